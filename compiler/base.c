@@ -1,0 +1,261 @@
+#include "base.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool et_fail(struct et_error *error, const char *format, ...) {
+    if (!error)
+        return false;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool et_fail_within(struct et_error *error, const char *format, ...) {
+    if (!error)
+        return false;
+    struct et_error inner = *error;
+    va_list arguments;
+    va_start(arguments, format);
+    int used = vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    if (used >= 0 && (size_t)used < sizeof error->message)
+        snprintf(error->message + used, sizeof error->message - (size_t)used, ": %s",
+                 inner.message);
+    return false;
+}
+
+_Noreturn void et_unreachable(const char *file, int line) {
+    fprintf(stderr, "eigentensor: internal error at %s:%d; please report it\n", file, line);
+    abort();
+}
+
+static atomic_ulong allocations_until_failure;
+
+static bool allocation_fails(void) {
+    return atomic_load_explicit(&allocations_until_failure, memory_order_relaxed) != 0 &&
+           atomic_fetch_sub(&allocations_until_failure, 1) == 1;
+}
+
+void et_fail_allocation(unsigned long nth) {
+    atomic_store(&allocations_until_failure, nth);
+}
+
+void *et_allocate(size_t count, size_t size) {
+    if (allocation_fails())
+        return NULL;
+    return calloc(count ? count : 1, size ? size : 1);
+}
+
+void *et_allocate_aligned(size_t bytes) {
+    if (allocation_fails() || bytes > SIZE_MAX - 64)
+        return NULL;
+    size_t rounded = (bytes + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, rounded ? rounded : 64);
+    if (memory)
+        memset(memory, 0, rounded);
+    return memory;
+}
+
+void et_release(void *memory) {
+    free(memory);
+}
+
+#define ARENA_BLOCK_BYTES ((size_t)64 * 1024)
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, capacity;
+    _Alignas(16) unsigned char bytes[];
+};
+
+static struct arena_block *arena_grow(struct arena *arena, size_t bytes) {
+    size_t capacity = bytes > ARENA_BLOCK_BYTES / 4 ? bytes : ARENA_BLOCK_BYTES;
+    struct arena_block *block = et_allocate(1, sizeof *block + capacity);
+    if (!block)
+        return NULL;
+    block->capacity = capacity;
+    /* A block made for one large piece goes behind the current one, which still has room. */
+    if (arena->blocks && capacity == bytes) {
+        block->next = arena->blocks->next;
+        arena->blocks->next = block;
+    } else {
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    return block;
+}
+
+static void *arena_exhausted(struct arena *arena) {
+    if (arena->escape)
+        longjmp(*arena->escape, 1);
+    return NULL;
+}
+
+void *arena_allocate(struct arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
+        return arena_exhausted(arena);
+    bytes = (bytes + 15) / 16 * 16;
+    struct arena_block *block = arena->blocks;
+    if (!block || block->capacity - block->used < bytes)
+        block = arena_grow(arena, bytes);
+    if (!block)
+        return arena_exhausted(arena);
+    void *piece = block->bytes + block->used;
+    block->used += bytes;
+    return piece;
+}
+
+char *arena_copy_text(struct arena *arena, const char *text) {
+    size_t bytes = strlen(text) + 1;
+    char *copy = arena_allocate(arena, bytes, 1);
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+char *arena_format(struct arena *arena, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text = arena_allocate(arena, (size_t)length + 1, 1);
+    if (text)
+        vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+void arena_free(struct arena *arena) {
+    for (struct arena_block *block = arena->blocks, *next; block; block = next) {
+        next = block->next;
+        et_release(block);
+    }
+    arena->blocks = NULL;
+}
+
+bool checked_multiply(int64_t a, int64_t b, int64_t *result) {
+    return !__builtin_mul_overflow(a, b, result);
+}
+
+bool checked_add(int64_t a, int64_t b, int64_t *result) {
+    return !__builtin_add_overflow(a, b, result);
+}
+
+static bool text_reserve(struct text *text, size_t more) {
+    if (text->failed || text->capacity - text->length > more)
+        return !text->failed;
+    size_t capacity = (text->length + more + 1) * 2;
+    char *bytes = et_allocate(capacity, 1);
+    if (!bytes) {
+        text->failed = true;
+        return false;
+    }
+    if (text->bytes)
+        memcpy(bytes, text->bytes, text->length + 1);
+    et_release(text->bytes);
+    text->bytes = bytes;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_add_bytes(struct text *text, const char *bytes, size_t count) {
+    if (!text_reserve(text, count))
+        return;
+    memcpy(text->bytes + text->length, bytes, count);
+    text->length += count;
+    text->bytes[text->length] = 0;
+}
+
+void text_add(struct text *text, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length >= 0 && text_reserve(text, (size_t)length)) {
+        vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+void text_free(struct text *text) {
+    et_release(text->bytes);
+    *text = (struct text){0};
+}
+
+static bool read_all(FILE *file, const char *path, size_t limit, char **bytes, size_t *count,
+                     struct et_error *error) {
+    struct stat facts;
+    if (fstat(fileno(file), &facts) != 0)
+        return et_fail(error, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(facts.st_mode))
+        return et_fail(error, "%s: expected a regular file", path);
+    if ((uintmax_t)facts.st_size > limit)
+        return et_fail(error, "%s: %jd bytes, expected at most %zu", path, (intmax_t)facts.st_size,
+                       limit);
+    size_t size = (size_t)facts.st_size;
+    char *memory = et_allocate(size + 1, 1);
+    if (!memory)
+        return et_fail(error, "%s: out of memory reading %zu bytes", path, size);
+    if (fread(memory, 1, size, file) != size) {
+        et_release(memory);
+        return et_fail(error, "%s: cannot read %zu bytes: %s", path, size,
+                       ferror(file) ? strerror(errno) : "the file became shorter");
+    }
+    *bytes = memory;
+    *count = size;
+    return true;
+}
+
+bool read_file(const char *path, size_t limit, char **bytes, size_t *count,
+               struct et_error *error) {
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return et_fail(error, "%s: %s", path, strerror(errno));
+    bool good = read_all(file, path, limit, bytes, count, error);
+    fclose(file);
+    return good;
+}
+
+static bool write_all(const char *path, const void *bytes, size_t count, struct et_error *error) {
+    FILE *file = fopen(path, "wbe");
+    if (!file)
+        return et_fail(error, "%s: %s", path, strerror(errno));
+    bool written = fwrite(bytes, 1, count, file) == count;
+    int problem = errno;
+    if (fclose(file) != 0 && written) {
+        written = false;
+        problem = errno;
+    }
+    if (!written) {
+        unlink(path);
+        return et_fail(error, "%s: cannot write %zu bytes: %s", path, count, strerror(problem));
+    }
+    return true;
+}
+
+bool write_file(const char *path, const void *bytes, size_t count, struct et_error *error) {
+    struct stat facts;
+    if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode)) /* /dev/stdout and the like */
+        return write_all(path, bytes, count, error);
+    struct text sibling = {0};
+    text_add(&sibling, "%s.%ld.part", path, (long)getpid());
+    if (sibling.failed)
+        return et_fail(error, "%s: out of memory", path);
+    bool good = write_all(sibling.bytes, bytes, count, error);
+    if (good && rename(sibling.bytes, path) != 0) {
+        good = et_fail(error, "%s: %s", path, strerror(errno));
+        unlink(sibling.bytes);
+    }
+    text_free(&sibling);
+    return good;
+}
