@@ -1,0 +1,39 @@
+# make · make run · make test · make asan · make lint · make generated · make bench
+# A fresh Debian 12 machine needs git and make only: `setup` installs the rest.
+
+CC ?= gcc
+BUILD ?= build
+OPTIMIZE ?= -O2 -g
+SANITIZE ?=
+
+WARNINGS = -Wall -Wextra -Werror -Wno-unknown-warning-option -Wno-format-truncation
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off $(SANITIZE) \
+             -Icompiler -Iruntime -I. -MMD -MP
+LIBRARIES = -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
+
+SOURCES = $(wildcard compiler/*.c runtime/*.c)
+OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY = $(BUILD)/libeigentensor.a
+UNIT_TESTS = $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test_*.c))
+
+.PHONY: all library test-programs clean
+all: library
+
+library: $(LIBRARY)
+$(LIBRARY): $(OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
+
+test-programs: $(UNIT_TESTS)
+$(BUILD)/tests/test_%: tests/test_%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $< -o $@ $(LIBRARY) $(LIBRARIES) -lcriterion -lmpfr -lgmp
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
