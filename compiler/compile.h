@@ -1,0 +1,72 @@
+/* From a graph to C text: the compiler's one entry, and what comes out of it. */
+#ifndef EIGENTENSOR_COMPILE_H
+#define EIGENTENSOR_COMPILE_H
+
+#include "graph.h"
+
+/* Who will compile the emitted text. */
+enum dialect {
+    DIALECT_VECTOR, /* gcc or clang: self-contained, fused loops, tiles inlined */
+    DIALECT_CALLS,  /* libtcc: loops and calls of the runtime's precompiled tiles and row operations
+                     */
+};
+
+/* Called after each pass with the state as text; `milliseconds` is what the pass took. */
+typedef void pass_dump(void *context, const char *pass, const char *text, bool changed,
+                       double milliseconds);
+
+struct compile_options {
+    enum dialect dialect;
+    const char *prefix;  /* of the exported names; NULL: made from the graph's name */
+    const char *digest;  /* hex digest of the graph for the header comment; NULL: left out */
+    const char *command; /* command line for the header comment; NULL: left out */
+    pass_dump *dump;     /* NULL: none */
+    void *dump_context;
+    bool verify; /* run the verifier after every pass */
+};
+
+/* One kernel, for people. */
+struct kernel_facts {
+    const char *name;                  /* "k02_contract_relu_pool": the C function's name */
+    const char *formula;               /* "y[32,10,10] = max{..}(..)" */
+    const char *nodes;                 /* ids of the graph's nodes in it: "12 13 14" */
+    const char *source;                /* the emitted C of its function */
+    const char *output;                /* what it stores, "t3 float32[32,10,10]" */
+    int64_t flops;                     /* arithmetic operations, a multiply-add counted as two */
+    int64_t bytes_read, bytes_written; /* each tensor counted once */
+};
+
+/* A compiled graph. Everything is owned by it. */
+struct compiled {
+    struct arena arena;
+    const char *prefix; /* C identifier: PREFIX_run, PREFIX_run_array, ... */
+    const char *source; /* the C file */
+    size_t source_bytes;
+    const char *header; /* the .h file */
+    size_t header_bytes;
+    void *weights; /* the block PREFIX_run expects, 64-byte aligned */
+    size_t weights_bytes;
+    size_t arena_bytes;       /* of the block PREFIX_run works in, 64-byte aligned */
+    size_t arena_lower_bound; /* largest sum of intermediate buffers alive at once */
+    int kernel_count;
+    struct kernel_facts *kernels;
+    const char *plan;       /* the memory plan as a table, for `inspect` */
+    const char *kernel_dot; /* the kernels as Graphviz */
+};
+
+/* Compiles a verified graph whose weights are bound. NULL and an error when it cannot: only memory
+ * or a limit can be in the way, since every graph of the operation set compiles.
+ *
+ * The emitted file exports, for a graph named "mnist":
+ *   struct mnist_inputs, struct mnist_outputs: typed pointers by name
+ *   MNIST_WEIGHTS_BYTES, MNIST_ARENA_BYTES, MNIST_INPUT_COUNT, MNIST_OUTPUT_COUNT
+ *   void mnist_run(const struct mnist_inputs *, const struct mnist_outputs *, const void *weights,
+ * void *arena); void mnist_run_array(const void *const *inputs, void *const *outputs, const void
+ * *weights, void *arena); Inputs and outputs are contiguous, row-major, in the graph's order;
+ * weights and arena are 64-byte aligned; inputs and outputs may have any alignment of their
+ * element. No globals: re-entrant. */
+struct compiled *compile(const struct graph *graph, const struct compile_options *options,
+                         struct et_error *error);
+void compiled_free(struct compiled *compiled);
+
+#endif
