@@ -110,7 +110,8 @@ static size_t whole_pages(size_t bytes) {
     return (bytes + page - 1) / page * page;
 }
 
-/* Asks how much room the code takes, and puts it into pages that are then closed for writing. */
+/* Asks how much room the code takes, and puts it into pages that are then closed for writing. (The
+ * libtcc of Debian 12 makes them executable itself, as the last act of tcc_relocate.) */
 static bool place_code(struct jit *jit, TCCState *state, struct et_error *error) {
     relocate_where_told *relocate = (relocate_where_told *)(any_function *)tcc_relocate;
     int wanted = relocate(state, NULL);

@@ -7,10 +7,11 @@
 
 struct jit;
 
-/* Compiles `compiled->source` (DIALECT_CALLS) into pages of its own, which are never writable and
- * executable at once. The text may use no header and no function but those of jit_symbols.def.
- * Needs nothing of `compiled` afterwards. Any number of threads may build at the same time: they
- * take turns. NULL and an error that quotes the line of C when the text does not compile.
+/* Compiles `compiled->source` (DIALECT_CALLS) into pages of its own, which end up readable and
+ * executable, not writable. (Some libtccs open them for both themselves, an instant before.) The
+ * text may use no header and no function but those of jit_symbols.def. Needs nothing of `compiled`
+ * afterwards. Any number of threads may build at the same time: they take turns. NULL and an error
+ * that quotes the line of C when the text does not compile.
  *
  * libtcc's own memory is beyond the allocator's door: where that runs out, libtcc ends the process.
  */

@@ -173,7 +173,7 @@ static void protection_of(const void *address, char protection[5]) {
     fclose(maps);
 }
 
-Test(jit, code_is_never_writable_and_executable) {
+Test(jit, finished_code_is_not_writable) {
     struct jit *jit = built("static const int answer[1] = {42};\n" SIGNATURE
                             "{ *(const int **)outputs[0] = answer; }\n");
     const int *answer = NULL;
