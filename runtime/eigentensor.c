@@ -1,0 +1,335 @@
+#include "et_program.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "aot.h"
+#include "eager.h"
+#include "jit.h"
+
+/* One way of running the graph. All but `lock` and `ready` is written once, under the lock, before
+ * `ready` is set. */
+struct way {
+    pthread_mutex_t lock;
+    atomic_bool ready;
+    struct compiled *compiled;
+    struct jit *jit;
+    struct aot *aot;
+    run_array *entry;
+};
+
+struct et_program {
+    struct graph *graph;
+    struct weights *weights;
+    struct digest_hex digest;
+    struct digest_uuid uuid;
+    struct arena arena; /* of `compiler`'s texts */
+    struct aot_options compiler;
+    struct way ways[ET_MODE_COUNT];
+};
+
+struct et_workspace {
+    void *memory;
+    size_t bytes;
+};
+
+static const char *const mode_names[ET_MODE_COUNT] = {"eager", "jit", "aot"};
+
+static bool is_mode(enum et_mode mode) {
+    return (unsigned)mode < ET_MODE_COUNT;
+}
+
+const char *et_mode_name(enum et_mode mode) {
+    return is_mode(mode) ? mode_names[mode] : NULL;
+}
+
+bool et_mode_from_name(const char *name, enum et_mode *mode) {
+    for (int i = 0; i < ET_MODE_COUNT; i++) {
+        if (strcmp(name, mode_names[i]) != 0)
+            continue;
+        *mode = (enum et_mode)i;
+        return true;
+    }
+    return false;
+}
+
+/* Opening. */
+
+static bool identify(struct et_program *program, struct et_error *error) {
+    struct digest digest;
+    if (!graph_digest(program->graph, &digest, error))
+        return false;
+    program->digest = digest_hex(&digest);
+    program->uuid = digest_uuid(&digest);
+    return true;
+}
+
+struct et_program *program_from_graph(struct graph *graph, struct weights *weights,
+                                      struct et_error *error) {
+    struct et_program *program = et_allocate(1, sizeof *program);
+    if (!program) {
+        et_fail(error, "%s: out of memory", graph->name);
+        graph_free(graph);
+        weights_free(weights);
+        return NULL;
+    }
+    program->graph = graph;
+    program->weights = weights;
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+        pthread_mutex_init(&program->ways[mode].lock, NULL);
+    if (!identify(program, error)) {
+        et_program_free(program);
+        return NULL;
+    }
+    return program;
+}
+
+struct et_program *et_program_open(const char *path, const char *weights_path,
+                                   struct et_error *error) {
+    struct weights *weights = NULL;
+    struct graph_load_options options = {.weights_path = weights_path};
+    struct graph *graph = graph_load_with(path, &options, &weights, error);
+    return graph ? program_from_graph(graph, weights, error) : NULL;
+}
+
+static void close_way(struct way *way) {
+    jit_free(way->jit);
+    aot_free(way->aot);
+    compiled_free(way->compiled);
+    way->jit = NULL;
+    way->aot = NULL;
+    way->compiled = NULL;
+}
+
+void et_program_free(struct et_program *program) {
+    if (!program)
+        return;
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+        close_way(&program->ways[mode]);
+        pthread_mutex_destroy(&program->ways[mode].lock);
+    }
+    arena_free(&program->arena);
+    graph_free(program->graph);
+    weights_free(program->weights);
+    et_release(program);
+}
+
+/* Facts. */
+
+const struct graph *program_graph(const struct et_program *program) {
+    return program->graph;
+}
+
+const char *et_program_name(const struct et_program *program) {
+    return program->graph->name;
+}
+
+const char *et_program_digest(const struct et_program *program) {
+    return program->digest.text;
+}
+
+const char *et_program_uuid(const struct et_program *program) {
+    return program->uuid.text;
+}
+
+static struct et_tensor tensor_facts(const char *name, const struct node *node) {
+    return (struct et_tensor){.name = name,
+                              .dtype = dtype_facts[node->dtype].name,
+                              .rank = node->rank,
+                              .shape = node->shape,
+                              .bytes = (size_t)node_bytes(node)};
+}
+
+int et_program_input_count(const struct et_program *program) {
+    return program->graph->input_count;
+}
+
+struct et_tensor et_program_input(const struct et_program *program, int index) {
+    const struct node *node = program->graph->inputs[index];
+    return tensor_facts(node->name, node);
+}
+
+int et_program_output_count(const struct et_program *program) {
+    return program->graph->output_count;
+}
+
+struct et_tensor et_program_output(const struct et_program *program, int index) {
+    const struct output *output = &program->graph->outputs[index];
+    return tensor_facts(output->name, output->node);
+}
+
+int et_program_find_input(const struct et_program *program, const char *name) {
+    for (int i = 0; i < program->graph->input_count; i++)
+        if (strcmp(program->graph->inputs[i]->name, name) == 0)
+            return i;
+    return -1;
+}
+
+int et_program_find_output(const struct et_program *program, const char *name) {
+    for (int i = 0; i < program->graph->output_count; i++)
+        if (strcmp(program->graph->outputs[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* Compiling. */
+
+bool et_program_set_compiler(struct et_program *program, const char *cc, const char *const *flags,
+                             struct et_error *error) {
+    size_t count = 0;
+    while (flags && flags[count])
+        count++;
+    const char **copy = arena_array(&program->arena, const char *, count + 1);
+    const char *cc_copy = cc ? arena_copy_text(&program->arena, cc) : NULL;
+    bool good = copy && (!cc || cc_copy);
+    for (size_t i = 0; good && i < count; i++)
+        good = (copy[i] = arena_copy_text(&program->arena, flags[i]));
+    if (!good)
+        return et_fail(error, "out of memory");
+    program->compiler.cc = cc_copy;
+    program->compiler.flags = copy;
+    return true;
+}
+
+/* Requires the way's lock. */
+static bool open_way(struct et_program *program, enum et_mode mode, struct et_error *error) {
+    struct way *way = &program->ways[mode];
+    struct compile_options options = {.dialect = mode == ET_JIT ? DIALECT_CALLS : DIALECT_VECTOR,
+                                      .digest = program->digest.text};
+    way->compiled = compile(program->graph, &options, error);
+    if (!way->compiled)
+        return false;
+    if (mode == ET_JIT) {
+        way->jit = jit_build(way->compiled, error);
+        way->entry = way->jit ? jit_entry(way->jit) : NULL;
+    } else {
+        way->aot = aot_build(way->compiled, &program->compiler, error);
+        way->entry = way->aot ? aot_entry(way->aot) : NULL;
+    }
+    return way->entry != NULL;
+}
+
+bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et_error *error) {
+    if (!is_mode(mode))
+        return et_fail(error, "mode %d: expected eager, jit or aot", (int)mode);
+    if (et_program_is_prepared(program, mode))
+        return true;
+    struct way *way = &program->ways[mode];
+    pthread_mutex_lock(&way->lock);
+    bool good = atomic_load(&way->ready) || open_way(program, mode, error);
+    if (good)
+        atomic_store(&way->ready, true);
+    else
+        close_way(way);
+    pthread_mutex_unlock(&way->lock);
+    return good || et_fail_within(error, "%s: %s", program->graph->name, mode_names[mode]);
+}
+
+bool et_program_is_prepared(const struct et_program *program, enum et_mode mode) {
+    return is_mode(mode) && (mode == ET_EAGER || atomic_load(&program->ways[mode].ready));
+}
+
+const struct compiled *program_compiled(const struct et_program *program, enum et_mode mode) {
+    return et_program_is_prepared(program, mode) ? program->ways[mode].compiled : NULL;
+}
+
+const char *et_program_source(const struct et_program *program, enum et_mode mode) {
+    const struct compiled *compiled = program_compiled(program, mode);
+    return compiled ? compiled->source : NULL;
+}
+
+/* Running. */
+
+struct et_workspace *et_workspace_new(const struct et_program *program) {
+    (void)program;
+    return et_allocate(1, sizeof(struct et_workspace));
+}
+
+void et_workspace_free(struct et_workspace *workspace) {
+    if (!workspace)
+        return;
+    et_release(workspace->memory);
+    et_release(workspace);
+}
+
+static bool workspace_grow(struct et_workspace *workspace, size_t bytes, struct et_error *error) {
+    if (workspace->bytes >= bytes)
+        return true;
+    void *memory = et_allocate_aligned(bytes);
+    if (!memory)
+        return et_fail(error, "out of memory: %zu bytes of workspace", bytes);
+    et_release(workspace->memory);
+    workspace->memory = memory;
+    workspace->bytes = bytes;
+    return true;
+}
+
+/* A bool is an index and an operand in compiled code: no other byte may come in. */
+static bool check_bools(const struct node *node, const void *elements, struct et_error *error) {
+    const unsigned char *bytes = elements;
+    int64_t count = node_elements(node);
+    for (int64_t i = 0; i < count; i++)
+        if (bytes[i] > 1)
+            return et_fail(error, "input %s: element %lld: expected 0 or 1, found %d", node->name,
+                           (long long)i, bytes[i]);
+    return true;
+}
+
+static bool check_buffers(const struct graph *graph, const void *const *inputs,
+                          void *const *outputs, struct et_error *error) {
+    for (int i = 0; i < graph->input_count; i++) {
+        const struct node *input = graph->inputs[i];
+        if (!inputs[i])
+            return et_fail(error, "input %s: expected %s, found NULL", input->name,
+                           shape_text(input).text);
+        if (input->dtype == DTYPE_BOOL && !check_bools(input, inputs[i], error))
+            return false;
+    }
+    for (int i = 0; i < graph->output_count; i++)
+        if (!outputs[i])
+            return et_fail(error, "output %s: expected room for %s, found NULL",
+                           graph->outputs[i].name, shape_text(graph->outputs[i].node).text);
+    return true;
+}
+
+static bool run_compiled(const struct way *way, const void *const *inputs, void *const *outputs,
+                         struct et_workspace *workspace, struct et_error *error) {
+    if (!workspace_grow(workspace, way->compiled->arena_bytes, error))
+        return false;
+    way->entry(inputs, outputs, way->compiled->weights, workspace->memory);
+    return true;
+}
+
+bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
+                    void *const *outputs, struct et_workspace *workspace, struct et_error *error) {
+    if (!et_program_prepare(program, mode, error))
+        return false;
+    if (!check_buffers(program->graph, inputs, outputs, error))
+        return et_fail_within(error, "%s", program->graph->name);
+    if (mode == ET_EAGER)
+        return eager_run(program->graph, inputs, outputs, error);
+    struct et_workspace own = {0};
+    bool good =
+        run_compiled(&program->ways[mode], inputs, outputs, workspace ? workspace : &own, error);
+    et_release(own.memory);
+    return good;
+}
+
+struct et_digest et_program_output_digest(const struct et_program *program,
+                                          const void *const *outputs) {
+    struct digest_stream stream;
+    digest_begin(&stream);
+    for (int i = 0; i < program->graph->output_count; i++) {
+        const struct output *output = &program->graph->outputs[i];
+        const struct node *node = output->node;
+        struct digest tensor = digest_tensor(node->dtype, node->rank, node->shape, outputs[i]);
+        digest_add(&stream, output->name, strlen(output->name) + 1);
+        digest_add(&stream, tensor.bytes, sizeof tensor.bytes);
+    }
+    struct digest digest = digest_end(&stream);
+    struct digest_hex hex = digest_hex(&digest);
+    struct et_digest result;
+    memcpy(result.text, hex.text, sizeof result.text);
+    return result;
+}

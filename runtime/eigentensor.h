@@ -1,0 +1,136 @@
+/* Eigentensor: stored tensor graphs, compiled, and run with the same output bits everywhere.
+ *
+ *     struct et_error error;
+ *     struct et_program *program = et_program_open("mnist.json", NULL, &error);
+ *     struct et_workspace *workspace = et_workspace_new(program);
+ *     et_program_run(program, ET_JIT, inputs, outputs, workspace, &error);
+ *     et_workspace_free(workspace);
+ *     et_program_free(program);
+ *
+ * ANY NUMBER OF THREADS MAY USE A PROGRAM AT THE SAME TIME, EACH WITH A WORKSPACE OF ITS OWN.
+ * FREE WORKSPACES IN ANY ORDER, A PROGRAM ONLY WHEN NO CALL ON IT IS RUNNING.
+ * What a function returns a pointer to belongs to the program, unless it is a new handle. Functions
+ * with an `error` return false or NULL when they fail, and say why; `error` may be NULL. */
+#ifndef EIGENTENSOR_H
+#define EIGENTENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef ET_ERROR_BYTES
+#define ET_ERROR_BYTES 1024
+/* Names the file, the place, what was expected and what was found. */
+struct et_error {
+    char message[ET_ERROR_BYTES];
+};
+#endif
+
+/* How to run a graph. All three give the same bits. */
+enum et_mode {
+    ET_EAGER, /* one operation at a time: slow, the reference */
+    ET_JIT,   /* compiled within milliseconds, in this process, with nothing but this library */
+    ET_AOT,   /* compiled by the machine's C compiler, within seconds: the fastest code */
+    ET_MODE_COUNT
+};
+
+/* "eager", "jit", "aot"; NULL for no mode. */
+const char *et_mode_name(enum et_mode mode);
+
+/* The mode of that name; false when there is none. */
+bool et_mode_from_name(const char *name, enum et_mode *mode);
+
+/* An input or an output: contiguous, row-major, in the machine's byte order. */
+struct et_tensor {
+    const char *name;
+    const char *dtype; /* "float32"; also float64 float16 bfloat16 int32 int64 uint8 int8 bool */
+    int rank;
+    const int64_t *shape; /* `rank` extents */
+    size_t bytes;         /* of all elements */
+};
+
+/* A stored graph with its weights. */
+struct et_program;
+
+/* The memory that one thread's runs work in. */
+struct et_workspace;
+
+/* Reads a graph, and its weights from the file it names, or from `weights_path` unless that is
+ * NULL. Checks all of it; compiles nothing yet. */
+struct et_program *et_program_open(const char *path, const char *weights_path,
+                                   struct et_error *error);
+
+/* Frees a program; NULL is fine. */
+void et_program_free(struct et_program *program);
+
+/* The name stored in the graph. */
+const char *et_program_name(const struct et_program *program);
+
+/* The identity of graph and weights: SHA-256, 64 hexadecimal digits. */
+const char *et_program_digest(const struct et_program *program);
+
+/* The same identity as a UUID. */
+const char *et_program_uuid(const struct et_program *program);
+
+/* How many inputs there are; facts of one of them, by position. */
+int et_program_input_count(const struct et_program *program);
+struct et_tensor et_program_input(const struct et_program *program, int index);
+
+/* The same of the outputs. */
+int et_program_output_count(const struct et_program *program);
+struct et_tensor et_program_output(const struct et_program *program, int index);
+
+/* The position of the input or output of that name, or -1. */
+int et_program_find_input(const struct et_program *program, const char *name);
+int et_program_find_output(const struct et_program *program, const char *name);
+
+/* Which C compiler ET_AOT uses, a name or a path (NULL: "gcc"), and flags for it, as a list that
+ * ends with NULL (NULL: none). CALL IT BEFORE ANYTHING IS PREPARED OR RUN. */
+bool et_program_set_compiler(struct et_program *program, const char *cc, const char *const *flags,
+                             struct et_error *error);
+
+/* Compiles the program for a mode. Returns at once when that was done before; threads that ask for
+ * the same mode wait for one compile, and other modes stay usable meanwhile. After a failure it may
+ * be tried again. */
+bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et_error *error);
+
+/* True once et_program_prepare has succeeded, so that a run of this mode starts at once. */
+bool et_program_is_prepared(const struct et_program *program, enum et_mode mode);
+
+/* The C text that the mode compiled; NULL before it was prepared, and for ET_EAGER. */
+const char *et_program_source(const struct et_program *program, enum et_mode mode);
+
+/* A workspace for runs of this program, which grows to what its first run needs. NULL when memory
+ * is exhausted. USE IT IN ONE THREAD AT A TIME. */
+struct et_workspace *et_workspace_new(const struct et_program *program);
+
+/* Frees a workspace; NULL is fine. */
+void et_workspace_free(struct et_workspace *workspace);
+
+/* Runs the program: `inputs` and `outputs` point to the elements of every input and output, in
+ * order, aligned for their dtype; a bool is the byte 0 or 1. OUTPUTS MUST NOT OVERLAP ANYTHING.
+ * Prepares the mode first if nobody did. `workspace` may be NULL: then this call allocates its own.
+ * When it fails, outputs are as they were. */
+bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
+                    void *const *outputs, struct et_workspace *workspace, struct et_error *error);
+
+/* 64 hexadecimal digits and a terminating zero byte. */
+struct et_digest {
+    char text[65];
+};
+
+/* The identity of a result: equal in every mode, on every machine. It is the SHA-256 of, for every
+ * output in order, its name, a zero byte, and the SHA-256 (32 bytes) of: dtype and shape as text,
+ * "float32[1,10]", a line end, and the elements, little-endian. */
+struct et_digest et_program_output_digest(const struct et_program *program,
+                                          const void *const *outputs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
