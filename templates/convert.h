@@ -1,0 +1,316 @@
+// Conversions between element types whose result is not what a plain C cast gives.
+//
+// The rule: to cast from A to B (short names of compiler/dtypes.def), call A_to_B if it has a
+// section here; otherwise the plain C cast to B's type is the meaning. Plain are: integer or bool
+// to another integer (wraps), integer or bool to float32 or float64 (rounded once, to nearest
+// even), float32 to float64 and back. Here are: everything to bool (x != 0, so NaN is true), floats
+// to integers (truncated; beyond the range the nearest value of it; NaN gives 0), and everything
+// from or to float16 and bfloat16, which are held as their bits and always go through float32.
+//
+// A_canonical replaces any NaN by the one quiet NaN of its width; other values stay as they are.
+//
+// The text is cut by tools as in templates/math.h, whose section format and bit helpers it shares.
+
+#ifndef ET_TEMPLATES_CONVERT_H
+#define ET_TEMPLATES_CONVERT_H
+
+#include "math.h"
+
+//: section f16_to_f32 needs f32_bits f32_from_bits
+// Exact.
+static inline float f16_to_f32(uint16_t x) {
+    uint32_t sign = (uint32_t)(x & 0x8000) << 16;
+    uint32_t exponent = (x >> 10) & 31, mantissa = x & 0x3ff;
+    if (exponent == 31)
+        return f32_from_bits(mantissa ? 0x7fc00000u : sign | 0x7f800000u);
+    if (exponent == 0)
+        return f32_from_bits(sign | f32_bits((float)mantissa * 0x1p-24f));
+    return f32_from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+//: section bf16_to_f32 needs f32_from_bits
+// Exact.
+static inline float bf16_to_f32(uint16_t x) {
+    return f32_from_bits((uint32_t)x << 16);
+}
+
+//: section f32_to_f16 needs f32_bits f32_from_bits
+// To nearest even; 65520 and above is infinite. Below 2^-14, adding 0.5 rounds at float16's last
+// place, 2^-24, which is also that of float32 from 0.5 to 1.
+static inline uint16_t f32_to_f16(float x) {
+    uint32_t bits = f32_bits(x), magnitude = bits & 0x7fffffffu;
+    uint32_t sign = bits >> 16 & 0x8000, rounded;
+    if (magnitude > 0x7f800000u)
+        return 0x7e00;
+    if (magnitude >= 0x477ff000u)
+        rounded = 0x7c00;
+    else if (magnitude < 0x38800000u)
+        rounded = f32_bits(f32_from_bits(magnitude) + 0.5f) - 0x3f000000u;
+    else
+        rounded = ((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13) - (112u << 10);
+    return (uint16_t)(sign | rounded);
+}
+
+//: section f32_to_bf16 needs f32_bits
+// To nearest even.
+static inline uint16_t f32_to_bf16(float x) {
+    uint32_t bits = f32_bits(x);
+    if (x != x)
+        return 0x7fc0;
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+//: section f32_to_i32
+static inline int32_t f32_to_i32(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p31f)
+        return INT32_MAX;
+    return x <= -0x1p31f ? INT32_MIN : (int32_t)x;
+}
+
+//: section f32_to_i64
+static inline int64_t f32_to_i64(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p63f)
+        return INT64_MAX;
+    return x <= -0x1p63f ? INT64_MIN : (int64_t)x;
+}
+
+//: section f32_to_u8
+static inline uint8_t f32_to_u8(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 255.0f)
+        return 255;
+    return x <= 0.0f ? 0 : (uint8_t)x;
+}
+
+//: section f32_to_i8
+static inline int8_t f32_to_i8(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 127.0f)
+        return 127;
+    return x <= -128.0f ? -128 : (int8_t)x;
+}
+
+//: section f64_to_i32
+static inline int32_t f64_to_i32(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p31)
+        return INT32_MAX;
+    return x <= -0x1p31 ? INT32_MIN : (int32_t)x;
+}
+
+//: section f64_to_i64
+static inline int64_t f64_to_i64(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p63)
+        return INT64_MAX;
+    return x <= -0x1p63 ? INT64_MIN : (int64_t)x;
+}
+
+//: section f64_to_u8
+static inline uint8_t f64_to_u8(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 255.0)
+        return 255;
+    return x <= 0.0 ? 0 : (uint8_t)x;
+}
+
+//: section f64_to_i8
+static inline int8_t f64_to_i8(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 127.0)
+        return 127;
+    return x <= -128.0 ? -128 : (int8_t)x;
+}
+
+//: section f32_to_b8
+static inline uint8_t f32_to_b8(float x) {
+    return x != 0;
+}
+
+//: section f64_to_b8
+static inline uint8_t f64_to_b8(double x) {
+    return x != 0;
+}
+
+//: section i32_to_b8
+static inline uint8_t i32_to_b8(int32_t x) {
+    return x != 0;
+}
+
+//: section i64_to_b8
+static inline uint8_t i64_to_b8(int64_t x) {
+    return x != 0;
+}
+
+//: section u8_to_b8
+static inline uint8_t u8_to_b8(uint8_t x) {
+    return x != 0;
+}
+
+//: section i8_to_b8
+static inline uint8_t i8_to_b8(int8_t x) {
+    return x != 0;
+}
+
+//: section f16_to_f64 needs f16_to_f32
+static inline double f16_to_f64(uint16_t x) {
+    return f16_to_f32(x);
+}
+
+//: section f16_to_i32 needs f16_to_f32 f32_to_i32
+static inline int32_t f16_to_i32(uint16_t x) {
+    return f32_to_i32(f16_to_f32(x));
+}
+
+//: section f16_to_i64 needs f16_to_f32 f32_to_i64
+static inline int64_t f16_to_i64(uint16_t x) {
+    return f32_to_i64(f16_to_f32(x));
+}
+
+//: section f16_to_u8 needs f16_to_f32 f32_to_u8
+static inline uint8_t f16_to_u8(uint16_t x) {
+    return f32_to_u8(f16_to_f32(x));
+}
+
+//: section f16_to_i8 needs f16_to_f32 f32_to_i8
+static inline int8_t f16_to_i8(uint16_t x) {
+    return f32_to_i8(f16_to_f32(x));
+}
+
+//: section f16_to_b8 needs f16_to_f32 f32_to_b8
+static inline uint8_t f16_to_b8(uint16_t x) {
+    return f32_to_b8(f16_to_f32(x));
+}
+
+//: section bf16_to_f64 needs bf16_to_f32
+static inline double bf16_to_f64(uint16_t x) {
+    return bf16_to_f32(x);
+}
+
+//: section bf16_to_i32 needs bf16_to_f32 f32_to_i32
+static inline int32_t bf16_to_i32(uint16_t x) {
+    return f32_to_i32(bf16_to_f32(x));
+}
+
+//: section bf16_to_i64 needs bf16_to_f32 f32_to_i64
+static inline int64_t bf16_to_i64(uint16_t x) {
+    return f32_to_i64(bf16_to_f32(x));
+}
+
+//: section bf16_to_u8 needs bf16_to_f32 f32_to_u8
+static inline uint8_t bf16_to_u8(uint16_t x) {
+    return f32_to_u8(bf16_to_f32(x));
+}
+
+//: section bf16_to_i8 needs bf16_to_f32 f32_to_i8
+static inline int8_t bf16_to_i8(uint16_t x) {
+    return f32_to_i8(bf16_to_f32(x));
+}
+
+//: section bf16_to_b8 needs bf16_to_f32 f32_to_b8
+static inline uint8_t bf16_to_b8(uint16_t x) {
+    return f32_to_b8(bf16_to_f32(x));
+}
+
+//: section f16_to_bf16 needs f16_to_f32 f32_to_bf16
+static inline uint16_t f16_to_bf16(uint16_t x) {
+    return f32_to_bf16(f16_to_f32(x));
+}
+
+//: section bf16_to_f16 needs bf16_to_f32 f32_to_f16
+static inline uint16_t bf16_to_f16(uint16_t x) {
+    return f32_to_f16(bf16_to_f32(x));
+}
+
+//: section f64_to_f16 needs f32_to_f16
+static inline uint16_t f64_to_f16(double x) {
+    return f32_to_f16((float)x);
+}
+
+//: section i32_to_f16 needs f32_to_f16
+static inline uint16_t i32_to_f16(int32_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section i64_to_f16 needs f32_to_f16
+static inline uint16_t i64_to_f16(int64_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section u8_to_f16 needs f32_to_f16
+static inline uint16_t u8_to_f16(uint8_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section i8_to_f16 needs f32_to_f16
+static inline uint16_t i8_to_f16(int8_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section b8_to_f16 needs f32_to_f16
+static inline uint16_t b8_to_f16(uint8_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section f64_to_bf16 needs f32_to_bf16
+static inline uint16_t f64_to_bf16(double x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section i32_to_bf16 needs f32_to_bf16
+static inline uint16_t i32_to_bf16(int32_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section i64_to_bf16 needs f32_to_bf16
+static inline uint16_t i64_to_bf16(int64_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section u8_to_bf16 needs f32_to_bf16
+static inline uint16_t u8_to_bf16(uint8_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section i8_to_bf16 needs f32_to_bf16
+static inline uint16_t i8_to_bf16(int8_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section b8_to_bf16 needs f32_to_bf16
+static inline uint16_t b8_to_bf16(uint8_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section f32_canonical needs f32_from_bits
+static inline float f32_canonical(float x) {
+    return x != x ? f32_from_bits(0x7fc00000u) : x;
+}
+
+//: section f64_canonical needs f64_from_bits
+static inline double f64_canonical(double x) {
+    return x != x ? f64_from_bits(0x7ff8000000000000u) : x;
+}
+
+//: section f16_canonical
+static inline uint16_t f16_canonical(uint16_t x) {
+    return (x & 0x7fff) > 0x7c00 ? 0x7e00 : x;
+}
+
+//: section bf16_canonical
+static inline uint16_t bf16_canonical(uint16_t x) {
+    return (x & 0x7fff) > 0x7f80 ? 0x7fc0 : x;
+}
+//: end
+
+#endif
