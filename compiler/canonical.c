@@ -22,7 +22,7 @@ static void drop_products(struct graph *graph, const bool *dropped) {
     graph->node_count = kept;
 }
 
-bool canonicalise(struct graph *graph, struct et_error *error) {
+bool graph_canonicalise(struct graph *graph, struct et_error *error) {
     int *uses = et_allocate((size_t)graph->node_count, sizeof *uses);
     bool *dropped = et_allocate((size_t)graph->node_count, sizeof *dropped);
     bool good = uses && dropped;

@@ -65,7 +65,7 @@ struct graph_load_options {
     const char *weights_path; /* read these weights, of any name, instead of the file named in the
                                  JSON, whose sha256 they need not have; NULL: the named file */
     bool require_sha256;      /* ... they need, after all */
-    bool as_written;          /* no canonicalise() */
+    bool as_written;          /* no graph_canonicalise() */
 };
 
 /* Reads a graph and its weights and binds them. Checks everything: see the top of load.c. On
@@ -93,7 +93,7 @@ bool graph_bind(struct graph *graph, const struct weights *weights, struct et_er
  * once an element and adds in another order), made when a graph is captured or loaded: the digest
  * is that of the graph after it. It changes nothing when done again. Other nodes stay as they are;
  * ids stay dense. Requires what verify_graph checks, and provides it. False: out of memory. */
-bool canonicalise(struct graph *graph, struct et_error *error);
+bool graph_canonicalise(struct graph *graph, struct et_error *error);
 
 /* Shared by store.c and load_node.c: the attributes of an operation, a set of these. */
 enum attribute {

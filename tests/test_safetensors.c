@@ -77,6 +77,22 @@ Test(safetensors, malformed_lengths) {
     expect_refusal(&polyglot, "f: 8 bytes of data, but the tensors take 0");
 }
 
+/* Every byte of a header replaced, and every length cut off: refused or read, never more. */
+Test(safetensors, damaged_headers) {
+    static const char header[] = A B("[8,16]");
+    struct file file = simple_file(header, 16);
+    for (size_t i = 0; i < sizeof header - 1 + 8; i++) {
+        char right = file.bytes[i];
+        for (const char *wrong = "\"0-9[{,\xff"; *wrong; wrong++) {
+            file.bytes[i] = *wrong;
+            weights_free(weights_decode(file.bytes, file.count, "f", NULL));
+        }
+        file.bytes[i] = right;
+    }
+    for (size_t kept = 0; kept < file.count; kept++)
+        cr_assert_null(weights_decode(file.bytes, kept, "f", NULL));
+}
+
 Test(safetensors, long_name) {
     char header[1024], name[300];
     memset(name, 'n', 256);

@@ -492,7 +492,7 @@ static struct node *sum_of(struct graph *graph, struct node *a, int axis) {
 }
 
 static void expect_canonical(struct graph *graph, const char *const *operations) {
-    cr_assert(canonicalise(graph, NULL));
+    cr_assert(graph_canonicalise(graph, NULL));
     int count = 0;
     for (; operations[count]; count++)
         if (count < graph->node_count)
@@ -596,7 +596,7 @@ Test(canonical, every_allocation_fails_once) {
     for (unsigned long nth = 1; nth <= 2; nth++) {
         struct et_error error = {""};
         et_fail_allocation(nth);
-        cr_expect(!canonicalise(graph, &error));
+        cr_expect(!graph_canonicalise(graph, &error));
         et_fail_allocation(0);
         cr_expect_str_eq(error.message, "out of memory");
         cr_expect_eq(graph->node_count, 3);
