@@ -467,6 +467,47 @@ Test(builder, equal_nodes_become_one) {
                                                       "y = 10\n");
 }
 
+Test(builder, nodes_that_differ_in_one_thing_stay_apart) {
+    struct tensor_context *context = tensor_context_new("t");
+    struct tensor x = input(context, "x", SHAPE(2, 2));
+    struct tensor all[] = {
+        x,
+        tensor_flip(x, AXES(0)),
+        tensor_flip(x, AXES(1)),
+        tensor_flip(x, AXES(0, 1)),
+        tensor_cast(x, DTYPE_INT32),
+        tensor_cast(x, DTYPE_INT64),
+        tensor_pad(x, RANGES({1, 0}, {0, 0}), 0),
+        tensor_pad(x, RANGES({0, 1}, {0, 0}), 0),
+        tensor_pad(x, RANGES({1, 0}, {0, 0}), -0.0),
+        tensor_pad(x, RANGES({1, 0}, {0, 0}), 1),
+        tensor_window(x, 0, 2, 1, 1),
+        tensor_window(x, 0, 2, 2, 1),
+        tensor_window(x, 0, 1, 1, 1),
+        tensor_window(x, 0, 1, 1, 2),
+        tensor_window(x, 1, 1, 1, 1),
+        tensor_shrink(x, RANGES({0, 1}, {0, 2})),
+        tensor_shrink(x, RANGES({1, 2}, {0, 2})),
+        tensor_sub(x, add_weight(context, "v", DTYPE_FLOAT32, SHAPE(2, 2))),
+        tensor_sub(x, add_weight(context, "w", DTYPE_FLOAT32, SHAPE(2, 2))),
+        tensor_sub(add_weight(context, "w", DTYPE_FLOAT32, SHAPE(2, 2)), x),
+        scalar(context, 0),
+        tensor_const(context, DTYPE_INT32, SCALAR_SHAPE, 1, &(int32_t){0}),
+    };
+    enum { COUNT = sizeof all / sizeof *all, WEIGHTS = 2 };
+    struct named_tensor outputs[COUNT];
+    char names[COUNT][8];
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "y%d", i);
+        outputs[i] = (struct named_tensor){names[i], all[i]};
+    }
+    struct et_error error = {0};
+    struct graph *graph = compile_to_graph(context, COUNT, outputs, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    cr_expect_eq(graph->node_count, COUNT + WEIGHTS);
+    graph_free(graph);
+}
+
 /* (x + a) * b, with the leaves made in either order. */
 static struct tensor in_some_order(bool b_first) {
     struct tensor_context *context = tensor_context_new("t");
