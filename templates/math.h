@@ -1,0 +1,354 @@
+// Elementary functions of float32 whose bits are the same on every machine.
+//
+// These bodies *are* the meaning of exp, log, sin, cos, tanh, erf and pow in this project. They use
+// nothing but IEEE-754 + - * /, fused multiply-add where it is written, rounding to integer, and
+// integer operations, each fully defined; so gcc and clang give the same bits at every -O level and
+// vector width, with and without FMA hardware, provided the build says -ffp-contract=off, keeps
+// subnormals and rounds to nearest. Nothing branches: a plain loop over any of them vectorises.
+// A result that is NaN is always the quiet NaN 0x7fc00000, as machines disagree about the others.
+//
+// The text is cut by tools: from one section line to the next (or to the end line) reaches one
+// function, and "needs" names the sections that must stand before it.
+//
+// Errors are measured in ulp of the result against the exact value: all 2^32 inputs for the unary
+// functions (bench/math_exhaustive.c). 0.5 would be correct rounding.
+
+#ifndef ET_TEMPLATES_MATH_H
+#define ET_TEMPLATES_MATH_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+//: section f32_bits
+// The bit pattern of a float32.
+static inline uint32_t f32_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+//: section f32_from_bits
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+//: section f32_select needs f32_bits f32_from_bits
+// condition ? yes : no, by masks: gcc does not vectorise what looks like a branch to it.
+static inline float f32_select(int condition, float yes, float no) {
+    uint32_t mask = 0u - (uint32_t)(condition != 0);
+    return f32_from_bits((f32_bits(yes) & mask) | (f32_bits(no) & ~mask));
+}
+
+//: section f64_bits
+// The bit pattern of a float64.
+static inline uint64_t f64_bits(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+//: section f64_from_bits
+// The float64 of a bit pattern.
+static inline double f64_from_bits(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+//: section f64_select needs f64_bits f64_from_bits
+// The same for float64.
+static inline double f64_select(int condition, double yes, double no) {
+    uint64_t mask = 0u - (uint64_t)(condition != 0);
+    return f64_from_bits((f64_bits(yes) & mask) | (f64_bits(no) & ~mask));
+}
+
+//: section f32_exp_parts needs f32_bits
+// exp(x) = 2^n * (head + tail) for |x| < 110: returns n modulo 2^32, head is in [0.65, 1.35].
+//
+// Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
+// first fused step is exact. exp(r) = 1 + r + r^2 * q(r); q has degree 5, minimax (Remez) for the
+// relative error of exp(r), coefficients rounded to float one after the other and the rest fitted
+// anew: 2^-33.2. The sum 1 + r is kept as head and what its rounding lost goes into tail.
+static inline uint32_t f32_exp_parts(float x, float *head, float *tail) {
+    const float round_to_integer = 0x1.8p+23f; // added, leaves n in the lowest bits
+    float shifted = fmaf(x, 0x1.715476p+0f /* 1.44269502 = 1/ln(2) */, round_to_integer);
+    float n = shifted - round_to_integer;
+    float high = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
+    float low = n * 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */;
+    float r = high + low;
+    float q = 0x1.9dfbd8p-13f; // 0.000197402842
+    q = fmaf(q, r, 0x1.6d4cc8p-10f /* 0.00139350863 */);
+    q = fmaf(q, r, 0x1.11130ep-7f /* 0.00833357032 */);
+    q = fmaf(q, r, 0x1.5554e8p-5f /* 0.041666463 */);
+    q = fmaf(q, r, 0x1.555554p-3f /* 0.166666657 */);
+    q = fmaf(q, r, 0x1.000000p-1f /* 0.5 */);
+    *head = 1.0f + high;
+    *tail = fmaf(r * r, q, ((1.0f - *head) + high) + low);
+    return f32_bits(shifted) - f32_bits(round_to_integer);
+}
+
+//: section f32_exp needs f32_from_bits f32_select f32_exp_parts
+// e^x; method at f32_exp_parts. The power of two is applied as two factors, so that results below
+// 2^-126 underflow gradually and those from 2^128 on overflow to infinity.
+// Largest error: 0.765 ulp, at exp(-87.7) where results turn subnormal and round twice; else 0.655.
+static inline float f32_exp(float x) {
+    float bounded = f32_select(x > 89.0f, 89.0f, x); // exp(89) overflows, exp(-104) rounds to 0
+    bounded = f32_select(bounded < -104.0f, -104.0f, bounded);
+    float head, tail;
+    uint32_t biased = f32_exp_parts(bounded, &head, &tail) + 254u;
+    uint32_t half = biased >> 1;
+    float y = (head + tail) * f32_from_bits(half << 23) * f32_from_bits((biased - half) << 23);
+    return f32_select(x != x, f32_from_bits(0x7fc00000u), y);
+}
+
+//: section f32_log needs f32_bits f32_from_bits f32_select
+// Natural logarithm.
+//
+// x = 2^e * m with m in [sqrt(1/2), sqrt(2)); with f = m - 1,
+// log(x) = e * ln(2) + f + f^2 * q(f). q has degree 9, minimax (Remez) for the relative error of
+// log(1 + f), coefficients rounded to float one after the other: 2^-30.2. e * ln(2) is split in
+// two, its first part exact; what the rounding of that part plus f loses is added back (Fast2Sum).
+// Largest error: 0.828 ulp, at 1.41015.
+static inline float f32_log(float x) {
+    const float infinity = f32_from_bits(0x7f800000u);
+    int tiny = x < 0x1p-126f;
+    uint32_t bits = f32_bits(f32_select(tiny, x * 0x1p+23f, x)) + (0x3f800000u - 0x3f3504f3u);
+    float e = (float)(int32_t)(bits >> 23) - f32_select(tiny, 150.0f, 127.0f);
+    float f = f32_from_bits((bits & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+    float q = 0x1.11fd3ep-4f; // 0.0668919012
+    q = fmaf(q, f, -0x1.dcf8eep-4f /* -0.116448335 */);
+    q = fmaf(q, f, 0x1.e73f9ap-4f /* 0.11895714 */);
+    q = fmaf(q, f, -0x1.fc5dd6p-4f /* -0.124112926 */);
+    q = fmaf(q, f, 0x1.233762p-3f /* 0.142195478 */);
+    q = fmaf(q, f, -0x1.555a9cp-3f /* -0.16667673 */);
+    q = fmaf(q, f, 0x1.99a48ep-3f /* 0.200020894 */);
+    q = fmaf(q, f, -0x1.00000ap-2f /* -0.250000149 */);
+    q = fmaf(q, f, 0x1.555548p-2f /* 0.333333135 */);
+    q = fmaf(q, f, -0x1.000000p-1f /* -0.5 */);
+    float whole = e * 0x1.62e400p-1f; // 0.693145752: 16 bits, so the product is exact
+    float head = whole + f;
+    float tail = (whole - head) + f;
+    tail = fmaf(e, 0x1.7f7d1cp-20f /* 1.42860677e-06 */, tail);
+    float y = head + fmaf(f * f, q, tail);
+    y = f32_select(x < infinity, y, x);
+    y = f32_select(x == 0.0f, -infinity, y);
+    return f32_select(x >= 0.0f, y, f32_from_bits(0x7fc00000u));
+}
+
+//: section f32_tanh needs f32_bits f32_from_bits f32_select f32_exp_parts
+// Hyperbolic tangent.
+//
+// |x| < 0.55: x + x * x^2 * p(x^2), p of degree 4, minimax (Remez) for the relative error of tanh,
+// coefficients rounded to float: 2^-29.7. Otherwise 1 - 2 / (exp(2|x|) + 1), where exp, the sum and
+// the quotient each carry a second float with what rounding lost. The sign is x's.
+// Largest error: 0.713 ulp, at 0.54891.
+static inline float f32_tanh(float x) {
+    uint32_t sign = f32_bits(x) & 0x80000000u;
+    float a = f32_from_bits(f32_bits(x) ^ sign);
+    float square = a * a;
+    float p = -0x1.9921a2p-8f; // -0.0062428494
+    p = fmaf(p, square, 0x1.58e518p-6f /* 0.021050714 */);
+    p = fmaf(p, square, -0x1.b91e7ep-5f /* -0.0538475476 */);
+    p = fmaf(p, square, 0x1.110ceep-3f /* 0.133325443 */);
+    p = fmaf(p, square, -0x1.55554ap-2f /* -0.333333164 */);
+    float small = fmaf(a, square * p, a);
+
+    float bounded = f32_select(a > 10.0f, 10.0f, a); // tanh(10) rounds to 1
+    float head, tail;
+    float scale = f32_from_bits((f32_exp_parts(2.0f * bounded, &head, &tail) + 127u) << 23);
+    float power = (head + tail) * scale;
+    float power_tail = (head * scale - power) + tail * scale;
+    float sum = power + 1.0f;
+    float sum_tail = ((power - sum) + 1.0f) + power_tail;
+    float quotient = 2.0f / sum;
+    float rest = fmaf(-quotient, sum, 2.0f) - quotient * sum_tail;
+    float high = 1.0f - quotient;
+    float low = ((1.0f - high) - quotient) - rest * (0.5f * quotient);
+    float y = f32_select(a < 0.55f, small, high + low);
+    return f32_select(x != x, f32_from_bits(0x7fc00000u), f32_from_bits(f32_bits(y) | sign));
+}
+
+//: section f32_erf needs f32_bits f32_from_bits f32_select f32_exp_parts
+// Error function.
+//
+// |x| < 0.921875: x + x * p(x^2), p of degree 6, minimax (Remez) for the relative error of erf,
+// coefficients rounded to float: 2^-30. Otherwise 1 - erfc(|x|) with
+// erfc(1 + w) = 5/32 * exp(q(w)), q of degree 6, minimax for the absolute error of erfc up to
+// |x| = 3.95: 2^-29. 5/32 is short and next to erfc(1), so that q is small where erfc is large.
+// Largest error: 0.853 ulp, at 0.92124.
+static inline float f32_erf(float x) {
+    uint32_t sign = f32_bits(x) & 0x80000000u;
+    float a = f32_from_bits(f32_bits(x) ^ sign);
+    float square = a * a;
+    float p = 0x1.4f34eap-14f; // 7.99195041e-05
+    p = fmaf(p, square, -0x1.a6001ap-11f /* -0.00080490188 */);
+    p = fmaf(p, square, 0x1.54497ap-8f /* 0.00519236783 */);
+    p = fmaf(p, square, -0x1.b80114p-6f /* -0.0268557258 */);
+    p = fmaf(p, square, 0x1.ce2d64p-4f /* 0.112836257 */);
+    p = fmaf(p, square, -0x1.812740p-2f /* -0.376126289 */);
+    p = fmaf(p, square, 0x1.06eba8p-3f /* 0.128379166 */);
+    float small = fmaf(a, p, a);
+
+    float w = f32_select(a > 3.9375f, 3.9375f, a) - 1.0f; // erf(3.9375) rounds to 1
+    float q = 0x1.9d21ecp-13f;                            // 0.000196996931
+    q = fmaf(q, w, -0x1.e9c9eep-10f /* -0.00186839595 */);
+    q = fmaf(q, w, 0x1.45f57cp-7f /* 0.00994747691 */);
+    q = fmaf(q, w, -0x1.5441f8p-5f /* -0.0415353626 */);
+    q = fmaf(q, w, -0x1.afabf4p-1f /* -0.843108773 */);
+    q = fmaf(q, w, -0x1.51c9b2p+1f /* -2.63896775 */);
+    q = fmaf(q, w, 0x1.b69948p-8f /* 0.00669248588 */);
+    float head, tail;
+    float scale = f32_from_bits((f32_exp_parts(q, &head, &tail) + 127u) << 23);
+    float large = fmaf(-0.15625f, (head + tail) * scale, 1.0f);
+    float y = f32_select(a < 0.921875f, small, large);
+    return f32_select(x != x, f32_from_bits(0x7fc00000u), f32_from_bits(f32_bits(y) | sign));
+}
+
+//: section f32_quadrant needs f32_from_bits f64_from_bits f64_select
+// |x| = quadrant * pi/2 + rest with |rest| <= pi/4; x by its bits without the sign.
+//
+// Payne-Hanek in integers, for every magnitude alike: |x| = mantissa * 2^(exponent - 150), so the
+// product |x| * 2/pi modulo 4 needs only the 96 bits of 2/pi that begin exponent - 120 bits into
+// the table (which opens with 32 zeros). `turn` holds the product in units of 2^-62 quadrants,
+// within 2. No float32 from pi/4 on comes closer to a multiple of pi/2 than 1.6e-9 (2^95 * 1.9511
+// does), which leaves 31 good bits in rest. Below pi/4, rest is x itself.
+static inline uint32_t f32_quadrant(uint32_t magnitude, double *rest) {
+    static const uint32_t two_over_pi[8] = {0x00000000u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u,
+                                            0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu};
+    uint32_t exponent = magnitude >> 23;
+    uint32_t start = (exponent - 120u) & (0u - (uint32_t)(exponent >= 120u));
+    uint32_t word = start >> 5, shift = start & 31u;
+    uint64_t first = two_over_pi[word], second = two_over_pi[word + 1];
+    uint64_t third = two_over_pi[word + 2], fourth = two_over_pi[word + 3];
+    uint64_t high = ((first << 32 | second) << shift) >> 32;
+    uint64_t middle = ((second << 32 | third) << shift) >> 32;
+    uint64_t low = ((third << 32 | fourth) << shift) >> 32;
+    uint64_t mantissa = (magnitude & 0x007fffffu) | 0x00800000u;
+    uint64_t turn = ((mantissa * high) << 32) + mantissa * middle + ((mantissa * low) >> 32);
+
+    uint64_t rounded = turn + ((uint64_t)1 << 61);
+    uint64_t upper = (rounded >> 32) & 0x3fffffffu, lower = rounded & 0xffffffffu;
+    const uint64_t two_52 = (uint64_t)0x433 << 52; // 2^52 as bits: or-ing n < 2^52 into it adds n
+    double fraction = (f64_from_bits(two_52 | upper) - (0x1p+52 + 0x1p+29)) * 0x1p+32 +
+                      (f64_from_bits(two_52 | lower) - 0x1p+52);
+    int reduced = magnitude >= 0x3f490fdbu; // pi/4
+    double whole = (double)f32_from_bits(magnitude);
+    *rest = f64_select(reduced, fraction * 0x1.921fb54442d18p-62 /* 2^-62 * pi/2 */, whole);
+    return (0u - (uint32_t)reduced) & (uint32_t)(rounded >> 62);
+}
+
+//: section f32_quarter_wave needs f32_bits f32_from_bits f64_bits f64_from_bits
+// sin(quadrant * pi/2 + rest) for |rest| <= pi/4, in float64, rounded once.
+//
+// sin(r) = r + r^3 * s(r^2), cos(r) = 1 - r^2/2 + r^4 * c(r^2); s and c of degree 3, minimax
+// (Remez) for the relative error of sin, 2^-37.5, and the absolute one of cos, 2^-43.2.
+static inline float f32_quarter_wave(uint32_t quadrant, double rest) {
+    double square = rest * rest;
+    double s = 0x1.6cd1ec4429810p-19;       // 2.7181208982094972e-06
+    s = s * square - 0x1.a00f7f0e1e5e5p-13; // 0.00019839312193763097
+    s = s * square + 0x1.1111086a4076fp-7;  // 0.008333329304608587
+    s = s * square - 0x1.5555554c71a31p-3;  // 0.16666666640794994
+    double c = -0x1.242aea14082ebp-22;      // -2.7210231334961823e-07
+    c = c * square + 0x1.a0112087af7c7p-16; // 2.4799519933386778e-05
+    c = c * square - 0x1.6c16b8995c968p-10; // 0.0013888883753137796
+    c = c * square + 0x1.5555554f4ecbfp-5;  // 0.041666666622825137
+    double sine = rest + rest * square * s;
+    double cosine = (1.0 - 0.5 * square) + square * square * c;
+    uint64_t odd = 0u - (uint64_t)(quadrant & 1u);
+    float y = (float)f64_from_bits((f64_bits(cosine) & odd) | (f64_bits(sine) & ~odd));
+    return f32_from_bits(f32_bits(y) ^ (quadrant & 2u) << 30);
+}
+
+//: section f32_sin needs f32_bits f32_from_bits f32_select f32_quadrant f32_quarter_wave
+// Sine, over the whole range: reduction at f32_quadrant, polynomials at f32_quarter_wave.
+// Largest error: 0.5001 ulp.
+static inline float f32_sin(float x) {
+    uint32_t sign = f32_bits(x) & 0x80000000u;
+    uint32_t magnitude = f32_bits(x) ^ sign;
+    double rest;
+    uint32_t quadrant = f32_quadrant(magnitude, &rest);
+    uint32_t y = f32_bits(f32_quarter_wave(quadrant, rest)) ^ sign;
+    return f32_select(magnitude < 0x7f800000u, f32_from_bits(y), f32_from_bits(0x7fc00000u));
+}
+
+//: section f32_cos needs f32_bits f32_from_bits f32_select f32_quadrant f32_quarter_wave
+// Cosine, over the whole range: the sine of |x|, one quadrant on. Largest error: 0.5001 ulp.
+static inline float f32_cos(float x) {
+    uint32_t magnitude = f32_bits(x) & 0x7fffffffu;
+    double rest;
+    uint32_t quadrant = f32_quadrant(magnitude, &rest);
+    float y = f32_quarter_wave(quadrant + 1u, rest);
+    return f32_select(magnitude < 0x7f800000u, y, f32_from_bits(0x7fc00000u));
+}
+
+//: section f64_log2 needs f64_bits f64_from_bits
+// log2 of a positive, finite float32, subnormals included, with relative error 2^-45.
+//
+// x = 2^e * m with m in [sqrt(1/2), sqrt(2)); with s = (m - 1) / (m + 1),
+// log2(m) = 2 * atanh(s) / ln(2) = s * p(s^2), p of degree 5, minimax (Remez), relative.
+static inline double f64_log2(float x) {
+    const uint64_t root_half = 0x3fe6a09e667f3bcdu, one = 0x3ff0000000000000u;
+    uint64_t bits = f64_bits((double)x) + (one - root_half);
+    double e = f64_from_bits((uint64_t)0x433 << 52 | bits >> 52) - (0x1p+52 + 1023.0);
+    double m = f64_from_bits((bits & 0x000fffffffffffffu) + root_half);
+    double s = (m - 1.0) / (m + 1.0);
+    double square = s * s;
+    double p = 0x1.21b0eff7d1405p-2;       // 0.28290152502114579
+    p = p * square + 0x1.479555c61e725p-2; // 0.3199056055233192
+    p = p * square + 0x1.a61a2eccf9258p-2; // 0.41220925451333335
+    p = p * square + 0x1.2776c2933965bp-1; // 0.57707794234438425
+    p = p * square + 0x1.ec709dc53c6dfp-1; // 0.9617966941134134
+    p = p * square + 0x1.71547652b8251p+1; // 2.8853900817778499
+    return e + s * p;
+}
+
+//: section f64_exp2 needs f64_bits f64_from_bits f64_select
+// 2^t with relative error 2^-34.4 for t in [-200, 200]; t beyond is taken as that bound, which
+// float32 rounds to 0 or infinity just the same.
+//
+// t = n + f, |f| <= 1/2; 2^f is a polynomial of degree 7, minimax (Remez), relative.
+static inline double f64_exp2(double t) {
+    const double round_to_integer = 0x1.8p+52; // added, leaves n in the lowest bits
+    double bounded = f64_select(t > 200.0, 200.0, t);
+    bounded = f64_select(bounded < -200.0, -200.0, bounded);
+    double shifted = bounded + round_to_integer;
+    double f = bounded - (shifted - round_to_integer);
+    double p = 0x1.fdf6c0b0ca184p-17;  // 1.5198107890038828e-05
+    p = p * f + 0x1.44691cfc906c2p-13; // 0.00015469102790359983
+    p = p * f + 0x1.5d8a95bd5c86dp-10; // 0.0013333944219451569
+    p = p * f + 0x1.3b29dde50a9dfp-7;  // 0.0096180280180150884
+    p = p * f + 0x1.c6b08a78700bep-5;  // 0.055504103136173807
+    p = p * f + 0x1.ebfbe0a2603d3p-3;  // 0.24022651191265129
+    p = p * f + 0x1.62e42ff14be76p-1;  // 0.69314718075288684
+    p = p * f + 0x1.ffffffffab994p-1;  // 0.9999999999616187
+    return p * f64_from_bits((f64_bits(shifted) + 1023u) << 52);
+}
+
+//: section f32_pow needs f32_bits f32_from_bits f32_select f64_select f64_log2 f64_exp2
+// x^y = 2^(y * log2(|x|)) in float64, rounded once, with the special cases of C99 Annex F.
+// Largest error among 150 million pairs, a quarter of them with a base next to 1: 0.5007 ulp.
+static inline float f32_pow(float x, float y) {
+    const float infinity = f32_from_bits(0x7f800000u), not_a_number = f32_from_bits(0x7fc00000u);
+    uint32_t sign = f32_bits(x) & 0x80000000u;
+    float a = f32_from_bits(f32_bits(x) ^ sign);
+    double logarithm = f64_log2(a);
+    logarithm = f64_select(a == 0.0f, (double)-infinity, logarithm);
+    logarithm = f64_select(a == infinity, (double)infinity, logarithm);
+    float z = (float)f64_exp2((double)y * logarithm);
+    z = f32_select(a == 1.0f, 1.0f, z); // even for an infinite y
+
+    float half = 0.5f * y;
+    int integer = rintf(y) == y; // infinities count as even integers
+    int odd = integer & (rintf(half) != half);
+    z = f32_from_bits(f32_bits(z) ^ (sign & (0u - (uint32_t)odd)));
+    z = f32_select((x < 0.0f) & (a < infinity) & !integer, not_a_number, z);
+    z = f32_select((x != x) | (y != y), not_a_number, z);
+    return f32_select((x == 1.0f) | (y == 0.0f), 1.0f, z);
+}
+//: end
+
+#endif
