@@ -63,12 +63,7 @@ static row_function *const row_functions[OP_COUNT][DTYPE_COUNT] = {
 };
 #undef OP
 
-/* where moves elements and computes nothing: their width is all that matters. */
-typedef uint8_t bytes_1 __attribute__((may_alias));
-typedef uint16_t bytes_2 __attribute__((may_alias));
-typedef uint32_t bytes_4 __attribute__((may_alias));
-typedef uint64_t bytes_8 __attribute__((may_alias));
-
+/* where moves elements and computes nothing. */
 #define WHERE_ROW(type)                                                                            \
     static void row_where_##type(const struct rows *rows) {                                        \
         type *result = rows->data[0];                                                              \

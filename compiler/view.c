@@ -165,12 +165,6 @@ bool rows_next(struct rows *rows) {
     return false;
 }
 
-/* Elements that are moved, not computed with. */
-typedef uint8_t bytes_1 __attribute__((may_alias));
-typedef uint16_t bytes_2 __attribute__((may_alias));
-typedef uint32_t bytes_4 __attribute__((may_alias));
-typedef uint64_t bytes_8 __attribute__((may_alias));
-
 #define COPY_ROW(type)                                                                             \
     do {                                                                                           \
         type *to = rows.data[0];                                                                   \

@@ -2,16 +2,12 @@
 
 #include "../compiler/eval.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 struct run {
     const struct graph *graph;
     struct view *values;    /* by node */
     void **buffers;         /* by node */
     int *uses;              /* by node: readers to come, outputs, and views; NULL: free nothing */
     struct view *arguments; /* the values of one node's sources */
-    int64_t live_bytes;
 };
 
 static void run_free(struct run *run) {
@@ -59,8 +55,6 @@ static bool looks_at_source(const struct run *run, const struct node *node) {
 static void end_use(struct run *run, const struct node *node) {
     while (--run->uses[node->id] == 0) {
         if (!looks_at_source(run, node)) {
-            if (run->buffers[node->id])
-                run->live_bytes -= node_bytes(node);
             et_release(run->buffers[node->id]);
             run->buffers[node->id] = NULL;
             return;
@@ -84,11 +78,6 @@ static bool run_node(struct run *run, const struct node *node, struct et_error *
         run->arguments[k] = run->values[node->sources[k]->id];
     if (!evaluate(node, run->arguments, &run->values[node->id], &run->buffers[node->id], error))
         return et_fail_within(error, "node %d", node->id);
-    if (run->buffers[node->id])
-        run->live_bytes += node_bytes(node);
-    if (run->live_bytes > EAGER_MAX_BYTES)
-        return et_fail(error, "node %d: %s: %" PRId64 " bytes in use, expected at most %" PRId64,
-                       node->id, op_facts[node->op].name, run->live_bytes, EAGER_MAX_BYTES);
     if (run->uses)
         end_uses_by(run, node);
     return true;

@@ -5,9 +5,6 @@
 
 #include "../compiler/view.h"
 
-/* The buffers of all nodes that are alive together may not be larger. */
-#define EAGER_MAX_BYTES ((int64_t)1 << 34)
-
 /* Runs a verified graph. `inputs` and `outputs` follow graph->inputs and graph->outputs; each is
  * row-major, node_bytes() long and aligned for its dtype; bools are 0 or 1. Outputs are written
  * only on success, after everything else; their NaNs are the one quiet NaN. A buffer is freed after

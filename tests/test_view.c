@@ -136,4 +136,8 @@ Test(view, rows_merge_only_what_all_operands_agree_on) {
     } while (rows_next(&rows));
     cr_assert_eq(row, 6);
     cr_assert(rows.data[0] == plain.data && rows.data[1] == column.data);
+    /* Strides that would continue the first operand's axes, but not their own. */
+    memcpy(column.stride, (int64_t[]){12, 4, 0}, 3 * sizeof(int64_t));
+    rows = rows_of(2, (const struct view *const[]){&plain, &column});
+    cr_assert_eq(rows.length, 4);
 }
