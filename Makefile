@@ -28,10 +28,19 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
 
+# Vector code is compiled once for each kind of CPU and chosen when the program starts.
+VECTOR_FLAGS = -O3 -fno-loop-unroll-and-jam
+$(BUILD)/runtime/%_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(BUILD)/runtime/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
+$(BUILD)/runtime/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
+
 test-programs: $(UNIT_TESTS)
 $(BUILD)/tests/test_%: tests/test_%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $< -o $@ $(LIBRARY) $(LIBRARIES) -lcriterion -lmpfr -lgmp
+
+$(BUILD)/mnist-define: models/mnist/mnist.c models/mnist/mnist_model.c $(LIBRARY)
+	$(CC) $(CFLAGS_ALL) $(filter %.c,$^) -o $@ $(LIBRARY) $(LIBRARIES)
 
 clean:
 	rm -rf $(BUILD)

@@ -73,7 +73,8 @@ bool op_accepts(enum op op, enum dtype dtype);
 
 /* One node. Fields after `shape` are attributes; each belongs to the operations named beside it. */
 struct node {
-    int id; /* position in the graph */
+    int id;     /* position in the graph */
+    int origin; /* in a simplified graph: id of the node this one was made from */
     enum op op;
     enum dtype dtype;
     int rank;

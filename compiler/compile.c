@@ -1,0 +1,123 @@
+#include "compile.h"
+
+#include "emit.h"
+#include "ir.h"
+
+#include <string.h>
+#include <time.h>
+
+static double now_milliseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
+}
+
+/* The pass list's state: what is compiled, and for dumps the text after the last pass. */
+struct compiling {
+    struct ir *ir;
+    struct graph *graph, *folded; /* simplify's */
+    const struct compile_options *options;
+    struct et_error *error;
+    double began;
+    struct text last;
+};
+
+/* After each pass: the verifier, and the dump for those who asked. */
+static bool after(struct compiling *compiling, const char *pass) {
+    double took = now_milliseconds() - compiling->began;
+    if (compiling->options->verify && !verify_ir(compiling->ir, compiling->error))
+        return et_fail_within(compiling->error, "after %s", pass);
+    if (compiling->options->dump) {
+        struct text text = {0};
+        print_ir(compiling->ir, &text);
+        bool changed =
+            !compiling->last.bytes || !text.bytes || strcmp(compiling->last.bytes, text.bytes) != 0;
+        compiling->options->dump(compiling->options->dump_context, pass,
+                                 text.bytes ? text.bytes : "", changed, took);
+        text_free(&compiling->last);
+        compiling->last = text;
+    }
+    compiling->began = now_milliseconds();
+    return true;
+}
+
+static bool fill_weights(const struct ir *ir, struct compiled *compiled, struct et_error *error) {
+    compiled->weights = et_allocate_aligned(compiled->weights_bytes);
+    if (!compiled->weights)
+        return et_fail(error, "out of memory: %zu bytes of weights", compiled->weights_bytes);
+    struct ir *reader = (struct ir *)ir;
+    for (int k = 0; k < ir->kernel_count; k++) {
+        struct buffer **reads;
+        int count = kernel_reads(reader, ir->kernels[k], &reads);
+        for (int i = 0; i < count; i++)
+            if (reads[i]->kind == BUFFER_CONSTANT)
+                memcpy((char *)compiled->weights + reads[i]->offset, reads[i]->value,
+                       (size_t)reads[i]->elements * dtype_facts[reads[i]->dtype].bytes);
+    }
+    return true;
+}
+
+/* The passes, in order. */
+static bool run_passes(struct compiling *compiling, const struct graph *graph,
+                       struct compiled *compiled) {
+    struct ir *ir = compiling->ir;
+    compiling->began = now_milliseconds();
+    compiling->graph = simplify(graph, &compiling->folded, compiling->error);
+    if (!compiling->graph)
+        return false;
+    ir->graph = compiling->graph;
+    lower(ir);
+    if (!after(compiling, "lower"))
+        return false;
+    fuse(ir);
+    if (!after(compiling, "fuse"))
+        return false;
+    split_axes(ir);
+    if (!after(compiling, "axes"))
+        return false;
+    schedule(ir);
+    if (!after(compiling, "schedule"))
+        return false;
+    struct plan planned = plan(ir);
+    compiled->arena_bytes = planned.arena_bytes;
+    compiled->arena_lower_bound = planned.lower_bound;
+    compiled->weights_bytes = planned.weights_bytes;
+    if (!after(compiling, "plan"))
+        return false;
+    emit(ir, compiling->options, compiled);
+    return fill_weights(ir, compiled, compiling->error) && after(compiling, "emit");
+}
+
+struct compiled *compile(const struct graph *graph, const struct compile_options *options,
+                         struct et_error *error) {
+    struct compiled *compiled = et_allocate(1, sizeof *compiled);
+    if (!compiled) {
+        et_fail(error, "out of memory");
+        return NULL;
+    }
+    jmp_buf escape;
+    struct ir ir = {.arena = &compiled->arena};
+    struct compiling compiling = {.ir = &ir, .options = options, .error = error};
+    compiled->arena.escape = &escape;
+    bool good;
+    if (setjmp(escape) == 0)
+        good = run_passes(&compiling, graph, compiled);
+    else
+        good = et_fail(error, "out of memory while compiling \"%s\"", graph->name);
+    text_free(&compiling.last);
+    graph_free(compiling.graph);
+    graph_free(compiling.folded);
+    compiled->arena.escape = NULL;
+    if (good)
+        return compiled;
+    compiled_free(compiled);
+    return NULL;
+}
+
+void compiled_free(struct compiled *compiled) {
+    if (!compiled)
+        return;
+    et_release(compiled->weights);
+    arena_free(&compiled->arena);
+    et_release(compiled);
+}

@@ -1,0 +1,423 @@
+/* The emitted file: header comment, index of kernels, prelude, kernels, entry points. */
+#include "emit.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Names ---- */
+
+/* Words that a tensor's name must not be in C: keywords, and the names that emitted text uses. */
+static const char *const reserved_words[] = {
+    "auto",     "break",        "case",      "char",      "const",   "continue",
+    "default",  "do",           "double",    "else",      "enum",    "extern",
+    "float",    "for",          "goto",      "if",        "inline",  "int",
+    "long",     "register",     "restrict",  "return",    "short",   "signed",
+    "sizeof",   "static",       "struct",    "switch",    "typedef", "union",
+    "unsigned", "void",         "volatile",  "while",     "asm",     "typeof",
+    "bool",     "true",         "false",     "class",     "new",     "this",
+    "template", "sums",         "walk",      "last_walk", "n",       "c",
+    "tile",     "vector",       "fmaf",      "fma",       "sqrtf",   "floorf",
+    "ceilf",    "rintf",        "fmodf",     "fabsf",     "memcpy",  "INFINITY",
+    "NAN",      "TILE_ALIGNED", "tile_walk", "inputs",    "outputs", "weights",
+    "arena",    "ptrdiff_t"};
+
+/* Letters and then digits, as our locals are: v0, i1, lanes2, t12. */
+static bool looks_local(const char *name) {
+    size_t letters = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+    size_t digits = strspn(name + letters, "0123456789");
+    return digits > 0 && name[letters + digits] == 0;
+}
+
+static bool is_reserved(const char *name) {
+    for (size_t i = 0; i < sizeof reserved_words / sizeof *reserved_words; i++)
+        if (strcmp(reserved_words[i], name) == 0)
+            return true;
+    return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "row_", 4) == 0 ||
+           strncmp(name, "vector_", 7) == 0;
+}
+
+static bool is_section_or_scalar(const struct emitter *emitter, const char *name) {
+    return sections_have(&emitter->sections, name);
+}
+
+static char *identifier(struct ir *ir, const char *name) {
+    char *text = arena_format(ir->arena, "%s%s", isdigit((unsigned char)name[0]) ? "_" : "", name);
+    for (char *at = text; *at; at++)
+        if (!(isalnum((unsigned char)*at) && (unsigned char)*at < 128) && *at != '_')
+            *at = '_';
+    while (text[0] == '_') /* names of the implementation begin so */
+        text++;
+    if (!text[0] || isdigit((unsigned char)text[0]))
+        text = arena_format(ir->arena, "tensor_%s", text);
+    return text;
+}
+
+static bool is_taken(const struct ir *ir, const struct buffer *buffer, const char *name) {
+    for (int i = 0; i < ir->buffer_count && ir->buffers[i] != buffer; i++)
+        if (ir->buffers[i]->kind != BUFFER_TEMPORARY && strcmp(ir->buffers[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Every buffer gets a C identifier of its own, as near to the graph's name as can be. */
+static void name_buffers(struct emitter *emitter) {
+    struct ir *ir = emitter->ir;
+    for (int i = 0; i < ir->buffer_count; i++) {
+        struct buffer *buffer = ir->buffers[i];
+        if (buffer->kind == BUFFER_TEMPORARY || buffer->kind == BUFFER_LOCAL)
+            continue;
+        const char *name = identifier(ir, buffer->name);
+        if (is_reserved(name) || is_section_or_scalar(emitter, name))
+            name = arena_format(ir->arena, "%s_", name);
+        for (int k = 2; is_taken(ir, buffer, name); k++)
+            name = arena_format(ir->arena, "%s_%d", identifier(ir, buffer->name), k);
+        buffer->name = name;
+    }
+}
+
+static const char *upper_case(struct ir *ir, const char *name) {
+    char *text = arena_copy_text(ir->arena, name);
+    for (char *at = text; *at; at++)
+        *at = (char)toupper((unsigned char)*at);
+    return text;
+}
+
+/* ---- Header ---- */
+
+static void add_tensor_fields(struct emitter *emitter, struct text *text, enum buffer_kind kind,
+                              const char *constant) {
+    const struct ir *ir = emitter->ir;
+    int count = 0;
+    text_add(text, "struct %s_%s {\n", emitter->prefix,
+             kind == BUFFER_INPUT ? "inputs" : "outputs");
+    for (int i = 0; i < ir->buffer_count; i++) {
+        const struct buffer *buffer = ir->buffers[i];
+        if (buffer->kind != kind)
+            continue;
+        count++;
+        const char *description = buffer_description(emitter->ir, buffer);
+        text_add(text, "    %s%s *%s; /* %s */\n", constant, dtype_facts[buffer->dtype].c_type,
+                 buffer->name, strchr(description, ' ') + 1);
+    }
+    if (!count)
+        text_add(text, "    char none; /* the graph has none */\n");
+    text_add(text, "};\n\n");
+}
+
+static void add_sizes(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
+    const char *upper = upper_case(emitter->ir, emitter->prefix);
+    text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
+    text_add(text, "#define %s_ARENA_BYTES %zu\n", upper, compiled->arena_bytes);
+    text_add(text, "#define %s_INPUT_COUNT %d\n", upper, emitter->ir->graph->input_count);
+    text_add(text, "#define %s_OUTPUT_COUNT %d\n\n", upper, emitter->ir->graph->output_count);
+}
+
+static void add_interface(struct emitter *emitter, struct text *text,
+                          const struct compiled *compiled) {
+    const char *prefix = emitter->prefix;
+    add_sizes(emitter, text, compiled);
+    add_tensor_fields(emitter, text, BUFFER_INPUT, "const ");
+    add_tensor_fields(emitter, text, BUFFER_OUTPUT, "");
+    text_add(
+        text,
+        "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap nothing "
+        "else.\n"
+        " * `weights` is the block that was written beside this file, `arena` is scratch\n"
+        " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
+        " * arena each. */\n");
+    text_add(text,
+             "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena);\n\n",
+             prefix, prefix, prefix);
+    text_add(text,
+             "/* The same by position. */\n"
+             "void %s_run_array(const void *const *inputs, void *const *outputs, "
+             "const void *weights,\n        void *arena);\n",
+             prefix);
+}
+
+static void add_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
+                       const struct compile_options *options) {
+    const char *guard =
+        arena_format(emitter->ir->arena, "%s_H", upper_case(emitter->ir, emitter->prefix));
+    text_add(text, "/* %s.h: how to run the graph \"%s\", compiled to C by Eigentensor.",
+             emitter->prefix, identifier(emitter->ir, emitter->ir->graph->name));
+    if (options->digest)
+        text_add(text, "\n * Graph %s", options->digest);
+    text_add(text, " */\n#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n", guard, guard);
+    add_interface(emitter, text, compiled);
+    text_add(
+        text,
+        "\n/* What was compiled: \"eigentensor 1; graph DIGEST; inputs ...; outputs ...\". */\n"
+        "const char *%s_metadata(void);\n\n#endif\n",
+        emitter->prefix);
+}
+
+/* ---- The top of the file ---- */
+
+static void add_index(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
+    text_add(text, " *\n * kernel, what it stores, arithmetic operations, bytes read and written, "
+                   "nodes of the graph:\n");
+    for (int i = 0; i < compiled->kernel_count; i++) {
+        const struct kernel_facts *facts = &compiled->kernels[i];
+        text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes\n",
+                 facts->name, facts->output, facts->flops, facts->bytes_read, facts->bytes_written);
+    }
+    (void)emitter;
+}
+
+static void add_title(struct emitter *emitter, struct text *text, const struct compiled *compiled,
+                      const struct compile_options *options) {
+    text_add(text, "/* %s.c: the graph \"%s\", compiled to C by Eigentensor. Do not edit.\n",
+             emitter->prefix, identifier(emitter->ir, emitter->ir->graph->name));
+    if (options->digest)
+        text_add(text, " *\n * graph    %s\n", options->digest);
+    if (options->command)
+        text_add(text, " * command  %s\n", options->command);
+    add_index(emitter, text, compiled);
+    text_add(text, " */\n");
+}
+
+/* ---- Prelude ---- */
+
+static void add_tile_wrappers(struct emitter *emitter, struct text *text) {
+    bool calls = emitter->dialect == DIALECT_CALLS;
+    for (int rows = 0; rows < MAX_TILE_ROWS; rows++)
+        for (int columns = 0; columns < MAX_TILE_COLUMNS; columns++) {
+            if (!emitter->tile_wanted[rows][columns])
+                continue;
+            text_add(text,
+                     "%s tile_%dx%d(float *restrict sums, const float *stream, "
+                     "const float *panel,\n        const struct tile_walk *walk, int resume)",
+                     calls ? "void" : "static inline void", rows, columns);
+            if (calls)
+                text_add(text, ";\n\n");
+            else
+                text_add(text, " {\n    tile(%d, %d, sums, stream, panel, walk, resume);\n}\n\n",
+                         rows, columns);
+        }
+}
+
+static void add_prelude(struct emitter *emitter, struct text *text) {
+    struct sections *sections = &emitter->sections;
+    bool calls = emitter->dialect == DIALECT_CALLS;
+    bool tiles = false;
+    for (int i = 0; i < MAX_TILE_ROWS * MAX_TILE_COLUMNS; i++)
+        tiles |= emitter->tile_wanted[i / MAX_TILE_COLUMNS][i % MAX_TILE_COLUMNS];
+    if (calls) {
+        sections_want(sections, "calls");
+    } else {
+        text_add(text,
+                 "#include \"%s.h\"\n\n#include <math.h>\n#include <stddef.h>\n"
+                 "#include <stdint.h>\n#include <string.h>\n\n",
+                 emitter->prefix);
+    }
+    if (tiles)
+        sections_want(sections, calls ? "tile_walk" : "tile");
+    if (tiles)
+        text_add(text, "#define TILE_ALIGNED%s\n\n", calls ? "" : " _Alignas(64)");
+    sections_print(sections, text);
+    emit_scalar_functions(emitter, text);
+    add_tile_wrappers(emitter, text);
+}
+
+/* ---- Entry points ---- */
+
+static void add_offsets(struct emitter *emitter, struct text *text) {
+    const struct ir *ir = emitter->ir;
+    for (int i = 0; i < ir->buffer_count; i++) {
+        const struct buffer *buffer = ir->buffers[i];
+        if (!emitter->offset_wanted[i])
+            continue;
+        text_add(text, "#define AT_%s %zu /* %s */\n", buffer->name, buffer->offset,
+                 strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
+    }
+    text_add(text, "\n");
+}
+
+static const char *argument(struct emitter *emitter, const struct buffer *buffer, bool written) {
+    struct arena *arena = emitter->ir->arena;
+    const char *type = dtype_facts[buffer->dtype].c_type;
+    switch (buffer->kind) {
+    case BUFFER_INPUT:
+        return arena_format(arena, "inputs->%s", buffer->name);
+    case BUFFER_OUTPUT:
+        return arena_format(arena, "outputs->%s", buffer->name);
+    case BUFFER_CONSTANT:
+        emitter->offset_wanted[buffer->id] = true;
+        return arena_format(arena, "(const %s *)(constants + AT_%s)", type, buffer->name);
+    case BUFFER_TEMPORARY:
+        emitter->offset_wanted[buffer->id] = true;
+        return arena_format(arena, "(%s%s *)(scratch + AT_%s)", written ? "" : "const ", type,
+                            buffer->name);
+    case BUFFER_LOCAL:
+        break;
+    }
+    unreachable();
+}
+
+static void add_call(struct emitter *emitter, struct text *text, const struct kernel *kernel) {
+    struct buffer **reads;
+    int count = kernel_reads(emitter->ir, kernel, &reads);
+    text_add(text, "    %s(", kernel->name);
+    size_t column = 4 + strlen(kernel->name) + 1;
+    for (int i = 0; i <= count; i++) {
+        const char *next = argument(emitter, i < count ? reads[i] : kernel->output, i == count);
+        if (i > 0) {
+            bool breaks = column + strlen(next) + 4 > 100;
+            text_add(text, breaks ? ",\n            " : ", ");
+            column = breaks ? 12 : column + 2;
+        }
+        text_add(text, "%s", next);
+        column += strlen(next);
+    }
+    text_add(text, ");\n");
+}
+
+static void add_run(struct emitter *emitter, struct text *text) {
+    const char *prefix = emitter->prefix;
+    struct ir *ir = emitter->ir;
+    struct text calls = {0};
+    for (int i = 0; i < ir->kernel_count; i++)
+        add_call(emitter, &calls, ir->kernels[i]);
+    add_offsets(emitter, text);
+    text_add(text,
+             "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena) {\n"
+             "    const char *constants = weights;\n    char *scratch = arena;\n"
+             "    (void)inputs, (void)constants, (void)scratch;\n%s}\n\n",
+             prefix, prefix, prefix, calls.bytes ? calls.bytes : "");
+    text_free(&calls);
+}
+
+static void add_run_array(struct emitter *emitter, struct text *text) {
+    const char *prefix = emitter->prefix;
+    const struct ir *ir = emitter->ir;
+    text_add(text,
+             "void %s_run_array(const void *const *inputs, void *const *outputs, "
+             "const void *weights,\n        void *arena) {\n",
+             prefix);
+    for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++) {
+        const char *plural = kind == BUFFER_INPUT ? "inputs" : "outputs";
+        text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
+        for (int i = 0; i < ir->buffer_count; i++)
+            if (ir->buffers[i]->kind == (enum buffer_kind)kind)
+                text_add(text, "    named_%s.%s = %s[%d];\n", plural, ir->buffers[i]->name, plural,
+                         ir->buffers[i]->position);
+    }
+    text_add(text,
+             "    (void)inputs;\n    %s_run(&named_inputs, &named_outputs, weights, arena);\n}\n",
+             prefix);
+}
+
+static void add_metadata(struct emitter *emitter, struct text *text,
+                         const struct compile_options *options) {
+    const struct ir *ir = emitter->ir;
+    text_add(text, "\nconst char *%s_metadata(void) {\n    return \"eigentensor 1; graph %s\"",
+             emitter->prefix, options->digest ? options->digest : "unknown");
+    for (int i = 0; i < ir->buffer_count; i++)
+        if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
+            text_add(text, "\n           \"; %s %s\"",
+                     ir->buffers[i]->kind == BUFFER_INPUT ? "input" : "output",
+                     buffer_description(emitter->ir, ir->buffers[i]));
+    text_add(text, ";\n}\n");
+}
+
+/* ---- All together ---- */
+
+static const char *list_nodes(struct ir *ir, const struct kernel *kernel) {
+    struct text text = {0};
+    for (int i = 0; i < kernel->node_count; i++)
+        text_add(&text, "%s%d", i ? " " : "", kernel->nodes[i]->origin);
+    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
+static struct kernel_facts facts_of(struct ir *ir, const struct kernel *kernel) {
+    struct buffer **reads;
+    int count = kernel_reads(ir, kernel, &reads);
+    struct kernel_facts facts = {.name = kernel->name,
+                                 .formula = kernel_formula(ir, kernel),
+                                 .nodes = list_nodes(ir, kernel),
+                                 .output = buffer_description(ir, kernel->output),
+                                 .flops = kernel_flops(ir, kernel)};
+    for (int i = 0; i < count; i++)
+        facts.bytes_read += reads[i]->elements * (int64_t)dtype_facts[reads[i]->dtype].bytes;
+    facts.bytes_written =
+        kernel->output->elements * (int64_t)dtype_facts[kernel->output->dtype].bytes;
+    return facts;
+}
+
+/* "nodes 3 4 5 ..." in lines of at most 100 columns. */
+static void add_node_lines(struct text *text, const char *nodes) {
+    size_t length = strlen(nodes);
+    for (size_t at = 0; at < length;) {
+        size_t end = length - at > 84 ? at + 84 : length;
+        while (end < length && end > at && nodes[end] != ' ')
+            end--;
+        text_add(text, "%s%.*s", at ? "\n *       " : "", (int)(end - at), nodes + at);
+        at = end + (end < length);
+    }
+}
+
+static void add_kernels(struct emitter *emitter, struct compiled *compiled) {
+    struct ir *ir = emitter->ir;
+    for (int i = 0; i < ir->kernel_count; i++) {
+        struct text function = {0};
+        struct kernel_facts *facts = &compiled->kernels[i];
+        text_add(&function, "/* %s\n * nodes ", facts->output);
+        add_node_lines(&function, facts->nodes);
+        text_add(&function, " */\n");
+        emitter->text = &function;
+        emit_kernel(emitter, ir->kernels[i]);
+        facts->source = arena_copy_text(ir->arena, function.bytes ? function.bytes : "");
+        text_free(&function);
+    }
+}
+
+static const char *keep(struct ir *ir, struct text *text, size_t *bytes) {
+    *bytes = text->length;
+    const char *copy = arena_copy_text(ir->arena, text->bytes ? text->bytes : "");
+    text_free(text);
+    return copy;
+}
+
+void emit(struct ir *ir, const struct compile_options *options, struct compiled *compiled) {
+    struct emitter *emitter = arena_new(ir->arena, struct emitter);
+    emitter->ir = ir;
+    emitter->dialect = options->dialect;
+    emitter->prefix = identifier(ir, options->prefix ? options->prefix : ir->graph->name);
+    emitter->uses = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
+    emitter->offset_wanted = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
+    if (options->dialect == DIALECT_CALLS)
+        sections_add_file(&emitter->sections, template_calls);
+    sections_add_file(&emitter->sections, template_math);
+    sections_add_file(&emitter->sections, template_convert);
+    sections_add_file(&emitter->sections, template_tile);
+    name_buffers(emitter);
+    compiled->prefix = emitter->prefix;
+    compiled->kernel_count = ir->kernel_count;
+    compiled->kernels = arena_array(ir->arena, struct kernel_facts, (size_t)ir->kernel_count);
+    for (int i = 0; i < ir->kernel_count; i++) {
+        ir->kernels[i]->name = kernel_name(ir, ir->kernels[i]);
+        compiled->kernels[i] = facts_of(ir, ir->kernels[i]);
+    }
+    add_kernels(emitter, compiled);
+    struct text file = {0}, header = {0};
+    add_title(emitter, &file, compiled, options);
+    add_prelude(emitter, &file);
+    if (options->dialect == DIALECT_CALLS)
+        add_interface(emitter, &file, compiled);
+    for (int i = 0; i < compiled->kernel_count; i++)
+        text_add(&file, "%s\n", compiled->kernels[i].source);
+    add_run(emitter, &file);
+    add_run_array(emitter, &file);
+    if (options->dialect == DIALECT_VECTOR)
+        add_metadata(emitter, &file, options);
+    compiled->source = keep(ir, &file, &compiled->source_bytes);
+    add_header(emitter, &header, compiled, options);
+    compiled->header = keep(ir, &header, &compiled->header_bytes);
+}

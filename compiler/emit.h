@@ -1,0 +1,85 @@
+/* What the emitter's files share. */
+#ifndef EIGENTENSOR_EMIT_H
+#define EIGENTENSOR_EMIT_H
+
+#include "compile.h"
+#include "ir.h"
+#include "templates.h"
+
+enum { MAX_TILE_ROWS = 16, MAX_TILE_COLUMNS = 80 };
+
+/* Which expressions have a name in the C text, and from which statement nesting on. */
+struct named {
+    const struct expression *expression;
+    const char *text;
+    int depth;
+};
+
+struct axis_name {
+    const struct axis *axis;
+    const char *text;
+};
+
+struct emitter {
+    struct ir *ir;
+    enum dialect dialect;
+    const char *prefix;
+    struct text *text; /* where statements go */
+    struct sections sections;
+    bool scalar_wanted[OP_COUNT][DTYPE_COUNT];         /* functions made from ops.def's forms */
+    bool tile_wanted[MAX_TILE_ROWS][MAX_TILE_COLUMNS]; /* by rows and columns */
+    bool *offset_wanted;                               /* by buffer id */
+
+    /* of the kernel at hand */
+    int indent, depth;
+    int value_count; /* locals v0, v1, ... */
+    int named_count, named_capacity;
+    struct named *named;
+    int axis_count, axis_capacity;
+    struct axis_name *axes;
+    int *uses; /* by expression id, within the kernel */
+};
+
+/* emit_expression.c: expressions as C */
+
+/* Begins a kernel's value: counts how often each expression is used, forgets names. */
+void emit_begin_value(struct emitter *emitter, const struct expression *value);
+/* C text of an expression; statements that must come before it are added to emitter->text. */
+const char *emit_expression(struct emitter *emitter, const struct expression *expression);
+const char *emit_index(struct emitter *emitter, const struct index *index);
+const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bits);
+void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char *name);
+const char *axis_text(const struct emitter *emitter, const struct axis *axis);
+
+const char *emit_canonical(struct emitter *emitter, enum dtype dtype, const char *text);
+
+/* One line of C at the current indentation. */
+void emit_line(struct emitter *emitter, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A line that ends in "{"; and the brace that closes it, which also ends the scope of names. */
+void emit_open(struct emitter *emitter, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void emit_close(struct emitter *emitter);
+
+/* emit_reduce.c: reductions that remain as loops. Gives the name of the result. */
+const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
+
+/* emit_kernel.c: a kernel as a C function */
+void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
+/* The buffers that a kernel reads, each once, in order; local ones are left out. */
+int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***reads);
+
+/* describe.c: kernels in words */
+const char *kernel_name(struct ir *ir, const struct kernel *kernel);
+const char *kernel_formula(struct ir *ir, const struct kernel *kernel);
+const char *buffer_description(struct ir *ir, const struct buffer *buffer);
+int64_t kernel_flops(struct ir *ir, const struct kernel *kernel);
+
+/* emit.c: the whole file. Fills source, header and kernels of `compiled`. */
+void emit(struct ir *ir, const struct compile_options *options, struct compiled *compiled);
+
+/* emit_scalar.c: functions made from the forms of ops.def */
+const char *emit_scalar_call(struct emitter *emitter, enum op op, enum dtype dtype);
+void emit_scalar_functions(struct emitter *emitter, struct text *text);
+
+#endif

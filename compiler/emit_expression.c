@@ -1,0 +1,464 @@
+/* Expressions of the kernel IR as C.
+ *
+ * Small expressions nest; what is used twice or grows long gets a local of its own, so that lines
+ * stay short and nothing is computed twice. Locals belong to the block in which they are declared:
+ * what stands under a guard is computed under it, since its loads may be out of range elsewhere. */
+#include "emit.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LONG_TEXT = 56 }; /* beyond this, an expression becomes a local */
+
+/* ---- Lines and scopes ---- */
+
+static void add_line(struct emitter *emitter, const char *format, va_list arguments) {
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *line = arena_allocate(emitter->ir->arena, (size_t)length + 1, 1);
+    vsnprintf(line, (size_t)length + 1, format, again);
+    va_end(again);
+    text_add(emitter->text, "%*s%s\n", length ? 4 * emitter->indent : 0, "", line);
+}
+
+void emit_line(struct emitter *emitter, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    add_line(emitter, format, arguments);
+    va_end(arguments);
+}
+
+void emit_open(struct emitter *emitter, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    add_line(emitter, format, arguments);
+    va_end(arguments);
+    emitter->indent++;
+    emitter->depth++;
+}
+
+static void end_scope(struct emitter *emitter) {
+    while (emitter->named_count && emitter->named[emitter->named_count - 1].depth == emitter->depth)
+        emitter->named_count--;
+    emitter->indent--;
+    emitter->depth--;
+}
+
+void emit_close(struct emitter *emitter) {
+    end_scope(emitter);
+    emit_line(emitter, "}");
+}
+
+static void name_expression(struct emitter *emitter, const struct expression *expression,
+                            const char *text) {
+    if (emitter->named_count == emitter->named_capacity) {
+        int capacity = emitter->named_capacity ? emitter->named_capacity * 2 : 64;
+        struct named *named = arena_array(emitter->ir->arena, struct named, (size_t)capacity);
+        if (emitter->named_count)
+            memcpy(named, emitter->named, (size_t)emitter->named_count * sizeof *named);
+        emitter->named = named;
+        emitter->named_capacity = capacity;
+    }
+    emitter->named[emitter->named_count++] =
+        (struct named){.expression = expression, .text = text, .depth = emitter->depth};
+}
+
+static const char *find_named(const struct emitter *emitter, const struct expression *expression) {
+    for (int i = emitter->named_count - 1; i >= 0; i--)
+        if (emitter->named[i].expression == expression)
+            return emitter->named[i].text;
+    return NULL;
+}
+
+void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char *name) {
+    for (int i = 0; i < emitter->axis_count; i++)
+        if (emitter->axes[i].axis == axis) {
+            emitter->axes[i].text = name;
+            return;
+        }
+    if (emitter->axis_count == emitter->axis_capacity) {
+        int capacity = emitter->axis_capacity ? emitter->axis_capacity * 2 : 64;
+        struct axis_name *axes =
+            arena_array(emitter->ir->arena, struct axis_name, (size_t)capacity);
+        if (emitter->axis_count)
+            memcpy(axes, emitter->axes, (size_t)emitter->axis_count * sizeof *axes);
+        emitter->axes = axes;
+        emitter->axis_capacity = capacity;
+    }
+    emitter->axes[emitter->axis_count++] = (struct axis_name){.axis = axis, .text = name};
+}
+
+const char *axis_text(const struct emitter *emitter, const struct axis *axis) {
+    for (int i = 0; i < emitter->axis_count; i++)
+        if (emitter->axes[i].axis == axis)
+            return emitter->axes[i].text;
+    unreachable();
+}
+
+/* ---- Indices ---- */
+
+static const char *emit_atom(struct emitter *emitter, const struct atom *atom) {
+    struct arena *arena = emitter->ir->arena;
+    switch (atom->kind) {
+    case ATOM_AXIS:
+        return axis_text(emitter, atom->axis);
+    case ATOM_VALUE:
+        return arena_format(arena, "(long)%s", emit_expression(emitter, atom->value));
+    case ATOM_DIV:
+    case ATOM_MOD: {
+        const char *operand = emit_index(emitter, atom->operand);
+        bool simple = atom->operand->count == 1 && !atom->operand->constant &&
+                      atom->operand->terms[0].coefficient == 1;
+        return arena_format(arena, "%s%s%s %c %" PRId64, simple ? "" : "(", operand,
+                            simple ? "" : ")", atom->kind == ATOM_DIV ? '/' : '%', atom->divisor);
+    }
+    }
+    unreachable();
+}
+
+static void add_term(struct emitter *emitter, struct text *text, const struct index_term *term) {
+    int64_t factor = term->coefficient;
+    if (text->length)
+        text_add(text, factor < 0 ? " - " : " + ");
+    else if (factor < 0)
+        text_add(text, "-");
+    if (factor < 0)
+        factor = -factor;
+    const char *atom = emit_atom(emitter, term->atom);
+    bool division = term->atom->kind == ATOM_DIV || term->atom->kind == ATOM_MOD;
+    if (factor != 1)
+        text_add(text, "%" PRId64 " * ", factor);
+    text_add(text, factor != 1 && division ? "(%s)" : "%s", atom);
+}
+
+const char *emit_index(struct emitter *emitter, const struct index *index) {
+    struct text text = {0};
+    for (int pass = 0; pass < 2; pass++) /* positive terms first: no leading minus */
+        for (int i = 0; i < index->count; i++)
+            if ((index->terms[i].coefficient < 0) == (pass == 1))
+                add_term(emitter, &text, &index->terms[i]);
+    if (!text.length)
+        text_add(&text, "%" PRId64, index->constant);
+    else if (index->constant)
+        text_add(&text, index->constant < 0 ? " - %" PRId64 : " + %" PRId64,
+                 index->constant < 0 ? -index->constant : index->constant);
+    const char *copy = arena_copy_text(emitter->ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
+/* ---- Constants ---- */
+
+static const char *emit_float(struct emitter *emitter, uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    struct arena *arena = emitter->ir->arena;
+    if (isnan(value)) {
+        sections_want(&emitter->sections, "f32_from_bits");
+        return arena_format(arena, "f32_from_bits(0x%08xu)", bits);
+    }
+    if (isinf(value))
+        return value < 0 ? "-INFINITY" : "INFINITY";
+    if (fabsf(value) < 1000.0f && value * 4.0f == rintf(value * 4.0f)) {
+        const char *text = arena_format(arena, "%.2f", (double)value);
+        size_t length = strlen(text); /* 0.50 is 0.5, 2.00 is 2.0 */
+        return arena_format(arena, "%.*sf", (int)(text[length - 1] == '0' ? length - 1 : length),
+                            text);
+    }
+    return arena_format(arena, "%af /* %.9g */", (double)value, (double)value);
+}
+
+const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bits) {
+    struct arena *arena = emitter->ir->arena;
+    double real;
+    switch (dtype) {
+    case DTYPE_FLOAT32:
+        return emit_float(emitter, (uint32_t)bits);
+    case DTYPE_FLOAT64:
+        memcpy(&real, &bits, sizeof real);
+        if (isfinite(real))
+            return arena_format(arena, "%a /* %.17g */", real, real);
+        sections_want(&emitter->sections, "f64_from_bits");
+        return arena_format(arena, "f64_from_bits(0x%016" PRIx64 "u)", bits);
+    case DTYPE_FLOAT16:
+    case DTYPE_BFLOAT16:
+        return arena_format(arena, "0x%04xu", (unsigned)bits);
+    case DTYPE_INT32:
+        return (int32_t)bits == INT32_MIN ? "(-2147483647 - 1)"
+                                          : arena_format(arena, "%" PRId32, (int32_t)bits);
+    case DTYPE_INT64:
+        return (int64_t)bits == INT64_MIN ? "(-9223372036854775807 - 1)"
+                                          : arena_format(arena, "%" PRId64, (int64_t)bits);
+    case DTYPE_INT8:
+        return arena_format(arena, "%d", (int)(int8_t)bits);
+    case DTYPE_UINT8:
+    case DTYPE_BOOL:
+        return arena_format(arena, "%u", (unsigned)(uint8_t)bits);
+    case DTYPE_COUNT:
+        break;
+    }
+    unreachable();
+}
+
+/* ---- Operations ---- */
+
+/* Whether text needs no parentheses beside an operator. */
+static bool is_atomic(const char *text) {
+    int nesting = 0;
+    for (const char *at = text; *at; at++) {
+        nesting += (*at == '(' || *at == '[') - (*at == ')' || *at == ']');
+        if (nesting == 0 && (*at == ' ' || *at == '?'))
+            return false;
+    }
+    return text[0] != '-';
+}
+
+static const char *in_parentheses(struct emitter *emitter, const char *text) {
+    bool comment = strstr(text, "/*") != NULL; /* a constant with its decimal */
+    return is_atomic(text) || (comment && text[0] != '-')
+               ? text
+               : arena_format(emitter->ir->arena, "(%s)", text);
+}
+
+static const char *operand(struct emitter *emitter, const struct expression *expression) {
+    return in_parentheses(emitter, emit_expression(emitter, expression));
+}
+
+/* A cast, or NaN made canonical for a bitcast; by name if templates/convert.h has it. */
+static const char *conversion(struct emitter *emitter, const char *name, const char *type,
+                              const char *text) {
+    struct arena *arena = emitter->ir->arena;
+    if (sections_have(&emitter->sections, name)) {
+        sections_want(&emitter->sections, name);
+        return arena_format(arena, "%s(%s)", name, text);
+    }
+    if (!type)
+        return text;
+    return arena_format(arena, is_atomic(text) ? "(%s)%s" : "(%s)(%s)", type, text);
+}
+
+static const char *emit_cast(struct emitter *emitter, const struct expression *e) {
+    const struct dtype_facts *from = &dtype_facts[e->sources[0]->dtype],
+                             *to = &dtype_facts[e->dtype];
+    const char *text = emit_expression(emitter, e->sources[0]);
+    if (e->sources[0]->dtype == e->dtype)
+        return text;
+    const char *name =
+        arena_format(emitter->ir->arena, "%s_to_%s", from->short_name, to->short_name);
+    return conversion(emitter, name, to->c_type, text);
+}
+
+const char *emit_canonical(struct emitter *emitter, enum dtype dtype, const char *text) {
+    const char *name =
+        arena_format(emitter->ir->arena, "%s_canonical", dtype_facts[dtype].short_name);
+    return conversion(emitter, name, NULL, text);
+}
+
+/* Only floats have bit helpers; other pairs of equal width convert as integers do. */
+static const char *emit_bitcast(struct emitter *emitter, const struct expression *e) {
+    struct arena *arena = emitter->ir->arena;
+    enum dtype from = e->sources[0]->dtype, to = e->dtype;
+    const char *text = emit_canonical(emitter, from, emit_expression(emitter, e->sources[0]));
+    bool from_real = from == DTYPE_FLOAT32 || from == DTYPE_FLOAT64;
+    bool to_real = to == DTYPE_FLOAT32 || to == DTYPE_FLOAT64;
+    if (from_real == to_real)
+        return to_real ? text : arena_format(arena, "(%s)(%s)", dtype_facts[to].c_type, text);
+    const char *name = arena_format(arena, from_real ? "%s_bits" : "%s_from_bits",
+                                    dtype_facts[from_real ? from : to].short_name);
+    sections_want(&emitter->sections, name);
+    const char *bits = arena_format(arena, "%s(%s)", name, text);
+    return from_real ? arena_format(arena, "(%s)%s", dtype_facts[to].c_type, bits) : bits;
+}
+
+static const char *emit_call(struct emitter *emitter, const struct expression *e,
+                             const char *function) {
+    struct arena *arena = emitter->ir->arena;
+    const char *first = emit_expression(emitter, e->sources[0]);
+    if (e->source_count == 1)
+        return arena_format(arena, "%s(%s)", function, first);
+    return arena_format(arena, "%s(%s, %s)", function, first,
+                        emit_expression(emitter, e->sources[1]));
+}
+
+/* A float form that is one call of its operand, like "(f32_exp(a))": the function's name. */
+static const char *direct_function(struct emitter *emitter, enum op op) {
+    const char *form = op_facts[op].float_form;
+    size_t name = strcspn(form + 1, "(");
+    const char *rest = form + 1 + name;
+    if (form[0] != '(' || name == 0 || (strcmp(rest, "(a))") != 0 && strcmp(rest, "(a, b))") != 0))
+        return NULL;
+    return arena_format(emitter->ir->arena, "%.*s", (int)name, form + 1);
+}
+
+static const char *emit_op(struct emitter *emitter, const struct expression *e) {
+    struct arena *arena = emitter->ir->arena;
+    enum dtype dtype = e->sources[0]->dtype;
+    if (e->op == OP_CAST)
+        return emit_cast(emitter, e);
+    if (e->op == OP_BITCAST)
+        return emit_bitcast(emitter, e);
+    if (e->op == OP_WHERE) {
+        const char *condition = operand(emitter, e->sources[0]);
+        const char *yes = operand(emitter, e->sources[1]);
+        return arena_format(arena, "%s ? %s : %s", condition, yes, operand(emitter, e->sources[2]));
+    }
+    if (op_facts[e->op].infix[0] && (dtype == DTYPE_FLOAT32 || e->dtype == DTYPE_BOOL)) {
+        const char *left = operand(emitter, e->sources[0]);
+        return arena_format(arena, "%s %s %s", left, op_facts[e->op].infix,
+                            operand(emitter, e->sources[1]));
+    }
+    if (dtype == DTYPE_FLOAT32 && e->op == OP_NEG)
+        return arena_format(arena, "-%s", operand(emitter, e->sources[0]));
+    if (dtype == DTYPE_FLOAT32 && e->op == OP_RECIP)
+        return arena_format(arena, "1.0f / %s", operand(emitter, e->sources[0]));
+    const char *direct = dtype == DTYPE_FLOAT32 ? direct_function(emitter, e->op) : NULL;
+    if (direct && sections_have(&emitter->sections, direct))
+        sections_want(&emitter->sections, direct);
+    return emit_call(emitter, e, direct ? direct : emit_scalar_call(emitter, e->op, dtype));
+}
+
+/* ---- Guards ---- */
+
+static const char *emit_predicates(struct emitter *emitter, const struct expression *guard) {
+    struct text text = {0};
+    for (int i = 0; i < guard->predicate_count; i++) {
+        const struct predicate *predicate = &guard->predicates[i];
+        const char *index = emit_index(emitter, predicate->index);
+        bool low = predicate->index->minimum < predicate->lower;
+        bool high = predicate->index->maximum >= predicate->upper;
+        if (low)
+            text_add(&text, "%s%s >= %" PRId64, text.length ? " && " : "", index, predicate->lower);
+        if (high)
+            text_add(&text, "%s%s < %" PRId64, text.length ? " && " : "", index, predicate->upper);
+    }
+    const char *copy = arena_copy_text(emitter->ir->arena, text.bytes ? text.bytes : "1");
+    text_free(&text);
+    return copy;
+}
+
+static const char *new_local(struct emitter *emitter) {
+    return arena_format(emitter->ir->arena, "v%d", emitter->value_count++);
+}
+
+/* One side of a guard, with its statements set apart. */
+static const char *emit_side(struct emitter *emitter, const struct expression *e,
+                             struct text *statements) {
+    struct text *outside = emitter->text;
+    emitter->text = statements;
+    emitter->indent++;
+    emitter->depth++;
+    const char *text = emit_expression(emitter, e);
+    end_scope(emitter);
+    emitter->text = outside;
+    return text;
+}
+
+/* A choice where both sides are plain expressions, else a local that an if sets. */
+static const char *emit_guard(struct emitter *emitter, const struct expression *e) {
+    struct text inside = {0}, otherwise = {0};
+    const char *condition = emit_predicates(emitter, e);
+    const char *yes = emit_side(emitter, e->sources[0], &inside);
+    const char *no = emit_side(emitter, e->sources[1], &otherwise);
+    const char *result;
+    if (!inside.length && !otherwise.length) {
+        result = arena_format(emitter->ir->arena, "%s ? %s : %s", condition,
+                              in_parentheses(emitter, yes), in_parentheses(emitter, no));
+    } else {
+        result = new_local(emitter);
+        emit_line(emitter, "%s %s;", dtype_facts[e->dtype].c_type, result);
+        emit_open(emitter, "if (%s) {", condition);
+        text_add(emitter->text, "%s", inside.bytes ? inside.bytes : "");
+        emit_line(emitter, "%s = %s;", result, yes);
+        emit_close(emitter);
+        emit_open(emitter, "else {");
+        text_add(emitter->text, "%s", otherwise.bytes ? otherwise.bytes : "");
+        emit_line(emitter, "%s = %s;", result, no);
+        emit_close(emitter);
+        name_expression(emitter, e, result);
+    }
+    text_free(&inside);
+    text_free(&otherwise);
+    return result;
+}
+
+/* ---- All together ---- */
+
+static const char *emit_load(struct emitter *emitter, const struct expression *e) {
+    return arena_format(emitter->ir->arena, "%s[%s]", e->buffer->name,
+                        emit_index(emitter, e->index));
+}
+
+static const char *emit_text(struct emitter *emitter, const struct expression *e) {
+    switch (e->kind) {
+    case EXPRESSION_CONSTANT:
+        return emit_constant(emitter, e->dtype, e->bits);
+    case EXPRESSION_INDEX:
+        return arena_format(emitter->ir->arena, "(%s)(%s)", dtype_facts[e->dtype].c_type,
+                            emit_index(emitter, e->index));
+    case EXPRESSION_LOAD:
+        return emit_load(emitter, e);
+    case EXPRESSION_OP:
+        return emit_op(emitter, e);
+    case EXPRESSION_GUARD:
+        return emit_guard(emitter, e);
+    case EXPRESSION_REDUCE: {
+        const char *name = emit_reduction(emitter, e);
+        name_expression(emitter, e, name);
+        return name;
+    }
+    }
+    unreachable();
+}
+
+static bool wants_local(const struct emitter *emitter, const struct expression *e,
+                        const char *text) {
+    if (e->kind == EXPRESSION_CONSTANT)
+        return false;
+    return strlen(text) > LONG_TEXT || emitter->uses[e->id] > 1;
+}
+
+const char *emit_expression(struct emitter *emitter, const struct expression *e) {
+    const char *known = find_named(emitter, e);
+    if (known)
+        return known;
+    const char *text = emit_text(emitter, e);
+    known = find_named(emitter, e); /* guards and reductions may have named themselves */
+    if (known || !wants_local(emitter, e, text))
+        return text;
+    const char *name = new_local(emitter);
+    emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name, text);
+    name_expression(emitter, e, name);
+    return name;
+}
+
+static void count_uses_in_index(const struct index *index, int *uses) {
+    for (int i = 0; i < index->count; i++) {
+        const struct atom *atom = index->terms[i].atom;
+        if (atom->kind == ATOM_VALUE)
+            uses[atom->value->id]++;
+        else if (atom->kind != ATOM_AXIS)
+            count_uses_in_index(atom->operand, uses);
+    }
+}
+
+/* Sources are visited before users, so that an expression's count begins at 0 in time. */
+static void count_uses(void *context, const struct expression *e) {
+    int *uses = context;
+    uses[e->id] = 0;
+    for (int i = 0; i < e->source_count; i++)
+        uses[e->sources[i]->id]++;
+    if (e->index)
+        count_uses_in_index(e->index, uses);
+    for (int i = 0; i < e->predicate_count; i++)
+        count_uses_in_index(e->predicates[i].index, uses);
+}
+
+void emit_begin_value(struct emitter *emitter, const struct expression *value) {
+    expression_walk(emitter->ir, value, count_uses, emitter->uses);
+    emitter->named_count = 0;
+    emitter->value_count = 0;
+    emitter->depth = 0;
+}

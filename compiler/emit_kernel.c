@@ -1,0 +1,273 @@
+/* One kernel as a C function: its loops, and in the innermost block what is computed and stored. */
+#include "emit.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- Parameters ---- */
+
+struct reads {
+    struct ir *ir;
+    int count, capacity;
+    struct buffer **buffers;
+};
+
+static void add_read(struct reads *reads, struct buffer *buffer) {
+    for (int i = 0; i < reads->count; i++)
+        if (reads->buffers[i] == buffer)
+            return;
+    if (reads->count == reads->capacity) {
+        int capacity = reads->capacity ? reads->capacity * 2 : 16;
+        struct buffer **buffers = arena_array(reads->ir->arena, struct buffer *, (size_t)capacity);
+        if (reads->count)
+            memcpy(buffers, reads->buffers, (size_t)reads->count * sizeof(struct buffer *));
+        reads->buffers = buffers;
+        reads->capacity = capacity;
+    }
+    reads->buffers[reads->count++] = buffer;
+}
+
+static void note_read(void *context, const struct expression *e) {
+    if (e->kind == EXPRESSION_LOAD && e->buffer->kind != BUFFER_LOCAL)
+        add_read(context, e->buffer);
+}
+
+int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers) {
+    struct reads reads = {.ir = ir};
+    if (kernel->tile) {
+        add_read(&reads, kernel->tile->stream);
+        add_read(&reads, kernel->tile->panel);
+        expression_walk(ir, kernel->tile->blocks[0].value, note_read, &reads);
+    } else {
+        expression_walk(ir, kernel->value, note_read, &reads);
+    }
+    *buffers = reads.buffers;
+    return reads.count;
+}
+
+static void emit_signature(struct emitter *emitter, const struct kernel *kernel) {
+    struct buffer **reads;
+    struct text line = {0};
+    int count = kernel_reads(emitter->ir, kernel, &reads);
+    text_add(&line, "static void %s(", kernel->name);
+    size_t begin = 0;
+    for (int i = 0; i <= count; i++) {
+        const struct buffer *buffer = i < count ? reads[i] : kernel->output;
+        const char *parameter =
+            arena_format(emitter->ir->arena, "%s%s *restrict %s%s", i < count ? "const " : "",
+                         dtype_facts[buffer->dtype].c_type, buffer->name, i < count ? "," : ") {");
+        if (i > 0 && line.length - begin + strlen(parameter) + 1 > 98) {
+            text_add(&line, "\n        ");
+            begin = line.length - 8;
+        }
+        text_add(&line, "%s%s", i && line.bytes[line.length - 1] != ' ' ? " " : "", parameter);
+    }
+    emit_open(emitter, "%s", line.bytes ? line.bytes : "");
+    text_free(&line);
+}
+
+/* ---- Loops ---- */
+
+static void emit_store(struct emitter *emitter, const struct kernel *kernel,
+                       const struct expression *value) {
+    const struct buffer *output = kernel->output;
+    const char *text = emit_expression(emitter, value);
+    if (output->kind == BUFFER_OUTPUT)
+        text = emit_canonical(emitter, output->dtype, text);
+    emit_line(emitter, "%s[%s] = %s;", output->name, emit_index(emitter, kernel->address), text);
+}
+
+static void open_loop(struct emitter *emitter, const struct axis *axis, const char *name,
+                      int64_t end, int64_t step) {
+    emit_name_axis(emitter, axis, name);
+    if (step == 1)
+        emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", name, name, end, name);
+    else
+        emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s += %" PRId64 ") {", name, name,
+                  end, name, step);
+}
+
+static void emit_plain(struct emitter *emitter, const struct kernel *kernel) {
+    emit_begin_value(emitter, kernel->value);
+    for (int i = 0; i < kernel->loop_count; i++)
+        open_loop(emitter, kernel->loops[i], arena_format(emitter->ir->arena, "i%d", i),
+                  kernel->loops[i]->extent, 1);
+    emit_store(emitter, kernel, kernel->value);
+    for (int i = 0; i < kernel->loop_count; i++)
+        emit_close(emitter);
+}
+
+/* ---- Tiles ---- */
+
+enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over */
+
+static void add_list(struct text *text, const char *name, int count, const int64_t *values) {
+    text_add(text, ".%s = {", name);
+    for (int i = 0; i < count; i++)
+        text_add(text, "%s%" PRId64, i ? ", " : "", values[i]);
+    text_add(text, "}");
+}
+
+/* Where each row of a block lies in the stream, relative to the first. */
+static int row_offsets(const struct tile *tile, const struct tile_block *block, int64_t *offsets) {
+    int count = 1;
+    offsets[0] = 0;
+    for (int i = 0; i < tile->row_axis_count; i++) {
+        const struct tile_row_axis *axis = &tile->row_axes[i];
+        int64_t extent = i == 0 && axis->loop ? block->block : axis->block;
+        for (int64_t k = 1; k < extent; k++)
+            for (int r = 0; r < count; r++)
+                offsets[k * count + r] = offsets[r] + k * axis->stride;
+        count *= (int)extent;
+    }
+    return count;
+}
+
+static void emit_walk(struct emitter *emitter, const struct tile *tile,
+                      const struct tile_block *block, const char *name) {
+    int64_t offsets[64], extent[WALK_LEVELS], stream[WALK_LEVELS], panel[WALK_LEVELS];
+    int rows = row_offsets(tile, block, offsets);
+    for (int i = 0; i < WALK_LEVELS; i++) {
+        int from = tile->sum_axis_count - WALK_LEVELS + i;
+        const struct tile_sum_axis none = {.extent = 1};
+        const struct tile_sum_axis *axis = from >= 0 ? &tile->sum_axes[from] : &none;
+        extent[i] = axis->extent;
+        stream[i] = axis->stream_stride;
+        panel[i] = axis->panel_stride;
+    }
+    struct text text = {0};
+    add_list(&text, "rows", rows, offsets);
+    emit_line(emitter, "static const struct tile_walk %s = {", name);
+    emit_line(emitter, "    %s,", text.bytes ? text.bytes : "");
+    text_free(&text);
+    add_list(&text, "extent", WALK_LEVELS, extent);
+    text_add(&text, ", ");
+    add_list(&text, "stream", WALK_LEVELS, stream);
+    text_add(&text, ",");
+    emit_line(emitter, "    %s", text.bytes ? text.bytes : "");
+    text_free(&text);
+    add_list(&text, "panel", WALK_LEVELS, panel);
+    emit_line(emitter, "    %s};", text.bytes ? text.bytes : "");
+    text_free(&text);
+}
+
+static const char *plus_index(struct emitter *emitter, const char *name,
+                              const struct index *index) {
+    const char *text = emit_index(emitter, index);
+    return strcmp(text, "0") == 0 ? name : arena_format(emitter->ir->arena, "%s + %s", name, text);
+}
+
+/* The call of the tile; sums beyond those a tile loops over are loops around it. */
+static void emit_tile_call(struct emitter *emitter, const struct tile *tile,
+                           const struct tile_block *block, const char *walk) {
+    struct arena *arena = emitter->ir->arena;
+    const char *stream = plus_index(emitter, tile->stream->name, tile->stream_base);
+    const char *panel = plus_index(emitter, tile->panel->name, tile->panel_base);
+    const char *resume = "";
+    int outer = tile->sum_axis_count > WALK_LEVELS ? tile->sum_axis_count - WALK_LEVELS : 0;
+    for (int i = 0; i < outer; i++) {
+        const struct tile_sum_axis *axis = &tile->sum_axes[i];
+        const char *k = arena_format(arena, "k%d", i);
+        emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", k, k, axis->extent, k);
+        stream = arena_format(arena, "%s + %" PRId64 " * %s", stream, axis->stream_stride, k);
+        panel = arena_format(arena, "%s + %" PRId64 " * %s", panel, axis->panel_stride, k);
+        resume = arena_format(arena, "%s%s%s", resume, resume[0] ? " + " : "", k);
+    }
+    emitter->tile_wanted[block->rows][tile->columns] = true;
+    emit_line(emitter, "tile_%dx%d(sums, %s,", block->rows, tile->columns, stream);
+    emit_line(emitter, "          %s, &%s, %s);", panel, walk,
+              resume[0] ? arena_format(arena, "%s > 0", resume) : "0");
+    for (int i = 0; i < outer; i++)
+        emit_close(emitter);
+}
+
+/* Loops over the rows of a block and its columns, around what is stored. */
+static void emit_epilogue(struct emitter *emitter, const struct kernel *kernel,
+                          const struct tile_block *block) {
+    const struct tile *tile = kernel->tile;
+    struct arena *arena = emitter->ir->arena;
+    int opened = 0;
+    for (int i = tile->loop_row_count - 1; i >= 0; i--, opened++)
+        open_loop(emitter, tile->row_axes[i].local, arena_format(arena, "r%d", i),
+                  i == 0 ? block->block : tile->row_axes[i].block, 1);
+    int64_t extent = tile->column_loop->extent;
+    if (extent > tile->columns && extent % tile->columns) {
+        emit_name_axis(emitter, tile->column_local, "c");
+        emit_open(emitter, "for (long c = 0; c < %d && c < %" PRId64 " - n; c++) {", tile->columns,
+                  extent);
+    } else {
+        open_loop(emitter, tile->column_local, "c", tile->column_local->extent, 1);
+    }
+    emit_store(emitter, kernel, block->value);
+    for (opened++; opened > 0; opened--)
+        emit_close(emitter);
+}
+
+static void emit_block(struct emitter *emitter, const struct kernel *kernel,
+                       const struct tile_block *block, const char *walk) {
+    emit_begin_value(emitter, block->value);
+    emit_line(emitter, "TILE_ALIGNED float sums[%d * %d];", block->rows, kernel->tile->columns);
+    emit_tile_call(emitter, kernel->tile, block, walk);
+    emit_epilogue(emitter, kernel, block);
+}
+
+/* The loop that the first row axis blocks, or -1. */
+static int blocked_loop(const struct kernel *kernel) {
+    const struct tile *tile = kernel->tile;
+    for (int i = 0; i < kernel->loop_count; i++)
+        if (tile->loop_row_count && kernel->loops[i] == tile->row_axes[0].loop)
+            return i;
+    return -1;
+}
+
+static int64_t loop_step(const struct tile *tile, const struct axis *axis) {
+    if (axis == tile->column_loop)
+        return tile->columns;
+    for (int i = 0; i < tile->loop_row_count; i++)
+        if (tile->row_axes[i].loop == axis)
+            return tile->row_axes[i].block;
+    return 1;
+}
+
+/* All loops; the blocked one ends where whole blocks end, and `last` runs once behind them. */
+static void emit_tile_loops(struct emitter *emitter, const struct kernel *kernel,
+                            const struct tile_block *block, const char *walk, bool last) {
+    const struct tile *tile = kernel->tile;
+    int blocked = blocked_loop(kernel), opened = 0;
+    for (int i = 0; i < kernel->loop_count; i++) {
+        const struct axis *axis = kernel->loops[i];
+        int64_t step = loop_step(tile, axis), end = axis->extent;
+        const char *name =
+            axis == tile->column_loop ? "n" : arena_format(emitter->ir->arena, "i%d", i);
+        if (i == blocked && last) {
+            emit_name_axis(emitter, axis,
+                           arena_format(emitter->ir->arena, "%" PRId64, end - block->block));
+            continue;
+        }
+        if (i == blocked)
+            end -= end % step;
+        open_loop(emitter, axis, name, end, step);
+        opened++;
+    }
+    emit_block(emitter, kernel, block, walk);
+    for (; opened > 0; opened--)
+        emit_close(emitter);
+}
+
+static void emit_tiled(struct emitter *emitter, const struct kernel *kernel) {
+    const struct tile *tile = kernel->tile;
+    static const char *const walks[] = {"walk", "last_walk"};
+    for (int i = 0; i < tile->block_count; i++)
+        emit_walk(emitter, tile, &tile->blocks[i], walks[i]);
+    for (int i = 0; i < tile->block_count; i++)
+        emit_tile_loops(emitter, kernel, &tile->blocks[i], walks[i], i > 0);
+}
+
+void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
+    emit_signature(emitter, kernel);
+    if (kernel->tile)
+        emit_tiled(emitter, kernel);
+    else
+        emit_plain(emitter, kernel);
+    emit_close(emitter);
+}

@@ -1,0 +1,321 @@
+/* The kernel IR: what a graph becomes between lowering and C text.
+ *
+ * A kernel computes one buffer: for every point of its axes it evaluates one scalar expression and
+ * stores it. Expressions read buffers through index expressions, in which all movement operations
+ * have vanished; a reduction inside an expression binds axes of its own. */
+#ifndef EIGENTENSOR_IR_H
+#define EIGENTENSOR_IR_H
+
+#include "graph.h"
+
+struct expression;
+struct ir;
+
+enum { MAX_LOOPS = 64 }; /* of one kernel, after axes were split */
+
+/* ---- Index expressions (index.c): integers, as a canonical sum of coefficient * atom ---- */
+
+struct axis {
+    int id;
+    int64_t extent; /* runs from 0 to extent - 1 */
+};
+
+enum atom_kind {
+    ATOM_AXIS,
+    ATOM_DIV,   /* operand / divisor, rounded down */
+    ATOM_MOD,   /* operand modulo divisor, in 0 .. divisor - 1 */
+    ATOM_VALUE, /* an integer computed at run time (gather) */
+};
+
+struct atom {
+    enum atom_kind kind;
+    int64_t minimum, maximum;
+    const struct axis *axis;
+    const struct index *operand;
+    int64_t divisor;
+    const struct expression *value;
+};
+
+struct index_term {
+    int64_t coefficient; /* never 0 */
+    const struct atom *atom;
+};
+
+/* constant + sum of terms, terms in the order of atom_compare; minimum and maximum bound it. */
+struct index {
+    int64_t constant, minimum, maximum;
+    int count;
+    struct index_term terms[];
+};
+
+const struct index *index_constant(struct ir *ir, int64_t value);
+const struct index *index_axis(struct ir *ir, const struct axis *axis);
+const struct index *index_value(struct ir *ir, const struct expression *value);
+const struct index *index_add(struct ir *ir, const struct index *a, const struct index *b);
+const struct index *index_scale(struct ir *ir, const struct index *a, int64_t factor);
+const struct index *index_divide(struct ir *ir, const struct index *a, int64_t divisor);
+const struct index *index_modulo(struct ir *ir, const struct index *a, int64_t divisor);
+int index_compare(const struct index *a, const struct index *b);
+bool index_is_constant(const struct index *index, int64_t value);
+/* The coefficient of an axis that occurs only as a plain term; *plain is cleared where the axis
+ * occurs inside a division, a remainder or a run-time value. */
+int64_t index_coefficient(const struct index *index, const struct axis *axis, bool *plain);
+bool index_uses(const struct index *index, const struct axis *axis);
+
+/* Axes to be replaced by index expressions. Where a reduction binds a replaced axis, it binds the
+ * axes of the replacement instead, the largest coefficient outermost. */
+struct substitution {
+    int count;
+    const struct axis *const *axes;
+    const struct index *const *values;
+};
+const struct index *index_substitute(struct ir *ir, const struct index *index,
+                                     const struct substitution *substitution);
+
+/* ---- Buffers ---- */
+
+enum buffer_kind {
+    BUFFER_INPUT,     /* of the graph: position among its inputs */
+    BUFFER_OUTPUT,    /* of the graph: position among its outputs */
+    BUFFER_CONSTANT,  /* known now: its elements go into the weights block */
+    BUFFER_TEMPORARY, /* lives in the arena */
+    BUFFER_LOCAL,     /* a tile's accumulators: an array in the kernel's own function */
+};
+
+struct buffer {
+    int id;
+    enum buffer_kind kind;
+    enum dtype dtype;
+    int rank;
+    int64_t shape[MAX_RANK];
+    int64_t stride[MAX_RANK]; /* elements; the scheduler chooses them (0 for extent 1) */
+    int64_t elements;         /* allocated, at least the product of the shape */
+    int position;             /* inputs and outputs */
+    const char *name;         /* for people, and for the emitted C: an identifier */
+    const struct node *node;  /* constants: the node whose value it holds */
+    const void *value;        /* constants: elements in the buffer's layout */
+    bool splat;               /* constants: one element stands for all */
+    size_t offset;            /* plan.c: bytes into the arena or the weights block */
+};
+
+/* ---- Expressions (expression.c): immutable, shared, equal ones are the same pointer ---- */
+
+enum expression_kind {
+    EXPRESSION_CONSTANT,
+    EXPRESSION_INDEX,  /* the value of an index expression, as dtype */
+    EXPRESSION_LOAD,   /* buffer[index...] */
+    EXPRESSION_OP,     /* unary, convert, binary, ternary over sources */
+    EXPRESSION_GUARD,  /* all predicates hold ? sources[0] : sources[1] */
+    EXPRESSION_REDUCE, /* a reduction or contraction of sources over axes */
+};
+
+struct predicate {
+    const struct index *index;
+    int64_t lower, upper; /* lower <= index < upper */
+};
+
+struct expression {
+    enum expression_kind kind;
+    enum op op; /* OP, REDUCE */
+    enum dtype dtype;
+    int id;                    /* order of creation: sources come first */
+    uint64_t bits;             /* CONSTANT: the element's bytes, little-endian */
+    const struct index *index; /* INDEX; LOAD: one linear address, in elements, once scheduled */
+    struct buffer *buffer;     /* LOAD */
+    int index_count;
+    const struct index *const *indices;
+    int source_count;
+    const struct expression *sources[3];
+    int predicate_count; /* GUARD */
+    const struct predicate *predicates;
+    int axis_count; /* REDUCE: bound here, outermost first */
+    const struct axis *const *axes;
+};
+
+const struct expression *expression_constant(struct ir *ir, enum dtype dtype, uint64_t bits);
+const struct expression *expression_zero(struct ir *ir, enum dtype dtype);
+const struct expression *expression_index(struct ir *ir, enum dtype dtype,
+                                          const struct index *index);
+const struct expression *expression_load(struct ir *ir, struct buffer *buffer,
+                                         const struct index *const *indices);
+const struct expression *expression_op(struct ir *ir, enum op op, enum dtype dtype, int count,
+                                       const struct expression *const *sources);
+/* Predicates that always hold are dropped; one that never holds selects `otherwise`. */
+const struct expression *expression_guard(struct ir *ir, int count,
+                                          const struct predicate *predicates,
+                                          const struct expression *inside,
+                                          const struct expression *otherwise);
+const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype dtype,
+                                           int axis_count, const struct axis *const *axes,
+                                           int count, const struct expression *const *sources);
+
+const struct expression *expression_load_linear(struct ir *ir, struct buffer *buffer,
+                                                const struct index *address);
+
+/* Rebuilds an expression bottom-up. `replace` is asked about every rebuilt expression and gives
+ * what stands in its place, itself for most; NULL replaces none. */
+struct rewrite {
+    const struct substitution *substitution; /* NULL: axes stay */
+    const struct expression *(*replace)(struct ir *ir, void *context,
+                                        const struct expression *expression);
+    void *context;
+};
+const struct expression *expression_rewrite(struct ir *ir, const struct expression *expression,
+                                            const struct rewrite *rewrite);
+/* Calls `visit` once for every distinct expression below, sources before users. */
+void expression_walk(struct ir *ir, const struct expression *expression,
+                     void (*visit)(void *context, const struct expression *expression),
+                     void *context);
+
+/* ---- Kernels ---- */
+
+/* A contraction that runs as register tiles: blocks of rows x columns accumulators. The columns lie
+ * along one axis that only the panel operand has, and are its vectors; the rows lie along axes that
+ * only the stream operand has, whose elements are broadcast. tile.c makes it. */
+struct tile_row_axis {
+    const struct axis *loop;  /* of the kernel, in steps of `block`; NULL: an axis of the pool */
+    const struct axis *local; /* within the block */
+    int64_t block;
+    int64_t stride; /* of the stream operand, elements */
+};
+
+struct tile_sum_axis {
+    int64_t extent, stream_stride, panel_stride;
+};
+
+/* One shape of block; where the first row axis does not divide, a last shorter one follows. */
+struct tile_block {
+    int64_t block; /* of row_axes[0] */
+    int rows;
+    struct buffer *accumulators;    /* rows x columns, local */
+    const struct expression *value; /* what is stored, in terms of loops and local axes */
+};
+
+struct tile {
+    int columns;
+    const struct axis *column_loop, *column_local; /* the loop runs in steps of `columns` */
+    int row_axis_count, loop_row_count; /* rows of loops, the innermost first; then pooled axes */
+    struct tile_row_axis row_axes[MAX_RANK];
+    int sum_axis_count; /* outermost first */
+    struct tile_sum_axis sum_axes[MAX_LOOPS];
+    struct buffer *stream, *panel;
+    const struct index *stream_base, *panel_base; /* of a block's first element */
+    int block_count;
+    struct tile_block blocks[2];
+};
+
+struct kernel {
+    int id;
+    const char *name; /* "k02_contract_relu_pool" */
+    struct buffer *output;
+    int axis_count;
+    const struct axis *axes[MAX_RANK]; /* fuse and before: one for each axis of the output */
+    int loop_count;                    /* axes.c and later: what the kernel loops over */
+    const struct axis *loops[MAX_LOOPS];
+    const struct index *store[MAX_RANK]; /* where in the output an iteration stores */
+    const struct index *address;         /* schedule.c and later: the same, linear, in elements */
+    const struct expression *value;
+    int node_count; /* of the graph's nodes computed here */
+    const struct node **nodes;
+    struct tile *tile; /* schedule.c; NULL: plain loops */
+};
+
+struct ir {
+    struct arena *arena;
+    const struct graph *graph;
+    int axis_count;
+    int expression_count;
+    int bucket_count;
+    struct interned **buckets; /* expression.c's table */
+    int buffer_count, buffer_capacity;
+    struct buffer **buffers;
+    int kernel_count, kernel_capacity; /* in the order of execution */
+    struct kernel **kernels;
+};
+
+const struct axis *ir_axis(struct ir *ir, int64_t extent);
+void ir_add_kernel(struct ir *ir, struct kernel *kernel);
+/* A kernel with an axis for each axis of `output`; the caller gives it a value and adds it. */
+struct kernel *ir_kernel(struct ir *ir, struct buffer *output);
+/* A row-major buffer. */
+struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype, int rank,
+                         const int64_t *shape, const char *name);
+
+/* ---- Scopes (scope.c) ---- */
+
+/* Where an expression stands: what is around it. */
+struct scope {
+    double points; /* how often it is evaluated */
+    bool guarded, in_contraction;
+    int64_t pool; /* elements of the reductions around it */
+};
+
+/* All expressions of a kernel by ascending id, so that sources come before users. */
+struct listing {
+    struct ir *ir;
+    int count, capacity;
+    const struct expression **expressions;
+    struct scope *scopes;
+};
+/* The scope of an expression that stands in several is the widest of them. */
+struct listing list_scopes(struct ir *ir, const struct kernel *kernel);
+
+/* A contraction that has fused multiply-adds to run as tiles. */
+bool is_contraction(const struct expression *e);
+
+/* ---- The passes, each in its own file ---- */
+
+/* simplify.c
+ * requires a verified graph with weights bound
+ * provides an equal graph: constants folded, equal nodes merged, identities gone, dead nodes gone.
+ * Both it and *folded, which owns the folded constants, are the caller's to free, on failure too. */
+struct graph *simplify(const struct graph *graph, struct graph **folded, struct et_error *error);
+
+/* lower.c
+ * requires a simplified graph
+ * provides a kernel for every node that computes, and for every output; no movement is left */
+void lower(struct ir *ir);
+
+/* fuse.c
+ * requires lower
+ * provides fewer kernels: producers inlined into their consumers where no work is done twice */
+void fuse(struct ir *ir);
+
+/* axes.c
+ * requires fuse
+ * provides loops and stores; axes split until divisions and remainders are gone wherever extents
+ * allow; no axis of extent 1; reductions of at most 16 elements unrolled into their lanes */
+void split_axes(struct ir *ir);
+
+/* unroll.c */
+
+/* What each lane of a reduction starts from, and the binary operation that it repeats. */
+uint64_t identity_bits(enum op op, enum dtype dtype);
+enum op combining_op(enum op op);
+bool unrolls(const struct expression *e);
+const struct expression *unroll_small_reductions(struct ir *ir, const struct expression *value);
+
+/* schedule.c
+ * requires split_axes
+ * provides the layout of every temporary buffer, tiles for contractions, packed constants, loops
+ * in the order in which they run; loads and stores by one linear index */
+void schedule(struct ir *ir);
+
+/* plan.c
+ * requires schedule
+ * provides the offset of every temporary in the arena and of every constant in the weights block */
+struct plan {
+    size_t arena_bytes, lower_bound, weights_bytes;
+};
+struct plan plan(struct ir *ir);
+
+/* verify_ir.c
+ * Checks what every pass must keep; false and what is wrong. */
+bool verify_ir(struct ir *ir, struct et_error *error);
+
+/* ir_print.c */
+void print_ir(const struct ir *ir, struct text *text);
+void print_expression(const struct expression *expression, struct text *text);
+void print_index(const struct index *index, struct text *text);
+
+#endif

@@ -1,0 +1,291 @@
+/* Scheduling: in which layout each temporary lies, and in which order each kernel runs.
+ *
+ * Kernels are taken in order of execution, so that what a kernel reads has its layout already.
+ * A tiled contraction stores its columns side by side (for a convolution: channels innermost).
+ * Other kernels follow the layout of what they read, and loop in the order of what they store. Then
+ * every access becomes one linear address, and neighbouring loops that all accesses step through
+ * evenly become one. */
+#include "schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Layout ---- */
+
+/* Strides for the buffer's axes in a given order, outermost first. */
+static void lay_out(struct buffer *buffer, const int *order) {
+    int64_t stride = 1;
+    for (int i = buffer->rank - 1; i >= 0; i--) {
+        buffer->stride[order[i]] = stride;
+        stride *= buffer->shape[order[i]];
+    }
+}
+
+/* Moves the axis of the buffer that `axis` runs along, step 1, to the end. */
+static void lay_out_innermost(const struct kernel *kernel, const struct axis *axis) {
+    struct buffer *buffer = kernel->output;
+    int order[MAX_RANK], count = 0, innermost = -1;
+    for (int i = 0; i < buffer->rank; i++) {
+        bool plain = true;
+        if (index_coefficient(kernel->store[i], axis, &plain) == 1 && plain)
+            innermost = i;
+    }
+    if (innermost < 0)
+        return;
+    for (int i = 0; i < buffer->rank; i++)
+        if (i != innermost)
+            order[count++] = i;
+    order[count] = innermost;
+    lay_out(buffer, order);
+}
+
+struct follow {
+    const struct kernel *kernel;
+    const struct expression *load;
+};
+
+/* The stride with which a load steps along an output axis, 0 where it does not. */
+static int64_t step_along(const struct expression *load, const struct index *axis) {
+    int64_t step = 0;
+    if (axis->count != 1 || axis->terms[0].atom->kind != ATOM_AXIS)
+        return 0;
+    for (int i = 0; i < load->index_count; i++) {
+        bool plain = true;
+        step += index_coefficient(load->indices[i], axis->terms[0].atom->axis, &plain) *
+                load->buffer->stride[i];
+    }
+    return step;
+}
+
+static void find_followed(void *context, const struct expression *e) {
+    struct follow *follow = context;
+    if (e->kind == EXPRESSION_LOAD && e->buffer->kind == BUFFER_TEMPORARY &&
+        (!follow->load || e->buffer->elements > follow->load->buffer->elements))
+        follow->load = e;
+}
+
+/* Lays the output out as the largest temporary that the kernel reads. */
+static void lay_out_following(struct ir *ir, const struct kernel *kernel) {
+    struct follow follow = {.kernel = kernel};
+    expression_walk(ir, kernel->value, find_followed, &follow);
+    if (!follow.load)
+        return;
+    int order[MAX_RANK];
+    int64_t steps[MAX_RANK];
+    for (int i = 0; i < kernel->output->rank; i++) {
+        int64_t step = step_along(follow.load, kernel->store[i]);
+        int place = i;
+        for (; place > 0 && steps[place - 1] < step; place--) {
+            steps[place] = steps[place - 1];
+            order[place] = order[place - 1];
+        }
+        steps[place] = step;
+        order[place] = i;
+    }
+    lay_out(kernel->output, order);
+}
+
+static void choose_layout(struct ir *ir, const struct kernel *kernel) {
+    if (kernel->output->kind != BUFFER_TEMPORARY || kernel->output->rank < 2)
+        return;
+    if (kernel->tile)
+        lay_out_innermost(kernel, kernel->tile->column_loop);
+    else
+        lay_out_following(ir, kernel);
+}
+
+/* ---- Linear addresses ---- */
+
+const struct index *linear_address(struct ir *ir, const struct buffer *buffer,
+                                   const struct index *const *indices) {
+    const struct index *address = index_constant(ir, 0);
+    for (int i = 0; i < buffer->rank; i++)
+        address = index_add(ir, address, index_scale(ir, indices[i], buffer->stride[i]));
+    return address;
+}
+
+static const struct expression *make_linear(struct ir *ir, void *context,
+                                            const struct expression *e) {
+    (void)context;
+    if (e->kind != EXPRESSION_LOAD || e->index)
+        return e;
+    if (e->buffer->splat)
+        return expression_load_linear(ir, e->buffer, index_constant(ir, 0));
+    return expression_load_linear(ir, e->buffer, linear_address(ir, e->buffer, e->indices));
+}
+
+static const struct expression *linearise(struct ir *ir, const struct expression *value) {
+    struct rewrite rewrite = {.replace = make_linear};
+    return expression_rewrite(ir, value, &rewrite);
+}
+
+/* ---- Loops ---- */
+
+/* Loops in descending order of the stride they store with. */
+static void order_loops(struct kernel *kernel) {
+    for (int i = 1; i < kernel->loop_count; i++) {
+        const struct axis *axis = kernel->loops[i];
+        bool plain = true;
+        int64_t stride = index_coefficient(kernel->address, axis, &plain);
+        int place = i;
+        for (; place > 0; place--) {
+            int64_t before = index_coefficient(kernel->address, kernel->loops[place - 1], &plain);
+            if (before >= stride)
+                break;
+            kernel->loops[place] = kernel->loops[place - 1];
+        }
+        kernel->loops[place] = axis;
+    }
+}
+
+/* Whether every access steps through outer and inner as through one axis. */
+struct merging {
+    const struct axis *outer, *inner;
+    bool possible;
+};
+
+static void check_index(const struct index *index, struct merging *merging) {
+    bool plain = true;
+    int64_t outer = index_coefficient(index, merging->outer, &plain);
+    int64_t inner = index_coefficient(index, merging->inner, &plain);
+    merging->possible &= plain && outer == inner * merging->inner->extent;
+}
+
+static void check_merging(void *context, const struct expression *e) {
+    struct merging *merging = context;
+    if (e->index)
+        check_index(e->index, merging);
+    for (int i = 0; i < e->predicate_count; i++)
+        check_index(e->predicates[i].index, merging);
+    /* Within a reduction both or none must be bound: kernel loops never are. */
+}
+
+static bool can_merge(struct ir *ir, const struct kernel *kernel, struct merging *merging) {
+    merging->possible = true;
+    check_index(kernel->address, merging);
+    expression_walk(ir, kernel->value, check_merging, merging);
+    return merging->possible;
+}
+
+static void merge_axes(struct ir *ir, struct kernel *kernel, const struct axis *outer,
+                       const struct axis *inner, const struct axis *merged) {
+    const struct axis *axes[] = {outer, inner};
+    const struct index *values[] = {index_constant(ir, 0), index_axis(ir, merged)};
+    struct substitution substitution = {.count = 2, .axes = axes, .values = values};
+    struct rewrite rewrite = {.substitution = &substitution};
+    kernel->value = expression_rewrite(ir, kernel->value, &rewrite);
+    kernel->address = index_substitute(ir, kernel->address, &substitution);
+}
+
+static void merge_loops(struct ir *ir, struct kernel *kernel) {
+    for (int i = kernel->loop_count - 2; i >= 0; i--) {
+        struct merging merging = {.outer = kernel->loops[i], .inner = kernel->loops[i + 1]};
+        if (!can_merge(ir, kernel, &merging))
+            continue;
+        const struct axis *merged = ir_axis(ir, merging.outer->extent * merging.inner->extent);
+        merge_axes(ir, kernel, merging.outer, merging.inner, merged);
+        kernel->loops[i] = merged;
+        memmove(&kernel->loops[i + 1], &kernel->loops[i + 2],
+                (size_t)(kernel->loop_count - i - 2) * sizeof *kernel->loops);
+        kernel->loop_count--;
+    }
+}
+
+/* ---- Reductions ---- */
+
+struct found {
+    const struct expression *reduction;
+};
+
+static void note_mergeable_reduction(void *context, const struct expression *e) {
+    struct found *found = context;
+    if (e->kind == EXPRESSION_REDUCE && e->axis_count > 1)
+        found->reduction = e;
+}
+
+static const struct expression *find_reduction(struct ir *ir, const struct kernel *kernel) {
+    struct found found = {0};
+    expression_walk(ir, kernel->value, note_mergeable_reduction, &found);
+    return found.reduction;
+}
+
+/* Neighbouring axes of a reduction, merged like loops: the order of elements stays. */
+static void merge_reduction(struct ir *ir, struct kernel *kernel) {
+    for (int pair = 0;;) {
+        const struct expression *reduction = find_reduction(ir, kernel);
+        if (!reduction || pair + 1 >= reduction->axis_count)
+            return;
+        int inner = reduction->axis_count - 1 - pair;
+        struct merging merging = {.outer = reduction->axes[inner - 1],
+                                  .inner = reduction->axes[inner]};
+        if (!can_merge(ir, kernel, &merging)) {
+            pair++;
+            continue;
+        }
+        const struct axis *merged = ir_axis(ir, merging.outer->extent * merging.inner->extent);
+        merge_axes(ir, kernel, merging.outer, merging.inner, merged);
+    }
+}
+
+/* ---- One kernel ---- */
+
+/* The loops of a tiled kernel: columns outermost but for axes both operands share, so that a panel
+ * stays in cache while rows stream past; loops that one block covers are gone. */
+static void order_tile_loops(struct kernel *kernel) {
+    const struct tile *tile = kernel->tile;
+    int kept = 0, shared = 0;
+    for (int i = 0; i < kernel->loop_count; i++) {
+        const struct axis *axis = kernel->loops[i];
+        bool whole = axis == tile->column_loop;
+        for (int k = 0; k < tile->loop_row_count; k++)
+            whole |= tile->row_axes[k].loop == axis && tile->row_axes[k].block == axis->extent;
+        if (!whole)
+            kernel->loops[kept++] = axis;
+    }
+    kernel->loop_count = kept;
+    if (tile->column_loop->extent <= tile->columns)
+        return;
+    while (shared < kept && index_uses(tile->panel_base, kernel->loops[shared]))
+        shared++;
+    memmove(&kernel->loops[shared + 1], &kernel->loops[shared],
+            (size_t)(kept - shared) * sizeof *kernel->loops);
+    kernel->loops[shared] = tile->column_loop;
+    kernel->loop_count++;
+}
+
+static void schedule_tile(struct ir *ir, struct kernel *kernel) {
+    struct tile *tile = kernel->tile;
+    for (int i = 0; i < tile->block_count; i++) {
+        const struct index *address = kernel->address;
+        const struct expression *value = linearise(ir, tile->blocks[i].value);
+        tile->blocks[i].value = within_block(ir, tile, value, &address);
+        if (i == tile->block_count - 1)
+            kernel->address = address;
+    }
+    order_tile_loops(kernel);
+}
+
+void schedule_kernel(struct ir *ir, struct kernel *kernel) {
+    if (!tile_contraction(ir, kernel))
+        kernel->value = unroll_small_reductions(ir, kernel->value);
+    choose_layout(ir, kernel);
+    kernel->address = linear_address(ir, kernel->output, kernel->store);
+    kernel->value = linearise(ir, kernel->value);
+    if (kernel->tile) {
+        schedule_tile(ir, kernel);
+    } else {
+        order_loops(kernel);
+        merge_loops(ir, kernel);
+        merge_reduction(ir, kernel);
+    }
+    ir_add_kernel(ir, kernel);
+}
+
+void schedule(struct ir *ir) {
+    struct kernel **kernels = ir->kernels;
+    int count = ir->kernel_count;
+    ir->kernels = NULL;
+    ir->kernel_count = ir->kernel_capacity = 0;
+    for (int i = 0; i < count; i++)
+        schedule_kernel(ir, kernels[i]);
+}

@@ -1,0 +1,30 @@
+// What emitted C declares for itself when libtcc compiles it: no system header is read, and all
+// arithmetic that needs care is a call into the runtime, which gcc compiled for this machine.
+
+//: section calls
+typedef signed char int8_t;
+typedef int int32_t;
+typedef long int64_t;
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long uint64_t;
+typedef long ptrdiff_t;
+#define INFINITY (0x1p127f * 2.0f)
+void *memcpy(void *to, const void *from, unsigned long bytes);
+float fmaf(float a, float b, float c);
+float sqrtf(float a);
+float floorf(float a);
+float ceilf(float a);
+float rintf(float a);
+float fmodf(float a, float b);
+float fabsf(float a);
+float f32_exp(float a);
+float f32_log(float a);
+float f32_sin(float a);
+float f32_cos(float a);
+float f32_tanh(float a);
+float f32_erf(float a);
+float f32_pow(float a, float b);
+
+//: end
