@@ -34,10 +34,22 @@ $(BUILD)/runtime/%_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw 
 $(BUILD)/runtime/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
 $(BUILD)/runtime/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 
-test-programs: $(UNIT_TESTS)
-$(BUILD)/tests/test_%: tests/test_%.c $(LIBRARY)
+# What test programs share: random graphs, and what is done with them.
+TEST_SUPPORT_NAMES = random_elements random_nodes random_steps random_templates random_graph shrink \
+                     trial differ
+TEST_SUPPORT_OBJECTS = $(TEST_SUPPORT_NAMES:%=$(BUILD)/tests/%.o)
+TEST_SUPPORT = $(BUILD)/tests/libsupport.a
+$(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+test-programs: $(UNIT_TESTS) $(BUILD)/tests/differential
+$(BUILD)/tests/test_%: tests/test_%.c $(TEST_SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $< -o $@ $(LIBRARY) $(LIBRARIES) -lcriterion -lmpfr -lgmp
+	$(CC) $(CFLAGS_ALL) $< -o $@ $(TEST_SUPPORT) $(LIBRARY) $(LIBRARIES) -lcriterion -lmpfr -lgmp
+
+$(BUILD)/tests/differential: tests/differential.c $(TEST_SUPPORT) $(LIBRARY)
+	$(CC) $(CFLAGS_ALL) $< -o $@ $(TEST_SUPPORT) $(LIBRARY) $(LIBRARIES)
 
 $(BUILD)/mnist-define: models/mnist/mnist.c models/mnist/mnist_model.c $(LIBRARY)
 	$(CC) $(CFLAGS_ALL) $(filter %.c,$^) -o $@ $(LIBRARY) $(LIBRARIES)
@@ -45,4 +57,4 @@ $(BUILD)/mnist-define: models/mnist/mnist.c models/mnist/mnist_model.c $(LIBRARY
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(TEST_SUPPORT_OBJECTS:.o=.d)
