@@ -1,0 +1,307 @@
+#include "trial.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "aot.h"
+#include "eager.h"
+#include "element.h"
+#include "jit.h"
+#include "random_graph.h"
+
+/* Later options win, so these are what the name says whatever CPU aot_build compiles for. */
+const struct mode modes[MODE_COUNT] = {
+    {.name = "jit"},
+    {.name = "gcc-O0", .cc = "gcc", .flags = {"-march=native", "-O0"}},
+    {.name = "gcc-O3", .cc = "gcc", .flags = {"-march=native", "-O3"}},
+    {.name = "gcc-avx2", .cc = "gcc", .flags = {"-march=x86-64", "-mavx2", "-mfma", "-O2"}},
+    {.name = "gcc-x86-64", .cc = "gcc", .flags = {"-march=x86-64", "-O2"}},
+    {.name = "clang-O3", .cc = "clang", .flags = {"-march=native", "-O3"}},
+};
+
+const struct mode *mode_find(const char *name) {
+    for (int i = 0; i < MODE_COUNT; i++)
+        if (strcmp(modes[i].name, name) == 0)
+            return &modes[i];
+    return NULL;
+}
+
+/* Guarded calls. */
+
+enum { MOST_SECONDS = 60 };
+static const int caught_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+enum { CAUGHT = sizeof caught_signals / sizeof *caught_signals };
+static sigjmp_buf escape;
+
+static void leave(int signal_number) {
+    siglongjmp(escape, signal_number);
+}
+
+bool call_guarded(fallible *function, void *context, struct et_error *error) {
+    struct sigaction action = {.sa_handler = leave}, before[CAUGHT];
+    for (int i = 0; i < CAUGHT; i++)
+        sigaction(caught_signals[i], &action, &before[i]);
+    int caught = sigsetjmp(escape, 1);
+    bool good = false;
+    if (caught == 0) {
+        alarm(MOST_SECONDS);
+        good = function(context, error);
+    } else {
+        et_fail(error, "%s", caught == SIGALRM ? "does not end" : strsignal(caught));
+    }
+    alarm(0);
+    for (int i = 0; i < CAUGHT; i++)
+        sigaction(caught_signals[i], &before[i], NULL);
+    return good;
+}
+
+/* Memory between two pages that cannot be touched. It ends at the second; what lies before it in
+ * its first page is filled and checked. */
+struct guarded {
+    unsigned char *pages, *data;
+    size_t mapped, bytes;
+};
+
+static const unsigned char FILLED = 0xa7;
+
+static size_t page_size(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool guarded_new(struct guarded *guarded, size_t bytes, struct et_error *error) {
+    size_t page = page_size(), middle = (bytes + page - 1) / page * page;
+    guarded->mapped = middle + 2 * page;
+    guarded->bytes = bytes;
+    guarded->pages = mmap(NULL, guarded->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (guarded->pages == MAP_FAILED) {
+        guarded->pages = NULL;
+        return et_fail(error, "out of memory");
+    }
+    if (middle && mprotect(guarded->pages + page, middle, PROT_READ | PROT_WRITE) != 0)
+        return et_fail(error, "out of memory");
+    guarded->data = guarded->pages + page + middle - bytes;
+    memset(guarded->pages + page, FILLED, middle);
+    return true;
+}
+
+static bool guarded_intact(const struct guarded *guarded) {
+    for (const unsigned char *at = guarded->pages + page_size(); at < guarded->data; at++)
+        if (*at != FILLED)
+            return false;
+    return true;
+}
+
+static void guarded_free(struct guarded *guarded) {
+    if (guarded->pages)
+        munmap(guarded->pages, guarded->mapped);
+}
+
+/* Trials. */
+
+void trial_end(struct trial *trial) {
+    for (int i = 0; trial->inputs && i < trial->graph->input_count; i++)
+        et_release(trial->inputs[i]);
+    for (int i = 0; trial->expected && i < trial->graph->output_count; i++)
+        et_release(trial->expected[i]);
+    et_release(trial->inputs);
+    et_release(trial->expected);
+    *trial = (struct trial){0};
+}
+
+static bool make_buffers(struct trial *trial, uint64_t seed) {
+    const struct graph *graph = trial->graph;
+    trial->inputs = et_allocate((size_t)graph->input_count + 1, sizeof(void *));
+    trial->expected = et_allocate((size_t)graph->output_count, sizeof(void *));
+    if (!trial->inputs || !trial->expected)
+        return false;
+    for (int i = 0; i < graph->input_count; i++) {
+        const struct node *node = graph->inputs[i];
+        if (!(trial->inputs[i] = et_allocate_aligned((size_t)node_bytes(node))))
+            return false;
+        random_elements(seed, node->name, node->dtype, node_elements(node), trial->inputs[i]);
+    }
+    for (int i = 0; i < graph->output_count; i++)
+        if (!(trial->expected[i] = et_allocate_aligned((size_t)node_bytes(graph->outputs[i].node))))
+            return false;
+    return true;
+}
+
+static bool run_eager(void *context, struct et_error *error) {
+    const struct trial *trial = context;
+    return eager_run(trial->graph, (const void *const *)trial->inputs, trial->expected, error);
+}
+
+bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
+                 struct et_error *error) {
+    *trial = (struct trial){.graph = graph};
+    bool good = make_buffers(trial, seed) || et_fail(error, "out of memory");
+    if (good && call_guarded(run_eager, trial, error))
+        return true;
+    trial_end(trial);
+    return et_fail_within(error, "eager");
+}
+
+struct compile_job {
+    const struct graph *graph;
+    struct compile_options options;
+    struct compiled *compiled;
+};
+
+static bool run_compile(void *context, struct et_error *error) {
+    struct compile_job *job = context;
+    job->compiled = compile(job->graph, &job->options, error);
+    return job->compiled;
+}
+
+struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, const char *prefix,
+                               struct et_error *error) {
+    struct compile_job job = {trial->graph, {.dialect = dialect, .prefix = prefix}, NULL};
+    job.options.verify = true;
+    if (call_guarded(run_compile, &job, error))
+        return job.compiled;
+    et_fail_within(error, "compile");
+    return NULL;
+}
+
+/* One run of compiled code: its inputs, outputs, weights and arena, in this order. */
+struct run {
+    const struct trial *trial;
+    const struct compiled *compiled;
+    run_array *entry;
+    int count;
+    struct guarded *buffers;
+    void **pointers;
+};
+
+static size_t whole_lines(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+static bool run_begin(struct run *run, struct et_error *error) {
+    const struct graph *graph = run->trial->graph;
+    run->count = graph->input_count + graph->output_count + 2;
+    run->buffers = et_allocate((size_t)run->count, sizeof *run->buffers);
+    run->pointers = et_allocate((size_t)run->count, sizeof *run->pointers);
+    if (!run->buffers || !run->pointers)
+        return et_fail(error, "out of memory");
+    for (int i = 0; i < run->count; i++) {
+        int output = i - graph->input_count;
+        size_t bytes = output < 0 ? (size_t)node_bytes(graph->inputs[i])
+                       : output < graph->output_count
+                           ? (size_t)node_bytes(graph->outputs[output].node)
+                           : whole_lines(i == run->count - 2 ? run->compiled->weights_bytes
+                                                             : run->compiled->arena_bytes);
+        if (!guarded_new(&run->buffers[i], bytes, error))
+            return false;
+        run->pointers[i] = run->buffers[i].data;
+        if (output < 0)
+            memcpy(run->pointers[i], run->trial->inputs[i], bytes);
+    }
+    if (run->compiled->weights_bytes)
+        memcpy(run->pointers[run->count - 2], run->compiled->weights, run->compiled->weights_bytes);
+    return true;
+}
+
+static void run_end(struct run *run) {
+    for (int i = 0; run->buffers && i < run->count; i++)
+        guarded_free(&run->buffers[i]);
+    et_release(run->buffers);
+    et_release(run->pointers);
+}
+
+static bool run_entry(void *context, struct et_error *error) {
+    const struct run *run = context;
+    (void)error;
+    run->entry((const void *const *)run->pointers, run->pointers + run->trial->graph->input_count,
+               run->pointers[run->count - 2], run->pointers[run->count - 1]);
+    return true;
+}
+
+static uint64_t element_bits(const void *element, size_t bytes) {
+    uint64_t bits = 0;
+    memcpy(&bits, element, bytes);
+    return bits;
+}
+
+static bool compare_output(const struct run *run, int output, struct et_error *error) {
+    const struct node *node = run->trial->graph->outputs[output].node;
+    const char *expected = run->trial->expected[output];
+    const char *found = run->pointers[run->trial->graph->input_count + output];
+    size_t bytes = dtype_facts[node->dtype].bytes;
+    int64_t elements = node_elements(node), wrong = 0, first = -1;
+    if (memcmp(expected, found, (size_t)node_bytes(node)) == 0)
+        return true;
+    for (int64_t i = elements - 1; i >= 0; i--)
+        if (memcmp(expected + (size_t)i * bytes, found + (size_t)i * bytes, bytes) != 0) {
+            first = i;
+            wrong++;
+        }
+    const char *right_element = expected + (size_t)first * bytes;
+    const char *wrong_element = found + (size_t)first * bytes;
+    return et_fail(error,
+                   "output %d \"%s\" %s: element %" PRId64 " is 0x%0*" PRIx64
+                   " (%s), expected 0x%0*" PRIx64 " (%s); %" PRId64 " of %" PRId64 " differ",
+                   output, run->trial->graph->outputs[output].name, shape_text(node).text, first,
+                   (int)(2 * bytes), element_bits(wrong_element, bytes),
+                   element_text(node->dtype, wrong_element).text, (int)(2 * bytes),
+                   element_bits(right_element, bytes),
+                   element_text(node->dtype, right_element).text, wrong, elements);
+}
+
+static bool check_run(const struct run *run, struct et_error *error) {
+    const struct graph *graph = run->trial->graph;
+    for (int i = 0; i < run->count; i++)
+        if (!guarded_intact(&run->buffers[i]))
+            return et_fail(error, "writes before buffer %d (inputs, outputs, weights, arena)", i);
+    for (int i = 0; i < graph->input_count; i++)
+        if (memcmp(run->pointers[i], run->trial->inputs[i], run->buffers[i].bytes) != 0)
+            return et_fail(error, "changes input %d", i);
+    if (run->compiled->weights_bytes &&
+        memcmp(run->pointers[run->count - 2], run->compiled->weights,
+               run->compiled->weights_bytes) != 0)
+        return et_fail(error, "changes its weights");
+    for (int i = 0; i < graph->output_count; i++)
+        if (!compare_output(run, i, error))
+            return false;
+    return true;
+}
+
+bool trial_run(const struct trial *trial, run_array *entry, const struct compiled *compiled,
+               struct et_error *error) {
+    struct run run = {.trial = trial, .compiled = compiled, .entry = entry};
+    bool good =
+        run_begin(&run, error) && call_guarded(run_entry, &run, error) && check_run(&run, error);
+    run_end(&run);
+    return good;
+}
+
+static bool check_jit(const struct trial *trial, const struct compiled *compiled,
+                      struct et_error *error) {
+    struct jit *jit = jit_build(compiled, error);
+    bool good = jit && trial_run(trial, jit_entry(jit), compiled, error);
+    jit_free(jit);
+    return good;
+}
+
+static bool check_aot(const struct trial *trial, const struct compiled *compiled,
+                      const struct mode *mode, struct et_error *error) {
+    struct aot_options options = {.cc = mode->cc, .flags = mode->flags};
+    struct aot *aot = aot_build(compiled, &options, error);
+    bool good = aot && trial_run(trial, aot_entry(aot), compiled, error);
+    aot_free(aot);
+    return good;
+}
+
+bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error) {
+    struct compiled *compiled =
+        trial_compile(trial, mode->cc ? DIALECT_VECTOR : DIALECT_CALLS, NULL, error);
+    bool good = compiled && (mode->cc ? check_aot(trial, compiled, mode, error)
+                                      : check_jit(trial, compiled, error));
+    compiled_free(compiled);
+    return good || et_fail_within(error, "%s", mode->name);
+}
