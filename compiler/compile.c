@@ -82,6 +82,7 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     compiled->arena_bytes = planned.arena_bytes;
     compiled->arena_lower_bound = planned.lower_bound;
     compiled->weights_bytes = planned.weights_bytes;
+    compiled->plan = planned.table;
     if (!after(compiling, "plan"))
         return false;
     emit(ir, compiling->options, compiled);

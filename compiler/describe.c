@@ -2,6 +2,7 @@
 #include "emit.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Names ----
@@ -11,7 +12,7 @@
  * around a contraction. Kernels of plain arithmetic are "elementwise", those that only move
  * elements "copy". */
 
-enum { MAX_WORDS = 5 };
+enum { MAX_WORDS = 5, LARGEST_FORMULA = 64 };
 
 struct words {
     struct ir *ir;
@@ -84,11 +85,106 @@ const char *buffer_description(struct ir *ir, const struct buffer *buffer) {
     return copy;
 }
 
-/* What a kernel computes, over the output's axes a, b, c, ... and bound axes. */
+/* "5x5": the extents that a reduction runs over. */
+static void add_extents(struct text *text, const struct expression *reduction) {
+    int printed = 0;
+    for (int i = 0; i < reduction->axis_count; i++)
+        if (reduction->axes[i]->extent > 1)
+            text_add(text, "%s%" PRId64, printed++ ? "x" : "", reduction->axes[i]->extent);
+    if (!printed)
+        text_add(text, "1");
+}
+
+static void add_formula(struct text *text, const struct expression *e);
+
+static bool is_infix(const struct expression *e) {
+    return e->kind == EXPRESSION_OP && op_facts[e->op].infix[0];
+}
+
+/* A list in parentheses, or operands around an operator: those of another operator in parentheses,
+ * but for products within sums. */
+static void add_operands(struct text *text, const struct expression *e, const char *separator) {
+    for (int i = 0; i < e->source_count; i++) {
+        const struct expression *source = e->sources[i];
+        bool parentheses = is_infix(e) && is_infix(source) &&
+                           !(e->op == OP_ADD && (source->op == OP_MUL || source->op == OP_ADD) &&
+                             (i == 0 || source->op == OP_MUL)) &&
+                           !(e->op == OP_MUL && source->op == OP_MUL && i == 0);
+        text_add(text, "%s%s", i ? separator : "", parentheses ? "(" : "");
+        add_formula(text, source);
+        text_add(text, "%s", parentheses ? ")" : "");
+    }
+}
+
+static void add_arguments(struct text *text, const struct expression *e, const char *separator) {
+    text_add(text, "(");
+    add_operands(text, e, separator);
+    text_add(text, ")");
+}
+
+static void add_op(struct text *text, const struct expression *e) {
+    const struct op_facts *facts = &op_facts[e->op];
+    if (e->op == OP_WHERE && is_relu(e)) {
+        text_add(text, "relu(");
+        add_formula(text, e->sources[1]);
+        text_add(text, ")");
+    } else if (facts->infix[0]) {
+        char separator[8];
+        snprintf(separator, sizeof separator, " %s ", facts->infix);
+        add_operands(text, e, separator);
+    } else {
+        text_add(text, "%s", e->op == OP_CAST ? dtype_facts[e->dtype].name : facts->name);
+        add_arguments(text, e, ", ");
+    }
+}
+
+static void add_reduction(struct text *text, const struct expression *e) {
+    const char *name = e->op == OP_CONTRACT ? "sum" : op_facts[e->op].name;
+    text_add(text, "%s over ", strncmp(name, "reduce_", 7) == 0 ? name + 7 : name);
+    add_extents(text, e);
+    add_arguments(text, e, " * ");
+}
+
+/* An expression without its indices. */
+static void add_formula(struct text *text, const struct expression *e) {
+    float value;
+    switch (e->kind) {
+    case EXPRESSION_CONSTANT:
+        memcpy(&value, &e->bits, sizeof value);
+        if (e->dtype == DTYPE_FLOAT32)
+            text_add(text, "%.9g", (double)value);
+        else
+            text_add(text, "%" PRId64, (int64_t)e->bits);
+        return;
+    case EXPRESSION_INDEX:
+        text_add(text, "index");
+        return;
+    case EXPRESSION_LOAD:
+        text_add(text, "%s", e->buffer->name);
+        return;
+    case EXPRESSION_OP:
+        add_op(text, e);
+        return;
+    case EXPRESSION_GUARD:
+        text_add(text, "within");
+        add_arguments(text, e, " else ");
+        return;
+    case EXPRESSION_REDUCE:
+        add_reduction(text, e);
+        return;
+    }
+}
+
+/* What a kernel computes: the output with its shape, and the value without indices. Long formulas
+ * of shared parts would repeat them without end, so they stop at a limit. */
 const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
     struct text text = {0};
     text_add(&text, "%s = ", buffer_description(ir, kernel->output));
-    print_expression(kernel->value, &text);
+    struct listing listing = list_scopes(ir, kernel);
+    if (listing.count <= LARGEST_FORMULA)
+        add_formula(&text, kernel->value);
+    else
+        text_add(&text, "%d operations", listing.count);
     const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
     text_free(&text);
     return copy;

@@ -220,21 +220,33 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
         text_add(text, "#define TILE_ALIGNED%s\n\n", calls ? "" : " _Alignas(64)");
     sections_print(sections, text);
     emit_scalar_functions(emitter, text);
+    for (int i = 0; i < emitter->row_function_count; i++)
+        text_add(text, "%s", emitter->row_functions[i].declaration);
     add_tile_wrappers(emitter, text);
 }
 
 /* ---- Entry points ---- */
 
-static void add_offsets(struct emitter *emitter, struct text *text) {
+/* Where the constants and temporaries lie, in bytes. */
+static void add_offsets(struct emitter *emitter, struct text *text, enum buffer_kind kind,
+                        const char *comment) {
     const struct ir *ir = emitter->ir;
+    int count = 0;
     for (int i = 0; i < ir->buffer_count; i++) {
         const struct buffer *buffer = ir->buffers[i];
-        if (!emitter->offset_wanted[i])
+        if (buffer->kind != kind || !emitter->offset_wanted[i])
             continue;
-        text_add(text, "#define AT_%s %zu /* %s */\n", buffer->name, buffer->offset,
+        if (!count++)
+            text_add(text, "/* %s */\nenum {\n", comment);
+        text_add(text, "    AT_%s = %zu, /* %s", buffer->name, buffer->offset,
                  strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
+        if (kind == BUFFER_TEMPORARY)
+            text_add(text, ", alive from k%02d to k%02d", buffer->first_kernel + 1,
+                     buffer->last_kernel + 1);
+        text_add(text, " */\n");
     }
-    text_add(text, "\n");
+    if (count)
+        text_add(text, "};\n\n");
 }
 
 static const char *argument(struct emitter *emitter, const struct buffer *buffer, bool written) {
@@ -282,7 +294,9 @@ static void add_run(struct emitter *emitter, struct text *text) {
     struct text calls = {0};
     for (int i = 0; i < ir->kernel_count; i++)
         add_call(emitter, &calls, ir->kernels[i]);
-    add_offsets(emitter, text);
+    add_offsets(emitter, text, BUFFER_CONSTANT,
+                "Constants, in bytes from the weights block's begin");
+    add_offsets(emitter, text, BUFFER_TEMPORARY, "Temporaries, in bytes from the arena's begin");
     text_add(text,
              "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
              "        const void *weights, void *arena) {\n"
@@ -351,14 +365,16 @@ static struct kernel_facts facts_of(struct ir *ir, const struct kernel *kernel) 
     return facts;
 }
 
-/* "nodes 3 4 5 ..." in lines of at most 100 columns. */
-static void add_node_lines(struct text *text, const char *nodes) {
-    size_t length = strlen(nodes);
+/* Words in comment lines of at most 100 columns. */
+static void add_wrapped(struct text *text, const char *words) {
+    size_t length = strlen(words);
     for (size_t at = 0; at < length;) {
-        size_t end = length - at > 84 ? at + 84 : length;
-        while (end < length && end > at && nodes[end] != ' ')
+        size_t end = length - at > 88 ? at + 88 : length;
+        while (end < length && end > at && words[end] != ' ')
             end--;
-        text_add(text, "%s%.*s", at ? "\n *       " : "", (int)(end - at), nodes + at);
+        if (end == at) /* one word longer than a line */
+            end = at + strcspn(words + at, " ");
+        text_add(text, "%s%.*s", at ? "\n *     " : "", (int)(end - at), words + at);
         at = end + (end < length);
     }
 }
@@ -368,8 +384,12 @@ static void add_kernels(struct emitter *emitter, struct compiled *compiled) {
     for (int i = 0; i < ir->kernel_count; i++) {
         struct text function = {0};
         struct kernel_facts *facts = &compiled->kernels[i];
-        text_add(&function, "/* %s\n * nodes ", facts->output);
-        add_node_lines(&function, facts->nodes);
+        text_add(&function, "/* ");
+        add_wrapped(&function, facts->formula);
+        if (facts->nodes[0]) {
+            text_add(&function, "\n * nodes ");
+            add_wrapped(&function, facts->nodes);
+        }
         text_add(&function, " */\n");
         emitter->text = &function;
         emit_kernel(emitter, ir->kernels[i]);

@@ -20,6 +20,22 @@ struct axis_name {
     const char *text;
 };
 
+/* A function of the runtime that row operations call. */
+struct row_function {
+    const char *name, *declaration;
+};
+enum { MAX_ROW_FUNCTIONS = 512 };
+
+/* A block of elements, for row operations: a loop over `row` (NULL: one row) around one over
+ * `column`. */
+struct row_block {
+    const struct axis *row, *column;
+    const char *row_count, *column_count; /* C text */
+    int64_t column_limit;                 /* the greatest that column_count can be */
+    int64_t elements;                     /* the greatest that rows x columns can be */
+    const char *strip;                    /* C text of what is added to the column; NULL: nothing */
+};
+
 struct emitter {
     struct ir *ir;
     enum dialect dialect;
@@ -29,6 +45,8 @@ struct emitter {
     bool scalar_wanted[OP_COUNT][DTYPE_COUNT];         /* functions made from ops.def's forms */
     bool tile_wanted[MAX_TILE_ROWS][MAX_TILE_COLUMNS]; /* by rows and columns */
     bool *offset_wanted;                               /* by buffer id */
+    int row_function_count;
+    struct row_function row_functions[MAX_ROW_FUNCTIONS];
 
     /* of the kernel at hand */
     int indent, depth;
@@ -46,6 +64,9 @@ struct emitter {
 void emit_begin_value(struct emitter *emitter, const struct expression *value);
 /* C text of an expression; statements that must come before it are added to emitter->text. */
 const char *emit_expression(struct emitter *emitter, const struct expression *expression);
+/* The same in at most `width` columns with the indentation, if a local makes it so. */
+const char *emit_expression_within(struct emitter *emitter, const struct expression *expression,
+                                   size_t width);
 const char *emit_index(struct emitter *emitter, const struct index *index);
 const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bits);
 void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char *name);
@@ -63,6 +84,12 @@ void emit_close(struct emitter *emitter);
 
 /* emit_reduce.c: reductions that remain as loops. Gives the name of the result. */
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
+
+/* emit_rows.c: elementwise work as calls, for the dialect that libtcc compiles */
+bool emit_rows_possible(struct emitter *emitter, const struct kernel *kernel,
+                        const struct expression *value, const struct row_block *block);
+void emit_rows(struct emitter *emitter, const struct kernel *kernel, const struct expression *value,
+               const struct row_block *block);
 
 /* emit_kernel.c: a kernel as a C function */
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel);

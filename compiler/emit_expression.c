@@ -10,7 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONG_TEXT = 56 }; /* beyond this, an expression becomes a local */
+enum {
+    LONG_TEXT = 48, /* beyond this, an expression becomes a local */
+    LINE = 100,
+    LONG_LOAD = 64, /* loads may be longer: their names and indices tell what is read */
+};
 
 /* ---- Lines and scopes ---- */
 
@@ -223,8 +227,38 @@ static const char *in_parentheses(struct emitter *emitter, const char *text) {
                : arena_format(emitter->ir->arena, "(%s)", text);
 }
 
-static const char *operand(struct emitter *emitter, const struct expression *expression) {
-    return in_parentheses(emitter, emit_expression(emitter, expression));
+/* How tightly C binds what emit_op prints for an expression; locals, calls and loads bind most. */
+enum { BIND_CHOICE, BIND_COMPARISON, BIND_SUM, BIND_PRODUCT, BIND_ATOM };
+
+static bool prints_infix(const struct expression *e) {
+    return e->kind == EXPRESSION_OP && op_facts[e->op].infix[0] &&
+           (e->sources[0]->dtype == DTYPE_FLOAT32 || e->dtype == DTYPE_BOOL);
+}
+
+static int binding(const struct expression *e) {
+    if (e->kind == EXPRESSION_GUARD || (e->kind == EXPRESSION_OP && e->op == OP_WHERE))
+        return BIND_CHOICE;
+    if (e->kind == EXPRESSION_OP && e->op == OP_RECIP)
+        return BIND_PRODUCT;
+    if (!prints_infix(e))
+        return BIND_ATOM;
+    switch (op_facts[e->op].infix[0]) {
+    case '*':
+    case '/':
+        return BIND_PRODUCT;
+    case '+':
+    case '-':
+        return BIND_SUM;
+    default:
+        return BIND_COMPARISON;
+    }
+}
+
+/* An operand of something that binds as tightly as `around`. */
+static const char *operand(struct emitter *emitter, const struct expression *e, int around) {
+    const char *text = emit_expression(emitter, e);
+    bool bare = is_atomic(text) || (binding(e) >= around && text[0] != '-');
+    return bare ? text : in_parentheses(emitter, text);
 }
 
 /* A cast, or NaN made canonical for a bitcast; by name if templates/convert.h has it. */
@@ -301,19 +335,21 @@ static const char *emit_op(struct emitter *emitter, const struct expression *e) 
     if (e->op == OP_BITCAST)
         return emit_bitcast(emitter, e);
     if (e->op == OP_WHERE) {
-        const char *condition = operand(emitter, e->sources[0]);
-        const char *yes = operand(emitter, e->sources[1]);
-        return arena_format(arena, "%s ? %s : %s", condition, yes, operand(emitter, e->sources[2]));
+        const char *condition = operand(emitter, e->sources[0], BIND_COMPARISON);
+        const char *yes = operand(emitter, e->sources[1], BIND_COMPARISON);
+        return arena_format(arena, "%s ? %s : %s", condition, yes,
+                            operand(emitter, e->sources[2], BIND_COMPARISON));
     }
-    if (op_facts[e->op].infix[0] && (dtype == DTYPE_FLOAT32 || e->dtype == DTYPE_BOOL)) {
-        const char *left = operand(emitter, e->sources[0]);
+    if (prints_infix(e)) {
+        int own = binding(e); /* from the left, as C groups; a comparison of comparisons in full */
+        const char *left = operand(emitter, e->sources[0], own == BIND_COMPARISON ? own + 1 : own);
         return arena_format(arena, "%s %s %s", left, op_facts[e->op].infix,
-                            operand(emitter, e->sources[1]));
+                            operand(emitter, e->sources[1], own + 1));
     }
     if (dtype == DTYPE_FLOAT32 && e->op == OP_NEG)
-        return arena_format(arena, "-%s", operand(emitter, e->sources[0]));
+        return arena_format(arena, "-%s", operand(emitter, e->sources[0], BIND_ATOM));
     if (dtype == DTYPE_FLOAT32 && e->op == OP_RECIP)
-        return arena_format(arena, "1.0f / %s", operand(emitter, e->sources[0]));
+        return arena_format(arena, "1.0f / %s", operand(emitter, e->sources[0], BIND_ATOM));
     const char *direct = dtype == DTYPE_FLOAT32 ? direct_function(emitter, e->op) : NULL;
     if (direct && sections_have(&emitter->sections, direct))
         sections_want(&emitter->sections, direct);
@@ -417,7 +453,27 @@ static bool wants_local(const struct emitter *emitter, const struct expression *
                         const char *text) {
     if (e->kind == EXPRESSION_CONSTANT)
         return false;
+    if (e->kind == EXPRESSION_LOAD)
+        return strlen(text) > LONG_LOAD;
     return strlen(text) > LONG_TEXT || emitter->uses[e->id] > 1;
+}
+
+static const char *make_local(struct emitter *emitter, const struct expression *e,
+                              const char *text) {
+    const char *name = new_local(emitter);
+    emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name, text);
+    name_expression(emitter, e, name);
+    return name;
+}
+
+/* Gives locals to the operands of an operation whose text is too wide for a line. */
+static const char *narrow(struct emitter *emitter, const struct expression *e) {
+    for (int i = 0; i < e->source_count; i++) {
+        const struct expression *source = e->sources[i];
+        if (source->kind == EXPRESSION_OP && !find_named(emitter, source))
+            make_local(emitter, source, emit_expression(emitter, source));
+    }
+    return emit_text(emitter, e);
 }
 
 const char *emit_expression(struct emitter *emitter, const struct expression *e) {
@@ -425,13 +481,19 @@ const char *emit_expression(struct emitter *emitter, const struct expression *e)
     if (known)
         return known;
     const char *text = emit_text(emitter, e);
+    if (e->kind == EXPRESSION_OP && strlen(text) + 4 * (size_t)emitter->indent > LINE - 24)
+        text = narrow(emitter, e);
     known = find_named(emitter, e); /* guards and reductions may have named themselves */
-    if (known || !wants_local(emitter, e, text))
-        return text;
-    const char *name = new_local(emitter);
-    emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name, text);
-    name_expression(emitter, e, name);
-    return name;
+    if (known)
+        return known;
+    return wants_local(emitter, e, text) ? make_local(emitter, e, text) : text;
+}
+
+const char *emit_expression_within(struct emitter *emitter, const struct expression *e,
+                                   size_t width) {
+    const char *text = emit_expression(emitter, e);
+    bool wide = strlen(text) + 4 * (size_t)emitter->indent > width;
+    return wide && e->kind == EXPRESSION_OP ? make_local(emitter, e, text) : text;
 }
 
 static void count_uses_in_index(const struct index *index, int *uses) {

@@ -71,10 +71,12 @@ static void emit_signature(struct emitter *emitter, const struct kernel *kernel)
 static void emit_store(struct emitter *emitter, const struct kernel *kernel,
                        const struct expression *value) {
     const struct buffer *output = kernel->output;
-    const char *text = emit_expression(emitter, value);
+    const char *address = emit_index(emitter, kernel->address);
+    size_t taken = strlen(output->name) + strlen(address) + sizeof "[] = f32_canonical();";
+    const char *text = emit_expression_within(emitter, value, taken < 90 ? 100 - taken : 10);
     if (output->kind == BUFFER_OUTPUT)
         text = emit_canonical(emitter, output->dtype, text);
-    emit_line(emitter, "%s[%s] = %s;", output->name, emit_index(emitter, kernel->address), text);
+    emit_line(emitter, "%s[%s] = %s;", output->name, address, text);
 }
 
 static void open_loop(struct emitter *emitter, const struct axis *axis, const char *name,
@@ -87,14 +89,61 @@ static void open_loop(struct emitter *emitter, const struct axis *axis, const ch
                   end, name, step);
 }
 
-static void emit_plain(struct emitter *emitter, const struct kernel *kernel) {
-    emit_begin_value(emitter, kernel->value);
-    for (int i = 0; i < kernel->loop_count; i++)
+static void open_loops(struct emitter *emitter, const struct kernel *kernel, int count) {
+    for (int i = 0; i < count; i++)
         open_loop(emitter, kernel->loops[i], arena_format(emitter->ir->arena, "i%d", i),
                   kernel->loops[i]->extent, 1);
-    emit_store(emitter, kernel, kernel->value);
-    for (int i = 0; i < kernel->loop_count; i++)
+}
+
+static void close_loops(struct emitter *emitter, int count) {
+    for (int i = 0; i < count; i++)
         emit_close(emitter);
+}
+
+enum { STRIP = 1024 }; /* elements of a block of row operations: it stays in the first cache */
+
+/* The two innermost loops as row operations where a block of them is small, else the innermost one
+ * in strips. False where that is not possible. */
+static bool emit_plain_rows(struct emitter *emitter, const struct kernel *kernel) {
+    int count = kernel->loop_count;
+    struct arena *arena = emitter->ir->arena;
+    if (count == 0)
+        return false;
+    const struct axis *column = kernel->loops[count - 1];
+    const struct axis *row = count > 1 ? kernel->loops[count - 2] : NULL;
+    if (row && row->extent * column->extent > STRIP)
+        row = NULL;
+    bool strips = column->extent > STRIP;
+    struct row_block block = {
+        .row = row,
+        .column = column,
+        .row_count = row ? arena_format(arena, "%" PRId64, row->extent) : "1",
+        .column_count = strips ? "columns" : arena_format(arena, "%" PRId64, column->extent),
+        .column_limit = strips ? STRIP : column->extent,
+        .elements = (row ? row->extent : 1) * (strips ? STRIP : column->extent),
+        .strip = strips ? "strip" : NULL};
+    if (!emit_rows_possible(emitter, kernel, kernel->value, &block))
+        return false;
+    int outer = count - (row ? 2 : 1);
+    open_loops(emitter, kernel, outer);
+    if (strips) {
+        emit_open(emitter, "for (long strip = 0; strip < %" PRId64 "; strip += %d) {",
+                  column->extent, STRIP);
+        emit_line(emitter, "long columns = %" PRId64 " - strip < %d ? %" PRId64 " - strip : %d;",
+                  column->extent, STRIP, column->extent, STRIP);
+    }
+    emit_rows(emitter, kernel, kernel->value, &block);
+    close_loops(emitter, outer + strips);
+    return true;
+}
+
+static void emit_plain(struct emitter *emitter, const struct kernel *kernel) {
+    emit_begin_value(emitter, kernel->value);
+    if (emitter->dialect == DIALECT_CALLS && emit_plain_rows(emitter, kernel))
+        return;
+    open_loops(emitter, kernel, kernel->loop_count);
+    emit_store(emitter, kernel, kernel->value);
+    close_loops(emitter, kernel->loop_count);
 }
 
 /* ---- Tiles ---- */
@@ -181,26 +230,61 @@ static void emit_tile_call(struct emitter *emitter, const struct tile *tile,
         emit_close(emitter);
 }
 
+/* The columns of the last panel may be fewer than those of a tile. */
+static bool has_column_tail(const struct tile *tile) {
+    return tile->column_loop->extent > tile->columns &&
+           tile->column_loop->extent % tile->columns != 0;
+}
+
+static void open_row_axes(struct emitter *emitter, const struct tile *tile,
+                          const struct tile_block *block, int innermost) {
+    for (int i = tile->loop_row_count - 1; i >= innermost; i--)
+        open_loop(emitter, tile->row_axes[i].local, arena_format(emitter->ir->arena, "r%d", i),
+                  i == 0 ? block->block : tile->row_axes[i].block, 1);
+}
+
+/* The rows of a block and its columns as one block of row operations. */
+static bool emit_epilogue_rows(struct emitter *emitter, const struct kernel *kernel,
+                               const struct tile_block *block) {
+    const struct tile *tile = kernel->tile;
+    struct arena *arena = emitter->ir->arena;
+    bool tail = has_column_tail(tile), blocked = tile->loop_row_count > 0;
+    struct row_block rows = {
+        .row = blocked ? tile->row_axes[0].local : NULL,
+        .column = tile->column_local,
+        .row_count = blocked ? arena_format(arena, "%" PRId64, block->block) : "1",
+        .column_count =
+            tail ? "columns" : arena_format(arena, "%" PRId64, tile->column_local->extent),
+        .column_limit = tile->column_local->extent,
+        .elements = (blocked ? block->block : 1) * tile->column_local->extent};
+    if (!emit_rows_possible(emitter, kernel, block->value, &rows))
+        return false;
+    if (tail)
+        emit_line(emitter, "long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
+                  tile->column_loop->extent, tile->columns, tile->column_loop->extent,
+                  tile->columns);
+    open_row_axes(emitter, tile, block, 1);
+    emit_rows(emitter, kernel, block->value, &rows);
+    close_loops(emitter, blocked ? tile->loop_row_count - 1 : 0);
+    return true;
+}
+
 /* Loops over the rows of a block and its columns, around what is stored. */
 static void emit_epilogue(struct emitter *emitter, const struct kernel *kernel,
                           const struct tile_block *block) {
     const struct tile *tile = kernel->tile;
-    struct arena *arena = emitter->ir->arena;
-    int opened = 0;
-    for (int i = tile->loop_row_count - 1; i >= 0; i--, opened++)
-        open_loop(emitter, tile->row_axes[i].local, arena_format(arena, "r%d", i),
-                  i == 0 ? block->block : tile->row_axes[i].block, 1);
-    int64_t extent = tile->column_loop->extent;
-    if (extent > tile->columns && extent % tile->columns) {
+    if (emitter->dialect == DIALECT_CALLS && emit_epilogue_rows(emitter, kernel, block))
+        return;
+    open_row_axes(emitter, tile, block, 0);
+    if (has_column_tail(tile)) {
         emit_name_axis(emitter, tile->column_local, "c");
         emit_open(emitter, "for (long c = 0; c < %d && c < %" PRId64 " - n; c++) {", tile->columns,
-                  extent);
+                  tile->column_loop->extent);
     } else {
         open_loop(emitter, tile->column_local, "c", tile->column_local->extent, 1);
     }
     emit_store(emitter, kernel, block->value);
-    for (opened++; opened > 0; opened--)
-        emit_close(emitter);
+    close_loops(emitter, tile->loop_row_count + 1);
 }
 
 static void emit_block(struct emitter *emitter, const struct kernel *kernel,

@@ -88,14 +88,15 @@ struct buffer {
     enum dtype dtype;
     int rank;
     int64_t shape[MAX_RANK];
-    int64_t stride[MAX_RANK]; /* elements; the scheduler chooses them (0 for extent 1) */
-    int64_t elements;         /* allocated, at least the product of the shape */
-    int position;             /* inputs and outputs */
-    const char *name;         /* for people, and for the emitted C: an identifier */
-    const struct node *node;  /* constants: the node whose value it holds */
-    const void *value;        /* constants: elements in the buffer's layout */
-    bool splat;               /* constants: one element stands for all */
-    size_t offset;            /* plan.c: bytes into the arena or the weights block */
+    int64_t stride[MAX_RANK];      /* elements; the scheduler chooses them (0 for extent 1) */
+    int64_t elements;              /* allocated, at least the product of the shape */
+    int position;                  /* inputs and outputs */
+    const char *name;              /* for people, and for the emitted C: an identifier */
+    const struct node *node;       /* constants: the node whose value it holds */
+    const void *value;             /* constants: elements in the buffer's layout */
+    bool splat;                    /* constants: one element stands for all */
+    size_t offset;                 /* plan.c: bytes into the arena or the weights block */
+    int first_kernel, last_kernel; /* plan.c: temporaries live from the one to the other */
 };
 
 /* ---- Expressions (expression.c): immutable, shared, equal ones are the same pointer ---- */
@@ -268,7 +269,8 @@ bool is_contraction(const struct expression *e);
 /* simplify.c
  * requires a verified graph with weights bound
  * provides an equal graph: constants folded, equal nodes merged, identities gone, dead nodes gone.
- * Both it and *folded, which owns the folded constants, are the caller's to free, on failure too. */
+ * Both it and *folded, which owns the folded constants, are the caller's to free, on failure too.
+ */
 struct graph *simplify(const struct graph *graph, struct graph **folded, struct et_error *error);
 
 /* lower.c
@@ -306,6 +308,7 @@ void schedule(struct ir *ir);
  * provides the offset of every temporary in the arena and of every constant in the weights block */
 struct plan {
     size_t arena_bytes, lower_bound, weights_bytes;
+    const char *table; /* for people: a line a temporary */
 };
 struct plan plan(struct ir *ir);
 

@@ -5,6 +5,7 @@
  * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
 #include "emit.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,8 @@ static size_t place_temporaries(struct ir *ir, struct life *lives, int count) {
     for (int i = 0; i < count; i++) {
         size_t offset = find_gap(lives, i, &lives[i], neighbours);
         lives[i].buffer->offset = offset;
+        lives[i].buffer->first_kernel = lives[i].first;
+        lives[i].buffer->last_kernel = lives[i].last;
         if (offset + lives[i].bytes > peak)
             peak = offset + lives[i].bytes;
     }
@@ -127,6 +130,17 @@ static size_t place_constants(struct ir *ir) {
     return end;
 }
 
+static const char *plan_table(struct ir *ir, const struct life *lives, int count) {
+    struct text text = {0};
+    text_add(&text, "%12s %12s  %-9s  %s\n", "offset", "bytes", "kernels", "temporary");
+    for (int i = 0; i < count; i++)
+        text_add(&text, "%12zu %12zu  k%02d - k%02d  %s\n", lives[i].buffer->offset, lives[i].bytes,
+                 lives[i].first + 1, lives[i].last + 1, buffer_description(ir, lives[i].buffer));
+    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
 struct plan plan(struct ir *ir) {
     struct life *lives = find_lives(ir);
     int count = 0;
@@ -136,5 +150,6 @@ struct plan plan(struct ir *ir) {
     struct plan plan = {.lower_bound = find_lower_bound(ir, lives, count),
                         .arena_bytes = place_temporaries(ir, lives, count),
                         .weights_bytes = place_constants(ir)};
+    plan.table = plan_table(ir, lives, count);
     return plan;
 }
