@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernels.h"
 #include "math_symbols.h"
 
 /* libtcc of Debian 12 places the code where it is told; later versions keep their own read+execute
@@ -105,6 +106,10 @@ static TCCState *new_state(struct complaint *complaint) {
     return state;
 }
 
+static void bind_kernel(void *context, const char *name, const void *function) {
+    tcc_add_symbol(context, name, function);
+}
+
 static size_t whole_pages(size_t bytes) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     return (bytes + page - 1) / page * page;
@@ -151,9 +156,13 @@ static bool find_entry(struct jit *jit, TCCState *state, const char *prefix,
 
 /* Requires the mutex. */
 static bool build(struct jit *jit, const struct compiled *compiled, struct complaint *complaint) {
+    enum cpu_level level;
+    if (!cpu_level(&level, complaint->error))
+        return false;
     TCCState *state = new_state(complaint);
     if (!state)
         return false;
+    kernels_named_in(compiled->source, level, bind_kernel, state);
     bool good = tcc_compile_string(state, compiled->source) == 0;
     if (PLACES_WHERE_TOLD)
         good = good && place_code(jit, state, complaint->error);

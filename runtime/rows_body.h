@@ -1,0 +1,238 @@
+/* One set of row operations: included by runtime/rows_LEVEL.c, which says for which level it is
+ * compiled, and defines SET.
+ *
+ * An operation is one loop over neighbouring elements, which the compiler turns into vectors.
+ * Operands with other steps are first copied into a stage of neighbouring elements. */
+#include "rows.h"
+
+/* One tensor of a call; strides in elements of `bytes`. The result is the first. */
+struct operand {
+    char *data;
+    long row, step, bytes;
+};
+
+/* An operation where every step is 1. */
+typedef void block_function(long rows, long columns, const struct operand *operands);
+
+/* The result may be an operand, element for element, which no vector minds; without this, the
+ * compiler would take such calls through a scalar loop. */
+#if defined __clang__
+#pragma clang diagnostic ignored "-Wpass-failed" /* not every loop becomes vectors */
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+/* Elements that are moved: their width is all that matters. */
+typedef uint8_t bytes_1 __attribute__((may_alias));
+typedef uint16_t bytes_2 __attribute__((may_alias));
+typedef uint32_t bytes_4 __attribute__((may_alias));
+typedef uint64_t bytes_8 __attribute__((may_alias));
+
+#define COPY_LOOP(RESULT_STEP, A_STEP)                                                             \
+    INDEPENDENT                                                                                    \
+    for (long i = 0; i < columns; i++)                                                             \
+    result[i * (RESULT_STEP)] = a[i * (A_STEP)]
+#define COPY(type)                                                                                 \
+    static void copy_##type(long rows, long columns, struct operand to, struct operand from) {     \
+        for (long row = 0; row < rows; row++) {                                                    \
+            type *result = (type *)to.data + row * to.row;                                         \
+            const type *a = (const type *)from.data + row * from.row;                              \
+            if (to.step == 1 && from.step == 1)                                                    \
+                COPY_LOOP(1, 1);                                                                   \
+            else if (to.step == 1 && from.step == 0)                                               \
+                COPY_LOOP(1, 0);                                                                   \
+            else if (to.step == 1)                                                                 \
+                COPY_LOOP(1, from.step);                                                           \
+            else                                                                                   \
+                COPY_LOOP(to.step, from.step);                                                     \
+        }                                                                                          \
+    }
+COPY(bytes_1)
+COPY(bytes_2)
+COPY(bytes_4)
+COPY(bytes_8)
+
+static void copy(long rows, long columns, struct operand to, struct operand from) {
+    if (to.bytes == 4)
+        copy_bytes_4(rows, columns, to, from);
+    else if (to.bytes == 1)
+        copy_bytes_1(rows, columns, to, from);
+    else if (to.bytes == 8)
+        copy_bytes_8(rows, columns, to, from);
+    else
+        copy_bytes_2(rows, columns, to, from);
+}
+
+enum { MAX_OPERANDS = 4, STAGE = 512 /* elements */ };
+
+static long least(long a, long b) {
+    return a < b ? a : b;
+}
+
+/* The block from (row, column) on of an operand. */
+static struct operand part_of(const struct operand *whole, long row, long column) {
+    struct operand part = *whole;
+    part.data += (row * whole->row + column * whole->step) * whole->bytes;
+    return part;
+}
+
+/* Requires rows, columns > 0. */
+static void run_staged(long rows, long columns, int count, const struct operand *operands,
+                       block_function *block) {
+    _Alignas(64) char stages[MAX_OPERANDS][STAGE * 8];
+    const long width = least(columns, STAGE), height = STAGE / width;
+    for (long row = 0; row < rows; row += height)
+        for (long column = 0; column < columns; column += width) {
+            const long part_rows = least(height, rows - row);
+            const long part_columns = least(width, columns - column);
+            struct operand parts[MAX_OPERANDS];
+            for (int i = 0; i < count; i++) {
+                const struct operand *whole = &operands[i];
+                parts[i] = part_of(whole, row, column);
+                if (whole->step == 1)
+                    continue;
+                struct operand stage = {stages[i], width, 1, whole->bytes};
+                bool same = whole->row == 0 && whole->step == 0 && row + column > 0;
+                if (i > 0 && !same) /* the first block is the largest */
+                    copy(part_rows, part_columns, stage, parts[i]);
+                parts[i] = stage;
+            }
+            block(part_rows, part_columns, parts);
+            if (operands[0].step != 1)
+                copy(part_rows, part_columns, part_of(&operands[0], row, column), parts[0]);
+        }
+}
+
+static void run(long rows, long columns, int count, const struct operand *operands,
+                block_function *block) {
+    if (rows <= 0 || columns <= 0)
+        return;
+    bool neighbours = true, one_row = true;
+    for (int i = 0; i < count; i++) {
+        neighbours &= operands[i].step == 1;
+        one_row &= operands[i].row == columns * operands[i].step;
+    }
+    if (one_row) {
+        columns *= rows;
+        rows = 1;
+    }
+    if (neighbours)
+        block(rows, columns, operands);
+    else
+        run_staged(rows, columns, count, operands, block);
+}
+
+/* OPERAND(a): the operand made from the parameters a, a_row, a_step. */
+#define OPERAND(a)                                                                                 \
+    { (char *)(a), a##_row, a##_step, sizeof *(a) }
+#define ROW_OF(type, operand, row) ((type *)operands[operand].data + (row)*operands[operand].row)
+
+#define DEFINE_1(name, result_type, type, expression)                                              \
+    static void block_##name(long rows, long columns, const struct operand *operands) {            \
+        for (long row = 0; row < rows; row++) {                                                    \
+            result_type *result = ROW_OF(result_type, 0, row);                                     \
+            const type *a = ROW_OF(const type, 1, row);                                            \
+            INDEPENDENT                                                                            \
+            for (long i = 0; i < columns; i++)                                                     \
+                result[i] = (result_type)expression;                                               \
+        }                                                                                          \
+    }                                                                                              \
+    static void name(long rows, long columns, result_type *result, long result_row,                \
+                     long result_step, const type *a, long a_row, long a_step) {                   \
+        struct operand operands[] = {OPERAND(result), OPERAND(a)};                                 \
+        run(rows, columns, 2, operands, block_##name);                                             \
+    }
+
+#define DEFINE_2(name, result_type, type, expression)                                              \
+    static void block_##name(long rows, long columns, const struct operand *operands) {            \
+        for (long row = 0; row < rows; row++) {                                                    \
+            result_type *result = ROW_OF(result_type, 0, row);                                     \
+            const type *a = ROW_OF(const type, 1, row), *b = ROW_OF(const type, 2, row);           \
+            INDEPENDENT                                                                            \
+            for (long i = 0; i < columns; i++)                                                     \
+                result[i] = expression;                                                            \
+        }                                                                                          \
+    }                                                                                              \
+    static void name(long rows, long columns, result_type *result, long result_row,                \
+                     long result_step, const type *a, long a_row, long a_step, const type *b,      \
+                     long b_row, long b_step) {                                                    \
+        struct operand operands[] = {OPERAND(result), OPERAND(a), OPERAND(b)};                     \
+        run(rows, columns, 3, operands, block_##name);                                             \
+    }
+
+#define BLOCK_WHERE(type)                                                                          \
+    static void block_where_##type(long rows, long columns, const struct operand *operands) {      \
+        for (long row = 0; row < rows; row++) {                                                    \
+            type *result = ROW_OF(type, 0, row);                                                   \
+            const type_b8 *mask = ROW_OF(const type_b8, 1, row);                                   \
+            const type *yes = ROW_OF(const type, 2, row), *no = ROW_OF(const type, 3, row);        \
+            INDEPENDENT                                                                            \
+            for (long i = 0; i < columns; i++) {                                                   \
+                type chosen = yes[i], other = no[i];                                               \
+                result[i] = mask[i] ? chosen : other;                                              \
+            }                                                                                      \
+        }                                                                                          \
+    }
+BLOCK_WHERE(bytes_1)
+BLOCK_WHERE(bytes_2)
+BLOCK_WHERE(bytes_4)
+BLOCK_WHERE(bytes_8)
+
+/* What an element is worth in C, 16-bit floats as float32, and that value as another dtype, by the
+ * rule of templates/convert.h. */
+#define VALUE_f32(x) (x)
+#define VALUE_f64(x) (x)
+#define VALUE_f16(x) f16_to_f32(x)
+#define VALUE_bf16(x) bf16_to_f32(x)
+#define VALUE_i32(x) (x)
+#define VALUE_i64(x) (x)
+#define VALUE_u8(x) (x)
+#define VALUE_i8(x) (x)
+#define VALUE_b8(x) (x)
+#define FROM_FLOATS(x, from_f32, from_f64, type)                                                   \
+    _Generic((x), float : from_f32((float)(x)), double : from_f64((double)(x)), default : (type)(x))
+#define TO_f32(x) ((float)(x))
+#define TO_f64(x) ((double)(x))
+#define TO_f16(x) f32_to_f16((float)(x))
+#define TO_bf16(x) f32_to_bf16((float)(x))
+#define TO_i32(x) FROM_FLOATS(x, f32_to_i32, f64_to_i32, int32_t)
+#define TO_i64(x) FROM_FLOATS(x, f32_to_i64, f64_to_i64, int64_t)
+#define TO_u8(x) FROM_FLOATS(x, f32_to_u8, f64_to_u8, uint8_t)
+#define TO_i8(x) FROM_FLOATS(x, f32_to_i8, f64_to_i8, int8_t)
+#define TO_b8(x) ((x) != 0)
+
+/* The kinds of rows.def. */
+#define DEFINE_UNARY(row, short, name, gives)                                                      \
+    DEFINE_1(row, RESULT_##gives(short), type_##short, scalar_##name##_##short(a[i]))
+#define DEFINE_BINARY(row, short, name, gives)                                                     \
+    DEFINE_2(row, RESULT_##gives(short), type_##short, scalar_##name##_##short(a[i], b[i]))
+#define DEFINE_CONVERT(row, from, to)                                                              \
+    DEFINE_1(row, type_##to, type_##from, TO_##to(VALUE_##from(a[i])))
+#define DEFINE_CANON(row, short) DEFINE_1(row, type_##short, type_##short, short##_canonical(a[i]))
+#define DEFINE_COPY(name, short)                                                                   \
+    static void name(long rows, long columns, type_##short *result, long result_row,               \
+                     long result_step, const type_##short *a, long a_row, long a_step) {           \
+        copy(rows, columns, (struct operand)OPERAND(result), (struct operand)OPERAND(a));          \
+    }
+#define DEFINE_WHERE(name, short)                                                                  \
+    static void name(long rows, long columns, type_##short *result, long result_row,               \
+                     long result_step, const type_b8 *mask, long mask_row, long mask_step,         \
+                     const type_##short *yes, long yes_row, long yes_step, const type_##short *no, \
+                     long no_row, long no_step) {                                                  \
+        struct operand operands[] = {OPERAND(result), OPERAND(mask), OPERAND(yes), OPERAND(no)};   \
+        run(rows, columns, 4, operands,                                                            \
+            sizeof *result == 1   ? block_where_bytes_1                                            \
+            : sizeof *result == 2 ? block_where_bytes_2                                            \
+            : sizeof *result == 4 ? block_where_bytes_4                                            \
+                                  : block_where_bytes_8);                                          \
+    }
+#define ROW(kind, name, op, dtype, ...) DEFINE_##kind(name, __VA_ARGS__)
+#include "rows.def"
+#undef ROW
+
+row_function *const SET[ROW_COUNT] = {
+#define ROW(kind, name, ...) (row_function *)name,
+#include "rows.def"
+#undef ROW
+};

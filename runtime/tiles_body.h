@@ -1,0 +1,18 @@
+/* One set of tiles: included by runtime/tiles_LEVEL.c, which says for which level it is compiled,
+ * and defines SET. */
+#include "tiles.h"
+
+#define TILE(rows, columns)                                                                        \
+    static void tile_##rows##x##columns(float *restrict acc, const float *stream,                  \
+                                        const float *panel, const struct tile_walk *walk,          \
+                                        int resume) {                                              \
+        tile(rows, columns, acc, stream, panel, walk, resume);                                     \
+    }
+#include "templates/tiles.def"
+#undef TILE
+
+tile_function *const SET[TILE_COUNT] = {
+#define TILE(rows, columns) tile_##rows##x##columns,
+#include "templates/tiles.def"
+#undef TILE
+};

@@ -1,0 +1,195 @@
+// Register tiles: the arithmetic of every float32 contraction.
+//
+// A tile holds rows x columns sums in registers. Per element of the contracted axes it reads one
+// row of the panel (columns neighbours) and one element of the stream for each of its rows, and
+// adds their products by fused multiply-add, from +0, in the order of the axes: the bits of the
+// plain loop, whatever the width of a vector, because vectors run across columns.
+//
+// The text is cut by tools: from one section line to the next (or to the end line) reaches one
+// section, and "needs" names the sections that must stand before it. It is meant for -O3
+// -fno-loop-unroll-and-jam; with that option missing it computes the same, slowly.
+
+#ifndef ET_TEMPLATES_TILE_H
+#define ET_TEMPLATES_TILE_H
+
+#include <math.h>
+#include <stddef.h>
+
+//: section vector
+// As many neighbouring float32 as a register holds, and how much of a tile the registers hold:
+// accumulators, and the rows among which they are best shared out. Compilers turn a loop over
+// lanes with fmaf into vectors in simple places only, hence the intrinsics.
+#if defined __AVX512F__
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_ACCUMULATORS = 24, TILE_HEIGHT = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#elif defined __AVX2__ && defined __FMA__
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_ACCUMULATORS = 12, TILE_HEIGHT = 6 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#elif defined __aarch64__ && defined __ARM_NEON
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 24, TILE_HEIGHT = 6 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 4, TILE_HEIGHT = 2 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#endif
+
+//: section tile_walk
+// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
+// length the contracted axes take, outermost first (absent axes: one step).
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+};
+
+//: section tile_block needs vector tile_walk
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold.
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+static inline __attribute__((always_inline)) void
+tile_block(int first, int height, int width, float *restrict acc, int acc_row, const float *stream,
+           const float *panel, const struct tile_walk *walk, int resume) {
+    vector sums[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * acc_row + n % width * VECTOR_LANES;
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < NEAR && n < height; n++)
+        near[n] = walk->rows[first + n];
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++)
+                    row[v] = vector_load(y + v * VECTOR_LANES);
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    vector element = vector_of(x[r < NEAR ? near[r] : walk->rows[first + r]]);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * acc_row + n % width * VECTOR_LANES, sums[n]);
+}
+
+//: section tile needs tile_block
+// acc[rows][columns] = the sums (resume: acc plus the sums) over the steps of walk of
+// stream[walk->rows[row] + step] * panel[step + column]. rows (1 to 12) and columns (a multiple of
+// 16) must be constants. The rows are shared out evenly: first blocks of `height`, then of one
+// less.
+static inline __attribute__((always_inline)) void tile(int rows, int columns, float *restrict acc,
+                                                       const float *stream, const float *panel,
+                                                       const struct tile_walk *walk, int resume) {
+    const int blocks = (rows + TILE_HEIGHT - 1) / TILE_HEIGHT;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int vectors = columns / VECTOR_LANES, fitting = TILE_ACCUMULATORS / height;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : 2;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        for (int row = 0; row < high_rows; row += height)
+            tile_block(row, height, width, acc + row * columns + column, columns, stream,
+                       panel + column, walk, resume);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(row, height - 1, width, acc + row * columns + column, columns, stream,
+                       panel + column, walk, resume);
+    }
+}
+//: end
+
+#endif
