@@ -56,7 +56,7 @@ static char *identifier(struct ir *ir, const char *name) {
 
 static bool is_taken(const struct ir *ir, const struct buffer *buffer, const char *name) {
     for (int i = 0; i < ir->buffer_count && ir->buffers[i] != buffer; i++)
-        if (ir->buffers[i]->kind != BUFFER_TEMPORARY && strcmp(ir->buffers[i]->name, name) == 0)
+        if (strcmp(ir->buffers[i]->name, name) == 0)
             return true;
     return false;
 }
@@ -66,7 +66,8 @@ static void name_buffers(struct emitter *emitter) {
     struct ir *ir = emitter->ir;
     for (int i = 0; i < ir->buffer_count; i++) {
         struct buffer *buffer = ir->buffers[i];
-        if (buffer->kind == BUFFER_TEMPORARY || buffer->kind == BUFFER_LOCAL)
+        if (buffer->kind == BUFFER_LOCAL ||
+            (buffer->kind == BUFFER_TEMPORARY && looks_local(buffer->name))) /* t12 */
             continue;
         const char *name = identifier(ir, buffer->name);
         if (is_reserved(name) || is_section_or_scalar(emitter, name))

@@ -124,7 +124,7 @@ static struct row_operand memory_operand(struct row_emitter *rows, const char *n
 
 static struct row_operand constant_operand(struct row_emitter *rows, const struct expression *e) {
     const char *name = arena_format(rows->emitter->ir->arena, "constant%d", rows->constant_count++);
-    emit_line(rows->emitter, "static const %s %s = %s;", dtype_facts[e->dtype].c_type, name,
+    emit_line(rows->emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name,
               emit_constant(rows->emitter, e->dtype, e->bits));
     return (struct row_operand){.pointer = arena_format(rows->emitter->ir->arena, "&%s", name)};
 }

@@ -262,18 +262,13 @@ static const struct expression *memo_find(const struct memo *memo,
     return memo->capacity ? memo->to[memo_slot(memo, expression)] : NULL;
 }
 
-static const struct index *rewrite_index(struct ir *ir, const struct index *index,
-                                         const struct rewrite *rewrite) {
-    return rewrite->substitution ? index_substitute(ir, index, rewrite->substitution) : index;
-}
-
 static const struct expression *rewrite_load(struct ir *ir, const struct expression *load,
                                              const struct rewrite *rewrite) {
     const struct index *indices[MAX_RANK];
     if (load->index)
-        return expression_load_linear(ir, load->buffer, rewrite_index(ir, load->index, rewrite));
+        return expression_load_linear(ir, load->buffer, index_rewrite(ir, load->index, rewrite));
     for (int i = 0; i < load->index_count; i++)
-        indices[i] = rewrite_index(ir, load->indices[i], rewrite);
+        indices[i] = index_rewrite(ir, load->indices[i], rewrite);
     return expression_load(ir, load->buffer, indices);
 }
 
@@ -287,7 +282,7 @@ static const struct expression *rewrite_guard(struct ir *ir, const struct expres
         arena_array(ir->arena, struct predicate, (size_t)guard->predicate_count);
     for (int i = 0; i < guard->predicate_count; i++) {
         predicates[i] = guard->predicates[i];
-        predicates[i].index = rewrite_index(ir, guard->predicates[i].index, rewrite);
+        predicates[i].index = index_rewrite(ir, guard->predicates[i].index, rewrite);
     }
     return expression_guard(ir, guard->predicate_count, predicates, sources[0], sources[1]);
 }
@@ -336,7 +331,7 @@ static const struct expression *rebuild(struct ir *ir, const struct expression *
     case EXPRESSION_CONSTANT:
         return e;
     case EXPRESSION_INDEX:
-        return expression_index(ir, e->dtype, rewrite_index(ir, e->index, rewrite));
+        return expression_index(ir, e->dtype, index_rewrite(ir, e->index, rewrite));
     case EXPRESSION_LOAD:
         return rewrite_load(ir, e, rewrite);
     case EXPRESSION_OP:

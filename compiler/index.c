@@ -311,32 +311,48 @@ int64_t index_coefficient(const struct index *index, const struct axis *axis, bo
     return coefficient;
 }
 
-static const struct index *substitute_atom(struct ir *ir, const struct atom *atom,
-                                           const struct substitution *substitution) {
+static bool has_values(const struct index *index) {
+    for (int i = 0; i < index->count; i++) {
+        const struct atom *atom = index->terms[i].atom;
+        if (atom->kind == ATOM_VALUE || (atom->kind != ATOM_AXIS && has_values(atom->operand)))
+            return true;
+    }
+    return false;
+}
+
+static const struct index *rewrite_atom(struct ir *ir, const struct atom *atom,
+                                        const struct rewrite *rewrite) {
+    const struct substitution *substitution = rewrite->substitution;
     switch (atom->kind) {
     case ATOM_AXIS:
-        for (int i = 0; i < substitution->count; i++)
+        for (int i = 0; substitution && i < substitution->count; i++)
             if (substitution->axes[i] == atom->axis)
                 return substitution->values[i];
         return index_of_atom(ir, atom);
     case ATOM_DIV:
-        return index_divide(ir, index_substitute(ir, atom->operand, substitution), atom->divisor);
+        return index_divide(ir, index_rewrite(ir, atom->operand, rewrite), atom->divisor);
     case ATOM_MOD:
-        return index_modulo(ir, index_substitute(ir, atom->operand, substitution), atom->divisor);
-    case ATOM_VALUE: {
-        struct rewrite rewrite = {.substitution = substitution};
-        return index_value(ir, expression_rewrite(ir, atom->value, &rewrite));
-    }
+        return index_modulo(ir, index_rewrite(ir, atom->operand, rewrite), atom->divisor);
+    case ATOM_VALUE:
+        return index_value(ir, expression_rewrite(ir, atom->value, rewrite));
     }
     unreachable();
 }
 
-const struct index *index_substitute(struct ir *ir, const struct index *index,
-                                     const struct substitution *substitution) {
+const struct index *index_rewrite(struct ir *ir, const struct index *index,
+                                  const struct rewrite *rewrite) {
+    if (!rewrite->substitution && !has_values(index))
+        return index;
     const struct index *result = index_constant(ir, index->constant);
     for (int i = 0; i < index->count; i++) {
-        const struct index *value = substitute_atom(ir, index->terms[i].atom, substitution);
+        const struct index *value = rewrite_atom(ir, index->terms[i].atom, rewrite);
         result = index_add(ir, result, index_scale(ir, value, index->terms[i].coefficient));
     }
     return result;
+}
+
+const struct index *index_substitute(struct ir *ir, const struct index *index,
+                                     const struct substitution *substitution) {
+    struct rewrite rewrite = {.substitution = substitution};
+    return index_rewrite(ir, index, &rewrite);
 }

@@ -161,6 +161,8 @@ struct rewrite {
                                         const struct expression *expression);
     void *context;
 };
+const struct index *index_rewrite(struct ir *ir, const struct index *index,
+                                  const struct rewrite *rewrite);
 const struct expression *expression_rewrite(struct ir *ir, const struct expression *expression,
                                             const struct rewrite *rewrite);
 /* Calls `visit` once for every distinct expression below, sources before users. */

@@ -10,6 +10,10 @@ typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long uint64_t;
 typedef long ptrdiff_t;
+#define INT32_MIN (-2147483647 - 1)
+#define INT32_MAX 2147483647
+#define INT64_MIN (-9223372036854775807 - 1)
+#define INT64_MAX 9223372036854775807
 #define INFINITY (0x1p127f * 2.0f)
 void *memcpy(void *to, const void *from, unsigned long bytes);
 float fmaf(float a, float b, float c);
