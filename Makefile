@@ -31,7 +31,7 @@ $(BUILD)/%.o: %.c
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in
 # mask registers, which delays loads.
-IS_CLANG = $(findstring clang,$(shell $(CC) --version))
+IS_CLANG := $(findstring clang,$(shell $(CC) --version))
 VECTOR_FLAGS = -O3 $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) -fno-math-errno -fno-trapping-math
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/runtime/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma

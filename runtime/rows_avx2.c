@@ -1,4 +1,4 @@
-/* The rows in 16 registers of 8 lanes. */
+/* The row operations in vectors of 8 float32. */
 #if defined __x86_64__
 #if !defined __AVX2__ || !defined __FMA__ || defined __AVX512F__
 #error "compile with the options that the Makefile gives this file"

@@ -1,4 +1,4 @@
-/* The rows in 32 registers of 16 lanes. */
+/* The row operations in vectors of 16 float32. */
 #if defined __x86_64__
 #if !defined __AVX512F__
 #error "compile with the options that the Makefile gives this file"

@@ -1,3 +1,3 @@
-/* The rows for every machine of the architecture: on x86-64 by libm's fmaf, exact and slow. */
+/* The row operations for every machine of the architecture. */
 #define SET rows_baseline
 #include "rows_body.h"
