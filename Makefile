@@ -1,37 +1,70 @@
-# make · make run · make test · make asan · make lint · make generated · make bench
-# A fresh Debian 12 machine needs git and make only: `setup` installs the rest.
+# make run      the sample digits, classified in every mode     make test   all tests, also sanitized
+# make          the library and the programs                    make asan   the sanitized ones alone
+# make model    models/mnist/mnist.json anew                    make lint   format, clang-tidy, clang
+# make generated   generated/ anew                              make clean
+# A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
+# CC=clang, BUILD=folder, OPTIMIZE=-O0 and V=1 (commands in full) suit every target.
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 BUILD ?= build
 OPTIMIZE ?= -O2 -g
 SANITIZE ?=
+MAKEFLAGS += --no-print-directory
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
-WARNINGS = -Wall -Wextra -Werror -Wno-unknown-warning-option -Wno-format-truncation
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off $(SANITIZE) \
+IS_CLANG := $(findstring clang,$(CC) $(shell $(CC) --version 2>/dev/null))
+WARNINGS = -Wall -Wextra -Werror $(if $(IS_CLANG),,-Wno-format-truncation)
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
              -Icompiler -Iruntime -I. -MMD -MP
 LIBRARIES = -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
 
-SOURCES = $(wildcard compiler/*.c runtime/*.c)
-OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY = $(BUILD)/libeigentensor.a
-UNIT_TESTS = $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test_*.c))
+PROGRAMS = $(BUILD)/eigentensor $(BUILD)/demo $(BUILD)/mnist-define
+UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
+MODEL = models/mnist/mnist
 
-.PHONY: all library test-programs clean
-all: library
-
+.PHONY: all library run model generated test test-programs sanitized asan lint setup clean
+.SECONDARY:
+all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY)
-$(LIBRARY): $(OBJECTS)
-	@rm -f $@
-	ar rcs $@ $^
 
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
+run: $(BUILD)/eigentensor $(BUILD)/demo
+	$(BUILD)/eigentensor build $(MODEL).json -o $(BUILD)/mnist-classify
+	$(BUILD)/demo $(MODEL).json models/mnist/samples/*.png
+
+model: $(BUILD)/mnist-define
+	$< $(MODEL).json $(MODEL).safetensors
+
+generated: $(BUILD)/eigentensor
+	$< emit $(MODEL).json -o generated
+
+# ---- Building ----
+
+step = @$(if $(V),,printf '  %-5s %s\n' $(1) $@;) set $(if $(V),-x,+x);
+
+$(LIBRARY): $(call objects,compiler/*.c runtime/*.c)
+	$(call step,ar) rm -f $@; ar rcs $@ $^
+$(BUILD)/eigentensor: $(call objects,runtime/cli/*.c)
+$(BUILD)/demo: $(call objects,runtime/demo/*.c)
+$(BUILD)/mnist-define: $(call objects,models/mnist/*.c)
+$(PROGRAMS): $(LIBRARY)
+	$(call step,link) $(CC) $(SANITIZE) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
+
+$(BUILD)/%.o: %.c | build/setup-run
+	$(call step,cc) mkdir -p $(@D); $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
+
+# These carry other files of the tree inside, word for word.
+$(BUILD)/compiler/templates.o $(BUILD)/runtime/cli/standalone.o: \
+    $(wildcard templates/* compiler/base.* compiler/*.def runtime/*.[ch] runtime/cli/*.[ch])
 
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in
 # mask registers, which delays loads.
-IS_CLANG := $(findstring clang,$(shell $(CC) --version))
 VECTOR_FLAGS = -O3 $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) -fno-math-errno -fno-trapping-math
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/runtime/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
@@ -40,27 +73,44 @@ $(BUILD)/runtime/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma
 endif
 $(BUILD)/runtime/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 
+# ---- Tests ----
+
 # What test programs share: random graphs, and what is done with them.
 TEST_SUPPORT_NAMES = random_elements random_nodes random_steps random_templates random_graph shrink \
                      trial differ
 TEST_SUPPORT_OBJECTS = $(TEST_SUPPORT_NAMES:%=$(BUILD)/tests/%.o)
 TEST_SUPPORT = $(BUILD)/tests/libsupport.a
 $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
-	@rm -f $@
-	ar rcs $@ $^
+	$(call step,ar) rm -f $@; ar rcs $@ $^
+
+$(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test
+$(UNIT_TESTS) $(BUILD)/tests/differential: $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
+	$(call step,link) $(CC) $(SANITIZE) $^ -o $@ $(LIBRARIES) -lcriterion \
+	    $(if $(filter %/test_math,$@),-lmpfr -lgmp)
 
 test-programs: $(UNIT_TESTS) $(BUILD)/tests/differential
-$(BUILD)/tests/test_%: tests/test_%.c $(TEST_SUPPORT) $(LIBRARY)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $< -o $@ $(TEST_SUPPORT) $(LIBRARY) $(LIBRARIES) -lcriterion -lmpfr -lgmp
 
-$(BUILD)/tests/differential: tests/differential.c $(TEST_SUPPORT) $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) $< -o $@ $(TEST_SUPPORT) $(LIBRARY) $(LIBRARIES)
+SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+            SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+sanitized: | build/setup-test
+	@$(MAKE) $(SANITIZED) all test-programs
 
-$(BUILD)/mnist-define: models/mnist/mnist.c models/mnist/mnist_model.c $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) $(filter %.c,$^) -o $@ $(LIBRARY) $(LIBRARIES)
+test: all test-programs sanitized
+	scripts/test.sh $(BUILD) $(BUILD)/asan
+asan: sanitized
+	scripts/test.sh $(BUILD)/asan
+lint: all test-programs | build/setup-lint
+	scripts/lint.sh $(BUILD)
+
+# ---- What must be installed ----
+
+setup: build/setup-test build/setup-lint
+build/setup-%: scripts/setup.sh
+	@scripts/setup.sh $* && mkdir -p build && touch $@
+build/setup-test: build/setup-run
+build/setup-lint: build/setup-test
 
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(TEST_SUPPORT_OBJECTS:.o=.d)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,65 @@
+#!/bin/sh
+# lint.sh BUILD: formatting, clang-tidy, shellcheck, lengths, and what clang warns of.
+set -u
+
+build=$1
+failed=
+
+c_files() {
+    find bench compiler models runtime server templates tests -name '*.[ch]' | sort
+}
+
+scripts() {
+    find .ci scripts tests bench models -type f | sort | while read -r file; do
+        case $(head -n 1 "$file" | tr -d '\0') in
+        '#!/bin/sh' | '#!/bin/bash') echo "$file" ;;
+        esac
+    done
+}
+
+# check NAME COMMAND...: runs it and remembers whether it failed.
+check() {
+    name=$1 since=$(date +%s)
+    shift
+    if "$@"; then result=good; else result=FAILED failed=1; fi
+    printf '%-12s %4d s  %s\n' "$name" $(($(date +%s) - since)) "$result"
+}
+
+formatted() {
+    c_files | xargs clang-format --dry-run -Werror
+}
+
+tidy() {
+    find bench compiler models runtime server tests -name '*.c' | sort |
+        xargs -P "$(nproc)" -n 4 clang-tidy --quiet -- \
+            -std=gnu11 -D_GNU_SOURCE -Icompiler -Iruntime -I. 2>/dev/null
+}
+
+# At most 100 columns, counted in characters, and at most 700 lines.
+short() {
+    # shellcheck disable=SC2016  # awk's $0
+    { c_files && scripts && find . -name '*.def' && echo Makefile; } | LC_ALL=C xargs awk '
+        FNR == 1 { lines = 0 }
+        { plain = $0; gsub(/[\200-\277]/, "", plain) }
+        length(plain) > 100 { print FILENAME ":" FNR ": " length(plain) " columns"; bad = 1 }
+        ++lines == 701 { print FILENAME ": more than 700 lines"; bad = 1 }
+        END { exit bad }'
+}
+
+shells() {
+    scripts | xargs shellcheck
+}
+
+clang_builds() {
+    make CC=clang BUILD="$build/clang" OPTIMIZE=-O1 all test-programs >"$build/clang.log" 2>&1 || {
+        grep -v '^  ' "$build/clang.log"
+        return 1
+    }
+}
+
+check format formatted
+check lengths short
+check shellcheck shells
+check clang clang_builds
+check clang-tidy tidy
+[ -z "$failed" ]

@@ -1,0 +1,102 @@
+#!/bin/sh
+# setup.sh run|test|lint: sees to it that what the target needs is installed. On Debian and its
+# descendants it installs what is missing; elsewhere it says what that is and how it is called.
+set -eu
+
+target=${1:?usage: setup.sh run|test|lint}
+
+# needed for | a command, or a header | Debian, Ubuntu | Fedora | Arch | Homebrew
+needs() {
+    cat <<'END'
+run  gcc                   gcc              gcc                     gcc         gcc
+run  stdio.h               libc6-dev        glibc-devel             glibc       -
+run  libtcc.h              libtcc-dev       tcc                     tcc         tcc
+run  jansson.h             libjansson-dev   jansson-devel           jansson     jansson
+run  nettle/sha2.h         nettle-dev       nettle-devel            nettle      nettle
+run  png.h                 libpng-dev       libpng-devel            libpng      libpng
+run  zlib.h                zlib1g-dev       zlib-devel              zlib        zlib
+test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
+test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
+test clang                 clang            clang                   clang       llvm
+lint clang-format          clang-format     clang-tools-extra       clang       clang-format
+lint clang-tidy            clang-tidy       clang-tools-extra       clang       llvm
+lint shellcheck            shellcheck       ShellCheck              shellcheck  shellcheck
+END
+}
+
+# Is this command or header there? Some headers want <stdio.h> before them.
+have() {
+    case $1 in
+    *.h) printf '#include <stdio.h>\n#include <%s>\n' "$1" |
+        "${CC:-gcc}" -E -o /dev/null - 2>/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# The lines of `needs` for this target that are not there.
+missing() {
+    case $target in
+    run) wanted=run ;;
+    test) wanted='run test' ;;
+    lint) wanted='run test lint' ;;
+    *) echo "setup.sh: no target \"$target\"; there are run, test and lint" >&2 && exit 2 ;;
+    esac
+    needs | sed "s/  */ /g" | while read -r for probe names; do
+        case " $wanted " in
+        *" $for "*) have "$probe" || echo "$probe $names" ;;
+        esac
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Root, or a sudo that asks nothing, or one that can ask.
+may_install() {
+    [ "$(id -u)" = 0 ] && return
+    command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }
+}
+
+print_elsewhere() {
+    echo "Missing, and how it is called elsewhere:"
+    echo
+    { echo "what Debian,Ubuntu Fedora Arch Homebrew" && echo "$lacking"; } |
+        while read -r probe debian fedora arch brew; do
+            printf '  %-22s %-17s %-18s %-11s %s\n' \
+                "$probe" "$debian" "$fedora" "$arch" "$brew"
+        done
+    echo
+    echo "Install these, then run make again."
+}
+
+lacking=$(missing)
+[ -n "$lacking" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    print_elsewhere >&2
+    exit 1
+fi
+packages=$(echo "$lacking" | cut -d' ' -f2 | sort -u | tr '\n' ' ')
+if ! may_install; then
+    printf 'Missing packages. As root:\n\n    apt-get install %s\n\n' "$packages" >&2
+    exit 1
+fi
+
+echo "Installing $packages"
+install() {
+    # shellcheck disable=SC2086  # one word a package
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq -y --no-install-recommends $packages >"$log" 2>&1
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# A fresh machine has no lists of packages, an old one outdated lists.
+if ! install; then
+    if ! as_root apt-get update -qq >"$log" 2>&1 || ! install; then
+        cat "$log" >&2
+        exit 1
+    fi
+fi
+lacking=$(missing)
+[ -z "$lacking" ] || { print_elsewhere >&2 && exit 1; }
