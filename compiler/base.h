@@ -8,12 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef ET_ERROR_BYTES /* eigentensor.h, the public header, has the same lines */
 #define ET_ERROR_BYTES 1024
 
 /* What went wrong, for people: names the file, the place, what was expected and what was found. */
 struct et_error {
     char message[ET_ERROR_BYTES]; /* empty: no error */
 };
+#endif
 
 /* Writes the message (unless `error` is NULL) and returns false, so that callers can return it. */
 bool et_fail(struct et_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

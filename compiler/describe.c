@@ -190,6 +190,32 @@ const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
     return copy;
 }
 
+/* ---- Graphviz ---- */
+
+/* Inputs and outputs as ellipses, kernels as boxes, buffers as the arrows between them. */
+const char *kernels_dot(struct ir *ir) {
+    struct text text = {0};
+    text_add(&text, "digraph kernels {\n  node [fontname=\"monospace\"];\n");
+    for (int k = 0; k < ir->kernel_count; k++) {
+        const struct kernel *kernel = ir->kernels[k];
+        struct buffer **reads;
+        int count = kernel_reads(ir, kernel, &reads);
+        text_add(&text, "  b%d [shape=box, label=\"%s\\n%s\"];\n", kernel->output->id, kernel->name,
+                 buffer_description(ir, kernel->output));
+        for (int i = 0; i < count; i++) {
+            if (reads[i]->kind == BUFFER_CONSTANT)
+                continue;
+            if (reads[i]->kind == BUFFER_INPUT)
+                text_add(&text, "  b%d [label=\"%s\"];\n", reads[i]->id, reads[i]->name);
+            text_add(&text, "  b%d -> b%d;\n", reads[i]->id, kernel->output->id);
+        }
+    }
+    text_add(&text, "}\n");
+    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
 /* ---- Counts ---- */
 
 int64_t kernel_flops(struct ir *ir, const struct kernel *kernel) {

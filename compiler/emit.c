@@ -217,8 +217,10 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     }
     if (tiles)
         sections_want(sections, calls ? "tile_walk" : "tile");
-    if (tiles)
-        text_add(text, "#define TILE_ALIGNED%s\n\n", calls ? "" : " _Alignas(64)");
+    if (tiles && calls) /* libtcc ignores the alignment of locals */
+        text_add(text, "#define TILE_ALIGNED\n\n");
+    else if (tiles)
+        text_add(text, "#define TILE_ALIGNED _Alignas(64)\n\n");
     sections_print(sections, text);
     emit_scalar_functions(emitter, text);
     for (int i = 0; i < emitter->row_function_count; i++)
@@ -228,26 +230,37 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 
 /* ---- Entry points ---- */
 
-/* Where the constants and temporaries lie, in bytes. */
-static void add_offsets(struct emitter *emitter, struct text *text, enum buffer_kind kind,
+static bool has_offset(const struct emitter *emitter, const struct buffer *buffer,
+                       enum buffer_kind kind) {
+    return buffer->kind == kind && emitter->offset_wanted[buffer->id];
+}
+
+/* Where the constants or temporaries lie, in bytes; false if there are none. Beyond what an enum
+ * can hold, macros. */
+static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_kind kind,
                         const char *comment) {
     const struct ir *ir = emitter->ir;
     int count = 0;
+    bool large = false;
+    for (int i = 0; i < ir->buffer_count; i++)
+        large |= has_offset(emitter, ir->buffers[i], kind) && ir->buffers[i]->offset > INT32_MAX;
     for (int i = 0; i < ir->buffer_count; i++) {
         const struct buffer *buffer = ir->buffers[i];
-        if (buffer->kind != kind || !emitter->offset_wanted[i])
+        if (!has_offset(emitter, buffer, kind))
             continue;
         if (!count++)
-            text_add(text, "/* %s */\nenum {\n", comment);
-        text_add(text, "    AT_%s = %zu, /* %s", buffer->name, buffer->offset,
-                 strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
+            text_add(text, "/* %s */\n%s", comment, large ? "" : "enum {\n");
+        text_add(text, large ? "#define AT_%s %zu" : "    AT_%s = %zu,", buffer->name,
+                 buffer->offset);
+        text_add(text, " /* %s", strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
         if (kind == BUFFER_TEMPORARY)
             text_add(text, ", alive from k%02d to k%02d", buffer->first_kernel + 1,
                      buffer->last_kernel + 1);
         text_add(text, " */\n");
     }
     if (count)
-        text_add(text, "};\n\n");
+        text_add(text, large ? "\n" : "};\n\n");
+    return count > 0;
 }
 
 static const char *argument(struct emitter *emitter, const struct buffer *buffer, bool written) {
@@ -289,21 +302,36 @@ static void add_call(struct emitter *emitter, struct text *text, const struct ke
     text_add(text, ");\n");
 }
 
+static bool reads_inputs(struct ir *ir) {
+    for (int k = 0; k < ir->kernel_count; k++) {
+        struct buffer **reads;
+        int count = kernel_reads(ir, ir->kernels[k], &reads);
+        for (int i = 0; i < count; i++)
+            if (reads[i]->kind == BUFFER_INPUT)
+                return true;
+    }
+    return false;
+}
+
 static void add_run(struct emitter *emitter, struct text *text) {
     const char *prefix = emitter->prefix;
     struct ir *ir = emitter->ir;
     struct text calls = {0};
     for (int i = 0; i < ir->kernel_count; i++)
         add_call(emitter, &calls, ir->kernels[i]);
-    add_offsets(emitter, text, BUFFER_CONSTANT,
-                "Constants, in bytes from the weights block's begin");
-    add_offsets(emitter, text, BUFFER_TEMPORARY, "Temporaries, in bytes from the arena's begin");
+    bool constants = add_offsets(emitter, text, BUFFER_CONSTANT,
+                                 "Constants, in bytes from the beginning of the weights block.");
+    bool scratch = add_offsets(emitter, text, BUFFER_TEMPORARY,
+                               "Temporaries, in bytes from the beginning of the arena.");
     text_add(text,
              "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-             "        const void *weights, void *arena) {\n"
-             "    const char *constants = weights;\n    char *scratch = arena;\n"
-             "    (void)inputs, (void)constants, (void)scratch;\n%s}\n\n",
-             prefix, prefix, prefix, calls.bytes ? calls.bytes : "");
+             "        const void *weights, void *arena) {\n",
+             prefix, prefix, prefix);
+    text_add(text, constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
+    text_add(text, scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
+    if (!reads_inputs(ir))
+        text_add(text, "    (void)inputs;\n");
+    text_add(text, "%s}\n\n", calls.bytes ? calls.bytes : "");
     text_free(&calls);
 }
 
@@ -322,9 +350,9 @@ static void add_run_array(struct emitter *emitter, struct text *text) {
                 text_add(text, "    named_%s.%s = %s[%d];\n", plural, ir->buffers[i]->name, plural,
                          ir->buffers[i]->position);
     }
-    text_add(text,
-             "    (void)inputs;\n    %s_run(&named_inputs, &named_outputs, weights, arena);\n}\n",
-             prefix);
+    if (!ir->graph->input_count)
+        text_add(text, "    (void)inputs;\n    named_inputs.none = 0;\n");
+    text_add(text, "    %s_run(&named_inputs, &named_outputs, weights, arena);\n}\n", prefix);
 }
 
 static void add_metadata(struct emitter *emitter, struct text *text,
@@ -426,6 +454,7 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
         ir->kernels[i]->name = kernel_name(ir, ir->kernels[i]);
         compiled->kernels[i] = facts_of(ir, ir->kernels[i]);
     }
+    compiled->kernel_dot = kernels_dot(ir);
     add_kernels(emitter, compiled);
     struct text file = {0}, header = {0};
     add_title(emitter, &file, compiled, options);

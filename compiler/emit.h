@@ -100,6 +100,7 @@ int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***re
 const char *kernel_name(struct ir *ir, const struct kernel *kernel);
 const char *kernel_formula(struct ir *ir, const struct kernel *kernel);
 const char *buffer_description(struct ir *ir, const struct buffer *buffer);
+const char *kernels_dot(struct ir *ir);
 int64_t kernel_flops(struct ir *ir, const struct kernel *kernel);
 
 /* emit.c: the whole file. Fills source, header and kernels of `compiled`. */

@@ -38,8 +38,10 @@ static int atom_compare(const struct atom *a, const struct atom *b) {
     switch (a->kind) {
     case ATOM_AXIS:
         return compare_integers(a->axis->id, b->axis->id);
-    case ATOM_VALUE:
-        return compare_integers(a->value->id, b->value->id);
+    case ATOM_VALUE: {
+        int order = compare_integers(a->value->id, b->value->id);
+        return order ? order : compare_integers(a->maximum, b->maximum);
+    }
     case ATOM_DIV:
     case ATOM_MOD: {
         int order = compare_integers(a->divisor, b->divisor);
@@ -105,12 +107,16 @@ const struct index *index_axis(struct ir *ir, const struct axis *axis) {
     return index_of_atom(ir, atom);
 }
 
-const struct index *index_value(struct ir *ir, const struct expression *value) {
+const struct index *index_value(struct ir *ir, const struct expression *value, int64_t minimum,
+                                int64_t maximum) {
     struct atom *atom = arena_new(ir->arena, struct atom);
-    /* Wide enough for any position, narrow enough that sums of such do not overflow. */
-    *atom = (struct atom){
-        .kind = ATOM_VALUE, .minimum = -MAX_ELEMENTS, .maximum = MAX_ELEMENTS, .value = value};
-    return index_of_atom(ir, atom);
+    *atom =
+        (struct atom){.kind = ATOM_VALUE, .minimum = minimum, .maximum = maximum, .value = value};
+    struct index *index = index_new(ir, 1); /* kept even where it can only be one value */
+    index->count = 1;
+    index->terms[0] = (struct index_term){.coefficient = 1, .atom = atom};
+    find_bounds(index);
+    return index;
 }
 
 /* a + factor * b, terms merged. */
@@ -334,7 +340,8 @@ static const struct index *rewrite_atom(struct ir *ir, const struct atom *atom,
     case ATOM_MOD:
         return index_modulo(ir, index_rewrite(ir, atom->operand, rewrite), atom->divisor);
     case ATOM_VALUE:
-        return index_value(ir, expression_rewrite(ir, atom->value, rewrite));
+        return index_value(ir, expression_rewrite(ir, atom->value, rewrite), atom->minimum,
+                           atom->maximum);
     }
     unreachable();
 }

@@ -50,7 +50,8 @@ struct index {
 
 const struct index *index_constant(struct ir *ir, int64_t value);
 const struct index *index_axis(struct ir *ir, const struct axis *axis);
-const struct index *index_value(struct ir *ir, const struct expression *value);
+const struct index *index_value(struct ir *ir, const struct expression *value, int64_t minimum,
+                                int64_t maximum);
 const struct index *index_add(struct ir *ir, const struct index *a, const struct index *b);
 const struct index *index_scale(struct ir *ir, const struct index *a, int64_t factor);
 const struct index *index_divide(struct ir *ir, const struct index *a, int64_t divisor);
@@ -322,5 +323,10 @@ bool verify_ir(struct ir *ir, struct et_error *error);
 void print_ir(const struct ir *ir, struct text *text);
 void print_expression(const struct expression *expression, struct text *text);
 void print_index(const struct index *index, struct text *text);
+
+/* ir_parse.c
+ * Reads what print_ir writes, except tiles, into an empty `ir` with an arena. False and an error
+ * that names line and column, what was expected and what was found; the ir is unusable then. */
+bool parse_ir(struct ir *ir, const char *text, struct et_error *error);
 
 #endif

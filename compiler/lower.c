@@ -205,12 +205,16 @@ static const struct expression *gathering(struct lowering *lowering, const struc
     struct place where = {.rank = positions->rank}, inner = {.rank = data->rank};
     for (int i = 0; i < positions->rank; i++)
         where.at[i] = place->at[node->axis + i];
-    const struct index *position = index_value(ir, value_at(lowering, positions, where, false));
+    /* What the guard lets through is a position; what it tests may be anything. */
+    const struct expression *value = value_at(lowering, positions, where, false);
+    int64_t extent = data->shape[node->axis];
+    const struct index *position = index_value(ir, value, 0, extent - 1);
+    struct predicate within = {
+        .index = index_value(ir, value, -MAX_ELEMENTS, MAX_ELEMENTS), .lower = 0, .upper = extent};
     for (int i = 0; i < data->rank; i++)
         inner.at[i] = i < node->axis    ? place->at[i]
                       : i == node->axis ? position
                                         : place->at[i + positions->rank - 1];
-    struct predicate within = {.index = position, .lower = 0, .upper = data->shape[node->axis]};
     const struct expression *element = value_at(lowering, data, inner, false);
     return expression_guard(ir, 1, &within, element, expression_zero(ir, node->dtype));
 }

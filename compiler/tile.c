@@ -154,17 +154,6 @@ static void choose_rows(struct tile *tile, struct ir *ir, const struct kernel *k
 
 /* ---- The panel ---- */
 
-/* Value of an index of axes only, at a point. */
-static int64_t index_at(const struct index *index, int count, const struct axis *const *axes,
-                        const int64_t *point) {
-    int64_t value = index->constant;
-    for (int i = 0; i < index->count; i++)
-        for (int k = 0; k < count; k++)
-            if (index->terms[i].atom->axis == axes[k])
-                value += index->terms[i].coefficient * point[k];
-    return value;
-}
-
 /* The axes of a packed panel, outermost first: those shared with the stream, panels, sums, columns.
  */
 struct packing {
@@ -203,17 +192,20 @@ static struct packing plan_packing(const struct kernel *kernel, const struct can
 /* The panel's element for each place of the packed block; 0 in columns beyond the extent. */
 static const void *pack_constant(struct ir *ir, const struct choice *choice,
                                  const struct packing *packing, int columns) {
-    const struct index *address = linear_address(ir, choice->panel->buffer, choice->panel->indices);
     const float *elements = choice->panel->buffer->value;
     float *packed = arena_array(ir->arena, float, (size_t)packing->elements);
     int last = packing->count - 1;
-    int64_t digits[MAX_LOOPS] = {0}, point[MAX_LOOPS];
-    for (int64_t place = 0; place < packing->elements; place++) {
-        memcpy(point, digits, sizeof point);
-        point[packing->panels] = digits[packing->panels] * columns + digits[last];
-        if (point[packing->panels] < choice->column->extent)
-            packed[place] = elements[index_at(address, last, packing->axes, point)];
-        for (int i = last; i >= 0 && ++digits[i] == packing->extents[i]; i--)
+    int64_t steps[MAX_LOOPS], digits[MAX_LOOPS] = {0};
+    for (int i = 0; i <= last; i++)
+        steps[i] = stride_of(ir, choice->panel, packing->axes[i]);
+    int64_t base = linear_address(ir, choice->panel->buffer, choice->panel->indices)->constant;
+    for (int64_t place = 0; place < packing->elements; place += columns) {
+        int64_t column = digits[packing->panels] * columns, from = base;
+        for (int i = 0; i < last; i++)
+            from += steps[i] * (i == packing->panels ? column : digits[i]);
+        for (int i = 0; i < columns && column + i < choice->column->extent; i++)
+            packed[place + i] = elements[from + i * steps[last]];
+        for (int i = last - 1; i >= 0 && ++digits[i] == packing->extents[i]; i--)
             digits[i] = 0;
     }
     return packed;
@@ -432,7 +424,8 @@ bool tile_contraction(struct ir *ir, struct kernel *kernel) {
     struct candidate candidate = {.ir = ir, .kernel = kernel};
     expression_walk(ir, kernel->value, find_contraction, &candidate);
     const struct expression *contraction = candidate.contraction;
-    if (candidate.contractions != 1 || candidate.reductions > 2 ||
+    if (candidate.contractions != 1 ||
+        kernel->loop_count + contraction->axis_count + 2 > MAX_LOOPS || candidate.reductions > 2 ||
         contraction->dtype != DTYPE_FLOAT32 || (candidate.pool && !unrolls(candidate.pool)) ||
         !is_affine_load(contraction->sources[0]) || !is_affine_load(contraction->sources[1]))
         return false;
