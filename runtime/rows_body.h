@@ -29,23 +29,29 @@ typedef uint16_t bytes_2 __attribute__((may_alias));
 typedef uint32_t bytes_4 __attribute__((may_alias));
 typedef uint64_t bytes_8 __attribute__((may_alias));
 
-#define COPY_LOOP(RESULT_STEP, A_STEP)                                                             \
-    INDEPENDENT                                                                                    \
-    for (long i = 0; i < columns; i++)                                                             \
-    result[i * (RESULT_STEP)] = a[i * (A_STEP)]
+/* One row: neighbours, one element repeated, or any steps. (The last as it stands: gathers and
+ * scatters are slower.) */
 #define COPY(type)                                                                                 \
-    static void copy_##type(long rows, long columns, struct operand to, struct operand from) {     \
+    static void copy_##type(long rows, long columns, const struct operand *to,                     \
+                            const struct operand *from) {                                          \
         for (long row = 0; row < rows; row++) {                                                    \
-            type *result = (type *)to.data + row * to.row;                                         \
-            const type *a = (const type *)from.data + row * from.row;                              \
-            if (to.step == 1 && from.step == 1)                                                    \
-                COPY_LOOP(1, 1);                                                                   \
-            else if (to.step == 1 && from.step == 0)                                               \
-                COPY_LOOP(1, 0);                                                                   \
-            else if (to.step == 1)                                                                 \
-                COPY_LOOP(1, from.step);                                                           \
-            else                                                                                   \
-                COPY_LOOP(to.step, from.step);                                                     \
+            type *result = (type *)to->data + row * to->row;                                       \
+            const type *a = (const type *)from->data + row * from->row;                            \
+            const long result_step = to->step, a_step = from->step;                                \
+            if (result_step == 1 && a_step == 1) {                                                 \
+                INDEPENDENT                                                                        \
+                for (long i = 0; i < columns; i++)                                                 \
+                    result[i] = a[i];                                                              \
+            } else if (result_step == 1 && a_step == 0) {                                          \
+                const type same = *a;                                                              \
+                for (long i = 0; i < columns; i++)                                                 \
+                    result[i] = same;                                                              \
+            } else {                                                                               \
+                for (long i = 0; i < columns; i++) {                                               \
+                    result[i * result_step] = a[i * a_step];                                       \
+                    __asm__("" : "+r"(a));                                                         \
+                }                                                                                  \
+            }                                                                                      \
         }                                                                                          \
     }
 COPY(bytes_1)
@@ -53,12 +59,12 @@ COPY(bytes_2)
 COPY(bytes_4)
 COPY(bytes_8)
 
-static void copy(long rows, long columns, struct operand to, struct operand from) {
-    if (to.bytes == 4)
+static void copy(long rows, long columns, const struct operand *to, const struct operand *from) {
+    if (to->bytes == 4)
         copy_bytes_4(rows, columns, to, from);
-    else if (to.bytes == 1)
+    else if (to->bytes == 1)
         copy_bytes_1(rows, columns, to, from);
-    else if (to.bytes == 8)
+    else if (to->bytes == 8)
         copy_bytes_8(rows, columns, to, from);
     else
         copy_bytes_2(rows, columns, to, from);
@@ -70,37 +76,40 @@ static long least(long a, long b) {
     return a < b ? a : b;
 }
 
-/* The block from (row, column) on of an operand. */
-static struct operand part_of(const struct operand *whole, long row, long column) {
-    struct operand part = *whole;
-    part.data += (row * whole->row + column * whole->step) * whole->bytes;
-    return part;
+static bool is_scalar(const struct operand *operand) {
+    return operand->row == 0 && operand->step == 0;
 }
 
 /* Requires rows, columns > 0. */
 static void run_staged(long rows, long columns, int count, const struct operand *operands,
                        block_function *block) {
     _Alignas(64) char stages[MAX_OPERANDS][STAGE * 8];
-    const long width = least(columns, STAGE), height = STAGE / width;
+    const long width = least(columns, STAGE), height = columns < STAGE ? STAGE / columns : 1;
+    struct operand parts[MAX_OPERANDS], staged[MAX_OPERANDS];
+    for (int i = 0; i < count; i++) {
+        parts[i] = staged[i] = operands[i];
+        if (operands[i].step != 1)
+            staged[i] = (struct operand){stages[i], width, 1, operands[i].bytes};
+        if (is_scalar(&operands[i])) {
+            staged[i].row = 0;
+            copy(1, width, &staged[i], &operands[i]);
+        }
+    }
     for (long row = 0; row < rows; row += height)
         for (long column = 0; column < columns; column += width) {
-            const long part_rows = least(height, rows - row);
-            const long part_columns = least(width, columns - column);
-            struct operand parts[MAX_OPERANDS];
+            const long high = least(height, rows - row), wide = least(width, columns - column);
             for (int i = 0; i < count; i++) {
                 const struct operand *whole = &operands[i];
-                parts[i] = part_of(whole, row, column);
+                parts[i].data =
+                    whole->data + (row * whole->row + column * whole->step) * whole->bytes;
                 if (whole->step == 1)
-                    continue;
-                struct operand stage = {stages[i], width, 1, whole->bytes};
-                bool same = whole->row == 0 && whole->step == 0 && row + column > 0;
-                if (i > 0 && !same) /* the first block is the largest */
-                    copy(part_rows, part_columns, stage, parts[i]);
-                parts[i] = stage;
+                    staged[i].data = parts[i].data;
+                else if (i > 0 && !is_scalar(whole))
+                    copy(high, wide, &staged[i], &parts[i]);
             }
-            block(part_rows, part_columns, parts);
+            block(high, wide, staged);
             if (operands[0].step != 1)
-                copy(part_rows, part_columns, part_of(&operands[0], row, column), parts[0]);
+                copy(high, wide, &parts[0], &staged[0]);
         }
 }
 
@@ -213,7 +222,7 @@ BLOCK_WHERE(bytes_8)
 #define DEFINE_COPY(name, short)                                                                   \
     static void name(long rows, long columns, type_##short *result, long result_row,               \
                      long result_step, const type_##short *a, long a_row, long a_step) {           \
-        copy(rows, columns, (struct operand)OPERAND(result), (struct operand)OPERAND(a));          \
+        copy(rows, columns, &(struct operand)OPERAND(result), &(struct operand)OPERAND(a));        \
     }
 #define DEFINE_WHERE(name, short)                                                                  \
     static void name(long rows, long columns, type_##short *result, long result_row,               \

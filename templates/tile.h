@@ -54,7 +54,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 #elif defined __aarch64__ && defined __ARM_NEON
 #include <arm_neon.h>
 typedef float32x4_t vector;
-enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 24, TILE_HEIGHT = 6 };
+enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 20, TILE_HEIGHT = 5 };
 static inline vector vector_load(const float *from) {
     return vld1q_f32(from);
 }
