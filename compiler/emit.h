@@ -26,6 +26,13 @@ struct row_function {
 };
 enum { MAX_ROW_FUNCTIONS = 512 };
 
+/* One value, and where it goes. */
+struct store {
+    const struct buffer *output;
+    const struct index *address;
+    const struct expression *value;
+};
+
 /* A block of elements, for row operations: a loop over `row` (NULL: one row) around one over
  * `column`. */
 struct row_block {
@@ -86,10 +93,9 @@ void emit_close(struct emitter *emitter);
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
 
 /* emit_rows.c: elementwise work as calls, for the dialect that libtcc compiles */
-bool emit_rows_possible(struct emitter *emitter, const struct kernel *kernel,
-                        const struct expression *value, const struct row_block *block);
-void emit_rows(struct emitter *emitter, const struct kernel *kernel, const struct expression *value,
-               const struct row_block *block);
+bool emit_rows_possible(struct emitter *emitter, const struct store *store,
+                        const struct row_block *block);
+void emit_rows(struct emitter *emitter, const struct store *store, const struct row_block *block);
 
 /* emit_kernel.c: a kernel as a C function */
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel);

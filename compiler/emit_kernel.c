@@ -1,5 +1,6 @@
 /* One kernel as a C function: its loops, and in the innermost block what is computed and stored. */
 #include "emit.h"
+#include "schedule.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -37,6 +38,8 @@ int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***bu
     if (kernel->tile) {
         add_read(&reads, kernel->tile->stream);
         add_read(&reads, kernel->tile->panel);
+        if (kernel->tile->blocks[0].stage)
+            expression_walk(ir, kernel->tile->blocks[0].stage, note_read, &reads);
         expression_walk(ir, kernel->tile->blocks[0].value, note_read, &reads);
     } else {
         expression_walk(ir, kernel->value, note_read, &reads);
@@ -68,12 +71,11 @@ static void emit_signature(struct emitter *emitter, const struct kernel *kernel)
 
 /* ---- Loops ---- */
 
-static void emit_store(struct emitter *emitter, const struct kernel *kernel,
-                       const struct expression *value) {
-    const struct buffer *output = kernel->output;
-    const char *address = emit_index(emitter, kernel->address);
+static void emit_store(struct emitter *emitter, const struct store *store) {
+    const struct buffer *output = store->output;
+    const char *address = emit_index(emitter, store->address);
     size_t taken = strlen(output->name) + strlen(address) + sizeof "[] = f32_canonical();";
-    const char *text = emit_expression_within(emitter, value, taken < 90 ? 100 - taken : 10);
+    const char *text = emit_expression_within(emitter, store->value, taken < 90 ? 100 - taken : 10);
     if (output->kind == BUFFER_OUTPUT)
         text = emit_canonical(emitter, output->dtype, text);
     emit_line(emitter, "%s[%s] = %s;", output->name, address, text);
@@ -100,6 +102,11 @@ static void close_loops(struct emitter *emitter, int count) {
         emit_close(emitter);
 }
 
+static struct store store_of(const struct kernel *kernel) {
+    return (struct store){
+        .output = kernel->output, .address = kernel->address, .value = kernel->value};
+}
+
 enum { STRIP = 1024 }; /* elements of a block of row operations: it stays in the first cache */
 
 /* The two innermost loops as row operations where a block of them is small, else the innermost one
@@ -122,7 +129,8 @@ static bool emit_plain_rows(struct emitter *emitter, const struct kernel *kernel
         .column_limit = strips ? STRIP : column->extent,
         .elements = (row ? row->extent : 1) * (strips ? STRIP : column->extent),
         .strip = strips ? "strip" : NULL};
-    if (!emit_rows_possible(emitter, kernel, kernel->value, &block))
+    struct store store = store_of(kernel);
+    if (!emit_rows_possible(emitter, &store, &block))
         return false;
     int outer = count - (row ? 2 : 1);
     open_loops(emitter, kernel, outer);
@@ -132,7 +140,7 @@ static bool emit_plain_rows(struct emitter *emitter, const struct kernel *kernel
         emit_line(emitter, "long columns = %" PRId64 " - strip < %d ? %" PRId64 " - strip : %d;",
                   column->extent, STRIP, column->extent, STRIP);
     }
-    emit_rows(emitter, kernel, kernel->value, &block);
+    emit_rows(emitter, &store, &block);
     close_loops(emitter, outer + strips);
     return true;
 }
@@ -141,8 +149,9 @@ static void emit_plain(struct emitter *emitter, const struct kernel *kernel) {
     emit_begin_value(emitter, kernel->value);
     if (emitter->dialect == DIALECT_CALLS && emit_plain_rows(emitter, kernel))
         return;
+    struct store store = store_of(kernel);
     open_loops(emitter, kernel, kernel->loop_count);
-    emit_store(emitter, kernel, kernel->value);
+    emit_store(emitter, &store);
     close_loops(emitter, kernel->loop_count);
 }
 
@@ -162,11 +171,10 @@ static int row_offsets(const struct tile *tile, const struct tile_block *block, 
     int count = 1;
     offsets[0] = 0;
     for (int i = 0; i < tile->row_axis_count; i++) {
-        const struct tile_row_axis *axis = &tile->row_axes[i];
-        int64_t extent = i == 0 && axis->loop ? block->block : axis->block;
+        int64_t extent = local_axis(tile, block, i)->extent;
         for (int64_t k = 1; k < extent; k++)
             for (int r = 0; r < count; r++)
-                offsets[k * count + r] = offsets[r] + k * axis->stride;
+                offsets[k * count + r] = offsets[r] + k * tile->row_axes[i].stride;
         count *= (int)extent;
     }
     return count;
@@ -236,62 +244,77 @@ static bool has_column_tail(const struct tile *tile) {
            tile->column_loop->extent % tile->columns != 0;
 }
 
-static void open_row_axes(struct emitter *emitter, const struct tile *tile,
-                          const struct tile_block *block, int innermost) {
-    for (int i = tile->loop_row_count - 1; i >= innermost; i--)
-        open_loop(emitter, tile->row_axes[i].local, arena_format(emitter->ir->arena, "r%d", i),
-                  i == 0 ? block->block : tile->row_axes[i].block, 1);
+/* How many columns there are: constant, or fewer in the last panel. */
+static const char *column_count(struct emitter *emitter, const struct tile *tile) {
+    return has_column_tail(tile)
+               ? "columns"
+               : arena_format(emitter->ir->arena, "%" PRId64, tile->column_local->extent);
 }
 
-/* The rows of a block and its columns as one block of row operations. */
-static bool emit_epilogue_rows(struct emitter *emitter, const struct kernel *kernel,
-                               const struct tile_block *block) {
-    const struct tile *tile = kernel->tile;
+/* Loops over some axes and then the columns, around a value that is stored; for libtcc, the
+ * innermost of the axes and the columns as row operations. */
+static void emit_block_nest(struct emitter *emitter, const struct tile *tile,
+                            const struct store *store, int count, const struct axis *const *axes,
+                            const char *stem) {
     struct arena *arena = emitter->ir->arena;
-    bool tail = has_column_tail(tile), blocked = tile->loop_row_count > 0;
-    struct row_block rows = {
-        .row = blocked ? tile->row_axes[0].local : NULL,
-        .column = tile->column_local,
-        .row_count = blocked ? arena_format(arena, "%" PRId64, block->block) : "1",
-        .column_count =
-            tail ? "columns" : arena_format(arena, "%" PRId64, tile->column_local->extent),
-        .column_limit = tile->column_local->extent,
-        .elements = (blocked ? block->block : 1) * tile->column_local->extent};
-    if (!emit_rows_possible(emitter, kernel, block->value, &rows))
-        return false;
-    if (tail)
-        emit_line(emitter, "long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
-                  tile->column_loop->extent, tile->columns, tile->column_loop->extent,
-                  tile->columns);
-    open_row_axes(emitter, tile, block, 1);
-    emit_rows(emitter, kernel, block->value, &rows);
-    close_loops(emitter, blocked ? tile->loop_row_count - 1 : 0);
-    return true;
+    const struct axis *row = count ? axes[count - 1] : NULL;
+    struct row_block rows = {.row = row,
+                             .column = tile->column_local,
+                             .row_count = row ? arena_format(arena, "%" PRId64, row->extent) : "1",
+                             .column_count = column_count(emitter, tile),
+                             .column_limit = tile->column_local->extent,
+                             .elements = (row ? row->extent : 1) * tile->column_local->extent};
+    bool as_rows = emitter->dialect == DIALECT_CALLS && emit_rows_possible(emitter, store, &rows);
+    int loops = as_rows && row ? count - 1 : count;
+    for (int i = 0; i < loops; i++)
+        open_loop(emitter, axes[i], arena_format(arena, "%s%d", stem, i), axes[i]->extent, 1);
+    if (as_rows) {
+        emit_open(emitter, "{");
+        emit_rows(emitter, store, &rows);
+        emit_close(emitter);
+    } else {
+        emit_name_axis(emitter, tile->column_local, "c");
+        emit_open(emitter, "for (long c = 0; c < %s; c++) {", rows.column_count);
+        emit_store(emitter, store);
+        emit_close(emitter);
+    }
+    close_loops(emitter, loops);
 }
 
-/* Loops over the rows of a block and its columns, around what is stored. */
+/* What is done to the accumulators in place, before pooling. */
+static void emit_stage(struct emitter *emitter, const struct tile *tile,
+                       const struct tile_block *block) {
+    struct store store = {
+        .output = block->accumulators, .address = block->stage_address, .value = block->stage};
+    emit_begin_value(emitter, block->stage);
+    emit_block_nest(emitter, tile, &store, block->stage_axis_count, block->stage_axes, "s");
+}
+
+/* What is stored: over the rows of the block, without those that pooling joined. */
 static void emit_epilogue(struct emitter *emitter, const struct kernel *kernel,
                           const struct tile_block *block) {
     const struct tile *tile = kernel->tile;
-    if (emitter->dialect == DIALECT_CALLS && emit_epilogue_rows(emitter, kernel, block))
-        return;
-    open_row_axes(emitter, tile, block, 0);
-    if (has_column_tail(tile)) {
-        emit_name_axis(emitter, tile->column_local, "c");
-        emit_open(emitter, "for (long c = 0; c < %d && c < %" PRId64 " - n; c++) {", tile->columns,
-                  tile->column_loop->extent);
-    } else {
-        open_loop(emitter, tile->column_local, "c", tile->column_local->extent, 1);
-    }
-    emit_store(emitter, kernel, block->value);
-    close_loops(emitter, tile->loop_row_count + 1);
+    const struct axis *axes[MAX_RANK];
+    for (int i = 0; i < tile->loop_row_count; i++)
+        axes[i] = local_axis(tile, block, tile->loop_row_count - 1 - i);
+    struct store store = {
+        .output = kernel->output, .address = block->address, .value = block->value};
+    emit_begin_value(emitter, block->value);
+    emit_block_nest(emitter, tile, &store, tile->loop_row_count, axes, "r");
 }
 
 static void emit_block(struct emitter *emitter, const struct kernel *kernel,
                        const struct tile_block *block, const char *walk) {
+    const struct tile *tile = kernel->tile;
     emit_begin_value(emitter, block->value);
-    emit_line(emitter, "TILE_ALIGNED float sums[%d * %d];", block->rows, kernel->tile->columns);
-    emit_tile_call(emitter, kernel->tile, block, walk);
+    emit_line(emitter, "TILE_ALIGNED float sums[%d * %d];", block->rows, tile->columns);
+    emit_tile_call(emitter, tile, block, walk);
+    if (has_column_tail(tile))
+        emit_line(emitter, "const long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
+                  tile->column_loop->extent, tile->columns, tile->column_loop->extent,
+                  tile->columns);
+    if (block->stage)
+        emit_stage(emitter, tile, block);
     emit_epilogue(emitter, kernel, block);
 }
 

@@ -239,11 +239,11 @@ static struct row_operand temporary_operand(struct row_emitter *rows, int tempor
 }
 
 /* The last operation writes where the kernel stores; floats that leave the graph lose odd NaNs. */
-static void emit_row_store(struct row_emitter *rows, const struct kernel *kernel,
-                           const struct expression *value) {
+static void emit_row_store(struct row_emitter *rows, const struct store *store) {
     struct arena *arena = rows->emitter->ir->arena;
-    const struct buffer *output = kernel->output;
-    struct row_operand target = memory_operand(rows, output->name, kernel->address);
+    const struct buffer *output = store->output;
+    const struct expression *value = store->value;
+    struct row_operand target = memory_operand(rows, output->name, store->address);
     bool canonical = output->kind == BUFFER_OUTPUT && output->dtype == DTYPE_FLOAT32;
     if (value->kind == EXPRESSION_OP && !canonical) {
         emit_row_op(rows, value, target);
@@ -271,19 +271,20 @@ static void list_value(void *context, const struct expression *e) {
         find_value(rows, e->sources[i])->uses_left++;
 }
 
-bool emit_rows_possible(struct emitter *emitter, const struct kernel *kernel,
-                        const struct expression *value, const struct row_block *block) {
+bool emit_rows_possible(struct emitter *emitter, const struct store *store,
+                        const struct row_block *block) {
     struct survey survey = {.block = block, .possible = true};
+    const struct expression *value = store->value;
     expression_walk(emitter->ir, value, survey_expression, &survey);
-    bool stored_only = !has_row_operations(kernel->output->dtype) &&
+    bool stored_only = !has_row_operations(store->output->dtype) &&
                        !(value->kind == EXPRESSION_OP && value->op == OP_CAST &&
-                         kernel->output->kind != BUFFER_OUTPUT);
-    return survey.possible && !stored_only && is_even(kernel->address, block) &&
+                         store->output->kind != BUFFER_OUTPUT);
+    return survey.possible && !stored_only && is_even(store->address, block) &&
            survey.count < MAX_TEMPORARIES;
 }
 
-void emit_rows(struct emitter *emitter, const struct kernel *kernel, const struct expression *value,
-               const struct row_block *block) {
+void emit_rows(struct emitter *emitter, const struct store *store, const struct row_block *block) {
+    const struct expression *value = store->value;
     struct row_emitter rows = {.emitter = emitter, .block = block};
     rows.values = arena_array(emitter->ir->arena, struct row_value, MAX_TEMPORARIES);
     expression_walk(emitter->ir, value, list_value, &rows);
@@ -296,5 +297,5 @@ void emit_rows(struct emitter *emitter, const struct kernel *kernel, const struc
         row_value->operand = temporary_operand(&rows, row_value->temporary);
         emit_row_op(&rows, e, row_value->operand);
     }
-    emit_row_store(&rows, kernel, value);
+    emit_row_store(&rows, store);
 }

@@ -178,7 +178,7 @@ void expression_walk(struct ir *ir, const struct expression *expression,
  * only the stream operand has, whose elements are broadcast. tile.c makes it. */
 struct tile_row_axis {
     const struct axis *loop;  /* of the kernel, in steps of `block`; NULL: an axis of the pool */
-    const struct axis *local; /* within the block */
+    const struct axis *local; /* within the block; for row_axes[0] each block has its own */
     int64_t block;
     int64_t stride; /* of the stream operand, elements */
 };
@@ -189,10 +189,19 @@ struct tile_sum_axis {
 
 /* One shape of block; where the first row axis does not divide, a last shorter one follows. */
 struct tile_block {
-    int64_t block; /* of row_axes[0] */
+    int64_t block;            /* of row_axes[0] */
+    const struct axis *local; /* runs within it; NULL: row_axes[0] is no loop */
     int rows;
-    struct buffer *accumulators;    /* rows x columns, local */
-    const struct expression *value; /* what is stored, in terms of loops and local axes */
+    struct buffer *accumulators; /* rows x columns, local */
+    /* What is done to every accumulator in place before pooling, if anything: NULL, or a value over
+     * these axes, outermost first, and then the column. */
+    const struct expression *stage;
+    const struct index *stage_address;
+    int stage_axis_count;
+    const struct axis *stage_axes[MAX_RANK];
+    /* What is stored and where, in terms of loops and local axes. */
+    const struct expression *value;
+    const struct index *address;
 };
 
 struct tile {
@@ -297,7 +306,14 @@ void split_axes(struct ir *ir);
 /* What each lane of a reduction starts from, and the binary operation that it repeats. */
 uint64_t identity_bits(enum op op, enum dtype dtype);
 enum op combining_op(enum op op);
+/* Whether a reduction has no more elements than there are lanes. */
 bool unrolls(const struct expression *e);
+/* What a lane holds after its first and only element; and the tree over such lanes, where `lane` is
+ * given in terms of the reduction's axes. */
+const struct expression *begin_lane(struct ir *ir, const struct expression *reduce,
+                                    const struct expression *element);
+const struct expression *combine_lanes(struct ir *ir, const struct expression *reduce,
+                                       const struct expression *lane);
 const struct expression *unroll_small_reductions(struct ir *ir, const struct expression *value);
 
 /* schedule.c

@@ -160,35 +160,62 @@ static void check_merging(void *context, const struct expression *e) {
     /* Within a reduction both or none must be bound: kernel loops never are. */
 }
 
-static bool can_merge(struct ir *ir, const struct kernel *kernel, struct merging *merging) {
+/* Loops around one value that is stored at one address. */
+struct nest {
+    int count;
+    const struct axis **axes; /* outermost first */
+    const struct expression **value;
+    const struct index **address;
+};
+
+static bool can_merge(struct ir *ir, const struct nest *nest, struct merging *merging) {
     merging->possible = true;
-    check_index(kernel->address, merging);
-    expression_walk(ir, kernel->value, check_merging, merging);
+    check_index(*nest->address, merging);
+    expression_walk(ir, *nest->value, check_merging, merging);
     return merging->possible;
 }
 
-static void merge_axes(struct ir *ir, struct kernel *kernel, const struct axis *outer,
-                       const struct axis *inner, const struct axis *merged) {
-    const struct axis *axes[] = {outer, inner};
-    const struct index *values[] = {index_constant(ir, 0), index_axis(ir, merged)};
-    struct substitution substitution = {.count = 2, .axes = axes, .values = values};
+static void substitute(struct ir *ir, const struct nest *nest, int count,
+                       const struct axis *const *axes, const struct index *const *values) {
+    struct substitution substitution = {.count = count, .axes = axes, .values = values};
     struct rewrite rewrite = {.substitution = &substitution};
-    kernel->value = expression_rewrite(ir, kernel->value, &rewrite);
-    kernel->address = index_substitute(ir, kernel->address, &substitution);
+    *nest->value = expression_rewrite(ir, *nest->value, &rewrite);
+    *nest->address = index_substitute(ir, *nest->address, &substitution);
 }
 
-static void merge_loops(struct ir *ir, struct kernel *kernel) {
-    for (int i = kernel->loop_count - 2; i >= 0; i--) {
-        struct merging merging = {.outer = kernel->loops[i], .inner = kernel->loops[i + 1]};
-        if (!can_merge(ir, kernel, &merging))
+/* One axis for both; its extent is that of both. */
+static const struct axis *merge_pair(struct ir *ir, const struct nest *nest,
+                                     const struct merging *merging) {
+    const struct axis *merged = ir_axis(ir, merging->outer->extent * merging->inner->extent);
+    const struct axis *axes[] = {merging->outer, merging->inner};
+    const struct index *values[] = {index_constant(ir, 0), index_axis(ir, merged)};
+    substitute(ir, nest, 2, axes, values);
+    return merged;
+}
+
+static void merge_loops(struct ir *ir, struct nest *nest) {
+    for (int i = nest->count - 2; i >= 0; i--) {
+        struct merging merging = {.outer = nest->axes[i], .inner = nest->axes[i + 1]};
+        if (!can_merge(ir, nest, &merging))
             continue;
-        const struct axis *merged = ir_axis(ir, merging.outer->extent * merging.inner->extent);
-        merge_axes(ir, kernel, merging.outer, merging.inner, merged);
-        kernel->loops[i] = merged;
-        memmove(&kernel->loops[i + 1], &kernel->loops[i + 2],
-                (size_t)(kernel->loop_count - i - 2) * sizeof *kernel->loops);
-        kernel->loop_count--;
+        nest->axes[i] = merge_pair(ir, nest, &merging);
+        memmove(&nest->axes[i + 1], &nest->axes[i + 2],
+                (size_t)(nest->count - i - 2) * sizeof *nest->axes);
+        nest->count--;
     }
+}
+
+static struct nest nest_of(struct kernel *kernel) {
+    return (struct nest){.count = kernel->loop_count,
+                         .axes = kernel->loops,
+                         .value = &kernel->value,
+                         .address = &kernel->address};
+}
+
+static void merge_kernel_loops(struct ir *ir, struct kernel *kernel) {
+    struct nest nest = nest_of(kernel);
+    merge_loops(ir, &nest);
+    kernel->loop_count = nest.count;
 }
 
 /* ---- Reductions ---- */
@@ -211,6 +238,7 @@ static const struct expression *find_reduction(struct ir *ir, const struct kerne
 
 /* Neighbouring axes of a reduction, merged like loops: the order of elements stays. */
 static void merge_reduction(struct ir *ir, struct kernel *kernel) {
+    struct nest nest = nest_of(kernel);
     for (int pair = 0;;) {
         const struct expression *reduction = find_reduction(ir, kernel);
         if (!reduction || pair + 1 >= reduction->axis_count)
@@ -218,12 +246,10 @@ static void merge_reduction(struct ir *ir, struct kernel *kernel) {
         int inner = reduction->axis_count - 1 - pair;
         struct merging merging = {.outer = reduction->axes[inner - 1],
                                   .inner = reduction->axes[inner]};
-        if (!can_merge(ir, kernel, &merging)) {
+        if (can_merge(ir, &nest, &merging))
+            merge_pair(ir, &nest, &merging);
+        else
             pair++;
-            continue;
-        }
-        const struct axis *merged = ir_axis(ir, merging.outer->extent * merging.inner->extent);
-        merge_axes(ir, kernel, merging.outer, merging.inner, merged);
     }
 }
 
@@ -253,14 +279,29 @@ static void order_tile_loops(struct kernel *kernel) {
     kernel->loop_count++;
 }
 
+/* The loops around a block's stage: its row axes, merged where possible, so that most stages are
+ * one loop over rows. */
+static void schedule_stage(struct ir *ir, const struct tile *tile, struct tile_block *block) {
+    block->stage = linearise(ir, block->stage);
+    block->stage = within_block(ir, tile, block, block->stage, &block->stage_address);
+    struct nest nest = {
+        .axes = block->stage_axes, .value = &block->stage, .address = &block->stage_address};
+    for (int i = tile->row_axis_count - 1; i >= 0; i--)
+        if (local_axis(tile, block, i)->extent > 1)
+            nest.axes[nest.count++] = local_axis(tile, block, i);
+    merge_loops(ir, &nest);
+    block->stage_axis_count = nest.count;
+}
+
 static void schedule_tile(struct ir *ir, struct kernel *kernel) {
     struct tile *tile = kernel->tile;
     for (int i = 0; i < tile->block_count; i++) {
-        const struct index *address = kernel->address;
-        const struct expression *value = linearise(ir, tile->blocks[i].value);
-        tile->blocks[i].value = within_block(ir, tile, value, &address);
-        if (i == tile->block_count - 1)
-            kernel->address = address;
+        struct tile_block *block = &tile->blocks[i];
+        if (block->stage)
+            schedule_stage(ir, tile, block);
+        block->value = linearise(ir, block->value);
+        block->address = kernel->address;
+        block->value = within_block(ir, tile, block, block->value, &block->address);
     }
     order_tile_loops(kernel);
 }
@@ -275,7 +316,7 @@ void schedule_kernel(struct ir *ir, struct kernel *kernel) {
         schedule_tile(ir, kernel);
     } else {
         order_loops(kernel);
-        merge_loops(ir, kernel);
+        merge_kernel_loops(ir, kernel);
         merge_reduction(ir, kernel);
     }
     ir_add_kernel(ir, kernel);

@@ -17,8 +17,13 @@ const struct index *linear_address(struct ir *ir, const struct buffer *buffer,
  * first where one is needed. */
 bool tile_contraction(struct ir *ir, struct kernel *kernel);
 
+/* What a row axis runs along within a block. */
+const struct axis *local_axis(const struct tile *tile, const struct tile_block *block,
+                              int row_axis);
+
 /* A value and an address that belong to a block: tiled loops become block begin plus local axis. */
 const struct expression *within_block(struct ir *ir, const struct tile *tile,
+                                      const struct tile_block *block,
                                       const struct expression *value, const struct index **address);
 
 #endif

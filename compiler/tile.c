@@ -296,14 +296,29 @@ static struct kernel *prepare_panel(struct tile *tile, struct ir *ir,
 /* ---- What stands on the accumulators ---- */
 
 struct replacement {
-    const struct expression *contraction, *load;
+    const struct expression *accumulator;
+    bool staged; /* the accumulators hold what the pool takes */
 };
 
 static const struct expression *replace_contraction(struct ir *ir, void *context,
                                                     const struct expression *e) {
-    (void)ir;
     const struct replacement *replacement = context;
-    return e->kind == EXPRESSION_REDUCE && e->op == OP_CONTRACT ? replacement->load : e;
+    if (e->kind != EXPRESSION_REDUCE)
+        return e;
+    if (e->op == OP_CONTRACT)
+        return replacement->accumulator;
+    return replacement->staged ? combine_lanes(ir, e, replacement->accumulator) : e;
+}
+
+/* The work between contraction and pool, which every accumulator goes through once; NULL: none. */
+static const struct expression *find_stage(struct ir *ir, const struct candidate *candidate,
+                                           const struct expression *accumulator) {
+    const struct expression *pool = candidate->pool;
+    if (!pool || pool->dtype != DTYPE_FLOAT32 || pool->sources[0] == candidate->contraction)
+        return NULL;
+    struct replacement replacement = {.accumulator = accumulator};
+    struct rewrite rewrite = {.replace = replace_contraction, .context = &replacement};
+    return begin_lane(ir, pool, expression_rewrite(ir, pool->sources[0], &rewrite));
 }
 
 static const struct index *without(struct ir *ir, const struct index *index, int count,
@@ -315,30 +330,48 @@ static const struct index *without(struct ir *ir, const struct index *index, int
     return index_substitute(ir, index, &substitution);
 }
 
+const struct axis *local_axis(const struct tile *tile, const struct tile_block *block,
+                              int row_axis) {
+    return row_axis == 0 && block->local ? block->local : tile->row_axes[row_axis].local;
+}
+
+/* The place of an accumulator: rows in the order of the row axes, the first fastest. */
+static const struct index *place_in_block(struct ir *ir, const struct tile *tile,
+                                          struct tile_block *block) {
+    const struct index *place = index_axis(ir, tile->column_local);
+    block->rows = 1;
+    for (int i = 0; i < tile->row_axis_count; i++) {
+        const struct axis *local = local_axis(tile, block, i);
+        int64_t stride = (int64_t)block->rows * tile->columns;
+        place = index_add(ir, place, index_scale(ir, index_axis(ir, local), stride));
+        block->rows *= (int)local->extent;
+    }
+    return place;
+}
+
 /* The kernel's value with the contraction replaced by its accumulator, for blocks of a given size
  * of the first row axis. Loops then stand for where the block begins, local axes run within. */
-static struct tile_block make_block(struct ir *ir, const struct kernel *kernel,
+static struct tile_block make_block(struct ir *ir, const struct candidate *candidate,
                                     const struct tile *tile, int64_t size) {
-    struct tile_block block = {.block = size, .rows = 1};
-    const struct index *place = index_axis(ir, tile->column_local);
-    for (int i = 0; i < tile->row_axis_count; i++) {
-        const struct tile_row_axis *row = &tile->row_axes[i];
-        place = index_add(
-            ir, place,
-            index_scale(ir, index_axis(ir, row->local), (int64_t)block.rows * tile->columns));
-        block.rows *= (int)(i == 0 && row->loop ? size : row->block);
-    }
+    struct tile_block block = {.block = size,
+                               .local = tile->loop_row_count ? ir_axis(ir, size) : NULL};
+    const struct index *place = place_in_block(ir, tile, &block);
     int64_t elements = (int64_t)block.rows * tile->columns;
     block.accumulators = ir_buffer(ir, BUFFER_LOCAL, DTYPE_FLOAT32, 1, &elements, "sums");
-    struct replacement replacement = {.load = expression_load(ir, block.accumulators, &place)};
+    struct replacement replacement = {.accumulator =
+                                          expression_load(ir, block.accumulators, &place)};
     struct rewrite rewrite = {.replace = replace_contraction, .context = &replacement};
-    block.value = expression_rewrite(ir, kernel->value, &rewrite);
+    block.stage = find_stage(ir, candidate, replacement.accumulator);
+    block.stage_address = place;
+    replacement.staged = block.stage != NULL;
+    block.value = expression_rewrite(ir, candidate->kernel->value, &rewrite);
     block.value = unroll_small_reductions(ir, block.value);
     return block;
 }
 
 /* Within a block, each tiled loop is where the block begins plus the local axis. */
 const struct expression *within_block(struct ir *ir, const struct tile *tile,
+                                      const struct tile_block *block,
                                       const struct expression *value,
                                       const struct index **address) {
     const struct axis *axes[MAX_RANK + 1];
@@ -348,7 +381,7 @@ const struct expression *within_block(struct ir *ir, const struct tile *tile,
         const struct tile_row_axis *row = &tile->row_axes[i];
         axes[count] = row->loop;
         bool whole = row->block == row->loop->extent;
-        const struct index *local = index_axis(ir, row->local);
+        const struct index *local = index_axis(ir, local_axis(tile, block, i));
         values[count++] = whole ? local : index_add(ir, index_axis(ir, row->loop), local);
     }
     const struct index *local = index_axis(ir, tile->column_local);
@@ -391,13 +424,13 @@ static void merge_sums(struct tile *tile) {
     tile->sum_axis_count = kept;
 }
 
-static void make_blocks(struct tile *tile, struct ir *ir, const struct kernel *kernel) {
+static void make_blocks(struct tile *tile, struct ir *ir, const struct candidate *candidate) {
     bool blocked = tile->loop_row_count > 0;
     int64_t size = blocked ? tile->row_axes[0].block : 1;
-    tile->blocks[tile->block_count++] = make_block(ir, kernel, tile, size);
+    tile->blocks[tile->block_count++] = make_block(ir, candidate, tile, size);
     if (blocked && tile->row_axes[0].loop->extent % size)
         tile->blocks[tile->block_count++] =
-            make_block(ir, kernel, tile, tile->row_axes[0].loop->extent % size);
+            make_block(ir, candidate, tile, tile->row_axes[0].loop->extent % size);
 }
 
 /* A loop of which one block is the whole extent is no loop: it begins at 0. */
@@ -452,7 +485,7 @@ bool tile_contraction(struct ir *ir, struct kernel *kernel) {
     tile->stream_base = at_block(ir, tile, stream_base(ir, &candidate, &choice));
     tile->panel_base = at_block(
         ir, tile, without(ir, tile->panel_base, contraction->axis_count, contraction->axes));
-    make_blocks(tile, ir, kernel);
+    make_blocks(tile, ir, &candidate);
     kernel->tile = tile;
     return true;
 }

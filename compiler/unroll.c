@@ -62,8 +62,9 @@ bool unrolls(const struct expression *e) {
            e->op != OP_ARGMIN && reduced_elements(e) <= LANES;
 }
 
-static const struct expression *element_at(struct ir *ir, const struct expression *reduce,
-                                           int64_t position) {
+/* An expression over a reduction's axes, at the element of a given row-major position. */
+static const struct expression *at_position(struct ir *ir, const struct expression *reduce,
+                                            const struct expression *e, int64_t position) {
     const struct index *values[MAX_LOOPS];
     for (int i = reduce->axis_count - 1; i >= 0; i--) {
         values[i] = index_constant(ir, position % reduce->axes[i]->extent);
@@ -72,23 +73,26 @@ static const struct expression *element_at(struct ir *ir, const struct expressio
     struct substitution substitution = {
         .count = reduce->axis_count, .axes = reduce->axes, .values = values};
     struct rewrite rewrite = {.substitution = &substitution};
-    return expression_rewrite(ir, reduce->sources[0], &rewrite);
+    return expression_rewrite(ir, e, &rewrite);
 }
 
-static const struct expression *unroll(struct ir *ir, const struct expression *reduce) {
-    enum op op = combining_op(reduce->op);
-    const struct expression *lanes[LANES], *pair[2];
+const struct expression *begin_lane(struct ir *ir, const struct expression *reduce,
+                                    const struct expression *element) {
+    const struct expression *pair[] = {
+        expression_constant(ir, reduce->dtype, identity_bits(reduce->op, reduce->dtype)), element};
+    return expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
+}
+
+const struct expression *combine_lanes(struct ir *ir, const struct expression *reduce,
+                                       const struct expression *lane) {
+    const struct expression *lanes[LANES];
     int count = (int)reduced_elements(reduce);
-    for (int i = 0; i < count; i++) {
-        pair[0] = expression_constant(ir, reduce->dtype, identity_bits(reduce->op, reduce->dtype));
-        pair[1] = element_at(ir, reduce, i);
-        lanes[i] = expression_op(ir, op, reduce->dtype, 2, pair);
-    }
+    for (int i = 0; i < count; i++)
+        lanes[i] = at_position(ir, reduce, lane, i);
     for (int step = LANES / 2; step > 0; step /= 2)
         for (int i = 0; i < step && i + step < count; i++) {
-            pair[0] = lanes[i];
-            pair[1] = lanes[i + step];
-            lanes[i] = expression_op(ir, op, reduce->dtype, 2, pair);
+            const struct expression *pair[] = {lanes[i], lanes[i + step]};
+            lanes[i] = expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
         }
     return lanes[0];
 }
@@ -96,7 +100,7 @@ static const struct expression *unroll(struct ir *ir, const struct expression *r
 static const struct expression *unroll_if_small(struct ir *ir, void *context,
                                                 const struct expression *e) {
     (void)context;
-    return unrolls(e) ? unroll(ir, e) : e;
+    return unrolls(e) ? combine_lanes(ir, e, begin_lane(ir, e, e->sources[0])) : e;
 }
 
 const struct expression *unroll_small_reductions(struct ir *ir, const struct expression *value) {
