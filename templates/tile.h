@@ -127,9 +127,10 @@ tile_block(int first, int height, int width, float *restrict acc, int acc_row, c
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
     ptrdiff_t near[NEAR];
     TILE_UNROLL
-    for (int n = 0; n < NEAR && n < height; n++)
+    for (int n = 0; n < near_rows; n++)
         near[n] = walk->rows[first + n];
     TILE_KEEP_LOOP
     for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
