@@ -15,7 +15,8 @@
  * reduction name{axes}(sources), an integer index(dtype, index) or a constant: 1.5 is a float32,
  * int32:7 an integer, float64:0x8000000000000000 the bits of any other.
  *
- * An index is a sum such as 3*a5 + (a6)/9 + (a7)%3 - 1, where <vN> is an integer known at run time.
+ * An index is a sum such as 3*a5 + (a6)/9 + (a7)%3 - 1, where <vN 0..9> is an
+ * integer known at run time only, and its bounds.
  * Once scheduled, loads and stores have one linear index, [@index].
  *
  * Names that are not words are quoted; where buffers share a name, the second is name'2. The
@@ -112,7 +113,7 @@ static void print_atom(struct printing *printing, const struct atom *atom) {
     case ATOM_VALUE:
         text_add(printing->text, "<");
         print_in(printing, atom->value);
-        text_add(printing->text, ">");
+        text_add(printing->text, " %" PRId64 "..%" PRId64 ">", atom->minimum, atom->maximum);
         return;
     case ATOM_DIV:
     case ATOM_MOD:
@@ -403,6 +404,8 @@ static void print_kernel(struct printing *printing, const struct kernel *kernel)
         print_axes("loops", kernel->loop_count, kernel->loops, text);
     else
         print_axes("axes", kernel->axis_count, kernel->axes, text);
+    if (kernel->tile)
+        print_tile(printing, kernel->tile);
     count_uses(printing, kernel->value, false);
     if (printing->bound_count)
         print_axes("bound", printing->bound_count, printing->bound, text);
@@ -412,8 +415,6 @@ static void print_kernel(struct printing *printing, const struct kernel *kernel)
     text_add(text, "\n");
     if (split)
         print_store(printing, kernel);
-    if (kernel->tile)
-        print_tile(printing, kernel->tile);
     forget_lines(printing);
 }
 
