@@ -178,17 +178,25 @@ struct batch {
     struct scratch scratch;
 };
 
+/* Graph i as g<i>.c and g<i>.h. */
+static bool batch_write(struct batch *batch, int i, struct et_error *error) {
+    const struct compiled *compiled = batch->compiled[i];
+    char header[512];
+    snprintf(batch->paths[i], sizeof batch->paths[i], "%s/g%d.c", batch->scratch.path, i);
+    snprintf(header, sizeof header, "%s/g%d.h", batch->scratch.path, i);
+    return write_file(batch->paths[i], compiled->source, compiled->source_bytes, error) &&
+           write_file(header, compiled->header, compiled->header_bytes, error);
+}
+
 static bool batch_add(struct batch *batch, uint64_t seed, struct et_error *error) {
     int i = batch->count++;
     char prefix[32];
     snprintf(prefix, sizeof prefix, "g%d", i);
-    snprintf(batch->paths[i], sizeof batch->paths[i], "%s/%s.c", batch->scratch.path, prefix);
     if (!(batch->graphs[i] = random_graph(seed, error)) ||
         !trial_begin(&batch->trials[i], batch->graphs[i], seed, error))
         return false;
     batch->compiled[i] = trial_compile(&batch->trials[i], DIALECT_VECTOR, prefix, error);
-    return batch->compiled[i] && write_file(batch->paths[i], batch->compiled[i]->source,
-                                            batch->compiled[i]->source_bytes, error);
+    return batch->compiled[i] && batch_write(batch, i, error);
 }
 
 static void batch_end(struct batch *batch) {
@@ -237,27 +245,27 @@ static struct aot *batch_build(const struct batch *batch, const struct mode *mod
 }
 
 /* Runs what was built; sets failed[i]. False when the batch cannot be built. */
-static bool batch_run(const struct batch *batch, const struct mode *mode, bool *failed) {
-    struct et_error error = {0};
-    struct aot *aot = batch_build(batch, mode, &error);
+static bool batch_run(const struct batch *batch, const struct mode *mode, bool *failed,
+                      struct et_error *error) {
+    struct aot *aot = batch_build(batch, mode, error);
     if (!aot)
         return false;
     run_array *entries[MOST_BATCH];
     aot_entry(aot)(NULL, (void **)entries, NULL, NULL);
     for (int i = 0; i < batch->count; i++)
-        failed[i] = !trial_run(&batch->trials[i], entries[i], batch->compiled[i], &error);
+        failed[i] = !trial_run(&batch->trials[i], entries[i], batch->compiled[i], error);
     aot_free(aot);
     return true;
 }
 
 /* Sets failed[i] for the seeds that need a closer look: all, when the batch cannot be built. */
-static void try_batch(uint64_t first_seed, int count, const struct mode *mode, bool *failed) {
-    struct et_error error = {0};
+static void try_batch(uint64_t first_seed, int count, const struct mode *mode, bool *failed,
+                      struct et_error *error) {
     struct batch *batch = et_allocate(1, sizeof *batch);
-    bool good = batch && scratch_make(&batch->scratch, &error);
+    bool good = batch && scratch_make(&batch->scratch, error);
     for (int i = 0; good && i < count; i++)
-        good = batch_add(batch, first_seed + (uint64_t)i, &error);
-    good = good && batch_run(batch, mode, failed);
+        good = batch_add(batch, first_seed + (uint64_t)i, error);
+    good = good && batch_run(batch, mode, failed, error);
     for (int i = 0; !good && i < count; i++)
         failed[i] = true;
     if (batch)
@@ -269,7 +277,8 @@ bool check_batch(uint64_t first_seed, int count, const struct mode *mode, const 
     enum { MOST_REPORTS = 3 };
     bool failed[MOST_BATCH] = {false};
     int suspects = 0, reports = 0;
-    try_batch(first_seed, count, mode, failed);
+    struct et_error error = {0};
+    try_batch(first_seed, count, mode, failed, &error);
     for (int i = 0; i < count && reports < MOST_REPORTS; i++) {
         if (!failed[i])
             continue;
@@ -277,7 +286,7 @@ bool check_batch(uint64_t first_seed, int count, const struct mode *mode, const 
         reports += !check_seed(first_seed + (uint64_t)i, mode, folder, report);
     }
     if (suspects && !reports)
-        text_add(report, "%s: %d seeds from %" PRIu64 " fail together only\n", mode->name, count,
-                 first_seed);
+        text_add(report, "%s: %d seeds from %" PRIu64 " fail together only: %s\n", mode->name,
+                 count, first_seed, error.message);
     return suspects == 0;
 }

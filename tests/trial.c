@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "aot.h"
@@ -33,10 +34,23 @@ const struct mode *mode_find(const char *name) {
 
 /* Guarded calls. */
 
-enum { MOST_SECONDS = 60 };
+enum { MOST_SECONDS = 20 };
 static const int caught_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
 enum { CAUGHT = sizeof caught_signals / sizeof *caught_signals };
 static sigjmp_buf escape;
+
+/* So that what grows without end meets the end of memory here. (Sanitizers need the address space
+ * for themselves.) */
+static void limit_memory(bool limited) {
+#ifndef __SANITIZE_ADDRESS__
+    struct rlimit limit;
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = limited ? (rlim_t)4 << 30 : limit.rlim_max;
+    setrlimit(RLIMIT_AS, &limit);
+#else
+    (void)limited;
+#endif
+}
 
 static void leave(int signal_number) {
     siglongjmp(escape, signal_number);
@@ -46,6 +60,7 @@ bool call_guarded(fallible *function, void *context, struct et_error *error) {
     struct sigaction action = {.sa_handler = leave}, before[CAUGHT];
     for (int i = 0; i < CAUGHT; i++)
         sigaction(caught_signals[i], &action, &before[i]);
+    limit_memory(true);
     int caught = sigsetjmp(escape, 1);
     bool good = false;
     if (caught == 0) {
@@ -55,6 +70,7 @@ bool call_guarded(fallible *function, void *context, struct et_error *error) {
         et_fail(error, "%s", caught == SIGALRM ? "does not end" : strsignal(caught));
     }
     alarm(0);
+    limit_memory(false);
     for (int i = 0; i < CAUGHT; i++)
         sigaction(caught_signals[i], &before[i], NULL);
     return good;

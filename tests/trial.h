@@ -43,8 +43,8 @@ bool trial_run(const struct trial *trial, run_array *entry, const struct compile
 /* All of it: compiles the graph, builds the code as the mode does, runs it. */
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error);
 
-/* Calls a function so that crashing, aborting or running for longer than a minute is a mistake of
- * the function's and not the end of the process: false and an error then. */
+/* Calls a function so that crashing, aborting, running for longer than 20 seconds or filling the
+ * memory is a mistake of the function's and not the end of the process: false and an error then. */
 typedef bool fallible(void *context, struct et_error *error);
 bool call_guarded(fallible *function, void *context, struct et_error *error);
 
