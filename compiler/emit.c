@@ -222,6 +222,7 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     else if (tiles)
         text_add(text, "#define TILE_ALIGNED _Alignas(64)\n\n");
     sections_print(sections, text);
+    text_add(text, "\n");
     emit_scalar_functions(emitter, text);
     for (int i = 0; i < emitter->row_function_count; i++)
         text_add(text, "%s", emitter->row_functions[i].declaration);

@@ -231,9 +231,16 @@ static void emit_tile_call(struct emitter *emitter, const struct tile *tile,
         resume = arena_format(arena, "%s%s%s", resume, resume[0] ? " + " : "", k);
     }
     emitter->tile_wanted[block->rows][tile->columns] = true;
-    emit_line(emitter, "tile_%dx%d(sums, %s,", block->rows, tile->columns, stream);
-    emit_line(emitter, "          %s, &%s, %s);", panel, walk,
-              resume[0] ? arena_format(arena, "%s > 0", resume) : "0");
+    const char *first =
+        arena_format(arena, "tile_%dx%d(sums, %s,", block->rows, tile->columns, stream);
+    const char *second = arena_format(arena, "%s, &%s, %s);", panel, walk,
+                                      resume[0] ? arena_format(arena, "%s > 0", resume) : "0");
+    if (strlen(first) + strlen(second) + 4 * (size_t)emitter->indent < 100) {
+        emit_line(emitter, "%s %s", first, second);
+    } else {
+        emit_line(emitter, "%s", first);
+        emit_line(emitter, "        %s", second);
+    }
     for (int i = 0; i < outer; i++)
         emit_close(emitter);
 }
