@@ -179,33 +179,39 @@ const struct index *index_scale(struct ir *ir, const struct index *a, int64_t fa
     return merge(ir, index_constant(ir, 0), a, factor);
 }
 
-/* Splits a = divisor * quotient + rest. With `all`, every coefficient of the rest is brought into
- * 0 .. divisor - 1; otherwise only multiples of the divisor are taken out. */
-static void split(struct ir *ir, const struct index *a, int64_t divisor, bool all,
-                  const struct index **quotient, const struct index **rest) {
+/* Splits a = divisor * quotient + rest, with the minimum of the rest in 0 .. divisor - 1. The
+ * coefficients of the rest are smaller than the divisor; with `positive` none is negative. */
+static void split_by(struct ir *ir, const struct index *a, int64_t divisor, bool positive,
+                     const struct index **quotient, const struct index **rest) {
     struct index *q = index_new(ir, a->count), *r = index_new(ir, a->count);
-    q->constant = floor_divide(a->constant, divisor);
-    r->constant = floor_modulo(a->constant, divisor);
+    r->constant = a->constant;
     for (int i = 0; i < a->count; i++) {
-        struct index_term term = a->terms[i], outer = term;
-        bool divisible = term.coefficient % divisor == 0;
-        outer.coefficient = divisible || all ? floor_divide(term.coefficient, divisor) : 0;
-        term.coefficient -= outer.coefficient * divisor;
+        struct index_term inner = a->terms[i], outer = inner;
+        outer.coefficient =
+            positive ? floor_divide(inner.coefficient, divisor) : inner.coefficient / divisor;
+        inner.coefficient -= outer.coefficient * divisor;
         if (outer.coefficient)
             q->terms[q->count++] = outer;
-        if (term.coefficient)
-            r->terms[r->count++] = term;
+        if (inner.coefficient)
+            r->terms[r->count++] = inner;
     }
+    find_bounds(r);
+    q->constant = floor_divide(r->minimum, divisor);
+    r->constant -= q->constant * divisor;
     find_bounds(q);
     find_bounds(r);
     *quotient = q;
     *rest = r;
 }
 
-/* The one value that a / divisor takes over all of a's range, if there is one. */
-static bool constant_quotient(const struct index *a, int64_t divisor, int64_t *quotient) {
-    *quotient = floor_divide(a->minimum, divisor);
-    return *quotient == floor_divide(a->maximum, divisor);
+/* The split that leaves a rest below the divisor, if there is one: then it is the remainder. */
+static bool split(struct ir *ir, const struct index *a, int64_t divisor,
+                  const struct index **quotient, const struct index **rest) {
+    split_by(ir, a, divisor, true, quotient, rest);
+    if ((*rest)->maximum < divisor)
+        return true;
+    split_by(ir, a, divisor, false, quotient, rest);
+    return (*rest)->maximum < divisor;
 }
 
 /* Divides the rest and the divisor by what all coefficients share; the constant's remainder, which
@@ -250,14 +256,11 @@ static const struct index *division_atom(struct ir *ir, enum atom_kind kind,
 
 const struct index *index_divide(struct ir *ir, const struct index *a, int64_t divisor) {
     const struct index *quotient, *rest;
-    int64_t value, factor, left_over;
+    int64_t factor, left_over;
     if (divisor == 1)
         return a;
-    split(ir, a, divisor, false, &quotient, &rest);
-    if (!constant_quotient(rest, divisor, &value) && rest->minimum < 0)
-        split(ir, a, divisor, true, &quotient, &rest);
-    if (constant_quotient(rest, divisor, &value))
-        return index_add(ir, quotient, index_constant(ir, value));
+    if (split(ir, a, divisor, &quotient, &rest))
+        return quotient;
     rest = reduce_fraction(ir, rest, &divisor, &factor, &left_over);
     if (factor > 1)
         return index_add(ir, quotient, index_divide(ir, rest, divisor));
@@ -273,14 +276,11 @@ const struct index *index_divide(struct ir *ir, const struct index *a, int64_t d
 
 const struct index *index_modulo(struct ir *ir, const struct index *a, int64_t divisor) {
     const struct index *quotient, *rest;
-    int64_t value, factor, left_over;
+    int64_t factor, left_over;
     if (divisor == 1)
         return index_constant(ir, 0);
-    split(ir, a, divisor, false, &quotient, &rest);
-    if (!constant_quotient(rest, divisor, &value))
-        split(ir, a, divisor, true, &quotient, &rest);
-    if (constant_quotient(rest, divisor, &value))
-        return index_add(ir, rest, index_constant(ir, -value * divisor));
+    if (split(ir, a, divisor, &quotient, &rest))
+        return rest;
     rest = reduce_fraction(ir, rest, &divisor, &factor, &left_over);
     if (factor > 1)
         return index_add(ir, index_scale(ir, index_modulo(ir, rest, divisor), factor),

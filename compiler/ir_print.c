@@ -362,6 +362,23 @@ static void print_pointer(struct printing *printing, const char *what, const str
     text_add(printing->text, "]");
 }
 
+static void print_block(struct printing *printing, const struct tile_block *block) {
+    struct text *text = printing->text;
+    text_add(text, "    block of %" PRId64 ", %d rows\n", block->block, block->rows);
+    if (block->stage) {
+        text_add(text, "      stage ");
+        print_expression(block->stage, text);
+        text_add(text, "\n      in place [@");
+        print_index(block->stage_address, text);
+        text_add(text, "]\n");
+    }
+    text_add(text, "      value ");
+    print_expression(block->value, text);
+    text_add(text, "\n      store [@");
+    print_index(block->address, text);
+    text_add(text, "]\n");
+}
+
 static void print_tile(struct printing *printing, const struct tile *tile) {
     struct text *text = printing->text;
     text_add(text, "  tile columns a%d in steps of %d, local a%d:%" PRId64 "\n",
@@ -383,12 +400,8 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
     print_pointer(printing, "stream", tile->stream, tile->stream_base);
     print_pointer(printing, "panel", tile->panel, tile->panel_base);
     text_add(text, "\n");
-    for (int i = 0; i < tile->block_count; i++) {
-        const struct tile_block *block = &tile->blocks[i];
-        text_add(text, "    block of %" PRId64 ", %d rows: ", block->block, block->rows);
-        print_expression(block->value, text);
-        text_add(text, "\n");
-    }
+    for (int i = 0; i < tile->block_count; i++)
+        print_block(printing, &tile->blocks[i]);
 }
 
 static void print_kernel(struct printing *printing, const struct kernel *kernel) {

@@ -44,6 +44,17 @@ static const struct simplification {
     {"a0:4", "(a0 - 1)/4", "(a0 + 3)/4 - 1 in -1..0"}, /* C's division serves: no operand below 0 */
     {"a0:4", "(a0 - 1)%4", "(a0 + 3)%4 in 0..3"},
 
+    /* flips keep their bounds; what exceeds the divisor is taken out */
+    {"a0:20", "(19 - a0)/10", "(-a0 + 19)/10 in 0..1"},
+    {"a0:20", "(19 - a0)%10", "(-a0 + 19)%10 in 0..9"},
+    {"a0:20", "10*((19 - a0)/10) + (19 - a0)%10", "-a0 + 19 in 0..19"},
+    {"a0:4 a1:31", "(31*a0 - a1 + 30)/31", "a0 in 0..3"},
+    {"a0:4 a1:31 a2:3", "(93*a0 - 3*a1 - a2 + 92)/12",
+     "7*a0 + (9*a0 - 3*a1 - a2 + 92)/12 in 0..30"},
+    {"a0:3 a1:24", "(29*a0 + a1)/28", "a0 in 0..2"}, /* a repeated row, as TinyGrad's windows */
+    {"a0:3 a1:24", "(29*a0 + a1)%28", "a0 + a1 in 0..25"},
+    {"a0:5 a1:25", "(29*a0 + a1)%28", "(a0 + a1)%28 in 0..27"},
+
     /* common factors; what is left over cannot carry */
     {"a0:5", "(2*a0 + 1)/2", "a0 in 0..4"},
     {"a0:5", "(2*a0 + 1)%2", "1 in 1..1"},
