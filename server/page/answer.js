@@ -1,0 +1,187 @@
+/** Shows an answer: the digit, its probabilities, what the model saw, and the three modes. */
+import { element, fromBase64, percent, time } from './text.js';
+
+const SURE = 0.6;
+const TILE = 16; /* 16 × 16 bits are the 256 of a digest */
+
+const MODES = {
+    eager: ['Eager', 'interpreted, one operation at a time'],
+    jit: ['JIT', 'compiled in memory by libtcc'],
+    aot: ['AOT', 'compiled by gcc'],
+};
+
+const WAITING = {
+    building: 'gcc is compiling …',
+    absent: 'switched off',
+    failed: 'failed',
+};
+
+const byId = (id) => document.getElementById(id);
+
+function bitsOf(digest) {
+    return [...digest].flatMap((digit) => [8, 4, 2, 1].map((bit) => (parseInt(digit, 16) & bit) > 0));
+}
+
+/** One of the three modes: its time, and its digest as text and as a picture of its bits. */
+class ModeCard {
+    constructor(name) {
+        this.tile = element('canvas', { width: TILE, height: TILE, 'aria-hidden': 'true' });
+        this.time = element('p.time', {}, '–');
+        this.times = element('span.times');
+        this.digest = element('code.digest', {}, '\u00a0');
+        const [title, subtitle] = MODES[name];
+        this.element = element('li.mode', { 'data-mode': name, 'data-state': 'waiting' },
+            element('h3', {}, title, element('small', {}, subtitle)), this.tile,
+            element('div', {}, this.time, this.times, this.digest));
+    }
+
+    /** @param {import('./api.js').ModeAnswer | undefined} answer */
+    show(answer, reference, eagerTime) {
+        if (!answer) return;
+        this.element.dataset.state = answer.state;
+        if (answer.state !== 'ready') {
+            this.time.textContent = WAITING[answer.state] ?? answer.state;
+            this.times.textContent = '';
+            this.digest.textContent = answer.message ?? '\u00a0';
+            this.#draw(null);
+            return;
+        }
+        const [number, unit] = time(answer.microseconds);
+        this.time.replaceChildren(number, element('small', {}, ` ${unit}`));
+        const times = eagerTime / answer.microseconds;
+        this.times.textContent = times > 1.05 ? `${times.toFixed(times < 10 ? 1 : 0)}× eager` : '';
+        this.digest.textContent = `${answer.digest.slice(0, 8)}…${answer.digest.slice(-4)}`;
+        this.digest.title = `SHA-256 of the output: ${answer.digest}`;
+        this.#draw(answer.digest, reference);
+    }
+
+    clear() {
+        this.time.textContent = '–';
+        this.times.textContent = '';
+        this.digest.textContent = '\u00a0';
+        this.element.dataset.state = 'waiting';
+        this.#draw(null);
+    }
+
+    /** The digest's bits; those that differ from the reference are marked. */
+    #draw(digest, reference) {
+        const context = this.tile.getContext('2d');
+        context.clearRect(0, 0, TILE, TILE);
+        if (!digest) return;
+        const colours = getComputedStyle(this.element);
+        const bits = bitsOf(digest);
+        const expected = bitsOf(reference);
+        bits.forEach((bit, i) => {
+            const differs = bit !== expected[i];
+            if (!bit && !differs) return;
+            context.fillStyle = colours.getPropertyValue(differs ? '--bad' : '--ink');
+            context.fillRect(i % TILE, Math.floor(i / TILE), 1, 1);
+        });
+    }
+}
+
+export class AnswerView {
+    /** @type {import('./api.js').Answer | null} */
+    #shown = null;
+    #bars;
+    #modes;
+    #bits;
+
+    constructor() {
+        this.#bars = Array.from({ length: 10 }, (_, digit) => {
+            const bar = element('i');
+            const text = element('span.share', {}, '');
+            const row = element('li', {}, text, element('div.bar', {}, bar),
+                element('b', {}, String(digit)));
+            byId('bars').append(row);
+            return { bar, text, row };
+        });
+        this.#modes = Object.fromEntries(Object.keys(MODES).map((name) => [name, new ModeCard(name)]));
+        byId('modes').append(...Object.values(this.#modes).map((mode) => mode.element));
+        new MutationObserver(() => this.#shown && this.#showModes(this.#shown))
+            .observe(document.documentElement, { attributeFilter: ['data-theme'] });
+        this.clear();
+    }
+
+    /** @param {import('./api.js').Answer} answer */
+    show(answer) {
+        this.#shown = answer;
+        const share = answer.probabilities[answer.prediction];
+        byId('digit').textContent = String(answer.prediction);
+        byId('answer').dataset.digit = String(answer.prediction);
+        byId('sure').textContent = share > SURE ? `${percent(share)} sure` : this.#doubt(answer);
+        answer.probabilities.forEach((probability, digit) => {
+            const { bar, text, row } = this.#bars[digit];
+            bar.style.transform = `scaleY(${probability})`;
+            text.textContent = percent(probability);
+            row.classList.toggle('best', digit === answer.prediction);
+        });
+        this.#showSeen(answer.prepared);
+        this.#showModes(answer);
+    }
+
+    /** Nothing is drawn. */
+    clear() {
+        this.#shown = null;
+        byId('digit').textContent = '–';
+        byId('answer').dataset.digit = '';
+        byId('sure').textContent = 'waiting for ink';
+        for (const { bar, text, row } of this.#bars) {
+            bar.style.transform = 'scaleY(0)';
+            text.textContent = '';
+            row.classList.remove('best');
+        }
+        byId('seen').getContext('2d').clearRect(0, 0, 28, 28);
+        for (const mode of Object.values(this.#modes)) mode.clear();
+        this.#agree('waiting', 'Same bits?', 'Draw, and three runs of one graph are compared.');
+    }
+
+    /** The answer as a sentence. */
+    spoken() {
+        if (!this.#shown) return 'Nothing is drawn.';
+        const { prediction, probabilities, agree } = this.#shown;
+        return `This is a ${prediction}, ${percent(probabilities[prediction])} sure. `
+            + (agree ? 'All modes agree, bit for bit.' : 'The modes do not agree.');
+    }
+
+    #doubt({ probabilities }) {
+        const order = probabilities.map((_, digit) => digit)
+            .sort((a, b) => probabilities[b] - probabilities[a]);
+        return `or perhaps ${order[1]}?`;
+    }
+
+    #showSeen({ width, height, pixels }) {
+        const grey = fromBase64(pixels);
+        const image = new ImageData(width, height);
+        grey.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+        const canvas = byId('seen');
+        [canvas.width, canvas.height] = [width, height];
+        canvas.getContext('2d').putImageData(image, 0, 0);
+    }
+
+    #showModes(answer) {
+        const { modes } = answer;
+        const reference = Object.values(modes).find((mode) => mode.digest)?.digest;
+        for (const [name, card] of Object.entries(this.#modes)) {
+            card.show(modes[name], reference, modes.eager?.microseconds);
+        }
+        this.#bits = 32 * answer.outputs.length;
+        const ready = Object.values(modes).filter((mode) => mode.digest).length;
+        if (!answer.agree) {
+            this.#agree('differs', 'The bits differ.', 'The red squares say where. This is a defect.');
+        } else if (ready < 2) {
+            this.#agree('waiting', 'One answer so far.', 'The others are being compiled.');
+        } else {
+            this.#agree('same', 'Same bits.',
+                `All ${this.#bits} output bits of ${ready === 3 ? 'all three' : 'both'} runs are equal; `
+                + 'the squares are their SHA-256.');
+        }
+    }
+
+    #agree(state, title, text) {
+        const line = byId('agree');
+        line.dataset.state = state;
+        line.querySelector('b').textContent = title;
+        line.querySelector('span').textContent = text;
+    }
+}

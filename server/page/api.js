@@ -1,0 +1,134 @@
+/**
+ * What the server offers to the page; server/API.md describes it.
+ *
+ * @typedef {{state: string, microseconds?: number, digest?: string, message?: string}} ModeAnswer
+ * @typedef {{prediction: number, probabilities: number[], outputs: number[],
+ *     prepared: {width: number, height: number, pixels: string},
+ *     modes: Record<string, ModeAnswer>, agree: boolean}} Answer
+ */
+
+const PATIENCE_MS = 10_000;
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 5_000;
+
+/** The server answered, but not with what was asked for. */
+export class Refusal extends Error {
+    constructor(status, message, reason, retryAfter) {
+        super(message);
+        Object.assign(this, { status, reason, retryAfter });
+    }
+
+    /** True when the same request may succeed later. */
+    get isPassing() { return this.status === 408 || this.status === 429 || this.status >= 500; }
+}
+
+async function request(path, options = {}) {
+    const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.ok) return answer.json();
+    const body = await answer.json().catch(() => ({}));
+    const message = typeof body.detail === 'string' ? body.detail : `status ${answer.status}`;
+    const retryAfter = 1000 * Number(answer.headers.get('Retry-After') ?? 0);
+    throw new Refusal(answer.status, message, body.reason, retryAfter);
+}
+
+const send = (path, png) => request(path, {
+    method: 'POST', body: png, headers: { 'Content-Type': 'image/png' },
+});
+
+/** @returns {Promise<Answer>} */
+export const fetchAnswer = (png, modes) => send(`api/draw?modes=${modes.join(',')}`, png);
+export const fetchActivations = (png) => send('api/activations', png);
+export const fetchModel = () => request('api/model');
+export const fetchGraph = () => request('api/graph');
+export const fetchKernels = () => request('api/kernels');
+
+/**
+ * Does one thing at a time: what is asked for meanwhile is done once, afterwards, with whatever is
+ * newest then.
+ */
+export class Newest {
+    #work;
+    #isBusy = false;
+    #isWanted = false;
+
+    /** @param {() => Promise<void>} work  handles its own errors */
+    constructor(work) { this.#work = work; }
+
+    async ask() {
+        this.#isWanted = true;
+        if (this.#isBusy) return;
+        this.#isBusy = true;
+        while (this.#isWanted) {
+            this.#isWanted = false;
+            await this.#work();
+        }
+        this.#isBusy = false;
+    }
+}
+
+/** Says what is wrong with the connection, and tries again by itself until nothing is. */
+export class Connection {
+    #line;
+    #timer = 0;
+    #delay = FIRST_RETRY_MS;
+    #retry;
+    /** Called once the server answers again. */
+    onBack = () => {};
+
+    /**
+     * @param {HTMLElement} line  the message and a button
+     * @param {() => void} retry
+     */
+    constructor(line, retry) {
+        this.#line = line;
+        this.#retry = retry;
+        line.querySelector('button').addEventListener('click', () => this.#tryNow());
+        addEventListener('online', () => this.#tryNow());
+        document.addEventListener('visibilitychange', () => {
+            if (!document.hidden) this.#tryNow();
+        });
+    }
+
+    get isLost() { return !this.#line.hidden; }
+
+    /** @param {unknown} error  why a request failed */
+    lost(error) {
+        const isRefusal = error instanceof Refusal;
+        this.#say(!isRefusal ? this.#silence(error)
+            : error.status === 503 || error.status === 429
+                ? 'The server is busy. Your drawing is safe; trying again.'
+                : `The server could not answer: ${error.message}. Trying again.`);
+        clearTimeout(this.#timer);
+        const delay = Math.max(this.#delay, isRefusal ? error.retryAfter : 0);
+        this.#timer = setTimeout(() => this.#tryNow(), delay);
+        this.#delay = Math.min(2 * this.#delay, LAST_RETRY_MS);
+    }
+
+    /** The server answered. */
+    found() {
+        this.#delay = FIRST_RETRY_MS;
+        if (!this.isLost) return;
+        clearTimeout(this.#timer);
+        this.#line.hidden = true;
+        this.onBack();
+    }
+
+    #silence(error) {
+        if (!navigator.onLine) return 'This device is offline. Your drawing is safe.';
+        return error?.name === 'TimeoutError'
+            ? 'The server takes too long. Your drawing is safe; trying again.'
+            : 'The server does not answer. Your drawing is safe; trying again until it does.';
+    }
+
+    #say(message) {
+        const text = this.#line.querySelector('span');
+        if (text.textContent !== message) text.textContent = message;
+        this.#line.hidden = false;
+    }
+
+    #tryNow() {
+        if (!this.isLost) return;
+        clearTimeout(this.#timer);
+        this.#retry();
+    }
+}

@@ -1,0 +1,302 @@
+/** The page: a drawing becomes a question to the server, its answer is shown. */
+import { decodeActivation } from './activations.js';
+import { AnswerView } from './answer.js';
+import {
+    Connection, fetchActivations, fetchAnswer, fetchGraph, fetchKernels, fetchModel, Newest, Refusal,
+} from './api.js';
+import { Ink } from './ink.js';
+import { KernelView } from './kernels.js';
+import { Pad } from './pad.js';
+import { encodeDrawing, pictureToInk } from './png.js';
+import { sampleStrokes } from './samples.js';
+
+const byId = (id) => document.getElementById(id);
+
+const SLOW_EAGER_US = 25_000;    /* slower than this, eager runs only when the pen rests */
+const ACTIVATIONS_EVERY_MS = 250;
+const SETTLED_MS = 500;
+const POLL_MS = 1000;
+const SAMPLE_MS = 700;
+const FIRST_SAMPLE = 3;
+
+const answer = new AnswerView();
+const kernels = new KernelView();
+const ink = new Ink(byId('pad'), inkChanged);
+const pad = new Pad(ink, byId('cursor'));
+const predictor = new Newest(predict);
+const activator = new Newest(showActivations);
+const connection = new Connection(byId('trouble'), retry);
+
+let oldestChange = 0;       /* when the first change happened that no answer has seen yet */
+let latestDrawing = null;
+let isEagerSlow = false;
+let isDrawing = false;
+let isShowing = false;      /* the page draws by itself */
+let settled = 0;
+let polling = 0;
+
+/* ---- From ink to answer ---- */
+
+function inkChanged() {
+    oldestChange ||= performance.now();
+    byId('invite').hidden = ink.hasInk;
+    byId('undo').disabled = !ink.canUndo;
+    byId('clear').disabled = !ink.hasInk;
+    predictor.ask();
+    clearTimeout(settled);
+    settled = setTimeout(speak, SETTLED_MS);
+}
+
+async function predict() {
+    const since = oldestChange;
+    oldestChange = 0;
+    try {
+        const drawing = ink.hasInk ? await encodeDrawing(ink.canvas) : null;
+        latestDrawing = drawing;
+        if (!drawing) {
+            showBlank();
+            return;
+        }
+        const modes = isEagerSlow && isDrawing ? ['jit', 'aot'] : ['eager', 'jit', 'aot'];
+        showAnswer(await fetchAnswer(drawing, modes), since);
+        connection.found();
+        activator.ask();
+    } catch (error) {
+        if (error instanceof Refusal && error.reason === 'blank') showBlank();
+        else if (error instanceof Refusal && !error.isPassing) note(`This drawing was refused: ${error.message}`);
+        else connection.lost(error);
+    }
+}
+
+function showAnswer(result, since) {
+    answer.show(result);
+    const eager = result.modes.eager?.microseconds;
+    if (eager) isEagerSlow = eager > SLOW_EAGER_US;
+    if (result.modes.aot?.state === 'building') waitForCompiler();
+    if (!since) return;
+    requestAnimationFrame(() => {
+        const measure = performance.measure('ink to answer', { start: since });
+        byId('latency').textContent = `${Math.max(1, Math.round(measure.duration))} ms from ink to answer`;
+    });
+}
+
+function showBlank() {
+    answer.clear();
+    kernels.clearActivations();
+}
+
+async function showActivations() {
+    const drawing = latestDrawing;
+    if (!drawing) return;
+    try {
+        const result = await fetchActivations(drawing);
+        const decoded = await Promise.all(result.kernels.map(decodeActivation));
+        if (latestDrawing) kernels.showActivations(decoded);
+        if (kernels.isUntimed) await loadKernels();
+    } catch (error) {
+        if (!(error instanceof Refusal)) connection.lost(error);
+    }
+    await new Promise((resolve) => { setTimeout(resolve, ACTIVATIONS_EVERY_MS); });
+}
+
+function speak() {
+    if (!isDrawing && !isShowing) byId('spoken').textContent = answer.spoken();
+}
+
+/* ---- The model ---- */
+
+async function loadKernels() {
+    const [list, graph] = await Promise.all([fetchKernels(), fetchGraph()]);
+    kernels.showKernels(list, graph);
+}
+
+async function loadModel() {
+    try {
+        const model = await fetchModel();
+        kernels.showModel(model);
+        byId('model').textContent = `${model.name} · ${model.uuid} · ${model.cpu}`;
+        await loadKernels();
+        connection.found();
+        if (model.modes.aot?.state === 'building') waitForCompiler();
+    } catch (error) {
+        connection.lost(error);
+    }
+}
+
+/** Looks once a second whether gcc is done, then shows what it made. */
+function waitForCompiler() {
+    if (polling) return;
+    polling = setInterval(async () => {
+        const model = await fetchModel().catch(() => null);
+        if (!model || model.modes.aot?.state === 'building') return;
+        clearInterval(polling);
+        polling = 0;
+        predictor.ask();
+        loadModel();
+    }, POLL_MS);
+}
+
+function retry() {
+    if (kernels.isEmpty) loadModel();
+    predictor.ask();
+    if (!ink.hasInk && !kernels.isEmpty) loadModel();
+}
+
+connection.onBack = () => {
+    note('The server is back.');
+    if (!kernels.isEmpty) loadModel();
+};
+
+/* ---- Tools ---- */
+
+function note(text) { byId('note').textContent = text; }
+
+function setErasing(erasing) {
+    pad.erasing = erasing;
+    byId('pen').ariaPressed = String(!erasing);
+    byId('eraser').ariaPressed = String(erasing);
+}
+
+/** Ends the page's own drawing; its ink goes too when a person takes the pen. */
+function takeOver() {
+    if (isShowing) ink.reset();
+    isShowing = false;
+}
+
+async function drawSample(digit) {
+    pad.stop();
+    takeOver();
+    ink.clear();
+    const strokes = sampleStrokes(digit);
+    const points = strokes.reduce((sum, stroke) => sum + stroke.length / 2, 0);
+    const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const run = {};
+    drawSample.run = run;
+    const begun = performance.now();
+    let drawn = 0;
+    for (const stroke of strokes) {
+        ink.begin(pad.width, false, stroke[0], stroke[1]);
+        for (let i = 2; i < stroke.length; i += 2, drawn++) {
+            while (!isStill && performance.now() - begun < SAMPLE_MS * drawn / points) {
+                await new Promise(requestAnimationFrame);
+                if (drawSample.run !== run) return;
+            }
+            ink.extend(stroke.slice(i, i + 2));
+        }
+    }
+}
+
+async function openPicture(file) {
+    try {
+        const picture = await pictureToInk(file);
+        stopSample();
+        ink.clear();
+        ink.addPicture(picture);
+        note(`Shown: ${file.name || 'the pasted picture'}.`);
+    } catch (error) {
+        note(`${file.name || 'What was pasted'} cannot be used: ${error.message}.`);
+    }
+}
+
+function stopSample() {
+    drawSample.run = null;
+    takeOver();
+}
+
+function clear() {
+    stopSample();
+    pad.stop();
+    ink.clear();
+}
+
+function undo() {
+    stopSample();
+    pad.stop();
+    ink.undo();
+}
+
+function redo() {
+    pad.stop();
+    ink.redo();
+}
+
+pad.onBegin = () => {
+    stopSample();
+    isDrawing = true;
+};
+pad.onEnd = () => {
+    isDrawing = false;
+    predictor.ask();
+    clearTimeout(settled);
+    settled = setTimeout(speak, SETTLED_MS);
+};
+pad.onPen = (text) => { byId('spoken').textContent = text; };
+
+byId('pen').addEventListener('click', () => setErasing(false));
+byId('eraser').addEventListener('click', () => setErasing(true));
+byId('undo').addEventListener('click', undo);
+byId('clear').addEventListener('click', clear);
+byId('open').addEventListener('click', () => byId('file').click());
+byId('file').addEventListener('change', ({ target }) => {
+    if (target.files[0]) openPicture(target.files[0]);
+    target.value = '';
+});
+byId('width').addEventListener('input', ({ target }) => {
+    pad.width = Number(target.value);
+    target.parentElement.style.setProperty('--width', target.value);
+    pad.fit();
+});
+for (let digit = 0; digit < 10; digit++) {
+    const button = document.createElement('button');
+    Object.assign(button, { type: 'button', textContent: digit, ariaLabel: `Sample ${digit}` });
+    button.addEventListener('click', () => drawSample(digit));
+    byId('samples').append(button);
+}
+
+addEventListener('keydown', (event) => {
+    const key = event.key.toLowerCase();
+    const isCommand = event.ctrlKey || event.metaKey;
+    const isPad = document.activeElement === byId('pad') && !isCommand && !event.altKey;
+    let action = null;
+    if (isCommand && key === 'z') action = event.shiftKey ? redo : undo;
+    else if (isCommand && key === 'y') action = redo;
+    else if (isPad && /^\d$/.test(key)) action = () => drawSample(Number(key));
+    else if (isPad) {
+        action = { u: undo, backspace: undo, delete: clear, e: () => setErasing(!pad.erasing) }[key];
+    }
+    if (!action) return;
+    event.preventDefault();
+    action();
+});
+
+/* ---- Pictures from elsewhere ---- */
+
+const pictureOf = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith('image/'));
+
+addEventListener('paste', (event) => {
+    const picture = pictureOf(event.clipboardData);
+    if (picture) openPicture(picture);
+    else note('There is no picture on the clipboard.');
+});
+addEventListener('dragover', (event) => {
+    event.preventDefault();
+    byId('paper').classList.add('open');
+});
+for (const type of ['dragleave', 'drop']) {
+    addEventListener(type, () => byId('paper').classList.remove('open'));
+}
+addEventListener('drop', (event) => {
+    event.preventDefault();
+    const picture = pictureOf(event.dataTransfer);
+    if (picture) openPicture(picture);
+    else note('That is not a picture.');
+});
+
+/* ---- Begin: the page draws a digit by itself until somebody takes the pen ---- */
+
+pad.fit();
+loadModel();
+if (!ink.hasInk) {
+    drawSample(FIRST_SAMPLE);
+    isShowing = true;
+}

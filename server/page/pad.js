@@ -1,0 +1,156 @@
+/** The drawing pad: mouse, pen, finger and keyboard become ink. */
+import { SIDE } from './ink.js';
+
+const KEY_STEP = 20;
+const FINE_STEP = 5;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+const clamp = (value) => Math.min(SIDE, Math.max(0, value));
+
+export class Pad {
+    width = 36;
+    erasing = false;
+    /** Called when a person begins to draw, before the ink changes. */
+    onBegin = () => {};
+    /** Called when a stroke has ended. */
+    onEnd = () => {};
+    /** Called with a sentence when the keyboard's pen changes. */
+    onPen = () => {};
+
+    #ink;
+    #surface;
+    #cursor;
+    #pointer = null;
+    #pen = { x: SIDE / 2, y: SIDE * 0.2, isDown: false };
+    #held = new Set();
+
+    /**
+     * @param {import('./ink.js').Ink} ink
+     * @param {HTMLElement} cursor  shows where the keyboard's pen is
+     */
+    constructor(ink, cursor) {
+        this.#ink = ink;
+        this.#surface = ink.canvas;
+        this.#cursor = cursor;
+        const listen = (type, handler) => this.#surface.addEventListener(type, handler);
+        listen('pointerdown', (event) => this.#pointerDown(event));
+        listen('pointermove', (event) => this.#pointerMove(event));
+        for (const type of ['pointerup', 'pointercancel', 'lostpointercapture']) {
+            listen(type, (event) => this.#pointerUp(event));
+        }
+        listen('keydown', (event) => this.#keyDown(event));
+        listen('keyup', (event) => this.#held.delete(event.key));
+        listen('blur', () => this.#leave());
+        listen('focus', () => this.#showCursor());
+        listen('contextmenu', (event) => event.preventDefault());
+        new ResizeObserver(() => this.fit()).observe(this.#surface);
+        this.#watchPixelRatio();
+    }
+
+    /** Matches the canvas to its size on the screen. */
+    fit() {
+        this.#ink.resize(this.#surface.clientWidth * devicePixelRatio);
+        this.#showCursor();
+    }
+
+    /** Lifts whatever is drawing. */
+    stop() {
+        this.#pointer = null;
+        this.#pen.isDown = false;
+        this.#showCursor();
+    }
+
+    #watchPixelRatio() {
+        matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener('change', () => {
+            this.fit();
+            this.#watchPixelRatio();
+        }, { once: true });
+    }
+
+    #place(event) {
+        const box = this.#surface.getBoundingClientRect();
+        return [(event.clientX - box.left) * SIDE / box.width,
+            (event.clientY - box.top) * SIDE / box.height];
+    }
+
+    #pointerDown(event) {
+        if (this.#pointer !== null || !event.isPrimary || ![0, 2, 5].includes(event.button)) return;
+        event.preventDefault();
+        this.#surface.focus({ preventScroll: true });
+        this.stop();
+        this.#surface.classList.add('by-pointer');
+        this.#surface.setPointerCapture(event.pointerId);
+        this.#pointer = event.pointerId;
+        this.onBegin();
+        this.#ink.begin(this.width, this.erasing || event.button !== 0, ...this.#place(event));
+    }
+
+    #pointerMove(event) {
+        if (event.pointerId !== this.#pointer) return;
+        const coalesced = event.getCoalescedEvents?.() ?? [];
+        const events = coalesced.length > 0 ? coalesced : [event];
+        this.#ink.extend(events.flatMap((each) => this.#place(each)));
+    }
+
+    #pointerUp(event) {
+        if (event.pointerId !== this.#pointer) return;
+        this.#pointer = null;
+        this.onEnd();
+    }
+
+    #keyDown(event) {
+        if (event.ctrlKey || event.metaKey || event.altKey) return;
+        if (event.key in ARROWS) {
+            this.#held.add(event.key);
+            this.#movePen(event.shiftKey ? FINE_STEP : KEY_STEP);
+        } else if (event.key === ' ' || event.key === 'Enter') {
+            if (!event.repeat) this.#togglePen();
+        } else {
+            return;
+        }
+        event.preventDefault();
+        this.#surface.classList.remove('by-pointer');
+    }
+
+    #movePen(step) {
+        let [right, down] = [0, 0];
+        for (const key of this.#held) {
+            right += ARROWS[key][0];
+            down += ARROWS[key][1];
+        }
+        this.#pen.x = clamp(this.#pen.x + right * step);
+        this.#pen.y = clamp(this.#pen.y + down * step);
+        this.#showCursor();
+        if (this.#pen.isDown) this.#ink.extend([this.#pen.x, this.#pen.y]);
+    }
+
+    #togglePen() {
+        this.#pen.isDown = !this.#pen.isDown;
+        if (this.#pen.isDown) {
+            this.onBegin();
+            this.#ink.begin(this.width, this.erasing, this.#pen.x, this.#pen.y);
+        } else {
+            this.onEnd();
+        }
+        this.#showCursor();
+        this.onPen(this.#pen.isDown ? 'Pen down.' : 'Pen up.');
+    }
+
+    #leave() {
+        this.#held.clear();
+        this.#surface.classList.remove('by-pointer');
+        if (this.#pen.isDown) {
+            this.#pen.isDown = false;
+            this.onEnd();
+        }
+        this.#showCursor();
+    }
+
+    #showCursor() {
+        const scale = this.#surface.clientWidth / SIDE;
+        this.#cursor.style.transform =
+            `translate(${this.#pen.x * scale}px, ${this.#pen.y * scale}px)`;
+        this.#cursor.style.setProperty('--pen', `${this.width * scale}px`);
+        this.#cursor.classList.toggle('down', this.#pen.isDown);
+    }
+}
