@@ -180,13 +180,32 @@ static int insert_predicate(struct predicate *list, int count, struct predicate 
     return count + 1;
 }
 
+static bool computes_at_run_time(const struct index *index) {
+    for (int i = 0; i < index->count; i++) {
+        const struct atom *atom = index->terms[i].atom;
+        if (atom->kind == ATOM_VALUE || (atom->operand && computes_at_run_time(atom->operand)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the predicates of a guard may be tested where only those around it hold so far: not when
+ * they load from places which those make sure of. */
+static bool tests_nothing_loaded(const struct expression *guard) {
+    for (int i = 0; i < guard->predicate_count; i++)
+        if (computes_at_run_time(guard->predicates[i].index))
+            return false;
+    return true;
+}
+
 const struct expression *expression_guard(struct ir *ir, int count,
                                           const struct predicate *predicates,
                                           const struct expression *inside,
                                           const struct expression *otherwise) {
     if (inside == otherwise)
         return inside;
-    bool merge = inside->kind == EXPRESSION_GUARD && inside->sources[1] == otherwise;
+    bool merge = inside->kind == EXPRESSION_GUARD && inside->sources[1] == otherwise &&
+                 tests_nothing_loaded(inside);
     int inner = merge ? inside->predicate_count : 0;
     struct predicate *list = arena_array(ir->arena, struct predicate, (size_t)(count + inner));
     int kept = 0;
