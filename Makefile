@@ -1,7 +1,7 @@
-# make run      the sample digits, classified in every mode     make test   all tests, also sanitized
-# make          the library and the programs                    make asan   the sanitized ones alone
-# make model    models/mnist/mnist.json anew                    make lint   format, clang-tidy, clang
-# make generated   generated/ anew                              make clean
+# make run     the sample digits, classified in every mode    make test   all tests, also sanitized
+# make         the library and the programs                   make asan   the sanitized ones alone
+# make model   models/mnist/mnist.json anew                   make lint   format, clang-tidy, clang
+# make generated   generated/ anew                            make clean
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
 # CC=clang, BUILD=folder, OPTIMIZE=-O0 and V=1 (commands in full) suit every target.
 
@@ -36,6 +36,7 @@ library: $(LIBRARY)
 run: $(BUILD)/eigentensor $(BUILD)/demo
 	$(BUILD)/eigentensor build $(MODEL).json -o $(BUILD)/mnist-classify
 	$(BUILD)/demo $(MODEL).json models/mnist/samples/*.png
+	@BUILD=$(BUILD) scripts/next_steps.sh
 
 model: $(BUILD)/mnist-define
 	$< $(MODEL).json $(MODEL).safetensors
@@ -68,7 +69,8 @@ $(BUILD)/compiler/templates.o $(BUILD)/runtime/cli/standalone.o: \
 VECTOR_FLAGS = -O3 $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) -fno-math-errno -fno-trapping-math
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/runtime/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
-$(BUILD)/runtime/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(BUILD)/runtime/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq \
+                                          -mavx512vl -mfma
 $(BUILD)/runtime/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma
 endif
 $(BUILD)/runtime/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
@@ -76,19 +78,20 @@ $(BUILD)/runtime/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 # ---- Tests ----
 
 # What test programs share: random graphs, and what is done with them.
-TEST_SUPPORT_NAMES = random_elements random_nodes random_steps random_templates random_graph shrink \
-                     trial differ
+TEST_SUPPORT_NAMES = random_elements random_nodes random_steps random_templates random_graph \
+                     shrink trial differ
 TEST_SUPPORT_OBJECTS = $(TEST_SUPPORT_NAMES:%=$(BUILD)/tests/%.o)
 TEST_SUPPORT = $(BUILD)/tests/libsupport.a
 $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 
 $(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test
-$(UNIT_TESTS) $(BUILD)/tests/differential: $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call step,link) $(CC) $(SANITIZE) $^ -o $@ $(LIBRARIES) -lcriterion \
-	    $(if $(filter %/test_math,$@),-lmpfr -lgmp)
+TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/differential
+$(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
+	$(call step,link) $(CC) $(SANITIZE) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) -o $@ \
+	    $(LIBRARIES) -lcriterion $(if $(filter %/test_math,$@),-lmpfr -lgmp)
 
-test-programs: $(UNIT_TESTS) $(BUILD)/tests/differential
+test-programs: $(TEST_PROGRAMS)
 
 SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'

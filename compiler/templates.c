@@ -10,7 +10,6 @@ EMBED(template_math, "templates/math.h");
 EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");
 EMBED(template_calls, "templates/calls.h");
-EMBED(template_classifier, "templates/classifier.c");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";
@@ -29,7 +28,7 @@ static const char *next_mark(const char *text) {
 }
 
 static struct section parse_section(const char *mark) {
-    struct section section = {.name = mark + sizeof section_mark - 1};
+    struct section section = {.name = mark + strlen(section_mark)};
     section.name_length = strcspn(section.name, " \n");
     const char *end = line_end(mark), *after = section.name + section.name_length;
     if (strncmp(after, " needs ", 7) == 0) {

@@ -32,7 +32,7 @@ count() {
 run_unit() {
     program=$1 log=$1.log tap=$1.tap since=$(now)
     rm -f "$tap" "$log"
-    timeout 900 "$program" --ascii --tap="$tap" >>"$log" 2>&1 </dev/null
+    timeout 900 "$program" --tap="$tap" >>"$log" 2>&1 </dev/null
     status=$?
     [ -e "$tap" ] || : >"$tap"
     skips=$(count '^ok.*# SKIP') good=$(count '^ok') bad=$(count '^not ok')
@@ -61,12 +61,14 @@ export BUILD="$1"
 export LSAN_OPTIONS="suppressions=$PWD/tests/suppressions.txt:print_suppressions=0"
 export UBSAN_OPTIONS=print_stacktrace=1
 for folder in "$@"; do
+    # Compilers' output is not sanitized, so fewer random graphs do.
+    case $folder in */asan) export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}" ;; esac
     for source in tests/test_*.c; do
         run_unit "$folder/tests/$(basename "$source" .c)"
     done
 done
 for test in tests/test_*.sh; do
-    [ ! -e "$test" ] || run_shell "$test"
+    run_shell "$test"
 done
 
 echo "$passed passed, $failed failed, $skipped skipped" | tee "$BUILD/summary"
