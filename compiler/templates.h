@@ -9,8 +9,7 @@
 #include "base.h"
 
 /* Whole files, terminated. */
-extern const char template_math[], template_convert[], template_tile[], template_calls[],
-    template_classifier[];
+extern const char template_math[], template_convert[], template_tile[], template_calls[];
 
 enum { MAX_SECTIONS = 512 };
 

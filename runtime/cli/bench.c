@@ -1,0 +1,212 @@
+/* eigentensor bench: how long a run takes in every mode, as a share of what the core can do. */
+#include "cli.h"
+
+#include "cpu.h"
+
+#include <stdlib.h>
+
+struct bench_arguments {
+    struct model model;
+    bool chosen[ET_MODE_COUNT], any_chosen;
+    int64_t calls, milliseconds;
+    const char *cc;
+    struct list flags;
+};
+
+static const struct argp_option options[] = {
+    {"mode", 'm', "MODE", 0, "eager, jit or aot (default: all); may be given again", 0},
+    {"calls", 'n', "N", 0, "Measure N runs", 0},
+    {"time", 't', "MILLISECONDS", 0, "Measure runs for so long (default: 1000)", 0},
+    {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0},
+    {"cflags", 'f', "FLAGS", 0, "Flags for it, after ours", 0},
+    MODEL_OPTIONS,
+    {0}};
+
+static void choose_mode(struct bench_arguments *arguments, const char *name,
+                        struct argp_state *state) {
+    enum et_mode mode;
+    if (!et_mode_from_name(name, &mode))
+        argp_error(state, "%s: expected eager, jit or aot", name);
+    arguments->chosen[mode] = true;
+    arguments->any_chosen = true;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct bench_arguments *arguments = state->input;
+    if (model_option(&arguments->model, key, argument, state))
+        return 0;
+    switch (key) {
+    case 'm':
+        choose_mode(arguments, argument, state);
+        return 0;
+    case 'n':
+        arguments->calls = parse_number(state, argument, 1, 100000000);
+        return 0;
+    case 't':
+        arguments->milliseconds = parse_number(state, argument, 1, 3600000);
+        return 0;
+    case 'c':
+        arguments->cc = argument;
+        return 0;
+    case 'f':
+        split_flags(state, argument, &arguments->flags);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: expected one model only", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "MODEL.json",
+    .doc = "Measures runs of a model on random inputs, on one core.\v"
+           "Runs are warmed up before they are measured. The share is that of the core's rate of "
+           "fused multiply-adds, which is measured just before and after.",
+};
+
+struct bench {
+    struct et_program *program;
+    struct tensors inputs, outputs;
+    struct et_workspace *workspace;
+    double *seconds; /* of each run */
+    int64_t count, capacity;
+};
+
+static bool run_once(struct bench *bench, enum et_mode mode, struct et_error *error) {
+    return et_program_run(bench->program, mode, (const void *const *)bench->inputs.elements,
+                          bench->outputs.elements, bench->workspace, error);
+}
+
+static bool keep(struct bench *bench, double seconds, struct et_error *error) {
+    if (bench->count == bench->capacity) {
+        int64_t capacity = bench->capacity ? 2 * bench->capacity : 1024;
+        double *grown = realloc(bench->seconds, (size_t)capacity * sizeof *grown);
+        if (!grown)
+            return et_fail(error, "out of memory");
+        bench->seconds = grown;
+        bench->capacity = capacity;
+    }
+    bench->seconds[bench->count++] = seconds;
+    return true;
+}
+
+/* `calls` runs, or for `limit` seconds, at least one, after a tenth as long of warming up. */
+static bool measure(struct bench *bench, enum et_mode mode, int64_t calls, double limit,
+                    struct et_error *error) {
+    double start = now_seconds();
+    for (int64_t i = 0; calls ? i < (calls + 9) / 10 : now_seconds() - start < limit / 10; i++)
+        if (!run_once(bench, mode, error))
+            return false;
+    start = now_seconds();
+    bench->count = 0;
+    do {
+        double begin = now_seconds();
+        if (!run_once(bench, mode, error) || !keep(bench, now_seconds() - begin, error))
+            return false;
+    } while (calls ? bench->count < calls : now_seconds() - start < limit);
+    return true;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+struct row {
+    bool measured;
+    double prepare, median, least;
+    int64_t runs;
+};
+
+static bool bench_mode(struct bench *bench, const struct bench_arguments *arguments,
+                       enum et_mode mode, struct row *row, struct et_error *error) {
+    double begin = now_seconds();
+    if (!et_program_prepare(bench->program, mode, error))
+        return false;
+    row->prepare = now_seconds() - begin;
+    if (!measure(bench, mode, arguments->calls, (double)arguments->milliseconds * 1e-3, error))
+        return false;
+    qsort(bench->seconds, (size_t)bench->count, sizeof *bench->seconds, compare_doubles);
+    row->measured = true;
+    row->median = bench->seconds[bench->count / 2];
+    row->least = bench->seconds[0];
+    row->runs = bench->count;
+    return true;
+}
+
+static void print_rows(const struct row *rows, double flops, double peak) {
+    printf("%-6s %12s %13s %13s %9s %9s %9s\n", "mode", "prepare ms", "median us", "least us",
+           "GFLOP/s", "of peak", "runs");
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+        const struct row *row = &rows[mode];
+        double rate = flops / row->least * 1e-9;
+        if (row->measured)
+            printf("%-6s %12.2f %13.1f %13.1f %9.2f %7.1f %% %9lld\n", et_mode_name(mode),
+                   row->prepare * 1e3, row->median * 1e6, row->least * 1e6, rate, 100 * rate / peak,
+                   (long long)row->runs);
+    }
+}
+
+/* Arithmetic operations of the model, by what the compiler counts. */
+static bool count_flops(const struct et_program *program, double *flops, struct et_error *error) {
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR};
+    struct compiled *compiled = compile(program_graph(program), &compiling, error);
+    if (compiled)
+        *flops = (double)compiled_flops(compiled);
+    compiled_free(compiled);
+    return compiled != NULL;
+}
+
+static bool bench_all(struct bench *bench, const struct bench_arguments *arguments,
+                      struct et_error *error) {
+    struct row rows[ET_MODE_COUNT] = {0};
+    double flops, peak = peak_gflops(0.1);
+    if (!count_flops(bench->program, &flops, error))
+        return false;
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+        if ((arguments->chosen[mode] || !arguments->any_chosen) &&
+            !bench_mode(bench, arguments, (enum et_mode)mode, &rows[mode], error))
+            return false;
+    double again = peak_gflops(0.1);
+    peak = again > peak ? again : peak;
+    printf("%s  %.2f MFLOP a run; this core: %.1f GFLOP/s (%s)\n\n",
+           et_program_name(bench->program), flops * 1e-6, peak,
+           cpu_level_name(cpu_highest_level()));
+    print_rows(rows, flops, peak);
+    return true;
+}
+
+static bool bench_open(struct bench *bench, const struct bench_arguments *arguments,
+                       struct et_error *error) {
+    if (!et_program_set_compiler(bench->program, arguments->cc,
+                                 (const char *const *)arguments->flags.items, error) ||
+        !model_inputs(bench->program, &bench->inputs, error) ||
+        !model_outputs(bench->program, &bench->outputs, error))
+        return false;
+    model_randomise(1, &bench->inputs);
+    bench->workspace = et_workspace_new(bench->program);
+    return bench->workspace || et_fail(error, "out of memory");
+}
+
+int bench_command(int count, char **values) {
+    struct bench_arguments arguments = {.milliseconds = 1000};
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct et_error error = {0};
+    struct bench bench = {0};
+    bool good = model_open(&arguments.model, &error);
+    if (good) {
+        bench.program = arguments.model.program;
+        good = bench_open(&bench, &arguments, &error) && bench_all(&bench, &arguments, &error);
+    }
+    et_workspace_free(bench.workspace);
+    tensors_free(&bench.inputs);
+    tensors_free(&bench.outputs);
+    free(bench.seconds);
+    model_close(&arguments.model);
+    list_free(&arguments.flags);
+    return good ? EXIT_SUCCESS : report(&error);
+}

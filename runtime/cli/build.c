@@ -1,0 +1,93 @@
+/* eigentensor build: a model as a program of its own. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct build_arguments {
+    struct model model;
+    struct standalone_options options;
+    const char *output;
+    struct list flags;
+};
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0,
+     "The program to write (default: the model's name, as far as it is a C identifier)", 0},
+    {"static", 's', 0, 0, "Link everything in: needs nothing at run time, not even a C library", 0},
+    {"cc", 'c', "COMPILER", 0, "The C compiler: gcc (the default), clang, or a path", 0},
+    {"cflags", 'f', "FLAGS", 0,
+     "Flags for it, after ours; -march=x86-64-v3 instead of -march=native makes a program for "
+     "other machines",
+     0},
+    {"main", 'm', "classifier|runner", 0,
+     "classifier: pictures of digits and IDX files in, classes out (the default for models that "
+     "read 28x28 float32 and give a vector of float32); runner: files of tensors in and out (the "
+     "default for all other models)",
+     0},
+    MODEL_OPTIONS,
+    {0}};
+
+static void choose_main(struct standalone_options *options, const char *name,
+                        struct argp_state *state) {
+    if (strcmp(name, "classifier") == 0)
+        options->kind = STANDALONE_CLASSIFIER;
+    else if (strcmp(name, "runner") == 0)
+        options->kind = STANDALONE_RUNNER;
+    else
+        argp_error(state, "%s: expected classifier or runner", name);
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct build_arguments *arguments = state->input;
+    if (model_option(&arguments->model, key, argument, state))
+        return 0;
+    switch (key) {
+    case 'o':
+        arguments->output = argument;
+        return 0;
+    case 's':
+        arguments->options.link_static = true;
+        return 0;
+    case 'c':
+        arguments->options.cc = argument;
+        return 0;
+    case 'f':
+        split_flags(state, argument, &arguments->flags);
+        return 0;
+    case 'm':
+        choose_main(&arguments->options, argument, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: expected one model only", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "MODEL.json",
+    .doc = "Builds a program with the model and its weights inside.\v"
+           "It needs libc, libm, libpng and zlib at run time (nothing with --static), no file "
+           "beside it, and runs on CPUs like this one. Building needs a C compiler and the "
+           "development files of libpng and zlib.\n\n"
+           "  eigentensor build mnist.json -o mnist-classify\n"
+           "  ./mnist-classify seven.png\n"
+           "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz",
+};
+
+int build_command(int count, char **values) {
+    struct build_arguments arguments = {0};
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    arguments.options.flags = (const char *const *)arguments.flags.items;
+    struct et_error error = {0};
+    bool good =
+        model_open(&arguments.model, &error) &&
+        standalone_build(arguments.model.program, &arguments.options, arguments.output, &error);
+    model_close(&arguments.model);
+    list_free(&arguments.flags);
+    return good ? EXIT_SUCCESS : report(&error);
+}

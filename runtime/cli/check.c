@@ -1,0 +1,388 @@
+/* eigentensor check: every way of running a model, on the same inputs, must give the same bits. */
+#include "cli.h"
+
+#include "aot.h"
+#include "cpu.h"
+#include "jit.h"
+#include "process.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct check_arguments {
+    struct model model;
+    int64_t seeds, first_seed, index;
+    const char *cc;
+    struct list files, flags;
+};
+
+static const struct argp_option options[] = {
+    {"seeds", 'n', "N", 0, "How many sets of random inputs to make (default: 3)", 0},
+    {"seed", 's', "S", 0, "The first one's seed (default: 1); the others follow", 0},
+    {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
+    {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
+    {"cflags", 'f', "FLAGS", 0, "Also check code made with these flags", 0},
+    MODEL_OPTIONS,
+    {0}};
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct check_arguments *arguments = state->input;
+    if (model_option(&arguments->model, key, argument, state))
+        return 0;
+    switch (key) {
+    case 'n':
+        arguments->seeds = parse_number(state, argument, 0, 1000);
+        return 0;
+    case 's':
+        arguments->first_seed = parse_number(state, argument, 0, INT64_MAX / 2);
+        return 0;
+    case 'i':
+        arguments->index = parse_number(state, argument, 0, INT64_MAX);
+        return 0;
+    case 'c':
+        arguments->cc = argument;
+        return 0;
+    case 'f':
+        split_flags(state, argument, &arguments->flags);
+        return 0;
+    case ARGP_KEY_ARG:
+        list_add(&arguments->files, argument, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "MODEL.json [[NAME=]FILE...]",
+    .doc =
+        "Runs a model in every way this machine has, on random inputs and on files, and compares "
+        "the outputs bit by bit.\v"
+        "The ways are the interpreter, the JIT compiler on each set of precompiled kernels, and C "
+        "compilers at several levels of optimisation and vector widths. Exit status: 0 when all "
+        "agree, 1 when any output differs in a bit.\n\n"
+        "A FILE for every input makes one more set of inputs; so do as many again.",
+};
+
+/* ---- The ways ---- */
+
+enum way_kind { WAY_EAGER, WAY_JIT, WAY_AOT };
+
+struct way {
+    const char *name;
+    enum way_kind kind;
+    enum cpu_level level; /* that the CPU must have */
+    const char *cc;
+    const char *flags[4];
+};
+
+static const struct way ways[] = {
+    {"eager", WAY_EAGER, CPU_BASELINE, NULL, {0}},
+    {"jit, baseline kernels", WAY_JIT, CPU_BASELINE, NULL, {0}},
+    {"jit, AVX2 kernels", WAY_JIT, CPU_AVX2, NULL, {0}},
+    {"jit, AVX-512 kernels", WAY_JIT, CPU_AVX512, NULL, {0}},
+    {"gcc -O0", WAY_AOT, CPU_BASELINE, "gcc", {"-O0"}},
+    {"gcc -O2", WAY_AOT, CPU_BASELINE, "gcc", {"-O2"}},
+    {"gcc -O3 -march=native", WAY_AOT, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
+#ifdef __x86_64__
+    {"gcc -O3 AVX2", WAY_AOT, CPU_AVX2, "gcc", {"-O3", "-march=x86-64", "-mavx2", "-mfma"}},
+    {"gcc -O3 SSE2", WAY_AOT, CPU_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
+#endif
+    {"clang -O3", WAY_AOT, CPU_BASELINE, "clang", {"-O3", "-march=native"}},
+};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+/* One way, ready to run. */
+struct machine {
+    enum way_kind kind;
+    struct et_program *program;
+    const struct compiled *compiled; /* of the kind */
+    struct jit *jit;
+    struct aot *aot;
+    run_array *entry;
+};
+
+static void machine_close(struct machine *machine) {
+    jit_free(machine->jit);
+    aot_free(machine->aot);
+    *machine = (struct machine){0};
+}
+
+/* The JIT takes the kernels that EIGENTENSOR_CPU names, so it is set while it compiles. */
+static struct jit *build_jit(const struct compiled *compiled, enum cpu_level level,
+                             struct et_error *error) {
+    const char *before = getenv("EIGENTENSOR_CPU");
+    char *kept = before ? strdup(before) : NULL;
+    setenv("EIGENTENSOR_CPU", cpu_level_name(level), 1);
+    struct jit *jit = jit_build(compiled, error);
+    if (kept)
+        setenv("EIGENTENSOR_CPU", kept, 1);
+    else
+        unsetenv("EIGENTENSOR_CPU");
+    free(kept);
+    return jit;
+}
+
+static bool machine_open(struct machine *machine, const struct way *way, const char *const *flags,
+                         struct et_error *error) {
+    struct aot_options building = {.cc = way->cc, .flags = flags};
+    if (way->kind == WAY_JIT) {
+        machine->jit = build_jit(machine->compiled, way->level, error);
+        machine->entry = machine->jit ? jit_entry(machine->jit) : NULL;
+    } else if (way->kind == WAY_AOT) {
+        machine->aot = aot_build(machine->compiled, &building, error);
+        machine->entry = machine->aot ? aot_entry(machine->aot) : NULL;
+    }
+    return way->kind == WAY_EAGER || machine->entry;
+}
+
+static bool machine_run(const struct machine *machine, const struct tensors *inputs,
+                        const struct tensors *outputs, struct et_error *error) {
+    const void *const *elements = (const void *const *)inputs->elements;
+    if (machine->kind == WAY_EAGER)
+        return et_program_run(machine->program, ET_EAGER, elements, outputs->elements, NULL, error);
+    void *arena = et_allocate_aligned(machine->compiled->arena_bytes);
+    if (!arena)
+        return et_fail(error, "out of memory");
+    machine->entry(elements, outputs->elements, machine->compiled->weights, arena);
+    et_release(arena);
+    return true;
+}
+
+/* ---- The sets of inputs, and what they gave ---- */
+
+struct set {
+    char name[32];
+    struct tensors inputs, expected, found; /* expected: the interpreter's */
+};
+
+struct check {
+    const struct check_arguments *arguments;
+    struct et_program *program;
+    struct compiled *vector, *calls;
+    int set_count;
+    struct set *sets;
+    int ran, differed;
+    struct text differences, skipped;
+};
+
+static bool set_make(struct check *check, struct set *set, struct et_error *error) {
+    return model_inputs(check->program, &set->inputs, error) &&
+           model_outputs(check->program, &set->expected, error) &&
+           model_outputs(check->program, &set->found, error);
+}
+
+static bool make_sets(struct check *check, struct et_error *error) {
+    const struct check_arguments *arguments = check->arguments;
+    int inputs = et_program_input_count(check->program), files = arguments->files.count;
+    if (inputs ? files % inputs : files)
+        return et_fail(error,
+                       "%d files for %d inputs: expected a file for every input, or as many "
+                       "again for more sets",
+                       files, inputs);
+    int file_sets = inputs ? files / inputs : 0;
+    if (arguments->seeds + file_sets == 0)
+        return et_fail(error, "no inputs to check: neither seeds nor files");
+    check->sets = et_allocate((size_t)(arguments->seeds + file_sets), sizeof *check->sets);
+    if (!check->sets)
+        return et_fail(error, "out of memory");
+    for (int i = 0; i < arguments->seeds + file_sets; i++) {
+        struct set *set = &check->sets[check->set_count++];
+        int group = i - (int)arguments->seeds;
+        if (!set_make(check, set, error))
+            return false;
+        if (group < 0) {
+            snprintf(set->name, sizeof set->name, "seed %" PRId64, arguments->first_seed + i);
+            model_randomise((uint64_t)(arguments->first_seed + i), &set->inputs);
+            continue;
+        }
+        snprintf(set->name, sizeof set->name, "files %d", group + 1);
+        if (!tensors_read(&set->inputs, arguments->files.items + group * inputs, inputs,
+                          arguments->index, error))
+            return false;
+    }
+    return true;
+}
+
+static void check_close(struct check *check) {
+    for (int i = 0; i < check->set_count; i++) {
+        tensors_free(&check->sets[i].inputs);
+        tensors_free(&check->sets[i].expected);
+        tensors_free(&check->sets[i].found);
+    }
+    et_release(check->sets);
+    compiled_free(check->vector);
+    compiled_free(check->calls);
+    text_free(&check->differences);
+    text_free(&check->skipped);
+}
+
+/* ---- Comparing ---- */
+
+static void add_bits(struct text *text, const char *dtype, const void *element) {
+    unsigned char bytes[8] = {0};
+    size_t count = tensor_element_bytes(dtype);
+    memcpy(bytes, element, count);
+    text_add(text, "%s (0x", tensor_element_text(dtype, element));
+    for (size_t i = count; i-- > 0;)
+        text_add(text, "%02x", bytes[i]);
+    text_add(text, ")");
+}
+
+/* The first element of an output that differs, and how many do. */
+static void note_difference(struct check *check, const struct way *way, const struct set *set,
+                            int output) {
+    const struct et_tensor *facts = &set->found.facts[output];
+    const char *expected = set->expected.elements[output], *found = set->found.elements[output];
+    size_t bytes = tensor_element_bytes(facts->dtype);
+    int64_t count = tensor_elements(facts), first = -1, different = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (memcmp(expected + (size_t)i * bytes, found + (size_t)i * bytes, bytes) != 0) {
+            first = first < 0 ? i : first;
+            different++;
+        }
+    if (first < 0)
+        return;
+    struct text *text = &check->differences;
+    text_add(text, "%s, %s: output %s, element %" PRId64 ": expected ", way->name, set->name,
+             facts->name, first);
+    add_bits(text, facts->dtype, expected + (size_t)first * bytes);
+    text_add(text, ", found ");
+    add_bits(text, facts->dtype, found + (size_t)first * bytes);
+    text_add(text, "; %" PRId64 " of %" PRId64 " elements differ\n", different, count);
+}
+
+/* One row of the table. */
+static bool run_way(struct check *check, const struct way *way, struct machine *machine,
+                    struct et_error *error) {
+    bool differs = false;
+    printf("%-24s", way->name);
+    for (int i = 0; i < check->set_count; i++) {
+        struct set *set = &check->sets[i];
+        const struct tensors *outputs = way->kind == WAY_EAGER ? &set->expected : &set->found;
+        if (!machine_run(machine, &set->inputs, outputs, error))
+            return false;
+        struct et_digest digest =
+            et_program_output_digest(check->program, (const void *const *)outputs->elements);
+        bool same = true;
+        for (int k = 0; k < outputs->count; k++)
+            same &= memcmp(set->expected.elements[k], outputs->elements[k],
+                           outputs->facts[k].bytes) == 0;
+        for (int k = 0; !same && k < outputs->count; k++)
+            note_difference(check, way, set, k);
+        differs |= !same;
+        printf(" %c%.16s", same ? ' ' : '!', digest.text);
+    }
+    printf("\n");
+    fflush(stdout);
+    check->ran++;
+    check->differed += differs;
+    return true;
+}
+
+static bool is_installed(const char *cc) {
+    struct text said = {0};
+    int status = 127;
+    process_run((const char *const[]){cc, "--version", NULL}, &said, &status, NULL);
+    text_free(&said);
+    return status != 127;
+}
+
+/* A CPU that cannot run the code, a compiler that is not there: not a failure. */
+static bool is_skipped(struct check *check, const struct way *way) {
+    bool able = cpu_highest_level() >= way->level;
+    if (!able)
+        text_add(&check->skipped, "skipped %s: this CPU lacks %s\n", way->name,
+                 cpu_level_name(way->level));
+    else if (way->kind == WAY_AOT && !is_installed(way->cc))
+        text_add(&check->skipped, "skipped %s: %s is not installed\n", way->name, way->cc);
+    else
+        return false;
+    return true;
+}
+
+static bool try_way(struct check *check, const struct way *way, const char *const *flags,
+                    struct et_error *error) {
+    struct machine machine = {.kind = way->kind,
+                              .program = check->program,
+                              .compiled = way->kind == WAY_JIT ? check->calls : check->vector};
+    bool good = machine_open(&machine, way, flags, error) && run_way(check, way, &machine, error);
+    machine_close(&machine);
+    return good || et_fail_within(error, "%s", way->name);
+}
+
+/* The way of --cc and --cflags. */
+static bool try_users_way(struct check *check, struct et_error *error) {
+    const struct check_arguments *arguments = check->arguments;
+    if (!arguments->cc && !arguments->flags.count)
+        return true;
+    struct text name = {0};
+    text_add(&name, "%s", arguments->cc ? arguments->cc : "gcc");
+    for (int i = 0; i < arguments->flags.count; i++)
+        text_add(&name, " %s", arguments->flags.items[i]);
+    if (name.failed)
+        return et_fail(error, "out of memory");
+    struct way way = {
+        name.bytes, WAY_AOT, CPU_BASELINE, arguments->cc ? arguments->cc : "gcc", {0}};
+    bool good = try_way(check, &way, (const char *const *)arguments->flags.items, error);
+    text_free(&name);
+    return good;
+}
+
+static bool try_all(struct check *check, struct et_error *error) {
+    printf("%-24s", "");
+    for (int i = 0; i < check->set_count; i++)
+        printf("  %-*s", i + 1 < check->set_count ? 16 : 0, check->sets[i].name);
+    printf("\n");
+    for (int i = 0; i < WAYS; i++) {
+        const char *flags[5] = {0};
+        memcpy(flags, ways[i].flags, sizeof ways[i].flags);
+        if (!is_skipped(check, &ways[i]) && !try_way(check, &ways[i], flags, error))
+            return false;
+    }
+    return try_users_way(check, error);
+}
+
+static bool compile_both(struct check *check, struct et_error *error) {
+    struct compile_options options = {.dialect = DIALECT_VECTOR};
+    check->vector = compile(program_graph(check->program), &options, error);
+    options.dialect = DIALECT_CALLS;
+    check->calls = check->vector ? compile(program_graph(check->program), &options, error) : NULL;
+    return check->calls != NULL;
+}
+
+static void conclude(const struct check *check) {
+    fputs(check->skipped.bytes ? check->skipped.bytes : "", stdout);
+    if (!check->differed) {
+        printf("%d ways, the same bits in every output\n", check->ran);
+        return;
+    }
+    printf("%d of %d ways differ from the interpreter\n", check->differed, check->ran);
+    fputs(check->differences.bytes ? check->differences.bytes : "", stdout);
+}
+
+int check_command(int count, char **values) {
+    struct check_arguments arguments = {.seeds = 3, .first_seed = 1};
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct et_error error = {0};
+    struct check check = {.arguments = &arguments};
+    bool good = model_open(&arguments.model, &error);
+    if (good) {
+        check.program = arguments.model.program;
+        printf("%s  graph %s\n", et_program_name(check.program), et_program_digest(check.program));
+        good = make_sets(&check, &error) && compile_both(&check, &error) && try_all(&check, &error);
+    }
+    int status = good ? EXIT_SUCCESS : report(&error);
+    if (good)
+        conclude(&check);
+    if (check.differed)
+        status = EXIT_FAILURE;
+    check_close(&check);
+    model_close(&arguments.model);
+    list_free(&arguments.files);
+    list_free(&arguments.flags);
+    return status;
+}

@@ -1,0 +1,90 @@
+/* The command line tool `eigentensor`: one file a subcommand, and what they share. */
+#ifndef EIGENTENSOR_CLI_H
+#define EIGENTENSOR_CLI_H
+
+#include "et_program.h"
+#include "tensors.h"
+
+#include <argp.h>
+
+/* COMMAND(name, what it does), in the order of --help. */
+#define COMMANDS(COMMAND)                                                                          \
+    COMMAND(run, "run a model on files")                                                           \
+    COMMAND(build, "make a program that needs nothing but its own file")                           \
+    COMMAND(emit, "write a model as C: source, header, weights")                                   \
+    COMMAND(check, "show that every way of running a model gives the same bits")                   \
+    COMMAND(bench, "measure how long a run takes, in every mode")                                  \
+    COMMAND(inspect, "show what is in a model and what the compiler makes of it")
+
+/* The entry of each: values[0] is "eigentensor NAME". Returns the exit status. */
+#define DECLARE_COMMAND(name, summary) int name##_command(int count, char **values);
+COMMANDS(DECLARE_COMMAND)
+#undef DECLARE_COMMAND
+
+enum { EXIT_USAGE = 2 };
+
+/* main.c */
+
+/* Says what went wrong on standard error; returns EXIT_FAILURE. */
+int report(const struct et_error *error);
+/* Copies of texts, ended by NULL, for options that may be given again and again. */
+struct list {
+    char **items;
+    int count;
+};
+void list_add(struct list *list, const char *item, struct argp_state *state);
+void list_free(struct list *list);
+/* The option's value as a number of that range; a usage error otherwise. */
+int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
+/* Splits flags as a shell does, quotes and all, and adds them; a usage error otherwise. */
+void split_flags(struct argp_state *state, const char *text, struct list *flags);
+double now_seconds(void);
+
+/* model.c: the one argument and the one option that every subcommand has */
+
+struct model {
+    const char *path, *weights;
+    struct et_program *program; /* model_open sets it */
+};
+#define MODEL_OPTIONS                                                                              \
+    { "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", 0 }
+/* True when `key` was --weights, or the first argument; ends with a usage error without one. */
+bool model_option(struct model *model, int key, char *argument, struct argp_state *state);
+bool model_open(struct model *model, struct et_error *error);
+void model_close(struct model *model);
+bool model_inputs(const struct et_program *program, struct tensors *inputs, struct et_error *error);
+bool model_outputs(const struct et_program *program, struct tensors *outputs,
+                   struct et_error *error);
+/* Fills inputs from a seed: the same elements on every machine, within a few units of 0. */
+void model_randomise(uint64_t seed, struct tensors *inputs);
+/* Arithmetic operations of one run. */
+int64_t compiled_flops(const struct compiled *compiled);
+
+/* standalone.c */
+
+enum standalone_kind {
+    STANDALONE_AUTO,       /* a classifier if the model is one, otherwise a runner */
+    STANDALONE_CLASSIFIER, /* pictures of digits and IDX files in; classes out */
+    STANDALONE_RUNNER,     /* files of tensors in and out, as `eigentensor run` has it */
+};
+struct standalone_options {
+    enum standalone_kind kind;
+    const char *cc;           /* NULL: "gcc" */
+    const char *const *flags; /* ends with NULL; NULL: none */
+    bool link_static;
+};
+/* Builds the executable `path`; NULL: here, under the prefix of the compiled model's names. */
+bool standalone_build(const struct et_program *program, const struct standalone_options *options,
+                      const char *path, struct et_error *error);
+
+/* dot.c: Graphviz */
+
+void graph_dot(const struct graph *graph, struct text *text);
+
+/* peak.c */
+
+/* The highest rate of float32 fused multiply-adds that one core was seen to reach, two operations
+ * each, in GFLOP/s; takes about `seconds`. */
+double peak_gflops(double seconds);
+
+#endif

@@ -1,0 +1,203 @@
+/* eigentensor emit: a model as C. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct emit_arguments {
+    struct model model;
+    const char *folder, *prefix, *print, *dump;
+    enum dialect dialect;
+    struct text passes; /* ",lower,fuse,": the passes that ran */
+};
+
+static const struct argp_option options[] = {
+    {"output", 'o', "DIRECTORY", 0, "Where to write (default: here); made if it is not there", 0},
+    {"print", 'p', "c|h|weights", 0, "Write one of the three to standard output, and no file", 0},
+    {"prefix", 'x', "NAME", 0, "Of files and exported names (default: made from the model's name)",
+     0},
+    {"dialect", 't', "vector|calls", 0,
+     "vector: self-contained, for gcc and clang (the default); calls: for libtcc, on the runtime's "
+     "precompiled kernels",
+     0},
+    {"dump", 'd', "PASS[,PASS...]", 0,
+     "Show on standard error what the compiler has after these passes, or after \"all\", and the "
+     "time that each took",
+     0},
+    MODEL_OPTIONS,
+    {0}};
+
+static void choose_dialect(struct emit_arguments *arguments, const char *name,
+                           struct argp_state *state) {
+    if (strcmp(name, "vector") == 0)
+        arguments->dialect = DIALECT_VECTOR;
+    else if (strcmp(name, "calls") == 0)
+        arguments->dialect = DIALECT_CALLS;
+    else
+        argp_error(state, "%s: expected vector or calls", name);
+}
+
+static bool is_identifier(const char *name) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    static const char all[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    return strchr(letters, name[0]) && name[0] && name[strspn(name, all)] == 0;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct emit_arguments *arguments = state->input;
+    if (model_option(&arguments->model, key, argument, state))
+        return 0;
+    switch (key) {
+    case 'o':
+        arguments->folder = argument;
+        return 0;
+    case 'p':
+        if (strcmp(argument, "c") && strcmp(argument, "h") && strcmp(argument, "weights"))
+            argp_error(state, "%s: expected c, h or weights", argument);
+        arguments->print = argument;
+        return 0;
+    case 'x':
+        if (!is_identifier(argument))
+            argp_error(state, "%s: expected a C identifier", argument);
+        arguments->prefix = argument;
+        return 0;
+    case 't':
+        choose_dialect(arguments, argument, state);
+        return 0;
+    case 'd':
+        arguments->dump = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: expected one model only", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "MODEL.json",
+    .doc = "Writes PREFIX.c, PREFIX.h and PREFIX.weights.\v"
+           "PREFIX.c needs PREFIX.h and a C11 compiler. Results have the same bits from every "
+           "compiler at every level of optimisation, if it is told -ffp-contract=off. "
+           "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
+           "aligned.\n\n"
+           "  eigentensor emit mnist.json -o generated\n"
+           "  eigentensor emit mnist.json --print=c --dump=fuse,schedule",
+};
+
+/* True when `name` stands in a list "a,b,c". */
+static bool is_listed(const char *list, const char *name, size_t length) {
+    for (const char *at = list; *at; at += strcspn(at, ",")) {
+        at += *at == ',';
+        if (strcspn(at, ",") == length && strncmp(at, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void dump_pass(void *context, const char *pass, const char *text, bool changed,
+                      double milliseconds) {
+    struct emit_arguments *arguments = context;
+    text_add(&arguments->passes, ",%s", pass);
+    if (!is_listed(arguments->dump, "all", 3) && !is_listed(arguments->dump, pass, strlen(pass)))
+        return;
+    fprintf(stderr, "== %s  %.2f ms%s\n", pass, milliseconds, changed ? "" : "  (unchanged)");
+    if (changed)
+        fprintf(stderr, "%s\n", text);
+}
+
+/* Every pass that was asked for must be one that ran. */
+static bool check_passes(const struct emit_arguments *arguments, struct et_error *error) {
+    for (const char *at = arguments->dump; at && *at; at += strcspn(at, ",")) {
+        at += *at == ',';
+        int length = (int)strcspn(at, ",");
+        const char *passes = arguments->passes.bytes ? arguments->passes.bytes : ",";
+        if (!is_listed(passes, at, (size_t)length) && !is_listed("all", at, (size_t)length))
+            return et_fail(error, "--dump: there is no pass \"%.*s\"; the passes are: %s", length,
+                           at, passes + 1);
+    }
+    return true;
+}
+
+/* The command in the header comment: the same wherever the files lie. */
+static void canonical_command(const struct emit_arguments *arguments, struct text *command) {
+    const char *slash = strrchr(arguments->model.path, '/');
+    text_add(command, "eigentensor emit %s", slash ? slash + 1 : arguments->model.path);
+    if (arguments->dialect == DIALECT_CALLS)
+        text_add(command, " --dialect=calls");
+    if (arguments->prefix)
+        text_add(command, " --prefix=%s", arguments->prefix);
+}
+
+static struct compiled *compile_model(struct emit_arguments *arguments, struct et_error *error) {
+    struct text command = {0};
+    canonical_command(arguments, &command);
+    if (command.failed) {
+        et_fail(error, "out of memory");
+        return NULL;
+    }
+    const struct et_program *program = arguments->model.program;
+    struct compile_options compiling = {.dialect = arguments->dialect,
+                                        .prefix = arguments->prefix,
+                                        .digest = et_program_digest(program),
+                                        .command = command.bytes,
+                                        .dump = arguments->dump ? dump_pass : NULL,
+                                        .dump_context = arguments};
+    struct compiled *compiled = compile(program_graph(program), &compiling, error);
+    text_free(&command);
+    return compiled;
+}
+
+static bool write_one(const char *folder, const char *prefix, const char *ending, const void *bytes,
+                      size_t count, struct et_error *error) {
+    struct text path = {0};
+    text_add(&path, "%s/%s.%s", folder, prefix, ending);
+    bool good =
+        path.failed ? et_fail(error, "out of memory") : write_file(path.bytes, bytes, count, error);
+    text_free(&path);
+    return good;
+}
+
+static bool write_all(const struct compiled *compiled, const char *folder, struct et_error *error) {
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return et_fail(error, "%s: %s", folder, strerror(errno));
+    const char *prefix = compiled->prefix;
+    return write_one(folder, prefix, "c", compiled->source, compiled->source_bytes, error) &&
+           write_one(folder, prefix, "h", compiled->header, compiled->header_bytes, error) &&
+           write_one(folder, prefix, "weights", compiled->weights, compiled->weights_bytes, error);
+}
+
+static void print_one(const struct compiled *compiled, char which) {
+    const void *bytes = which == 'c'   ? compiled->source
+                        : which == 'h' ? (const void *)compiled->header
+                                       : compiled->weights;
+    size_t count = which == 'c'   ? compiled->source_bytes
+                   : which == 'h' ? compiled->header_bytes
+                                  : compiled->weights_bytes;
+    fwrite(bytes, 1, count, stdout);
+}
+
+int emit_command(int count, char **values) {
+    struct emit_arguments arguments = {.folder = "."};
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct et_error error = {0};
+    struct compiled *compiled =
+        model_open(&arguments.model, &error) ? compile_model(&arguments, &error) : NULL;
+    bool known = compiled && check_passes(&arguments, &error), good = known;
+    if (good && arguments.print)
+        print_one(compiled, arguments.print[0]);
+    else if (good)
+        good = write_all(compiled, arguments.folder, &error);
+    int status = good ? EXIT_SUCCESS : report(&error);
+    if (compiled && !known)
+        status = EXIT_USAGE;
+    compiled_free(compiled);
+    text_free(&arguments.passes);
+    model_close(&arguments.model);
+    return status;
+}

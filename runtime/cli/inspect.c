@@ -1,0 +1,253 @@
+/* eigentensor inspect: what is in a model, and what the compiler makes of it. */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum section {
+    SECTION_SUMMARY = 1 << 0,
+    SECTION_KERNELS = 1 << 1,
+    SECTION_PLAN = 1 << 2,
+    SECTION_ALL = SECTION_SUMMARY | SECTION_KERNELS | SECTION_PLAN,
+};
+
+struct inspect_arguments {
+    struct model model;
+    unsigned sections;
+    const char *dot;
+    bool operations;
+};
+
+enum { KEY_SUMMARY = 256, KEY_KERNELS, KEY_PLAN };
+static const struct argp_option options[] = {
+    {"summary", KEY_SUMMARY, 0, 0, "Only the summary", 0},
+    {"kernels", KEY_KERNELS, 0, 0, "Only the table of kernels", 0},
+    {"plan", KEY_PLAN, 0, 0, "Only the memory plan", 0},
+    {"dot", 'd', "graph|kernels", 0,
+     "Write the nodes of the graph, or the kernels they became, for Graphviz", 0},
+    {"operations", 'o', 0, 0, "Write what each operation of a graph means; needs no model", 0},
+    MODEL_OPTIONS,
+    {0}};
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct inspect_arguments *arguments = state->input;
+    if (key == ARGP_KEY_END && arguments->operations)
+        return 0;
+    if (model_option(&arguments->model, key, argument, state))
+        return 0;
+    switch (key) {
+    case KEY_SUMMARY:
+        arguments->sections |= SECTION_SUMMARY;
+        return 0;
+    case KEY_KERNELS:
+        arguments->sections |= SECTION_KERNELS;
+        return 0;
+    case KEY_PLAN:
+        arguments->sections |= SECTION_PLAN;
+        return 0;
+    case 'd':
+        if (strcmp(argument, "graph") && strcmp(argument, "kernels"))
+            argp_error(state, "%s: expected graph or kernels", argument);
+        arguments->dot = argument;
+        return 0;
+    case 'o':
+        arguments->operations = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: expected one model only", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "MODEL.json\n--operations",
+    .doc = "Shows a model's identity, inputs and outputs, the kernels it compiles to, and how much "
+           "memory they work in.\v"
+           "  eigentensor inspect mnist.json\n"
+           "  eigentensor inspect mnist.json --dot=kernels | dot -Tsvg -o kernels.svg",
+};
+
+/* ---- Summary ---- */
+
+static void print_tensors(const char *kind, int count, const struct et_program *program,
+                          struct et_tensor (*at)(const struct et_program *, int)) {
+    for (int i = 0; i < count; i++) {
+        struct et_tensor tensor = at(program, i);
+        printf("%-12s%s %s\n", kind, tensor.name, tensor_text(&tensor).text);
+    }
+}
+
+static void print_summary(const struct et_program *program) {
+    const struct graph *graph = program_graph(program);
+    int64_t parameters = 0, bytes = 0;
+    int tensors = 0;
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        if (node->op != OP_WEIGHT)
+            continue;
+        tensors++;
+        parameters += node_elements(node);
+        bytes += node_bytes(node);
+    }
+    printf("%-12s%s\n", "model", et_program_name(program));
+    printf("%-12s%s\n", "digest", et_program_digest(program));
+    printf("%-12s%s\n", "uuid", et_program_uuid(program));
+    print_tensors("input", et_program_input_count(program), program, et_program_input);
+    print_tensors("output", et_program_output_count(program), program, et_program_output);
+    printf("%-12s%d\n", "nodes", graph->node_count);
+    printf("%-12s%" PRId64 " in %d tensors, %" PRId64 " bytes\n", "parameters", parameters, tensors,
+           bytes);
+}
+
+/* ---- Kernels ---- */
+
+static void print_shortened(const char *text, int width) {
+    int length = (int)strlen(text);
+    if (length > width)
+        printf("%.*s...", width - 3, text);
+    else
+        printf("%s", text);
+}
+
+static void print_kernels(const struct compiled *compiled) {
+    printf("%-34s %12s %11s %11s  nodes\n", "kernel", "flop", "bytes in", "bytes out");
+    for (int i = 0; i < compiled->kernel_count; i++) {
+        const struct kernel_facts *facts = &compiled->kernels[i];
+        printf("%-34s %12" PRId64 " %11" PRId64 " %11" PRId64 "  %s\n    ", facts->name,
+               facts->flops, facts->bytes_read, facts->bytes_written, facts->nodes);
+        print_shortened(facts->formula, 94);
+        printf("\n");
+    }
+    printf("%-34s %12" PRId64 "\n", "all", compiled_flops(compiled));
+}
+
+/* ---- Memory ---- */
+
+static void print_plan(const struct compiled *compiled) {
+    size_t peak = compiled->arena_bytes, bound = compiled->arena_lower_bound;
+    printf("%-12s%zu bytes; no plan can do with less than %zu", "arena", peak, bound);
+    if (bound)
+        printf(" (%+.2f %%)", 100 * ((double)peak / (double)bound - 1));
+    printf("\n%-12s%zu bytes as compiled\n", "weights", compiled->weights_bytes);
+    if (compiled->plan)
+        printf("\n%s", compiled->plan);
+}
+
+static void print_sections(const struct et_program *program, const struct compiled *compiled,
+                           unsigned sections) {
+    const char *between = "";
+    if (sections & SECTION_SUMMARY) {
+        print_summary(program);
+        between = "\n";
+    }
+    if (sections & SECTION_KERNELS) {
+        fputs(between, stdout);
+        print_kernels(compiled);
+        between = "\n";
+    }
+    if (sections & SECTION_PLAN) {
+        fputs(between, stdout);
+        print_plan(compiled);
+    }
+}
+
+/* ---- The reference manual of the operations ---- */
+
+static const struct {
+    enum op_class class;
+    const char *title;
+} classes[] = {
+    {CLASS_LEAF, "Leaves"},     {CLASS_MOVEMENT, "Movement"}, {CLASS_JOIN, "Join"},
+    {CLASS_UNARY, "Unary"},     {CLASS_CONVERT, "Convert"},   {CLASS_BINARY, "Binary"},
+    {CLASS_TERNARY, "Ternary"}, {CLASS_REDUCE, "Reduction"},  {CLASS_CONTRACT, "Contraction"}};
+
+/* The text in lines of at most 76 columns, indented. */
+static void print_wrapped(const char *text) {
+    enum { WIDTH = 76 };
+    while (*text) {
+        size_t length = strlen(text);
+        if (length > WIDTH) {
+            length = WIDTH;
+            while (length > 1 && text[length] != ' ')
+                length--;
+        }
+        printf("      %.*s\n", (int)length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+}
+
+static void print_dtypes(const char *letters) {
+    for (int i = 0; i < DTYPE_COUNT; i++)
+        if (strchr(letters, dtype_facts[i].letter))
+            printf(" %s", dtype_facts[i].name);
+}
+
+static void print_operation(const struct op_facts *facts) {
+    static const char *const gives[] = {"as the sources", "bool", "int32", "as stated"};
+    printf("  %s", facts->name);
+    if (facts->sources == SOURCES_MANY)
+        printf("  one or more sources");
+    else if (facts->sources)
+        printf("  %d source%s", facts->sources, facts->sources == 1 ? "" : "s");
+    printf("  gives %s\n     ", gives[facts->gives]);
+    print_dtypes(facts->accepts);
+    printf("\n");
+    print_wrapped(facts->meaning);
+    if (strcmp(facts->float_form, "NONE") != 0)
+        printf("      float    %s\n", facts->float_form);
+    if (strcmp(facts->integer_form, "NONE") != 0)
+        printf("      integer  %s\n", facts->integer_form);
+}
+
+static int print_operations(void) {
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        printf("%s%s\n\n", i ? "\n" : "", classes[i].title);
+        for (int op = 0; op < OP_COUNT; op++)
+            if (op_facts[op].class == classes[i].class)
+                print_operation(&op_facts[op]);
+    }
+    return EXIT_SUCCESS;
+}
+
+/* ---- All of it ---- */
+
+static bool print_dot(const struct graph *graph, const struct compiled *compiled, const char *which,
+                      struct et_error *error) {
+    struct text text = {0};
+    if (strcmp(which, "graph") == 0)
+        graph_dot(graph, &text);
+    else
+        text_add(&text, "%s", compiled->kernel_dot);
+    bool good = !text.failed || et_fail(error, "out of memory");
+    if (good)
+        fputs(text.bytes, stdout);
+    text_free(&text);
+    return good;
+}
+
+int inspect_command(int count, char **values) {
+    struct inspect_arguments arguments = {0};
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    if (arguments.operations)
+        return print_operations();
+    struct et_error error = {0};
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR};
+    bool good = model_open(&arguments.model, &error);
+    struct compiled *compiled =
+        good ? compile(program_graph(arguments.model.program), &compiling, &error) : NULL;
+    good = compiled != NULL;
+    if (good && arguments.dot)
+        good = print_dot(program_graph(arguments.model.program), compiled, arguments.dot, &error);
+    else if (good)
+        print_sections(arguments.model.program, compiled,
+                       arguments.sections ? arguments.sections : SECTION_ALL);
+    compiled_free(compiled);
+    model_close(&arguments.model);
+    return good ? EXIT_SUCCESS : report(&error);
+}

@@ -1,0 +1,131 @@
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <wordexp.h>
+
+int report(const struct et_error *error) {
+    fflush(stdout);
+    fprintf(stderr, "eigentensor: %s\n", error->message);
+    return EXIT_FAILURE;
+}
+
+void list_add(struct list *list, const char *item, struct argp_state *state) {
+    char **grown = realloc(list->items, ((size_t)list->count + 2) * sizeof *grown);
+    if (grown)
+        list->items = grown;
+    char *copy = grown ? strdup(item) : NULL;
+    if (!copy)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    list->items[list->count++] = copy;
+    list->items[list->count] = NULL;
+}
+
+void list_free(struct list *list) {
+    for (int i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct list){0};
+}
+
+int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end || errno || number < least || number > most)
+        argp_error(state, "%s: expected a number from %lld to %lld", text, (long long)least,
+                   (long long)most);
+    return number;
+}
+
+void split_flags(struct argp_state *state, const char *text, struct list *flags) {
+    wordexp_t words;
+    if (wordexp(text, &words, WRDE_NOCMD | WRDE_UNDEF) != 0)
+        argp_error(state, "%s: expected compiler flags, quoted as a shell has it", text);
+    for (size_t i = 0; i < words.we_wordc; i++)
+        list_add(flags, words.we_wordv[i], state);
+    wordfree(&words);
+}
+
+double now_seconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+struct command {
+    const char *name, *summary;
+    int (*entry)(int count, char **values);
+};
+static const struct command commands[] = {
+#define COMMAND_ROW(name, summary) {#name, summary, name##_command},
+    COMMANDS(COMMAND_ROW)
+#undef COMMAND_ROW
+};
+
+/* The rest of the command line, once the subcommand is known. */
+struct chosen {
+    const struct command *command;
+    int count;
+    char **values;
+};
+
+static error_t parse_argument(int key, char *argument, struct argp_state *state) {
+    struct chosen *chosen = state->input;
+    if (key == ARGP_KEY_NO_ARGS)
+        argp_usage(state);
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, argument) == 0)
+            chosen->command = &commands[i];
+    if (!chosen->command)
+        argp_error(state, "%s: no such command; see --help", argument);
+    chosen->count = state->argc - state->next + 1;
+    chosen->values = state->argv + state->next - 1;
+    state->next = state->argc;
+    return 0;
+}
+
+/* The list of commands in --help; argp frees it. */
+static char *help_text(int key, const char *text, void *input) {
+    (void)input;
+    if (key != ARGP_KEY_HELP_PRE_DOC)
+        return (char *)text;
+    struct text list = {0};
+    text_add(&list, "%s\n\n", text);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        text_add(&list, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    text_add(&list, "\n`eigentensor COMMAND --help` tells the options of a command.");
+    return list.bytes;
+}
+
+static const struct argp parser = {
+    .parser = parse_argument,
+    .args_doc = "COMMAND [ARGUMENT...]",
+    .doc = "Compiles stored tensor graphs and runs them, with the same output bits everywhere.\v"
+           "Exit status: 0 done, 1 something went wrong, 2 wrong usage.",
+    .help_filter = help_text,
+};
+
+const char *argp_program_version = "eigentensor 1";
+
+static int close_output(int status) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "eigentensor: standard output: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
+int main(int count, char **values) {
+    argp_err_exit_status = EXIT_USAGE;
+    struct chosen chosen = {0};
+    if (argp_parse(&parser, count, values, ARGP_IN_ORDER, NULL, &chosen) != 0)
+        return EXIT_USAGE;
+    char name[64];
+    snprintf(name, sizeof name, "eigentensor %s", chosen.command->name);
+    chosen.values[0] = name;
+    return close_output(chosen.command->entry(chosen.count, chosen.values));
+}

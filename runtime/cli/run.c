@@ -1,0 +1,101 @@
+/* eigentensor run: a model on files. */
+#include "cli.h"
+
+#include <stdlib.h>
+
+struct run_arguments {
+    struct model model;
+    enum et_mode mode;
+    int64_t index;
+    struct list files, outputs;
+};
+
+static const struct argp_option options[] = {
+    {"mode", 'm', "MODE", 0,
+     "How to run: eager (one operation at a time, the reference), jit (compiled at once in this "
+     "process; the default), aot (compiled by gcc). All give the same bits.",
+     0},
+    {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
+    {"output", 'o', "[NAME=]FILE.npy", 0,
+     "Write an output to a file instead of printing it; may be given for each output", 0},
+    MODEL_OPTIONS,
+    {0}};
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct run_arguments *arguments = state->input;
+    if (model_option(&arguments->model, key, argument, state))
+        return 0;
+    switch (key) {
+    case 'm':
+        if (!et_mode_from_name(argument, &arguments->mode))
+            argp_error(state, "%s: expected eager, jit or aot", argument);
+        return 0;
+    case 'i':
+        arguments->index = parse_number(state, argument, 0, INT64_MAX);
+        return 0;
+    case 'o':
+        list_add(&arguments->outputs, argument, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        list_add(&arguments->files, argument, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "MODEL.json [[NAME=]FILE...]",
+    .doc = "Runs a model and prints its outputs and their digest.\v"
+           "There is one FILE for every input of the model, in order or by NAME: an .npy array, a "
+           "PNG of one drawn digit (for an input of 28x28 float32), or an entry of an IDX file, "
+           "gzipped or not.\n\n"
+           "  eigentensor run mnist.json seven.png\n"
+           "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy",
+};
+
+static bool run_model(const struct run_arguments *arguments, struct tensors *inputs,
+                      struct tensors *outputs, struct et_error *error) {
+    struct et_program *program = arguments->model.program;
+    return model_inputs(program, inputs, error) && model_outputs(program, outputs, error) &&
+           tensors_read(inputs, arguments->files.items, arguments->files.count, arguments->index,
+                        error) &&
+           et_program_run(program, arguments->mode, (const void *const *)inputs->elements,
+                          outputs->elements, NULL, error);
+}
+
+static bool show(const struct run_arguments *arguments, const struct tensors *outputs,
+                 struct et_error *error) {
+    bool *written = et_allocate((size_t)outputs->count, sizeof *written);
+    if (!written)
+        return et_fail(error, "out of memory");
+    bool good =
+        tensors_write(outputs, arguments->outputs.items, arguments->outputs.count, written, error);
+    for (int i = 0; good && i < outputs->count; i++)
+        if (!written[i])
+            tensor_print(stdout, &outputs->facts[i], outputs->elements[i]);
+    et_release(written);
+    if (good)
+        printf("digest %s\n", et_program_output_digest(arguments->model.program,
+                                                       (const void *const *)outputs->elements)
+                                  .text);
+    return good;
+}
+
+int run_command(int count, char **values) {
+    struct run_arguments arguments = {.mode = ET_JIT};
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct et_error error = {0};
+    struct tensors inputs = {0}, outputs = {0};
+    bool good = model_open(&arguments.model, &error) &&
+                run_model(&arguments, &inputs, &outputs, &error) &&
+                show(&arguments, &outputs, &error);
+    tensors_free(&inputs);
+    tensors_free(&outputs);
+    model_close(&arguments.model);
+    list_free(&arguments.files);
+    list_free(&arguments.outputs);
+    return good ? EXIT_SUCCESS : report(&error);
+}

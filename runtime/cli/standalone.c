@@ -1,0 +1,210 @@
+/* Standalone programs: the compiled model, a main of templates/, and the files of ours that it
+ * stands on, all embedded in the tool. */
+#include "cli.h"
+
+#include "aot.h"
+#include "image.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* TEXT(symbol, path, name): the files, as the C compiler will find them in one directory. The line
+ * that goes before each keeps the name of that directory out of the program. */
+#define TEXTS(TEXT)                                                                                \
+    TEXT(standalone_base_h, "compiler/base.h", "base.h")                                           \
+    TEXT(standalone_base, "compiler/base.c", "base.c")                                             \
+    TEXT(standalone_dtypes, "compiler/dtypes.def", "dtypes.def")                                   \
+    TEXT(standalone_eigentensor_h, "runtime/eigentensor.h", "eigentensor.h")                       \
+    TEXT(standalone_image_h, "runtime/image.h", "image.h")                                         \
+    TEXT(standalone_image_png, "runtime/image_png.c", "image_png.c")                               \
+    TEXT(standalone_image_prepare, "runtime/image_prepare.c", "image_prepare.c")                   \
+    TEXT(standalone_idx_h, "runtime/idx.h", "idx.h")                                               \
+    TEXT(standalone_idx, "runtime/idx.c", "idx.c")                                                 \
+    TEXT(standalone_npy_h, "runtime/npy.h", "npy.h")                                               \
+    TEXT(standalone_npy, "runtime/npy.c", "npy.c")                                                 \
+    TEXT(standalone_terminal_h, "runtime/cli/terminal.h", "terminal.h")                            \
+    TEXT(standalone_terminal, "runtime/cli/terminal.c", "terminal.c")                              \
+    TEXT(standalone_tensors_h, "runtime/cli/tensors.h", "tensors.h")                               \
+    TEXT(standalone_tensors, "runtime/cli/tensors.c", "tensors.c")
+#define MAINS(TEXT)                                                                                \
+    TEXT(template_classifier, "templates/classifier.c", "classifier.c")                            \
+    TEXT(template_runner, "templates/runner.c", "runner.c")
+
+/* The assembler reads the files. */
+#define EMBED(symbol, path, name)                                                                  \
+    __asm__(".section .rodata\n" #symbol ":\n.ascii \"#line 1 \\\"" name "\\\"\\n\"\n"             \
+            ".incbin \"" path "\"\n.byte 0\n.previous\n");                                         \
+    extern const char symbol[] __attribute__((visibility("hidden")));
+TEXTS(EMBED)
+MAINS(EMBED)
+#undef EMBED
+
+/* ---- What a model is good for ---- */
+
+static bool is_digit_input(const struct et_program *program) {
+    if (et_program_input_count(program) != 1)
+        return false;
+    struct et_tensor input = et_program_input(program, 0);
+    return strcmp(input.dtype, "float32") == 0 && tensor_elements(&input) == DIGIT_PIXELS &&
+           input.rank >= 2 && input.shape[input.rank - 1] == DIGIT_SIDE &&
+           input.shape[input.rank - 2] == DIGIT_SIDE;
+}
+
+static bool is_class_output(const struct et_program *program) {
+    if (et_program_output_count(program) != 1)
+        return false;
+    struct et_tensor output = et_program_output(program, 0);
+    int64_t classes = tensor_elements(&output);
+    return strcmp(output.dtype, "float32") == 0 && classes >= 2 && classes <= 256 &&
+           output.rank >= 1 && output.shape[output.rank - 1] == classes;
+}
+
+typedef struct et_tensor tensor_at(const struct et_program *program, int index);
+
+/* "float32[2], int64[3]"; the first few, for a message. */
+static void add_kinds(struct text *text, int count, const struct et_program *program,
+                      tensor_at *at) {
+    for (int i = 0; i < count && i < 4; i++) {
+        struct et_tensor tensor = at(program, i);
+        text_add(text, "%s%s", i ? ", " : "", tensor_text(&tensor).text);
+    }
+    text_add(text, "%s", count > 4 ? ", ..." : count ? "" : "none");
+}
+
+/* requires: nothing
+ * provides: a kind that suits the model, or an error that says why the wanted one does not */
+static bool choose_kind(const struct et_program *program, enum standalone_kind *kind,
+                        struct et_error *error) {
+    bool classifier = is_digit_input(program) && is_class_output(program);
+    if (*kind == STANDALONE_AUTO)
+        *kind = classifier ? STANDALONE_CLASSIFIER : STANDALONE_RUNNER;
+    if (*kind == STANDALONE_RUNNER || classifier)
+        return true;
+    struct text found = {0};
+    add_kinds(&found, et_program_input_count(program), program, et_program_input);
+    text_add(&found, " to ");
+    add_kinds(&found, et_program_output_count(program), program, et_program_output);
+    et_fail(error,
+            "%s: a classifier needs one input, float32[..,%d,%d], and one output, a vector of 2 to "
+            "256 float32; found %s; --main=runner suits any model",
+            et_program_name(program), DIGIT_SIDE, DIGIT_SIDE, found.bytes ? found.bytes : "others");
+    text_free(&found);
+    return false;
+}
+
+/* ---- model.h: what the main needs to know of the model ---- */
+
+static void add_string(struct text *text, const char *string) {
+    text_add(text, "\"");
+    for (const unsigned char *at = (const unsigned char *)string; *at; at++) {
+        bool plain = isalnum(*at) || strchr(" _-.,:;/+()[]", *at);
+        text_add(text, plain ? "%c" : "\\%03o", *at);
+    }
+    text_add(text, "\"");
+}
+
+static void add_tensors(struct text *text, const char *name, const struct tensors *tensors) {
+    for (int i = 0; i < tensors->count; i++) {
+        const struct et_tensor *facts = &tensors->facts[i];
+        text_add(text, "static const int64_t %s_shape_%d[] = {", name, i);
+        for (int axis = 0; axis < facts->rank; axis++)
+            text_add(text, "%" PRId64 ", ", facts->shape[axis]);
+        text_add(text, "0};\n");
+    }
+    text_add(text, "static const struct et_tensor %s[] = {\n", name);
+    for (int i = 0; i < tensors->count; i++) {
+        const struct et_tensor *facts = &tensors->facts[i];
+        text_add(text, "    {");
+        add_string(text, facts->name);
+        text_add(text, ", \"%s\", %d, %s_shape_%d, %zu},\n", facts->dtype, facts->rank, name, i,
+                 facts->bytes);
+    }
+    text_add(text, "    {0}};\n");
+}
+
+static bool describe_model(const struct et_program *program, const struct compiled *compiled,
+                           struct text *text, struct et_error *error) {
+    const char *prefix = compiled->prefix;
+    struct tensors inputs = {0}, outputs = {0};
+    bool good = model_inputs(program, &inputs, error) && model_outputs(program, &outputs, error);
+    if (good) {
+        text_add(text,
+                 "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"%s.h\"\n\n"
+                 "extern const unsigned char %s_weights[];\n"
+                 "#define MODEL_WEIGHTS %s_weights\n#define MODEL_RUN %s_run_array\n"
+                 "#define MODEL_ARENA_BYTES ((size_t)%zu)\n#define MODEL_NAME ",
+                 prefix, prefix, prefix, prefix, compiled->arena_bytes);
+        add_string(text, et_program_name(program));
+        text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
+        text_add(text,
+                 "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
+                 inputs.count, outputs.count,
+                 is_class_output(program) ? tensor_elements(&outputs.facts[0]) : 0);
+        add_tensors(text, "model_inputs", &inputs);
+        add_tensors(text, "model_outputs", &outputs);
+        good = !text->failed || et_fail(error, "out of memory");
+    }
+    tensors_free(&inputs);
+    tensors_free(&outputs);
+    return good;
+}
+
+/* ---- Building ---- */
+
+static bool build_texts(const struct compiled *compiled, enum standalone_kind kind,
+                        const char *model_h, const struct aot_options *options, const char *path,
+                        struct et_error *error) {
+#define TEXT_ROW(symbol, path, name) {name, symbol},
+    const struct aot_text texts[] = {
+        {"model.h", model_h},
+        {"main.c", kind == STANDALONE_CLASSIFIER ? template_classifier : template_runner},
+        TEXTS(TEXT_ROW)};
+#undef TEXT_ROW
+    return aot_build_executable(compiled, texts, (int)(sizeof texts / sizeof *texts), options, path,
+                                error);
+}
+
+/* What the program must have, then the user's flags, then libraries. */
+static bool join_flags(const char *const *users, struct arena *arena, const char *const **joined) {
+    static const char *const before[] = {"-D_GNU_SOURCE", "-ffunction-sections", "-fdata-sections",
+                                         "-Wl,--gc-sections"};
+    static const char *const after[] = {"-lpng", "-lz"};
+    enum { BEFORE = sizeof before / sizeof *before, AFTER = sizeof after / sizeof *after };
+    size_t count = 0;
+    while (users && users[count])
+        count++;
+    const char **flags = arena_array(arena, const char *, BEFORE + count + AFTER + 1);
+    if (!flags)
+        return false;
+    memcpy(flags, before, sizeof before);
+    if (count)
+        memcpy(flags + BEFORE, users, count * sizeof *flags);
+    memcpy(flags + BEFORE + count, after, sizeof after);
+    *joined = flags;
+    return true;
+}
+
+bool standalone_build(const struct et_program *program, const struct standalone_options *options,
+                      const char *path, struct et_error *error) {
+    enum standalone_kind kind = options->kind;
+    if (!choose_kind(program, &kind, error))
+        return false;
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+                                        .digest = et_program_digest(program)};
+    struct compiled *compiled = compile(program_graph(program), &compiling, error);
+    if (!compiled)
+        return false;
+    struct arena arena = {0};
+    struct text model_h = {0};
+    struct aot_options building = {.cc = options->cc, .link_static = options->link_static};
+    bool good = join_flags(options->flags, &arena, &building.flags)
+                    ? describe_model(program, compiled, &model_h, error)
+                    : et_fail(error, "out of memory");
+    good = good && build_texts(compiled, kind, model_h.bytes, &building,
+                               path ? path : compiled->prefix, error);
+    text_free(&model_h);
+    arena_free(&arena);
+    compiled_free(compiled);
+    return good;
+}

@@ -1,0 +1,428 @@
+#include "tensors.h"
+
+#include "idx.h"
+#include "image.h"
+#include "npy.h"
+#include "terminal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MOST_FILE_BYTES ((size_t)1 << 36)
+
+/* How elements lie in files and look as text. */
+struct format {
+    const char *name, *npy; /* npy is "" where NumPy has no such dtype */
+    size_t bytes;
+};
+static const struct format formats[] = {
+#define DTYPE(id, name, c_type, unsigned_type, ones, safetensors, npy, letter, short_name)         \
+    {#name, npy, sizeof(c_type)},
+#include "dtypes.def"
+#undef DTYPE
+};
+
+static const struct format *format_of(const char *dtype) {
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(formats[i].name, dtype) == 0)
+            return &formats[i];
+    unreachable();
+}
+
+size_t tensor_element_bytes(const char *dtype) {
+    return format_of(dtype)->bytes;
+}
+
+int64_t tensor_elements(const struct et_tensor *facts) {
+    return (int64_t)(facts->bytes / format_of(facts->dtype)->bytes);
+}
+
+/* Appends "float32[1,28,28]" or as much of it as has room. */
+static struct tensor_text shape_as_text(const char *dtype, int rank, const int64_t *shape) {
+    struct tensor_text text;
+    size_t room = sizeof text.text;
+    size_t used = (size_t)snprintf(text.text, room, "%s[", dtype);
+    for (int i = 0; i < rank && used < room; i++)
+        used +=
+            (size_t)snprintf(text.text + used, room - used, "%s%" PRId64, i ? "," : "", shape[i]);
+    if (used < room)
+        snprintf(text.text + used, room - used, "]");
+    return text;
+}
+
+struct tensor_text tensor_text(const struct et_tensor *facts) {
+    return shape_as_text(facts->dtype, facts->rank, facts->shape);
+}
+
+bool tensors_make(struct tensors *tensors, const char *kind, int count,
+                  const struct et_tensor *facts, struct et_error *error) {
+    *tensors = (struct tensors){.kind = kind, .count = count};
+    tensors->facts = et_allocate((size_t)count, sizeof *tensors->facts);
+    tensors->elements = et_allocate((size_t)count, sizeof *tensors->elements);
+    bool good = tensors->facts && tensors->elements;
+    for (int i = 0; good && i < count; i++) {
+        tensors->facts[i] = facts[i];
+        good = (tensors->elements[i] = et_allocate_aligned(facts[i].bytes));
+    }
+    return good || et_fail(error, "out of memory for the %ss", kind);
+}
+
+void tensors_free(struct tensors *tensors) {
+    for (int i = 0; tensors->elements && i < tensors->count; i++)
+        et_release(tensors->elements[i]);
+    et_release(tensors->elements);
+    et_release(tensors->facts);
+    *tensors = (struct tensors){0};
+}
+
+/* ---- Reading ---- */
+
+/* The same shape but for axes of extent 1. */
+static bool shapes_agree(int rank, const int64_t *shape, const struct et_tensor *facts) {
+    int a = 0, b = 0;
+    for (;;) {
+        while (a < rank && shape[a] == 1)
+            a++;
+        while (b < facts->rank && facts->shape[b] == 1)
+            b++;
+        if (a == rank || b == facts->rank)
+            return a == rank && b == facts->rank;
+        if (shape[a++] != facts->shape[b++])
+            return false;
+    }
+}
+
+static const char *name_of_npy(const char *descr) {
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(formats[i].npy, descr) == 0)
+            return formats[i].name;
+    return descr;
+}
+
+/* A bool is an index in compiled code: no other byte may come in. */
+static bool check_bools(const struct et_tensor *facts, const char *path, const void *elements,
+                        struct et_error *error) {
+    const unsigned char *bytes = elements;
+    for (size_t i = 0; strcmp(facts->dtype, "bool") == 0 && i < facts->bytes; i++)
+        if (bytes[i] > 1)
+            return et_fail(error, "%s: input %s: element %zu: expected 0 or 1, found %d", path,
+                           facts->name, i, bytes[i]);
+    return true;
+}
+
+static bool read_npy(const struct et_tensor *facts, const char *path, void *elements,
+                     struct et_error *error) {
+    struct npy npy;
+    if (!npy_read(path, MOST_FILE_BYTES, &npy, error))
+        return false;
+    bool good = strcmp(npy.descr, format_of(facts->dtype)->npy) == 0 &&
+                shapes_agree(npy.rank, npy.shape, facts) && npy.byte_count == facts->bytes;
+    if (good)
+        good = check_bools(facts, path, memcpy(elements, npy.bytes, facts->bytes), error);
+    else
+        et_fail(error, "%s: input %s: expected %s, found %s", path, facts->name,
+                tensor_text(facts).text,
+                shape_as_text(name_of_npy(npy.descr), npy.rank, npy.shape).text);
+    npy_free(&npy);
+    return good;
+}
+
+static bool read_png(const struct et_tensor *facts, const char *path, void *elements,
+                     struct et_error *error) {
+    if (strcmp(facts->dtype, "float32") != 0 || tensor_elements(facts) != DIGIT_PIXELS)
+        return et_fail(
+            error, "%s: input %s is %s; a PNG can be an input of %d float32, a %dx%d digit", path,
+            facts->name, tensor_text(facts).text, DIGIT_PIXELS, DIGIT_SIDE, DIGIT_SIDE);
+    struct image image;
+    if (!image_read_png(path, &image, error))
+        return false;
+    unsigned char digit[DIGIT_PIXELS];
+    bool good = image_prepare_digit(&image, digit, error) || et_fail_within(error, "%s", path);
+    if (good)
+        image_digit_to_floats(digit, elements);
+    image_free(&image);
+    return good;
+}
+
+static const char *name_of_idx_type(enum idx_type type) {
+    switch (type) {
+    case IDX_UINT8:
+        return "uint8";
+    case IDX_INT8:
+        return "int8";
+    case IDX_INT16:
+        return "int16";
+    case IDX_INT32:
+        return "int32";
+    case IDX_FLOAT32:
+        return "float32";
+    case IDX_FLOAT64:
+        return "float64";
+    }
+    return "unknown";
+}
+
+/* requires: the file was read
+ * provides: its entry `index` in the input's elements */
+static bool take_entry(const struct idx *idx, const struct et_tensor *facts, const char *path,
+                       int64_t index, void *elements, struct et_error *error) {
+    const char *found = name_of_idx_type(idx->type);
+    int64_t count = idx->shape[0];
+    if (index < 0 || index >= count)
+        return et_fail(error, "%s: entry %" PRId64 ": there are %" PRId64 ", counted from 0", path,
+                       index, count);
+    size_t bytes = idx->byte_count / (size_t)count;
+    int64_t entry_elements = (int64_t)(bytes / idx->element_bytes);
+    const unsigned char *entry = idx->bytes + (size_t)index * bytes;
+    bool scaled = idx->type == IDX_UINT8 && strcmp(facts->dtype, "float32") == 0;
+    if (entry_elements != tensor_elements(facts) || (!scaled && strcmp(found, facts->dtype) != 0))
+        return et_fail(error, "%s: input %s: expected %s, found entries %s", path, facts->name,
+                       tensor_text(facts).text,
+                       shape_as_text(found, idx->rank - 1, idx->shape + 1).text);
+    for (int64_t i = 0; scaled && i < entry_elements; i++)
+        ((float *)elements)[i] = (float)entry[i] / 255.0f;
+    if (!scaled)
+        memcpy(elements, entry, bytes);
+    return true;
+}
+
+static bool read_idx(const struct et_tensor *facts, const char *path, int64_t index, void *elements,
+                     struct et_error *error) {
+    struct idx idx;
+    if (!idx_read(path, MOST_FILE_BYTES, &idx, error))
+        return false;
+    bool good = take_entry(&idx, facts, path, index, elements, error);
+    idx_free(&idx);
+    return good;
+}
+
+static size_t read_first_bytes(const char *path, unsigned char *bytes, size_t count) {
+    FILE *file = fopen(path, "rb");
+    size_t got = file ? fread(bytes, 1, count, file) : 0;
+    if (file)
+        fclose(file);
+    return got;
+}
+
+static bool tensor_read(const struct et_tensor *facts, const char *path, int64_t index,
+                        void *elements, struct et_error *error) {
+    unsigned char first[8] = {0};
+    size_t got = read_first_bytes(path, first, sizeof first);
+    if (got == 0 || memcmp(first, "\x93NUMPY", 6) == 0)
+        return read_npy(facts, path, elements, error);
+    if (memcmp(first, "\x89PNG", 4) == 0)
+        return read_png(facts, path, elements, error);
+    if (memcmp(first, "\x1f\x8b", 2) == 0 || (got > 3 && memcmp(first, "\0\0", 2) == 0))
+        return read_idx(facts, path, index, elements, error);
+    return et_fail(error, "%s: expected an .npy, PNG or IDX file, found one that begins %02x %02x",
+                   path, first[0], first[1]);
+}
+
+/* "x, y"; as many names as fit. */
+static const char *all_names(const struct tensors *tensors, char *room, size_t bytes) {
+    size_t used = 0;
+    room[0] = 0;
+    for (int i = 0; i < tensors->count && used < bytes; i++)
+        used += (size_t)snprintf(room + used, bytes - used, "%s%s", i ? ", " : "",
+                                 tensors->facts[i].name);
+    return room;
+}
+
+/* The position of the tensor that "NAME=FILE" names, and its file; -1: the argument is a file. */
+static bool parse_argument(const struct tensors *tensors, const char *argument, int *position,
+                           const char **file, struct et_error *error) {
+    const char *equals = strchr(argument, '=');
+    *position = -1;
+    *file = argument;
+    if (!equals || memchr(argument, '/', (size_t)(equals - argument)))
+        return true;
+    size_t length = (size_t)(equals - argument);
+    *file = equals + 1;
+    for (int i = 0; i < tensors->count; i++)
+        if (strlen(tensors->facts[i].name) == length &&
+            strncmp(tensors->facts[i].name, argument, length) == 0) {
+            *position = i;
+            return true;
+        }
+    char names[400];
+    return et_fail(error, "%s: there is no %s \"%.*s\"; the %ss are: %s", argument, tensors->kind,
+                   (int)length, argument, tensors->kind, all_names(tensors, names, sizeof names));
+}
+
+/* Named files first, then the others in order into the inputs that are left. */
+static bool assign_files(const struct tensors *inputs, char *const *arguments, int count,
+                         const char **files, struct et_error *error) {
+    for (int named = 1; named >= 0; named--)
+        for (int i = 0; i < count; i++) {
+            int position;
+            const char *file;
+            if (!parse_argument(inputs, arguments[i], &position, &file, error))
+                return false;
+            if ((position >= 0) != named)
+                continue;
+            for (int k = 0; position < 0 && k < inputs->count; k++)
+                if (!files[k])
+                    position = k;
+            if (position < 0 || files[position])
+                return et_fail(error, "%s: input %s has a file already", arguments[i],
+                               inputs->facts[position < 0 ? 0 : position].name);
+            files[position] = file;
+        }
+    return true;
+}
+
+bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
+                  struct et_error *error) {
+    if (count != inputs->count) {
+        char names[400];
+        return et_fail(error, "expected a file for each of %d input%s (%s), found %d",
+                       inputs->count, inputs->count == 1 ? "" : "s",
+                       all_names(inputs, names, sizeof names), count);
+    }
+    const char **files = et_allocate((size_t)count, sizeof *files);
+    if (!files)
+        return et_fail(error, "out of memory");
+    bool good = assign_files(inputs, arguments, count, files, error);
+    for (int i = 0; good && i < count; i++)
+        good = tensor_read(&inputs->facts[i], files[i], index, inputs->elements[i], error);
+    et_release(files);
+    return good;
+}
+
+/* ---- Writing ---- */
+
+static bool write_npy(const struct et_tensor *facts, const void *elements, const char *path,
+                      struct et_error *error) {
+    const struct format *format = format_of(facts->dtype);
+    if (!format->npy[0])
+        return et_fail(error, "%s: output %s is %s, which NumPy's format has not", path,
+                       facts->name, facts->dtype);
+    struct npy npy = {.rank = facts->rank, .bytes = (void *)elements, .byte_count = facts->bytes};
+    memcpy(npy.descr, format->npy, sizeof npy.descr);
+    for (int i = 0; i < facts->rank; i++)
+        npy.shape[i] = facts->shape[i];
+    return npy_write(path, &npy, error);
+}
+
+bool tensors_write(const struct tensors *outputs, char *const *arguments, int count, bool *written,
+                   struct et_error *error) {
+    for (int i = 0; i < count; i++) {
+        int position;
+        const char *file;
+        if (!parse_argument(outputs, arguments[i], &position, &file, error))
+            return false;
+        if (position < 0 && outputs->count > 1)
+            return et_fail(error, "%s: say which of the %d outputs, as NAME=FILE", arguments[i],
+                           outputs->count);
+        position = position < 0 ? 0 : position;
+        if (!write_npy(&outputs->facts[position], outputs->elements[position], file, error))
+            return false;
+        written[position] = true;
+    }
+    return true;
+}
+
+/* ---- Printing ---- */
+
+/* 16-bit floats by way of float32: their bits at the top, exponent and all. */
+static float float_of_bfloat16(const void *element) {
+    uint16_t half;
+    memcpy(&half, element, sizeof half);
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float float_of_float16(const void *element) {
+    uint16_t half;
+    memcpy(&half, element, sizeof half);
+    uint32_t exponent = half >> 10 & 31, fraction = half & 1023;
+    float magnitude;
+    if (exponent == 0) {
+        magnitude = (float)fraction * 0x1p-24f;
+    } else {
+        uint32_t bits = (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
+        memcpy(&magnitude, &bits, sizeof magnitude);
+    }
+    return half >> 15 ? -magnitude : magnitude;
+}
+
+static const char *integer_text(const void *element, size_t bytes, bool is_signed) {
+    static char text[40];
+    uint64_t value = 0;
+    memcpy(&value, element, bytes); /* little-endian, as all machines we build on */
+    unsigned unused = 64 - 8 * (unsigned)bytes;
+    if (is_signed)
+        snprintf(text, sizeof text, "%" PRId64, (int64_t)(value << unused) >> unused);
+    else
+        snprintf(text, sizeof text, "%" PRIu64, value);
+    return text;
+}
+
+const char *tensor_element_text(const char *dtype, const void *element) {
+    static char text[40];
+    double value = 0;
+    if (strcmp(dtype, "float64") == 0) {
+        memcpy(&value, element, sizeof value);
+    } else if (strcmp(dtype, "float32") == 0) {
+        float single;
+        memcpy(&single, element, sizeof single);
+        value = (double)single;
+    } else if (strcmp(dtype, "float16") == 0) {
+        value = (double)float_of_float16(element);
+    } else if (strcmp(dtype, "bfloat16") == 0) {
+        value = (double)float_of_bfloat16(element);
+    } else {
+        bool is_signed = dtype[0] == 'i';
+        return integer_text(element, format_of(dtype)->bytes, is_signed);
+    }
+    snprintf(text, sizeof text, "%.*g", strcmp(dtype, "float64") == 0 ? 17 : 9, value);
+    return text;
+}
+
+/* Few enough float32 along one axis to be the scores of classes. */
+static bool is_class_like(const struct et_tensor *facts) {
+    int64_t count = tensor_elements(facts);
+    bool vector = false;
+    for (int i = 0; i < facts->rank; i++)
+        vector |= facts->shape[i] == count;
+    return strcmp(facts->dtype, "float32") == 0 && vector && count >= 2 && count <= 32;
+}
+
+static void print_scores(FILE *file, const float *scores, int count) {
+    struct style style = terminal_style(file);
+    int best = greatest_of(scores, count);
+    double probabilities[32];
+    probabilities_of(scores, count, probabilities);
+    fprintf(file, "%s      %15s  softmax%s\n", style.faint, "value", style.normal);
+    for (int i = 0; i < count; i++) {
+        fprintf(file, "%s%4d  %15.9g  ", i == best ? style.strong : "", i, (double)scores[i]);
+        print_bar(file, probabilities[i], 40);
+        fprintf(file, "%7.2f %%%s\n", 100 * probabilities[i], i == best ? style.normal : "");
+    }
+}
+
+static void print_elements(FILE *file, const struct et_tensor *facts, const void *elements) {
+    enum { MOST = 64, ACROSS = 4 };
+    int64_t count = tensor_elements(facts), shown = count < MOST ? count : MOST;
+    size_t bytes = format_of(facts->dtype)->bytes;
+    for (int64_t i = 0; i < shown; i++) {
+        const char *text =
+            tensor_element_text(facts->dtype, (const char *)elements + (size_t)i * bytes);
+        if (i % ACROSS == 0)
+            fprintf(file, "%6" PRId64, i);
+        fprintf(file, " %17s%s", text, i % ACROSS == ACROSS - 1 || i + 1 == shown ? "\n" : "");
+    }
+    if (shown < count)
+        fprintf(file, "       ... %" PRId64 " more; --output writes them all\n", count - shown);
+}
+
+void tensor_print(FILE *file, const struct et_tensor *facts, const void *elements) {
+    struct style style = terminal_style(file);
+    fprintf(file, "%s%s%s %s\n", style.strong, facts->name, style.normal, tensor_text(facts).text);
+    if (is_class_like(facts))
+        print_scores(file, elements, (int)tensor_elements(facts));
+    else
+        print_elements(file, facts, elements);
+}

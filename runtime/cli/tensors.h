@@ -1,0 +1,59 @@
+/* The tensors of one run: read from files, written to files, printed. Stands on base.h, npy.h,
+ * idx.h, image.h, terminal.h and dtypes.def: standalone programs carry this file too. */
+#ifndef EIGENTENSOR_TENSORS_H
+#define EIGENTENSOR_TENSORS_H
+
+#include "base.h"
+
+#include "eigentensor.h" /* after base.h, which has struct et_error too */
+
+#include <stdio.h>
+
+/* All inputs or all outputs of a graph, in its order. */
+struct tensors {
+    const char *kind; /* "input" or "output", for messages */
+    int count;
+    struct et_tensor *facts; /* names, dtypes and shapes belong to someone else */
+    void **elements;         /* zeroed by tensors_make, 64-byte aligned */
+};
+
+/* Room for `count` tensors with these facts. tensors_free in any case. */
+bool tensors_make(struct tensors *tensors, const char *kind, int count,
+                  const struct et_tensor *facts, struct et_error *error);
+void tensors_free(struct tensors *tensors);
+
+/* Reads all inputs from as many arguments, "FILE" (the next input that has no file yet) or
+ * "NAME=FILE". What a file is, its first bytes say:
+ *   .npy   of the input's dtype and shape (axes of extent 1 apart)
+ *   PNG    a drawn digit, prepared as MNIST's were; for a float32 input of 784 elements
+ *   IDX    its entry number `index` (from 0) along the first axis; uint8 / 255 for a float32 input,
+ *          and otherwise the same dtype
+ */
+bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
+                  struct et_error *error);
+
+/* Writes outputs as .npy: "NAME=FILE", or "FILE" where there is one output only. Marks those that
+ * it wrote in written[]. */
+bool tensors_write(const struct tensors *outputs, char *const *arguments, int count, bool *written,
+                   struct et_error *error);
+
+/* Prints a tensor: name, dtype and shape, then its elements; a float32 vector of a few elements
+ * also as probabilities. Long tensors are cut. */
+void tensor_print(FILE *file, const struct et_tensor *facts, const void *elements);
+
+/* "float32[1,28,28]" */
+struct tensor_text {
+    char text[16 + 16 * 21];
+};
+struct tensor_text tensor_text(const struct et_tensor *facts);
+
+/* The number of elements. */
+int64_t tensor_elements(const struct et_tensor *facts);
+
+/* One element of that dtype as text; it lasts until the next call. */
+const char *tensor_element_text(const char *dtype, const void *element);
+
+/* Bytes of one element of that dtype. */
+size_t tensor_element_bytes(const char *dtype);
+
+#endif

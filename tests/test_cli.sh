@@ -1,0 +1,262 @@
+#!/bin/sh
+# The tool as its users meet it: every command, its results, its errors, its exit status.
+# Run from the top of the tree; $BUILD is the build folder.
+set -u
+
+tool=$(realpath "${BUILD:-build}")/eigentensor
+top=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+
+wrong() {
+    echo "FAILED: $*"
+    failed=1
+}
+
+# expect STATUS COMMAND...: leaves what it printed in ./out and ./err.
+expect() {
+    wanted=$1
+    shift
+    "$@" >out 2>err
+    status=$?
+    [ "$status" -eq "$wanted" ] || wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
+}
+
+# says FILE TEXT: the text stands in the file, word for word.
+says() {
+    grep -Fq -- "$2" "$1" || wrong "no \"$2\" in $1: $(head -n 5 "$1")"
+}
+
+same() {
+    cmp "$1" "$2" || wrong "$1 and $2 differ"
+}
+
+# npy DTYPE SHAPE BYTES: an array as NumPy stores it; the bytes as printf has them.
+npy() {
+    printf '\223NUMPY\001\000\166\000'
+    printf "%-117s\n" "{'descr': '$1', 'fortran_order': False, 'shape': $2, }"
+    # shellcheck disable=SC2059
+    printf "$3"
+}
+
+cat >pair.json <<'END'
+{
+  "format": "eigentensor",
+  "version": 1,
+  "name": "pair",
+  "inputs": [
+    {"name": "x", "dtype": "float32", "shape": [3]},
+    {"name": "k", "dtype": "int32", "shape": [2]}
+  ],
+  "nodes": [
+    {"id": 0, "op": "input", "src": [], "name": "x", "dtype": "float32", "shape": [3]},
+    {"id": 1, "op": "input", "src": [], "name": "k", "dtype": "int32", "shape": [2]},
+    {"id": 2, "op": "sqrt", "src": [0], "dtype": "float32", "shape": [3]},
+    {"id": 3, "op": "add", "src": [1, 1], "dtype": "int32", "shape": [2]}
+  ],
+  "outputs": [
+    {"name": "root", "node": 2},
+    {"name": "twice", "node": 3}
+  ]
+}
+END
+# 1, 4, 9 and their roots; -1, 300 and their doubles
+npy '<f4' '(3,)' '\0\0\200\077\0\0\200\100\0\0\020\101' >x.npy
+npy '<f4' '(3,)' '\0\0\200\077\0\0\0\100\0\0\100\100' >root.npy
+npy '<i4' '(2,)' '\377\377\377\377\054\001\0\0' >k.npy
+npy '<i4' '(2,)' '\376\377\377\377\130\002\0\0' >twice.npy
+npy '<f4' '(2, 2)' '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >square.npy
+
+# ---- run ----
+
+for mode in eager jit aot; do
+    expect 0 "$tool" run --mode=$mode pair.json x.npy k.npy -o root=r.npy -o twice=t.npy
+    same r.npy root.npy
+    same t.npy twice.npy
+    sort -u out >>digests
+done
+[ "$(sort -u digests | wc -l)" -eq 1 ] || wrong "digests of the modes: $(cat digests)"
+grep -Eq '^digest [0-9a-f]{64}$' digests || wrong "no digest: $(cat digests)"
+
+expect 0 "$tool" run pair.json k=k.npy x=x.npy
+says out 'root float32[3]'
+says out 'twice int32[2]'
+grep -Eq '^ +0 +-2 +600$' out || wrong "twice is not -2, 600: $(cat out)"
+! grep -q "$(printf '\033')" out || wrong "escape sequences in a file"
+
+expect 1 "$tool" run pair.json x.npy
+says err 'expected a file for each of 2 inputs (x, k), found 1'
+expect 1 "$tool" run pair.json square.npy k.npy
+says err 'square.npy: input x: expected float32[3], found float32[2,2]'
+expect 1 "$tool" run pair.json k.npy x.npy
+says err 'k.npy: input x: expected float32[3], found int32[2]'
+expect 1 "$tool" run pair.json q=x.npy k.npy
+says err 'q=x.npy: there is no input "q"; the inputs are: x, k'
+expect 1 "$tool" run pair.json x=x.npy x=x.npy
+says err 'input x has a file already'
+expect 1 "$tool" run pair.json x.npy absent.npy
+says err 'absent.npy: No such file'
+expect 1 "$tool" run pair.json x.npy pair.json
+says err 'pair.json: expected an .npy, PNG or IDX file, found one that begins 7b 0a'
+head -c 130 x.npy >short.npy
+expect 1 "$tool" run pair.json short.npy k.npy
+says err 'short.npy: '
+expect 1 "$tool" run pair.json x.npy k.npy -o both.npy
+says err 'both.npy: say which of the 2 outputs'
+[ ! -e both.npy ] || wrong "both.npy was written"
+expect 1 "$tool" run absent.json
+says err 'absent.json: No such file'
+sed 's/"sqrt"/"cube"/' pair.json >cube.json
+expect 1 "$tool" run cube.json x.npy k.npy
+says err 'cube.json: '
+says err 'cube'
+"$tool" run pair.json x.npy k.npy >/dev/full 2>err && wrong "a full disk went unnoticed"
+says err 'standard output: No space left'
+
+# ---- usage ----
+
+expect 2 "$tool"
+expect 2 "$tool" frobnicate
+says err 'frobnicate: no such command'
+expect 2 "$tool" run
+says err 'expected a model'
+expect 2 "$tool" run --frobnicate pair.json
+expect 2 "$tool" run --mode=fast pair.json
+says err 'fast: expected eager, jit or aot'
+expect 2 "$tool" run --index=-1 pair.json x.npy k.npy
+expect 2 "$tool" check --seeds=many pair.json
+expect 2 "$tool" build pair.json "--cflags='"
+expect 2 "$tool" build pair.json other.json
+expect 2 "$tool" inspect --dot=tree pair.json
+expect 0 "$tool" --help
+for command in run build emit check bench inspect; do
+    says out "  $command "
+done
+for command in run build emit check bench inspect; do
+    expect 0 "$tool" $command --help
+    says out "Usage: eigentensor $command [OPTION...]"
+    says out '--weights=FILE'
+done
+expect 0 "$tool" build --help
+for option in --output --static --cc --cflags; do
+    says out "$option"
+done
+
+# ---- emit ----
+
+expect 0 "$tool" emit pair.json -o here
+expect 0 gcc -std=c11 -Wall -Wextra -Werror -ffp-contract=off -c here/pair.c -o pair.o
+[ -e here/pair.weights ] || wrong "no pair.weights"
+mkdir elsewhere
+cp pair.json elsewhere
+expect 0 "$tool" emit "$work/elsewhere/pair.json" -o "$work/there"
+for file in pair.c pair.h pair.weights; do
+    same here/$file there/$file
+done
+says here/pair.c 'command  eigentensor emit pair.json'
+! grep -q "$work" here/* || wrong "a path of this machine was emitted"
+expect 0 "$tool" emit pair.json --print=c
+same out here/pair.c
+expect 0 "$tool" emit pair.json --print=h
+same out here/pair.h
+[ ! -e pair.c ] || wrong "--print wrote a file"
+expect 0 "$tool" emit pair.json --prefix=duo -o here
+says here/duo.h 'void duo_run('
+expect 2 "$tool" emit pair.json --prefix=2wrong
+expect 0 "$tool" emit pair.json --print=c --dialect=calls
+says out 'command  eigentensor emit pair.json --dialect=calls'
+expect 0 "$tool" emit pair.json -o here -d all
+for pass in lower fuse schedule plan emit; do
+    grep -Eq "^== $pass  [0-9.]+ ms" err || wrong "no dump after $pass"
+done
+expect 0 "$tool" emit pair.json -o here -d fuse,plan
+[ "$(grep -c '^== ' err)" -eq 2 ] || wrong "dumps of other passes: $(grep '^== ' err)"
+expect 2 "$tool" emit pair.json -o nowhere -d fuse,melt
+says err 'there is no pass "melt"; the passes are: '
+[ ! -e nowhere ] || wrong "files in spite of a usage error"
+expect 1 "$tool" emit pair.json -o x.npy
+says err 'x.npy'
+
+# ---- check ----
+
+expect 0 "$tool" check pair.json x.npy k.npy --seeds=2
+says out 'seed 1            seed 2            files 1'
+for way in 'eager  ' 'jit, baseline' 'gcc -O0' 'gcc -O3'; do
+    says out "$way"
+done
+grep -Eq '^[0-9]+ ways, the same bits in every output$' out || wrong "no verdict: $(cat out)"
+# The wrong code differs in every element of one output: 1, 4, 9 instead of their roots, and then 1.
+printf '#include <math.h>\n#define sqrtf(x) ((x) + 1)\n' >wrong.h
+expect 1 "$tool" check pair.json x.npy k.npy --seeds=0 "--cflags=-include $work/wrong.h"
+says out ' !'
+says out 'output root, element 0: expected 1 (0x3f800000), found 2 (0x40000000); 3 of 3 elements'
+[ "$(grep -c 'output twice' out)" -eq 0 ] || wrong "an output that agrees was named"
+expect 1 "$tool" check pair.json x.npy k.npy x.npy
+says err '3 files for 2 inputs'
+expect 1 "$tool" check pair.json --seeds=0
+says err 'no inputs to check'
+expect 1 "$tool" check pair.json --seeds=1 --cc=absent-compiler
+says err 'absent-compiler: not found'
+
+# ---- bench, inspect ----
+
+expect 0 "$tool" bench pair.json --time=20
+for mode in eager jit aot; do
+    grep -Eq "^$mode +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ % +[0-9]+$" out ||
+        wrong "no row for $mode: $(cat out)"
+done
+expect 0 "$tool" bench pair.json --calls=7 --mode=jit
+[ "$(tail -n 1 out | awk '{print $1, $NF}')" = 'jit 7' ] || wrong "not 7 runs: $(cat out)"
+expect 1 "$tool" bench pair.json --mode=aot --cc=absent-compiler
+says err 'absent-compiler: not found'
+
+expect 0 "$tool" inspect pair.json
+says out 'input       x float32[3]'
+says out 'output      twice int32[2]'
+says out 'nodes       4'
+says out 'arena       0 bytes'
+grep -Eq '^digest +[0-9a-f]{64}$' out || wrong "no digest: $(cat out)"
+grep -Eq '^k01_' out || wrong "no kernels: $(cat out)"
+expect 0 "$tool" inspect pair.json --summary
+! grep -q '^k01_' out || wrong "--summary shows kernels"
+for which in graph kernels; do
+    expect 0 "$tool" inspect pair.json --dot=$which
+    says out 'digraph'
+    [ "$(tail -n 1 out)" = '}' ] || wrong "--dot=$which has no end"
+    if command -v dot >/dev/null; then
+        expect 0 dot -Tsvg out
+    fi
+done
+expect 0 "$tool" inspect --operations
+[ "$(grep -Ec '^  [a-z_]+  ' out)" -eq "$(grep -c '^OP(' "$top/compiler/ops.def")" ] ||
+    wrong "--operations has not a paragraph for every row of ops.def"
+
+# ---- build: a model that is no classifier ----
+
+expect 1 "$tool" build pair.json --main=classifier
+says err 'pair: a classifier needs one input, float32[..,28,28]'
+[ ! -e pair ] || wrong "a program in spite of an error"
+expect 1 "$tool" build pair.json --cc=absent-compiler
+says err 'absent-compiler: not found'
+expect 1 "$tool" build pair.json --cflags=-std=c1x1
+says err 'gcc: exit status 1'
+[ ! -e pair ] || wrong "a program in spite of an error"
+expect 1 "$tool" build pair.json -o nowhere/pair
+says err 'nowhere/pair'
+expect 0 "$tool" build pair.json
+expect 0 ./pair k=k.npy x.npy -o root=r.npy -o twice=t.npy
+same r.npy root.npy
+same t.npy twice.npy
+expect 0 ./pair x.npy k.npy
+mv out printed
+"$tool" run pair.json x.npy k.npy | grep -v '^digest' >out
+same out printed
+expect 1 ./pair x.npy
+says err 'pair: expected a file for each of 2 inputs (x, k), found 1'
+expect 2 ./pair --frobnicate
+expect 0 ./pair --help
+says out 'input   k int32[2]'
+
+exit $failed
