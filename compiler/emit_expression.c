@@ -209,10 +209,16 @@ const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bi
 
 /* ---- Operations ---- */
 
-/* Whether text needs no parentheses beside an operator. */
+/* Whether text needs no parentheses beside an operator. The comment after a constant says its
+ * decimal, and is passed over. */
 static bool is_atomic(const char *text) {
     int nesting = 0;
     for (const char *at = text; *at; at++) {
+        const char *comment_end = strncmp(at, " /*", 3) == 0 ? strstr(at, "*/") : NULL;
+        if (comment_end) {
+            at = comment_end + 1;
+            continue;
+        }
         nesting += (*at == '(' || *at == '[') - (*at == ')' || *at == ']');
         if (nesting == 0 && (*at == ' ' || *at == '?'))
             return false;
@@ -221,10 +227,7 @@ static bool is_atomic(const char *text) {
 }
 
 static const char *in_parentheses(struct emitter *emitter, const char *text) {
-    bool comment = strstr(text, "/*") != NULL; /* a constant with its decimal */
-    return is_atomic(text) || (comment && text[0] != '-')
-               ? text
-               : arena_format(emitter->ir->arena, "(%s)", text);
+    return is_atomic(text) ? text : arena_format(emitter->ir->arena, "(%s)", text);
 }
 
 /* How tightly C binds what emit_op prints for an expression; locals, calls and loads bind most. */
