@@ -22,21 +22,34 @@ struct compiling {
     struct text last;
 };
 
-/* After each pass: the verifier, and the dump for those who asked. */
+/* Hands the state after a pass to those who asked for it. */
+static void dump(struct compiling *compiling, const char *pass, double took,
+                 void (*print)(const struct compiling *compiling, struct text *text)) {
+    struct text text = {0};
+    if (!compiling->options->dump)
+        return;
+    print(compiling, &text);
+    const char *now = text.bytes ? text.bytes : "";
+    bool changed = strcmp(compiling->last.bytes ? compiling->last.bytes : "", now) != 0;
+    compiling->options->dump(compiling->options->dump_context, pass, now, changed, took);
+    text_free(&compiling->last);
+    compiling->last = text;
+}
+
+static void print_nodes(const struct compiling *compiling, struct text *text) {
+    print_graph(compiling->graph, text);
+}
+
+static void print_kernels(const struct compiling *compiling, struct text *text) {
+    print_ir(compiling->ir, text);
+}
+
+/* After each pass over kernels: the verifier, and the dump. */
 static bool after(struct compiling *compiling, const char *pass) {
     double took = now_milliseconds() - compiling->began;
     if (compiling->options->verify && !verify_ir(compiling->ir, compiling->error))
         return et_fail_within(compiling->error, "after %s", pass);
-    if (compiling->options->dump) {
-        struct text text = {0};
-        print_ir(compiling->ir, &text);
-        bool changed =
-            !compiling->last.bytes || !text.bytes || strcmp(compiling->last.bytes, text.bytes) != 0;
-        compiling->options->dump(compiling->options->dump_context, pass,
-                                 text.bytes ? text.bytes : "", changed, took);
-        text_free(&compiling->last);
-        compiling->last = text;
-    }
+    dump(compiling, pass, took, print_kernels);
     compiling->began = now_milliseconds();
     return true;
 }
@@ -66,6 +79,8 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     if (!compiling->graph)
         return false;
     ir->graph = compiling->graph;
+    dump(compiling, "simplify", now_milliseconds() - compiling->began, print_nodes);
+    compiling->began = now_milliseconds();
     lower(ir);
     if (!after(compiling, "lower"))
         return false;

@@ -337,6 +337,8 @@ bool verify_ir(struct ir *ir, struct et_error *error);
 
 /* ir_print.c */
 void print_ir(const struct ir *ir, struct text *text);
+/* The simplified graph, for dumps: a line a node. */
+void print_graph(const struct graph *graph, struct text *text);
 void print_expression(const struct expression *expression, struct text *text);
 void print_index(const struct index *index, struct text *text);
 

@@ -493,3 +493,17 @@ void print_ir(const struct ir *ir, struct text *text) {
     et_release(printing.labels);
     et_release(printing.lines);
 }
+
+void print_graph(const struct graph *graph, struct text *text) {
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        text_add(text, "node %d from %d %s", node->id, node->origin, op_facts[node->op].name);
+        if (node->name)
+            text_add(text, " \"%s\"", node->name);
+        for (int k = 0; k < node->source_count; k++)
+            text_add(text, " %d", node->sources[k]->id);
+        text_add(text, " -> %s\n", shape_text(node).text);
+    }
+    for (int i = 0; i < graph->output_count; i++)
+        text_add(text, "output \"%s\" %d\n", graph->outputs[i].name, graph->outputs[i].node->id);
+}
