@@ -24,11 +24,11 @@ LIBRARIES = -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY = $(BUILD)/libeigentensor.a
-PROGRAMS = $(BUILD)/eigentensor $(BUILD)/demo $(BUILD)/mnist-define
+PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUILD)/mnist-define
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library run model generated test test-programs sanitized asan lint setup clean
+.PHONY: all library run serve model generated test test-programs sanitized asan lint setup clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY)
@@ -55,6 +55,27 @@ $(BUILD)/demo: $(call objects,runtime/demo/*.c)
 $(BUILD)/mnist-define: $(call objects,models/mnist/*.c)
 $(PROGRAMS): $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
+
+# The server, with its page, samples and model inside; files.def lists what it serves as it is.
+SERVER_FILES = $(sort $(shell find server/page -type f -not -name '.*' 2>/dev/null)) \
+               $(sort $(wildcard models/mnist/samples/*.png)) server/openapi.json server/docs.css
+SERVER_OBJECTS = $(filter-out %/main.o,$(call objects,server/*.c))
+SERVER_TESTS = $(filter $(BUILD)/tests/test_server%,$(UNIT_TESTS))
+$(BUILD)/eigentensor-server: $(BUILD)/server/main.o $(BUILD)/libserver.a
+$(BUILD)/libserver.a: $(SERVER_OBJECTS)
+	$(call step,ar) rm -f $@; ar rcs $@ $^
+$(BUILD)/server/files.def: $(SERVER_FILES) $(wildcard server/page) | build/setup-run
+	$(call step,gen) mkdir -p $(@D); n=0; for file in $(SERVER_FILES); do n=$$((n + 1)); \
+	    url=$${file#server/}; url=$${url#page/}; url=/$${url#models/mnist/}; \
+	    echo "FILE_ROW(file_$$n, \"$$file\", \"$$url\")"; done >$@
+$(BUILD)/server/files.o: $(BUILD)/server/files.def
+$(BUILD)/server/files.o: CFLAGS_FILE = -I$(BUILD)/server
+$(BUILD)/server/model.o: $(MODEL).json $(MODEL).safetensors
+$(BUILD)/eigentensor-server $(SERVER_TESTS): $(BUILD)/libserver.a
+$(BUILD)/eigentensor-server $(SERVER_TESTS): LIBRARIES := $(BUILD)/libserver.a \
+    $(LIBRARY) -lmicrohttpd $(LIBRARIES)
+serve: $(BUILD)/eigentensor-server
+	$<
 
 $(BUILD)/%.o: %.c | build/setup-run
 	$(call step,cc) mkdir -p $(@D); $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@

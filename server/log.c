@@ -1,0 +1,161 @@
+#include "log.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base.h"
+
+enum { BUFFER_BYTES = 256 * 1024, LINE_BYTES = 1024, PATH_SHOWN = 256 };
+
+/* Two buffers: requests fill one while the thread writes the other. */
+struct log {
+    int file;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    char *filling, *writing;
+    size_t filled;
+    bool closing;
+    atomic_ulong dropped;
+    atomic_bool hurry; /* closing: a reader who does not read is not waited for */
+};
+
+/* Waits for the reader a moment at a time, so that closing can end it. */
+static bool wait_for_reader(struct log *log) {
+    for (int waited = 0; !(atomic_load(&log->hurry) && waited >= 10); waited++) {
+        struct pollfd ready = {.fd = log->file, .events = POLLOUT};
+        if (poll(&ready, 1, 100) > 0)
+            return !(ready.revents & (POLLERR | POLLNVAL));
+    }
+    return false;
+}
+
+static void write_lines(struct log *log, const char *bytes, size_t count) {
+    while (count) {
+        size_t piece = count < 4096 ? count : 4096; /* fits once a pipe is ready to take some */
+        if (!wait_for_reader(log))
+            return;
+        ssize_t written = write(log->file, bytes, piece);
+        if (written <= 0)
+            return;
+        bytes += written;
+        count -= (size_t)written;
+    }
+}
+
+static void *write_log(void *context) {
+    struct log *log = context;
+    pthread_mutex_lock(&log->lock);
+    while (log->filled || !log->closing) {
+        if (!log->filled) {
+            pthread_cond_wait(&log->more, &log->lock);
+            continue;
+        }
+        char *bytes = log->filling;
+        size_t count = log->filled;
+        log->filling = log->writing;
+        log->writing = bytes;
+        log->filled = 0;
+        pthread_mutex_unlock(&log->lock);
+        write_lines(log, bytes, count);
+        pthread_mutex_lock(&log->lock);
+    }
+    pthread_mutex_unlock(&log->lock);
+    return NULL;
+}
+
+struct log *log_open(int file) {
+    struct log *log = et_allocate(1, sizeof *log);
+    if (!log)
+        return NULL;
+    log->file = file;
+    log->filling = et_allocate(1, BUFFER_BYTES);
+    log->writing = et_allocate(1, BUFFER_BYTES);
+    pthread_mutex_init(&log->lock, NULL);
+    pthread_cond_init(&log->more, NULL);
+    if (log->filling && log->writing && pthread_create(&log->thread, NULL, write_log, log) == 0)
+        return log;
+    et_release(log->filling);
+    et_release(log->writing);
+    et_release(log);
+    return NULL;
+}
+
+void log_close(struct log *log) {
+    if (!log)
+        return;
+    pthread_mutex_lock(&log->lock);
+    log->closing = true;
+    atomic_store(&log->hurry, true);
+    pthread_cond_signal(&log->more);
+    pthread_mutex_unlock(&log->lock);
+    pthread_join(log->thread, NULL);
+    pthread_cond_destroy(&log->more);
+    pthread_mutex_destroy(&log->lock);
+    et_release(log->filling);
+    et_release(log->writing);
+    et_release(log);
+}
+
+/* As a JSON string of at most PATH_SHOWN characters, with nothing but printable ASCII in it. */
+static int add_string(char *to, size_t room, const char *text) {
+    size_t length = 0;
+    to[length++] = '"';
+    for (int i = 0; text[i] && i < PATH_SHOWN && length + 8 < room; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte == '"' || byte == '\\' || byte < 0x20 || byte > 0x7e)
+            length += (size_t)snprintf(to + length, room - length, "\\u%04x", byte);
+        else
+            to[length++] = (char)byte;
+    }
+    to[length++] = '"';
+    to[length] = 0;
+    return (int)length;
+}
+
+static size_t format_line(char line[LINE_BYTES + 1024], const struct log_line *facts) {
+    struct timespec now;
+    struct tm parts;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    char day[32], method[64], path[PATH_SHOWN * 6 + 16], model[200];
+    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
+    add_string(method, sizeof method, facts->method);
+    add_string(path, sizeof path > LINE_BYTES - 400 ? LINE_BYTES - 400 : sizeof path, facts->path);
+    int length = snprintf(line, LINE_BYTES,
+                          "{\"time\":\"%s.%03ldZ\",\"remote\":\"%s\",\"method\":%s,\"path\":%s,"
+                          "\"status\":%d,\"bytes_in\":%zu,\"bytes_out\":%zu,\"us\":%.0f",
+                          day, now.tv_nsec / 1000000, facts->remote, method, path, facts->status,
+                          facts->bytes_in, facts->bytes_out, facts->microseconds);
+    if (facts->model && facts->mode) {
+        add_string(model, sizeof model, facts->model);
+        length += snprintf(line + length, 512, ",\"model\":%s,\"mode\":\"%s\"", model, facts->mode);
+    }
+    return (size_t)(length + snprintf(line + length, 8, "}\n"));
+}
+
+void log_request(struct log *log, const struct log_line *facts) {
+    if (!log)
+        return;
+    char line[LINE_BYTES + 1024];
+    size_t count = format_line(line, facts);
+    pthread_mutex_lock(&log->lock);
+    if (log->filled + count <= BUFFER_BYTES) {
+        memcpy(log->filling + log->filled, line, count);
+        log->filled += count;
+    } else {
+        atomic_fetch_add(&log->dropped, 1);
+    }
+    pthread_cond_signal(&log->more);
+    pthread_mutex_unlock(&log->lock);
+}
+
+unsigned long log_dropped(const struct log *log) {
+    return log ? atomic_load(&log->dropped) : 0;
+}

@@ -1,0 +1,78 @@
+/* eigentensor-server: opens the models, listens, waits for SIGTERM. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "server.h"
+
+enum { SECONDS_TO_FINISH = 30, SECONDS_TO_BUILD = 5 };
+
+static int fail(const char *message) {
+    fprintf(stderr, "eigentensor-server: %s\n", message);
+    return EXIT_FAILURE;
+}
+
+/* Every connection is a file descriptor. */
+static void allow_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* SIGTERM and SIGINT are waited for by the main thread alone; no thread dies of a closed socket. */
+static sigset_t block_signals(void) {
+    sigset_t awaited;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGTERM);
+    sigaddset(&awaited, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &awaited, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return awaited;
+}
+
+static int serve(struct server *server, const sigset_t *awaited, double began) {
+    struct et_error error = {0};
+    struct http *http = http_open(server, &error);
+    if (!http)
+        return fail(error.message);
+    fprintf(stderr, "eigentensor-server: http://%s:%d, ready after %.0f ms\n", server->options.host,
+            http_port(http), (now_microseconds() - began) / 1000);
+    if (server->options.aot)
+        models_build(&server->models);
+    int signal_number;
+    sigwait(awaited, &signal_number);
+    atomic_store(&server->stopping, true);
+    http_drain(http, SECONDS_TO_FINISH);
+    http_close(http);
+    return EXIT_SUCCESS;
+}
+
+int main(int count, char **values) {
+    static struct server server;
+    struct et_error error = {0};
+    char message[256];
+    double began = now_microseconds();
+    server.metrics.began = began;
+    if (!options_from_environment(&server.options, message))
+        return fail(message);
+    options_parse(&server.options, count, values);
+    sigset_t awaited = block_signals(); /* before there is any other thread */
+    allow_files();
+    files_begin();
+    if (!models_open(&server.models, server.options.graphs, server.options.graph_count, &error))
+        return fail(error.message);
+    if (!server.options.quiet)
+        server.log = log_open(STDOUT_FILENO);
+    int status = serve(&server, &awaited, began);
+    log_close(server.log);
+    if (!models_wait(&server.models, SECONDS_TO_BUILD))
+        _exit(status); /* gcc is still at work for nobody */
+    models_free(&server.models);
+    free(server.options.graphs);
+    return status;
+}

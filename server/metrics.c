@@ -1,0 +1,237 @@
+#include "metrics.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cpu.h"
+#include "server.h"
+
+static const double bounds[BUCKETS] = {25,  50,    100, 250, 500,   1000, 2500, 5000,
+                                       1e4, 2.5e4, 5e4, 1e5, 2.5e5, 1e6,  1e7}; /* us */
+
+static const int statuses[] = {
+#define STATUS_ROW(status) status,
+    STATUSES(STATUS_ROW)
+#undef STATUS_ROW
+};
+enum { KNOWN_STATUSES = sizeof statuses / sizeof *statuses };
+_Static_assert((int)KNOWN_STATUSES < (int)STATUS_KINDS, "one place is for all other statuses");
+
+static const char *const stage_names[STAGE_COUNT] = {
+#define STAGE_NAME(name) #name,
+    STAGES(STAGE_NAME)
+#undef STAGE_NAME
+};
+
+void histogram_add(struct histogram *histogram, double microseconds) {
+    int bucket = 0;
+    while (bucket < BUCKETS && microseconds > bounds[bucket])
+        bucket++;
+    atomic_fetch_add_explicit(&histogram->buckets[bucket], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&histogram->nanoseconds, (unsigned long)(microseconds * 1000),
+                              memory_order_relaxed);
+}
+
+void metrics_request(struct metrics *metrics, int route, int status, double microseconds) {
+    int row = route < 0 || route >= route_count ? route_count : route, kind = 0;
+    while (kind < KNOWN_STATUSES && statuses[kind] != status)
+        kind++;
+    atomic_fetch_add_explicit(&metrics->requests[row][kind], 1, memory_order_relaxed);
+    histogram_add(&metrics->durations[row], microseconds);
+}
+
+void metrics_stage(struct server *server, const struct model *model, enum et_mode mode,
+                   enum stage stage, double microseconds) {
+    histogram_add(&server->metrics.stages[model - server->models.items][mode][stage], microseconds);
+}
+
+void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,
+                       bool good) {
+    long which = model - server->models.items;
+    if (good)
+        atomic_fetch_add(&server->metrics.inferences[which][mode], 1);
+    else
+        atomic_fetch_add(&server->metrics.failures[which], 1);
+}
+
+/* Printing. Label values are names of models (checked to have no control characters), routes. */
+
+static void head(struct text *text, const char *name, const char *type, const char *help) {
+    text_add(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_label(struct text *text, const char *value) {
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\')
+            text_add_bytes(text, "\\", 1);
+        text_add_bytes(text, value, 1);
+    }
+}
+
+static unsigned long histogram_count(struct histogram *histogram) {
+    unsigned long count = 0;
+    for (int i = 0; i <= BUCKETS; i++)
+        count += atomic_load(&histogram->buckets[i]);
+    return count;
+}
+
+/* `labels` without braces; a histogram that counted nothing is left out. */
+static void add_histogram(struct text *text, const char *name, const char *labels,
+                          struct histogram *histogram) {
+    unsigned long count = 0;
+    if (!histogram_count(histogram))
+        return;
+    for (int i = 0; i < BUCKETS; i++) {
+        count += atomic_load(&histogram->buckets[i]);
+        text_add(text, "%s_bucket{%s,le=\"%g\"} %lu\n", name, labels, bounds[i] * 1e-6, count);
+    }
+    count += atomic_load(&histogram->buckets[BUCKETS]);
+    text_add(text, "%s_bucket{%s,le=\"+Inf\"} %lu\n", name, labels, count);
+    text_add(text, "%s_sum{%s} %.9f\n", name, labels,
+             (double)atomic_load(&histogram->nanoseconds) * 1e-9);
+    text_add(text, "%s_count{%s} %lu\n", name, labels, count);
+}
+
+static const char *route_name(int route) {
+    return route < route_count ? routes[route].pattern : "other";
+}
+
+static const char *route_method(int route) {
+    return route < route_count ? routes[route].method : "any";
+}
+
+static void add_requests(struct text *text, struct metrics *metrics) {
+    static const char name[] = "eigentensor_http_requests_total";
+    head(text, name, "counter", "Requests answered, by route and status.");
+    for (int route = 0; route <= route_count; route++)
+        for (int kind = 0; kind <= KNOWN_STATUSES; kind++) {
+            unsigned long count = atomic_load(&metrics->requests[route][kind]);
+            if (!count)
+                continue;
+            text_add(text, "%s{route=\"%s\",method=\"%s\",status=\"", name, route_name(route),
+                     route_method(route));
+            text_add(text, kind < KNOWN_STATUSES ? "%d" : "other", statuses[kind % KNOWN_STATUSES]);
+            text_add(text, "\"} %lu\n", count);
+        }
+    static const char durations[] = "eigentensor_http_request_duration_seconds";
+    head(text, durations, "histogram", "From the first byte of the body to the finished reply.");
+    for (int route = 0; route <= route_count; route++) {
+        char labels[160];
+        snprintf(labels, sizeof labels, "route=\"%s\",method=\"%s\"", route_name(route),
+                 route_method(route));
+        add_histogram(text, durations, labels, &metrics->durations[route]);
+    }
+}
+
+static void add_stages(struct text *text, struct server *server) {
+    static const char name[] = "eigentensor_stage_duration_seconds";
+    head(text, name, "histogram", "Time in one stage of an inference, by model and mode.");
+    for (int i = 0; i < server->models.count; i++)
+        for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+            for (int stage = 0; stage < STAGE_COUNT; stage++) {
+                struct text labels = {0};
+                text_add(&labels, "model=\"");
+                add_label(&labels, et_program_name(server->models.items[i].program));
+                text_add(&labels, "\",mode=\"%s\",stage=\"%s\"", et_mode_name((enum et_mode)mode),
+                         stage_names[stage]);
+                if (!labels.failed)
+                    add_histogram(text, name, labels.bytes,
+                                  &server->metrics.stages[i][mode][stage]);
+                text_free(&labels);
+            }
+}
+
+static void add_model_mode(struct text *text, struct server *server, const char *name, int model,
+                           const char *mode, unsigned long value) {
+    text_add(text, "%s{model=\"", name);
+    add_label(text, et_program_name(server->models.items[model].program));
+    text_add(text, mode ? "\",mode=\"%s\"} %lu\n" : "\"%s} %lu\n", mode ? mode : "", value);
+}
+
+static void add_models(struct text *text, struct server *server) {
+    struct metrics *metrics = &server->metrics;
+    head(text, "eigentensor_inference_success_total", "counter", "Inferences, by model and mode.");
+    for (int i = 0; i < server->models.count; i++)
+        for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+            add_model_mode(text, server, "eigentensor_inference_success_total", i,
+                           et_mode_name((enum et_mode)mode),
+                           atomic_load(&metrics->inferences[i][mode]));
+    head(text, "eigentensor_inference_failure_total", "counter",
+         "Inference requests that were refused or failed, by model.");
+    for (int i = 0; i < server->models.count; i++)
+        add_model_mode(text, server, "eigentensor_inference_failure_total", i, NULL,
+                       atomic_load(&metrics->failures[i]));
+    head(text, "eigentensor_mode_ready", "gauge", "1 when the mode can run.");
+    for (int i = 0; i < server->models.count; i++)
+        for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+            add_model_mode(
+                text, server, "eigentensor_mode_ready", i, et_mode_name((enum et_mode)mode),
+                mode != ET_AOT || atomic_load(&server->models.items[i].aot_state) == AOT_READY);
+}
+
+static void add_value(struct text *text, const char *name, const char *type, const char *help,
+                      double value) {
+    head(text, name, type, help);
+    text_add(text, "%s %.17g\n", name, value);
+}
+
+static double resident_bytes(void) {
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file && fscanf(file, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (file)
+        fclose(file);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static int open_files(void) {
+    int count = -3; /* ".", ".." and the folder itself */
+    DIR *folder = opendir("/proc/self/fd");
+    while (folder && readdir(folder))
+        count++;
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+static void add_process(struct text *text, struct server *server) {
+    struct metrics *metrics = &server->metrics;
+    enum cpu_level level = CPU_BASELINE;
+    cpu_level(&level, NULL);
+    head(text, "eigentensor_build_info", "gauge", "Always 1; the labels tell the build.");
+    text_add(text, "eigentensor_build_info{version=\"%s\",compiler=\"%s\",cpu=\"%s\"} 1\n",
+             SERVER_VERSION, __VERSION__, cpu_level_name(level));
+    add_value(text, "eigentensor_connections", "gauge", "Open connections.",
+              (double)atomic_load(&metrics->connections));
+    add_value(text, "eigentensor_requests_in_flight", "gauge", "Requests begun and not answered.",
+              (double)atomic_load(&metrics->in_flight));
+    add_value(text, "eigentensor_slow_clients_total", "counter", "Connections cut for slowness.",
+              (double)atomic_load(&metrics->slow_clients));
+    add_value(text, "eigentensor_refused_connections_total", "counter",
+              "Requests refused because there were too many connections.",
+              (double)atomic_load(&metrics->refused_connections));
+    add_value(text, "eigentensor_received_bytes_total", "counter", "Bytes of request bodies.",
+              (double)atomic_load(&metrics->bytes_in));
+    add_value(text, "eigentensor_sent_bytes_total", "counter", "Bytes of reply bodies.",
+              (double)atomic_load(&metrics->bytes_out));
+    add_value(text, "eigentensor_log_dropped_total", "counter", "Log lines nobody had time for.",
+              (double)log_dropped(server->log));
+    add_value(text, "eigentensor_uptime_seconds", "gauge", "Since the server began.",
+              (now_microseconds() - metrics->began) * 1e-6);
+    add_value(text, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    add_value(text, "process_open_fds", "gauge", "Open file descriptors.", open_files());
+}
+
+void handle_metrics(struct worker *worker, const struct request *request, struct reply *reply) {
+    (void)request;
+    struct server *server = worker->server;
+    add_requests(&reply->body, &server->metrics);
+    add_models(&reply->body, server);
+    add_stages(&reply->body, server);
+    add_process(&reply->body, server);
+    reply_finish_json(reply, 200);
+    if (reply->status == 200)
+        reply->type = "text/plain; version=0.0.4; charset=utf-8";
+}

@@ -1,0 +1,62 @@
+/* What the server counts, for Prometheus. All of it is atomic: workers never wait for each other.
+ */
+#ifndef EIGENTENSOR_SERVER_METRICS_H
+#define EIGENTENSOR_SERVER_METRICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model.h"
+
+/* The stages of an inference: parse: request to pixels or tensors; prepare: pixels to a digit;
+ * compute: the model. */
+#define STAGES(STAGE) STAGE(parse) STAGE(prepare) STAGE(compute)
+enum stage {
+#define STAGE_ID(name) STAGE_##name,
+    STAGES(STAGE_ID)
+#undef STAGE_ID
+        STAGE_COUNT
+};
+
+#define STATUSES(STATUS)                                                                           \
+    STATUS(200)                                                                                    \
+    STATUS(204)                                                                                    \
+    STATUS(304)                                                                                    \
+    STATUS(400)                                                                                    \
+    STATUS(404)                                                                                    \
+    STATUS(405)                                                                                    \
+    STATUS(408)                                                                                    \
+    STATUS(413)                                                                                    \
+    STATUS(415)                                                                                    \
+    STATUS(422)                                                                                    \
+    STATUS(500)                                                                                    \
+    STATUS(503)
+
+enum { BUCKETS = 15, STATUS_KINDS = 16, ROUTES_MOST = 48 };
+
+struct histogram {
+    atomic_ulong buckets[BUCKETS + 1]; /* the last: slower than all bounds */
+    atomic_ulong nanoseconds;
+};
+
+struct metrics {
+    atomic_ulong requests[ROUTES_MOST][STATUS_KINDS]; /* by route, and one row for none */
+    struct histogram durations[ROUTES_MOST];
+    struct histogram stages[MODELS_MOST][ET_MODE_COUNT][STAGE_COUNT];
+    atomic_ulong inferences[MODELS_MOST][ET_MODE_COUNT], failures[MODELS_MOST];
+    atomic_ulong bytes_in, bytes_out, slow_clients, refused_connections;
+    atomic_long connections, in_flight;
+    double began; /* microseconds */
+};
+
+struct server;
+void histogram_add(struct histogram *histogram, double microseconds);
+/* `route` as server_answer() gives it. */
+void metrics_request(struct metrics *metrics, int route, int status, double microseconds);
+void metrics_stage(struct server *server, const struct model *model, enum et_mode mode,
+                   enum stage stage, double microseconds);
+void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,
+                       bool good);
+
+#endif

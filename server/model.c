@@ -1,0 +1,248 @@
+/* Models: opened, compiled at once by libtcc, then by gcc behind the scenes. */
+#include "model.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "image.h"
+#include "server.h"
+
+#define EMBED(name, path)                                                                          \
+    __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path "\"\n.globl " #name  \
+            "_end\n" #name "_end:\n.byte 0\n.previous\n");                                         \
+    extern const char name[], name##_end[]
+EMBED(shipped_graph, "models/mnist/mnist.json");
+EMBED(shipped_weights, "models/mnist/mnist.safetensors");
+
+/* The weights are read like any file, from one in memory. */
+static struct et_program *open_shipped(struct et_error *error) {
+    size_t count = (size_t)(shipped_weights_end - shipped_weights);
+    int file = memfd_create("mnist.safetensors", MFD_CLOEXEC);
+    if (file < 0 || write(file, shipped_weights, count) != (ssize_t)count) {
+        et_fail(error, "mnist: no memory for the shipped weights");
+        if (file >= 0)
+            close(file);
+        return NULL;
+    }
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    struct graph_load_options options = {.weights_path = path, .require_sha256 = true};
+    struct weights *weights = NULL;
+    struct graph *graph = graph_decode(shipped_graph, (size_t)(shipped_graph_end - shipped_graph),
+                                       "mnist.json", ".", &options, &weights, error);
+    close(file);
+    return graph ? program_from_graph(graph, weights, error) : NULL;
+}
+
+static bool takes_pictures(const struct et_program *program) {
+    if (et_program_input_count(program) != 1 || et_program_output_count(program) < 1)
+        return false;
+    struct et_tensor input = et_program_input(program, 0), output = et_program_output(program, 0);
+    return input.rank >= 2 && strcmp(input.dtype, "float32") == 0 &&
+           input.shape[input.rank - 1] == DIGIT_SIDE && input.shape[input.rank - 2] == DIGIT_SIDE &&
+           input.bytes == DIGIT_PIXELS * sizeof(float) && strcmp(output.dtype, "float32") == 0 &&
+           output.bytes >= 2 * sizeof(float) && output.bytes <= 1000 * sizeof(float);
+}
+
+static void gather_facts(struct model *model) {
+    const struct graph *graph = program_graph(model->program);
+    for (int i = 0; i < graph->node_count; i++) {
+        if (graph->nodes[i]->op != OP_WEIGHT)
+            continue;
+        model->parameters += node_elements(graph->nodes[i]);
+        model->weights_bytes += node_bytes(graph->nodes[i]);
+    }
+    const struct compiled *compiled = program_compiled(model->program, ET_JIT);
+    for (int i = 0; i < compiled->kernel_count; i++)
+        model->flops += compiled->kernels[i].flops;
+    model->takes_pictures = takes_pictures(model->program);
+}
+
+static bool open_model(struct models *models, const char *path, struct et_error *error) {
+    struct et_program *program = path ? et_program_open(path, NULL, error) : open_shipped(error);
+    if (!program)
+        return false;
+    const char *name = et_program_name(program);
+    bool twice = models_find(models, name) != NULL;
+    double began = now_microseconds();
+    if (twice || !et_program_prepare(program, ET_JIT, error)) {
+        if (twice)
+            et_fail(error, "%s: there is already a model \"%s\"", path, name);
+        et_program_free(program);
+        return false;
+    }
+    struct model *model = &models->items[models->count++];
+    model->program = program;
+    model->jit_milliseconds = (now_microseconds() - began) / 1000;
+    gather_facts(model);
+    return true;
+}
+
+bool models_open(struct models *models, char *const *paths, int count, struct et_error *error) {
+    if (count > MODELS_MOST)
+        return et_fail(error, "%d graphs, expected at most %d", count, MODELS_MOST);
+    if (count == 0)
+        return open_model(models, NULL, error);
+    for (int i = 0; i < count; i++)
+        if (!open_model(models, paths[i], error))
+            return false;
+    return true;
+}
+
+static bool build_model(struct model *model, struct et_error *error) {
+    const char *digest = et_program_digest(model->program);
+    struct compile_options options = {.dialect = DIALECT_VECTOR, .digest = digest};
+    model->aot_compiled = compile(program_graph(model->program), &options, error);
+    if (!model->aot_compiled)
+        return false;
+    model->aot = aot_cache_open(model->aot_compiled, digest, NULL, &model->aot_from_cache, error);
+    return model->aot != NULL;
+}
+
+static void *build_models(void *context) {
+    struct models *models = context;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), 10); /* requests come first; gcc inherits it */
+    for (int i = 0; i < models->count; i++) {
+        struct model *model = &models->items[i];
+        double began = now_microseconds();
+        bool good = build_model(model, &model->aot_error);
+        model->aot_milliseconds = (now_microseconds() - began) / 1000;
+        atomic_store(&model->aot_state, good ? AOT_READY : AOT_FAILED);
+    }
+    return NULL;
+}
+
+void models_build(struct models *models) {
+    for (int i = 0; i < models->count; i++)
+        atomic_store(&models->items[i].aot_state, AOT_BUILDING);
+    models->building = pthread_create(&models->builder, NULL, build_models, models) == 0;
+    for (int i = 0; i < models->count && !models->building; i++) {
+        et_fail(&models->items[i].aot_error, "no thread for the build");
+        atomic_store(&models->items[i].aot_state, AOT_FAILED);
+    }
+}
+
+bool models_wait(struct models *models, int seconds) {
+    if (!models->building)
+        return true;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    models->building = pthread_timedjoin_np(models->builder, NULL, &until) != 0;
+    return !models->building;
+}
+
+void models_free(struct models *models) {
+    for (int i = 0; i < models->count; i++) {
+        struct model *model = &models->items[i];
+        aot_library_free(model->aot);
+        compiled_free(model->aot_compiled);
+        et_release(model->kernel_microseconds);
+        et_program_free(model->program);
+    }
+    *models = (struct models){0};
+}
+
+struct model *models_find(struct models *models, const char *name) {
+    for (int i = 0; i < models->count; i++)
+        if (strcmp(et_program_name(models->items[i].program), name) == 0)
+            return &models->items[i];
+    return NULL;
+}
+
+const char *model_state(const struct model *model, enum et_mode mode) {
+    static const char *const names[] = {"absent", "building", "ready", "failed"};
+    return mode == ET_AOT ? names[atomic_load(&model->aot_state)] : "ready";
+}
+
+enum et_mode model_fastest(const struct model *model) {
+    return atomic_load(&model->aot_state) == AOT_READY ? ET_AOT : ET_JIT;
+}
+
+const struct compiled *model_compiled(const struct model *model) {
+    return model_fastest(model) == ET_AOT ? model->aot_compiled
+                                          : program_compiled(model->program, ET_JIT);
+}
+
+double model_kernel_microseconds(const struct model *model, int kernel) {
+    bool known = model_fastest(model) == ET_AOT && model->kernel_microseconds;
+    return known ? model->kernel_microseconds[kernel] : 0;
+}
+
+static bool fill_buffers(void ***buffers, int *filled, int count,
+                         struct et_tensor (*facts)(const struct et_program *, int),
+                         const struct et_program *program) {
+    *buffers = et_allocate((size_t)count + 1, sizeof **buffers);
+    if (!*buffers)
+        return false;
+    for (*filled = 0; *filled < count; ++*filled) {
+        size_t bytes = facts(program, *filled).bytes;
+        (*buffers)[*filled] = et_allocate_aligned(bytes ? bytes : 1);
+        if (!(*buffers)[*filled])
+            return false;
+    }
+    return true;
+}
+
+bool model_memory_fill(struct model_memory *memory, const struct model *model,
+                       struct et_error *error) {
+    if (memory->workspace)
+        return true;
+    const struct et_program *program = model->program;
+    bool good = fill_buffers(&memory->inputs, &memory->input_count, et_program_input_count(program),
+                             et_program_input, program) &&
+                fill_buffers(&memory->outputs, &memory->output_count,
+                             et_program_output_count(program), et_program_output, program) &&
+                (memory->workspace = et_workspace_new(program));
+    if (good)
+        return true;
+    model_memory_free(memory);
+    return et_fail(error, "%s: out of memory", et_program_name(program));
+}
+
+void model_memory_free(struct model_memory *memory) {
+    for (int i = 0; i < memory->input_count; i++)
+        et_release(memory->inputs[i]);
+    for (int i = 0; i < memory->output_count; i++)
+        et_release(memory->outputs[i]);
+    et_release(memory->inputs);
+    et_release(memory->outputs);
+    et_release(memory->arena);
+    et_workspace_free(memory->workspace);
+    *memory = (struct model_memory){0};
+}
+
+static bool run_aot(struct model *model, struct model_memory *memory, struct et_error *error) {
+    size_t bytes = model->aot_compiled->arena_bytes;
+    if (memory->arena_bytes < bytes || !memory->arena) {
+        et_release(memory->arena);
+        memory->arena = et_allocate_aligned(bytes ? bytes : 1);
+        memory->arena_bytes = memory->arena ? bytes : 0;
+        if (!memory->arena)
+            return et_fail(error, "out of memory: %zu bytes of workspace", bytes);
+    }
+    aot_library_entry(model->aot)((const void *const *)memory->inputs, memory->outputs,
+                                  model->aot_compiled->weights, memory->arena);
+    return true;
+}
+
+bool model_run(struct model *model, struct model_memory *memory, enum et_mode *mode,
+               double *microseconds, struct et_error *error) {
+    if (*mode == ET_AOT)
+        *mode = model_fastest(model);
+    double began = now_microseconds();
+    bool good = *mode == ET_AOT
+                    ? run_aot(model, memory, error)
+                    : et_program_run(model->program, *mode, (const void *const *)memory->inputs,
+                                     memory->outputs, memory->workspace, error);
+    *microseconds = now_microseconds() - began;
+    return good;
+}
+
+struct et_digest model_digest(const struct model *model, const struct model_memory *memory) {
+    return et_program_output_digest(model->program, (const void *const *)memory->outputs);
+}

@@ -1,0 +1,75 @@
+/* The models that are served: programs, and the fastest code for each, built in the background. */
+#ifndef EIGENTENSOR_SERVER_MODEL_H
+#define EIGENTENSOR_SERVER_MODEL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "aot_cache.h"
+#include "et_program.h"
+
+enum { MODELS_MOST = 64 };
+
+enum aot_state { AOT_ABSENT, AOT_BUILDING, AOT_READY, AOT_FAILED };
+
+/* What `aot_state` guards is written before it becomes AOT_READY or AOT_FAILED, and never again. */
+struct model {
+    struct et_program *program;
+    int64_t parameters, weights_bytes, flops;
+    bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
+    double jit_milliseconds;
+
+    atomic_int aot_state;
+    struct compiled *aot_compiled;
+    struct aot_library *aot;
+    double aot_milliseconds;
+    bool aot_from_cache;
+    struct et_error aot_error;
+    double *kernel_microseconds; /* by kernel of aot_compiled; NULL: not measured */
+};
+
+struct models {
+    int count;
+    struct model items[MODELS_MOST];
+    pthread_t builder;
+    bool building;
+};
+
+/* Opens the graphs, or the shipped model when there are none, and compiles each with libtcc. */
+bool models_open(struct models *models, char *const *paths, int count, struct et_error *error);
+/* Begins to build all of them with gcc, in a thread of its own: they are used when they are ready.
+ */
+void models_build(struct models *models);
+/* Waits for the builder, at most so long; false when it is still at work. */
+bool models_wait(struct models *models, int seconds);
+void models_free(struct models *models); /* requires that no builder is at work */
+struct model *models_find(struct models *models, const char *name);
+
+/* The name of the state of a mode: "ready", "building", "absent", "failed". */
+const char *model_state(const struct model *model, enum et_mode mode);
+/* The fastest mode that is ready. */
+enum et_mode model_fastest(const struct model *model);
+/* What was compiled for the fastest mode. */
+const struct compiled *model_compiled(const struct model *model);
+/* The time of a kernel of model_compiled(), as measured once when it was built; 0: not known. */
+double model_kernel_microseconds(const struct model *model, int kernel);
+
+/* A thread's memory to run one model in: a buffer for each input and output, aligned. */
+struct model_memory {
+    struct et_workspace *workspace;
+    void *arena;
+    size_t arena_bytes;
+    void **inputs, **outputs;
+    int input_count, output_count;
+};
+bool model_memory_fill(struct model_memory *memory, const struct model *model,
+                       struct et_error *error);
+void model_memory_free(struct model_memory *memory);
+
+/* Runs the model on memory->inputs, whose bools are 0 or 1, into memory->outputs. A mode that is
+ * not ready is replaced by the fastest that is: *mode says which ran, *microseconds how long. */
+bool model_run(struct model *model, struct model_memory *memory, enum et_mode *mode,
+               double *microseconds, struct et_error *error);
+struct et_digest model_digest(const struct model *model, const struct model_memory *memory);
+
+#endif

@@ -1,0 +1,210 @@
+/* The Open Inference Protocol: metadata, health and inference of any stored graph. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_read.h"
+#include "oip_tensors.h"
+
+void handle_oip_server(struct worker *worker, const struct request *request, struct reply *reply) {
+    (void)worker, (void)request;
+    reply_json(reply, 200,
+               json_pack("{sssss[s]}", "name", "eigentensor", "version", SERVER_VERSION,
+                         "extensions", "binary_tensor_data"));
+}
+
+void handle_oip_live(struct worker *worker, const struct request *request, struct reply *reply) {
+    (void)worker, (void)request;
+    reply_json(reply, 200, json_pack("{sb}", "live", 1));
+}
+
+/* Models are compiled before the server listens, so only an end makes it unready. */
+void handle_oip_ready(struct worker *worker, const struct request *request, struct reply *reply) {
+    (void)request;
+    bool ready = !atomic_load(&worker->server->stopping);
+    reply_json(reply, ready ? 200 : 503, json_pack("{sb}", "ready", ready));
+}
+
+/* The model that the path names; NULL with a finished 404. */
+static struct model *model_of_path(struct worker *worker, const struct request *request,
+                                   struct reply *reply) {
+    struct model *model = models_find(&worker->server->models, request->values[0]);
+    const char *version = request->values[1];
+    if (!model) {
+        reply_error(reply, STYLE_OIP, 404, "there is no model \"%s\"",
+                    quoted(request->values[0]).text);
+        return NULL;
+    }
+    if (*version && strcmp(version, MODEL_VERSION) != 0) {
+        reply_error(reply, STYLE_OIP, 404, "model \"%s\" has no version \"%s\", only %s",
+                    request->values[0], quoted(version).text, MODEL_VERSION);
+        return NULL;
+    }
+    reply->model = et_program_name(model->program);
+    return model;
+}
+
+void handle_oip_model(struct worker *worker, const struct request *request, struct reply *reply) {
+    struct model *model = model_of_path(worker, request, reply);
+    if (!model)
+        return;
+    const struct et_program *program = model->program;
+    struct text *body = &reply->body;
+    text_add(body, "{\"name\":");
+    json_write_string(body, et_program_name(program));
+    text_add(body,
+             ",\"versions\":[\"" MODEL_VERSION "\"],\"platform\":\"eigentensor\",\"inputs\":");
+    oip_write_tensors(body, program, et_program_input_count(program), et_program_input);
+    text_add(body, ",\"outputs\":");
+    oip_write_tensors(body, program, et_program_output_count(program), et_program_output);
+    text_add(body, ",\"parameters\":{\"digest\":\"%s\",\"uuid\":\"%s\"}}",
+             et_program_digest(program), et_program_uuid(program));
+    reply_finish_json(reply, 200);
+}
+
+void handle_oip_model_ready(struct worker *worker, const struct request *request,
+                            struct reply *reply) {
+    struct model *model = model_of_path(worker, request, reply);
+    bool ready = !atomic_load(&worker->server->stopping);
+    if (model)
+        reply_json(reply, ready ? 200 : 503,
+                   json_pack("{sssb}", "name", reply->model, "ready", ready));
+}
+
+/* ---- Inference ---- */
+
+/* One request being served. */
+struct inference {
+    struct model *model;
+    struct model_memory *memory;
+    json_t *document;
+    struct oip_bytes behind;
+    struct oip_outputs outputs;
+    enum et_mode mode;
+    double began, parse, compute;
+};
+
+/* Splits the body into JSON and what lies behind it. */
+static bool split_body(const struct request *request, struct oip_bytes *behind, size_t *json_bytes,
+                       struct et_error *error) {
+    const char *text = request_header(request, "Inference-Header-Content-Length");
+    *json_bytes = request->body_bytes;
+    if (text) {
+        char *end;
+        errno = 0;
+        unsigned long long length = strtoull(text, &end, 10);
+        if (*text < '0' || *text > '9' || *end || errno || length > request->body_bytes)
+            return et_fail(error,
+                           "Inference-Header-Content-Length: expected a number up to %zu, the "
+                           "body's length, found %s",
+                           request->body_bytes, quoted(text).text);
+        *json_bytes = (size_t)length;
+    }
+    behind->bytes = request->body + *json_bytes;
+    behind->count = request->body_bytes - *json_bytes;
+    return true;
+}
+
+static bool read_mode(const json_t *document, enum et_mode *mode, struct et_error *error) {
+    const json_t *parameters = json_object_get(document, "parameters");
+    const json_t *value = json_object_get(parameters, "mode");
+    *mode = ET_AOT; /* or the fastest that is ready */
+    if (parameters && !json_is_object(parameters))
+        return et_fail(error, "\"parameters\" is %s, expected an object", json_kind(parameters));
+    if (!value || (json_is_string(value) && et_mode_from_name(json_string_value(value), mode)))
+        return true;
+    return et_fail(error, "parameter \"mode\": expected \"eager\", \"jit\" or \"aot\"");
+}
+
+static bool read_inference(struct inference *inference, const struct request *request,
+                           struct et_error *error) {
+    size_t json_bytes;
+    if (!split_body(request, &inference->behind, &json_bytes, error))
+        return false;
+    inference->document = json_read_document(request->body, json_bytes, error);
+    const json_t *document = inference->document;
+    if (!document)
+        return false;
+    if (!json_is_object(document))
+        return et_fail(error, "the body is %s, expected an object", json_kind(document));
+    const json_t *id = json_object_get(document, "id");
+    if (id && !json_is_string(id))
+        return et_fail(error, "\"id\" is %s, expected a string", json_kind(id));
+    return read_mode(document, &inference->mode, error) &&
+           oip_read_outputs(document, inference->model, &inference->outputs, error) &&
+           oip_read_inputs(document, &inference->behind, inference->model, inference->memory,
+                           error);
+}
+
+static void write_inference(struct inference *inference, struct reply *reply) {
+    const struct model *model = inference->model;
+    struct text *body = &reply->body;
+    bool binary = false;
+    text_add(body, "{\"model_name\":");
+    json_write_string(body, et_program_name(model->program));
+    text_add(body, ",\"model_version\":\"" MODEL_VERSION "\"");
+    const char *id = json_string_value(json_object_get(inference->document, "id"));
+    if (id) {
+        text_add(body, ",\"id\":");
+        json_write_string(body, id);
+    }
+    text_add(body,
+             ",\"parameters\":{\"mode\":\"%s\",\"digest\":\"%s\",\"parse_us\":%.1f,"
+             "\"compute_us\":%.1f},",
+             et_mode_name(inference->mode), model_digest(model, inference->memory).text,
+             inference->parse, inference->compute);
+    oip_write_outputs(body, model, inference->memory, &inference->outputs);
+    text_add(body, "}");
+    size_t json_bytes = body->length;
+    for (int i = 0; i < inference->outputs.count; i++)
+        binary |= inference->outputs.items[i].binary;
+    oip_write_bytes(body, model, inference->memory, &inference->outputs);
+    if (binary)
+        reply->header_length = json_bytes;
+    reply_finish_json(reply, 200);
+    if (binary && reply->status == 200)
+        reply->type = "application/octet-stream";
+}
+
+/* True when the reply is the result; otherwise the error tells what was wrong with the request. */
+static bool infer_from(struct inference *inference, struct worker *worker,
+                       const struct request *request, struct reply *reply, struct et_error *error) {
+    struct server *server = worker->server;
+    if (!read_inference(inference, request, error))
+        return false;
+    inference->parse = now_microseconds() - inference->began;
+    if (!model_run(inference->model, inference->memory, &inference->mode, &inference->compute,
+                   error))
+        return false;
+    reply->mode = et_mode_name(inference->mode);
+    metrics_inference(server, inference->model, inference->mode, true);
+    metrics_stage(server, inference->model, inference->mode, STAGE_parse, inference->parse);
+    metrics_stage(server, inference->model, inference->mode, STAGE_compute, inference->compute);
+    write_inference(inference, reply);
+    return true;
+}
+
+void handle_oip_infer(struct worker *worker, const struct request *request, struct reply *reply) {
+    struct et_error error = {0};
+    struct inference inference = {.began = now_microseconds()};
+    inference.model = model_of_path(worker, request, reply);
+    if (!inference.model)
+        return;
+    if (!request_may_be_json(request) && !request_has_type(request, "application/octet-stream")) {
+        reply_error(reply, STYLE_OIP, 415,
+                    "expected Content-Type application/json or application/octet-stream, found "
+                    "%.100s",
+                    request_header(request, "Content-Type"));
+        return;
+    }
+    inference.memory = &worker->memory[inference.model - worker->server->models.items];
+    if (!model_memory_fill(inference.memory, inference.model, &error)) {
+        reply_error(reply, STYLE_OIP, 503, "%s", error.message);
+        reply->retry_after = 1;
+    } else if (!infer_from(&inference, worker, request, reply, &error)) {
+        metrics_inference(worker->server, inference.model, inference.mode, false);
+        reply_error(reply, STYLE_OIP, 400, "%s", error.message);
+    }
+    json_decref(inference.document);
+    et_release(inference.outputs.items);
+}

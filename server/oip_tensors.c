@@ -1,0 +1,239 @@
+#include "oip_tensors.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "element.h"
+#include "json_read.h"
+
+const char *oip_datatype(const char *dtype) {
+    static const char *const names[DTYPE_COUNT] = {
+        [DTYPE_FLOAT32] = "FP32",  [DTYPE_FLOAT64] = "FP64", [DTYPE_FLOAT16] = "FP16",
+        [DTYPE_BFLOAT16] = "BF16", [DTYPE_INT32] = "INT32",  [DTYPE_INT64] = "INT64",
+        [DTYPE_UINT8] = "UINT8",   [DTYPE_INT8] = "INT8",    [DTYPE_BOOL] = "BOOL"};
+    enum dtype found = DTYPE_FLOAT32;
+    dtype_from_name(dtype, &found);
+    return names[found];
+}
+
+static void write_shape(struct text *text, const struct et_tensor *tensor) {
+    text_add(text, "\"datatype\":\"%s\",\"shape\":[", oip_datatype(tensor->dtype));
+    for (int axis = 0; axis < tensor->rank; axis++)
+        text_add(text, "%s%" PRId64, axis ? "," : "", tensor->shape[axis]);
+    text_add(text, "]");
+}
+
+void oip_write_tensors(struct text *text, const struct et_program *program, int count,
+                       struct et_tensor (*facts)(const struct et_program *, int)) {
+    text_add(text, "[");
+    for (int i = 0; i < count; i++) {
+        struct et_tensor tensor = facts(program, i);
+        text_add(text, "%s{\"name\":", i ? "," : "");
+        json_write_string(text, tensor.name);
+        text_add(text, ",");
+        write_shape(text, &tensor);
+        text_add(text, "}");
+    }
+    text_add(text, "]");
+}
+
+/* ---- Inputs ---- */
+
+static bool check_kind(const json_t *object, const struct et_tensor *tensor,
+                       struct et_error *error) {
+    const char *datatype = json_string_value(json_object_get(object, "datatype"));
+    if (!datatype || strcmp(datatype, oip_datatype(tensor->dtype)) != 0)
+        return et_fail(error, "datatype %s, expected %s", datatype ? quoted(datatype).text : "none",
+                       oip_datatype(tensor->dtype));
+    const json_t *shape = json_object_get(object, "shape");
+    bool same = json_is_array(shape) && json_array_size(shape) == (size_t)tensor->rank;
+    for (int axis = 0; same && axis < tensor->rank; axis++) {
+        const json_t *extent = json_array_get(shape, (size_t)axis);
+        same = json_is_integer(extent) && json_integer_value(extent) == tensor->shape[axis];
+    }
+    if (same)
+        return true;
+    struct text expected = {0};
+    for (int axis = 0; axis < tensor->rank; axis++)
+        text_add(&expected, "%s%" PRId64, axis ? ", " : "", tensor->shape[axis]);
+    et_fail(error, "another shape than [%s]", expected.bytes ? expected.bytes : "");
+    text_free(&expected);
+    return false;
+}
+
+/* Where the next element goes, and where the last one ends. */
+struct filling {
+    enum dtype dtype;
+    size_t element_bytes;
+    char *at, *end;
+};
+
+/* A flat list or a nested one: both are row-major. Nesting is bounded by the parser. */
+static bool fill(struct filling *filling, const json_t *value, struct et_error *error) {
+    if (!json_is_array(value)) {
+        if (filling->at == filling->end)
+            return et_fail(error, "data has more elements than the shape");
+        if (!element_from_json(value, filling->dtype, filling->at, error))
+            return false;
+        filling->at += filling->element_bytes;
+        return true;
+    }
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!fill(filling, json_array_get(value, i), error))
+            return false;
+    return true;
+}
+
+static bool read_data(const json_t *data, const struct et_tensor *tensor, void *elements,
+                      struct et_error *error) {
+    struct filling filling = {.at = elements, .end = (char *)elements + tensor->bytes};
+    if (!json_is_array(data))
+        return et_fail(error, "\"data\" is %s, expected an array", json_kind(data));
+    dtype_from_name(tensor->dtype, &filling.dtype);
+    filling.element_bytes = dtype_facts[filling.dtype].bytes;
+    if (!fill(&filling, data, error))
+        return false;
+    size_t missing = (size_t)(filling.end - filling.at) / filling.element_bytes;
+    return missing == 0 || et_fail(error, "data has %zu elements fewer than the shape", missing);
+}
+
+static bool read_bytes(const json_t *size, struct oip_bytes *behind, const struct et_tensor *tensor,
+                       void *elements, struct et_error *error) {
+    if (!json_is_integer(size) || json_integer_value(size) != (json_int_t)tensor->bytes)
+        return et_fail(error, "\"binary_data_size\": expected %zu", tensor->bytes);
+    size_t left = behind->count - behind->used;
+    if (left < tensor->bytes)
+        return et_fail(error, "expected %zu bytes behind the JSON, found %zu", tensor->bytes, left);
+    const char *bytes = behind->bytes + behind->used;
+    for (size_t i = 0; strcmp(tensor->dtype, "bool") == 0 && i < tensor->bytes; i++)
+        if ((unsigned char)bytes[i] > 1)
+            return et_fail(error, "element %zu: expected 0 or 1, found %d", i,
+                           (unsigned char)bytes[i]);
+    memcpy(elements, bytes, tensor->bytes);
+    behind->used += tensor->bytes;
+    return true;
+}
+
+static bool read_input(const json_t *object, struct oip_bytes *behind,
+                       const struct et_tensor *tensor, void *elements, struct et_error *error) {
+    const json_t *data = json_object_get(object, "data");
+    const json_t *size = json_object_get(json_object_get(object, "parameters"), "binary_data_size");
+    if (!check_kind(object, tensor, error))
+        return false;
+    if (!data == !size)
+        return et_fail(error, "expected \"data\" or \"binary_data_size\"");
+    return size ? read_bytes(size, behind, tensor, elements, error)
+                : read_data(data, tensor, elements, error);
+}
+
+bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const struct model *model,
+                     struct model_memory *memory, struct et_error *error) {
+    const json_t *inputs = json_object_get(document, "inputs");
+    size_t count = json_array_size(inputs);
+    if (!json_is_array(inputs) || count != (size_t)memory->input_count)
+        return et_fail(error, "\"inputs\": expected an array of %d", memory->input_count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *object = json_array_get(inputs, i);
+        const char *name = json_string_value(json_object_get(object, "name"));
+        int index = name ? et_program_find_input(model->program, name) : -1;
+        if (index < 0)
+            return et_fail(error, "inputs[%zu]: the model has no input \"%s\"", i,
+                           name ? quoted(name).text : "");
+        for (size_t before = 0; before < i; before++)
+            if (json_equal(json_object_get(json_array_get(inputs, before), "name"),
+                           json_object_get(object, "name")))
+                return et_fail(error, "inputs[%zu]: \"%s\" is there twice", i, name);
+        struct et_tensor tensor = et_program_input(model->program, index);
+        if (!read_input(object, behind, &tensor, memory->inputs[index], error))
+            return et_fail_within(error, "input \"%s\"", name);
+    }
+    return behind->used == behind->count ||
+           et_fail(error, "%zu bytes behind the JSON belong to no input",
+                   behind->count - behind->used);
+}
+
+/* ---- Outputs ---- */
+
+static bool read_flag(const json_t *object, const char *key, bool *flag, struct et_error *error) {
+    const json_t *value = json_object_get(json_object_get(object, "parameters"), key);
+    if (value && !json_is_boolean(value))
+        return et_fail(error, "parameter \"%s\" is %s, expected true or false", key,
+                       json_kind(value));
+    if (value)
+        *flag = json_is_true(value);
+    return true;
+}
+
+static bool read_output(const json_t *object, size_t position, const struct model *model,
+                        struct oip_output *output, struct et_error *error) {
+    const char *name = json_string_value(json_object_get(object, "name"));
+    output->index = name ? et_program_find_output(model->program, name) : -1;
+    if (output->index < 0)
+        return et_fail(error, "outputs[%zu]: the model has no output \"%s\"", position,
+                       name ? quoted(name).text : "");
+    return read_flag(object, "binary_data", &output->binary, error);
+}
+
+bool oip_read_outputs(const json_t *document, const struct model *model,
+                      struct oip_outputs *outputs, struct et_error *error) {
+    bool binary = false;
+    int all = et_program_output_count(model->program);
+    const json_t *wanted = json_object_get(document, "outputs");
+    size_t count = wanted ? json_array_size(wanted) : (size_t)all;
+    if (!read_flag(document, "binary_data_output", &binary, error))
+        return false;
+    if (wanted && (!json_is_array(wanted) || count > (size_t)all))
+        return et_fail(error, "\"outputs\": expected an array of at most %d", all);
+    outputs->items = et_allocate(count + 1, sizeof *outputs->items);
+    if (!outputs->items)
+        return et_fail(error, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        outputs->items[i] = (struct oip_output){.index = (int)i, .binary = binary};
+        if (wanted && !read_output(json_array_get(wanted, i), i, model, &outputs->items[i], error))
+            return false;
+    }
+    outputs->count = (int)count;
+    return true;
+}
+
+static void write_data(struct text *text, const struct et_tensor *tensor, const char *elements) {
+    enum dtype dtype = DTYPE_FLOAT32;
+    dtype_from_name(tensor->dtype, &dtype);
+    text_add(text, ",\"data\":[");
+    for (size_t at = 0; at < tensor->bytes; at += dtype_facts[dtype].bytes) {
+        struct element_text element = element_text(dtype, elements + at);
+        if (at)
+            text_add_bytes(text, ",", 1);
+        text_add_bytes(text, element.text, strlen(element.text));
+    }
+    text_add(text, "]");
+}
+
+void oip_write_outputs(struct text *text, const struct model *model,
+                       const struct model_memory *memory, const struct oip_outputs *outputs) {
+    text_add(text, "\"outputs\":[");
+    for (int i = 0; i < outputs->count; i++) {
+        const struct oip_output *output = &outputs->items[i];
+        struct et_tensor tensor = et_program_output(model->program, output->index);
+        text_add(text, "%s{\"name\":", i ? "," : "");
+        json_write_string(text, tensor.name);
+        text_add(text, ",");
+        write_shape(text, &tensor);
+        if (output->binary)
+            text_add(text, ",\"parameters\":{\"binary_data_size\":%zu}", tensor.bytes);
+        else
+            write_data(text, &tensor, memory->outputs[output->index]);
+        text_add(text, "}");
+    }
+    text_add(text, "]");
+}
+
+void oip_write_bytes(struct text *text, const struct model *model,
+                     const struct model_memory *memory, const struct oip_outputs *outputs) {
+    for (int i = 0; i < outputs->count; i++) {
+        int index = outputs->items[i].index;
+        if (outputs->items[i].binary)
+            text_add_bytes(text, memory->outputs[index],
+                           et_program_output(model->program, index).bytes);
+    }
+}

@@ -1,0 +1,43 @@
+/* Tensors of the Open Inference Protocol: as JSON, and as bytes behind it. */
+#ifndef EIGENTENSOR_SERVER_OIP_TENSORS_H
+#define EIGENTENSOR_SERVER_OIP_TENSORS_H
+
+#include "server.h"
+
+/* "FP32" of "float32" and so on. */
+const char *oip_datatype(const char *dtype);
+
+/* {"name": .., "datatype": .., "shape": [..]} of tensors, as a JSON list. */
+void oip_write_tensors(struct text *text, const struct et_program *program, int count,
+                       struct et_tensor (*facts)(const struct et_program *, int));
+
+/* The bytes behind the JSON of a request, and how many of them were used. */
+struct oip_bytes {
+    const char *bytes;
+    size_t count, used;
+};
+
+/* Reads "inputs" of a request into memory->inputs. */
+bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const struct model *model,
+                     struct model_memory *memory, struct et_error *error);
+
+/* Which outputs a request wants, in its order, and in which form. */
+struct oip_output {
+    int index;
+    bool binary;
+};
+struct oip_outputs {
+    int count;
+    struct oip_output *items; /* owned */
+};
+bool oip_read_outputs(const json_t *document, const struct model *model,
+                      struct oip_outputs *outputs, struct et_error *error);
+
+/* Writes "outputs": [..]. */
+void oip_write_outputs(struct text *text, const struct model *model,
+                       const struct model_memory *memory, const struct oip_outputs *outputs);
+/* Appends the elements of those outputs that are binary. */
+void oip_write_bytes(struct text *text, const struct model *model,
+                     const struct model_memory *memory, const struct oip_outputs *outputs);
+
+#endif

@@ -1,0 +1,138 @@
+#include "options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server.h"
+
+enum {
+    KEY_FIRST = 256,
+#define NUMBER(field, ...) KEY_##field,
+#define TEXT(field, ...) KEY_##field,
+#include "options.def"
+#undef NUMBER
+#undef TEXT
+    KEY_AOT,
+    KEY_NO_AOT,
+    KEY_QUIET,
+};
+
+static bool read_number(const char *what, const char *text, long least, long most, long *number,
+                        char message[256]) {
+    char *end;
+    errno = 0;
+    *number = strtol(text, &end, 10);
+    if (end != text && !*end && !errno && *number >= least && *number <= most)
+        return true;
+    snprintf(message, 256, "%s: expected a number from %ld to %ld, found %.60s", what, least, most,
+             text);
+    return false;
+}
+
+static bool read_switch(const char *name, bool *value, char message[256]) {
+    const char *text = getenv(name);
+    if (!text || !*text)
+        return true;
+    if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0) {
+        snprintf(message, 256, "%s: expected 0 or 1, found %.60s", name, text);
+        return false;
+    }
+    *value = *text == '1';
+    return true;
+}
+
+bool options_from_environment(struct options *options, char message[256]) {
+    *options = (struct options){.aot = true};
+    const char *text;
+#define NUMBER(field, option, environment, argument, value, least, most, help)                     \
+    options->field = value;                                                                        \
+    if ((text = getenv(environment)) && *text &&                                                   \
+        !read_number(environment, text, least, most, &options->field, message))                    \
+        return false;
+#define TEXT(field, option, environment, argument, value, help)                                    \
+    options->field = (text = getenv(environment)) ? text : value;
+#include "options.def"
+#undef NUMBER
+#undef TEXT
+    return read_switch("EIGENTENSOR_AOT", &options->aot, message) &&
+           read_switch("EIGENTENSOR_QUIET", &options->quiet, message);
+}
+
+static void add_graph(struct options *options, char *path, struct argp_state *state) {
+    if (options->graph_count == MODELS_MOST)
+        argp_error(state, "%s: at most %d graphs", path, MODELS_MOST);
+    char **grown = realloc(options->graphs, (size_t)(options->graph_count + 1) * sizeof *grown);
+    if (!grown)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    grown[options->graph_count++] = path;
+    options->graphs = grown;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct options *options = state->input;
+    char message[256];
+    switch (key) {
+#define NUMBER(field, option, environment, name, value, least, most, help)                         \
+    case KEY_##field:                                                                              \
+        if (!read_number("--" option, argument, least, most, &options->field, message))            \
+            argp_error(state, "%s", message);                                                      \
+        return 0;
+#define TEXT(field, option, environment, name, value, help)                                        \
+    case KEY_##field:                                                                              \
+        options->field = argument;                                                                 \
+        return 0;
+#include "options.def"
+#undef NUMBER
+#undef TEXT
+    case KEY_AOT:
+    case KEY_NO_AOT:
+        options->aot = key == KEY_AOT;
+        return 0;
+    case KEY_QUIET:
+        options->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        add_graph(options, argument, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_version(FILE *stream, struct argp_state *state) {
+    (void)state;
+    fprintf(stream, "eigentensor-server %s\n", SERVER_VERSION);
+}
+void (*argp_program_version_hook)(FILE *stream, struct argp_state *state) = print_version;
+
+#define SHOWN(value) #value
+static const struct argp_option rows[] = {
+#define NUMBER(field, option, environment, argument, value, least, most, help)                     \
+    {option, KEY_##field, argument, 0, help " (" environment ", " SHOWN(value) ")", 0},
+#define TEXT(field, option, environment, argument, value, help)                                    \
+    {option, KEY_##field, argument, 0, help " (" environment ", " value ")", 0},
+#include "options.def"
+#undef NUMBER
+#undef TEXT
+    {"aot", KEY_AOT, NULL, 0, "build faster code with gcc in the background (EIGENTENSOR_AOT)", 0},
+    {"no-aot", KEY_NO_AOT, NULL, 0, "do not", 0},
+    {"quiet", KEY_QUIET, NULL, 0, "no access log (EIGENTENSOR_QUIET)", 0},
+    {0},
+};
+
+void options_parse(struct options *options, int count, char **values) {
+    static const struct argp parser = {
+        .options = rows,
+        .parser = parse,
+        .args_doc = "[GRAPH.json...]",
+        .doc = "Serves stored tensor graphs over HTTP, and a page to draw digits on.\v"
+               "Without a GRAPH.json: the shipped MNIST model. Every option may also be given in "
+               "the environment variable named behind it, which the command line overrides. "
+               "SIGTERM finishes the requests in flight, then ends the process.",
+    };
+    argp_err_exit_status = 2;
+    argp_parse(&parser, count, values, 0, NULL, options);
+}

@@ -1,0 +1,59 @@
+/* One request and its reply, free of any HTTP library: what handlers see, and tests build. */
+#ifndef EIGENTENSOR_REQUEST_H
+#define EIGENTENSOR_REQUEST_H
+
+#include "base.h"
+
+#include <jansson.h>
+
+enum request_part { PART_HEADER, PART_QUERY };
+
+enum { ROUTE_MOST_VALUES = 2, ROUTE_VALUE_BYTES = 256 };
+
+/* A request, wholly received. Strings live as long as the handler runs. */
+struct request {
+    const char *method; /* HEAD comes in as GET */
+    const char *path;   /* decoded, without the query */
+    const char *body;   /* ends with a zero byte that is not counted */
+    size_t body_bytes;
+    /* The value of a header or of a query parameter, or NULL; names of headers in any case. */
+    const char *(*lookup)(void *context, enum request_part part, const char *name);
+    void *lookup_context;
+    char values[ROUTE_MOST_VALUES][ROUTE_VALUE_BYTES]; /* of the route's {placeholders} */
+};
+
+const char *request_header(const struct request *request, const char *name);
+const char *request_query(const struct request *request, const char *name);
+/* True when the Content-Type is `type`, whatever parameters and case it has. */
+bool request_has_type(const struct request *request, const char *type);
+/* True when the Content-Type may announce JSON: application/json, any +json, or none at all. */
+bool request_may_be_json(const struct request *request);
+
+/* How a route reports errors: {"detail": ..}, the demo's, or the Open Inference Protocol's. */
+enum error_style { STYLE_DETAIL, STYLE_DEMO, STYLE_OIP };
+
+/* What goes back. Begin with all zero. */
+struct reply {
+    int status;
+    const char *type;     /* Content-Type */
+    struct text body;     /* owned, unless `file` is there */
+    const void *file;     /* bytes that live as long as the server */
+    size_t file_bytes;    /* of `file` */
+    const char *etag;     /* with its quotes; NULL: none, and the reply must not be stored */
+    char allow[64];       /* of a 405 and of OPTIONS */
+    int retry_after;      /* seconds; 0: none */
+    size_t header_length; /* Inference-Header-Content-Length; 0: none */
+    const char *model;    /* for the access log; NULL: none */
+    const char *mode;
+};
+
+void reply_free(struct reply *reply);
+/* Empties the body and makes the reply an error of that style. */
+void reply_error(struct reply *reply, enum error_style style, int status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Ends a reply whose body is JSON text; turns it into a 500 when memory ran out. */
+void reply_finish_json(struct reply *reply, int status);
+/* The reply is this JSON value, which it takes; NULL stands for: out of memory. */
+void reply_json(struct reply *reply, int status, json_t *value);
+
+#endif

@@ -1,0 +1,77 @@
+/* The server: what its parts share.
+ *
+ *     options -> models, files, log -> HTTP (http.c, connections.c) -> router.c -> a handler
+ *
+ * Handlers see a struct request and fill a struct reply; they know nothing of HTTP's library. */
+#ifndef EIGENTENSOR_SERVER_H
+#define EIGENTENSOR_SERVER_H
+
+#include "log.h"
+#include "metrics.h"
+#include "model.h"
+#include "options.h"
+#include "request.h"
+
+#define SERVER_VERSION "1.0.0"
+#define MODEL_VERSION "1"
+
+/* Everything that lives as long as the process. */
+struct server {
+    struct options options;
+    struct models models;
+    struct metrics metrics;
+    struct log *log;
+    atomic_bool stopping; /* SIGTERM came: no new requests, please */
+};
+
+/* What one thread works with, and no other at the same time. */
+struct worker {
+    struct server *server;
+    struct model_memory memory[MODELS_MOST]; /* filled when a model is first run */
+};
+struct worker *worker_new(struct server *server);
+void worker_free(struct worker *worker);
+
+/* The routes: routes.def in rows. */
+typedef void handler(struct worker *worker, const struct request *request, struct reply *reply);
+struct route {
+    const char *method, *pattern;
+    enum error_style style;
+    handler *handle;
+    const char *summary;
+};
+extern const struct route routes[];
+extern const int route_count;
+
+#define ROUTE(method, pattern, style, handle, summary) handler handle;
+#include "routes.def"
+#undef ROUTE
+
+/* Where a request leads: the position of its route, or of none (-1) with a finished reply: 404,
+ * 405 with what is allowed, or the answer to OPTIONS. Fills request->values. */
+int route_find(struct request *request, struct reply *reply);
+/* Finds the route and lets it answer; its position or -1. */
+int server_answer(struct worker *worker, struct request *request, struct reply *reply);
+
+/* The model that ?model= names, or the first; NULL with a finished 404. */
+struct model *asked_model(struct worker *worker, const struct request *request,
+                          struct reply *reply);
+
+/* The monotonic clock, in microseconds. */
+double now_microseconds(void);
+
+/* files.c: the files compiled into the server. */
+struct embedded_file {
+    const char *path; /* of the URL: "/index.html" */
+    const char *type;
+    const unsigned char *bytes;
+    size_t count;
+    char etag[36]; /* quoted */
+};
+/* Makes the ETags; to be called once, before all else. */
+void files_begin(void);
+int files_count(void);
+const struct embedded_file *files_at(int index);
+const struct embedded_file *files_find(const char *path);
+
+#endif
