@@ -200,7 +200,7 @@ static bool make_sets(struct check *check, struct et_error *error) {
             continue;
         }
         snprintf(set->name, sizeof set->name, "files %d", group + 1);
-        if (!tensors_read(&set->inputs, arguments->files.items + group * inputs, inputs,
+        if (!tensors_read(&set->inputs, arguments->files.items + (ptrdiff_t)group * inputs, inputs,
                           arguments->index, error))
             return false;
     }

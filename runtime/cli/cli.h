@@ -49,7 +49,7 @@ struct model {
 #define MODEL_OPTIONS                                                                              \
     { "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", 0 }
 /* True when `key` was --weights, or the first argument; ends with a usage error without one. */
-bool model_option(struct model *model, int key, char *argument, struct argp_state *state);
+bool model_option(struct model *model, int key, const char *argument, struct argp_state *state);
 bool model_open(struct model *model, struct et_error *error);
 void model_close(struct model *model);
 bool model_inputs(const struct et_program *program, struct tensors *inputs, struct et_error *error);

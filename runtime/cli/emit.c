@@ -54,7 +54,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         arguments->folder = argument;
         return 0;
     case 'p':
-        if (strcmp(argument, "c") && strcmp(argument, "h") && strcmp(argument, "weights"))
+        if (strcmp(argument, "c") != 0 && strcmp(argument, "h") != 0 &&
+            strcmp(argument, "weights") != 0)
             argp_error(state, "%s: expected c, h or weights", argument);
         arguments->print = argument;
         return 0;

@@ -47,7 +47,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         arguments->sections |= SECTION_PLAN;
         return 0;
     case 'd':
-        if (strcmp(argument, "graph") && strcmp(argument, "kernels"))
+        if (strcmp(argument, "graph") != 0 && strcmp(argument, "kernels") != 0)
             argp_error(state, "%s: expected graph or kernels", argument);
         arguments->dot = argument;
         return 0;

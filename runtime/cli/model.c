@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-bool model_option(struct model *model, int key, char *argument, struct argp_state *state) {
+bool model_option(struct model *model, int key, const char *argument, struct argp_state *state) {
     if (key == 'w') {
         model->weights = argument;
         return true;

@@ -35,6 +35,7 @@
 #define EMBED(symbol, path, name)                                                                  \
     __asm__(".section .rodata\n" #symbol ":\n.ascii \"#line 1 \\\"" name "\\\"\\n\"\n"             \
             ".incbin \"" path "\"\n.byte 0\n.previous\n");                                         \
+    /* NOLINTNEXTLINE(bugprone-macro-parentheses) */                                               \
     extern const char symbol[] __attribute__((visibility("hidden")));
 TEXTS(EMBED)
 MAINS(EMBED)
@@ -42,11 +43,13 @@ MAINS(EMBED)
 
 /* ---- What a model is good for ---- */
 
+enum { PIXELS = DIGIT_PIXELS };
+
 static bool is_digit_input(const struct et_program *program) {
     if (et_program_input_count(program) != 1)
         return false;
     struct et_tensor input = et_program_input(program, 0);
-    return strcmp(input.dtype, "float32") == 0 && tensor_elements(&input) == DIGIT_PIXELS &&
+    return strcmp(input.dtype, "float32") == 0 && tensor_elements(&input) == PIXELS &&
            input.rank >= 2 && input.shape[input.rank - 1] == DIGIT_SIDE &&
            input.shape[input.rank - 2] == DIGIT_SIDE;
 }

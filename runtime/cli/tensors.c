@@ -127,9 +127,11 @@ static bool read_npy(const struct et_tensor *facts, const char *path, void *elem
     return good;
 }
 
+enum { PIXELS = DIGIT_PIXELS };
+
 static bool read_png(const struct et_tensor *facts, const char *path, void *elements,
                      struct et_error *error) {
-    if (strcmp(facts->dtype, "float32") != 0 || tensor_elements(facts) != DIGIT_PIXELS)
+    if (strcmp(facts->dtype, "float32") != 0 || tensor_elements(facts) != PIXELS)
         return et_fail(
             error, "%s: input %s is %s; a PNG can be an input of %d float32, a %dx%d digit", path,
             facts->name, tensor_text(facts).text, DIGIT_PIXELS, DIGIT_SIDE, DIGIT_SIDE);
