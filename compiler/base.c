@@ -114,6 +114,19 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size) {
     return piece;
 }
 
+void *arena_extend(struct arena *arena, void *array, int count, int *capacity, size_t size) {
+    if (count < *capacity)
+        return array;
+    int larger = *capacity ? *capacity * 2 : 16;
+    void *memory = arena_allocate(arena, (size_t)larger, size);
+    if (!memory)
+        return NULL;
+    if (count)
+        memcpy(memory, array, (size_t)count * size);
+    *capacity = larger;
+    return memory;
+}
+
 char *arena_copy_text(struct arena *arena, const char *text) {
     size_t bytes = strlen(text) + 1;
     char *copy = arena_allocate(arena, bytes, 1);

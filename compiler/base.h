@@ -43,6 +43,9 @@ struct arena {
     jmp_buf *escape;
 };
 void *arena_allocate(struct arena *arena, size_t count, size_t size);
+/* Room for one more element behind `count`: the array itself, or a larger copy of it; *capacity is
+ * kept. NULL when memory ran out and there is no escape. */
+void *arena_extend(struct arena *arena, void *array, int count, int *capacity, size_t size);
 char *arena_copy_text(struct arena *arena, const char *text);
 char *arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

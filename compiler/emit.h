@@ -99,9 +99,6 @@ void emit_rows(struct emitter *emitter, const struct store *store, const struct 
 
 /* emit_kernel.c: a kernel as a C function */
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
-/* The buffers that a kernel reads, each once, in order; local ones are left out. */
-int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***reads);
-
 /* describe.c: kernels in words */
 const char *kernel_name(struct ir *ir, const struct kernel *kernel);
 const char *kernel_formula(struct ir *ir, const struct kernel *kernel);

@@ -58,14 +58,8 @@ void emit_close(struct emitter *emitter) {
 
 static void name_expression(struct emitter *emitter, const struct expression *expression,
                             const char *text) {
-    if (emitter->named_count == emitter->named_capacity) {
-        int capacity = emitter->named_capacity ? emitter->named_capacity * 2 : 64;
-        struct named *named = arena_array(emitter->ir->arena, struct named, (size_t)capacity);
-        if (emitter->named_count)
-            memcpy(named, emitter->named, (size_t)emitter->named_count * sizeof *named);
-        emitter->named = named;
-        emitter->named_capacity = capacity;
-    }
+    emitter->named = arena_extend(emitter->ir->arena, emitter->named, emitter->named_count,
+                                  &emitter->named_capacity, sizeof *emitter->named);
     emitter->named[emitter->named_count++] =
         (struct named){.expression = expression, .text = text, .depth = emitter->depth};
 }
@@ -83,15 +77,8 @@ void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char
             emitter->axes[i].text = name;
             return;
         }
-    if (emitter->axis_count == emitter->axis_capacity) {
-        int capacity = emitter->axis_capacity ? emitter->axis_capacity * 2 : 64;
-        struct axis_name *axes =
-            arena_array(emitter->ir->arena, struct axis_name, (size_t)capacity);
-        if (emitter->axis_count)
-            memcpy(axes, emitter->axes, (size_t)emitter->axis_count * sizeof *axes);
-        emitter->axes = axes;
-        emitter->axis_capacity = capacity;
-    }
+    emitter->axes = arena_extend(emitter->ir->arena, emitter->axes, emitter->axis_count,
+                                 &emitter->axis_capacity, sizeof *emitter->axes);
     emitter->axes[emitter->axis_count++] = (struct axis_name){.axis = axis, .text = name};
 }
 

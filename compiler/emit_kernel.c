@@ -7,47 +7,6 @@
 
 /* ---- Parameters ---- */
 
-struct reads {
-    struct ir *ir;
-    int count, capacity;
-    struct buffer **buffers;
-};
-
-static void add_read(struct reads *reads, struct buffer *buffer) {
-    for (int i = 0; i < reads->count; i++)
-        if (reads->buffers[i] == buffer)
-            return;
-    if (reads->count == reads->capacity) {
-        int capacity = reads->capacity ? reads->capacity * 2 : 16;
-        struct buffer **buffers = arena_array(reads->ir->arena, struct buffer *, (size_t)capacity);
-        if (reads->count)
-            memcpy(buffers, reads->buffers, (size_t)reads->count * sizeof(struct buffer *));
-        reads->buffers = buffers;
-        reads->capacity = capacity;
-    }
-    reads->buffers[reads->count++] = buffer;
-}
-
-static void note_read(void *context, const struct expression *e) {
-    if (e->kind == EXPRESSION_LOAD && e->buffer->kind != BUFFER_LOCAL)
-        add_read(context, e->buffer);
-}
-
-int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers) {
-    struct reads reads = {.ir = ir};
-    if (kernel->tile) {
-        add_read(&reads, kernel->tile->stream);
-        add_read(&reads, kernel->tile->panel);
-        if (kernel->tile->blocks[0].stage)
-            expression_walk(ir, kernel->tile->blocks[0].stage, note_read, &reads);
-        expression_walk(ir, kernel->tile->blocks[0].value, note_read, &reads);
-    } else {
-        expression_walk(ir, kernel->value, note_read, &reads);
-    }
-    *buffers = reads.buffers;
-    return reads.count;
-}
-
 static void emit_signature(struct emitter *emitter, const struct kernel *kernel) {
     struct buffer **reads;
     struct text line = {0};

@@ -141,41 +141,11 @@ static void merge_nodes(struct ir *ir, struct kernel *consumer, const struct ker
     consumer->node_count = count;
 }
 
-/* The buffers that a kernel reads, each once, in the order in which they are first read. */
-struct reads {
-    struct ir *ir;
-    int count, capacity;
-    struct buffer **buffers;
-};
-
-static void note_read(void *context, const struct expression *e) {
-    struct reads *reads = context;
-    if (e->kind != EXPRESSION_LOAD)
-        return;
-    for (int i = 0; i < reads->count; i++)
-        if (reads->buffers[i] == e->buffer)
-            return;
-    if (reads->count == reads->capacity) {
-        int capacity = reads->capacity ? reads->capacity * 2 : 8;
-        struct buffer **buffers = arena_array(reads->ir->arena, struct buffer *, (size_t)capacity);
-        if (reads->count)
-            memcpy(buffers, reads->buffers, (size_t)reads->count * sizeof(struct buffer *));
-        reads->buffers = buffers;
-        reads->capacity = capacity;
-    }
-    reads->buffers[reads->count++] = e->buffer;
-}
-
-static struct reads reads_of(struct ir *ir, const struct kernel *kernel) {
-    struct reads reads = {.ir = ir};
-    expression_walk(ir, kernel->value, note_read, &reads);
-    return reads;
-}
-
 static void count_reads(struct fusion *fusion, const struct kernel *kernel, int step) {
-    struct reads reads = reads_of(fusion->ir, kernel);
-    for (int i = 0; i < reads.count; i++)
-        fusion->consumers[reads.buffers[i]->id] += step;
+    struct buffer **reads;
+    int count = kernel_reads(fusion->ir, kernel, &reads);
+    for (int i = 0; i < count; i++)
+        fusion->consumers[reads[i]->id] += step;
 }
 
 static void drop(struct fusion *fusion, const struct kernel *kernel) {
@@ -202,11 +172,12 @@ static void fuse_kernel(struct fusion *fusion, struct kernel *consumer) {
     bool progress = true;
     while (progress) {
         progress = false;
-        struct reads reads = reads_of(fusion->ir, consumer);
+        struct buffer **reads;
+        int count = kernel_reads(fusion->ir, consumer, &reads);
         struct listing listing = list_scopes(fusion->ir, consumer);
         struct kernel *best = NULL;
-        for (int i = 0; i < reads.count; i++) {
-            struct kernel *producer = fusion->producer[reads.buffers[i]->id];
+        for (int i = 0; i < count; i++) {
+            struct kernel *producer = fusion->producer[reads[i]->id];
             if (producer && (!best || producer->id > best->id) &&
                 can_inline(fusion, producer, consumer, &listing))
                 best = producer;

@@ -77,21 +77,6 @@ void graph_free(struct graph *graph) {
     et_release(graph);
 }
 
-/* Makes room for one more pointer-sized or larger element in an arena array that doubles. */
-static bool grow(struct graph *graph, void **array, int count, int *capacity, size_t size) {
-    if (count < *capacity)
-        return true;
-    int larger = *capacity ? *capacity * 2 : 64;
-    void *memory = arena_allocate(&graph->arena, (size_t)larger, size);
-    if (!memory)
-        return false;
-    if (count)
-        memcpy(memory, *array, (size_t)count * size);
-    *array = memory;
-    *capacity = larger;
-    return true;
-}
-
 static struct node *copy_node(struct graph *graph, const struct node *prototype) {
     struct node *node = arena_new(&graph->arena, struct node);
     if (!node)
@@ -143,13 +128,15 @@ struct node *graph_append(struct graph *graph, const struct node *prototype,
     if (!infer(&checked, error))
         return NULL;
     struct node *node = copy_node(graph, &checked);
-    if (!node || !grow(graph, (void **)&graph->nodes, graph->node_count, &graph->node_capacity,
-                       sizeof *graph->nodes)) {
+    struct node **nodes = arena_extend(&graph->arena, graph->nodes, graph->node_count,
+                                       &graph->node_capacity, sizeof *nodes);
+    if (!node || !nodes) {
         et_fail(error, "out of memory");
         return NULL;
     }
     if (node->op == OP_INPUT && !register_input(graph, node, error))
         return NULL;
+    graph->nodes = nodes;
     graph->nodes[graph->node_count++] = node;
     return node;
 }

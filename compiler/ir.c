@@ -21,14 +21,8 @@ struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype,
     row_major_strides(rank, shape, buffer->stride);
     for (int i = 0; i < rank; i++)
         buffer->elements *= shape[i];
-    if (ir->buffer_count == ir->buffer_capacity) {
-        ir->buffer_capacity = ir->buffer_capacity ? ir->buffer_capacity * 2 : 64;
-        struct buffer **buffers =
-            arena_array(ir->arena, struct buffer *, (size_t)ir->buffer_capacity);
-        if (ir->buffer_count)
-            memcpy(buffers, ir->buffers, (size_t)ir->buffer_count * sizeof(struct buffer *));
-        ir->buffers = buffers;
-    }
+    ir->buffers = arena_extend(ir->arena, ir->buffers, ir->buffer_count, &ir->buffer_capacity,
+                               sizeof *ir->buffers);
     ir->buffers[ir->buffer_count++] = buffer;
     return buffer;
 }
@@ -43,14 +37,44 @@ struct kernel *ir_kernel(struct ir *ir, struct buffer *output) {
 }
 
 void ir_add_kernel(struct ir *ir, struct kernel *kernel) {
-    if (ir->kernel_count == ir->kernel_capacity) {
-        ir->kernel_capacity = ir->kernel_capacity ? ir->kernel_capacity * 2 : 64;
-        struct kernel **kernels =
-            arena_array(ir->arena, struct kernel *, (size_t)ir->kernel_capacity);
-        if (ir->kernel_count)
-            memcpy(kernels, ir->kernels, (size_t)ir->kernel_count * sizeof(struct kernel *));
-        ir->kernels = kernels;
-    }
+    ir->kernels = arena_extend(ir->arena, ir->kernels, ir->kernel_count, &ir->kernel_capacity,
+                               sizeof *ir->kernels);
     kernel->id = ir->kernel_count;
     ir->kernels[ir->kernel_count++] = kernel;
+}
+
+/* ---- What a kernel reads ---- */
+
+struct reads {
+    struct ir *ir;
+    int count, capacity;
+    struct buffer **buffers;
+};
+
+static void add_read(struct reads *reads, struct buffer *buffer) {
+    for (int i = 0; i < reads->count; i++)
+        if (reads->buffers[i] == buffer)
+            return;
+    reads->buffers = arena_extend(reads->ir->arena, reads->buffers, reads->count, &reads->capacity,
+                                  sizeof *reads->buffers);
+    reads->buffers[reads->count++] = buffer;
+}
+
+static void note_read(void *context, const struct expression *e) {
+    if (e->kind == EXPRESSION_LOAD && e->buffer->kind != BUFFER_LOCAL)
+        add_read(context, e->buffer);
+}
+
+int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers) {
+    struct reads reads = {.ir = ir};
+    const struct tile *tile = kernel->tile;
+    if (tile) {
+        add_read(&reads, tile->stream);
+        add_read(&reads, tile->panel);
+        if (tile->blocks[0].stage)
+            expression_walk(ir, tile->blocks[0].stage, note_read, &reads);
+    }
+    expression_walk(ir, tile ? tile->blocks[0].value : kernel->value, note_read, &reads);
+    *buffers = reads.buffers;
+    return reads.count;
 }

@@ -248,6 +248,9 @@ struct ir {
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);
 void ir_add_kernel(struct ir *ir, struct kernel *kernel);
+/* The buffers that a kernel reads, each once, in the order of first use; local ones are left out.
+ */
+int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers);
 /* A kernel with an axis for each axis of `output`; the caller gives it a value and adds it. */
 struct kernel *ir_kernel(struct ir *ir, struct buffer *output);
 /* A row-major buffer. */

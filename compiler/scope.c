@@ -10,15 +10,8 @@ bool is_contraction(const struct expression *e) {
 
 static void list_expression(void *context, const struct expression *e) {
     struct listing *listing = context;
-    if (listing->count == listing->capacity) {
-        int capacity = listing->capacity ? listing->capacity * 2 : 64;
-        const struct expression **larger =
-            arena_array(listing->ir->arena, const struct expression *, (size_t)capacity);
-        if (listing->count)
-            memcpy(larger, listing->expressions, (size_t)listing->count * sizeof(void *));
-        listing->expressions = larger;
-        listing->capacity = capacity;
-    }
+    listing->expressions = arena_extend(listing->ir->arena, listing->expressions, listing->count,
+                                        &listing->capacity, sizeof *listing->expressions);
     listing->expressions[listing->count++] = e;
 }
 
