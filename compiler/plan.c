@@ -1,8 +1,10 @@
 /* Memory: where each temporary lies in the one arena, and each constant in the weights block.
  *
- * A temporary lives from the kernel that writes it to the last that reads it. The largest are
- * placed first, each at the lowest offset that is free during its life (greedy by size, as in
- * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). */
+ * A temporary lives from the kernel that writes it to the last that reads it. Two plans are made
+ * and the smaller is kept. By size: the largest first, each at the lowest offset that is free
+ * during its life (as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+ * Inference", 2020). If that is above the lower bound, in order of execution, at the two ends of
+ * the arena by turns, which is best possible where each kernel feeds only the next. */
 #include "emit.h"
 
 #include <inttypes.h>
@@ -15,6 +17,7 @@ struct life {
     struct buffer *buffer;
     int first, last; /* kernels */
     size_t bytes;    /* rounded up */
+    size_t offset;   /* in the plan by size */
 };
 
 static size_t rounded_bytes(const struct buffer *buffer) {
@@ -49,50 +52,93 @@ static int larger_first(const void *a, const void *b) {
     return (x->first > y->first) - (x->first < y->first);
 }
 
+static int earlier_first(const void *a, const void *b) {
+    const struct life *x = a, *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Bytes that are taken while a buffer lives. */
+struct span {
+    size_t begin, end;
+};
+
 static int lower_first(const void *a, const void *b) {
-    const struct life *const *x = a, *const *y = b;
-    return ((*x)->buffer->offset > (*y)->buffer->offset) -
-           ((*x)->buffer->offset < (*y)->buffer->offset);
+    const struct span *x = a, *y = b;
+    return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
 static bool lives_meet(const struct life *a, const struct life *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* The lowest gap between those placed before that live at the same time. */
-static size_t find_gap(const struct life *lives, int placed, const struct life *life,
-                       const struct life **neighbours) {
+/* What those placed before take during a life. */
+static int find_taken(const struct life *lives, int placed, const struct life *life,
+                      struct span *taken) {
     int count = 0;
     for (int i = 0; i < placed; i++)
         if (lives_meet(&lives[i], life))
-            neighbours[count++] = &lives[i];
-    if (count)
-        qsort(neighbours, (size_t)count, sizeof(struct life *), lower_first);
+            taken[count++] =
+                (struct span){lives[i].buffer->offset, lives[i].buffer->offset + lives[i].bytes};
+    return count;
+}
+
+static size_t lowest_gap(struct span *taken, int count, size_t bytes) {
     size_t offset = 0;
-    for (int i = 0; i < count; i++) {
-        if (neighbours[i]->buffer->offset >= offset + life->bytes)
-            break;
-        size_t end = neighbours[i]->buffer->offset + neighbours[i]->bytes;
-        if (end > offset)
-            offset = end;
-    }
+    if (count)
+        qsort(taken, (size_t)count, sizeof *taken, lower_first);
+    for (int i = 0; i < count && taken[i].begin < offset + bytes; i++)
+        if (taken[i].end > offset)
+            offset = taken[i].end;
     return offset;
 }
 
-static size_t place_temporaries(struct ir *ir, struct life *lives, int count) {
-    const struct life **neighbours = arena_array(ir->arena, const struct life *, (size_t)count + 1);
+/* The bottom if it is free; else as high as possible below the top; else the lowest gap. */
+static size_t gap_at_an_end(struct span *taken, int count, size_t bytes, size_t top) {
+    size_t lowest = lowest_gap(taken, count, bytes);
+    if (lowest == 0)
+        return 0;
+    for (int i = 0; i < count; i++) { /* upside down */
+        size_t begin = taken[i].end < top ? top - taken[i].end : 0;
+        taken[i].end = taken[i].begin < top ? top - taken[i].begin : 0;
+        taken[i].begin = begin;
+    }
+    size_t from_top = lowest_gap(taken, count, bytes);
+    return from_top + bytes <= top ? top - from_top - bytes : lowest;
+}
+
+/* Places the lives in their order, with `top` at both ends, else (0) at the lowest gaps; returns
+ * the bytes needed. */
+static size_t place_in_order(struct ir *ir, struct life *lives, int count, size_t top) {
+    struct span *taken = arena_array(ir->arena, struct span, (size_t)count + 1);
     size_t peak = 0;
-    if (count)
-        qsort(lives, (size_t)count, sizeof *lives, larger_first);
     for (int i = 0; i < count; i++) {
-        size_t offset = find_gap(lives, i, &lives[i], neighbours);
+        int met = find_taken(lives, i, &lives[i], taken);
+        size_t offset = top ? gap_at_an_end(taken, met, lives[i].bytes, top)
+                            : lowest_gap(taken, met, lives[i].bytes);
         lives[i].buffer->offset = offset;
-        lives[i].buffer->first_kernel = lives[i].first;
-        lives[i].buffer->last_kernel = lives[i].last;
         if (offset + lives[i].bytes > peak)
             peak = offset + lives[i].bytes;
     }
     return peak;
+}
+
+static size_t place_temporaries(struct ir *ir, struct life *lives, int count, size_t bound) {
+    if (!count)
+        return 0;
+    qsort(lives, (size_t)count, sizeof *lives, larger_first);
+    size_t peak = place_in_order(ir, lives, count, 0);
+    for (int i = 0; i < count; i++) {
+        lives[i].offset = lives[i].buffer->offset;
+        lives[i].buffer->first_kernel = lives[i].first;
+        lives[i].buffer->last_kernel = lives[i].last;
+    }
+    if (peak == bound)
+        return peak;
+    qsort(lives, (size_t)count, sizeof *lives, earlier_first);
+    size_t in_turn = place_in_order(ir, lives, count, bound);
+    for (int i = 0; in_turn > peak && i < count; i++)
+        lives[i].buffer->offset = lives[i].offset;
+    return in_turn < peak ? in_turn : peak;
 }
 
 /* The largest sum of lives at one time: no plan can need less. */
@@ -147,8 +193,9 @@ struct plan plan(struct ir *ir) {
     for (int i = 0; i < ir->buffer_count; i++)
         if (lives[i].first >= 0)
             lives[count++] = lives[i];
-    struct plan plan = {.lower_bound = find_lower_bound(ir, lives, count),
-                        .arena_bytes = place_temporaries(ir, lives, count),
+    size_t bound = find_lower_bound(ir, lives, count);
+    struct plan plan = {.lower_bound = bound,
+                        .arena_bytes = place_temporaries(ir, lives, count, bound),
                         .weights_bytes = place_constants(ir)};
     plan.table = plan_table(ir, lives, count);
     return plan;
