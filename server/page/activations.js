@@ -1,8 +1,9 @@
 /** Activations as small pictures: grey from the server, coloured here. */
 import { fromBase64 } from './text.js';
 
-/* From ink black over ultramarine to paper: position, red, green, blue. */
-const RAMP = [[0, 11, 14, 26], [0.25, 29, 42, 120], [0.5, 66, 92, 232], [0.75, 158, 178, 255],
+/* From ink black over ultramarine to paper: position, red, green, blue. The lower half is spread,
+ * since most activations are small. */
+const RAMP = [[0, 11, 14, 26], [0.12, 29, 42, 120], [0.34, 66, 92, 232], [0.62, 158, 178, 255],
     [1, 255, 252, 240]];
 
 const COLOURS = Array.from({ length: 256 }, (_, grey) => {

@@ -2,12 +2,13 @@
 import { element, fromBase64, percent, time } from './text.js';
 
 const SURE = 0.6;
+const FAINT = 0.01; /* a probability that is not worth its number */
 const TILE = 16; /* 16 × 16 bits are the 256 of a digest */
 
 const MODES = {
-    eager: ['Eager', 'interpreted, one operation at a time'],
-    jit: ['JIT', 'compiled in memory by libtcc'],
-    aot: ['AOT', 'compiled by gcc'],
+    eager: ['Eager', 'interpreted, op by op'],
+    jit: ['JIT', 'libtcc, in memory'],
+    aot: ['AOT', 'gcc, ahead of time'],
 };
 
 const WAITING = {
@@ -37,7 +38,10 @@ class ModeCard {
 
     /** @param {import('./api.js').ModeAnswer | undefined} answer */
     show(answer, reference, eagerTime) {
-        if (!answer) return;
+        if (!answer) { /* not asked for while the pen moves: what is shown is older */
+            if (this.element.dataset.state === 'ready') this.element.dataset.state = 'older';
+            return;
+        }
         this.element.dataset.state = answer.state;
         if (answer.state !== 'ready') {
             this.time.textContent = WAITING[answer.state] ?? answer.state;
@@ -49,7 +53,7 @@ class ModeCard {
         const [number, unit] = time(answer.microseconds);
         this.time.replaceChildren(number, element('small', {}, ` ${unit}`));
         const times = eagerTime / answer.microseconds;
-        this.times.textContent = times > 1.05 ? `${times.toFixed(times < 10 ? 1 : 0)}× eager` : '';
+        this.times.textContent = times > 1.05 ? `${times.toFixed(times < 10 ? 1 : 0)}× as fast` : '';
         this.digest.textContent = `${answer.digest.slice(0, 8)}…${answer.digest.slice(-4)}`;
         this.digest.title = `SHA-256 of the output: ${answer.digest}`;
         this.#draw(answer.digest, reference);
@@ -85,7 +89,6 @@ export class AnswerView {
     #shown = null;
     #bars;
     #modes;
-    #bits;
 
     constructor() {
         this.#bars = Array.from({ length: 10 }, (_, digit) => {
@@ -114,6 +117,7 @@ export class AnswerView {
             const { bar, text, row } = this.#bars[digit];
             bar.style.transform = `scaleY(${probability})`;
             text.textContent = percent(probability);
+            row.classList.toggle('faint', probability < FAINT);
             row.classList.toggle('best', digit === answer.prediction);
         });
         this.#showSeen(answer.prepared);
@@ -165,7 +169,6 @@ export class AnswerView {
         for (const [name, card] of Object.entries(this.#modes)) {
             card.show(modes[name], reference, modes.eager?.microseconds);
         }
-        this.#bits = 32 * answer.outputs.length;
         const ready = Object.values(modes).filter((mode) => mode.digest).length;
         if (!answer.agree) {
             this.#agree('differs', 'The bits differ.', 'The red squares say where. This is a defect.');
@@ -173,8 +176,8 @@ export class AnswerView {
             this.#agree('waiting', 'One answer so far.', 'The others are being compiled.');
         } else {
             this.#agree('same', 'Same bits.',
-                `All ${this.#bits} output bits of ${ready === 3 ? 'all three' : 'both'} runs are equal; `
-                + 'the squares are their SHA-256.');
+                `${ready === 3 ? 'All three' : 'Both'} runs gave the same ${32 * answer.outputs.length} `
+                + 'output bits. The squares are their SHA-256.');
         }
     }
 

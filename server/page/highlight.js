@@ -48,7 +48,7 @@ export function highlightFormula(formula) {
     fragment.append(element('b', {}, left.split(' ')[0]), ' = ');
     let done = 0;
     for (const match of right.matchAll(FORMULA)) {
-        fragment.append(right.slice(done, match.index));
+        fragment.append(right.slice(done, match.index).replaceAll('*', '·'));
         const [name] = Object.entries(match.groups).find(([, text]) => text !== undefined);
         if (name === 'op') {
             const [what, , extents] = match[0].split(' ');

@@ -3,7 +3,8 @@ import { drawActivation } from './activations.js';
 import { highlightC, highlightFormula } from './highlight.js';
 import { bytes, counted, element, flops, shape, time } from './text.js';
 
-const CARD_TILES = 8;
+const CARD_TILES = 12;
+const CARD_COLUMNS = 6;
 
 const WORDS = { contract: 'convolve', relu: 'ReLU', pool: 'pool' };
 
@@ -83,7 +84,7 @@ export class KernelView {
     clearActivations() {
         this.#activations.clear();
         for (const canvas of document.querySelectorAll('.tiles')) {
-            canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+            canvas.width = canvas.height = 1;
         }
     }
 
@@ -186,7 +187,7 @@ export class KernelView {
             const activation = this.#activations.get(kernel.name);
             const canvas = this.#cards.children[i].querySelector('canvas');
             const isFlat = activation && activation.height === 1;
-            if (activation) drawActivation(activation, canvas, isFlat ? 10 : 4, isFlat ? 10 : CARD_TILES);
+            if (activation) drawActivation(activation, canvas, isFlat ? 10 : CARD_COLUMNS, isFlat ? 10 : CARD_TILES);
         });
         this.#paintDetail();
     }

@@ -149,7 +149,10 @@ connection.onBack = () => {
 
 /* ---- Tools ---- */
 
-function note(text) { byId('note').textContent = text; }
+function note(text) {
+    byId('note').textContent = text;
+    byId('note').classList.remove('hint');
+}
 
 function setErasing(erasing) {
     pad.erasing = erasing;

@@ -2,6 +2,7 @@
 import { SIDE } from './ink.js';
 
 const KEY_STEP = 20;
+const ERASER_WIDTH = 1.4; /* of the pen's */
 const FINE_STEP = 5;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -73,6 +74,11 @@ export class Pad {
             (event.clientY - box.top) * SIDE / box.height];
     }
 
+    #begin(erasing, x, y) {
+        this.onBegin();
+        this.#ink.begin(this.width * (erasing ? ERASER_WIDTH : 1), erasing, x, y);
+    }
+
     #pointerDown(event) {
         if (this.#pointer !== null || !event.isPrimary || ![0, 2, 5].includes(event.button)) return;
         event.preventDefault();
@@ -81,8 +87,7 @@ export class Pad {
         this.#surface.classList.add('by-pointer');
         this.#surface.setPointerCapture(event.pointerId);
         this.#pointer = event.pointerId;
-        this.onBegin();
-        this.#ink.begin(this.width, this.erasing || event.button !== 0, ...this.#place(event));
+        this.#begin(this.erasing || event.button !== 0, ...this.#place(event));
     }
 
     #pointerMove(event) {
@@ -127,8 +132,7 @@ export class Pad {
     #togglePen() {
         this.#pen.isDown = !this.#pen.isDown;
         if (this.#pen.isDown) {
-            this.onBegin();
-            this.#ink.begin(this.width, this.erasing, this.#pen.x, this.#pen.y);
+            this.#begin(this.erasing, this.#pen.x, this.#pen.y);
         } else {
             this.onEnd();
         }

@@ -1,7 +1,7 @@
 /** A drawing as PNG: grey, 8 bits, black ink on white; and pictures from elsewhere as ink. */
 
 const SENT_SIDE = 256;
-const FAINTEST_INK = 24;
+const FAINTEST_INK = 96; /* the eraser may leave the edge of a stroke */
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
     let value = byte;

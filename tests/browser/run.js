@@ -1,0 +1,7 @@
+/* All browser tests, one after the other, with one browser and one server. */
+import './drawing.test.js';
+import './pictures.test.js';
+import './keyboard.test.js';
+import './kernels.test.js';
+import './look.test.js';
+import './faults.test.js';
