@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <zlib.h>
 
 #include "digest.h"
 
@@ -48,13 +50,52 @@ static const char *type_of(const char *path) {
     return "application/octet-stream";
 }
 
+/* Texts are sent compressed; pictures are so already. */
+static void compress_file(struct embedded_file *file) {
+    enum { GZIP = 16 };
+    z_stream stream = {.next_in = (unsigned char *)file->bytes, .avail_in = (uInt)file->count};
+    if (strcmp(file->type, "image/png") == 0 ||
+        deflateInit2(&stream, 9, Z_DEFLATED, GZIP + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+        return;
+    uLong room = deflateBound(&stream, (uLong)file->count);
+    char *bytes = et_allocate(room, 1);
+    stream.next_out = (unsigned char *)bytes;
+    stream.avail_out = (uInt)room;
+    if (bytes && deflate(&stream, Z_FINISH) == Z_STREAM_END && stream.total_out < file->count)
+        text_add_bytes(&file->gzip, bytes, stream.total_out);
+    et_release(bytes);
+    deflateEnd(&stream);
+}
+
 void files_begin(void) {
     for (int i = 0; i < files_count(); i++) {
-        files[i].count = (size_t)(ends[i] - files[i].bytes);
-        files[i].type = type_of(files[i].path);
-        struct digest digest = digest_bytes(files[i].bytes, files[i].count);
-        snprintf(files[i].etag, sizeof files[i].etag, "\"%.32s\"", digest_hex(&digest).text);
+        struct embedded_file *file = &files[i];
+        file->count = (size_t)(ends[i] - file->bytes);
+        file->type = type_of(file->path);
+        struct digest digest = digest_bytes(file->bytes, file->count);
+        snprintf(file->etag, sizeof file->etag, "\"%.32s\"", digest_hex(&digest).text);
+        snprintf(file->gzip_etag, sizeof file->gzip_etag, "\"%.32s-gz\"", digest_hex(&digest).text);
+        compress_file(file);
     }
+}
+
+void files_end(void) {
+    for (int i = 0; i < files_count(); i++)
+        text_free(&files[i].gzip);
+}
+
+void file_answer(const struct embedded_file *file, const struct request *request,
+                 struct reply *reply) {
+    const char *known = request_header(request, "If-None-Match");
+    const char *takes = request_header(request, "Accept-Encoding");
+    reply->gzip = file->gzip.bytes && takes && strcasestr(takes, "gzip");
+    reply->etag = reply->gzip ? file->gzip_etag : file->etag;
+    bool unchanged = known && (strstr(known, reply->etag) || strcmp(known, "*") == 0);
+    reply->status = unchanged ? 304 : 200;
+    reply->type = file->type;
+    reply->file = reply->gzip ? (const void *)file->gzip.bytes : file->bytes;
+    reply->file_bytes = unchanged ? 0 : reply->gzip ? file->gzip.length : file->count;
+    reply->gzip &= !unchanged;
 }
 
 int files_count(void) {

@@ -83,8 +83,12 @@ static void add_headers(struct MHD_Response *response, const struct reply *reply
         snprintf(number, sizeof number, "%zu", reply->header_length);
         MHD_add_response_header(response, "Inference-Header-Content-Length", number);
     }
-    if (reply->etag)
+    if (reply->etag) {
         MHD_add_response_header(response, "ETag", reply->etag);
+        MHD_add_response_header(response, "Vary", "Accept-Encoding");
+    }
+    if (reply->gzip)
+        MHD_add_response_header(response, "Content-Encoding", "gzip");
     MHD_add_response_header(response, "Cache-Control", reply->etag ? "no-cache" : "no-store");
     MHD_add_response_header(response, "Content-Security-Policy", policy);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");

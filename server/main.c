@@ -73,6 +73,7 @@ int main(int count, char **values) {
     if (!models_wait(&server.models, SECONDS_TO_BUILD))
         _exit(status); /* gcc is still at work for nobody */
     models_free(&server.models);
+    files_end();
     free(server.options.graphs);
     return status;
 }

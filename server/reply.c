@@ -57,6 +57,7 @@ void reply_error(struct reply *reply, enum error_style style, int status, const 
     text_free(&reply->body);
     reply->file = NULL;
     reply->etag = NULL;
+    reply->gzip = false;
     reply->header_length = 0;
     bool demo = style == STYLE_DEMO && status == 400;
     text_add(&reply->body, demo ? "{\"detail\": {\"status\": \"error\", \"message\": "

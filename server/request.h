@@ -40,6 +40,7 @@ struct reply {
     const void *file;     /* bytes that live as long as the server */
     size_t file_bytes;    /* of `file` */
     const char *etag;     /* with its quotes; NULL: none, and the reply must not be stored */
+    bool gzip;            /* Content-Encoding */
     char allow[64];       /* of a 405 and of OPTIONS */
     int retry_after;      /* seconds; 0: none */
     size_t header_length; /* Inference-Header-Content-Length; 0: none */

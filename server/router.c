@@ -79,13 +79,7 @@ int route_find(struct request *request, struct reply *reply) {
         return -1;
     }
     *reply->allow = 0;
-    const char *known = request_header(request, "If-None-Match");
-    bool unchanged = known && (strstr(known, file->etag) || strcmp(known, "*") == 0);
-    reply->status = unchanged ? 304 : 200;
-    reply->type = file->type;
-    reply->etag = file->etag;
-    reply->file = file->bytes;
-    reply->file_bytes = unchanged ? 0 : file->count;
+    file_answer(file, request, reply);
     return -1;
 }
 

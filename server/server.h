@@ -66,12 +66,18 @@ struct embedded_file {
     const char *type;
     const unsigned char *bytes;
     size_t count;
-    char etag[36]; /* quoted */
+    char etag[36];    /* quoted */
+    struct text gzip; /* the same, compressed; empty where that saves nothing */
+    char gzip_etag[40];
 };
-/* Makes the ETags; to be called once, before all else. */
+/* Makes what is not compiled in; to be called once, before all else. */
 void files_begin(void);
+void files_end(void);
 int files_count(void);
 const struct embedded_file *files_at(int index);
 const struct embedded_file *files_find(const char *path);
+/* The reply is the file: compressed if the client takes that, empty if it has it. */
+void file_answer(const struct embedded_file *file, const struct request *request,
+                 struct reply *reply);
 
 #endif
