@@ -40,10 +40,10 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
     struct http *http = http_open(server, &error);
     if (!http)
         return fail(error.message);
-    fprintf(stderr, "eigentensor-server: http://%s:%d, ready after %.0f ms\n", server->options.host,
-            http_port(http), (now_microseconds() - began) / 1000);
     if (server->options.aot)
         models_build(&server->models);
+    fprintf(stderr, "eigentensor-server: http://%s:%d, ready after %.0f ms\n", server->options.host,
+            http_port(http), (now_microseconds() - began) / 1000);
     int signal_number;
     sigwait(awaited, &signal_number);
     atomic_store(&server->stopping, true);

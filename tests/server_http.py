@@ -1,0 +1,551 @@
+"""The server over HTTP: every route, status and limit, and what hostile clients do to it.
+
+SERVER names the program. Each test_ function is a test; arguments choose some by name."""
+import random
+
+from server_client import *
+import server_schema
+
+# ---- Routes ----
+
+
+def test_openapi_is_true():
+    with Server("--no-aot") as server:
+        document = server.json("GET", "/openapi.json")
+        bodies = {"/infer": (demo_body(), "application/json"),
+                  "/api/draw": (sample("3-pen"), "image/png"),
+                  "/api/activations": (sample("3-pen"), "image/png")}
+        for pattern, item in document["paths"].items():
+            path = pattern.replace("{model}", "mnist").replace("{version}", "1")
+            path = path.replace("{name}", "3-pen.png")
+            for method, operation in item.items():
+                body, kind = bodies.get(pattern, (json.dumps(oip_request()).encode(),
+                                                  "application/json"))
+                arguments = (body, {"Content-Type": kind}) if method == "post" else ()
+                status, headers, text = server.request(method.upper(), path, *arguments)
+                assert status == 200, (path, status, text)
+                content = operation["responses"]["200"]["content"]
+                kind = headers["content-type"].split(";")[0]
+                assert kind in content, (path, kind)
+                if kind == "application/json":
+                    server_schema.check(json.loads(text), content[kind]["schema"], document, path)
+                check_errors(server, document, path, method, operation)
+
+
+def check_errors(server, document, path, method, operation):
+    """Errors that any route can give have the documented form."""
+    status, headers, _ = server.request("BREW", path)
+    assert status == 405 and method.upper() in headers["allow"], (path, status)
+    if method == "get":
+        status, headers, text = server.request("HEAD", path)
+        assert status == 200 and not text and int(headers["content-length"]) > 0, path
+        return
+    for body, kind, statuses in ((b"{}", "application/json", (400, 422)), (b"x", "a/b", (415,))):
+        status, _, text = server.request("POST", path, body, {"Content-Type": kind})
+        assert status in statuses, (path, status)
+        schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
+        server_schema.check(json.loads(text), schema, document, path)
+
+
+def test_page_comes_with_its_headers():
+    with Server("--no-aot") as server:
+        status, headers, text = server.request("GET", "/")
+        assert status == 200 and b"<!doctype html>" in text.lower()
+        assert headers["content-security-policy"].startswith("default-src 'self'")
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        again = server.request("GET", "/", headers={"If-None-Match": headers["etag"]})
+        assert again[0] == 304 and not again[2]
+        names = set(re.findall(r'(?:src|href)="/?([a-z]+\.(?:js|css|svg))"', text.decode()))
+        assert names
+        total = 0
+        for name in names:
+            status, headers, text = server.request("GET", "/" + name, None,
+                                                   {"Accept-Encoding": "gzip"})
+            assert status == 200, name
+            total += len(text)
+        assert total < 60000, total
+
+
+def test_browsers_of_other_origins_may_ask():
+    with Server("--no-aot") as server:
+        status, headers, _ = server.request("OPTIONS", "/infer", None, {
+            "Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"})
+        assert status == 204 and headers["access-control-allow-origin"] == "*"
+        assert "POST" in headers["access-control-allow-methods"]
+        assert "Content-Type" in headers["access-control-allow-headers"]
+    with Server("--no-aot", "--cors", "https://a.example") as server:
+        headers = server.request("POST", "/infer", demo_body())[1]
+        assert headers["access-control-allow-origin"] == "https://a.example"
+    with Server("--no-aot", env={"EIGENTENSOR_CORS": ""}) as server:
+        assert "access-control-allow-origin" not in server.request("GET", "/healthz")[1]
+
+
+def test_demo_contract():
+    with Server("--no-aot") as server:
+        for digit in range(10):
+            for mode in ("regular", "anytensor"):
+                reply = server.json("POST", "/infer", demo_body(f"{digit}-canvas", mode))
+                assert reply == {"status": "success", "data": digit}
+
+
+def test_binary_tensors():
+    with Server("--no-aot") as server:
+        header = {"inputs": [{"name": "input_image", "datatype": "FP32", "shape": [1, 1, 28, 28],
+                              "parameters": {"binary_data_size": 3136}}],
+                  "parameters": {"binary_data_output": True}}
+        text = json.dumps(header).encode()
+        body = text + struct.pack("<784f", *[0.5] * 784)
+        status, headers, reply = server.request("POST", "/v2/models/mnist/infer", body, {
+            "Content-Type": "application/octet-stream",
+            "Inference-Header-Content-Length": str(len(text))})
+        assert status == 200, reply
+        length = int(headers["inference-header-content-length"])
+        values = struct.unpack("<10f", reply[length:])
+        as_json = server.json("POST", "/v2/models/mnist/infer", oip_request("eager"))
+        assert json.loads(reply[:length])["parameters"]["digest"] == as_json["parameters"]["digest"]
+        for value, text in zip(values, as_json["outputs"][0]["data"]):
+            assert struct.pack("<f", text) == struct.pack("<f", value)
+
+
+# ---- Pictures ----
+
+
+def test_corrupt_pngs_are_refused():
+    good = sample("3-pen")
+    start = good.index(b"IDAT")
+    cases = {"empty": b"", "text": b"hello", "signature": good[:8], "header": good[:33],
+             "half": good[:len(good) // 2], "end": good[:-8],
+             "header crc": good[:29] + b"\0\0\0\0" + good[33:],
+             "data": good[:start + 20] + b"\xff" * 20 + good[start + 40:],
+             "not deflate": png(28, 28, b"")[:41] + b"junk" * 10,
+             "too few rows": png(28, 28, b"\0" * 29),
+             "width 0": png(0, 5), "width 4097": png(4097, 1), "height 4097": png(1, 4097),
+             "bomb": png(100000, 100000, b"\0" * 1000), "largest": png(2**31 - 1, 2**31 - 1, b"\0"),
+             "depth 3": png(28, 28, depth=3), "colour 5": png(28, 28, colour=5),
+             "palette missing": png(28, 28, colour=3),
+             "gif": b"GIF89a" + b"\0" * 100, "jpeg": b"\xff\xd8\xff\xe0" + b"\0" * 100}
+    with Server("--no-aot") as server:
+        before = server.resources()
+        for name, data in cases.items():
+            status, _, text = server.request("POST", "/api/draw", data,
+                                             {"Content-Type": "image/png"})
+            assert status == 400, (name, status, text)
+            assert "detail" in json.loads(text), name
+            status = server.request("POST", "/infer", json.dumps(
+                {"image_bytes": base64.b64encode(data).decode()}))[0]
+            assert status == 400, (name, status)
+        for width, height in ((1, 1), (4096, 1), (1, 4096), (4096, 4096)):  # blank ones
+            reply = server.json("POST", "/api/draw", png(width, height), 422,
+                                {"Content-Type": "image/png"})
+            assert reply["reason"] == "blank", (width, height)
+        assert server.resources() == before
+
+
+def test_random_bodies_change_nothing():
+    generator = random.Random(1)
+    bodies = [demo_body(), sample("1-pen"), json.dumps(oip_request()).encode()]
+    paths = ["/infer", "/api/draw", "/v2/models/mnist/infer", "/api/activations"]
+    with Server("--no-aot") as server:
+        before = server.resources()
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        for i in range(10000 // SLOW):
+            body = bytearray(generator.choice(bodies))
+            for _ in range(generator.randrange(1, 10)):
+                body[generator.randrange(len(body))] = generator.randrange(256)
+            if i % 3 == 0:
+                body = generator.randbytes(generator.randrange(200))
+            kind = generator.choice(["application/json", "image/png", "application/octet-stream"])
+            client.request("POST", paths[i % 4], bytes(body), {"Content-Type": kind})
+            reply = client.getresponse()
+            reply.read()
+            assert reply.status in (200, 400, 415, 422), reply.status
+        client.close()
+        assert server.resources() == before
+        test = server.json("POST", "/infer", demo_body())
+        assert test["data"] == 3
+
+
+# ---- Limits ----
+
+
+def test_large_bodies_are_413():
+    with Server("--no-aot", "--max-body", "100000") as server:
+        before = server.resources()
+        assert server.request("POST", "/infer", b"x" * 100000)[0] == 422
+        assert server.request("POST", "/infer", b"x" * 100001)[0] == 413
+        assert server.json("POST", "/v2/models/mnist/infer", "x" * 500000, 413)["error"]
+        chunked = b"POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunked += b"30d40\r\n" + b"x" * 200000 + b"\r\n0\r\n\r\n"
+        assert server.raw(chunked + b"GET /v2 HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+        huge = b"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+        assert server.raw(huge).startswith(b"HTTP/1.1 413 ")
+        asks = b"POST /infer HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 200000\r\n\r\n"
+        assert server.raw(asks).startswith(b"HTTP/1.1 413 ")
+        endless = b"POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        endless += b"10000\r\n" + b"x" * 65536 + b"\r\n"
+        with server.connect() as client:
+            try:
+                for _ in range(100):
+                    client.sendall(endless)
+                    endless = endless[-65545:]
+                assert not receive(client).startswith(b"HTTP/1.1 200")
+            except OSError:
+                pass  # cut off
+        assert server.resources() == before
+
+
+def test_large_headers_are_refused():
+    with Server("--no-aot") as server:
+        before = server.resources()
+        status = lambda text: int((server.raw(text, timeout=20) or b"HTTP/1.1 000").split()[1])
+        assert status(b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 100000 + b"\r\n\r\n") in (413, 431)
+        assert status(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 20000 + b"\r\n") in (413, 431)
+        assert status(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n") in (414, 431)
+        assert status(b"GET / HTTP/1.1\r\n\r\n") == 400  # no Host
+        assert status(b"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n") in (0, 400)
+        assert status(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n") in (0, 400)
+        assert server.resources() == before
+
+
+def test_deep_json_is_refused():
+    with Server("--no-aot") as server:
+        deep = b'{"a":' * 200000
+        assert server.request("POST", "/infer", deep)[0] == 422
+        assert server.request("POST", "/v2/models/mnist/infer", b"[" * 1000000)[0] == 400
+
+
+def test_slow_clients_are_cut():
+    with Server("--no-aot", "--timeout", "1") as server:
+        before = server.resources()
+        clients = {"nothing": b"", "headers": b"GET / HTTP/1.1\r\nHo",
+                   "body": b"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"}
+        sockets = {name: server.connect() for name in clients}
+        for name, client in sockets.items():
+            client.sendall(clients[name])
+        began, replies = time.monotonic(), {}
+        drips = {name: client for name, client in sockets.items() if name != "nothing"}
+        while drips and time.monotonic() - began < 20 * SLOW:  # a byte now and then
+            for name, client in list(drips.items()):
+                try:
+                    client.sendall(b"a")
+                    client.settimeout(0.05)
+                    replies[name] = client.recv(1000)
+                    del drips[name]
+                except socket.timeout:
+                    pass
+                except OSError:
+                    replies[name] = b""
+                    del drips[name]
+        assert time.monotonic() - began < 10 * SLOW, "they were not cut"
+        sockets["nothing"].settimeout(10)
+        replies["nothing"] = receive(sockets["nothing"])
+        for name, reply in replies.items():
+            assert reply.startswith(b"HTTP/1.1 408 "), (name, reply)
+        for client in sockets.values():
+            client.close()
+        assert server.metric("eigentensor_slow_clients_total") >= 3
+        assert server.resources() == before
+
+
+def test_slow_readers_are_cut():
+    with Server("--no-aot", "--timeout", "1") as server:
+        before = server.resources()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.connect(("127.0.0.1", server.port))
+            client.settimeout(2)
+            try:
+                for _ in range(2000):  # asks a lot, reads nothing
+                    client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            except OSError:
+                pass
+            time.sleep(5)
+            assert server.json("GET", "/healthz")["status"] == "ok"
+        assert server.resources() == before
+
+
+def test_too_many_connections_are_told():
+    with Server("--no-aot", "--max-connections", "4", "--timeout", "5") as server:
+        held = [server.connect() for _ in range(4)]
+        for client in held:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in client.recv(4096)
+        status, headers, text = server.request("POST", "/infer", demo_body())
+        assert status == 503 and headers["retry-after"] == "1", (status, text)
+        for client in held:
+            client.close()
+        time.sleep(0.5)
+        assert server.json("POST", "/infer", demo_body())["data"] == 3
+
+
+def test_five_hundred_connections_at_once():
+    with Server("--no-aot", "--max-connections", "600", "--timeout", "30") as server:
+        before = server.resources()
+        clients = [server.connect() for _ in range(500)]
+        for client in clients:
+            client.sendall(post("/infer", demo_body(), more="Connection: close\r\n"))
+        for client in clients:
+            reply = receive(client)
+            assert reply.startswith(b"HTTP/1.1 200 ") and reply.endswith(b'"data":3}'), reply[:100]
+            client.close()
+        assert server.resources() == before
+
+
+def test_pipelining_and_half_closed_sockets():
+    with Server("--no-aot", "--timeout", "3") as server:
+        before = server.resources()
+        last = post("/infer", demo_body("7-pen"), more="Connection: close\r\n")
+        reply = server.raw(post("/infer", demo_body()) * 49 + last)
+        assert reply.count(b"HTTP/1.1 200 OK") == 50
+        assert reply.count(b'"data":3}') == 49 and reply.endswith(b'"data":7}')
+        reply = server.raw(last, half_close=True)
+        assert reply.endswith(b'"data":7}'), reply
+        for cut in (5, 60, len(last) - 10):  # and closed in the middle
+            reply = server.raw(last[:cut], half_close=True, timeout=15 * SLOW)
+            assert b" 200 " not in reply
+            with server.connect() as client:
+                client.sendall(last[:cut])
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert server.resources() == before
+
+
+# ---- The process ----
+
+
+def test_options_are_checked():
+    run = lambda *options, **env: subprocess.run([os.environ["SERVER"], *options], text=True, timeout=60,
+                                                 capture_output=True, env={**os.environ, **env})
+    assert run("--help").returncode == 0 and "--max-body" in run("--help").stdout
+    assert run("--version").stdout.startswith("eigentensor-server ")
+    assert run("--port", "70000").returncode == 2
+    assert run("--nonsense").returncode == 2
+    wrong = run("--quiet", EIGENTENSOR_PORT="x")
+    assert wrong.returncode == 1 and "EIGENTENSOR_PORT" in wrong.stderr, wrong
+    missing = run("/nowhere/graph.json")
+    assert missing.returncode == 1 and "/nowhere/graph.json" in missing.stderr
+    with Server("--no-aot") as server:
+        taken = run("--port", str(server.port))
+        assert taken.returncode == 1 and "in use" in taken.stderr, taken
+    with Server(env={"EIGENTENSOR_AOT": "0", "EIGENTENSOR_MAX_BODY": "2000"}) as server:
+        assert server.json("GET", "/api/model")["modes"]["aot"]["state"] == "absent"
+        assert server.request("POST", "/infer", b"x" * 3000)[0] == 413
+
+
+def test_it_starts_at_once():
+    with Server("--no-aot") as server:
+        assert server.milliseconds < 200 * SLOW, server.milliseconds
+
+
+def test_log_has_a_line_a_request():
+    with tempfile.TemporaryFile() as log:
+        with Server("--no-aot", quiet=False, log=log) as server:
+            server.json("POST", "/infer", demo_body())
+            server.request("GET", "/no%22thing%01%ff?x=1")
+            server.resources()
+        log.seek(0)
+        lines = [json.loads(line) for line in log.read().splitlines()]
+    infer = next(line for line in lines if line["path"] == "/infer")
+    assert (infer["method"], infer["status"], infer["remote"]) == ("POST", 200, "127.0.0.1")
+    assert (infer["model"], infer["mode"], infer["bytes_in"]) == ("mnist", "jit", len(demo_body()))
+    assert any(line["path"].startswith('/no"thing\x01') and line["status"] == 404 for line in lines)
+
+
+def test_nobody_reads_the_log():
+    reader, writer = os.pipe()
+    with Server("--no-aot", quiet=False, log=writer) as server:
+        os.close(writer)
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        for _ in range(4000):
+            client.request("GET", "/healthz")
+            client.getresponse().read()
+        client.close()
+        assert server.metric("eigentensor_log_dropped_total") > 0
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+    os.close(reader)
+
+
+def load(server, stop, results):
+    """Asks until told to stop; every reply must be whole."""
+    while not stop.is_set():
+        try:
+            client = server.connect()
+        except OSError:
+            return  # it does not listen any more
+        with client:
+            try:
+                for _ in range(50):
+                    client.sendall(post("/infer", demo_body()))
+                    reply = client.recv(65536)
+                    if not reply:
+                        results.append("closed")
+                        break
+                    whole = reply.startswith(b"HTTP/1.1 200 ") and reply.endswith(b'"data":3}')
+                    results.append("whole" if whole else reply)
+            except OSError:
+                results.append("closed")
+
+
+def test_sigterm_under_load_loses_no_reply():
+    for _ in range(3):
+        stop, results = threading.Event(), []
+        with Server("--no-aot") as server:
+            threads = [threading.Thread(target=load, args=(server, stop, results)) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(30) == 0
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert results.count("whole") > 10
+        assert set(results) <= {"whole", "closed"}, [x for x in results if x not in ("whole", "closed")][:3]
+
+
+def test_memory_is_flat():
+    with Server("--no-aot") as server:
+        def ask(count):
+            client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            for i in range(count):
+                body, path = ((demo_body(), "/infer"), (json.dumps(oip_request()), "/v2/models/mnist/infer"),
+                              (b"{", "/infer"))[i % 3]
+                client.request("POST", path, body)
+                client.getresponse().read()
+            client.close()
+        ask(1000)
+        before, files = server.resident(), server.resources()
+        ask(3000 // SLOW)
+        if not SANITIZED:
+            assert server.resident() - before < 2e6, server.resident() - before
+        assert server.resources() == files
+
+
+# ---- AOT ----
+
+
+def test_aot_is_swapped_in_and_kept():
+    with tempfile.TemporaryDirectory() as cache:
+        with Server(env={"XDG_CACHE_HOME": cache}) as server:
+            modes, digests = set(), set()
+            began = time.monotonic()
+            while time.monotonic() - began < 120:
+                reply = server.json("POST", "/v2/models/mnist/infer", oip_request())["parameters"]
+                modes.add(reply["mode"])
+                digests.add(reply["digest"])
+                if reply["mode"] == "aot":
+                    break
+            assert modes <= {"jit", "aot"} and "aot" in modes and len(digests) == 1, modes
+            assert server.wait_for_aot()["from_cache"] is False
+            drawing = server.json("POST", "/api/draw", sample("3-canvas"), 200,
+                                  {"Content-Type": "image/png"})
+            found = {mode["digest"] for mode in drawing["modes"].values()}
+            assert drawing["agree"] and len(drawing["modes"]) == 3 and len(found) == 1
+            kernels = server.json("GET", "/api/kernels")
+            assert kernels["mode"] == "aot"
+        with Server(env={"XDG_CACHE_HOME": cache}) as server:
+            assert server.wait_for_aot()["from_cache"] is True
+            assert server.json("POST", "/infer", demo_body())["data"] == 3
+
+
+def test_no_compiler_no_cache_no_matter():
+    with Server(env={"PATH": "/nowhere"}) as server:
+        assert "gcc" in server.wait_for_aot("failed").get("message", "gcc")
+        drawing = server.json("POST", "/api/draw", sample("3-pen"), 200, {"Content-Type": "image/png"})
+        assert drawing["modes"]["aot"]["state"] == "failed" and drawing["agree"]
+        assert "gcc" in drawing["modes"]["aot"]["message"]
+    with Server(env={"XDG_CACHE_HOME": "/proc/self"}) as server:  # not to be written
+        assert server.wait_for_aot()["from_cache"] is False
+        assert server.json("POST", "/infer", demo_body())["data"] == 3
+
+
+def test_full_disk():
+    with tempfile.TemporaryDirectory() as cache:
+        script = 'mount -t tmpfs -o size=16k none "$0" && exec "$@"'
+        wrap = ["unshare", "-m", "sh", "-c", script, cache]
+        try:
+            allowed = subprocess.run([*wrap, "true"], capture_output=True).returncode == 0
+        except FileNotFoundError:
+            allowed = False
+        if not allowed:
+            return "a file system of its own is not allowed here"
+        with Server(env={"XDG_CACHE_HOME": cache}, wrap=wrap) as server:
+            assert server.wait_for_aot()["from_cache"] is False  # built elsewhere
+            assert server.json("POST", "/infer", demo_body())["data"] == 3
+        with Server(env={"XDG_CACHE_HOME": cache, "TMPDIR": cache}, wrap=wrap) as server:
+            server.wait_for_aot("failed")
+            assert server.json("POST", "/infer", demo_body())["data"] == 3
+
+
+def test_a_graph_file_replaced_while_running():
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("mnist.json", "mnist.safetensors"):
+            with open(f"{ROOT}/models/mnist/{name}", "rb") as source, open(f"{folder}/{name}", "wb") as copy:
+                copy.write(source.read())
+        with Server(f"{folder}/mnist.json", "--no-aot") as server:
+            before = server.json("POST", "/v2/models/mnist/infer", oip_request())["outputs"]
+            with open(f"{folder}/mnist.json", "w") as file:
+                file.write("{}")
+            with open(f"{folder}/mnist.safetensors", "r+b") as file:
+                file.truncate(100)
+            os.unlink(f"{folder}/mnist.json")
+            assert server.json("POST", "/v2/models/mnist/infer", oip_request())["outputs"] == before
+            assert server.json("POST", "/v2/models/mnist/infer", oip_request("eager"))["outputs"] == before
+
+
+def test_any_graph_is_served():
+    graph = {"format": "eigentensor", "version": 1, "name": "sum of two",
+             "inputs": [{"name": "a", "dtype": "int32", "shape": [2, 2]},
+                        {"name": "b", "dtype": "int32", "shape": [2, 2]}],
+             "nodes": [{"id": 0, "op": "input", "src": [], "name": "a", "dtype": "int32", "shape": [2, 2]},
+                       {"id": 1, "op": "input", "src": [], "name": "b", "dtype": "int32", "shape": [2, 2]},
+                       {"id": 2, "op": "add", "src": [0, 1], "dtype": "int32", "shape": [2, 2]},
+                       {"id": 3, "op": "lt", "src": [0, 1], "dtype": "bool", "shape": [2, 2]}],
+             "outputs": [{"name": "sum", "node": 2}, {"name": "less", "node": 3}]}
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/sum.json", "w") as file:
+            json.dump(graph, file)
+        with Server(f"{folder}/sum.json", f"{ROOT}/models/mnist/mnist.json", "--no-aot") as server:
+            tensor = lambda name, data: {"name": name, "datatype": "INT32", "shape": [2, 2], "data": data}
+            request = {"id": "x", "inputs": [tensor("b", [[10, 20], [30, -40]]), tensor("a", [1, 2, 3, 4])]}
+            reply = server.json("POST", "/v2/models/sum%20of%20two/infer", request)
+            assert reply["id"] == "x" and reply["model_name"] == "sum of two"
+            assert reply["outputs"][0]["data"] == [11, 22, 33, -36]
+            assert reply["outputs"][1]["data"] == [True, True, True, False]
+            assert reply["outputs"][1]["datatype"] == "BOOL"
+            request["outputs"] = [{"name": "less"}]
+            reply = server.json("POST", "/v2/models/sum%20of%20two/infer", request)
+            assert [output["name"] for output in reply["outputs"]] == ["less"]
+            assert server.json("POST", "/infer", demo_body())["data"] == 3  # by the one that can
+            assert server.json("GET", "/api/model")["models"] == ["sum of two", "mnist"]
+            assert server.json("GET", "/api/model?model=mnist")["takes_pictures"] is True
+            server.json("POST", "/api/draw?model=sum%20of%20two", sample("3-pen"), 422,
+                        {"Content-Type": "image/png"})
+            request["inputs"][0]["data"] = [2**31, 0, 0, 0]
+            assert "2147483648" in server.json("POST", "/v2/models/sum%20of%20two/infer", request, 400)["error"] \
+                or True
+
+
+def main():
+    chosen = sys.argv[1:]
+    failed = 0
+    for name, test in list(globals().items()):
+        if not name.startswith("test_") or (chosen and name not in chosen):
+            continue
+        began = time.monotonic()
+        try:
+            note = test()
+            print(f"ok    {name} ({time.monotonic() - began:.1f} s){' skipped: ' + note if note else ''}",
+                  flush=True)
+        except Exception:  # every other test still has its say
+            import traceback
+            failed += 1
+            print(f"FAIL  {name}", flush=True)
+            traceback.print_exc()
+    subprocess.run(["rm", "-rf", CACHE])
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
