@@ -50,6 +50,13 @@ step = @$(if $(V),,printf '  %-5s %s\n' $(1) $@;) set $(if $(V),-x,+x);
 
 $(LIBRARY): $(call objects,compiler/*.c runtime/*.c)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
+# The same as a shared library, for other languages.
+SHARED = $(BUILD)/libeigentensor.so
+$(SHARED): $(LIBRARY) $(call objects,runtime/shared/*.c) runtime/shared/exports.map
+	$(call step,link) $(CC) -shared $(filter %.o,$^) -Wl,--version-script=$(lastword $^) -Wl,-z,defs \
+	    -Wl,--wrap=stdout,--wrap=stderr,--wrap=environ -Wl,--whole-archive $(LIBRARY) \
+	    -Wl,--no-whole-archive -o $@ $(LIBRARIES)
+shared: $(SHARED)
 $(BUILD)/eigentensor: $(call objects,runtime/cli/*.c)
 $(BUILD)/demo: $(call objects,runtime/demo/*.c)
 $(BUILD)/mnist-define: $(call objects,models/mnist/*.c)

@@ -121,6 +121,10 @@ const struct graph *program_graph(const struct et_program *program) {
     return program->graph;
 }
 
+const struct weights *program_weights(const struct et_program *program) {
+    return program->weights;
+}
+
 const char *et_program_name(const struct et_program *program) {
     return program->graph->name;
 }

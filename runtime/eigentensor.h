@@ -64,6 +64,15 @@ struct et_workspace;
 struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error);
 
+/* Takes a graph that another tool wrote: `bytes` bytes of the stored form, which need not name a
+ * weights file; its weights are read from `weights_path` (NULL: it has none). Nodes that say the
+ * same become one, nodes without use go, and the order becomes the one of graphs made in C. */
+struct et_program *et_program_import(const char *json, size_t bytes, const char *weights_path,
+                                     struct et_error *error);
+
+/* Stores a program: "NAME.json", and its weights beside it as "NAME.safetensors". */
+bool et_program_save(const struct et_program *program, const char *path, struct et_error *error);
+
 /* Frees a program; NULL is fine. */
 void et_program_free(struct et_program *program);
 

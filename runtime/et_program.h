@@ -13,6 +13,7 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
                                       struct et_error *error);
 
 const struct graph *program_graph(const struct et_program *program);
+const struct weights *program_weights(const struct et_program *program); /* NULL: it has none */
 
 /* What compile() made for a mode; NULL before it was prepared, and for ET_EAGER. */
 const struct compiled *program_compiled(const struct et_program *program, enum et_mode mode);

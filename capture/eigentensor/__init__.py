@@ -1,0 +1,16 @@
+"""Eigentensor: TinyGrad models as stored graphs, compiled and run with the same bits everywhere.
+
+    context = TensorContext()
+    x = context.add_graph_input("input_image", (1, 1, 28, 28), dtypes.float32)
+    program = context.compile_to_graph(model(x), state=get_state_dict(model))
+    program.save("mnist.json")
+"""
+
+from .context import TensorContext
+from .graph import CaptureError
+from .library import LibraryError
+from .program import GraphProgram, Placeholder, ProgramError
+
+__all__ = ["TensorContext", "GraphProgram", "Placeholder", "CaptureError", "ProgramError",
+           "LibraryError"]
+__version__ = "0.1.0"

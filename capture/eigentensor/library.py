@@ -1,0 +1,68 @@
+"""libeigentensor.so, by ctypes: the functions of runtime/eigentensor.h that are needed here."""
+
+import ctypes
+import os
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from functools import cache
+from pathlib import Path
+
+NAME = "libeigentensor.so"
+
+
+class Error(ctypes.Structure):
+    _fields_ = [("message", c_char * 1024)]
+
+
+class Tensor(ctypes.Structure):
+    _fields_ = [("name", c_char_p), ("dtype", c_char_p), ("rank", c_int),
+                ("shape", POINTER(c_int64)), ("bytes", c_size_t)]
+
+
+_FUNCTIONS = {
+    "et_program_open": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
+    "et_program_import": (c_void_p, c_char_p, c_size_t, c_char_p, POINTER(Error)),
+    "et_program_save": (c_bool, c_void_p, c_char_p, POINTER(Error)),
+    "et_program_free": (None, c_void_p),
+    "et_program_name": (c_char_p, c_void_p),
+    "et_program_digest": (c_char_p, c_void_p),
+    "et_program_uuid": (c_char_p, c_void_p),
+    "et_program_input_count": (c_int, c_void_p),
+    "et_program_input": (Tensor, c_void_p, c_int),
+    "et_program_output_count": (c_int, c_void_p),
+    "et_program_output": (Tensor, c_void_p, c_int),
+    "et_program_set_compiler": (c_bool, c_void_p, c_char_p, POINTER(c_char_p), POINTER(Error)),
+    "et_program_prepare": (c_bool, c_void_p, c_int, POINTER(Error)),
+    "et_program_source": (c_char_p, c_void_p, c_int),
+    "et_program_run": (c_bool, c_void_p, c_int, POINTER(c_void_p), POINTER(c_void_p), c_void_p,
+                       POINTER(Error)),
+}
+
+
+class LibraryError(OSError):
+    """The shared library is not there, or is of another version."""
+
+
+def find():
+    """$EIGENTENSOR_LIBRARY; the copy inside the package; the checkout's build folder."""
+    here = Path(__file__).resolve()
+    places = [here.parent / NAME, here.parents[2] / "build" / NAME]
+    if "EIGENTENSOR_LIBRARY" in os.environ:
+        places = [Path(os.environ["EIGENTENSOR_LIBRARY"])]
+    for place in places:
+        if place.exists():
+            return place
+    raise LibraryError(f"there is no {' or '.join(map(str, places))}: run `make shared` in the "
+                       "checkout, or say where it is in EIGENTENSOR_LIBRARY")
+
+
+@cache
+def library():
+    path = find()
+    loaded = ctypes.CDLL(str(path))
+    for name, (result, *arguments) in _FUNCTIONS.items():
+        try:
+            function = getattr(loaded, name)
+        except AttributeError:
+            raise LibraryError(f"{path}: there is no {name}: it is of another version") from None
+        function.restype, function.argtypes = result, arguments
+    return loaded

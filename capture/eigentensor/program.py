@@ -1,0 +1,221 @@
+"""A stored graph with its weights, loaded by the compiled library."""
+
+import ctypes
+import math
+import os
+from dataclasses import dataclass
+
+from .graph import BYTES
+from .library import Error, library
+
+MODES = ("eager", "jit", "aot")
+# The codes of Python's struct and memoryview; 16-bit floats that Python has no code for are bits.
+FORMATS = {"float32": "f", "float64": "d", "float16": "e", "bfloat16": "H", "int32": "i",
+           "int64": "q", "uint8": "B", "int8": "b", "bool": "?"}
+ALIKE = {"int64": "lq", "int32": "il"}  # codes that mean the same on some machines
+
+
+class ProgramError(Exception):
+    """What the library says when a program cannot be loaded, stored, compiled or run."""
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """An input or an output."""
+    name: str
+    dtype: str
+    shape: tuple
+
+    @property
+    def bytes(self):
+        return math.prod(self.shape) * BYTES[self.dtype]
+
+    def __str__(self):
+        return f"{self.dtype}{list(self.shape)}"
+
+
+class GraphProgram:
+    """Runs like a function of its placeholders:
+
+        program = GraphProgram.load("mnist.json")
+        logits = program(input_image=pixels)
+
+    An input is a TinyGrad tensor, nested lists, or whatever shows its memory to Python (a NumPy
+    array, array.array, memoryview). An output is a memoryview: of one output it is returned
+    itself, of several a dictionary by name. `numpy.asarray(output)` and `output.tolist()` read it.
+    """
+
+    def __init__(self, handle):
+        self._handle, self._library = handle, library()
+        self.placeholders = self._described("input")
+        self.outputs = self._described("output")
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self._library.et_program_free(self._handle)
+            self._handle = None
+
+    @classmethod
+    def load(cls, path, weights=None):
+        """Reads "NAME.json" and the weights that it names, or those of another file."""
+        weights = None if weights is None else os.fsencode(weights)
+        return cls(_call("et_program_open", os.fsencode(path), weights))
+
+    @classmethod
+    def from_json(cls, text, weights=None):
+        """A graph just captured, as bytes, with the path of its weights."""
+        weights = None if weights is None else os.fsencode(weights)
+        return cls(_call("et_program_import", text, len(text), weights))
+
+    def save(self, path):
+        """Writes "NAME.json" and, if there are weights, "NAME.safetensors" beside it."""
+        _call("et_program_save", self._handle, os.fsencode(path))
+
+    @property
+    def name(self):
+        return self._library.et_program_name(self._handle).decode()
+
+    @property
+    def digest(self):
+        """The identity of graph and weights: 64 hexadecimal digits."""
+        return self._library.et_program_digest(self._handle).decode()
+
+    @property
+    def uuid(self):
+        return self._library.et_program_uuid(self._handle).decode()
+
+    def set_compiler(self, cc, *flags):
+        """Which C compiler mode "aot" uses, and with what flags. Call it before anything is run."""
+        texts = (ctypes.c_char_p * (len(flags) + 1))(*(flag.encode() for flag in flags), None)
+        _call("et_program_set_compiler", self._handle, cc.encode(), texts)
+
+    def prepare(self, mode="jit"):
+        """Compiles for a mode; a run would do it too."""
+        _call("et_program_prepare", self._handle, _mode(mode))
+
+    def source(self, mode="jit"):
+        """The C text of a mode that was prepared; else None."""
+        text = self._library.et_program_source(self._handle, _mode(mode))
+        return text and text.decode()
+
+    def __call__(self, mode="jit", **inputs):
+        _mode(mode)
+        self._check_names(inputs)
+        held = [_elements(placeholder, inputs[placeholder.name])
+                for placeholder in self.placeholders]
+        results = [bytearray(output.bytes) for output in self.outputs]
+        _call("et_program_run", self._handle, _mode(mode), _pointers(held), _pointers(results),
+              None)
+        views = {output.name: memoryview(result).cast(_format(output), output.shape)
+                 for output, result in zip(self.outputs, results)}
+        return views if len(views) > 1 else next(iter(views.values()))
+
+    def _check_names(self, inputs):
+        known = [placeholder.name for placeholder in self.placeholders]
+        for name in known:
+            if name not in inputs:
+                raise TypeError(f"placeholder {name!r} is missing")
+        for name in inputs:
+            if name not in known:
+                raise TypeError(f"there is no placeholder {name!r}; there are {known}")
+
+    def _described(self, kind):
+        count = getattr(self._library, f"et_program_{kind}_count")(self._handle)
+        facts = [getattr(self._library, f"et_program_{kind}")(self._handle, i)
+                 for i in range(count)]
+        return tuple(Placeholder(fact.name.decode(), fact.dtype.decode(),
+                                 tuple(fact.shape[:fact.rank])) for fact in facts)
+
+    def __repr__(self):
+        return (f"<GraphProgram {self.name} {self.uuid}: "
+                f"{', '.join(f'{p.name} {p}' for p in self.placeholders)} -> "
+                f"{', '.join(f'{o.name} {o}' for o in self.outputs)}>")
+
+
+def _call(name, *arguments):
+    error = Error()
+    result = getattr(library(), name)(*arguments, ctypes.byref(error))
+    if not result:
+        raise ProgramError(error.message.decode(errors="replace"))
+    return result
+
+
+def _mode(mode):
+    if mode not in MODES:
+        raise ValueError(f"mode {mode!r}: expected one of {', '.join(MODES)}")
+    return MODES.index(mode)
+
+
+def _pointers(buffers):
+    """Where the elements lie. The buffers must outlive the call."""
+    addresses = [ctypes.addressof((ctypes.c_char * len(b)).from_buffer(b)) for b in buffers]
+    return (ctypes.c_void_p * len(addresses))(*addresses)
+
+
+def _format(placeholder):
+    """memoryview knows no half precision before Python 3.12; then it shows the bits."""
+    code = FORMATS[placeholder.dtype]
+    try:
+        memoryview(bytes(2)).cast(code) if code == "e" else None
+    except ValueError:
+        return "H"
+    return code
+
+
+def _elements(placeholder, value):
+    """The input's elements, row-major, in memory of their own; an error that names the
+    placeholder when it is of another dtype or shape."""
+    view = _view(placeholder, value)
+    wanted = FORMATS[placeholder.dtype]
+    code = view.format.lstrip("@=<")
+    same = code == wanted or (view.itemsize == BYTES[placeholder.dtype]
+                              and code in ALIKE.get(placeholder.dtype, ()))
+    # Sixteen-bit floats may come as their bits.
+    same = same or (placeholder.dtype in ("float16", "bfloat16") and code == "H")
+    if not same:
+        name = next((d for d, c in FORMATS.items() if c == code), f"of format {view.format!r}")
+        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype {name}")
+    if tuple(view.shape) != placeholder.shape:
+        raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found shape "
+                         f"{list(view.shape)}")
+    return bytearray(view.tobytes())
+
+
+def _view(placeholder, value):
+    if hasattr(value, "uop"):  # a TinyGrad tensor
+        return _tensor_view(placeholder, value)
+    if isinstance(value, (list, tuple, int, float)):
+        return _list_view(placeholder, value)
+    try:
+        return memoryview(value)
+    except TypeError:
+        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found "
+                        f"{type(value).__name__}") from None
+
+
+def _tensor_view(placeholder, tensor):
+    from .translate import DTYPES  # not at the top: running a program needs no TinyGrad
+    dtype = DTYPES.get(tensor.dtype)
+    if dtype != placeholder.dtype:
+        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype "
+                        f"{dtype or tensor.dtype}")
+    code = {"e": "H"}.get(FORMATS[dtype], FORMATS[dtype])
+    return memoryview(bytes(tensor.contiguous()._data())).cast(code, tuple(tensor.shape))
+
+
+def _list_view(placeholder, value):
+    """Nested lists of Python numbers, converted to the placeholder's dtype."""
+    import struct
+    flat, shape = [value], []
+    while flat and isinstance(flat[0], (list, tuple)):
+        shape.append(len(flat[0]))
+        if any(not isinstance(row, (list, tuple)) or len(row) != shape[-1] for row in flat):
+            raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found rows of "
+                             "different lengths")
+        flat = [item for row in flat for item in row]
+    code = FORMATS[placeholder.dtype]
+    try:
+        packed = struct.pack(f"={len(flat)}{code}", *flat)
+    except struct.error as error:
+        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}: {error}") from None
+    return memoryview(packed).cast({"e": "H"}.get(code, code), shape)

@@ -1,0 +1,74 @@
+/* Programs that another tool wrote, and programs stored again. */
+#include "et_program.h"
+
+#include <string.h>
+
+#include "program.h"
+
+/* The nodes that the outputs need, each once, in the order in which this library writes them. Only
+ * then is a product known to have one reader. */
+static struct graph *in_order(const struct graph *graph, struct et_error *error) {
+    struct graph *ordered = graph_new(graph->name);
+    if (!ordered) {
+        et_fail(error, "out of memory");
+        return NULL;
+    }
+    if (copy_program(graph, ordered, graph->output_count, graph->outputs, error) &&
+        graph_canonicalise(ordered, error))
+        return ordered;
+    graph_free(ordered);
+    return NULL;
+}
+
+struct et_program *et_program_import(const char *json, size_t bytes, const char *weights_path,
+                                     struct et_error *error) {
+    struct weights *weights = NULL;
+    struct graph_load_options options = {.weights_path = weights_path, .as_written = true};
+    struct graph *graph = graph_decode(json, bytes, "graph", ".", &options, &weights, error);
+    if (!graph)
+        return NULL;
+    struct graph *ordered = in_order(graph, error);
+    graph_free(graph);
+    if (ordered)
+        return program_from_graph(ordered, weights, error);
+    weights_free(weights);
+    return NULL;
+}
+
+/* "models/mnist.json" -> "models/mnist.safetensors". */
+static bool add_weights_path(struct text *text, const char *path, struct et_error *error) {
+    static const char ending[] = ".json";
+    size_t length = strlen(path), cut = sizeof ending - 1;
+    if (length <= cut || strcmp(path + length - cut, ending) != 0)
+        return et_fail(error, "%s: expected a name that ends with %s", path, ending);
+    text_add_bytes(text, path, length - cut);
+    text_add(text, ".safetensors");
+    return !text->failed || et_fail(error, "%s: out of memory", path);
+}
+
+/* Reads the weights again, because the graph names the digest of their file. */
+static bool save_with_weights(const struct et_program *program, const char *path,
+                              const char *weights_path, struct et_error *error) {
+    const struct weights *own = program_weights(program);
+    if (!weights_save(weights_path, own->tensors, own->count, NULL, error))
+        return false;
+    struct weights *stored = weights_load(weights_path, error);
+    if (!stored)
+        return false;
+    const char *slash = strrchr(weights_path, '/');
+    bool good =
+        graph_store(program_graph(program), slash ? slash + 1 : weights_path, stored, path, error);
+    weights_free(stored);
+    return good;
+}
+
+bool et_program_save(const struct et_program *program, const char *path, struct et_error *error) {
+    struct text weights_path = {0};
+    bool good = add_weights_path(&weights_path, path, error);
+    if (good)
+        good = program_weights(program)
+                   ? save_with_weights(program, path, weights_path.bytes, error)
+                   : graph_store(program_graph(program), NULL, NULL, path, error);
+    text_free(&weights_path);
+    return good;
+}
