@@ -12,7 +12,7 @@
  * around a contraction. Kernels of plain arithmetic are "elementwise", those that only move
  * elements "copy". */
 
-enum { MAX_WORDS = 5, LARGEST_FORMULA = 64 };
+enum { MAX_WORDS = 5, LONGEST_FORMULA = 600 };
 
 struct words {
     struct ir *ir;
@@ -145,9 +145,11 @@ static void add_reduction(struct text *text, const struct expression *e) {
     add_arguments(text, e, " * ");
 }
 
-/* An expression without its indices. */
+/* An expression without its indices; stops where it is too long to be shown. */
 static void add_formula(struct text *text, const struct expression *e) {
     float value;
+    if (text->length > LONGEST_FORMULA)
+        return;
     switch (e->kind) {
     case EXPRESSION_CONSTANT:
         memcpy(&value, &e->bits, sizeof value);
@@ -175,19 +177,18 @@ static void add_formula(struct text *text, const struct expression *e) {
     }
 }
 
-/* What a kernel computes: the output with its shape, and the value without indices. Long formulas
- * of shared parts would repeat them without end, so they stop at a limit. */
+/* What a kernel computes: the output with its shape, and the value without indices. Shared parts
+ * are repeated, which could go on without end: too long a formula is replaced by its size. */
 const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
     struct text text = {0};
-    text_add(&text, "%s = ", buffer_description(ir, kernel->output));
-    struct listing listing = list_scopes(ir, kernel);
-    if (listing.count <= LARGEST_FORMULA)
-        add_formula(&text, kernel->value);
-    else
-        text_add(&text, "%d operations", listing.count);
-    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    add_formula(&text, kernel->value);
+    const char *output = buffer_description(ir, kernel->output);
+    const char *formula =
+        text.length > LONGEST_FORMULA
+            ? arena_format(ir->arena, "%s = %d operations", output, list_scopes(ir, kernel).count)
+            : arena_format(ir->arena, "%s = %s", output, text.bytes ? text.bytes : "");
     text_free(&text);
-    return copy;
+    return formula;
 }
 
 /* ---- Graphviz ---- */
