@@ -169,7 +169,7 @@ Test(mnist, takes_other_weights_of_these_names_and_shapes, .timeout = 60) {
     cr_expect_str_neq(et_program_digest(program), GRAPH_DIGEST, "other weights, other identity");
     struct digits digits = digits_new(3);
     for (int i = 0; i < digits.count * DIGIT_PIXELS; i++)
-        digits.pixels[0][i] = (float)(i * 7919 % 1009) / 1009;
+        digits.pixels[i / DIGIT_PIXELS][i % DIGIT_PIXELS] = (float)(i * 7919 % 1009) / 1009;
     for (int mode = ET_EAGER; mode < ET_MODE_COUNT; mode++) {
         struct logits *logits = digits_run(program, (enum et_mode)mode, &digits);
         for (int i = 0; i < digits.count; i++) {
@@ -253,7 +253,7 @@ static void check_accuracy(const struct digits *digits, const struct logits *log
                      right[k], k, right_of_each[k]);
 }
 
-Test(mnist, every_test_image_in_every_mode, .timeout = 600) {
+Test(mnist, whole_test_set_in_every_mode, .timeout = 600) {
     struct digits digits = mnist_digits(STEP);
     struct et_program *program = mnist_open(NULL);
     struct logits *expected = digits_run(program, ET_EAGER, &digits);
