@@ -17,6 +17,14 @@ const WAITING = {
     failed: 'failed',
 };
 
+/* Read once a theme: asking for them makes the browser compute all styles. */
+const colours = { ink: '', bad: '' };
+
+function readColours() {
+    const styles = getComputedStyle(document.documentElement);
+    for (const name of Object.keys(colours)) colours[name] = styles.getPropertyValue(`--${name}`);
+}
+
 const byId = (id) => document.getElementById(id);
 
 function bitsOf(digest) {
@@ -72,15 +80,16 @@ class ModeCard {
         const context = this.tile.getContext('2d');
         context.clearRect(0, 0, TILE, TILE);
         if (!digest) return;
-        const colours = getComputedStyle(this.element);
-        const bits = bitsOf(digest);
+        const [same, different] = [new Path2D(), new Path2D()];
         const expected = bitsOf(reference);
-        bits.forEach((bit, i) => {
+        bitsOf(digest).forEach((bit, i) => {
             const differs = bit !== expected[i];
-            if (!bit && !differs) return;
-            context.fillStyle = colours.getPropertyValue(differs ? '--bad' : '--ink');
-            context.fillRect(i % TILE, Math.floor(i / TILE), 1, 1);
+            if (bit || differs) (differs ? different : same).rect(i % TILE, Math.floor(i / TILE), 1, 1);
         });
+        context.fillStyle = colours.ink;
+        context.fill(same);
+        context.fillStyle = colours.bad;
+        context.fill(different);
     }
 }
 
@@ -101,8 +110,11 @@ export class AnswerView {
         });
         this.#modes = Object.fromEntries(Object.keys(MODES).map((name) => [name, new ModeCard(name)]));
         byId('modes').append(...Object.values(this.#modes).map((mode) => mode.element));
-        new MutationObserver(() => this.#shown && this.#showModes(this.#shown))
-            .observe(document.documentElement, { attributeFilter: ['data-theme'] });
+        readColours();
+        new MutationObserver(() => {
+            readColours();
+            if (this.#shown) this.#showModes(this.#shown);
+        }).observe(document.documentElement, { attributeFilter: ['data-theme'] });
         this.clear();
     }
 

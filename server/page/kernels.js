@@ -17,7 +17,7 @@ function title(kernel) {
 }
 
 const outputShape = (kernel) => shape(kernel.output.match(/\[(.*)\]/)[1].split(',').map(Number));
-const timeText = (microseconds) => (microseconds === null ? '…' : time(microseconds).join('\u00a0'));
+const timeText = (microseconds) => (microseconds ? time(microseconds).join('\u00a0') : '');
 
 async function copy(text) {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
@@ -45,7 +45,7 @@ export class KernelView {
     }
 
     get isEmpty() { return this.#kernels.length === 0; }
-    get isUntimed() { return this.#kernels.some((kernel) => kernel.microseconds === null); }
+    get isUntimed() { return this.#kernels.some((kernel) => !kernel.microseconds); }
 
     /** The model's facts, above the cards. */
     showModel(model) {
@@ -113,7 +113,7 @@ export class KernelView {
     }
 
     #speed({ microseconds, flops: count }) {
-        if (!microseconds) return 'not measured yet';
+        if (!microseconds) return '–';
         return `${timeText(microseconds)}, ${(count / microseconds / 1000).toFixed(1)} GFLOP/s`;
     }
 

@@ -13,9 +13,10 @@ import { sampleStrokes } from './samples.js';
 const byId = (id) => document.getElementById(id);
 
 const SLOW_EAGER_US = 25_000;    /* slower than this, eager runs only when the pen rests */
-const ACTIVATIONS_EVERY_MS = 250;
+const ACTIVATIONS_EVERY_MS = 400;
 const SETTLED_MS = 500;
 const POLL_MS = 1000;
+const MOST_TIMES_ASKED = 3;  /* that kernels are asked whether they have been timed */
 const SAMPLE_MS = 700;
 const FIRST_SAMPLE = 3;
 
@@ -34,6 +35,7 @@ let isDrawing = false;
 let isShowing = false;      /* the page draws by itself */
 let settled = 0;
 let polling = 0;
+let timesAsked = 0;
 
 /* ---- From ink to answer ---- */
 
@@ -92,7 +94,7 @@ async function showActivations() {
         const result = await fetchActivations(drawing);
         const decoded = await Promise.all(result.kernels.map(decodeActivation));
         if (latestDrawing) kernels.showActivations(decoded);
-        if (kernels.isUntimed) await loadKernels();
+        if (kernels.isUntimed && timesAsked++ < MOST_TIMES_ASKED) await loadKernels();
     } catch (error) {
         if (!(error instanceof Refusal)) connection.lost(error);
     }

@@ -25,9 +25,22 @@ function chunk(name, data) {
     return bytes;
 }
 
+function joined(parts) {
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+        bytes.set(part, at);
+        at += part.length;
+    }
+    return bytes;
+}
+
 async function deflate(bytes) {
-    const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+    const { writable, readable } = new CompressionStream('deflate');
+    const writer = writable.getWriter();
+    writer.write(bytes);
+    writer.close();
+    return new Uint8Array(await new Response(readable).arrayBuffer());
 }
 
 const small = document.createElement('canvas');
@@ -37,9 +50,9 @@ smallContext.imageSmoothingQuality = 'high';
 
 /**
  * The drawing as a PNG file; null when there is no ink on it.
- * canvas.toBlob() would wait for an idle moment, which this does not.
+ * canvas.toBlob() would wait for an idle moment, a Blob for another process; this does not.
  * @param {HTMLCanvasElement} canvas  ink in its alpha channel
- * @returns {Promise<Blob | null>}
+ * @returns {Promise<Uint8Array | null>}
  */
 export async function encodeDrawing(canvas) {
     smallContext.clearRect(0, 0, SENT_SIDE, SENT_SIDE);
@@ -63,10 +76,8 @@ export async function encodeDrawing(canvas) {
     view.setUint32(0, SENT_SIDE);
     view.setUint32(4, SENT_SIDE);
     header[8] = 8; /* bits; colour type 0 is grey */
-    return new Blob([
-        new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]),
-        chunk('IHDR', header), chunk('IDAT', await deflate(rows)), chunk('IEND', []),
-    ], { type: 'image/png' });
+    return joined([[137, 80, 78, 71, 13, 10, 26, 10],
+        chunk('IHDR', header), chunk('IDAT', await deflate(rows)), chunk('IEND', [])]);
 }
 
 /** The paper of a picture: the mean brightness along its border. */

@@ -91,7 +91,9 @@ pageTest('a mode that is being built, fails or differs is shown as such', {}, as
     });
     await expectText(page, '#agree b', 'The bits differ.');
     await eventually('the squares that differ are red', () => page.locator('[data-mode=jit] canvas').evaluate((tile) => {
-        const { data } = tile.getContext('2d').getImageData(0, 0, 4, 1);
+        const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+        context.drawImage(tile, 0, 0);
+        const { data } = context.getImageData(0, 0, 4, 1);
         return [0, 1, 2, 3].some((i) => data[4 * i] > 150 && data[4 * i + 2] < 100 && data[4 * i + 3] > 0);
     }));
 });
