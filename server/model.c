@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "image.h"
+#include "kernel_times.h"
 #include "server.h"
 
 #define EMBED(name, path)                                                                          \
@@ -113,6 +114,12 @@ static void *build_models(void *context) {
         model->aot_milliseconds = (now_microseconds() - began) / 1000;
         atomic_store(&model->aot_state, good ? AOT_READY : AOT_FAILED);
     }
+    for (int i = 0; i < models->count; i++) {
+        struct model *model = &models->items[i];
+        if (atomic_load(&model->aot_state) == AOT_READY)
+            atomic_store(&model->kernel_microseconds,
+                         kernel_times(model->aot_compiled, model->program));
+    }
     return NULL;
 }
 
@@ -141,7 +148,7 @@ void models_free(struct models *models) {
         struct model *model = &models->items[i];
         aot_library_free(model->aot);
         compiled_free(model->aot_compiled);
-        et_release(model->kernel_microseconds);
+        et_release(atomic_load(&model->kernel_microseconds));
         et_program_free(model->program);
     }
     *models = (struct models){0};
@@ -169,8 +176,8 @@ const struct compiled *model_compiled(const struct model *model) {
 }
 
 double model_kernel_microseconds(const struct model *model, int kernel) {
-    bool known = model_fastest(model) == ET_AOT && model->kernel_microseconds;
-    return known ? model->kernel_microseconds[kernel] : 0;
+    const double *times = atomic_load(&model->kernel_microseconds);
+    return times ? times[kernel] : 0;
 }
 
 static bool fill_buffers(void ***buffers, int *filled, int count,

@@ -25,7 +25,7 @@ struct model {
     double aot_milliseconds;
     bool aot_from_cache;
     struct et_error aot_error;
-    double *kernel_microseconds; /* by kernel of aot_compiled; NULL: not measured */
+    _Atomic(double *) kernel_microseconds; /* by kernel of aot_compiled; NULL: not measured yet */
 };
 
 struct models {

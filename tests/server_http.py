@@ -443,7 +443,11 @@ def test_aot_is_swapped_in_and_kept():
             found = {mode["digest"] for mode in drawing["modes"].values()}
             assert drawing["agree"] and len(drawing["modes"]) == 3 and len(found) == 1
             kernels = server.json("GET", "/api/kernels")
+            while kernels["kernels"][0]["microseconds"] is None and time.monotonic() - began < 240:
+                time.sleep(0.2)
+                kernels = server.json("GET", "/api/kernels")
             assert kernels["mode"] == "aot"
+            assert all(kernel["microseconds"] > 0 for kernel in kernels["kernels"])
         with Server(env={"XDG_CACHE_HOME": cache}) as server:
             assert server.wait_for_aot()["from_cache"] is True
             assert server.json("POST", "/infer", demo_body())["data"] == 3

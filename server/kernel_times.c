@@ -1,0 +1,117 @@
+#include "kernel_times.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aot_cache.h"
+#include "server.h"
+
+enum { RUNS = 31, MOST_KERNELS = 512 };
+
+static double laps[MOST_KERNELS + 1];
+
+static void lap(int kernel) {
+    laps[kernel] = now_microseconds();
+}
+
+/* Copies the text up to the next line that begins so, and returns where that begins; NULL when
+ * there is none. */
+static const char *copy_until(struct text *text, const char *from, const char *beginning) {
+    for (const char *line = from; *line; line += strcspn(line, "\n") + 1) {
+        if (strncmp(line, beginning, strlen(beginning)) == 0) {
+            text_add_bytes(text, from, (size_t)(line - from));
+            return line;
+        }
+        if (!line[strcspn(line, "\n")])
+            break;
+    }
+    return NULL;
+}
+
+/* The text with a lap before each call of a kernel and behind the last: PREFIX_run_array finds the
+ * function to call behind its last input. False when the text is not as expected. */
+static bool add_laps(const struct compiled *compiled, int inputs, struct text *text) {
+    char line[300];
+    const char *from = compiled->source;
+    text_add(text, "static void (*lap)(int);\n");
+    for (int i = 0; i < compiled->kernel_count && from; i++) {
+        snprintf(line, sizeof line, "    %s(", compiled->kernels[i].name);
+        from = copy_until(text, from, line);
+        text_add(text, "    lap(%d);\n", i);
+    }
+    snprintf(line, sizeof line, "    %s_run(&named_inputs", compiled->prefix);
+    from = from ? copy_until(text, from, line) : NULL;
+    if (!from)
+        return false;
+    size_t call = strcspn(from, "\n");
+    text_add(text, "    lap = (void (*)(int))inputs[%d];\n", inputs);
+    text_add_bytes(text, from, call);
+    text_add(text, "\n    lap(%d);\n%s", compiled->kernel_count, from + call);
+    return !text->failed;
+}
+
+static int by_value(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Runs the text with laps; `times` has RUNS places a kernel. */
+static bool measure(const struct compiled *compiled, run_array *entry, struct model_memory *memory,
+                    double *times) {
+    const void **inputs = et_allocate((size_t)memory->input_count + 1, sizeof *inputs);
+    void *arena = et_allocate_aligned(compiled->arena_bytes ? compiled->arena_bytes : 1);
+    bool good = inputs && arena;
+    for (int i = 0; good && i < memory->input_count; i++)
+        inputs[i] = memory->inputs[i];
+    if (good)
+        *(void (**)(int)) & inputs[memory->input_count] = lap;
+    for (int run = 0; good && run < RUNS; run++) {
+        entry(inputs, memory->outputs, compiled->weights, arena);
+        for (int i = 0; i < compiled->kernel_count; i++)
+            times[i * RUNS + run] = laps[i + 1] - laps[i];
+    }
+    et_release(arena);
+    et_release(inputs);
+    return good;
+}
+
+static double *medians(const struct compiled *compiled, run_array *entry,
+                       const struct et_program *program) {
+    size_t count = (size_t)compiled->kernel_count;
+    struct model model = {.program = (struct et_program *)program};
+    struct model_memory memory = {0};
+    double *result = et_allocate(count, sizeof *result);
+    double *times = et_allocate(count * RUNS, sizeof *times);
+    bool good = result && times && model_memory_fill(&memory, &model, NULL) &&
+                measure(compiled, entry, &memory, times);
+    for (size_t i = 0; good && i < count; i++) {
+        qsort(times + i * RUNS, RUNS, sizeof *times, by_value);
+        result[i] = times[i * RUNS + RUNS / 2];
+    }
+    model_memory_free(&memory);
+    et_release(times);
+    if (good)
+        return result;
+    et_release(result);
+    return NULL;
+}
+
+double *kernel_times(const struct compiled *compiled, const struct et_program *program) {
+    struct text text = {0};
+    double *result = NULL;
+    bool from_cache;
+    if (compiled->kernel_count > 0 && compiled->kernel_count <= MOST_KERNELS &&
+        add_laps(compiled, et_program_input_count(program), &text)) {
+        struct compiled timed = *compiled;
+        timed.source = text.bytes;
+        timed.source_bytes = text.length;
+        struct aot_library *library =
+            aot_cache_open(&timed, et_program_digest(program), NULL, &from_cache, NULL);
+        if (library)
+            result = medians(compiled, aot_library_entry(library), program);
+        aot_library_free(library);
+    }
+    text_free(&text);
+    return result;
+}
