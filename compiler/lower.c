@@ -179,23 +179,30 @@ static const struct expression *reduction(struct lowering *lowering, const struc
                              sources);
 }
 
-/* A choice by position along the axis; the last source needs no test. */
-static const struct expression *concatenation(struct lowering *lowering, const struct node *node,
-                                              const struct place *place) {
+/* A choice by position along the axis among sources first .. last, of which the first begins at
+ * `begin`: halves, so that many sources need few tests for each element. */
+static const struct expression *choose_source(struct lowering *lowering, const struct node *node,
+                                              const struct place *place, int first, int last,
+                                              int64_t begin) {
     struct ir *ir = lowering->ir;
-    int64_t begin = node->shape[node->axis];
-    const struct expression *value = NULL;
-    for (int i = node->source_count - 1; i >= 0; i--) {
-        const struct node *source = node->sources[i];
-        int64_t end = begin;
-        begin -= source->shape[node->axis];
+    if (first == last) {
         struct place inner = *place;
         inner.at[node->axis] = index_add(ir, place->at[node->axis], index_constant(ir, -begin));
-        const struct expression *part = value_at(lowering, source, inner, false);
-        struct predicate before_end = {.index = place->at[node->axis], .lower = 0, .upper = end};
-        value = value ? expression_guard(ir, 1, &before_end, part, value) : part;
+        return value_at(lowering, node->sources[first], inner, false);
     }
-    return value;
+    int middle = first + (last - first + 1) / 2;
+    int64_t end = begin;
+    for (int i = first; i < middle; i++)
+        end += node->sources[i]->shape[node->axis];
+    struct predicate before_end = {.index = place->at[node->axis], .lower = 0, .upper = end};
+    return expression_guard(ir, 1, &before_end,
+                            choose_source(lowering, node, place, first, middle - 1, begin),
+                            choose_source(lowering, node, place, middle, last, end));
+}
+
+static const struct expression *concatenation(struct lowering *lowering, const struct node *node,
+                                              const struct place *place) {
+    return choose_source(lowering, node, place, 0, node->source_count - 1, 0);
 }
 
 static const struct expression *gathering(struct lowering *lowering, const struct node *node,
