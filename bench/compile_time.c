@@ -1,0 +1,153 @@
+/* compile_time [NODES...]: what each stage of the compiler takes for graphs of 100 to 10,000 nodes.
+ * Twice the nodes should take twice the time: the last column is milliseconds for 1000 nodes. */
+#include "compile.h"
+#include "layers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now_milliseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
+}
+
+/* ---- Graphs of about so many nodes ---- */
+
+static struct tensor start(struct tensor_context *context) {
+    return add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(4, 32));
+}
+
+static struct tensor weight(struct tensor x, int layer) {
+    char name[32];
+    snprintf(name, sizeof name, "%d.weight", layer);
+    return add_weight(x.context, name, DTYPE_FLOAT32, SHAPE(32, 32));
+}
+
+/* Elementwise operations one after another: fused into kernels of limited size. */
+static struct tensor elementwise(struct tensor_context *context, int nodes) {
+    struct tensor x = start(context);
+    for (int i = 0; i < nodes; i++)
+        x = i % 2 ? tensor_neg(x) : tensor_tanh(x);
+    return x;
+}
+
+/* Each operation reads its source twice. */
+static struct tensor doubled(struct tensor_context *context, int nodes) {
+    struct tensor x = start(context);
+    for (int i = 0; i < nodes; i++)
+        x = i % 2 ? tensor_add(x, x) : tensor_mul(x, x);
+    return x;
+}
+
+static struct tensor layers(struct tensor_context *context, int nodes) {
+    struct tensor x = start(context);
+    for (int i = 0; i < nodes / 9; i++)
+        x = relu(linear(x, weight(x, i), NO_TENSOR));
+    return x;
+}
+
+/* x + f(x), as in residual networks and transformers. */
+static struct tensor residual(struct tensor_context *context, int nodes) {
+    struct tensor x = start(context);
+    for (int i = 0; i < nodes / 10; i++)
+        x = tensor_add(x, relu(linear(x, weight(x, i), NO_TENSOR)));
+    return x;
+}
+
+static struct tensor normalised(struct tensor_context *context, int nodes) {
+    struct tensor x = start(context);
+    for (int i = 0; i < nodes / 22; i++)
+        x = tensor_add(x, softmax(layer_norm(x, AXES(-1), 1e-5, NO_TENSOR, NO_TENSOR), -1));
+    return x;
+}
+
+/* Everything lives until the end, where it is joined. */
+static struct tensor wide(struct tensor_context *context, int nodes) {
+    struct tensor x = start(context), parts[512];
+    int count = nodes / 3 < 512 ? nodes / 3 : 512;
+    for (int i = 0; i < count; i++)
+        parts[i] = tensor_reduce_sum(tensor_exp(add_number(x, i)), AXES(1));
+    return tensor_concat(count, parts, 0);
+}
+
+static const struct shape {
+    const char *name;
+    struct tensor (*build)(struct tensor_context *context, int nodes);
+} shapes[] = {
+    {"elementwise", elementwise}, {"doubled", doubled},       {"layers", layers},
+    {"residual", residual},       {"normalised", normalised}, {"wide", wide},
+};
+
+/* ---- Timing ---- */
+
+enum { MOST_PASSES = 16 };
+struct times {
+    int count;
+    const char *passes[MOST_PASSES];
+    double milliseconds[MOST_PASSES];
+};
+
+static void note_time(void *context, const char *pass, const char *text, bool changed,
+                      double milliseconds) {
+    struct times *times = context;
+    (void)text, (void)changed;
+    if (times->count == MOST_PASSES)
+        return;
+    times->passes[times->count] = pass;
+    times->milliseconds[times->count++] = milliseconds;
+}
+
+static void bind_zeros(struct graph *graph) {
+    static const float zeros[32 * 32];
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_WEIGHT)
+            graph->nodes[i]->value = zeros;
+}
+
+static bool time_compile(const struct shape *shape, int nodes) {
+    struct et_error error = {0};
+    struct tensor_context *context = tensor_context_new(shape->name);
+    struct tensor y = shape->build(context, nodes);
+    struct graph *graph = compile_to_graph(context, OUTPUTS({"y", y}), &error);
+    if (!graph) {
+        fprintf(stderr, "%s: %s\n", shape->name, error.message);
+        return false;
+    }
+    bind_zeros(graph);
+    struct times times = {0};
+    struct compile_options options = {.dump = note_time, .dump_context = &times};
+    struct compiled *dumped = compile(graph, &options, &error);
+    options.dump = NULL; /* the whole without dumps, which take time themselves */
+    double began = now_milliseconds();
+    struct compiled *compiled = compile(graph, &options, &error);
+    double whole = now_milliseconds() - began;
+    if (!compiled || !dumped)
+        fprintf(stderr, "%s: %s\n", shape->name, error.message);
+    else
+        printf("%-12s %6d %7d", shape->name, graph->node_count, compiled->kernel_count);
+    for (int i = 0; compiled && dumped && i < times.count; i++)
+        printf("  %s %.1f", times.passes[i], times.milliseconds[i]);
+    if (compiled && dumped)
+        printf("  whole %.1f  %8.2f\n", whole, whole * 1000 / graph->node_count);
+    bool good = compiled && dumped;
+    compiled_free(compiled);
+    compiled_free(dumped);
+    graph_free(graph);
+    return good;
+}
+
+int main(int count, char **values) {
+    static const int usual[] = {100, 1000, 3000, 10000};
+    bool good = true;
+    printf("graph         nodes kernels  ms of each pass  ms per 1000 nodes\n");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        for (int k = 1; k < count; k++)
+            good &= time_compile(&shapes[i], atoi(values[k]));
+        for (size_t k = 0; count < 2 && k < sizeof usual / sizeof *usual; k++)
+            good &= time_compile(&shapes[i], usual[k]);
+    }
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
