@@ -1,0 +1,13 @@
+/* y float32[2,7,8] = within(table else 0)
+ * nodes 2 */
+static void k01_copy(const int32_t *restrict positions, const float *restrict table,
+        float *restrict y) {
+    for (long i0 = 0; i0 < 2; i0++) {
+        for (long i1 = 0; i1 < 7; i1++) {
+            for (long i2 = 0; i2 < 8; i2++) {
+                const float v0 = (long)positions[7 * i0 + i1] >= 0 && (long)positions[7 * i0 + i1] < 50 ? table[i2 + 8 * (long)positions[7 * i0 + i1]] : 0.0f;
+                y[56 * i0 + 8 * i1 + i2] = f32_canonical(v0);
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+/* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *   k01_contract_relu
+ *     t17 float32[4,48]  25152 flop  13504 + 768 bytes
+ *   k02_contract
+ *     y float32[4,10]  3880 flop  3880 + 160 bytes
+ */
+#include "golden.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define TILE_ALIGNED _Alignas(64)
+
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline float f32_canonical(float x) {
+    return x != x ? f32_from_bits(0x7fc00000u) : x;
+}
+
+// As many neighbouring float32 as a register holds, and how much of a tile the registers hold:
+// accumulators, and the rows among which they are best shared out. Compilers turn a loop over
+// lanes with fmaf into vectors in simple places only, hence the intrinsics.
+#if defined __AVX512F__
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_ACCUMULATORS = 24, TILE_HEIGHT = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#elif defined __AVX2__ && defined __FMA__
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_ACCUMULATORS = 12, TILE_HEIGHT = 6 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#elif defined __aarch64__ && defined __ARM_NEON
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 20, TILE_HEIGHT = 5 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 4, TILE_HEIGHT = 2 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#endif
+
+// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
+// length the contracted axes take, outermost first (absent axes: one step).
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+};
+
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold.
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+static inline __attribute__((always_inline)) void
+tile_block(int first, int height, int width, float *restrict acc, int acc_row, const float *stream,
+           const float *panel, const struct tile_walk *walk, int resume) {
+    vector sums[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * acc_row + n % width * VECTOR_LANES;
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < near_rows; n++)
+        near[n] = walk->rows[first + n];
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++)
+                    row[v] = vector_load(y + v * VECTOR_LANES);
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    vector element = vector_of(x[r < NEAR ? near[r] : walk->rows[first + r]]);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * acc_row + n % width * VECTOR_LANES, sums[n]);
+}
+
+// acc[rows][columns] = the sums (resume: acc plus the sums) over the steps of walk of
+// stream[walk->rows[row] + step] * panel[step + column]. rows (1 to 12) and columns (a multiple of
+// 16) must be constants. The rows are shared out evenly: first blocks of `height`, then of one
+// less.
+static inline __attribute__((always_inline)) void tile(int rows, int columns, float *restrict acc,
+                                                       const float *stream, const float *panel,
+                                                       const struct tile_walk *walk, int resume) {
+    const int blocks = (rows + TILE_HEIGHT - 1) / TILE_HEIGHT;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int vectors = columns / VECTOR_LANES, fitting = TILE_ACCUMULATORS / height;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : 2;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        for (int row = 0; row < high_rows; row += height)
+            tile_block(row, height, width, acc + row * columns + column, columns, stream,
+                       panel + column, walk, resume);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(row, height - 1, width, acc + row * columns + column, columns, stream,
+                       panel + column, walk, resume);
+    }
+}
+
+static inline void tile_4x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(4, 16, sums, stream, panel, walk, resume);
+}
+
+/* t17 float32[4,48] = relu(sum over 64(x * tensor_0_weight) + tensor_0_bias)
+ * nodes 8 12 16 17 */
+static void k01_contract_relu(const float *restrict x,
+        const float *restrict tensor_0_weight_packed, const float *restrict tensor_0_bias,
+        float *restrict t17) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64, 128, 192},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}};
+    for (long n = 0; n < 48; n += 16) {
+        TILE_ALIGNED float sums[4 * 16];
+        tile_4x16(sums, x, tensor_0_weight_packed + 64 * n, &walk, 0);
+        for (long r0 = 0; r0 < 4; r0++) {
+            for (long c = 0; c < 16; c++) {
+                const float v0 = sums[c + 16 * r0] + tensor_0_bias[n + c];
+                t17[n + c + 48 * r0] = 0.0f < v0 ? v0 : 0.0f;
+            }
+        }
+    }
+}
+
+/* y float32[4,10] = sum over 48(t17 * tensor_1_weight) + tensor_1_bias
+ * nodes 25 29 */
+static void k02_contract(const float *restrict t17, const float *restrict tensor_1_weight_packed,
+        const float *restrict tensor_1_bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 48, 96, 144},
+        .extent = {1, 1, 48}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}};
+    TILE_ALIGNED float sums[4 * 16];
+    tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0);
+    for (long r0 = 0; r0 < 4; r0++) {
+        for (long c = 0; c < 10; c++) {
+            y[c + 10 * r0] = f32_canonical(sums[c + 16 * r0] + tensor_1_bias[c]);
+        }
+    }
+}
+
+/* Constants, in bytes from the beginning of the weights block. */
+enum {
+    AT_tensor_0_bias = 12288, /* float32[48] */
+    AT_tensor_1_bias = 15552, /* float32[10] */
+    AT_tensor_0_weight_packed = 0, /* float32[3072] */
+    AT_tensor_1_weight_packed = 12480, /* float32[768] */
+};
+
+/* Temporaries, in bytes from the beginning of the arena. */
+enum {
+    AT_t17 = 0, /* float32[4,48], alive from k01 to k02 */
+};
+
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    const char *constants = weights;
+    char *scratch = arena;
+    k01_contract_relu(inputs->x, (const float *)(constants + AT_tensor_0_weight_packed),
+            (const float *)(constants + AT_tensor_0_bias), (float *)(scratch + AT_t17));
+    k02_contract((const float *)(scratch + AT_t17),
+            (const float *)(constants + AT_tensor_1_weight_packed),
+            (const float *)(constants + AT_tensor_1_bias), outputs->y);
+}
+
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena) {
+    struct golden_inputs named_inputs;
+    named_inputs.x = inputs[0];
+    struct golden_outputs named_outputs;
+    named_outputs.y = outputs[0];
+    golden_run(&named_inputs, &named_outputs, weights, arena);
+}
+
+const char *golden_metadata(void) {
+    return "eigentensor 1; graph unknown"
+           "; input x float32[4,64]"
+           "; output y float32[4,10]";
+}

@@ -1,0 +1,157 @@
+/* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *   k01_contract_relu
+ *     t17 float32[4,48]  25152 flop  13504 + 768 bytes
+ *   k02_contract
+ *     y float32[4,10]  3880 flop  3880 + 160 bytes
+ */
+#define TILE_ALIGNED
+
+typedef signed char int8_t;
+typedef int int32_t;
+typedef long int64_t;
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long uint64_t;
+typedef long ptrdiff_t;
+#define INT32_MIN (-2147483647 - 1)
+#define INT32_MAX 2147483647
+#define INT64_MIN (-9223372036854775807 - 1)
+#define INT64_MAX 9223372036854775807
+#define INFINITY (0x1p127f * 2.0f)
+void *memcpy(void *to, const void *from, unsigned long bytes);
+float fmaf(float a, float b, float c);
+float sqrtf(float a);
+float floorf(float a);
+float ceilf(float a);
+float rintf(float a);
+float fmodf(float a, float b);
+float fabsf(float a);
+float f32_exp(float a);
+float f32_log(float a);
+float f32_sin(float a);
+float f32_cos(float a);
+float f32_tanh(float a);
+float f32_erf(float a);
+float f32_pow(float a, float b);
+
+// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
+// length the contracted axes take, outermost first (absent axes: one step).
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+};
+
+
+void row_f32_add(long rows, long columns, float *result, long result_row, long result_step,
+        const float *a, long a_row, long a_step,
+        const float *b, long b_row, long b_step);
+void row_f32_lt(long rows, long columns, uint8_t *result, long result_row, long result_step,
+        const float *a, long a_row, long a_step,
+        const float *b, long b_row, long b_step);
+void row_f32_where(long rows, long columns, float *result, long result_row, long result_step,
+        const uint8_t *a, long a_row, long a_step,
+        const float *b, long b_row, long b_step,
+        const float *c, long c_row, long c_step);
+void row_f32_canonical(long rows, long columns, float *result, long result_row, long result_step,
+        const float *a, long a_row, long a_step);
+void tile_4x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume);
+
+#define GOLDEN_WEIGHTS_BYTES 15616
+#define GOLDEN_ARENA_BYTES 768
+#define GOLDEN_INPUT_COUNT 1
+#define GOLDEN_OUTPUT_COUNT 1
+
+struct golden_inputs {
+    const float *x; /* float32[4,64] */
+};
+
+struct golden_outputs {
+    float *y; /* float32[4,10] */
+};
+
+/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap nothing else.
+ * `weights` is the block that was written beside this file, `arena` is scratch
+ * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an
+ * arena each. */
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena);
+
+/* The same by position. */
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena);
+/* t17 float32[4,48] = relu(sum over 64(x * tensor_0_weight) + tensor_0_bias)
+ * nodes 8 12 16 17 */
+static void k01_contract_relu(const float *restrict x,
+        const float *restrict tensor_0_weight_packed, const float *restrict tensor_0_bias,
+        float *restrict t17) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64, 128, 192},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}};
+    for (long n = 0; n < 48; n += 16) {
+        TILE_ALIGNED float sums[4 * 16];
+        tile_4x16(sums, x, tensor_0_weight_packed + 64 * n, &walk, 0);
+        {
+            float block0[64];
+            row_f32_add(4, 16, block0, 16, 1, sums, 16, 1, tensor_0_bias + n, 0, 1);
+            uint8_t block1[64];
+            const float constant0 = 0.0f;
+            row_f32_lt(4, 16, block1, 16, 1, &constant0, 0, 0, block0, 16, 1);
+            row_f32_where(4, 16, t17 + n, 48, 1, block1, 16, 1, block0, 16, 1, &constant0, 0, 0);
+        }
+    }
+}
+
+/* y float32[4,10] = sum over 48(t17 * tensor_1_weight) + tensor_1_bias
+ * nodes 25 29 */
+static void k02_contract(const float *restrict t17, const float *restrict tensor_1_weight_packed,
+        const float *restrict tensor_1_bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 48, 96, 144},
+        .extent = {1, 1, 48}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}};
+    TILE_ALIGNED float sums[4 * 16];
+    tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0);
+    {
+        float block0[40];
+        row_f32_add(4, 10, block0, 10, 1, sums, 16, 1, tensor_1_bias, 0, 1);
+        row_f32_canonical(4, 10, y, 10, 1, block0, 10, 1);
+    }
+}
+
+/* Constants, in bytes from the beginning of the weights block. */
+enum {
+    AT_tensor_0_bias = 12288, /* float32[48] */
+    AT_tensor_1_bias = 15552, /* float32[10] */
+    AT_tensor_0_weight_packed = 0, /* float32[3072] */
+    AT_tensor_1_weight_packed = 12480, /* float32[768] */
+};
+
+/* Temporaries, in bytes from the beginning of the arena. */
+enum {
+    AT_t17 = 0, /* float32[4,48], alive from k01 to k02 */
+};
+
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    const char *constants = weights;
+    char *scratch = arena;
+    k01_contract_relu(inputs->x, (const float *)(constants + AT_tensor_0_weight_packed),
+            (const float *)(constants + AT_tensor_0_bias), (float *)(scratch + AT_t17));
+    k02_contract((const float *)(scratch + AT_t17),
+            (const float *)(constants + AT_tensor_1_weight_packed),
+            (const float *)(constants + AT_tensor_1_bias), outputs->y);
+}
+
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena) {
+    struct golden_inputs named_inputs;
+    named_inputs.x = inputs[0];
+    struct golden_outputs named_outputs;
+    named_outputs.y = outputs[0];
+    golden_run(&named_inputs, &named_outputs, weights, arena);
+}
