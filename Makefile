@@ -28,7 +28,8 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library run serve model generated test test-programs sanitized asan lint setup clean
+.PHONY: all library shared run serve model generated test test-programs sanitized asan lint setup \
+        clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY)
@@ -131,7 +132,7 @@ test: all test-programs sanitized
 asan: sanitized
 	scripts/test.sh $(BUILD)/asan
 lint: all test-programs | build/setup-lint
-	scripts/lint.sh $(BUILD)
+	+scripts/lint.sh $(BUILD)
 
 # ---- What must be installed ----
 

@@ -137,7 +137,7 @@ static size_t format_line(char line[LINE_BYTES + 1024], const struct log_line *f
         add_string(model, sizeof model, facts->model);
         length += snprintf(line + length, 512, ",\"model\":%s,\"mode\":\"%s\"", model, facts->mode);
     }
-    return (size_t)(length + snprintf(line + length, 8, "}\n"));
+    return (size_t)length + (size_t)snprintf(line + length, 8, "}\n");
 }
 
 void log_request(struct log *log, const struct log_line *facts) {

@@ -21,7 +21,7 @@ struct log_line {
     const char *model, *mode; /* NULL: none */
 };
 /* NULL logs nothing. */
-void log_request(struct log *log, const struct log_line *line);
+void log_request(struct log *log, const struct log_line *facts);
 unsigned long log_dropped(const struct log *log);
 
 #endif

@@ -140,7 +140,8 @@ if [ -e "$mnist/t10k-images-idx3-ubyte.gz" ]; then
     [ ! -s err ] || wrong "a progress bar where there is no terminal"
     # 9966 is what training counted; the rows' sums are how often each digit is in the set.
     says out 'accuracy 99.66 % (9966 of 10000)'
-    sums=$(awk '/^ +[0-9] / && /%$/ {s = 0; for (i = 2; i <= 11; i++) s += $i; printf "%d ", s}' out)
+    sums=$(awk '/^ +[0-9] / && /%$/ {
+        s = 0; for (i = 2; i <= 11; i++) s += $i; printf "%d ", s}' out)
     [ "$sums" = '980 1135 1032 1010 982 892 958 1028 974 1009 ' ] || wrong "rows of $sums"
 else
     echo "MNIST is not in $mnist: accuracy is not checked"
@@ -153,7 +154,8 @@ if command -v script >/dev/null; then
     NO_COLOR='' TERM=xterm script -qec './mnist-classify --idx two labels' /dev/null >out </dev/null
     says out '100.0 %'
     grep -Fq "${escape}[1;32m" out || wrong "no colours on a terminal"
-    NO_COLOR=1 TERM=xterm script -qec "./mnist-classify $samples/3-pen.png" /dev/null >out </dev/null
+    NO_COLOR=1 TERM=xterm script -qec "./mnist-classify $samples/3-pen.png" /dev/null \
+        >out </dev/null
     says out '3-pen.png: 3'
     ! grep -Fq "$escape" out || wrong "colours in spite of NO_COLOR"
 fi
