@@ -56,6 +56,11 @@ void emit_close(struct emitter *emitter) {
     emit_line(emitter, "}");
 }
 
+static void emit_else(struct emitter *emitter) {
+    end_scope(emitter);
+    emit_open(emitter, "} else {");
+}
+
 static void name_expression(struct emitter *emitter, const struct expression *expression,
                             const char *text) {
     emitter->named = arena_extend(emitter->ir->arena, emitter->named, emitter->named_count,
@@ -89,6 +94,25 @@ const char *axis_text(const struct emitter *emitter, const struct axis *axis) {
     unreachable();
 }
 
+static const char *new_local(struct emitter *emitter) {
+    return arena_format(emitter->ir->arena, "v%d", emitter->value_count++);
+}
+
+static const char *make_local(struct emitter *emitter, const struct expression *e,
+                              const char *text) {
+    const char *name = new_local(emitter);
+    emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name, text);
+    name_expression(emitter, e, name);
+    return name;
+}
+
+/* The name of an expression, which gets one if it has none. */
+static const char *emit_local(struct emitter *emitter, const struct expression *e) {
+    const char *text = emit_expression(emitter, e);
+    return find_named(emitter, e) || e->kind == EXPRESSION_CONSTANT ? text
+                                                                    : make_local(emitter, e, text);
+}
+
 /* ---- Indices ---- */
 
 static const char *emit_atom(struct emitter *emitter, const struct atom *atom) {
@@ -97,7 +121,7 @@ static const char *emit_atom(struct emitter *emitter, const struct atom *atom) {
     case ATOM_AXIS:
         return axis_text(emitter, atom->axis);
     case ATOM_VALUE:
-        return arena_format(arena, "(long)%s", emit_expression(emitter, atom->value));
+        return arena_format(arena, "(long)%s", emit_local(emitter, atom->value));
     case ATOM_DIV:
     case ATOM_MOD: {
         const char *operand = emit_index(emitter, atom->operand);
@@ -348,25 +372,34 @@ static const char *emit_op(struct emitter *emitter, const struct expression *e) 
 
 /* ---- Guards ---- */
 
+/* One bound of a predicate, with the index's constant on the right. */
+static void add_bound(struct emitter *emitter, struct text *text, size_t *column,
+                      const char *variable, const char *comparison, int64_t bound) {
+    const char *test =
+        arena_format(emitter->ir->arena, "%s %s %" PRId64, variable, comparison, bound);
+    bool breaks = *column + strlen(test) + 4 > LINE - 12;
+    if (text->length)
+        text_add(text, breaks ? " &&\n%*s" : " && ", 4 * (emitter->indent + 2), "");
+    *column = (breaks ? 4 * (size_t)emitter->indent : *column) + strlen(test) + 4;
+    text_add(text, "%s", test);
+}
+
 static const char *emit_predicates(struct emitter *emitter, const struct expression *guard) {
     struct text text = {0};
+    size_t column = 4 * (size_t)emitter->indent;
     for (int i = 0; i < guard->predicate_count; i++) {
         const struct predicate *predicate = &guard->predicates[i];
-        const char *index = emit_index(emitter, predicate->index);
-        bool low = predicate->index->minimum < predicate->lower;
-        bool high = predicate->index->maximum >= predicate->upper;
-        if (low)
-            text_add(&text, "%s%s >= %" PRId64, text.length ? " && " : "", index, predicate->lower);
-        if (high)
-            text_add(&text, "%s%s < %" PRId64, text.length ? " && " : "", index, predicate->upper);
+        const struct index *index = predicate->index;
+        const char *variable = emit_index(
+            emitter, index_add(emitter->ir, index, index_constant(emitter->ir, -index->constant)));
+        if (index->minimum < predicate->lower)
+            add_bound(emitter, &text, &column, variable, ">=", predicate->lower - index->constant);
+        if (index->maximum >= predicate->upper)
+            add_bound(emitter, &text, &column, variable, "<", predicate->upper - index->constant);
     }
     const char *copy = arena_copy_text(emitter->ir->arena, text.bytes ? text.bytes : "1");
     text_free(&text);
     return copy;
-}
-
-static const char *new_local(struct emitter *emitter) {
-    return arena_format(emitter->ir->arena, "v%d", emitter->value_count++);
 }
 
 /* One side of a guard, with its statements set apart. */
@@ -389,19 +422,23 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
     const char *yes = emit_side(emitter, e->sources[0], &inside);
     const char *no = emit_side(emitter, e->sources[1], &otherwise);
     const char *result;
-    if (!inside.length && !otherwise.length) {
+    size_t width = strlen(condition) + strlen(yes) + strlen(no) + 4 * (size_t)emitter->indent;
+    if (!inside.length && !otherwise.length && width < LINE - 32) {
         result = arena_format(emitter->ir->arena, "%s ? %s : %s", condition,
                               in_parentheses(emitter, yes), in_parentheses(emitter, no));
     } else {
+        bool simple = e->sources[1]->kind == EXPRESSION_CONSTANT; /* safe to begin with */
         result = new_local(emitter);
-        emit_line(emitter, "%s %s;", dtype_facts[e->dtype].c_type, result);
+        emit_line(emitter, simple ? "%s %s = %s;" : "%s %s;", dtype_facts[e->dtype].c_type, result,
+                  no);
         emit_open(emitter, "if (%s) {", condition);
         text_add(emitter->text, "%s", inside.bytes ? inside.bytes : "");
         emit_line(emitter, "%s = %s;", result, yes);
-        emit_close(emitter);
-        emit_open(emitter, "else {");
-        text_add(emitter->text, "%s", otherwise.bytes ? otherwise.bytes : "");
-        emit_line(emitter, "%s = %s;", result, no);
+        if (!simple) {
+            emit_else(emitter);
+            text_add(emitter->text, "%s", otherwise.bytes ? otherwise.bytes : "");
+            emit_line(emitter, "%s = %s;", result, no);
+        }
         emit_close(emitter);
         name_expression(emitter, e, result);
     }
@@ -446,14 +483,6 @@ static bool wants_local(const struct emitter *emitter, const struct expression *
     if (e->kind == EXPRESSION_LOAD)
         return strlen(text) > LONG_LOAD;
     return strlen(text) > LONG_TEXT || emitter->uses[e->id] > 1;
-}
-
-static const char *make_local(struct emitter *emitter, const struct expression *e,
-                              const char *text) {
-    const char *name = new_local(emitter);
-    emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name, text);
-    name_expression(emitter, e, name);
-    return name;
 }
 
 /* Gives locals to the operands of an operation whose text is too wide for a line. */

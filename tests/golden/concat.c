@@ -7,8 +7,7 @@ static void k01_elementwise(const float *restrict x, const float *restrict y,
             float v1;
             if (i1 < 4) {
                 v1 = x[4 * i0 + i1];
-            }
-            else {
+            } else {
                 const float v0 = i1 < 6 ? (-y[2 * i0 + i1 - 4]) : x[4 * i0 + i1 - 6];
                 v1 = v0;
             }

@@ -4,7 +4,10 @@ static void k01_copy(const float *restrict x, float *restrict t1) {
     for (long i0 = 0; i0 < 3; i0++) {
         for (long i1 = 0; i1 < 14; i1++) {
             for (long i2 = 0; i2 < 14; i2++) {
-                const float v0 = i1 - 1 >= 0 && i1 - 1 < 12 && i2 - 1 >= 0 && i2 - 1 < 12 ? x[144 * i0 + 12 * i1 + i2 - 13] : 0.0f;
+                float v0 = 0.0f;
+                if (i1 >= 1 && i1 < 13 && i2 >= 1 && i2 < 13) {
+                    v0 = x[144 * i0 + 12 * i1 + i2 - 13];
+                }
                 t1[196 * i0 + 14 * i1 + i2] = v0;
             }
         }
