@@ -19,6 +19,7 @@ run  zlib.h                zlib1g-dev       zlib-devel              zlib        
 test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test clang                 clang            clang                   clang       llvm
+test python3               python3          python3                 python      python3
 lint clang-format          clang-format     clang-tools-extra       clang       clang-format
 lint clang-tidy            clang-tidy       clang-tools-extra       clang       llvm
 lint shellcheck            shellcheck       ShellCheck              shellcheck  shellcheck
