@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -42,8 +43,11 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
         return fail(error.message);
     if (server->options.aot)
         models_build(&server->models);
-    fprintf(stderr, "eigentensor-server: http://%s:%d, ready after %.0f ms\n", server->options.host,
-            http_port(http), (now_microseconds() - began) / 1000);
+    const char *host = server->options.host;
+    bool colons = strchr(host, ':') != NULL;
+    fprintf(stderr, "eigentensor-server: http://%s%s%s:%d, ready after %.0f ms\n",
+            colons ? "[" : "", host, colons ? "]" : "", http_port(http),
+            (now_microseconds() - began) / 1000);
     int signal_number;
     sigwait(awaited, &signal_number);
     atomic_store(&server->stopping, true);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 const struct route routes[] = {
@@ -85,10 +86,15 @@ int route_find(struct request *request, struct reply *reply) {
 
 int server_answer(struct worker *worker, struct request *request, struct reply *reply) {
     int route = route_find(request, reply);
-    if (route >= 0) {
-        *reply->allow = 0;
+    if (route < 0)
+        return route;
+    *reply->allow = 0;
+    const char *encoding = request_header(request, "Content-Encoding");
+    if (encoding && strcasecmp(encoding, "identity") != 0)
+        reply_error(reply, routes[route].style, 415, "Content-Encoding: expected none, found %.40s",
+                    encoding);
+    else
         routes[route].handle(worker, request, reply);
-    }
     return route;
 }
 
