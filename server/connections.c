@@ -12,6 +12,7 @@ struct connection {
     int socket; /* -1: this place is free */
     enum connection_state state;
     bool served; /* a request was answered before */
+    bool spare;  /* one too many */
     double since;
     struct connection *next_free;
 };
@@ -23,7 +24,7 @@ struct connections {
     bool end;
     double timeout; /* microseconds */
     struct metrics *metrics;
-    int most;
+    int most, places, taken;
     struct connection *free, *items;
 };
 
@@ -44,7 +45,7 @@ static void cut(struct connections *connections, struct connection *connection) 
 
 static void cut_slow(struct connections *connections) {
     double now = now_microseconds();
-    for (int i = 0; i < connections->most; i++) {
+    for (int i = 0; i < connections->places; i++) {
         struct connection *connection = &connections->items[i];
         double allowed = connections->timeout * (connection->state == CONNECTION_WRITING ? 3 : 1);
         if (connection->socket >= 0 && connection->state != CONNECTION_COMPUTING &&
@@ -69,15 +70,16 @@ static void *reap(void *context) {
     return NULL;
 }
 
-struct connections *connections_open(int most, long timeout, struct metrics *metrics) {
+struct connections *connections_open(int most, int spare, long timeout, struct metrics *metrics) {
     struct connections *connections = et_allocate(1, sizeof *connections);
     if (!connections)
         return NULL;
-    connections->items = et_allocate((size_t)most, sizeof *connections->items);
-    connections->most = connections->items ? most : 0;
+    connections->items = et_allocate((size_t)(most + spare), sizeof *connections->items);
+    connections->most = most;
+    connections->places = connections->items ? most + spare : 0;
     connections->timeout = (double)timeout * 1e6;
     connections->metrics = metrics;
-    for (int i = 0; i < connections->most; i++) {
+    for (int i = 0; i < connections->places; i++) {
         connections->items[i].socket = -1;
         connections->items[i].next_free = connections->free;
         connections->free = &connections->items[i];
@@ -108,10 +110,16 @@ struct connection *connection_begin(struct connections *connections, int socket)
     struct connection *connection = connections->free;
     if (connection) {
         connections->free = connection->next_free;
-        *connection = (struct connection){.socket = socket, .since = now_microseconds()};
+        *connection = (struct connection){.socket = socket,
+                                          .since = now_microseconds(),
+                                          .spare = connections->taken++ >= connections->most};
     }
     pthread_mutex_unlock(&connections->lock);
     return connection;
+}
+
+bool connection_is_spare(const struct connection *connection) {
+    return !connection || connection->spare;
 }
 
 void connection_end(struct connections *connections, struct connection *connection) {
@@ -119,6 +127,7 @@ void connection_end(struct connections *connections, struct connection *connecti
         return;
     pthread_mutex_lock(&connections->lock);
     connection->socket = -1;
+    connections->taken--;
     connection->next_free = connections->free;
     connections->free = connection;
     pthread_mutex_unlock(&connections->lock);

@@ -9,12 +9,15 @@ struct metrics;
 struct connections;
 struct connection;
 
-/* At most `most` connections; `timeout` in seconds. NULL when there is no memory or thread. */
-struct connections *connections_open(int most, long timeout, struct metrics *metrics);
+/* At most `most` connections, and `spare` more that are to be told so; `timeout` in seconds. NULL
+ * when there is no memory or thread. */
+struct connections *connections_open(int most, int spare, long timeout, struct metrics *metrics);
 void connections_close(struct connections *connections); /* requires that none is open */
 
-/* A new connection on that socket; NULL when there are too many. */
+/* A new connection on that socket; NULL when even the spare ones are taken. */
 struct connection *connection_begin(struct connections *connections, int socket);
+/* Was it opened when there were already `most` others? NULL: yes. */
+bool connection_is_spare(const struct connection *connection);
 /* To be called before the socket is closed. NULL is fine for all below. */
 void connection_end(struct connections *connections, struct connection *connection);
 

@@ -66,7 +66,7 @@ static void add_cross_origin(struct MHD_Response *response, const struct options
 }
 
 static void add_headers(struct MHD_Response *response, const struct reply *reply,
-                        const struct server *server) {
+                        const struct server *server, bool last) {
     char number[32];
     if (reply->type)
         MHD_add_response_header(response, "Content-Type", reply->type);
@@ -94,7 +94,7 @@ static void add_headers(struct MHD_Response *response, const struct reply *reply
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
     MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
-    if (atomic_load(&server->stopping))
+    if (last || atomic_load(&server->stopping))
         MHD_add_response_header(response, "Connection", "close");
     add_cross_origin(response, &server->options);
 }
@@ -117,7 +117,7 @@ static enum MHD_Result send_reply(struct exchange *exchange) {
     }
     if (!response)
         return MHD_NO;
-    add_headers(response, reply, exchange->http->server);
+    add_headers(response, reply, exchange->http->server, connection_is_spare(exchange->connection));
     connection_enter(exchange->http->connections, exchange->connection, CONNECTION_WRITING);
     enum MHD_Result queued =
         MHD_queue_response(exchange->socket, (unsigned)reply->status, response);
@@ -138,7 +138,8 @@ static void refuse(struct exchange *exchange) {
         return;
     }
     reply_error(reply, style, 503,
-                exchange->connection ? "too many large requests at once" : "too many connections");
+                connection_is_spare(exchange->connection) ? "too many connections"
+                                                          : "too many large requests at once");
     reply->retry_after = 1;
 }
 
@@ -227,7 +228,7 @@ static bool refuse_at_once(struct exchange *exchange) {
     const char *length = MHD_lookup_connection_value(exchange->socket, MHD_HEADER_KIND,
                                                      MHD_HTTP_HEADER_CONTENT_LENGTH);
     unsigned long long bytes = length ? strtoull(length, NULL, 10) : 0;
-    if (!exchange->connection) {
+    if (connection_is_spare(exchange->connection)) {
         exchange->refused = 503;
         atomic_fetch_add(&exchange->http->server->metrics.refused_connections, 1);
     } else if (bytes > (unsigned long long)options->max_body) {
@@ -408,8 +409,8 @@ struct http *http_open(struct server *server, struct et_error *error) {
         http->server = server;
         http->port = bound_port(listener);
         http->most_body_bytes = 8 * (size_t)options->max_body;
-        http->connections =
-            connections_open((int)options->max_connections, options->timeout, &server->metrics);
+        http->connections = connections_open((int)options->max_connections, SPARE_CONNECTIONS,
+                                             options->timeout, &server->metrics);
     }
     bool good = http && http->connections && pthread_key_create(&http->worker, forget_worker) == 0;
     if (good && (http->daemon = start(http, listener)))

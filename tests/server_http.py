@@ -47,6 +47,18 @@ def check_errors(server, document, path, method, operation):
         server_schema.check(json.loads(text), schema, document, path)
 
 
+def test_curl_lines_work_as_pasted():
+    if subprocess.run(["sh", "-c", "command -v curl"], capture_output=True).returncode:
+        return "curl is not there"
+    with Server("--no-aot") as server:
+        for path, item in server.json("GET", "/openapi.json")["paths"].items():
+            for method, operation in item.items():
+                line = operation["x-curl"].replace(":8989", f":{server.port}")
+                line = line.replace(" -o 3-pen.png", "")
+                said = subprocess.run(["sh", "-c", line], capture_output=True, cwd=ROOT).stdout
+                assert said and not said.startswith((b'{"detail', b'{"error')), (line, said)
+
+
 def test_page_comes_with_its_headers():
     with Server("--no-aot") as server:
         status, headers, text = server.request("GET", "/")
@@ -277,6 +289,39 @@ def test_too_many_connections_are_told():
             client.close()
         time.sleep(0.5)
         assert server.json("POST", "/infer", demo_body())["data"] == 3
+
+
+def test_bodies_together_are_bounded():
+    with Server("--no-aot", "--max-body", "100000") as server:
+        before = server.resources()
+        start = post("/infer", b"x" * 100000, more="Connection: close\r\n")[:-1]
+        clients = [server.connect() for _ in range(20)]  # 2 MB wait; 0.8 MB may
+        for client in clients:
+            client.sendall(start)
+        time.sleep(0.5)
+        replies = []
+        for client in reversed(clients):
+            client.sendall(b"x")
+            replies.append(receive(client)[:13])
+            client.close()
+        assert set(replies) == {b"HTTP/1.1 422 ", b"HTTP/1.1 503 "}, replies
+        assert server.json("POST", "/infer", demo_body())["data"] == 3
+        assert server.resources() == before
+
+
+def test_idle_connections_beyond_the_limit_are_cut():
+    with Server("--no-aot", "--max-connections", "2", "--timeout", "1") as server:
+        held = [server.connect() for _ in range(80)]  # more than it takes, even to be told so
+        began = time.monotonic()
+        while True:
+            try:
+                assert server.json("POST", "/infer", demo_body())["data"] == 3
+                break
+            except (AssertionError, OSError, http.client.HTTPException):
+                assert time.monotonic() - began < 20 * SLOW, "there is no way in any more"
+                time.sleep(0.2)
+        for client in held:
+            client.close()
 
 
 def test_five_hundred_connections_at_once():
