@@ -140,7 +140,6 @@ static void refuse(struct exchange *exchange) {
     reply_error(reply, style, 503,
                 connection_is_spare(exchange->connection) ? "too many connections"
                                                           : "too many large requests at once");
-    reply->retry_after = 1;
 }
 
 /* Answering. */

@@ -102,7 +102,6 @@ static void classify(struct worker *worker, const struct request *request, struc
     metrics_inference(worker->server, model, mode, good);
     if (!good) {
         reply_error(reply, STYLE_DEMO, 503, "%s", error.message);
-        reply->retry_after = 1;
         return;
     }
     reply->mode = et_mode_name(mode);

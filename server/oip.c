@@ -198,10 +198,9 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
         return;
     }
     inference.memory = &worker->memory[inference.model - worker->server->models.items];
-    if (!model_memory_fill(inference.memory, inference.model, &error)) {
+    if (!model_memory_fill(inference.memory, inference.model, &error))
         reply_error(reply, STYLE_OIP, 503, "%s", error.message);
-        reply->retry_after = 1;
-    } else if (!infer_from(&inference, worker, request, reply, &error)) {
+    else if (!infer_from(&inference, worker, request, reply, &error)) {
         metrics_inference(worker->server, inference.model, inference.mode, false);
         reply_error(reply, STYLE_OIP, 400, "%s", error.message);
     }

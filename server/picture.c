@@ -127,7 +127,6 @@ struct model *drawing_model(struct worker *worker, const struct request *request
     if (model_memory_fill(*memory, model, &error))
         return model;
     reply_error(reply, STYLE_DETAIL, 503, "%s", error.message);
-    reply->retry_after = 1;
     return NULL;
 }
 

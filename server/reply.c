@@ -71,6 +71,8 @@ void reply_error(struct reply *reply, enum error_style style, int status, const 
 void reply_finish_json(struct reply *reply, int status) {
     reply->status = status;
     reply->type = "application/json";
+    if (status == 503)
+        reply->retry_after = 1;
     if (!reply->body.failed)
         return;
     static const char message[] = "{\"detail\": \"out of memory\"}";

@@ -101,6 +101,35 @@ def test_demo_contract():
                 assert reply == {"status": "success", "data": digit}
 
 
+def test_metrics_are_prometheus_text():
+    with Server("--no-aot") as server:
+        for mode in ("regular", "jit"):
+            server.json("POST", "/infer", demo_body(mode=mode))
+        server.json("POST", "/v2/models/mnist/infer", {}, 400)
+        _, headers, text = server.request("GET", "/metrics")
+        assert headers["content-type"].startswith("text/plain; version=0.0.4")
+        label = r'[a-z]+="[^"\\\n]*"'
+        line = re.compile(r"([a-z_]+)(?:\{(%s(?:,%s)*)\})? (\S+)" % (label, label))
+        typed, seen, buckets = {}, set(), {}
+        for row in text.decode().splitlines():
+            if row.startswith("# TYPE "):
+                typed[row.split()[2]] = row.split()[3]
+            if row.startswith("#"):
+                continue
+            name, labels, value = line.fullmatch(row).groups()
+            assert re.sub("_(bucket|sum|count)$", "", name) in typed or name in typed, name
+            assert (name, labels) not in seen, row
+            seen.add((name, labels))
+            if name.endswith("_bucket"):
+                key = name, re.sub(',le="[^"]*"', "", labels)
+                assert float(value) >= buckets.get(key, 0), row
+                buckets[key] = float(value)
+        text = text.decode()
+        assert 'eigentensor_inference_success_total{model="mnist",mode="eager"} 1\n' in text
+        assert 'eigentensor_inference_failure_total{model="mnist"} 1\n' in text
+        assert 'route="/infer",method="POST",status="200"} 2\n' in text
+
+
 def test_binary_tensors():
     with Server("--no-aot") as server:
         header = {"inputs": [{"name": "input_image", "datatype": "FP32", "shape": [1, 1, 28, 28],
