@@ -3,12 +3,20 @@ import { fromBase64 } from './text.js';
 
 /* From ink black over ultramarine to paper: position, red, green, blue. The lower half is spread,
  * since most activations are small. */
-const RAMP = [[0, 11, 14, 26], [0.12, 29, 42, 120], [0.34, 66, 92, 232], [0.62, 158, 178, 255],
-    [1, 255, 252, 240]];
+const RAMP = [
+    [0, 11, 14, 26],
+    [0.12, 29, 42, 120],
+    [0.34, 66, 92, 232],
+    [0.62, 158, 178, 255],
+    [1, 255, 252, 240],
+];
 
 const COLOURS = Array.from({ length: 256 }, (_, grey) => {
     const at = grey / 255;
-    const next = Math.max(1, RAMP.findIndex(([position]) => position >= at));
+    const next = Math.max(
+        1,
+        RAMP.findIndex(([position]) => position >= at),
+    );
     const [low, high] = [RAMP[next - 1], RAMP[next]];
     const share = (at - low[0]) / (high[0] - low[0]);
     return [1, 2, 3].map((part) => Math.round(low[part] + share * (high[part] - low[part])));
@@ -57,6 +65,12 @@ export function drawActivation(activation, canvas, columns, most = Infinity) {
     const across = Math.min(columns, count);
     canvas.width = across * (width + gap) - gap;
     canvas.height = Math.ceil(count / across) * (height + gap) - gap;
-    colourTiles(activation, canvas, Array.from({ length: count }, (_, i) => [
-        (i % across) * (width + gap), Math.floor(i / across) * (height + gap)]));
+    colourTiles(
+        activation,
+        canvas,
+        Array.from({ length: count }, (_, i) => [
+            (i % across) * (width + gap),
+            Math.floor(i / across) * (height + gap),
+        ]),
+    );
 }

@@ -28,7 +28,9 @@ function readColours() {
 const byId = (id) => document.getElementById(id);
 
 function bitsOf(digest) {
-    return [...digest].flatMap((digit) => [8, 4, 2, 1].map((bit) => (parseInt(digit, 16) & bit) > 0));
+    return [...digest].flatMap((digit) =>
+        [8, 4, 2, 1].map((bit) => (parseInt(digit, 16) & bit) > 0),
+    );
 }
 
 /** One of the three modes: its time, and its digest as text and as a picture of its bits. */
@@ -39,14 +41,19 @@ class ModeCard {
         this.times = element('span.times');
         this.digest = element('code.digest', {}, '\u00a0');
         const [title, subtitle] = MODES[name];
-        this.element = element('li.mode', { 'data-mode': name, 'data-state': 'waiting' },
-            element('h3', {}, title, element('small', {}, subtitle)), this.tile,
-            element('div', {}, this.time, this.times, this.digest));
+        this.element = element(
+            'li.mode',
+            { 'data-mode': name, 'data-state': 'waiting' },
+            element('h3', {}, title, element('small', {}, subtitle)),
+            this.tile,
+            element('div', {}, this.time, this.times, this.digest),
+        );
     }
 
     /** @param {import('./api.js').ModeAnswer | undefined} answer */
     show(answer, reference, eagerTime) {
-        if (!answer) { /* not asked for while the pen moves: what is shown is older */
+        if (!answer) {
+            /* not asked for while the pen moves: what is shown is older */
             if (this.element.dataset.state === 'ready') this.element.dataset.state = 'older';
             return;
         }
@@ -61,7 +68,8 @@ class ModeCard {
         const [number, unit] = time(answer.microseconds);
         this.time.replaceChildren(number, element('small', {}, ` ${unit}`));
         const times = eagerTime / answer.microseconds;
-        this.times.textContent = times > 1.05 ? `${times.toFixed(times < 10 ? 1 : 0)}× as fast` : '';
+        this.times.textContent =
+            times > 1.05 ? `${times.toFixed(times < 10 ? 1 : 0)}× as fast` : '';
         this.digest.textContent = `${answer.digest.slice(0, 8)}…${answer.digest.slice(-4)}`;
         this.digest.title = `SHA-256 of the output: ${answer.digest}`;
         this.#draw(answer.digest, reference);
@@ -84,7 +92,8 @@ class ModeCard {
         const expected = bitsOf(reference);
         bitsOf(digest).forEach((bit, i) => {
             const differs = bit !== expected[i];
-            if (bit || differs) (differs ? different : same).rect(i % TILE, Math.floor(i / TILE), 1, 1);
+            if (bit || differs)
+                (differs ? different : same).rect(i % TILE, Math.floor(i / TILE), 1, 1);
         });
         context.fillStyle = colours.ink;
         context.fill(same);
@@ -103,12 +112,19 @@ export class AnswerView {
         this.#bars = Array.from({ length: 10 }, (_, digit) => {
             const bar = element('i');
             const text = element('span.share', {}, '');
-            const row = element('li', {}, text, element('div.bar', {}, bar),
-                element('b', {}, String(digit)));
+            const row = element(
+                'li',
+                {},
+                text,
+                element('div.bar', {}, bar),
+                element('b', {}, String(digit)),
+            );
             byId('bars').append(row);
             return { bar, text, row };
         });
-        this.#modes = Object.fromEntries(Object.keys(MODES).map((name) => [name, new ModeCard(name)]));
+        this.#modes = Object.fromEntries(
+            Object.keys(MODES).map((name) => [name, new ModeCard(name)]),
+        );
         byId('modes').append(...Object.values(this.#modes).map((mode) => mode.element));
         readColours();
         new MutationObserver(() => {
@@ -156,12 +172,15 @@ export class AnswerView {
     spoken() {
         if (!this.#shown) return 'Nothing is drawn.';
         const { prediction, probabilities, agree } = this.#shown;
-        return `This is a ${prediction}, ${percent(probabilities[prediction])} sure. `
-            + (agree ? 'All modes agree, bit for bit.' : 'The modes do not agree.');
+        return (
+            `This is a ${prediction}, ${percent(probabilities[prediction])} sure. ` +
+            (agree ? 'All modes agree, bit for bit.' : 'The modes do not agree.')
+        );
     }
 
     #doubt({ probabilities }) {
-        const order = probabilities.map((_, digit) => digit)
+        const order = probabilities
+            .map((_, digit) => digit)
             .sort((a, b) => probabilities[b] - probabilities[a]);
         return `or perhaps ${order[1]}?`;
     }
@@ -183,13 +202,20 @@ export class AnswerView {
         }
         const ready = Object.values(modes).filter((mode) => mode.digest).length;
         if (!answer.agree) {
-            this.#agree('differs', 'The bits differ.', 'The red squares say where. This is a defect.');
+            this.#agree(
+                'differs',
+                'The bits differ.',
+                'The red squares say where. This is a defect.',
+            );
         } else if (ready < 2) {
             this.#agree('waiting', 'One answer so far.', 'The others are being compiled.');
         } else {
-            this.#agree('same', 'Same bits.',
-                `${ready === 3 ? 'All three' : 'Both'} runs gave the same ${32 * answer.outputs.length} `
-                + 'output bits. The squares are their SHA-256.');
+            this.#agree(
+                'same',
+                'Same bits.',
+                `${ready === 3 ? 'All three' : 'Both'} runs gave the same ` +
+                    `${32 * answer.outputs.length} output bits. The squares are their SHA-256.`,
+            );
         }
     }
 

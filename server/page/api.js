@@ -19,7 +19,9 @@ export class Refusal extends Error {
     }
 
     /** True when the same request may succeed later. */
-    get isPassing() { return this.status === 408 || this.status === 429 || this.status >= 500; }
+    get isPassing() {
+        return this.status === 408 || this.status === 429 || this.status >= 500;
+    }
 }
 
 async function request(path, options = {}) {
@@ -31,9 +33,12 @@ async function request(path, options = {}) {
     throw new Refusal(answer.status, message, body.reason, retryAfter);
 }
 
-const send = (path, png) => request(path, {
-    method: 'POST', body: png, headers: { 'Content-Type': 'image/png' },
-});
+const send = (path, png) =>
+    request(path, {
+        method: 'POST',
+        body: png,
+        headers: { 'Content-Type': 'image/png' },
+    });
 
 /** @returns {Promise<Answer>} */
 export const fetchAnswer = (png, modes) => send(`api/draw?modes=${modes.join(',')}`, png);
@@ -52,7 +57,9 @@ export class Newest {
     #isWanted = false;
 
     /** @param {() => Promise<void>} work  handles its own errors */
-    constructor(work) { this.#work = work; }
+    constructor(work) {
+        this.#work = work;
+    }
 
     async ask() {
         this.#isWanted = true;
@@ -89,15 +96,20 @@ export class Connection {
         });
     }
 
-    get isLost() { return !this.#line.hidden; }
+    get isLost() {
+        return !this.#line.hidden;
+    }
 
     /** @param {unknown} error  why a request failed */
     lost(error) {
         const isRefusal = error instanceof Refusal;
-        this.#say(!isRefusal ? this.#silence(error)
-            : error.status === 503 || error.status === 429
-                ? 'The server is busy. Your drawing is safe; trying again.'
-                : `The server could not answer: ${error.message}. Trying again.`);
+        this.#say(
+            !isRefusal
+                ? this.#silence(error)
+                : error.status === 503 || error.status === 429
+                  ? 'The server is busy. Your drawing is safe; trying again.'
+                  : `The server could not answer: ${error.message}. Trying again.`,
+        );
         clearTimeout(this.#timer);
         const delay = Math.max(this.#delay, isRefusal ? error.retryAfter : 0);
         this.#timer = setTimeout(() => this.#tryNow(), delay);

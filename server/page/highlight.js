@@ -1,10 +1,12 @@
 /** C text with its parts marked. */
 import { element } from './text.js';
 
-const KEYWORDS = 'break case const continue do else enum for goto if inline restrict return sizeof '
-    + 'static struct switch typedef union while';
-const TYPES = 'bool char double float int long short signed size_t unsigned void '
-    + 'u?int(?:8|16|32|64)_t TILE_ALIGNED';
+const KEYWORDS =
+    'break case const continue do else enum for goto if inline restrict return sizeof ' +
+    'static struct switch typedef union while';
+const TYPES =
+    'bool char double float int long short signed size_t unsigned void ' +
+    'u?int(?:8|16|32|64)_t TILE_ALIGNED';
 
 const words = (list) => `\\b(?:${list.split(' ').join('|')})\\b`;
 
@@ -21,7 +23,7 @@ const TOKEN = new RegExp(PARTS.map(([name, pattern]) => `(?<${name}>${pattern})`
 
 /**
  * @param {string} source
- * @returns {DocumentFragment} the same text; comments, numbers and so on are in <span class="c-…">
+ * @returns {DocumentFragment} the same text, with comments, numbers, … in <span class="c-…">
  */
 export function highlightC(source) {
     const fragment = document.createDocumentFragment();
@@ -36,7 +38,15 @@ export function highlightC(source) {
     return fragment;
 }
 
-const FORMULA = /(?<op>\b(?:sum|max|min|prod) over [\dx]+)|(?<call>\b[a-z]\w*(?=\())|(?<weight>\b(?!t\d+\b|input)[A-Za-z_]\w*\b)|(?<value>\b[A-Za-z_]\w*\b)/g;
+const FORMULA = new RegExp(
+    [
+        '(?<op>\\b(?:sum|max|min|prod) over [\\dx]+)',
+        '(?<call>\\b[a-z]\\w*(?=\\())',
+        '(?<weight>\\b(?!t\\d+\\b|input)[A-Za-z_]\\w*\\b)',
+        '(?<value>\\b[A-Za-z_]\\w*\\b)',
+    ].join('|'),
+    'g',
+);
 
 /**
  * The right side of a kernel's formula, its sums written as ∑.
@@ -52,8 +62,14 @@ export function highlightFormula(formula) {
         const [name] = Object.entries(match.groups).find(([, text]) => text !== undefined);
         if (name === 'op') {
             const [what, , extents] = match[0].split(' ');
-            fragment.append(element('span.f-op', { title: match[0] }, what === 'sum' ? '∑' : what,
-                element('sub', {}, extents.replaceAll('x', '×'))));
+            fragment.append(
+                element(
+                    'span.f-op',
+                    { title: match[0] },
+                    what === 'sum' ? '∑' : what,
+                    element('sub', {}, extents.replaceAll('x', '×')),
+                ),
+            );
         } else {
             fragment.append(element(`span.f-${name}`, {}, match[0]));
         }

@@ -56,10 +56,18 @@ export class Ink {
         this.onChange = onChange;
     }
 
-    get canvas() { return this.#canvas; }
-    get canUndo() { return this.#items.length > 0; }
-    get canRedo() { return this.#undone.length > 0; }
-    get hasInk() { return this.#items.length > 0 && this.#items.at(-1).kind !== 'clear'; }
+    get canvas() {
+        return this.#canvas;
+    }
+    get canUndo() {
+        return this.#items.length > 0;
+    }
+    get canRedo() {
+        return this.#undone.length > 0;
+    }
+    get hasInk() {
+        return this.#items.length > 0 && this.#items.at(-1).kind !== 'clear';
+    }
 
     /** Makes the canvas as sharp as the screen is, and draws everything anew. */
     resize(pixels) {
@@ -84,15 +92,21 @@ export class Ink {
         this.onChange();
     }
 
-    addPicture(bitmap) { this.#add({ kind: 'picture', bitmap }); }
+    addPicture(bitmap) {
+        this.#add({ kind: 'picture', bitmap });
+    }
 
     clear() {
         if (this.hasInk) this.#add({ kind: 'clear' });
     }
 
-    undo() { this.#move(this.#items, this.#undone); }
+    undo() {
+        this.#move(this.#items, this.#undone);
+    }
 
-    redo() { this.#move(this.#undone, this.#items); }
+    redo() {
+        this.#move(this.#undone, this.#items);
+    }
 
     /** Forgets everything, without a way back. */
     reset() {

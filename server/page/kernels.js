@@ -11,12 +11,23 @@ const WORDS = { contract: 'convolve', relu: 'ReLU', pool: 'pool' };
 /** "k02_contract_relu_pool" as ["k02", "convolve · ReLU · pool"]. */
 function title(kernel) {
     const [number, ...words] = kernel.name.split('_');
-    const isWindow = /over \d+x\d+x?\d*\(/.test(kernel.formula) && /,\d+,\d+\] =/.test(kernel.formula);
-    return [number, words.map((word) => (word === 'contract' && !isWindow ? 'linear'
-        : WORDS[word] ?? word)).join(' · ')];
+    const isWindow =
+        /over \d+x\d+x?\d*\(/.test(kernel.formula) && /,\d+,\d+\] =/.test(kernel.formula);
+    return [
+        number,
+        words
+            .map((word) => (word === 'contract' && !isWindow ? 'linear' : (WORDS[word] ?? word)))
+            .join(' · '),
+    ];
 }
 
-const outputShape = (kernel) => shape(kernel.output.match(/\[(.*)\]/)[1].split(',').map(Number));
+const outputShape = (kernel) =>
+    shape(
+        kernel.output
+            .match(/\[(.*)\]/)[1]
+            .split(',')
+            .map(Number),
+    );
 const timeText = (microseconds) => (microseconds ? time(microseconds).join('\u00a0') : '');
 
 async function copy(text) {
@@ -44,24 +55,33 @@ export class KernelView {
         this.#cards.addEventListener('keydown', (event) => this.#keyDown(event));
     }
 
-    get isEmpty() { return this.#kernels.length === 0; }
-    get isUntimed() { return this.#kernels.some((kernel) => !kernel.microseconds); }
+    get isEmpty() {
+        return this.#kernels.length === 0;
+    }
+    get isUntimed() {
+        return this.#kernels.some((kernel) => !kernel.microseconds);
+    }
 
     /** The model's facts, above the cards. */
     showModel(model) {
         document.getElementById('pipeline-title').textContent =
             `${model.nodes} graph nodes become ${counted(model.kernels)} C functions`;
         const memory = `${bytes(model.arena_bytes)} of memory`;
-        document.getElementById('pipeline-facts').replaceChildren(
-            element('code', {}, `${model.name}.json`), ` asks for ${flops(model.flops)} on `
-            + `${model.parameters.toLocaleString('en')} weights. The compiler fuses it into `
-            + `${counted(model.kernels)} loops that work in ${memory}. Pick one.`);
+        document
+            .getElementById('pipeline-facts')
+            .replaceChildren(
+                element('code', {}, `${model.name}.json`),
+                ` asks for ${flops(model.flops)} on ` +
+                    `${model.parameters.toLocaleString('en')} weights. The compiler fuses it ` +
+                    `into ${counted(model.kernels)} loops that work in ${memory}. Pick one.`,
+            );
     }
 
     /** @param {{mode: string, kernels: object[]}} answer */
     showKernels({ mode, kernels }, graph) {
-        const isSame = JSON.stringify(kernels.map((kernel) => kernel.source))
-            === JSON.stringify(this.#kernels.map((kernel) => kernel.source));
+        const isSame =
+            JSON.stringify(kernels.map((kernel) => kernel.source)) ===
+            JSON.stringify(this.#kernels.map((kernel) => kernel.source));
         this.#kernels = kernels;
         this.#compiler = mode;
         this.#nodes = graph?.nodes ?? [];
@@ -92,20 +112,34 @@ export class KernelView {
         const [number, words] = title(kernel);
         const share = element('i');
         share.style.transform = `scaleX(${Math.max(0.004, kernel.flops / most)})`;
-        return element('button.card', {
-            type: 'button', role: 'tab', id: `card-${i}`, 'aria-controls': 'detail',
-            onclick: () => this.#select(i, false),
-        },
-        element('span.number', {}, number), element('strong', {}, words),
-        element('canvas.tiles', { width: 1, height: 1, 'aria-hidden': 'true' }),
-        element('span.shape', {}, outputShape(kernel)),
-        element('span.cost', {}, flops(kernel.flops), element('span.took', {}, timeText(kernel.microseconds))),
-        element('span.share', { title: 'share of the arithmetic' }, share));
+        return element(
+            'button.card',
+            {
+                type: 'button',
+                role: 'tab',
+                id: `card-${i}`,
+                'aria-controls': 'detail',
+                onclick: () => this.#select(i, false),
+            },
+            element('span.number', {}, number),
+            element('strong', {}, words),
+            element('canvas.tiles', { width: 1, height: 1, 'aria-hidden': 'true' }),
+            element('span.shape', {}, outputShape(kernel)),
+            element(
+                'span.cost',
+                {},
+                flops(kernel.flops),
+                element('span.took', {}, timeText(kernel.microseconds)),
+            ),
+            element('span.share', { title: 'share of the arithmetic' }, share),
+        );
     }
 
     #showTimes() {
         this.#kernels.forEach((kernel, i) => {
-            this.#cards.children[i].querySelector('.took').textContent = timeText(kernel.microseconds);
+            this.#cards.children[i].querySelector('.took').textContent = timeText(
+                kernel.microseconds,
+            );
         });
         const shown = this.#detail.querySelector('[data-fact="Time"]');
         const kernel = this.#kernels[this.#selected];
@@ -120,8 +154,14 @@ export class KernelView {
     #keyDown(event) {
         const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
         const last = this.#kernels.length - 1;
-        const to = event.key === 'Home' ? 0 : event.key === 'End' ? last
-            : step ? Math.min(last, Math.max(0, this.#selected + step)) : -1;
+        const to =
+            event.key === 'Home'
+                ? 0
+                : event.key === 'End'
+                  ? last
+                  : step
+                    ? Math.min(last, Math.max(0, this.#selected + step))
+                    : -1;
         if (to < 0) return;
         event.preventDefault();
         this.#select(to, true);
@@ -148,38 +188,76 @@ export class KernelView {
             ['Reads', `${bytes(kernel.bytes_read)}, weights included`],
             ['Arithmetic', flops(kernel.flops)],
             ['Time', this.#speed(kernel)],
-            ['Graph nodes', kernel.nodes.map((id) => `${id}\u00a0${this.#nodes[id]?.op ?? ''}`).join(', ')],
+            [
+                'Graph nodes',
+                kernel.nodes.map((id) => `${id}\u00a0${this.#nodes[id]?.op ?? ''}`).join(', '),
+            ],
         ];
-        const list = element('dl', {}, ...facts.flatMap(([name, value]) => [
-            element('dt', {}, name), element('dd', { 'data-fact': name }, value)]));
+        const list = element(
+            'dl',
+            {},
+            ...facts.flatMap(([name, value]) => [
+                element('dt', {}, name),
+                element('dd', { 'data-fact': name }, value),
+            ]),
+        );
         const tiles = element('canvas.tiles', {
-            id: 'activations', width: 1, height: 1, role: 'img',
-            'aria-label': `What ${kernel.name} makes of the drawing: ${outputShape(kernel)} numbers as pictures`,
+            id: 'activations',
+            width: 1,
+            height: 1,
+            role: 'img',
+            'aria-label': `What ${kernel.name} makes of the drawing, ${outputShape(kernel)}`,
         });
         return [
-            element('div.about', {}, element('p.formula', {}, highlightFormula(kernel.formula)),
-                element('figure', {}, tiles, element('figcaption', { id: 'range' })), list),
+            element(
+                'div.about',
+                {},
+                element('p.formula', {}, highlightFormula(kernel.formula)),
+                element('figure', {}, tiles, element('figcaption', { id: 'range' })),
+                list,
+            ),
             this.#code(kernel),
         ];
     }
 
     #code(kernel) {
         const said = element('span', { role: 'status' });
-        const button = element('button', { type: 'button', onclick: async () => {
-            try {
-                await copy(kernel.source);
-                said.textContent = 'Copied.';
-            } catch (error) {
-                said.textContent = `Not copied: ${error.message}`;
-            }
-            setTimeout(() => { said.textContent = ''; }, 2000);
-        } }, 'Copy');
+        const button = element(
+            'button',
+            {
+                type: 'button',
+                onclick: async () => {
+                    try {
+                        await copy(kernel.source);
+                        said.textContent = 'Copied.';
+                    } catch (error) {
+                        said.textContent = `Not copied: ${error.message}`;
+                    }
+                    setTimeout(() => {
+                        said.textContent = '';
+                    }, 2000);
+                },
+            },
+            'Copy',
+        );
         const compiler = this.#compiler === 'aot' ? 'gcc' : 'libtcc';
-        return element('div.code', {},
-            element('p', {}, `The C that ${compiler} gets`, said, button,
-                element('a', { href: `api/source?mode=${this.#compiler}` }, 'Whole file')),
-            element('pre', { tabIndex: 0, role: 'region', 'aria-label': `C source of ${kernel.name}` },
-                element('code', {}, highlightC(kernel.source.trim()))));
+        return element(
+            'div.code',
+            {},
+            element(
+                'p',
+                {},
+                `The C that ${compiler} gets`,
+                said,
+                button,
+                element('a', { href: `api/source?mode=${this.#compiler}` }, 'Whole file'),
+            ),
+            element(
+                'pre',
+                { tabIndex: 0, role: 'region', 'aria-label': `C source of ${kernel.name}` },
+                element('code', {}, highlightC(kernel.source.trim())),
+            ),
+        );
     }
 
     #paint() {
@@ -187,7 +265,13 @@ export class KernelView {
             const activation = this.#activations.get(kernel.name);
             const canvas = this.#cards.children[i].querySelector('canvas');
             const isFlat = activation && activation.height === 1;
-            if (activation) drawActivation(activation, canvas, isFlat ? 10 : CARD_COLUMNS, isFlat ? 10 : CARD_TILES);
+            if (activation)
+                drawActivation(
+                    activation,
+                    canvas,
+                    isFlat ? 10 : CARD_COLUMNS,
+                    isFlat ? 10 : CARD_TILES,
+                );
         });
         this.#paintDetail();
     }
@@ -199,8 +283,9 @@ export class KernelView {
         const columns = activation.height === 1 ? 10 : activation.shown > 32 ? 16 : 8;
         drawActivation(activation, document.getElementById('activations'), columns);
         document.getElementById('range').textContent =
-            `${activation.shown < activation.tiles ? `${activation.shown} of ` : ''}`
-            + `${activation.tiles} × ${activation.width} × ${activation.height}, from `
-            + `${activation.minimum.toPrecision(3)} (dark) to ${activation.maximum.toPrecision(3)} (light)`;
+            `${activation.shown < activation.tiles ? `${activation.shown} of ` : ''}` +
+            `${activation.tiles} × ${activation.width} × ${activation.height}, from ` +
+            `${activation.minimum.toPrecision(3)} (dark) to ` +
+            `${activation.maximum.toPrecision(3)} (light)`;
     }
 }

@@ -2,7 +2,14 @@
 import { decodeActivation } from './activations.js';
 import { AnswerView } from './answer.js';
 import {
-    Connection, fetchActivations, fetchAnswer, fetchGraph, fetchKernels, fetchModel, Newest, Refusal,
+    Connection,
+    fetchActivations,
+    fetchAnswer,
+    fetchGraph,
+    fetchKernels,
+    fetchModel,
+    Newest,
+    Refusal,
 } from './api.js';
 import { Ink } from './ink.js';
 import { KernelView } from './kernels.js';
@@ -12,11 +19,11 @@ import { sampleStrokes } from './samples.js';
 
 const byId = (id) => document.getElementById(id);
 
-const SLOW_EAGER_US = 25_000;    /* slower than this, eager runs only when the pen rests */
+const SLOW_EAGER_US = 25_000; /* slower than this, eager runs only when the pen rests */
 const ACTIVATIONS_EVERY_MS = 400;
 const SETTLED_MS = 500;
 const POLL_MS = 1000;
-const MOST_TIMES_ASKED = 3;  /* that kernels are asked whether they have been timed */
+const MOST_TIMES_ASKED = 3; /* that kernels are asked whether they have been timed */
 const SAMPLE_MS = 700;
 const FIRST_SAMPLE = 3;
 
@@ -28,11 +35,11 @@ const predictor = new Newest(predict);
 const activator = new Newest(showActivations);
 const connection = new Connection(byId('trouble'), retry);
 
-let oldestChange = 0;       /* when the first change happened that no answer has seen yet */
+let oldestChange = 0; /* when the first change happened that no answer has seen yet */
 let latestDrawing = null;
 let isEagerSlow = false;
 let isDrawing = false;
-let isShowing = false;      /* the page draws by itself */
+let isShowing = false; /* the page draws by itself */
 let settled = 0;
 let polling = 0;
 let timesAsked = 0;
@@ -65,7 +72,8 @@ async function predict() {
         activator.ask();
     } catch (error) {
         if (error instanceof Refusal && error.reason === 'blank') showBlank();
-        else if (error instanceof Refusal && !error.isPassing) note(`This drawing was refused: ${error.message}`);
+        else if (error instanceof Refusal && !error.isPassing)
+            note(`This drawing was refused: ${error.message}`);
         else connection.lost(error);
     }
 }
@@ -78,7 +86,8 @@ function showAnswer(result, since) {
     if (!since) return;
     requestAnimationFrame(() => {
         const measure = performance.measure('ink to answer', { start: since });
-        byId('latency').textContent = `${Math.max(1, Math.round(measure.duration))} ms from ink to answer`;
+        byId('latency').textContent =
+            `${Math.max(1, Math.round(measure.duration))} ms from ink to answer`;
     });
 }
 
@@ -98,7 +107,9 @@ async function showActivations() {
     } catch (error) {
         if (!(error instanceof Refusal)) connection.lost(error);
     }
-    await new Promise((resolve) => { setTimeout(resolve, ACTIVATIONS_EVERY_MS); });
+    await new Promise((resolve) => {
+        setTimeout(resolve, ACTIVATIONS_EVERY_MS);
+    });
 }
 
 function speak() {
@@ -182,7 +193,7 @@ async function drawSample(digit) {
     for (const stroke of strokes) {
         ink.begin(pad.width, false, stroke[0], stroke[1]);
         for (let i = 2; i < stroke.length; i += 2, drawn++) {
-            while (!isStill && performance.now() - begun < SAMPLE_MS * drawn / points) {
+            while (!isStill && performance.now() - begun < (SAMPLE_MS * drawn) / points) {
                 await new Promise(requestAnimationFrame);
                 if (drawSample.run !== run) return;
             }
@@ -235,7 +246,9 @@ pad.onEnd = () => {
     clearTimeout(settled);
     settled = setTimeout(speak, SETTLED_MS);
 };
-pad.onPen = (text) => { byId('spoken').textContent = text; };
+pad.onPen = (text) => {
+    byId('spoken').textContent = text;
+};
 
 byId('pen').addEventListener('click', () => setErasing(false));
 byId('eraser').addEventListener('click', () => setErasing(true));
@@ -267,7 +280,9 @@ addEventListener('keydown', (event) => {
     else if (isCommand && key === 'y') action = redo;
     else if (isPad && /^\d$/.test(key)) action = () => drawSample(Number(key));
     else if (isPad) {
-        action = { u: undo, backspace: undo, delete: clear, e: () => setErasing(!pad.erasing) }[key];
+        action = { u: undo, backspace: undo, delete: clear, e: () => setErasing(!pad.erasing) }[
+            key
+        ];
     }
     if (!action) return;
     event.preventDefault();
@@ -276,7 +291,8 @@ addEventListener('keydown', (event) => {
 
 /* ---- Pictures from elsewhere ---- */
 
-const pictureOf = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith('image/'));
+const pictureOf = (transfer) =>
+    [...(transfer?.files ?? [])].find((file) => file.type.startsWith('image/'));
 
 addEventListener('paste', (event) => {
     const picture = pictureOf(event.clipboardData);

@@ -62,16 +62,22 @@ export class Pad {
     }
 
     #watchPixelRatio() {
-        matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener('change', () => {
-            this.fit();
-            this.#watchPixelRatio();
-        }, { once: true });
+        matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener(
+            'change',
+            () => {
+                this.fit();
+                this.#watchPixelRatio();
+            },
+            { once: true },
+        );
     }
 
     #place(event) {
         const box = this.#surface.getBoundingClientRect();
-        return [(event.clientX - box.left) * SIDE / box.width,
-            (event.clientY - box.top) * SIDE / box.height];
+        return [
+            ((event.clientX - box.left) * SIDE) / box.width,
+            ((event.clientY - box.top) * SIDE) / box.height,
+        ];
     }
 
     #begin(erasing, x, y) {
@@ -152,8 +158,8 @@ export class Pad {
 
     #showCursor() {
         const scale = this.#surface.clientWidth / SIDE;
-        this.#cursor.style.transform =
-            `translate(${this.#pen.x * scale}px, ${this.#pen.y * scale}px)`;
+        const [x, y] = [this.#pen.x * scale, this.#pen.y * scale];
+        this.#cursor.style.transform = `translate(${x}px, ${y}px)`;
         this.#cursor.style.setProperty('--pen', `${this.width * scale}px`);
         this.#cursor.classList.toggle('down', this.#pen.isDown);
     }

@@ -76,8 +76,12 @@ export async function encodeDrawing(canvas) {
     view.setUint32(0, SENT_SIDE);
     view.setUint32(4, SENT_SIDE);
     header[8] = 8; /* bits; colour type 0 is grey */
-    return joined([[137, 80, 78, 71, 13, 10, 26, 10],
-        chunk('IHDR', header), chunk('IDAT', await deflate(rows)), chunk('IEND', [])]);
+    return joined([
+        [137, 80, 78, 71, 13, 10, 26, 10],
+        chunk('IHDR', header),
+        chunk('IDAT', await deflate(rows)),
+        chunk('IEND', []),
+    ]);
 }
 
 /** The paper of a picture: the mean brightness along its border. */
@@ -112,8 +116,12 @@ export async function pictureToInk(file) {
     const alphaAt = (x, y) => pixels[4 * (Math.floor(y) * side + Math.floor(x)) + 3];
     const left = (side - width) / 2 + 1;
     const top = (side - height) / 2 + 1;
-    const isTransparent = [[left, top], [side - left - 1, top], [left, side - top - 1],
-        [side - left - 1, side - top - 1]].every(([x, y]) => alphaAt(x, y) < 128);
+    const isTransparent = [
+        [left, top],
+        [side - left - 1, top],
+        [left, side - top - 1],
+        [side - left - 1, side - top - 1],
+    ].every(([x, y]) => alphaAt(x, y) < 128);
 
     const ink = new Float32Array(side * side);
     if (isTransparent) {
@@ -122,7 +130,8 @@ export async function pictureToInk(file) {
         const bright = bitmapBrightness(bitmap, 64);
         const paper = borderBrightness(bright, 64);
         for (let i = 0; i < ink.length; i++) {
-            const grey = 0.299 * pixels[4 * i] + 0.587 * pixels[4 * i + 1] + 0.114 * pixels[4 * i + 2];
+            const grey =
+                0.299 * pixels[4 * i] + 0.587 * pixels[4 * i + 1] + 0.114 * pixels[4 * i + 2];
             ink[i] = pixels[4 * i + 3] < 128 ? 0 : Math.abs(grey - paper);
         }
     }
@@ -143,6 +152,8 @@ function bitmapBrightness(bitmap, side) {
     const context = canvas.getContext('2d', { willReadFrequently: true });
     context.drawImage(bitmap, 0, 0, side, side);
     const { data } = context.getImageData(0, 0, side, side);
-    return Float32Array.from({ length: side * side },
-        (_, i) => 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]);
+    return Float32Array.from(
+        { length: side * side },
+        (_, i) => 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2],
+    );
 }

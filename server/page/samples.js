@@ -23,8 +23,13 @@ const STEPS = 10;
 function curve(a, b, c, d, t) {
     return [0, 1].map((axis) => {
         const [p, q, r, s] = [a[axis], b[axis], c[axis], d[axis]];
-        return 0.5 * (2 * q + (r - p) * t + (2 * p - 5 * q + 4 * r - s) * t * t
-            + (3 * q - p - 3 * r + s) * t * t * t);
+        return (
+            0.5 *
+            (2 * q +
+                (r - p) * t +
+                (2 * p - 5 * q + 4 * r - s) * t * t +
+                (3 * q - p - 3 * r + s) * t * t * t)
+        );
     });
 }
 
@@ -52,8 +57,9 @@ export function sampleStrokes(digit) {
     const height = 0.68 * SIDE;
     const strokes = DIGITS[digit].map(smooth);
     const across = strokes.flat().map(([x]) => x);
-    const left = (SIDE - (Math.min(...across) + Math.max(...across)) * height / 100) / 2;
+    const left = (SIDE - ((Math.min(...across) + Math.max(...across)) * height) / 100) / 2;
     const top = (SIDE - height) / 2;
-    return strokes.map((line) => line.flatMap(
-        ([x, y]) => [left + x * height / 100, top + y * height / 100]));
+    return strokes.map((line) =>
+        line.flatMap(([x, y]) => [left + (x * height) / 100, top + (y * height) / 100]),
+    );
 }

@@ -32,13 +32,15 @@ function scaled(value, units, step) {
 
 /** @returns {[string, string]} number and unit */
 export const time = (microseconds) => scaled(microseconds, ['µs', 'ms', 's'], 1000);
-export const flops = (count) => scaled(count, ['FLOP', 'kFLOP', 'MFLOP', 'GFLOP'], 1000).join('\u00a0');
+export const flops = (count) =>
+    scaled(count, ['FLOP', 'kFLOP', 'MFLOP', 'GFLOP'], 1000).join('\u00a0');
 export const bytes = (count) => scaled(count, ['B', 'KiB', 'MiB', 'GiB'], 1024).join('\u00a0');
 
 /** A probability as a percentage; never 0 or 100 unless it is. */
 export function percent(share) {
     if (share > 0.9995 && share < 1) return '>99.9\u00a0%';
-    return `${(100 * share).toFixed(share >= 0.0995 ? (share >= 0.9995 ? 0 : 1) : share < 0.01 ? 2 : 1)}\u00a0%`;
+    const decimals = share === 1 ? 0 : share < 0.01 ? 2 : 1;
+    return `${(100 * share).toFixed(decimals)}\u00a0%`;
 }
 
 /** "[1,32,10,10]" as "32 × 10 × 10": without the leading ones. */
@@ -49,5 +51,17 @@ export function shape(extents) {
 
 export const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
+const NUMBERS = [
+    'no',
+    'one',
+    'two',
+    'three',
+    'four',
+    'five',
+    'six',
+    'seven',
+    'eight',
+    'nine',
+    'ten',
+];
 export const counted = (count) => NUMBERS[count] ?? String(count);

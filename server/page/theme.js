@@ -1,4 +1,4 @@
-/** Light or dark: what the system says, until the reader says otherwise. Runs before first paint. */
+/** Light or dark: as the system says, until the reader says otherwise. Runs before first paint. */
 'use strict';
 (() => {
     const KEY = 'eigentensor-theme';
@@ -6,7 +6,9 @@
     let chosen = null;
     try {
         chosen = localStorage.getItem(KEY);
-    } catch { /* storage may be forbidden; then a choice lasts as long as the page */ }
+    } catch {
+        /* storage may be forbidden; then a choice lasts as long as the page */
+    }
 
     function apply() {
         const theme = chosen ?? (dark.matches ? 'dark' : 'light');
@@ -24,7 +26,9 @@
             chosen = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
             try {
                 localStorage.setItem(KEY, chosen);
-            } catch { /* as above */ }
+            } catch {
+                /* as above */
+            }
             apply();
         });
     });

@@ -42,11 +42,17 @@ async function until(what, condition, patience = PATIENCE_MS) {
         const value = await condition();
         if (value) return value;
         if (Date.now() > end) throw new Error(`not within ${patience / 1000} s: ${what}`);
-        await new Promise((resolve) => { setTimeout(resolve, 50); });
+        await new Promise((resolve) => {
+            setTimeout(resolve, 50);
+        });
     }
 }
 
-const model = () => fetch(`${serverUrl()}/api/model`).then((answer) => answer.json(), () => null);
+const model = () =>
+    fetch(`${serverUrl()}/api/model`).then(
+        (answer) => answer.json(),
+        () => null,
+    );
 
 /* Starts the server, on the same port every time, with a cache of its own for what gcc builds. */
 export async function startServer() {
@@ -54,20 +60,27 @@ export async function startServer() {
     folder ??= await mkdtemp(path.join(tmpdir(), 'eigentensor-browser-'));
     port ||= await freePort();
     running = spawn(process.env.SERVER, ['--port', String(port), '--quiet'], {
-        env: { ...process.env, XDG_CACHE_HOME: folder }, stdio: 'inherit',
+        env: { ...process.env, XDG_CACHE_HOME: folder },
+        stdio: 'inherit',
     });
     await until('the server answers', model);
 }
 
 export async function stopServer() {
-    const ended = new Promise((resolve) => { running.on('exit', resolve); });
+    const ended = new Promise((resolve) => {
+        running.on('exit', resolve);
+    });
     running.kill('SIGTERM');
     running = null;
     assert.equal(await ended, 0, 'the server ends in order');
 }
 
-export const compilerIsDone = () => until('gcc has built the model',
-    async () => (await model())?.modes.aot.state !== 'building', COMPILER_MS);
+export const compilerIsDone = () =>
+    until(
+        'gcc has built the model',
+        async () => (await model())?.modes.aot.state !== 'building',
+        COMPILER_MS,
+    );
 
 /* ---- The browser ---- */
 
@@ -77,8 +90,16 @@ async function openBrowser() {
     await startServer();
     browser ??= await chromium.launch({
         executablePath: process.env.CHROMIUM,
-        args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-            '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+        args: [
+            '--headless',
+            '--no-sandbox',
+            '--disable-gpu',
+            '--disable-quic',
+            '--no-first-run',
+            '--disable-background-networking',
+            '--disable-component-update',
+            '--disable-sync',
+        ],
     });
     return browser;
 }
@@ -96,7 +117,9 @@ export function pageTest(name, options, body) {
     test(name, async (t) => {
         const tab = await (await openBrowser()).newContext({ viewport: size, ...context });
         const complaints = [];
-        const complain = (text) => { if (!expected?.test(text)) complaints.push(text); };
+        const complain = (text) => {
+            if (!expected?.test(text)) complaints.push(text);
+        };
         const page = await tab.newPage();
         page.setDefaultTimeout(PATIENCE_MS);
         page.on('console', (message) => {
@@ -104,11 +127,14 @@ export function pageTest(name, options, body) {
         });
         page.on('pageerror', (error) => complain(error.stack));
         page.on('requestfailed', (request) => {
-            if (!/ERR_ABORTED/.test(request.failure().errorText)) complain(`${request.url()} failed`);
+            if (!/ERR_ABORTED/.test(request.failure().errorText))
+                complain(`${request.url()} failed`);
         });
         await page.addInitScript(() => {
             document.addEventListener('securitypolicyviolation', (event) => {
-                console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`);
+                console.error(
+                    `content security policy: ${event.violatedDirective} ${event.blockedURI}`,
+                );
             });
         });
         try {
@@ -152,9 +178,11 @@ export async function drawDigit(page, digit) {
 /* The same with a finger. */
 export async function touchDigit(page, digit) {
     const client = await page.context().newCDPSession(page);
-    const send = (type, points) => client.send('Input.dispatchTouchEvent', {
-        type, touchPoints: points.map(([x, y]) => ({ x, y })),
-    });
+    const send = (type, points) =>
+        client.send('Input.dispatchTouchEvent', {
+            type,
+            touchPoints: points.map(([x, y]) => ({ x, y })),
+        });
     for (const stroke of strokesOf(digit, await padBox(page))) {
         await send('touchStart', [stroke[0]]);
         for (const point of stroke.slice(1)) await send('touchMove', [point]);
@@ -165,12 +193,15 @@ export async function touchDigit(page, digit) {
 /* ---- What a person sees ---- */
 
 export async function expectText(page, selector, expected) {
-    const matches = (text) => (expected instanceof RegExp ? expected.test(text) : text === expected);
+    const matches = (text) =>
+        expected instanceof RegExp ? expected.test(text) : text === expected;
     let text = '';
     await until(`${selector} says ${expected}`, async () => {
         text = (await page.locator(selector).innerText()).trim();
         return matches(text);
-    }).catch((error) => { throw new Error(`${error.message}; it says "${text}"`); });
+    }).catch((error) => {
+        throw new Error(`${error.message}; it says "${text}"`);
+    });
 }
 
 export const expectDigit = (page, digit) => expectText(page, '#digit', String(digit));

@@ -1,7 +1,13 @@
 /* The pipeline: five kernels with their facts, C and activations. */
 import assert from 'node:assert/strict';
 import {
-    compilerIsDone, drawDigit, eventually, expectDigit, expectText, pageTest, serverUrl,
+    compilerIsDone,
+    drawDigit,
+    eventually,
+    expectDigit,
+    expectText,
+    pageTest,
+    serverUrl,
 } from './harness.js';
 
 const ask = async (path) => (await fetch(serverUrl() + path)).json();
@@ -17,27 +23,43 @@ pageTest('every kernel shows its formula, its facts and its C, word for word', {
         await page.locator('.card').nth(i).click();
         const code = await page.locator('.code code').evaluate((shown) => shown.textContent);
         assert.equal(code, kernel.source.trim());
-        assert.ok(await page.locator('.code .c-comment').count() > 0, 'comments are marked');
-        assert.ok(await page.locator('.code .c-keyword').count() > 5, 'keywords are marked');
+        assert.ok((await page.locator('.code .c-comment').count()) > 0, 'comments are marked');
+        assert.ok((await page.locator('.code .c-keyword').count()) > 5, 'keywords are marked');
         await expectText(page, '.formula', new RegExp(`^${kernel.output.split(' ')[0]} = `));
         await expectText(page, '[data-fact="Arithmetic"]', /FLOP$/);
-        assert.match(await page.locator('[data-fact="Graph nodes"]').innerText(), new RegExp(`^${kernel.nodes[0]}\\s`));
+        assert.match(
+            await page.locator('[data-fact="Graph nodes"]').innerText(),
+            new RegExp(`^${kernel.nodes[0]}\\s`),
+        );
     }
 });
 
-pageTest('the C is copied', { permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
-    await page.locator('.card').nth(1).click();
-    await page.getByRole('button', { name: 'Copy' }).click();
-    await expectText(page, '.code [role=status]', 'Copied.');
-    const copied = await page.evaluate(() => navigator.clipboard.readText());
-    assert.equal(copied.trim(), await page.locator('.code code').evaluate((shown) => shown.textContent));
-});
+pageTest(
+    'the C is copied',
+    { permissions: ['clipboard-read', 'clipboard-write'] },
+    async (page) => {
+        await page.locator('.card').nth(1).click();
+        await page.getByRole('button', { name: 'Copy' }).click();
+        await expectText(page, '.code [role=status]', 'Copied.');
+        const copied = await page.evaluate(() => navigator.clipboard.readText());
+        assert.equal(
+            copied.trim(),
+            await page.locator('.code code').evaluate((shown) => shown.textContent),
+        );
+    },
+);
 
 /* How many different colours a canvas shows. */
-const colours = (page, selector) => page.locator(selector).first().evaluate((canvas) => {
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-    return new Set(new Uint32Array(data.buffer)).size;
-});
+const colours = (page, selector) =>
+    page
+        .locator(selector)
+        .first()
+        .evaluate((canvas) => {
+            const { data } = canvas
+                .getContext('2d')
+                .getImageData(0, 0, canvas.width, canvas.height);
+            return new Set(new Uint32Array(data.buffer)).size;
+        });
 
 pageTest('activations are pictures of what is drawn', {}, async (page) => {
     await drawDigit(page, 2);
@@ -45,15 +67,21 @@ pageTest('activations are pictures of what is drawn', {}, async (page) => {
     const picture = () => page.locator('#activations').evaluate((canvas) => canvas.toDataURL());
     for (let i = 0; i < 5; i++) {
         await page.locator('.card').nth(i).click();
-        await eventually('activations are shown', async () => await colours(page, '#activations') > 5);
-        assert.ok(await colours(page, `#card-${i} canvas`) > 3, `card ${i} shows some`);
+        await eventually(
+            'activations are shown',
+            async () => (await colours(page, '#activations')) > 5,
+        );
+        assert.ok((await colours(page, `#card-${i} canvas`)) > 3, `card ${i} shows some`);
     }
     await expectText(page, '#range', /^10 × 1 × 1, from -/);
     const before = await picture();
     await page.locator('#clear').click();
     await drawDigit(page, 6);
-    await eventually('the picture changes', async () => ![before].includes(await picture())
-        && await colours(page, '#activations') > 5);
+    await eventually(
+        'the picture changes',
+        async () =>
+            ![before].includes(await picture()) && (await colours(page, '#activations')) > 5,
+    );
 });
 
 pageTest('the whole C file is a click away', {}, async (page) => {

@@ -21,7 +21,10 @@ pageTest('digits are drawn with arrow keys and the space bar', {}, async (page) 
     await press(page, 'Delete');
     await expectDigit(page, '–');
     await expectText(page, '.help', /Arrow keys move the pen/);
-    assert.equal(await page.locator('#cursor').evaluate((cursor) => getComputedStyle(cursor).opacity), '1');
+    assert.equal(
+        await page.locator('#cursor').evaluate((cursor) => getComputedStyle(cursor).opacity),
+        '1',
+    );
 
     await press(page, 'Space');
     await press(page, 'ArrowDown', 14);
@@ -59,16 +62,20 @@ pageTest('number keys draw samples, E erases', { reducedMotion: 'reduce' }, asyn
 
 pageTest('Tab reaches every control, visibly', {}, async (page) => {
     await page.locator('#pad').waitFor();
-    const wanted = await page.evaluate(() => [...document.querySelectorAll(
-        'a[href], button, input:not([type=file]), #pad, pre')]
-        .filter((each) => !each.disabled && each.tabIndex >= 0 && each.checkVisibility()).length);
+    const wanted = await page.evaluate(
+        () =>
+            [
+                ...document.querySelectorAll('a[href], button, input:not([type=file]), #pad, pre'),
+            ].filter((each) => !each.disabled && each.tabIndex >= 0 && each.checkVisibility())
+                .length,
+    );
     const seen = new Set();
     for (let i = 0; i < wanted + 5; i++) {
         await page.keyboard.press('Tab');
         const { name, outlined } = await page.evaluate(() => {
             const at = document.activeElement;
             return {
-                name: `${at.tagName} ${at.id} ${at.getAttribute('aria-label') ?? at.textContent.slice(0, 20)}`,
+                name: `${at.tagName} ${at.id} ${at.ariaLabel ?? at.textContent.slice(0, 9)}`,
                 outlined: getComputedStyle(at).outlineStyle !== 'none',
             };
         });
@@ -79,24 +86,46 @@ pageTest('Tab reaches every control, visibly', {}, async (page) => {
     assert.equal(seen.size, wanted, [...seen].join('\n'));
 });
 
-pageTest('the prediction is spoken, once it has settled', { reducedMotion: 'reduce' }, async (page) => {
-    await beginBlank(page);
-    await page.getByRole('button', { name: 'Sample 6' }).click();
-    await expectText(page, '#spoken', /^This is a 6, [>\d.]+\s% sure\. All modes agree, bit for bit\.$/);
-    assert.equal(await page.locator('#spoken').getAttribute('aria-live'), 'polite');
-    await page.locator('#clear').click();
-    await expectText(page, '#spoken', 'Nothing is drawn.');
-});
+pageTest(
+    'the prediction is spoken, once it has settled',
+    { reducedMotion: 'reduce' },
+    async (page) => {
+        await beginBlank(page);
+        await page.getByRole('button', { name: 'Sample 6' }).click();
+        await expectText(
+            page,
+            '#spoken',
+            /^This is a 6, [>\d.]+\s% sure\. All modes agree, bit for bit\.$/,
+        );
+        assert.equal(await page.locator('#spoken').getAttribute('aria-live'), 'polite');
+        await page.locator('#clear').click();
+        await expectText(page, '#spoken', 'Nothing is drawn.');
+    },
+);
 
 pageTest('everything has a name, and its role', {}, async (page) => {
-    const nameless = await page.evaluate(() => [...document.querySelectorAll('button, input, a, canvas')]
-        .filter((each) => !each.closest('[hidden], [aria-hidden=true]') && each.type !== 'file')
-        .filter((each) => !(each.ariaLabel || each.textContent.trim() || each.labels?.[0]?.textContent.trim()))
-        .map((each) => each.outerHTML));
+    const nameless = await page.evaluate(() =>
+        [...document.querySelectorAll('button, input, a, canvas')]
+            .filter((each) => !each.closest('[hidden], [aria-hidden=true]') && each.type !== 'file')
+            .filter(
+                (each) =>
+                    !(
+                        each.ariaLabel ||
+                        each.textContent.trim() ||
+                        each.labels?.[0]?.textContent.trim()
+                    ),
+            )
+            .map((each) => each.outerHTML),
+    );
     assert.deepEqual(nameless, []);
-    for (const [role, name] of [['application', 'Drawing of a digit'], ['slider', 'Stroke width'],
-        ['img', 'The 28 by 28 pixels that the model sees'], ['tablist', 'Kernels'],
-        ['list', 'Probability of each digit'], ['toolbar', 'Drawing tools']]) {
+    for (const [role, name] of [
+        ['application', 'Drawing of a digit'],
+        ['slider', 'Stroke width'],
+        ['img', 'The 28 by 28 pixels that the model sees'],
+        ['tablist', 'Kernels'],
+        ['list', 'Probability of each digit'],
+        ['toolbar', 'Drawing tools'],
+    ]) {
         assert.equal(await page.getByRole(role, { name }).count(), 1, `${role} "${name}"`);
     }
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
@@ -115,6 +144,7 @@ pageTest('kernels are tabs: arrow keys go from one to the next', {}, async (page
     assert.equal(await selected(), 'k05');
     await press(page, 'Home');
     assert.equal(await selected(), 'k01');
-    await eventually('the focus moves along',
-        () => page.evaluate(() => document.activeElement.id === 'card-0'));
+    await eventually('the focus moves along', () =>
+        page.evaluate(() => document.activeElement.id === 'card-0'),
+    );
 });

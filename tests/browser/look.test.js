@@ -1,54 +1,105 @@
 /* Sizes, colours, motion, and what is loaded. */
 import assert from 'node:assert/strict';
-import { DESKTOP, drawDigit, eventually, expectDigit, pageTest, PHONE, serverUrl } from './harness.js';
+import {
+    DESKTOP,
+    drawDigit,
+    eventually,
+    expectDigit,
+    pageTest,
+    PHONE,
+    serverUrl,
+} from './harness.js';
 
 const MOST_BYTES = 60_000;
 
-const sizes = [PHONE, { width: 390, height: 844 }, { width: 768, height: 1024 }, { width: 1024, height: 768 },
-    DESKTOP, { width: 2560, height: 1300 }];
+const sizes = [
+    PHONE,
+    { width: 390, height: 844 },
+    { width: 768, height: 1024 },
+    { width: 1024, height: 768 },
+    DESKTOP,
+    { width: 2560, height: 1300 },
+];
 
 for (const size of sizes) {
-    pageTest(`${size.width} × ${size.height}: nothing overlaps, sticks out or is too small`, { size }, async (page) => {
-        await expectDigit(page, 3);
-        const found = await page.evaluate(() => {
-            const box = (selector) => document.querySelector(selector).getBoundingClientRect();
-            const blocks = ['.claim', '.draw', '.answer', '.modes', '.pipeline'].map((name) => [name, box(name)]);
-            const overlaps = blocks.flatMap(([a, p], i) => blocks.slice(i + 1)
-                .filter(([, q]) => p.left < q.right - 1 && q.left < p.right - 1
-                    && p.top < q.bottom - 1 && q.top < p.bottom - 1)
-                .map(([b]) => `${a} and ${b}`));
-            const small = [...document.querySelectorAll('button, input:not([type=file])')]
-                .filter((each) => each.checkVisibility())
-                .map((each) => [each.outerHTML.slice(0, 60), each.getBoundingClientRect()])
-                .filter(([, { width, height }]) => width < 24 || height < 24).map(([name]) => name);
-            return { overlaps, small, excess: document.documentElement.scrollWidth - innerWidth };
-        });
-        assert.deepEqual(found, { overlaps: [], small: [], excess: found.excess });
-        assert.ok(found.excess <= 0, `${found.excess} pixels too wide`);
-    });
+    pageTest(
+        `${size.width} × ${size.height}: nothing overlaps, sticks out or is too small`,
+        { size },
+        async (page) => {
+            await expectDigit(page, 3);
+            const found = await page.evaluate(() => {
+                const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+                const blocks = ['.claim', '.draw', '.answer', '.modes', '.pipeline'].map((name) => [
+                    name,
+                    box(name),
+                ]);
+                const overlaps = blocks.flatMap(([a, p], i) =>
+                    blocks
+                        .slice(i + 1)
+                        .filter(
+                            ([, q]) =>
+                                p.left < q.right - 1 &&
+                                q.left < p.right - 1 &&
+                                p.top < q.bottom - 1 &&
+                                q.top < p.bottom - 1,
+                        )
+                        .map(([b]) => `${a} and ${b}`),
+                );
+                const small = [...document.querySelectorAll('button, input:not([type=file])')]
+                    .filter((each) => each.checkVisibility())
+                    .map((each) => [each.outerHTML.slice(0, 60), each.getBoundingClientRect()])
+                    .filter(([, { width, height }]) => width < 24 || height < 24)
+                    .map(([name]) => name);
+                return {
+                    overlaps,
+                    small,
+                    excess: document.documentElement.scrollWidth - innerWidth,
+                };
+            });
+            assert.deepEqual(found, { overlaps: [], small: [], excess: found.excess });
+            assert.ok(found.excess <= 0, `${found.excess} pixels too wide`);
+        },
+    );
 }
 
-pageTest('on a phone, pad and prediction fit on the screen together', { size: PHONE }, async (page) => {
-    await expectDigit(page, 3);
-    const digit = await page.locator('#digit').boundingBox();
-    assert.ok(digit.y + digit.height <= PHONE.height, `the digit ends at ${digit.y + digit.height}`);
-});
+pageTest(
+    'on a phone, pad and prediction fit on the screen together',
+    { size: PHONE },
+    async (page) => {
+        await expectDigit(page, 3);
+        const digit = await page.locator('#digit').boundingBox();
+        assert.ok(
+            digit.y + digit.height <= PHONE.height,
+            `the digit ends at ${digit.y + digit.height}`,
+        );
+    },
+);
 
 pageTest('on a desktop, pad, prediction and modes fit on the screen together', {}, async (page) => {
     const agree = await page.locator('#agree').boundingBox();
-    assert.ok(agree.y + agree.height <= DESKTOP.height, `the modes end at ${agree.y + agree.height}`);
+    assert.ok(
+        agree.y + agree.height <= DESKTOP.height,
+        `the modes end at ${agree.y + agree.height}`,
+    );
 });
 
 /* Relative luminance of a computed "rgb(…)" colour, and the contrast of two. */
-const luminance = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255)
-    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
-const contrast = (a, b) => (Math.max(luminance(a), luminance(b)) + 0.05)
-    / (Math.min(luminance(a), luminance(b)) + 0.05);
+const luminance = (colour) =>
+    colour
+        .match(/[\d.]+/g)
+        .slice(0, 3)
+        .map((part) => part / 255)
+        .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+const contrast = (a, b) =>
+    (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
 
 for (const colorScheme of ['light', 'dark']) {
     pageTest(`${colorScheme}: every text can be read`, { colorScheme }, async (page) => {
-        assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), colorScheme);
+        assert.equal(
+            await page.evaluate(() => document.documentElement.dataset.theme),
+            colorScheme,
+        );
         await expectDigit(page, 3);
         const texts = await page.evaluate(() => {
             const solid = (node) => {
@@ -58,57 +109,115 @@ for (const colorScheme of ['light', 'dark']) {
                 }
                 return 'rgb(0, 0, 0)';
             };
-            return ['h1', 'h1 span', '.claim p', '.samples', '.note', '.sure', '.mode h3', '.mode small', '.digest',
-                '.agree', '.agree b', '.formula', '.f-weight', '.f-call', '.about dt', '.c-comment', '.c-keyword',
-                '.c-type', '.c-number', '.card strong', '.card .cost', 'footer', '.top nav a', '.bars .best b']
-                .map((name) => [name, getComputedStyle(document.querySelector(name)).color,
-                    solid(document.querySelector(name))]);
+            return [
+                'h1',
+                'h1 span',
+                '.claim p',
+                '.samples',
+                '.note',
+                '.sure',
+                '.mode h3',
+                '.mode small',
+                '.digest',
+                '.agree',
+                '.agree b',
+                '.formula',
+                '.f-weight',
+                '.f-call',
+                '.about dt',
+                '.c-comment',
+                '.c-keyword',
+                '.c-type',
+                '.c-number',
+                '.card strong',
+                '.card .cost',
+                'footer',
+                '.top nav a',
+                '.bars .best b',
+            ].map((name) => [
+                name,
+                getComputedStyle(document.querySelector(name)).color,
+                solid(document.querySelector(name)),
+            ]);
         });
         for (const [name, ink, paper] of texts) {
-            assert.ok(contrast(ink, paper) >= 4.5, `${name}: ${contrast(ink, paper).toFixed(2)} (${ink} on ${paper})`);
+            assert.ok(
+                contrast(ink, paper) >= 4.5,
+                `${name}: ${contrast(ink, paper).toFixed(2)} (${ink} on ${paper})`,
+            );
         }
         await drawDigit(page, 0);
         await expectDigit(page, 0);
     });
 }
 
-pageTest('the switch changes the colours, and the choice stays', { colorScheme: 'light' }, async (page) => {
-    const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
-    await page.getByRole('button', { name: 'Switch to dark colours' }).click();
-    assert.equal(await theme(), 'dark');
-    await page.reload();
-    assert.equal(await theme(), 'dark');
-    await page.getByRole('button', { name: 'Switch to light colours' }).click();
-    assert.equal(await theme(), 'light');
-});
+pageTest(
+    'the switch changes the colours, and the choice stays',
+    { colorScheme: 'light' },
+    async (page) => {
+        const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+        await page.getByRole('button', { name: 'Switch to dark colours' }).click();
+        assert.equal(await theme(), 'dark');
+        await page.reload();
+        assert.equal(await theme(), 'dark');
+        await page.getByRole('button', { name: 'Switch to light colours' }).click();
+        assert.equal(await theme(), 'light');
+    },
+);
 
-pageTest('the colours follow the system while nobody has chosen', { colorScheme: 'light' }, async (page) => {
-    const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
-    assert.equal(await theme(), 'light');
-    await page.emulateMedia({ colorScheme: 'dark' });
-    await eventually('the page is dark', async () => await theme() === 'dark');
-});
+pageTest(
+    'the colours follow the system while nobody has chosen',
+    { colorScheme: 'light' },
+    async (page) => {
+        const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+        assert.equal(await theme(), 'light');
+        await page.emulateMedia({ colorScheme: 'dark' });
+        await eventually('the page is dark', async () => (await theme()) === 'dark');
+    },
+);
 
-pageTest('reduced motion: samples appear at once, nothing moves', { reducedMotion: 'reduce' }, async (page) => {
-    await page.getByRole('button', { name: 'Sample 8' }).click();
-    assert.equal(await page.evaluate(() => {
-        document.querySelector('#samples button').click();
-        return document.querySelector('#undo').disabled;
-    }), false);
-    const moving = await page.evaluate(() => document.getAnimations().length);
-    assert.equal(moving, 0);
-    await expectDigit(page, 0);
-});
+pageTest(
+    'reduced motion: samples appear at once, nothing moves',
+    { reducedMotion: 'reduce' },
+    async (page) => {
+        await page.getByRole('button', { name: 'Sample 8' }).click();
+        assert.equal(
+            await page.evaluate(() => {
+                document.querySelector('#samples button').click();
+                return document.querySelector('#undo').disabled;
+            }),
+            false,
+        );
+        const moving = await page.evaluate(() => document.getAnimations().length);
+        assert.equal(moving, 0);
+        await expectDigit(page, 0);
+    },
+);
 
-pageTest(`it comes in one round, in less than ${MOST_BYTES} bytes, all from here`, {}, async (page, t) => {
-    const loaded = await page.evaluate(() => [...performance.getEntriesByType('navigation'),
-        ...performance.getEntriesByType('resource')].map(({ name, encodedBodySize, initiatorType }) => ({
-        name, encodedBodySize, initiatorType })));
-    const files = loaded.filter(({ name }) => !name.includes('/api/'));
-    for (const { name } of loaded) assert.ok(name.startsWith(serverUrl()), `${name} is from elsewhere`);
-    const bytes = files.reduce((sum, file) => sum + file.encodedBodySize, 0);
-    t.diagnostic(`${files.length} files, ${bytes} bytes`);
-    assert.ok(bytes > 10_000 && bytes < MOST_BYTES, `${bytes} bytes`);
-    const late = files.filter(({ initiatorType }) => !['navigation', 'link', 'script', 'other'].includes(initiatorType));
-    assert.deepEqual(late, [], 'every file is named in index.html');
-});
+pageTest(
+    `it comes in one round, in less than ${MOST_BYTES} bytes, all from here`,
+    {},
+    async (page, t) => {
+        const loaded = await page.evaluate(() =>
+            [
+                ...performance.getEntriesByType('navigation'),
+                ...performance.getEntriesByType('resource'),
+            ].map(({ name, encodedBodySize, initiatorType }) => ({
+                name,
+                encodedBodySize,
+                initiatorType,
+            })),
+        );
+        const files = loaded.filter(({ name }) => !name.includes('/api/'));
+        for (const { name } of loaded)
+            assert.ok(name.startsWith(serverUrl()), `${name} is from elsewhere`);
+        const bytes = files.reduce((sum, file) => sum + file.encodedBodySize, 0);
+        t.diagnostic(`${files.length} files, ${bytes} bytes`);
+        assert.ok(bytes > 10_000 && bytes < MOST_BYTES, `${bytes} bytes`);
+        const late = files.filter(
+            ({ initiatorType }) =>
+                !['navigation', 'link', 'script', 'other'].includes(initiatorType),
+        );
+        assert.deepEqual(late, [], 'every file is named in index.html');
+    },
+);

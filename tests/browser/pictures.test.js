@@ -20,15 +20,28 @@ pageTest('a sample draws itself, and the next one takes its place', {}, async (p
 });
 
 /* A picture handed to the page by an event, as pasting or dropping does. */
-const hand = (page, type, url, name) => page.evaluate(async ([eventType, from, fileName]) => {
-    const blob = await (await fetch(from)).blob();
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([blob], fileName, { type: blob.type }));
-    const event = eventType === 'paste'
-        ? new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true })
-        : new DragEvent(eventType, { dataTransfer: transfer, bubbles: true, cancelable: true });
-    document.querySelector('#paper').dispatchEvent(event);
-}, [type, url, name]);
+const hand = (page, type, url, name) =>
+    page.evaluate(
+        async ([eventType, from, fileName]) => {
+            const blob = await (await fetch(from)).blob();
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([blob], fileName, { type: blob.type }));
+            const event =
+                eventType === 'paste'
+                    ? new ClipboardEvent('paste', {
+                          clipboardData: transfer,
+                          bubbles: true,
+                          cancelable: true,
+                      })
+                    : new DragEvent(eventType, {
+                          dataTransfer: transfer,
+                          bubbles: true,
+                          cancelable: true,
+                      });
+            document.querySelector('#paper').dispatchEvent(event);
+        },
+        [type, url, name],
+    );
 
 for (const digit of [0, 3, 7, 9]) {
     pageTest(`a pasted ${digit}, grey on white paper, is a ${digit}`, {}, async (page) => {
@@ -53,15 +66,20 @@ pageTest('a picture is opened from a file', {}, async (page) => {
     const sample = await fetch(`${serverUrl()}/samples/2-pen.png`);
     const chosen = page.waitForEvent('filechooser');
     await page.getByRole('button', { name: 'Open a picture' }).click();
-    await (await chosen).setFiles({
-        name: 'two.png', mimeType: 'image/png', buffer: Buffer.from(await sample.arrayBuffer()),
+    await (
+        await chosen
+    ).setFiles({
+        name: 'two.png',
+        mimeType: 'image/png',
+        buffer: Buffer.from(await sample.arrayBuffer()),
     });
     await expectDigit(page, 2);
 });
 
 pageTest('white on black is ink too; what is no picture is said so', {}, async (page) => {
     await beginBlank(page);
-    const open = (name, mimeType, buffer) => page.locator('#file').setInputFiles({ name, mimeType, buffer });
+    const open = (name, mimeType, buffer) =>
+        page.locator('#file').setInputFiles({ name, mimeType, buffer });
     const white = await page.evaluate(() => {
         const canvas = document.createElement('canvas');
         canvas.width = canvas.height = 100;
@@ -76,7 +94,9 @@ pageTest('white on black is ink too; what is no picture is said so', {}, async (
     await open('broken.png', 'image/png', Buffer.from('this is no picture'));
     await expectText(page, '#note', /^broken\.png cannot be used/);
     await expectDigit(page, 1);
-    await page.evaluate(() => dispatchEvent(new ClipboardEvent('paste', { clipboardData: new DataTransfer() })));
+    await page.evaluate(() =>
+        dispatchEvent(new ClipboardEvent('paste', { clipboardData: new DataTransfer() })),
+    );
     await expectText(page, '#note', 'There is no picture on the clipboard.');
     assert.equal(await page.locator('#trouble').isVisible(), false);
 });
