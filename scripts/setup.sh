@@ -20,6 +20,9 @@ test criterion/criterion.h libcriterion-dev (from-source)           criterion   
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test clang                 clang            clang                   clang       llvm
 test python3               python3          python3                 python      python3
+test node                  nodejs           nodejs                  nodejs      node
+test npm                   npm              npm                     npm         node
+test chromium              chromium         chromium                chromium    chromium
 lint clang-format          clang-format     clang-tools-extra       clang       clang-format
 lint clang-tidy            clang-tidy       clang-tools-extra       clang       llvm
 lint shellcheck            shellcheck       ShellCheck              shellcheck  shellcheck
