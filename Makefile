@@ -32,7 +32,7 @@ MODEL = models/mnist/mnist
         clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
-library: $(LIBRARY)
+library: $(LIBRARY) $(SHARED)
 
 run: $(BUILD)/eigentensor $(BUILD)/demo
 	$(BUILD)/eigentensor build $(MODEL).json -o $(BUILD)/mnist-classify
@@ -127,7 +127,7 @@ SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 sanitized: | build/setup-test
 	@$(MAKE) $(SANITIZED) all test-programs
 
-test: all test-programs sanitized
+test: all test-programs sanitized $(SHARED)
 	scripts/test.sh $(BUILD) $(BUILD)/asan
 asan: sanitized
 	scripts/test.sh $(BUILD)/asan

@@ -3,6 +3,7 @@
 import ctypes
 import math
 import os
+import struct
 from dataclasses import dataclass
 
 from .graph import BYTES
@@ -205,7 +206,6 @@ def _tensor_view(placeholder, tensor):
 
 def _list_view(placeholder, value):
     """Nested lists of Python numbers, converted to the placeholder's dtype."""
-    import struct
     flat, shape = [value], []
     while flat and isinstance(flat[0], (list, tuple)):
         shape.append(len(flat[0]))
@@ -215,7 +215,17 @@ def _list_view(placeholder, value):
         flat = [item for row in flat for item in row]
     code = FORMATS[placeholder.dtype]
     try:
+        if placeholder.dtype == "bfloat16":
+            flat = [_bfloat16(item) for item in flat]
         packed = struct.pack(f"={len(flat)}{code}", *flat)
     except struct.error as error:
         raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}: {error}") from None
     return memoryview(packed).cast({"e": "H"}.get(code, code), shape)
+
+
+def _bfloat16(value):
+    """The bits of a number: float32's upper half, rounded to nearest even."""
+    if value != value:
+        return 0x7fc0
+    bits, = struct.unpack("<I", struct.pack("<f", value))
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16

@@ -66,6 +66,7 @@ class Translator:
 
     def translate(self, root):
         """The node of a uop. Iterative: graphs are deeper than Python's stack."""
+        self._refuse_below(root)
         stack = []
         answer = self._begin(root, None, stack)
         while stack:
@@ -77,8 +78,7 @@ class Translator:
                 answer = self.made[key] = done.value
                 continue
             except CaptureError as error:
-                raise CaptureError(f"{error}{self._origin(root, [key[0] for key, _ in stack])}"
-                                   ) from None
+                raise CaptureError(f"{error}{self._origin(root, key[0])}") from None
             answer = self._begin(*(wanted if isinstance(wanted, tuple) else (wanted, None)), stack)
         return answer
 
@@ -94,8 +94,6 @@ class Translator:
         graph = self.graph
         if uop in self.leaves:
             return self.leaves[uop]
-        if uop.op in REFUSED and not (uop.op is Ops.AFTER and filled_with(uop) is not None):
-            refuse(uop, f"{REFUSED[uop.op]} cannot be stored")
         number = uniform(uop)
         if number is not None:
             return graph.constant(number, dtype or stored_dtype(uop), shape_of(uop))
@@ -106,24 +104,47 @@ class Translator:
             refuse(uop, "this operation of TinyGrad is not supported")
         return (yield from SUPPORTED[uop.op][0](self, uop))
 
-    @staticmethod
-    def _origin(root, path):
-        """Where an error came from: the methods of Tensor that made the nodes on the way."""
-        names = []
-        for uop in path:
-            for metadata in uop.metadata or ():
-                if str(metadata) not in names:
-                    names.append(str(metadata))
-        return f" (in Tensor.{', which is in Tensor.'.join(reversed(names[-3:]))})" if names else ""
+    def _below(self, root):
+        return root.toposort(gate=lambda uop: uop not in self.leaves)
+
+    def _refuse_below(self, root):
+        """What cannot be stored is the reason, whatever else is wrong with what is made of it."""
+        found = {}
+        for uop in self._below(root):
+            if uop.op in REFUSED and uop.op is not Ops.STORE and not (
+                    uop.op is Ops.AFTER and filled_with(uop) is not None):
+                found.setdefault(uop.op, uop)
+        for op, why in REFUSED.items():
+            if op in found:
+                raise CaptureError(f"{op.name}: {why} cannot be stored"
+                                   f"{self._origin(root, found[op])}")
+
+    def _origin(self, root, uop):
+        """Which method of Tensor an operation is from: TinyGrad notes it where the method ends, so
+        it is the nearest note on the way from the operation to the root."""
+        consumers = {}
+        for consumer in self._below(root):
+            for source in consumer.src:
+                consumers.setdefault(source, []).append(consumer)
+        reached, nearest = {uop}, [uop]
+        for node in nearest:
+            if node.metadata:
+                return f" (in Tensor.{node.metadata[0]})"
+            further = [one for one in consumers.get(node, ()) if one not in reached]
+            reached.update(further)
+            nearest += further
+        return ""
 
 
 def elementwise(translator, uop, sources=None):
     """The sources of an elementwise operation: of one dtype and of the result's shape."""
     sources = sources or uop.src
-    strong = [source for source in sources if source.dtype not in WEAK]
-    dtype = stored_dtype(strong[0] if strong else max(sources, key=lambda s: s.dtype.priority))
-    if dtype not in FLOATS and any(source.dtype is dtypes.weakfloat for source in sources):
-        dtype = "float32"
+    dtype = stored_dtype(uop)
+    if uop.op in (Ops.CMPLT, Ops.CMPNE, Ops.CMPEQ):
+        strong = [source for source in sources if source.dtype not in WEAK]
+        dtype = stored_dtype(strong[0] if strong else sources[0])
+        if dtype not in FLOATS and any(source.dtype is dtypes.weakfloat for source in sources):
+            dtype = "float32"
     nodes = []
     for source in sources:
         node = yield source, dtype

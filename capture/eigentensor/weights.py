@@ -15,8 +15,11 @@ MOST_INLINED = 64  # elements of a tensor without a name that is stored as a con
 
 
 def stored_now(tensor):
-    """Whether a tensor can be computed now and kept, rather than as a part of the graph."""
-    return tensor.dtype in DTYPES and not tensor.uop.is_virtual
+    """Whether a tensor can be computed now and kept, rather than as a part of the graph. A
+    placeholder, also another context's, cannot: it has no elements."""
+    uop = tensor.uop
+    empty = uop.has_buffer_identity() and not uop.is_realized
+    return tensor.dtype in DTYPES and not uop.is_virtual and not empty
 
 
 def realize_held(outputs, state, inputs):

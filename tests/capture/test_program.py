@@ -1,0 +1,217 @@
+"""The package's own behaviour: names of weights, inputs that do not fit, what cannot be captured."""
+
+import array
+import contextlib
+import io
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from tinygrad import Context, Tensor, dtypes, function, nn
+from tinygrad.nn.state import get_state_dict, safe_load
+
+from eigentensor import CaptureError, GraphProgram, ProgramError, TensorContext
+from eigentensor.document import table
+from support import capture, run_all_modes
+
+ROOT = Path(__file__).resolve().parents[2]
+F, I = dtypes.float32, dtypes.int32
+
+
+def stored(program):
+    """What save() writes, as Python values."""
+    with tempfile.TemporaryDirectory() as folder:
+        program.save(f"{folder}/g.json")
+        weights = f"{folder}/g.safetensors"
+        names = set(safe_load(weights)) if Path(weights).exists() else set()
+        return json.loads(Path(f"{folder}/g.json").read_text()), names
+
+
+def operations(program):
+    return [node["op"] for node in stored(program)[0]["nodes"]]
+
+
+class Inputs(unittest.TestCase):
+    def setUp(self):
+        self.program = capture(lambda a, b: a * 2 + b, {"a": ((2, 3), F), "b": ((3,), F)})
+        self.b = array.array("f", [1, 2, 3])
+
+    def test_whatever_holds_elements(self):
+        rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+        flat = array.array("f", [1, 2, 3, 4, 5, 6])
+        view = memoryview(flat).cast("B").cast("f", (2, 3))
+        for a in (rows, Tensor(rows), view, Tensor(rows).permute(1, 0).contiguous().permute(1, 0)):
+            self.assertEqual(self.program(a=a, b=self.b).tolist(), [[3, 6, 9], [9, 12, 15]])
+
+    def test_errors_name_the_placeholder(self):
+        rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+        for kind, message, inputs in (
+            (TypeError, "placeholder 'a' is missing", {"b": self.b}),
+            (TypeError, "no placeholder 'c'; there are ['a', 'b']",
+             {"a": rows, "b": self.b, "c": rows}),
+            (ValueError, "placeholder 'a' is float32[2, 3], found shape [3, 2]",
+             {"a": [[1.0, 2.0]] * 3, "b": self.b}),
+            (ValueError, "placeholder 'b' is float32[3], found shape [2]",
+             {"a": rows, "b": array.array("f", [1, 2])}),
+            (ValueError, "rows of different lengths", {"a": [[1.0], [1.0, 2.0]], "b": self.b}),
+            (TypeError, "placeholder 'b' is float32[3], found dtype float64",
+             {"a": rows, "b": array.array("d", [1, 2, 3])}),
+            (TypeError, "placeholder 'b' is float32[3], found dtype int32",
+             {"a": rows, "b": Tensor([1, 2, 3])}),
+            (TypeError, "placeholder 'b' is float32[3], found str", {"a": rows, "b": "x"}),
+            (ValueError, "mode 'fast': expected one of eager, jit, aot",
+             {"a": rows, "b": self.b, "mode": "fast"}),
+        ):
+            with self.subTest(message), self.assertRaises(kind) as caught:
+                self.program(**inputs)
+            self.assertIn(message, str(caught.exception))
+
+    def test_several_outputs_scalars_and_small_dtypes(self):
+        context = TensorContext()
+        x = context.add_graph_input("x", (), F)
+        h = context.add_graph_input("h", (2,), dtypes.bfloat16)
+        program = context.compile_to_graph({"twice": x * 2, "half": (h.float() * 0.5).bfloat16(),
+                                            "is": (h > 1), "n": h.cast(dtypes.int64)})
+        found = run_all_modes(program, {"x": 1.5, "h": [3.0, -1.0]})
+        self.assertEqual(memoryview(found["twice"]).cast("f").tolist(), [3.0])
+        # bfloat16: sign, 8 bits of exponent, 7 of fraction. 1.5 = 0x3fc0, -0.5 = 0xbf00
+        self.assertEqual(memoryview(found["half"]).cast("H").tolist(), [0x3fc0, 0xbf00])
+        self.assertEqual(memoryview(found["is"]).cast("?").tolist(), [True, False])
+        self.assertEqual(memoryview(found["n"]).cast("q").tolist(), [3, -1])
+
+    def test_facts(self):
+        self.assertEqual([(p.name, p.dtype, p.shape) for p in self.program.placeholders],
+                         [("a", "float32", (2, 3)), ("b", "float32", (3,))])
+        self.assertRegex(self.program.digest, "^[0-9a-f]{64}$")
+        self.assertIsNone(self.program.source("jit"))
+        self.program.prepare("jit")
+        self.assertIn("static void k01", self.program.source("jit"))
+
+    def test_errors_of_the_library(self):
+        with self.assertRaisesRegex(ProgramError, "nowhere.json"):
+            GraphProgram.load("/nowhere.json")
+        with self.assertRaisesRegex(ProgramError, "expected a name that ends with .json"):
+            self.program.save("/tmp/graph.txt")
+
+
+class Weights(unittest.TestCase):
+    def test_names_of_the_state(self):
+        model = nn.Linear(40, 30)
+        x = {"x": ((2, 40), F)}
+        _, named = stored(capture(model, x, get_state_dict(model)))
+        self.assertEqual(named, {"weight", "bias"})
+        _, unnamed = stored(capture(model, x))
+        self.assertEqual(unnamed, {"tensor.0"})  # the bias is small, and a constant
+
+    def test_what_is_realized_is_what_runs(self):
+        model = nn.Linear(40, 30)  # never computed before the capture
+        program = capture(model, {"x": ((1, 40), F)}, get_state_dict(model))
+        x = Tensor.ones(1, 40)
+        for a, b in zip(program(x=x.contiguous()).tolist()[0], model(x).tolist()[0]):
+            self.assertAlmostEqual(a, b, places=5)
+
+    def test_weights_not_of_the_state_and_constants(self):
+        rows = Tensor([[10.0 * i + k for k in range(10)] for i in range(10)])
+        small = Tensor([1.0, 2.0])
+        program = capture(lambda x: x @ rows + small.sum() + Tensor([4.0]), {"x": ((1, 10), F)})
+        self.assertEqual(stored(program)[1], {"tensor.0"})
+        self.assertEqual(program(x=[[1.0] + [0.0] * 9]).tolist(), [[7.0 + k for k in range(10)]])
+
+    def test_same_digest_when_captured_again(self):
+        model = nn.Linear(4, 3)
+        digests = {capture(model, {"x": ((2, 4), F)}, get_state_dict(model)).digest
+                   for _ in range(2)}
+        self.assertEqual(len(digests), 1)
+
+
+class Recognised(unittest.TestCase):
+    """TinyGrad's ways of saying what we have one operation for."""
+
+    def test_forms(self):
+        x = {"x": ((4, 6), F)}
+        for expected, model in (
+            (["input", "exp"], Tensor.exp), (["input", "log"], Tensor.log),
+            (["input", "neg", "exp"], lambda x: (-x).exp()),
+            (["input", "floor"], Tensor.floor), (["input", "ceil"], Tensor.ceil),
+            (["input", "pad"], lambda x: x.pad((1, 2), value=3.0)),
+            (["input", "iota", "cast", "reshape", "expand", "add"],
+             lambda x: x + Tensor.arange(6)),
+            (["input", "concat"], lambda x: x.cat(x, x[:2])[:, :]),
+        ):
+            found = operations(capture(model, x))
+            if "concat" in expected:
+                found = [op for op in found if op not in ("shrink",)]
+            self.assertEqual(found, expected)
+
+    def test_sub_and_contract(self):
+        shapes = {"a": ((4, 6), F), "b": ((6, 5), F)}
+        self.assertIn("contract", operations(capture(lambda a, b: a @ b, shapes)))
+        self.assertEqual(operations(capture(lambda a, b: a - b,
+                                            {"a": ((3,), F), "b": ((3,), F)})),
+                         ["input", "input", "sub"])
+
+    def test_embedding_gathers(self):
+        found = operations(capture(nn.Embedding(50, 8), {"tokens": ((2, 3), I)}))
+        self.assertEqual(found, ["input", "weight", "gather"])
+
+    def test_functions_are_inlined(self):
+        @function
+        def twice(a):
+            return a * 2 + 1
+        self.assertEqual(capture(lambda x: twice(x) + x, {"x": ((2,), F)})(x=[1.0, 2.0]).tolist(),
+                         [4.0, 7.0])
+
+
+class Refused(unittest.TestCase):
+    def check(self, message, model, dtype=F):
+        with self.assertRaises(CaptureError) as caught:
+            capture(model, {"x": ((2, 3), dtype)})
+        self.assertIn(message, str(caught.exception))
+
+    def test_random_numbers(self):
+        with Context(TRAINING=1):
+            self.check("THREEFRY: random numbers cannot be stored", lambda x: x.dropout(0.5))
+            self.check("Tensor.dropout", lambda x: x.dropout(0.5))
+        self.check("random numbers cannot be stored", lambda x: x + Tensor.rand(2, 3))
+
+    def test_assignment(self):
+        state = Tensor.zeros(2, 3).contiguous().realize()
+        self.check("assignment to a tensor cannot be stored", lambda x: state.assign(state + x))
+
+    def test_dtypes(self):
+        self.check("there is no float64 arithmetic", lambda x: x.double() * 3)
+        self.check("dtype uint is not supported", lambda x: x.cast(dtypes.uint32))
+        with self.assertRaisesRegex(CaptureError, "'x': dtype .*ushort is not supported"):
+            TensorContext().add_graph_input("x", (1,), dtypes.uint16)
+
+    def test_placeholders(self):
+        context = TensorContext()
+        context.add_graph_input("x", (1,), F)
+        with self.assertRaisesRegex(CaptureError, "a placeholder 'x' already"):
+            context.add_graph_input("x", (1,), F)
+        with self.assertRaisesRegex(CaptureError, "expected extents of at least 1"):
+            context.add_graph_input("y", (2, 0), F)
+        other = TensorContext().add_graph_input("z", (1,), F)
+        with self.assertRaisesRegex(CaptureError, "no placeholder of this context"):
+            context.compile_to_graph(other * 2)
+        with self.assertRaisesRegex(CaptureError, "expected a Tensor"):
+            context.compile_to_graph(3)
+
+
+class Page(unittest.TestCase):
+    def test_lists_the_supported_operations(self):
+        text = (ROOT / "docs/port-your-model.md").read_text()
+        self.assertIn(table(), text, "run: python -m eigentensor.document docs/port-your-model.md")
+
+    def test_its_three_lines_run(self):
+        text = (ROOT / "docs/port-your-model.md").read_text()
+        code = text.split("```python\n")[1].split("```")[0]
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), \
+                contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(code, "port-your-model.md", "exec"), {})
+            self.assertTrue(Path("model.json").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

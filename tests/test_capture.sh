@@ -1,0 +1,47 @@
+#!/bin/sh
+# The Python package, installed into a virtual environment of its own, and its tests.
+set -u
+
+python=${PYTHON:-python3}
+venv=$BUILD/capture/venv log=$BUILD/capture/install.log
+mkdir -p "$BUILD/capture"
+
+skip() {
+    echo "skipped: $1"
+    exit 77
+}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    skip "no Python 3.11 or newer, which TinyGrad needs"
+"$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    skip "this Python cannot make virtual environments (Debian: python3-venv)"
+command -v clang >/dev/null || skip "no clang, which TinyGrad's CPU backend needs"
+
+[ -x "$venv/bin/pip" ] || "$python" -m venv "$venv" || exit 1
+tinygrad=$(sed -n 's/^dependencies = \["\(.*\)"\]$/\1/p' capture/pyproject.toml)
+"$venv/bin/pip" install -q --disable-pip-version-check "$tinygrad" 'setuptools>=64' >"$log" 2>&1 ||
+    skip "$tinygrad cannot be installed: $(tail -n 1 "$log")"
+
+# A copy, so that building leaves nothing in the checkout.
+EIGENTENSOR_LIBRARY=$(realpath "$BUILD/libeigentensor.so")
+export EIGENTENSOR_LIBRARY
+rm -rf "$BUILD/capture/source"
+cp -r capture "$BUILD/capture/source"
+"$venv/bin/pip" install -q --disable-pip-version-check --no-deps --no-build-isolation \
+    --force-reinstall "$BUILD/capture/source" || exit 1
+
+unset EIGENTENSOR_LIBRARY PYTHONPATH
+BUILD=$(realpath "$BUILD")
+export BUILD XDG_CACHE_HOME="$BUILD/capture/cache" PYTHONDONTWRITEBYTECODE=1
+failed=
+for part in operations models; do
+    "$venv/bin/python" "tests/capture/test_$part.py" >"$BUILD/capture/$part.log" 2>&1 &
+    eval "$part=$!"
+done
+"$venv/bin/python" tests/capture/test_program.py || failed=1
+# shellcheck disable=SC2154  # set by eval
+for part in "operations $operations" "models $models"; do
+    wait "${part#* }" || failed=1
+    cat "$BUILD/capture/${part% *}.log"
+done
+[ -z "$failed" ]
