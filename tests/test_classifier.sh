@@ -149,7 +149,7 @@ fi
 
 # ---- On a terminal ----
 
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
     escape=$(printf '\033')
     NO_COLOR='' TERM=xterm script -qec './mnist-classify --idx two labels' /dev/null >out </dev/null
     says out '100.0 %'
