@@ -117,12 +117,12 @@ static int stored_node(const char *nodes) {
 static json_t *shape_of(const struct view *value) {
     json_t *shape = json_array();
     for (int axis = 0; axis < value->rank; axis++)
-        json_array_append_new(shape, json_integer(value->shape[axis]));
+        list_add_json(&shape, json_integer(value->shape[axis]));
     return shape;
 }
 
 /* Appends the kernel's sheet; a kernel that has none is left out. */
-static bool add_kernel(json_t *list, const struct kernel_facts *kernel,
+static bool add_kernel(json_t **list, const struct kernel_facts *kernel,
                        const struct eager_trace *trace, struct et_error *error) {
     struct sheet sheet;
     int node = stored_node(kernel->nodes);
@@ -137,7 +137,8 @@ static bool add_kernel(json_t *list, const struct kernel_facts *kernel,
                                "shown", sheet.shown, "width", sheet.width, "height", sheet.height,
                                "columns", sheet.columns, "gap", GAP, "minimum",
                                (double)sheet.minimum, "maximum", (double)sheet.maximum, "png", png);
-    return json_array_append_new(list, object) == 0 || et_fail(error, "out of memory");
+    list_add_json(list, object);
+    return *list || et_fail(error, "out of memory");
 }
 
 void handle_activations(struct worker *worker, const struct request *request, struct reply *reply) {
@@ -156,7 +157,7 @@ void handle_activations(struct worker *worker, const struct request *request, st
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; good && i < compiled->kernel_count; i++)
-        good = add_kernel(list, &compiled->kernels[i], &trace, &error);
+        good = add_kernel(&list, &compiled->kernels[i], &trace, &error);
     eager_trace_free(&trace);
     if (good) {
         reply_json(reply, 200, json_pack("{ssso}", "model", reply->model, "kernels", list));

@@ -52,7 +52,7 @@ static json_t *softmax(const float *scores, size_t count) {
         sum += exp(scores[i] - greatest);
     for (size_t i = 0; i < count; i++) {
         double probability = exp(scores[i] - greatest) / sum;
-        json_array_append_new(list, isfinite(probability) ? json_real(probability) : json_null());
+        list_add_json(&list, isfinite(probability) ? json_real(probability) : json_null());
     }
     return list;
 }
@@ -60,7 +60,7 @@ static json_t *softmax(const float *scores, size_t count) {
 static json_t *floats(const float *values, size_t count) {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, isfinite(values[i]) ? json_real(values[i]) : json_null());
+        list_add_json(&list, isfinite(values[i]) ? json_real(values[i]) : json_null());
     return list;
 }
 
@@ -76,7 +76,7 @@ static json_t *base64_string(const void *bytes, size_t count) {
 static json_t *idle_mode(const struct model *model, enum et_mode mode) {
     json_t *object = json_pack("{ss}", "state", model_state(model, mode));
     if (mode == ET_AOT && atomic_load(&model->aot_state) == AOT_FAILED)
-        json_object_set_new(object, "message", json_string(model->aot_error.message));
+        object_set_json(&object, "message", json_string(model->aot_error.message));
     return object;
 }
 
@@ -100,9 +100,9 @@ static bool compare_mode(struct worker *worker, struct model *model, struct mode
     if (comparison->runs++ == 0)
         memcpy(comparison->digest, digest.text, sizeof digest.text);
     comparison->agree &= strcmp(comparison->digest, digest.text) == 0;
-    json_object_set_new(comparison->modes, et_mode_name(mode),
-                        json_pack("{sssfsssi}", "state", "ready", "microseconds", microseconds,
-                                  "digest", digest.text, "prediction", predicted(model, memory)));
+    object_set_json(&comparison->modes, et_mode_name(mode),
+                    json_pack("{sssfsssi}", "state", "ready", "microseconds", microseconds,
+                              "digest", digest.text, "prediction", predicted(model, memory)));
     return true;
 }
 
@@ -114,7 +114,7 @@ static bool compare_modes(struct worker *worker, struct model *model, struct mod
         if (!is_listed(asked, et_mode_name(mode)))
             continue;
         if (mode == ET_AOT && atomic_load(&model->aot_state) != AOT_READY)
-            json_object_set_new(comparison->modes, "aot", idle_mode(model, ET_AOT));
+            object_set_json(&comparison->modes, "aot", idle_mode(model, ET_AOT));
         else if (!compare_mode(worker, model, memory, mode, comparison, error))
             return false;
     }
@@ -163,20 +163,20 @@ static json_t *tensors(const struct et_program *program, int count,
         struct et_tensor tensor = facts(program, i);
         json_t *shape = json_array();
         for (int axis = 0; axis < tensor.rank; axis++)
-            json_array_append_new(shape, json_integer(tensor.shape[axis]));
-        json_array_append_new(list, json_pack("{sssssoso}", "name", tensor.name, "dtype",
-                                              tensor.dtype, "shape", shape, "bytes",
-                                              json_integer((json_int_t)tensor.bytes)));
+            list_add_json(&shape, json_integer(tensor.shape[axis]));
+        list_add_json(&list,
+                      json_pack("{sssssoso}", "name", tensor.name, "dtype", tensor.dtype, "shape",
+                                shape, "bytes", json_integer((json_int_t)tensor.bytes)));
     }
     return list;
 }
 
 static json_t *mode_facts(const struct model *model) {
     json_t *aot = idle_mode(model, ET_AOT);
-    if (atomic_load(&model->aot_state) == AOT_READY)
-        json_object_update_new(aot,
-                               json_pack("{sfsb}", "prepare_milliseconds", model->aot_milliseconds,
-                                         "from_cache", model->aot_from_cache));
+    if (atomic_load(&model->aot_state) == AOT_READY) {
+        object_set_json(&aot, "prepare_milliseconds", json_real(model->aot_milliseconds));
+        object_set_json(&aot, "from_cache", json_boolean(model->aot_from_cache));
+    }
     return json_pack("{s{ss}s{sssf}so}", "eager", "state", "ready", "jit", "state", "ready",
                      "prepare_milliseconds", model->jit_milliseconds, "aot", aot);
 }
@@ -184,7 +184,7 @@ static json_t *mode_facts(const struct model *model) {
 static json_t *model_names(const struct models *models) {
     json_t *list = json_array();
     for (int i = 0; i < models->count; i++)
-        json_array_append_new(list, json_string(et_program_name(models->items[i].program)));
+        list_add_json(&list, json_string(et_program_name(models->items[i].program)));
     return list;
 }
 
@@ -228,7 +228,7 @@ static json_t *node_ids(const char *text) {
         long id = strtol(text, &end, 10);
         if (end == text)
             break;
-        json_array_append_new(list, json_integer(id));
+        list_add_json(&list, json_integer(id));
     }
     return list;
 }
@@ -243,13 +243,13 @@ void handle_kernels(struct worker *worker, const struct request *request, struct
     for (int i = 0; i < compiled->kernel_count; i++) {
         const struct kernel_facts *kernel = &compiled->kernels[i];
         double microseconds = model_kernel_microseconds(model, i);
-        json_array_append_new(
-            list,
-            json_pack("{sssssosssIsIsIssso}", "name", kernel->name, "formula", kernel->formula,
-                      "nodes", node_ids(kernel->nodes), "output", kernel->output, "flops",
-                      (json_int_t)kernel->flops, "bytes_read", (json_int_t)kernel->bytes_read,
-                      "bytes_written", (json_int_t)kernel->bytes_written, "source", kernel->source,
-                      "microseconds", microseconds > 0 ? json_real(microseconds) : json_null()));
+        list_add_json(&list, json_pack("{sssssosssIsIsIssso}", "name", kernel->name, "formula",
+                                       kernel->formula, "nodes", node_ids(kernel->nodes), "output",
+                                       kernel->output, "flops", (json_int_t)kernel->flops,
+                                       "bytes_read", (json_int_t)kernel->bytes_read,
+                                       "bytes_written", (json_int_t)kernel->bytes_written, "source",
+                                       kernel->source, "microseconds",
+                                       microseconds > 0 ? json_real(microseconds) : json_null()));
     }
     reply_json(
         reply, 200,
@@ -291,8 +291,7 @@ void handle_samples(struct worker *worker, const struct request *request, struct
         if (strncmp(path, folder, sizeof folder - 1) != 0)
             continue;
         json_t *label = isdigit((unsigned char)*name) ? json_integer(*name - '0') : json_null();
-        json_array_append_new(list,
-                              json_pack("{ssssso}", "name", name, "url", path, "label", label));
+        list_add_json(&list, json_pack("{ssssso}", "name", name, "url", path, "label", label));
     }
     reply_json(reply, 200, json_pack("{so}", "samples", list));
 }

@@ -18,7 +18,7 @@ static void reply_complaint(struct reply *reply, json_t *entry) {
 static json_t *echo(json_t *value) {
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     bool is_short = text && strlen(text) <= 1000;
-    free(text);
+    et_release(text);
     return is_short ? json_incref(value) : json_string("...");
 }
 
@@ -38,7 +38,7 @@ static json_t *read_body(const struct request *request, struct reply *reply) {
     json_t *document = json_read_document(request->body, request->body_bytes, &error);
     if (!document) {
         json_t *entry = complaint("json_invalid", NULL, "JSON decode error", json_object());
-        json_object_set_new(entry, "ctx", json_pack("{ss}", "error", error.message));
+        object_set_json(&entry, "ctx", json_pack("{ss}", "error", error.message));
         reply_complaint(reply, entry);
         return NULL;
     }
@@ -84,7 +84,7 @@ static bool read_mode(json_t *document, enum et_mode *mode, struct reply *reply)
                               "Input should be 'regular', 'eager', 'anytensor', 'eigentensor', "
                               "'jit' or 'aot'",
                               echo(text));
-    json_object_set_new(entry, "ctx", json_pack("{ss}", "expected", expected));
+    object_set_json(&entry, "ctx", json_pack("{ss}", "expected", expected));
     reply_complaint(reply, entry);
     return false;
 }

@@ -62,6 +62,7 @@ int main(int count, char **values) {
     char message[256];
     double began = now_microseconds();
     server.metrics.began = began;
+    watch_json_memory();
     if (!options_from_environment(&server.options, message))
         return fail(message);
     options_parse(&server.options, count, values);

@@ -51,7 +51,7 @@ void handle_oip_model(struct worker *worker, const struct request *request, stru
     const struct et_program *program = model->program;
     struct text *body = &reply->body;
     text_add(body, "{\"name\":");
-    json_write_string(body, et_program_name(program));
+    text_add_json(body, et_program_name(program));
     text_add(body,
              ",\"versions\":[\"" MODEL_VERSION "\"],\"platform\":\"eigentensor\",\"inputs\":");
     oip_write_tensors(body, program, et_program_input_count(program), et_program_input);
@@ -141,12 +141,12 @@ static void write_inference(struct inference *inference, struct reply *reply) {
     struct text *body = &reply->body;
     bool binary = false;
     text_add(body, "{\"model_name\":");
-    json_write_string(body, et_program_name(model->program));
+    text_add_json(body, et_program_name(model->program));
     text_add(body, ",\"model_version\":\"" MODEL_VERSION "\"");
     const char *id = json_string_value(json_object_get(inference->document, "id"));
     if (id) {
         text_add(body, ",\"id\":");
-        json_write_string(body, id);
+        text_add_json(body, id);
     }
     text_add(body,
              ",\"parameters\":{\"mode\":\"%s\",\"digest\":\"%s\",\"parse_us\":%.1f,"

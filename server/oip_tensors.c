@@ -29,7 +29,7 @@ void oip_write_tensors(struct text *text, const struct et_program *program, int 
     for (int i = 0; i < count; i++) {
         struct et_tensor tensor = facts(program, i);
         text_add(text, "%s{\"name\":", i ? "," : "");
-        json_write_string(text, tensor.name);
+        text_add_json(text, tensor.name);
         text_add(text, ",");
         write_shape(text, &tensor);
         text_add(text, "}");
@@ -216,7 +216,7 @@ void oip_write_outputs(struct text *text, const struct model *model,
         const struct oip_output *output = &outputs->items[i];
         struct et_tensor tensor = et_program_output(model->program, output->index);
         text_add(text, "%s{\"name\":", i ? "," : "");
-        json_write_string(text, tensor.name);
+        text_add_json(text, tensor.name);
         text_add(text, ",");
         write_shape(text, &tensor);
         if (output->binary)

@@ -38,6 +38,11 @@ void reply_free(struct reply *reply) {
     *reply = (struct reply){0};
 }
 
+void text_add_json(struct text *text, const char *string) {
+    if (!json_write_string(text, string))
+        text->failed = true;
+}
+
 /* Messages can quote what a client sent, which need not be UTF-8. */
 static void write_message(struct text *body, char *message) {
     if (json_write_string(body, message))
@@ -45,7 +50,7 @@ static void write_message(struct text *body, char *message) {
     for (char *at = message; *at; at++)
         if ((unsigned char)*at >= 0x80)
             *at = '?';
-    json_write_string(body, message);
+    text_add_json(body, message);
 }
 
 void reply_error(struct reply *reply, enum error_style style, int status, const char *format, ...) {
@@ -87,6 +92,20 @@ void reply_finish_json(struct reply *reply, int status) {
 static int add_piece(const char *bytes, size_t count, void *text) {
     text_add_bytes(text, bytes, count);
     return 0;
+}
+
+void list_add_json(json_t **list, json_t *value) {
+    if (json_array_append_new(*list, value) == 0)
+        return;
+    json_decref(*list);
+    *list = NULL;
+}
+
+void object_set_json(json_t **object, const char *key, json_t *value) {
+    if (json_object_set_new(*object, key, value) == 0)
+        return;
+    json_decref(*object);
+    *object = NULL;
 }
 
 void reply_json(struct reply *reply, int status, json_t *value) {

@@ -54,6 +54,12 @@ void reply_error(struct reply *reply, enum error_style style, int status, const 
     __attribute__((format(printf, 4, 5)));
 /* Ends a reply whose body is JSON text; turns it into a 500 when memory ran out. */
 void reply_finish_json(struct reply *reply, int status);
+/* Appends the text, which is UTF-8, as a JSON string. */
+void text_add_json(struct text *text, const char *string);
+/* Adds the value, which they take, to the list or the object; where memory runs out, *list or
+ * *object is given back and becomes NULL, and stays so. */
+void list_add_json(json_t **list, json_t *value);
+void object_set_json(json_t **object, const char *key, json_t *value);
 /* The reply is this JSON value, which it takes; NULL stands for: out of memory. */
 void reply_json(struct reply *reply, int status, json_t *value);
 

@@ -84,17 +84,32 @@ int route_find(struct request *request, struct reply *reply) {
     return -1;
 }
 
+static _Thread_local bool json_ran_out;
+
+static void *json_allocate(size_t bytes) {
+    void *memory = et_allocate(bytes, 1);
+    json_ran_out |= !memory;
+    return memory;
+}
+
+void watch_json_memory(void) {
+    json_set_alloc_funcs(json_allocate, et_release);
+}
+
 int server_answer(struct worker *worker, struct request *request, struct reply *reply) {
     int route = route_find(request, reply);
     if (route < 0)
         return route;
     *reply->allow = 0;
+    json_ran_out = false;
     const char *encoding = request_header(request, "Content-Encoding");
     if (encoding && strcasecmp(encoding, "identity") != 0)
         reply_error(reply, routes[route].style, 415, "Content-Encoding: expected none, found %.40s",
                     encoding);
     else
         routes[route].handle(worker, request, reply);
+    if (json_ran_out)
+        reply_error(reply, routes[route].style, 503, "out of memory");
     return route;
 }
 

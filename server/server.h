@@ -53,6 +53,10 @@ int route_find(struct request *request, struct reply *reply);
 /* Finds the route and lets it answer; its position or -1. */
 int server_answer(struct worker *worker, struct request *request, struct reply *reply);
 
+/* To be called before any other use of Jansson: its parser drops what finds no memory without a
+ * word, so server_answer() looks whether that happened, and answers 503. */
+void watch_json_memory(void);
+
 /* The model that ?model= names, or the first; NULL with a finished 404. */
 struct model *asked_model(struct worker *worker, const struct request *request,
                           struct reply *reply);

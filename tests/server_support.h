@@ -17,6 +17,7 @@ static struct worker *worker;
 static void begin_server(void) {
     struct et_error error = {0};
     unsetenv("EIGENTENSOR_CPU");
+    watch_json_memory();
     files_begin();
     cr_assert(models_open(&server.models, NULL, 0, &error), "%s", error.message);
     worker = worker_new(&server);
