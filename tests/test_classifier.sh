@@ -158,6 +158,8 @@ if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
         >out </dev/null
     says out '3-pen.png: 3'
     ! grep -Fq "$escape" out || wrong "colours in spite of NO_COLOR"
+else
+    echo "no pseudo-terminal here: colours and the progress bar are not checked"
 fi
 
 # ---- Other compilers, other links ----
