@@ -58,7 +58,6 @@ run_shell() {
 }
 
 export BUILD="$1"
-export LSAN_OPTIONS="suppressions=$PWD/tests/suppressions.txt:print_suppressions=0"
 export UBSAN_OPTIONS=print_stacktrace=1
 for folder in "$@"; do
     # Compilers' output is not sanitized, so fewer random graphs do.
