@@ -74,7 +74,7 @@ struct connections *connections_open(int most, int spare, long timeout, struct m
     struct connections *connections = et_allocate(1, sizeof *connections);
     if (!connections)
         return NULL;
-    connections->items = et_allocate((size_t)(most + spare), sizeof *connections->items);
+    connections->items = et_allocate((size_t)most + (size_t)spare, sizeof *connections->items);
     connections->most = most;
     connections->places = connections->items ? most + spare : 0;
     connections->timeout = (double)timeout * 1e6;
