@@ -19,7 +19,7 @@ command -v clang >/dev/null || skip "no clang, which TinyGrad's CPU backend need
 
 [ -x "$venv/bin/pip" ] || "$python" -m venv "$venv" || exit 1
 tinygrad=$(sed -n 's/^dependencies = \["\(.*\)"\]$/\1/p' capture/pyproject.toml)
-"$venv/bin/pip" install -q --disable-pip-version-check "$tinygrad" 'setuptools>=64' >"$log" 2>&1 ||
+"$venv/bin/pip" install -q --disable-pip-version-check "$tinygrad" 'setuptools>=64' wheel >"$log" 2>&1 ||
     skip "$tinygrad cannot be installed: $(tail -n 1 "$log")"
 
 # A copy, so that building leaves nothing in the checkout.

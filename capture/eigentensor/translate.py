@@ -113,7 +113,7 @@ class Translator:
         for uop in self._below(root):
             if uop.op in REFUSED and uop.op is not Ops.STORE and not (
                     uop.op is Ops.AFTER and filled_with(uop) is not None):
-                found.setdefault(uop.op, uop)
+                found[uop.op] = uop  # the last is the nearest to the root
         for op, why in REFUSED.items():
             if op in found:
                 raise CaptureError(f"{op.name}: {why} cannot be stored"
@@ -128,8 +128,9 @@ class Translator:
                 consumers.setdefault(source, []).append(consumer)
         reached, nearest = {uop}, [uop]
         for node in nearest:
-            if node.metadata:
-                return f" (in Tensor.{node.metadata[0]})"
+            name = str(node.metadata[0]) if node.metadata else "_"
+            if not name.startswith("_") or name.startswith("__"):
+                return f" ({'in' if node is uop else 'for'} Tensor.{name})"
             further = [one for one in consumers.get(node, ()) if one not in reached]
             reached.update(further)
             nearest += further
