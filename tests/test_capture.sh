@@ -19,7 +19,10 @@ command -v clang >/dev/null || skip "no clang, which TinyGrad's CPU backend need
 
 [ -x "$venv/bin/pip" ] || "$python" -m venv "$venv" || exit 1
 tinygrad=$(sed -n 's/^dependencies = \["\(.*\)"\]$/\1/p' capture/pyproject.toml)
-"$venv/bin/pip" install -q --disable-pip-version-check "$tinygrad" 'setuptools>=64' wheel >"$log" 2>&1 ||
+install() {
+    "$venv/bin/pip" install -q --disable-pip-version-check "$@"
+}
+install "$tinygrad" 'setuptools>=64' wheel >"$log" 2>&1 ||
     skip "$tinygrad cannot be installed: $(tail -n 1 "$log")"
 
 # A copy, so that building leaves nothing in the checkout.
@@ -27,8 +30,7 @@ EIGENTENSOR_LIBRARY=$(realpath "$BUILD/libeigentensor.so")
 export EIGENTENSOR_LIBRARY
 rm -rf "$BUILD/capture/source"
 cp -r capture "$BUILD/capture/source"
-"$venv/bin/pip" install -q --disable-pip-version-check --no-deps --no-build-isolation \
-    --force-reinstall "$BUILD/capture/source" || exit 1
+install --no-deps --no-build-isolation --force-reinstall "$BUILD/capture/source" || exit 1
 
 unset EIGENTENSOR_LIBRARY PYTHONPATH
 BUILD=$(realpath "$BUILD")

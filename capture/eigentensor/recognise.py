@@ -7,12 +7,12 @@ import math
 
 from tinygrad import dtypes
 from tinygrad.tensor import Tensor
-from tinygrad.uop.ops import GroupOp, Ops
+from tinygrad.uop.ops import Ops
 
 LOG2_E = 1 / math.log(2)
 LN_2 = math.log(2)
 
-# Weak numbers (of Python, whose dtype is that of what they meet) are computed here, as TinyGrad does.
+# Weak numbers (of Python, whose dtype is that of what they meet) are computed as TinyGrad does.
 _WEAK = {
     Ops.ADD: lambda a, b: a + b, Ops.SUB: lambda a, b: a - b, Ops.MUL: lambda a, b: a * b,
     Ops.MAX: max, Ops.NEG: lambda a: -a, Ops.SQRT: math.sqrt,

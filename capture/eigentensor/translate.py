@@ -315,7 +315,8 @@ def bitcast(translator, uop):
 
 # Binary
 
-@supports(Ops.ADD, becomes="add; sub, of `a + b * -1`; concat, of tensors padded apart; or, of bool")
+@supports(Ops.ADD, becomes="add; sub, of `a + b * -1`; concat, of tensors padded apart; "
+          "or, of bool")
 def add(translator, uop):
     joined = recognise.joined(uop)
     if joined:
@@ -382,7 +383,8 @@ def not_equal(translator, uop):
     return graph.apply("ne", *(yield from elementwise(translator, uop)))
 
 
-@supports(Ops.FLOORDIV, Ops.FLOORMOD, becomes="div and mod, less one or one divisor more where the signs differ")
+@supports(Ops.FLOORDIV, Ops.FLOORMOD, becomes="div and mod, less one or one divisor more where "
+          "the signs differ")
 def floor_divide(translator, uop):
     graph = translator.graph
     a, b = yield from elementwise(translator, uop)
@@ -397,7 +399,8 @@ def floor_divide(translator, uop):
     return graph.apply("sub", graph.apply("div", a, b), graph.cast(wrong, a.dtype))
 
 
-@supports(Ops.POW, becomes="pow; mul, sqrt, recip for the exponents 2, 3, 0.5, -0.5, -1; mul of integers")
+@supports(Ops.POW, becomes="pow; mul, sqrt, recip for the exponents 2, 3, 0.5, -0.5, -1; "
+          "mul of integers")
 def power(translator, uop):
     graph, exponent = translator.graph, uniform(uop.src[1])
     nodes = yield from elementwise(translator, uop)

@@ -1,8 +1,9 @@
 """The operations of a Tensor that are tested one by one: name -> a function that draws a case.
 
-A case is (the shapes and dtypes of its inputs, a function of tensors, how it is compared). Exact
+A case has the shapes and dtypes of its inputs, a function of tensors, and how it is compared: exact
 means the same bits; else a float may differ by ABSOLUTE + RELATIVE * |expected| from TinyGrad's
-own, whose exp2, log2 and sin are other polynomials than ours, and whose sums go in another order."""
+result, because its exp2, log2 and sin are other polynomials than ours, and its sums go in another
+order."""
 
 import math
 from dataclasses import dataclass

@@ -3,7 +3,6 @@
 import gzip
 import os
 import re
-import struct
 import subprocess
 import tempfile
 import time

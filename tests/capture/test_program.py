@@ -1,4 +1,4 @@
-"""The package's own behaviour: names of weights, inputs that do not fit, what cannot be captured."""
+"""The package's own behaviour: names of weights, inputs that do not fit, what is refused."""
 
 import array
 import contextlib
