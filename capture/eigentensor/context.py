@@ -69,6 +69,10 @@ class _Capture:
         self.outputs = outputs
 
     def program(self):
+        for name, output in self.outputs.items():
+            if self.nodes and not any(uop in self.leaves.inputs for uop in output.uop.toposort()):
+                raise CaptureError(f"output {name!r} depends on no placeholder; was it computed "
+                                   "(realized, printed) before it was captured?")
         translator = Translator(self.graph, self.leaves, self.unnamed)
         ends = {name: translator.translate(output.uop) for name, output in self.outputs.items()}
         text = self.graph.to_json(ends, self.nodes)

@@ -187,14 +187,16 @@ class Refused(unittest.TestCase):
 
     def test_placeholders(self):
         context = TensorContext()
-        context.add_graph_input("x", (1,), F)
+        x = context.add_graph_input("x", (1,), F)
         with self.assertRaisesRegex(CaptureError, "a placeholder 'x' already"):
             context.add_graph_input("x", (1,), F)
         with self.assertRaisesRegex(CaptureError, "expected extents of at least 1"):
             context.add_graph_input("y", (2, 0), F)
         other = TensorContext().add_graph_input("z", (1,), F)
         with self.assertRaisesRegex(CaptureError, "no placeholder of this context"):
-            context.compile_to_graph(other * 2)
+            context.compile_to_graph(x + other)
+        with self.assertRaisesRegex(CaptureError, "output 'output' depends on no placeholder"):
+            context.compile_to_graph((x * 2).realize())
         with self.assertRaisesRegex(CaptureError, "expected a Tensor"):
             context.compile_to_graph(3)
 
