@@ -5,7 +5,7 @@ set -eu
 
 target=${1:?usage: setup.sh run|test|lint}
 
-# needed for | a command, or a header | Debian, Ubuntu | Fedora | Arch | Homebrew
+# needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
     cat <<'END'
 run  gcc                   gcc              gcc                     gcc         gcc
@@ -20,6 +20,7 @@ test criterion/criterion.h libcriterion-dev (from-source)           criterion   
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test clang                 clang            clang                   clang       llvm
 test python3               python3          python3                 python      python3
+test python:ensurepip      python3-venv     python3                 python      python3
 test node                  nodejs           nodejs                  nodejs      node
 test npm                   npm              npm                     npm         node
 test chromium              chromium         chromium                chromium    chromium
@@ -29,11 +30,12 @@ lint shellcheck            shellcheck       ShellCheck              shellcheck  
 END
 }
 
-# Is this command or header there? Some headers want <stdio.h> before them.
+# Is this command, header or Python module there? Some headers want <stdio.h> before them.
 have() {
     case $1 in
     *.h) printf '#include <stdio.h>\n#include <%s>\n' "$1" |
         "${CC:-gcc}" -E -o /dev/null - 2>/dev/null ;;
+    python:*) "${PYTHON:-python3}" -c "import ${1#python:}" 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
     esac
 }
