@@ -430,9 +430,11 @@ int http_port(const struct http *http) {
 
 void http_drain(struct http *http, int seconds) {
     struct metrics *metrics = &http->server->metrics;
-    int listener = MHD_quiesce_daemon(http->daemon);
-    if (listener >= 0)
-        close(listener);
+    /* Not MHD_quiesce_daemon(): with a pool of epoll threads two of them may remove the listening
+     * socket at once, which the library takes for a fatal error. */
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    if (info)
+        shutdown(info->listen_fd, SHUT_RDWR);
     for (int waited = 0; waited < seconds * 100; waited++) {
         if (atomic_load(&metrics->in_flight) == 0)
             return;
