@@ -158,7 +158,7 @@ static void add_header(struct emitter *emitter, struct text *text, const struct 
 
 /* ---- The top of the file ---- */
 
-static void add_index(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
+static void add_index(struct text *text, const struct compiled *compiled) {
     text_add(text, " *\n * kernel, what it stores, arithmetic operations, bytes read and written, "
                    "nodes of the graph:\n");
     for (int i = 0; i < compiled->kernel_count; i++) {
@@ -166,7 +166,6 @@ static void add_index(struct emitter *emitter, struct text *text, const struct c
         text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes\n",
                  facts->name, facts->output, facts->flops, facts->bytes_read, facts->bytes_written);
     }
-    (void)emitter;
 }
 
 static void add_title(struct emitter *emitter, struct text *text, const struct compiled *compiled,
@@ -177,7 +176,7 @@ static void add_title(struct emitter *emitter, struct text *text, const struct c
         text_add(text, " *\n * graph    %s\n", options->digest);
     if (options->command)
         text_add(text, " * command  %s\n", options->command);
-    add_index(emitter, text, compiled);
+    add_index(text, compiled);
     text_add(text, " */\n");
 }
 

@@ -62,8 +62,7 @@ static int form_operands(enum op op) {
     return op == OP_CONTRACT ? 3 : op_facts[op].class == CLASS_UNARY ? 1 : 2;
 }
 
-static void print_function(const struct emitter *emitter, enum op op, enum dtype dtype,
-                           struct text *text) {
+static void print_function(enum op op, enum dtype dtype, struct text *text) {
     static const char *const names[] = {"a", "b", "c"};
     const char *type = dtype_facts[dtype].c_type;
     bool truth = op_facts[op].gives != GIVES_SAME;
@@ -74,12 +73,11 @@ static void print_function(const struct emitter *emitter, enum op op, enum dtype
     text_add(text, ") {\n    return ");
     add_form(text, is_integer(dtype) ? op_facts[op].integer_form : op_facts[op].float_form, dtype);
     text_add(text, ";\n}\n\n");
-    (void)emitter;
 }
 
 void emit_scalar_functions(struct emitter *emitter, struct text *text) {
     for (int op = 0; op < OP_COUNT; op++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
             if (emitter->scalar_wanted[op][dtype])
-                print_function(emitter, (enum op)op, (enum dtype)dtype, text);
+                print_function((enum op)op, (enum dtype)dtype, text);
 }

@@ -113,14 +113,8 @@ static void parse_nodes(struct parser *parser, struct kernel *kernel) {
             node->id = node->origin = number;
             table_put(parser, &parser->nodes, number, node);
         }
-        if (kernel->node_count == capacity) {
-            capacity = capacity ? 2 * capacity : 8;
-            const struct node **nodes =
-                arena_array(parser->ir->arena, const struct node *, (size_t)capacity);
-            if (kernel->node_count)
-                memcpy(nodes, kernel->nodes, (size_t)kernel->node_count * sizeof *nodes);
-            kernel->nodes = nodes;
-        }
+        kernel->nodes = arena_extend(parser->ir->arena, kernel->nodes, kernel->node_count,
+                                     &capacity, sizeof *kernel->nodes);
         kernel->nodes[kernel->node_count++] = node;
     }
 }
