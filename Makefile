@@ -2,6 +2,7 @@
 # make         the library and the programs                   make asan   the sanitized ones alone
 # make model   models/mnist/mnist.json anew                   make lint   format, clang-tidy, clang
 # make generated   generated/ anew                            make clean
+# make bench       all of us and our peers, side by side      make bench-graphs   what it runs
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
 # CC=clang, BUILD=folder, OPTIMIZE=-O0 and V=1 (commands in full) suit every target.
 
@@ -29,7 +30,7 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated test test-programs sanitized asan lint setup \
-        clean
+        bench-graphs clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
@@ -133,6 +134,18 @@ asan: sanitized
 	scripts/test.sh $(BUILD)/asan
 lint: all test-programs | build/setup-lint
 	+scripts/lint.sh $(BUILD)
+
+# ---- Bench ----
+
+# The peers, each of a pinned version, and the graphs of all workloads (as TinyGrad, ONNX and
+# PyTorch say them), in a folder of their own.
+PEERS = $(BUILD)/bench/ready
+GRAPHS = $(BUILD)/bench/graphs
+$(PEERS): bench/peers/setup.sh bench/peers/requirements.txt | build/setup-bench
+	bench/peers/setup.sh $(@D)
+bench-graphs: $(PEERS) $(SHARED)
+	EIGENTENSOR_LIBRARY=$(SHARED) $(BUILD)/bench/venv/bin/python bench/peers/graphs.py $(GRAPHS) \
+	    $(WORKLOADS)
 
 # ---- What must be installed ----
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# setup.sh run|test|lint: sees to it that what the target needs is installed. On Debian and its
-# descendants it installs what is missing; elsewhere it says what that is and how it is called.
+# setup.sh run|test|lint|bench|torch: sees to it that what the target needs is installed. On Debian
+# and its descendants it installs what is missing; elsewhere it says what that is and how it is called.
 set -eu
 
-target=${1:?usage: setup.sh run|test|lint}
+target=${1:?usage: setup.sh run|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -24,17 +24,23 @@ test python:ensurepip      python3-venv     python3                 python      
 test node                  nodejs           nodejs                  nodejs      node
 test npm                   npm              npm                     npm         node
 test chromium              chromium         chromium                chromium    chromium
+bench clang                clang            clang                   clang       llvm
+bench python3              python3          python3                 python      python3
+bench python:ensurepip     python3-venv     python3                 python      python3
+torch python:torch         python3-torch    python3-torch           python-pytorch pytorch
+torch libopenblas.so.0     libopenblas0-pthread openblas            openblas    openblas
 lint clang-format          clang-format     clang-tools-extra       clang       clang-format
 lint clang-tidy            clang-tidy       clang-tools-extra       clang       llvm
 lint shellcheck            shellcheck       ShellCheck              shellcheck  shellcheck
 END
 }
 
-# Is this command, header or Python module there? Some headers want <stdio.h> before them.
+# Is this command, header, library or Python module there? Some headers want <stdio.h> before them.
 have() {
     case $1 in
     *.h) printf '#include <stdio.h>\n#include <%s>\n' "$1" |
         "${CC:-gcc}" -E -o /dev/null - 2>/dev/null ;;
+    *.so.*) ldconfig -p | grep -q "$1" ;;
     python:*) "${PYTHON:-python3}" -c "import ${1#python:}" 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
     esac
@@ -46,7 +52,8 @@ missing() {
     run) wanted=run ;;
     test) wanted='run test' ;;
     lint) wanted='run test lint' ;;
-    *) echo "setup.sh: no target \"$target\"; there are run, test and lint" >&2 && exit 2 ;;
+    bench | torch) wanted="run $target" ;;
+    *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
     needs | sed "s/  */ /g" | while read -r for probe names; do
         case " $wanted " in
