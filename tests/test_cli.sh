@@ -131,7 +131,7 @@ expect 2 "$tool" build pair.json "--cflags='"
 expect 2 "$tool" build pair.json other.json
 expect 2 "$tool" inspect --dot=tree pair.json
 expect 0 "$tool" --help
-for command in run build emit check bench inspect; do
+for command in run build emit check bench machine inspect; do
     says out "  $command "
 done
 for command in run build emit check bench inspect; do
@@ -200,7 +200,16 @@ says err 'no inputs to check'
 expect 1 "$tool" check pair.json --seeds=1 --cc=absent-compiler
 says err 'absent-compiler: not found'
 
-# ---- bench, inspect ----
+# ---- machine, bench, inspect ----
+
+expect 0 "$tool" machine --time=2 --bytes=100000 --threads=2
+says out 'multiply-adds'
+says out 'GB/s, both ways counted'
+expect 0 "$tool" machine --time=2 --bytes=1 --json
+python3 -c 'import json, sys; found = json.load(sys.stdin); assert min(
+    found[key] for key in ("gflops", "read_gbs", "copy_gbs")) > 0, found' <out
+expect 2 "$tool" machine --threads=0
+expect 2 "$tool" machine pair.json
 
 expect 0 "$tool" bench pair.json --time=20
 for mode in eager jit aot; do

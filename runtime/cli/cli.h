@@ -14,6 +14,7 @@
     COMMAND(emit, "write a model as C: source, header, weights")                                   \
     COMMAND(check, "show that every way of running a model gives the same bits")                   \
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
+    COMMAND(machine, "measure what this machine can do at most")                                   \
     COMMAND(inspect, "show what is in a model and what the compiler makes of it")
 
 /* The entry of each: values[0] is "eigentensor NAME". Returns the exit status. */
@@ -86,5 +87,17 @@ void graph_dot(const struct graph *graph, struct text *text);
 /* The highest rate of float32 fused multiply-adds that one core was seen to reach, two operations
  * each, in GFLOP/s; takes about `seconds`. */
 double peak_gflops(double seconds);
+
+/* bandwidth.c */
+
+/* Of one core, in GB/s. */
+struct bandwidth {
+    double read;
+    double copy; /* every byte counted twice, as it is read and written */
+};
+/* Takes about twice `seconds`, in `bytes` of memory: little stays in a cache, and is measured
+ * there. */
+bool bandwidth_measure(size_t bytes, double seconds, struct bandwidth *found,
+                       struct et_error *error);
 
 #endif
