@@ -30,7 +30,7 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated test test-programs sanitized asan lint setup \
-        bench-graphs clean
+        bench bench-graphs clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
@@ -135,7 +135,7 @@ asan: sanitized
 lint: all test-programs | build/setup-lint
 	+scripts/lint.sh $(BUILD)
 
-# ---- Bench ----
+# ---- Bench: BENCH='--help' tells its options ----
 
 # The peers, each of a pinned version, and the graphs of all workloads (as TinyGrad, ONNX and
 # PyTorch say them), in a folder of their own.
@@ -143,6 +143,12 @@ PEERS = $(BUILD)/bench/ready
 GRAPHS = $(BUILD)/bench/graphs
 $(PEERS): bench/peers/setup.sh bench/peers/requirements.txt | build/setup-bench
 	bench/peers/setup.sh $(@D)
+# The measuring programs of our own.
+BENCHES = $(BUILD)/bench/contender $(BUILD)/bench/compile_time
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
+	$(call step,link) $(CC) $< $(LIBRARY) -o $@ $(LIBRARIES)
+bench: $(PEERS) $(SHARED) $(BENCHES) $(BUILD)/eigentensor
+	$(BUILD)/bench/venv/bin/python bench/peers/side_by_side.py --build=$(BUILD) $(BENCH)
 bench-graphs: $(PEERS) $(SHARED)
 	EIGENTENSOR_LIBRARY=$(SHARED) $(BUILD)/bench/venv/bin/python bench/peers/graphs.py $(GRAPHS) \
 	    $(WORKLOADS)

@@ -1,7 +1,12 @@
 /* compile_time [NODES...]: what each stage of the compiler takes for graphs of 100 to 10,000 nodes.
- * Twice the nodes should take twice the time: the last column is milliseconds for 1000 nodes. */
+ * Twice the nodes should take twice the time: the last column is milliseconds for 1000 nodes.
+ *
+ * compile_time GRAPH.json...: the same of stored graphs, and from the graph to code that runs, by
+ * libtcc ("jit"). */
 #include "compile.h"
+#include "jit.h"
 #include "layers.h"
+#include "store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,47 +112,92 @@ static void bind_zeros(struct graph *graph) {
             graph->nodes[i]->value = zeros;
 }
 
-static bool time_compile(const struct shape *shape, int nodes) {
+enum { TRIES = 3 };
+
+/* The compiler by itself, without dumps, which take time themselves; the least of some tries. */
+static bool time_whole(const struct graph *graph, enum dialect dialect, bool with_jit,
+                       double *whole, struct et_error *error) {
+    struct compile_options options = {.dialect = dialect};
+    bool good = true;
+    for (int i = 0; good && i < TRIES; i++) {
+        double began = now_milliseconds();
+        struct compiled *compiled = compile(graph, &options, error);
+        struct jit *jit = compiled && with_jit ? jit_build(compiled, error) : NULL;
+        double took = now_milliseconds() - began;
+        good = compiled && (jit || !with_jit);
+        *whole = i == 0 || took < *whole ? took : *whole;
+        jit_free(jit);
+        compiled_free(compiled);
+    }
+    return good;
+}
+
+static bool print_times(const struct graph *graph, bool with_jit, struct et_error *error) {
+    struct times times = {0};
+    double whole, jit = 0;
+    struct compile_options options = {.dump = note_time, .dump_context = &times};
+    struct compiled *compiled = compile(graph, &options, error);
+    if (!compiled || !time_whole(graph, DIALECT_VECTOR, false, &whole, error) ||
+        (with_jit && !time_whole(graph, DIALECT_CALLS, true, &jit, error))) {
+        compiled_free(compiled);
+        return false;
+    }
+    printf("%-12s %6d %7d", graph->name, graph->node_count, compiled->kernel_count);
+    for (int i = 0; i < times.count; i++)
+        printf("  %s %.1f", times.passes[i], times.milliseconds[i]);
+    if (with_jit)
+        printf("  jit %.1f", jit);
+    printf("  whole %.1f  %8.2f\n", whole, whole * 1000 / graph->node_count);
+    fflush(stdout);
+    compiled_free(compiled);
+    return true;
+}
+
+static bool time_shape(const struct shape *shape, int nodes) {
     struct et_error error = {0};
     struct tensor_context *context = tensor_context_new(shape->name);
     struct tensor y = shape->build(context, nodes);
     struct graph *graph = compile_to_graph(context, OUTPUTS({"y", y}), &error);
-    if (!graph) {
+    if (graph)
+        bind_zeros(graph);
+    bool good = graph && print_times(graph, false, &error);
+    if (!good)
         fprintf(stderr, "%s: %s\n", shape->name, error.message);
-        return false;
-    }
-    bind_zeros(graph);
-    struct times times = {0};
-    struct compile_options options = {.dump = note_time, .dump_context = &times};
-    struct compiled *dumped = compile(graph, &options, &error);
-    options.dump = NULL; /* the whole without dumps, which take time themselves */
-    double began = now_milliseconds();
-    struct compiled *compiled = compile(graph, &options, &error);
-    double whole = now_milliseconds() - began;
-    if (!compiled || !dumped)
-        fprintf(stderr, "%s: %s\n", shape->name, error.message);
-    else
-        printf("%-12s %6d %7d", shape->name, graph->node_count, compiled->kernel_count);
-    for (int i = 0; compiled && dumped && i < times.count; i++)
-        printf("  %s %.1f", times.passes[i], times.milliseconds[i]);
-    if (compiled && dumped)
-        printf("  whole %.1f  %8.2f\n", whole, whole * 1000 / graph->node_count);
-    bool good = compiled && dumped;
-    compiled_free(compiled);
-    compiled_free(dumped);
     graph_free(graph);
     return good;
 }
 
+static bool time_stored(const char *path) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    struct graph *graph = graph_load(path, &weights, &error);
+    bool good = graph && print_times(graph, true, &error);
+    if (!good)
+        fprintf(stderr, "%s\n", error.message);
+    graph_free(graph);
+    weights_free(weights);
+    return good;
+}
+
+static bool is_number(const char *text) {
+    return text[strspn(text, "0123456789")] == '\0';
+}
+
 int main(int count, char **values) {
-    static const int usual[] = {100, 1000, 3000, 10000};
-    bool good = true;
+    static const char *const usual[] = {"100", "300", "1000", "3000", "10000"};
+    bool good = true, any_number = count < 2;
     printf("graph         nodes kernels  ms of each pass  ms per 1000 nodes\n");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (int k = 1; k < count; k++) {
+        any_number = any_number || is_number(values[k]);
+        if (!is_number(values[k]))
+            good &= time_stored(values[k]);
+    }
+    for (size_t i = 0; any_number && i < sizeof shapes / sizeof *shapes; i++) {
         for (int k = 1; k < count; k++)
-            good &= time_compile(&shapes[i], atoi(values[k]));
+            if (is_number(values[k]))
+                good &= time_shape(&shapes[i], atoi(values[k]));
         for (size_t k = 0; count < 2 && k < sizeof usual / sizeof *usual; k++)
-            good &= time_compile(&shapes[i], usual[k]);
+            good &= time_shape(&shapes[i], atoi(usual[k]));
     }
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # setup.sh run|test|lint|bench|torch: sees to it that what the target needs is installed. On Debian
-# and its descendants it installs what is missing; elsewhere it says what that is and how it is called.
+# and its descendants it installs what is missing; elsewhere it says what that is and how it is
+# called.
 set -eu
 
 target=${1:?usage: setup.sh run|test|lint|bench|torch}

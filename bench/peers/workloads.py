@@ -4,8 +4,8 @@ The shapes are the published ones; the weights are seeded, but for those of the 
 the repository ships."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from vocabulary import Survey
 
@@ -139,8 +139,8 @@ WORKLOADS = [
     Workload("vgg", "VGG-11 convolutions, 128x128", vgg_stack, {"image": (1, 3, 128, 128)}),
     Workload("mlp", "MLP 784-4096-4096-10", perceptron, {"x": (1, 784)}),
     Workload("mlp-64", "MLP 784-4096-4096-10, batch 64", perceptron, {"x": (64, 784)}),
-    Workload("transformer", "Transformer block, 128 tokens, width 512, 8 heads",
-             transformer_block, {"x": (1, 128, 512)}),
+    Workload("transformer", "Transformer block, 128x512, 8 heads", transformer_block,
+             {"x": (1, 128, 512)}),
     Workload("norm-gelu", "Layer norm and GELU, 4096x1024", norm_gelu, {"x": (4096, 1024)}),
     Workload("softmax", "Softmax, 1024x1024", softmax, {"x": (1024, 1024)}),
     *map(square, (64, 128, 256, 512, 1024, 2048)),
