@@ -193,6 +193,8 @@ def agree(place, contenders, workload, facts, running, settings):
 def measure(place, contenders, workload, threads, large, settings):
     """All that is known of a workload afterwards."""
     facts = workloads.facts(workload)
+    contenders = [contender for contender in contenders
+                  if not contender.rewrite or contender.rewrite in workload.rewrites]
     opened, refused = open_all(place, contenders, workload, threads, settings)
     running = {name: process for name, (process, _) in opened.items()}
     starts = {name: seconds for name, (_, seconds) in opened.items()}

@@ -17,6 +17,7 @@ class Workload:
     define: Callable   # (vocabulary, *inputs): the output
     inputs: dict       # name -> shape, of float32
     shipped: bool = False  # the MNIST network's own weights
+    rewrites: tuple = ()   # that make something of it
 
     def survey(self):
         """(its survey, the output's shape)"""
@@ -129,14 +130,17 @@ def square(n):
     return Workload(f"matmul-{n}", f"Matrix product {n}", matmul, {"a": (n, n), "b": (n, n)})
 
 
+WINOGRAD = ("winograd",)
 WORKLOADS = [
     Workload("call", "An empty call: ReLU of 16 elements", one_call, {"x": (1, 16)}),
-    Workload("mnist", "MNIST CNN", mnist, {"input_image": (1, 1, 28, 28)}, shipped=True),
+    Workload("mnist", "MNIST CNN", mnist, {"input_image": (1, 1, 28, 28)}, True, WINOGRAD),
     Workload("mnist-32", "MNIST CNN, batch 32", mnist, {"input_image": (32, 1, 28, 28)},
-             shipped=True),
-    Workload("resnet18", "ResNet-18, 224x224", resnet18, {"image": (1, 3, 224, 224)}),
+             True, WINOGRAD),
+    Workload("resnet18", "ResNet-18, 224x224", resnet18, {"image": (1, 3, 224, 224)},
+             rewrites=WINOGRAD),
     Workload("mobilenet-v2", "MobileNetV2, 224x224", mobilenet_v2, {"image": (1, 3, 224, 224)}),
-    Workload("vgg", "VGG-11 convolutions, 128x128", vgg_stack, {"image": (1, 3, 128, 128)}),
+    Workload("vgg", "VGG-11 convolutions, 128x128", vgg_stack, {"image": (1, 3, 128, 128)},
+             rewrites=WINOGRAD),
     Workload("mlp", "MLP 784-4096-4096-10", perceptron, {"x": (1, 784)}),
     Workload("mlp-64", "MLP 784-4096-4096-10, batch 64", perceptron, {"x": (64, 784)}),
     Workload("transformer", "Transformer block, 128x512, 8 heads", transformer_block,
