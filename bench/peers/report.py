@@ -4,6 +4,7 @@ from contenders import BASE, CONTENDERS
 
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
 ABSENT = "-"
+NOISY = 1.3  # a median that is so many times the least time
 
 
 def number(value):
@@ -93,6 +94,11 @@ def remarks(result):
                         ("the same bits" if bits["equal"] else "DIFFERENT BITS"))
         said += [f"{TITLES[name]}: DISAGREES with {TITLES[agreement['against']]}"
                  for name in agreement["disagree"]]
+    spread = max((found["median"] / found["least"] for found in result["contenders"].values()),
+                 default=1)
+    if spread > NOISY:
+        said.append(f"noisy: medians are up to {short(spread)} times the least; measure again "
+                    "where nothing else runs")
     return said
 
 

@@ -140,6 +140,13 @@ def processor():
     return os.uname().machine
 
 
+def commit():
+    """Of this repository, if it is one; with a plus if files were changed."""
+    said = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=HERE,
+                          capture_output=True, text=True, check=False)
+    return said.stdout.strip()
+
+
 def contenders_here(place, wanted, threads):
     """Those that are installed, and their versions; says which are not."""
     here, versions = [], {}
@@ -198,7 +205,7 @@ def main():
     make_graphs(place, arguments.workload, arguments.build / "libeigentensor.so",
                 arguments.fresh_graphs)
     found = {**machine(place, 1), "cpu": processor(), "cores": arguments.cores,
-             "date": time.strftime("%Y-%m-%d")}
+             "date": time.strftime("%Y-%m-%d"), "commit": commit()}
     print(f"{found['cpu']}, cores {arguments.cores}: {found['gflops']:.1f} GFLOP/s "
           f"({found['level']}), reads {found['read_gbs']:.1f} GB/s, copies "
           f"{found['copy_gbs']:.1f} GB/s, each of one core")
