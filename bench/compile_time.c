@@ -69,13 +69,19 @@ static struct tensor normalised(struct tensor_context *context, int nodes) {
     return x;
 }
 
-/* Everything lives until the end, where it is joined. */
+/* Everything lives until the end, where it is joined, so many at a time. */
 static struct tensor wide(struct tensor_context *context, int nodes) {
-    struct tensor x = start(context), parts[512];
-    int count = nodes / 3 < 512 ? nodes / 3 : 512;
-    for (int i = 0; i < count; i++)
-        parts[i] = tensor_reduce_sum(tensor_exp(add_number(x, i)), AXES(1));
-    return tensor_concat(count, parts, 0);
+    enum { TOGETHER = 500, MOST = 20, NODES_OF_EACH = 6 };
+    struct tensor x = start(context), parts[TOGETHER], joined[MOST];
+    int left = nodes / NODES_OF_EACH, number = 0, groups = 0;
+    while (left > 0 && groups < MOST) {
+        int count = left < TOGETHER ? left : TOGETHER;
+        for (int i = 0; i < count; i++)
+            parts[i] = tensor_reduce_sum(tensor_exp(add_number(x, number++)), AXES(1));
+        joined[groups++] = tensor_concat(count, parts, 0);
+        left -= count;
+    }
+    return tensor_concat(groups, joined, 0);
 }
 
 static const struct shape {

@@ -47,7 +47,8 @@ def limit(facts, gflops, read, copy):
 
 
 class Limits:
-    """Sampled in every round, as the contenders are: neighbours slow all of them alike."""
+    """Sampled in every round, as the contenders are: neighbours slow all of them alike. `large`:
+    what was measured past the caches, and the best rate of arithmetic seen so far."""
 
     def __init__(self, place, facts, threads, large):
         self.place, self.facts, self.threads, self.large = place, facts, threads, large
@@ -56,17 +57,21 @@ class Limits:
     def sample(self):
         size = max(4096, self.facts["bytes_read"] + self.facts["bytes_written"])
         self.samples.append(machine(self.place, self.threads, min(size, LARGE), 10))
+        self.large["gflops"] = max(self.large["gflops"], self.samples[-1]["gflops"])
 
     def found(self):
         """The limit by the medians, for medians; and by the best that was seen, for the least."""
-        def over(how, key):  # a copy past the caches may be the faster one
-            found = how(sample[key] for sample in self.samples)
-            return found if key == "gflops" else max(found, self.large[key])
-        keys = ("gflops", "read_gbs", "copy_gbs")
-        rates = {key: over(statistics.median, key) for key in keys}
+        rates, best = (self._rates(how) for how in (statistics.median, max))
         seconds, binds = limit(self.facts, *rates.values())
-        least, _ = limit(self.facts, *(over(max, key) for key in keys))
+        least, _ = limit(self.facts, self.large["gflops"], *list(best.values())[1:])
         return {"seconds": seconds, "least": least, "binds": binds, **rates}
+
+    def _rates(self, how):
+        rates = {key: how(sample[key] for sample in self.samples)
+                 for key in ("gflops", "read_gbs", "copy_gbs")}
+        for key in ("read_gbs", "copy_gbs"):  # past the caches it may be the faster one
+            rates[key] = max(rates[key], self.large[key])
+        return rates
 
 
 # ---- Agreement ----
