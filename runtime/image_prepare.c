@@ -36,7 +36,8 @@ struct box {
 struct ink {
     const struct image *image;
     struct colour background;
-    int strongest; /* the greatest difference from the background */
+    int strongest;  /* the greatest difference from the background */
+    struct box box; /* the smallest around all that is no noise; empty on a blank picture */
 };
 
 static const unsigned char *pixel_at(const struct image *image, int x, int y) {
@@ -89,72 +90,92 @@ static int difference_at(const struct ink *ink, int x, int y) {
     return greatest;
 }
 
+/* Where the run of equal pixels ends that begins at x, at `right` at most. Drawings are runs of few
+ * colours, so whatever is done with pixels is done with whole runs. */
+static int run_end(const struct image *image, int x, int y, int right) {
+    const unsigned char *row = pixel_at(image, 0, y);
+    uint32_t first, pixel;
+    memcpy(&first, row + (size_t)x * 4, sizeof first);
+    while (++x < right) {
+        memcpy(&pixel, row + (size_t)x * 4, sizeof pixel);
+        if (pixel != first)
+            break;
+    }
+    return x;
+}
+
+/* What differs by that much or less is noise. */
+static int noise(const struct ink *ink) {
+    return ink->strongest / 8;
+}
+
+/* The first and the last position whose greatest difference is no noise. */
+static void find_extent(const struct ink *ink, const unsigned char *greatest, int count, int *first,
+                        int *end) {
+    *first = *end = 0;
+    for (int position = count - 1; position >= 0; position--) {
+        if (greatest[position] <= noise(ink))
+            continue;
+        *first = position;
+        *end = *end ? *end : position + 1;
+    }
+}
+
+/* One look at every pixel: the greatest difference of all, of each row and of each column, which is
+ * enough to know the box once the noise is known. */
 static struct ink find_ink(const struct image *image) {
     struct ink ink = {.image = image, .background = find_background(image)};
-    for (int y = 0; y < image->height; y++)
-        for (int x = 0; x < image->width; x++) {
-            int difference = difference_at(&ink, x, y);
-            ink.strongest = difference > ink.strongest ? difference : ink.strongest;
+    unsigned char rows[IMAGE_MAX_SIDE] = {0}, columns[IMAGE_MAX_SIDE] = {0};
+    for (int y = 0; y < image->height; y++) {
+        for (int x = 0, end; x < image->width; x = end) {
+            end = run_end(image, x, y, image->width);
+            unsigned char difference = (unsigned char)difference_at(&ink, x, y);
+            for (int column = x; difference && column < end; column++)
+                columns[column] = difference > columns[column] ? difference : columns[column];
+            rows[y] = difference > rows[y] ? difference : rows[y];
         }
+        ink.strongest = rows[y] > ink.strongest ? rows[y] : ink.strongest;
+    }
+    find_extent(&ink, rows, image->height, &ink.box.top, &ink.box.bottom);
+    find_extent(&ink, columns, image->width, &ink.box.left, &ink.box.right);
     return ink;
 }
 
-/* The ink of a pixel: 0 where there is none or only noise. */
-static int ink_at(const struct ink *ink, int x, int y) {
-    int amount = difference_at(ink, x, y) - ink->strongest / 8;
-    return amount > 0 ? amount : 0;
+/* How much of [start, end) lies within cell `index` of cells `cell` long. */
+static int overlap(int start, int end, int index, int cell) {
+    int from = index * cell, to = from + cell;
+    return (end < to ? end : to) - (start > from ? start : from);
+}
+
+/* Adds a row's ink to the cells, weighted by how much of them it covers. The unit is 1/20 of a
+ * drawn pixel: drawn pixels are 20 units long, cells as many units as the box's longer side has
+ * pixels. */
+static void spread_row(uint64_t cells[GLYPH_SIDE], const struct ink *ink, int y, int cell) {
+    for (int x = ink->box.left, next; x < ink->box.right; x = next) {
+        next = run_end(ink->image, x, y, ink->box.right);
+        int amount = difference_at(ink, x, y) - noise(ink);
+        int start = (x - ink->box.left) * GLYPH_SIDE, end = (next - ink->box.left) * GLYPH_SIDE;
+        for (int column = start / cell; amount > 0 && column * cell < end; column++)
+            cells[column] += (uint64_t)overlap(start, end, column, cell) * (uint64_t)amount;
+    }
 }
 
 /* requires: some ink
- * provides: the smallest box around all of it */
-static struct box find_box(const struct ink *ink) {
-    struct box box = {.left = ink->image->width, .top = ink->image->height};
-    for (int y = 0; y < ink->image->height; y++)
-        for (int x = 0; x < ink->image->width; x++) {
-            if (!ink_at(ink, x, y))
-                continue;
-            box.left = x < box.left ? x : box.left;
-            box.right = x + 1 > box.right ? x + 1 : box.right;
-            box.top = y < box.top ? y : box.top;
-            box.bottom = y + 1 > box.bottom ? y + 1 : box.bottom;
-        }
-    return box;
-}
-
-/* How much of [start, start + length) lies within cell `index` of cells `cell` long. */
-static int overlap(int start, int length, int index, int cell) {
-    int low = index * cell > start ? index * cell : start;
-    int high = (index + 1) * cell < start + length ? (index + 1) * cell : start + length;
-    return high - low;
-}
-
-/* Adds one pixel's ink to every cell that it covers. The unit is 1/20 of a drawn pixel: drawn
- * pixels are 20 units long, cells as many units as the box's longer side has pixels. */
-static void spread(uint64_t sums[GLYPH_SIDE][GLYPH_SIDE], int x, int y, int amount, int cell) {
-    const int length = GLYPH_SIDE;
-    int start_x = x * length, start_y = y * length;
-    for (int row = start_y / cell; row * cell < start_y + length; row++)
-        for (int column = start_x / cell; column * cell < start_x + length; column++) {
-            int64_t area = (int64_t)overlap(start_y, length, row, cell) *
-                           overlap(start_x, length, column, cell);
-            sums[row][column] += (uint64_t)(area * amount);
-        }
-}
-
-/* requires: some ink within the box
  * provides: glyph[20][20], the box scaled into the upper left corner, its strongest pixel 255
  * Sums stay below 255 * 4096 * 4096, so 255 times one of them fits. */
-static void scale(const struct ink *ink, struct box box,
-                  unsigned char glyph[GLYPH_SIDE][GLYPH_SIDE]) {
+static void scale(const struct ink *ink, unsigned char glyph[GLYPH_SIDE][GLYPH_SIDE]) {
     uint64_t sums[GLYPH_SIDE][GLYPH_SIDE] = {{0}}, greatest = 0;
+    struct box box = ink->box;
     int width = box.right - box.left, height = box.bottom - box.top;
     int cell = width > height ? width : height;
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-            int amount = ink_at(ink, box.left + x, box.top + y);
-            if (amount)
-                spread(sums, x, y, amount, cell);
-        }
+    for (int y = 0; y < height; y++) {
+        uint64_t cells[GLYPH_SIDE] = {0};
+        int start = y * GLYPH_SIDE, end = start + GLYPH_SIDE;
+        spread_row(cells, ink, box.top + y, cell);
+        for (int row = start / cell; row * cell < end; row++)
+            for (int column = 0; column < GLYPH_SIDE; column++)
+                sums[row][column] += (uint64_t)overlap(start, end, row, cell) * cells[column];
+    }
     for (int row = 0; row < GLYPH_SIDE; row++)
         for (int column = 0; column < GLYPH_SIDE; column++)
             greatest = sums[row][column] > greatest ? sums[row][column] : greatest;
@@ -223,7 +244,7 @@ bool image_prepare_digit(const struct image *image, unsigned char digit[DIGIT_PI
         return true;
     }
     unsigned char glyph[GLYPH_SIDE][GLYPH_SIDE];
-    scale(&ink, find_box(&ink), glyph);
+    scale(&ink, glyph);
     place(glyph, digit);
     return true;
 }
