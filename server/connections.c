@@ -32,7 +32,7 @@ static const char too_slow[] = "HTTP/1.1 408 Request Timeout\r\nContent-Type: ap
                                "Content-Length: 50\r\nConnection: close\r\n\r\n"
                                "{\"detail\": \"the request took too long to arrive\"}\n";
 
-/* The worker that owns the socket sees its end and cleans up. */
+/* The library's thread that owns the socket sees its end and cleans up. */
 static void cut(struct connections *connections, struct connection *connection) {
     bool tell = connection->state == CONNECTION_READING || !connection->served;
     if (tell && connection->state != CONNECTION_WRITING)

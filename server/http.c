@@ -1,9 +1,6 @@
 #include "http.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <microhttpd.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,118 +9,46 @@
 #include <unistd.h>
 
 #include "connections.h"
-#include "server.h"
+#include "http_reply.h"
+#include "listen.h"
+#include "workers.h"
 
 enum {
     HEADER_BYTES = 32 * 1024, /* of one connection: request line, headers, reply headers */
     SPARE_CONNECTIONS = 64,   /* beyond the limit, to be told so */
     DRAINED_BODIES = 8,       /* a body this many times too large is read and forgotten, so that
                                  its sender hears why; a larger one is cut off */
+    WORKERS_OF_ONE = 16,      /* so many workers one of the library's threads keeps busy */
 };
 
 struct http {
     struct server *server;
     struct MHD_Daemon *daemon;
     struct connections *connections;
-    pthread_key_t worker; /* of this thread */
+    struct workers *workers;
     atomic_size_t body_bytes;
     size_t most_body_bytes; /* of all requests together */
     int port;
 };
 
-/* One request on its way. */
+/* One request on its way. The library's threads receive it and send the reply; in between they put
+ * its connection aside, and a worker answers. */
 struct exchange {
+    struct task task; /* for the worker; first, so that it leads back here */
     struct http *http;
     struct MHD_Connection *socket;
     struct connection *connection;
     struct text body;
     size_t received, reserved;
     int refused; /* status, once it is known that the body is of no use; 0: none */
-    bool sent;
-    double began;
+    double began, queued;
     char *path;
     char method[16];
     struct reply reply; /* what remains of it for the log */
     size_t reply_bytes;
+    enum { UNANSWERED, ANSWERED, SENT } progress;
+    struct MHD_Response *response; /* once answered; NULL: no memory for it */
 };
-
-/* Headers of every reply. */
-
-static const char policy[] = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
-                             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-static void add_cross_origin(struct MHD_Response *response, const struct options *options) {
-    if (!*options->cors)
-        return;
-    MHD_add_response_header(response, "Access-Control-Allow-Origin", options->cors);
-    if (strcmp(options->cors, "*") != 0)
-        MHD_add_response_header(response, "Vary", "Origin");
-    MHD_add_response_header(response, "Access-Control-Allow-Headers",
-                            "Content-Type, Inference-Header-Content-Length");
-    MHD_add_response_header(response, "Access-Control-Expose-Headers",
-                            "Inference-Header-Content-Length, Retry-After");
-    MHD_add_response_header(response, "Access-Control-Max-Age", "86400");
-}
-
-static void add_headers(struct MHD_Response *response, const struct reply *reply,
-                        const struct server *server, bool last) {
-    char number[32];
-    if (reply->type)
-        MHD_add_response_header(response, "Content-Type", reply->type);
-    if (*reply->allow) {
-        MHD_add_response_header(response, "Allow", reply->allow);
-        if (reply->status == 204 && *server->options.cors)
-            MHD_add_response_header(response, "Access-Control-Allow-Methods", reply->allow);
-    }
-    if (reply->retry_after) {
-        snprintf(number, sizeof number, "%d", reply->retry_after);
-        MHD_add_response_header(response, "Retry-After", number);
-    }
-    if (reply->header_length) {
-        snprintf(number, sizeof number, "%zu", reply->header_length);
-        MHD_add_response_header(response, "Inference-Header-Content-Length", number);
-    }
-    if (reply->etag) {
-        MHD_add_response_header(response, "ETag", reply->etag);
-        MHD_add_response_header(response, "Vary", "Accept-Encoding");
-    }
-    if (reply->gzip)
-        MHD_add_response_header(response, "Content-Encoding", "gzip");
-    MHD_add_response_header(response, "Cache-Control", reply->etag ? "no-cache" : "no-store");
-    MHD_add_response_header(response, "Content-Security-Policy", policy);
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
-    if (last || atomic_load(&server->stopping))
-        MHD_add_response_header(response, "Connection", "close");
-    add_cross_origin(response, &server->options);
-}
-
-/* Hands the reply's bytes over to the library. */
-static enum MHD_Result send_reply(struct exchange *exchange) {
-    struct reply *reply = &exchange->reply;
-    struct MHD_Response *response;
-    exchange->sent = true;
-    exchange->reply_bytes = reply->file ? reply->file_bytes : reply->body.length;
-    if (reply->file || !reply->body.bytes) {
-        text_free(&reply->body);
-        response = MHD_create_response_from_buffer(reply->file ? reply->file_bytes : 0,
-                                                   (void *)reply->file, MHD_RESPMEM_PERSISTENT);
-    } else {
-        response = MHD_create_response_from_buffer_with_free_callback(
-            reply->body.length, reply->body.bytes, et_release);
-        if (response)
-            reply->body = (struct text){0};
-    }
-    if (!response)
-        return MHD_NO;
-    add_headers(response, reply, exchange->http->server, connection_is_spare(exchange->connection));
-    connection_enter(exchange->http->connections, exchange->connection, CONNECTION_WRITING);
-    enum MHD_Result queued =
-        MHD_queue_response(exchange->socket, (unsigned)reply->status, response);
-    MHD_destroy_response(response);
-    return queued;
-}
 
 static enum error_style style_of(const char *path) {
     return strncmp(path, "/v2", 3) == 0 ? STYLE_OIP : STYLE_DETAIL;
@@ -149,40 +74,64 @@ static const char *lookup(void *context, enum request_part part, const char *nam
         context, part == PART_HEADER ? MHD_HEADER_KIND : MHD_GET_ARGUMENT_KIND, name);
 }
 
-static struct worker *this_worker(struct http *http) {
-    struct worker *worker = pthread_getspecific(http->worker);
-    if (worker)
-        return worker;
-    worker = worker_new(http->server);
-    if (worker && pthread_setspecific(http->worker, worker) != 0) {
-        worker_free(worker);
-        worker = NULL;
-    }
-    return worker;
-}
-
-static void answer(struct exchange *exchange) {
+/* What every answer ends with: the reply becomes the library's. */
+static void finish(struct exchange *exchange, int route) {
     struct http *http = exchange->http;
     struct reply *reply = &exchange->reply;
+    exchange->reply_bytes = reply->file ? reply->file_bytes : reply->body.length;
+    exchange->response =
+        http_response(reply, http->server, connection_is_spare(exchange->connection));
+    exchange->progress = ANSWERED;
+    metrics_request(&http->server->metrics, route, reply->status,
+                    now_microseconds() - exchange->began);
+}
+
+/* In a worker. From the resumption on, the exchange is the library's thread's. */
+static void answer(struct task *task, struct worker *worker) {
+    struct exchange *exchange = (struct exchange *)task;
     struct request request = {.method = exchange->method,
                               .path = exchange->path,
                               .body = exchange->body.bytes ? exchange->body.bytes : "",
                               .body_bytes = exchange->body.length,
+                              .waited = now_microseconds() - exchange->queued,
                               .lookup = lookup,
                               .lookup_context = exchange->socket};
-    int route = -1;
-    connection_enter(http->connections, exchange->connection, CONNECTION_COMPUTING);
-    struct worker *worker = this_worker(http);
     if (strcmp(request.method, "HEAD") == 0)
         request.method = "GET";
-    if (exchange->refused)
-        refuse(exchange);
-    else if (worker)
-        route = server_answer(worker, &request, reply);
-    else
-        reply_error(reply, style_of(request.path), 503, "out of memory");
-    metrics_request(&http->server->metrics, route, reply->status,
-                    now_microseconds() - exchange->began);
+    finish(exchange, server_answer(worker, &request, &exchange->reply));
+    MHD_resume_connection(exchange->socket);
+}
+
+static void answer_refused(struct exchange *exchange) {
+    refuse(exchange);
+    finish(exchange, -1);
+}
+
+static enum MHD_Result send_reply(struct exchange *exchange) {
+    struct MHD_Response *response = exchange->response;
+    if (!response)
+        return MHD_NO;
+    connection_enter(exchange->http->connections, exchange->connection, CONNECTION_WRITING);
+    enum MHD_Result result =
+        MHD_queue_response(exchange->socket, (unsigned)exchange->reply.status, response);
+    MHD_destroy_response(response); /* the library holds it until it is sent */
+    exchange->response = NULL;
+    exchange->progress = SENT;
+    return result;
+}
+
+/* The request is complete: it waits for a worker. */
+static enum MHD_Result hand_over(struct exchange *exchange) {
+    struct http *http = exchange->http;
+    connection_enter(http->connections, exchange->connection, CONNECTION_COMPUTING);
+    exchange->queued = now_microseconds();
+    MHD_suspend_connection(exchange->socket);
+    if (workers_push(http->workers, &exchange->task))
+        return MHD_YES;
+    exchange->refused = 503; /* no worker is there any more */
+    answer_refused(exchange);
+    MHD_resume_connection(exchange->socket);
+    return MHD_YES;
 }
 
 /* Bodies. */
@@ -245,6 +194,7 @@ static enum MHD_Result begin_exchange(struct http *http, struct MHD_Connection *
     struct exchange *exchange = et_allocate(1, sizeof *exchange);
     if (!exchange)
         return MHD_NO;
+    exchange->task.run = answer;
     exchange->http = http;
     exchange->socket = socket;
     exchange->began = now_microseconds();
@@ -260,7 +210,7 @@ static enum MHD_Result begin_exchange(struct http *http, struct MHD_Connection *
     connection_enter(http->connections, exchange->connection, CONNECTION_READING);
     if (!refuse_at_once(exchange))
         return MHD_YES;
-    answer(exchange);
+    answer_refused(exchange);
     return send_reply(exchange);
 }
 
@@ -277,9 +227,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *socket, cons
         *count = 0;
         return exchange->received > limit ? MHD_NO : MHD_YES;
     }
-    if (exchange->sent)
+    if (exchange->progress == SENT)
         return MHD_YES;
-    answer(exchange);
+    if (exchange->progress == UNANSWERED && !exchange->refused)
+        return hand_over(exchange);
+    if (exchange->progress == UNANSWERED)
+        answer_refused(exchange);
     forget_body(exchange);
     return send_reply(exchange);
 }
@@ -320,6 +273,8 @@ static void on_completed(void *cls, struct MHD_Connection *socket, void **contex
                                        .mode = exchange->reply.mode});
     connection_enter(http->connections, exchange->connection, CONNECTION_WAITING);
     forget_body(exchange);
+    if (exchange->response) /* its client went away meanwhile */
+        MHD_destroy_response(exchange->response);
     reply_free(&exchange->reply);
     free(exchange->path);
     et_release(exchange);
@@ -342,84 +297,48 @@ static void on_connection(void *cls, struct MHD_Connection *socket, void **conte
     atomic_fetch_sub(&http->server->metrics.connections, 1);
 }
 
-static void forget_worker(void *worker) {
-    worker_free(worker);
-}
-
 /* Opening. */
 
-static int open_socket(const char *host, long port, struct et_error *error) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    char service[16];
-    snprintf(service, sizeof service, "%ld", port);
-    int problem = getaddrinfo(host, service, &hints, &found);
-    if (problem != 0) {
-        et_fail(error, "%s: %s", host, gai_strerror(problem));
-        return -1;
-    }
-    int one = 1, listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener >= 0)
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (listener < 0 || bind(listener, found->ai_addr, found->ai_addrlen) != 0 ||
-        listen(listener, 1024) != 0) {
-        et_fail(error, "%s, port %ld: %s", host, port, strerror(errno));
-        if (listener >= 0)
-            close(listener);
-        listener = -1;
-    }
-    freeaddrinfo(found);
-    return listener;
-}
-
-static int bound_port(int listener) {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in four;
-        struct sockaddr_in6 six;
-    } address;
-    socklen_t bytes = sizeof address;
-    if (getsockname(listener, &address.any, &bytes) != 0)
-        return 0;
-    return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
-}
-
-static struct MHD_Daemon *start(struct http *http, int listener) {
+static struct MHD_Daemon *start(struct http *http, int listener, long workers) {
     const struct options *options = &http->server->options;
-    long threads = options->threads ? options->threads : sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned most = (unsigned)(options->max_connections + SPARE_CONNECTIONS);
-    if (most < (unsigned)threads)
-        most = (unsigned)threads;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
+    unsigned threads = 1 + (unsigned)workers / WORKERS_OF_ONE;
+    unsigned most = (unsigned)options->max_connections + SPARE_CONNECTIONS;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET,
-                            listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads,
+                            listener, MHD_OPTION_THREAD_POOL_SIZE, threads,
                             MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
                             MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
+static bool open_parts(struct http *http, int listener, struct et_error *error) {
+    const struct options *options = &http->server->options;
+    long workers = options->threads ? options->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    http->port = listen_port(listener);
+    http->most_body_bytes = 8 * (size_t)options->max_body;
+    http->connections = connections_open((int)options->max_connections, SPARE_CONNECTIONS,
+                                         options->timeout, &http->server->metrics);
+    http->workers = workers_open(http->server, (int)workers);
+    if (!http->connections || !http->workers)
+        return et_fail(error, "no memory, or no threads: %ld workers were asked for", workers);
+    http->daemon = start(http, listener, workers);
+    return http->daemon || et_fail(error, "the HTTP library does not start");
+}
+
 struct http *http_open(struct server *server, struct et_error *error) {
-    const struct options *options = &server->options;
-    int listener = open_socket(options->host, options->port, error);
+    int listener = listen_open(server->options.host, server->options.port, error);
     if (listener < 0)
         return NULL;
     struct http *http = et_allocate(1, sizeof *http);
     if (http) {
         http->server = server;
-        http->port = bound_port(listener);
-        http->most_body_bytes = 8 * (size_t)options->max_body;
-        http->connections = connections_open((int)options->max_connections, SPARE_CONNECTIONS,
-                                             options->timeout, &server->metrics);
+        if (open_parts(http, listener, error))
+            return http;
+        http_close(http);
+    } else {
+        et_fail(error, "out of memory");
     }
-    bool good = http && http->connections && pthread_key_create(&http->worker, forget_worker) == 0;
-    if (good && (http->daemon = start(http, listener)))
-        return http;
-    et_fail(error, good ? "the HTTP library does not start" : "out of memory");
-    if (good)
-        pthread_key_delete(http->worker);
-    if (http && http->connections)
-        connections_close(http->connections);
-    et_release(http);
     close(listener);
     return NULL;
 }
@@ -442,9 +361,13 @@ void http_drain(struct http *http, int seconds) {
     }
 }
 
+/* The workers go first, since the library cannot end while one of its connections is put aside. */
 void http_close(struct http *http) {
-    MHD_stop_daemon(http->daemon);
-    pthread_key_delete(http->worker);
-    connections_close(http->connections);
+    workers_stop(http->workers);
+    if (http->daemon)
+        MHD_stop_daemon(http->daemon);
+    workers_close(http->workers);
+    if (http->connections)
+        connections_close(http->connections);
     et_release(http);
 }

@@ -90,24 +90,21 @@ static bool read_mode(json_t *document, enum et_mode *mode, struct reply *reply)
 }
 
 static void classify(struct worker *worker, const struct request *request, struct reply *reply,
-                     const struct drawing *drawing, enum et_mode mode, double parse) {
+                     const struct drawing *drawing, enum et_mode mode) {
     struct model_memory *memory;
     struct et_error error = {0};
-    double microseconds;
     struct model *model = drawing_model(worker, request, reply, &memory);
     if (!model)
         return;
     drawing_to_input(drawing, memory);
-    bool good = model_run(model, memory, &mode, &microseconds, &error);
+    bool good = model_run(model, memory, &mode, &reply->stages[STAGE_compute], &error);
     metrics_inference(worker->server, model, mode, good);
     if (!good) {
         reply_error(reply, STYLE_DEMO, 503, "%s", error.message);
         return;
     }
     reply->mode = et_mode_name(mode);
-    metrics_stage(worker->server, model, mode, STAGE_parse, parse);
-    metrics_stage(worker->server, model, mode, STAGE_prepare, drawing->prepare_microseconds);
-    metrics_stage(worker->server, model, mode, STAGE_compute, microseconds);
+    metrics_stages(worker->server, model, mode, reply->stages);
     text_add(&reply->body, "{\"status\":\"success\",\"data\":%d}", predicted(model, memory));
     reply_finish_json(reply, 200);
 }
@@ -124,10 +121,12 @@ void handle_infer(struct worker *worker, const struct request *request, struct r
         return;
     const char *text = read_picture_text(document, reply);
     if (text && read_mode(document, &mode, reply)) {
-        if (base64_decode(text, &png, &error) &&
-            drawing_decode(&drawing, png.bytes ? png.bytes : "", png.length, &blank, &error))
-            classify(worker, request, reply, &drawing, mode,
-                     now_microseconds() - began - drawing.prepare_microseconds);
+        bool good = base64_decode(text, &png, &error) &&
+                    drawing_decode(&drawing, png.bytes ? png.bytes : "", png.length, reply->stages,
+                                   &blank, &error);
+        finish_parse(reply->stages, began);
+        if (good)
+            classify(worker, request, reply, &drawing, mode);
         else
             reply_error(reply, STYLE_DEMO, 400, "%s", error.message);
     }

@@ -18,7 +18,7 @@ static const int statuses[] = {
 enum { KNOWN_STATUSES = sizeof statuses / sizeof *statuses };
 _Static_assert((int)KNOWN_STATUSES < (int)STATUS_KINDS, "one place is for all other statuses");
 
-static const char *const stage_names[STAGE_COUNT] = {
+const char *const stage_names[STAGE_COUNT] = {
 #define STAGE_NAME(name) #name,
     STAGES(STAGE_NAME)
 #undef STAGE_NAME
@@ -44,6 +44,13 @@ void metrics_request(struct metrics *metrics, int route, int status, double micr
 void metrics_stage(struct server *server, const struct model *model, enum et_mode mode,
                    enum stage stage, double microseconds) {
     histogram_add(&server->metrics.stages[model - server->models.items][mode][stage], microseconds);
+}
+
+void metrics_stages(struct server *server, const struct model *model, enum et_mode mode,
+                    const double stages[STAGE_COUNT]) {
+    for (int stage = 0; stage < STAGE_COUNT; stage++)
+        if (stages[stage] > 0)
+            metrics_stage(server, model, mode, (enum stage)stage, stages[stage]);
 }
 
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,

@@ -8,16 +8,7 @@
 #include <stdint.h>
 
 #include "model.h"
-
-/* The stages of an inference: parse: request to pixels or tensors; prepare: pixels to a digit;
- * compute: the model. */
-#define STAGES(STAGE) STAGE(parse) STAGE(prepare) STAGE(compute)
-enum stage {
-#define STAGE_ID(name) STAGE_##name,
-    STAGES(STAGE_ID)
-#undef STAGE_ID
-        STAGE_COUNT
-};
+#include "request.h"
 
 #define STATUSES(STATUS)                                                                           \
     STATUS(200)                                                                                    \
@@ -54,8 +45,11 @@ struct server;
 void histogram_add(struct histogram *histogram, double microseconds);
 /* `route` as server_answer() gives it. */
 void metrics_request(struct metrics *metrics, int route, int status, double microseconds);
+/* One stage, or all those of a reply that took any time. */
 void metrics_stage(struct server *server, const struct model *model, enum et_mode mode,
                    enum stage stage, double microseconds);
+void metrics_stages(struct server *server, const struct model *model, enum et_mode mode,
+                    const double stages[STAGE_COUNT]);
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,
                        bool good);
 

@@ -81,7 +81,6 @@ struct inference {
     struct oip_bytes behind;
     struct oip_outputs outputs;
     enum et_mode mode;
-    double began, parse, compute;
 };
 
 /* Splits the body into JSON and what lies behind it. */
@@ -149,10 +148,10 @@ static void write_inference(struct inference *inference, struct reply *reply) {
         text_add_json(body, id);
     }
     text_add(body,
-             ",\"parameters\":{\"mode\":\"%s\",\"digest\":\"%s\",\"parse_us\":%.1f,"
-             "\"compute_us\":%.1f},",
+             ",\"parameters\":{\"mode\":\"%s\",\"digest\":\"%s\",\"queue_us\":%.1f,"
+             "\"parse_us\":%.1f,\"compute_us\":%.1f},",
              et_mode_name(inference->mode), model_digest(model, inference->memory).text,
-             inference->parse, inference->compute);
+             reply->stages[STAGE_queue], reply->stages[STAGE_parse], reply->stages[STAGE_compute]);
     oip_write_outputs(body, model, inference->memory, &inference->outputs);
     text_add(body, "}");
     size_t json_bytes = body->length;
@@ -169,24 +168,23 @@ static void write_inference(struct inference *inference, struct reply *reply) {
 /* True when the reply is the result; otherwise the error tells what was wrong with the request. */
 static bool infer_from(struct inference *inference, struct worker *worker,
                        const struct request *request, struct reply *reply, struct et_error *error) {
-    struct server *server = worker->server;
+    double began = now_microseconds();
     if (!read_inference(inference, request, error))
         return false;
-    inference->parse = now_microseconds() - inference->began;
-    if (!model_run(inference->model, inference->memory, &inference->mode, &inference->compute,
-                   error))
+    reply->stages[STAGE_parse] = now_microseconds() - began;
+    if (!model_run(inference->model, inference->memory, &inference->mode,
+                   &reply->stages[STAGE_compute], error))
         return false;
     reply->mode = et_mode_name(inference->mode);
-    metrics_inference(server, inference->model, inference->mode, true);
-    metrics_stage(server, inference->model, inference->mode, STAGE_parse, inference->parse);
-    metrics_stage(server, inference->model, inference->mode, STAGE_compute, inference->compute);
+    metrics_inference(worker->server, inference->model, inference->mode, true);
+    metrics_stages(worker->server, inference->model, inference->mode, reply->stages);
     write_inference(inference, reply);
     return true;
 }
 
 void handle_oip_infer(struct worker *worker, const struct request *request, struct reply *reply) {
     struct et_error error = {0};
-    struct inference inference = {.began = now_microseconds()};
+    struct inference inference = {0};
     inference.model = model_of_path(worker, request, reply);
     if (!inference.model)
         return;

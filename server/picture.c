@@ -39,8 +39,8 @@ void base64_encode(const void *bytes, size_t count, struct text *text) {
     et_release(encoded);
 }
 
-bool drawing_decode(struct drawing *drawing, const void *png, size_t count, bool *blank,
-                    struct et_error *error) {
+bool drawing_decode(struct drawing *drawing, const void *png, size_t count,
+                    double stages[STAGE_COUNT], bool *blank, struct et_error *error) {
     struct image image;
     double began = now_microseconds();
     *blank = false;
@@ -50,9 +50,13 @@ bool drawing_decode(struct drawing *drawing, const void *png, size_t count, bool
     bool good = image_prepare_digit(&image, drawing->digit, error);
     *blank = !good;
     image_free(&image);
-    drawing->decode_microseconds = decoded - began;
-    drawing->prepare_microseconds = now_microseconds() - decoded;
+    stages[STAGE_decode] = decoded - began;
+    stages[STAGE_prepare] = now_microseconds() - decoded;
     return good;
+}
+
+void finish_parse(double stages[STAGE_COUNT], double began) {
+    stages[STAGE_parse] = now_microseconds() - began - stages[STAGE_decode] - stages[STAGE_prepare];
 }
 
 /* The PNG in {"image_bytes": ".."}. */
@@ -76,14 +80,17 @@ static void reply_bad_picture(struct reply *reply, bool blank, const struct et_e
 }
 
 bool drawing_read(struct drawing *drawing, const struct request *request, struct reply *reply) {
+    double began = now_microseconds();
     struct et_error error = {0};
     struct text png = {0};
     bool blank = false, good;
     if (request_has_type(request, "image/png")) {
-        good = drawing_decode(drawing, request->body, request->body_bytes, &blank, &error);
+        good = drawing_decode(drawing, request->body, request->body_bytes, reply->stages, &blank,
+                              &error);
     } else if (request_may_be_json(request)) {
         good = read_json_picture(request, &png, &error) &&
-               drawing_decode(drawing, png.bytes ? png.bytes : "", png.length, &blank, &error);
+               drawing_decode(drawing, png.bytes ? png.bytes : "", png.length, reply->stages,
+                              &blank, &error);
     } else {
         reply_error(reply, STYLE_DETAIL, 415,
                     "expected Content-Type image/png or application/json, found %.100s",
@@ -91,6 +98,7 @@ bool drawing_read(struct drawing *drawing, const struct request *request, struct
         return false;
     }
     text_free(&png);
+    finish_parse(reply->stages, began);
     if (!good)
         reply_bad_picture(reply, blank, &error);
     return good;

@@ -10,15 +10,16 @@ bool base64_decode(const char *text, struct text *bytes, struct et_error *error)
 /* Appends the base64 of the bytes. */
 void base64_encode(const void *bytes, size_t count, struct text *text);
 
-/* A drawing on its way into a model. */
+/* A drawing on its way into a model: what the model sees. */
 struct drawing {
-    unsigned char digit[DIGIT_PIXELS]; /* what the model sees */
-    double decode_microseconds, prepare_microseconds;
+    unsigned char digit[DIGIT_PIXELS];
 };
 
-/* A PNG file's bytes to a prepared digit. */
-bool drawing_decode(struct drawing *drawing, const void *png, size_t count, bool *blank,
-                    struct et_error *error);
+/* A PNG file's bytes to a prepared digit, in two of the stages. */
+bool drawing_decode(struct drawing *drawing, const void *png, size_t count,
+                    double stages[STAGE_COUNT], bool *blank, struct et_error *error);
+/* Parsing is what took time since then, beside decoding and preparing. */
+void finish_parse(double stages[STAGE_COUNT], double began);
 /* The picture of a request, PNG or JSON; false with a finished reply. */
 bool drawing_read(struct drawing *drawing, const struct request *request, struct reply *reply);
 

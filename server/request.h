@@ -6,6 +6,17 @@
 
 #include <jansson.h>
 
+/* What a reply's time is spent on. queue: waiting for a thread; parse: the request, to a picture's
+ * bytes or to tensors; decode: PNG to pixels; prepare: pixels to a digit; compute: the model. */
+#define STAGES(STAGE) STAGE(queue) STAGE(parse) STAGE(decode) STAGE(prepare) STAGE(compute)
+enum stage {
+#define STAGE_ID(name) STAGE_##name,
+    STAGES(STAGE_ID)
+#undef STAGE_ID
+        STAGE_COUNT
+};
+extern const char *const stage_names[STAGE_COUNT];
+
 enum request_part { PART_HEADER, PART_QUERY };
 
 enum { ROUTE_MOST_VALUES = 2, ROUTE_VALUE_BYTES = 256 };
@@ -16,6 +27,7 @@ struct request {
     const char *path;   /* decoded, without the query */
     const char *body;   /* ends with a zero byte that is not counted */
     size_t body_bytes;
+    double waited; /* microseconds, for a thread */
     /* The value of a header or of a query parameter, or NULL; names of headers in any case. */
     const char *(*lookup)(void *context, enum request_part part, const char *name);
     void *lookup_context;
@@ -35,16 +47,17 @@ enum error_style { STYLE_DETAIL, STYLE_DEMO, STYLE_OIP };
 /* What goes back. Begin with all zero. */
 struct reply {
     int status;
-    const char *type;     /* Content-Type */
-    struct text body;     /* owned, unless `file` is there */
-    const void *file;     /* bytes that live as long as the server */
-    size_t file_bytes;    /* of `file` */
-    const char *etag;     /* with its quotes; NULL: none, and the reply must not be stored */
-    bool gzip;            /* Content-Encoding */
-    char allow[64];       /* of a 405 and of OPTIONS */
-    int retry_after;      /* seconds; 0: none */
-    size_t header_length; /* Inference-Header-Content-Length; 0: none */
-    const char *model;    /* for the access log; NULL: none */
+    const char *type;           /* Content-Type */
+    struct text body;           /* owned, unless `file` is there */
+    const void *file;           /* bytes that live as long as the server */
+    size_t file_bytes;          /* of `file` */
+    const char *etag;           /* with its quotes; NULL: none, and the reply must not be stored */
+    bool gzip;                  /* Content-Encoding */
+    char allow[64];             /* of a 405 and of OPTIONS */
+    int retry_after;            /* seconds; 0: none */
+    size_t header_length;       /* Inference-Header-Content-Length; 0: none */
+    double stages[STAGE_COUNT]; /* microseconds; 0: there was no such stage */
+    const char *model;          /* for the access log; NULL: none */
     const char *mode;
 };
 

@@ -101,6 +101,7 @@ int server_answer(struct worker *worker, struct request *request, struct reply *
     if (route < 0)
         return route;
     *reply->allow = 0;
+    reply->stages[STAGE_queue] = request->waited;
     json_ran_out = false;
     const char *encoding = request_header(request, "Content-Encoding");
     if (encoding && strcasecmp(encoding, "identity") != 0)

@@ -101,6 +101,22 @@ def test_demo_contract():
                 assert reply == {"status": "success", "data": digit}
 
 
+def test_replies_say_where_their_time_went():
+    with Server("--no-aot") as server:
+        began = time.monotonic()
+        headers = server.request("POST", "/infer", demo_body("3-canvas"))[1]
+        whole = (time.monotonic() - began) * 1000
+        times = dict(part.split(";dur=") for part in headers["server-timing"].split(", "))
+        assert list(times) == ["queue", "parse", "decode", "prepare", "compute"], times
+        assert 0 < sum(map(float, times.values())) <= whole, (times, whole)
+        assert "Server-Timing" in headers["access-control-expose-headers"]
+        reply = server.json("POST", "/v2/models/mnist/infer", oip_request())
+        assert all(reply["parameters"][key] > 0 for key in ("queue_us", "parse_us", "compute_us"))
+        text = server.request("GET", "/metrics")[2].decode()
+        for stage in times:
+            assert f'model="mnist",mode="jit",stage="{stage}"}}' in text, stage
+
+
 def test_metrics_are_prometheus_text():
     with Server("--no-aot") as server:
         for mode in ("regular", "jit"):

@@ -1,0 +1,92 @@
+#include "workers.h"
+
+#include <pthread.h>
+
+#include "server.h"
+
+struct workers {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    bool closing;
+    struct task *first, **end; /* the queue, and where the next task is put */
+    int count, open;           /* of items: those with memory, those with a thread too */
+    struct thread {
+        struct workers *workers;
+        struct worker *worker;
+        pthread_t id;
+    } items[];
+};
+
+/* The task that has waited longest; NULL when none will come any more. */
+static struct task *take(struct workers *workers) {
+    pthread_mutex_lock(&workers->lock);
+    while (!workers->first && !workers->closing)
+        pthread_cond_wait(&workers->more, &workers->lock);
+    struct task *task = workers->first;
+    if (task && !(workers->first = task->next))
+        workers->end = &workers->first;
+    pthread_mutex_unlock(&workers->lock);
+    return task;
+}
+
+static void *work(void *context) {
+    struct thread *thread = context;
+    for (struct task *task; (task = take(thread->workers));)
+        task->run(task, thread->worker);
+    return NULL;
+}
+
+struct workers *workers_open(struct server *server, int count) {
+    struct workers *workers =
+        et_allocate(1, sizeof *workers + (size_t)count * sizeof *workers->items);
+    if (!workers)
+        return NULL;
+    workers->end = &workers->first;
+    pthread_mutex_init(&workers->lock, NULL);
+    pthread_cond_init(&workers->more, NULL);
+    for (bool good = true; good && workers->count < count; workers->open += good) {
+        struct thread *thread = &workers->items[workers->count++];
+        thread->workers = workers;
+        thread->worker = worker_new(server);
+        good = thread->worker && pthread_create(&thread->id, NULL, work, thread) == 0;
+    }
+    if (workers->open == count)
+        return workers;
+    workers_close(workers);
+    return NULL;
+}
+
+bool workers_push(struct workers *workers, struct task *task) {
+    task->next = NULL;
+    pthread_mutex_lock(&workers->lock);
+    bool open = !workers->closing;
+    if (open) {
+        *workers->end = task;
+        workers->end = &task->next;
+        pthread_cond_signal(&workers->more);
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return open;
+}
+
+void workers_stop(struct workers *workers) {
+    if (!workers)
+        return;
+    pthread_mutex_lock(&workers->lock);
+    workers->closing = true;
+    pthread_cond_broadcast(&workers->more);
+    pthread_mutex_unlock(&workers->lock);
+    for (; workers->open > 0; workers->open--)
+        pthread_join(workers->items[workers->open - 1].id, NULL);
+}
+
+void workers_close(struct workers *workers) {
+    if (!workers)
+        return;
+    workers_stop(workers);
+    for (int i = 0; i < workers->count; i++)
+        worker_free(workers->items[i].worker);
+    pthread_cond_destroy(&workers->more);
+    pthread_mutex_destroy(&workers->lock);
+    et_release(workers);
+}
