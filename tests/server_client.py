@@ -1,5 +1,6 @@
 """A server process under test, and what tests say to it. Only the standard library."""
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -104,6 +105,22 @@ class Server:
             time.sleep(0.1)
         assert found["state"] == state, found
         return found
+
+
+MOST_GROWTH = 8 << 20  # bytes, which the allocator may keep for the next time
+
+
+@contextlib.contextmanager
+def unharmed(*options):
+    """A server that is afterwards as it was: it answers, with no more files and memory."""
+    with Server(*options) as server:
+        assert server.json("POST", "/infer", demo_body())["data"] == 3
+        files, memory = server.resources(), server.resident()
+        yield server
+        assert server.resources() == files
+        assert server.json("POST", "/infer", demo_body())["data"] == 3
+        grown = server.resident() - memory
+        assert grown < MOST_GROWTH or SANITIZED, f"{grown} bytes more"
 
 
 def receive(client):

@@ -59,6 +59,22 @@ def test_curl_lines_work_as_pasted():
                 assert said and not said.startswith((b'{"detail', b'{"error')), (line, said)
 
 
+def test_curl_lines_of_the_readme():
+    if subprocess.run(["sh", "-c", "command -v curl"], capture_output=True).returncode:
+        return "curl is not there"
+    with open(os.path.join(ROOT, "README.md")) as file:
+        lines = re.findall(r"^curl (?:.*\\\n)*.*", file.read(), re.M)
+    assert len(lines) >= 3, lines
+    with Server("--no-aot") as server:
+        for line in lines:
+            said = subprocess.run(["sh", "-c", line.replace(":8989", f":{server.port}")],
+                                  capture_output=True, cwd=ROOT).stdout
+            reply = json.loads(said)
+            assert "detail" not in reply and "error" not in reply, (line, said)
+            if "7-pen" in line:
+                assert reply.get("prediction", reply.get("data")) == 7, (line, said)
+
+
 def test_page_comes_with_its_headers():
     with Server("--no-aot") as server:
         status, headers, text = server.request("GET", "/")
@@ -182,8 +198,7 @@ def test_corrupt_pngs_are_refused():
              "depth 3": png(28, 28, depth=3), "colour 5": png(28, 28, colour=5),
              "palette missing": png(28, 28, colour=3),
              "gif": b"GIF89a" + b"\0" * 100, "jpeg": b"\xff\xd8\xff\xe0" + b"\0" * 100}
-    with Server("--no-aot") as server:
-        before = server.resources()
+    with unharmed("--no-aot") as server:
         for name, data in cases.items():
             status, _, text = server.request("POST", "/api/draw", data,
                                              {"Content-Type": "image/png"})
@@ -196,15 +211,13 @@ def test_corrupt_pngs_are_refused():
             reply = server.json("POST", "/api/draw", png(width, height), 422,
                                 {"Content-Type": "image/png"})
             assert reply["reason"] == "blank", (width, height)
-        assert server.resources() == before
 
 
 def test_random_bodies_change_nothing():
     generator = random.Random(1)
     bodies = [demo_body(), sample("1-pen"), json.dumps(oip_request()).encode()]
     paths = ["/infer", "/api/draw", "/v2/models/mnist/infer", "/api/activations"]
-    with Server("--no-aot") as server:
-        before = server.resources()
+    with unharmed("--no-aot") as server:
         client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         for i in range(10000 // SLOW):
             body = bytearray(generator.choice(bodies))
@@ -218,17 +231,13 @@ def test_random_bodies_change_nothing():
             reply.read()
             assert reply.status in (200, 400, 415, 422), reply.status
         client.close()
-        assert server.resources() == before
-        test = server.json("POST", "/infer", demo_body())
-        assert test["data"] == 3
 
 
 # ---- Limits ----
 
 
 def test_large_bodies_are_413():
-    with Server("--no-aot", "--max-body", "100000") as server:
-        before = server.resources()
+    with unharmed("--no-aot", "--max-body", "100000") as server:
         assert server.request("POST", "/infer", b"x" * 100000)[0] == 422
         assert server.request("POST", "/infer", b"x" * 100001)[0] == 413
         assert server.json("POST", "/v2/models/mnist/infer", "x" * 500000, 413)["error"]
@@ -249,12 +258,10 @@ def test_large_bodies_are_413():
                 assert not receive(client).startswith(b"HTTP/1.1 200")
             except OSError:
                 pass  # cut off
-        assert server.resources() == before
 
 
 def test_large_headers_are_refused():
-    with Server("--no-aot") as server:
-        before = server.resources()
+    with unharmed("--no-aot") as server:
         status = lambda text: int((server.raw(text, timeout=20) or b"HTTP/1.1 000").split()[1])
         assert status(b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 100000 + b"\r\n\r\n") in (413, 431)
         assert status(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 20000 + b"\r\n") in (413, 431)
@@ -262,19 +269,17 @@ def test_large_headers_are_refused():
         assert status(b"GET / HTTP/1.1\r\n\r\n") == 400  # no Host
         assert status(b"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n") in (0, 400)
         assert status(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n") in (0, 400)
-        assert server.resources() == before
 
 
 def test_deep_json_is_refused():
-    with Server("--no-aot") as server:
+    with unharmed("--no-aot") as server:
         deep = b'{"a":' * 200000
         assert server.request("POST", "/infer", deep)[0] == 422
         assert server.request("POST", "/v2/models/mnist/infer", b"[" * 1000000)[0] == 400
 
 
 def test_slow_clients_are_cut():
-    with Server("--no-aot", "--timeout", "1") as server:
-        before = server.resources()
+    with unharmed("--no-aot", "--timeout", "1") as server:
         clients = {"nothing": b"", "headers": b"GET / HTTP/1.1\r\nHo",
                    "body": b"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"}
         sockets = {name: server.connect() for name in clients}
@@ -302,12 +307,10 @@ def test_slow_clients_are_cut():
         for client in sockets.values():
             client.close()
         assert server.metric("eigentensor_slow_clients_total") >= 3
-        assert server.resources() == before
 
 
 def test_slow_readers_are_cut():
-    with Server("--no-aot", "--timeout", "1") as server:
-        before = server.resources()
+    with unharmed("--no-aot", "--timeout", "1") as server:
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             client.connect(("127.0.0.1", server.port))
@@ -319,11 +322,10 @@ def test_slow_readers_are_cut():
                 pass
             time.sleep(5)
             assert server.json("GET", "/healthz")["status"] == "ok"
-        assert server.resources() == before
 
 
 def test_too_many_connections_are_told():
-    with Server("--no-aot", "--max-connections", "4", "--timeout", "5") as server:
+    with unharmed("--no-aot", "--max-connections", "4", "--timeout", "5") as server:
         held = [server.connect() for _ in range(4)]
         for client in held:
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -337,8 +339,7 @@ def test_too_many_connections_are_told():
 
 
 def test_bodies_together_are_bounded():
-    with Server("--no-aot", "--max-body", "100000") as server:
-        before = server.resources()
+    with unharmed("--no-aot", "--max-body", "100000") as server:
         start = post("/infer", b"x" * 100000, more="Connection: close\r\n")[:-1]
         clients = [server.connect() for _ in range(20)]  # 2 MB wait; 0.8 MB may
         for client in clients:
@@ -351,11 +352,10 @@ def test_bodies_together_are_bounded():
             client.close()
         assert set(replies) == {b"HTTP/1.1 422 ", b"HTTP/1.1 503 "}, replies
         assert server.json("POST", "/infer", demo_body())["data"] == 3
-        assert server.resources() == before
 
 
 def test_idle_connections_beyond_the_limit_are_cut():
-    with Server("--no-aot", "--max-connections", "2", "--timeout", "1") as server:
+    with unharmed("--no-aot", "--max-connections", "2", "--timeout", "1") as server:
         held = [server.connect() for _ in range(80)]  # more than it takes, even to be told so
         began = time.monotonic()
         while True:
@@ -370,8 +370,7 @@ def test_idle_connections_beyond_the_limit_are_cut():
 
 
 def test_five_hundred_connections_at_once():
-    with Server("--no-aot", "--max-connections", "600", "--timeout", "30") as server:
-        before = server.resources()
+    with unharmed("--no-aot", "--max-connections", "600", "--timeout", "30") as server:
         clients = [server.connect() for _ in range(500)]
         for client in clients:
             client.sendall(post("/infer", demo_body(), more="Connection: close\r\n"))
@@ -379,12 +378,10 @@ def test_five_hundred_connections_at_once():
             reply = receive(client)
             assert reply.startswith(b"HTTP/1.1 200 ") and reply.endswith(b'"data":3}'), reply[:100]
             client.close()
-        assert server.resources() == before
 
 
 def test_pipelining_and_half_closed_sockets():
-    with Server("--no-aot", "--timeout", "3") as server:
-        before = server.resources()
+    with unharmed("--no-aot", "--timeout", "3") as server:
         last = post("/infer", demo_body("7-pen"), more="Connection: close\r\n")
         reply = server.raw(post("/infer", demo_body()) * 49 + last)
         assert reply.count(b"HTTP/1.1 200 OK") == 50
@@ -397,7 +394,6 @@ def test_pipelining_and_half_closed_sockets():
             with server.connect() as client:
                 client.sendall(last[:cut])
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        assert server.resources() == before
 
 
 # ---- The process ----
@@ -617,8 +613,8 @@ def test_any_graph_is_served():
             server.json("POST", "/api/draw?model=sum%20of%20two", sample("3-pen"), 422,
                         {"Content-Type": "image/png"})
             request["inputs"][0]["data"] = [2**31, 0, 0, 0]
-            assert "2147483648" in server.json("POST", "/v2/models/sum%20of%20two/infer", request, 400)["error"] \
-                or True
+            said = server.json("POST", "/v2/models/sum%20of%20two/infer", request, 400)["error"]
+            assert 'input "b"' in said and "int32" in said, said
 
 
 def main():

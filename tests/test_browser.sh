@@ -1,5 +1,6 @@
 #!/bin/sh
 # Draws on the page in a real browser: tests/browser/*.test.js against the server in $BUILD.
+# An argument is run in place of the tests, such as bench/page_latency.js.
 # Needs node, npm and Chromium (CHROMIUM names another than the one found); skips without.
 set -eu
 cd "$(dirname "$0")/.."
@@ -28,4 +29,4 @@ fi
 
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 CHROMIUM=$CHROMIUM MODULES=$PWD/$modules SERVER=$build/eigentensor-server \
-    exec node tests/browser/run.js
+    exec node "${@:-tests/browser/run.js}"
