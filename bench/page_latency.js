@@ -3,15 +3,15 @@
  *
  *     tests/test_browser.sh bench/page_latency.js [seconds of drawing, 30]
  *
- * wait: for the answer before, since one request is in flight at most; encode: ink to PNG; server:
- * as its Server-Timing says; network: the rest of the request; show: from the answer to the frame
- * that shows it. */
+ * before: until the request begins, which waits for the answer to the one before; server: as its
+ * Server-Timing says; network: the rest of the request; show: from the last byte to the frame that
+ * shows the answer. */
 import { beginBlank, compilerIsDone, padBox, pageTest } from '../tests/browser/harness.js';
 import { strokesOf } from '../tests/browser/strokes.js';
 
 const SECONDS = Number(process.argv[2] ?? 30);
 const POINTER_MS = 8;
-const PARTS = ['wait', 'encode', 'server', 'network', 'show'];
+const PARTS = ['before', 'server', 'network', 'show'];
 
 /* As a hand does: about a second for a digit, a pointer event every 8 ms, then the next one. */
 async function draw(page, digit) {
@@ -35,17 +35,13 @@ const answers = (page) =>
             .getEntriesByType('resource')
             .filter(({ name }) => name.includes('/api/draw'));
         const measures = performance.getEntriesByName('ink to answer');
-        return measures.map(({ startTime, duration }, i) => {
+        return measures.map(({ startTime, duration }) => {
             const end = startTime + duration;
             const request = requests.findLast(({ responseEnd }) => responseEnd <= end);
-            const before = measures[i - 1];
-            const free = before ? before.startTime + before.duration : 0;
-            const wait = Math.min(Math.max(0, free - startTime), request.startTime - startTime);
             const server = request.serverTiming.reduce((sum, part) => sum + part.duration, 0);
             return {
                 all: duration,
-                wait,
-                encode: request.startTime - startTime - wait,
+                before: request.startTime - startTime,
                 server,
                 network: request.responseEnd - request.startTime - server,
                 show: end - request.responseEnd,

@@ -1,5 +1,5 @@
 /** Shows an answer: the digit, its probabilities, what the model saw, and the three modes. */
-import { element, fromBase64, percent, time } from './text.js';
+import { element, fromBase64, percent, say, time } from './text.js';
 
 const SURE = 0.6;
 const FAINT = 0.01; /* a probability that is not worth its number */
@@ -37,7 +37,8 @@ function bitsOf(digest) {
 class ModeCard {
     constructor(name) {
         this.tile = element('canvas', { width: TILE, height: TILE, 'aria-hidden': 'true' });
-        this.time = element('p.time', {}, '–');
+        this.number = element('span', {}, '–');
+        this.unit = element('small');
         this.times = element('span.times');
         this.digest = element('code.digest', {}, '\u00a0');
         const [title, subtitle] = MODES[name];
@@ -46,7 +47,13 @@ class ModeCard {
             { 'data-mode': name, 'data-state': 'waiting' },
             element('h3', {}, title, element('small', {}, subtitle)),
             this.tile,
-            element('div', {}, this.time, this.times, this.digest),
+            element(
+                'div',
+                {},
+                element('p.time', {}, this.number, ' ', this.unit),
+                this.times,
+                this.digest,
+            ),
         );
     }
 
@@ -59,28 +66,31 @@ class ModeCard {
         }
         this.element.dataset.state = answer.state;
         if (answer.state !== 'ready') {
-            this.time.textContent = WAITING[answer.state] ?? answer.state;
-            this.times.textContent = '';
-            this.digest.textContent = answer.message ?? '\u00a0';
+            this.#say(WAITING[answer.state] ?? answer.state, '', '', answer.message ?? '\u00a0');
             this.#draw(null);
             return;
         }
-        const [number, unit] = time(answer.microseconds);
-        this.time.replaceChildren(number, element('small', {}, ` ${unit}`));
         const times = eagerTime / answer.microseconds;
-        this.times.textContent =
-            times > 1.05 ? `${times.toFixed(times < 10 ? 1 : 0)}× as fast` : '';
-        this.digest.textContent = `${answer.digest.slice(0, 8)}…${answer.digest.slice(-4)}`;
+        this.#say(
+            ...time(answer.microseconds),
+            times > 1.05 ? `${times.toFixed(times < 10 ? 1 : 0)}× as fast` : '',
+            `${answer.digest.slice(0, 8)}…${answer.digest.slice(-4)}`,
+        );
         this.digest.title = `SHA-256 of the output: ${answer.digest}`;
         this.#draw(answer.digest, reference);
     }
 
     clear() {
-        this.time.textContent = '–';
-        this.times.textContent = '';
-        this.digest.textContent = '\u00a0';
+        this.#say('–', '', '', '\u00a0');
         this.element.dataset.state = 'waiting';
         this.#draw(null);
+    }
+
+    #say(number, unit, times, digest) {
+        say(this.number, number);
+        say(this.unit, unit);
+        say(this.times, times);
+        say(this.digest, digest);
     }
 
     /** The digest's bits; those that differ from the reference are marked. */
@@ -138,14 +148,13 @@ export class AnswerView {
     show(answer) {
         this.#shown = answer;
         const share = answer.probabilities[answer.prediction];
-        byId('digit').textContent = String(answer.prediction);
+        say(byId('digit'), String(answer.prediction));
         byId('answer').dataset.digit = String(answer.prediction);
-        byId('sure').textContent = share > SURE ? `${percent(share)} sure` : this.#doubt(answer);
+        say(byId('sure'), share > SURE ? `${percent(share)} sure` : this.#doubt(answer));
         answer.probabilities.forEach((probability, digit) => {
             const { bar, text, row } = this.#bars[digit];
             bar.style.transform = `scaleY(${probability})`;
-            text.textContent = percent(probability);
-            row.classList.toggle('faint', probability < FAINT);
+            say(text, probability < FAINT ? '' : percent(probability));
             row.classList.toggle('best', digit === answer.prediction);
         });
         this.#showSeen(answer.prepared);
@@ -222,7 +231,7 @@ export class AnswerView {
     #agree(state, title, text) {
         const line = byId('agree');
         line.dataset.state = state;
-        line.querySelector('b').textContent = title;
-        line.querySelector('span').textContent = text;
+        say(line.querySelector('b'), title);
+        say(line.querySelector('span'), text);
     }
 }

@@ -16,10 +16,11 @@ import { KernelView } from './kernels.js';
 import { Pad } from './pad.js';
 import { encodeDrawing, pictureToInk } from './png.js';
 import { sampleStrokes } from './samples.js';
+import { say } from './text.js';
 
 const byId = (id) => document.getElementById(id);
 
-const SLOW_EAGER_US = 25_000; /* slower than this, eager runs only when the pen rests */
+const SLOW_EAGER_US = 5_000; /* slower than this, eager runs only when the pen rests */
 const ACTIVATIONS_EVERY_MS = 400;
 const SETTLED_MS = 500;
 const POLL_MS = 1000;
@@ -60,7 +61,7 @@ async function predict() {
     const since = oldestChange;
     oldestChange = 0;
     try {
-        const drawing = ink.hasInk ? await encodeDrawing(ink.canvas) : null;
+        const drawing = ink.hasInk ? encodeDrawing(ink.canvas) : null;
         latestDrawing = drawing;
         if (!drawing) {
             showBlank();
@@ -86,8 +87,10 @@ function showAnswer(result, since) {
     if (!since) return;
     requestAnimationFrame(() => {
         const measure = performance.measure('ink to answer', { start: since });
-        byId('latency').textContent =
-            `${Math.max(1, Math.round(measure.duration))} ms from ink to answer`;
+        say(
+            byId('latency'),
+            `${Math.max(1, Math.round(measure.duration))} ms from ink to answer`,
+        );
     });
 }
 

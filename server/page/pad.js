@@ -22,6 +22,7 @@ export class Pad {
     #surface;
     #cursor;
     #pointer = null;
+    #box = null; /* where the surface is; to ask at every move would make as many layouts */
     #pen = { x: SIDE / 2, y: SIDE * 0.2, isDown: false };
     #held = new Set();
 
@@ -44,6 +45,7 @@ export class Pad {
         listen('blur', () => this.#leave());
         listen('focus', () => this.#showCursor());
         listen('contextmenu', (event) => event.preventDefault());
+        addEventListener('scroll', () => this.#measure(), { passive: true });
         new ResizeObserver(() => this.fit()).observe(this.#surface);
         this.#watchPixelRatio();
     }
@@ -51,6 +53,7 @@ export class Pad {
     /** Matches the canvas to its size on the screen. */
     fit() {
         this.#ink.resize(this.#surface.clientWidth * devicePixelRatio);
+        this.#measure();
         this.#showCursor();
     }
 
@@ -72,8 +75,12 @@ export class Pad {
         );
     }
 
+    #measure() {
+        this.#box = this.#surface.getBoundingClientRect();
+    }
+
     #place(event) {
-        const box = this.#surface.getBoundingClientRect();
+        const box = this.#box;
         return [
             ((event.clientX - box.left) * SIDE) / box.width,
             ((event.clientY - box.top) * SIDE) / box.height,
@@ -93,6 +100,7 @@ export class Pad {
         this.#surface.classList.add('by-pointer');
         this.#surface.setPointerCapture(event.pointerId);
         this.#pointer = event.pointerId;
+        this.#measure();
         this.#begin(this.erasing || event.button !== 0, ...this.#place(event));
     }
 

@@ -35,12 +35,26 @@ function joined(parts) {
     return bytes;
 }
 
-async function deflate(bytes) {
-    const { writable, readable } = new CompressionStream('deflate');
-    const writer = writable.getWriter();
-    writer.write(bytes);
-    writer.close();
-    return new Uint8Array(await new Response(readable).arrayBuffer());
+const STORED_MOST = 65_535; /* bytes of a stored block */
+
+/**
+ * A zlib stream that holds the bytes as they are: a compressor would answer from another thread,
+ * later than the server does.
+ */
+function stored(bytes) {
+    const parts = [[0x78, 0x01]];
+    for (let at = 0; at < bytes.length; at += STORED_MOST) {
+        const block = bytes.subarray(at, at + STORED_MOST);
+        const isLast = at + STORED_MOST >= bytes.length;
+        const [low, high] = [block.length & 255, block.length >> 8];
+        parts.push([Number(isLast), low, high, low ^ 255, high ^ 255], block);
+    }
+    let [a, b] = [1, 0]; /* Adler-32 */
+    for (const byte of bytes) {
+        a = (a + byte) % 65_521;
+        b = (b + a) % 65_521;
+    }
+    return joined([...parts, [b >> 8, b & 255, a >> 8, a & 255]]);
 }
 
 const small = document.createElement('canvas');
@@ -48,38 +62,58 @@ small.width = small.height = SENT_SIDE;
 const smallContext = small.getContext('2d', { willReadFrequently: true });
 smallContext.imageSmoothingQuality = 'high';
 
+/** Left, top, right and bottom of all ink, with a margin of paper where there is room for one. */
+function inkBox(rgba) {
+    let [left, top, right, bottom, darkest] = [SENT_SIDE, SENT_SIDE, 0, 0, 0];
+    for (let y = 0, at = 3; y < SENT_SIDE; y++) {
+        for (let x = 0; x < SENT_SIDE; x++, at += 4) {
+            const alpha = rgba[at];
+            if (alpha === 0) continue;
+            if (alpha > darkest) darkest = alpha;
+            if (x < left) left = x;
+            if (x >= right) right = x + 1;
+            if (y < top) top = y;
+            bottom = y + 1;
+        }
+    }
+    return {
+        left: Math.max(0, left - 1),
+        top: Math.max(0, top - 1),
+        right: Math.min(SENT_SIDE, right + 1),
+        bottom: Math.min(SENT_SIDE, bottom + 1),
+        darkest,
+    };
+}
+
 /**
- * The drawing as a PNG file; null when there is no ink on it.
- * canvas.toBlob() would wait for an idle moment, a Blob for another process; this does not.
+ * The drawing as a PNG file of no more than the ink, which is all that the model is shown; null when
+ * there is none. canvas.toBlob() would wait for an idle moment, a Blob for another process.
  * @param {HTMLCanvasElement} canvas  ink in its alpha channel
- * @returns {Promise<Uint8Array | null>}
+ * @returns {Uint8Array | null}
  */
-export async function encodeDrawing(canvas) {
+export function encodeDrawing(canvas) {
     smallContext.clearRect(0, 0, SENT_SIDE, SENT_SIDE);
     smallContext.drawImage(canvas, 0, 0, SENT_SIDE, SENT_SIDE);
     const rgba = smallContext.getImageData(0, 0, SENT_SIDE, SENT_SIDE).data;
-
-    const rows = new Uint8Array(SENT_SIDE * (SENT_SIDE + 1));
-    let darkest = 0;
-    for (let y = 0, from = 3, to = 0; y < SENT_SIDE; y++) {
-        to++; /* the row's filter: none */
-        for (let x = 0; x < SENT_SIDE; x++, from += 4) {
-            const alpha = rgba[from];
-            if (alpha > darkest) darkest = alpha;
-            rows[to++] = 255 - alpha;
-        }
-    }
+    const { left, top, right, bottom, darkest } = inkBox(rgba);
     if (darkest < FAINTEST_INK) return null;
 
+    const [width, height] = [right - left, bottom - top];
+    const rows = new Uint8Array(height * (width + 1));
+    for (let y = 0, to = 0; y < height; y++) {
+        to++; /* the row's filter: none */
+        let from = 4 * ((top + y) * SENT_SIDE + left) + 3;
+        for (let x = 0; x < width; x++, from += 4) rows[to++] = 255 - rgba[from];
+    }
     const header = new Uint8Array(13);
     const view = new DataView(header.buffer);
-    view.setUint32(0, SENT_SIDE);
-    view.setUint32(4, SENT_SIDE);
+    view.setUint32(0, width);
+    view.setUint32(4, height);
     header[8] = 8; /* bits; colour type 0 is grey */
     return joined([
         [137, 80, 78, 71, 13, 10, 26, 10],
         chunk('IHDR', header),
-        chunk('IDAT', await deflate(rows)),
+        chunk('IDAT', stored(rows)),
         chunk('IEND', []),
     ]);
 }

@@ -18,6 +18,11 @@ export function element(tag, properties = {}, ...children) {
     return made;
 }
 
+/** Sets a text; one that is there already would cost the browser a layout all the same. */
+export function say(node, text) {
+    if (node.textContent !== text) node.textContent = text;
+}
+
 /** Three significant digits. */
 const short = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 

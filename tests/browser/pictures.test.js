@@ -65,7 +65,7 @@ pageTest('a picture is opened from a file', {}, async (page) => {
     await beginBlank(page);
     const sample = await fetch(`${serverUrl()}/samples/2-pen.png`);
     const chosen = page.waitForEvent('filechooser');
-    await page.getByRole('button', { name: 'Open a picture' }).click();
+    await page.getByRole('button', { name: 'Open picture' }).click();
     await (
         await chosen
     ).setFiles({
