@@ -50,6 +50,19 @@ for path in "${TMPDIR:-/tmp}/" "$work" "$build" "${HOME:-/root}/"; do
     ! grep -aFq "$path" mnist-classify || wrong "holds the path $path"
 done
 
+# ---- Names ----
+
+# A model may be called as a file of the program is, or as anything else.
+cp "$weights" mnist.safetensors
+for name in model main image base stored_model int 'a b/c'; do
+    sed "s|^  \"name\": \"mnist\"|  \"name\": \"$name\"|" mnist.json >named.json
+    grep -q "\"name\": \"$name\"" named.json || wrong "cannot name a model \"$name\""
+    expect 0 "$build/eigentensor" build named.json
+    expect 0 "./$(echo "$name" | tr ' /' '__')" "$samples/7-pen.png"
+    says out '7-pen.png: 7'
+done
+rm mnist.safetensors
+
 # ---- Pictures ----
 
 expect 0 ./mnist-classify "$samples"/*.png

@@ -13,7 +13,7 @@ struct build_arguments {
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
-     "The program to write (default: the model's name, as far as it is a C identifier)", 0},
+     "The program to write (default: the model's name, its letters and digits)", 0},
     {"static", 's', 0, 0, "Link everything in: needs nothing at run time, not even a C library", 0},
     {"cc", 'c', "COMPILER", 0, "The C compiler: gcc (the default), clang, or a path", 0},
     {"cflags", 'f', "FLAGS", 0,

@@ -96,6 +96,10 @@ static bool choose_kind(const struct et_program *program, enum standalone_kind *
     return false;
 }
 
+/* Of the emitted file and its names. A model's own name could be that of another file in here, such
+ * as "image", "main" or "model". */
+#define PREFIX "stored_model"
+
 /* ---- model.h: what the main needs to know of the model ---- */
 
 static void add_string(struct text *text, const char *string) {
@@ -128,16 +132,16 @@ static void add_tensors(struct text *text, const char *name, const struct tensor
 
 static bool describe_model(const struct et_program *program, const struct compiled *compiled,
                            struct text *text, struct et_error *error) {
-    const char *prefix = compiled->prefix;
     struct tensors inputs = {0}, outputs = {0};
     bool good = model_inputs(program, &inputs, error) && model_outputs(program, &outputs, error);
     if (good) {
         text_add(text,
-                 "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"%s.h\"\n\n"
-                 "extern const unsigned char %s_weights[];\n"
-                 "#define MODEL_WEIGHTS %s_weights\n#define MODEL_RUN %s_run_array\n"
+                 "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"" PREFIX ".h\"\n\n"
+                 "extern const unsigned char " PREFIX "_weights[];\n"
+                 "#define MODEL_WEIGHTS " PREFIX "_weights\n"
+                 "#define MODEL_RUN " PREFIX "_run_array\n"
                  "#define MODEL_ARENA_BYTES ((size_t)%zu)\n#define MODEL_NAME ",
-                 prefix, prefix, prefix, prefix, compiled->arena_bytes);
+                 compiled->arena_bytes);
         add_string(text, et_program_name(program));
         text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
         text_add(text,
@@ -188,24 +192,32 @@ static bool join_flags(const char *const *users, struct arena *arena, const char
     return true;
 }
 
+/* The program's file when none is named: the model's name, as far as it is letters and digits. */
+static const char *path_from(const char *name, struct arena *arena) {
+    char *path = arena_copy_text(arena, name);
+    for (char *at = path; at && *at; at++)
+        *at = isalnum((unsigned char)*at) ? *at : '_';
+    return path;
+}
+
 bool standalone_build(const struct et_program *program, const struct standalone_options *options,
                       const char *path, struct et_error *error) {
     enum standalone_kind kind = options->kind;
     if (!choose_kind(program, &kind, error))
         return false;
-    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
-                                        .digest = et_program_digest(program)};
+    struct compile_options compiling = {
+        .dialect = DIALECT_VECTOR, .prefix = PREFIX, .digest = et_program_digest(program)};
     struct compiled *compiled = compile(program_graph(program), &compiling, error);
     if (!compiled)
         return false;
     struct arena arena = {0};
     struct text model_h = {0};
     struct aot_options building = {.cc = options->cc, .link_static = options->link_static};
-    bool good = join_flags(options->flags, &arena, &building.flags)
+    path = path ? path : path_from(et_program_name(program), &arena);
+    bool good = path && join_flags(options->flags, &arena, &building.flags)
                     ? describe_model(program, compiled, &model_h, error)
                     : et_fail(error, "out of memory");
-    good = good && build_texts(compiled, kind, model_h.bytes, &building,
-                               path ? path : compiled->prefix, error);
+    good = good && build_texts(compiled, kind, model_h.bytes, &building, path, error);
     text_free(&model_h);
     arena_free(&arena);
     compiled_free(compiled);

@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -143,6 +144,26 @@ class Mnist(unittest.TestCase):
                 said = subprocess.run([f"{folder}/classify", sample], check=True,
                                       capture_output=True, text=True).stdout
                 self.assertIn(sample.name[0], said.split())
+
+    def test_the_readme_as_pasted(self):
+        """Its commands, but for those that install what this test runs with."""
+        python, shell = re.search(r"^build/python/bin/python - <<'END'\n(.*?)^END\n(.*?)^```$",
+                                  (ROOT / "README.md").read_text(), re.M | re.S).groups()
+        self.assertEqual(len(shell.splitlines()), 2)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "build").mkdir()
+            (Path(folder) / "build/eigentensor").symlink_to((BUILD / "eigentensor").resolve())
+            (Path(folder) / "models").symlink_to(ROOT / "models")
+            subprocess.run([sys.executable, "-"], input=python, text=True, cwd=folder, check=True,
+                           capture_output=True)
+            said = subprocess.run(["sh", "-ec", shell], cwd=folder, check=True, text=True,
+                                  capture_output=True).stdout.splitlines()
+        samples = sorted(path.name for path in (ROOT / "models/mnist/samples").glob("*.png"))
+        digits = [line for line in said if re.search(r"\d-(canvas|pen)", line)]
+        self.assertEqual(len(digits), len(samples), said)
+        for line, sample in zip(digits, samples):
+            self.assertIn(sample, line)
+            self.assertIn(f" {sample[0]} ", f" {line} ")
 
 
 if __name__ == "__main__":
