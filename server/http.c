@@ -299,12 +299,22 @@ static void on_connection(void *cls, struct MHD_Connection *socket, void **conte
 
 /* Opening. */
 
+/* Who comes while the server stops is turned away. Taking the listening socket away instead would
+ * not do: MHD_quiesce_daemon() and the library's threads may both remove it from an epoll set,
+ * which they take for a fatal error, and when it is shut down they find it ready again and again.
+ */
+static enum MHD_Result may_connect(void *cls, const struct sockaddr *address, socklen_t bytes) {
+    const struct http *http = cls;
+    (void)address, (void)bytes;
+    return atomic_load(&http->server->stopping) ? MHD_NO : MHD_YES;
+}
+
 static struct MHD_Daemon *start(struct http *http, int listener, long workers) {
     const struct options *options = &http->server->options;
     unsigned threads = 1 + (unsigned)workers / WORKERS_OF_ONE;
     unsigned most = (unsigned)options->max_connections + SPARE_CONNECTIONS;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET,
+    return MHD_start_daemon(flags, 0, may_connect, http, on_request, http, MHD_OPTION_LISTEN_SOCKET,
                             listener, MHD_OPTION_THREAD_POOL_SIZE, threads,
                             MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
@@ -349,11 +359,6 @@ int http_port(const struct http *http) {
 
 void http_drain(struct http *http, int seconds) {
     struct metrics *metrics = &http->server->metrics;
-    /* Not MHD_quiesce_daemon(): with a pool of epoll threads two of them may remove the listening
-     * socket at once, which the library takes for a fatal error. */
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-    if (info)
-        shutdown(info->listen_fd, SHUT_RDWR);
     for (int waited = 0; waited < seconds * 100; waited++) {
         if (atomic_load(&metrics->in_flight) == 0)
             return;

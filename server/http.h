@@ -11,7 +11,8 @@ struct http;
 struct http *http_open(struct server *server, struct et_error *error);
 /* The port it listens at. */
 int http_port(const struct http *http);
-/* Takes no new connections, finishes the requests that have begun, within so many seconds. */
+/* Finishes the requests that have begun, within so many seconds. server->stopping is set: no new
+ * connections are taken, and those that there are end with their next reply. */
 void http_drain(struct http *http, int seconds);
 void http_close(struct http *http);
 

@@ -490,6 +490,23 @@ def test_sigterm_under_load_loses_no_reply():
         assert set(results) <= {"whole", "closed"}, [x for x in results if x not in ("whole", "closed")][:3]
 
 
+def test_stopping_waits_calmly():
+    with Server("--no-aot", "--timeout", "3") as server:
+        spent = lambda: sum(os.times()[2:4])  # by children that were waited for
+        before = spent()
+        with server.connect() as slow:
+            slow.sendall(post("/infer", demo_body())[:-1])
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(2)
+            assert server.process.poll() is None  # it waits for the last byte
+            slow.sendall(b"}")
+            reply = receive(slow)
+            assert reply.startswith(b"HTTP/1.1 200 ") and b"Connection: close" in reply, reply
+        assert server.process.wait(20) == 0
+        assert spent() - before < 1 * SLOW, f"{spent() - before} s of CPU time while it waited"
+
+
 def test_memory_is_flat():
     with Server("--no-aot") as server:
         def ask(count):
