@@ -7,7 +7,7 @@ The ceiling is threads / (time of one inference + image preparation), the prepar
 to 28x28: decode and prepare. Since the client runs on the same CPUs, the server's CPU time of a
 request is given too, split by what its metrics say, which no neighbour can blur; `rest` is HTTP,
 JSON of the reply, digests, handing over. "within 3x" says whether p99 is under 3 times the median.
-`queue` is time waited for a thread, no CPU's. Run it on a quiet machine: the stages are wall time."""
+`queue` is time waited for a thread, no CPU's. Run it on a quiet machine: stages are wall time."""
 import base64
 import json
 import os
