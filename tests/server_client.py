@@ -107,7 +107,8 @@ class Server:
         return found
 
 
-MOST_GROWTH = 8 << 20  # bytes, which the allocator may keep for the next time
+# Bytes that the allocator may keep for the next time: 500 connections have buffers of 16 MiB.
+MOST_GROWTH = 24 << 20
 
 
 @contextlib.contextmanager

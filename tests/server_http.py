@@ -325,7 +325,7 @@ def test_slow_readers_are_cut():
 
 
 def test_too_many_connections_are_told():
-    with unharmed("--no-aot", "--max-connections", "4", "--timeout", "5") as server:
+    with Server("--no-aot", "--max-connections", "4", "--timeout", "5") as server:
         held = [server.connect() for _ in range(4)]
         for client in held:
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -371,13 +371,14 @@ def test_idle_connections_beyond_the_limit_are_cut():
 
 def test_five_hundred_connections_at_once():
     with unharmed("--no-aot", "--max-connections", "600", "--timeout", "30") as server:
-        clients = [server.connect() for _ in range(500)]
-        for client in clients:
-            client.sendall(post("/infer", demo_body(), more="Connection: close\r\n"))
-        for client in clients:
-            reply = receive(client)
-            assert reply.startswith(b"HTTP/1.1 200 ") and reply.endswith(b'"data":3}'), reply[:100]
-            client.close()
+        for _ in range(4):  # what the allocator keeps of one round, the next one uses
+            clients = [server.connect() for _ in range(500)]
+            for client in clients:
+                client.sendall(post("/infer", demo_body(), more="Connection: close\r\n"))
+            for client in clients:
+                reply = receive(client)
+                assert reply.startswith(b"HTTP/1.1 200 ") and reply.endswith(b'"data":3}'), reply[:100]
+                client.close()
 
 
 def test_pipelining_and_half_closed_sockets():
