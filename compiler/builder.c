@@ -145,6 +145,13 @@ static struct tensor append(struct tensor_context *context, struct node prototyp
     return (struct tensor){context, node};
 }
 
+struct tensor tensor_of_node(struct tensor_context *context, const struct node *node, int count,
+                             const struct tensor *sources) {
+    if (!context || context->failed)
+        return dead(context);
+    return append(context, *node, count, sources);
+}
+
 static bool set_shape(struct tensor_context *context, struct node *node, int rank,
                       const int64_t *shape) {
     if (rank < 0 || rank > MAX_RANK || (rank > 0 && !shape)) {

@@ -130,6 +130,11 @@ struct tensor_text {
 };
 struct tensor_text tensor_text(struct tensor x);
 
+/* The node of a graph again, over these sources: for who rewrites graphs. The elements of a weight
+ * are not copied: they must outlive the graph. */
+struct tensor tensor_of_node(struct tensor_context *context, const struct node *node, int count,
+                             const struct tensor *sources);
+
 /* The first line of a layer, with its operands that must be there: LAYER(x, weight).  Errors within
  * the function carry its name; when an operand is dead or missing, the function returns here. */
 #define LAYER(...)                                                                                 \

@@ -293,6 +293,14 @@ struct graph *simplify(const struct graph *graph, struct graph **folded, struct 
  * provides a kernel for every node that computes, and for every output; no movement is left */
 void lower(struct ir *ir);
 
+/* A place in a tensor: one index for each axis. */
+struct place {
+    int rank;
+    const struct index *at[MAX_RANK];
+};
+/* Where a place of a movement node lies in the node's source; outside of it for padding. */
+struct place through_movement(struct ir *ir, const struct node *node, struct place place);
+
 /* fuse.c
  * requires lower
  * provides fewer kernels: producers inlined into their consumers where no work is done twice */

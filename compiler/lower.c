@@ -12,12 +12,6 @@ struct lowering {
     struct buffer **buffers; /* by node id; NULL: none yet */
 };
 
-/* A place in a tensor: one index for each axis. */
-struct place {
-    int rank;
-    const struct index *at[MAX_RANK];
-};
-
 static struct place place_of_axes(struct ir *ir, int rank, const struct axis *const *axes) {
     struct place place = {.rank = rank};
     for (int i = 0; i < rank; i++)
@@ -40,7 +34,7 @@ static struct place through_reshape(struct ir *ir, const struct node *node, stru
     return result;
 }
 
-static struct place through_movement(struct ir *ir, const struct node *node, struct place place) {
+struct place through_movement(struct ir *ir, const struct node *node, struct place place) {
     const struct node *source = node->sources[0];
     struct place result = {.rank = source->rank};
     memcpy(result.at, place.at, sizeof result.at);
