@@ -57,10 +57,10 @@ static char *help_text(int key, const char *text, void *input) {
     struct text list = {0};
     for (int i = 0; i < MODEL_INPUTS; i++)
         text_add(&list, "  input   %s %s\n", model_inputs[i].name,
-                 tensor_text(&model_inputs[i]).text);
+                 facts_text(&model_inputs[i]).text);
     for (int i = 0; i < MODEL_OUTPUTS; i++)
         text_add(&list, "  output  %s %s\n", model_outputs[i].name,
-                 tensor_text(&model_outputs[i]).text);
+                 facts_text(&model_outputs[i]).text);
     text_add(&list, "%s", text);
     return list.bytes;
 }

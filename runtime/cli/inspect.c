@@ -78,7 +78,7 @@ static void print_tensors(const char *kind, int count, const struct et_program *
                           struct et_tensor (*at)(const struct et_program *, int)) {
     for (int i = 0; i < count; i++) {
         struct et_tensor tensor = at(program, i);
-        printf("%-12s%s %s\n", kind, tensor.name, tensor_text(&tensor).text);
+        printf("%-12s%s %s\n", kind, tensor.name, facts_text(&tensor).text);
     }
 }
 

@@ -70,7 +70,7 @@ static void add_kinds(struct text *text, int count, const struct et_program *pro
                       tensor_at *at) {
     for (int i = 0; i < count && i < 4; i++) {
         struct et_tensor tensor = at(program, i);
-        text_add(text, "%s%s", i ? ", " : "", tensor_text(&tensor).text);
+        text_add(text, "%s%s", i ? ", " : "", facts_text(&tensor).text);
     }
     text_add(text, "%s", count > 4 ? ", ..." : count ? "" : "none");
 }

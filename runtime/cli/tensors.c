@@ -38,8 +38,8 @@ int64_t tensor_elements(const struct et_tensor *facts) {
 }
 
 /* Appends "float32[1,28,28]" or as much of it as has room. */
-static struct tensor_text shape_as_text(const char *dtype, int rank, const int64_t *shape) {
-    struct tensor_text text;
+static struct facts_text shape_as_text(const char *dtype, int rank, const int64_t *shape) {
+    struct facts_text text;
     size_t room = sizeof text.text;
     size_t used = (size_t)snprintf(text.text, room, "%s[", dtype);
     for (int i = 0; i < rank && used < room; i++)
@@ -50,7 +50,7 @@ static struct tensor_text shape_as_text(const char *dtype, int rank, const int64
     return text;
 }
 
-struct tensor_text tensor_text(const struct et_tensor *facts) {
+struct facts_text facts_text(const struct et_tensor *facts) {
     return shape_as_text(facts->dtype, facts->rank, facts->shape);
 }
 
@@ -121,7 +121,7 @@ static bool read_npy(const struct et_tensor *facts, const char *path, void *elem
         good = check_bools(facts, path, memcpy(elements, npy.bytes, facts->bytes), error);
     else
         et_fail(error, "%s: input %s: expected %s, found %s", path, facts->name,
-                tensor_text(facts).text,
+                facts_text(facts).text,
                 shape_as_text(name_of_npy(npy.descr), npy.rank, npy.shape).text);
     npy_free(&npy);
     return good;
@@ -134,7 +134,7 @@ static bool read_png(const struct et_tensor *facts, const char *path, void *elem
     if (strcmp(facts->dtype, "float32") != 0 || tensor_elements(facts) != PIXELS)
         return et_fail(
             error, "%s: input %s is %s; a PNG can be an input of %d float32, a %dx%d digit", path,
-            facts->name, tensor_text(facts).text, DIGIT_PIXELS, DIGIT_SIDE, DIGIT_SIDE);
+            facts->name, facts_text(facts).text, DIGIT_PIXELS, DIGIT_SIDE, DIGIT_SIDE);
     struct image image;
     if (!image_read_png(path, &image, error))
         return false;
@@ -179,7 +179,7 @@ static bool take_entry(const struct idx *idx, const struct et_tensor *facts, con
     bool scaled = idx->type == IDX_UINT8 && strcmp(facts->dtype, "float32") == 0;
     if (entry_elements != tensor_elements(facts) || (!scaled && strcmp(found, facts->dtype) != 0))
         return et_fail(error, "%s: input %s: expected %s, found entries %s", path, facts->name,
-                       tensor_text(facts).text,
+                       facts_text(facts).text,
                        shape_as_text(found, idx->rank - 1, idx->shape + 1).text);
     for (int64_t i = 0; scaled && i < entry_elements; i++)
         ((float *)elements)[i] = (float)entry[i] / 255.0f;
@@ -422,7 +422,7 @@ static void print_elements(FILE *file, const struct et_tensor *facts, const void
 
 void tensor_print(FILE *file, const struct et_tensor *facts, const void *elements) {
     struct style style = terminal_style(file);
-    fprintf(file, "%s%s%s %s\n", style.strong, facts->name, style.normal, tensor_text(facts).text);
+    fprintf(file, "%s%s%s %s\n", style.strong, facts->name, style.normal, facts_text(facts).text);
     if (is_class_like(facts))
         print_scores(file, elements, (int)tensor_elements(facts));
     else

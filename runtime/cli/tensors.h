@@ -42,10 +42,10 @@ bool tensors_write(const struct tensors *outputs, char *const *arguments, int co
 void tensor_print(FILE *file, const struct et_tensor *facts, const void *elements);
 
 /* "float32[1,28,28]" */
-struct tensor_text {
+struct facts_text {
     char text[16 + 16 * 21];
 };
-struct tensor_text tensor_text(const struct et_tensor *facts);
+struct facts_text facts_text(const struct et_tensor *facts);
 
 /* The number of elements. */
 int64_t tensor_elements(const struct et_tensor *facts);
