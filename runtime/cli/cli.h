@@ -14,6 +14,7 @@
     COMMAND(emit, "write a model as C: source, header, weights")                                   \
     COMMAND(check, "show that every way of running a model gives the same bits")                   \
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
+    COMMAND(rewrite, "make another graph of a model: faster, rounded otherwise")                   \
     COMMAND(machine, "measure what this machine can do at most")                                   \
     COMMAND(inspect, "show what is in a model and what the compiler makes of it")
 

@@ -1,0 +1,334 @@
+/* eigentensor rewrite: another graph that computes the same, and how far it is from it. */
+#include "cli.h"
+
+#include "rewrite.h"
+#include "terminal.h"
+#include "wide.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rewrite_arguments {
+    int count;
+    enum rewrite_kind rewrites[REWRITE_COUNT];
+    struct model model;
+    struct rewrite_options options;
+    const char *output;
+    struct list files;
+    int64_t index, seed;
+    bool allow_none;
+};
+
+enum { KEY_NAME = 256, KEY_TILE, KEY_INPUT, KEY_SEED, KEY_ALLOW_NONE };
+static const struct argp_option options[] = {
+    {"output", 'o', "OUT.json", 0, "The graph to write; its weights go beside it", 0},
+    {"name", KEY_NAME, "NAME", 0, "The new graph's name (default: as it was)", 0},
+    {"tile", KEY_TILE, "HxW", 0,
+     "winograd: tiles of that many outputs, 2x2 to 6x6, in every convolution that has such, "
+     "instead "
+     "of what the cost model finds best",
+     0},
+    {"allow-none", KEY_ALLOW_NONE, 0, 0, "Write a graph even where a rewrite found nothing to do",
+     0},
+    {"input", KEY_INPUT, "[NAME=]FILE", 0,
+     "Measure on this input, an .npy array, PNG or IDX file as `eigentensor run` takes them; to be "
+     "given for each input (default: random inputs)",
+     0},
+    {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
+    {"seed", KEY_SEED, "S", 0, "The seed of random inputs (default: 1)", 0},
+    MODEL_OPTIONS,
+    {0}};
+
+/* "NAME[,NAME...]" */
+static void parse_names(struct rewrite_arguments *arguments, const char *text,
+                        struct argp_state *state) {
+    char *copy = strdup(text), *rest = copy;
+    if (!copy)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    for (const char *name = strsep(&rest, ","); name; name = strsep(&rest, ",")) {
+        enum rewrite_kind rewrite;
+        if (!rewrite_from_name(name, &rewrite))
+            argp_error(state, "%s: no such rewrite; see --help", name);
+        for (int i = 0; i < arguments->count; i++)
+            if (arguments->rewrites[i] == rewrite)
+                argp_error(state, "%s: named twice", name);
+        arguments->rewrites[arguments->count++] = rewrite;
+    }
+    free(copy);
+}
+
+/* "4x4" */
+static void parse_tile(struct rewrite_arguments *arguments, const char *text,
+                       struct argp_state *state) {
+    int *tile = arguments->options.winograd_tile, end = 0;
+    if (sscanf(text, "%1dx%1d%n", &tile[0], &tile[1], &end) != 2 || text[end] || tile[0] < 1 ||
+        tile[1] < 1)
+        argp_error(state, "%s: expected height and width of a tile, as 4x4", text);
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct rewrite_arguments *arguments = state->input;
+    if (key == ARGP_KEY_END && arguments->count == 0)
+        argp_error(state, "expected the name of a rewrite; see --help");
+    if (key == ARGP_KEY_ARG && arguments->count == 0) {
+        parse_names(arguments, argument, state);
+        return 0;
+    }
+    if (model_option(&arguments->model, key, argument, state))
+        return 0;
+    switch (key) {
+    case 'o':
+        arguments->output = argument;
+        return 0;
+    case KEY_NAME:
+        arguments->options.name = argument;
+        return 0;
+    case KEY_TILE:
+        parse_tile(arguments, argument, state);
+        return 0;
+    case KEY_ALLOW_NONE:
+        arguments->allow_none = true;
+        return 0;
+    case KEY_INPUT:
+        list_add(&arguments->files, argument, state);
+        return 0;
+    case 'i':
+        arguments->index = parse_number(state, argument, 0, INT64_MAX);
+        return 0;
+    case KEY_SEED:
+        arguments->seed = parse_number(state, argument, 0, INT64_MAX);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: expected one model only", argument);
+        return 0;
+    case ARGP_KEY_END:
+        if (!arguments->output)
+            argp_error(state, "expected where to write the new graph, --output=OUT.json");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The list of rewrites in --help; argp frees it. */
+static char *help_text(int key, const char *text, void *input) {
+    (void)input;
+    if (key != ARGP_KEY_HELP_PRE_DOC)
+        return (char *)text;
+    struct text list = {0};
+    text_add(&list, "%s\n", text);
+    for (int i = 0; i < REWRITE_COUNT; i++)
+        text_add(&list, "\n  %s\n%s.\n", rewrite_facts[i].name, rewrite_facts[i].summary);
+    return list.bytes;
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "NAME[,NAME...] MODEL.json",
+    .doc = "Makes another graph that computes the same over the real numbers but rounds "
+           "elsewhere, with a digest of its own; says what was changed, and measures the errors "
+           "of both graphs against float64.\v"
+           "Compiling never approximates; rewriting is how one asks for it. All ways of running "
+           "the new graph give the same bits, which are not those of the old one. Exit status: 1 "
+           "also when a rewrite found nothing to do.\n\n"
+           "  eigentensor rewrite winograd mnist.json -o mnist-winograd.json\n"
+           "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy",
+    .help_filter = help_text,
+};
+
+/* ---- What was changed ---- */
+
+static void print_multiplications(const struct rewrite_site *site) {
+    if (!site->multiplications_before)
+        printf("  %26s", "");
+    else if (site->multiplications_after == site->multiplications_before)
+        printf("  %12" PRId64 " %13s", site->multiplications_before, "");
+    else
+        printf("  %12" PRId64 " -> %10" PRId64, site->multiplications_before,
+               site->multiplications_after);
+    if (site->gain > 0)
+        printf("  %5.2f", site->gain);
+    else
+        printf("  %5s", "");
+}
+
+static void print_sites(const struct rewritten *rewritten, enum rewrite_kind rewrite) {
+    struct style style = terminal_style(stdout);
+    int64_t before = 0, after = 0;
+    printf("%s%s%s: %d sites\n", style.strong, rewrite_facts[rewrite].name, style.normal,
+           rewritten_count(rewritten, rewrite));
+    printf("%s  %-26s  %26s  %5s%s\n", style.faint, "", "multiplications", "gain", style.normal);
+    for (int i = 0; i < rewritten->site_count; i++) {
+        const struct rewrite_site *site = &rewritten->sites[i];
+        if (site->rewrite != rewrite)
+            continue;
+        char node[32];
+        snprintf(node, sizeof node, "node %d", site->node);
+        printf("%s  %-26s", site->applied ? "" : style.faint, site->name[0] ? site->name : node);
+        print_multiplications(site);
+        printf("  %s%s%s%s\n", site->applied ? "" : "stays: ", site->what, "", style.normal);
+        printf("%s      %s%s\n", style.faint, site->shape, style.normal);
+        before += site->multiplications_before;
+        after += site->multiplications_after;
+    }
+    if (before)
+        printf("  %-26s  %12" PRId64 " -> %10" PRId64 "\n", "all", before, after);
+}
+
+/* ---- How far it is from it ---- */
+
+/* Of the elements of one output. */
+struct deviation {
+    double greatest, relative, mean; /* |error|, |error / element|, root of mean square */
+};
+
+static double distance(double value, double expected) {
+    if (value == expected || (isnan(value) && isnan(expected)))
+        return 0;
+    double difference = fabs(value - expected);
+    return isnan(difference) ? INFINITY : difference;
+}
+
+static struct deviation deviation_of(const float *values, const double *expected, int64_t count) {
+    struct deviation deviation = {0};
+    for (int64_t i = 0; i < count; i++) {
+        double error = distance((double)values[i], expected[i]);
+        deviation.greatest = fmax(deviation.greatest, error);
+        if (expected[i] != 0)
+            deviation.relative = fmax(deviation.relative, error / fabs(expected[i]));
+        deviation.mean += error * error / (double)count;
+    }
+    deviation.mean = sqrt(deviation.mean);
+    return deviation;
+}
+
+static double size_of(const double *expected, int64_t count) {
+    double mean = 0;
+    for (int64_t i = 0; i < count; i++)
+        mean += expected[i] * expected[i] / (double)count;
+    return sqrt(mean);
+}
+
+static void print_deviation(const char *what, struct deviation deviation) {
+    printf("    %-12s %13.3g %13.3g %13.3g\n", what, deviation.greatest, deviation.relative,
+           deviation.mean);
+}
+
+static void print_output(const struct et_tensor *facts, const void *before, const void *after,
+                         const void *expected) {
+    int64_t count = tensor_elements(facts);
+    printf("  output %s %s", facts->name, facts_text(facts).text);
+    if (strcmp(facts->dtype, "float32") != 0) {
+        size_t bytes = tensor_element_bytes(facts->dtype);
+        int64_t different = 0;
+        for (size_t at = 0; at < facts->bytes; at += bytes)
+            different += memcmp((const char *)before + at, (const char *)after + at, bytes) != 0;
+        printf(", of which %" PRId64 " elements of %" PRId64 " changed\n", different, count);
+        return;
+    }
+    printf(", root mean square %.3g\n", size_of(expected, count));
+    print_deviation("before", deviation_of(before, expected, count));
+    print_deviation("after", deviation_of(after, expected, count));
+}
+
+/* float64 where the output is float32. */
+static bool make_expected(const struct tensors *outputs, void **expected, struct et_error *error) {
+    for (int i = 0; i < outputs->count; i++) {
+        expected[i] = et_allocate_aligned(2 * outputs->facts[i].bytes);
+        if (!expected[i])
+            return et_fail(error, "out of memory");
+    }
+    return true;
+}
+
+static bool run_both(struct et_program *before, struct et_program *after,
+                     const struct tensors *inputs, const struct tensors *old_outputs,
+                     const struct tensors *new_outputs, void **expected, struct et_error *error) {
+    const void *const *elements = (const void *const *)inputs->elements;
+    if (!make_expected(old_outputs, expected, error) ||
+        !et_program_run(before, ET_JIT, elements, old_outputs->elements, NULL, error) ||
+        !et_program_run(after, ET_JIT, elements, new_outputs->elements, NULL, error) ||
+        !wide_run(program_graph(before), elements, expected, error))
+        return false;
+    printf("error against float64 %22s %13s %13s\n", "greatest", "relative", "mean square");
+    for (int i = 0; i < old_outputs->count; i++)
+        print_output(&old_outputs->facts[i], old_outputs->elements[i], new_outputs->elements[i],
+                     expected[i]);
+    return true;
+}
+
+static bool measure(const struct rewrite_arguments *arguments, struct et_program *after,
+                    struct et_error *error) {
+    struct et_program *before = arguments->model.program;
+    struct tensors inputs = {0}, old_outputs = {0}, new_outputs = {0};
+    int count = et_program_output_count(before);
+    void **expected = et_allocate((size_t)count, sizeof *expected);
+    bool good = expected || et_fail(error, "out of memory");
+    good = good && model_inputs(before, &inputs, error) &&
+           model_outputs(before, &old_outputs, error) && model_outputs(after, &new_outputs, error);
+    if (good && arguments->files.count)
+        good = tensors_read(&inputs, arguments->files.items, arguments->files.count,
+                            arguments->index, error);
+    else if (good)
+        model_randomise((uint64_t)arguments->seed, &inputs);
+    good = good && run_both(before, after, &inputs, &old_outputs, &new_outputs, expected, error);
+    for (int i = 0; expected && i < count; i++)
+        et_release(expected[i]);
+    et_release(expected);
+    tensors_free(&inputs);
+    tensors_free(&old_outputs);
+    tensors_free(&new_outputs);
+    return good;
+}
+
+/* ---- All of it ---- */
+
+static bool check_found(const struct rewrite_arguments *arguments,
+                        const struct rewritten *rewritten, struct et_error *error) {
+    for (int i = 0; i < arguments->count && !arguments->allow_none; i++)
+        if (rewritten_count(rewritten, arguments->rewrites[i]) == 0)
+            return et_fail(error, "%s: %s found nothing to do", arguments->model.path,
+                           rewrite_facts[arguments->rewrites[i]].name);
+    return true;
+}
+
+/* The graph as a program, which takes it. */
+static struct et_program *program_of(struct rewritten *rewritten, struct et_error *error) {
+    struct et_program *program = program_from_graph(rewritten->graph, rewritten->weights, error);
+    rewritten->graph = NULL;
+    rewritten->weights = NULL;
+    return program;
+}
+
+static bool rewrite_model(const struct rewrite_arguments *arguments, struct et_error *error) {
+    struct et_program *before = arguments->model.program;
+    struct rewritten rewritten;
+    if (!rewrite_graph(program_graph(before), &arguments->options, arguments->count,
+                       arguments->rewrites, &rewritten, error))
+        return et_fail_within(error, "%s", arguments->model.path);
+    for (int i = 0; i < arguments->count; i++)
+        print_sites(&rewritten, arguments->rewrites[i]);
+    struct et_program *after =
+        check_found(arguments, &rewritten, error) ? program_of(&rewritten, error) : NULL;
+    rewritten_free(&rewritten);
+    bool good = after && measure(arguments, after, error) &&
+                et_program_save(after, arguments->output, error);
+    if (good)
+        printf("digest before  %s\ndigest after   %s\n", et_program_digest(before),
+               et_program_digest(after));
+    et_program_free(after);
+    return good;
+}
+
+int rewrite_command(int count, char **values) {
+    struct rewrite_arguments arguments = {.seed = 1};
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct et_error error = {0};
+    bool good = model_open(&arguments.model, &error) && rewrite_model(&arguments, &error);
+    model_close(&arguments.model);
+    list_free(&arguments.files);
+    return good ? EXIT_SUCCESS : report(&error);
+}
