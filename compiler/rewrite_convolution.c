@@ -110,9 +110,22 @@ static bool has_own_weights(const struct convolution *found) {
     return true;
 }
 
+static void forget(struct convolution *found) {
+    *found = (struct convolution){.contract = found->contract,
+                                  .weight = found->weight,
+                                  .batch = 1,
+                                  .channel_input_axis = -1,
+                                  .channel_axis = -1,
+                                  .channels = 1,
+                                  .output_axis = -1,
+                                  .outputs = 1};
+}
+
+/* Leaves what was found before where there is no match. */
 static bool match(struct matching *matching, const struct node *input, const struct place *place) {
     struct convolution *found = matching->found;
     const struct convolution before = *found;
+    forget(found);
     memset(matching->used, 0, sizeof matching->used);
     found->input = input;
     bool good = true;
@@ -134,13 +147,7 @@ static bool match(struct matching *matching, const struct node *input, const str
 
 bool find_convolution(struct rewriting *rewriting, const struct node *contract,
                       struct convolution *convolution) {
-    *convolution = (struct convolution){.contract = contract,
-                                        .batch = 1,
-                                        .channel_input_axis = -1,
-                                        .channel_axis = -1,
-                                        .channels = 1,
-                                        .output_axis = -1,
-                                        .outputs = 1};
+    *convolution = (struct convolution){.contract = contract};
     if (!study_weight(rewriting, contract, &convolution->weight))
         return false;
     int operand = study_constant_operand(rewriting->study, contract);
@@ -154,11 +161,14 @@ bool find_convolution(struct rewriting *rewriting, const struct node *contract,
         matching.axes[i] = ir_axis(&ir, node->shape[i]);
         place.at[i] = index_axis(&ir, matching.axes[i]);
     }
-    while (!match(&matching, node, &place)) {
-        if (op_facts[node->op].class != CLASS_MOVEMENT || node->op == OP_PAD)
-            return false;
+    /* The deepest match counts: above it, reshapes may have made windows of long steps. */
+    bool found = match(&matching, node, &place);
+    for (int moves = 0; op_facts[node->op].class == CLASS_MOVEMENT && node->op != OP_PAD &&
+                        moves < MOST_CHAIN_MOVES;
+         moves++) {
         place = through_movement(&ir, node, place);
         node = node->sources[0];
+        found |= match(&matching, node, &place);
     }
-    return true;
+    return found;
 }

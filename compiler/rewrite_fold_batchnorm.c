@@ -389,10 +389,10 @@ static void report(struct rewriting *rewriting, const struct fold *fold) {
     site->applied = !fold->why_not;
     site->name = arena_copy_text(arena, constants_name(rewriting, chain));
     site->shape = arena_copy_text(arena, shape_text(chain->last).text);
-    site->multiplications_before = chain->scalings * elements;
-    site->multiplications_after = fold->why_not       ? site->multiplications_before
-                                  : fold->keeps_scale ? elements
-                                                      : 0;
+    if (!fold->why_not) {
+        site->multiplications_before = chain->scalings * elements;
+        site->multiplications_after = fold->keeps_scale ? elements : 0;
+    }
     if (fold->why_not)
         site->what = fold->why_not;
     else

@@ -131,10 +131,10 @@ expect 2 "$tool" build pair.json "--cflags='"
 expect 2 "$tool" build pair.json other.json
 expect 2 "$tool" inspect --dot=tree pair.json
 expect 0 "$tool" --help
-for command in run build emit check bench machine inspect; do
+for command in run build emit check bench rewrite machine inspect; do
     says out "  $command "
 done
-for command in run build emit check bench inspect; do
+for command in run build emit check bench rewrite inspect; do
     expect 0 "$tool" $command --help
     says out "Usage: eigentensor $command [OPTION...]"
     says out '--weights=FILE'

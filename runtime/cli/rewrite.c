@@ -141,41 +141,39 @@ static const struct argp parser = {
 
 /* ---- What was changed ---- */
 
-static void print_multiplications(const struct rewrite_site *site) {
-    if (!site->multiplications_before)
-        printf("  %26s", "");
-    else if (site->multiplications_after == site->multiplications_before)
-        printf("  %12" PRId64 " %13s", site->multiplications_before, "");
-    else
-        printf("  %12" PRId64 " -> %10" PRId64, site->multiplications_before,
-               site->multiplications_after);
+static void print_site(const struct rewrite_site *site, struct style style) {
+    char node[32];
+    snprintf(node, sizeof node, "node %d", site->node);
+    printf("  %-28s %-30s %s%s%s\n", site->name[0] ? site->name : node, site->shape,
+           site->applied ? "" : style.faint, site->applied ? "" : "stays: ", site->what);
+    printf("%s", style.normal);
+    if (!site->applied || !site->multiplications_before)
+        return;
+    printf("%s      %" PRId64 " multiplications become %" PRId64, style.faint,
+           site->multiplications_before, site->multiplications_after);
     if (site->gain > 0)
-        printf("  %5.2f", site->gain);
-    else
-        printf("  %5s", "");
+        printf("; %.2f times as fast by the cost model", site->gain);
+    printf("%s\n", style.normal);
 }
 
 static void print_sites(const struct rewritten *rewritten, enum rewrite_kind rewrite) {
     struct style style = terminal_style(stdout);
     int64_t before = 0, after = 0;
-    printf("%s%s%s: %d sites\n", style.strong, rewrite_facts[rewrite].name, style.normal,
-           rewritten_count(rewritten, rewrite));
-    printf("%s  %-26s  %26s  %5s%s\n", style.faint, "", "multiplications", "gain", style.normal);
+    int count = 0;
+    for (int i = 0; i < rewritten->site_count; i++)
+        count += rewritten->sites[i].rewrite == rewrite;
+    printf("%s%s%s: %d of %d sites\n", style.strong, rewrite_facts[rewrite].name, style.normal,
+           rewritten_count(rewritten, rewrite), count);
     for (int i = 0; i < rewritten->site_count; i++) {
         const struct rewrite_site *site = &rewritten->sites[i];
         if (site->rewrite != rewrite)
             continue;
-        char node[32];
-        snprintf(node, sizeof node, "node %d", site->node);
-        printf("%s  %-26s", site->applied ? "" : style.faint, site->name[0] ? site->name : node);
-        print_multiplications(site);
-        printf("  %s%s%s%s\n", site->applied ? "" : "stays: ", site->what, "", style.normal);
-        printf("%s      %s%s\n", style.faint, site->shape, style.normal);
+        print_site(site, style);
         before += site->multiplications_before;
         after += site->multiplications_after;
     }
-    if (before)
-        printf("  %-26s  %12" PRId64 " -> %10" PRId64 "\n", "all", before, after);
+    if (after != before)
+        printf("  all: %" PRId64 " multiplications become %" PRId64 "\n", before, after);
 }
 
 /* ---- How far it is from it ---- */
@@ -229,7 +227,7 @@ static void print_output(const struct et_tensor *facts, const void *before, cons
         printf(", of which %" PRId64 " elements of %" PRId64 " changed\n", different, count);
         return;
     }
-    printf(", root mean square %.3g\n", size_of(expected, count));
+    printf(", root mean square of elements %.3g\n", size_of(expected, count));
     print_deviation("before", deviation_of(before, expected, count));
     print_deviation("after", deviation_of(after, expected, count));
 }
@@ -253,7 +251,7 @@ static bool run_both(struct et_program *before, struct et_program *after,
         !et_program_run(after, ET_JIT, elements, new_outputs->elements, NULL, error) ||
         !wide_run(program_graph(before), elements, expected, error))
         return false;
-    printf("error against float64 %22s %13s %13s\n", "greatest", "relative", "mean square");
+    printf("error against float64 %22s %13s %13s\n", "greatest", "relative", "root mean sq");
     for (int i = 0; i < old_outputs->count; i++)
         print_output(&old_outputs->facts[i], old_outputs->elements[i], new_outputs->elements[i],
                      expected[i]);

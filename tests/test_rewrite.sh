@@ -1,0 +1,147 @@
+#!/bin/sh
+# eigentensor rewrite as its users meet it: what it writes, what it says, its exit status.
+# Run from the top of the tree; $BUILD is the build folder.
+set -u
+
+tool=$(realpath "${BUILD:-build}")/eigentensor
+mnist=$PWD/models/mnist/mnist.json
+digit=$PWD/models/mnist/samples/7-pen.png
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+
+wrong() {
+    echo "FAILED: $*"
+    failed=1
+}
+
+# expect STATUS COMMAND...: leaves what it printed in ./out and ./err.
+expect() {
+    wanted=$1
+    shift
+    "$@" >out 2>err
+    status=$?
+    [ "$status" -eq "$wanted" ] || wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
+}
+
+# says FILE TEXT: the text stands in the file, word for word.
+says() {
+    grep -Fq -- "$2" "$1" || wrong "no \"$2\" in $1: $(head -n 30 "$1")"
+}
+
+same() {
+    cmp "$1" "$2" || wrong "$1 and $2 differ"
+}
+
+digest_of() {
+    "$tool" inspect --summary "$1" | sed -n 's/^digest *//p'
+}
+
+# ---- A new graph, and its report ----
+
+expect 0 "$tool" rewrite winograd "$mnist" -o winograd.json
+says out 'winograd: 3 of 4 sites'
+says out 'stays: it would not be faster'
+says out 'F(4x4, 5x5)'
+says out '10240000 multiplications become 1849600; '
+says out 'output logits float32[1,10]'
+grep -Eq '^    before( +[0-9.]+e-[0-9]+){3}$' out || wrong "no errors before: $(cat out)"
+grep -Eq '^    after ( +[0-9.]+e-[0-9]+){3}$' out || wrong "no errors after: $(cat out)"
+says out "digest before  $(digest_of "$mnist")"
+says out "digest after   $(digest_of winograd.json)"
+[ "$(digest_of winograd.json)" != "$(digest_of "$mnist")" ] || wrong "the digest is the old one"
+! grep -q "$(printf '\033')" out || wrong "escape sequences in a file"
+says winograd.json '"file": "winograd.safetensors"'
+says winograd.json '"name": "layers.2.weight.winograd", "dtype": "float32", "shape": [8, 8, 32, 32]'
+! grep -q '"layers.2.weight"' winograd.json || wrong "a weight without use is still there"
+says winograd.json '"name": "mnist"'
+
+# The same bits in every mode, and others than before.
+for mode in eager jit aot; do
+    "$tool" run --mode=$mode winograd.json "$digit" | grep '^digest' >>digests
+done
+[ "$(wc -l <digests)" -eq 3 ] || wrong "a mode does not run"
+[ "$(sort -u digests | wc -l)" -eq 1 ] || wrong "digests of the modes: $(cat digests)"
+"$tool" run "$mnist" "$digit" | grep '^digest' >>digests
+[ "$(sort -u digests | wc -l)" -eq 2 ] || wrong "rewriting changed no bit: $(cat digests)"
+
+# Writing again writes the same.
+mkdir again
+expect 0 "$tool" rewrite winograd "$mnist" -o again/winograd.json
+same winograd.json again/winograd.json
+same winograd.safetensors again/winograd.safetensors
+
+# One rewrite after the other is both at once.
+expect 0 "$tool" rewrite fold-batchnorm "$mnist" -o folded.json --name=folded
+says out 'fold-batchnorm: 4 of 5 sites'
+says out '4 operations: all forward into layers.13.weight'
+says folded.json '"name": "folded"'
+expect 0 "$tool" rewrite winograd folded.json -o one.json
+expect 0 "$tool" rewrite fold-batchnorm,winograd "$mnist" -o two.json --name=folded
+[ "$(digest_of one.json)" = "$(digest_of two.json)" ] || wrong "two rewrites are not one and one"
+
+# ---- Options ----
+
+expect 0 "$tool" rewrite winograd "$mnist" -o tiles.json --tile=2x4
+says out 'winograd: 4 of 4 sites'
+says out 'F(2x4, 3x3)'
+expect 0 "$tool" rewrite winograd "$mnist" -o tiles.json --tile=6x6
+says out 'stays: it has no tiles of 6x6'
+expect 0 "$tool" rewrite winograd "$mnist" -o input.json --input="$digit"
+mv out digit
+expect 0 "$tool" rewrite winograd "$mnist" -o input.json --seed=7
+! cmp -s out digit || wrong "--input has no influence"
+[ "$(digest_of input.json)" = "$(digest_of winograd.json)" ] ||
+    wrong "the input has an influence on the graph"
+expect 0 "$tool" rewrite --help
+for text in fold-batchnorm winograd --output=OUT.json --input --tile --allow-none --weights=FILE \
+    'Usage: eigentensor rewrite [OPTION...] NAME[,NAME...] MODEL.json'; do
+    says out "$text"
+done
+expect 0 "$tool" --help
+says out '  rewrite '
+
+# ---- Nothing to do ----
+
+expect 1 "$tool" rewrite winograd winograd.json -o none.json
+says err 'winograd.json: winograd found nothing to do'
+says out 'winograd: 0 of 1 sites'
+[ ! -e none.json ] || wrong "a file in spite of an error"
+expect 1 "$tool" rewrite winograd,fold-batchnorm folded.json -o none.json
+says err 'folded.json: fold-batchnorm found nothing to do'
+[ ! -e none.json ] || wrong "a file in spite of an error"
+expect 0 "$tool" rewrite winograd winograd.json -o none.json --allow-none
+[ "$(digest_of none.json)" = "$(digest_of winograd.json)" ] || wrong "changed without a site"
+
+# ---- Errors and wrong usage ----
+
+expect 1 "$tool" rewrite winograd absent.json -o x.json
+says err 'absent.json: No such file'
+expect 1 "$tool" rewrite winograd "$mnist" -o x.txt
+says err 'x.txt: expected a name that ends with .json'
+expect 1 "$tool" rewrite winograd "$mnist" -o nowhere/x.json
+says err 'nowhere/x'
+expect 1 "$tool" rewrite winograd "$mnist" -o x.json --input=absent.png
+says err 'absent.png: No such file'
+expect 1 "$tool" rewrite winograd "$mnist" -o x.json --input="$digit" --input="$digit"
+[ ! -e x.json ] || wrong "a file in spite of an error"
+expect 2 "$tool" rewrite
+says err 'expected the name of a rewrite'
+expect 2 "$tool" rewrite winograd
+says err 'expected a model'
+expect 2 "$tool" rewrite winograd "$mnist"
+says err '--output=OUT.json'
+expect 2 "$tool" rewrite fold,winograd "$mnist" -o x.json
+says err 'fold: no such rewrite'
+expect 2 "$tool" rewrite winograd, "$mnist" -o x.json
+expect 2 "$tool" rewrite winograd,winograd "$mnist" -o x.json
+says err 'winograd: named twice'
+expect 2 "$tool" rewrite winograd "$mnist" other.json -o x.json
+for tile in 4 4x 4x44 0x4 x 4x4x4 4,4; do
+    expect 2 "$tool" rewrite winograd "$mnist" -o x.json --tile=$tile
+    says err "$tile: expected height and width of a tile"
+done
+expect 2 "$tool" rewrite winograd "$mnist" -o x.json --seed=-1
+
+exit $failed
