@@ -9,13 +9,15 @@ static const struct {
     /* A weight read from the nearest cache that holds all of them: by their number. */
     double near, middle, far;
     double near_most, middle_most;
+    double rounding; /* what an output more in a tile must save at least, as a share */
 } prices = {.operation = 1,
             .move = 1,
             .near = 2,
             .middle = 4,
             .far = 12,
             .near_most = 128 << 10,
-            .middle_most = 4 << 20};
+            .middle_most = 4 << 20,
+            .rounding = 0.01};
 
 /* Tiles of more outputs need fewer multiplications and lose more to rounding; 10 points and more
  * lose too much. */
@@ -75,6 +77,11 @@ static void measure(const struct convolution *convolution, struct winograd_tiles
         products + count * (input.multiplications * channels + output.multiplications * outputs);
 }
 
+/* What is compared: tiles of more outputs round worse, so they have to be worth it. */
+static double price_of(const struct winograd_tiles *tiles) {
+    return tiles->cost * (1 + prices.rounding * (tiles->outputs[0] + tiles->outputs[1]));
+}
+
 bool choose_tiles(const struct convolution *convolution, const int outputs[2],
                   struct winograd_tiles *best) {
     const struct convolution_window *h = &convolution->windows[0], *w = &convolution->windows[1];
@@ -85,7 +92,7 @@ bool choose_tiles(const struct convolution *convolution, const int outputs[2],
             if (outputs[0] && (outputs[0] != *m || outputs[1] != *n))
                 continue;
             measure(convolution, &tiles);
-            if (best->cost == 0 || tiles.cost < best->cost)
+            if (best->cost == 0 || price_of(&tiles) < price_of(best))
                 *best = tiles;
         }
     best->direct = direct_cost(convolution);

@@ -141,12 +141,23 @@ static const struct argp parser = {
 
 /* ---- What was changed ---- */
 
-static void print_site(const struct rewrite_site *site, struct style style) {
-    char node[32];
-    snprintf(node, sizeof node, "node %d", site->node);
-    printf("  %-28s %-30s %s%s%s\n", site->name[0] ? site->name : node, site->shape,
-           site->applied ? "" : style.faint, site->applied ? "" : "stays: ", site->what);
-    printf("%s", style.normal);
+struct node_text {
+    char text[MAX_NAME + 1];
+};
+static struct node_text name_of(const struct rewrite_site *site) {
+    struct node_text name;
+    if (site->name[0])
+        snprintf(name.text, sizeof name.text, "%s", site->name);
+    else
+        snprintf(name.text, sizeof name.text, "node %d", site->node);
+    return name;
+}
+
+static void print_site(const struct rewrite_site *site, int name_width, int shape_width) {
+    struct style style = terminal_style(stdout);
+    printf("  %-*s  %-*s  %s%s%s%s\n", name_width, name_of(site).text, shape_width, site->shape,
+           site->applied ? "" : style.faint, site->applied ? "" : "stays: ", site->what,
+           style.normal);
     if (!site->applied || !site->multiplications_before)
         return;
     printf("%s      %" PRId64 " multiplications become %" PRId64, style.faint,
@@ -156,22 +167,30 @@ static void print_site(const struct rewrite_site *site, struct style style) {
     printf("%s\n", style.normal);
 }
 
+static int wider(int width, const char *text) {
+    int length = (int)strlen(text);
+    return length > width ? length : width;
+}
+
 static void print_sites(const struct rewritten *rewritten, enum rewrite_kind rewrite) {
     struct style style = terminal_style(stdout);
     int64_t before = 0, after = 0;
-    int count = 0;
-    for (int i = 0; i < rewritten->site_count; i++)
-        count += rewritten->sites[i].rewrite == rewrite;
-    printf("%s%s%s: %d of %d sites\n", style.strong, rewrite_facts[rewrite].name, style.normal,
-           rewritten_count(rewritten, rewrite), count);
+    int count = 0, name_width = 0, shape_width = 0;
     for (int i = 0; i < rewritten->site_count; i++) {
         const struct rewrite_site *site = &rewritten->sites[i];
         if (site->rewrite != rewrite)
             continue;
-        print_site(site, style);
+        count++;
         before += site->multiplications_before;
         after += site->multiplications_after;
+        name_width = wider(name_width, name_of(site).text);
+        shape_width = wider(shape_width, site->shape);
     }
+    printf("%s%s%s: %d of %d sites\n", style.strong, rewrite_facts[rewrite].name, style.normal,
+           rewritten_count(rewritten, rewrite), count);
+    for (int i = 0; i < rewritten->site_count; i++)
+        if (rewritten->sites[i].rewrite == rewrite)
+            print_site(&rewritten->sites[i], name_width, shape_width);
     if (after != before)
         printf("  all: %" PRId64 " multiplications become %" PRId64 "\n", before, after);
 }
