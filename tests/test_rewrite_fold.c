@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+TestSuite(fold_batchnorm, .timeout = 120);
+
 static const double tolerance = 2e-6;
 
 /* ---- Pieces of models ---- */
@@ -208,7 +210,7 @@ static int count_arithmetic(const struct graph *graph) {
            count_op(graph, OP_SUB);
 }
 
-Test(fold_batchnorm, folds, .timeout = 120) {
+Test(fold_batchnorm, folds) {
     for (int i = 0; i < FOLDING; i++) {
         const char *name = folding[i].name;
         struct graph *graph = test_graph(folding[i].build(tensor_context_new(name)));
@@ -227,7 +229,7 @@ Test(fold_batchnorm, folds, .timeout = 120) {
     }
 }
 
-Test(fold_batchnorm, the_same_bits_in_all_modes, .timeout = 120) {
+Test(fold_batchnorm, the_same_bits_in_all_modes) {
     struct graph *graph = test_graph(twice(tensor_context_new("twice")));
     struct rewritten rewritten = rewrite_with(graph, REWRITE_fold_batchnorm, NULL);
     for (int mode = 0; mode < MODE_COUNT; mode++)
@@ -429,7 +431,7 @@ Test(fold_batchnorm, names_stay_unique) {
 
 /* ---- Memory ---- */
 
-Test(fold_batchnorm, every_allocation_fails_once, .timeout = 120) {
+Test(fold_batchnorm, every_allocation_fails_once) {
     static const int cases[] = {2, 7, 16, 17};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct graph *graph = test_graph(folding[cases[i]].build(tensor_context_new("memory")));

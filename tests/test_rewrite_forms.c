@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+TestSuite(winograd_forms, .timeout = 300);
+
 static const char *const form_names[] = {"windows",      "movement", "channels last",
                                          "weight first", "cut",      "computed weight"};
 
@@ -59,7 +61,7 @@ static void check_problem(const struct problem *p, const int tile[2], const char
     rewritten_free(&rewritten);
 }
 
-Test(winograd_forms, all_forms_and_tiles_are_near, .timeout = 300) {
+Test(winograd_forms, all_forms_and_tiles_are_near) {
     for (uint64_t seed = 0; seed < 180; seed++) {
         struct problem p = random_problem(seed);
         const int *h = winograd_outputs(p.kernel[0]), *w = winograd_outputs(p.kernel[1]);
@@ -70,7 +72,7 @@ Test(winograd_forms, all_forms_and_tiles_are_near, .timeout = 300) {
     }
 }
 
-Test(winograd_forms, the_same_bits_in_all_modes, .timeout = 300) {
+Test(winograd_forms, the_same_bits_in_all_modes) {
     static const struct {
         struct problem problem;
         int tile[2];

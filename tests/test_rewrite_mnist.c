@@ -6,13 +6,15 @@
 
 #include <math.h>
 
+TestSuite(rewrite_mnist, .timeout = 600);
+
 #ifndef __has_feature
 #define __has_feature(feature) 0
 #endif
 #if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
-enum { STEP = 20 };
+enum { STEP = 20, LEAST_RIGHT = 495 }; /* of 500: directly 497 */
 #else
-enum { STEP = 1 };
+enum { STEP = 1, LEAST_RIGHT = 9960 };
 #endif
 
 static struct et_program *rewritten_mnist(int count, const enum rewrite_kind *rewrites,
@@ -82,7 +84,7 @@ Test(rewrite_mnist, folding_goes_forward) {
 
 /* ---- Bits ---- */
 
-Test(rewrite_mnist, the_same_bits_in_all_modes, .timeout = 300) {
+Test(rewrite_mnist, the_same_bits_in_all_modes) {
     struct digits digits = sample_digits();
     struct rewritten sites;
     struct et_program *program = rewritten_mnist(2, both, &sites);
@@ -120,7 +122,7 @@ static double greatest_error(struct et_program *program, struct et_program *dire
     return greatest;
 }
 
-Test(rewrite_mnist, errors_stay_small, .timeout = 120) {
+Test(rewrite_mnist, errors_stay_small) {
     struct digits digits = sample_digits();
     struct rewritten sites;
     struct et_program *direct = mnist_open(NULL);
@@ -162,7 +164,7 @@ static struct comparison compare(const struct digits *digits, const struct logit
     return comparison;
 }
 
-Test(rewrite_mnist, accuracy_is_kept, .timeout = 600) {
+Test(rewrite_mnist, accuracy_is_kept) {
     struct digits digits = mnist_digits(STEP);
     struct et_program *direct = mnist_open(NULL);
     struct logits *before = digits_run(direct, ET_AOT, &digits);
@@ -172,7 +174,7 @@ Test(rewrite_mnist, accuracy_is_kept, .timeout = 600) {
         struct logits *after = digits_run(program, ET_AOT, &digits);
         struct comparison found =
             compare(&digits, before, after, first ? "winograd" : "fold-batchnorm,winograd");
-        cr_expect_geq(found.right * 1000, digits.count * 996);
+        cr_expect_geq(found.right, LEAST_RIGHT);
         cr_expect_leq(found.different, 2);
         et_release(after);
         et_program_free(program);

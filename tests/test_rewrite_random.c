@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+TestSuite(rewrite, .timeout = 300);
+
 static const enum rewrite_kind all[] = {REWRITE_fold_batchnorm, REWRITE_winograd};
 
 static void expect_same_outputs(const struct trial *trial, const struct graph *after,
@@ -45,7 +47,7 @@ static int check_graph(uint64_t seed) {
     return count;
 }
 
-Test(rewrite, random_graphs_are_rewritten_or_left_alone, .timeout = 300) {
+Test(rewrite, random_graphs_are_rewritten_or_left_alone) {
     int sites = 0;
     for (uint64_t seed = 1; seed <= 4000; seed++)
         sites += check_graph(seed);
@@ -53,7 +55,7 @@ Test(rewrite, random_graphs_are_rewritten_or_left_alone, .timeout = 300) {
 }
 
 /* A chain of links and movements that goes on and on is cut, not followed for ever. */
-Test(rewrite, long_chains_end, .timeout = 60) {
+Test(rewrite, long_chains_end) {
     struct tensor_context *context = tensor_context_new("long");
     struct tensor x = test_input(context, SHAPE(2, 3));
     x = linear(x, test_weight(context, "w", SHAPE(4, 3)), NO_TENSOR);
@@ -72,7 +74,7 @@ Test(rewrite, long_chains_end, .timeout = 60) {
 }
 
 /* Constants that would not fit any memory are left alone. */
-Test(rewrite, huge_constants_are_not_worked_out, .timeout = 60) {
+Test(rewrite, huge_constants_are_not_worked_out) {
     struct tensor_context *context = tensor_context_new("huge");
     struct tensor x = test_input(context, SHAPE(1, 4));
     struct tensor w = tensor_expand(test_weight(context, "w", SHAPE(4, 1)), SHAPE(4, 1 << 20));

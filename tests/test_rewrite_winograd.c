@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+TestSuite(winograd, .timeout = 120);
+
 /* ---- The transforms, in float64 ---- */
 
 static void transform_numbers(const struct transform *transform, const double *inputs,
@@ -332,7 +334,7 @@ Test(winograd, tiles_are_chosen_by_cost) {
 
 /* ---- Memory ---- */
 
-Test(winograd, every_allocation_fails_once, .timeout = 120) {
+Test(winograd, every_allocation_fails_once) {
     struct problem p = {.form = BY_MOVEMENT,
                         .batch = 1,
                         .channels = 2,

@@ -1,6 +1,8 @@
 /* A graph in float64: each operation near its float32 self, and nearer to the truth. */
 #include "rewrite_support.h"
 
+TestSuite(wide, .timeout = 120);
+
 /* ---- Each operation ---- */
 
 /* One operation of two inputs, x around 0 and var around 1; both positive where that is needed. */
@@ -129,7 +131,7 @@ static void check_random_graph(uint64_t seed) {
     graph_free(graph);
 }
 
-Test(wide, random_graphs_run, .timeout = 120) {
+Test(wide, random_graphs_run) {
     for (uint64_t seed = 1; seed <= 300; seed++)
         check_random_graph(seed);
 }
