@@ -166,5 +166,43 @@ class Mnist(unittest.TestCase):
             self.assertIn(f" {sample[0]} ", f" {line} ")
 
 
+def rewrite(names, path, to, *options):
+    """What `eigentensor rewrite` says of its sites, without node ids; and the new program."""
+    said = subprocess.run([BUILD / "eigentensor", "rewrite", names, path, "-o", to, *options],
+                          check=True, capture_output=True, text=True).stdout
+    return said[:said.index("error against")], GraphProgram.load(to)
+
+
+class Rewrites(unittest.TestCase):
+    def test_captured_mnist_as_the_model_defined_in_c(self):
+        image = tensors(seeded("digit"), {"input_image": ((1, 1, 28, 28), dtypes.float32)})
+        with tempfile.TemporaryDirectory() as folder:
+            captured_mnist(mnist()).save(f"{folder}/mnist.json")
+            for names in ("winograd", "fold-batchnorm", "fold-batchnorm,winograd"):
+                mine, program = rewrite(names, f"{folder}/mnist.json", f"{folder}/mine.json")
+                said, stored = rewrite(names, STORED, f"{folder}/stored.json")
+                self.assertEqual(mine, said)
+                self.assertEqual(run_all_modes(program, image, ("eager", "jit")),
+                                 run_all_modes(stored, image, ("eager", "jit")))
+
+    def test_resnet_loses_its_normalisations(self):
+        model, shapes, _ = MODELS["resnet18"]
+        rng = seeded("rewritten")
+        model = seed_weights(model(), rng)
+        image = tensors(rng, shapes)
+        with tempfile.TemporaryDirectory() as folder:
+            capture(model, shapes, get_state_dict(model)).save(f"{folder}/resnet.json")
+            said, program = rewrite("fold-batchnorm,winograd", f"{folder}/resnet.json",
+                                    f"{folder}/rewritten.json", "--tile=2x2")
+            # 20 normalisations, and the mean's division; 13 convolutions of 3x3 with stride 1,
+            # and the stem; 3 with stride 2 stay.
+            self.assertIn("fold-batchnorm: 21 of 21 sites", said)
+            self.assertIn("winograd: 14 of 17 sites", said)
+            self.assertEqual(said.count("stays: its stride is 2x2"), 3)
+            found = run_all_modes(program, image, ("eager", "jit"))["output"]
+            expected = elements(model(*image.values()))
+            self.assertIsNone(difference(found, expected, "float32", 1e-4, 1e-4))
+
+
 if __name__ == "__main__":
     unittest.main()
