@@ -130,14 +130,35 @@ static void reduce(const struct node *node, const struct view *source, const str
     while (rows_next(&rows));
 }
 
-/* A row of results gains the products of one contracted position. */
-static void add_products(const struct rows *rows, int64_t a_offset, int64_t b_offset) {
+/* Contracted positions are taken in blocks: where each lies in a and b. */
+enum { BLOCK = 1024 };
+struct block {
+    int count;
+    int64_t a[BLOCK], b[BLOCK];
+};
+
+/* A row of results gains the products of a block. */
+static void add_products(const struct rows *rows, const struct block *block) {
     double *sum = rows->data[0];
-    const double *a = (const double *)rows->data[1] + a_offset;
-    const double *b = (const double *)rows->data[2] + b_offset;
-    const int64_t sa = rows->stride[1], sb = rows->stride[2];
-    for (int64_t i = 0; i < rows->length; i++)
-        sum[i] += a[i * sa] * b[i * sb];
+    const int64_t count = rows->length, sa = rows->stride[1], sb = rows->stride[2];
+    for (int k = 0; k < block->count; k++) {
+        const double *a = (const double *)rows->data[1] + block->a[k];
+        const double *b = (const double *)rows->data[2] + block->b[k];
+        if (sb == 0)
+            for (int64_t i = 0; i < count; i++)
+                sum[i] += a[i * sa] * *b;
+        else
+            for (int64_t i = 0; i < count; i++)
+                sum[i] += a[i * sa] * b[i * sb];
+    }
+}
+
+static void add_block(struct rows *rows, struct block *block) {
+    if (block->count > 0)
+        do
+            add_products(rows, block);
+        while (rows_next(rows));
+    block->count = 0;
 }
 
 static void contract(const struct node *node, const struct view *sources,
@@ -148,13 +169,17 @@ static void contract(const struct node *node, const struct view *sources,
     const double *a = along_a.data, *b = along_b.data;
     struct rows along = rows_of(2, (const struct view *const[]){&along_a, &along_b});
     struct rows rows = rows_of(3, (const struct view *const[]){result, &kept_a, &kept_b});
+    struct block block;
+    block.count = 0;
     do
-        do
-            for (int64_t i = 0; i < along.length; i++)
-                add_products(&rows, (const double *)along.data[0] - a + i * along.stride[0],
-                             (const double *)along.data[1] - b + i * along.stride[1]);
-        while (rows_next(&along));
-    while (rows_next(&rows));
+        for (int64_t i = 0; i < along.length; i++) {
+            block.a[block.count] = (const double *)along.data[0] - a + i * along.stride[0];
+            block.b[block.count] = (const double *)along.data[1] - b + i * along.stride[1];
+            if (++block.count == BLOCK)
+                add_block(&rows, &block);
+        }
+    while (rows_next(&along));
+    add_block(&rows, &block);
 }
 
 /* ---- One node ---- */

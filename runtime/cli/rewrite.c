@@ -266,8 +266,8 @@ static bool run_both(struct et_program *before, struct et_program *after,
                      const struct tensors *new_outputs, void **expected, struct et_error *error) {
     const void *const *elements = (const void *const *)inputs->elements;
     if (!make_expected(old_outputs, expected, error) ||
-        !et_program_run(before, ET_JIT, elements, old_outputs->elements, NULL, error) ||
-        !et_program_run(after, ET_JIT, elements, new_outputs->elements, NULL, error) ||
+        !et_program_run(before, ET_EAGER, elements, old_outputs->elements, NULL, error) ||
+        !et_program_run(after, ET_EAGER, elements, new_outputs->elements, NULL, error) ||
         !wide_run(program_graph(before), elements, expected, error))
         return false;
     printf("error against float64 %22s %13s %13s\n", "greatest", "relative", "root mean sq");
