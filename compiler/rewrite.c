@@ -2,6 +2,7 @@
 
 #include "store.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,16 @@ struct rewrite_site *rewriting_site(struct rewriting *rewriting, const struct no
                                   .shape = "",
                                   .what = ""};
     return site;
+}
+
+float *rewriting_elements(struct rewriting *rewriting, int64_t count) {
+    rewriting->element_count += count;
+    if (rewriting->element_count > MOST_NEW_ELEMENTS) {
+        et_fail(rewriting->error, "new weights of more than %" PRId64 " elements",
+                MOST_NEW_ELEMENTS);
+        rewriting_fail(rewriting);
+    }
+    return arena_array(&rewriting->elements, float, (size_t)count);
 }
 
 struct tensor rewriting_weight(struct rewriting *rewriting, const char *base, const char *suffix,

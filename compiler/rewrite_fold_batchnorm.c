@@ -64,7 +64,7 @@ static bool scale_weights(struct rewriting *rewriting, struct fold *fold, const 
     int64_t count = dependent_shape(weight, fold->weight_shape);
     if (!count)
         return false;
-    fold->weight = arena_array(&rewriting->elements, float, (size_t)count);
+    fold->weight = rewriting_elements(rewriting, count);
     struct view result = row_major(weight->rank, fold->weight_shape, DTYPE_FLOAT32, fold->weight);
     struct view w = with_shape(weight, fold->weight_shape);
     struct view s = with_shape(scale, fold->weight_shape);
@@ -85,7 +85,7 @@ static bool scale_weights(struct rewriting *rewriting, struct fold *fold, const 
 static bool round_bias(struct rewriting *rewriting, struct fold *fold, const double *bias,
                        int64_t count) {
     bool finite = true, any = false;
-    float *rounded = arena_array(&rewriting->elements, float, (size_t)count);
+    float *rounded = rewriting_elements(rewriting, count);
     for (int64_t i = 0; i < count; i++) {
         rounded[i] = (float)bias[i];
         finite &= isfinite(rounded[i]) != 0;
@@ -338,7 +338,7 @@ static struct tensor emit_scale(struct rewriting *rewriting, const struct fold *
         passage_move(rewriting, chain->moves[i], &places); /* it could before */
     int64_t shape[MAX_RANK];
     int64_t count = dependent_shape(&places, shape);
-    float *scale = arena_array(&rewriting->elements, float, (size_t)count);
+    float *scale = rewriting_elements(rewriting, count);
     struct view result = row_major(places.rank, shape, DTYPE_FLOAT32, scale);
     places = with_shape(&places, shape);
     struct rows rows = rows_of(2, (const struct view *const[]){&result, &places});

@@ -32,8 +32,9 @@ static bool copy_reshaped(struct rewriting *rewriting, const struct node *reshap
          i++)
         narrow.shape[i] = source.shape[i] = 1;
     narrow.dtype = view->dtype;
-    if (node_elements(&narrow) > MOST_CONSTANT_ELEMENTS)
+    if (node_elements(&narrow) > rewriting->study->work_left)
         return false;
+    rewriting->study->work_left -= node_elements(&narrow);
     void *copy = arena_array(&rewriting->study->arena, double, (size_t)node_elements(&narrow));
     *result = view_contiguous(&narrow, copy);
     evaluate_movement(&narrow, &source, result);

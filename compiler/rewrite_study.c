@@ -124,13 +124,16 @@ static bool is_elementwise(const struct node *node) {
            node->op == OP_CAST;
 }
 
-/* Whether working it out takes memory and time in reason. */
-static bool is_affordable(const struct node *node) {
+/* Whether working it out takes memory and time in reason; if so, they are spent. */
+static bool is_affordable(struct study *study, const struct node *node) {
     enum op_class class = op_facts[node->op].class;
     int64_t work = node_elements(node);
     if (class == CLASS_REDUCE || class == CLASS_CONTRACT)
         work = node_elements(node->sources[0]);
-    return work <= MOST_CONSTANT_ELEMENTS;
+    if (work > MOST_CONSTANT_ELEMENTS || work > study->work_left)
+        return false;
+    study->work_left -= work;
+    return true;
 }
 
 static void work_out(struct rewriting *rewriting, const struct node *node) {
@@ -149,11 +152,10 @@ static void work_out(struct rewriting *rewriting, const struct node *node) {
         for (int k = 0; k < node->source_count; k++)
             memcpy(sources[k].shape, narrow.shape, sizeof narrow.shape);
     }
-    bool moves = op_facts[node->op].class == CLASS_MOVEMENT || node->op == OP_WEIGHT;
-    if (!moves && !is_affordable(&narrow))
-        return;
-    if (moves && node->op != OP_WEIGHT && !view_move(node, sources, &constant->view) &&
-        !is_affordable(node))
+    bool moves = op_facts[node->op].class == CLASS_MOVEMENT;
+    bool is_there = moves ? view_move(node, sources, &constant->view)
+                          : node->op == OP_CONST || node->op == OP_WEIGHT;
+    if (!is_there && !is_affordable(rewriting->study, &narrow))
         return;
     if (!evaluate(&narrow, sources, &constant->view, &constant->buffer, rewriting->error))
         rewriting_fail(rewriting);
@@ -208,6 +210,7 @@ void study_begin(struct rewriting *rewriting) {
     size_t nodes = (size_t)graph->node_count;
     study->constants = arena_array(&study->arena, struct constant, nodes);
     study->node_count = graph->node_count;
+    study->work_left = 2 * MOST_CONSTANT_ELEMENTS;
     study->uses = arena_array(&study->arena, int, nodes);
     study->readers = arena_array(&study->arena, struct node *, nodes);
     study->constant = arena_array(&study->arena, bool, nodes);

@@ -235,8 +235,8 @@ static bool transform_weights(struct rewriting *rewriting, struct winograd_site 
     bool finite = true;
     for (int i = 0; i < 2; i++)
         weight_transform(site->sides[i], (int)convolution->windows[i].size, g[i]);
-    site->weight = arena_array(&rewriting->elements, float,
-                               (size_t)(site->sides[0] * site->sides[1] * channels * outputs));
+    site->weight =
+        rewriting_elements(rewriting, site->sides[0] * site->sides[1] * channels * outputs);
     for (int64_t c = 0; c < channels; c++)
         for (int64_t o = 0; o < outputs; o++)
             finite &= transform_filter(

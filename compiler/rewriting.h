@@ -15,6 +15,7 @@ struct rewriting {
     struct rewritten *result;
     struct et_error *error;
     struct arena elements; /* of new weights, until all is done */
+    int64_t element_count; /* so far */
     struct study *study;
     struct tensor_context *context; /* of the graph being made */
     struct tensor *made;            /* by node of `graph`: its like in the new graph */
@@ -33,14 +34,19 @@ void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan);
 /* A site about `node`, of which the caller sets more. */
 struct rewrite_site *rewriting_site(struct rewriting *rewriting, const struct node *node);
 
+/* Room for the elements of a new weight, until all is done. Fails beyond MOST_NEW_ELEMENTS of all
+ * weights together. */
+#define MOST_NEW_ELEMENTS ((int64_t)1 << 30)
+float *rewriting_elements(struct rewriting *rewriting, int64_t count);
 /* A new weight, BASE.SUFFIX, of which the axes of extent 1 are left out, seen with `shape`. The
- * elements must be in rewriting->elements. */
+ * elements are those of rewriting_elements. */
 struct tensor rewriting_weight(struct rewriting *rewriting, const char *base, const char *suffix,
                                int rank, const int64_t *shape, const float *elements);
 
 /* rewrite_study.c: what can be known about the graph in hand */
 
-/* The largest list of elements that a rewrite works out. */
+/* The largest list of elements that a rewrite works out; all lists of one graph may be twice that.
+ */
 #define MOST_CONSTANT_ELEMENTS ((int64_t)1 << 27)
 
 struct study {
@@ -51,6 +57,7 @@ struct study {
     bool *constant;             /* by node: depends on no input */
     struct constant *constants; /* by node */
     const struct node **path;   /* room for a walk down */
+    int64_t work_left;          /* elements that may still be worked out */
     int name_slots;             /* a power of two; a table of the names of weights */
     const char **names;
 };
