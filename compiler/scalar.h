@@ -81,4 +81,24 @@
 #pragma GCC diagnostic pop
 #undef OP
 
+/* What a reduction makes of nothing, and what its lanes start from: IDENTITY_reduce_max(f32). */
+#define LEAST_f32 (-INFINITY)
+#define LEAST_i32 INT32_MIN
+#define LEAST_i64 INT64_MIN
+#define LEAST_u8 0
+#define LEAST_i8 INT8_MIN
+#define LEAST_b8 0
+#define GREATEST_f32 INFINITY
+#define GREATEST_i32 INT32_MAX
+#define GREATEST_i64 INT64_MAX
+#define GREATEST_u8 UINT8_MAX
+#define GREATEST_i8 INT8_MAX
+#define GREATEST_b8 1
+#define IDENTITY_reduce_sum(short) 0
+#define IDENTITY_reduce_prod(short) 1
+#define IDENTITY_reduce_max(short) LEAST_##short
+#define IDENTITY_reduce_min(short) GREATEST_##short
+#define IDENTITY_argmax(short) LEAST_##short
+#define IDENTITY_argmin(short) GREATEST_##short
+
 #endif

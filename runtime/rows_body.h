@@ -5,6 +5,8 @@
  * Operands with other steps are first copied into a stage of neighbouring elements. */
 #include "rows.h"
 
+#include <string.h>
+
 /* One tensor of a call; strides in elements of `bytes`. The result is the first. */
 struct operand {
     char *data;
@@ -236,6 +238,14 @@ BLOCK_WHERE(bytes_8)
             : sizeof *result == 4 ? block_where_bytes_4                                            \
                                   : block_where_bytes_8);                                          \
     }
+#include "rows_vector.h"
+
+#include "rows_contract.h"
+#include "rows_index.h"
+#include "rows_reduce.h"
+
+#include "rows_position.h" /* needs reductions */
+
 #define ROW(kind, name, op, dtype, ...) DEFINE_##kind(name, __VA_ARGS__)
 #include "rows.def"
 #undef ROW

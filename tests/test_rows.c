@@ -1,11 +1,12 @@
-/* Every row operation at every level of CPU, with every kind of stride, against its form in ops.def
- * (conversions: against the interpreter) one element at a time. */
+/* Every elementwise row operation at every level of CPU, with every kind of stride, against its
+ * form in ops.def (conversions: against the interpreter) one element at a time. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval.h"
+#include "random_rows.h"
 #include "rows.h"
 
 /* DTYPE_OF(f32) and so on: dtypes by short name. */
@@ -62,7 +63,7 @@ static void convert_element(enum dtype from, enum dtype to, void *result, const 
 }
 
 #define ROW(kind, name, op, dtype, ...) DEFINE_##kind(name, __VA_ARGS__)
-#include "rows.def"
+#include "rows_elementwise.def"
 #undef ROW
 
 /* ---- What there is to test ---- */
@@ -104,55 +105,14 @@ struct subject {
         DTYPE_OF(from)                                                                             \
     }
 
-static const struct subject subjects[ROW_COUNT] = {
+/* They come first among the row operations, in this order. */
+static const struct subject subjects[] = {
 #define ROW(kind, name, op, dtype, ...)                                                            \
     {#name, OP_##op, DTYPE_##dtype, element_##name, FACTS_##kind(__VA_ARGS__)},
-#include "rows.def"
+#include "rows_elementwise.def"
 #undef ROW
 };
-
-/* ---- Elements ---- */
-
-static uint64_t random_state;
-
-static uint64_t random_bits(void) {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    uint64_t x = random_state ^ random_state >> 29;
-    return x * 0xbf58476d1ce4e5b9u ^ x >> 32;
-}
-
-static long random_below(long bound) {
-    return (long)(random_bits() >> 33) % bound;
-}
-
-/* Small numbers, numbers at the limits of other dtypes, and any bits at all. */
-static double random_number(void) {
-    static const double limits[] = {
-        127,    128,     255,      256,      65504,        65520,  0x1p31, 0x1p32,
-        0x1p63, 0x1p-24, 0x1p-126, 0x1p-149, 3.4028234e38, 0x1p24, 0.5,    1e300,
-    };
-    double sign = random_below(2) ? 1 : -1;
-    if (random_below(2))
-        return sign * (double)random_below(5);
-    if (random_below(2))
-        return sign * limits[random_below(sizeof limits / sizeof *limits)];
-    return sign * (double)random_below(1 << 20) / (double)(1 + random_below(1000));
-}
-
-static void random_element(enum dtype dtype, void *element) {
-    uint64_t bits = random_bits();
-    double number = random_number();
-    bool any = random_below(3) == 0;
-    if (dtype == DTYPE_BOOL)
-        bits &= 1;
-    else if (!any && dtype == DTYPE_FLOAT32)
-        memcpy(&bits, &(float){(float)number}, 4);
-    else if (!any && dtype == DTYPE_FLOAT64)
-        memcpy(&bits, &number, 8);
-    else if (!any && dtype_facts[dtype].letter == 'I')
-        bits = (uint64_t)f64_to_i64(number);
-    memcpy(element, &bits, dtype_facts[dtype].bytes);
-}
+enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 /* ---- Calls ---- */
 
@@ -296,7 +256,7 @@ static void check_level(enum cpu_level level) {
     if (level > cpu_highest_level())
         cr_skip_test("this CPU lacks %s", cpu_level_name(level));
     random_state = 1 + (uint64_t)level;
-    for (int i = 0; i < ROW_COUNT; i++)
+    for (int i = 0; i < SUBJECTS; i++)
         if (op_accepts(subjects[i].op, subjects[i].dtype))
             check_subject(i, level);
 }
@@ -323,10 +283,16 @@ Test(rows, nothing_to_do) {
 
 /* A row operation is found exactly where ops.def defines the operation. */
 Test(rows, names) {
+    static const char *const all[ROW_COUNT] = {
+#define ROW(kind, name, ...) #name,
+#include "rows.def"
+#undef ROW
+    };
     for (int op = 0; op < OP_COUNT; op++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
             enum op_class class = op_facts[op].class;
-            if (class != CLASS_UNARY && class != CLASS_BINARY && class != CLASS_TERNARY)
+            if (class == CLASS_LEAF || class == CLASS_MOVEMENT || class == CLASS_JOIN ||
+                class == CLASS_CONVERT)
                 continue;
             char name[64];
             snprintf(name, sizeof name, "row_%s_%s", dtype_facts[dtype].short_name,
@@ -334,13 +300,20 @@ Test(rows, names) {
             int found = row_find(name);
             cr_assert_eq(found >= 0, op_accepts((enum op)op, (enum dtype)dtype), "%s", name);
             if (found >= 0)
-                cr_assert_str_eq(subjects[found].name, name);
+                cr_assert_str_eq(all[found], name);
         }
-    for (int i = 0; i < ROW_COUNT; i++)
+    for (int i = 0; i < SUBJECTS; i++)
         if (op_accepts(subjects[i].op, subjects[i].dtype))
             cr_assert_eq(row_find(subjects[i].name), i, "%s", subjects[i].name);
+    for (int i = 0; i < ROW_COUNT; i++)
+        for (int level = CPU_BASELINE; level < CPU_LEVEL_COUNT && row_find(all[i]) >= 0; level++)
+            cr_assert(rows_of_level((enum cpu_level)level)[i], "%s", all[i]);
     cr_assert_neq(row_find("row_convert_bf16_f64"), -1);
     cr_assert_neq(row_find("row_f16_canonical"), -1);
+    cr_assert_neq(row_find("row_i8_reduce_max_along_end"), -1);
+    cr_assert_neq(row_find("row_bf16_gather_i64"), -1);
+    cr_assert_neq(row_find("row_i64_iota"), -1);
+    cr_assert_eq(row_find("row_b8_reduce_sum_begin"), -1);
     cr_assert_eq(row_find("row_f32"), -1);
     cr_assert_eq(row_find("row_zzz"), -1);
     cr_assert_eq(row_find(""), -1);

@@ -1,0 +1,283 @@
+/* Reductions as row operations, in the order of ops.def: element k of a reduction goes to lane
+ * k % 16, and a fixed tree joins the lanes. A part of rows_body.h.
+ *
+ * Along rows, the 16 lanes of a result are neighbours, and vectors run across lanes. Down columns,
+ * lane l of all results is one row of `lanes`, and vectors run across results. */
+
+/* What one reduction of one dtype consists of. Elements of a row, lanes and results are neighbours.
+ */
+struct reduction {
+    long bytes;
+    const void *identity;
+    /* to[i] = a[i] (op) b[i] for all neighbours; to may be a. */
+    void (*join)(long count, void *to, const void *a, const void *b);
+    /* to[i] takes a[i] and the same of the three rows that follow it, `apart` from one another. */
+    void (*join_four)(long count, void *to, const void *a, long apart);
+    /* The lanes of each row take whole rounds of its elements. */
+    void (*rounds)(long rows, long rounds, void *lanes, const void *a, long a_row);
+    void (*along_end)(long rows, void *result, const void *lanes);
+};
+
+/* ---- Loops over neighbours ---- */
+
+#define JOIN(short, name)                                                                          \
+    static void join_##name##_##short(long count, void *to, const void *a, const void *b) {        \
+        type_##short *result = to;                                                                 \
+        const type_##short *x = a, *y = b;                                                         \
+        INDEPENDENT                                                                                \
+        for (long i = 0; i < count; i++)                                                           \
+            result[i] = scalar_##name##_##short(x[i], y[i]);                                       \
+    }                                                                                              \
+    static void join_four_##name##_##short(long count, void *to, const void *a, long apart) {      \
+        type_##short *result = to;                                                                 \
+        const type_##short *x = a;                                                                 \
+        INDEPENDENT                                                                                \
+        for (long i = 0; i < count; i++) {                                                         \
+            type_##short sum = scalar_##name##_##short(result[i], x[i]);                           \
+            sum = scalar_##name##_##short(sum, x[i + apart]);                                      \
+            sum = scalar_##name##_##short(sum, x[i + 2 * apart]);                                  \
+            result[i] = scalar_##name##_##short(sum, x[i + 3 * apart]);                            \
+        }                                                                                          \
+    }
+
+/* So many rows at once that the chains of their lanes hide each other's latency. */
+#define HEIGHT(short) (VECTOR_ELEMENTS(short) * 4 >= LANES ? VECTOR_ELEMENTS(short) * 4 / LANES : 1)
+#define ROUNDS(short, name)                                                                        \
+    static inline __attribute__((always_inline)) void block_##name##_##short(                      \
+        long height, long rounds, type_##short *lanes, const type_##short *a, long a_row) {        \
+        enum { WIDTH = LANES / VECTOR_ELEMENTS(short), STEP = VECTOR_ELEMENTS(short) };            \
+        vector_##short sums[HEIGHT(short)][WIDTH];                                                 \
+        for (long r = 0; r < height; r++)                                                          \
+            for (long v = 0; v < WIDTH; v++)                                                       \
+                sums[r][v] = LOAD(short, lanes + r * LANES + v * STEP);                            \
+        for (long i = 0; i < rounds; i++)                                                          \
+            for (long r = 0; r < height; r++)                                                      \
+                for (long v = 0; v < WIDTH; v++) {                                                 \
+                    vector_##short next = LOAD(short, a + r * a_row + i * LANES + v * STEP);       \
+                    sums[r][v] = VECTOR_##name(short, sums[r][v], next);                           \
+                }                                                                                  \
+        for (long r = 0; r < height; r++)                                                          \
+            for (long v = 0; v < WIDTH; v++)                                                       \
+                STORE(short, lanes + r * LANES + v * STEP, sums[r][v]);                            \
+    }                                                                                              \
+    static void rounds_##name##_##short(long rows, long rounds, void *lanes, const void *a,        \
+                                        long a_row) {                                              \
+        const type_##short *from = a;                                                              \
+        type_##short *to = lanes;                                                                  \
+        long r = 0;                                                                                \
+        for (; r + (long)HEIGHT(short) <= rows; r += HEIGHT(short))                                \
+            block_##name##_##short(HEIGHT(short), rounds, to + r * LANES, from + r * a_row,        \
+                                   a_row);                                                         \
+        for (; r < rows; r++)                                                                      \
+            block_##name##_##short(1, rounds, to + r * LANES, from + r * a_row, a_row);            \
+    }
+
+#define ALONG_END(short, name)                                                                     \
+    static void along_end_##name##_##short(long rows, void *result, const void *lanes) {           \
+        for (long r = 0; r < rows; r++) {                                                          \
+            type_##short tree[LANES];                                                              \
+            memcpy(tree, (const type_##short *)lanes + r * LANES, sizeof tree);                    \
+            for (int half = LANES / 2; half > 0; half /= 2)                                        \
+                for (int i = 0; i < half; i++)                                                     \
+                    tree[i] = scalar_##name##_##short(tree[i], tree[i + half]);                    \
+            ((type_##short *)result)[r] = tree[0];                                                 \
+        }                                                                                          \
+    }
+
+#define REDUCTION_OF(short, name)                                                                  \
+    JOIN(short, name)                                                                              \
+    ROUNDS(short, name)                                                                            \
+    ALONG_END(short, name)                                                                         \
+    static const type_##short identity_##name##_##short = IDENTITY_##name(short);                  \
+    static const struct reduction name##_##short = {                                               \
+        sizeof(type_##short),       &identity_##name##_##short, join_##name##_##short,             \
+        join_four_##name##_##short, rounds_##name##_##short,    along_end_##name##_##short};
+/* Bool is a number of the same kind as uint8, but for what is least and greatest. */
+#define REDUCTION_OF_BOOL(name)                                                                    \
+    static const type_b8 identity_##name##_b8 = IDENTITY_##name(b8);                               \
+    static const struct reduction name##_b8 = {sizeof(type_b8),    &identity_##name##_b8,          \
+                                               join_##name##_u8,   join_four_##name##_u8,          \
+                                               rounds_##name##_u8, along_end_##name##_u8};
+#define REDUCTION(name)                                                                            \
+    REDUCTION_OF(f32, name)                                                                        \
+    REDUCTION_OF(i32, name)                                                                        \
+    REDUCTION_OF(i64, name)                                                                        \
+    REDUCTION_OF(u8, name)                                                                         \
+    REDUCTION_OF(i8, name)                                                                         \
+    REDUCTION_OF_BOOL(name)
+REDUCTION(reduce_sum)
+REDUCTION(reduce_prod)
+REDUCTION(reduce_max)
+REDUCTION(reduce_min)
+
+static void fill_neighbours(long count, void *to, const void *value, long bytes) {
+    copy(1, count, &(struct operand){to, 0, 1, bytes},
+         &(struct operand){(char *)value, 0, 0, bytes});
+}
+
+static void begin_lanes(const struct reduction *reduction, long results, char *lanes) {
+    fill_neighbours(results * LANES, lanes, reduction->identity, reduction->bytes);
+}
+
+/* Up to the next whole round of the lanes, whole rounds, and the rest. */
+static void take_along(const struct reduction *reduction, long rows, long columns, char *lanes,
+                       long first, const char *a, long a_row) {
+    const long lane = first % LANES, head = lane ? least(LANES - lane, columns) : 0;
+    const long rounds = (columns - head) / LANES, rest = (columns - head) % LANES;
+    const long bytes = reduction->bytes, lanes_row = LANES * bytes;
+    for (long r = 0; head > 0 && r < rows; r++) {
+        char *to = lanes + r * lanes_row + lane * bytes;
+        reduction->join(head, to, to, a + r * a_row * bytes);
+    }
+    if (rounds > 0)
+        reduction->rounds(rows, rounds, lanes, a + head * bytes, a_row);
+    for (long r = 0; rest > 0 && r < rows; r++) {
+        char *to = lanes + r * lanes_row;
+        reduction->join(rest, to, to, a + (r * a_row + columns - rest) * bytes);
+    }
+}
+
+/* Rows of lanes are `apart`. Rows of `a` a round apart go to the same lanes: four a visit. */
+static void take_down(const struct reduction *reduction, long rows, long columns, char *lanes,
+                      long apart, long first, const char *a, long a_row) {
+    const long bytes = reduction->bytes;
+    long r = 0;
+    for (; r + 4 * LANES <= rows; r += 4 * LANES)
+        for (long i = r; i < r + LANES; i++)
+            reduction->join_four(columns, lanes + (first + i) % LANES * apart * bytes,
+                                 a + i * a_row * bytes, LANES * a_row);
+    for (; r < rows; r++) {
+        char *to = lanes + (first + r) % LANES * apart * bytes;
+        reduction->join(columns, to, to, a + r * a_row * bytes);
+    }
+}
+
+/* The tree over lanes, for at most STAGE results. */
+static void join_lanes(const struct reduction *reduction, long columns, char *result,
+                       const char *lanes, long apart) {
+    _Alignas(64) char tree[LANES / 2][STAGE * 8];
+    const long lane_bytes = apart * reduction->bytes;
+    for (int i = 0; i < LANES / 2; i++)
+        reduction->join(columns, tree[i], lanes + i * lane_bytes,
+                        lanes + (i + LANES / 2) * lane_bytes);
+    for (int half = LANES / 4; half > 1; half /= 2)
+        for (int i = 0; i < half; i++)
+            reduction->join(columns, tree[i], tree[i], tree[i + half]);
+    reduction->join(columns, result, tree[0], tree[1]);
+}
+
+/* ---- Any steps ---- */
+
+static struct operand part_of(const struct operand *whole, long row, long column) {
+    struct operand part = *whole;
+    part.data += (row * whole->row + column * whole->step) * whole->bytes;
+    return part;
+}
+
+/* Rows that are copied into a stage of neighbours, part by part. */
+static void reduce_along(const struct reduction *reduction, long rows, long columns, char *lanes,
+                         long first, const struct operand *a) {
+    if (a->step == 1) {
+        take_along(reduction, rows, columns, lanes, first, a->data, a->row);
+        return;
+    }
+    _Alignas(64) char stage[STAGE * 8];
+    const struct operand staged = {stage, 0, 1, a->bytes};
+    for (long r = 0; r < rows; r++)
+        for (long c = 0; c < columns; c += STAGE) {
+            const long count = least(STAGE, columns - c);
+            const struct operand part = part_of(a, r, c);
+            copy(1, count, &staged, &part);
+            take_along(reduction, 1, count, lanes + r * LANES * a->bytes, first + c, stage, 0);
+        }
+}
+
+static void reduce_down(const struct reduction *reduction, long rows, long columns, char *lanes,
+                        long first, const struct operand *a) {
+    if (a->step == 1) {
+        take_down(reduction, rows, columns, lanes, columns, first, a->data, a->row);
+        return;
+    }
+    _Alignas(64) char stage[STAGE * 8];
+    const struct operand staged = {stage, 0, 1, a->bytes};
+    for (long r = 0; r < rows; r++)
+        for (long c = 0; c < columns; c += STAGE) {
+            const long count = least(STAGE, columns - c);
+            const struct operand part = part_of(a, r, c);
+            copy(1, count, &staged, &part);
+            take_down(reduction, 1, count, lanes + c * a->bytes, columns, first + r, stage, 0);
+        }
+}
+
+/* Results are made as neighbours and then put where they belong. */
+static void reduce_end(const struct reduction *reduction, bool down, long count,
+                       const struct operand *result, const char *lanes) {
+    _Alignas(64) char stage[STAGE * 8];
+    const struct operand staged = {stage, 0, 1, result->bytes};
+    for (long i = 0; i < count; i += STAGE) {
+        const long some = least(STAGE, count - i);
+        const struct operand part = part_of(result, 0, i);
+        char *to = result->step == 1 ? part.data : stage;
+        if (down)
+            join_lanes(reduction, some, to, lanes + i * result->bytes, count);
+        else
+            reduction->along_end(some, to, lanes + i * LANES * result->bytes);
+        if (result->step != 1)
+            copy(1, some, &part, &staged);
+    }
+}
+
+/* Results in blocks whose lanes fit into the nearest cache. */
+enum { RESULTS_ALONG = 16, RESULTS_DOWN = 128 };
+
+static void reduce(const struct reduction *reduction, long rows, long columns,
+                   const struct operand *result, const struct operand *a) {
+    _Alignas(64) char lanes[RESULTS_DOWN * LANES * 8];
+    const bool down = a->step != 1 && a->row == 1;
+    const long most = down ? RESULTS_DOWN : RESULTS_ALONG;
+    for (long r = 0; r < rows; r += most) {
+        const long count = least(most, rows - r);
+        const struct operand from = part_of(a, r, 0), to = part_of(result, 0, r);
+        begin_lanes(reduction, count, lanes);
+        if (down) {
+            const struct operand turned = {from.data, from.step, from.row, from.bytes};
+            reduce_down(reduction, columns, count, lanes, 0, &turned);
+        } else {
+            reduce_along(reduction, count, columns, lanes, 0, &from);
+        }
+        reduce_end(reduction, down, count, &to, lanes);
+    }
+}
+
+/* The kinds of rows.def. */
+#define ROW_OPERAND(a) (&(struct operand){(char *)(a), a##_row, a##_step, sizeof *(a)})
+#define RESULT_OPERAND (&(struct operand){(char *)result, 0, result_step, sizeof *result})
+#define DEFINE_REDUCE(row, short, name)                                                            \
+    static void row(long rows, long columns, type_##short *result, long result_step,               \
+                    const type_##short *a, long a_row, long a_step) {                              \
+        reduce(&name##_##short, rows, columns, RESULT_OPERAND, ROW_OPERAND(a));                    \
+    }
+#define DEFINE_BEGIN(row, short, name)                                                             \
+    static void row(long results, type_##short *lanes) {                                           \
+        begin_lanes(&name##_##short, results, (char *)lanes);                                      \
+    }
+#define DEFINE_ALONG(row, short, name)                                                             \
+    static void row(long rows, long columns, type_##short *lanes, long first,                      \
+                    const type_##short *a, long a_row, long a_step) {                              \
+        reduce_along(&name##_##short, rows, columns, (char *)lanes, first, ROW_OPERAND(a));        \
+    }
+#define DEFINE_ALONG_END(row, short, name)                                                         \
+    static void row(long rows, type_##short *result, long result_step,                             \
+                    const type_##short *lanes) {                                                   \
+        reduce_end(&name##_##short, false, rows, RESULT_OPERAND, (const char *)lanes);             \
+    }
+#define DEFINE_DOWN(row, short, name)                                                              \
+    static void row(long rows, long columns, type_##short *lanes, long first,                      \
+                    const type_##short *a, long a_row, long a_step) {                              \
+        reduce_down(&name##_##short, rows, columns, (char *)lanes, first, ROW_OPERAND(a));         \
+    }
+#define DEFINE_DOWN_END(row, short, name)                                                          \
+    static void row(long columns, type_##short *result, long result_step,                          \
+                    const type_##short *lanes) {                                                   \
+        reduce_end(&name##_##short, true, columns, RESULT_OPERAND, (const char *)lanes);           \
+    }
