@@ -67,42 +67,48 @@ static inline double f64_select(int condition, double yes, double no) {
 }
 
 //: section f32_exp_parts needs f32_bits
-// exp(x) = 2^n * (head + tail) for |x| < 110: returns n modulo 2^32, head is in [0.65, 1.35].
+// exp(x) = y * 2^n for |x| < 110: returns y, in [0.7, 1.42]; *shifted is n + 1.5 * 2^23.
 //
 // Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
-// first fused step is exact. exp(r) = 1 + r + r^2 * q(r); q has degree 5, minimax (Remez) for the
-// relative error of exp(r), coefficients rounded to float one after the other and the rest fitted
-// anew: 2^-33.2. The sum 1 + r is kept as head and what its rounding lost goes into tail.
-static inline uint32_t f32_exp_parts(float x, float *head, float *tail) {
+// first fused step is exact. exp(r) = 1 + r + r^2 * q(r); q has degree 4, minimax with coefficients
+// that are floats (fpminimax) for the relative error of exp(r): 2^-28.2. What r loses by rounding
+// only matters where it is added.
+static inline float f32_exp_parts(float x, float *shifted) {
     const float round_to_integer = 0x1.8p+23f; // added, leaves n in the lowest bits
-    float shifted = fmaf(x, 0x1.715476p+0f /* 1.44269502 = 1/ln(2) */, round_to_integer);
-    float n = shifted - round_to_integer;
+    *shifted = fmaf(x, 0x1.715476p+0f /* 1.44269502 = 1/ln(2) */, round_to_integer);
+    float n = *shifted - round_to_integer;
     float high = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
     float low = n * 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */;
     float r = high + low;
-    float q = 0x1.9dfbd8p-13f; // 0.000197402842
-    q = fmaf(q, r, 0x1.6d4cc8p-10f /* 0.00139350863 */);
-    q = fmaf(q, r, 0x1.11130ep-7f /* 0.00833357032 */);
-    q = fmaf(q, r, 0x1.5554e8p-5f /* 0.041666463 */);
-    q = fmaf(q, r, 0x1.555554p-3f /* 0.166666657 */);
-    q = fmaf(q, r, 0x1.000000p-1f /* 0.5 */);
-    *head = 1.0f + high;
-    *tail = fmaf(r * r, q, ((1.0f - *head) + high) + low);
-    return f32_bits(shifted) - f32_bits(round_to_integer);
+    float q = 0x1.694cd4p-10f; // 0.00137824565
+    q = fmaf(q, r, 0x1.123988p-7f /* 0.00836867467 */);
+    q = fmaf(q, r, 0x1.555a26p-5f /* 0.0416689627 */);
+    q = fmaf(q, r, 0x1.555492p-3f /* 0.166665211 */);
+    q = fmaf(q, r, 0x1.fffffap-2f /* 0.499999911 */);
+    return 1.0f + (fmaf(r * r, q, low) + high);
 }
 
-//: section f32_exp needs f32_from_bits f32_select f32_exp_parts
+//: section f32_exp_moderate needs f32_bits f32_from_bits f32_exp_parts
+// exp(x) where neither it nor its power of two overflows or is subnormal: |x| < 87.
+static inline float f32_exp_moderate(float x) {
+    float shifted, y = f32_exp_parts(x, &shifted);
+    return f32_from_bits(f32_bits(y) + (f32_bits(shifted) << 23));
+}
+
+//: section f32_exp needs f32_bits f32_from_bits f32_exp_parts
 // e^x; method at f32_exp_parts. The power of two is applied as two factors, so that results below
-// 2^-126 underflow gradually and those from 2^128 on overflow to infinity.
-// Largest error: 0.765 ulp, at exp(-87.7) where results turn subnormal and round twice; else 0.655.
+// 2^-126 underflow gradually and those from 2^128 on overflow to infinity. Bounds are applied to
+// bits, which compare as the numbers do: exp(89) overflows, exp(-104) rounds to 0.
+// Largest error: 0.873 ulp, at exp(-5.8907).
 static inline float f32_exp(float x) {
-    float bounded = f32_select(x > 89.0f, 89.0f, x); // exp(89) overflows, exp(-104) rounds to 0
-    bounded = f32_select(bounded < -104.0f, -104.0f, bounded);
-    float head, tail;
-    uint32_t biased = f32_exp_parts(bounded, &head, &tail) + 254u;
-    uint32_t half = biased >> 1;
-    float y = (head + tail) * f32_from_bits(half << 23) * f32_from_bits((biased - half) << 23);
-    return f32_select(x != x, f32_from_bits(0x7fc00000u), y);
+    uint32_t bits = f32_bits(x), nan = 0u - (uint32_t)(x != x);
+    bits = (int32_t)bits < 0x42b20000 /* 89 */ ? bits : 0x42b20000u;
+    bits = bits < 0xc2d00000u /* -104; beyond it is what is less */ ? bits : 0xc2d00000u;
+    float shifted, y = f32_exp_parts(f32_from_bits(bits), &shifted);
+    float halved = fmaf(shifted - 0x1.8p+23f, 0.5f, 0x1.8p+23f);
+    uint32_t whole = f32_bits(shifted) << 23, half = f32_bits(halved) << 23;
+    y = f32_from_bits(f32_bits(y) + half) * f32_from_bits(whole - half + 0x3f800000u);
+    return f32_from_bits(f32_bits(y) | (nan & 0x7fc00000u)); // NaN was bounded: y is 0 or infinite
 }
 
 //: section f32_log needs f32_bits f32_from_bits f32_select
@@ -139,40 +145,34 @@ static inline float f32_log(float x) {
     return f32_select(x >= 0.0f, y, f32_from_bits(0x7fc00000u));
 }
 
-//: section f32_tanh needs f32_bits f32_from_bits f32_select f32_exp_parts
+//: section f32_tanh needs f32_bits f32_from_bits f32_select f32_exp_parts f32_exp_moderate
 // Hyperbolic tangent.
 //
-// |x| < 0.55: x + x * x^2 * p(x^2), p of degree 4, minimax (Remez) for the relative error of tanh,
-// coefficients rounded to float: 2^-29.7. Otherwise 1 - 2 / (exp(2|x|) + 1), where exp, the sum and
-// the quotient each carry a second float with what rounding lost. The sign is x's.
-// Largest error: 0.713 ulp, at 0.54891.
+// |x| < 1: x + x * x^2 * p(x^2), p of degree 6, minimax with coefficients that are floats
+// (fpminimax) for the relative error of tanh: 2^-27.6. Otherwise 1 - 2 / (exp(2|x|) + 1), whose
+// errors are divided by 4 at least before they reach the result. The sign is x's.
+// Largest error: 0.947 ulp, at 1.00013.
 static inline float f32_tanh(float x) {
-    uint32_t sign = f32_bits(x) & 0x80000000u;
-    float a = f32_from_bits(f32_bits(x) ^ sign);
+    uint32_t sign = f32_bits(x) & 0x80000000u, nan = 0u - (uint32_t)(x != x);
+    uint32_t magnitude = f32_bits(x) ^ sign;
+    float a = f32_from_bits(magnitude);
     float square = a * a;
-    float p = -0x1.9921a2p-8f; // -0.0062428494
-    p = fmaf(p, square, 0x1.58e518p-6f /* 0.021050714 */);
-    p = fmaf(p, square, -0x1.b91e7ep-5f /* -0.0538475476 */);
-    p = fmaf(p, square, 0x1.110ceep-3f /* 0.133325443 */);
-    p = fmaf(p, square, -0x1.55554ap-2f /* -0.333333164 */);
+    float p = -0x1.7806d8p-12f; // -0.000358607388
+    p = fmaf(p, square, 0x1.2db79ep-9f /* 0.00230192835 */);
+    p = fmaf(p, square, -0x1.04675p-7f /* -0.00794688 */);
+    p = fmaf(p, square, 0x1.600bd6p-6f /* 0.0214871969 */);
+    p = fmaf(p, square, -0x1.b96288p-5f /* -0.0538800862 */);
+    p = fmaf(p, square, 0x1.110be6p-3f /* 0.133323476 */);
+    p = fmaf(p, square, -0x1.55553cp-2f /* -0.333332956 */);
     float small = fmaf(a, square * p, a);
 
-    float bounded = f32_select(a > 10.0f, 10.0f, a); // tanh(10) rounds to 1
-    float head, tail;
-    float scale = f32_from_bits((f32_exp_parts(2.0f * bounded, &head, &tail) + 127u) << 23);
-    float power = (head + tail) * scale;
-    float power_tail = (head * scale - power) + tail * scale;
-    float sum = power + 1.0f;
-    float sum_tail = ((power - sum) + 1.0f) + power_tail;
-    float quotient = 2.0f / sum;
-    float rest = fmaf(-quotient, sum, 2.0f) - quotient * sum_tail;
-    float high = 1.0f - quotient;
-    float low = ((1.0f - high) - quotient) - rest * (0.5f * quotient);
-    float y = f32_select(a < 0.55f, small, high + low);
-    return f32_select(x != x, f32_from_bits(0x7fc00000u), f32_from_bits(f32_bits(y) | sign));
+    uint32_t bounded = magnitude < 0x41200000u ? magnitude : 0x41200000u; // tanh(10) rounds to 1
+    float power = f32_exp_moderate(2.0f * f32_from_bits(bounded));
+    float y = f32_select(a < 1.0f, small, 1.0f - 2.0f / (power + 1.0f));
+    return f32_from_bits(f32_bits(y) | (sign & ~nan) | (nan & 0x7fc00000u));
 }
 
-//: section f32_erf needs f32_bits f32_from_bits f32_select f32_exp_parts
+//: section f32_erf needs f32_bits f32_from_bits f32_select f32_exp_parts f32_exp_moderate
 // Error function.
 //
 // |x| < 0.921875: x + x * p(x^2), p of degree 6, minimax (Remez) for the relative error of erf,
@@ -181,8 +181,9 @@ static inline float f32_tanh(float x) {
 // |x| = 3.95: 2^-29. 5/32 is short and next to erfc(1), so that q is small where erfc is large.
 // Largest error: 0.853 ulp, at 0.92124.
 static inline float f32_erf(float x) {
-    uint32_t sign = f32_bits(x) & 0x80000000u;
-    float a = f32_from_bits(f32_bits(x) ^ sign);
+    uint32_t sign = f32_bits(x) & 0x80000000u, nan = 0u - (uint32_t)(x != x);
+    uint32_t magnitude = f32_bits(x) ^ sign;
+    float a = f32_from_bits(magnitude);
     float square = a * a;
     float p = 0x1.4f34eap-14f; // 7.99195041e-05
     p = fmaf(p, square, -0x1.a6001ap-11f /* -0.00080490188 */);
@@ -193,42 +194,55 @@ static inline float f32_erf(float x) {
     p = fmaf(p, square, 0x1.06eba8p-3f /* 0.128379166 */);
     float small = fmaf(a, p, a);
 
-    float w = f32_select(a > 3.9375f, 3.9375f, a) - 1.0f; // erf(3.9375) rounds to 1
-    float q = 0x1.9d21ecp-13f;                            // 0.000196996931
+    uint32_t bounded = magnitude < 0x407c0000u ? magnitude : 0x407c0000u; // erf(3.9375) rounds to 1
+    float w = f32_from_bits(bounded) - 1.0f;
+    float q = 0x1.9d21ecp-13f; // 0.000196996931
     q = fmaf(q, w, -0x1.e9c9eep-10f /* -0.00186839595 */);
     q = fmaf(q, w, 0x1.45f57cp-7f /* 0.00994747691 */);
     q = fmaf(q, w, -0x1.5441f8p-5f /* -0.0415353626 */);
     q = fmaf(q, w, -0x1.afabf4p-1f /* -0.843108773 */);
     q = fmaf(q, w, -0x1.51c9b2p+1f /* -2.63896775 */);
     q = fmaf(q, w, 0x1.b69948p-8f /* 0.00669248588 */);
-    float head, tail;
-    float scale = f32_from_bits((f32_exp_parts(q, &head, &tail) + 127u) << 23);
-    float large = fmaf(-0.15625f, (head + tail) * scale, 1.0f);
+    float large = fmaf(-0.15625f, f32_exp_moderate(q), 1.0f);
     float y = f32_select(a < 0.921875f, small, large);
-    return f32_select(x != x, f32_from_bits(0x7fc00000u), f32_from_bits(f32_bits(y) | sign));
+    return f32_from_bits(f32_bits(y) | (sign & ~nan) | (nan & 0x7fc00000u));
 }
 
-//: section f32_quadrant needs f32_from_bits f64_from_bits f64_select
+//: section u32_choose
+// The `which`-th of five words, by selection: tables would be read element by element.
+static inline uint32_t u32_choose(uint32_t which, uint32_t w0, uint32_t w1, uint32_t w2,
+                                  uint32_t w3, uint32_t w4) {
+    return w0 ^ ((w0 ^ w1) & (0u - (uint32_t)(which >= 1))) ^
+           ((w1 ^ w2) & (0u - (uint32_t)(which >= 2))) ^
+           ((w2 ^ w3) & (0u - (uint32_t)(which >= 3))) ^
+           ((w3 ^ w4) & (0u - (uint32_t)(which >= 4)));
+}
+
+//: section f32_quadrant needs u32_choose f32_from_bits f64_from_bits f64_select
 // |x| = quadrant * pi/2 + rest with |rest| <= pi/4; x by its bits without the sign.
 //
 // Payne-Hanek in integers, for every magnitude alike: |x| = mantissa * 2^(exponent - 150), so the
 // product |x| * 2/pi modulo 4 needs only the 96 bits of 2/pi that begin exponent - 120 bits into
-// the table (which opens with 32 zeros). `turn` holds the product in units of 2^-62 quadrants,
-// within 2. No float32 from pi/4 on comes closer to a multiple of pi/2 than 1.6e-9 (2^95 * 1.9511
-// does), which leaves 31 good bits in rest. Below pi/4, rest is x itself.
+// its eight words w0, w1, ... (which open with 32 zeros). `turn` holds the product in units of
+// 2^-62 quadrants, within 2. No float32 from pi/4 on comes closer to a multiple of pi/2 than 1.6e-9
+// (2^95
+// * 1.9511 does), which leaves 31 good bits in rest. Below pi/4, rest is x itself.
 static inline uint32_t f32_quadrant(uint32_t magnitude, double *rest) {
-    static const uint32_t two_over_pi[8] = {0x00000000u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u,
-                                            0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu};
+    const uint32_t w0 = 0x00000000u, w1 = 0xa2f9836eu, w2 = 0x4e441529u, w3 = 0xfc2757d1u,
+                   w4 = 0xf534ddc0u, w5 = 0xdb629599u, w6 = 0x3c439041u, w7 = 0xfe5163abu;
     uint32_t exponent = magnitude >> 23;
     uint32_t start = (exponent - 120u) & (0u - (uint32_t)(exponent >= 120u));
-    uint32_t word = start >> 5, shift = start & 31u;
-    uint64_t first = two_over_pi[word], second = two_over_pi[word + 1];
-    uint64_t third = two_over_pi[word + 2], fourth = two_over_pi[word + 3];
-    uint64_t high = ((first << 32 | second) << shift) >> 32;
-    uint64_t middle = ((second << 32 | third) << shift) >> 32;
-    uint64_t low = ((third << 32 | fourth) << shift) >> 32;
-    uint64_t mantissa = (magnitude & 0x007fffffu) | 0x00800000u;
-    uint64_t turn = ((mantissa * high) << 32) + mantissa * middle + ((mantissa * low) >> 32);
+    uint32_t word = start >> 5, shift = start & 31u, back = 31u - shift;
+    uint32_t first = u32_choose(word, w0, w1, w2, w3, w4);
+    uint32_t second = u32_choose(word, w1, w2, w3, w4, w5);
+    uint32_t third = u32_choose(word, w2, w3, w4, w5, w6);
+    uint32_t fourth = u32_choose(word, w3, w4, w5, w6, w7);
+    uint32_t high = first << shift | second >> 1 >> back;
+    uint32_t middle = second << shift | third >> 1 >> back;
+    uint32_t low = third << shift | fourth >> 1 >> back;
+    uint32_t mantissa = (magnitude & 0x007fffffu) | 0x00800000u;
+    uint64_t turn = ((uint64_t)(mantissa * high) << 32) + (uint64_t)mantissa * middle +
+                    ((uint64_t)mantissa * low >> 32);
 
     uint64_t rounded = turn + ((uint64_t)1 << 61);
     uint64_t upper = (rounded >> 32) & 0x3fffffffu, lower = rounded & 0xffffffffu;

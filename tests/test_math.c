@@ -19,12 +19,12 @@ struct function {
 };
 
 static const struct function functions[] = {
-    {"exp", f32_exp, mpfr_exp, 0.7645, 0x7c0854c78750169b},
+    {"exp", f32_exp, mpfr_exp, 0.8727, 0x1281ab6d2aff3ecc},
     {"log", f32_log, mpfr_log, 0.8280, 0x96bca07374f49f2b},
     {"sin", f32_sin, mpfr_sin, 0.5002, 0x9f6ef1309a078e70},
     {"cos", f32_cos, mpfr_cos, 0.5002, 0x4843369e69515d0f},
-    {"tanh", f32_tanh, mpfr_tanh, 0.7130, 0x595ee157339c3198},
-    {"erf", f32_erf, mpfr_erf, 0.8529, 0x8e00161a54732988},
+    {"tanh", f32_tanh, mpfr_tanh, 0.9467, 0xab2f5a4cdba44a6e},
+    {"erf", f32_erf, mpfr_erf, 0.8529, 0xdaac26ce387f9352},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -37,11 +37,10 @@ static const uint32_t special_points[] = {
     0x33800000u, // 2^-24: where 1 + x begins to differ from 1
     0x39800000u, // 2^-12: where x^2 does
     0x3eb17218u, // ln(2)/2: exp begins to reduce
-    0x3f0ccccdu, // 0.55: tanh changes method
     0x3f3504f3u, // sqrt(1/2): log changes exponent
     0x3f490fdbu, // pi/4: sin and cos begin to reduce
     0x3f6c0000u, // 0.921875: erf changes method
-    0x3f800000u, // 1
+    0x3f800000u, // 1: tanh changes method
     0x3fb504f3u, // sqrt(2)
     0x407aa7b0u, // 3.917: erf reaches 1
     0x407c0000u, // 3.9375: erf bounds its argument
