@@ -1,7 +1,8 @@
 /* Contractions as row operations: each result is one chain of multiply-adds in the order of the
  * graph, and vectors run across neighbouring results. A part of rows_body.h. */
 
-enum { MAX_WALK = 32, MOST_ROWS = 4, MOST_VECTORS = 2 };
+/* Blocks of vectors of results: TALL rows x 2 where rows share an operand, else one row x FLAT. */
+enum { MAX_WALK = 32, TALL = 4, FLAT = 4 };
 
 /* The contracted axes, outermost first: how far, and what a step moves in a and in b. */
 struct walk {
@@ -69,6 +70,12 @@ static inline bool walk_on(const struct walk *walk, struct place *place) {
     return false;
 }
 
+static void exchange_longs(long *a, long *b) {
+    const long was = *a;
+    *a = *b;
+    *b = was;
+}
+
 /* The dtypes that contract; int8 does as uint8, whose sums and products have the same bits. */
 #define SHORT f32
 #include "rows_contract_of.h"
@@ -91,8 +98,12 @@ static inline bool walk_on(const struct walk *walk, struct place *place) {
                      long result_step, const type_##short *a, long a_row, long a_step,             \
                      const type_##short *b, long b_row, long b_step, long resume, long axes,       \
                      const long *axis) {                                                           \
-        contract_##as(rows, columns, axes, axis,                                                   \
-                      (struct spots_##as){(type_##as *)result, result_row, result_step,            \
-                                          (const type_##as *)a, a_row, a_step,                     \
-                                          (const type_##as *)b, b_row, b_step, resume != 0});      \
+        struct steps_##as s;                                                                       \
+        s.result_row = result_row, s.result_step = result_step;                                    \
+        s.a_row = a_row, s.a_step = a_step, s.b_row = b_row, s.b_step = b_step;                    \
+        s.resume = resume != 0;                                                                    \
+        contract_##as(                                                                             \
+            rows, columns, axes, axis,                                                             \
+            (struct spot_##as){(type_##as *)result, (const type_##as *)a, (const type_##as *)b},   \
+            &s);                                                                                   \
     }
