@@ -62,6 +62,10 @@ COPY(bytes_4)
 COPY(bytes_8)
 
 static void copy(long rows, long columns, const struct operand *to, const struct operand *from) {
+    if (to->row == columns * to->step && from->row == columns * from->step) {
+        columns *= rows; /* rows behind one another are one row */
+        rows = 1;
+    }
     if (to->bytes == 4)
         copy_bytes_4(rows, columns, to, from);
     else if (to->bytes == 1)
@@ -82,9 +86,12 @@ static bool is_scalar(const struct operand *operand) {
     return operand->row == 0 && operand->step == 0;
 }
 
-/* Requires rows, columns > 0. */
-static void run_staged(long rows, long columns, int count, const struct operand *operands,
-                       block_function *block) {
+/* Operands with other steps than 1 go through stages. */
+static __attribute__((noinline)) void run_staged(long rows, long columns, int count,
+                                                 const struct operand *operands,
+                                                 block_function *block) {
+    if (rows <= 0 || columns <= 0)
+        return;
     _Alignas(64) char stages[MAX_OPERANDS][STAGE * 8];
     const long width = least(columns, STAGE), height = columns < STAGE ? STAGE / columns : 1;
     struct operand parts[MAX_OPERANDS], staged[MAX_OPERANDS];
@@ -115,23 +122,13 @@ static void run_staged(long rows, long columns, int count, const struct operand 
         }
 }
 
-static void run(long rows, long columns, int count, const struct operand *operands,
-                block_function *block) {
-    if (rows <= 0 || columns <= 0)
-        return;
-    bool neighbours = true, one_row = true;
-    for (int i = 0; i < count; i++) {
-        neighbours &= operands[i].step == 1;
+/* No stages; rows behind one another are one row. */
+static void run_neighbours(long rows, long columns, int count, const struct operand *operands,
+                           block_function *block) {
+    bool one_row = rows > 1;
+    for (int i = 0; i < count; i++)
         one_row &= operands[i].row == columns * operands[i].step;
-    }
-    if (one_row) {
-        columns *= rows;
-        rows = 1;
-    }
-    if (neighbours)
-        block(rows, columns, operands);
-    else
-        run_staged(rows, columns, count, operands, block);
+    block(one_row ? 1 : rows, one_row ? columns * rows : columns, operands);
 }
 
 /* OPERAND(a): the operand made from the parameters a, a_row, a_step. */
@@ -139,8 +136,10 @@ static void run(long rows, long columns, int count, const struct operand *operan
     { (char *)(a), a##_row, a##_step, sizeof *(a) }
 #define ROW_OF(type, operand, row) ((type *)operands[operand].data + (row)*operands[operand].row)
 
+#define BLOCK static __attribute__((noinline)) void
+
 #define DEFINE_1(name, result_type, type, expression)                                              \
-    static void block_##name(long rows, long columns, const struct operand *operands) {            \
+    BLOCK block_##name(long rows, long columns, const struct operand *operands) {                  \
         for (long row = 0; row < rows; row++) {                                                    \
             result_type *result = ROW_OF(result_type, 0, row);                                     \
             const type *a = ROW_OF(const type, 1, row);                                            \
@@ -152,24 +151,61 @@ static void run(long rows, long columns, int count, const struct operand *operan
     static void name(long rows, long columns, result_type *result, long result_row,                \
                      long result_step, const type *a, long a_row, long a_step) {                   \
         struct operand operands[] = {OPERAND(result), OPERAND(a)};                                 \
-        run(rows, columns, 2, operands, block_##name);                                             \
+        if (result_step == 1 && a_step == 1)                                                       \
+            run_neighbours(rows, columns, 2, operands, block_##name);                              \
+        else                                                                                       \
+            run_staged(rows, columns, 2, operands, block_##name);                                  \
     }
 
-#define DEFINE_2(name, result_type, type, expression)                                              \
-    static void block_##name(long rows, long columns, const struct operand *operands) {            \
+#define BLOCK_2(name, result_type, type, expression)                                               \
+    BLOCK block_##name(long rows, long columns, const struct operand *operands) {                  \
         for (long row = 0; row < rows; row++) {                                                    \
             result_type *result = ROW_OF(result_type, 0, row);                                     \
             const type *a = ROW_OF(const type, 1, row), *b = ROW_OF(const type, 2, row);           \
             INDEPENDENT                                                                            \
             for (long i = 0; i < columns; i++)                                                     \
-                result[i] = expression;                                                            \
+                result[i] = expression(a[i], b[i]);                                                \
+        }                                                                                          \
+    }
+
+#define DEFINE_2(name, result_type, type, expression)                                              \
+    BLOCK_2(name, result_type, type, expression)                                                   \
+    static void name(long rows, long columns, result_type *result, long result_row,                \
+                     long result_step, const type *a, long a_row, long a_step, const type *b,      \
+                     long b_row, long b_step) {                                                    \
+        struct operand operands[] = {OPERAND(result), OPERAND(a), OPERAND(b)};                     \
+        if (result_step == 1 && a_step == 1 && b_step == 1)                                        \
+            run_neighbours(rows, columns, 3, operands, block_##name);                              \
+        else                                                                                       \
+            run_staged(rows, columns, 3, operands, block_##name);                                  \
+    }
+
+/* The same where one operand is often one element a row, or altogether one. */
+#define DEFINE_2_REPEATING(name, result_type, type, expression)                                    \
+    BLOCK_2(name, result_type, type, expression)                                                   \
+    BLOCK repeating_##name(long rows, long columns, const struct operand *operands) {              \
+        for (long row = 0; row < rows && columns > 0; row++) {                                     \
+            result_type *result = ROW_OF(result_type, 0, row);                                     \
+            const type *a = ROW_OF(const type, 1, row), *b = ROW_OF(const type, 2, row);           \
+            const type first = *a, second = *b;                                                    \
+            if (operands[2].step == 0)                                                             \
+                INDEPENDENT                                                                        \
+            for (long i = 0; i < columns; i++)                                                     \
+                result[i] = expression(a[i], second);                                              \
+            else INDEPENDENT for (long i = 0; i < columns; i++) result[i] =                        \
+                expression(first, b[i]);                                                           \
         }                                                                                          \
     }                                                                                              \
     static void name(long rows, long columns, result_type *result, long result_row,                \
                      long result_step, const type *a, long a_row, long a_step, const type *b,      \
                      long b_row, long b_step) {                                                    \
         struct operand operands[] = {OPERAND(result), OPERAND(a), OPERAND(b)};                     \
-        run(rows, columns, 3, operands, block_##name);                                             \
+        if (result_step == 1 && a_step == 1 && b_step == 1)                                        \
+            run_neighbours(rows, columns, 3, operands, block_##name);                              \
+        else if (result_step == 1 && (unsigned long)(a_step | b_step) == 1)                        \
+            run_neighbours(rows, columns, 3, operands, repeating_##name);                          \
+        else                                                                                       \
+            run_staged(rows, columns, 3, operands, block_##name);                                  \
     }
 
 #define BLOCK_WHERE(type)                                                                          \
@@ -217,7 +253,13 @@ BLOCK_WHERE(bytes_8)
 #define DEFINE_UNARY(row, short, name, gives)                                                      \
     DEFINE_1(row, RESULT_##gives(short), type_##short, scalar_##name##_##short(a[i]))
 #define DEFINE_BINARY(row, short, name, gives)                                                     \
-    DEFINE_2(row, RESULT_##gives(short), type_##short, scalar_##name##_##short(a[i], b[i]))
+    DEFINE_BINARY_##short(row, RESULT_##gives(short), type_##short, scalar_##name##_##short)
+#define DEFINE_BINARY_f32 DEFINE_2_REPEATING
+#define DEFINE_BINARY_i32 DEFINE_2
+#define DEFINE_BINARY_i64 DEFINE_2
+#define DEFINE_BINARY_u8 DEFINE_2
+#define DEFINE_BINARY_i8 DEFINE_2
+#define DEFINE_BINARY_b8 DEFINE_2
 #define DEFINE_CONVERT(row, from, to)                                                              \
     DEFINE_1(row, type_##to, type_##from, TO_##to(VALUE_##from(a[i])))
 #define DEFINE_CANON(row, short) DEFINE_1(row, type_##short, type_##short, short##_canonical(a[i]))
@@ -232,11 +274,11 @@ BLOCK_WHERE(bytes_8)
                      const type_##short *yes, long yes_row, long yes_step, const type_##short *no, \
                      long no_row, long no_step) {                                                  \
         struct operand operands[] = {OPERAND(result), OPERAND(mask), OPERAND(yes), OPERAND(no)};   \
-        run(rows, columns, 4, operands,                                                            \
-            sizeof *result == 1   ? block_where_bytes_1                                            \
-            : sizeof *result == 2 ? block_where_bytes_2                                            \
-            : sizeof *result == 4 ? block_where_bytes_4                                            \
-                                  : block_where_bytes_8);                                          \
+        run_staged(rows, columns, 4, operands,                                                     \
+                   sizeof *result == 1   ? block_where_bytes_1                                     \
+                   : sizeof *result == 2 ? block_where_bytes_2                                     \
+                   : sizeof *result == 4 ? block_where_bytes_4                                     \
+                                         : block_where_bytes_8);                                   \
     }
 #include "rows_vector.h"
 

@@ -12,7 +12,7 @@ struct position {
 
 /* ---- Loops over neighbours ---- */
 
-enum { SEARCHED = 512 /* elements of a block */, SHORT = 48 /* few enough to look at each */ };
+enum { SEARCHED = 512 /* elements of a block */, SHORT = 24 /* few enough to look at each */ };
 
 #define ALONG_POSITION(short, name, extreme)                                                       \
     static void look_##name##_##short(long columns, type_##short *best, int32_t *where,            \
@@ -33,12 +33,22 @@ enum { SEARCHED = 512 /* elements of a block */, SHORT = 48 /* few enough to loo
     }                                                                                              \
     static void along_##name##_##short(long columns, void *best, int32_t *where, long first,       \
                                        const void *a) {                                            \
-        const type_##short *from = a;                                                              \
+        type_##short *kept = best;                                                                 \
         for (long i = 0; i < columns; i += SEARCHED) {                                             \
+            const type_##short *from = (const type_##short *)a + i;                                \
             const long count = least(SEARCHED, columns - i);                                       \
-            if (count <= SHORT || scalar_##name##_##short(*(type_##short *)best,                   \
-                                                          best_##name##_##short(count, from + i))) \
-                look_##name##_##short(count, best, where, first + i, from + i);                    \
+            if (count <= SHORT) {                                                                  \
+                look_##name##_##short(count, kept, where, first + i, from);                        \
+                continue;                                                                          \
+            }                                                                                      \
+            const type_##short found = best_##name##_##short(count, from);                         \
+            if (!scalar_##name##_##short(*kept, found))                                            \
+                continue;                                                                          \
+            long place = 0;                                                                        \
+            while (from[place] != found)                                                           \
+                place++;                                                                           \
+            *kept = found;                                                                         \
+            *where = (int32_t)(first + i + place);                                                 \
         }                                                                                          \
     }
 

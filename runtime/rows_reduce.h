@@ -72,15 +72,22 @@ struct reduction {
             block_##name##_##short(1, rounds, to + r * LANES, from + r * a_row, a_row);            \
     }
 
+/* The tree, in registers: lane l takes l + 8, l + 4, l + 2, l + 1. (A result at a time: vectors
+ * across results would be put together lane by lane.) */
 #define ALONG_END(short, name)                                                                     \
+    static inline type_##short four_lanes_##name##_##short(const type_##short *lane) {             \
+        return scalar_##name##_##short(scalar_##name##_##short(lane[0], lane[8]),                  \
+                                       scalar_##name##_##short(lane[4], lane[12]));                \
+    }                                                                                              \
     static void along_end_##name##_##short(long rows, void *result, const void *lanes) {           \
-        for (long r = 0; r < rows; r++) {                                                          \
-            type_##short tree[LANES];                                                              \
-            memcpy(tree, (const type_##short *)lanes + r * LANES, sizeof tree);                    \
-            for (int half = LANES / 2; half > 0; half /= 2)                                        \
-                for (int i = 0; i < half; i++)                                                     \
-                    tree[i] = scalar_##name##_##short(tree[i], tree[i + half]);                    \
-            ((type_##short *)result)[r] = tree[0];                                                 \
+        const type_##short *lane = lanes;                                                          \
+        for (long r = 0; r < rows; r++, lane += LANES) {                                           \
+            const type_##short even = scalar_##name##_##short(                                     \
+                four_lanes_##name##_##short(lane), four_lanes_##name##_##short(lane + 2));         \
+            const type_##short odd = scalar_##name##_##short(                                      \
+                four_lanes_##name##_##short(lane + 1), four_lanes_##name##_##short(lane + 3));     \
+            ((type_##short *)result)[r] = scalar_##name##_##short(even, odd);                      \
+            __asm__("" : "+r"(lane));                                                              \
         }                                                                                          \
     }
 
