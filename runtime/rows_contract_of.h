@@ -198,8 +198,11 @@ static bool OF(has_neighbours)(long columns, const struct OF(steps) * s) {
 
 static void OF(clear)(long rows, long columns, TYPE *result, const struct OF(steps) * s) {
     static const TYPE zero = 0;
-    const struct operand to = {(char *)result, s->result_row, s->result_step, sizeof zero};
-    copy(rows, columns, &to, &(struct operand){(char *)&zero, 0, 0, sizeof zero});
+    struct operand operands[] = {
+        {(char *)result, s->result_row, s->result_step, sizeof zero},
+        {(char *)&zero, 0, 0, sizeof zero},
+    };
+    copy(rows, columns, &operands[0], &operands[1]);
 }
 
 static void OF(contract)(long rows, long columns, long axes, const long *axis, struct OF(spot) spot,
