@@ -96,7 +96,8 @@ $(BUILD)/compiler/templates.o $(BUILD)/runtime/cli/standalone.o: \
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in
 # mask registers, which delays loads. Sanitizers would take minutes to follow -O3.
-VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) -fno-math-errno -fno-trapping-math
+VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) \
+               -fno-math-errno -fno-trapping-math
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/runtime/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
 $(BUILD)/runtime/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq \
