@@ -58,15 +58,13 @@ static bool fill_weights(const struct ir *ir, struct compiled *compiled, struct 
     compiled->weights = et_allocate_aligned(compiled->weights_bytes);
     if (!compiled->weights)
         return et_fail(error, "out of memory: %zu bytes of weights", compiled->weights_bytes);
-    struct ir *reader = (struct ir *)ir;
-    for (int k = 0; k < ir->kernel_count; k++) {
-        struct buffer **reads;
-        int count = kernel_reads(reader, ir->kernels[k], &reads);
-        for (int i = 0; i < count; i++)
-            if (reads[i]->kind == BUFFER_CONSTANT)
-                memcpy((char *)compiled->weights + reads[i]->offset, reads[i]->value,
-                       (size_t)reads[i]->elements * dtype_facts[reads[i]->dtype].bytes);
-    }
+    for (int g = 0; g < ir->group_count; g++)
+        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
+            const struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
+            if (buffer->kind == BUFFER_CONSTANT)
+                memcpy((char *)compiled->weights + buffer->offset, buffer->value,
+                       (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
+        }
     return true;
 }
 
@@ -90,8 +88,17 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     split_axes(ir);
     if (!after(compiling, "axes"))
         return false;
+    split_guards(ir);
+    if (!after(compiling, "split"))
+        return false;
+    place_copies(ir);
+    if (!after(compiling, "place"))
+        return false;
     schedule(ir);
     if (!after(compiling, "schedule"))
+        return false;
+    group_kernels(ir);
+    if (!after(compiling, "group"))
         return false;
     struct plan planned = plan(ir);
     compiled->arena_bytes = planned.arena_bytes;

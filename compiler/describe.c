@@ -61,12 +61,16 @@ static void note_word(void *context, const struct expression *e) {
     }
 }
 
-const char *kernel_name(struct ir *ir, const struct kernel *kernel) {
+const char *group_name(struct ir *ir, const struct group *group) {
     struct words words = {.ir = ir};
-    expression_walk(ir, kernel->value, note_word, &words);
+    bool packs = true;
+    for (int i = 0; i < group->kernel_count; i++) {
+        expression_walk(ir, group->kernels[i]->value, note_word, &words);
+        packs &= group->kernels[i]->node_count == 0;
+    }
     if (!words.count)
-        add_word(&words, words.arithmetic ? "elementwise" : kernel->node_count ? "copy" : "pack");
-    const char *name = arena_format(ir->arena, "k%02d", kernel->id + 1);
+        add_word(&words, words.arithmetic ? "elementwise" : packs ? "pack" : "copy");
+    const char *name = arena_format(ir->arena, "k%02d", group->id + 1);
     for (int i = 0; i < words.count; i++)
         name = arena_format(ir->arena, "%s_%s", name, words.words[i]);
     return name;
@@ -179,7 +183,7 @@ static void add_formula(struct text *text, const struct expression *e) {
 
 /* What a kernel computes: the output with its shape, and the value without indices. Shared parts
  * are repeated, which could go on without end: too long a formula is replaced by its size. */
-const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
+static const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
     struct text text = {0};
     add_formula(&text, kernel->value);
     const char *output = buffer_description(ir, kernel->output);
@@ -191,24 +195,49 @@ const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
     return formula;
 }
 
+/* The formulas of a group's kernels; parts of one buffer that read alike are told once. */
+const char *group_formula(struct ir *ir, const struct group *group) {
+    const char *all = "", *last = "";
+    for (int i = 0; i < group->kernel_count; i++) {
+        const char *formula = kernel_formula(ir, group->kernels[i]);
+        if (strcmp(formula, last) == 0)
+            continue;
+        all = arena_format(ir->arena, "%s%s%s", all, all[0] ? "; " : "", formula);
+        last = formula;
+    }
+    return all;
+}
+
 /* ---- Graphviz ---- */
 
-/* Inputs and outputs as ellipses, kernels as boxes, buffers as the arrows between them. */
+static void add_arrow(struct text *text, const struct buffer *buffer, const struct group *group,
+                      bool read) {
+    if (buffer->kind == BUFFER_CONSTANT)
+        return;
+    if (buffer->kind == BUFFER_TEMPORARY)
+        text_add(text, "  b%d [shape=point];\n", buffer->id);
+    else
+        text_add(text, "  b%d [label=\"%s\"];\n", buffer->id, buffer->name);
+    if (read)
+        text_add(text, "  b%d -> k%d;\n", buffer->id, group->id);
+    else
+        text_add(text, "  k%d -> b%d;\n", group->id, buffer->id);
+}
+
+/* Inputs and outputs as ellipses, kernels as boxes, temporaries as points between them. */
 const char *kernels_dot(struct ir *ir) {
     struct text text = {0};
     text_add(&text, "digraph kernels {\n  node [fontname=\"monospace\"];\n");
-    for (int k = 0; k < ir->kernel_count; k++) {
-        const struct kernel *kernel = ir->kernels[k];
-        struct buffer **reads;
-        int count = kernel_reads(ir, kernel, &reads);
-        text_add(&text, "  b%d [shape=box, label=\"%s\\n%s\"];\n", kernel->output->id, kernel->name,
-                 buffer_description(ir, kernel->output));
-        for (int i = 0; i < count; i++) {
-            if (reads[i]->kind == BUFFER_CONSTANT)
-                continue;
-            if (reads[i]->kind == BUFFER_INPUT)
-                text_add(&text, "  b%d [label=\"%s\"];\n", reads[i]->id, reads[i]->name);
-            text_add(&text, "  b%d -> b%d;\n", reads[i]->id, kernel->output->id);
+    for (int g = 0; g < ir->group_count; g++) {
+        const struct group *group = ir->groups[g];
+        const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
+        text_add(&text, "  k%d [shape=box, label=\"%s\\n%s\"];\n", group->id, group->name,
+                 buffer_description(ir, output));
+        for (int i = 0; i < group->buffer_count; i++) {
+            if (group->buffers[i].read)
+                add_arrow(&text, group->buffers[i].buffer, group, true);
+            if (group->buffers[i].written)
+                add_arrow(&text, group->buffers[i].buffer, group, false);
         }
     }
     text_add(&text, "}\n");
@@ -219,7 +248,7 @@ const char *kernels_dot(struct ir *ir) {
 
 /* ---- Counts ---- */
 
-int64_t kernel_flops(struct ir *ir, const struct kernel *kernel) {
+static double kernel_flops(struct ir *ir, const struct kernel *kernel) {
     struct listing listing = list_scopes(ir, kernel);
     double flops = 0;
     for (int i = 0; i < listing.count; i++) {
@@ -232,5 +261,12 @@ int64_t kernel_flops(struct ir *ir, const struct kernel *kernel) {
         if (e->kind == EXPRESSION_REDUCE)
             flops += points * (e->op == OP_CONTRACT ? 2 : 1);
     }
+    return flops;
+}
+
+int64_t group_flops(struct ir *ir, const struct group *group) {
+    double flops = 0;
+    for (int i = 0; i < group->kernel_count; i++)
+        flops += kernel_flops(ir, group->kernels[i]);
     return (int64_t)flops;
 }

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Names ---- */
@@ -254,8 +255,8 @@ static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_
                  buffer->offset);
         text_add(text, " /* %s", strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
         if (kind == BUFFER_TEMPORARY)
-            text_add(text, ", alive from k%02d to k%02d", buffer->first_kernel + 1,
-                     buffer->last_kernel + 1);
+            text_add(text, ", alive from k%02d to k%02d", buffer->first_group + 1,
+                     buffer->last_group + 1);
         text_add(text, " */\n");
     }
     if (count)
@@ -284,13 +285,11 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
     unreachable();
 }
 
-static void add_call(struct emitter *emitter, struct text *text, const struct kernel *kernel) {
-    struct buffer **reads;
-    int count = kernel_reads(emitter->ir, kernel, &reads);
-    text_add(text, "    %s(", kernel->name);
-    size_t column = 4 + strlen(kernel->name) + 1;
-    for (int i = 0; i <= count; i++) {
-        const char *next = argument(emitter, i < count ? reads[i] : kernel->output, i == count);
+static void add_call(struct emitter *emitter, struct text *text, const struct group *group) {
+    text_add(text, "    %s(", group->name);
+    size_t column = 4 + strlen(group->name) + 1;
+    for (int i = 0; i < group->buffer_count; i++) {
+        const char *next = argument(emitter, group->buffers[i].buffer, group->buffers[i].written);
         if (i > 0) {
             bool breaks = column + strlen(next) + 4 > 100;
             text_add(text, breaks ? ",\n            " : ", ");
@@ -302,14 +301,11 @@ static void add_call(struct emitter *emitter, struct text *text, const struct ke
     text_add(text, ");\n");
 }
 
-static bool reads_inputs(struct ir *ir) {
-    for (int k = 0; k < ir->kernel_count; k++) {
-        struct buffer **reads;
-        int count = kernel_reads(ir, ir->kernels[k], &reads);
-        for (int i = 0; i < count; i++)
-            if (reads[i]->kind == BUFFER_INPUT)
+static bool reads_inputs(const struct ir *ir) {
+    for (int g = 0; g < ir->group_count; g++)
+        for (int i = 0; i < ir->groups[g]->buffer_count; i++)
+            if (ir->groups[g]->buffers[i].buffer->kind == BUFFER_INPUT)
                 return true;
-    }
     return false;
 }
 
@@ -317,8 +313,8 @@ static void add_run(struct emitter *emitter, struct text *text) {
     const char *prefix = emitter->prefix;
     struct ir *ir = emitter->ir;
     struct text calls = {0};
-    for (int i = 0; i < ir->kernel_count; i++)
-        add_call(emitter, &calls, ir->kernels[i]);
+    for (int i = 0; i < ir->group_count; i++)
+        add_call(emitter, &calls, ir->groups[i]);
     bool constants = add_offsets(emitter, text, BUFFER_CONSTANT,
                                  "Constants, in bytes from the beginning of the weights block.");
     bool scratch = add_offsets(emitter, text, BUFFER_TEMPORARY,
@@ -370,27 +366,42 @@ static void add_metadata(struct emitter *emitter, struct text *text,
 
 /* ---- All together ---- */
 
-static const char *list_nodes(struct ir *ir, const struct kernel *kernel) {
+static int by_origin(const void *a, const void *b) {
+    const struct node *const *x = a, *const *y = b;
+    return ((*x)->origin > (*y)->origin) - ((*x)->origin < (*y)->origin);
+}
+
+static const char *list_nodes(struct ir *ir, const struct group *group) {
+    int capacity = 0, count = 0;
+    for (int i = 0; i < group->kernel_count; i++)
+        capacity += group->kernels[i]->node_count;
+    const struct node **nodes = arena_array(ir->arena, const struct node *, (size_t)capacity + 1);
+    for (int i = 0; i < group->kernel_count; i++)
+        for (int k = 0; k < group->kernels[i]->node_count; k++)
+            nodes[count++] = group->kernels[i]->nodes[k];
+    qsort(nodes, (size_t)count, sizeof *nodes, by_origin);
     struct text text = {0};
-    for (int i = 0; i < kernel->node_count; i++)
-        text_add(&text, "%s%d", i ? " " : "", kernel->nodes[i]->origin);
+    for (int i = 0; i < count; i++)
+        if (i == 0 || nodes[i] != nodes[i - 1])
+            text_add(&text, "%s%d", text.length ? " " : "", nodes[i]->origin);
     const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
     text_free(&text);
     return copy;
 }
 
-static struct kernel_facts facts_of(struct ir *ir, const struct kernel *kernel) {
-    struct buffer **reads;
-    int count = kernel_reads(ir, kernel, &reads);
-    struct kernel_facts facts = {.name = kernel->name,
-                                 .formula = kernel_formula(ir, kernel),
-                                 .nodes = list_nodes(ir, kernel),
-                                 .output = buffer_description(ir, kernel->output),
-                                 .flops = kernel_flops(ir, kernel)};
-    for (int i = 0; i < count; i++)
-        facts.bytes_read += reads[i]->elements * (int64_t)dtype_facts[reads[i]->dtype].bytes;
-    facts.bytes_written =
-        kernel->output->elements * (int64_t)dtype_facts[kernel->output->dtype].bytes;
+static struct kernel_facts facts_of(struct ir *ir, const struct group *group) {
+    const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
+    struct kernel_facts facts = {.name = group->name,
+                                 .formula = group_formula(ir, group),
+                                 .nodes = list_nodes(ir, group),
+                                 .output = buffer_description(ir, output),
+                                 .flops = group_flops(ir, group)};
+    for (int i = 0; i < group->buffer_count; i++) {
+        const struct buffer *buffer = group->buffers[i].buffer;
+        int64_t bytes = buffer->elements * (int64_t)dtype_facts[buffer->dtype].bytes;
+        facts.bytes_read += group->buffers[i].read ? bytes : 0;
+        facts.bytes_written += group->buffers[i].written ? bytes : 0;
+    }
     return facts;
 }
 
@@ -410,7 +421,7 @@ static void add_wrapped(struct text *text, const char *words) {
 
 static void add_kernels(struct emitter *emitter, struct compiled *compiled) {
     struct ir *ir = emitter->ir;
-    for (int i = 0; i < ir->kernel_count; i++) {
+    for (int i = 0; i < ir->group_count; i++) {
         struct text function = {0};
         struct kernel_facts *facts = &compiled->kernels[i];
         text_add(&function, "/* ");
@@ -421,7 +432,7 @@ static void add_kernels(struct emitter *emitter, struct compiled *compiled) {
         }
         text_add(&function, " */\n");
         emitter->text = &function;
-        emit_kernel(emitter, ir->kernels[i]);
+        emit_group(emitter, ir->groups[i]);
         facts->source = arena_copy_text(ir->arena, function.bytes ? function.bytes : "");
         text_free(&function);
     }
@@ -448,11 +459,11 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
     sections_add_file(&emitter->sections, template_tile);
     name_buffers(emitter);
     compiled->prefix = emitter->prefix;
-    compiled->kernel_count = ir->kernel_count;
-    compiled->kernels = arena_array(ir->arena, struct kernel_facts, (size_t)ir->kernel_count);
-    for (int i = 0; i < ir->kernel_count; i++) {
-        ir->kernels[i]->name = kernel_name(ir, ir->kernels[i]);
-        compiled->kernels[i] = facts_of(ir, ir->kernels[i]);
+    compiled->kernel_count = ir->group_count;
+    compiled->kernels = arena_array(ir->arena, struct kernel_facts, (size_t)ir->group_count);
+    for (int i = 0; i < ir->group_count; i++) {
+        ir->groups[i]->name = group_name(ir, ir->groups[i]);
+        compiled->kernels[i] = facts_of(ir, ir->groups[i]);
     }
     compiled->kernel_dot = kernels_dot(ir);
     add_kernels(emitter, compiled);

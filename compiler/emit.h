@@ -97,14 +97,14 @@ bool emit_rows_possible(struct emitter *emitter, const struct store *store,
                         const struct row_block *block);
 void emit_rows(struct emitter *emitter, const struct store *store, const struct row_block *block);
 
-/* emit_kernel.c: a kernel as a C function */
-void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
-/* describe.c: kernels in words */
-const char *kernel_name(struct ir *ir, const struct kernel *kernel);
-const char *kernel_formula(struct ir *ir, const struct kernel *kernel);
+/* emit_kernel.c: a group of kernels as a C function */
+void emit_group(struct emitter *emitter, const struct group *group);
+/* describe.c: what people see as kernels, in words */
+const char *group_name(struct ir *ir, const struct group *group);
+const char *group_formula(struct ir *ir, const struct group *group);
 const char *buffer_description(struct ir *ir, const struct buffer *buffer);
 const char *kernels_dot(struct ir *ir);
-int64_t kernel_flops(struct ir *ir, const struct kernel *kernel);
+int64_t group_flops(struct ir *ir, const struct group *group);
 
 /* emit.c: the whole file. Fills source, header and kernels of `compiled`. */
 void emit(struct ir *ir, const struct compile_options *options, struct compiled *compiled);

@@ -7,17 +7,16 @@
 
 /* ---- Parameters ---- */
 
-static void emit_signature(struct emitter *emitter, const struct kernel *kernel) {
-    struct buffer **reads;
+static void emit_signature(struct emitter *emitter, const struct group *group) {
     struct text line = {0};
-    int count = kernel_reads(emitter->ir, kernel, &reads);
-    text_add(&line, "static void %s(", kernel->name);
+    text_add(&line, "static void %s(", group->name);
     size_t begin = 0;
-    for (int i = 0; i <= count; i++) {
-        const struct buffer *buffer = i < count ? reads[i] : kernel->output;
-        const char *parameter =
-            arena_format(emitter->ir->arena, "%s%s *restrict %s%s", i < count ? "const " : "",
-                         dtype_facts[buffer->dtype].c_type, buffer->name, i < count ? "," : ") {");
+    for (int i = 0; i < group->buffer_count; i++) {
+        const struct buffer *buffer = group->buffers[i].buffer;
+        const char *parameter = arena_format(
+            emitter->ir->arena, "%s%s *restrict %s%s", group->buffers[i].written ? "" : "const ",
+            dtype_facts[buffer->dtype].c_type, buffer->name,
+            i + 1 < group->buffer_count ? "," : ") {");
         if (i > 0 && line.length - begin + strlen(parameter) + 1 > 98) {
             text_add(&line, "\n        ");
             begin = line.length - 8;
@@ -336,11 +335,20 @@ static void emit_tiled(struct emitter *emitter, const struct kernel *kernel) {
         emit_tile_loops(emitter, kernel, &tile->blocks[i], walks[i], i > 0);
 }
 
-void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
-    emit_signature(emitter, kernel);
-    if (kernel->tile)
-        emit_tiled(emitter, kernel);
-    else
-        emit_plain(emitter, kernel);
+void emit_group(struct emitter *emitter, const struct group *group) {
+    emit_signature(emitter, group);
+    for (int i = 0; i < group->kernel_count; i++) {
+        bool apart = group->kernel_count > 1 &&
+                     (group->kernels[i]->tile || group->kernels[i]->loop_count == 0 ||
+                      emitter->dialect == DIALECT_CALLS);
+        if (apart)
+            emit_open(emitter, "{");
+        if (group->kernels[i]->tile)
+            emit_tiled(emitter, group->kernels[i]);
+        else
+            emit_plain(emitter, group->kernels[i]);
+        if (apart)
+            emit_close(emitter);
+    }
     emit_close(emitter);
 }

@@ -29,7 +29,9 @@ struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype,
 
 struct kernel *ir_kernel(struct ir *ir, struct buffer *output) {
     struct kernel *kernel = arena_new(ir->arena, struct kernel);
+    kernel->group = arena_new(ir->arena, struct group);
     kernel->output = output;
+    kernel->points = output->elements;
     kernel->axis_count = output->rank;
     for (int i = 0; i < output->rank; i++)
         kernel->axes[i] = ir_axis(ir, output->shape[i]);

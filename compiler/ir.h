@@ -90,6 +90,7 @@ struct buffer {
     int rank;
     int64_t shape[MAX_RANK];
     int64_t stride[MAX_RANK];      /* elements; the scheduler chooses them (0 for extent 1) */
+    bool laid_out;                 /* it has chosen */
     int64_t elements;              /* allocated, at least the product of the shape */
     int position;                  /* inputs and outputs */
     const char *name;              /* for people, and for the emitted C: an identifier */
@@ -97,7 +98,7 @@ struct buffer {
     const void *value;             /* constants: elements in the buffer's layout */
     bool splat;                    /* constants: one element stands for all */
     size_t offset;                 /* plan.c: bytes into the arena or the weights block */
-    int first_kernel, last_kernel; /* plan.c: temporaries live from the one to the other */
+    int first_group, last_group; /* plan.c: temporaries live from the one to the other */
 };
 
 /* ---- Expressions (expression.c): immutable, shared, equal ones are the same pointer ---- */
@@ -217,10 +218,28 @@ struct tile {
     struct tile_block blocks[2];
 };
 
-struct kernel {
+struct group_buffer {
+    struct buffer *buffer;
+    bool read, written;
+};
+
+/* Kernels in a row that become one C function; what people see as one kernel. */
+struct group {
     int id;
     const char *name; /* "k02_contract_relu_pool" */
+    /* group.c and later: */
+    int kernel_count;
+    struct kernel **kernels;
+    int buffer_count, buffer_capacity;
+    struct group_buffer *buffers; /* each once; the written ones last; no local ones */
+};
+
+struct kernel {
+    int id;
+    struct group *group;
     struct buffer *output;
+    bool partial;   /* others store into the same buffer: each its own elements */
+    int64_t points; /* elements that it stores */
     int axis_count;
     const struct axis *axes[MAX_RANK]; /* fuse and before: one for each axis of the output */
     int loop_count;                    /* axes.c and later: what the kernel loops over */
@@ -244,6 +263,8 @@ struct ir {
     struct buffer **buffers;
     int kernel_count, kernel_capacity; /* in the order of execution */
     struct kernel **kernels;
+    int group_count; /* group.c and later */
+    struct group **groups;
 };
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);
@@ -251,7 +272,8 @@ void ir_add_kernel(struct ir *ir, struct kernel *kernel);
 /* The buffers that a kernel reads, each once, in the order of first use; local ones are left out.
  */
 int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers);
-/* A kernel with an axis for each axis of `output`; the caller gives it a value and adds it. */
+/* A kernel with an axis for each axis of `output`, in a group of its own; the caller gives it a
+ * value and adds it. */
 struct kernel *ir_kernel(struct ir *ir, struct buffer *output);
 /* A row-major buffer. */
 struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype, int rank,
@@ -327,14 +349,30 @@ const struct expression *combine_lanes(struct ir *ir, const struct expression *r
                                        const struct expression *lane);
 const struct expression *unroll_small_reductions(struct ir *ir, const struct expression *value);
 
-/* schedule.c
+/* split.c
  * requires split_axes
+ * provides kernels for parts of buffers, in most of which nothing is guarded any more */
+void split_guards(struct ir *ir);
+
+/* place.c
+ * requires split_guards
+ * provides buffers that take in those that were only copied into them; kernels that store constants
+ * around them come right after, in the same group */
+void place_copies(struct ir *ir);
+
+/* schedule.c
+ * requires place_copies
  * provides the layout of every temporary buffer, tiles for contractions, packed constants, loops
  * in the order in which they run; loads and stores by one linear index */
 void schedule(struct ir *ir);
 
-/* plan.c
+/* group.c
  * requires schedule
+ * provides the list of groups, and what each reads and writes */
+void group_kernels(struct ir *ir);
+
+/* plan.c
+ * requires group_kernels
  * provides the offset of every temporary in the arena and of every constant in the weights block */
 struct plan {
     size_t arena_bytes, lower_bound, weights_bytes;

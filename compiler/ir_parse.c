@@ -163,6 +163,39 @@ static void parse_store(struct parser *parser, struct kernel *kernel) {
                    kernel->output->rank, count);
 }
 
+/* A declaration, or for a further part of a buffer its name. */
+static void parse_output(struct parser *parser, struct kernel *kernel) {
+    skip_space(parser);
+    const char *before = parser->at;
+    int ordinal;
+    const char *name = parse_name(parser, &ordinal);
+    kernel->output = kernel->partial ? find_buffer(parser, name, ordinal) : NULL;
+    if (kernel->output)
+        return;
+    parser->at = before;
+    kernel->output = parse_buffer(parser);
+}
+
+static void parse_group(struct parser *parser, struct kernel *kernel) {
+    int before = parser->ir->kernel_count - 1;
+    if (!take_word(parser, "with")) {
+        kernel->group = arena_new(parser->ir->arena, struct group);
+        return;
+    }
+    if (parse_integer(parser, 0, MAX_NUMBER) != before)
+        parse_fail(parser, "expected the kernel before this one");
+    kernel->group = parser->ir->kernels[before]->group;
+}
+
+static int64_t count_points(const struct kernel *kernel) {
+    int64_t points = 1;
+    for (int i = 0; i < kernel->axis_count; i++)
+        points *= kernel->axes[i]->extent;
+    for (int i = 0; i < kernel->loop_count; i++)
+        points *= kernel->loops[i]->extent;
+    return points;
+}
+
 static void parse_kernel(struct parser *parser) {
     const struct axis *bound[MAX_LOOPS];
     struct kernel *kernel = arena_new(parser->ir->arena, struct kernel);
@@ -171,9 +204,12 @@ static void parse_kernel(struct parser *parser) {
     if (!take_word(parser, "nodes"))
         parse_fail_expected(parser, "nodes");
     parse_nodes(parser, kernel);
+    parse_group(parser, kernel);
+    kernel->partial = take_word(parser, "part");
     require(parser, "->");
-    kernel->output = parse_buffer(parser);
+    parse_output(parser, kernel);
     bool whole = parse_kernel_axes(parser, kernel);
+    kernel->points = count_points(kernel);
     if (take_word(parser, "tile"))
         parse_fail(parser, "tiles are written for people only and cannot be read");
     if (take_word(parser, "bound"))

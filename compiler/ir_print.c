@@ -8,6 +8,9 @@
  *     v1 = add(x[a5, 2*a6 + a8, 2*a7 + a9], layers.0.bias[a5])
  *     value reduce_max{a8 a9}(where(lt(0.0, v1), v1, 0.0))
  *
+ * After the nodes stands "with 3" where a kernel becomes one function with kernel 3, the one before,
+ * and "part" where it stores only some elements of its buffer, which the first such kernel declares.
+ *
  * Axes are aN:EXTENT where they are listed: `axes` up to fuse.c; from axes.c on `loops`, and
  * `store` says where they store. What reductions bind is listed under `bound`. Expressions that are
  * used more than once, or as an index, get a line of their own, vN. An expression is an operation
@@ -404,13 +407,27 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
         print_block(printing, &tile->blocks[i]);
 }
 
-static void print_kernel(struct printing *printing, const struct kernel *kernel) {
+static const struct kernel *first_writer(const struct ir *ir, const struct kernel *kernel) {
+    int first = kernel->id;
+    for (int i = kernel->id; kernel->partial && i >= 0; i--)
+        if (ir->kernels[i]->output == kernel->output)
+            first = i;
+    return ir->kernels[first];
+}
+
+static void print_kernel(struct printing *printing, const struct ir *ir,
+                         const struct kernel *kernel) {
     struct text *text = printing->text;
     text_add(text, "kernel %d nodes", kernel->id);
     for (int i = 0; i < kernel->node_count; i++)
         text_add(text, " %d", kernel->nodes[i]->origin);
-    text_add(text, " -> ");
-    print_buffer(printing, kernel->output);
+    if (kernel->id > 0 && ir->kernels[kernel->id - 1]->group == kernel->group)
+        text_add(text, " with %d", kernel->id - 1);
+    text_add(text, kernel->partial ? " part -> " : " -> ");
+    if (first_writer(ir, kernel) == kernel)
+        print_buffer(printing, kernel->output);
+    else
+        print_name(printing, kernel->output);
     text_add(text, "\n");
     bool split = kernel->loop_count || kernel->store[0] || kernel->address;
     if (split)
@@ -456,7 +473,8 @@ static void number_names(const struct ir *ir, struct declared *list, int *ordina
         if (is_leaf(ir->buffers[i]))
             list[count] = (struct declared){ir->buffers[i], count}, count++;
     for (int i = 0; i < ir->kernel_count; i++)
-        list[count] = (struct declared){ir->kernels[i]->output, count}, count++;
+        if (first_writer(ir, ir->kernels[i]) == ir->kernels[i])
+            list[count] = (struct declared){ir->kernels[i]->output, count}, count++;
     if (count)
         qsort(list, (size_t)count, sizeof *list, by_name);
     for (int i = 0; i < count; i++) {
@@ -483,7 +501,7 @@ void print_ir(const struct ir *ir, struct text *text) {
             text_add(text, "\n");
         }
         for (int i = 0; i < ir->kernel_count; i++)
-            print_kernel(&printing, ir->kernels[i]);
+            print_kernel(&printing, ir, ir->kernels[i]);
     } else {
         text->failed = true;
     }

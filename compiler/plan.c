@@ -15,7 +15,7 @@ enum { ALIGNMENT = 64 };
 
 struct life {
     struct buffer *buffer;
-    int first, last; /* kernels */
+    int first, last; /* groups */
     size_t bytes;    /* rounded up */
     size_t offset;   /* in the plan by size */
 };
@@ -30,18 +30,17 @@ static struct life *find_lives(struct ir *ir) {
     struct life *lives = arena_array(ir->arena, struct life, (size_t)ir->buffer_count);
     for (int i = 0; i < ir->buffer_count; i++)
         lives[i] = (struct life){.buffer = ir->buffers[i], .first = -1};
-    for (int k = 0; k < ir->kernel_count; k++) {
-        const struct kernel *kernel = ir->kernels[k];
-        struct buffer **reads;
-        int count = kernel_reads(ir, kernel, &reads);
-        if (kernel->output->kind == BUFFER_TEMPORARY) {
-            struct life *life = &lives[kernel->output->id];
-            life->first = life->last = k;
-            life->bytes = rounded_bytes(kernel->output);
+    for (int g = 0; g < ir->group_count; g++)
+        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
+            const struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
+            struct life *life = &lives[buffer->id];
+            if (buffer->kind != BUFFER_TEMPORARY)
+                continue;
+            if (life->first < 0)
+                life->first = g;
+            life->last = g;
+            life->bytes = rounded_bytes(buffer);
         }
-        for (int i = 0; i < count; i++)
-            lives[reads[i]->id].last = k;
-    }
     return lives;
 }
 
@@ -129,8 +128,8 @@ static size_t place_temporaries(struct ir *ir, struct life *lives, int count, si
     size_t peak = place_in_order(ir, lives, count, 0);
     for (int i = 0; i < count; i++) {
         lives[i].offset = lives[i].buffer->offset;
-        lives[i].buffer->first_kernel = lives[i].first;
-        lives[i].buffer->last_kernel = lives[i].last;
+        lives[i].buffer->first_group = lives[i].first;
+        lives[i].buffer->last_group = lives[i].last;
     }
     if (peak == bound)
         return peak;
@@ -143,14 +142,14 @@ static size_t place_temporaries(struct ir *ir, struct life *lives, int count, si
 
 /* The largest sum of lives at one time: no plan can need less. */
 static size_t find_lower_bound(struct ir *ir, const struct life *lives, int count) {
-    size_t *born = arena_array(ir->arena, size_t, (size_t)ir->kernel_count + 1);
-    size_t *died = arena_array(ir->arena, size_t, (size_t)ir->kernel_count + 1);
+    size_t *born = arena_array(ir->arena, size_t, (size_t)ir->group_count + 1);
+    size_t *died = arena_array(ir->arena, size_t, (size_t)ir->group_count + 1);
     for (int i = 0; i < count; i++) {
         born[lives[i].first] += lives[i].bytes;
         died[lives[i].last] += lives[i].bytes;
     }
     size_t live = 0, bound = 0;
-    for (int k = 0; k < ir->kernel_count; k++) {
+    for (int k = 0; k < ir->group_count; k++) {
         live += born[k];
         if (live > bound)
             bound = live;
@@ -162,17 +161,15 @@ static size_t find_lower_bound(struct ir *ir, const struct life *lives, int coun
 static size_t place_constants(struct ir *ir) {
     bool *placed = arena_array(ir->arena, bool, (size_t)ir->buffer_count);
     size_t end = 0;
-    for (int k = 0; k < ir->kernel_count; k++) {
-        struct buffer **reads;
-        int count = kernel_reads(ir, ir->kernels[k], &reads);
-        for (int i = 0; i < count; i++) {
-            if (reads[i]->kind != BUFFER_CONSTANT || placed[reads[i]->id])
+    for (int g = 0; g < ir->group_count; g++)
+        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
+            struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
+            if (buffer->kind != BUFFER_CONSTANT || placed[buffer->id])
                 continue;
-            placed[reads[i]->id] = true;
-            reads[i]->offset = end;
-            end += rounded_bytes(reads[i]);
+            placed[buffer->id] = true;
+            buffer->offset = end;
+            end += rounded_bytes(buffer);
         }
-    }
     return end;
 }
 

@@ -85,8 +85,13 @@ static void lay_out_following(struct ir *ir, const struct kernel *kernel) {
     lay_out(kernel->output, order);
 }
 
+/* The first of several kernels that store into a buffer decides, but for constants around it. */
 static void choose_layout(struct ir *ir, const struct kernel *kernel) {
-    if (kernel->output->kind != BUFFER_TEMPORARY || kernel->output->rank < 2)
+    struct buffer *output = kernel->output;
+    if (output->kind != BUFFER_TEMPORARY || output->laid_out)
+        return;
+    output->laid_out = true;
+    if (output->rank < 2)
         return;
     if (kernel->tile)
         lay_out_innermost(kernel, kernel->tile->column_loop);
@@ -322,11 +327,22 @@ void schedule_kernel(struct ir *ir, struct kernel *kernel) {
     ir_add_kernel(ir, kernel);
 }
 
+static bool stores_constant(const struct kernel *kernel) {
+    return kernel->value->kind == EXPRESSION_CONSTANT;
+}
+
 void schedule(struct ir *ir) {
     struct kernel **kernels = ir->kernels;
     int count = ir->kernel_count;
     ir->kernels = NULL;
     ir->kernel_count = ir->kernel_capacity = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        int deciding = i;
+        while (stores_constant(kernels[deciding]) && deciding + 1 < count &&
+               kernels[deciding + 1]->output == kernels[i]->output)
+            deciding++;
+        if (deciding > i)
+            choose_layout(ir, kernels[deciding]);
         schedule_kernel(ir, kernels[i]);
+    }
 }

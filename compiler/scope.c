@@ -71,9 +71,7 @@ struct listing list_scopes(struct ir *ir, const struct kernel *kernel) {
     expression_walk(ir, kernel->value, list_expression, &listing);
     qsort(listing.expressions, (size_t)listing.count, sizeof(void *), by_id);
     listing.scopes = arena_array(ir->arena, struct scope, (size_t)listing.count);
-    struct scope whole = {.points = 1, .pool = 1};
-    for (int i = 0; i < kernel->output->rank; i++)
-        whole.points *= (double)kernel->output->shape[i];
+    struct scope whole = {.points = (double)kernel->points, .pool = 1};
     widen(&listing, kernel->value, whole);
     for (int i = listing.count - 1; i >= 0; i--)
         widen_below(&listing, listing.expressions[i]);

@@ -226,7 +226,9 @@ static struct kernel *packing_kernel(struct ir *ir, const struct choice *choice,
                                      struct buffer *packed) {
     struct kernel *kernel = arena_new(ir->arena, struct kernel);
     const struct index *values[MAX_LOOPS], *address = index_constant(ir, 0);
+    kernel->group = arena_new(ir->arena, struct group);
     kernel->output = packed;
+    kernel->points = packed->elements;
     for (int i = 0; i < packing->count; i++) {
         const struct axis *axis = ir_axis(ir, packing->extents[i]);
         values[i] = index_axis(ir, axis);

@@ -1,5 +1,5 @@
-/* What every pass must keep: each buffer is written once, before it is read, and with its own
- * dtype; loads and stores stay within their buffers; every axis that an expression uses is a loop
+/* What every pass must keep: each buffer is written once, or in parts, before it is read, and with
+ * its own dtype; loads and stores stay within their buffers; every axis that an expression uses is a loop
  * or bound around it, and is bound once. */
 #include "emit.h"
 
@@ -17,7 +17,7 @@ struct axis_set {
 struct checking {
     struct ir *ir;
     const struct kernel *kernel;
-    const bool *written;
+    const struct kernel *const *writers; /* by buffer id: the last one before; NULL: none yet */
     struct listing listing;
     struct axis_set *free; /* of each listed expression: axes that must be bound around it */
     int axis_count;
@@ -166,7 +166,7 @@ static bool check_load(const struct checking *checking, const struct expression 
     if (buffer->kind == BUFFER_OUTPUT)
         return et_fail(checking->error, "kernel %d reads the output %s", checking->kernel->id,
                        buffer->name);
-    if (buffer->kind == BUFFER_TEMPORARY && !checking->written[buffer->id])
+    if (buffer->kind == BUFFER_TEMPORARY && !checking->writers[buffer->id])
         return et_fail(checking->error, "kernel %d reads %s before it is written",
                        checking->kernel->id, buffer->name);
     if (!e->index && e->index_count != buffer->rank)
@@ -186,7 +186,8 @@ static bool check_store(const struct checking *checking) {
     if (output->kind != BUFFER_OUTPUT && output->kind != BUFFER_TEMPORARY)
         return et_fail(checking->error, "kernel %d writes %s, which is no output or temporary",
                        kernel->id, output->name);
-    if (checking->written[output->id])
+    const struct kernel *before = checking->writers[output->id];
+    if (before && !(before->partial && kernel->partial))
         return et_fail(checking->error, "kernel %d writes %s again", kernel->id, output->name);
     if (kernel->value->dtype != output->dtype)
         return et_fail(checking->error, "kernel %d stores %s into %s", kernel->id,
@@ -213,15 +214,16 @@ static bool check_kernel(struct checking *checking) {
 }
 
 bool verify_ir(struct ir *ir, struct et_error *error) {
-    bool *written = arena_array(ir->arena, bool, (size_t)ir->buffer_count);
+    const struct kernel **writers =
+        arena_array(ir->arena, const struct kernel *, (size_t)ir->buffer_count);
     for (int i = 0; i < ir->kernel_count; i++) {
         const struct kernel *kernel = ir->kernels[i];
-        struct checking checking = {.ir = ir, .kernel = kernel, .written = written, .error = error};
+        struct checking checking = {.ir = ir, .kernel = kernel, .writers = writers, .error = error};
         if (kernel->id != i)
             return et_fail(error, "kernel %d carries the id %d", i, kernel->id);
         if (!check_kernel(&checking))
             return false;
-        written[kernel->output->id] = true;
+        writers[kernel->output->id] = kernel;
     }
     return true;
 }

@@ -304,6 +304,7 @@ Test(passes, living_temporaries_share_no_bytes) {
         int count = (int)random_between(&random, 1, MOST_KERNELS);
         while (program.count < count)
             add_program_kernel(&program, &random, random_between(&random, 1, 2000), false);
+        group_kernels(&program.ir);
         struct plan planned = plan(&program.ir);
         cr_assert_eq(planned.lower_bound, lower_bound(&program), "seed %" PRIu64, seed);
         cr_assert_geq(planned.arena_bytes, planned.lower_bound);
@@ -324,6 +325,7 @@ Test(passes, a_chain_needs_its_lower_bound) {
             size_t pair = bytes_of(&program, i) + (i ? bytes_of(&program, i - 1) : 0);
             largest = pair > largest ? pair : largest;
         }
+        group_kernels(&program.ir);
         struct plan planned = plan(&program.ir);
         cr_assert_eq(planned.lower_bound, largest);
         cr_assert_eq(planned.arena_bytes, largest, "seed %" PRIu64, seed);
@@ -348,6 +350,7 @@ Test(passes, constants_have_places) {
                        " value add(cast:int64(b[@a1]), c[@0])\n store [@a1]\n",
                        &error),
               "%s", error.message);
+    group_kernels(&ir);
     struct plan planned = plan(&ir);
     cr_expect_eq(ir.buffers[0]->offset, 0);
     cr_expect_eq(ir.buffers[2]->offset, 128); /* 17 floats are 68 bytes, rounded up to 64 */
