@@ -153,14 +153,6 @@ static bool split_round(struct ir *ir, struct kernel *kernel) {
     return progress;
 }
 
-static void drop_unit_loops(struct kernel *kernel) {
-    int kept = 0;
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (kernel->loops[i]->extent > 1)
-            kernel->loops[kept++] = kernel->loops[i];
-    kernel->loop_count = kept;
-}
-
 static void begin_loops(struct ir *ir, struct kernel *kernel) {
     kernel->loop_count = kernel->axis_count;
     for (int i = 0; i < kernel->axis_count; i++) {
@@ -175,6 +167,6 @@ void split_axes(struct ir *ir) {
         begin_loops(ir, kernel);
         for (int round = 0; round < MAX_ROUNDS && split_round(ir, kernel); round++)
             ;
-        drop_unit_loops(kernel);
+        ir_drop_unit_loops(kernel);
     }
 }

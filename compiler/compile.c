@@ -61,8 +61,11 @@ static bool fill_weights(const struct ir *ir, struct compiled *compiled, struct 
     for (int g = 0; g < ir->group_count; g++)
         for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
             const struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
-            if (buffer->kind == BUFFER_CONSTANT)
-                memcpy((char *)compiled->weights + buffer->offset, buffer->value,
+            char *place = (char *)compiled->weights + buffer->offset;
+            if (buffer->kind == BUFFER_CONSTANT && buffer->packing)
+                pack_constant(buffer->packing, place);
+            else if (buffer->kind == BUFFER_CONSTANT)
+                memcpy(place, buffer->value,
                        (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
         }
     return true;
@@ -94,6 +97,12 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     place_copies(ir);
     if (!after(compiling, "place"))
         return false;
+    lay_out_buffers(ir);
+    if (!after(compiling, "layout"))
+        return false;
+    share_loops(ir);
+    if (!after(compiling, "share"))
+        return false;
     schedule(ir);
     if (!after(compiling, "schedule"))
         return false;
@@ -119,7 +128,8 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
         return NULL;
     }
     jmp_buf escape;
-    struct ir ir = {.arena = &compiled->arena};
+    struct ir ir = {.arena = &compiled->arena,
+                    .target = options->target ? options->target : &targets[TARGET_AVX512]};
     struct compiling compiling = {.ir = &ir, .options = options, .error = error};
     compiled->arena.escape = &escape;
     bool good;

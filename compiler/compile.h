@@ -17,7 +17,8 @@ typedef void pass_dump(void *context, const char *pass, const char *text, bool c
 
 struct compile_options {
     enum dialect dialect;
-    const char *prefix;  /* of the exported names; NULL: made from the graph's name */
+    const struct target *target; /* what to plan for; NULL: avx512. The bits are the same for all */
+    const char *prefix;          /* of the exported names; NULL: made from the graph's name */
     const char *digest;  /* hex digest of the graph for the header comment; NULL: left out */
     const char *command; /* command line for the header comment; NULL: left out */
     pass_dump *dump;     /* NULL: none */

@@ -11,18 +11,16 @@
 
 /* Words that a tensor's name must not be in C: keywords, and the names that emitted text uses. */
 static const char *const reserved_words[] = {
-    "auto",     "break",        "case",      "char",      "const",   "continue",
-    "default",  "do",           "double",    "else",      "enum",    "extern",
-    "float",    "for",          "goto",      "if",        "inline",  "int",
-    "long",     "register",     "restrict",  "return",    "short",   "signed",
-    "sizeof",   "static",       "struct",    "switch",    "typedef", "union",
-    "unsigned", "void",         "volatile",  "while",     "asm",     "typeof",
-    "bool",     "true",         "false",     "class",     "new",     "this",
-    "template", "sums",         "walk",      "last_walk", "n",       "c",
-    "tile",     "vector",       "fmaf",      "fma",       "sqrtf",   "floorf",
-    "ceilf",    "rintf",        "fmodf",     "fabsf",     "memcpy",  "INFINITY",
-    "NAN",      "TILE_ALIGNED", "tile_walk", "inputs",    "outputs", "weights",
-    "arena",    "ptrdiff_t"};
+    "auto",     "break",  "case",         "char",      "const",    "continue", "default",  "do",
+    "double",   "else",   "enum",         "extern",    "float",    "for",      "goto",     "if",
+    "inline",   "int",    "long",         "register",  "restrict", "return",   "short",    "signed",
+    "sizeof",   "static", "struct",       "switch",    "typedef",  "union",    "unsigned", "void",
+    "volatile", "while",  "asm",          "typeof",    "bool",     "true",     "false",    "class",
+    "new",      "this",   "template",     "sums",      "walk",     "k",        "m",        "n",
+    "c",        "row",    "rows",         "strip",     "columns",  "tile",     "vector",   "fmaf",
+    "fma",      "sqrtf",  "floorf",       "ceilf",     "rintf",    "fmodf",    "fabsf",    "memcpy",
+    "INFINITY", "NAN",    "TILE_ALIGNED", "tile_walk", "inputs",   "outputs",  "weights",  "arena",
+    "ptrdiff_t"};
 
 /* Letters and then digits, as our locals are: v0, i1, lanes2, t12. */
 static bool looks_local(const char *name) {
@@ -35,8 +33,8 @@ static bool is_reserved(const char *name) {
     for (size_t i = 0; i < sizeof reserved_words / sizeof *reserved_words; i++)
         if (strcmp(reserved_words[i], name) == 0)
             return true;
-    return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "row_", 4) == 0 ||
-           strncmp(name, "vector_", 7) == 0;
+    return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "walk_", 5) == 0 ||
+           strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0;
 }
 
 static bool is_section_or_scalar(const struct emitter *emitter, const char *name) {
@@ -183,30 +181,48 @@ static void add_title(struct emitter *emitter, struct text *text, const struct c
 
 /* ---- Prelude ---- */
 
+static int compare_tiles(const struct wanted_tile *a, const struct wanted_tile *b) {
+    if (a->lanes != b->lanes)
+        return a->lanes - b->lanes;
+    return a->columns != b->columns ? a->columns - b->columns : a->rows - b->rows;
+}
+
+void emit_want_tile(struct emitter *emitter, bool lanes, int rows, int columns) {
+    struct wanted_tile wanted = {lanes, rows, columns}, *tiles = emitter->tiles;
+    int place = 0;
+    while (place < emitter->tile_count && compare_tiles(&tiles[place], &wanted) < 0)
+        place++;
+    if (place < emitter->tile_count && compare_tiles(&tiles[place], &wanted) == 0)
+        return;
+    if (emitter->tile_count == MAX_TILES)
+        unreachable();
+    memmove(&tiles[place + 1], &tiles[place],
+            (size_t)(emitter->tile_count - place) * sizeof *tiles);
+    tiles[place] = wanted;
+    emitter->tile_count++;
+}
+
 static void add_tile_wrappers(struct emitter *emitter, struct text *text) {
     bool calls = emitter->dialect == DIALECT_CALLS;
-    for (int rows = 0; rows < MAX_TILE_ROWS; rows++)
-        for (int columns = 0; columns < MAX_TILE_COLUMNS; columns++) {
-            if (!emitter->tile_wanted[rows][columns])
-                continue;
-            text_add(text,
-                     "%s tile_%dx%d(float *restrict sums, const float *stream, "
-                     "const float *panel,\n        const struct tile_walk *walk, int resume)",
-                     calls ? "void" : "static inline void", rows, columns);
-            if (calls)
-                text_add(text, ";\n\n");
-            else
-                text_add(text, " {\n    tile(%d, %d, sums, stream, panel, walk, resume);\n}\n\n",
-                         rows, columns);
-        }
+    for (int i = 0; i < emitter->tile_count; i++) {
+        const struct wanted_tile *tile = &emitter->tiles[i];
+        text_add(text,
+                 "%s tile_%s%dx%d(float *restrict sums, const float *stream, const float *panel,\n"
+                 "        const struct tile_walk *walk, int resume)",
+                 calls ? "void" : "static inline void", tile->lanes ? "lanes_" : "", tile->rows,
+                 tile->columns);
+        if (calls)
+            text_add(text, ";\n\n");
+        else
+            text_add(text, " {\n    tile(%d, %d, %d, sums, stream, panel, walk, resume);\n}\n\n",
+                     tile->lanes, tile->rows, tile->columns);
+    }
 }
 
 static void add_prelude(struct emitter *emitter, struct text *text) {
     struct sections *sections = &emitter->sections;
     bool calls = emitter->dialect == DIALECT_CALLS;
-    bool tiles = false;
-    for (int i = 0; i < MAX_TILE_ROWS * MAX_TILE_COLUMNS; i++)
-        tiles |= emitter->tile_wanted[i / MAX_TILE_COLUMNS][i % MAX_TILE_COLUMNS];
+    bool tiles = emitter->tile_count > 0;
     if (calls) {
         sections_want(sections, "calls");
     } else {

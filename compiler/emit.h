@@ -6,7 +6,12 @@
 #include "ir.h"
 #include "templates.h"
 
-enum { MAX_TILE_ROWS = 16, MAX_TILE_COLUMNS = 80 };
+enum { MAX_TILES = 256 };
+
+struct wanted_tile {
+    bool lanes;
+    int rows, columns;
+};
 
 /* Which expressions have a name in the C text, and from which statement nesting on. */
 struct named {
@@ -31,6 +36,7 @@ struct store {
     const struct buffer *output;
     const struct index *address;
     const struct expression *value;
+    bool unfinished; /* the output gets its value later */
 };
 
 /* A block of elements, for row operations: a loop over `row` (NULL: one row) around one over
@@ -40,7 +46,8 @@ struct row_block {
     const char *row_count, *column_count; /* C text */
     int64_t column_limit;                 /* the greatest that column_count can be */
     int64_t elements;                     /* the greatest that rows x columns can be */
-    const char *strip;                    /* C text of what is added to the column; NULL: nothing */
+    /* C text of what is added to the column, and to the row; NULL: nothing */
+    const char *strip, *row_strip;
 };
 
 struct emitter {
@@ -49,9 +56,10 @@ struct emitter {
     const char *prefix;
     struct text *text; /* where statements go */
     struct sections sections;
-    bool scalar_wanted[OP_COUNT][DTYPE_COUNT];         /* functions made from ops.def's forms */
-    bool tile_wanted[MAX_TILE_ROWS][MAX_TILE_COLUMNS]; /* by rows and columns */
-    bool *offset_wanted;                               /* by buffer id */
+    bool scalar_wanted[OP_COUNT][DTYPE_COUNT]; /* functions made from ops.def's forms */
+    int tile_count;
+    struct wanted_tile tiles[MAX_TILES]; /* in order, each once */
+    bool *offset_wanted;                 /* by buffer id */
     int row_function_count;
     struct row_function row_functions[MAX_ROW_FUNCTIONS];
 
@@ -97,7 +105,14 @@ bool emit_rows_possible(struct emitter *emitter, const struct store *store,
                         const struct row_block *block);
 void emit_rows(struct emitter *emitter, const struct store *store, const struct row_block *block);
 
+/* emit_tile.c: a tiled kernel */
+void emit_tiled(struct emitter *emitter, const struct kernel *kernel);
+
 /* emit_kernel.c: a group of kernels as a C function */
+void emit_store(struct emitter *emitter, const struct store *store);
+void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
+                    int64_t step);
+void emit_close_loops(struct emitter *emitter, int count);
 void emit_group(struct emitter *emitter, const struct group *group);
 /* describe.c: what people see as kernels, in words */
 const char *group_name(struct ir *ir, const struct group *group);
@@ -106,7 +121,9 @@ const char *buffer_description(struct ir *ir, const struct buffer *buffer);
 const char *kernels_dot(struct ir *ir);
 int64_t group_flops(struct ir *ir, const struct group *group);
 
-/* emit.c: the whole file. Fills source, header and kernels of `compiled`. */
+/* emit.c: a tile that the text calls */
+void emit_want_tile(struct emitter *emitter, bool lanes, int rows, int columns);
+/* The whole file. Fills source, header and kernels of `compiled`. */
 void emit(struct ir *ir, const struct compile_options *options, struct compiled *compiled);
 
 /* emit_scalar.c: functions made from the forms of ops.def */

@@ -1,39 +1,14 @@
-/* Row operations: how the dialect for libtcc computes elementwise work.
+/* Row operations: how the dialect for libtcc computes.
  *
  * libtcc keeps nothing in registers, so its text does no arithmetic on elements: one call of the
  * runtime does one operation on a whole block of rows x columns, and intermediate blocks go through
- * small local arrays. This is possible where every access steps evenly along rows and columns;
- * where it is not (guards, divisions in an index, reductions), the caller prints plain loops. */
-#include "emit.h"
+ * small local arrays. runtime/rows.h tells what can be called. This is possible where every access
+ * steps evenly along rows and columns; where it is not (what is left of guards, divisions in an
+ * index), the caller prints plain loops. */
+#include "emit_rows.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-enum { MAX_TEMPORARIES = 64 };
-
-/* One operand of a row operation: text of a pointer, and its strides in elements. */
-struct row_operand {
-    const char *pointer;
-    int64_t row, step;
-};
-
-struct row_value {
-    const struct expression *expression;
-    struct row_operand operand;
-    int temporary; /* -1: none */
-    int uses_left;
-};
-
-struct row_emitter {
-    struct emitter *emitter;
-    const struct row_block *block;
-    int count;
-    struct row_value *values; /* in order: sources first */
-    int temporary_count;
-    bool temporary_free[MAX_TEMPORARIES];
-    enum dtype temporary_dtype[MAX_TEMPORARIES];
-    int constant_count;
-};
 
 /* ---- What is possible ---- */
 
@@ -41,7 +16,7 @@ static bool has_row_operations(enum dtype dtype) {
     return dtype_facts[dtype].letter != 'S';
 }
 
-static bool is_even(const struct index *index, const struct row_block *block) {
+bool rows_are_even(const struct index *index, const struct row_block *block) {
     bool plain = true;
     if (block->row)
         index_coefficient(index, block->row, &plain);
@@ -49,33 +24,168 @@ static bool is_even(const struct index *index, const struct row_block *block) {
     return plain;
 }
 
-struct survey {
-    const struct row_block *block;
-    bool possible;
-    int count;
+/* A look-up as lower.c makes it: an element at a position known at run time, 0 if there is none. */
+struct lookup {
+    const struct expression *load, *position;
+    int64_t extent, stride;   /* of the position in the load's address */
+    const struct index *rest; /* of the address */
 };
 
-static void survey_expression(void *context, const struct expression *e) {
-    struct survey *survey = context;
-    survey->count++;
+static bool is_lookup(struct ir *ir, const struct expression *e, struct lookup *lookup) {
+    const struct expression *load = e->sources[0], *none = e->sources[1];
+    if (e->predicate_count != 1 || load->kind != EXPRESSION_LOAD ||
+        none->kind != EXPRESSION_CONSTANT || none->bits)
+        return false;
+    const struct predicate *predicate = &e->predicates[0];
+    if (predicate->index->count != 1 || predicate->index->constant || predicate->lower ||
+        predicate->index->terms[0].coefficient != 1 ||
+        predicate->index->terms[0].atom->kind != ATOM_VALUE)
+        return false;
+    *lookup = (struct lookup){.load = load,
+                              .position = predicate->index->terms[0].atom->value,
+                              .extent = predicate->upper,
+                              .rest = index_constant(ir, load->index->constant)};
+    for (int i = 0; i < load->index->count; i++) {
+        const struct index_term *term = &load->index->terms[i];
+        if (term->atom->kind == ATOM_VALUE && term->atom->value == lookup->position)
+            lookup->stride = term->coefficient;
+        else if (term->atom->kind == ATOM_AXIS)
+            lookup->rest =
+                index_add(ir, lookup->rest,
+                          index_scale(ir, index_axis(ir, term->atom->axis), term->coefficient));
+        else
+            return false;
+    }
+    return lookup->stride != 0 &&
+           (lookup->position->dtype == DTYPE_INT32 || lookup->position->dtype == DTYPE_INT64);
+}
+
+struct survey {
+    struct ir *ir;
+    const struct row_block *block;
+    int count;
+    const struct expression *seen[MAX_ROW_VALUES];
+};
+
+static bool survey(struct survey *survey, const struct expression *e);
+
+static bool survey_sources(struct survey *found, const struct expression *e) {
+    for (int i = 0; i < e->source_count; i++)
+        if (!survey(found, e->sources[i]))
+            return false;
+    return true;
+}
+
+static bool survey_op(struct survey *found, const struct expression *e) {
+    bool stored_only = !has_row_operations(e->dtype) ||
+                       !has_row_operations(e->sources[e->source_count - 1]->dtype);
+    if (e->op == OP_BITCAST || (stored_only && e->op != OP_CAST))
+        return false;
+    return survey_sources(found, e);
+}
+
+static bool survey(struct survey *found, const struct expression *e) {
+    struct lookup lookup;
+    for (int i = 0; i < found->count; i++)
+        if (found->seen[i] == e)
+            return true;
+    if (found->count == MAX_ROW_VALUES)
+        return false;
+    found->seen[found->count++] = e;
     switch (e->kind) {
     case EXPRESSION_CONSTANT:
-        break;
-    case EXPRESSION_LOAD:
-        survey->possible &= is_even(e->index, survey->block);
-        break;
-    case EXPRESSION_OP:
-        survey->possible &= e->op != OP_BITCAST;
-        if (e->op != OP_CAST)
-            survey->possible &=
-                has_row_operations(e->dtype) && has_row_operations(e->sources[0]->dtype);
-        break;
+        return true;
     case EXPRESSION_INDEX:
+        return rows_are_even(e->index, found->block) &&
+               (e->dtype == DTYPE_INT32 || e->dtype == DTYPE_INT64);
+    case EXPRESSION_LOAD:
+        return rows_are_even(e->index, found->block);
+    case EXPRESSION_OP:
+        return survey_op(found, e);
     case EXPRESSION_GUARD:
+        return is_lookup(found->ir, e, &lookup) && rows_are_even(lookup.rest, found->block) &&
+               survey(found, lookup.position);
     case EXPRESSION_REDUCE:
-        survey->possible = false;
-        break;
+        return rows_can_reduce(found->ir, e, found->block);
     }
+    unreachable();
+}
+
+bool rows_can(struct ir *ir, const struct expression *e, const struct row_block *block) {
+    struct survey found = {.ir = ir, .block = block};
+    return survey(&found, e);
+}
+
+/* ---- Calls ---- */
+
+/* Remembers a row function, to be declared once. */
+static void declare(struct emitter *emitter, const char *name, const char *parameters) {
+    for (int i = 0; i < emitter->row_function_count; i++)
+        if (strcmp(emitter->row_functions[i].name, name) == 0)
+            return;
+    if (emitter->row_function_count == MAX_ROW_FUNCTIONS)
+        unreachable();
+    emitter->row_functions[emitter->row_function_count++] = (struct row_function){
+        .name = name,
+        .declaration = arena_format(emitter->ir->arena, "void %s(%s);\n", name, parameters)};
+}
+
+/* Breaks the arguments into lines at commas. */
+void rows_call(struct row_emitter *rows, const char *name, const char *parameters,
+               const char *arguments) {
+    struct emitter *emitter = rows->emitter;
+    struct text text = {0};
+    declare(emitter, name, parameters);
+    text_add(&text, "%s(", name);
+    size_t column = text.length + 4 * (size_t)emitter->indent;
+    while (*arguments) {
+        size_t length = strcspn(arguments, ",");
+        length += arguments[length] == ',';
+        if (column + length > 98) {
+            text_add(&text, "\n%*s", 4 * (emitter->indent + 2), "");
+            column = 4 * (size_t)emitter->indent + 8;
+            length -= *arguments == ' ';
+            arguments += *arguments == ' ';
+        }
+        text_add(&text, "%.*s", (int)length, arguments);
+        column += length;
+        arguments += length;
+    }
+    emit_line(emitter, "%s);", text.bytes ? text.bytes : "");
+    text_free(&text);
+}
+
+const char *rows_operand_text(struct row_emitter *rows, struct row_operand operand) {
+    return arena_format(rows->emitter->ir->arena, "%s, %" PRId64 ", %" PRId64, operand.pointer,
+                        operand.row, operand.step);
+}
+
+/* What goes into an elementwise call, beside the result. */
+struct row_arguments {
+    int count;
+    struct row_operand operands[3];
+    enum dtype dtypes[3];
+};
+
+/* name(rows, columns, result, operands..., more). */
+static void call_elementwise(struct row_emitter *rows, const char *name, enum dtype result_dtype,
+                             struct row_operand result, const struct row_arguments *arguments,
+                             const char *more_parameters, const char *more) {
+    static const char *const names[] = {"a", "b", "c"};
+    struct arena *arena = rows->emitter->ir->arena;
+    const char *parameters = arena_format(
+        arena, "long rows, long columns, %s *result, long result_row, long result_step",
+        dtype_facts[result_dtype].c_type);
+    const char *text = arena_format(arena, "%s, %s, %s", rows->block->row_count,
+                                    rows->block->column_count, rows_operand_text(rows, result));
+    for (int i = 0; i < arguments->count; i++) {
+        parameters =
+            arena_format(arena, "%s,\n        const %s *%s, long %s_row, long %s_step", parameters,
+                         dtype_facts[arguments->dtypes[i]].c_type, names[i], names[i], names[i]);
+        text = arena_format(arena, "%s, %s", text, rows_operand_text(rows, arguments->operands[i]));
+    }
+    rows_call(rows, name, arena_format(arena, "%s%s", parameters, more_parameters),
+              arena_format(arena, "%s%s", text, more));
 }
 
 /* ---- Operands ---- */
@@ -84,49 +194,50 @@ static struct row_value *find_value(struct row_emitter *rows, const struct expre
     for (int i = 0; i < rows->count; i++)
         if (rows->values[i].expression == e)
             return &rows->values[i];
-    unreachable();
+    return NULL;
 }
 
+/* An index at the block's first element. */
 static const struct index *block_begin(struct row_emitter *rows, const struct index *index) {
     struct ir *ir = rows->emitter->ir;
-    const struct axis *axes[2];
-    const struct index *zeros[2];
-    int count = 0;
-    axes[count] = rows->block->column;
-    zeros[count++] = index_constant(ir, 0);
-    if (rows->block->row) {
-        axes[count] = rows->block->row;
-        zeros[count++] = index_constant(ir, 0);
-    }
-    struct substitution substitution = {.count = count, .axes = axes, .values = zeros};
+    const struct axis *axes[] = {rows->block->column, rows->block->row};
+    const struct index *zeros[] = {index_constant(ir, 0), index_constant(ir, 0)};
+    struct substitution substitution = {
+        .count = rows->block->row ? 2 : 1, .axes = axes, .values = zeros};
     return index_substitute(ir, index, &substitution);
 }
 
-static struct row_operand memory_operand(struct row_emitter *rows, const char *name,
-                                         const struct index *address) {
+static const char *plus(struct row_emitter *rows, const char *pointer, const char *strip,
+                        int64_t step) {
+    struct arena *arena = rows->emitter->ir->arena;
+    if (!strip || step == 0)
+        return pointer;
+    return step == 1 ? arena_format(arena, "%s + %s", pointer, strip)
+                     : arena_format(arena, "%s + %" PRId64 " * %s", pointer, step, strip);
+}
+
+struct row_operand rows_memory(struct row_emitter *rows, const char *name,
+                               const struct index *address) {
+    const struct row_block *block = rows->block;
     bool plain = true;
     const char *begin = emit_index(rows->emitter, block_begin(rows, address));
     struct row_operand operand = {
         .pointer = strcmp(begin, "0") == 0
                        ? name
                        : arena_format(rows->emitter->ir->arena, "%s + %s", name, begin),
-        .row = rows->block->row ? index_coefficient(address, rows->block->row, &plain) : 0,
-        .step = index_coefficient(address, rows->block->column, &plain)};
-    if (rows->block->strip) /* the columns of a strip begin further on */
-        operand.pointer = operand.step == 1 ? arena_format(rows->emitter->ir->arena, "%s + %s",
-                                                           operand.pointer, rows->block->strip)
-                          : operand.step == 0
-                              ? operand.pointer
-                              : arena_format(rows->emitter->ir->arena, "%s + %" PRId64 " * %s",
-                                             operand.pointer, operand.step, rows->block->strip);
+        .row = block->row ? index_coefficient(address, block->row, &plain) : 0,
+        .step = index_coefficient(address, block->column, &plain)};
+    operand.pointer = plus(rows, operand.pointer, block->row_strip, operand.row);
+    operand.pointer = plus(rows, operand.pointer, block->strip, operand.step);
     return operand;
 }
 
 static struct row_operand constant_operand(struct row_emitter *rows, const struct expression *e) {
-    const char *name = arena_format(rows->emitter->ir->arena, "constant%d", rows->constant_count++);
-    emit_line(rows->emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name,
-              emit_constant(rows->emitter, e->dtype, e->bits));
-    return (struct row_operand){.pointer = arena_format(rows->emitter->ir->arena, "&%s", name)};
+    struct emitter *emitter = rows->emitter;
+    const char *name = arena_format(emitter->ir->arena, "constant%d", emitter->value_count++);
+    emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name,
+              emit_constant(emitter, e->dtype, e->bits));
+    return (struct row_operand){.pointer = arena_format(emitter->ir->arena, "&%s", name)};
 }
 
 static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
@@ -135,9 +246,7 @@ static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
             rows->temporary_free[i] = false;
             return i;
         }
-    if (rows->temporary_count == MAX_TEMPORARIES)
-        return -1;
-    int taken = rows->temporary_count++;
+    int taken = rows->temporary_count++; /* no more than there are values */
     rows->temporary_dtype[taken] = dtype;
     rows->temporary_free[taken] = false;
     emit_line(rows->emitter, "%s block%d[%" PRId64 "];", dtype_facts[dtype].c_type, taken,
@@ -145,12 +254,23 @@ static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
     return taken;
 }
 
+static struct row_operand temporary_operand(struct row_emitter *rows, int temporary) {
+    return (struct row_operand){.pointer =
+                                    arena_format(rows->emitter->ir->arena, "block%d", temporary),
+                                .row = rows->block->column_limit,
+                                .step = 1};
+}
+
+struct row_operand rows_place(struct row_emitter *rows, enum dtype dtype) {
+    return temporary_operand(rows, take_temporary(rows, dtype));
+}
+
 static struct row_operand use(struct row_emitter *rows, const struct expression *e) {
     struct row_value *value = find_value(rows, e);
     if (e->kind == EXPRESSION_CONSTANT && !value->operand.pointer)
         value->operand = constant_operand(rows, e);
     if (e->kind == EXPRESSION_LOAD && !value->operand.pointer)
-        value->operand = memory_operand(rows, e->buffer->name, e->index);
+        value->operand = rows_memory(rows, e->buffer->name, e->index);
     return value->operand;
 }
 
@@ -160,52 +280,7 @@ static void end_use(struct row_emitter *rows, const struct expression *e) {
         rows->temporary_free[value->temporary] = true;
 }
 
-/* ---- Calls ---- */
-
-/* Remembers a row function, to be declared once. */
-static void declare(struct emitter *emitter, const char *name, enum dtype result, int count,
-                    const enum dtype *dtypes) {
-    static const char *const names[] = {"a", "b", "c"};
-    for (int i = 0; i < emitter->row_function_count; i++)
-        if (strcmp(emitter->row_functions[i].name, name) == 0)
-            return;
-    struct text text = {0};
-    text_add(&text,
-             "void %s(long rows, long columns, %s *result, long result_row, long result_step", name,
-             dtype_facts[result].c_type);
-    for (int i = 0; i < count; i++)
-        text_add(&text, ",\n        const %s *%s, long %s_row, long %s_step",
-                 dtype_facts[dtypes[i]].c_type, names[i], names[i], names[i]);
-    text_add(&text, ");\n");
-    if (emitter->row_function_count == MAX_ROW_FUNCTIONS)
-        unreachable();
-    emitter->row_functions[emitter->row_function_count++] = (struct row_function){
-        .name = name, .declaration = arena_copy_text(emitter->ir->arena, text.bytes)};
-    text_free(&text);
-}
-
-static void add_operand(struct text *text, size_t *column, struct row_operand operand) {
-    struct text argument = {0};
-    text_add(&argument, "%s, %" PRId64 ", %" PRId64, operand.pointer, operand.row, operand.step);
-    bool breaks = *column + argument.length + 2 > 98;
-    text_add(text, breaks ? ",\n        %s" : ", %s", argument.bytes ? argument.bytes : "");
-    *column = breaks ? 8 + argument.length : *column + 2 + argument.length;
-    text_free(&argument);
-}
-
-static void emit_row_call(struct row_emitter *rows, const char *name, enum dtype result_dtype,
-                          struct row_operand result, int count, const struct row_operand *operands,
-                          const enum dtype *dtypes) {
-    struct text text = {0};
-    declare(rows->emitter, name, result_dtype, count, dtypes);
-    text_add(&text, "%s(%s, %s", name, rows->block->row_count, rows->block->column_count);
-    size_t column = text.length + 4 * (size_t)rows->emitter->indent;
-    add_operand(&text, &column, result);
-    for (int i = 0; i < count; i++)
-        add_operand(&text, &column, operands[i]);
-    emit_line(rows->emitter, "%s);", text.bytes ? text.bytes : "");
-    text_free(&text);
-}
+/* ---- One value ---- */
 
 static const char *function_name(struct row_emitter *rows, const struct expression *e) {
     struct arena *arena = rows->emitter->ir->arena;
@@ -217,85 +292,152 @@ static const char *function_name(struct row_emitter *rows, const struct expressi
                         op_facts[e->op].name);
 }
 
-static void emit_row_op(struct row_emitter *rows, const struct expression *e,
-                        struct row_operand result) {
-    struct row_operand operands[3];
-    enum dtype dtypes[3];
+static void compute_op(struct row_emitter *rows, const struct expression *e,
+                       struct row_operand result) {
+    struct row_arguments arguments = {.count = e->source_count};
     for (int i = 0; i < e->source_count; i++) {
-        operands[i] = use(rows, e->sources[i]);
-        dtypes[i] = e->sources[i]->dtype;
+        arguments.operands[i] = use(rows, e->sources[i]);
+        arguments.dtypes[i] = e->sources[i]->dtype;
     }
-    emit_row_call(rows, function_name(rows, e), e->dtype, result, e->source_count, operands,
-                  dtypes);
+    call_elementwise(rows, function_name(rows, e), e->dtype, result, &arguments, "", "");
     for (int i = 0; i < e->source_count; i++)
         end_use(rows, e->sources[i]);
 }
 
-static struct row_operand temporary_operand(struct row_emitter *rows, int temporary) {
-    return (struct row_operand){.pointer =
-                                    arena_format(rows->emitter->ir->arena, "block%d", temporary),
-                                .row = rows->block->column_limit,
-                                .step = 1};
+static void compute_index(struct row_emitter *rows, const struct expression *e,
+                          struct row_operand result) {
+    struct arena *arena = rows->emitter->ir->arena;
+    struct row_operand first = rows_memory(rows, "0", e->index);
+    struct row_arguments none = {0};
+    call_elementwise(rows, arena_format(arena, "row_%s_iota", dtype_facts[e->dtype].short_name),
+                     e->dtype, result, &none, ", long first, long by_row, long by_column",
+                     arena_format(arena, ", %s", rows_operand_text(rows, first)));
 }
 
-/* The last operation writes where the kernel stores; floats that leave the graph lose odd NaNs. */
-static void emit_row_store(struct row_emitter *rows, const struct store *store) {
+static void compute_lookup(struct row_emitter *rows, const struct expression *e,
+                           struct row_operand result) {
     struct arena *arena = rows->emitter->ir->arena;
-    const struct buffer *output = store->output;
-    const struct expression *value = store->value;
-    struct row_operand target = memory_operand(rows, output->name, store->address);
-    bool canonical = output->kind == BUFFER_OUTPUT && output->dtype == DTYPE_FLOAT32;
-    if (value->kind == EXPRESSION_OP && !canonical) {
-        emit_row_op(rows, value, target);
+    struct lookup lookup;
+    is_lookup(rows->emitter->ir, e, &lookup);
+    struct row_arguments arguments = {
+        .count = 2,
+        .operands = {rows_memory(rows, lookup.load->buffer->name, lookup.rest),
+                     use(rows, lookup.position)},
+        .dtypes = {e->dtype, lookup.position->dtype}};
+    call_elementwise(rows,
+                     arena_format(arena, "row_%s_gather_%s", dtype_facts[e->dtype].short_name,
+                                  dtype_facts[lookup.position->dtype].short_name),
+                     e->dtype, result, &arguments, ", long extent, long stride",
+                     arena_format(arena, ", %" PRId64 ", %" PRId64, lookup.extent, lookup.stride));
+    end_use(rows, lookup.position);
+}
+
+/* Whether a value is computed, and not just read. */
+static bool is_computed(const struct expression *e) {
+    return e->kind != EXPRESSION_CONSTANT && e->kind != EXPRESSION_LOAD;
+}
+
+static void compute(struct row_emitter *rows, const struct expression *e,
+                    struct row_operand result) {
+    switch (e->kind) {
+    case EXPRESSION_OP:
+        compute_op(rows, e, result);
         return;
+    case EXPRESSION_INDEX:
+        compute_index(rows, e, result);
+        return;
+    case EXPRESSION_GUARD:
+        compute_lookup(rows, e, result);
+        return;
+    case EXPRESSION_REDUCE:
+        rows_reduce(rows, e, result);
+        return;
+    case EXPRESSION_CONSTANT:
+    case EXPRESSION_LOAD:
+        break;
     }
-    struct row_operand operand;
-    if (value->kind == EXPRESSION_OP) {
-        int temporary = take_temporary(rows, value->dtype);
-        operand = temporary_operand(rows, temporary);
-        emit_row_op(rows, value, operand);
-    } else {
-        operand = use(rows, value);
-    }
-    const char *name = arena_format(arena, "row_%s_%s", dtype_facts[output->dtype].short_name,
-                                    canonical ? "canonical" : "copy");
-    emit_row_call(rows, name, output->dtype, target, 1, &operand, &output->dtype);
+    unreachable();
 }
 
 /* ---- All together ---- */
 
-static void list_value(void *context, const struct expression *e) {
-    struct row_emitter *rows = context;
-    rows->values[rows->count++] = (struct row_value){.expression = e, .temporary = -1};
-    for (int i = 0; i < e->source_count; i++)
-        find_value(rows, e->sources[i])->uses_left++;
+/* Lists a value after those that it is made of, and counts who uses it. */
+static void list_value(struct row_emitter *rows, const struct expression *e) {
+    struct lookup lookup;
+    struct row_value *known = find_value(rows, e);
+    if (known) {
+        known->uses_left++;
+        return;
+    }
+    if (e->kind == EXPRESSION_OP)
+        for (int i = 0; i < e->source_count; i++)
+            list_value(rows, e->sources[i]);
+    if (e->kind == EXPRESSION_GUARD && is_lookup(rows->emitter->ir, e, &lookup))
+        list_value(rows, lookup.position);
+    rows->values[rows->count++] =
+        (struct row_value){.expression = e, .temporary = -1, .uses_left = 1};
+}
+
+/* Computes all values that a listed one is made of. */
+static void compute_sources(struct row_emitter *rows, const struct expression *whole) {
+    list_value(rows, whole);
+    for (int i = 0; i < rows->count; i++) {
+        struct row_value *value = &rows->values[i];
+        if (!is_computed(value->expression) || value->expression == whole)
+            continue;
+        value->temporary = take_temporary(rows, value->expression->dtype);
+        value->operand = temporary_operand(rows, value->temporary);
+        compute(rows, value->expression, value->operand);
+    }
+}
+
+struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e) {
+    compute_sources(rows, e);
+    if (!is_computed(e))
+        return use(rows, e);
+    struct row_operand place = rows_place(rows, e->dtype);
+    compute(rows, e, place);
+    return place;
 }
 
 bool emit_rows_possible(struct emitter *emitter, const struct store *store,
                         const struct row_block *block) {
-    struct survey survey = {.block = block, .possible = true};
     const struct expression *value = store->value;
-    expression_walk(emitter->ir, value, survey_expression, &survey);
     bool stored_only = !has_row_operations(store->output->dtype) &&
                        !(value->kind == EXPRESSION_OP && value->op == OP_CAST &&
                          store->output->kind != BUFFER_OUTPUT);
-    return survey.possible && !stored_only && is_even(store->address, block) &&
-           survey.count < MAX_TEMPORARIES;
+    return !stored_only && rows_are_even(store->address, block) &&
+           rows_can(emitter->ir, value, block);
 }
 
+/* The last operation writes where the kernel stores; floats that leave the graph lose odd NaNs. */
 void emit_rows(struct emitter *emitter, const struct store *store, const struct row_block *block) {
-    const struct expression *value = store->value;
-    struct row_emitter rows = {.emitter = emitter, .block = block};
-    rows.values = arena_array(emitter->ir->arena, struct row_value, MAX_TEMPORARIES);
-    expression_walk(emitter->ir, value, list_value, &rows);
-    for (int i = 0; i < rows.count; i++) {
-        struct row_value *row_value = &rows.values[i];
-        const struct expression *e = row_value->expression;
-        if (e->kind != EXPRESSION_OP || e == value)
-            continue;
-        row_value->temporary = take_temporary(&rows, e->dtype);
-        row_value->operand = temporary_operand(&rows, row_value->temporary);
-        emit_row_op(&rows, e, row_value->operand);
+    struct row_emitter *rows = arena_new(emitter->ir->arena, struct row_emitter);
+    const struct buffer *output = store->output;
+    *rows = (struct row_emitter){.emitter = emitter, .block = block};
+    struct row_operand target = rows_memory(rows, output->name, store->address);
+    bool canonical =
+        output->kind == BUFFER_OUTPUT && output->dtype == DTYPE_FLOAT32 && !store->unfinished;
+    if (is_computed(store->value) && !canonical) {
+        compute_sources(rows, store->value);
+        compute(rows, store->value, target);
+        return;
     }
-    emit_row_store(&rows, store);
+    struct row_arguments arguments = {
+        .count = 1, .operands = {rows_evaluate(rows, store->value)}, .dtypes = {output->dtype}};
+    bool fill = store->value->kind == EXPRESSION_CONSTANT && !canonical;
+    const char *name =
+        arena_format(emitter->ir->arena, "row_%s_%s", dtype_facts[output->dtype].short_name,
+                     canonical ? "canonical"
+                     : fill    ? "fill"
+                               : "copy");
+    if (fill) {
+        arguments.count = 0;
+        call_elementwise(rows, name, output->dtype, target, &arguments,
+                         arena_format(emitter->ir->arena, ", const %s *value",
+                                      dtype_facts[output->dtype].c_type),
+                         arena_format(emitter->ir->arena, ", %s", arguments.operands[0].pointer));
+    } else {
+        call_elementwise(rows, name, output->dtype, target, &arguments, "", "");
+    }
 }

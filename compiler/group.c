@@ -37,17 +37,23 @@ static void list_buffers(struct ir *ir, struct group *group) {
     group->buffers = ordered;
 }
 
+/* Kernels of one group between which others stand become several. */
+static struct group *begin_group(struct ir *ir, struct kernel **first) {
+    struct group *group = (*first)->group;
+    if (group->kernel_count > 0)
+        group = arena_new(ir->arena, struct group);
+    group->id = ir->group_count;
+    group->kernels = first;
+    ir->groups[ir->group_count++] = group;
+    return group;
+}
+
 void group_kernels(struct ir *ir) {
+    struct group *group = NULL;
     ir->groups = arena_array(ir->arena, struct group *, (size_t)ir->kernel_count + 1);
-    ir->group_count = 0;
     for (int i = 0; i < ir->kernel_count; i++) {
-        struct group *group = ir->kernels[i]->group;
-        if (i == 0 || group != ir->kernels[i - 1]->group) {
-            group->id = ir->group_count;
-            group->kernels = &ir->kernels[i];
-            group->kernel_count = 0;
-            ir->groups[ir->group_count++] = group;
-        }
+        if (i == 0 || ir->kernels[i]->group != ir->kernels[i - 1]->group)
+            group = begin_group(ir, &ir->kernels[i]);
         group->kernel_count++;
     }
     for (int i = 0; i < ir->group_count; i++)

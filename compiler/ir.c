@@ -38,6 +38,14 @@ struct kernel *ir_kernel(struct ir *ir, struct buffer *output) {
     return kernel;
 }
 
+void ir_drop_unit_loops(struct kernel *kernel) {
+    int kept = 0;
+    for (int i = 0; i < kernel->loop_count; i++)
+        if (kernel->loops[i]->extent > 1)
+            kernel->loops[kept++] = kernel->loops[i];
+    kernel->loop_count = kept;
+}
+
 void ir_add_kernel(struct ir *ir, struct kernel *kernel) {
     ir->kernels = arena_extend(ir->arena, ir->kernels, ir->kernel_count, &ir->kernel_capacity,
                                sizeof *ir->kernels);

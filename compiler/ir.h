@@ -7,11 +7,15 @@
 #define EIGENTENSOR_IR_H
 
 #include "graph.h"
+#include "target.h"
 
 struct expression;
 struct ir;
 
-enum { MAX_LOOPS = 64 }; /* of one kernel, after axes were split */
+enum {
+    MAX_LOOPS = 64, /* of one kernel, after axes were split */
+    MAX_SHARED = 8, /* loops around several kernels */
+};
 
 /* ---- Index expressions (index.c): integers, as a canonical sum of coefficient * atom ---- */
 
@@ -75,6 +79,18 @@ const struct index *index_substitute(struct ir *ir, const struct index *index,
 
 /* ---- Buffers ---- */
 
+/* How the elements of a packed constant lie in the one that it is made from: [outer axes][panel]
+ * [further axes][columns], panels of `block` columns, the last of `last` (0: also of `block`), each
+ * axis with its extent and its step in the source. pack.c */
+struct packing {
+    const float *elements;
+    int64_t base, columns, column_step, block, last;
+    int count, outer_count;
+    int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
+};
+/* Fills the block that a packed constant takes. */
+void pack_constant(const struct packing *packing, void *packed);
+
 enum buffer_kind {
     BUFFER_INPUT,     /* of the graph: position among its inputs */
     BUFFER_OUTPUT,    /* of the graph: position among its outputs */
@@ -91,14 +107,16 @@ struct buffer {
     int64_t shape[MAX_RANK];
     int64_t stride[MAX_RANK];      /* elements; the scheduler chooses them (0 for extent 1) */
     bool laid_out;                 /* it has chosen */
+    bool sliced[MAX_RANK];         /* share.c: along this axis only one element exists at a time */
     int64_t elements;              /* allocated, at least the product of the shape */
     int position;                  /* inputs and outputs */
     const char *name;              /* for people, and for the emitted C: an identifier */
     const struct node *node;       /* constants: the node whose value it holds */
-    const void *value;             /* constants: elements in the buffer's layout */
+    const void *value;             /* constants: elements in the buffer's layout, unless packed */
+    const struct packing *packing; /* constants that are packed */
     bool splat;                    /* constants: one element stands for all */
     size_t offset;                 /* plan.c: bytes into the arena or the weights block */
-    int first_group, last_group; /* plan.c: temporaries live from the one to the other */
+    int first_group, last_group;   /* plan.c: temporaries live from the one to the other */
 };
 
 /* ---- Expressions (expression.c): immutable, shared, equal ones are the same pointer ---- */
@@ -174,9 +192,10 @@ void expression_walk(struct ir *ir, const struct expression *expression,
 
 /* ---- Kernels ---- */
 
-/* A contraction that runs as register tiles: blocks of rows x columns accumulators. The columns lie
- * along one axis that only the panel operand has, and are its vectors; the rows lie along axes that
- * only the stream operand has, whose elements are broadcast. tile.c makes it. */
+/* A contraction that runs as register tiles: blocks of rows x columns accumulators. The columns are
+ * its vectors: they lie along one axis of the panel operand, and either the stream operand has not
+ * that axis, so that its elements are shared by all columns, or it has it too, and goes lane by
+ * lane. The rows lie along axes that only the stream operand has. tile.c makes it. */
 struct tile_row_axis {
     const struct axis *loop;  /* of the kernel, in steps of `block`; NULL: an axis of the pool */
     const struct axis *local; /* within the block; for row_axes[0] each block has its own */
@@ -185,14 +204,17 @@ struct tile_row_axis {
 };
 
 struct tile_sum_axis {
-    int64_t extent, stream_stride, panel_stride;
+    int64_t extent, stream_stride;
+    int64_t panel_stride; /* of a packed panel: panel rows */
 };
 
-/* One shape of block; where the first row axis does not divide, a last shorter one follows. */
+/* One shape of block. Where the first row axis does not divide, a last shorter one follows; where
+ * the columns do not, a last narrower one. */
 struct tile_block {
     int64_t block;            /* of row_axes[0] */
     const struct axis *local; /* runs within it; NULL: row_axes[0] is no loop */
-    int rows;
+    int rows, columns;
+    const struct axis *column;   /* runs within the columns that there are */
     struct buffer *accumulators; /* rows x columns, local */
     /* What is done to every accumulator in place before pooling, if anything: NULL, or a value over
      * these axes, outermost first, and then the column. */
@@ -203,19 +225,33 @@ struct tile_block {
     /* What is stored and where, in terms of loops and local axes. */
     const struct expression *value;
     const struct index *address;
+    /* Where sums are added up in parts: an accumulator, and what waits for it in the output. */
+    const struct expression *sum, *waiting;
+};
+
+/* A loop around blocks. One over rows may stand twice: the outer in steps of several blocks. */
+struct tile_loop {
+    const struct axis *axis; /* NULL: the loop over parts of the sums */
+    int64_t step;
 };
 
 struct tile {
+    bool lanes;                     /* the stream goes lane by lane */
+    const struct axis *column_loop; /* in steps of `columns` */
     int columns;
-    const struct axis *column_loop, *column_local; /* the loop runs in steps of `columns` */
     int row_axis_count, loop_row_count; /* rows of loops, the innermost first; then pooled axes */
     struct tile_row_axis row_axes[MAX_RANK];
     int sum_axis_count; /* outermost first */
     struct tile_sum_axis sum_axes[MAX_LOOPS];
+    int64_t sum_step; /* of sum_axes[0], added up at a time; partial sums wait in the output */
     struct buffer *stream, *panel;
+    bool packed;                                  /* the panel */
     const struct index *stream_base, *panel_base; /* of a block's first element */
+    int loop_count;
+    struct tile_loop loops[MAX_LOOPS]; /* outermost first */
     int block_count;
-    struct tile_block blocks[2];
+    struct tile_block blocks[4];
+    double cycles; /* cost.c's estimate of the whole */
 };
 
 struct group_buffer {
@@ -244,6 +280,8 @@ struct kernel {
     const struct axis *axes[MAX_RANK]; /* fuse and before: one for each axis of the output */
     int loop_count;                    /* axes.c and later: what the kernel loops over */
     const struct axis *loops[MAX_LOOPS];
+    int shared_count; /* share.c: loops around all kernels of the group, outermost first */
+    const struct axis *shared[MAX_SHARED];
     const struct index *store[MAX_RANK]; /* where in the output an iteration stores */
     const struct index *address;         /* schedule.c and later: the same, linear, in elements */
     const struct expression *value;
@@ -255,6 +293,8 @@ struct kernel {
 struct ir {
     struct arena *arena;
     const struct graph *graph;
+    const struct target *target;
+    size_t overread; /* bytes behind a temporary that tiles load and do not use */
     int axis_count;
     int expression_count;
     int bucket_count;
@@ -275,6 +315,7 @@ int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***bu
 /* A kernel with an axis for each axis of `output`, in a group of its own; the caller gives it a
  * value and adds it. */
 struct kernel *ir_kernel(struct ir *ir, struct buffer *output);
+void ir_drop_unit_loops(struct kernel *kernel);
 /* A row-major buffer. */
 struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype, int rank,
                          const int64_t *shape, const char *name);
@@ -298,7 +339,6 @@ struct listing {
 /* The scope of an expression that stands in several is the widest of them. */
 struct listing list_scopes(struct ir *ir, const struct kernel *kernel);
 
-/* A contraction that has fused multiply-adds to run as tiles. */
 bool is_contraction(const struct expression *e);
 
 /* ---- The passes, each in its own file ---- */
@@ -360,9 +400,20 @@ void split_guards(struct ir *ir);
  * around them come right after, in the same group */
 void place_copies(struct ir *ir);
 
-/* schedule.c
+/* layout.c
  * requires place_copies
- * provides the layout of every temporary buffer, tiles for contractions, packed constants, loops
+ * provides the strides of every temporary */
+void lay_out_buffers(struct ir *ir);
+
+/* share.c
+ * requires lay_out_buffers
+ * provides groups of kernels inside the same outer loops, and between them buffers that are as
+ * large as one turn of these */
+void share_loops(struct ir *ir);
+
+/* schedule.c
+ * requires share_loops
+ * provides tiles for contractions, packed constants, loops
  * in the order in which they run; loads and stores by one linear index */
 void schedule(struct ir *ir);
 

@@ -75,6 +75,13 @@ static void parse_layout(struct parser *parser, struct buffer *buffer) {
     if (take_word(parser, "elements"))
         buffer->elements = parse_integer(parser, 1, MAX_ELEMENTS);
     buffer->splat = take_word(parser, "splat");
+    int64_t sliced[MAX_RANK];
+    if (take_word(parser, "sliced")) {
+        if (parse_extents(parser, 0, sliced) != buffer->rank)
+            parse_fail(parser, "%s has %d axes", buffer->name, buffer->rank);
+        for (int i = 0; i < buffer->rank; i++)
+            buffer->sliced[i] = sliced[i] != 0;
+    }
 }
 
 static struct buffer *parse_buffer(struct parser *parser) {
@@ -187,12 +194,26 @@ static void parse_group(struct parser *parser, struct kernel *kernel) {
     kernel->group = parser->ir->kernels[before]->group;
 }
 
+/* The first kernel of a group lists the axes, the others name them again. */
+static void parse_shared(struct parser *parser, struct kernel *kernel) {
+    const struct ir *ir = parser->ir;
+    const struct kernel *before = ir->kernel_count ? ir->kernels[ir->kernel_count - 1] : NULL;
+    if (!before || before->group != kernel->group) {
+        kernel->shared_count = parse_axes(parser, MAX_SHARED, kernel->shared);
+        return;
+    }
+    for (kernel->shared_count = 0; kernel->shared_count < before->shared_count;)
+        kernel->shared[kernel->shared_count++] = parse_axis(parser);
+}
+
 static int64_t count_points(const struct kernel *kernel) {
     int64_t points = 1;
     for (int i = 0; i < kernel->axis_count; i++)
         points *= kernel->axes[i]->extent;
     for (int i = 0; i < kernel->loop_count; i++)
         points *= kernel->loops[i]->extent;
+    for (int i = 0; i < kernel->shared_count; i++)
+        points *= kernel->shared[i]->extent;
     return points;
 }
 
@@ -209,6 +230,8 @@ static void parse_kernel(struct parser *parser) {
     require(parser, "->");
     parse_output(parser, kernel);
     bool whole = parse_kernel_axes(parser, kernel);
+    if (take_word(parser, "shared"))
+        parse_shared(parser, kernel);
     kernel->points = count_points(kernel);
     if (take_word(parser, "tile"))
         parse_fail(parser, "tiles are written for people only and cannot be read");

@@ -8,15 +8,16 @@
  *     v1 = add(x[a5, 2*a6 + a8, 2*a7 + a9], layers.0.bias[a5])
  *     value reduce_max{a8 a9}(where(lt(0.0, v1), v1, 0.0))
  *
- * After the nodes stands "with 3" where a kernel becomes one function with kernel 3, the one before,
- * and "part" where it stores only some elements of its buffer, which the first such kernel declares.
+ * After the nodes stands "with 3" where a kernel becomes one function with kernel 3, the one
+ * before, and "part" where it stores only some elements of its buffer, which the first such kernel
+ * declares.
  *
- * Axes are aN:EXTENT where they are listed: `axes` up to fuse.c; from axes.c on `loops`, and
- * `store` says where they store. What reductions bind is listed under `bound`. Expressions that are
- * used more than once, or as an index, get a line of their own, vN. An expression is an operation
- * name(source, ...), a load t9[index, ...], a guard when(0<=index<28 & ..., inside, otherwise), a
- * reduction name{axes}(sources), an integer index(dtype, index) or a constant: 1.5 is a float32,
- * int32:7 an integer, float64:0x8000000000000000 the bits of any other.
+ * Axes are aN:EXTENT where they are listed: `axes` up to fuse.c; from axes.c on `loops`, from
+ * share.c on also `shared`, and `store` says where they store. What reductions bind is listed under
+ * `bound`. Expressions that are used more than once, or as an index, get a line of their own, vN.
+ * An expression is an operation name(source, ...), a load t9[index, ...], a guard when(0<=index<28
+ * & ..., inside, otherwise), a reduction name{axes}(sources), an integer index(dtype, index) or a
+ * constant: 1.5 is a float32, int32:7 an integer, float64:0x8000000000000000 the bits of any other.
  *
  * An index is a sum such as 3*a5 + (a6)/9 + (a7)%3 - 1, where <vN 0..9> is an
  * integer known at run time only, and its bounds.
@@ -335,6 +336,11 @@ static void print_buffer(const struct printing *printing, const struct buffer *b
         text_add(text, " elements %" PRId64, buffer->elements);
     if (buffer->splat)
         text_add(text, " splat");
+    int64_t sliced[MAX_RANK], any = 0;
+    for (int i = 0; i < buffer->rank; i++)
+        any |= sliced[i] = buffer->sliced[i];
+    if (any)
+        print_extents(" sliced", buffer->rank, sliced, text);
 }
 
 static void print_axes(const char *what, int count, const struct axis *const *axes,
@@ -365,9 +371,14 @@ static void print_pointer(struct printing *printing, const char *what, const str
     text_add(printing->text, "]");
 }
 
-static void print_block(struct printing *printing, const struct tile_block *block) {
+static void print_block(struct printing *printing, const struct tile *tile,
+                        const struct tile_block *block) {
     struct text *text = printing->text;
-    text_add(text, "    block of %" PRId64 ", %d rows\n", block->block, block->rows);
+    text_add(text, "    block of %d x %d, columns a%d:%" PRId64, block->rows, block->columns,
+             block->column->id, block->column->extent);
+    if (tile->loop_row_count)
+        text_add(text, ", rows a%d:%" PRId64, block->local->id, block->local->extent);
+    text_add(text, "\n");
     if (block->stage) {
         text_add(text, "      stage ");
         print_expression(block->stage, text);
@@ -382,29 +393,47 @@ static void print_block(struct printing *printing, const struct tile_block *bloc
     text_add(text, "]\n");
 }
 
+static void print_tile_loops(const struct tile *tile, struct text *text) {
+    text_add(text, "    loops");
+    for (int i = 0; i < tile->loop_count; i++) {
+        const struct tile_loop *loop = &tile->loops[i];
+        if (loop->axis)
+            text_add(text, " a%d:%" PRId64, loop->axis->id, loop->axis->extent);
+        else
+            text_add(text, " sum:%" PRId64, tile->sum_axes[0].extent);
+        if (loop->step > 1)
+            text_add(text, "/%" PRId64, loop->step);
+    }
+    text_add(text, "\n");
+}
+
 static void print_tile(struct printing *printing, const struct tile *tile) {
     struct text *text = printing->text;
-    text_add(text, "  tile columns a%d in steps of %d, local a%d:%" PRId64 "\n",
-             tile->column_loop->id, tile->columns, tile->column_local->id,
-             tile->column_local->extent);
+    text_add(text, "  tile%s, columns a%d in steps of %d, about %.0f cycles\n",
+             tile->lanes ? " lane by lane" : "", tile->column_loop->id, tile->columns,
+             tile->cycles);
     for (int i = 0; i < tile->row_axis_count; i++) {
         const struct tile_row_axis *row = &tile->row_axes[i];
         text_add(text, "    rows");
         if (row->loop)
-            text_add(text, " a%d in steps of %" PRId64 ",", row->loop->id, row->block);
-        text_add(text, " local a%d:%" PRId64 " stride %" PRId64 "\n", row->local->id,
-                 row->local->extent, row->stride);
+            text_add(text, " a%d in steps of %" PRId64, row->loop->id, row->block);
+        else
+            text_add(text, " pooled");
+        if (!row->loop || i > 0)
+            text_add(text, " a%d:%" PRId64, row->local->id, row->local->extent);
+        text_add(text, " stride %" PRId64 "\n", row->stride);
     }
     for (int i = 0; i < tile->sum_axis_count; i++)
-        text_add(text, "    sum %" PRId64 " strides %" PRId64 " %" PRId64 "\n",
+        text_add(text, "    sum %" PRId64 " strides %" PRId64 " %" PRId64 "%s\n",
                  tile->sum_axes[i].extent, tile->sum_axes[i].stream_stride,
-                 tile->sum_axes[i].panel_stride);
+                 tile->sum_axes[i].panel_stride, tile->packed ? " rows" : "");
+    print_tile_loops(tile, text);
     text_add(text, "   ");
     print_pointer(printing, "stream", tile->stream, tile->stream_base);
     print_pointer(printing, "panel", tile->panel, tile->panel_base);
     text_add(text, "\n");
     for (int i = 0; i < tile->block_count; i++)
-        print_block(printing, &tile->blocks[i]);
+        print_block(printing, tile, &tile->blocks[i]);
 }
 
 static const struct kernel *first_writer(const struct ir *ir, const struct kernel *kernel) {
@@ -413,6 +442,20 @@ static const struct kernel *first_writer(const struct ir *ir, const struct kerne
         if (ir->kernels[i]->output == kernel->output)
             first = i;
     return ir->kernels[first];
+}
+
+/* Listed by the first kernel of a group, named by the others. */
+static void print_shared(const struct ir *ir, const struct kernel *kernel, struct text *text) {
+    if (!kernel->shared_count)
+        return;
+    if (kernel->id == 0 || ir->kernels[kernel->id - 1]->group != kernel->group) {
+        print_axes("shared", kernel->shared_count, kernel->shared, text);
+        return;
+    }
+    text_add(text, "  shared");
+    for (int i = 0; i < kernel->shared_count; i++)
+        text_add(text, " a%d", kernel->shared[i]->id);
+    text_add(text, "\n");
 }
 
 static void print_kernel(struct printing *printing, const struct ir *ir,
@@ -434,6 +477,7 @@ static void print_kernel(struct printing *printing, const struct ir *ir,
         print_axes("loops", kernel->loop_count, kernel->loops, text);
     else
         print_axes("axes", kernel->axis_count, kernel->axes, text);
+    print_shared(ir, kernel, text);
     if (kernel->tile)
         print_tile(printing, kernel->tile);
     count_uses(printing, kernel->value, false);

@@ -167,8 +167,7 @@ static const struct expression *reduction(struct lowering *lowering, const struc
     bool contract = node->op == OP_CONTRACT;
     const struct expression *sources[3];
     for (int i = 0; i < node->source_count; i++)
-        sources[i] =
-            value_at(lowering, node->sources[i], inner, contract && node->dtype == DTYPE_FLOAT32);
+        sources[i] = value_at(lowering, node->sources[i], inner, contract);
     return expression_reduce(ir, node->op, node->dtype, node->axis_count, bound, node->source_count,
                              sources);
 }

@@ -19,7 +19,7 @@ struct placement {
 struct placing {
     struct ir *ir;
     struct placement **placements; /* by buffer id; NULL: it stays */
-    int *readers;                 /* by buffer id: kernels that read it */
+    int *readers;                  /* by buffer id: kernels that read it */
 };
 
 /* ---- Which copies can go ---- */
@@ -41,8 +41,7 @@ static bool copies_whole(struct ir *ir, const struct kernel *kernel, struct plac
     placement->rank = load->buffer->rank;
     for (int i = 0; i < placement->rank; i++) {
         int64_t extent = load->buffer->shape[i];
-        const struct axis *axis =
-            extent == 1 ? ir_axis(ir, 1) : only_axis(load->indices[i]);
+        const struct axis *axis = extent == 1 ? ir_axis(ir, 1) : only_axis(load->indices[i]);
         if (!axis || axis->extent != extent)
             return false;
         for (int k = 0; k < i; k++)
@@ -128,8 +127,7 @@ static void move_store(const struct placing *placing, struct kernel *kernel) {
 static void bring_borders_home(struct ir *ir) {
     struct kernel **last = arena_array(ir->arena, struct kernel *, (size_t)ir->buffer_count);
     int *place = arena_array(ir->arena, int, (size_t)ir->buffer_count);
-    struct kernel **moved =
-        arena_array(ir->arena, struct kernel *, (size_t)ir->kernel_count + 1);
+    struct kernel **moved = arena_array(ir->arena, struct kernel *, (size_t)ir->kernel_count + 1);
     int *key = arena_array(ir->arena, int, (size_t)ir->kernel_count + 1);
     int *count = arena_array(ir->arena, int, (size_t)ir->kernel_count + 2);
     for (int i = 0; i < ir->kernel_count; i++) {

@@ -192,7 +192,7 @@ struct plan plan(struct ir *ir) {
             lives[count++] = lives[i];
     size_t bound = find_lower_bound(ir, lives, count);
     struct plan plan = {.lower_bound = bound,
-                        .arena_bytes = place_temporaries(ir, lives, count, bound),
+                        .arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread,
                         .weights_bytes = place_constants(ir)};
     plan.table = plan_table(ir, lives, count);
     return plan;

@@ -82,8 +82,8 @@ static double price_of(const struct winograd_tiles *tiles) {
     return tiles->cost * (1 + prices.rounding * (tiles->outputs[0] + tiles->outputs[1]));
 }
 
-bool choose_tiles(const struct convolution *convolution, const int outputs[2],
-                  struct winograd_tiles *best) {
+bool choose_winograd_tiles(const struct convolution *convolution, const int outputs[2],
+                           struct winograd_tiles *best) {
     const struct convolution_window *h = &convolution->windows[0], *w = &convolution->windows[1];
     *best = (struct winograd_tiles){.cost = 0};
     for (const int *m = winograd_outputs(h->size); *m; m++)

@@ -1,103 +1,12 @@
-/* Scheduling: in which layout each temporary lies, and in which order each kernel runs.
+/* Scheduling: in which order each kernel runs.
  *
- * Kernels are taken in order of execution, so that what a kernel reads has its layout already.
- * A tiled contraction stores its columns side by side (for a convolution: channels innermost).
- * Other kernels follow the layout of what they read, and loop in the order of what they store. Then
- * every access becomes one linear address, and neighbouring loops that all accesses step through
- * evenly become one. */
+ * Contractions become tiles. Other kernels loop in the order of what they store. Then every access
+ * becomes one linear address, and neighbouring loops that all accesses step through evenly become
+ * one. */
 #include "schedule.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Layout ---- */
-
-/* Strides for the buffer's axes in a given order, outermost first. */
-static void lay_out(struct buffer *buffer, const int *order) {
-    int64_t stride = 1;
-    for (int i = buffer->rank - 1; i >= 0; i--) {
-        buffer->stride[order[i]] = stride;
-        stride *= buffer->shape[order[i]];
-    }
-}
-
-/* Moves the axis of the buffer that `axis` runs along, step 1, to the end. */
-static void lay_out_innermost(const struct kernel *kernel, const struct axis *axis) {
-    struct buffer *buffer = kernel->output;
-    int order[MAX_RANK], count = 0, innermost = -1;
-    for (int i = 0; i < buffer->rank; i++) {
-        bool plain = true;
-        if (index_coefficient(kernel->store[i], axis, &plain) == 1 && plain)
-            innermost = i;
-    }
-    if (innermost < 0)
-        return;
-    for (int i = 0; i < buffer->rank; i++)
-        if (i != innermost)
-            order[count++] = i;
-    order[count] = innermost;
-    lay_out(buffer, order);
-}
-
-struct follow {
-    const struct kernel *kernel;
-    const struct expression *load;
-};
-
-/* The stride with which a load steps along an output axis, 0 where it does not. */
-static int64_t step_along(const struct expression *load, const struct index *axis) {
-    int64_t step = 0;
-    if (axis->count != 1 || axis->terms[0].atom->kind != ATOM_AXIS)
-        return 0;
-    for (int i = 0; i < load->index_count; i++) {
-        bool plain = true;
-        step += index_coefficient(load->indices[i], axis->terms[0].atom->axis, &plain) *
-                load->buffer->stride[i];
-    }
-    return step;
-}
-
-static void find_followed(void *context, const struct expression *e) {
-    struct follow *follow = context;
-    if (e->kind == EXPRESSION_LOAD && e->buffer->kind == BUFFER_TEMPORARY &&
-        (!follow->load || e->buffer->elements > follow->load->buffer->elements))
-        follow->load = e;
-}
-
-/* Lays the output out as the largest temporary that the kernel reads. */
-static void lay_out_following(struct ir *ir, const struct kernel *kernel) {
-    struct follow follow = {.kernel = kernel};
-    expression_walk(ir, kernel->value, find_followed, &follow);
-    if (!follow.load)
-        return;
-    int order[MAX_RANK];
-    int64_t steps[MAX_RANK];
-    for (int i = 0; i < kernel->output->rank; i++) {
-        int64_t step = step_along(follow.load, kernel->store[i]);
-        int place = i;
-        for (; place > 0 && steps[place - 1] < step; place--) {
-            steps[place] = steps[place - 1];
-            order[place] = order[place - 1];
-        }
-        steps[place] = step;
-        order[place] = i;
-    }
-    lay_out(kernel->output, order);
-}
-
-/* The first of several kernels that store into a buffer decides, but for constants around it. */
-static void choose_layout(struct ir *ir, const struct kernel *kernel) {
-    struct buffer *output = kernel->output;
-    if (output->kind != BUFFER_TEMPORARY || output->laid_out)
-        return;
-    output->laid_out = true;
-    if (output->rank < 2)
-        return;
-    if (kernel->tile)
-        lay_out_innermost(kernel, kernel->tile->column_loop);
-    else
-        lay_out_following(ir, kernel);
-}
 
 /* ---- Linear addresses ---- */
 
@@ -260,30 +169,6 @@ static void merge_reduction(struct ir *ir, struct kernel *kernel) {
 
 /* ---- One kernel ---- */
 
-/* The loops of a tiled kernel: columns outermost but for axes both operands share, so that a panel
- * stays in cache while rows stream past; loops that one block covers are gone. */
-static void order_tile_loops(struct kernel *kernel) {
-    const struct tile *tile = kernel->tile;
-    int kept = 0, shared = 0;
-    for (int i = 0; i < kernel->loop_count; i++) {
-        const struct axis *axis = kernel->loops[i];
-        bool whole = axis == tile->column_loop;
-        for (int k = 0; k < tile->loop_row_count; k++)
-            whole |= tile->row_axes[k].loop == axis && tile->row_axes[k].block == axis->extent;
-        if (!whole)
-            kernel->loops[kept++] = axis;
-    }
-    kernel->loop_count = kept;
-    if (tile->column_loop->extent <= tile->columns)
-        return;
-    while (shared < kept && index_uses(tile->panel_base, kernel->loops[shared]))
-        shared++;
-    memmove(&kernel->loops[shared + 1], &kernel->loops[shared],
-            (size_t)(kept - shared) * sizeof *kernel->loops);
-    kernel->loops[shared] = tile->column_loop;
-    kernel->loop_count++;
-}
-
 /* The loops around a block's stage: its row axes, merged where possible, so that most stages are
  * one loop over rows. */
 static void schedule_stage(struct ir *ir, const struct tile *tile, struct tile_block *block) {
@@ -307,14 +192,16 @@ static void schedule_tile(struct ir *ir, struct kernel *kernel) {
         block->value = linearise(ir, block->value);
         block->address = kernel->address;
         block->value = within_block(ir, tile, block, block->value, &block->address);
+        if (tile->sum_step) {
+            block->sum = expression_load_linear(ir, block->accumulators, block->stage_address);
+            block->waiting = expression_load_linear(ir, kernel->output, block->address);
+        }
     }
-    order_tile_loops(kernel);
 }
 
 void schedule_kernel(struct ir *ir, struct kernel *kernel) {
     if (!tile_contraction(ir, kernel))
         kernel->value = unroll_small_reductions(ir, kernel->value);
-    choose_layout(ir, kernel);
     kernel->address = linear_address(ir, kernel->output, kernel->store);
     kernel->value = linearise(ir, kernel->value);
     if (kernel->tile) {
@@ -327,22 +214,11 @@ void schedule_kernel(struct ir *ir, struct kernel *kernel) {
     ir_add_kernel(ir, kernel);
 }
 
-static bool stores_constant(const struct kernel *kernel) {
-    return kernel->value->kind == EXPRESSION_CONSTANT;
-}
-
 void schedule(struct ir *ir) {
     struct kernel **kernels = ir->kernels;
     int count = ir->kernel_count;
     ir->kernels = NULL;
     ir->kernel_count = ir->kernel_capacity = 0;
-    for (int i = 0; i < count; i++) {
-        int deciding = i;
-        while (stores_constant(kernels[deciding]) && deciding + 1 < count &&
-               kernels[deciding + 1]->output == kernels[i]->output)
-            deciding++;
-        if (deciding > i)
-            choose_layout(ir, kernels[deciding]);
+    for (int i = 0; i < count; i++)
         schedule_kernel(ir, kernels[i]);
-    }
 }

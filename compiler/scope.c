@@ -5,7 +5,7 @@
 #include <string.h>
 
 bool is_contraction(const struct expression *e) {
-    return e->kind == EXPRESSION_REDUCE && e->op == OP_CONTRACT && e->dtype == DTYPE_FLOAT32;
+    return e->kind == EXPRESSION_REDUCE && e->op == OP_CONTRACT;
 }
 
 static void list_expression(void *context, const struct expression *e) {

@@ -136,8 +136,7 @@ static struct kernel *cut_out(struct ir *ir, const struct kernel *kernel, int lo
     struct kernel *part = arena_new(ir->arena, struct kernel);
     *part = *kernel;
     const struct axis *axis = kernel->loops[loop], *shorter = ir_axis(ir, end - begin);
-    const struct index *value =
-        index_add(ir, index_axis(ir, shorter), index_constant(ir, begin));
+    const struct index *value = index_add(ir, index_axis(ir, shorter), index_constant(ir, begin));
     struct substitution substitution = {.count = 1, .axes = &axis, .values = &value};
     struct rewrite rewrite = {.substitution = &substitution};
     part->value = expression_rewrite(ir, kernel->value, &rewrite);

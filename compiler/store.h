@@ -89,10 +89,12 @@ bool graph_bind(struct graph *graph, const struct weights *weights, struct et_er
  *
  *   reduce_sum(mul(a, b), axes)  ->  contract(a, b, axes)
  *
- * wherever nothing else reads the product. This is a change of meaning for float32 (contract rounds
- * once an element and adds in another order), made when a graph is captured or loaded: the digest
- * is that of the graph after it. It changes nothing when done again. Other nodes stay as they are;
- * ids stay dense. Requires what verify_graph checks, and provides it. False: out of memory. */
+ * wherever nothing else reads the product, and a or b is repeated along an axis that stays: for a
+ * matrix product or a convolution, not for the sum of squares of each row. This is a change of
+ * meaning for float32 (contract rounds once an element and adds in another order), made when a
+ * graph is captured or loaded: the digest is that of the graph after it. It changes nothing when
+ * done again. Other nodes stay as they are; ids stay dense. Requires what verify_graph checks, and
+ * provides it. False: out of memory. */
 bool graph_canonicalise(struct graph *graph, struct et_error *error);
 
 /* Shared by store.c and load_node.c: the attributes of an operation, a set of these. */

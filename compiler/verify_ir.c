@@ -1,6 +1,6 @@
 /* What every pass must keep: each buffer is written once, or in parts, before it is read, and with
- * its own dtype; loads and stores stay within their buffers; every axis that an expression uses is a loop
- * or bound around it, and is bound once. */
+ * its own dtype; loads and stores stay within their buffers; every axis that an expression uses is
+ * a loop or bound around it, and is bound once. */
 #include "emit.h"
 
 #include <inttypes.h>
@@ -95,11 +95,16 @@ static void exclude_loops(struct checking *checking, struct axis_set *set) {
         exclude(checking, set, kernel->axes[i]);
     for (int i = 0; i < kernel->loop_count; i++)
         exclude(checking, set, kernel->loops[i]);
+    for (int i = 0; i < kernel->shared_count; i++)
+        exclude(checking, set, kernel->shared[i]);
 }
 
 static bool is_loop(const struct kernel *kernel, const struct axis *axis) {
     for (int i = 0; i < kernel->loop_count; i++)
         if (kernel->loops[i] == axis)
+            return true;
+    for (int i = 0; i < kernel->shared_count; i++)
+        if (kernel->shared[i] == axis)
             return true;
     return false;
 }

@@ -18,6 +18,17 @@ static const struct level_facts levels[CPU_LEVEL_COUNT] = {
     [CPU_AVX512] = {"avx512", "-march=x86-64-v4"},
 };
 
+const struct target *cpu_target(enum cpu_level level) {
+#if defined __aarch64__
+    (void)level;
+    return &targets[TARGET_NEON];
+#else
+    static const enum target_id ids[CPU_LEVEL_COUNT] = {TARGET_BASELINE, TARGET_AVX2,
+                                                        TARGET_AVX512};
+    return &targets[ids[level]];
+#endif
+}
+
 const char *cpu_level_name(enum cpu_level level) {
     return levels[level].name;
 }

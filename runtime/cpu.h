@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_CPU_H
 #define EIGENTENSOR_CPU_H
 
-#include "base.h"
+#include "target.h"
 
 enum cpu_level {
     CPU_BASELINE, /* what every machine of the architecture has */
@@ -20,6 +20,9 @@ enum cpu_level cpu_highest_level(void);
 /* The level to use: the highest, or the one that the environment variable EIGENTENSOR_CPU names.
  * Fails when it names no level or one that this CPU lacks. */
 bool cpu_level(enum cpu_level *level, struct et_error *error);
+
+/* What the scheduler should plan for on a CPU of this level. */
+const struct target *cpu_target(enum cpu_level level);
 
 /* The option that makes gcc and clang compile for what cpu_level() chose: "-march=native" unless
  * EIGENTENSOR_CPU says otherwise. NULL and an error as for cpu_level. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aot.h"
+#include "cpu.h"
 #include "eager.h"
 #include "jit.h"
 
@@ -199,7 +200,11 @@ bool et_program_set_compiler(struct et_program *program, const char *cc, const c
 /* Requires the way's lock. */
 static bool open_way(struct et_program *program, enum et_mode mode, struct et_error *error) {
     struct way *way = &program->ways[mode];
+    enum cpu_level level;
+    if (!cpu_level(&level, error))
+        return false;
     struct compile_options options = {.dialect = mode == ET_JIT ? DIALECT_CALLS : DIALECT_VECTOR,
+                                      .target = cpu_target(level),
                                       .digest = program->digest.text};
     way->compiled = compile(program->graph, &options, error);
     if (!way->compiled)

@@ -14,7 +14,7 @@ tile_function *const *tiles_of_level(enum cpu_level level) {
 }
 
 static const char *const names[TILE_COUNT] = {
-#define TILE(rows, columns) "tile_" #rows "x" #columns,
+#define TILE(name, lanes, rows, columns) #name,
 #include "templates/tiles.def"
 #undef TILE
 };

@@ -10,16 +10,16 @@ typedef void tile_function(float *restrict acc, const float *stream, const float
                            const struct tile_walk *walk, int resume);
 
 enum {
-#define TILE(rows, columns) TILE_##rows##x##columns,
+#define TILE(name, lanes, rows, columns) TILE_OF_##name,
 #include "templates/tiles.def"
 #undef TILE
     TILE_COUNT
 };
 
-/* The tiles of one level, by TILE_RxC. The CPU must have that level. */
+/* The tiles of one level, by TILE_OF_name. The CPU must have that level. */
 tile_function *const *tiles_of_level(enum cpu_level level);
 
-/* Position of the tile that emitted C calls "tile_RxC"; -1: there is none. */
+/* Position of the tile that emitted C calls "tile_8x32"; -1: there is none. */
 int tile_find(const char *name);
 
 /* The sets: runtime/tiles_LEVEL.c. A machine has those of its architecture. */

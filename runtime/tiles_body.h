@@ -2,17 +2,16 @@
  * and defines SET. */
 #include "tiles.h"
 
-#define TILE(rows, columns)                                                                        \
-    static void tile_##rows##x##columns(float *restrict acc, const float *stream,                  \
-                                        const float *panel, const struct tile_walk *walk,          \
-                                        int resume) {                                              \
-        tile(rows, columns, acc, stream, panel, walk, resume);                                     \
+#define TILE(name, lanes, rows, columns)                                                           \
+    static void name(float *restrict acc, const float *stream, const float *panel,                 \
+                     const struct tile_walk *walk, int resume) {                                   \
+        tile(lanes, rows, columns, acc, stream, panel, walk, resume);                              \
     }
 #include "templates/tiles.def"
 #undef TILE
 
 tile_function *const SET[TILE_COUNT] = {
-#define TILE(rows, columns) tile_##rows##x##columns,
+#define TILE(name, lanes, rows, columns) name,
 #include "templates/tiles.def"
 #undef TILE
 };

@@ -1,9 +1,13 @@
 // Register tiles: the arithmetic of every float32 contraction.
 //
 // A tile holds rows x columns sums in registers. Per element of the contracted axes it reads one
-// row of the panel (columns neighbours) and one element of the stream for each of its rows, and
-// adds their products by fused multiply-add, from +0, in the order of the axes: the bits of the
-// plain loop, whatever the width of a vector, because vectors run across columns.
+// row of the panel (columns neighbours) and for each of its rows either one element of the stream,
+// which all columns share (a matrix product), or neighbours of its own, lane by lane (a convolution
+// of each channel by itself). It adds their products by fused multiply-add, from +0, in the order
+// of the axes: the bits of the plain loop, whatever the width of a vector, because vectors run
+// across columns.
+//
+// Names: tile_ROWSxCOLUMNS has a shared stream, tile_lanes_ROWSxCOLUMNS goes lane by lane.
 //
 // The text is cut by tools: from one section line to the next (or to the end line) reaches one
 // section, and "needs" names the sections that must stand before it. It is meant for -O3
@@ -16,13 +20,13 @@
 #include <stddef.h>
 
 //: section vector
-// As many neighbouring float32 as a register holds, and how much of a tile the registers hold:
-// accumulators, and the rows among which they are best shared out. Compilers turn a loop over
-// lanes with fmaf into vectors in simple places only, hence the intrinsics.
+// As many neighbouring float32 as a register holds, how many registers there are, and how many can
+// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
+// the intrinsics.
 #if defined __AVX512F__
 #include <immintrin.h>
 typedef __m512 vector;
-enum { VECTOR_LANES = 16, TILE_ACCUMULATORS = 24, TILE_HEIGHT = 12 };
+enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
 static inline vector vector_load(const float *from) {
     return _mm512_loadu_ps(from);
 }
@@ -38,7 +42,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 #elif defined __AVX2__ && defined __FMA__
 #include <immintrin.h>
 typedef __m256 vector;
-enum { VECTOR_LANES = 8, TILE_ACCUMULATORS = 12, TILE_HEIGHT = 6 };
+enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
 static inline vector vector_load(const float *from) {
     return _mm256_loadu_ps(from);
 }
@@ -54,7 +58,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 #elif defined __aarch64__ && defined __ARM_NEON
 #include <arm_neon.h>
 typedef float32x4_t vector;
-enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 20, TILE_HEIGHT = 5 };
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
 static inline vector vector_load(const float *from) {
     return vld1q_f32(from);
 }
@@ -71,7 +75,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 typedef struct {
     float lane[4];
 } vector;
-enum { VECTOR_LANES = 4, TILE_ACCUMULATORS = 4, TILE_HEIGHT = 2 };
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
 static inline vector vector_load(const float *from) {
     vector x = {{from[0], from[1], from[2], from[3]}};
     return x;
@@ -100,8 +104,6 @@ struct tile_walk {
 };
 
 //: section tile_block needs vector tile_walk
-// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
-// hold.
 #if defined __clang__
 #define TILE_UNROLL _Pragma("clang loop unroll(full)")
 #define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
@@ -117,13 +119,19 @@ struct tile_walk {
         if (!__builtin_constant_p((walk)->extent[2]))                                              \
             TILE_HIDE(walk);                                                                       \
     } while (0)
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold. The last vector begins at column `last`, which may lie within the one before.
 static inline __attribute__((always_inline)) void
-tile_block(int first, int height, int width, float *restrict acc, int acc_row, const float *stream,
-           const float *panel, const struct tile_walk *walk, int resume) {
+tile_block(int lanes, int first, int height, int width, int last, float *restrict acc, int acc_row,
+           const float *stream, const float *panel, const struct tile_walk *walk, int resume) {
     vector sums[TILE_ACCUMULATORS];
+    int column[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        column[v] = v + 1 < width ? v * VECTOR_LANES : last;
     TILE_UNROLL
     for (int n = 0; n < height * width; n++) {
-        const float *from = acc + n / width * acc_row + n % width * VECTOR_LANES;
+        const float *from = acc + n / width * acc_row + column[n % width];
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
@@ -146,11 +154,13 @@ tile_block(int first, int height, int width, float *restrict acc, int acc_row, c
                 vector row[TILE_ACCUMULATORS];
                 TILE_UNROLL
                 for (int v = 0; v < width; v++)
-                    row[v] = vector_load(y + v * VECTOR_LANES);
+                    row[v] = vector_load(y + column[v]);
                 TILE_UNROLL
                 for (int n = 0; n < height * width; n++) {
                     int r = n / width;
-                    vector element = vector_of(x[r < NEAR ? near[r] : walk->rows[first + r]]);
+                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
                     sums[n] = vector_fma(element, row[n % width], sums[n]);
                 }
                 x += walk->stream[2];
@@ -166,29 +176,67 @@ tile_block(int first, int height, int width, float *restrict acc, int acc_row, c
     }
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
-        vector_store(acc + n / width * acc_row + n % width * VECTOR_LANES, sums[n]);
+        vector_store(acc + n / width * acc_row + column[n % width], sums[n]);
 }
 
-//: section tile needs tile_block
+//: section tile_narrow needs tile_walk
+// A tile of 8 columns where vectors are longer.
+static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
+                               const float *panel, const struct tile_walk *walk, int resume) {
+    for (int row = 0; row < rows; row++) {
+        float sums[8] = {0};
+        for (int c = 0; c < 8 && resume; c++)
+            sums[c] = acc[8 * row + c];
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
+                                     j * walk->stream[1] + k * walk->stream[2];
+                    const float *y =
+                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                    for (int c = 0; c < 8; c++)
+                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                }
+        for (int c = 0; c < 8; c++)
+            acc[8 * row + c] = sums[c];
+    }
+}
+
+//: section tile needs tile_block tile_narrow
 // acc[rows][columns] = the sums (resume: acc plus the sums) over the steps of walk of
-// stream[walk->rows[row] + step] * panel[step + column]. rows (1 to 12) and columns (a multiple of
-// 16) must be constants. The rows are shared out evenly: first blocks of `height`, then of one
-// less.
-static inline __attribute__((always_inline)) void tile(int rows, int columns, float *restrict acc,
-                                                       const float *stream, const float *panel,
+// stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
+// (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
+// then of one less. A block's
+// sums, a row of the panel and an element of the stream are in registers all at once.
+static inline __attribute__((always_inline)) void tile(int lanes, int rows, int columns,
+                                                       float *restrict acc, const float *stream,
+                                                       const float *panel,
                                                        const struct tile_walk *walk, int resume) {
-    const int blocks = (rows + TILE_HEIGHT - 1) / TILE_HEIGHT;
+    if (columns < VECTOR_LANES) {
+        tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
+        return;
+    }
+    const int vectors = (columns + VECTOR_LANES - 1) / VECTOR_LANES;
+    const int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
+    const int sums_fit = TILE_ACCUMULATORS / least, all_fit = (TILE_REGISTERS - 2) / least - 1;
+    const int fit = sums_fit < all_fit ? sums_fit : all_fit, highest = fit < rows ? fit : rows;
+    const int blocks = (rows + highest - 1) / highest;
     const int height = (rows + blocks - 1) / blocks;
     const int high_rows = (rows - blocks * (height - 1)) * height;
-    const int vectors = columns / VECTOR_LANES, fitting = TILE_ACCUMULATORS / height;
-    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : 2;
+    const int sums_wide = TILE_ACCUMULATORS / height;
+    const int all_wide = height > 1 ? (TILE_REGISTERS - 2) / (height + 1) : sums_wide;
+    const int fitting = sums_wide < all_wide ? sums_wide : all_wide;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
     for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
+        const int last = whole < end ? whole : end;
         for (int row = 0; row < high_rows; row += height)
-            tile_block(row, height, width, acc + row * columns + column, columns, stream,
-                       panel + column, walk, resume);
+            tile_block(lanes, row, height, width, last, acc + row * columns + column, columns,
+                       stream + column * lanes, panel + column, walk, resume);
         for (int row = high_rows; row < rows; row += height - 1)
-            tile_block(row, height - 1, width, acc + row * columns + column, columns, stream,
-                       panel + column, walk, resume);
+            tile_block(lanes, row, height - 1, width, last, acc + row * columns + column, columns,
+                       stream + column * lanes, panel + column, walk, resume);
     }
 }
 //: end

@@ -29,7 +29,8 @@ static const char foreign[] =
     "{\"id\": 8, \"op\": \"add\", \"src\": [6, 4], \"dtype\": \"float32\", \"shape\": [2]}],"
     " \"outputs\": [{\"name\": \"y\", \"node\": 7}, {\"name\": \"z\", \"node\": 8}]}";
 
-static const char *const operations_in_order[] = {"input", "weight", "contract", "const", "add"};
+static const char *const operations_in_order[] = {"input",      "weight", "mul",
+                                                  "reduce_sum", "const",  "add"};
 
 static char folder[] = "/tmp/test-import-XXXXXX";
 static char graph_path[64], weights_path[64], foreign_weights[64];

@@ -201,14 +201,14 @@ static const struct convolution {
     int64_t x[4], weight[4];
     struct conv2d_options options;
 } convolutions[] = {
-    {{1, 3, 8, 8}, {4, 3, 1, 1}, {{0}, {0}, {0}, 0}},
+    {{1, 3, 8, 8}, {16, 3, 1, 1}, {{0}, {0}, {0}, 0}},
     {{1, 3, 8, 8}, {4, 3, 3, 3}, {{0}, {0}, {0}, 0}},
     {{2, 3, 9, 7}, {4, 3, 5, 5}, {{0}, {0}, {0}, 0}},
     {{1, 1, 28, 28}, {32, 1, 5, 5}, {{0}, {0}, {0}, 0}},
     {{1, 3, 8, 6}, {4, 3, 2, 5}, {{0}, {0}, {0}, 0}},
     {{1, 3, 5, 5}, {4, 3, 5, 5}, {{0}, {0}, {0}, 0}}, /* one position */
     /* strides */
-    {{1, 3, 8, 8}, {4, 3, 1, 1}, {{2, 2}, {0}, {0}, 0}},
+    {{1, 3, 8, 8}, {16, 3, 1, 1}, {{2, 2}, {0}, {0}, 0}},
     {{2, 3, 9, 9}, {4, 3, 3, 3}, {{2, 2}, {0}, {0}, 0}},
     {{1, 3, 16, 15}, {8, 3, 3, 5}, {{3, 2}, {0}, {0}, 0}},
     {{1, 2, 12, 12}, {4, 2, 2, 2}, {{4, 3}, {0}, {0}, 0}},
@@ -224,7 +224,7 @@ static const struct convolution {
     /* groups */
     {{1, 4, 8, 8}, {6, 2, 3, 3}, {{0}, {0}, {0}, 2}},
     {{1, 8, 8, 8}, {8, 1, 3, 3}, {{0}, {0}, {1, 1}, 8}}, /* depthwise */
-    {{2, 6, 9, 9}, {9, 2, 3, 3}, {{2, 2}, {1, 2}, {1, 1}, 3}},
+    {{2, 6, 9, 9}, {48, 2, 3, 3}, {{2, 2}, {1, 2}, {1, 1}, 3}},
 };
 
 static struct compiled *compile_convolution(const struct convolution *row, bool constant,
@@ -254,17 +254,20 @@ Test(kernels, convolutions_by_movement_are_the_same, .timeout = 60) {
         }
 }
 
-/* Padding apart, a convolution is one kernel; only where the weights have no axis of their own that
- * could be columns, in depthwise ones, the image is packed. */
+/* Padding apart, a convolution is one kernel; where the weights have few columns, the image has
+ * them, and is packed first. */
 Test(kernels, convolutions_are_one_kernel) {
     by_movement = true;
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
         const struct convolution *row = &convolutions[i];
         struct compiled *compiled = compile_convolution(row, true, DIALECT_VECTOR);
         bool padded = row->options.padding[0] || row->options.padding[1];
-        bool depthwise = row->weight[0] == row->options.groups;
-        cr_expect_eq(compiled->kernel_count, 1 + padded + depthwise, "row %zu: %d kernels", i,
-                     compiled->kernel_count);
+        int groups = row->options.groups ? (int)row->options.groups : 1;
+        bool packed = compiled->kernel_count == 2 + padded &&
+                      strcmp(strchr(compiled->kernels[padded].name, '_'), "_pack") == 0;
+        cr_expect(compiled->kernel_count == 1 + padded || (packed && row->weight[0] / groups <= 16),
+                  "row %zu: %d kernels, %s, %s", i, compiled->kernel_count,
+                  compiled->kernels[0].name, compiled->kernels[1].name);
         compiled_free(compiled);
     }
 }

@@ -24,7 +24,9 @@ static void unroll_all(struct ir *ir) {
 static const struct pass {
     const char *name;
     void (*run)(struct ir *ir);
-} passes[] = {{"fuse", fuse}, {"axes", split_axes}, {"unroll", unroll_all}, {"schedule", schedule}};
+} passes[] = {{"fuse", fuse},          {"axes", split_axes},    {"unroll", unroll_all},
+              {"split", split_guards}, {"place", place_copies}, {"layout", lay_out_buffers},
+              {"share", share_loops},  {"schedule", schedule}};
 
 static const char *const cases[] = {
     "fuse_chain",
@@ -51,6 +53,23 @@ static const char *const cases[] = {
     "unroll_mean",
     "unroll_integers",
     "unroll_large",
+    "split_border",
+    "split_concat",
+    "split_window",
+    "split_triangle",
+    "split_small",
+    "place_border",
+    "place_parts",
+    "place_read_again",
+    "place_transposed",
+    "layout_channels",
+    "layout_crowded",
+    "layout_largest_part",
+    "share_rows",
+    "share_heads",
+    "share_images",
+    "share_side_by_side",
+    "share_border",
     "schedule_merge",
     "schedule_transpose",
     "schedule_reduction",
@@ -60,8 +79,11 @@ static const char *const cases[] = {
     "schedule_gemv",
     "schedule_panel_in_place",
     "schedule_panel_packed",
-    "schedule_layout",
     "schedule_no_columns",
+    "schedule_lanes",
+    "schedule_narrow_last",
+    "schedule_sums_in_parts",
+    "schedule_rows_in_groups",
 };
 
 static const struct pass *pass_of(const char *name) {
@@ -85,7 +107,7 @@ static void expect_ir(struct ir *ir, const char *path) {
 Test(passes, text_to_text) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct arena arena = {0};
-        struct ir ir = {.arena = &arena};
+        struct ir ir = {.arena = &arena, .target = &targets[TARGET_AVX512]};
         struct et_error error = {0};
         char path[128];
         snprintf(path, sizeof path, "tests/passes/%s.before.ir", cases[i]);

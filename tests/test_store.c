@@ -482,6 +482,14 @@ static struct node *input(struct graph *graph, const char *name, enum dtype dtyp
         (struct node){.op = OP_INPUT, .name = name, .dtype = dtype, .rank = 2, .shape = {3, 4}});
 }
 
+/* One row, repeated: which a sum over columns makes a matrix product of. */
+static struct node *repeated(struct graph *graph, const char *name, enum dtype dtype) {
+    struct node *row = append(
+        graph,
+        (struct node){.op = OP_INPUT, .name = name, .dtype = dtype, .rank = 2, .shape = {1, 4}});
+    return append(graph, (struct node){.op = OP_EXPAND, .rank = 2, .shape = {3, 4}, FROM(row)});
+}
+
 static struct node *product_of(struct graph *graph, struct node *a, struct node *b) {
     return append(graph, (struct node){.op = OP_MUL, FROM(a, b)});
 }
@@ -510,60 +518,73 @@ Test(canonical, multiply_then_sum_is_contract) {
         if (!op_accepts(OP_CONTRACT, (enum dtype)d))
             continue;
         struct graph *graph = graph_new("g");
-        struct node *a = input(graph, "a", (enum dtype)d), *b = input(graph, "b", (enum dtype)d);
-        struct node *product = product_of(graph, b, a);
-        struct node *sum = append(
-            graph,
-            (struct node){.op = OP_REDUCE_SUM, .axis_count = 2, .axes = {0, 1}, FROM(product)});
+        struct node *a = repeated(graph, "a", (enum dtype)d), *b = input(graph, "b", (enum dtype)d);
+        struct node *sum = sum_of(graph, product_of(graph, b, a), 1);
         add_output(graph, "y", append(graph, (struct node){.op = OP_ABS, FROM(sum)}));
-        EXPECT_CANONICAL(graph, "input", "input", "contract", "abs");
-        const struct node *contract = graph->nodes[2];
+        EXPECT_CANONICAL(graph, "input", "expand", "input", "contract", "abs");
+        const struct node *contract = graph->nodes[3];
         cr_expect(contract->sources[0] == b && contract->sources[1] == a, "the sources' order");
-        cr_expect(contract->axis_count == 2 && contract->axes[0] == 0 && contract->axes[1] == 1);
-        EXPECT_CANONICAL(graph, "input", "input", "contract", "abs"); /* again: no change */
+        cr_expect(contract->axis_count == 1 && contract->axes[0] == 1);
+        EXPECT_CANONICAL(graph, "input", "expand", "input", "contract", "abs"); /* no change */
         graph_free(graph);
     }
 }
 
+/* Where each result has elements of its own from both operands, sums of lanes are as exact and
+ * faster. */
+Test(canonical, sums_of_squares_stay) {
+    struct graph *graph = graph_new("g");
+    struct node *a = input(graph, "a", DTYPE_FLOAT32), *b = repeated(graph, "b", DTYPE_FLOAT32);
+    add_output(graph, "squares", sum_of(graph, product_of(graph, a, a), 1));
+    add_output(graph, "weighted", sum_of(graph, product_of(graph, a, b), 0));
+    EXPECT_CANONICAL(graph, "input", "input", "expand", "mul", "reduce_sum", "mul", "reduce_sum");
+    graph_free(graph);
+}
+
 Test(canonical, products_read_elsewhere_stay) {
     struct graph *graph = graph_new("two sums");
-    struct node *a = input(graph, "a", DTYPE_FLOAT32), *p = product_of(graph, a, a);
+    struct node *a = repeated(graph, "a", DTYPE_FLOAT32), *p = product_of(graph, a, a);
     add_output(graph, "y", sum_of(graph, p, 0));
     add_output(graph, "z", sum_of(graph, p, 1));
-    EXPECT_CANONICAL(graph, "input", "mul", "reduce_sum", "reduce_sum");
+    EXPECT_CANONICAL(graph, "input", "expand", "mul", "reduce_sum", "reduce_sum");
     graph_free(graph);
     graph = graph_new("an output");
-    a = input(graph, "a", DTYPE_FLOAT32);
+    a = repeated(graph, "a", DTYPE_FLOAT32);
     p = product_of(graph, a, a);
-    add_output(graph, "y", sum_of(graph, p, 0));
+    add_output(graph, "y", sum_of(graph, p, 1));
     add_output(graph, "z", p);
-    EXPECT_CANONICAL(graph, "input", "mul", "reduce_sum");
+    EXPECT_CANONICAL(graph, "input", "expand", "mul", "reduce_sum");
     graph_free(graph);
 }
 
 Test(canonical, others_stay) {
     struct graph *graph = graph_new("g");
-    struct node *a = input(graph, "a", DTYPE_FLOAT32);
-    add_output(graph, "sum", sum_of(graph, a, 0));
+    struct node *a = repeated(graph, "a", DTYPE_FLOAT32);
+    add_output(graph, "sum", sum_of(graph, a, 1));
     struct node *added = append(graph, (struct node){.op = OP_ADD, FROM(a, a)});
-    add_output(graph, "added", sum_of(graph, added, 0));
+    add_output(graph, "added", sum_of(graph, added, 1));
     add_output(
         graph, "greatest",
         append(graph,
                (struct node){.op = OP_REDUCE_MAX, .axis_count = 1, FROM(product_of(graph, a, a))}));
     product_of(graph, a, a); /* dead, and stays so */
-    EXPECT_CANONICAL(graph, "input", "reduce_sum", "add", "reduce_sum", "mul", "reduce_max", "mul");
+    EXPECT_CANONICAL(graph, "input", "expand", "reduce_sum", "add", "reduce_sum", "mul",
+                     "reduce_max", "mul");
     graph_free(graph);
 }
 
 /* A product of products, summed twice: the inner sum stays an operand of the outer product. */
 Test(canonical, nested) {
     struct graph *graph = graph_new("g");
-    struct node *a = input(graph, "a", DTYPE_FLOAT32);
-    struct node *inner = sum_of(graph, product_of(graph, a, a), 0);
-    add_output(graph, "y", sum_of(graph, product_of(graph, inner, inner), 0));
-    EXPECT_CANONICAL(graph, "input", "contract", "contract");
-    cr_expect_eq(graph->nodes[2]->sources[1], graph->nodes[1]);
+    struct node *a = repeated(graph, "a", DTYPE_FLOAT32), *b = input(graph, "b", DTYPE_FLOAT32);
+    struct node *inner = sum_of(graph, product_of(graph, a, b), 1);
+    struct node *outer =
+        append(graph, (struct node){.op = OP_RESHAPE, .rank = 2, .shape = {3, 1}, FROM(inner)});
+    outer = append(graph, (struct node){.op = OP_EXPAND, .rank = 2, .shape = {3, 4}, FROM(outer)});
+    add_output(graph, "y", sum_of(graph, product_of(graph, outer, b), 0));
+    EXPECT_CANONICAL(graph, "input", "expand", "input", "contract", "reshape", "expand",
+                     "contract");
+    cr_expect_eq(graph->nodes[6]->sources[0], graph->nodes[5]);
     graph_free(graph);
 }
 
@@ -572,14 +593,14 @@ Test(canonical, made_by_loading) {
     struct et_error error = {""};
     struct weights *weights;
     struct graph *graph = graph_new("g");
-    struct node *a = input(graph, "a", DTYPE_FLOAT32);
+    struct node *a = repeated(graph, "a", DTYPE_FLOAT32);
     add_output(graph, "y", sum_of(graph, product_of(graph, a, a), 1));
     cr_assert(graph_store(graph, NULL, NULL, json_path, &error), "%s", error.message);
     struct graph *same = graph_load_with(
         json_path, &(struct graph_load_options){.as_written = true}, &weights, NULL);
     expect_digest(same, digest_of(graph));
     struct graph *loaded = graph_load(json_path, &weights, NULL);
-    EXPECT_CANONICAL(loaded, "input", "contract");
+    EXPECT_CANONICAL(loaded, "input", "expand", "contract");
     cr_assert(graph_store(loaded, NULL, NULL, json_path, &error), "%s", error.message);
     struct graph *again = graph_load(json_path, &weights, NULL);
     expect_digest(again, digest_of(loaded));
@@ -593,14 +614,17 @@ Test(canonical, every_allocation_fails_once) {
     struct graph *graph = graph_new("g");
     struct node *a = input(graph, "a", DTYPE_FLOAT32);
     add_output(graph, "y", sum_of(graph, product_of(graph, a, a), 1));
-    for (unsigned long nth = 1; nth <= 2; nth++) {
+    bool done = false;
+    unsigned long nth = 1;
+    for (; !done; nth++) {
         struct et_error error = {""};
         et_fail_allocation(nth);
-        cr_expect(!graph_canonicalise(graph, &error));
+        done = graph_canonicalise(graph, &error);
         et_fail_allocation(0);
-        cr_expect_str_eq(error.message, "out of memory");
+        cr_expect(done || strcmp(error.message, "out of memory") == 0);
         cr_expect_eq(graph->node_count, 3);
     }
+    cr_expect_gt(nth, 2);
     graph_free(graph);
     expect_no_leak();
 }

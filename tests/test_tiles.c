@@ -10,9 +10,9 @@
 
 static const struct {
     const char *name;
-    int rows, columns;
+    int lanes, rows, columns;
 } tiles[TILE_COUNT] = {
-#define TILE(rows, columns) {"tile_" #rows "x" #columns, rows, columns},
+#define TILE(name, lanes, rows, columns) {#name, lanes, rows, columns},
 #include "templates/tiles.def"
 #undef TILE
 };
@@ -61,8 +61,9 @@ static void quiet(float *elements, long count) {
             elements[i] = f32_from_bits(0x7fc00000u);
 }
 
-static void plain_tile(int rows, int columns, float *acc, const float *stream, const float *panel,
+static void plain_tile(int tile, float *acc, const float *stream, const float *panel,
                        const struct tile_walk *walk, int resume) {
+    const int lanes = tiles[tile].lanes, rows = tiles[tile].rows, columns = tiles[tile].columns;
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++) {
             float sum = resume ? acc[r * columns + c] : 0.0f;
@@ -71,7 +72,7 @@ static void plain_tile(int rows, int columns, float *acc, const float *stream, c
                     for (ptrdiff_t k = 0; k < walk->extent[2]; k++)
                         sum = fmaf(
                             stream[walk->rows[r] + i * walk->stream[0] + j * walk->stream[1] +
-                                   k * walk->stream[2]],
+                                   k * walk->stream[2] + c * lanes],
                             panel[c + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2]],
                             sum);
             acc[r * columns + c] = sum;
@@ -104,7 +105,7 @@ static void check_tile(int tile, enum cpu_level level, long rare) {
         memcpy(expected, found, sizeof found);
         const float *x = stream + STREAM / 2, *y = panel + PANEL / 2 + random_below(16);
         tiles_of_level(level)[tile](found + offset, x, y, &walk, resume);
-        plain_tile(tiles[tile].rows, tiles[tile].columns, expected + offset, x, y, &walk, resume);
+        plain_tile(tile, expected + offset, x, y, &walk, resume);
         quiet(found + offset, count);
         quiet(expected + offset, count);
         cr_assert_arr_eq(found, expected, sizeof found,
@@ -138,9 +139,9 @@ Test(tiles, avx512_is_the_plain_loop) {
 }
 
 /* Walks known at compile time, as emitted C has them: other code. */
-#define KNOWN(rows, columns)                                                                       \
-    static void known_##rows##x##columns(float *acc, const float *stream, const float *panel) {    \
-        tile(rows, columns, acc, stream, panel, &known_walk, 0);                                   \
+#define KNOWN(name, lanes, rows, columns)                                                          \
+    static void known_##name(float *acc, const float *stream, const float *panel) {                \
+        tile(lanes, rows, columns, acc, stream, panel, &known_walk, 0);                            \
     }
 static const struct tile_walk known_walk = {
     .rows = {0, 7, 300, 17, 64, -9, 500, 1, 2, 3, 400, -500},
@@ -148,13 +149,13 @@ static const struct tile_walk known_walk = {
     .stream = {1, 100, 4},
     .panel = {480, 160, 32},
 };
-#define TILE(rows, columns) KNOWN(rows, columns)
+#define TILE(name, lanes, rows, columns) KNOWN(name, lanes, rows, columns)
 #include "templates/tiles.def"
 #undef TILE
 
 Test(tiles, known_walks_are_the_plain_loop) {
     static void (*const known[TILE_COUNT])(float *, const float *, const float *) = {
-#define TILE(rows, columns) known_##rows##x##columns,
+#define TILE(name, lanes, rows, columns) known_##name,
 #include "templates/tiles.def"
 #undef TILE
     };
@@ -165,8 +166,7 @@ Test(tiles, known_walks_are_the_plain_loop) {
     for (int i = 0; i < TILE_COUNT; i++) {
         float found[MAX_OUT] = {0}, expected[MAX_OUT] = {0};
         known[i](found, stream + STREAM / 2, panel);
-        plain_tile(tiles[i].rows, tiles[i].columns, expected, stream + STREAM / 2, panel,
-                   &known_walk, 0);
+        plain_tile(i, expected, stream + STREAM / 2, panel, &known_walk, 0);
         quiet(found, MAX_OUT);
         quiet(expected, MAX_OUT);
         cr_assert_arr_eq(found, expected, sizeof found, "%s", tiles[i].name);
@@ -178,6 +178,7 @@ Test(tiles, names) {
         cr_assert_eq(tile_find(tiles[i].name), i);
     cr_assert_eq(tile_find("tile_13x32"), -1);
     cr_assert_eq(tile_find("tile_1x1"), -1);
+    cr_assert_eq(tile_find("tile_lanes_7x64"), -1);
     cr_assert_eq(tile_find("tile_walk"), -1);
     cr_assert_eq(tile_find(""), -1);
 }
@@ -201,7 +202,7 @@ Test(tiles, kernels_that_a_text_names) {
                      CPU_BASELINE, hear, &heard);
     cr_assert_eq(heard.count, 2);
     cr_assert_str_eq(heard.text[0], "tile_8x32");
-    cr_assert_eq(heard.functions[0], (const void *)tiles_of_level(CPU_BASELINE)[TILE_8x32]);
+    cr_assert_eq(heard.functions[0], (const void *)tiles_of_level(CPU_BASELINE)[TILE_OF_tile_8x32]);
     cr_assert_str_eq(heard.text[1], "row_f32_add");
     cr_assert_not_null(heard.functions[1]);
 }

@@ -152,9 +152,21 @@ static bool run_eager(void *context, struct et_error *error) {
     return eager_run(trial->graph, (const void *const *)trial->inputs, trial->expected, error);
 }
 
+/* Those that there are, and others whose caches are so small that random graphs do not fit. */
+static const struct target *pick_target(uint64_t seed) {
+    static const struct target tiny[] = {
+        {"tiny4", 4, 16, 4, 1, 1, 4, 256, 1024},
+        {"tiny8", 8, 16, 12, 2, 2, 5, 512, 2048},
+        {"tiny16", 16, 32, 24, 1, 2, 4, 256, 2048},
+    };
+    enum { TINY_COUNT = sizeof tiny / sizeof *tiny };
+    uint64_t choice = seed % (TARGET_COUNT + TINY_COUNT);
+    return choice < TARGET_COUNT ? &targets[choice] : &tiny[choice - TARGET_COUNT];
+}
+
 bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
                  struct et_error *error) {
-    *trial = (struct trial){.graph = graph};
+    *trial = (struct trial){.graph = graph, .target = pick_target(seed)};
     bool good = make_buffers(trial, seed) || et_fail(error, "out of memory");
     if (good && call_guarded(run_eager, trial, error))
         return true;
@@ -177,6 +189,7 @@ static bool run_compile(void *context, struct et_error *error) {
 struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, const char *prefix,
                                struct et_error *error) {
     struct compile_job job = {trial->graph, {.dialect = dialect, .prefix = prefix}, NULL};
+    job.options.target = trial->target;
     job.options.verify = true;
     if (call_guarded(run_compile, &job, error))
         return job.compiled;

@@ -5,6 +5,7 @@
 
 #include "compile.h"
 #include "entry.h"
+#include "target.h"
 
 /* A way of running graphs. */
 struct mode {
@@ -19,6 +20,7 @@ const struct mode *mode_find(const char *name);
 
 struct trial {
     const struct graph *graph;
+    const struct target *target; /* compiled for; each seed takes the next */
     void **inputs;   /* in the graph's order */
     void **expected; /* outputs */
 };

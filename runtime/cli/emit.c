@@ -1,6 +1,8 @@
 /* eigentensor emit: a model as C. */
 #include "cli.h"
 
+#include "cpu.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,8 @@ struct emit_arguments {
     struct model model;
     const char *folder, *prefix, *print, *dump;
     enum dialect dialect;
-    struct text passes; /* ",lower,fuse,": the passes that ran */
+    const struct target *target; /* NULL: the default */
+    struct text passes;          /* ",lower,fuse,": the passes that ran */
 };
 
 static const struct argp_option options[] = {
@@ -21,6 +24,10 @@ static const struct argp_option options[] = {
     {"dialect", 't', "vector|calls", 0,
      "vector: self-contained, for gcc and clang (the default); calls: for libtcc, on the runtime's "
      "precompiled kernels",
+     0},
+    {"target", 'T', "CPU", 0,
+     "Plan for avx512 (the default), avx2, neon, baseline or native; the text runs on all, with "
+     "the same bits",
      0},
     {"dump", 'd', "PASS[,PASS...]", 0,
      "Show on standard error what the compiler has after these passes, or after \"all\", and the "
@@ -37,6 +44,14 @@ static void choose_dialect(struct emit_arguments *arguments, const char *name,
         arguments->dialect = DIALECT_CALLS;
     else
         argp_error(state, "%s: expected vector or calls", name);
+}
+
+static void choose_target(struct emit_arguments *arguments, const char *name,
+                          struct argp_state *state) {
+    bool native = strcmp(name, "native") == 0;
+    arguments->target = native ? cpu_target(cpu_highest_level()) : target_find(name);
+    if (!arguments->target)
+        argp_error(state, "%s: expected avx512, avx2, neon, baseline or native", name);
 }
 
 static bool is_identifier(const char *name) {
@@ -66,6 +81,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 't':
         choose_dialect(arguments, argument, state);
+        return 0;
+    case 'T':
+        choose_target(arguments, argument, state);
         return 0;
     case 'd':
         arguments->dump = argument;
@@ -131,6 +149,8 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
     text_add(command, "eigentensor emit %s", slash ? slash + 1 : arguments->model.path);
     if (arguments->dialect == DIALECT_CALLS)
         text_add(command, " --dialect=calls");
+    if (arguments->target)
+        text_add(command, " --target=%s", arguments->target->name);
     if (arguments->prefix)
         text_add(command, " --prefix=%s", arguments->prefix);
 }
@@ -144,6 +164,7 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
     }
     const struct et_program *program = arguments->model.program;
     struct compile_options compiling = {.dialect = arguments->dialect,
+                                        .target = arguments->target,
                                         .prefix = arguments->prefix,
                                         .digest = et_program_digest(program),
                                         .command = command.bytes,

@@ -1,15 +1,31 @@
-/* t1 float32[1,3,14,14] = within(x else 0)
+/* t1 float32[1,3,14,14] = 0; t1 float32[1,3,14,14] = x; t1 float32[1,3,14,14] = 0
  * nodes 1 */
 static void k01_copy(const float *restrict x, float *restrict t1) {
     for (long i0 = 0; i0 < 3; i0++) {
         for (long i1 = 0; i1 < 14; i1++) {
-            for (long i2 = 0; i2 < 14; i2++) {
-                float v0 = 0.0f;
-                if (i1 >= 1 && i1 < 13 && i2 >= 1 && i2 < 13) {
-                    v0 = x[144 * i0 + 12 * i1 + i2 - 13];
-                }
-                t1[196 * i0 + 14 * i1 + i2] = v0;
+            t1[196 * i0 + i1] = 0.0f;
+        }
+    }
+    for (long i0 = 0; i0 < 3; i0++) {
+        for (long i1 = 0; i1 < 12; i1++) {
+            t1[196 * i0 + 14 * i1 + 14] = 0.0f;
+        }
+    }
+    for (long i0 = 0; i0 < 3; i0++) {
+        for (long i1 = 0; i1 < 12; i1++) {
+            for (long i2 = 0; i2 < 12; i2++) {
+                t1[196 * i0 + 14 * i1 + i2 + 15] = x[144 * i0 + 12 * i1 + i2];
             }
+        }
+    }
+    for (long i0 = 0; i0 < 3; i0++) {
+        for (long i1 = 0; i1 < 12; i1++) {
+            t1[196 * i0 + 14 * i1 + 27] = 0.0f;
+        }
+    }
+    for (long i0 = 0; i0 < 3; i0++) {
+        for (long i1 = 0; i1 < 14; i1++) {
+            t1[196 * i0 + i1 + 182] = 0.0f;
         }
     }
 }
@@ -27,8 +43,8 @@ static void k02_contract_relu(const float *restrict t1, const float *restrict we
         tile_12x16(sums, t1 + 14 * i0, weight_packed, &walk, 0);
         for (long r0 = 0; r0 < 12; r0++) {
             for (long c = 0; c < 8; c++) {
-                const float v0 = sums[c + 16 * r0] + bias[c];
-                y[12 * i0 + 144 * c + r0] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+                const float v0 = sums[16 * r0 + c] + bias[c];
+                y[12 * i0 + r0 + 144 * c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
             }
         }
     }

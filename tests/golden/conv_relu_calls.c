@@ -1,16 +1,26 @@
-/* t1 float32[1,3,14,14] = within(x else 0)
+/* t1 float32[1,3,14,14] = 0; t1 float32[1,3,14,14] = x; t1 float32[1,3,14,14] = 0
  * nodes 1 */
 static void k01_copy(const float *restrict x, float *restrict t1) {
-    for (long i0 = 0; i0 < 3; i0++) {
-        for (long i1 = 0; i1 < 14; i1++) {
-            for (long i2 = 0; i2 < 14; i2++) {
-                float v0 = 0.0f;
-                if (i1 >= 1 && i1 < 13 && i2 >= 1 && i2 < 13) {
-                    v0 = x[144 * i0 + 12 * i1 + i2 - 13];
-                }
-                t1[196 * i0 + 14 * i1 + i2] = v0;
-            }
+    {
+        const float constant0 = 0.0f;
+        row_f32_fill(3, 14, t1, 196, 1, &constant0);
+    }
+    {
+        const float constant0 = 0.0f;
+        row_f32_fill(3, 12, t1 + 14, 196, 14, &constant0);
+    }
+    {
+        for (long i0 = 0; i0 < 3; i0++) {
+            row_f32_copy(12, 12, t1 + 196 * i0 + 15, 14, 1, x + 144 * i0, 12, 1);
         }
+    }
+    {
+        const float constant0 = 0.0f;
+        row_f32_fill(3, 12, t1 + 27, 196, 14, &constant0);
+    }
+    {
+        const float constant0 = 0.0f;
+        row_f32_fill(3, 14, t1 + 182, 196, 1, &constant0);
     }
 }
 

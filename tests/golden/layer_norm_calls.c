@@ -1,26 +1,10 @@
 /* t6 float32[6,1] = sum over 40(x) * 0.0250000004
  * nodes 1 6 */
 static void k01_sum(const float *restrict x, float *restrict t6) {
-    for (long i0 = 0; i0 < 6; i0++) {
-        float lanes0[16];
-        for (long lane1 = 0; lane1 < 16; lane1++) {
-            lanes0[lane1] = 0.0f;
-        }
-        for (long r2 = 0; r2 < 32; r2 += 16) {
-            for (long lane3 = 0; lane3 < 16; lane3++) {
-                lanes0[lane3] += x[(r2 + lane3) + 40 * i0];
-            }
-        }
-        for (long lane3 = 0; lane3 < 8; lane3++) {
-            lanes0[lane3] += x[(32 + lane3) + 40 * i0];
-        }
-        for (long step4 = 8; step4 > 0; step4 /= 2) {
-            for (long lane1 = 0; lane1 < step4; lane1++) {
-                lanes0[lane1] += lanes0[lane1 + step4];
-            }
-        }
-        t6[i0] = lanes0[0] * 0x1.99999ap-6f /* 0.0250000004 */;
-    }
+    float block0[6];
+    row_f32_reduce_sum(6, 40, block0, 1, x, 40, 1);
+    const float constant0 = 0x1.99999ap-6f /* 0.0250000004 */;
+    row_f32_mul(1, 6, t6, 0, 1, block0, 6, 1, &constant0, 0, 0);
 }
 
 /* t8 float32[6,40] = x - t6
@@ -33,15 +17,16 @@ static void k02_elementwise(const float *restrict x, const float *restrict t6,
 /* t17 float32[6,1] = recip(sqrt(sum over 40(t8 * t8) * 0.0250000004 + 9.99999975e-06))
  * nodes 9 11 15 16 17 */
 static void k03_contract_sqrt(const float *restrict t8, float *restrict t17) {
-    for (long i0 = 0; i0 < 6; i0++) {
-        float sum0 = 0.0f;
-        for (long r1 = 0; r1 < 40; r1++) {
-            sum0 = fmaf(t8[r1 + 40 * i0], t8[r1 + 40 * i0], sum0);
-        }
-        const float v2 = sum0 * 0x1.99999ap-6f /* 0.0250000004 */;
-        const float v3 = 1.0f / sqrtf(v2 + 0x1.4f8b58p-17f /* 9.99999975e-06 */);
-        t17[i0] = v3;
-    }
+    float block0[6];
+    static const long sums0[] = {40, 1, 1};
+    row_f32_contract(1, 6, block0, 6, 1, t8, 0, 40, t8, 0, 40, 0, 1, sums0);
+    float block1[6];
+    const float constant1 = 0x1.99999ap-6f /* 0.0250000004 */;
+    row_f32_mul(1, 6, block1, 6, 1, block0, 6, 1, &constant1, 0, 0);
+    const float constant2 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
+    row_f32_add(1, 6, block0, 6, 1, block1, 6, 1, &constant2, 0, 0);
+    row_f32_sqrt(1, 6, block1, 6, 1, block0, 6, 1);
+    row_f32_recip(1, 6, t17, 0, 1, block1, 6, 1);
 }
 
 /* y float32[6,40] = (x - t6) * t17 * weight + bias

@@ -60,6 +60,9 @@ void row_f32_canonical(long rows, long columns, float *result, long result_row, 
 void tile_4x16(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume);
 
+void tile_4x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume);
+
 #define GOLDEN_WEIGHTS_BYTES 15616
 #define GOLDEN_ARENA_BYTES 768
 #define GOLDEN_INPUT_COUNT 1
@@ -91,18 +94,16 @@ static void k01_contract_relu(const float *restrict x,
     static const struct tile_walk walk = {
         .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 16}};
-    for (long n = 0; n < 48; n += 16) {
-        TILE_ALIGNED float sums[4 * 16];
-        tile_4x16(sums, x, tensor_0_weight_packed + 64 * n, &walk, 0);
-        {
-            float block0[64];
-            row_f32_add(4, 16, block0, 16, 1, sums, 16, 1, tensor_0_bias + n, 0, 1);
-            uint8_t block1[64];
-            const float constant0 = 0.0f;
-            row_f32_lt(4, 16, block1, 16, 1, &constant0, 0, 0, block0, 16, 1);
-            row_f32_where(4, 16, t17 + n, 48, 1, block1, 16, 1, block0, 16, 1, &constant0, 0, 0);
-        }
+        .panel = {0, 0, 48}};
+    TILE_ALIGNED float sums[4 * 48];
+    tile_4x48(sums, x, tensor_0_weight_packed, &walk, 0);
+    {
+        float block0[192];
+        row_f32_add(4, 48, block0, 48, 1, sums, 48, 1, tensor_0_bias, 0, 1);
+        uint8_t block1[192];
+        const float constant0 = 0.0f;
+        row_f32_lt(4, 48, block1, 48, 1, &constant0, 0, 0, block0, 48, 1);
+        row_f32_where(4, 48, t17, 48, 1, block1, 48, 1, block0, 48, 1, &constant0, 0, 0);
     }
 }
 

@@ -1,0 +1,55 @@
+/* What emit_rows.c and emit_rows_reduce.c share: blocks of row operations being printed. */
+#ifndef EIGENTENSOR_EMIT_ROWS_H
+#define EIGENTENSOR_EMIT_ROWS_H
+
+#include "emit.h"
+
+enum { MAX_ROW_VALUES = 64 };
+
+/* One operand of a row operation: text of a pointer, and its strides in elements. */
+struct row_operand {
+    const char *pointer;
+    int64_t row, step;
+};
+
+struct row_value {
+    const struct expression *expression;
+    struct row_operand operand;
+    int temporary; /* -1: none */
+    int uses_left;
+};
+
+struct row_emitter {
+    struct emitter *emitter;
+    const struct row_block *block;
+    int count;
+    struct row_value values[MAX_ROW_VALUES]; /* in order: sources first */
+    int temporary_count;
+    bool temporary_free[MAX_ROW_VALUES];
+    enum dtype temporary_dtype[MAX_ROW_VALUES];
+};
+
+/* emit_rows.c */
+
+/* Whether row operations can compute a value over a block. */
+bool rows_can(struct ir *ir, const struct expression *e, const struct row_block *block);
+/* Whether an address steps evenly along the block's rows and columns. */
+bool rows_are_even(const struct index *index, const struct row_block *block);
+/* Prints what computes a value over the block; gives where it is. */
+struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e);
+/* A fresh place for a value of the block. */
+struct row_operand rows_place(struct row_emitter *rows, enum dtype dtype);
+struct row_operand rows_memory(struct row_emitter *rows, const char *name,
+                               const struct index *address);
+/* name(first, operands...); `first` is text, the declaration's parameters are those of rows.h. */
+void rows_call(struct row_emitter *rows, const char *name, const char *parameters,
+               const char *arguments);
+const char *rows_operand_text(struct row_emitter *rows, struct row_operand operand);
+
+/* emit_rows_reduce.c */
+
+bool rows_can_reduce(struct ir *ir, const struct expression *e, const struct row_block *block);
+/* The result of a reduction or contraction for each element of the block. */
+void rows_reduce(struct row_emitter *rows, const struct expression *e, struct row_operand result);
+
+#endif

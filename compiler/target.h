@@ -1,0 +1,26 @@
+/* The kinds of CPU that the scheduler plans for. */
+#ifndef EIGENTENSOR_TARGET_H
+#define EIGENTENSOR_TARGET_H
+
+#include "base.h"
+
+/* target.def says what the fields mean. */
+struct target {
+    const char *name;
+    int lanes, registers, accumulators;
+    int multiplies, loads, latency;
+    int64_t first_cache, second_cache; /* bytes */
+};
+
+enum target_id {
+#define TARGET(id, ...) TARGET_##id,
+#include "target.def"
+#undef TARGET
+    TARGET_COUNT
+};
+extern const struct target targets[TARGET_COUNT];
+
+/* The target of that name; NULL: there is none. */
+const struct target *target_find(const char *name);
+
+#endif
