@@ -44,36 +44,39 @@ static const double sample_seconds = 5e-4;
         .extent = {c, k, k},                                                                       \
         .stream = {1, (w) * (c), c},                                                               \
         .panel = {(k) * (k) * (columns), (k) * (columns), columns}};
+SHAPES(WALK, 8)
 SHAPES(WALK, 16)
+SHAPES(WALK, 24)
 SHAPES(WALK, 32)
+SHAPES(WALK, 48)
+SHAPES(WALK, 64)
 
-#define INLINED(name, c, w, k, row_count, columns)                                                 \
-    static void name##_##row_count##x##columns(float *restrict acc, const float *stream,           \
-                                               const float *panel, const struct tile_walk *walk,   \
-                                               int resume) {                                       \
+#define INLINED(shape, c, w, k, tile_name, lanes, row_count, columns)                              \
+    static void shape##_##tile_name(float *restrict acc, const float *stream, const float *panel,  \
+                                    const struct tile_walk *walk, int resume) {                    \
         (void)walk, (void)resume;                                                                  \
-        tile(row_count, columns, acc, stream, panel, &name##_##columns, 0);                        \
+        tile(lanes, row_count, columns, acc, stream, panel, &shape##_##columns, 0);                \
     }
-#define TILE(rows, columns) SHAPES(INLINED, rows, columns)
+#define TILE(name, lanes, rows, columns) SHAPES(INLINED, name, lanes, rows, columns)
 #include "templates/tiles.def"
 #undef TILE
 
 static const struct subject {
-    const char *shape;
+    const char *shape, *name;
     int rows, columns, tile, channels, width, window;
     const struct tile_walk *walk;
     tile_function *inlined;
 } subjects[] = {
-#define SUBJECT(name, c, w, k, row_count, columns)                                                 \
-    {#name, row_count, columns,           TILE_##row_count##x##columns,  c,                        \
-     w,     k,         &name##_##columns, name##_##row_count##x##columns},
-#define TILE(rows, columns) SHAPES(SUBJECT, rows, columns)
+#define SUBJECT(shape, c, w, k, tile_name, lanes, row_count, columns)                              \
+    {#shape, #tile_name,         row_count,          columns, TILE_OF_##tile_name, c, w,           \
+     k,      &shape##_##columns, shape##_##tile_name},
+#define TILE(name, lanes, rows, columns) SHAPES(SUBJECT, name, lanes, rows, columns)
 #include "templates/tiles.def"
 #undef TILE
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
-static _Alignas(64) float stream[STREAM], panel[PANEL], acc[12 * 32];
+static _Alignas(64) float stream[STREAM], panel[PANEL], acc[12 * 64];
 
 static double now(void) {
     struct timespec time;
@@ -145,14 +148,14 @@ int main(void) {
     double peak = peak_rate();
     printf("%s: peak %.1f GFLOP/s; each tile's GFLOP/s and share of it\n\n", cpu_level_name(level),
            peak);
-    printf("shape     K  tile     inlined          runtime\n");
+    printf("shape     K  tile              inlined          runtime\n");
     for (int i = 0; i < SUBJECTS; i++) {
         const struct subject *subject = &subjects[i];
         double inlined = tile_rate(subject, subject->inlined);
         double runtime = tile_rate(subject, tiles_of_level(level)[subject->tile]);
-        printf("%s  %4d  %2dx%d  %6.1f  %5.1f %%  %6.1f  %5.1f %%\n", subject->shape,
-               subject->channels * subject->window * subject->window, subject->rows,
-               subject->columns, inlined, 100 * inlined / peak, runtime, 100 * runtime / peak);
+        printf("%s  %4d  %-16s %6.1f  %5.1f %%  %6.1f  %5.1f %%\n", subject->shape,
+               subject->channels * subject->window * subject->window, subject->name, inlined,
+               100 * inlined / peak, runtime, 100 * runtime / peak);
     }
     return 0;
 }

@@ -67,7 +67,7 @@ struct survey {
     const struct expression *seen[MAX_ROW_VALUES];
 };
 
-static bool survey(struct survey *survey, const struct expression *e);
+static bool survey(struct survey *found, const struct expression *e);
 
 static bool survey_sources(struct survey *found, const struct expression *e) {
     for (int i = 0; i < e->source_count; i++)

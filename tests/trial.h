@@ -21,8 +21,8 @@ const struct mode *mode_find(const char *name);
 struct trial {
     const struct graph *graph;
     const struct target *target; /* compiled for; each seed takes the next */
-    void **inputs;   /* in the graph's order */
-    void **expected; /* outputs */
+    void **inputs;               /* in the graph's order */
+    void **expected;             /* outputs */
 };
 
 /* Fills the inputs (random_elements of `seed` and their names) and runs the interpreter. The graph
