@@ -163,8 +163,8 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
                 for (int n = 0; n < height * width; n++) {
                     int r = n / width;
                     const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
-                    vector element = lanes ? vector_load(from + column[n % width])
-                                           : vector_of(*from);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
                     sums[n] = vector_fma(element, row[n % width], sums[n]);
                 }
                 x += walk->stream[2];
