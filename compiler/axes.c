@@ -32,6 +32,17 @@ static void add_cut(struct cuts *cuts, int64_t at) {
         cuts->at[cuts->count++] = at;
 }
 
+/* Windows over interleaved parts, as in (2x + k) / 4: a cut where x has made a whole step. */
+static void cut_terms(const struct atom *atom, struct cuts *cuts) {
+    for (int i = 0; i < atom->operand->count; i++) {
+        const struct index_term *term = &atom->operand->terms[i];
+        if (term->atom->kind == ATOM_AXIS && term->atom->axis == cuts->axis &&
+            term->coefficient > 1 && atom->divisor % term->coefficient == 0 &&
+            atom->divisor > term->coefficient)
+            add_cut(cuts, atom->divisor / term->coefficient);
+    }
+}
+
 static void find_cuts_in_index(const struct index *index, struct cuts *cuts) {
     for (int i = 0; i < index->count; i++) {
         const struct atom *atom = index->terms[i].atom;
@@ -39,8 +50,10 @@ static void find_cuts_in_index(const struct index *index, struct cuts *cuts) {
             continue;
         find_cuts_in_index(atom->operand, cuts);
         const struct atom *inner = only_atom(atom->operand);
-        if (!inner)
+        if (!inner) {
+            cut_terms(atom, cuts);
             continue;
+        }
         if (inner->kind == ATOM_AXIS && inner->axis == cuts->axis)
             add_cut(cuts, atom->divisor);
         const struct atom *innermost = inner->kind == ATOM_DIV ? only_atom(inner->operand) : NULL;

@@ -97,6 +97,9 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     place_copies(ir);
     if (!after(compiling, "place"))
         return false;
+    join_loops(ir);
+    if (!after(compiling, "join"))
+        return false;
     lay_out_buffers(ir);
     if (!after(compiling, "layout"))
         return false;

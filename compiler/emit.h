@@ -75,7 +75,9 @@ struct emitter {
 
 /* emit_expression.c: expressions as C */
 
-/* Begins a kernel's value: counts how often each expression is used, forgets names. */
+/* Begins values that one innermost block computes: counts how often each expression is used,
+ * forgets names. */
+void emit_begin_values(struct emitter *emitter, int count, const struct expression *const *values);
 void emit_begin_value(struct emitter *emitter, const struct expression *value);
 /* C text of an expression; statements that must come before it are added to emitter->text. */
 const char *emit_expression(struct emitter *emitter, const struct expression *expression);
@@ -103,7 +105,9 @@ const char *emit_reduction(struct emitter *emitter, const struct expression *red
 /* emit_rows.c: elementwise work as calls, for the dialect that libtcc compiles */
 bool emit_rows_possible(struct emitter *emitter, const struct store *store,
                         const struct row_block *block);
-void emit_rows(struct emitter *emitter, const struct store *store, const struct row_block *block);
+/* Several stores compute what they have in common once. */
+void emit_rows(struct emitter *emitter, int count, const struct store *stores,
+               const struct row_block *block);
 
 /* emit_tile.c: a tiled kernel */
 void emit_tiled(struct emitter *emitter, const struct kernel *kernel);

@@ -537,9 +537,15 @@ static void count_uses(void *context, const struct expression *e) {
         count_uses_in_index(e->predicates[i].index, uses);
 }
 
-void emit_begin_value(struct emitter *emitter, const struct expression *value) {
-    expression_walk(emitter->ir, value, count_uses, emitter->uses);
+void emit_begin_values(struct emitter *emitter, int count, const struct expression *const *values) {
+    expression_walk_all(emitter->ir, count, values, count_uses, emitter->uses);
+    for (int i = 0; count > 1 && i < count; i++)
+        emitter->uses[values[i]->id]++; /* what is stored, and used by another */
     emitter->named_count = 0;
     emitter->value_count = 0;
     emitter->depth = 0;
+}
+
+void emit_begin_value(struct emitter *emitter, const struct expression *value) {
+    emit_begin_values(emitter, 1, &value);
 }

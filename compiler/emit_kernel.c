@@ -59,13 +59,9 @@ void emit_close_loops(struct emitter *emitter, int count) {
         emit_close(emitter);
 }
 
-static struct store store_of(const struct kernel *kernel) {
-    return (struct store){
-        .output = kernel->output, .address = kernel->address, .value = kernel->value};
-}
-
 enum {
     STRIP = 1024,      /* elements of a block of row operations: it stays in the first cache */
+    LEAST_STRIP = 256, /* for which a call is worth its while */
     MOST_RESULTS = 64, /* of reductions side by side, which have sixteen lanes each */
 };
 
@@ -97,24 +93,36 @@ struct block_size {
     int64_t columns, rows;
 };
 
-static struct block_size size_of_block(struct ir *ir, const struct kernel *kernel) {
+/* Of several kernels in a nest, each has blocks of its own in the cache. */
+static struct block_size size_of_block(struct ir *ir, const struct kernel *kernel, int count) {
     int64_t columns = kernel->loops[kernel->loop_count - 1]->extent;
+    int64_t strip = STRIP / count > LEAST_STRIP ? STRIP / count : LEAST_STRIP;
     if (has_reduction(ir, kernel->value))
         return (struct block_size){columns < MOST_RESULTS ? columns : MOST_RESULTS, 1};
-    if (columns > STRIP)
-        return (struct block_size){STRIP, 1};
+    if (columns > strip)
+        return (struct block_size){strip, 1};
     int64_t rows = kernel->loop_count > 1 ? kernel->loops[kernel->loop_count - 2]->extent : 1;
-    return (struct block_size){columns, rows < STRIP / columns ? rows : STRIP / columns};
+    return (struct block_size){columns, rows < strip / columns ? rows : strip / columns};
 }
 
-/* The innermost loops as row operations, in blocks. False where that is not possible. */
-static bool emit_plain_rows(struct emitter *emitter, const struct kernel *kernel) {
+/* The stores of a nest's kernels. */
+static struct store *stores_of(struct emitter *emitter, struct kernel *const *kernels, int count) {
+    struct store *stores = arena_array(emitter->ir->arena, struct store, (size_t)count);
+    for (int i = 0; i < count; i++)
+        stores[i] = (struct store){.output = kernels[i]->output,
+                                   .address = kernels[i]->address,
+                                   .value = kernels[i]->value};
+    return stores;
+}
+
+/* The innermost loops of a nest as row operations, in blocks. False where that is not possible. */
+static bool emit_plain_rows(struct emitter *emitter, struct kernel *const *kernels, int count) {
     struct arena *arena = emitter->ir->arena;
     static const struct axis alone = {.id = -1, .extent = 1};
-    struct kernel copy = *kernel;
+    struct kernel copy = *kernels[0];
     if (copy.loop_count == 0) /* a loop of one turn */
         copy.loops[copy.loop_count++] = &alone;
-    struct block_size size = size_of_block(emitter->ir, &copy);
+    struct block_size size = size_of_block(emitter->ir, &copy, count);
     const struct axis *column = copy.loops[copy.loop_count - 1];
     const struct axis *row = size.rows > 1 ? copy.loops[copy.loop_count - 2] : NULL;
     struct row_block block = {.row = row,
@@ -123,11 +131,12 @@ static bool emit_plain_rows(struct emitter *emitter, const struct kernel *kernel
                               .column_count = arena_format(arena, "%" PRId64, size.columns),
                               .column_limit = size.columns,
                               .elements = size.rows * size.columns};
-    struct store store = store_of(kernel);
-    if (!emit_rows_possible(emitter, &store, &block))
-        return false;
+    struct store *stores = stores_of(emitter, kernels, count);
+    for (int i = 0; i < count; i++)
+        if (!emit_rows_possible(emitter, &stores[i], &block))
+            return false;
     int outer = copy.loop_count - (row ? 2 : 1), opened = outer;
-    open_loops(emitter, kernel, outer);
+    open_loops(emitter, kernels[0], outer);
     if (row && size.rows < row->extent) {
         block.row_count = open_strips(emitter, "row", "rows", row->extent, size.rows);
         block.row_strip = "row";
@@ -138,19 +147,42 @@ static bool emit_plain_rows(struct emitter *emitter, const struct kernel *kernel
         block.strip = "strip";
         opened++;
     }
-    emit_rows(emitter, &store, &block);
+    emit_rows(emitter, count, stores, &block);
     emit_close_loops(emitter, opened);
     return true;
 }
 
-static void emit_plain(struct emitter *emitter, const struct kernel *kernel) {
-    emit_begin_value(emitter, kernel->value);
-    if (emitter->dialect == DIALECT_CALLS && emit_plain_rows(emitter, kernel))
+static void begin_nest(struct emitter *emitter, struct kernel *const *kernels, int count) {
+    const struct expression **values =
+        arena_array(emitter->ir->arena, const struct expression *, (size_t)count);
+    for (int i = 0; i < count; i++)
+        values[i] = kernels[i]->value;
+    emit_begin_values(emitter, count, values);
+}
+
+static void emit_plain_loops(struct emitter *emitter, struct kernel *const *kernels, int count) {
+    const struct store *stores = stores_of(emitter, kernels, count);
+    open_loops(emitter, kernels[0], kernels[0]->loop_count);
+    for (int i = 0; i < count; i++)
+        emit_store(emitter, &stores[i]);
+    emit_close_loops(emitter, kernels[0]->loop_count);
+}
+
+/* The kernels of a nest. Where one keeps it from being row operations, each goes alone. */
+static void emit_plain(struct emitter *emitter, struct kernel *const *kernels, int count) {
+    bool calls = emitter->dialect == DIALECT_CALLS;
+    begin_nest(emitter, kernels, count);
+    if (calls && emit_plain_rows(emitter, kernels, count))
         return;
-    struct store store = store_of(kernel);
-    open_loops(emitter, kernel, kernel->loop_count);
-    emit_store(emitter, &store);
-    emit_close_loops(emitter, kernel->loop_count);
+    if (!calls || count == 1) {
+        emit_plain_loops(emitter, kernels, count);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        emit_open(emitter, "{");
+        emit_plain(emitter, &kernels[i], 1);
+        emit_close(emitter);
+    }
 }
 
 /* The loops around all kernels of a group. */
@@ -164,16 +196,17 @@ void emit_group(struct emitter *emitter, const struct group *group) {
     int shared = group->kernels[0]->shared_count;
     emit_signature(emitter, group);
     open_shared(emitter, group->kernels[0]);
-    for (int i = 0; i < group->kernel_count; i++) {
-        bool apart = group->kernel_count > 1 &&
-                     (group->kernels[i]->tile || group->kernels[i]->loop_count == 0 ||
-                      emitter->dialect == DIALECT_CALLS);
+    for (int i = 0, size; i < group->kernel_count; i += size) {
+        struct kernel *const *nest = &group->kernels[i];
+        size = nest_size(nest, group->kernel_count - i);
+        bool apart = size < group->kernel_count && (nest[0]->tile || nest[0]->loop_count == 0 ||
+                                                    emitter->dialect == DIALECT_CALLS);
         if (apart)
             emit_open(emitter, "{");
-        if (group->kernels[i]->tile)
-            emit_tiled(emitter, group->kernels[i]);
+        if (nest[0]->tile)
+            emit_tiled(emitter, nest[0]);
         else
-            emit_plain(emitter, group->kernels[i]);
+            emit_plain(emitter, nest, size);
         if (apart)
             emit_close(emitter);
     }

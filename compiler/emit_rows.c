@@ -241,16 +241,18 @@ static struct row_operand constant_operand(struct row_emitter *rows, const struc
 }
 
 static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
-    for (int i = 0; i < rows->temporary_count; i++)
-        if (rows->temporary_free[i] && rows->temporary_dtype[i] == dtype) {
-            rows->temporary_free[i] = false;
-            return i;
-        }
-    int taken = rows->temporary_count++; /* no more than there are values */
-    rows->temporary_dtype[taken] = dtype;
-    rows->temporary_free[taken] = false;
-    emit_line(rows->emitter, "%s block%d[%" PRId64 "];", dtype_facts[dtype].c_type, taken,
-              rows->block->elements);
+    int taken = 0;
+    while (taken < rows->temporary_count &&
+           !(rows->temporaries[taken].free && rows->temporaries[taken].dtype == dtype))
+        taken++;
+    if (taken == rows->temporary_count) {
+        rows->temporaries =
+            arena_extend(rows->emitter->ir->arena, rows->temporaries, rows->temporary_count++,
+                         &rows->temporary_capacity, sizeof *rows->temporaries);
+        emit_line(rows->emitter, "%s block%d[%" PRId64 "];", dtype_facts[dtype].c_type, taken,
+                  rows->block->elements);
+    }
+    rows->temporaries[taken] = (struct row_temporary){.dtype = dtype};
     return taken;
 }
 
@@ -277,7 +279,7 @@ static struct row_operand use(struct row_emitter *rows, const struct expression 
 static void end_use(struct row_emitter *rows, const struct expression *e) {
     struct row_value *value = find_value(rows, e);
     if (--value->uses_left == 0 && value->temporary >= 0)
-        rows->temporary_free[value->temporary] = true;
+        rows->temporaries[value->temporary].free = true;
 }
 
 /* ---- One value ---- */
@@ -374,30 +376,52 @@ static void list_value(struct row_emitter *rows, const struct expression *e) {
             list_value(rows, e->sources[i]);
     if (e->kind == EXPRESSION_GUARD && is_lookup(rows->emitter->ir, e, &lookup))
         list_value(rows, lookup.position);
+    rows->values = arena_extend(rows->emitter->ir->arena, rows->values, rows->count,
+                                &rows->capacity, sizeof *rows->values);
     rows->values[rows->count++] =
         (struct row_value){.expression = e, .temporary = -1, .uses_left = 1};
 }
 
-/* Computes all values that a listed one is made of. */
-static void compute_sources(struct row_emitter *rows, const struct expression *whole) {
-    list_value(rows, whole);
+/* The row that a store writes. */
+static struct row_operand target_of(struct row_emitter *rows, const struct store *store) {
+    return rows_memory(rows, store->output->name, store->address);
+}
+
+/* Floats that leave the graph lose odd NaNs. */
+static bool is_canonical(const struct store *store) {
+    return store->output->kind == BUFFER_OUTPUT && store->output->dtype == DTYPE_FLOAT32 &&
+           !store->unfinished;
+}
+
+/* The first store that takes a value as it is computed; NULL where none does. */
+static const struct store *storing(int count, const struct store *stores,
+                                   const struct expression *value) {
+    for (int i = 0; i < count; i++)
+        if (stores[i].value == value && !is_canonical(&stores[i]))
+            return &stores[i];
+    return NULL;
+}
+
+/* Computes all listed values, those that are stored in their places. */
+static void compute_listed(struct row_emitter *rows, int count, const struct store *stores) {
     for (int i = 0; i < rows->count; i++) {
-        struct row_value *value = &rows->values[i];
-        if (!is_computed(value->expression) || value->expression == whole)
+        const struct expression *e = rows->values[i].expression;
+        if (!is_computed(e))
             continue;
-        value->temporary = take_temporary(rows, value->expression->dtype);
-        value->operand = temporary_operand(rows, value->temporary);
-        compute(rows, value->expression, value->operand);
+        const struct store *store = storing(count, stores, e);
+        int temporary = store ? -1 : take_temporary(rows, e->dtype);
+        struct row_operand place =
+            store ? target_of(rows, store) : temporary_operand(rows, temporary);
+        rows->values[i].temporary = temporary;
+        rows->values[i].operand = place;
+        compute(rows, e, place);
     }
 }
 
 struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e) {
-    compute_sources(rows, e);
-    if (!is_computed(e))
-        return use(rows, e);
-    struct row_operand place = rows_place(rows, e->dtype);
-    compute(rows, e, place);
-    return place;
+    list_value(rows, e);
+    compute_listed(rows, 0, NULL);
+    return use(rows, e);
 }
 
 bool emit_rows_possible(struct emitter *emitter, const struct store *store,
@@ -410,34 +434,36 @@ bool emit_rows_possible(struct emitter *emitter, const struct store *store,
            rows_can(emitter->ir, value, block);
 }
 
-/* The last operation writes where the kernel stores; floats that leave the graph lose odd NaNs. */
-void emit_rows(struct emitter *emitter, const struct store *store, const struct row_block *block) {
-    struct row_emitter *rows = arena_new(emitter->ir->arena, struct row_emitter);
+/* Stores a value that is somewhere already. */
+static void copy_value(struct row_emitter *rows, const struct store *store) {
     const struct buffer *output = store->output;
-    *rows = (struct row_emitter){.emitter = emitter, .block = block};
-    struct row_operand target = rows_memory(rows, output->name, store->address);
-    bool canonical =
-        output->kind == BUFFER_OUTPUT && output->dtype == DTYPE_FLOAT32 && !store->unfinished;
-    if (is_computed(store->value) && !canonical) {
-        compute_sources(rows, store->value);
-        compute(rows, store->value, target);
-        return;
-    }
+    struct arena *arena = rows->emitter->ir->arena;
+    bool fill = store->value->kind == EXPRESSION_CONSTANT && !is_canonical(store);
+    struct row_operand value = use(rows, store->value);
     struct row_arguments arguments = {
-        .count = 1, .operands = {rows_evaluate(rows, store->value)}, .dtypes = {output->dtype}};
-    bool fill = store->value->kind == EXPRESSION_CONSTANT && !canonical;
-    const char *name =
-        arena_format(emitter->ir->arena, "row_%s_%s", dtype_facts[output->dtype].short_name,
-                     canonical ? "canonical"
-                     : fill    ? "fill"
-                               : "copy");
-    if (fill) {
-        arguments.count = 0;
-        call_elementwise(rows, name, output->dtype, target, &arguments,
-                         arena_format(emitter->ir->arena, ", const %s *value",
-                                      dtype_facts[output->dtype].c_type),
-                         arena_format(emitter->ir->arena, ", %s", arguments.operands[0].pointer));
-    } else {
-        call_elementwise(rows, name, output->dtype, target, &arguments, "", "");
+        .count = fill ? 0 : 1, .operands = {value}, .dtypes = {output->dtype}};
+    const char *parameters =
+        arena_format(arena, ", const %s *value", dtype_facts[output->dtype].c_type);
+    call_elementwise(rows,
+                     arena_format(arena, "row_%s_%s", dtype_facts[output->dtype].short_name,
+                                  is_canonical(store) ? "canonical"
+                                  : fill              ? "fill"
+                                                      : "copy"),
+                     output->dtype, target_of(rows, store), &arguments, fill ? parameters : "",
+                     fill ? arena_format(arena, ", %s", value.pointer) : "");
+}
+
+void emit_rows(struct emitter *emitter, int count, const struct store *stores,
+               const struct row_block *block) {
+    struct row_emitter rows = {.emitter = emitter, .block = block};
+    for (int i = 0; i < count; i++)
+        list_value(&rows, stores[i].value);
+    compute_listed(&rows, count, stores);
+    for (int i = 0; i < count; i++) {
+        bool computed = is_computed(stores[i].value) &&
+                        storing(count, stores, stores[i].value) == &stores[i];
+        if (!computed)
+            copy_value(&rows, &stores[i]);
+        end_use(&rows, stores[i].value);
     }
 }

@@ -4,7 +4,7 @@
 
 #include "emit.h"
 
-enum { MAX_ROW_VALUES = 64 };
+enum { MAX_ROW_VALUES = 512 };
 
 /* One operand of a row operation: text of a pointer, and its strides in elements. */
 struct row_operand {
@@ -19,14 +19,19 @@ struct row_value {
     int uses_left;
 };
 
+/* A local array that holds one value of the block after the other. */
+struct row_temporary {
+    enum dtype dtype;
+    bool free;
+};
+
 struct row_emitter {
     struct emitter *emitter;
     const struct row_block *block;
-    int count;
-    struct row_value values[MAX_ROW_VALUES]; /* in order: sources first */
-    int temporary_count;
-    bool temporary_free[MAX_ROW_VALUES];
-    enum dtype temporary_dtype[MAX_ROW_VALUES];
+    int count, capacity;
+    struct row_value *values; /* in order: sources first */
+    int temporary_count, temporary_capacity;
+    struct row_temporary *temporaries;
 };
 
 /* emit_rows.c */

@@ -176,7 +176,7 @@ static void emit_block_nest(const struct tiling *tiling, const struct store *sto
         emit_open_loop(emitter, axes[i], arena_format(arena, "%s%d", stem, i), axes[i]->extent, 1);
     if (as_rows) {
         emit_open(emitter, "{");
-        emit_rows(emitter, store, &rows);
+        emit_rows(emitter, 1, store, &rows);
         emit_close(emitter);
     } else {
         emit_name_axis(emitter, column, "c");

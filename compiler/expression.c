@@ -416,9 +416,16 @@ static void walk_index(struct ir *ir, const struct index *index, struct walk *wa
     }
 }
 
+void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
+                         void (*visit)(void *context, const struct expression *expression),
+                         void *context) {
+    struct walk walk = {.visit = visit, .context = context};
+    for (int i = 0; i < count; i++)
+        walk_expression(ir, expressions[i], &walk);
+}
+
 void expression_walk(struct ir *ir, const struct expression *expression,
                      void (*visit)(void *context, const struct expression *expression),
                      void *context) {
-    struct walk walk = {.visit = visit, .context = context};
-    walk_expression(ir, expression, &walk);
+    expression_walk_all(ir, 1, &expression, visit, context);
 }

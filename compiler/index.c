@@ -304,6 +304,12 @@ bool index_uses(const struct index *index, const struct axis *axis) {
     return false;
 }
 
+const struct axis *index_only_axis(const struct index *index) {
+    bool plain = index->count == 1 && index->constant == 0 && index->terms[0].coefficient == 1 &&
+                 index->terms[0].atom->kind == ATOM_AXIS;
+    return plain ? index->terms[0].atom->axis : NULL;
+}
+
 int64_t index_coefficient(const struct index *index, const struct axis *axis, bool *plain) {
     int64_t coefficient = 0;
     for (int i = 0; i < index->count; i++) {

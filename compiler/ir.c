@@ -53,6 +53,13 @@ void ir_add_kernel(struct ir *ir, struct kernel *kernel) {
     ir->kernels[ir->kernel_count++] = kernel;
 }
 
+int nest_size(struct kernel *const *kernels, int count) {
+    int size = 1;
+    while (size < count && kernels[size]->joins)
+        size++;
+    return size;
+}
+
 /* ---- What a kernel reads ---- */
 
 struct reads {

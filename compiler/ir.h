@@ -66,6 +66,8 @@ bool index_is_constant(const struct index *index, int64_t value);
  * occurs inside a division, a remainder or a run-time value. */
 int64_t index_coefficient(const struct index *index, const struct axis *axis, bool *plain);
 bool index_uses(const struct index *index, const struct axis *axis);
+/* The axis that the index is, and nothing else; or NULL. */
+const struct axis *index_only_axis(const struct index *index);
 
 /* Axes to be replaced by index expressions. Where a reduction binds a replaced axis, it binds the
  * axes of the replacement instead, the largest coefficient outermost. */
@@ -189,6 +191,10 @@ const struct expression *expression_rewrite(struct ir *ir, const struct expressi
 void expression_walk(struct ir *ir, const struct expression *expression,
                      void (*visit)(void *context, const struct expression *expression),
                      void *context);
+/* The same over several expressions, whose common parts are visited once. */
+void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
+                         void (*visit)(void *context, const struct expression *expression),
+                         void *context);
 
 /* ---- Kernels ---- */
 
@@ -275,6 +281,7 @@ struct kernel {
     struct group *group;
     struct buffer *output;
     bool partial;   /* others store into the same buffer: each its own elements */
+    bool joins;     /* join.c: it runs in the innermost loop of the kernel before; same loops */
     int64_t points; /* elements that it stores */
     int axis_count;
     const struct axis *axes[MAX_RANK]; /* fuse and before: one for each axis of the output */
@@ -309,6 +316,8 @@ struct ir {
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);
 void ir_add_kernel(struct ir *ir, struct kernel *kernel);
+/* How many kernels, from the first of `count` on, run in one nest of loops. */
+int nest_size(struct kernel *const *kernels, int count);
 /* The buffers that a kernel reads, each once, in the order of first use; local ones are left out.
  */
 int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers);
@@ -400,8 +409,14 @@ void split_guards(struct ir *ir);
  * around them come right after, in the same group */
 void place_copies(struct ir *ir);
 
-/* layout.c
+/* join.c
  * requires place_copies
+ * provides nests: plain kernels over the same loops that run in one innermost loop; no load of what
+ * another kernel of the nest stores at the same point */
+void join_loops(struct ir *ir);
+
+/* layout.c
+ * requires join_loops
  * provides the strides of every temporary */
 void lay_out_buffers(struct ir *ir);
 

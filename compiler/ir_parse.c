@@ -109,6 +109,11 @@ static struct buffer *parse_buffer(struct parser *parser) {
 
 /* ---- Kernels ---- */
 
+static struct kernel *last_kernel(const struct parser *parser) {
+    const struct ir *ir = parser->ir;
+    return ir->kernel_count ? ir->kernels[ir->kernel_count - 1] : NULL;
+}
+
 /* Nodes are stand-ins that carry their numbers. */
 static void parse_nodes(struct parser *parser, struct kernel *kernel) {
     int capacity = 0;
@@ -126,11 +131,26 @@ static void parse_nodes(struct parser *parser, struct kernel *kernel) {
     }
 }
 
+/* A kernel that joins another names its loops again. */
+static void parse_loops(struct parser *parser, struct kernel *kernel) {
+    const struct kernel *before = last_kernel(parser);
+    if (!kernel->joins) {
+        kernel->loop_count = parse_axes(parser, MAX_LOOPS, kernel->loops);
+        return;
+    }
+    for (int i = 0; i < before->loop_count; i++) {
+        kernel->loops[kernel->loop_count++] = parse_axis(parser);
+        if (kernel->loops[i] != before->loops[i])
+            parse_fail(parser, "expected a%d, a loop of the kernel that this one joins",
+                       before->loops[i]->id);
+    }
+}
+
 /* "axes" up to fusion: true; else "loops". */
 static bool parse_kernel_axes(struct parser *parser, struct kernel *kernel) {
     const struct buffer *output = kernel->output;
     if (take_word(parser, "loops")) {
-        kernel->loop_count = parse_axes(parser, MAX_LOOPS, kernel->loops);
+        parse_loops(parser, kernel);
         return false;
     }
     if (!take_word(parser, "axes"))
@@ -184,20 +204,19 @@ static void parse_output(struct parser *parser, struct kernel *kernel) {
 }
 
 static void parse_group(struct parser *parser, struct kernel *kernel) {
-    int before = parser->ir->kernel_count - 1;
-    if (!take_word(parser, "with")) {
+    kernel->joins = take_word(parser, "joins");
+    if (!kernel->joins && !take_word(parser, "with")) {
         kernel->group = arena_new(parser->ir->arena, struct group);
         return;
     }
-    if (parse_integer(parser, 0, MAX_NUMBER) != before)
+    if (parse_integer(parser, 0, MAX_NUMBER) != parser->ir->kernel_count - 1)
         parse_fail(parser, "expected the kernel before this one");
-    kernel->group = parser->ir->kernels[before]->group;
+    kernel->group = last_kernel(parser)->group;
 }
 
 /* The first kernel of a group lists the axes, the others name them again. */
 static void parse_shared(struct parser *parser, struct kernel *kernel) {
-    const struct ir *ir = parser->ir;
-    const struct kernel *before = ir->kernel_count ? ir->kernels[ir->kernel_count - 1] : NULL;
+    const struct kernel *before = last_kernel(parser);
     if (!before || before->group != kernel->group) {
         kernel->shared_count = parse_axes(parser, MAX_SHARED, kernel->shared);
         return;

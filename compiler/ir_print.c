@@ -9,8 +9,8 @@
  *     value reduce_max{a8 a9}(where(lt(0.0, v1), v1, 0.0))
  *
  * After the nodes stands "with 3" where a kernel becomes one function with kernel 3, the one
- * before, and "part" where it stores only some elements of its buffer, which the first such kernel
- * declares.
+ * before, "joins 3" where it also runs in that one's innermost loop, and "part" where it stores only
+ * some elements of its buffer, which the first such kernel declares.
  *
  * Axes are aN:EXTENT where they are listed: `axes` up to fuse.c; from axes.c on `loops`, from
  * share.c on also `shared`, and `store` says where they store. What reductions bind is listed under
@@ -444,18 +444,29 @@ static const struct kernel *first_writer(const struct ir *ir, const struct kerne
     return ir->kernels[first];
 }
 
-/* Listed by the first kernel of a group, named by the others. */
-static void print_shared(const struct ir *ir, const struct kernel *kernel, struct text *text) {
-    if (!kernel->shared_count)
-        return;
-    if (kernel->id == 0 || ir->kernels[kernel->id - 1]->group != kernel->group) {
-        print_axes("shared", kernel->shared_count, kernel->shared, text);
-        return;
-    }
-    text_add(text, "  shared");
-    for (int i = 0; i < kernel->shared_count; i++)
-        text_add(text, " a%d", kernel->shared[i]->id);
+/* Axes that a kernel before has listed. */
+static void print_known_axes(const char *what, int count, const struct axis *const *axes,
+                             struct text *text) {
+    text_add(text, "  %s", what);
+    for (int i = 0; i < count; i++)
+        text_add(text, " a%d", axes[i]->id);
     text_add(text, "\n");
+}
+
+static void print_loops(const struct kernel *kernel, struct text *text) {
+    if (kernel->joins)
+        print_known_axes("loops", kernel->loop_count, kernel->loops, text);
+    else
+        print_axes("loops", kernel->loop_count, kernel->loops, text);
+}
+
+/* Listed by the first kernel of a group. */
+static void print_shared(const struct ir *ir, const struct kernel *kernel, struct text *text) {
+    bool first = kernel->id == 0 || ir->kernels[kernel->id - 1]->group != kernel->group;
+    if (kernel->shared_count && first)
+        print_axes("shared", kernel->shared_count, kernel->shared, text);
+    else if (kernel->shared_count)
+        print_known_axes("shared", kernel->shared_count, kernel->shared, text);
 }
 
 static void print_kernel(struct printing *printing, const struct ir *ir,
@@ -465,7 +476,7 @@ static void print_kernel(struct printing *printing, const struct ir *ir,
     for (int i = 0; i < kernel->node_count; i++)
         text_add(text, " %d", kernel->nodes[i]->origin);
     if (kernel->id > 0 && ir->kernels[kernel->id - 1]->group == kernel->group)
-        text_add(text, " with %d", kernel->id - 1);
+        text_add(text, kernel->joins ? " joins %d" : " with %d", kernel->id - 1);
     text_add(text, kernel->partial ? " part -> " : " -> ");
     if (first_writer(ir, kernel) == kernel)
         print_buffer(printing, kernel->output);
@@ -474,7 +485,7 @@ static void print_kernel(struct printing *printing, const struct ir *ir,
     text_add(text, "\n");
     bool split = kernel->loop_count || kernel->store[0] || kernel->address;
     if (split)
-        print_axes("loops", kernel->loop_count, kernel->loops, text);
+        print_loops(kernel, text);
     else
         print_axes("axes", kernel->axis_count, kernel->axes, text);
     print_shared(ir, kernel, text);

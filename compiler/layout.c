@@ -69,17 +69,23 @@ struct follow {
     const struct expression *load;
 };
 
-/* The stride with which a load steps along an output axis, 0 where it does not. */
-static int64_t step_along(const struct expression *load, const struct index *axis) {
-    int64_t step = 0;
-    if (axis->count != 1 || axis->terms[0].atom->kind != ATOM_AXIS)
-        return 0;
-    for (int i = 0; i < load->index_count; i++) {
-        bool plain = true;
-        step += index_coefficient(load->indices[i], axis->terms[0].atom->axis, &plain) *
-                load->buffer->stride[i];
+/* The stride with which a load steps along an output axis, 0 where it does not. Where several loops
+ * run along the axis, each says as much as the others. What is stored at one place of the axis is a
+ * part that lies apart from others. */
+static int64_t step_along(const struct expression *load, const struct index *place) {
+    int64_t longest = 0;
+    if (place->count == 0)
+        return INT64_MAX;
+    for (int i = 0; i < place->count; i++) {
+        int64_t step = 0;
+        bool plain = place->terms[i].atom->kind == ATOM_AXIS;
+        for (int d = 0; plain && d < load->index_count; d++)
+            step += index_coefficient(load->indices[d], place->terms[i].atom->axis, &plain) *
+                    load->buffer->stride[d];
+        step /= place->terms[i].coefficient;
+        longest = step > longest ? step : longest;
     }
-    return step;
+    return longest;
 }
 
 static void find_followed(void *context, const struct expression *e) {

@@ -24,12 +24,6 @@ struct placing {
 
 /* ---- Which copies can go ---- */
 
-static const struct axis *only_axis(const struct index *index) {
-    bool plain = index->count == 1 && index->constant == 0 && index->terms[0].coefficient == 1 &&
-                 index->terms[0].atom->kind == ATOM_AXIS;
-    return plain ? index->terms[0].atom->axis : NULL;
-}
-
 /* Whether the kernel copies all of a buffer: each of its axes is one loop, and there are no others.
  */
 static bool copies_whole(struct ir *ir, const struct kernel *kernel, struct placement *placement) {
@@ -41,7 +35,7 @@ static bool copies_whole(struct ir *ir, const struct kernel *kernel, struct plac
     placement->rank = load->buffer->rank;
     for (int i = 0; i < placement->rank; i++) {
         int64_t extent = load->buffer->shape[i];
-        const struct axis *axis = extent == 1 ? ir_axis(ir, 1) : only_axis(load->indices[i]);
+        const struct axis *axis = extent == 1 ? ir_axis(ir, 1) : index_only_axis(load->indices[i]);
         if (!axis || axis->extent != extent)
             return false;
         for (int k = 0; k < i; k++)

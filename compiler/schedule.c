@@ -74,18 +74,25 @@ static void check_merging(void *context, const struct expression *e) {
     /* Within a reduction both or none must be bound: kernel loops never are. */
 }
 
-/* Loops around one value that is stored at one address. */
-struct nest {
-    int count;
-    const struct axis **axes; /* outermost first */
+/* Loops around values, each of which is stored at an address. */
+struct stored {
     const struct expression **value;
     const struct index **address;
 };
 
+struct nest {
+    int axis_count;
+    const struct axis **axes; /* outermost first */
+    int count;
+    struct stored *stored;
+};
+
 static bool can_merge(struct ir *ir, const struct nest *nest, struct merging *merging) {
     merging->possible = true;
-    check_index(*nest->address, merging);
-    expression_walk(ir, *nest->value, check_merging, merging);
+    for (int i = 0; i < nest->count && merging->possible; i++) {
+        check_index(*nest->stored[i].address, merging);
+        expression_walk(ir, *nest->stored[i].value, check_merging, merging);
+    }
     return merging->possible;
 }
 
@@ -93,8 +100,11 @@ static void substitute(struct ir *ir, const struct nest *nest, int count,
                        const struct axis *const *axes, const struct index *const *values) {
     struct substitution substitution = {.count = count, .axes = axes, .values = values};
     struct rewrite rewrite = {.substitution = &substitution};
-    *nest->value = expression_rewrite(ir, *nest->value, &rewrite);
-    *nest->address = index_substitute(ir, *nest->address, &substitution);
+    for (int i = 0; i < nest->count; i++) {
+        const struct stored *stored = &nest->stored[i];
+        *stored->value = expression_rewrite(ir, *stored->value, &rewrite);
+        *stored->address = index_substitute(ir, *stored->address, &substitution);
+    }
 }
 
 /* One axis for both; its extent is that of both. */
@@ -108,28 +118,15 @@ static const struct axis *merge_pair(struct ir *ir, const struct nest *nest,
 }
 
 static void merge_loops(struct ir *ir, struct nest *nest) {
-    for (int i = nest->count - 2; i >= 0; i--) {
+    for (int i = nest->axis_count - 2; i >= 0; i--) {
         struct merging merging = {.outer = nest->axes[i], .inner = nest->axes[i + 1]};
         if (!can_merge(ir, nest, &merging))
             continue;
         nest->axes[i] = merge_pair(ir, nest, &merging);
         memmove(&nest->axes[i + 1], &nest->axes[i + 2],
-                (size_t)(nest->count - i - 2) * sizeof *nest->axes);
-        nest->count--;
+                (size_t)(nest->axis_count - i - 2) * sizeof *nest->axes);
+        nest->axis_count--;
     }
-}
-
-static struct nest nest_of(struct kernel *kernel) {
-    return (struct nest){.count = kernel->loop_count,
-                         .axes = kernel->loops,
-                         .value = &kernel->value,
-                         .address = &kernel->address};
-}
-
-static void merge_kernel_loops(struct ir *ir, struct kernel *kernel) {
-    struct nest nest = nest_of(kernel);
-    merge_loops(ir, &nest);
-    kernel->loop_count = nest.count;
 }
 
 /* ---- Reductions ---- */
@@ -152,7 +149,8 @@ static const struct expression *find_reduction(struct ir *ir, const struct kerne
 
 /* Neighbouring axes of a reduction, merged like loops: the order of elements stays. */
 static void merge_reduction(struct ir *ir, struct kernel *kernel) {
-    struct nest nest = nest_of(kernel);
+    struct stored stored = {&kernel->value, &kernel->address};
+    struct nest nest = {.count = 1, .stored = &stored};
     for (int pair = 0;;) {
         const struct expression *reduction = find_reduction(ir, kernel);
         if (!reduction || pair + 1 >= reduction->axis_count)
@@ -174,13 +172,13 @@ static void merge_reduction(struct ir *ir, struct kernel *kernel) {
 static void schedule_stage(struct ir *ir, const struct tile *tile, struct tile_block *block) {
     block->stage = linearise(ir, block->stage);
     block->stage = within_block(ir, tile, block, block->stage, &block->stage_address);
-    struct nest nest = {
-        .axes = block->stage_axes, .value = &block->stage, .address = &block->stage_address};
+    struct stored stored = {&block->stage, &block->stage_address};
+    struct nest nest = {.axes = block->stage_axes, .count = 1, .stored = &stored};
     for (int i = tile->row_axis_count - 1; i >= 0; i--)
         if (local_axis(tile, block, i)->extent > 1)
-            nest.axes[nest.count++] = local_axis(tile, block, i);
+            nest.axes[nest.axis_count++] = local_axis(tile, block, i);
     merge_loops(ir, &nest);
-    block->stage_axis_count = nest.count;
+    block->stage_axis_count = nest.axis_count;
 }
 
 static void schedule_tile(struct ir *ir, struct kernel *kernel) {
@@ -199,19 +197,40 @@ static void schedule_tile(struct ir *ir, struct kernel *kernel) {
     }
 }
 
-void schedule_kernel(struct ir *ir, struct kernel *kernel) {
-    if (!tile_contraction(ir, kernel))
-        kernel->value = unroll_small_reductions(ir, kernel->value);
-    kernel->address = linear_address(ir, kernel->output, kernel->store);
-    kernel->value = linearise(ir, kernel->value);
-    if (kernel->tile) {
-        schedule_tile(ir, kernel);
-    } else {
-        order_loops(kernel);
-        merge_kernel_loops(ir, kernel);
-        merge_reduction(ir, kernel);
+/* Kernels of one nest: they keep the same loops, in the order that suits the first. */
+static void schedule_plain(struct ir *ir, struct kernel *const *kernels, int count) {
+    struct kernel *first = kernels[0];
+    struct stored *stored = arena_array(ir->arena, struct stored, (size_t)count);
+    for (int i = 0; i < count; i++)
+        stored[i] = (struct stored){&kernels[i]->value, &kernels[i]->address};
+    order_loops(first);
+    struct nest nest = {first->loop_count, first->loops, count, stored};
+    merge_loops(ir, &nest);
+    first->loop_count = nest.axis_count;
+    for (int i = 1; i < count; i++) {
+        kernels[i]->loop_count = first->loop_count;
+        memcpy(kernels[i]->loops, first->loops, sizeof first->loops);
     }
-    ir_add_kernel(ir, kernel);
+    merge_reduction(ir, first); /* kernels that others join have none */
+}
+
+static void schedule_nest(struct ir *ir, struct kernel *const *kernels, int count) {
+    if (!tile_contraction(ir, kernels[0]))
+        kernels[0]->value = unroll_small_reductions(ir, kernels[0]->value);
+    for (int i = 0; i < count; i++) {
+        kernels[i]->address = linear_address(ir, kernels[i]->output, kernels[i]->store);
+        kernels[i]->value = linearise(ir, kernels[i]->value);
+    }
+    if (kernels[0]->tile)
+        schedule_tile(ir, kernels[0]);
+    else
+        schedule_plain(ir, kernels, count);
+    for (int i = 0; i < count; i++)
+        ir_add_kernel(ir, kernels[i]);
+}
+
+void schedule_kernel(struct ir *ir, struct kernel *kernel) {
+    schedule_nest(ir, &kernel, 1);
 }
 
 void schedule(struct ir *ir) {
@@ -219,6 +238,9 @@ void schedule(struct ir *ir) {
     int count = ir->kernel_count;
     ir->kernels = NULL;
     ir->kernel_count = ir->kernel_capacity = 0;
-    for (int i = 0; i < count; i++)
-        schedule_kernel(ir, kernels[i]);
+    for (int i = 0; i < count;) {
+        int size = nest_size(&kernels[i], count - i);
+        schedule_nest(ir, &kernels[i], size);
+        i += size;
+    }
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    MAX_CHAIN = 64,     /* kernels */
+    MAX_CHAIN = 256,    /* kernels */
     FEWEST_VECTORS = 4, /* that a slice has */
     FEWEST_TILES = 2,   /* for whose rows a contraction keeps enough */
     FEWEST_COLUMNS = 8,
@@ -39,12 +39,6 @@ struct chain {
     int count;
     struct link links[MAX_CHAIN];
 };
-
-static const struct axis *plain_axis(const struct index *index) {
-    bool plain = index->count == 1 && index->constant == 0 && index->terms[0].coefficient == 1 &&
-                 index->terms[0].atom->kind == ATOM_AXIS;
-    return plain ? index->terms[0].atom->axis : NULL;
-}
 
 /* ---- Which loops of a kernel can be shared ---- */
 
@@ -160,9 +154,9 @@ static void match(struct trying *trying, const struct link *writer,
         const struct axis *own = NULL;
         bool one = true;
         for (int d = 0; d < writer->kernel->output->rank; d++)
-            if (writer->axes[j] && plain_axis(writer->kernel->store[d]) == writer->axes[j]) {
+            if (writer->axes[j] && index_only_axis(writer->kernel->store[d]) == writer->axes[j]) {
                 one &= !own;
-                own = plain_axis(indices[d]);
+                own = index_only_axis(indices[d]);
             }
         bool same = own && one && own->extent == writer->axes[j]->extent &&
                     (!trying->link.axes[j] || trying->link.axes[j] == own) &&
@@ -212,9 +206,28 @@ static bool any(const bool *shared, int count) {
 
 static bool stores_along(const struct kernel *kernel, const struct axis *axis) {
     for (int d = 0; d < kernel->output->rank; d++)
-        if (plain_axis(kernel->store[d]) == axis)
+        if (index_only_axis(kernel->store[d]) == axis)
             return true;
     return false;
+}
+
+/* Kernels of a nest have one set of loops, and so the first one's link. */
+static bool add_joined(struct chain *chain, struct kernel *const *kernels, int count) {
+    const struct link first = chain->links[chain->count - 1];
+    if (chain->count + count > MAX_CHAIN)
+        return false;
+    for (int i = 0; i < count; i++) {
+        struct trying trying = {.chain = chain, .link = first};
+        trying.link.kernel = kernels[i];
+        memcpy(trying.shared, chain->shared, sizeof trying.shared);
+        expression_walk(chain->ir, kernels[i]->value, match_load, &trying);
+        for (int j = 0; j < chain->axis_count; j++)
+            chain->shared[j] &= trying.shared[j] && trying.link.axes[j] == first.axes[j] &&
+                                may_share(chain->ir, kernels[i], first.axes[j]);
+        chain->links[chain->count] = first;
+        chain->links[chain->count++].kernel = kernels[i];
+    }
+    return any(chain->shared, chain->axis_count);
 }
 
 static void begin_chain(struct chain *chain, struct kernel *kernel) {
@@ -256,6 +269,19 @@ static bool add_link(struct chain *chain, struct kernel *kernel) {
     memcpy(chain->shared, trying.shared, sizeof trying.shared);
     chain->reads |= trying.reads;
     return true;
+}
+
+/* A whole nest or nothing. */
+static bool add_nest(struct chain *chain, struct kernel *const *kernels, int count) {
+    bool shared[MAX_SHARED], reads = chain->reads;
+    int before = chain->count;
+    memcpy(shared, chain->shared, sizeof shared);
+    if (add_link(chain, kernels[0]) && add_joined(chain, kernels + 1, count - 1))
+        return true;
+    memcpy(chain->shared, shared, sizeof shared);
+    chain->reads = reads;
+    chain->count = before;
+    return false;
 }
 
 /* ---- What is shared in the end ---- */
@@ -340,7 +366,7 @@ static void slice(const struct chain *chain, const struct link *link, int last) 
     for (int d = 0; d < buffer->rank; d++)
         for (int j = 0; j < chain->axis_count; j++)
             buffer->sliced[d] |=
-                chain->shared[j] && plain_axis(link->kernel->store[d]) == link->axes[j];
+                chain->shared[j] && index_only_axis(link->kernel->store[d]) == link->axes[j];
     lay_out_again(buffer);
 }
 
@@ -412,12 +438,17 @@ void share_loops(struct ir *ir) {
     struct chain *chain = arena_new(ir->arena, struct chain);
     chain->ir = ir;
     chain->uses = find_uses(ir);
-    for (int i = 0; i < ir->kernel_count; i++) {
-        if (add_link(chain, ir->kernels[i]))
+    for (int i = 0, size; i < ir->kernel_count; i += size) {
+        struct kernel *const *nest = &ir->kernels[i];
+        size = nest_size(nest, ir->kernel_count - i);
+        if (add_nest(chain, nest, size))
             continue;
         end_chain(chain, i - 1);
-        if (ir->kernels[i]->value->kind != EXPRESSION_CONSTANT)
-            begin_chain(chain, ir->kernels[i]);
+        if (nest[0]->value->kind == EXPRESSION_CONSTANT)
+            continue;
+        begin_chain(chain, nest[0]);
+        if (!add_joined(chain, nest + 1, size - 1))
+            chain->count = 0;
     }
     end_chain(chain, ir->kernel_count - 1);
 }

@@ -208,6 +208,19 @@ static bool check_store(const struct checking *checking) {
 
 /* ---- The whole ---- */
 
+/* A kernel that joins another has its loops and its group. */
+static bool check_nest(const struct checking *checking) {
+    const struct kernel *kernel = checking->kernel;
+    if (!kernel->joins)
+        return true;
+    const struct kernel *before = kernel->id ? checking->ir->kernels[kernel->id - 1] : NULL;
+    bool same = before && !before->tile && before->group == kernel->group &&
+                before->loop_count == kernel->loop_count;
+    for (int i = 0; same && i < kernel->loop_count; i++)
+        same = before->loops[i] == kernel->loops[i];
+    return same || et_fail(checking->error, "kernel %d joins one with other loops", kernel->id);
+}
+
 static bool check_kernel(struct checking *checking) {
     checking->listing = list_scopes(checking->ir, checking->kernel);
     for (int i = 0; i < checking->listing.count; i++) {
@@ -215,7 +228,7 @@ static bool check_kernel(struct checking *checking) {
         if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->listing.scopes[i]))
             return false;
     }
-    return check_store(checking) && check_axes(checking);
+    return check_store(checking) && check_axes(checking) && check_nest(checking);
 }
 
 bool verify_ir(struct ir *ir, struct et_error *error) {

@@ -93,6 +93,8 @@ static void expect_same_at_every_stage(const struct graph *graph, unsigned long 
     expect_same(&ir, "split", seed);
     place_copies(&ir);
     expect_same(&ir, "place", seed);
+    join_loops(&ir);
+    expect_same(&ir, "join", seed);
     lay_out_buffers(&ir);
     expect_same(&ir, "layout", seed);
     share_loops(&ir);

@@ -25,7 +25,7 @@ static const struct pass {
     const char *name;
     void (*run)(struct ir *ir);
 } passes[] = {{"fuse", fuse},          {"axes", split_axes},    {"unroll", unroll_all},
-              {"split", split_guards}, {"place", place_copies}, {"layout", lay_out_buffers},
+              {"split", split_guards}, {"place", place_copies}, {"join", join_loops}, {"layout", lay_out_buffers},
               {"share", share_loops},  {"schedule", schedule}};
 
 static const char *const cases[] = {
