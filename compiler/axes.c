@@ -2,7 +2,8 @@
  *
  * A reshape leaves k / 9, k / 3 mod 3 and k mod 3 behind. Where such cuts divide one another and
  * the extent, the axis is split into nested axes, in the same order, and every index is affine
- * again: so whatever way movement took, equal access comes out equal. Axes of extent 1 vanish. */
+ * again: so whatever way movement took, equal access comes out equal. Axes of extent 1 vanish. Loops
+ * that guards test stay whole: split.c cuts them where the answer changes, and splits the parts. */
 #include "ir.h"
 
 #include <stdlib.h>
@@ -139,11 +140,25 @@ static void substitute_axis(struct ir *ir, struct kernel *kernel, const struct a
         kernel->store[i] = index_substitute(ir, kernel->store[i], &substitution);
 }
 
-static bool split_one(struct ir *ir, struct kernel *kernel, const struct axis *axis, int loop) {
+static struct cuts cuts_of(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
     struct cuts cuts = {.axis = axis};
     expression_walk(ir, kernel->value, find_cuts, &cuts);
     for (int i = 0; i < kernel->output->rank; i++)
         find_cuts_in_index(kernel->store[i], &cuts);
+    return cuts;
+}
+
+int64_t whole_periods(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
+    struct cuts cuts = cuts_of(ir, kernel, axis);
+    int64_t longest = 0;
+    for (int i = 0; i < cuts.count; i++)
+        if (cuts.at[i] > longest)
+            longest = cuts.at[i];
+    return longest ? axis->extent - axis->extent % longest : axis->extent;
+}
+
+static bool split_one(struct ir *ir, struct kernel *kernel, const struct axis *axis, int loop) {
+    struct cuts cuts = cuts_of(ir, kernel, axis);
     keep_chain(&cuts);
     if (cuts.count == 0 || kernel->loop_count + cuts.count > MAX_LOOPS)
         return false;
@@ -155,10 +170,30 @@ static bool split_one(struct ir *ir, struct kernel *kernel, const struct axis *a
     return true;
 }
 
-static bool split_round(struct ir *ir, struct kernel *kernel) {
+/* Whether a guard tests where along an axis an element lies. */
+struct testing {
+    const struct axis *axis;
+    bool found;
+};
+
+static void note_test(void *context, const struct expression *e) {
+    struct testing *testing = context;
+    bool plain = true;
+    for (int i = 0; i < e->predicate_count; i++)
+        testing->found |= index_coefficient(e->predicates[i].index, testing->axis, &plain) != 0;
+}
+
+static bool is_tested(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
+    struct testing testing = {.axis = axis};
+    expression_walk(ir, kernel->value, note_test, &testing);
+    return testing.found;
+}
+
+static bool split_round(struct ir *ir, struct kernel *kernel, bool tested_too) {
     bool progress = false;
     for (int i = 0; i < kernel->loop_count; i++)
-        progress |= split_one(ir, kernel, kernel->loops[i], i);
+        if (tested_too || !is_tested(ir, kernel, kernel->loops[i]))
+            progress |= split_one(ir, kernel, kernel->loops[i], i);
     struct bound_axes bound = {0};
     expression_walk(ir, kernel->value, note_bound, &bound);
     for (int i = 0; i < bound.count; i++)
@@ -174,12 +209,17 @@ static void begin_loops(struct ir *ir, struct kernel *kernel) {
     }
 }
 
+bool split_kernel_axes(struct ir *ir, struct kernel *kernel, bool tested_too) {
+    int round = 0;
+    while (round < MAX_ROUNDS && split_round(ir, kernel, tested_too))
+        round++;
+    ir_drop_unit_loops(kernel);
+    return round > 0;
+}
+
 void split_axes(struct ir *ir) {
     for (int i = 0; i < ir->kernel_count; i++) {
-        struct kernel *kernel = ir->kernels[i];
-        begin_loops(ir, kernel);
-        for (int round = 0; round < MAX_ROUNDS && split_round(ir, kernel); round++)
-            ;
-        ir_drop_unit_loops(kernel);
+        begin_loops(ir, ir->kernels[i]);
+        split_kernel_axes(ir, ir->kernels[i], false);
     }
 }

@@ -4,6 +4,7 @@
  *   - A reduction or contraction moves into the only kernel that reads it, if that reads each
  * element once: so bias, activation and normalisation come to stand on the accumulator, and pooling
  *     over windows that do not overlap reduces accumulators before anything is stored.
+ *   - Padding that is read at several places stays a buffer, into which its source is stored.
  *   - Operands of float32 contractions stay in buffers, since each element is read many times. */
 #include "ir.h"
 
@@ -89,6 +90,13 @@ static bool reduction_fits(const struct fusion *fusion, const struct kernel *con
            !fusion->facts[consumer->id].has_contraction;
 }
 
+/* Something with constants around it: guards at every load of it cost more than a border that is
+ * stored once. */
+static bool is_padding(const struct kernel *kernel) {
+    return kernel->value->kind == EXPRESSION_GUARD &&
+           kernel->value->sources[1]->kind == EXPRESSION_CONSTANT;
+}
+
 static bool can_inline(const struct fusion *fusion, const struct kernel *producer,
                        const struct kernel *consumer, const struct listing *listing) {
     const struct facts *facts = &fusion->facts[producer->id];
@@ -99,6 +107,8 @@ static bool can_inline(const struct fusion *fusion, const struct kernel *produce
         facts->operations + fusion->facts[consumer->id].operations > LARGEST_KERNEL)
         return false;
     bool only = fusion->consumers[producer->output->id] == 1;
+    if (is_padding(producer) && (!only || reading.several))
+        return false;
     if (facts->has_reduction)
         return only && reduction_fits(fusion, consumer, facts, &reading);
     if (facts->operations <= CHEAP_OPERATIONS && !facts->has_costly)

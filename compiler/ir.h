@@ -382,6 +382,12 @@ void fuse(struct ir *ir);
  * provides loops and stores; axes split until divisions and remainders are gone wherever extents
  * allow; no axis of extent 1; reductions of at most 16 elements unrolled into their lanes */
 void split_axes(struct ir *ir);
+/* The same for one kernel that has loops already, if asked for also for loops that guards test.
+ * Whether anything was split. */
+bool split_kernel_axes(struct ir *ir, struct kernel *kernel, bool tested_too);
+/* How much of a loop is whole turns of the longest division or remainder that cuts it: what is left
+ * keeps the loop from being split. */
+int64_t whole_periods(struct ir *ir, const struct kernel *kernel, const struct axis *axis);
 
 /* unroll.c */
 

@@ -123,13 +123,15 @@ static bool has_buffer(const struct lowering *lowering, const struct node *node)
 }
 
 /* The element of a node at a place. With `stored`, padding is not looked through but stored by a
- * kernel of its own: contractions read their operands without guards. */
+ * kernel of its own: contractions read their operands without guards. Nor is it behind a window,
+ * through which its elements are seen several times. */
 static const struct expression *value_at(struct lowering *lowering, const struct node *node,
                                          struct place place, bool stored) {
     struct ir *ir = lowering->ir;
     struct passed_pad *pads = NULL;
     while (op_facts[node->op].class == CLASS_MOVEMENT && !(stored && node->op == OP_PAD)) {
         place = through_movement(ir, node, place);
+        stored |= node->op == OP_WINDOW;
         if (node->op == OP_PAD)
             pads = pass_pad(ir, node, &place, pads);
         node = node->sources[0];

@@ -4,14 +4,15 @@
  * part of a concatenation. Where the index runs along one loop, the loop is cut where the answer
  * changes, and each part becomes a kernel of its own that stores its part of the buffer: the inside
  * of a padded tensor is a plain copy, its border a constant. Around windows, as pooling reads them,
- * only the parts at the edges keep the guard. */
+ * only the parts at the edges keep the guard. Where a division does not divide a loop, what is over
+ * is cut off, so that the rest can be split into axes. */
 #include "ir.h"
 
 #include <string.h>
 
 enum {
     MAX_CUTS = 8,       /* of one loop */
-    MAX_PARTS = 32,     /* of one kernel; with more, guards stay */
+    MAX_PARTS = 128,    /* of one kernel; with more, guards stay */
     FEWEST_POINTS = 64, /* a kernel of fewer is not worth a second loop */
 };
 
@@ -113,10 +114,22 @@ static void cut_at_predicates(void *context, const struct expression *e) {
 }
 
 /* The outermost loop that guards cut. */
-static bool find_cuts(struct ir *ir, const struct kernel *kernel, struct cuts *cuts, int *loop) {
+static bool find_guard_cuts(struct ir *ir, const struct kernel *kernel, struct cuts *cuts, int *loop) {
     for (*loop = 0; *loop < kernel->loop_count; ++*loop) {
         *cuts = (struct cuts){.kernel = kernel, .axis = kernel->loops[*loop]};
         expression_walk(ir, kernel->value, cut_at_predicates, cuts);
+        if (cuts->count)
+            return true;
+    }
+    return false;
+}
+
+/* The outermost loop that a division does not divide. */
+static bool find_period_cut(struct ir *ir, const struct kernel *kernel, struct cuts *cuts,
+                            int *loop) {
+    for (*loop = 0; *loop < kernel->loop_count; ++*loop) {
+        *cuts = (struct cuts){.kernel = kernel, .axis = kernel->loops[*loop]};
+        add_cut(cuts, whole_periods(ir, kernel, cuts->axis));
         if (cuts->count)
             return true;
     }
@@ -144,11 +157,7 @@ static struct kernel *cut_out(struct ir *ir, const struct kernel *kernel, int lo
         part->store[i] = index_substitute(ir, kernel->store[i], &substitution);
     part->loops[loop] = shorter;
     part->points = kernel->points / axis->extent * shorter->extent;
-    if (shorter->extent == 1) {
-        memmove(&part->loops[loop], &part->loops[loop + 1],
-                (size_t)(part->loop_count - loop - 1) * sizeof *part->loops);
-        part->loop_count--;
-    }
+    split_kernel_axes(ir, part, false);
     return part;
 }
 
@@ -156,7 +165,10 @@ static struct kernel *cut_out(struct ir *ir, const struct kernel *kernel, int lo
 static bool cut_kernel(struct ir *ir, struct kernel *kernel, struct parts *parts) {
     struct cuts cuts;
     int loop;
-    if (!find_cuts(ir, kernel, &cuts, &loop)) {
+    if (!find_guard_cuts(ir, kernel, &cuts, &loop) &&
+        !find_period_cut(ir, kernel, &cuts, &loop)) {
+        if (split_kernel_axes(ir, kernel, true))
+            return cut_kernel(ir, kernel, parts);
         if (parts->count == MAX_PARTS)
             return false;
         parts->kernels[parts->count++] = kernel;
@@ -189,7 +201,10 @@ void split_guards(struct ir *ir) {
     ir->kernel_count = ir->kernel_capacity = 0;
     for (int i = 0; i < count; i++) {
         struct parts parts = {0};
-        if (!is_worth_cutting(ir, kernels[i]) || !cut_kernel(ir, kernels[i], &parts)) {
+        struct kernel *whole = arena_new(ir->arena, struct kernel); /* cutting changes it */
+        *whole = *kernels[i];
+        if (!is_worth_cutting(ir, whole) || !cut_kernel(ir, whole, &parts)) {
+            split_kernel_axes(ir, kernels[i], true);
             parts.count = 1;
             parts.kernels[0] = kernels[i];
         }
