@@ -2,8 +2,9 @@
  *
  * A reshape leaves k / 9, k / 3 mod 3 and k mod 3 behind. Where such cuts divide one another and
  * the extent, the axis is split into nested axes, in the same order, and every index is affine
- * again: so whatever way movement took, equal access comes out equal. Axes of extent 1 vanish. Loops
- * that guards test stay whole: split.c cuts them where the answer changes, and splits the parts. */
+ * again: so whatever way movement took, equal access comes out equal. Axes of extent 1 vanish.
+ * Loops that guards test stay whole: split.c cuts them where the answer changes, and splits the
+ * parts. */
 #include "ir.h"
 
 #include <stdlib.h>

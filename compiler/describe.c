@@ -248,12 +248,16 @@ const char *kernels_dot(struct ir *ir) {
 
 /* ---- Counts ---- */
 
-static double kernel_flops(struct ir *ir, const struct kernel *kernel) {
+/* What kernels of one nest have in common is computed once. */
+static double kernel_flops(struct ir *ir, const struct kernel *kernel, bool *counted) {
     struct listing listing = list_scopes(ir, kernel);
     double flops = 0;
     for (int i = 0; i < listing.count; i++) {
         const struct expression *e = listing.expressions[i];
         double points = listing.scopes[i].points;
+        if (counted[e->id])
+            continue;
+        counted[e->id] = true;
         for (int k = 0; k < e->axis_count; k++)
             points *= (double)e->axes[k]->extent;
         if (e->kind == EXPRESSION_OP)
@@ -265,8 +269,12 @@ static double kernel_flops(struct ir *ir, const struct kernel *kernel) {
 }
 
 int64_t group_flops(struct ir *ir, const struct group *group) {
+    bool *counted = NULL;
     double flops = 0;
-    for (int i = 0; i < group->kernel_count; i++)
-        flops += kernel_flops(ir, group->kernels[i]);
+    for (int i = 0; i < group->kernel_count; i++) {
+        if (!group->kernels[i]->joins)
+            counted = arena_array(ir->arena, bool, (size_t)ir->expression_count);
+        flops += kernel_flops(ir, group->kernels[i], counted);
+    }
     return (int64_t)flops;
 }

@@ -460,8 +460,8 @@ void emit_rows(struct emitter *emitter, int count, const struct store *stores,
         list_value(&rows, stores[i].value);
     compute_listed(&rows, count, stores);
     for (int i = 0; i < count; i++) {
-        bool computed = is_computed(stores[i].value) &&
-                        storing(count, stores, stores[i].value) == &stores[i];
+        bool computed =
+            is_computed(stores[i].value) && storing(count, stores, stores[i].value) == &stores[i];
         if (!computed)
             copy_value(&rows, &stores[i]);
         end_use(&rows, stores[i].value);

@@ -9,8 +9,8 @@
  *     value reduce_max{a8 a9}(where(lt(0.0, v1), v1, 0.0))
  *
  * After the nodes stands "with 3" where a kernel becomes one function with kernel 3, the one
- * before, "joins 3" where it also runs in that one's innermost loop, and "part" where it stores only
- * some elements of its buffer, which the first such kernel declares.
+ * before, "joins 3" where it also runs in that one's innermost loop, and "part" where it stores
+ * only some elements of its buffer, which the first such kernel declares.
  *
  * Axes are aN:EXTENT where they are listed: `axes` up to fuse.c; from axes.c on `loops`, from
  * share.c on also `shared`, and `store` says where they store. What reductions bind is listed under

@@ -1,9 +1,9 @@
 /* Joining: plain kernels that follow one another become one nest of loops.
  *
- * A matrix transform is many small expressions over the same slices, and each became a kernel. Where
- * such kernels run over the same loops, and one reads what another reads or computed, or stores
- * beside it, all are computed in the innermost loop of the first: what they share is read and
- * computed once, and what is used at once never goes through memory.
+ * A matrix transform is many small expressions over the same slices, and each became a kernel.
+ * Where such kernels run over the same loops, and one reads what another reads or computed, or
+ * stores beside it, all are computed in the innermost loop of the first: what they share is read
+ * and computed once, and what is used at once never goes through memory.
  *
  * A kernel may read what the nest stores only at the very point at which it stands, where the value
  * itself takes the place of the load, or in parts that the nest does not store. */
@@ -355,8 +355,7 @@ static void follow(struct kernel *const *kernels, int joined, int count, struct 
 
 void join_loops(struct ir *ir) {
     struct joining *joining = arena_new(ir->arena, struct joining);
-    *joining = (struct joining){
-        .ir = ir, .last_reader = find_last_readers(ir), .nest = {.ir = ir}};
+    *joining = (struct joining){.ir = ir, .last_reader = find_last_readers(ir), .nest = {.ir = ir}};
     struct kernel **kernels = ir->kernels;
     int count = ir->kernel_count;
     ir->kernels = NULL;

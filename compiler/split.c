@@ -114,7 +114,8 @@ static void cut_at_predicates(void *context, const struct expression *e) {
 }
 
 /* The outermost loop that guards cut. */
-static bool find_guard_cuts(struct ir *ir, const struct kernel *kernel, struct cuts *cuts, int *loop) {
+static bool find_guard_cuts(struct ir *ir, const struct kernel *kernel, struct cuts *cuts,
+                            int *loop) {
     for (*loop = 0; *loop < kernel->loop_count; ++*loop) {
         *cuts = (struct cuts){.kernel = kernel, .axis = kernel->loops[*loop]};
         expression_walk(ir, kernel->value, cut_at_predicates, cuts);
@@ -165,8 +166,7 @@ static struct kernel *cut_out(struct ir *ir, const struct kernel *kernel, int lo
 static bool cut_kernel(struct ir *ir, struct kernel *kernel, struct parts *parts) {
     struct cuts cuts;
     int loop;
-    if (!find_guard_cuts(ir, kernel, &cuts, &loop) &&
-        !find_period_cut(ir, kernel, &cuts, &loop)) {
+    if (!find_guard_cuts(ir, kernel, &cuts, &loop) && !find_period_cut(ir, kernel, &cuts, &loop)) {
         if (split_kernel_axes(ir, kernel, true))
             return cut_kernel(ir, kernel, parts);
         if (parts->count == MAX_PARTS)

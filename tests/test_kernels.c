@@ -350,6 +350,16 @@ static struct tensor build_integers(struct tensor_context *c) {
     return tensor_reduce_sum(tensor_cast(tensor_mod(tensor_div(sum, y), x), DTYPE_INT64), AXES(0));
 }
 
+/* A row of 40 seen four at a time, every second, and the input transform of F(2,3) of each. */
+static struct tensor build_transform(struct tensor_context *c) {
+    struct tensor x = tensor_window(tensor_exp(input(c, "x", SHAPE(8, 40))), 1, 4, 2, 1), slice[4];
+    for (int i = 0; i < 4; i++)
+        slice[i] = tensor_shrink(x, RANGES({0, 8}, {0, 19}, {i, i + 1}));
+    return tensor_concat(TENSORS(tensor_sub(slice[0], slice[2]), tensor_add(slice[1], slice[2]),
+                                 tensor_sub(slice[2], slice[1]), tensor_sub(slice[3], slice[1])),
+                         2);
+}
+
 static const struct golden {
     const char *file; /* in tests/golden */
     struct tensor (*build)(struct tensor_context *context);
@@ -366,6 +376,8 @@ static const struct golden {
     {"layer_norm_calls.c", build_layer_norm, DIALECT_CALLS, false},
     {"embedding.c", build_embedding, DIALECT_VECTOR, false},
     {"concat.c", build_concat, DIALECT_VECTOR, false},
+    {"transform.c", build_transform, DIALECT_VECTOR, false},
+    {"transform_calls.c", build_transform, DIALECT_CALLS, false},
     {"integers.c", build_integers, DIALECT_VECTOR, false},
     {"integers_calls.c", build_integers, DIALECT_CALLS, false},
 };
