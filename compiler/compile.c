@@ -71,6 +71,13 @@ static bool fill_weights(const struct ir *ir, struct compiled *compiled, struct 
     return true;
 }
 
+static int threads_used(const struct ir *ir) {
+    for (int i = 0; i < ir->group_count; i++)
+        if (ir->groups[i]->parallel)
+            return (int)ir->threads;
+    return 1;
+}
+
 /* The passes, in order. */
 static bool run_passes(struct compiling *compiling, const struct graph *graph,
                        struct compiled *compiled) {
@@ -112,12 +119,20 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     group_kernels(ir);
     if (!after(compiling, "group"))
         return false;
+    divide_work(ir);
+    compiled->threads = threads_used(ir);
+    if (!after(compiling, "divide"))
+        return false;
     struct plan planned = plan(ir);
     compiled->arena_bytes = planned.arena_bytes;
     compiled->arena_lower_bound = planned.lower_bound;
     compiled->weights_bytes = planned.weights_bytes;
     compiled->plan = planned.table;
     if (!after(compiling, "plan"))
+        return false;
+    part_steps(ir);
+    compiled->steps = ir->group_count ? ir->groups[ir->group_count - 1]->step + 1 : 0;
+    if (!after(compiling, "meet"))
         return false;
     emit(ir, compiling->options, compiled);
     return fill_weights(ir, compiled, compiling->error) && after(compiling, "emit");
@@ -132,7 +147,9 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
     }
     jmp_buf escape;
     struct ir ir = {.arena = &compiled->arena,
-                    .target = options->target ? options->target : &targets[TARGET_AVX512]};
+                    .target = options->target ? options->target : &targets[TARGET_AVX512],
+                    .threads = options->threads,
+                    .least_cycles = options->least_cycles};
     struct compiling compiling = {.ir = &ir, .options = options, .error = error};
     compiled->arena.escape = &escape;
     bool good;

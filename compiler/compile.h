@@ -23,7 +23,10 @@ struct compile_options {
     const char *command; /* command line for the header comment; NULL: left out */
     pass_dump *dump;     /* NULL: none */
     void *dump_context;
-    bool verify; /* run the verifier after every pass */
+    bool verify;          /* run the verifier after every pass */
+    int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
+    bool pool;            /* DIALECT_VECTOR: the text has threads of its own */
+    int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
 };
 
 /* One kernel, for people. */
@@ -49,6 +52,8 @@ struct compiled {
     size_t weights_bytes;
     size_t arena_bytes;       /* of the block PREFIX_run works in, 64-byte aligned */
     size_t arena_lower_bound; /* largest sum of intermediate buffers alive at once */
+    int threads;              /* that find work in a run, at most; 1: more than one do not help */
+    int steps;                /* of a run that threads share */
     int kernel_count;
     struct kernel_facts *kernels;
     const char *plan;       /* the memory plan as a table, for `inspect` */

@@ -10,17 +10,84 @@
 /* ---- Names ---- */
 
 /* Words that a tensor's name must not be in C: keywords, and the names that emitted text uses. */
-static const char *const reserved_words[] = {
-    "auto",     "break",  "case",         "char",      "const",    "continue", "default",  "do",
-    "double",   "else",   "enum",         "extern",    "float",    "for",      "goto",     "if",
-    "inline",   "int",    "long",         "register",  "restrict", "return",   "short",    "signed",
-    "sizeof",   "static", "struct",       "switch",    "typedef",  "union",    "unsigned", "void",
-    "volatile", "while",  "asm",          "typeof",    "bool",     "true",     "false",    "class",
-    "new",      "this",   "template",     "sums",      "walk",     "k",        "m",        "n",
-    "c",        "row",    "rows",         "strip",     "columns",  "tile",     "vector",   "fmaf",
-    "fma",      "sqrtf",  "floorf",       "ceilf",     "rintf",    "fmodf",    "fabsf",    "memcpy",
-    "INFINITY", "NAN",    "TILE_ALIGNED", "tile_walk", "inputs",   "outputs",  "weights",  "arena",
-    "ptrdiff_t"};
+static const char *const reserved_words[] = {"auto",
+                                             "break",
+                                             "case",
+                                             "char",
+                                             "const",
+                                             "continue",
+                                             "default",
+                                             "do",
+                                             "double",
+                                             "else",
+                                             "enum",
+                                             "extern",
+                                             "float",
+                                             "for",
+                                             "goto",
+                                             "if",
+                                             "inline",
+                                             "int",
+                                             "long",
+                                             "register",
+                                             "restrict",
+                                             "return",
+                                             "short",
+                                             "signed",
+                                             "sizeof",
+                                             "static",
+                                             "struct",
+                                             "switch",
+                                             "typedef",
+                                             "union",
+                                             "unsigned",
+                                             "void",
+                                             "volatile",
+                                             "while",
+                                             "asm",
+                                             "typeof",
+                                             "bool",
+                                             "true",
+                                             "false",
+                                             "class",
+                                             "new",
+                                             "this",
+                                             "template",
+                                             "sums",
+                                             "walk",
+                                             "k",
+                                             "m",
+                                             "n",
+                                             "c",
+                                             "row",
+                                             "rows",
+                                             "strip",
+                                             "columns",
+                                             "tile",
+                                             "vector",
+                                             "fmaf",
+                                             "fma",
+                                             "sqrtf",
+                                             "floorf",
+                                             "ceilf",
+                                             "rintf",
+                                             "fmodf",
+                                             "fabsf",
+                                             "memcpy",
+                                             "INFINITY",
+                                             "NAN",
+                                             "TILE_ALIGNED",
+                                             "tile_walk",
+                                             "inputs",
+                                             "outputs",
+                                             "weights",
+                                             "arena",
+                                             "ptrdiff_t",
+                                             "part",
+                                             "parts",
+                                             "step",
+                                             "begin",
+                                             "end"};
 
 /* Letters and then digits, as our locals are: v0, i1, lanes2, t12. */
 static bool looks_local(const char *name) {
@@ -34,7 +101,8 @@ static bool is_reserved(const char *name) {
         if (strcmp(reserved_words[i], name) == 0)
             return true;
     return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "walk_", 5) == 0 ||
-           strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0;
+           strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0 ||
+           strncmp(name, "pool_", 5) == 0;
 }
 
 static bool is_section_or_scalar(const struct emitter *emitter, const char *name) {
@@ -136,6 +204,8 @@ static void add_interface(struct emitter *emitter, struct text *text,
              "void %s_run_array(const void *const *inputs, void *const *outputs, "
              "const void *weights,\n        void *arena);\n",
              prefix);
+    if (emitter->threads)
+        emit_step_interface(emitter, text, upper_case(emitter->ir, prefix));
 }
 
 static void add_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
@@ -226,6 +296,7 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     if (calls) {
         sections_want(sections, "calls");
     } else {
+        text_add(text, "%s", emitter->pool ? "#define _POSIX_C_SOURCE 200809L\n\n" : "");
         text_add(text,
                  "#include \"%s.h\"\n\n#include <math.h>\n#include <stddef.h>\n"
                  "#include <stdint.h>\n#include <string.h>\n\n",
@@ -233,6 +304,8 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     }
     if (tiles)
         sections_want(sections, calls ? "tile_walk" : "tile");
+    if (emitter->pool)
+        sections_want(sections, "pool");
     if (tiles && calls) /* libtcc ignores the alignment of locals */
         text_add(text, "#define TILE_ALIGNED\n\n");
     else if (tiles)
@@ -293,6 +366,9 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
         return arena_format(arena, "(const %s *)(constants + AT_%s)", type, buffer->name);
     case BUFFER_TEMPORARY:
         emitter->offset_wanted[buffer->id] = true;
+        if (buffer->apart)
+            return arena_format(arena, "(%s%s *)(scratch + AT_%s + %zu * part)",
+                                written ? "" : "const ", type, buffer->name, aligned_bytes(buffer));
         return arena_format(arena, "(%s%s *)(scratch + AT_%s)", written ? "" : "const ", type,
                             buffer->name);
     case BUFFER_LOCAL:
@@ -301,20 +377,67 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
     unreachable();
 }
 
-static void add_call(struct emitter *emitter, struct text *text, const struct group *group) {
-    text_add(text, "    %s(", group->name);
-    size_t column = 4 + strlen(group->name) + 1;
-    for (int i = 0; i < group->buffer_count; i++) {
-        const char *next = argument(emitter, group->buffers[i].buffer, group->buffers[i].written);
+static void add_call(struct emitter *emitter, struct text *text, const struct group *group,
+                     int indent) {
+    text_add(text, "%*s%s(", indent, "", group->name);
+    size_t column = (size_t)indent + strlen(group->name) + 1;
+    for (int i = 0; i < group->buffer_count + group->parallel; i++) {
+        const char *next = i == group->buffer_count ? "part, parts"
+                                                    : argument(emitter, group->buffers[i].buffer,
+                                                               group->buffers[i].written);
         if (i > 0) {
             bool breaks = column + strlen(next) + 4 > 100;
-            text_add(text, breaks ? ",\n            " : ", ");
-            column = breaks ? 12 : column + 2;
+            if (breaks)
+                text_add(text, ",\n%*s", indent + 8, "");
+            else
+                text_add(text, ", ");
+            column = breaks ? (size_t)indent + 8 : column + 2;
         }
         text_add(text, "%s", next);
         column += strlen(next);
     }
     text_add(text, ");\n");
+}
+
+/* A case for each step; kernels that nobody shares in blocks for the first part. */
+static void add_steps(struct emitter *emitter, struct text *text) {
+    const struct ir *ir = emitter->ir;
+    bool alone = false;
+    text_add(text, "    switch (step) {\n");
+    for (int i = 0; i < ir->group_count; i++) {
+        const struct group *group = ir->groups[i];
+        bool first = i == 0 || group->step > ir->groups[i - 1]->step;
+        bool last = i + 1 == ir->group_count || group->step < ir->groups[i + 1]->step;
+        if (first)
+            text_add(text, "    case %d:\n", group->step);
+        if (!group->parallel && !alone)
+            text_add(text, "        if (part == 0) {\n");
+        alone = !group->parallel;
+        add_call(emitter, text, group, alone ? 12 : 8);
+        if (alone && (last || ir->groups[i + 1]->parallel)) {
+            text_add(text, "        }\n");
+            alone = false;
+        }
+        if (last)
+            text_add(text, "        break;\n");
+    }
+    text_add(text, "    }\n");
+}
+
+static void add_calls(struct emitter *emitter, struct text *text) {
+    if (emitter->threads) {
+        add_steps(emitter, text);
+        return;
+    }
+    for (int i = 0; i < emitter->ir->group_count; i++)
+        add_call(emitter, text, emitter->ir->groups[i], 4);
+}
+
+static bool has_parallel(const struct ir *ir) {
+    for (int g = 0; g < ir->group_count; g++)
+        if (ir->groups[g]->parallel)
+            return true;
+    return false;
 }
 
 static bool reads_inputs(const struct ir *ir) {
@@ -325,20 +448,23 @@ static bool reads_inputs(const struct ir *ir) {
     return false;
 }
 
+/* PREFIX_run, or a step of it. */
 static void add_run(struct emitter *emitter, struct text *text) {
     const char *prefix = emitter->prefix;
     struct ir *ir = emitter->ir;
     struct text calls = {0};
-    for (int i = 0; i < ir->group_count; i++)
-        add_call(emitter, &calls, ir->groups[i]);
+    add_calls(emitter, &calls);
     bool constants = add_offsets(emitter, text, BUFFER_CONSTANT,
                                  "Constants, in bytes from the beginning of the weights block.");
     bool scratch = add_offsets(emitter, text, BUFFER_TEMPORARY,
                                "Temporaries, in bytes from the beginning of the arena.");
     text_add(text,
-             "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-             "        const void *weights, void *arena) {\n",
-             prefix, prefix, prefix);
+             "void %s_run%s(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena",
+             prefix, emitter->threads ? "_step" : "", prefix, prefix);
+    text_add(text, emitter->threads ? ", long step, long part, long parts) {\n" : ") {\n");
+    if (emitter->threads && !has_parallel(ir))
+        text_add(text, "    (void)parts;\n");
     text_add(text, constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
     text_add(text, scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
     if (!reads_inputs(ir))
@@ -347,13 +473,15 @@ static void add_run(struct emitter *emitter, struct text *text) {
     text_free(&calls);
 }
 
-static void add_run_array(struct emitter *emitter, struct text *text) {
+/* PREFIX_run`what`_array; `more` parameters and `values` for them follow. */
+static void add_run_array(struct emitter *emitter, struct text *text, const char *what,
+                          const char *more, const char *values) {
     const char *prefix = emitter->prefix;
     const struct ir *ir = emitter->ir;
     text_add(text,
-             "void %s_run_array(const void *const *inputs, void *const *outputs, "
-             "const void *weights,\n        void *arena) {\n",
-             prefix);
+             "void %s_run%s_array(const void *const *inputs, void *const *outputs, "
+             "const void *weights,\n        void *arena%s) {\n",
+             prefix, what, more);
     for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++) {
         const char *plural = kind == BUFFER_INPUT ? "inputs" : "outputs";
         text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
@@ -364,7 +492,24 @@ static void add_run_array(struct emitter *emitter, struct text *text) {
     }
     if (!ir->graph->input_count)
         text_add(text, "    (void)inputs;\n    named_inputs.none = 0;\n");
-    text_add(text, "    %s_run(&named_inputs, &named_outputs, weights, arena);\n}\n", prefix);
+    text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n}\n", prefix,
+             what, values);
+}
+
+/* The entries of a text whose runs can be shared. */
+static void add_step_entries(struct emitter *emitter, struct text *text) {
+    emit_run_alone(emitter, text);
+    text_add(text, "\n");
+    add_run_array(emitter, text, "_step", ", long step, long part, long parts",
+                  ", step, part, parts");
+    text_add(text, "\n");
+}
+
+static void add_pool(struct emitter *emitter, struct text *text) {
+    const char *pool = arena_format(emitter->ir->arena, ", struct %s_pool *pool", emitter->prefix);
+    emit_pool(emitter, text);
+    text_add(text, "\n");
+    add_run_array(emitter, text, "_on", pool, ", pool");
 }
 
 static void add_metadata(struct emitter *emitter, struct text *text,
@@ -465,6 +610,8 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
     struct emitter *emitter = arena_new(ir->arena, struct emitter);
     emitter->ir = ir;
     emitter->dialect = options->dialect;
+    emitter->threads = ir->threads > 1;
+    emitter->pool = emitter->threads && options->pool;
     emitter->prefix = identifier(ir, options->prefix ? options->prefix : ir->graph->name);
     emitter->uses = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
     emitter->offset_wanted = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
@@ -473,6 +620,7 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
     sections_add_file(&emitter->sections, template_math);
     sections_add_file(&emitter->sections, template_convert);
     sections_add_file(&emitter->sections, template_tile);
+    sections_add_file(&emitter->sections, template_pool);
     name_buffers(emitter);
     compiled->prefix = emitter->prefix;
     compiled->kernel_count = ir->group_count;
@@ -491,7 +639,11 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
     for (int i = 0; i < compiled->kernel_count; i++)
         text_add(&file, "%s\n", compiled->kernels[i].source);
     add_run(emitter, &file);
-    add_run_array(emitter, &file);
+    if (emitter->threads)
+        add_step_entries(emitter, &file);
+    add_run_array(emitter, &file, "", "", "");
+    if (emitter->pool)
+        add_pool(emitter, &file);
     if (options->dialect == DIALECT_VECTOR)
         add_metadata(emitter, &file, options);
     compiled->source = keep(ir, &file, &compiled->source_bytes);

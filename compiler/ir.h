@@ -117,6 +117,7 @@ struct buffer {
     const void *value;             /* constants: elements in the buffer's layout, unless packed */
     const struct packing *packing; /* constants that are packed */
     bool splat;                    /* constants: one element stands for all */
+    bool apart;                    /* divide.c: each thread has one of its own */
     size_t offset;                 /* plan.c: bytes into the arena or the weights block */
     int first_group, last_group;   /* plan.c: temporaries live from the one to the other */
 };
@@ -274,6 +275,8 @@ struct group {
     struct kernel **kernels;
     int buffer_count, buffer_capacity;
     struct group_buffer *buffers; /* each once; the written ones last; no local ones */
+    bool parallel;                /* divide.c: threads share it; else the first does it alone */
+    int step;                     /* meet.c: all threads meet before the next */
 };
 
 struct kernel {
@@ -295,13 +298,18 @@ struct kernel {
     int node_count; /* of the graph's nodes computed here */
     const struct node **nodes;
     struct tile *tile; /* schedule.c; NULL: plain loops */
+    /* divide.c: the loop that threads share, in units of so many turns; NULL: none */
+    const struct axis *parted;
+    int64_t part_step;
 };
 
 struct ir {
     struct arena *arena;
     const struct graph *graph;
     const struct target *target;
-    size_t overread; /* bytes behind a temporary that tiles load and do not use */
+    size_t overread;      /* bytes behind a temporary that tiles load and do not use */
+    int64_t threads;      /* that share a run, at most; 0: one */
+    int64_t least_cycles; /* divide.c: of a kernel that they share; 0: what a barrier is worth */
     int axis_count;
     int expression_count;
     int bucket_count;
@@ -443,14 +451,27 @@ void schedule(struct ir *ir);
  * provides the list of groups, and what each reads and writes */
 void group_kernels(struct ir *ir);
 
-/* plan.c
+/* divide.c
  * requires group_kernels
+ * provides the loop of each kernel that threads share, and what each thread has for itself */
+void divide_work(struct ir *ir);
+
+/* plan.c
+ * requires divide_work
  * provides the offset of every temporary in the arena and of every constant in the weights block */
 struct plan {
     size_t arena_bytes, lower_bound, weights_bytes;
     const char *table; /* for people: a line a temporary */
 };
 struct plan plan(struct ir *ir);
+/* What the plan sets aside for a buffer; for one of the threads' own ones. */
+size_t planned_bytes(const struct ir *ir, const struct buffer *buffer);
+size_t aligned_bytes(const struct buffer *buffer);
+
+/* meet.c
+ * requires plan
+ * provides the steps between which all threads meet */
+void part_steps(struct ir *ir);
 
 /* verify_ir.c
  * Checks what every pass must keep; false and what is wrong. */
@@ -464,8 +485,9 @@ void print_expression(const struct expression *expression, struct text *text);
 void print_index(const struct index *index, struct text *text);
 
 /* ir_parse.c
- * Reads what print_ir writes, except tiles, into an empty `ir` with an arena. False and an error
- * that names line and column, what was expected and what was found; the ir is unusable then. */
+ * Reads what print_ir writes, except tiles and threads, into an empty `ir` with an arena. False and
+ * an error that names line and column, what was expected and what was found; the ir is unusable
+ * then. */
 bool parse_ir(struct ir *ir, const char *text, struct et_error *error);
 
 #endif

@@ -341,6 +341,8 @@ static void print_buffer(const struct printing *printing, const struct buffer *b
         any |= sliced[i] = buffer->sliced[i];
     if (any)
         print_extents(" sliced", buffer->rank, sliced, text);
+    if (buffer->apart)
+        text_add(text, " apart");
 }
 
 static void print_axes(const char *what, int count, const struct axis *const *axes,
@@ -469,9 +471,21 @@ static void print_shared(const struct ir *ir, const struct kernel *kernel, struc
         print_known_axes("shared", kernel->shared_count, kernel->shared, text);
 }
 
+/* What threads do with it. */
+static void print_threads(const struct kernel *kernel, struct text *text) {
+    if (!kernel->parted)
+        return;
+    text_add(text, "  parts of a%d", kernel->parted->id);
+    if (kernel->part_step > 1)
+        text_add(text, " in steps of %" PRId64, kernel->part_step);
+    text_add(text, "\n");
+}
+
 static void print_kernel(struct printing *printing, const struct ir *ir,
                          const struct kernel *kernel) {
     struct text *text = printing->text;
+    if (kernel->id > 0 && kernel->group->step > ir->kernels[kernel->id - 1]->group->step)
+        text_add(text, "all threads meet\n");
     text_add(text, "kernel %d nodes", kernel->id);
     for (int i = 0; i < kernel->node_count; i++)
         text_add(text, " %d", kernel->nodes[i]->origin);
@@ -489,6 +503,7 @@ static void print_kernel(struct printing *printing, const struct ir *ir,
     else
         print_axes("axes", kernel->axis_count, kernel->axes, text);
     print_shared(ir, kernel, text);
+    print_threads(kernel, text);
     if (kernel->tile)
         print_tile(printing, kernel->tile);
     count_uses(printing, kernel->value, false);

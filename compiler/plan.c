@@ -20,9 +20,13 @@ struct life {
     size_t offset;   /* in the plan by size */
 };
 
-static size_t rounded_bytes(const struct buffer *buffer) {
+size_t aligned_bytes(const struct buffer *buffer) {
     size_t bytes = (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes;
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+size_t planned_bytes(const struct ir *ir, const struct buffer *buffer) {
+    return aligned_bytes(buffer) * (buffer->apart ? (size_t)ir->threads : 1);
 }
 
 /* Lives by buffer id; first is -1 where a buffer is not a written temporary. */
@@ -39,7 +43,7 @@ static struct life *find_lives(struct ir *ir) {
             if (life->first < 0)
                 life->first = g;
             life->last = g;
-            life->bytes = rounded_bytes(buffer);
+            life->bytes = planned_bytes(ir, buffer);
         }
     return lives;
 }
@@ -168,7 +172,7 @@ static size_t place_constants(struct ir *ir) {
                 continue;
             placed[buffer->id] = true;
             buffer->offset = end;
-            end += rounded_bytes(buffer);
+            end += aligned_bytes(buffer);
         }
     return end;
 }

@@ -80,6 +80,7 @@ static int complain(const struct et_error *error) {
 /* ---- The model ---- */
 
 struct classifier {
+    bool begun; /* the model's threads, if it has any */
     void *arena;
     float pixels[DIGIT_PIXELS]; /* the input */
     float *logits;              /* the output: [CLASSES] */
@@ -88,10 +89,15 @@ struct classifier {
 static bool classifier_open(struct classifier *classifier, struct et_error *error) {
     classifier->arena = et_allocate_aligned(MODEL_ARENA_BYTES);
     classifier->logits = et_allocate_aligned(model_outputs[0].bytes);
-    return (classifier->arena && classifier->logits) || et_fail(error, "out of memory");
+    if (!classifier->arena || !classifier->logits)
+        return et_fail(error, "out of memory");
+    classifier->begun = MODEL_BEGIN();
+    return classifier->begun || et_fail(error, "no threads");
 }
 
 static void classifier_close(struct classifier *classifier) {
+    if (classifier->begun)
+        MODEL_END();
     et_release(classifier->arena);
     et_release(classifier->logits);
 }

@@ -167,6 +167,14 @@ says here/duo.h 'void duo_run('
 expect 2 "$tool" emit pair.json --prefix=2wrong
 expect 0 "$tool" emit pair.json --print=c --dialect=calls
 says out 'command  eigentensor emit pair.json --dialect=calls'
+expect 0 "$tool" emit pair.json -o here --prefix=shared --threads=3
+says here/shared.c 'command  eigentensor emit pair.json --prefix=shared --threads=3'
+says here/shared.h 'struct shared_pool *shared_pool_new(long threads);'
+expect 0 gcc -std=c11 -Wall -Wextra -pedantic -Werror -pthread -c here/shared.c -o shared.o
+expect 0 "$tool" emit pair.json --print=c --dialect=calls --threads=3
+says out 'void pair_run_step(const struct pair_inputs *inputs'
+expect 2 "$tool" emit pair.json --threads=65
+says err '65: expected a number from 0 to 64'
 expect 0 "$tool" emit pair.json -o here -d all
 for pass in lower fuse schedule plan emit; do
     grep -Eq "^== $pass  [0-9.]+ ms" err || wrong "no dump after $pass"
@@ -179,11 +187,34 @@ says err 'there is no pass "melt"; the passes are: '
 expect 1 "$tool" emit pair.json -o x.npy
 says err 'x.npy'
 
+# ---- threads ----
+
+mnist=$top/models/mnist/mnist.json digit=$top/models/mnist/samples/7-pen.png
+expect 0 "$tool" run "$mnist" "$digit"
+mv out alone
+for threads in 0 2 5; do
+    expect 0 "$tool" run "$mnist" "$digit" --threads=$threads
+    same out alone
+done
+expect 0 "$tool" run "$mnist" "$digit" --threads=2 --mode=aot
+same out alone
+expect 0 "$tool" build "$mnist" --threads=3 --main=runner -o runner
+expect 0 ./runner "$digit"
+grep -v digest alone >outputs
+same out outputs
+expect 0 "$tool" build "$mnist" --threads=2 -o classifier
+expect 0 ./classifier "$digit"
+says out '7-pen.png: 7'
+expect 0 "$tool" bench "$mnist" --mode=jit --calls=3 --threads=2
+says out '2 threads'
+expect 0 "$tool" inspect "$mnist" --plan --threads=2
+
 # ---- check ----
 
 expect 0 "$tool" check pair.json x.npy k.npy --seeds=2
 says out 'seed 1            seed 2            files 1'
-for way in 'eager  ' 'jit, baseline' 'gcc -O0' 'gcc -O3'; do
+says out threads
+for way in 'eager  ' 'jit, baseline' 'jit, best kernels              8' 'gcc -O0' 'gcc -O3'; do
     says out "$way"
 done
 grep -Eq '^[0-9]+ ways, the same bits in every output$' out || wrong "no verdict: $(cat out)"

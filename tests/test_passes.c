@@ -21,6 +21,17 @@ static void unroll_all(struct ir *ir) {
         ir->kernels[i]->value = unroll_small_reductions(ir, ir->kernels[i]->value);
 }
 
+/* What comes before it too, since tiles have no text to begin from; and then the steps. */
+static void divide_for_three(struct ir *ir) {
+    schedule(ir);
+    group_kernels(ir);
+    ir->threads = 3;
+    ir->least_cycles = 1;
+    divide_work(ir);
+    plan(ir);
+    part_steps(ir);
+}
+
 static const struct pass {
     const char *name;
     void (*run)(struct ir *ir);
@@ -32,7 +43,8 @@ static const struct pass {
               {"join", join_loops},
               {"layout", lay_out_buffers},
               {"share", share_loops},
-              {"schedule", schedule}};
+              {"schedule", schedule},
+              {"divide", divide_for_three}};
 
 static const char *const cases[] = {
     "fuse_chain",
@@ -102,6 +114,13 @@ static const char *const cases[] = {
     "schedule_narrow_last",
     "schedule_sums_in_parts",
     "schedule_rows_in_groups",
+    "divide_rows",
+    "divide_heads",
+    "divide_border",
+    "divide_convolution",
+    "divide_odd",
+    "divide_rows_in_groups",
+    "divide_reduction",
 };
 
 static const struct pass *pass_of(const char *name) {

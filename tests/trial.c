@@ -14,12 +14,15 @@
 #include "element.h"
 #include "jit.h"
 #include "random_graph.h"
+#include "templates/pool.h"
 
 /* Later options win, so these are what the name says whatever CPU aot_build compiles for. */
 const struct mode modes[MODE_COUNT] = {
     {.name = "jit"},
+    {.name = "jit-threads", .threads = true},
     {.name = "gcc-O0", .cc = "gcc", .flags = {"-march=native", "-O0"}},
     {.name = "gcc-O3", .cc = "gcc", .flags = {"-march=native", "-O3"}},
+    {.name = "gcc-threads", .cc = "gcc", .threads = true, .flags = {"-march=native", "-O2"}},
     {.name = "gcc-avx2", .cc = "gcc", .flags = {"-march=x86-64", "-mavx2", "-mfma", "-O2"}},
     {.name = "gcc-x86-64", .cc = "gcc", .flags = {"-march=x86-64", "-O2"}},
     {.name = "clang-O3", .cc = "clang", .flags = {"-march=native", "-O3"}},
@@ -42,7 +45,7 @@ static sigjmp_buf escape;
 /* So that what grows without end meets the end of memory here. (Sanitizers need the address space
  * for themselves.) */
 static void limit_memory(bool limited) {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
     struct rlimit limit;
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = limited ? (rlim_t)4 << 30 : limit.rlim_max;
@@ -52,7 +55,10 @@ static void limit_memory(bool limited) {
 #endif
 }
 
+/* Only the thread that called can go back there. */
 static void leave(int signal_number) {
+    if (gettid() != getpid())
+        _exit(128 + signal_number);
     siglongjmp(escape, signal_number);
 }
 
@@ -166,7 +172,10 @@ static const struct target *pick_target(uint64_t seed) {
 
 bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
                  struct et_error *error) {
-    *trial = (struct trial){.graph = graph, .target = pick_target(seed)};
+    enum { MOST_THREADS = 8 };
+    *trial = (struct trial){.graph = graph,
+                            .target = pick_target(seed),
+                            .threads = 2 + (int)(seed / 7 % (MOST_THREADS - 1))};
     bool good = make_buffers(trial, seed) || et_fail(error, "out of memory");
     if (good && call_guarded(run_eager, trial, error))
         return true;
@@ -186,9 +195,12 @@ static bool run_compile(void *context, struct et_error *error) {
     return job->compiled;
 }
 
-struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, const char *prefix,
-                               struct et_error *error) {
-    struct compile_job job = {trial->graph, {.dialect = dialect, .prefix = prefix}, NULL};
+struct compiled *trial_compile(const struct trial *trial, const struct mode *mode,
+                               const char *prefix, struct et_error *error) {
+    struct compile_job job = {trial->graph, {.prefix = prefix}, NULL};
+    job.options.dialect = mode->cc ? DIALECT_VECTOR : DIALECT_CALLS;
+    job.options.threads = mode->threads ? trial->threads : 1;
+    job.options.least_cycles = 1;
     job.options.target = trial->target;
     job.options.verify = true;
     if (call_guarded(run_compile, &job, error))
@@ -202,6 +214,7 @@ struct run {
     const struct trial *trial;
     const struct compiled *compiled;
     run_array *entry;
+    run_step_array *step_entry; /* instead, by several threads */
     int count;
     struct guarded *buffers;
     void **pointers;
@@ -248,6 +261,23 @@ static bool run_entry(void *context, struct et_error *error) {
     (void)error;
     run->entry((const void *const *)run->pointers, run->pointers + run->trial->graph->input_count,
                run->pointers[run->count - 2], run->pointers[run->count - 1]);
+    return true;
+}
+
+static void take_part(void *context, long step, long part) {
+    const struct run *run = context;
+    run->step_entry((const void *const *)run->pointers,
+                    run->pointers + run->trial->graph->input_count, run->pointers[run->count - 2],
+                    run->pointers[run->count - 1], step, part, run->trial->threads);
+}
+
+static bool run_steps(void *context, struct et_error *error) {
+    struct run *run = context;
+    struct pool *pool = pool_new(run->trial->threads);
+    if (!pool)
+        return et_fail(error, "no threads");
+    pool_run(pool, take_part, run, run->compiled->steps);
+    pool_free(pool);
     return true;
 }
 
@@ -300,19 +330,31 @@ static bool check_run(const struct run *run, struct et_error *error) {
     return true;
 }
 
+static bool run_and_check(struct run *run, fallible *function, struct et_error *error) {
+    bool good =
+        run_begin(run, error) && call_guarded(function, run, error) && check_run(run, error);
+    run_end(run);
+    return good;
+}
+
 bool trial_run(const struct trial *trial, run_array *entry, const struct compiled *compiled,
                struct et_error *error) {
     struct run run = {.trial = trial, .compiled = compiled, .entry = entry};
-    bool good =
-        run_begin(&run, error) && call_guarded(run_entry, &run, error) && check_run(&run, error);
-    run_end(&run);
-    return good;
+    return run_and_check(&run, run_entry, error);
+}
+
+bool trial_run_steps(const struct trial *trial, run_step_array *entry,
+                     const struct compiled *compiled, struct et_error *error) {
+    struct run run = {.trial = trial, .compiled = compiled, .step_entry = entry};
+    return !entry || run_and_check(&run, run_steps, error) ||
+           et_fail_within(error, "%d threads", trial->threads);
 }
 
 static bool check_jit(const struct trial *trial, const struct compiled *compiled,
                       struct et_error *error) {
     struct jit *jit = jit_build(compiled, error);
-    bool good = jit && trial_run(trial, jit_entry(jit), compiled, error);
+    bool good = jit && trial_run(trial, jit_entry(jit), compiled, error) &&
+                trial_run_steps(trial, jit_step_entry(jit), compiled, error);
     jit_free(jit);
     return good;
 }
@@ -321,14 +363,14 @@ static bool check_aot(const struct trial *trial, const struct compiled *compiled
                       const struct mode *mode, struct et_error *error) {
     struct aot_options options = {.cc = mode->cc, .flags = mode->flags};
     struct aot *aot = aot_build(compiled, &options, error);
-    bool good = aot && trial_run(trial, aot_entry(aot), compiled, error);
+    bool good = aot && trial_run(trial, aot_entry(aot), compiled, error) &&
+                trial_run_steps(trial, aot_step_entry(aot), compiled, error);
     aot_free(aot);
     return good;
 }
 
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error) {
-    struct compiled *compiled =
-        trial_compile(trial, mode->cc ? DIALECT_VECTOR : DIALECT_CALLS, NULL, error);
+    struct compiled *compiled = trial_compile(trial, mode, NULL, error);
     bool good = compiled && (mode->cc ? check_aot(trial, compiled, mode, error)
                                       : check_jit(trial, compiled, error));
     compiled_free(compiled);

@@ -50,6 +50,12 @@ struct model {
 };
 #define MODEL_OPTIONS                                                                              \
     { "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", 0 }
+/* The option of subcommands that run or emit models for several threads. */
+enum { KEY_THREADS = 300 };
+#define THREADS_OPTION(what)                                                                       \
+    { "threads", KEY_THREADS, "N", 0, what, 0 }
+/* True when `key` was --threads: sets the number, 0 becomes one for each core. */
+bool threads_option(int *threads, int key, const char *argument, struct argp_state *state);
 /* True when `key` was --weights, or the first argument; ends with a usage error without one. */
 bool model_option(struct model *model, int key, const char *argument, struct argp_state *state);
 bool model_open(struct model *model, struct et_error *error);
@@ -74,6 +80,7 @@ struct standalone_options {
     const char *cc;           /* NULL: "gcc" */
     const char *const *flags; /* ends with NULL; NULL: none */
     bool link_static;
+    int threads; /* that share a run; 0: one */
 };
 /* Builds the executable `path`; NULL: here, under the prefix of the compiled model's names. */
 bool standalone_build(const struct et_program *program, const struct standalone_options *options,

@@ -13,7 +13,8 @@ struct emit_arguments {
     const char *folder, *prefix, *print, *dump;
     enum dialect dialect;
     const struct target *target; /* NULL: the default */
-    struct text passes;          /* ",lower,fuse,": the passes that ran */
+    int threads;
+    struct text passes; /* ",lower,fuse,": the passes that ran */
 };
 
 static const struct argp_option options[] = {
@@ -29,6 +30,9 @@ static const struct argp_option options[] = {
      "Plan for avx512 (the default), avx2, neon, baseline or native; the text runs on all, with "
      "the same bits",
      0},
+    THREADS_OPTION(
+        "Let up to N threads share a run (0: one for each core; default: 1); the text for "
+        "gcc and clang then has a pool of threads, and needs -pthread"),
     {"dump", 'd', "PASS[,PASS...]", 0,
      "Show on standard error what the compiler has after these passes, or after \"all\", and the "
      "time that each took",
@@ -62,7 +66,8 @@ static bool is_identifier(const char *name) {
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct emit_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state))
+    if (model_option(&arguments->model, key, argument, state) ||
+        threads_option(&arguments->threads, key, argument, state))
         return 0;
     switch (key) {
     case 'o':
@@ -153,6 +158,8 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
         text_add(command, " --target=%s", arguments->target->name);
     if (arguments->prefix)
         text_add(command, " --prefix=%s", arguments->prefix);
+    if (arguments->threads > 1)
+        text_add(command, " --threads=%d", arguments->threads);
 }
 
 static struct compiled *compile_model(struct emit_arguments *arguments, struct et_error *error) {
@@ -168,6 +175,8 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
                                         .prefix = arguments->prefix,
                                         .digest = et_program_digest(program),
                                         .command = command.bytes,
+                                        .threads = arguments->threads,
+                                        .pool = arguments->dialect == DIALECT_VECTOR,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
     struct compiled *compiled = compile(program_graph(program), &compiling, error);

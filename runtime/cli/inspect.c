@@ -15,6 +15,7 @@ enum section {
 struct inspect_arguments {
     struct model model;
     unsigned sections;
+    int threads;
     const char *dot;
     bool operations;
 };
@@ -26,6 +27,7 @@ static const struct argp_option options[] = {
     {"plan", KEY_PLAN, 0, 0, "Only the memory plan", 0},
     {"dot", 'd', "graph|kernels", 0,
      "Write the nodes of the graph, or the kernels they became, for Graphviz", 0},
+    THREADS_OPTION("Show what it becomes for N threads that share a run"),
     {"operations", 'o', 0, 0, "Write what each operation of a graph means; needs no model", 0},
     MODEL_OPTIONS,
     {0}};
@@ -34,7 +36,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     struct inspect_arguments *arguments = state->input;
     if (key == ARGP_KEY_END && arguments->operations)
         return 0;
-    if (model_option(&arguments->model, key, argument, state))
+    if (model_option(&arguments->model, key, argument, state) ||
+        threads_option(&arguments->threads, key, argument, state))
         return 0;
     switch (key) {
     case KEY_SUMMARY:
@@ -237,7 +240,7 @@ int inspect_command(int count, char **values) {
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    struct compile_options compiling = {.dialect = DIALECT_VECTOR};
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR, .threads = arguments.threads};
     bool good = model_open(&arguments.model, &error);
     struct compiled *compiled =
         good ? compile(program_graph(arguments.model.program), &compiling, &error) : NULL;

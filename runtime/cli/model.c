@@ -17,6 +17,15 @@ bool model_option(struct model *model, int key, const char *argument, struct arg
     return false;
 }
 
+bool threads_option(int *threads, int key, const char *argument, struct argp_state *state) {
+    if (key != KEY_THREADS)
+        return false;
+    *threads = (int)parse_number(state, argument, 0, ET_MOST_THREADS);
+    if (*threads == 0)
+        *threads = et_core_count();
+    return true;
+}
+
 bool model_open(struct model *model, struct et_error *error) {
     model->program = et_program_open(model->path, model->weights, error);
     return model->program != NULL;

@@ -130,6 +130,21 @@ static void add_tensors(struct text *text, const char *name, const struct tensor
     text_add(text, "    {0}};\n");
 }
 
+/* How the main runs the model, with threads of its own or without. */
+static void add_run(struct text *text, int threads) {
+    if (threads > 1)
+        text_add(text,
+                 "static struct " PREFIX "_pool *model_pool;\n"
+                 "#define MODEL_BEGIN() ((model_pool = " PREFIX "_pool_new(%d)) != NULL)\n"
+                 "#define MODEL_END() " PREFIX "_pool_free(model_pool)\n"
+                 "#define MODEL_RUN(inputs, outputs, weights, arena) \\\n"
+                 "    " PREFIX "_run_on_array(inputs, outputs, weights, arena, model_pool)\n",
+                 threads);
+    else
+        text_add(text, "#define MODEL_BEGIN() true\n#define MODEL_END() ((void)0)\n"
+                       "#define MODEL_RUN " PREFIX "_run_array\n");
+}
+
 static bool describe_model(const struct et_program *program, const struct compiled *compiled,
                            struct text *text, struct et_error *error) {
     struct tensors inputs = {0}, outputs = {0};
@@ -139,11 +154,11 @@ static bool describe_model(const struct et_program *program, const struct compil
                  "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"" PREFIX ".h\"\n\n"
                  "extern const unsigned char " PREFIX "_weights[];\n"
                  "#define MODEL_WEIGHTS " PREFIX "_weights\n"
-                 "#define MODEL_RUN " PREFIX "_run_array\n"
                  "#define MODEL_ARENA_BYTES ((size_t)%zu)\n#define MODEL_NAME ",
                  compiled->arena_bytes);
         add_string(text, et_program_name(program));
         text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
+        add_run(text, compiled->threads);
         text_add(text,
                  "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
                  inputs.count, outputs.count,
@@ -174,8 +189,8 @@ static bool build_texts(const struct compiled *compiled, enum standalone_kind ki
 
 /* What the program must have, then the user's flags, then libraries. */
 static bool join_flags(const char *const *users, struct arena *arena, const char *const **joined) {
-    static const char *const before[] = {"-D_GNU_SOURCE", "-ffunction-sections", "-fdata-sections",
-                                         "-Wl,--gc-sections"};
+    static const char *const before[] = {"-D_GNU_SOURCE", "-pthread", "-ffunction-sections",
+                                         "-fdata-sections", "-Wl,--gc-sections"};
     static const char *const after[] = {"-lpng", "-lz"};
     enum { BEFORE = sizeof before / sizeof *before, AFTER = sizeof after / sizeof *after };
     size_t count = 0;
@@ -205,8 +220,11 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     enum standalone_kind kind = options->kind;
     if (!choose_kind(program, &kind, error))
         return false;
-    struct compile_options compiling = {
-        .dialect = DIALECT_VECTOR, .prefix = PREFIX, .digest = et_program_digest(program)};
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+                                        .prefix = PREFIX,
+                                        .digest = et_program_digest(program),
+                                        .threads = options->threads,
+                                        .pool = true};
     struct compiled *compiled = compile(program_graph(program), &compiling, error);
     if (!compiled)
         return false;
