@@ -3,6 +3,7 @@
 #define EIGENTENSOR_COMPILE_H
 
 #include "graph.h"
+#include "tuning.h"
 
 /* Who will compile the emitted text. */
 enum dialect {
@@ -23,7 +24,26 @@ struct compile_options {
     const char *command; /* command line for the header comment; NULL: left out */
     pass_dump *dump;     /* NULL: none */
     void *dump_context;
-    bool verify; /* run the verifier after every pass */
+    bool verify;                 /* run the verifier after every pass */
+    const struct tuning *tuning; /* made for this graph and target; NULL: the cost model chooses */
+    bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */
+};
+
+/* One way of several, in words (tuning.h), and what the cost model thinks of it. */
+struct candidate {
+    const char *text;
+    double cost;
+};
+struct candidates {
+    int count, taken;
+    const struct candidate *items; /* the cheapest first */
+};
+
+/* A contraction that runs as tiles. */
+struct contraction_facts {
+    const char *contraction; /* tuning.h's name of it */
+    int kernel;              /* where it runs: position among compiled->kernels */
+    struct candidates tiles, blockings;
 };
 
 /* One kernel, for people. */
@@ -51,6 +71,8 @@ struct compiled {
     size_t arena_lower_bound; /* largest sum of intermediate buffers alive at once */
     int kernel_count;
     struct kernel_facts *kernels;
+    int contraction_count; /* where options.list_candidates asked for them */
+    const struct contraction_facts *contractions;
     const char *plan;       /* the memory plan as a table, for `inspect` */
     const char *kernel_dot; /* the kernels as Graphviz */
 };
@@ -69,5 +91,8 @@ struct compiled {
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error);
 void compiled_free(struct compiled *compiled);
+
+/* tuning.c: the candidates as a table, for people. */
+void print_costs(const struct compiled *compiled, struct text *text);
 
 #endif

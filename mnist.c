@@ -1,0 +1,479 @@
+/* mnist.c: the graph "mnist", compiled to C by Eigentensor. Do not edit.
+ *
+ * graph    a3f27308a8dfa4bf5e70f7c223ca4d4a16e1eb88f33877e365489b13b46a0f19
+ * command  eigentensor emit mnist.json
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *   k01_contract_relu
+ *     t19 float32[1,32,24,24]  976896 flop  6464 + 73728 bytes
+ *   k02_contract_relu_pool
+ *     t54 float32[1,32,10,10]  20582400 flop  176768 + 12800 bytes
+ *   k03_contract_relu
+ *     t71 float32[1,64,8,8]  2371584 flop  86784 + 16384 bytes
+ *   k04_contract_relu_pool
+ *     t106 float32[1,64,3,3]  2672640 flop  165120 + 2304 bytes
+ *   k05_contract
+ *     logits float32[1,10]  11530 flop  39208 + 40 bytes
+ */
+#include "mnist.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define TILE_ALIGNED _Alignas(64)
+
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline float f32_canonical(float x) {
+    return x != x ? f32_from_bits(0x7fc00000u) : x;
+}
+
+// As many neighbouring float32 as a register holds, how many registers there are, and how many can
+// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
+// the intrinsics.
+#if defined __AVX512F__
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#elif defined __AVX2__ && defined __FMA__
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#elif defined __aarch64__ && defined __ARM_NEON
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#endif
+
+// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
+// length the contracted axes take, outermost first (absent axes: one step).
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+};
+
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold. The last vector begins at column `last`, which may lie within the one before.
+static inline __attribute__((always_inline)) void
+tile_block(int lanes, int first, int height, int width, int last, float *restrict acc, int acc_row,
+           const float *stream, const float *panel, const struct tile_walk *walk, int resume) {
+    vector sums[TILE_ACCUMULATORS];
+    int column[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        column[v] = v + 1 < width ? v * VECTOR_LANES : last;
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * acc_row + column[n % width];
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < near_rows; n++)
+        near[n] = walk->rows[first + n];
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++)
+                    row[v] = vector_load(y + column[v]);
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * acc_row + column[n % width], sums[n]);
+}
+
+// A tile of 8 columns where vectors are longer.
+static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
+                               const float *panel, const struct tile_walk *walk, int resume) {
+    for (int row = 0; row < rows; row++) {
+        float sums[8] = {0};
+        for (int c = 0; c < 8 && resume; c++)
+            sums[c] = acc[8 * row + c];
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
+                                     j * walk->stream[1] + k * walk->stream[2];
+                    const float *y =
+                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                    for (int c = 0; c < 8; c++)
+                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                }
+        for (int c = 0; c < 8; c++)
+            acc[8 * row + c] = sums[c];
+    }
+}
+
+// acc[rows][columns] = the sums (resume: acc plus the sums) over the steps of walk of
+// stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
+// (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
+// then of one less. A block's
+// sums, a row of the panel and an element of the stream are in registers all at once.
+static inline __attribute__((always_inline)) void tile(int lanes, int rows, int columns,
+                                                       float *restrict acc, const float *stream,
+                                                       const float *panel,
+                                                       const struct tile_walk *walk, int resume) {
+    if (columns < VECTOR_LANES) {
+        tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
+        return;
+    }
+    const int vectors = (columns + VECTOR_LANES - 1) / VECTOR_LANES;
+    const int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
+    const int sums_fit = TILE_ACCUMULATORS / least, all_fit = (TILE_REGISTERS - 2) / least - 1;
+    const int fit = sums_fit < all_fit ? sums_fit : all_fit, highest = fit < rows ? fit : rows;
+    const int blocks = (rows + highest - 1) / highest;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int sums_wide = TILE_ACCUMULATORS / height;
+    const int all_wide = height > 1 ? (TILE_REGISTERS - 2) / (height + 1) : sums_wide;
+    const int fitting = sums_wide < all_wide ? sums_wide : all_wide;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
+        const int last = whole < end ? whole : end;
+        for (int row = 0; row < high_rows; row += height)
+            tile_block(lanes, row, height, width, last, acc + row * columns + column, columns,
+                       stream + column * lanes, panel + column, walk, resume);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(lanes, row, height - 1, width, last, acc + row * columns + column, columns,
+                       stream + column * lanes, panel + column, walk, resume);
+    }
+}
+
+static inline float f32_max(float a, float b) {
+    return a < b ? b : a;
+}
+
+static inline void tile_1x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 1, 16, sums, stream, panel, walk, resume);
+}
+
+static inline void tile_8x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 8, 32, sums, stream, panel, walk, resume);
+}
+
+static inline void tile_12x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 12, 32, sums, stream, panel, walk, resume);
+}
+
+/* t19 float32[1,32,24,24] = relu(sum over 5x5(input_image * layers_0_weight) +
+ *     layers_0_bias)
+ * nodes 9 14 18 19 */
+static void k01_contract_relu(const float *restrict input_image,
+        const float *restrict layers_0_weight_packed, const float *restrict layers_0_bias,
+        float *restrict t19) {
+    static const struct tile_walk walk = {
+        .rows = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
+        .extent = {1, 5, 5}, .stream = {0, 28, 1},
+        .panel = {0, 160, 32}};
+    for (long i0 = 0; i0 < 24; i0++) {
+        for (long i1 = 0; i1 < 24; i1 += 12) {
+            TILE_ALIGNED float sums[12 * 32];
+            tile_12x32(sums, input_image + 28 * i0 + i1, layers_0_weight_packed, &walk, 0);
+            for (long r0 = 0; r0 < 12; r0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = sums[32 * r0 + c] + layers_0_bias[c];
+                    t19[768 * i0 + 32 * i1 + 32 * r0 + c] = 0.0f < v0 ? v0 : 0.0f;
+                }
+            }
+        }
+    }
+}
+
+/* t54 float32[1,32,10,10] = max over 2x2((relu(sum over 32x5x5(t19 * layers_2_weight) +
+ *     layers_2_bias) - layers_4_running_mean) * layers_4_weight * folded_52 + layers_4_bias)
+ * nodes 28 33 35 36 40 44 54 58 61 */
+static void k02_contract_relu_pool(const float *restrict t19,
+        const float *restrict layers_2_weight_packed, const float *restrict layers_2_bias,
+        const float *restrict layers_4_running_mean, const float *restrict layers_4_weight,
+        const float *restrict folded_52, const float *restrict layers_4_bias,
+        float *restrict t54) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64, 768, 832, 32, 96, 800, 864},
+        .extent = {32, 5, 5}, .stream = {1, 768, 32},
+        .panel = {800, 160, 32}};
+    for (long i0 = 0; i0 < 10; i0++) {
+        for (long i1 = 0; i1 < 10; i1 += 2) {
+            TILE_ALIGNED float sums[8 * 32];
+            tile_8x32(sums, t19 + 1536 * i0 + 64 * i1, layers_2_weight_packed, &walk, 0);
+            for (long s0 = 0; s0 < 8; s0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = sums[c + 32 * s0] + layers_2_bias[c];
+                    const float v1 = (0.0f < v0 ? v0 : 0.0f) - layers_4_running_mean[c];
+                    const float v2 = v1 * layers_4_weight[c] * folded_52[c];
+                    sums[c + 32 * s0] = f32_max(-INFINITY, v2 + layers_4_bias[c]);
+                }
+            }
+            for (long r0 = 0; r0 < 2; r0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = f32_max(sums[32 * r0 + c], sums[32 * r0 + c + 64]);
+                    const float v1 = f32_max(sums[32 * r0 + c + 128], sums[32 * r0 + c + 192]);
+                    t54[320 * i0 + 32 * i1 + 32 * r0 + c] = f32_max(v0, v1);
+                }
+            }
+        }
+    }
+}
+
+/* t71 float32[1,64,8,8] = relu(sum over 32x3x3(t54 * layers_6_weight) + layers_6_bias)
+ * nodes 70 75 77 78 */
+static void k03_contract_relu(const float *restrict t54,
+        const float *restrict layers_6_weight_packed, const float *restrict layers_6_bias,
+        float *restrict t71) {
+    static const struct tile_walk walk = {
+        .rows = {0, 32, 64, 96, 128, 160, 192, 224},
+        .extent = {32, 3, 3}, .stream = {1, 320, 32},
+        .panel = {288, 96, 32}};
+    for (long n = 0; n < 64; n += 32) {
+        for (long i1 = 0; i1 < 8; i1++) {
+            TILE_ALIGNED float sums[8 * 32];
+            tile_8x32(sums, t54 + 320 * i1, layers_6_weight_packed + 288 * n, &walk, 0);
+            for (long r0 = 0; r0 < 8; r0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = sums[32 * r0 + c] + layers_6_bias[n + c];
+                    t71[n + 512 * i1 + 64 * r0 + c] = 0.0f < v0 ? v0 : 0.0f;
+                }
+            }
+        }
+    }
+}
+
+/* t106 float32[1,64,3,3] = max over 2x2((relu(sum over 64x3x3(t71 * layers_8_weight) +
+ *     layers_8_bias) - layers_10_running_mean) * layers_10_weight * folded_109 +
+ *     layers_10_bias)
+ * nodes 87 92 94 95 99 103 111 115 118 */
+static void k04_contract_relu_pool(const float *restrict t71,
+        const float *restrict layers_8_weight_packed, const float *restrict layers_8_bias,
+        const float *restrict layers_10_running_mean, const float *restrict layers_10_weight,
+        const float *restrict folded_109, const float *restrict layers_10_bias,
+        float *restrict t106) {
+    static const struct tile_walk walk = {
+        .rows = {0, 128, 256, 512, 640, 768, 64, 192, 320, 576, 704, 832},
+        .extent = {64, 3, 3}, .stream = {1, 512, 64},
+        .panel = {288, 96, 32}};
+    for (long n = 0; n < 64; n += 32) {
+        for (long i1 = 0; i1 < 3; i1++) {
+            TILE_ALIGNED float sums[12 * 32];
+            tile_12x32(sums, t71 + 1024 * i1, layers_8_weight_packed + 576 * n, &walk, 0);
+            for (long s0 = 0; s0 < 12; s0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = sums[c + 32 * s0] + layers_8_bias[n + c];
+                    const float v1 = (0.0f < v0 ? v0 : 0.0f) - layers_10_running_mean[n + c];
+                    const float v2 = v1 * layers_10_weight[n + c] * folded_109[n + c];
+                    const float v3 = f32_max(-INFINITY, v2 + layers_10_bias[n + c]);
+                    sums[c + 32 * s0] = v3;
+                }
+            }
+            for (long r0 = 0; r0 < 3; r0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = f32_max(sums[32 * r0 + c], sums[32 * r0 + c + 96]);
+                    const float v1 = f32_max(sums[32 * r0 + c + 192], sums[32 * r0 + c + 288]);
+                    t106[n + 192 * i1 + 64 * r0 + c] = f32_max(v0, v1);
+                }
+            }
+        }
+    }
+}
+
+/* logits float32[1,10] = sum over 64x3x3(t106 * layers_13_weight) + layers_13_bias
+ * nodes 126 129 */
+static void k05_contract(const float *restrict t106,
+        const float *restrict layers_13_weight_packed, const float *restrict layers_13_bias,
+        float *restrict logits) {
+    static const struct tile_walk walk = {
+        .rows = {0},
+        .extent = {1, 64, 9}, .stream = {0, 1, 64},
+        .panel = {0, 144, 16}};
+    TILE_ALIGNED float sums[1 * 16];
+    tile_1x16(sums, t106, layers_13_weight_packed, &walk, 0);
+    for (long c = 0; c < 10; c++) {
+        logits[c] = f32_canonical(sums[c] + layers_13_bias[c]);
+    }
+}
+
+/* Constants, in bytes from the beginning of the weights block. */
+enum {
+    AT_layers_0_bias = 3200, /* float32[32] */
+    AT_layers_2_bias = 105728, /* float32[32] */
+    AT_layers_4_running_mean = 105856, /* float32[32] */
+    AT_layers_4_weight = 105984, /* float32[32] */
+    AT_folded_52 = 106112, /* float32[1,32,1,1] */
+    AT_layers_4_bias = 106240, /* float32[32] */
+    AT_layers_6_bias = 180096, /* float32[64] */
+    AT_layers_8_bias = 327808, /* float32[64] */
+    AT_layers_10_running_mean = 328064, /* float32[64] */
+    AT_layers_10_weight = 328320, /* float32[64] */
+    AT_folded_109 = 328576, /* float32[1,64,1,1] */
+    AT_layers_10_bias = 328832, /* float32[64] */
+    AT_layers_13_bias = 365952, /* float32[10] */
+    AT_layers_0_weight_packed = 0, /* float32[800] */
+    AT_layers_2_weight_packed = 3328, /* float32[25600] */
+    AT_layers_6_weight_packed = 106368, /* float32[18432] */
+    AT_layers_8_weight_packed = 180352, /* float32[36864] */
+    AT_layers_13_weight_packed = 329088, /* float32[9216] */
+};
+
+/* Temporaries, in bytes from the beginning of the arena. */
+enum {
+    AT_t19 = 0, /* float32[1,32,24,24], alive from k01 to k02 */
+    AT_t54 = 73728, /* float32[1,32,10,10], alive from k02 to k03 */
+    AT_t71 = 0, /* float32[1,64,8,8], alive from k03 to k04 */
+    AT_t106 = 16384, /* float32[1,64,3,3], alive from k04 to k05 */
+};
+
+void mnist_run(const struct mnist_inputs *inputs, const struct mnist_outputs *outputs,
+        const void *weights, void *arena) {
+    const char *constants = weights;
+    char *scratch = arena;
+    k01_contract_relu(inputs->input_image, (const float *)(constants + AT_layers_0_weight_packed),
+            (const float *)(constants + AT_layers_0_bias), (float *)(scratch + AT_t19));
+    k02_contract_relu_pool((const float *)(scratch + AT_t19),
+            (const float *)(constants + AT_layers_2_weight_packed),
+            (const float *)(constants + AT_layers_2_bias),
+            (const float *)(constants + AT_layers_4_running_mean),
+            (const float *)(constants + AT_layers_4_weight),
+            (const float *)(constants + AT_folded_52),
+            (const float *)(constants + AT_layers_4_bias), (float *)(scratch + AT_t54));
+    k03_contract_relu((const float *)(scratch + AT_t54),
+            (const float *)(constants + AT_layers_6_weight_packed),
+            (const float *)(constants + AT_layers_6_bias), (float *)(scratch + AT_t71));
+    k04_contract_relu_pool((const float *)(scratch + AT_t71),
+            (const float *)(constants + AT_layers_8_weight_packed),
+            (const float *)(constants + AT_layers_8_bias),
+            (const float *)(constants + AT_layers_10_running_mean),
+            (const float *)(constants + AT_layers_10_weight),
+            (const float *)(constants + AT_folded_109),
+            (const float *)(constants + AT_layers_10_bias), (float *)(scratch + AT_t106));
+    k05_contract((const float *)(scratch + AT_t106),
+            (const float *)(constants + AT_layers_13_weight_packed),
+            (const float *)(constants + AT_layers_13_bias), outputs->logits);
+}
+
+void mnist_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena) {
+    struct mnist_inputs named_inputs;
+    named_inputs.input_image = inputs[0];
+    struct mnist_outputs named_outputs;
+    named_outputs.logits = outputs[0];
+    mnist_run(&named_inputs, &named_outputs, weights, arena);
+}
+
+const char *mnist_metadata(void) {
+    return "eigentensor 1; graph a3f27308a8dfa4bf5e70f7c223ca4d4a16e1eb88f33877e365489b13b46a0f19"
+           "; input input_image float32[1,1,28,28]"
+           "; output logits float32[1,10]";
+}
