@@ -59,6 +59,7 @@ static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
     const struct compile_options *options = compiling->options;
     struct text text = {0};
     tell_contractions(compiling->ir, compiled);
+    compiled->tuned = options->tuning != NULL;
     if (!options->dump)
         return;
     print_costs(compiled, &text);

@@ -41,8 +41,9 @@ struct candidates {
 
 /* A contraction that runs as tiles. */
 struct contraction_facts {
-    const char *contraction; /* tuning.h's name of it */
-    int kernel;              /* where it runs: position among compiled->kernels */
+    const char *contraction;  /* tuning.h's name of it */
+    int first_kernel, kernel; /* where it runs, and where its operands are packed before that:
+                                 positions among compiled->kernels */
     struct candidates tiles, blockings;
 };
 
@@ -71,6 +72,7 @@ struct compiled {
     size_t arena_lower_bound; /* largest sum of intermediate buffers alive at once */
     int kernel_count;
     struct kernel_facts *kernels;
+    bool tuned;            /* by options.tuning */
     int contraction_count; /* where options.list_candidates asked for them */
     const struct contraction_facts *contractions;
     const char *plan;       /* the memory plan as a table, for `inspect` */

@@ -98,6 +98,7 @@ struct answers {
 struct question {
     const struct contraction *contraction;
     const char *name;
+    int first_kernel;                /* of its own: the first that packs an operand, or itself */
     const struct tuned_choice *told; /* NULL: the cost model chooses */
     bool tile_found, blocking_found; /* what was told is among the candidates */
     struct choice tile;

@@ -12,6 +12,7 @@
 struct inquired {
     const struct kernel *kernel;
     const char *contraction;
+    int first_kernel;
     struct answers tiles, blockings;
 };
 
@@ -138,6 +139,7 @@ struct question *ask(const struct contraction *contraction) {
     struct question *question = arena_new(ir->arena, struct question);
     question->contraction = contraction;
     question->name = contraction_text(contraction);
+    question->first_kernel = ir->kernel_count;
     question->told = find_told(inquiry, question->name);
     return question->told || inquiry->lists ? question : NULL;
 }
@@ -209,6 +211,7 @@ void answer(struct question *question) {
     inquiry->contractions[inquiry->count++] =
         (struct inquired){.kernel = question->contraction->kernel,
                           .contraction = question->name,
+                          .first_kernel = question->first_kernel,
                           .tiles = question->tiles,
                           .blockings = question->blockings};
 }
@@ -269,6 +272,8 @@ void tell_contractions(struct ir *ir, struct compiled *compiled) {
     for (int i = 0; i < count; i++) {
         const struct inquired *inquired = &inquiry->contractions[i];
         facts[i] = (struct contraction_facts){.contraction = inquired->contraction,
+                                              .first_kernel =
+                                                  ir->kernels[inquired->first_kernel]->group->id,
                                               .kernel = inquired->kernel->group->id,
                                               .tiles = ordered(ir, &inquired->tiles),
                                               .blockings = ordered(ir, &inquired->blockings)};

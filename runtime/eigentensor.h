@@ -102,6 +102,12 @@ int et_program_find_output(const struct et_program *program, const char *name);
 bool et_program_set_compiler(struct et_program *program, const char *cc, const char *const *flags,
                              struct et_error *error);
 
+/* Runs what ET_JIT and ET_AOT compile by the choices in a file of `eigentensor tune -o`, or, where
+ * `path` is NULL, by the compiler's own. Without this call those are taken that `eigentensor tune`
+ * keeps for this graph and CPU, if there are any. The bits are always the same. False when it is
+ * not such a file, or made for another graph. CALL IT BEFORE ANYTHING IS PREPARED OR RUN. */
+bool et_program_set_tuning(struct et_program *program, const char *path, struct et_error *error);
+
 /* Compiles the program for a mode. Returns at once when that was done before; threads that ask for
  * the same mode wait for one compile, and other modes stay usable meanwhile. After a failure it may
  * be tried again. */

@@ -1,5 +1,6 @@
 #include "laps.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,22 +18,26 @@ static const char *copy_until(struct text *text, const char *from, const char *b
     return NULL;
 }
 
-bool laps_add(const struct compiled *compiled, int inputs, struct text *text) {
-    char line[300];
+bool laps_add(const struct compiled *compiled, lap *function, int inputs, struct text *text) {
+    char line[300], call[80] = "lap";
     const char *from = compiled->source;
-    text_add(text, "static void (*lap)(int);\n");
+    if (function)
+        snprintf(call, sizeof call, "((void (*)(int))%#" PRIxPTR ")", (uintptr_t)function);
+    else
+        text_add(text, "static void (*lap)(int);\n");
     for (int i = 0; i < compiled->kernel_count && from; i++) {
         snprintf(line, sizeof line, "    %s(", compiled->kernels[i].name);
         from = copy_until(text, from, line);
-        text_add(text, "    lap(%d);\n", i);
+        text_add(text, "    %s(%d);\n", call, i);
     }
     snprintf(line, sizeof line, "    %s_run(&named_inputs", compiled->prefix);
     from = from ? copy_until(text, from, line) : NULL;
     if (!from)
         return false;
-    size_t call = strcspn(from, "\n");
-    text_add(text, "    lap = (void (*)(int))inputs[%d];\n", inputs);
-    text_add_bytes(text, from, call);
-    text_add(text, "\n    lap(%d);\n%s", compiled->kernel_count, from + call);
+    size_t length = strcspn(from, "\n");
+    if (!function)
+        text_add(text, "    lap = (void (*)(int))inputs[%d];\n", inputs);
+    text_add_bytes(text, from, length);
+    text_add(text, "\n    %s(%d);\n%s", call, compiled->kernel_count, from + length);
     return !text->failed;
 }

@@ -65,7 +65,7 @@ double *kernel_times(const struct compiled *compiled, const struct et_program *p
     double *result = NULL;
     bool from_cache;
     if (compiled->kernel_count > 0 && compiled->kernel_count <= MOST_KERNELS &&
-        laps_add(compiled, et_program_input_count(program), &text)) {
+        laps_add(compiled, NULL, et_program_input_count(program), &text)) {
         struct compiled timed = *compiled;
         timed.source = text.bytes;
         timed.source_bytes = text.length;

@@ -19,6 +19,7 @@ static const struct argp_option options[] = {
     {"time", 't', "MILLISECONDS", 0, "Measure runs for so long (default: 1000)", 0},
     {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0},
     {"cflags", 'f', "FLAGS", 0, "Flags for it, after ours", 0},
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 
@@ -117,7 +118,7 @@ static int compare_doubles(const void *a, const void *b) {
 }
 
 struct row {
-    bool measured;
+    bool measured, tuned;
     double prepare, median, least;
     int64_t runs;
 };
@@ -128,6 +129,8 @@ static bool bench_mode(struct bench *bench, const struct bench_arguments *argume
     if (!et_program_prepare(bench->program, mode, error))
         return false;
     row->prepare = now_seconds() - begin;
+    const struct compiled *compiled = program_compiled(bench->program, mode);
+    row->tuned = compiled && compiled->tuned;
     if (!measure(bench, mode, arguments->calls, (double)arguments->milliseconds * 1e-3, error))
         return false;
     qsort(bench->seconds, (size_t)bench->count, sizeof *bench->seconds, compare_doubles);
@@ -145,9 +148,9 @@ static void print_rows(const struct row *rows, double flops, double peak) {
         const struct row *row = &rows[mode];
         double rate = flops / row->least * 1e-9;
         if (row->measured)
-            printf("%-6s %12.2f %13.1f %13.1f %9.2f %7.1f %% %9lld\n", et_mode_name(mode),
+            printf("%-6s %12.2f %13.1f %13.1f %9.2f %7.1f %% %9lld%s\n", et_mode_name(mode),
                    row->prepare * 1e3, row->median * 1e6, row->least * 1e6, rate, 100 * rate / peak,
-                   (long long)row->runs);
+                   (long long)row->runs, row->tuned ? "  tuned" : "");
     }
 }
 

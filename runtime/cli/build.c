@@ -25,6 +25,7 @@ static const struct argp_option options[] = {
      "read 28x28 float32 and give a vector of float32); runner: files of tensors in and out (the "
      "default for all other models)",
      0},
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 

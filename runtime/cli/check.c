@@ -23,6 +23,7 @@ static const struct argp_option options[] = {
     {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
     {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
     {"cflags", 'f', "FLAGS", 0, "Also check code made with these flags", 0},
+    TUNED_OPTION("Check the code with the choices in FILE, which `eigentensor tune -o` wrote"),
     MODEL_OPTIONS,
     {0}};
 
@@ -348,9 +349,9 @@ static bool try_all(struct check *check, struct et_error *error) {
 
 static bool compile_both(struct check *check, struct et_error *error) {
     struct compile_options options = {.dialect = DIALECT_VECTOR};
-    check->vector = compile(program_graph(check->program), &options, error);
+    check->vector = program_compile(check->program, ET_AOT, &options, error);
     options.dialect = DIALECT_CALLS;
-    check->calls = check->vector ? compile(program_graph(check->program), &options, error) : NULL;
+    check->calls = check->vector ? program_compile(check->program, ET_JIT, &options, error) : NULL;
     return check->calls != NULL;
 }
 
