@@ -10,8 +10,9 @@
 #include "laps.h"
 #include "tuning_cache.h"
 
-enum { LEAST_RUNS = 5, MOST_RUNS = 2000, LONGER = 3 };
-static const double MARGIN = 0.985; /* of the time before: what is not below it is no gain */
+enum { LEAST_RUNS = 5, MOST_RUNS = 2000, CONFIRMATIONS = 2, VALIDATIONS = 3 };
+/* Of the time before: what is not below is no gain; in the end, after that was found twice. */
+static const double MARGIN = 0.98, SLIGHT_MARGIN = 0.99;
 
 /* ---- One way to compile the program, with a clock between its kernels ---- */
 
@@ -20,9 +21,7 @@ struct variant {
     struct jit *jit;
     struct aot *aot;
     run_array *entry;
-    void *memory;
-    void **outputs;
-    double *least; /* of each kernel, in seconds, and of all of them behind the last */
+    double *least; /* of each kernel, in seconds */
 };
 
 /* Kernels of several programs, chosen otherwise, that compute the same. */
@@ -48,6 +47,9 @@ struct tuner {
     struct unit *units;
     struct tuned_choice *choices;
     struct variant before, base, trial;
+    void *memory; /* all variants run in the same: where it lies matters */
+    size_t bytes;
+    void **outputs, **expected;
     bool blockings; /* what is tried: tiles, or the blocks around them */
     int done, total;
     struct et_error *error;
@@ -56,9 +58,10 @@ struct tuner {
 /* Where the running program's laps go. */
 static _Thread_local double *lap_times;
 
+/* Of this thread's own time: what others do to the machine counts as little as can be. */
 static double now_seconds(void) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
@@ -66,11 +69,7 @@ static void note_lap(int done) {
     lap_times[done] = now_seconds();
 }
 
-static void close_variant(const struct tuner *tuner, struct variant *variant) {
-    for (int i = 0; variant->outputs && i < et_program_output_count(tuner->program); i++)
-        et_release(variant->outputs[i]);
-    et_release(variant->outputs);
-    et_release(variant->memory);
+static void close_variant(struct variant *variant) {
     et_release(variant->least);
     jit_free(variant->jit);
     aot_free(variant->aot);
@@ -96,23 +95,37 @@ static bool build(const struct tuner *tuner, struct variant *variant) {
     return variant->entry != NULL;
 }
 
-static bool make_memory(const struct tuner *tuner, struct variant *variant) {
+static bool make_memory(struct tuner *tuner, struct variant *variant) {
+    size_t bytes = variant->compiled->arena_bytes;
+    variant->least = et_allocate((size_t)variant->compiled->kernel_count + 1, sizeof(double));
+    if (bytes > tuner->bytes || !tuner->memory) {
+        et_release(tuner->memory);
+        tuner->bytes = bytes + bytes / 4 + 1; /* seldom again */
+        tuner->memory = et_allocate_aligned(tuner->bytes);
+    }
+    return (variant->least && tuner->memory) || et_fail(tuner->error, "out of memory");
+}
+
+static bool make_outputs(struct tuner *tuner, void ***outputs) {
     int count = et_program_output_count(tuner->program);
-    size_t laps = (size_t)variant->compiled->kernel_count + 1;
-    variant->memory = et_allocate_aligned(variant->compiled->arena_bytes + 1);
-    variant->outputs = et_allocate((size_t)count + 1, sizeof(void *));
-    variant->least = et_allocate(laps, sizeof(double));
-    bool good = variant->memory && variant->outputs && variant->least;
+    *outputs = et_allocate((size_t)count + 1, sizeof(void *));
+    bool good = *outputs != NULL;
     for (int i = 0; good && i < count; i++) {
         size_t bytes = et_program_output(tuner->program, i).bytes;
-        good = (variant->outputs[i] = et_allocate_aligned(bytes + 1)) != NULL;
+        good = ((*outputs)[i] = et_allocate_aligned(bytes + 1)) != NULL;
     }
     return good || et_fail(tuner->error, "out of memory");
 }
 
+static void free_outputs(const struct tuner *tuner, void **outputs) {
+    for (int i = 0; outputs && i < et_program_output_count(tuner->program); i++)
+        et_release(outputs[i]);
+    et_release(outputs);
+}
+
 /* Compiles the program with each unit's choice, or its trial or winner in place of that. */
 static bool open_variant(struct tuner *tuner, struct variant *variant) {
-    close_variant(tuner, variant);
+    close_variant(variant);
     for (int i = 0; i < tuner->unit_count; i++) {
         const struct unit *unit = &tuner->units[i];
         const char *tile = unit->tile, *blocking = unit->blocking;
@@ -136,22 +149,20 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
 
 /* ---- Measuring ---- */
 
-static void run_once(const struct tuner *tuner, struct variant *variant, double *laps) {
+static void run_once(const struct tuner *tuner, struct variant *variant, void **outputs,
+                     double *laps) {
     int count = variant->compiled->kernel_count;
     lap_times = laps;
-    variant->entry(tuner->options->inputs, variant->outputs, variant->compiled->weights,
-                   variant->memory);
-    for (int i = 0; i <= count; i++) {
-        double time = i < count ? laps[i + 1] - laps[i] : laps[count] - laps[0];
-        if (variant->least[i] == 0 || time < variant->least[i])
-            variant->least[i] = time;
-    }
+    variant->entry(tuner->options->inputs, outputs, variant->compiled->weights, tuner->memory);
+    for (int i = 0; i < count; i++)
+        if (variant->least[i] == 0 || laps[i + 1] - laps[i] < variant->least[i])
+            variant->least[i] = laps[i + 1] - laps[i];
 }
 
-static bool same_outputs(const struct tuner *tuner, const struct variant *a,
-                         const struct variant *b) {
+static bool same_outputs(const struct tuner *tuner) {
     for (int i = 0; i < et_program_output_count(tuner->program); i++)
-        if (memcmp(a->outputs[i], b->outputs[i], et_program_output(tuner->program, i).bytes) != 0)
+        if (memcmp(tuner->outputs[i], tuner->expected[i],
+                   et_program_output(tuner->program, i).bytes) != 0)
             return et_fail(tuner->error, "output %d: a candidate gives other bits", i);
     return true;
 }
@@ -169,15 +180,26 @@ static bool measure(const struct tuner *tuner, struct variant *a, struct variant
     double *laps = et_allocate(laps_count, sizeof *laps);
     bool good = laps || et_fail(tuner->error, "out of memory");
     double begin = now_seconds();
+    if (good) {
+        run_once(tuner, a, tuner->expected, laps);
+        run_once(tuner, b, tuner->outputs, laps);
+        good = same_outputs(tuner);
+    }
     for (int run = 0; good && run < MOST_RUNS; run++) {
         if (run >= LEAST_RUNS && now_seconds() - begin > seconds)
             break;
         for (int i = 0; i < 2; i++)
-            run_once(tuner, sides[(i + run) % 2], laps);
+            run_once(tuner, sides[(i + run) % 2], tuner->outputs, laps);
     }
-    good = good && same_outputs(tuner, a, b);
     et_release(laps);
     return good;
+}
+
+static double whole_time(const struct variant *variant) {
+    double time = 0;
+    for (int i = 0; i < variant->compiled->kernel_count; i++)
+        time += variant->least[i];
+    return time;
 }
 
 /* The kernels of a unit's contractions, and those that pack for them, each once: the least time of
@@ -345,30 +367,50 @@ static void judge_trials(struct tuner *tuner) {
     }
 }
 
-/* All winners at once, in a longer run: those that still win are taken. */
-static bool confirm(struct tuner *tuner) {
+/* Gives every unit its winner as trial; false: there is none. */
+static bool set_winners(struct tuner *tuner) {
     bool any = false;
     for (int i = 0; i < tuner->unit_count; i++) {
         tuner->units[i].trial = tuner->units[i].winner;
         any |= tuner->units[i].winner != NULL;
     }
-    if (!any)
-        return true;
-    if (!open_variant(tuner, &tuner->trial) ||
-        !measure(tuner, &tuner->base, &tuner->trial, LONGER * tuner->options->seconds))
-        return false;
+    return any;
+}
+
+static void end_trials(struct tuner *tuner) {
+    for (int i = 0; i < tuner->unit_count; i++)
+        tuner->units[i].trial = NULL;
+}
+
+static void take_winners(struct tuner *tuner) {
     for (int i = 0; i < tuner->unit_count; i++) {
         struct unit *unit = &tuner->units[i];
-        bool wins =
-            unit->trial && unit_time(&tuner->trial, unit) < MARGIN * unit_time(&tuner->base, unit);
-        if (wins && tuner->blockings)
-            unit->blocking = unit->trial;
-        else if (wins) {
-            unit->tile = unit->trial;
+        if (unit->winner && tuner->blockings) {
+            unit->blocking = unit->winner;
+        } else if (unit->winner) {
+            unit->tile = unit->winner;
             unit->blocking = NULL;
         }
-        unit->trial = NULL;
+        unit->winner = NULL;
     }
+}
+
+/* All winners at once, in programs compiled anew: those that win each time are taken. */
+static bool confirm(struct tuner *tuner) {
+    for (int time = 0; time < CONFIRMATIONS && set_winners(tuner); time++) {
+        bool good = open_variant(tuner, &tuner->trial);
+        end_trials(tuner);
+        if (!good || !open_variant(tuner, &tuner->base) ||
+            !measure(tuner, &tuner->base, &tuner->trial, 2 * tuner->options->seconds))
+            return false;
+        for (int i = 0; i < tuner->unit_count; i++) {
+            struct unit *unit = &tuner->units[i];
+            if (unit_time(&tuner->trial, unit) >= MARGIN * unit_time(&tuner->base, unit))
+                unit->winner = NULL;
+        }
+    }
+    end_trials(tuner);
+    take_winners(tuner);
     return open_variant(tuner, &tuner->base);
 }
 
@@ -398,6 +440,47 @@ static void note_taken(struct tuner *tuner) {
     }
 }
 
+static bool is_changed(const struct unit *unit) {
+    return strcmp(unit->tile, unit->tile_before) != 0 ||
+           strcmp(unit->blocking, unit->blocking_before) != 0;
+}
+
+static void go_back(struct unit *unit) {
+    unit->tile = unit->tile_before;
+    unit->blocking = unit->blocking_before;
+}
+
+/* What is no gain goes back to the cost model's choice; false: nothing did. */
+static bool drop_losses(struct tuner *tuner) {
+    bool any = false;
+    for (int i = 0; i < tuner->unit_count; i++) {
+        struct unit *unit = &tuner->units[i];
+        if (!is_changed(unit) ||
+            unit_time(&tuner->base, unit) < SLIGHT_MARGIN * unit_time(&tuner->before, unit))
+            continue;
+        go_back(unit);
+        any = true;
+    }
+    return any;
+}
+
+/* In longer runs every choice has to be a gain, and so has the whole, some time. */
+static bool validate(struct tuner *tuner) {
+    for (int time = 0; time < VALIDATIONS;) {
+        if (!open_variant(tuner, &tuner->base) ||
+            !measure(tuner, &tuner->before, &tuner->base, 4 * tuner->options->seconds))
+            return false;
+        if (drop_losses(tuner))
+            continue;
+        if (whole_time(&tuner->base) < whole_time(&tuner->before))
+            return true;
+        time++;
+    }
+    for (int i = 0; i < tuner->unit_count; i++)
+        go_back(&tuner->units[i]);
+    return true;
+}
+
 static void fill_result(struct tuner *tuner) {
     struct tuned *tuned = tuner->tuned;
     char cpu[128];
@@ -419,15 +502,14 @@ static void fill_result(struct tuner *tuner) {
                                 .blocking = unit->blocking,
                                 .before = 1e6 * unit_time(&tuner->before, unit),
                                 .after = 1e6 * unit_time(&tuner->base, unit)};
-        row.changed = strcmp(row.tile, row.tile_before) != 0 ||
-                      strcmp(row.blocking, row.blocking_before) != 0;
+        row.changed = is_changed(unit);
         if (row.changed)
             tuner->choices[tuned->tuning.count++] = (struct tuned_choice){
                 row.contraction, row.tile, row.blocking, row.before, row.after};
         tuned->rows[tuned->count++] = row;
     }
-    tuned->before = 1e6 * tuner->before.least[tuner->before.compiled->kernel_count];
-    tuned->after = 1e6 * tuner->base.least[tuner->base.compiled->kernel_count];
+    tuned->before = 1e6 * whole_time(&tuner->before);
+    tuned->after = 1e6 * whole_time(&tuner->base);
 }
 
 /* Texts of candidates belong to what was compiled first, which goes: they are copied. */
@@ -450,7 +532,8 @@ static void keep_texts(struct tuner *tuner) {
 }
 
 static bool tune_all(struct tuner *tuner) {
-    if (!open_variant(tuner, &tuner->before))
+    if (!make_outputs(tuner, &tuner->outputs) || !make_outputs(tuner, &tuner->expected) ||
+        !open_variant(tuner, &tuner->before))
         return false;
     find_units(tuner);
     if (!open_variant(tuner, &tuner->base) || !try_all(tuner))
@@ -459,7 +542,7 @@ static bool tune_all(struct tuner *tuner) {
     if (!try_all(tuner))
         return false;
     note_taken(tuner);
-    if (!measure(tuner, &tuner->before, &tuner->base, 2 * LONGER * tuner->options->seconds))
+    if (!validate(tuner))
         return false;
     fill_result(tuner);
     keep_texts(tuner);
@@ -489,9 +572,12 @@ struct tuned *tune(const struct et_program *program, const struct tune_options *
                           .error = error};
     bool good = run_tuner(&tuner);
     tuned->arena.escape = NULL;
-    close_variant(&tuner, &tuner.trial);
-    close_variant(&tuner, &tuner.base);
-    close_variant(&tuner, &tuner.before);
+    close_variant(&tuner.trial);
+    close_variant(&tuner.base);
+    close_variant(&tuner.before);
+    free_outputs(&tuner, tuner.outputs);
+    free_outputs(&tuner, tuner.expected);
+    et_release(tuner.memory);
     if (good)
         return tuned;
     tuned_free(tuned);

@@ -37,7 +37,7 @@ struct tuned {
     struct tuning tuning;
     int count;
     struct tuned_row *rows;
-    double before, after; /* microseconds of whole runs, the least */
+    double before, after; /* microseconds of all kernels, the least of each */
 };
 
 /* NULL and an error when something fails, or when a candidate gives other bits. */

@@ -119,8 +119,9 @@ static void print_rows(const struct tuned *tuned, const char *mode) {
     }
     if (same)
         printf("%30s  %d of %d kinds of contractions stay as they were\n", "", same, tuned->count);
-    printf("%10.1f %10.1f %+6.1f%%  a whole run\n", tuned->before, tuned->after,
-           100 * (tuned->after / tuned->before - 1));
+    if (same < tuned->count)
+        printf("%10.1f %10.1f %+6.1f%%  a whole run\n", tuned->before, tuned->after,
+               100 * (tuned->after / tuned->before - 1));
 }
 
 static bool keep(const struct tune_arguments *arguments, const struct tuned *tuned,
