@@ -448,7 +448,7 @@ void inquire(struct ir *ir, const struct tuning *tuning, bool lists);
 /* After schedule: false and an error when the tuning does not fit the graph. */
 bool check_tuning(const struct ir *ir, struct et_error *error);
 /* After group_kernels: compiled->contractions. */
-void tell_contractions(struct ir *ir, struct compiled *compiled);
+void tell_contractions(const struct ir *ir, struct compiled *compiled);
 
 /* group.c
  * requires schedule

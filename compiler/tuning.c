@@ -249,34 +249,36 @@ static int by_cost(const void *a, const void *b) {
     return x->place - y->place;
 }
 
-static struct candidates ordered(struct ir *ir, const struct answers *answers) {
-    struct ordered *order = arena_array(ir->arena, struct ordered, (size_t)answers->count + 1);
-    struct candidate *items = arena_array(ir->arena, struct candidate, (size_t)answers->count + 1);
+static struct candidates ordered(struct arena *arena, const struct answers *answers) {
+    struct ordered *order = arena_array(arena, struct ordered, (size_t)answers->count + 1);
+    struct candidate *items = arena_array(arena, struct candidate, (size_t)answers->count + 1);
     struct candidates candidates = {.count = answers->count, .items = items};
     for (int i = 0; i < answers->count; i++)
         order[i] = (struct ordered){answers->items[i], i};
     qsort(order, (size_t)answers->count, sizeof *order, by_cost);
     for (int i = 0; i < answers->count; i++) {
-        items[i] = order[i].candidate;
+        items[i].cost = order[i].candidate.cost;
+        items[i].text = arena_copy_text(arena, order[i].candidate.text);
         if (strcmp(items[i].text, answers->taken) == 0)
             candidates.taken = i;
     }
     return candidates;
 }
 
-void tell_contractions(struct ir *ir, struct compiled *compiled) {
+void tell_contractions(const struct ir *ir, struct compiled *compiled) {
     const struct inquiry *inquiry = ir->inquiry;
+    struct arena *arena = &compiled->arena;
     int count = inquiry ? inquiry->count : 0;
     struct contraction_facts *facts =
-        arena_array(ir->arena, struct contraction_facts, (size_t)count + 1);
+        arena_array(arena, struct contraction_facts, (size_t)count + 1);
     for (int i = 0; i < count; i++) {
         const struct inquired *inquired = &inquiry->contractions[i];
-        facts[i] = (struct contraction_facts){.contraction = inquired->contraction,
-                                              .first_kernel =
-                                                  ir->kernels[inquired->first_kernel]->group->id,
-                                              .kernel = inquired->kernel->group->id,
-                                              .tiles = ordered(ir, &inquired->tiles),
-                                              .blockings = ordered(ir, &inquired->blockings)};
+        facts[i] = (struct contraction_facts){
+            .contraction = arena_copy_text(arena, inquired->contraction),
+            .first_kernel = ir->kernels[inquired->first_kernel]->group->id,
+            .kernel = inquired->kernel->group->id,
+            .tiles = ordered(arena, &inquired->tiles),
+            .blockings = ordered(arena, &inquired->blockings)};
     }
     compiled->contraction_count = count;
     compiled->contractions = facts;

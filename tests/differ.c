@@ -188,14 +188,15 @@ static bool batch_write(struct batch *batch, int i, struct et_error *error) {
            write_file(header, compiled->header, compiled->header_bytes, error);
 }
 
-static bool batch_add(struct batch *batch, uint64_t seed, struct et_error *error) {
+static bool batch_add(struct batch *batch, const struct mode *mode, uint64_t seed,
+                      struct et_error *error) {
     int i = batch->count++;
     char prefix[32];
     snprintf(prefix, sizeof prefix, "g%d", i);
     if (!(batch->graphs[i] = random_graph(seed, error)) ||
         !trial_begin(&batch->trials[i], batch->graphs[i], seed, error))
         return false;
-    batch->compiled[i] = trial_compile(&batch->trials[i], DIALECT_VECTOR, prefix, error);
+    batch->compiled[i] = trial_compile(&batch->trials[i], mode, prefix, error);
     return batch->compiled[i] && batch_write(batch, i, error);
 }
 
@@ -264,7 +265,7 @@ static void try_batch(uint64_t first_seed, int count, const struct mode *mode, b
     struct batch *batch = et_allocate(1, sizeof *batch);
     bool good = batch && scratch_make(&batch->scratch, error);
     for (int i = 0; good && i < count; i++)
-        good = batch_add(batch, first_seed + (uint64_t)i, error);
+        good = batch_add(batch, mode, first_seed + (uint64_t)i, error);
     good = good && batch_run(batch, mode, failed, error);
     for (int i = 0; !good && i < count; i++)
         failed[i] = true;

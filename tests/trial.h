@@ -12,8 +12,9 @@ struct mode {
     const char *name;
     const char *cc;             /* NULL: libtcc, in this process */
     const char *const flags[8]; /* after those that aot_build gives; ends with NULL */
+    bool tuned;                 /* to choices that the seed picks among all candidates */
 };
-enum { MODE_JIT, MODE_COUNT = 6 };
+enum { MODE_JIT, MODE_COUNT = 8 };
 extern const struct mode modes[MODE_COUNT];
 /* "jit", "gcc-O0", ...; NULL: none. */
 const struct mode *mode_find(const char *name);
@@ -21,8 +22,9 @@ const struct mode *mode_find(const char *name);
 struct trial {
     const struct graph *graph;
     const struct target *target; /* compiled for; each seed takes the next */
-    void **inputs;               /* in the graph's order */
-    void **expected;             /* outputs */
+    uint64_t seed;
+    void **inputs;   /* in the graph's order */
+    void **expected; /* outputs */
 };
 
 /* Fills the inputs (random_elements of `seed` and their names) and runs the interpreter. The graph
@@ -32,8 +34,8 @@ bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
 void trial_end(struct trial *trial);
 
 /* NULL: memory is exhausted or the compiler fails or crashes. Passes are verified. */
-struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, const char *prefix,
-                               struct et_error *error);
+struct compiled *trial_compile(const struct trial *trial, const struct mode *mode,
+                               const char *prefix, struct et_error *error);
 
 /* Runs the entry of the compiled graph on copies of everything, each buffer between pages that
  * cannot be touched, and compares the outputs by their bits. False when one differs (the error
