@@ -104,23 +104,24 @@ static void show_progress(void *context, int done, int total) {
     progress_show(progress, done);
 }
 
+static void print_row(const struct tuned_row *row) {
+    printf("%12.1f %12.1f %+8.1f %%  %s\n", row->before, row->after,
+           100 * (row->after / row->before - 1), row->kernels);
+    printf("%12s %s, %s\n%12s %s, %s\n", "before:", row->tile_before, row->blocking_before,
+           "now:", row->tile, row->blocking);
+}
+
 static void print_rows(const struct tuned *tuned, const char *mode) {
-    int same = 0;
-    printf("%s\n%10s %10s %7s  kernels\n", mode, "before us", "after us", "");
-    for (int i = 0; i < tuned->count; i++) {
-        const struct tuned_row *row = &tuned->rows[i];
-        same += !row->changed;
-        if (!row->changed)
-            continue;
-        printf("%10.1f %10.1f %+6.1f%%  %s\n", row->before, row->after,
-               100 * (row->after / row->before - 1), row->kernels);
-        printf("%30s  %s, %s\n%30s  %s, %s\n", "before:", row->tile_before, row->blocking_before,
-               "now:", row->tile, row->blocking);
-    }
-    if (same)
-        printf("%30s  %d of %d kinds of contractions stay as they were\n", "", same, tuned->count);
-    if (same < tuned->count)
-        printf("%10.1f %10.1f %+6.1f%%  a whole run\n", tuned->before, tuned->after,
+    int changed = tuned->tuning.count;
+    printf("%s: %d of %d kinds of contractions run faster otherwise\n", mode, changed,
+           tuned->count);
+    if (changed)
+        printf("%12s %12s %10s  kernels\n", "before us", "after us", "change");
+    for (int i = 0; i < tuned->count; i++)
+        if (tuned->rows[i].changed)
+            print_row(&tuned->rows[i]);
+    if (changed)
+        printf("%12.1f %12.1f %+8.1f %%  all kernels\n", tuned->before, tuned->after,
                100 * (tuned->after / tuned->before - 1));
 }
 
@@ -132,7 +133,8 @@ static bool keep(const struct tune_arguments *arguments, const struct tuned *tun
                                   : cpu_level(&level, error) &&
                                         tuning_cache_save(&tuned->tuning, level, &path, error);
     if (good)
-        printf("kept in %s\n", arguments->output ? arguments->output : path.bytes);
+        printf("%s: written to %s\n", tuned->tuning.mode,
+               arguments->output ? arguments->output : path.bytes);
     text_free(&path);
     return good;
 }
