@@ -85,6 +85,7 @@ static bool open_all(struct contender *contender, struct et_error *error) {
     double loaded = now_seconds();
     if (!contender->program ||
         !et_program_set_threads(contender->program, contender->threads, error) ||
+        !et_program_set_tuning(contender->program, NULL, error) || /* nothing that is not seen */
         !et_program_prepare(contender->program, contender->mode, error))
         return false;
     double compiled = now_seconds();

@@ -28,6 +28,7 @@ static int most_rows(bool lanes, int columns) {
 /* What is being put together, and the best so far. */
 struct choosing {
     const struct contraction *contraction;
+    struct question *question; /* NULL: nobody asks */
     struct choice choice, best;
     bool found;
 };
@@ -47,6 +48,8 @@ static void consider(struct choosing *choosing, bool pack_panel) {
     struct choice *choice = &choosing->choice;
     choice->pack_panel = pack_panel;
     choice->cycles = choice_cycles(choosing->contraction, choice);
+    if (choosing->question)
+        note_tile(choosing->question, choice);
     if (choosing->found && choice->cycles >= choosing->best.cycles)
         return;
     choosing->best = *choice;
@@ -158,8 +161,9 @@ static void consider_column(struct choosing *choosing) {
     }
 }
 
-bool choose_tiles(const struct contraction *contraction, struct choice *choice) {
-    struct choosing choosing = {.contraction = contraction};
+bool choose_tiles(const struct contraction *contraction, struct question *question,
+                  struct choice *choice) {
+    struct choosing choosing = {.contraction = contraction, .question = question};
     const struct kernel *kernel = contraction->kernel;
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < kernel->loop_count; i++) {
@@ -174,5 +178,7 @@ bool choose_tiles(const struct contraction *contraction, struct choice *choice) 
                 consider_column(&choosing);
         }
     *choice = choosing.best;
+    if (question && choosing.found)
+        take_tile(question, choice);
     return choosing.found;
 }

@@ -54,6 +54,19 @@ static bool after(struct compiling *compiling, const char *pass) {
     return true;
 }
 
+/* What there was to choose from; kernels have their names now. */
+static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
+    const struct compile_options *options = compiling->options;
+    struct text text = {0};
+    tell_contractions(compiling->ir, compiled);
+    compiled->tuned = options->tuning != NULL;
+    if (!options->dump)
+        return;
+    print_costs(compiled, &text);
+    options->dump(options->dump_context, "cost", text.bytes ? text.bytes : "", true, 0);
+    text_free(&text);
+}
+
 static bool fill_weights(const struct ir *ir, struct compiled *compiled, struct et_error *error) {
     compiled->weights = et_allocate_aligned(compiled->weights_bytes);
     if (!compiled->weights)
@@ -113,8 +126,10 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     share_loops(ir);
     if (!after(compiling, "share"))
         return false;
+    inquire(ir, compiling->options->tuning,
+            compiling->options->list_candidates || compiling->options->dump);
     schedule(ir);
-    if (!after(compiling, "schedule"))
+    if (!check_tuning(ir, compiling->error) || !after(compiling, "schedule"))
         return false;
     group_kernels(ir);
     if (!after(compiling, "group"))
@@ -135,6 +150,7 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     if (!after(compiling, "meet"))
         return false;
     emit(ir, compiling->options, compiled);
+    tell_costs(compiling, compiled);
     return fill_weights(ir, compiled, compiling->error) && after(compiling, "emit");
 }
 

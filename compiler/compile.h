@@ -3,6 +3,7 @@
 #define EIGENTENSOR_COMPILE_H
 
 #include "graph.h"
+#include "tuning.h"
 
 /* Who will compile the emitted text. */
 enum dialect {
@@ -27,6 +28,26 @@ struct compile_options {
     int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
     bool pool;            /* DIALECT_VECTOR: the text has threads of its own */
     int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
+    const struct tuning *tuning; /* made for this graph and target; NULL: the cost model chooses */
+    bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */
+};
+
+/* One way of several, in words (tuning.h), and what the cost model thinks of it. */
+struct candidate {
+    const char *text;
+    double cost;
+};
+struct candidates {
+    int count, taken;
+    const struct candidate *items; /* the cheapest first */
+};
+
+/* A contraction that runs as tiles. */
+struct contraction_facts {
+    const char *contraction;  /* tuning.h's name of it */
+    int first_kernel, kernel; /* where it runs, and where its operands are packed before that:
+                                 positions among compiled->kernels */
+    struct candidates tiles, blockings;
 };
 
 /* One kernel, for people. */
@@ -56,6 +77,9 @@ struct compiled {
     int steps;                /* of a run that threads share */
     int kernel_count;
     struct kernel_facts *kernels;
+    bool tuned;            /* by options.tuning */
+    int contraction_count; /* where options.list_candidates asked for them */
+    const struct contraction_facts *contractions;
     const char *plan;       /* the memory plan as a table, for `inspect` */
     const char *kernel_dot; /* the kernels as Graphviz */
 };
@@ -74,5 +98,8 @@ struct compiled {
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error);
 void compiled_free(struct compiled *compiled);
+
+/* tuning.c: the candidates as a table, for people. */
+void print_costs(const struct compiled *compiled, struct text *text);
 
 #endif

@@ -170,14 +170,9 @@ static double panel_traffic_cycles(const struct contraction *contraction,
 /* Whether columns do not come to lie side by side, since the output's layout is decided. */
 static bool scatters(const struct contraction *contraction, const struct choice *choice) {
     const struct buffer *output = contraction->kernel->output;
-    int64_t stride = 0;
-    bool plain = true;
     if (output->kind == BUFFER_TEMPORARY && !output->laid_out)
         return false;
-    for (int i = 0; i < output->rank; i++)
-        stride += output->stride[i] *
-                  index_coefficient(contraction->kernel->store[i], choice->column, &plain);
-    return stride != 1;
+    return output_stride(contraction->kernel, choice->column) != 1;
 }
 
 double choice_cycles(const struct contraction *contraction, const struct choice *choice) {
@@ -230,7 +225,8 @@ static double traffic(const struct target *target, const struct blocking_sizes *
     return bytes + (double)(parts - 1) * 2 * sums * (1.0 / 6 + byte_cycles(target, sums / supers));
 }
 
-struct blocking choose_blocking(const struct target *target, const struct blocking_sizes *sizes) {
+struct blocking choose_blocking(const struct target *target, const struct blocking_sizes *sizes,
+                                struct question *question) {
     struct blocking best = {.sum_step = sizes->sums, .row_step = sizes->outer_rows};
     best.bytes = traffic(target, sizes, 1, sizes->outer_rows);
     int64_t most_parts = sizes->may_split_sums ? sizes->depth / shortest_part(target) : 1;
@@ -239,12 +235,17 @@ struct blocking choose_blocking(const struct target *target, const struct blocki
             continue;
         for (int64_t step = sizes->outer_block;; step *= 2) {
             int64_t row_step = step < sizes->outer_rows ? step : sizes->outer_rows;
-            double bytes = traffic(target, sizes, parts, row_step);
-            if (bytes < 0.97 * best.bytes)
-                best = (struct blocking){sizes->sums / parts, row_step, bytes};
+            struct blocking blocking = {sizes->sums / parts, row_step,
+                                        traffic(target, sizes, parts, row_step)};
+            if (question)
+                note_blocking(question, &blocking);
+            if (blocking.bytes < 0.97 * best.bytes)
+                best = blocking;
             if (step >= sizes->outer_rows)
                 break;
         }
     }
+    if (question)
+        take_blocking(question, &best);
     return best;
 }

@@ -15,24 +15,24 @@ enum {
 static const double GOOD_BALANCE = 0.94;
 
 /* A loop that may be shared, in units that stay together. */
-struct candidate {
+struct division {
     const struct axis *axis;
     int64_t step;
 };
 
 /* The share of the time that threads are busy. */
-static double balance(const struct ir *ir, const struct candidate *candidate) {
+static double balance(const struct ir *ir, const struct division *candidate) {
     int64_t units = (candidate->axis->extent + candidate->step - 1) / candidate->step;
     int64_t most = (units + ir->threads - 1) / ir->threads;
     return (double)units / (double)(most * ir->threads);
 }
 
 /* The first that is good, else the best; NULL: none gives two threads work. */
-static const struct candidate *choose(const struct ir *ir, int count,
-                                      const struct candidate *candidates) {
-    const struct candidate *best = NULL;
+static const struct division *choose(const struct ir *ir, int count,
+                                     const struct division *candidates) {
+    const struct division *best = NULL;
     for (int i = 0; i < count; i++) {
-        const struct candidate *candidate = &candidates[i];
+        const struct division *candidate = &candidates[i];
         if (candidate->axis->extent <= candidate->step)
             continue;
         if (balance(ir, candidate) >= GOOD_BALANCE)
@@ -44,7 +44,7 @@ static const struct candidate *choose(const struct ir *ir, int count,
 }
 
 static void divide_along(struct kernel *const *kernels, int count,
-                         const struct candidate *candidate) {
+                         const struct division *candidate) {
     for (int i = 0; i < count; i++) {
         kernels[i]->parted = candidate->axis;
         kernels[i]->part_step = candidate->step;
@@ -67,7 +67,7 @@ static double cycles_of_nest(struct ir *ir, struct kernel *const *kernels, int c
 /* ---- Nests by themselves ---- */
 
 /* Where a loop stands twice, the inner one's steps count. */
-static int list_tile_loops(const struct tile *tile, struct candidate *candidates) {
+static int list_tile_loops(const struct tile *tile, struct division *candidates) {
     int count = 0;
     for (int i = 0; i < tile->loop_count; i++) {
         const struct tile_loop *loop = &tile->loops[i];
@@ -75,28 +75,28 @@ static int list_tile_loops(const struct tile *tile, struct candidate *candidates
         while (known < count && candidates[known].axis != loop->axis)
             known++;
         if (loop->axis)
-            candidates[known] = (struct candidate){loop->axis, loop->step};
+            candidates[known] = (struct division){loop->axis, loop->step};
         count += loop->axis && known == count;
     }
     return count;
 }
 
 static int list_plain_loops(const struct ir *ir, const struct kernel *kernel,
-                            struct candidate *candidates) {
+                            struct division *candidates) {
     for (int i = 0; i < kernel->loop_count; i++) {
         const struct axis *axis = kernel->loops[i];
         bool lines = i + 1 == kernel->loop_count && axis->extent >= 4 * LINE_ELEMENTS * ir->threads;
-        candidates[i] = (struct candidate){axis, lines ? LINE_ELEMENTS : 1};
+        candidates[i] = (struct division){axis, lines ? LINE_ELEMENTS : 1};
     }
     return kernel->loop_count;
 }
 
 static bool divide_alone(struct ir *ir, struct kernel *const *kernels, int size) {
-    struct candidate candidates[MAX_LOOPS];
+    struct division candidates[MAX_LOOPS];
     const struct kernel *first = kernels[0];
     int count = first->tile ? list_tile_loops(first->tile, candidates)
                             : list_plain_loops(ir, first, candidates);
-    const struct candidate *chosen = choose(ir, count, candidates);
+    const struct division *chosen = choose(ir, count, candidates);
     if (!chosen || cycles_of_nest(ir, kernels, size) < (double)ir->least_cycles)
         return false;
     divide_along(kernels, size, chosen);
@@ -129,12 +129,12 @@ static double cycles_of(struct ir *ir, const struct group *group) {
 
 static bool divide_together(struct ir *ir, const struct group *group) {
     const struct kernel *first = group->kernels[0];
-    struct candidate candidates[MAX_SHARED];
+    struct division candidates[MAX_SHARED];
     int count = 0;
     for (int i = 0; i < first->shared_count; i++)
         if (may_divide(group, first->shared[i]))
-            candidates[count++] = (struct candidate){first->shared[i], 1};
-    const struct candidate *chosen = choose(ir, count, candidates);
+            candidates[count++] = (struct division){first->shared[i], 1};
+    const struct division *chosen = choose(ir, count, candidates);
     if (!chosen || cycles_of(ir, group) < (double)ir->least_cycles)
         return false;
     divide_along(group->kernels, group->kernel_count, chosen);

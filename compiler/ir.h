@@ -320,6 +320,7 @@ struct ir {
     struct kernel **kernels;
     int group_count; /* group.c and later */
     struct group **groups;
+    struct inquiry *inquiry; /* tuning.c: who else chooses tiles, or wants to know; NULL: nobody */
 };
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);
@@ -445,6 +446,17 @@ void share_loops(struct ir *ir);
  * provides tiles for contractions, packed constants, loops
  * in the order in which they run; loads and stores by one linear index */
 void schedule(struct ir *ir);
+
+/* tuning.c: schedule asks it about every contraction */
+struct tuning;
+struct compiled;
+/* From now on choices are those of the tuning (NULL: the cost model's); `lists`: all candidates are
+ * noted. */
+void inquire(struct ir *ir, const struct tuning *tuning, bool lists);
+/* After schedule: false and an error when the tuning does not fit the graph. */
+bool check_tuning(const struct ir *ir, struct et_error *error);
+/* After group_kernels: compiled->contractions. */
+void tell_contractions(const struct ir *ir, struct compiled *compiled);
 
 /* group.c
  * requires schedule

@@ -10,6 +10,7 @@
 #include "eager.h"
 #include "jit.h"
 #include "templates/pool.h"
+#include "tuning_cache.h"
 
 /* One way of running the graph. All but `lock` and `ready` is written once, under the lock, before
  * `ready` is set. */
@@ -31,6 +32,8 @@ struct et_program {
     struct arena arena; /* of `compiler`'s texts */
     struct aot_options compiler;
     int threads;
+    bool tuning_set;
+    struct tuning *tuning; /* that was set; NULL: none */
     struct way ways[ET_MODE_COUNT];
 };
 
@@ -116,6 +119,7 @@ void et_program_free(struct et_program *program) {
         close_way(&program->ways[mode]);
         pthread_mutex_destroy(&program->ways[mode].lock);
     }
+    tuning_free(program->tuning);
     arena_free(&program->arena);
     graph_free(program->graph);
     weights_free(program->weights);
@@ -216,6 +220,39 @@ int et_core_count(void) {
     return count < 1 ? 1 : count > ET_MOST_THREADS ? ET_MOST_THREADS : count;
 }
 
+bool et_program_set_tuning(struct et_program *program, const char *path, struct et_error *error) {
+    struct tuning *tuning = path ? tuning_load(path, error) : NULL;
+    if (path && !tuning)
+        return false;
+    if (tuning && strcmp(tuning->digest, program->digest.text) != 0) {
+        et_fail(error, "%s: made for the graph %s, not for %s, %s", path, tuning->digest,
+                program->graph->name, program->digest.text);
+        tuning_free(tuning);
+        return false;
+    }
+    tuning_free(program->tuning);
+    program->tuning = tuning;
+    program->tuning_set = true;
+    return true;
+}
+
+struct compiled *program_compile(const struct et_program *program, enum et_mode mode,
+                                 const struct compile_options *options, struct et_error *error) {
+    struct compile_options tuned = *options;
+    struct tuning *kept = NULL;
+    enum cpu_level level;
+    if (!program->tuning_set && cpu_level(&level, NULL) && options->target == cpu_target(level))
+        kept = tuning_cache_load(program->digest.text, level, mode_names[mode]);
+    tuned.tuning = kept ? kept : program->tuning;
+    if (!options->target && tuned.tuning)
+        tuned.target = target_find(tuned.tuning->target);
+    struct compiled *compiled = compile(program->graph, &tuned, error);
+    if (!compiled && kept) /* by another version of the compiler, say */
+        compiled = compile(program->graph, options, error);
+    tuning_free(kept);
+    return compiled;
+}
+
 static void find_entries(struct way *way) {
     bool steps = way->compiled->threads > 1;
     if (way->jit) {
@@ -237,7 +274,7 @@ static bool open_way(struct et_program *program, enum et_mode mode, struct et_er
                                       .target = cpu_target(level),
                                       .digest = program->digest.text,
                                       .threads = program->threads};
-    way->compiled = compile(program->graph, &options, error);
+    way->compiled = program_compile(program, mode, &options, error);
     if (!way->compiled)
         return false;
     if (mode == ET_JIT)

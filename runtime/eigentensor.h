@@ -112,6 +112,11 @@ bool et_program_set_threads(struct et_program *program, int threads, struct et_e
 
 /* The cores that this process may use, at most ET_MOST_THREADS: as many threads as are worth it. */
 int et_core_count(void);
+/* Runs what ET_JIT and ET_AOT compile by the choices in a file of `eigentensor tune -o`, or, where
+ * `path` is NULL, by the compiler's own. Without this call those are taken that `eigentensor tune`
+ * keeps for this graph and CPU, if there are any. The bits are always the same. False when it is
+ * not such a file, or made for another graph. CALL IT BEFORE ANYTHING IS PREPARED OR RUN. */
+bool et_program_set_tuning(struct et_program *program, const char *path, struct et_error *error);
 
 /* Compiles the program for a mode. Returns at once when that was done before; threads that ask for
  * the same mode wait for one compile, and other modes stay usable meanwhile. After a failure it may

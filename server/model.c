@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "image.h"
 #include "kernel_times.h"
 #include "server.h"
@@ -96,8 +97,12 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
 
 static bool build_model(struct model *model, struct et_error *error) {
     const char *digest = et_program_digest(model->program);
-    struct compile_options options = {.dialect = DIALECT_VECTOR, .digest = digest};
-    model->aot_compiled = compile(program_graph(model->program), &options, error);
+    enum cpu_level level;
+    if (!cpu_level(&level, error))
+        return false;
+    struct compile_options options = {
+        .dialect = DIALECT_VECTOR, .target = cpu_target(level), .digest = digest};
+    model->aot_compiled = program_compile(model->program, ET_AOT, &options, error);
     if (!model->aot_compiled)
         return false;
     model->aot = aot_cache_open(model->aot_compiled, digest, NULL, &model->aot_from_cache, error);

@@ -20,9 +20,11 @@
 const struct mode modes[MODE_COUNT] = {
     {.name = "jit"},
     {.name = "jit-threads", .threads = true},
+    {.name = "jit-tuned", .tuned = true},
     {.name = "gcc-O0", .cc = "gcc", .flags = {"-march=native", "-O0"}},
     {.name = "gcc-O3", .cc = "gcc", .flags = {"-march=native", "-O3"}},
     {.name = "gcc-threads", .cc = "gcc", .threads = true, .flags = {"-march=native", "-O2"}},
+    {.name = "gcc-tuned", .cc = "gcc", .flags = {"-march=native", "-O2"}, .tuned = true},
     {.name = "gcc-avx2", .cc = "gcc", .flags = {"-march=x86-64", "-mavx2", "-mfma", "-O2"}},
     {.name = "gcc-x86-64", .cc = "gcc", .flags = {"-march=x86-64", "-O2"}},
     {.name = "clang-O3", .cc = "clang", .flags = {"-march=native", "-O3"}},
@@ -175,6 +177,7 @@ bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
     enum { MOST_THREADS = 8 };
     *trial = (struct trial){.graph = graph,
                             .target = pick_target(seed),
+                            .seed = seed,
                             .threads = 2 + (int)(seed / 7 % (MOST_THREADS - 1))};
     bool good = make_buffers(trial, seed) || et_fail(error, "out of memory");
     if (good && call_guarded(run_eager, trial, error))
@@ -195,16 +198,68 @@ static bool run_compile(void *context, struct et_error *error) {
     return job->compiled;
 }
 
+/* A choice for every contraction that is among those of `compiled`. */
+static bool choose(const struct compiled *compiled, bool blockings, struct random *random,
+                   struct tuning *tuning, struct et_error *error) {
+    size_t most = (size_t)compiled->contraction_count;
+    struct tuned_choice *choices = arena_array(&tuning->arena, struct tuned_choice, most + 1);
+    if (!choices)
+        return et_fail(error, "out of memory");
+    tuning->choices = choices;
+    for (int i = 0; i < compiled->contraction_count; i++) {
+        const struct contraction_facts *facts = &compiled->contractions[i];
+        const struct candidates *candidates = blockings ? &facts->blockings : &facts->tiles;
+        int tile =
+            blockings ? facts->tiles.taken : (int)random_between(random, 0, candidates->count - 1);
+        int64_t blocking = random_between(random, 0, facts->blockings.count - 1);
+        bool known = false;
+        for (int k = 0; !known && k < i; k++)
+            known = strcmp(compiled->contractions[k].contraction, facts->contraction) == 0;
+        if (known)
+            continue;
+        choices[tuning->count++] = (struct tuned_choice){
+            .contraction = arena_copy_text(&tuning->arena, facts->contraction),
+            .tile = arena_copy_text(&tuning->arena, facts->tiles.items[tile].text),
+            .blocking = blockings
+                            ? arena_copy_text(&tuning->arena, facts->blockings.items[blocking].text)
+                            : NULL};
+    }
+    return true;
+}
+
+/* Random tiles, then random blocks around those. */
+static bool tune_job(struct compile_job *job, uint64_t seed, struct tuning *tunings,
+                     struct et_error *error) {
+    struct random random = {seed};
+    for (int blockings = 0; blockings < 2; blockings++) {
+        job->options.list_candidates = true;
+        if (!call_guarded(run_compile, job, error) ||
+            !choose(job->compiled, blockings, &random, &tunings[blockings], error))
+            return false;
+        compiled_free(job->compiled);
+        job->compiled = NULL;
+        job->options.tuning = &tunings[blockings];
+    }
+    return true;
+}
+
 struct compiled *trial_compile(const struct trial *trial, const struct mode *mode,
                                const char *prefix, struct et_error *error) {
-    struct compile_job job = {trial->graph, {.prefix = prefix}, NULL};
+    struct compile_job job = {.graph = trial->graph};
+    struct tuning tunings[2] = {0};
     job.options.dialect = mode->cc ? DIALECT_VECTOR : DIALECT_CALLS;
+    job.options.prefix = prefix;
     job.options.threads = mode->threads ? trial->threads : 1;
     job.options.least_cycles = 1;
     job.options.target = trial->target;
     job.options.verify = true;
-    if (call_guarded(run_compile, &job, error))
+    bool good = (!mode->tuned || tune_job(&job, trial->seed, tunings, error)) &&
+                call_guarded(run_compile, &job, error);
+    arena_free(&tunings[0].arena);
+    arena_free(&tunings[1].arena);
+    if (good)
         return job.compiled;
+    compiled_free(job.compiled);
     et_fail_within(error, "compile");
     return NULL;
 }

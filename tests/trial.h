@@ -13,8 +13,9 @@ struct mode {
     const char *cc;             /* NULL: libtcc, in this process */
     bool threads;               /* two to eight share the run, and kernels however short */
     const char *const flags[8]; /* after those that aot_build gives; ends with NULL */
+    bool tuned;                 /* to choices that the seed picks among all candidates */
 };
-enum { MODE_JIT, MODE_COUNT = 8 };
+enum { MODE_JIT, MODE_COUNT = 10 };
 extern const struct mode modes[MODE_COUNT];
 /* "jit", "gcc-O0", ...; NULL: none. */
 const struct mode *mode_find(const char *name);
@@ -23,8 +24,9 @@ struct trial {
     const struct graph *graph;
     const struct target *target; /* compiled for; each seed takes the next */
     int threads;                 /* in modes with threads, chosen likewise */
-    void **inputs;               /* in the graph's order */
-    void **expected;             /* outputs */
+    uint64_t seed;
+    void **inputs;   /* in the graph's order */
+    void **expected; /* outputs */
 };
 
 /* Fills the inputs (random_elements of `seed` and their names) and runs the interpreter. The graph

@@ -22,6 +22,7 @@ static const struct argp_option options[] = {
         "Share each run of jit and aot among N threads (0: one for each core; default: 1)"),
     {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0},
     {"cflags", 'f', "FLAGS", 0, "Flags for it, after ours", 0},
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 
@@ -122,7 +123,7 @@ static int compare_doubles(const void *a, const void *b) {
 }
 
 struct row {
-    bool measured;
+    bool measured, tuned;
     double prepare, median, least;
     int64_t runs;
 };
@@ -133,6 +134,8 @@ static bool bench_mode(struct bench *bench, const struct bench_arguments *argume
     if (!et_program_prepare(bench->program, mode, error))
         return false;
     row->prepare = now_seconds() - begin;
+    const struct compiled *compiled = program_compiled(bench->program, mode);
+    row->tuned = compiled && compiled->tuned;
     if (!measure(bench, mode, arguments->calls, (double)arguments->milliseconds * 1e-3, error))
         return false;
     qsort(bench->seconds, (size_t)bench->count, sizeof *bench->seconds, compare_doubles);
@@ -151,9 +154,9 @@ static void print_rows(const struct row *rows, int threads, double flops, double
         double rate = flops / row->least * 1e-9;
         double limit = mode == ET_EAGER ? peak : threads * peak;
         if (row->measured)
-            printf("%-6s %12.2f %13.1f %13.1f %9.2f %7.1f %% %9lld\n", et_mode_name(mode),
+            printf("%-6s %12.2f %13.1f %13.1f %9.2f %7.1f %% %9lld%s\n", et_mode_name(mode),
                    row->prepare * 1e3, row->median * 1e6, row->least * 1e6, rate,
-                   100 * rate / limit, (long long)row->runs);
+                   100 * rate / limit, (long long)row->runs, row->tuned ? "  tuned" : "");
     }
 }
 

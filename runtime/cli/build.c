@@ -27,6 +27,7 @@ static const struct argp_option options[] = {
      0},
     THREADS_OPTION(
         "The program shares each run among N threads (0: one for each core; default: 1)"),
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 

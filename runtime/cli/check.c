@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
     {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
     {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
     {"cflags", 'f', "FLAGS", 0, "Also check code made with these flags", 0},
+    TUNED_OPTION("Check the code with the choices in FILE, which `eigentensor tune -o` wrote"),
     MODEL_OPTIONS,
     {0}};
 
@@ -144,7 +145,8 @@ static bool machine_compile(struct machine *machine, const struct way *way,
                                           way->kind == WAY_JIT ? DIALECT_CALLS : DIALECT_VECTOR,
                                       .threads = way->threads,
                                       .least_cycles = 1};
-    machine->compiled = compile(program_graph(machine->program), &options, error);
+    machine->compiled =
+        program_compile(machine->program, way->kind == WAY_JIT ? ET_JIT : ET_AOT, &options, error);
     if (!machine->compiled)
         return false;
     machine->pool = way->threads > 1 ? pool_new(way->threads) : NULL;

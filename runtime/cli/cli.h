@@ -14,6 +14,7 @@
     COMMAND(emit, "write a model as C: source, header, weights")                                   \
     COMMAND(check, "show that every way of running a model gives the same bits")                   \
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
+    COMMAND(tune, "measure which schedules are fast here, and keep them for later runs")           \
     COMMAND(rewrite, "make another graph of a model: faster, rounded otherwise")                   \
     COMMAND(machine, "measure what this machine can do at most")                                   \
     COMMAND(inspect, "show what is in a model and what the compiler makes of it")
@@ -42,10 +43,12 @@ int64_t parse_number(struct argp_state *state, const char *text, int64_t least, 
 void split_flags(struct argp_state *state, const char *text, struct list *flags);
 double now_seconds(void);
 
-/* model.c: the one argument and the one option that every subcommand has */
+/* model.c: the one argument and the options that every subcommand has, or many */
 
 struct model {
     const char *path, *weights;
+    const char *tuning;         /* a file; NULL: the kept one, if there is any */
+    bool untuned;               /* not even that */
     struct et_program *program; /* model_open sets it */
 };
 #define MODEL_OPTIONS                                                                              \
@@ -56,7 +59,18 @@ enum { KEY_THREADS = 300 };
     { "threads", KEY_THREADS, "N", 0, what, 0 }
 /* True when `key` was --threads: sets the number, 0 becomes one for each core. */
 bool threads_option(int *threads, int key, const char *argument, struct argp_state *state);
-/* True when `key` was --weights, or the first argument; ends with a usage error without one. */
+enum { KEY_TUNED = 310, KEY_NO_TUNED };
+#define TUNED_OPTION(what)                                                                         \
+    { "tuned", KEY_TUNED, "FILE", 0, what, 0 }
+#define TUNED_OPTIONS                                                                              \
+    TUNED_OPTION(                                                                                  \
+        "Take the choices in FILE, which `eigentensor tune -o` wrote (default: those that "        \
+        "`eigentensor tune` keeps for this CPU, if any)"),                                         \
+    {                                                                                              \
+        "no-tuned", KEY_NO_TUNED, NULL, 0, "Leave all choices to the cost model", 0                \
+    }
+/* True when `key` was --weights, --tuned or --no-tuned, or the first argument; ends with a usage
+ * error without one. */
 bool model_option(struct model *model, int key, const char *argument, struct argp_state *state);
 bool model_open(struct model *model, struct et_error *error);
 void model_close(struct model *model);

@@ -9,6 +9,7 @@ enum section {
     SECTION_SUMMARY = 1 << 0,
     SECTION_KERNELS = 1 << 1,
     SECTION_PLAN = 1 << 2,
+    SECTION_COST = 1 << 3,
     SECTION_ALL = SECTION_SUMMARY | SECTION_KERNELS | SECTION_PLAN,
 };
 
@@ -20,15 +21,18 @@ struct inspect_arguments {
     bool operations;
 };
 
-enum { KEY_SUMMARY = 256, KEY_KERNELS, KEY_PLAN };
+enum { KEY_SUMMARY = 256, KEY_KERNELS, KEY_PLAN, KEY_COST };
 static const struct argp_option options[] = {
     {"summary", KEY_SUMMARY, 0, 0, "Only the summary", 0},
     {"kernels", KEY_KERNELS, 0, 0, "Only the table of kernels", 0},
     {"plan", KEY_PLAN, 0, 0, "Only the memory plan", 0},
+    {"cost", KEY_COST, 0, 0,
+     "Only what each contraction could choose from, by the cost model, and the choice", 0},
     {"dot", 'd', "graph|kernels", 0,
      "Write the nodes of the graph, or the kernels they became, for Graphviz", 0},
     THREADS_OPTION("Show what it becomes for N threads that share a run"),
     {"operations", 'o', 0, 0, "Write what each operation of a graph means; needs no model", 0},
+    TUNED_OPTION("Take the choices in FILE, which `eigentensor tune -o` wrote"),
     MODEL_OPTIONS,
     {0}};
 
@@ -48,6 +52,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case KEY_PLAN:
         arguments->sections |= SECTION_PLAN;
+        return 0;
+    case KEY_COST:
+        arguments->sections |= SECTION_COST;
         return 0;
     case 'd':
         if (strcmp(argument, "graph") != 0 && strcmp(argument, "kernels") != 0)
@@ -156,6 +163,13 @@ static void print_sections(const struct et_program *program, const struct compil
     if (sections & SECTION_PLAN) {
         fputs(between, stdout);
         print_plan(compiled);
+        between = "\n";
+    }
+    if (sections & SECTION_COST) {
+        struct text text = {0};
+        print_costs(compiled, &text);
+        printf("%s%s", between, text.bytes ? text.bytes : "there is nothing to choose\n");
+        text_free(&text);
     }
 }
 
@@ -240,10 +254,13 @@ int inspect_command(int count, char **values) {
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    struct compile_options compiling = {.dialect = DIALECT_VECTOR, .threads = arguments.threads};
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+                                        .threads = arguments.threads,
+                                        .list_candidates = arguments.sections & SECTION_COST};
+    arguments.model.untuned = !arguments.model.tuning;
     bool good = model_open(&arguments.model, &error);
     struct compiled *compiled =
-        good ? compile(program_graph(arguments.model.program), &compiling, &error) : NULL;
+        good ? program_compile(arguments.model.program, ET_AOT, &compiling, &error) : NULL;
     good = compiled != NULL;
     if (good && arguments.dot)
         good = print_dot(program_graph(arguments.model.program), compiled, arguments.dot, &error);

@@ -22,6 +22,7 @@ static const struct argp_option options[] = {
     {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
     {"output", 'o', "[NAME=]FILE.npy", 0,
      "Write an output to a file instead of printing it; may be given for each output", 0},
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 

@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include "aot.h"
+#include "cpu.h"
 #include "image.h"
 
 #include <ctype.h>
@@ -220,12 +221,16 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     enum standalone_kind kind = options->kind;
     if (!choose_kind(program, &kind, error))
         return false;
+    enum cpu_level level;
+    if (!cpu_level(&level, error))
+        return false;
     struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+                                        .target = cpu_target(level),
                                         .prefix = PREFIX,
                                         .digest = et_program_digest(program),
                                         .threads = options->threads,
                                         .pool = true};
-    struct compiled *compiled = compile(program_graph(program), &compiling, error);
+    struct compiled *compiled = program_compile(program, ET_AOT, &compiling, error);
     if (!compiled)
         return false;
     struct arena arena = {0};
