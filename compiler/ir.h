@@ -306,6 +306,7 @@ struct ir {
     int expression_count;
     int bucket_count;
     struct interned **buckets; /* expression.c's table */
+    struct memo *memos;        /* expression.c's, to be used again */
     int buffer_count, buffer_capacity;
     struct buffer **buffers;
     int kernel_count, kernel_capacity; /* in the order of execution */
