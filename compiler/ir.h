@@ -86,12 +86,13 @@ const struct index *index_substitute(struct ir *ir, const struct index *index,
  * axis with its extent and its step in the source. pack.c */
 struct packing {
     const float *elements;
+    size_t source_bytes; /* of all elements that it packs from */
     int64_t base, columns, column_step, block, last;
     int count, outer_count;
     int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
 };
-/* Fills the block that a packed constant takes. */
-void pack_constant(const struct packing *packing, void *packed);
+/* Fills the block that a packed constant takes; what it reads of the file may be forgotten. */
+void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed);
 
 enum buffer_kind {
     BUFFER_INPUT,     /* of the graph: position among its inputs */

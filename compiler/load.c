@@ -51,6 +51,7 @@ bool graph_bind(struct graph *graph, const struct weights *weights, struct et_er
         node->value = weight->data;
         node->value_count = node_elements(node);
     }
+    graph->stored = weights->file;
     return true;
 }
 

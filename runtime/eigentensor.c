@@ -83,6 +83,7 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
         et_program_free(program);
         return NULL;
     }
+    weights_rest(weights);
     return program;
 }
 
@@ -207,6 +208,7 @@ static bool open_way(struct et_program *program, enum et_mode mode, struct et_er
                                       .target = cpu_target(level),
                                       .digest = program->digest.text};
     way->compiled = compile(program->graph, &options, error);
+    weights_rest(program->weights); /* of its own it has what it needs */
     if (!way->compiled)
         return false;
     if (mode == ET_JIT) {
