@@ -13,9 +13,11 @@
 #include <string.h>
 #include <time.h>
 
+/* The compiler is one thread: what the processor spends on it is what it takes, and is the same when
+ * others want the processor too. */
 static double now_milliseconds(void) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
@@ -118,7 +120,7 @@ static void bind_zeros(struct graph *graph) {
             graph->nodes[i]->value = zeros;
 }
 
-enum { TRIES = 3 };
+enum { TRIES = 5 };
 
 /* The compiler by itself, without dumps, which take time themselves; the least of some tries. */
 static bool time_whole(const struct graph *graph, enum dialect dialect, bool with_jit,

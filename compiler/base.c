@@ -147,15 +147,18 @@ char *arena_copy_text(struct arena *arena, const char *text) {
 }
 
 char *arena_format(struct arena *arena, const char *format, ...) {
-    va_list arguments, again;
+    char usual[256]; /* most texts fit, and are formatted only once */
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(usual, sizeof usual, format, arguments);
     va_end(arguments);
     char *text = arena_allocate(arena, (size_t)length + 1, 1);
+    if (text && (size_t)length < sizeof usual)
+        return memcpy(text, usual, (size_t)length + 1);
+    va_start(arguments, format);
     if (text)
-        vsnprintf(text, (size_t)length + 1, format, again);
-    va_end(again);
+        vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
     return text;
 }
 
@@ -202,15 +205,18 @@ void text_add_bytes(struct text *text, const char *bytes, size_t count) {
 
 void text_add(struct text *text, const char *format, ...) {
     va_list arguments, again;
+    if (!text_reserve(text, 120)) /* most pieces fit, and are formatted only once */
+        return;
+    size_t room = text->capacity - text->length;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(text->bytes + text->length, room, format, arguments);
     va_end(arguments);
-    if (length >= 0 && text_reserve(text, (size_t)length)) {
+    if (length >= 0 && (size_t)length >= room && text_reserve(text, (size_t)length))
         vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
-        text->length += (size_t)length;
-    }
     va_end(again);
+    if (length >= 0 && !text->failed)
+        text->length += (size_t)length;
 }
 
 void text_free(struct text *text) {
