@@ -135,6 +135,9 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     schedule(ir);
     if (!after(compiling, "schedule"))
         return false;
+    reuse_operands(ir);
+    if (!after(compiling, "reuse"))
+        return false;
     group_kernels(ir);
     if (!after(compiling, "group"))
         return false;

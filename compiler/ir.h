@@ -440,8 +440,17 @@ void share_loops(struct ir *ir);
  * in the order in which they run; loads and stores by one linear index */
 void schedule(struct ir *ir);
 
-/* group.c
+/* reuse.c
  * requires schedule
+ * provides fewer temporaries: elementwise kernels store over an operand that dies there
+ * breaks that a buffer is written by one kernel, or in parts */
+void reuse_operands(struct ir *ir);
+/* Whether a kernel could store into a buffer that it reads, since it reads an element only where it
+ * stores it. */
+bool stores_over(struct ir *ir, const struct kernel *kernel, const struct buffer *buffer);
+
+/* group.c
+ * requires reuse_operands
  * provides the list of groups, and what each reads and writes */
 void group_kernels(struct ir *ir);
 

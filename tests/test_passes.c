@@ -348,6 +348,7 @@ Test(passes, living_temporaries_share_no_bytes) {
         struct plan planned = plan(&program.ir);
         cr_assert_eq(planned.lower_bound, lower_bound(&program), "seed %" PRIu64, seed);
         cr_assert_geq(planned.arena_bytes, planned.lower_bound);
+        cr_assert_leq(planned.arena_bytes, planned.lower_bound * 105 / 100, "seed %" PRIu64, seed);
         check_overlaps(&program, &planned, seed);
         arena_free(&arena);
     }
