@@ -13,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The compiler is one thread: what the processor spends on it is what it takes, and is the same when
- * others want the processor too. */
+/* The compiler is one thread: what the processor spends on it is what it takes, and is the same
+ * when others want the processor too. */
 static double now_milliseconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);

@@ -209,7 +209,17 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
 void compiled_free(struct compiled *compiled) {
     if (!compiled)
         return;
-    et_release(compiled->weights);
+    if (!compiled->shares_weights)
+        et_release(compiled->weights);
     arena_free(&compiled->arena);
     et_release(compiled);
+}
+
+void compiled_share_weights(struct compiled *compiled, const struct compiled *other) {
+    if (compiled->shares_weights || compiled->weights_bytes != other->weights_bytes ||
+        memcmp(compiled->weights, other->weights, other->weights_bytes) != 0)
+        return;
+    et_release(compiled->weights);
+    compiled->weights = other->weights;
+    compiled->shares_weights = true;
 }

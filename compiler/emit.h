@@ -65,7 +65,7 @@ struct emitter {
     struct named *named;
     int axis_capacity;
     const char **axis_names; /* by axis id */
-    int *uses; /* by expression id, within the kernel */
+    int *uses;               /* by expression id, within the kernel */
 };
 
 /* emit_expression.c: expressions as C */

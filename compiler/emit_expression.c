@@ -89,8 +89,7 @@ void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char
 }
 
 const char *axis_text(const struct emitter *emitter, const struct axis *axis) {
-    const char *name =
-        axis->id < emitter->axis_capacity ? emitter->axis_names[axis->id] : NULL;
+    const char *name = axis->id < emitter->axis_capacity ? emitter->axis_names[axis->id] : NULL;
     if (!name)
         unreachable();
     return name;

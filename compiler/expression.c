@@ -246,8 +246,8 @@ const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype
 /* ---- Rewriting ---- */
 
 /* What was already reached, by id: an open hash table that grows with what is reached, not with the
- * whole program. One that is given back is used again, and emptied by a new turn: most walks so take
- * no memory. */
+ * whole program. One that is given back is used again, and emptied by a new turn: most walks so
+ * take no memory. */
 struct memo_entry {
     int64_t turn; /* of an entry in use, the memo's */
     const struct expression *from, *to;

@@ -153,8 +153,7 @@ static float *pack_one(const struct packing *packing, const float *from, int64_t
         else
             transpose(from + offset, length, packing->column_step, width, columns, to);
         to += length * width;
-    } while (
-        next_place(packing, packing->outer_count, packing->count - running, digits, &offset));
+    } while (next_place(packing, packing->outer_count, packing->count - running, digits, &offset));
     return to;
 }
 

@@ -104,10 +104,10 @@ static void reuse_operand(struct reuse *reuse, struct kernel *kernel, int place)
 }
 
 void reuse_operands(struct ir *ir) {
-    struct reuse reuse = {
-        .ir = ir,
-        .last_reader = arena_array(ir->arena, int, (size_t)ir->buffer_count),
-        .instead = arena_array(ir->arena, struct buffer *, (size_t)ir->buffer_count)};
+    struct reuse reuse = {.ir = ir,
+                          .last_reader = arena_array(ir->arena, int, (size_t)ir->buffer_count),
+                          .instead =
+                              arena_array(ir->arena, struct buffer *, (size_t)ir->buffer_count)};
     for (int i = 0; i < ir->buffer_count; i++)
         reuse.last_reader[i] = -1;
     for (int i = 0; i < ir->kernel_count; i++) {

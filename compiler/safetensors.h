@@ -25,7 +25,7 @@ struct weight {
 struct weights {
     struct arena arena;
     int count;
-    struct weight *tensors; /* by name, ascending as strcmp has it */
+    struct weight *tensors;  /* by name, ascending as strcmp has it */
     struct mapped_file file; /* where data lies that is not in the block */
     void *block;
     struct digest sha256; /* of the whole file */

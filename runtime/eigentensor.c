@@ -198,6 +198,15 @@ bool et_program_set_compiler(struct et_program *program, const char *cc, const c
     return true;
 }
 
+/* Both compiled modes expect the same weights, mostly. */
+static void share_weights(const struct et_program *program, struct way *way) {
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+        const struct way *other = &program->ways[mode];
+        if (other != way && atomic_load(&other->ready) && other->compiled)
+            compiled_share_weights(way->compiled, other->compiled);
+    }
+}
+
 /* Requires the way's lock. */
 static bool open_way(struct et_program *program, enum et_mode mode, struct et_error *error) {
     struct way *way = &program->ways[mode];
@@ -211,6 +220,7 @@ static bool open_way(struct et_program *program, enum et_mode mode, struct et_er
     weights_rest(program->weights); /* of its own it has what it needs */
     if (!way->compiled)
         return false;
+    share_weights(program, way);
     if (mode == ET_JIT) {
         way->jit = jit_build(way->compiled, error);
         way->entry = way->jit ? jit_entry(way->jit) : NULL;

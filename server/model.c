@@ -98,8 +98,10 @@ static bool build_model(struct model *model, struct et_error *error) {
     const char *digest = et_program_digest(model->program);
     struct compile_options options = {.dialect = DIALECT_VECTOR, .digest = digest};
     model->aot_compiled = compile(program_graph(model->program), &options, error);
+    weights_rest(program_weights(model->program));
     if (!model->aot_compiled)
         return false;
+    compiled_share_weights(model->aot_compiled, program_compiled(model->program, ET_JIT));
     model->aot = aot_cache_open(model->aot_compiled, digest, NULL, &model->aot_from_cache, error);
     return model->aot != NULL;
 }

@@ -32,7 +32,8 @@ static const struct pass {
               {"join", join_loops},
               {"layout", lay_out_buffers},
               {"share", share_loops},
-              {"schedule", schedule}};
+              {"schedule", schedule},
+              {"reuse", reuse_operands}};
 
 static const char *const cases[] = {
     "fuse_chain",
@@ -102,6 +103,10 @@ static const char *const cases[] = {
     "schedule_narrow_last",
     "schedule_sums_in_parts",
     "schedule_rows_in_groups",
+    "reuse_chain",
+    "reuse_read_again",
+    "reuse_elsewhere",
+    "reuse_groups",
 };
 
 static const struct pass *pass_of(const char *name) {
