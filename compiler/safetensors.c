@@ -144,11 +144,11 @@ static bool check_bool(const struct weight *weight, struct et_error *error) {
     return true;
 }
 
-/* Whether elements can be used where the mapped file has them. Bools are indices in compiled code:
- * what was checked is kept apart from the file. */
+/* Whether elements can be used where the file has them. Bools are indices in compiled code: what
+ * was checked is kept apart from the file. */
 static bool stays_in_file(const struct weights *weights, const struct weight *weight,
                           const uint8_t *data) {
-    return weights->file.bytes && weight->dtype != DTYPE_BOOL &&
+    return (weights->file.bytes || weights->read) && weight->dtype != DTYPE_BOOL &&
            (uintptr_t)data % dtype_facts[weight->dtype].bytes == 0;
 }
 
@@ -272,10 +272,29 @@ struct weights *weights_load(const char *path, struct et_error *error) {
     return NULL;
 }
 
+struct weights *weights_read(const char *path, struct et_error *error) {
+    struct weights *weights = et_allocate(1, sizeof *weights);
+    size_t count;
+    if (!weights) {
+        et_fail(error, "%s: out of memory", path);
+        return NULL;
+    }
+    if (read_file(path, MOST_FILE_BYTES, &weights->read, &count, error)) {
+        if (decode(weights, (const uint8_t *)weights->read, count, error)) {
+            weights->sha256 = digest_bytes(weights->read, count);
+            return weights;
+        }
+        et_fail_within(error, "%s", path);
+    }
+    weights_free(weights);
+    return NULL;
+}
+
 void weights_free(struct weights *weights) {
     if (!weights)
         return;
     unmap_file(&weights->file);
+    et_release(weights->read);
     et_release(weights->block);
     arena_free(&weights->arena);
     et_release(weights);

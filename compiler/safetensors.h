@@ -26,7 +26,8 @@ struct weights {
     struct arena arena;
     int count;
     struct weight *tensors;  /* by name, ascending as strcmp has it */
-    struct mapped_file file; /* where data lies that is not in the block */
+    struct mapped_file file; /* where data lies that is neither in the file's bytes as read */
+    char *read;              /* nor in the block */
     void *block;
     struct digest sha256; /* of the whole file */
 };
@@ -37,6 +38,8 @@ struct weights {
  * weights back with weights_free. Until then the file is mapped: it may be replaced by another of
  * its name, but not be written into. */
 struct weights *weights_load(const char *path, struct et_error *error);
+/* The same, but all of the file is in memory, and it does not matter what becomes of it. */
+struct weights *weights_read(const char *path, struct et_error *error);
 /* The same from memory, which is not needed afterwards; `name` stands for the file in messages. */
 struct weights *weights_decode(const void *bytes, size_t count, const char *name,
                                struct et_error *error);

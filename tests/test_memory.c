@@ -173,6 +173,23 @@ Test(weights, stay_in_the_file) {
     weights_free(weights);
 }
 
+/* In memory they are whole, whatever becomes of their file. */
+Test(weights, in_memory_need_no_file) {
+    struct et_error error = {0};
+    const struct weight tensor = {"f", DTYPE_FLOAT32, 1, {3}, floats, sizeof floats};
+    cr_assert(weights_save(path, &tensor, 1, NULL, &error), "%s", error.message);
+    struct weights *weights = weights_read(path, &error), *again = weights_load(path, &error);
+    cr_assert(weights && again, "%s", error.message);
+    cr_expect(digest_equal(&weights->sha256, &again->sha256));
+    weights_free(again);
+    cr_assert_eq(truncate(path, 0), 0);
+    weights_rest(weights);
+    cr_expect_arr_eq(weights_find(weights, "f")->data, floats, sizeof floats);
+    weights_free(weights);
+    cr_expect_null(weights_read(path, &error));
+    cr_expect_null(weights_load(path, &error));
+}
+
 /* Data that begin at an odd place are copied to where floats can lie. */
 Test(weights, are_aligned_in_any_file) {
     static const char header[] =
