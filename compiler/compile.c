@@ -67,19 +67,45 @@ static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
     text_free(&text);
 }
 
-static bool fill_weights(const struct ir *ir, struct compiled *compiled, struct et_error *error) {
-    compiled->weights = et_allocate_aligned(compiled->weights_bytes);
+static size_t whole_lines(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Copies pieces, and gives the pages back that they came from. */
+static void copy_constant(const struct mapped_file *file, const char *from, size_t bytes,
+                          char *place) {
+    const size_t most = (size_t)16 << 20;
+    for (size_t at = 0; at < bytes; at += most) {
+        size_t count = bytes - at < most ? bytes - at : most;
+        memcpy(place + at, from + at, count);
+        if (count == most)
+            forget_pages(file, from + at, count);
+    }
+}
+
+/* Places follow one another in whole lines, so that every byte of the block is set. */
+static void fill_constant(const struct mapped_file *file, const struct buffer *buffer,
+                          char *place) {
+    size_t bytes = (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes;
+    if (buffer->packing)
+        pack_constant(buffer->packing, file, place);
+    else
+        copy_constant(file, buffer->value, bytes, place);
+    memset(place + bytes, 0, whole_lines(bytes) - bytes);
+}
+
+static bool fill_weights(const struct ir *ir, const struct mapped_file *file,
+                         struct compiled *compiled, struct et_error *error) {
+    bool *filled = arena_array(ir->arena, bool, (size_t)ir->buffer_count);
+    compiled->weights = et_allocate_unset(compiled->weights_bytes);
     if (!compiled->weights)
         return et_fail(error, "out of memory: %zu bytes of weights", compiled->weights_bytes);
     for (int g = 0; g < ir->group_count; g++)
         for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
             const struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
-            char *place = (char *)compiled->weights + buffer->offset;
-            if (buffer->kind == BUFFER_CONSTANT && buffer->packing)
-                pack_constant(buffer->packing, place);
-            else if (buffer->kind == BUFFER_CONSTANT)
-                memcpy(place, buffer->value,
-                       (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
+            if (buffer->kind == BUFFER_CONSTANT && !filled[buffer->id])
+                fill_constant(file, buffer, (char *)compiled->weights + buffer->offset);
+            filled[buffer->id] = true;
         }
     return true;
 }
@@ -131,6 +157,9 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     schedule(ir);
     if (!check_tuning(ir, compiling->error) || !after(compiling, "schedule"))
         return false;
+    reuse_operands(ir);
+    if (!after(compiling, "reuse"))
+        return false;
     group_kernels(ir);
     if (!after(compiling, "group"))
         return false;
@@ -151,7 +180,52 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
         return false;
     emit(ir, compiling->options, compiled);
     tell_costs(compiling, compiled);
-    return fill_weights(ir, compiled, compiling->error) && after(compiling, "emit");
+    return fill_weights(ir, &graph->stored, compiled, compiling->error) && after(compiling, "emit");
+}
+
+static struct candidates keep_candidates(struct arena *arena, struct candidates made) {
+    struct candidate *items = arena_array(arena, struct candidate, (size_t)made.count);
+    for (int i = 0; i < made.count; i++)
+        items[i] =
+            (struct candidate){arena_copy_text(arena, made.items[i].text), made.items[i].cost};
+    return (struct candidates){made.count, made.taken, items};
+}
+
+static void keep_contractions(struct compiled *compiled) {
+    struct arena *arena = &compiled->arena;
+    const struct contraction_facts *made = compiled->contractions;
+    struct contraction_facts *facts =
+        arena_array(arena, struct contraction_facts, (size_t)compiled->contraction_count);
+    for (int i = 0; i < compiled->contraction_count; i++) {
+        facts[i] = made[i];
+        facts[i].contraction = arena_copy_text(arena, made[i].contraction);
+        facts[i].tiles = keep_candidates(arena, made[i].tiles);
+        facts[i].blockings = keep_candidates(arena, made[i].blockings);
+    }
+    compiled->contractions = facts;
+}
+
+/* Copies the texts that the passes made, whose memory ends with the compile. */
+static void keep_texts(struct compiled *compiled) {
+    struct arena *arena = &compiled->arena;
+    const struct kernel_facts *made = compiled->kernels;
+    struct kernel_facts *kernels =
+        arena_array(arena, struct kernel_facts, (size_t)compiled->kernel_count);
+    for (int i = 0; i < compiled->kernel_count; i++) {
+        kernels[i] = made[i];
+        kernels[i].name = arena_copy_text(arena, made[i].name);
+        kernels[i].formula = arena_copy_text(arena, made[i].formula);
+        kernels[i].nodes = arena_copy_text(arena, made[i].nodes);
+        kernels[i].source = arena_copy_text(arena, made[i].source);
+        kernels[i].output = arena_copy_text(arena, made[i].output);
+    }
+    compiled->kernels = kernels;
+    compiled->prefix = arena_copy_text(arena, compiled->prefix);
+    compiled->source = arena_copy_text(arena, compiled->source);
+    compiled->header = arena_copy_text(arena, compiled->header);
+    compiled->plan = arena_copy_text(arena, compiled->plan);
+    compiled->kernel_dot = arena_copy_text(arena, compiled->kernel_dot);
+    keep_contractions(compiled);
 }
 
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
@@ -162,20 +236,25 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
         return NULL;
     }
     jmp_buf escape;
-    struct ir ir = {.arena = &compiled->arena,
+    struct arena work = {.escape = &escape};
+    struct ir ir = {.arena = &work,
                     .target = options->target ? options->target : &targets[TARGET_AVX512],
                     .threads = options->threads,
                     .least_cycles = options->least_cycles};
     struct compiling compiling = {.ir = &ir, .options = options, .error = error};
     compiled->arena.escape = &escape;
     bool good;
-    if (setjmp(escape) == 0)
+    if (setjmp(escape) == 0) {
         good = run_passes(&compiling, graph, compiled);
-    else
+        if (good)
+            keep_texts(compiled);
+    } else {
         good = et_fail(error, "out of memory while compiling \"%s\"", graph->name);
+    }
     text_free(&compiling.last);
     graph_free(compiling.graph);
     graph_free(compiling.folded);
+    arena_free(&work);
     compiled->arena.escape = NULL;
     if (good)
         return compiled;
@@ -186,7 +265,17 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
 void compiled_free(struct compiled *compiled) {
     if (!compiled)
         return;
-    et_release(compiled->weights);
+    if (!compiled->shares_weights)
+        et_release(compiled->weights);
     arena_free(&compiled->arena);
     et_release(compiled);
+}
+
+void compiled_share_weights(struct compiled *compiled, const struct compiled *other) {
+    if (compiled->shares_weights || compiled->weights_bytes != other->weights_bytes ||
+        memcmp(compiled->weights, other->weights, other->weights_bytes) != 0)
+        return;
+    et_release(compiled->weights);
+    compiled->weights = other->weights;
+    compiled->shares_weights = true;
 }

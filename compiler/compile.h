@@ -71,6 +71,7 @@ struct compiled {
     size_t header_bytes;
     void *weights; /* the block PREFIX_run expects, 64-byte aligned */
     size_t weights_bytes;
+    bool shares_weights;      /* they belong to another */
     size_t arena_bytes;       /* of the block PREFIX_run works in, 64-byte aligned */
     size_t arena_lower_bound; /* largest sum of intermediate buffers alive at once */
     int threads;              /* that find work in a run, at most; 1: more than one do not help */
@@ -98,6 +99,9 @@ struct compiled {
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error);
 void compiled_free(struct compiled *compiled);
+/* Takes the weights of another, if they are the same bytes, and gives its own back. The other must
+ * not be freed while this one runs. */
+void compiled_share_weights(struct compiled *compiled, const struct compiled *other);
 
 /* tuning.c: the candidates as a table, for people. */
 void print_costs(const struct compiled *compiled, struct text *text);

@@ -121,27 +121,47 @@ static char *identifier(struct ir *ir, const char *name) {
     return text;
 }
 
-static bool is_taken(const struct ir *ir, const struct buffer *buffer, const char *name) {
-    for (int i = 0; i < ir->buffer_count && ir->buffers[i] != buffer; i++)
-        if (strcmp(ir->buffers[i]->name, name) == 0)
-            return true;
-    return false;
+/* The names of buffers so far, by hash, open addressing. */
+struct names {
+    size_t capacity; /* a power of two, at least twice the buffers */
+    const char **names;
+};
+
+/* Where a name is or belongs. */
+static const char **name_place(const struct names *names, const char *name) {
+    size_t hash = 0;
+    for (const char *at = name; *at; at++)
+        hash = hash * 31 + (unsigned char)*at;
+    const char **place = &names->names[hash & (names->capacity - 1)];
+    while (*place && strcmp(*place, name) != 0)
+        place = &names->names[++hash & (names->capacity - 1)];
+    return place;
+}
+
+static const char *free_name(const struct emitter *emitter, const struct names *names,
+                             const char *original) {
+    struct ir *ir = emitter->ir;
+    const char *first = identifier(ir, original), *name = first;
+    if (is_reserved(name) || is_section_or_scalar(emitter, name))
+        name = arena_format(ir->arena, "%s_", name);
+    for (int k = 2; *name_place(names, name); k++)
+        name = arena_format(ir->arena, "%s_%d", first, k);
+    return name;
 }
 
 /* Every buffer gets a C identifier of its own, as near to the graph's name as can be. */
 static void name_buffers(struct emitter *emitter) {
     struct ir *ir = emitter->ir;
+    struct names names = {.capacity = 16};
+    while (names.capacity < 2 * (size_t)ir->buffer_count)
+        names.capacity *= 2;
+    names.names = arena_array(ir->arena, const char *, names.capacity);
     for (int i = 0; i < ir->buffer_count; i++) {
         struct buffer *buffer = ir->buffers[i];
-        if (buffer->kind == BUFFER_LOCAL ||
-            (buffer->kind == BUFFER_TEMPORARY && looks_local(buffer->name))) /* t12 */
-            continue;
-        const char *name = identifier(ir, buffer->name);
-        if (is_reserved(name) || is_section_or_scalar(emitter, name))
-            name = arena_format(ir->arena, "%s_", name);
-        for (int k = 2; is_taken(ir, buffer, name); k++)
-            name = arena_format(ir->arena, "%s_%d", identifier(ir, buffer->name), k);
-        buffer->name = name;
+        if (buffer->kind != BUFFER_LOCAL &&
+            !(buffer->kind == BUFFER_TEMPORARY && looks_local(buffer->name))) /* t12 */
+            buffer->name = free_name(emitter, &names, buffer->name);
+        *name_place(&names, buffer->name) = buffer->name;
     }
 }
 

@@ -20,11 +20,6 @@ struct named {
     int depth;
 };
 
-struct axis_name {
-    const struct axis *axis;
-    const char *text;
-};
-
 /* A function of the runtime that row operations call. */
 struct row_function {
     const char *name, *declaration;
@@ -70,8 +65,8 @@ struct emitter {
     int value_count; /* locals v0, v1, ... */
     int named_count, named_capacity;
     struct named *named;
-    int axis_count, axis_capacity;
-    struct axis_name *axes;
+    int axis_capacity;
+    const char **axis_names;   /* by axis id */
     int *uses;                 /* by expression id, within the kernel */
     const struct axis *parted; /* its loop goes from `begin` to `end` */
 };

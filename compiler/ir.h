@@ -86,12 +86,13 @@ const struct index *index_substitute(struct ir *ir, const struct index *index,
  * axis with its extent and its step in the source. pack.c */
 struct packing {
     const float *elements;
+    size_t source_bytes; /* of all elements that it packs from */
     int64_t base, columns, column_step, block, last;
     int count, outer_count;
     int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
 };
-/* Fills the block that a packed constant takes. */
-void pack_constant(const struct packing *packing, void *packed);
+/* Fills the block that a packed constant takes; what it reads of the file may be forgotten. */
+void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed);
 
 enum buffer_kind {
     BUFFER_INPUT,     /* of the graph: position among its inputs */
@@ -314,6 +315,7 @@ struct ir {
     int expression_count;
     int bucket_count;
     struct interned **buckets; /* expression.c's table */
+    struct memo *memos;        /* expression.c's, to be used again */
     int buffer_count, buffer_capacity;
     struct buffer **buffers;
     int kernel_count, kernel_capacity; /* in the order of execution */
@@ -458,8 +460,17 @@ bool check_tuning(const struct ir *ir, struct et_error *error);
 /* After group_kernels: compiled->contractions. */
 void tell_contractions(const struct ir *ir, struct compiled *compiled);
 
-/* group.c
+/* reuse.c
  * requires schedule
+ * provides fewer temporaries: elementwise kernels store over an operand that dies there
+ * breaks that a buffer is written by one kernel, or in parts */
+void reuse_operands(struct ir *ir);
+/* Whether a kernel could store into a buffer that it reads, since it reads an element only where it
+ * stores it. */
+bool stores_over(struct ir *ir, const struct kernel *kernel, const struct buffer *buffer);
+
+/* group.c
+ * requires reuse_operands
  * provides the list of groups, and what each reads and writes */
 void group_kernels(struct ir *ir);
 

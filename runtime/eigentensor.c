@@ -92,6 +92,7 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
         et_program_free(program);
         return NULL;
     }
+    weights_rest(weights);
     return program;
 }
 
@@ -264,6 +265,15 @@ static void find_entries(struct way *way) {
     }
 }
 
+/* Both compiled modes expect the same weights, mostly. */
+static void share_weights(const struct et_program *program, struct way *way) {
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+        const struct way *other = &program->ways[mode];
+        if (other != way && atomic_load(&other->ready) && other->compiled)
+            compiled_share_weights(way->compiled, other->compiled);
+    }
+}
+
 /* Requires the way's lock. */
 static bool open_way(struct et_program *program, enum et_mode mode, struct et_error *error) {
     struct way *way = &program->ways[mode];
@@ -275,8 +285,10 @@ static bool open_way(struct et_program *program, enum et_mode mode, struct et_er
                                       .digest = program->digest.text,
                                       .threads = program->threads};
     way->compiled = program_compile(program, mode, &options, error);
+    weights_rest(program->weights); /* of its own it has what it needs */
     if (!way->compiled)
         return false;
+    share_weights(program, way);
     if (mode == ET_JIT)
         way->jit = jit_build(way->compiled, error);
     else

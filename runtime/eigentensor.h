@@ -60,7 +60,9 @@ struct et_program;
 struct et_workspace;
 
 /* Reads a graph, and its weights from the file it names, or from `weights_path` unless that is
- * NULL. Checks all of it; compiles nothing yet. */
+ * NULL. Checks all of it; compiles nothing yet. The weights' file is mapped, not read into memory,
+ * for what is prepared later and for ET_EAGER: it MUST NOT BE WRITTEN INTO while the program is
+ * there. Another file may take its name. */
 struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error);
 

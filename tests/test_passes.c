@@ -44,6 +44,7 @@ static const struct pass {
               {"layout", lay_out_buffers},
               {"share", share_loops},
               {"schedule", schedule},
+              {"reuse", reuse_operands},
               {"divide", divide_for_three}};
 
 static const char *const cases[] = {
@@ -114,6 +115,10 @@ static const char *const cases[] = {
     "schedule_narrow_last",
     "schedule_sums_in_parts",
     "schedule_rows_in_groups",
+    "reuse_chain",
+    "reuse_read_again",
+    "reuse_elsewhere",
+    "reuse_groups",
     "divide_rows",
     "divide_heads",
     "divide_border",
@@ -367,6 +372,7 @@ Test(passes, living_temporaries_share_no_bytes) {
         struct plan planned = plan(&program.ir);
         cr_assert_eq(planned.lower_bound, lower_bound(&program), "seed %" PRIu64, seed);
         cr_assert_geq(planned.arena_bytes, planned.lower_bound);
+        cr_assert_leq(planned.arena_bytes, planned.lower_bound * 105 / 100, "seed %" PRIu64, seed);
         check_overlaps(&program, &planned, seed);
         arena_free(&arena);
     }

@@ -92,26 +92,35 @@ static void print_tensors(const char *kind, int count, const struct et_program *
     }
 }
 
-static void print_summary(const struct et_program *program) {
-    const struct graph *graph = program_graph(program);
-    int64_t parameters = 0, bytes = 0;
-    int tensors = 0;
+struct parameters {
+    int tensors;
+    int64_t elements, bytes;
+};
+
+static struct parameters count_parameters(const struct graph *graph) {
+    struct parameters parameters = {0};
     for (int i = 0; i < graph->node_count; i++) {
         const struct node *node = graph->nodes[i];
         if (node->op != OP_WEIGHT)
             continue;
-        tensors++;
-        parameters += node_elements(node);
-        bytes += node_bytes(node);
+        parameters.tensors++;
+        parameters.elements += node_elements(node);
+        parameters.bytes += node_bytes(node);
     }
+    return parameters;
+}
+
+static void print_summary(const struct et_program *program) {
+    const struct graph *graph = program_graph(program);
+    struct parameters parameters = count_parameters(graph);
     printf("%-12s%s\n", "model", et_program_name(program));
     printf("%-12s%s\n", "digest", et_program_digest(program));
     printf("%-12s%s\n", "uuid", et_program_uuid(program));
     print_tensors("input", et_program_input_count(program), program, et_program_input);
     print_tensors("output", et_program_output_count(program), program, et_program_output);
     printf("%-12s%d\n", "nodes", graph->node_count);
-    printf("%-12s%" PRId64 " in %d tensors, %" PRId64 " bytes\n", "parameters", parameters, tensors,
-           bytes);
+    printf("%-12s%" PRId64 " in %d tensors, %" PRId64 " bytes\n", "parameters", parameters.elements,
+           parameters.tensors, parameters.bytes);
 }
 
 /* ---- Kernels ---- */
@@ -138,12 +147,26 @@ static void print_kernels(const struct compiled *compiled) {
 
 /* ---- Memory ---- */
 
-static void print_plan(const struct compiled *compiled) {
-    size_t peak = compiled->arena_bytes, bound = compiled->arena_lower_bound;
-    printf("%-12s%zu bytes; no plan can do with less than %zu", "arena", peak, bound);
+static size_t tensor_bytes(const struct et_program *program) {
+    size_t bytes = 0;
+    for (int i = 0; i < et_program_input_count(program); i++)
+        bytes += et_program_input(program, i).bytes;
+    for (int i = 0; i < et_program_output_count(program); i++)
+        bytes += et_program_output(program, i).bytes;
+    return bytes;
+}
+
+/* The peak is that of a running program: the stored weights are not needed then. */
+static void print_plan(const struct et_program *program, const struct compiled *compiled) {
+    size_t arena = compiled->arena_bytes, bound = compiled->arena_lower_bound;
+    size_t tensors = tensor_bytes(program);
+    printf("%-12s%zu bytes; no plan can do with less than %zu", "arena", arena, bound);
     if (bound)
-        printf(" (%+.2f %%)", 100 * ((double)peak / (double)bound - 1));
-    printf("\n%-12s%zu bytes as compiled\n", "weights", compiled->weights_bytes);
+        printf(" (%+.2f %%)", 100 * ((double)arena / (double)bound - 1));
+    printf("\n%-12s%" PRId64 " bytes as stored, %zu as compiled\n", "weights",
+           count_parameters(program_graph(program)).bytes, compiled->weights_bytes);
+    printf("%-12s%zu bytes: arena, weights as compiled, %zu of inputs and outputs\n", "peak",
+           arena + compiled->weights_bytes + tensors, tensors);
     if (compiled->plan)
         printf("\n%s", compiled->plan);
 }
@@ -162,7 +185,7 @@ static void print_sections(const struct et_program *program, const struct compil
     }
     if (sections & SECTION_PLAN) {
         fputs(between, stdout);
-        print_plan(compiled);
+        print_plan(program, compiled);
         between = "\n";
     }
     if (sections & SECTION_COST) {
