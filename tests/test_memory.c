@@ -18,7 +18,7 @@ enum { SIDE = 40, BYTES = SIDE * SIDE * 4 };
 
 /* More operations than one kernel takes: a chain of elementwise kernels. */
 static struct tensor long_chain(struct tensor x) {
-    for (int i = 0; i < 500; i++)
+    for (int i = 0; i < 1500; i++)
         x = i % 2 ? tensor_neg(x) : tensor_sin(x);
     return x;
 }
