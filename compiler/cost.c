@@ -5,13 +5,15 @@
  * are under way, the latency of one. Numbers are rough; what counts is their order. */
 #include "schedule.h"
 
+/* Cycles for a line of a panel that the first cache could not keep: from the second, and beyond. */
+static const double NEAR_LINE_CYCLES = 0.5, FAR_LINE_CYCLES = 4;
 static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005;
 enum {
     TILE_OVERHEAD = 12,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours */
     PACK_CYCLES = 2,     /* for each element that a kernel packs */
-    CONFLICT_CYCLES = 4, /* a line that the first cache could not keep */
+    CONFLICT_CYCLES = 4, /* a line of the stream that the first cache could not keep */
     LINE = 64,
     PAGE = 4096, /* bytes; lines a page apart share a set of the first cache */
     WAYS = 8,
@@ -164,7 +166,10 @@ static double panel_traffic_cycles(const struct contraction *contraction,
     int64_t stride = innermost_stride(contraction, choice->panel) * 4;
     if (lines_on_one_set(contraction->depth, stride) <= WAYS)
         return 0;
-    return tiles * (double)contraction->depth * choice->columns * 4 / LINE * CONFLICT_CYCLES;
+    double bytes = (double)contraction->depth * (double)choice->column->extent * 4;
+    bool near = bytes <= (double)contraction->ir->target->second_cache;
+    return tiles * (double)contraction->depth * choice->columns * 4 / LINE *
+           (near ? NEAR_LINE_CYCLES : FAR_LINE_CYCLES);
 }
 
 /* Whether columns do not come to lie side by side, since the output's layout is decided. */
@@ -219,7 +224,10 @@ static double traffic(const struct target *target, const struct blocking_sizes *
      * has to come once from afar is the same for all. */
     double bytes = (supers - 1) * pieces * byte_cycles(target, pieces + slab) +
                    supers * pieces * again * byte_cycles(target, piece + 2 * slice);
-    bytes += supers * slab * (double)(sizes->panels - 1) * byte_cycles(target, slab + piece);
+    /* Few rows take few lines of the stream for many of the panel, and wait for none of them. */
+    double waits = 4.0 * (double)sizes->tile_rows / (double)sizes->columns;
+    bytes += (waits < 1 ? waits : 1) * supers * slab * (double)(sizes->panels - 1) *
+             byte_cycles(target, slab + piece);
     bytes *= (double)parts;
     double sums = (double)sizes->rows * (double)(sizes->panels * sizes->columns) * 4;
     return bytes + (double)(parts - 1) * 2 * sums * (1.0 / 6 + byte_cycles(target, sums / supers));

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,7 +11,7 @@
 #include "laps.h"
 #include "tuning_cache.h"
 
-enum { LEAST_RUNS = 5, MOST_RUNS = 2000, CONFIRMATIONS = 2, VALIDATIONS = 3 };
+enum { LEAST_RUNS = 5, MOST_RUNS = 500, CONFIRMATIONS = 2, VALIDATIONS = 3 };
 /* Of the time before: what is not below is no gain; in the end, after that was found twice. */
 static const double MARGIN = 0.98, SLIGHT_MARGIN = 0.99;
 
@@ -21,7 +22,9 @@ struct variant {
     struct jit *jit;
     struct aot *aot;
     run_array *entry;
-    double *least; /* of each kernel, in seconds */
+    double *samples; /* MOST_RUNS for each kernel, in seconds */
+    double *times;   /* of each kernel, the lower quartile */
+    int runs;
 };
 
 /* Kernels of several programs, chosen otherwise, that compute the same. */
@@ -70,7 +73,8 @@ static void note_lap(int done) {
 }
 
 static void close_variant(struct variant *variant) {
-    et_release(variant->least);
+    et_release(variant->samples);
+    et_release(variant->times);
     jit_free(variant->jit);
     aot_free(variant->aot);
     compiled_free(variant->compiled);
@@ -97,13 +101,16 @@ static bool build(const struct tuner *tuner, struct variant *variant) {
 
 static bool make_memory(struct tuner *tuner, struct variant *variant) {
     size_t bytes = variant->compiled->arena_bytes;
-    variant->least = et_allocate((size_t)variant->compiled->kernel_count + 1, sizeof(double));
+    size_t kernels = (size_t)variant->compiled->kernel_count;
+    variant->samples = et_allocate(kernels * MOST_RUNS + 1, sizeof(double));
+    variant->times = et_allocate(kernels + 1, sizeof(double));
     if (bytes > tuner->bytes || !tuner->memory) {
         et_release(tuner->memory);
         tuner->bytes = bytes + bytes / 4 + 1; /* seldom again */
         tuner->memory = et_allocate_aligned(tuner->bytes);
     }
-    return (variant->least && tuner->memory) || et_fail(tuner->error, "out of memory");
+    return (variant->samples && variant->times && tuner->memory) ||
+           et_fail(tuner->error, "out of memory");
 }
 
 static bool make_outputs(struct tuner *tuner, void ***outputs) {
@@ -149,14 +156,30 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
 
 /* ---- Measuring ---- */
 
-static void run_once(const struct tuner *tuner, struct variant *variant, void **outputs,
+static void run_once(const struct tuner *tuner, const struct variant *variant, void **outputs,
                      double *laps) {
-    int count = variant->compiled->kernel_count;
     lap_times = laps;
     variant->entry(tuner->options->inputs, outputs, variant->compiled->weights, tuner->memory);
-    for (int i = 0; i < count; i++)
-        if (variant->least[i] == 0 || laps[i + 1] - laps[i] < variant->least[i])
-            variant->least[i] = laps[i + 1] - laps[i];
+}
+
+static void keep_laps(struct variant *variant, const double *laps) {
+    for (int i = 0; i < variant->compiled->kernel_count; i++)
+        variant->samples[i * MOST_RUNS + variant->runs] = laps[i + 1] - laps[i];
+    variant->runs++;
+}
+
+static int by_value(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Clocks of a thread's own time are corrected now and then, so the least would not do. */
+static void find_quartiles(struct variant *variant) {
+    for (int i = 0; i < variant->compiled->kernel_count; i++) {
+        double *samples = &variant->samples[i * MOST_RUNS];
+        qsort(samples, (size_t)variant->runs, sizeof *samples, by_value);
+        variant->times[i] = samples[variant->runs / 4];
+    }
 }
 
 static bool same_outputs(const struct tuner *tuner) {
@@ -167,7 +190,7 @@ static bool same_outputs(const struct tuner *tuner) {
     return true;
 }
 
-/* Both take turns for so long. Their least times begin anew. */
+/* Both take turns for so long. */
 static bool measure(const struct tuner *tuner, struct variant *a, struct variant *b,
                     double seconds) {
     struct variant *const sides[] = {a, b};
@@ -175,7 +198,7 @@ static bool measure(const struct tuner *tuner, struct variant *a, struct variant
     for (int i = 0; i < 2; i++) {
         size_t laps = (size_t)sides[i]->compiled->kernel_count + 1;
         laps_count = laps > laps_count ? laps : laps_count;
-        memset(sides[i]->least, 0, laps * sizeof(double));
+        sides[i]->runs = 0;
     }
     double *laps = et_allocate(laps_count, sizeof *laps);
     bool good = laps || et_fail(tuner->error, "out of memory");
@@ -188,9 +211,13 @@ static bool measure(const struct tuner *tuner, struct variant *a, struct variant
     for (int run = 0; good && run < MOST_RUNS; run++) {
         if (run >= LEAST_RUNS && now_seconds() - begin > seconds)
             break;
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++) {
             run_once(tuner, sides[(i + run) % 2], tuner->outputs, laps);
+            keep_laps(sides[(i + run) % 2], laps);
+        }
     }
+    find_quartiles(a);
+    find_quartiles(b);
     et_release(laps);
     return good;
 }
@@ -198,12 +225,11 @@ static bool measure(const struct tuner *tuner, struct variant *a, struct variant
 static double whole_time(const struct variant *variant) {
     double time = 0;
     for (int i = 0; i < variant->compiled->kernel_count; i++)
-        time += variant->least[i];
+        time += variant->times[i];
     return time;
 }
 
-/* The kernels of a unit's contractions, and those that pack for them, each once: the least time of
- * all. */
+/* The kernels of a unit's contractions, and those that pack for them, each once. */
 static double unit_time(const struct variant *variant, const struct unit *unit) {
     const struct compiled *compiled = variant->compiled;
     double time = 0;
@@ -214,7 +240,7 @@ static double unit_time(const struct variant *variant, const struct unit *unit) 
             continue;
         for (int kernel = facts->first_kernel; kernel <= facts->kernel; kernel++)
             if (kernel > done) {
-                time += variant->least[kernel];
+                time += variant->times[kernel];
                 done = kernel;
             }
     }

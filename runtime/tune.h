@@ -2,9 +2,9 @@
  *
  * Every contraction's candidates that the cost model finds cheapest, and the cheapest of each other
  * kind, are compiled into the whole program and run there, each taking turns with the best found so
- * far; what counts is the least time of the kernels in question. Contractions of different kernels
- * are tried in the same run. What seems faster has to show it once more in a longer run before it
- * is taken. First tiles are chosen so, then the blocks around them. */
+ * far; what counts is the lower quartile of the time of the kernels in question. Contractions of
+ * different kernels are tried in the same run. What seems faster has to show it once more in a
+ * longer run before it is taken. First tiles are chosen so, then the blocks around them. */
 #ifndef EIGENTENSOR_TUNE_H
 #define EIGENTENSOR_TUNE_H
 
@@ -37,7 +37,7 @@ struct tuned {
     struct tuning tuning;
     int count;
     struct tuned_row *rows;
-    double before, after; /* microseconds of all kernels, the least of each */
+    double before, after; /* microseconds of all kernels */
 };
 
 /* NULL and an error when something fails, or when a candidate gives other bits. */

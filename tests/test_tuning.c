@@ -41,6 +41,16 @@ static struct tensor build_convolutions(struct tensor_context *c) {
     return conv2d(x, depthwise, NO_TENSOR, (struct conv2d_options){.groups = 16});
 }
 
+/* Rows of the panel share sets of the first cache, and the second keeps them. */
+static struct tensor build_square(struct tensor_context *c) {
+    return matmul(input(c, "a", SHAPE(256, 256)), input(c, "b", SHAPE(256, 256)));
+}
+
+/* One row: the panel passes once, and nothing waits for the stream. */
+static struct tensor build_row(struct tensor_context *c) {
+    return matmul(input(c, "a", SHAPE(1, 4096)), input(c, "b", SHAPE(4096, 512)));
+}
+
 static struct et_program *program_of(struct tensor (*build)(struct tensor_context *context)) {
     struct et_error error = {0};
     struct tensor_context *context = tensor_context_new("tuned");
@@ -63,7 +73,9 @@ static const struct {
     const char *path;
     struct tensor (*build)(struct tensor_context *context);
 } costs[] = {{"tests/golden/products.cost", build_products},
-             {"tests/golden/convolutions.cost", build_convolutions}};
+             {"tests/golden/convolutions.cost", build_convolutions},
+             {"tests/golden/square.cost", build_square},
+             {"tests/golden/row.cost", build_row}};
 
 Test(tuning, costs_are_golden) {
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {

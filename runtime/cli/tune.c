@@ -91,8 +91,9 @@ static const struct argp parser = {
            "The candidates are those that `eigentensor inspect --cost` shows. What is kept, below "
            "XDG_CACHE_HOME (else ~/.cache) by graph, CPU and mode, is used from then on by run, "
            "build, bench, the server and programs; emit takes a FILE only, so that the same "
-           "command writes the same text everywhere. A model that was tuned before is tuned "
-           "anew.\n\n"
+           "command writes the same text everywhere. For aot each round is a run of the C "
+           "compiler, which takes minutes for large models. A model that was tuned before is "
+           "tuned anew.\n\n"
            "  eigentensor tune mnist.json\n"
            "  eigentensor tune mnist.json --mode=aot -o mnist.tuned.json\n"
            "  eigentensor build mnist.json --tuned=mnist.tuned.json",
