@@ -183,28 +183,6 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     return fill_weights(ir, &graph->stored, compiled, compiling->error) && after(compiling, "emit");
 }
 
-static struct candidates keep_candidates(struct arena *arena, struct candidates made) {
-    struct candidate *items = arena_array(arena, struct candidate, (size_t)made.count);
-    for (int i = 0; i < made.count; i++)
-        items[i] =
-            (struct candidate){arena_copy_text(arena, made.items[i].text), made.items[i].cost};
-    return (struct candidates){made.count, made.taken, items};
-}
-
-static void keep_contractions(struct compiled *compiled) {
-    struct arena *arena = &compiled->arena;
-    const struct contraction_facts *made = compiled->contractions;
-    struct contraction_facts *facts =
-        arena_array(arena, struct contraction_facts, (size_t)compiled->contraction_count);
-    for (int i = 0; i < compiled->contraction_count; i++) {
-        facts[i] = made[i];
-        facts[i].contraction = arena_copy_text(arena, made[i].contraction);
-        facts[i].tiles = keep_candidates(arena, made[i].tiles);
-        facts[i].blockings = keep_candidates(arena, made[i].blockings);
-    }
-    compiled->contractions = facts;
-}
-
 /* Copies the texts that the passes made, whose memory ends with the compile. */
 static void keep_texts(struct compiled *compiled) {
     struct arena *arena = &compiled->arena;
@@ -225,7 +203,6 @@ static void keep_texts(struct compiled *compiled) {
     compiled->header = arena_copy_text(arena, compiled->header);
     compiled->plan = arena_copy_text(arena, compiled->plan);
     compiled->kernel_dot = arena_copy_text(arena, compiled->kernel_dot);
-    keep_contractions(compiled);
 }
 
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
