@@ -119,6 +119,9 @@ struct tile_walk {
         if (!__builtin_constant_p((walk)->extent[2]))                                              \
             TILE_HIDE(walk);                                                                       \
     } while (0)
+// What is done with the sums afterwards reads its operands afterwards. Compilers would read those that
+// all tiles share once, before the loop over tiles, into registers that sums need.
+#define TILE_SEPARATE __asm__ volatile("" : : : "memory")
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 static inline __attribute__((always_inline)) void
@@ -177,6 +180,7 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
         vector_store(acc + n / width * acc_row + column[n % width], sums[n]);
+    TILE_SEPARATE;
 }
 
 //: section tile_narrow needs tile_walk
