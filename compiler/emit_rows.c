@@ -419,9 +419,41 @@ static void compute_listed(struct row_emitter *rows, int count, const struct sto
 }
 
 struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e) {
+    if (is_chain(rows, e)) {
+        struct row_operand place = rows_place(rows, e->dtype);
+        emit_chain(rows, e, place, false);
+        return place;
+    }
     list_value(rows, e);
     compute_listed(rows, 0, NULL);
     return use(rows, e);
+}
+
+/* A load with other steps, side by side. */
+static struct row_operand copied(struct row_emitter *rows, const struct expression *load) {
+    struct row_operand place = rows_place(rows, load->dtype);
+    struct row_arguments arguments = {
+        .count = 1,
+        .operands = {rows_memory(rows, load->buffer->name, load->index)},
+        .dtypes = {load->dtype}};
+    call_elementwise(
+        rows,
+        arena_format(rows->emitter->ir->arena, "row_%s_copy", dtype_facts[load->dtype].short_name),
+        load->dtype, place, &arguments, "", "");
+    return place;
+}
+
+struct row_operand rows_operand(struct row_emitter *rows, const struct expression *e) {
+    if (e->kind == EXPRESSION_CONSTANT)
+        return constant_operand(rows, e);
+    if (e->kind != EXPRESSION_LOAD) {
+        rows->count = 0;
+        return rows_evaluate(rows, e);
+    }
+    struct row_operand operand = rows_memory(rows, e->buffer->name, e->index);
+    if (rows->block->column_limit == 1)
+        operand.step = 0;
+    return operand.step == 0 || operand.step == 1 ? operand : copied(rows, e);
 }
 
 bool emit_rows_possible(struct emitter *emitter, const struct store *store,
@@ -456,6 +488,9 @@ static void copy_value(struct row_emitter *rows, const struct store *store) {
 void emit_rows(struct emitter *emitter, int count, const struct store *stores,
                const struct row_block *block) {
     struct row_emitter rows = {.emitter = emitter, .block = block};
+    if (count == 1 &&
+        emit_chain(&rows, stores->value, target_of(&rows, stores), is_canonical(stores)))
+        return;
     for (int i = 0; i < count; i++)
         list_value(&rows, stores[i].value);
     compute_listed(&rows, count, stores);

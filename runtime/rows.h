@@ -21,6 +21,15 @@
  * that are moved keep theirs, so a bitcast is a copy under the name of the other dtype (of floats
  * after row_T_canonical).
  *
+ * CHAINS
+ *
+ *   row_f32_chain(rows, columns, float *result, long result_row, long count,
+ *                 const struct row_step *steps, const float *const *operands)
+ *
+ * A whole expression in one call: `count` steps, which templates/chain.h explains, take every
+ * element of the block, and result[r * result_row + c] is what the last one leaves. The result may
+ * be an operand, with the same strides; otherwise they do not overlap.
+ *
  * BY POSITION
  *
  *   row_T_fill  (.., result, const T *value)                           all elements are *value

@@ -1,0 +1,267 @@
+/* Chains: a whole elementwise expression of float32 as one call of the runtime.
+ *
+ * What is computed goes through one accumulator, step by step; what is needed again, or while
+ * another operand is computed, is kept in a slot. What steps cannot do (other types, reductions,
+ * uneven strides) is computed before, into a block, and is an operand like any other. */
+#include "../templates/chain.h"
+#include "emit_rows.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { WORTHWHILE = 2 /* operations: fewer are row operations as well */ };
+
+/* ---- Which steps there are ---- */
+
+static const struct step_name {
+    const char *name, *reversed; /* NULL: order does not matter, or there is one source */
+} step_names[OP_COUNT] = {
+#define STEP(op) [OP_##op] = {"STEP_" #op, NULL}
+#define STEP_OF_TWO(op) [OP_##op] = {"STEP_" #op, "STEP_" #op "_REVERSED"}
+    STEP(ADD),        STEP(MUL),        STEP(NEG),        STEP(ABS),        STEP(RECIP),
+    STEP(SQRT),       STEP(EXP),        STEP(LOG),        STEP(TANH),       STEP(ERF),
+    STEP_OF_TWO(SUB), STEP_OF_TWO(DIV), STEP_OF_TWO(MIN), STEP_OF_TWO(MAX),
+#undef STEP_OF_TWO
+#undef STEP
+};
+
+/* An operation of a chain: its sources are float32 too. */
+struct operation {
+    enum op op;
+    int count;
+    const struct expression *sources[2];
+};
+
+/* p < q ? q : p is the greater of the two, bit for bit, and p < q ? p : q the lesser. */
+static bool is_choice(const struct expression *e, struct operation *operation) {
+    const struct expression *mask = e->sources[0], *yes = e->sources[1], *no = e->sources[2];
+    if (e->op != OP_WHERE || mask->kind != EXPRESSION_OP || mask->op != OP_LT)
+        return false;
+    const struct expression *p = mask->sources[0], *q = mask->sources[1];
+    if (yes == q && no == p)
+        *operation = (struct operation){OP_MAX, 2, {p, q}};
+    else if (yes == p && no == q)
+        *operation = (struct operation){OP_MIN, 2, {q, p}};
+    else
+        return false;
+    return true;
+}
+
+static bool is_operation(const struct expression *e, struct operation *operation) {
+    if (e->kind != EXPRESSION_OP || e->dtype != DTYPE_FLOAT32)
+        return false;
+    if (e->op == OP_WHERE)
+        return is_choice(e, operation);
+    if (!step_names[e->op].name)
+        return false;
+    *operation = (struct operation){e->op, e->source_count, {e->sources[0], e->sources[1]}};
+    return true;
+}
+
+/* ---- Which steps, in which order ---- */
+
+struct link {
+    const struct expression *e;
+    int uses_left;
+    int slot;                 /* -1: none */
+    int operand;              /* what no step computes: its number, -1: none yet */
+    struct row_operand place; /* and where it lies */
+};
+
+struct chain_step {
+    const char *name;
+    int slot;          /* -1: none */
+    struct link *link; /* the operand, or NULL */
+};
+
+struct chain {
+    struct row_emitter *rows;
+    int count, operations;
+    struct link links[MAX_ROW_VALUES]; /* sources first */
+    int step_count;
+    struct chain_step steps[CHAIN_STEPS];
+    bool taken[CHAIN_SLOTS];
+    bool too_large;
+};
+
+static struct link *find_link(struct chain *chain, const struct expression *e) {
+    for (int i = 0; i < chain->count; i++)
+        if (chain->links[i].e == e)
+            return &chain->links[i];
+    return NULL;
+}
+
+static void add_links(struct chain *chain, const struct expression *e) {
+    struct operation operation;
+    struct link *known = find_link(chain, e);
+    if (known) {
+        known->uses_left++;
+        return;
+    }
+    if (is_operation(e, &operation)) {
+        chain->operations++;
+        for (int i = 0; i < operation.count; i++)
+            add_links(chain, operation.sources[i]);
+    }
+    chain->too_large |= chain->count == MAX_ROW_VALUES;
+    if (!chain->too_large)
+        chain->links[chain->count++] =
+            (struct link){.e = e, .uses_left = 1, .slot = -1, .operand = -1};
+}
+
+static void add_step(struct chain *chain, const char *name, int slot, struct link *link) {
+    chain->too_large |= chain->step_count == CHAIN_STEPS;
+    if (!chain->too_large)
+        chain->steps[chain->step_count++] = (struct chain_step){name, slot, link};
+}
+
+/* Whether a value can be an operand as it is: what is in memory, or in a slot. */
+static bool is_ready(const struct link *link) {
+    struct operation operation;
+    return link->slot >= 0 || !is_operation(link->e, &operation);
+}
+
+static void use_ready(struct chain *chain, const char *name, struct link *link) {
+    add_step(chain, name, link->slot, link->slot < 0 ? link : NULL);
+    if (--link->uses_left == 0 && link->slot >= 0)
+        chain->taken[link->slot] = false;
+}
+
+static void keep(struct chain *chain, struct link *link) {
+    for (int i = 0; i < CHAIN_SLOTS; i++)
+        if (!chain->taken[i]) {
+            chain->taken[i] = true;
+            link->slot = i;
+            add_step(chain, "STEP_KEEP", i, NULL);
+            return;
+        }
+    chain->too_large = true;
+}
+
+static void accumulate(struct chain *chain, struct link *link);
+
+static void accumulate_two(struct chain *chain, const struct operation *operation) {
+    struct link *a = find_link(chain, operation->sources[0]);
+    struct link *b = find_link(chain, operation->sources[1]);
+    const struct step_name *names = &step_names[operation->op];
+    if (is_ready(a) && !is_ready(b)) {
+        accumulate(chain, b);
+        use_ready(chain, names->reversed ? names->reversed : names->name, a);
+        return;
+    }
+    accumulate(chain, a);
+    if (is_ready(b)) { /* perhaps since just now */
+        use_ready(chain, names->name, b);
+        return;
+    }
+    a->uses_left++; /* it has to wait */
+    if (a->slot < 0)
+        keep(chain, a);
+    if (chain->too_large)
+        return;
+    accumulate(chain, b);
+    use_ready(chain, names->reversed ? names->reversed : names->name, a);
+}
+
+/* Steps after which the accumulator is the value. */
+static void accumulate(struct chain *chain, struct link *link) {
+    struct operation operation;
+    if (chain->too_large)
+        return;
+    if (is_ready(link)) {
+        use_ready(chain, "STEP_TAKE", link);
+        return;
+    }
+    is_operation(link->e, &operation);
+    if (operation.count == 2) {
+        accumulate_two(chain, &operation);
+    } else {
+        accumulate(chain, find_link(chain, operation.sources[0]));
+        add_step(chain, step_names[operation.op].name, -1, NULL);
+    }
+    if (--link->uses_left > 0)
+        keep(chain, link);
+}
+
+/* ---- Printing ---- */
+
+/* Where values lie that no step computes. */
+static void place_operands(struct chain *chain) {
+    struct operation operation;
+    for (int i = 0; i < chain->count; i++)
+        if (!is_operation(chain->links[i].e, &operation))
+            chain->links[i].place = rows_operand(chain->rows, chain->links[i].e);
+}
+
+/* A list that goes on: no line is longer than allowed. */
+static const char *and_item(struct emitter *emitter, const char *list, const char *item) {
+    const char *line = strrchr(list, '\n');
+    size_t length = strlen(line ? line + 1 : list) + strlen(item) + 4 * (size_t)emitter->indent;
+    const char *between = !*list ? "" : length > 88 ? ",\n" : ", ";
+    return arena_format(emitter->ir->arena, "%s%s%s", list, between, item);
+}
+
+/* The lines of a list, indented, and its end. */
+static void print_list(struct emitter *emitter, const char *list) {
+    for (size_t length; *list; list += length + (list[length] == '\n')) {
+        length = strcspn(list, "\n");
+        emit_line(emitter, "    %.*s%s", (int)length, list, list[length] ? "" : "};");
+    }
+}
+
+static const char *step_text(struct chain *chain, const struct chain_step *step, int *operands) {
+    struct arena *arena = chain->rows->emitter->ir->arena;
+    struct link *link = step->link;
+    if (step->slot >= 0)
+        return arena_format(arena, "{%s, %d}", step->name, -1 - step->slot);
+    if (!link)
+        return arena_format(arena, "{%s}", step->name);
+    if (link->operand < 0)
+        link->operand = (*operands)++;
+    return arena_format(arena, "{%s, %d, %" PRId64 ", %" PRId64 "}", step->name, link->operand,
+                        link->place.row, link->place.step);
+}
+
+static void print_chain(struct chain *chain, struct row_operand result) {
+    struct row_emitter *rows = chain->rows;
+    struct emitter *emitter = rows->emitter;
+    const char *steps = "", *operands = "";
+    int operand_count = 0, number = emitter->value_count++;
+    for (int i = 0; i < chain->step_count; i++) {
+        int before = operand_count;
+        const char *step = step_text(chain, &chain->steps[i], &operand_count);
+        steps = and_item(emitter, steps, step);
+        if (operand_count > before)
+            operands = and_item(emitter, operands, chain->steps[i].link->place.pointer);
+    }
+    emit_line(emitter, "static const struct row_step steps%d[] = {", number);
+    print_list(emitter, steps);
+    emit_line(emitter, "const float *const operands%d[] = {", number);
+    print_list(emitter, operands);
+    rows_call(rows, "row_f32_chain",
+              "long rows, long columns, float *result, long result_row, long count,\n"
+              "        const struct row_step *steps, const float *const *operands",
+              arena_format(emitter->ir->arena, "%s, %s, %s, %" PRId64 ", %d, steps%d, operands%d",
+                           rows->block->row_count, rows->block->column_count, result.pointer,
+                           result.row, chain->step_count, number, number));
+    sections_want(&emitter->sections, "row_step");
+}
+
+bool emit_chain(struct row_emitter *rows, const struct expression *e, struct row_operand result,
+                bool canonical) {
+    struct chain *chain = arena_new(rows->emitter->ir->arena, struct chain);
+    chain->rows = rows;
+    if (result.step != 1 && rows->block->column_limit > 1)
+        return false;
+    add_links(chain, e);
+    if (chain->too_large || chain->operations + canonical < WORTHWHILE || !chain->operations)
+        return false;
+    accumulate(chain, find_link(chain, e));
+    if (canonical)
+        add_step(chain, "STEP_CANONICAL", -1, NULL);
+    if (chain->too_large)
+        return false;
+    place_operands(chain);
+    print_chain(chain, result);
+    return true;
+}
