@@ -201,8 +201,13 @@ static const char *and_item(struct emitter *emitter, const char *list, const cha
     return arena_format(emitter->ir->arena, "%s%s%s", list, between, item);
 }
 
-/* The lines of a list, indented, and its end. */
-static void print_list(struct emitter *emitter, const char *list) {
+/* An array: on one line, or the lines of its list, indented. */
+static void print_array(struct emitter *emitter, const char *begin, const char *list) {
+    if (!strchr(list, '\n') && strlen(begin) + strlen(list) + 4 * (size_t)emitter->indent < 97) {
+        emit_line(emitter, "%s%s};", begin, list);
+        return;
+    }
+    emit_line(emitter, "%s", begin);
     for (size_t length; *list; list += length + (list[length] == '\n')) {
         length = strcspn(list, "\n");
         emit_line(emitter, "    %.*s%s", (int)length, list, list[length] ? "" : "};");
@@ -234,32 +239,44 @@ static void print_chain(struct chain *chain, struct row_operand result) {
         if (operand_count > before)
             operands = and_item(emitter, operands, chain->steps[i].link->place.pointer);
     }
-    emit_line(emitter, "static const struct row_step steps%d[] = {", number);
-    print_list(emitter, steps);
-    emit_line(emitter, "const float *const operands%d[] = {", number);
-    print_list(emitter, operands);
+    struct arena *arena = emitter->ir->arena;
+    print_array(emitter, arena_format(arena, "static const struct row_step steps%d[] = {", number),
+                steps);
+    print_array(emitter, arena_format(arena, "const float *const operands%d[] = {", number),
+                operands);
     rows_call(rows, "row_f32_chain",
               "long rows, long columns, float *result, long result_row, long count,\n"
               "        const struct row_step *steps, const float *const *operands",
-              arena_format(emitter->ir->arena, "%s, %s, %s, %" PRId64 ", %d, steps%d, operands%d",
+              arena_format(arena, "%s, %s, %s, %" PRId64 ", %d, steps%d, operands%d",
                            rows->block->row_count, rows->block->column_count, result.pointer,
                            result.row, chain->step_count, number, number));
     sections_want(&emitter->sections, "row_step");
 }
 
-bool emit_chain(struct row_emitter *rows, const struct expression *e, struct row_operand result,
-                bool canonical) {
+/* NULL where this is nothing for a chain. */
+static struct chain *plan_chain(struct row_emitter *rows, const struct expression *e,
+                                bool canonical) {
     struct chain *chain = arena_new(rows->emitter->ir->arena, struct chain);
     chain->rows = rows;
-    if (result.step != 1 && rows->block->column_limit > 1)
-        return false;
     add_links(chain, e);
-    if (chain->too_large || chain->operations + canonical < WORTHWHILE || !chain->operations)
-        return false;
+    if (chain->too_large || !chain->operations || chain->operations + canonical < WORTHWHILE)
+        return NULL;
     accumulate(chain, find_link(chain, e));
     if (canonical)
         add_step(chain, "STEP_CANONICAL", -1, NULL);
-    if (chain->too_large)
+    return chain->too_large ? NULL : chain;
+}
+
+bool is_chain(struct row_emitter *rows, const struct expression *e) {
+    return e->dtype == DTYPE_FLOAT32 && plan_chain(rows, e, false);
+}
+
+bool emit_chain(struct row_emitter *rows, const struct expression *e, struct row_operand result,
+                bool canonical) {
+    if (e->dtype != DTYPE_FLOAT32 || (result.step != 1 && rows->block->column_limit > 1))
+        return false;
+    struct chain *chain = plan_chain(rows, e, canonical);
+    if (!chain)
         return false;
     place_operands(chain);
     print_chain(chain, result);

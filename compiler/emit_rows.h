@@ -1,4 +1,4 @@
-/* What emit_rows.c, emit_chain.c and emit_rows_reduce.c share: blocks of row operations being printed. */
+/* What emit_rows.c, emit_chain.c and emit_rows_reduce.c share: blocks of row operations. */
 #ifndef EIGENTENSOR_EMIT_ROWS_H
 #define EIGENTENSOR_EMIT_ROWS_H
 
@@ -57,8 +57,10 @@ struct row_operand rows_operand(struct row_emitter *rows, const struct expressio
 
 /* emit_chain.c */
 
-/* A float32 value in one call, if it is more than one operation and steps can do it; `canonical`:
- * it leaves the graph. False: nothing is printed. */
+/* Whether a value is float32, of more than one operation, and steps can compute it. */
+bool is_chain(struct row_emitter *rows, const struct expression *e);
+/* Computes it in one call, into elements side by side; `canonical`: it leaves the graph. False, and
+ * nothing is printed, where that is not possible. */
 bool emit_chain(struct row_emitter *rows, const struct expression *e, struct row_operand result,
                 bool canonical);
 

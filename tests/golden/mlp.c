@@ -28,7 +28,8 @@ static inline float f32_canonical(float x) {
 
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
 // hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
-// the intrinsics.
+// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
+// use.
 #if defined __AVX512F__
 #include <immintrin.h>
 typedef __m512 vector;
@@ -45,6 +46,7 @@ static inline vector vector_of(float x) {
 static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm512_fmadd_ps(a, b, c);
 }
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
 #elif defined __AVX2__ && defined __FMA__
 #include <immintrin.h>
 typedef __m256 vector;
@@ -61,6 +63,7 @@ static inline vector vector_of(float x) {
 static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm256_fmadd_ps(a, b, c);
 }
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
 #elif defined __aarch64__ && defined __ARM_NEON
 #include <arm_neon.h>
 typedef float32x4_t vector;
@@ -77,6 +80,7 @@ static inline vector vector_of(float x) {
 static inline vector vector_fma(vector a, vector b, vector c) {
     return vfmaq_f32(c, a, b);
 }
+#define VECTOR_HOLD(x) __asm__("" : "+w"(x))
 #else
 typedef struct {
     float lane[4];
@@ -99,6 +103,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
         c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 }
+#define VECTOR_HOLD(x) (void)(x)
 #endif
 
 // Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
@@ -123,6 +128,9 @@ struct tile_walk {
         if (!__builtin_constant_p((walk)->extent[2]))                                              \
             TILE_HIDE(walk);                                                                       \
     } while (0)
+// What is done with the sums later reads its operands later. Compilers would read those that all
+// tiles share before the loop over tiles, into registers that sums need.
+#define TILE_SEPARATE __asm__ volatile("" : : : "memory")
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 static inline __attribute__((always_inline)) void
@@ -157,8 +165,11 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
                     TILE_HIDE_UNKNOWN(walk);
                 vector row[TILE_ACCUMULATORS];
                 TILE_UNROLL
-                for (int v = 0; v < width; v++)
+                for (int v = 0; v < width; v++) {
                     row[v] = vector_load(y + column[v]);
+                    if (height > 1)
+                        VECTOR_HOLD(row[v]);
+                }
                 TILE_UNROLL
                 for (int n = 0; n < height * width; n++) {
                     int r = n / width;
@@ -181,6 +192,7 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
         vector_store(acc + n / width * acc_row + column[n % width], sums[n]);
+    TILE_SEPARATE;
 }
 
 // A tile of 8 columns where vectors are longer.
