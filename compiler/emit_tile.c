@@ -108,23 +108,34 @@ static void move_along_sum(const struct tiling *tiling, struct call *call, int a
         arena_format(arena, "%s%s%s", call->resume, call->resume[0] ? " + " : "", counter);
 }
 
+/* The parts of a call on as few lines as possible. */
+static void emit_parts(struct emitter *emitter, int count, const char *const *parts) {
+    struct arena *arena = emitter->ir->arena;
+    const char *line = "", *indent = "";
+    for (int i = 0; i < count; i++) {
+        size_t length = strlen(indent) + strlen(line) + strlen(parts[i]);
+        if (*line && length + 4 * (size_t)emitter->indent + 1 > 99) {
+            emit_line(emitter, "%s%s", indent, line);
+            indent = "        ";
+            line = "";
+        }
+        line = arena_format(arena, "%s%s%s", line, *line ? " " : "", parts[i]);
+    }
+    emit_line(emitter, "%s%s", indent, line);
+}
+
 static void emit_call_lines(const struct tiling *tiling, const struct call *call) {
     struct emitter *emitter = tiling->emitter;
     const struct tile_block *block = tiling->block;
     struct arena *arena = emitter->ir->arena;
-    const char *name = arena_format(arena, "tile_%s%dx%d", tiling->tile->lanes ? "lanes_" : "",
-                                    block->rows, block->columns);
-    const char *first = arena_format(arena, "%s(%s, %s,", name, call->sums, call->stream);
-    const char *second =
-        arena_format(arena, "%s, &%s, %s);", call->panel, tiling->walk,
-                     call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0");
+    const char *resume = call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0";
+    const char *const parts[] = {
+        arena_format(arena, "tile_%s%dx%d(%s,", tiling->tile->lanes ? "lanes_" : "", block->rows,
+                     block->columns, call->sums),
+        arena_format(arena, "%s,", call->stream), arena_format(arena, "%s,", call->panel),
+        arena_format(arena, "&%s,", tiling->walk), arena_format(arena, "%s);", resume)};
     emit_want_tile(emitter, tiling->tile->lanes, block->rows, block->columns);
-    if (strlen(first) + strlen(second) + 4 * (size_t)emitter->indent < 100) {
-        emit_line(emitter, "%s %s", first, second);
-    } else {
-        emit_line(emitter, "%s", first);
-        emit_line(emitter, "        %s", second);
-    }
+    emit_parts(emitter, sizeof parts / sizeof *parts, parts);
 }
 
 /* Where the first sum lies. */

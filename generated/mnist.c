@@ -115,11 +115,13 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 #define VECTOR_HOLD(x) (void)(x)
 #endif
 
-// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
-// length the contracted axes take, outermost first (absent axes: one step).
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), and how far apart
+// rows of sums lie.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums;
 };
 
 #if defined __clang__
@@ -143,7 +145,7 @@ struct tile_walk {
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 static inline __attribute__((always_inline)) void
-tile_block(int lanes, int first, int height, int width, int last, float *restrict acc, int acc_row,
+tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
            const float *stream, const float *panel, const struct tile_walk *walk, int resume) {
     vector sums[TILE_ACCUMULATORS];
     int column[TILE_ACCUMULATORS];
@@ -152,7 +154,7 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
         column[v] = v + 1 < width ? v * VECTOR_LANES : last;
     TILE_UNROLL
     for (int n = 0; n < height * width; n++) {
-        const float *from = acc + n / width * acc_row + column[n % width];
+        const float *from = acc + n / width * walk->sums + column[n % width];
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
@@ -200,7 +202,7 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
     }
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
-        vector_store(acc + n / width * acc_row + column[n % width], sums[n]);
+        vector_store(acc + n / width * walk->sums + column[n % width], sums[n]);
     TILE_SEPARATE;
 }
 
@@ -210,7 +212,7 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
     for (int row = 0; row < rows; row++) {
         float sums[8] = {0};
         for (int c = 0; c < 8 && resume; c++)
-            sums[c] = acc[8 * row + c];
+            sums[c] = acc[walk->sums * row + c];
         for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
             for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
                 for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
@@ -222,16 +224,16 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
                         sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
                 }
         for (int c = 0; c < 8; c++)
-            acc[8 * row + c] = sums[c];
+            acc[walk->sums * row + c] = sums[c];
     }
 }
 
-// acc[rows][columns] = the sums (resume: acc plus the sums) over the steps of walk of
-// stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
+// of stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
 // stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
 // (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
-// then of one less. A block's
-// sums, a row of the panel and an element of the stream are in registers all at once.
+// then of one less. A block's sums, a row of the panel and an element of the stream are in
+// registers all at once.
 static inline __attribute__((always_inline)) void tile(int lanes, int rows, int columns,
                                                        float *restrict acc, const float *stream,
                                                        const float *panel,
@@ -255,10 +257,10 @@ static inline __attribute__((always_inline)) void tile(int lanes, int rows, int 
         const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
         const int last = whole < end ? whole : end;
         for (int row = 0; row < high_rows; row += height)
-            tile_block(lanes, row, height, width, last, acc + row * columns + column, columns,
+            tile_block(lanes, row, height, width, last, acc + row * walk->sums + column,
                        stream + column * lanes, panel + column, walk, resume);
         for (int row = high_rows; row < rows; row += height - 1)
-            tile_block(lanes, row, height - 1, width, last, acc + row * columns + column, columns,
+            tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
                        stream + column * lanes, panel + column, walk, resume);
     }
 }
@@ -291,7 +293,7 @@ static void k01_contract_relu(const float *restrict input_image,
     static const struct tile_walk walk = {
         .rows = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
         .extent = {1, 5, 5}, .stream = {0, 28, 1},
-        .panel = {0, 160, 32}};
+        .panel = {0, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 24; i0++) {
         for (long i1 = 0; i1 < 24; i1 += 12) {
             TILE_ALIGNED float sums[12 * 32];
@@ -317,7 +319,7 @@ static void k02_contract_relu_pool(const float *restrict t19,
     static const struct tile_walk walk = {
         .rows = {0, 64, 768, 832, 32, 96, 800, 864},
         .extent = {32, 5, 5}, .stream = {1, 768, 32},
-        .panel = {800, 160, 32}};
+        .panel = {800, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 10; i0++) {
         for (long i1 = 0; i1 < 10; i1 += 2) {
             TILE_ALIGNED float sums[8 * 32];
@@ -349,7 +351,7 @@ static void k03_contract_relu(const float *restrict t54,
     static const struct tile_walk walk = {
         .rows = {0, 32, 64, 96, 128, 160, 192, 224},
         .extent = {32, 3, 3}, .stream = {1, 320, 32},
-        .panel = {288, 96, 32}};
+        .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 8; i1++) {
             TILE_ALIGNED float sums[8 * 32];
@@ -376,7 +378,7 @@ static void k04_contract_relu_pool(const float *restrict t71,
     static const struct tile_walk walk = {
         .rows = {0, 128, 256, 512, 640, 768, 64, 192, 320, 576, 704, 832},
         .extent = {64, 3, 3}, .stream = {1, 512, 64},
-        .panel = {288, 96, 32}};
+        .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 3; i1++) {
             TILE_ALIGNED float sums[12 * 32];
@@ -409,7 +411,7 @@ static void k05_contract(const float *restrict t106,
     static const struct tile_walk walk = {
         .rows = {0},
         .extent = {1, 64, 9}, .stream = {0, 1, 64},
-        .panel = {0, 144, 16}};
+        .panel = {0, 144, 16}, .sums = 16};
     TILE_ALIGNED float sums[1 * 16];
     tile_1x16(sums, t106, layers_13_weight_packed, &walk, 0);
     for (long c = 0; c < 10; c++) {

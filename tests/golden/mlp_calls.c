@@ -69,11 +69,13 @@ enum row_step_op {
 };
 enum { CHAIN_SLOTS = 8, CHAIN_STEPS = 64 }; // at most
 
-// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
-// length the contracted axes take, outermost first (absent axes: one step).
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), and how far apart
+// rows of sums lie.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums;
 };
 
 
@@ -116,7 +118,7 @@ static void k01_contract_relu(const float *restrict x,
     static const struct tile_walk walk = {
         .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 48}};
+        .panel = {0, 0, 48}, .sums = 48};
     TILE_ALIGNED float sums[4 * 48];
     tile_4x48(sums, x, tensor_0_weight_packed, &walk, 0);
     {
@@ -135,7 +137,7 @@ static void k02_contract(const float *restrict t17, const float *restrict tensor
     static const struct tile_walk walk = {
         .rows = {0, 48, 96, 144},
         .extent = {1, 1, 48}, .stream = {0, 0, 1},
-        .panel = {0, 0, 16}};
+        .panel = {0, 0, 16}, .sums = 16};
     TILE_ALIGNED float sums[4 * 16];
     tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0);
     {
