@@ -96,18 +96,21 @@ struct chain {
 };
 
 /* `down`: the vectors that go together lie in rows below one another, else side by side. */
-static void prepare_step(struct chain *chain, const struct row_step *step,
-                         const float *const *operands, bool down, struct chain_step *to) {
-    enum { BYTES = sizeof(float) };
-    *to = (struct chain_step){.code = FORMS * step->op + FORM_APART, .jump = CHAIN_LANES * BYTES};
-    if (step->from < 0)
-        to->from = (const char *)chain->slots[-1 - step->from];
-    if (step->from < 0 || step->op > STEP_MAX_REVERSED)
+static inline void prepare_step(struct chain *chain, const struct row_step *step,
+                                const float *const *operands, bool down, struct chain_step *to) {
+    enum { BYTES = sizeof(float), VECTOR = CHAIN_LANES * BYTES };
+    to->code = FORMS * step->op + FORM_APART;
+    to->repeats = false;
+    if (step->from < 0 || step->op > STEP_MAX_REVERSED) {
+        to->from = (const char *)chain->slots[step->from < 0 ? -1 - step->from : 0];
+        to->row = to->column = 0;
+        to->jump = VECTOR;
         return;
+    }
     to->from = (const char *)operands[step->from];
     to->row = step->row * BYTES;
     to->column = step->step * BYTES;
-    to->jump = down ? to->row : to->column * CHAIN_LANES;
+    to->jump = down ? to->row : step->step * VECTOR;
     to->repeats = step->step == 0;
     const bool whole = to->repeats ? to->jump == 0 : chain->width == CHAIN_LANES;
     to->code += !whole ? FORM_STAGED - FORM_APART : to->jump == 0 ? FORM_SAME - FORM_APART : 0;
@@ -244,8 +247,20 @@ static void run_chain(struct chain *chain, bool down, long row, long column, lon
     }
 }
 
+/* Whether rows lie behind one another everywhere, so that all of them are one row. */
+static bool is_one_row(long columns, long result_row, long count, const struct row_step *steps) {
+    bool one = result_row == columns;
+    for (long i = 0; i < count && one; i++)
+        one = steps[i].from < 0 || steps[i].row == columns * steps[i].step;
+    return one;
+}
+
 static void row_f32_chain(long rows, long columns, float *result, long result_row, long count,
                           const struct row_step *steps, const float *const *operands) {
+    if (rows > 1 && is_one_row(columns, result_row, count, steps)) {
+        columns *= rows;
+        rows = 1;
+    }
     const long whole = columns / CHAIN_LANES, rest = columns % CHAIN_LANES;
     const bool down = rows > whole + (rest > 0);
     struct chain_step prepared[CHAIN_STEPS];
