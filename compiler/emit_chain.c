@@ -9,7 +9,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { WORTHWHILE = 2 /* operations: fewer are row operations as well */ };
+enum {
+    WORTHWHILE = 2, /* operations: fewer are row operations as well */
+    MAX_LINKS = 64,
+};
 
 /* ---- Which steps there are ---- */
 
@@ -77,7 +80,7 @@ struct chain_step {
 struct chain {
     struct row_emitter *rows;
     int count, operations;
-    struct link links[MAX_ROW_VALUES]; /* sources first */
+    struct link links[MAX_LINKS]; /* sources first */
     int step_count;
     struct chain_step steps[CHAIN_STEPS];
     bool taken[CHAIN_SLOTS];
@@ -103,7 +106,7 @@ static void add_links(struct chain *chain, const struct expression *e) {
         for (int i = 0; i < operation.count; i++)
             add_links(chain, operation.sources[i]);
     }
-    chain->too_large |= chain->count == MAX_ROW_VALUES;
+    chain->too_large |= chain->count == MAX_LINKS;
     if (!chain->too_large)
         chain->links[chain->count++] =
             (struct link){.e = e, .uses_left = 1, .slot = -1, .operand = -1};

@@ -37,12 +37,13 @@ static void k02_contract_relu(const float *restrict t1, const float *restrict we
         tile_12x16(sums, t1 + 14 * i0, weight_packed, &walk, 0);
         {
             float block0[96];
+            row_f32_add(12, 8, block0, 8, 1, sums, 16, 1, bias, 0, 1);
+            uint8_t block1[96];
             const float constant0 = 0.0f;
-            static const struct row_step steps1[] = {
-                {STEP_TAKE, 0, 16, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0}};
-            const float *const operands1[] = {sums, bias, &constant0};
-            row_f32_chain(12, 8, block0, 8, 3, steps1, operands1);
-            row_f32_canonical(12, 8, y + 12 * i0, 1, 144, block0, 8, 1);
+            row_f32_lt(12, 8, block1, 8, 1, &constant0, 0, 0, block0, 8, 1);
+            float block2[96];
+            row_f32_where(12, 8, block2, 8, 1, block1, 8, 1, block0, 8, 1, &constant0, 0, 0);
+            row_f32_canonical(12, 8, y + 12 * i0, 1, 144, block2, 8, 1);
         }
     }
 }

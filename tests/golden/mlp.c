@@ -130,6 +130,8 @@ struct tile_walk {
         if (!__builtin_constant_p((walk)->extent[2]))                                              \
             TILE_HIDE(walk);                                                                       \
     } while (0)
+// How many steps ahead the panel is fetched: caches by themselves look less far.
+enum { TILE_AHEAD = 64 };
 // What is done with the sums later reads its operands later. Compilers would read those that all
 // tiles share before the loop over tiles, into registers that sums need.
 #define TILE_SEPARATE __asm__ volatile("" : : : "memory")
@@ -168,6 +170,8 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
                 vector row[TILE_ACCUMULATORS];
                 TILE_UNROLL
                 for (int v = 0; v < width; v++) {
+                    if (!lanes && height > 1)
+                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
                     row[v] = vector_load(y + column[v]);
                     if (height > 1)
                         VECTOR_HOLD(row[v]);
