@@ -1,4 +1,4 @@
-/* Chains: a whole elementwise expression of float32 as one call of the runtime.
+/* Chains: whole elementwise expressions of float32 as one call of the runtime.
  *
  * What is computed goes through one accumulator, step by step; what is needed again, or while
  * another operand is computed, is kept in a slot. What steps cannot do (other types, reductions,
@@ -11,7 +11,7 @@
 
 enum {
     WORTHWHILE = 2, /* operations: fewer are row operations as well */
-    MAX_LINKS = 64,
+    MAX_LINKS = 128,
 };
 
 /* ---- Which steps there are ---- */
@@ -73,8 +73,9 @@ struct link {
 
 struct chain_step {
     const char *name;
-    int slot;          /* -1: none */
-    struct link *link; /* the operand, or NULL */
+    int slot;                          /* -1: none */
+    struct link *link;                 /* the operand, or NULL */
+    const struct chain_result *result; /* what is put, or NULL */
 };
 
 struct chain {
@@ -115,7 +116,8 @@ static void add_links(struct chain *chain, const struct expression *e) {
 static void add_step(struct chain *chain, const char *name, int slot, struct link *link) {
     chain->too_large |= chain->step_count == CHAIN_STEPS;
     if (!chain->too_large)
-        chain->steps[chain->step_count++] = (struct chain_step){name, slot, link};
+        chain->steps[chain->step_count++] =
+            (struct chain_step){.name = name, .slot = slot, .link = link};
 }
 
 /* Whether a value can be an operand as it is: what is in memory, or in a slot. */
@@ -217,71 +219,109 @@ static void print_array(struct emitter *emitter, const char *begin, const char *
     }
 }
 
-static const char *step_text(struct chain *chain, const struct chain_step *step, int *operands) {
-    struct arena *arena = chain->rows->emitter->ir->arena;
-    struct link *link = step->link;
-    if (step->slot >= 0)
-        return arena_format(arena, "{%s, %d}", step->name, -1 - step->slot);
-    if (!link)
-        return arena_format(arena, "{%s}", step->name);
-    if (link->operand < 0)
-        link->operand = (*operands)++;
-    return arena_format(arena, "{%s, %d, %" PRId64 ", %" PRId64 "}", step->name, link->operand,
-                        link->place.row, link->place.step);
+/* The arrays of a chain as they are put together. */
+struct chain_text {
+    const char *steps, *operands, *results;
+    int operand_count, result_count;
+};
+
+static const char *memory_step(struct emitter *emitter, const char *name, int number,
+                               struct row_operand place) {
+    return arena_format(emitter->ir->arena, "{%s, %d, %" PRId64 ", %" PRId64 "}", name, number,
+                        place.row, place.step);
 }
 
-static void print_chain(struct chain *chain, struct row_operand result) {
+static const char *add_memory(struct emitter *emitter, const struct chain_step *step,
+                              struct chain_text *text) {
+    struct link *link = step->link;
+    if (step->result) {
+        text->results = and_item(emitter, text->results, step->result->place.pointer);
+        struct row_operand place = step->result->place;
+        place.step = 1; /* where there is one column, it says nothing */
+        return memory_step(emitter, step->name, text->result_count++, place);
+    }
+    if (link->operand < 0) {
+        link->operand = text->operand_count++;
+        text->operands = and_item(emitter, text->operands, link->place.pointer);
+    }
+    return memory_step(emitter, step->name, link->operand, link->place);
+}
+
+static void add_step_text(struct emitter *emitter, const struct chain_step *step,
+                          struct chain_text *text) {
+    struct arena *arena = emitter->ir->arena;
+    const char *item = step->slot >= 0
+                           ? arena_format(arena, "{%s, %d}", step->name, -1 - step->slot)
+                       : step->link || step->result ? add_memory(emitter, step, text)
+                                                    : arena_format(arena, "{%s}", step->name);
+    text->steps = and_item(emitter, text->steps, item);
+}
+
+static void print_chain(struct chain *chain) {
     struct row_emitter *rows = chain->rows;
     struct emitter *emitter = rows->emitter;
-    const char *steps = "", *operands = "";
-    int operand_count = 0, number = emitter->value_count++;
-    for (int i = 0; i < chain->step_count; i++) {
-        int before = operand_count;
-        const char *step = step_text(chain, &chain->steps[i], &operand_count);
-        steps = and_item(emitter, steps, step);
-        if (operand_count > before)
-            operands = and_item(emitter, operands, chain->steps[i].link->place.pointer);
-    }
     struct arena *arena = emitter->ir->arena;
+    struct chain_text text = {"", "", "", 0, 0};
+    int number = emitter->value_count++;
+    for (int i = 0; i < chain->step_count; i++)
+        add_step_text(emitter, &chain->steps[i], &text);
     print_array(emitter, arena_format(arena, "static const struct row_step steps%d[] = {", number),
-                steps);
+                text.steps);
     print_array(emitter, arena_format(arena, "const float *const operands%d[] = {", number),
-                operands);
+                text.operands);
+    print_array(emitter, arena_format(arena, "float *const results%d[] = {", number), text.results);
     rows_call(rows, "row_f32_chain",
-              "long rows, long columns, float *result, long result_row, long count,\n"
-              "        const struct row_step *steps, const float *const *operands",
-              arena_format(arena, "%s, %s, %s, %" PRId64 ", %d, steps%d, operands%d",
-                           rows->block->row_count, rows->block->column_count, result.pointer,
-                           result.row, chain->step_count, number, number));
+              "long rows, long columns, long count, const struct row_step *steps,\n"
+              "        const float *const *operands, float *const *results",
+              arena_format(arena, "%s, %s, %d, steps%d, operands%d, results%d",
+                           rows->block->row_count, rows->block->column_count, chain->step_count,
+                           number, number, number));
     sections_want(&emitter->sections, "row_step");
 }
 
+static void add_result(struct chain *chain, const struct chain_result *result) {
+    accumulate(chain, find_link(chain, result->value));
+    if (result->canonical)
+        add_step(chain, "STEP_CANONICAL", -1, NULL);
+    add_step(chain, "STEP_PUT", -1, NULL);
+    if (!chain->too_large)
+        chain->steps[chain->step_count - 1].result = result;
+}
+
 /* NULL where this is nothing for a chain. */
-static struct chain *plan_chain(struct row_emitter *rows, const struct expression *e,
-                                bool canonical) {
+static struct chain *plan_chain(struct row_emitter *rows, int count,
+                                const struct chain_result *results) {
     struct chain *chain = arena_new(rows->emitter->ir->arena, struct chain);
     chain->rows = rows;
-    add_links(chain, e);
-    if (chain->too_large || !chain->operations || chain->operations + canonical < WORTHWHILE)
+    for (int i = 0; i < count; i++) {
+        add_links(chain, results[i].value);
+        chain->operations += results[i].canonical;
+    }
+    if (chain->too_large || chain->operations < WORTHWHILE)
         return NULL;
-    accumulate(chain, find_link(chain, e));
-    if (canonical)
-        add_step(chain, "STEP_CANONICAL", -1, NULL);
+    for (int i = 0; i < count && !chain->too_large; i++)
+        add_result(chain, &results[i]);
     return chain->too_large ? NULL : chain;
 }
 
 bool is_chain(struct row_emitter *rows, const struct expression *e) {
-    return e->dtype == DTYPE_FLOAT32 && plan_chain(rows, e, false);
+    struct chain_result result = {.value = e};
+    return e->dtype == DTYPE_FLOAT32 && plan_chain(rows, 1, &result);
 }
 
-bool emit_chain(struct row_emitter *rows, const struct expression *e, struct row_operand result,
-                bool canonical) {
-    if (e->dtype != DTYPE_FLOAT32 || (result.step != 1 && rows->block->column_limit > 1))
-        return false;
-    struct chain *chain = plan_chain(rows, e, canonical);
+static bool can_put(const struct row_emitter *rows, const struct chain_result *result) {
+    return result->value->dtype == DTYPE_FLOAT32 &&
+           (result->place.step == 1 || rows->block->column_limit == 1);
+}
+
+bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *results) {
+    for (int i = 0; i < count; i++)
+        if (!can_put(rows, &results[i]))
+            return false;
+    struct chain *chain = plan_chain(rows, count, results);
     if (!chain)
         return false;
     place_operands(chain);
-    print_chain(chain, result);
+    print_chain(chain);
     return true;
 }

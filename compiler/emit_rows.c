@@ -420,9 +420,9 @@ static void compute_listed(struct row_emitter *rows, int count, const struct sto
 
 struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e) {
     if (is_chain(rows, e)) {
-        struct row_operand place = rows_place(rows, e->dtype);
-        emit_chain(rows, e, place, false);
-        return place;
+        struct chain_result result = {e, rows_place(rows, e->dtype), false};
+        emit_chain(rows, 1, &result);
+        return result.place;
     }
     list_value(rows, e);
     compute_listed(rows, 0, NULL);
@@ -485,11 +485,19 @@ static void copy_value(struct row_emitter *rows, const struct store *store) {
                      fill ? arena_format(arena, ", %s", value.pointer) : "");
 }
 
+static bool emit_stores_as_chain(struct row_emitter *rows, int count, const struct store *stores) {
+    struct chain_result *results =
+        arena_array(rows->emitter->ir->arena, struct chain_result, (size_t)count);
+    for (int i = 0; i < count; i++)
+        results[i] = (struct chain_result){stores[i].value, target_of(rows, &stores[i]),
+                                           is_canonical(&stores[i])};
+    return emit_chain(rows, count, results);
+}
+
 void emit_rows(struct emitter *emitter, int count, const struct store *stores,
                const struct row_block *block) {
     struct row_emitter rows = {.emitter = emitter, .block = block};
-    if (count == 1 &&
-        emit_chain(&rows, stores->value, target_of(&rows, stores), is_canonical(stores)))
+    if (emit_stores_as_chain(&rows, count, stores))
         return;
     for (int i = 0; i < count; i++)
         list_value(&rows, stores[i].value);

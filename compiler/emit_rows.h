@@ -57,12 +57,17 @@ struct row_operand rows_operand(struct row_emitter *rows, const struct expressio
 
 /* emit_chain.c */
 
-/* Whether a value is float32, of more than one operation, and steps can compute it. */
+/* A value, where it goes, and whether it leaves the graph. */
+struct chain_result {
+    const struct expression *value;
+    struct row_operand place;
+    bool canonical;
+};
+/* Computes float32 values in one call, if they are more than one operation and steps can do it.
+ * False: nothing is printed. */
+bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *results);
+/* Whether it can do that with one value that goes to a place of its own. */
 bool is_chain(struct row_emitter *rows, const struct expression *e);
-/* Computes it in one call, into elements side by side; `canonical`: it leaves the graph. False, and
- * nothing is printed, where that is not possible. */
-bool emit_chain(struct row_emitter *rows, const struct expression *e, struct row_operand result,
-                bool canonical);
 
 /* emit_rows_reduce.c */
 

@@ -23,12 +23,12 @@
  *
  * CHAINS
  *
- *   row_f32_chain(rows, columns, float *result, long result_row, long count,
- *                 const struct row_step *steps, const float *const *operands)
+ *   row_f32_chain(rows, columns, long count, const struct row_step *steps,
+ *                 const float *const *operands, float *const *results)
  *
- * A whole expression in one call: `count` steps, which templates/chain.h explains, take every
- * element of the block, and result[r * result_row + c] is what the last one leaves. The result may
- * be an operand, with the same strides; otherwise they do not overlap.
+ * Whole expressions in one call: `count` steps, which templates/chain.h explains, take every
+ * element of the block. A result may be an operand of no later step than the one that puts it, with
+ * the same strides; otherwise they do not overlap.
  *
  * BY POSITION
  *

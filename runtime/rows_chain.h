@@ -87,8 +87,6 @@ struct chain_step {
 };
 
 struct chain {
-    float *result;
-    long result_row, result_jump; /* in elements */
     long count;
     const struct chain_step *steps;
     long width; /* of vectors, in lanes */
@@ -97,17 +95,19 @@ struct chain {
 
 /* `down`: the vectors that go together lie in rows below one another, else side by side. */
 static inline void prepare_step(struct chain *chain, const struct row_step *step,
-                                const float *const *operands, bool down, struct chain_step *to) {
+                                const float *const *operands, float *const *results, bool down,
+                                struct chain_step *to) {
     enum { BYTES = sizeof(float), VECTOR = CHAIN_LANES * BYTES };
     to->code = FORMS * step->op + FORM_APART;
     to->repeats = false;
-    if (step->from < 0 || step->op > STEP_MAX_REVERSED) {
+    if (step->from < 0 || step->op > STEP_PUT) {
         to->from = (const char *)chain->slots[step->from < 0 ? -1 - step->from : 0];
         to->row = to->column = 0;
         to->jump = VECTOR;
         return;
     }
-    to->from = (const char *)operands[step->from];
+    to->from = step->op == STEP_PUT ? (const char *)results[step->from]
+                                    : (const char *)operands[step->from];
     to->row = step->row * BYTES;
     to->column = step->step * BYTES;
     to->jump = down ? to->row : step->step * VECTOR;
@@ -200,6 +200,12 @@ static inline __attribute__((always_inline)) void chain_part(const int vectors, 
             CHAIN_CASE_ALONE(STEP_NEG, -v[i])
             CHAIN_CASE_ALONE(STEP_ABS, vector_magnitude(v[i]))
             CHAIN_CASE_ALONE(STEP_RECIP, 1.0f / v[i])
+        case FORMS *STEP_PUT + FORM_STAGED:
+            EACH store_part((float *)(from + i * jump), v[i], chain->width);
+            break;
+        case FORMS *STEP_PUT + FORM_APART:
+            EACH STORE(f32, (float *)(from + i * jump), v[i]);
+            break;
         case FORMS *STEP_KEEP + FORM_APART:
             EACH STORE(f32, (float *)from + i * CHAIN_LANES, v[i]);
             break;
@@ -209,12 +215,6 @@ static inline __attribute__((always_inline)) void chain_part(const int vectors, 
             EACH v[i] = LOAD(f32, chain->scratch + i * CHAIN_LANES);
         }
     }
-    float *result = chain->result + row * chain->result_row + column;
-    const long jump = chain->result_jump;
-    if (chain->width < CHAIN_LANES)
-        EACH store_part(result + i * jump, v[i], chain->width);
-    else
-        EACH STORE(f32, result + i * jump, v[i]);
 }
 
 #define CHAIN_PARTS(PART) PART(1) PART(2) PART(3) PART(4) PART(5) PART(6) PART(7) PART(8)
@@ -248,16 +248,17 @@ static void run_chain(struct chain *chain, bool down, long row, long column, lon
 }
 
 /* Whether rows lie behind one another everywhere, so that all of them are one row. */
-static bool is_one_row(long columns, long result_row, long count, const struct row_step *steps) {
-    bool one = result_row == columns;
+static bool is_one_row(long columns, long count, const struct row_step *steps) {
+    bool one = true;
     for (long i = 0; i < count && one; i++)
-        one = steps[i].from < 0 || steps[i].row == columns * steps[i].step;
+        one =
+            steps[i].op > STEP_PUT || steps[i].from < 0 || steps[i].row == columns * steps[i].step;
     return one;
 }
 
-static void row_f32_chain(long rows, long columns, float *result, long result_row, long count,
-                          const struct row_step *steps, const float *const *operands) {
-    if (rows > 1 && is_one_row(columns, result_row, count, steps)) {
+static void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
+                          const float *const *operands, float *const *results) {
+    if (rows > 1 && is_one_row(columns, count, steps)) {
         columns *= rows;
         rows = 1;
     }
@@ -265,8 +266,6 @@ static void row_f32_chain(long rows, long columns, float *result, long result_ro
     const bool down = rows > whole + (rest > 0);
     struct chain_step prepared[CHAIN_STEPS];
     struct chain chain;
-    chain.result = result, chain.result_row = result_row;
-    chain.result_jump = down ? result_row : CHAIN_LANES;
     chain.count = count, chain.steps = prepared;
     for (int part = 0; part < 2; part++) { /* whole vectors; what is left */
         const long first = part ? whole : 0, last = part ? whole + (rest > 0) : whole;
@@ -274,7 +273,7 @@ static void row_f32_chain(long rows, long columns, float *result, long result_ro
             continue;
         chain.width = part ? rest : CHAIN_LANES;
         for (long i = 0; i < count; i++)
-            prepare_step(&chain, &steps[i], operands, down, &prepared[i]);
+            prepare_step(&chain, &steps[i], operands, results, down, &prepared[i]);
         for (long i = first; i < last && down; i++)
             run_chain(&chain, down, 0, i * CHAIN_LANES, rows);
         for (long row = 0; row < rows && !down; row++)

@@ -6,7 +6,7 @@
 //: section row_step
 // A step of a chain, which goes through a block of elements in registers. An operand is
 // operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
-// slot -1 - from. REVERSED: the operand comes first.
+// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
 struct row_step {
     int op, from;
     long row, step;
@@ -22,9 +22,10 @@ enum row_step_op {
     STEP_MIN,
     STEP_MIN_REVERSED,
     STEP_MAX,
-    STEP_MAX_REVERSED, // the last with an operand
-    STEP_KEEP,         // into a slot
-    STEP_CANONICAL,    // every NaN is the one that may leave a graph
+    STEP_MAX_REVERSED,
+    STEP_PUT,       // into a result
+    STEP_KEEP,      // into a slot
+    STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
@@ -34,7 +35,7 @@ enum row_step_op {
     STEP_TANH,
     STEP_ERF
 };
-enum { CHAIN_SLOTS = 8, CHAIN_STEPS = 64 }; // at most
+enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
 
 //: end
 

@@ -24,9 +24,10 @@ static void k03_contract_sqrt(const float *restrict t8, float *restrict t17) {
     const float constant2 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
     static const struct row_step steps3[] = {
         {STEP_TAKE, 0, 6, 1}, {STEP_MUL, 1, 0, 0}, {STEP_ADD, 2, 0, 0}, {STEP_SQRT},
-        {STEP_RECIP}};
+        {STEP_RECIP}, {STEP_PUT, 0, 0, 1}};
     const float *const operands3[] = {block0, &constant1, &constant2};
-    row_f32_chain(1, 6, t17, 0, 5, steps3, operands3);
+    float *const results3[] = {t17};
+    row_f32_chain(1, 6, 6, steps3, operands3, results3);
 }
 
 /* y float32[6,40] = (x - t6) * t17 * weight + bias
@@ -36,7 +37,8 @@ static void k04_elementwise(const float *restrict x, const float *restrict t6,
         float *restrict y) {
     static const struct row_step steps0[] = {
         {STEP_TAKE, 0, 40, 1}, {STEP_SUB, 1, 1, 0}, {STEP_MUL, 2, 1, 0}, {STEP_MUL, 3, 0, 1},
-        {STEP_ADD, 4, 0, 1}, {STEP_CANONICAL}};
+        {STEP_ADD, 4, 0, 1}, {STEP_CANONICAL}, {STEP_PUT, 0, 40, 1}};
     const float *const operands0[] = {x, t6, t17, weight, bias};
-    row_f32_chain(6, 40, y, 40, 6, steps0, operands0);
+    float *const results0[] = {y};
+    row_f32_chain(6, 40, 7, steps0, operands0, results0);
 }

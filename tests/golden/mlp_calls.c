@@ -39,7 +39,7 @@ float f32_pow(float a, float b);
 
 // A step of a chain, which goes through a block of elements in registers. An operand is
 // operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
-// slot -1 - from. REVERSED: the operand comes first.
+// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
 struct row_step {
     int op, from;
     long row, step;
@@ -55,9 +55,10 @@ enum row_step_op {
     STEP_MIN,
     STEP_MIN_REVERSED,
     STEP_MAX,
-    STEP_MAX_REVERSED, // the last with an operand
-    STEP_KEEP,         // into a slot
-    STEP_CANONICAL,    // every NaN is the one that may leave a graph
+    STEP_MAX_REVERSED,
+    STEP_PUT,       // into a result
+    STEP_KEEP,      // into a slot
+    STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
@@ -67,7 +68,7 @@ enum row_step_op {
     STEP_TANH,
     STEP_ERF
 };
-enum { CHAIN_SLOTS = 8, CHAIN_STEPS = 64 }; // at most
+enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
 
 // Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
 // what length the contracted axes take, outermost first (absent axes: one step), and how far apart
@@ -79,8 +80,8 @@ struct tile_walk {
 };
 
 
-void row_f32_chain(long rows, long columns, float *result, long result_row, long count,
-        const struct row_step *steps, const float *const *operands);
+void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
+        const float *const *operands, float *const *results);
 void tile_4x16(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume);
 
@@ -124,9 +125,11 @@ static void k01_contract_relu(const float *restrict x,
     {
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
-            {STEP_TAKE, 0, 48, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0}};
+            {STEP_TAKE, 0, 48, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
+            {STEP_PUT, 0, 48, 1}};
         const float *const operands1[] = {sums, tensor_0_bias, &constant0};
-        row_f32_chain(4, 48, t17, 48, 3, steps1, operands1);
+        float *const results1[] = {t17};
+        row_f32_chain(4, 48, 4, steps1, operands1, results1);
     }
 }
 
@@ -142,9 +145,10 @@ static void k02_contract(const float *restrict t17, const float *restrict tensor
     tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0);
     {
         static const struct row_step steps0[] = {
-            {STEP_TAKE, 0, 16, 1}, {STEP_ADD, 1, 0, 1}, {STEP_CANONICAL}};
+            {STEP_TAKE, 0, 16, 1}, {STEP_ADD, 1, 0, 1}, {STEP_CANONICAL}, {STEP_PUT, 0, 10, 1}};
         const float *const operands0[] = {sums, tensor_1_bias};
-        row_f32_chain(4, 10, y, 10, 3, steps0, operands0);
+        float *const results0[] = {y};
+        row_f32_chain(4, 10, 4, steps0, operands0, results0);
     }
 }
 

@@ -8,9 +8,10 @@ static void k01_max(const float *restrict x, float *restrict t1) {
  * nodes 4 5 */
 static void k02_exp(const float *restrict x, const float *restrict t1, float *restrict t5) {
     static const struct row_step steps0[] = {
-        {STEP_TAKE, 0, 100, 1}, {STEP_SUB, 1, 1, 0}, {STEP_EXP}};
+        {STEP_TAKE, 0, 100, 1}, {STEP_SUB, 1, 1, 0}, {STEP_EXP}, {STEP_PUT, 0, 100, 1}};
     const float *const operands0[] = {x, t1};
-    row_f32_chain(5, 100, t5, 100, 3, steps0, operands0);
+    float *const results0[] = {t5};
+    row_f32_chain(5, 100, 4, steps0, operands0, results0);
 }
 
 /* t8 float32[5,1] = recip(sum over 100(t5))
@@ -26,7 +27,8 @@ static void k03_sum(const float *restrict t5, float *restrict t8) {
 static void k04_elementwise(const float *restrict t5, const float *restrict t8,
         float *restrict y) {
     static const struct row_step steps0[] = {
-        {STEP_TAKE, 0, 100, 1}, {STEP_MUL, 1, 1, 0}, {STEP_CANONICAL}};
+        {STEP_TAKE, 0, 100, 1}, {STEP_MUL, 1, 1, 0}, {STEP_CANONICAL}, {STEP_PUT, 0, 100, 1}};
     const float *const operands0[] = {t5, t8};
-    row_f32_chain(5, 100, y, 100, 3, steps0, operands0);
+    float *const results0[] = {y};
+    row_f32_chain(5, 100, 4, steps0, operands0, results0);
 }
