@@ -102,7 +102,8 @@ static bool is_reserved(const char *name) {
             return true;
     return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "walk_", 5) == 0 ||
            strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0 ||
-           strncmp(name, "pool_", 5) == 0;
+           strncmp(name, "pool_", 5) == 0 || strncmp(name, "STEP_", 5) == 0 ||
+           strncmp(name, "CHAIN_", 6) == 0;
 }
 
 static bool is_section_or_scalar(const struct emitter *emitter, const char *name) {
@@ -635,8 +636,10 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
     emitter->prefix = identifier(ir, options->prefix ? options->prefix : ir->graph->name);
     emitter->uses = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
     emitter->offset_wanted = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
-    if (options->dialect == DIALECT_CALLS)
+    if (options->dialect == DIALECT_CALLS) {
         sections_add_file(&emitter->sections, template_calls);
+        sections_add_file(&emitter->sections, template_chain);
+    }
     sections_add_file(&emitter->sections, template_math);
     sections_add_file(&emitter->sections, template_convert);
     sections_add_file(&emitter->sections, template_tile);
