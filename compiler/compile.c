@@ -20,7 +20,12 @@ struct compiling {
     struct et_error *error;
     double began;
     struct text last;
+    struct plan plan;
 };
+
+static const struct target *target_of(const struct compile_options *options) {
+    return options->target ? options->target : &targets[TARGET_AVX512];
+}
 
 /* Hands the state after a pass to those who asked for it. */
 static void dump(struct compiling *compiling, const char *pass, double took,
@@ -54,26 +59,8 @@ static bool after(struct compiling *compiling, const char *pass) {
     return true;
 }
 
-static bool fill_weights(const struct ir *ir, struct compiled *compiled, struct et_error *error) {
-    compiled->weights = et_allocate_aligned(compiled->weights_bytes);
-    if (!compiled->weights)
-        return et_fail(error, "out of memory: %zu bytes of weights", compiled->weights_bytes);
-    for (int g = 0; g < ir->group_count; g++)
-        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
-            const struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
-            char *place = (char *)compiled->weights + buffer->offset;
-            if (buffer->kind == BUFFER_CONSTANT && buffer->packing)
-                pack_constant(buffer->packing, place);
-            else if (buffer->kind == BUFFER_CONSTANT)
-                memcpy(place, buffer->value,
-                       (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
-        }
-    return true;
-}
-
-/* The passes, in order. */
-static bool run_passes(struct compiling *compiling, const struct graph *graph,
-                       struct compiled *compiled) {
+/* The passes, in order, up to the text. */
+static bool run_passes(struct compiling *compiling, const struct graph *graph) {
     struct ir *ir = compiling->ir;
     compiling->began = now_milliseconds();
     compiling->graph = simplify(graph, &compiling->folded, compiling->error);
@@ -112,37 +99,103 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     group_kernels(ir);
     if (!after(compiling, "group"))
         return false;
-    struct plan planned = plan(ir);
-    compiled->arena_bytes = planned.arena_bytes;
-    compiled->arena_lower_bound = planned.lower_bound;
-    compiled->weights_bytes = planned.weights_bytes;
-    compiled->plan = planned.table;
-    if (!after(compiling, "plan"))
+    compiling->plan = plan(ir);
+    return after(compiling, "plan");
+}
+
+/* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own. */
+struct parts {
+    int count;
+    struct compiling items[MAX_BLOCKS];
+    struct ir irs[MAX_BLOCKS], *in_order[MAX_BLOCKS];
+    struct graph *fixed[MAX_BLOCKS]; /* the graphs of blocks */
+};
+
+static struct parts *parts_new(const struct compile_options *options, struct compiled *compiled,
+                               struct et_error *error) {
+    struct parts *parts = et_allocate(1, sizeof *parts);
+    if (!parts)
+        return NULL;
+    parts->count = compiled->block_count ? compiled->block_count : 1;
+    for (int i = 0; i < parts->count; i++) {
+        parts->irs[i] = (struct ir){.arena = &compiled->arena, .target = target_of(options)};
+        parts->in_order[i] = &parts->irs[i];
+        parts->items[i] =
+            (struct compiling){.ir = &parts->irs[i], .options = options, .error = error};
+    }
+    return parts;
+}
+
+static void parts_free(struct parts *parts) {
+    for (int i = 0; parts && i < parts->count; i++) {
+        text_free(&parts->items[i].last);
+        graph_free(parts->items[i].graph);
+        graph_free(parts->items[i].folded);
+        graph_free(parts->fixed[i]);
+    }
+    et_release(parts);
+}
+
+static bool run_part(struct parts *parts, int part, const struct graph *graph,
+                     const struct compiled *compiled, struct et_error *error) {
+    if (part)
+        parts->irs[part].first_number =
+            parts->irs[part - 1].first_number + parts->irs[part - 1].group_count;
+    if (!compiled->block_count)
+        return run_passes(&parts->items[part], graph);
+    parts->fixed[part] = graph_at_batch(graph, compiled->blocks[part].images, error);
+    return parts->fixed[part] && run_passes(&parts->items[part], parts->fixed[part]);
+}
+
+/* The arena serves one block at a time. */
+static void join_plans(const struct parts *parts, struct compiled *compiled) {
+    for (int i = 0; i < parts->count; i++) {
+        const struct plan *plan = &parts->items[i].plan;
+        if (plan->arena_bytes > compiled->arena_bytes)
+            compiled->arena_bytes = plan->arena_bytes;
+        if (plan->lower_bound > compiled->arena_lower_bound)
+            compiled->arena_lower_bound = plan->lower_bound;
+    }
+    compiled->plan = parts->items[0].plan.table;
+    for (int i = 0; i < compiled->block_count; i++)
+        compiled->plan = arena_format(&compiled->arena, "%s%sblock of %lld:\n%s",
+                                      i ? compiled->plan : "", i ? "\n" : "",
+                                      (long long)compiled->blocks[i].images,
+                                      parts->items[i].plan.table);
+}
+
+static bool run_parts(struct parts *parts, const struct graph *graph, struct compiled *compiled,
+                      struct et_error *error) {
+    for (int i = 0; i < parts->count; i++)
+        if (!run_part(parts, i, graph, compiled, error))
+            return false;
+    join_plans(parts, compiled);
+    if (!place_constants(parts->in_order, parts->count, &compiled->weights,
+                         &compiled->weights_bytes, error))
         return false;
-    emit(ir, compiling->options, compiled);
-    return fill_weights(ir, compiled, compiling->error) && after(compiling, "emit");
+    emit(parts->in_order, parts->count, graph, parts->items[0].options, compiled);
+    return after(&parts->items[0], "emit");
 }
 
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error) {
     struct compiled *compiled = et_allocate(1, sizeof *compiled);
-    if (!compiled) {
+    if (compiled && graph->batched)
+        compiled->block_count = choose_blocks(graph, target_of(options), compiled->blocks);
+    bool good = compiled && (compiled->block_count || !graph->batched);
+    struct parts *parts = good ? parts_new(options, compiled, error) : NULL;
+    if (!parts) {
+        et_release(compiled);
         et_fail(error, "out of memory");
         return NULL;
     }
     jmp_buf escape;
-    struct ir ir = {.arena = &compiled->arena,
-                    .target = options->target ? options->target : &targets[TARGET_AVX512]};
-    struct compiling compiling = {.ir = &ir, .options = options, .error = error};
     compiled->arena.escape = &escape;
-    bool good;
     if (setjmp(escape) == 0)
-        good = run_passes(&compiling, graph, compiled);
+        good = run_parts(parts, graph, compiled, error);
     else
         good = et_fail(error, "out of memory while compiling \"%s\"", graph->name);
-    text_free(&compiling.last);
-    graph_free(compiling.graph);
-    graph_free(compiling.folded);
+    parts_free(parts);
     compiled->arena.escape = NULL;
     if (good)
         return compiled;

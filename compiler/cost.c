@@ -3,7 +3,10 @@
  * A step of a tile multiplies and adds one element of every sum. It takes as long as the slowest of
  * three: the multiplies that the core can begin, the loads that it can do, and, where too few sums
  * are under way, the latency of one. Numbers are rough; what counts is their order. */
+#include "batch.h"
 #include "schedule.h"
+
+#include <math.h>
 
 static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005;
 enum {
@@ -12,9 +15,12 @@ enum {
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours */
     PACK_CYCLES = 2,     /* for each element that a kernel packs */
     CONFLICT_CYCLES = 4, /* a line that the first cache could not keep */
+    KERNEL_CYCLES = 60,  /* to begin one */
+    VECTOR_CYCLES = 2,   /* of elementwise work */
     LINE = 64,
     PAGE = 4096, /* bytes; lines a page apart share a set of the first cache */
     WAYS = 8,
+    MOST_ROWS = 16, /* of a tile, beyond which more make no step cheaper */
 };
 
 /* ---- Tiles ---- */
@@ -33,7 +39,7 @@ static double larger(double a, double b) {
 
 /* A step of a block of height x width vectors. Four lines of the panel a step are more than caches
  * deliver without a hitch. */
-static double block_cycles(const struct target *target, bool lanes, int height, int width) {
+static double register_cycles(const struct target *target, bool lanes, int height, int width) {
     double multiplies = (double)(height * width) / target->multiplies;
     double loads = (double)(width + height * (lanes ? width : 1)) / target->loads;
     double cycles = larger(larger(multiplies, loads), target->latency);
@@ -55,9 +61,9 @@ static double step_cycles(const struct target *target, bool lanes, int rows, int
         fitting = smaller(fitting, (target->registers - 2) / (height + 1));
     int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
     int high_blocks = rows - blocks * (height - 1);
-    double cycles = high_blocks * block_cycles(target, lanes, height, width);
+    double cycles = high_blocks * register_cycles(target, lanes, height, width);
     if (height > 1)
-        cycles += (blocks - high_blocks) * block_cycles(target, lanes, height - 1, width);
+        cycles += (blocks - high_blocks) * register_cycles(target, lanes, height - 1, width);
     return cycles * vectors / width * (width < vectors ? HALVES_FACTOR : 1);
 }
 
@@ -247,4 +253,32 @@ struct blocking choose_blocking(const struct target *target, const struct blocki
         }
     }
     return best;
+}
+
+/* ---- Blocks of images ---- */
+
+/* Cycles for a multiply-add when tiles can have so many rows: few rows leave loads and latency. */
+static double best_step_cycles(const struct target *target, int rows) {
+    double best = INFINITY;
+    for (int height = 1; height <= rows; height++)
+        for (int vectors = 1; vectors <= 4; vectors *= 2) {
+            int columns = vectors * target->lanes;
+            double cycles = step_cycles(target, false, height, columns) / (height * columns);
+            best = cycles < best ? cycles : best;
+        }
+    return best;
+}
+
+double block_cycles(const struct target *target, const struct block_work *work, int64_t images) {
+    double distance = work->weight_bytes + 2 * work->moved_bytes * (double)images, image = 0;
+    for (int i = 0; i < work->product_count; i++) {
+        const struct block_product *product = &work->products[i];
+        double rows = product->reuse * (double)images;
+        int most = product->reuse > 0 && rows < MOST_ROWS ? (int)larger(rows, 1) : MOST_ROWS;
+        image += product->steps * best_step_cycles(target, most);
+    }
+    image += VECTOR_CYCLES * work->elements / target->lanes;
+    image += 2 * work->moved_bytes * byte_cycles(target, 2 * work->moved_bytes * (double)images);
+    return (double)images * image + work->weight_bytes * byte_cycles(target, distance) +
+           KERNEL_CYCLES * work->kernels;
 }

@@ -310,7 +310,8 @@ struct ir {
     struct buffer **buffers;
     int kernel_count, kernel_capacity; /* in the order of execution */
     struct kernel **kernels;
-    int group_count; /* group.c and later */
+    int first_number; /* of its kernels, in the file; from 0 */
+    int group_count;  /* group.c and later */
     struct group **groups;
 };
 
@@ -445,12 +446,21 @@ void group_kernels(struct ir *ir);
 
 /* plan.c
  * requires group_kernels
- * provides the offset of every temporary in the arena and of every constant in the weights block */
+ * provides the offset of every temporary in the arena */
 struct plan {
-    size_t arena_bytes, lower_bound, weights_bytes;
+    size_t arena_bytes, lower_bound;
     const char *table; /* for people: a line a temporary */
 };
 struct plan plan(struct ir *ir);
+/* The bytes that a buffer takes, in the arena or the weights block. */
+size_t rounded_bytes(const struct buffer *buffer);
+
+/* constants.c
+ * requires group_kernels
+ * provides the offset of every constant in the weights block that all the irs share, and the block:
+ * *weights, which the caller releases; equal ones are there once */
+bool place_constants(struct ir *const *irs, int count, void **weights, size_t *bytes,
+                     struct et_error *error);
 
 /* verify_ir.c
  * Checks what every pass must keep; false and what is wrong. */

@@ -79,29 +79,40 @@ static int complain(const struct et_error *error) {
 
 /* ---- The model ---- */
 
+/* As many pictures as the model takes at once. */
+enum { AT_ONCE = MODEL_BLOCK };
 struct classifier {
     void *arena;
-    float pixels[DIGIT_PIXELS]; /* the input */
-    float *logits;              /* the output: [CLASSES] */
+    float *pixels; /* the input: [AT_ONCE][DIGIT_PIXELS] */
+    float *logits; /* the output: [AT_ONCE][CLASSES] */
 };
 
 static bool classifier_open(struct classifier *classifier, struct et_error *error) {
     classifier->arena = et_allocate_aligned(MODEL_ARENA_BYTES);
-    classifier->logits = et_allocate_aligned(model_outputs[0].bytes);
-    return (classifier->arena && classifier->logits) || et_fail(error, "out of memory");
+    classifier->pixels = et_allocate_aligned(sizeof(float) * DIGIT_PIXELS * AT_ONCE);
+    classifier->logits = et_allocate_aligned(sizeof(float) * CLASSES * AT_ONCE);
+    return (classifier->arena && classifier->pixels && classifier->logits) ||
+           et_fail(error, "out of memory");
 }
 
 static void classifier_close(struct classifier *classifier) {
     et_release(classifier->arena);
+    et_release(classifier->pixels);
     et_release(classifier->logits);
 }
 
-/* The class of a picture, white on black. */
-static int classify(struct classifier *classifier, const unsigned char digit[DIGIT_PIXELS]) {
-    image_digit_to_floats(digit, classifier->pixels);
+/* Runs the model on so many pictures, at most AT_ONCE, white on black. */
+static void run_model(struct classifier *classifier, const unsigned char *digits, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        image_digit_to_floats(digits + i * DIGIT_PIXELS, classifier->pixels + i * DIGIT_PIXELS);
     const void *inputs[] = {classifier->pixels};
     void *outputs[] = {classifier->logits};
-    MODEL_RUN(inputs, outputs, MODEL_WEIGHTS, classifier->arena);
+    MODEL_RUN(inputs, outputs, MODEL_WEIGHTS, classifier->arena, (long)count);
+}
+
+/* The class of a picture. */
+static int classify(struct classifier *classifier, const unsigned char digit[DIGIT_PIXELS]) {
+    run_model(classifier, digit, 1);
     return greatest_of(classifier->logits, CLASSES);
 }
 
@@ -244,10 +255,14 @@ static bool set_open(struct set *set, char *const *paths) {
 /* confusion[truth][answer] */
 static void classify_set(const struct set *set, struct classifier *classifier, int64_t *confusion) {
     struct progress progress = progress_begin(set->count);
-    for (int64_t i = 0; i < set->count; i++) {
-        int class = classify(classifier, set->images.bytes + i * DIGIT_PIXELS);
-        confusion[set->labels.bytes[i] * CLASSES + class]++;
-        progress_show(&progress, i + 1);
+    for (int64_t i = 0; i < set->count; i += AT_ONCE) {
+        int64_t count = set->count - i < AT_ONCE ? set->count - i : AT_ONCE;
+        run_model(classifier, set->images.bytes + i * DIGIT_PIXELS, count);
+        for (int64_t k = 0; k < count; k++) {
+            int class = greatest_of(classifier->logits + k * CLASSES, CLASSES);
+            confusion[set->labels.bytes[i + k] * CLASSES + class]++;
+        }
+        progress_show(&progress, i + count);
     }
     progress_end(&progress);
 }

@@ -79,14 +79,18 @@ static const struct argp parser = {
 
 static bool run(const struct arguments *arguments, struct tensors *inputs, struct tensors *outputs,
                 struct et_error *error) {
-    if (!tensors_make(inputs, "input", MODEL_INPUTS, model_inputs, error) ||
-        !tensors_make(outputs, "output", MODEL_OUTPUTS, model_outputs, error) ||
+    int64_t batch;
+    if (!tensors_batch(MODEL_INPUTS, model_inputs, arguments->files, arguments->file_count, &batch,
+                       error) ||
+        !tensors_make(inputs, "input", MODEL_INPUTS, model_inputs, batch, error) ||
+        !tensors_make(outputs, "output", MODEL_OUTPUTS, model_outputs, batch, error) ||
         !tensors_read(inputs, arguments->files, arguments->file_count, arguments->index, error))
         return false;
     void *arena = et_allocate_aligned(MODEL_ARENA_BYTES);
     if (!arena)
         return et_fail(error, "out of memory");
-    MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena);
+    MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena,
+              (long)batch);
     et_release(arena);
     return true;
 }

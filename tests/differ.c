@@ -92,6 +92,12 @@ static bool check_twice(const struct trial *trial, uint64_t seed, struct et_erro
     return good;
 }
 
+static bool begin(struct trial *trial, const struct graph *graph, const struct mode *mode,
+                  uint64_t seed, struct et_error *error) {
+    return mode && mode->batched ? trial_begin_batch(trial, graph, seed, error)
+                                 : trial_begin(trial, graph, seed, error);
+}
+
 /* Failures. */
 
 /* What is checked: `mode` NULL for the interpreter alone. */
@@ -105,7 +111,7 @@ static bool holds(struct question *question, const struct graph *graph) {
     struct et_error *error = &question->error;
     struct trial trial;
     *error = (struct et_error){0};
-    if (!verify_graph(graph, error) || !trial_begin(&trial, graph, question->seed, error))
+    if (!verify_graph(graph, error) || !begin(&trial, graph, question->mode, question->seed, error))
         return false;
     bool good;
     if (question->mode) {
@@ -188,12 +194,13 @@ static bool batch_write(struct batch *batch, int i, struct et_error *error) {
            write_file(header, compiled->header, compiled->header_bytes, error);
 }
 
-static bool batch_add(struct batch *batch, uint64_t seed, struct et_error *error) {
+static bool batch_add(struct batch *batch, uint64_t seed, const struct mode *mode,
+                      struct et_error *error) {
     int i = batch->count++;
     char prefix[32];
     snprintf(prefix, sizeof prefix, "g%d", i);
     if (!(batch->graphs[i] = random_graph(seed, error)) ||
-        !trial_begin(&batch->trials[i], batch->graphs[i], seed, error))
+        !begin(&batch->trials[i], batch->graphs[i], mode, seed, error))
         return false;
     batch->compiled[i] = trial_compile(&batch->trials[i], DIALECT_VECTOR, prefix, error);
     return batch->compiled[i] && batch_write(batch, i, error);
@@ -264,7 +271,7 @@ static void try_batch(uint64_t first_seed, int count, const struct mode *mode, b
     struct batch *batch = et_allocate(1, sizeof *batch);
     bool good = batch && scratch_make(&batch->scratch, error);
     for (int i = 0; good && i < count; i++)
-        good = batch_add(batch, first_seed + (uint64_t)i, error);
+        good = batch_add(batch, first_seed + (uint64_t)i, mode, error);
     good = good && batch_run(batch, mode, failed, error);
     for (int i = 0; !good && i < count; i++)
         failed[i] = true;

@@ -23,6 +23,9 @@ const struct mode modes[MODE_COUNT] = {
     {.name = "gcc-avx2", .cc = "gcc", .flags = {"-march=x86-64", "-mavx2", "-mfma", "-O2"}},
     {.name = "gcc-x86-64", .cc = "gcc", .flags = {"-march=x86-64", "-O2"}},
     {.name = "clang-O3", .cc = "clang", .flags = {"-march=native", "-O3"}},
+    {.name = "jit-batch", .batched = true},
+    {.name = "gcc-O0-batch", .cc = "gcc", .flags = {"-march=native", "-O0"}, .batched = true},
+    {.name = "gcc-O3-batch", .cc = "gcc", .flags = {"-march=native", "-O3"}, .batched = true},
 };
 
 const struct mode *mode_find(const char *name) {
@@ -126,6 +129,8 @@ void trial_end(struct trial *trial) {
         et_release(trial->expected[i]);
     et_release(trial->inputs);
     et_release(trial->expected);
+    graph_free(trial->batched);
+    graph_free(trial->fixed);
     *trial = (struct trial){0};
 }
 
@@ -164,14 +169,42 @@ static const struct target *pick_target(uint64_t seed) {
     return choice < TARGET_COUNT ? &targets[choice] : &tiny[choice - TARGET_COUNT];
 }
 
-bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
-                 struct et_error *error) {
-    *trial = (struct trial){.graph = graph, .target = pick_target(seed)};
+static bool begin(struct trial *trial, uint64_t seed, struct et_error *error) {
+    trial->target = pick_target(seed);
     bool good = make_buffers(trial, seed) || et_fail(error, "out of memory");
     if (good && call_guarded(run_eager, trial, error))
         return true;
     trial_end(trial);
     return et_fail_within(error, "eager");
+}
+
+bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
+                 struct et_error *error) {
+    *trial = (struct trial){.graph = graph};
+    return begin(trial, seed, error);
+}
+
+/* What graph_add_batch says of graphs that can have no batch axis. */
+static bool is_refusal(const struct et_error *error) {
+    return strstr(error->message, "has no form with a batch axis") ||
+           strstr(error->message, "rank") || strstr(error->message, "the graph has none");
+}
+
+bool trial_begin_batch(struct trial *trial, const struct graph *graph, uint64_t seed,
+                       struct et_error *error) {
+    static const int sizes[] = {1, 2, 3, 5, 8, 9, 17, 33, 64, 71};
+    struct et_error refusal = {0};
+    *trial = (struct trial){.batch = sizes[seed / 7 % (sizeof sizes / sizeof *sizes)]};
+    trial->batched = graph_add_batch(graph, &refusal);
+    if (!trial->batched && is_refusal(&refusal))
+        return trial_begin(trial, graph, seed, error);
+    if (!trial->batched)
+        return et_fail(error, "%s", refusal.message);
+    trial->graph = trial->fixed = graph_at_batch(trial->batched, trial->batch, error);
+    if (trial->fixed)
+        return begin(trial, seed, error);
+    trial_end(trial);
+    return false;
 }
 
 struct compile_job {
@@ -188,7 +221,8 @@ static bool run_compile(void *context, struct et_error *error) {
 
 struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, const char *prefix,
                                struct et_error *error) {
-    struct compile_job job = {trial->graph, {.dialect = dialect, .prefix = prefix}, NULL};
+    const struct graph *graph = trial->batched ? trial->batched : trial->graph;
+    struct compile_job job = {graph, {.dialect = dialect, .prefix = prefix}, NULL};
     job.options.target = trial->target;
     job.options.verify = true;
     if (call_guarded(run_compile, &job, error))
@@ -243,11 +277,12 @@ static void run_end(struct run *run) {
     et_release(run->pointers);
 }
 
-static bool run_entry(void *context, struct et_error *error) {
+static bool call_entry(void *context, struct et_error *error) {
     const struct run *run = context;
     (void)error;
-    run->entry((const void *const *)run->pointers, run->pointers + run->trial->graph->input_count,
-               run->pointers[run->count - 2], run->pointers[run->count - 1]);
+    run_entry(run->entry, run->trial->batched, run->trial->batch,
+              (const void *const *)run->pointers, run->pointers + run->trial->graph->input_count,
+              run->pointers[run->count - 2], run->pointers[run->count - 1]);
     return true;
 }
 
@@ -304,7 +339,7 @@ bool trial_run(const struct trial *trial, run_array *entry, const struct compile
                struct et_error *error) {
     struct run run = {.trial = trial, .compiled = compiled, .entry = entry};
     bool good =
-        run_begin(&run, error) && call_guarded(run_entry, &run, error) && check_run(&run, error);
+        run_begin(&run, error) && call_guarded(call_entry, &run, error) && check_run(&run, error);
     run_end(&run);
     return good;
 }
