@@ -47,6 +47,14 @@ Test(differential_aot, gcc_for_any_x86_64, .timeout = 600) {
     check_mode("gcc-x86-64");
 }
 
+Test(differential_aot, batches_unoptimised, .timeout = 600) {
+    check_mode("gcc-O0-batch");
+}
+
+Test(differential_aot, batches_for_this_cpu, .timeout = 600) {
+    check_mode("gcc-O3-batch");
+}
+
 Test(differential_aot, clang_for_this_cpu, .timeout = 600) {
     check_mode("clang-O3");
 }

@@ -50,6 +50,11 @@ Test(random, jit_equals_the_interpreter, .timeout = 600) {
     check_seeds(mode_find("jit"));
 }
 
+/* Each graph gets a batch axis and runs on several images. */
+Test(random, jit_equals_the_interpreter_on_batches, .timeout = 600) {
+    check_seeds(mode_find("jit-batch"));
+}
+
 Test(random, all_operations_and_dtypes_occur, .timeout = 60) {
     enum { LEAST = 20 };
     int ops[OP_COUNT] = {0}, dtypes[DTYPE_COUNT] = {0}, ranks[MAX_RANK + 1] = {0};
