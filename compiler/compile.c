@@ -143,6 +143,7 @@ static bool run_part(struct parts *parts, int part, const struct graph *graph,
             parts->irs[part - 1].first_number + parts->irs[part - 1].group_count;
     if (!compiled->block_count)
         return run_passes(&parts->items[part], graph);
+    parts->irs[part].largest = part ? &parts->irs[0] : NULL;
     parts->fixed[part] = graph_at_batch(graph, compiled->blocks[part].images, error);
     return parts->fixed[part] && run_passes(&parts->items[part], parts->fixed[part]);
 }

@@ -8,7 +8,8 @@
 
 #include <math.h>
 
-static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005;
+static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005,
+                    TWICE_FACTOR = 1.02;
 enum {
     TILE_OVERHEAD = 12,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
@@ -256,6 +257,12 @@ struct blocking choose_blocking(const struct target *target, const struct blocki
 }
 
 /* ---- Blocks of images ---- */
+
+double sharing_cycles(const struct contraction *contraction, const struct choice *choice) {
+    double bytes = 4 * operand_elements(contraction, choice->panel);
+    double coming = bytes * byte_cycles(contraction->ir->target, bytes);
+    return TWICE_FACTOR * larger(choice->cycles, coming);
+}
 
 /* Cycles for a multiply-add when tiles can have so many rows: few rows leave loads and latency. */
 static double best_step_cycles(const struct target *target, int rows) {
