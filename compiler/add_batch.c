@@ -160,8 +160,7 @@ static bool add_nodes(struct adding *adding, const struct graph *graph, struct o
         const struct node *node = graph->outputs[i].node;
         struct node *images = with_axis(adding, node);
         if (images && adding->takes_first)
-            images =
-                append(adding, with_shape(OP_RESHAPE, node, BATCH_EXTENT, 1), 1, images, NULL);
+            images = append(adding, with_shape(OP_RESHAPE, node, BATCH_EXTENT, 1), 1, images, NULL);
         if (!images)
             return et_fail_within(adding->error, "output %d", i);
         outputs[i] = (struct output){graph->outputs[i].name, images};

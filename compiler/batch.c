@@ -8,9 +8,8 @@ bool graph_check_batch(const struct graph *graph, int64_t batch, struct et_error
     if (batch < 1)
         return et_fail(error, "%" PRId64 " images, expected at least 1", batch);
     for (int i = 0; i < graph->input_count + graph->output_count; i++) {
-        const struct node *node = i < graph->input_count
-                                      ? graph->inputs[i]
-                                      : graph->outputs[i - graph->input_count].node;
+        const struct node *node =
+            i < graph->input_count ? graph->inputs[i] : graph->outputs[i - graph->input_count].node;
         if (node->batched && image_bytes(node) > MAX_TENSOR_BYTES / batch)
             return et_fail(error, "%" PRId64 " images: %s has more than %" PRId64 " bytes", batch,
                            shape_text(node).text, MAX_TENSOR_BYTES);

@@ -38,7 +38,7 @@ struct block_work {
     struct block_product {
         double steps; /* multiply-adds for an image */
         double reuse; /* how many of them a weight serves; 0: no operand is a weight */
-    } *products;
+    } * products;
     double elements;     /* computed one by one, for an image */
     double moved_bytes;  /* that an image's nodes leave for others */
     double weight_bytes; /* read by each block */

@@ -91,8 +91,7 @@ static double worst_ratio(const struct choosing *choosing) {
     double worst = 1;
     int64_t largest = choosing->blocks[choosing->count - 1].images;
     for (int64_t images = 1; images <= largest; images++) {
-        double ratio =
-            cover_cycles(choosing, choosing->count, images) / choosing->cycles[images];
+        double ratio = cover_cycles(choosing, choosing->count, images) / choosing->cycles[images];
         worst = ratio > worst ? ratio : worst;
     }
     return worst;

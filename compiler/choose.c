@@ -179,8 +179,7 @@ bool choose_tiles(const struct contraction *contraction, struct choice *choice) 
                                               .column = kernel->loops[i]};
             if (!load_uses(choosing.choice.panel, kernel->loops[i]))
                 continue;
-            choosing.there =
-                packed_by(contraction->ir->largest, choosing.choice.panel->buffer);
+            choosing.there = packed_by(contraction->ir->largest, choosing.choice.panel->buffer);
             choosing.choice.lanes = load_uses(choosing.choice.stream, kernel->loops[i]);
             if (!choosing.choice.lanes ||
                 stride_of(contraction->ir, choosing.choice.stream, choosing.choice.column) == 1)

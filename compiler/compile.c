@@ -159,10 +159,9 @@ static void join_plans(const struct parts *parts, struct compiled *compiled) {
     }
     compiled->plan = parts->items[0].plan.table;
     for (int i = 0; i < compiled->block_count; i++)
-        compiled->plan = arena_format(&compiled->arena, "%s%sblock of %lld:\n%s",
-                                      i ? compiled->plan : "", i ? "\n" : "",
-                                      (long long)compiled->blocks[i].images,
-                                      parts->items[i].plan.table);
+        compiled->plan = arena_format(
+            &compiled->arena, "%s%sblock of %lld:\n%s", i ? compiled->plan : "", i ? "\n" : "",
+            (long long)compiled->blocks[i].images, parts->items[i].plan.table);
 }
 
 static bool run_parts(struct parts *parts, const struct graph *graph, struct compiled *compiled,

@@ -48,10 +48,10 @@ struct compiled {
     size_t header_bytes;
     void *weights; /* the block PREFIX_run expects, 64-byte aligned */
     size_t weights_bytes;
-    int block_count; /* of a batched graph; 0: the graph has no batch axis */
+    int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
     struct block blocks[MAX_BLOCKS]; /* the largest first; kernels are in this order */
-    size_t arena_bytes;       /* of the block PREFIX_run works in, 64-byte aligned */
-    size_t arena_lower_bound; /* largest sum of intermediate buffers alive at once */
+    size_t arena_bytes;              /* of the block PREFIX_run works in, 64-byte aligned */
+    size_t arena_lower_bound;        /* largest sum of intermediate buffers alive at once */
     int kernel_count;
     struct kernel_facts *kernels;
     const char *plan;       /* the memory plan as a table, for `inspect` */

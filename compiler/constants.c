@@ -39,8 +39,7 @@ static void fill(const struct buffer *buffer, void *place) {
     if (buffer->packing)
         pack_constant(buffer->packing, place);
     else
-        memcpy(place, buffer->value,
-               (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
+        memcpy(place, buffer->value, (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
 }
 
 static uint64_t hash_of(const char *bytes, size_t count) {
@@ -128,8 +127,8 @@ bool place_constants(struct ir *const *irs, int count, void **weights, size_t *b
     for (int i = 0; i < count; i++)
         capacity += irs[i]->buffer_count;
     struct buffer **constants = arena_array(irs[0]->arena, struct buffer *, (size_t)capacity);
-    struct placing placing = {
-        .placed = arena_array(irs[0]->arena, struct placed, (size_t)capacity), .share = count > 1};
+    struct placing placing = {.placed = arena_array(irs[0]->arena, struct placed, (size_t)capacity),
+                              .share = count > 1};
     for (int i = 0; i < count; i++)
         constant_count += list_constants(irs[i], constants + constant_count);
     size_t most = 0;

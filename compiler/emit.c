@@ -150,17 +150,18 @@ static void add_interface(struct emitter *emitter, struct text *text,
     add_tensor_fields(emitter, text, BUFFER_INPUT, "const ");
     add_tensor_fields(emitter, text, BUFFER_OUTPUT, "");
     const char *batch = compiled->block_count ? ", long batch" : "";
-    if (*batch)
-        text_add(text, "/* Runs a batch of images, which is the N of the tensors: any number from "
-                       "0 whose tensors fit\n * in memory. The bits of an image are the same in "
-                       "every batch. */\n");
     text_add(
         text,
-        "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap nothing "
-        "else.\n"
-        " * `weights` is the block that was written beside this file, `arena` is scratch\n"
-        " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
-        " * arena each. */\n");
+        *batch
+            ? "/* Computes all outputs of `batch` images, the N of the tensors; an image has the "
+              "same bits\n * in every batch. Tensors are contiguous and row-major; outputs "
+              "overlap nothing else.\n"
+            : "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap "
+              "nothing else.\n");
+    text_add(text,
+             " * `weights` is the block that was written beside this file, `arena` is scratch\n"
+             " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
+             " * arena each. */\n");
     text_add(text,
              "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
              "        const void *weights, void *arena%s);\n\n",
@@ -309,7 +310,8 @@ static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_
         text_add(text, large ? large_form : "    AT_%s = %zu,", buffer->name, buffer->offset);
         text_add(text, " /* %s", strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
         if (kind == BUFFER_TEMPORARY)
-            text_add(text, ", alive from k%02d to k%02d", ir->first_number + buffer->first_group + 1,
+            text_add(text, ", alive from k%02d to k%02d",
+                     ir->first_number + buffer->first_group + 1,
                      ir->first_number + buffer->last_group + 1);
         text_add(text, " */\n");
     }
@@ -382,8 +384,8 @@ static void add_run(struct emitter *emitter, struct text *text) {
              "%svoid %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
              "        const void *weights, void *arena) {\n",
              run.offsets.bytes ? run.offsets.bytes : "", prefix, prefix, prefix);
-    text_add(text, run.constants ? "    const char *constants = weights;\n"
-                                 : "    (void)weights;\n");
+    text_add(text,
+             run.constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
     text_add(text, run.scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
     if (!reads_inputs(emitter->ir))
         text_add(text, "    (void)inputs;\n");
@@ -495,8 +497,7 @@ static const char *kernel_source(struct emitter *emitter, const struct group *gr
     text_add(&function, " */\n");
     emitter->text = &function;
     emit_group(emitter, group);
-    const char *source =
-        arena_copy_text(emitter->ir->arena, function.bytes ? function.bytes : "");
+    const char *source = arena_copy_text(emitter->ir->arena, function.bytes ? function.bytes : "");
     text_free(&function);
     return source;
 }

@@ -44,8 +44,8 @@ void emit_run_block(struct emitter *emitter, struct text *text, const struct blo
     text_add(text, "/* A block of %" PRId64 ". */\n", block->images);
     text_add(text, "static void run_block_%" PRId64 "(%s) {\n%s", block->images,
              parameters(emitter), run.offsets.bytes ? run.offsets.bytes : "");
-    text_add(text, run.constants ? "    const char *constants = weights;\n"
-                                 : "    (void)weights;\n");
+    text_add(text,
+             run.constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
     text_add(text, run.scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
     if (!reads_inputs(emitter->ir))
         text_add(text, "    (void)inputs;\n");
@@ -71,9 +71,9 @@ static void add_staged(struct emitter *emitter, struct text *text, bool output, 
                      dtype_facts[node->dtype].c_type, *offset);
         else
             text_add(text,
-                     "    in.%s = memcpy(staged + %zu, inputs->%s, (size_t)count * %" PRId64 ");\n"
-                     "    memset(staged + %zu + count * %" PRId64
-                     ", 0, (size_t)(images - count) * %" PRId64 ");\n",
+                     "    in.%s = memcpy(staged + %zu, inputs->%s, count * %" PRId64 ");\n"
+                     "    memset(staged + %zu + count * %" PRId64 ", 0, (images - count) * %" PRId64
+                     ");\n",
                      field, *offset, field, bytes, *offset, bytes, bytes);
         *offset += staged_bytes(node, images);
     }
@@ -87,15 +87,15 @@ static void add_run_few(struct emitter *emitter, struct text *text, int64_t imag
              "/* Runs a block of `images`, of which only `count` are there. */\n"
              "static void run_few(block *run, long images, long count,\n"
              "        %s) {\n"
-             "    char *staged = (char *)arena + %zu;\n"
+             "    char *staged = (char *)arena + %zu; /* behind the block's own */\n"
              "    struct %s_inputs in = *inputs;\n    struct %s_outputs out = *outputs;\n",
-             parameters(emitter), parameters(emitter),
-             emitter->compiled->arena_bytes - staging, emitter->prefix, emitter->prefix);
+             parameters(emitter), parameters(emitter), emitter->compiled->arena_bytes - staging,
+             emitter->prefix, emitter->prefix);
     add_staged(emitter, text, false, images, &offset);
     add_staged(emitter, text, true, images, &offset);
     text_add(text, "    run(&in, &out, weights, arena);\n");
     for (int i = 0; i < graph->output_count; i++)
-        text_add(text, "    memcpy(outputs->%s, out.%s, (size_t)count * %" PRId64 ");\n",
+        text_add(text, "    memcpy(outputs->%s, out.%s, count * %" PRId64 ");\n",
                  emitter->fields[BUFFER_OUTPUT][i], emitter->fields[BUFFER_OUTPUT][i],
                  image_bytes(graph->outputs[i].node));
     text_add(text, "}\n\n");
@@ -112,9 +112,9 @@ static void add_run_next(struct emitter *emitter, struct text *text) {
     for (int i = 0; i < compiled->block_count; i++) {
         const struct block *block = &compiled->blocks[i];
         bool last = i == compiled->block_count - 1;
-        if (last)
+        if (last && i == 0)
             text_add(text, "    (void)left;\n");
-        else
+        if (!last)
             text_add(text, "    if (left >= %" PRId64 ") {\n", block->images);
         text_add(text,
                  "%s    run_block_%" PRId64 "(inputs, outputs, weights, arena);\n"
@@ -135,8 +135,8 @@ static void add_advance(struct emitter *emitter, struct text *text) {
     const struct graph *graph = emitter->graph;
     for (int i = 0; i < graph->input_count; i++)
         if (graph->inputs[i]->batched)
-            text_add(text, "        in.%s += at * %" PRId64 ";\n",
-                     emitter->fields[BUFFER_INPUT][i], image_elements(graph->inputs[i]));
+            text_add(text, "        in.%s += at * %" PRId64 ";\n", emitter->fields[BUFFER_INPUT][i],
+                     image_elements(graph->inputs[i]));
     for (int i = 0; i < graph->output_count; i++)
         text_add(text, "        out.%s += at * %" PRId64 ";\n", emitter->fields[BUFFER_OUTPUT][i],
                  image_elements(graph->outputs[i].node));
@@ -145,8 +145,7 @@ static void add_advance(struct emitter *emitter, struct text *text) {
 void emit_run_batch(struct emitter *emitter, struct text *text) {
     int64_t staged = staged_images(emitter->compiled);
     if (staged && emitter->dialect == DIALECT_CALLS)
-        text_add(text, "typedef unsigned long size_t;\n"
-                       "void *memset(void *to, int byte, unsigned long bytes);\n\n");
+        text_add(text, "void *memset(void *to, int byte, unsigned long bytes);\n\n");
     if (staged)
         add_run_few(emitter, text, staged);
     add_run_next(emitter, text);

@@ -248,9 +248,10 @@ static bool infer_gather(struct node *node, struct et_error *error) {
     if (data->batched && (node->axis == 0 || index->batched))
         return fail_at_batch(node, "picks along", error);
     if (index->batched && node->axis != 0)
-        return et_fail(error, "gather: positions %s along axis %d of %s: the batch axis would not "
-                              "be the first", shape_text(index).text, node->axis,
-                       shape_text(data).text);
+        return et_fail(error,
+                       "gather: positions %s along axis %d of %s: the batch axis would not "
+                       "be the first",
+                       shape_text(index).text, node->axis, shape_text(data).text);
     node->batched = data->batched || index->batched;
     node->rank = 0;
     for (int i = 0; i < node->axis; i++)

@@ -310,9 +310,9 @@ struct ir {
     struct buffer **buffers;
     int kernel_count, kernel_capacity; /* in the order of execution */
     struct kernel **kernels;
-    int first_number; /* of its kernels, in the file; from 0 */
+    int first_number;         /* of its kernels, in the file; from 0 */
     const struct ir *largest; /* block of the same batched graph, scheduled before; or NULL */
-    int group_count;  /* group.c and later */
+    int group_count;          /* group.c and later */
     struct group **groups;
 };
 

@@ -148,8 +148,8 @@ static bool read_item(const json_t *array, const char *key, int i, int64_t least
         return et_fail(error, "\"%s\"[%d] is %s, expected an integer", key, i, json_kind(item));
     *value = json_integer_value(item);
     if (*value < least || *value > most)
-        return et_fail(error, "\"%s\"[%d] is %" PRId64 ", expected %" PRId64 " to %" PRId64, key,
-                       i, *value, least, most);
+        return et_fail(error, "\"%s\"[%d] is %" PRId64 ", expected %" PRId64 " to %" PRId64, key, i,
+                       *value, least, most);
     return true;
 }
 

@@ -78,9 +78,8 @@ static bool load_batch_range(const json_t *pair, struct node *node, struct et_er
     node->after[0] = BATCH_EXTENT;
     return (json_array_size(pair) == 2 && json_is_integer(begin) &&
             json_integer_value(begin) == 0 && json_is_batch(json_array_get(pair, 1))) ||
-           et_fail(error,
-                   "\"range\"[0], along the batch axis: expected [0, \"" BATCH_SYMBOL
-                   "\"]: images must stay apart");
+           et_fail(error, "\"range\"[0], along the batch axis: expected [0, \"" BATCH_SYMBOL
+                          "\"]: images must stay apart");
 }
 
 /* [[a, b], ...], one pair for each axis of the source. */

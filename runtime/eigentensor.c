@@ -25,7 +25,7 @@ struct et_program {
     struct weights *weights;
     struct digest_hex digest;
     struct digest_uuid uuid;
-    struct arena arena; /* of `compiler`'s texts and of `shapes` */
+    struct arena arena;          /* of `compiler`'s texts and of `shapes` */
     int64_t (*shapes)[MAX_RANK]; /* of inputs, then outputs, of a batched graph: ET_BATCH first */
     struct aot_options compiler;
     struct way ways[ET_MODE_COUNT];
@@ -75,7 +75,7 @@ static void set_shape(int64_t *shape, const struct node *node) {
 
 static bool set_shapes(struct et_program *program, struct et_error *error) {
     const struct graph *graph = program->graph;
-    size_t count = (size_t)(graph->input_count + graph->output_count);
+    size_t count = (size_t)graph->input_count + (size_t)graph->output_count;
     program->shapes = arena_allocate(&program->arena, count + 1, sizeof *program->shapes);
     if (!program->shapes)
         return et_fail(error, "out of memory");

@@ -152,8 +152,8 @@ void handle_activations(struct worker *worker, const struct request *request, st
     if (!model)
         return;
     drawing_to_input(&drawing, memory);
-    bool good = eager_trace_run(model_graph(model), (const void *const *)memory->inputs, &trace,
-                                &error);
+    bool good =
+        eager_trace_run(model_graph(model), (const void *const *)memory->inputs, &trace, &error);
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; good && i < compiled->kernel_count; i++)

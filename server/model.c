@@ -224,8 +224,7 @@ bool model_memory_fit(struct model_memory *memory, const struct model *model, in
     bool good = fill_buffers(&memory->inputs, &memory->input_count, et_program_input_count(program),
                              batch, et_program_input, program) &&
                 fill_buffers(&memory->outputs, &memory->output_count,
-                             et_program_output_count(program), batch, et_program_output,
-                             program) &&
+                             et_program_output_count(program), batch, et_program_output, program) &&
                 (memory->workspace = et_workspace_new(program));
     memory->batch = memory->capacity = batch;
     if (good)
@@ -266,11 +265,10 @@ bool model_run(struct model *model, struct model_memory *memory, enum et_mode *m
     if (*mode == ET_AOT)
         *mode = model_fastest(model);
     double began = now_microseconds();
-    bool good = *mode == ET_AOT
-                    ? run_aot(model, memory, error)
-                    : et_program_run_batch(model->program, *mode, memory->batch,
-                                           (const void *const *)memory->inputs, memory->outputs,
-                                           memory->workspace, error);
+    bool good = *mode == ET_AOT ? run_aot(model, memory, error)
+                                : et_program_run_batch(model->program, *mode, memory->batch,
+                                                       (const void *const *)memory->inputs,
+                                                       memory->outputs, memory->workspace, error);
     *microseconds = now_microseconds() - began;
     return good;
 }

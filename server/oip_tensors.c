@@ -180,8 +180,7 @@ bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const str
             if (json_equal(json_object_get(json_array_get(inputs, before), "name"),
                            json_object_get(object, "name")))
                 return et_fail(error, "inputs[%zu]: \"%s\" is there twice", i, name);
-        struct et_tensor tensor =
-            at_batch(et_program_input(model->program, index), batch, shape);
+        struct et_tensor tensor = at_batch(et_program_input(model->program, index), batch, shape);
         if (!read_input(object, behind, &tensor, memory->inputs[index], error))
             return et_fail_within(error, "input \"%s\"", name);
     }

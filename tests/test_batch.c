@@ -56,17 +56,16 @@ static struct graph *loaded(const char *json, struct et_error *error) {
     "{\"id\": 0, \"op\": \"input\", \"src\": [], \"name\": \"x\", \"dtype\": \"float32\", "        \
     "\"shape\": " input "}, "
 #define NODE1(op, rest, shape)                                                                     \
-    "{\"id\": 1, \"op\": \"" op "\", \"src\": [0], " rest "\"dtype\": \"float32\", \"shape\": "    \
-    shape "}"
+    "{\"id\": 1, \"op\": \"" op "\", \"src\": [0], " rest                                          \
+    "\"dtype\": \"float32\", \"shape\": " shape "}"
 #define TAIL(output) "], \"outputs\": [{\"name\": \"y\", \"node\": " #output "}]}"
 
 Test(batch, survives_storing_and_has_a_digest_of_its_own) {
     struct et_error error = {0};
-    struct graph *graph = loaded(
-        HEAD("[\"N\", 4, 3]")
-            NODE1("shrink", "\"range\": [[0, \"N\"], [1, 3], [0, 3]], ", "[\"N\", 2, 3]")
-                TAIL(1),
-        &error);
+    struct graph *graph =
+        loaded(HEAD("[\"N\", 4, 3]") NODE1("shrink", "\"range\": [[0, \"N\"], [1, 3], [0, 3]], ",
+                                           "[\"N\", 2, 3]") TAIL(1),
+               &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_expect(graph->batched && graph->nodes[1]->batched);
     struct text text = {0};
@@ -79,8 +78,8 @@ Test(batch, survives_storing_and_has_a_digest_of_its_own) {
     cr_expect_not(fixed->batched);
     cr_expect_eq(fixed->nodes[1]->shape[0], 7);
     struct digest digests[3];
-    cr_assert(graph_digest(graph, &digests[0], &error) && graph_digest(again, &digests[1], &error) &&
-              graph_digest(fixed, &digests[2], &error));
+    cr_assert(graph_digest(graph, &digests[0], &error) &&
+              graph_digest(again, &digests[1], &error) && graph_digest(fixed, &digests[2], &error));
     cr_expect(digest_equal(&digests[0], &digests[1]));
     cr_expect_not(digest_equal(&digests[0], &digests[2]));
     text_free(&text);
@@ -204,7 +203,7 @@ Test(batch, numbers_out_of_range_are_refused) {
 
 /* ---- The axis added ---- */
 
-static void **new_buffers(int count, int64_t *bytes, int64_t batch) {
+static void **new_buffers(int count, const int64_t *bytes, int64_t batch) {
     void **buffers = calloc((size_t)count + 1, sizeof *buffers);
     for (int i = 0; i < count; i++)
         buffers[i] = et_allocate_aligned((size_t)(bytes[i] * batch));
@@ -235,7 +234,8 @@ static bool check_images(uint64_t seed) {
         in_bytes[i] = node_bytes(graph->inputs[i]);
     for (int i = 0; i < outputs; i++)
         out_bytes[i] = node_bytes(graph->outputs[i].node);
-    void **in = new_buffers(inputs, in_bytes, IMAGES), **out = new_buffers(outputs, out_bytes, IMAGES);
+    void **in = new_buffers(inputs, in_bytes, IMAGES),
+         **out = new_buffers(outputs, out_bytes, IMAGES);
     void **alone = new_buffers(outputs, out_bytes, 1);
     for (int i = 0; i < inputs; i++)
         random_elements(seed, graph->inputs[i]->name, graph->inputs[i]->dtype,
@@ -246,11 +246,12 @@ static bool check_images(uint64_t seed) {
         const void *its[MOST];
         for (int i = 0; i < inputs; i++)
             its[i] = (char *)in[i] + image * in_bytes[i];
-        cr_assert(eager_run(graph, its, alone, &error), "seed %" PRIu64 ": %s", seed, error.message);
+        cr_assert(eager_run(graph, its, alone, &error), "seed %" PRIu64 ": %s", seed,
+                  error.message);
         for (int i = 0; i < outputs; i++)
-            cr_expect(memcmp((char *)out[i] + image * out_bytes[i], alone[i],
-                             (size_t)out_bytes[i]) == 0,
-                      "seed %" PRIu64 ", image %" PRId64 ", output %d differs", seed, image, i);
+            cr_expect(
+                memcmp((char *)out[i] + image * out_bytes[i], alone[i], (size_t)out_bytes[i]) == 0,
+                "seed %" PRIu64 ", image %" PRId64 ", output %d differs", seed, image, i);
     }
     free_buffers(in, inputs);
     free_buffers(out, outputs);
@@ -299,8 +300,7 @@ static struct et_digest run_digest(struct et_program *program, enum et_mode mode
     cr_assert(et_program_run_batch(program, mode, batch, (const void *[]){x}, (void *[]){y}, NULL,
                                    &error),
               "%s", error.message);
-    struct et_digest digest =
-        et_program_output_digest_batch(program, batch, (const void *[]){y});
+    struct et_digest digest = et_program_output_digest_batch(program, batch, (const void *[]){y});
     free(y);
     return digest;
 }
@@ -337,11 +337,11 @@ Test(batch, runs_refuse_what_they_cannot_do) {
     struct et_program *open = program_from_graph(perceptron(BATCH), NULL, &error);
     struct et_program *fixed = program_from_graph(perceptron(2), NULL, &error);
     float x[2 * 96] = {0}, y[2 * 10];
-    cr_expect_not(et_program_run_batch(open, ET_EAGER, 0, (const void *[]){x}, (void *[]){y}, NULL,
-                                       &error));
+    cr_expect_not(
+        et_program_run_batch(open, ET_EAGER, 0, (const void *[]){x}, (void *[]){y}, NULL, &error));
     cr_expect_str_eq(error.message, "perceptron: 0 images, expected at least 1");
-    cr_expect_not(et_program_run_batch(fixed, ET_EAGER, 2, (const void *[]){x}, (void *[]){y},
-                                       NULL, &error));
+    cr_expect_not(
+        et_program_run_batch(fixed, ET_EAGER, 2, (const void *[]){x}, (void *[]){y}, NULL, &error));
     cr_expect_str_eq(error.message, "perceptron: 2 images, but the graph has no batch axis");
     cr_expect(et_program_run(open, ET_EAGER, (const void *[]){x}, (void *[]){y}, NULL, &error));
     et_program_free(open);

@@ -13,8 +13,7 @@ static void begin_batch_server(void) {
     cr_assert_not_null(mkdtemp(folder));
     snprintf(graph_path, sizeof graph_path, "%s/mnist.json", folder);
     snprintf(weights_path, sizeof weights_path, "%s/mnist.safetensors", folder);
-    struct et_program *program =
-        et_program_open_batched("models/mnist/mnist.json", NULL, &error);
+    struct et_program *program = et_program_open_batched("models/mnist/mnist.json", NULL, &error);
     cr_assert(program && et_program_save(program, graph_path, &error), "%s", error.message);
     et_program_free(program);
     server.options.max_batch = MOST_BATCH;

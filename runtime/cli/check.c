@@ -18,7 +18,8 @@ struct check_arguments {
 };
 
 static const struct argp_option options[] = {
-    {"seeds", 'n', "N", 0, "How many sets of random inputs to make (default: 3, with a batch axis 5)", 0},
+    {"seeds", 'n', "N", 0,
+     "How many sets of random inputs to make (default: 3, with a batch axis 5)", 0},
     BATCH_OPTION("Images in each set, of a model with a batch axis (default: 1, those of a block, "
                  "one more, and others by turns)"),
     {"seed", 's', "S", 0, "The first one's seed (default: 1); the others follow", 0},
@@ -210,8 +211,7 @@ static bool fill_set(struct check *check, struct set *set, int64_t i, int group,
                                       arguments->first_seed + i)
                            : snprintf(set->name, sizeof set->name, "files %d", group + 1);
     if (check->vector->block_count)
-        snprintf(set->name + length, sizeof set->name - (size_t)length, ", N=%" PRId64,
-                 set->batch);
+        snprintf(set->name + length, sizeof set->name - (size_t)length, ", N=%" PRId64, set->batch);
     if (group >= 0)
         return tensors_read(&set->inputs, files, inputs, arguments->index, error);
     model_randomise((uint64_t)(arguments->first_seed + i), &set->inputs);

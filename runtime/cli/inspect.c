@@ -125,7 +125,8 @@ static void print_kernels(const struct compiled *compiled) {
         print_shortened(facts->formula, 94);
         printf("\n");
     }
-    printf("%-34s %12" PRId64 "\n", compiled->block_count ? "an image" : "all", compiled_flops(compiled));
+    printf("%-34s %12" PRId64 "\n", compiled->block_count ? "an image" : "all",
+           compiled_flops(compiled));
 }
 
 /* ---- Memory ---- */

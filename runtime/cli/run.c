@@ -84,10 +84,10 @@ static bool show(const struct run_arguments *arguments, const struct tensors *ou
             tensor_print(stdout, &outputs->facts[i], outputs->elements[i]);
     et_release(written);
     if (good)
-        printf("digest %s\n", et_program_output_digest_batch(arguments->model.program,
-                                                             arguments->batch,
-                                                             (const void *const *)outputs->elements)
-                                  .text);
+        printf("digest %s\n",
+               et_program_output_digest_batch(arguments->model.program, arguments->batch,
+                                              (const void *const *)outputs->elements)
+                   .text);
     return good;
 }
 

@@ -148,8 +148,7 @@ static bool describe_model(const struct et_program *program, const struct compil
              compiled->block_count ? compiled->blocks[0].images : 1, compiled->arena_bytes);
     add_string(text, et_program_name(program));
     text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
-    text_add(text,
-             "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
+    text_add(text, "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
              inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0);
     add_tensors(text, "model_inputs", program, inputs, et_program_input);
     add_tensors(text, "model_outputs", program, outputs, et_program_output);

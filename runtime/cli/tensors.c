@@ -43,10 +43,9 @@ static struct facts_text shape_as_text(const char *dtype, int rank, const int64_
     size_t room = sizeof text.text;
     size_t used = (size_t)snprintf(text.text, room, "%s[", dtype);
     for (int i = 0; i < rank && used < room; i++)
-        used += shape[i] == ET_BATCH
-                    ? (size_t)snprintf(text.text + used, room - used, "N")
-                    : (size_t)snprintf(text.text + used, room - used, "%s%" PRId64, i ? "," : "",
-                                       shape[i]);
+        used += shape[i] == ET_BATCH ? (size_t)snprintf(text.text + used, room - used, "N")
+                                     : (size_t)snprintf(text.text + used, room - used, "%s%" PRId64,
+                                                        i ? "," : "", shape[i]);
     if (used < room)
         snprintf(text.text + used, room - used, "]");
     return text;

@@ -346,14 +346,14 @@ typedef void block(const struct golden_inputs *inputs, const struct golden_outpu
 static void run_few(block *run, long images, long count,
         const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
-    char *staged = (char *)arena + 0;
+    char *staged = (char *)arena + 0; /* behind the block's own */
     struct golden_inputs in = *inputs;
     struct golden_outputs out = *outputs;
-    in.x = memcpy(staged + 0, inputs->x, (size_t)count * 256);
-    memset(staged + 0 + count * 256, 0, (size_t)(images - count) * 256);
+    in.x = memcpy(staged + 0, inputs->x, count * 256);
+    memset(staged + 0 + count * 256, 0, (images - count) * 256);
     out.y = (float *)(staged + 2048);
     run(&in, &out, weights, arena);
-    memcpy(outputs->y, out.y, (size_t)count * 192);
+    memcpy(outputs->y, out.y, count * 192);
 }
 
 /* Runs the first of the `left` images that are left; returns how many. */
@@ -367,7 +367,6 @@ static long run_next(const struct golden_inputs *inputs, const struct golden_out
         run_few(run_block_8, 8, left, inputs, outputs, weights, arena);
         return left;
     }
-    (void)left;
     run_block_1(inputs, outputs, weights, arena);
     return 1;
 }

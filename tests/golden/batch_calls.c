@@ -82,9 +82,8 @@ struct golden_outputs {
     float *y; /* float32[N,48] */
 };
 
-/* Runs a batch of images, which is the N of the tensors: any number from 0 whose tensors fit
- * in memory. The bits of an image are the same in every batch. */
-/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap nothing else.
+/* Computes all outputs of `batch` images, the N of the tensors; an image has the same bits
+ * in every batch. Tensors are contiguous and row-major; outputs overlap nothing else.
  * `weights` is the block that was written beside this file, `arena` is scratch
  * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an
  * arena each. */
@@ -188,7 +187,6 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
             (const float *)(constants + AT_bias), outputs->y);
 }
 
-typedef unsigned long size_t;
 void *memset(void *to, int byte, unsigned long bytes);
 
 typedef void block(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
@@ -198,14 +196,14 @@ typedef void block(const struct golden_inputs *inputs, const struct golden_outpu
 static void run_few(block *run, long images, long count,
         const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
-    char *staged = (char *)arena + 0;
+    char *staged = (char *)arena + 0; /* behind the block's own */
     struct golden_inputs in = *inputs;
     struct golden_outputs out = *outputs;
-    in.x = memcpy(staged + 0, inputs->x, (size_t)count * 256);
-    memset(staged + 0 + count * 256, 0, (size_t)(images - count) * 256);
+    in.x = memcpy(staged + 0, inputs->x, count * 256);
+    memset(staged + 0 + count * 256, 0, (images - count) * 256);
     out.y = (float *)(staged + 2048);
     run(&in, &out, weights, arena);
-    memcpy(outputs->y, out.y, (size_t)count * 192);
+    memcpy(outputs->y, out.y, count * 192);
 }
 
 /* Runs the first of the `left` images that are left; returns how many. */
@@ -219,7 +217,6 @@ static long run_next(const struct golden_inputs *inputs, const struct golden_out
         run_few(run_block_8, 8, left, inputs, outputs, weights, arena);
         return left;
     }
-    (void)left;
     run_block_1(inputs, outputs, weights, arena);
     return 1;
 }
