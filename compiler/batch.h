@@ -32,17 +32,18 @@ enum { MAX_BLOCKS = 6 };
 int choose_blocks(const struct graph *graph, const struct target *target,
                   struct block blocks[MAX_BLOCKS]);
 
-/* What a block has to do, roughly, as its cost needs it. */
+/* What a block has to do, roughly, as its cost needs it: the reductions and contractions, whose
+ * results other nodes read, and all else. */
 struct block_work {
-    int product_count;
-    struct block_product {
-        double steps; /* multiply-adds for an image */
-        double reuse; /* how many of them a weight serves; 0: no operand is a weight */
-    } * products;
+    int part_count;
+    struct block_part {
+        double steps;        /* multiply-adds for an image */
+        double reuse;        /* how many of them a weight serves; 0: no operand is a weight */
+        double weight_bytes; /* read by each block */
+        double result_bytes; /* for an image */
+    } * parts;
     double elements;     /* computed one by one, for an image */
-    double moved_bytes;  /* that an image's nodes leave for others */
-    double weight_bytes; /* read by each block */
-    double kernels;      /* begun by each block */
+    double weight_bytes; /* of all parts */
 };
 
 /* cost.c: cycles that a block of so many images takes. */

@@ -27,30 +27,32 @@ static const struct node *origin_of(const struct node *node) {
     return node;
 }
 
-static struct block_product product_of(const struct node *node) {
-    struct block_product product = {.steps = (double)image_elements(node->sources[0])};
+static struct block_part part_of(const struct node *node) {
+    struct block_part part = {.result_bytes = (double)image_bytes(node)};
+    if (node->op != OP_CONTRACT)
+        return part;
+    part.steps = (double)image_elements(node->sources[0]);
     for (int i = 0; i < node->source_count; i++) {
         const struct node *origin = origin_of(node->sources[i]);
-        if (!origin->batched)
-            product.reuse = product.steps / (double)node_elements(origin);
+        if (origin->batched)
+            continue;
+        part.reuse = part.steps / (double)node_elements(origin);
+        part.weight_bytes = (double)node_bytes(origin);
     }
-    return product;
+    return part;
 }
 
 static void add_node(struct block_work *work, const struct node *node) {
-    if (node->op == OP_WEIGHT)
-        work->weight_bytes += (double)node_bytes(node);
     if (!node->batched || stays_in_place(node))
         return;
     enum op_class class = op_facts[node->op].class;
-    if (class == CLASS_CONTRACT)
-        work->products[work->product_count++] = product_of(node);
-    else
-        work->elements += (double)image_elements(class == CLASS_REDUCE ? node->sources[0] : node);
     if (class == CLASS_CONTRACT || class == CLASS_REDUCE) {
-        work->moved_bytes += (double)image_bytes(node);
-        work->kernels++;
+        struct block_part *part = &work->parts[work->part_count++];
+        *part = part_of(node);
+        work->weight_bytes += part->weight_bytes;
     }
+    if (class != CLASS_CONTRACT)
+        work->elements += (double)image_elements(class == CLASS_REDUCE ? node->sources[0] : node);
 }
 
 /* ---- Which blocks ---- */
@@ -151,14 +153,14 @@ int choose_blocks(const struct graph *graph, const struct target *target,
                   struct block blocks[MAX_BLOCKS]) {
     struct block_work work = {0};
     struct choosing choosing = {0};
-    work.products = et_allocate((size_t)graph->node_count, sizeof *work.products);
-    if (!work.products)
+    work.parts = et_allocate((size_t)graph->node_count, sizeof *work.parts);
+    if (!work.parts)
         return 0;
     for (int i = 0; i < graph->node_count; i++)
         add_node(&work, graph->nodes[i]);
     for (int64_t images = 1; images <= LARGEST; images++)
         choosing.cycles[images] = block_cycles(target, &work, images);
-    et_release(work.products);
+    et_release(work.parts);
     int64_t largest = largest_block(&choosing, most_images(graph));
     insert(&choosing, 1);
     if (largest > 1)

@@ -9,7 +9,7 @@
 #include <math.h>
 
 static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005,
-                    TWICE_FACTOR = 1.02;
+                    TWICE_FACTOR = 1.02, FETCH_FACTOR = 0.7;
 enum {
     TILE_OVERHEAD = 12,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
@@ -276,16 +276,20 @@ static double best_step_cycles(const struct target *target, int rows) {
     return best;
 }
 
+/* Of one reduction or contraction. Weights were last used a whole block ago; they come in order,
+ * and little of that is hidden behind the first tiles that use them. */
+static double part_cycles(const struct target *target, const struct block_work *work,
+                          const struct block_part *part, double images) {
+    double rows = part->reuse * images, result = 2 * part->result_bytes * images;
+    int most = part->reuse > 0 && rows < MOST_ROWS ? (int)larger(rows, 1) : MOST_ROWS;
+    double fetching = part->weight_bytes * byte_cycles(target, work->weight_bytes);
+    return images * part->steps * best_step_cycles(target, most) + FETCH_FACTOR * fetching +
+           result * byte_cycles(target, result) + KERNEL_CYCLES;
+}
+
 double block_cycles(const struct target *target, const struct block_work *work, int64_t images) {
-    double distance = work->weight_bytes + 2 * work->moved_bytes * (double)images, image = 0;
-    for (int i = 0; i < work->product_count; i++) {
-        const struct block_product *product = &work->products[i];
-        double rows = product->reuse * (double)images;
-        int most = product->reuse > 0 && rows < MOST_ROWS ? (int)larger(rows, 1) : MOST_ROWS;
-        image += product->steps * best_step_cycles(target, most);
-    }
-    image += VECTOR_CYCLES * work->elements / target->lanes;
-    image += 2 * work->moved_bytes * byte_cycles(target, 2 * work->moved_bytes * (double)images);
-    return (double)images * image + work->weight_bytes * byte_cycles(target, distance) +
-           KERNEL_CYCLES * work->kernels;
+    double cycles = VECTOR_CYCLES * work->elements / target->lanes * (double)images;
+    for (int i = 0; i < work->part_count; i++)
+        cycles += part_cycles(target, work, &work->parts[i], (double)images);
+    return cycles;
 }

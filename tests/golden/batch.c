@@ -1,11 +1,14 @@
 /* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
  *
  * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
- *  in blocks of 8:
+ *  in blocks of 16:
  *   k01_contract_relu
- *     y float32[8,48]  50304 flop  14528 + 1536 bytes
- *  in blocks of 1:
+ *     y float32[16,48]  100608 flop  16576 + 3072 bytes
+ *  in blocks of 2:
  *   k02_contract_relu
+ *     y float32[2,48]  12576 flop  12992 + 384 bytes
+ *  in blocks of 1:
+ *   k03_contract_relu
  *     y float32[1,48]  6288 flop  12736 + 192 bytes
  */
 #include "golden.h"
@@ -259,7 +262,12 @@ static inline void tile_1x48(float *restrict sums, const float *stream, const fl
     tile(0, 1, 48, sums, stream, panel, walk, resume);
 }
 
-/* y float32[8,48] = relu(sum over 64(x * weight) + bias)
+static inline void tile_2x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 2, 48, sums, stream, panel, walk, resume);
+}
+
+/* y float32[16,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
 static void k01_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
@@ -272,30 +280,50 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 16}};
     for (long n = 0; n < 32; n += 32) {
-        TILE_ALIGNED float sums[8 * 32];
-        tile_8x32(sums, x, weight_packed + 64 * n, &walk, 0);
-        for (long r0 = 0; r0 < 8; r0++) {
-            for (long c = 0; c < 32; c++) {
-                const float v0 = sums[32 * r0 + c] + bias[n + c];
-                y[n + 48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+        for (long i1 = 0; i1 < 16; i1 += 8) {
+            TILE_ALIGNED float sums[8 * 32];
+            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0);
+            for (long r0 = 0; r0 < 8; r0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = sums[32 * r0 + c] + bias[n + c];
+                    y[48 * i1 + n + 48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+                }
             }
         }
     }
-    {
+    for (long i1 = 0; i1 < 16; i1 += 8) {
         TILE_ALIGNED float sums[8 * 16];
-        tile_8x16(sums, x, weight_packed + 64 * 32, &walk_2, 0);
+        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0);
         for (long r0 = 0; r0 < 8; r0++) {
             for (long c = 0; c < 16; c++) {
                 const float v0 = sums[16 * r0 + c] + bias[32 + c];
-                y[32 + 48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+                y[48 * i1 + 32 + 48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
             }
+        }
+    }
+}
+
+/* y float32[2,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}};
+    TILE_ALIGNED float sums[2 * 48];
+    tile_2x48(sums, x, weight_packed, &walk, 0);
+    for (long r0 = 0; r0 < 2; r0++) {
+        for (long c = 0; c < 48; c++) {
+            const float v0 = sums[48 * r0 + c] + bias[c];
+            y[48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
         }
     }
 }
 
 /* y float32[1,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
-static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
         .rows = {0},
@@ -309,8 +337,8 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
     }
 }
 
-/* A block of 8. */
-static void run_block_8(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+/* A block of 16. */
+static void run_block_16(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
     /* Constants, in bytes from the beginning of the weights block. */
     enum {
@@ -321,6 +349,21 @@ static void run_block_8(const struct golden_inputs *inputs, const struct golden_
     const char *constants = weights;
     (void)arena;
     k01_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+/* A block of 2. */
+static void run_block_2(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 12480, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -335,7 +378,7 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
 
     const char *constants = weights;
     (void)arena;
-    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -351,7 +394,7 @@ static void run_few(block *run, long images, long count,
     struct golden_outputs out = *outputs;
     in.x = memcpy(staged + 0, inputs->x, count * 256);
     memset(staged + 0 + count * 256, 0, (images - count) * 256);
-    out.y = (float *)(staged + 2048);
+    out.y = (float *)(staged + 4096);
     run(&in, &out, weights, arena);
     memcpy(outputs->y, out.y, count * 192);
 }
@@ -359,13 +402,17 @@ static void run_few(block *run, long images, long count,
 /* Runs the first of the `left` images that are left; returns how many. */
 static long run_next(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena, long left) {
-    if (left >= 8) {
-        run_block_8(inputs, outputs, weights, arena);
-        return 8;
+    if (left >= 16) {
+        run_block_16(inputs, outputs, weights, arena);
+        return 16;
     }
-    if (left >= 7) {
-        run_few(run_block_8, 8, left, inputs, outputs, weights, arena);
+    if (left >= 15) {
+        run_few(run_block_16, 16, left, inputs, outputs, weights, arena);
         return left;
+    }
+    if (left >= 2) {
+        run_block_2(inputs, outputs, weights, arena);
+        return 2;
     }
     run_block_1(inputs, outputs, weights, arena);
     return 1;

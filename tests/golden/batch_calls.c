@@ -1,11 +1,14 @@
 /* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
  *
  * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
- *  in blocks of 8:
+ *  in blocks of 16:
  *   k01_contract_relu
- *     y float32[8,48]  50304 flop  14528 + 1536 bytes
- *  in blocks of 1:
+ *     y float32[16,48]  100608 flop  16576 + 3072 bytes
+ *  in blocks of 2:
  *   k02_contract_relu
+ *     y float32[2,48]  12576 flop  12992 + 384 bytes
+ *  in blocks of 1:
+ *   k03_contract_relu
  *     y float32[1,48]  6288 flop  12736 + 192 bytes
  */
 #define TILE_ALIGNED
@@ -68,11 +71,14 @@ void tile_8x32(float *restrict sums, const float *stream, const float *panel,
 void tile_1x48(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume);
 
+void tile_2x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume);
+
 #define GOLDEN_WEIGHTS_BYTES 24768
-#define GOLDEN_ARENA_BYTES 3584
+#define GOLDEN_ARENA_BYTES 7168
 #define GOLDEN_INPUT_COUNT 1
 #define GOLDEN_OUTPUT_COUNT 1
-#define GOLDEN_BLOCK_IMAGES 8 /* fastest are multiples of it */
+#define GOLDEN_BLOCK_IMAGES 16 /* fastest are multiples of it */
 
 struct golden_inputs {
     const float *x; /* float32[N,64] */
@@ -93,7 +99,7 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
 /* The same by position. */
 void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena, long batch);
-/* y float32[8,48] = relu(sum over 64(x * weight) + bias)
+/* y float32[16,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
 static void k01_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
@@ -106,22 +112,24 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 16}};
     for (long n = 0; n < 32; n += 32) {
-        TILE_ALIGNED float sums[8 * 32];
-        tile_8x32(sums, x, weight_packed + 64 * n, &walk, 0);
-        {
-            float block0[256];
-            row_f32_add(8, 32, block0, 32, 1, sums, 32, 1, bias + n, 0, 1);
-            uint8_t block1[256];
-            const float constant0 = 0.0f;
-            row_f32_lt(8, 32, block1, 32, 1, &constant0, 0, 0, block0, 32, 1);
-            float block2[256];
-            row_f32_where(8, 32, block2, 32, 1, block1, 32, 1, block0, 32, 1, &constant0, 0, 0);
-            row_f32_canonical(8, 32, y + n, 48, 1, block2, 32, 1);
+        for (long i1 = 0; i1 < 16; i1 += 8) {
+            TILE_ALIGNED float sums[8 * 32];
+            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0);
+            {
+                float block0[256];
+                row_f32_add(8, 32, block0, 32, 1, sums, 32, 1, bias + n, 0, 1);
+                uint8_t block1[256];
+                const float constant0 = 0.0f;
+                row_f32_lt(8, 32, block1, 32, 1, &constant0, 0, 0, block0, 32, 1);
+                float block2[256];
+                row_f32_where(8, 32, block2, 32, 1, block1, 32, 1, block0, 32, 1, &constant0, 0, 0);
+                row_f32_canonical(8, 32, y + 48 * i1 + n, 48, 1, block2, 32, 1);
+            }
         }
     }
-    {
+    for (long i1 = 0; i1 < 16; i1 += 8) {
         TILE_ALIGNED float sums[8 * 16];
-        tile_8x16(sums, x, weight_packed + 64 * 32, &walk_2, 0);
+        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0);
         {
             float block0[128];
             row_f32_add(8, 16, block0, 16, 1, sums, 16, 1, bias + 32, 0, 1);
@@ -130,14 +138,36 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
             row_f32_lt(8, 16, block1, 16, 1, &constant0, 0, 0, block0, 16, 1);
             float block2[128];
             row_f32_where(8, 16, block2, 16, 1, block1, 16, 1, block0, 16, 1, &constant0, 0, 0);
-            row_f32_canonical(8, 16, y + 32, 48, 1, block2, 16, 1);
+            row_f32_canonical(8, 16, y + 48 * i1 + 32, 48, 1, block2, 16, 1);
         }
+    }
+}
+
+/* y float32[2,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}};
+    TILE_ALIGNED float sums[2 * 48];
+    tile_2x48(sums, x, weight_packed, &walk, 0);
+    {
+        float block0[96];
+        row_f32_add(2, 48, block0, 48, 1, sums, 48, 1, bias, 0, 1);
+        uint8_t block1[96];
+        const float constant0 = 0.0f;
+        row_f32_lt(2, 48, block1, 48, 1, &constant0, 0, 0, block0, 48, 1);
+        float block2[96];
+        row_f32_where(2, 48, block2, 48, 1, block1, 48, 1, block0, 48, 1, &constant0, 0, 0);
+        row_f32_canonical(2, 48, y, 48, 1, block2, 48, 1);
     }
 }
 
 /* y float32[1,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
-static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
         .rows = {0},
@@ -157,8 +187,8 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
     }
 }
 
-/* A block of 8. */
-static void run_block_8(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+/* A block of 16. */
+static void run_block_16(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
     /* Constants, in bytes from the beginning of the weights block. */
     enum {
@@ -169,6 +199,21 @@ static void run_block_8(const struct golden_inputs *inputs, const struct golden_
     const char *constants = weights;
     (void)arena;
     k01_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+/* A block of 2. */
+static void run_block_2(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 12480, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -183,7 +228,7 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
 
     const char *constants = weights;
     (void)arena;
-    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -201,7 +246,7 @@ static void run_few(block *run, long images, long count,
     struct golden_outputs out = *outputs;
     in.x = memcpy(staged + 0, inputs->x, count * 256);
     memset(staged + 0 + count * 256, 0, (images - count) * 256);
-    out.y = (float *)(staged + 2048);
+    out.y = (float *)(staged + 4096);
     run(&in, &out, weights, arena);
     memcpy(outputs->y, out.y, count * 192);
 }
@@ -209,13 +254,17 @@ static void run_few(block *run, long images, long count,
 /* Runs the first of the `left` images that are left; returns how many. */
 static long run_next(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena, long left) {
-    if (left >= 8) {
-        run_block_8(inputs, outputs, weights, arena);
-        return 8;
+    if (left >= 16) {
+        run_block_16(inputs, outputs, weights, arena);
+        return 16;
     }
-    if (left >= 7) {
-        run_few(run_block_8, 8, left, inputs, outputs, weights, arena);
+    if (left >= 15) {
+        run_few(run_block_16, 16, left, inputs, outputs, weights, arena);
         return left;
+    }
+    if (left >= 2) {
+        run_block_2(inputs, outputs, weights, arena);
+        return 2;
     }
     run_block_1(inputs, outputs, weights, arena);
     return 1;
