@@ -14,6 +14,8 @@
 #include "random_graph.h"
 #include "target.h"
 
+TestSuite(batch, .timeout = 300);
+
 /* ---- Graphs ---- */
 
 static void bind_weights(struct graph *graph) {
@@ -262,7 +264,7 @@ static bool check_images(uint64_t seed) {
     return true;
 }
 
-Test(batch, an_added_axis_gives_each_image_its_own_bits, .timeout = 120) {
+Test(batch, an_added_axis_gives_each_image_its_own_bits) {
     enum { SEEDS = 600 };
     int could = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
@@ -305,7 +307,7 @@ static struct et_digest run_digest(struct et_program *program, enum et_mode mode
     return digest;
 }
 
-Test(batch, every_mode_gives_the_same_digest_at_every_number, .timeout = 60) {
+Test(batch, every_mode_gives_the_same_digest_at_every_number) {
     struct et_error error = {0};
     struct et_program *program = program_from_graph(perceptron(BATCH), NULL, &error);
     cr_assert_not_null(program, "%s", error.message);
