@@ -38,11 +38,6 @@ static double now_seconds(void) {
 
 /* ---- Opening ---- */
 
-/* The one place that knows how the runtime is told to use more threads than one. */
-static bool use_threads(int threads, struct et_error *error) {
-    return threads == 1 || et_fail(error, "this runtime runs on one thread");
-}
-
 static void *elements(size_t bytes) {
     return aligned_alloc(64, (bytes + 63) / 64 * 64);
 }
@@ -88,7 +83,9 @@ static bool open_all(struct contender *contender, struct et_error *error) {
     double begin = now_seconds();
     contender->program = et_program_open(contender->path, NULL, error);
     double loaded = now_seconds();
-    if (!contender->program || !use_threads(contender->threads, error) ||
+    if (!contender->program ||
+        !et_program_set_threads(contender->program, contender->threads, error) ||
+        !et_program_set_tuning(contender->program, NULL, error) || /* nothing that is not seen */
         !et_program_prepare(contender->program, contender->mode, error))
         return false;
     double compiled = now_seconds();

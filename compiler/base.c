@@ -1,10 +1,12 @@
 #include "base.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,14 +56,25 @@ void *et_allocate(size_t count, size_t size) {
     return calloc(count ? count : 1, size ? size : 1);
 }
 
-void *et_allocate_aligned(size_t bytes) {
-    if (allocation_fails() || bytes > SIZE_MAX - 64)
+/* Large blocks lie in huge pages where the system has them: there are fewer to be had, and found
+ * again at every access. */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+void *et_allocate_unset(size_t bytes) {
+    if (allocation_fails() || bytes > SIZE_MAX / 2)
         return NULL;
-    size_t rounded = (bytes + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, rounded ? rounded : 64);
+    size_t rounded = bytes ? (bytes + 63) / 64 * 64 : 64;
+    if (rounded < HUGE_PAGE)
+        return aligned_alloc(64, rounded);
+    void *memory = aligned_alloc(HUGE_PAGE, rounded);
     if (memory)
-        memset(memory, 0, rounded);
+        madvise(memory, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish only */
     return memory;
+}
+
+void *et_allocate_aligned(size_t bytes) {
+    void *memory = et_allocate_unset(bytes);
+    return memory ? memset(memory, 0, bytes ? (bytes + 63) / 64 * 64 : 64) : NULL;
 }
 
 void et_release(void *memory) {
@@ -134,15 +147,18 @@ char *arena_copy_text(struct arena *arena, const char *text) {
 }
 
 char *arena_format(struct arena *arena, const char *format, ...) {
-    va_list arguments, again;
+    char usual[256]; /* most texts fit, and are formatted only once */
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(usual, sizeof usual, format, arguments);
     va_end(arguments);
     char *text = arena_allocate(arena, (size_t)length + 1, 1);
+    if (text && (size_t)length < sizeof usual)
+        return memcpy(text, usual, (size_t)length + 1);
+    va_start(arguments, format);
     if (text)
-        vsnprintf(text, (size_t)length + 1, format, again);
-    va_end(again);
+        vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
     return text;
 }
 
@@ -189,15 +205,18 @@ void text_add_bytes(struct text *text, const char *bytes, size_t count) {
 
 void text_add(struct text *text, const char *format, ...) {
     va_list arguments, again;
+    if (!text_reserve(text, 120)) /* most pieces fit, and are formatted only once */
+        return;
+    size_t room = text->capacity - text->length;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(text->bytes + text->length, room, format, arguments);
     va_end(arguments);
-    if (length >= 0 && text_reserve(text, (size_t)length)) {
+    if (length >= 0 && (size_t)length >= room && text_reserve(text, (size_t)length))
         vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
-        text->length += (size_t)length;
-    }
     va_end(again);
+    if (length >= 0 && !text->failed)
+        text->length += (size_t)length;
 }
 
 void text_free(struct text *text) {
@@ -205,16 +224,22 @@ void text_free(struct text *text) {
     *text = (struct text){0};
 }
 
+static bool check_size(int descriptor, const char *path, size_t limit, struct stat *facts,
+                       struct et_error *error) {
+    if (fstat(descriptor, facts) != 0)
+        return et_fail(error, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(facts->st_mode))
+        return et_fail(error, "%s: expected a regular file", path);
+    return (uintmax_t)facts->st_size <= limit ||
+           et_fail(error, "%s: %jd bytes, expected at most %zu", path, (intmax_t)facts->st_size,
+                   limit);
+}
+
 static bool read_all(FILE *file, const char *path, size_t limit, char **bytes, size_t *count,
                      struct et_error *error) {
     struct stat facts;
-    if (fstat(fileno(file), &facts) != 0)
-        return et_fail(error, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(facts.st_mode))
-        return et_fail(error, "%s: expected a regular file", path);
-    if ((uintmax_t)facts.st_size > limit)
-        return et_fail(error, "%s: %jd bytes, expected at most %zu", path, (intmax_t)facts.st_size,
-                       limit);
+    if (!check_size(fileno(file), path, limit, &facts, error))
+        return false;
     size_t size = (size_t)facts.st_size;
     char *memory = et_allocate(size + 1, 1);
     if (!memory)
@@ -237,6 +262,48 @@ bool read_file(const char *path, size_t limit, char **bytes, size_t *count,
     bool good = read_all(file, path, limit, bytes, count, error);
     fclose(file);
     return good;
+}
+
+static bool map_all(int descriptor, const char *path, size_t limit, struct mapped_file *file,
+                    struct et_error *error) {
+    struct stat facts;
+    if (!check_size(descriptor, path, limit, &facts, error))
+        return false;
+    *file = (struct mapped_file){.bytes = "", .count = (size_t)facts.st_size};
+    if (!file->count)
+        return true;
+    void *pages = allocation_fails()
+                      ? MAP_FAILED
+                      : mmap(NULL, file->count, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (pages == MAP_FAILED)
+        return et_fail(error, "%s: out of memory mapping %zu bytes", path, file->count);
+    file->bytes = pages;
+    return true;
+}
+
+bool map_file(const char *path, size_t limit, struct mapped_file *file, struct et_error *error) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return et_fail(error, "%s: %s", path, strerror(errno));
+    bool good = map_all(descriptor, path, limit, file, error);
+    close(descriptor);
+    return good;
+}
+
+void unmap_file(struct mapped_file *file) {
+    if (file->count)
+        munmap((void *)file->bytes, file->count);
+    *file = (struct mapped_file){0};
+}
+
+void forget_pages(const struct mapped_file *file, const void *begin, size_t count) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)begin + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)begin + count) / page * page;
+    bool within = (uintptr_t)begin >= (uintptr_t)file->bytes &&
+                  (uintptr_t)begin + count <= (uintptr_t)file->bytes + file->count;
+    if (within && first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 static bool write_all(const char *path, const void *bytes, size_t count, struct et_error *error) {

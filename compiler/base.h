@@ -32,7 +32,8 @@ _Noreturn void et_unreachable(const char *file, int line);
  * n-th allocation fail (`et_fail_allocation`, 0: never). */
 void *et_allocate(size_t count, size_t size);
 void *et_allocate_aligned(size_t bytes); /* 64-byte aligned, zeroed */
-void et_release(void *memory);           /* for both; NULL is fine */
+void *et_allocate_unset(size_t bytes);   /* the same, not zeroed: for what is written as a whole */
+void et_release(void *memory);           /* for all three; NULL is fine */
 void et_fail_allocation(unsigned long nth);
 
 /* An arena: many small pieces, freed together. Pieces are zeroed and 16-byte aligned. When memory
@@ -71,6 +72,19 @@ void text_free(struct text *text);
 /* Reads a whole file of at most `limit` bytes (terminated by a zero byte that is not counted).
  * The caller releases *bytes with et_release. */
 bool read_file(const char *path, size_t limit, char **bytes, size_t *count, struct et_error *error);
+
+/* A file's bytes, in pages that the system reads when they are first looked at. */
+struct mapped_file {
+    const char *bytes;
+    size_t count;
+};
+/* Requires that nobody writes into the file while it is mapped; another may take its name. The
+ * caller gives it back with unmap_file. */
+bool map_file(const char *path, size_t limit, struct mapped_file *file, struct et_error *error);
+void unmap_file(struct mapped_file *file);
+/* Gives back the memory of those pages of a file that lie within begin .. begin + count - 1, until
+ * they are looked at again. What lies outside of the file is left alone. */
+void forget_pages(const struct mapped_file *file, const void *begin, size_t count);
 
 /* Writes a whole file: into a sibling first, then renamed over `path`, so that no reader ever sees
  * half of it. */

@@ -28,6 +28,7 @@ static int most_rows(bool lanes, int columns) {
 /* What is being put together, and the best so far. */
 struct choosing {
     const struct contraction *contraction;
+    struct question *question; /* NULL: nobody asks */
     struct choice choice, best;
     bool found;
     const struct packing *there; /* the panel as a larger block has it packed; or NULL */
@@ -58,6 +59,8 @@ static void consider(struct choosing *choosing, bool pack_panel) {
     if (choosing->there && (choosing->there->block != choice->columns ||
                             choosing->there->last != choice->last_columns))
         choice->cycles = sharing_cycles(choosing->contraction, choice);
+    if (choosing->question)
+        note_tile(choosing->question, choice);
     if (choosing->found && choice->cycles >= choosing->best.cycles)
         return;
     choosing->best = *choice;
@@ -169,8 +172,9 @@ static void consider_column(struct choosing *choosing) {
     }
 }
 
-bool choose_tiles(const struct contraction *contraction, struct choice *choice) {
-    struct choosing choosing = {.contraction = contraction};
+bool choose_tiles(const struct contraction *contraction, struct question *question,
+                  struct choice *choice) {
+    struct choosing choosing = {.contraction = contraction, .question = question};
     const struct kernel *kernel = contraction->kernel;
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < kernel->loop_count; i++) {
@@ -186,5 +190,7 @@ bool choose_tiles(const struct contraction *contraction, struct choice *choice) 
                 consider_column(&choosing);
         }
     *choice = choosing.best;
+    if (question && choosing.found)
+        take_tile(question, choice);
     return choosing.found;
 }

@@ -59,8 +59,29 @@ static bool after(struct compiling *compiling, const char *pass) {
     return true;
 }
 
+/* What there was to choose from; kernels have their names now. */
+static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
+    const struct compile_options *options = compiling->options;
+    struct text text = {0};
+    tell_contractions(compiling->ir, compiled);
+    compiled->tuned = options->tuning != NULL;
+    if (!options->dump)
+        return;
+    print_costs(compiled, &text);
+    options->dump(options->dump_context, "cost", text.bytes ? text.bytes : "", true, 0);
+    text_free(&text);
+}
+
+static int threads_used(const struct ir *ir) {
+    for (int i = 0; i < ir->group_count; i++)
+        if (ir->groups[i]->parallel)
+            return (int)ir->threads;
+    return 1;
+}
+
 /* The passes, in order, up to the text. */
-static bool run_passes(struct compiling *compiling, const struct graph *graph) {
+static bool run_passes(struct compiling *compiling, const struct graph *graph,
+                       struct compiled *compiled) {
     struct ir *ir = compiling->ir;
     compiling->began = now_milliseconds();
     compiling->graph = simplify(graph, &compiling->folded, compiling->error);
@@ -93,14 +114,27 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph) {
     share_loops(ir);
     if (!after(compiling, "share"))
         return false;
+    inquire(ir, compiling->options->tuning,
+            compiling->options->list_candidates || compiling->options->dump);
     schedule(ir);
-    if (!after(compiling, "schedule"))
+    if (!check_tuning(ir, compiling->error) || !after(compiling, "schedule"))
+        return false;
+    reuse_operands(ir);
+    if (!after(compiling, "reuse"))
         return false;
     group_kernels(ir);
     if (!after(compiling, "group"))
         return false;
+    divide_work(ir);
+    compiled->threads = threads_used(ir);
+    if (!after(compiling, "divide"))
+        return false;
     compiling->plan = plan(ir);
-    return after(compiling, "plan");
+    if (!after(compiling, "plan"))
+        return false;
+    part_steps(ir);
+    compiled->steps = ir->group_count ? ir->groups[ir->group_count - 1]->step + 1 : 0;
+    return after(compiling, "meet");
 }
 
 /* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own. */
@@ -111,14 +145,18 @@ struct parts {
     struct graph *fixed[MAX_BLOCKS]; /* the graphs of blocks */
 };
 
-static struct parts *parts_new(const struct compile_options *options, struct compiled *compiled,
-                               struct et_error *error) {
+/* Threads share the kernels of a graph; of a batch each takes images of its own. */
+static struct parts *parts_new(const struct compile_options *options, struct arena *work,
+                               const struct compiled *compiled, struct et_error *error) {
     struct parts *parts = et_allocate(1, sizeof *parts);
     if (!parts)
         return NULL;
     parts->count = compiled->block_count ? compiled->block_count : 1;
     for (int i = 0; i < parts->count; i++) {
-        parts->irs[i] = (struct ir){.arena = &compiled->arena, .target = target_of(options)};
+        parts->irs[i] = (struct ir){.arena = work,
+                                    .target = target_of(options),
+                                    .threads = compiled->block_count ? 1 : options->threads,
+                                    .least_cycles = options->least_cycles};
         parts->in_order[i] = &parts->irs[i];
         parts->items[i] =
             (struct compiling){.ir = &parts->irs[i], .options = options, .error = error};
@@ -137,15 +175,15 @@ static void parts_free(struct parts *parts) {
 }
 
 static bool run_part(struct parts *parts, int part, const struct graph *graph,
-                     const struct compiled *compiled, struct et_error *error) {
+                     struct compiled *compiled, struct et_error *error) {
     if (part)
         parts->irs[part].first_number =
             parts->irs[part - 1].first_number + parts->irs[part - 1].group_count;
     if (!compiled->block_count)
-        return run_passes(&parts->items[part], graph);
+        return run_passes(&parts->items[part], graph, compiled);
     parts->irs[part].largest = part ? &parts->irs[0] : NULL;
     parts->fixed[part] = graph_at_batch(graph, compiled->blocks[part].images, error);
-    return parts->fixed[part] && run_passes(&parts->items[part], parts->fixed[part]);
+    return parts->fixed[part] && run_passes(&parts->items[part], parts->fixed[part], compiled);
 }
 
 /* The arena serves one block at a time. */
@@ -164,38 +202,70 @@ static void join_plans(const struct parts *parts, struct compiled *compiled) {
             (long long)compiled->blocks[i].images, parts->items[i].plan.table);
 }
 
+/* Copies the texts that the passes made, whose memory ends with the compile. */
+static void keep_texts(struct compiled *compiled) {
+    struct arena *arena = &compiled->arena;
+    const struct kernel_facts *made = compiled->kernels;
+    struct kernel_facts *kernels =
+        arena_array(arena, struct kernel_facts, (size_t)compiled->kernel_count);
+    for (int i = 0; i < compiled->kernel_count; i++) {
+        kernels[i] = made[i];
+        kernels[i].name = arena_copy_text(arena, made[i].name);
+        kernels[i].formula = arena_copy_text(arena, made[i].formula);
+        kernels[i].nodes = arena_copy_text(arena, made[i].nodes);
+        kernels[i].source = arena_copy_text(arena, made[i].source);
+        kernels[i].output = arena_copy_text(arena, made[i].output);
+    }
+    compiled->kernels = kernels;
+    compiled->prefix = arena_copy_text(arena, compiled->prefix);
+    compiled->source = arena_copy_text(arena, compiled->source);
+    compiled->header = arena_copy_text(arena, compiled->header);
+    compiled->plan = arena_copy_text(arena, compiled->plan);
+    compiled->kernel_dot = arena_copy_text(arena, compiled->kernel_dot);
+}
+
 static bool run_parts(struct parts *parts, const struct graph *graph, struct compiled *compiled,
                       struct et_error *error) {
     for (int i = 0; i < parts->count; i++)
         if (!run_part(parts, i, graph, compiled, error))
             return false;
     join_plans(parts, compiled);
-    if (!place_constants(parts->in_order, parts->count, &compiled->weights,
+    if (!place_constants(parts->in_order, parts->count, &graph->stored, &compiled->weights,
                          &compiled->weights_bytes, error))
         return false;
     emit(parts->in_order, parts->count, graph, parts->items[0].options, compiled);
-    return after(&parts->items[0], "emit");
+    tell_costs(&parts->items[0], compiled);
+    if (!after(&parts->items[0], "emit"))
+        return false;
+    keep_texts(compiled);
+    return true;
 }
 
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error) {
+    if (graph->batched && options->tuning) {
+        et_fail(error, "a graph with a batch axis takes no tuning");
+        return NULL;
+    }
+    struct arena work = {0};
     struct compiled *compiled = et_allocate(1, sizeof *compiled);
     if (compiled && graph->batched)
         compiled->block_count = choose_blocks(graph, target_of(options), compiled->blocks);
     bool good = compiled && (compiled->block_count || !graph->batched);
-    struct parts *parts = good ? parts_new(options, compiled, error) : NULL;
+    struct parts *parts = good ? parts_new(options, &work, compiled, error) : NULL;
     if (!parts) {
         et_release(compiled);
         et_fail(error, "out of memory");
         return NULL;
     }
     jmp_buf escape;
-    compiled->arena.escape = &escape;
+    work.escape = compiled->arena.escape = &escape;
     if (setjmp(escape) == 0)
         good = run_parts(parts, graph, compiled, error);
     else
         good = et_fail(error, "out of memory while compiling \"%s\"", graph->name);
     parts_free(parts);
+    arena_free(&work);
     compiled->arena.escape = NULL;
     if (good)
         return compiled;
@@ -206,7 +276,17 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
 void compiled_free(struct compiled *compiled) {
     if (!compiled)
         return;
-    et_release(compiled->weights);
+    if (!compiled->shares_weights)
+        et_release(compiled->weights);
     arena_free(&compiled->arena);
     et_release(compiled);
+}
+
+void compiled_share_weights(struct compiled *compiled, const struct compiled *other) {
+    if (compiled->shares_weights || compiled->weights_bytes != other->weights_bytes ||
+        memcmp(compiled->weights, other->weights, other->weights_bytes) != 0)
+        return;
+    et_release(compiled->weights);
+    compiled->weights = other->weights;
+    compiled->shares_weights = true;
 }

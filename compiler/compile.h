@@ -3,6 +3,7 @@
 #define EIGENTENSOR_COMPILE_H
 
 #include "batch.h"
+#include "tuning.h"
 
 /* Who will compile the emitted text. */
 enum dialect {
@@ -23,7 +24,30 @@ struct compile_options {
     const char *command; /* command line for the header comment; NULL: left out */
     pass_dump *dump;     /* NULL: none */
     void *dump_context;
-    bool verify; /* run the verifier after every pass */
+    bool verify;          /* run the verifier after every pass */
+    int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
+    bool pool;            /* DIALECT_VECTOR: the text has threads of its own */
+    int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
+    const struct tuning *tuning; /* made for this graph and target; NULL: the cost model chooses */
+    bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */
+};
+
+/* One way of several, in words (tuning.h), and what the cost model thinks of it. */
+struct candidate {
+    const char *text;
+    double cost;
+};
+struct candidates {
+    int count, taken;
+    const struct candidate *items; /* the cheapest first */
+};
+
+/* A contraction that runs as tiles. */
+struct contraction_facts {
+    const char *contraction;  /* tuning.h's name of it */
+    int first_kernel, kernel; /* where it runs, and where its operands are packed before that:
+                                 positions among compiled->kernels */
+    struct candidates tiles, blockings;
 };
 
 /* One kernel, for people. */
@@ -48,12 +72,18 @@ struct compiled {
     size_t header_bytes;
     void *weights; /* the block PREFIX_run expects, 64-byte aligned */
     size_t weights_bytes;
+    bool shares_weights;             /* they belong to another */
     int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
     struct block blocks[MAX_BLOCKS]; /* the largest first; kernels are in this order */
     size_t arena_bytes;              /* of the block PREFIX_run works in, 64-byte aligned */
     size_t arena_lower_bound;        /* largest sum of intermediate buffers alive at once */
+    int threads; /* that find work in a run, at most; 1: more than one do not help */
+    int steps;   /* of a run that threads share */
     int kernel_count;
     struct kernel_facts *kernels;
+    bool tuned;            /* by options.tuning */
+    int contraction_count; /* where options.list_candidates asked for them */
+    const struct contraction_facts *contractions;
     const char *plan;       /* the memory plan as a table, for `inspect` */
     const char *kernel_dot; /* the kernels as Graphviz */
 };
@@ -75,5 +105,11 @@ struct compiled {
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error);
 void compiled_free(struct compiled *compiled);
+/* Takes the weights of another, if they are the same bytes, and gives its own back. The other must
+ * not be freed while this one runs. */
+void compiled_share_weights(struct compiled *compiled, const struct compiled *other);
+
+/* tuning.c: the candidates as a table, for people. */
+void print_costs(const struct compiled *compiled, struct text *text);
 
 #endif

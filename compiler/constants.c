@@ -12,6 +12,7 @@ struct placed {
 };
 
 struct placing {
+    const struct mapped_file *file; /* where values may lie */
     char *block;
     size_t end;
     int count;
@@ -35,11 +36,31 @@ static bool same_making(const struct buffer *a, const struct buffer *b) {
     return a->packing ? same_packing(a->packing, b->packing) : a->value == b->value;
 }
 
-static void fill(const struct buffer *buffer, void *place) {
+static size_t whole_lines(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Copies pieces, and gives the pages back that they came from. */
+static void copy_constant(const struct mapped_file *file, const char *from, size_t bytes,
+                          char *place) {
+    const size_t most = (size_t)16 << 20;
+    for (size_t at = 0; at < bytes; at += most) {
+        size_t count = bytes - at < most ? bytes - at : most;
+        memcpy(place + at, from + at, count);
+        if (count == most)
+            forget_pages(file, from + at, count);
+    }
+}
+
+/* Places follow one another in whole lines, so that every byte of the block is set. */
+static void fill_constant(const struct mapped_file *file, const struct buffer *buffer,
+                          char *place) {
+    size_t bytes = (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes;
     if (buffer->packing)
-        pack_constant(buffer->packing, place);
+        pack_constant(buffer->packing, file, place);
     else
-        memcpy(place, buffer->value, (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
+        copy_constant(file, buffer->value, bytes, place);
+    memset(place + bytes, 0, whole_lines(bytes) - bytes);
 }
 
 static uint64_t hash_of(const char *bytes, size_t count) {
@@ -75,17 +96,16 @@ static const struct buffer *find_same_bytes(const struct placing *placing, uint6
 }
 
 static void place(struct placing *placing, struct buffer *buffer) {
-    size_t bytes = rounded_bytes(buffer);
+    size_t bytes = aligned_bytes(buffer);
     const struct buffer *same = find_same_making(placing, buffer);
     if (same) {
         buffer->offset = same->offset;
         return;
     }
-    fill(buffer, placing->block + placing->end);
+    fill_constant(placing->file, buffer, placing->block + placing->end);
     uint64_t hash = placing->share ? hash_of(placing->block + placing->end, bytes) : 0;
     same = placing->share ? find_same_bytes(placing, hash, bytes) : NULL;
     if (same) {
-        memset(placing->block + placing->end, 0, bytes);
         buffer->offset = same->offset;
         return;
     }
@@ -116,18 +136,19 @@ static size_t most_bytes(struct buffer *const *constants, int count) {
         bool again = false;
         for (int k = 0; k < i && !again; k++)
             again = same_making(constants[k], constants[i]);
-        bytes += again ? 0 : rounded_bytes(constants[i]);
+        bytes += again ? 0 : aligned_bytes(constants[i]);
     }
     return bytes;
 }
 
-bool place_constants(struct ir *const *irs, int count, void **weights, size_t *bytes,
-                     struct et_error *error) {
+bool place_constants(struct ir *const *irs, int count, const struct mapped_file *file,
+                     void **weights, size_t *bytes, struct et_error *error) {
     int capacity = 1, constant_count = 0;
     for (int i = 0; i < count; i++)
         capacity += irs[i]->buffer_count;
     struct buffer **constants = arena_array(irs[0]->arena, struct buffer *, (size_t)capacity);
-    struct placing placing = {.placed = arena_array(irs[0]->arena, struct placed, (size_t)capacity),
+    struct placing placing = {.file = file,
+                              .placed = arena_array(irs[0]->arena, struct placed, (size_t)capacity),
                               .share = count > 1};
     for (int i = 0; i < count; i++)
         constant_count += list_constants(irs[i], constants + constant_count);
@@ -135,8 +156,8 @@ bool place_constants(struct ir *const *irs, int count, void **weights, size_t *b
     if (placing.share)
         most = most_bytes(constants, constant_count);
     for (int i = 0; !placing.share && i < constant_count; i++)
-        most += rounded_bytes(constants[i]);
-    *weights = et_allocate_aligned(most);
+        most += aligned_bytes(constants[i]);
+    *weights = et_allocate_unset(most);
     if (!*weights)
         return et_fail(error, "out of memory: %zu bytes of weights", most);
     placing.block = *weights;

@@ -59,3 +59,12 @@ int64_t stride_of(struct ir *ir, const struct expression *load, const struct axi
     bool plain = true;
     return index_coefficient(linear_address(ir, load->buffer, load->indices), axis, &plain);
 }
+
+int64_t output_stride(const struct kernel *kernel, const struct axis *axis) {
+    const struct buffer *output = kernel->output;
+    int64_t stride = 0;
+    bool plain = true;
+    for (int i = 0; i < output->rank; i++)
+        stride += output->stride[i] * index_coefficient(kernel->store[i], axis, &plain);
+    return stride;
+}

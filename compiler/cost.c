@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+/* Cycles for a line of a panel that the first cache could not keep: from the second, and beyond. */
+static const double NEAR_LINE_CYCLES = 0.5, FAR_LINE_CYCLES = 4;
 static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005,
                     TWICE_FACTOR = 1.02, FETCH_FACTOR = 0.7;
 enum {
@@ -15,7 +17,7 @@ enum {
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours */
     PACK_CYCLES = 2,     /* for each element that a kernel packs */
-    CONFLICT_CYCLES = 4, /* a line that the first cache could not keep */
+    CONFLICT_CYCLES = 4, /* a line of the stream that the first cache could not keep */
     KERNEL_CYCLES = 60,  /* to begin one */
     VECTOR_CYCLES = 2,   /* of elementwise work */
     LINE = 64,
@@ -171,20 +173,18 @@ static double panel_traffic_cycles(const struct contraction *contraction,
     int64_t stride = innermost_stride(contraction, choice->panel) * 4;
     if (lines_on_one_set(contraction->depth, stride) <= WAYS)
         return 0;
-    return tiles * (double)contraction->depth * choice->columns * 4 / LINE * CONFLICT_CYCLES;
+    double bytes = (double)contraction->depth * (double)choice->column->extent * 4;
+    bool near = bytes <= (double)contraction->ir->target->second_cache;
+    return tiles * (double)contraction->depth * choice->columns * 4 / LINE *
+           (near ? NEAR_LINE_CYCLES : FAR_LINE_CYCLES);
 }
 
 /* Whether columns do not come to lie side by side, since the output's layout is decided. */
 static bool scatters(const struct contraction *contraction, const struct choice *choice) {
     const struct buffer *output = contraction->kernel->output;
-    int64_t stride = 0;
-    bool plain = true;
     if (output->kind == BUFFER_TEMPORARY && !output->laid_out)
         return false;
-    for (int i = 0; i < output->rank; i++)
-        stride += output->stride[i] *
-                  index_coefficient(contraction->kernel->store[i], choice->column, &plain);
-    return stride != 1;
+    return output_stride(contraction->kernel, choice->column) != 1;
 }
 
 double choice_cycles(const struct contraction *contraction, const struct choice *choice) {
@@ -231,13 +231,17 @@ static double traffic(const struct target *target, const struct blocking_sizes *
      * has to come once from afar is the same for all. */
     double bytes = (supers - 1) * pieces * byte_cycles(target, pieces + slab) +
                    supers * pieces * again * byte_cycles(target, piece + 2 * slice);
-    bytes += supers * slab * (double)(sizes->panels - 1) * byte_cycles(target, slab + piece);
+    /* Few rows take few lines of the stream for many of the panel, and wait for none of them. */
+    double waits = 4.0 * (double)sizes->tile_rows / (double)sizes->columns;
+    bytes += (waits < 1 ? waits : 1) * supers * slab * (double)(sizes->panels - 1) *
+             byte_cycles(target, slab + piece);
     bytes *= (double)parts;
     double sums = (double)sizes->rows * (double)(sizes->panels * sizes->columns) * 4;
     return bytes + (double)(parts - 1) * 2 * sums * (1.0 / 6 + byte_cycles(target, sums / supers));
 }
 
-struct blocking choose_blocking(const struct target *target, const struct blocking_sizes *sizes) {
+struct blocking choose_blocking(const struct target *target, const struct blocking_sizes *sizes,
+                                struct question *question) {
     struct blocking best = {.sum_step = sizes->sums, .row_step = sizes->outer_rows};
     best.bytes = traffic(target, sizes, 1, sizes->outer_rows);
     int64_t most_parts = sizes->may_split_sums ? sizes->depth / shortest_part(target) : 1;
@@ -246,13 +250,18 @@ struct blocking choose_blocking(const struct target *target, const struct blocki
             continue;
         for (int64_t step = sizes->outer_block;; step *= 2) {
             int64_t row_step = step < sizes->outer_rows ? step : sizes->outer_rows;
-            double bytes = traffic(target, sizes, parts, row_step);
-            if (bytes < 0.97 * best.bytes)
-                best = (struct blocking){sizes->sums / parts, row_step, bytes};
+            struct blocking blocking = {sizes->sums / parts, row_step,
+                                        traffic(target, sizes, parts, row_step)};
+            if (question)
+                note_blocking(question, &blocking);
+            if (blocking.bytes < 0.97 * best.bytes)
+                best = blocking;
             if (step >= sizes->outer_rows)
                 break;
         }
     }
+    if (question)
+        take_blocking(question, &best);
     return best;
 }
 

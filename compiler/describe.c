@@ -268,13 +268,19 @@ static double kernel_flops(struct ir *ir, const struct kernel *kernel, bool *cou
     return flops;
 }
 
-int64_t group_flops(struct ir *ir, const struct group *group) {
-    bool *counted = NULL;
+double nest_flops(struct ir *ir, struct kernel *const *kernels, int count) {
+    bool *counted = arena_array(ir->arena, bool, (size_t)ir->expression_count);
     double flops = 0;
-    for (int i = 0; i < group->kernel_count; i++) {
-        if (!group->kernels[i]->joins)
-            counted = arena_array(ir->arena, bool, (size_t)ir->expression_count);
-        flops += kernel_flops(ir, group->kernels[i], counted);
+    for (int i = 0; i < count; i++)
+        flops += kernel_flops(ir, kernels[i], counted);
+    return flops;
+}
+
+int64_t group_flops(struct ir *ir, const struct group *group) {
+    double flops = 0;
+    for (int i = 0, size; i < group->kernel_count; i += size) {
+        size = nest_size(&group->kernels[i], group->kernel_count - i);
+        flops += nest_flops(ir, &group->kernels[i], size);
     }
     return (int64_t)flops;
 }

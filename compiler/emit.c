@@ -10,17 +10,84 @@
 /* ---- Names ---- */
 
 /* Words that a tensor's name must not be in C: keywords, and the names that emitted text uses. */
-static const char *const reserved_words[] = {
-    "auto",     "break",  "case",         "char",      "const",    "continue", "default",  "do",
-    "double",   "else",   "enum",         "extern",    "float",    "for",      "goto",     "if",
-    "inline",   "int",    "long",         "register",  "restrict", "return",   "short",    "signed",
-    "sizeof",   "static", "struct",       "switch",    "typedef",  "union",    "unsigned", "void",
-    "volatile", "while",  "asm",          "typeof",    "bool",     "true",     "false",    "class",
-    "new",      "this",   "template",     "sums",      "walk",     "k",        "m",        "n",
-    "c",        "row",    "rows",         "strip",     "columns",  "tile",     "vector",   "fmaf",
-    "fma",      "sqrtf",  "floorf",       "ceilf",     "rintf",    "fmodf",    "fabsf",    "memcpy",
-    "INFINITY", "NAN",    "TILE_ALIGNED", "tile_walk", "inputs",   "outputs",  "weights",  "arena",
-    "ptrdiff_t"};
+static const char *const reserved_words[] = {"auto",
+                                             "break",
+                                             "case",
+                                             "char",
+                                             "const",
+                                             "continue",
+                                             "default",
+                                             "do",
+                                             "double",
+                                             "else",
+                                             "enum",
+                                             "extern",
+                                             "float",
+                                             "for",
+                                             "goto",
+                                             "if",
+                                             "inline",
+                                             "int",
+                                             "long",
+                                             "register",
+                                             "restrict",
+                                             "return",
+                                             "short",
+                                             "signed",
+                                             "sizeof",
+                                             "static",
+                                             "struct",
+                                             "switch",
+                                             "typedef",
+                                             "union",
+                                             "unsigned",
+                                             "void",
+                                             "volatile",
+                                             "while",
+                                             "asm",
+                                             "typeof",
+                                             "bool",
+                                             "true",
+                                             "false",
+                                             "class",
+                                             "new",
+                                             "this",
+                                             "template",
+                                             "sums",
+                                             "walk",
+                                             "k",
+                                             "m",
+                                             "n",
+                                             "c",
+                                             "row",
+                                             "rows",
+                                             "strip",
+                                             "columns",
+                                             "tile",
+                                             "vector",
+                                             "fmaf",
+                                             "fma",
+                                             "sqrtf",
+                                             "floorf",
+                                             "ceilf",
+                                             "rintf",
+                                             "fmodf",
+                                             "fabsf",
+                                             "memcpy",
+                                             "INFINITY",
+                                             "NAN",
+                                             "TILE_ALIGNED",
+                                             "tile_walk",
+                                             "inputs",
+                                             "outputs",
+                                             "weights",
+                                             "arena",
+                                             "ptrdiff_t",
+                                             "part",
+                                             "parts",
+                                             "step",
+                                             "begin",
+                                             "end"};
 
 /* Letters and then digits, as our locals are: v0, i1, lanes2, t12. */
 static bool looks_local(const char *name) {
@@ -34,7 +101,8 @@ static bool is_reserved(const char *name) {
         if (strcmp(reserved_words[i], name) == 0)
             return true;
     return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "walk_", 5) == 0 ||
-           strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0;
+           strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0 ||
+           strncmp(name, "pool_", 5) == 0;
 }
 
 static bool is_section_or_scalar(const struct emitter *emitter, const char *name) {
@@ -53,27 +121,47 @@ static char *identifier(struct ir *ir, const char *name) {
     return text;
 }
 
-static bool is_taken(const struct ir *ir, const struct buffer *buffer, const char *name) {
-    for (int i = 0; i < ir->buffer_count && ir->buffers[i] != buffer; i++)
-        if (strcmp(ir->buffers[i]->name, name) == 0)
-            return true;
-    return false;
+/* The names of buffers so far, by hash, open addressing. */
+struct names {
+    size_t capacity; /* a power of two, at least twice the buffers */
+    const char **names;
+};
+
+/* Where a name is or belongs. */
+static const char **name_place(const struct names *names, const char *name) {
+    size_t hash = 0;
+    for (const char *at = name; *at; at++)
+        hash = hash * 31 + (unsigned char)*at;
+    const char **place = &names->names[hash & (names->capacity - 1)];
+    while (*place && strcmp(*place, name) != 0)
+        place = &names->names[++hash & (names->capacity - 1)];
+    return place;
+}
+
+static const char *free_name(const struct emitter *emitter, const struct names *names,
+                             const char *original) {
+    struct ir *ir = emitter->ir;
+    const char *first = identifier(ir, original), *name = first;
+    if (is_reserved(name) || is_section_or_scalar(emitter, name))
+        name = arena_format(ir->arena, "%s_", name);
+    for (int k = 2; *name_place(names, name); k++)
+        name = arena_format(ir->arena, "%s_%d", first, k);
+    return name;
 }
 
 /* Every buffer gets a C identifier of its own, as near to the graph's name as can be. */
 static void name_buffers(struct emitter *emitter) {
     struct ir *ir = emitter->ir;
+    struct names names = {.capacity = 16};
+    while (names.capacity < 2 * (size_t)ir->buffer_count)
+        names.capacity *= 2;
+    names.names = arena_array(ir->arena, const char *, names.capacity);
     for (int i = 0; i < ir->buffer_count; i++) {
         struct buffer *buffer = ir->buffers[i];
-        if (buffer->kind == BUFFER_LOCAL ||
-            (buffer->kind == BUFFER_TEMPORARY && looks_local(buffer->name))) /* t12 */
-            continue;
-        const char *name = identifier(ir, buffer->name);
-        if (is_reserved(name) || is_section_or_scalar(emitter, name))
-            name = arena_format(ir->arena, "%s_", name);
-        for (int k = 2; is_taken(ir, buffer, name); k++)
-            name = arena_format(ir->arena, "%s_%d", identifier(ir, buffer->name), k);
-        buffer->name = name;
+        if (buffer->kind != BUFFER_LOCAL &&
+            !(buffer->kind == BUFFER_TEMPORARY && looks_local(buffer->name))) /* t12 */
+            buffer->name = free_name(emitter, &names, buffer->name);
+        *name_place(&names, buffer->name) = buffer->name;
     }
 }
 
@@ -171,6 +259,8 @@ static void add_interface(struct emitter *emitter, struct text *text,
              "void %s_run_array(const void *const *inputs, void *const *outputs, "
              "const void *weights,\n        void *arena%s);\n",
              prefix, batch);
+    if (emitter->threads)
+        emit_step_interface(emitter, text, upper_case(emitter->ir, prefix));
 }
 
 static void add_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
@@ -263,6 +353,7 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     if (calls) {
         sections_want(sections, "calls");
     } else {
+        text_add(text, "%s", emitter->pool ? "#define _POSIX_C_SOURCE 200809L\n\n" : "");
         text_add(text,
                  "#include \"%s.h\"\n\n#include <math.h>\n#include <stddef.h>\n"
                  "#include <stdint.h>\n#include <string.h>\n\n",
@@ -270,6 +361,8 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     }
     if (tiles)
         sections_want(sections, calls ? "tile_walk" : "tile");
+    if (emitter->pool)
+        sections_want(sections, "pool");
     if (tiles && calls) /* libtcc ignores the alignment of locals */
         text_add(text, "#define TILE_ALIGNED\n\n");
     else if (tiles)
@@ -333,6 +426,9 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
         return arena_format(arena, "(const %s *)(constants + AT_%s)", type, buffer->name);
     case BUFFER_TEMPORARY:
         emitter->offset_wanted[buffer->id] = true;
+        if (buffer->apart)
+            return arena_format(arena, "(%s%s *)(scratch + AT_%s + %zu * part)",
+                                written ? "" : "const ", type, buffer->name, aligned_bytes(buffer));
         return arena_format(arena, "(%s%s *)(scratch + AT_%s)", written ? "" : "const ", type,
                             buffer->name);
     case BUFFER_LOCAL:
@@ -341,20 +437,67 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
     unreachable();
 }
 
-static void add_call(struct emitter *emitter, struct text *text, const struct group *group) {
-    text_add(text, "    %s(", group->name);
-    size_t column = 4 + strlen(group->name) + 1;
-    for (int i = 0; i < group->buffer_count; i++) {
-        const char *next = argument(emitter, group->buffers[i].buffer, group->buffers[i].written);
+static void add_call(struct emitter *emitter, struct text *text, const struct group *group,
+                     int indent) {
+    text_add(text, "%*s%s(", indent, "", group->name);
+    size_t column = (size_t)indent + strlen(group->name) + 1;
+    for (int i = 0; i < group->buffer_count + group->parallel; i++) {
+        const char *next = i == group->buffer_count ? "part, parts"
+                                                    : argument(emitter, group->buffers[i].buffer,
+                                                               group->buffers[i].written);
         if (i > 0) {
             bool breaks = column + strlen(next) + 4 > 100;
-            text_add(text, breaks ? ",\n            " : ", ");
-            column = breaks ? 12 : column + 2;
+            if (breaks)
+                text_add(text, ",\n%*s", indent + 8, "");
+            else
+                text_add(text, ", ");
+            column = breaks ? (size_t)indent + 8 : column + 2;
         }
         text_add(text, "%s", next);
         column += strlen(next);
     }
     text_add(text, ");\n");
+}
+
+/* A case for each step; kernels that nobody shares in blocks for the first part. */
+static void add_steps(struct emitter *emitter, struct text *text) {
+    const struct ir *ir = emitter->ir;
+    bool alone = false;
+    text_add(text, "    switch (step) {\n");
+    for (int i = 0; i < ir->group_count; i++) {
+        const struct group *group = ir->groups[i];
+        bool first = i == 0 || group->step > ir->groups[i - 1]->step;
+        bool last = i + 1 == ir->group_count || group->step < ir->groups[i + 1]->step;
+        if (first)
+            text_add(text, "    case %d:\n", group->step);
+        if (!group->parallel && !alone)
+            text_add(text, "        if (part == 0) {\n");
+        alone = !group->parallel;
+        add_call(emitter, text, group, alone ? 12 : 8);
+        if (alone && (last || ir->groups[i + 1]->parallel)) {
+            text_add(text, "        }\n");
+            alone = false;
+        }
+        if (last)
+            text_add(text, "        break;\n");
+    }
+    text_add(text, "    }\n");
+}
+
+static void add_calls(struct emitter *emitter, struct text *text) {
+    if (emitter->threads) {
+        add_steps(emitter, text);
+        return;
+    }
+    for (int i = 0; i < emitter->ir->group_count; i++)
+        add_call(emitter, text, emitter->ir->groups[i], 4);
+}
+
+static bool has_parallel(const struct ir *ir) {
+    for (int g = 0; g < ir->group_count; g++)
+        if (ir->groups[g]->parallel)
+            return true;
+    return false;
 }
 
 bool reads_inputs(const struct ir *ir) {
@@ -367,8 +510,7 @@ bool reads_inputs(const struct ir *ir) {
 
 struct run_text emit_run_text(struct emitter *emitter, const char *indent) {
     struct run_text run = {0};
-    for (int i = 0; i < emitter->ir->group_count; i++)
-        add_call(emitter, &run.calls, emitter->ir->groups[i]);
+    add_calls(emitter, &run.calls);
     run.constants =
         add_offsets(emitter, &run.offsets, BUFFER_CONSTANT,
                     "Constants, in bytes from the beginning of the weights block.", indent);
@@ -377,13 +519,18 @@ struct run_text emit_run_text(struct emitter *emitter, const char *indent) {
     return run;
 }
 
+/* PREFIX_run, or a step of it. */
 static void add_run(struct emitter *emitter, struct text *text) {
     const char *prefix = emitter->prefix;
     struct run_text run = emit_run_text(emitter, "");
     text_add(text,
-             "%svoid %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-             "        const void *weights, void *arena) {\n",
-             run.offsets.bytes ? run.offsets.bytes : "", prefix, prefix, prefix);
+             "%svoid %s_run%s(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena",
+             run.offsets.bytes ? run.offsets.bytes : "", prefix, emitter->threads ? "_step" : "",
+             prefix, prefix);
+    text_add(text, emitter->threads ? ", long step, long part, long parts) {\n" : ") {\n");
+    if (emitter->threads && !has_parallel(emitter->ir))
+        text_add(text, "    (void)parts;\n");
     text_add(text,
              run.constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
     text_add(text, run.scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
@@ -394,14 +541,15 @@ static void add_run(struct emitter *emitter, struct text *text) {
     text_free(&run.offsets);
 }
 
-static void add_run_array(struct emitter *emitter, struct text *text) {
+/* PREFIX_run`what`_array; `more` parameters and `values` for them follow. */
+static void add_run_array(struct emitter *emitter, struct text *text, const char *what,
+                          const char *more, const char *values) {
     const char *prefix = emitter->prefix;
     const struct ir *ir = emitter->ir;
-    bool batched = emitter->graph->batched;
     text_add(text,
-             "void %s_run_array(const void *const *inputs, void *const *outputs, "
+             "void %s_run%s_array(const void *const *inputs, void *const *outputs, "
              "const void *weights,\n        void *arena%s) {\n",
-             prefix, batched ? ", long batch" : "");
+             prefix, what, more);
     for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++) {
         const char *plural = kind == BUFFER_INPUT ? "inputs" : "outputs";
         text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
@@ -413,8 +561,24 @@ static void add_run_array(struct emitter *emitter, struct text *text) {
     }
     if (!ir->graph->input_count)
         text_add(text, "    (void)inputs;\n    named_inputs.none = 0;\n");
-    text_add(text, "    %s_run(&named_inputs, &named_outputs, weights, arena%s);\n}\n", prefix,
-             batched ? ", batch" : "");
+    text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n}\n", prefix,
+             what, values);
+}
+
+/* The entries of a text whose runs can be shared. */
+static void add_step_entries(struct emitter *emitter, struct text *text) {
+    emit_run_alone(emitter, text);
+    text_add(text, "\n");
+    add_run_array(emitter, text, "_step", ", long step, long part, long parts",
+                  ", step, part, parts");
+    text_add(text, "\n");
+}
+
+static void add_pool(struct emitter *emitter, struct text *text) {
+    const char *pool = arena_format(emitter->ir->arena, ", struct %s_pool *pool", emitter->prefix);
+    emit_pool(emitter, text);
+    text_add(text, "\n");
+    add_run_array(emitter, text, "_on", pool, ", pool");
 }
 
 static void add_metadata(struct emitter *emitter, struct text *text,
@@ -536,12 +700,15 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     emitter->graph = graph;
     emitter->compiled = compiled;
     emitter->dialect = options->dialect;
+    emitter->threads = ir->threads > 1;
+    emitter->pool = emitter->threads && options->pool;
     emitter->prefix = identifier(ir, options->prefix ? options->prefix : ir->graph->name);
     if (options->dialect == DIALECT_CALLS)
         sections_add_file(&emitter->sections, template_calls);
     sections_add_file(&emitter->sections, template_math);
     sections_add_file(&emitter->sections, template_convert);
     sections_add_file(&emitter->sections, template_tile);
+    sections_add_file(&emitter->sections, template_pool);
     return emitter;
 }
 
@@ -586,7 +753,12 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     for (int i = 0; i < compiled->kernel_count; i++)
         text_add(&file, "%s\n", compiled->kernels[i].source);
     add_runs(emitter, &file, irs, count);
-    add_run_array(emitter, &file);
+    if (emitter->threads)
+        add_step_entries(emitter, &file);
+    add_run_array(emitter, &file, "", graph->batched ? ", long batch" : "",
+                  graph->batched ? ", batch" : "");
+    if (emitter->pool)
+        add_pool(emitter, &file);
     if (options->dialect == DIALECT_VECTOR)
         add_metadata(emitter, &file, options);
     compiled->source = keep(irs[0], &file, &compiled->source_bytes);

@@ -20,11 +20,6 @@ struct named {
     int depth;
 };
 
-struct axis_name {
-    const struct axis *axis;
-    const char *text;
-};
-
 /* A function of the runtime that row operations call. */
 struct row_function {
     const char *name, *declaration;
@@ -63,6 +58,8 @@ struct emitter {
     int tile_count;
     struct wanted_tile tiles[MAX_TILES]; /* in order, each once */
     bool *offset_wanted;                 /* by buffer id */
+    bool threads;                        /* a run can be shared */
+    bool pool;                           /* by threads that the text itself begins */
     int row_function_count;
     struct row_function row_functions[MAX_ROW_FUNCTIONS];
 
@@ -71,9 +68,10 @@ struct emitter {
     int value_count; /* locals v0, v1, ... */
     int named_count, named_capacity;
     struct named *named;
-    int axis_count, axis_capacity;
-    struct axis_name *axes;
-    int *uses; /* by expression id, within the kernel */
+    int axis_capacity;
+    const char **axis_names;   /* by axis id */
+    int *uses;                 /* by expression id, within the kernel */
+    const struct axis *parted; /* its loop goes from `begin` to `end` */
 };
 
 /* emit_expression.c: expressions as C */
@@ -120,12 +118,15 @@ void emit_store(struct emitter *emitter, const struct store *store);
 void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
                     int64_t step);
 void emit_close_loops(struct emitter *emitter, int count);
+/* The thread's part of the kernel's parted loop, which ends at `limit`, as two locals. */
+void emit_part(struct emitter *emitter, const struct kernel *kernel, int64_t limit);
 void emit_group(struct emitter *emitter, const struct group *group);
 /* describe.c: what people see as kernels, in words */
 const char *group_name(struct ir *ir, const struct group *group);
 const char *group_formula(struct ir *ir, const struct group *group);
 const char *buffer_description(struct ir *ir, const struct buffer *buffer);
 const char *kernels_dot(struct ir *ir);
+double nest_flops(struct ir *ir, struct kernel *const *kernels, int count);
 int64_t group_flops(struct ir *ir, const struct group *group);
 
 /* emit.c: a tile that the text calls */
@@ -155,6 +156,13 @@ size_t staging_bytes(const struct graph *graph, const struct compiled *compiled)
 void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
 /* PREFIX_run. */
 void emit_run_batch(struct emitter *emitter, struct text *text);
+
+/* emit_threads.c: what a text has whose runs can be shared by threads */
+void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper);
+/* PREFIX_run, where only PREFIX_run_step is there. */
+void emit_run_alone(struct emitter *emitter, struct text *text);
+/* The threads of its own. */
+void emit_pool(struct emitter *emitter, struct text *text);
 
 /* emit_scalar.c: functions made from the forms of ops.def */
 const char *emit_scalar_call(struct emitter *emitter, enum op op, enum dtype dtype);

@@ -77,21 +77,22 @@ static const char *find_named(const struct emitter *emitter, const struct expres
 }
 
 void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char *name) {
-    for (int i = 0; i < emitter->axis_count; i++)
-        if (emitter->axes[i].axis == axis) {
-            emitter->axes[i].text = name;
-            return;
-        }
-    emitter->axes = arena_extend(emitter->ir->arena, emitter->axes, emitter->axis_count,
-                                 &emitter->axis_capacity, sizeof *emitter->axes);
-    emitter->axes[emitter->axis_count++] = (struct axis_name){.axis = axis, .text = name};
+    if (axis->id >= emitter->axis_capacity) {
+        int capacity = 2 * axis->id + 64;
+        const char **names = arena_array(emitter->ir->arena, const char *, (size_t)capacity);
+        if (emitter->axis_capacity)
+            memcpy(names, emitter->axis_names, (size_t)emitter->axis_capacity * sizeof *names);
+        emitter->axis_names = names;
+        emitter->axis_capacity = capacity;
+    }
+    emitter->axis_names[axis->id] = name;
 }
 
 const char *axis_text(const struct emitter *emitter, const struct axis *axis) {
-    for (int i = 0; i < emitter->axis_count; i++)
-        if (emitter->axes[i].axis == axis)
-            return emitter->axes[i].text;
-    unreachable();
+    const char *name = axis->id < emitter->axis_capacity ? emitter->axis_names[axis->id] : NULL;
+    if (!name)
+        unreachable();
+    return name;
 }
 
 static const char *new_local(struct emitter *emitter) {

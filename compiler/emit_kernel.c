@@ -12,10 +12,13 @@ static void emit_signature(struct emitter *emitter, const struct group *group) {
     size_t begin = 0;
     for (int i = 0; i < group->buffer_count; i++) {
         const struct buffer *buffer = group->buffers[i].buffer;
+        bool last = i + 1 == group->buffer_count;
         const char *parameter = arena_format(emitter->ir->arena, "%s%s *restrict %s%s",
                                              group->buffers[i].written ? "" : "const ",
                                              dtype_facts[buffer->dtype].c_type, buffer->name,
-                                             i + 1 < group->buffer_count ? "," : ") {");
+                                             !last             ? ","
+                                             : group->parallel ? ", long part, long parts) {"
+                                                               : ") {");
         if (i > 0 && line.length - begin + strlen(parameter) + 1 > 98) {
             text_add(&line, "\n        ");
             begin = line.length - 8;
@@ -41,11 +44,35 @@ void emit_store(struct emitter *emitter, const struct store *store) {
 void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
                     int64_t step) {
     emit_name_axis(emitter, axis, name);
+    bool parted = axis == emitter->parted;
+    const char *first = parted ? "begin" : "0";
+    const char *limit = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
     if (step == 1)
-        emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", name, name, end, name);
+        emit_open(emitter, "for (long %s = %s; %s < %s; %s++) {", name, first, name, limit, name);
     else
-        emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s += %" PRId64 ") {", name, name,
-                  end, name, step);
+        emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name, first, name,
+                  limit, name, step);
+}
+
+/* Where a part begins: the parts of all threads differ by one unit at most. */
+static const char *part_begin(struct emitter *emitter, int64_t units, int64_t step,
+                              const char *part) {
+    struct arena *arena = emitter->ir->arena;
+    return step == 1
+               ? arena_format(arena, "%" PRId64 " * %s / parts", units, part)
+               : arena_format(arena, "%" PRId64 " * %s / parts * %" PRId64, units, part, step);
+}
+
+void emit_part(struct emitter *emitter, const struct kernel *kernel, int64_t limit) {
+    int64_t extent = kernel->parted->extent, step = kernel->part_step;
+    int64_t units = (extent + step - 1) / step;
+    const char *end = part_begin(emitter, units, step, "(part + 1)");
+    emitter->parted = kernel->parted;
+    emit_line(emitter, "const long begin = %s;", part_begin(emitter, units, step, "part"));
+    if (extent % step == 0)
+        emit_line(emitter, "const long end = %s;", end);
+    else
+        emit_line(emitter, "const long end = part + 1 < parts ? %s : %" PRId64 ";", end, limit);
 }
 
 static void open_loops(struct emitter *emitter, const struct kernel *kernel, int count) {
@@ -78,13 +105,15 @@ static bool has_reduction(struct ir *ir, const struct expression *value) {
 
 /* A loop in steps of `step`, with a count of what is left for the last; gives the count's text. */
 static const char *open_strips(struct emitter *emitter, const char *name, const char *count,
-                               int64_t extent, int64_t step) {
-    emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s += %" PRId64 ") {", name, name,
-              extent, name, step);
-    if (extent % step == 0)
+                               const struct axis *axis, int64_t step) {
+    bool parted = axis == emitter->parted;
+    const char *end = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, axis->extent);
+    emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name,
+              parted ? "begin" : "0", name, end, name, step);
+    if (axis->extent % step == 0 && !parted)
         return arena_format(emitter->ir->arena, "%" PRId64, step);
-    emit_line(emitter, "long %s = %" PRId64 " - %s < %" PRId64 " ? %" PRId64 " - %s : %" PRId64 ";",
-              count, extent, name, step, extent, name, step);
+    emit_line(emitter, "long %s = %s - %s < %" PRId64 " ? %s - %s : %" PRId64 ";", count, end, name,
+              step, end, name, step);
     return count;
 }
 
@@ -137,13 +166,13 @@ static bool emit_plain_rows(struct emitter *emitter, struct kernel *const *kerne
             return false;
     int outer = copy.loop_count - (row ? 2 : 1), opened = outer;
     open_loops(emitter, kernels[0], outer);
-    if (row && size.rows < row->extent) {
-        block.row_count = open_strips(emitter, "row", "rows", row->extent, size.rows);
+    if (row && (size.rows < row->extent || row == emitter->parted)) {
+        block.row_count = open_strips(emitter, "row", "rows", row, size.rows);
         block.row_strip = "row";
         opened++;
     }
-    if (size.columns < column->extent) {
-        block.column_count = open_strips(emitter, "strip", "columns", column->extent, size.columns);
+    if (size.columns < column->extent || column == emitter->parted) {
+        block.column_count = open_strips(emitter, "strip", "columns", column, size.columns);
         block.strip = "strip";
         opened++;
     }
@@ -192,24 +221,40 @@ static void open_shared(struct emitter *emitter, const struct kernel *first) {
                        first->shared[i]->extent, 1);
 }
 
+/* In braces if it has names of its own; by the first thread if no other has a part of it. */
+static void emit_nest(struct emitter *emitter, const struct group *group,
+                      struct kernel *const *nest, int size) {
+    const struct kernel *first = nest[0];
+    bool alone = group->parallel && !first->parted;
+    bool parted = first->parted && !first->shared_count;
+    bool apart = size < group->kernel_count && (first->tile || first->loop_count == 0 || parted ||
+                                                emitter->dialect == DIALECT_CALLS);
+    if (apart || alone)
+        emit_open(emitter, alone ? "if (part == 0) {" : "{");
+    if (parted && !first->tile)
+        emit_part(emitter, first, first->parted->extent);
+    if (first->tile)
+        emit_tiled(emitter, first);
+    else
+        emit_plain(emitter, nest, size);
+    if (apart || alone)
+        emit_close(emitter);
+    if (parted)
+        emitter->parted = NULL;
+}
+
 void emit_group(struct emitter *emitter, const struct group *group) {
-    int shared = group->kernels[0]->shared_count;
+    const struct kernel *first = group->kernels[0];
     emit_signature(emitter, group);
-    open_shared(emitter, group->kernels[0]);
+    if (first->parted && first->shared_count)
+        emit_part(emitter, first, first->parted->extent);
+    open_shared(emitter, first);
     for (int i = 0, size; i < group->kernel_count; i += size) {
         struct kernel *const *nest = &group->kernels[i];
         size = nest_size(nest, group->kernel_count - i);
-        bool apart = size < group->kernel_count && (nest[0]->tile || nest[0]->loop_count == 0 ||
-                                                    emitter->dialect == DIALECT_CALLS);
-        if (apart)
-            emit_open(emitter, "{");
-        if (nest[0]->tile)
-            emit_tiled(emitter, nest[0]);
-        else
-            emit_plain(emitter, nest, size);
-        if (apart)
-            emit_close(emitter);
+        emit_nest(emitter, group, nest, size);
     }
-    emit_close_loops(emitter, shared);
+    emit_close_loops(emitter, first->shared_count);
     emit_close(emitter);
+    emitter->parted = NULL;
 }

@@ -283,11 +283,13 @@ static void open_inner(const struct tiling *tiling, const struct tile_loop *loop
     struct emitter *emitter = tiling->emitter;
     int64_t end = loop_end(tiling, loop->axis), step = outer->step;
     emit_name_axis(emitter, loop->axis, name);
+    bool parted = loop->axis == emitter->parted;
+    const char *last = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
     const char *limit =
-        end % step ? arena_format(emitter->ir->arena,
-                                  "(m + %" PRId64 " < %" PRId64 " ? m + %" PRId64 " : %" PRId64 ")",
-                                  step, end, step, end)
-                   : arena_format(emitter->ir->arena, "m + %" PRId64, step);
+        parted || end % step
+            ? arena_format(emitter->ir->arena, "(m + %" PRId64 " < %s ? m + %" PRId64 " : %s)",
+                           step, last, step, last)
+            : arena_format(emitter->ir->arena, "m + %" PRId64, step);
     if (loop->step == 1)
         emit_open(emitter, "for (long %s = m; %s < %s; %s++) {", name, name, limit, name);
     else
@@ -306,8 +308,7 @@ static void open_tile_loop(const struct tiling *tiling, int position) {
         emit_open(emitter, "for (long k = 0; k < %" PRId64 "; k += %" PRId64 ") {",
                   tile->sum_axes[0].extent, loop->step);
     else if (find_loop(tile, position + 1, tile->loop_count, loop->axis))
-        emit_open(emitter, "for (long m = 0; m < %" PRId64 "; m += %" PRId64 ") {",
-                  loop_end(tiling, loop->axis), loop->step);
+        emit_open_loop(emitter, loop->axis, "m", loop_end(tiling, loop->axis), loop->step);
     else if (outer)
         open_inner(tiling, loop, outer, name);
     else
@@ -341,9 +342,10 @@ static void emit_remainder(struct tiling *tiling, int position, struct remainder
         return;
     emit_name_axis(emitter, axis,
                    arena_format(emitter->ir->arena, "%" PRId64, loop_end(tiling, axis)));
-    bool braces = position + 1 == tiling->tile->loop_count;
+    bool parted = axis == emitter->parted;
+    bool braces = parted || position + 1 == tiling->tile->loop_count;
     if (braces)
-        emit_open(emitter, "{");
+        emit_open(emitter, parted ? "if (part + 1 == parts) {" : "{");
     emit_loops(tiling, position + 1, remainder);
     if (braces)
         emit_close(emitter);
@@ -375,6 +377,8 @@ static void emit_loops(struct tiling *tiling, int position, struct remainder rem
 
 void emit_tiled(struct emitter *emitter, const struct kernel *kernel) {
     struct tiling tiling = {.emitter = emitter, .kernel = kernel, .tile = kernel->tile};
+    if (kernel->parted && !kernel->shared_count)
+        emit_part(emitter, kernel, loop_end(&tiling, kernel->parted));
     for (int i = 0; i < kernel->tile->block_count; i++) {
         tiling.block = &kernel->tile->blocks[i];
         tiling.walk = walk_names[i];

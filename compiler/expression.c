@@ -245,40 +245,70 @@ const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype
 
 /* ---- Rewriting ---- */
 
-/* What was already rewritten, by id: an open hash table that grows with what is reached, not with
- * the whole program. */
-struct memo {
-    int count, capacity;
-    const struct expression **from, **to;
+/* What was already reached, by id: an open hash table that grows with what is reached, not with the
+ * whole program. One that is given back is used again, and emptied by a new turn: most walks so
+ * take no memory. */
+struct memo_entry {
+    int64_t turn; /* of an entry in use, the memo's */
+    const struct expression *from, *to;
 };
 
-static int memo_slot(const struct memo *memo, const struct expression *expression) {
-    int slot = (int)((unsigned)expression->id * 2654435761u % (unsigned)memo->capacity);
-    while (memo->from[slot] && memo->from[slot] != expression)
-        slot = (slot + 1) % memo->capacity;
-    return slot;
+struct memo {
+    struct memo *next; /* of those not in use */
+    int64_t turn;
+    int count, capacity; /* a power of two */
+    struct memo_entry *entries;
+};
+
+enum { FIRST_MEMO = 64 };
+
+static struct memo *memo_take(struct ir *ir) {
+    struct memo *memo = ir->memos;
+    if (memo) {
+        ir->memos = memo->next;
+    } else {
+        memo = arena_new(ir->arena, struct memo);
+        memo->capacity = FIRST_MEMO;
+        memo->entries = arena_array(ir->arena, struct memo_entry, FIRST_MEMO);
+    }
+    memo->turn++;
+    memo->count = 0;
+    return memo;
+}
+
+static void memo_give_back(struct ir *ir, struct memo *memo) {
+    memo->next = ir->memos;
+    ir->memos = memo;
+}
+
+/* Where an expression is or belongs. */
+static struct memo_entry *memo_place(const struct memo *memo, const struct expression *expression) {
+    unsigned at = (unsigned)expression->id, mask = (unsigned)memo->capacity - 1;
+    struct memo_entry *entry = &memo->entries[at & mask];
+    while (entry->turn == memo->turn && entry->from != expression)
+        entry = &memo->entries[++at & mask];
+    return entry;
 }
 
 static void memo_put(struct ir *ir, struct memo *memo, const struct expression *from,
                      const struct expression *to) {
     if (2 * memo->count >= memo->capacity) {
-        struct memo larger = {.capacity = memo->capacity ? memo->capacity * 4 : 32};
-        larger.from = arena_array(ir->arena, const struct expression *, (size_t)larger.capacity);
-        larger.to = arena_array(ir->arena, const struct expression *, (size_t)larger.capacity);
-        for (int i = 0; i < memo->capacity; i++)
-            if (memo->from[i])
-                memo_put(ir, &larger, memo->from[i], memo->to[i]);
-        *memo = larger;
+        const struct memo smaller = *memo;
+        memo->capacity *= 4;
+        memo->entries = arena_array(ir->arena, struct memo_entry, (size_t)memo->capacity);
+        for (int i = 0; i < smaller.capacity; i++)
+            if (smaller.entries[i].turn == memo->turn)
+                *memo_place(memo, smaller.entries[i].from) = smaller.entries[i];
     }
-    int slot = memo_slot(memo, from);
-    memo->count += memo->from[slot] == NULL;
-    memo->from[slot] = from;
-    memo->to[slot] = to;
+    struct memo_entry *entry = memo_place(memo, from);
+    memo->count += entry->turn != memo->turn;
+    *entry = (struct memo_entry){memo->turn, from, to};
 }
 
 static const struct expression *memo_find(const struct memo *memo,
                                           const struct expression *expression) {
-    return memo->capacity ? memo->to[memo_slot(memo, expression)] : NULL;
+    const struct memo_entry *entry = memo_place(memo, expression);
+    return entry->turn == memo->turn ? entry->to : NULL;
 }
 
 static const struct expression *rewrite_load(struct ir *ir, const struct expression *load,
@@ -377,14 +407,16 @@ static const struct expression *rewrite_memoised(struct ir *ir, const struct exp
 
 const struct expression *expression_rewrite(struct ir *ir, const struct expression *expression,
                                             const struct rewrite *rewrite) {
-    struct memo memo = {0};
-    return rewrite_memoised(ir, expression, rewrite, &memo);
+    struct memo *memo = memo_take(ir);
+    const struct expression *rewritten = rewrite_memoised(ir, expression, rewrite, memo);
+    memo_give_back(ir, memo);
+    return rewritten;
 }
 
 /* ---- Walking ---- */
 
 struct walk {
-    struct memo seen;
+    struct memo *seen;
     void (*visit)(void *context, const struct expression *expression);
     void *context;
 };
@@ -392,9 +424,9 @@ struct walk {
 static void walk_index(struct ir *ir, const struct index *index, struct walk *walk);
 
 static void walk_expression(struct ir *ir, const struct expression *e, struct walk *walk) {
-    if (memo_find(&walk->seen, e))
+    if (memo_find(walk->seen, e))
         return;
-    memo_put(ir, &walk->seen, e, e);
+    memo_put(ir, walk->seen, e, e);
     for (int i = 0; i < e->source_count; i++)
         walk_expression(ir, e->sources[i], walk);
     if (e->index)
@@ -419,9 +451,10 @@ static void walk_index(struct ir *ir, const struct index *index, struct walk *wa
 void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
                          void (*visit)(void *context, const struct expression *expression),
                          void *context) {
-    struct walk walk = {.visit = visit, .context = context};
+    struct walk walk = {.seen = memo_take(ir), .visit = visit, .context = context};
     for (int i = 0; i < count; i++)
         walk_expression(ir, expressions[i], &walk);
+    memo_give_back(ir, walk.seen);
 }
 
 void expression_walk(struct ir *ir, const struct expression *expression,

@@ -97,23 +97,28 @@ static bool is_padding(const struct kernel *kernel) {
            kernel->value->sources[1]->kind == EXPRESSION_CONSTANT;
 }
 
+/* Looks first at what is known, then at how the consumer reads: its listing is made when the first
+ * producer needs it. */
 static bool can_inline(const struct fusion *fusion, const struct kernel *producer,
-                       const struct kernel *consumer, const struct listing *listing) {
+                       const struct kernel *consumer, struct listing *listing) {
     const struct facts *facts = &fusion->facts[producer->id];
-    struct reading reading = reading_of(listing, producer->output);
+    bool only = fusion->consumers[producer->output->id] == 1;
+    bool cheap = facts->operations <= CHEAP_OPERATIONS && !facts->has_costly;
     if (facts->operations == 0 && !facts->has_reduction)
         return true; /* a copy */
-    if (reading.in_contraction ||
-        facts->operations + fusion->facts[consumer->id].operations > LARGEST_KERNEL)
+    if (facts->operations + fusion->facts[consumer->id].operations > LARGEST_KERNEL ||
+        (!only && (facts->has_reduction || !cheap)))
         return false;
-    bool only = fusion->consumers[producer->output->id] == 1;
+    if (!listing->ir)
+        *listing = list_scopes(fusion->ir, consumer);
+    struct reading reading = reading_of(listing, producer->output);
+    if (reading.in_contraction)
+        return false;
     if (is_padding(producer) && (!only || reading.several))
         return false;
     if (facts->has_reduction)
-        return only && reduction_fits(fusion, consumer, facts, &reading);
-    if (facts->operations <= CHEAP_OPERATIONS && !facts->has_costly)
-        return true;
-    return only &&
+        return reduction_fits(fusion, consumer, facts, &reading);
+    return cheap ||
            reading.evaluations <= (double)producer->output->elements * (reading.guarded ? 2 : 1);
 }
 
@@ -121,6 +126,7 @@ static bool can_inline(const struct fusion *fusion, const struct kernel *produce
 
 struct inlining {
     const struct kernel *producer;
+    bool same_axes; /* as the consumer, which reads it at its own place */
 };
 
 static const struct expression *inline_load(struct ir *ir, void *context,
@@ -129,6 +135,8 @@ static const struct expression *inline_load(struct ir *ir, void *context,
     const struct kernel *producer = inlining->producer;
     if (load->kind != EXPRESSION_LOAD || load->buffer != producer->output)
         return load;
+    if (inlining->same_axes)
+        return producer->value;
     struct substitution substitution = {
         .count = producer->axis_count, .axes = producer->axes, .values = load->indices};
     struct rewrite rewrite = {.substitution = &substitution};
@@ -151,26 +159,95 @@ static void merge_nodes(struct ir *ir, struct kernel *consumer, const struct ker
     consumer->node_count = count;
 }
 
-static void count_reads(struct fusion *fusion, const struct kernel *kernel, int step) {
-    struct buffer **reads;
-    int count = kernel_reads(fusion->ir, kernel, &reads);
-    for (int i = 0; i < count; i++)
-        fusion->consumers[reads[i]->id] += step;
+/* What a kernel reads. */
+struct reads {
+    int count;
+    struct buffer **buffers;
+};
+
+static struct reads reads_of(const struct fusion *fusion, const struct kernel *kernel) {
+    struct reads reads;
+    reads.count = kernel_reads(fusion->ir, kernel, &reads.buffers);
+    return reads;
+}
+
+static void count_reads(struct fusion *fusion, const struct reads *reads, int step) {
+    for (int i = 0; i < reads->count; i++)
+        fusion->consumers[reads->buffers[i]->id] += step;
 }
 
 static void drop(struct fusion *fusion, const struct kernel *kernel) {
-    count_reads(fusion, kernel, -1);
+    struct reads reads = reads_of(fusion, kernel);
+    count_reads(fusion, &reads, -1);
     fusion->producer[kernel->output->id] = NULL;
     fusion->ir->kernels[kernel->id] = NULL;
 }
 
-static void inline_into(struct fusion *fusion, struct kernel *consumer,
-                        const struct kernel *producer) {
-    struct inlining inlining = {.producer = producer};
-    struct rewrite rewrite = {.replace = inline_load, .context = &inlining};
-    count_reads(fusion, consumer, -1);
+/* Whether loads of `buffer` are all at the kernel's own place. */
+struct place_check {
+    const struct kernel *kernel;
+    const struct buffer *buffer;
+    bool same;
+};
+
+static void check_place(void *context, const struct expression *e) {
+    struct place_check *check = context;
+    if (e->kind != EXPRESSION_LOAD || e->buffer != check->buffer)
+        return;
+    for (int i = 0; i < e->index_count; i++) {
+        const struct index *index = e->indices[i];
+        bool plain = true;
+        check->same &= index->constant == 0 &&
+                       (check->kernel->axes[i]->extent == 1
+                            ? index->count == 0
+                            : index->count == 1 &&
+                                  index_coefficient(index, check->kernel->axes[i], &plain) == 1);
+    }
+}
+
+static bool reads_same_place(const struct fusion *fusion, const struct kernel *consumer,
+                             const struct kernel *producer) {
+    struct place_check check = {.kernel = consumer, .buffer = producer->output, .same = true};
+    if (consumer->axis_count != producer->axis_count)
+        return false;
+    for (int i = 0; i < consumer->axis_count; i++)
+        if (consumer->axes[i]->extent != producer->axes[i]->extent)
+            return false;
+    expression_walk(fusion->ir, consumer->value, check_place, &check);
+    return check.same;
+}
+
+/* Inlining rebuilds the producer in terms of the consumer's axes. Where a chain of elementwise
+ * kernels grows, that would rebuild the whole chain for each link: the consumer, which is smaller,
+ * takes over the axes of the producer instead, which nobody else reads. */
+static bool take_axes(const struct fusion *fusion, struct kernel *consumer,
+                      const struct kernel *producer) {
+    const struct facts *facts = fusion->facts;
+    const struct index *values[MAX_RANK];
+    if (facts[consumer->id].operations >= facts[producer->id].operations ||
+        facts[consumer->id].has_reduction || facts[producer->id].has_reduction ||
+        fusion->consumers[producer->output->id] != 1 ||
+        !reads_same_place(fusion, consumer, producer))
+        return false;
+    for (int i = 0; i < consumer->axis_count; i++)
+        values[i] = index_axis(fusion->ir, producer->axes[i]);
+    struct substitution substitution = {
+        .count = consumer->axis_count, .axes = consumer->axes, .values = values};
+    struct rewrite rewrite = {.substitution = &substitution};
     consumer->value = expression_rewrite(fusion->ir, consumer->value, &rewrite);
-    count_reads(fusion, consumer, 1);
+    memcpy(consumer->axes, producer->axes, sizeof consumer->axes);
+    return true;
+}
+
+static void inline_into(struct fusion *fusion, struct kernel *consumer,
+                        const struct kernel *producer, struct reads *reads) {
+    struct inlining inlining = {.producer = producer,
+                                .same_axes = take_axes(fusion, consumer, producer)};
+    struct rewrite rewrite = {.replace = inline_load, .context = &inlining};
+    count_reads(fusion, reads, -1);
+    consumer->value = expression_rewrite(fusion->ir, consumer->value, &rewrite);
+    *reads = reads_of(fusion, consumer);
+    count_reads(fusion, reads, 1);
     merge_nodes(fusion->ir, consumer, producer);
     fusion->facts[consumer->id] = facts_of(fusion->ir, consumer);
     if (fusion->consumers[producer->output->id] == 0)
@@ -179,23 +256,20 @@ static void inline_into(struct fusion *fusion, struct kernel *consumer,
 
 /* Inlines one producer after another, the latest first: it stands nearest to the consumer. */
 static void fuse_kernel(struct fusion *fusion, struct kernel *consumer) {
+    struct reads reads = reads_of(fusion, consumer);
     bool progress = true;
     while (progress) {
-        progress = false;
-        struct buffer **reads;
-        int count = kernel_reads(fusion->ir, consumer, &reads);
-        struct listing listing = list_scopes(fusion->ir, consumer);
+        struct listing listing = {0};
         struct kernel *best = NULL;
-        for (int i = 0; i < count; i++) {
-            struct kernel *producer = fusion->producer[reads[i]->id];
+        for (int i = 0; i < reads.count; i++) {
+            struct kernel *producer = fusion->producer[reads.buffers[i]->id];
             if (producer && (!best || producer->id > best->id) &&
                 can_inline(fusion, producer, consumer, &listing))
                 best = producer;
         }
-        if (best) {
-            inline_into(fusion, consumer, best);
-            progress = true;
-        }
+        progress = best != NULL;
+        if (best)
+            inline_into(fusion, consumer, best, &reads);
     }
 }
 
@@ -227,7 +301,8 @@ void fuse(struct ir *ir) {
     for (int i = 0; i < ir->kernel_count; i++) {
         fusion.producer[ir->kernels[i]->output->id] = ir->kernels[i];
         fusion.facts[i] = facts_of(ir, ir->kernels[i]);
-        count_reads(&fusion, ir->kernels[i], 1);
+        struct reads reads = reads_of(&fusion, ir->kernels[i]);
+        count_reads(&fusion, &reads, 1);
     }
     for (int i = 0; i < ir->kernel_count; i++)
         if (ir->kernels[i])

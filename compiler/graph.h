@@ -112,6 +112,7 @@ struct output {
 struct graph {
     struct arena arena;
     const char *name;
+    struct mapped_file stored; /* where values of weights lie whose pages can be given back */
     int node_count, node_capacity;
     struct node **nodes;
     int input_count;

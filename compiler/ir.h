@@ -86,12 +86,13 @@ const struct index *index_substitute(struct ir *ir, const struct index *index,
  * axis with its extent and its step in the source. pack.c */
 struct packing {
     const float *elements;
+    size_t source_bytes; /* of all elements that it packs from */
     int64_t base, columns, column_step, block, last;
     int count, outer_count;
     int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
 };
-/* Fills the block that a packed constant takes. */
-void pack_constant(const struct packing *packing, void *packed);
+/* Fills the block that a packed constant takes; what it reads of the file may be forgotten. */
+void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed);
 
 enum buffer_kind {
     BUFFER_INPUT,     /* of the graph: position among its inputs */
@@ -117,6 +118,7 @@ struct buffer {
     const void *value;             /* constants: elements in the buffer's layout, unless packed */
     const struct packing *packing; /* constants that are packed */
     bool splat;                    /* constants: one element stands for all */
+    bool apart;                    /* divide.c: each thread has one of its own */
     size_t offset;                 /* plan.c: bytes into the arena or the weights block */
     int first_group, last_group;   /* plan.c: temporaries live from the one to the other */
 };
@@ -274,6 +276,8 @@ struct group {
     struct kernel **kernels;
     int buffer_count, buffer_capacity;
     struct group_buffer *buffers; /* each once; the written ones last; no local ones */
+    bool parallel;                /* divide.c: threads share it; else the first does it alone */
+    int step;                     /* meet.c: all threads meet before the next */
 };
 
 struct kernel {
@@ -295,17 +299,23 @@ struct kernel {
     int node_count; /* of the graph's nodes computed here */
     const struct node **nodes;
     struct tile *tile; /* schedule.c; NULL: plain loops */
+    /* divide.c: the loop that threads share, in units of so many turns; NULL: none */
+    const struct axis *parted;
+    int64_t part_step;
 };
 
 struct ir {
     struct arena *arena;
     const struct graph *graph;
     const struct target *target;
-    size_t overread; /* bytes behind a temporary that tiles load and do not use */
+    size_t overread;      /* bytes behind a temporary that tiles load and do not use */
+    int64_t threads;      /* that share a run, at most; 0: one */
+    int64_t least_cycles; /* divide.c: of a kernel that they share; 0: what a barrier is worth */
     int axis_count;
     int expression_count;
     int bucket_count;
     struct interned **buckets; /* expression.c's table */
+    struct memo *memos;        /* expression.c's, to be used again */
     int buffer_count, buffer_capacity;
     struct buffer **buffers;
     int kernel_count, kernel_capacity; /* in the order of execution */
@@ -314,6 +324,7 @@ struct ir {
     const struct ir *largest; /* block of the same batched graph, scheduled before; or NULL */
     int group_count;          /* group.c and later */
     struct group **groups;
+    struct inquiry *inquiry; /* tuning.c: who else chooses tiles, or wants to know; NULL: nobody */
 };
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);
@@ -440,28 +451,59 @@ void share_loops(struct ir *ir);
  * in the order in which they run; loads and stores by one linear index */
 void schedule(struct ir *ir);
 
-/* group.c
+/* tuning.c: schedule asks it about every contraction */
+struct tuning;
+struct compiled;
+/* From now on choices are those of the tuning (NULL: the cost model's); `lists`: all candidates are
+ * noted. */
+void inquire(struct ir *ir, const struct tuning *tuning, bool lists);
+/* After schedule: false and an error when the tuning does not fit the graph. */
+bool check_tuning(const struct ir *ir, struct et_error *error);
+/* After group_kernels: compiled->contractions. */
+void tell_contractions(const struct ir *ir, struct compiled *compiled);
+
+/* reuse.c
  * requires schedule
+ * provides fewer temporaries: elementwise kernels store over an operand that dies there
+ * breaks that a buffer is written by one kernel, or in parts */
+void reuse_operands(struct ir *ir);
+/* Whether a kernel could store into a buffer that it reads, since it reads an element only where it
+ * stores it. */
+bool stores_over(struct ir *ir, const struct kernel *kernel, const struct buffer *buffer);
+
+/* group.c
+ * requires reuse_operands
  * provides the list of groups, and what each reads and writes */
 void group_kernels(struct ir *ir);
 
-/* plan.c
+/* divide.c
  * requires group_kernels
+ * provides the loop of each kernel that threads share, and what each thread has for itself */
+void divide_work(struct ir *ir);
+
+/* plan.c
+ * requires divide_work
  * provides the offset of every temporary in the arena */
 struct plan {
     size_t arena_bytes, lower_bound;
     const char *table; /* for people: a line a temporary */
 };
 struct plan plan(struct ir *ir);
-/* The bytes that a buffer takes, in the arena or the weights block. */
-size_t rounded_bytes(const struct buffer *buffer);
+/* What the plan sets aside for a buffer; for one of the threads' own ones. */
+size_t planned_bytes(const struct ir *ir, const struct buffer *buffer);
+size_t aligned_bytes(const struct buffer *buffer);
 
 /* constants.c
  * requires group_kernels
  * provides the offset of every constant in the weights block that all the irs share, and the block:
- * *weights, which the caller releases; equal ones are there once */
-bool place_constants(struct ir *const *irs, int count, void **weights, size_t *bytes,
-                     struct et_error *error);
+ * *weights, which the caller releases; equal ones are there once. Values may lie in `file` */
+bool place_constants(struct ir *const *irs, int count, const struct mapped_file *file,
+                     void **weights, size_t *bytes, struct et_error *error);
+
+/* meet.c
+ * requires plan
+ * provides the steps between which all threads meet */
+void part_steps(struct ir *ir);
 
 /* verify_ir.c
  * Checks what every pass must keep; false and what is wrong. */
@@ -475,8 +517,9 @@ void print_expression(const struct expression *expression, struct text *text);
 void print_index(const struct index *index, struct text *text);
 
 /* ir_parse.c
- * Reads what print_ir writes, except tiles, into an empty `ir` with an arena. False and an error
- * that names line and column, what was expected and what was found; the ir is unusable then. */
+ * Reads what print_ir writes, except tiles and threads, into an empty `ir` with an arena. False and
+ * an error that names line and column, what was expected and what was found; the ir is unusable
+ * then. */
 bool parse_ir(struct ir *ir, const char *text, struct et_error *error);
 
 #endif

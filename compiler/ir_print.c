@@ -10,7 +10,7 @@
  *
  * After the nodes stands "with 3" where a kernel becomes one function with kernel 3, the one
  * before, "joins 3" where it also runs in that one's innermost loop, and "part" where it stores
- * only some elements of its buffer, which the first such kernel declares.
+ * only some elements of its buffer. The first kernel that stores into a buffer declares it.
  *
  * Axes are aN:EXTENT where they are listed: `axes` up to fuse.c; from axes.c on `loops`, from
  * share.c on also `shared`, and `store` says where they store. What reductions bind is listed under
@@ -42,6 +42,7 @@ struct printing {
     struct text *text;
     size_t end;     /* where text for people is cut; 0: nowhere */
     int *ordinals;  /* by buffer id: 2 for the second of its name; NULL: names are enough */
+    bool *declared; /* by buffer id: those that a kernel printed so far stores */
     int *uses;      /* by expression id, of the kernel at hand; NULL: no lines of their own */
     int *labels;    /* by expression id: N of vN, 0: none */
     int line_count; /* expressions with lines of their own, by id */
@@ -341,6 +342,8 @@ static void print_buffer(const struct printing *printing, const struct buffer *b
         any |= sliced[i] = buffer->sliced[i];
     if (any)
         print_extents(" sliced", buffer->rank, sliced, text);
+    if (buffer->apart)
+        text_add(text, " apart");
 }
 
 static void print_axes(const char *what, int count, const struct axis *const *axes,
@@ -436,14 +439,6 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
         print_block(printing, tile, &tile->blocks[i]);
 }
 
-static const struct kernel *first_writer(const struct ir *ir, const struct kernel *kernel) {
-    int first = kernel->id;
-    for (int i = kernel->id; kernel->partial && i >= 0; i--)
-        if (ir->kernels[i]->output == kernel->output)
-            first = i;
-    return ir->kernels[first];
-}
-
 /* Axes that a kernel before has listed. */
 static void print_known_axes(const char *what, int count, const struct axis *const *axes,
                              struct text *text) {
@@ -469,19 +464,32 @@ static void print_shared(const struct ir *ir, const struct kernel *kernel, struc
         print_known_axes("shared", kernel->shared_count, kernel->shared, text);
 }
 
+/* What threads do with it. */
+static void print_threads(const struct kernel *kernel, struct text *text) {
+    if (!kernel->parted)
+        return;
+    text_add(text, "  parts of a%d", kernel->parted->id);
+    if (kernel->part_step > 1)
+        text_add(text, " in steps of %" PRId64, kernel->part_step);
+    text_add(text, "\n");
+}
+
 static void print_kernel(struct printing *printing, const struct ir *ir,
                          const struct kernel *kernel) {
     struct text *text = printing->text;
+    if (kernel->id > 0 && kernel->group->step > ir->kernels[kernel->id - 1]->group->step)
+        text_add(text, "all threads meet\n");
     text_add(text, "kernel %d nodes", kernel->id);
     for (int i = 0; i < kernel->node_count; i++)
         text_add(text, " %d", kernel->nodes[i]->origin);
     if (kernel->id > 0 && ir->kernels[kernel->id - 1]->group == kernel->group)
         text_add(text, kernel->joins ? " joins %d" : " with %d", kernel->id - 1);
     text_add(text, kernel->partial ? " part -> " : " -> ");
-    if (first_writer(ir, kernel) == kernel)
-        print_buffer(printing, kernel->output);
-    else
+    if (printing->declared[kernel->output->id])
         print_name(printing, kernel->output);
+    else
+        print_buffer(printing, kernel->output);
+    printing->declared[kernel->output->id] = true;
     text_add(text, "\n");
     bool split = kernel->loop_count || kernel->store[0] || kernel->address;
     if (split)
@@ -489,6 +497,7 @@ static void print_kernel(struct printing *printing, const struct ir *ir,
     else
         print_axes("axes", kernel->axis_count, kernel->axes, text);
     print_shared(ir, kernel, text);
+    print_threads(kernel, text);
     if (kernel->tile)
         print_tile(printing, kernel->tile);
     count_uses(printing, kernel->value, false);
@@ -528,7 +537,7 @@ static void number_names(const struct ir *ir, struct declared *list, int *ordina
         if (is_leaf(ir->buffers[i]))
             list[count] = (struct declared){ir->buffers[i], count}, count++;
     for (int i = 0; i < ir->kernel_count; i++)
-        if (first_writer(ir, ir->kernels[i]) == ir->kernels[i])
+        if (!ordinals[ir->kernels[i]->output->id]++)
             list[count] = (struct declared){ir->kernels[i]->output, count}, count++;
     if (count)
         qsort(list, (size_t)count, sizeof *list, by_name);
@@ -543,10 +552,12 @@ void print_ir(const struct ir *ir, struct text *text) {
     struct printing printing = {.text = text};
     struct declared *list = et_allocate(buffers + (size_t)ir->kernel_count, sizeof *list);
     printing.ordinals = et_allocate(buffers, sizeof *printing.ordinals);
+    printing.declared = et_allocate(buffers, sizeof *printing.declared);
     printing.uses = et_allocate(expressions, sizeof *printing.uses);
     printing.labels = et_allocate(expressions, sizeof *printing.labels);
     printing.lines = et_allocate(expressions, sizeof *printing.lines);
-    if (list && printing.ordinals && printing.uses && printing.labels && printing.lines) {
+    if (list && printing.ordinals && printing.declared && printing.uses && printing.labels &&
+        printing.lines) {
         number_names(ir, list, printing.ordinals);
         for (int i = 0; i < ir->buffer_count; i++) {
             if (!is_leaf(ir->buffers[i]))
@@ -562,6 +573,7 @@ void print_ir(const struct ir *ir, struct text *text) {
     }
     et_release(list);
     et_release(printing.ordinals);
+    et_release(printing.declared);
     et_release(printing.uses);
     et_release(printing.labels);
     et_release(printing.lines);

@@ -122,7 +122,8 @@ static void lay_out_following(struct ir *ir, const struct kernel *kernel) {
 static const struct axis *find_columns(struct ir *ir, struct kernel *kernel) {
     struct contraction contraction;
     struct choice choice;
-    bool tiles = find_contraction(ir, kernel, &contraction) && choose_tiles(&contraction, &choice);
+    bool tiles =
+        find_contraction(ir, kernel, &contraction) && choose_tiles(&contraction, NULL, &choice);
     return tiles ? choice.column : NULL;
 }
 

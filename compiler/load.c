@@ -51,6 +51,7 @@ bool graph_bind(struct graph *graph, const struct weights *weights, struct et_er
         node->value = weight->data;
         node->value_count = node_elements(node);
     }
+    graph->stored = weights->file;
     return true;
 }
 
@@ -211,6 +212,11 @@ static bool check_plain_file(const char *path, struct et_error *error) {
     return S_ISREG(facts.st_mode) || et_fail(error, "%s: expected a plain file", path);
 }
 
+static struct weights *load_file(const struct reader *reader, const char *path,
+                                 struct et_error *error) {
+    return reader->options->in_memory ? weights_read(path, error) : weights_load(path, error);
+}
+
 static struct weights *load_named_file(const struct reader *reader, struct et_error *error) {
     struct text path = {0};
     struct weights *weights = NULL;
@@ -218,7 +224,7 @@ static struct weights *load_named_file(const struct reader *reader, struct et_er
     if (path.failed)
         et_fail(error, "out of memory");
     else if (check_plain_file(path.bytes, error))
-        weights = weights_load(path.bytes, error);
+        weights = load_file(reader, path.bytes, error);
     text_free(&path);
     return weights;
 }
@@ -227,7 +233,7 @@ static bool load_weights(struct reader *reader, struct et_error *error) {
     const char *other = reader->options->weights_path;
     if (!reader->has_weights)
         return true;
-    reader->weights = other ? weights_load(other, error) : load_named_file(reader, error);
+    reader->weights = other ? load_file(reader, other, error) : load_named_file(reader, error);
     if (!reader->weights)
         return false;
     bool must_match = !other || reader->options->require_sha256;

@@ -86,6 +86,7 @@ static struct packing *constant_packing(const struct packing_plan *plan) {
     const struct expression *sum = plan->contraction->sum;
     struct packing *packing = arena_new(ir->arena, struct packing);
     packing->elements = plan->load->buffer->value;
+    packing->source_bytes = (size_t)plan->load->buffer->elements * sizeof *packing->elements;
     packing->base = linear_address(ir, plan->load->buffer, plan->load->indices)->constant;
     packing->columns = plan->column->extent;
     packing->column_step = stride_of(ir, plan->load, plan->column);
@@ -112,29 +113,66 @@ static bool next_place(const struct packing *packing, int first, int end, int64_
     return false;
 }
 
+/* How many of the summed axes, from the innermost on, lie in the source as one that runs by single
+ * elements, and how long that is. */
+static int count_running(const struct packing *packing, int64_t *length) {
+    int count = 0;
+    *length = 1;
+    for (int i = packing->count - 1; i >= packing->outer_count; i--) {
+        if (packing->steps[i] != *length && packing->extents[i] > 1)
+            break;
+        *length *= packing->extents[i];
+        count++;
+    }
+    return count;
+}
+
+/* A stretch of a panel along the sums: its source runs by single elements there, so lines of it are
+ * read whole and only once. */
+static void transpose(const float *from, int64_t length, int64_t column_step, int64_t width,
+                      int64_t columns, float *to) {
+    enum { LINE = 16 };
+    for (int64_t begin = 0; begin < length; begin += LINE) {
+        int64_t end = length - begin < LINE ? length : begin + LINE;
+        for (int64_t c = 0; c < columns; c++)
+            for (int64_t k = begin; k < end; k++)
+                to[k * width + c] = from[k + c * column_step];
+    }
+}
+
 /* One panel; gives the place behind it. */
 static float *pack_one(const struct packing *packing, const float *from, int64_t width,
                        int64_t columns, float *to) {
-    int64_t digits[MAX_LOOPS] = {0}, offset = 0;
+    int64_t digits[MAX_LOOPS] = {0}, offset = 0, length = 1;
+    int running = packing->column_step == 1 ? 0 : count_running(packing, &length);
     do {
-        for (int64_t c = 0; c < columns; c++)
-            to[c] = from[offset + c * packing->column_step];
-        for (int64_t c = columns; c < width; c++)
-            to[c] = 0;
-        to += width;
-    } while (next_place(packing, packing->outer_count, packing->count, digits, &offset));
+        for (int64_t k = 0; columns < width && k < length; k++)
+            memset(to + k * width + columns, 0, (size_t)(width - columns) * sizeof *to);
+        if (packing->column_step == 1)
+            memcpy(to, from + offset, (size_t)columns * sizeof *to);
+        else
+            transpose(from + offset, length, packing->column_step, width, columns, to);
+        to += length * width;
+    } while (next_place(packing, packing->outer_count, packing->count - running, digits, &offset));
     return to;
 }
 
-void pack_constant(const struct packing *packing, void *packed) {
+/* So much is packed before the pages that it came from are given back. */
+#define FORGETTING_BYTES ((ptrdiff_t)16 << 20)
+
+void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed) {
     int64_t digits[MAX_LOOPS] = {0}, from = packing->base;
-    float *to = packed;
+    float *to = packed, *forgotten = packed;
     do {
         for (int64_t column = 0; column < packing->columns; column += packing->block) {
             int64_t left = packing->columns - column;
             int64_t width = left < packing->block && packing->last ? packing->last : packing->block;
             to = pack_one(packing, packing->elements + from + column * packing->column_step, width,
                           left < width ? left : width, to);
+            if ((char *)to - (char *)forgotten < FORGETTING_BYTES)
+                continue;
+            forget_pages(file, packing->elements, packing->source_bytes);
+            forgotten = to;
         }
     } while (next_place(packing, 0, packing->outer_count, digits, &from));
 }

@@ -144,12 +144,21 @@ static bool check_bool(const struct weight *weight, struct et_error *error) {
     return true;
 }
 
-/* Copies the data into one block, where each tensor begins on a 64-byte boundary. */
-static bool copy_data(struct weights *weights, struct entry *entries, const uint8_t *data,
-                      struct et_error *error) {
+/* Whether elements can be used where the file has them. Bools are indices in compiled code: what
+ * was checked is kept apart from the file. */
+static bool stays_in_file(const struct weights *weights, const struct weight *weight,
+                          const uint8_t *data) {
+    return (weights->file.bytes || weights->read) && weight->dtype != DTYPE_BOOL &&
+           (uintptr_t)data % dtype_facts[weight->dtype].bytes == 0;
+}
+
+/* Copies what does not stay in the file into one block, each tensor on a 64-byte boundary. */
+static bool place_data(struct weights *weights, struct entry *entries, const uint8_t *data,
+                       struct et_error *error) {
     size_t total = 0; /* at most the file's bytes and 63 a tensor: no overflow */
     for (int i = 0; i < weights->count; i++)
-        total += (entries[i].weight.bytes + 63) / 64 * 64;
+        if (!stays_in_file(weights, &entries[i].weight, data + entries[i].begin))
+            total += (entries[i].weight.bytes + 63) / 64 * 64;
     uint8_t *at = weights->block = et_allocate_aligned(total);
     weights->tensors = arena_array(&weights->arena, struct weight, (size_t)weights->count);
     if (!at || !weights->tensors)
@@ -157,8 +166,10 @@ static bool copy_data(struct weights *weights, struct entry *entries, const uint
     for (int i = 0; i < weights->count; i++) {
         struct weight *weight = &weights->tensors[i];
         *weight = entries[i].weight;
-        memcpy(at, data + entries[i].begin, weight->bytes);
-        weight->data = at;
+        weight->data = data + entries[i].begin;
+        if (stays_in_file(weights, weight, weight->data))
+            continue;
+        weight->data = memcpy(at, weight->data, weight->bytes);
         at += (weight->bytes + 63) / 64 * 64;
         if (weight->dtype == DTYPE_BOOL && !check_bool(weight, error))
             return false;
@@ -185,7 +196,7 @@ static bool decode_header(struct weights *weights, const json_t *header, const u
     if (good) {
         qsort(entries, (size_t)weights->count, sizeof *entries, by_offset);
         good = check_ranges(entries, weights->count, data_bytes, error) &&
-               copy_data(weights, entries, data, error);
+               place_data(weights, entries, data, error);
     }
     et_release(entries);
     if (good)
@@ -228,22 +239,70 @@ struct weights *weights_decode(const void *bytes, size_t count, const char *name
     return NULL;
 }
 
+/* A file is digested in pieces that need not be in memory together. */
+#define WINDOW ((size_t)8 << 20)
+
+static struct digest digest_file(const struct mapped_file *file) {
+    struct digest_stream stream;
+    digest_begin(&stream);
+    for (size_t at = 0; at < file->count; at += WINDOW) {
+        size_t count = file->count - at < WINDOW ? file->count - at : WINDOW;
+        digest_add(&stream, file->bytes + at, count);
+        if (file->count > WINDOW)
+            forget_pages(file, file->bytes + at, count);
+    }
+    return digest_end(&stream);
+}
+
 struct weights *weights_load(const char *path, struct et_error *error) {
-    char *bytes;
-    size_t count;
-    if (!read_file(path, MOST_FILE_BYTES, &bytes, &count, error))
+    struct weights *weights = et_allocate(1, sizeof *weights);
+    if (!weights) {
+        et_fail(error, "%s: out of memory", path);
         return NULL;
-    struct weights *weights = weights_decode(bytes, count, path, error);
-    et_release(bytes);
-    return weights;
+    }
+    struct mapped_file *file = &weights->file;
+    if (map_file(path, MOST_FILE_BYTES, file, error)) {
+        if (decode(weights, (const uint8_t *)file->bytes, file->count, error)) {
+            weights->sha256 = digest_file(file);
+            return weights;
+        }
+        et_fail_within(error, "%s", path);
+    }
+    weights_free(weights);
+    return NULL;
+}
+
+struct weights *weights_read(const char *path, struct et_error *error) {
+    struct weights *weights = et_allocate(1, sizeof *weights);
+    size_t count;
+    if (!weights) {
+        et_fail(error, "%s: out of memory", path);
+        return NULL;
+    }
+    if (read_file(path, MOST_FILE_BYTES, &weights->read, &count, error)) {
+        if (decode(weights, (const uint8_t *)weights->read, count, error)) {
+            weights->sha256 = digest_bytes(weights->read, count);
+            return weights;
+        }
+        et_fail_within(error, "%s", path);
+    }
+    weights_free(weights);
+    return NULL;
 }
 
 void weights_free(struct weights *weights) {
     if (!weights)
         return;
+    unmap_file(&weights->file);
+    et_release(weights->read);
     et_release(weights->block);
     arena_free(&weights->arena);
     et_release(weights);
+}
+
+void weights_rest(const struct weights *weights) {
+    if (weights && weights->file.count > WINDOW)
+        forget_pages(&weights->file, weights->file.bytes, weights->file.count);
 }
 
 const struct weight *weights_find(const struct weights *weights, const char *name) {

@@ -11,7 +11,7 @@ enum {
     SAFETENSORS_MOST_TENSORS = 1 << 18,
 };
 
-/* One stored tensor; elements row-major, 64-byte aligned. */
+/* One stored tensor; elements row-major, aligned for their dtype. */
 struct weight {
     const char *name;
     enum dtype dtype;
@@ -25,20 +25,27 @@ struct weight {
 struct weights {
     struct arena arena;
     int count;
-    struct weight *tensors; /* by name, ascending as strcmp has it */
-    void *block;            /* where all data lies */
-    struct digest sha256;   /* of the whole file */
+    struct weight *tensors;  /* by name, ascending as strcmp has it */
+    struct mapped_file file; /* where data lies that is neither in the file's bytes as read */
+    char *read;              /* nor in the block */
+    void *block;
+    struct digest sha256; /* of the whole file */
 };
 
 /* Reads a file and checks every rule of the format: header length and encoding, known keys and
  * dtypes, no duplicate key, shapes against bytes, ranges without hole or overlap that end where the
  * file ends; and that a bool is 0 or 1. NULL and an error when it breaks one. The caller gives the
- * weights back with weights_free. */
+ * weights back with weights_free. Until then the file is mapped: it may be replaced by another of
+ * its name, but not be written into. */
 struct weights *weights_load(const char *path, struct et_error *error);
+/* The same, but all of the file is in memory, and it does not matter what becomes of it. */
+struct weights *weights_read(const char *path, struct et_error *error);
 /* The same from memory, which is not needed afterwards; `name` stands for the file in messages. */
 struct weights *weights_decode(const void *bytes, size_t count, const char *name,
                                struct et_error *error);
 void weights_free(struct weights *weights);
+/* Gives back the memory of a file that will not be looked at for now. NULL is fine. */
+void weights_rest(const struct weights *weights);
 
 /* The tensor of that name, or NULL. */
 const struct weight *weights_find(const struct weights *weights, const char *name);

@@ -2,7 +2,10 @@
 #ifndef EIGENTENSOR_SCHEDULE_H
 #define EIGENTENSOR_SCHEDULE_H
 
+#include "compile.h"
 #include "ir.h"
+
+struct question;
 
 /* schedule.c */
 
@@ -28,8 +31,9 @@ struct contraction {
  * it. */
 bool find_contraction(struct ir *ir, struct kernel *kernel, struct contraction *contraction);
 bool load_uses(const struct expression *load, const struct axis *axis);
-/* By how many elements a load moves where the axis goes one on. */
+/* By how many elements a load moves where the axis goes one on, and what the kernel stores. */
 int64_t stride_of(struct ir *ir, const struct expression *load, const struct axis *axis);
+int64_t output_stride(const struct kernel *kernel, const struct axis *axis);
 
 /* choose.c: how a contraction is cut into tiles */
 
@@ -52,8 +56,9 @@ struct choice {
 
 /* How many columns of the last panel are computed and not used. */
 int64_t columns_beyond(const struct choice *choice);
-/* The cheapest of all ways; false where tiles cannot run it. */
-bool choose_tiles(const struct contraction *contraction, struct choice *choice);
+/* The cheapest of all ways, or what the question tells; false where tiles cannot run it. */
+bool choose_tiles(const struct contraction *contraction, struct question *question,
+                  struct choice *choice);
 
 /* cost.c: estimated cycles */
 
@@ -81,7 +86,38 @@ struct blocking_sizes {
     int64_t stream_elements; /* distinct ones that all rows read */
     bool may_split_sums;
 };
-struct blocking choose_blocking(const struct target *target, const struct blocking_sizes *sizes);
+struct blocking choose_blocking(const struct target *target, const struct blocking_sizes *sizes,
+                                struct question *question);
+
+/* tuning.c: what there is to choose from, and choices that somebody else made */
+
+/* Candidates in words, in the order in which they were thought of. */
+struct answers {
+    int count, capacity; /* items, where lists are wanted */
+    struct candidate *items;
+    const char *taken;
+};
+
+/* About one contraction: which candidates there are, which one a tuning tells to take. */
+struct question {
+    const struct contraction *contraction;
+    const char *name;
+    int first_kernel;                /* of its own: the first that packs an operand, or itself */
+    const struct tuned_choice *told; /* NULL: the cost model chooses */
+    bool tile_found, blocking_found; /* what was told is among the candidates */
+    struct choice tile;
+    struct blocking blocking;
+    struct answers tiles, blockings;
+};
+
+/* NULL: nobody asks. */
+struct question *ask(const struct contraction *contraction);
+/* Every candidate is noted; then the one that was told takes the place of the cheapest. */
+void note_tile(struct question *question, const struct choice *choice);
+void note_blocking(struct question *question, const struct blocking *blocking);
+void take_tile(struct question *question, struct choice *choice);
+void take_blocking(struct question *question, struct blocking *blocking);
+void answer(struct question *question);
 
 /* pack.c: points the tile at its panel, packed if the choice says so: at once if it is constant,
  * else by kernels that are scheduled now. */

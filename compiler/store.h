@@ -71,6 +71,7 @@ struct graph_load_options {
                                  JSON, whose sha256 they need not have; NULL: the named file */
     bool require_sha256;      /* ... they need, after all */
     bool as_written;          /* no graph_canonicalise() */
+    bool in_memory;           /* the weights: whatever becomes of their file (weights_read) */
 };
 
 /* Reads a graph and its weights and binds them. Checks everything: see the top of load.c. On

@@ -10,6 +10,7 @@ EMBED(template_math, "templates/math.h");
 EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");
 EMBED(template_calls, "templates/calls.h");
+EMBED(template_pool, "templates/pool.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";

@@ -9,7 +9,8 @@
 #include "base.h"
 
 /* Whole files, terminated. */
-extern const char template_math[], template_convert[], template_tile[], template_calls[];
+extern const char template_math[], template_convert[], template_tile[], template_calls[],
+    template_pool[];
 
 enum { MAX_SECTIONS = 512 };
 

@@ -104,7 +104,7 @@ static const struct axis *outermost_row_loop(const struct contraction *contracti
 }
 
 static struct blocking find_blocking(const struct tile *tile, const struct contraction *contraction,
-                                     const struct choice *choice) {
+                                     const struct choice *choice, struct question *question) {
     const struct axis *outermost = outermost_row_loop(contraction, choice);
     const struct kernel *kernel = contraction->kernel;
     int64_t rows = 1, shared = 1;
@@ -129,7 +129,7 @@ static struct blocking find_blocking(const struct tile *tile, const struct contr
         .may_split_sums = !contraction->pool &&
                           contraction->kernel->output->dtype == DTYPE_FLOAT32 &&
                           tile->sum_axis_count > 0};
-    return choose_blocking(contraction->ir->target, &sizes);
+    return choose_blocking(contraction->ir->target, &sizes, question);
 }
 
 static void add_loop(struct tile *tile, const struct axis *axis, int64_t step) {
@@ -138,10 +138,9 @@ static void add_loop(struct tile *tile, const struct axis *axis, int64_t step) {
 
 /* Loops that are neither rows nor columns; parts of the sums; groups of rows; columns; rows. */
 static void order_loops(struct tile *tile, const struct contraction *contraction,
-                        const struct choice *choice) {
+                        const struct choice *choice, struct blocking blocking) {
     const struct kernel *kernel = contraction->kernel;
     const struct axis *outermost = outermost_row_loop(contraction, choice);
-    struct blocking blocking = find_blocking(tile, contraction, choice);
     for (int i = 0; i < kernel->loop_count; i++)
         if (kernel->loops[i] != choice->column && !is_row_loop(choice, kernel->loops[i]))
             add_loop(tile, kernel->loops[i], 1);
@@ -305,7 +304,10 @@ static void allow_overread(struct ir *ir, const struct choice *choice) {
 bool tile_contraction(struct ir *ir, struct kernel *kernel) {
     struct contraction contraction;
     struct choice choice;
-    if (!find_contraction(ir, kernel, &contraction) || !choose_tiles(&contraction, &choice))
+    if (!find_contraction(ir, kernel, &contraction))
+        return false;
+    struct question *question = ask(&contraction);
+    if (!choose_tiles(&contraction, question, &choice))
         return false;
     struct tile *tile = arena_new(ir->arena, struct tile);
     *tile = (struct tile){.lanes = choice.lanes,
@@ -317,7 +319,9 @@ bool tile_contraction(struct ir *ir, struct kernel *kernel) {
     provide_panel(tile, &contraction, &choice);
     find_stream(tile, &contraction, &choice);
     merge_sums(tile, &contraction);
-    order_loops(tile, &contraction, &choice);
+    order_loops(tile, &contraction, &choice, find_blocking(tile, &contraction, &choice, question));
+    if (question)
+        answer(question);
     tile->stream_base = at_block(ir, tile, tile->stream_base);
     tile->panel_base = at_block(ir, tile, tile->panel_base);
     add_blocks(tile, &contraction, &choice);

@@ -1,6 +1,7 @@
-/* What every pass must keep: each buffer is written once, or in parts, before it is read, and with
- * its own dtype; loads and stores stay within their buffers; every axis that an expression uses is
- * a loop or bound around it, and is bound once. */
+/* What every pass must keep: each buffer is written once, or in parts, before it is read, and again
+ * only by kernels that replace each element by one made of it; with its own dtype; loads and stores
+ * stay within their buffers; every axis that an expression uses is a loop or bound around it, and
+ * is bound once. */
 #include "emit.h"
 
 #include <inttypes.h>
@@ -192,7 +193,8 @@ static bool check_store(const struct checking *checking) {
         return et_fail(checking->error, "kernel %d writes %s, which is no output or temporary",
                        kernel->id, output->name);
     const struct kernel *before = checking->writers[output->id];
-    if (before && !(before->partial && kernel->partial))
+    if (before && !(before->partial && kernel->partial) &&
+        !stores_over(checking->ir, kernel, output))
         return et_fail(checking->error, "kernel %d writes %s again", kernel->id, output->name);
     if (kernel->value->dtype != output->dtype)
         return et_fail(checking->error, "kernel %d stores %s into %s", kernel->id,

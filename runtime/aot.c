@@ -14,6 +14,7 @@
 struct aot {
     void *library;
     run_array *entry;
+    run_step_array *step_entry;
 };
 
 /* One build: its directory, its command line, what the compiler said. The arena escapes to where
@@ -164,22 +165,26 @@ static bool run_job(const struct compiled *compiled, const struct aot_options *o
 
 /* Loading. */
 
-static bool load(struct aot *aot, const char *path, const char *entry, struct et_error *error) {
+static bool load(struct aot *aot, const char *path, const char *entry, const char *step_entry,
+                 struct et_error *error) {
     aot->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!aot->library)
         return et_fail(error, "cannot load the compiled library: %s", dlerror());
     *(void **)&aot->entry = dlsym(aot->library, entry);
+    *(void **)&aot->step_entry = dlsym(aot->library, step_entry);
     return aot->entry || et_fail(error, "the C text has no function %s", entry);
 }
 
 static bool build_library(struct job *job, void *context) {
     struct aot *aot = context;
     const char *path = arena_format(&job->arena, "%s/library.so", job->scratch.path);
-    const char *entry = arena_format(&job->arena, "%s_run_array", job->compiled->prefix);
+    const char *prefix = job->compiled->prefix;
+    const char *entry = arena_format(&job->arena, "%s_run_array", prefix);
+    const char *step_entry = arena_format(&job->arena, "%s_run_step_array", prefix);
     add(job, "-shared");
     add(job, "-fPIC");
     end_command(job, path);
-    return run(job) && load(aot, path, entry, job->error);
+    return run(job) && load(aot, path, entry, step_entry, job->error);
 }
 
 struct aot *aot_build(const struct compiled *compiled, const struct aot_options *options,
@@ -198,6 +203,10 @@ struct aot *aot_build(const struct compiled *compiled, const struct aot_options 
 
 run_array *aot_entry(const struct aot *aot) {
     return aot->entry;
+}
+
+run_step_array *aot_step_entry(const struct aot *aot) {
+    return aot->step_entry;
 }
 
 void aot_free(struct aot *aot) {

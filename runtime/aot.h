@@ -29,6 +29,8 @@ struct aot *aot_build(const struct compiled *compiled, const struct aot_options 
 
 /* PREFIX_run_array; lives as long as `aot`. */
 run_array *aot_entry(const struct aot *aot);
+/* PREFIX_run_step_array; NULL where the text has none. */
+run_step_array *aot_step_entry(const struct aot *aot);
 
 void aot_free(struct aot *aot);
 

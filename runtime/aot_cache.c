@@ -1,7 +1,6 @@
 #include "aot_cache.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "cpu.h"
-#include "digest.h"
 
 enum { MOST_BYTES = 1 << 30 }; /* of a library */
 
@@ -26,26 +25,6 @@ struct cache {
     char entry[300];
 };
 
-/* What the CPU can do, as far as compiled code can depend on it. */
-static void add_cpu(struct digest_stream *stream) {
-    FILE *facts = fopen("/proc/cpuinfo", "re");
-    char *line = NULL;
-    size_t capacity = 0;
-    while (facts && getline(&line, &capacity, facts) > 0 && *line != '\n') {
-        static const char *const kinds[] = {"model name", "flags", "Features", "CPU part"};
-        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-            if (strncmp(line, kinds[i], strlen(kinds[i])) == 0)
-                digest_add(stream, line, strlen(line));
-    }
-    free(line);
-    if (facts)
-        fclose(facts);
-}
-
-static void add_word(struct digest_stream *stream, const char *word) {
-    digest_add(stream, word, strlen(word) + 1);
-}
-
 /* Everything that the library depends on. */
 static bool cache_key(const struct compiled *compiled, const struct aot_options *options,
                       struct digest_hex *key, struct et_error *error) {
@@ -54,38 +33,16 @@ static bool cache_key(const struct compiled *compiled, const struct aot_options 
         return false;
     struct digest_stream stream;
     digest_begin(&stream);
-    add_word(&stream, "eigentensor aot 1");
-    add_word(&stream, cpu);
-    add_cpu(&stream);
-    add_word(&stream, options && options->cc ? options->cc : "gcc");
+    cache_add_word(&stream, "eigentensor aot 1");
+    cache_add_word(&stream, cpu);
+    cache_add_cpu(&stream);
+    cache_add_word(&stream, options && options->cc ? options->cc : "gcc");
     for (const char *const *flag = options ? options->flags : NULL; flag && *flag; flag++)
-        add_word(&stream, *flag);
+        cache_add_word(&stream, *flag);
     digest_add(&stream, compiled->source, compiled->source_bytes);
     struct digest digest = digest_end(&stream);
     *key = digest_hex(&digest);
     return true;
-}
-
-/* A folder that is this user's, and that nobody else may write to. */
-static bool is_ours(const char *path) {
-    struct stat facts;
-    return lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode) && facts.st_uid == geteuid() &&
-           !(facts.st_mode & (S_IWGRP | S_IWOTH));
-}
-
-static void find_folder(struct text *folder) {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && *cache == '/')
-        text_add(folder, "%s", cache);
-    else if (home && *home == '/')
-        text_add(folder, "%s/.cache", home);
-    else
-        return;
-    mkdir(folder->bytes ? folder->bytes : "", 0700);
-    text_add(folder, "/eigentensor");
-    if (folder->failed || (mkdir(folder->bytes, 0700) != 0 && errno != EEXIST) ||
-        !is_ours(folder->bytes))
-        text_free(folder);
 }
 
 static bool cache_find(struct cache *cache, const struct compiled *compiled, const char *digest,
@@ -93,7 +50,7 @@ static bool cache_find(struct cache *cache, const struct compiled *compiled, con
     struct digest_hex key;
     if (!cache_key(compiled, options, &key, error))
         return false;
-    find_folder(&cache->folder);
+    cache_folder(&cache->folder, true);
     if (cache->folder.bytes) {
         text_add(&cache->path, "%s/%.16s-%.32s.so", cache->folder.bytes, digest, key.text);
         text_add(&cache->unfinished, "%s.%ld-%p", cache->path.bytes, (long)getpid(), (void *)cache);
@@ -112,9 +69,7 @@ static void cache_free(struct cache *cache) {
 
 /* Is the file this user's, and does it end with the SHA-256 of what comes before? */
 static bool is_whole(const char *path) {
-    struct stat facts;
-    if (lstat(path, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid() ||
-        (facts.st_mode & (S_IWGRP | S_IWOTH)))
+    if (!cache_file_is_ours(path))
         return false;
     char *bytes;
     size_t count;

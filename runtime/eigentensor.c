@@ -1,6 +1,7 @@
 #include "et_program.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "cpu.h"
 #include "eager.h"
 #include "jit.h"
+#include "templates/pool.h"
+#include "tuning_cache.h"
 
 /* One way of running the graph. All but `lock` and `ready` is written once, under the lock, before
  * `ready` is set. */
@@ -18,6 +21,7 @@ struct way {
     struct jit *jit;
     struct aot *aot;
     run_array *entry;
+    run_step_array *step_entry; /* NULL: runs have one thread */
 };
 
 struct et_program {
@@ -28,12 +32,16 @@ struct et_program {
     struct arena arena;          /* of `compiler`'s texts and of `shapes` */
     int64_t (*shapes)[MAX_RANK]; /* of inputs, then outputs, of a batched graph: ET_BATCH first */
     struct aot_options compiler;
+    int threads;
+    bool tuning_set;
+    struct tuning *tuning; /* that was set; NULL: none */
     struct way ways[ET_MODE_COUNT];
 };
 
 struct et_workspace {
     void *memory;
     size_t bytes;
+    struct pool *pool; /* NULL: none was needed yet */
 };
 
 static const char *const mode_names[ET_MODE_COUNT] = {"eager", "jit", "aot"};
@@ -97,12 +105,14 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
     }
     program->graph = graph;
     program->weights = weights;
+    program->threads = 1;
     for (int mode = 0; mode < ET_MODE_COUNT; mode++)
         pthread_mutex_init(&program->ways[mode].lock, NULL);
     if (!set_shapes(program, error) || !identify(program, error)) {
         et_program_free(program);
         return NULL;
     }
+    weights_rest(weights);
     return program;
 }
 
@@ -130,6 +140,7 @@ void et_program_free(struct et_program *program) {
         close_way(&program->ways[mode]);
         pthread_mutex_destroy(&program->ways[mode].lock);
     }
+    tuning_free(program->tuning);
     arena_free(&program->arena);
     graph_free(program->graph);
     weights_free(program->weights);
@@ -223,6 +234,72 @@ bool et_program_set_compiler(struct et_program *program, const char *cc, const c
     return true;
 }
 
+bool et_program_set_threads(struct et_program *program, int threads, struct et_error *error) {
+    if (threads < 1 || threads > ET_MOST_THREADS)
+        return et_fail(error, "%d threads: expected 1 to %d", threads, ET_MOST_THREADS);
+    program->threads = threads;
+    return true;
+}
+
+int et_core_count(void) {
+    cpu_set_t cores;
+    int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    return count < 1 ? 1 : count > ET_MOST_THREADS ? ET_MOST_THREADS : count;
+}
+
+bool et_program_set_tuning(struct et_program *program, const char *path, struct et_error *error) {
+    struct tuning *tuning = path ? tuning_load(path, error) : NULL;
+    if (path && !tuning)
+        return false;
+    if (tuning && strcmp(tuning->digest, program->digest.text) != 0) {
+        et_fail(error, "%s: made for the graph %s, not for %s, %s", path, tuning->digest,
+                program->graph->name, program->digest.text);
+        tuning_free(tuning);
+        return false;
+    }
+    tuning_free(program->tuning);
+    program->tuning = tuning;
+    program->tuning_set = true;
+    return true;
+}
+
+struct compiled *program_compile(const struct et_program *program, enum et_mode mode,
+                                 const struct compile_options *options, struct et_error *error) {
+    struct compile_options tuned = *options;
+    struct tuning *kept = NULL;
+    enum cpu_level level;
+    if (!program->tuning_set && cpu_level(&level, NULL) && options->target == cpu_target(level))
+        kept = tuning_cache_load(program->digest.text, level, mode_names[mode]);
+    tuned.tuning = kept ? kept : program->tuning;
+    if (!options->target && tuned.tuning)
+        tuned.target = target_find(tuned.tuning->target);
+    struct compiled *compiled = compile(program->graph, &tuned, error);
+    if (!compiled && kept) /* by another version of the compiler, say */
+        compiled = compile(program->graph, options, error);
+    tuning_free(kept);
+    return compiled;
+}
+
+static void find_entries(struct way *way) {
+    bool steps = way->compiled->threads > 1;
+    if (way->jit) {
+        way->entry = jit_entry(way->jit);
+        way->step_entry = steps ? jit_step_entry(way->jit) : NULL;
+    } else if (way->aot) {
+        way->entry = aot_entry(way->aot);
+        way->step_entry = steps ? aot_step_entry(way->aot) : NULL;
+    }
+}
+
+/* Both compiled modes expect the same weights, mostly. */
+static void share_weights(const struct et_program *program, struct way *way) {
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+        const struct way *other = &program->ways[mode];
+        if (other != way && atomic_load(&other->ready) && other->compiled)
+            compiled_share_weights(way->compiled, other->compiled);
+    }
+}
+
 /* Requires the way's lock. */
 static bool open_way(struct et_program *program, enum et_mode mode, struct et_error *error) {
     struct way *way = &program->ways[mode];
@@ -231,18 +308,19 @@ static bool open_way(struct et_program *program, enum et_mode mode, struct et_er
         return false;
     struct compile_options options = {.dialect = mode == ET_JIT ? DIALECT_CALLS : DIALECT_VECTOR,
                                       .target = cpu_target(level),
-                                      .digest = program->digest.text};
-    way->compiled = compile(program->graph, &options, error);
+                                      .digest = program->digest.text,
+                                      .threads = program->threads};
+    way->compiled = program_compile(program, mode, &options, error);
+    weights_rest(program->weights); /* of its own it has what it needs */
     if (!way->compiled)
         return false;
-    if (mode == ET_JIT) {
+    share_weights(program, way);
+    if (mode == ET_JIT)
         way->jit = jit_build(way->compiled, error);
-        way->entry = way->jit ? jit_entry(way->jit) : NULL;
-    } else {
+    else
         way->aot = aot_build(way->compiled, &program->compiler, error);
-        way->entry = way->aot ? aot_entry(way->aot) : NULL;
-    }
-    return way->entry != NULL;
+    find_entries(way);
+    return way->jit || way->aot;
 }
 
 bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et_error *error) {
@@ -284,6 +362,7 @@ struct et_workspace *et_workspace_new(const struct et_program *program) {
 void et_workspace_free(struct et_workspace *workspace) {
     if (!workspace)
         return;
+    pool_free(workspace->pool);
     et_release(workspace->memory);
     et_release(workspace);
 }
@@ -329,13 +408,50 @@ static bool check_buffers(const struct graph *graph, int64_t batch, const void *
     return true;
 }
 
+static bool workspace_begin_threads(struct et_workspace *workspace, int threads,
+                                    struct et_error *error) {
+    if (workspace->pool && workspace->pool->parts == threads)
+        return true;
+    pool_free(workspace->pool);
+    workspace->pool = pool_new(threads);
+    return workspace->pool || et_fail(error, "%d threads: there are not so many", threads);
+}
+
+/* A run that the threads of a pool share. */
+struct shared_run {
+    run_step_array *entry;
+    const void *const *inputs;
+    void *const *outputs;
+    const void *weights;
+    void *arena;
+    long parts;
+};
+
+static void take_part(void *context, long step, long part) {
+    const struct shared_run *run = context;
+    run->entry(run->inputs, run->outputs, run->weights, run->arena, step, part, run->parts);
+}
+
 static bool run_compiled(const struct way *way, int64_t batch, const void *const *inputs,
                          void *const *outputs, struct et_workspace *workspace,
                          struct et_error *error) {
-    if (!workspace_grow(workspace, way->compiled->arena_bytes, error))
+    const struct compiled *compiled = way->compiled;
+    if (!workspace_grow(workspace, compiled->arena_bytes, error) ||
+        (way->step_entry && !workspace_begin_threads(workspace, compiled->threads, error)))
         return false;
-    run_entry(way->entry, way->compiled->block_count, batch, inputs, outputs,
-              way->compiled->weights, workspace->memory);
+    if (!way->step_entry) {
+        run_entry(way->entry, compiled->block_count, batch, inputs, outputs, compiled->weights,
+                  workspace->memory);
+        return true;
+    }
+    struct pool *pool = workspace->pool;
+    struct shared_run run = {.entry = way->step_entry,
+                             .inputs = inputs,
+                             .outputs = outputs,
+                             .weights = compiled->weights,
+                             .arena = workspace->memory,
+                             .parts = pool->parts};
+    pool_run(pool, take_part, &run, compiled->steps);
     return true;
 }
 
@@ -363,6 +479,7 @@ bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t
     struct et_workspace own = {0};
     bool good = run_compiled(&program->ways[mode], batch, inputs, outputs,
                              workspace ? workspace : &own, error);
+    pool_free(own.pool);
     et_release(own.memory);
     return good;
 }

@@ -59,11 +59,13 @@ struct et_tensor {
 /* A stored graph with its weights. */
 struct et_program;
 
-/* The memory that one thread's runs work in. */
+/* The memory that one thread's runs work in, and the threads that share them. */
 struct et_workspace;
 
 /* Reads a graph, and its weights from the file it names, or from `weights_path` unless that is
- * NULL. Checks all of it; compiles nothing yet. */
+ * NULL. Checks all of it; compiles nothing yet. The weights' file is mapped, not read into memory,
+ * for what is prepared later and for ET_EAGER: it MUST NOT BE WRITTEN INTO while the program is
+ * there. Another file may take its name. */
 struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error);
 
@@ -115,6 +117,22 @@ int et_program_find_output(const struct et_program *program, const char *name);
 bool et_program_set_compiler(struct et_program *program, const char *cc, const char *const *flags,
                              struct et_error *error);
 
+enum { ET_MOST_THREADS = 64 };
+
+/* How many threads share each run (default: 1; ET_EAGER knows of one only), with the same bits for
+ * any number. Each workspace then has threads - 1 threads of its own, which wait for its next run:
+ * where many runs go on side by side, as in a server, one for each is best. CALL IT BEFORE ANYTHING
+ * IS PREPARED OR RUN. */
+bool et_program_set_threads(struct et_program *program, int threads, struct et_error *error);
+
+/* The cores that this process may use, at most ET_MOST_THREADS: as many threads as are worth it. */
+int et_core_count(void);
+/* Runs what ET_JIT and ET_AOT compile by the choices in a file of `eigentensor tune -o`, or, where
+ * `path` is NULL, by the compiler's own. Without this call those are taken that `eigentensor tune`
+ * keeps for this graph and CPU, if there are any. The bits are always the same. False when it is
+ * not such a file, or made for another graph. CALL IT BEFORE ANYTHING IS PREPARED OR RUN. */
+bool et_program_set_tuning(struct et_program *program, const char *path, struct et_error *error);
+
 /* Compiles the program for a mode. Returns at once when that was done before; threads that ask for
  * the same mode wait for one compile, and other modes stay usable meanwhile. After a failure it may
  * be tried again. */
@@ -135,7 +153,8 @@ void et_workspace_free(struct et_workspace *workspace);
 
 /* Runs the program: `inputs` and `outputs` point to the elements of every input and output, in
  * order, aligned for their dtype; a bool is the byte 0 or 1. OUTPUTS MUST NOT OVERLAP ANYTHING.
- * Prepares the mode first if nobody did. `workspace` may be NULL: then this call allocates its own.
+ * Prepares the mode first if nobody did. `workspace` may be NULL: then this call allocates its own,
+ * and begins threads of its own.
  * When it fails, outputs are as they were. */
 bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
                     void *const *outputs, struct et_workspace *workspace, struct et_error *error);

@@ -1,4 +1,4 @@
-/* The shape of a compiled graph's entry point, whoever compiled it. */
+/* The shape of a compiled graph's entry points, whoever compiled it. */
 #ifndef EIGENTENSOR_ENTRY_H
 #define EIGENTENSOR_ENTRY_H
 
@@ -23,5 +23,11 @@ static inline void run_entry(run_array *entry, bool batched, int64_t batch,
     else
         entry(inputs, outputs, weights, arena);
 }
+
+/* PREFIX_run_step_array, of a graph compiled for more threads than one: one of `parts` parts of a
+ * step. Parts may be done by any threads, in any order; all of them must be done before a part of
+ * the next step begins. */
+typedef void run_step_array(const void *const *inputs, void *const *outputs, const void *weights,
+                            void *arena, long step, long part, long parts);
 
 #endif

@@ -24,6 +24,7 @@ typedef int relocate_by_itself(TCCState *);
 
 struct jit {
     run_array *entry;
+    run_step_array *step_entry;
     void *pages; /* NULL: the code is in `state` */
     size_t bytes;
     TCCState *state;
@@ -149,8 +150,11 @@ static bool find_entry(struct jit *jit, TCCState *state, const char *prefix,
     bool found = entry || (name.failed ? et_fail(error, "out of memory")
                                        : et_fail(error, "libtcc: the C text has no function %s",
                                                  name.bytes));
-    text_free(&name);
     jit->entry = (run_array *)entry;
+    text_free(&name);
+    text_add(&name, "%s_run_step_array", prefix);
+    jit->step_entry = name.failed ? NULL : (run_step_array *)tcc_get_symbol(state, name.bytes);
+    text_free(&name);
     return found;
 }
 
@@ -198,6 +202,10 @@ struct jit *jit_build(const struct compiled *compiled, struct et_error *error) {
 
 run_array *jit_entry(const struct jit *jit) {
     return jit->entry;
+}
+
+run_step_array *jit_step_entry(const struct jit *jit) {
+    return jit->step_entry;
 }
 
 size_t jit_bytes(const struct jit *jit) {

@@ -19,6 +19,8 @@ struct jit *jit_build(const struct compiled *compiled, struct et_error *error);
 
 /* PREFIX_run_array; lives as long as `jit`. */
 run_array *jit_entry(const struct jit *jit);
+/* PREFIX_run_step_array; NULL where the text has none. */
+run_step_array *jit_step_entry(const struct jit *jit);
 
 /* Bytes of machine code and constants. */
 size_t jit_bytes(const struct jit *jit);

@@ -1,54 +1,17 @@
 #include "kernel_times.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "aot_cache.h"
+#include "laps.h"
 #include "server.h"
 
 enum { RUNS = 31, MOST_KERNELS = 512 };
 
 static double laps[MOST_KERNELS + 1];
 
-static void lap(int kernel) {
+static void note_lap(int kernel) {
     laps[kernel] = now_microseconds();
-}
-
-/* Copies the text up to the next line that begins so, and returns where that begins; NULL when
- * there is none. */
-static const char *copy_until(struct text *text, const char *from, const char *beginning) {
-    for (const char *line = from; *line; line += strcspn(line, "\n") + 1) {
-        if (strncmp(line, beginning, strlen(beginning)) == 0) {
-            text_add_bytes(text, from, (size_t)(line - from));
-            return line;
-        }
-        if (!line[strcspn(line, "\n")])
-            break;
-    }
-    return NULL;
-}
-
-/* The text with a lap before each call of a kernel and behind the last: PREFIX_run_array finds the
- * function to call behind its last input. False when the text is not as expected. */
-static bool add_laps(const struct compiled *compiled, int inputs, struct text *text) {
-    char line[300];
-    const char *from = compiled->source;
-    text_add(text, "static void (*lap)(int);\n");
-    for (int i = 0; i < compiled->kernel_count && from; i++) {
-        snprintf(line, sizeof line, "    %s(", compiled->kernels[i].name);
-        from = copy_until(text, from, line);
-        text_add(text, "    lap(%d);\n", i);
-    }
-    snprintf(line, sizeof line, "    %s_run(&named_inputs", compiled->prefix);
-    from = from ? copy_until(text, from, line) : NULL;
-    if (!from)
-        return false;
-    size_t call = strcspn(from, "\n");
-    text_add(text, "    lap = (void (*)(int))inputs[%d];\n", inputs);
-    text_add_bytes(text, from, call);
-    text_add(text, "\n    lap(%d);\n%s", compiled->kernel_count, from + call);
-    return !text->failed;
 }
 
 static int by_value(const void *left, const void *right) {
@@ -65,7 +28,7 @@ static bool measure(const struct compiled *compiled, run_array *entry, struct mo
     for (int i = 0; good && i < memory->input_count; i++)
         inputs[i] = memory->inputs[i];
     if (good)
-        *(void (**)(int)) & inputs[memory->input_count] = lap;
+        *(void (**)(int)) & inputs[memory->input_count] = note_lap;
     for (int run = 0; good && run < RUNS; run++) {
         run_entry(entry, compiled->block_count, 1, inputs, memory->outputs, compiled->weights,
                   arena);
@@ -103,7 +66,7 @@ double *kernel_times(const struct compiled *compiled, const struct et_program *p
     double *result = NULL;
     bool from_cache;
     if (compiled->kernel_count > 0 && compiled->kernel_count <= MOST_KERNELS &&
-        add_laps(compiled, et_program_input_count(program), &text)) {
+        laps_add(compiled, NULL, et_program_input_count(program), &text)) {
         struct compiled timed = *compiled;
         timed.source = text.bytes;
         timed.source_bytes = text.length;

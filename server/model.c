@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "image.h"
 #include "kernel_times.h"
 #include "server.h"
@@ -31,7 +32,8 @@ static struct et_program *open_shipped(struct et_error *error) {
     }
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    struct graph_load_options options = {.weights_path = path, .require_sha256 = true};
+    struct graph_load_options options = {
+        .weights_path = path, .require_sha256 = true, .in_memory = true};
     struct weights *weights = NULL;
     struct graph *graph = graph_decode(shipped_graph, (size_t)(shipped_graph_end - shipped_graph),
                                        "mnist.json", ".", &options, &weights, error);
@@ -68,8 +70,16 @@ const struct graph *model_graph(const struct model *model) {
     return model->one ? model->one : program_graph(model->program);
 }
 
+/* Weights stay in memory: a server goes on whatever becomes of its files. */
+static struct et_program *open_stored(const char *path, struct et_error *error) {
+    struct graph_load_options options = {.in_memory = true};
+    struct weights *weights = NULL;
+    struct graph *graph = graph_load_with(path, &options, &weights, error);
+    return graph ? program_from_graph(graph, weights, error) : NULL;
+}
+
 static bool open_model(struct models *models, const char *path, struct et_error *error) {
-    struct et_program *program = path ? et_program_open(path, NULL, error) : open_shipped(error);
+    struct et_program *program = path ? open_stored(path, error) : open_shipped(error);
     if (!program)
         return false;
     const char *name = et_program_name(program);
@@ -104,10 +114,15 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
 
 static bool build_model(struct model *model, struct et_error *error) {
     const char *digest = et_program_digest(model->program);
-    struct compile_options options = {.dialect = DIALECT_VECTOR, .digest = digest};
-    model->aot_compiled = compile(program_graph(model->program), &options, error);
+    enum cpu_level level;
+    if (!cpu_level(&level, error))
+        return false;
+    struct compile_options options = {
+        .dialect = DIALECT_VECTOR, .target = cpu_target(level), .digest = digest};
+    model->aot_compiled = program_compile(model->program, ET_AOT, &options, error);
     if (!model->aot_compiled)
         return false;
+    compiled_share_weights(model->aot_compiled, program_compiled(model->program, ET_JIT));
     model->aot = aot_cache_open(model->aot_compiled, digest, NULL, &model->aot_from_cache, error);
     return model->aot != NULL;
 }

@@ -82,6 +82,7 @@ static int complain(const struct et_error *error) {
 /* As many pictures as the model takes at once. */
 enum { AT_ONCE = MODEL_BLOCK };
 struct classifier {
+    bool begun; /* the model's threads, if it has any */
     void *arena;
     float *pixels; /* the input: [AT_ONCE][DIGIT_PIXELS] */
     float *logits; /* the output: [AT_ONCE][CLASSES] */
@@ -91,11 +92,15 @@ static bool classifier_open(struct classifier *classifier, struct et_error *erro
     classifier->arena = et_allocate_aligned(MODEL_ARENA_BYTES);
     classifier->pixels = et_allocate_aligned(sizeof(float) * DIGIT_PIXELS * AT_ONCE);
     classifier->logits = et_allocate_aligned(sizeof(float) * CLASSES * AT_ONCE);
-    return (classifier->arena && classifier->pixels && classifier->logits) ||
-           et_fail(error, "out of memory");
+    if (!classifier->arena || !classifier->pixels || !classifier->logits)
+        return et_fail(error, "out of memory");
+    classifier->begun = MODEL_BEGIN();
+    return classifier->begun || et_fail(error, "no threads");
 }
 
 static void classifier_close(struct classifier *classifier) {
+    if (classifier->begun)
+        MODEL_END();
     et_release(classifier->arena);
     et_release(classifier->pixels);
     et_release(classifier->logits);

@@ -89,10 +89,14 @@ static bool run(const struct arguments *arguments, struct tensors *inputs, struc
     void *arena = et_allocate_aligned(MODEL_ARENA_BYTES);
     if (!arena)
         return et_fail(error, "out of memory");
-    MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena,
-              (long)batch);
+    bool began = MODEL_BEGIN();
+    if (began) {
+        MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena,
+                  (long)batch);
+        MODEL_END();
+    }
     et_release(arena);
-    return true;
+    return began || et_fail(error, "no threads");
 }
 
 static bool show(const struct arguments *arguments, const struct tensors *outputs,

@@ -194,7 +194,7 @@ static bool batch_write(struct batch *batch, int i, struct et_error *error) {
            write_file(header, compiled->header, compiled->header_bytes, error);
 }
 
-static bool batch_add(struct batch *batch, uint64_t seed, const struct mode *mode,
+static bool batch_add(struct batch *batch, const struct mode *mode, uint64_t seed,
                       struct et_error *error) {
     int i = batch->count++;
     char prefix[32];
@@ -202,7 +202,7 @@ static bool batch_add(struct batch *batch, uint64_t seed, const struct mode *mod
     if (!(batch->graphs[i] = random_graph(seed, error)) ||
         !begin(&batch->trials[i], batch->graphs[i], mode, seed, error))
         return false;
-    batch->compiled[i] = trial_compile(&batch->trials[i], DIALECT_VECTOR, prefix, error);
+    batch->compiled[i] = trial_compile(&batch->trials[i], mode, prefix, error);
     return batch->compiled[i] && batch_write(batch, i, error);
 }
 
@@ -217,16 +217,25 @@ static void batch_end(struct batch *batch) {
     et_release(batch);
 }
 
-static void entries_text(const struct batch *batch, struct text *text) {
-    text_add(text, "typedef void run(const void *const *, void *const *, const void *, void *);\n");
+/* What the library hands out of each graph. */
+struct entries {
+    run_array *run;
+    run_step_array *run_step; /* in modes with threads */
+};
+
+static void entries_text(const struct batch *batch, const struct mode *mode, struct text *text) {
+    text_add(text, "typedef void run(void);\nstruct entries { run *run, *run_step; };\n");
     for (int i = 0; i < batch->count; i++)
-        text_add(text, "extern run g%d_run_array;\n", i);
+        text_add(text, "extern run g%d_run_array, g%d_run_step_array;\n", i, i);
     text_add(text, "void batch_run_array(const void *const *inputs, void *const *outputs, "
                    "const void *weights, void *arena) {\n"
                    "    (void)inputs, (void)weights, (void)arena;\n"
-                   "    run **entries = (run **)outputs;\n");
-    for (int i = 0; i < batch->count; i++)
-        text_add(text, "    entries[%d] = g%d_run_array;\n", i, i);
+                   "    struct entries *entries = (struct entries *)outputs;\n");
+    for (int i = 0; i < batch->count; i++) {
+        text_add(text, "    entries[%d].run = g%d_run_array;\n", i, i);
+        if (mode->threads)
+            text_add(text, "    entries[%d].run_step = g%d_run_step_array;\n", i, i);
+    }
     text_add(text, "}\n");
 }
 
@@ -242,7 +251,7 @@ static struct aot *batch_build(const struct batch *batch, const struct mode *mod
         flags[count++] = batch->paths[i];
     flags[count] = NULL;
     struct text text = {0};
-    entries_text(batch, &text);
+    entries_text(batch, mode, &text);
     struct compiled entries = {.prefix = "batch", .source = text.bytes, .header = ""};
     entries.source_bytes = text.length;
     struct aot_options options = {.cc = mode->cc, .flags = flags};
@@ -257,10 +266,13 @@ static bool batch_run(const struct batch *batch, const struct mode *mode, bool *
     struct aot *aot = batch_build(batch, mode, error);
     if (!aot)
         return false;
-    run_array *entries[MOST_BATCH];
+    struct entries entries[MOST_BATCH] = {0};
     aot_entry(aot)(NULL, (void **)entries, NULL, NULL);
-    for (int i = 0; i < batch->count; i++)
-        failed[i] = !trial_run(&batch->trials[i], entries[i], batch->compiled[i], error);
+    for (int i = 0; i < batch->count; i++) {
+        const struct trial *trial = &batch->trials[i];
+        failed[i] = !trial_run(trial, entries[i].run, batch->compiled[i], error) ||
+                    !trial_run_steps(trial, entries[i].run_step, batch->compiled[i], error);
+    }
     aot_free(aot);
     return true;
 }
@@ -271,7 +283,7 @@ static void try_batch(uint64_t first_seed, int count, const struct mode *mode, b
     struct batch *batch = et_allocate(1, sizeof *batch);
     bool good = batch && scratch_make(&batch->scratch, error);
     for (int i = 0; good && i < count; i++)
-        good = batch_add(batch, first_seed + (uint64_t)i, mode, error);
+        good = batch_add(batch, mode, first_seed + (uint64_t)i, error);
     good = good && batch_run(batch, mode, failed, error);
     for (int i = 0; !good && i < count; i++)
         failed[i] = true;

@@ -19,8 +19,9 @@ static const struct argp_option options[] = {
     {"seed", 's', "S", 0, "the first seed (1)", 0},
     {"count", 'n', "N", 0, "how many seeds (1000)", 0},
     {"modes", 'm', "LIST", 0,
-     "of eager, jit, gcc-O0, gcc-O3, gcc-avx2, gcc-x86-64, clang-O3, and on batches jit-batch, "
-     "gcc-O0-batch, gcc-O3-batch; with commas (eager,jit)",
+     "of eager, jit, jit-threads, jit-tuned, gcc-O0, gcc-O3, gcc-threads, gcc-tuned, gcc-avx2, "
+     "gcc-x86-64, clang-O3, and on batches jit-batch, gcc-O0-batch, gcc-O3-batch; with commas "
+     "(eager,jit)",
      0},
     {"save", 'o', "DIR", 0, "also write each smallest graph into this folder", 0},
     {0}};

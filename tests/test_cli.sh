@@ -131,10 +131,10 @@ expect 2 "$tool" build pair.json "--cflags='"
 expect 2 "$tool" build pair.json other.json
 expect 2 "$tool" inspect --dot=tree pair.json
 expect 0 "$tool" --help
-for command in run build emit check bench batch rewrite machine inspect; do
+for command in run build emit check bench batch tune rewrite machine inspect; do
     says out "  $command "
 done
-for command in run build emit check bench batch rewrite inspect; do
+for command in run build emit check bench batch tune rewrite inspect; do
     expect 0 "$tool" $command --help
     says out "Usage: eigentensor $command [OPTION...]"
     says out '--weights=FILE'
@@ -167,6 +167,14 @@ says here/duo.h 'void duo_run('
 expect 2 "$tool" emit pair.json --prefix=2wrong
 expect 0 "$tool" emit pair.json --print=c --dialect=calls
 says out 'command  eigentensor emit pair.json --dialect=calls'
+expect 0 "$tool" emit pair.json -o here --prefix=shared --threads=3
+says here/shared.c 'command  eigentensor emit pair.json --prefix=shared --threads=3'
+says here/shared.h 'struct shared_pool *shared_pool_new(long threads);'
+expect 0 gcc -std=c11 -Wall -Wextra -pedantic -Werror -pthread -c here/shared.c -o shared.o
+expect 0 "$tool" emit pair.json --print=c --dialect=calls --threads=3
+says out 'void pair_run_step(const struct pair_inputs *inputs'
+expect 2 "$tool" emit pair.json --threads=65
+says err '65: expected a number from 0 to 64'
 expect 0 "$tool" emit pair.json -o here -d all
 for pass in lower fuse schedule plan emit; do
     grep -Eq "^== $pass  [0-9.]+ ms" err || wrong "no dump after $pass"
@@ -179,11 +187,34 @@ says err 'there is no pass "melt"; the passes are: '
 expect 1 "$tool" emit pair.json -o x.npy
 says err 'x.npy'
 
+# ---- threads ----
+
+mnist=$top/models/mnist/mnist.json digit=$top/models/mnist/samples/7-pen.png
+expect 0 "$tool" run "$mnist" "$digit"
+mv out alone
+for threads in 0 2 5; do
+    expect 0 "$tool" run "$mnist" "$digit" --threads=$threads
+    same out alone
+done
+expect 0 "$tool" run "$mnist" "$digit" --threads=2 --mode=aot
+same out alone
+expect 0 "$tool" build "$mnist" --threads=3 --main=runner -o runner
+expect 0 ./runner "$digit"
+grep -v digest alone >outputs
+same out outputs
+expect 0 "$tool" build "$mnist" --threads=2 -o classifier
+expect 0 ./classifier "$digit"
+says out '7-pen.png: 7'
+expect 0 "$tool" bench "$mnist" --mode=jit --calls=3 --threads=2
+says out '2 threads'
+expect 0 "$tool" inspect "$mnist" --plan --threads=2
+
 # ---- check ----
 
 expect 0 "$tool" check pair.json x.npy k.npy --seeds=2
 says out 'seed 1            seed 2            files 1'
-for way in 'eager  ' 'jit, baseline' 'gcc -O0' 'gcc -O3'; do
+says out threads
+for way in 'eager  ' 'jit, baseline' 'jit, best kernels              8' 'gcc -O0' 'gcc -O3'; do
     says out "$way"
 done
 grep -Eq '^[0-9]+ ways, the same bits in every output$' out || wrong "no verdict: $(cat out)"
@@ -241,6 +272,57 @@ done
 expect 0 "$tool" inspect --operations
 [ "$(grep -Ec '^  [a-z_]+  ' out)" -eq "$(grep -c '^OP(' "$top/compiler/ops.def")" ] ||
     wrong "--operations has not a paragraph for every row of ops.def"
+
+expect 0 "$tool" inspect "$top/models/mnist/mnist.json" --cost
+grep -Eq '^k02_contract_relu_pool$' out || wrong "no kernels: $(cat out)"
+grep -Eq '^> +[0-9]+ +[0-9.]+  8x32 stream a rows i2:2 columns i0 packed$' out ||
+    wrong "no choice: $(cat out)"
+expect 0 "$tool" inspect pair.json --cost
+says out 'there is nothing to choose'
+expect 0 "$tool" emit "$top/models/mnist/mnist.json" --print=h --dump=cost
+says err '== cost  '
+says err 'tiles (of '
+
+# ---- tune ----
+
+export XDG_CACHE_HOME="$work/cache"
+model=$top/models/mnist/mnist.json digit=$top/models/mnist/samples/3-pen.png
+expect 0 "$tool" tune "$model" --mode=jit --tries=1 --time=1
+says out ' of 5 kinds of contractions run faster otherwise'
+kept=$(sed -n 's/^jit: written to //p' out)
+[ -e "$kept" ] || wrong "nothing at \"$kept\""
+expect 0 "$tool" bench "$model" --mode=jit --calls=2
+grep -Eq '^jit .* tuned$' out || wrong "what is kept is not used: $(cat out)"
+expect 0 "$tool" bench "$model" --mode=jit --calls=2 --no-tuned
+grep -Eq '^jit .* 2$' out || wrong "--no-tuned is tuned: $(cat out)"
+expect 0 "$tool" tune pair.json --mode=aot -o pair.tuned.json
+says out 'aot: 0 of 0 kinds'
+expect 0 "$tool" run pair.json x.npy k.npy --tuned=pair.tuned.json
+expect 1 "$tool" run "$model" "$digit" --tuned=pair.tuned.json
+says err 'pair.tuned.json: made for the graph'
+expect 2 "$tool" tune pair.json --mode=eager
+expect 2 "$tool" tune pair.json --mode=jit --mode=aot -o pair.tuned.json
+# The last of the tiles that k02 can choose from: the emitted text says where that came from.
+"$tool" inspect "$model" --cost | awk '
+    $1 == "k02_contract_relu_pool" { getline; name = $0 }
+    name && / traffic / { exit }
+    name && / packed$/ { sub(/^.* [0-9.]+  /, ""); tile = $0 }
+    END { printf "{\"contraction\": \"%s\", \"tile\": \"%s\"}", name, tile }' >choice
+digest=$("$tool" inspect "$model" --summary | awk '$1 == "digest" { print $2 }')
+printf '{"format": "eigentensor tuning", "version": 1, "graph": "%s", "target": "avx512",
+ "cpu": "any", "mode": "aot", "choices": [%s]}' "$digest" "$(cat choice)" >mnist.tuned.json
+"$tool" emit "$model" --print=c >plain.c
+expect 0 "$tool" emit "$model" --print=c --tuned=mnist.tuned.json
+says out 'command  eigentensor emit mnist.json --tuned=mnist.tuned.json'
+tile=$(sed -n 's/.*"tile": "\([0-9x]*\).*/\1/p' choice)
+grep -q "tile_$tile" out || wrong "$tile is not in the text: $(cat choice)"
+! grep -q "tile_$tile" plain.c || wrong "$tile is the cost model's own choice"
+expect 0 "$tool" check "$model" --seeds=1 --tuned=mnist.tuned.json
+sed 's/"tile": "[^"]*"/"tile": "1x1"/' mnist.tuned.json >wrong.json
+expect 1 "$tool" emit "$model" --print=c --tuned=wrong.json
+says err 'wrong.json: choices[0]: "tile" is none of the '
+expect 1 "$tool" bench "$model" --tuned=pair.json
+says err 'pair.json: "format" is "eigentensor", expected "eigentensor tuning"'
 
 # ---- build: a model that is no classifier ----
 

@@ -34,6 +34,14 @@ Test(differential_aot, gcc_for_this_cpu, .timeout = 600) {
     check_mode("gcc-O3");
 }
 
+Test(differential_aot, gcc_for_threads, .timeout = 600) {
+    check_mode("gcc-threads");
+}
+
+Test(differential_aot, gcc_for_any_choice_of_the_scheduler, .timeout = 600) {
+    check_mode("gcc-tuned");
+}
+
 Test(differential_aot, gcc_for_avx2, .timeout = 600) {
     if (cpu_highest_level() < CPU_AVX2)
         cr_skip("this CPU has no AVX2");

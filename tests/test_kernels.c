@@ -75,16 +75,21 @@ static void bind_weights(struct graph *graph) {
 
 /* As a captured graph is compiled: a product that is summed becomes a contraction first. The graph
  * is freed. */
-static struct compiled *compile_graph(struct graph *graph, enum dialect dialect) {
+static struct compiled *compile_graph_with(struct graph *graph,
+                                           const struct compile_options *options) {
     struct et_error error = {0};
     cr_assert_not_null(graph);
     cr_assert(graph_canonicalise(graph, &error), "%s", error.message);
     bind_weights(graph);
-    struct compile_options options = {.dialect = dialect, .verify = true};
-    struct compiled *compiled = compile(graph, &options, &error);
+    struct compiled *compiled = compile(graph, options, &error);
     cr_assert_not_null(compiled, "%s", error.message);
     graph_free(graph);
     return compiled;
+}
+
+static struct compiled *compile_graph(struct graph *graph, enum dialect dialect) {
+    struct compile_options options = {.dialect = dialect, .verify = true};
+    return compile_graph_with(graph, &options);
 }
 
 static struct graph *graph_of(struct tensor y) {
@@ -370,31 +375,43 @@ static const struct golden {
     const char *file; /* in tests/golden */
     struct tensor (*build)(struct tensor_context *context);
     enum dialect dialect;
-    bool whole; /* the whole file, not only its kernels */
+    bool whole;  /* the whole file, not only its kernels */
+    int threads; /* that share even the shortest kernels */
 } goldens[] = {
-    {"mlp.c", build_mlp, DIALECT_VECTOR, true},
-    {"mlp_calls.c", build_mlp, DIALECT_CALLS, true},
-    {"batch.c", build_batch, DIALECT_VECTOR, true},
-    {"batch_calls.c", build_batch, DIALECT_CALLS, true},
-    {"conv_relu.c", build_conv_relu, DIALECT_VECTOR, false},
-    {"conv_relu_calls.c", build_conv_relu, DIALECT_CALLS, false},
-    {"softmax.c", build_softmax, DIALECT_VECTOR, false},
-    {"softmax_calls.c", build_softmax, DIALECT_CALLS, false},
-    {"layer_norm.c", build_layer_norm, DIALECT_VECTOR, false},
-    {"layer_norm_calls.c", build_layer_norm, DIALECT_CALLS, false},
-    {"embedding.c", build_embedding, DIALECT_VECTOR, false},
-    {"concat.c", build_concat, DIALECT_VECTOR, false},
-    {"transform.c", build_transform, DIALECT_VECTOR, false},
-    {"transform_calls.c", build_transform, DIALECT_CALLS, false},
-    {"integers.c", build_integers, DIALECT_VECTOR, false},
-    {"integers_calls.c", build_integers, DIALECT_CALLS, false},
+    {"mlp.c", build_mlp, DIALECT_VECTOR, true, 1},
+    {"mlp_calls.c", build_mlp, DIALECT_CALLS, true, 1},
+    {"batch.c", build_batch, DIALECT_VECTOR, true, 1},
+    {"batch_calls.c", build_batch, DIALECT_CALLS, true, 1},
+    {"conv_relu.c", build_conv_relu, DIALECT_VECTOR, false, 1},
+    {"conv_relu_calls.c", build_conv_relu, DIALECT_CALLS, false, 1},
+    {"softmax.c", build_softmax, DIALECT_VECTOR, false, 1},
+    {"softmax_calls.c", build_softmax, DIALECT_CALLS, false, 1},
+    {"layer_norm.c", build_layer_norm, DIALECT_VECTOR, false, 1},
+    {"layer_norm_calls.c", build_layer_norm, DIALECT_CALLS, false, 1},
+    {"embedding.c", build_embedding, DIALECT_VECTOR, false, 1},
+    {"concat.c", build_concat, DIALECT_VECTOR, false, 1},
+    {"transform.c", build_transform, DIALECT_VECTOR, false, 1},
+    {"transform_calls.c", build_transform, DIALECT_CALLS, false, 1},
+    {"integers.c", build_integers, DIALECT_VECTOR, false, 1},
+    {"integers_calls.c", build_integers, DIALECT_CALLS, false, 1},
+    {"softmax_threads.c", build_softmax, DIALECT_VECTOR, true, 2},
+    {"softmax_threads_calls.c", build_softmax, DIALECT_CALLS, true, 2},
+    {"mlp_threads.c", build_mlp, DIALECT_VECTOR, false, 3},
+    {"transform_threads.c", build_transform, DIALECT_VECTOR, false, 2},
+    {"conv_relu_threads.c", build_conv_relu, DIALECT_VECTOR, false, 3},
+    {"conv_relu_threads_calls.c", build_conv_relu, DIALECT_CALLS, false, 3},
 };
 
 Test(kernels, c_text_is_golden) {
     for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
         struct tensor_context *context = tensor_context_new("golden");
+        struct compile_options options = {.dialect = goldens[i].dialect,
+                                          .verify = true,
+                                          .threads = goldens[i].threads,
+                                          .pool = true,
+                                          .least_cycles = 1};
         struct compiled *compiled =
-            compile_graph(graph_of(goldens[i].build(context)), goldens[i].dialect);
+            compile_graph_with(graph_of(goldens[i].build(context)), &options);
         struct text text = {0};
         char path[64];
         snprintf(path, sizeof path, "tests/golden/%s", goldens[i].file);

@@ -21,6 +21,17 @@ static void unroll_all(struct ir *ir) {
         ir->kernels[i]->value = unroll_small_reductions(ir, ir->kernels[i]->value);
 }
 
+/* What comes before it too, since tiles have no text to begin from; and then the steps. */
+static void divide_for_three(struct ir *ir) {
+    schedule(ir);
+    group_kernels(ir);
+    ir->threads = 3;
+    ir->least_cycles = 1;
+    divide_work(ir);
+    plan(ir);
+    part_steps(ir);
+}
+
 static const struct pass {
     const char *name;
     void (*run)(struct ir *ir);
@@ -32,7 +43,9 @@ static const struct pass {
               {"join", join_loops},
               {"layout", lay_out_buffers},
               {"share", share_loops},
-              {"schedule", schedule}};
+              {"schedule", schedule},
+              {"reuse", reuse_operands},
+              {"divide", divide_for_three}};
 
 static const char *const cases[] = {
     "fuse_chain",
@@ -102,6 +115,17 @@ static const char *const cases[] = {
     "schedule_narrow_last",
     "schedule_sums_in_parts",
     "schedule_rows_in_groups",
+    "reuse_chain",
+    "reuse_read_again",
+    "reuse_elsewhere",
+    "reuse_groups",
+    "divide_rows",
+    "divide_heads",
+    "divide_border",
+    "divide_convolution",
+    "divide_odd",
+    "divide_rows_in_groups",
+    "divide_reduction",
 };
 
 static const struct pass *pass_of(const char *name) {
@@ -348,6 +372,7 @@ Test(passes, living_temporaries_share_no_bytes) {
         struct plan planned = plan(&program.ir);
         cr_assert_eq(planned.lower_bound, lower_bound(&program), "seed %" PRIu64, seed);
         cr_assert_geq(planned.arena_bytes, planned.lower_bound);
+        cr_assert_leq(planned.arena_bytes, planned.lower_bound * 105 / 100, "seed %" PRIu64, seed);
         check_overlaps(&program, &planned, seed);
         arena_free(&arena);
     }
@@ -399,7 +424,8 @@ Test(passes, constants_have_places) {
     group_kernels(&ir);
     void *weights;
     size_t bytes;
-    cr_assert(place_constants((struct ir *[]){&ir}, 1, &weights, &bytes, &error));
+    cr_assert(place_constants((struct ir *[]){&ir}, 1, &(struct mapped_file){0}, &weights, &bytes,
+                              &error));
     cr_expect_eq(ir.buffers[0]->offset, 0);
     cr_expect_eq(ir.buffers[2]->offset, 128); /* 17 floats are 68 bytes, rounded up to 64 */
     cr_expect_eq(ir.buffers[3]->offset, 192);
@@ -434,7 +460,8 @@ Test(passes, equal_constants_of_blocks_are_there_once) {
     irs[1].buffers[1]->value = equal_to_a;
     void *weights;
     size_t bytes;
-    cr_assert(place_constants((struct ir *[]){&irs[0], &irs[1]}, 2, &weights, &bytes, &error));
+    cr_assert(place_constants((struct ir *[]){&irs[0], &irs[1]}, 2, &(struct mapped_file){0},
+                              &weights, &bytes, &error));
     cr_expect_eq(bytes, 128);
     cr_expect_eq(irs[0].buffers[0]->offset, 0);
     cr_expect_eq(irs[0].buffers[1]->offset, 64);

@@ -55,6 +55,14 @@ Test(random, jit_equals_the_interpreter_on_batches, .timeout = 600) {
     check_seeds(mode_find("jit-batch"));
 }
 
+Test(random, threads_share_what_the_jit_made, .timeout = 600) {
+    check_seeds(mode_find("jit-threads"));
+}
+
+Test(random, any_choice_of_the_scheduler_equals_the_interpreter, .timeout = 600) {
+    check_seeds(mode_find("jit-tuned"));
+}
+
 Test(random, all_operations_and_dtypes_occur, .timeout = 60) {
     enum { LEAST = 20 };
     int ops[OP_COUNT] = {0}, dtypes[DTYPE_COUNT] = {0}, ranks[MAX_RANK + 1] = {0};

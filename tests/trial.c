@@ -14,12 +14,17 @@
 #include "element.h"
 #include "jit.h"
 #include "random_graph.h"
+#include "templates/pool.h"
 
 /* Later options win, so these are what the name says whatever CPU aot_build compiles for. */
 const struct mode modes[MODE_COUNT] = {
     {.name = "jit"},
+    {.name = "jit-threads", .threads = true},
+    {.name = "jit-tuned", .tuned = true},
     {.name = "gcc-O0", .cc = "gcc", .flags = {"-march=native", "-O0"}},
     {.name = "gcc-O3", .cc = "gcc", .flags = {"-march=native", "-O3"}},
+    {.name = "gcc-threads", .cc = "gcc", .threads = true, .flags = {"-march=native", "-O2"}},
+    {.name = "gcc-tuned", .cc = "gcc", .flags = {"-march=native", "-O2"}, .tuned = true},
     {.name = "gcc-avx2", .cc = "gcc", .flags = {"-march=x86-64", "-mavx2", "-mfma", "-O2"}},
     {.name = "gcc-x86-64", .cc = "gcc", .flags = {"-march=x86-64", "-O2"}},
     {.name = "clang-O3", .cc = "clang", .flags = {"-march=native", "-O3"}},
@@ -45,7 +50,7 @@ static sigjmp_buf escape;
 /* So that what grows without end meets the end of memory here. (Sanitizers need the address space
  * for themselves.) */
 static void limit_memory(bool limited) {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
     struct rlimit limit;
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = limited ? (rlim_t)4 << 30 : limit.rlim_max;
@@ -55,7 +60,10 @@ static void limit_memory(bool limited) {
 #endif
 }
 
+/* Only the thread that called can go back there. */
 static void leave(int signal_number) {
+    if (gettid() != getpid())
+        _exit(128 + signal_number);
     siglongjmp(escape, signal_number);
 }
 
@@ -170,7 +178,10 @@ static const struct target *pick_target(uint64_t seed) {
 }
 
 static bool begin(struct trial *trial, uint64_t seed, struct et_error *error) {
+    enum { MOST_THREADS = 8 };
     trial->target = pick_target(seed);
+    trial->seed = seed;
+    trial->threads = 2 + (int)(seed / 7 % (MOST_THREADS - 1));
     bool good = make_buffers(trial, seed) || et_fail(error, "out of memory");
     if (good && call_guarded(run_eager, trial, error))
         return true;
@@ -219,14 +230,68 @@ static bool run_compile(void *context, struct et_error *error) {
     return job->compiled;
 }
 
-struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, const char *prefix,
-                               struct et_error *error) {
-    const struct graph *graph = trial->batched ? trial->batched : trial->graph;
-    struct compile_job job = {graph, {.dialect = dialect, .prefix = prefix}, NULL};
+/* A choice for every contraction that is among those of `compiled`. */
+static bool choose(const struct compiled *compiled, bool blockings, struct random *random,
+                   struct tuning *tuning, struct et_error *error) {
+    size_t most = (size_t)compiled->contraction_count;
+    struct tuned_choice *choices = arena_array(&tuning->arena, struct tuned_choice, most + 1);
+    if (!choices)
+        return et_fail(error, "out of memory");
+    tuning->choices = choices;
+    for (int i = 0; i < compiled->contraction_count; i++) {
+        const struct contraction_facts *facts = &compiled->contractions[i];
+        const struct candidates *candidates = blockings ? &facts->blockings : &facts->tiles;
+        int tile =
+            blockings ? facts->tiles.taken : (int)random_between(random, 0, candidates->count - 1);
+        int64_t blocking = random_between(random, 0, facts->blockings.count - 1);
+        bool known = false;
+        for (int k = 0; !known && k < i; k++)
+            known = strcmp(compiled->contractions[k].contraction, facts->contraction) == 0;
+        if (known)
+            continue;
+        choices[tuning->count++] = (struct tuned_choice){
+            .contraction = arena_copy_text(&tuning->arena, facts->contraction),
+            .tile = arena_copy_text(&tuning->arena, facts->tiles.items[tile].text),
+            .blocking = blockings
+                            ? arena_copy_text(&tuning->arena, facts->blockings.items[blocking].text)
+                            : NULL};
+    }
+    return true;
+}
+
+/* Random tiles, then random blocks around those. */
+static bool tune_job(struct compile_job *job, uint64_t seed, struct tuning *tunings,
+                     struct et_error *error) {
+    struct random random = {seed};
+    for (int blockings = 0; blockings < 2; blockings++) {
+        job->options.list_candidates = true;
+        if (!call_guarded(run_compile, job, error) ||
+            !choose(job->compiled, blockings, &random, &tunings[blockings], error))
+            return false;
+        compiled_free(job->compiled);
+        job->compiled = NULL;
+        job->options.tuning = &tunings[blockings];
+    }
+    return true;
+}
+
+struct compiled *trial_compile(const struct trial *trial, const struct mode *mode,
+                               const char *prefix, struct et_error *error) {
+    struct compile_job job = {.graph = trial->batched ? trial->batched : trial->graph};
+    struct tuning tunings[2] = {0};
+    job.options.dialect = mode->cc ? DIALECT_VECTOR : DIALECT_CALLS;
+    job.options.prefix = prefix;
+    job.options.threads = mode->threads ? trial->threads : 1;
+    job.options.least_cycles = 1;
     job.options.target = trial->target;
     job.options.verify = true;
-    if (call_guarded(run_compile, &job, error))
+    bool good = (!mode->tuned || tune_job(&job, trial->seed, tunings, error)) &&
+                call_guarded(run_compile, &job, error);
+    arena_free(&tunings[0].arena);
+    arena_free(&tunings[1].arena);
+    if (good)
         return job.compiled;
+    compiled_free(job.compiled);
     et_fail_within(error, "compile");
     return NULL;
 }
@@ -236,6 +301,7 @@ struct run {
     const struct trial *trial;
     const struct compiled *compiled;
     run_array *entry;
+    run_step_array *step_entry; /* instead, by several threads */
     int count;
     struct guarded *buffers;
     void **pointers;
@@ -283,6 +349,23 @@ static bool call_entry(void *context, struct et_error *error) {
     run_entry(run->entry, run->trial->batched, run->trial->batch,
               (const void *const *)run->pointers, run->pointers + run->trial->graph->input_count,
               run->pointers[run->count - 2], run->pointers[run->count - 1]);
+    return true;
+}
+
+static void take_part(void *context, long step, long part) {
+    const struct run *run = context;
+    run->step_entry((const void *const *)run->pointers,
+                    run->pointers + run->trial->graph->input_count, run->pointers[run->count - 2],
+                    run->pointers[run->count - 1], step, part, run->trial->threads);
+}
+
+static bool run_steps(void *context, struct et_error *error) {
+    struct run *run = context;
+    struct pool *pool = pool_new(run->trial->threads);
+    if (!pool)
+        return et_fail(error, "no threads");
+    pool_run(pool, take_part, run, run->compiled->steps);
+    pool_free(pool);
     return true;
 }
 
@@ -335,19 +418,31 @@ static bool check_run(const struct run *run, struct et_error *error) {
     return true;
 }
 
+static bool run_and_check(struct run *run, fallible *function, struct et_error *error) {
+    bool good =
+        run_begin(run, error) && call_guarded(function, run, error) && check_run(run, error);
+    run_end(run);
+    return good;
+}
+
 bool trial_run(const struct trial *trial, run_array *entry, const struct compiled *compiled,
                struct et_error *error) {
     struct run run = {.trial = trial, .compiled = compiled, .entry = entry};
-    bool good =
-        run_begin(&run, error) && call_guarded(call_entry, &run, error) && check_run(&run, error);
-    run_end(&run);
-    return good;
+    return run_and_check(&run, call_entry, error);
+}
+
+bool trial_run_steps(const struct trial *trial, run_step_array *entry,
+                     const struct compiled *compiled, struct et_error *error) {
+    struct run run = {.trial = trial, .compiled = compiled, .step_entry = entry};
+    return !entry || run_and_check(&run, run_steps, error) ||
+           et_fail_within(error, "%d threads", trial->threads);
 }
 
 static bool check_jit(const struct trial *trial, const struct compiled *compiled,
                       struct et_error *error) {
     struct jit *jit = jit_build(compiled, error);
-    bool good = jit && trial_run(trial, jit_entry(jit), compiled, error);
+    bool good = jit && trial_run(trial, jit_entry(jit), compiled, error) &&
+                trial_run_steps(trial, jit_step_entry(jit), compiled, error);
     jit_free(jit);
     return good;
 }
@@ -356,14 +451,14 @@ static bool check_aot(const struct trial *trial, const struct compiled *compiled
                       const struct mode *mode, struct et_error *error) {
     struct aot_options options = {.cc = mode->cc, .flags = mode->flags};
     struct aot *aot = aot_build(compiled, &options, error);
-    bool good = aot && trial_run(trial, aot_entry(aot), compiled, error);
+    bool good = aot && trial_run(trial, aot_entry(aot), compiled, error) &&
+                trial_run_steps(trial, aot_step_entry(aot), compiled, error);
     aot_free(aot);
     return good;
 }
 
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error) {
-    struct compiled *compiled =
-        trial_compile(trial, mode->cc ? DIALECT_VECTOR : DIALECT_CALLS, NULL, error);
+    struct compiled *compiled = trial_compile(trial, mode, NULL, error);
     bool good = compiled && (mode->cc ? check_aot(trial, compiled, mode, error)
                                       : check_jit(trial, compiled, error));
     compiled_free(compiled);

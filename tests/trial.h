@@ -11,10 +11,12 @@
 struct mode {
     const char *name;
     const char *cc;             /* NULL: libtcc, in this process */
+    bool threads;               /* two to eight share the run, and kernels however short */
     const char *const flags[8]; /* after those that aot_build gives; ends with NULL */
+    bool tuned;                 /* to choices that the seed picks among all candidates */
     bool batched;               /* the graph gets a batch axis first, and runs several images */
 };
-enum { MODE_JIT, MODE_COUNT = 9 };
+enum { MODE_JIT, MODE_COUNT = 13 };
 extern const struct mode modes[MODE_COUNT];
 /* "jit", "gcc-O0", ...; NULL: none. */
 const struct mode *mode_find(const char *name);
@@ -25,8 +27,10 @@ struct trial {
                                       `graph`, which is that at `batch`; NULL: there is no axis */
     int64_t batch;
     const struct target *target; /* compiled for; each seed takes the next */
-    void **inputs;               /* in the graph's order */
-    void **expected;             /* outputs */
+    int threads;                 /* in modes with threads, chosen likewise */
+    uint64_t seed;
+    void **inputs;   /* in the graph's order */
+    void **expected; /* outputs */
 };
 
 /* Fills the inputs (random_elements of `seed` and their names) and runs the interpreter. The graph
@@ -40,8 +44,8 @@ bool trial_begin_batch(struct trial *trial, const struct graph *graph, uint64_t 
 void trial_end(struct trial *trial);
 
 /* NULL: memory is exhausted or the compiler fails or crashes. Passes are verified. */
-struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, const char *prefix,
-                               struct et_error *error);
+struct compiled *trial_compile(const struct trial *trial, const struct mode *mode,
+                               const char *prefix, struct et_error *error);
 
 /* Runs the entry of the compiled graph on copies of everything, each buffer between pages that
  * cannot be touched, and compares the outputs by their bits. False when one differs (the error
@@ -49,6 +53,10 @@ struct compiled *trial_compile(const struct trial *trial, enum dialect dialect, 
  * code touches what is not its own, changes an input or weight, or does not end. */
 bool trial_run(const struct trial *trial, run_array *entry, const struct compiled *compiled,
                struct et_error *error);
+
+/* The same, shared by the trial's number of threads; NULL is no mistake of a text without steps. */
+bool trial_run_steps(const struct trial *trial, run_step_array *entry,
+                     const struct compiled *compiled, struct et_error *error);
 
 /* All of it: compiles the graph, builds the code as the mode does, runs it. */
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error);

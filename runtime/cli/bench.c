@@ -9,6 +9,7 @@ struct bench_arguments {
     struct model model;
     bool chosen[ET_MODE_COUNT], any_chosen;
     int64_t calls, milliseconds, batch;
+    int threads;
     const char *cc;
     struct list flags;
 };
@@ -18,8 +19,11 @@ static const struct argp_option options[] = {
     {"calls", 'n', "N", 0, "Measure N runs", 0},
     {"time", 't', "MILLISECONDS", 0, "Measure runs for so long (default: 1000)", 0},
     BATCH_OPTION("Images in each run, of a model with a batch axis (default: 1)"),
+    THREADS_OPTION(
+        "Share each run of jit and aot among N threads (0: one for each core; default: 1)"),
     {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0},
     {"cflags", 'f', "FLAGS", 0, "Flags for it, after ours", 0},
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 
@@ -34,7 +38,8 @@ static void choose_mode(struct bench_arguments *arguments, const char *name,
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct bench_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state))
+    if (model_option(&arguments->model, key, argument, state) ||
+        threads_option(&arguments->threads, key, argument, state))
         return 0;
     switch (key) {
     case 'm':
@@ -67,9 +72,10 @@ static const struct argp parser = {
     .options = options,
     .parser = parse,
     .args_doc = "MODEL.json",
-    .doc = "Measures runs of a model on random inputs, on one core.\v"
-           "Runs are warmed up before they are measured. The share is that of the core's rate of "
-           "fused multiply-adds, which is measured just before and after.",
+    .doc = "Measures runs of a model on random inputs, on one core unless told otherwise.\v"
+           "Runs are warmed up before they are measured. The share is that of the rate of fused "
+           "multiply-adds of one core, or of as many as there are threads; that rate is measured "
+           "just before and after, on one.",
 };
 
 struct bench {
@@ -123,7 +129,7 @@ static int compare_doubles(const void *a, const void *b) {
 }
 
 struct row {
-    bool measured;
+    bool measured, tuned;
     double prepare, median, least;
     int64_t runs;
 };
@@ -134,6 +140,8 @@ static bool bench_mode(struct bench *bench, const struct bench_arguments *argume
     if (!et_program_prepare(bench->program, mode, error))
         return false;
     row->prepare = now_seconds() - begin;
+    const struct compiled *compiled = program_compiled(bench->program, mode);
+    row->tuned = compiled && compiled->tuned;
     if (!measure(bench, mode, arguments->calls, (double)arguments->milliseconds * 1e-3, error))
         return false;
     qsort(bench->seconds, (size_t)bench->count, sizeof *bench->seconds, compare_doubles);
@@ -144,16 +152,17 @@ static bool bench_mode(struct bench *bench, const struct bench_arguments *argume
     return true;
 }
 
-static void print_rows(const struct row *rows, double flops, double peak) {
+static void print_rows(const struct row *rows, int threads, double flops, double peak) {
     printf("%-6s %12s %13s %13s %9s %9s %9s\n", "mode", "prepare ms", "median us", "least us",
            "GFLOP/s", "of peak", "runs");
     for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
         const struct row *row = &rows[mode];
         double rate = flops / row->least * 1e-9;
+        double limit = mode == ET_EAGER ? peak : threads * peak;
         if (row->measured)
-            printf("%-6s %12.2f %13.1f %13.1f %9.2f %7.1f %% %9lld\n", et_mode_name(mode),
-                   row->prepare * 1e3, row->median * 1e6, row->least * 1e6, rate, 100 * rate / peak,
-                   (long long)row->runs);
+            printf("%-6s %12.2f %13.1f %13.1f %9.2f %7.1f %% %9lld%s\n", et_mode_name(mode),
+                   row->prepare * 1e3, row->median * 1e6, row->least * 1e6, rate,
+                   100 * rate / limit, (long long)row->runs, row->tuned ? "  tuned" : "");
     }
 }
 
@@ -182,10 +191,12 @@ static bool bench_all(struct bench *bench, const struct bench_arguments *argumen
     peak = again > peak ? again : peak;
     if (et_program_is_batched(bench->program))
         printf("runs of %lld image%s\n", (long long)bench->batch, bench->batch == 1 ? "" : "s");
-    printf("%s  %.2f MFLOP a run; this core: %.1f GFLOP/s (%s)\n\n",
-           et_program_name(bench->program), flops * 1e-6, peak,
-           cpu_level_name(cpu_highest_level()));
-    print_rows(rows, flops, peak);
+    printf("%s  %.2f MFLOP a run; this core: %.1f GFLOP/s (%s)", et_program_name(bench->program),
+           flops * 1e-6, peak, cpu_level_name(cpu_highest_level()));
+    if (arguments->threads > 1)
+        printf("; %d threads", arguments->threads);
+    printf("\n\n");
+    print_rows(rows, arguments->threads, flops, peak);
     return true;
 }
 
@@ -193,6 +204,7 @@ static bool bench_open(struct bench *bench, const struct bench_arguments *argume
                        struct et_error *error) {
     if (!et_program_set_compiler(bench->program, arguments->cc,
                                  (const char *const *)arguments->flags.items, error) ||
+        !et_program_set_threads(bench->program, arguments->threads, error) ||
         !model_check_batch(bench->program, bench->batch, error) ||
         !model_inputs(bench->program, bench->batch, &bench->inputs, error) ||
         !model_outputs(bench->program, bench->batch, &bench->outputs, error))
@@ -203,7 +215,7 @@ static bool bench_open(struct bench *bench, const struct bench_arguments *argume
 }
 
 int bench_command(int count, char **values) {
-    struct bench_arguments arguments = {.milliseconds = 1000, .batch = 1};
+    struct bench_arguments arguments = {.milliseconds = 1000, .batch = 1, .threads = 1};
     argp_parse(&parser, count, values, 0, NULL, &arguments);
     struct et_error error = {0};
     struct bench bench = {0};

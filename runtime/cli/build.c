@@ -25,6 +25,9 @@ static const struct argp_option options[] = {
      "read 28x28 float32 and give a vector of float32); runner: files of tensors in and out (the "
      "default for all other models)",
      0},
+    THREADS_OPTION(
+        "The program shares each run among N threads (0: one for each core; default: 1)"),
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 
@@ -40,7 +43,8 @@ static void choose_main(struct standalone_options *options, const char *name,
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct build_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state))
+    if (model_option(&arguments->model, key, argument, state) ||
+        threads_option(&arguments->options.threads, key, argument, state))
         return 0;
     switch (key) {
     case 'o':

@@ -5,6 +5,7 @@
 #include "cpu.h"
 #include "jit.h"
 #include "process.h"
+#include "templates/pool.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const struct argp_option options[] = {
     {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
     {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
     {"cflags", 'f', "FLAGS", 0, "Also check code made with these flags", 0},
+    TUNED_OPTION("Check the code with the choices in FILE, which `eigentensor tune -o` wrote"),
     MODEL_OPTIONS,
     {0}};
 
@@ -68,8 +70,8 @@ static const struct argp parser = {
         "Runs a model in every way this machine has, on random inputs and on files, and compares "
         "the outputs bit by bit.\v"
         "The ways are the interpreter, the JIT compiler on each set of precompiled kernels, and C "
-        "compilers at several levels of optimisation and vector widths. Exit status: 0 when all "
-        "agree, 1 when any output differs in a bit.\n\n"
+        "compilers at several levels of optimisation and vector widths; up to eight threads share "
+        "a run. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
         "A FILE for every input makes one more set of inputs; so do as many again.",
 };
 
@@ -80,24 +82,30 @@ enum way_kind { WAY_EAGER, WAY_JIT, WAY_AOT };
 struct way {
     const char *name;
     enum way_kind kind;
+    int threads;
     enum cpu_level level; /* that the CPU must have */
     const char *cc;
     const char *flags[4];
 };
 
 static const struct way ways[] = {
-    {"eager", WAY_EAGER, CPU_BASELINE, NULL, {0}},
-    {"jit, baseline kernels", WAY_JIT, CPU_BASELINE, NULL, {0}},
-    {"jit, AVX2 kernels", WAY_JIT, CPU_AVX2, NULL, {0}},
-    {"jit, AVX-512 kernels", WAY_JIT, CPU_AVX512, NULL, {0}},
-    {"gcc -O0", WAY_AOT, CPU_BASELINE, "gcc", {"-O0"}},
-    {"gcc -O2", WAY_AOT, CPU_BASELINE, "gcc", {"-O2"}},
-    {"gcc -O3 -march=native", WAY_AOT, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"eager", WAY_EAGER, 1, CPU_BASELINE, NULL, {0}},
+    {"jit, baseline kernels", WAY_JIT, 1, CPU_BASELINE, NULL, {0}},
+    {"jit, AVX2 kernels", WAY_JIT, 1, CPU_AVX2, NULL, {0}},
+    {"jit, AVX-512 kernels", WAY_JIT, 1, CPU_AVX512, NULL, {0}},
+    {"jit, best kernels", WAY_JIT, 2, CPU_BASELINE, NULL, {0}},
+    {"jit, best kernels", WAY_JIT, 3, CPU_BASELINE, NULL, {0}},
+    {"jit, best kernels", WAY_JIT, 8, CPU_BASELINE, NULL, {0}},
+    {"gcc -O0", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O0"}},
+    {"gcc -O2", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O2"}},
+    {"gcc -O3 -march=native", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"gcc -O3 -march=native", WAY_AOT, 2, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"gcc -O3 -march=native", WAY_AOT, 8, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
 #ifdef __x86_64__
-    {"gcc -O3 AVX2", WAY_AOT, CPU_AVX2, "gcc", {"-O3", "-march=x86-64", "-mavx2", "-mfma"}},
-    {"gcc -O3 SSE2", WAY_AOT, CPU_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
+    {"gcc -O3 AVX2", WAY_AOT, 1, CPU_AVX2, "gcc", {"-O3", "-march=x86-64", "-mavx2", "-mfma"}},
+    {"gcc -O3 SSE2", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
 #endif
-    {"clang -O3", WAY_AOT, CPU_BASELINE, "clang", {"-O3", "-march=native"}},
+    {"clang -O3", WAY_AOT, 1, CPU_BASELINE, "clang", {"-O3", "-march=native"}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -105,15 +113,19 @@ enum { WAYS = sizeof ways / sizeof *ways };
 struct machine {
     enum way_kind kind;
     struct et_program *program;
-    const struct compiled *compiled; /* of the kind */
+    struct compiled *compiled;
     struct jit *jit;
     struct aot *aot;
     run_array *entry;
+    run_step_array *step_entry;
+    struct pool *pool; /* NULL: one thread */
 };
 
 static void machine_close(struct machine *machine) {
+    pool_free(machine->pool);
     jit_free(machine->jit);
     aot_free(machine->aot);
+    compiled_free(machine->compiled);
     *machine = (struct machine){0};
 }
 
@@ -132,17 +144,54 @@ static struct jit *build_jit(const struct compiled *compiled, enum cpu_level lev
     return jit;
 }
 
+/* Threads share every kernel that can be shared, worth it or not. */
+static bool machine_compile(struct machine *machine, const struct way *way,
+                            struct et_error *error) {
+    struct compile_options options = {.dialect =
+                                          way->kind == WAY_JIT ? DIALECT_CALLS : DIALECT_VECTOR,
+                                      .threads = way->threads,
+                                      .least_cycles = 1};
+    machine->compiled =
+        program_compile(machine->program, way->kind == WAY_JIT ? ET_JIT : ET_AOT, &options, error);
+    if (!machine->compiled)
+        return false;
+    machine->pool = way->threads > 1 ? pool_new(way->threads) : NULL;
+    return machine->pool || way->threads == 1 || et_fail(error, "no threads");
+}
+
 static bool machine_open(struct machine *machine, const struct way *way, const char *const *flags,
                          struct et_error *error) {
     struct aot_options building = {.cc = way->cc, .flags = flags};
+    if (way->kind == WAY_EAGER)
+        return true;
+    if (!machine_compile(machine, way, error))
+        return false;
     if (way->kind == WAY_JIT) {
-        machine->jit = build_jit(machine->compiled, way->level, error);
+        enum cpu_level level = way->threads > 1 ? cpu_highest_level() : way->level;
+        machine->jit = build_jit(machine->compiled, level, error);
         machine->entry = machine->jit ? jit_entry(machine->jit) : NULL;
-    } else if (way->kind == WAY_AOT) {
+        machine->step_entry = machine->jit ? jit_step_entry(machine->jit) : NULL;
+    } else {
         machine->aot = aot_build(machine->compiled, &building, error);
         machine->entry = machine->aot ? aot_entry(machine->aot) : NULL;
+        machine->step_entry = machine->aot ? aot_step_entry(machine->aot) : NULL;
     }
-    return way->kind == WAY_EAGER || machine->entry;
+    return machine->entry;
+}
+
+/* A run of compiled code. */
+struct machine_run {
+    const struct machine *machine;
+    const void *const *inputs;
+    void *const *outputs;
+    void *arena;
+};
+
+static void take_part(void *context, long step, long part) {
+    const struct machine_run *run = context;
+    const struct machine *machine = run->machine;
+    machine->step_entry(run->inputs, run->outputs, machine->compiled->weights, run->arena, step,
+                        part, machine->pool->parts);
 }
 
 static bool machine_run(const struct machine *machine, int64_t batch, const struct tensors *inputs,
@@ -154,8 +203,13 @@ static bool machine_run(const struct machine *machine, int64_t batch, const stru
     void *arena = et_allocate_aligned(machine->compiled->arena_bytes);
     if (!arena)
         return et_fail(error, "out of memory");
-    run_entry(machine->entry, machine->compiled->block_count, batch, elements, outputs->elements,
-              machine->compiled->weights, arena);
+    if (machine->pool && machine->step_entry) {
+        struct machine_run run = {machine, elements, outputs->elements, arena};
+        pool_run(machine->pool, take_part, &run, machine->compiled->steps);
+    } else {
+        run_entry(machine->entry, machine->compiled->block_count, batch, elements,
+                  outputs->elements, machine->compiled->weights, arena);
+    }
     et_release(arena);
     return true;
 }
@@ -171,7 +225,7 @@ struct set {
 struct check {
     const struct check_arguments *arguments;
     struct et_program *program;
-    struct compiled *vector, *calls;
+    int64_t block; /* of images; 0: the model has no batch axis */
     int set_count;
     struct set *sets;
     int ran, differed;
@@ -185,12 +239,19 @@ static bool set_make(struct check *check, struct set *set, struct et_error *erro
            model_outputs(check->program, set->batch, &set->found, error);
 }
 
+/* Images of the largest block; 0: there is no batch axis. */
+static int64_t block_of(const struct et_program *program) {
+    struct block blocks[MAX_BLOCKS] = {0};
+    if (et_program_is_batched(program))
+        choose_blocks(program_graph(program), cpu_target(cpu_highest_level()), blocks);
+    return blocks[0].images;
+}
+
 /* One image, a block, one more, less than a block, several blocks and a rest. */
 static int64_t batch_of_set(const struct check *check, int64_t i) {
-    const struct compiled *compiled = check->vector;
-    if (check->arguments->batch || !compiled->block_count)
+    int64_t block = check->block;
+    if (check->arguments->batch || !block)
         return check->arguments->batch ? check->arguments->batch : 1;
-    int64_t block = compiled->blocks[0].images;
     const int64_t batches[] = {1, block, block + 1, block / 2 + 1, 2 * block + 3};
     return batches[i % (int64_t)(sizeof batches / sizeof *batches)];
 }
@@ -210,7 +271,7 @@ static bool fill_set(struct check *check, struct set *set, int64_t i, int group,
     int length = group < 0 ? snprintf(set->name, sizeof set->name, "seed %" PRId64,
                                       arguments->first_seed + i)
                            : snprintf(set->name, sizeof set->name, "files %d", group + 1);
-    if (check->vector->block_count)
+    if (check->block)
         snprintf(set->name + length, sizeof set->name - (size_t)length, ", N=%" PRId64, set->batch);
     if (group >= 0)
         return tensors_read(&set->inputs, files, inputs, arguments->index, error);
@@ -247,8 +308,6 @@ static void check_close(struct check *check) {
         tensors_free(&check->sets[i].found);
     }
     et_release(check->sets);
-    compiled_free(check->vector);
-    compiled_free(check->calls);
     text_free(&check->differences);
     text_free(&check->skipped);
 }
@@ -280,8 +339,8 @@ static void note_difference(struct check *check, const struct way *way, const st
     if (first < 0)
         return;
     struct text *text = &check->differences;
-    text_add(text, "%s, %s: output %s, element %" PRId64 ": expected ", way->name, set->name,
-             facts->name, first);
+    text_add(text, "%s, %d threads, %s: output %s, element %" PRId64 ": expected ", way->name,
+             way->threads, set->name, facts->name, first);
     add_bits(text, facts->dtype, expected + (size_t)first * bytes);
     text_add(text, ", found ");
     add_bits(text, facts->dtype, found + (size_t)first * bytes);
@@ -292,7 +351,7 @@ static void note_difference(struct check *check, const struct way *way, const st
 static bool run_way(struct check *check, const struct way *way, struct machine *machine,
                     struct et_error *error) {
     bool differs = false;
-    printf("%-24s", way->name);
+    printf("%-24s %7d", way->name, way->threads);
     for (int i = 0; i < check->set_count; i++) {
         struct set *set = &check->sets[i];
         const struct tensors *outputs = way->kind == WAY_EAGER ? &set->expected : &set->found;
@@ -339,9 +398,7 @@ static bool is_skipped(struct check *check, const struct way *way) {
 
 static bool try_way(struct check *check, const struct way *way, const char *const *flags,
                     struct et_error *error) {
-    struct machine machine = {.kind = way->kind,
-                              .program = check->program,
-                              .compiled = way->kind == WAY_JIT ? check->calls : check->vector};
+    struct machine machine = {.kind = way->kind, .program = check->program};
     bool good = machine_open(&machine, way, flags, error) && run_way(check, way, &machine, error);
     machine_close(&machine);
     return good || et_fail_within(error, "%s", way->name);
@@ -358,15 +415,15 @@ static bool try_users_way(struct check *check, struct et_error *error) {
         text_add(&name, " %s", arguments->flags.items[i]);
     if (name.failed)
         return et_fail(error, "out of memory");
-    struct way way = {
-        name.bytes, WAY_AOT, CPU_BASELINE, arguments->cc ? arguments->cc : "gcc", {0}};
+    struct way way = {name.bytes, WAY_AOT, 1, CPU_BASELINE, arguments->cc ? arguments->cc : "gcc",
+                      {0}};
     bool good = try_way(check, &way, (const char *const *)arguments->flags.items, error);
     text_free(&name);
     return good;
 }
 
 static bool try_all(struct check *check, struct et_error *error) {
-    printf("%-24s", "");
+    printf("%-24s threads", "");
     for (int i = 0; i < check->set_count; i++)
         printf("  %-*s", i + 1 < check->set_count ? 16 : 0, check->sets[i].name);
     printf("\n");
@@ -377,14 +434,6 @@ static bool try_all(struct check *check, struct et_error *error) {
             return false;
     }
     return try_users_way(check, error);
-}
-
-static bool compile_both(struct check *check, struct et_error *error) {
-    struct compile_options options = {.dialect = DIALECT_VECTOR};
-    check->vector = compile(program_graph(check->program), &options, error);
-    options.dialect = DIALECT_CALLS;
-    check->calls = check->vector ? compile(program_graph(check->program), &options, error) : NULL;
-    return check->calls != NULL;
 }
 
 static void conclude(const struct check *check) {
@@ -406,7 +455,8 @@ int check_command(int count, char **values) {
     if (good) {
         check.program = arguments.model.program;
         printf("%s  graph %s\n", et_program_name(check.program), et_program_digest(check.program));
-        good = compile_both(&check, &error) && make_sets(&check, &error) && try_all(&check, &error);
+        check.block = block_of(check.program);
+        good = make_sets(&check, &error) && try_all(&check, &error);
     }
     int status = good ? EXIT_SUCCESS : report(&error);
     if (good)

@@ -15,6 +15,7 @@
     COMMAND(check, "show that every way of running a model gives the same bits")                   \
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
     COMMAND(batch, "make a model run any number of images at once")                                \
+    COMMAND(tune, "measure which schedules are fast here, and keep them for later runs")           \
     COMMAND(rewrite, "make another graph of a model: faster, rounded otherwise")                   \
     COMMAND(machine, "measure what this machine can do at most")                                   \
     COMMAND(inspect, "show what is in a model and what the compiler makes of it")
@@ -43,15 +44,34 @@ int64_t parse_number(struct argp_state *state, const char *text, int64_t least, 
 void split_flags(struct argp_state *state, const char *text, struct list *flags);
 double now_seconds(void);
 
-/* model.c: the one argument and the one option that every subcommand has */
+/* model.c: the one argument and the options that every subcommand has, or many */
 
 struct model {
     const char *path, *weights;
+    const char *tuning;         /* a file; NULL: the kept one, if there is any */
+    bool untuned;               /* not even that */
     struct et_program *program; /* model_open sets it */
 };
 #define MODEL_OPTIONS                                                                              \
     { "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", 0 }
-/* True when `key` was --weights, or the first argument; ends with a usage error without one. */
+/* The option of subcommands that run or emit models for several threads. */
+enum { KEY_THREADS = 300 };
+#define THREADS_OPTION(what)                                                                       \
+    { "threads", KEY_THREADS, "N", 0, what, 0 }
+/* True when `key` was --threads: sets the number, 0 becomes one for each core. */
+bool threads_option(int *threads, int key, const char *argument, struct argp_state *state);
+enum { KEY_TUNED = 310, KEY_NO_TUNED };
+#define TUNED_OPTION(what)                                                                         \
+    { "tuned", KEY_TUNED, "FILE", 0, what, 0 }
+#define TUNED_OPTIONS                                                                              \
+    TUNED_OPTION(                                                                                  \
+        "Take the choices in FILE, which `eigentensor tune -o` wrote (default: those that "        \
+        "`eigentensor tune` keeps for this CPU, if any)"),                                         \
+    {                                                                                              \
+        "no-tuned", KEY_NO_TUNED, NULL, 0, "Leave all choices to the cost model", 0                \
+    }
+/* True when `key` was --weights, --tuned or --no-tuned, or the first argument; ends with a usage
+ * error without one. */
 bool model_option(struct model *model, int key, const char *argument, struct argp_state *state);
 bool model_open(struct model *model, struct et_error *error);
 void model_close(struct model *model);
@@ -84,6 +104,7 @@ struct standalone_options {
     const char *cc;           /* NULL: "gcc" */
     const char *const *flags; /* ends with NULL; NULL: none */
     bool link_static;
+    int threads; /* that share a run; 0: one */
 };
 /* Builds the executable `path`; NULL: here, under the prefix of the compiled model's names. */
 bool standalone_build(const struct et_program *program, const struct standalone_options *options,

@@ -13,7 +13,8 @@ struct emit_arguments {
     const char *folder, *prefix, *print, *dump;
     enum dialect dialect;
     const struct target *target; /* NULL: the default */
-    struct text passes;          /* ",lower,fuse,": the passes that ran */
+    int threads;
+    struct text passes; /* ",lower,fuse,": the passes that ran */
 };
 
 static const struct argp_option options[] = {
@@ -29,10 +30,15 @@ static const struct argp_option options[] = {
      "Plan for avx512 (the default), avx2, neon, baseline or native; the text runs on all, with "
      "the same bits",
      0},
+    THREADS_OPTION(
+        "Let up to N threads share a run (0: one for each core; default: 1); the text for "
+        "gcc and clang then has a pool of threads, and needs -pthread"),
     {"dump", 'd', "PASS[,PASS...]", 0,
      "Show on standard error what the compiler has after these passes, or after \"all\", and the "
-     "time that each took",
+     "time that each took; \"cost\" shows what each contraction could choose from, by the cost "
+     "model",
      0},
+    TUNED_OPTION("Take the choices in FILE, which `eigentensor tune -o` wrote, and its target"),
     MODEL_OPTIONS,
     {0}};
 
@@ -62,7 +68,8 @@ static bool is_identifier(const char *name) {
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct emit_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state))
+    if (model_option(&arguments->model, key, argument, state) ||
+        threads_option(&arguments->threads, key, argument, state))
         return 0;
     switch (key) {
     case 'o':
@@ -106,7 +113,8 @@ static const struct argp parser = {
            "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
            "aligned.\n\n"
            "  eigentensor emit mnist.json -o generated\n"
-           "  eigentensor emit mnist.json --print=c --dump=fuse,schedule",
+           "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
+           "  eigentensor emit mnist.json --print=h --dump=cost",
 };
 
 /* True when `name` stands in a list "a,b,c". */
@@ -153,6 +161,11 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
         text_add(command, " --target=%s", arguments->target->name);
     if (arguments->prefix)
         text_add(command, " --prefix=%s", arguments->prefix);
+    if (arguments->threads > 1)
+        text_add(command, " --threads=%d", arguments->threads);
+    const char *tuning = arguments->model.tuning;
+    if (tuning)
+        text_add(command, " --tuned=%s", strrchr(tuning, '/') ? strrchr(tuning, '/') + 1 : tuning);
 }
 
 static struct compiled *compile_model(struct emit_arguments *arguments, struct et_error *error) {
@@ -168,9 +181,11 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
                                         .prefix = arguments->prefix,
                                         .digest = et_program_digest(program),
                                         .command = command.bytes,
+                                        .threads = arguments->threads,
+                                        .pool = arguments->dialect == DIALECT_VECTOR,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
-    struct compiled *compiled = compile(program_graph(program), &compiling, error);
+    struct compiled *compiled = program_compile(program, ET_AOT, &compiling, error);
     text_free(&command);
     return compiled;
 }
@@ -207,6 +222,7 @@ static void print_one(const struct compiled *compiled, char which) {
 int emit_command(int count, char **values) {
     struct emit_arguments arguments = {.folder = "."};
     argp_parse(&parser, count, values, 0, NULL, &arguments);
+    arguments.model.untuned = !arguments.model.tuning; /* nothing hidden decides what is written */
     struct et_error error = {0};
     struct compiled *compiled =
         model_open(&arguments.model, &error) ? compile_model(&arguments, &error) : NULL;

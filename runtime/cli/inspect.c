@@ -9,24 +9,30 @@ enum section {
     SECTION_SUMMARY = 1 << 0,
     SECTION_KERNELS = 1 << 1,
     SECTION_PLAN = 1 << 2,
+    SECTION_COST = 1 << 3,
     SECTION_ALL = SECTION_SUMMARY | SECTION_KERNELS | SECTION_PLAN,
 };
 
 struct inspect_arguments {
     struct model model;
     unsigned sections;
+    int threads;
     const char *dot;
     bool operations;
 };
 
-enum { KEY_SUMMARY = 256, KEY_KERNELS, KEY_PLAN };
+enum { KEY_SUMMARY = 256, KEY_KERNELS, KEY_PLAN, KEY_COST };
 static const struct argp_option options[] = {
     {"summary", KEY_SUMMARY, 0, 0, "Only the summary", 0},
     {"kernels", KEY_KERNELS, 0, 0, "Only the table of kernels", 0},
     {"plan", KEY_PLAN, 0, 0, "Only the memory plan", 0},
+    {"cost", KEY_COST, 0, 0,
+     "Only what each contraction could choose from, by the cost model, and the choice", 0},
     {"dot", 'd', "graph|kernels", 0,
      "Write the nodes of the graph, or the kernels they became, for Graphviz", 0},
+    THREADS_OPTION("Show what it becomes for N threads that share a run"),
     {"operations", 'o', 0, 0, "Write what each operation of a graph means; needs no model", 0},
+    TUNED_OPTION("Take the choices in FILE, which `eigentensor tune -o` wrote"),
     MODEL_OPTIONS,
     {0}};
 
@@ -34,7 +40,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     struct inspect_arguments *arguments = state->input;
     if (key == ARGP_KEY_END && arguments->operations)
         return 0;
-    if (model_option(&arguments->model, key, argument, state))
+    if (model_option(&arguments->model, key, argument, state) ||
+        threads_option(&arguments->threads, key, argument, state))
         return 0;
     switch (key) {
     case KEY_SUMMARY:
@@ -45,6 +52,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case KEY_PLAN:
         arguments->sections |= SECTION_PLAN;
+        return 0;
+    case KEY_COST:
+        arguments->sections |= SECTION_COST;
         return 0;
     case 'd':
         if (strcmp(argument, "graph") != 0 && strcmp(argument, "kernels") != 0)
@@ -82,26 +92,35 @@ static void print_tensors(const char *kind, int count, const struct et_program *
     }
 }
 
-static void print_summary(const struct et_program *program) {
-    const struct graph *graph = program_graph(program);
-    int64_t parameters = 0, bytes = 0;
-    int tensors = 0;
+struct parameters {
+    int tensors;
+    int64_t elements, bytes;
+};
+
+static struct parameters count_parameters(const struct graph *graph) {
+    struct parameters parameters = {0};
     for (int i = 0; i < graph->node_count; i++) {
         const struct node *node = graph->nodes[i];
         if (node->op != OP_WEIGHT)
             continue;
-        tensors++;
-        parameters += node_elements(node);
-        bytes += node_bytes(node);
+        parameters.tensors++;
+        parameters.elements += node_elements(node);
+        parameters.bytes += node_bytes(node);
     }
+    return parameters;
+}
+
+static void print_summary(const struct et_program *program) {
+    const struct graph *graph = program_graph(program);
+    struct parameters parameters = count_parameters(graph);
     printf("%-12s%s\n", "model", et_program_name(program));
     printf("%-12s%s\n", "digest", et_program_digest(program));
     printf("%-12s%s\n", "uuid", et_program_uuid(program));
     print_tensors("input", et_program_input_count(program), program, et_program_input);
     print_tensors("output", et_program_output_count(program), program, et_program_output);
     printf("%-12s%d\n", "nodes", graph->node_count);
-    printf("%-12s%" PRId64 " in %d tensors, %" PRId64 " bytes\n", "parameters", parameters, tensors,
-           bytes);
+    printf("%-12s%" PRId64 " in %d tensors, %" PRId64 " bytes\n", "parameters", parameters.elements,
+           parameters.tensors, parameters.bytes);
 }
 
 /* ---- Kernels ---- */
@@ -143,14 +162,28 @@ static void print_blocks(const struct compiled *compiled) {
     printf(" image%s\n", compiled->blocks[0].images == 1 ? "" : "s");
 }
 
-static void print_plan(const struct compiled *compiled) {
+static size_t tensor_bytes(const struct et_program *program) {
+    size_t bytes = 0;
+    for (int i = 0; i < et_program_input_count(program); i++)
+        bytes += et_program_input(program, i).bytes;
+    for (int i = 0; i < et_program_output_count(program); i++)
+        bytes += et_program_output(program, i).bytes;
+    return bytes;
+}
+
+/* The peak is that of a running program: the stored weights are not needed then. */
+static void print_plan(const struct et_program *program, const struct compiled *compiled) {
     if (compiled->block_count)
         print_blocks(compiled);
-    size_t peak = compiled->arena_bytes, bound = compiled->arena_lower_bound;
-    printf("%-12s%zu bytes; no plan can do with less than %zu", "arena", peak, bound);
+    size_t arena = compiled->arena_bytes, bound = compiled->arena_lower_bound;
+    size_t tensors = tensor_bytes(program);
+    printf("%-12s%zu bytes; no plan can do with less than %zu", "arena", arena, bound);
     if (bound)
-        printf(" (%+.2f %%)", 100 * ((double)peak / (double)bound - 1));
-    printf("\n%-12s%zu bytes as compiled\n", "weights", compiled->weights_bytes);
+        printf(" (%+.2f %%)", 100 * ((double)arena / (double)bound - 1));
+    printf("\n%-12s%" PRId64 " bytes as stored, %zu as compiled\n", "weights",
+           count_parameters(program_graph(program)).bytes, compiled->weights_bytes);
+    printf("%-12s%zu bytes: arena, weights as compiled, %zu of inputs and outputs\n", "peak",
+           arena + compiled->weights_bytes + tensors, tensors);
     if (compiled->plan)
         printf("\n%s", compiled->plan);
 }
@@ -169,7 +202,14 @@ static void print_sections(const struct et_program *program, const struct compil
     }
     if (sections & SECTION_PLAN) {
         fputs(between, stdout);
-        print_plan(compiled);
+        print_plan(program, compiled);
+        between = "\n";
+    }
+    if (sections & SECTION_COST) {
+        struct text text = {0};
+        print_costs(compiled, &text);
+        printf("%s%s", between, text.bytes ? text.bytes : "there is nothing to choose\n");
+        text_free(&text);
     }
 }
 
@@ -254,10 +294,13 @@ int inspect_command(int count, char **values) {
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    struct compile_options compiling = {.dialect = DIALECT_VECTOR};
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+                                        .threads = arguments.threads,
+                                        .list_candidates = arguments.sections & SECTION_COST};
+    arguments.model.untuned = !arguments.model.tuning;
     bool good = model_open(&arguments.model, &error);
     struct compiled *compiled =
-        good ? compile(program_graph(arguments.model.program), &compiling, &error) : NULL;
+        good ? program_compile(arguments.model.program, ET_AOT, &compiling, &error) : NULL;
     good = compiled != NULL;
     if (good && arguments.dot)
         good = print_dot(program_graph(arguments.model.program), compiled, arguments.dot, &error);

@@ -8,6 +8,11 @@ bool model_option(struct model *model, int key, const char *argument, struct arg
         model->weights = argument;
         return true;
     }
+    if (key == KEY_TUNED || key == KEY_NO_TUNED) {
+        model->tuning = argument;
+        model->untuned = key == KEY_NO_TUNED;
+        return true;
+    }
     if (key == ARGP_KEY_ARG && !model->path) {
         model->path = argument;
         return true;
@@ -17,9 +22,21 @@ bool model_option(struct model *model, int key, const char *argument, struct arg
     return false;
 }
 
+bool threads_option(int *threads, int key, const char *argument, struct argp_state *state) {
+    if (key != KEY_THREADS)
+        return false;
+    *threads = (int)parse_number(state, argument, 0, ET_MOST_THREADS);
+    if (*threads == 0)
+        *threads = et_core_count();
+    return true;
+}
+
 bool model_open(struct model *model, struct et_error *error) {
     model->program = et_program_open(model->path, model->weights, error);
-    return model->program != NULL;
+    if (!model->program)
+        return false;
+    return (!model->tuning && !model->untuned) ||
+           et_program_set_tuning(model->program, model->tuning, error);
 }
 
 void model_close(struct model *model) {

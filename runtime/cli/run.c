@@ -7,6 +7,7 @@ struct run_arguments {
     struct model model;
     enum et_mode mode;
     int64_t index;
+    int threads;
     struct list files, outputs;
     int64_t batch; /* images in the files */
 };
@@ -16,15 +17,20 @@ static const struct argp_option options[] = {
      "How to run: eager (one operation at a time, the reference), jit (compiled at once in this "
      "process; the default), aot (compiled by gcc). All give the same bits.",
      0},
+    THREADS_OPTION(
+        "Share the run among N threads (0: one for each core; default: 1), but not that of "
+        "eager. The bits are the same."),
     {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
     {"output", 'o', "[NAME=]FILE.npy", 0,
      "Write an output to a file instead of printing it; may be given for each output", 0},
+    TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct run_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state))
+    if (model_option(&arguments->model, key, argument, state) ||
+        threads_option(&arguments->threads, key, argument, state))
         return 0;
     switch (key) {
     case 'm':
@@ -61,7 +67,8 @@ static const struct argp parser = {
 static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
                       struct tensors *outputs, struct et_error *error) {
     struct et_program *program = arguments->model.program;
-    return model_batch(program, arguments->files.items, arguments->files.count, &arguments->batch,
+    return et_program_set_threads(program, arguments->threads, error) &&
+           model_batch(program, arguments->files.items, arguments->files.count, &arguments->batch,
                        error) &&
            model_inputs(program, arguments->batch, inputs, error) &&
            model_outputs(program, arguments->batch, outputs, error) &&
@@ -92,7 +99,7 @@ static bool show(const struct run_arguments *arguments, const struct tensors *ou
 }
 
 int run_command(int count, char **values) {
-    struct run_arguments arguments = {.mode = ET_JIT};
+    struct run_arguments arguments = {.mode = ET_JIT, .threads = 1};
     argp_parse(&parser, count, values, 0, NULL, &arguments);
     struct et_error error = {0};
     struct tensors inputs = {0}, outputs = {0};

@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include "aot.h"
+#include "cpu.h"
 #include "image.h"
 
 #include <ctype.h>
@@ -131,6 +132,26 @@ static void add_tensors(struct text *text, const char *name, const struct et_pro
     text_add(text, "    {0}};\n");
 }
 
+/* How the main runs the model, with threads of its own or without; on so many images, which are 1
+ * where the model has no batch axis. */
+static void add_run(struct text *text, const struct compiled *compiled) {
+    int threads = compiled->threads;
+    if (threads > 1)
+        text_add(text,
+                 "static struct " PREFIX "_pool *model_pool;\n"
+                 "#define MODEL_BEGIN() ((model_pool = " PREFIX "_pool_new(%d)) != NULL)\n"
+                 "#define MODEL_END() " PREFIX "_pool_free(model_pool)\n"
+                 "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
+                 "    " PREFIX "_run_on_array(inputs, outputs, weights, arena, model_pool)\n",
+                 threads);
+    else
+        text_add(text,
+                 "#define MODEL_BEGIN() true\n#define MODEL_END() ((void)0)\n"
+                 "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
+                 "    " PREFIX "_run_array(inputs, outputs, weights, arena%s)\n",
+                 compiled->block_count ? ", batch" : "");
+}
+
 static bool describe_model(const struct et_program *program, const struct compiled *compiled,
                            struct text *text, struct et_error *error) {
     int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
@@ -139,15 +160,12 @@ static bool describe_model(const struct et_program *program, const struct compil
              "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"" PREFIX ".h\"\n\n"
              "extern const unsigned char " PREFIX "_weights[];\n"
              "#define MODEL_WEIGHTS " PREFIX "_weights\n"
-             "/* for so many images; 1 where the model has no batch axis */\n"
-             "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
-             "    " PREFIX "_run_array(inputs, outputs, weights, arena%s)\n"
              "#define MODEL_BLOCK %" PRId64 "\n"
              "#define MODEL_ARENA_BYTES ((size_t)%zu)\n#define MODEL_NAME ",
-             compiled->block_count ? ", batch" : "",
              compiled->block_count ? compiled->blocks[0].images : 1, compiled->arena_bytes);
     add_string(text, et_program_name(program));
     text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
+    add_run(text, compiled);
     text_add(text, "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
              inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0);
     add_tensors(text, "model_inputs", program, inputs, et_program_input);
@@ -172,8 +190,8 @@ static bool build_texts(const struct compiled *compiled, enum standalone_kind ki
 
 /* What the program must have, then the user's flags, then libraries. */
 static bool join_flags(const char *const *users, struct arena *arena, const char *const **joined) {
-    static const char *const before[] = {"-D_GNU_SOURCE", "-ffunction-sections", "-fdata-sections",
-                                         "-Wl,--gc-sections"};
+    static const char *const before[] = {"-D_GNU_SOURCE", "-pthread", "-ffunction-sections",
+                                         "-fdata-sections", "-Wl,--gc-sections"};
     static const char *const after[] = {"-lpng", "-lz"};
     enum { BEFORE = sizeof before / sizeof *before, AFTER = sizeof after / sizeof *after };
     size_t count = 0;
@@ -203,9 +221,16 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     enum standalone_kind kind = options->kind;
     if (!choose_kind(program, &kind, error))
         return false;
-    struct compile_options compiling = {
-        .dialect = DIALECT_VECTOR, .prefix = PREFIX, .digest = et_program_digest(program)};
-    struct compiled *compiled = compile(program_graph(program), &compiling, error);
+    enum cpu_level level;
+    if (!cpu_level(&level, error))
+        return false;
+    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+                                        .target = cpu_target(level),
+                                        .prefix = PREFIX,
+                                        .digest = et_program_digest(program),
+                                        .threads = options->threads,
+                                        .pool = true};
+    struct compiled *compiled = program_compile(program, ET_AOT, &compiling, error);
     if (!compiled)
         return false;
     struct arena arena = {0};

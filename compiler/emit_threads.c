@@ -1,0 +1,86 @@
+/* Runs that threads share: the types and entries for it, and a pool inside the text. */
+#include "emit.h"
+
+#include <inttypes.h>
+
+static void add_pool_interface(struct emitter *emitter, struct text *text) {
+    const char *prefix = emitter->prefix;
+    text_add(text,
+             "\n/* Threads for runs: the one that calls, and others that wait for the next. Where\n"
+             " * there is no memory or no thread to be had, %s_pool_new returns NULL. */\n"
+             "struct %s_pool;\n"
+             "struct %s_pool *%s_pool_new(long threads);\n"
+             "void %s_pool_free(struct %s_pool *pool);\n\n",
+             prefix, prefix, prefix, prefix, prefix, prefix);
+    text_add(text,
+             "/* %s_run by all threads of a pool, with the same bits; one run on it at a time. */\n"
+             "void %s_run_on(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena, struct %s_pool *pool);\n",
+             prefix, prefix, prefix, prefix, prefix);
+    text_add(text,
+             "void %s_run_on_array(const void *const *inputs, void *const *outputs,\n"
+             "        const void *weights, void *arena, struct %s_pool *pool);\n",
+             prefix, prefix);
+}
+
+static int step_count(const struct ir *ir) {
+    return ir->group_count ? ir->groups[ir->group_count - 1]->step + 1 : 0;
+}
+
+void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper) {
+    const char *prefix = emitter->prefix;
+    text_add(
+        text,
+        "\n/* A run in pieces, for threads that share it. Each of its steps has `parts` parts,\n"
+        " * which any threads may do in any order; all of them must be done before a part of the\n"
+        " * next step begins. */\n"
+        "#define %s_STEPS %d\n#define %s_MOST_PARTS %" PRId64 "\n",
+        upper, step_count(emitter->ir), upper, emitter->ir->threads);
+    text_add(text,
+             "void %s_run_step(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena, long step, long part, long parts);\n"
+             "void %s_run_step_array(const void *const *inputs, void *const *outputs,\n"
+             "        const void *weights, void *arena, long step, long part, long parts);\n",
+             prefix, prefix, prefix, prefix);
+    if (emitter->pool)
+        add_pool_interface(emitter, text);
+}
+
+void emit_run_alone(struct emitter *emitter, struct text *text) {
+    const char *prefix = emitter->prefix;
+    text_add(text,
+             "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena) {\n"
+             "    for (long step = 0; step < %d; step++)\n"
+             "        %s_run_step(inputs, outputs, weights, arena, step, 0, 1);\n}\n",
+             prefix, prefix, prefix, step_count(emitter->ir), prefix);
+}
+
+void emit_pool(struct emitter *emitter, struct text *text) {
+    const char *prefix = emitter->prefix;
+    text_add(text,
+             "\nstruct %s_pool *%s_pool_new(long threads) {\n"
+             "    if (threads < 1 || threads > %" PRId64 ")\n        return NULL;\n"
+             "    return (struct %s_pool *)pool_new(threads);\n}\n\n"
+             "void %s_pool_free(struct %s_pool *pool) {\n"
+             "    pool_free((struct pool *)pool);\n}\n\n",
+             prefix, prefix, emitter->ir->threads, prefix, prefix, prefix);
+    text_add(text,
+             "struct run {\n    const struct %s_inputs *inputs;\n"
+             "    const struct %s_outputs *outputs;\n    const void *weights;\n"
+             "    void *arena;\n    long parts;\n};\n\n",
+             prefix, prefix);
+    text_add(text,
+             "static void take_part(void *context, long step, long part) {\n"
+             "    const struct run *run = context;\n"
+             "    %s_run_step(run->inputs, run->outputs, run->weights, run->arena, step, part,\n"
+             "            run->parts);\n}\n\n",
+             prefix);
+    text_add(text,
+             "void %s_run_on(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena, struct %s_pool *pool) {\n"
+             "    struct pool *threads = (struct pool *)pool;\n"
+             "    struct run run = {inputs, outputs, weights, arena, threads->parts};\n"
+             "    pool_run(threads, take_part, &run, %d);\n}\n",
+             prefix, prefix, prefix, prefix, step_count(emitter->ir));
+}

@@ -1,0 +1,67 @@
+#include "tuning_cache.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache.h"
+
+/* FOLDER/tuned-DIGEST/CPU-MODE.json. The CPU is looked at only where the graph has any. */
+static bool find_path(const char *digest, enum cpu_level level, const char *mode, bool make,
+                      struct text *path) {
+    cache_folder(path, make);
+    if (!path->bytes)
+        return false;
+    text_add(path, "/tuned-%.32s", digest);
+    if (make && !path->failed)
+        mkdir(path->bytes, 0700);
+    if (path->failed || !cache_folder_is_ours(path->bytes))
+        return false;
+    struct digest_stream stream;
+    digest_begin(&stream);
+    cache_add_word(&stream, "eigentensor tuning 1");
+    cache_add_word(&stream, cpu_level_name(level));
+    cache_add_cpu(&stream);
+    struct digest key = digest_end(&stream);
+    text_add(path, "/%.32s-%s.json", digest_hex(&key).text, mode);
+    return !path->failed;
+}
+
+struct tuning *tuning_cache_load(const char *digest, enum cpu_level level, const char *mode) {
+    struct text path = {0};
+    struct tuning *tuning = NULL;
+    if (find_path(digest, level, mode, false, &path) && cache_file_is_ours(path.bytes))
+        tuning = tuning_load(path.bytes, NULL);
+    text_free(&path);
+    if (!tuning || strcmp(tuning->digest, digest) == 0)
+        return tuning;
+    tuning_free(tuning);
+    return NULL;
+}
+
+bool tuning_cache_save(const struct tuning *tuning, enum cpu_level level, struct text *path,
+                       struct et_error *error) {
+    struct text own = {0}, *place = path ? path : &own;
+    bool good = find_path(tuning->digest, level, tuning->mode, true, place) ||
+                et_fail(error, "there is no folder to keep a tuning in: set XDG_CACHE_HOME, or "
+                               "name a file");
+    good = good && tuning_save(tuning, place->bytes, error);
+    text_free(&own);
+    return good;
+}
+
+void cpu_model_name(char *name, size_t capacity) {
+    FILE *facts = fopen("/proc/cpuinfo", "re");
+    char line[256];
+    snprintf(name, capacity, "unknown");
+    while (facts && fgets(line, sizeof line, facts) && *line != '\n') {
+        char *colon = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+        if (colon) {
+            colon += 1 + strspn(colon + 1, " \t");
+            snprintf(name, capacity, "%.*s", (int)strcspn(colon, "\n"), colon);
+        }
+    }
+    if (facts)
+        fclose(facts);
+}

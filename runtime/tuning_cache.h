@@ -1,0 +1,19 @@
+/* Tunings that are kept for the programs of this user, by graph, CPU and mode. */
+#ifndef EIGENTENSOR_TUNING_CACHE_H
+#define EIGENTENSOR_TUNING_CACHE_H
+
+#include "cpu.h"
+#include "tuning.h"
+
+/* The kept tuning of a graph (its digest, 64 hexadecimal digits) for this CPU at this level, in a
+ * mode (its name); NULL: there is none that can be read. It is the caller's to free. */
+struct tuning *tuning_cache_load(const char *digest, enum cpu_level level, const char *mode);
+
+/* Keeps it for the graph and mode that it names; *path is where, unless that is NULL. */
+bool tuning_cache_save(const struct tuning *tuning, enum cpu_level level, struct text *path,
+                       struct et_error *error);
+
+/* The name of this machine's CPU, for people. */
+void cpu_model_name(char *name, size_t capacity);
+
+#endif
