@@ -145,7 +145,7 @@ GRAPHS = $(BUILD)/bench/graphs
 $(PEERS): bench/peers/setup.sh bench/peers/requirements.txt | build/setup-bench
 	bench/peers/setup.sh $(@D)
 # The measuring programs of our own.
-BENCHES = $(BUILD)/bench/contender $(BUILD)/bench/compile_time
+BENCHES = $(BUILD)/bench/contender $(BUILD)/bench/compile_time $(BUILD)/bench/batch
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 	$(call step,link) $(CC) $< $(LIBRARY) -o $@ $(LIBRARIES)
 bench: $(PEERS) $(SHARED) $(BENCHES) $(BUILD)/eigentensor

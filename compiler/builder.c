@@ -162,6 +162,10 @@ static bool set_shape(struct tensor_context *context, struct node *node, int ran
     node->rank = rank;
     if (rank > 0)
         memcpy(node->shape, shape, (size_t)rank * sizeof *shape);
+    if (rank > 0 && shape[0] == BATCH) {
+        node->shape[0] = BATCH_EXTENT;
+        node->batched = true;
+    }
     return true;
 }
 

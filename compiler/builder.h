@@ -39,6 +39,9 @@ struct tensor {
 #define OUTPUTS(...) LIST_(const struct named_tensor, __VA_ARGS__)
 #define RANGES(...) LIST_(const struct range, __VA_ARGS__)
 #define SCALAR_SHAPE 0, NULL
+/* The first extent of inputs, SHAPE(BATCH, 3, 224, 224): any number of images (batch.h). Wherever
+ * else a shape is given, it means that axis. */
+enum { BATCH = -2 };
 #define ALL_AXES -1, NULL
 
 struct named_tensor {

@@ -31,6 +31,7 @@ struct choosing {
     struct question *question; /* NULL: nobody asks */
     struct choice choice, best;
     bool found;
+    const struct packing *there; /* the panel as a larger block has it packed; or NULL */
 };
 
 /* ---- Packing ---- */
@@ -44,10 +45,20 @@ static bool may_stay(const struct choosing *choosing) {
            stride_of(ir, choice->panel, choice->column) == 1 && columns_beyond(choice) == 0;
 }
 
+static const struct packing *packed_by(const struct ir *ir, const struct buffer *constant) {
+    for (int i = 0; ir && constant->kind == BUFFER_CONSTANT && i < ir->buffer_count; i++)
+        if (ir->buffers[i]->packing && ir->buffers[i]->packing->elements == constant->value)
+            return ir->buffers[i]->packing;
+    return NULL;
+}
+
 static void consider(struct choosing *choosing, bool pack_panel) {
     struct choice *choice = &choosing->choice;
     choice->pack_panel = pack_panel;
     choice->cycles = choice_cycles(choosing->contraction, choice);
+    if (choosing->there && (choosing->there->block != choice->columns ||
+                            choosing->there->last != choice->last_columns))
+        choice->cycles = sharing_cycles(choosing->contraction, choice);
     if (choosing->question)
         note_tile(choosing->question, choice);
     if (choosing->found && choice->cycles >= choosing->best.cycles)
@@ -172,6 +183,7 @@ bool choose_tiles(const struct contraction *contraction, struct question *questi
                                               .column = kernel->loops[i]};
             if (!load_uses(choosing.choice.panel, kernel->loops[i]))
                 continue;
+            choosing.there = packed_by(contraction->ir->largest, choosing.choice.panel->buffer);
             choosing.choice.lanes = load_uses(choosing.choice.stream, kernel->loops[i]);
             if (!choosing.choice.lanes ||
                 stride_of(contraction->ir, choosing.choice.stream, choosing.choice.column) == 1)

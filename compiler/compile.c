@@ -20,7 +20,12 @@ struct compiling {
     struct et_error *error;
     double began;
     struct text last;
+    struct plan plan;
 };
+
+static const struct target *target_of(const struct compile_options *options) {
+    return options->target ? options->target : &targets[TARGET_AVX512];
+}
 
 /* Hands the state after a pass to those who asked for it. */
 static void dump(struct compiling *compiling, const char *pass, double took,
@@ -67,49 +72,6 @@ static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
     text_free(&text);
 }
 
-static size_t whole_lines(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
-
-/* Copies pieces, and gives the pages back that they came from. */
-static void copy_constant(const struct mapped_file *file, const char *from, size_t bytes,
-                          char *place) {
-    const size_t most = (size_t)16 << 20;
-    for (size_t at = 0; at < bytes; at += most) {
-        size_t count = bytes - at < most ? bytes - at : most;
-        memcpy(place + at, from + at, count);
-        if (count == most)
-            forget_pages(file, from + at, count);
-    }
-}
-
-/* Places follow one another in whole lines, so that every byte of the block is set. */
-static void fill_constant(const struct mapped_file *file, const struct buffer *buffer,
-                          char *place) {
-    size_t bytes = (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes;
-    if (buffer->packing)
-        pack_constant(buffer->packing, file, place);
-    else
-        copy_constant(file, buffer->value, bytes, place);
-    memset(place + bytes, 0, whole_lines(bytes) - bytes);
-}
-
-static bool fill_weights(const struct ir *ir, const struct mapped_file *file,
-                         struct compiled *compiled, struct et_error *error) {
-    bool *filled = arena_array(ir->arena, bool, (size_t)ir->buffer_count);
-    compiled->weights = et_allocate_unset(compiled->weights_bytes);
-    if (!compiled->weights)
-        return et_fail(error, "out of memory: %zu bytes of weights", compiled->weights_bytes);
-    for (int g = 0; g < ir->group_count; g++)
-        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
-            const struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
-            if (buffer->kind == BUFFER_CONSTANT && !filled[buffer->id])
-                fill_constant(file, buffer, (char *)compiled->weights + buffer->offset);
-            filled[buffer->id] = true;
-        }
-    return true;
-}
-
 static int threads_used(const struct ir *ir) {
     for (int i = 0; i < ir->group_count; i++)
         if (ir->groups[i]->parallel)
@@ -117,7 +79,7 @@ static int threads_used(const struct ir *ir) {
     return 1;
 }
 
-/* The passes, in order. */
+/* The passes, in order, up to the text. */
 static bool run_passes(struct compiling *compiling, const struct graph *graph,
                        struct compiled *compiled) {
     struct ir *ir = compiling->ir;
@@ -167,20 +129,77 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     compiled->threads = threads_used(ir);
     if (!after(compiling, "divide"))
         return false;
-    struct plan planned = plan(ir);
-    compiled->arena_bytes = planned.arena_bytes;
-    compiled->arena_lower_bound = planned.lower_bound;
-    compiled->weights_bytes = planned.weights_bytes;
-    compiled->plan = planned.table;
+    compiling->plan = plan(ir);
     if (!after(compiling, "plan"))
         return false;
     part_steps(ir);
     compiled->steps = ir->group_count ? ir->groups[ir->group_count - 1]->step + 1 : 0;
-    if (!after(compiling, "meet"))
-        return false;
-    emit(ir, compiling->options, compiled);
-    tell_costs(compiling, compiled);
-    return fill_weights(ir, &graph->stored, compiled, compiling->error) && after(compiling, "emit");
+    return after(compiling, "meet");
+}
+
+/* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own. */
+struct parts {
+    int count;
+    struct compiling items[MAX_BLOCKS];
+    struct ir irs[MAX_BLOCKS], *in_order[MAX_BLOCKS];
+    struct graph *fixed[MAX_BLOCKS]; /* the graphs of blocks */
+};
+
+/* Threads share the kernels of a graph; of a batch each takes images of its own. */
+static struct parts *parts_new(const struct compile_options *options, struct arena *work,
+                               const struct compiled *compiled, struct et_error *error) {
+    struct parts *parts = et_allocate(1, sizeof *parts);
+    if (!parts)
+        return NULL;
+    parts->count = compiled->block_count ? compiled->block_count : 1;
+    for (int i = 0; i < parts->count; i++) {
+        parts->irs[i] = (struct ir){.arena = work,
+                                    .target = target_of(options),
+                                    .threads = compiled->block_count ? 1 : options->threads,
+                                    .least_cycles = options->least_cycles};
+        parts->in_order[i] = &parts->irs[i];
+        parts->items[i] =
+            (struct compiling){.ir = &parts->irs[i], .options = options, .error = error};
+    }
+    return parts;
+}
+
+static void parts_free(struct parts *parts) {
+    for (int i = 0; parts && i < parts->count; i++) {
+        text_free(&parts->items[i].last);
+        graph_free(parts->items[i].graph);
+        graph_free(parts->items[i].folded);
+        graph_free(parts->fixed[i]);
+    }
+    et_release(parts);
+}
+
+static bool run_part(struct parts *parts, int part, const struct graph *graph,
+                     struct compiled *compiled, struct et_error *error) {
+    if (part)
+        parts->irs[part].first_number =
+            parts->irs[part - 1].first_number + parts->irs[part - 1].group_count;
+    if (!compiled->block_count)
+        return run_passes(&parts->items[part], graph, compiled);
+    parts->irs[part].largest = part ? &parts->irs[0] : NULL;
+    parts->fixed[part] = graph_at_batch(graph, compiled->blocks[part].images, error);
+    return parts->fixed[part] && run_passes(&parts->items[part], parts->fixed[part], compiled);
+}
+
+/* The arena serves one block at a time. */
+static void join_plans(const struct parts *parts, struct compiled *compiled) {
+    for (int i = 0; i < parts->count; i++) {
+        const struct plan *plan = &parts->items[i].plan;
+        if (plan->arena_bytes > compiled->arena_bytes)
+            compiled->arena_bytes = plan->arena_bytes;
+        if (plan->lower_bound > compiled->arena_lower_bound)
+            compiled->arena_lower_bound = plan->lower_bound;
+    }
+    compiled->plan = parts->items[0].plan.table;
+    for (int i = 0; i < compiled->block_count; i++)
+        compiled->plan = arena_format(
+            &compiled->arena, "%s%sblock of %lld:\n%s", i ? compiled->plan : "", i ? "\n" : "",
+            (long long)compiled->blocks[i].images, parts->items[i].plan.table);
 }
 
 /* Copies the texts that the passes made, whose memory ends with the compile. */
@@ -205,32 +224,47 @@ static void keep_texts(struct compiled *compiled) {
     compiled->kernel_dot = arena_copy_text(arena, compiled->kernel_dot);
 }
 
+static bool run_parts(struct parts *parts, const struct graph *graph, struct compiled *compiled,
+                      struct et_error *error) {
+    for (int i = 0; i < parts->count; i++)
+        if (!run_part(parts, i, graph, compiled, error))
+            return false;
+    join_plans(parts, compiled);
+    if (!place_constants(parts->in_order, parts->count, &graph->stored, &compiled->weights,
+                         &compiled->weights_bytes, error))
+        return false;
+    emit(parts->in_order, parts->count, graph, parts->items[0].options, compiled);
+    tell_costs(&parts->items[0], compiled);
+    if (!after(&parts->items[0], "emit"))
+        return false;
+    keep_texts(compiled);
+    return true;
+}
+
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error) {
+    if (graph->batched && options->tuning) {
+        et_fail(error, "a graph with a batch axis takes no tuning");
+        return NULL;
+    }
+    struct arena work = {0};
     struct compiled *compiled = et_allocate(1, sizeof *compiled);
-    if (!compiled) {
+    if (compiled && graph->batched)
+        compiled->block_count = choose_blocks(graph, target_of(options), compiled->blocks);
+    bool good = compiled && (compiled->block_count || !graph->batched);
+    struct parts *parts = good ? parts_new(options, &work, compiled, error) : NULL;
+    if (!parts) {
+        et_release(compiled);
         et_fail(error, "out of memory");
         return NULL;
     }
     jmp_buf escape;
-    struct arena work = {.escape = &escape};
-    struct ir ir = {.arena = &work,
-                    .target = options->target ? options->target : &targets[TARGET_AVX512],
-                    .threads = options->threads,
-                    .least_cycles = options->least_cycles};
-    struct compiling compiling = {.ir = &ir, .options = options, .error = error};
-    compiled->arena.escape = &escape;
-    bool good;
-    if (setjmp(escape) == 0) {
-        good = run_passes(&compiling, graph, compiled);
-        if (good)
-            keep_texts(compiled);
-    } else {
+    work.escape = compiled->arena.escape = &escape;
+    if (setjmp(escape) == 0)
+        good = run_parts(parts, graph, compiled, error);
+    else
         good = et_fail(error, "out of memory while compiling \"%s\"", graph->name);
-    }
-    text_free(&compiling.last);
-    graph_free(compiling.graph);
-    graph_free(compiling.folded);
+    parts_free(parts);
     arena_free(&work);
     compiled->arena.escape = NULL;
     if (good)

@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_COMPILE_H
 #define EIGENTENSOR_COMPILE_H
 
-#include "graph.h"
+#include "batch.h"
 #include "tuning.h"
 
 /* Who will compile the emitted text. */
@@ -57,6 +57,7 @@ struct kernel_facts {
     const char *nodes;                 /* ids of the graph's nodes in it: "12 13 14" */
     const char *source;                /* the emitted C of its function */
     const char *output;                /* what it stores, "t3 float32[32,10,10]" */
+    int64_t images;                    /* of the block that it is part of; 0: there is no batch */
     int64_t flops;                     /* arithmetic operations, a multiply-add counted as two */
     int64_t bytes_read, bytes_written; /* each tensor counted once */
 };
@@ -71,11 +72,13 @@ struct compiled {
     size_t header_bytes;
     void *weights; /* the block PREFIX_run expects, 64-byte aligned */
     size_t weights_bytes;
-    bool shares_weights;      /* they belong to another */
-    size_t arena_bytes;       /* of the block PREFIX_run works in, 64-byte aligned */
-    size_t arena_lower_bound; /* largest sum of intermediate buffers alive at once */
-    int threads;              /* that find work in a run, at most; 1: more than one do not help */
-    int steps;                /* of a run that threads share */
+    bool shares_weights;             /* they belong to another */
+    int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
+    struct block blocks[MAX_BLOCKS]; /* the largest first; kernels are in this order */
+    size_t arena_bytes;              /* of the block PREFIX_run works in, 64-byte aligned */
+    size_t arena_lower_bound;        /* largest sum of intermediate buffers alive at once */
+    int threads; /* that find work in a run, at most; 1: more than one do not help */
+    int steps;   /* of a run that threads share */
     int kernel_count;
     struct kernel_facts *kernels;
     bool tuned;            /* by options.tuning */
@@ -95,7 +98,10 @@ struct compiled {
  * void *arena); void mnist_run_array(const void *const *inputs, void *const *outputs, const void
  * *weights, void *arena); Inputs and outputs are contiguous, row-major, in the graph's order;
  * weights and arena are 64-byte aligned; inputs and outputs may have any alignment of their
- * element. No globals: re-entrant. */
+ * element. No globals: re-entrant.
+ *
+ * Of a batched graph both functions have one parameter more, `long batch`, and run that many images
+ * in blocks: the arena is that of one block. */
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error);
 void compiled_free(struct compiled *compiled);

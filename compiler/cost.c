@@ -3,20 +3,27 @@
  * A step of a tile multiplies and adds one element of every sum. It takes as long as the slowest of
  * three: the multiplies that the core can begin, the loads that it can do, and, where too few sums
  * are under way, the latency of one. Numbers are rough; what counts is their order. */
+#include "batch.h"
 #include "schedule.h"
+
+#include <math.h>
 
 /* Cycles for a line of a panel that the first cache could not keep: from the second, and beyond. */
 static const double NEAR_LINE_CYCLES = 0.5, FAR_LINE_CYCLES = 4;
-static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005;
+static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005,
+                    TWICE_FACTOR = 1.02, FETCH_FACTOR = 0.7;
 enum {
     TILE_OVERHEAD = 12,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours */
     PACK_CYCLES = 2,     /* for each element that a kernel packs */
     CONFLICT_CYCLES = 4, /* a line of the stream that the first cache could not keep */
+    KERNEL_CYCLES = 60,  /* to begin one */
+    VECTOR_CYCLES = 2,   /* of elementwise work */
     LINE = 64,
     PAGE = 4096, /* bytes; lines a page apart share a set of the first cache */
     WAYS = 8,
+    MOST_ROWS = 16, /* of a tile, beyond which more make no step cheaper */
 };
 
 /* ---- Tiles ---- */
@@ -35,7 +42,7 @@ static double larger(double a, double b) {
 
 /* A step of a block of height x width vectors. Four lines of the panel a step are more than caches
  * deliver without a hitch. */
-static double block_cycles(const struct target *target, bool lanes, int height, int width) {
+static double register_cycles(const struct target *target, bool lanes, int height, int width) {
     double multiplies = (double)(height * width) / target->multiplies;
     double loads = (double)(width + height * (lanes ? width : 1)) / target->loads;
     double cycles = larger(larger(multiplies, loads), target->latency);
@@ -57,9 +64,9 @@ static double step_cycles(const struct target *target, bool lanes, int rows, int
         fitting = smaller(fitting, (target->registers - 2) / (height + 1));
     int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
     int high_blocks = rows - blocks * (height - 1);
-    double cycles = high_blocks * block_cycles(target, lanes, height, width);
+    double cycles = high_blocks * register_cycles(target, lanes, height, width);
     if (height > 1)
-        cycles += (blocks - high_blocks) * block_cycles(target, lanes, height - 1, width);
+        cycles += (blocks - high_blocks) * register_cycles(target, lanes, height - 1, width);
     return cycles * vectors / width * (width < vectors ? HALVES_FACTOR : 1);
 }
 
@@ -256,4 +263,42 @@ struct blocking choose_blocking(const struct target *target, const struct blocki
     if (question)
         take_blocking(question, &best);
     return best;
+}
+
+/* ---- Blocks of images ---- */
+
+double sharing_cycles(const struct contraction *contraction, const struct choice *choice) {
+    double bytes = 4 * operand_elements(contraction, choice->panel);
+    double coming = bytes * byte_cycles(contraction->ir->target, bytes);
+    return TWICE_FACTOR * larger(choice->cycles, coming);
+}
+
+/* Cycles for a multiply-add when tiles can have so many rows: few rows leave loads and latency. */
+static double best_step_cycles(const struct target *target, int rows) {
+    double best = INFINITY;
+    for (int height = 1; height <= rows; height++)
+        for (int vectors = 1; vectors <= 4; vectors *= 2) {
+            int columns = vectors * target->lanes;
+            double cycles = step_cycles(target, false, height, columns) / (height * columns);
+            best = cycles < best ? cycles : best;
+        }
+    return best;
+}
+
+/* Of one reduction or contraction. Weights were last used a whole block ago; they come in order,
+ * and little of that is hidden behind the first tiles that use them. */
+static double part_cycles(const struct target *target, const struct block_work *work,
+                          const struct block_part *part, double images) {
+    double rows = part->reuse * images, result = 2 * part->result_bytes * images;
+    int most = part->reuse > 0 && rows < MOST_ROWS ? (int)larger(rows, 1) : MOST_ROWS;
+    double fetching = part->weight_bytes * byte_cycles(target, work->weight_bytes);
+    return images * part->steps * best_step_cycles(target, most) + FETCH_FACTOR * fetching +
+           result * byte_cycles(target, result) + KERNEL_CYCLES;
+}
+
+double block_cycles(const struct target *target, const struct block_work *work, int64_t images) {
+    double cycles = VECTOR_CYCLES * work->elements / target->lanes * (double)images;
+    for (int i = 0; i < work->part_count; i++)
+        cycles += part_cycles(target, work, &work->parts[i], (double)images);
+    return cycles;
 }

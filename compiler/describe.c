@@ -70,7 +70,7 @@ const char *group_name(struct ir *ir, const struct group *group) {
     }
     if (!words.count)
         add_word(&words, words.arithmetic ? "elementwise" : packs ? "pack" : "copy");
-    const char *name = arena_format(ir->arena, "k%02d", group->id + 1);
+    const char *name = arena_format(ir->arena, "k%02d", ir->first_number + group->id + 1);
     for (int i = 0; i < words.count; i++)
         name = arena_format(ir->arena, "%s_%s", name, words.words[i]);
     return name;

@@ -166,6 +166,31 @@ static void name_buffers(struct emitter *emitter) {
     }
 }
 
+/* Inputs and outputs are fields of structs, which all blocks share. */
+static void name_fields(struct emitter *emitter) {
+    struct ir *ir = emitter->ir;
+    for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++)
+        emitter->fields[kind] = arena_array(ir->arena, const char *, (size_t)ir->buffer_count + 1);
+    for (int i = 0; i < ir->buffer_count; i++)
+        if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
+            emitter->fields[ir->buffers[i]->kind][ir->buffers[i]->position] = ir->buffers[i]->name;
+}
+
+bool is_batched(const struct emitter *emitter, const struct buffer *buffer) {
+    const struct graph *graph = emitter->graph;
+    return buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]->batched
+                                        : graph->outputs[buffer->position].node->batched;
+}
+
+const char *tensor_description(struct emitter *emitter, const struct buffer *buffer) {
+    const char *description = buffer_description(emitter->ir, buffer);
+    if (!is_batched(emitter, buffer))
+        return description;
+    const char *bracket = strrchr(description, '[') + 1;
+    return arena_format(emitter->ir->arena, "%.*s" BATCH_SYMBOL "%s", (int)(bracket - description),
+                        description, bracket + strspn(bracket, "0123456789"));
+}
+
 static const char *upper_case(struct ir *ir, const char *name) {
     char *text = arena_copy_text(ir->arena, name);
     for (char *at = text; *at; at++)
@@ -186,7 +211,7 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
         if (buffer->kind != kind)
             continue;
         count++;
-        const char *description = buffer_description(emitter->ir, buffer);
+        const char *description = tensor_description(emitter, buffer);
         text_add(text, "    %s%s *%s; /* %s */\n", constant, dtype_facts[buffer->dtype].c_type,
                  buffer->name, strchr(description, ' ') + 1);
     }
@@ -200,7 +225,11 @@ static void add_sizes(struct emitter *emitter, struct text *text, const struct c
     text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
     text_add(text, "#define %s_ARENA_BYTES %zu\n", upper, compiled->arena_bytes);
     text_add(text, "#define %s_INPUT_COUNT %d\n", upper, emitter->ir->graph->input_count);
-    text_add(text, "#define %s_OUTPUT_COUNT %d\n\n", upper, emitter->ir->graph->output_count);
+    text_add(text, "#define %s_OUTPUT_COUNT %d\n", upper, emitter->ir->graph->output_count);
+    if (compiled->block_count)
+        text_add(text, "#define %s_BLOCK_IMAGES %" PRId64 " /* fastest are multiples of it */\n",
+                 upper, compiled->blocks[0].images);
+    text_add(text, "\n");
 }
 
 static void add_interface(struct emitter *emitter, struct text *text,
@@ -209,22 +238,28 @@ static void add_interface(struct emitter *emitter, struct text *text,
     add_sizes(emitter, text, compiled);
     add_tensor_fields(emitter, text, BUFFER_INPUT, "const ");
     add_tensor_fields(emitter, text, BUFFER_OUTPUT, "");
+    const char *batch = compiled->block_count ? ", long batch" : "";
     text_add(
         text,
-        "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap nothing "
-        "else.\n"
-        " * `weights` is the block that was written beside this file, `arena` is scratch\n"
-        " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
-        " * arena each. */\n");
+        *batch
+            ? "/* Computes all outputs of `batch` images, the N of the tensors; an image has the "
+              "same bits\n * in every batch. Tensors are contiguous and row-major; outputs "
+              "overlap nothing else.\n"
+            : "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap "
+              "nothing else.\n");
+    text_add(text,
+             " * `weights` is the block that was written beside this file, `arena` is scratch\n"
+             " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
+             " * arena each. */\n");
     text_add(text,
              "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-             "        const void *weights, void *arena);\n\n",
-             prefix, prefix, prefix);
+             "        const void *weights, void *arena%s);\n\n",
+             prefix, prefix, prefix, batch);
     text_add(text,
              "/* The same by position. */\n"
              "void %s_run_array(const void *const *inputs, void *const *outputs, "
-             "const void *weights,\n        void *arena);\n",
-             prefix);
+             "const void *weights,\n        void *arena%s);\n",
+             prefix, batch);
     if (emitter->threads)
         emit_step_interface(emitter, text, upper_case(emitter->ir, prefix));
 }
@@ -253,6 +288,8 @@ static void add_index(struct text *text, const struct compiled *compiled) {
                    "nodes of the graph:\n");
     for (int i = 0; i < compiled->kernel_count; i++) {
         const struct kernel_facts *facts = &compiled->kernels[i];
+        if (i ? facts->images != facts[-1].images : facts->images > 0)
+            text_add(text, " *  in blocks of %" PRId64 ":\n", facts->images);
         text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes\n",
                  facts->name, facts->output, facts->flops, facts->bytes_read, facts->bytes_written);
     }
@@ -349,7 +386,8 @@ static bool has_offset(const struct emitter *emitter, const struct buffer *buffe
 /* Where the constants or temporaries lie, in bytes; false if there are none. Beyond what an enum
  * can hold, macros. */
 static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_kind kind,
-                        const char *comment) {
+                        const char *comment, const char *indent) {
+    const char *large_form = *indent ? "static const long AT_%s = %zu;" : "#define AT_%s %zu";
     const struct ir *ir = emitter->ir;
     int count = 0;
     bool large = false;
@@ -360,17 +398,19 @@ static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_
         if (!has_offset(emitter, buffer, kind))
             continue;
         if (!count++)
-            text_add(text, "/* %s */\n%s", comment, large ? "" : "enum {\n");
-        text_add(text, large ? "#define AT_%s %zu" : "    AT_%s = %zu,", buffer->name,
-                 buffer->offset);
+            text_add(text, "%s/* %s */\n%s%s", indent, comment, large ? "" : indent,
+                     large ? "" : "enum {\n");
+        text_add(text, "%s", indent);
+        text_add(text, large ? large_form : "    AT_%s = %zu,", buffer->name, buffer->offset);
         text_add(text, " /* %s", strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
         if (kind == BUFFER_TEMPORARY)
-            text_add(text, ", alive from k%02d to k%02d", buffer->first_group + 1,
-                     buffer->last_group + 1);
+            text_add(text, ", alive from k%02d to k%02d",
+                     ir->first_number + buffer->first_group + 1,
+                     ir->first_number + buffer->last_group + 1);
         text_add(text, " */\n");
     }
     if (count)
-        text_add(text, large ? "\n" : "};\n\n");
+        text_add(text, "%s%s\n", large ? "" : indent, large ? "" : "};\n");
     return count > 0;
 }
 
@@ -379,9 +419,9 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
     const char *type = dtype_facts[buffer->dtype].c_type;
     switch (buffer->kind) {
     case BUFFER_INPUT:
-        return arena_format(arena, "inputs->%s", buffer->name);
+        return arena_format(arena, "inputs->%s", emitter->fields[BUFFER_INPUT][buffer->position]);
     case BUFFER_OUTPUT:
-        return arena_format(arena, "outputs->%s", buffer->name);
+        return arena_format(arena, "outputs->%s", emitter->fields[BUFFER_OUTPUT][buffer->position]);
     case BUFFER_CONSTANT:
         emitter->offset_wanted[buffer->id] = true;
         return arena_format(arena, "(const %s *)(constants + AT_%s)", type, buffer->name);
@@ -461,7 +501,7 @@ static bool has_parallel(const struct ir *ir) {
     return false;
 }
 
-static bool reads_inputs(const struct ir *ir) {
+bool reads_inputs(const struct ir *ir) {
     for (int g = 0; g < ir->group_count; g++)
         for (int i = 0; i < ir->groups[g]->buffer_count; i++)
             if (ir->groups[g]->buffers[i].buffer->kind == BUFFER_INPUT)
@@ -469,29 +509,37 @@ static bool reads_inputs(const struct ir *ir) {
     return false;
 }
 
+struct run_text emit_run_text(struct emitter *emitter, const char *indent) {
+    struct run_text run = {0};
+    add_calls(emitter, &run.calls);
+    run.constants =
+        add_offsets(emitter, &run.offsets, BUFFER_CONSTANT,
+                    "Constants, in bytes from the beginning of the weights block.", indent);
+    run.scratch = add_offsets(emitter, &run.offsets, BUFFER_TEMPORARY,
+                              "Temporaries, in bytes from the beginning of the arena.", indent);
+    return run;
+}
+
 /* PREFIX_run, or a step of it. */
 static void add_run(struct emitter *emitter, struct text *text) {
     const char *prefix = emitter->prefix;
-    struct ir *ir = emitter->ir;
-    struct text calls = {0};
-    add_calls(emitter, &calls);
-    bool constants = add_offsets(emitter, text, BUFFER_CONSTANT,
-                                 "Constants, in bytes from the beginning of the weights block.");
-    bool scratch = add_offsets(emitter, text, BUFFER_TEMPORARY,
-                               "Temporaries, in bytes from the beginning of the arena.");
+    struct run_text run = emit_run_text(emitter, "");
     text_add(text,
-             "void %s_run%s(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "%svoid %s_run%s(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
              "        const void *weights, void *arena",
-             prefix, emitter->threads ? "_step" : "", prefix, prefix);
+             run.offsets.bytes ? run.offsets.bytes : "", prefix, emitter->threads ? "_step" : "",
+             prefix, prefix);
     text_add(text, emitter->threads ? ", long step, long part, long parts) {\n" : ") {\n");
-    if (emitter->threads && !has_parallel(ir))
+    if (emitter->threads && !has_parallel(emitter->ir))
         text_add(text, "    (void)parts;\n");
-    text_add(text, constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
-    text_add(text, scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
-    if (!reads_inputs(ir))
+    text_add(text,
+             run.constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
+    text_add(text, run.scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
+    if (!reads_inputs(emitter->ir))
         text_add(text, "    (void)inputs;\n");
-    text_add(text, "%s}\n\n", calls.bytes ? calls.bytes : "");
-    text_free(&calls);
+    text_add(text, "%s}\n\n", run.calls.bytes ? run.calls.bytes : "");
+    text_free(&run.calls);
+    text_free(&run.offsets);
 }
 
 /* PREFIX_run`what`_array; `more` parameters and `values` for them follow. */
@@ -508,7 +556,8 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
         text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
         for (int i = 0; i < ir->buffer_count; i++)
             if (ir->buffers[i]->kind == (enum buffer_kind)kind)
-                text_add(text, "    named_%s.%s = %s[%d];\n", plural, ir->buffers[i]->name, plural,
+                text_add(text, "    named_%s.%s = %s[%d];\n", plural,
+                         emitter->fields[kind][ir->buffers[i]->position], plural,
                          ir->buffers[i]->position);
     }
     if (!ir->graph->input_count)
@@ -542,7 +591,7 @@ static void add_metadata(struct emitter *emitter, struct text *text,
         if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
             text_add(text, "\n           \"; %s %s\"",
                      ir->buffers[i]->kind == BUFFER_INPUT ? "input" : "output",
-                     buffer_description(emitter->ir, ir->buffers[i]));
+                     tensor_description(emitter, ir->buffers[i]));
     text_add(text, ";\n}\n");
 }
 
@@ -601,23 +650,40 @@ static void add_wrapped(struct text *text, const char *words) {
     }
 }
 
-static void add_kernels(struct emitter *emitter, struct compiled *compiled) {
+static const char *kernel_source(struct emitter *emitter, const struct group *group,
+                                 const struct kernel_facts *facts) {
+    struct text function = {0};
+    text_add(&function, "/* ");
+    add_wrapped(&function, facts->formula);
+    if (facts->nodes[0]) {
+        text_add(&function, "\n * nodes ");
+        add_wrapped(&function, facts->nodes);
+    }
+    text_add(&function, " */\n");
+    emitter->text = &function;
+    emit_group(emitter, group);
+    const char *source = arena_copy_text(emitter->ir->arena, function.bytes ? function.bytes : "");
+    text_free(&function);
+    return source;
+}
+
+/* The kernels of the ir at hand: facts[group_count]. */
+static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int64_t images) {
     struct ir *ir = emitter->ir;
     for (int i = 0; i < ir->group_count; i++) {
-        struct text function = {0};
-        struct kernel_facts *facts = &compiled->kernels[i];
-        text_add(&function, "/* ");
-        add_wrapped(&function, facts->formula);
-        if (facts->nodes[0]) {
-            text_add(&function, "\n * nodes ");
-            add_wrapped(&function, facts->nodes);
-        }
-        text_add(&function, " */\n");
-        emitter->text = &function;
-        emit_group(emitter, ir->groups[i]);
-        facts->source = arena_copy_text(ir->arena, function.bytes ? function.bytes : "");
-        text_free(&function);
+        ir->groups[i]->name = group_name(ir, ir->groups[i]);
+        facts[i] = facts_of(ir, ir->groups[i]);
+        facts[i].images = images;
     }
+    for (int i = 0; i < ir->group_count; i++)
+        facts[i].source = kernel_source(emitter, ir->groups[i], &facts[i]);
+}
+
+/* Takes an ir to hand, the first or that of another block. */
+static void begin_ir(struct emitter *emitter, struct ir *ir) {
+    emitter->ir = ir;
+    emitter->uses = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
+    emitter->offset_wanted = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
 }
 
 static const char *keep(struct ir *ir, struct text *text, size_t *bytes) {
@@ -627,15 +693,17 @@ static const char *keep(struct ir *ir, struct text *text, size_t *bytes) {
     return copy;
 }
 
-void emit(struct ir *ir, const struct compile_options *options, struct compiled *compiled) {
+static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
+                                   const struct compile_options *options,
+                                   const struct compiled *compiled) {
     struct emitter *emitter = arena_new(ir->arena, struct emitter);
     emitter->ir = ir;
+    emitter->graph = graph;
+    emitter->compiled = compiled;
     emitter->dialect = options->dialect;
     emitter->threads = ir->threads > 1;
     emitter->pool = emitter->threads && options->pool;
     emitter->prefix = identifier(ir, options->prefix ? options->prefix : ir->graph->name);
-    emitter->uses = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
-    emitter->offset_wanted = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
     if (options->dialect == DIALECT_CALLS) {
         sections_add_file(&emitter->sections, template_calls);
         sections_add_file(&emitter->sections, template_chain);
@@ -644,16 +712,42 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
     sections_add_file(&emitter->sections, template_convert);
     sections_add_file(&emitter->sections, template_tile);
     sections_add_file(&emitter->sections, template_pool);
-    name_buffers(emitter);
-    compiled->prefix = emitter->prefix;
-    compiled->kernel_count = ir->group_count;
-    compiled->kernels = arena_array(ir->arena, struct kernel_facts, (size_t)ir->group_count);
-    for (int i = 0; i < ir->group_count; i++) {
-        ir->groups[i]->name = group_name(ir, ir->groups[i]);
-        compiled->kernels[i] = facts_of(ir, ir->groups[i]);
+    return emitter;
+}
+
+/* The functions that call kernels. */
+static void add_runs(struct emitter *emitter, struct text *text, struct ir *const *irs, int count) {
+    if (!emitter->graph->batched) {
+        add_run(emitter, text);
+        return;
     }
-    compiled->kernel_dot = kernels_dot(ir);
-    add_kernels(emitter, compiled);
+    for (int i = 0; i < count; i++) {
+        begin_ir(emitter, irs[i]);
+        emit_run_block(emitter, text, &emitter->compiled->blocks[i]);
+    }
+    begin_ir(emitter, irs[0]);
+    emit_run_batch(emitter, text);
+}
+
+void emit(struct ir *const *irs, int count, const struct graph *graph,
+          const struct compile_options *options, struct compiled *compiled) {
+    struct arena *arena = irs[0]->arena;
+    struct emitter *emitter = emitter_new(irs[0], graph, options, compiled);
+    compiled->prefix = emitter->prefix;
+    compiled->kernel_count = irs[count - 1]->first_number + irs[count - 1]->group_count;
+    compiled->kernels = arena_array(arena, struct kernel_facts, (size_t)compiled->kernel_count);
+    for (int i = 0; i < count; i++) {
+        begin_ir(emitter, irs[i]);
+        name_buffers(emitter);
+        if (i == 0)
+            name_fields(emitter);
+        add_kernels(emitter, compiled->kernels + irs[i]->first_number,
+                    graph->batched ? compiled->blocks[i].images : 0);
+    }
+    begin_ir(emitter, irs[0]);
+    compiled->kernel_dot = kernels_dot(irs[0]);
+    if (graph->batched)
+        compiled->arena_bytes += staging_bytes(graph, compiled);
     struct text file = {0}, header = {0};
     add_title(emitter, &file, compiled, options);
     add_prelude(emitter, &file);
@@ -661,15 +755,16 @@ void emit(struct ir *ir, const struct compile_options *options, struct compiled 
         add_interface(emitter, &file, compiled);
     for (int i = 0; i < compiled->kernel_count; i++)
         text_add(&file, "%s\n", compiled->kernels[i].source);
-    add_run(emitter, &file);
+    add_runs(emitter, &file, irs, count);
     if (emitter->threads)
         add_step_entries(emitter, &file);
-    add_run_array(emitter, &file, "", "", "");
+    add_run_array(emitter, &file, "", graph->batched ? ", long batch" : "",
+                  graph->batched ? ", batch" : "");
     if (emitter->pool)
         add_pool(emitter, &file);
     if (options->dialect == DIALECT_VECTOR)
         add_metadata(emitter, &file, options);
-    compiled->source = keep(ir, &file, &compiled->source_bytes);
+    compiled->source = keep(irs[0], &file, &compiled->source_bytes);
     add_header(emitter, &header, compiled, options);
-    compiled->header = keep(ir, &header, &compiled->header_bytes);
+    compiled->header = keep(irs[0], &header, &compiled->header_bytes);
 }

@@ -47,6 +47,9 @@ struct row_block {
 
 struct emitter {
     struct ir *ir;
+    const struct graph *graph; /* as it was given: its inputs may have a batch axis */
+    const struct compiled *compiled;
+    const char **fields[2]; /* of inputs and outputs by position, the same in all blocks */
     enum dialect dialect;
     const char *prefix;
     struct text *text; /* where statements go */
@@ -128,8 +131,31 @@ int64_t group_flops(struct ir *ir, const struct group *group);
 
 /* emit.c: a tile that the text calls */
 void emit_want_tile(struct emitter *emitter, bool lanes, int rows, int columns);
-/* The whole file. Fills source, header and kernels of `compiled`. */
-void emit(struct ir *ir, const struct compile_options *options, struct compiled *compiled);
+/* The calls of all kernels of an ir, and before them where constants and temporaries lie. */
+struct run_text {
+    struct text offsets, calls;
+    bool constants, scratch; /* what the calls use */
+};
+struct run_text emit_run_text(struct emitter *emitter, const char *indent);
+/* Whether kernels read any input. */
+bool reads_inputs(const struct ir *ir);
+/* "x float32[N,784]": an input or output as the whole graph has it. */
+const char *tensor_description(struct emitter *emitter, const struct buffer *buffer);
+/* Whether it has the batch axis. */
+bool is_batched(const struct emitter *emitter, const struct buffer *buffer);
+/* The whole file: of one ir, or of one for each block of a batched graph. Fills source, header and
+ * kernels of `compiled`; adds to the arena what blocks need to run too few images. */
+void emit(struct ir *const *irs, int count, const struct graph *graph,
+          const struct compile_options *options, struct compiled *compiled);
+
+/* emit_batch.c: what runs a batch in blocks */
+
+/* Bytes that the arena needs behind `arena_bytes` for copies of inputs and outputs. */
+size_t staging_bytes(const struct graph *graph, const struct compiled *compiled);
+/* The function of one block, whose kernels the emitter has at hand. */
+void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
+/* PREFIX_run. */
+void emit_run_batch(struct emitter *emitter, struct text *text);
 
 /* emit_threads.c: what a text has whose runs can be shared by threads */
 void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper);

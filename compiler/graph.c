@@ -115,6 +115,7 @@ static bool register_input(struct graph *graph, struct node *node, struct et_err
         memcpy(inputs, graph->inputs, (size_t)graph->input_count * sizeof *inputs);
     inputs[graph->input_count++] = node;
     graph->inputs = inputs;
+    graph->batched |= node->batched;
     return true;
 }
 
@@ -125,6 +126,8 @@ struct node *graph_append(struct graph *graph, const struct node *prototype,
         return NULL;
     }
     struct node checked = *prototype;
+    bool stated = checked.op == OP_EXPAND || checked.op == OP_CONST;
+    checked.batched |= stated && graph->batched && checked.rank && checked.shape[0] == BATCH_EXTENT;
     if (!infer(&checked, error))
         return NULL;
     struct node *node = copy_node(graph, &checked);
@@ -178,10 +181,19 @@ int64_t node_bytes(const struct node *node) {
     return node_elements(node) * (int64_t)dtype_facts[node->dtype].bytes;
 }
 
+int64_t image_elements(const struct node *node) {
+    return node_elements(node) / (node->batched ? BATCH_EXTENT : 1);
+}
+
+int64_t image_bytes(const struct node *node) {
+    return node_bytes(node) / (node->batched ? BATCH_EXTENT : 1);
+}
+
 struct shape_text shape_text(const struct node *node) {
     struct shape_text shape;
-    int used = snprintf(shape.text, sizeof shape.text, "%s[", dtype_facts[node->dtype].name);
-    for (int i = 0; i < node->rank; i++)
+    int used = snprintf(shape.text, sizeof shape.text, "%s[%s", dtype_facts[node->dtype].name,
+                        node->batched ? BATCH_SYMBOL : "");
+    for (int i = node->batched; i < node->rank; i++)
         used += snprintf(shape.text + used, sizeof shape.text - (size_t)used, "%s%" PRId64,
                          i ? "," : "", node->shape[i]);
     snprintf(shape.text + used, sizeof shape.text - (size_t)used, "]");

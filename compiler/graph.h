@@ -43,6 +43,12 @@ enum {
 #define MAX_ELEMENTS ((int64_t)1 << 40)     /* of one tensor, views included */
 #define MAX_TENSOR_BYTES ((int64_t)1 << 36) /* of one input, weight or output */
 
+/* A graph may leave open how many images it is run on: "N" in its shapes. Axis 0 of every node that
+ * depends on the images is then the batch axis, and this stands for its extent. No operation may
+ * look from one image at another. batch.h */
+enum { BATCH_EXTENT = 65521 };
+#define BATCH_SYMBOL "N"
+
 struct dtype_facts {
     const char *name;        /* "float32" */
     const char *safetensors; /* "F32" */
@@ -79,6 +85,7 @@ struct node {
     enum dtype dtype;
     int rank;
     int64_t shape[MAX_RANK];
+    bool batched; /* axis 0 is the batch axis: its extent is open, shape[0] is BATCH_EXTENT */
     int source_count;
     struct node **sources;
 
@@ -110,6 +117,7 @@ struct graph {
     struct node **nodes;
     int input_count;
     struct node **inputs; /* in the order in which they were added */
+    bool batched;         /* some input is: the graph runs any number of images */
     int output_count;
     struct output *outputs;
 };
@@ -121,8 +129,8 @@ struct graph *graph_new(const char *name);
 void graph_free(struct graph *graph);
 
 /* Adds a copy of `prototype`, of which op, sources and attributes are set (for leaves and `stated`
- * dtypes also dtype and shape; for reshape and expand the shape). Infers the rest. NULL and an
- * error when the node breaks a rule of ops.def. */
+ * dtypes also dtype and shape; for reshape and expand the shape; for inputs whether they are
+ * batched). Infers the rest. NULL and an error when the node breaks a rule of ops.def. */
 struct node *graph_append(struct graph *graph, const struct node *prototype,
                           struct et_error *error);
 bool graph_add_output(struct graph *graph, const char *name, struct node *node,
@@ -132,7 +140,10 @@ struct node *graph_find_input(const struct graph *graph, const char *name);
 int64_t
 node_elements(const struct node *node); /* product of the shape; never overflows once inferred */
 int64_t node_bytes(const struct node *node);
-/* "float32[1,28,28]", for messages; at most 16 axes of 20 digits. */
+/* The same of one image, where a node is batched. */
+int64_t image_elements(const struct node *node);
+int64_t image_bytes(const struct node *node);
+/* "float32[1,28,28]" or "float32[N,28,28]", for messages; at most 16 axes of 20 digits. */
 struct shape_text {
     char text[16 + MAX_RANK * 21];
 };

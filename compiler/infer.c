@@ -12,8 +12,8 @@ static const char *name_of(const struct node *node) {
 static bool check_shape(const struct node *node, struct et_error *error) {
     if (node->rank < 0 || node->rank > MAX_RANK)
         return et_fail(error, "%s: rank %d, expected 0 to %d", name_of(node), node->rank, MAX_RANK);
-    int64_t elements = 1;
-    for (int i = 0; i < node->rank; i++) {
+    int64_t elements = 1; /* of one image, where there is a batch */
+    for (int i = node->batched; i < node->rank; i++) {
         if (node->shape[i] < 1)
             return et_fail(error, "%s: axis %d has extent %" PRId64 ", expected at least 1",
                            name_of(node), i, node->shape[i]);
@@ -47,18 +47,42 @@ static bool check_axes(const struct node *node, struct et_error *error) {
     return true;
 }
 
+/* What was found would look from one image at another. */
+static bool fail_at_batch(const struct node *node, const char *what, struct et_error *error) {
+    return et_fail(error, "%s: %s the batch axis " BATCH_SYMBOL " of %s: images must stay apart",
+                   name_of(node), what, shape_text(node->sources[0]).text);
+}
+
+static bool names_batch(const struct node *node) {
+    for (int i = 0; i < node->axis_count; i++)
+        if (node->axes[i] == 0)
+            return node->sources[0]->batched;
+    return false;
+}
+
 static bool same_shape(const struct node *a, const struct node *b) {
-    return a->rank == b->rank &&
+    return a->rank == b->rank && a->batched == b->batched &&
            memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
 }
 
 static void take_shape(struct node *node, const struct node *source) {
     node->rank = source->rank;
+    node->batched = source->batched;
     memcpy(node->shape, source->shape, sizeof node->shape);
 }
 
+static bool check_batched_leaf(const struct node *node, struct et_error *error) {
+    if (node->op == OP_WEIGHT || node->op == OP_IOTA)
+        return et_fail(error, "%s: has the batch axis " BATCH_SYMBOL, name_of(node));
+    if (node->rank < 1 || node->shape[0] != BATCH_EXTENT)
+        return et_fail(error, "%s: the batch axis is not the first", name_of(node));
+    return node->op != OP_CONST || node->value_count == 1 ||
+           et_fail(error, "const: %" PRId64 " values listed for %s", node->value_count,
+                   shape_text(node).text);
+}
+
 static bool infer_leaf(struct node *node, struct et_error *error) {
-    if (!check_shape(node, error))
+    if (!check_shape(node, error) || (node->batched && !check_batched_leaf(node, error)))
         return false;
     if (!op_accepts(node->op, node->dtype))
         return et_fail(error, "%s: dtype %s is not supported", name_of(node),
@@ -66,9 +90,9 @@ static bool infer_leaf(struct node *node, struct et_error *error) {
     if (node->op == OP_INPUT || node->op == OP_WEIGHT) {
         if (!node->name || !node->name[0] || strlen(node->name) > MAX_NAME)
             return et_fail(error, "%s: expected a name of 1 to %d bytes", name_of(node), MAX_NAME);
-        if (node_bytes(node) > MAX_TENSOR_BYTES)
+        if (image_bytes(node) > MAX_TENSOR_BYTES)
             return et_fail(error, "%s \"%s\": %" PRId64 " bytes, expected at most %" PRId64,
-                           name_of(node), node->name, node_bytes(node), MAX_TENSOR_BYTES);
+                           name_of(node), node->name, image_bytes(node), MAX_TENSOR_BYTES);
     }
     if (node->op == OP_CONST) {
         if (!node->value)
@@ -89,6 +113,9 @@ static bool infer_leaf(struct node *node, struct et_error *error) {
 }
 
 static bool infer_reshape(struct node *node, struct et_error *error) {
+    node->batched = node->sources[0]->batched;
+    if (node->batched && (node->rank < 1 || node->shape[0] != BATCH_EXTENT))
+        return fail_at_batch(node, "joins or moves", error);
     if (!check_shape(node, error))
         return false;
     if (node_elements(node) != node_elements(node->sources[0]))
@@ -105,7 +132,10 @@ static bool infer_permute(struct node *node, struct et_error *error) {
     if (node->axis_count != source->rank)
         return et_fail(error, "permute: %d axes, expected %d for %s", node->axis_count,
                        source->rank, shape_text(source).text);
+    if (source->batched && node->axes[0] != 0)
+        return fail_at_batch(node, "moves", error);
     node->rank = source->rank;
+    node->batched = source->batched;
     for (int i = 0; i < source->rank; i++)
         node->shape[i] = source->shape[node->axes[i]];
     return true;
@@ -118,14 +148,19 @@ static bool infer_expand(struct node *node, struct et_error *error) {
     bool fits = node->rank == source->rank;
     for (int i = 0; fits && i < node->rank; i++)
         fits = source->shape[i] == 1 || source->shape[i] == node->shape[i];
+    if (node->batched) /* the batch axis begins here, or it is the source's */
+        fits &= node->shape[0] == BATCH_EXTENT && (source->batched || source->shape[0] == 1);
     if (!fits)
         return et_fail(error, "expand: %s cannot be repeated to %s", shape_text(source).text,
                        shape_text(node).text);
+    node->batched |= source->batched;
     return true;
 }
 
 static bool infer_pad(struct node *node, struct et_error *error) {
     take_shape(node, node->sources[0]);
+    if (node->batched && (node->before[0] || node->after[0]))
+        return fail_at_batch(node, "pads", error);
     for (int i = 0; i < node->rank; i++) {
         if (node->before[i] < 0 || node->after[i] < 0)
             return et_fail(error, "pad: negative padding on axis %d", i);
@@ -139,6 +174,9 @@ static bool infer_pad(struct node *node, struct et_error *error) {
 static bool infer_shrink(struct node *node, struct et_error *error) {
     const struct node *source = node->sources[0];
     node->rank = source->rank;
+    node->batched = source->batched;
+    if (node->batched && (node->before[0] || node->after[0] != BATCH_EXTENT))
+        return fail_at_batch(node, "takes a part of", error);
     for (int i = 0; i < node->rank; i++) {
         if (node->before[i] < 0 || node->before[i] >= node->after[i] ||
             node->after[i] > source->shape[i])
@@ -151,6 +189,8 @@ static bool infer_shrink(struct node *node, struct et_error *error) {
 
 static bool infer_flip(struct node *node, struct et_error *error) {
     take_shape(node, node->sources[0]);
+    if (names_batch(node))
+        return fail_at_batch(node, "turns round", error);
     return check_axes(node, error);
 }
 
@@ -166,6 +206,8 @@ static bool infer_window(struct node *node, struct et_error *error) {
         return et_fail(error,
                        "window: size %" PRId64 ", dilation %" PRId64 " on axis %d of %s: too large",
                        node->size, node->dilation, node->axis, shape_text(source).text);
+    if (source->batched && node->axis == 0)
+        return fail_at_batch(node, "runs along", error);
     take_shape(node, source);
     node->shape[node->axis] = (source->shape[node->axis] - 1 - span) / node->stride + 1;
     if (node->rank == MAX_RANK)
@@ -178,6 +220,8 @@ static bool infer_concat(struct node *node, struct et_error *error) {
     const struct node *first = node->sources[0];
     if (!check_axis(node, node->axis, first->rank, error))
         return false;
+    if (first->batched && node->axis == 0)
+        return fail_at_batch(node, "lengthens", error);
     take_shape(node, first);
     for (int k = 1; k < node->source_count; k++) {
         struct node other = *node->sources[k];
@@ -201,6 +245,14 @@ static bool infer_gather(struct node *node, struct et_error *error) {
                        shape_text(index).text);
     if (data->rank + index->rank - 1 > MAX_RANK)
         return et_fail(error, "gather: rank over %d", MAX_RANK);
+    if (data->batched && (node->axis == 0 || index->batched))
+        return fail_at_batch(node, "picks along", error);
+    if (index->batched && node->axis != 0)
+        return et_fail(error,
+                       "gather: positions %s along axis %d of %s: the batch axis would not "
+                       "be the first",
+                       shape_text(index).text, node->axis, shape_text(data).text);
+    node->batched = data->batched || index->batched;
     node->rank = 0;
     for (int i = 0; i < node->axis; i++)
         node->shape[node->rank++] = data->shape[i];
@@ -237,6 +289,8 @@ static bool infer_reduce(struct node *node, struct et_error *error) {
     bool reduced[MAX_RANK] = {false};
     if (!infer_elementwise(node, error) || !check_axes(node, error))
         return false;
+    if (names_batch(node))
+        return fail_at_batch(node, "runs over", error);
     int64_t positions = 1;
     for (int i = 0; i < node->axis_count; i++) {
         reduced[node->axes[i]] = true;
@@ -320,6 +374,8 @@ bool infer(struct node *node, struct et_error *error) {
     if (!check_sources(node, error))
         return false;
     infer_dtype(node);
+    if (op_facts[node->op].class != CLASS_LEAF && node->op != OP_EXPAND)
+        node->batched = false; /* unless a source is */
     switch (op_facts[node->op].class) {
     case CLASS_LEAF:
         return infer_leaf(node, error);

@@ -324,7 +324,9 @@ struct ir {
     struct buffer **buffers;
     int kernel_count, kernel_capacity; /* in the order of execution */
     struct kernel **kernels;
-    int group_count; /* group.c and later */
+    int first_number;         /* of its kernels, in the file; from 0 */
+    const struct ir *largest; /* block of the same batched graph, scheduled before; or NULL */
+    int group_count;          /* group.c and later */
     struct group **groups;
     struct inquiry *inquiry; /* tuning.c: who else chooses tiles, or wants to know; NULL: nobody */
 };
@@ -485,15 +487,22 @@ void divide_work(struct ir *ir);
 
 /* plan.c
  * requires divide_work
- * provides the offset of every temporary in the arena and of every constant in the weights block */
+ * provides the offset of every temporary in the arena */
 struct plan {
-    size_t arena_bytes, lower_bound, weights_bytes;
+    size_t arena_bytes, lower_bound;
     const char *table; /* for people: a line a temporary */
 };
 struct plan plan(struct ir *ir);
 /* What the plan sets aside for a buffer; for one of the threads' own ones. */
 size_t planned_bytes(const struct ir *ir, const struct buffer *buffer);
 size_t aligned_bytes(const struct buffer *buffer);
+
+/* constants.c
+ * requires group_kernels
+ * provides the offset of every constant in the weights block that all the irs share, and the block:
+ * *weights, which the caller releases; equal ones are there once. Values may lie in `file` */
+bool place_constants(struct ir *const *irs, int count, const struct mapped_file *file,
+                     void **weights, size_t *bytes, struct et_error *error);
 
 /* meet.c
  * requires plan

@@ -127,25 +127,57 @@ bool json_read_integer(const json_t *object, const char *key, int64_t least, int
                    least, most);
 }
 
-bool json_read_integers(const json_t *object, const char *key, int64_t least, int64_t most,
-                        int capacity, int64_t *values, int *count, struct et_error *error) {
+static const json_t *read_array(const json_t *object, const char *key, int capacity, int *count,
+                                struct et_error *error) {
     const json_t *array = json_read_member(object, key, JSON_ARRAY, error);
     if (!array)
-        return false;
-    if (json_array_size(array) > (size_t)capacity)
-        return et_fail(error, "\"%s\" has %zu items, expected at most %d", key,
-                       json_array_size(array), capacity);
-    *count = (int)json_array_size(array);
-    for (int i = 0; i < *count; i++) {
-        const json_t *item = json_array_get(array, (size_t)i);
-        if (!json_is_integer(item))
-            return et_fail(error, "\"%s\"[%d] is %s, expected an integer", key, i, json_kind(item));
-        values[i] = json_integer_value(item);
-        if (values[i] < least || values[i] > most)
-            return et_fail(error, "\"%s\"[%d] is %" PRId64 ", expected %" PRId64 " to %" PRId64,
-                           key, i, values[i], least, most);
+        return NULL;
+    if (json_array_size(array) > (size_t)capacity) {
+        et_fail(error, "\"%s\" has %zu items, expected at most %d", key, json_array_size(array),
+                capacity);
+        return NULL;
     }
+    *count = (int)json_array_size(array);
+    return array;
+}
+
+static bool read_item(const json_t *array, const char *key, int i, int64_t least, int64_t most,
+                      int64_t *value, struct et_error *error) {
+    const json_t *item = json_array_get(array, (size_t)i);
+    if (!json_is_integer(item))
+        return et_fail(error, "\"%s\"[%d] is %s, expected an integer", key, i, json_kind(item));
+    *value = json_integer_value(item);
+    if (*value < least || *value > most)
+        return et_fail(error, "\"%s\"[%d] is %" PRId64 ", expected %" PRId64 " to %" PRId64, key, i,
+                       *value, least, most);
     return true;
+}
+
+bool json_read_integers(const json_t *object, const char *key, int64_t least, int64_t most,
+                        int capacity, int64_t *values, int *count, struct et_error *error) {
+    const json_t *array = read_array(object, key, capacity, count, error);
+    for (int i = 0; array && i < *count; i++)
+        if (!read_item(array, key, i, least, most, &values[i], error))
+            return false;
+    return array != NULL;
+}
+
+bool json_is_batch(const json_t *value) {
+    return json_is_string(value) && strcmp(json_string_value(value), BATCH_SYMBOL) == 0;
+}
+
+bool json_read_shape(const json_t *object, const char *key, int64_t *shape, int *rank,
+                     bool *batched, struct et_error *error) {
+    const json_t *array = read_array(object, key, MAX_RANK, rank, error);
+    bool symbol = batched && json_is_batch(json_array_get(array, 0));
+    if (symbol) {
+        shape[0] = BATCH_EXTENT;
+        *batched = true;
+    }
+    for (int i = symbol; array && i < *rank; i++)
+        if (!read_item(array, key, i, 1, MAX_ELEMENTS, &shape[i], error))
+            return false;
+    return array != NULL;
 }
 
 bool json_check_name(const char *what, const char *name, struct et_error *error) {

@@ -39,6 +39,11 @@ bool json_read_integer(const json_t *object, const char *key, int64_t least, int
 /* An array of at most `capacity` integers. */
 bool json_read_integers(const json_t *object, const char *key, int64_t least, int64_t most,
                         int capacity, int64_t *values, int *count, struct et_error *error);
+/* The same for extents, of which the first may be BATCH_SYMBOL unless `batched` is NULL. */
+bool json_read_shape(const json_t *object, const char *key, int64_t *shape, int *rank,
+                     bool *batched, struct et_error *error);
+/* Whether the value is that symbol; NULL is not. */
+bool json_is_batch(const json_t *value);
 /* A text of at most MAX_NAME bytes, not empty, without control characters; valid for as long as
  * the document is. */
 const char *json_read_name(const json_t *object, const char *key, struct et_error *error);

@@ -92,13 +92,14 @@ static bool read_weights_file(struct reader *reader, const json_t *object, struc
     return true;
 }
 
-static bool read_listed(struct weight *weight, const json_t *object, struct et_error *error) {
+static bool read_listed(struct node *node, const json_t *object, bool may_be_batched,
+                        struct et_error *error) {
     static const char *const keys[] = {"name", "dtype", "shape", NULL};
     if (!json_is_object(object))
         return et_fail(error, "%s, expected an object", json_kind(object));
-    weight->name = json_read_name(object, "name", error);
-    return weight->name && json_check_keys(object, keys, error) &&
-           load_dtype_and_shape(object, &weight->dtype, &weight->rank, weight->shape, error);
+    node->name = json_read_name(object, "name", error);
+    return node->name && json_check_keys(object, keys, error) &&
+           load_dtype_and_shape(object, node, may_be_batched, error);
 }
 
 static bool read_tensors(struct reader *reader, const json_t *tensors, struct et_error *error) {
@@ -110,8 +111,13 @@ static bool read_tensors(struct reader *reader, const json_t *tensors, struct et
         return et_fail(error, "out of memory");
     reader->listed.tensors = list;
     for (size_t i = 0; i < count; i++) {
-        if (!read_listed(&list[i], json_array_get(tensors, i), error))
+        struct node node = {0};
+        if (!read_listed(&node, json_array_get(tensors, i), false, error))
             return et_fail_within(error, "\"tensors\"[%zu]", i);
+        list[i].name = node.name;
+        list[i].dtype = node.dtype;
+        list[i].rank = node.rank;
+        memcpy(list[i].shape, node.shape, sizeof list[i].shape);
         if (i && strcmp(list[i - 1].name, list[i].name) >= 0) /* so there is none twice */
             return et_fail(error, "\"tensors\"[%zu]: \"%s\" does not come after \"%s\"", i,
                            quoted(list[i].name).text, quoted(list[i - 1].name).text);
@@ -175,10 +181,10 @@ static bool read_outputs(struct reader *reader, const json_t *document, struct e
 
 /* "inputs" says again what the input nodes are, in their order. */
 static bool check_input(const struct node *input, const json_t *object, struct et_error *error) {
-    struct weight stated = {0};
-    if (!read_listed(&stated, object, error))
+    struct node stated = {0};
+    if (!read_listed(&stated, object, true, error))
         return false;
-    struct shape_text found = weight_shape_text(&stated), expected = shape_text(input);
+    struct shape_text found = shape_text(&stated), expected = shape_text(input);
     if (strcmp(stated.name, input->name) == 0 && strcmp(found.text, expected.text) == 0)
         return true;
     return et_fail(error, "\"%s\" %s, but node %d is \"%s\" %s", quoted(stated.name).text,

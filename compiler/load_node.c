@@ -7,14 +7,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-bool load_dtype_and_shape(const json_t *object, enum dtype *dtype, int *rank, int64_t *shape,
+bool load_dtype_and_shape(const json_t *object, struct node *node, bool may_be_batched,
                           struct et_error *error) {
     const char *name = json_read_name(object, "dtype", error);
     if (!name)
         return false;
-    if (!dtype_from_name(name, dtype))
+    if (!dtype_from_name(name, &node->dtype))
         return et_fail(error, "unknown dtype \"%s\"", quoted(name).text);
-    return json_read_integers(object, "shape", 1, MAX_ELEMENTS, MAX_RANK, shape, rank, error);
+    return json_read_shape(object, "shape", node->shape, &node->rank,
+                           may_be_batched ? &node->batched : NULL, error);
 }
 
 static bool check_node_keys(enum op op, const json_t *object, struct et_error *error) {
@@ -71,6 +72,16 @@ static bool load_axis(const json_t *object, struct node *node, struct et_error *
     return true;
 }
 
+/* A range along the batch axis is all of it. */
+static bool load_batch_range(const json_t *pair, struct node *node, struct et_error *error) {
+    const json_t *begin = json_array_get(pair, 0);
+    node->after[0] = BATCH_EXTENT;
+    return (json_array_size(pair) == 2 && json_is_integer(begin) &&
+            json_integer_value(begin) == 0 && json_is_batch(json_array_get(pair, 1))) ||
+           et_fail(error, "\"range\"[0], along the batch axis: expected [0, \"" BATCH_SYMBOL
+                          "\"]: images must stay apart");
+}
+
 /* [[a, b], ...], one pair for each axis of the source. */
 static bool load_pairs(const json_t *object, const char *key, struct node *node,
                        struct et_error *error) {
@@ -81,7 +92,10 @@ static bool load_pairs(const json_t *object, const char *key, struct node *node,
     if (json_array_size(pairs) != (size_t)rank)
         return et_fail(error, "\"%s\" has %zu items, expected %d for %s", key,
                        json_array_size(pairs), rank, shape_text(node->sources[0]).text);
-    for (int i = 0; i < rank; i++) {
+    bool symbol = node->sources[0]->batched && node->op == OP_SHRINK;
+    if (symbol && !load_batch_range(json_array_get(pairs, 0), node, error))
+        return false;
+    for (int i = symbol; i < rank; i++) {
         const json_t *pair = json_array_get(pairs, (size_t)i);
         int64_t numbers[2];
         if (!json_is_array(pair) || json_array_size(pair) != 2)
@@ -196,7 +210,8 @@ static bool append(struct graph *graph, const struct node *node, const struct we
     const struct node *appended = graph_append(graph, node, error);
     if (!appended)
         return false;
-    bool same = appended->dtype == node->dtype && appended->rank == node->rank;
+    bool same = appended->dtype == node->dtype && appended->rank == node->rank &&
+                appended->batched == node->batched;
     for (int i = 0; same && i < node->rank; i++)
         same = appended->shape[i] == node->shape[i];
     return same || et_fail(error, "stated as %s, but its sources give %s", shape_text(node).text,
@@ -209,7 +224,7 @@ static bool load_body(struct graph *graph, const struct weights *listed, const j
     node->sources = sources;
     bool good = check_node_keys(node->op, object, error) &&
                 load_sources(graph, object, node, error) &&
-                load_dtype_and_shape(object, &node->dtype, &node->rank, node->shape, error) &&
+                load_dtype_and_shape(object, node, true, error) &&
                 load_attributes(object, node, error) && append(graph, node, listed, error);
     et_release((void *)node->value);
     node->value = NULL;

@@ -1,4 +1,4 @@
-/* Memory: where each temporary lies in the one arena, and each constant in the weights block.
+/* Memory: where each temporary lies in the one arena.
  *
  * A temporary lives from the first kernel that writes it to the last that reads it. Several plans
  * are made, until one needs no more than what lives at once at some time, and the smallest is kept:
@@ -279,27 +279,13 @@ static size_t find_lower_bound(struct ir *ir, struct life *lives, int count) {
     return bound;
 }
 
-static size_t place_constants(struct ir *ir) {
-    bool *placed = arena_array(ir->arena, bool, (size_t)ir->buffer_count);
-    size_t end = 0;
-    for (int g = 0; g < ir->group_count; g++)
-        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
-            struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
-            if (buffer->kind != BUFFER_CONSTANT || placed[buffer->id])
-                continue;
-            placed[buffer->id] = true;
-            buffer->offset = end;
-            end += aligned_bytes(buffer);
-        }
-    return end;
-}
-
 static const char *plan_table(struct ir *ir, const struct life *lives, int count) {
     struct text text = {0};
     text_add(&text, "%12s %12s  %-9s  %s\n", "offset", "bytes", "kernels", "temporary");
     for (int i = 0; i < count; i++)
         text_add(&text, "%12zu %12zu  k%02d - k%02d  %s\n", lives[i].buffer->offset, lives[i].bytes,
-                 lives[i].first + 1, lives[i].last + 1, buffer_description(ir, lives[i].buffer));
+                 ir->first_number + lives[i].first + 1, ir->first_number + lives[i].last + 1,
+                 buffer_description(ir, lives[i].buffer));
     const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
     text_free(&text);
     return copy;
@@ -313,8 +299,7 @@ struct plan plan(struct ir *ir) {
             lives[count++] = lives[i];
     size_t bound = find_lower_bound(ir, lives, count);
     struct plan plan = {.lower_bound = bound,
-                        .arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread,
-                        .weights_bytes = place_constants(ir)};
+                        .arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread};
     plan.table = plan_table(ir, lives, count);
     return plan;
 }

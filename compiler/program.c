@@ -77,6 +77,7 @@ static bool same_value(const struct node *a, const struct node *b) {
 #define SAME(field) (memcmp(&a->field, &b->field, sizeof a->field) == 0)
 static bool same_node(const struct node *a, const struct node *b) {
     return a->op == b->op && a->dtype == b->dtype && a->rank == b->rank &&
+           a->batched == b->batched &&
            memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0 &&
            a->source_count == b->source_count &&
            (a->source_count == 0 ||

@@ -203,6 +203,9 @@ bool rewrite_graph(const struct graph *graph, const struct rewrite_options *opti
     if (!rewriting.options.name)
         rewriting.options.name = graph->name;
     *rewritten = (struct rewritten){0};
+    if (graph->batched)
+        return et_fail(error, "the graph has a batch axis: rewrite the one for one image, then "
+                              "give that the axis");
     rewriting.elements.escape = study.arena.escape = rewritten->arena.escape = &escape;
     bool good;
     if (setjmp(escape) == 0)

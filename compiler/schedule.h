@@ -67,6 +67,10 @@ double tile_cycles(const struct target *target, bool lanes, int rows, int column
 /* What a whole choice takes, without the caches beyond the first. */
 double choice_cycles(const struct contraction *contraction, const struct choice *choice);
 
+/* The same where a larger block of the batch has the panel, a constant, packed otherwise, so that
+ * it would be there twice: that must be worth it, and no way is faster than the panel comes. */
+double sharing_cycles(const struct contraction *contraction, const struct choice *choice);
+
 /* How the loops around tiles are blocked for the caches. */
 struct blocking {
     int64_t sum_step; /* of the outermost sum */

@@ -74,7 +74,8 @@ static bool add_name(struct text *text, const char *what, const char *name,
 
 static void add_dtype_and_shape(struct text *text, const struct node *node) {
     text_add(text, ", \"dtype\": \"%s\", \"shape\": [", dtype_facts[node->dtype].name);
-    for (int i = 0; i < node->rank; i++)
+    text_add(text, "%s", node->batched ? "\"" BATCH_SYMBOL "\"" : "");
+    for (int i = node->batched; i < node->rank; i++)
         text_add(text, "%s%" PRId64, i ? ", " : "", node->shape[i]);
     text_add(text, "]}");
 }
@@ -111,8 +112,9 @@ static bool add_weights(struct text *text, const struct used_weights *used, cons
 }
 
 static void add_pairs(struct text *text, const char *key, const struct node *node) {
-    text_add(text, ", \"%s\": [", key);
-    for (int i = 0; i < node->rank; i++)
+    bool symbol = node->batched && node->op == OP_SHRINK;
+    text_add(text, ", \"%s\": [%s", key, symbol ? "[0, \"" BATCH_SYMBOL "\"]" : "");
+    for (int i = symbol; i < node->rank; i++)
         text_add(text, "%s[%" PRId64 ", %" PRId64 "]", i ? ", " : "", node->before[i],
                  node->after[i]);
     text_add(text, "]");

@@ -29,6 +29,11 @@
  * its row of ops.def names in backquotes (padding and range as [[a, b], ...]); a pad's "value" is
  * left out when it is 0. Values are written as element.h says. No other key is allowed anywhere.
  *
+ * The first extent of an input may be "N", the batch axis: the graph then runs any number of
+ * images. Shapes of nodes say "N" wherever it is carried on, which is always as the first axis, and
+ * an expand from 1 may bring a weight there; a shrink's range along it is [0, "N"]. No operation
+ * may look from one image at another, and every output has the axis. See batch.h.
+ *
  * THE CANONICAL TEXT of a graph is this text, byte for byte as graph_to_json writes it, without the
  * lines "file" and "sha256". THE DIGEST of a graph is the SHA-256 of its canonical text followed by
  * the digest_tensor (32 bytes) of each of its weights in the order of "tensors", which is by name.
@@ -114,9 +119,10 @@ unsigned op_attributes(enum op op);
 const struct weight *weight_of(const struct node *node, const struct weights *weights,
                                struct et_error *error);
 
-/* Shared by load.c and load_node.c: "dtype" and "shape" of an object. */
+/* Shared by load.c and load_node.c: "dtype" and "shape" of an object; only where `may_be_batched`
+ * its first extent may be "N". */
 struct json_t;
-bool load_dtype_and_shape(const struct json_t *object, enum dtype *dtype, int *rank, int64_t *shape,
+bool load_dtype_and_shape(const struct json_t *object, struct node *node, bool may_be_batched,
                           struct et_error *error);
 
 /* Shared by load.c and load_node.c. Appends the node that the JSON describes; `listed` are the

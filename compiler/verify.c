@@ -19,11 +19,13 @@ static bool check_node(const struct graph *graph, const struct node *node, struc
     struct node again = *node;
     if (!infer(&again, error))
         return false;
-    if (again.dtype != node->dtype || again.rank != node->rank ||
+    if (again.dtype != node->dtype || again.rank != node->rank || again.batched != node->batched ||
         memcmp(again.shape, node->shape, (size_t)node->rank * sizeof *node->shape) != 0)
         return et_fail(error, "%s: stored as %s, but its sources give %s", op_facts[node->op].name,
                        shape_text(node).text, shape_text(&again).text);
-    return true;
+    return graph->batched || !node->batched ||
+           et_fail(error, "%s: %s, but no input has " BATCH_SYMBOL, op_facts[node->op].name,
+                   shape_text(node).text);
 }
 
 bool verify_graph(const struct graph *graph, struct et_error *error) {
@@ -40,7 +42,12 @@ bool verify_graph(const struct graph *graph, struct et_error *error) {
         if (node->id >= graph->node_count || graph->nodes[node->id] != node)
             return et_fail(error, "output \"%s\" is not a node of the graph",
                            graph->outputs[i].name);
-        if (node_bytes(node) > MAX_TENSOR_BYTES)
+        if (graph->batched && !node->batched)
+            return et_fail(error,
+                           "output \"%s\" is node %d, %s, expected one that has the batch "
+                           "axis " BATCH_SYMBOL,
+                           graph->outputs[i].name, node->id, shape_text(node).text);
+        if (image_bytes(node) > MAX_TENSOR_BYTES)
             return et_fail(error, "output \"%s\" is too large: %s", graph->outputs[i].name,
                            shape_text(node).text);
     }

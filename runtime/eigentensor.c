@@ -29,7 +29,8 @@ struct et_program {
     struct weights *weights;
     struct digest_hex digest;
     struct digest_uuid uuid;
-    struct arena arena; /* of `compiler`'s texts */
+    struct arena arena;          /* of `compiler`'s texts and of `shapes` */
+    int64_t (*shapes)[MAX_RANK]; /* of inputs, then outputs, of a batched graph: ET_BATCH first */
     struct aot_options compiler;
     int threads;
     bool tuning_set;
@@ -74,6 +75,25 @@ static bool identify(struct et_program *program, struct et_error *error) {
     return true;
 }
 
+static void set_shape(int64_t *shape, const struct node *node) {
+    memcpy(shape, node->shape, sizeof node->shape);
+    if (node->batched)
+        shape[0] = ET_BATCH;
+}
+
+static bool set_shapes(struct et_program *program, struct et_error *error) {
+    const struct graph *graph = program->graph;
+    size_t count = (size_t)graph->input_count + (size_t)graph->output_count;
+    program->shapes = arena_allocate(&program->arena, count + 1, sizeof *program->shapes);
+    if (!program->shapes)
+        return et_fail(error, "out of memory");
+    for (int i = 0; i < graph->input_count; i++)
+        set_shape(program->shapes[i], graph->inputs[i]);
+    for (int i = 0; i < graph->output_count; i++)
+        set_shape(program->shapes[graph->input_count + i], graph->outputs[i].node);
+    return true;
+}
+
 struct et_program *program_from_graph(struct graph *graph, struct weights *weights,
                                       struct et_error *error) {
     struct et_program *program = et_allocate(1, sizeof *program);
@@ -88,7 +108,7 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
     program->threads = 1;
     for (int mode = 0; mode < ET_MODE_COUNT; mode++)
         pthread_mutex_init(&program->ways[mode].lock, NULL);
-    if (!identify(program, error)) {
+    if (!set_shapes(program, error) || !identify(program, error)) {
         et_program_free(program);
         return NULL;
     }
@@ -149,12 +169,17 @@ const char *et_program_uuid(const struct et_program *program) {
     return program->uuid.text;
 }
 
-static struct et_tensor tensor_facts(const char *name, const struct node *node) {
+static struct et_tensor tensor_facts(const char *name, const struct node *node,
+                                     const int64_t *shape) {
     return (struct et_tensor){.name = name,
                               .dtype = dtype_facts[node->dtype].name,
                               .rank = node->rank,
-                              .shape = node->shape,
-                              .bytes = (size_t)node_bytes(node)};
+                              .shape = shape,
+                              .bytes = (size_t)image_bytes(node)};
+}
+
+bool et_program_is_batched(const struct et_program *program) {
+    return program->graph->batched;
 }
 
 int et_program_input_count(const struct et_program *program) {
@@ -163,7 +188,7 @@ int et_program_input_count(const struct et_program *program) {
 
 struct et_tensor et_program_input(const struct et_program *program, int index) {
     const struct node *node = program->graph->inputs[index];
-    return tensor_facts(node->name, node);
+    return tensor_facts(node->name, node, program->shapes[index]);
 }
 
 int et_program_output_count(const struct et_program *program) {
@@ -172,7 +197,8 @@ int et_program_output_count(const struct et_program *program) {
 
 struct et_tensor et_program_output(const struct et_program *program, int index) {
     const struct output *output = &program->graph->outputs[index];
-    return tensor_facts(output->name, output->node);
+    return tensor_facts(output->name, output->node,
+                        program->shapes[program->graph->input_count + index]);
 }
 
 int et_program_find_input(const struct et_program *program, const char *name) {
@@ -354,9 +380,10 @@ static bool workspace_grow(struct et_workspace *workspace, size_t bytes, struct 
 }
 
 /* A bool is an index and an operand in compiled code: no other byte may come in. */
-static bool check_bools(const struct node *node, const void *elements, struct et_error *error) {
+static bool check_bools(const struct node *node, int64_t batch, const void *elements,
+                        struct et_error *error) {
     const unsigned char *bytes = elements;
-    int64_t count = node_elements(node);
+    int64_t count = image_elements(node) * (node->batched ? batch : 1);
     for (int64_t i = 0; i < count; i++)
         if (bytes[i] > 1)
             return et_fail(error, "input %s: element %lld: expected 0 or 1, found %d", node->name,
@@ -364,14 +391,14 @@ static bool check_bools(const struct node *node, const void *elements, struct et
     return true;
 }
 
-static bool check_buffers(const struct graph *graph, const void *const *inputs,
+static bool check_buffers(const struct graph *graph, int64_t batch, const void *const *inputs,
                           void *const *outputs, struct et_error *error) {
     for (int i = 0; i < graph->input_count; i++) {
         const struct node *input = graph->inputs[i];
         if (!inputs[i])
             return et_fail(error, "input %s: expected %s, found NULL", input->name,
                            shape_text(input).text);
-        if (input->dtype == DTYPE_BOOL && !check_bools(input, inputs[i], error))
+        if (input->dtype == DTYPE_BOOL && !check_bools(input, batch, inputs[i], error))
             return false;
     }
     for (int i = 0; i < graph->output_count; i++)
@@ -405,14 +432,16 @@ static void take_part(void *context, long step, long part) {
     run->entry(run->inputs, run->outputs, run->weights, run->arena, step, part, run->parts);
 }
 
-static bool run_compiled(const struct way *way, const void *const *inputs, void *const *outputs,
-                         struct et_workspace *workspace, struct et_error *error) {
+static bool run_compiled(const struct way *way, int64_t batch, const void *const *inputs,
+                         void *const *outputs, struct et_workspace *workspace,
+                         struct et_error *error) {
     const struct compiled *compiled = way->compiled;
     if (!workspace_grow(workspace, compiled->arena_bytes, error) ||
         (way->step_entry && !workspace_begin_threads(workspace, compiled->threads, error)))
         return false;
     if (!way->step_entry) {
-        way->entry(inputs, outputs, compiled->weights, workspace->memory);
+        run_entry(way->entry, compiled->block_count, batch, inputs, outputs, compiled->weights,
+                  workspace->memory);
         return true;
     }
     struct pool *pool = workspace->pool;
@@ -426,30 +455,57 @@ static bool run_compiled(const struct way *way, const void *const *inputs, void 
     return true;
 }
 
-bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
-                    void *const *outputs, struct et_workspace *workspace, struct et_error *error) {
+/* The interpreter runs the graph of that many images, as a whole. */
+static bool run_eager(const struct graph *graph, int64_t batch, const void *const *inputs,
+                      void *const *outputs, struct et_error *error) {
+    if (!graph->batched)
+        return eager_run(graph, inputs, outputs, error);
+    struct graph *fixed = graph_at_batch(graph, batch, error);
+    bool good = fixed && eager_run(fixed, inputs, outputs, error);
+    graph_free(fixed);
+    return good;
+}
+
+bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t batch,
+                          const void *const *inputs, void *const *outputs,
+                          struct et_workspace *workspace, struct et_error *error) {
     if (!et_program_prepare(program, mode, error))
         return false;
-    if (!check_buffers(program->graph, inputs, outputs, error))
+    if (!graph_check_batch(program->graph, batch, error) ||
+        !check_buffers(program->graph, batch, inputs, outputs, error))
         return et_fail_within(error, "%s", program->graph->name);
     if (mode == ET_EAGER)
-        return eager_run(program->graph, inputs, outputs, error);
+        return run_eager(program->graph, batch, inputs, outputs, error);
     struct et_workspace own = {0};
-    bool good =
-        run_compiled(&program->ways[mode], inputs, outputs, workspace ? workspace : &own, error);
+    bool good = run_compiled(&program->ways[mode], batch, inputs, outputs,
+                             workspace ? workspace : &own, error);
     pool_free(own.pool);
     et_release(own.memory);
     return good;
 }
 
+bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
+                    void *const *outputs, struct et_workspace *workspace, struct et_error *error) {
+    return et_program_run_batch(program, mode, 1, inputs, outputs, workspace, error);
+}
+
 struct et_digest et_program_output_digest(const struct et_program *program,
                                           const void *const *outputs) {
+    return et_program_output_digest_batch(program, 1, outputs);
+}
+
+struct et_digest et_program_output_digest_batch(const struct et_program *program, int64_t batch,
+                                                const void *const *outputs) {
     struct digest_stream stream;
     digest_begin(&stream);
     for (int i = 0; i < program->graph->output_count; i++) {
         const struct output *output = &program->graph->outputs[i];
         const struct node *node = output->node;
-        struct digest tensor = digest_tensor(node->dtype, node->rank, node->shape, outputs[i]);
+        int64_t shape[MAX_RANK];
+        memcpy(shape, node->shape, sizeof shape);
+        if (node->batched)
+            shape[0] = batch;
+        struct digest tensor = digest_tensor(node->dtype, node->rank, shape, outputs[i]);
         digest_add(&stream, output->name, strlen(output->name) + 1);
         digest_add(&stream, tensor.bytes, sizeof tensor.bytes);
     }

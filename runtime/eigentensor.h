@@ -44,13 +44,16 @@ const char *et_mode_name(enum et_mode mode);
 /* The mode of that name; false when there is none. */
 bool et_mode_from_name(const char *name, enum et_mode *mode);
 
+/* The first extent of tensors of a batched program: as many images as a run is given. */
+#define ET_BATCH (-1)
+
 /* An input or an output: contiguous, row-major, in the machine's byte order. */
 struct et_tensor {
     const char *name;
     const char *dtype; /* "float32"; also float64 float16 bfloat16 int32 int64 uint8 int8 bool */
     int rank;
-    const int64_t *shape; /* `rank` extents */
-    size_t bytes;         /* of all elements */
+    const int64_t *shape; /* `rank` extents; the first may be ET_BATCH */
+    size_t bytes;         /* of all elements; where there is a batch, of one image */
 };
 
 /* A stored graph with its weights. */
@@ -72,6 +75,13 @@ struct et_program *et_program_open(const char *path, const char *weights_path,
 struct et_program *et_program_import(const char *json, size_t bytes, const char *weights_path,
                                      struct et_error *error);
 
+/* Reads as et_program_open does, and gives the graph a batch axis unless it has one: the program
+ * then runs any number of images, each with the bits that it would have by itself. It takes the
+ * place of the first axis where that has extent 1 in all inputs and outputs; otherwise it is a new
+ * first axis. */
+struct et_program *et_program_open_batched(const char *path, const char *weights_path,
+                                           struct et_error *error);
+
 /* Stores a program: "NAME.json", and its weights beside it as "NAME.safetensors". */
 bool et_program_save(const struct et_program *program, const char *path, struct et_error *error);
 
@@ -86,6 +96,9 @@ const char *et_program_digest(const struct et_program *program);
 
 /* The same identity as a UUID. */
 const char *et_program_uuid(const struct et_program *program);
+
+/* Whether it runs any number of images at once. */
+bool et_program_is_batched(const struct et_program *program);
 
 /* How many inputs there are; facts of one of them, by position. */
 int et_program_input_count(const struct et_program *program);
@@ -146,6 +159,13 @@ void et_workspace_free(struct et_workspace *workspace);
 bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
                     void *const *outputs, struct et_workspace *workspace, struct et_error *error);
 
+/* The same for `batch` images, as many as every tensor that begins with ET_BATCH then has. The bits
+ * of an image do not depend on the others. A program without a batch axis runs one; et_program_run
+ * runs one of any. */
+bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t batch,
+                          const void *const *inputs, void *const *outputs,
+                          struct et_workspace *workspace, struct et_error *error);
+
 /* 64 hexadecimal digits and a terminating zero byte. */
 struct et_digest {
     char text[65];
@@ -156,6 +176,8 @@ struct et_digest {
  * "float32[1,10]", a line end, and the elements, little-endian. */
 struct et_digest et_program_output_digest(const struct et_program *program,
                                           const void *const *outputs);
+struct et_digest et_program_output_digest_batch(const struct et_program *program, int64_t batch,
+                                                const void *const *outputs);
 
 #ifdef __cplusplus
 }

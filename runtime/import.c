@@ -35,6 +35,24 @@ struct et_program *et_program_import(const char *json, size_t bytes, const char 
     return NULL;
 }
 
+struct et_program *et_program_open_batched(const char *path, const char *weights_path,
+                                           struct et_error *error) {
+    struct weights *weights = NULL;
+    struct graph_load_options options = {.weights_path = weights_path};
+    struct graph *graph = graph_load_with(path, &options, &weights, error);
+    if (graph && !graph->batched) {
+        struct graph *batched = graph_add_batch(graph, error);
+        graph_free(graph);
+        graph = batched && graph_canonicalise(batched, error) ? batched : NULL;
+        if (!graph) {
+            et_fail_within(error, "%s", path);
+            graph_free(batched);
+            weights_free(weights);
+        }
+    }
+    return graph ? program_from_graph(graph, weights, error) : NULL;
+}
+
 /* "models/mnist.json" -> "models/mnist.safetensors". */
 static bool add_weights_path(struct text *text, const char *path, struct et_error *error) {
     static const char ending[] = ".json";

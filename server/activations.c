@@ -152,12 +152,13 @@ void handle_activations(struct worker *worker, const struct request *request, st
     if (!model)
         return;
     drawing_to_input(&drawing, memory);
-    bool good = eager_trace_run(program_graph(model->program), (const void *const *)memory->inputs,
-                                &trace, &error);
+    bool good =
+        eager_trace_run(model_graph(model), (const void *const *)memory->inputs, &trace, &error);
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; good && i < compiled->kernel_count; i++)
-        good = add_kernel(&list, &compiled->kernels[i], &trace, &error);
+        good = compiled->kernels[i].images > 1 ||
+               add_kernel(&list, &compiled->kernels[i], &trace, &error);
     eager_trace_free(&trace);
     if (good) {
         reply_json(reply, 200, json_pack("{ssso}", "model", reply->model, "kernels", list));

@@ -246,6 +246,8 @@ void handle_kernels(struct worker *worker, const struct request *request, struct
     json_t *list = json_array();
     for (int i = 0; i < compiled->kernel_count; i++) {
         const struct kernel_facts *kernel = &compiled->kernels[i];
+        if (kernel->images > 1) /* pictures come one by one */
+            continue;
         double microseconds = model_kernel_microseconds(model, i);
         list_add_json(&list, json_pack("{sssssosssIsIsIssso}", "name", kernel->name, "formula",
                                        kernel->formula, "nodes", node_ids(kernel->nodes), "output",

@@ -61,8 +61,13 @@ static void gather_facts(struct model *model) {
     }
     const struct compiled *compiled = program_compiled(model->program, ET_JIT);
     for (int i = 0; i < compiled->kernel_count; i++)
-        model->flops += compiled->kernels[i].flops;
+        if (compiled->kernels[i].images <= 1)
+            model->flops += compiled->kernels[i].flops;
     model->takes_pictures = takes_pictures(model->program);
+}
+
+const struct graph *model_graph(const struct model *model) {
+    return model->one ? model->one : program_graph(model->program);
 }
 
 /* Weights stay in memory: a server goes on whatever becomes of its files. */
@@ -78,16 +83,19 @@ static bool open_model(struct models *models, const char *path, struct et_error 
     if (!program)
         return false;
     const char *name = et_program_name(program);
-    bool twice = models_find(models, name) != NULL;
+    bool twice = models_find(models, name) != NULL, batched = et_program_is_batched(program);
     double began = now_microseconds();
-    if (twice || !et_program_prepare(program, ET_JIT, error)) {
-        if (twice)
-            et_fail(error, "%s: there is already a model \"%s\"", path, name);
+    struct graph *one = NULL;
+    if (twice)
+        et_fail(error, "%s: there is already a model \"%s\"", path, name);
+    if (twice || !et_program_prepare(program, ET_JIT, error) ||
+        (batched && !(one = graph_at_batch(program_graph(program), 1, error)))) {
         et_program_free(program);
         return false;
     }
     struct model *model = &models->items[models->count++];
     model->program = program;
+    model->one = one;
     model->jit_milliseconds = (now_microseconds() - began) / 1000;
     gather_facts(model);
     return true;
@@ -164,6 +172,7 @@ void models_free(struct models *models) {
         aot_library_free(model->aot);
         compiled_free(model->aot_compiled);
         et_release(atomic_load(&model->kernel_microseconds));
+        graph_free(model->one);
         et_program_free(model->program);
     }
     *models = (struct models){0};
@@ -195,14 +204,16 @@ double model_kernel_microseconds(const struct model *model, int kernel) {
     return times ? times[kernel] : 0;
 }
 
-static bool fill_buffers(void ***buffers, int *filled, int count,
+static bool fill_buffers(void ***buffers, int *filled, int count, int64_t batch,
                          struct et_tensor (*facts)(const struct et_program *, int),
                          const struct et_program *program) {
     *buffers = et_allocate((size_t)count + 1, sizeof **buffers);
     if (!*buffers)
         return false;
     for (*filled = 0; *filled < count; ++*filled) {
-        size_t bytes = facts(program, *filled).bytes;
+        struct et_tensor tensor = facts(program, *filled);
+        bool batched = tensor.rank && tensor.shape[0] == ET_BATCH;
+        size_t bytes = tensor.bytes * (size_t)(batched ? batch : 1);
         (*buffers)[*filled] = et_allocate_aligned(bytes ? bytes : 1);
         if (!(*buffers)[*filled])
             return false;
@@ -212,14 +223,25 @@ static bool fill_buffers(void ***buffers, int *filled, int count,
 
 bool model_memory_fill(struct model_memory *memory, const struct model *model,
                        struct et_error *error) {
-    if (memory->workspace)
-        return true;
+    return model_memory_fit(memory, model, 1, error);
+}
+
+bool model_memory_fit(struct model_memory *memory, const struct model *model, int64_t batch,
+                      struct et_error *error) {
     const struct et_program *program = model->program;
+    if (!graph_check_batch(program_graph(program), batch, error))
+        return et_fail_within(error, "%s", et_program_name(program));
+    if (memory->workspace && memory->capacity >= batch) {
+        memory->batch = batch;
+        return true;
+    }
+    model_memory_free(memory);
     bool good = fill_buffers(&memory->inputs, &memory->input_count, et_program_input_count(program),
-                             et_program_input, program) &&
+                             batch, et_program_input, program) &&
                 fill_buffers(&memory->outputs, &memory->output_count,
-                             et_program_output_count(program), et_program_output, program) &&
+                             et_program_output_count(program), batch, et_program_output, program) &&
                 (memory->workspace = et_workspace_new(program));
+    memory->batch = memory->capacity = batch;
     if (good)
         return true;
     model_memory_free(memory);
@@ -247,8 +269,9 @@ static bool run_aot(struct model *model, struct model_memory *memory, struct et_
         if (!memory->arena)
             return et_fail(error, "out of memory: %zu bytes of workspace", bytes);
     }
-    aot_library_entry(model->aot)((const void *const *)memory->inputs, memory->outputs,
-                                  model->aot_compiled->weights, memory->arena);
+    run_entry(aot_library_entry(model->aot), model->aot_compiled->block_count, memory->batch,
+              (const void *const *)memory->inputs, memory->outputs, model->aot_compiled->weights,
+              memory->arena);
     return true;
 }
 
@@ -257,14 +280,15 @@ bool model_run(struct model *model, struct model_memory *memory, enum et_mode *m
     if (*mode == ET_AOT)
         *mode = model_fastest(model);
     double began = now_microseconds();
-    bool good = *mode == ET_AOT
-                    ? run_aot(model, memory, error)
-                    : et_program_run(model->program, *mode, (const void *const *)memory->inputs,
-                                     memory->outputs, memory->workspace, error);
+    bool good = *mode == ET_AOT ? run_aot(model, memory, error)
+                                : et_program_run_batch(model->program, *mode, memory->batch,
+                                                       (const void *const *)memory->inputs,
+                                                       memory->outputs, memory->workspace, error);
     *microseconds = now_microseconds() - began;
     return good;
 }
 
 struct et_digest model_digest(const struct model *model, const struct model_memory *memory) {
-    return et_program_output_digest(model->program, (const void *const *)memory->outputs);
+    return et_program_output_digest_batch(model->program, memory->batch,
+                                          (const void *const *)memory->outputs);
 }

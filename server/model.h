@@ -15,6 +15,7 @@ enum aot_state { AOT_ABSENT, AOT_BUILDING, AOT_READY, AOT_FAILED };
 /* What `aot_state` guards is written before it becomes AOT_READY or AOT_FAILED, and never again. */
 struct model {
     struct et_program *program;
+    struct graph *one; /* of a program with a batch axis: its graph for one image */
     int64_t parameters, weights_bytes, flops;
     bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
     double jit_milliseconds;
@@ -45,6 +46,8 @@ bool models_wait(struct models *models, int seconds);
 void models_free(struct models *models); /* requires that no builder is at work */
 struct model *models_find(struct models *models, const char *name);
 
+/* The graph of one image. */
+const struct graph *model_graph(const struct model *model);
 /* The name of the state of a mode: "ready", "building", "absent", "failed". */
 const char *model_state(const struct model *model, enum et_mode mode);
 /* The fastest mode that is ready. */
@@ -61,9 +64,14 @@ struct model_memory {
     size_t arena_bytes;
     void **inputs, **outputs;
     int input_count, output_count;
+    int64_t batch, capacity; /* images to run; images that the buffers have room for */
 };
+/* Makes it fit for one image. */
 bool model_memory_fill(struct model_memory *memory, const struct model *model,
                        struct et_error *error);
+/* The same for so many, which the model must be able to run. What inputs held is lost. */
+bool model_memory_fit(struct model_memory *memory, const struct model *model, int64_t batch,
+                      struct et_error *error);
 void model_memory_free(struct model_memory *memory);
 
 /* Runs the model on memory->inputs, whose bools are 0 or 1, into memory->outputs. A mode that is

@@ -116,7 +116,7 @@ static bool read_mode(const json_t *document, enum et_mode *mode, struct et_erro
 }
 
 static bool read_inference(struct inference *inference, const struct request *request,
-                           struct et_error *error) {
+                           int64_t max_batch, struct et_error *error) {
     size_t json_bytes;
     if (!split_body(request, &inference->behind, &json_bytes, error))
         return false;
@@ -131,8 +131,8 @@ static bool read_inference(struct inference *inference, const struct request *re
         return et_fail(error, "\"id\" is %s, expected a string", json_kind(id));
     return read_mode(document, &inference->mode, error) &&
            oip_read_outputs(document, inference->model, &inference->outputs, error) &&
-           oip_read_inputs(document, &inference->behind, inference->model, inference->memory,
-                           error);
+           oip_read_inputs(document, &inference->behind, inference->model, max_batch,
+                           inference->memory, error);
 }
 
 static void write_inference(struct inference *inference, struct reply *reply) {
@@ -169,7 +169,7 @@ static void write_inference(struct inference *inference, struct reply *reply) {
 static bool infer_from(struct inference *inference, struct worker *worker,
                        const struct request *request, struct reply *reply, struct et_error *error) {
     double began = now_microseconds();
-    if (!read_inference(inference, request, error))
+    if (!read_inference(inference, request, worker->server->options.max_batch, error))
         return false;
     reply->stages[STAGE_parse] = now_microseconds() - began;
     if (!model_run(inference->model, inference->memory, &inference->mode,

@@ -37,7 +37,40 @@ void oip_write_tensors(struct text *text, const struct et_program *program, int 
     text_add(text, "]");
 }
 
+/* A tensor of so many images; `shape` has room for its extents. */
+static struct et_tensor at_batch(struct et_tensor tensor, int64_t batch, int64_t *shape) {
+    if (!tensor.rank || tensor.shape[0] != ET_BATCH)
+        return tensor;
+    memcpy(shape, tensor.shape, (size_t)tensor.rank * sizeof *shape);
+    shape[0] = batch;
+    tensor.shape = shape;
+    tensor.bytes *= (size_t)batch;
+    return tensor;
+}
+
 /* ---- Inputs ---- */
+
+/* How many images there are, by the first input that has a batch axis; 1: there is none. */
+static bool read_batch(const json_t *inputs, const struct model *model, int64_t max_batch,
+                       int64_t *batch, struct et_error *error) {
+    *batch = 1;
+    for (size_t i = 0; i < json_array_size(inputs); i++) {
+        const json_t *object = json_array_get(inputs, i);
+        const char *name = json_string_value(json_object_get(object, "name"));
+        int index = name ? et_program_find_input(model->program, name) : -1;
+        const json_t *extent = json_array_get(json_object_get(object, "shape"), 0);
+        if (index < 0 || !json_is_integer(extent))
+            continue; /* what is wrong is said later */
+        struct et_tensor tensor = et_program_input(model->program, index);
+        if (!tensor.rank || tensor.shape[0] != ET_BATCH)
+            continue;
+        *batch = json_integer_value(extent);
+        return (*batch >= 1 && *batch <= max_batch) ||
+               et_fail(error, "input \"%s\": a batch of %" PRId64 ", expected 1 to %" PRId64, name,
+                       *batch, max_batch);
+    }
+    return true;
+}
 
 static bool check_kind(const json_t *object, const struct et_tensor *tensor,
                        struct et_error *error) {
@@ -127,11 +160,15 @@ static bool read_input(const json_t *object, struct oip_bytes *behind,
 }
 
 bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const struct model *model,
-                     struct model_memory *memory, struct et_error *error) {
+                     int64_t max_batch, struct model_memory *memory, struct et_error *error) {
+    int64_t batch, shape[MAX_RANK];
     const json_t *inputs = json_object_get(document, "inputs");
     size_t count = json_array_size(inputs);
     if (!json_is_array(inputs) || count != (size_t)memory->input_count)
         return et_fail(error, "\"inputs\": expected an array of %d", memory->input_count);
+    if (!read_batch(inputs, model, max_batch, &batch, error) ||
+        !model_memory_fit(memory, model, batch, error))
+        return false;
     for (size_t i = 0; i < count; i++) {
         const json_t *object = json_array_get(inputs, i);
         const char *name = json_string_value(json_object_get(object, "name"));
@@ -143,7 +180,7 @@ bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const str
             if (json_equal(json_object_get(json_array_get(inputs, before), "name"),
                            json_object_get(object, "name")))
                 return et_fail(error, "inputs[%zu]: \"%s\" is there twice", i, name);
-        struct et_tensor tensor = et_program_input(model->program, index);
+        struct et_tensor tensor = at_batch(et_program_input(model->program, index), batch, shape);
         if (!read_input(object, behind, &tensor, memory->inputs[index], error))
             return et_fail_within(error, "input \"%s\"", name);
     }
@@ -214,7 +251,9 @@ void oip_write_outputs(struct text *text, const struct model *model,
     text_add(text, "\"outputs\":[");
     for (int i = 0; i < outputs->count; i++) {
         const struct oip_output *output = &outputs->items[i];
-        struct et_tensor tensor = et_program_output(model->program, output->index);
+        int64_t shape[MAX_RANK];
+        struct et_tensor tensor =
+            at_batch(et_program_output(model->program, output->index), memory->batch, shape);
         text_add(text, "%s{\"name\":", i ? "," : "");
         text_add_json(text, tensor.name);
         text_add(text, ",");
@@ -232,8 +271,10 @@ void oip_write_bytes(struct text *text, const struct model *model,
                      const struct model_memory *memory, const struct oip_outputs *outputs) {
     for (int i = 0; i < outputs->count; i++) {
         int index = outputs->items[i].index;
+        int64_t shape[MAX_RANK];
+        struct et_tensor tensor =
+            at_batch(et_program_output(model->program, index), memory->batch, shape);
         if (outputs->items[i].binary)
-            text_add_bytes(text, memory->outputs[index],
-                           et_program_output(model->program, index).bytes);
+            text_add_bytes(text, memory->outputs[index], tensor.bytes);
     }
 }

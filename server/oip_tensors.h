@@ -7,7 +7,7 @@
 /* "FP32" of "float32" and so on. */
 const char *oip_datatype(const char *dtype);
 
-/* {"name": .., "datatype": .., "shape": [..]} of tensors, as a JSON list. */
+/* {"name": .., "datatype": .., "shape": [..]} of tensors, as a JSON list; a batch axis is -1. */
 void oip_write_tensors(struct text *text, const struct et_program *program, int count,
                        struct et_tensor (*facts)(const struct et_program *, int));
 
@@ -17,9 +17,10 @@ struct oip_bytes {
     size_t count, used;
 };
 
-/* Reads "inputs" of a request into memory->inputs. */
+/* Reads "inputs" of a request into memory->inputs, which it makes fit for the images in them, at
+ * most `max_batch`. */
 bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const struct model *model,
-                     struct model_memory *memory, struct et_error *error);
+                     int64_t max_batch, struct model_memory *memory, struct et_error *error);
 
 /* Which outputs a request wants, in its order, and in which form. */
 struct oip_output {

@@ -79,17 +79,20 @@ static int complain(const struct et_error *error) {
 
 /* ---- The model ---- */
 
+/* As many pictures as the model takes at once. */
+enum { AT_ONCE = MODEL_BLOCK };
 struct classifier {
     bool begun; /* the model's threads, if it has any */
     void *arena;
-    float pixels[DIGIT_PIXELS]; /* the input */
-    float *logits;              /* the output: [CLASSES] */
+    float *pixels; /* the input: [AT_ONCE][DIGIT_PIXELS] */
+    float *logits; /* the output: [AT_ONCE][CLASSES] */
 };
 
 static bool classifier_open(struct classifier *classifier, struct et_error *error) {
     classifier->arena = et_allocate_aligned(MODEL_ARENA_BYTES);
-    classifier->logits = et_allocate_aligned(model_outputs[0].bytes);
-    if (!classifier->arena || !classifier->logits)
+    classifier->pixels = et_allocate_aligned(sizeof(float) * DIGIT_PIXELS * AT_ONCE);
+    classifier->logits = et_allocate_aligned(sizeof(float) * CLASSES * AT_ONCE);
+    if (!classifier->arena || !classifier->pixels || !classifier->logits)
         return et_fail(error, "out of memory");
     classifier->begun = MODEL_BEGIN();
     return classifier->begun || et_fail(error, "no threads");
@@ -99,15 +102,22 @@ static void classifier_close(struct classifier *classifier) {
     if (classifier->begun)
         MODEL_END();
     et_release(classifier->arena);
+    et_release(classifier->pixels);
     et_release(classifier->logits);
 }
 
-/* The class of a picture, white on black. */
-static int classify(struct classifier *classifier, const unsigned char digit[DIGIT_PIXELS]) {
-    image_digit_to_floats(digit, classifier->pixels);
+/* Runs the model on so many pictures, at most AT_ONCE, white on black. */
+static void run_model(struct classifier *classifier, const unsigned char *digits, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        image_digit_to_floats(digits + i * DIGIT_PIXELS, classifier->pixels + i * DIGIT_PIXELS);
     const void *inputs[] = {classifier->pixels};
     void *outputs[] = {classifier->logits};
-    MODEL_RUN(inputs, outputs, MODEL_WEIGHTS, classifier->arena);
+    MODEL_RUN(inputs, outputs, MODEL_WEIGHTS, classifier->arena, (long)count);
+}
+
+/* The class of a picture. */
+static int classify(struct classifier *classifier, const unsigned char digit[DIGIT_PIXELS]) {
+    run_model(classifier, digit, 1);
     return greatest_of(classifier->logits, CLASSES);
 }
 
@@ -250,10 +260,14 @@ static bool set_open(struct set *set, char *const *paths) {
 /* confusion[truth][answer] */
 static void classify_set(const struct set *set, struct classifier *classifier, int64_t *confusion) {
     struct progress progress = progress_begin(set->count);
-    for (int64_t i = 0; i < set->count; i++) {
-        int class = classify(classifier, set->images.bytes + i * DIGIT_PIXELS);
-        confusion[set->labels.bytes[i] * CLASSES + class]++;
-        progress_show(&progress, i + 1);
+    for (int64_t i = 0; i < set->count; i += AT_ONCE) {
+        int64_t count = set->count - i < AT_ONCE ? set->count - i : AT_ONCE;
+        run_model(classifier, set->images.bytes + i * DIGIT_PIXELS, count);
+        for (int64_t k = 0; k < count; k++) {
+            int class = greatest_of(classifier->logits + k * CLASSES, CLASSES);
+            confusion[set->labels.bytes[i + k] * CLASSES + class]++;
+        }
+        progress_show(&progress, i + count);
     }
     progress_end(&progress);
 }

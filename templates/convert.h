@@ -142,6 +142,28 @@ static inline uint8_t f64_to_b8(double x) {
     return x != 0;
 }
 
+// An integer as a float is never -0. Left alone, gcc makes the truncation of x out of
+// (float)(int32_t)x where it need not care for traps, and that is -0 for x = -0.5.
+//: section i32_to_f32
+static inline float i32_to_f32(int32_t x) {
+    return x ? (float)x : 0.0f;
+}
+
+//: section i64_to_f32
+static inline float i64_to_f32(int64_t x) {
+    return x ? (float)x : 0.0f;
+}
+
+//: section i32_to_f64
+static inline double i32_to_f64(int32_t x) {
+    return x ? (double)x : 0.0;
+}
+
+//: section i64_to_f64
+static inline double i64_to_f64(int64_t x) {
+    return x ? (double)x : 0.0;
+}
+
 //: section i32_to_b8
 static inline uint8_t i32_to_b8(int32_t x) {
     return x != 0;

@@ -79,8 +79,11 @@ static const struct argp parser = {
 
 static bool run(const struct arguments *arguments, struct tensors *inputs, struct tensors *outputs,
                 struct et_error *error) {
-    if (!tensors_make(inputs, "input", MODEL_INPUTS, model_inputs, error) ||
-        !tensors_make(outputs, "output", MODEL_OUTPUTS, model_outputs, error) ||
+    int64_t batch;
+    if (!tensors_batch(MODEL_INPUTS, model_inputs, arguments->files, arguments->file_count, &batch,
+                       error) ||
+        !tensors_make(inputs, "input", MODEL_INPUTS, model_inputs, batch, error) ||
+        !tensors_make(outputs, "output", MODEL_OUTPUTS, model_outputs, batch, error) ||
         !tensors_read(inputs, arguments->files, arguments->file_count, arguments->index, error))
         return false;
     void *arena = et_allocate_aligned(MODEL_ARENA_BYTES);
@@ -88,7 +91,8 @@ static bool run(const struct arguments *arguments, struct tensors *inputs, struc
         return et_fail(error, "out of memory");
     bool began = MODEL_BEGIN();
     if (began) {
-        MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena);
+        MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena,
+                  (long)batch);
         MODEL_END();
     }
     et_release(arena);

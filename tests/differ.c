@@ -92,6 +92,12 @@ static bool check_twice(const struct trial *trial, uint64_t seed, struct et_erro
     return good;
 }
 
+static bool begin(struct trial *trial, const struct graph *graph, const struct mode *mode,
+                  uint64_t seed, struct et_error *error) {
+    return mode && mode->batched ? trial_begin_batch(trial, graph, seed, error)
+                                 : trial_begin(trial, graph, seed, error);
+}
+
 /* Failures. */
 
 /* What is checked: `mode` NULL for the interpreter alone. */
@@ -105,7 +111,7 @@ static bool holds(struct question *question, const struct graph *graph) {
     struct et_error *error = &question->error;
     struct trial trial;
     *error = (struct et_error){0};
-    if (!verify_graph(graph, error) || !trial_begin(&trial, graph, question->seed, error))
+    if (!verify_graph(graph, error) || !begin(&trial, graph, question->mode, question->seed, error))
         return false;
     bool good;
     if (question->mode) {
@@ -194,7 +200,7 @@ static bool batch_add(struct batch *batch, const struct mode *mode, uint64_t see
     char prefix[32];
     snprintf(prefix, sizeof prefix, "g%d", i);
     if (!(batch->graphs[i] = random_graph(seed, error)) ||
-        !trial_begin(&batch->trials[i], batch->graphs[i], seed, error))
+        !begin(&batch->trials[i], batch->graphs[i], mode, seed, error))
         return false;
     batch->compiled[i] = trial_compile(&batch->trials[i], mode, prefix, error);
     return batch->compiled[i] && batch_write(batch, i, error);

@@ -20,7 +20,8 @@ static const struct argp_option options[] = {
     {"count", 'n', "N", 0, "how many seeds (1000)", 0},
     {"modes", 'm', "LIST", 0,
      "of eager, jit, jit-threads, jit-tuned, gcc-O0, gcc-O3, gcc-threads, gcc-tuned, gcc-avx2, "
-     "gcc-x86-64, clang-O3; with commas (eager,jit)",
+     "gcc-x86-64, clang-O3, and on batches jit-batch, gcc-O0-batch, gcc-O3-batch; with commas "
+     "(eager,jit)",
      0},
     {"save", 'o', "DIR", 0, "also write each smallest graph into this folder", 0},
     {0}};

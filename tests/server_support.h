@@ -13,15 +13,19 @@
 static struct server server;
 static struct worker *worker;
 
-/* The shipped model, with libtcc's code alone. */
-static void begin_server(void) {
+/* These models, with libtcc's code alone; none: the shipped one. */
+static void begin_server_with(char *const *paths, int count) {
     struct et_error error = {0};
     unsetenv("EIGENTENSOR_CPU");
     watch_json_memory();
     files_begin();
-    cr_assert(models_open(&server.models, NULL, 0, &error), "%s", error.message);
+    cr_assert(models_open(&server.models, paths, count, &error), "%s", error.message);
     worker = worker_new(&server);
     cr_assert_not_null(worker);
+}
+
+static inline void begin_server(void) {
+    begin_server_with(NULL, 0);
 }
 
 static void end_server(void) {

@@ -131,10 +131,10 @@ expect 2 "$tool" build pair.json "--cflags='"
 expect 2 "$tool" build pair.json other.json
 expect 2 "$tool" inspect --dot=tree pair.json
 expect 0 "$tool" --help
-for command in run build emit check bench tune rewrite machine inspect; do
+for command in run build emit check bench batch tune rewrite machine inspect; do
     says out "  $command "
 done
-for command in run build emit check bench tune rewrite inspect; do
+for command in run build emit check bench batch tune rewrite inspect; do
     expect 0 "$tool" $command --help
     says out "Usage: eigentensor $command [OPTION...]"
     says out '--weights=FILE'
@@ -349,5 +349,73 @@ says err 'pair: expected a file for each of 2 inputs (x, k), found 1'
 expect 2 ./pair --frobnicate
 expect 0 ./pair --help
 says out 'input   k int32[2]'
+
+# ---- batches ----
+
+cat >row.json <<'END'
+{
+  "format": "eigentensor",
+  "version": 1,
+  "name": "row",
+  "inputs": [
+    {"name": "x", "dtype": "float32", "shape": [1, 2]}
+  ],
+  "nodes": [
+    {"id": 0, "op": "input", "src": [], "name": "x", "dtype": "float32", "shape": [1, 2]},
+    {"id": 1, "op": "sqrt", "src": [0], "dtype": "float32", "shape": [1, 2]}
+  ],
+  "outputs": [
+    {"name": "root", "node": 1}
+  ]
+}
+END
+npy '<f4' '(1, 2)' '\0\0\200\077\0\0\200\100' >one.npy
+npy '<f4' '(3, 2)' '\0\0\200\077\0\0\200\100\0\0\200\100\0\0\200\077\0\0\020\101\0\0\020\101' \
+    >three.npy
+npy '<f4' '(3, 2)' '\0\0\200\077\0\0\0\100\0\0\0\100\0\0\200\077\0\0\100\100\0\0\100\100' >roots.npy
+expect 2 "$tool" batch row.json
+says err '--output=OUT.json'
+expect 0 "$tool" batch row.json -o rows.json
+says rows.json '{"name": "x", "dtype": "float32", "shape": ["N", 2]}'
+says rows.json '{"name": "root", "node": '
+expect 0 "$tool" batch rows.json -o again.json
+same rows.json again.json
+expect 1 "$tool" run row.json three.npy
+says err 'three.npy: input x: expected float32[1,2], found float32[3,2]'
+for mode in eager jit aot; do
+    expect 0 "$tool" run --mode=$mode rows.json three.npy -o r.npy
+    same r.npy roots.npy
+    expect 0 "$tool" run --mode=$mode row.json one.npy
+    grep '^digest' out >alone
+    expect 0 "$tool" run --mode=$mode rows.json one.npy
+    grep '^digest' out | cmp - alone || wrong "one image of a batch has another digest"
+done
+expect 1 "$tool" run rows.json x.npy
+says err 'x.npy: input x: expected float32[1,2], found float32[3]'
+expect 0 "$tool" inspect rows.json
+says out 'input       x float32[N,2]'
+grep -Eq '^blocks +.* 1 images?$' out || wrong "no blocks: $(cat out)"
+expect 0 "$tool" emit rows.json -o here
+expect 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -c here/row.c -o row.o
+says here/row.h 'void *arena, long batch);'
+says here/row.h 'const float *x; /* float32[N,2] */'
+expect 0 "$tool" check rows.json --seeds=1 --batch=37
+says out 'seed 1, N=37'
+expect 0 "$tool" check rows.json three.npy
+says out 'files 1, N=3'
+expect 1 "$tool" check row.json --batch=2
+says err 'row: 2 images, but the graph has no batch axis'
+expect 0 "$tool" bench rows.json --calls=3 --batch=5
+says out 'runs of 5 images'
+expect 1 "$tool" bench row.json --calls=3 --batch=5
+says err 'row: 5 images, but the graph has no batch axis'
+expect 2 "$tool" bench rows.json --batch=0
+expect 1 "$tool" rewrite winograd rows.json -o none.json
+says err 'rows.json: the graph has a batch axis'
+expect 0 "$tool" build rows.json -o rows
+expect 0 ./rows three.npy -o r.npy
+same r.npy roots.npy
+expect 0 ./rows --help
+says out 'input   x float32[N,2]'
 
 exit $failed

@@ -324,6 +324,12 @@ static struct tensor build_mlp(struct tensor_context *c) {
     return linear(x, weight(c, "1.weight", SHAPE(10, 48)), weight(c, "1.bias", SHAPE(10)));
 }
 
+/* For any number of rows. */
+static struct tensor build_batch(struct tensor_context *c) {
+    struct tensor x = input(c, "x", SHAPE(BATCH, 64));
+    return relu(linear(x, weight(c, "weight", SHAPE(48, 64)), weight(c, "bias", SHAPE(48))));
+}
+
 static struct tensor build_conv_relu(struct tensor_context *c) {
     return relu(conv2d(input(c, "x", SHAPE(1, 3, 12, 12)), weight(c, "weight", SHAPE(8, 3, 3, 3)),
                        weight(c, "bias", SHAPE(8)), (struct conv2d_options){.padding = {1, 1}}));
@@ -374,6 +380,8 @@ static const struct golden {
 } goldens[] = {
     {"mlp.c", build_mlp, DIALECT_VECTOR, true, 1},
     {"mlp_calls.c", build_mlp, DIALECT_CALLS, true, 1},
+    {"batch.c", build_batch, DIALECT_VECTOR, true, 1},
+    {"batch_calls.c", build_batch, DIALECT_CALLS, true, 1},
     {"conv_relu.c", build_conv_relu, DIALECT_VECTOR, false, 1},
     {"conv_relu_calls.c", build_conv_relu, DIALECT_CALLS, false, 1},
     {"softmax.c", build_softmax, DIALECT_VECTOR, false, 1},

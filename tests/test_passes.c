@@ -415,13 +415,59 @@ Test(passes, constants_have_places) {
                        " value add(cast:int64(b[@a1]), c[@0])\n store [@a1]\n",
                        &error),
               "%s", error.message);
+    static const float numbers[17] = {1, 2, 3};
+    static const int8_t small[3] = {4, 5, 6};
+    static const int64_t large[2] = {7, 7};
+    ir.buffers[0]->value = numbers;
+    ir.buffers[2]->value = small;
+    ir.buffers[3]->value = large;
     group_kernels(&ir);
-    struct plan planned = plan(&ir);
+    void *weights;
+    size_t bytes;
+    cr_assert(place_constants((struct ir *[]){&ir}, 1, &(struct mapped_file){0}, &weights, &bytes,
+                              &error));
     cr_expect_eq(ir.buffers[0]->offset, 0);
     cr_expect_eq(ir.buffers[2]->offset, 128); /* 17 floats are 68 bytes, rounded up to 64 */
     cr_expect_eq(ir.buffers[3]->offset, 192);
-    cr_expect_eq(planned.weights_bytes, 256);
-    cr_expect_eq(planned.arena_bytes, 0);
+    cr_expect_eq(bytes, 256);
+    cr_expect_eq(memcmp(weights, numbers, sizeof numbers), 0);
+    cr_expect_eq(memcmp((char *)weights + 128, small, sizeof small), 0);
+    cr_expect_eq(memcmp((char *)weights + 192, large, sizeof large), 0);
+    cr_expect_eq(plan(&ir).arena_bytes, 0);
+    et_release(weights);
+    arena_free(&arena);
+}
+
+/* Two irs share what has the same bytes, wherever these come from. */
+Test(passes, equal_constants_of_blocks_are_there_once) {
+    static const char *const texts[] = {
+        "buffer a constant float32[2]\nbuffer b constant float32[2]\n"
+        "kernel 0 nodes -> y output 0 float32[2]\n loops a0:2\n value add(a[@a0], b[@a0])\n"
+        " store [@a0]\n",
+        "buffer b constant float32[2]\nbuffer c constant float32[2]\n"
+        "kernel 0 nodes -> y output 0 float32[2]\n loops a0:2\n value add(b[@a0], c[@a0])\n"
+        " store [@a0]\n"};
+    static const float a[2] = {1, 2}, b[2] = {3, 4}, equal_to_a[2] = {1, 2};
+    struct arena arena = {0};
+    struct ir irs[2] = {{.arena = &arena}, {.arena = &arena}};
+    struct et_error error = {0};
+    for (int i = 0; i < 2; i++) {
+        cr_assert(parse_ir(&irs[i], texts[i], &error), "%s", error.message);
+        group_kernels(&irs[i]);
+    }
+    irs[0].buffers[0]->value = a;
+    irs[0].buffers[1]->value = irs[1].buffers[0]->value = b;
+    irs[1].buffers[1]->value = equal_to_a;
+    void *weights;
+    size_t bytes;
+    cr_assert(place_constants((struct ir *[]){&irs[0], &irs[1]}, 2, &(struct mapped_file){0},
+                              &weights, &bytes, &error));
+    cr_expect_eq(bytes, 128);
+    cr_expect_eq(irs[0].buffers[0]->offset, 0);
+    cr_expect_eq(irs[0].buffers[1]->offset, 64);
+    cr_expect_eq(irs[1].buffers[0]->offset, 64);
+    cr_expect_eq(irs[1].buffers[1]->offset, 0);
+    et_release(weights);
     arena_free(&arena);
 }
 

@@ -50,6 +50,11 @@ Test(random, jit_equals_the_interpreter, .timeout = 600) {
     check_seeds(mode_find("jit"));
 }
 
+/* Each graph gets a batch axis and runs on several images. */
+Test(random, jit_equals_the_interpreter_on_batches, .timeout = 600) {
+    check_seeds(mode_find("jit-batch"));
+}
+
 Test(random, threads_share_what_the_jit_made, .timeout = 600) {
     check_seeds(mode_find("jit-threads"));
 }

@@ -28,6 +28,9 @@ const struct mode modes[MODE_COUNT] = {
     {.name = "gcc-avx2", .cc = "gcc", .flags = {"-march=x86-64", "-mavx2", "-mfma", "-O2"}},
     {.name = "gcc-x86-64", .cc = "gcc", .flags = {"-march=x86-64", "-O2"}},
     {.name = "clang-O3", .cc = "clang", .flags = {"-march=native", "-O3"}},
+    {.name = "jit-batch", .batched = true},
+    {.name = "gcc-O0-batch", .cc = "gcc", .flags = {"-march=native", "-O0"}, .batched = true},
+    {.name = "gcc-O3-batch", .cc = "gcc", .flags = {"-march=native", "-O3"}, .batched = true},
 };
 
 const struct mode *mode_find(const char *name) {
@@ -134,6 +137,8 @@ void trial_end(struct trial *trial) {
         et_release(trial->expected[i]);
     et_release(trial->inputs);
     et_release(trial->expected);
+    graph_free(trial->batched);
+    graph_free(trial->fixed);
     *trial = (struct trial){0};
 }
 
@@ -172,18 +177,45 @@ static const struct target *pick_target(uint64_t seed) {
     return choice < TARGET_COUNT ? &targets[choice] : &tiny[choice - TARGET_COUNT];
 }
 
-bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
-                 struct et_error *error) {
+static bool begin(struct trial *trial, uint64_t seed, struct et_error *error) {
     enum { MOST_THREADS = 8 };
-    *trial = (struct trial){.graph = graph,
-                            .target = pick_target(seed),
-                            .seed = seed,
-                            .threads = 2 + (int)(seed / 7 % (MOST_THREADS - 1))};
+    trial->target = pick_target(seed);
+    trial->seed = seed;
+    trial->threads = 2 + (int)(seed / 7 % (MOST_THREADS - 1));
     bool good = make_buffers(trial, seed) || et_fail(error, "out of memory");
     if (good && call_guarded(run_eager, trial, error))
         return true;
     trial_end(trial);
     return et_fail_within(error, "eager");
+}
+
+bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
+                 struct et_error *error) {
+    *trial = (struct trial){.graph = graph};
+    return begin(trial, seed, error);
+}
+
+/* What graph_add_batch says of graphs that can have no batch axis. */
+static bool is_refusal(const struct et_error *error) {
+    return strstr(error->message, "has no form with a batch axis") ||
+           strstr(error->message, "rank") || strstr(error->message, "the graph has none");
+}
+
+bool trial_begin_batch(struct trial *trial, const struct graph *graph, uint64_t seed,
+                       struct et_error *error) {
+    static const int sizes[] = {1, 2, 3, 5, 8, 9, 17, 33, 64, 71};
+    struct et_error refusal = {0};
+    *trial = (struct trial){.batch = sizes[seed / 7 % (sizeof sizes / sizeof *sizes)]};
+    trial->batched = graph_add_batch(graph, &refusal);
+    if (!trial->batched && is_refusal(&refusal))
+        return trial_begin(trial, graph, seed, error);
+    if (!trial->batched)
+        return et_fail(error, "%s", refusal.message);
+    trial->graph = trial->fixed = graph_at_batch(trial->batched, trial->batch, error);
+    if (trial->fixed)
+        return begin(trial, seed, error);
+    trial_end(trial);
+    return false;
 }
 
 struct compile_job {
@@ -245,7 +277,7 @@ static bool tune_job(struct compile_job *job, uint64_t seed, struct tuning *tuni
 
 struct compiled *trial_compile(const struct trial *trial, const struct mode *mode,
                                const char *prefix, struct et_error *error) {
-    struct compile_job job = {.graph = trial->graph};
+    struct compile_job job = {.graph = trial->batched ? trial->batched : trial->graph};
     struct tuning tunings[2] = {0};
     job.options.dialect = mode->cc ? DIALECT_VECTOR : DIALECT_CALLS;
     job.options.prefix = prefix;
@@ -311,11 +343,12 @@ static void run_end(struct run *run) {
     et_release(run->pointers);
 }
 
-static bool run_entry(void *context, struct et_error *error) {
+static bool call_entry(void *context, struct et_error *error) {
     const struct run *run = context;
     (void)error;
-    run->entry((const void *const *)run->pointers, run->pointers + run->trial->graph->input_count,
-               run->pointers[run->count - 2], run->pointers[run->count - 1]);
+    run_entry(run->entry, run->trial->batched, run->trial->batch,
+              (const void *const *)run->pointers, run->pointers + run->trial->graph->input_count,
+              run->pointers[run->count - 2], run->pointers[run->count - 1]);
     return true;
 }
 
@@ -395,7 +428,7 @@ static bool run_and_check(struct run *run, fallible *function, struct et_error *
 bool trial_run(const struct trial *trial, run_array *entry, const struct compiled *compiled,
                struct et_error *error) {
     struct run run = {.trial = trial, .compiled = compiled, .entry = entry};
-    return run_and_check(&run, run_entry, error);
+    return run_and_check(&run, call_entry, error);
 }
 
 bool trial_run_steps(const struct trial *trial, run_step_array *entry,

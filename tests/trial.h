@@ -14,14 +14,18 @@ struct mode {
     bool threads;               /* two to eight share the run, and kernels however short */
     const char *const flags[8]; /* after those that aot_build gives; ends with NULL */
     bool tuned;                 /* to choices that the seed picks among all candidates */
+    bool batched;               /* the graph gets a batch axis first, and runs several images */
 };
-enum { MODE_JIT, MODE_COUNT = 10 };
+enum { MODE_JIT, MODE_COUNT = 13 };
 extern const struct mode modes[MODE_COUNT];
 /* "jit", "gcc-O0", ...; NULL: none. */
 const struct mode *mode_find(const char *name);
 
 struct trial {
     const struct graph *graph;
+    struct graph *batched, *fixed; /* its own: the graph with a batch axis, which is compiled, and
+                                      `graph`, which is that at `batch`; NULL: there is no axis */
+    int64_t batch;
     const struct target *target; /* compiled for; each seed takes the next */
     int threads;                 /* in modes with threads, chosen likewise */
     uint64_t seed;
@@ -33,6 +37,10 @@ struct trial {
  * must outlive the trial. False, an error and nothing to end when that fails. */
 bool trial_begin(struct trial *trial, const struct graph *graph, uint64_t seed,
                  struct et_error *error);
+/* The same of the graph with a batch axis, for a number of images that the seed chooses. Of those
+ * that cannot have one a trial without. */
+bool trial_begin_batch(struct trial *trial, const struct graph *graph, uint64_t seed,
+                       struct et_error *error);
 void trial_end(struct trial *trial);
 
 /* NULL: memory is exhausted or the compiler fails or crashes. Passes are verified. */

@@ -20,6 +20,7 @@ class Tensor(ctypes.Structure):
 
 _FUNCTIONS = {
     "et_program_open": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
+    "et_program_open_batched": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_program_import": (c_void_p, c_char_p, c_size_t, c_char_p, POINTER(Error)),
     "et_program_save": (c_bool, c_void_p, c_char_p, POINTER(Error)),
     "et_program_free": (None, c_void_p),
@@ -33,8 +34,8 @@ _FUNCTIONS = {
     "et_program_set_compiler": (c_bool, c_void_p, c_char_p, POINTER(c_char_p), POINTER(Error)),
     "et_program_prepare": (c_bool, c_void_p, c_int, POINTER(Error)),
     "et_program_source": (c_char_p, c_void_p, c_int),
-    "et_program_run": (c_bool, c_void_p, c_int, POINTER(c_void_p), POINTER(c_void_p), c_void_p,
-                       POINTER(Error)),
+    "et_program_run_batch": (c_bool, c_void_p, c_int, c_int64, POINTER(c_void_p),
+                             POINTER(c_void_p), c_void_p, POINTER(Error)),
 }
 
 

@@ -22,17 +22,22 @@ class ProgramError(Exception):
 
 @dataclass(frozen=True)
 class Placeholder:
-    """An input or an output."""
+    """An input or an output. Its first extent is -1 where it has a batch axis."""
     name: str
     dtype: str
     shape: tuple
 
     @property
-    def bytes(self):
-        return math.prod(self.shape) * BYTES[self.dtype]
+    def batched(self):
+        return self.shape[:1] == (-1,)
+
+    def at(self, batch):
+        """The shape for so many images."""
+        return (batch, *self.shape[1:]) if self.batched else self.shape
 
     def __str__(self):
-        return f"{self.dtype}{list(self.shape)}"
+        return f"{self.dtype}{['N', *self.shape[1:]] if self.batched else list(self.shape)}" \
+            .replace("'N'", "N")
 
 
 class GraphProgram:
@@ -44,6 +49,8 @@ class GraphProgram:
     An input is a TinyGrad tensor, nested lists, or whatever shows its memory to Python (a NumPy
     array, array.array, memoryview). An output is a memoryview: of one output it is returned
     itself, of several a dictionary by name. `numpy.asarray(output)` and `output.tolist()` read it.
+
+    A program with a batch axis runs as many images as its inputs hold.
     """
 
     def __init__(self, handle):
@@ -57,10 +64,12 @@ class GraphProgram:
             self._handle = None
 
     @classmethod
-    def load(cls, path, weights=None):
-        """Reads "NAME.json" and the weights that it names, or those of another file."""
+    def load(cls, path, weights=None, batched=False):
+        """Reads "NAME.json" and the weights that it names, or those of another file. `batched`
+        gives it a batch axis unless it has one."""
         weights = None if weights is None else os.fsencode(weights)
-        return cls(_call("et_program_open", os.fsencode(path), weights))
+        name = "et_program_open_batched" if batched else "et_program_open"
+        return cls(_call(name, os.fsencode(path), weights))
 
     @classmethod
     def from_json(cls, text, weights=None):
@@ -102,12 +111,17 @@ class GraphProgram:
     def __call__(self, mode="jit", **inputs):
         _mode(mode)
         self._check_names(inputs)
-        held = [_elements(placeholder, inputs[placeholder.name])
-                for placeholder in self.placeholders]
-        results = [bytearray(output.bytes) for output in self.outputs]
-        _call("et_program_run", self._handle, _mode(mode), _pointers(held), _pointers(results),
-              None)
-        views = {output.name: memoryview(result).cast(_format(output), output.shape)
+        views = [_view(placeholder, inputs[placeholder.name])
+                 for placeholder in self.placeholders]
+        batch = next((view.shape[0] for placeholder, view in zip(self.placeholders, views)
+                      if placeholder.batched and view.ndim), 1)
+        held = [_elements(placeholder, view, batch)
+                for placeholder, view in zip(self.placeholders, views)]
+        results = [bytearray(math.prod(output.at(batch)) * BYTES[output.dtype])
+                   for output in self.outputs]
+        _call("et_program_run_batch", self._handle, _mode(mode), batch, _pointers(held),
+              _pointers(results), None)
+        views = {output.name: memoryview(result).cast(_format(output), output.at(batch))
                  for output, result in zip(self.outputs, results)}
         return views if len(views) > 1 else next(iter(views.values()))
 
@@ -163,10 +177,9 @@ def _format(placeholder):
     return code
 
 
-def _elements(placeholder, value):
+def _elements(placeholder, view, batch):
     """The input's elements, row-major, in memory of their own; an error that names the
     placeholder when it is of another dtype or shape."""
-    view = _view(placeholder, value)
     wanted = FORMATS[placeholder.dtype]
     code = view.format.lstrip("@=<")
     same = code == wanted or (view.itemsize == BYTES[placeholder.dtype]
@@ -176,7 +189,7 @@ def _elements(placeholder, value):
     if not same:
         name = next((d for d, c in FORMATS.items() if c == code), f"of format {view.format!r}")
         raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype {name}")
-    if tuple(view.shape) != placeholder.shape:
+    if tuple(view.shape) != placeholder.at(batch) or batch < 1:
         raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found shape "
                          f"{list(view.shape)}")
     return bytearray(view.tobytes())

@@ -8,7 +8,7 @@
 struct bench_arguments {
     struct model model;
     bool chosen[ET_MODE_COUNT], any_chosen;
-    int64_t calls, milliseconds;
+    int64_t calls, milliseconds, batch;
     int threads;
     const char *cc;
     struct list flags;
@@ -18,6 +18,7 @@ static const struct argp_option options[] = {
     {"mode", 'm', "MODE", 0, "eager, jit or aot (default: all); may be given again", 0},
     {"calls", 'n', "N", 0, "Measure N runs", 0},
     {"time", 't', "MILLISECONDS", 0, "Measure runs for so long (default: 1000)", 0},
+    BATCH_OPTION("Images in each run, of a model with a batch axis (default: 1)"),
     THREADS_OPTION(
         "Share each run of jit and aot among N threads (0: one for each core; default: 1)"),
     {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0},
@@ -50,6 +51,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 't':
         arguments->milliseconds = parse_number(state, argument, 1, 3600000);
         return 0;
+    case 'b':
+        arguments->batch = parse_number(state, argument, 1, INT64_MAX);
+        return 0;
     case 'c':
         arguments->cc = argument;
         return 0;
@@ -76,6 +80,7 @@ static const struct argp parser = {
 
 struct bench {
     struct et_program *program;
+    int64_t batch;
     struct tensors inputs, outputs;
     struct et_workspace *workspace;
     double *seconds; /* of each run */
@@ -83,8 +88,9 @@ struct bench {
 };
 
 static bool run_once(struct bench *bench, enum et_mode mode, struct et_error *error) {
-    return et_program_run(bench->program, mode, (const void *const *)bench->inputs.elements,
-                          bench->outputs.elements, bench->workspace, error);
+    return et_program_run_batch(bench->program, mode, bench->batch,
+                                (const void *const *)bench->inputs.elements,
+                                bench->outputs.elements, bench->workspace, error);
 }
 
 static bool keep(struct bench *bench, double seconds, struct et_error *error) {
@@ -176,12 +182,15 @@ static bool bench_all(struct bench *bench, const struct bench_arguments *argumen
     double flops, peak = peak_gflops(0.1);
     if (!count_flops(bench->program, &flops, error))
         return false;
+    flops *= (double)bench->batch;
     for (int mode = 0; mode < ET_MODE_COUNT; mode++)
         if ((arguments->chosen[mode] || !arguments->any_chosen) &&
             !bench_mode(bench, arguments, (enum et_mode)mode, &rows[mode], error))
             return false;
     double again = peak_gflops(0.1);
     peak = again > peak ? again : peak;
+    if (et_program_is_batched(bench->program))
+        printf("runs of %lld image%s\n", (long long)bench->batch, bench->batch == 1 ? "" : "s");
     printf("%s  %.2f MFLOP a run; this core: %.1f GFLOP/s (%s)", et_program_name(bench->program),
            flops * 1e-6, peak, cpu_level_name(cpu_highest_level()));
     if (arguments->threads > 1)
@@ -196,8 +205,9 @@ static bool bench_open(struct bench *bench, const struct bench_arguments *argume
     if (!et_program_set_compiler(bench->program, arguments->cc,
                                  (const char *const *)arguments->flags.items, error) ||
         !et_program_set_threads(bench->program, arguments->threads, error) ||
-        !model_inputs(bench->program, &bench->inputs, error) ||
-        !model_outputs(bench->program, &bench->outputs, error))
+        !model_check_batch(bench->program, bench->batch, error) ||
+        !model_inputs(bench->program, bench->batch, &bench->inputs, error) ||
+        !model_outputs(bench->program, bench->batch, &bench->outputs, error))
         return false;
     model_randomise(1, &bench->inputs);
     bench->workspace = et_workspace_new(bench->program);
@@ -205,13 +215,14 @@ static bool bench_open(struct bench *bench, const struct bench_arguments *argume
 }
 
 int bench_command(int count, char **values) {
-    struct bench_arguments arguments = {.milliseconds = 1000, .threads = 1};
+    struct bench_arguments arguments = {.milliseconds = 1000, .batch = 1, .threads = 1};
     argp_parse(&parser, count, values, 0, NULL, &arguments);
     struct et_error error = {0};
     struct bench bench = {0};
     bool good = model_open(&arguments.model, &error);
     if (good) {
         bench.program = arguments.model.program;
+        bench.batch = arguments.batch;
         good = bench_open(&bench, &arguments, &error) && bench_all(&bench, &arguments, &error);
     }
     et_workspace_free(bench.workspace);

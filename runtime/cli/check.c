@@ -13,13 +13,16 @@
 
 struct check_arguments {
     struct model model;
-    int64_t seeds, first_seed, index;
+    int64_t seeds, first_seed, index, batch; /* seeds -1, batch 0: not given */
     const char *cc;
     struct list files, flags;
 };
 
 static const struct argp_option options[] = {
-    {"seeds", 'n', "N", 0, "How many sets of random inputs to make (default: 3)", 0},
+    {"seeds", 'n', "N", 0,
+     "How many sets of random inputs to make (default: 3, with a batch axis 5)", 0},
+    BATCH_OPTION("Images in each set, of a model with a batch axis (default: 1, those of a block, "
+                 "one more, and others by turns)"),
     {"seed", 's', "S", 0, "The first one's seed (default: 1); the others follow", 0},
     {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
     {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
@@ -35,6 +38,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     switch (key) {
     case 'n':
         arguments->seeds = parse_number(state, argument, 0, 1000);
+        return 0;
+    case 'b':
+        arguments->batch = parse_number(state, argument, 1, INT64_MAX);
         return 0;
     case 's':
         arguments->first_seed = parse_number(state, argument, 0, INT64_MAX / 2);
@@ -188,19 +194,21 @@ static void take_part(void *context, long step, long part) {
                         part, machine->pool->parts);
 }
 
-static bool machine_run(const struct machine *machine, const struct tensors *inputs,
+static bool machine_run(const struct machine *machine, int64_t batch, const struct tensors *inputs,
                         const struct tensors *outputs, struct et_error *error) {
     const void *const *elements = (const void *const *)inputs->elements;
     if (machine->kind == WAY_EAGER)
-        return et_program_run(machine->program, ET_EAGER, elements, outputs->elements, NULL, error);
+        return et_program_run_batch(machine->program, ET_EAGER, batch, elements, outputs->elements,
+                                    NULL, error);
     void *arena = et_allocate_aligned(machine->compiled->arena_bytes);
     if (!arena)
         return et_fail(error, "out of memory");
-    if (machine->pool) {
+    if (machine->pool && machine->step_entry) {
         struct machine_run run = {machine, elements, outputs->elements, arena};
         pool_run(machine->pool, take_part, &run, machine->compiled->steps);
     } else {
-        machine->entry(elements, outputs->elements, machine->compiled->weights, arena);
+        run_entry(machine->entry, machine->compiled->block_count, batch, elements,
+                  outputs->elements, machine->compiled->weights, arena);
     }
     et_release(arena);
     return true;
@@ -209,13 +217,15 @@ static bool machine_run(const struct machine *machine, const struct tensors *inp
 /* ---- The sets of inputs, and what they gave ---- */
 
 struct set {
-    char name[32];
+    char name[48];
+    int64_t batch;
     struct tensors inputs, expected, found; /* expected: the interpreter's */
 };
 
 struct check {
     const struct check_arguments *arguments;
     struct et_program *program;
+    int64_t block; /* of images; 0: the model has no batch axis */
     int set_count;
     struct set *sets;
     int ran, differed;
@@ -223,9 +233,50 @@ struct check {
 };
 
 static bool set_make(struct check *check, struct set *set, struct et_error *error) {
-    return model_inputs(check->program, &set->inputs, error) &&
-           model_outputs(check->program, &set->expected, error) &&
-           model_outputs(check->program, &set->found, error);
+    return model_check_batch(check->program, set->batch, error) &&
+           model_inputs(check->program, set->batch, &set->inputs, error) &&
+           model_outputs(check->program, set->batch, &set->expected, error) &&
+           model_outputs(check->program, set->batch, &set->found, error);
+}
+
+/* Images of the largest block; 0: there is no batch axis. */
+static int64_t block_of(const struct et_program *program) {
+    struct block blocks[MAX_BLOCKS] = {0};
+    if (et_program_is_batched(program))
+        choose_blocks(program_graph(program), cpu_target(cpu_highest_level()), blocks);
+    return blocks[0].images;
+}
+
+/* One image, a block, one more, less than a block, several blocks and a rest. */
+static int64_t batch_of_set(const struct check *check, int64_t i) {
+    int64_t block = check->block;
+    if (check->arguments->batch || !block)
+        return check->arguments->batch ? check->arguments->batch : 1;
+    const int64_t batches[] = {1, block, block + 1, block / 2 + 1, 2 * block + 3};
+    return batches[i % (int64_t)(sizeof batches / sizeof *batches)];
+}
+
+/* A set of random inputs, or (group >= 0) of the files of a group. */
+static bool fill_set(struct check *check, struct set *set, int64_t i, int group,
+                     struct et_error *error) {
+    const struct check_arguments *arguments = check->arguments;
+    int inputs = et_program_input_count(check->program);
+    char **files = arguments->files.items + (ptrdiff_t)(group < 0 ? 0 : group) * inputs;
+    if (group < 0)
+        set->batch = batch_of_set(check, i);
+    else if (!model_batch(check->program, files, inputs, &set->batch, error))
+        return false;
+    if (!set_make(check, set, error))
+        return false;
+    int length = group < 0 ? snprintf(set->name, sizeof set->name, "seed %" PRId64,
+                                      arguments->first_seed + i)
+                           : snprintf(set->name, sizeof set->name, "files %d", group + 1);
+    if (check->block)
+        snprintf(set->name + length, sizeof set->name - (size_t)length, ", N=%" PRId64, set->batch);
+    if (group >= 0)
+        return tensors_read(&set->inputs, files, inputs, arguments->index, error);
+    model_randomise((uint64_t)(arguments->first_seed + i), &set->inputs);
+    return true;
 }
 
 static bool make_sets(struct check *check, struct et_error *error) {
@@ -237,26 +288,16 @@ static bool make_sets(struct check *check, struct et_error *error) {
                        "again for more sets",
                        files, inputs);
     int file_sets = inputs ? files / inputs : 0;
-    if (arguments->seeds + file_sets == 0)
+    int64_t usual = et_program_is_batched(check->program) && !arguments->batch ? 5 : 3;
+    int64_t seeds = arguments->seeds < 0 ? usual : arguments->seeds;
+    if (seeds + file_sets == 0)
         return et_fail(error, "no inputs to check: neither seeds nor files");
-    check->sets = et_allocate((size_t)(arguments->seeds + file_sets), sizeof *check->sets);
+    check->sets = et_allocate((size_t)(seeds + file_sets), sizeof *check->sets);
     if (!check->sets)
         return et_fail(error, "out of memory");
-    for (int i = 0; i < arguments->seeds + file_sets; i++) {
-        struct set *set = &check->sets[check->set_count++];
-        int group = i - (int)arguments->seeds;
-        if (!set_make(check, set, error))
+    for (int i = 0; i < seeds + file_sets; i++)
+        if (!fill_set(check, &check->sets[check->set_count++], i, i - (int)seeds, error))
             return false;
-        if (group < 0) {
-            snprintf(set->name, sizeof set->name, "seed %" PRId64, arguments->first_seed + i);
-            model_randomise((uint64_t)(arguments->first_seed + i), &set->inputs);
-            continue;
-        }
-        snprintf(set->name, sizeof set->name, "files %d", group + 1);
-        if (!tensors_read(&set->inputs, arguments->files.items + (ptrdiff_t)group * inputs, inputs,
-                          arguments->index, error))
-            return false;
-    }
     return true;
 }
 
@@ -314,10 +355,10 @@ static bool run_way(struct check *check, const struct way *way, struct machine *
     for (int i = 0; i < check->set_count; i++) {
         struct set *set = &check->sets[i];
         const struct tensors *outputs = way->kind == WAY_EAGER ? &set->expected : &set->found;
-        if (!machine_run(machine, &set->inputs, outputs, error))
+        if (!machine_run(machine, set->batch, &set->inputs, outputs, error))
             return false;
-        struct et_digest digest =
-            et_program_output_digest(check->program, (const void *const *)outputs->elements);
+        struct et_digest digest = et_program_output_digest_batch(
+            check->program, set->batch, (const void *const *)outputs->elements);
         bool same = true;
         for (int k = 0; k < outputs->count; k++)
             same &= memcmp(set->expected.elements[k], outputs->elements[k],
@@ -406,7 +447,7 @@ static void conclude(const struct check *check) {
 }
 
 int check_command(int count, char **values) {
-    struct check_arguments arguments = {.seeds = 3, .first_seed = 1};
+    struct check_arguments arguments = {.seeds = -1, .first_seed = 1};
     argp_parse(&parser, count, values, 0, NULL, &arguments);
     struct et_error error = {0};
     struct check check = {.arguments = &arguments};
@@ -414,6 +455,7 @@ int check_command(int count, char **values) {
     if (good) {
         check.program = arguments.model.program;
         printf("%s  graph %s\n", et_program_name(check.program), et_program_digest(check.program));
+        check.block = block_of(check.program);
         good = make_sets(&check, &error) && try_all(&check, &error);
     }
     int status = good ? EXIT_SUCCESS : report(&error);

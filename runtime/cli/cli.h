@@ -14,6 +14,7 @@
     COMMAND(emit, "write a model as C: source, header, weights")                                   \
     COMMAND(check, "show that every way of running a model gives the same bits")                   \
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
+    COMMAND(batch, "make a model run any number of images at once")                                \
     COMMAND(tune, "measure which schedules are fast here, and keep them for later runs")           \
     COMMAND(rewrite, "make another graph of a model: faster, rounded otherwise")                   \
     COMMAND(machine, "measure what this machine can do at most")                                   \
@@ -74,12 +75,21 @@ enum { KEY_TUNED = 310, KEY_NO_TUNED };
 bool model_option(struct model *model, int key, const char *argument, struct argp_state *state);
 bool model_open(struct model *model, struct et_error *error);
 void model_close(struct model *model);
-bool model_inputs(const struct et_program *program, struct tensors *inputs, struct et_error *error);
-bool model_outputs(const struct et_program *program, struct tensors *outputs,
+/* Tensors for `batch` images; 1 for a model without a batch axis. */
+bool model_inputs(const struct et_program *program, int64_t batch, struct tensors *inputs,
+                  struct et_error *error);
+bool model_outputs(const struct et_program *program, int64_t batch, struct tensors *outputs,
                    struct et_error *error);
+/* How many images the files hold, as tensors_batch says. */
+bool model_batch(const struct et_program *program, char *const *files, int count, int64_t *batch,
+                 struct et_error *error);
+/* The option --batch, of models that have the axis. */
+#define BATCH_OPTION(what)                                                                         \
+    { "batch", 'b', "N", 0, what, 0 }
+bool model_check_batch(const struct et_program *program, int64_t batch, struct et_error *error);
 /* Fills inputs from a seed: the same elements on every machine, within a few units of 0. */
 void model_randomise(uint64_t seed, struct tensors *inputs);
-/* Arithmetic operations of one run. */
+/* Arithmetic operations of one run; where there is a batch, of one image. */
 int64_t compiled_flops(const struct compiled *compiled);
 
 /* standalone.c */

@@ -137,15 +137,30 @@ static void print_kernels(const struct compiled *compiled) {
     printf("%-34s %12s %11s %11s  nodes\n", "kernel", "flop", "bytes in", "bytes out");
     for (int i = 0; i < compiled->kernel_count; i++) {
         const struct kernel_facts *facts = &compiled->kernels[i];
+        if (i ? facts->images != facts[-1].images : facts->images > 0)
+            printf("block of %" PRId64 ":\n", facts->images);
         printf("%-34s %12" PRId64 " %11" PRId64 " %11" PRId64 "  %s\n    ", facts->name,
                facts->flops, facts->bytes_read, facts->bytes_written, facts->nodes);
         print_shortened(facts->formula, 94);
         printf("\n");
     }
-    printf("%-34s %12" PRId64 "\n", "all", compiled_flops(compiled));
+    printf("%-34s %12" PRId64 "\n", compiled->block_count ? "an image" : "all",
+           compiled_flops(compiled));
 }
 
 /* ---- Memory ---- */
+
+/* From how many images on each block takes over. */
+static void print_blocks(const struct compiled *compiled) {
+    printf("%-12s", "blocks");
+    for (int i = 0; i < compiled->block_count; i++) {
+        const struct block *block = &compiled->blocks[i];
+        printf("%s%" PRId64, i ? ", " : "", block->images);
+        if (block->least < block->images)
+            printf(" (from %" PRId64 " on)", block->least);
+    }
+    printf(" image%s\n", compiled->blocks[0].images == 1 ? "" : "s");
+}
 
 static size_t tensor_bytes(const struct et_program *program) {
     size_t bytes = 0;
@@ -158,6 +173,8 @@ static size_t tensor_bytes(const struct et_program *program) {
 
 /* The peak is that of a running program: the stored weights are not needed then. */
 static void print_plan(const struct et_program *program, const struct compiled *compiled) {
+    if (compiled->block_count)
+        print_blocks(compiled);
     size_t arena = compiled->arena_bytes, bound = compiled->arena_lower_bound;
     size_t tensors = tensor_bytes(program);
     printf("%-12s%zu bytes; no plan can do with less than %zu", "arena", arena, bound);

@@ -47,27 +47,46 @@ void model_close(struct model *model) {
 typedef struct et_tensor tensor_at(const struct et_program *program, int index);
 
 static bool make(const struct et_program *program, const char *kind, int count, tensor_at *at,
-                 struct tensors *tensors, struct et_error *error) {
+                 int64_t batch, struct tensors *tensors, struct et_error *error) {
     *tensors = (struct tensors){0};
     struct et_tensor *facts = et_allocate((size_t)count, sizeof *facts);
     if (!facts)
         return et_fail(error, "out of memory");
     for (int i = 0; i < count; i++)
         facts[i] = at(program, i);
-    bool good = tensors_make(tensors, kind, count, facts, error);
+    bool good = tensors_make(tensors, kind, count, facts, batch, error);
     et_release(facts);
     return good;
 }
 
-bool model_inputs(const struct et_program *program, struct tensors *inputs,
+bool model_inputs(const struct et_program *program, int64_t batch, struct tensors *inputs,
                   struct et_error *error) {
-    return make(program, "input", et_program_input_count(program), et_program_input, inputs, error);
+    return make(program, "input", et_program_input_count(program), et_program_input, batch, inputs,
+                error);
 }
 
-bool model_outputs(const struct et_program *program, struct tensors *outputs,
+bool model_outputs(const struct et_program *program, int64_t batch, struct tensors *outputs,
                    struct et_error *error) {
-    return make(program, "output", et_program_output_count(program), et_program_output, outputs,
-                error);
+    return make(program, "output", et_program_output_count(program), et_program_output, batch,
+                outputs, error);
+}
+
+bool model_batch(const struct et_program *program, char *const *files, int count, int64_t *batch,
+                 struct et_error *error) {
+    int inputs = et_program_input_count(program);
+    struct et_tensor *facts = et_allocate((size_t)inputs + 1, sizeof *facts);
+    if (!facts)
+        return et_fail(error, "out of memory");
+    for (int i = 0; i < inputs; i++)
+        facts[i] = et_program_input(program, i);
+    bool good = tensors_batch(inputs, facts, files, count, batch, error);
+    et_release(facts);
+    return good;
+}
+
+bool model_check_batch(const struct et_program *program, int64_t batch, struct et_error *error) {
+    return graph_check_batch(program_graph(program), batch, error) ||
+           et_fail_within(error, "%s", et_program_name(program));
 }
 
 /* ---- Random elements ---- */
@@ -126,6 +145,7 @@ void model_randomise(uint64_t seed, struct tensors *inputs) {
 int64_t compiled_flops(const struct compiled *compiled) {
     int64_t flops = 0;
     for (int i = 0; i < compiled->kernel_count; i++)
-        flops += compiled->kernels[i].flops;
+        if (compiled->kernels[i].images <= 1)
+            flops += compiled->kernels[i].flops;
     return flops;
 }

@@ -284,8 +284,9 @@ static bool measure(const struct rewrite_arguments *arguments, struct et_program
     int count = et_program_output_count(before);
     void **expected = et_allocate((size_t)count, sizeof *expected);
     bool good = expected || et_fail(error, "out of memory");
-    good = good && model_inputs(before, &inputs, error) &&
-           model_outputs(before, &old_outputs, error) && model_outputs(after, &new_outputs, error);
+    good = good && model_inputs(before, 1, &inputs, error) &&
+           model_outputs(before, 1, &old_outputs, error) &&
+           model_outputs(after, 1, &new_outputs, error);
     if (good && arguments->files.count)
         good = tensors_read(&inputs, arguments->files.items, arguments->files.count,
                             arguments->index, error);

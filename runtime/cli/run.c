@@ -9,6 +9,7 @@ struct run_arguments {
     int64_t index;
     int threads;
     struct list files, outputs;
+    int64_t batch; /* images in the files */
 };
 
 static const struct argp_option options[] = {
@@ -57,20 +58,25 @@ static const struct argp parser = {
     .doc = "Runs a model and prints its outputs and their digest.\v"
            "There is one FILE for every input of the model, in order or by NAME: an .npy array, a "
            "PNG of one drawn digit (for an input of 28x28 float32), or an entry of an IDX file, "
-           "gzipped or not.\n\n"
+           "gzipped or not. A model with a batch axis, \"N\", takes arrays of any number of "
+           "images.\n\n"
            "  eigentensor run mnist.json seven.png\n"
            "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy",
 };
 
-static bool run_model(const struct run_arguments *arguments, struct tensors *inputs,
+static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
                       struct tensors *outputs, struct et_error *error) {
     struct et_program *program = arguments->model.program;
     return et_program_set_threads(program, arguments->threads, error) &&
-           model_inputs(program, inputs, error) && model_outputs(program, outputs, error) &&
+           model_batch(program, arguments->files.items, arguments->files.count, &arguments->batch,
+                       error) &&
+           model_inputs(program, arguments->batch, inputs, error) &&
+           model_outputs(program, arguments->batch, outputs, error) &&
            tensors_read(inputs, arguments->files.items, arguments->files.count, arguments->index,
                         error) &&
-           et_program_run(program, arguments->mode, (const void *const *)inputs->elements,
-                          outputs->elements, NULL, error);
+           et_program_run_batch(program, arguments->mode, arguments->batch,
+                                (const void *const *)inputs->elements, outputs->elements, NULL,
+                                error);
 }
 
 static bool show(const struct run_arguments *arguments, const struct tensors *outputs,
@@ -85,9 +91,10 @@ static bool show(const struct run_arguments *arguments, const struct tensors *ou
             tensor_print(stdout, &outputs->facts[i], outputs->elements[i]);
     et_release(written);
     if (good)
-        printf("digest %s\n", et_program_output_digest(arguments->model.program,
-                                                       (const void *const *)outputs->elements)
-                                  .text);
+        printf("digest %s\n",
+               et_program_output_digest_batch(arguments->model.program, arguments->batch,
+                                              (const void *const *)outputs->elements)
+                   .text);
     return good;
 }
 

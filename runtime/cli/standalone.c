@@ -112,65 +112,65 @@ static void add_string(struct text *text, const char *string) {
     text_add(text, "\"");
 }
 
-static void add_tensors(struct text *text, const char *name, const struct tensors *tensors) {
-    for (int i = 0; i < tensors->count; i++) {
-        const struct et_tensor *facts = &tensors->facts[i];
+static void add_tensors(struct text *text, const char *name, const struct et_program *program,
+                        int count, tensor_at *at) {
+    for (int i = 0; i < count; i++) {
+        struct et_tensor facts = at(program, i);
         text_add(text, "static const int64_t %s_shape_%d[] = {", name, i);
-        for (int axis = 0; axis < facts->rank; axis++)
-            text_add(text, "%" PRId64 ", ", facts->shape[axis]);
+        for (int axis = 0; axis < facts.rank; axis++)
+            text_add(text, "%" PRId64 ", ", facts.shape[axis]);
         text_add(text, "0};\n");
     }
     text_add(text, "static const struct et_tensor %s[] = {\n", name);
-    for (int i = 0; i < tensors->count; i++) {
-        const struct et_tensor *facts = &tensors->facts[i];
+    for (int i = 0; i < count; i++) {
+        struct et_tensor facts = at(program, i);
         text_add(text, "    {");
-        add_string(text, facts->name);
-        text_add(text, ", \"%s\", %d, %s_shape_%d, %zu},\n", facts->dtype, facts->rank, name, i,
-                 facts->bytes);
+        add_string(text, facts.name);
+        text_add(text, ", \"%s\", %d, %s_shape_%d, %zu},\n", facts.dtype, facts.rank, name, i,
+                 facts.bytes);
     }
     text_add(text, "    {0}};\n");
 }
 
-/* How the main runs the model, with threads of its own or without. */
-static void add_run(struct text *text, int threads) {
+/* How the main runs the model, with threads of its own or without; on so many images, which are 1
+ * where the model has no batch axis. */
+static void add_run(struct text *text, const struct compiled *compiled) {
+    int threads = compiled->threads;
     if (threads > 1)
         text_add(text,
                  "static struct " PREFIX "_pool *model_pool;\n"
                  "#define MODEL_BEGIN() ((model_pool = " PREFIX "_pool_new(%d)) != NULL)\n"
                  "#define MODEL_END() " PREFIX "_pool_free(model_pool)\n"
-                 "#define MODEL_RUN(inputs, outputs, weights, arena) \\\n"
+                 "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
                  "    " PREFIX "_run_on_array(inputs, outputs, weights, arena, model_pool)\n",
                  threads);
     else
-        text_add(text, "#define MODEL_BEGIN() true\n#define MODEL_END() ((void)0)\n"
-                       "#define MODEL_RUN " PREFIX "_run_array\n");
+        text_add(text,
+                 "#define MODEL_BEGIN() true\n#define MODEL_END() ((void)0)\n"
+                 "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
+                 "    " PREFIX "_run_array(inputs, outputs, weights, arena%s)\n",
+                 compiled->block_count ? ", batch" : "");
 }
 
 static bool describe_model(const struct et_program *program, const struct compiled *compiled,
                            struct text *text, struct et_error *error) {
-    struct tensors inputs = {0}, outputs = {0};
-    bool good = model_inputs(program, &inputs, error) && model_outputs(program, &outputs, error);
-    if (good) {
-        text_add(text,
-                 "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"" PREFIX ".h\"\n\n"
-                 "extern const unsigned char " PREFIX "_weights[];\n"
-                 "#define MODEL_WEIGHTS " PREFIX "_weights\n"
-                 "#define MODEL_ARENA_BYTES ((size_t)%zu)\n#define MODEL_NAME ",
-                 compiled->arena_bytes);
-        add_string(text, et_program_name(program));
-        text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
-        add_run(text, compiled->threads);
-        text_add(text,
-                 "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
-                 inputs.count, outputs.count,
-                 is_class_output(program) ? tensor_elements(&outputs.facts[0]) : 0);
-        add_tensors(text, "model_inputs", &inputs);
-        add_tensors(text, "model_outputs", &outputs);
-        good = !text->failed || et_fail(error, "out of memory");
-    }
-    tensors_free(&inputs);
-    tensors_free(&outputs);
-    return good;
+    int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
+    struct et_tensor first = et_program_output(program, 0);
+    text_add(text,
+             "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"" PREFIX ".h\"\n\n"
+             "extern const unsigned char " PREFIX "_weights[];\n"
+             "#define MODEL_WEIGHTS " PREFIX "_weights\n"
+             "#define MODEL_BLOCK %" PRId64 "\n"
+             "#define MODEL_ARENA_BYTES ((size_t)%zu)\n#define MODEL_NAME ",
+             compiled->block_count ? compiled->blocks[0].images : 1, compiled->arena_bytes);
+    add_string(text, et_program_name(program));
+    text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
+    add_run(text, compiled);
+    text_add(text, "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
+             inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0);
+    add_tensors(text, "model_inputs", program, inputs, et_program_input);
+    add_tensors(text, "model_outputs", program, outputs, et_program_output);
+    return !text->failed || et_fail(error, "out of memory");
 }
 
 /* ---- Building ---- */

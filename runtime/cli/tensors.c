@@ -43,8 +43,9 @@ static struct facts_text shape_as_text(const char *dtype, int rank, const int64_
     size_t room = sizeof text.text;
     size_t used = (size_t)snprintf(text.text, room, "%s[", dtype);
     for (int i = 0; i < rank && used < room; i++)
-        used +=
-            (size_t)snprintf(text.text + used, room - used, "%s%" PRId64, i ? "," : "", shape[i]);
+        used += shape[i] == ET_BATCH ? (size_t)snprintf(text.text + used, room - used, "N")
+                                     : (size_t)snprintf(text.text + used, room - used, "%s%" PRId64,
+                                                        i ? "," : "", shape[i]);
     if (used < room)
         snprintf(text.text + used, room - used, "]");
     return text;
@@ -54,16 +55,36 @@ struct facts_text facts_text(const struct et_tensor *facts) {
     return shape_as_text(facts->dtype, facts->rank, facts->shape);
 }
 
+/* Requires that the facts are there. */
+static bool set_batch(struct tensors *tensors, int64_t batch, struct et_error *error) {
+    for (int i = 0; i < tensors->count; i++) {
+        struct et_tensor *facts = &tensors->facts[i];
+        if (facts->rank < 1 || facts->shape[0] != ET_BATCH)
+            continue;
+        if (batch < 1 || facts->bytes > MOST_FILE_BYTES / (size_t)batch)
+            return et_fail(error, "%" PRId64 " images of %s %s: too many", batch, facts->name,
+                           facts_text(facts).text);
+        memcpy(tensors->shapes[i], facts->shape, (size_t)facts->rank * sizeof *facts->shape);
+        tensors->shapes[i][0] = batch;
+        facts->shape = tensors->shapes[i];
+        facts->bytes *= (size_t)batch;
+    }
+    return true;
+}
+
 bool tensors_make(struct tensors *tensors, const char *kind, int count,
-                  const struct et_tensor *facts, struct et_error *error) {
+                  const struct et_tensor *facts, int64_t batch, struct et_error *error) {
     *tensors = (struct tensors){.kind = kind, .count = count};
     tensors->facts = et_allocate((size_t)count, sizeof *tensors->facts);
     tensors->elements = et_allocate((size_t)count, sizeof *tensors->elements);
-    bool good = tensors->facts && tensors->elements;
-    for (int i = 0; good && i < count; i++) {
+    tensors->shapes = et_allocate((size_t)count, sizeof *tensors->shapes);
+    bool good = tensors->facts && tensors->elements && tensors->shapes;
+    for (int i = 0; good && i < count; i++)
         tensors->facts[i] = facts[i];
-        good = (tensors->elements[i] = et_allocate_aligned(facts[i].bytes));
-    }
+    if (good && !set_batch(tensors, batch, error))
+        return false;
+    for (int i = 0; good && i < count; i++)
+        good = (tensors->elements[i] = et_allocate_aligned(tensors->facts[i].bytes));
     return good || et_fail(error, "out of memory for the %ss", kind);
 }
 
@@ -72,6 +93,7 @@ void tensors_free(struct tensors *tensors) {
         et_release(tensors->elements[i]);
     et_release(tensors->elements);
     et_release(tensors->facts);
+    et_release(tensors->shapes);
     *tensors = (struct tensors){0};
 }
 
@@ -287,6 +309,37 @@ bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int
     bool good = assign_files(inputs, arguments, count, files, error);
     for (int i = 0; good && i < count; i++)
         good = tensor_read(&inputs->facts[i], files[i], index, inputs->elements[i], error);
+    et_release(files);
+    return good;
+}
+
+static bool is_npy(const char *path) {
+    unsigned char first[6] = {0};
+    return read_first_bytes(path, first, sizeof first) == sizeof first &&
+           memcmp(first, "\x93NUMPY", 6) == 0;
+}
+
+bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *arguments,
+                   int count, int64_t *batch, struct et_error *error) {
+    struct tensors inputs = {
+        .kind = "input", .count = input_count, .facts = (struct et_tensor *)facts};
+    const char **files = et_allocate((size_t)input_count + 1, sizeof *files);
+    *batch = 1;
+    if (!files)
+        return et_fail(error, "out of memory");
+    bool good = count != input_count || /* for tensors_read to refuse */
+                assign_files(&inputs, arguments, count, files, error);
+    for (int i = 0, found = 0; good && !found && i < input_count; i++) {
+        struct npy npy;
+        if (!files[i] || facts[i].rank < 1 || facts[i].shape[0] != ET_BATCH || !is_npy(files[i]))
+            continue;
+        good = npy_read(files[i], MOST_FILE_BYTES, &npy, error);
+        if (!good)
+            break;
+        found = npy.rank == facts[i].rank && npy.shape[0] > 0;
+        *batch = found ? npy.shape[0] : 1;
+        npy_free(&npy);
+    }
     et_release(files);
     return good;
 }

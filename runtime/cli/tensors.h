@@ -15,11 +15,13 @@ struct tensors {
     int count;
     struct et_tensor *facts; /* names, dtypes and shapes belong to someone else */
     void **elements;         /* zeroed by tensors_make, 64-byte aligned */
+    int64_t (*shapes)[16];   /* of the facts, where there is a batch; NULL: there is none */
 };
 
-/* Room for `count` tensors with these facts. tensors_free in any case. */
+/* Room for `count` tensors with these facts, in which `batch` takes the place of ET_BATCH.
+ * tensors_free in any case. */
 bool tensors_make(struct tensors *tensors, const char *kind, int count,
-                  const struct et_tensor *facts, struct et_error *error);
+                  const struct et_tensor *facts, int64_t batch, struct et_error *error);
 void tensors_free(struct tensors *tensors);
 
 /* Reads all inputs from as many arguments, "FILE" (the next input that has no file yet) or
@@ -31,6 +33,11 @@ void tensors_free(struct tensors *tensors);
  */
 bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
                   struct et_error *error);
+
+/* How many images are in the files, as tensors_read takes them: as many as the first extent of an
+ * .npy array for an input that begins with ET_BATCH; 1 where there is none. */
+bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *arguments,
+                   int count, int64_t *batch, struct et_error *error);
 
 /* Writes outputs as .npy: "NAME=FILE", or "FILE" where there is one output only. Marks those that
  * it wrote in written[]. */

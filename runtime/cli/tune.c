@@ -167,7 +167,7 @@ int tune_command(int count, char **values) {
     struct et_error error = {0};
     struct tensors inputs = {0};
     bool good = model_open(&arguments.model, &error) &&
-                model_inputs(arguments.model.program, &inputs, &error);
+                model_inputs(arguments.model.program, 1, &inputs, &error);
     if (good)
         model_randomise(1, &inputs);
     for (int mode = ET_JIT; good && mode <= ET_AOT; mode++)

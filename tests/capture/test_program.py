@@ -44,6 +44,21 @@ class Inputs(unittest.TestCase):
         for a in (rows, Tensor(rows), view, Tensor(rows).permute(1, 0).contiguous().permute(1, 0)):
             self.assertEqual(self.program(a=a, b=self.b).tolist(), [[3, 6, 9], [9, 12, 15]])
 
+    def test_a_batch_axis_runs_any_number_of_images(self):
+        with tempfile.TemporaryDirectory() as folder:
+            capture(lambda a: (a * 2).sum(axis=1), {"a": ((1, 3), F)}).save(f"{folder}/g.json")
+            program = GraphProgram.load(f"{folder}/g.json", batched=True)
+            program.save(f"{folder}/open.json")
+            again = GraphProgram.load(f"{folder}/open.json", batched=True)
+        self.assertEqual(again.digest, program.digest)
+        self.assertEqual(str(program.placeholders[0]), "float32[N, 3]")
+        for rows in ([[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]):
+            for mode in ("eager", "jit", "aot"):
+                found = program(mode=mode, a=rows)
+                self.assertEqual(found.tolist(), [2 * sum(row) for row in rows])
+        with self.assertRaisesRegex(ValueError, r"float32\[N, 3\], found shape \[1, 2\]"):
+            program(a=[[1.0, 2.0]])
+
     def test_errors_name_the_placeholder(self):
         rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
         for kind, message, inputs in (

@@ -1,0 +1,451 @@
+/* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *  in blocks of 16:
+ *   k01_contract_relu
+ *     y float32[16,48]  100608 flop  16576 + 3072 bytes
+ *  in blocks of 2:
+ *   k02_contract_relu
+ *     y float32[2,48]  12576 flop  12992 + 384 bytes
+ *  in blocks of 1:
+ *   k03_contract_relu
+ *     y float32[1,48]  6288 flop  12736 + 192 bytes
+ */
+#include "golden.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define TILE_ALIGNED _Alignas(64)
+
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline float f32_canonical(float x) {
+    return x != x ? f32_from_bits(0x7fc00000u) : x;
+}
+
+// As many neighbouring float32 as a register holds, how many registers there are, and how many can
+// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
+// the intrinsics.
+#if defined __AVX512F__
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#elif defined __AVX2__ && defined __FMA__
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#elif defined __aarch64__ && defined __ARM_NEON
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#endif
+
+// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
+// length the contracted axes take, outermost first (absent axes: one step).
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+};
+
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold. The last vector begins at column `last`, which may lie within the one before.
+static inline __attribute__((always_inline)) void
+tile_block(int lanes, int first, int height, int width, int last, float *restrict acc, int acc_row,
+           const float *stream, const float *panel, const struct tile_walk *walk, int resume) {
+    vector sums[TILE_ACCUMULATORS];
+    int column[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        column[v] = v + 1 < width ? v * VECTOR_LANES : last;
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * acc_row + column[n % width];
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < near_rows; n++)
+        near[n] = walk->rows[first + n];
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++)
+                    row[v] = vector_load(y + column[v]);
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * acc_row + column[n % width], sums[n]);
+}
+
+// A tile of 8 columns where vectors are longer.
+static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
+                               const float *panel, const struct tile_walk *walk, int resume) {
+    for (int row = 0; row < rows; row++) {
+        float sums[8] = {0};
+        for (int c = 0; c < 8 && resume; c++)
+            sums[c] = acc[8 * row + c];
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
+                                     j * walk->stream[1] + k * walk->stream[2];
+                    const float *y =
+                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                    for (int c = 0; c < 8; c++)
+                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                }
+        for (int c = 0; c < 8; c++)
+            acc[8 * row + c] = sums[c];
+    }
+}
+
+// acc[rows][columns] = the sums (resume: acc plus the sums) over the steps of walk of
+// stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
+// (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
+// then of one less. A block's
+// sums, a row of the panel and an element of the stream are in registers all at once.
+static inline __attribute__((always_inline)) void tile(int lanes, int rows, int columns,
+                                                       float *restrict acc, const float *stream,
+                                                       const float *panel,
+                                                       const struct tile_walk *walk, int resume) {
+    if (columns < VECTOR_LANES) {
+        tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
+        return;
+    }
+    const int vectors = (columns + VECTOR_LANES - 1) / VECTOR_LANES;
+    const int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
+    const int sums_fit = TILE_ACCUMULATORS / least, all_fit = (TILE_REGISTERS - 2) / least - 1;
+    const int fit = sums_fit < all_fit ? sums_fit : all_fit, highest = fit < rows ? fit : rows;
+    const int blocks = (rows + highest - 1) / highest;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int sums_wide = TILE_ACCUMULATORS / height;
+    const int all_wide = height > 1 ? (TILE_REGISTERS - 2) / (height + 1) : sums_wide;
+    const int fitting = sums_wide < all_wide ? sums_wide : all_wide;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
+        const int last = whole < end ? whole : end;
+        for (int row = 0; row < high_rows; row += height)
+            tile_block(lanes, row, height, width, last, acc + row * columns + column, columns,
+                       stream + column * lanes, panel + column, walk, resume);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(lanes, row, height - 1, width, last, acc + row * columns + column, columns,
+                       stream + column * lanes, panel + column, walk, resume);
+    }
+}
+
+static inline void tile_8x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 8, 16, sums, stream, panel, walk, resume);
+}
+
+static inline void tile_8x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 8, 32, sums, stream, panel, walk, resume);
+}
+
+static inline void tile_1x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 1, 48, sums, stream, panel, walk, resume);
+}
+
+static inline void tile_2x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume) {
+    tile(0, 2, 48, sums, stream, panel, walk, resume);
+}
+
+/* y float32[16,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k01_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 32}};
+    static const struct tile_walk walk_2 = {
+        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}};
+    for (long n = 0; n < 32; n += 32) {
+        for (long i1 = 0; i1 < 16; i1 += 8) {
+            TILE_ALIGNED float sums[8 * 32];
+            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0);
+            for (long r0 = 0; r0 < 8; r0++) {
+                for (long c = 0; c < 32; c++) {
+                    const float v0 = sums[32 * r0 + c] + bias[n + c];
+                    y[48 * i1 + n + 48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+                }
+            }
+        }
+    }
+    for (long i1 = 0; i1 < 16; i1 += 8) {
+        TILE_ALIGNED float sums[8 * 16];
+        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0);
+        for (long r0 = 0; r0 < 8; r0++) {
+            for (long c = 0; c < 16; c++) {
+                const float v0 = sums[16 * r0 + c] + bias[32 + c];
+                y[48 * i1 + 32 + 48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+            }
+        }
+    }
+}
+
+/* y float32[2,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}};
+    TILE_ALIGNED float sums[2 * 48];
+    tile_2x48(sums, x, weight_packed, &walk, 0);
+    for (long r0 = 0; r0 < 2; r0++) {
+        for (long c = 0; c < 48; c++) {
+            const float v0 = sums[48 * r0 + c] + bias[c];
+            y[48 * r0 + c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+        }
+    }
+}
+
+/* y float32[1,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}};
+    TILE_ALIGNED float sums[1 * 48];
+    tile_1x48(sums, x, weight_packed, &walk, 0);
+    for (long c = 0; c < 48; c++) {
+        const float v0 = sums[c] + bias[c];
+        y[c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);
+    }
+}
+
+/* A block of 16. */
+static void run_block_16(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 0, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k01_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+/* A block of 2. */
+static void run_block_2(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 12480, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+/* A block of 1. */
+static void run_block_1(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 12480, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+typedef void block(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena);
+
+/* Runs a block of `images`, of which only `count` are there. */
+static void run_few(block *run, long images, long count,
+        const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    char *staged = (char *)arena + 0; /* behind the block's own */
+    struct golden_inputs in = *inputs;
+    struct golden_outputs out = *outputs;
+    in.x = memcpy(staged + 0, inputs->x, count * 256);
+    memset(staged + 0 + count * 256, 0, (images - count) * 256);
+    out.y = (float *)(staged + 4096);
+    run(&in, &out, weights, arena);
+    memcpy(outputs->y, out.y, count * 192);
+}
+
+/* Runs the first of the `left` images that are left; returns how many. */
+static long run_next(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena, long left) {
+    if (left >= 16) {
+        run_block_16(inputs, outputs, weights, arena);
+        return 16;
+    }
+    if (left >= 15) {
+        run_few(run_block_16, 16, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 2) {
+        run_block_2(inputs, outputs, weights, arena);
+        return 2;
+    }
+    run_block_1(inputs, outputs, weights, arena);
+    return 1;
+}
+
+/* Images `at` to `end`, the last not included. */
+static void run_images(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena, long at, long end) {
+    while (at < end) {
+        struct golden_inputs in = *inputs;
+        struct golden_outputs out = *outputs;
+        in.x += at * 64;
+        out.y += at * 48;
+        at += run_next(&in, &out, weights, arena, end - at);
+    }
+}
+
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena, long batch) {
+    run_images(inputs, outputs, weights, arena, 0, batch);
+}
+
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena, long batch) {
+    struct golden_inputs named_inputs;
+    named_inputs.x = inputs[0];
+    struct golden_outputs named_outputs;
+    named_outputs.y = outputs[0];
+    golden_run(&named_inputs, &named_outputs, weights, arena, batch);
+}
+
+const char *golden_metadata(void) {
+    return "eigentensor 1; graph unknown"
+           "; input x float32[N,64]"
+           "; output y float32[N,48]";
+}

@@ -1,0 +1,297 @@
+/* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *  in blocks of 16:
+ *   k01_contract_relu
+ *     y float32[16,48]  100608 flop  16576 + 3072 bytes
+ *  in blocks of 2:
+ *   k02_contract_relu
+ *     y float32[2,48]  12576 flop  12992 + 384 bytes
+ *  in blocks of 1:
+ *   k03_contract_relu
+ *     y float32[1,48]  6288 flop  12736 + 192 bytes
+ */
+#define TILE_ALIGNED
+
+typedef signed char int8_t;
+typedef int int32_t;
+typedef long int64_t;
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long uint64_t;
+typedef long ptrdiff_t;
+#define INT32_MIN (-2147483647 - 1)
+#define INT32_MAX 2147483647
+#define INT64_MIN (-9223372036854775807 - 1)
+#define INT64_MAX 9223372036854775807
+#define INFINITY (0x1p127f * 2.0f)
+void *memcpy(void *to, const void *from, unsigned long bytes);
+float fmaf(float a, float b, float c);
+float sqrtf(float a);
+float floorf(float a);
+float ceilf(float a);
+float rintf(float a);
+float fmodf(float a, float b);
+float fabsf(float a);
+float f32_exp(float a);
+float f32_log(float a);
+float f32_sin(float a);
+float f32_cos(float a);
+float f32_tanh(float a);
+float f32_erf(float a);
+float f32_pow(float a, float b);
+
+// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
+// length the contracted axes take, outermost first (absent axes: one step).
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+};
+
+
+void row_f32_add(long rows, long columns, float *result, long result_row, long result_step,
+        const float *a, long a_row, long a_step,
+        const float *b, long b_row, long b_step);
+void row_f32_lt(long rows, long columns, uint8_t *result, long result_row, long result_step,
+        const float *a, long a_row, long a_step,
+        const float *b, long b_row, long b_step);
+void row_f32_where(long rows, long columns, float *result, long result_row, long result_step,
+        const uint8_t *a, long a_row, long a_step,
+        const float *b, long b_row, long b_step,
+        const float *c, long c_row, long c_step);
+void row_f32_canonical(long rows, long columns, float *result, long result_row, long result_step,
+        const float *a, long a_row, long a_step);
+void tile_8x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume);
+
+void tile_8x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume);
+
+void tile_1x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume);
+
+void tile_2x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume);
+
+#define GOLDEN_WEIGHTS_BYTES 24768
+#define GOLDEN_ARENA_BYTES 7168
+#define GOLDEN_INPUT_COUNT 1
+#define GOLDEN_OUTPUT_COUNT 1
+#define GOLDEN_BLOCK_IMAGES 16 /* fastest are multiples of it */
+
+struct golden_inputs {
+    const float *x; /* float32[N,64] */
+};
+
+struct golden_outputs {
+    float *y; /* float32[N,48] */
+};
+
+/* Computes all outputs of `batch` images, the N of the tensors; an image has the same bits
+ * in every batch. Tensors are contiguous and row-major; outputs overlap nothing else.
+ * `weights` is the block that was written beside this file, `arena` is scratch
+ * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an
+ * arena each. */
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena, long batch);
+
+/* The same by position. */
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena, long batch);
+/* y float32[16,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k01_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 32}};
+    static const struct tile_walk walk_2 = {
+        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}};
+    for (long n = 0; n < 32; n += 32) {
+        for (long i1 = 0; i1 < 16; i1 += 8) {
+            TILE_ALIGNED float sums[8 * 32];
+            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0);
+            {
+                float block0[256];
+                row_f32_add(8, 32, block0, 32, 1, sums, 32, 1, bias + n, 0, 1);
+                uint8_t block1[256];
+                const float constant0 = 0.0f;
+                row_f32_lt(8, 32, block1, 32, 1, &constant0, 0, 0, block0, 32, 1);
+                float block2[256];
+                row_f32_where(8, 32, block2, 32, 1, block1, 32, 1, block0, 32, 1, &constant0, 0, 0);
+                row_f32_canonical(8, 32, y + 48 * i1 + n, 48, 1, block2, 32, 1);
+            }
+        }
+    }
+    for (long i1 = 0; i1 < 16; i1 += 8) {
+        TILE_ALIGNED float sums[8 * 16];
+        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0);
+        {
+            float block0[128];
+            row_f32_add(8, 16, block0, 16, 1, sums, 16, 1, bias + 32, 0, 1);
+            uint8_t block1[128];
+            const float constant0 = 0.0f;
+            row_f32_lt(8, 16, block1, 16, 1, &constant0, 0, 0, block0, 16, 1);
+            float block2[128];
+            row_f32_where(8, 16, block2, 16, 1, block1, 16, 1, block0, 16, 1, &constant0, 0, 0);
+            row_f32_canonical(8, 16, y + 48 * i1 + 32, 48, 1, block2, 16, 1);
+        }
+    }
+}
+
+/* y float32[2,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}};
+    TILE_ALIGNED float sums[2 * 48];
+    tile_2x48(sums, x, weight_packed, &walk, 0);
+    {
+        float block0[96];
+        row_f32_add(2, 48, block0, 48, 1, sums, 48, 1, bias, 0, 1);
+        uint8_t block1[96];
+        const float constant0 = 0.0f;
+        row_f32_lt(2, 48, block1, 48, 1, &constant0, 0, 0, block0, 48, 1);
+        float block2[96];
+        row_f32_where(2, 48, block2, 48, 1, block1, 48, 1, block0, 48, 1, &constant0, 0, 0);
+        row_f32_canonical(2, 48, y, 48, 1, block2, 48, 1);
+    }
+}
+
+/* y float32[1,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}};
+    TILE_ALIGNED float sums[1 * 48];
+    tile_1x48(sums, x, weight_packed, &walk, 0);
+    {
+        float block0[48];
+        row_f32_add(1, 48, block0, 48, 1, sums, 0, 1, bias, 0, 1);
+        uint8_t block1[48];
+        const float constant0 = 0.0f;
+        row_f32_lt(1, 48, block1, 48, 1, &constant0, 0, 0, block0, 48, 1);
+        float block2[48];
+        row_f32_where(1, 48, block2, 48, 1, block1, 48, 1, block0, 48, 1, &constant0, 0, 0);
+        row_f32_canonical(1, 48, y, 0, 1, block2, 48, 1);
+    }
+}
+
+/* A block of 16. */
+static void run_block_16(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 0, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k01_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+/* A block of 2. */
+static void run_block_2(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 12480, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+/* A block of 1. */
+static void run_block_1(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 12480, /* float32[3072] */
+    };
+
+    const char *constants = weights;
+    (void)arena;
+    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+void *memset(void *to, int byte, unsigned long bytes);
+
+typedef void block(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena);
+
+/* Runs a block of `images`, of which only `count` are there. */
+static void run_few(block *run, long images, long count,
+        const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    char *staged = (char *)arena + 0; /* behind the block's own */
+    struct golden_inputs in = *inputs;
+    struct golden_outputs out = *outputs;
+    in.x = memcpy(staged + 0, inputs->x, count * 256);
+    memset(staged + 0 + count * 256, 0, (images - count) * 256);
+    out.y = (float *)(staged + 4096);
+    run(&in, &out, weights, arena);
+    memcpy(outputs->y, out.y, count * 192);
+}
+
+/* Runs the first of the `left` images that are left; returns how many. */
+static long run_next(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena, long left) {
+    if (left >= 16) {
+        run_block_16(inputs, outputs, weights, arena);
+        return 16;
+    }
+    if (left >= 15) {
+        run_few(run_block_16, 16, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 2) {
+        run_block_2(inputs, outputs, weights, arena);
+        return 2;
+    }
+    run_block_1(inputs, outputs, weights, arena);
+    return 1;
+}
+
+/* Images `at` to `end`, the last not included. */
+static void run_images(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena, long at, long end) {
+    while (at < end) {
+        struct golden_inputs in = *inputs;
+        struct golden_outputs out = *outputs;
+        in.x += at * 64;
+        out.y += at * 48;
+        at += run_next(&in, &out, weights, arena, end - at);
+    }
+}
+
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena, long batch) {
+    run_images(inputs, outputs, weights, arena, 0, batch);
+}
+
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena, long batch) {
+    struct golden_inputs named_inputs;
+    named_inputs.x = inputs[0];
+    struct golden_outputs named_outputs;
+    named_outputs.y = outputs[0];
+    golden_run(&named_inputs, &named_outputs, weights, arena, batch);
+}
