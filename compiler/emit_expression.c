@@ -486,14 +486,29 @@ static bool wants_local(const struct emitter *emitter, const struct expression *
     return strlen(text) > LONG_TEXT || emitter->uses[e->id] > 1;
 }
 
-/* Gives locals to the operands of an operation whose text is too wide for a line. */
-static const char *narrow(struct emitter *emitter, const struct expression *e) {
+/* Whether a line with the text has no room for so many columns more. */
+static bool is_wide(const struct emitter *emitter, const char *text, size_t more) {
+    return strlen(text) + 4 * (size_t)emitter->indent + more > LINE;
+}
+
+static const char *name_sources(struct emitter *emitter, const struct expression *e,
+                                enum expression_kind kind) {
     for (int i = 0; i < e->source_count; i++) {
         const struct expression *source = e->sources[i];
-        if (source->kind == EXPRESSION_OP && !find_named(emitter, source))
+        if (source->kind == kind && !find_named(emitter, source))
             make_local(emitter, source, emit_expression(emitter, source));
     }
     return emit_text(emitter, e);
+}
+
+/* Gives locals to the operands of an operation whose text is too wide for a line: to operations,
+ * and to loads where it would not even fit a line of its own. */
+static const char *narrow(struct emitter *emitter, const struct expression *e, const char *text) {
+    if (is_wide(emitter, text, 24))
+        text = name_sources(emitter, e, EXPRESSION_OP);
+    if (is_wide(emitter, text, sizeof "const float v99 = ;"))
+        text = name_sources(emitter, e, EXPRESSION_LOAD);
+    return text;
 }
 
 const char *emit_expression(struct emitter *emitter, const struct expression *e) {
@@ -501,8 +516,8 @@ const char *emit_expression(struct emitter *emitter, const struct expression *e)
     if (known)
         return known;
     const char *text = emit_text(emitter, e);
-    if (e->kind == EXPRESSION_OP && strlen(text) + 4 * (size_t)emitter->indent > LINE - 24)
-        text = narrow(emitter, e);
+    if (e->kind == EXPRESSION_OP)
+        text = narrow(emitter, e, text);
     known = find_named(emitter, e); /* guards and reductions may have named themselves */
     if (known)
         return known;
