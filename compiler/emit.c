@@ -175,21 +175,6 @@ static void name_fields(struct emitter *emitter) {
             emitter->fields[ir->buffers[i]->kind][ir->buffers[i]->position] = ir->buffers[i]->name;
 }
 
-bool is_batched(const struct emitter *emitter, const struct buffer *buffer) {
-    const struct graph *graph = emitter->graph;
-    return buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]->batched
-                                        : graph->outputs[buffer->position].node->batched;
-}
-
-const char *tensor_description(struct emitter *emitter, const struct buffer *buffer) {
-    const char *description = buffer_description(emitter->ir, buffer);
-    if (!is_batched(emitter, buffer))
-        return description;
-    const char *bracket = strrchr(description, '[') + 1;
-    return arena_format(emitter->ir->arena, "%.*s" BATCH_SYMBOL "%s", (int)(bracket - description),
-                        description, bracket + strspn(bracket, "0123456789"));
-}
-
 static const char *upper_case(struct ir *ir, const char *name) {
     char *text = arena_copy_text(ir->arena, name);
     for (char *at = text; *at; at++)

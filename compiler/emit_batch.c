@@ -6,8 +6,24 @@
 #include "emit.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { ALIGNMENT = 64 };
+
+bool is_batched(const struct emitter *emitter, const struct buffer *buffer) {
+    const struct graph *graph = emitter->graph;
+    return buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]->batched
+                                        : graph->outputs[buffer->position].node->batched;
+}
+
+const char *tensor_description(struct emitter *emitter, const struct buffer *buffer) {
+    const char *description = buffer_description(emitter->ir, buffer);
+    if (!is_batched(emitter, buffer))
+        return description;
+    const char *bracket = strrchr(description, '[') + 1;
+    return arena_format(emitter->ir->arena, "%.*s" BATCH_SYMBOL "%s", (int)(bracket - description),
+                        description, bracket + strspn(bracket, "0123456789"));
+}
 
 /* The largest block that runs too few images; 0: there is none. */
 static int64_t staged_images(const struct compiled *compiled) {
