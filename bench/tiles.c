@@ -43,7 +43,8 @@ static const double sample_seconds = 5e-4;
         .rows = ROWS(c, w),                                                                        \
         .extent = {c, k, k},                                                                       \
         .stream = {1, (w) * (c), c},                                                               \
-        .panel = {(k) * (k) * (columns), (k) * (columns), columns}};
+        .panel = {(k) * (k) * (columns), (k) * (columns), columns},                                \
+        .sums = columns};
 SHAPES(WALK, 8)
 SHAPES(WALK, 16)
 SHAPES(WALK, 24)

@@ -419,9 +419,41 @@ static void compute_listed(struct row_emitter *rows, int count, const struct sto
 }
 
 struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e) {
+    if (is_chain(rows, e)) {
+        struct chain_result result = {e, rows_place(rows, e->dtype), false};
+        emit_chain(rows, 1, &result);
+        return result.place;
+    }
     list_value(rows, e);
     compute_listed(rows, 0, NULL);
     return use(rows, e);
+}
+
+/* A load with other steps, side by side. */
+static struct row_operand copied(struct row_emitter *rows, const struct expression *load) {
+    struct row_operand place = rows_place(rows, load->dtype);
+    struct row_arguments arguments = {
+        .count = 1,
+        .operands = {rows_memory(rows, load->buffer->name, load->index)},
+        .dtypes = {load->dtype}};
+    call_elementwise(
+        rows,
+        arena_format(rows->emitter->ir->arena, "row_%s_copy", dtype_facts[load->dtype].short_name),
+        load->dtype, place, &arguments, "", "");
+    return place;
+}
+
+struct row_operand rows_operand(struct row_emitter *rows, const struct expression *e) {
+    if (e->kind == EXPRESSION_CONSTANT)
+        return constant_operand(rows, e);
+    if (e->kind != EXPRESSION_LOAD) {
+        rows->count = 0;
+        return rows_evaluate(rows, e);
+    }
+    struct row_operand operand = rows_memory(rows, e->buffer->name, e->index);
+    if (rows->block->column_limit == 1)
+        operand.step = 0;
+    return operand.step == 0 || operand.step == 1 ? operand : copied(rows, e);
 }
 
 bool emit_rows_possible(struct emitter *emitter, const struct store *store,
@@ -453,9 +485,20 @@ static void copy_value(struct row_emitter *rows, const struct store *store) {
                      fill ? arena_format(arena, ", %s", value.pointer) : "");
 }
 
+static bool emit_stores_as_chain(struct row_emitter *rows, int count, const struct store *stores) {
+    struct chain_result *results =
+        arena_array(rows->emitter->ir->arena, struct chain_result, (size_t)count);
+    for (int i = 0; i < count; i++)
+        results[i] = (struct chain_result){stores[i].value, target_of(rows, &stores[i]),
+                                           is_canonical(&stores[i])};
+    return emit_chain(rows, count, results);
+}
+
 void emit_rows(struct emitter *emitter, int count, const struct store *stores,
                const struct row_block *block) {
     struct row_emitter rows = {.emitter = emitter, .block = block};
+    if (emit_stores_as_chain(&rows, count, stores))
+        return;
     for (int i = 0; i < count; i++)
         list_value(&rows, stores[i].value);
     compute_listed(&rows, count, stores);

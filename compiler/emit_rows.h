@@ -1,4 +1,4 @@
-/* What emit_rows.c and emit_rows_reduce.c share: blocks of row operations being printed. */
+/* What emit_rows.c, emit_chain.c and emit_rows_reduce.c share: blocks of row operations. */
 #ifndef EIGENTENSOR_EMIT_ROWS_H
 #define EIGENTENSOR_EMIT_ROWS_H
 
@@ -50,6 +50,24 @@ struct row_operand rows_memory(struct row_emitter *rows, const char *name,
 void rows_call(struct row_emitter *rows, const char *name, const char *parameters,
                const char *arguments);
 const char *rows_operand_text(struct row_emitter *rows, struct row_operand operand);
+
+/* Where a value of the block lies, with steps of 0 or 1: as it is, or computed or copied now. Names
+ * of other values are forgotten. */
+struct row_operand rows_operand(struct row_emitter *rows, const struct expression *e);
+
+/* emit_chain.c */
+
+/* A value, where it goes, and whether it leaves the graph. */
+struct chain_result {
+    const struct expression *value;
+    struct row_operand place;
+    bool canonical;
+};
+/* Computes float32 values in one call, if they are more than one operation and steps can do it.
+ * False: nothing is printed. */
+bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *results);
+/* Whether it can do that with one value that goes to a place of its own. */
+bool is_chain(struct row_emitter *rows, const struct expression *e);
 
 /* emit_rows_reduce.c */
 

@@ -74,7 +74,8 @@ static void emit_walk(const struct tiling *tiling) {
     emit_line(emitter, "    %s", text.bytes ? text.bytes : "");
     text_free(&text);
     add_list(&text, "panel", WALK_LEVELS, panel);
-    emit_line(emitter, "    %s};", text.bytes ? text.bytes : "");
+    emit_line(emitter, "    %s, .sums = %" PRId64 "};", text.bytes ? text.bytes : "",
+              tiling->block->in_place ? tiling->block->sums_row : tiling->block->columns);
     text_free(&text);
 }
 
@@ -88,7 +89,7 @@ static const char *plus_index(struct emitter *emitter, const char *name,
 
 /* Where a sum's loop adds to the pointers, and to the condition that sums resume. */
 struct call {
-    const char *stream, *panel, *resume;
+    const char *sums, *stream, *panel, *resume;
 };
 
 static const char *plus_steps(struct arena *arena, const char *pointer, int64_t stride,
@@ -107,30 +108,56 @@ static void move_along_sum(const struct tiling *tiling, struct call *call, int a
         arena_format(arena, "%s%s%s", call->resume, call->resume[0] ? " + " : "", counter);
 }
 
+/* The parts of a call on as few lines as possible. */
+static void emit_parts(struct emitter *emitter, int count, const char *const *parts) {
+    struct arena *arena = emitter->ir->arena;
+    const char *line = "", *indent = "";
+    for (int i = 0; i < count; i++) {
+        size_t length = strlen(indent) + strlen(line) + strlen(parts[i]);
+        if (*line && length + 4 * (size_t)emitter->indent + 1 > 99) {
+            emit_line(emitter, "%s%s", indent, line);
+            indent = "        ";
+            line = "";
+        }
+        line = arena_format(arena, "%s%s%s", line, *line ? " " : "", parts[i]);
+    }
+    emit_line(emitter, "%s%s", indent, line);
+}
+
 static void emit_call_lines(const struct tiling *tiling, const struct call *call) {
     struct emitter *emitter = tiling->emitter;
     const struct tile_block *block = tiling->block;
     struct arena *arena = emitter->ir->arena;
-    const char *name = arena_format(arena, "tile_%s%dx%d", tiling->tile->lanes ? "lanes_" : "",
-                                    block->rows, block->columns);
-    const char *first = arena_format(arena, "%s(sums, %s,", name, call->stream);
-    const char *second =
-        arena_format(arena, "%s, &%s, %s);", call->panel, tiling->walk,
-                     call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0");
+    const char *resume = call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0";
+    const char *const parts[] = {
+        arena_format(arena, "tile_%s%dx%d(%s,", tiling->tile->lanes ? "lanes_" : "", block->rows,
+                     block->columns, call->sums),
+        arena_format(arena, "%s,", call->stream), arena_format(arena, "%s,", call->panel),
+        arena_format(arena, "&%s,", tiling->walk), arena_format(arena, "%s);", resume)};
     emit_want_tile(emitter, tiling->tile->lanes, block->rows, block->columns);
-    if (strlen(first) + strlen(second) + 4 * (size_t)emitter->indent < 100) {
-        emit_line(emitter, "%s %s", first, second);
-    } else {
-        emit_line(emitter, "%s", first);
-        emit_line(emitter, "        %s", second);
-    }
+    emit_parts(emitter, sizeof parts / sizeof *parts, parts);
+}
+
+/* Where the first sum lies. */
+static const char *sums_text(const struct tiling *tiling) {
+    const struct tile *tile = tiling->tile;
+    const struct tile_block *block = tiling->block;
+    const struct axis *axes[MAX_RANK + 1] = {block->column};
+    if (!block->in_place)
+        return "sums";
+    for (int i = 0; i < tile->loop_row_count; i++)
+        axes[1 + i] = local_axis(tile, block, i);
+    return plus_index(
+        tiling->emitter, tiling->kernel->output->name,
+        without_axes(tiling->emitter->ir, block->address, 1 + tile->loop_row_count, axes));
 }
 
 /* The call of the tile; sums beyond those a tile loops over are loops around it. */
 static void emit_tile_call(const struct tiling *tiling) {
     const struct tile *tile = tiling->tile;
     struct emitter *emitter = tiling->emitter;
-    struct call call = {plus_index(emitter, tile->stream->name, tile->stream_base),
+    struct call call = {sums_text(tiling),
+                        plus_index(emitter, tile->stream->name, tile->stream_base),
                         plus_index(emitter, tile->panel->name, tile->panel_base), ""};
     if (tile->sum_step)
         move_along_sum(tiling, &call, 0, "k");
@@ -230,10 +257,34 @@ static void emit_pause(const struct tiling *tiling) {
     emit_close(tiling->emitter);
 }
 
+/* Sums in the output: what is left to do with them after the last part. */
+static void emit_in_place(const struct tiling *tiling) {
+    struct emitter *emitter = tiling->emitter;
+    const struct tile_block *block = tiling->block;
+    const struct tile *tile = tiling->tile;
+    const struct buffer *output = tiling->kernel->output;
+    emit_tile_call(tiling);
+    if (block->in_place == block->waiting && output->kind != BUFFER_OUTPUT)
+        return;
+    struct store store = {.output = output, .address = block->address, .value = block->in_place};
+    if (tile->sum_step) {
+        emit_open(emitter, "if (k + %" PRId64 " == %" PRId64 ") {", tile->sum_step,
+                  tile->sum_axes[0].extent);
+        emit_over_rows(tiling, &store);
+        emit_close(emitter);
+    } else {
+        emit_over_rows(tiling, &store);
+    }
+}
+
 static void emit_block(const struct tiling *tiling) {
     struct emitter *emitter = tiling->emitter;
     const struct tile_block *block = tiling->block;
     const struct tile *tile = tiling->tile;
+    if (block->in_place) {
+        emit_in_place(tiling);
+        return;
+    }
     emit_begin_value(emitter, block->value);
     emit_line(emitter, "TILE_ALIGNED float sums[%d * %d];", block->rows, block->columns);
     if (has_column_tail(tiling))

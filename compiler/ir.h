@@ -235,6 +235,10 @@ struct tile_block {
     const struct index *address;
     /* Where sums are added up in parts: an accumulator, and what waits for it in the output. */
     const struct expression *sum, *waiting;
+    /* The value in terms of sums that lie where the output will be, rows of them so far apart;
+     * NULL: they are local. */
+    const struct expression *in_place;
+    int64_t sums_row;
 };
 
 /* A loop around blocks. One over rows may stand twice: the outer in steps of several blocks. */

@@ -75,6 +75,15 @@ static int crowded_first(const void *a, const void *b) {
     return larger_first(a, b);
 }
 
+/* The same, but of these the longer lives: they are in the way of more others. */
+static int crowded_and_long_first(const void *a, const void *b) {
+    const struct life *x = a, *y = b;
+    int x_length = x->last - x->first, y_length = y->last - y->first;
+    if (x->crowd == y->crowd && x_length != y_length)
+        return x_length < y_length ? 1 : -1;
+    return crowded_first(a, b);
+}
+
 /* Bytes that are taken while a buffer lives. */
 struct span {
     size_t begin, end;
@@ -235,6 +244,7 @@ static size_t place_temporaries(struct ir *ir, struct life *lives, int count, si
         return 0;
     place_sorted(&planning, larger_first, lowest_gap);
     place_sorted(&planning, earlier_first, gap_at_an_end);
+    place_sorted(&planning, crowded_and_long_first, lowest_gap);
     place_sorted(&planning, crowded_first, lowest_gap);
     place_sorted(&planning, crowded_first, narrowest_gap);
     place_sorted(&planning, larger_first, narrowest_gap);

@@ -181,6 +181,46 @@ static void schedule_stage(struct ir *ir, const struct tile *tile, struct tile_b
     block->stage_axis_count = nest.axis_count;
 }
 
+/* Whether the rows of a block, whole columns, lie at one distance in the output. */
+static bool lies_evenly(const struct tile *tile, struct tile_block *block) {
+    bool plain = true, even = index_coefficient(block->address, block->column, &plain) == 1;
+    int64_t next = 0; /* where the axis has to go on; 0: anywhere */
+    block->sums_row = block->columns;
+    for (int i = 0; i < tile->row_axis_count; i++) {
+        const struct axis *local = local_axis(tile, block, i);
+        if (local->extent == 1)
+            continue;
+        int64_t stride = index_coefficient(block->address, local, &plain);
+        even &= next == 0 || stride == next;
+        if (next == 0)
+            block->sums_row = stride;
+        next = stride * local->extent;
+    }
+    return even && plain && block->column->extent == block->columns &&
+           (tile->column_loop->extent <= tile->columns ||
+            tile->column_loop->extent % tile->columns == 0 || block->columns < tile->columns ||
+            tile->blocks[tile->block_count - 1].columns < tile->columns);
+}
+
+static const struct expression *wait_in_output(struct ir *ir, void *context,
+                                               const struct expression *e) {
+    const struct tile_block *block = context;
+    (void)ir;
+    return e->kind == EXPRESSION_LOAD && e->buffer == block->accumulators ? block->waiting : e;
+}
+
+/* Sums go to the output at once if they are added up in parts, or are all that is stored. */
+static void place_sums(struct ir *ir, const struct kernel *kernel, struct tile_block *block) {
+    const struct tile *tile = kernel->tile;
+    bool plain = block->value == block->sum && kernel->output->kind != BUFFER_OUTPUT;
+    bool pooled = tile->row_axis_count > tile->loop_row_count;
+    if (!(plain || tile->sum_step) || pooled || block->stage ||
+        kernel->output->dtype != DTYPE_FLOAT32 || !lies_evenly(tile, block))
+        return;
+    struct rewrite rewrite = {.replace = wait_in_output, .context = block};
+    block->in_place = expression_rewrite(ir, block->value, &rewrite);
+}
+
 static void schedule_tile(struct ir *ir, struct kernel *kernel) {
     struct tile *tile = kernel->tile;
     for (int i = 0; i < tile->block_count; i++) {
@@ -190,10 +230,9 @@ static void schedule_tile(struct ir *ir, struct kernel *kernel) {
         block->value = linearise(ir, block->value);
         block->address = kernel->address;
         block->value = within_block(ir, tile, block, block->value, &block->address);
-        if (tile->sum_step) {
-            block->sum = expression_load_linear(ir, block->accumulators, block->stage_address);
-            block->waiting = expression_load_linear(ir, kernel->output, block->address);
-        }
+        block->sum = expression_load_linear(ir, block->accumulators, block->stage_address);
+        block->waiting = expression_load_linear(ir, kernel->output, block->address);
+        place_sums(ir, kernel, block);
     }
 }
 

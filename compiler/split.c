@@ -13,6 +13,7 @@
 enum {
     MAX_CUTS = 8,       /* of one loop */
     MAX_PARTS = 128,    /* of one kernel; with more, guards stay */
+    MAX_GUARDS = 256,   /* of one kernel: more, as of long concatenations, make too many parts */
     FEWEST_POINTS = 64, /* a kernel of fewer is not worth a second loop */
 };
 
@@ -183,15 +184,22 @@ static bool cut_kernel(struct ir *ir, struct kernel *kernel, struct parts *parts
     return true;
 }
 
-static void note_contraction(void *context, const struct expression *e) {
-    bool *found = context;
-    *found |= is_contraction(e);
+struct worth {
+    bool contraction;
+    int guards;
+};
+
+static void note_worth(void *context, const struct expression *e) {
+    struct worth *worth = context;
+    worth->contraction |= is_contraction(e);
+    worth->guards += e->kind == EXPRESSION_GUARD;
 }
 
 static bool is_worth_cutting(struct ir *ir, const struct kernel *kernel) {
-    bool contraction = false;
-    expression_walk(ir, kernel->value, note_contraction, &contraction);
-    return !contraction && kernel->output->elements >= FEWEST_POINTS;
+    struct worth worth = {0};
+    expression_walk(ir, kernel->value, note_worth, &worth);
+    return !worth.contraction && worth.guards <= MAX_GUARDS &&
+           kernel->output->elements >= FEWEST_POINTS;
 }
 
 void split_guards(struct ir *ir) {

@@ -11,6 +11,7 @@ EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");
 EMBED(template_calls, "templates/calls.h");
 EMBED(template_pool, "templates/pool.h");
+EMBED(template_chain, "templates/chain.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";

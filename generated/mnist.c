@@ -37,7 +37,8 @@ static inline float f32_canonical(float x) {
 
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
 // hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
-// the intrinsics.
+// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
+// use.
 #if defined __AVX512F__
 #include <immintrin.h>
 typedef __m512 vector;
@@ -54,6 +55,7 @@ static inline vector vector_of(float x) {
 static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm512_fmadd_ps(a, b, c);
 }
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
 #elif defined __AVX2__ && defined __FMA__
 #include <immintrin.h>
 typedef __m256 vector;
@@ -70,6 +72,7 @@ static inline vector vector_of(float x) {
 static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm256_fmadd_ps(a, b, c);
 }
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
 #elif defined __aarch64__ && defined __ARM_NEON
 #include <arm_neon.h>
 typedef float32x4_t vector;
@@ -86,6 +89,7 @@ static inline vector vector_of(float x) {
 static inline vector vector_fma(vector a, vector b, vector c) {
     return vfmaq_f32(c, a, b);
 }
+#define VECTOR_HOLD(x) __asm__("" : "+w"(x))
 #else
 typedef struct {
     float lane[4];
@@ -108,13 +112,16 @@ static inline vector vector_fma(vector a, vector b, vector c) {
         c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 }
+#define VECTOR_HOLD(x) (void)(x)
 #endif
 
-// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
-// length the contracted axes take, outermost first (absent axes: one step).
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), and how far apart
+// rows of sums lie.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums;
 };
 
 #if defined __clang__
@@ -132,10 +139,15 @@ struct tile_walk {
         if (!__builtin_constant_p((walk)->extent[2]))                                              \
             TILE_HIDE(walk);                                                                       \
     } while (0)
+// How many steps ahead the panel is fetched: caches by themselves look less far.
+enum { TILE_AHEAD = 64 };
+// What is done with the sums later reads its operands later. Compilers would read those that all
+// tiles share before the loop over tiles, into registers that sums need.
+#define TILE_SEPARATE __asm__ volatile("" : : : "memory")
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 static inline __attribute__((always_inline)) void
-tile_block(int lanes, int first, int height, int width, int last, float *restrict acc, int acc_row,
+tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
            const float *stream, const float *panel, const struct tile_walk *walk, int resume) {
     vector sums[TILE_ACCUMULATORS];
     int column[TILE_ACCUMULATORS];
@@ -144,7 +156,7 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
         column[v] = v + 1 < width ? v * VECTOR_LANES : last;
     TILE_UNROLL
     for (int n = 0; n < height * width; n++) {
-        const float *from = acc + n / width * acc_row + column[n % width];
+        const float *from = acc + n / width * walk->sums + column[n % width];
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
@@ -166,8 +178,13 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
                     TILE_HIDE_UNKNOWN(walk);
                 vector row[TILE_ACCUMULATORS];
                 TILE_UNROLL
-                for (int v = 0; v < width; v++)
+                for (int v = 0; v < width; v++) {
+                    if (!lanes && height > 1)
+                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
                     row[v] = vector_load(y + column[v]);
+                    if (height > 1)
+                        VECTOR_HOLD(row[v]);
+                }
                 TILE_UNROLL
                 for (int n = 0; n < height * width; n++) {
                     int r = n / width;
@@ -189,7 +206,8 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
     }
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
-        vector_store(acc + n / width * acc_row + column[n % width], sums[n]);
+        vector_store(acc + n / width * walk->sums + column[n % width], sums[n]);
+    TILE_SEPARATE;
 }
 
 // A tile of 8 columns where vectors are longer.
@@ -198,7 +216,7 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
     for (int row = 0; row < rows; row++) {
         float sums[8] = {0};
         for (int c = 0; c < 8 && resume; c++)
-            sums[c] = acc[8 * row + c];
+            sums[c] = acc[walk->sums * row + c];
         for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
             for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
                 for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
@@ -210,16 +228,16 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
                         sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
                 }
         for (int c = 0; c < 8; c++)
-            acc[8 * row + c] = sums[c];
+            acc[walk->sums * row + c] = sums[c];
     }
 }
 
-// acc[rows][columns] = the sums (resume: acc plus the sums) over the steps of walk of
-// stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
+// of stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
 // stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
 // (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
-// then of one less. A block's
-// sums, a row of the panel and an element of the stream are in registers all at once.
+// then of one less. A block's sums, a row of the panel and an element of the stream are in
+// registers all at once.
 static inline __attribute__((always_inline)) void tile(int lanes, int rows, int columns,
                                                        float *restrict acc, const float *stream,
                                                        const float *panel,
@@ -243,10 +261,10 @@ static inline __attribute__((always_inline)) void tile(int lanes, int rows, int 
         const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
         const int last = whole < end ? whole : end;
         for (int row = 0; row < high_rows; row += height)
-            tile_block(lanes, row, height, width, last, acc + row * columns + column, columns,
+            tile_block(lanes, row, height, width, last, acc + row * walk->sums + column,
                        stream + column * lanes, panel + column, walk, resume);
         for (int row = high_rows; row < rows; row += height - 1)
-            tile_block(lanes, row, height - 1, width, last, acc + row * columns + column, columns,
+            tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
                        stream + column * lanes, panel + column, walk, resume);
     }
 }
@@ -279,7 +297,7 @@ static void k01_contract_relu(const float *restrict input_image,
     static const struct tile_walk walk = {
         .rows = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
         .extent = {1, 5, 5}, .stream = {0, 28, 1},
-        .panel = {0, 160, 32}};
+        .panel = {0, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 24; i0++) {
         for (long i1 = 0; i1 < 24; i1 += 12) {
             TILE_ALIGNED float sums[12 * 32];
@@ -305,7 +323,7 @@ static void k02_contract_relu_pool(const float *restrict t19,
     static const struct tile_walk walk = {
         .rows = {0, 64, 768, 832, 32, 96, 800, 864},
         .extent = {32, 5, 5}, .stream = {1, 768, 32},
-        .panel = {800, 160, 32}};
+        .panel = {800, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 10; i0++) {
         for (long i1 = 0; i1 < 10; i1 += 2) {
             TILE_ALIGNED float sums[8 * 32];
@@ -337,7 +355,7 @@ static void k03_contract_relu(const float *restrict t54,
     static const struct tile_walk walk = {
         .rows = {0, 32, 64, 96, 128, 160, 192, 224},
         .extent = {32, 3, 3}, .stream = {1, 320, 32},
-        .panel = {288, 96, 32}};
+        .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 8; i1++) {
             TILE_ALIGNED float sums[8 * 32];
@@ -364,7 +382,7 @@ static void k04_contract_relu_pool(const float *restrict t71,
     static const struct tile_walk walk = {
         .rows = {0, 128, 256, 512, 640, 768, 64, 192, 320, 576, 704, 832},
         .extent = {64, 3, 3}, .stream = {1, 512, 64},
-        .panel = {288, 96, 32}};
+        .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 3; i1++) {
             TILE_ALIGNED float sums[12 * 32];
@@ -397,7 +415,7 @@ static void k05_contract(const float *restrict t106,
     static const struct tile_walk walk = {
         .rows = {0},
         .extent = {1, 64, 9}, .stream = {0, 1, 64},
-        .panel = {0, 144, 16}};
+        .panel = {0, 144, 16}, .sums = 16};
     TILE_ALIGNED float sums[1 * 16];
     tile_1x16(sums, t106, layers_13_weight_packed, &walk, 0);
     for (long c = 0; c < 10; c++) {

@@ -21,6 +21,15 @@
  * that are moved keep theirs, so a bitcast is a copy under the name of the other dtype (of floats
  * after row_T_canonical).
  *
+ * CHAINS
+ *
+ *   row_f32_chain(rows, columns, long count, const struct row_step *steps,
+ *                 const float *const *operands, float *const *results)
+ *
+ * Whole expressions in one call: `count` steps, which templates/chain.h explains, take every
+ * element of the block. A result may be an operand of no later step than the one that puts it, with
+ * the same strides; otherwise they do not overlap.
+ *
  * BY POSITION
  *
  *   row_T_fill  (.., result, const T *value)                           all elements are *value

@@ -288,9 +288,12 @@ BLOCK_WHERE(bytes_8)
 
 #include "rows_position.h" /* needs reductions */
 
+#define DEFINE_CHAIN(name, ...) /* rows_chain.h */
 #define ROW(kind, name, op, dtype, ...) DEFINE_##kind(name, __VA_ARGS__)
 #include "rows.def"
 #undef ROW
+
+#include "rows_chain.h" /* needs the elementwise ones */
 
 row_function *const SET[ROW_COUNT] = {
 #define ROW(kind, name, ...) (row_function *)name,

@@ -21,7 +21,8 @@ enum {
     ROUNDS = 6,
     STREAM = 6000,
     PANEL = 6000,
-    MAX_OUT = 12 * 32,
+    MAX_GAP = 20, /* elements between rows of sums that no tile may touch */
+    MAX_OUT = 12 * (64 + MAX_GAP),
     GUARD = 8, /* elements around the sums that no tile may touch */
 };
 
@@ -66,7 +67,7 @@ static void plain_tile(int tile, float *acc, const float *stream, const float *p
     const int lanes = tiles[tile].lanes, rows = tiles[tile].rows, columns = tiles[tile].columns;
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++) {
-            float sum = resume ? acc[r * columns + c] : 0.0f;
+            float sum = resume ? acc[r * walk->sums + c] : 0.0f;
             for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
                 for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
                     for (ptrdiff_t k = 0; k < walk->extent[2]; k++)
@@ -75,7 +76,7 @@ static void plain_tile(int tile, float *acc, const float *stream, const float *p
                                    k * walk->stream[2] + c * lanes],
                             panel[c + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2]],
                             sum);
-            acc[r * columns + c] = sum;
+            acc[r * walk->sums + c] = sum;
         }
 }
 
@@ -99,8 +100,9 @@ static void check_tile(int tile, enum cpu_level level, long rare) {
     fill(panel, PANEL, rare);
     for (int round = 0; round < ROUNDS; round++) {
         struct tile_walk walk = random_walk();
+        walk.sums = tiles[tile].columns + (random_below(2) ? random_below(MAX_GAP) : 0);
         int resume = (int)random_below(2);
-        long count = tiles[tile].rows * tiles[tile].columns, offset = GUARD + random_below(4);
+        long count = tiles[tile].rows * walk.sums, offset = GUARD + random_below(4);
         fill(found, MAX_OUT + 2 * GUARD, rare);
         memcpy(expected, found, sizeof found);
         const float *x = stream + STREAM / 2, *y = panel + PANEL / 2 + random_below(16);

@@ -42,26 +42,51 @@ float f32_tanh(float a);
 float f32_erf(float a);
 float f32_pow(float a, float b);
 
-// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
-// length the contracted axes take, outermost first (absent axes: one step).
+// A step of a chain, which goes through a block of elements in registers. An operand is
+// operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
+// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
+struct row_step {
+    int op, from;
+    long row, step;
+};
+enum row_step_op {
+    STEP_TAKE, // the chain goes on from the operand
+    STEP_ADD,
+    STEP_SUB,
+    STEP_SUB_REVERSED,
+    STEP_MUL,
+    STEP_DIV,
+    STEP_DIV_REVERSED,
+    STEP_MIN,
+    STEP_MIN_REVERSED,
+    STEP_MAX,
+    STEP_MAX_REVERSED,
+    STEP_PUT,       // into a result
+    STEP_KEEP,      // into a slot
+    STEP_CANONICAL, // every NaN is the one that may leave a graph
+    STEP_NEG,
+    STEP_ABS,
+    STEP_RECIP,
+    STEP_SQRT,
+    STEP_EXP,
+    STEP_LOG,
+    STEP_TANH,
+    STEP_ERF
+};
+enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
+
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), and how far apart
+// rows of sums lie.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums;
 };
 
 
-void row_f32_add(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step);
-void row_f32_lt(long rows, long columns, uint8_t *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step);
-void row_f32_where(long rows, long columns, float *result, long result_row, long result_step,
-        const uint8_t *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step,
-        const float *c, long c_row, long c_step);
-void row_f32_canonical(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step);
+void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
+        const float *const *operands, float *const *results);
 void tile_8x16(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume);
 
@@ -106,24 +131,23 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
     static const struct tile_walk walk = {
         .rows = {0, 64, 128, 192, 256, 320, 384, 448},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 32}};
+        .panel = {0, 0, 32}, .sums = 32};
     static const struct tile_walk walk_2 = {
         .rows = {0, 64, 128, 192, 256, 320, 384, 448},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 16}};
+        .panel = {0, 0, 16}, .sums = 16};
     for (long n = 0; n < 32; n += 32) {
         for (long i1 = 0; i1 < 16; i1 += 8) {
             TILE_ALIGNED float sums[8 * 32];
             tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0);
             {
-                float block0[256];
-                row_f32_add(8, 32, block0, 32, 1, sums, 32, 1, bias + n, 0, 1);
-                uint8_t block1[256];
                 const float constant0 = 0.0f;
-                row_f32_lt(8, 32, block1, 32, 1, &constant0, 0, 0, block0, 32, 1);
-                float block2[256];
-                row_f32_where(8, 32, block2, 32, 1, block1, 32, 1, block0, 32, 1, &constant0, 0, 0);
-                row_f32_canonical(8, 32, y + 48 * i1 + n, 48, 1, block2, 32, 1);
+                static const struct row_step steps1[] = {
+                    {STEP_TAKE, 0, 32, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
+                    {STEP_CANONICAL}, {STEP_PUT, 0, 48, 1}};
+                const float *const operands1[] = {sums, bias + n, &constant0};
+                float *const results1[] = {y + 48 * i1 + n};
+                row_f32_chain(8, 32, 5, steps1, operands1, results1);
             }
         }
     }
@@ -131,14 +155,13 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         TILE_ALIGNED float sums[8 * 16];
         tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0);
         {
-            float block0[128];
-            row_f32_add(8, 16, block0, 16, 1, sums, 16, 1, bias + 32, 0, 1);
-            uint8_t block1[128];
             const float constant0 = 0.0f;
-            row_f32_lt(8, 16, block1, 16, 1, &constant0, 0, 0, block0, 16, 1);
-            float block2[128];
-            row_f32_where(8, 16, block2, 16, 1, block1, 16, 1, block0, 16, 1, &constant0, 0, 0);
-            row_f32_canonical(8, 16, y + 48 * i1 + 32, 48, 1, block2, 16, 1);
+            static const struct row_step steps1[] = {
+                {STEP_TAKE, 0, 16, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
+                {STEP_CANONICAL}, {STEP_PUT, 0, 48, 1}};
+            const float *const operands1[] = {sums, bias + 32, &constant0};
+            float *const results1[] = {y + 48 * i1 + 32};
+            row_f32_chain(8, 16, 5, steps1, operands1, results1);
         }
     }
 }
@@ -150,18 +173,17 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
     static const struct tile_walk walk = {
         .rows = {0, 64},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 48}};
+        .panel = {0, 0, 48}, .sums = 48};
     TILE_ALIGNED float sums[2 * 48];
     tile_2x48(sums, x, weight_packed, &walk, 0);
     {
-        float block0[96];
-        row_f32_add(2, 48, block0, 48, 1, sums, 48, 1, bias, 0, 1);
-        uint8_t block1[96];
         const float constant0 = 0.0f;
-        row_f32_lt(2, 48, block1, 48, 1, &constant0, 0, 0, block0, 48, 1);
-        float block2[96];
-        row_f32_where(2, 48, block2, 48, 1, block1, 48, 1, block0, 48, 1, &constant0, 0, 0);
-        row_f32_canonical(2, 48, y, 48, 1, block2, 48, 1);
+        static const struct row_step steps1[] = {
+            {STEP_TAKE, 0, 48, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
+            {STEP_CANONICAL}, {STEP_PUT, 0, 48, 1}};
+        const float *const operands1[] = {sums, bias, &constant0};
+        float *const results1[] = {y};
+        row_f32_chain(2, 48, 5, steps1, operands1, results1);
     }
 }
 
@@ -172,18 +194,17 @@ static void k03_contract_relu(const float *restrict x, const float *restrict wei
     static const struct tile_walk walk = {
         .rows = {0},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 48}};
+        .panel = {0, 0, 48}, .sums = 48};
     TILE_ALIGNED float sums[1 * 48];
     tile_1x48(sums, x, weight_packed, &walk, 0);
     {
-        float block0[48];
-        row_f32_add(1, 48, block0, 48, 1, sums, 0, 1, bias, 0, 1);
-        uint8_t block1[48];
         const float constant0 = 0.0f;
-        row_f32_lt(1, 48, block1, 48, 1, &constant0, 0, 0, block0, 48, 1);
-        float block2[48];
-        row_f32_where(1, 48, block2, 48, 1, block1, 48, 1, block0, 48, 1, &constant0, 0, 0);
-        row_f32_canonical(1, 48, y, 0, 1, block2, 48, 1);
+        static const struct row_step steps1[] = {
+            {STEP_TAKE, 0, 0, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
+            {STEP_CANONICAL}, {STEP_PUT, 0, 0, 1}};
+        const float *const operands1[] = {sums, bias, &constant0};
+        float *const results1[] = {y};
+        row_f32_chain(1, 48, 5, steps1, operands1, results1);
     }
 }
 

@@ -31,7 +31,7 @@ static void k02_contract_relu(const float *restrict t1, const float *restrict we
     static const struct tile_walk walk = {
         .rows = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
         .extent = {3, 3, 3}, .stream = {196, 14, 1},
-        .panel = {144, 48, 16}};
+        .panel = {144, 48, 16}, .sums = 16};
     for (long i0 = 0; i0 < 12; i0++) {
         TILE_ALIGNED float sums[12 * 16];
         tile_12x16(sums, t1 + 14 * i0, weight_packed, &walk, 0);

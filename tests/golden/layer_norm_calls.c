@@ -20,13 +20,14 @@ static void k03_contract_sqrt(const float *restrict t8, float *restrict t17) {
     float block0[6];
     static const long sums0[] = {40, 1, 1};
     row_f32_contract(1, 6, block0, 6, 1, t8, 0, 40, t8, 0, 40, 0, 1, sums0);
-    float block1[6];
     const float constant1 = 0x1.99999ap-6f /* 0.0250000004 */;
-    row_f32_mul(1, 6, block1, 6, 1, block0, 6, 1, &constant1, 0, 0);
     const float constant2 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
-    row_f32_add(1, 6, block0, 6, 1, block1, 6, 1, &constant2, 0, 0);
-    row_f32_sqrt(1, 6, block1, 6, 1, block0, 6, 1);
-    row_f32_recip(1, 6, t17, 0, 1, block1, 6, 1);
+    static const struct row_step steps3[] = {
+        {STEP_TAKE, 0, 6, 1}, {STEP_MUL, 1, 0, 0}, {STEP_ADD, 2, 0, 0}, {STEP_SQRT},
+        {STEP_RECIP}, {STEP_PUT, 0, 0, 1}};
+    const float *const operands3[] = {block0, &constant1, &constant2};
+    float *const results3[] = {t17};
+    row_f32_chain(1, 6, 6, steps3, operands3, results3);
 }
 
 /* y float32[6,40] = (x - t6) * t17 * weight + bias
@@ -34,11 +35,10 @@ static void k03_contract_sqrt(const float *restrict t8, float *restrict t17) {
 static void k04_elementwise(const float *restrict x, const float *restrict t6,
         const float *restrict t17, const float *restrict weight, const float *restrict bias,
         float *restrict y) {
-    float block0[240];
-    row_f32_sub(6, 40, block0, 40, 1, x, 40, 1, t6, 1, 0);
-    float block1[240];
-    row_f32_mul(6, 40, block1, 40, 1, block0, 40, 1, t17, 1, 0);
-    row_f32_mul(6, 40, block0, 40, 1, block1, 40, 1, weight, 0, 1);
-    row_f32_add(6, 40, block1, 40, 1, block0, 40, 1, bias, 0, 1);
-    row_f32_canonical(6, 40, y, 40, 1, block1, 40, 1);
+    static const struct row_step steps0[] = {
+        {STEP_TAKE, 0, 40, 1}, {STEP_SUB, 1, 1, 0}, {STEP_MUL, 2, 1, 0}, {STEP_MUL, 3, 0, 1},
+        {STEP_ADD, 4, 0, 1}, {STEP_CANONICAL}, {STEP_PUT, 0, 40, 1}};
+    const float *const operands0[] = {x, t6, t17, weight, bias};
+    float *const results0[] = {y};
+    row_f32_chain(6, 40, 7, steps0, operands0, results0);
 }

@@ -37,26 +37,51 @@ float f32_tanh(float a);
 float f32_erf(float a);
 float f32_pow(float a, float b);
 
-// Where a tile reads, in elements: the stream's offset of each row, and how many steps of what
-// length the contracted axes take, outermost first (absent axes: one step).
+// A step of a chain, which goes through a block of elements in registers. An operand is
+// operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
+// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
+struct row_step {
+    int op, from;
+    long row, step;
+};
+enum row_step_op {
+    STEP_TAKE, // the chain goes on from the operand
+    STEP_ADD,
+    STEP_SUB,
+    STEP_SUB_REVERSED,
+    STEP_MUL,
+    STEP_DIV,
+    STEP_DIV_REVERSED,
+    STEP_MIN,
+    STEP_MIN_REVERSED,
+    STEP_MAX,
+    STEP_MAX_REVERSED,
+    STEP_PUT,       // into a result
+    STEP_KEEP,      // into a slot
+    STEP_CANONICAL, // every NaN is the one that may leave a graph
+    STEP_NEG,
+    STEP_ABS,
+    STEP_RECIP,
+    STEP_SQRT,
+    STEP_EXP,
+    STEP_LOG,
+    STEP_TANH,
+    STEP_ERF
+};
+enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
+
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), and how far apart
+// rows of sums lie.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums;
 };
 
 
-void row_f32_add(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step);
-void row_f32_lt(long rows, long columns, uint8_t *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step);
-void row_f32_where(long rows, long columns, float *result, long result_row, long result_step,
-        const uint8_t *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step,
-        const float *c, long c_row, long c_step);
-void row_f32_canonical(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step);
+void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
+        const float *const *operands, float *const *results);
 void tile_4x16(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume);
 
@@ -94,16 +119,17 @@ static void k01_contract_relu(const float *restrict x,
     static const struct tile_walk walk = {
         .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 48}};
+        .panel = {0, 0, 48}, .sums = 48};
     TILE_ALIGNED float sums[4 * 48];
     tile_4x48(sums, x, tensor_0_weight_packed, &walk, 0);
     {
-        float block0[192];
-        row_f32_add(4, 48, block0, 48, 1, sums, 48, 1, tensor_0_bias, 0, 1);
-        uint8_t block1[192];
         const float constant0 = 0.0f;
-        row_f32_lt(4, 48, block1, 48, 1, &constant0, 0, 0, block0, 48, 1);
-        row_f32_where(4, 48, t17, 48, 1, block1, 48, 1, block0, 48, 1, &constant0, 0, 0);
+        static const struct row_step steps1[] = {
+            {STEP_TAKE, 0, 48, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
+            {STEP_PUT, 0, 48, 1}};
+        const float *const operands1[] = {sums, tensor_0_bias, &constant0};
+        float *const results1[] = {t17};
+        row_f32_chain(4, 48, 4, steps1, operands1, results1);
     }
 }
 
@@ -114,13 +140,15 @@ static void k02_contract(const float *restrict t17, const float *restrict tensor
     static const struct tile_walk walk = {
         .rows = {0, 48, 96, 144},
         .extent = {1, 1, 48}, .stream = {0, 0, 1},
-        .panel = {0, 0, 16}};
+        .panel = {0, 0, 16}, .sums = 16};
     TILE_ALIGNED float sums[4 * 16];
     tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0);
     {
-        float block0[40];
-        row_f32_add(4, 10, block0, 10, 1, sums, 16, 1, tensor_1_bias, 0, 1);
-        row_f32_canonical(4, 10, y, 10, 1, block0, 10, 1);
+        static const struct row_step steps0[] = {
+            {STEP_TAKE, 0, 16, 1}, {STEP_ADD, 1, 0, 1}, {STEP_CANONICAL}, {STEP_PUT, 0, 10, 1}};
+        const float *const operands0[] = {sums, tensor_1_bias};
+        float *const results0[] = {y};
+        row_f32_chain(4, 10, 4, steps0, operands0, results0);
     }
 }
 

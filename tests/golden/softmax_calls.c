@@ -7,9 +7,11 @@ static void k01_max(const float *restrict x, float *restrict t1) {
 /* t5 float32[5,100] = exp(x - t1)
  * nodes 4 5 */
 static void k02_exp(const float *restrict x, const float *restrict t1, float *restrict t5) {
-    float block0[500];
-    row_f32_sub(5, 100, block0, 100, 1, x, 100, 1, t1, 1, 0);
-    row_f32_exp(5, 100, t5, 100, 1, block0, 100, 1);
+    static const struct row_step steps0[] = {
+        {STEP_TAKE, 0, 100, 1}, {STEP_SUB, 1, 1, 0}, {STEP_EXP}, {STEP_PUT, 0, 100, 1}};
+    const float *const operands0[] = {x, t1};
+    float *const results0[] = {t5};
+    row_f32_chain(5, 100, 4, steps0, operands0, results0);
 }
 
 /* t8 float32[5,1] = recip(sum over 100(t5))
@@ -24,7 +26,9 @@ static void k03_sum(const float *restrict t5, float *restrict t8) {
  * nodes 10 */
 static void k04_elementwise(const float *restrict t5, const float *restrict t8,
         float *restrict y) {
-    float block0[500];
-    row_f32_mul(5, 100, block0, 100, 1, t5, 100, 1, t8, 1, 0);
-    row_f32_canonical(5, 100, y, 100, 1, block0, 100, 1);
+    static const struct row_step steps0[] = {
+        {STEP_TAKE, 0, 100, 1}, {STEP_MUL, 1, 1, 0}, {STEP_CANONICAL}, {STEP_PUT, 0, 100, 1}};
+    const float *const operands0[] = {t5, t8};
+    float *const results0[] = {y};
+    row_f32_chain(5, 100, 4, steps0, operands0, results0);
 }

@@ -39,6 +39,39 @@ float f32_tanh(float a);
 float f32_erf(float a);
 float f32_pow(float a, float b);
 
+// A step of a chain, which goes through a block of elements in registers. An operand is
+// operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
+// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
+struct row_step {
+    int op, from;
+    long row, step;
+};
+enum row_step_op {
+    STEP_TAKE, // the chain goes on from the operand
+    STEP_ADD,
+    STEP_SUB,
+    STEP_SUB_REVERSED,
+    STEP_MUL,
+    STEP_DIV,
+    STEP_DIV_REVERSED,
+    STEP_MIN,
+    STEP_MIN_REVERSED,
+    STEP_MAX,
+    STEP_MAX_REVERSED,
+    STEP_PUT,       // into a result
+    STEP_KEEP,      // into a slot
+    STEP_CANONICAL, // every NaN is the one that may leave a graph
+    STEP_NEG,
+    STEP_ABS,
+    STEP_RECIP,
+    STEP_SQRT,
+    STEP_EXP,
+    STEP_LOG,
+    STEP_TANH,
+    STEP_ERF
+};
+enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -261,19 +294,11 @@ static inline void pool_free(struct pool *pool) {
 
 void row_f32_reduce_max(long rows, long columns, float *result, long result_step,
         const float *a, long a_row, long a_step);
-void row_f32_sub(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step);
-void row_f32_exp(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step);
+void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
+        const float *const *operands, float *const *results);
 void row_f32_reduce_sum(long rows, long columns, float *result, long result_step,
         const float *a, long a_row, long a_step);
 void row_f32_recip(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step);
-void row_f32_mul(long rows, long columns, float *result, long result_row, long result_step,
-        const float *a, long a_row, long a_step,
-        const float *b, long b_row, long b_step);
-void row_f32_canonical(long rows, long columns, float *result, long result_row, long result_step,
         const float *a, long a_row, long a_step);
 #define GOLDEN_WEIGHTS_BYTES 0
 #define GOLDEN_ARENA_BYTES 2112
@@ -339,9 +364,11 @@ static void k02_exp(const float *restrict x, const float *restrict t1,
     const long end = 100 * (part + 1) / parts;
     for (long strip = begin; strip < end; strip += 100) {
         long columns = end - strip < 100 ? end - strip : 100;
-        float block0[500];
-        row_f32_sub(5, columns, block0, 100, 1, x + strip, 100, 1, t1, 1, 0);
-        row_f32_exp(5, columns, t5 + strip, 100, 1, block0, 100, 1);
+        static const struct row_step steps0[] = {
+            {STEP_TAKE, 0, 100, 1}, {STEP_SUB, 1, 1, 0}, {STEP_EXP}, {STEP_PUT, 0, 100, 1}};
+        const float *const operands0[] = {x + strip, t1};
+        float *const results0[] = {t5 + strip};
+        row_f32_chain(5, columns, 4, steps0, operands0, results0);
     }
 }
 
@@ -366,9 +393,12 @@ static void k04_elementwise(const float *restrict t5, const float *restrict t8,
     const long end = 100 * (part + 1) / parts;
     for (long strip = begin; strip < end; strip += 100) {
         long columns = end - strip < 100 ? end - strip : 100;
-        float block0[500];
-        row_f32_mul(5, columns, block0, 100, 1, t5 + strip, 100, 1, t8, 1, 0);
-        row_f32_canonical(5, columns, y + strip, 100, 1, block0, 100, 1);
+        static const struct row_step steps0[] = {
+            {STEP_TAKE, 0, 100, 1}, {STEP_MUL, 1, 1, 0}, {STEP_CANONICAL},
+            {STEP_PUT, 0, 100, 1}};
+        const float *const operands0[] = {t5 + strip, t8};
+        float *const results0[] = {y + strip};
+        row_f32_chain(5, columns, 4, steps0, operands0, results0);
     }
 }
 
