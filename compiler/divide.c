@@ -145,12 +145,16 @@ static bool divide_together(struct ir *ir, const struct group *group) {
 
 /* ---- All ---- */
 
-/* Kernels of a group without common loops store beside each other; should one ever read what
- * another wrote, they stay with one thread. */
-static bool are_independent(const struct group *group) {
-    for (int i = 0; i < group->buffer_count; i++)
-        if (group->buffers[i].read && group->buffers[i].written)
+/* Kernels of a group without common loops store beside each other; should one read what another
+ * wrote, they stay with one thread. A kernel alone may store over what it reads in the same place.
+ */
+static bool are_independent(struct ir *ir, const struct group *group) {
+    for (int i = 0; i < group->buffer_count; i++) {
+        const struct group_buffer *used = &group->buffers[i];
+        bool over = used->read && used->written;
+        if (over && (group->kernel_count > 1 || !stores_over(ir, group->kernels[0], used->buffer)))
             return false;
+    }
     return true;
 }
 
@@ -172,6 +176,6 @@ void divide_work(struct ir *ir) {
         struct group *group = ir->groups[g];
         group->parallel = group->kernels[0]->shared_count
                               ? divide_together(ir, group)
-                              : are_independent(group) && divide_nests(ir, group);
+                              : are_independent(ir, group) && divide_nests(ir, group);
     }
 }

@@ -24,6 +24,7 @@ static void unroll_all(struct ir *ir) {
 /* What comes before it too, since tiles have no text to begin from; and then the steps. */
 static void divide_for_three(struct ir *ir) {
     schedule(ir);
+    reuse_operands(ir);
     group_kernels(ir);
     ir->threads = 3;
     ir->least_cycles = 1;
@@ -126,6 +127,7 @@ static const char *const cases[] = {
     "divide_odd",
     "divide_rows_in_groups",
     "divide_reduction",
+    "divide_over_operand",
 };
 
 static const struct pass *pass_of(const char *name) {
