@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Names ----
@@ -283,4 +284,59 @@ int64_t group_flops(struct ir *ir, const struct group *group) {
         flops += nest_flops(ir, &group->kernels[i], size);
     }
     return (int64_t)flops;
+}
+
+/* ---- Facts ---- */
+
+static int by_origin(const void *a, const void *b) {
+    const struct node *const *x = a, *const *y = b;
+    return ((*x)->origin > (*y)->origin) - ((*x)->origin < (*y)->origin);
+}
+
+static const char *list_nodes(struct ir *ir, const struct group *group) {
+    int capacity = 0, count = 0;
+    for (int i = 0; i < group->kernel_count; i++)
+        capacity += group->kernels[i]->node_count;
+    const struct node **nodes = arena_array(ir->arena, const struct node *, (size_t)capacity + 1);
+    for (int i = 0; i < group->kernel_count; i++)
+        for (int k = 0; k < group->kernels[i]->node_count; k++)
+            nodes[count++] = group->kernels[i]->nodes[k];
+    qsort(nodes, (size_t)count, sizeof *nodes, by_origin);
+    struct text text = {0};
+    for (int i = 0; i < count; i++)
+        if (i == 0 || nodes[i] != nodes[i - 1])
+            text_add(&text, "%s%d", text.length ? " " : "", nodes[i]->origin);
+    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
+struct kernel_facts group_facts(struct ir *ir, const struct group *group) {
+    const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
+    struct kernel_facts facts = {.name = group->name,
+                                 .formula = group_formula(ir, group),
+                                 .nodes = list_nodes(ir, group),
+                                 .output = buffer_description(ir, output),
+                                 .flops = group_flops(ir, group)};
+    for (int i = 0; i < group->buffer_count; i++) {
+        const struct buffer *buffer = group->buffers[i].buffer;
+        int64_t bytes = buffer->elements * (int64_t)dtype_facts[buffer->dtype].bytes;
+        facts.bytes_read += group->buffers[i].read ? bytes : 0;
+        facts.bytes_written += group->buffers[i].written ? bytes : 0;
+    }
+    return facts;
+}
+
+/* Words in comment lines of at most 100 columns. */
+void add_wrapped(struct text *text, const char *words) {
+    size_t length = strlen(words);
+    for (size_t at = 0; at < length;) {
+        size_t end = length - at > 88 ? at + 88 : length;
+        while (end < length && end > at && words[end] != ' ')
+            end--;
+        if (end == at) /* one word longer than a line */
+            end = at + strcspn(words + at, " ");
+        text_add(text, "%s%.*s", at ? "\n *     " : "", (int)(end - at), words + at);
+        at = end + (end < length);
+    }
 }

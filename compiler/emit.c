@@ -166,31 +166,6 @@ static void name_buffers(struct emitter *emitter) {
     }
 }
 
-/* Inputs and outputs are fields of structs, which all blocks share. */
-static void name_fields(struct emitter *emitter) {
-    struct ir *ir = emitter->ir;
-    for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++)
-        emitter->fields[kind] = arena_array(ir->arena, const char *, (size_t)ir->buffer_count + 1);
-    for (int i = 0; i < ir->buffer_count; i++)
-        if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
-            emitter->fields[ir->buffers[i]->kind][ir->buffers[i]->position] = ir->buffers[i]->name;
-}
-
-bool is_batched(const struct emitter *emitter, const struct buffer *buffer) {
-    const struct graph *graph = emitter->graph;
-    return buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]->batched
-                                        : graph->outputs[buffer->position].node->batched;
-}
-
-const char *tensor_description(struct emitter *emitter, const struct buffer *buffer) {
-    const char *description = buffer_description(emitter->ir, buffer);
-    if (!is_batched(emitter, buffer))
-        return description;
-    const char *bracket = strrchr(description, '[') + 1;
-    return arena_format(emitter->ir->arena, "%.*s" BATCH_SYMBOL "%s", (int)(bracket - description),
-                        description, bracket + strspn(bracket, "0123456789"));
-}
-
 static const char *upper_case(struct ir *ir, const char *name) {
     char *text = arena_copy_text(ir->arena, name);
     for (char *at = text; *at; at++)
@@ -597,59 +572,6 @@ static void add_metadata(struct emitter *emitter, struct text *text,
 
 /* ---- All together ---- */
 
-static int by_origin(const void *a, const void *b) {
-    const struct node *const *x = a, *const *y = b;
-    return ((*x)->origin > (*y)->origin) - ((*x)->origin < (*y)->origin);
-}
-
-static const char *list_nodes(struct ir *ir, const struct group *group) {
-    int capacity = 0, count = 0;
-    for (int i = 0; i < group->kernel_count; i++)
-        capacity += group->kernels[i]->node_count;
-    const struct node **nodes = arena_array(ir->arena, const struct node *, (size_t)capacity + 1);
-    for (int i = 0; i < group->kernel_count; i++)
-        for (int k = 0; k < group->kernels[i]->node_count; k++)
-            nodes[count++] = group->kernels[i]->nodes[k];
-    qsort(nodes, (size_t)count, sizeof *nodes, by_origin);
-    struct text text = {0};
-    for (int i = 0; i < count; i++)
-        if (i == 0 || nodes[i] != nodes[i - 1])
-            text_add(&text, "%s%d", text.length ? " " : "", nodes[i]->origin);
-    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
-    text_free(&text);
-    return copy;
-}
-
-static struct kernel_facts facts_of(struct ir *ir, const struct group *group) {
-    const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
-    struct kernel_facts facts = {.name = group->name,
-                                 .formula = group_formula(ir, group),
-                                 .nodes = list_nodes(ir, group),
-                                 .output = buffer_description(ir, output),
-                                 .flops = group_flops(ir, group)};
-    for (int i = 0; i < group->buffer_count; i++) {
-        const struct buffer *buffer = group->buffers[i].buffer;
-        int64_t bytes = buffer->elements * (int64_t)dtype_facts[buffer->dtype].bytes;
-        facts.bytes_read += group->buffers[i].read ? bytes : 0;
-        facts.bytes_written += group->buffers[i].written ? bytes : 0;
-    }
-    return facts;
-}
-
-/* Words in comment lines of at most 100 columns. */
-static void add_wrapped(struct text *text, const char *words) {
-    size_t length = strlen(words);
-    for (size_t at = 0; at < length;) {
-        size_t end = length - at > 88 ? at + 88 : length;
-        while (end < length && end > at && words[end] != ' ')
-            end--;
-        if (end == at) /* one word longer than a line */
-            end = at + strcspn(words + at, " ");
-        text_add(text, "%s%.*s", at ? "\n *     " : "", (int)(end - at), words + at);
-        at = end + (end < length);
-    }
-}
-
 static const char *kernel_source(struct emitter *emitter, const struct group *group,
                                  const struct kernel_facts *facts) {
     struct text function = {0};
@@ -672,7 +594,7 @@ static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int
     struct ir *ir = emitter->ir;
     for (int i = 0; i < ir->group_count; i++) {
         ir->groups[i]->name = group_name(ir, ir->groups[i]);
-        facts[i] = facts_of(ir, ir->groups[i]);
+        facts[i] = group_facts(ir, ir->groups[i]);
         facts[i].images = images;
     }
     for (int i = 0; i < ir->group_count; i++)

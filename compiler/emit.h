@@ -128,6 +128,10 @@ const char *buffer_description(struct ir *ir, const struct buffer *buffer);
 const char *kernels_dot(struct ir *ir);
 double nest_flops(struct ir *ir, struct kernel *const *kernels, int count);
 int64_t group_flops(struct ir *ir, const struct group *group);
+/* All but its text. */
+struct kernel_facts group_facts(struct ir *ir, const struct group *group);
+/* Words in comment lines of at most 100 columns. */
+void add_wrapped(struct text *text, const char *words);
 
 /* emit.c: a tile that the text calls */
 void emit_want_tile(struct emitter *emitter, bool lanes, int rows, int columns);
@@ -150,6 +154,8 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
 
 /* emit_batch.c: what runs a batch in blocks */
 
+/* Names the fields of inputs and outputs after the buffers of the ir at hand. */
+void name_fields(struct emitter *emitter);
 /* Bytes that the arena needs behind `arena_bytes` for copies of inputs and outputs. */
 size_t staging_bytes(const struct graph *graph, const struct compiled *compiled);
 /* The function of one block, whose kernels the emitter has at hand. */

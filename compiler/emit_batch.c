@@ -6,8 +6,34 @@
 #include "emit.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { ALIGNMENT = 64 };
+
+/* Inputs and outputs are fields of structs, which all blocks share. */
+void name_fields(struct emitter *emitter) {
+    struct ir *ir = emitter->ir;
+    for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++)
+        emitter->fields[kind] = arena_array(ir->arena, const char *, (size_t)ir->buffer_count + 1);
+    for (int i = 0; i < ir->buffer_count; i++)
+        if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
+            emitter->fields[ir->buffers[i]->kind][ir->buffers[i]->position] = ir->buffers[i]->name;
+}
+
+bool is_batched(const struct emitter *emitter, const struct buffer *buffer) {
+    const struct graph *graph = emitter->graph;
+    return buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]->batched
+                                        : graph->outputs[buffer->position].node->batched;
+}
+
+const char *tensor_description(struct emitter *emitter, const struct buffer *buffer) {
+    const char *description = buffer_description(emitter->ir, buffer);
+    if (!is_batched(emitter, buffer))
+        return description;
+    const char *bracket = strrchr(description, '[') + 1;
+    return arena_format(emitter->ir->arena, "%.*s" BATCH_SYMBOL "%s", (int)(bracket - description),
+                        description, bracket + strspn(bracket, "0123456789"));
+}
 
 /* The largest block that runs too few images; 0: there is none. */
 static int64_t staged_images(const struct compiled *compiled) {
