@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "eager.h"
 #include "jit.h"
+#include "shared_run.h"
 #include "templates/pool.h"
 #include "tuning_cache.h"
 
@@ -417,41 +418,26 @@ static bool workspace_begin_threads(struct et_workspace *workspace, int threads,
     return workspace->pool || et_fail(error, "%d threads: there are not so many", threads);
 }
 
-/* A run that the threads of a pool share. */
-struct shared_run {
-    run_step_array *entry;
-    const void *const *inputs;
-    void *const *outputs;
-    const void *weights;
-    void *arena;
-    long parts;
-};
-
-static void take_part(void *context, long step, long part) {
-    const struct shared_run *run = context;
-    run->entry(run->inputs, run->outputs, run->weights, run->arena, step, part, run->parts);
-}
-
-static bool run_compiled(const struct way *way, int64_t batch, const void *const *inputs,
-                         void *const *outputs, struct et_workspace *workspace,
-                         struct et_error *error) {
+/* Threads share the steps of a run, or the images of a batch. */
+static bool run_compiled(const struct et_program *program, const struct way *way, int64_t batch,
+                         const void *const *inputs, void *const *outputs,
+                         struct et_workspace *workspace, struct et_error *error) {
     const struct compiled *compiled = way->compiled;
-    if (!workspace_grow(workspace, compiled->arena_bytes, error) ||
-        (way->step_entry && !workspace_begin_threads(workspace, compiled->threads, error)))
+    bool images = batch > 1 && program->threads > 1 && can_share_images(program->graph);
+    int threads = images ? program->threads : compiled->threads;
+    size_t bytes =
+        images ? shared_images_bytes(program->graph, compiled, threads) : compiled->arena_bytes;
+    if (!workspace_grow(workspace, bytes, error) ||
+        ((images || way->step_entry) && !workspace_begin_threads(workspace, threads, error)))
         return false;
-    if (!way->step_entry) {
+    if (images)
+        share_images(workspace->pool, way->entry, program->graph, compiled, batch, inputs, outputs,
+                     workspace->memory);
+    else if (way->step_entry)
+        share_steps(workspace->pool, way->step_entry, compiled, inputs, outputs, workspace->memory);
+    else
         run_entry(way->entry, compiled->block_count, batch, inputs, outputs, compiled->weights,
                   workspace->memory);
-        return true;
-    }
-    struct pool *pool = workspace->pool;
-    struct shared_run run = {.entry = way->step_entry,
-                             .inputs = inputs,
-                             .outputs = outputs,
-                             .weights = compiled->weights,
-                             .arena = workspace->memory,
-                             .parts = pool->parts};
-    pool_run(pool, take_part, &run, compiled->steps);
     return true;
 }
 
@@ -477,7 +463,7 @@ bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t
     if (mode == ET_EAGER)
         return run_eager(program->graph, batch, inputs, outputs, error);
     struct et_workspace own = {0};
-    bool good = run_compiled(&program->ways[mode], batch, inputs, outputs,
+    bool good = run_compiled(program, &program->ways[mode], batch, inputs, outputs,
                              workspace ? workspace : &own, error);
     pool_free(own.pool);
     et_release(own.memory);

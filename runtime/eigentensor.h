@@ -120,13 +120,14 @@ bool et_program_set_compiler(struct et_program *program, const char *cc, const c
 enum { ET_MOST_THREADS = 64 };
 
 /* How many threads share each run (default: 1; ET_EAGER knows of one only), with the same bits for
- * any number. Each workspace then has threads - 1 threads of its own, which wait for its next run:
- * where many runs go on side by side, as in a server, one for each is best. CALL IT BEFORE ANYTHING
- * IS PREPARED OR RUN. */
+ * any number; of a batch each runs images of its own. Each workspace then has threads - 1 threads
+ * of its own, which wait for its next run: where many runs go on side by side, as in a server, one
+ * for each is best. CALL IT BEFORE ANYTHING IS PREPARED OR RUN. */
 bool et_program_set_threads(struct et_program *program, int threads, struct et_error *error);
 
 /* The cores that this process may use, at most ET_MOST_THREADS: as many threads as are worth it. */
 int et_core_count(void);
+
 /* Runs what ET_JIT and ET_AOT compile by the choices in a file of `eigentensor tune -o`, or, where
  * `path` is NULL, by the compiler's own. Without this call those are taken that `eigentensor tune`
  * keeps for this graph and CPU, if there are any. The bits are always the same. False when it is

@@ -334,6 +334,36 @@ Test(batch, every_mode_gives_the_same_digest_at_every_number) {
     et_program_free(program);
 }
 
+Test(batch, threads_share_the_images) {
+    struct et_error error = {0};
+    struct et_program *alone = program_from_graph(perceptron(BATCH), NULL, &error);
+    float *x = calloc((size_t)MOST_IMAGES * 96, sizeof *x);
+    random_elements(3, "x", DTYPE_FLOAT32, (int64_t)MOST_IMAGES * 96, x);
+    for (int threads = 2; threads <= 8; threads += 3) {
+        struct et_program *shared = program_from_graph(perceptron(BATCH), NULL, &error);
+        cr_assert(et_program_set_threads(shared, threads, &error), "%s", error.message);
+        const int64_t batches[] = {1, 2, 3, 8, 31, MOST_IMAGES};
+        for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
+            cr_expect_str_eq(run_digest(shared, ET_JIT, batches[i], x).text,
+                             run_digest(alone, ET_JIT, batches[i], x).text,
+                             "%d threads, %" PRId64 " images", threads, batches[i]);
+        et_program_free(shared);
+    }
+    free(x);
+    et_program_free(alone);
+}
+
+Test(batch, the_text_has_no_threads_of_its_own) {
+    struct et_error error = {0};
+    struct graph *graph = perceptron(BATCH);
+    struct compile_options options = {.dialect = DIALECT_VECTOR, .threads = 2, .pool = true};
+    cr_expect_null(compile(graph, &options, &error));
+    cr_expect_str_eq(error.message,
+                     "the text of a graph with a batch axis has no threads of its own; emit it for "
+                     "one, and share the images among yours");
+    graph_free(graph);
+}
+
 Test(batch, runs_refuse_what_they_cannot_do) {
     struct et_error error = {0};
     struct et_program *open = program_from_graph(perceptron(BATCH), NULL, &error);
