@@ -66,9 +66,10 @@ void *et_allocate_unset(size_t bytes) {
     size_t rounded = bytes ? (bytes + 63) / 64 * 64 : 64;
     if (rounded < HUGE_PAGE)
         return aligned_alloc(64, rounded);
-    void *memory = aligned_alloc(HUGE_PAGE, rounded);
-    if (memory)
-        madvise(memory, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish only */
+    void *memory;
+    if (posix_memalign(&memory, HUGE_PAGE, rounded) != 0) /* of any size, not only whole pages */
+        return NULL;
+    madvise(memory, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish only */
     return memory;
 }
 
