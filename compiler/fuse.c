@@ -20,7 +20,7 @@ enum {
 /* What is known of one kernel's expression. */
 struct facts {
     int operations;
-    bool has_reduction, has_contraction, has_costly;
+    bool has_reduction, has_contraction, has_guard, has_costly;
 };
 
 static bool is_costly(const struct expression *e) {
@@ -35,6 +35,7 @@ static void note_fact(void *context, const struct expression *e) {
     facts->operations += e->kind == EXPRESSION_OP || e->kind == EXPRESSION_GUARD;
     facts->has_reduction |= e->kind == EXPRESSION_REDUCE;
     facts->has_contraction |= is_contraction(e);
+    facts->has_guard |= e->kind == EXPRESSION_GUARD;
     facts->has_costly |= is_costly(e);
 }
 
@@ -78,11 +79,13 @@ static struct reading reading_of(const struct listing *listing, const struct buf
     return reading;
 }
 
-/* A reduction may stand once in a kernel; around a contraction, one small pool may stand. */
+/* A reduction may stand once in a kernel; around a contraction, one small pool may stand, but no
+ * guard: split.c can cut a kernel at its guards only where there is no contraction. */
 static bool reduction_fits(const struct fusion *fusion, const struct kernel *consumer,
                            const struct facts *producer, const struct reading *reading) {
     if (reading->several || reading->guarded ||
-        reading->evaluations > (double)reading->load->buffer->elements)
+        reading->evaluations > (double)reading->load->buffer->elements ||
+        (producer->has_contraction && fusion->facts[consumer->id].has_guard))
         return false;
     if (!fusion->facts[consumer->id].has_reduction)
         return true;

@@ -55,6 +55,7 @@ static const char *const cases[] = {
     "fuse_costly_repeated",
     "fuse_guarded",
     "fuse_epilogue",
+    "fuse_guarded_epilogue",
     "fuse_reduction_broadcast",
     "fuse_reduction_of_reduction",
     "fuse_pool",
