@@ -32,12 +32,14 @@ formatted() {
 }
 
 # Templates are seen where they are included, and so is the vector code, for the baseline CPU.
+# Several run at once, so each says what it has to say in one piece.
 tidy() {
-    # shellcheck disable=SC2016  # the inner shell's $@ and $0
+    # shellcheck disable=SC2016  # the inner shell's variables
     c_files | grep '\.c$' | grep -v '^templates/\|_avx2\.c$\|_avx512\.c$' |
-        xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE \
-            -Icompiler -Iruntime -Iserver -I. -I"$0"/server 2>&1' "$build" |
-        grep -v 'warnings\? \(and [0-9]* errors\? \)\?generated\.$' >"$build/tidy.log"
+        xargs -P "$(nproc)" -n 8 sh -c 'said=$(clang-tidy --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE \
+            -Icompiler -Iruntime -Iserver -I. -I"$0"/server 2>&1 |
+            grep -v "warnings\? \(and [0-9]* errors\? \)\?generated\.$")
+            [ -z "$said" ] || printf "%s\n" "$said"' "$build" >"$build/tidy.log"
     cat "$build/tidy.log"
     [ ! -s "$build/tidy.log" ]
 }
