@@ -201,7 +201,8 @@ def main():
     arguments = arguments_of()
     place = Place(arguments.build, arguments.build / "bench/graphs", arguments.cores)
     if arguments.only_compile_time:
-        return compile_time.run(place)
+        compile_time.run(place)
+        return 0
     make_graphs(place, arguments.workload, arguments.build / "libeigentensor.so",
                 arguments.fresh_graphs)
     found = {**machine(place, 1), "cpu": processor(), "cores": arguments.cores,
