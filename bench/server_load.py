@@ -8,6 +8,7 @@ to 28x28: decode and prepare. Since the client runs on the same CPUs, the server
 request is given too, split by what its metrics say, which no neighbour can blur; `rest` is HTTP,
 JSON of the reply, digests, handing over. "within 3x" says whether p99 is under 3 times the median.
 `queue` is time waited for a thread, no CPU's. Run it on a quiet machine: stages are wall time."""
+import argparse
 import base64
 import json
 import os
@@ -56,10 +57,20 @@ def start(program, *options):
     return server, port
 
 
+def parser_of(description):
+    """Arguments that begin with the server's program."""
+    parser = argparse.ArgumentParser(description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", help="the server, such as build/eigentensor-server")
+    return parser
+
+
 def main():
-    program = sys.argv[1]
-    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    server, port = start(program)
+    parser = parser_of(__doc__)
+    parser.add_argument("seconds", type=int, nargs="?", default=5, help="of each run (default: 5)")
+    arguments = parser.parse_args()
+    seconds = arguments.seconds
+    server, port = start(arguments.program)
     threads = os.cpu_count()
     with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
         with open(SAMPLE, "rb") as file:

@@ -11,13 +11,16 @@ import subprocess
 import sys
 import tempfile
 
-from server_load import HERE, SAMPLE, base64, get, resident, start
+from server_load import HERE, SAMPLE, base64, get, parser_of, resident, start
 
 
 def main():
-    program = sys.argv[1]
-    wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 1000000
-    server, port = start(program)
+    parser = parser_of(__doc__)
+    parser.add_argument("requests", type=int, nargs="?", default=1000000,
+                        help="how many (default: 1000000)")
+    arguments = parser.parse_args()
+    wanted = arguments.requests
+    server, port = start(arguments.program)
     sizes, done = [], 0
     with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
         with open(SAMPLE.replace("canvas", "pen"), "rb") as file:
