@@ -87,12 +87,13 @@ class Server:
     def resources(self):
         """File descriptors once no connection but this one is open."""
         for _ in range(200 * SLOW):
-            text = self.request("GET", "/metrics")[2].decode()
+            status, _, body = self.request("GET", "/metrics")
+            text = body.decode()
             value = lambda name: float(re.search(f"^{name} (.*)$", text, re.M)[1])
-            if value("eigentensor_connections") <= 1:
-                break
+            if status == 200 and value("eigentensor_connections") <= 1:  # 503: others still go
+                return value("process_open_fds")
             time.sleep(0.05)
-        return value("process_open_fds")
+        return None
 
     def resident(self):
         return self.metric("process_resident_memory_bytes")
