@@ -132,15 +132,6 @@ static void note_bound(void *context, const struct expression *e) {
     }
 }
 
-static void substitute_axis(struct ir *ir, struct kernel *kernel, const struct axis *axis,
-                            const struct index *value) {
-    struct substitution substitution = {.count = 1, .axes = &axis, .values = &value};
-    struct rewrite rewrite = {.substitution = &substitution};
-    kernel->value = expression_rewrite(ir, kernel->value, &rewrite);
-    for (int i = 0; i < kernel->output->rank; i++)
-        kernel->store[i] = index_substitute(ir, kernel->store[i], &substitution);
-}
-
 static struct cuts cuts_of(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
     struct cuts cuts = {.axis = axis};
     expression_walk(ir, kernel->value, find_cuts, &cuts);
@@ -167,7 +158,8 @@ static bool split_one(struct ir *ir, struct kernel *kernel, const struct axis *a
     const struct index *value = split_axis(ir, &cuts, parts);
     if (loop >= 0)
         replace_loop(kernel, loop, cuts.count + 1, parts);
-    substitute_axis(ir, kernel, axis, value);
+    struct substitution substitution = {.count = 1, .axes = &axis, .values = &value};
+    kernel_substitute(ir, kernel, &substitution);
     return true;
 }
 

@@ -469,14 +469,8 @@ static void add_calls(struct emitter *emitter, struct text *text) {
         add_call(emitter, text, emitter->ir->groups[i], 4);
 }
 
-static bool has_parallel(const struct ir *ir) {
-    for (int g = 0; g < ir->group_count; g++)
-        if (ir->groups[g]->parallel)
-            return true;
-    return false;
-}
-
-bool reads_inputs(const struct ir *ir) {
+/* Whether kernels read any input. */
+static bool reads_inputs(const struct ir *ir) {
     for (int g = 0; g < ir->group_count; g++)
         for (int i = 0; i < ir->groups[g]->buffer_count; i++)
             if (ir->groups[g]->buffers[i].buffer->kind == BUFFER_INPUT)
@@ -495,6 +489,17 @@ struct run_text emit_run_text(struct emitter *emitter, const char *indent) {
     return run;
 }
 
+void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *run) {
+    text_add(text,
+             run->constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
+    text_add(text, run->scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
+    if (!reads_inputs(emitter->ir))
+        text_add(text, "    (void)inputs;\n");
+    text_add(text, "%s}\n\n", run->calls.bytes ? run->calls.bytes : "");
+    text_free(&run->calls);
+    text_free(&run->offsets);
+}
+
 /* PREFIX_run, or a step of it. */
 static void add_run(struct emitter *emitter, struct text *text) {
     const char *prefix = emitter->prefix;
@@ -505,16 +510,9 @@ static void add_run(struct emitter *emitter, struct text *text) {
              run.offsets.bytes ? run.offsets.bytes : "", prefix, emitter->threads ? "_step" : "",
              prefix, prefix);
     text_add(text, emitter->threads ? ", long step, long part, long parts) {\n" : ") {\n");
-    if (emitter->threads && !has_parallel(emitter->ir))
+    if (emitter->threads && emitter->compiled->threads == 1)
         text_add(text, "    (void)parts;\n");
-    text_add(text,
-             run.constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
-    text_add(text, run.scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
-    if (!reads_inputs(emitter->ir))
-        text_add(text, "    (void)inputs;\n");
-    text_add(text, "%s}\n\n", run.calls.bytes ? run.calls.bytes : "");
-    text_free(&run.calls);
-    text_free(&run.offsets);
+    emit_run_body(emitter, text, &run);
 }
 
 /* PREFIX_run`what`_array; `more` parameters and `values` for them follow. */

@@ -141,8 +141,8 @@ struct run_text {
     bool constants, scratch; /* what the calls use */
 };
 struct run_text emit_run_text(struct emitter *emitter, const char *indent);
-/* Whether kernels read any input. */
-bool reads_inputs(const struct ir *ir);
+/* What comes behind "{" in such a function, to its end; frees the texts. */
+void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *run);
 /* "x float32[N,784]": an input or output as the whole graph has it. */
 const char *tensor_description(struct emitter *emitter, const struct buffer *buffer);
 /* Whether it has the batch axis. */

@@ -70,14 +70,7 @@ void emit_run_block(struct emitter *emitter, struct text *text, const struct blo
     text_add(text, "/* A block of %" PRId64 ". */\n", block->images);
     text_add(text, "static void run_block_%" PRId64 "(%s) {\n%s", block->images,
              parameters(emitter), run.offsets.bytes ? run.offsets.bytes : "");
-    text_add(text,
-             run.constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
-    text_add(text, run.scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
-    if (!reads_inputs(emitter->ir))
-        text_add(text, "    (void)inputs;\n");
-    text_add(text, "%s}\n\n", run.calls.bytes ? run.calls.bytes : "");
-    text_free(&run.calls);
-    text_free(&run.offsets);
+    emit_run_body(emitter, text, &run);
 }
 
 /* ---- Too few images ---- */

@@ -146,22 +146,6 @@ static const struct expression *inline_load(struct ir *ir, void *context,
     return expression_rewrite(ir, producer->value, &rewrite);
 }
 
-static void merge_nodes(struct ir *ir, struct kernel *consumer, const struct kernel *producer) {
-    const struct node **nodes = arena_array(ir->arena, const struct node *,
-                                            (size_t)(consumer->node_count + producer->node_count));
-    int a = 0, b = 0, count = 0;
-    while (a < producer->node_count || b < consumer->node_count) {
-        bool from_producer =
-            b == consumer->node_count ||
-            (a < producer->node_count && producer->nodes[a]->id <= consumer->nodes[b]->id);
-        const struct node *node = from_producer ? producer->nodes[a++] : consumer->nodes[b++];
-        if (!count || nodes[count - 1] != node)
-            nodes[count++] = node;
-    }
-    consumer->nodes = nodes;
-    consumer->node_count = count;
-}
-
 /* What a kernel reads. */
 struct reads {
     int count;
@@ -251,7 +235,7 @@ static void inline_into(struct fusion *fusion, struct kernel *consumer,
     consumer->value = expression_rewrite(fusion->ir, consumer->value, &rewrite);
     *reads = reads_of(fusion, consumer);
     count_reads(fusion, reads, 1);
-    merge_nodes(fusion->ir, consumer, producer);
+    kernel_take_nodes(fusion->ir, consumer, producer);
     fusion->facts[consumer->id] = facts_of(fusion->ir, consumer);
     if (fusion->consumers[producer->output->id] == 0)
         drop(fusion, producer);

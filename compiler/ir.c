@@ -38,6 +38,29 @@ struct kernel *ir_kernel(struct ir *ir, struct buffer *output) {
     return kernel;
 }
 
+void kernel_substitute(struct ir *ir, struct kernel *kernel,
+                       const struct substitution *substitution) {
+    struct rewrite rewrite = {.substitution = substitution};
+    kernel->value = expression_rewrite(ir, kernel->value, &rewrite);
+    for (int d = 0; d < kernel->output->rank; d++)
+        kernel->store[d] = index_substitute(ir, kernel->store[d], substitution);
+}
+
+void kernel_take_nodes(struct ir *ir, struct kernel *kernel, const struct kernel *other) {
+    const struct node **nodes = arena_array(ir->arena, const struct node *,
+                                            (size_t)(kernel->node_count + other->node_count));
+    int a = 0, b = 0, count = 0;
+    while (a < other->node_count || b < kernel->node_count) {
+        bool from_other = b == kernel->node_count ||
+                          (a < other->node_count && other->nodes[a]->id <= kernel->nodes[b]->id);
+        const struct node *node = from_other ? other->nodes[a++] : kernel->nodes[b++];
+        if (!count || nodes[count - 1] != node)
+            nodes[count++] = node;
+    }
+    kernel->nodes = nodes;
+    kernel->node_count = count;
+}
+
 void ir_drop_unit_loops(struct kernel *kernel) {
     int kept = 0;
     for (int i = 0; i < kernel->loop_count; i++)
@@ -94,4 +117,17 @@ int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***bu
     expression_walk(ir, tile ? tile->blocks[0].value : kernel->value, note_read, &reads);
     *buffers = reads.buffers;
     return reads.count;
+}
+
+int *last_readers(struct ir *ir) {
+    int *last = arena_array(ir->arena, int, (size_t)ir->buffer_count);
+    for (int i = 0; i < ir->buffer_count; i++)
+        last[i] = -1;
+    for (int i = 0; i < ir->kernel_count; i++) {
+        struct buffer **reads;
+        int count = kernel_reads(ir, ir->kernels[i], &reads);
+        for (int k = 0; k < count; k++)
+            last[reads[k]->id] = i;
+    }
+    return last;
 }

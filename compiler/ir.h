@@ -338,10 +338,17 @@ int nest_size(struct kernel *const *kernels, int count);
 /* The buffers that a kernel reads, each once, in the order of first use; local ones are left out.
  */
 int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers);
+/* By buffer id: the place of the last kernel that reads it; -1: none does. */
+int *last_readers(struct ir *ir);
 /* A kernel with an axis for each axis of `output`, in a group of its own; the caller gives it a
  * value and adds it. */
 struct kernel *ir_kernel(struct ir *ir, struct buffer *output);
 void ir_drop_unit_loops(struct kernel *kernel);
+/* In a kernel's value and in where it stores, but not in its loops. */
+void kernel_substitute(struct ir *ir, struct kernel *kernel,
+                       const struct substitution *substitution);
+/* The kernel computes what another computed, which goes: its nodes, all by ascending id. */
+void kernel_take_nodes(struct ir *ir, struct kernel *kernel, const struct kernel *other);
 /* A row-major buffer. */
 struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype, int rank,
                          const int64_t *shape, const char *name);

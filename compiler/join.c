@@ -178,11 +178,8 @@ static struct kernel *within_nest(const struct matching *matching, int64_t posit
     }
     struct substitution substitution = {
         .count = kernel->loop_count, .axes = kernel->loops, .values = values};
-    struct rewrite rewrite = {.substitution = &substitution};
     *part = *kernel;
-    part->value = expression_rewrite(ir, kernel->value, &rewrite);
-    for (int d = 0; d < kernel->output->rank; d++)
-        part->store[d] = index_substitute(ir, kernel->store[d], &substitution);
+    kernel_substitute(ir, part, &substitution);
     part->points = kernel->points / points_unrolled(matching);
     part->partial |= points_unrolled(matching) > 1;
     part->loop_count = first->loop_count;
@@ -261,7 +258,7 @@ static bool join(struct nest *nest, const struct kernel *kernel) {
 
 struct joining {
     struct ir *ir;
-    int *last_reader; /* by buffer id: the last kernel of the old list that reads it, or -1 */
+    const int *last_reader; /* of the old list */
     struct nest nest;
 };
 
@@ -270,22 +267,6 @@ static bool nest_reads(const struct nest *nest, const struct buffer *buffer) {
         if (find_load(nest->ir, nest->kernels[i]->value, buffer))
             return true;
     return false;
-}
-
-static void add_nodes(struct ir *ir, struct kernel *kernel, const struct kernel *other) {
-    const struct node **nodes = arena_array(ir->arena, const struct node *,
-                                            (size_t)(kernel->node_count + other->node_count));
-    int count = other->node_count;
-    memcpy(nodes, other->nodes, (size_t)count * sizeof *nodes);
-    for (int i = 0; i < kernel->node_count; i++) {
-        bool known = false;
-        for (int k = 0; k < other->node_count; k++)
-            known |= other->nodes[k] == kernel->nodes[i];
-        if (!known)
-            nodes[count++] = kernel->nodes[i];
-    }
-    kernel->nodes = nodes;
-    kernel->node_count = count;
 }
 
 /* Adds to the new list what is read later on, up to the old kernel `last`; the next that remains
@@ -299,7 +280,7 @@ static void end_nest(struct joining *joining, int last) {
                       joining->last_reader[kernel->output->id] > last ||
                       nest_reads(nest, kernel->output);
         if (dropped)
-            add_nodes(joining->ir, kernel, dropped);
+            kernel_take_nodes(joining->ir, kernel, dropped);
         dropped = needed ? NULL : kernel;
         if (!needed)
             continue;
@@ -313,6 +294,11 @@ static void end_nest(struct joining *joining, int last) {
 
 /* ---- The list of kernels ---- */
 
+static void note_contraction(void *context, const struct expression *e) {
+    bool *found = context;
+    *found |= is_contraction(e);
+}
+
 static void note_reduction(void *context, const struct expression *e) {
     bool *found = context;
     *found |= e->kind == EXPRESSION_REDUCE;
@@ -321,10 +307,10 @@ static void note_reduction(void *context, const struct expression *e) {
 /* Whether a kernel is elementwise, once its small reductions are unrolled. */
 static bool make_plain(struct ir *ir, struct kernel *kernel) {
     bool contraction = false, reduction = false;
-    struct listing listing = list_scopes(ir, kernel);
-    for (int i = 0; i < listing.count; i++)
-        contraction |= is_contraction(listing.expressions[i]);
-    if (contraction || kernel->value->kind == EXPRESSION_CONSTANT || kernel->loop_count == 0)
+    if (kernel->value->kind == EXPRESSION_CONSTANT || kernel->loop_count == 0)
+        return false;
+    expression_walk(ir, kernel->value, note_contraction, &contraction);
+    if (contraction) /* of a pool around it each element would be one */
         return false;
     const struct expression *value = unroll_small_reductions(ir, kernel->value);
     expression_walk(ir, value, note_reduction, &reduction);
@@ -332,18 +318,6 @@ static bool make_plain(struct ir *ir, struct kernel *kernel) {
         return false;
     kernel->value = value;
     return true;
-}
-
-static int *find_last_readers(struct ir *ir) {
-    int *last = arena_array(ir->arena, int, (size_t)ir->buffer_count);
-    memset(last, -1, (size_t)ir->buffer_count * sizeof *last);
-    for (int i = 0; i < ir->kernel_count; i++) {
-        struct buffer **reads;
-        int count = kernel_reads(ir, ir->kernels[i], &reads);
-        for (int k = 0; k < count; k++)
-            last[reads[k]->id] = i;
-    }
-    return last;
 }
 
 /* What was to become one function with a kernel that has joined follows it. */
@@ -355,7 +329,7 @@ static void follow(struct kernel *const *kernels, int joined, int count, struct 
 
 void join_loops(struct ir *ir) {
     struct joining *joining = arena_new(ir->arena, struct joining);
-    *joining = (struct joining){.ir = ir, .last_reader = find_last_readers(ir), .nest = {.ir = ir}};
+    *joining = (struct joining){.ir = ir, .last_reader = last_readers(ir), .nest = {.ir = ir}};
     struct kernel **kernels = ir->kernels;
     int count = ir->kernel_count;
     ir->kernels = NULL;

@@ -105,17 +105,9 @@ static void reuse_operand(struct reuse *reuse, struct kernel *kernel, int place)
 
 void reuse_operands(struct ir *ir) {
     struct reuse reuse = {.ir = ir,
-                          .last_reader = arena_array(ir->arena, int, (size_t)ir->buffer_count),
+                          .last_reader = last_readers(ir),
                           .instead =
                               arena_array(ir->arena, struct buffer *, (size_t)ir->buffer_count)};
-    for (int i = 0; i < ir->buffer_count; i++)
-        reuse.last_reader[i] = -1;
-    for (int i = 0; i < ir->kernel_count; i++) {
-        struct buffer **reads;
-        int count = kernel_reads(ir, ir->kernels[i], &reads);
-        for (int k = 0; k < count; k++)
-            reuse.last_reader[reads[k]->id] = i;
-    }
     for (int i = 0; i < ir->kernel_count; i++) {
         move_kernel_loads(&reuse, ir->kernels[i]);
         reuse_operand(&reuse, ir->kernels[i], i);

@@ -396,10 +396,7 @@ static void share_loops_of(const struct chain *chain, const struct link *link,
     }
     struct substitution substitution = {
         .count = kernel->shared_count, .axes = own, .values = values};
-    struct rewrite rewrite = {.substitution = &substitution};
-    kernel->value = expression_rewrite(chain->ir, kernel->value, &rewrite);
-    for (int d = 0; d < kernel->output->rank; d++)
-        kernel->store[d] = index_substitute(chain->ir, kernel->store[d], &substitution);
+    kernel_substitute(chain->ir, kernel, &substitution);
 }
 
 static void end_chain(struct chain *chain, int last) {

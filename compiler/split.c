@@ -153,10 +153,7 @@ static struct kernel *cut_out(struct ir *ir, const struct kernel *kernel, int lo
     const struct axis *axis = kernel->loops[loop], *shorter = ir_axis(ir, end - begin);
     const struct index *value = index_add(ir, index_axis(ir, shorter), index_constant(ir, begin));
     struct substitution substitution = {.count = 1, .axes = &axis, .values = &value};
-    struct rewrite rewrite = {.substitution = &substitution};
-    part->value = expression_rewrite(ir, kernel->value, &rewrite);
-    for (int i = 0; i < kernel->output->rank; i++)
-        part->store[i] = index_substitute(ir, kernel->store[i], &substitution);
+    kernel_substitute(ir, part, &substitution);
     part->loops[loop] = shorter;
     part->points = kernel->points / axis->extent * shorter->extent;
     split_kernel_axes(ir, part, false);

@@ -21,9 +21,6 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'o':
         arguments->output = argument;
         return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "%s: expected one model only", argument);
-        return 0;
     case ARGP_KEY_END:
         if (!arguments->output)
             argp_error(state, "expected where to write the new graph, --output=OUT.json");

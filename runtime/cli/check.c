@@ -33,7 +33,8 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct check_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state))
+    if (file_option(&arguments->model, &arguments->files, key, argument, state) ||
+        model_option(&arguments->model, key, argument, state))
         return 0;
     switch (key) {
     case 'n':
@@ -53,9 +54,6 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'f':
         split_flags(state, argument, &arguments->flags);
-        return 0;
-    case ARGP_KEY_ARG:
-        list_add(&arguments->files, argument, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -70,8 +70,12 @@ enum { KEY_TUNED = 310, KEY_NO_TUNED };
     {                                                                                              \
         "no-tuned", KEY_NO_TUNED, NULL, 0, "Leave all choices to the cost model", 0                \
     }
-/* True when `key` was --weights, --tuned or --no-tuned, or the first argument; ends with a usage
- * error without one. */
+/* True when `key` was an argument behind the model: a FILE, which is added. To be asked before
+ * model_option, which takes one argument only. */
+bool file_option(const struct model *model, struct list *files, int key, char *argument,
+                 struct argp_state *state);
+/* True when `key` was --weights, --tuned or --no-tuned, or the one argument; ends with a usage
+ * error when there are more or none. */
 bool model_option(struct model *model, int key, const char *argument, struct argp_state *state);
 bool model_open(struct model *model, struct et_error *error);
 void model_close(struct model *model);

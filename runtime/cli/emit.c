@@ -95,9 +95,6 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'd':
         arguments->dump = argument;
         return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "%s: expected one model only", argument);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -64,9 +64,6 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'o':
         arguments->operations = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "%s: expected one model only", argument);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }

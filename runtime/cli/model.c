@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+bool file_option(const struct model *model, struct list *files, int key, char *argument,
+                 struct argp_state *state) {
+    if (key != ARGP_KEY_ARG || !model->path)
+        return false;
+    list_add(files, argument, state);
+    return true;
+}
+
 bool model_option(struct model *model, int key, const char *argument, struct argp_state *state) {
     if (key == 'w') {
         model->weights = argument;
@@ -13,7 +21,9 @@ bool model_option(struct model *model, int key, const char *argument, struct arg
         model->untuned = key == KEY_NO_TUNED;
         return true;
     }
-    if (key == ARGP_KEY_ARG && !model->path) {
+    if (key == ARGP_KEY_ARG && model->path)
+        argp_error(state, "%s: expected one model only", argument);
+    if (key == ARGP_KEY_ARG) {
         model->path = argument;
         return true;
     }

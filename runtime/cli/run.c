@@ -29,7 +29,8 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct run_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state) ||
+    if (file_option(&arguments->model, &arguments->files, key, argument, state) ||
+        model_option(&arguments->model, key, argument, state) ||
         threads_option(&arguments->threads, key, argument, state))
         return 0;
     switch (key) {
@@ -42,9 +43,6 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'o':
         list_add(&arguments->outputs, argument, state);
-        return 0;
-    case ARGP_KEY_ARG:
-        list_add(&arguments->files, argument, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -74,9 +74,6 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'f':
         split_flags(state, argument, &arguments->flags);
         return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "%s: expected one model only", argument);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
