@@ -76,7 +76,7 @@ static const char *const reserved_words[] = {"auto",
                                              "memcpy",
                                              "INFINITY",
                                              "NAN",
-                                             "TILE_ALIGNED",
+                                             "ALIGNED_ARRAY",
                                              "tile_walk",
                                              "inputs",
                                              "outputs",
@@ -339,10 +339,6 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
         sections_want(sections, calls ? "tile_walk" : "tile");
     if (emitter->pool)
         sections_want(sections, "pool");
-    if (tiles && calls) /* libtcc ignores the alignment of locals */
-        text_add(text, "#define TILE_ALIGNED\n\n");
-    else if (tiles)
-        text_add(text, "#define TILE_ALIGNED _Alignas(64)\n\n");
     sections_print(sections, text);
     text_add(text, "\n");
     emit_scalar_functions(emitter, text);

@@ -95,6 +95,8 @@ const char *emit_canonical(struct emitter *emitter, enum dtype dtype, const char
 /* One line of C at the current indentation. */
 void emit_line(struct emitter *emitter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Declares a local array that begins a cache line. */
+void emit_array(struct emitter *emitter, const char *type, const char *name, const char *count);
 /* A line that ends in "{"; and the brace that closes it, which also ends the scope of names. */
 void emit_open(struct emitter *emitter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -225,10 +225,15 @@ struct chain_text {
     int operand_count, result_count;
 };
 
-static const char *memory_step(struct emitter *emitter, const char *name, int number,
-                               struct row_operand place) {
-    return arena_format(emitter->ir->arena, "{%s, %d, %" PRId64 ", %" PRId64 "}", name, number,
-                        place.row, place.step);
+static const char *operand_step(struct emitter *emitter, const char *name, int number,
+                                struct row_operand place) {
+    static const char *const forms[2][2] = {{"FORM_SAME", "FORM_COLUMNS"},
+                                            {"FORM_ROWS", "FORM_BLOCK"}};
+    const char *form = forms[place.row != 0][place.step != 0];
+    if (place.row == 0)
+        return arena_format(emitter->ir->arena, "{%s, %s, %d}", name, form, number);
+    return arena_format(emitter->ir->arena, "{%s, %s, %d, %" PRId64 "}", name, form, number,
+                        place.row);
 }
 
 static const char *add_memory(struct emitter *emitter, const struct chain_step *step,
@@ -236,25 +241,49 @@ static const char *add_memory(struct emitter *emitter, const struct chain_step *
     struct link *link = step->link;
     if (step->result) {
         text->results = and_item(emitter, text->results, step->result->place.pointer);
-        struct row_operand place = step->result->place;
-        place.step = 1; /* where there is one column, it says nothing */
-        return memory_step(emitter, step->name, text->result_count++, place);
+        return arena_format(emitter->ir->arena, "{%s, FORM_BLOCK, %d, %" PRId64 "}", step->name,
+                            text->result_count++, step->result->place.row);
     }
     if (link->operand < 0) {
         link->operand = text->operand_count++;
         text->operands = and_item(emitter, text->operands, link->place.pointer);
     }
-    return memory_step(emitter, step->name, link->operand, link->place);
+    return operand_step(emitter, step->name, link->operand, link->place);
 }
 
 static void add_step_text(struct emitter *emitter, const struct chain_step *step,
                           struct chain_text *text) {
     struct arena *arena = emitter->ir->arena;
     const char *item = step->slot >= 0
-                           ? arena_format(arena, "{%s, %d}", step->name, -1 - step->slot)
+                           ? arena_format(arena, "{%s, FORM_SLOT, %d}", step->name, step->slot)
                        : step->link || step->result ? add_memory(emitter, step, text)
                                                     : arena_format(arena, "{%s}", step->name);
     text->steps = and_item(emitter, text->steps, item);
+}
+
+/* Whether rows lie behind one another everywhere, so that all of them are one row. */
+static bool is_one_row(const struct chain *chain) {
+    const struct row_block *block = chain->rows->block;
+    const char *columns =
+        arena_format(chain->rows->emitter->ir->arena, "%" PRId64, block->column_limit);
+    bool one = strcmp(block->column_count, columns) == 0;
+    for (int i = 0; i < chain->step_count && one; i++) {
+        const struct chain_step *step = &chain->steps[i];
+        if (step->result)
+            one = step->result->place.row == block->column_limit;
+        else if (step->link)
+            one = step->link->place.row == block->column_limit * step->link->place.step;
+    }
+    return one;
+}
+
+/* Its rows and columns, as arguments. */
+static const char *size_text(const struct chain *chain) {
+    const struct row_block *block = chain->rows->block;
+    struct arena *arena = chain->rows->emitter->ir->arena;
+    if (strcmp(block->row_count, "1") != 0 && is_one_row(chain))
+        return arena_format(arena, "1, %s * %s", block->row_count, block->column_count);
+    return arena_format(arena, "%s, %s", block->row_count, block->column_count);
 }
 
 static void print_chain(struct chain *chain) {
@@ -273,9 +302,8 @@ static void print_chain(struct chain *chain) {
     rows_call(rows, "row_f32_chain",
               "long rows, long columns, long count, const struct row_step *steps,\n"
               "        const float *const *operands, float *const *results",
-              arena_format(arena, "%s, %s, %d, steps%d, operands%d, results%d",
-                           rows->block->row_count, rows->block->column_count, chain->step_count,
-                           number, number, number));
+              arena_format(arena, "%s, %d, steps%d, operands%d, results%d", size_text(chain),
+                           chain->step_count, number, number, number));
     sections_want(&emitter->sections, "row_step");
 }
 

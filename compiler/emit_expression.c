@@ -35,6 +35,13 @@ void emit_line(struct emitter *emitter, const char *format, ...) {
     va_end(arguments);
 }
 
+void emit_array(struct emitter *emitter, const char *type, const char *name, const char *count) {
+    if (emitter->dialect == DIALECT_CALLS)
+        emit_line(emitter, "ALIGNED_ARRAY(%s, %s, %s);", type, name, count);
+    else
+        emit_line(emitter, "_Alignas(64) %s %s[%s];", type, name, count);
+}
+
 void emit_open(struct emitter *emitter, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

@@ -241,16 +241,16 @@ static struct row_operand constant_operand(struct row_emitter *rows, const struc
 }
 
 static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
+    struct arena *arena = rows->emitter->ir->arena;
     int taken = 0;
     while (taken < rows->temporary_count &&
            !(rows->temporaries[taken].free && rows->temporaries[taken].dtype == dtype))
         taken++;
     if (taken == rows->temporary_count) {
-        rows->temporaries =
-            arena_extend(rows->emitter->ir->arena, rows->temporaries, rows->temporary_count++,
-                         &rows->temporary_capacity, sizeof *rows->temporaries);
-        emit_line(rows->emitter, "%s block%d[%" PRId64 "];", dtype_facts[dtype].c_type, taken,
-                  rows->block->elements);
+        rows->temporaries = arena_extend(arena, rows->temporaries, rows->temporary_count++,
+                                         &rows->temporary_capacity, sizeof *rows->temporaries);
+        emit_array(rows->emitter, dtype_facts[dtype].c_type, arena_format(arena, "block%d", taken),
+                   arena_format(arena, "%" PRId64, rows->block->elements));
     }
     rows->temporaries[taken] = (struct row_temporary){.dtype = dtype};
     return taken;

@@ -168,9 +168,9 @@ static struct accumulator begin_accumulator(const struct reducing *reducing) {
         accumulator.parameters = arena_format(arena, "%s *best, int32_t *where", reducing->type);
         accumulator.result = arena_format(arena, "where%d", number);
     } else {
-        emit_line(emitter, "%s lanes%d[%" PRId64 "];", reducing->type, number,
-                  reducing->results * LANES);
         accumulator.names = arena_format(arena, "lanes%d", number);
+        emit_array(emitter, reducing->type, accumulator.names,
+                   arena_format(arena, "%" PRId64, reducing->results * LANES));
         accumulator.parameters = arena_format(arena, "%s *lanes", reducing->type);
     }
     rows_call(

@@ -286,7 +286,8 @@ static void emit_block(const struct tiling *tiling) {
         return;
     }
     emit_begin_value(emitter, block->value);
-    emit_line(emitter, "TILE_ALIGNED float sums[%d * %d];", block->rows, block->columns);
+    emit_array(emitter, "float", "sums",
+               arena_format(emitter->ir->arena, "%d * %d", block->rows, block->columns));
     if (has_column_tail(tiling))
         emit_line(emitter, "const long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
                   tile->column_loop->extent, tile->columns, tile->column_loop->extent,

@@ -22,8 +22,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TILE_ALIGNED _Alignas(64)
-
 // The float32 of a bit pattern.
 static inline float f32_from_bits(uint32_t bits) {
     float value;
@@ -300,7 +298,7 @@ static void k01_contract_relu(const float *restrict input_image,
         .panel = {0, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 24; i0++) {
         for (long i1 = 0; i1 < 24; i1 += 12) {
-            TILE_ALIGNED float sums[12 * 32];
+            _Alignas(64) float sums[12 * 32];
             tile_12x32(sums, input_image + 28 * i0 + i1, layers_0_weight_packed, &walk, 0);
             for (long r0 = 0; r0 < 12; r0++) {
                 for (long c = 0; c < 32; c++) {
@@ -326,7 +324,7 @@ static void k02_contract_relu_pool(const float *restrict t19,
         .panel = {800, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 10; i0++) {
         for (long i1 = 0; i1 < 10; i1 += 2) {
-            TILE_ALIGNED float sums[8 * 32];
+            _Alignas(64) float sums[8 * 32];
             tile_8x32(sums, t19 + 1536 * i0 + 64 * i1, layers_2_weight_packed, &walk, 0);
             for (long s0 = 0; s0 < 8; s0++) {
                 for (long c = 0; c < 32; c++) {
@@ -358,7 +356,7 @@ static void k03_contract_relu(const float *restrict t54,
         .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 8; i1++) {
-            TILE_ALIGNED float sums[8 * 32];
+            _Alignas(64) float sums[8 * 32];
             tile_8x32(sums, t54 + 320 * i1, layers_6_weight_packed + 288 * n, &walk, 0);
             for (long r0 = 0; r0 < 8; r0++) {
                 for (long c = 0; c < 32; c++) {
@@ -385,7 +383,7 @@ static void k04_contract_relu_pool(const float *restrict t71,
         .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 3; i1++) {
-            TILE_ALIGNED float sums[12 * 32];
+            _Alignas(64) float sums[12 * 32];
             tile_12x32(sums, t71 + 1024 * i1, layers_8_weight_packed + 576 * n, &walk, 0);
             for (long s0 = 0; s0 < 12; s0++) {
                 for (long c = 0; c < 32; c++) {
@@ -416,7 +414,7 @@ static void k05_contract(const float *restrict t106,
         .rows = {0},
         .extent = {1, 64, 9}, .stream = {0, 1, 64},
         .panel = {0, 144, 16}, .sums = 16};
-    TILE_ALIGNED float sums[1 * 16];
+    _Alignas(64) float sums[1 * 16];
     tile_1x16(sums, t106, layers_13_weight_packed, &walk, 0);
     for (long c = 0; c < 10; c++) {
         logits[c] = f32_canonical(sums[c] + layers_13_bias[c]);

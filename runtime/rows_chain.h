@@ -2,14 +2,7 @@
  * time in registers. A part of rows_body.h. */
 #include "templates/chain.h"
 
-/* As many vectors as go through a chain together: the rows of a tile, so many that one step hides
- * behind the next. */
-#if defined __AVX512F__ || defined __aarch64__
-enum { CHAIN_VECTORS = 12 };
-#else
-enum { CHAIN_VECTORS = 8 };
-#endif
-enum { CHAIN_LANES = VECTOR_ELEMENTS(f32), CHAIN_ELEMENTS = CHAIN_VECTORS * CHAIN_LANES };
+enum { CHAIN_LANES = VECTOR_ELEMENTS(f32), CHAIN_VECTORS = 24 };
 
 /* ---- Vectors ---- */
 
@@ -49,8 +42,13 @@ static inline vector_f32 vector_min(vector_f32 a, vector_f32 b) {
 }
 #endif
 
+#if defined __AVX512F__
+#define CHAIN_PART_INLINE inline
+#else /* no instruction does it */
+#define CHAIN_PART_INLINE __attribute__((noinline))
+#endif
 /* The first `width` lanes. */
-static inline vector_f32 load_part(const float *from, long width) {
+static CHAIN_PART_INLINE vector_f32 load_part(const float *from, long width) {
 #if defined __AVX512F__
     return (vector_f32)_mm512_maskz_loadu_ps((__mmask16)((1u << width) - 1), from);
 #else
@@ -61,7 +59,7 @@ static inline vector_f32 load_part(const float *from, long width) {
 #endif
 }
 
-static inline void store_part(float *to, vector_f32 x, long width) {
+static CHAIN_PART_INLINE void store_part(float *to, vector_f32 x, long width) {
 #if defined __AVX512F__
     _mm512_mask_storeu_ps(to, (__mmask16)((1u << width) - 1), (__m512)x);
 #else
@@ -72,57 +70,17 @@ static inline void store_part(float *to, vector_f32 x, long width) {
 #endif
 }
 
-/* ---- Steps, prepared ---- */
-
-/* How the vectors that go together get their operand: one for all; neighbours, `jump` bytes apart;
- * or anything else, which is staged first. */
-enum chain_form { FORM_SAME, FORM_APART, FORM_STAGED, FORMS };
-
-/* A step whose pointer is known, and its strides in bytes: of rows, of columns, between vectors. */
-struct chain_step {
-    int code; /* FORMS * op + form */
-    bool repeats;
-    const char *from;
-    long row, column, jump;
-};
+/* ---- A block through all steps ---- */
 
 struct chain {
     long count;
-    const struct chain_step *steps;
-    long width; /* of vectors, in lanes */
-    _Alignas(64) float slots[CHAIN_SLOTS][CHAIN_ELEMENTS], scratch[CHAIN_ELEMENTS];
+    const struct row_step *steps;
+    const float *const *operands;
+    float *const *results;
+    long width; /* of vectors that are not whole, in lanes */
+    _Alignas(64) float slots[CHAIN_SLOTS][CHAIN_VECTORS * CHAIN_LANES];
+    float scratch[CHAIN_VECTORS * CHAIN_LANES];
 };
-
-/* `down`: the vectors that go together lie in rows below one another, else side by side. */
-static inline void prepare_step(struct chain *chain, const struct row_step *step,
-                                const float *const *operands, float *const *results, bool down,
-                                struct chain_step *to) {
-    enum { BYTES = sizeof(float), VECTOR = CHAIN_LANES * BYTES };
-    to->code = FORMS * step->op + FORM_APART;
-    to->repeats = false;
-    if (step->from < 0 || step->op > STEP_PUT) {
-        to->from = (const char *)chain->slots[step->from < 0 ? -1 - step->from : 0];
-        to->row = to->column = 0;
-        to->jump = VECTOR;
-        return;
-    }
-    to->from = step->op == STEP_PUT ? (const char *)results[step->from]
-                                    : (const char *)operands[step->from];
-    to->row = step->row * BYTES;
-    to->column = step->step * BYTES;
-    to->jump = down ? to->row : step->step * VECTOR;
-    to->repeats = step->step == 0;
-    const bool whole = to->repeats ? to->jump == 0 : chain->width == CHAIN_LANES;
-    to->code += !whole ? FORM_STAGED - FORM_APART : to->jump == 0 ? FORM_SAME - FORM_APART : 0;
-}
-
-static __attribute__((noinline)) void
-stage_operand(struct chain *chain, int vectors, const struct chain_step *step, const char *from) {
-    for (int i = 0; i < vectors; i++, from += step->jump)
-        STORE(f32, chain->scratch + i * CHAIN_LANES,
-              step->repeats ? repeated(*(const float *)from)
-                            : load_part((const float *)from, chain->width));
-}
 
 /* Steps whose operation is a loop of its own. */
 static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, long columns) {
@@ -136,54 +94,80 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
     loops[op](1, columns, operands);
 }
 
-/* ---- Some vectors through all steps ---- */
-
 #if defined __clang__
 #define CHAIN_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define CHAIN_UNROLL _Pragma("GCC unroll 12")
+#define CHAIN_UNROLL _Pragma("GCC unroll 24")
 #endif
+/* Vector i of the block lies in row i / across and column i % across. */
 #define EACH                                                                                       \
     CHAIN_UNROLL                                                                                   \
-    for (int i = 0; i < vectors; i++)
+    for (int i = 0; i < rows * across; i++)
+#define CHAIN_LOAD(from) (part ? load_part(from, chain->width) : LOAD(f32, from))
+#define CHAIN_OFFSET (i / across * step->row + i % across * CHAIN_LANES)
+#define CHAIN_CODE(op, form) (STEP_FORMS * (op) + (form))
 
 /* a: what went through the chain until here; b: the operand. */
 #define CHAIN_CASE(op, expression)                                                                 \
-    case FORMS *op + FORM_SAME: {                                                                  \
-        const vector_f32 b =                                                                       \
-            step->repeats ? repeated(*(const float *)from) : LOAD(f32, (const float *)from);       \
+    case CHAIN_CODE(op, FORM_SAME): {                                                              \
+        const vector_f32 b = repeated(*chain->operands[step->from]);                               \
         EACH {                                                                                     \
             const vector_f32 a __attribute__((unused)) = v[i];                                     \
             v[i] = expression;                                                                     \
         }                                                                                          \
         break;                                                                                     \
     }                                                                                              \
-    case FORMS *op + FORM_STAGED:                                                                  \
-        stage_operand(chain, vectors, step, from);                                                 \
-        from = (const char *)chain->scratch;                                                       \
-        jump = CHAIN_LANES * sizeof(float); /* fall through */                                     \
-    case FORMS *op + FORM_APART:                                                                   \
+    case CHAIN_CODE(op, FORM_ROWS): {                                                              \
+        const float *from = chain->operands[step->from] + row * step->row;                         \
         EACH {                                                                                     \
             const vector_f32 a __attribute__((unused)) = v[i];                                     \
-            const vector_f32 b = LOAD(f32, (const float *)(from + i * jump));                      \
+            const vector_f32 b = repeated(from[i / across * step->row]);                           \
+            v[i] = expression;                                                                     \
+        }                                                                                          \
+        break;                                                                                     \
+    }                                                                                              \
+    case CHAIN_CODE(op, FORM_COLUMNS): {                                                           \
+        const float *from = chain->operands[step->from] + column;                                  \
+        vector_f32 shared[CHAIN_VECTORS];                                                          \
+        CHAIN_UNROLL                                                                               \
+        for (int k = 0; k < across; k++)                                                           \
+            shared[k] = CHAIN_LOAD(from + k * CHAIN_LANES);                                        \
+        EACH {                                                                                     \
+            const vector_f32 a __attribute__((unused)) = v[i], b = shared[i % across];             \
+            v[i] = expression;                                                                     \
+        }                                                                                          \
+        break;                                                                                     \
+    }                                                                                              \
+    case CHAIN_CODE(op, FORM_BLOCK): {                                                             \
+        const float *from = chain->operands[step->from] + row * step->row + column;                \
+        EACH {                                                                                     \
+            const vector_f32 a __attribute__((unused)) = v[i];                                     \
+            const vector_f32 b = CHAIN_LOAD(from + CHAIN_OFFSET);                                  \
+            v[i] = expression;                                                                     \
+        }                                                                                          \
+        break;                                                                                     \
+    }                                                                                              \
+    case CHAIN_CODE(op, FORM_SLOT):                                                                \
+        EACH {                                                                                     \
+            const vector_f32 a __attribute__((unused)) = v[i];                                     \
+            const vector_f32 b = LOAD(f32, chain->slots[step->from] + i * CHAIN_LANES);            \
             v[i] = expression;                                                                     \
         }                                                                                          \
         break;
 #define CHAIN_CASE_ALONE(op, expression)                                                           \
-    case FORMS *op + FORM_APART:                                                                   \
+    case CHAIN_CODE(op, 0):                                                                        \
         EACH v[i] = expression;                                                                    \
         break;
 
-/* `vectors`, a constant, from one place in the block. */
-static inline __attribute__((always_inline)) void chain_part(const int vectors, struct chain *chain,
-                                                             long row, long column) {
+/* `rows` x `across` vectors from one place; `part`: not whole ones. All three are constants. */
+static inline __attribute__((always_inline)) void chain_block(const int rows, const int across,
+                                                              const bool part, struct chain *chain,
+                                                              long row, long column) {
     vector_f32 v[CHAIN_VECTORS];
     EACH v[i] = (vector_f32){0};
-    for (const struct chain_step *step = chain->steps, *end = step + chain->count; step < end;
+    for (const struct row_step *step = chain->steps, *end = step + chain->count; step < end;
          step++) {
-        const char *from = step->from + row * step->row + column * step->column;
-        long jump = step->jump;
-        switch (step->code) {
+        switch (CHAIN_CODE(step->op, step->form)) {
             CHAIN_CASE(STEP_TAKE, b)
             CHAIN_CASE(STEP_ADD, a + b)
             CHAIN_CASE(STEP_SUB, a - b)
@@ -200,83 +184,91 @@ static inline __attribute__((always_inline)) void chain_part(const int vectors, 
             CHAIN_CASE_ALONE(STEP_NEG, -v[i])
             CHAIN_CASE_ALONE(STEP_ABS, vector_magnitude(v[i]))
             CHAIN_CASE_ALONE(STEP_RECIP, 1.0f / v[i])
-        case FORMS *STEP_PUT + FORM_STAGED:
-            EACH store_part((float *)(from + i * jump), v[i], chain->width);
+        case CHAIN_CODE(STEP_PUT, FORM_BLOCK): {
+            float *to = chain->results[step->from] + row * step->row + column;
+            EACH {
+                if (part)
+                    store_part(to + CHAIN_OFFSET, v[i], chain->width);
+                else
+                    STORE(f32, to + CHAIN_OFFSET, v[i]);
+            }
             break;
-        case FORMS *STEP_PUT + FORM_APART:
-            EACH STORE(f32, (float *)(from + i * jump), v[i]);
-            break;
-        case FORMS *STEP_KEEP + FORM_APART:
-            EACH STORE(f32, (float *)from + i * CHAIN_LANES, v[i]);
+        }
+        case CHAIN_CODE(STEP_KEEP, FORM_SLOT):
+            EACH STORE(f32, chain->slots[step->from] + i * CHAIN_LANES, v[i]);
             break;
         default:
             EACH STORE(f32, chain->scratch + i * CHAIN_LANES, v[i]);
-            take_scratch(chain, step->code / FORMS, vectors * CHAIN_LANES);
+            take_scratch(chain, step->op, rows * across * CHAIN_LANES);
             EACH v[i] = LOAD(f32, chain->scratch + i * CHAIN_LANES);
         }
     }
 }
 
-#define CHAIN_PARTS(PART) PART(1) PART(2) PART(3) PART(4) PART(5) PART(6) PART(7) PART(8)
-#define CHAIN_PART(vectors)                                                                        \
-    static void chain_part_##vectors(struct chain *chain, long row, long column) {                 \
-        chain_part(vectors, chain, row, column);                                                   \
-    }
-#define CHAIN_PART_NAME(vectors) chain_part_##vectors,
-CHAIN_PARTS(CHAIN_PART)
+/* ---- Blocks of all sizes ---- */
+
+/* Rows by vectors across: the rows of tiles, so many that one step hides behind the next. */
 #if defined __AVX512F__ || defined __aarch64__
-CHAIN_PART(12)
-#define CHAIN_MOST chain_part_12
+enum { CHAIN_ROWS = 12, CHAIN_ACROSS = 12 };
+#define CHAIN_MORE_ROWS(BLOCK, across, part)                                                       \
+    BLOCK(7, across, part) BLOCK(8, across, part) BLOCK(12, across, part)
+#define CHAIN_MORE_ACROSS(BLOCK) BLOCK(1, 12, whole)
 #else
-#define CHAIN_MOST chain_part_8
+enum { CHAIN_ROWS = 6, CHAIN_ACROSS = 8 };
+#define CHAIN_MORE_ROWS(BLOCK, across, part)
+#define CHAIN_MORE_ACROSS(BLOCK)
 #endif
+#define CHAIN_OF_ROWS(BLOCK, across, part)                                                         \
+    BLOCK(1, across, part)                                                                         \
+    BLOCK(2, across, part) BLOCK(3, across, part) BLOCK(4, across, part) BLOCK(5, across, part)    \
+        BLOCK(6, across, part) CHAIN_MORE_ROWS(BLOCK, across, part)
+#define CHAIN_BLOCKS(BLOCK)                                                                        \
+    CHAIN_OF_ROWS(BLOCK, 1, part)                                                                  \
+    CHAIN_OF_ROWS(BLOCK, 1, whole) CHAIN_OF_ROWS(BLOCK, 2, whole) BLOCK(1, 3, whole)               \
+        BLOCK(1, 4, whole) BLOCK(1, 6, whole) BLOCK(1, 8, whole) CHAIN_MORE_ACROSS(BLOCK)
 
-/* ---- All together ---- */
-
-/* `count` vectors from one place, as many at a time as possible. */
-static void run_chain(struct chain *chain, bool down, long row, long column, long count) {
-    static void (*const parts[])(struct chain *, long, long) = {CHAIN_PARTS(CHAIN_PART_NAME)};
-    for (long taken; count > 0; count -= taken) {
-        taken = count >= CHAIN_VECTORS ? CHAIN_VECTORS : least(count, 8);
-        if (taken == CHAIN_VECTORS)
-            CHAIN_MOST(chain, row, column);
-        else
-            parts[taken - 1](chain, row, column);
-        row += down ? taken : 0;
-        column += down ? 0 : taken * CHAIN_LANES;
+enum { CHAIN_whole, CHAIN_part };
+#define CHAIN_BLOCK(rows, across, kind)                                                            \
+    static void chain_##rows##x##across##_##kind(struct chain *chain, long row, long column) {     \
+        chain_block(rows, across, CHAIN_##kind, chain, row, column);                               \
     }
-}
+CHAIN_BLOCKS(CHAIN_BLOCK)
+#undef CHAIN_BLOCK
 
-/* Whether rows lie behind one another everywhere, so that all of them are one row. */
-static bool is_one_row(long columns, long count, const struct row_step *steps) {
-    bool one = true;
-    for (long i = 0; i < count && one; i++)
-        one =
-            steps[i].op > STEP_PUT || steps[i].from < 0 || steps[i].row == columns * steps[i].step;
-    return one;
+/* By kind, vectors across and rows; NULL: there is none of that size. */
+typedef void chain_block_function(struct chain *chain, long row, long column);
+static chain_block_function *const chain_blocks[2][CHAIN_ACROSS + 1][CHAIN_ROWS + 1] = {
+#define CHAIN_BLOCK(rows, across, kind)                                                            \
+    [CHAIN_##kind][across][rows] = chain_##rows##x##across##_##kind,
+    CHAIN_BLOCKS(CHAIN_BLOCK)
+#undef CHAIN_BLOCK
+};
+
+/* As many rows at a time as there are blocks for. */
+static inline void run_blocks(struct chain *chain, chain_block_function *const *blocks, long rows,
+                              long column) {
+    for (long row = 0, taken; row < rows; row += taken) {
+        taken = least(rows - row, CHAIN_ROWS);
+        while (!blocks[taken])
+            taken--;
+        blocks[taken](chain, row, column);
+    }
 }
 
 static void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
                           const float *const *operands, float *const *results) {
-    if (rows > 1 && is_one_row(columns, count, steps)) {
-        columns *= rows;
-        rows = 1;
-    }
-    const long whole = columns / CHAIN_LANES, rest = columns % CHAIN_LANES;
-    const bool down = rows > whole + (rest > 0);
-    struct chain_step prepared[CHAIN_STEPS];
+    const long vectors = columns / CHAIN_LANES, rest = columns % CHAIN_LANES;
+    const bool wide = least(vectors, CHAIN_ACROSS) > 2 * least(rows, CHAIN_ROWS);
     struct chain chain;
-    chain.count = count, chain.steps = prepared;
-    for (int part = 0; part < 2; part++) { /* whole vectors; what is left */
-        const long first = part ? whole : 0, last = part ? whole + (rest > 0) : whole;
-        if (first == last)
-            continue;
-        chain.width = part ? rest : CHAIN_LANES;
-        for (long i = 0; i < count; i++)
-            prepare_step(&chain, &steps[i], operands, results, down, &prepared[i]);
-        for (long i = first; i < last && down; i++)
-            run_chain(&chain, down, 0, i * CHAIN_LANES, rows);
-        for (long row = 0; row < rows && !down; row++)
-            run_chain(&chain, down, row, first * CHAIN_LANES, last - first);
+    chain.count = count, chain.steps = steps;
+    chain.operands = operands, chain.results = results;
+    chain.width = rest;
+    for (long i = 0, across; i < vectors; i += across) {
+        across = least(vectors - i, wide ? CHAIN_ACROSS : 2);
+        while (!chain_blocks[CHAIN_whole][across][1])
+            across--;
+        run_blocks(&chain, chain_blocks[CHAIN_whole][across], rows, i * CHAIN_LANES);
     }
+    if (rest)
+        run_blocks(&chain, chain_blocks[CHAIN_part][1], rows, vectors * CHAIN_LANES);
 }

@@ -30,5 +30,9 @@ float f32_cos(float a);
 float f32_tanh(float a);
 float f32_erf(float a);
 float f32_pow(float a, float b);
+// libtcc ignores the alignment of locals, and vectors that lie across cache lines are slow.
+#define ALIGNED_ARRAY(type, name, count)                                                           \
+    type name##_room[(count) + 64 / sizeof(type)];                                                 \
+    type *const name = (type *)(((unsigned long)name##_room + 63) & ~63ul)
 
 //: end

@@ -4,12 +4,20 @@
 #define ET_TEMPLATES_CHAIN_H
 
 //: section row_step
-// A step of a chain, which goes through a block of elements in registers. An operand is
-// operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
-// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
+// A step of a chain, which takes a block of elements through registers. Its operand is
+// operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
+// comes first.
 struct row_step {
-    int op, from;
-    long row, step;
+    int op, form, from;
+    long row;
+};
+enum row_step_form {
+    FORM_SAME,    // one element for all
+    FORM_ROWS,    // one for each row
+    FORM_COLUMNS, // one for each column
+    FORM_BLOCK,   // one for each element
+    FORM_SLOT,    // what was kept there
+    STEP_FORMS
 };
 enum row_step_op {
     STEP_TAKE, // the chain goes on from the operand
@@ -23,8 +31,8 @@ enum row_step_op {
     STEP_MIN_REVERSED,
     STEP_MAX,
     STEP_MAX_REVERSED,
-    STEP_PUT,       // into a result
-    STEP_KEEP,      // into a slot
+    STEP_PUT,       // into results[from], a block
+    STEP_KEEP,      // into slot `from`
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,

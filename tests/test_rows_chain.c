@@ -74,33 +74,35 @@ static void expect_element(const struct trial *trial, long row, long column) {
     float v = 0, slots[CHAIN_SLOTS] = {0};
     for (long i = 0; i < trial->count; i++) {
         const struct row_step *step = &trial->steps[i];
-        float *slot = step->from < 0 ? &slots[-1 - step->from] : NULL;
+        const bool by_column = step->form == FORM_COLUMNS || step->form == FORM_BLOCK;
+        const long place = row * step->row + (by_column ? column : 0);
         if (step->op == STEP_PUT)
-            expected[step->from][row * step->row + column] = v;
+            expected[step->from][place] = v;
         else if (step->op == STEP_KEEP)
-            *slot = v;
-        else if (slot)
-            v = take_step(step->op, v, *slot);
+            slots[step->from] = v;
+        else if (step->form == FORM_SLOT)
+            v = take_step(step->op, v, slots[step->from]);
         else
-            v = take_step(step->op, v,
-                          trial->operands[step->from][row * step->row + column * step->step]);
+            v = take_step(step->op, v, trial->operands[step->from][place]);
     }
 }
 
 /* ---- Random chains ---- */
 
 static struct row_step random_operand_step(const struct trial *trial, int op, bool kept) {
-    if (kept && random_below(3) == 0)
-        return (struct row_step){.op = op, .from = -1 - (int)random_below(CHAIN_SLOTS)};
-    long step = random_below(4) != 0;
-    long row = random_below(2) ? 0 : step * trial->columns + random_below(5);
-    return (struct row_step){op, (int)random_below(OPERANDS), row, step};
+    int form = (int)random_below(kept ? STEP_FORMS : FORM_SLOT);
+    if (form == FORM_SLOT)
+        return (struct row_step){op, form, (int)random_below(CHAIN_SLOTS), 0};
+    long row = form == FORM_ROWS    ? 1 + random_below(5)
+               : form == FORM_BLOCK ? trial->columns + random_below(5)
+                                    : 0;
+    return (struct row_step){op, form, (int)random_below(OPERANDS), row};
 }
 
 static void put(struct trial *trial, int result) {
     trial->steps[trial->count++] = (struct row_step){.op = STEP_CANONICAL};
     trial->steps[trial->count++] =
-        (struct row_step){STEP_PUT, result, trial->result_row[result], 1};
+        (struct row_step){STEP_PUT, FORM_BLOCK, result, trial->result_row[result]};
 }
 
 static void random_steps(struct trial *trial) {
@@ -108,7 +110,7 @@ static void random_steps(struct trial *trial) {
     trial->count = 0;
     trial->steps[trial->count++] = random_operand_step(trial, STEP_TAKE, false);
     for (int i = 0; i < CHAIN_SLOTS && kept; i++)
-        trial->steps[trial->count++] = (struct row_step){.op = STEP_KEEP, .from = -1 - i};
+        trial->steps[trial->count++] = (struct row_step){STEP_KEEP, FORM_SLOT, i, 0};
     for (long more = random_below(20); more > 0; more--) {
         int op = (int)random_below(STEP_ERF + 1);
         struct row_step step = {.op = op};
@@ -117,7 +119,7 @@ static void random_steps(struct trial *trial) {
         if (op <= STEP_MAX_REVERSED)
             step = random_operand_step(trial, op, kept);
         else if (op == STEP_KEEP)
-            step.from = -1 - (int)random_below(CHAIN_SLOTS);
+            step = (struct row_step){op, FORM_SLOT, (int)random_below(CHAIN_SLOTS), 0};
         if (op != STEP_KEEP || kept)
             trial->steps[trial->count++] = step;
         if (more == 5)
@@ -171,8 +173,10 @@ Test(rows_chain, random_chains, .timeout = 120) {
 
 /* The result may be an operand, with the same strides. */
 Test(rows_chain, in_place, .timeout = 60) {
-    static const struct row_step steps[] = {
-        {STEP_TAKE, 0, 40, 1}, {STEP_MUL, 0, 40, 1}, {STEP_ADD, 1, 0, 1}, {STEP_PUT, 0, 40, 1}};
+    static const struct row_step steps[] = {{STEP_TAKE, FORM_BLOCK, 0, 40},
+                                            {STEP_MUL, FORM_BLOCK, 0, 40},
+                                            {STEP_ADD, FORM_COLUMNS, 1, 0},
+                                            {STEP_PUT, FORM_BLOCK, 0, 40}};
     for (int level = 0; level <= (int)cpu_highest_level(); level++) {
         chain_function *chain =
             (chain_function *)rows_of_level((enum cpu_level)level)[ROW_row_f32_chain];

@@ -6,7 +6,7 @@ const KEYWORDS =
     'static struct switch typedef union while';
 const TYPES =
     'bool char double float int long short signed size_t unsigned void ' +
-    'u?int(?:8|16|32|64)_t TILE_ALIGNED';
+    'u?int(?:8|16|32|64)_t _Alignas';
 
 const words = (list) => `\\b(?:${list.split(' ').join('|')})\\b`;
 

@@ -18,8 +18,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TILE_ALIGNED _Alignas(64)
-
 // The float32 of a bit pattern.
 static inline float f32_from_bits(uint32_t bits) {
     float value;
@@ -299,7 +297,7 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         .panel = {0, 0, 16}, .sums = 16};
     for (long n = 0; n < 32; n += 32) {
         for (long i1 = 0; i1 < 16; i1 += 8) {
-            TILE_ALIGNED float sums[8 * 32];
+            _Alignas(64) float sums[8 * 32];
             tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0);
             for (long r0 = 0; r0 < 8; r0++) {
                 for (long c = 0; c < 32; c++) {
@@ -310,7 +308,7 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         }
     }
     for (long i1 = 0; i1 < 16; i1 += 8) {
-        TILE_ALIGNED float sums[8 * 16];
+        _Alignas(64) float sums[8 * 16];
         tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0);
         for (long r0 = 0; r0 < 8; r0++) {
             for (long c = 0; c < 16; c++) {
@@ -329,7 +327,7 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
         .rows = {0, 64},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    TILE_ALIGNED float sums[2 * 48];
+    _Alignas(64) float sums[2 * 48];
     tile_2x48(sums, x, weight_packed, &walk, 0);
     for (long r0 = 0; r0 < 2; r0++) {
         for (long c = 0; c < 48; c++) {
@@ -347,7 +345,7 @@ static void k03_contract_relu(const float *restrict x, const float *restrict wei
         .rows = {0},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    TILE_ALIGNED float sums[1 * 48];
+    _Alignas(64) float sums[1 * 48];
     tile_1x48(sums, x, weight_packed, &walk, 0);
     for (long c = 0; c < 48; c++) {
         const float v0 = sums[c] + bias[c];

@@ -1,7 +1,7 @@
 /* t6 float32[6,1] = sum over 40(x) * 0.0250000004
  * nodes 1 6 */
 static void k01_sum(const float *restrict x, float *restrict t6) {
-    float block0[6];
+    ALIGNED_ARRAY(float, block0, 6);
     row_f32_reduce_sum(6, 40, block0, 1, x, 40, 1);
     const float constant0 = 0x1.99999ap-6f /* 0.0250000004 */;
     row_f32_mul(1, 6, t6, 0, 1, block0, 6, 1, &constant0, 0, 0);
@@ -17,14 +17,14 @@ static void k02_elementwise(const float *restrict x, const float *restrict t6,
 /* t17 float32[6,1] = recip(sqrt(sum over 40(t8 * t8) * 0.0250000004 + 9.99999975e-06))
  * nodes 9 11 15 16 17 */
 static void k03_contract_sqrt(const float *restrict t8, float *restrict t17) {
-    float block0[6];
+    ALIGNED_ARRAY(float, block0, 6);
     static const long sums0[] = {40, 1, 1};
     row_f32_contract(1, 6, block0, 6, 1, t8, 0, 40, t8, 0, 40, 0, 1, sums0);
     const float constant1 = 0x1.99999ap-6f /* 0.0250000004 */;
     const float constant2 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
     static const struct row_step steps3[] = {
-        {STEP_TAKE, 0, 6, 1}, {STEP_MUL, 1, 0, 0}, {STEP_ADD, 2, 0, 0}, {STEP_SQRT},
-        {STEP_RECIP}, {STEP_PUT, 0, 0, 1}};
+        {STEP_TAKE, FORM_BLOCK, 0, 6}, {STEP_MUL, FORM_SAME, 1}, {STEP_ADD, FORM_SAME, 2},
+        {STEP_SQRT}, {STEP_RECIP}, {STEP_PUT, FORM_BLOCK, 0, 0}};
     const float *const operands3[] = {block0, &constant1, &constant2};
     float *const results3[] = {t17};
     row_f32_chain(1, 6, 6, steps3, operands3, results3);
@@ -36,8 +36,9 @@ static void k04_elementwise(const float *restrict x, const float *restrict t6,
         const float *restrict t17, const float *restrict weight, const float *restrict bias,
         float *restrict y) {
     static const struct row_step steps0[] = {
-        {STEP_TAKE, 0, 40, 1}, {STEP_SUB, 1, 1, 0}, {STEP_MUL, 2, 1, 0}, {STEP_MUL, 3, 0, 1},
-        {STEP_ADD, 4, 0, 1}, {STEP_CANONICAL}, {STEP_PUT, 0, 40, 1}};
+        {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1},
+        {STEP_MUL, FORM_ROWS, 2, 1}, {STEP_MUL, FORM_COLUMNS, 3}, {STEP_ADD, FORM_COLUMNS, 4},
+        {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 40}};
     const float *const operands0[] = {x, t6, t17, weight, bias};
     float *const results0[] = {y};
     row_f32_chain(6, 40, 7, steps0, operands0, results0);

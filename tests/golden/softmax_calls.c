@@ -8,7 +8,8 @@ static void k01_max(const float *restrict x, float *restrict t1) {
  * nodes 4 5 */
 static void k02_exp(const float *restrict x, const float *restrict t1, float *restrict t5) {
     static const struct row_step steps0[] = {
-        {STEP_TAKE, 0, 100, 1}, {STEP_SUB, 1, 1, 0}, {STEP_EXP}, {STEP_PUT, 0, 100, 1}};
+        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB, FORM_ROWS, 1, 1}, {STEP_EXP},
+        {STEP_PUT, FORM_BLOCK, 0, 100}};
     const float *const operands0[] = {x, t1};
     float *const results0[] = {t5};
     row_f32_chain(5, 100, 4, steps0, operands0, results0);
@@ -17,7 +18,7 @@ static void k02_exp(const float *restrict x, const float *restrict t1, float *re
 /* t8 float32[5,1] = recip(sum over 100(t5))
  * nodes 6 8 */
 static void k03_sum(const float *restrict t5, float *restrict t8) {
-    float block0[5];
+    ALIGNED_ARRAY(float, block0, 5);
     row_f32_reduce_sum(5, 100, block0, 1, t5, 100, 1);
     row_f32_recip(1, 5, t8, 0, 1, block0, 5, 1);
 }
@@ -27,7 +28,8 @@ static void k03_sum(const float *restrict t5, float *restrict t8) {
 static void k04_elementwise(const float *restrict t5, const float *restrict t8,
         float *restrict y) {
     static const struct row_step steps0[] = {
-        {STEP_TAKE, 0, 100, 1}, {STEP_MUL, 1, 1, 0}, {STEP_CANONICAL}, {STEP_PUT, 0, 100, 1}};
+        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_MUL, FORM_ROWS, 1, 1}, {STEP_CANONICAL},
+        {STEP_PUT, FORM_BLOCK, 0, 100}};
     const float *const operands0[] = {t5, t8};
     float *const results0[] = {y};
     row_f32_chain(5, 100, 4, steps0, operands0, results0);

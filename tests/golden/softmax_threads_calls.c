@@ -38,13 +38,25 @@ float f32_cos(float a);
 float f32_tanh(float a);
 float f32_erf(float a);
 float f32_pow(float a, float b);
+// libtcc ignores the alignment of locals, and vectors that lie across cache lines are slow.
+#define ALIGNED_ARRAY(type, name, count)                                                           \
+    type name##_room[(count) + 64 / sizeof(type)];                                                 \
+    type *const name = (type *)(((unsigned long)name##_room + 63) & ~63ul)
 
-// A step of a chain, which goes through a block of elements in registers. An operand is
-// operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
-// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
+// A step of a chain, which takes a block of elements through registers. Its operand is
+// operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
+// comes first.
 struct row_step {
-    int op, from;
-    long row, step;
+    int op, form, from;
+    long row;
+};
+enum row_step_form {
+    FORM_SAME,    // one element for all
+    FORM_ROWS,    // one for each row
+    FORM_COLUMNS, // one for each column
+    FORM_BLOCK,   // one for each element
+    FORM_SLOT,    // what was kept there
+    STEP_FORMS
 };
 enum row_step_op {
     STEP_TAKE, // the chain goes on from the operand
@@ -58,8 +70,8 @@ enum row_step_op {
     STEP_MIN_REVERSED,
     STEP_MAX,
     STEP_MAX_REVERSED,
-    STEP_PUT,       // into a result
-    STEP_KEEP,      // into a slot
+    STEP_PUT,       // into results[from], a block
+    STEP_KEEP,      // into slot `from`
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
@@ -365,7 +377,8 @@ static void k02_exp(const float *restrict x, const float *restrict t1,
     for (long strip = begin; strip < end; strip += 100) {
         long columns = end - strip < 100 ? end - strip : 100;
         static const struct row_step steps0[] = {
-            {STEP_TAKE, 0, 100, 1}, {STEP_SUB, 1, 1, 0}, {STEP_EXP}, {STEP_PUT, 0, 100, 1}};
+            {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB, FORM_ROWS, 1, 1}, {STEP_EXP},
+            {STEP_PUT, FORM_BLOCK, 0, 100}};
         const float *const operands0[] = {x + strip, t1};
         float *const results0[] = {t5 + strip};
         row_f32_chain(5, columns, 4, steps0, operands0, results0);
@@ -379,7 +392,7 @@ static void k03_sum(const float *restrict t5, float *restrict t8, long part, lon
     const long end = 5 * (part + 1) / parts;
     for (long strip = begin; strip < end; strip += 5) {
         long columns = end - strip < 5 ? end - strip : 5;
-        float block0[5];
+        ALIGNED_ARRAY(float, block0, 5);
         row_f32_reduce_sum(columns, 100, block0, 1, t5 + 100 * strip, 100, 1);
         row_f32_recip(1, columns, t8 + strip, 0, 1, block0, 5, 1);
     }
@@ -394,8 +407,8 @@ static void k04_elementwise(const float *restrict t5, const float *restrict t8,
     for (long strip = begin; strip < end; strip += 100) {
         long columns = end - strip < 100 ? end - strip : 100;
         static const struct row_step steps0[] = {
-            {STEP_TAKE, 0, 100, 1}, {STEP_MUL, 1, 1, 0}, {STEP_CANONICAL},
-            {STEP_PUT, 0, 100, 1}};
+            {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_MUL, FORM_ROWS, 1, 1}, {STEP_CANONICAL},
+            {STEP_PUT, FORM_BLOCK, 0, 100}};
         const float *const operands0[] = {t5 + strip, t8};
         float *const results0[] = {y + strip};
         row_f32_chain(5, columns, 4, steps0, operands0, results0);
