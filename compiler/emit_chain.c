@@ -11,7 +11,8 @@
 
 enum {
     WORTHWHILE = 2, /* operations: fewer are row operations as well */
-    MAX_LINKS = 128,
+    MAX_LINKS = 512,
+    MAX_STEPS = 640,
 };
 
 /* ---- Which steps there are ---- */
@@ -66,16 +67,17 @@ static bool is_operation(const struct expression *e, struct operation *operation
 struct link {
     const struct expression *e;
     int uses_left;
-    int slot;                 /* -1: none */
+    int slot;                 /* 0: none */
     int operand;              /* what no step computes: its number, -1: none yet */
     struct row_operand place; /* and where it lies */
 };
 
 struct chain_step {
     const char *name;
-    int slot;                          /* -1: none */
+    int slot;                          /* the operand, or 0: none */
     struct link *link;                 /* the operand, or NULL */
     const struct chain_result *result; /* what is put, or NULL */
+    int keep;                          /* the slot for what it computed, or 0 */
 };
 
 struct chain {
@@ -83,8 +85,8 @@ struct chain {
     int count, operations;
     struct link links[MAX_LINKS]; /* sources first */
     int step_count;
-    struct chain_step steps[CHAIN_STEPS];
-    bool taken[CHAIN_SLOTS];
+    struct chain_step steps[MAX_STEPS];
+    bool taken[CHAIN_SLOTS + 1];
     bool too_large;
 };
 
@@ -109,12 +111,11 @@ static void add_links(struct chain *chain, const struct expression *e) {
     }
     chain->too_large |= chain->count == MAX_LINKS;
     if (!chain->too_large)
-        chain->links[chain->count++] =
-            (struct link){.e = e, .uses_left = 1, .slot = -1, .operand = -1};
+        chain->links[chain->count++] = (struct link){.e = e, .uses_left = 1, .operand = -1};
 }
 
 static void add_step(struct chain *chain, const char *name, int slot, struct link *link) {
-    chain->too_large |= chain->step_count == CHAIN_STEPS;
+    chain->too_large |= chain->step_count == MAX_STEPS;
     if (!chain->too_large)
         chain->steps[chain->step_count++] =
             (struct chain_step){.name = name, .slot = slot, .link = link};
@@ -123,24 +124,25 @@ static void add_step(struct chain *chain, const char *name, int slot, struct lin
 /* Whether a value can be an operand as it is: what is in memory, or in a slot. */
 static bool is_ready(const struct link *link) {
     struct operation operation;
-    return link->slot >= 0 || !is_operation(link->e, &operation);
+    return link->slot > 0 || !is_operation(link->e, &operation);
 }
 
 static void use_ready(struct chain *chain, const char *name, struct link *link) {
-    add_step(chain, name, link->slot, link->slot < 0 ? link : NULL);
-    if (--link->uses_left == 0 && link->slot >= 0)
+    add_step(chain, name, link->slot, link->slot ? NULL : link);
+    if (--link->uses_left == 0 && link->slot)
         chain->taken[link->slot] = false;
 }
 
 static void keep(struct chain *chain, struct link *link) {
-    for (int i = 0; i < CHAIN_SLOTS; i++)
-        if (!chain->taken[i]) {
-            chain->taken[i] = true;
-            link->slot = i;
-            add_step(chain, "STEP_KEEP", i, NULL);
-            return;
-        }
-    chain->too_large = true;
+    int slot = 1;
+    while (slot <= CHAIN_SLOTS && chain->taken[slot])
+        slot++;
+    chain->too_large |= slot > CHAIN_SLOTS;
+    if (chain->too_large)
+        return;
+    chain->taken[slot] = true;
+    link->slot = slot;
+    chain->steps[chain->step_count - 1].keep = slot;
 }
 
 static void accumulate(struct chain *chain, struct link *link);
@@ -160,7 +162,7 @@ static void accumulate_two(struct chain *chain, const struct operation *operatio
         return;
     }
     a->uses_left++; /* it has to wait */
-    if (a->slot < 0)
+    if (!a->slot)
         keep(chain, a);
     if (chain->too_large)
         return;
@@ -182,7 +184,7 @@ static void accumulate(struct chain *chain, struct link *link) {
         accumulate_two(chain, &operation);
     } else {
         accumulate(chain, find_link(chain, operation.sources[0]));
-        add_step(chain, step_names[operation.op].name, -1, NULL);
+        add_step(chain, step_names[operation.op].name, 0, NULL);
     }
     if (--link->uses_left > 0)
         keep(chain, link);
@@ -225,39 +227,42 @@ struct chain_text {
     int operand_count, result_count;
 };
 
-static const char *operand_step(struct emitter *emitter, const char *name, int number,
-                                struct row_operand place) {
+/* What follows the operation. */
+static const char *operand_text(struct arena *arena, int number, struct row_operand place) {
     static const char *const forms[2][2] = {{"FORM_SAME", "FORM_COLUMNS"},
                                             {"FORM_ROWS", "FORM_BLOCK"}};
     const char *form = forms[place.row != 0][place.step != 0];
     if (place.row == 0)
-        return arena_format(emitter->ir->arena, "{%s, %s, %d}", name, form, number);
-    return arena_format(emitter->ir->arena, "{%s, %s, %d, %" PRId64 "}", name, form, number,
-                        place.row);
+        return arena_format(arena, ", %s, %d", form, number);
+    return arena_format(arena, ", %s, %d, %" PRId64, form, number, place.row);
 }
 
-static const char *add_memory(struct emitter *emitter, const struct chain_step *step,
+static const char *place_text(struct emitter *emitter, const struct chain_step *step,
                               struct chain_text *text) {
+    struct arena *arena = emitter->ir->arena;
     struct link *link = step->link;
     if (step->result) {
         text->results = and_item(emitter, text->results, step->result->place.pointer);
-        return arena_format(emitter->ir->arena, "{%s, FORM_BLOCK, %d, %" PRId64 "}", step->name,
-                            text->result_count++, step->result->place.row);
+        return arena_format(arena, ", FORM_BLOCK, %d, %" PRId64, text->result_count++,
+                            step->result->place.row);
     }
+    if (step->slot)
+        return arena_format(arena, ", FORM_SLOT, %d", step->slot);
+    if (!link)
+        return "";
     if (link->operand < 0) {
         link->operand = text->operand_count++;
         text->operands = and_item(emitter, text->operands, link->place.pointer);
     }
-    return operand_step(emitter, step->name, link->operand, link->place);
+    return operand_text(arena, link->operand, link->place);
 }
 
 static void add_step_text(struct emitter *emitter, const struct chain_step *step,
                           struct chain_text *text) {
     struct arena *arena = emitter->ir->arena;
-    const char *item = step->slot >= 0
-                           ? arena_format(arena, "{%s, FORM_SLOT, %d}", step->name, step->slot)
-                       : step->link || step->result ? add_memory(emitter, step, text)
-                                                    : arena_format(arena, "{%s}", step->name);
+    const char *keep = step->keep ? arena_format(arena, ", .keep = %d", step->keep) : "";
+    const char *item =
+        arena_format(arena, "{%s%s%s}", step->name, place_text(emitter, step, text), keep);
     text->steps = and_item(emitter, text->steps, item);
 }
 
@@ -310,8 +315,8 @@ static void print_chain(struct chain *chain) {
 static void add_result(struct chain *chain, const struct chain_result *result) {
     accumulate(chain, find_link(chain, result->value));
     if (result->canonical)
-        add_step(chain, "STEP_CANONICAL", -1, NULL);
-    add_step(chain, "STEP_PUT", -1, NULL);
+        add_step(chain, "STEP_CANONICAL", 0, NULL);
+    add_step(chain, "STEP_PUT", 0, NULL);
     if (!chain->too_large)
         chain->steps[chain->step_count - 1].result = result;
 }

@@ -78,8 +78,8 @@ struct chain {
     const float *const *operands;
     float *const *results;
     long width; /* of vectors that are not whole, in lanes */
-    _Alignas(64) float slots[CHAIN_SLOTS][CHAIN_VECTORS * CHAIN_LANES];
-    float scratch[CHAIN_VECTORS * CHAIN_LANES];
+    _Alignas(64) float scratch[CHAIN_VECTORS * CHAIN_LANES];
+    float slots[CHAIN_SLOTS * CHAIN_VECTORS * CHAIN_LANES];
 };
 
 /* Steps whose operation is a loop of its own. */
@@ -105,6 +105,7 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
     for (int i = 0; i < rows * across; i++)
 #define CHAIN_LOAD(from) (part ? load_part(from, chain->width) : LOAD(f32, from))
 #define CHAIN_OFFSET (i / across * step->row + i % across * CHAIN_LANES)
+#define CHAIN_SLOT(number) (chain->slots + ((number)-1) * (rows * across * CHAIN_LANES))
 #define CHAIN_CODE(op, form) (STEP_FORMS * (op) + (form))
 
 /* a: what went through the chain until here; b: the operand. */
@@ -150,7 +151,7 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
     case CHAIN_CODE(op, FORM_SLOT):                                                                \
         EACH {                                                                                     \
             const vector_f32 a __attribute__((unused)) = v[i];                                     \
-            const vector_f32 b = LOAD(f32, chain->slots[step->from] + i * CHAIN_LANES);            \
+            const vector_f32 b = LOAD(f32, CHAIN_SLOT(step->from) + i * CHAIN_LANES);              \
             v[i] = expression;                                                                     \
         }                                                                                          \
         break;
@@ -194,14 +195,13 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             }
             break;
         }
-        case CHAIN_CODE(STEP_KEEP, FORM_SLOT):
-            EACH STORE(f32, chain->slots[step->from] + i * CHAIN_LANES, v[i]);
-            break;
         default:
             EACH STORE(f32, chain->scratch + i * CHAIN_LANES, v[i]);
             take_scratch(chain, step->op, rows * across * CHAIN_LANES);
             EACH v[i] = LOAD(f32, chain->scratch + i * CHAIN_LANES);
         }
+        if (step->keep)
+            EACH STORE(f32, CHAIN_SLOT(step->keep) + i * CHAIN_LANES, v[i]);
     }
 }
 
@@ -209,10 +209,10 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
 
 /* Rows by vectors across: the rows of tiles, so many that one step hides behind the next. */
 #if defined __AVX512F__ || defined __aarch64__
-enum { CHAIN_ROWS = 12, CHAIN_ACROSS = 12 };
+enum { CHAIN_ROWS = 12, CHAIN_ACROSS = 16 };
 #define CHAIN_MORE_ROWS(BLOCK, across, part)                                                       \
     BLOCK(7, across, part) BLOCK(8, across, part) BLOCK(12, across, part)
-#define CHAIN_MORE_ACROSS(BLOCK) BLOCK(1, 12, whole)
+#define CHAIN_MORE_ACROSS(BLOCK) BLOCK(1, 12, whole) BLOCK(1, 16, whole)
 #else
 enum { CHAIN_ROWS = 6, CHAIN_ACROSS = 8 };
 #define CHAIN_MORE_ROWS(BLOCK, across, part)
@@ -220,12 +220,16 @@ enum { CHAIN_ROWS = 6, CHAIN_ACROSS = 8 };
 #endif
 #define CHAIN_OF_ROWS(BLOCK, across, part)                                                         \
     BLOCK(1, across, part)                                                                         \
-    BLOCK(2, across, part) BLOCK(3, across, part) BLOCK(4, across, part) BLOCK(5, across, part)    \
-        BLOCK(6, across, part) CHAIN_MORE_ROWS(BLOCK, across, part)
+    BLOCK(2, across, part)                                                                         \
+    BLOCK(3, across, part)                                                                         \
+    BLOCK(4, across, part) BLOCK(5, across, part) BLOCK(6, across, part)                           \
+        CHAIN_MORE_ROWS(BLOCK, across, part)
 #define CHAIN_BLOCKS(BLOCK)                                                                        \
     CHAIN_OF_ROWS(BLOCK, 1, part)                                                                  \
-    CHAIN_OF_ROWS(BLOCK, 1, whole) CHAIN_OF_ROWS(BLOCK, 2, whole) BLOCK(1, 3, whole)               \
-        BLOCK(1, 4, whole) BLOCK(1, 6, whole) BLOCK(1, 8, whole) CHAIN_MORE_ACROSS(BLOCK)
+    CHAIN_OF_ROWS(BLOCK, 1, whole)                                                                 \
+    CHAIN_OF_ROWS(BLOCK, 2, whole)                                                                 \
+    BLOCK(1, 3, whole) BLOCK(1, 4, whole) BLOCK(1, 6, whole) BLOCK(1, 8, whole)                    \
+        CHAIN_MORE_ACROSS(BLOCK)
 
 enum { CHAIN_whole, CHAIN_part };
 #define CHAIN_BLOCK(rows, across, kind)                                                            \

@@ -6,17 +6,18 @@
 //: section row_step
 // A step of a chain, which takes a block of elements through registers. Its operand is
 // operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
-// comes first.
+// comes first. Where `keep` is not 0, the slot of that number then has what the step computed.
 struct row_step {
     int op, form, from;
     long row;
+    int keep;
 };
 enum row_step_form {
     FORM_SAME,    // one element for all
     FORM_ROWS,    // one for each row
     FORM_COLUMNS, // one for each column
     FORM_BLOCK,   // one for each element
-    FORM_SLOT,    // what was kept there
+    FORM_SLOT,    // what slot `from` has
     STEP_FORMS
 };
 enum row_step_op {
@@ -32,7 +33,6 @@ enum row_step_op {
     STEP_MAX,
     STEP_MAX_REVERSED,
     STEP_PUT,       // into results[from], a block
-    STEP_KEEP,      // into slot `from`
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
@@ -43,7 +43,7 @@ enum row_step_op {
     STEP_TANH,
     STEP_ERF
 };
-enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
+enum { CHAIN_SLOTS = 64 }; // from 1
 
 //: end
 

@@ -10,14 +10,21 @@
 typedef void chain_function(long rows, long columns, long count, const struct row_step *steps,
                             const float *const *operands, float *const *results);
 
-enum { ROOM = 1 << 14, OPERANDS = 5, RESULTS = 2, MOST_ROWS = 27, MOST_COLUMNS = 150 };
+enum {
+    ROOM = 1 << 14,
+    OPERANDS = 5,
+    RESULTS = 2,
+    MOST_ROWS = 27,
+    MOST_COLUMNS = 150,
+    MAX_STEPS = 160
+};
 
 static float rooms[OPERANDS][ROOM], expected[RESULTS][ROOM], found[RESULTS][ROOM];
 
 struct trial {
     long rows, columns, result_row[RESULTS];
     long count;
-    struct row_step steps[CHAIN_STEPS];
+    struct row_step steps[MAX_STEPS];
     const float *operands[OPERANDS];
 };
 
@@ -71,46 +78,49 @@ static float take_step(int op, float v, float x) {
 }
 
 static void expect_element(const struct trial *trial, long row, long column) {
-    float v = 0, slots[CHAIN_SLOTS] = {0};
+    float v = 0, slots[CHAIN_SLOTS + 1] = {0};
     for (long i = 0; i < trial->count; i++) {
         const struct row_step *step = &trial->steps[i];
         const bool by_column = step->form == FORM_COLUMNS || step->form == FORM_BLOCK;
         const long place = row * step->row + (by_column ? column : 0);
         if (step->op == STEP_PUT)
             expected[step->from][place] = v;
-        else if (step->op == STEP_KEEP)
-            slots[step->from] = v;
         else if (step->form == FORM_SLOT)
             v = take_step(step->op, v, slots[step->from]);
         else
             v = take_step(step->op, v, trial->operands[step->from][place]);
+        slots[step->keep] = v;
     }
 }
 
 /* ---- Random chains ---- */
 
+static int random_slot(void) {
+    return 1 + (int)random_below(CHAIN_SLOTS);
+}
+
 static struct row_step random_operand_step(const struct trial *trial, int op, bool kept) {
     int form = (int)random_below(kept ? STEP_FORMS : FORM_SLOT);
     if (form == FORM_SLOT)
-        return (struct row_step){op, form, (int)random_below(CHAIN_SLOTS), 0};
+        return (struct row_step){.op = op, .form = form, .from = random_slot()};
     long row = form == FORM_ROWS    ? 1 + random_below(5)
                : form == FORM_BLOCK ? trial->columns + random_below(5)
                                     : 0;
-    return (struct row_step){op, form, (int)random_below(OPERANDS), row};
+    return (struct row_step){op, form, (int)random_below(OPERANDS), row, 0};
 }
 
 static void put(struct trial *trial, int result) {
     trial->steps[trial->count++] = (struct row_step){.op = STEP_CANONICAL};
     trial->steps[trial->count++] =
-        (struct row_step){STEP_PUT, FORM_BLOCK, result, trial->result_row[result]};
+        (struct row_step){STEP_PUT, FORM_BLOCK, result, trial->result_row[result], 0};
 }
 
 static void random_steps(struct trial *trial) {
     const bool kept = random_below(2); /* slots that nothing was kept in hold nothing */
     trial->count = 0;
     trial->steps[trial->count++] = random_operand_step(trial, STEP_TAKE, false);
-    for (int i = 0; i < CHAIN_SLOTS && kept; i++)
-        trial->steps[trial->count++] = (struct row_step){STEP_KEEP, FORM_SLOT, i, 0};
+    for (int i = 1; i <= CHAIN_SLOTS && kept; i++)
+        trial->steps[trial->count++] = (struct row_step){.op = STEP_NEG, .keep = i};
     for (long more = random_below(20); more > 0; more--) {
         int op = (int)random_below(STEP_ERF + 1);
         struct row_step step = {.op = op};
@@ -118,10 +128,9 @@ static void random_steps(struct trial *trial) {
             continue;
         if (op <= STEP_MAX_REVERSED)
             step = random_operand_step(trial, op, kept);
-        else if (op == STEP_KEEP)
-            step = (struct row_step){op, FORM_SLOT, (int)random_below(CHAIN_SLOTS), 0};
-        if (op != STEP_KEEP || kept)
-            trial->steps[trial->count++] = step;
+        if (kept && random_below(3) == 0)
+            step.keep = random_slot();
+        trial->steps[trial->count++] = step;
         if (more == 5)
             put(trial, 0);
     }
@@ -173,10 +182,11 @@ Test(rows_chain, random_chains, .timeout = 120) {
 
 /* The result may be an operand, with the same strides. */
 Test(rows_chain, in_place, .timeout = 60) {
-    static const struct row_step steps[] = {{STEP_TAKE, FORM_BLOCK, 0, 40},
-                                            {STEP_MUL, FORM_BLOCK, 0, 40},
-                                            {STEP_ADD, FORM_COLUMNS, 1, 0},
-                                            {STEP_PUT, FORM_BLOCK, 0, 40}};
+    static const struct row_step steps[] = {
+        {.op = STEP_TAKE, .form = FORM_BLOCK, .from = 0, .row = 40},
+        {.op = STEP_MUL, .form = FORM_BLOCK, .from = 0, .row = 40},
+        {.op = STEP_ADD, .form = FORM_COLUMNS, .from = 1},
+        {.op = STEP_PUT, .form = FORM_BLOCK, .from = 0, .row = 40}};
     for (int level = 0; level <= (int)cpu_highest_level(); level++) {
         chain_function *chain =
             (chain_function *)rows_of_level((enum cpu_level)level)[ROW_row_f32_chain];
