@@ -63,7 +63,7 @@ void *et_allocate(size_t count, size_t size) {
 void *et_allocate_unset(size_t bytes) {
     if (allocation_fails() || bytes > SIZE_MAX / 2)
         return NULL;
-    size_t rounded = bytes ? (bytes + 63) / 64 * 64 : 64;
+    size_t rounded = bytes ? whole_lines(bytes) : 64;
     if (rounded < HUGE_PAGE)
         return aligned_alloc(64, rounded);
     void *memory;
@@ -75,7 +75,7 @@ void *et_allocate_unset(size_t bytes) {
 
 void *et_allocate_aligned(size_t bytes) {
     void *memory = et_allocate_unset(bytes);
-    return memory ? memset(memory, 0, bytes ? (bytes + 63) / 64 * 64 : 64) : NULL;
+    return memory ? memset(memory, 0, bytes ? whole_lines(bytes) : 64) : NULL;
 }
 
 void et_release(void *memory) {

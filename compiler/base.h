@@ -28,6 +28,11 @@ bool et_fail_within(struct et_error *error, const char *format, ...)
 #define unreachable() et_unreachable(__FILE__, __LINE__)
 _Noreturn void et_unreachable(const char *file, int line);
 
+/* Bytes, rounded up to whole cache lines: where blocks begin, and how far vectors may read. */
+static inline size_t whole_lines(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
 /* The door to the allocator: zeroed memory or NULL. Sizes are counted so that tests can make the
  * n-th allocation fail (`et_fail_allocation`, 0: never). */
 void *et_allocate(size_t count, size_t size);

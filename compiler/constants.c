@@ -36,10 +36,6 @@ static bool same_making(const struct buffer *a, const struct buffer *b) {
     return a->packing ? same_packing(a->packing, b->packing) : a->value == b->value;
 }
 
-static size_t whole_lines(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
-
 /* Copies pieces, and gives the pages back that they came from. */
 static void copy_constant(const struct mapped_file *file, const char *from, size_t bytes,
                           char *place) {

@@ -8,8 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
-
 /* Inputs and outputs are fields of structs, which all blocks share. */
 void name_fields(struct emitter *emitter) {
     struct ir *ir = emitter->ir;
@@ -44,8 +42,7 @@ static int64_t staged_images(const struct compiled *compiled) {
 }
 
 static size_t staged_bytes(const struct node *node, int64_t images) {
-    size_t bytes = node->batched ? (size_t)(image_bytes(node) * images) : 0;
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return whole_lines(node->batched ? (size_t)(image_bytes(node) * images) : 0);
 }
 
 size_t staging_bytes(const struct graph *graph, const struct compiled *compiled) {

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
-
 struct life {
     struct buffer *buffer;
     int first, last; /* groups */
@@ -26,8 +24,7 @@ struct life {
 };
 
 size_t aligned_bytes(const struct buffer *buffer) {
-    size_t bytes = (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes;
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return whole_lines((size_t)buffer->elements * dtype_facts[buffer->dtype].bytes);
 }
 
 size_t planned_bytes(const struct ir *ir, const struct buffer *buffer) {

@@ -135,10 +135,6 @@ static int list_weights(const struct graph *graph, struct weight *list) {
     return distinct;
 }
 
-static size_t whole_lines(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
-
 /* Copies the listed elements and names, so that nothing of the old graphs is needed. */
 static bool fill_weights(struct weights *weights, const struct weight *list, int count) {
     size_t bytes = 0, at = 0;

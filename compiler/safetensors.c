@@ -158,7 +158,7 @@ static bool place_data(struct weights *weights, struct entry *entries, const uin
     size_t total = 0; /* at most the file's bytes and 63 a tensor: no overflow */
     for (int i = 0; i < weights->count; i++)
         if (!stays_in_file(weights, &entries[i].weight, data + entries[i].begin))
-            total += (entries[i].weight.bytes + 63) / 64 * 64;
+            total += whole_lines(entries[i].weight.bytes);
     uint8_t *at = weights->block = et_allocate_aligned(total);
     weights->tensors = arena_array(&weights->arena, struct weight, (size_t)weights->count);
     if (!at || !weights->tensors)
@@ -170,7 +170,7 @@ static bool place_data(struct weights *weights, struct entry *entries, const uin
         if (stays_in_file(weights, weight, weight->data))
             continue;
         weight->data = memcpy(at, weight->data, weight->bytes);
-        at += (weight->bytes + 63) / 64 * 64;
+        at += whole_lines(weight->bytes);
         if (weight->dtype == DTYPE_BOOL && !check_bool(weight, error))
             return false;
     }

@@ -290,10 +290,6 @@ static const struct index *at_block(struct ir *ir, const struct tile *tile,
                : base;
 }
 
-static size_t whole_lines(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
-
 /* A last vector that goes lane by lane loads what lies behind the last column. */
 static void allow_overread(struct ir *ir, const struct choice *choice) {
     size_t bytes = whole_lines((size_t)columns_beyond(choice) * sizeof(float));

@@ -46,7 +46,7 @@ bool can_share_images(const struct graph *graph) {
 /* Of one part: its arena, and behind it its pointers. */
 static size_t part_bytes(const struct graph *graph, const struct compiled *compiled) {
     size_t pointers = (size_t)(graph->input_count + graph->output_count) * sizeof(void *);
-    return (compiled->arena_bytes + 63) / 64 * 64 + (pointers + 63) / 64 * 64;
+    return whole_lines(compiled->arena_bytes) + whole_lines(pointers);
 }
 
 size_t shared_images_bytes(const struct graph *graph, const struct compiled *compiled, int parts) {
@@ -63,7 +63,7 @@ static void take_images(void *context, long step, long part) {
     const struct graph *graph = run->graph;
     int64_t at = run->batch * part / run->parts, end = run->batch * (part + 1) / run->parts;
     char *arena = run->memory + (size_t)part * part_bytes(graph, run->compiled);
-    void **pointers = (void **)(arena + (run->compiled->arena_bytes + 63) / 64 * 64);
+    void **pointers = (void **)(arena + whole_lines(run->compiled->arena_bytes));
     (void)step;
     if (at == end)
         return;

@@ -333,8 +333,7 @@ static void add_program_kernel(struct program *program, struct random *random, i
 }
 
 static size_t bytes_of(const struct program *program, int kernel) {
-    size_t bytes = (size_t)program->ir.kernels[kernel]->output->elements * sizeof(float);
-    return (bytes + 63) / 64 * 64;
+    return whole_lines((size_t)program->ir.kernels[kernel]->output->elements * sizeof(float));
 }
 
 /* The largest sum of what lives at once. */

@@ -307,10 +307,6 @@ struct run {
     void **pointers;
 };
 
-static size_t whole_lines(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
-
 static bool run_begin(struct run *run, struct et_error *error) {
     const struct graph *graph = run->trial->graph;
     run->count = graph->input_count + graph->output_count + 2;

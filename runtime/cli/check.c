@@ -5,6 +5,7 @@
 #include "cpu.h"
 #include "jit.h"
 #include "process.h"
+#include "shared_run.h"
 #include "templates/pool.h"
 
 #include <inttypes.h>
@@ -177,21 +178,6 @@ static bool machine_open(struct machine *machine, const struct way *way, const c
     return machine->entry;
 }
 
-/* A run of compiled code. */
-struct machine_run {
-    const struct machine *machine;
-    const void *const *inputs;
-    void *const *outputs;
-    void *arena;
-};
-
-static void take_part(void *context, long step, long part) {
-    const struct machine_run *run = context;
-    const struct machine *machine = run->machine;
-    machine->step_entry(run->inputs, run->outputs, machine->compiled->weights, run->arena, step,
-                        part, machine->pool->parts);
-}
-
 static bool machine_run(const struct machine *machine, int64_t batch, const struct tensors *inputs,
                         const struct tensors *outputs, struct et_error *error) {
     const void *const *elements = (const void *const *)inputs->elements;
@@ -201,13 +187,12 @@ static bool machine_run(const struct machine *machine, int64_t batch, const stru
     void *arena = et_allocate_aligned(machine->compiled->arena_bytes);
     if (!arena)
         return et_fail(error, "out of memory");
-    if (machine->pool && machine->step_entry) {
-        struct machine_run run = {machine, elements, outputs->elements, arena};
-        pool_run(machine->pool, take_part, &run, machine->compiled->steps);
-    } else {
+    if (machine->pool && machine->step_entry)
+        share_steps(machine->pool, machine->step_entry, machine->compiled, elements,
+                    outputs->elements, arena);
+    else
         run_entry(machine->entry, machine->compiled->block_count, batch, elements,
                   outputs->elements, machine->compiled->weights, arena);
-    }
     et_release(arena);
     return true;
 }
