@@ -210,26 +210,35 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
 /* Rows by vectors across: the rows of tiles, so many that one step hides behind the next. */
 #if defined __AVX512F__ || defined __aarch64__
 enum { CHAIN_ROWS = 12, CHAIN_ACROSS = 16 };
-#define CHAIN_MORE_ROWS(BLOCK, across, part)                                                       \
-    BLOCK(7, across, part) BLOCK(8, across, part) BLOCK(12, across, part)
-#define CHAIN_MORE_ACROSS(BLOCK) BLOCK(1, 12, whole) BLOCK(1, 16, whole)
+#define CHAIN_MORE_ROWS(BLOCK, across, kind)                                                       \
+    BLOCK(7, across, kind)                                                                         \
+    BLOCK(8, across, kind)                                                                         \
+    BLOCK(12, across, kind)
+#define CHAIN_MORE_ACROSS(BLOCK)                                                                   \
+    BLOCK(1, 12, whole)                                                                            \
+    BLOCK(1, 16, whole)
 #else
 enum { CHAIN_ROWS = 6, CHAIN_ACROSS = 8 };
-#define CHAIN_MORE_ROWS(BLOCK, across, part)
+#define CHAIN_MORE_ROWS(BLOCK, across, kind)
 #define CHAIN_MORE_ACROSS(BLOCK)
 #endif
-#define CHAIN_OF_ROWS(BLOCK, across, part)                                                         \
-    BLOCK(1, across, part)                                                                         \
-    BLOCK(2, across, part)                                                                         \
-    BLOCK(3, across, part)                                                                         \
-    BLOCK(4, across, part) BLOCK(5, across, part) BLOCK(6, across, part)                           \
-        CHAIN_MORE_ROWS(BLOCK, across, part)
+#define CHAIN_OF_ROWS(BLOCK, across, kind)                                                         \
+    BLOCK(1, across, kind)                                                                         \
+    BLOCK(2, across, kind)                                                                         \
+    BLOCK(3, across, kind)                                                                         \
+    BLOCK(4, across, kind)                                                                         \
+    BLOCK(5, across, kind)                                                                         \
+    BLOCK(6, across, kind)                                                                         \
+    CHAIN_MORE_ROWS(BLOCK, across, kind)
 #define CHAIN_BLOCKS(BLOCK)                                                                        \
     CHAIN_OF_ROWS(BLOCK, 1, part)                                                                  \
     CHAIN_OF_ROWS(BLOCK, 1, whole)                                                                 \
     CHAIN_OF_ROWS(BLOCK, 2, whole)                                                                 \
-    BLOCK(1, 3, whole) BLOCK(1, 4, whole) BLOCK(1, 6, whole) BLOCK(1, 8, whole)                    \
-        CHAIN_MORE_ACROSS(BLOCK)
+    BLOCK(1, 3, whole)                                                                             \
+    BLOCK(1, 4, whole)                                                                             \
+    BLOCK(1, 6, whole)                                                                             \
+    BLOCK(1, 8, whole)                                                                             \
+    CHAIN_MORE_ACROSS(BLOCK)
 
 enum { CHAIN_whole, CHAIN_part };
 #define CHAIN_BLOCK(rows, across, kind)                                                            \
