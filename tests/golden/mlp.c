@@ -130,9 +130,36 @@ struct tile_walk {
     } while (0)
 // How many steps ahead the panel is fetched: caches by themselves look less far.
 enum { TILE_AHEAD = 64 };
-// What is done with the sums later reads its operands later. Compilers would read those that all
-// tiles share before the loop over tiles, into registers that sums need.
+// Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
+// that needs, operands and constants, once before the loop over tiles, and spill sums.
+#if defined __AVX512F__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
+#elif defined __AVX2__ && defined __FMA__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#elif defined __aarch64__ && defined __ARM_NEON
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",       \
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",       \
+                       "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",       \
+                       "v30", "v31")
+#else
 #define TILE_SEPARATE __asm__ volatile("" : : : "memory")
+#endif
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 static inline __attribute__((always_inline)) void
