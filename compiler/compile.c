@@ -233,7 +233,10 @@ static bool run_parts(struct parts *parts, const struct graph *graph, struct com
     if (!place_constants(parts->in_order, parts->count, &graph->stored, &compiled->weights,
                          &compiled->weights_bytes, error))
         return false;
-    emit(parts->in_order, parts->count, graph, parts->items[0].options, compiled);
+    const struct compile_options *options = parts->items[0].options;
+    if (graph->batched && options->pool && options->threads > 1)
+        compiled->threads = options->threads;
+    emit(parts->in_order, parts->count, graph, options, compiled);
     tell_costs(&parts->items[0], compiled);
     if (!after(&parts->items[0], "emit"))
         return false;
@@ -241,21 +244,12 @@ static bool run_parts(struct parts *parts, const struct graph *graph, struct com
     return true;
 }
 
-/* What is not done for graphs with a batch axis. */
-static bool check_options(const struct graph *graph, const struct compile_options *options,
-                          struct et_error *error) {
-    if (graph->batched && options->tuning)
-        return et_fail(error, "a graph with a batch axis takes no tuning");
-    if (graph->batched && options->pool && options->threads > 1)
-        return et_fail(error, "the text of a graph with a batch axis has no threads of its own; "
-                              "emit it for one, and share the images among yours");
-    return true;
-}
-
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error) {
-    if (!check_options(graph, options, error))
+    if (graph->batched && options->tuning) {
+        et_fail(error, "a graph with a batch axis takes no tuning");
         return NULL;
+    }
     struct arena work = {0};
     struct compiled *compiled = et_allocate(1, sizeof *compiled);
     if (compiled && graph->batched)

@@ -237,6 +237,8 @@ static void add_interface(struct emitter *emitter, struct text *text,
              prefix, batch);
     if (emitter->threads)
         emit_step_interface(emitter, text, upper_case(emitter->ir, prefix));
+    if (emitter->pool)
+        emit_pool_interface(emitter, text, upper_case(emitter->ir, prefix));
 }
 
 static void add_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
@@ -545,10 +547,12 @@ static void add_step_entries(struct emitter *emitter, struct text *text) {
 }
 
 static void add_pool(struct emitter *emitter, struct text *text) {
-    const char *pool = arena_format(emitter->ir->arena, ", struct %s_pool *pool", emitter->prefix);
-    emit_pool(emitter, text);
+    const bool batched = emitter->graph->batched;
+    const char *more = arena_format(emitter->ir->arena, "%s, struct %s_pool *pool",
+                                    batched ? ", long batch" : "", emitter->prefix);
+    emit_pool(emitter, text, upper_case(emitter->ir, emitter->prefix));
     text_add(text, "\n");
-    add_run_array(emitter, text, "_on", pool, ", pool");
+    add_run_array(emitter, text, "_on", more, batched ? ", batch, pool" : ", pool");
 }
 
 static void add_metadata(struct emitter *emitter, struct text *text,
@@ -618,7 +622,7 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     emitter->compiled = compiled;
     emitter->dialect = options->dialect;
     emitter->threads = ir->threads > 1;
-    emitter->pool = emitter->threads && options->pool;
+    emitter->pool = options->pool && options->threads > 1 ? options->threads : 0;
     emitter->prefix = identifier(ir, options->prefix ? options->prefix : ir->graph->name);
     if (options->dialect == DIALECT_CALLS) {
         sections_add_file(&emitter->sections, template_calls);

@@ -59,7 +59,7 @@ struct emitter {
     struct wanted_tile tiles[MAX_TILES]; /* in order, each once */
     bool *offset_wanted;                 /* by buffer id */
     bool threads;                        /* a run can be shared */
-    bool pool;                           /* by threads that the text itself begins */
+    int pool;                            /* threads that the text has for it; 0: none */
     int row_function_count;
     struct row_function row_functions[MAX_ROW_FUNCTIONS];
 
@@ -165,12 +165,13 @@ void emit_run_block(struct emitter *emitter, struct text *text, const struct blo
 /* PREFIX_run. */
 void emit_run_batch(struct emitter *emitter, struct text *text);
 
-/* emit_threads.c: what a text has whose runs can be shared by threads */
+/* emit_threads.c: what a text has whose runs can be shared by threads; `upper` is the prefix */
 void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper);
 /* PREFIX_run, where only PREFIX_run_step is there. */
 void emit_run_alone(struct emitter *emitter, struct text *text);
 /* The threads of its own. */
-void emit_pool(struct emitter *emitter, struct text *text);
+void emit_pool_interface(struct emitter *emitter, struct text *text, const char *upper);
+void emit_pool(struct emitter *emitter, struct text *text, const char *upper);
 
 /* emit_scalar.c: functions made from the forms of ops.def */
 const char *emit_scalar_call(struct emitter *emitter, enum op op, enum dtype dtype);

@@ -423,7 +423,7 @@ static bool run_compiled(const struct et_program *program, const struct way *way
                          const void *const *inputs, void *const *outputs,
                          struct et_workspace *workspace, struct et_error *error) {
     const struct compiled *compiled = way->compiled;
-    bool images = batch > 1 && program->threads > 1 && can_share_images(program->graph);
+    bool images = batch > 1 && program->threads > 1;
     int threads = images ? program->threads : compiled->threads;
     size_t bytes =
         images ? shared_images_bytes(program->graph, compiled, threads) : compiled->arena_bytes;

@@ -36,13 +36,6 @@ struct images {
     long parts;
 };
 
-bool can_share_images(const struct graph *graph) {
-    for (int i = 0; i < graph->output_count; i++)
-        if (!graph->outputs[i].node->batched)
-            return false;
-    return graph->batched;
-}
-
 /* Of one part: its arena, and behind it its pointers. */
 static size_t part_bytes(const struct graph *graph, const struct compiled *compiled) {
     size_t pointers = (size_t)(graph->input_count + graph->output_count) * sizeof(void *);

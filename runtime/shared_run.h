@@ -11,8 +11,6 @@ struct pool;
 void share_steps(struct pool *pool, run_step_array *entry, const struct compiled *compiled,
                  const void *const *inputs, void *const *outputs, void *arena);
 
-/* Whether every output of a batched graph has its part for each image. */
-bool can_share_images(const struct graph *graph);
 /* What share_images works in: an arena for each part, and its pointers. */
 size_t shared_images_bytes(const struct graph *graph, const struct compiled *compiled, int parts);
 /* The images of a batch, dealt to the parts in equal shares, each of which is a run of its own.

@@ -353,17 +353,6 @@ Test(batch, threads_share_the_images) {
     et_program_free(alone);
 }
 
-Test(batch, the_text_has_no_threads_of_its_own) {
-    struct et_error error = {0};
-    struct graph *graph = perceptron(BATCH);
-    struct compile_options options = {.dialect = DIALECT_VECTOR, .threads = 2, .pool = true};
-    cr_expect_null(compile(graph, &options, &error));
-    cr_expect_str_eq(error.message,
-                     "the text of a graph with a batch axis has no threads of its own; emit it for "
-                     "one, and share the images among yours");
-    graph_free(graph);
-}
-
 Test(batch, runs_refuse_what_they_cannot_do) {
     struct et_error error = {0};
     struct et_program *open = program_from_graph(perceptron(BATCH), NULL, &error);

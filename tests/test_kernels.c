@@ -382,6 +382,7 @@ static const struct golden {
     {"mlp_calls.c", build_mlp, DIALECT_CALLS, true, 1},
     {"batch.c", build_batch, DIALECT_VECTOR, true, 1},
     {"batch_calls.c", build_batch, DIALECT_CALLS, true, 1},
+    {"batch_threads.c", build_batch, DIALECT_VECTOR, true, 3},
     {"conv_relu.c", build_conv_relu, DIALECT_VECTOR, false, 1},
     {"conv_relu_calls.c", build_conv_relu, DIALECT_CALLS, false, 1},
     {"softmax.c", build_softmax, DIALECT_VECTOR, false, 1},
@@ -408,7 +409,7 @@ Test(kernels, c_text_is_golden) {
         struct compile_options options = {.dialect = goldens[i].dialect,
                                           .verify = true,
                                           .threads = goldens[i].threads,
-                                          .pool = true,
+                                          .pool = goldens[i].dialect == DIALECT_VECTOR,
                                           .least_cycles = 1};
         struct compiled *compiled =
             compile_graph_with(graph_of(goldens[i].build(context)), &options);

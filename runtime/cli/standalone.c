@@ -136,33 +136,36 @@ static void add_tensors(struct text *text, const char *name, const struct et_pro
  * where the model has no batch axis. */
 static void add_run(struct text *text, const struct compiled *compiled) {
     int threads = compiled->threads;
+    const char *batch = compiled->block_count ? ", batch" : "";
     if (threads > 1)
         text_add(text,
                  "static struct " PREFIX "_pool *model_pool;\n"
                  "#define MODEL_BEGIN() ((model_pool = " PREFIX "_pool_new(%d)) != NULL)\n"
                  "#define MODEL_END() " PREFIX "_pool_free(model_pool)\n"
                  "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
-                 "    " PREFIX "_run_on_array(inputs, outputs, weights, arena, model_pool)\n",
-                 threads);
+                 "    " PREFIX "_run_on_array(inputs, outputs, weights, arena%s, model_pool)\n",
+                 threads, batch);
     else
         text_add(text,
                  "#define MODEL_BEGIN() true\n#define MODEL_END() ((void)0)\n"
                  "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
                  "    " PREFIX "_run_array(inputs, outputs, weights, arena%s)\n",
-                 compiled->block_count ? ", batch" : "");
+                 batch);
 }
 
 static bool describe_model(const struct et_program *program, const struct compiled *compiled,
                            struct text *text, struct et_error *error) {
     int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
     struct et_tensor first = et_program_output(program, 0);
+    const int64_t parts = compiled->block_count ? compiled->threads : 1; /* each in an arena */
     text_add(text,
              "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"" PREFIX ".h\"\n\n"
              "extern const unsigned char " PREFIX "_weights[];\n"
              "#define MODEL_WEIGHTS " PREFIX "_weights\n"
              "#define MODEL_BLOCK %" PRId64 "\n"
-             "#define MODEL_ARENA_BYTES ((size_t)%zu)\n#define MODEL_NAME ",
-             compiled->block_count ? compiled->blocks[0].images : 1, compiled->arena_bytes);
+             "#define MODEL_ARENA_BYTES ((size_t)%" PRId64 " * %zu)\n#define MODEL_NAME ",
+             compiled->block_count ? compiled->blocks[0].images * parts : 1, parts,
+             compiled->arena_bytes);
     add_string(text, et_program_name(program));
     text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
     add_run(text, compiled);
