@@ -25,6 +25,9 @@ test python:ensurepip      python3-venv     python3                 python      
 test node                  nodejs           nodejs                  nodejs      node
 test npm                   npm              npm                     npm         node
 test chromium              chromium         chromium                chromium    chromium
+arm  aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu -                  -           -
+arm  /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross -      -           -
+arm  qemu-aarch64          qemu-user        -                       -           -
 bench clang                clang            clang                   clang       llvm
 bench python3              python3          python3                 python      python3
 bench python:ensurepip     python3-venv     python3                 python      python3
@@ -39,6 +42,7 @@ END
 # Is this command, header, library or Python module there? Some headers want <stdio.h> before them.
 have() {
     case $1 in
+    /*) [ -e "$1" ] ;;
     *.h) printf '#include <stdio.h>\n#include <%s>\n' "$1" |
         "${CC:-gcc}" -E -o /dev/null - 2>/dev/null ;;
     *.so.*) ldconfig -p | grep -q "$1" ;;
@@ -55,6 +59,11 @@ missing() {
     lint) wanted='run test lint' ;;
     bench | torch) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
+    esac
+    # A cross compiler and an emulator, where it is sure what they are called.
+    case $target in test | lint)
+        if [ "$(uname -m)" = x86_64 ] && command -v apt-get >/dev/null; then wanted="$wanted arm"; fi
+        ;;
     esac
     needs | sed "s/  */ /g" | while read -r for probe names; do
         case " $wanted " in

@@ -63,7 +63,11 @@ export BUILD="$1"
 export UBSAN_OPTIONS=print_stacktrace=1
 for folder in "$@"; do
     # Compilers' output is not sanitized, so fewer random graphs do.
-    case $folder in */asan) export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}" ;; esac
+    case $folder in */asan)
+        export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}"
+        export EIGENTENSOR_AARCH64_COUNT="${EIGENTENSOR_AARCH64_COUNT:-10}"
+        ;;
+    esac
     for source in tests/test_*.c; do
         run_unit "$folder/tests/$(basename "$source" .c)"
     done
