@@ -54,9 +54,10 @@ SHAPES(WALK, 64)
 
 #define INLINED(shape, c, w, k, tile_name, lanes, row_count, columns)                              \
     static void shape##_##tile_name(float *restrict acc, const float *stream, const float *panel,  \
-                                    const struct tile_walk *walk, int resume) {                    \
-        (void)walk, (void)resume;                                                                  \
-        tile(lanes, row_count, columns, acc, stream, panel, &shape##_##columns, 0);                \
+                                    const struct tile_walk *walk, int resume,                      \
+                                    const float *ahead) {                                          \
+        (void)walk, (void)resume, (void)ahead;                                                     \
+        tile(lanes, row_count, columns, acc, stream, panel, &shape##_##columns, 0, NULL);          \
     }
 #define TILE(name, lanes, rows, columns) SHAPES(INLINED, name, lanes, rows, columns)
 #include "templates/tiles.def"
@@ -92,7 +93,7 @@ static long sweep(const struct subject *subject, tile_function *function) {
     for (int y = 0; y + 2 <= out; y += 2)
         for (int x = 0; x < out; x += across, tiles++)
             function(acc, stream + (y * subject->width + x) * subject->channels, panel,
-                     subject->walk, 0);
+                     subject->walk, 0, NULL);
     return tiles;
 }
 

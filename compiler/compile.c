@@ -129,6 +129,9 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     compiled->threads = threads_used(ir);
     if (!after(compiling, "divide"))
         return false;
+    fetch_ahead(ir);
+    if (!after(compiling, "ahead"))
+        return false;
     compiling->plan = plan(ir);
     if (!after(compiling, "plan"))
         return false;

@@ -103,7 +103,7 @@ static bool is_reserved(const char *name) {
     return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "walk_", 5) == 0 ||
            strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0 ||
            strncmp(name, "pool_", 5) == 0 || strncmp(name, "STEP_", 5) == 0 ||
-           strncmp(name, "CHAIN_", 6) == 0;
+           strncmp(name, "CHAIN_", 6) == 0 || strncmp(name, "ahead", 5) == 0;
 }
 
 static bool is_section_or_scalar(const struct emitter *emitter, const char *name) {
@@ -313,13 +313,14 @@ static void add_tile_wrappers(struct emitter *emitter, struct text *text) {
         const struct wanted_tile *tile = &emitter->tiles[i];
         text_add(text,
                  "%s tile_%s%dx%d(float *restrict sums, const float *stream, const float *panel,\n"
-                 "        const struct tile_walk *walk, int resume)",
-                 calls ? "void" : "static inline void", tile->lanes ? "lanes_" : "", tile->rows,
+                 "        const struct tile_walk *walk, int resume, const float *ahead)",
+                 calls ? "void" : "TILE_INLINE", tile->lanes ? "lanes_" : "", tile->rows,
                  tile->columns);
         if (calls)
             text_add(text, ";\n\n");
         else
-            text_add(text, " {\n    tile(%d, %d, %d, sums, stream, panel, walk, resume);\n}\n\n",
+            text_add(text,
+                     " {\n    tile(%d, %d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
                      tile->lanes, tile->rows, tile->columns);
     }
 }

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over */
-
 /* What is emitted at the moment: one shape of block, and how the text calls things. */
 struct tiling {
     struct emitter *emitter;
@@ -51,31 +49,66 @@ static int64_t panel_stride(const struct tiling *tiling, int axis) {
            (tiling->tile->packed ? tiling->block->columns : 1);
 }
 
-static void emit_walk(const struct tiling *tiling) {
+/* The levels of a walk, outermost first. */
+struct levels {
+    int64_t extent[WALK_LEVELS], stream[WALK_LEVELS], panel[WALK_LEVELS];
+};
+
+static bool fetches(const struct tiling *tiling) {
+    return tiling->tile->fetch.next && tiling->block->columns == tiling->tile->columns;
+}
+
+/* Where something is fetched, the first level is that after which it is. */
+static struct levels levels_of(const struct tiling *tiling) {
     const struct tile *tile = tiling->tile;
-    struct emitter *emitter = tiling->emitter;
-    int64_t offsets[64], extent[WALK_LEVELS], stream[WALK_LEVELS], panel[WALK_LEVELS];
-    int rows = row_offsets(tile, tiling->block, offsets);
+    struct levels levels;
+    int free = WALK_LEVELS - tile->sum_axis_count;
     for (int i = 0; i < WALK_LEVELS; i++) {
-        int from = tile->sum_axis_count - WALK_LEVELS + i;
-        extent[i] = from >= 0 ? steps_of_sum(tile, from) : 1;
-        stream[i] = from >= 0 ? tile->sum_axes[from].stream_stride : 0;
-        panel[i] = from >= 0 ? panel_stride(tiling, from) : 0;
+        int from = fetches(tiling) && i == 0 && free > 0 ? 0 : i - free;
+        bool there = from >= (i > 0 && fetches(tiling) && free > 0);
+        levels.extent[i] = there ? steps_of_sum(tile, from) : 1;
+        levels.stream[i] = there ? tile->sum_axes[from].stream_stride : 0;
+        levels.panel[i] = there ? panel_stride(tiling, from) : 0;
     }
+    if (fetches(tiling) && tile->sum_axis_count == 1) {
+        levels.extent[WALK_LEVELS - 1] = tile->fetch.turn;
+        levels.stream[WALK_LEVELS - 1] = levels.stream[0];
+        levels.panel[WALK_LEVELS - 1] = levels.panel[0];
+        levels.extent[0] /= tile->fetch.turn;
+        levels.stream[0] *= tile->fetch.turn;
+        levels.panel[0] *= tile->fetch.turn;
+    }
+    return levels;
+}
+
+/* By one tile. */
+static int64_t fetched_elements(const struct tiling *tiling) {
+    enum { LINE = 16 };
+    return levels_of(tiling).extent[0] * tiling->tile->fetch.lines * LINE;
+}
+
+static void emit_walk(const struct tiling *tiling) {
+    struct emitter *emitter = tiling->emitter;
+    int64_t offsets[64];
+    int rows = row_offsets(tiling->tile, tiling->block, offsets);
+    struct levels levels = levels_of(tiling);
     struct text text = {0};
     add_list(&text, "rows", rows, offsets);
     emit_line(emitter, "static const struct tile_walk %s = {", tiling->walk);
     emit_line(emitter, "    %s,", text.bytes ? text.bytes : "");
     text_free(&text);
-    add_list(&text, "extent", WALK_LEVELS, extent);
+    add_list(&text, "extent", WALK_LEVELS, levels.extent);
     text_add(&text, ", ");
-    add_list(&text, "stream", WALK_LEVELS, stream);
+    add_list(&text, "stream", WALK_LEVELS, levels.stream);
     text_add(&text, ",");
     emit_line(emitter, "    %s", text.bytes ? text.bytes : "");
     text_free(&text);
-    add_list(&text, "panel", WALK_LEVELS, panel);
-    emit_line(emitter, "    %s, .sums = %" PRId64 "};", text.bytes ? text.bytes : "",
-              tiling->block->in_place ? tiling->block->sums_row : tiling->block->columns);
+    add_list(&text, "panel", WALK_LEVELS, levels.panel);
+    text_add(&text, ", .sums = %" PRId64,
+             tiling->block->in_place ? tiling->block->sums_row : tiling->block->columns);
+    if (fetches(tiling))
+        text_add(&text, ", .ahead = %" PRId64, tiling->tile->fetch.lines);
+    emit_line(emitter, "    %s};", text.bytes ? text.bytes : "");
     text_free(&text);
 }
 
@@ -129,13 +162,19 @@ static void emit_call_lines(const struct tiling *tiling, const struct call *call
     const struct tile_block *block = tiling->block;
     struct arena *arena = emitter->ir->arena;
     const char *resume = call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0";
-    const char *const parts[] = {
-        arena_format(arena, "tile_%s%dx%d(%s,", tiling->tile->lanes ? "lanes_" : "", block->rows,
-                     block->columns, call->sums),
-        arena_format(arena, "%s,", call->stream), arena_format(arena, "%s,", call->panel),
-        arena_format(arena, "&%s,", tiling->walk), arena_format(arena, "%s);", resume)};
+    const char *const parts[] = {arena_format(arena, "tile_%s%dx%d(%s,",
+                                              tiling->tile->lanes ? "lanes_" : "", block->rows,
+                                              block->columns, call->sums),
+                                 arena_format(arena, "%s,", call->stream),
+                                 arena_format(arena, "%s,", call->panel),
+                                 arena_format(arena, "&%s,", tiling->walk),
+                                 arena_format(arena, "%s,", resume),
+                                 fetches(tiling) ? "ahead < ahead_end ? ahead : 0);" : "0);"};
     emit_want_tile(emitter, tiling->tile->lanes, block->rows, block->columns);
     emit_parts(emitter, sizeof parts / sizeof *parts, parts);
+    if (!fetches(tiling))
+        return;
+    emit_line(emitter, "ahead += %" PRId64 ";", fetched_elements(tiling));
 }
 
 /* Where the first sum lies. */
@@ -367,6 +406,20 @@ static void open_tile_loop(const struct tiling *tiling, int position) {
         emit_open_loop(emitter, loop->axis, name, loop_end(tiling, loop->axis), loop->step);
 }
 
+/* Where the next panel begins; each tile fetches its share, from where the one before has ended. */
+static void emit_next_panel(const struct tiling *tiling) {
+    const struct tile *tile = tiling->tile;
+    struct emitter *emitter = tiling->emitter;
+    const struct tiling whole = {.tile = tile, .block = &tile->blocks[0], .emitter = emitter};
+    struct call call = {.panel = plus_index(emitter, tile->panel->name, tile->panel_base),
+                        .stream = "",
+                        .resume = ""};
+    if (tile->sum_step)
+        move_along_sum(&whole, &call, 0, "k");
+    emit_line(emitter, "const float *ahead = %s + %" PRId64 ";", call.panel, tile->fetch.next);
+    emit_line(emitter, "const float *const ahead_end = ahead + %" PRId64 ";", tile->fetch.count);
+}
+
 /* Which of the blocks: among the last rows, among the last columns. */
 struct remainder {
     bool rows, columns;
@@ -419,6 +472,8 @@ static void emit_loops(struct tiling *tiling, int position, struct remainder rem
         return;
     }
     open_tile_loop(tiling, position);
+    if (tile->fetch.next && position == tile->fetch.loop)
+        emit_next_panel(tiling);
     emit_loops(tiling, position + 1, remainder);
     emit_close(tiling->emitter);
     bool again = axis && find_loop(tile, 0, position, axis);

@@ -241,10 +241,21 @@ struct tile_block {
     int64_t sums_row;
 };
 
+enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over */
+
 /* A loop around blocks. One over rows may stand twice: the outer in steps of several blocks. */
 struct tile_loop {
     const struct axis *axis; /* NULL: the loop over parts of the sums */
     int64_t step;
+};
+
+/* ahead.c: what tiles fetch of the next panel while they compute with this one. */
+struct tile_fetch {
+    int loop;      /* where panels change: its place among the loops */
+    int64_t next;  /* elements from a panel to the next; 0: nothing is fetched */
+    int64_t count; /* elements that all tiles of a panel fetch together */
+    int64_t turn;  /* steps into which a sum that is alone is cut for this; else 1 */
+    int64_t lines; /* of memory, after each turn of the outermost sum */
 };
 
 struct tile {
@@ -261,6 +272,7 @@ struct tile {
     const struct index *stream_base, *panel_base; /* of a block's first element */
     int loop_count;
     struct tile_loop loops[MAX_LOOPS]; /* outermost first */
+    struct tile_fetch fetch;
     int block_count;
     struct tile_block blocks[4];
     double cycles; /* cost.c's estimate of the whole */
@@ -491,6 +503,11 @@ void group_kernels(struct ir *ir);
  * requires group_kernels
  * provides the loop of each kernel that threads share, and what each thread has for itself */
 void divide_work(struct ir *ir);
+
+/* ahead.c
+ * requires divide_work
+ * provides what tiles fetch before it is needed */
+void fetch_ahead(struct ir *ir);
 
 /* plan.c
  * requires divide_work

@@ -431,6 +431,11 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
                  tile->sum_axes[i].extent, tile->sum_axes[i].stream_stride,
                  tile->sum_axes[i].panel_stride, tile->packed ? " rows" : "");
     print_tile_loops(tile, text);
+    if (tile->fetch.next)
+        text_add(text,
+                 "    fetches %" PRId64 " elements from %" PRId64 " on, lines %" PRId64
+                 " in turns of %" PRId64 "\n",
+                 tile->fetch.count, tile->fetch.next, tile->fetch.lines, tile->fetch.turn);
     text_add(text, "   ");
     print_pointer(printing, "stream", tile->stream, tile->stream_base);
     print_pointer(printing, "panel", tile->panel, tile->panel_base);

@@ -7,7 +7,7 @@
 #include "templates/tile.h"
 
 typedef void tile_function(float *restrict acc, const float *stream, const float *panel,
-                           const struct tile_walk *walk, int resume);
+                           const struct tile_walk *walk, int resume, const float *ahead);
 
 enum {
 #define TILE(name, lanes, rows, columns) TILE_OF_##name,

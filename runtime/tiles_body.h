@@ -4,8 +4,8 @@
 
 #define TILE(name, lanes, rows, columns)                                                           \
     static void name(float *restrict acc, const float *stream, const float *panel,                 \
-                     const struct tile_walk *walk, int resume) {                                   \
-        tile(lanes, rows, columns, acc, stream, panel, walk, resume);                              \
+                     const struct tile_walk *walk, int resume, const float *ahead) {               \
+        tile(lanes, rows, columns, acc, stream, panel, walk, resume, ahead);                       \
     }
 #include "templates/tiles.def"
 #undef TILE

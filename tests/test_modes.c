@@ -116,10 +116,22 @@ static struct graph *attention(struct tensor_context *context, struct et_error *
     return compile_to_graph(context, OUTPUTS({"y", y}), error);
 }
 
+/* Weights of which tiles fetch the next while they compute. */
+static struct graph *panels(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1, 96, 7, 7));
+    struct tensor rows = add_graph_input(context, "rows", DTYPE_FLOAT32, SHAPE(21, 640));
+    struct tensor weight = add_weight(context, "w", DTYPE_FLOAT32, SHAPE(100, 96, 3, 3));
+    struct tensor matrix = add_weight(context, "m", DTYPE_FLOAT32, SHAPE(200, 640));
+    struct tensor y = conv2d(x, weight, NO_TENSOR, (struct conv2d_options){.padding = {1, 1}});
+    return compile_to_graph(context,
+                            OUTPUTS({"y", relu(y)}, {"z", linear(rows, matrix, NO_TENSOR)}), error);
+}
+
 #define GRAPHS(X)                                                                                  \
     X(unary)                                                                                       \
     X(binary)                                                                                      \
-    X(integers) X(casts) X(movement) X(reductions) X(normalisation) X(convolution) X(attention)
+    X(integers)                                                                                    \
+    X(casts) X(movement) X(reductions) X(normalisation) X(convolution) X(attention) X(panels)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {

@@ -33,6 +33,14 @@ static void divide_for_three(struct ir *ir) {
     part_steps(ir);
 }
 
+static void fetch_alone(struct ir *ir) {
+    schedule(ir);
+    reuse_operands(ir);
+    group_kernels(ir);
+    divide_work(ir);
+    fetch_ahead(ir);
+}
+
 static const struct pass {
     const char *name;
     void (*run)(struct ir *ir);
@@ -46,7 +54,8 @@ static const struct pass {
               {"share", share_loops},
               {"schedule", schedule},
               {"reuse", reuse_operands},
-              {"divide", divide_for_three}};
+              {"divide", divide_for_three},
+              {"ahead", fetch_alone}};
 
 static const char *const cases[] = {
     "fuse_chain",
@@ -128,6 +137,9 @@ static const char *const cases[] = {
     "divide_odd",
     "divide_rows_in_groups",
     "divide_reduction",
+    "ahead_matmul",
+    "ahead_convolution",
+    "ahead_groups",
     "divide_over_operand",
 };
 

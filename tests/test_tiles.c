@@ -101,12 +101,14 @@ static void check_tile(int tile, enum cpu_level level, long rare) {
     for (int round = 0; round < ROUNDS; round++) {
         struct tile_walk walk = random_walk();
         walk.sums = tiles[tile].columns + (random_below(2) ? random_below(MAX_GAP) : 0);
+        walk.ahead = random_below(4);
         int resume = (int)random_below(2);
         long count = tiles[tile].rows * walk.sums, offset = GUARD + random_below(4);
         fill(found, MAX_OUT + 2 * GUARD, rare);
         memcpy(expected, found, sizeof found);
         const float *x = stream + STREAM / 2, *y = panel + PANEL / 2 + random_below(16);
-        tiles_of_level(level)[tile](found + offset, x, y, &walk, resume);
+        tiles_of_level(level)[tile](found + offset, x, y, &walk, resume,
+                                    random_below(2) ? y : NULL);
         plain_tile(tile, expected + offset, x, y, &walk, resume);
         quiet(found + offset, count);
         quiet(expected + offset, count);
@@ -143,13 +145,14 @@ Test(tiles, avx512_is_the_plain_loop) {
 /* Walks known at compile time, as emitted C has them: other code. */
 #define KNOWN(name, lanes, rows, columns)                                                          \
     static void known_##name(float *acc, const float *stream, const float *panel) {                \
-        tile(lanes, rows, columns, acc, stream, panel, &known_walk, 0);                            \
+        tile(lanes, rows, columns, acc, stream, panel, &known_walk, 0, stream);                    \
     }
 static const struct tile_walk known_walk = {
     .rows = {0, 7, 300, 17, 64, -9, 500, 1, 2, 3, 400, -500},
     .extent = {4, 3, 5},
     .stream = {1, 100, 4},
     .panel = {480, 160, 32},
+    .ahead = 2,
 };
 #define TILE(name, lanes, rows, columns) KNOWN(name, lanes, rows, columns)
 #include "templates/tiles.def"
