@@ -158,7 +158,7 @@ static double stream_cycles(const struct contraction *contraction, const struct 
     if (choice->row_count == 0 || choice->lanes)
         return 0;
     int64_t stride = stride_of(contraction->ir, choice->stream, choice->row_axes[0].loop) * 4;
-    if (lines_on_one_set(choice->rows, stride) <= WAYS - 2)
+    if (lines_on_one_set(choice->rows, stride) <= WAYS)
         return 0;
     return tiles * (double)contraction->depth * choice->rows * CONFLICT_CYCLES;
 }
