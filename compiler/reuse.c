@@ -39,6 +39,7 @@ static void move_tile_loads(struct reuse *reuse, struct tile *tile) {
     for (int i = 0; i < tile->block_count; i++) {
         move_loads(reuse, &tile->blocks[i].stage);
         move_loads(reuse, &tile->blocks[i].value);
+        move_loads(reuse, &tile->blocks[i].in_place);
     }
 }
 

@@ -212,7 +212,7 @@ static const struct expression *wait_in_output(struct ir *ir, void *context,
 /* Sums go to the output at once if they are added up in parts, or are all that is stored. */
 static void place_sums(struct ir *ir, const struct kernel *kernel, struct tile_block *block) {
     const struct tile *tile = kernel->tile;
-    bool plain = block->value == block->sum && kernel->output->kind != BUFFER_OUTPUT;
+    bool plain = block->value == block->sum;
     bool pooled = tile->row_axis_count > tile->loop_row_count;
     if (!(plain || tile->sum_step) || pooled || block->stage ||
         kernel->output->dtype != DTYPE_FLOAT32 || !lies_evenly(tile, block))

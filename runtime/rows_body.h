@@ -31,6 +31,13 @@ typedef uint16_t bytes_2 __attribute__((may_alias));
 typedef uint32_t bytes_4 __attribute__((may_alias));
 typedef uint64_t bytes_8 __attribute__((may_alias));
 
+/* Short rows that lie apart are no stream that caches would recognise. */
+enum { ROWS_AHEAD = 8, LINE_BYTES = 64, SHORT_BYTES = 4 * LINE_BYTES };
+static inline void fetch_row(const void *row, long bytes) {
+    for (long at = 0; bytes <= SHORT_BYTES && at < bytes; at += LINE_BYTES)
+        __builtin_prefetch((const char *)row + at);
+}
+
 /* One row: neighbours, one element repeated, or any steps. (The last as it stands: gathers and
  * scatters are slower.) */
 #define COPY(type)                                                                                 \
@@ -41,6 +48,7 @@ typedef uint64_t bytes_8 __attribute__((may_alias));
             const type *a = (const type *)from->data + row * from->row;                            \
             const long result_step = to->step, a_step = from->step;                                \
             if (result_step == 1 && a_step == 1) {                                                 \
+                fetch_row(a + ROWS_AHEAD * from->row, columns * (long)sizeof *a);                  \
                 INDEPENDENT                                                                        \
                 for (long i = 0; i < columns; i++)                                                 \
                     result[i] = a[i];                                                              \

@@ -174,6 +174,8 @@ TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, fl
     TILE_UNROLL
     for (int n = 0; n < height * width; n++) {
         const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
