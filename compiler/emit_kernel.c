@@ -38,7 +38,14 @@ void emit_store(struct emitter *emitter, const struct store *store) {
     const char *text = emit_expression_within(emitter, store->value, taken < 90 ? 100 - taken : 10);
     if (output->kind == BUFFER_OUTPUT && !store->unfinished)
         text = emit_canonical(emitter, output->dtype, text);
-    emit_line(emitter, "%s[%s] = %s;", output->name, address, text);
+    size_t length = strlen(output->name) + strlen(address) + strlen(text) + sizeof "[] = ;";
+    bool breaks = length + 4 * (size_t)emitter->indent > 100; /* what only moves has no parts */
+    if (!breaks) {
+        emit_line(emitter, "%s[%s] = %s;", output->name, address, text);
+        return;
+    }
+    emit_line(emitter, "%s[%s] =", output->name, address);
+    emit_line(emitter, "    %s;", text);
 }
 
 void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,

@@ -22,8 +22,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TILE_ALIGNED _Alignas(64)
-
 // The float32 of a bit pattern.
 static inline float f32_from_bits(uint32_t bits) {
     float value;
@@ -144,9 +142,36 @@ struct tile_walk {
 // How many steps ahead the panel is fetched: caches by themselves look less far.
 enum { TILE_AHEAD = 64 };
 enum { TILE_LINE = 16 }; // elements of a line of memory
-// What is done with the sums later reads its operands later. Compilers would read those that all
-// tiles share before the loop over tiles, into registers that sums need.
+// Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
+// that needs, operands and constants, once before the loop over tiles, and spill sums.
+#if defined __AVX512F__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
+#elif defined __AVX2__ && defined __FMA__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#elif defined __aarch64__ && defined __ARM_NEON
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",       \
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",       \
+                       "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",       \
+                       "v30", "v31")
+#else
 #define TILE_SEPARATE __asm__ volatile("" : : : "memory")
+#endif
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
@@ -160,6 +185,8 @@ TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, fl
     TILE_UNROLL
     for (int n = 0; n < height * width; n++) {
         const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
@@ -305,7 +332,7 @@ static void k01_contract_relu(const float *restrict input_image,
         .panel = {0, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 24; i0++) {
         for (long i1 = 0; i1 < 24; i1 += 12) {
-            TILE_ALIGNED float sums[12 * 32];
+            _Alignas(64) float sums[12 * 32];
             tile_12x32(sums, input_image + 28 * i0 + i1, layers_0_weight_packed, &walk, 0, 0);
             for (long r0 = 0; r0 < 12; r0++) {
                 for (long c = 0; c < 32; c++) {
@@ -331,7 +358,7 @@ static void k02_contract_relu_pool(const float *restrict t19,
         .panel = {800, 160, 32}, .sums = 32};
     for (long i0 = 0; i0 < 10; i0++) {
         for (long i1 = 0; i1 < 10; i1 += 2) {
-            TILE_ALIGNED float sums[8 * 32];
+            _Alignas(64) float sums[8 * 32];
             tile_8x32(sums, t19 + 1536 * i0 + 64 * i1, layers_2_weight_packed, &walk, 0, 0);
             for (long s0 = 0; s0 < 8; s0++) {
                 for (long c = 0; c < 32; c++) {
@@ -363,7 +390,7 @@ static void k03_contract_relu(const float *restrict t54,
         .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 8; i1++) {
-            TILE_ALIGNED float sums[8 * 32];
+            _Alignas(64) float sums[8 * 32];
             tile_8x32(sums, t54 + 320 * i1, layers_6_weight_packed + 288 * n, &walk, 0, 0);
             for (long r0 = 0; r0 < 8; r0++) {
                 for (long c = 0; c < 32; c++) {
@@ -390,7 +417,7 @@ static void k04_contract_relu_pool(const float *restrict t71,
         .panel = {288, 96, 32}, .sums = 32};
     for (long n = 0; n < 64; n += 32) {
         for (long i1 = 0; i1 < 3; i1++) {
-            TILE_ALIGNED float sums[12 * 32];
+            _Alignas(64) float sums[12 * 32];
             tile_12x32(sums, t71 + 1024 * i1, layers_8_weight_packed + 576 * n, &walk, 0, 0);
             for (long s0 = 0; s0 < 12; s0++) {
                 for (long c = 0; c < 32; c++) {
@@ -421,7 +448,7 @@ static void k05_contract(const float *restrict t106,
         .rows = {0},
         .extent = {1, 64, 9}, .stream = {0, 1, 64},
         .panel = {0, 144, 16}, .sums = 16};
-    TILE_ALIGNED float sums[1 * 16];
+    _Alignas(64) float sums[1 * 16];
     tile_1x16(sums, t106, layers_13_weight_packed, &walk, 0, 0);
     for (long c = 0; c < 10; c++) {
         logits[c] = f32_canonical(sums[c] + layers_13_bias[c]);

@@ -11,8 +11,6 @@
  *   k03_contract_relu
  *     y float32[1,48]  6288 flop  12736 + 192 bytes
  */
-#define TILE_ALIGNED
-
 typedef signed char int8_t;
 typedef int int32_t;
 typedef long int64_t;
@@ -41,13 +39,26 @@ float f32_cos(float a);
 float f32_tanh(float a);
 float f32_erf(float a);
 float f32_pow(float a, float b);
+// libtcc ignores the alignment of locals, and vectors that lie across cache lines are slow.
+#define ALIGNED_ARRAY(type, name, count)                                                           \
+    type name##_room[(count) + 64 / sizeof(type)];                                                 \
+    type *const name = (type *)(((unsigned long)name##_room + 63) & ~63ul)
 
-// A step of a chain, which goes through a block of elements in registers. An operand is
-// operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
-// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
+// A step of a chain, which takes a block of elements through registers. Its operand is
+// operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
+// comes first. Where `keep` is not 0, the slot of that number then has what the step computed.
 struct row_step {
-    int op, from;
-    long row, step;
+    int op, form, from;
+    long row;
+    int keep;
+};
+enum row_step_form {
+    FORM_SAME,    // one element for all
+    FORM_ROWS,    // one for each row
+    FORM_COLUMNS, // one for each column
+    FORM_BLOCK,   // one for each element
+    FORM_SLOT,    // what slot `from` has
+    STEP_FORMS
 };
 enum row_step_op {
     STEP_TAKE, // the chain goes on from the operand
@@ -61,8 +72,7 @@ enum row_step_op {
     STEP_MIN_REVERSED,
     STEP_MAX,
     STEP_MAX_REVERSED,
-    STEP_PUT,       // into a result
-    STEP_KEEP,      // into a slot
+    STEP_PUT,       // into results[from], a block
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
@@ -73,7 +83,7 @@ enum row_step_op {
     STEP_TANH,
     STEP_ERF
 };
-enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
+enum { CHAIN_SLOTS = 64 }; // from 1
 
 // Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
 // what length the contracted axes take, outermost first (absent axes: one step), how far apart
@@ -139,13 +149,14 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         .panel = {0, 0, 16}, .sums = 16};
     for (long n = 0; n < 32; n += 32) {
         for (long i1 = 0; i1 < 16; i1 += 8) {
-            TILE_ALIGNED float sums[8 * 32];
+            ALIGNED_ARRAY(float, sums, 8 * 32);
             tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0, 0);
             {
                 const float constant0 = 0.0f;
                 static const struct row_step steps1[] = {
-                    {STEP_TAKE, 0, 32, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
-                    {STEP_CANONICAL}, {STEP_PUT, 0, 48, 1}};
+                    {STEP_TAKE, FORM_BLOCK, 0, 32}, {STEP_ADD, FORM_COLUMNS, 1},
+                    {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+                    {STEP_PUT, FORM_BLOCK, 0, 48}};
                 const float *const operands1[] = {sums, bias + n, &constant0};
                 float *const results1[] = {y + 48 * i1 + n};
                 row_f32_chain(8, 32, 5, steps1, operands1, results1);
@@ -153,13 +164,14 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         }
     }
     for (long i1 = 0; i1 < 16; i1 += 8) {
-        TILE_ALIGNED float sums[8 * 16];
+        ALIGNED_ARRAY(float, sums, 8 * 16);
         tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0, 0);
         {
             const float constant0 = 0.0f;
             static const struct row_step steps1[] = {
-                {STEP_TAKE, 0, 16, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
-                {STEP_CANONICAL}, {STEP_PUT, 0, 48, 1}};
+                {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_ADD, FORM_COLUMNS, 1},
+                {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+                {STEP_PUT, FORM_BLOCK, 0, 48}};
             const float *const operands1[] = {sums, bias + 32, &constant0};
             float *const results1[] = {y + 48 * i1 + 32};
             row_f32_chain(8, 16, 5, steps1, operands1, results1);
@@ -175,13 +187,13 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
         .rows = {0, 64},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    TILE_ALIGNED float sums[2 * 48];
+    ALIGNED_ARRAY(float, sums, 2 * 48);
     tile_2x48(sums, x, weight_packed, &walk, 0, 0);
     {
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
-            {STEP_TAKE, 0, 48, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
-            {STEP_CANONICAL}, {STEP_PUT, 0, 48, 1}};
+            {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
+            {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 48}};
         const float *const operands1[] = {sums, bias, &constant0};
         float *const results1[] = {y};
         row_f32_chain(2, 48, 5, steps1, operands1, results1);
@@ -196,13 +208,13 @@ static void k03_contract_relu(const float *restrict x, const float *restrict wei
         .rows = {0},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    TILE_ALIGNED float sums[1 * 48];
+    ALIGNED_ARRAY(float, sums, 1 * 48);
     tile_1x48(sums, x, weight_packed, &walk, 0, 0);
     {
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
-            {STEP_TAKE, 0, 0, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
-            {STEP_CANONICAL}, {STEP_PUT, 0, 0, 1}};
+            {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1},
+            {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 0}};
         const float *const operands1[] = {sums, bias, &constant0};
         float *const results1[] = {y};
         row_f32_chain(1, 48, 5, steps1, operands1, results1);

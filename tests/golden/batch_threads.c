@@ -112,12 +112,13 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 #endif
 
 // Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
-// what length the contracted axes take, outermost first (absent axes: one step), and how far apart
-// rows of sums lie.
+// what length the contracted axes take, outermost first (absent axes: one step), how far apart
+// rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
+// axis.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
-    ptrdiff_t sums;
+    ptrdiff_t sums, ahead;
 };
 
 #if defined __clang__
@@ -127,6 +128,7 @@ struct tile_walk {
 #define TILE_UNROLL _Pragma("GCC unroll 24")
 #define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
 #endif
+#define TILE_INLINE static inline __attribute__((always_inline)) void
 // Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
 // sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
 #define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
@@ -137,6 +139,7 @@ struct tile_walk {
     } while (0)
 // How many steps ahead the panel is fetched: caches by themselves look less far.
 enum { TILE_AHEAD = 64 };
+enum { TILE_LINE = 16 }; // elements of a line of memory
 // Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
 // that needs, operands and constants, once before the loop over tiles, and spill sums.
 #if defined __AVX512F__
@@ -169,9 +172,9 @@ enum { TILE_AHEAD = 64 };
 #endif
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
-static inline __attribute__((always_inline)) void
-tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
-           const float *stream, const float *panel, const struct tile_walk *walk, int resume) {
+TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
+                       const float *stream, const float *panel, const struct tile_walk *walk,
+                       int resume, const float *ahead) {
     vector sums[TILE_ACCUMULATORS];
     int column[TILE_ACCUMULATORS];
     TILE_UNROLL
@@ -180,6 +183,8 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
     TILE_UNROLL
     for (int n = 0; n < height * width; n++) {
         const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
@@ -188,6 +193,7 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
     TILE_UNROLL
     for (int n = 0; n < near_rows; n++)
         near[n] = walk->rows[first + n];
+    const ptrdiff_t lines = ahead ? walk->ahead : 0;
     TILE_KEEP_LOOP
     for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
         const float *stream_j = stream, *panel_j = panel;
@@ -226,6 +232,8 @@ tile_block(int lanes, int first, int height, int width, int last, float *restric
         TILE_HIDE_UNKNOWN(walk);
         stream += walk->stream[0];
         panel += walk->panel[0];
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2); // into the second cache
     }
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
@@ -260,11 +268,10 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
 // stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
 // (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
 // then of one less. A block's sums, a row of the panel and an element of the stream are in
-// registers all at once.
-static inline __attribute__((always_inline)) void tile(int lanes, int rows, int columns,
-                                                       float *restrict acc, const float *stream,
-                                                       const float *panel,
-                                                       const struct tile_walk *walk, int resume) {
+// registers all at once. From `ahead` on (NULL: nowhere) memory is fetched that will be needed
+// next, as the walk says.
+TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const float *stream,
+                 const float *panel, const struct tile_walk *walk, int resume, const float *ahead) {
     if (columns < VECTOR_LANES) {
         tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
         return;
@@ -283,12 +290,12 @@ static inline __attribute__((always_inline)) void tile(int lanes, int rows, int 
     for (int column = 0; column < columns; column += width * VECTOR_LANES) {
         const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
         const int last = whole < end ? whole : end;
-        for (int row = 0; row < high_rows; row += height)
+        for (int row = 0; row < high_rows; row += height, ahead = NULL)
             tile_block(lanes, row, height, width, last, acc + row * walk->sums + column,
-                       stream + column * lanes, panel + column, walk, resume);
+                       stream + column * lanes, panel + column, walk, resume, ahead);
         for (int row = high_rows; row < rows; row += height - 1)
             tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
-                       stream + column * lanes, panel + column, walk, resume);
+                       stream + column * lanes, panel + column, walk, resume, NULL);
     }
 }
 #include <pthread.h>
@@ -511,24 +518,24 @@ static inline void pool_free(struct pool *pool) {
     pool_release(pool);
 }
 
-static inline void tile_8x16(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume) {
-    tile(0, 8, 16, sums, stream, panel, walk, resume);
+TILE_INLINE tile_8x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 8, 16, sums, stream, panel, walk, resume, ahead);
 }
 
-static inline void tile_8x32(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume) {
-    tile(0, 8, 32, sums, stream, panel, walk, resume);
+TILE_INLINE tile_8x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 8, 32, sums, stream, panel, walk, resume, ahead);
 }
 
-static inline void tile_1x48(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume) {
-    tile(0, 1, 48, sums, stream, panel, walk, resume);
+TILE_INLINE tile_1x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 1, 48, sums, stream, panel, walk, resume, ahead);
 }
 
-static inline void tile_2x48(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume) {
-    tile(0, 2, 48, sums, stream, panel, walk, resume);
+TILE_INLINE tile_2x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 2, 48, sums, stream, panel, walk, resume, ahead);
 }
 
 /* y float32[16,48] = relu(sum over 64(x * weight) + bias)
@@ -546,7 +553,7 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
     for (long n = 0; n < 32; n += 32) {
         for (long i1 = 0; i1 < 16; i1 += 8) {
             _Alignas(64) float sums[8 * 32];
-            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0);
+            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0, 0);
             for (long r0 = 0; r0 < 8; r0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[32 * r0 + c] + bias[n + c];
@@ -557,7 +564,7 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
     }
     for (long i1 = 0; i1 < 16; i1 += 8) {
         _Alignas(64) float sums[8 * 16];
-        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0);
+        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0, 0);
         for (long r0 = 0; r0 < 8; r0++) {
             for (long c = 0; c < 16; c++) {
                 const float v0 = sums[16 * r0 + c] + bias[32 + c];
@@ -576,7 +583,7 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
     _Alignas(64) float sums[2 * 48];
-    tile_2x48(sums, x, weight_packed, &walk, 0);
+    tile_2x48(sums, x, weight_packed, &walk, 0, 0);
     for (long r0 = 0; r0 < 2; r0++) {
         for (long c = 0; c < 48; c++) {
             const float v0 = sums[48 * r0 + c] + bias[c];
@@ -594,7 +601,7 @@ static void k03_contract_relu(const float *restrict x, const float *restrict wei
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
     _Alignas(64) float sums[1 * 48];
-    tile_1x48(sums, x, weight_packed, &walk, 0);
+    tile_1x48(sums, x, weight_packed, &walk, 0, 0);
     for (long c = 0; c < 48; c++) {
         const float v0 = sums[c] + bias[c];
         y[c] = f32_canonical(0.0f < v0 ? v0 : 0.0f);

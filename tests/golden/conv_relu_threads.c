@@ -61,7 +61,7 @@ static void k02_contract_relu(const float *restrict t1, const float *restrict we
         .extent = {3, 3, 3}, .stream = {196, 14, 1},
         .panel = {144, 48, 16}, .sums = 16};
     for (long i0 = begin; i0 < end; i0++) {
-        TILE_ALIGNED float sums[12 * 16];
+        _Alignas(64) float sums[12 * 16];
         tile_12x16(sums, t1 + 14 * i0, weight_packed, &walk, 0, 0);
         for (long r0 = 0; r0 < 12; r0++) {
             for (long c = 0; c < 8; c++) {

@@ -57,15 +57,15 @@ static void k02_contract_relu(const float *restrict t1, const float *restrict we
         .extent = {3, 3, 3}, .stream = {196, 14, 1},
         .panel = {144, 48, 16}, .sums = 16};
     for (long i0 = begin; i0 < end; i0++) {
-        TILE_ALIGNED float sums[12 * 16];
+        ALIGNED_ARRAY(float, sums, 12 * 16);
         tile_12x16(sums, t1 + 14 * i0, weight_packed, &walk, 0, 0);
         {
-            float block0[96];
+            ALIGNED_ARRAY(float, block0, 96);
             row_f32_add(12, 8, block0, 8, 1, sums, 16, 1, bias, 0, 1);
-            uint8_t block1[96];
+            ALIGNED_ARRAY(uint8_t, block1, 96);
             const float constant0 = 0.0f;
             row_f32_lt(12, 8, block1, 8, 1, &constant0, 0, 0, block0, 8, 1);
-            float block2[96];
+            ALIGNED_ARRAY(float, block2, 96);
             row_f32_where(12, 8, block2, 8, 1, block1, 8, 1, block0, 8, 1, &constant0, 0, 0);
             row_f32_canonical(12, 8, y + 12 * i0, 1, 144, block2, 8, 1);
         }

@@ -13,8 +13,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TILE_ALIGNED _Alignas(64)
-
 // The float32 of a bit pattern.
 static inline float f32_from_bits(uint32_t bits) {
     float value;
@@ -135,9 +133,36 @@ struct tile_walk {
 // How many steps ahead the panel is fetched: caches by themselves look less far.
 enum { TILE_AHEAD = 64 };
 enum { TILE_LINE = 16 }; // elements of a line of memory
-// What is done with the sums later reads its operands later. Compilers would read those that all
-// tiles share before the loop over tiles, into registers that sums need.
+// Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
+// that needs, operands and constants, once before the loop over tiles, and spill sums.
+#if defined __AVX512F__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
+#elif defined __AVX2__ && defined __FMA__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#elif defined __aarch64__ && defined __ARM_NEON
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",       \
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",       \
+                       "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",       \
+                       "v30", "v31")
+#else
 #define TILE_SEPARATE __asm__ volatile("" : : : "memory")
+#endif
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
@@ -151,6 +176,8 @@ TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, fl
     TILE_UNROLL
     for (int n = 0; n < height * width; n++) {
         const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
         sums[n] = resume ? vector_load(from) : vector_of(0.0f);
     }
     enum { NEAR = 8 }; // rows whose offsets stay in registers
@@ -284,7 +311,7 @@ static void k01_contract_relu(const float *restrict x,
         .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    TILE_ALIGNED float sums[4 * 48];
+    _Alignas(64) float sums[4 * 48];
     tile_4x48(sums, x, tensor_0_weight_packed, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
         for (long c = 0; c < 48; c++) {
@@ -302,7 +329,7 @@ static void k02_contract(const float *restrict t17, const float *restrict tensor
         .rows = {0, 48, 96, 144},
         .extent = {1, 1, 48}, .stream = {0, 0, 1},
         .panel = {0, 0, 16}, .sums = 16};
-    TILE_ALIGNED float sums[4 * 16];
+    _Alignas(64) float sums[4 * 16];
     tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
         for (long c = 0; c < 10; c++) {

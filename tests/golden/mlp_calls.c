@@ -6,8 +6,6 @@
  *   k02_contract
  *     y float32[4,10]  3880 flop  3880 + 160 bytes
  */
-#define TILE_ALIGNED
-
 typedef signed char int8_t;
 typedef int int32_t;
 typedef long int64_t;
@@ -36,13 +34,26 @@ float f32_cos(float a);
 float f32_tanh(float a);
 float f32_erf(float a);
 float f32_pow(float a, float b);
+// libtcc ignores the alignment of locals, and vectors that lie across cache lines are slow.
+#define ALIGNED_ARRAY(type, name, count)                                                           \
+    type name##_room[(count) + 64 / sizeof(type)];                                                 \
+    type *const name = (type *)(((unsigned long)name##_room + 63) & ~63ul)
 
-// A step of a chain, which goes through a block of elements in registers. An operand is
-// operands[from], of these strides (a step of 1, or of 0: one element a row), or what was kept in
-// slot -1 - from. REVERSED: the operand comes first. What is put goes to results[from].
+// A step of a chain, which takes a block of elements through registers. Its operand is
+// operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
+// comes first. Where `keep` is not 0, the slot of that number then has what the step computed.
 struct row_step {
-    int op, from;
-    long row, step;
+    int op, form, from;
+    long row;
+    int keep;
+};
+enum row_step_form {
+    FORM_SAME,    // one element for all
+    FORM_ROWS,    // one for each row
+    FORM_COLUMNS, // one for each column
+    FORM_BLOCK,   // one for each element
+    FORM_SLOT,    // what slot `from` has
+    STEP_FORMS
 };
 enum row_step_op {
     STEP_TAKE, // the chain goes on from the operand
@@ -56,8 +67,7 @@ enum row_step_op {
     STEP_MIN_REVERSED,
     STEP_MAX,
     STEP_MAX_REVERSED,
-    STEP_PUT,       // into a result
-    STEP_KEEP,      // into a slot
+    STEP_PUT,       // into results[from], a block
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
@@ -68,7 +78,7 @@ enum row_step_op {
     STEP_TANH,
     STEP_ERF
 };
-enum { CHAIN_SLOTS = 16, CHAIN_STEPS = 160 }; // at most
+enum { CHAIN_SLOTS = 64 }; // from 1
 
 // Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
 // what length the contracted axes take, outermost first (absent axes: one step), how far apart
@@ -121,13 +131,13 @@ static void k01_contract_relu(const float *restrict x,
         .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    TILE_ALIGNED float sums[4 * 48];
+    ALIGNED_ARRAY(float, sums, 4 * 48);
     tile_4x48(sums, x, tensor_0_weight_packed, &walk, 0, 0);
     {
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
-            {STEP_TAKE, 0, 48, 1}, {STEP_ADD, 1, 0, 1}, {STEP_MAX_REVERSED, 2, 0, 0},
-            {STEP_PUT, 0, 48, 1}};
+            {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
+            {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_PUT, FORM_BLOCK, 0, 48}};
         const float *const operands1[] = {sums, tensor_0_bias, &constant0};
         float *const results1[] = {t17};
         row_f32_chain(4, 48, 4, steps1, operands1, results1);
@@ -142,11 +152,12 @@ static void k02_contract(const float *restrict t17, const float *restrict tensor
         .rows = {0, 48, 96, 144},
         .extent = {1, 1, 48}, .stream = {0, 0, 1},
         .panel = {0, 0, 16}, .sums = 16};
-    TILE_ALIGNED float sums[4 * 16];
+    ALIGNED_ARRAY(float, sums, 4 * 16);
     tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0, 0);
     {
         static const struct row_step steps0[] = {
-            {STEP_TAKE, 0, 16, 1}, {STEP_ADD, 1, 0, 1}, {STEP_CANONICAL}, {STEP_PUT, 0, 10, 1}};
+            {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
+            {STEP_PUT, FORM_BLOCK, 0, 10}};
         const float *const operands0[] = {sums, tensor_1_bias};
         float *const results0[] = {y};
         row_f32_chain(4, 10, 4, steps0, operands0, results0);

@@ -7,7 +7,7 @@ static void k01_contract_relu(const float *restrict x,
         .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    TILE_ALIGNED float sums[4 * 48];
+    _Alignas(64) float sums[4 * 48];
     tile_4x48(sums, x, tensor_0_weight_packed, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
         for (long c = 0; c < 48; c++) {
@@ -25,7 +25,7 @@ static void k02_contract(const float *restrict t17, const float *restrict tensor
         .rows = {0, 48, 96, 144},
         .extent = {1, 1, 48}, .stream = {0, 0, 1},
         .panel = {0, 0, 16}, .sums = 16};
-    TILE_ALIGNED float sums[4 * 16];
+    _Alignas(64) float sums[4 * 16];
     tile_4x16(sums, t17, tensor_1_weight_packed, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
         for (long c = 0; c < 10; c++) {
