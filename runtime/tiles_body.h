@@ -5,7 +5,10 @@
 #define TILE(name, lanes, rows, columns)                                                           \
     static void name(float *restrict acc, const float *stream, const float *panel,                 \
                      const struct tile_walk *walk, int resume, const float *ahead) {               \
-        tile(lanes, rows, columns, acc, stream, panel, walk, resume, ahead);                       \
+        if (!lanes && ahead)                                                                       \
+            tile(lanes, rows, columns, acc, stream, panel, walk, resume, ahead);                   \
+        else /* registers are scarce */                                                            \
+            tile(lanes, rows, columns, acc, stream, panel, walk, resume, NULL);                    \
     }
 #include "templates/tiles.def"
 #undef TILE
