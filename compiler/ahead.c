@@ -6,6 +6,7 @@
 #include "ir.h"
 
 enum {
+    MOST_TILES = 32,  /* of a panel: among more, nobody notices that the first waits */
     LINE = 16,        /* elements of a line of memory */
     MOST_LINES = 8,   /* in a turn: more would wait for one another */
     FEWEST_STEPS = 4, /* in a turn: shorter loops cost more than they bring */
@@ -97,7 +98,7 @@ static void fetch_next_panel(const struct ir *ir, const struct kernel *kernel) {
         return;
     int64_t tiles = count_tiles(ir, kernel, panel_loop), panel = tile->columns;
     int64_t parts = tile->sum_axes[0].extent / outer_steps(tile);
-    if (tiles == 1 || !come_from_afar(ir, kernel, panel_loop, parts))
+    if (tiles == 1 || tiles > MOST_TILES || !come_from_afar(ir, kernel, panel_loop, parts))
         return;
     for (int i = 0; i < tile->sum_axis_count; i++)
         panel *= tile->sum_axes[i].extent;
