@@ -209,10 +209,18 @@ static const struct expression *wait_in_output(struct ir *ir, void *context,
     return e->kind == EXPRESSION_LOAD && e->buffer == block->accumulators ? block->waiting : e;
 }
 
+/* Whether a tile has no better place for sums than where they are stored. What a user reads is made
+ * canonical there, which is worth it where caches do not hold it: a tile fetches what it writes. */
+static bool belongs_in_output(const struct ir *ir, const struct kernel *kernel) {
+    const struct buffer *output = kernel->output;
+    return output->kind != BUFFER_OUTPUT ||
+           output->elements * (int64_t)sizeof(float) > ir->target->second_cache;
+}
+
 /* Sums go to the output at once if they are added up in parts, or are all that is stored. */
 static void place_sums(struct ir *ir, const struct kernel *kernel, struct tile_block *block) {
     const struct tile *tile = kernel->tile;
-    bool plain = block->value == block->sum;
+    bool plain = block->value == block->sum && belongs_in_output(ir, kernel);
     bool pooled = tile->row_axis_count > tile->loop_row_count;
     if (!(plain || tile->sum_step) || pooled || block->stage ||
         kernel->output->dtype != DTYPE_FLOAT32 || !lies_evenly(tile, block))
