@@ -61,8 +61,8 @@ missing() {
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
     # A cross compiler and an emulator, where it is sure what they are called.
-    case $target in test | lint)
-        if [ "$(uname -m)" = x86_64 ] && command -v apt-get >/dev/null; then wanted="$wanted arm"; fi
+    case $target-$(uname -m) in test-x86_64 | lint-x86_64)
+        if command -v apt-get >/dev/null; then wanted="$wanted arm"; fi
         ;;
     esac
     needs | sed "s/  */ /g" | while read -r for probe names; do
