@@ -630,7 +630,9 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
         sections_add_file(&emitter->sections, template_chain);
     }
     sections_add_file(&emitter->sections, template_math);
+    sections_add_file(&emitter->sections, template_strip);
     sections_add_file(&emitter->sections, template_convert);
+    sections_add_file(&emitter->sections, template_lanes);
     sections_add_file(&emitter->sections, template_tile);
     sections_add_file(&emitter->sections, template_pool);
     return emitter;

@@ -102,6 +102,40 @@ void emit_open(struct emitter *emitter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void emit_close(struct emitter *emitter);
 
+/* Text by which an expression is known until the block at hand closes; and that text, or NULL. */
+void emit_name_expression(struct emitter *emitter, const struct expression *expression,
+                          const char *text);
+const char *emit_named(const struct emitter *emitter, const struct expression *expression);
+
+/* emit_strip.c: the innermost loop in strips, for functions that are best computed for many
+ * neighbours at once */
+struct strip {
+    const struct axis *axis;
+    const char *lane;  /* C text: the position within the strip */
+    int64_t length;    /* at most */
+    const char *first; /* C text: where in the axis the strip begins; NULL: it is all of it */
+    const char *count; /* C text: how many elements this one has */
+};
+/* Whether a value contains such functions; only the dialect of vectors has them. */
+bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
+                       const struct expression *value);
+bool emit_is_strip_function(struct emitter *emitter, const struct expression *e);
+/* Opens the loop over strips. */
+struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane);
+/* The loop over the elements of one. */
+void emit_open_lanes(struct emitter *emitter, const struct strip *strip);
+/* Computes the functions into arrays, which the value then reads lane by lane. If the value is a
+ * function itself and `to`, the C text of an address, is not NULL, it goes there. */
+void emit_strip_functions(struct emitter *emitter, const struct strip *strip,
+                          const struct expression *value, const char *to);
+/* The address of a strip's first element in a buffer, where the others are its neighbours; else
+ * NULL. */
+const char *emit_strip_address(struct emitter *emitter, const struct strip *strip,
+                               const struct buffer *buffer, const struct index *index);
+/* Asks for what the next round of the axis reads where this one reads strips. */
+void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
+                        const struct axis *around, const struct expression *value);
+
 /* emit_reduce.c: reductions that remain as loops. Gives the name of the result. */
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
 
@@ -120,6 +154,9 @@ void emit_store(struct emitter *emitter, const struct store *store);
 void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
                     int64_t step);
 void emit_close_loops(struct emitter *emitter, int count);
+/* A loop in steps of `step`, with a count of what is left for the last; gives the count's text. */
+const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
+                            const struct axis *axis, int64_t step);
 /* The thread's part of the kernel's parted loop, which ends at `limit`, as two locals. */
 void emit_part(struct emitter *emitter, const struct kernel *kernel, int64_t limit);
 void emit_group(struct emitter *emitter, const struct group *group);

@@ -68,15 +68,15 @@ static void emit_else(struct emitter *emitter) {
     emit_open(emitter, "} else {");
 }
 
-static void name_expression(struct emitter *emitter, const struct expression *expression,
-                            const char *text) {
+void emit_name_expression(struct emitter *emitter, const struct expression *expression,
+                          const char *text) {
     emitter->named = arena_extend(emitter->ir->arena, emitter->named, emitter->named_count,
                                   &emitter->named_capacity, sizeof *emitter->named);
     emitter->named[emitter->named_count++] =
         (struct named){.expression = expression, .text = text, .depth = emitter->depth};
 }
 
-static const char *find_named(const struct emitter *emitter, const struct expression *expression) {
+const char *emit_named(const struct emitter *emitter, const struct expression *expression) {
     for (int i = emitter->named_count - 1; i >= 0; i--)
         if (emitter->named[i].expression == expression)
             return emitter->named[i].text;
@@ -110,14 +110,14 @@ static const char *make_local(struct emitter *emitter, const struct expression *
                               const char *text) {
     const char *name = new_local(emitter);
     emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name, text);
-    name_expression(emitter, e, name);
+    emit_name_expression(emitter, e, name);
     return name;
 }
 
 /* The name of an expression, which gets one if it has none. */
 static const char *emit_local(struct emitter *emitter, const struct expression *e) {
     const char *text = emit_expression(emitter, e);
-    return find_named(emitter, e) || e->kind == EXPRESSION_CONSTANT ? text
+    return emit_named(emitter, e) || e->kind == EXPRESSION_CONSTANT ? text
                                                                     : make_local(emitter, e, text);
 }
 
@@ -448,7 +448,7 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
             emit_line(emitter, "%s = %s;", result, no);
         }
         emit_close(emitter);
-        name_expression(emitter, e, result);
+        emit_name_expression(emitter, e, result);
     }
     text_free(&inside);
     text_free(&otherwise);
@@ -477,7 +477,7 @@ static const char *emit_text(struct emitter *emitter, const struct expression *e
         return emit_guard(emitter, e);
     case EXPRESSION_REDUCE: {
         const char *name = emit_reduction(emitter, e);
-        name_expression(emitter, e, name);
+        emit_name_expression(emitter, e, name);
         return name;
     }
     }
@@ -502,7 +502,7 @@ static const char *name_sources(struct emitter *emitter, const struct expression
                                 enum expression_kind kind) {
     for (int i = 0; i < e->source_count; i++) {
         const struct expression *source = e->sources[i];
-        if (source->kind == kind && !find_named(emitter, source))
+        if (source->kind == kind && !emit_named(emitter, source))
             make_local(emitter, source, emit_expression(emitter, source));
     }
     return emit_text(emitter, e);
@@ -519,13 +519,13 @@ static const char *narrow(struct emitter *emitter, const struct expression *e, c
 }
 
 const char *emit_expression(struct emitter *emitter, const struct expression *e) {
-    const char *known = find_named(emitter, e);
+    const char *known = emit_named(emitter, e);
     if (known)
         return known;
     const char *text = emit_text(emitter, e);
     if (e->kind == EXPRESSION_OP)
         text = narrow(emitter, e, text);
-    known = find_named(emitter, e); /* guards and reductions may have named themselves */
+    known = emit_named(emitter, e); /* guards and reductions may have named themselves */
     if (known)
         return known;
     return wants_local(emitter, e, text) ? make_local(emitter, e, text) : text;

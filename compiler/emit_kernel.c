@@ -110,9 +110,8 @@ static bool has_reduction(struct ir *ir, const struct expression *value) {
     return found;
 }
 
-/* A loop in steps of `step`, with a count of what is left for the last; gives the count's text. */
-static const char *open_strips(struct emitter *emitter, const char *name, const char *count,
-                               const struct axis *axis, int64_t step) {
+const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
+                            const struct axis *axis, int64_t step) {
     bool parted = axis == emitter->parted;
     const char *end = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, axis->extent);
     emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name,
@@ -174,12 +173,12 @@ static bool emit_plain_rows(struct emitter *emitter, struct kernel *const *kerne
     int outer = copy.loop_count - (row ? 2 : 1), opened = outer;
     open_loops(emitter, kernels[0], outer);
     if (row && (size.rows < row->extent || row == emitter->parted)) {
-        block.row_count = open_strips(emitter, "row", "rows", row, size.rows);
+        block.row_count = emit_open_steps(emitter, "row", "rows", row, size.rows);
         block.row_strip = "row";
         opened++;
     }
     if (size.columns < column->extent || column == emitter->parted) {
-        block.column_count = open_strips(emitter, "strip", "columns", column, size.columns);
+        block.column_count = emit_open_steps(emitter, "strip", "columns", column, size.columns);
         block.strip = "strip";
         opened++;
     }
@@ -196,8 +195,34 @@ static void begin_nest(struct emitter *emitter, struct kernel *const *kernels, i
     emit_begin_values(emitter, count, values);
 }
 
+/* The innermost loop in strips. False where there is nothing to gain. */
+static bool emit_in_strips(struct emitter *emitter, const struct kernel *kernel,
+                           const struct store *store) {
+    const int outer = kernel->loop_count - 1;
+    if (outer < 0 || !emit_wants_strips(emitter, kernel->loops[outer], store->value))
+        return false;
+    const struct axis *axis = kernel->loops[outer];
+    open_loops(emitter, kernel, outer);
+    struct strip strip = emit_open_strip(emitter, axis, "lane");
+    const char *to = NULL; /* what functions give is canonical */
+    if (emit_is_strip_function(emitter, store->value))
+        to = emit_strip_address(emitter, &strip, store->output, store->address);
+    emit_strip_functions(emitter, &strip, store->value, to);
+    if (kernel->shared_count > 0)
+        emit_strip_fetches(emitter, &strip, kernel->shared[kernel->shared_count - 1], store->value);
+    if (!to) {
+        emit_open_lanes(emitter, &strip);
+        emit_store(emitter, store);
+        emit_close(emitter);
+    }
+    emit_close_loops(emitter, kernel->loop_count);
+    return true;
+}
+
 static void emit_plain_loops(struct emitter *emitter, struct kernel *const *kernels, int count) {
     const struct store *stores = stores_of(emitter, kernels, count);
+    if (count == 1 && emit_in_strips(emitter, kernels[0], &stores[0]))
+        return;
     open_loops(emitter, kernels[0], kernels[0]->loop_count);
     for (int i = 0; i < count; i++)
         emit_store(emitter, &stores[i]);

@@ -87,6 +87,12 @@ static void accumulate(struct emitter *emitter, const struct expression *e, cons
                   emit_scalar_call(emitter, combining_op(e->op), e->dtype), lane, element);
 }
 
+/* Whether elements are dealt to lanes in order along the innermost axis. */
+static bool deals_in_order(const struct expression *e) {
+    return e->axis_count == 1 ||
+           (e->axis_count > 1 && e->axes[e->axis_count - 1]->extent % LANES == 0);
+}
+
 /* The innermost axis in strides of all lanes. */
 static void accumulate_strip(struct emitter *emitter, const struct expression *e,
                              const char *lanes) {
@@ -136,8 +142,7 @@ static const char *emit_lanes(struct emitter *emitter, const struct expression *
               emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
     emit_close(emitter);
     int outer = e->axis_count - 1;
-    if (e->axis_count == 1 ||
-        (e->axis_count > 1 && e->axes[e->axis_count - 1]->extent % LANES == 0)) {
+    if (deals_in_order(e)) {
         open_axes(emitter, e, outer);
         accumulate_strip(emitter, e, lanes);
         close_axes(emitter, outer);
@@ -154,10 +159,69 @@ static const char *emit_lanes(struct emitter *emitter, const struct expression *
     return arena_format(arena, "%s[0]", lanes);
 }
 
+/* ---- Lanes in vectors, by templates/lanes.h ---- */
+
+static const char *vector_op(enum op op) {
+    return op == OP_REDUCE_SUM    ? "LANES_SUM"
+           : op == OP_REDUCE_PROD ? "LANES_PROD"
+           : op == OP_REDUCE_MAX  ? "LANES_MAX"
+                                  : "LANES_MIN";
+}
+
+static bool has_vectors(const struct emitter *emitter, const struct expression *e) {
+    return emitter->dialect == DIALECT_VECTOR && e->dtype == DTYPE_FLOAT32 && deals_in_order(e);
+}
+
+static void take(struct emitter *emitter, const struct expression *e, const char *lanes,
+                 const char *from, const char *count) {
+    emit_line(emitter, "%s = lanes_take(%s, %s, %s, %s);", lanes, vector_op(e->op), lanes, from,
+              count);
+}
+
+/* The innermost axis: at once, or strip after strip. */
+static void take_axis(struct emitter *emitter, const struct expression *e, const char *lanes) {
+    struct arena *arena = emitter->ir->arena;
+    const struct axis *axis = e->axes[e->axis_count - 1];
+    const struct expression *element = e->sources[0];
+    if (element->kind == EXPRESSION_LOAD) {
+        const struct strip all = {.axis = axis};
+        const char *row = emit_strip_address(emitter, &all, element->buffer, element->index);
+        if (row) {
+            take(emitter, e, lanes, row, arena_format(arena, "%" PRId64, axis->extent));
+            return;
+        }
+    }
+    const char *lane = local_name(emitter, "lane"), *part = local_name(emitter, "part");
+    struct strip strip = emit_open_strip(emitter, axis, lane);
+    emit_strip_functions(emitter, &strip, element, NULL);
+    emit_line(emitter, "_Alignas(64) float %s[%" PRId64 "];", part, strip.length);
+    emit_open_lanes(emitter, &strip);
+    emit_line(emitter, "%s[%s] = %s;", part, lane, emit_expression_within(emitter, element, 80));
+    emit_close(emitter);
+    take(emitter, e, lanes, part, strip.count);
+    emit_close(emitter);
+}
+
+static const char *emit_vector_lanes(struct emitter *emitter, const struct expression *e) {
+    const char *lanes = local_name(emitter, "lanes");
+    const int outer = e->axis_count - 1;
+    sections_want(&emitter->sections, "lanes");
+    emit_line(emitter, "struct lanes %s = lanes_begin(%s);", lanes,
+              emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
+    open_axes(emitter, e, outer);
+    take_axis(emitter, e, lanes);
+    close_axes(emitter, outer);
+    const char *result = local_name(emitter, "result");
+    emit_line(emitter, "const float %s = lanes_end(%s, %s);", result, vector_op(e->op), lanes);
+    return result;
+}
+
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction) {
     if (reduction->op == OP_CONTRACT)
         return emit_contraction(emitter, reduction);
     if (reduction->op == OP_ARGMAX || reduction->op == OP_ARGMIN)
         return emit_position(emitter, reduction);
+    if (has_vectors(emitter, reduction))
+        return emit_vector_lanes(emitter, reduction);
     return emit_lanes(emitter, reduction);
 }

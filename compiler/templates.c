@@ -12,6 +12,8 @@ EMBED(template_tile, "templates/tile.h");
 EMBED(template_calls, "templates/calls.h");
 EMBED(template_pool, "templates/pool.h");
 EMBED(template_chain, "templates/chain.h");
+EMBED(template_lanes, "templates/lanes.h");
+EMBED(template_strip, "templates/strip.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";

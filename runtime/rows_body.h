@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "templates/strip.h"
+
 /* One tensor of a call; strides in elements of `bytes`. The result is the first. */
 struct operand {
     char *data;
@@ -146,14 +148,23 @@ static void run_neighbours(long rows, long columns, int count, const struct oper
 
 #define BLOCK static __attribute__((noinline)) void
 
+/* A loop over one row, or what templates/strip.h has instead: STRIP_exp_f32 and so on. */
+#define LOOP_1(result_type, expression)                                                            \
+    INDEPENDENT                                                                                    \
+    for (long i = 0; i < columns; i++)                                                             \
+        result[i] = (result_type)expression;
+#define STRIP_exp_f32 , f32_exp_strip(result, a, columns);
+#define SECOND(first, second, ...) second
+#define STRIP_OR(strip, loop) SECOND(strip, loop, )
+
 #define DEFINE_1(name, result_type, type, expression)                                              \
+    DEFINE_1_BY(name, result_type, type, LOOP_1(result_type, expression))
+#define DEFINE_1_BY(name, result_type, type, loop)                                                 \
     BLOCK block_##name(long rows, long columns, const struct operand *operands) {                  \
         for (long row = 0; row < rows; row++) {                                                    \
             result_type *result = ROW_OF(result_type, 0, row);                                     \
             const type *a = ROW_OF(const type, 1, row);                                            \
-            INDEPENDENT                                                                            \
-            for (long i = 0; i < columns; i++)                                                     \
-                result[i] = (result_type)expression;                                               \
+            loop                                                                                   \
         }                                                                                          \
     }                                                                                              \
     static void name(long rows, long columns, result_type *result, long result_row,                \
@@ -259,7 +270,9 @@ BLOCK_WHERE(bytes_8)
 
 /* The kinds of rows.def. */
 #define DEFINE_UNARY(row, short, name, gives)                                                      \
-    DEFINE_1(row, RESULT_##gives(short), type_##short, scalar_##name##_##short(a[i]))
+    DEFINE_1_BY(row, RESULT_##gives(short), type_##short,                                          \
+                STRIP_OR(STRIP_##name##_##short,                                                   \
+                         LOOP_1(RESULT_##gives(short), scalar_##name##_##short(a[i]))))
 #define DEFINE_BINARY(row, short, name, gives)                                                     \
     DEFINE_BINARY_##short(row, RESULT_##gives(short), type_##short, scalar_##name##_##short)
 #define DEFINE_BINARY_f32 DEFINE_2_REPEATING

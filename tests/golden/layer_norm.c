@@ -2,24 +2,10 @@
  * nodes 1 6 */
 static void k01_sum(const float *restrict x, float *restrict t6) {
     for (long i0 = 0; i0 < 6; i0++) {
-        float lanes0[16];
-        for (long lane1 = 0; lane1 < 16; lane1++) {
-            lanes0[lane1] = 0.0f;
-        }
-        for (long r2 = 0; r2 < 32; r2 += 16) {
-            for (long lane3 = 0; lane3 < 16; lane3++) {
-                lanes0[lane3] += x[(r2 + lane3) + 40 * i0];
-            }
-        }
-        for (long lane3 = 0; lane3 < 8; lane3++) {
-            lanes0[lane3] += x[(32 + lane3) + 40 * i0];
-        }
-        for (long step4 = 8; step4 > 0; step4 /= 2) {
-            for (long lane1 = 0; lane1 < step4; lane1++) {
-                lanes0[lane1] += lanes0[lane1 + step4];
-            }
-        }
-        t6[i0] = lanes0[0] * 0x1.99999ap-6f /* 0.0250000004 */;
+        struct lanes lanes0 = lanes_begin(0.0f);
+        lanes0 = lanes_take(LANES_SUM, lanes0, x + 40 * i0, 40);
+        const float result1 = lanes_end(LANES_SUM, lanes0);
+        t6[i0] = result1 * 0x1.99999ap-6f /* 0.0250000004 */;
     }
 }
 

@@ -69,8 +69,236 @@ static inline float f32_exp(float x) {
     return f32_from_bits(f32_bits(y) | (nan & 0x7fc00000u)); // NaN was bounded: y is 0 or infinite
 }
 
+// to[i] = f32_exp(from[i]); `to` may be `from`. AVX-512 multiplies by a power of two with one
+// rounding, whatever the power, and its bounds let NaN through. The steps of several vectors stand
+// side by side: each waits for the one before.
+#if defined __AVX512F__
+#include <immintrin.h>
+static inline __attribute__((always_inline)) void f32_exp_vectors(int vectors, float *to,
+                                                                  const float *from,
+                                                                  __mmask16 width) {
+    __m512 x[4], n[4], high[4], low[4], r[4], q[4];
+#if defined __clang__
+#define EXP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
+#else
+#define EXP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
+#endif
+#define EXP_ALL(x) _mm512_set1_ps(x)
+    __mmask16 nan[4];
+    EXP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    EXP_EACH nan[i] = _mm512_cmp_ps_mask(x[i], x[i], _CMP_UNORD_Q);
+    EXP_EACH x[i] = _mm512_max_ps(EXP_ALL(-104.0f), x[i]);
+    EXP_EACH x[i] = _mm512_min_ps(EXP_ALL(89.0f), x[i]);
+    EXP_EACH n[i] = _mm512_fmadd_ps(x[i], EXP_ALL(0x1.715476p+0f), EXP_ALL(0x1.8p+23f));
+    EXP_EACH n[i] = _mm512_sub_ps(n[i], EXP_ALL(0x1.8p+23f));
+    EXP_EACH high[i] = _mm512_fmadd_ps(n[i], EXP_ALL(-0x1.62e430p-1f), x[i]);
+    EXP_EACH low[i] = _mm512_mul_ps(n[i], EXP_ALL(0x1.05c610p-29f));
+    EXP_EACH r[i] = _mm512_add_ps(high[i], low[i]);
+    EXP_EACH q[i] = _mm512_fmadd_ps(EXP_ALL(0x1.694cd4p-10f), r[i], EXP_ALL(0x1.123988p-7f));
+    EXP_EACH q[i] = _mm512_fmadd_ps(q[i], r[i], EXP_ALL(0x1.555a26p-5f));
+    EXP_EACH q[i] = _mm512_fmadd_ps(q[i], r[i], EXP_ALL(0x1.555492p-3f));
+    EXP_EACH q[i] = _mm512_fmadd_ps(q[i], r[i], EXP_ALL(0x1.fffffap-2f));
+    EXP_EACH r[i] = _mm512_mul_ps(r[i], r[i]);
+    EXP_EACH q[i] = _mm512_fmadd_ps(r[i], q[i], low[i]);
+    EXP_EACH q[i] = _mm512_add_ps(q[i], high[i]);
+    EXP_EACH q[i] = _mm512_add_ps(EXP_ALL(1.0f), q[i]);
+    EXP_EACH q[i] = _mm512_scalef_ps(q[i], n[i]);
+    const __m512 canonical = _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000));
+    EXP_EACH q[i] = _mm512_mask_mov_ps(q[i], nan[i], canonical);
+    EXP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, q[i]);
+#undef EXP_EACH
+#undef EXP_ALL
+}
+static inline void f32_exp_strip(float *to, const float *from, long count) {
+    long i = 0;
+    for (; i + 64 <= count; i += 64)
+        f32_exp_vectors(4, to + i, from + i, 0xffff);
+    for (; i + 16 <= count; i += 16)
+        f32_exp_vectors(1, to + i, from + i, 0xffff);
+    if (i < count)
+        f32_exp_vectors(1, to + i, from + i, (__mmask16)((1u << (count - i)) - 1));
+}
+#else
+static inline void f32_exp_strip(float *to, const float *from, long count) {
+    for (long i = 0; i < count; i++)
+        to[i] = f32_exp(from[i]);
+}
+#endif
+
 static inline float f32_canonical(float x) {
     return x != x ? f32_from_bits(0x7fc00000u) : x;
+}
+
+enum lanes_op { LANES_SUM, LANES_PROD, LANES_MAX, LANES_MIN };
+
+// a (op) b of one element; the greatest and the least keep a where the two are equal or not
+// ordered, as the instructions that x86 has for them keep their second operand.
+static inline float lane_join(enum lanes_op op, float a, float b) {
+    switch (op) {
+    case LANES_SUM:
+        return a + b;
+    case LANES_PROD:
+        return a * b;
+    case LANES_MAX:
+        return a < b ? b : a;
+    default:
+        return b < a ? b : a;
+    }
+}
+
+#if defined __AVX512F__ || defined __AVX__ || defined __SSE__
+#include <immintrin.h>
+#if defined __AVX512F__
+typedef __m512 lanes_vector;
+#define LANES_X86(name) _mm512_##name
+#elif defined __AVX__
+typedef __m256 lanes_vector;
+#define LANES_X86(name) _mm256_##name
+#else
+typedef __m128 lanes_vector;
+#define LANES_X86(name) _mm_##name
+#endif
+static inline lanes_vector lanes_load(const float *from) {
+    return LANES_X86(loadu_ps)(from);
+}
+static inline void lanes_store(float *to, lanes_vector x) {
+    LANES_X86(storeu_ps)(to, x);
+}
+static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    switch (op) {
+    case LANES_SUM:
+        return LANES_X86(add_ps)(a, b);
+    case LANES_PROD:
+        return LANES_X86(mul_ps)(a, b);
+    case LANES_MAX:
+        return LANES_X86(max_ps)(b, a);
+    default:
+        return LANES_X86(min_ps)(b, a);
+    }
+}
+#elif defined __aarch64__ && defined __ARM_NEON
+#include <arm_neon.h>
+typedef float32x4_t lanes_vector;
+static inline lanes_vector lanes_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void lanes_store(float *to, lanes_vector x) {
+    vst1q_f32(to, x);
+}
+static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    switch (op) {
+    case LANES_SUM:
+        return vaddq_f32(a, b);
+    case LANES_PROD:
+        return vmulq_f32(a, b);
+    case LANES_MAX:
+        return vbslq_f32(vcltq_f32(a, b), b, a);
+    default:
+        return vbslq_f32(vcltq_f32(b, a), b, a);
+    }
+}
+#else
+typedef float lanes_vector;
+static inline lanes_vector lanes_load(const float *from) {
+    return *from;
+}
+static inline void lanes_store(float *to, lanes_vector x) {
+    *to = x;
+}
+static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    return lane_join(op, a, b);
+}
+#endif
+enum { LANES_WIDTH = sizeof(lanes_vector) / sizeof(float), LANES_PARTS = 16 / LANES_WIDTH };
+struct lanes {
+    lanes_vector part[LANES_PARTS];
+};
+// The functions below are small once `op` is known.
+#define LANES_INLINE static inline __attribute__((always_inline))
+
+LANES_INLINE struct lanes lanes_begin(float identity) {
+    float all[16];
+    struct lanes x;
+    for (int i = 0; i < 16; i++)
+        all[i] = identity;
+    for (int i = 0; i < LANES_PARTS; i++)
+        x.part[i] = lanes_load(all + i * LANES_WIDTH);
+    return x;
+}
+
+// Whole rounds of the lanes.
+LANES_INLINE struct lanes lanes_take_rounds(enum lanes_op op, struct lanes x, const float *a,
+                                            long rounds) {
+    for (long r = 0; r < rounds; r++, a += 16)
+        for (int i = 0; i < LANES_PARTS; i++)
+            x.part[i] = lanes_join(op, x.part[i], lanes_load(a + i * LANES_WIDTH));
+    return x;
+}
+
+// The greatest of a row is the first of those that are no less than any other, in whatever groups
+// it is looked for, if groups stand in order and begin with a number: four at once hide each
+// other's latency.
+LANES_INLINE struct lanes lanes_take_quarters(enum lanes_op op, struct lanes x, float identity,
+                                              const float *a, long rounds) {
+    struct lanes y = lanes_begin(identity), z = y, w = y;
+    for (const float *end = a + 16 * rounds; a < end; a += 16)
+        for (int i = 0; i < LANES_PARTS; i++) {
+            const float *from = a + i * LANES_WIDTH;
+            x.part[i] = lanes_join(op, x.part[i], lanes_load(from));
+            y.part[i] = lanes_join(op, y.part[i], lanes_load(from + 16 * rounds));
+            z.part[i] = lanes_join(op, z.part[i], lanes_load(from + 32 * rounds));
+            w.part[i] = lanes_join(op, w.part[i], lanes_load(from + 48 * rounds));
+        }
+    for (int i = 0; i < LANES_PARTS; i++) {
+        x.part[i] = lanes_join(op, x.part[i], y.part[i]);
+        x.part[i] = lanes_join(op, x.part[i], z.part[i]);
+        x.part[i] = lanes_join(op, x.part[i], w.part[i]);
+    }
+    return x;
+}
+
+// The lanes take `count` neighbours, of which the first goes to lane 0.
+LANES_INLINE struct lanes lanes_take(enum lanes_op op, struct lanes x, const float *a, long count) {
+    if ((op == LANES_MAX || op == LANES_MIN) && LANES_PARTS < 4 && count >= 64) {
+        const float infinity = __builtin_inff();
+        const long rounds = count / 64;
+        x = lanes_take_quarters(op, x, op == LANES_MAX ? -infinity : infinity, a, rounds);
+        a += 64 * rounds;
+        count -= 64 * rounds;
+    }
+    x = lanes_take_rounds(op, x, a, count / 16);
+    if (count % 16) {
+        float all[16];
+        for (int i = 0; i < LANES_PARTS; i++)
+            lanes_store(all + i * LANES_WIDTH, x.part[i]);
+        for (long i = 0; i < count % 16; i++)
+            all[i] = lane_join(op, all[i], a[count / 16 * 16 + i]);
+        for (int i = 0; i < LANES_PARTS; i++)
+            x.part[i] = lanes_load(all + i * LANES_WIDTH);
+    }
+    return x;
+}
+
+// The tree.
+LANES_INLINE float lanes_end(enum lanes_op op, struct lanes x) {
+    for (int half = LANES_PARTS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            x.part[i] = lanes_join(op, x.part[i], x.part[i + half]);
+    lanes_vector y = x.part[0];
+#if defined __AVX512F__
+    y = lanes_join(op, y, _mm512_shuffle_f32x4(y, y, 0x4e));
+    y = lanes_join(op, y, _mm512_shuffle_f32x4(y, y, 0xb1));
+    y = lanes_join(op, y, _mm512_permute_ps(y, 0x4e));
+    y = lanes_join(op, y, _mm512_permute_ps(y, 0xb1));
+    return _mm512_cvtss_f32(y);
+#else
+    float all[LANES_WIDTH];
+    lanes_store(all, y);
+    for (int half = LANES_WIDTH / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            all[i] = lane_join(op, all[i], all[i + half]);
+    return all[0];
+#endif
 }
 
 #include <pthread.h>
@@ -293,34 +521,16 @@ static inline void pool_free(struct pool *pool) {
     pool_release(pool);
 }
 
-static inline float f32_max(float a, float b) {
-    return a < b ? b : a;
-}
-
 /* t1 float32[5] = max over 100(x)
  * nodes 1 */
 static void k01_max(const float *restrict x, float *restrict t1, long part, long parts) {
     const long begin = 5 * part / parts;
     const long end = 5 * (part + 1) / parts;
     for (long i0 = begin; i0 < end; i0++) {
-        float lanes0[16];
-        for (long lane1 = 0; lane1 < 16; lane1++) {
-            lanes0[lane1] = -INFINITY;
-        }
-        for (long r2 = 0; r2 < 96; r2 += 16) {
-            for (long lane3 = 0; lane3 < 16; lane3++) {
-                lanes0[lane3] = f32_max(lanes0[lane3], x[100 * i0 + (r2 + lane3)]);
-            }
-        }
-        for (long lane3 = 0; lane3 < 4; lane3++) {
-            lanes0[lane3] = f32_max(lanes0[lane3], x[100 * i0 + (96 + lane3)]);
-        }
-        for (long step4 = 8; step4 > 0; step4 /= 2) {
-            for (long lane1 = 0; lane1 < step4; lane1++) {
-                lanes0[lane1] = f32_max(lanes0[lane1], lanes0[lane1 + step4]);
-            }
-        }
-        t1[i0] = lanes0[0];
+        struct lanes lanes0 = lanes_begin(-INFINITY);
+        lanes0 = lanes_take(LANES_MAX, lanes0, x + 100 * i0, 100);
+        const float result1 = lanes_end(LANES_MAX, lanes0);
+        t1[i0] = result1;
     }
 }
 
@@ -331,8 +541,13 @@ static void k02_exp(const float *restrict x, const float *restrict t1,
     const long begin = 100 * part / parts;
     const long end = 100 * (part + 1) / parts;
     for (long i0 = 0; i0 < 5; i0++) {
-        for (long i1 = begin; i1 < end; i1++) {
-            t5[100 * i0 + i1] = f32_exp(x[100 * i0 + i1] - t1[i0]);
+        for (long at0 = begin; at0 < end; at0 += 256) {
+            long count1 = end - at0 < 256 ? end - at0 : 256;
+            _Alignas(64) float exp2[256];
+            for (long lane = 0; lane < count1; lane++) {
+                exp2[lane] = x[100 * i0 + (at0 + lane)] - t1[i0];
+            }
+            f32_exp_strip(t5 + 100 * i0 + at0, exp2, count1);
         }
     }
 }
@@ -343,24 +558,10 @@ static void k03_sum(const float *restrict t5, float *restrict t8, long part, lon
     const long begin = 5 * part / parts;
     const long end = 5 * (part + 1) / parts;
     for (long i0 = begin; i0 < end; i0++) {
-        float lanes0[16];
-        for (long lane1 = 0; lane1 < 16; lane1++) {
-            lanes0[lane1] = 0.0f;
-        }
-        for (long r2 = 0; r2 < 96; r2 += 16) {
-            for (long lane3 = 0; lane3 < 16; lane3++) {
-                lanes0[lane3] += t5[(r2 + lane3) + 100 * i0];
-            }
-        }
-        for (long lane3 = 0; lane3 < 4; lane3++) {
-            lanes0[lane3] += t5[(96 + lane3) + 100 * i0];
-        }
-        for (long step4 = 8; step4 > 0; step4 /= 2) {
-            for (long lane1 = 0; lane1 < step4; lane1++) {
-                lanes0[lane1] += lanes0[lane1 + step4];
-            }
-        }
-        t8[i0] = 1.0f / lanes0[0];
+        struct lanes lanes0 = lanes_begin(0.0f);
+        lanes0 = lanes_take(LANES_SUM, lanes0, t5 + 100 * i0, 100);
+        const float result1 = lanes_end(LANES_SUM, lanes0);
+        t8[i0] = 1.0f / result1;
     }
 }
 

@@ -1,8 +1,12 @@
 /* t1 float32[8,40] = exp(x)
  * nodes 1 */
 static void k01_exp(const float *restrict x, float *restrict t1) {
-    for (long i0 = 0; i0 < 320; i0++) {
-        t1[i0] = f32_exp(x[i0]);
+    for (long at0 = 0; at0 < 320; at0 += 64) {
+        _Alignas(64) float exp2[64];
+        for (long lane = 0; lane < 64; lane++) {
+            exp2[lane] = x[(at0 + lane)];
+        }
+        f32_exp_strip(t1 + at0, exp2, 64);
     }
 }
 

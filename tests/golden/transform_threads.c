@@ -3,8 +3,13 @@
 static void k01_exp(const float *restrict x, float *restrict t1, long part, long parts) {
     const long begin = 20 * part / parts * 16;
     const long end = 20 * (part + 1) / parts * 16;
-    for (long i0 = begin; i0 < end; i0++) {
-        t1[i0] = f32_exp(x[i0]);
+    for (long at0 = begin; at0 < end; at0 += 64) {
+        long count1 = end - at0 < 64 ? end - at0 : 64;
+        _Alignas(64) float exp2[64];
+        for (long lane = 0; lane < count1; lane++) {
+            exp2[lane] = x[(at0 + lane)];
+        }
+        f32_exp_strip(t1 + at0, exp2, count1);
     }
 }
 
