@@ -110,9 +110,9 @@ const char *emit_strip_address(struct emitter *emitter, const struct strip *stri
     const struct index *zero = index_constant(emitter->ir, 0);
     const struct substitution none = {.count = 1, .axes = &axis, .values = &zero};
     const struct index *base = index_substitute(emitter->ir, index, &none);
-    const char *row = index_is_constant(base, 0) ? buffer->name
-                                                 : arena_format(arena, "%s + %s", buffer->name,
-                                                                emit_index(emitter, base));
+    const char *row = index_is_constant(base, 0)
+                          ? buffer->name
+                          : arena_format(arena, "%s + %s", buffer->name, emit_index(emitter, base));
     return strip->first ? arena_format(arena, "%s + %s", row, strip->first) : row;
 }
 
