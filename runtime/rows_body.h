@@ -141,6 +141,11 @@ static void run_neighbours(long rows, long columns, int count, const struct oper
     block(one_row ? 1 : rows, one_row ? columns * rows : columns, operands);
 }
 
+/* Of a single element, steps do not matter. */
+static inline bool is_one(long rows, long columns) {
+    return rows == 1 && columns == 1;
+}
+
 /* OPERAND(a): the operand made from the parameters a, a_row, a_step. */
 #define OPERAND(a)                                                                                 \
     { (char *)(a), a##_row, a##_step, sizeof *(a) }
@@ -170,7 +175,7 @@ static void run_neighbours(long rows, long columns, int count, const struct oper
     static void name(long rows, long columns, result_type *result, long result_row,                \
                      long result_step, const type *a, long a_row, long a_step) {                   \
         struct operand operands[] = {OPERAND(result), OPERAND(a)};                                 \
-        if (result_step == 1 && a_step == 1)                                                       \
+        if ((result_step == 1 && a_step == 1) || is_one(rows, columns))                            \
             run_neighbours(rows, columns, 2, operands, block_##name);                              \
         else                                                                                       \
             run_staged(rows, columns, 2, operands, block_##name);                                  \
@@ -193,7 +198,7 @@ static void run_neighbours(long rows, long columns, int count, const struct oper
                      long result_step, const type *a, long a_row, long a_step, const type *b,      \
                      long b_row, long b_step) {                                                    \
         struct operand operands[] = {OPERAND(result), OPERAND(a), OPERAND(b)};                     \
-        if (result_step == 1 && a_step == 1 && b_step == 1)                                        \
+        if ((result_step == 1 && a_step == 1 && b_step == 1) || is_one(rows, columns))             \
             run_neighbours(rows, columns, 3, operands, block_##name);                              \
         else                                                                                       \
             run_staged(rows, columns, 3, operands, block_##name);                                  \
@@ -219,7 +224,7 @@ static void run_neighbours(long rows, long columns, int count, const struct oper
                      long result_step, const type *a, long a_row, long a_step, const type *b,      \
                      long b_row, long b_step) {                                                    \
         struct operand operands[] = {OPERAND(result), OPERAND(a), OPERAND(b)};                     \
-        if (result_step == 1 && a_step == 1 && b_step == 1)                                        \
+        if ((result_step == 1 && a_step == 1 && b_step == 1) || is_one(rows, columns))             \
             run_neighbours(rows, columns, 3, operands, block_##name);                              \
         else if (result_step == 1 && (unsigned long)(a_step | b_step) == 1)                        \
             run_neighbours(rows, columns, 3, operands, repeating_##name);                          \

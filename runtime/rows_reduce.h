@@ -16,6 +16,8 @@ struct reduction {
     /* The lanes of each row take whole rounds of its elements. */
     void (*rounds)(long rows, long rounds, void *lanes, const void *a, long a_row);
     void (*along_end)(long rows, void *result, const void *lanes);
+    /* The reduction of one row of neighbours, without lanes in memory; NULL: there is none. */
+    void (*row)(long columns, void *result, const void *a);
 };
 
 /* ---- Loops over neighbours ---- */
@@ -91,6 +93,21 @@ struct reduction {
         }                                                                                          \
     }
 
+#define ROW_ALONE(name, op)                                                                        \
+    static void row_##name##_f32(long columns, void *result, const void *a) {                      \
+        struct lanes lanes = lanes_begin((float)IDENTITY_##name(f32));                             \
+        *(float *)result = lanes_end(op, lanes_take(op, lanes, a, columns));                       \
+    }
+ROW_ALONE(reduce_sum, LANES_SUM)
+ROW_ALONE(reduce_prod, LANES_PROD)
+ROW_ALONE(reduce_max, LANES_MAX)
+ROW_ALONE(reduce_min, LANES_MIN)
+#define ROW_f32(name) row_##name##_f32
+#define ROW_i32(name) NULL
+#define ROW_i64(name) NULL
+#define ROW_u8(name) NULL
+#define ROW_i8(name) NULL
+
 #define REDUCTION_OF(short, name)                                                                  \
     JOIN(short, name)                                                                              \
     ROUNDS(short, name)                                                                            \
@@ -98,13 +115,18 @@ struct reduction {
     static const type_##short identity_##name##_##short = IDENTITY_##name(short);                  \
     static const struct reduction name##_##short = {                                               \
         sizeof(type_##short),       &identity_##name##_##short, join_##name##_##short,             \
-        join_four_##name##_##short, rounds_##name##_##short,    along_end_##name##_##short};
+        join_four_##name##_##short, rounds_##name##_##short,    along_end_##name##_##short,        \
+        ROW_##short(name)};
 /* Bool is a number of the same kind as uint8, but for what is least and greatest. */
 #define REDUCTION_OF_BOOL(name)                                                                    \
     static const type_b8 identity_##name##_b8 = IDENTITY_##name(b8);                               \
-    static const struct reduction name##_b8 = {sizeof(type_b8),    &identity_##name##_b8,          \
-                                               join_##name##_u8,   join_four_##name##_u8,          \
-                                               rounds_##name##_u8, along_end_##name##_u8};
+    static const struct reduction name##_b8 = {sizeof(type_b8),                                    \
+                                               &identity_##name##_b8,                              \
+                                               join_##name##_u8,                                   \
+                                               join_four_##name##_u8,                              \
+                                               rounds_##name##_u8,                                 \
+                                               along_end_##name##_u8,                              \
+                                               NULL};
 #define REDUCTION(name)                                                                            \
     REDUCTION_OF(f32, name)                                                                        \
     REDUCTION_OF(i32, name)                                                                        \
@@ -235,10 +257,15 @@ static void reduce_end(const struct reduction *reduction, bool down, long count,
 }
 
 /* Results in blocks whose lanes fit into the nearest cache. */
-enum { RESULTS_ALONG = 16, RESULTS_DOWN = 128 };
+enum { RESULTS_ALONG = 16, RESULTS_DOWN = 128, FEW_ROWS = 4 };
 
 static void reduce(const struct reduction *reduction, long rows, long columns,
                    const struct operand *result, const struct operand *a) {
+    if (a->step == 1 && reduction->row && rows < FEW_ROWS) {
+        for (long r = 0; r < rows; r++)
+            reduction->row(columns, part_of(result, 0, r).data, part_of(a, r, 0).data);
+        return;
+    }
     _Alignas(64) char lanes[RESULTS_DOWN * LANES * 8];
     const bool down = a->step != 1 && a->row == 1;
     const long most = down ? RESULTS_DOWN : RESULTS_ALONG;

@@ -7,6 +7,8 @@
 #include <arm_neon.h>
 #endif
 
+#include "templates/lanes.h"
+
 #if defined __AVX512F__
 enum { REGISTER_BYTES = 64 };
 #elif defined __AVX2__
@@ -48,8 +50,27 @@ FOR_COMPUTING_DTYPES(VECTOR, )
     ((vector_##short)(ARITHMETIC_##short(a) + ARITHMETIC_##short(b)))
 #define VECTOR_reduce_prod(short, a, b)                                                            \
     ((vector_##short)(ARITHMETIC_##short(a) * ARITHMETIC_##short(b)))
-#define VECTOR_reduce_max(short, a, b) SELECT((a) < (b), (b), (a))
-#define VECTOR_reduce_min(short, a, b) SELECT((b) < (a), (b), (a))
+#define VECTOR_reduce_max(short, a, b) GREATER_##short(a, b)
+#define VECTOR_reduce_min(short, a, b) LESSER_##short(a, b)
+#define GREATER(a, b) SELECT((a) < (b), (b), (a))
+#define LESSER(a, b) SELECT((b) < (a), (b), (a))
+#define GREATER_i32 GREATER
+#define GREATER_i64 GREATER
+#define GREATER_u8 GREATER
+#define GREATER_i8 GREATER
+#define LESSER_i32 LESSER
+#define LESSER_i64 LESSER
+#define LESSER_u8 LESSER
+#define LESSER_i8 LESSER
+/* Compilers do not see the instructions that do this for floats. */
+#if defined __SSE__ || (defined __aarch64__ && defined __ARM_NEON)
+#define JOINED(op, a, b) ((vector_f32)lanes_join(op, (lanes_vector)(a), (lanes_vector)(b)))
+#define GREATER_f32(a, b) JOINED(LANES_MAX, a, b)
+#define LESSER_f32(a, b) JOINED(LANES_MIN, a, b)
+#else
+#define GREATER_f32 GREATER
+#define LESSER_f32 LESSER
+#endif
 
 /* a * b + c, as ops.def has it for a contraction. */
 static inline vector_f32 multiply_add_f32(vector_f32 a, vector_f32 b, vector_f32 c) {
