@@ -72,6 +72,11 @@ struct emitter {
     const char **axis_names;   /* by axis id */
     int *uses;                 /* by expression id, within the kernel */
     const struct axis *parted; /* its loop goes from `begin` to `end` */
+    /* The kernel that comes next in the same block of C, or NULL; and a reduction of it whose lanes
+     * have taken their elements while those were stored. */
+    const struct kernel *following;
+    const struct expression *taken;
+    const char *taken_lanes;
 };
 
 /* emit_expression.c: expressions as C */
@@ -138,6 +143,13 @@ void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
 
 /* emit_reduce.c: reductions that remain as loops. Gives the name of the result. */
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
+/* The reduction by which the following kernel begins, if it goes over just what the kernel stores
+ * along its only loop, and vectors can do it; or NULL. */
+const struct expression *emit_following_reduction(struct emitter *emitter,
+                                                  const struct kernel *kernel);
+/* Its lanes, and strip after strip what they take. */
+void emit_begin_taking(struct emitter *emitter, const struct expression *reduction);
+void emit_take(struct emitter *emitter, const struct strip *strip, const char *from);
 
 /* emit_rows.c: elementwise work as calls, for the dialect that libtcc compiles */
 bool emit_rows_possible(struct emitter *emitter, const struct store *store,

@@ -202,6 +202,9 @@ static bool emit_in_strips(struct emitter *emitter, const struct kernel *kernel,
     if (outer < 0 || !emit_wants_strips(emitter, kernel->loops[outer], store->value))
         return false;
     const struct axis *axis = kernel->loops[outer];
+    const struct expression *reduction = emit_following_reduction(emitter, kernel);
+    if (reduction)
+        emit_begin_taking(emitter, reduction);
     open_loops(emitter, kernel, outer);
     struct strip strip = emit_open_strip(emitter, axis, "lane");
     const char *to = NULL; /* what functions give is canonical */
@@ -215,6 +218,9 @@ static bool emit_in_strips(struct emitter *emitter, const struct kernel *kernel,
         emit_store(emitter, store);
         emit_close(emitter);
     }
+    if (reduction)
+        emit_take(emitter, &strip,
+                  emit_strip_address(emitter, &strip, store->output, store->address));
     emit_close_loops(emitter, kernel->loop_count);
     return true;
 }
@@ -257,6 +263,7 @@ static void open_shared(struct emitter *emitter, const struct kernel *first) {
 static void emit_nest(struct emitter *emitter, const struct group *group,
                       struct kernel *const *nest, int size) {
     const struct kernel *first = nest[0];
+    const bool last = nest + size == group->kernels + group->kernel_count;
     bool alone = group->parallel && !first->parted;
     bool parted = first->parted && !first->shared_count;
     bool apart = size < group->kernel_count && (first->tile || first->loop_count == 0 || parted ||
@@ -265,6 +272,7 @@ static void emit_nest(struct emitter *emitter, const struct group *group,
         emit_open(emitter, alone ? "if (part == 0) {" : "{");
     if (parted && !first->tile)
         emit_part(emitter, first, first->parted->extent);
+    emitter->following = last || apart || alone ? NULL : nest[size];
     if (first->tile)
         emit_tiled(emitter, first);
     else
@@ -283,8 +291,11 @@ void emit_group(struct emitter *emitter, const struct group *group) {
     open_shared(emitter, first);
     for (int i = 0, size; i < group->kernel_count; i += size) {
         struct kernel *const *nest = &group->kernels[i];
+        const struct expression *taken = emitter->taken;
         size = nest_size(nest, group->kernel_count - i);
         emit_nest(emitter, group, nest, size);
+        if (emitter->taken == taken)
+            emitter->taken = NULL;
     }
     emit_close_loops(emitter, first->shared_count);
     emit_close(emitter);

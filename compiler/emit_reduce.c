@@ -168,6 +168,10 @@ static const char *vector_op(enum op op) {
                                   : "LANES_MIN";
 }
 
+static bool reduces_in_lanes(const struct expression *e) {
+    return e->op != OP_CONTRACT && e->op != OP_ARGMAX && e->op != OP_ARGMIN;
+}
+
 static bool has_vectors(const struct emitter *emitter, const struct expression *e) {
     return emitter->dialect == DIALECT_VECTOR && e->dtype == DTYPE_FLOAT32 && deals_in_order(e);
 }
@@ -202,18 +206,71 @@ static void take_axis(struct emitter *emitter, const struct expression *e, const
     emit_close(emitter);
 }
 
-static const char *emit_vector_lanes(struct emitter *emitter, const struct expression *e) {
-    const char *lanes = local_name(emitter, "lanes");
-    const int outer = e->axis_count - 1;
+static void begin_lanes(struct emitter *emitter, const struct expression *e, const char *lanes) {
     sections_want(&emitter->sections, "lanes");
     emit_line(emitter, "struct lanes %s = lanes_begin(%s);", lanes,
               emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
-    open_axes(emitter, e, outer);
-    take_axis(emitter, e, lanes);
-    close_axes(emitter, outer);
+}
+
+static const char *emit_vector_lanes(struct emitter *emitter, const struct expression *e) {
+    const char *lanes = e == emitter->taken ? emitter->taken_lanes : local_name(emitter, "lanes");
+    const int outer = e->axis_count - 1;
+    if (e != emitter->taken) {
+        begin_lanes(emitter, e, lanes);
+        open_axes(emitter, e, outer);
+        take_axis(emitter, e, lanes);
+        close_axes(emitter, outer);
+    }
     const char *result = local_name(emitter, "result");
     emit_line(emitter, "const float %s = lanes_end(%s, %s);", result, vector_op(e->op), lanes);
     return result;
+}
+
+/* ---- While the elements are stored ---- */
+
+struct search {
+    struct emitter *emitter;
+    const struct kernel *kernel;
+    const struct expression *found;
+};
+
+static void match_reduction(void *context, const struct expression *e) {
+    struct search *search = context;
+    const struct kernel *kernel = search->kernel;
+    if (search->found || e->kind != EXPRESSION_REDUCE || e->axis_count != 1 ||
+        !reduces_in_lanes(e) || !has_vectors(search->emitter, e))
+        return;
+    const struct expression *element = e->sources[0];
+    struct ir *ir = search->emitter->ir;
+    bool plain = true;
+    if (element->kind != EXPRESSION_LOAD || element->buffer != kernel->output ||
+        e->axes[0]->extent != kernel->loops[0]->extent ||
+        index_coefficient(element->index, e->axes[0], &plain) != 1)
+        return;
+    const struct index *loop = index_axis(ir, kernel->loops[0]);
+    const struct substitution same = {.count = 1, .axes = e->axes, .values = &loop};
+    if (index_compare(index_substitute(ir, element->index, &same), kernel->address) == 0)
+        search->found = e;
+}
+
+const struct expression *emit_following_reduction(struct emitter *emitter,
+                                                  const struct kernel *kernel) {
+    const struct kernel *following = emitter->following;
+    struct search search = {.emitter = emitter, .kernel = kernel};
+    if (following && kernel->loop_count == 1 && following->loop_count == 0 && !following->tile)
+        expression_walk(emitter->ir, following->value, match_reduction, &search);
+    return search.found;
+}
+
+void emit_begin_taking(struct emitter *emitter, const struct expression *reduction) {
+    const struct buffer *buffer = reduction->sources[0]->buffer;
+    emitter->taken = reduction;
+    emitter->taken_lanes = arena_format(emitter->ir->arena, "lanes_%s", buffer->name);
+    begin_lanes(emitter, reduction, emitter->taken_lanes);
+}
+
+void emit_take(struct emitter *emitter, const struct strip *strip, const char *from) {
+    take(emitter, emitter->taken, emitter->taken_lanes, from, strip->count);
 }
 
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction) {

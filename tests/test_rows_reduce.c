@@ -186,6 +186,9 @@ static void check_reductions(enum cpu_level level) {
             for (int i = 0; i < 20; i++)
                 check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(40),
                                 1 + random_below(200));
+            for (int i = 0; i < 20; i++)
+                check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(3),
+                                64 + random_below(400));
             check_reduction(level, (enum op)op, (enum dtype)dtype, 3, 1500);
             check_reduction(level, (enum op)op, (enum dtype)dtype, 700, 21);
         }
@@ -193,6 +196,41 @@ static void check_reductions(enum cpu_level level) {
 
 Test(rows_reduce, reductions_are_the_evaluators, .timeout = 300) {
     at_every_level(check_reductions);
+}
+
+/* The greatest and the least of one row are the first in the order of the lanes, whichever zero
+ * that is; NaN never. */
+static void check_extreme(enum cpu_level level, const char *name, bool greatest, long columns) {
+    static const float choice[] = {0.0f, -0.0f, NAN};
+    float elements[600], lanes[LANES], result;
+    for (long i = 0; i < LANES; i++)
+        lanes[i] = greatest ? -INFINITY : INFINITY;
+    for (long i = 0; i < columns; i++) {
+        elements[i] = choice[random_below(3)];
+        if (random_below(4) == 0)
+            elements[i] = greatest ? -INFINITY : INFINITY;
+        float *lane = &lanes[i % LANES];
+        *lane = (greatest ? *lane < elements[i] : elements[i] < *lane) ? elements[i] : *lane;
+    }
+    for (long step = LANES / 2; step > 0; step /= 2)
+        for (long i = 0; i < step; i++)
+            if (greatest ? lanes[i] < lanes[i + step] : lanes[i + step] < lanes[i])
+                lanes[i] = lanes[i + step];
+    ((reduce_function *)function(level, DTYPE_FLOAT32, name))(1, columns, &result, 1, elements, 0,
+                                                              1);
+    cr_assert_arr_eq(&result, &lanes[0], sizeof result, "%s of %ld at %s: %a for %a", name, columns,
+                     cpu_level_name(level), (double)result, (double)lanes[0]);
+}
+
+static void check_extremes(enum cpu_level level) {
+    for (long columns = 1; columns <= 600; columns++) {
+        check_extreme(level, "reduce_max", true, columns);
+        check_extreme(level, "reduce_min", false, columns);
+    }
+}
+
+Test(rows_reduce, extremes_are_the_first) {
+    at_every_level(check_extremes);
 }
 
 static void check_reduction_of_nothing(enum cpu_level level) {

@@ -74,9 +74,8 @@ static inline float f32_exp(float x) {
 // side by side: each waits for the one before.
 #if defined __AVX512F__
 #include <immintrin.h>
-static inline __attribute__((always_inline)) void f32_exp_vectors(int vectors, float *to,
-                                                                  const float *from,
-                                                                  __mmask16 width) {
+static inline __attribute__((always_inline)) void
+f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
     __m512 x[4], n[4], high[4], low[4], r[4], q[4];
 #if defined __clang__
 #define EXP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
