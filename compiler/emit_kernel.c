@@ -207,8 +207,9 @@ static bool emit_in_strips(struct emitter *emitter, const struct kernel *kernel,
         emit_begin_taking(emitter, reduction);
     open_loops(emitter, kernel, outer);
     struct strip strip = emit_open_strip(emitter, axis, "lane");
-    const char *to = NULL; /* what functions give is canonical */
-    if (emit_is_strip_function(emitter, store->value))
+    const char *to = NULL;
+    bool canonical = store->output->kind == BUFFER_OUTPUT && !store->unfinished;
+    if (!canonical && emit_is_strip_function(emitter, store->value))
         to = emit_strip_address(emitter, &strip, store->output, store->address);
     emit_strip_functions(emitter, &strip, store->value, to);
     if (kernel->shared_count > 0)

@@ -1,5 +1,6 @@
 // Elementary functions of many neighbouring float32 at a time, where that gives the bits of
-// templates/math.h with fewer instructions than what compilers make of a loop.
+// templates/math.h with fewer instructions than what compilers make of a loop. Only a NaN may be
+// another one, as after any arithmetic: what leaves a graph is made canonical.
 //
 // The text is cut by tools: from one section line to the next (or to the end line) reaches one
 // section, and "needs" names the sections that must stand before it.
@@ -10,9 +11,9 @@
 #include "math.h"
 
 //: section f32_exp_strip needs f32_exp
-// to[i] = f32_exp(from[i]); `to` may be `from`. AVX-512 multiplies by a power of two with one
-// rounding, whatever the power, and its bounds let NaN through. The steps of several vectors stand
-// side by side: each waits for the one before.
+// to[i] = f32_exp(from[i]), but for NaN any NaN; `to` may be `from`. AVX-512 multiplies by a power
+// of two with one rounding, whatever the power, and its bounds let NaN through. The steps of
+// several vectors stand side by side: each waits for the one before.
 #if defined __AVX512F__
 #include <immintrin.h>
 static inline __attribute__((always_inline)) void
@@ -24,9 +25,7 @@ f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
 #define EXP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
 #endif
 #define EXP_ALL(x) _mm512_set1_ps(x)
-    __mmask16 nan[4];
     EXP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
-    EXP_EACH nan[i] = _mm512_cmp_ps_mask(x[i], x[i], _CMP_UNORD_Q);
     EXP_EACH x[i] = _mm512_max_ps(EXP_ALL(-104.0f), x[i]);
     EXP_EACH x[i] = _mm512_min_ps(EXP_ALL(89.0f), x[i]);
     EXP_EACH n[i] = _mm512_fmadd_ps(x[i], EXP_ALL(0x1.715476p+0f), EXP_ALL(0x1.8p+23f));
@@ -43,8 +42,6 @@ f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
     EXP_EACH q[i] = _mm512_add_ps(q[i], high[i]);
     EXP_EACH q[i] = _mm512_add_ps(EXP_ALL(1.0f), q[i]);
     EXP_EACH q[i] = _mm512_scalef_ps(q[i], n[i]);
-    const __m512 canonical = _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000));
-    EXP_EACH q[i] = _mm512_mask_mov_ps(q[i], nan[i], canonical);
     EXP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, q[i]);
 #undef EXP_EACH
 #undef EXP_ALL
