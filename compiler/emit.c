@@ -633,6 +633,7 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     sections_add_file(&emitter->sections, template_strip);
     sections_add_file(&emitter->sections, template_convert);
     sections_add_file(&emitter->sections, template_lanes);
+    sections_add_file(&emitter->sections, template_branch);
     sections_add_file(&emitter->sections, template_tile);
     sections_add_file(&emitter->sections, template_pool);
     return emitter;

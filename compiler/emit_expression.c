@@ -349,29 +349,47 @@ static const char *direct_function(struct emitter *emitter, enum op op) {
     return arena_format(emitter->ir->arena, "%.*s", (int)name, form + 1);
 }
 
+/* Whether its text reads memory. */
+static bool has_load(const struct emitter *emitter, const struct expression *e) {
+    if (emit_named(emitter, e))
+        return false;
+    bool found = e->kind == EXPRESSION_LOAD;
+    for (int i = 0; i < e->source_count && !found; i++)
+        found = has_load(emitter, e->sources[i]);
+    return found;
+}
+
+/* gcc 12 makes loads under a condition masked loads and gets some of the masks wrong, so what a
+ * choice reads it reads before. */
+static const char *emit_choice(struct emitter *emitter, const struct expression *e) {
+    for (int i = 1; i < e->source_count; i++)
+        if (has_load(emitter, e->sources[i]))
+            emit_local(emitter, e->sources[i]);
+    const char *condition = operand(emitter, e->sources[0], BIND_COMPARISON);
+    const char *yes = operand(emitter, e->sources[1], BIND_COMPARISON);
+    return arena_format(emitter->ir->arena, "%s ? %s : %s", condition, yes,
+                        operand(emitter, e->sources[2], BIND_COMPARISON));
+}
+
 static const char *emit_op(struct emitter *emitter, const struct expression *e) {
-    struct arena *arena = emitter->ir->arena;
     enum dtype dtype = e->sources[0]->dtype;
     if (e->op == OP_CAST)
         return emit_cast(emitter, e);
     if (e->op == OP_BITCAST)
         return emit_bitcast(emitter, e);
-    if (e->op == OP_WHERE) {
-        const char *condition = operand(emitter, e->sources[0], BIND_COMPARISON);
-        const char *yes = operand(emitter, e->sources[1], BIND_COMPARISON);
-        return arena_format(arena, "%s ? %s : %s", condition, yes,
-                            operand(emitter, e->sources[2], BIND_COMPARISON));
-    }
+    if (e->op == OP_WHERE)
+        return emit_choice(emitter, e);
     if (prints_infix(e)) {
         int own = binding(e); /* from the left, as C groups; a comparison of comparisons in full */
         const char *left = operand(emitter, e->sources[0], own == BIND_COMPARISON ? own + 1 : own);
-        return arena_format(arena, "%s %s %s", left, op_facts[e->op].infix,
+        return arena_format(emitter->ir->arena, "%s %s %s", left, op_facts[e->op].infix,
                             operand(emitter, e->sources[1], own + 1));
     }
     if (dtype == DTYPE_FLOAT32 && e->op == OP_NEG)
-        return arena_format(arena, "-%s", operand(emitter, e->sources[0], BIND_ATOM));
+        return arena_format(emitter->ir->arena, "-%s", operand(emitter, e->sources[0], BIND_ATOM));
     if (dtype == DTYPE_FLOAT32 && e->op == OP_RECIP)
-        return arena_format(arena, "1.0f / %s", operand(emitter, e->sources[0], BIND_ATOM));
+        return arena_format(emitter->ir->arena, "1.0f / %s",
+                            operand(emitter, e->sources[0], BIND_ATOM));
     const char *direct = dtype == DTYPE_FLOAT32 ? direct_function(emitter, e->op) : NULL;
     if (direct && sections_have(&emitter->sections, direct))
         sections_want(&emitter->sections, direct);
@@ -423,7 +441,8 @@ static const char *emit_side(struct emitter *emitter, const struct expression *e
     return text;
 }
 
-/* A choice where both sides are plain expressions, else a local that an if sets. */
+/* A choice where both sides are plain expressions, else a local that an if sets. What lies behind
+ * the guard can only be read there, so where it is read the branch stays one. */
 static const char *emit_guard(struct emitter *emitter, const struct expression *e) {
     struct text inside = {0}, otherwise = {0};
     const char *condition = emit_predicates(emitter, e);
@@ -431,7 +450,8 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
     const char *no = emit_side(emitter, e->sources[1], &otherwise);
     const char *result;
     size_t width = strlen(condition) + strlen(yes) + strlen(no) + 4 * (size_t)emitter->indent;
-    if (!inside.length && !otherwise.length && width < LINE - 32) {
+    bool reads = has_load(emitter, e->sources[0]) || has_load(emitter, e->sources[1]);
+    if (!inside.length && !otherwise.length && !reads && width < LINE - 32) {
         result = arena_format(emitter->ir->arena, "%s ? %s : %s", condition,
                               in_parentheses(emitter, yes), in_parentheses(emitter, no));
     } else {
@@ -440,6 +460,10 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
         emit_line(emitter, simple ? "%s %s = %s;" : "%s %s;", dtype_facts[e->dtype].c_type, result,
                   no);
         emit_open(emitter, "if (%s) {", condition);
+        if (reads && emitter->dialect == DIALECT_VECTOR) {
+            emit_line(emitter, "KEEP_BRANCH;");
+            sections_want(&emitter->sections, "keep_branch");
+        }
         text_add(emitter->text, "%s", inside.bytes ? inside.bytes : "");
         emit_line(emitter, "%s = %s;", result, yes);
         if (!simple) {

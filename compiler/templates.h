@@ -10,7 +10,7 @@
 
 /* Whole files, terminated. */
 extern const char template_math[], template_convert[], template_tile[], template_calls[],
-    template_chain[], template_pool[], template_lanes[], template_strip[];
+    template_chain[], template_pool[], template_lanes[], template_strip[], template_branch[];
 
 enum { MAX_SECTIONS = 512 };
 

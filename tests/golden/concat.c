@@ -6,9 +6,16 @@ static void k01_elementwise(const float *restrict x, const float *restrict y,
         for (long i1 = 0; i1 < 10; i1++) {
             float v1;
             if (i1 < 4) {
+                KEEP_BRANCH;
                 v1 = x[4 * i0 + i1];
             } else {
-                const float v0 = i1 < 6 ? (-y[2 * i0 + i1 - 4]) : x[4 * i0 + i1 - 6];
+                float v0;
+                if (i1 < 6) {
+                    KEEP_BRANCH;
+                    v0 = -y[2 * i0 + i1 - 4];
+                } else {
+                    v0 = x[4 * i0 + i1 - 6];
+                }
                 v1 = v0;
             }
             y_2[10 * i0 + i1] = f32_canonical(v1);

@@ -8,6 +8,7 @@ static void k01_copy(const int32_t *restrict positions, const float *restrict ta
                 const int32_t v0 = positions[7 * i0 + i1];
                 float v1 = 0.0f;
                 if ((long)v0 >= 0 && (long)v0 < 50) {
+                    KEEP_BRANCH;
                     v1 = table[i2 + 8 * (long)v0];
                 }
                 y[56 * i0 + 8 * i1 + i2] = f32_canonical(v1);
