@@ -604,6 +604,8 @@ static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int
 static void begin_ir(struct emitter *emitter, struct ir *ir) {
     emitter->ir = ir;
     emitter->uses = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
+    emitter->marks = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
+    emitter->mark = 0;
     emitter->offset_wanted = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
 }
 

@@ -71,6 +71,7 @@ struct emitter {
     int axis_capacity;
     const char **axis_names;   /* by axis id */
     int *uses;                 /* by expression id, within the kernel */
+    int *marks, mark;          /* by expression id: the last of emit_strip.c's sets that has it */
     const struct axis *parted; /* its loop goes from `begin` to `end` */
     /* The kernel that comes next in the same block of C, or NULL; and a reduction of it whose lanes
      * have taken their elements while those were stored. */
@@ -124,7 +125,7 @@ struct strip {
 /* Whether a value contains such functions; only the dialect of vectors has them. */
 bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
                        const struct expression *value);
-bool emit_is_strip_function(struct emitter *emitter, const struct expression *e);
+bool emit_is_strip_function(const struct expression *e);
 /* Opens the loop over strips. */
 struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane);
 /* The loop over the elements of one. */

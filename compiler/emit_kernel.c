@@ -209,7 +209,7 @@ static bool emit_in_strips(struct emitter *emitter, const struct kernel *kernel,
     struct strip strip = emit_open_strip(emitter, axis, "lane");
     const char *to = NULL;
     bool canonical = store->output->kind == BUFFER_OUTPUT && !store->unfinished;
-    if (!canonical && emit_is_strip_function(emitter, store->value))
+    if (!canonical && emit_is_strip_function(store->value))
         to = emit_strip_address(emitter, &strip, store->output, store->address);
     emit_strip_functions(emitter, &strip, store->value, to);
     if (kernel->shared_count > 0)

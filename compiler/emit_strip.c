@@ -14,44 +14,52 @@ enum {
 
 /* ---- Which functions ---- */
 
-static const char *strip_function(struct emitter *emitter, const struct expression *e) {
-    if (e->kind != EXPRESSION_OP || e->dtype != DTYPE_FLOAT32)
-        return NULL;
-    const char *name = arena_format(emitter->ir->arena, "f32_%s_strip", op_facts[e->op].name);
-    return sections_have(&emitter->sections, name) ? name : NULL;
+static const char *const strip_functions[OP_COUNT] = {[OP_EXP] = "f32_exp_strip"};
+
+static const char *strip_function(const struct expression *e) {
+    return e->kind == EXPRESSION_OP && e->dtype == DTYPE_FLOAT32 ? strip_functions[e->op] : NULL;
+}
+
+bool emit_is_strip_function(const struct expression *e) {
+    return strip_function(e) != NULL;
+}
+
+/* Puts an expression into the set that was begun last; false where it was there before. */
+static bool mark(struct emitter *emitter, const struct expression *e) {
+    bool is_new = emitter->marks[e->id] != emitter->mark;
+    emitter->marks[e->id] = emitter->mark;
+    return is_new;
+}
+
+static bool is_marked(const struct emitter *emitter, const struct expression *e) {
+    return emitter->marks[e->id] == emitter->mark;
 }
 
 /* A walk through a value, sources first, that stays outside of guards: what stands within is not
  * computed for every element. */
 struct walk {
     struct emitter *emitter;
-    bool *seen; /* by expression id */
-    int function_count;
+    int function_count, capacity;
     const struct expression **functions;
 };
 
 static void find_functions(struct walk *walk, const struct expression *e) {
-    if (walk->seen[e->id] || e->kind != EXPRESSION_OP)
+    if (e->kind != EXPRESSION_OP || !mark(walk->emitter, e))
         return;
-    walk->seen[e->id] = true;
     for (int i = 0; i < e->source_count; i++)
         find_functions(walk, e->sources[i]);
-    if (strip_function(walk->emitter, e))
-        walk->functions[walk->function_count++] = e;
+    if (!strip_function(e))
+        return;
+    walk->functions = arena_extend(walk->emitter->ir->arena, walk->functions, walk->function_count,
+                                   &walk->capacity, sizeof *walk->functions);
+    walk->functions[walk->function_count++] = e;
 }
 
 static struct walk functions_of(struct emitter *emitter, const struct expression *value) {
-    struct arena *arena = emitter->ir->arena;
-    size_t count = (size_t)emitter->ir->expression_count;
-    struct walk walk = {.emitter = emitter,
-                        .seen = arena_array(arena, bool, count),
-                        .functions = arena_array(arena, const struct expression *, count)};
+    struct walk walk = {.emitter = emitter};
+    emitter->mark++;
     find_functions(&walk, value);
     return walk;
-}
-
-bool emit_is_strip_function(struct emitter *emitter, const struct expression *e) {
-    return strip_function(emitter, e) != NULL;
 }
 
 static void note_reduction(void *context, const struct expression *e) {
@@ -151,14 +159,11 @@ void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
 /* ---- Stages: a function each, and what remains ---- */
 
 /* What a later stage computes, up to the functions, of which it reads the array. */
-static void mark_needed(struct emitter *emitter, const struct expression *e, bool *needed) {
-    if (needed[e->id])
-        return;
-    needed[e->id] = true;
-    if (strip_function(emitter, e))
+static void mark_needed(struct emitter *emitter, const struct expression *e) {
+    if (!mark(emitter, e) || strip_function(e))
         return;
     for (int i = 0; i < e->source_count; i++)
-        mark_needed(emitter, e->sources[i], needed);
+        mark_needed(emitter, e->sources[i]);
 }
 
 static const char *array(struct emitter *emitter, const struct strip *strip,
@@ -169,25 +174,33 @@ static const char *array(struct emitter *emitter, const struct strip *strip,
     return name;
 }
 
+/* What is marked is needed again later; of that, `kept` is in arrays. */
 struct stage {
     struct emitter *emitter;
     const struct strip *strip;
-    const bool *needed; /* later */
-    int kept_count;
-    const struct expression **kept;
-    const char **names;
+    int kept_count, capacity;
+    struct kept {
+        const struct expression *e;
+        const char *array;
+    } * kept;
 };
 
-/* The largest expressions below that are needed again. */
+static void keep(struct stage *stage, const struct expression *e) {
+    const char *name = array(stage->emitter, stage->strip, e, "kept");
+    stage->kept = arena_extend(stage->emitter->ir->arena, stage->kept, stage->kept_count,
+                               &stage->capacity, sizeof *stage->kept);
+    stage->kept[stage->kept_count++] = (struct kept){e, name};
+}
+
+/* Keeps the largest expressions below that are needed again. */
 static void keep_needed(struct stage *stage, const struct expression *e) {
     if (e->kind != EXPRESSION_OP || emit_named(stage->emitter, e))
         return;
     for (int i = 0; i < stage->kept_count; i++)
-        if (stage->kept[i] == e)
+        if (stage->kept[i].e == e)
             return;
-    if (stage->needed[e->id]) {
-        stage->names[stage->kept_count] = array(stage->emitter, stage->strip, e, "kept");
-        stage->kept[stage->kept_count++] = e;
+    if (is_marked(stage->emitter, e)) {
+        keep(stage, e);
         return;
     }
     for (int i = 0; i < e->source_count; i++)
@@ -202,21 +215,23 @@ static const char *element(struct emitter *emitter, const struct strip *strip, c
 static void emit_stage(struct stage *stage, const struct expression *function, const char *to) {
     struct emitter *emitter = stage->emitter;
     const struct strip *strip = stage->strip;
-    const char *name = strip_function(emitter, function);
+    const char *name = strip_function(function);
     const struct expression *argument = function->sources[0];
     keep_needed(stage, argument);
     const char *result = array(emitter, strip, function, op_facts[function->op].name);
     emit_open_lanes(emitter, strip);
     for (int i = 0; i < stage->kept_count; i++) {
-        const char *kept = element(emitter, strip, stage->names[i]);
-        emit_line(emitter, "%s = %s;", kept, emit_expression_within(emitter, stage->kept[i], 80));
-        emit_name_expression(emitter, stage->kept[i], kept);
+        const struct expression *e = stage->kept[i].e;
+        const char *kept = element(emitter, strip, stage->kept[i].array);
+        emit_line(emitter, "%s = %s;", kept, emit_expression_within(emitter, e, 80));
+        emit_name_expression(emitter, e, kept);
     }
     emit_line(emitter, "%s = %s;", element(emitter, strip, result),
               emit_expression_within(emitter, argument, 80));
     emit_close(emitter);
     for (int i = 0; i < stage->kept_count; i++)
-        emit_name_expression(emitter, stage->kept[i], element(emitter, strip, stage->names[i]));
+        emit_name_expression(emitter, stage->kept[i].e,
+                             element(emitter, strip, stage->kept[i].array));
     emit_line(emitter, "%s(%s, %s, %s);", name, to ? to : result, result, strip->count);
     sections_want(&emitter->sections, name);
     emit_name_expression(emitter, function, element(emitter, strip, result));
@@ -225,19 +240,12 @@ static void emit_stage(struct stage *stage, const struct expression *function, c
 void emit_strip_functions(struct emitter *emitter, const struct strip *strip,
                           const struct expression *value, const char *to) {
     struct walk walk = functions_of(emitter, value);
-    struct arena *arena = emitter->ir->arena;
-    size_t count = (size_t)emitter->ir->expression_count;
     for (int i = 0; i < walk.function_count; i++) {
-        bool *needed = arena_array(arena, bool, count);
+        struct stage stage = {.emitter = emitter, .strip = strip};
+        emitter->mark++;
         for (int k = i + 1; k < walk.function_count; k++)
-            mark_needed(emitter, walk.functions[k]->sources[0], needed);
-        mark_needed(emitter, value, needed);
-        struct stage stage = {emitter,
-                              strip,
-                              needed,
-                              0,
-                              arena_array(arena, const struct expression *, count),
-                              arena_array(arena, const char *, count)};
+            mark_needed(emitter, walk.functions[k]->sources[0]);
+        mark_needed(emitter, value);
         emit_stage(&stage, walk.functions[i], walk.functions[i] == value ? to : NULL);
     }
 }
