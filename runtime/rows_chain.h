@@ -14,34 +14,6 @@ static inline vector_f32 vector_magnitude(vector_f32 x) {
     return (vector_f32)((unsigned_i32)x & 0x7fffffffu);
 }
 
-#if defined __SSE__
-#include <immintrin.h>
-#if defined __AVX512F__
-#define X86_VECTOR(name) (vector_f32) _mm512_##name
-typedef __m512 chain_register;
-#elif defined __AVX2__
-#define X86_VECTOR(name) (vector_f32) _mm256_##name
-typedef __m256 chain_register;
-#else
-#define X86_VECTOR(name) (vector_f32) _mm_##name
-typedef __m128 chain_register;
-#endif
-/* These instructions give the second operand where the two are equal or not ordered. */
-static inline vector_f32 vector_max(vector_f32 a, vector_f32 b) {
-    return X86_VECTOR(max_ps)((chain_register)b, (chain_register)a);
-}
-static inline vector_f32 vector_min(vector_f32 a, vector_f32 b) {
-    return X86_VECTOR(min_ps)((chain_register)b, (chain_register)a);
-}
-#else
-static inline vector_f32 vector_max(vector_f32 a, vector_f32 b) {
-    return VECTOR_reduce_max(f32, a, b);
-}
-static inline vector_f32 vector_min(vector_f32 a, vector_f32 b) {
-    return VECTOR_reduce_min(f32, a, b);
-}
-#endif
-
 #if defined __AVX512F__
 #define CHAIN_PART_INLINE inline
 #else /* no instruction does it */
@@ -176,10 +148,10 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             CHAIN_CASE(STEP_MUL, a * b)
             CHAIN_CASE(STEP_DIV, a / b)
             CHAIN_CASE(STEP_DIV_REVERSED, b / a)
-            CHAIN_CASE(STEP_MIN, vector_min(a, b))
-            CHAIN_CASE(STEP_MIN_REVERSED, vector_min(b, a))
-            CHAIN_CASE(STEP_MAX, vector_max(a, b))
-            CHAIN_CASE(STEP_MAX_REVERSED, vector_max(b, a))
+            CHAIN_CASE(STEP_MIN, VECTOR_reduce_min(f32, a, b))
+            CHAIN_CASE(STEP_MIN_REVERSED, VECTOR_reduce_min(f32, b, a))
+            CHAIN_CASE(STEP_MAX, VECTOR_reduce_max(f32, a, b))
+            CHAIN_CASE(STEP_MAX_REVERSED, VECTOR_reduce_max(f32, b, a))
             CHAIN_CASE_ALONE(STEP_CANONICAL,
                              SELECT(v[i] == v[i], v[i], repeated(f32_from_bits(0x7fc00000u))))
             CHAIN_CASE_ALONE(STEP_NEG, -v[i])
