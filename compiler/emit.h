@@ -71,7 +71,7 @@ struct emitter {
     int axis_capacity;
     const char **axis_names;   /* by axis id */
     int *uses;                 /* by expression id, within the kernel */
-    int *marks, mark;          /* by expression id: the last of emit_strip.c's sets that has it */
+    int *marks, mark;          /* by expression id: the last set that has it; the newest set */
     const struct axis *parted; /* its loop goes from `begin` to `end` */
     /* The kernel that comes next in the same block of C, or NULL; and a reduction of it whose lanes
      * have taken their elements while those were stored. */
@@ -112,6 +112,9 @@ void emit_close(struct emitter *emitter);
 void emit_name_expression(struct emitter *emitter, const struct expression *expression,
                           const char *text);
 const char *emit_named(const struct emitter *emitter, const struct expression *expression);
+
+/* Puts an expression into the newest set; false where it was there before. */
+bool emit_mark(struct emitter *emitter, const struct expression *expression);
 
 /* emit_strip.c: the innermost loop in strips, for functions that are best computed for many
  * neighbours at once */

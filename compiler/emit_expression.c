@@ -76,6 +76,12 @@ void emit_name_expression(struct emitter *emitter, const struct expression *expr
         (struct named){.expression = expression, .text = text, .depth = emitter->depth};
 }
 
+bool emit_mark(struct emitter *emitter, const struct expression *expression) {
+    bool is_new = emitter->marks[expression->id] != emitter->mark;
+    emitter->marks[expression->id] = emitter->mark;
+    return is_new;
+}
+
 const char *emit_named(const struct emitter *emitter, const struct expression *expression) {
     for (int i = emitter->named_count - 1; i >= 0; i--)
         if (emitter->named[i].expression == expression)
@@ -349,14 +355,19 @@ static const char *direct_function(struct emitter *emitter, enum op op) {
     return arena_format(emitter->ir->arena, "%.*s", (int)name, form + 1);
 }
 
-/* Whether its text reads memory. */
-static bool has_load(const struct emitter *emitter, const struct expression *e) {
-    if (emit_named(emitter, e))
+static bool find_load(struct emitter *emitter, const struct expression *e) {
+    if (!emit_mark(emitter, e) || emit_named(emitter, e))
         return false;
     bool found = e->kind == EXPRESSION_LOAD;
     for (int i = 0; i < e->source_count && !found; i++)
-        found = has_load(emitter, e->sources[i]);
+        found = find_load(emitter, e->sources[i]);
     return found;
+}
+
+/* Whether its text reads memory. */
+static bool has_load(struct emitter *emitter, const struct expression *e) {
+    emitter->mark++;
+    return find_load(emitter, e);
 }
 
 /* gcc 12 makes loads under a condition masked loads and gets some of the masks wrong, so what a

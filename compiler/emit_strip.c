@@ -24,13 +24,6 @@ bool emit_is_strip_function(const struct expression *e) {
     return strip_function(e) != NULL;
 }
 
-/* Puts an expression into the set that was begun last; false where it was there before. */
-static bool mark(struct emitter *emitter, const struct expression *e) {
-    bool is_new = emitter->marks[e->id] != emitter->mark;
-    emitter->marks[e->id] = emitter->mark;
-    return is_new;
-}
-
 static bool is_marked(const struct emitter *emitter, const struct expression *e) {
     return emitter->marks[e->id] == emitter->mark;
 }
@@ -44,7 +37,7 @@ struct walk {
 };
 
 static void find_functions(struct walk *walk, const struct expression *e) {
-    if (e->kind != EXPRESSION_OP || !mark(walk->emitter, e))
+    if (e->kind != EXPRESSION_OP || !emit_mark(walk->emitter, e))
         return;
     for (int i = 0; i < e->source_count; i++)
         find_functions(walk, e->sources[i]);
@@ -160,7 +153,7 @@ void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
 
 /* What a later stage computes, up to the functions, of which it reads the array. */
 static void mark_needed(struct emitter *emitter, const struct expression *e) {
-    if (!mark(emitter, e) || strip_function(e))
+    if (!emit_mark(emitter, e) || strip_function(e))
         return;
     for (int i = 0; i < e->source_count; i++)
         mark_needed(emitter, e->sources[i]);
