@@ -82,10 +82,10 @@ struct chain_step {
 
 struct chain {
     struct row_emitter *rows;
-    int count, operations;
-    struct link links[MAX_LINKS]; /* sources first */
-    int step_count;
-    struct chain_step steps[MAX_STEPS];
+    int count, capacity, operations;
+    struct link *links; /* sources first; all are there before the first step */
+    int step_count, step_capacity;
+    struct chain_step *steps;
     bool taken[CHAIN_SLOTS + 1];
     bool too_large;
 };
@@ -99,26 +99,32 @@ static struct link *find_link(struct chain *chain, const struct expression *e) {
 
 static void add_links(struct chain *chain, const struct expression *e) {
     struct operation operation;
-    struct link *known = find_link(chain, e);
-    if (known) {
+    struct link *known = chain->too_large ? NULL : find_link(chain, e);
+    if (known)
         known->uses_left++;
+    if (known || chain->too_large)
         return;
-    }
     if (is_operation(e, &operation)) {
         chain->operations++;
         for (int i = 0; i < operation.count; i++)
             add_links(chain, operation.sources[i]);
     }
     chain->too_large |= chain->count == MAX_LINKS;
-    if (!chain->too_large)
-        chain->links[chain->count++] = (struct link){.e = e, .uses_left = 1, .operand = -1};
+    if (chain->too_large)
+        return;
+    chain->links = arena_extend(chain->rows->emitter->ir->arena, chain->links, chain->count,
+                                &chain->capacity, sizeof *chain->links);
+    chain->links[chain->count++] = (struct link){.e = e, .uses_left = 1, .operand = -1};
 }
 
 static void add_step(struct chain *chain, const char *name, int slot, struct link *link) {
     chain->too_large |= chain->step_count == MAX_STEPS;
-    if (!chain->too_large)
-        chain->steps[chain->step_count++] =
-            (struct chain_step){.name = name, .slot = slot, .link = link};
+    if (chain->too_large)
+        return;
+    chain->steps = arena_extend(chain->rows->emitter->ir->arena, chain->steps, chain->step_count,
+                                &chain->step_capacity, sizeof *chain->steps);
+    chain->steps[chain->step_count++] =
+        (struct chain_step){.name = name, .slot = slot, .link = link};
 }
 
 /* Whether a value can be an operand as it is: what is in memory, or in a slot. */
