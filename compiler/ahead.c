@@ -7,14 +7,9 @@
 
 enum {
     MOST_TILES = 32,  /* of a panel: among more, nobody notices that the first waits */
-    LINE = 16,        /* elements of a line of memory */
     MOST_LINES = 8,   /* in a turn: more would wait for one another */
     FEWEST_STEPS = 4, /* in a turn: shorter loops cost more than they bring */
 };
-
-static int64_t ceiling(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
 
 /* ---- Panels and their tiles ---- */
 
@@ -37,8 +32,8 @@ static int64_t count_tiles(const struct ir *ir, const struct kernel *kernel, int
             if (tile->loops[k].axis == loop->axis)
                 extent = tile->loops[k].step;
         if (loop->axis == kernel->parted)
-            extent = ceiling(extent, ir->threads);
-        count *= ceiling(extent, loop->step);
+            extent = divide_up(extent, ir->threads);
+        count *= divide_up(extent, loop->step);
     }
     return count;
 }
@@ -86,7 +81,7 @@ static void spread(const struct tile *tile, int64_t lines, struct tile_fetch *fe
     turns /= fetch->turn;
     for (int i = 1; i + WALK_LEVELS <= tile->sum_axis_count; i++)
         turns *= tile->sum_axes[i].extent;
-    int64_t in_turn = ceiling(lines, turns);
+    int64_t in_turn = divide_up(lines, turns);
     fetch->lines = in_turn < MOST_LINES ? in_turn : MOST_LINES;
 }
 
@@ -105,7 +100,7 @@ static void fetch_next_panel(const struct ir *ir, const struct kernel *kernel) {
     fetch->loop = panel_loop;
     fetch->count = panel / parts;
     fetch->next = tile->loops[panel_loop].axis ? panel : fetch->count;
-    spread(tile, ceiling(fetch->count, tiles * LINE), fetch);
+    spread(tile, divide_up(fetch->count, tiles * LINE_ELEMENTS), fetch);
 }
 
 void fetch_ahead(struct ir *ir) {

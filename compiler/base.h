@@ -28,6 +28,11 @@ bool et_fail_within(struct et_error *error, const char *format, ...)
 #define unreachable() et_unreachable(__FILE__, __LINE__)
 _Noreturn void et_unreachable(const char *file, int line);
 
+/* The quotient rounded up; a >= 0, b > 0. */
+static inline int64_t divide_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
 /* Bytes, rounded up to whole cache lines: where blocks begin, and how far vectors may read. */
 static inline size_t whole_lines(size_t bytes) {
     return (bytes + 63) / 64 * 64;

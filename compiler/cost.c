@@ -28,10 +28,6 @@ enum {
 
 /* ---- Tiles ---- */
 
-static int64_t ceiling(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int smaller(int a, int b) {
     return a < b ? a : b;
 }
@@ -108,7 +104,7 @@ static struct counts count_tiles(const struct contraction *contraction,
             (int)(choice->rows / first->block * (first->loop->extent % first->block));
     }
     counts.panels = choice->last_columns ? choice->column->extent / choice->columns
-                                         : ceiling(choice->column->extent, choice->columns);
+                                         : divide_up(choice->column->extent, choice->columns);
     return counts;
 }
 
@@ -130,7 +126,7 @@ static int64_t lines_on_one_set(int64_t count, int64_t stride) {
         return 1;
     while (apart % common)
         common /= 2;
-    return ceiling(count, common < LINE ? PAGE / LINE : PAGE / common);
+    return divide_up(count, common < LINE ? PAGE / LINE : PAGE / common);
 }
 
 /* Elements of an operand that is packed, each once. */

@@ -10,7 +10,6 @@
 
 enum {
     LEAST_CYCLES = 4000, /* of a kernel, to be worth waiting for others before and after */
-    LINE_ELEMENTS = 16,  /* neighbours that one thread should have for itself */
 };
 static const double GOOD_BALANCE = 0.94;
 
@@ -81,6 +80,7 @@ static int list_tile_loops(const struct tile *tile, struct division *candidates)
     return count;
 }
 
+/* Neighbours on a line of memory stay with one thread. */
 static int list_plain_loops(const struct ir *ir, const struct kernel *kernel,
                             struct division *candidates) {
     for (int i = 0; i < kernel->loop_count; i++) {

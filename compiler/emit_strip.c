@@ -55,17 +55,12 @@ static struct walk functions_of(struct emitter *emitter, const struct expression
     return walk;
 }
 
-static void note_reduction(void *context, const struct expression *e) {
-    *(bool *)context |= e->kind == EXPRESSION_REDUCE;
-}
-
 bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
                        const struct expression *value) {
-    bool reduces = false;
     if (emitter->dialect == DIALECT_CALLS || axis->extent < LEAST_STRIP)
         return false;
-    expression_walk(emitter->ir, value, note_reduction, &reduces);
-    return !reduces && functions_of(emitter, value).function_count > 0;
+    return !expression_reduces(emitter->ir, value) &&
+           functions_of(emitter, value).function_count > 0;
 }
 
 /* ---- The loop ---- */

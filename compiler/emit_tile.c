@@ -83,8 +83,7 @@ static struct levels levels_of(const struct tiling *tiling) {
 
 /* By one tile. */
 static int64_t fetched_elements(const struct tiling *tiling) {
-    enum { LINE = 16 };
-    return levels_of(tiling).extent[0] * tiling->tile->fetch.lines * LINE;
+    return levels_of(tiling).extent[0] * tiling->tile->fetch.lines * LINE_ELEMENTS;
 }
 
 static void emit_walk(const struct tiling *tiling) {

@@ -462,3 +462,14 @@ void expression_walk(struct ir *ir, const struct expression *expression,
                      void *context) {
     expression_walk_all(ir, 1, &expression, visit, context);
 }
+
+static void note_reduction(void *context, const struct expression *e) {
+    bool *found = context;
+    *found |= e->kind == EXPRESSION_REDUCE;
+}
+
+bool expression_reduces(struct ir *ir, const struct expression *expression) {
+    bool reduces = false;
+    expression_walk(ir, expression, note_reduction, &reduces);
+    return reduces;
+}

@@ -193,6 +193,8 @@ const struct expression *expression_rewrite(struct ir *ir, const struct expressi
 void expression_walk(struct ir *ir, const struct expression *expression,
                      void (*visit)(void *context, const struct expression *expression),
                      void *context);
+/* Whether there is a reduction or contraction in it. */
+bool expression_reduces(struct ir *ir, const struct expression *expression);
 /* The same over several expressions, whose common parts are visited once. */
 void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
                          void (*visit)(void *context, const struct expression *expression),

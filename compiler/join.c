@@ -299,22 +299,16 @@ static void note_contraction(void *context, const struct expression *e) {
     *found |= is_contraction(e);
 }
 
-static void note_reduction(void *context, const struct expression *e) {
-    bool *found = context;
-    *found |= e->kind == EXPRESSION_REDUCE;
-}
-
 /* Whether a kernel is elementwise, once its small reductions are unrolled. */
 static bool make_plain(struct ir *ir, struct kernel *kernel) {
-    bool contraction = false, reduction = false;
+    bool contraction = false;
     if (kernel->value->kind == EXPRESSION_CONSTANT || kernel->loop_count == 0)
         return false;
     expression_walk(ir, kernel->value, note_contraction, &contraction);
     if (contraction) /* of a pool around it each element would be one */
         return false;
     const struct expression *value = unroll_small_reductions(ir, kernel->value);
-    expression_walk(ir, value, note_reduction, &reduction);
-    if (reduction || !is_short(ir, value))
+    if (expression_reduces(ir, value) || !is_short(ir, value))
         return false;
     kernel->value = value;
     return true;

@@ -26,11 +26,6 @@ static void default_pair(int64_t pair[2], const int64_t value[2]) {
     }
 }
 
-/* The quotient rounded up; a >= 0, b > 0. */
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* Pads the last two axes. */
 static struct tensor pad_image(struct tensor x, const struct range padding[2], double value) {
     struct range ranges[MAX_RANK] = {0};

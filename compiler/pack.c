@@ -131,9 +131,8 @@ static int count_running(const struct packing *packing, int64_t *length) {
  * read whole and only once. */
 static void transpose(const float *from, int64_t length, int64_t column_step, int64_t width,
                       int64_t columns, float *to) {
-    enum { LINE = 16 };
-    for (int64_t begin = 0; begin < length; begin += LINE) {
-        int64_t end = length - begin < LINE ? length : begin + LINE;
+    for (int64_t begin = 0; begin < length; begin += LINE_ELEMENTS) {
+        int64_t end = length - begin < LINE_ELEMENTS ? length : begin + LINE_ELEMENTS;
         for (int64_t c = 0; c < columns; c++)
             for (int64_t k = begin; k < end; k++)
                 to[k * width + c] = from[k + c * column_step];

@@ -4,6 +4,8 @@
 
 #include "base.h"
 
+enum { LINE_ELEMENTS = 16 }; /* float32 of a line of memory */
+
 /* target.def says what the fields mean. */
 struct target {
     const char *name;

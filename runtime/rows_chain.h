@@ -81,22 +81,20 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
 #define CHAIN_CODE(op, form) (STEP_FORMS * (op) + (form))
 
 /* a: what went through the chain until here; b: the operand. */
+#define CHAIN_EACH(operand, expression)                                                            \
+    EACH {                                                                                         \
+        const vector_f32 a __attribute__((unused)) = v[i], b = operand;                            \
+        v[i] = expression;                                                                         \
+    }
 #define CHAIN_CASE(op, expression)                                                                 \
     case CHAIN_CODE(op, FORM_SAME): {                                                              \
-        const vector_f32 b = repeated(*chain->operands[step->from]);                               \
-        EACH {                                                                                     \
-            const vector_f32 a __attribute__((unused)) = v[i];                                     \
-            v[i] = expression;                                                                     \
-        }                                                                                          \
+        const vector_f32 same = repeated(*chain->operands[step->from]);                            \
+        CHAIN_EACH(same, expression)                                                               \
         break;                                                                                     \
     }                                                                                              \
     case CHAIN_CODE(op, FORM_ROWS): {                                                              \
         const float *from = chain->operands[step->from] + row * step->row;                         \
-        EACH {                                                                                     \
-            const vector_f32 a __attribute__((unused)) = v[i];                                     \
-            const vector_f32 b = repeated(from[i / across * step->row]);                           \
-            v[i] = expression;                                                                     \
-        }                                                                                          \
+        CHAIN_EACH(repeated(from[i / across * step->row]), expression)                             \
         break;                                                                                     \
     }                                                                                              \
     case CHAIN_CODE(op, FORM_COLUMNS): {                                                           \
@@ -105,27 +103,16 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
         CHAIN_UNROLL                                                                               \
         for (int k = 0; k < across; k++)                                                           \
             shared[k] = CHAIN_LOAD(from + k * CHAIN_LANES);                                        \
-        EACH {                                                                                     \
-            const vector_f32 a __attribute__((unused)) = v[i], b = shared[i % across];             \
-            v[i] = expression;                                                                     \
-        }                                                                                          \
+        CHAIN_EACH(shared[i % across], expression)                                                 \
         break;                                                                                     \
     }                                                                                              \
     case CHAIN_CODE(op, FORM_BLOCK): {                                                             \
         const float *from = chain->operands[step->from] + row * step->row + column;                \
-        EACH {                                                                                     \
-            const vector_f32 a __attribute__((unused)) = v[i];                                     \
-            const vector_f32 b = CHAIN_LOAD(from + CHAIN_OFFSET);                                  \
-            v[i] = expression;                                                                     \
-        }                                                                                          \
+        CHAIN_EACH(CHAIN_LOAD(from + CHAIN_OFFSET), expression)                                    \
         break;                                                                                     \
     }                                                                                              \
     case CHAIN_CODE(op, FORM_SLOT):                                                                \
-        EACH {                                                                                     \
-            const vector_f32 a __attribute__((unused)) = v[i];                                     \
-            const vector_f32 b = LOAD(f32, CHAIN_SLOT(step->from) + i * CHAIN_LANES);              \
-            v[i] = expression;                                                                     \
-        }                                                                                          \
+        CHAIN_EACH(LOAD(f32, CHAIN_SLOT(step->from) + i * CHAIN_LANES), expression)                \
         break;
 #define CHAIN_CASE_ALONE(op, expression)                                                           \
     case CHAIN_CODE(op, 0):                                                                        \

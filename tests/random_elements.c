@@ -1,6 +1,7 @@
 /* Seeded numbers, and the elements of random tensors. */
 #include "random_graph.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A multiplicative mix of a counter: short, and the same on every machine. */
@@ -8,6 +9,11 @@ static uint64_t mix(uint64_t bits) {
     bits = (bits ^ bits >> 31) * 0x9e6c63d0876a9a47u;
     bits = (bits ^ bits >> 29) * 0xd1b54a32d192ed03u;
     return bits ^ bits >> 32;
+}
+
+uint64_t number_from_environment(const char *name, uint64_t usual) {
+    const char *value = getenv(name);
+    return value && value[0] ? strtoull(value, NULL, 10) : usual;
 }
 
 uint64_t random_next(struct random *random) {

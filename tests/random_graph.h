@@ -7,6 +7,9 @@
 
 /* random_elements.c */
 
+/* A seed or a count, as the environment variable says, or the usual one. */
+uint64_t number_from_environment(const char *name, uint64_t usual);
+
 struct random {
     uint64_t state; /* any seed */
 };

@@ -148,11 +148,6 @@ static void write_table(const struct collection *collection) {
 
 /* ---- All together ---- */
 
-static uint64_t from_environment(const char *name, uint64_t usual) {
-    const char *value = getenv(name);
-    return value && value[0] ? strtoull(value, NULL, 10) : usual;
-}
-
 static void build(const struct collection *collection, const char *path) {
     static const char *const flags[] = {COMPILER,
                                         "-std=gnu11",
@@ -186,8 +181,8 @@ Test(aarch64, the_same_bits, .timeout = 900) {
     struct collection collection = {.folder = scratch.path};
     struct weights *weights = NULL;
     collect_stored(&collection, &weights);
-    uint64_t seed = from_environment("EIGENTENSOR_SEED", USUAL_SEED);
-    uint64_t count = from_environment("EIGENTENSOR_AARCH64_COUNT", USUAL_COUNT);
+    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
+    uint64_t count = number_from_environment("EIGENTENSOR_AARCH64_COUNT", USUAL_COUNT);
     for (uint64_t i = 0; i < count && collection.count < MOST_GRAPHS; i++)
         collect_random(&collection, seed + i);
     write_table(&collection);

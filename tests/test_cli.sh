@@ -404,16 +404,10 @@ expect 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -c here
 says here/row.h 'void *arena, long batch, struct row_pool *pool);'
 expect 0 "$tool" build rows.json --threads=3 --main=runner -o runner
 for batch in 1 3 100; do
-    python3 - "$batch" <<'END'
-import struct, sys
-
-images = int(sys.argv[1])
-header = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 2), }" % images
-header += ' ' * (63 - (10 + len(header)) % 64) + '\n'
-with open('many.npy', 'wb') as file:
-    file.write(b'\x93NUMPY\1\0' + struct.pack('<H', len(header)) + header.encode())
-    file.write(struct.pack('<%df' % (2 * images), *(0.3 * i for i in range(2 * images))))
-END
+    data=$(for i in $(seq "$batch"); do
+        printf '\\%03o\\0\\200\\077\\0\\%03o\\0\\100' "$i" "$i"
+    done)
+    npy '<f4' "($batch, 2)" "$data" >many.npy
     expect 0 "$tool" run rows.json many.npy -o expected.npy
     expect 0 ./runner many.npy -o found.npy
     same found.npy expected.npy

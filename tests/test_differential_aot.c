@@ -1,21 +1,16 @@
 /* Random graphs through the machine's C compilers, at both ends of their optimisation and with
  * different vector widths. EIGENTENSOR_SEED and EIGENTENSOR_AOT_COUNT change seeds and number. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
 
 #include "cpu.h"
 #include "differ.h"
+#include "random_graph.h"
 
 enum { USUAL_COUNT = 300, USUAL_SEED = 1, BATCH = 50 };
 
-static uint64_t from_environment(const char *name, uint64_t usual) {
-    const char *value = getenv(name);
-    return value && value[0] ? strtoull(value, NULL, 10) : usual;
-}
-
 static void check_mode(const char *name) {
-    uint64_t seed = from_environment("EIGENTENSOR_SEED", USUAL_SEED);
-    uint64_t left = from_environment("EIGENTENSOR_AOT_COUNT", USUAL_COUNT);
+    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
+    uint64_t left = number_from_environment("EIGENTENSOR_AOT_COUNT", USUAL_COUNT);
     for (; left > 0; seed += BATCH) {
         struct text report = {0};
         int count = left < BATCH ? (int)left : BATCH;

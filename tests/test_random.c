@@ -10,17 +10,12 @@
 
 enum { USUAL_COUNT = 2000, USUAL_SEED = 1, MOST_FAILURES = 3 };
 
-static uint64_t from_environment(const char *name, uint64_t usual) {
-    const char *value = getenv(name);
-    return value && value[0] ? strtoull(value, NULL, 10) : usual;
-}
-
 static uint64_t first_seed(void) {
-    return from_environment("EIGENTENSOR_SEED", USUAL_SEED);
+    return number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
 }
 
 static uint64_t seed_count(void) {
-    return from_environment("EIGENTENSOR_RANDOM_COUNT", USUAL_COUNT);
+    return number_from_environment("EIGENTENSOR_RANDOM_COUNT", USUAL_COUNT);
 }
 
 static struct graph *made(uint64_t seed) {
