@@ -20,13 +20,13 @@ endif
 IS_CLANG := $(findstring clang,$(CC) $(shell $(CC) --version 2>/dev/null))
 WARNINGS = -Wall -Wextra -Werror $(if $(IS_CLANG),,-Wno-format-truncation)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
-             -Icompiler -Iruntime -I. -MMD -MP
+             -I. -MMD -MP
 LIBRARIES = -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY = $(BUILD)/libeigentensor.a
 PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUILD)/mnist-define
-UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
+UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated test test-programs sanitized asan lint setup \
@@ -50,7 +50,10 @@ generated: $(BUILD)/eigentensor
 
 step = @$(if $(V),,printf '  %-5s %s\n' $(1) $@;) set $(if $(V),-x,+x);
 
-$(LIBRARY): $(call objects,compiler/*.c runtime/*.c)
+# Programs of their own stand beside the library's rooms below runtime/.
+ROOMS = compiler/*.c compiler/*/*.c compiler/*/*/*.c runtime/*.c \
+        $(foreach room,backend kernels formats tune,runtime/$(room)/*.c)
+$(LIBRARY): $(call objects,$(ROOMS))
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
@@ -69,7 +72,7 @@ $(PROGRAMS): $(LIBRARY)
 SERVER_FILES = $(sort $(shell find server/page -type f -not -name '.*' 2>/dev/null)) \
                $(sort $(wildcard models/mnist/samples/*.png)) server/openapi.json server/docs.css
 SERVER_OBJECTS = $(filter-out %/main.o,$(call objects,server/*.c))
-SERVER_TESTS = $(filter $(BUILD)/tests/test_server%,$(UNIT_TESTS))
+SERVER_TESTS = $(filter $(BUILD)/tests/server/%,$(UNIT_TESTS))
 $(BUILD)/eigentensor-server: $(BUILD)/server/main.o $(BUILD)/libserver.a
 $(BUILD)/libserver.a: $(SERVER_OBJECTS)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
@@ -90,8 +93,9 @@ $(BUILD)/%.o: %.c | build/setup-run
 	$(call step,cc) mkdir -p $(@D); $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
 
 # These carry other files of the tree inside, word for word.
-$(BUILD)/compiler/templates.o $(BUILD)/runtime/cli/standalone.o: \
-    $(wildcard templates/* compiler/base.* compiler/*.def runtime/*.[ch] runtime/cli/*.[ch])
+$(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o: \
+    $(wildcard templates/* templates/programs/* compiler/base/* compiler/graph/*.def runtime/*.h \
+      runtime/formats/* runtime/cli/*.[ch])
 
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in
@@ -99,25 +103,23 @@ $(BUILD)/compiler/templates.o $(BUILD)/runtime/cli/standalone.o: \
 VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) \
                -fno-math-errno -fno-trapping-math
 ifeq ($(shell uname -m),x86_64)
-$(BUILD)/runtime/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
-$(BUILD)/runtime/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq \
+$(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
+$(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq \
                                           -mavx512vl -mfma
-$(BUILD)/runtime/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma
+$(BUILD)/runtime/kernels/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma
 endif
-$(BUILD)/runtime/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
+$(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 
 # ---- Tests ----
 
 # What test programs share: random graphs, and what is done with them.
-TEST_SUPPORT_NAMES = random_elements random_nodes random_steps random_templates random_graph \
-                     shrink trial differ
-TEST_SUPPORT_OBJECTS = $(TEST_SUPPORT_NAMES:%=$(BUILD)/tests/%.o)
+TEST_SUPPORT_OBJECTS = $(call objects,tests/support/*.c)
 TEST_SUPPORT = $(BUILD)/tests/libsupport.a
 $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 
 $(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test
-TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/differential
+TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) -o $@ \
 	    $(LIBRARIES) -lcriterion $(if $(filter %/test_math,$@),-lmpfr -lgmp)

@@ -4,8 +4,8 @@
  *
  * Runs of both take turns in one thread; times are the thread's own, so that others on the machine
  * disturb them less. */
-#include "batch.h"
-#include "et_program.h"
+#include "compiler/graph/batch.h"
+#include "runtime/et_program.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,10 +3,10 @@
  *
  * compile_time GRAPH.json...: the same of stored graphs, and from the graph to code that runs in
  * this process ("jit"), of which libtcc takes the part after it. */
-#include "compile.h"
-#include "jit.h"
-#include "layers.h"
-#include "store.h"
+#include "compiler/builder/layers.h"
+#include "compiler/compile.h"
+#include "compiler/store/store.h"
+#include "runtime/backend/jit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
  * to know (anything)      error MESSAGE                when it fails
  *
  * The peers speak the same (peers/worker.py), so that none is measured by another's means. */
-#include "et_program.h"
-#include "jit.h"
+#include "runtime/backend/jit.h"
+#include "runtime/et_program.h"
 
 #include <errno.h>
 #include <stdio.h>

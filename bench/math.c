@@ -5,7 +5,7 @@
 //   cc -std=gnu11 -O3 -march=x86-64-v3 -ffp-contract=off -fno-math-errno -fno-trapping-math
 //       -DLIBMVEC -DSLEEF bench/math.c -lmvec -lsleef -lm -o math && ./math
 
-#include "../templates/math.h"
+#include "templates/math.h"
 
 #include <stdio.h>
 #include <time.h>

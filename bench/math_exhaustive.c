@@ -8,8 +8,8 @@
 // the correctly rounded ones, and a checksum of all result bits, to compare builds and machines.
 // Exits with 1 if an error exceeds 1 ulp or a NaN, zero or infinity is misplaced.
 
-#include "../templates/math.h"
-#include "../templates/strip.h"
+#include "templates/math.h"
+#include "templates/strip.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* How long the page takes from a change of the ink to the updated prediction, in a real browser, and
  * where that time goes.
  *
- *     tests/test_browser.sh bench/page_latency.js [seconds of drawing, 30]
+ *     tests/browser/test_browser.sh bench/page_latency.js [seconds of drawing, 30]
  *
  * before: until the request begins, which waits for the answer to the one before; server: as its
  * Server-Timing says; network: the rest of the request; show: from the last byte to the frame that

@@ -4,7 +4,7 @@
 //   make library && cc -std=gnu11 -O2 -Icompiler -Iruntime -I. bench/rows.c build/libeigentensor.a
 //       -lm -lpthread -o rows && ./rows
 
-#include "rows.h"
+#include "runtime/kernels/rows.h"
 
 #include <stdio.h>
 #include <time.h>

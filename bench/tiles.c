@@ -6,7 +6,7 @@
 //
 // -march=x86-64-v3 measures the AVX2 tiles instead of the AVX-512 ones.
 
-#include "tiles.h"
+#include "runtime/kernels/tiles.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-#include "compile.h"
+#include "compiler/compile.h"
 
-#include "emit.h"
-#include "ir.h"
+#include "compiler/emit/emit.h"
+#include "compiler/ir/ir.h"
 
 #include <string.h>
 #include <time.h>

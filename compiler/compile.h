@@ -2,8 +2,8 @@
 #ifndef EIGENTENSOR_COMPILE_H
 #define EIGENTENSOR_COMPILE_H
 
-#include "batch.h"
-#include "tuning.h"
+#include "compiler/graph/batch.h"
+#include "compiler/schedule/tuning.h"
 
 /* Who will compile the emitted text. */
 enum dialect {

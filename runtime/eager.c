@@ -1,6 +1,6 @@
-#include "eager.h"
+#include "runtime/eager.h"
 
-#include "../compiler/eval.h"
+#include "compiler/evaluate/evaluate.h"
 
 struct run {
     const struct graph *graph;

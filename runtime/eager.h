@@ -3,7 +3,7 @@
 #ifndef EIGENTENSOR_EAGER_H
 #define EIGENTENSOR_EAGER_H
 
-#include "../compiler/view.h"
+#include "compiler/graph/view.h"
 
 /* Runs a verified graph. `inputs` and `outputs` follow graph->inputs and graph->outputs; each is
  * row-major, node_bytes() long and aligned for its dtype; bools are 0 or 1. Outputs are written

@@ -1,17 +1,17 @@
-#include "et_program.h"
+#include "runtime/et_program.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#include "aot.h"
-#include "cpu.h"
-#include "eager.h"
-#include "jit.h"
-#include "shared_run.h"
+#include "runtime/backend/aot.h"
+#include "runtime/backend/jit.h"
+#include "runtime/backend/parallel_run.h"
+#include "runtime/eager.h"
+#include "runtime/kernels/cpu.h"
+#include "runtime/tuning_cache.h"
 #include "templates/pool.h"
-#include "tuning_cache.h"
 
 /* One way of running the graph. All but `lock` and `ready` is written once, under the lock, before
  * `ready` is set. */

@@ -2,10 +2,10 @@
 #ifndef EIGENTENSOR_ET_PROGRAM_H
 #define EIGENTENSOR_ET_PROGRAM_H
 
-#include "compile.h"
-#include "store.h"
+#include "compiler/compile.h"
+#include "compiler/store/store.h"
 
-#include "eigentensor.h" /* after base.h, which has struct et_error too */
+#include "runtime/eigentensor.h" /* after base.h, which has struct et_error too */
 
 /* A program of a graph that was not read from a file. Takes `graph` and `weights` (which may be
  * NULL), also when it fails. */

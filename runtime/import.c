@@ -1,9 +1,9 @@
 /* Programs that another tool wrote, and programs stored again. */
-#include "et_program.h"
+#include "runtime/et_program.h"
 
 #include <string.h>
 
-#include "program.h"
+#include "compiler/graph/copy_graph.h"
 
 /* The nodes that the outputs need, each once, in the order in which this library writes them. Only
  * then is a product known to have one reader. */

@@ -1,11 +1,11 @@
-#include "tuning_cache.h"
+#include "runtime/tuning_cache.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cache.h"
+#include "runtime/backend/cache.h"
 
 /* FOLDER/tuned-DIGEST/CPU-MODE.json. The CPU is looked at only where the graph has any. */
 static bool find_path(const char *digest, enum cpu_level level, const char *mode, bool make,

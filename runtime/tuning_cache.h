@@ -2,8 +2,8 @@
 #ifndef EIGENTENSOR_TUNING_CACHE_H
 #define EIGENTENSOR_TUNING_CACHE_H
 
-#include "cpu.h"
-#include "tuning.h"
+#include "compiler/schedule/tuning.h"
+#include "runtime/kernels/cpu.h"
 
 /* The kept tuning of a graph (its digest, 64 hexadecimal digits) for this CPU at this level, in a
  * mode (its name); NULL: there is none that can be read. It is the caller's to free. */

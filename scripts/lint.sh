@@ -32,13 +32,13 @@ formatted() {
 }
 
 # Templates are seen where they are included, and so is the vector code, for the baseline CPU; what
-# tests/aarch64 includes is written by its test.
+# tests/emit/aarch64 includes is written by its test.
 # Several run at once, so each says what it has to say in one piece.
 tidy() {
     # shellcheck disable=SC2016  # the inner shell's variables
-    c_files | grep '\.c$' | grep -v '^templates/\|^tests/aarch64/\|_avx2\.c$\|_avx512\.c$' |
+    c_files | grep '\.c$' | grep -v '^templates/\|^tests/emit/aarch64/\|_avx2\.c$\|_avx512\.c$' |
         xargs -P "$(nproc)" -n 8 sh -c 'said=$(clang-tidy --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE \
-            -Icompiler -Iruntime -Iserver -I. -I"$0"/server 2>&1 |
+            -I. -I"$0"/server 2>&1 |
             grep -v "warnings\? \(and [0-9]* errors\? \)\?generated\.$")
             [ -z "$said" ] || printf "%s\n" "$said"' "$build" >"$build/tidy.log"
     cat "$build/tidy.log"

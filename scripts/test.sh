@@ -1,5 +1,5 @@
 #!/bin/sh
-# test.sh BUILD...: runs every Criterion program in the build folders, and tests/test_*.sh on the
+# test.sh BUILD...: runs every Criterion program in the build folders, and tests/*/test_*.sh on the
 # first of them. A line for each; what a failing one printed; the totals in the last line.
 # A shell test finds the build folder in $BUILD and exits with 0 (passed), 77 (skipped) or else.
 set -u
@@ -47,7 +47,7 @@ run_unit() {
 }
 
 run_shell() {
-    log=$BUILD/tests/$(basename "$1").log since=$(now)
+    log=$BUILD/$1.log since=$(now)
     rm -f "$log"
     timeout 900 "$1" >>"$log" 2>&1 </dev/null
     status=$?
@@ -68,11 +68,11 @@ for folder in "$@"; do
         export EIGENTENSOR_AARCH64_COUNT="${EIGENTENSOR_AARCH64_COUNT:-10}"
         ;;
     esac
-    for source in tests/test_*.c; do
-        run_unit "$folder/tests/$(basename "$source" .c)"
+    for source in tests/*/test_*.c; do
+        run_unit "$folder/${source%.c}"
     done
 done
-for test in tests/test_*.sh; do
+for test in tests/*/test_*.sh; do
     run_shell "$test"
 done
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eager.h"
-#include "picture.h"
+#include "runtime/eager.h"
+#include "server/picture.h"
 
 enum { MOST_TILES = 256, GAP = 1, MOST_SIDE = 64 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu.h"
-#include "picture.h"
+#include "runtime/kernels/cpu.h"
+#include "server/picture.h"
 
 void handle_health(struct worker *worker, const struct request *request, struct reply *reply) {
     (void)request;

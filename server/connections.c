@@ -1,4 +1,4 @@
-#include "connections.h"
+#include "server/connections.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "server.h"
+#include "server/server.h"
 
 struct connection {
     int socket; /* -1: this place is free */

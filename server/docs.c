@@ -1,7 +1,7 @@
 /* GET /docs: openapi.json as a page for people, made once a request from the file itself. */
 #include <string.h>
 
-#include "server.h"
+#include "server/server.h"
 
 static void add_escaped(struct text *page, const char *text) {
     for (; text && *text; text++) {

@@ -1,13 +1,13 @@
 /* The page, the samples and the texts of this interface, compiled into the server: the assembler
  * reads the files, files.def (which the Makefile writes) lists them. */
-#include "server.h"
+#include "server/server.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <zlib.h>
 
-#include "digest.h"
+#include "compiler/store/digest.h"
 
 #define FILE_ROW(symbol, source, url)                                                              \
     __asm__(".section .rodata\n.globl " #symbol "\n" #symbol ":\n.incbin \"" source                \

@@ -1,4 +1,4 @@
-#include "http.h"
+#include "server/http.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connections.h"
-#include "http_reply.h"
-#include "listen.h"
-#include "workers.h"
+#include "server/connections.h"
+#include "server/http_reply.h"
+#include "server/listen.h"
+#include "server/workers.h"
 
 enum {
     HEADER_BYTES = 32 * 1024, /* of one connection: request line, headers, reply headers */

@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_SERVER_HTTP_H
 #define EIGENTENSOR_SERVER_HTTP_H
 
-#include "base.h"
+#include "compiler/base/base.h"
 
 struct server;
 struct http;

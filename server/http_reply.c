@@ -1,4 +1,4 @@
-#include "http_reply.h"
+#include "server/http_reply.h"
 
 #include <math.h>
 #include <stdio.h>

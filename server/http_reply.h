@@ -4,7 +4,7 @@
 
 #include <microhttpd.h>
 
-#include "server.h"
+#include "server/server.h"
 
 /* Takes the reply's body. `last`: the connection is closed behind it. NULL when memory ran out. */
 struct MHD_Response *http_response(struct reply *reply, const struct server *server, bool last);

@@ -1,8 +1,8 @@
 /* POST /infer: the demo's contract, with the errors of the framework it was first written in. */
 #include <string.h>
 
-#include "json_read.h"
-#include "picture.h"
+#include "compiler/base/json_read.h"
+#include "server/picture.h"
 
 /* One entry of a 422's list; takes `input`. */
 static json_t *complaint(const char *type, const char *field, const char *message, json_t *input) {

@@ -1,10 +1,10 @@
-#include "kernel_times.h"
+#include "server/kernel_times.h"
 
 #include <stdlib.h>
 
-#include "aot_cache.h"
-#include "laps.h"
-#include "server.h"
+#include "runtime/backend/aot_cache.h"
+#include "runtime/backend/profile.h"
+#include "server/server.h"
 
 enum { RUNS = 31, MOST_KERNELS = 512 };
 

@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_SERVER_KERNEL_TIMES_H
 #define EIGENTENSOR_SERVER_KERNEL_TIMES_H
 
-#include "compile.h"
+#include "compiler/compile.h"
 
 struct et_program;
 

@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_SERVER_LISTEN_H
 #define EIGENTENSOR_SERVER_LISTEN_H
 
-#include "base.h"
+#include "compiler/base/base.h"
 
 /* A listening socket, or -1 and an error. Port 0 is any free one. */
 int listen_open(const char *host, long port, struct et_error *error);

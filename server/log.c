@@ -1,4 +1,4 @@
-#include "log.h"
+#include "server/log.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base.h"
+#include "compiler/base/base.h"
 
 enum { BUFFER_BYTES = 256 * 1024, LINE_BYTES = 1024, PATH_SHOWN = 256 };
 

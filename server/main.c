@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "http.h"
-#include "server.h"
+#include "server/http.h"
+#include "server/server.h"
 
 enum { SECONDS_TO_FINISH = 30, SECONDS_TO_BUILD = 5 };
 

@@ -1,11 +1,11 @@
-#include "metrics.h"
+#include "server/metrics.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cpu.h"
-#include "server.h"
+#include "runtime/kernels/cpu.h"
+#include "server/server.h"
 
 static const double bounds[BUCKETS] = {25,  50,    100, 250, 500,   1000, 2500, 5000,
                                        1e4, 2.5e4, 5e4, 1e5, 2.5e5, 1e6,  1e7}; /* us */

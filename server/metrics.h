@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model.h"
-#include "request.h"
+#include "server/model.h"
+#include "server/request.h"
 
 #define STATUSES(STATUS)                                                                           \
     STATUS(200)                                                                                    \

@@ -1,5 +1,5 @@
 /* Models: opened, compiled at once by libtcc, then by gcc behind the scenes. */
-#include "model.h"
+#include "server/model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,10 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cpu.h"
-#include "image.h"
-#include "kernel_times.h"
-#include "server.h"
+#include "runtime/formats/image.h"
+#include "runtime/kernels/cpu.h"
+#include "server/kernel_times.h"
+#include "server/server.h"
 
 #define EMBED(name, path)                                                                          \
     __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path "\"\n.globl " #name  \

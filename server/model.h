@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "aot_cache.h"
-#include "et_program.h"
+#include "runtime/backend/aot_cache.h"
+#include "runtime/et_program.h"
 
 enum { MODELS_MOST = 64 };
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_read.h"
-#include "oip_tensors.h"
+#include "compiler/base/json_read.h"
+#include "server/oip_tensors.h"
 
 void handle_oip_server(struct worker *worker, const struct request *request, struct reply *reply) {
     (void)worker, (void)request;

@@ -1,10 +1,10 @@
-#include "oip_tensors.h"
+#include "server/oip_tensors.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "element.h"
-#include "json_read.h"
+#include "compiler/base/json_read.h"
+#include "compiler/store/element.h"
 
 const char *oip_datatype(const char *dtype) {
     static const char *const names[DTYPE_COUNT] = {

@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_SERVER_OIP_TENSORS_H
 #define EIGENTENSOR_SERVER_OIP_TENSORS_H
 
-#include "server.h"
+#include "server/server.h"
 
 /* "FP32" of "float32" and so on. */
 const char *oip_datatype(const char *dtype);

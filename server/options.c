@@ -1,4 +1,4 @@
-#include "options.h"
+#include "server/options.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server.h"
+#include "server/server.h"
 
 enum {
     KEY_FIRST = 256,
 #define NUMBER(field, ...) KEY_##field,
 #define TEXT(field, ...) KEY_##field,
-#include "options.def"
+#include "server/options.def"
 #undef NUMBER
 #undef TEXT
     KEY_AOT,
@@ -54,7 +54,7 @@ bool options_from_environment(struct options *options, char message[256]) {
         return false;
 #define TEXT(field, option, environment, argument, value, help)                                    \
     options->field = (text = getenv(environment)) ? text : value;
-#include "options.def"
+#include "server/options.def"
 #undef NUMBER
 #undef TEXT
     return read_switch("EIGENTENSOR_AOT", &options->aot, message) &&
@@ -84,7 +84,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_##field:                                                                              \
         options->field = argument;                                                                 \
         return 0;
-#include "options.def"
+#include "server/options.def"
 #undef NUMBER
 #undef TEXT
     case KEY_AOT:
@@ -114,7 +114,7 @@ static const struct argp_option rows[] = {
     {option, KEY_##field, argument, 0, help " (" environment ", " SHOWN(value) ")", 0},
 #define TEXT(field, option, environment, argument, value, help)                                    \
     {option, KEY_##field, argument, 0, help " (" environment ", " value ")", 0},
-#include "options.def"
+#include "server/options.def"
 #undef NUMBER
 #undef TEXT
     {"aot", KEY_AOT, NULL, 0, "build faster code with gcc in the background (EIGENTENSOR_AOT)", 0},

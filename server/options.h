@@ -7,7 +7,7 @@
 struct options {
 #define NUMBER(field, option, environment, argument, value, least, most, help) long field;
 #define TEXT(field, option, environment, argument, value, help) const char *field;
-#include "options.def"
+#include "server/options.def"
 #undef NUMBER
 #undef TEXT
     bool aot;   /* build with the machine's C compiler in the background */

@@ -1,9 +1,9 @@
-#include "picture.h"
+#include "server/picture.h"
 
 #include <nettle/base64.h>
 #include <string.h>
 
-#include "json_read.h"
+#include "compiler/base/json_read.h"
 
 bool base64_decode(const char *text, struct text *bytes, struct et_error *error) {
     if (strncmp(text, "data:", 5) == 0) {

@@ -2,8 +2,8 @@
 #ifndef EIGENTENSOR_SERVER_PICTURE_H
 #define EIGENTENSOR_SERVER_PICTURE_H
 
-#include "image.h"
-#include "server.h"
+#include "runtime/formats/image.h"
+#include "server/server.h"
 
 /* Decodes base64 (white space and a "data:...;base64," prefix are fine) to the end of `bytes`. */
 bool base64_decode(const char *text, struct text *bytes, struct et_error *error);

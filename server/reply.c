@@ -1,10 +1,10 @@
-#include "request.h"
+#include "server/request.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "json_read.h"
+#include "compiler/base/json_read.h"
 
 const char *request_header(const struct request *request, const char *name) {
     return request->lookup ? request->lookup(request->lookup_context, PART_HEADER, name) : NULL;

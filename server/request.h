@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_REQUEST_H
 #define EIGENTENSOR_REQUEST_H
 
-#include "base.h"
+#include "compiler/base/base.h"
 
 #include <jansson.h>
 

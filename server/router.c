@@ -1,5 +1,5 @@
 /* From a path to its handler. */
-#include "server.h"
+#include "server/server.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 const struct route routes[] = {
 #define ROUTE(method, pattern, style, handle, summary) {method, pattern, style, handle, summary},
-#include "routes.def"
+#include "server/routes.def"
 #undef ROUTE
 };
 const int route_count = sizeof routes / sizeof *routes;

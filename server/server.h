@@ -6,11 +6,11 @@
 #ifndef EIGENTENSOR_SERVER_H
 #define EIGENTENSOR_SERVER_H
 
-#include "log.h"
-#include "metrics.h"
-#include "model.h"
-#include "options.h"
-#include "request.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/model.h"
+#include "server/options.h"
+#include "server/request.h"
 
 #define SERVER_VERSION "1.0.0"
 #define MODEL_VERSION "1"
@@ -44,7 +44,7 @@ extern const struct route routes[];
 extern const int route_count;
 
 #define ROUTE(method, pattern, style, handle, summary) handler handle;
-#include "routes.def"
+#include "server/routes.def"
 #undef ROUTE
 
 /* Where a request leads: the position of its route, or of none (-1) with a finished reply: 404,

@@ -1,8 +1,8 @@
-#include "workers.h"
+#include "server/workers.h"
 
 #include <pthread.h>
 
-#include "server.h"
+#include "server/server.h"
 
 struct workers {
     pthread_mutex_t lock;

@@ -1,6 +1,6 @@
 // Conversions between element types whose result is not what a plain C cast gives.
 //
-// The rule: to cast from A to B (short names of compiler/dtypes.def), call A_to_B if it has a
+// The rule: to cast from A to B (short names of compiler/graph/dtypes.def), call A_to_B if it has a
 // section here; otherwise the plain C cast to B's type is the meaning. Plain are: integer or bool
 // to another integer (wraps), integer or bool to float32 or float64 (rounded once, to nearest
 // even), float32 to float64 and back. Here are: everything to bool (x != 0, so NaN is true), floats
@@ -14,7 +14,7 @@
 #ifndef ET_TEMPLATES_CONVERT_H
 #define ET_TEMPLATES_CONVERT_H
 
-#include "math.h"
+#include "templates/math.h"
 
 //: section f16_to_f32 needs f32_bits f32_from_bits
 // Exact.

@@ -8,7 +8,7 @@
 #ifndef ET_TEMPLATES_STRIP_H
 #define ET_TEMPLATES_STRIP_H
 
-#include "math.h"
+#include "templates/math.h"
 
 //: section f32_exp_strip needs f32_exp
 // to[i] = f32_exp(from[i]), but for NaN any NaN; `to` may be `from`. AVX-512 multiplies by a power

@@ -1,7 +1,7 @@
-"""The stored graph while it is made: nodes as compiler/store.h describes them.
+"""The stored graph while it is made: nodes as compiler/store/store.h describes them.
 
 Nodes that say the same are one node, and a movement that moves nothing is no node. What a node
-means, and what it accepts, is in compiler/ops.def."""
+means, and what it accepts, is in compiler/graph/ops.def."""
 
 import json
 import math

@@ -1,7 +1,7 @@
 /* mnist-define OUTPUT.json [WEIGHTS.safetensors]: stores the MNIST network's graph. */
 #include "models/mnist/mnist_model.h"
 
-#include "store.h"
+#include "compiler/store/store.h"
 
 #include <argp.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "models/mnist/mnist_model.h"
 
-#include "layers.h"
+#include "compiler/builder/layers.h"
 
 #include <stdio.h>
 

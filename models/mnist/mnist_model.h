@@ -1,7 +1,7 @@
 #ifndef EIGENTENSOR_MNIST_MODEL_H
 #define EIGENTENSOR_MNIST_MODEL_H
 
-#include "graph.h"
+#include "compiler/graph/graph.h"
 
 /* The MNIST network of TinyGrad's tutorial: input_image float32 (1, 1, 28, 28) to logits (1, 10).
  * Weights have TinyGrad's names (layers.0.weight, ..) and are not bound yet.  The caller owns the

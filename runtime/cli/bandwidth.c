@@ -1,5 +1,5 @@
 /* The rates at which one core reads and copies memory. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* eigentensor batch: the same model for any number of images. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 #include <stdlib.h>
 

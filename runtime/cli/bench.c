@@ -1,7 +1,7 @@
 /* eigentensor bench: how long a run takes in every mode, as a share of what the core can do. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "cpu.h"
+#include "runtime/kernels/cpu.h"
 
 #include <stdlib.h>
 

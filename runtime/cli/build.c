@@ -1,5 +1,5 @@
 /* eigentensor build: a model as a program of its own. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* eigentensor check: every way of running a model, on the same inputs, must give the same bits. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "aot.h"
-#include "cpu.h"
-#include "jit.h"
-#include "process.h"
-#include "shared_run.h"
+#include "runtime/backend/aot.h"
+#include "runtime/backend/jit.h"
+#include "runtime/backend/parallel_run.h"
+#include "runtime/backend/process.h"
+#include "runtime/kernels/cpu.h"
 #include "templates/pool.h"
 
 #include <inttypes.h>

@@ -2,8 +2,8 @@
 #ifndef EIGENTENSOR_CLI_H
 #define EIGENTENSOR_CLI_H
 
-#include "et_program.h"
-#include "tensors.h"
+#include "runtime/cli/tensors.h"
+#include "runtime/et_program.h"
 
 #include <argp.h>
 

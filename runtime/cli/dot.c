@@ -1,5 +1,5 @@
 /* The nodes of a model for Graphviz. (Its kernels the compiler draws itself.) */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 /* Text within a label. */
 static void add_label(struct text *text, const char *label) {

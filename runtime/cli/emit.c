@@ -1,7 +1,7 @@
 /* eigentensor emit: a model as C. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "cpu.h"
+#include "runtime/kernels/cpu.h"
 
 #include <errno.h>
 #include <stdlib.h>

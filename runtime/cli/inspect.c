@@ -1,5 +1,5 @@
 /* eigentensor inspect: what is in a model, and what the compiler makes of it. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

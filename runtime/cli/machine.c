@@ -1,7 +1,7 @@
 /* eigentensor machine: what the machine can do at most, to hold measured times against. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "cpu.h"
+#include "runtime/kernels/cpu.h"
 
 #include <pthread.h>
 #include <stdlib.h>

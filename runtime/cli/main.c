@@ -1,4 +1,4 @@
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The model that a subcommand works on, and tensors for it. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 #include <string.h>
 

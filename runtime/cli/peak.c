@@ -1,7 +1,7 @@
 /* The rate of fused multiply-adds that one core reaches on registers. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "cpu.h"
+#include "runtime/kernels/cpu.h"
 
 /* Twelve independent chains: more than latency times throughput of any core at hand asks for. The
  * empty asm keeps the sums in registers and the loop from being worked out ahead. */

@@ -1,9 +1,9 @@
 /* eigentensor rewrite: another graph that computes the same, and how far it is from it. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "rewrite.h"
-#include "terminal.h"
-#include "wide.h"
+#include "compiler/evaluate/float64.h"
+#include "compiler/rewrite/rewrite.h"
+#include "runtime/cli/terminal.h"
 
 #include <inttypes.h>
 #include <math.h>

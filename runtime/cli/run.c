@@ -1,5 +1,5 @@
 /* eigentensor run: a model on files. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
 #include <stdlib.h>
 

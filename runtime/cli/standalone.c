@@ -1,40 +1,40 @@
 /* Standalone programs: the compiled model, a main of templates/, and the files of ours that it
  * stands on, all embedded in the tool. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "aot.h"
-#include "cpu.h"
-#include "image.h"
+#include "runtime/backend/aot.h"
+#include "runtime/formats/image.h"
+#include "runtime/kernels/cpu.h"
 
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
-/* TEXT(symbol, path, name): the files, as the C compiler will find them in one directory. The line
+/* TEXT(symbol, path): the files, as the C compiler will find them below one directory. The line
  * that goes before each keeps the name of that directory out of the program. */
 #define TEXTS(TEXT)                                                                                \
-    TEXT(standalone_base_h, "compiler/base.h", "base.h")                                           \
-    TEXT(standalone_base, "compiler/base.c", "base.c")                                             \
-    TEXT(standalone_dtypes, "compiler/dtypes.def", "dtypes.def")                                   \
-    TEXT(standalone_eigentensor_h, "runtime/eigentensor.h", "eigentensor.h")                       \
-    TEXT(standalone_image_h, "runtime/image.h", "image.h")                                         \
-    TEXT(standalone_image_png, "runtime/image_png.c", "image_png.c")                               \
-    TEXT(standalone_image_prepare, "runtime/image_prepare.c", "image_prepare.c")                   \
-    TEXT(standalone_idx_h, "runtime/idx.h", "idx.h")                                               \
-    TEXT(standalone_idx, "runtime/idx.c", "idx.c")                                                 \
-    TEXT(standalone_npy_h, "runtime/npy.h", "npy.h")                                               \
-    TEXT(standalone_npy, "runtime/npy.c", "npy.c")                                                 \
-    TEXT(standalone_terminal_h, "runtime/cli/terminal.h", "terminal.h")                            \
-    TEXT(standalone_terminal, "runtime/cli/terminal.c", "terminal.c")                              \
-    TEXT(standalone_tensors_h, "runtime/cli/tensors.h", "tensors.h")                               \
-    TEXT(standalone_tensors, "runtime/cli/tensors.c", "tensors.c")
+    TEXT(standalone_base_h, "compiler/base/base.h")                                                \
+    TEXT(standalone_base, "compiler/base/base.c")                                                  \
+    TEXT(standalone_dtypes, "compiler/graph/dtypes.def")                                           \
+    TEXT(standalone_eigentensor_h, "runtime/eigentensor.h")                                        \
+    TEXT(standalone_image_h, "runtime/formats/image.h")                                            \
+    TEXT(standalone_image_png, "runtime/formats/image_png.c")                                      \
+    TEXT(standalone_image_prepare, "runtime/formats/image_prepare.c")                              \
+    TEXT(standalone_idx_h, "runtime/formats/idx.h")                                                \
+    TEXT(standalone_idx, "runtime/formats/idx.c")                                                  \
+    TEXT(standalone_npy_h, "runtime/formats/npy.h")                                                \
+    TEXT(standalone_npy, "runtime/formats/npy.c")                                                  \
+    TEXT(standalone_terminal_h, "runtime/cli/terminal.h")                                          \
+    TEXT(standalone_terminal, "runtime/cli/terminal.c")                                            \
+    TEXT(standalone_tensors_h, "runtime/cli/tensors.h")                                            \
+    TEXT(standalone_tensors, "runtime/cli/tensors.c")
 #define MAINS(TEXT)                                                                                \
-    TEXT(template_classifier, "templates/classifier.c", "classifier.c")                            \
-    TEXT(template_runner, "templates/runner.c", "runner.c")
+    TEXT(template_classifier, "templates/programs/classifier.c")                                   \
+    TEXT(template_runner, "templates/programs/runner.c")
 
 /* The assembler reads the files. */
-#define EMBED(symbol, path, name)                                                                  \
-    __asm__(".section .rodata\n" #symbol ":\n.ascii \"#line 1 \\\"" name "\\\"\\n\"\n"             \
+#define EMBED(symbol, path)                                                                        \
+    __asm__(".section .rodata\n" #symbol ":\n.ascii \"#line 1 \\\"" path "\\\"\\n\"\n"             \
             ".incbin \"" path "\"\n.byte 0\n.previous\n");                                         \
     /* NOLINTNEXTLINE(bugprone-macro-parentheses) */                                               \
     extern const char symbol[] __attribute__((visibility("hidden")));
@@ -158,14 +158,16 @@ static bool describe_model(const struct et_program *program, const struct compil
     int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
     struct et_tensor first = et_program_output(program, 0);
     const int64_t parts = compiled->block_count ? compiled->threads : 1; /* each in an arena */
-    text_add(text,
-             "#include \"base.h\"\n#include \"eigentensor.h\"\n#include \"" PREFIX ".h\"\n\n"
-             "extern const unsigned char " PREFIX "_weights[];\n"
-             "#define MODEL_WEIGHTS " PREFIX "_weights\n"
-             "#define MODEL_BLOCK %" PRId64 "\n"
-             "#define MODEL_ARENA_BYTES ((size_t)%" PRId64 " * %zu)\n#define MODEL_NAME ",
-             compiled->block_count ? compiled->blocks[0].images * parts : 1, parts,
-             compiled->arena_bytes);
+    text_add(
+        text,
+        "#include \"compiler/base/base.h\"\n#include \"runtime/eigentensor.h\"\n#include \"" PREFIX
+        ".h\"\n\n"
+        "extern const unsigned char " PREFIX "_weights[];\n"
+        "#define MODEL_WEIGHTS " PREFIX "_weights\n"
+        "#define MODEL_BLOCK %" PRId64 "\n"
+        "#define MODEL_ARENA_BYTES ((size_t)%" PRId64 " * %zu)\n#define MODEL_NAME ",
+        compiled->block_count ? compiled->blocks[0].images * parts : 1, parts,
+        compiled->arena_bytes);
     add_string(text, et_program_name(program));
     text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
     add_run(text, compiled);
@@ -181,7 +183,7 @@ static bool describe_model(const struct et_program *program, const struct compil
 static bool build_texts(const struct compiled *compiled, enum standalone_kind kind,
                         const char *model_h, const struct aot_options *options, const char *path,
                         struct et_error *error) {
-#define TEXT_ROW(symbol, path, name) {name, symbol},
+#define TEXT_ROW(symbol, path) {path, symbol},
     const struct aot_text texts[] = {
         {"model.h", model_h},
         {"main.c", kind == STANDALONE_CLASSIFIER ? template_classifier : template_runner},

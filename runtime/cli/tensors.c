@@ -1,9 +1,9 @@
-#include "tensors.h"
+#include "runtime/cli/tensors.h"
 
-#include "idx.h"
-#include "image.h"
-#include "npy.h"
-#include "terminal.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/formats/idx.h"
+#include "runtime/formats/image.h"
+#include "runtime/formats/npy.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct format {
 static const struct format formats[] = {
 #define DTYPE(id, name, c_type, unsigned_type, ones, safetensors, npy, letter, short_name)         \
     {#name, npy, sizeof(c_type)},
-#include "dtypes.def"
+#include "compiler/graph/dtypes.def"
 #undef DTYPE
 };
 

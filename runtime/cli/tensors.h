@@ -3,9 +3,9 @@
 #ifndef EIGENTENSOR_TENSORS_H
 #define EIGENTENSOR_TENSORS_H
 
-#include "base.h"
+#include "compiler/base/base.h"
 
-#include "eigentensor.h" /* after base.h, which has struct et_error too */
+#include "runtime/eigentensor.h" /* after base.h, which has struct et_error too */
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "terminal.h"
+#include "runtime/cli/terminal.h"
 
 #include <math.h>
 #include <stdlib.h>

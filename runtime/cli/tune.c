@@ -1,10 +1,10 @@
 /* eigentensor tune: choices found by measurement, kept for later runs. */
-#include "cli.h"
+#include "runtime/cli/cli.h"
 
-#include "cpu.h"
-#include "terminal.h"
-#include "tune.h"
-#include "tuning_cache.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/kernels/cpu.h"
+#include "runtime/tune/tune.h"
+#include "runtime/tuning_cache.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* demo GRAPH.json PNG...: drawn digits as the model sees them, classified in every mode. */
-#include "image.h"
+#include "runtime/formats/image.h"
 
-#include "eigentensor.h"
+#include "runtime/eigentensor.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,0 +1,219 @@
+#include "compiler/base/json_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Nesting and number of values, before the parser allocates anything for them. What is not JSON is
+ * left for the parser to refuse. */
+static bool check_bounds(const char *bytes, size_t count, struct et_error *error) {
+    size_t values = 0, line = 1, line_start = 0;
+    int nested = 0;
+    bool string = false;
+    for (size_t i = 0; i < count; i++) {
+        char byte = bytes[i];
+        if (byte == '\n') {
+            line++;
+            line_start = i + 1;
+        }
+        if (string && byte == '\\')
+            i++;
+        else if (byte == '"')
+            string = !string;
+        else if (!string && (byte == '[' || byte == '{' || byte == ',')) {
+            nested += byte != ',';
+            values++;
+        } else if (!string && (byte == ']' || byte == '}'))
+            nested--;
+        if (nested > JSON_MOST_NESTED)
+            return et_fail(error, "line %zu, column %zu: nested deeper than %d", line,
+                           i - line_start + 1, JSON_MOST_NESTED);
+        if (values > JSON_MOST_VALUES)
+            return et_fail(error, "line %zu, column %zu: more than %d values", line,
+                           i - line_start + 1, JSON_MOST_VALUES);
+    }
+    return true;
+}
+
+json_t *json_read_document(const char *bytes, size_t count, struct et_error *error) {
+    if (!check_bounds(bytes, count, error))
+        return NULL;
+    json_error_t problem = {0};
+    json_t *document = json_loadb(bytes, count, JSON_REJECT_DUPLICATES, &problem);
+    if (document)
+        return document;
+    if (!problem.text[0] || json_error_code(&problem) == json_error_out_of_memory)
+        et_fail(error, "out of memory");
+    else
+        et_fail(error, "line %d, column %d: %s", problem.line, problem.column,
+                quoted(problem.text).text);
+    return NULL;
+}
+
+const char *json_kind(const json_t *value) {
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "an integer";
+    case JSON_REAL:
+        return "a real number";
+    case JSON_TRUE:
+        return "true";
+    case JSON_FALSE:
+        return "false";
+    case JSON_NULL:
+        return "null";
+    }
+    unreachable();
+}
+
+static const char *kind_of_type(json_type type) {
+    json_t sample = {.type = type};
+    return json_kind(&sample);
+}
+
+struct quoted quoted(const char *text) {
+    struct quoted copy;
+    size_t length = strlen(text), kept = length > 100 ? 100 : length;
+    while (kept < length && kept > 0 && ((unsigned char)text[kept] & 0xc0) == 0x80)
+        kept--; /* not in the middle of a character */
+    for (size_t i = 0; i < kept; i++)
+        copy.text[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    strcpy(copy.text + kept, kept < length ? "..." : "");
+    return copy;
+}
+
+bool json_check_keys(const json_t *object, const char *const *keys, struct et_error *error) {
+    const char *key;
+    json_t *member;
+    json_object_foreach((json_t *)object, key, member) {
+        int i = 0;
+        while (keys[i] && strcmp(keys[i], key) != 0)
+            i++;
+        if (!keys[i])
+            return et_fail(error, "unknown key \"%s\"", quoted(key).text);
+    }
+    return true;
+}
+
+json_t *json_read_member(const json_t *object, const char *key, json_type type,
+                         struct et_error *error) {
+    json_t *member = json_object_get(object, key);
+    if (!member)
+        et_fail(error, "\"%s\" is missing", key);
+    else if (json_typeof(member) == type)
+        return member;
+    else
+        et_fail(error, "\"%s\" is %s, expected %s", key, json_kind(member), kind_of_type(type));
+    return NULL;
+}
+
+bool json_read_integer(const json_t *object, const char *key, int64_t least, int64_t most,
+                       int64_t *value, struct et_error *error) {
+    const json_t *member = json_read_member(object, key, JSON_INTEGER, error);
+    if (!member)
+        return false;
+    *value = json_integer_value(member);
+    if (*value >= least && *value <= most)
+        return true;
+    if (least == most)
+        return et_fail(error, "\"%s\" is %" PRId64 ", expected %" PRId64, key, *value, least);
+    return et_fail(error, "\"%s\" is %" PRId64 ", expected %" PRId64 " to %" PRId64, key, *value,
+                   least, most);
+}
+
+static const json_t *read_array(const json_t *object, const char *key, int capacity, int *count,
+                                struct et_error *error) {
+    const json_t *array = json_read_member(object, key, JSON_ARRAY, error);
+    if (!array)
+        return NULL;
+    if (json_array_size(array) > (size_t)capacity) {
+        et_fail(error, "\"%s\" has %zu items, expected at most %d", key, json_array_size(array),
+                capacity);
+        return NULL;
+    }
+    *count = (int)json_array_size(array);
+    return array;
+}
+
+static bool read_item(const json_t *array, const char *key, int i, int64_t least, int64_t most,
+                      int64_t *value, struct et_error *error) {
+    const json_t *item = json_array_get(array, (size_t)i);
+    if (!json_is_integer(item))
+        return et_fail(error, "\"%s\"[%d] is %s, expected an integer", key, i, json_kind(item));
+    *value = json_integer_value(item);
+    if (*value < least || *value > most)
+        return et_fail(error, "\"%s\"[%d] is %" PRId64 ", expected %" PRId64 " to %" PRId64, key, i,
+                       *value, least, most);
+    return true;
+}
+
+bool json_read_integers(const json_t *object, const char *key, int64_t least, int64_t most,
+                        int capacity, int64_t *values, int *count, struct et_error *error) {
+    const json_t *array = read_array(object, key, capacity, count, error);
+    for (int i = 0; array && i < *count; i++)
+        if (!read_item(array, key, i, least, most, &values[i], error))
+            return false;
+    return array != NULL;
+}
+
+bool json_is_batch(const json_t *value) {
+    return json_is_string(value) && strcmp(json_string_value(value), BATCH_SYMBOL) == 0;
+}
+
+bool json_read_shape(const json_t *object, const char *key, int64_t *shape, int *rank,
+                     bool *batched, struct et_error *error) {
+    const json_t *array = read_array(object, key, MAX_RANK, rank, error);
+    bool symbol = batched && json_is_batch(json_array_get(array, 0));
+    if (symbol) {
+        shape[0] = BATCH_EXTENT;
+        *batched = true;
+    }
+    for (int i = symbol; array && i < *rank; i++)
+        if (!read_item(array, key, i, 1, MAX_ELEMENTS, &shape[i], error))
+            return false;
+    return array != NULL;
+}
+
+bool json_check_name(const char *what, const char *name, struct et_error *error) {
+    size_t length = strlen(name);
+    if (length < 1 || length > MAX_NAME)
+        return et_fail(error, "%s has %zu bytes, expected 1 to %d", what, length, MAX_NAME);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            return et_fail(error, "%s has the control character 0x%02x at byte %zu", what,
+                           (unsigned)name[i], i);
+    return true;
+}
+
+const char *json_read_name(const json_t *object, const char *key, struct et_error *error) {
+    const json_t *member = json_read_member(object, key, JSON_STRING, error);
+    char what[32];
+    snprintf(what, sizeof what, "\"%s\"", key);
+    if (!member || !json_check_name(what, json_string_value(member), error))
+        return NULL;
+    return json_string_value(member);
+}
+
+bool json_write_string(struct text *text, const char *string) {
+    json_t *checked = json_string(string);
+    if (!checked)
+        return false;
+    json_decref(checked);
+    text_add(text, "\"");
+    for (const char *at = string; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            text_add(text, "\\%c", *at);
+        else if ((unsigned char)*at < 0x20)
+            text_add(text, "\\u%04x", (unsigned)*at);
+        else
+            text_add_bytes(text, at, 1);
+    }
+    text_add(text, "\"");
+    return true;
+}

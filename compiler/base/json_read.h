@@ -1,0 +1,56 @@
+/* Reading JSON that somebody else wrote: bounded, strict, with messages that say where and what.
+ *
+ * All functions here return false (or NULL) and an error when the document is not as expected. The
+ * message names the key; the caller adds the file and the place. */
+#ifndef EIGENTENSOR_JSON_READ_H
+#define EIGENTENSOR_JSON_READ_H
+
+#include "compiler/graph/graph.h"
+
+#include <jansson.h>
+
+/* Bounds on what a document may make the parser allocate. */
+enum {
+    JSON_MOST_NESTED = 16,
+    JSON_MOST_VALUES = 1 << 22,
+};
+
+/* Parses one document: valid UTF-8, no duplicate keys at any depth, within the bounds above. The
+ * error gives line and column. The caller gives the document back with json_decref. */
+json_t *json_read_document(const char *bytes, size_t count, struct et_error *error);
+
+/* "an object", "an integer", ... */
+const char *json_kind(const json_t *value);
+
+/* Text from outside made fit for a message: control characters as '?', at most 100 bytes. */
+struct quoted {
+    char text[104];
+};
+struct quoted quoted(const char *text);
+
+/* Every key of the object is one of `keys`, which ends with NULL. */
+bool json_check_keys(const json_t *object, const char *const *keys, struct et_error *error);
+
+/* The member `key`, of that type. */
+json_t *json_read_member(const json_t *object, const char *key, json_type type,
+                         struct et_error *error);
+bool json_read_integer(const json_t *object, const char *key, int64_t least, int64_t most,
+                       int64_t *value, struct et_error *error);
+/* An array of at most `capacity` integers. */
+bool json_read_integers(const json_t *object, const char *key, int64_t least, int64_t most,
+                        int capacity, int64_t *values, int *count, struct et_error *error);
+/* The same for extents, of which the first may be BATCH_SYMBOL unless `batched` is NULL. */
+bool json_read_shape(const json_t *object, const char *key, int64_t *shape, int *rank,
+                     bool *batched, struct et_error *error);
+/* Whether the value is that symbol; NULL is not. */
+bool json_is_batch(const json_t *value);
+/* A text of at most MAX_NAME bytes, not empty, without control characters; valid for as long as
+ * the document is. */
+const char *json_read_name(const json_t *object, const char *key, struct et_error *error);
+/* What json_read_name asks of its text; `what` names it in the message. */
+bool json_check_name(const char *what, const char *name, struct et_error *error);
+
+/* Appends the text as a JSON string; false when it is not valid UTF-8. */
+bool json_write_string(struct text *text, const char *string);
+
+#endif

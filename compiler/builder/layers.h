@@ -1,0 +1,105 @@
+/* Layers, written with the operations of builder.h.
+ *
+ * Each follows TinyGrad's definition of the method named beside it, elementary operation for
+ * elementary operation, so that a model captured from TinyGrad and one written with these become
+ * the same graph.  What differs, everywhere: a product that is summed is one contract; pooling
+ * windows are `window`; exp and log are operations of their own; a division by a number multiplies
+ * by the number's reciprocal, which is taken in double and rounded once.
+ *
+ * Tensors are float32 unless said otherwise; images are (batch, channels, height, width). */
+#ifndef EIGENTENSOR_LAYERS_H
+#define EIGENTENSOR_LAYERS_H
+
+#include "compiler/builder/builder.h"
+
+/* layers.c: elementwise */
+
+struct tensor relu(struct tensor x);                       /* relu */
+struct tensor sigmoid(struct tensor x);                    /* sigmoid */
+struct tensor silu(struct tensor x);                       /* silu, swish */
+struct tensor gelu(struct tensor x);                       /* gelu: the approximation with tanh */
+struct tensor divide(struct tensor a, struct tensor b);    /* div: a * (1 / b) */
+struct tensor divide_by(struct tensor a, double number);   /* div */
+struct tensor multiply_by(struct tensor a, double number); /* mul */
+struct tensor add_number(struct tensor a, double number);  /* add */
+
+/* layers.c: over axes.  `keep_axes` leaves reduced axes with extent 1. */
+
+struct tensor mean(struct tensor x, int axis_count, const int *axes, bool keep_axes);
+struct tensor variance(struct tensor x, int axis_count, const int *axes, int correction,
+                       bool keep_axes); /* var */
+struct tensor softmax(struct tensor x, int axis);
+struct tensor log_softmax(struct tensor x, int axis);
+
+/* nn.LayerNorm, layernorm.  `weight` and `bias` may be NO_TENSOR. */
+struct tensor layer_norm(struct tensor x, int axis_count, const int *axes, double epsilon,
+                         struct tensor weight, struct tensor bias);
+
+/* nn.BatchNorm, batchnorm, with the running statistics; channels are axis 1.  Each (channels);
+ * `weight` and `bias` may be NO_TENSOR. */
+struct batch_norm_parameters {
+    struct tensor weight, bias, running_mean, running_var;
+};
+struct tensor batch_norm(struct tensor x, struct batch_norm_parameters parameters, double epsilon);
+
+/* layers_shape.c */
+
+struct tensor flatten(struct tensor x, int first_axis); /* flatten(first_axis) */
+struct tensor transpose(struct tensor x, int axis, int other_axis);
+struct tensor unsqueeze(struct tensor x, int axis);
+struct tensor squeeze(struct tensor x, int axis);
+struct tensor stack(int count, const struct tensor *tensors, int axis);
+/* parts[i] gets sizes[i] of the axis; the sizes add up to its extent.  False: failed. */
+bool split(struct tensor x, int axis, int count, const int64_t *sizes, struct tensor *parts);
+struct tensor repeat(struct tensor x, int rank, const int64_t *times);
+
+/* layers_convolution.c.  Pairs are height, width. */
+
+struct conv2d_options {
+    int64_t stride[2], dilation[2]; /* {0}: 1, 1 */
+    int64_t padding[2];             /* zeros before and after */
+    int64_t groups;                 /* 0: 1 */
+};
+/* conv2d: x (batch, groups * c, h, w), weight (outputs, c, kh, kw), bias (outputs) or NO_TENSOR. */
+struct tensor conv2d(struct tensor x, struct tensor weight, struct tensor bias,
+                     struct conv2d_options options);
+
+struct pool2d_options {
+    int64_t kernel[2];   /* {0}: 2, 2 */
+    int64_t stride[2];   /* {0}: the kernel */
+    int64_t dilation[2]; /* {0}: 1, 1 */
+    int64_t padding[2];
+    bool ceil_mode;       /* also windows that reach over the end */
+    bool exclude_padding; /* avg_pool2d: not count_include_pad */
+};
+struct tensor max_pool2d(struct tensor x, struct pool2d_options options); /* over the last 2 axes */
+struct tensor avg_pool2d(struct tensor x, struct pool2d_options options);
+
+/* (.., h, w) to (.., oh, ow, kh, kw), with the window operation. */
+struct tensor windows(struct tensor x, const int64_t kernel[2], const int64_t stride[2],
+                      const int64_t dilation[2]);
+/* The same, as TinyGrad does without a window operation (_pool: repeat, shrink, reshape, permute).
+ * For tests: both must compile to the same kernels. */
+struct tensor windows_by_movement(struct tensor x, const int64_t kernel[2], const int64_t stride[2],
+                                  const int64_t dilation[2]);
+/* The same, for kernels no larger than the stride and without dilation, as older TinyGrads did
+ * (pad, shrink, reshape to blocks).  For tests. */
+struct tensor windows_by_blocks(struct tensor x, const int64_t kernel[2], const int64_t stride[2]);
+
+/* layers_attention.c */
+
+struct tensor matmul(struct tensor a, struct tensor b); /* dot, with NumPy's rules for ranks */
+/* nn.Linear: weight (outputs, inputs), bias (outputs) or NO_TENSOR. */
+struct tensor linear(struct tensor x, struct tensor weight, struct tensor bias);
+/* nn.Embedding: rows of `table` (entries, width) at int32 or int64 positions; outside: zeros. */
+struct tensor embedding(struct tensor table, struct tensor positions);
+
+struct attention_options {
+    struct tensor mask; /* NO_TENSOR; bool: where to look; float32: added to the scores */
+    bool causal;        /* query i sees keys 0 to i; not together with a mask */
+};
+/* scaled_dot_product_attention: q (.., m, d), k (.., n, d), v (.., n, e). */
+struct tensor scaled_dot_product_attention(struct tensor q, struct tensor k, struct tensor v,
+                                           struct attention_options options);
+
+#endif

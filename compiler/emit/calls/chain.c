@@ -1,0 +1,366 @@
+/* Chains: whole elementwise expressions of float32 as one call of the runtime.
+ *
+ * What is computed goes through one accumulator, step by step; what is needed again, or while
+ * another operand is computed, is kept in a slot. What steps cannot do (other types, reductions,
+ * uneven strides) is computed before, into a block, and is an operand like any other. */
+#include "templates/chain.h"
+#include "compiler/emit/calls/rows.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    WORTHWHILE = 2, /* operations: fewer are row operations as well */
+    MAX_LINKS = 512,
+    MAX_STEPS = 640,
+};
+
+/* ---- Which steps there are ---- */
+
+static const struct step_name {
+    const char *name, *reversed; /* NULL: order does not matter, or there is one source */
+} step_names[OP_COUNT] = {
+#define STEP(op) [OP_##op] = {"STEP_" #op, NULL}
+#define STEP_OF_TWO(op) [OP_##op] = {"STEP_" #op, "STEP_" #op "_REVERSED"}
+    STEP(ADD),        STEP(MUL),        STEP(NEG),        STEP(ABS),        STEP(RECIP),
+    STEP(SQRT),       STEP(EXP),        STEP(LOG),        STEP(TANH),       STEP(ERF),
+    STEP_OF_TWO(SUB), STEP_OF_TWO(DIV), STEP_OF_TWO(MIN), STEP_OF_TWO(MAX),
+#undef STEP_OF_TWO
+#undef STEP
+};
+
+/* An operation of a chain: its sources are float32 too. */
+struct operation {
+    enum op op;
+    int count;
+    const struct expression *sources[2];
+};
+
+/* p < q ? q : p is the greater of the two, bit for bit, and p < q ? p : q the lesser. */
+static bool is_choice(const struct expression *e, struct operation *operation) {
+    const struct expression *mask = e->sources[0], *yes = e->sources[1], *no = e->sources[2];
+    if (e->op != OP_WHERE || mask->kind != EXPRESSION_OP || mask->op != OP_LT)
+        return false;
+    const struct expression *p = mask->sources[0], *q = mask->sources[1];
+    if (yes == q && no == p)
+        *operation = (struct operation){OP_MAX, 2, {p, q}};
+    else if (yes == p && no == q)
+        *operation = (struct operation){OP_MIN, 2, {q, p}};
+    else
+        return false;
+    return true;
+}
+
+static bool is_operation(const struct expression *e, struct operation *operation) {
+    if (e->kind != EXPRESSION_OP || e->dtype != DTYPE_FLOAT32)
+        return false;
+    if (e->op == OP_WHERE)
+        return is_choice(e, operation);
+    if (!step_names[e->op].name)
+        return false;
+    *operation = (struct operation){e->op, e->source_count, {e->sources[0], e->sources[1]}};
+    return true;
+}
+
+/* ---- Which steps, in which order ---- */
+
+struct link {
+    const struct expression *e;
+    int uses_left;
+    int slot;                 /* 0: none */
+    int operand;              /* what no step computes: its number, -1: none yet */
+    struct row_operand place; /* and where it lies */
+};
+
+struct chain_step {
+    const char *name;
+    int slot;                          /* the operand, or 0: none */
+    struct link *link;                 /* the operand, or NULL */
+    const struct chain_result *result; /* what is put, or NULL */
+    int keep;                          /* the slot for what it computed, or 0 */
+};
+
+struct chain {
+    struct row_emitter *rows;
+    int count, capacity, operations;
+    struct link *links; /* sources first; all are there before the first step */
+    int step_count, step_capacity;
+    struct chain_step *steps;
+    bool taken[CHAIN_SLOTS + 1];
+    bool too_large;
+};
+
+static struct link *find_link(struct chain *chain, const struct expression *e) {
+    for (int i = 0; i < chain->count; i++)
+        if (chain->links[i].e == e)
+            return &chain->links[i];
+    return NULL;
+}
+
+static void add_links(struct chain *chain, const struct expression *e) {
+    struct operation operation;
+    struct link *known = chain->too_large ? NULL : find_link(chain, e);
+    if (known)
+        known->uses_left++;
+    if (known || chain->too_large)
+        return;
+    if (is_operation(e, &operation)) {
+        chain->operations++;
+        for (int i = 0; i < operation.count; i++)
+            add_links(chain, operation.sources[i]);
+    }
+    chain->too_large |= chain->count == MAX_LINKS;
+    if (chain->too_large)
+        return;
+    chain->links = arena_extend(chain->rows->emitter->ir->arena, chain->links, chain->count,
+                                &chain->capacity, sizeof *chain->links);
+    chain->links[chain->count++] = (struct link){.e = e, .uses_left = 1, .operand = -1};
+}
+
+static void add_step(struct chain *chain, const char *name, int slot, struct link *link) {
+    chain->too_large |= chain->step_count == MAX_STEPS;
+    if (chain->too_large)
+        return;
+    chain->steps = arena_extend(chain->rows->emitter->ir->arena, chain->steps, chain->step_count,
+                                &chain->step_capacity, sizeof *chain->steps);
+    chain->steps[chain->step_count++] =
+        (struct chain_step){.name = name, .slot = slot, .link = link};
+}
+
+/* Whether a value can be an operand as it is: what is in memory, or in a slot. */
+static bool is_ready(const struct link *link) {
+    struct operation operation;
+    return link->slot > 0 || !is_operation(link->e, &operation);
+}
+
+static void use_ready(struct chain *chain, const char *name, struct link *link) {
+    add_step(chain, name, link->slot, link->slot ? NULL : link);
+    if (--link->uses_left == 0 && link->slot)
+        chain->taken[link->slot] = false;
+}
+
+static void keep(struct chain *chain, struct link *link) {
+    int slot = 1;
+    while (slot <= CHAIN_SLOTS && chain->taken[slot])
+        slot++;
+    chain->too_large |= slot > CHAIN_SLOTS;
+    if (chain->too_large)
+        return;
+    chain->taken[slot] = true;
+    link->slot = slot;
+    chain->steps[chain->step_count - 1].keep = slot;
+}
+
+static void accumulate(struct chain *chain, struct link *link);
+
+static void accumulate_two(struct chain *chain, const struct operation *operation) {
+    struct link *a = find_link(chain, operation->sources[0]);
+    struct link *b = find_link(chain, operation->sources[1]);
+    const struct step_name *names = &step_names[operation->op];
+    if (is_ready(a) && !is_ready(b)) {
+        accumulate(chain, b);
+        use_ready(chain, names->reversed ? names->reversed : names->name, a);
+        return;
+    }
+    accumulate(chain, a);
+    if (is_ready(b)) { /* perhaps since just now */
+        use_ready(chain, names->name, b);
+        return;
+    }
+    a->uses_left++; /* it has to wait */
+    if (!a->slot)
+        keep(chain, a);
+    if (chain->too_large)
+        return;
+    accumulate(chain, b);
+    use_ready(chain, names->reversed ? names->reversed : names->name, a);
+}
+
+/* Steps after which the accumulator is the value. */
+static void accumulate(struct chain *chain, struct link *link) {
+    struct operation operation;
+    if (chain->too_large)
+        return;
+    if (is_ready(link)) {
+        use_ready(chain, "STEP_TAKE", link);
+        return;
+    }
+    is_operation(link->e, &operation);
+    if (operation.count == 2) {
+        accumulate_two(chain, &operation);
+    } else {
+        accumulate(chain, find_link(chain, operation.sources[0]));
+        add_step(chain, step_names[operation.op].name, 0, NULL);
+    }
+    if (--link->uses_left > 0)
+        keep(chain, link);
+}
+
+/* ---- Printing ---- */
+
+/* Where values lie that no step computes. */
+static void place_operands(struct chain *chain) {
+    struct operation operation;
+    for (int i = 0; i < chain->count; i++)
+        if (!is_operation(chain->links[i].e, &operation))
+            chain->links[i].place = rows_operand(chain->rows, chain->links[i].e);
+}
+
+/* A list that goes on: no line is longer than allowed. */
+static const char *and_item(struct emitter *emitter, const char *list, const char *item) {
+    const char *line = strrchr(list, '\n');
+    size_t length = strlen(line ? line + 1 : list) + strlen(item) + 4 * (size_t)emitter->indent;
+    const char *between = !*list ? "" : length > 88 ? ",\n" : ", ";
+    return arena_format(emitter->ir->arena, "%s%s%s", list, between, item);
+}
+
+/* An array: on one line, or the lines of its list, indented. */
+static void print_array(struct emitter *emitter, const char *begin, const char *list) {
+    if (!strchr(list, '\n') && strlen(begin) + strlen(list) + 4 * (size_t)emitter->indent < 97) {
+        emit_line(emitter, "%s%s};", begin, list);
+        return;
+    }
+    emit_line(emitter, "%s", begin);
+    for (size_t length; *list; list += length + (list[length] == '\n')) {
+        length = strcspn(list, "\n");
+        emit_line(emitter, "    %.*s%s", (int)length, list, list[length] ? "" : "};");
+    }
+}
+
+/* The arrays of a chain as they are put together. */
+struct chain_text {
+    const char *steps, *operands, *results;
+    int operand_count, result_count;
+};
+
+/* What follows the operation. */
+static const char *operand_text(struct arena *arena, int number, struct row_operand place) {
+    static const char *const forms[2][2] = {{"FORM_SAME", "FORM_COLUMNS"},
+                                            {"FORM_ROWS", "FORM_BLOCK"}};
+    const char *form = forms[place.row != 0][place.step != 0];
+    if (place.row == 0)
+        return arena_format(arena, ", %s, %d", form, number);
+    return arena_format(arena, ", %s, %d, %" PRId64, form, number, place.row);
+}
+
+static const char *place_text(struct emitter *emitter, const struct chain_step *step,
+                              struct chain_text *text) {
+    struct arena *arena = emitter->ir->arena;
+    struct link *link = step->link;
+    if (step->result) {
+        text->results = and_item(emitter, text->results, step->result->place.pointer);
+        return arena_format(arena, ", FORM_BLOCK, %d, %" PRId64, text->result_count++,
+                            step->result->place.row);
+    }
+    if (step->slot)
+        return arena_format(arena, ", FORM_SLOT, %d", step->slot);
+    if (!link)
+        return "";
+    if (link->operand < 0) {
+        link->operand = text->operand_count++;
+        text->operands = and_item(emitter, text->operands, link->place.pointer);
+    }
+    return operand_text(arena, link->operand, link->place);
+}
+
+static void add_step_text(struct emitter *emitter, const struct chain_step *step,
+                          struct chain_text *text) {
+    struct arena *arena = emitter->ir->arena;
+    const char *keep = step->keep ? arena_format(arena, ", .keep = %d", step->keep) : "";
+    const char *item =
+        arena_format(arena, "{%s%s%s}", step->name, place_text(emitter, step, text), keep);
+    text->steps = and_item(emitter, text->steps, item);
+}
+
+/* Whether rows lie behind one another everywhere, so that all of them are one row. */
+static bool is_one_row(const struct chain *chain) {
+    const struct row_block *block = chain->rows->block;
+    const char *columns =
+        arena_format(chain->rows->emitter->ir->arena, "%" PRId64, block->column_limit);
+    bool one = strcmp(block->column_count, columns) == 0;
+    for (int i = 0; i < chain->step_count && one; i++) {
+        const struct chain_step *step = &chain->steps[i];
+        if (step->result)
+            one = step->result->place.row == block->column_limit;
+        else if (step->link)
+            one = step->link->place.row == block->column_limit * step->link->place.step;
+    }
+    return one;
+}
+
+/* Its rows and columns, as arguments. */
+static const char *size_text(const struct chain *chain) {
+    const struct row_block *block = chain->rows->block;
+    struct arena *arena = chain->rows->emitter->ir->arena;
+    if (strcmp(block->row_count, "1") != 0 && is_one_row(chain))
+        return arena_format(arena, "1, %s * %s", block->row_count, block->column_count);
+    return arena_format(arena, "%s, %s", block->row_count, block->column_count);
+}
+
+static void print_chain(struct chain *chain) {
+    struct row_emitter *rows = chain->rows;
+    struct emitter *emitter = rows->emitter;
+    struct arena *arena = emitter->ir->arena;
+    struct chain_text text = {"", "", "", 0, 0};
+    int number = emitter->value_count++;
+    for (int i = 0; i < chain->step_count; i++)
+        add_step_text(emitter, &chain->steps[i], &text);
+    print_array(emitter, arena_format(arena, "static const struct row_step steps%d[] = {", number),
+                text.steps);
+    print_array(emitter, arena_format(arena, "const float *const operands%d[] = {", number),
+                text.operands);
+    print_array(emitter, arena_format(arena, "float *const results%d[] = {", number), text.results);
+    rows_call(rows, "row_f32_chain",
+              "long rows, long columns, long count, const struct row_step *steps,\n"
+              "        const float *const *operands, float *const *results",
+              arena_format(arena, "%s, %d, steps%d, operands%d, results%d", size_text(chain),
+                           chain->step_count, number, number, number));
+    sections_want(&emitter->sections, "row_step");
+}
+
+static void add_result(struct chain *chain, const struct chain_result *result) {
+    accumulate(chain, find_link(chain, result->value));
+    if (result->canonical)
+        add_step(chain, "STEP_CANONICAL", 0, NULL);
+    add_step(chain, "STEP_PUT", 0, NULL);
+    if (!chain->too_large)
+        chain->steps[chain->step_count - 1].result = result;
+}
+
+/* NULL where this is nothing for a chain. */
+static struct chain *plan_chain(struct row_emitter *rows, int count,
+                                const struct chain_result *results) {
+    struct chain *chain = arena_new(rows->emitter->ir->arena, struct chain);
+    chain->rows = rows;
+    for (int i = 0; i < count; i++) {
+        add_links(chain, results[i].value);
+        chain->operations += results[i].canonical;
+    }
+    if (chain->too_large || chain->operations < WORTHWHILE)
+        return NULL;
+    for (int i = 0; i < count && !chain->too_large; i++)
+        add_result(chain, &results[i]);
+    return chain->too_large ? NULL : chain;
+}
+
+bool is_chain(struct row_emitter *rows, const struct expression *e) {
+    struct chain_result result = {.value = e};
+    return e->dtype == DTYPE_FLOAT32 && plan_chain(rows, 1, &result);
+}
+
+static bool can_put(const struct row_emitter *rows, const struct chain_result *result) {
+    return result->value->dtype == DTYPE_FLOAT32 &&
+           (result->place.step == 1 || rows->block->column_limit == 1);
+}
+
+bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *results) {
+    for (int i = 0; i < count; i++)
+        if (!can_put(rows, &results[i]))
+            return false;
+    struct chain *chain = plan_chain(rows, count, results);
+    if (!chain)
+        return false;
+    place_operands(chain);
+    print_chain(chain);
+    return true;
+}

@@ -1,0 +1,78 @@
+/* What rows.c, chain.c and reduce.c share: blocks of row operations. */
+#ifndef EIGENTENSOR_EMIT_ROWS_H
+#define EIGENTENSOR_EMIT_ROWS_H
+
+#include "compiler/emit/emit.h"
+
+enum { MAX_ROW_VALUES = 512 };
+
+/* One operand of a row operation: text of a pointer, and its strides in elements. */
+struct row_operand {
+    const char *pointer;
+    int64_t row, step;
+};
+
+struct row_value {
+    const struct expression *expression;
+    struct row_operand operand;
+    int temporary; /* -1: none */
+    int uses_left;
+};
+
+/* A local array that holds one value of the block after the other. */
+struct row_temporary {
+    enum dtype dtype;
+    bool free;
+};
+
+struct row_emitter {
+    struct emitter *emitter;
+    const struct row_block *block;
+    int count, capacity;
+    struct row_value *values; /* in order: sources first */
+    int temporary_count, temporary_capacity;
+    struct row_temporary *temporaries;
+};
+
+/* rows.c */
+
+/* Whether row operations can compute a value over a block. */
+bool rows_can(struct ir *ir, const struct expression *e, const struct row_block *block);
+/* Whether an address steps evenly along the block's rows and columns. */
+bool rows_are_even(const struct index *index, const struct row_block *block);
+/* Prints what computes a value over the block; gives where it is. */
+struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e);
+/* A fresh place for a value of the block. */
+struct row_operand rows_place(struct row_emitter *rows, enum dtype dtype);
+struct row_operand rows_memory(struct row_emitter *rows, const char *name,
+                               const struct index *address);
+/* name(first, operands...); `first` is text, the declaration's parameters are those of rows.h. */
+void rows_call(struct row_emitter *rows, const char *name, const char *parameters,
+               const char *arguments);
+const char *rows_operand_text(struct row_emitter *rows, struct row_operand operand);
+
+/* Where a value of the block lies, with steps of 0 or 1: as it is, or computed or copied now. Names
+ * of other values are forgotten. */
+struct row_operand rows_operand(struct row_emitter *rows, const struct expression *e);
+
+/* chain.c */
+
+/* A value, where it goes, and whether it leaves the graph. */
+struct chain_result {
+    const struct expression *value;
+    struct row_operand place;
+    bool canonical;
+};
+/* Computes float32 values in one call, if they are more than one operation and steps can do it.
+ * False: nothing is printed. */
+bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *results);
+/* Whether it can do that with one value that goes to a place of its own. */
+bool is_chain(struct row_emitter *rows, const struct expression *e);
+
+/* reduce.c */
+
+bool rows_can_reduce(struct ir *ir, const struct expression *e, const struct row_block *block);
+/* The result of a reduction or contraction for each element of the block. */
+void rows_reduce(struct row_emitter *rows, const struct expression *e, struct row_operand result);
+
+#endif

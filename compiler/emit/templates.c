@@ -1,0 +1,106 @@
+#include "compiler/emit/templates.h"
+
+#include <string.h>
+
+/* The assembler reads the files: no generated sources, no limit on string literals. */
+#define EMBED(name, path)                                                                          \
+    __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path                      \
+            "\"\n.byte 0\n.previous\n")
+EMBED(template_math, "templates/math.h");
+EMBED(template_convert, "templates/convert.h");
+EMBED(template_tile, "templates/tile.h");
+EMBED(template_calls, "templates/calls.h");
+EMBED(template_pool, "templates/pool.h");
+EMBED(template_chain, "templates/chain.h");
+EMBED(template_lanes, "templates/lanes.h");
+EMBED(template_strip, "templates/strip.h");
+EMBED(template_branch, "templates/branch.h");
+
+static const char section_mark[] = "//: section ";
+static const char end_mark[] = "//: end";
+
+static const char *line_end(const char *text) {
+    const char *end = strchr(text, '\n');
+    return end ? end : text + strlen(text);
+}
+
+/* The next line that begins with "//: ", or NULL. */
+static const char *next_mark(const char *text) {
+    for (const char *line = text; *line; line = line_end(line) + (*line_end(line) == '\n'))
+        if (strncmp(line, "//: ", 4) == 0)
+            return line;
+    return NULL;
+}
+
+static struct section parse_section(const char *mark) {
+    struct section section = {.name = mark + strlen(section_mark)};
+    section.name_length = strcspn(section.name, " \n");
+    const char *end = line_end(mark), *after = section.name + section.name_length;
+    if (strncmp(after, " needs ", 7) == 0) {
+        section.needs = after + 7;
+        section.needs_length = (size_t)(end - section.needs);
+    }
+    section.body = end + (*end == '\n');
+    const char *next = next_mark(section.body);
+    section.body_length = next ? (size_t)(next - section.body) : strlen(section.body);
+    return section;
+}
+
+void sections_add_file(struct sections *sections, const char *text) {
+    for (const char *mark = next_mark(text); mark; mark = next_mark(line_end(mark))) {
+        if (strncmp(mark, end_mark, sizeof end_mark - 1) == 0)
+            return;
+        if (sections->count == MAX_SECTIONS)
+            unreachable();
+        sections->items[sections->count++] = parse_section(mark);
+    }
+}
+
+static int find_section(const struct sections *sections, const char *name, size_t length) {
+    for (int i = 0; i < sections->count; i++)
+        if (sections->items[i].name_length == length &&
+            memcmp(sections->items[i].name, name, length) == 0)
+            return i;
+    return -1;
+}
+
+bool sections_have(const struct sections *sections, const char *name) {
+    return find_section(sections, name, strlen(name)) >= 0;
+}
+
+void sections_want(struct sections *sections, const char *name) {
+    int found = find_section(sections, name, strlen(name));
+    if (found < 0)
+        unreachable();
+    sections->wanted[found] = true;
+}
+
+void sections_provide(struct sections *sections, const char *name) {
+    int found = find_section(sections, name, strlen(name));
+    if (found >= 0)
+        sections->printed[found] = true;
+}
+
+static void print_section(struct sections *sections, int which, struct text *text) {
+    if (sections->printed[which])
+        return;
+    sections->printed[which] = true;
+    const struct section *section = &sections->items[which];
+    for (size_t at = 0; at < section->needs_length;) {
+        size_t length = strcspn(section->needs + at, " \n");
+        if (at + length > section->needs_length)
+            length = section->needs_length - at;
+        int needed = find_section(sections, section->needs + at, length);
+        if (needed < 0)
+            unreachable();
+        print_section(sections, needed, text);
+        at += length + 1;
+    }
+    text_add_bytes(text, section->body, section->body_length);
+}
+
+void sections_print(struct sections *sections, struct text *text) {
+    for (int i = 0; i < sections->count; i++)
+        if (sections->wanted[i])
+            print_section(sections, i, text);
+}

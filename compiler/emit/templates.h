@@ -1,0 +1,36 @@
+/* The C text of templates/, embedded in the binary and cut into sections.
+ *
+ * A section begins with a line  //: section NAME needs NAME...  and ends at the next such line or
+ * at
+ * //: end.  Emitted C carries the sections it needs, each once, what they need before them. */
+#ifndef EIGENTENSOR_TEMPLATES_H
+#define EIGENTENSOR_TEMPLATES_H
+
+#include "compiler/base/base.h"
+
+/* Whole files, terminated. */
+extern const char template_math[], template_convert[], template_tile[], template_calls[],
+    template_chain[], template_pool[], template_lanes[], template_strip[], template_branch[];
+
+enum { MAX_SECTIONS = 512 };
+
+struct section {
+    const char *name, *needs, *body;
+    size_t name_length, needs_length, body_length;
+};
+
+/* The sections of several files, and which of them are wanted. */
+struct sections {
+    int count;
+    struct section items[MAX_SECTIONS];
+    bool wanted[MAX_SECTIONS], printed[MAX_SECTIONS];
+};
+void sections_add_file(struct sections *sections, const char *text);
+bool sections_have(const struct sections *sections, const char *name);
+void sections_want(struct sections *sections, const char *name);
+/* A section that stands already: neither it nor what it needs is printed. */
+void sections_provide(struct sections *sections, const char *name);
+/* All wanted sections, in the order of the files, what they need first. */
+void sections_print(struct sections *sections, struct text *text);
+
+#endif

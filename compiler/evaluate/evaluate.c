@@ -1,0 +1,81 @@
+#include "compiler/evaluate/evaluate.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* The elements that a const or weight brings along. */
+static bool view_of_leaf(const struct node *node, struct view *result, struct et_error *error) {
+    if (!node->value)
+        return et_fail(error, "%s \"%s\": no elements were loaded", op_facts[node->op].name,
+                       node->name ? node->name : "");
+    *result = view_contiguous(node, node->value);
+    if (node->op == OP_CONST && node->value_count == 1)
+        memset(result->stride, 0, sizeof result->stride);
+    return true;
+}
+
+static void evaluate_class(const struct node *node, const struct view *sources,
+                           const struct view *result) {
+    switch (op_facts[node->op].class) {
+    case CLASS_LEAF:
+    case CLASS_MOVEMENT:
+    case CLASS_JOIN:
+        evaluate_movement(node, sources, result);
+        return;
+    case CLASS_UNARY:
+    case CLASS_BINARY:
+    case CLASS_TERNARY:
+        evaluate_elementwise(node, sources, result);
+        return;
+    case CLASS_CONVERT:
+        evaluate_convert(node, sources, result);
+        return;
+    case CLASS_REDUCE:
+        evaluate_reduce(node, sources, result);
+        return;
+    case CLASS_CONTRACT:
+        evaluate_contract(node, sources, result);
+        return;
+    }
+    unreachable();
+}
+
+bool evaluate(const struct node *node, const struct view *sources, struct view *result,
+              void **buffer, struct et_error *error) {
+    *buffer = NULL;
+    if (node->op == OP_INPUT)
+        unreachable();
+    if (node->op == OP_CONST || node->op == OP_WEIGHT)
+        return view_of_leaf(node, result, error);
+    if (op_facts[node->op].class == CLASS_MOVEMENT && view_move(node, sources, result))
+        return true;
+    int64_t bytes = node_bytes(node);
+    if (bytes > MAX_RESULT_BYTES)
+        return et_fail(error, "%s: %" PRId64 " bytes for %s, expected at most %" PRId64,
+                       op_facts[node->op].name, bytes, shape_text(node).text, MAX_RESULT_BYTES);
+    *buffer = et_allocate_aligned((size_t)bytes);
+    if (!*buffer)
+        return et_fail(error, "%s: out of memory for %" PRId64 " bytes", op_facts[node->op].name,
+                       bytes);
+    *result = view_contiguous(node, *buffer);
+    evaluate_class(node, sources, result);
+    return true;
+}
+
+void separate_axes(const struct node *node, const struct view *source, struct view *named,
+                   struct view *others) {
+    bool is_named[MAX_RANK] = {false};
+    *named = *others = *source;
+    named->rank = others->rank = 0;
+    for (int i = 0; i < node->axis_count; i++) {
+        is_named[node->axes[i]] = true;
+        named->shape[named->rank] = source->shape[node->axes[i]];
+        named->stride[named->rank++] = source->stride[node->axes[i]];
+    }
+    for (int i = 0; i < source->rank; i++) {
+        if (is_named[i])
+            continue;
+        others->shape[others->rank] = source->shape[i];
+        others->stride[others->rank++] = source->stride[i];
+    }
+}

@@ -1,0 +1,16 @@
+/* A graph in float64: what the rounding of float32 is measured against.
+ *
+ * This is no oracle. Nothing that decides a bit of a result calls it, and its own last bits are the
+ * C library's. What ops.def says of float32 is done here in float64, from the same rows; integers,
+ * bool and the stored-only floats are as ever. */
+#ifndef EIGENTENSOR_WIDE_H
+#define EIGENTENSOR_WIDE_H
+
+#include "compiler/graph/view.h"
+
+/* Runs a verified graph. `inputs` are as those of eager_run. Outputs follow graph->outputs,
+ * row-major; those of float32 have float64 elements, all others their own. */
+bool wide_run(const struct graph *graph, const void *const *inputs, void *const *outputs,
+              struct et_error *error);
+
+#endif

@@ -1,0 +1,166 @@
+/* The stored tensor graph: a list of nodes in topological order, each one row of ops.def. */
+#ifndef EIGENTENSOR_GRAPH_H
+#define EIGENTENSOR_GRAPH_H
+
+#include "compiler/base/base.h"
+
+enum dtype {
+#define DTYPE(id, ...) DTYPE_##id,
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
+    DTYPE_COUNT
+};
+
+enum op {
+#define OP(id, ...) OP_##id,
+#include "compiler/graph/ops.def"
+#undef OP
+    OP_COUNT
+};
+
+enum op_class {
+    CLASS_LEAF,
+    CLASS_MOVEMENT,
+    CLASS_JOIN,
+    CLASS_UNARY,
+    CLASS_CONVERT,
+    CLASS_BINARY,
+    CLASS_TERNARY,
+    CLASS_REDUCE,
+    CLASS_CONTRACT,
+};
+
+enum gives { GIVES_SAME, GIVES_BOOL, GIVES_INDEX, GIVES_STATED };
+
+/* Limits against hostile files; far above any real model. */
+enum {
+    MAX_RANK = 16,
+    MAX_SOURCES = 1024, /* of one node */
+    MAX_NODES = 1 << 20,
+    MAX_NAME = 255,       /* bytes of any name */
+    MAX_CONSTANT = 65536, /* elements listed in one const */
+};
+#define MAX_ELEMENTS ((int64_t)1 << 40)     /* of one tensor, views included */
+#define MAX_TENSOR_BYTES ((int64_t)1 << 36) /* of one input, weight or output */
+
+/* A graph may leave open how many images it is run on: "N" in its shapes. Axis 0 of every node that
+ * depends on the images is then the batch axis, and this stands for its extent. No operation may
+ * look from one image at another. batch.h */
+enum { BATCH_EXTENT = 65521 };
+#define BATCH_SYMBOL "N"
+
+struct dtype_facts {
+    const char *name;        /* "float32" */
+    const char *safetensors; /* "F32" */
+    const char *npy;         /* "<f4"; "": NumPy has none */
+    const char *c_type;      /* "float" */
+    const char *short_name;  /* "f32": prefix of the scalar functions of the emitted C */
+    size_t bytes;
+    char letter; /* of ops.def's `accepts` */
+};
+extern const struct dtype_facts dtype_facts[DTYPE_COUNT];
+bool dtype_from_name(const char *name, enum dtype *dtype);
+
+enum { SOURCES_MANY = -1 };
+struct op_facts {
+    const char *name;
+    enum op_class class;
+    int sources;
+    const char *accepts;
+    enum gives gives;
+    const char *infix;        /* "": none */
+    const char *float_form;   /* C text over a, b, (c); "NONE" */
+    const char *integer_form; /* C text over a, b, (c), T, U, ONES; "NONE" */
+    const char *meaning;
+};
+extern const struct op_facts op_facts[OP_COUNT];
+bool op_from_name(const char *name, enum op *op);
+bool op_accepts(enum op op, enum dtype dtype);
+
+/* One node. Fields after `shape` are attributes; each belongs to the operations named beside it. */
+struct node {
+    int id;     /* position in the graph */
+    int origin; /* in a simplified graph: id of the node this one was made from */
+    enum op op;
+    enum dtype dtype;
+    int rank;
+    int64_t shape[MAX_RANK];
+    bool batched; /* axis 0 is the batch axis: its extent is open, shape[0] is BATCH_EXTENT */
+    int source_count;
+    struct node **sources;
+
+    const char *name; /* input, weight */
+    int axis;         /* window, concat, gather */
+    int axis_count;   /* permute, flip, reductions, contract: how many of `axes` */
+    int axes[MAX_RANK];
+    int64_t before[MAX_RANK];       /* pad: elements before; shrink: begin */
+    int64_t after[MAX_RANK];        /* pad: elements after;  shrink: end */
+    int64_t size, stride, dilation; /* window */
+    /* weight, const: the elements, row-major; for const, value_count of them: 1 (every element is
+     * that one) or all. pad: one element. */
+    const void *value;
+    int64_t value_count;
+};
+
+struct output {
+    const char *name;
+    struct node *node;
+};
+
+/* A graph owns its nodes and names through its arena. Values of weights belong to whoever loaded
+ * them, and must outlive the graph's use. */
+struct graph {
+    struct arena arena;
+    const char *name;
+    struct mapped_file stored; /* where values of weights lie whose pages can be given back */
+    int node_count, node_capacity;
+    struct node **nodes;
+    int input_count;
+    struct node **inputs; /* in the order in which they were added */
+    bool batched;         /* some input is: the graph runs any number of images */
+    int output_count;
+    struct output *outputs;
+};
+
+/* graph.c */
+
+/* An empty graph, or NULL when memory is exhausted. */
+struct graph *graph_new(const char *name);
+void graph_free(struct graph *graph);
+
+/* Adds a copy of `prototype`, of which op, sources and attributes are set (for leaves and `stated`
+ * dtypes also dtype and shape; for reshape and expand the shape; for inputs whether they are
+ * batched). Infers the rest. NULL and an error when the node breaks a rule of ops.def. */
+struct node *graph_append(struct graph *graph, const struct node *prototype,
+                          struct et_error *error);
+bool graph_add_output(struct graph *graph, const char *name, struct node *node,
+                      struct et_error *error);
+struct node *graph_find_input(const struct graph *graph, const char *name);
+
+int64_t
+node_elements(const struct node *node); /* product of the shape; never overflows once inferred */
+int64_t node_bytes(const struct node *node);
+/* The same of one image, where a node is batched. */
+int64_t image_elements(const struct node *node);
+int64_t image_bytes(const struct node *node);
+/* "float32[1,28,28]" or "float32[N,28,28]", for messages; at most 16 axes of 20 digits. */
+struct shape_text {
+    char text[16 + MAX_RANK * 21];
+};
+struct shape_text shape_text(const struct node *node);
+/* Row-major strides, in elements. */
+void row_major_strides(int rank, const int64_t *shape, int64_t *strides);
+
+/* infer.c */
+
+/* Checks op, sources and attributes of a node and sets its shape and dtype. The error names the
+ * operation, and what was expected and found; the caller adds file and node. */
+bool infer(struct node *node, struct et_error *error);
+
+/* verify.c */
+
+/* Checks the whole graph: order, arity, inferred against stored shapes and dtypes, unique names,
+ * limits, at least one output. */
+bool verify_graph(const struct graph *graph, struct et_error *error);
+
+#endif

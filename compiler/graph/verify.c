@@ -1,0 +1,55 @@
+#include "compiler/graph/graph.h"
+
+#include <string.h>
+
+/* Sources come earlier in the same graph: so there is no cycle. */
+static bool check_order(const struct graph *graph, const struct node *node,
+                        struct et_error *error) {
+    for (int i = 0; i < node->source_count; i++) {
+        const struct node *source = node->sources[i];
+        if (source->id < 0 || source->id >= node->id || graph->nodes[source->id] != source)
+            return et_fail(error, "source %d is not an earlier node of the graph", i);
+    }
+    return true;
+}
+
+static bool check_node(const struct graph *graph, const struct node *node, struct et_error *error) {
+    if (!check_order(graph, node, error))
+        return false;
+    struct node again = *node;
+    if (!infer(&again, error))
+        return false;
+    if (again.dtype != node->dtype || again.rank != node->rank || again.batched != node->batched ||
+        memcmp(again.shape, node->shape, (size_t)node->rank * sizeof *node->shape) != 0)
+        return et_fail(error, "%s: stored as %s, but its sources give %s", op_facts[node->op].name,
+                       shape_text(node).text, shape_text(&again).text);
+    return graph->batched || !node->batched ||
+           et_fail(error, "%s: %s, but no input has " BATCH_SYMBOL, op_facts[node->op].name,
+                   shape_text(node).text);
+}
+
+bool verify_graph(const struct graph *graph, struct et_error *error) {
+    for (int i = 0; i < graph->node_count; i++) {
+        if (graph->nodes[i]->id != i)
+            return et_fail(error, "node %d: carries the id %d", i, graph->nodes[i]->id);
+        if (!check_node(graph, graph->nodes[i], error))
+            return et_fail_within(error, "node %d", i);
+    }
+    if (graph->output_count == 0)
+        return et_fail(error, "the graph has no outputs");
+    for (int i = 0; i < graph->output_count; i++) {
+        const struct node *node = graph->outputs[i].node;
+        if (node->id >= graph->node_count || graph->nodes[node->id] != node)
+            return et_fail(error, "output \"%s\" is not a node of the graph",
+                           graph->outputs[i].name);
+        if (graph->batched && !node->batched)
+            return et_fail(error,
+                           "output \"%s\" is node %d, %s, expected one that has the batch "
+                           "axis " BATCH_SYMBOL,
+                           graph->outputs[i].name, node->id, shape_text(node).text);
+        if (image_bytes(node) > MAX_TENSOR_BYTES)
+            return et_fail(error, "output \"%s\" is too large: %s", graph->outputs[i].name,
+                           shape_text(node).text);
+    }
+    return true;
+}

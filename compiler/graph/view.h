@@ -1,0 +1,54 @@
+/* Strided views: tensors that look at elements which someone else holds. */
+#ifndef EIGENTENSOR_VIEW_H
+#define EIGENTENSOR_VIEW_H
+
+#include "compiler/graph/graph.h"
+
+/* Element [i, j, ..] is at data + (i * stride[0] + j * stride[1] + ..) elements. Strides may be 0
+ * or negative. A view owns nothing; `data` is only written where a function says so. */
+struct view {
+    void *data;
+    enum dtype dtype;
+    int rank;
+    int64_t shape[MAX_RANK];
+    int64_t stride[MAX_RANK];
+};
+
+/* The row-major view of a node's elements at `data`. */
+struct view view_contiguous(const struct node *node, const void *data);
+
+/* What a movement node makes of its source without copying an element: true for permute, expand,
+ * shrink, flip and window, for reshape when strides allow it, never for pad. */
+bool view_move(const struct node *node, const struct view *source, struct view *result);
+
+/* The part of `view` from `begin` with the extents of `shape`. */
+struct view view_part(const struct view *view, const int64_t *begin, const int64_t *shape);
+
+/* Elements that are moved, not computed with: only their width matters. */
+typedef uint8_t bytes_1 __attribute__((may_alias));
+typedef uint16_t bytes_2 __attribute__((may_alias));
+typedef uint32_t bytes_4 __attribute__((may_alias));
+typedef uint64_t bytes_8 __attribute__((may_alias));
+
+/* Copies the elements of `source` to those of `result`; same dtype, same shape. */
+void view_copy(const struct view *result, const struct view *source);
+
+/* A walk over the elements of up to four views of one shape, in row-major order and row by row:
+ * axes are merged where all strides agree, and the last of what remains is the row. */
+enum { MAX_OPERANDS = 4 };
+struct rows {
+    int64_t length;               /* elements of one row */
+    void *data[MAX_OPERANDS];     /* each operand's first element of the current row */
+    int64_t stride[MAX_OPERANDS]; /* each operand's step along the row, in elements */
+
+    int operands, outer; /* outer: how many axes are left above the row */
+    int64_t extent[MAX_RANK], index[MAX_RANK];
+    int64_t step[MAX_OPERANDS][MAX_RANK]; /* bytes */
+};
+
+/* Stands at the first row. */
+struct rows rows_of(int operands, const struct view *const *views);
+/* Goes to the next row; false after the last one, when it stands at the first row again. */
+bool rows_next(struct rows *rows);
+
+#endif

@@ -1,0 +1,342 @@
+/* Kernels in words: names, formulas, counts. */
+#include "compiler/emit/emit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Names ----
+ *
+ * kNN_WORD_WORD...: what a kernel does, in the order in which it is done. The reduction or
+ * contraction comes first, then what stands on it: relu, exp, tanh, ...; "pool" is a reduction
+ * around a contraction. Kernels of plain arithmetic are "elementwise", those that only move
+ * elements "copy". */
+
+enum { MAX_WORDS = 5, LONGEST_FORMULA = 600 };
+
+struct words {
+    struct ir *ir;
+    bool arithmetic, contraction;
+    int count;
+    const char *words[MAX_WORDS];
+};
+
+static void add_word(struct words *words, const char *word) {
+    for (int i = 0; i < words->count; i++)
+        if (strcmp(words->words[i], word) == 0)
+            return;
+    if (words->count < MAX_WORDS)
+        words->words[words->count++] = word;
+}
+
+static bool is_zero(const struct expression *e) {
+    return e->kind == EXPRESSION_CONSTANT && e->bits == 0;
+}
+
+/* x > 0 ? x : 0 */
+static bool is_relu(const struct expression *e) {
+    const struct expression *condition = e->sources[0];
+    return e->op == OP_WHERE && is_zero(e->sources[2]) && condition->kind == EXPRESSION_OP &&
+           condition->op == OP_LT && is_zero(condition->sources[0]) &&
+           condition->sources[1] == e->sources[1];
+}
+
+static void note_word(void *context, const struct expression *e) {
+    struct words *words = context;
+    if (e->kind == EXPRESSION_REDUCE) {
+        if (e->op == OP_CONTRACT)
+            words->contraction = true;
+        const char *name = op_facts[e->op].name;
+        const char *short_name = strncmp(name, "reduce_", 7) == 0 ? name + 7 : name;
+        add_word(words, words->contraction && e->op != OP_CONTRACT ? "pool" : short_name);
+    } else if (e->kind == EXPRESSION_OP) {
+        words->arithmetic = true;
+        enum op_class class = op_facts[e->op].class;
+        if (is_relu(e))
+            add_word(words, "relu");
+        else if (class == CLASS_UNARY && e->op != OP_NEG && e->op != OP_RECIP && e->op != OP_NOT)
+            add_word(words, op_facts[e->op].name);
+    } else if (e->kind == EXPRESSION_GUARD) {
+        words->arithmetic |= e->sources[0]->kind == EXPRESSION_OP;
+    }
+}
+
+const char *group_name(struct ir *ir, const struct group *group) {
+    struct words words = {.ir = ir};
+    bool packs = true;
+    for (int i = 0; i < group->kernel_count; i++) {
+        expression_walk(ir, group->kernels[i]->value, note_word, &words);
+        packs &= group->kernels[i]->node_count == 0;
+    }
+    if (!words.count)
+        add_word(&words, words.arithmetic ? "elementwise" : packs ? "pack" : "copy");
+    const char *name = arena_format(ir->arena, "k%02d", ir->first_number + group->id + 1);
+    for (int i = 0; i < words.count; i++)
+        name = arena_format(ir->arena, "%s_%s", name, words.words[i]);
+    return name;
+}
+
+/* ---- Formulas ---- */
+
+const char *buffer_description(struct ir *ir, const struct buffer *buffer) {
+    struct text text = {0};
+    text_add(&text, "%s %s[", buffer->name, dtype_facts[buffer->dtype].name);
+    for (int i = 0; i < buffer->rank; i++)
+        text_add(&text, "%s%" PRId64, i ? "," : "", buffer->shape[i]);
+    text_add(&text, "]");
+    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
+/* "5x5": the extents that a reduction runs over. */
+static void add_extents(struct text *text, const struct expression *reduction) {
+    int printed = 0;
+    for (int i = 0; i < reduction->axis_count; i++)
+        if (reduction->axes[i]->extent > 1)
+            text_add(text, "%s%" PRId64, printed++ ? "x" : "", reduction->axes[i]->extent);
+    if (!printed)
+        text_add(text, "1");
+}
+
+static void add_formula(struct text *text, const struct expression *e);
+
+static bool is_infix(const struct expression *e) {
+    return e->kind == EXPRESSION_OP && op_facts[e->op].infix[0];
+}
+
+/* A list in parentheses, or operands around an operator: those of another operator in parentheses,
+ * but for products within sums. */
+static void add_operands(struct text *text, const struct expression *e, const char *separator) {
+    for (int i = 0; i < e->source_count; i++) {
+        const struct expression *source = e->sources[i];
+        bool parentheses = is_infix(e) && is_infix(source) &&
+                           !(e->op == OP_ADD && (source->op == OP_MUL || source->op == OP_ADD) &&
+                             (i == 0 || source->op == OP_MUL)) &&
+                           !(e->op == OP_MUL && source->op == OP_MUL && i == 0);
+        text_add(text, "%s%s", i ? separator : "", parentheses ? "(" : "");
+        add_formula(text, source);
+        text_add(text, "%s", parentheses ? ")" : "");
+    }
+}
+
+static void add_arguments(struct text *text, const struct expression *e, const char *separator) {
+    text_add(text, "(");
+    add_operands(text, e, separator);
+    text_add(text, ")");
+}
+
+static void add_op(struct text *text, const struct expression *e) {
+    const struct op_facts *facts = &op_facts[e->op];
+    if (e->op == OP_WHERE && is_relu(e)) {
+        text_add(text, "relu(");
+        add_formula(text, e->sources[1]);
+        text_add(text, ")");
+    } else if (facts->infix[0]) {
+        char separator[8];
+        snprintf(separator, sizeof separator, " %s ", facts->infix);
+        add_operands(text, e, separator);
+    } else {
+        text_add(text, "%s", e->op == OP_CAST ? dtype_facts[e->dtype].name : facts->name);
+        add_arguments(text, e, ", ");
+    }
+}
+
+static void add_reduction(struct text *text, const struct expression *e) {
+    const char *name = e->op == OP_CONTRACT ? "sum" : op_facts[e->op].name;
+    text_add(text, "%s over ", strncmp(name, "reduce_", 7) == 0 ? name + 7 : name);
+    add_extents(text, e);
+    add_arguments(text, e, " * ");
+}
+
+/* An expression without its indices; stops where it is too long to be shown. */
+static void add_formula(struct text *text, const struct expression *e) {
+    float value;
+    if (text->length > LONGEST_FORMULA)
+        return;
+    switch (e->kind) {
+    case EXPRESSION_CONSTANT:
+        memcpy(&value, &e->bits, sizeof value);
+        if (e->dtype == DTYPE_FLOAT32)
+            text_add(text, "%.9g", (double)value);
+        else
+            text_add(text, "%" PRId64, (int64_t)e->bits);
+        return;
+    case EXPRESSION_INDEX:
+        text_add(text, "index");
+        return;
+    case EXPRESSION_LOAD:
+        text_add(text, "%s", e->buffer->name);
+        return;
+    case EXPRESSION_OP:
+        add_op(text, e);
+        return;
+    case EXPRESSION_GUARD:
+        text_add(text, "within");
+        add_arguments(text, e, " else ");
+        return;
+    case EXPRESSION_REDUCE:
+        add_reduction(text, e);
+        return;
+    }
+}
+
+/* What a kernel computes: the output with its shape, and the value without indices. Shared parts
+ * are repeated, which could go on without end: too long a formula is replaced by its size. */
+static const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
+    struct text text = {0};
+    add_formula(&text, kernel->value);
+    const char *output = buffer_description(ir, kernel->output);
+    const char *formula =
+        text.length > LONGEST_FORMULA
+            ? arena_format(ir->arena, "%s = %d operations", output, list_scopes(ir, kernel).count)
+            : arena_format(ir->arena, "%s = %s", output, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return formula;
+}
+
+/* The formulas of a group's kernels; parts of one buffer that read alike are told once. */
+const char *group_formula(struct ir *ir, const struct group *group) {
+    const char *all = "", *last = "";
+    for (int i = 0; i < group->kernel_count; i++) {
+        const char *formula = kernel_formula(ir, group->kernels[i]);
+        if (strcmp(formula, last) == 0)
+            continue;
+        all = arena_format(ir->arena, "%s%s%s", all, all[0] ? "; " : "", formula);
+        last = formula;
+    }
+    return all;
+}
+
+/* ---- Graphviz ---- */
+
+static void add_arrow(struct text *text, const struct buffer *buffer, const struct group *group,
+                      bool read) {
+    if (buffer->kind == BUFFER_CONSTANT)
+        return;
+    if (buffer->kind == BUFFER_TEMPORARY)
+        text_add(text, "  b%d [shape=point];\n", buffer->id);
+    else
+        text_add(text, "  b%d [label=\"%s\"];\n", buffer->id, buffer->name);
+    if (read)
+        text_add(text, "  b%d -> k%d;\n", buffer->id, group->id);
+    else
+        text_add(text, "  k%d -> b%d;\n", group->id, buffer->id);
+}
+
+/* Inputs and outputs as ellipses, kernels as boxes, temporaries as points between them. */
+const char *kernels_dot(struct ir *ir) {
+    struct text text = {0};
+    text_add(&text, "digraph kernels {\n  node [fontname=\"monospace\"];\n");
+    for (int g = 0; g < ir->group_count; g++) {
+        const struct group *group = ir->groups[g];
+        const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
+        text_add(&text, "  k%d [shape=box, label=\"%s\\n%s\"];\n", group->id, group->name,
+                 buffer_description(ir, output));
+        for (int i = 0; i < group->buffer_count; i++) {
+            if (group->buffers[i].read)
+                add_arrow(&text, group->buffers[i].buffer, group, true);
+            if (group->buffers[i].written)
+                add_arrow(&text, group->buffers[i].buffer, group, false);
+        }
+    }
+    text_add(&text, "}\n");
+    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
+/* ---- Counts ---- */
+
+/* What kernels of one nest have in common is computed once. */
+static double kernel_flops(struct ir *ir, const struct kernel *kernel, bool *counted) {
+    struct listing listing = list_scopes(ir, kernel);
+    double flops = 0;
+    for (int i = 0; i < listing.count; i++) {
+        const struct expression *e = listing.expressions[i];
+        double points = listing.scopes[i].points;
+        if (counted[e->id])
+            continue;
+        counted[e->id] = true;
+        for (int k = 0; k < e->axis_count; k++)
+            points *= (double)e->axes[k]->extent;
+        if (e->kind == EXPRESSION_OP)
+            flops += points;
+        if (e->kind == EXPRESSION_REDUCE)
+            flops += points * (e->op == OP_CONTRACT ? 2 : 1);
+    }
+    return flops;
+}
+
+double nest_flops(struct ir *ir, struct kernel *const *kernels, int count) {
+    bool *counted = arena_array(ir->arena, bool, (size_t)ir->expression_count);
+    double flops = 0;
+    for (int i = 0; i < count; i++)
+        flops += kernel_flops(ir, kernels[i], counted);
+    return flops;
+}
+
+int64_t group_flops(struct ir *ir, const struct group *group) {
+    double flops = 0;
+    for (int i = 0, size; i < group->kernel_count; i += size) {
+        size = nest_size(&group->kernels[i], group->kernel_count - i);
+        flops += nest_flops(ir, &group->kernels[i], size);
+    }
+    return (int64_t)flops;
+}
+
+/* ---- Facts ---- */
+
+static int by_origin(const void *a, const void *b) {
+    const struct node *const *x = a, *const *y = b;
+    return ((*x)->origin > (*y)->origin) - ((*x)->origin < (*y)->origin);
+}
+
+static const char *list_nodes(struct ir *ir, const struct group *group) {
+    int capacity = 0, count = 0;
+    for (int i = 0; i < group->kernel_count; i++)
+        capacity += group->kernels[i]->node_count;
+    const struct node **nodes = arena_array(ir->arena, const struct node *, (size_t)capacity + 1);
+    for (int i = 0; i < group->kernel_count; i++)
+        for (int k = 0; k < group->kernels[i]->node_count; k++)
+            nodes[count++] = group->kernels[i]->nodes[k];
+    qsort(nodes, (size_t)count, sizeof *nodes, by_origin);
+    struct text text = {0};
+    for (int i = 0; i < count; i++)
+        if (i == 0 || nodes[i] != nodes[i - 1])
+            text_add(&text, "%s%d", text.length ? " " : "", nodes[i]->origin);
+    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
+    text_free(&text);
+    return copy;
+}
+
+struct kernel_facts group_facts(struct ir *ir, const struct group *group) {
+    const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
+    struct kernel_facts facts = {.name = group->name,
+                                 .formula = group_formula(ir, group),
+                                 .nodes = list_nodes(ir, group),
+                                 .output = buffer_description(ir, output),
+                                 .flops = group_flops(ir, group)};
+    for (int i = 0; i < group->buffer_count; i++) {
+        const struct buffer *buffer = group->buffers[i].buffer;
+        int64_t bytes = buffer->elements * (int64_t)dtype_facts[buffer->dtype].bytes;
+        facts.bytes_read += group->buffers[i].read ? bytes : 0;
+        facts.bytes_written += group->buffers[i].written ? bytes : 0;
+    }
+    return facts;
+}
+
+/* Words in comment lines of at most 100 columns. */
+void add_wrapped(struct text *text, const char *words) {
+    size_t length = strlen(words);
+    for (size_t at = 0; at < length;) {
+        size_t end = length - at > 88 ? at + 88 : length;
+        while (end < length && end > at && words[end] != ' ')
+            end--;
+        if (end == at) /* one word longer than a line */
+            end = at + strcspn(words + at, " ");
+        text_add(text, "%s%.*s", at ? "\n *     " : "", (int)(end - at), words + at);
+        at = end + (end < length);
+    }
+}

@@ -1,0 +1,249 @@
+/* What every pass must keep: each buffer is written once, or in parts, before it is read, and again
+ * only by kernels that replace each element by one made of it; with its own dtype; loads and stores
+ * stay within their buffers; every axis that an expression uses is a loop or bound around it, and
+ * is bound once. */
+#include "compiler/emit/emit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SET_WORDS = 4, MOST_AXES = SET_WORDS * 64 };
+
+/* Some of the axes of a kernel. */
+struct axis_set {
+    uint64_t words[SET_WORDS];
+};
+
+struct checking {
+    struct ir *ir;
+    const struct kernel *kernel;
+    const struct kernel *const *writers; /* by buffer id: the last one before; NULL: none yet */
+    struct listing listing;
+    struct axis_set *free; /* of each listed expression: axes that must be bound around it */
+    int axis_count;
+    const struct axis *axes[MOST_AXES]; /* of the kernel, as they are met */
+    struct et_error *error;
+};
+
+/* ---- Sets of axes ---- */
+
+/* MOST_AXES: there are too many, and the rest is not checked. */
+static int number_of_axis(struct checking *checking, const struct axis *axis) {
+    int number = 0;
+    while (number < checking->axis_count && checking->axes[number] != axis)
+        number++;
+    if (number == checking->axis_count && number < MOST_AXES)
+        checking->axes[checking->axis_count++] = axis;
+    return number;
+}
+
+static void include(struct checking *checking, struct axis_set *set, const struct axis *axis) {
+    int number = number_of_axis(checking, axis);
+    if (number < MOST_AXES)
+        set->words[number / 64] |= (uint64_t)1 << number % 64;
+}
+
+static void exclude(struct checking *checking, struct axis_set *set, const struct axis *axis) {
+    int number = number_of_axis(checking, axis);
+    if (number < MOST_AXES)
+        set->words[number / 64] &= ~((uint64_t)1 << number % 64);
+}
+
+static void include_all(struct axis_set *set, const struct axis_set *others) {
+    for (int i = 0; i < SET_WORDS; i++)
+        set->words[i] |= others->words[i];
+}
+
+static bool check_empty(const struct checking *checking, const struct axis_set *set,
+                        const char *what) {
+    for (int i = 0; i < checking->axis_count; i++)
+        if (set->words[i / 64] >> i % 64 & 1)
+            return et_fail(checking->error, "kernel %d: its %s uses axis a%d, which is not bound",
+                           checking->kernel->id, what, checking->axes[i]->id);
+    return true;
+}
+
+/* ---- Axes are bound ---- */
+
+static int by_id(const void *a, const void *b) {
+    const struct expression *const *x = a, *const *y = b;
+    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+static const struct axis_set *free_in(const struct checking *checking, const struct expression *e) {
+    const struct expression **found = bsearch(
+        &e, checking->listing.expressions, (size_t)checking->listing.count, sizeof(void *), by_id);
+    return &checking->free[found - checking->listing.expressions];
+}
+
+static void include_index(struct checking *checking, struct axis_set *set,
+                          const struct index *index) {
+    for (int i = 0; i < index->count; i++) {
+        const struct atom *atom = index->terms[i].atom;
+        if (atom->kind == ATOM_AXIS)
+            include(checking, set, atom->axis);
+        else if (atom->kind == ATOM_VALUE)
+            include_all(set, free_in(checking, atom->value));
+        else
+            include_index(checking, set, atom->operand);
+    }
+}
+
+static void exclude_loops(struct checking *checking, struct axis_set *set) {
+    const struct kernel *kernel = checking->kernel;
+    for (int i = 0; i < kernel->axis_count; i++)
+        exclude(checking, set, kernel->axes[i]);
+    for (int i = 0; i < kernel->loop_count; i++)
+        exclude(checking, set, kernel->loops[i]);
+    for (int i = 0; i < kernel->shared_count; i++)
+        exclude(checking, set, kernel->shared[i]);
+}
+
+static bool is_loop(const struct kernel *kernel, const struct axis *axis) {
+    for (int i = 0; i < kernel->loop_count; i++)
+        if (kernel->loops[i] == axis)
+            return true;
+    for (int i = 0; i < kernel->shared_count; i++)
+        if (kernel->shared[i] == axis)
+            return true;
+    return false;
+}
+
+/* What is free in an expression; its sources come before it in the listing. */
+static bool find_free(struct checking *checking, const struct expression *e, struct axis_set *set) {
+    for (int i = 0; i < e->source_count; i++)
+        include_all(set, free_in(checking, e->sources[i]));
+    for (int i = 0; i < e->axis_count; i++) {
+        exclude(checking, set, e->axes[i]);
+        for (int k = 0; k < i; k++)
+            if (e->axes[i] == e->axes[k])
+                return et_fail(checking->error, "kernel %d: axis a%d is bound twice",
+                               checking->kernel->id, e->axes[i]->id);
+        if (is_loop(checking->kernel, e->axes[i]))
+            return et_fail(checking->error, "kernel %d: axis a%d is a loop and bound by %s",
+                           checking->kernel->id, e->axes[i]->id, op_facts[e->op].name);
+    }
+    if (e->index)
+        include_index(checking, set, e->index);
+    for (int i = 0; i < e->index_count; i++)
+        include_index(checking, set, e->indices[i]);
+    for (int i = 0; i < e->predicate_count; i++)
+        include_index(checking, set, e->predicates[i].index);
+    return true;
+}
+
+/* Tiles have replaced loops of their value by local axes: function.c binds these. */
+static bool check_axes(struct checking *checking) {
+    const struct kernel *kernel = checking->kernel;
+    struct axis_set stored = {0};
+    if (kernel->tile)
+        return true;
+    checking->free =
+        arena_array(checking->ir->arena, struct axis_set, (size_t)checking->listing.count);
+    for (int i = 0; i < checking->listing.count; i++)
+        if (!find_free(checking, checking->listing.expressions[i], &checking->free[i]))
+            return false;
+    struct axis_set value = *free_in(checking, kernel->value);
+    exclude_loops(checking, &value);
+    for (int i = 0; !kernel->address && i < kernel->output->rank && kernel->store[i]; i++)
+        include_index(checking, &stored, kernel->store[i]);
+    if (kernel->address)
+        include_index(checking, &stored, kernel->address);
+    exclude_loops(checking, &stored);
+    return check_empty(checking, &value, "value") && check_empty(checking, &stored, "store");
+}
+
+/* ---- Loads and stores ---- */
+
+static bool check_range(const struct checking *checking, const char *what,
+                        const struct buffer *buffer, const struct index *index, int64_t extent) {
+    if (index->minimum >= 0 && index->maximum < extent)
+        return true;
+    return et_fail(
+        checking->error, "kernel %d %s %" PRId64 " .. %" PRId64 " of %s, which has %" PRId64,
+        checking->kernel->id, what, index->minimum, index->maximum, buffer->name, extent);
+}
+
+/* What stands in a guard is within by its predicates, of which bounds know nothing. */
+static bool check_load(const struct checking *checking, const struct expression *e,
+                       const struct scope *scope) {
+    const struct buffer *buffer = e->buffer;
+    if (buffer->kind == BUFFER_OUTPUT)
+        return et_fail(checking->error, "kernel %d reads the output %s", checking->kernel->id,
+                       buffer->name);
+    if (buffer->kind == BUFFER_TEMPORARY && !checking->writers[buffer->id])
+        return et_fail(checking->error, "kernel %d reads %s before it is written",
+                       checking->kernel->id, buffer->name);
+    if (!e->index && e->index_count != buffer->rank)
+        return et_fail(checking->error, "kernel %d: load of %s has %d indices, not %d",
+                       checking->kernel->id, buffer->name, e->index_count, buffer->rank);
+    if (scope->guarded)
+        return true;
+    for (int i = 0; i < e->index_count; i++)
+        if (!check_range(checking, "loads", buffer, e->indices[i], buffer->shape[i]))
+            return false;
+    return !e->index || check_range(checking, "loads", buffer, e->index, buffer->elements);
+}
+
+static bool check_store(const struct checking *checking) {
+    const struct kernel *kernel = checking->kernel;
+    const struct buffer *output = kernel->output;
+    if (output->kind != BUFFER_OUTPUT && output->kind != BUFFER_TEMPORARY)
+        return et_fail(checking->error, "kernel %d writes %s, which is no output or temporary",
+                       kernel->id, output->name);
+    const struct kernel *before = checking->writers[output->id];
+    if (before && !(before->partial && kernel->partial) &&
+        !stores_over(checking->ir, kernel, output))
+        return et_fail(checking->error, "kernel %d writes %s again", kernel->id, output->name);
+    if (kernel->value->dtype != output->dtype)
+        return et_fail(checking->error, "kernel %d stores %s into %s", kernel->id,
+                       dtype_facts[kernel->value->dtype].name, output->name);
+    if (kernel->address)
+        return kernel->tile ||
+               check_range(checking, "stores", output, kernel->address, output->elements);
+    for (int i = 0; i < output->rank && kernel->store[i]; i++)
+        if (!check_range(checking, "stores", output, kernel->store[i], output->shape[i]))
+            return false;
+    return true;
+}
+
+/* ---- The whole ---- */
+
+/* A kernel that joins another has its loops and its group. */
+static bool check_nest(const struct checking *checking) {
+    const struct kernel *kernel = checking->kernel;
+    if (!kernel->joins)
+        return true;
+    const struct kernel *before = kernel->id ? checking->ir->kernels[kernel->id - 1] : NULL;
+    bool same = before && !before->tile && before->group == kernel->group &&
+                before->loop_count == kernel->loop_count;
+    for (int i = 0; same && i < kernel->loop_count; i++)
+        same = before->loops[i] == kernel->loops[i];
+    return same || et_fail(checking->error, "kernel %d joins one with other loops", kernel->id);
+}
+
+static bool check_kernel(struct checking *checking) {
+    checking->listing = list_scopes(checking->ir, checking->kernel);
+    for (int i = 0; i < checking->listing.count; i++) {
+        const struct expression *e = checking->listing.expressions[i];
+        if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->listing.scopes[i]))
+            return false;
+    }
+    return check_store(checking) && check_axes(checking) && check_nest(checking);
+}
+
+bool verify_ir(struct ir *ir, struct et_error *error) {
+    const struct kernel **writers =
+        arena_array(ir->arena, const struct kernel *, (size_t)ir->buffer_count);
+    for (int i = 0; i < ir->kernel_count; i++) {
+        const struct kernel *kernel = ir->kernels[i];
+        struct checking checking = {.ir = ir, .kernel = kernel, .writers = writers, .error = error};
+        if (kernel->id != i)
+            return et_fail(error, "kernel %d carries the id %d", i, kernel->id);
+        if (!check_kernel(&checking))
+            return false;
+        writers[kernel->output->id] = kernel;
+    }
+    return true;
+}

@@ -1,0 +1,164 @@
+/* Placing: tensors that are only copied into a part of another are stored there from the start.
+ *
+ * After splitting, the inside of a padded tensor and each part of a concatenation are copies of a
+ * whole buffer. The source then becomes a part of the target: who stores into it stores there, who
+ * reads it reads there, and the copy is gone. A convolution so writes into the zero border of the
+ * next, and the parts of a concatenation lie side by side without being moved. */
+#include "compiler/ir/ir.h"
+
+#include <string.h>
+
+/* Where the elements of a buffer have gone: element [axes] of it is element [store] of `target`. */
+struct placement {
+    struct buffer *target;
+    int rank;
+    const struct axis *axes[MAX_RANK];
+    const struct index *store[MAX_RANK];
+};
+
+struct placing {
+    struct ir *ir;
+    struct placement **placements; /* by buffer id; NULL: it stays */
+    int *readers;                  /* by buffer id: kernels that read it */
+};
+
+/* ---- Which copies can go ---- */
+
+/* Whether the kernel copies all of a buffer: each of its axes is one loop, and there are no others.
+ */
+static bool copies_whole(struct ir *ir, const struct kernel *kernel, struct placement *placement) {
+    const struct expression *load = kernel->value;
+    int loops = 0;
+    if (load->kind != EXPRESSION_LOAD || load->buffer->kind != BUFFER_TEMPORARY)
+        return false;
+    placement->target = kernel->output;
+    placement->rank = load->buffer->rank;
+    for (int i = 0; i < placement->rank; i++) {
+        int64_t extent = load->buffer->shape[i];
+        const struct axis *axis = extent == 1 ? ir_axis(ir, 1) : index_only_axis(load->indices[i]);
+        if (!axis || axis->extent != extent)
+            return false;
+        for (int k = 0; k < i; k++)
+            if (placement->axes[k] == axis)
+                return false;
+        placement->axes[i] = axis;
+        loops += extent > 1;
+    }
+    memcpy(placement->store, kernel->store, sizeof placement->store);
+    return loops == kernel->loop_count;
+}
+
+/* Outputs are never read, so only a buffer that nobody else reads can become one. */
+static bool can_place(const struct placing *placing, const struct kernel *kernel) {
+    int id = kernel->value->buffer->id;
+    return !placing->placements[id] &&
+           (kernel->output->kind == BUFFER_TEMPORARY || placing->readers[id] == 1);
+}
+
+static void count_readers(struct placing *placing) {
+    struct ir *ir = placing->ir;
+    for (int i = 0; i < ir->kernel_count; i++) {
+        struct buffer **reads;
+        int count = kernel_reads(ir, ir->kernels[i], &reads);
+        for (int k = 0; k < count; k++)
+            placing->readers[reads[k]->id]++;
+    }
+}
+
+/* Removes the copies from the list of kernels. */
+static bool find_placements(struct placing *placing) {
+    struct ir *ir = placing->ir;
+    int kept = 0;
+    for (int i = 0; i < ir->kernel_count; i++) {
+        struct kernel *kernel = ir->kernels[i];
+        struct placement *placement = arena_new(ir->arena, struct placement);
+        if (copies_whole(ir, kernel, placement) && can_place(placing, kernel))
+            placing->placements[kernel->value->buffer->id] = placement;
+        else
+            ir->kernels[kept++] = kernel;
+    }
+    bool found = kept < ir->kernel_count;
+    ir->kernel_count = kept;
+    return found;
+}
+
+/* ---- Moving stores and loads ---- */
+
+static void move_indices(struct ir *ir, const struct placement *placement,
+                         const struct index *const *from, const struct index **to) {
+    struct substitution substitution = {
+        .count = placement->rank, .axes = placement->axes, .values = from};
+    for (int i = 0; i < placement->target->rank; i++)
+        to[i] = index_substitute(ir, placement->store[i], &substitution);
+}
+
+static const struct expression *move_load(struct ir *ir, void *context,
+                                          const struct expression *e) {
+    const struct placing *placing = context;
+    while (e->kind == EXPRESSION_LOAD && placing->placements[e->buffer->id]) {
+        const struct placement *placement = placing->placements[e->buffer->id];
+        const struct index *indices[MAX_RANK];
+        move_indices(ir, placement, e->indices, indices);
+        e = expression_load(ir, placement->target, indices);
+    }
+    return e;
+}
+
+static void move_store(const struct placing *placing, struct kernel *kernel) {
+    while (placing->placements[kernel->output->id]) {
+        const struct placement *placement = placing->placements[kernel->output->id];
+        const struct index *store[MAX_RANK];
+        move_indices(placing->ir, placement, kernel->store, store);
+        memcpy(kernel->store, store, (size_t)placement->target->rank * sizeof *store);
+        kernel->output = placement->target;
+        kernel->partial = true;
+    }
+}
+
+/* ---- Borders ---- */
+
+/* What stores constants into a buffer follows the last kernel before it that stores there. */
+static void bring_borders_home(struct ir *ir) {
+    struct kernel **last = arena_array(ir->arena, struct kernel *, (size_t)ir->buffer_count);
+    int *place = arena_array(ir->arena, int, (size_t)ir->buffer_count);
+    struct kernel **moved = arena_array(ir->arena, struct kernel *, (size_t)ir->kernel_count + 1);
+    int *key = arena_array(ir->arena, int, (size_t)ir->kernel_count + 1);
+    int *count = arena_array(ir->arena, int, (size_t)ir->kernel_count + 2);
+    for (int i = 0; i < ir->kernel_count; i++) {
+        struct kernel *kernel = ir->kernels[i];
+        int id = kernel->output->id;
+        key[i] = i;
+        if (kernel->value->kind == EXPRESSION_CONSTANT && kernel->partial && last[id]) {
+            kernel->group = last[id]->group;
+            key[i] = place[id];
+        } else {
+            last[id] = kernel;
+            place[id] = i;
+        }
+        count[key[i] + 1]++;
+    }
+    for (int i = 0; i < ir->kernel_count; i++)
+        count[i + 1] += count[i];
+    for (int i = 0; i < ir->kernel_count; i++)
+        moved[count[key[i]]++] = ir->kernels[i];
+    ir->kernels = moved;
+    ir->kernel_capacity = ir->kernel_count + 1;
+}
+
+void place_copies(struct ir *ir) {
+    struct placing placing = {
+        .ir = ir,
+        .placements = arena_array(ir->arena, struct placement *, (size_t)ir->buffer_count),
+        .readers = arena_array(ir->arena, int, (size_t)ir->buffer_count)};
+    count_readers(&placing);
+    if (find_placements(&placing)) {
+        struct rewrite rewrite = {.replace = move_load, .context = &placing};
+        for (int i = 0; i < ir->kernel_count; i++) {
+            ir->kernels[i]->value = expression_rewrite(ir, ir->kernels[i]->value, &rewrite);
+            move_store(&placing, ir->kernels[i]);
+        }
+    }
+    bring_borders_home(ir);
+    for (int i = 0; i < ir->kernel_count; i++)
+        ir->kernels[i]->id = i;
+}

@@ -1,0 +1,298 @@
+/* Fusion: a producer's expression moves into its consumer where no work is done twice.
+ *
+ *   - Elementwise work moves into its only consumer, or, where it is cheap, into all of them.
+ *   - A reduction or contraction moves into the only kernel that reads it, if that reads each
+ * element once: so bias, activation and normalisation come to stand on the accumulator, and pooling
+ *     over windows that do not overlap reduces accumulators before anything is stored.
+ *   - Padding that is read at several places stays a buffer, into which its source is stored.
+ *   - Operands of float32 contractions stay in buffers, since each element is read many times. */
+#include "compiler/ir/ir.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CHEAP_OPERATIONS = 3, /* recomputing so many is cheaper than a trip through memory */
+    LARGEST_KERNEL = 160, /* operations in one kernel: keeps registers and readers happy */
+    LARGEST_POOL = 16,    /* accumulators that one pooled element may need */
+};
+
+/* What is known of one kernel's expression. */
+struct facts {
+    int operations;
+    bool has_reduction, has_contraction, has_guard, has_costly;
+};
+
+static bool is_costly(const struct expression *e) {
+    return e->kind == EXPRESSION_OP &&
+           (e->op == OP_EXP || e->op == OP_LOG || e->op == OP_SIN || e->op == OP_COS ||
+            e->op == OP_TANH || e->op == OP_ERF || e->op == OP_POW || e->op == OP_DIV ||
+            e->op == OP_MOD || e->op == OP_SQRT || e->op == OP_RECIP);
+}
+
+static void note_fact(void *context, const struct expression *e) {
+    struct facts *facts = context;
+    facts->operations += e->kind == EXPRESSION_OP || e->kind == EXPRESSION_GUARD;
+    facts->has_reduction |= e->kind == EXPRESSION_REDUCE;
+    facts->has_contraction |= is_contraction(e);
+    facts->has_guard |= e->kind == EXPRESSION_GUARD;
+    facts->has_costly |= is_costly(e);
+}
+
+static struct facts facts_of(struct ir *ir, const struct kernel *kernel) {
+    struct facts facts = {0};
+    expression_walk(ir, kernel->value, note_fact, &facts);
+    return facts;
+}
+
+struct fusion {
+    struct ir *ir;
+    struct kernel **producer; /* by buffer id; NULL: an input or constant */
+    int *consumers;           /* by buffer id: how many kernels read it */
+    struct facts *facts;      /* by kernel id */
+};
+
+/* How a kernel reads one buffer. */
+struct reading {
+    const struct expression *load; /* one of the loads */
+    bool several;                  /* there are others, at other places */
+    bool guarded, in_contraction, in_pool;
+    double evaluations; /* of all loads, over all axes in scope */
+    int64_t pool;       /* elements of the reduction around it */
+};
+
+static struct reading reading_of(const struct listing *listing, const struct buffer *buffer) {
+    struct reading reading = {0};
+    for (int i = 0; i < listing->count; i++) {
+        const struct expression *e = listing->expressions[i];
+        const struct scope *scope = &listing->scopes[i];
+        if (e->kind != EXPRESSION_LOAD || e->buffer != buffer)
+            continue;
+        reading.several = reading.load != NULL;
+        reading.load = e;
+        reading.evaluations += scope->points;
+        reading.guarded |= scope->guarded;
+        reading.in_contraction |= scope->in_contraction;
+        reading.in_pool |= scope->pool > 1;
+        reading.pool = scope->pool;
+    }
+    return reading;
+}
+
+/* A reduction may stand once in a kernel; around a contraction, one small pool may stand, but no
+ * guard: partition_loops.c can cut a kernel at its guards only where there is no contraction. */
+static bool reduction_fits(const struct fusion *fusion, const struct kernel *consumer,
+                           const struct facts *producer, const struct reading *reading) {
+    if (reading->several || reading->guarded ||
+        reading->evaluations > (double)reading->load->buffer->elements ||
+        (producer->has_contraction && fusion->facts[consumer->id].has_guard))
+        return false;
+    if (!fusion->facts[consumer->id].has_reduction)
+        return true;
+    return reading->in_pool && reading->pool <= LARGEST_POOL && producer->has_contraction &&
+           !fusion->facts[consumer->id].has_contraction;
+}
+
+/* Something with constants around it: guards at every load of it cost more than a border that is
+ * stored once. */
+static bool is_padding(const struct kernel *kernel) {
+    return kernel->value->kind == EXPRESSION_GUARD &&
+           kernel->value->sources[1]->kind == EXPRESSION_CONSTANT;
+}
+
+/* Looks first at what is known, then at how the consumer reads: its listing is made when the first
+ * producer needs it. */
+static bool can_inline(const struct fusion *fusion, const struct kernel *producer,
+                       const struct kernel *consumer, struct listing *listing) {
+    const struct facts *facts = &fusion->facts[producer->id];
+    bool only = fusion->consumers[producer->output->id] == 1;
+    bool cheap = facts->operations <= CHEAP_OPERATIONS && !facts->has_costly;
+    if (facts->operations == 0 && !facts->has_reduction)
+        return true; /* a copy */
+    if (facts->operations + fusion->facts[consumer->id].operations > LARGEST_KERNEL ||
+        (!only && (facts->has_reduction || !cheap)))
+        return false;
+    if (!listing->ir)
+        *listing = list_scopes(fusion->ir, consumer);
+    struct reading reading = reading_of(listing, producer->output);
+    if (reading.in_contraction)
+        return false;
+    if (is_padding(producer) && (!only || reading.several))
+        return false;
+    if (facts->has_reduction)
+        return reduction_fits(fusion, consumer, facts, &reading);
+    return cheap ||
+           reading.evaluations <= (double)producer->output->elements * (reading.guarded ? 2 : 1);
+}
+
+/* ---- Inlining ---- */
+
+struct inlining {
+    const struct kernel *producer;
+    bool same_axes; /* as the consumer, which reads it at its own place */
+};
+
+static const struct expression *inline_load(struct ir *ir, void *context,
+                                            const struct expression *load) {
+    const struct inlining *inlining = context;
+    const struct kernel *producer = inlining->producer;
+    if (load->kind != EXPRESSION_LOAD || load->buffer != producer->output)
+        return load;
+    if (inlining->same_axes)
+        return producer->value;
+    struct substitution substitution = {
+        .count = producer->axis_count, .axes = producer->axes, .values = load->indices};
+    struct rewrite rewrite = {.substitution = &substitution};
+    return expression_rewrite(ir, producer->value, &rewrite);
+}
+
+/* What a kernel reads. */
+struct reads {
+    int count;
+    struct buffer **buffers;
+};
+
+static struct reads reads_of(const struct fusion *fusion, const struct kernel *kernel) {
+    struct reads reads;
+    reads.count = kernel_reads(fusion->ir, kernel, &reads.buffers);
+    return reads;
+}
+
+static void count_reads(struct fusion *fusion, const struct reads *reads, int step) {
+    for (int i = 0; i < reads->count; i++)
+        fusion->consumers[reads->buffers[i]->id] += step;
+}
+
+static void drop(struct fusion *fusion, const struct kernel *kernel) {
+    struct reads reads = reads_of(fusion, kernel);
+    count_reads(fusion, &reads, -1);
+    fusion->producer[kernel->output->id] = NULL;
+    fusion->ir->kernels[kernel->id] = NULL;
+}
+
+/* Whether loads of `buffer` are all at the kernel's own place. */
+struct place_check {
+    const struct kernel *kernel;
+    const struct buffer *buffer;
+    bool same;
+};
+
+static void check_place(void *context, const struct expression *e) {
+    struct place_check *check = context;
+    if (e->kind != EXPRESSION_LOAD || e->buffer != check->buffer)
+        return;
+    for (int i = 0; i < e->index_count; i++) {
+        const struct index *index = e->indices[i];
+        bool plain = true;
+        check->same &= index->constant == 0 &&
+                       (check->kernel->axes[i]->extent == 1
+                            ? index->count == 0
+                            : index->count == 1 &&
+                                  index_coefficient(index, check->kernel->axes[i], &plain) == 1);
+    }
+}
+
+static bool reads_same_place(const struct fusion *fusion, const struct kernel *consumer,
+                             const struct kernel *producer) {
+    struct place_check check = {.kernel = consumer, .buffer = producer->output, .same = true};
+    if (consumer->axis_count != producer->axis_count)
+        return false;
+    for (int i = 0; i < consumer->axis_count; i++)
+        if (consumer->axes[i]->extent != producer->axes[i]->extent)
+            return false;
+    expression_walk(fusion->ir, consumer->value, check_place, &check);
+    return check.same;
+}
+
+/* Inlining rebuilds the producer in terms of the consumer's axes. Where a chain of elementwise
+ * kernels grows, that would rebuild the whole chain for each link: the consumer, which is smaller,
+ * takes over the axes of the producer instead, which nobody else reads. */
+static bool take_axes(const struct fusion *fusion, struct kernel *consumer,
+                      const struct kernel *producer) {
+    const struct facts *facts = fusion->facts;
+    const struct index *values[MAX_RANK];
+    if (facts[consumer->id].operations >= facts[producer->id].operations ||
+        facts[consumer->id].has_reduction || facts[producer->id].has_reduction ||
+        fusion->consumers[producer->output->id] != 1 ||
+        !reads_same_place(fusion, consumer, producer))
+        return false;
+    for (int i = 0; i < consumer->axis_count; i++)
+        values[i] = index_axis(fusion->ir, producer->axes[i]);
+    struct substitution substitution = {
+        .count = consumer->axis_count, .axes = consumer->axes, .values = values};
+    struct rewrite rewrite = {.substitution = &substitution};
+    consumer->value = expression_rewrite(fusion->ir, consumer->value, &rewrite);
+    memcpy(consumer->axes, producer->axes, sizeof consumer->axes);
+    return true;
+}
+
+static void inline_into(struct fusion *fusion, struct kernel *consumer,
+                        const struct kernel *producer, struct reads *reads) {
+    struct inlining inlining = {.producer = producer,
+                                .same_axes = take_axes(fusion, consumer, producer)};
+    struct rewrite rewrite = {.replace = inline_load, .context = &inlining};
+    count_reads(fusion, reads, -1);
+    consumer->value = expression_rewrite(fusion->ir, consumer->value, &rewrite);
+    *reads = reads_of(fusion, consumer);
+    count_reads(fusion, reads, 1);
+    kernel_take_nodes(fusion->ir, consumer, producer);
+    fusion->facts[consumer->id] = facts_of(fusion->ir, consumer);
+    if (fusion->consumers[producer->output->id] == 0)
+        drop(fusion, producer);
+}
+
+/* Inlines one producer after another, the latest first: it stands nearest to the consumer. */
+static void fuse_kernel(struct fusion *fusion, struct kernel *consumer) {
+    struct reads reads = reads_of(fusion, consumer);
+    bool progress = true;
+    while (progress) {
+        struct listing listing = {0};
+        struct kernel *best = NULL;
+        for (int i = 0; i < reads.count; i++) {
+            struct kernel *producer = fusion->producer[reads.buffers[i]->id];
+            if (producer && (!best || producer->id > best->id) &&
+                can_inline(fusion, producer, consumer, &listing))
+                best = producer;
+        }
+        progress = best != NULL;
+        if (best)
+            inline_into(fusion, consumer, best, &reads);
+    }
+}
+
+/* Dead nodes of the graph leave kernels that nobody reads. */
+static void drop_unread(struct fusion *fusion) {
+    struct ir *ir = fusion->ir;
+    for (int i = ir->kernel_count - 1; i >= 0; i--) {
+        const struct kernel *kernel = ir->kernels[i];
+        if (kernel && kernel->output->kind != BUFFER_OUTPUT &&
+            fusion->consumers[kernel->output->id] == 0)
+            drop(fusion, kernel);
+    }
+    int kept = 0;
+    for (int i = 0; i < ir->kernel_count; i++) {
+        if (!ir->kernels[i])
+            continue;
+        ir->kernels[i]->id = kept;
+        ir->kernels[kept++] = ir->kernels[i];
+    }
+    ir->kernel_count = kept;
+}
+
+void fuse(struct ir *ir) {
+    struct fusion fusion = {
+        .ir = ir,
+        .producer = arena_array(ir->arena, struct kernel *, (size_t)ir->buffer_count),
+        .consumers = arena_array(ir->arena, int, (size_t)ir->buffer_count),
+        .facts = arena_array(ir->arena, struct facts, (size_t)ir->kernel_count)};
+    for (int i = 0; i < ir->kernel_count; i++) {
+        fusion.producer[ir->kernels[i]->output->id] = ir->kernels[i];
+        fusion.facts[i] = facts_of(ir, ir->kernels[i]);
+        struct reads reads = reads_of(&fusion, ir->kernels[i]);
+        count_reads(&fusion, &reads, 1);
+    }
+    for (int i = 0; i < ir->kernel_count; i++)
+        if (ir->kernels[i])
+            fuse_kernel(&fusion, ir->kernels[i]);
+    drop_unread(&fusion);
+}

@@ -1,0 +1,344 @@
+/* Joining: plain kernels that follow one another become one nest of loops.
+ *
+ * A matrix transform is many small expressions over the same slices, and each became a kernel.
+ * Where such kernels run over the same loops, and one reads what another reads or computed, or
+ * stores beside it, all are computed in the innermost loop of the first: what they share is read
+ * and computed once, and what is used at once never goes through memory.
+ *
+ * A kernel may read what the nest stores only at the very point at which it stands, where the value
+ * itself takes the place of the load, or in parts that the nest does not store. */
+#include "compiler/ir/ir.h"
+
+#include <string.h>
+
+enum {
+    MAX_JOINED = 64,       /* kernels of a nest */
+    MAX_EXPRESSIONS = 400, /* of a kernel's value */
+    LONGEST_UNROLLED = 8,  /* extent of a loop that the nest has not */
+    MAX_UNROLLED = 8,      /* kernels that one becomes */
+};
+
+struct nest {
+    struct ir *ir;
+    int count;
+    struct kernel *kernels[MAX_JOINED];
+};
+
+/* ---- Which loop of the kernel runs along which of the nest ---- */
+
+struct matching {
+    const struct nest *nest;
+    const struct kernel *kernel;
+    const struct axis *axes[MAX_LOOPS]; /* by the kernel's loops: one of the nest, or NULL */
+    bool related;                       /* reads or stores what the nest reads or stores */
+};
+
+static int find_loop(const struct kernel *kernel, const struct axis *axis) {
+    for (int i = 0; i < kernel->loop_count; i++)
+        if (kernel->loops[i] == axis)
+            return i;
+    return -1;
+}
+
+static bool is_taken(const struct matching *matching, const struct axis *axis) {
+    for (int i = 0; i < matching->kernel->loop_count; i++)
+        if (matching->axes[i] == axis)
+            return true;
+    return false;
+}
+
+static void match_axes(struct matching *matching, const struct axis *own, const struct axis *axis) {
+    int loop = find_loop(matching->kernel, own);
+    if (loop >= 0 && !matching->axes[loop] && own->extent == axis->extent &&
+        find_loop(matching->nest->kernels[0], axis) >= 0 && !is_taken(matching, axis))
+        matching->axes[loop] = axis;
+}
+
+/* The axis that an index steps along with a given coefficient; NULL where it is none or several. */
+static const struct axis *axis_with(const struct index *index, int64_t coefficient) {
+    const struct axis *found = NULL;
+    for (int i = 0; i < index->count; i++) {
+        if (index->terms[i].coefficient != coefficient)
+            continue;
+        if (found || index->terms[i].atom->kind != ATOM_AXIS)
+            return NULL;
+        found = index->terms[i].atom->axis;
+    }
+    return found;
+}
+
+/* Two places in one buffer: axes with equal steps run along each other. */
+static void match_places(struct matching *matching, int rank, const struct index *const *own,
+                         const struct index *const *others) {
+    matching->related = true;
+    for (int d = 0; d < rank; d++)
+        for (int i = 0; i < own[d]->count; i++) {
+            const struct axis *mine = axis_with(own[d], own[d]->terms[i].coefficient);
+            const struct axis *other = axis_with(others[d], own[d]->terms[i].coefficient);
+            if (mine && other)
+                match_axes(matching, mine, other);
+        }
+}
+
+/* Looks in a value for a load of the buffer. */
+struct search {
+    const struct buffer *buffer;
+    const struct expression *load;
+};
+
+static void note_load(void *context, const struct expression *e) {
+    struct search *search = context;
+    if (!search->load && e->kind == EXPRESSION_LOAD && e->buffer == search->buffer)
+        search->load = e;
+}
+
+static const struct expression *find_load(struct ir *ir, const struct expression *value,
+                                          const struct buffer *buffer) {
+    struct search search = {.buffer = buffer};
+    expression_walk(ir, value, note_load, &search);
+    return search.load;
+}
+
+/* What the nest stored decides first. */
+static void match_stored(void *context, const struct expression *e) {
+    struct matching *matching = context;
+    if (e->kind != EXPRESSION_LOAD || e->buffer->kind != BUFFER_TEMPORARY)
+        return;
+    for (int i = 0; i < matching->nest->count; i++)
+        if (matching->nest->kernels[i]->output == e->buffer)
+            match_places(matching, e->buffer->rank, e->indices, matching->nest->kernels[i]->store);
+}
+
+static void match_loaded(void *context, const struct expression *e) {
+    struct matching *matching = context;
+    if (e->kind != EXPRESSION_LOAD || e->buffer->kind == BUFFER_CONSTANT)
+        return;
+    const struct expression *load =
+        find_load(matching->nest->ir, matching->nest->kernels[0]->value, e->buffer);
+    if (load)
+        match_places(matching, e->buffer->rank, e->indices, load->indices);
+}
+
+/* The rest in their order. */
+static void match_in_order(struct matching *matching) {
+    const struct kernel *kernel = matching->kernel, *first = matching->nest->kernels[0];
+    int from = 0;
+    for (int i = 0; i < kernel->loop_count; i++) {
+        if (matching->axes[i])
+            continue;
+        for (int k = from; k < first->loop_count && !matching->axes[i]; k++) {
+            if (is_taken(matching, first->loops[k]))
+                continue;
+            match_axes(matching, kernel->loops[i], first->loops[k]);
+            from = k;
+        }
+    }
+}
+
+static int64_t points_unrolled(const struct matching *matching) {
+    int64_t points = 1;
+    for (int i = 0; i < matching->kernel->loop_count; i++)
+        if (!matching->axes[i]) {
+            int64_t extent = matching->kernel->loops[i]->extent;
+            points *= extent > LONGEST_UNROLLED ? MAX_UNROLLED + 1 : extent;
+        }
+    return points;
+}
+
+/* Whether every loop of the nest is matched, and what is not is short enough to be unrolled. */
+static bool match(struct matching *matching) {
+    const struct kernel *kernel = matching->kernel, *first = matching->nest->kernels[0];
+    for (int i = 0; i < matching->nest->count; i++)
+        if (matching->nest->kernels[i]->output == kernel->output)
+            match_places(matching, kernel->output->rank, kernel->store,
+                         matching->nest->kernels[i]->store);
+    expression_walk(matching->nest->ir, kernel->value, match_stored, matching);
+    expression_walk(matching->nest->ir, kernel->value, match_loaded, matching);
+    match_in_order(matching);
+    for (int i = 0; i < first->loop_count; i++)
+        if (!is_taken(matching, first->loops[i]))
+            return false;
+    return matching->related && points_unrolled(matching) <= MAX_UNROLLED;
+}
+
+/* ---- A kernel as a part of the nest ---- */
+
+/* Puts the nest's loops in the place of the kernel's; loops that it has not stand at a given
+ * position of theirs. */
+static struct kernel *within_nest(const struct matching *matching, int64_t position) {
+    struct ir *ir = matching->nest->ir;
+    const struct kernel *first = matching->nest->kernels[0], *kernel = matching->kernel;
+    struct kernel *part = arena_new(ir->arena, struct kernel);
+    const struct index *values[MAX_LOOPS];
+    for (int i = kernel->loop_count - 1; i >= 0; i--) {
+        int64_t extent = kernel->loops[i]->extent;
+        values[i] = matching->axes[i] ? index_axis(ir, matching->axes[i])
+                                      : index_constant(ir, position % extent);
+        position /= matching->axes[i] ? 1 : extent;
+    }
+    struct substitution substitution = {
+        .count = kernel->loop_count, .axes = kernel->loops, .values = values};
+    *part = *kernel;
+    kernel_substitute(ir, part, &substitution);
+    part->points = kernel->points / points_unrolled(matching);
+    part->partial |= points_unrolled(matching) > 1;
+    part->loop_count = first->loop_count;
+    memcpy(part->loops, first->loops, sizeof part->loops);
+    return part;
+}
+
+enum overlap { OVERLAP_NONE, OVERLAP_SAME, OVERLAP_SOME };
+
+/* How a place relates to where a kernel of the nest stores. */
+static enum overlap overlap(const struct kernel *kernel, const struct index *const *indices) {
+    bool same = true;
+    for (int d = 0; d < kernel->output->rank; d++) {
+        const struct index *a = kernel->store[d], *b = indices[d];
+        if (a->maximum < b->minimum || b->maximum < a->minimum)
+            return OVERLAP_NONE;
+        same &= index_compare(a, b) == 0;
+    }
+    return same ? OVERLAP_SAME : OVERLAP_SOME;
+}
+
+/* What the nest computed takes the place of loads. */
+struct forwarding {
+    const struct nest *nest;
+    bool possible;
+};
+
+static const struct expression *forward(struct ir *ir, void *context, const struct expression *e) {
+    struct forwarding *forwarding = context;
+    (void)ir;
+    for (int i = 0; e->kind == EXPRESSION_LOAD && i < forwarding->nest->count; i++) {
+        const struct kernel *kernel = forwarding->nest->kernels[i];
+        if (kernel->output != e->buffer)
+            continue;
+        enum overlap how = overlap(kernel, e->indices);
+        if (how == OVERLAP_SAME)
+            return kernel->value;
+        forwarding->possible &= how == OVERLAP_NONE;
+    }
+    return e;
+}
+
+static void count_expression(void *context, const struct expression *e) {
+    (void)e;
+    ++*(int *)context;
+}
+
+static bool is_short(struct ir *ir, const struct expression *value) {
+    int count = 0;
+    expression_walk(ir, value, count_expression, &count);
+    return count <= MAX_EXPRESSIONS;
+}
+
+/* Adds the kernel to the nest, in parts if it has loops that the nest has not. */
+static bool join(struct nest *nest, const struct kernel *kernel) {
+    struct matching matching = {.nest = nest, .kernel = kernel};
+    if (nest->count == 0 || !match(&matching))
+        return false;
+    int before = nest->count, parts = (int)points_unrolled(&matching);
+    struct forwarding forwarding = {.nest = nest, .possible = true};
+    struct rewrite rewrite = {.replace = forward, .context = &forwarding};
+    for (int i = 0; i < parts && nest->count < MAX_JOINED; i++) {
+        struct kernel *part = within_nest(&matching, i);
+        part->value = expression_rewrite(nest->ir, part->value, &rewrite);
+        if (!forwarding.possible || !is_short(nest->ir, part->value))
+            break;
+        nest->kernels[nest->count++] = part;
+    }
+    if (nest->count == before + parts)
+        return true;
+    nest->count = before;
+    return false;
+}
+
+/* ---- What remains of a nest ---- */
+
+struct joining {
+    struct ir *ir;
+    const int *last_reader; /* of the old list */
+    struct nest nest;
+};
+
+static bool nest_reads(const struct nest *nest, const struct buffer *buffer) {
+    for (int i = 0; i < nest->count; i++)
+        if (find_load(nest->ir, nest->kernels[i]->value, buffer))
+            return true;
+    return false;
+}
+
+/* Adds to the new list what is read later on, up to the old kernel `last`; the next that remains
+ * takes over the nodes of what does not. */
+static void end_nest(struct joining *joining, int last) {
+    struct nest *nest = &joining->nest;
+    const struct kernel *first = NULL, *dropped = NULL;
+    for (int i = 0; i < nest->count; i++) {
+        struct kernel *kernel = nest->kernels[i];
+        bool needed = nest->count == 1 || kernel->output->kind == BUFFER_OUTPUT ||
+                      joining->last_reader[kernel->output->id] > last ||
+                      nest_reads(nest, kernel->output);
+        if (dropped)
+            kernel_take_nodes(joining->ir, kernel, dropped);
+        dropped = needed ? NULL : kernel;
+        if (!needed)
+            continue;
+        kernel->joins = first != NULL;
+        kernel->group = nest->kernels[0]->group;
+        ir_add_kernel(joining->ir, kernel);
+        first = first ? first : kernel;
+    }
+    nest->count = 0;
+}
+
+/* ---- The list of kernels ---- */
+
+static void note_contraction(void *context, const struct expression *e) {
+    bool *found = context;
+    *found |= is_contraction(e);
+}
+
+/* Whether a kernel is elementwise, once its small reductions are unrolled. */
+static bool make_plain(struct ir *ir, struct kernel *kernel) {
+    bool contraction = false;
+    if (kernel->value->kind == EXPRESSION_CONSTANT || kernel->loop_count == 0)
+        return false;
+    expression_walk(ir, kernel->value, note_contraction, &contraction);
+    if (contraction) /* of a pool around it each element would be one */
+        return false;
+    const struct expression *value = unroll_small_reductions(ir, kernel->value);
+    if (expression_reduces(ir, value) || !is_short(ir, value))
+        return false;
+    kernel->value = value;
+    return true;
+}
+
+/* What was to become one function with a kernel that has joined follows it. */
+static void follow(struct kernel *const *kernels, int joined, int count, struct group *group) {
+    struct group *old = kernels[joined]->group;
+    for (int i = joined + 1; i < count && kernels[i]->group == old; i++)
+        kernels[i]->group = group;
+}
+
+void join_loops(struct ir *ir) {
+    struct joining *joining = arena_new(ir->arena, struct joining);
+    *joining = (struct joining){.ir = ir, .last_reader = last_readers(ir), .nest = {.ir = ir}};
+    struct kernel **kernels = ir->kernels;
+    int count = ir->kernel_count;
+    ir->kernels = NULL;
+    ir->kernel_count = ir->kernel_capacity = 0;
+    for (int i = 0; i < count; i++) {
+        bool plain = make_plain(ir, kernels[i]);
+        if (plain && join(&joining->nest, kernels[i])) {
+            follow(kernels, i, count, joining->nest.kernels[0]->group);
+            continue;
+        }
+        end_nest(joining, i - 1);
+        if (plain)
+            joining->nest.kernels[joining->nest.count++] = kernels[i];
+        else
+            ir_add_kernel(ir, kernels[i]);
+    }
+    end_nest(joining, count - 1);
+}

@@ -1,0 +1,306 @@
+/* Lowering: from nodes over whole tensors to kernels over single elements.
+ *
+ * Each node that computes becomes a kernel with one axis for each axis of its result. Its sources
+ * are followed down through movement operations, each of which transforms the vector of index
+ * expressions, until a buffer is reached. So no movement is left; padding became a guard. */
+#include "compiler/ir/ir.h"
+
+#include <string.h>
+
+struct lowering {
+    struct ir *ir;
+    struct buffer **buffers; /* by node id; NULL: none yet */
+};
+
+static struct place place_of_axes(struct ir *ir, int rank, const struct axis *const *axes) {
+    struct place place = {.rank = rank};
+    for (int i = 0; i < rank; i++)
+        place.at[i] = index_axis(ir, axes[i]);
+    return place;
+}
+
+/* The row-major position, taken apart again under the source's shape. */
+static struct place through_reshape(struct ir *ir, const struct node *node, struct place place) {
+    const struct node *source = node->sources[0];
+    int64_t stride[MAX_RANK];
+    row_major_strides(node->rank, node->shape, stride);
+    const struct index *position = index_constant(ir, 0);
+    for (int i = 0; i < node->rank; i++)
+        position = index_add(ir, position, index_scale(ir, place.at[i], stride[i]));
+    row_major_strides(source->rank, source->shape, stride);
+    struct place result = {.rank = source->rank};
+    for (int i = 0; i < source->rank; i++)
+        result.at[i] = index_modulo(ir, index_divide(ir, position, stride[i]), source->shape[i]);
+    return result;
+}
+
+struct place through_movement(struct ir *ir, const struct node *node, struct place place) {
+    const struct node *source = node->sources[0];
+    struct place result = {.rank = source->rank};
+    memcpy(result.at, place.at, sizeof result.at);
+    switch (node->op) {
+    case OP_RESHAPE:
+        return through_reshape(ir, node, place);
+    case OP_PERMUTE:
+        for (int i = 0; i < node->rank; i++)
+            result.at[node->axes[i]] = place.at[i];
+        return result;
+    case OP_EXPAND:
+        for (int i = 0; i < node->rank; i++)
+            if (source->shape[i] == 1)
+                result.at[i] = index_constant(ir, 0);
+        return result;
+    case OP_PAD:
+        for (int i = 0; i < node->rank; i++)
+            result.at[i] = index_add(ir, place.at[i], index_constant(ir, -node->before[i]));
+        return result;
+    case OP_SHRINK:
+        for (int i = 0; i < node->rank; i++)
+            result.at[i] = index_add(ir, place.at[i], index_constant(ir, node->before[i]));
+        return result;
+    case OP_FLIP:
+        for (int i = 0; i < node->axis_count; i++) {
+            int axis = node->axes[i];
+            result.at[axis] = index_add(ir, index_constant(ir, node->shape[axis] - 1),
+                                        index_scale(ir, place.at[axis], -1));
+        }
+        return result;
+    case OP_WINDOW:
+        result.at[node->axis] =
+            index_add(ir, index_scale(ir, place.at[node->axis], node->stride),
+                      index_scale(ir, place.at[node->rank - 1], node->dilation));
+        return result;
+    default:
+        unreachable();
+    }
+}
+
+static uint64_t element_bits(const void *element, enum dtype dtype) {
+    uint64_t bits = 0;
+    memcpy(&bits, element, dtype_facts[dtype].bytes); /* little-endian machines only, as stated */
+    return bits;
+}
+
+static const struct expression *pad_value(struct ir *ir, const struct node *pad) {
+    return expression_constant(ir, pad->dtype,
+                               pad->value ? element_bits(pad->value, pad->dtype) : 0);
+}
+
+static struct buffer *buffer_of(struct lowering *lowering, const struct node *node);
+
+static const struct expression *leaf_value(struct lowering *lowering, const struct node *node,
+                                           const struct place *place) {
+    struct ir *ir = lowering->ir;
+    if (node->op == OP_IOTA)
+        return expression_index(ir, node->dtype, place->at[0]);
+    if (node->op == OP_CONST && node->value_count == 1)
+        return expression_constant(ir, node->dtype, element_bits(node->value, node->dtype));
+    return expression_load(ir, buffer_of(lowering, node), place->at);
+}
+
+/* Padding that was passed on the way down, outermost first. */
+struct passed_pad {
+    struct passed_pad *outer;
+    const struct expression *value;
+    int count;
+    struct predicate predicates[MAX_RANK];
+};
+
+static struct passed_pad *pass_pad(struct ir *ir, const struct node *pad,
+                                   const struct place *source, struct passed_pad *outer) {
+    struct passed_pad *passed = arena_new(ir->arena, struct passed_pad);
+    passed->outer = outer;
+    passed->value = pad_value(ir, pad);
+    for (int i = 0; i < source->rank; i++)
+        if (pad->before[i] || pad->after[i])
+            passed->predicates[passed->count++] = (struct predicate){
+                .index = source->at[i], .lower = 0, .upper = pad->sources[0]->shape[i]};
+    return passed;
+}
+
+static bool has_buffer(const struct lowering *lowering, const struct node *node) {
+    return lowering->buffers[node->id] != NULL;
+}
+
+/* The element of a node at a place. With `stored`, padding is not looked through but stored by a
+ * kernel of its own: contractions read their operands without guards. Nor is it behind a window,
+ * through which its elements are seen several times. */
+static const struct expression *value_at(struct lowering *lowering, const struct node *node,
+                                         struct place place, bool stored) {
+    struct ir *ir = lowering->ir;
+    struct passed_pad *pads = NULL;
+    while (op_facts[node->op].class == CLASS_MOVEMENT && !(stored && node->op == OP_PAD)) {
+        place = through_movement(ir, node, place);
+        stored |= node->op == OP_WINDOW;
+        if (node->op == OP_PAD)
+            pads = pass_pad(ir, node, &place, pads);
+        node = node->sources[0];
+    }
+    const struct expression *value =
+        op_facts[node->op].class == CLASS_LEAF && !has_buffer(lowering, node)
+            ? leaf_value(lowering, node, &place)
+            : expression_load(ir, buffer_of(lowering, node), place.at);
+    for (; pads; pads = pads->outer)
+        value = expression_guard(ir, pads->count, pads->predicates, value, pads->value);
+    return value;
+}
+
+static const struct expression *elementwise(struct lowering *lowering, const struct node *node,
+                                            const struct place *place) {
+    const struct expression *sources[3];
+    for (int i = 0; i < node->source_count; i++)
+        sources[i] = value_at(lowering, node->sources[i], *place, false);
+    return expression_op(lowering->ir, node->op, node->dtype, node->source_count, sources);
+}
+
+static const struct expression *reduction(struct lowering *lowering, const struct node *node,
+                                          const struct place *place) {
+    struct ir *ir = lowering->ir;
+    const struct node *source = node->sources[0];
+    const struct axis *bound[MAX_RANK];
+    struct place inner = {.rank = source->rank};
+    for (int i = 0; i < node->axis_count; i++) {
+        bound[i] = ir_axis(ir, source->shape[node->axes[i]]);
+        inner.at[node->axes[i]] = index_axis(ir, bound[i]);
+    }
+    for (int i = 0, kept = 0; i < source->rank; i++)
+        if (!inner.at[i])
+            inner.at[i] = place->at[kept++];
+    bool contract = node->op == OP_CONTRACT;
+    const struct expression *sources[3];
+    for (int i = 0; i < node->source_count; i++)
+        sources[i] = value_at(lowering, node->sources[i], inner, contract);
+    return expression_reduce(ir, node->op, node->dtype, node->axis_count, bound, node->source_count,
+                             sources);
+}
+
+/* A choice by position along the axis among sources first .. last, of which the first begins at
+ * `begin`: halves, so that many sources need few tests for each element. */
+static const struct expression *choose_source(struct lowering *lowering, const struct node *node,
+                                              const struct place *place, int first, int last,
+                                              int64_t begin) {
+    struct ir *ir = lowering->ir;
+    if (first == last) {
+        struct place inner = *place;
+        inner.at[node->axis] = index_add(ir, place->at[node->axis], index_constant(ir, -begin));
+        return value_at(lowering, node->sources[first], inner, false);
+    }
+    int middle = first + (last - first + 1) / 2;
+    int64_t end = begin;
+    for (int i = first; i < middle; i++)
+        end += node->sources[i]->shape[node->axis];
+    struct predicate before_end = {.index = place->at[node->axis], .lower = 0, .upper = end};
+    return expression_guard(ir, 1, &before_end,
+                            choose_source(lowering, node, place, first, middle - 1, begin),
+                            choose_source(lowering, node, place, middle, last, end));
+}
+
+static const struct expression *concatenation(struct lowering *lowering, const struct node *node,
+                                              const struct place *place) {
+    return choose_source(lowering, node, place, 0, node->source_count - 1, 0);
+}
+
+static const struct expression *gathering(struct lowering *lowering, const struct node *node,
+                                          const struct place *place) {
+    struct ir *ir = lowering->ir;
+    const struct node *data = node->sources[0], *positions = node->sources[1];
+    struct place where = {.rank = positions->rank}, inner = {.rank = data->rank};
+    for (int i = 0; i < positions->rank; i++)
+        where.at[i] = place->at[node->axis + i];
+    /* What the guard lets through is a position; what it tests may be anything. */
+    const struct expression *value = value_at(lowering, positions, where, false);
+    int64_t extent = data->shape[node->axis];
+    const struct index *position = index_value(ir, value, 0, extent - 1);
+    struct predicate within = {
+        .index = index_value(ir, value, -MAX_ELEMENTS, MAX_ELEMENTS), .lower = 0, .upper = extent};
+    for (int i = 0; i < data->rank; i++)
+        inner.at[i] = i < node->axis    ? place->at[i]
+                      : i == node->axis ? position
+                                        : place->at[i + positions->rank - 1];
+    const struct expression *element = value_at(lowering, data, inner, false);
+    return expression_guard(ir, 1, &within, element, expression_zero(ir, node->dtype));
+}
+
+static const struct expression *computed_value(struct lowering *lowering, const struct node *node,
+                                               const struct place *place) {
+    switch (op_facts[node->op].class) {
+    case CLASS_LEAF:
+    case CLASS_MOVEMENT:
+        return value_at(lowering, node, *place, false);
+    case CLASS_JOIN:
+        return node->op == OP_CONCAT ? concatenation(lowering, node, place)
+                                     : gathering(lowering, node, place);
+    case CLASS_REDUCE:
+    case CLASS_CONTRACT:
+        return reduction(lowering, node, place);
+    case CLASS_UNARY:
+    case CLASS_CONVERT:
+    case CLASS_BINARY:
+    case CLASS_TERNARY:
+        return elementwise(lowering, node, place);
+    }
+    unreachable();
+}
+
+/* Adds the kernel that computes `node` into `output`, after those of stored padding it needs. */
+static void add_kernel_of(struct lowering *lowering, const struct node *node,
+                          struct buffer *output) {
+    struct ir *ir = lowering->ir;
+    struct kernel *kernel = ir_kernel(ir, output);
+    struct place place = place_of_axes(ir, node->rank, kernel->axes);
+    kernel->value = computed_value(lowering, node, &place);
+    kernel->nodes = arena_array(ir->arena, const struct node *, 1);
+    kernel->nodes[kernel->node_count++] = node;
+    ir_add_kernel(ir, kernel);
+}
+
+static struct buffer *leaf_buffer(struct lowering *lowering, const struct node *node) {
+    struct ir *ir = lowering->ir;
+    const char *name = node->name ? node->name : arena_format(ir->arena, "constant_%d", node->id);
+    struct buffer *buffer = ir_buffer(ir, node->op == OP_INPUT ? BUFFER_INPUT : BUFFER_CONSTANT,
+                                      node->dtype, node->rank, node->shape, name);
+    buffer->node = node;
+    buffer->value = node->value;
+    buffer->splat = node->op == OP_CONST && node->value_count == 1;
+    for (int i = 0; i < ir->graph->input_count; i++)
+        if (ir->graph->inputs[i] == node)
+            buffer->position = i;
+    return buffer;
+}
+
+static struct buffer *buffer_of(struct lowering *lowering, const struct node *node) {
+    struct ir *ir = lowering->ir;
+    if (has_buffer(lowering, node))
+        return lowering->buffers[node->id];
+    struct buffer *buffer;
+    if (op_facts[node->op].class == CLASS_LEAF) {
+        buffer = leaf_buffer(lowering, node);
+    } else {
+        buffer = ir_buffer(ir, BUFFER_TEMPORARY, node->dtype, node->rank, node->shape,
+                           arena_format(ir->arena, "t%d", node->id));
+        add_kernel_of(lowering, node, buffer);
+    }
+    return lowering->buffers[node->id] = buffer;
+}
+
+void lower(struct ir *ir) {
+    const struct graph *graph = ir->graph;
+    struct lowering lowering = {
+        .ir = ir, .buffers = arena_array(ir->arena, struct buffer *, (size_t)graph->node_count)};
+    /* In graph order, so that what a node reads has its kernel already: no deep recursion. */
+    for (int i = 0; i < graph->node_count; i++) {
+        enum op_class class = op_facts[graph->nodes[i]->op].class;
+        if (class != CLASS_MOVEMENT && (class != CLASS_LEAF || graph->nodes[i]->op == OP_INPUT))
+            buffer_of(&lowering, graph->nodes[i]);
+    }
+    for (int i = 0; i < graph->output_count; i++) {
+        const struct node *node = graph->outputs[i].node;
+        struct buffer *output = ir_buffer(ir, BUFFER_OUTPUT, node->dtype, node->rank, node->shape,
+                                          graph->outputs[i].name);
+        output->position = i;
+        struct kernel *kernel = ir_kernel(ir, output);
+        kernel->value =
+            value_at(&lowering, node, place_of_axes(ir, node->rank, kernel->axes), false);
+        ir_add_kernel(ir, kernel);
+    }
+}

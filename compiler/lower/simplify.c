@@ -1,0 +1,216 @@
+/* Simplification of a graph before it is lowered.
+ *
+ *   - What depends on constants only is computed now, with the evaluator that the interpreter uses,
+ *     unless the result would be larger than what it came from.
+ *   - Identities that hold for every bit pattern: x * 1, x / 1, x - 0, x + -0, a cast to its own
+ *     dtype, --x, not not x.
+ *   - Equal nodes become one; nodes that no output needs are dropped (copy_graph.c). */
+#include "compiler/evaluate/evaluate.h"
+#include "compiler/graph/copy_graph.h"
+#include "compiler/ir/ir.h"
+
+#include <string.h>
+
+enum { ALWAYS_FOLD_BYTES = 64 };
+
+struct simplifying {
+    struct graph *result;
+    struct node **made;    /* by the old node's id: what stands for it */
+    struct view **known;   /* by the new node's id: its elements, if they are known now */
+    int64_t *origin_bytes; /* by the new node's id: the largest list of elements behind it */
+    int capacity;
+    struct et_error *error;
+};
+
+/* ---- What is known ---- */
+
+static bool remember(struct simplifying *simplifying, const struct node *node,
+                     const struct view *view, int64_t origin_bytes) {
+    struct view *copy = arena_new(&simplifying->result->arena, struct view);
+    if (!copy)
+        return et_fail(simplifying->error, "out of memory");
+    *copy = *view;
+    simplifying->known[node->id] = copy;
+    simplifying->origin_bytes[node->id] = origin_bytes;
+    return true;
+}
+
+static bool all_known(const struct simplifying *simplifying, const struct node *node,
+                      struct view *sources, int64_t *origin_bytes) {
+    *origin_bytes = 0;
+    for (int i = 0; i < node->source_count; i++) {
+        int id = node->sources[i]->id;
+        if (!simplifying->known[id])
+            return false;
+        if (i < 3)
+            sources[i] = *simplifying->known[id];
+        if (simplifying->origin_bytes[id] > *origin_bytes)
+            *origin_bytes = simplifying->origin_bytes[id];
+    }
+    return node->source_count > 0;
+}
+
+static bool know_leaf(struct simplifying *simplifying, const struct node *node) {
+    struct view view;
+    void *buffer;
+    if (node->op != OP_CONST && node->op != OP_WEIGHT)
+        return true;
+    if (!evaluate(node, NULL, &view, &buffer, simplifying->error))
+        return false;
+    return remember(simplifying, node, &view,
+                    node->op == OP_CONST && node->value_count == 1 ? 0 : node_bytes(node));
+}
+
+/* Movement of something known is known too, as long as it is only another view. */
+static bool know_movement(struct simplifying *simplifying, const struct node *node) {
+    const struct view *source = simplifying->known[node->sources[0]->id];
+    struct view view;
+    if (!source || !view_move(node, source, &view))
+        return true;
+    return remember(simplifying, node, &view, simplifying->origin_bytes[node->sources[0]->id]);
+}
+
+/* ---- Folding ---- */
+
+static struct node *append(struct simplifying *simplifying, const struct node *node) {
+    struct node *made = graph_append(simplifying->result, node, simplifying->error);
+    if (!made)
+        return NULL;
+    bool good = op_facts[made->op].class == CLASS_LEAF       ? know_leaf(simplifying, made)
+                : op_facts[made->op].class == CLASS_MOVEMENT ? know_movement(simplifying, made)
+                                                             : true;
+    return good ? made : NULL;
+}
+
+/* The elements as a weight of the simplified graph. */
+static struct node *append_folded(struct simplifying *simplifying, const struct node *node,
+                                  const struct view *view) {
+    struct arena *arena = &simplifying->result->arena;
+    size_t bytes = (size_t)node_bytes(node);
+    void *value = arena_allocate(arena, bytes, 1);
+    char *name = arena_format(arena, "folded_%d", node->origin);
+    if (!value || !name) {
+        et_fail(simplifying->error, "out of memory");
+        return NULL;
+    }
+    memcpy(value, view->data, bytes);
+    struct node folded = {.op = OP_WEIGHT,
+                          .dtype = node->dtype,
+                          .rank = node->rank,
+                          .name = name,
+                          .origin = node->origin,
+                          .value = value};
+    memcpy(folded.shape, node->shape, sizeof folded.shape);
+    return append(simplifying, &folded);
+}
+
+/* Evaluates a node whose sources are known; *made stays NULL where it is better computed later. */
+static bool fold(struct simplifying *simplifying, const struct node *node, struct node **made) {
+    struct view sources[3], view;
+    void *buffer;
+    int64_t origin_bytes;
+    struct node inferred = *node;
+    enum op_class class = op_facts[node->op].class;
+    if (class == CLASS_MOVEMENT || class == CLASS_LEAF || node->source_count > 3 ||
+        !all_known(simplifying, node, sources, &origin_bytes))
+        return true;
+    if (!infer(&inferred, simplifying->error))
+        return false;
+    int64_t limit = origin_bytes > ALWAYS_FOLD_BYTES ? origin_bytes : ALWAYS_FOLD_BYTES;
+    if (node_bytes(&inferred) > limit)
+        return true;
+    if (!evaluate(&inferred, sources, &view, &buffer, simplifying->error))
+        return false;
+    *made = append_folded(simplifying, &inferred, &view);
+    et_release(buffer);
+    return *made != NULL;
+}
+
+/* ---- Identities ---- */
+
+/* Whether every element of a known tensor is this float32. */
+static bool is_all(const struct simplifying *simplifying, const struct node *node, float value) {
+    const struct view *view = simplifying->known[node->id];
+    if (!view || view->dtype != DTYPE_FLOAT32)
+        return false;
+    for (int i = 0; i < view->rank; i++)
+        if (view->shape[i] > 1 && view->stride[i] != 0)
+            return false;
+    return memcmp(view->data, &value, sizeof value) == 0;
+}
+
+/* The source that a node is equal to, bit for bit, or NULL. */
+static struct node *identity(const struct simplifying *simplifying, const struct node *node) {
+    struct node *a = node->source_count > 0 ? node->sources[0] : NULL;
+    struct node *b = node->source_count > 1 ? node->sources[1] : NULL;
+    switch (node->op) {
+    case OP_MUL:
+        return is_all(simplifying, b, 1.0f) ? a : is_all(simplifying, a, 1.0f) ? b : NULL;
+    case OP_ADD:
+        return is_all(simplifying, b, -0.0f) ? a : is_all(simplifying, a, -0.0f) ? b : NULL;
+    case OP_DIV:
+        return is_all(simplifying, b, 1.0f) ? a : NULL;
+    case OP_SUB:
+        return is_all(simplifying, b, 0.0f) ? a : NULL;
+    case OP_CAST:
+        return node->dtype == a->dtype ? a : NULL;
+    case OP_NEG:
+    case OP_NOT:
+        return a->op == node->op ? a->sources[0] : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* ---- The pass ---- */
+
+static bool simplify_node(struct simplifying *simplifying, const struct node *old) {
+    struct node *sources[MAX_SOURCES], node = *old;
+    for (int i = 0; i < old->source_count; i++)
+        sources[i] = simplifying->made[old->sources[i]->id];
+    node.sources = sources;
+    node.origin = old->id;
+    struct node *made = identity(simplifying, &node);
+    if (!made && !fold(simplifying, &node, &made))
+        return false;
+    if (!made)
+        made = append(simplifying, &node);
+    simplifying->made[old->id] = made;
+    return made != NULL;
+}
+
+static bool simplify_nodes(struct simplifying *simplifying, const struct graph *graph) {
+    size_t count = (size_t)graph->node_count;
+    simplifying->made = et_allocate(count, sizeof *simplifying->made);
+    simplifying->known = et_allocate(count, sizeof *simplifying->known);
+    simplifying->origin_bytes = et_allocate(count, sizeof *simplifying->origin_bytes);
+    if (!simplifying->made || !simplifying->known || !simplifying->origin_bytes)
+        return et_fail(simplifying->error, "out of memory");
+    for (int i = 0; i < graph->node_count; i++)
+        if (!simplify_node(simplifying, graph->nodes[i]))
+            return et_fail_within(simplifying->error, "node %d", i);
+    for (int i = 0; i < graph->output_count; i++)
+        if (!graph_add_output(simplifying->result, graph->outputs[i].name,
+                              simplifying->made[graph->outputs[i].node->id], simplifying->error))
+            return false;
+    return true;
+}
+
+struct graph *simplify(const struct graph *graph, struct graph **folded, struct et_error *error) {
+    struct simplifying simplifying = {.result = graph_new(graph->name), .error = error};
+    struct graph *program = graph_new(graph->name);
+    bool good = simplifying.result && program;
+    if (!good)
+        et_fail(error, "out of memory");
+    good = good && simplify_nodes(&simplifying, graph) &&
+           copy_program(simplifying.result, program, simplifying.result->output_count,
+                        simplifying.result->outputs, error);
+    et_release(simplifying.made);
+    et_release(simplifying.known);
+    et_release(simplifying.origin_bytes);
+    *folded = simplifying.result;
+    if (good)
+        return program;
+    graph_free(program);
+    return NULL;
+}

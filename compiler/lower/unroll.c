@@ -1,0 +1,109 @@
+/* Small reductions, unrolled: of no more elements than ops.def has lanes, so that each element has
+ * a lane of its own, and only the combining tree remains. What is left is elementwise. */
+#include "compiler/ir/ir.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LANES = 16 };
+
+static int64_t reduced_elements(const struct expression *e) {
+    int64_t elements = 1;
+    for (int i = 0; i < e->axis_count; i++)
+        elements *= e->axes[i]->extent;
+    return elements;
+}
+
+static uint64_t float_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+uint64_t identity_bits(enum op op, enum dtype dtype) {
+    size_t width = dtype_facts[dtype].bytes * 8;
+    uint64_t all = width == 64 ? ~(uint64_t)0 : ((uint64_t)1 << width) - 1;
+    uint64_t sign = (uint64_t)1 << (width - 1);
+    bool real = dtype == DTYPE_FLOAT32;
+    bool is_signed = dtype != DTYPE_UINT8 && dtype != DTYPE_BOOL;
+    switch (op) {
+    case OP_REDUCE_SUM:
+        return 0;
+    case OP_REDUCE_PROD:
+        return real ? float_bits(1.0f) : 1;
+    case OP_REDUCE_MAX:
+        return real ? float_bits(-INFINITY) : is_signed ? sign : 0;
+    case OP_REDUCE_MIN:
+        if (dtype == DTYPE_BOOL)
+            return 1;
+        return real ? float_bits(INFINITY) : is_signed ? all ^ sign : all;
+    default:
+        unreachable();
+    }
+}
+
+enum op combining_op(enum op op) {
+    switch (op) {
+    case OP_REDUCE_SUM:
+        return OP_ADD;
+    case OP_REDUCE_PROD:
+        return OP_MUL;
+    case OP_REDUCE_MAX:
+        return OP_MAX;
+    case OP_REDUCE_MIN:
+        return OP_MIN;
+    default:
+        unreachable();
+    }
+}
+
+bool unrolls(const struct expression *e) {
+    return e->kind == EXPRESSION_REDUCE && e->op != OP_CONTRACT && e->op != OP_ARGMAX &&
+           e->op != OP_ARGMIN && reduced_elements(e) <= LANES;
+}
+
+/* An expression over a reduction's axes, at the element of a given row-major position. */
+static const struct expression *at_position(struct ir *ir, const struct expression *reduce,
+                                            const struct expression *e, int64_t position) {
+    const struct index *values[MAX_LOOPS];
+    for (int i = reduce->axis_count - 1; i >= 0; i--) {
+        values[i] = index_constant(ir, position % reduce->axes[i]->extent);
+        position /= reduce->axes[i]->extent;
+    }
+    struct substitution substitution = {
+        .count = reduce->axis_count, .axes = reduce->axes, .values = values};
+    struct rewrite rewrite = {.substitution = &substitution};
+    return expression_rewrite(ir, e, &rewrite);
+}
+
+const struct expression *begin_lane(struct ir *ir, const struct expression *reduce,
+                                    const struct expression *element) {
+    const struct expression *pair[] = {
+        expression_constant(ir, reduce->dtype, identity_bits(reduce->op, reduce->dtype)), element};
+    return expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
+}
+
+const struct expression *combine_lanes(struct ir *ir, const struct expression *reduce,
+                                       const struct expression *lane) {
+    const struct expression *lanes[LANES];
+    int count = (int)reduced_elements(reduce);
+    for (int i = 0; i < count; i++)
+        lanes[i] = at_position(ir, reduce, lane, i);
+    for (int step = LANES / 2; step > 0; step /= 2)
+        for (int i = 0; i < step && i + step < count; i++) {
+            const struct expression *pair[] = {lanes[i], lanes[i + step]};
+            lanes[i] = expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
+        }
+    return lanes[0];
+}
+
+static const struct expression *unroll_if_small(struct ir *ir, void *context,
+                                                const struct expression *e) {
+    (void)context;
+    return unrolls(e) ? combine_lanes(ir, e, begin_lane(ir, e, e->sources[0])) : e;
+}
+
+const struct expression *unroll_small_reductions(struct ir *ir, const struct expression *value) {
+    struct rewrite rewrite = {.replace = unroll_if_small};
+    return expression_rewrite(ir, value, &rewrite);
+}

@@ -1,0 +1,110 @@
+/* Fetching ahead: while tiles compute with one panel, they fetch the next.
+ *
+ * A panel serves tile after tile. The first would wait for it to come from memory; the others find
+ * it in the second cache, and leave memory idle. So each of them fetches its share of the next one,
+ * a few lines after every turn of its steps. */
+#include "compiler/ir/ir.h"
+
+enum {
+    MOST_TILES = 32,  /* of a panel: among more, nobody notices that the first waits */
+    MOST_LINES = 8,   /* in a turn: more would wait for one another */
+    FEWEST_STEPS = 4, /* in a turn: shorter loops cost more than they bring */
+};
+
+/* ---- Panels and their tiles ---- */
+
+/* The innermost loop that goes on to another panel; -1: none does. */
+static int find_panel_loop(const struct tile *tile) {
+    for (int i = tile->loop_count - 1; i >= 0; i--)
+        if (!tile->loops[i].axis || index_uses(tile->panel_base, tile->loops[i].axis))
+            return i;
+    return -1;
+}
+
+/* The tiles that one thread has for a panel. */
+static int64_t count_tiles(const struct ir *ir, const struct kernel *kernel, int panel_loop) {
+    const struct tile *tile = kernel->tile;
+    int64_t count = 1;
+    for (int i = panel_loop + 1; i < tile->loop_count; i++) {
+        const struct tile_loop *loop = &tile->loops[i];
+        int64_t extent = loop->axis->extent;
+        for (int k = 0; k < i; k++) /* of a loop that stands twice, one step of the outer */
+            if (tile->loops[k].axis == loop->axis)
+                extent = tile->loops[k].step;
+        if (loop->axis == kernel->parted)
+            extent = divide_up(extent, ir->threads);
+        count *= divide_up(extent, loop->step);
+    }
+    return count;
+}
+
+/* Whether the same panels pass several times. */
+static bool pass_again(const struct kernel *kernel, int panel_loop) {
+    const struct tile *tile = kernel->tile;
+    for (int i = 0; i < kernel->shared_count; i++)
+        if (!index_uses(tile->panel_base, kernel->shared[i]))
+            return true;
+    for (int i = 0; i < panel_loop; i++)
+        if (tile->loops[i].axis && !index_uses(tile->panel_base, tile->loops[i].axis))
+            return true;
+    return false;
+}
+
+/* Few panels are still there from before, or stay while they pass again. */
+static bool come_from_afar(const struct ir *ir, const struct kernel *kernel, int panel_loop,
+                           int64_t parts) {
+    int64_t bytes = kernel->tile->panel->elements * (int64_t)sizeof(float) / parts;
+    int64_t held = ir->target->second_cache / 4;
+    return bytes > (pass_again(kernel, panel_loop) ? 3 * held : held);
+}
+
+/* ---- How it is spread ---- */
+
+/* Steps of the outermost sum, those of one part. */
+static int64_t outer_steps(const struct tile *tile) {
+    return tile->sum_step ? tile->sum_step : tile->sum_axes[0].extent;
+}
+
+/* A sum that is alone is cut into turns that take two lines. */
+static int64_t cut_into_turns(int64_t steps, int64_t lines) {
+    int64_t turn = steps;
+    for (int64_t shorter = steps; shorter >= FEWEST_STEPS && lines * turn > 2 * steps; shorter--)
+        if (steps % shorter == 0)
+            turn = shorter;
+    return turn;
+}
+
+/* So many lines over the turns of the outermost sum that a tile loops over. */
+static void spread(const struct tile *tile, int64_t lines, struct tile_fetch *fetch) {
+    int64_t turns = outer_steps(tile);
+    fetch->turn = tile->sum_axis_count == 1 ? cut_into_turns(turns, lines) : 1;
+    turns /= fetch->turn;
+    for (int i = 1; i + WALK_LEVELS <= tile->sum_axis_count; i++)
+        turns *= tile->sum_axes[i].extent;
+    int64_t in_turn = divide_up(lines, turns);
+    fetch->lines = in_turn < MOST_LINES ? in_turn : MOST_LINES;
+}
+
+static void fetch_next_panel(const struct ir *ir, const struct kernel *kernel) {
+    struct tile *tile = kernel->tile;
+    struct tile_fetch *fetch = &tile->fetch;
+    int panel_loop = find_panel_loop(tile);
+    if (panel_loop < 0 || !tile->packed || tile->lanes || tile->sum_axis_count == 0)
+        return;
+    int64_t tiles = count_tiles(ir, kernel, panel_loop), panel = tile->columns;
+    int64_t parts = tile->sum_axes[0].extent / outer_steps(tile);
+    if (tiles == 1 || tiles > MOST_TILES || !come_from_afar(ir, kernel, panel_loop, parts))
+        return;
+    for (int i = 0; i < tile->sum_axis_count; i++)
+        panel *= tile->sum_axes[i].extent;
+    fetch->loop = panel_loop;
+    fetch->count = panel / parts;
+    fetch->next = tile->loops[panel_loop].axis ? panel : fetch->count;
+    spread(tile, divide_up(fetch->count, tiles * LINE_ELEMENTS), fetch);
+}
+
+void fetch_ahead(struct ir *ir) {
+    for (int i = 0; i < ir->kernel_count; i++)
+        if (ir->kernels[i]->tile)
+            fetch_next_panel(ir, ir->kernels[i]);
+}

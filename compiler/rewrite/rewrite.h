@@ -1,0 +1,74 @@
+/* Rewrites: from a graph to another graph that computes the same over the real numbers, but rounds
+ * elsewhere. That is how this house approximates: never in code generation, always as a graph of
+ * its own, with its own digest, whose bits the interpreter defines as it defines all others.
+ *
+ * A rewrite is a row of REWRITES and a file of its own. It works on sites: places of the graph that
+ * have the form it knows. What has another form stays as it is, node by node. */
+#ifndef EIGENTENSOR_REWRITE_H
+#define EIGENTENSOR_REWRITE_H
+
+#include "compiler/store/safetensors.h"
+
+/* REWRITE(id, name, what it does), in the order of --help. */
+#define REWRITES(REWRITE)                                                                          \
+    REWRITE(fold_batchnorm, "fold-batchnorm",                                                      \
+            "Multiplications and additions of constants for each channel, as batch "               \
+            "normalisation has them, become part of the weights and bias of the convolution or "   \
+            "linear layer before them, or of the one after them where that is exact")              \
+    REWRITE(winograd, "winograd",                                                                  \
+            "Convolutions of 3x3, 5x5 and 3x5 with stride 1 are done by tiles, which are "         \
+            "transformed, multiplied at every position and transformed back: a half to a sixth "   \
+            "of the multiplications. Each gets the tile size that a cost model finds best")
+
+enum rewrite_kind {
+#define REWRITE_ID(id, name, summary) REWRITE_##id,
+    REWRITES(REWRITE_ID)
+#undef REWRITE_ID
+        REWRITE_COUNT
+};
+
+struct rewriting;
+struct rewrite_facts {
+    const char *name, *summary;
+    void (*apply)(struct rewriting *rewriting);
+};
+extern const struct rewrite_facts rewrite_facts[REWRITE_COUNT];
+bool rewrite_from_name(const char *name, enum rewrite_kind *rewrite);
+
+/* What became of one site. */
+struct rewrite_site {
+    enum rewrite_kind rewrite;
+    bool applied;
+    int node;          /* of the graph that was given: its contraction, or its last node */
+    const char *name;  /* of the weights there, "layers.2.weight"; "": they have none */
+    const char *shape; /* "1x32x24x24 * 32x32x5x5" */
+    const char *what;  /* was done, or why nothing was */
+    /* Multiplications in one run, additions of transforms not counted. 0: not told. */
+    int64_t multiplications_before, multiplications_after;
+    double gain; /* by the cost model, how many times faster; 0: not told */
+};
+
+/* A new graph. Everything is owned by it; the graph that was given is not needed any more. */
+struct rewritten {
+    struct graph *graph;
+    struct weights *weights; /* NULL: it has none */
+    int site_count, site_capacity;
+    struct rewrite_site *sites;
+    struct arena arena; /* of the sites */
+};
+
+struct rewrite_options {
+    const char *name;     /* of the new graph; NULL: it stays */
+    int winograd_tile[2]; /* outputs of a tile, height and width, whatever the cost; {0}: by cost */
+};
+/* Applies rewrites one after another to a verified graph with weights bound. `options` may be NULL.
+ * A graph without a site of a rewrite is not an error: see `sites`. False: out of memory, or a
+ * limit; then there is nothing to free. */
+bool rewrite_graph(const struct graph *graph, const struct rewrite_options *options, int count,
+                   const enum rewrite_kind *rewrites, struct rewritten *rewritten,
+                   struct et_error *error);
+void rewritten_free(struct rewritten *rewritten);
+/* How many sites of a rewrite were changed. */
+int rewritten_count(const struct rewritten *rewritten, enum rewrite_kind rewrite);
+
+#endif

@@ -1,0 +1,451 @@
+/* Sharing: kernels that follow one another run inside the same outer loops.
+ *
+ * Where each kernel of a chain reads, of what the ones before it computed, only what belongs to the
+ * same place along some axes, the loops over these axes go around the whole chain. Softmax so runs
+ * row by row, attention head by head, a network image by image, and what lies between the kernels
+ * is as large as one row, head or image: it stays in the cache, and takes so much less of the
+ * arena.
+ *
+ * A contraction shares only loops that both operands have, which are no rows of its tiles, or loops
+ * that leave it rows enough while its constant operand stays in the cache. */
+#include "compiler/schedule/schedule.h"
+
+#include <string.h>
+
+enum {
+    MAX_CHAIN = 256,    /* kernels */
+    FEWEST_VECTORS = 4, /* that a slice has */
+    FEWEST_TILES = 2,   /* for whose rows a contraction keeps enough */
+    FEWEST_COLUMNS = 8,
+};
+
+/* A kernel in the chain: which of its loops goes along each of the chain's axes. */
+struct link {
+    struct kernel *kernel;
+    const struct axis *axes[MAX_SHARED]; /* NULL where the axis is no longer shared */
+};
+
+/* The first and last kernels that read or write a buffer; `last` is -1 where none does. */
+struct use {
+    int first, last;
+};
+
+struct chain {
+    struct ir *ir;
+    const struct use *uses; /* by buffer id */
+    int axis_count;
+    bool shared[MAX_SHARED];
+    bool reads; /* some link reads what another wrote */
+    int count;
+    struct link links[MAX_CHAIN];
+};
+
+/* ---- Which loops of a kernel can be shared ---- */
+
+struct operands {
+    const struct expression *sum;
+};
+
+static void note_operands(void *context, const struct expression *e) {
+    struct operands *operands = context;
+    if (is_contraction(e))
+        operands->sum = e;
+}
+
+/* How many points a contraction has along the loops that only one operand has, but for some. */
+static int64_t points_without(const struct kernel *kernel, const struct expression *operand,
+                              const struct expression *other, int count,
+                              const struct axis *const *without) {
+    int64_t points = 1;
+    for (int i = 0; i < kernel->loop_count; i++) {
+        bool left_out = false;
+        for (int k = 0; k < count; k++)
+            left_out |= without[k] == kernel->loops[i];
+        if (!left_out && load_uses(operand, kernel->loops[i]) &&
+            !load_uses(other, kernel->loops[i]))
+            points *= kernel->loops[i]->extent;
+    }
+    return points;
+}
+
+static bool leaves_rows(const struct ir *ir, const struct kernel *kernel,
+                        const struct expression *stream, const struct expression *panel,
+                        const struct axis *axis) {
+    return panel->buffer->kind == BUFFER_CONSTANT && !load_uses(panel, axis) &&
+           panel->buffer->elements * 8 <= ir->target->second_cache &&
+           points_without(kernel, stream, panel, 1, &axis) >=
+               FEWEST_TILES * ir->target->accumulators;
+}
+
+/* Of a contraction: a loop that both operands have, if each has others for itself, which become
+ * rows and columns, or neither has, so that there are no tiles; or one that leaves rows enough. */
+static bool contraction_may_share(const struct ir *ir, const struct kernel *kernel,
+                                  const struct expression *sum, const struct axis *axis) {
+    const struct expression *a = sum->sources[0], *b = sum->sources[1];
+    if (a->kind != EXPRESSION_LOAD || b->kind != EXPRESSION_LOAD)
+        return false;
+    int64_t one = points_without(kernel, a, b, 1, &axis);
+    int64_t two = points_without(kernel, b, a, 1, &axis);
+    if (load_uses(a, axis) && load_uses(b, axis))
+        return (one >= FEWEST_COLUMNS && two >= FEWEST_COLUMNS) || (one == 1 && two == 1);
+    return leaves_rows(ir, kernel, a, b, axis) || leaves_rows(ir, kernel, b, a, axis);
+}
+
+/* The largest of the buffers that a kernel reads or writes. */
+struct largest {
+    const struct buffer *buffer;
+    int64_t stride; /* along the axis */
+    const struct axis *axis;
+    struct ir *ir;
+};
+
+static void note_largest(void *context, const struct expression *e) {
+    struct largest *largest = context;
+    if (e->kind != EXPRESSION_LOAD || e->buffer->elements <= largest->buffer->elements)
+        return;
+    largest->buffer = e->buffer;
+    largest->stride = stride_of(largest->ir, e, largest->axis);
+}
+
+/* Elements that lie side by side belong into one vector, not into one turn each. */
+static bool runs_side_by_side(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
+    struct largest largest = {.buffer = kernel->output, .axis = axis, .ir = ir};
+    bool plain = true;
+    largest.stride =
+        index_coefficient(linear_address(ir, kernel->output, kernel->store), axis, &plain);
+    expression_walk(ir, kernel->value, note_largest, &largest);
+    return largest.stride == 1;
+}
+
+static bool may_share(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
+    struct operands operands = {0};
+    bool is_loop = false;
+    for (int i = 0; i < kernel->loop_count; i++)
+        is_loop |= kernel->loops[i] == axis;
+    if (!is_loop || runs_side_by_side(ir, kernel, axis))
+        return false;
+    expression_walk(ir, kernel->value, note_operands, &operands);
+    return !operands.sum || contraction_may_share(ir, kernel, operands.sum, axis);
+}
+
+/* ---- Links ---- */
+
+static const struct link *writer_of(const struct chain *chain, const struct buffer *buffer) {
+    for (int i = chain->count - 1; i >= 0; i--)
+        if (chain->links[i].kernel->output == buffer)
+            return &chain->links[i];
+    return NULL;
+}
+
+/* A kernel that may become the next link. */
+struct trying {
+    struct chain *chain;
+    struct link link;
+    bool shared[MAX_SHARED]; /* what would remain */
+    bool reads;              /* something that the chain wrote */
+};
+
+/* The kernel is at `indices` of a buffer that `writer` stored: along each axis of the chain it must
+ * be at one loop of its own. */
+static void match(struct trying *trying, const struct link *writer,
+                  const struct index *const *indices) {
+    const struct kernel *kernel = trying->link.kernel;
+    for (int j = 0; j < trying->chain->axis_count; j++) {
+        const struct axis *own = NULL;
+        bool one = true;
+        for (int d = 0; d < writer->kernel->output->rank; d++)
+            if (writer->axes[j] && index_only_axis(writer->kernel->store[d]) == writer->axes[j]) {
+                one &= !own;
+                own = index_only_axis(indices[d]);
+            }
+        bool same = own && one && own->extent == writer->axes[j]->extent &&
+                    (!trying->link.axes[j] || trying->link.axes[j] == own) &&
+                    may_share(trying->chain->ir, kernel, own);
+        trying->link.axes[j] = own;
+        trying->shared[j] &= same;
+    }
+}
+
+static void match_load(void *context, const struct expression *e) {
+    struct trying *trying = context;
+    if (e->kind != EXPRESSION_LOAD)
+        return;
+    const struct link *writer = writer_of(trying->chain, e->buffer);
+    if (!writer)
+        return;
+    trying->reads = true;
+    match(trying, writer, e->indices);
+}
+
+static int64_t element_bytes(const struct buffer *buffer) {
+    return (int64_t)dtype_facts[buffer->dtype].bytes;
+}
+
+/* Bytes of a link's output that one turn of the shared loops writes. */
+static int64_t slice_bytes(const struct link *link, const bool *shared, int axis_count) {
+    int64_t bytes = link->kernel->output->elements * element_bytes(link->kernel->output);
+    for (int j = 0; j < axis_count; j++)
+        if (shared[j] && link->axes[j])
+            bytes /= link->axes[j]->extent;
+    return bytes;
+}
+
+static int64_t working_set(const struct chain *chain, const bool *shared) {
+    int64_t bytes = 0;
+    for (int i = 0; i < chain->count; i++)
+        bytes += slice_bytes(&chain->links[i], shared, chain->axis_count);
+    return bytes;
+}
+
+static bool any(const bool *shared, int count) {
+    for (int j = 0; j < count; j++)
+        if (shared[j])
+            return true;
+    return false;
+}
+
+static bool stores_along(const struct kernel *kernel, const struct axis *axis) {
+    for (int d = 0; d < kernel->output->rank; d++)
+        if (index_only_axis(kernel->store[d]) == axis)
+            return true;
+    return false;
+}
+
+/* Kernels of a nest have one set of loops, and so the first one's link. */
+static bool add_joined(struct chain *chain, struct kernel *const *kernels, int count) {
+    const struct link first = chain->links[chain->count - 1];
+    if (chain->count + count > MAX_CHAIN)
+        return false;
+    for (int i = 0; i < count; i++) {
+        struct trying trying = {.chain = chain, .link = first};
+        trying.link.kernel = kernels[i];
+        memcpy(trying.shared, chain->shared, sizeof trying.shared);
+        expression_walk(chain->ir, kernels[i]->value, match_load, &trying);
+        for (int j = 0; j < chain->axis_count; j++)
+            chain->shared[j] &= trying.shared[j] && trying.link.axes[j] == first.axes[j] &&
+                                may_share(chain->ir, kernels[i], first.axes[j]);
+        chain->links[chain->count] = first;
+        chain->links[chain->count++].kernel = kernels[i];
+    }
+    return any(chain->shared, chain->axis_count);
+}
+
+static void begin_chain(struct chain *chain, struct kernel *kernel) {
+    struct link *link = &chain->links[0];
+    *link = (struct link){.kernel = kernel};
+    chain->axis_count = 0;
+    chain->reads = false;
+    chain->count = 1;
+    for (int i = 0; i < kernel->loop_count && chain->axis_count < MAX_SHARED; i++)
+        if (stores_along(kernel, kernel->loops[i]) &&
+            may_share(chain->ir, kernel, kernel->loops[i])) {
+            chain->shared[chain->axis_count] = true;
+            link->axes[chain->axis_count++] = kernel->loops[i];
+        }
+}
+
+/* A kernel joins if it reads what the chain wrote, or completes it with constants. It must not cost
+ * the chain so many axes that its slices no longer fit the cache. */
+static bool add_link(struct chain *chain, struct kernel *kernel) {
+    struct trying trying = {.chain = chain, .link = {.kernel = kernel}};
+    int count = chain->axis_count;
+    if (chain->count == 0 || chain->count == MAX_CHAIN)
+        return false;
+    memcpy(trying.shared, chain->shared, sizeof trying.shared);
+    expression_walk(chain->ir, kernel->value, match_load, &trying);
+    const struct link *writer = writer_of(chain, kernel->output);
+    if (writer)
+        match(&trying, writer, kernel->store);
+    bool completes = writer && kernel->value->kind == EXPRESSION_CONSTANT;
+    if (!(trying.reads || completes) || !any(trying.shared, count))
+        return false;
+    bool less = memcmp(trying.shared, chain->shared, (size_t)count * sizeof(bool)) != 0;
+    chain->links[chain->count++] = trying.link;
+    if (less &&
+        (completes || 2 * working_set(chain, trying.shared) > chain->ir->target->second_cache)) {
+        chain->count--;
+        return false;
+    }
+    memcpy(chain->shared, trying.shared, sizeof trying.shared);
+    chain->reads |= trying.reads;
+    return true;
+}
+
+/* A whole nest or nothing. */
+static bool add_nest(struct chain *chain, struct kernel *const *kernels, int count) {
+    bool shared[MAX_SHARED], reads = chain->reads;
+    int before = chain->count;
+    memcpy(shared, chain->shared, sizeof shared);
+    if (add_link(chain, kernels[0]) && add_joined(chain, kernels + 1, count - 1))
+        return true;
+    memcpy(chain->shared, shared, sizeof shared);
+    chain->reads = reads;
+    chain->count = before;
+    return false;
+}
+
+/* ---- What is shared in the end ---- */
+
+static bool leaves_enough(const struct chain *chain, const bool *shared) {
+    int64_t largest = 0;
+    for (int i = 0; i < chain->count; i++) {
+        const struct link *link = &chain->links[i];
+        int64_t elements =
+            slice_bytes(link, shared, chain->axis_count) / element_bytes(link->kernel->output);
+        largest = elements > largest ? elements : largest;
+    }
+    return largest >= FEWEST_VECTORS * chain->ir->target->lanes;
+}
+
+/* Points along loops that both operands have, not chosen: lane by lane they can be columns. */
+static int64_t lanes_without(const struct kernel *kernel, const struct expression *sum, int count,
+                             const struct axis *const *without) {
+    int64_t points = 1;
+    for (int i = 0; i < kernel->loop_count; i++) {
+        bool left_out = false;
+        for (int k = 0; k < count; k++)
+            left_out |= without[k] == kernel->loops[i];
+        if (!left_out && load_uses(sum->sources[0], kernel->loops[i]) &&
+            load_uses(sum->sources[1], kernel->loops[i]))
+            points *= kernel->loops[i]->extent;
+    }
+    return points;
+}
+
+/* Whether each contraction keeps rows and columns without all the chosen axes together. */
+static bool leaves_tiles(const struct chain *chain, const bool *chosen) {
+    for (int i = 0; i < chain->count; i++) {
+        const struct link *link = &chain->links[i];
+        const struct axis *without[MAX_SHARED];
+        struct operands operands = {0};
+        int count = 0;
+        for (int j = 0; j < chain->axis_count; j++)
+            if (chosen[j])
+                without[count++] = link->axes[j];
+        expression_walk(chain->ir, link->kernel->value, note_operands, &operands);
+        if (!operands.sum)
+            continue;
+        const struct expression *a = operands.sum->sources[0], *b = operands.sum->sources[1];
+        int64_t one = points_without(link->kernel, a, b, count, without);
+        int64_t two = points_without(link->kernel, b, a, count, without);
+        int64_t lanes = lanes_without(link->kernel, operands.sum, count, without);
+        int64_t rows = one > two ? one : two, columns = one > two ? two : one;
+        int64_t fewest = FEWEST_TILES * chain->ir->target->accumulators;
+        if (rows > 1 && (rows < fewest || (columns < FEWEST_COLUMNS && lanes < FEWEST_COLUMNS)))
+            return false;
+    }
+    return true;
+}
+
+/* Axes from the outermost inwards, until a turn stays in the first cache. */
+static bool choose_axes(struct chain *chain) {
+    bool chosen[MAX_SHARED] = {0};
+    if (!chain->reads || 2 * working_set(chain, chosen) < chain->ir->target->first_cache)
+        return false; /* nothing to gain */
+    for (int j = 0; j < chain->axis_count; j++) {
+        if (!chain->shared[j])
+            continue;
+        chosen[j] = true;
+        if (!leaves_enough(chain, chosen) || !leaves_tiles(chain, chosen))
+            chosen[j] = false;
+        if (2 * working_set(chain, chosen) <= chain->ir->target->first_cache)
+            break;
+    }
+    memcpy(chain->shared, chosen, sizeof chosen);
+    return any(chosen, chain->axis_count) &&
+           working_set(chain, chosen) <= chain->ir->target->second_cache;
+}
+
+/* A buffer that nobody uses before or after the chain is as large as one turn. */
+static void slice(const struct chain *chain, const struct link *link, int last) {
+    struct buffer *buffer = link->kernel->output;
+    const struct use *use = &chain->uses[buffer->id];
+    if (buffer->kind != BUFFER_TEMPORARY || use->first < chain->links[0].kernel->id ||
+        use->last > last)
+        return;
+    for (int d = 0; d < buffer->rank; d++)
+        for (int j = 0; j < chain->axis_count; j++)
+            buffer->sliced[d] |=
+                chain->shared[j] && index_only_axis(link->kernel->store[d]) == link->axes[j];
+    lay_out_again(buffer);
+}
+
+static void remove_loop(struct kernel *kernel, const struct axis *axis) {
+    int kept = 0;
+    for (int i = 0; i < kernel->loop_count; i++)
+        if (kernel->loops[i] != axis)
+            kernel->loops[kept++] = kernel->loops[i];
+    kernel->loop_count = kept;
+}
+
+/* Puts the chain's axes in the place of the kernel's own. */
+static void share_loops_of(const struct chain *chain, const struct link *link,
+                           struct group *group) {
+    struct kernel *kernel = link->kernel;
+    const struct axis *own[MAX_SHARED];
+    const struct index *values[MAX_SHARED];
+    kernel->group = group;
+    for (int j = 0; j < chain->axis_count; j++) {
+        if (!chain->shared[j])
+            continue;
+        const struct axis *axis = chain->links[0].axes[j];
+        remove_loop(kernel, link->axes[j]);
+        own[kernel->shared_count] = link->axes[j];
+        values[kernel->shared_count] = index_axis(chain->ir, axis);
+        kernel->shared[kernel->shared_count++] = axis;
+    }
+    struct substitution substitution = {
+        .count = kernel->shared_count, .axes = own, .values = values};
+    kernel_substitute(chain->ir, kernel, &substitution);
+}
+
+static void end_chain(struct chain *chain, int last) {
+    if (choose_axes(chain)) {
+        for (int i = 0; i < chain->count; i++)
+            slice(chain, &chain->links[i], last);
+        struct group *group = arena_new(chain->ir->arena, struct group);
+        for (int i = chain->count - 1; i >= 0; i--)
+            share_loops_of(chain, &chain->links[i], group);
+    }
+    chain->count = 0;
+}
+
+static void note_use(struct use *uses, const struct buffer *buffer, int kernel) {
+    struct use *use = &uses[buffer->id];
+    if (use->last < 0)
+        use->first = kernel;
+    use->last = kernel;
+}
+
+static const struct use *find_uses(struct ir *ir) {
+    struct use *uses = arena_array(ir->arena, struct use, (size_t)ir->buffer_count);
+    for (int i = 0; i < ir->buffer_count; i++)
+        uses[i].last = -1;
+    for (int i = 0; i < ir->kernel_count; i++) {
+        struct buffer **reads;
+        int count = kernel_reads(ir, ir->kernels[i], &reads);
+        for (int k = 0; k < count; k++)
+            note_use(uses, reads[k], i);
+        note_use(uses, ir->kernels[i]->output, i);
+    }
+    return uses;
+}
+
+void share_loops(struct ir *ir) {
+    struct chain *chain = arena_new(ir->arena, struct chain);
+    chain->ir = ir;
+    chain->uses = find_uses(ir);
+    for (int i = 0, size; i < ir->kernel_count; i += size) {
+        struct kernel *const *nest = &ir->kernels[i];
+        size = nest_size(nest, ir->kernel_count - i);
+        if (add_nest(chain, nest, size))
+            continue;
+        end_chain(chain, i - 1);
+        if (nest[0]->value->kind == EXPRESSION_CONSTANT)
+            continue;
+        begin_chain(chain, nest[0]);
+        if (!add_joined(chain, nest + 1, size - 1))
+            chain->count = 0;
+    }
+    end_chain(chain, ir->kernel_count - 1);
+}

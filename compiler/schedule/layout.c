@@ -1,0 +1,158 @@
+/* Layout: in which order the elements of each temporary lie.
+ *
+ * Kernels are taken in order of execution, so that what a kernel reads has its layout already. A
+ * tiled contraction stores its columns side by side (for a convolution: channels innermost). Other
+ * kernels follow the layout of what they read. */
+#include "compiler/schedule/schedule.h"
+
+#include <string.h>
+
+enum {
+    CROWDED = 256, /* elements: rows a multiple of so long lie in few sets of the first cache */
+    PITCH = 16,    /* elements that spread them */
+};
+
+/* Strides for the buffer's axes in a given order, outermost first. With `spread`, rows whose lines
+ * would drive one another out of the cache get some room between them. */
+static void lay_out(struct buffer *buffer, const int *order, bool spread) {
+    int64_t stride = 1;
+    for (int i = buffer->rank - 1; i >= 0; i--) {
+        int64_t extent = buffer->sliced[order[i]] ? 1 : buffer->shape[order[i]];
+        buffer->stride[order[i]] = buffer->sliced[order[i]] ? 0 : stride;
+        stride *= extent;
+        if (spread && i == buffer->rank - 1 && stride % CROWDED == 0 && stride < buffer->elements)
+            stride += PITCH;
+    }
+    buffer->elements = stride;
+}
+
+void lay_out_again(struct buffer *buffer) {
+    int order[MAX_RANK];
+    for (int i = 0; i < buffer->rank; i++) {
+        int place = i;
+        for (; place > 0 && buffer->stride[order[place - 1]] < buffer->stride[i]; place--)
+            order[place] = order[place - 1];
+        order[place] = i;
+    }
+    lay_out(buffer, order, false);
+}
+
+static void lay_out_in_order(struct buffer *buffer) {
+    int order[MAX_RANK];
+    for (int i = 0; i < buffer->rank; i++)
+        order[i] = i;
+    lay_out(buffer, order, false);
+}
+
+/* Moves the axis of the buffer that `axis` runs along, step 1, to the end. */
+static void lay_out_innermost(const struct kernel *kernel, const struct axis *axis) {
+    struct buffer *buffer = kernel->output;
+    int order[MAX_RANK], count = 0, innermost = -1;
+    for (int i = 0; i < buffer->rank; i++) {
+        bool plain = true;
+        if (index_coefficient(kernel->store[i], axis, &plain) == 1 && plain)
+            innermost = i;
+    }
+    if (innermost < 0) {
+        lay_out_in_order(buffer);
+        return;
+    }
+    for (int i = 0; i < buffer->rank; i++)
+        if (i != innermost)
+            order[count++] = i;
+    order[count] = innermost;
+    lay_out(buffer, order, true);
+}
+
+struct follow {
+    const struct kernel *kernel;
+    const struct expression *load;
+};
+
+/* The stride with which a load steps along an output axis, 0 where it does not. Where several loops
+ * run along the axis, each says as much as the others. What is stored at one place of the axis is a
+ * part that lies apart from others. */
+static int64_t step_along(const struct expression *load, const struct index *place) {
+    int64_t longest = 0;
+    if (place->count == 0)
+        return INT64_MAX;
+    for (int i = 0; i < place->count; i++) {
+        int64_t step = 0;
+        bool plain = place->terms[i].atom->kind == ATOM_AXIS;
+        for (int d = 0; plain && d < load->index_count; d++)
+            step += index_coefficient(load->indices[d], place->terms[i].atom->axis, &plain) *
+                    load->buffer->stride[d];
+        step /= place->terms[i].coefficient;
+        longest = step > longest ? step : longest;
+    }
+    return longest;
+}
+
+static void find_followed(void *context, const struct expression *e) {
+    struct follow *follow = context;
+    if (e->kind == EXPRESSION_LOAD && e->buffer->kind == BUFFER_TEMPORARY &&
+        (!follow->load || e->buffer->elements > follow->load->buffer->elements))
+        follow->load = e;
+}
+
+/* Lays the output out as the largest temporary that the kernel reads. */
+static void lay_out_following(struct ir *ir, const struct kernel *kernel) {
+    struct follow follow = {.kernel = kernel};
+    expression_walk(ir, kernel->value, find_followed, &follow);
+    if (!follow.load) {
+        lay_out_in_order(kernel->output);
+        return;
+    }
+    int order[MAX_RANK];
+    int64_t steps[MAX_RANK];
+    for (int i = 0; i < kernel->output->rank; i++) {
+        int64_t step = step_along(follow.load, kernel->store[i]);
+        int place = i;
+        for (; place > 0 && steps[place - 1] < step; place--) {
+            steps[place] = steps[place - 1];
+            order[place] = order[place - 1];
+        }
+        steps[place] = step;
+        order[place] = i;
+    }
+    lay_out(kernel->output, order, false);
+}
+
+/* The axis that the tiles of a contraction would have as columns. */
+static const struct axis *find_columns(struct ir *ir, struct kernel *kernel) {
+    struct contraction contraction;
+    struct choice choice;
+    bool tiles =
+        find_contraction(ir, kernel, &contraction) && choose_tiles(&contraction, NULL, &choice);
+    return tiles ? choice.column : NULL;
+}
+
+/* Of several kernels that store into a buffer the first decides, or the largest of its group. */
+static void choose_layout(struct ir *ir, struct kernel *kernel) {
+    struct buffer *output = kernel->output;
+    if (output->kind != BUFFER_TEMPORARY || output->laid_out)
+        return;
+    const struct axis *column = find_columns(ir, kernel);
+    if (column)
+        lay_out_innermost(kernel, column);
+    else
+        lay_out_following(ir, kernel);
+    output->laid_out = true;
+}
+
+/* Of the kernels from `first` on that store into the same buffer in the same group, none of which
+ * reads what another computes. */
+static struct kernel *largest_part(struct kernel *const *kernels, int first, int count) {
+    struct kernel *largest = kernels[first];
+    for (int i = first + 1;
+         i < count && kernels[i]->group == largest->group && kernels[i]->output == largest->output;
+         i++)
+        if (kernels[i]->points > largest->points && kernels[i]->value->kind != EXPRESSION_CONSTANT)
+            largest = kernels[i];
+    return largest;
+}
+
+void lay_out_buffers(struct ir *ir) {
+    for (int i = 0; i < ir->kernel_count; i++)
+        choose_layout(ir, largest_part(ir->kernels, i, ir->kernel_count));
+}

@@ -1,0 +1,289 @@
+/* Packing: panels in the order in which tiles read them.
+ *
+ * A packed panel is [others...][panel][sums...][columns], where the others are further loops that
+ * move the operand. The last panel may have fewer columns, or columns beyond the last, which need
+ * not be set: sums of them are never looked at. Constants are packed when the weights block is
+ * filled; the rest by kernels of their own. */
+#include "compiler/schedule/schedule.h"
+
+#include <string.h>
+
+struct packing_plan {
+    const struct contraction *contraction;
+    const struct expression *load;
+    const struct axis *column;
+    int64_t block, last; /* columns of a panel, and of the last; 0: of that too */
+    struct buffer *packed;
+};
+
+/* ---- Layout ---- */
+
+/* The loops other than the columns that move the operand, outermost first. Those around
+ * the group are among them for constants only: others are packed within them. */
+static int list_others(const struct packing_plan *plan, const struct axis **others) {
+    const struct kernel *kernel = plan->contraction->kernel;
+    int count = 0;
+    for (int i = 0; plan->load->buffer->kind == BUFFER_CONSTANT && i < kernel->shared_count; i++)
+        if (load_uses(plan->load, kernel->shared[i]))
+            others[count++] = kernel->shared[i];
+    for (int i = 0; i < kernel->loop_count; i++)
+        if (kernel->loops[i] != plan->column && load_uses(plan->load, kernel->loops[i]))
+            others[count++] = kernel->loops[i];
+    return count;
+}
+
+/* Columns, with those that fill up the last block. */
+static int64_t padded_extent(const struct packing_plan *plan) {
+    int64_t whole = plan->column->extent / plan->block * plan->block;
+    int64_t rest = plan->column->extent - whole;
+    return whole + (plan->last ? plan->last : rest ? plan->block : 0);
+}
+
+/* Where a panel begins: the address as a sum over the other loops and the columns. */
+static const struct index *packed_base(const struct packing_plan *plan) {
+    struct ir *ir = plan->contraction->ir;
+    const struct axis *others[MAX_LOOPS];
+    int count = list_others(plan, others);
+    int64_t stride = plan->contraction->depth * padded_extent(plan);
+    const struct index *base =
+        index_scale(ir, index_axis(ir, plan->column), plan->contraction->depth);
+    for (int i = count - 1; i >= 0; i--) {
+        base = index_add(ir, base, index_scale(ir, index_axis(ir, others[i]), stride));
+        stride *= others[i]->extent;
+    }
+    return base;
+}
+
+static int64_t packed_elements(const struct packing_plan *plan) {
+    const struct axis *others[MAX_LOOPS];
+    int count = list_others(plan, others);
+    int64_t elements = plan->contraction->depth * padded_extent(plan);
+    for (int i = 0; i < count; i++)
+        elements *= others[i]->extent;
+    return elements;
+}
+
+static void begin_packing(struct packing_plan *plan, enum buffer_kind kind, const char *suffix) {
+    struct ir *ir = plan->contraction->ir;
+    const struct buffer *source = plan->load->buffer;
+    int64_t elements = packed_elements(plan);
+    plan->packed = ir_buffer(ir, kind, source->dtype, 1, &elements,
+                             arena_format(ir->arena, "%s_%s", source->name, suffix));
+    plan->packed->node = source->node;
+}
+
+/* ---- Constants ---- */
+
+static void add_packing_axis(struct packing *packing, int64_t extent, int64_t step) {
+    packing->extents[packing->count] = extent;
+    packing->steps[packing->count++] = step;
+}
+
+static struct packing *constant_packing(const struct packing_plan *plan) {
+    struct ir *ir = plan->contraction->ir;
+    const struct axis *others[MAX_LOOPS];
+    int count = list_others(plan, others);
+    const struct expression *sum = plan->contraction->sum;
+    struct packing *packing = arena_new(ir->arena, struct packing);
+    packing->elements = plan->load->buffer->value;
+    packing->source_bytes = (size_t)plan->load->buffer->elements * sizeof *packing->elements;
+    packing->base = linear_address(ir, plan->load->buffer, plan->load->indices)->constant;
+    packing->columns = plan->column->extent;
+    packing->column_step = stride_of(ir, plan->load, plan->column);
+    packing->block = plan->block;
+    packing->last = plan->last;
+    for (int i = 0; i < count; i++)
+        add_packing_axis(packing, others[i]->extent, stride_of(ir, plan->load, others[i]));
+    packing->outer_count = packing->count;
+    for (int i = 0; i < sum->axis_count; i++)
+        add_packing_axis(packing, sum->axes[i]->extent, stride_of(ir, plan->load, sum->axes[i]));
+    return packing;
+}
+
+/* The next place among axes first .. end - 1, the last fastest; false after the last place. */
+static bool next_place(const struct packing *packing, int first, int end, int64_t *digits,
+                       int64_t *from) {
+    for (int i = end - 1; i >= first; i--) {
+        *from += packing->steps[i];
+        if (++digits[i] < packing->extents[i])
+            return true;
+        *from -= packing->steps[i] * packing->extents[i];
+        digits[i] = 0;
+    }
+    return false;
+}
+
+/* How many of the summed axes, from the innermost on, lie in the source as one that runs by single
+ * elements, and how long that is. */
+static int count_running(const struct packing *packing, int64_t *length) {
+    int count = 0;
+    *length = 1;
+    for (int i = packing->count - 1; i >= packing->outer_count; i--) {
+        if (packing->steps[i] != *length && packing->extents[i] > 1)
+            break;
+        *length *= packing->extents[i];
+        count++;
+    }
+    return count;
+}
+
+/* A stretch of a panel along the sums: its source runs by single elements there, so lines of it are
+ * read whole and only once. */
+static void transpose(const float *from, int64_t length, int64_t column_step, int64_t width,
+                      int64_t columns, float *to) {
+    for (int64_t begin = 0; begin < length; begin += LINE_ELEMENTS) {
+        int64_t end = length - begin < LINE_ELEMENTS ? length : begin + LINE_ELEMENTS;
+        for (int64_t c = 0; c < columns; c++)
+            for (int64_t k = begin; k < end; k++)
+                to[k * width + c] = from[k + c * column_step];
+    }
+}
+
+/* One panel; gives the place behind it. */
+static float *pack_one(const struct packing *packing, const float *from, int64_t width,
+                       int64_t columns, float *to) {
+    int64_t digits[MAX_LOOPS] = {0}, offset = 0, length = 1;
+    int running = packing->column_step == 1 ? 0 : count_running(packing, &length);
+    do {
+        for (int64_t k = 0; columns < width && k < length; k++)
+            memset(to + k * width + columns, 0, (size_t)(width - columns) * sizeof *to);
+        if (packing->column_step == 1)
+            memcpy(to, from + offset, (size_t)columns * sizeof *to);
+        else
+            transpose(from + offset, length, packing->column_step, width, columns, to);
+        to += length * width;
+    } while (next_place(packing, packing->outer_count, packing->count - running, digits, &offset));
+    return to;
+}
+
+/* So much is packed before the pages that it came from are given back. */
+#define FORGETTING_BYTES ((ptrdiff_t)16 << 20)
+
+void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed) {
+    int64_t digits[MAX_LOOPS] = {0}, from = packing->base;
+    float *to = packed, *forgotten = packed;
+    do {
+        for (int64_t column = 0; column < packing->columns; column += packing->block) {
+            int64_t left = packing->columns - column;
+            int64_t width = left < packing->block && packing->last ? packing->last : packing->block;
+            to = pack_one(packing, packing->elements + from + column * packing->column_step, width,
+                          left < width ? left : width, to);
+            if ((char *)to - (char *)forgotten < FORGETTING_BYTES)
+                continue;
+            forget_pages(file, packing->elements, packing->source_bytes);
+            forgotten = to;
+        }
+    } while (next_place(packing, 0, packing->outer_count, digits, &from));
+}
+
+/* ---- Packing at run time ---- */
+
+/* The kernel that packs blocks of one width: `count` of them from `begin`, `used` elements each. */
+static void schedule_packer(const struct packing_plan *plan, struct group *group, bool partial,
+                            int64_t begin, int64_t count, int64_t width, int64_t used) {
+    struct ir *ir = plan->contraction->ir;
+    const struct kernel *whole = plan->contraction->kernel;
+    const struct expression *sum = plan->contraction->sum;
+    const struct axis *axes[MAX_LOOPS], *block = ir_axis(ir, count), *within = ir_axis(ir, used);
+    const struct index *values[MAX_LOOPS];
+    struct kernel *kernel = arena_new(ir->arena, struct kernel);
+    int axis_count = 0;
+    *kernel = (struct kernel){.group = group,
+                              .output = plan->packed,
+                              .partial = partial,
+                              .points = count * used,
+                              .shared_count = whole->shared_count};
+    memcpy(kernel->shared, whole->shared, sizeof kernel->shared);
+    const struct index *inner = index_add(
+        ir, index_constant(ir, begin),
+        index_add(ir, index_scale(ir, index_axis(ir, block), width), index_axis(ir, within)));
+    const struct index *start =
+        index_add(ir, index_constant(ir, begin), index_scale(ir, index_axis(ir, block), width));
+    axes[axis_count] = plan->column;
+    values[axis_count++] = start;
+    const struct axis *others[MAX_LOOPS];
+    int other_count = list_others(plan, others);
+    for (int i = 0; i < other_count; i++) {
+        const struct axis *copy = ir_axis(ir, others[i]->extent);
+        kernel->loops[kernel->loop_count++] = copy;
+        kernel->points *= copy->extent;
+        axes[axis_count] = others[i];
+        values[axis_count++] = index_axis(ir, copy);
+    }
+    struct substitution substitution = {.count = axis_count, .axes = axes, .values = values};
+    const struct index *address = index_add(
+        ir, index_substitute(ir, packed_base(plan), &substitution), index_axis(ir, within));
+    kernel->loops[kernel->loop_count++] = block;
+    int64_t stride = plan->contraction->depth * width;
+    for (int i = 0; i < sum->axis_count; i++) {
+        const struct axis *copy = ir_axis(ir, sum->axes[i]->extent);
+        stride /= copy->extent;
+        kernel->loops[kernel->loop_count++] = copy;
+        kernel->points *= copy->extent;
+        axes[axis_count] = sum->axes[i];
+        values[axis_count++] = index_axis(ir, copy);
+        address = index_add(ir, address, index_scale(ir, index_axis(ir, copy), stride));
+    }
+    kernel->loops[kernel->loop_count++] = within;
+    values[0] = inner;
+    substitution = (struct substitution){.count = axis_count, .axes = axes, .values = values};
+    struct rewrite rewrite = {.substitution = &substitution};
+    kernel->value = expression_rewrite(ir, plan->load, &rewrite);
+    kernel->store[0] = address;
+    ir_drop_unit_loops(kernel);
+    schedule_kernel(ir, kernel);
+}
+
+static void schedule_packers(const struct packing_plan *plan) {
+    const struct kernel *kernel = plan->contraction->kernel;
+    struct group *group = kernel->shared_count
+                              ? kernel->group
+                              : arena_new(plan->contraction->ir->arena, struct group);
+    int64_t count = plan->column->extent / plan->block, whole = count * plan->block;
+    int64_t rest = plan->column->extent - whole;
+    if (count)
+        schedule_packer(plan, group, rest > 0, 0, count, plan->block, plan->block);
+    if (rest)
+        schedule_packer(plan, group, count > 0, whole, 1, plan->last ? plan->last : plan->block,
+                        rest);
+}
+
+/* ---- Panel and stream ---- */
+
+/* Strides of the sums within a packed block, in its rows. */
+static int64_t packed_stride(const struct contraction *contraction, int axis) {
+    int64_t stride = 1;
+    for (int i = contraction->sum->axis_count - 1; i > axis; i--)
+        stride *= contraction->sum->axes[i]->extent;
+    return stride;
+}
+
+void provide_panel(struct tile *tile, const struct contraction *contraction,
+                   const struct choice *choice) {
+    struct ir *ir = contraction->ir;
+    const struct expression *sum = contraction->sum;
+    struct buffer *source = choice->panel->buffer;
+    tile->packed = choice->pack_panel;
+    for (int i = 0; i < sum->axis_count; i++)
+        tile->sum_axes[i].panel_stride = tile->packed ? packed_stride(contraction, i)
+                                                      : stride_of(ir, choice->panel, sum->axes[i]);
+    if (!tile->packed) {
+        tile->panel = source;
+        tile->panel_base = without_axes(ir, linear_address(ir, source, choice->panel->indices),
+                                        sum->axis_count, sum->axes);
+        return;
+    }
+    struct packing_plan plan = {.contraction = contraction,
+                                .load = choice->panel,
+                                .column = choice->column,
+                                .block = choice->columns,
+                                .last = choice->last_columns};
+    bool constant = source->kind == BUFFER_CONSTANT;
+    begin_packing(&plan, constant ? BUFFER_CONSTANT : BUFFER_TEMPORARY, "packed");
+    tile->panel = plan.packed;
+    tile->panel_base = packed_base(&plan);
+    if (constant)
+        tile->panel->packing = constant_packing(&plan);
+    else
+        schedule_packers(&plan);
+}

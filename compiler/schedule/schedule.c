@@ -1,0 +1,293 @@
+/* Scheduling: in which order each kernel runs.
+ *
+ * Contractions become tiles. Other kernels loop in the order of what they store. Then every access
+ * becomes one linear address, and neighbouring loops that all accesses step through evenly become
+ * one. */
+#include "compiler/schedule/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Linear addresses ---- */
+
+const struct index *linear_address(struct ir *ir, const struct buffer *buffer,
+                                   const struct index *const *indices) {
+    const struct index *address = index_constant(ir, 0);
+    for (int i = 0; i < buffer->rank; i++)
+        address = index_add(ir, address, index_scale(ir, indices[i], buffer->stride[i]));
+    return address;
+}
+
+static const struct expression *make_linear(struct ir *ir, void *context,
+                                            const struct expression *e) {
+    (void)context;
+    if (e->kind != EXPRESSION_LOAD || e->index)
+        return e;
+    if (e->buffer->splat)
+        return expression_load_linear(ir, e->buffer, index_constant(ir, 0));
+    return expression_load_linear(ir, e->buffer, linear_address(ir, e->buffer, e->indices));
+}
+
+static const struct expression *linearise(struct ir *ir, const struct expression *value) {
+    struct rewrite rewrite = {.replace = make_linear};
+    return expression_rewrite(ir, value, &rewrite);
+}
+
+/* ---- Loops ---- */
+
+/* Loops in descending order of the stride they store with. */
+static void order_loops(struct kernel *kernel) {
+    for (int i = 1; i < kernel->loop_count; i++) {
+        const struct axis *axis = kernel->loops[i];
+        bool plain = true;
+        int64_t stride = index_coefficient(kernel->address, axis, &plain);
+        int place = i;
+        for (; place > 0; place--) {
+            int64_t before = index_coefficient(kernel->address, kernel->loops[place - 1], &plain);
+            if (before >= stride)
+                break;
+            kernel->loops[place] = kernel->loops[place - 1];
+        }
+        kernel->loops[place] = axis;
+    }
+}
+
+/* Whether every access steps through outer and inner as through one axis. */
+struct merging {
+    const struct axis *outer, *inner;
+    bool possible;
+};
+
+static void check_index(const struct index *index, struct merging *merging) {
+    bool plain = true;
+    int64_t outer = index_coefficient(index, merging->outer, &plain);
+    int64_t inner = index_coefficient(index, merging->inner, &plain);
+    merging->possible &= plain && outer == inner * merging->inner->extent;
+}
+
+static void check_merging(void *context, const struct expression *e) {
+    struct merging *merging = context;
+    if (e->index)
+        check_index(e->index, merging);
+    for (int i = 0; i < e->predicate_count; i++)
+        check_index(e->predicates[i].index, merging);
+    /* Within a reduction both or none must be bound: kernel loops never are. */
+}
+
+/* Loops around values, each of which is stored at an address. */
+struct stored {
+    const struct expression **value;
+    const struct index **address;
+};
+
+struct nest {
+    int axis_count;
+    const struct axis **axes; /* outermost first */
+    int count;
+    struct stored *stored;
+};
+
+static bool can_merge(struct ir *ir, const struct nest *nest, struct merging *merging) {
+    merging->possible = true;
+    for (int i = 0; i < nest->count && merging->possible; i++) {
+        check_index(*nest->stored[i].address, merging);
+        expression_walk(ir, *nest->stored[i].value, check_merging, merging);
+    }
+    return merging->possible;
+}
+
+static void substitute(struct ir *ir, const struct nest *nest, int count,
+                       const struct axis *const *axes, const struct index *const *values) {
+    struct substitution substitution = {.count = count, .axes = axes, .values = values};
+    struct rewrite rewrite = {.substitution = &substitution};
+    for (int i = 0; i < nest->count; i++) {
+        const struct stored *stored = &nest->stored[i];
+        *stored->value = expression_rewrite(ir, *stored->value, &rewrite);
+        *stored->address = index_substitute(ir, *stored->address, &substitution);
+    }
+}
+
+/* One axis for both; its extent is that of both. */
+static const struct axis *merge_pair(struct ir *ir, const struct nest *nest,
+                                     const struct merging *merging) {
+    const struct axis *merged = ir_axis(ir, merging->outer->extent * merging->inner->extent);
+    const struct axis *axes[] = {merging->outer, merging->inner};
+    const struct index *values[] = {index_constant(ir, 0), index_axis(ir, merged)};
+    substitute(ir, nest, 2, axes, values);
+    return merged;
+}
+
+static void merge_loops(struct ir *ir, struct nest *nest) {
+    for (int i = nest->axis_count - 2; i >= 0; i--) {
+        struct merging merging = {.outer = nest->axes[i], .inner = nest->axes[i + 1]};
+        if (!can_merge(ir, nest, &merging))
+            continue;
+        nest->axes[i] = merge_pair(ir, nest, &merging);
+        memmove(&nest->axes[i + 1], &nest->axes[i + 2],
+                (size_t)(nest->axis_count - i - 2) * sizeof *nest->axes);
+        nest->axis_count--;
+    }
+}
+
+/* ---- Reductions ---- */
+
+struct found {
+    const struct expression *reduction;
+};
+
+static void note_mergeable_reduction(void *context, const struct expression *e) {
+    struct found *found = context;
+    if (e->kind == EXPRESSION_REDUCE && e->axis_count > 1)
+        found->reduction = e;
+}
+
+static const struct expression *find_reduction(struct ir *ir, const struct kernel *kernel) {
+    struct found found = {0};
+    expression_walk(ir, kernel->value, note_mergeable_reduction, &found);
+    return found.reduction;
+}
+
+/* Neighbouring axes of a reduction, merged like loops: the order of elements stays. */
+static void merge_reduction(struct ir *ir, struct kernel *kernel) {
+    struct stored stored = {&kernel->value, &kernel->address};
+    struct nest nest = {.count = 1, .stored = &stored};
+    for (int pair = 0;;) {
+        const struct expression *reduction = find_reduction(ir, kernel);
+        if (!reduction || pair + 1 >= reduction->axis_count)
+            return;
+        int inner = reduction->axis_count - 1 - pair;
+        struct merging merging = {.outer = reduction->axes[inner - 1],
+                                  .inner = reduction->axes[inner]};
+        if (can_merge(ir, &nest, &merging))
+            merge_pair(ir, &nest, &merging);
+        else
+            pair++;
+    }
+}
+
+/* ---- One kernel ---- */
+
+/* The loops around a block's stage: its row axes, merged where possible, so that most stages are
+ * one loop over rows. */
+static void schedule_stage(struct ir *ir, const struct tile *tile, struct tile_block *block) {
+    block->stage = linearise(ir, block->stage);
+    block->stage = within_block(ir, tile, block, block->stage, &block->stage_address);
+    struct stored stored = {&block->stage, &block->stage_address};
+    struct nest nest = {.axes = block->stage_axes, .count = 1, .stored = &stored};
+    for (int i = tile->row_axis_count - 1; i >= 0; i--)
+        if (local_axis(tile, block, i)->extent > 1)
+            nest.axes[nest.axis_count++] = local_axis(tile, block, i);
+    merge_loops(ir, &nest);
+    block->stage_axis_count = nest.axis_count;
+}
+
+/* Whether the rows of a block, whole columns, lie at one distance in the output. */
+static bool lies_evenly(const struct tile *tile, struct tile_block *block) {
+    bool plain = true, even = index_coefficient(block->address, block->column, &plain) == 1;
+    int64_t next = 0; /* where the axis has to go on; 0: anywhere */
+    block->sums_row = block->columns;
+    for (int i = 0; i < tile->row_axis_count; i++) {
+        const struct axis *local = local_axis(tile, block, i);
+        if (local->extent == 1)
+            continue;
+        int64_t stride = index_coefficient(block->address, local, &plain);
+        even &= next == 0 || stride == next;
+        if (next == 0)
+            block->sums_row = stride;
+        next = stride * local->extent;
+    }
+    return even && plain && block->column->extent == block->columns &&
+           (tile->column_loop->extent <= tile->columns ||
+            tile->column_loop->extent % tile->columns == 0 || block->columns < tile->columns ||
+            tile->blocks[tile->block_count - 1].columns < tile->columns);
+}
+
+static const struct expression *wait_in_output(struct ir *ir, void *context,
+                                               const struct expression *e) {
+    const struct tile_block *block = context;
+    (void)ir;
+    return e->kind == EXPRESSION_LOAD && e->buffer == block->accumulators ? block->waiting : e;
+}
+
+/* Whether a tile has no better place for sums than where they are stored. What a user reads is made
+ * canonical there, which is worth it where caches do not hold it: a tile fetches what it writes. */
+static bool belongs_in_output(const struct ir *ir, const struct kernel *kernel) {
+    const struct buffer *output = kernel->output;
+    return output->kind != BUFFER_OUTPUT ||
+           output->elements * (int64_t)sizeof(float) > ir->target->second_cache;
+}
+
+/* Sums go to the output at once if they are added up in parts, or are all that is stored. */
+static void place_sums(struct ir *ir, const struct kernel *kernel, struct tile_block *block) {
+    const struct tile *tile = kernel->tile;
+    bool plain = block->value == block->sum && belongs_in_output(ir, kernel);
+    bool pooled = tile->row_axis_count > tile->loop_row_count;
+    if (!(plain || tile->sum_step) || pooled || block->stage ||
+        kernel->output->dtype != DTYPE_FLOAT32 || !lies_evenly(tile, block))
+        return;
+    struct rewrite rewrite = {.replace = wait_in_output, .context = block};
+    block->in_place = expression_rewrite(ir, block->value, &rewrite);
+}
+
+static void schedule_tile(struct ir *ir, struct kernel *kernel) {
+    struct tile *tile = kernel->tile;
+    for (int i = 0; i < tile->block_count; i++) {
+        struct tile_block *block = &tile->blocks[i];
+        if (block->stage)
+            schedule_stage(ir, tile, block);
+        block->value = linearise(ir, block->value);
+        block->address = kernel->address;
+        block->value = within_block(ir, tile, block, block->value, &block->address);
+        block->sum = expression_load_linear(ir, block->accumulators, block->stage_address);
+        block->waiting = expression_load_linear(ir, kernel->output, block->address);
+        place_sums(ir, kernel, block);
+    }
+}
+
+/* Kernels of one nest: they keep the same loops, in the order that suits the first. */
+static void schedule_plain(struct ir *ir, struct kernel *const *kernels, int count) {
+    struct kernel *first = kernels[0];
+    struct stored *stored = arena_array(ir->arena, struct stored, (size_t)count);
+    for (int i = 0; i < count; i++)
+        stored[i] = (struct stored){&kernels[i]->value, &kernels[i]->address};
+    order_loops(first);
+    struct nest nest = {first->loop_count, first->loops, count, stored};
+    merge_loops(ir, &nest);
+    first->loop_count = nest.axis_count;
+    for (int i = 1; i < count; i++) {
+        kernels[i]->loop_count = first->loop_count;
+        memcpy(kernels[i]->loops, first->loops, sizeof first->loops);
+    }
+    merge_reduction(ir, first); /* kernels that others join have none */
+}
+
+static void schedule_nest(struct ir *ir, struct kernel *const *kernels, int count) {
+    if (!tile_contraction(ir, kernels[0]))
+        kernels[0]->value = unroll_small_reductions(ir, kernels[0]->value);
+    for (int i = 0; i < count; i++) {
+        kernels[i]->address = linear_address(ir, kernels[i]->output, kernels[i]->store);
+        kernels[i]->value = linearise(ir, kernels[i]->value);
+    }
+    if (kernels[0]->tile)
+        schedule_tile(ir, kernels[0]);
+    else
+        schedule_plain(ir, kernels, count);
+    for (int i = 0; i < count; i++)
+        ir_add_kernel(ir, kernels[i]);
+}
+
+void schedule_kernel(struct ir *ir, struct kernel *kernel) {
+    schedule_nest(ir, &kernel, 1);
+}
+
+void schedule(struct ir *ir) {
+    struct kernel **kernels = ir->kernels;
+    int count = ir->kernel_count;
+    ir->kernels = NULL;
+    ir->kernel_count = ir->kernel_capacity = 0;
+    for (int i = 0; i < count;) {
+        int size = nest_size(&kernels[i], count - i);
+        schedule_nest(ir, &kernels[i], size);
+        i += size;
+    }
+}

@@ -1,0 +1,314 @@
+/* Between the scheduler and those who ask what it could do, or tell it what to do: candidates in
+ * words (tuning.h has the grammar), and the choices of a tuning among them. */
+#include "compiler/schedule/tuning.h"
+#include "compiler/base/json_read.h"
+#include "compiler/schedule/schedule.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A contraction that was scheduled. */
+struct inquired {
+    const struct kernel *kernel;
+    const char *contraction;
+    int first_kernel;
+    struct answers tiles, blockings;
+};
+
+struct inquiry {
+    const struct tuning *tuning; /* NULL: the cost model chooses */
+    bool *used;                  /* its choices that some contraction took */
+    bool lists;                  /* candidates are wanted */
+    const char *refusal;         /* why the tuning does not fit; NULL: it does */
+    int count, capacity;
+    struct inquired *contractions;
+};
+
+void inquire(struct ir *ir, const struct tuning *tuning, bool lists) {
+    if (!tuning && !lists)
+        return;
+    struct inquiry *inquiry = arena_new(ir->arena, struct inquiry);
+    *inquiry = (struct inquiry){.tuning = tuning, .lists = lists};
+    if (tuning)
+        inquiry->used = arena_array(ir->arena, bool, (size_t)tuning->count + 1);
+    ir->inquiry = inquiry;
+}
+
+/* ---- In words ---- */
+
+static const char *keep(struct ir *ir, struct text *text) {
+    if (text->failed)
+        longjmp(*ir->arena->escape, 1);
+    const char *copy = arena_copy_text(ir->arena, text->bytes ? text->bytes : "");
+    text_free(text);
+    return copy;
+}
+
+static void add_extents(struct text *text, const char *what, int count,
+                        const struct axis *const *axes) {
+    for (int i = 0; i < count; i++)
+        text_add(text, "%s%" PRId64, i ? "x" : what, axes[i]->extent);
+}
+
+static void add_strides(struct text *text, const struct contraction *contraction,
+                        const struct expression *load, int count, const struct axis *const *axes) {
+    for (int i = 0; i < count; i++)
+        text_add(text, "%s%" PRId64, i ? "," : "", stride_of(contraction->ir, load, axes[i]));
+}
+
+static void add_operand(struct text *text, const struct contraction *contraction, int side) {
+    static const char *const kinds[] = {"input", "output", "constant", "temporary", "local"};
+    const struct expression *sum = contraction->sum, *pool = contraction->pool;
+    const struct expression *load = sum->sources[side];
+    const struct kernel *kernel = contraction->kernel;
+    text_add(text, "%s%s(", side ? " and " : " of ", kinds[load->buffer->kind]);
+    add_strides(text, contraction, load, kernel->loop_count, kernel->loops);
+    if (pool) {
+        text_add(text, "; ");
+        add_strides(text, contraction, load, pool->axis_count, pool->axes);
+    }
+    text_add(text, "; ");
+    add_strides(text, contraction, load, sum->axis_count, sum->axes);
+    text_add(text, ")");
+}
+
+static const char *contraction_text(const struct contraction *contraction) {
+    const struct expression *sum = contraction->sum, *pool = contraction->pool;
+    const struct kernel *kernel = contraction->kernel;
+    struct text text = {0};
+    text_add(&text, "loops");
+    add_extents(&text, " ", kernel->loop_count, kernel->loops);
+    if (pool)
+        add_extents(&text, " pool ", pool->axis_count, pool->axes);
+    add_extents(&text, " sum ", sum->axis_count, sum->axes);
+    for (int side = 0; side < 2; side++)
+        add_operand(&text, contraction, side);
+    text_add(&text, " into (");
+    for (int i = 0; i < kernel->loop_count; i++)
+        text_add(&text, "%s%" PRId64, i ? "," : "", output_stride(kernel, kernel->loops[i]));
+    text_add(&text, ")");
+    return keep(contraction->ir, &text);
+}
+
+static int loop_number(const struct contraction *contraction, const struct axis *axis) {
+    int number = 0;
+    while (contraction->kernel->loops[number] != axis)
+        number++;
+    return number;
+}
+
+static const char *tile_text(const struct contraction *contraction, const struct choice *choice) {
+    struct text text = {0};
+    text_add(&text, "%s%dx%d", choice->lanes ? "lanes " : "", choice->rows, choice->columns);
+    if (choice->last_columns)
+        text_add(&text, "+%d", choice->last_columns);
+    text_add(&text, " stream %c", choice->stream == contraction->sum->sources[0] ? 'a' : 'b');
+    for (int i = 0; i < choice->row_count; i++)
+        text_add(&text, "%si%d:%" PRId64, i ? "," : " rows ",
+                 loop_number(contraction, choice->row_axes[i].loop), choice->row_axes[i].block);
+    text_add(&text, " columns i%d %s", loop_number(contraction, choice->column),
+             choice->pack_panel ? "packed" : "in place");
+    return keep(contraction->ir, &text);
+}
+
+static const char *blocking_text(struct ir *ir, const struct blocking *blocking) {
+    struct text text = {0};
+    text_add(&text, "sums %" PRId64 " rows %" PRId64, blocking->sum_step, blocking->row_step);
+    return keep(ir, &text);
+}
+
+/* ---- Questions and answers ---- */
+
+/* The tuning's choice for a contraction; NULL: it has none. */
+static const struct tuned_choice *find_told(struct inquiry *inquiry, const char *contraction) {
+    const struct tuning *tuning = inquiry->tuning;
+    for (int i = 0; tuning && i < tuning->count; i++)
+        if (strcmp(tuning->choices[i].contraction, contraction) == 0) {
+            inquiry->used[i] = true;
+            return &tuning->choices[i];
+        }
+    return NULL;
+}
+
+struct question *ask(const struct contraction *contraction) {
+    struct ir *ir = contraction->ir;
+    struct inquiry *inquiry = ir->inquiry;
+    if (!inquiry)
+        return NULL;
+    struct question *question = arena_new(ir->arena, struct question);
+    question->contraction = contraction;
+    question->name = contraction_text(contraction);
+    question->first_kernel = ir->kernel_count;
+    question->told = find_told(inquiry, question->name);
+    return question->told || inquiry->lists ? question : NULL;
+}
+
+/* Notes a candidate; whether it is the one that was told. */
+static bool note(struct question *question, struct answers *answers, const char *told,
+                 const char *text, double cost) {
+    struct ir *ir = question->contraction->ir;
+    if (ir->inquiry->lists) {
+        answers->items = arena_extend(ir->arena, answers->items, answers->count, &answers->capacity,
+                                      sizeof *answers->items);
+        answers->items[answers->count] = (struct candidate){text, cost};
+    }
+    answers->count++;
+    return told && strcmp(told, text) == 0;
+}
+
+void note_tile(struct question *question, const struct choice *choice) {
+    const char *told = question->told ? question->told->tile : NULL;
+    const char *text = tile_text(question->contraction, choice);
+    if (!note(question, &question->tiles, told, text, choice->cycles))
+        return;
+    question->tile = *choice;
+    question->tile_found = true;
+}
+
+void note_blocking(struct question *question, const struct blocking *blocking) {
+    const char *told = question->told ? question->told->blocking : NULL;
+    const char *text = blocking_text(question->contraction->ir, blocking);
+    if (!note(question, &question->blockings, told, text, blocking->bytes))
+        return;
+    question->blocking = *blocking;
+    question->blocking_found = true;
+}
+
+static void refuse(struct question *question, const char *what, const char *told, int count) {
+    struct ir *ir = question->contraction->ir;
+    struct inquiry *inquiry = ir->inquiry;
+    if (!inquiry->refusal)
+        inquiry->refusal = arena_format(
+            ir->arena, "choices[%td]: \"%s\" is none of the %d candidates of %s: \"%s\"",
+            question->told - inquiry->tuning->choices, what, count, question->name,
+            quoted(told).text);
+}
+
+void take_tile(struct question *question, struct choice *choice) {
+    if (question->tile_found)
+        *choice = question->tile;
+    else if (question->told)
+        refuse(question, "tile", question->told->tile, question->tiles.count);
+    question->tiles.taken = tile_text(question->contraction, choice);
+}
+
+void take_blocking(struct question *question, struct blocking *blocking) {
+    if (question->blocking_found)
+        *blocking = question->blocking;
+    else if (question->told && question->told->blocking)
+        refuse(question, "blocking", question->told->blocking, question->blockings.count);
+    question->blockings.taken = blocking_text(question->contraction->ir, blocking);
+}
+
+void answer(struct question *question) {
+    struct ir *ir = question->contraction->ir;
+    struct inquiry *inquiry = ir->inquiry;
+    if (!inquiry->lists)
+        return;
+    inquiry->contractions = arena_extend(ir->arena, inquiry->contractions, inquiry->count,
+                                         &inquiry->capacity, sizeof *inquiry->contractions);
+    inquiry->contractions[inquiry->count++] =
+        (struct inquired){.kernel = question->contraction->kernel,
+                          .contraction = question->name,
+                          .first_kernel = question->first_kernel,
+                          .tiles = question->tiles,
+                          .blockings = question->blockings};
+}
+
+bool check_tuning(const struct ir *ir, struct et_error *error) {
+    const struct inquiry *inquiry = ir->inquiry;
+    if (!inquiry || !inquiry->tuning)
+        return true;
+    const struct tuning *tuning = inquiry->tuning;
+    const char *name = tuning->name ? tuning->name : "the tuning";
+    if (tuning->target && strcmp(tuning->target, ir->target->name) != 0)
+        return et_fail(error, "%s: made for %s, not for %s", name, tuning->target,
+                       ir->target->name);
+    if (inquiry->refusal)
+        return et_fail(error, "%s: %s", name, inquiry->refusal);
+    for (int i = 0; i < tuning->count; i++)
+        if (!inquiry->used[i])
+            return et_fail(error, "%s: choices[%d]: the graph has no such contraction: \"%s\"",
+                           name, i, quoted(tuning->choices[i].contraction).text);
+    return true;
+}
+
+/* ---- What is told to people and tuners ---- */
+
+struct ordered {
+    struct candidate candidate;
+    int place;
+};
+
+/* The cheapest first; of equals the one that was thought of first. */
+static int by_cost(const void *a, const void *b) {
+    const struct ordered *x = a, *y = b;
+    if (x->candidate.cost != y->candidate.cost)
+        return x->candidate.cost < y->candidate.cost ? -1 : 1;
+    return x->place - y->place;
+}
+
+static struct candidates ordered(struct arena *arena, const struct answers *answers) {
+    struct ordered *order = arena_array(arena, struct ordered, (size_t)answers->count + 1);
+    struct candidate *items = arena_array(arena, struct candidate, (size_t)answers->count + 1);
+    struct candidates candidates = {.count = answers->count, .items = items};
+    for (int i = 0; i < answers->count; i++)
+        order[i] = (struct ordered){answers->items[i], i};
+    qsort(order, (size_t)answers->count, sizeof *order, by_cost);
+    for (int i = 0; i < answers->count; i++) {
+        items[i].cost = order[i].candidate.cost;
+        items[i].text = arena_copy_text(arena, order[i].candidate.text);
+        if (strcmp(items[i].text, answers->taken) == 0)
+            candidates.taken = i;
+    }
+    return candidates;
+}
+
+void tell_contractions(const struct ir *ir, struct compiled *compiled) {
+    const struct inquiry *inquiry = ir->inquiry;
+    struct arena *arena = &compiled->arena;
+    int count = inquiry ? inquiry->count : 0;
+    struct contraction_facts *facts =
+        arena_array(arena, struct contraction_facts, (size_t)count + 1);
+    for (int i = 0; i < count; i++) {
+        const struct inquired *inquired = &inquiry->contractions[i];
+        facts[i] = (struct contraction_facts){
+            .contraction = arena_copy_text(arena, inquired->contraction),
+            .first_kernel = ir->kernels[inquired->first_kernel]->group->id,
+            .kernel = inquired->kernel->group->id,
+            .tiles = ordered(arena, &inquired->tiles),
+            .blockings = ordered(arena, &inquired->blockings)};
+    }
+    compiled->contraction_count = count;
+    compiled->contractions = facts;
+}
+
+enum { SHOWN = 8 }; /* candidates of each kind, and the one that was taken */
+
+static void add_candidates(struct text *text, const struct candidates *candidates, const char *unit,
+                           const char *what) {
+    double best = candidates->count ? candidates->items[0].cost : 0;
+    text_add(text, "  %14s  %8s  %s (of %d)\n", unit, "of least", what, candidates->count);
+    for (int i = 0; i < candidates->count; i++) {
+        const struct candidate *candidate = &candidates->items[i];
+        if (i >= SHOWN && i != candidates->taken)
+            continue;
+        text_add(text, "%c %14.0f  ", i == candidates->taken ? '>' : ' ', candidate->cost);
+        if (best > 0)
+            text_add(text, "%8.3f", candidate->cost / best);
+        else
+            text_add(text, "%8s", "");
+        text_add(text, "  %s\n", candidate->text);
+    }
+}
+
+void print_costs(const struct compiled *compiled, struct text *text) {
+    for (int i = 0; i < compiled->contraction_count; i++) {
+        const struct contraction_facts *facts = &compiled->contractions[i];
+        text_add(text, "%s%s\n%s\n", i ? "\n" : "", compiled->kernels[facts->kernel].name,
+                 facts->contraction);
+        add_candidates(text, &facts->tiles, "cycles", "tiles");
+        add_candidates(text, &facts->blockings, "traffic", "blocks around them");
+    }
+}

@@ -1,0 +1,50 @@
+/* Schedules found by measurement, in place of the cost model's choices.
+ *
+ * A contraction is named by all that its candidates depend on, so that equal ones share an entry:
+ *
+ *     loops 32x10x10 pool 2x2 sum 32x5x5 of temporary(0,1536,64; 768,32; 1,768,32)
+ *     and constant(800,0,0; 0,0; 25,5,1) into (1,320,32)
+ *
+ * The loops are i0, i1, i2; the numbers in brackets are the strides of each operand along loops,
+ * pool and sum, and those of the output along the loops. A way to cut it into tiles:
+ *
+ *     [lanes ]ROWSxCOLUMNS[+LAST] stream a|b [rows i2:BLOCK[,i1:BLOCK]] columns i0 packed|in place
+ *
+ * Rows of a tile are pooled elements times the blocks of its loops, the columns are those of one
+ * loop, the last panel has LAST where they do not divide; the panel is the other operand. And a way
+ * to block the loops around the tiles for the caches:
+ *
+ *     sums STEP rows STEP
+ *
+ * steps of the outermost sum, whose partial results wait in the output, and of the outermost loop
+ * over rows; the whole extent where there is only one. */
+#ifndef EIGENTENSOR_TUNING_H
+#define EIGENTENSOR_TUNING_H
+
+#include "compiler/base/base.h"
+
+/* One contraction's. */
+struct tuned_choice {
+    const char *contraction;
+    const char *tile;     /* one of the scheduler's candidates, word for word */
+    const char *blocking; /* the same, given that tile; NULL: the cost model's choice */
+    double before, after; /* microseconds a run, as measured; 0: not */
+};
+
+struct tuning {
+    struct arena arena;     /* all texts, when it was loaded */
+    const char *name;       /* for errors: the file; NULL: there is none */
+    const char *digest;     /* of the graph, 64 hexadecimal digits */
+    const char *target;     /* target.def's name of what it was planned for */
+    const char *cpu, *mode; /* for people: where and how it was measured */
+    int count;
+    const struct tuned_choice *choices;
+};
+
+/* tuning_store.c: JSON. What is loaded has the right form; whether it fits, compile() finds out.
+ * NULL and an error that names the file and the place. */
+struct tuning *tuning_load(const char *path, struct et_error *error);
+bool tuning_save(const struct tuning *tuning, const char *path, struct et_error *error);
+void tuning_free(struct tuning *tuning); /* what tuning_load gave; NULL is fine */
+
+#endif

@@ -1,0 +1,27 @@
+/* One element of a tensor as JSON: how the values of constants are written and read.
+ *
+ *   bool        true, false
+ *   integers    decimal
+ *   floats      the fewest digits that read back as the same bits, always with a point or an
+ *               exponent: 1.0, -0.0, 0.1, 1.5e-7; positional from 1e-5 up to 1e16; "nan", "inf" and
+ *               "-inf" as strings.  A decimal is read as float64 and then rounded to the dtype, to
+ *               nearest even. Every NaN is the quiet one.
+ */
+#ifndef EIGENTENSOR_ELEMENT_H
+#define EIGENTENSOR_ELEMENT_H
+
+#include "compiler/graph/graph.h"
+
+#include <jansson.h>
+
+struct element_text {
+    char text[40];
+};
+struct element_text element_text(enum dtype dtype, const void *element);
+
+/* Writes one element of the dtype; false and an error when the value is of another kind or does not
+ * fit the dtype. */
+bool element_from_json(const json_t *value, enum dtype dtype, void *element,
+                       struct et_error *error);
+
+#endif

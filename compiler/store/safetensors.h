@@ -1,0 +1,61 @@
+/* Weights as they are stored: safetensors files, read strictly and written canonically. */
+#ifndef EIGENTENSOR_SAFETENSORS_H
+#define EIGENTENSOR_SAFETENSORS_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/store/digest.h"
+
+/* Limits against hostile files. */
+enum {
+    SAFETENSORS_MOST_HEADER = 100000000, /* bytes; the format's own limit */
+    SAFETENSORS_MOST_TENSORS = 1 << 18,
+};
+
+/* One stored tensor; elements row-major, aligned for their dtype. */
+struct weight {
+    const char *name;
+    enum dtype dtype;
+    int rank;
+    int64_t shape[MAX_RANK]; /* extents may be 0 */
+    const void *data;
+    size_t bytes;
+};
+
+/* The tensors of one file. They own their memory and do not change. */
+struct weights {
+    struct arena arena;
+    int count;
+    struct weight *tensors;  /* by name, ascending as strcmp has it */
+    struct mapped_file file; /* where data lies that is neither in the file's bytes as read */
+    char *read;              /* nor in the block */
+    void *block;
+    struct digest sha256; /* of the whole file */
+};
+
+/* Reads a file and checks every rule of the format: header length and encoding, known keys and
+ * dtypes, no duplicate key, shapes against bytes, ranges without hole or overlap that end where the
+ * file ends; and that a bool is 0 or 1. NULL and an error when it breaks one. The caller gives the
+ * weights back with weights_free. Until then the file is mapped: it may be replaced by another of
+ * its name, but not be written into. */
+struct weights *weights_load(const char *path, struct et_error *error);
+/* The same, but all of the file is in memory, and it does not matter what becomes of it. */
+struct weights *weights_read(const char *path, struct et_error *error);
+/* The same from memory, which is not needed afterwards; `name` stands for the file in messages. */
+struct weights *weights_decode(const void *bytes, size_t count, const char *name,
+                               struct et_error *error);
+void weights_free(struct weights *weights);
+/* Gives back the memory of a file that will not be looked at for now. NULL is fine. */
+void weights_rest(const struct weights *weights);
+
+/* The tensor of that name, or NULL. */
+const struct weight *weights_find(const struct weights *weights, const char *name);
+
+/* "float32[1,28,28]", for messages. */
+struct shape_text weight_shape_text(const struct weight *weight);
+
+/* Writes the tensors (in any order) as one file: widest dtypes first, then by name, the data
+ * 8-byte aligned in the file. `metadata` is NULL or a list key, value, key, value, ..., NULL. */
+bool weights_save(const char *path, const struct weight *tensors, int count,
+                  const char *const *metadata, struct et_error *error);
+
+#endif

@@ -1,0 +1,278 @@
+/* Writes the stored form of a graph and makes its digest: store.h says what they are. */
+#include "compiler/store/store.h"
+#include "compiler/base/json_read.h"
+#include "compiler/store/element.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned op_attributes(enum op op) {
+    static const struct {
+        const char *word;
+        enum attribute attribute;
+    } words[] = {
+        {"`name`", ATTRIBUTE_NAME},       {"`value`", ATTRIBUTE_VALUE},
+        {"`axes`", ATTRIBUTE_AXES},       {"`axis`", ATTRIBUTE_AXIS},
+        {"`padding`", ATTRIBUTE_PADDING}, {"`range`", ATTRIBUTE_RANGE},
+        {"`size`", ATTRIBUTE_WINDOW},
+    };
+    unsigned attributes = op_facts[op].class == CLASS_REDUCE ? ATTRIBUTE_AXES : 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(op_facts[op].meaning, words[i].word))
+            attributes |= words[i].attribute;
+    return attributes;
+}
+
+/* The weight nodes of a graph, one for each name, by name. */
+struct used_weights {
+    struct node **nodes;
+    int count;
+};
+
+static int by_name(const void *left, const void *right) {
+    const struct node *a = *(struct node *const *)left, *b = *(struct node *const *)right;
+    int order = strcmp(a->name, b->name);
+    return order ? order : a->id - b->id;
+}
+
+static bool same_kind(const struct node *a, const struct node *b) {
+    return a->dtype == b->dtype && a->rank == b->rank &&
+           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
+}
+
+/* The caller releases used->nodes. */
+static bool find_used_weights(const struct graph *graph, struct used_weights *used,
+                              struct et_error *error) {
+    used->nodes = et_allocate((size_t)graph->node_count, sizeof(struct node *));
+    if (!used->nodes)
+        return et_fail(error, "out of memory");
+    int found = 0;
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_WEIGHT)
+            used->nodes[found++] = graph->nodes[i];
+    qsort(used->nodes, (size_t)found, sizeof *used->nodes, by_name);
+    for (int i = 0; i < found; i++) {
+        struct node *node = used->nodes[i];
+        const struct node *last = used->count ? used->nodes[used->count - 1] : NULL;
+        if (!last || strcmp(last->name, node->name) != 0)
+            used->nodes[used->count++] = node;
+        else if (!same_kind(last, node))
+            return et_fail(error, "weight \"%s\" is %s in node %d, but %s in node %d",
+                           quoted(node->name).text, shape_text(last).text, last->id,
+                           shape_text(node).text, node->id);
+    }
+    return true;
+}
+
+static bool add_name(struct text *text, const char *what, const char *name,
+                     struct et_error *error) {
+    if (!json_check_name(what, name, error))
+        return false;
+    return json_write_string(text, name) || et_fail(error, "%s is not valid UTF-8", what);
+}
+
+static void add_dtype_and_shape(struct text *text, const struct node *node) {
+    text_add(text, ", \"dtype\": \"%s\", \"shape\": [", dtype_facts[node->dtype].name);
+    text_add(text, "%s", node->batched ? "\"" BATCH_SYMBOL "\"" : "");
+    for (int i = node->batched; i < node->rank; i++)
+        text_add(text, "%s%" PRId64, i ? ", " : "", node->shape[i]);
+    text_add(text, "]}");
+}
+
+/* {"name": "x", "dtype": "float32", "shape": [3]} on lines of their own. */
+static bool add_named(struct text *text, struct node *const *nodes, int count, const char *indent,
+                      struct et_error *error) {
+    for (int i = 0; i < count; i++) {
+        text_add(text, "%s\n%s  {\"name\": ", i ? "," : "", indent);
+        if (!add_name(text, "the name of an input or weight", nodes[i]->name, error))
+            return false;
+        add_dtype_and_shape(text, nodes[i]);
+    }
+    text_add(text, "%s%s]", count ? "\n" : "", count ? indent : "");
+    return true;
+}
+
+static bool add_weights(struct text *text, const struct used_weights *used, const char *file,
+                        const struct digest *sha256, struct et_error *error) {
+    if (!used->count)
+        return true;
+    text_add(text, "  \"weights\": {\n");
+    if (file && sha256) {
+        text_add(text, "    \"file\": ");
+        if (!add_name(text, "the weights' file name", file, error))
+            return false;
+        text_add(text, ",\n    \"sha256\": \"%s\",\n", digest_hex(sha256).text);
+    }
+    text_add(text, "    \"tensors\": [");
+    if (!add_named(text, used->nodes, used->count, "    ", error))
+        return false;
+    text_add(text, "\n  },\n");
+    return true;
+}
+
+static void add_pairs(struct text *text, const char *key, const struct node *node) {
+    bool symbol = node->batched && node->op == OP_SHRINK;
+    text_add(text, ", \"%s\": [%s", key, symbol ? "[0, \"" BATCH_SYMBOL "\"]" : "");
+    for (int i = symbol; i < node->rank; i++)
+        text_add(text, "%s[%" PRId64 ", %" PRId64 "]", i ? ", " : "", node->before[i],
+                 node->after[i]);
+    text_add(text, "]");
+}
+
+static bool is_zero(const struct node *node) {
+    static const uint8_t zero[8];
+    return !node->value || node->value_count != 1 ||
+           memcmp(node->value, zero, dtype_facts[node->dtype].bytes) == 0;
+}
+
+static void add_value(struct text *text, const struct node *node) {
+    if (node->op == OP_PAD && is_zero(node))
+        return;
+    const char *element = node->value;
+    text_add(text, ", \"value\": %s", node->value_count == 1 ? "" : "[");
+    for (int64_t i = 0; i < node->value_count; i++, element += dtype_facts[node->dtype].bytes)
+        text_add(text, "%s%s", i ? ", " : "", element_text(node->dtype, element).text);
+    text_add(text, "%s", node->value_count == 1 ? "" : "]");
+}
+
+static bool add_attributes(struct text *text, const struct node *node, struct et_error *error) {
+    unsigned attributes = op_attributes(node->op);
+    if (attributes & ATTRIBUTE_NAME) {
+        text_add(text, ", \"name\": ");
+        if (!add_name(text, "its name", node->name, error))
+            return false;
+    }
+    if (attributes & ATTRIBUTE_AXES) {
+        text_add(text, ", \"axes\": [");
+        for (int i = 0; i < node->axis_count; i++)
+            text_add(text, "%s%d", i ? ", " : "", node->axes[i]);
+        text_add(text, "]");
+    }
+    if (attributes & ATTRIBUTE_AXIS)
+        text_add(text, ", \"axis\": %d", node->axis);
+    if (attributes & ATTRIBUTE_PADDING)
+        add_pairs(text, "padding", node);
+    if (attributes & ATTRIBUTE_RANGE)
+        add_pairs(text, "range", node);
+    if (attributes & ATTRIBUTE_WINDOW)
+        text_add(text, ", \"size\": %" PRId64 ", \"stride\": %" PRId64 ", \"dilation\": %" PRId64,
+                 node->size, node->stride, node->dilation);
+    if (attributes & ATTRIBUTE_VALUE)
+        add_value(text, node);
+    return true;
+}
+
+static bool add_node(struct text *text, const struct node *node, struct et_error *error) {
+    text_add(text, "    {\"id\": %d, \"op\": \"%s\", \"src\": [", node->id,
+             op_facts[node->op].name);
+    for (int i = 0; i < node->source_count; i++)
+        text_add(text, "%s%d", i ? ", " : "", node->sources[i]->id);
+    text_add(text, "]");
+    if (!add_attributes(text, node, error))
+        return et_fail_within(error, "node %d (%s)", node->id, op_facts[node->op].name);
+    add_dtype_and_shape(text, node);
+    return true;
+}
+
+static bool add_graph(struct text *text, const struct graph *graph, const struct used_weights *used,
+                      const char *file, const struct digest *sha256, struct et_error *error) {
+    text_add(text, "{\n  \"format\": \"eigentensor\",\n  \"version\": 1,\n  \"name\": ");
+    if (!add_name(text, "the graph's name", graph->name, error))
+        return false;
+    text_add(text, ",\n  \"inputs\": [");
+    if (!add_named(text, graph->inputs, graph->input_count, "  ", error))
+        return false;
+    text_add(text, ",\n");
+    if (!add_weights(text, used, file, sha256, error))
+        return false;
+    text_add(text, "  \"nodes\": [");
+    for (int i = 0; i < graph->node_count; i++) {
+        text_add(text, "%s\n", i ? "," : "");
+        if (!add_node(text, graph->nodes[i], error))
+            return false;
+    }
+    text_add(text, "\n  ],\n  \"outputs\": [");
+    for (int i = 0; i < graph->output_count; i++) {
+        text_add(text, "%s\n    {\"name\": ", i ? "," : "");
+        if (!add_name(text, "the name of an output", graph->outputs[i].name, error))
+            return false;
+        text_add(text, ", \"node\": %d}", graph->outputs[i].node->id);
+    }
+    text_add(text, "\n  ]\n}\n");
+    return !text->failed || et_fail(error, "out of memory");
+}
+
+static bool check_graph(const struct graph *graph, struct et_error *error) {
+    if (!verify_graph(graph, error))
+        return false;
+    if (graph->input_count > STORE_MOST_NAMED || graph->output_count > STORE_MOST_NAMED)
+        return et_fail(error, "%d inputs and %d outputs, expected at most %d of each",
+                       graph->input_count, graph->output_count, STORE_MOST_NAMED);
+    return true;
+}
+
+bool graph_to_json(const struct graph *graph, const char *weights_file, const struct digest *sha256,
+                   struct text *text, struct et_error *error) {
+    struct used_weights used = {0};
+    bool good = check_graph(graph, error) && find_used_weights(graph, &used, error) &&
+                add_graph(text, graph, &used, weights_file, sha256, error);
+    et_release(used.nodes);
+    return good;
+}
+
+static bool add_values(struct digest_stream *stream, const struct used_weights *used,
+                       struct et_error *error) {
+    for (int i = 0; i < used->count; i++) {
+        const struct node *node = used->nodes[i];
+        if (!node->value)
+            return et_fail(error, "node %d (weight): \"%s\" is not bound to its elements", node->id,
+                           quoted(node->name).text);
+        struct digest value = digest_tensor(node->dtype, node->rank, node->shape, node->value);
+        digest_add(stream, value.bytes, sizeof value.bytes);
+    }
+    return true;
+}
+
+bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error) {
+    struct used_weights used = {0};
+    struct text text = {0};
+    struct digest_stream stream;
+    digest_begin(&stream);
+    bool good = check_graph(graph, error) && find_used_weights(graph, &used, error) &&
+                add_graph(&text, graph, &used, NULL, NULL, error);
+    if (good)
+        digest_add(&stream, text.bytes, text.length);
+    good = good && add_values(&stream, &used, error);
+    *digest = digest_end(&stream);
+    text_free(&text);
+    et_release(used.nodes);
+    return good;
+}
+
+static bool check_weights(const struct graph *graph, const struct weights *weights,
+                          struct et_error *error) {
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        if (node->op == OP_WEIGHT && !weights)
+            return et_fail(error, "node %d (weight): the graph is stored without weights", i);
+        if (node->op == OP_WEIGHT && !weight_of(node, weights, error))
+            return false;
+    }
+    return true;
+}
+
+bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,
+                 const char *path, struct et_error *error) {
+    struct text text = {0};
+    bool good = check_weights(graph, weights, error) &&
+                graph_to_json(graph, weights_file, weights ? &weights->sha256 : NULL, &text, error);
+    if (!good)
+        et_fail_within(error, "%s", path);
+    else if (text.length > STORE_MOST_BYTES)
+        good = et_fail(error, "%s: %zu bytes, expected at most %d", path, text.length,
+                       STORE_MOST_BYTES);
+    good = good && write_file(path, text.bytes, text.length, error);
+    text_free(&text);
+    return good;
+}

@@ -1,0 +1,133 @@
+/* The stored form of a graph: JSON that a person can read and diff, beside its weights.
+ *
+ *   {
+ *     "format": "eigentensor",
+ *     "version": 1,
+ *     "name": "scale",
+ *     "inputs": [
+ *       {"name": "x", "dtype": "float32", "shape": [3]}
+ *     ],
+ *     "weights": {
+ *       "file": "scale.safetensors",
+ *       "sha256": "64 hexadecimal digits, of the whole file",
+ *       "tensors": [
+ *         {"name": "w", "dtype": "float32", "shape": [3]}
+ *       ]
+ *     },
+ *     "nodes": [
+ *       {"id": 0, "op": "input", "src": [], "name": "x", "dtype": "float32", "shape": [3]},
+ *       {"id": 1, "op": "weight", "src": [], "name": "w", "dtype": "float32", "shape": [3]},
+ *       {"id": 2, "op": "mul", "src": [0, 1], "dtype": "float32", "shape": [3]}
+ *     ],
+ *     "outputs": [
+ *       {"name": "y", "node": 2}
+ *     ]
+ *   }
+ *
+ * All keys are required, but for "weights", which a graph without weights does not have. A node is
+ * one line; ids count from 0; sources come earlier. The attributes of an operation are those that
+ * its row of ops.def names in backquotes (padding and range as [[a, b], ...]); a pad's "value" is
+ * left out when it is 0. Values are written as element.h says. No other key is allowed anywhere.
+ *
+ * The first extent of an input may be "N", the batch axis: the graph then runs any number of
+ * images. Shapes of nodes say "N" wherever it is carried on, which is always as the first axis, and
+ * an expand from 1 may bring a weight there; a shrink's range along it is [0, "N"]. No operation
+ * may look from one image at another, and every output has the axis. See batch.h.
+ *
+ * THE CANONICAL TEXT of a graph is this text, byte for byte as graph_to_json writes it, without the
+ * lines "file" and "sha256". THE DIGEST of a graph is the SHA-256 of its canonical text followed by
+ * the digest_tensor (32 bytes) of each of its weights in the order of "tensors", which is by name.
+ * So neither the weights file's name nor its layout has an influence, but each weight's bits do.
+ */
+#ifndef EIGENTENSOR_STORE_H
+#define EIGENTENSOR_STORE_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/store/digest.h"
+#include "compiler/store/safetensors.h"
+
+/* Limits against hostile files, beside those of graph.h. */
+enum {
+    STORE_MOST_BYTES = 64 << 20, /* of the JSON file */
+    STORE_MOST_NAMED = 1024,     /* inputs; outputs */
+};
+
+/* store.c: writing. All require what verify_graph checks, and check it. */
+
+/* Appends the stored form. `weights_file` and `sha256` both NULL: the canonical text. */
+bool graph_to_json(const struct graph *graph, const char *weights_file, const struct digest *sha256,
+                   struct text *text, struct et_error *error);
+/* Requires that every weight node is bound to its elements. */
+bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error);
+/* Writes the JSON file. `weights` are those of `weights_file`, which lies in the same folder and
+ * which weights_save wrote; both NULL for a graph without weights. */
+bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,
+                 const char *path, struct et_error *error);
+
+/* load.c: reading. */
+
+struct graph_load_options {
+    const char *weights_path; /* read these weights, of any name, instead of the file named in the
+                                 JSON, whose sha256 they need not have; NULL: the named file */
+    bool require_sha256;      /* ... they need, after all */
+    bool as_written;          /* no graph_canonicalise() */
+    bool in_memory;           /* the weights: whatever becomes of their file (weights_read) */
+};
+
+/* Reads a graph and its weights and binds them. Checks everything: see the top of load.c. On
+ * success *weights is the caller's (NULL for a graph without weights), and must outlive the graph.
+ * NULL and an error that names the file, the node, its operation, what was expected and found. */
+struct graph *graph_load(const char *path, struct weights **weights, struct et_error *error);
+/* `options` may be NULL. */
+struct graph *graph_load_with(const char *path, const struct graph_load_options *options,
+                              struct weights **weights, struct et_error *error);
+/* From memory: `name` stands for the file in messages, the weights file lies in `folder`. */
+struct graph *graph_decode(const char *json, size_t count, const char *name, const char *folder,
+                           const struct graph_load_options *options, struct weights **weights,
+                           struct et_error *error);
+
+/* Points every weight node to its elements, which must be of its dtype and shape. */
+bool graph_bind(struct graph *graph, const struct weights *weights, struct et_error *error);
+
+/* canonicalize.c */
+
+/* Makes one operation of the two that a multiply-then-sum is in other tools:
+ *
+ *   reduce_sum(mul(a, b), axes)  ->  contract(a, b, axes)
+ *
+ * wherever nothing else reads the product, and a or b is repeated along an axis that stays: for a
+ * matrix product or a convolution, not for the sum of squares of each row. This is a change of
+ * meaning for float32 (contract rounds once an element and adds in another order), made when a
+ * graph is captured or loaded: the digest is that of the graph after it. It changes nothing when
+ * done again. Other nodes stay as they are; ids stay dense. Requires what verify_graph checks, and
+ * provides it. False: out of memory. */
+bool graph_canonicalise(struct graph *graph, struct et_error *error);
+
+/* Shared by store.c and load_node.c: the attributes of an operation, a set of these. */
+enum attribute {
+    ATTRIBUTE_NAME = 1 << 0,
+    ATTRIBUTE_VALUE = 1 << 1,
+    ATTRIBUTE_AXES = 1 << 2,
+    ATTRIBUTE_AXIS = 1 << 3,
+    ATTRIBUTE_PADDING = 1 << 4,
+    ATTRIBUTE_RANGE = 1 << 5,
+    ATTRIBUTE_WINDOW = 1 << 6, /* size, stride, dilation */
+};
+unsigned op_attributes(enum op op);
+
+/* Shared by store.c and load.c: the elements of a weight node, of its dtype and shape. */
+const struct weight *weight_of(const struct node *node, const struct weights *weights,
+                               struct et_error *error);
+
+/* Shared by load.c and load_node.c: "dtype" and "shape" of an object; only where `may_be_batched`
+ * its first extent may be "N". */
+struct json_t;
+bool load_dtype_and_shape(const struct json_t *object, struct node *node, bool may_be_batched,
+                          struct et_error *error);
+
+/* Shared by load.c and load_node.c. Appends the node that the JSON describes; `listed` are the
+ * weights that the graph names (without data), or NULL. */
+bool load_node(struct graph *graph, const struct weights *listed, const struct json_t *object,
+               struct et_error *error);
+
+#endif

@@ -1,0 +1,283 @@
+#include "runtime/backend/aot.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/backend/process.h"
+#include "runtime/backend/scratch.h"
+#include "runtime/kernels/cpu.h"
+
+struct aot {
+    void *library;
+    run_array *entry;
+    run_step_array *step_entry;
+};
+
+/* One build: its directory, its command line, what the compiler said. The arena escapes to where
+ * the build began when memory runs out. */
+struct job {
+    const struct compiled *compiled;
+    const struct aot_options *options;
+    const char *cc;
+    struct arena arena;
+    struct scratch scratch;
+    struct text said;
+    const char **arguments; /* ends with NULL */
+    int argument_count, argument_capacity;
+    struct et_error *error;
+};
+
+static void add(struct job *job, const char *argument) {
+    if (job->argument_count + 1 >= job->argument_capacity) {
+        int capacity = job->argument_capacity ? 2 * job->argument_capacity : 32;
+        const char **grown = arena_array(&job->arena, const char *, (size_t)capacity);
+        if (job->argument_count)
+            memcpy(grown, job->arguments, (size_t)job->argument_count * sizeof *grown);
+        job->arguments = grown;
+        job->argument_capacity = capacity;
+    }
+    job->arguments[job->argument_count++] = argument;
+    job->arguments[job->argument_count] = NULL;
+}
+
+static bool write_part(struct job *job, const char *name, const void *bytes, size_t count) {
+    return scratch_write(&job->scratch, name, bytes, count, job->error);
+}
+
+/* What the compiler said, without the temporary directory's name, cut after a whole line. */
+static const char *first_messages(struct job *job) {
+    enum { ROOM = 700 };
+    char *messages = arena_array(&job->arena, char, ROOM + 1);
+    size_t length = 0, line_end = 0, skipped = strlen(job->scratch.path);
+    const char *from = job->said.bytes ? job->said.bytes : "";
+    while (*from && length < ROOM) {
+        if (strncmp(from, job->scratch.path, skipped) == 0 && from[skipped] == '/') {
+            from += skipped + 1;
+            continue;
+        }
+        if (*from == '\n')
+            line_end = length;
+        messages[length++] = *from++;
+    }
+    messages[*from && line_end ? line_end : length] = 0;
+    return messages;
+}
+
+static bool run(struct job *job) {
+    int status = 0;
+    text_free(&job->said);
+    if (!process_run(job->arguments, &job->said, &status, job->error))
+        return false;
+    if (job->said.failed)
+        return et_fail(job->error, "out of memory");
+    if (status == 127)
+        return et_fail(job->error, "%s: not found; install gcc or name another with --cc", job->cc);
+    if (status > 128)
+        return et_fail(job->error, "%s: killed by signal %d", job->cc, status - 128);
+    return status == 0 ||
+           et_fail(job->error, "%s: exit status %d:\n%s", job->cc, status, first_messages(job));
+}
+
+/* Asks the compiler which one it is, since each refuses some options of the other. */
+static bool is_clang(struct job *job, bool *clang) {
+    add(job, job->cc);
+    add(job, "--version");
+    if (!run(job))
+        return false;
+    *clang = job->said.bytes && strstr(job->said.bytes, "clang");
+    job->argument_count = 0;
+    return true;
+}
+
+/* The command up to the files. None of the options changes a bit of any result. */
+static bool begin_command(struct job *job) {
+    bool clang = false;
+    const char *cpu = cpu_compiler_option(job->error);
+    if (!cpu || !is_clang(job, &clang))
+        return false;
+    const char *const options[] = {job->cc,           "-std=c11", "-O3", cpu, "-ffp-contract=off",
+                                   "-fno-math-errno", "-w"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        add(job, options[i]);
+    if (!clang) {
+        add(job, "-fno-trapping-math");
+        add(job, "-fno-loop-unroll-and-jam"); /* it would leave accumulators in memory */
+    }
+    return true;
+}
+
+static void add_file(struct job *job, const char *name) {
+    add(job, arena_format(&job->arena, "%s/%s", job->scratch.path, name));
+}
+
+/* Requires the command begun: writes PREFIX.c and PREFIX.h, and adds the C file. */
+static bool add_compiled(struct job *job) {
+    const struct compiled *compiled = job->compiled;
+    const char *source = arena_format(&job->arena, "%s.c", compiled->prefix);
+    const char *header = arena_format(&job->arena, "%s.h", compiled->prefix);
+    if (!write_part(job, source, compiled->source, compiled->source_bytes) ||
+        !write_part(job, header, compiled->header, compiled->header_bytes))
+        return false;
+    add_file(job, source);
+    return true;
+}
+
+static void end_command(struct job *job, const char *result) {
+    for (const char *const *flag = job->options->flags; flag && *flag; flag++)
+        add(job, *flag);
+    add(job, "-lm"); /* fmaf, where the CPU has none */
+    add(job, "-o");
+    add(job, result);
+}
+
+typedef bool build_steps(struct job *job, void *context);
+
+/* The steps, left early when memory runs out. */
+static bool take_steps(struct job *job, build_steps *steps, void *context) {
+    jmp_buf out_of_memory;
+    if (setjmp(out_of_memory))
+        return et_fail(job->error, "out of memory");
+    job->arena.escape = &out_of_memory;
+    return scratch_make(&job->scratch, job->error) && begin_command(job) && add_compiled(job) &&
+           steps(job, context);
+}
+
+/* Runs the steps in a job of their own, which leaves nothing behind. */
+static bool run_job(const struct compiled *compiled, const struct aot_options *options,
+                    build_steps *steps, void *context, struct et_error *error) {
+    static const struct aot_options defaults = {0};
+    options = options ? options : &defaults;
+    struct job job = {.compiled = compiled,
+                      .options = options,
+                      .cc = options->cc ? options->cc : "gcc",
+                      .error = error};
+    bool good = take_steps(&job, steps, context);
+    scratch_remove(&job.scratch);
+    text_free(&job.said);
+    arena_free(&job.arena);
+    return good;
+}
+
+/* Loading. */
+
+static bool load(struct aot *aot, const char *path, const char *entry, const char *step_entry,
+                 struct et_error *error) {
+    aot->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!aot->library)
+        return et_fail(error, "cannot load the compiled library: %s", dlerror());
+    *(void **)&aot->entry = dlsym(aot->library, entry);
+    *(void **)&aot->step_entry = dlsym(aot->library, step_entry);
+    return aot->entry || et_fail(error, "the C text has no function %s", entry);
+}
+
+static bool build_library(struct job *job, void *context) {
+    struct aot *aot = context;
+    const char *path = arena_format(&job->arena, "%s/library.so", job->scratch.path);
+    const char *prefix = job->compiled->prefix;
+    const char *entry = arena_format(&job->arena, "%s_run_array", prefix);
+    const char *step_entry = arena_format(&job->arena, "%s_run_step_array", prefix);
+    add(job, "-shared");
+    add(job, "-fPIC");
+    end_command(job, path);
+    return run(job) && load(aot, path, entry, step_entry, job->error);
+}
+
+struct aot *aot_build(const struct compiled *compiled, const struct aot_options *options,
+                      struct et_error *error) {
+    struct aot *aot = et_allocate(1, sizeof *aot);
+    if (!aot) {
+        et_fail(error, "out of memory");
+        return NULL;
+    }
+    if (!run_job(compiled, options, build_library, aot, error)) {
+        aot_free(aot);
+        return NULL;
+    }
+    return aot;
+}
+
+run_array *aot_entry(const struct aot *aot) {
+    return aot->entry;
+}
+
+run_step_array *aot_step_entry(const struct aot *aot) {
+    return aot->step_entry;
+}
+
+void aot_free(struct aot *aot) {
+    if (!aot)
+        return;
+    if (aot->library)
+        dlclose(aot->library);
+    et_release(aot);
+}
+
+/* Executables. */
+
+/* A C file that is nothing but the bytes of the weights file. */
+static bool add_weights(struct job *job) {
+    const struct compiled *compiled = job->compiled;
+    const char *prefix = compiled->prefix;
+    const char *bytes = arena_format(&job->arena, "%s.weights", prefix);
+    const char *source = arena_format(&job->arena, "%s_weights.c", prefix);
+    const char *text = arena_format(&job->arena,
+                                    "__asm__(\".section .rodata\\n\"\n"
+                                    "        \".balign 64\\n\"\n"
+                                    "        \".globl %s_weights\\n\"\n"
+                                    "        \"%s_weights:\\n\"\n"
+                                    "        \".incbin \\\"%s/%s\\\"\\n\"\n"
+                                    "        \".previous\\n\");\n",
+                                    prefix, prefix, job->scratch.path, bytes);
+    add_file(job, source);
+    return write_part(job, bytes, compiled->weights, compiled->weights_bytes) &&
+           write_part(job, source, text, strlen(text));
+}
+
+static bool add_text(struct job *job, const struct aot_text *text) {
+    size_t length = strlen(text->name);
+    if (length > 2 && strcmp(text->name + length - 2, ".c") == 0)
+        add_file(job, text->name);
+    return write_part(job, text->name, text->text, strlen(text->text));
+}
+
+struct executable {
+    const struct aot_text *texts;
+    int count;
+    const char *path;
+};
+
+static bool build_executable(struct job *job, void *context) {
+    const struct executable *executable = context;
+    if (!add_weights(job))
+        return false;
+    for (int i = 0; i < executable->count; i++)
+        if (!add_text(job, &executable->texts[i]))
+            return false;
+    add(job, "-s");
+    add(job, arena_format(&job->arena, "-I%s", job->scratch.path));
+    if (job->options->link_static)
+        add(job, "-static");
+    const char *unfinished =
+        arena_format(&job->arena, "%s.%ld.part", executable->path, (long)getpid());
+    end_command(job, unfinished);
+    if (!run(job)) {
+        unlink(unfinished);
+        return false;
+    }
+    if (rename(unfinished, executable->path) == 0)
+        return true;
+    et_fail(job->error, "%s: %s", executable->path, strerror(errno));
+    unlink(unfinished);
+    return false;
+}
+
+bool aot_build_executable(const struct compiled *compiled, const struct aot_text *texts, int count,
+                          const struct aot_options *options, const char *path,
+                          struct et_error *error) {
+    struct executable executable = {.texts = texts, .count = count, .path = path};
+    return run_job(compiled, options, build_executable, &executable, error);
+}

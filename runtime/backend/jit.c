@@ -1,0 +1,226 @@
+#include "runtime/backend/jit.h"
+
+#include <errno.h>
+#include <libtcc.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/backend/math_symbols.h"
+#include "runtime/kernels/kernels.h"
+
+/* libtcc of Debian 12 places the code where it is told; later versions keep their own read+execute
+ * pages, which live as long as their state. */
+enum {
+    PLACES_WHERE_TOLD =
+        __builtin_types_compatible_p(__typeof__(tcc_relocate), int(TCCState *, void *))
+};
+typedef void any_function(void);
+typedef int relocate_where_told(TCCState *, void *);
+typedef int relocate_by_itself(TCCState *);
+
+struct jit {
+    run_array *entry;
+    run_step_array *step_entry;
+    void *pages; /* NULL: the code is in `state` */
+    size_t bytes;
+    TCCState *state;
+};
+
+/* libtcc compiles through globals. */
+static pthread_mutex_t one_compile = PTHREAD_MUTEX_INITIALIZER;
+
+static float float_from_unsigned(unsigned long long a) {
+    return (float)a;
+}
+
+static double double_from_unsigned(unsigned long long a) {
+    return (double)a;
+}
+
+static unsigned long long unsigned_from_float(float a) {
+    return (unsigned long long)a;
+}
+
+static unsigned long long unsigned_from_double(double a) {
+    return (unsigned long long)a;
+}
+
+/* The first message of a compile; the others are its consequences. */
+struct complaint {
+    const char *source;
+    struct et_error *error;
+    bool made;
+};
+
+/* Line `number` (from 1) of the text without its indentation: where it begins, how long it is. */
+static const char *find_line(const char *text, long number, int *length) {
+    while (number > 1 && (text = strchr(text, '\n'))) {
+        text++;
+        number--;
+    }
+    if (!text)
+        return NULL;
+    text += strspn(text, " \t");
+    size_t bytes = strcspn(text, "\n");
+    *length = bytes > 160 ? 160 : (int)bytes;
+    return text;
+}
+
+/* libtcc says "<string>:12: error: what" or "tcc: error: what". */
+static void hear_complaint(void *context, const char *message) {
+    struct complaint *complaint = context;
+    if (complaint->made)
+        return;
+    complaint->made = true;
+    const char *place = strstr(message, "<string>:");
+    const char *what = strstr(message, "error: ");
+    what = what ? what + strlen("error: ") : message;
+    char *end = NULL;
+    long number = place ? strtol(place + strlen("<string>:"), &end, 10) : 0;
+    int length = 0;
+    const char *line = number > 0 ? find_line(complaint->source, number, &length) : NULL;
+    if (line)
+        et_fail(complaint->error, "libtcc: line %ld: %s: %.*s", number, what, length, line);
+    else
+        et_fail(complaint->error, "libtcc: %s", what);
+}
+
+/* A state that knows the runtime's symbols and nothing of the machine: no headers, no libraries. */
+static TCCState *new_state(struct complaint *complaint) {
+    TCCState *state = tcc_new();
+    if (!state) {
+        et_fail(complaint->error, "libtcc: out of memory");
+        return NULL;
+    }
+    tcc_set_error_func(state, complaint, hear_complaint);
+    tcc_set_options(state, "-nostdinc -nostdlib -Wall -Wunsupported -Werror");
+    tcc_set_output_type(state, TCC_OUTPUT_MEMORY);
+#define JIT_SYMBOL(name) JIT_SYMBOL_AS(name, name)
+#define JIT_SYMBOL_AS(name, function) tcc_add_symbol(state, #name, (const void *)(function));
+#include "runtime/backend/jit_symbols.def"
+#undef JIT_SYMBOL_AS
+#undef JIT_SYMBOL
+    return state;
+}
+
+static void bind_kernel(void *context, const char *name, const void *function) {
+    tcc_add_symbol(context, name, function);
+}
+
+static size_t whole_pages(size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (bytes + page - 1) / page * page;
+}
+
+/* Asks how much room the code takes, and puts it into pages that are then closed for writing. (The
+ * libtcc of Debian 12 makes them executable itself, as the last act of tcc_relocate.) */
+static bool place_code(struct jit *jit, TCCState *state, struct et_error *error) {
+    relocate_where_told *relocate = (relocate_where_told *)(any_function *)tcc_relocate;
+    int wanted = relocate(state, NULL);
+    if (wanted <= 0)
+        return false;
+    size_t bytes = whole_pages((size_t)wanted);
+    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return et_fail(error, "cannot map %zu bytes for machine code: %s", bytes, strerror(errno));
+    jit->pages = pages;
+    jit->bytes = bytes;
+    if (relocate(state, pages) != 0)
+        return false;
+    if (mprotect(pages, bytes, PROT_READ | PROT_EXEC) != 0)
+        return et_fail(error, "cannot make %zu bytes executable: %s", bytes, strerror(errno));
+    __builtin___clear_cache(pages, (char *)pages + bytes);
+    return true;
+}
+
+static bool place_by_itself(TCCState *state) {
+    relocate_by_itself *relocate = (relocate_by_itself *)(any_function *)tcc_relocate;
+    return relocate(state) == 0;
+}
+
+static bool find_entry(struct jit *jit, TCCState *state, const char *prefix,
+                       struct et_error *error) {
+    struct text name = {0};
+    text_add(&name, "%s_run_array", prefix);
+    void *entry = name.failed ? NULL : tcc_get_symbol(state, name.bytes);
+    bool found = entry || (name.failed ? et_fail(error, "out of memory")
+                                       : et_fail(error, "libtcc: the C text has no function %s",
+                                                 name.bytes));
+    jit->entry = (run_array *)entry;
+    text_free(&name);
+    text_add(&name, "%s_run_step_array", prefix);
+    jit->step_entry = name.failed ? NULL : (run_step_array *)tcc_get_symbol(state, name.bytes);
+    text_free(&name);
+    return found;
+}
+
+/* Requires the mutex. */
+static bool build(struct jit *jit, const struct compiled *compiled, struct complaint *complaint) {
+    enum cpu_level level;
+    if (!cpu_level(&level, complaint->error))
+        return false;
+    TCCState *state = new_state(complaint);
+    if (!state)
+        return false;
+    kernels_named_in(compiled->source, level, bind_kernel, state);
+    bool good = tcc_compile_string(state, compiled->source) == 0;
+    if (PLACES_WHERE_TOLD)
+        good = good && place_code(jit, state, complaint->error);
+    else
+        good = good && place_by_itself(state);
+    good = good && find_entry(jit, state, compiled->prefix, complaint->error);
+    if (PLACES_WHERE_TOLD || !good)
+        tcc_delete(state);
+    else
+        jit->state = state;
+    return good;
+}
+
+struct jit *jit_build(const struct compiled *compiled, struct et_error *error) {
+    struct jit *jit = et_allocate(1, sizeof *jit);
+    if (!jit) {
+        et_fail(error, "out of memory");
+        return NULL;
+    }
+    struct complaint complaint = {.source = compiled->source, .error = error};
+    et_fail(error, "libtcc failed without a message");
+    pthread_mutex_lock(&one_compile);
+    bool good = build(jit, compiled, &complaint);
+    pthread_mutex_unlock(&one_compile);
+    if (!good) {
+        jit_free(jit);
+        return NULL;
+    }
+    if (error)
+        error->message[0] = 0;
+    return jit;
+}
+
+run_array *jit_entry(const struct jit *jit) {
+    return jit->entry;
+}
+
+run_step_array *jit_step_entry(const struct jit *jit) {
+    return jit->step_entry;
+}
+
+size_t jit_bytes(const struct jit *jit) {
+    return jit->bytes;
+}
+
+void jit_free(struct jit *jit) {
+    if (!jit)
+        return;
+    if (jit->pages)
+        munmap(jit->pages, jit->bytes);
+    if (jit->state) {
+        pthread_mutex_lock(&one_compile);
+        tcc_delete(jit->state);
+        pthread_mutex_unlock(&one_compile);
+    }
+    et_release(jit);
+}

@@ -1,0 +1,80 @@
+#include "runtime/backend/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SAID_BYTES ((size_t)64 * 1024)
+
+/* Starts with nothing to read, `output` for all it writes, and the signals as a shell leaves them,
+ * whatever this process ignores or blocks. */
+static int start(const char *const *arguments, int output, pid_t *process) {
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    int problem = posix_spawn_file_actions_init(&files);
+    if (problem)
+        return problem;
+    if ((problem = posix_spawnattr_init(&attributes))) {
+        posix_spawn_file_actions_destroy(&files);
+        return problem;
+    }
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    problem = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    if (!problem)
+        problem = posix_spawn_file_actions_adddup2(&files, output, 1);
+    if (!problem)
+        problem = posix_spawn_file_actions_adddup2(&files, output, 2);
+    if (!problem)
+        problem = posix_spawnp(process, arguments[0], &files, &attributes,
+                               (char *const *)(uintptr_t)arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return problem;
+}
+
+/* Reads to the end, so that the writer never waits; keeps the beginning. */
+static void listen(int input, struct text *said) {
+    char bytes[4096];
+    for (;;) {
+        ssize_t count = read(input, bytes, sizeof bytes);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return;
+        size_t room = said->length < SAID_BYTES ? SAID_BYTES - said->length : 0;
+        text_add_bytes(said, bytes, (size_t)count < room ? (size_t)count : room);
+    }
+}
+
+bool process_run(const char *const *arguments, struct text *said, int *status,
+                 struct et_error *error) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return et_fail(error, "%s: cannot make a pipe: %s", arguments[0], strerror(errno));
+    pid_t process;
+    int problem = start(arguments, ends[1], &process);
+    close(ends[1]);
+    if (problem) {
+        close(ends[0]);
+        *status = 127;
+        return problem == ENOENT ||
+               et_fail(error, "%s: cannot start: %s", arguments[0], strerror(problem));
+    }
+    listen(ends[0], said);
+    close(ends[0]);
+    int state = 0;
+    while (waitpid(process, &state, 0) < 0)
+        if (errno != EINTR)
+            return et_fail(error, "%s: cannot wait for it: %s", arguments[0], strerror(errno));
+    *status = WIFSIGNALED(state) ? 128 + WTERMSIG(state) : WEXITSTATUS(state);
+    return true;
+}

@@ -1,0 +1,10 @@
+/* The tiles in 32 registers of 16 lanes. */
+#if defined __x86_64__
+#if !defined __AVX512F__
+#error "compile with the options that the Makefile gives this file"
+#endif
+#define SET tiles_avx512
+#include "runtime/kernels/tiles_body.h"
+#else
+typedef int not_for_this_architecture;
+#endif

@@ -1,3 +1,0 @@
-/* The tiles for every machine of the architecture: on x86-64 by libm's fmaf, exact and slow. */
-#define SET tiles_baseline
-#include "tiles_body.h"

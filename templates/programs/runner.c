@@ -1,0 +1,131 @@
+/* A standalone program that runs the one model it was built from on files of tensors, as
+ * `eigentensor run` does. model.h, which the tool writes, tells about the model. */
+#include "model.h"
+
+#include "runtime/cli/tensors.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+struct arguments {
+    int64_t index;
+    int file_count, output_count;
+    char **files, **outputs; /* as many as there are arguments can be */
+};
+
+static const struct argp_option options[] = {
+    {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
+    {"output", 'o', "[NAME=]FILE.npy", 0,
+     "Write an output to a file instead of printing it; may be given for each output", 0},
+    {0}};
+
+static int64_t parse_index(struct argp_state *state, const char *text) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end || errno || number < 0)
+        argp_error(state, "%s: expected a number from 0", text);
+    return number;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'i':
+        arguments->index = parse_index(state, argument);
+        return 0;
+    case 'o':
+        arguments->outputs[arguments->output_count++] = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        arguments->files[arguments->file_count++] = argument;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The end of --help lists the tensors; argp frees it. */
+static char *help_text(int key, const char *text, void *input) {
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)text;
+    struct text list = {0};
+    for (int i = 0; i < MODEL_INPUTS; i++)
+        text_add(&list, "  input   %s %s\n", model_inputs[i].name,
+                 facts_text(&model_inputs[i]).text);
+    for (int i = 0; i < MODEL_OUTPUTS; i++)
+        text_add(&list, "  output  %s %s\n", model_outputs[i].name,
+                 facts_text(&model_outputs[i]).text);
+    text_add(&list, "%s", text);
+    return list.bytes;
+}
+
+const char *argp_program_version = "model " MODEL_NAME "\ngraph " MODEL_DIGEST;
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "[[NAME=]FILE...]",
+    .doc = "Runs the model on a file for every input, in order or by NAME: an .npy array, a PNG of "
+           "one drawn digit (for an input of 28x28 float32), or an entry of an IDX file.\v"
+           "Exit status: 0 done, 1 some file was bad, 2 wrong usage.",
+    .help_filter = help_text,
+};
+
+static bool run(const struct arguments *arguments, struct tensors *inputs, struct tensors *outputs,
+                struct et_error *error) {
+    int64_t batch;
+    if (!tensors_batch(MODEL_INPUTS, model_inputs, arguments->files, arguments->file_count, &batch,
+                       error) ||
+        !tensors_make(inputs, "input", MODEL_INPUTS, model_inputs, batch, error) ||
+        !tensors_make(outputs, "output", MODEL_OUTPUTS, model_outputs, batch, error) ||
+        !tensors_read(inputs, arguments->files, arguments->file_count, arguments->index, error))
+        return false;
+    void *arena = et_allocate_aligned(MODEL_ARENA_BYTES);
+    if (!arena)
+        return et_fail(error, "out of memory");
+    bool began = MODEL_BEGIN();
+    if (began) {
+        MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena,
+                  (long)batch);
+        MODEL_END();
+    }
+    et_release(arena);
+    return began || et_fail(error, "no threads");
+}
+
+static bool show(const struct arguments *arguments, const struct tensors *outputs,
+                 struct et_error *error) {
+    bool written[MODEL_OUTPUTS] = {0};
+    if (!tensors_write(outputs, arguments->outputs, arguments->output_count, written, error))
+        return false;
+    for (int i = 0; i < MODEL_OUTPUTS; i++)
+        if (!written[i])
+            tensor_print(stdout, &model_outputs[i], outputs->elements[i]);
+    return (fflush(stdout) == 0 && !ferror(stdout)) ||
+           et_fail(error, "standard output: %s", strerror(errno));
+}
+
+int main(int count, char **values) {
+    argp_err_exit_status = EXIT_USAGE;
+    struct arguments arguments = {.files = calloc((size_t)count, sizeof(char *)),
+                                  .outputs = calloc((size_t)count, sizeof(char *))};
+    if (!arguments.files || !arguments.outputs)
+        return EXIT_FAILURE;
+    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct et_error error;
+    struct tensors inputs = {0}, outputs = {0};
+    bool good = run(&arguments, &inputs, &outputs, &error) && show(&arguments, &outputs, &error);
+    if (!good)
+        fprintf(stderr, "%s: %s\n", program_invocation_short_name, error.message);
+    tensors_free(&inputs);
+    tensors_free(&outputs);
+    free(arguments.files);
+    free(arguments.outputs);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

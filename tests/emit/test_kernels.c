@@ -1,0 +1,425 @@
+/* Which kernels come out: the model's, those of the same layer written in different ways, and the C
+ * text of small graphs as golden files (see golden.h). */
+#include "compiler/builder/layers.h"
+#include "compiler/compile.h"
+#include "compiler/store/store.h"
+#include "tests/support/random_graph.h"
+
+#include "tests/support/golden.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Convolution and pooling with movement alone, as TinyGrad captures them ---- */
+
+static bool by_movement; /* which of the two `convolve` and `pool` write */
+
+static struct tensor convolve(struct tensor x, struct tensor weight, struct tensor bias,
+                              struct conv2d_options options) {
+    if (!by_movement)
+        return conv2d(x, weight, bias, options);
+    int64_t groups = options.groups ? options.groups : 1, batch = tensor_extent(x, 0);
+    int64_t outputs = tensor_extent(weight, 0), c = tensor_extent(weight, 1);
+    int64_t kernel[2] = {tensor_extent(weight, 2), tensor_extent(weight, 3)};
+    for (int i = 0; i < 2; i++) {
+        options.stride[i] = options.stride[i] ? options.stride[i] : 1;
+        options.dilation[i] = options.dilation[i] ? options.dilation[i] : 1;
+    }
+    x = tensor_pad(x,
+                   RANGES({0, 0}, {0, 0}, {options.padding[0], options.padding[0]},
+                          {options.padding[1], options.padding[1]}),
+                   0);
+    x = windows_by_movement(x, kernel, options.stride, options.dilation);
+    int64_t h = tensor_extent(x, 2), w = tensor_extent(x, 3);
+    x = tensor_reshape(x, SHAPE(batch, groups, c, 1, h, w, kernel[0], kernel[1]));
+    x = tensor_expand(x, SHAPE(batch, groups, c, outputs / groups, h, w, kernel[0], kernel[1]));
+    x = tensor_permute(x, AXES(0, 1, 3, 4, 5, 2, 6, 7));
+    weight =
+        tensor_reshape(weight, SHAPE(1, groups, outputs / groups, 1, 1, c, kernel[0], kernel[1]));
+    x = tensor_reduce_sum(tensor_mul(x, weight), AXES(5, 6, 7));
+    x = tensor_reshape(x, SHAPE(batch, outputs, h, w));
+    return is_given(bias) ? tensor_add(x, tensor_reshape(bias, SHAPE(1, -1, 1, 1))) : x;
+}
+
+static struct tensor pool(struct tensor x, struct pool2d_options options) {
+    if (!by_movement)
+        return max_pool2d(x, options);
+    int64_t stride[2];
+    for (int i = 0; i < 2; i++)
+        stride[i] = options.stride[i] ? options.stride[i] : options.kernel[i];
+    return tensor_reduce_max(windows_by_movement(x, options.kernel, stride, (int64_t[]){1, 1}),
+                             AXES(-2, -1));
+}
+
+#define conv2d convolve
+#define max_pool2d pool
+#include "models/mnist/mnist_model.c"
+#undef conv2d
+#undef max_pool2d
+
+/* ---- Compiling ---- */
+
+/* Weights hold random elements, which belong to the graph. */
+static void bind_weights(struct graph *graph) {
+    for (int i = 0; i < graph->node_count; i++) {
+        struct node *node = graph->nodes[i];
+        if (node->op != OP_WEIGHT)
+            continue;
+        void *value = arena_allocate(&graph->arena, (size_t)node_bytes(node), 1);
+        random_elements(1, node->name, node->dtype, node_elements(node), value);
+        node->value = value;
+    }
+}
+
+/* As a captured graph is compiled: a product that is summed becomes a contraction first. The graph
+ * is freed. */
+static struct compiled *compile_graph_with(struct graph *graph,
+                                           const struct compile_options *options) {
+    struct et_error error = {0};
+    cr_assert_not_null(graph);
+    cr_assert(graph_canonicalise(graph, &error), "%s", error.message);
+    bind_weights(graph);
+    struct compiled *compiled = compile(graph, options, &error);
+    cr_assert_not_null(compiled, "%s", error.message);
+    graph_free(graph);
+    return compiled;
+}
+
+static struct compiled *compile_graph(struct graph *graph, enum dialect dialect) {
+    struct compile_options options = {.dialect = dialect, .verify = true};
+    return compile_graph_with(graph, &options);
+}
+
+static struct graph *graph_of(struct tensor y) {
+    struct et_error error = {0};
+    struct graph *graph = compile_to_graph(y.context, OUTPUTS({"y", y}), &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    return graph;
+}
+
+/* ---- The model ---- */
+
+static struct compiled *compile_model(enum dialect dialect) {
+    struct et_error error = {0};
+    return compile_graph(mnist_graph(&error), dialect);
+}
+
+Test(kernels, the_model_is_five_kernels) {
+    static const struct {
+        const char *name, *output;
+    } expected[] = {
+        {"k01_contract_relu", "float32[1,32,24,24]"},
+        {"k02_contract_relu_pool", "float32[1,32,10,10]"},
+        {"k03_contract_relu", "float32[1,64,8,8]"},
+        {"k04_contract_relu_pool", "float32[1,64,3,3]"},
+        {"k05_contract", "float32[1,10]"},
+    };
+    for (enum dialect dialect = DIALECT_VECTOR; dialect <= DIALECT_CALLS; dialect++) {
+        struct compiled *compiled = compile_model(dialect);
+        cr_expect_eq(compiled->kernel_count, 5);
+        for (int i = 0; i < 5 && i < compiled->kernel_count; i++) {
+            const char *shape = strchr(compiled->kernels[i].output, ' ');
+            cr_expect_str_eq(compiled->kernels[i].name, expected[i].name);
+            cr_expect(shape && strcmp(shape + 1, expected[i].output) == 0, "%s stores %s",
+                      expected[i].name, compiled->kernels[i].output);
+        }
+        /* The largest two neighbours: 32 24 24 and 32 10 10 floats, in steps of 64 bytes. */
+        cr_expect_eq(compiled->arena_lower_bound, 73728 + 12800);
+        cr_expect_eq(compiled->arena_bytes, compiled->arena_lower_bound);
+        compiled_free(compiled);
+    }
+}
+
+/* ---- The same kernels ---- */
+
+static size_t word_at(const char *text) {
+    size_t length = 0;
+    while (isalnum((unsigned char)text[length]) || text[length] == '_')
+        length++;
+    return length;
+}
+
+/* The id in the name of a temporary, a folded constant or its place: tID, folded_ID, AT_folded_ID;
+ * NULL: none. */
+static const char *id_in_name(const char *name) {
+    name += strncmp(name, "AT_", 3) == 0 ? 3 : 0;
+    const char *digits = strncmp(name, "folded_", 7) == 0 ? name + 7 : name + (*name == 't');
+    return digits > name && isdigit((unsigned char)*digits) ? digits : NULL;
+}
+
+/* Without what ids of nodes leave behind: lists of them in comments are cut out, and names that are
+ * made of them are numbered as they occur. */
+static struct text without_ids(const char *source) {
+    int known[256], count = 0;
+    struct text text = {0};
+    for (const char *at = source; *at;) {
+        size_t length = word_at(at);
+        const char *id = id_in_name(at);
+        if (length == 5 && strncmp(at, "nodes", 5) == 0) {
+            text_add(&text, "nodes");
+            at += 5 + strspn(at + 5, " 0123456789\n*");
+        } else if (id) {
+            int place = 0;
+            while (place < count && known[place] != atoi(id))
+                place++;
+            cr_assert_lt(place, 256);
+            known[place] = atoi(id);
+            count += place == count;
+            text_add(&text, "%.*s#%d", (int)(id - at), at, place);
+            at = id + strspn(id, "0123456789");
+        } else {
+            length = length ? length : 1;
+            text_add_bytes(&text, at, length);
+            at += length;
+        }
+    }
+    return text;
+}
+
+static void expect_same_kernels(const struct compiled *one, const struct compiled *other,
+                                const char *what) {
+    struct text a = without_ids(one->source), b = without_ids(other->source);
+    size_t same = 0;
+    while (a.bytes[same] && a.bytes[same] == b.bytes[same])
+        same++;
+    cr_expect_str_eq(a.bytes, b.bytes, "%s:\n%.300s\n--- by movement:\n%.300s", what,
+                     a.bytes + same, b.bytes + same);
+    text_free(&a);
+    text_free(&b);
+}
+
+Test(kernels, the_model_by_movement_is_the_same) {
+    for (enum dialect dialect = DIALECT_VECTOR; dialect <= DIALECT_CALLS; dialect++) {
+        by_movement = false;
+        struct compiled *windowed = compile_model(dialect);
+        by_movement = true;
+        struct compiled *moved = compile_model(dialect);
+        expect_same_kernels(windowed, moved, "mnist");
+        compiled_free(windowed);
+        compiled_free(moved);
+    }
+}
+
+static const struct convolution {
+    int64_t x[4], weight[4];
+    struct conv2d_options options;
+} convolutions[] = {
+    {{1, 3, 8, 8}, {16, 3, 1, 1}, {{0}, {0}, {0}, 0}},
+    {{1, 3, 8, 8}, {4, 3, 3, 3}, {{0}, {0}, {0}, 0}},
+    {{2, 3, 9, 7}, {4, 3, 5, 5}, {{0}, {0}, {0}, 0}},
+    {{1, 1, 28, 28}, {32, 1, 5, 5}, {{0}, {0}, {0}, 0}},
+    {{1, 3, 8, 6}, {4, 3, 2, 5}, {{0}, {0}, {0}, 0}},
+    {{1, 3, 5, 5}, {4, 3, 5, 5}, {{0}, {0}, {0}, 0}}, /* one position */
+    /* strides */
+    {{1, 3, 8, 8}, {16, 3, 1, 1}, {{2, 2}, {0}, {0}, 0}},
+    {{2, 3, 9, 9}, {4, 3, 3, 3}, {{2, 2}, {0}, {0}, 0}},
+    {{1, 3, 16, 15}, {8, 3, 3, 5}, {{3, 2}, {0}, {0}, 0}},
+    {{1, 2, 12, 12}, {4, 2, 2, 2}, {{4, 3}, {0}, {0}, 0}},
+    {{1, 3, 32, 32}, {16, 3, 4, 4}, {{4, 4}, {0}, {0}, 0}}, /* patches */
+    /* dilation */
+    {{1, 3, 9, 9}, {4, 3, 3, 3}, {{0}, {2, 2}, {0}, 0}},
+    {{1, 3, 12, 13}, {4, 3, 3, 3}, {{2, 1}, {2, 4}, {0}, 0}},
+    {{1, 2, 11, 11}, {4, 2, 2, 2}, {{3, 3}, {5, 5}, {0}, 0}},
+    /* padding */
+    {{1, 3, 8, 8}, {4, 3, 3, 3}, {{0}, {0}, {1, 1}, 0}},
+    {{1, 3, 7, 9}, {4, 3, 5, 3}, {{2, 2}, {0}, {2, 1}, 0}},
+    {{1, 3, 6, 6}, {4, 3, 3, 3}, {{1, 2}, {2, 1}, {2, 0}, 0}},
+    /* groups */
+    {{1, 4, 8, 8}, {6, 2, 3, 3}, {{0}, {0}, {0}, 2}},
+    {{1, 8, 8, 8}, {8, 1, 3, 3}, {{0}, {0}, {1, 1}, 8}}, /* depthwise */
+    {{2, 6, 9, 9}, {48, 2, 3, 3}, {{2, 2}, {1, 2}, {1, 1}, 3}},
+};
+
+static struct compiled *compile_convolution(const struct convolution *row, bool constant,
+                                            enum dialect dialect) {
+    struct tensor_context *context = tensor_context_new("convolution");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, 4, row->x);
+    struct tensor weight = constant
+                               ? add_weight(context, "weight", DTYPE_FLOAT32, 4, row->weight)
+                               : add_graph_input(context, "weight", DTYPE_FLOAT32, 4, row->weight);
+    struct tensor bias = add_weight(context, "bias", DTYPE_FLOAT32, SHAPE(row->weight[0]));
+    return compile_graph(graph_of(relu(convolve(x, weight, bias, row->options))), dialect);
+}
+
+Test(kernels, convolutions_by_movement_are_the_same, .timeout = 60) {
+    for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++)
+        for (int k = 0; k < 4; k++) {
+            char what[32];
+            snprintf(what, sizeof what, "row %zu", i);
+            enum dialect dialect = k & 1 ? DIALECT_CALLS : DIALECT_VECTOR;
+            by_movement = false;
+            struct compiled *windowed = compile_convolution(&convolutions[i], k & 2, dialect);
+            by_movement = true;
+            struct compiled *moved = compile_convolution(&convolutions[i], k & 2, dialect);
+            expect_same_kernels(windowed, moved, what);
+            compiled_free(windowed);
+            compiled_free(moved);
+        }
+}
+
+/* Padding apart, a convolution is one kernel; where the weights have few columns, the image has
+ * them, and is packed first. */
+Test(kernels, convolutions_are_one_kernel) {
+    by_movement = true;
+    for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
+        const struct convolution *row = &convolutions[i];
+        struct compiled *compiled = compile_convolution(row, true, DIALECT_VECTOR);
+        bool padded = row->options.padding[0] || row->options.padding[1];
+        int groups = row->options.groups ? (int)row->options.groups : 1;
+        bool packed = compiled->kernel_count == 2 + padded &&
+                      strcmp(strchr(compiled->kernels[padded].name, '_'), "_pack") == 0;
+        cr_expect(compiled->kernel_count == 1 + padded || (packed && row->weight[0] / groups <= 16),
+                  "row %zu: %d kernels, %s, %s", i, compiled->kernel_count,
+                  compiled->kernels[0].name, compiled->kernels[1].name);
+        compiled_free(compiled);
+    }
+}
+
+static const struct pooling {
+    int64_t x[4];
+    struct pool2d_options options;
+} poolings[] = {
+    {{1, 2, 8, 8}, {.kernel = {2, 2}}},
+    {{1, 2, 9, 9}, {.kernel = {3, 3}}},
+    {{2, 3, 9, 8}, {.kernel = {3, 2}, .stride = {2, 2}}},
+    {{1, 2, 10, 10}, {.kernel = {2, 2}, .stride = {3, 4}}},
+    {{1, 2, 7, 7}, {.kernel = {7, 7}}},
+    {{1, 2, 7, 7}, {.kernel = {1, 1}}},
+};
+
+Test(kernels, poolings_by_movement_are_the_same) {
+    for (size_t i = 0; i < sizeof poolings / sizeof *poolings; i++) {
+        struct compiled *compiled[2];
+        char what[32];
+        snprintf(what, sizeof what, "row %zu", i);
+        for (int k = 0; k < 2; k++) {
+            struct tensor_context *context = tensor_context_new("pooling");
+            by_movement = k;
+            struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, 4, poolings[i].x);
+            compiled[k] = compile_graph(graph_of(pool(x, poolings[i].options)), DIALECT_VECTOR);
+        }
+        expect_same_kernels(compiled[0], compiled[1], what);
+        compiled_free(compiled[0]);
+        compiled_free(compiled[1]);
+    }
+}
+
+/* ---- Golden files ---- */
+
+static struct tensor input(struct tensor_context *context, const char *name, int rank,
+                           const int64_t *shape) {
+    return add_graph_input(context, name, DTYPE_FLOAT32, rank, shape);
+}
+
+static struct tensor weight(struct tensor_context *context, const char *name, int rank,
+                            const int64_t *shape) {
+    return add_weight(context, name, DTYPE_FLOAT32, rank, shape);
+}
+
+static struct tensor build_mlp(struct tensor_context *c) {
+    struct tensor x = input(c, "x", SHAPE(4, 64));
+    x = relu(linear(x, weight(c, "0.weight", SHAPE(48, 64)), weight(c, "0.bias", SHAPE(48))));
+    return linear(x, weight(c, "1.weight", SHAPE(10, 48)), weight(c, "1.bias", SHAPE(10)));
+}
+
+/* For any number of rows. */
+static struct tensor build_batch(struct tensor_context *c) {
+    struct tensor x = input(c, "x", SHAPE(BATCH, 64));
+    return relu(linear(x, weight(c, "weight", SHAPE(48, 64)), weight(c, "bias", SHAPE(48))));
+}
+
+static struct tensor build_conv_relu(struct tensor_context *c) {
+    return relu(conv2d(input(c, "x", SHAPE(1, 3, 12, 12)), weight(c, "weight", SHAPE(8, 3, 3, 3)),
+                       weight(c, "bias", SHAPE(8)), (struct conv2d_options){.padding = {1, 1}}));
+}
+
+static struct tensor build_softmax(struct tensor_context *c) {
+    return softmax(input(c, "x", SHAPE(5, 100)), -1);
+}
+
+static struct tensor build_layer_norm(struct tensor_context *c) {
+    return layer_norm(input(c, "x", SHAPE(6, 40)), AXES(-1), 1e-5, weight(c, "weight", SHAPE(40)),
+                      weight(c, "bias", SHAPE(40)));
+}
+
+static struct tensor build_embedding(struct tensor_context *c) {
+    return embedding(weight(c, "table", SHAPE(50, 8)),
+                     add_graph_input(c, "positions", DTYPE_INT32, SHAPE(2, 7)));
+}
+
+static struct tensor build_concat(struct tensor_context *c) {
+    struct tensor x = input(c, "x", SHAPE(3, 4)), y = input(c, "y", SHAPE(3, 2));
+    return tensor_concat(TENSORS(x, tensor_neg(y), x), 1);
+}
+
+static struct tensor build_integers(struct tensor_context *c) {
+    struct tensor x = add_graph_input(c, "x", DTYPE_INT32, SHAPE(30));
+    struct tensor y = add_graph_input(c, "y", DTYPE_INT32, SHAPE(30));
+    struct tensor sum = tensor_add(tensor_mul(x, x), tensor_shr(y, scalar_like(y, 3)));
+    return tensor_reduce_sum(tensor_cast(tensor_mod(tensor_div(sum, y), x), DTYPE_INT64), AXES(0));
+}
+
+/* A row of 40 seen four at a time, every second, and the input transform of F(2,3) of each. */
+static struct tensor build_transform(struct tensor_context *c) {
+    struct tensor x = tensor_window(tensor_exp(input(c, "x", SHAPE(8, 40))), 1, 4, 2, 1), slice[4];
+    for (int i = 0; i < 4; i++)
+        slice[i] = tensor_shrink(x, RANGES({0, 8}, {0, 19}, {i, i + 1}));
+    return tensor_concat(TENSORS(tensor_sub(slice[0], slice[2]), tensor_add(slice[1], slice[2]),
+                                 tensor_sub(slice[2], slice[1]), tensor_sub(slice[3], slice[1])),
+                         2);
+}
+
+static const struct golden {
+    const char *file; /* in tests/golden */
+    struct tensor (*build)(struct tensor_context *context);
+    enum dialect dialect;
+    bool whole;  /* the whole file, not only its kernels */
+    int threads; /* that share even the shortest kernels */
+} goldens[] = {
+    {"mlp.c", build_mlp, DIALECT_VECTOR, true, 1},
+    {"mlp_calls.c", build_mlp, DIALECT_CALLS, true, 1},
+    {"batch.c", build_batch, DIALECT_VECTOR, true, 1},
+    {"batch_calls.c", build_batch, DIALECT_CALLS, true, 1},
+    {"batch_threads.c", build_batch, DIALECT_VECTOR, true, 3},
+    {"conv_relu.c", build_conv_relu, DIALECT_VECTOR, false, 1},
+    {"conv_relu_calls.c", build_conv_relu, DIALECT_CALLS, false, 1},
+    {"softmax.c", build_softmax, DIALECT_VECTOR, false, 1},
+    {"softmax_calls.c", build_softmax, DIALECT_CALLS, false, 1},
+    {"layer_norm.c", build_layer_norm, DIALECT_VECTOR, false, 1},
+    {"layer_norm_calls.c", build_layer_norm, DIALECT_CALLS, false, 1},
+    {"embedding.c", build_embedding, DIALECT_VECTOR, false, 1},
+    {"concat.c", build_concat, DIALECT_VECTOR, false, 1},
+    {"transform.c", build_transform, DIALECT_VECTOR, false, 1},
+    {"transform_calls.c", build_transform, DIALECT_CALLS, false, 1},
+    {"integers.c", build_integers, DIALECT_VECTOR, false, 1},
+    {"integers_calls.c", build_integers, DIALECT_CALLS, false, 1},
+    {"softmax_threads.c", build_softmax, DIALECT_VECTOR, true, 2},
+    {"softmax_threads_calls.c", build_softmax, DIALECT_CALLS, true, 2},
+    {"mlp_threads.c", build_mlp, DIALECT_VECTOR, false, 3},
+    {"transform_threads.c", build_transform, DIALECT_VECTOR, false, 2},
+    {"conv_relu_threads.c", build_conv_relu, DIALECT_VECTOR, false, 3},
+    {"conv_relu_threads_calls.c", build_conv_relu, DIALECT_CALLS, false, 3},
+};
+
+Test(kernels, c_text_is_golden) {
+    for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
+        struct tensor_context *context = tensor_context_new("golden");
+        struct compile_options options = {.dialect = goldens[i].dialect,
+                                          .verify = true,
+                                          .threads = goldens[i].threads,
+                                          .pool = goldens[i].dialect == DIALECT_VECTOR,
+                                          .least_cycles = 1};
+        struct compiled *compiled =
+            compile_graph_with(graph_of(goldens[i].build(context)), &options);
+        struct text text = {0};
+        char path[64];
+        snprintf(path, sizeof path, "tests/golden/%s", goldens[i].file);
+        for (int k = 0; !goldens[i].whole && k < compiled->kernel_count; k++)
+            text_add(&text, "%s%s", k ? "\n" : "", compiled->kernels[k].source);
+        expect_golden(path, goldens[i].whole ? compiled->source : text.bytes);
+        text_free(&text);
+        compiled_free(compiled);
+    }
+}

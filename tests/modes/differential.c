@@ -1,0 +1,89 @@
+/* The program `differential`: random graphs through every way of running them, for as long as one
+ * likes. Exit status 0: the same bits everywhere. */
+#include <argp.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/differ.h"
+
+struct arguments {
+    uint64_t seed;
+    uint64_t count;
+    char *modes;
+    const char *folder;
+};
+
+static const struct argp_option options[] = {
+    {"seed", 's', "S", 0, "the first seed (1)", 0},
+    {"count", 'n', "N", 0, "how many seeds (1000)", 0},
+    {"modes", 'm', "LIST", 0,
+     "of eager, jit, jit-threads, jit-tuned, gcc-O0, gcc-O3, gcc-threads, gcc-tuned, gcc-avx2, "
+     "gcc-x86-64, clang-O3, and on batches jit-batch, gcc-O0-batch, gcc-O3-batch; with commas "
+     "(eager,jit)",
+     0},
+    {"save", 'o', "DIR", 0, "also write each smallest graph into this folder", 0},
+    {0}};
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 's':
+        arguments->seed = strtoull(value, NULL, 10);
+        return 0;
+    case 'n':
+        arguments->count = strtoull(value, NULL, 10);
+        return 0;
+    case 'm':
+        arguments->modes = value;
+        return 0;
+    case 'o':
+        arguments->folder = value;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+enum { BATCH = 50 };
+
+/* Prints what fails; returns how many reports there were. */
+static uint64_t run_mode(const struct arguments *arguments, const struct mode *mode) {
+    uint64_t failures = 0, step = mode && mode->cc ? BATCH : 1;
+    for (uint64_t done = 0; done < arguments->count; done += step) {
+        struct text report = {0};
+        uint64_t seed = arguments->seed + done, left = arguments->count - done;
+        bool good = !mode       ? check_graph(seed, arguments->folder, &report)
+                    : !mode->cc ? check_seed(seed, mode, arguments->folder, &report)
+                                : check_batch(seed, left < step ? (int)left : (int)step, mode,
+                                              arguments->folder, &report);
+        if (!good) {
+            failures++;
+            printf("%s\n", report.bytes ? report.bytes : "out of memory");
+            fflush(stdout);
+        }
+        text_free(&report);
+    }
+    printf("%s: %" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failures\n",
+           mode ? mode->name : "eager", arguments->count, arguments->seed, failures);
+    return failures;
+}
+
+int main(int count, char **words) {
+    char usual[] = "eager,jit";
+    struct arguments arguments = {.seed = 1, .count = 1000, .modes = usual};
+    static const struct argp argp = {
+        options, parse, NULL, "Runs random graphs in several ways and compares bits.", 0, 0, 0};
+    argp_parse(&argp, count, words, 0, NULL, &arguments);
+    uint64_t failures = 0;
+    for (char *name = strtok(arguments.modes, ","); name; name = strtok(NULL, ",")) {
+        const struct mode *mode = mode_find(name);
+        if (!mode && strcmp(name, "eager") != 0) {
+            fprintf(stderr, "differential: no mode \"%s\"\n", name);
+            return 2;
+        }
+        failures += run_mode(&arguments, mode);
+    }
+    return failures > 0;
+}

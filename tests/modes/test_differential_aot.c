@@ -1,0 +1,70 @@
+/* Random graphs through the machine's C compilers, at both ends of their optimisation and with
+ * different vector widths. EIGENTENSOR_SEED and EIGENTENSOR_AOT_COUNT change seeds and number. */
+#include <criterion/criterion.h>
+
+#include "runtime/kernels/cpu.h"
+#include "tests/support/differ.h"
+#include "tests/support/random_graph.h"
+
+enum { USUAL_COUNT = 300, USUAL_SEED = 1, BATCH = 50 };
+
+static void check_mode(const char *name) {
+    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
+    uint64_t left = number_from_environment("EIGENTENSOR_AOT_COUNT", USUAL_COUNT);
+    for (; left > 0; seed += BATCH) {
+        struct text report = {0};
+        int count = left < BATCH ? (int)left : BATCH;
+        cr_assert(check_batch(seed, count, mode_find(name), NULL, &report), "\n%s",
+                  report.bytes ? report.bytes : "out of memory");
+        text_free(&report);
+        left -= (uint64_t)count;
+    }
+}
+
+Test(differential_aot, gcc_unoptimised, .timeout = 600) {
+    check_mode("gcc-O0");
+}
+
+Test(differential_aot, gcc_for_this_cpu, .timeout = 600) {
+    check_mode("gcc-O3");
+}
+
+Test(differential_aot, gcc_for_threads, .timeout = 600) {
+    check_mode("gcc-threads");
+}
+
+Test(differential_aot, gcc_for_any_choice_of_the_scheduler, .timeout = 600) {
+    check_mode("gcc-tuned");
+}
+
+Test(differential_aot, gcc_for_avx2, .timeout = 600) {
+    if (cpu_highest_level() < CPU_AVX2)
+        cr_skip("this CPU has no AVX2");
+    check_mode("gcc-avx2");
+}
+
+Test(differential_aot, gcc_for_any_x86_64, .timeout = 600) {
+#ifndef __x86_64__
+    cr_skip("not x86-64");
+#endif
+    check_mode("gcc-x86-64");
+}
+
+Test(differential_aot, batches_unoptimised, .timeout = 600) {
+    check_mode("gcc-O0-batch");
+}
+
+Test(differential_aot, batches_for_this_cpu, .timeout = 600) {
+    check_mode("gcc-O3-batch");
+}
+
+/* A graph that casts -0.5 to int32 and back, which gcc took for a truncation. */
+Test(differential_aot, integers_as_floats_are_never_minus_zero, .timeout = 600) {
+    struct text report = {0};
+    cr_assert(check_batch(9096, 1, mode_find("gcc-O3-batch"), NULL, &report), "\n%s", report.bytes);
+    text_free(&report);
+}
+
+Test(differential_aot, clang_for_this_cpu, .timeout = 600) {
+    check_mode("clang-O3");
+}

@@ -1,0 +1,266 @@
+/* Small graphs through the eager interpreter, libtcc and gcc: the same bits from all three. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/builder/layers.h"
+#include "runtime/et_program.h"
+
+typedef struct graph *build_graph(struct tensor_context *context, struct et_error *error);
+
+static struct graph *unary(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(67));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"neg", tensor_neg(x)}, {"abs", tensor_abs(x)}, {"sqrt", tensor_sqrt(x)},
+                {"recip", tensor_recip(x)}, {"exp", tensor_exp(x)}, {"log", tensor_log(x)},
+                {"sin", tensor_sin(x)}, {"cos", tensor_cos(x)}, {"tanh", tensor_tanh(x)},
+                {"erf", tensor_erf(x)}, {"floor", tensor_floor(x)}, {"ceil", tensor_ceil(x)},
+                {"round", tensor_round(x)}),
+        error);
+}
+
+static struct graph *binary(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(41));
+    struct tensor y = add_graph_input(context, "y", DTYPE_FLOAT32, SHAPE(3, 41));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"add", tensor_add(x, y)}, {"sub", tensor_sub(x, y)}, {"mul", tensor_mul(x, y)},
+                {"div", tensor_div(x, y)}, {"mod", tensor_mod(x, y)}, {"pow", tensor_pow(x, y)},
+                {"min", tensor_min(x, y)}, {"max", tensor_max(x, y)}, {"lt", tensor_lt(x, y)},
+                {"le", tensor_le(x, y)}, {"eq", tensor_eq(x, y)}, {"ne", tensor_ne(x, y)}),
+        error);
+}
+
+static struct graph *integers(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_INT32, SHAPE(2, 29));
+    struct tensor y = add_graph_input(context, "y", DTYPE_INT32, SHAPE(2, 29));
+    struct tensor wide = tensor_cast(x, DTYPE_INT64), bytes = tensor_cast(x, DTYPE_UINT8);
+    return compile_to_graph(
+        context,
+        OUTPUTS({"add", tensor_add(x, y)}, {"mul", tensor_mul(wide, wide)},
+                {"div", tensor_div(x, y)}, {"mod", tensor_mod(x, y)}, {"shl", tensor_shl(x, y)},
+                {"shr", tensor_shr(x, y)}, {"xor", tensor_xor(bytes, tensor_not(bytes))},
+                {"float", tensor_cast(wide, DTYPE_FLOAT32)}, {"sum", tensor_reduce_sum(x, AXES(1))},
+                {"argmin", tensor_argmin(x, AXES(0))}),
+        error);
+}
+
+static struct graph *casts(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(67));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"i8", tensor_cast(x, DTYPE_INT8)}, {"u8", tensor_cast(x, DTYPE_UINT8)},
+                {"i32", tensor_cast(x, DTYPE_INT32)}, {"i64", tensor_cast(x, DTYPE_INT64)},
+                {"bool", tensor_cast(x, DTYPE_BOOL)}, {"f16", tensor_cast(x, DTYPE_FLOAT16)},
+                {"bf16", tensor_cast(x, DTYPE_BFLOAT16)}, {"f64", tensor_cast(x, DTYPE_FLOAT64)},
+                {"bits", tensor_bitcast(x, DTYPE_INT32)}),
+        error);
+}
+
+static struct graph *movement(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(5, 7));
+    struct tensor positions = add_graph_input(context, "positions", DTYPE_INT32, SHAPE(4));
+    struct tensor padded = tensor_pad(x, RANGES({1, 2}, {0, 3}), 0.5);
+    struct tensor moved = tensor_flip(tensor_permute(padded, AXES(1, 0)), AXES(0));
+    struct tensor cut = tensor_shrink(moved, RANGES({2, 9}, {1, 7}));
+    return compile_to_graph(context,
+                            OUTPUTS({"cut", cut}, {"window", tensor_window(x, 1, 3, 2, 2)},
+                                    {"concat", tensor_concat(TENSORS(x, tensor_neg(x)), 0)},
+                                    {"gather", tensor_gather(x, 0, positions)},
+                                    {"iota", tensor_iota(context, DTYPE_INT64, 9)}),
+                            error);
+}
+
+static struct graph *reductions(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(3, 37, 2));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"sum", tensor_reduce_sum(x, AXES(1))}, {"all", tensor_reduce_sum(x, ALL_AXES)},
+                {"prod", tensor_reduce_prod(x, AXES(2, 0))}, {"max", tensor_reduce_max(x, AXES(0))},
+                {"min", tensor_reduce_min(x, AXES(1, 2))}, {"argmax", tensor_argmax(x, AXES(1))}),
+        error);
+}
+
+static struct graph *normalisation(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 3, 19));
+    struct tensor weight = add_weight(context, "weight", DTYPE_FLOAT32, SHAPE(19));
+    struct tensor normal = layer_norm(x, AXES(-1), 1e-5, weight, NO_TENSOR);
+    return compile_to_graph(context,
+                            OUTPUTS({"softmax", softmax(x, -1)}, {"log", log_softmax(x, 1)},
+                                    {"gelu", gelu(normal)}, {"silu", silu(normal)}),
+                            error);
+}
+
+static struct graph *convolution(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 3, 11, 9));
+    struct tensor weight = add_weight(context, "w", DTYPE_FLOAT32, SHAPE(18, 3, 3, 3));
+    struct tensor bias = add_weight(context, "b", DTYPE_FLOAT32, SHAPE(18));
+    struct tensor y = conv2d(x, weight, bias, (struct conv2d_options){.padding = {1, 0}});
+    struct tensor pooled = max_pool2d(relu(y), (struct pool2d_options){.ceil_mode = true});
+    struct tensor grouped =
+        conv2d(pooled, add_weight(context, "g", DTYPE_FLOAT32, SHAPE(6, 6, 2, 2)), NO_TENSOR,
+               (struct conv2d_options){.stride = {2, 1}, .groups = 3});
+    return compile_to_graph(context, OUTPUTS({"pooled", pooled}, {"grouped", grouped}), error);
+}
+
+static struct graph *attention(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 5, 16));
+    struct tensor q = linear(x, add_weight(context, "q", DTYPE_FLOAT32, SHAPE(16, 16)), NO_TENSOR);
+    struct tensor k = linear(x, add_weight(context, "k", DTYPE_FLOAT32, SHAPE(16, 16)), NO_TENSOR);
+    struct tensor y =
+        scaled_dot_product_attention(q, k, x, (struct attention_options){.causal = true});
+    return compile_to_graph(context, OUTPUTS({"y", y}), error);
+}
+
+/* Weights of which tiles fetch the next while they compute. */
+static struct graph *panels(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1, 96, 7, 7));
+    struct tensor rows = add_graph_input(context, "rows", DTYPE_FLOAT32, SHAPE(21, 640));
+    struct tensor weight = add_weight(context, "w", DTYPE_FLOAT32, SHAPE(100, 96, 3, 3));
+    struct tensor matrix = add_weight(context, "m", DTYPE_FLOAT32, SHAPE(200, 640));
+    struct tensor y = conv2d(x, weight, NO_TENSOR, (struct conv2d_options){.padding = {1, 1}});
+    return compile_to_graph(context,
+                            OUTPUTS({"y", relu(y)}, {"z", linear(rows, matrix, NO_TENSOR)}), error);
+}
+
+#define GRAPHS(X)                                                                                  \
+    X(unary)                                                                                       \
+    X(binary)                                                                                      \
+    X(integers)                                                                                    \
+    X(casts) X(movement) X(reductions) X(normalisation) X(convolution) X(attention) X(panels)
+
+/* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
+static uint64_t random_bits(uint64_t *state) {
+    uint64_t bits = *state += 0x9e3779b97f4a7c15u;
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+    return bits ^ bits >> 31;
+}
+
+/* Mostly numbers around 1; `special` puts the difficult ones among them. */
+static float random_float(uint64_t *state, bool special) {
+    static const float difficult[] = {
+        0.0f,  -0.0f, INFINITY, -INFINITY,     NAN,    0x1p-149f,        -1e-40f, 0.5f,
+        -2.5f, 1e30f, -1e30f,   2147483648.0f, 255.5f, 0x1.fffffep+127f, 88.8f};
+    uint64_t bits = random_bits(state);
+    if (special && bits % 3 == 0)
+        return difficult[(bits >> 8) % (sizeof difficult / sizeof *difficult)];
+    return (float)((double)(int64_t)bits * 0x1p-62);
+}
+
+static int32_t random_integer(uint64_t *state) {
+    static const int32_t difficult[] = {0, 1, -1, 2, 31, 32, INT32_MIN, INT32_MAX};
+    uint64_t bits = random_bits(state);
+    return bits % 2 ? difficult[(bits >> 8) % 8] : (int32_t)(bits >> 32);
+}
+
+static void *random_elements(enum dtype dtype, int64_t count, uint64_t *state, bool special) {
+    void *elements = et_allocate((size_t)count, dtype_facts[dtype].bytes);
+    cr_assert_not_null(elements);
+    for (int64_t i = 0; i < count; i++)
+        if (dtype == DTYPE_FLOAT32)
+            ((float *)elements)[i] = random_float(state, special);
+        else if (dtype == DTYPE_INT32)
+            ((int32_t *)elements)[i] = random_integer(state);
+        else
+            cr_assert_fail("no elements for %s", dtype_facts[dtype].name);
+    return elements;
+}
+
+/* Weights for every weight node, by way of a file, as in life. NULL for a graph without. */
+static struct weights *bound_weights(struct graph *graph, uint64_t *state, struct et_error *error) {
+    struct weight tensors[8];
+    int count = 0;
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        if (node->op != OP_WEIGHT)
+            continue;
+        cr_assert_lt(count, 8);
+        struct weight *tensor = &tensors[count++];
+        *tensor = (struct weight){.name = node->name, .dtype = node->dtype, .rank = node->rank};
+        memcpy(tensor->shape, node->shape, sizeof tensor->shape);
+        tensor->bytes = (size_t)node_bytes(node);
+        tensor->data = random_elements(node->dtype, node_elements(node), state, false);
+    }
+    if (count == 0)
+        return NULL;
+    char path[] = "/tmp/test-modes-XXXXXX";
+    close(mkstemp(path));
+    cr_assert(weights_save(path, tensors, count, NULL, error), "%s", error->message);
+    struct weights *weights = weights_load(path, error);
+    unlink(path);
+    cr_assert(weights && graph_bind(graph, weights, error), "%s", error->message);
+    for (int i = 0; i < count; i++)
+        et_release((void *)(uintptr_t)tensors[i].data);
+    return weights;
+}
+
+enum { MOST = 16 };
+
+/* Outputs of one run; every byte is set before, to another value each time. */
+static void run(struct et_program *program, enum et_mode mode, const void *const *inputs,
+                void **outputs) {
+    struct et_error error = {0};
+    for (int i = 0; i < et_program_output_count(program); i++) {
+        size_t bytes = et_program_output(program, i).bytes;
+        outputs[i] = et_allocate(bytes, 1);
+        memset(outputs[i], 0xa5 + (int)mode, bytes);
+    }
+    cr_assert(et_program_run(program, mode, inputs, outputs, NULL, &error), "%s: %s",
+              et_mode_name(mode), error.message);
+}
+
+static void check_same(struct et_program *program, enum et_mode mode, void *const *expected,
+                       void *const *found) {
+    for (int i = 0; i < et_program_output_count(program); i++) {
+        struct et_tensor output = et_program_output(program, i);
+        const unsigned char *a = expected[i], *b = found[i];
+        size_t at = 0;
+        while (at < output.bytes && a[at] == b[at])
+            at++;
+        cr_expect_eq(at, output.bytes, "%s: %s differs from eager in byte %zu of %zu",
+                     et_mode_name(mode), output.name, at, output.bytes);
+    }
+}
+
+static void release(int count, void **buffers) {
+    for (int i = 0; i < count; i++)
+        et_release(buffers[i]);
+}
+
+static void check_modes(const char *name, build_graph *build) {
+    unsetenv("EIGENTENSOR_CPU");
+    struct et_error error = {0};
+    uint64_t state = 1;
+    struct graph *graph = build(tensor_context_new(name), &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    struct weights *weights = bound_weights(graph, &state, &error);
+    struct et_program *program = program_from_graph(graph, weights, &error);
+    cr_assert_not_null(program, "%s", error.message);
+    bool special = !weights; /* models get numbers, single operations everything */
+    void *inputs[MOST], *expected[MOST], *found[MOST];
+    for (int i = 0; i < graph->input_count; i++)
+        inputs[i] = random_elements(graph->inputs[i]->dtype, node_elements(graph->inputs[i]),
+                                    &state, special);
+    run(program, ET_EAGER, (const void *const *)inputs, expected);
+    for (int mode = ET_JIT; mode <= ET_AOT; mode++) {
+        run(program, (enum et_mode)mode, (const void *const *)inputs, found);
+        check_same(program, (enum et_mode)mode, expected, found);
+        release(graph->output_count, found);
+    }
+    release(graph->output_count, expected);
+    release(graph->input_count, inputs);
+    et_program_free(program);
+}
+
+TestSuite(modes, .timeout = 60);
+
+#define MODES_TEST(name)                                                                           \
+    Test(modes, name) {                                                                            \
+        check_modes(#name, name);                                                                  \
+    }
+GRAPHS(MODES_TEST)

@@ -1,0 +1,288 @@
+/* The machine's C compiler: libraries that load, executables that run alone, errors that help,
+ * nothing left behind. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/backend/aot.h"
+#include "runtime/backend/process.h"
+#include "runtime/kernels/cpu.h"
+
+/* y = fma(x, w, -1), four times; the last shows whether it was rounded twice. */
+static const char header_text[] =
+    "void sample_run_array(const void *const *, void *const *, const void *, void *);\n";
+static const char source_text[] =
+    "#include \"sample.h\"\n"
+    "#include <math.h>\n"
+    "void sample_run_array(const void *const *inputs, void *const *outputs, const void *weights,\n"
+    "                      void *arena) {\n"
+    "    const float *x = inputs[0], *w = weights;\n"
+    "    float *y = outputs[0];\n"
+    "    (void)arena;\n"
+    "    for (int i = 0; i < 4; i++)\n"
+    "        y[i] = fmaf(x[i], w[i], -1.0f);\n"
+    "}\n";
+static const char main_text[] =
+    "#include \"sample.h\"\n"
+    "#include <stdint.h>\n"
+    "#include <stdio.h>\n"
+    "extern const unsigned char sample_weights[];\n"
+    "int main(void) {\n"
+    "    float x[4] = {1, 2, 3, 0x1.001p+0f}, y[4];\n"
+    "    sample_run_array((const void *[]){x}, (void *[]){y}, sample_weights, 0);\n"
+    "    printf(\"%a %a %a %a %d\\n\", y[0], y[1], y[2], y[3], (int)((uintptr_t)sample_weights % "
+    "64));\n"
+    "    return 0;\n"
+    "}\n";
+static float weights[4] = {10, 20, 30, 0x1.001p+0f};
+
+static struct compiled sample(void) {
+    return (struct compiled){.prefix = "sample",
+                             .source = source_text,
+                             .source_bytes = strlen(source_text),
+                             .header = header_text,
+                             .header_bytes = strlen(header_text),
+                             .weights = weights,
+                             .weights_bytes = sizeof weights};
+}
+
+/* A fresh directory for temporary files, so that leftovers show. */
+static char temporary[] = "/tmp/test-aot-XXXXXX";
+
+static void use_own_directory(void) {
+    cr_assert_not_null(mkdtemp(temporary));
+    setenv("TMPDIR", temporary, 1);
+    unsetenv("EIGENTENSOR_CPU");
+}
+
+static int files_left(void) {
+    DIR *directory = opendir(temporary);
+    cr_assert_not_null(directory);
+    int count = -2; /* . and .. */
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
+}
+
+/* Also the test that nothing is left behind. */
+static void remove_own_directory(void) {
+    cr_assert_eq(files_left(), 0);
+    cr_assert_eq(rmdir(temporary), 0);
+}
+
+TestSuite(aot, .init = use_own_directory, .fini = remove_own_directory, .timeout = 60);
+
+static void check_runs(const struct aot *aot) {
+    const float x[4] = {1, 2, 3, 0x1.001p+0f};
+    float y[4] = {0};
+    aot_entry(aot)((const void *[]){x}, (void *[]){y}, weights, NULL);
+    const float expected[4] = {9, 39, 89, 0x1.0008p-11f};
+    cr_assert_arr_eq(y, expected, sizeof y);
+}
+
+Test(aot, builds_and_runs) {
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    struct aot *aot = aot_build(&compiled, NULL, &error);
+    cr_assert_not_null(aot, "%s", error.message);
+    cr_assert_eq(files_left(), 0, "removed while the library lives");
+    check_runs(aot);
+    aot_free(aot);
+    aot_free(NULL);
+}
+
+Test(aot, clang_builds_too) {
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    int status = 0;
+    struct text said = {0};
+    cr_assert(process_run((const char *[]){"clang", "--version", NULL}, &said, &status, &error) ||
+              status == 127);
+    text_free(&said);
+    if (status == 127)
+        cr_skip_test("clang is not installed");
+    struct aot *aot = aot_build(&compiled, &(struct aot_options){.cc = "clang"}, &error);
+    cr_assert_not_null(aot, "%s", error.message);
+    check_runs(aot);
+    aot_free(aot);
+}
+
+Test(aot, every_cpu_level_gives_the_same) {
+    struct compiled compiled = sample();
+    for (int level = 0; level <= (int)cpu_highest_level(); level++) {
+        struct et_error error = {0};
+        setenv("EIGENTENSOR_CPU", cpu_level_name((enum cpu_level)level), 1);
+        struct aot *aot = aot_build(&compiled, NULL, &error);
+        cr_assert_not_null(aot, "%s", error.message);
+        check_runs(aot);
+        aot_free(aot);
+    }
+    struct et_error error = {0};
+    setenv("EIGENTENSOR_CPU", "fast", 1);
+    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert_str_eq(error.message,
+                     "EIGENTENSOR_CPU: expected avx512, avx2 or baseline, found fast");
+}
+
+Test(aot, missing_compiler) {
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    struct aot_options options = {.cc = "no-such-compiler"};
+    cr_assert_null(aot_build(&compiled, &options, &error));
+    cr_assert_str_eq(error.message, "no-such-compiler: not found; install gcc or name another "
+                                    "with --cc");
+    options.cc = temporary; /* a directory */
+    cr_assert_null(aot_build(&compiled, &options, &error));
+    cr_assert_not_null(strstr(error.message, "cannot start: Permission denied"), "%s",
+                       error.message);
+    options.cc = "cat"; /* not a compiler */
+    cr_assert_null(aot_build(&compiled, &options, &error));
+    cr_assert_not_null(strstr(error.message, "cat: exit status 1:\ncat: "), "%s", error.message);
+}
+
+Test(aot, errors_of_the_compiler_are_told) {
+    struct compiled compiled = sample();
+    compiled.source = "int f(void) {\n    return unknown;\n}\n";
+    compiled.source_bytes = strlen(compiled.source);
+    struct et_error error = {0};
+    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert_not_null(strstr(error.message, "gcc: exit status 1:\nsample.c:"), "%s",
+                       error.message);
+    cr_assert_not_null(strstr(error.message, "sample.c:2:12: error"), "%s", error.message);
+    cr_assert_null(strstr(error.message, temporary));
+    cr_assert_null(aot_build(&compiled, NULL, NULL));
+
+    compiled.source = "int f(void) { return 1; }\n";
+    compiled.source_bytes = strlen(compiled.source);
+    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert_str_eq(error.message, "the C text has no function sample_run_array");
+}
+
+Test(aot, long_messages_are_cut_after_a_line) {
+    struct text source = {0};
+    for (int i = 0; i < 200; i++)
+        text_add(&source, "int f%d(void) { return unknown_%d; }\n", i, i);
+    struct compiled compiled = sample();
+    compiled.source = source.bytes;
+    compiled.source_bytes = source.length;
+    struct et_error error = {0};
+    cr_assert_null(aot_build(&compiled, NULL, &error));
+    size_t length = strlen(error.message);
+    cr_assert(length > 400 && length < 800, "%zu", length);
+    cr_assert_not_null(strstr(error.message, "unknown_0"));
+    text_free(&source);
+}
+
+Test(aot, flags_come_last) {
+    struct compiled compiled = sample();
+    compiled.source = "#if !defined GREETING || GREETING != 7 || defined __OPTIMIZE__\n"
+                      "#error flags\n"
+                      "#endif\n"
+                      "void sample_run_array(void) {}\n";
+    compiled.source_bytes = strlen(compiled.source);
+    struct aot_options options = {.flags = (const char *[]){"-DGREETING=7", "-O0", NULL}};
+    struct et_error error = {0};
+    struct aot *aot = aot_build(&compiled, &options, &error);
+    cr_assert_not_null(aot, "%s", error.message);
+    aot_free(aot);
+}
+
+Test(aot, unusable_temporary_directory) {
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    setenv("TMPDIR", "/nowhere/at/all", 1);
+    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert_str_eq(error.message, "/nowhere/at/all: cannot make a temporary directory in it: "
+                                    "No such file or directory");
+    setenv("TMPDIR", "/tmp/\"; #", 1);
+    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert_not_null(strstr(error.message, "expected no quote"), "%s", error.message);
+}
+
+/* Builds, runs, and compares what the executable prints; then removes it. */
+static void check_executable(const struct aot_options *options) {
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    char path[64];
+    snprintf(path, sizeof path, "%s/program", temporary);
+    struct aot_text text = {.name = "main.c", .text = main_text};
+    cr_assert(aot_build_executable(&compiled, &text, 1, options, path, &error), "%s",
+              error.message);
+    cr_assert_eq(files_left(), 1);
+    struct text said = {0};
+    int status = -1;
+    cr_assert(process_run((const char *[]){path, NULL}, &said, &status, &error));
+    cr_assert_eq(status, 0);
+    cr_assert_str_eq(said.bytes, "0x1.2p+3 0x1.38p+5 0x1.64p+6 0x1.0008p-11 0\n");
+    text_free(&said);
+    cr_assert_eq(unlink(path), 0);
+}
+
+Test(aot, executable_runs_alone) {
+    check_executable(NULL);
+    check_executable(&(struct aot_options){.link_static = true});
+}
+
+Test(aot, failed_executable_leaves_nothing) {
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    char path[64];
+    snprintf(path, sizeof path, "%s/program", temporary);
+    struct aot_text text = {.name = "main.c", .text = "int main(void) { return missing(); }\n"};
+    cr_assert_not(aot_build_executable(&compiled, &text, 1, NULL, path, &error));
+    cr_assert_not_null(strstr(error.message, "missing"), "%s", error.message);
+    text.name = "../main.c";
+    cr_assert_not(aot_build_executable(&compiled, &text, 1, NULL, path, &error));
+    cr_assert_str_eq(error.message, "../main.c: expected the plain name of a file");
+    text = (struct aot_text){.name = "main.c", .text = main_text};
+    cr_assert_not(aot_build_executable(&compiled, &text, 1, NULL, temporary, &error));
+    cr_assert_not_null(strstr(error.message, "Is a directory"), "%s", error.message);
+}
+
+static void *build_and_run(void *context) {
+    struct compiled compiled = sample();
+    struct aot *aot =
+        aot_build(&compiled, &(struct aot_options){.flags = (const char *[]){"-O0", NULL}}, NULL);
+    if (aot)
+        check_runs(aot);
+    aot_free(aot);
+    return aot ? NULL : context;
+}
+
+Test(aot, threads_build_at_once) {
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, build_and_run, threads), 0);
+    for (int i = 0; i < 4; i++) {
+        void *verdict;
+        pthread_join(threads[i], &verdict);
+        cr_assert_null(verdict, "thread %d", i);
+    }
+}
+
+Test(aot, every_failed_allocation_is_reported) {
+    struct compiled compiled = sample();
+    struct aot_options options = {.flags = (const char *[]){"-O0", NULL}};
+    struct aot *aot = NULL;
+    unsigned long nth = 0;
+    while (!aot) {
+        struct et_error error = {0};
+        et_fail_allocation(++nth);
+        aot = aot_build(&compiled, &options, &error);
+        et_fail_allocation(0);
+        if (!aot)
+            cr_assert_not_null(strstr(error.message, "out of memory"), "allocation %lu: %s", nth,
+                               error.message);
+        cr_assert_eq(files_left(), 0);
+        cr_assert_lt(nth, 100);
+    }
+    cr_assert_gt(nth, 4);
+    aot_free(aot);
+}

@@ -1,0 +1,506 @@
+/* Reductions, contractions and the operations by position among the row operations: at every level
+ * of CPU, over random shapes, strides and strips, against the interpreter's evaluator. Memory is as
+ * large as what must be touched, so that the sanitizer sees a step beside it. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "compiler/evaluate/evaluate.h"
+#include "runtime/kernels/rows.h"
+#include "tests/support/random_rows.h"
+
+enum { LANES = 16 };
+
+static row_function *function(enum cpu_level level, enum dtype dtype, const char *rest) {
+    char name[64];
+    snprintf(name, sizeof name, "row_%s_%s", dtype_facts[dtype].short_name, rest);
+    int found = row_find(name);
+    cr_assert(found >= 0, "%s", name);
+    return rows_of_level(level)[found];
+}
+
+static row_function *reduction(enum cpu_level level, enum op op, enum dtype dtype,
+                               const char *part) {
+    char rest[64];
+    snprintf(rest, sizeof rest, "%s%s", op_facts[op].name, part);
+    return function(level, dtype, rest);
+}
+
+/* Runs `one` at every level that this CPU has. */
+static void at_every_level(void (*one)(enum cpu_level level)) {
+    for (int level = CPU_BASELINE; level <= (int)cpu_highest_level(); level++) {
+        random_state = 1;
+        one((enum cpu_level)level);
+    }
+}
+
+/* Compares all that lies in the result's memory, any NaN for any other. */
+static void check_same(struct block *result, struct block *expected, const char *what,
+                       enum cpu_level level) {
+    int64_t count = (int64_t)(result->bytes / dtype_facts[result->dtype].bytes);
+    quiet_nans(result->dtype, result->memory, count);
+    quiet_nans(result->dtype, expected->memory, count);
+    cr_assert_arr_eq(result->memory, expected->memory, result->bytes,
+                     "%s of %s at %s: %ld x %ld, strides %ld %ld", what,
+                     dtype_facts[result->dtype].name, cpu_level_name(level), result->rows,
+                     result->columns, result->row, result->step);
+}
+
+static struct block block_copy(const struct block *block) {
+    struct block copy = *block;
+    copy.memory = malloc(block->bytes);
+    cr_assert(copy.memory);
+    memcpy(copy.memory, block->memory, block->bytes);
+    copy.first = copy.memory + (block->first - block->memory);
+    return copy;
+}
+
+static struct view view_of_block(const struct block *block) {
+    return (struct view){.data = block->first,
+                         .dtype = block->dtype,
+                         .rank = 2,
+                         .shape = {block->rows, block->columns},
+                         .stride = {block->row, block->step}};
+}
+
+/* ---- Reductions ---- */
+
+typedef void reduce_function(long rows, long columns, void *result, long result_step, const void *a,
+                             long a_row, long a_step);
+typedef void begin_function(long results, void *lanes);
+typedef void strip_function(long rows, long columns, void *lanes, long first, const void *a,
+                            long a_row, long a_step);
+typedef void end_function(long results, void *result, long result_step, const void *lanes);
+typedef void begin_position_function(long results, void *best, int32_t *where);
+typedef void strip_position_function(long rows, long columns, void *best, int32_t *where,
+                                     long first, const void *a, long a_row, long a_step);
+
+/* One reduction of each row of `a`: as a whole, in strips along rows and in strips down columns. */
+struct trial {
+    enum cpu_level level;
+    enum op op;
+    struct block a, result, expected;
+};
+
+static bool gives_position(const struct trial *trial) {
+    return op_facts[trial->op].gives == GIVES_INDEX;
+}
+
+static void evaluate_trial(struct trial *trial) {
+    const struct node node = {
+        .op = trial->op, .dtype = trial->result.dtype, .axis_count = 1, .axes = {1}};
+    struct view source = view_of_block(&trial->a);
+    struct view result = {.data = trial->expected.first,
+                          .dtype = trial->result.dtype,
+                          .rank = 1,
+                          .shape = {trial->result.columns},
+                          .stride = {trial->result.step}};
+    evaluate_reduce(&node, &source, &result);
+}
+
+static long random_strip(long left) {
+    long most = random_below(2) ? 5 : 100, strip = 1 + random_below(most);
+    return strip < left ? strip : left;
+}
+
+static void in_strips(struct trial *trial, bool down, const char *name) {
+    const struct block *a = &trial->a;
+    const size_t bytes = (size_t)(a->rows * LANES) * dtype_facts[a->dtype].bytes;
+    void *lanes = malloc(bytes);
+    cr_assert(lanes);
+    ((begin_function *)reduction(trial->level, trial->op, a->dtype, "_begin"))(a->rows, lanes);
+    strip_function *strip =
+        (strip_function *)reduction(trial->level, trial->op, a->dtype, down ? "_down" : "_along");
+    for (long first = 0, count; first < a->columns; first += count) {
+        count = random_strip(a->columns - first);
+        if (down)
+            strip(count, a->rows, lanes, first, block_element(a, 0, first), a->step, a->row);
+        else
+            strip(a->rows, count, lanes, first, block_element(a, 0, first), a->row, a->step);
+    }
+    end_function *end = (end_function *)reduction(trial->level, trial->op, a->dtype,
+                                                  down ? "_down_end" : "_along_end");
+    end(a->rows, trial->result.first, trial->result.step, lanes);
+    free(lanes);
+    check_same(&trial->result, &trial->expected, name, trial->level);
+}
+
+static void positions_in_strips(struct trial *trial, bool down, const char *name) {
+    const struct block *a = &trial->a;
+    void *best = malloc((size_t)a->rows * dtype_facts[a->dtype].bytes);
+    int32_t *where = malloc((size_t)a->rows * sizeof *where);
+    cr_assert(best && where);
+    ((begin_position_function *)reduction(trial->level, trial->op, a->dtype, "_begin"))(
+        a->rows, best, where);
+    strip_position_function *strip = (strip_position_function *)reduction(
+        trial->level, trial->op, a->dtype, down ? "_down" : "_along");
+    for (long first = 0, count; first < a->columns; first += count) {
+        count = random_strip(a->columns - first);
+        if (down)
+            strip(count, a->rows, best, where, first, block_element(a, 0, first), a->step, a->row);
+        else
+            strip(a->rows, count, best, where, first, block_element(a, 0, first), a->row, a->step);
+    }
+    for (long r = 0; r < a->rows; r++)
+        memcpy(block_element(&trial->result, 0, r), &where[r], sizeof *where);
+    free(best);
+    free(where);
+    check_same(&trial->result, &trial->expected, name, trial->level);
+}
+
+static void check_reduction(enum cpu_level level, enum op op, enum dtype dtype, long rows,
+                            long columns) {
+    struct trial trial = {.level = level, .op = op};
+    const bool tame = random_below(4) > 0;
+    trial.a = random_block(dtype, rows, columns, true, tame);
+    trial.result = block_new(gives_position(&trial) ? DTYPE_INT32 : dtype, 1, rows, 0,
+                             random_below(2)   ? 1
+                             : random_below(2) ? 3
+                                               : -2,
+                             tame);
+    trial.expected = block_copy(&trial.result);
+    evaluate_trial(&trial);
+    ((reduce_function *)reduction(level, op, dtype, ""))(rows, columns, trial.result.first,
+                                                         trial.result.step, trial.a.first,
+                                                         trial.a.row, trial.a.step);
+    check_same(&trial.result, &trial.expected, op_facts[op].name, level);
+    if (gives_position(&trial)) {
+        positions_in_strips(&trial, false, "position along rows");
+        positions_in_strips(&trial, true, "position down columns");
+    } else {
+        in_strips(&trial, false, "strips along rows");
+        in_strips(&trial, true, "strips down columns");
+    }
+    block_free(&trial.a);
+    block_free(&trial.result);
+    block_free(&trial.expected);
+}
+
+static void check_reductions(enum cpu_level level) {
+    for (int op = 0; op < OP_COUNT; op++)
+        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+            if (op_facts[op].class != CLASS_REDUCE || !op_accepts((enum op)op, (enum dtype)dtype))
+                continue;
+            for (long columns = 1; columns <= 70; columns++)
+                check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(9),
+                                columns);
+            for (int i = 0; i < 20; i++)
+                check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(40),
+                                1 + random_below(200));
+            for (int i = 0; i < 20; i++)
+                check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(3),
+                                64 + random_below(400));
+            check_reduction(level, (enum op)op, (enum dtype)dtype, 3, 1500);
+            check_reduction(level, (enum op)op, (enum dtype)dtype, 700, 21);
+        }
+}
+
+Test(rows_reduce, reductions_are_the_evaluators, .timeout = 300) {
+    at_every_level(check_reductions);
+}
+
+/* The greatest and the least of one row are the first in the order of the lanes, whichever zero
+ * that is; NaN never. */
+static void check_extreme(enum cpu_level level, const char *name, bool greatest, long columns) {
+    static const float choice[] = {0.0f, -0.0f, NAN};
+    float elements[600], lanes[LANES], result;
+    for (long i = 0; i < LANES; i++)
+        lanes[i] = greatest ? -INFINITY : INFINITY;
+    for (long i = 0; i < columns; i++) {
+        elements[i] = choice[random_below(3)];
+        if (random_below(4) == 0)
+            elements[i] = greatest ? -INFINITY : INFINITY;
+        float *lane = &lanes[i % LANES];
+        *lane = (greatest ? *lane < elements[i] : elements[i] < *lane) ? elements[i] : *lane;
+    }
+    for (long step = LANES / 2; step > 0; step /= 2)
+        for (long i = 0; i < step; i++)
+            if (greatest ? lanes[i] < lanes[i + step] : lanes[i + step] < lanes[i])
+                lanes[i] = lanes[i + step];
+    ((reduce_function *)function(level, DTYPE_FLOAT32, name))(1, columns, &result, 1, elements, 0,
+                                                              1);
+    cr_assert_arr_eq(&result, &lanes[0], sizeof result, "%s of %ld at %s: %a for %a", name, columns,
+                     cpu_level_name(level), (double)result, (double)lanes[0]);
+}
+
+static void check_extremes(enum cpu_level level) {
+    for (long columns = 1; columns <= 600; columns++) {
+        check_extreme(level, "reduce_max", true, columns);
+        check_extreme(level, "reduce_min", false, columns);
+    }
+}
+
+Test(rows_reduce, extremes_are_the_first) {
+    at_every_level(check_extremes);
+}
+
+static void check_reduction_of_nothing(enum cpu_level level) {
+    float results[4] = {7, 7, 7, 7}, a = 1;
+    int32_t positions[2] = {7, 7};
+    ((reduce_function *)function(level, DTYPE_FLOAT32, "reduce_sum"))(2, 0, results, 2, &a, 0, 1);
+    cr_assert(results[0] == 0 && results[1] == 7 && results[2] == 0 && results[3] == 7);
+    ((reduce_function *)function(level, DTYPE_FLOAT32, "reduce_max"))(2, 0, results, 1, &a, 1, 3);
+    cr_assert(results[0] == -INFINITY && results[1] == -INFINITY && results[2] == 0);
+    ((reduce_function *)function(level, DTYPE_FLOAT32, "argmin"))(2, 0, positions, 1, &a, 0, 1);
+    cr_assert(positions[0] == 0 && positions[1] == 0);
+    ((reduce_function *)function(level, DTYPE_FLOAT32, "reduce_sum"))(0, 9, results, 1, &a, 0, 0);
+    cr_assert(results[0] == -INFINITY);
+}
+
+Test(rows_reduce, reductions_of_nothing) {
+    at_every_level(check_reduction_of_nothing);
+}
+
+/* The first of equals, whichever zero it is; NaN never; nothing above the least value: 0. */
+static void check_first_position(enum cpu_level level) {
+    static float elements[2000];
+    for (int i = 0; i < 2000; i++)
+        elements[i] = i % 3 ? -INFINITY : NAN;
+    reduce_function *argmax = (reduce_function *)function(level, DTYPE_FLOAT32, "argmax");
+    int32_t position = 7;
+    argmax(1, 2000, &position, 1, elements, 0, 1);
+    cr_assert_eq(position, 0);
+    elements[1500] = -0.0f;
+    elements[1501] = elements[3] = 0.0f;
+    for (int begin = 0; begin < 1501; begin += 57) {
+        argmax(1, 2000 - begin, &position, 1, elements + begin, 0, 1);
+        cr_assert_eq(position, begin <= 3 ? 3 - begin : 1500 - begin);
+        argmax(1, 2000 - begin, &position, 1, elements + begin, 1, 1);
+        cr_assert_eq(position, begin <= 3 ? 3 - begin : 1500 - begin);
+    }
+}
+
+Test(rows_reduce, positions_are_the_first) {
+    at_every_level(check_first_position);
+}
+
+/* ---- Contractions ---- */
+
+typedef void contract_function(long rows, long columns, void *result, long result_row,
+                               long result_step, const void *a, long a_row, long a_step,
+                               const void *b, long b_row, long b_step, long resume, long axes,
+                               const long *axis);
+
+enum { MOST_AXES = 4 };
+
+/* An operand over rows, columns and contracted axes, in exactly its memory. */
+struct factor {
+    struct view view;
+    char *memory;
+};
+
+static struct factor random_factor(enum dtype dtype, const long *shape, int rank, int neighbours) {
+    struct factor factor = {.view = {.dtype = dtype, .rank = rank}};
+    long low = 0, high = 0;
+    for (int i = 0; i < rank; i++) {
+        static const long strides[] = {0, 1, 2, 3, 7, 16, -1, -5};
+        long stride = i == neighbours ? 1 : strides[random_below(8)];
+        factor.view.shape[i] = shape[i];
+        factor.view.stride[i] = stride;
+        *(stride < 0 ? &low : &high) += stride * (shape[i] - 1);
+    }
+    const long bytes = (long)dtype_facts[dtype].bytes, count = high - low + 1;
+    factor.memory = malloc((size_t)(count * bytes));
+    cr_assert(factor.memory);
+    for (long i = 0; i < count; i++)
+        random_element_of(dtype, true, factor.memory + i * bytes);
+    factor.view.data = factor.memory - low * bytes;
+    return factor;
+}
+
+/* Through a row-major tensor, as the evaluator wants it. */
+static void evaluate_contraction(const struct view *factors, struct block *result, int axes) {
+    const size_t bytes = dtype_facts[result->dtype].bytes;
+    struct node node = {.op = OP_CONTRACT, .dtype = result->dtype, .axis_count = axes};
+    for (int i = 0; i < axes; i++)
+        node.axes[i] = 2 + i;
+    char *sums = calloc((size_t)(result->rows * result->columns), bytes);
+    cr_assert(sums);
+    struct view target = view_of_block(result);
+    target.data = sums;
+    target.stride[0] = result->columns;
+    target.stride[1] = 1;
+    evaluate_contract(&node, factors, &target);
+    for (long r = 0; r < result->rows; r++)
+        for (long c = 0; c < result->columns; c++)
+            memcpy(block_element(result, r, c), sums + (size_t)(r * result->columns + c) * bytes,
+                   bytes);
+    free(sums);
+}
+
+/* At once, or in two parts of the outermost axis, of which the second resumes. */
+static void run_contraction(enum cpu_level level, struct block *result, const struct view *a,
+                            const struct view *b, int axes, long split) {
+    contract_function *contract = (contract_function *)function(level, result->dtype, "contract");
+    const long bytes = (long)dtype_facts[result->dtype].bytes;
+    long axis[MOST_AXES][3];
+    for (int i = 0; i < axes; i++) {
+        axis[i][0] = a->shape[2 + i];
+        axis[i][1] = a->stride[2 + i];
+        axis[i][2] = b->stride[2 + i];
+    }
+    for (long begin = 0, end; begin < a->shape[2]; begin = end) {
+        end = begin < split ? split : a->shape[2];
+        axis[0][0] = end - begin;
+        contract(result->rows, result->columns, result->first, result->row, result->step,
+                 (char *)a->data + begin * axis[0][1] * bytes, a->stride[0], a->stride[1],
+                 (char *)b->data + begin * axis[0][2] * bytes, b->stride[0], b->stride[1],
+                 begin > 0, axes, axis[0]);
+    }
+}
+
+static void check_contraction(enum cpu_level level, enum dtype dtype, long rows, long columns) {
+    const int axes = 1 + (int)random_below(MOST_AXES);
+    long shape[2 + MOST_AXES] = {rows, columns};
+    for (int i = 0; i < axes; i++)
+        shape[2 + i] = 1 + random_below(5);
+    struct factor a = random_factor(dtype, shape, 2 + axes, (int)random_below(3));
+    struct factor b = random_factor(dtype, shape, 2 + axes, (int)random_below(3));
+    struct block result = random_block(dtype, rows, columns, false, true);
+    struct block expected = block_copy(&result);
+    evaluate_contraction((const struct view[]){a.view, b.view}, &expected, axes);
+    run_contraction(level, &result, &a.view, &b.view, axes, 0);
+    check_same(&result, &expected, "contract", level);
+    run_contraction(level, &result, &a.view, &b.view, axes, shape[2] / 2);
+    check_same(&result, &expected, "contract in parts", level);
+    free(a.memory);
+    free(b.memory);
+    block_free(&result);
+    block_free(&expected);
+}
+
+static void check_contractions(enum cpu_level level) {
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
+        for (int i = 0; op_accepts(OP_CONTRACT, (enum dtype)dtype) && i < 1500; i++)
+            check_contraction(level, (enum dtype)dtype, 1 + random_below(10),
+                              1 + random_below(random_below(2) ? 12 : 90));
+}
+
+Test(rows_reduce, contractions_are_the_evaluators, .timeout = 300) {
+    at_every_level(check_contractions);
+}
+
+static void check_contraction_of_nothing(enum cpu_level level) {
+    contract_function *contract = (contract_function *)function(level, DTYPE_FLOAT32, "contract");
+    const float a = 3, b = 5;
+    float results[4] = {7, 7, 7, 7};
+    const long none[] = {4, 1, 1, 0, 1, 1};
+    contract(1, 3, results, 3, 1, &a, 0, 0, &b, 0, 0, 1, 2, none);
+    cr_assert(results[0] == 7 && results[2] == 7);
+    contract(1, 3, results, 3, 1, &a, 0, 0, &b, 0, 0, 0, 2, none);
+    cr_assert(results[0] == 0 && results[2] == 0 && results[3] == 7);
+    contract(1, 2, results, 3, 2, &a, 0, 0, &b, 0, 0, 0, 0, NULL); /* one product */
+    cr_assert(results[0] == 15 && results[1] == 0 && results[2] == 15 && results[3] == 7);
+}
+
+Test(rows_reduce, contractions_of_nothing) {
+    at_every_level(check_contraction_of_nothing);
+}
+
+/* ---- By position ---- */
+
+typedef void fill_function(long rows, long columns, void *result, long result_row, long result_step,
+                           const void *value);
+typedef void iota_function(long rows, long columns, void *result, long result_row, long result_step,
+                           long first, long by_row, long by_column);
+typedef void gather_function(long rows, long columns, void *result, long result_row,
+                             long result_step, const void *a, long a_row, long a_step,
+                             const void *position, long position_row, long position_step,
+                             long extent, long stride);
+
+static void check_fill(enum cpu_level level, enum dtype dtype) {
+    struct block result =
+        random_block(dtype, 1 + random_below(5), 1 + random_below(80), false, false);
+    struct block expected = block_copy(&result);
+    uint64_t value;
+    random_element(DTYPE_INT64, &value);
+    for (long r = 0; r < result.rows; r++)
+        for (long c = 0; c < result.columns; c++)
+            memcpy(block_element(&expected, r, c), &value, dtype_facts[dtype].bytes);
+    ((fill_function *)function(level, dtype, "fill"))(result.rows, result.columns, result.first,
+                                                      result.row, result.step, &value);
+    cr_assert_arr_eq(result.memory, expected.memory, result.bytes);
+    block_free(&result);
+    block_free(&expected);
+}
+
+static void check_iota(enum cpu_level level, enum dtype dtype) {
+    struct block result =
+        random_block(dtype, 1 + random_below(5), 1 + random_below(80), false, false);
+    struct block expected = block_copy(&result);
+    long first = random_below(1000) - 500, by_row = random_below(2) ? random_below(1L << 31) : 100;
+    long by_column = random_below(9) - 4;
+    for (long r = 0; r < result.rows; r++)
+        for (long c = 0; c < result.columns; c++) {
+            int64_t value = first + r * by_row + c * by_column;
+            memcpy(block_element(&expected, r, c), &value, dtype_facts[dtype].bytes);
+        }
+    ((iota_function *)function(level, dtype, "iota"))(result.rows, result.columns, result.first,
+                                                      result.row, result.step, first, by_row,
+                                                      by_column);
+    cr_assert_arr_eq(result.memory, expected.memory, result.bytes);
+    block_free(&result);
+    block_free(&expected);
+}
+
+static int64_t read_position(const struct block *positions, long row, long column) {
+    int64_t wide = 0;
+    int32_t narrow;
+    const char *from = block_element(positions, row, column);
+    if (positions->dtype == DTYPE_INT64)
+        memcpy(&wide, from, sizeof wide);
+    else
+        wide = *(int32_t *)memcpy(&narrow, from, sizeof narrow);
+    return wide;
+}
+
+/* a[r, c, place] with the places in the middle of a. */
+static void check_gather(enum cpu_level level, enum dtype dtype, enum dtype index) {
+    const long rows = 1 + random_below(5), columns = 1 + random_below(40);
+    const long extent = 1 + random_below(9), stride = random_below(2) ? 1 : 50 - random_below(100);
+    const size_t bytes = dtype_facts[dtype].bytes;
+    struct block result = random_block(dtype, rows, columns, false, false);
+    struct block expected = block_copy(&result);
+    struct block positions = random_block(index, rows, columns, true, false);
+    struct block a = block_new(dtype, rows, columns, 100 * random_below(3), random_below(3), false);
+    long margin = extent * labs(stride);
+    char *room = calloc((size_t)(2 * margin) + a.bytes / bytes, bytes);
+    cr_assert(room);
+    char *from = room + (margin + (a.first - a.memory) / (long)bytes) * (long)bytes;
+    for (size_t i = 0; i < (size_t)(2 * margin) + a.bytes / bytes; i++)
+        random_element(dtype, room + i * bytes);
+    for (long r = 0; r < rows; r++)
+        for (long c = 0; c < columns; c++) {
+            int64_t place = read_position(&positions, r, c), zero = 0;
+            bool inside = place >= 0 && place < extent;
+            memcpy(block_element(&expected, r, c),
+                   inside ? from + (r * a.row + c * a.step + place * stride) * (long)bytes
+                          : (char *)&zero,
+                   bytes);
+        }
+    ((gather_function *)function(level, dtype, index == DTYPE_INT32 ? "gather_i32" : "gather_i64"))(
+        rows, columns, result.first, result.row, result.step, from, a.row, a.step, positions.first,
+        positions.row, positions.step, extent, stride);
+    cr_assert_arr_eq(result.memory, expected.memory, result.bytes, "gather of %s at %s",
+                     dtype_facts[dtype].name, cpu_level_name(level));
+    block_free(&result);
+    block_free(&expected);
+    block_free(&positions);
+    block_free(&a);
+    free(room);
+}
+
+static void check_by_position(enum cpu_level level) {
+    for (int i = 0; i < 200; i++) {
+        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+            check_fill(level, (enum dtype)dtype);
+            check_gather(level, (enum dtype)dtype, DTYPE_INT32);
+            check_gather(level, (enum dtype)dtype, DTYPE_INT64);
+        }
+        check_iota(level, DTYPE_INT32);
+        check_iota(level, DTYPE_INT64);
+    }
+}
+
+Test(rows_reduce, fill_iota_and_gather) {
+    at_every_level(check_by_position);
+}

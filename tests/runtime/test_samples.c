@@ -1,0 +1,98 @@
+/* The drawn sample digits, from PNG to prediction: right, and with the same bits, in every mode,
+ * from the tiles of every kind of CPU and from every compiler. */
+#include "tests/support/mnist_data.h"
+
+#include "runtime/backend/process.h"
+#include "runtime/kernels/cpu.h"
+
+/* Of the logits of all twenty, in order. */
+#define SAMPLES_DIGEST "090c2f12684b6a367ebca3587f038f4514e66b9e5bbc598e24fdc22a11915f4d"
+
+/* The level for tiles and compilers; NULL: the best. */
+static void use_cpu(const char *level) {
+    if (level)
+        setenv("EIGENTENSOR_CPU", level, 1);
+    else
+        unsetenv("EIGENTENSOR_CPU");
+}
+
+Test(samples, predicted_right_with_the_same_bits, .timeout = 60) {
+    use_cpu(NULL);
+    struct digits digits = sample_digits();
+    struct et_program *program = mnist_open(NULL);
+    struct logits *expected = digits_run(program, ET_EAGER, &digits);
+    cr_expect_str_eq(logits_digest(&digits, expected).text, SAMPLES_DIGEST);
+    for (int mode = ET_EAGER; mode < ET_MODE_COUNT; mode++) {
+        struct logits *logits = digits_run(program, (enum et_mode)mode, &digits);
+        check_same_logits(&digits, expected, logits, et_mode_name((enum et_mode)mode));
+        for (int i = 0; i < digits.count; i++) {
+            char path[64];
+            sample_path(i, path);
+            cr_expect_eq(most_likely(&logits[i]), digits.labels[i], "%s: %s is taken for %d", path,
+                         et_mode_name((enum et_mode)mode), most_likely(&logits[i]));
+        }
+        et_release(logits);
+    }
+    et_release(expected);
+    et_program_free(program);
+    digits_free(&digits);
+}
+
+/* One more way to build the network, held against eager. */
+struct build {
+    const char *what;
+    enum et_mode mode;
+    const char *cpu;               /* NULL: the best */
+    const char *cc, *const *flags; /* for ET_AOT */
+};
+
+static void check_build(const struct build *build) {
+    use_cpu(build->cpu);
+    struct et_error error = {0};
+    struct digits digits = sample_digits();
+    struct et_program *program = mnist_open(NULL);
+    cr_assert(et_program_set_compiler(program, build->cc, build->flags, &error), "%s",
+              error.message);
+    struct logits *expected = digits_run(program, ET_EAGER, &digits);
+    struct logits *found = digits_run(program, build->mode, &digits);
+    check_same_logits(&digits, expected, found, build->what);
+    et_release(expected);
+    et_release(found);
+    et_program_free(program);
+    digits_free(&digits);
+}
+
+static void check_cpu(enum cpu_level level) {
+    const char *name = cpu_level_name(level);
+    if (level > cpu_highest_level())
+        cr_skip_test("this CPU has no %s", name);
+    check_build(&(struct build){.what = name, .mode = ET_JIT, .cpu = name});
+    check_build(&(struct build){.what = name, .mode = ET_AOT, .cpu = name});
+}
+
+Test(samples, same_bits_without_vector_extensions, .timeout = 120) {
+    check_cpu(CPU_BASELINE);
+}
+
+Test(samples, same_bits_with_avx2, .timeout = 120) {
+    check_cpu(CPU_AVX2);
+}
+
+Test(samples, same_bits_with_avx512, .timeout = 120) {
+    check_cpu(CPU_AVX512);
+}
+
+Test(samples, same_bits_from_gcc_without_optimisation, .timeout = 120) {
+    check_build(&(struct build){
+        .what = "gcc -O0", .mode = ET_AOT, .cc = "gcc", .flags = (const char *[]){"-O0", NULL}});
+}
+
+Test(samples, same_bits_from_clang, .timeout = 120) {
+    int status = 0;
+    struct text said = {0};
+    bool ran = process_run((const char *[]){"clang", "--version", NULL}, &said, &status, NULL);
+    text_free(&said);
+    if (!ran || status != 0)
+        cr_skip_test("no clang");
+    check_build(&(struct build){.what = "clang -O3", .mode = ET_AOT, .cc = "clang"});
+}

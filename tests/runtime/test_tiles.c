@@ -1,0 +1,213 @@
+/* Every tile at every level of CPU, against the plain loop of fmaf, bit for bit. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/tiles.h"
+#include "templates/math.h"
+
+static const struct {
+    const char *name;
+    int lanes, rows, columns;
+} tiles[TILE_COUNT] = {
+#define TILE(name, lanes, rows, columns) {#name, lanes, rows, columns},
+#include "templates/tiles.def"
+#undef TILE
+};
+
+enum {
+    ROUNDS = 6,
+    STREAM = 6000,
+    PANEL = 6000,
+    MAX_GAP = 20, /* elements between rows of sums that no tile may touch */
+    MAX_OUT = 12 * (64 + MAX_GAP),
+    GUARD = 8, /* elements around the sums that no tile may touch */
+};
+
+static uint64_t random_state;
+
+static uint32_t random_bits(void) {
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 33);
+}
+
+static long random_below(long bound) {
+    return (long)(random_bits() % (uint32_t)bound);
+}
+
+/* Numbers of like size, whose sums round; one in `rare` is any float32 at all: NaN, infinite,
+ * subnormal, huge. */
+static float random_float(long rare) {
+    if (random_below(rare) == 0) {
+        static const uint32_t special[] = {0x7f800000u, 0xff800000u, 0x7fc00001u, 0x80000000u,
+                                           0x00000001u, 0x807fffffu, 0x7f7fffffu};
+        uint32_t any = random_bits() << 16 ^ random_bits();
+        long choice = random_below(10);
+        return f32_from_bits(choice < 7 ? special[choice] : any);
+    }
+    return (float)((int32_t)random_bits() - (1 << 30)) * 0x1p-30f;
+}
+
+static void fill(float *elements, long count, long rare) {
+    for (long i = 0; i < count; i++)
+        elements[i] = random_float(rare);
+}
+
+/* Which NaN is not defined. */
+static void quiet(float *elements, long count) {
+    for (long i = 0; i < count; i++)
+        if (isnan(elements[i]))
+            elements[i] = f32_from_bits(0x7fc00000u);
+}
+
+static void plain_tile(int tile, float *acc, const float *stream, const float *panel,
+                       const struct tile_walk *walk, int resume) {
+    const int lanes = tiles[tile].lanes, rows = tiles[tile].rows, columns = tiles[tile].columns;
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) {
+            float sum = resume ? acc[r * walk->sums + c] : 0.0f;
+            for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+                for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                    for (ptrdiff_t k = 0; k < walk->extent[2]; k++)
+                        sum = fmaf(
+                            stream[walk->rows[r] + i * walk->stream[0] + j * walk->stream[1] +
+                                   k * walk->stream[2] + c * lanes],
+                            panel[c + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2]],
+                            sum);
+            acc[r * walk->sums + c] = sum;
+        }
+}
+
+/* Any walk that stays within `stream` and `panel` when it begins in their middle. */
+static struct tile_walk random_walk(void) {
+    struct tile_walk walk = {0};
+    for (int i = 0; i < 12; i++)
+        walk.rows[i] = random_below(2001) - 1000;
+    for (int i = 0; i < 3; i++) {
+        walk.extent[i] = random_below(8) == 0 ? 0 : 1 + random_below(i == 2 ? 9 : 5);
+        walk.stream[i] = random_below(129) - 64;
+        walk.panel[i] = random_below(129) - 64;
+    }
+    return walk;
+}
+
+static void check_tile(int tile, enum cpu_level level, long rare) {
+    static float stream[STREAM], panel[PANEL];
+    float found[MAX_OUT + 2 * GUARD], expected[MAX_OUT + 2 * GUARD];
+    fill(stream, STREAM, rare);
+    fill(panel, PANEL, rare);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct tile_walk walk = random_walk();
+        walk.sums = tiles[tile].columns + (random_below(2) ? random_below(MAX_GAP) : 0);
+        walk.ahead = random_below(4);
+        int resume = (int)random_below(2);
+        long count = tiles[tile].rows * walk.sums, offset = GUARD + random_below(4);
+        fill(found, MAX_OUT + 2 * GUARD, rare);
+        memcpy(expected, found, sizeof found);
+        const float *x = stream + STREAM / 2, *y = panel + PANEL / 2 + random_below(16);
+        tiles_of_level(level)[tile](found + offset, x, y, &walk, resume,
+                                    random_below(2) ? y : NULL);
+        plain_tile(tile, expected + offset, x, y, &walk, resume);
+        quiet(found + offset, count);
+        quiet(expected + offset, count);
+        cr_assert_arr_eq(found, expected, sizeof found,
+                         "%s at %s: extents %td %td %td, resume %d, special values 1 in %ld",
+                         tiles[tile].name, cpu_level_name(level), walk.extent[0], walk.extent[1],
+                         walk.extent[2], resume, rare);
+    }
+}
+
+static void check_level(enum cpu_level level) {
+    if (level > cpu_highest_level())
+        cr_skip_test("this CPU lacks %s", cpu_level_name(level));
+    random_state = 1 + (uint64_t)level;
+    for (int tile = 0; tile < TILE_COUNT; tile++) {
+        check_tile(tile, level, 1L << 30);
+        check_tile(tile, level, 500);
+        check_tile(tile, level, 5);
+    }
+}
+
+Test(tiles, baseline_is_the_plain_loop) {
+    check_level(CPU_BASELINE);
+}
+
+Test(tiles, avx2_is_the_plain_loop) {
+    check_level(CPU_AVX2);
+}
+
+Test(tiles, avx512_is_the_plain_loop) {
+    check_level(CPU_AVX512);
+}
+
+/* Walks known at compile time, as emitted C has them: other code. */
+#define KNOWN(name, lanes, rows, columns)                                                          \
+    static void known_##name(float *acc, const float *stream, const float *panel) {                \
+        tile(lanes, rows, columns, acc, stream, panel, &known_walk, 0, stream);                    \
+    }
+static const struct tile_walk known_walk = {
+    .rows = {0, 7, 300, 17, 64, -9, 500, 1, 2, 3, 400, -500},
+    .extent = {4, 3, 5},
+    .stream = {1, 100, 4},
+    .panel = {480, 160, 32},
+    .ahead = 2,
+};
+#define TILE(name, lanes, rows, columns) KNOWN(name, lanes, rows, columns)
+#include "templates/tiles.def"
+#undef TILE
+
+Test(tiles, known_walks_are_the_plain_loop) {
+    static void (*const known[TILE_COUNT])(float *, const float *, const float *) = {
+#define TILE(name, lanes, rows, columns) known_##name,
+#include "templates/tiles.def"
+#undef TILE
+    };
+    static float stream[STREAM], panel[PANEL];
+    random_state = 99;
+    fill(stream, STREAM, 200);
+    fill(panel, PANEL, 200);
+    for (int i = 0; i < TILE_COUNT; i++) {
+        float found[MAX_OUT] = {0}, expected[MAX_OUT] = {0};
+        known[i](found, stream + STREAM / 2, panel);
+        plain_tile(i, expected, stream + STREAM / 2, panel, &known_walk, 0);
+        quiet(found, MAX_OUT);
+        quiet(expected, MAX_OUT);
+        cr_assert_arr_eq(found, expected, sizeof found, "%s", tiles[i].name);
+    }
+}
+
+Test(tiles, names) {
+    for (int i = 0; i < TILE_COUNT; i++)
+        cr_assert_eq(tile_find(tiles[i].name), i);
+    cr_assert_eq(tile_find("tile_13x32"), -1);
+    cr_assert_eq(tile_find("tile_1x1"), -1);
+    cr_assert_eq(tile_find("tile_lanes_7x64"), -1);
+    cr_assert_eq(tile_find("tile_walk"), -1);
+    cr_assert_eq(tile_find(""), -1);
+}
+
+struct heard {
+    int count;
+    const void *functions[8];
+    char text[8][64];
+};
+
+static void hear(void *context, const char *name, const void *function) {
+    struct heard *heard = context;
+    cr_assert_lt(heard->count, 8);
+    snprintf(heard->text[heard->count], sizeof heard->text[0], "%s", name);
+    heard->functions[heard->count++] = function;
+}
+
+Test(tiles, kernels_that_a_text_names) {
+    struct heard heard = {0};
+    kernels_named_in("struct tile_walk w; tile_8x32(a, b); row_f32_add(1);row_f32_and(2); tile_",
+                     CPU_BASELINE, hear, &heard);
+    cr_assert_eq(heard.count, 2);
+    cr_assert_str_eq(heard.text[0], "tile_8x32");
+    cr_assert_eq(heard.functions[0], (const void *)tiles_of_level(CPU_BASELINE)[TILE_OF_tile_8x32]);
+    cr_assert_str_eq(heard.text[1], "row_f32_add");
+    cr_assert_not_null(heard.functions[1]);
+}

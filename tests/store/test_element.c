@@ -1,0 +1,133 @@
+/* The values of constants as JSON: golden texts, and that every text reads back as the same bits.
+ */
+#include "compiler/store/element.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+static void expect_text(enum dtype dtype, const void *element, const char *expected) {
+    cr_expect_str_eq(element_text(dtype, element).text, expected);
+}
+
+Test(element, float32_texts) {
+    static const struct {
+        float value;
+        const char *text;
+    } cases[] = {
+        {0, "0.0"},
+        {-0.0f, "-0.0"},
+        {1, "1.0"},
+        {-2.5f, "-2.5"},
+        {0.1f, "0.1"},
+        {1.0f / 3, "0.33333334"},
+        {16777216, "16777216.0"},
+        {1e10f, "10000000000.0"},
+        {1e15f, "1000000000000000.0"}, /* 999999986991104 */
+        {1e16f, "1e16"},
+        {1.5e20f, "1.5e20"},
+        {1e-5f, "0.00001"},
+        {1.25e-5f, "0.0000125"},
+        {9e-6f, "9e-6"},
+        {1.5e-7f, "1.5e-7"},
+        {0x1p-149f, "1e-45"},
+        {0x1p-126f, "1.1754944e-38"},
+        {0x1.fffffep127f, "3.4028235e38"},
+        {INFINITY, "\"inf\""},
+        {-INFINITY, "\"-inf\""},
+        {NAN, "\"nan\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_text(DTYPE_FLOAT32, &cases[i].value, cases[i].text);
+}
+
+Test(element, other_texts) {
+    expect_text(DTYPE_FLOAT64, &(double){0.1}, "0.1");
+    expect_text(DTYPE_FLOAT64, &(double){0.1 + 0.2}, "0.30000000000000004");
+    expect_text(DTYPE_FLOAT64, &(double){0x1p-1074}, "5e-324");
+    expect_text(DTYPE_FLOAT64, &(double){0x1.fffffffffffffp1023}, "1.7976931348623157e308");
+    expect_text(DTYPE_FLOAT16, &(uint16_t){0x3c00}, "1.0");
+    expect_text(DTYPE_FLOAT16, &(uint16_t){0x2e66}, "0.1");
+    expect_text(DTYPE_FLOAT16, &(uint16_t){0x7bff}, "65500.0"); /* 65504 */
+    expect_text(DTYPE_FLOAT16, &(uint16_t){0x8001}, "-6e-8");
+    expect_text(DTYPE_FLOAT16, &(uint16_t){0xfc00}, "\"-inf\"");
+    expect_text(DTYPE_BFLOAT16, &(uint16_t){0x3f80}, "1.0");
+    expect_text(DTYPE_BFLOAT16, &(uint16_t){0x4049}, "3.14");
+    expect_text(DTYPE_INT64, &(int64_t){INT64_MIN}, "-9223372036854775808");
+    expect_text(DTYPE_INT32, &(int32_t){-7}, "-7");
+    expect_text(DTYPE_INT8, &(int8_t){-128}, "-128");
+    expect_text(DTYPE_UINT8, &(uint8_t){200}, "200");
+    expect_text(DTYPE_BOOL, &(uint8_t){1}, "true");
+    expect_text(DTYPE_BOOL, &(uint8_t){0}, "false");
+}
+
+/* Reads the text of the element back, through the parser. */
+static uint64_t read_back(enum dtype dtype, const void *element) {
+    struct et_error error = {""};
+    struct element_text text = element_text(dtype, element);
+    uint64_t bits = 0;
+    json_t *value = json_loads(text.text, JSON_DECODE_ANY, NULL);
+    cr_assert_not_null(value, "%s is not JSON", text.text);
+    cr_assert(element_from_json(value, dtype, &bits, &error), "%s", error.message);
+    json_decref(value);
+    return bits;
+}
+
+Test(element, all_of_sixteen_bits_read_back) {
+    for (uint32_t i = 0; i < 0x10000; i++) {
+        uint16_t bits = (uint16_t)i;
+        bool half_nan = (i & 0x7fff) > 0x7c00, brain_nan = (i & 0x7fff) > 0x7f80;
+        cr_assert_eq(read_back(DTYPE_FLOAT16, &bits), half_nan ? 0x7e00 : i, "%04x", i);
+        cr_assert_eq(read_back(DTYPE_BFLOAT16, &bits), brain_nan ? 0x7fc0 : i, "%04x", i);
+    }
+}
+
+Test(element, many_wider_floats_read_back) {
+    uint64_t state = 1;
+    for (int i = 0; i < 100000; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        uint32_t narrow = (uint32_t)(state >> 32);
+        uint64_t wide = state ^ state >> 29;
+        if ((narrow & 0x7fffffff) <= 0x7f800000)
+            cr_assert_eq(read_back(DTYPE_FLOAT32, &narrow), narrow);
+        if ((wide & 0x7fffffffffffffff) <= 0x7ff0000000000000)
+            cr_assert_eq(read_back(DTYPE_FLOAT64, &wide), wide);
+    }
+}
+
+/* Halves to even, into and out of the subnormals, and up to the greatest. */
+Test(element, sixteen_bits_round_to_nearest_even) {
+    static const struct {
+        enum dtype dtype;
+        double value;
+        uint16_t bits;
+    } cases[] = {
+        {DTYPE_FLOAT16, 1 + 0x1p-11, 0x3c00}, /* half way: the even one, below */
+        {DTYPE_FLOAT16, 1 + 0x3p-11, 0x3c02}, /* half way: the even one, above */
+        {DTYPE_FLOAT16, 1 + 0x1p-11 + 0x1p-40, 0x3c01},
+        {DTYPE_FLOAT16, 0x1p-25, 0x0000}, /* half the least: to zero */
+        {DTYPE_FLOAT16, -0x1.8p-25, 0x8001},
+        {DTYPE_FLOAT16, 0x1.ffcp-15 + 0x1p-25, 0x0400}, /* carries into the normals */
+        {DTYPE_FLOAT16, 65519, 0x7bff},
+        {DTYPE_BFLOAT16, 1 + 0x1p-8, 0x3f80},
+        {DTYPE_BFLOAT16, 1 + 0x3p-8, 0x3f82},
+        {DTYPE_BFLOAT16, 0x1.fffffp-1, 0x3f80},
+        {DTYPE_BFLOAT16, 0x1p-134, 0x0000},
+        {DTYPE_BFLOAT16, -0x1p-133, 0x8001},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint16_t bits;
+        json_t *value = json_real(cases[i].value);
+        cr_assert(element_from_json(value, cases[i].dtype, &bits, NULL));
+        cr_expect_eq(bits, cases[i].bits, "case %zu: %04x, expected %04x", i, bits, cases[i].bits);
+        json_decref(value);
+    }
+}
+
+Test(element, integers_are_floats_too) {
+    float element;
+    json_t *value = json_integer(16777217); /* between two float32: the even one */
+    cr_assert(element_from_json(value, DTYPE_FLOAT32, &element, NULL));
+    cr_expect_eq(memcmp(&element, &(float){16777216}, sizeof element), 0);
+    json_decref(value);
+}

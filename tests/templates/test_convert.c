@@ -1,0 +1,118 @@
+/* templates/convert.h, function by function, over the casts worked out in cast_cases.def. */
+#include "templates/convert.h"
+#include "tests/support/tensor_text.h"
+
+struct casts {
+    const char *source, *expected[DTYPE_COUNT];
+};
+static const struct casts casts[] = {
+#define CASTS(source, ...) {source, {__VA_ARGS__}},
+#include "tests/support/cast_cases.def"
+#undef CASTS
+};
+
+#define DTYPE(id, name, type, twin, ones, safetensors, npy, letter, short)                         \
+    typedef type type_##short;
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
+
+/* Every function of the file but the canonical ones. */
+/* clang-format off */
+#define FUNCTIONS(F)                                                                               \
+    F(f16, f32) F(bf16, f32) F(f32, f16) F(f32, bf16)                                              \
+    F(f32, i32) F(f32, i64) F(f32, u8) F(f32, i8) F(f64, i32) F(f64, i64) F(f64, u8) F(f64, i8)    \
+    F(f32, b8) F(f64, b8) F(i32, b8) F(i64, b8) F(u8, b8) F(i8, b8)                                \
+    F(f16, f64) F(f16, i32) F(f16, i64) F(f16, u8) F(f16, i8) F(f16, b8) F(f16, bf16)              \
+    F(bf16, f64) F(bf16, i32) F(bf16, i64) F(bf16, u8) F(bf16, i8) F(bf16, b8) F(bf16, f16)        \
+    F(f64, f16) F(i32, f16) F(i64, f16) F(u8, f16) F(i8, f16) F(b8, f16)                           \
+    F(f64, bf16) F(i32, bf16) F(i64, bf16) F(u8, bf16) F(i8, bf16) F(b8, bf16)
+/* clang-format on */
+
+#define APPLY(from, to)                                                                            \
+    static void apply_##from##_##to(const void *source, void *result) {                            \
+        type_##from x;                                                                             \
+        memcpy(&x, source, sizeof x);                                                              \
+        type_##to y = from##_to_##to(x);                                                           \
+        memcpy(result, &y, sizeof y);                                                              \
+    }
+FUNCTIONS(APPLY)
+
+static const struct {
+    const char *from, *to;
+    void (*apply)(const void *source, void *result);
+} functions[] = {
+#define ENTRY(from, to) {#from, #to, apply_##from##_##to},
+    FUNCTIONS(ENTRY)};
+
+/* The row of casts from a dtype, and in it the result for another. */
+static void find_cast(const char *from, const char *to, struct tensor *source,
+                      struct tensor *expected) {
+    for (size_t i = 0; i < sizeof casts / sizeof *casts; i++) {
+        parse_tensor(casts[i].source, DTYPE_BOOL, source);
+        for (int k = 0; k < DTYPE_COUNT; k++) {
+            parse_tensor(casts[i].expected[k], DTYPE_BOOL, expected);
+            if (strcmp(dtype_facts[source->node.dtype].short_name, from) == 0 &&
+                strcmp(dtype_facts[expected->node.dtype].short_name, to) == 0)
+                return;
+        }
+    }
+    cr_assert_fail("no cast from %s to %s", from, to);
+}
+
+Test(convert, every_function) {
+    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
+        struct tensor source, expected;
+        find_cast(functions[f].from, functions[f].to, &source, &expected);
+        size_t step = dtype_facts[source.node.dtype].bytes;
+        size_t width = dtype_facts[expected.node.dtype].bytes;
+        for (int64_t i = 0; i < node_elements(&source.node); i++) {
+            char result[8];
+            functions[f].apply(source.data + (size_t)i * step, result);
+            cr_expect(
+                same_element(expected.node.dtype, result, expected.data + (size_t)i * width, 0),
+                "%s_to_%s, element %d", functions[f].from, functions[f].to, (int)i);
+        }
+    }
+}
+
+Test(convert, every_16_bit_float_survives_float32) {
+    for (unsigned bits = 0; bits < 65536; bits++) {
+        uint16_t half = (uint16_t)bits;
+        uint16_t through = f32_to_f16(f16_to_f32(half)), brain = f32_to_bf16(bf16_to_f32(half));
+        cr_assert_eq(through, f16_canonical(half), "f16 %04x", bits);
+        cr_assert_eq(brain, bf16_canonical(half), "bf16 %04x", bits);
+    }
+}
+
+/* Half-way between each pair of neighbours goes to the even one, and just beyond to the nearer. */
+Test(convert, every_half_way_case) {
+    for (uint16_t half = 0; half < 0x7bff; half++) {
+        uint16_t next = (uint16_t)(half + 1), even = half % 2 ? next : half;
+        float middle = (f16_to_f32(half) + f16_to_f32(next)) / 2;
+        cr_assert_eq(f32_to_f16(middle), even, "f16 %04x", half);
+        cr_assert_eq(f32_to_f16(-middle), 0x8000 | even, "f16 %04x", half);
+        cr_assert_eq(f32_to_f16(nextafterf(middle, 0)), half, "f16 %04x", half);
+        cr_assert_eq(f32_to_f16(nextafterf(middle, INFINITY)), next, "f16 %04x", half);
+    }
+    for (uint16_t brain = 0; brain < 0x7f80; brain++) {
+        uint32_t middle = (uint32_t)brain << 16 | 0x8000;
+        uint16_t next = (uint16_t)(brain + 1), even = brain % 2 ? next : brain;
+        cr_assert_eq(f32_to_bf16(f32_from_bits(middle)), even, "bf16 %04x", brain);
+        cr_assert_eq(f32_to_bf16(f32_from_bits(middle - 1)), brain, "bf16 %04x", brain);
+        cr_assert_eq(f32_to_bf16(f32_from_bits(middle + 1)), next, "bf16 %04x", brain);
+    }
+}
+
+Test(convert, canonical_touches_nothing_but_nan) {
+    cr_assert_eq(f32_bits(f32_canonical(f32_from_bits(0xff800001))), 0x7fc00000);
+    cr_assert_eq(f32_bits(f32_canonical(f32_from_bits(0xff800000))), 0xff800000);
+    cr_assert_eq(f32_bits(f32_canonical(-0.0f)), 0x80000000);
+    cr_assert_eq(f32_bits(f32_canonical(0x1p-149f)), 1);
+    cr_assert_eq(f64_bits(f64_canonical(-NAN)), 0x7ff8000000000000);
+    cr_assert_eq(f64_bits(f64_canonical(-0.0)), 0x8000000000000000);
+    cr_assert_eq(f64_bits(f64_canonical(-INFINITY)), 0xfff0000000000000);
+    cr_assert_eq(f16_canonical(0x7c01), 0x7e00);
+    cr_assert_eq(f16_canonical(0xfc00), 0xfc00);
+    cr_assert_eq(bf16_canonical(0xff81), 0x7fc0);
+    cr_assert_eq(bf16_canonical(0xff80), 0xff80);
+}
