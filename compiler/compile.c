@@ -45,16 +45,16 @@ static void print_nodes(const struct compiling *compiling, struct text *text) {
     print_graph(compiling->graph, text);
 }
 
-static void print_kernels(const struct compiling *compiling, struct text *text) {
+static void print_loops(const struct compiling *compiling, struct text *text) {
     print_ir(compiling->ir, text);
 }
 
-/* After each pass over kernels: the verifier, and the dump. */
+/* After each pass over statements: the verifier, and the dump. */
 static bool after(struct compiling *compiling, const char *pass) {
     double took = now_milliseconds() - compiling->began;
     if (compiling->options->verify && !verify_ir(compiling->ir, compiling->error))
         return et_fail_within(compiling->error, "after %s", pass);
-    dump(compiling, pass, took, print_kernels);
+    dump(compiling, pass, took, print_loops);
     compiling->began = now_milliseconds();
     return true;
 }
@@ -73,8 +73,8 @@ static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
 }
 
 static int threads_used(const struct ir *ir) {
-    for (int i = 0; i < ir->group_count; i++)
-        if (ir->groups[i]->parallel)
+    for (int i = 0; i < ir->kernel_count; i++)
+        if (ir->kernels[i]->parallel)
             return (int)ir->threads;
     return 1;
 }
@@ -99,19 +99,19 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     split_axes(ir);
     if (!after(compiling, "axes"))
         return false;
-    split_guards(ir);
+    partition_loops(ir);
     if (!after(compiling, "split"))
         return false;
-    place_copies(ir);
+    eliminate_copies(ir);
     if (!after(compiling, "place"))
         return false;
-    join_loops(ir);
+    fuse_loops(ir);
     if (!after(compiling, "join"))
         return false;
     lay_out_buffers(ir);
     if (!after(compiling, "layout"))
         return false;
-    share_loops(ir);
+    fuse_outer_loops(ir);
     if (!after(compiling, "share"))
         return false;
     inquire(ir, compiling->options->tuning,
@@ -119,24 +119,24 @@ static bool run_passes(struct compiling *compiling, const struct graph *graph,
     schedule(ir);
     if (!check_tuning(ir, compiling->error) || !after(compiling, "schedule"))
         return false;
-    reuse_operands(ir);
+    reuse_buffers(ir);
     if (!after(compiling, "reuse"))
         return false;
-    group_kernels(ir);
+    form_kernels(ir);
     if (!after(compiling, "group"))
         return false;
-    divide_work(ir);
+    parallelize(ir);
     compiled->threads = threads_used(ir);
     if (!after(compiling, "divide"))
         return false;
-    fetch_ahead(ir);
+    prefetch_panels(ir);
     if (!after(compiling, "ahead"))
         return false;
     compiling->plan = plan(ir);
     if (!after(compiling, "plan"))
         return false;
-    part_steps(ir);
-    compiled->steps = ir->group_count ? ir->groups[ir->group_count - 1]->step + 1 : 0;
+    place_barriers(ir);
+    compiled->steps = ir->kernel_count ? ir->kernels[ir->kernel_count - 1]->step + 1 : 0;
     return after(compiling, "meet");
 }
 
@@ -181,7 +181,7 @@ static bool run_part(struct parts *parts, int part, const struct graph *graph,
                      struct compiled *compiled, struct et_error *error) {
     if (part)
         parts->irs[part].first_number =
-            parts->irs[part - 1].first_number + parts->irs[part - 1].group_count;
+            parts->irs[part - 1].first_number + parts->irs[part - 1].kernel_count;
     if (!compiled->block_count)
         return run_passes(&parts->items[part], graph, compiled);
     parts->irs[part].largest = part ? &parts->irs[0] : NULL;

@@ -13,8 +13,8 @@ static struct graph *in_order(const struct graph *graph, struct et_error *error)
         et_fail(error, "out of memory");
         return NULL;
     }
-    if (copy_program(graph, ordered, graph->output_count, graph->outputs, error) &&
-        graph_canonicalise(ordered, error))
+    if (copy_graph(graph, ordered, graph->output_count, graph->outputs, error) &&
+        graph_canonicalize(ordered, error))
         return ordered;
     graph_free(ordered);
     return NULL;
@@ -43,7 +43,7 @@ struct et_program *et_program_open_batched(const char *path, const char *weights
     if (graph && !graph->batched) {
         struct graph *batched = graph_add_batch(graph, error);
         graph_free(graph);
-        graph = batched && graph_canonicalise(batched, error) ? batched : NULL;
+        graph = batched && graph_canonicalize(batched, error) ? batched : NULL;
         if (!graph) {
             et_fail_within(error, "%s", path);
             graph_free(batched);

@@ -48,6 +48,7 @@ run_unit() {
 
 run_shell() {
     log=$BUILD/$1.log since=$(now)
+    mkdir -p "$(dirname "$log")"
     rm -f "$log"
     timeout 900 "$1" >>"$log" 2>&1 </dev/null
     status=$?

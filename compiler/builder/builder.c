@@ -555,7 +555,7 @@ static struct graph *program_of(struct tensor_context *context, int count,
     if (outputs && program) {
         for (int i = 0; i < count; i++)
             outputs[i] = (struct output){named[i].name, named[i].tensor.node};
-        copied = copy_program(context->graph, program, count, outputs, &context->error);
+        copied = copy_graph(context->graph, program, count, outputs, &context->error);
     } else {
         et_fail(&context->error, "out of memory");
     }

@@ -60,7 +60,7 @@ struct tensor_context *tensor_context_new(const char *name);
 void tensor_context_free(struct tensor_context *context);
 
 /* The graph program of the context: the inputs, and what the outputs need, in the order of
- * copy_program; so the order of calls (of arguments, too) has no influence on it.  Frees the
+ * copy_graph; so the order of calls (of arguments, too) has no influence on it.  Frees the
  * context in any case.  NULL and the first error when anything went wrong; else the caller owns the
  * graph. */
 struct graph *compile_to_graph(struct tensor_context *context, int count,

@@ -379,8 +379,8 @@ static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_
         text_add(text, " /* %s", strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
         if (kind == BUFFER_TEMPORARY)
             text_add(text, ", alive from k%02d to k%02d",
-                     ir->first_number + buffer->first_group + 1,
-                     ir->first_number + buffer->last_group + 1);
+                     ir->first_number + buffer->first_kernel + 1,
+                     ir->first_number + buffer->last_kernel + 1);
         text_add(text, " */\n");
     }
     if (count)
@@ -412,14 +412,14 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
     unreachable();
 }
 
-static void add_call(struct emitter *emitter, struct text *text, const struct group *group,
+static void add_call(struct emitter *emitter, struct text *text, const struct kernel *kernel,
                      int indent) {
-    text_add(text, "%*s%s(", indent, "", group->name);
-    size_t column = (size_t)indent + strlen(group->name) + 1;
-    for (int i = 0; i < group->buffer_count + group->parallel; i++) {
-        const char *next = i == group->buffer_count ? "part, parts"
-                                                    : argument(emitter, group->buffers[i].buffer,
-                                                               group->buffers[i].written);
+    text_add(text, "%*s%s(", indent, "", kernel->name);
+    size_t column = (size_t)indent + strlen(kernel->name) + 1;
+    for (int i = 0; i < kernel->buffer_count + kernel->parallel; i++) {
+        const char *next = i == kernel->buffer_count ? "part, parts"
+                                                     : argument(emitter, kernel->buffers[i].buffer,
+                                                                kernel->buffers[i].written);
         if (i > 0) {
             bool breaks = column + strlen(next) + 4 > 100;
             if (breaks)
@@ -439,17 +439,17 @@ static void add_steps(struct emitter *emitter, struct text *text) {
     const struct ir *ir = emitter->ir;
     bool alone = false;
     text_add(text, "    switch (step) {\n");
-    for (int i = 0; i < ir->group_count; i++) {
-        const struct group *group = ir->groups[i];
-        bool first = i == 0 || group->step > ir->groups[i - 1]->step;
-        bool last = i + 1 == ir->group_count || group->step < ir->groups[i + 1]->step;
+    for (int i = 0; i < ir->kernel_count; i++) {
+        const struct kernel *kernel = ir->kernels[i];
+        bool first = i == 0 || kernel->step > ir->kernels[i - 1]->step;
+        bool last = i + 1 == ir->kernel_count || kernel->step < ir->kernels[i + 1]->step;
         if (first)
-            text_add(text, "    case %d:\n", group->step);
-        if (!group->parallel && !alone)
+            text_add(text, "    case %d:\n", kernel->step);
+        if (!kernel->parallel && !alone)
             text_add(text, "        if (part == 0) {\n");
-        alone = !group->parallel;
-        add_call(emitter, text, group, alone ? 12 : 8);
-        if (alone && (last || ir->groups[i + 1]->parallel)) {
+        alone = !kernel->parallel;
+        add_call(emitter, text, kernel, alone ? 12 : 8);
+        if (alone && (last || ir->kernels[i + 1]->parallel)) {
             text_add(text, "        }\n");
             alone = false;
         }
@@ -464,15 +464,15 @@ static void add_calls(struct emitter *emitter, struct text *text) {
         add_steps(emitter, text);
         return;
     }
-    for (int i = 0; i < emitter->ir->group_count; i++)
-        add_call(emitter, text, emitter->ir->groups[i], 4);
+    for (int i = 0; i < emitter->ir->kernel_count; i++)
+        add_call(emitter, text, emitter->ir->kernels[i], 4);
 }
 
 /* Whether kernels read any input. */
 static bool reads_inputs(const struct ir *ir) {
-    for (int g = 0; g < ir->group_count; g++)
-        for (int i = 0; i < ir->groups[g]->buffer_count; i++)
-            if (ir->groups[g]->buffers[i].buffer->kind == BUFFER_INPUT)
+    for (int g = 0; g < ir->kernel_count; g++)
+        for (int i = 0; i < ir->kernels[g]->buffer_count; i++)
+            if (ir->kernels[g]->buffers[i].buffer->kind == BUFFER_INPUT)
                 return true;
     return false;
 }
@@ -571,7 +571,7 @@ static void add_metadata(struct emitter *emitter, struct text *text,
 
 /* ---- All together ---- */
 
-static const char *kernel_source(struct emitter *emitter, const struct group *group,
+static const char *kernel_source(struct emitter *emitter, const struct kernel *kernel,
                                  const struct kernel_facts *facts) {
     struct text function = {0};
     text_add(&function, "/* ");
@@ -582,22 +582,22 @@ static const char *kernel_source(struct emitter *emitter, const struct group *gr
     }
     text_add(&function, " */\n");
     emitter->text = &function;
-    emit_group(emitter, group);
+    emit_kernel(emitter, kernel);
     const char *source = arena_copy_text(emitter->ir->arena, function.bytes ? function.bytes : "");
     text_free(&function);
     return source;
 }
 
-/* The kernels of the ir at hand: facts[group_count]. */
+/* The kernels of the ir at hand: facts[kernel_count]. */
 static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int64_t images) {
     struct ir *ir = emitter->ir;
-    for (int i = 0; i < ir->group_count; i++) {
-        ir->groups[i]->name = group_name(ir, ir->groups[i]);
-        facts[i] = group_facts(ir, ir->groups[i]);
+    for (int i = 0; i < ir->kernel_count; i++) {
+        ir->kernels[i]->name = kernel_name(ir, ir->kernels[i]);
+        facts[i] = describe_kernel(ir, ir->kernels[i]);
         facts[i].images = images;
     }
-    for (int i = 0; i < ir->group_count; i++)
-        facts[i].source = kernel_source(emitter, ir->groups[i], &facts[i]);
+    for (int i = 0; i < ir->kernel_count; i++)
+        facts[i].source = kernel_source(emitter, ir->kernels[i], &facts[i]);
 }
 
 /* Takes an ir to hand, the first or that of another block. */
@@ -660,7 +660,7 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     struct arena *arena = irs[0]->arena;
     struct emitter *emitter = emitter_new(irs[0], graph, options, compiled);
     compiled->prefix = emitter->prefix;
-    compiled->kernel_count = irs[count - 1]->first_number + irs[count - 1]->group_count;
+    compiled->kernel_count = irs[count - 1]->first_number + irs[count - 1]->kernel_count;
     compiled->kernels = arena_array(arena, struct kernel_facts, (size_t)compiled->kernel_count);
     for (int i = 0; i < count; i++) {
         begin_ir(emitter, irs[i]);

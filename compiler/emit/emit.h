@@ -63,19 +63,19 @@ struct emitter {
     int row_function_count;
     struct row_function row_functions[MAX_ROW_FUNCTIONS];
 
-    /* of the kernel at hand */
+    /* of the statement at hand */
     int indent, depth;
     int value_count; /* locals v0, v1, ... */
     int named_count, named_capacity;
     struct named *named;
     int axis_capacity;
     const char **axis_names;   /* by axis id */
-    int *uses;                 /* by expression id, within the kernel */
+    int *uses;                 /* by expression id, within the statement */
     int *marks, mark;          /* by expression id: the last set that has it; the newest set */
     const struct axis *parted; /* its loop goes from `begin` to `end` */
-    /* The kernel that comes next in the same block of C, or NULL; and a reduction of it whose lanes
-     * have taken their elements while those were stored. */
-    const struct kernel *following;
+    /* The statement that comes next in the same block of C, or NULL; and a reduction of it whose
+     * lanes have taken their elements while those were stored. */
+    const struct statement *following;
     const struct expression *taken;
     const char *taken_lanes;
 };
@@ -147,10 +147,10 @@ void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
 
 /* reduce.c: reductions that remain as loops. Gives the name of the result. */
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
-/* The reduction by which the following kernel begins, if it goes over just what the kernel stores
- * along its only loop, and vectors can do it; or NULL. */
+/* The reduction by which the following statement begins, if it goes over just what the statement
+ * stores along its only loop, and vectors can do it; or NULL. */
 const struct expression *emit_following_reduction(struct emitter *emitter,
-                                                  const struct kernel *kernel);
+                                                  const struct statement *statement);
 /* Its lanes, and strip after strip what they take. */
 void emit_begin_taking(struct emitter *emitter, const struct expression *reduction);
 void emit_take(struct emitter *emitter, const struct strip *strip, const char *from);
@@ -162,10 +162,10 @@ bool emit_rows_possible(struct emitter *emitter, const struct store *store,
 void emit_rows(struct emitter *emitter, int count, const struct store *stores,
                const struct row_block *block);
 
-/* tile.c: a tiled kernel */
-void emit_tiled(struct emitter *emitter, const struct kernel *kernel);
+/* tile.c: a tiled statement */
+void emit_tiled(struct emitter *emitter, const struct statement *statement);
 
-/* function.c: a group of kernels as a C function */
+/* function.c: a kernel of statements as a C function */
 void emit_store(struct emitter *emitter, const struct store *store);
 void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
                     int64_t step);
@@ -173,18 +173,18 @@ void emit_close_loops(struct emitter *emitter, int count);
 /* A loop in steps of `step`, with a count of what is left for the last; gives the count's text. */
 const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
                             const struct axis *axis, int64_t step);
-/* The thread's part of the kernel's parted loop, which ends at `limit`, as two locals. */
-void emit_part(struct emitter *emitter, const struct kernel *kernel, int64_t limit);
-void emit_group(struct emitter *emitter, const struct group *group);
+/* The thread's part of the statement's parted loop, which ends at `limit`, as two locals. */
+void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit);
+void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
 /* describe.c: what people see as kernels, in words */
-const char *group_name(struct ir *ir, const struct group *group);
-const char *group_formula(struct ir *ir, const struct group *group);
+const char *kernel_name(struct ir *ir, const struct kernel *kernel);
+const char *kernel_formula(struct ir *ir, const struct kernel *kernel);
 const char *buffer_description(struct ir *ir, const struct buffer *buffer);
 const char *kernels_dot(struct ir *ir);
-double nest_flops(struct ir *ir, struct kernel *const *kernels, int count);
-int64_t group_flops(struct ir *ir, const struct group *group);
+double nest_flops(struct ir *ir, struct statement *const *statements, int count);
+int64_t kernel_flops(struct ir *ir, const struct kernel *kernel);
 /* All but its text. */
-struct kernel_facts group_facts(struct ir *ir, const struct group *group);
+struct kernel_facts describe_kernel(struct ir *ir, const struct kernel *kernel);
 /* Words in comment lines of at most 100 columns. */
 void add_wrapped(struct text *text, const char *words);
 

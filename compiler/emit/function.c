@@ -6,19 +6,19 @@
 
 /* ---- Parameters ---- */
 
-static void emit_signature(struct emitter *emitter, const struct group *group) {
+static void emit_signature(struct emitter *emitter, const struct kernel *kernel) {
     struct text line = {0};
-    text_add(&line, "static void %s(", group->name);
+    text_add(&line, "static void %s(", kernel->name);
     size_t begin = 0;
-    for (int i = 0; i < group->buffer_count; i++) {
-        const struct buffer *buffer = group->buffers[i].buffer;
-        bool last = i + 1 == group->buffer_count;
+    for (int i = 0; i < kernel->buffer_count; i++) {
+        const struct buffer *buffer = kernel->buffers[i].buffer;
+        bool last = i + 1 == kernel->buffer_count;
         const char *parameter = arena_format(emitter->ir->arena, "%s%s *restrict %s%s",
-                                             group->buffers[i].written ? "" : "const ",
+                                             kernel->buffers[i].written ? "" : "const ",
                                              dtype_facts[buffer->dtype].c_type, buffer->name,
-                                             !last             ? ","
-                                             : group->parallel ? ", long part, long parts) {"
-                                                               : ") {");
+                                             !last              ? ","
+                                             : kernel->parallel ? ", long part, long parts) {"
+                                                                : ") {");
         if (i > 0 && line.length - begin + strlen(parameter) + 1 > 98) {
             text_add(&line, "\n        ");
             begin = line.length - 8;
@@ -70,11 +70,11 @@ static const char *part_begin(struct emitter *emitter, int64_t units, int64_t st
                : arena_format(arena, "%" PRId64 " * %s / parts * %" PRId64, units, part, step);
 }
 
-void emit_part(struct emitter *emitter, const struct kernel *kernel, int64_t limit) {
-    int64_t extent = kernel->parted->extent, step = kernel->part_step;
+void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit) {
+    int64_t extent = statement->parted->extent, step = statement->part_step;
     int64_t units = (extent + step - 1) / step;
     const char *end = part_begin(emitter, units, step, "(part + 1)");
-    emitter->parted = kernel->parted;
+    emitter->parted = statement->parted;
     emit_line(emitter, "const long begin = %s;", part_begin(emitter, units, step, "part"));
     if (extent % step == 0)
         emit_line(emitter, "const long end = %s;", end);
@@ -82,10 +82,10 @@ void emit_part(struct emitter *emitter, const struct kernel *kernel, int64_t lim
         emit_line(emitter, "const long end = part + 1 < parts ? %s : %" PRId64 ";", end, limit);
 }
 
-static void open_loops(struct emitter *emitter, const struct kernel *kernel, int count) {
+static void open_loops(struct emitter *emitter, const struct statement *statement, int count) {
     for (int i = 0; i < count; i++)
-        emit_open_loop(emitter, kernel->loops[i], arena_format(emitter->ir->arena, "i%d", i),
-                       kernel->loops[i]->extent, 1);
+        emit_open_loop(emitter, statement->loops[i], arena_format(emitter->ir->arena, "i%d", i),
+                       statement->loops[i]->extent, 1);
 }
 
 void emit_close_loops(struct emitter *emitter, int count) {
@@ -128,33 +128,37 @@ struct block_size {
     int64_t columns, rows;
 };
 
-/* Of several kernels in a nest, each has blocks of its own in the cache. */
-static struct block_size size_of_block(struct ir *ir, const struct kernel *kernel, int count) {
-    int64_t columns = kernel->loops[kernel->loop_count - 1]->extent;
+/* Of several statements in a nest, each has blocks of its own in the cache. */
+static struct block_size size_of_block(struct ir *ir, const struct statement *statement,
+                                       int count) {
+    int64_t columns = statement->loops[statement->loop_count - 1]->extent;
     int64_t strip = STRIP / count > LEAST_STRIP ? STRIP / count : LEAST_STRIP;
-    if (has_reduction(ir, kernel->value))
+    if (has_reduction(ir, statement->value))
         return (struct block_size){columns < MOST_RESULTS ? columns : MOST_RESULTS, 1};
     if (columns > strip)
         return (struct block_size){strip, 1};
-    int64_t rows = kernel->loop_count > 1 ? kernel->loops[kernel->loop_count - 2]->extent : 1;
+    int64_t rows =
+        statement->loop_count > 1 ? statement->loops[statement->loop_count - 2]->extent : 1;
     return (struct block_size){columns, rows < strip / columns ? rows : strip / columns};
 }
 
-/* The stores of a nest's kernels. */
-static struct store *stores_of(struct emitter *emitter, struct kernel *const *kernels, int count) {
+/* The stores of a nest's statements. */
+static struct store *stores_of(struct emitter *emitter, struct statement *const *statements,
+                               int count) {
     struct store *stores = arena_array(emitter->ir->arena, struct store, (size_t)count);
     for (int i = 0; i < count; i++)
-        stores[i] = (struct store){.output = kernels[i]->output,
-                                   .address = kernels[i]->address,
-                                   .value = kernels[i]->value};
+        stores[i] = (struct store){.output = statements[i]->output,
+                                   .address = statements[i]->address,
+                                   .value = statements[i]->value};
     return stores;
 }
 
 /* The innermost loops of a nest as row operations, in blocks. False where that is not possible. */
-static bool emit_plain_rows(struct emitter *emitter, struct kernel *const *kernels, int count) {
+static bool emit_plain_rows(struct emitter *emitter, struct statement *const *statements,
+                            int count) {
     struct arena *arena = emitter->ir->arena;
     static const struct axis alone = {.id = -1, .extent = 1};
-    struct kernel copy = *kernels[0];
+    struct statement copy = *statements[0];
     if (copy.loop_count == 0) /* a loop of one turn */
         copy.loops[copy.loop_count++] = &alone;
     struct block_size size = size_of_block(emitter->ir, &copy, count);
@@ -166,12 +170,12 @@ static bool emit_plain_rows(struct emitter *emitter, struct kernel *const *kerne
                               .column_count = arena_format(arena, "%" PRId64, size.columns),
                               .column_limit = size.columns,
                               .elements = size.rows * size.columns};
-    struct store *stores = stores_of(emitter, kernels, count);
+    struct store *stores = stores_of(emitter, statements, count);
     for (int i = 0; i < count; i++)
         if (!emit_rows_possible(emitter, &stores[i], &block))
             return false;
     int outer = copy.loop_count - (row ? 2 : 1), opened = outer;
-    open_loops(emitter, kernels[0], outer);
+    open_loops(emitter, statements[0], outer);
     if (row && (size.rows < row->extent || row == emitter->parted)) {
         block.row_count = emit_open_steps(emitter, "row", "rows", row, size.rows);
         block.row_strip = "row";
@@ -187,33 +191,34 @@ static bool emit_plain_rows(struct emitter *emitter, struct kernel *const *kerne
     return true;
 }
 
-static void begin_nest(struct emitter *emitter, struct kernel *const *kernels, int count) {
+static void begin_nest(struct emitter *emitter, struct statement *const *statements, int count) {
     const struct expression **values =
         arena_array(emitter->ir->arena, const struct expression *, (size_t)count);
     for (int i = 0; i < count; i++)
-        values[i] = kernels[i]->value;
+        values[i] = statements[i]->value;
     emit_begin_values(emitter, count, values);
 }
 
 /* The innermost loop in strips. False where there is nothing to gain. */
-static bool emit_in_strips(struct emitter *emitter, const struct kernel *kernel,
+static bool emit_in_strips(struct emitter *emitter, const struct statement *statement,
                            const struct store *store) {
-    const int outer = kernel->loop_count - 1;
-    if (outer < 0 || !emit_wants_strips(emitter, kernel->loops[outer], store->value))
+    const int outer = statement->loop_count - 1;
+    if (outer < 0 || !emit_wants_strips(emitter, statement->loops[outer], store->value))
         return false;
-    const struct axis *axis = kernel->loops[outer];
-    const struct expression *reduction = emit_following_reduction(emitter, kernel);
+    const struct axis *axis = statement->loops[outer];
+    const struct expression *reduction = emit_following_reduction(emitter, statement);
     if (reduction)
         emit_begin_taking(emitter, reduction);
-    open_loops(emitter, kernel, outer);
+    open_loops(emitter, statement, outer);
     struct strip strip = emit_open_strip(emitter, axis, "lane");
     const char *to = NULL;
     bool canonical = store->output->kind == BUFFER_OUTPUT && !store->unfinished;
     if (!canonical && emit_is_strip_function(store->value))
         to = emit_strip_address(emitter, &strip, store->output, store->address);
     emit_strip_functions(emitter, &strip, store->value, to);
-    if (kernel->shared_count > 0)
-        emit_strip_fetches(emitter, &strip, kernel->shared[kernel->shared_count - 1], store->value);
+    if (statement->shared_count > 0)
+        emit_strip_fetches(emitter, &strip, statement->shared[statement->shared_count - 1],
+                           store->value);
     if (!to) {
         emit_open_lanes(emitter, &strip);
         emit_store(emitter, store);
@@ -222,53 +227,54 @@ static bool emit_in_strips(struct emitter *emitter, const struct kernel *kernel,
     if (reduction)
         emit_take(emitter, &strip,
                   emit_strip_address(emitter, &strip, store->output, store->address));
-    emit_close_loops(emitter, kernel->loop_count);
+    emit_close_loops(emitter, statement->loop_count);
     return true;
 }
 
-static void emit_plain_loops(struct emitter *emitter, struct kernel *const *kernels, int count) {
-    const struct store *stores = stores_of(emitter, kernels, count);
-    if (count == 1 && emit_in_strips(emitter, kernels[0], &stores[0]))
+static void emit_plain_loops(struct emitter *emitter, struct statement *const *statements,
+                             int count) {
+    const struct store *stores = stores_of(emitter, statements, count);
+    if (count == 1 && emit_in_strips(emitter, statements[0], &stores[0]))
         return;
-    open_loops(emitter, kernels[0], kernels[0]->loop_count);
+    open_loops(emitter, statements[0], statements[0]->loop_count);
     for (int i = 0; i < count; i++)
         emit_store(emitter, &stores[i]);
-    emit_close_loops(emitter, kernels[0]->loop_count);
+    emit_close_loops(emitter, statements[0]->loop_count);
 }
 
-/* The kernels of a nest. Where one keeps it from being row operations, each goes alone. */
-static void emit_plain(struct emitter *emitter, struct kernel *const *kernels, int count) {
+/* The statements of a nest. Where one keeps it from being row operations, each goes alone. */
+static void emit_plain(struct emitter *emitter, struct statement *const *statements, int count) {
     bool calls = emitter->dialect == DIALECT_CALLS;
-    begin_nest(emitter, kernels, count);
-    if (calls && emit_plain_rows(emitter, kernels, count))
+    begin_nest(emitter, statements, count);
+    if (calls && emit_plain_rows(emitter, statements, count))
         return;
     if (!calls || count == 1) {
-        emit_plain_loops(emitter, kernels, count);
+        emit_plain_loops(emitter, statements, count);
         return;
     }
     for (int i = 0; i < count; i++) {
         emit_open(emitter, "{");
-        emit_plain(emitter, &kernels[i], 1);
+        emit_plain(emitter, &statements[i], 1);
         emit_close(emitter);
     }
 }
 
-/* The loops around all kernels of a group. */
-static void open_shared(struct emitter *emitter, const struct kernel *first) {
+/* The loops around all statements of a kernel. */
+static void open_shared(struct emitter *emitter, const struct statement *first) {
     for (int i = 0; i < first->shared_count; i++)
         emit_open_loop(emitter, first->shared[i], arena_format(emitter->ir->arena, "g%d", i),
                        first->shared[i]->extent, 1);
 }
 
 /* In braces if it has names of its own; by the first thread if no other has a part of it. */
-static void emit_nest(struct emitter *emitter, const struct group *group,
-                      struct kernel *const *nest, int size) {
-    const struct kernel *first = nest[0];
-    const bool last = nest + size == group->kernels + group->kernel_count;
-    bool alone = group->parallel && !first->parted;
+static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
+                      struct statement *const *nest, int size) {
+    const struct statement *first = nest[0];
+    const bool last = nest + size == kernel->statements + kernel->statement_count;
+    bool alone = kernel->parallel && !first->parted;
     bool parted = first->parted && !first->shared_count;
-    bool apart = size < group->kernel_count && (first->tile || first->loop_count == 0 || parted ||
-                                                emitter->dialect == DIALECT_CALLS);
+    bool apart = size < kernel->statement_count && (first->tile || first->loop_count == 0 ||
+                                                    parted || emitter->dialect == DIALECT_CALLS);
     if (apart || alone)
         emit_open(emitter, alone ? "if (part == 0) {" : "{");
     if (parted && !first->tile)
@@ -284,17 +290,17 @@ static void emit_nest(struct emitter *emitter, const struct group *group,
         emitter->parted = NULL;
 }
 
-void emit_group(struct emitter *emitter, const struct group *group) {
-    const struct kernel *first = group->kernels[0];
-    emit_signature(emitter, group);
+void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
+    const struct statement *first = kernel->statements[0];
+    emit_signature(emitter, kernel);
     if (first->parted && first->shared_count)
         emit_part(emitter, first, first->parted->extent);
     open_shared(emitter, first);
-    for (int i = 0, size; i < group->kernel_count; i += size) {
-        struct kernel *const *nest = &group->kernels[i];
+    for (int i = 0, size; i < kernel->statement_count; i += size) {
+        struct statement *const *nest = &kernel->statements[i];
         const struct expression *taken = emitter->taken;
-        size = nest_size(nest, group->kernel_count - i);
-        emit_nest(emitter, group, nest, size);
+        size = nest_size(nest, kernel->statement_count - i);
+        emit_nest(emitter, kernel, nest, size);
         if (emitter->taken == taken)
             emitter->taken = NULL;
     }

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 static int step_count(const struct ir *ir) {
-    return ir->group_count ? ir->groups[ir->group_count - 1]->step + 1 : 0;
+    return ir->kernel_count ? ir->kernels[ir->kernel_count - 1]->step + 1 : 0;
 }
 
 void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper) {

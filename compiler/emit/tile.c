@@ -1,4 +1,5 @@
-/* Tiled kernels in C: loops around blocks, each a call of a tile and what is done with its sums. */
+/* Tiled statements in C: loops around blocks, each a call of a tile and what is done with its sums.
+ */
 #include "compiler/emit/emit.h"
 #include "compiler/schedule/schedule.h"
 
@@ -8,7 +9,7 @@
 /* What is emitted at the moment: one shape of block, and how the text calls things. */
 struct tiling {
     struct emitter *emitter;
-    const struct kernel *kernel;
+    const struct statement *statement;
     const struct tile *tile;
     const struct tile_block *block;
     const char *walk;
@@ -186,7 +187,7 @@ static const char *sums_text(const struct tiling *tiling) {
     for (int i = 0; i < tile->loop_row_count; i++)
         axes[1 + i] = local_axis(tile, block, i);
     return plus_index(
-        tiling->emitter, tiling->kernel->output->name,
+        tiling->emitter, tiling->statement->output->name,
         without_axes(tiling->emitter->ir, block->address, 1 + tile->loop_row_count, axes));
 }
 
@@ -284,7 +285,7 @@ static void emit_resume(const struct tiling *tiling) {
 static void emit_pause(const struct tiling *tiling) {
     const struct tile_block *block = tiling->block;
     const struct tile *tile = tiling->tile;
-    struct store store = {.output = tiling->kernel->output,
+    struct store store = {.output = tiling->statement->output,
                           .address = block->address,
                           .value = block->sum,
                           .unfinished = true};
@@ -300,7 +301,7 @@ static void emit_in_place(const struct tiling *tiling) {
     struct emitter *emitter = tiling->emitter;
     const struct tile_block *block = tiling->block;
     const struct tile *tile = tiling->tile;
-    const struct buffer *output = tiling->kernel->output;
+    const struct buffer *output = tiling->statement->output;
     emit_tile_call(tiling);
     if (block->in_place == block->waiting && output->kind != BUFFER_OUTPUT)
         return;
@@ -338,7 +339,7 @@ static void emit_block(const struct tiling *tiling) {
     if (block->stage)
         emit_stage(tiling);
     struct store store = {
-        .output = tiling->kernel->output, .address = block->address, .value = block->value};
+        .output = tiling->statement->output, .address = block->address, .value = block->value};
     emit_over_rows(tiling, &store);
 }
 
@@ -481,12 +482,12 @@ static void emit_loops(struct tiling *tiling, int position, struct remainder rem
         emit_remainder(tiling, position, remainder);
 }
 
-void emit_tiled(struct emitter *emitter, const struct kernel *kernel) {
-    struct tiling tiling = {.emitter = emitter, .kernel = kernel, .tile = kernel->tile};
-    if (kernel->parted && !kernel->shared_count)
-        emit_part(emitter, kernel, loop_end(&tiling, kernel->parted));
-    for (int i = 0; i < kernel->tile->block_count; i++) {
-        tiling.block = &kernel->tile->blocks[i];
+void emit_tiled(struct emitter *emitter, const struct statement *statement) {
+    struct tiling tiling = {.emitter = emitter, .statement = statement, .tile = statement->tile};
+    if (statement->parted && !statement->shared_count)
+        emit_part(emitter, statement, loop_end(&tiling, statement->parted));
+    for (int i = 0; i < statement->tile->block_count; i++) {
+        tiling.block = &statement->tile->blocks[i];
         tiling.walk = walk_names[i];
         emit_walk(&tiling);
     }

@@ -185,7 +185,7 @@ struct graph *graph_add_batch(const struct graph *graph, struct et_error *error)
                                              : "a batch needs inputs, and the graph has none");
     else
         good = add_nodes(&adding, graph, outputs) &&
-               copy_program(adding.graph, ordered, graph->output_count, outputs, error);
+               copy_graph(adding.graph, ordered, graph->output_count, outputs, error);
     et_release(adding.plain);
     et_release(adding.images);
     et_release(outputs);

@@ -140,8 +140,8 @@ static bool copy_with_sources(struct copying *copying, struct node *node) {
     return true;
 }
 
-bool copy_program(const struct graph *graph, struct graph *program, int count,
-                  const struct output *outputs, struct et_error *error) {
+bool copy_graph(const struct graph *graph, struct graph *program, int count,
+                const struct output *outputs, struct et_error *error) {
     struct copying copying = {.graph = graph, .program = program, .error = error};
     bool copied = prepare(&copying);
     for (int i = 0; copied && i < graph->input_count; i++)

@@ -8,7 +8,7 @@
  * Inputs come first, as they were added; of a node's sources the longest chain comes first, so that
  * a model reads from its input to its output and a weight stands just before its use.  The order
  * depends on what the graph computes, not on the order in which its nodes were appended. */
-bool copy_program(const struct graph *graph, struct graph *program, int count,
-                  const struct output *outputs, struct et_error *error);
+bool copy_graph(const struct graph *graph, struct graph *program, int count,
+                const struct output *outputs, struct et_error *error);
 
 #endif

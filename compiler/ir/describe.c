@@ -8,7 +8,7 @@
 
 /* ---- Names ----
  *
- * kNN_WORD_WORD...: what a kernel does, in the order in which it is done. The reduction or
+ * kNN_WORD_WORD...: what a statement does, in the order in which it is done. The reduction or
  * contraction comes first, then what stands on it: relu, exp, tanh, ...; "pool" is a reduction
  * around a contraction. Kernels of plain arithmetic are "elementwise", those that only move
  * elements "copy". */
@@ -62,16 +62,16 @@ static void note_word(void *context, const struct expression *e) {
     }
 }
 
-const char *group_name(struct ir *ir, const struct group *group) {
+const char *kernel_name(struct ir *ir, const struct kernel *kernel) {
     struct words words = {.ir = ir};
     bool packs = true;
-    for (int i = 0; i < group->kernel_count; i++) {
-        expression_walk(ir, group->kernels[i]->value, note_word, &words);
-        packs &= group->kernels[i]->node_count == 0;
+    for (int i = 0; i < kernel->statement_count; i++) {
+        expression_walk(ir, kernel->statements[i]->value, note_word, &words);
+        packs &= kernel->statements[i]->node_count == 0;
     }
     if (!words.count)
         add_word(&words, words.arithmetic ? "elementwise" : packs ? "pack" : "copy");
-    const char *name = arena_format(ir->arena, "k%02d", ir->first_number + group->id + 1);
+    const char *name = arena_format(ir->arena, "k%02d", ir->first_number + kernel->id + 1);
     for (int i = 0; i < words.count; i++)
         name = arena_format(ir->arena, "%s_%s", name, words.words[i]);
     return name;
@@ -182,25 +182,26 @@ static void add_formula(struct text *text, const struct expression *e) {
     }
 }
 
-/* What a kernel computes: the output with its shape, and the value without indices. Shared parts
+/* What a statement computes: the output with its shape, and the value without indices. Shared parts
  * are repeated, which could go on without end: too long a formula is replaced by its size. */
-static const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
+static const char *statement_formula(struct ir *ir, const struct statement *statement) {
     struct text text = {0};
-    add_formula(&text, kernel->value);
-    const char *output = buffer_description(ir, kernel->output);
+    add_formula(&text, statement->value);
+    const char *output = buffer_description(ir, statement->output);
     const char *formula =
         text.length > LONGEST_FORMULA
-            ? arena_format(ir->arena, "%s = %d operations", output, list_scopes(ir, kernel).count)
+            ? arena_format(ir->arena, "%s = %d operations", output,
+                           list_scopes(ir, statement).count)
             : arena_format(ir->arena, "%s = %s", output, text.bytes ? text.bytes : "");
     text_free(&text);
     return formula;
 }
 
-/* The formulas of a group's kernels; parts of one buffer that read alike are told once. */
-const char *group_formula(struct ir *ir, const struct group *group) {
+/* The formulas of a kernel's statements; parts of one buffer that read alike are told once. */
+const char *kernel_formula(struct ir *ir, const struct kernel *kernel) {
     const char *all = "", *last = "";
-    for (int i = 0; i < group->kernel_count; i++) {
-        const char *formula = kernel_formula(ir, group->kernels[i]);
+    for (int i = 0; i < kernel->statement_count; i++) {
+        const char *formula = statement_formula(ir, kernel->statements[i]);
         if (strcmp(formula, last) == 0)
             continue;
         all = arena_format(ir->arena, "%s%s%s", all, all[0] ? "; " : "", formula);
@@ -211,7 +212,7 @@ const char *group_formula(struct ir *ir, const struct group *group) {
 
 /* ---- Graphviz ---- */
 
-static void add_arrow(struct text *text, const struct buffer *buffer, const struct group *group,
+static void add_arrow(struct text *text, const struct buffer *buffer, const struct kernel *kernel,
                       bool read) {
     if (buffer->kind == BUFFER_CONSTANT)
         return;
@@ -220,25 +221,25 @@ static void add_arrow(struct text *text, const struct buffer *buffer, const stru
     else
         text_add(text, "  b%d [label=\"%s\"];\n", buffer->id, buffer->name);
     if (read)
-        text_add(text, "  b%d -> k%d;\n", buffer->id, group->id);
+        text_add(text, "  b%d -> k%d;\n", buffer->id, kernel->id);
     else
-        text_add(text, "  k%d -> b%d;\n", group->id, buffer->id);
+        text_add(text, "  k%d -> b%d;\n", kernel->id, buffer->id);
 }
 
-/* Inputs and outputs as ellipses, kernels as boxes, temporaries as points between them. */
+/* Inputs and outputs as ellipses, statements as boxes, temporaries as points between them. */
 const char *kernels_dot(struct ir *ir) {
     struct text text = {0};
     text_add(&text, "digraph kernels {\n  node [fontname=\"monospace\"];\n");
-    for (int g = 0; g < ir->group_count; g++) {
-        const struct group *group = ir->groups[g];
-        const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
-        text_add(&text, "  k%d [shape=box, label=\"%s\\n%s\"];\n", group->id, group->name,
+    for (int g = 0; g < ir->kernel_count; g++) {
+        const struct kernel *kernel = ir->kernels[g];
+        const struct buffer *output = kernel->statements[kernel->statement_count - 1]->output;
+        text_add(&text, "  k%d [shape=box, label=\"%s\\n%s\"];\n", kernel->id, kernel->name,
                  buffer_description(ir, output));
-        for (int i = 0; i < group->buffer_count; i++) {
-            if (group->buffers[i].read)
-                add_arrow(&text, group->buffers[i].buffer, group, true);
-            if (group->buffers[i].written)
-                add_arrow(&text, group->buffers[i].buffer, group, false);
+        for (int i = 0; i < kernel->buffer_count; i++) {
+            if (kernel->buffers[i].read)
+                add_arrow(&text, kernel->buffers[i].buffer, kernel, true);
+            if (kernel->buffers[i].written)
+                add_arrow(&text, kernel->buffers[i].buffer, kernel, false);
         }
     }
     text_add(&text, "}\n");
@@ -249,9 +250,9 @@ const char *kernels_dot(struct ir *ir) {
 
 /* ---- Counts ---- */
 
-/* What kernels of one nest have in common is computed once. */
-static double kernel_flops(struct ir *ir, const struct kernel *kernel, bool *counted) {
-    struct listing listing = list_scopes(ir, kernel);
+/* What statements of one nest have in common is computed once. */
+static double statement_flops(struct ir *ir, const struct statement *statement, bool *counted) {
+    struct listing listing = list_scopes(ir, statement);
     double flops = 0;
     for (int i = 0; i < listing.count; i++) {
         const struct expression *e = listing.expressions[i];
@@ -269,19 +270,19 @@ static double kernel_flops(struct ir *ir, const struct kernel *kernel, bool *cou
     return flops;
 }
 
-double nest_flops(struct ir *ir, struct kernel *const *kernels, int count) {
+double nest_flops(struct ir *ir, struct statement *const *statements, int count) {
     bool *counted = arena_array(ir->arena, bool, (size_t)ir->expression_count);
     double flops = 0;
     for (int i = 0; i < count; i++)
-        flops += kernel_flops(ir, kernels[i], counted);
+        flops += statement_flops(ir, statements[i], counted);
     return flops;
 }
 
-int64_t group_flops(struct ir *ir, const struct group *group) {
+int64_t kernel_flops(struct ir *ir, const struct kernel *kernel) {
     double flops = 0;
-    for (int i = 0, size; i < group->kernel_count; i += size) {
-        size = nest_size(&group->kernels[i], group->kernel_count - i);
-        flops += nest_flops(ir, &group->kernels[i], size);
+    for (int i = 0, size; i < kernel->statement_count; i += size) {
+        size = nest_size(&kernel->statements[i], kernel->statement_count - i);
+        flops += nest_flops(ir, &kernel->statements[i], size);
     }
     return (int64_t)flops;
 }
@@ -293,14 +294,14 @@ static int by_origin(const void *a, const void *b) {
     return ((*x)->origin > (*y)->origin) - ((*x)->origin < (*y)->origin);
 }
 
-static const char *list_nodes(struct ir *ir, const struct group *group) {
+static const char *list_nodes(struct ir *ir, const struct kernel *kernel) {
     int capacity = 0, count = 0;
-    for (int i = 0; i < group->kernel_count; i++)
-        capacity += group->kernels[i]->node_count;
+    for (int i = 0; i < kernel->statement_count; i++)
+        capacity += kernel->statements[i]->node_count;
     const struct node **nodes = arena_array(ir->arena, const struct node *, (size_t)capacity + 1);
-    for (int i = 0; i < group->kernel_count; i++)
-        for (int k = 0; k < group->kernels[i]->node_count; k++)
-            nodes[count++] = group->kernels[i]->nodes[k];
+    for (int i = 0; i < kernel->statement_count; i++)
+        for (int k = 0; k < kernel->statements[i]->node_count; k++)
+            nodes[count++] = kernel->statements[i]->nodes[k];
     qsort(nodes, (size_t)count, sizeof *nodes, by_origin);
     struct text text = {0};
     for (int i = 0; i < count; i++)
@@ -311,18 +312,18 @@ static const char *list_nodes(struct ir *ir, const struct group *group) {
     return copy;
 }
 
-struct kernel_facts group_facts(struct ir *ir, const struct group *group) {
-    const struct buffer *output = group->kernels[group->kernel_count - 1]->output;
-    struct kernel_facts facts = {.name = group->name,
-                                 .formula = group_formula(ir, group),
-                                 .nodes = list_nodes(ir, group),
+struct kernel_facts describe_kernel(struct ir *ir, const struct kernel *kernel) {
+    const struct buffer *output = kernel->statements[kernel->statement_count - 1]->output;
+    struct kernel_facts facts = {.name = kernel->name,
+                                 .formula = kernel_formula(ir, kernel),
+                                 .nodes = list_nodes(ir, kernel),
                                  .output = buffer_description(ir, output),
-                                 .flops = group_flops(ir, group)};
-    for (int i = 0; i < group->buffer_count; i++) {
-        const struct buffer *buffer = group->buffers[i].buffer;
+                                 .flops = kernel_flops(ir, kernel)};
+    for (int i = 0; i < kernel->buffer_count; i++) {
+        const struct buffer *buffer = kernel->buffers[i].buffer;
         int64_t bytes = buffer->elements * (int64_t)dtype_facts[buffer->dtype].bytes;
-        facts.bytes_read += group->buffers[i].read ? bytes : 0;
-        facts.bytes_written += group->buffers[i].written ? bytes : 0;
+        facts.bytes_read += kernel->buffers[i].read ? bytes : 0;
+        facts.bytes_written += kernel->buffers[i].written ? bytes : 0;
     }
     return facts;
 }

@@ -1,5 +1,5 @@
-/* Expressions of the kernel IR: immutable and interned, so that equal ones are the same pointer and
- * common subexpressions are shared without a pass of their own. */
+/* Expressions of the statement IR: immutable and interned, so that equal ones are the same pointer
+ * and common subexpressions are shared without a pass of their own. */
 #include "compiler/ir/ir.h"
 
 #include <string.h>

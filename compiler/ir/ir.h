@@ -1,8 +1,8 @@
-/* The kernel IR: what a graph becomes between lowering and C text.
+/* The loop IR: what a graph becomes between lowering and C text.
  *
- * A kernel computes one buffer: for every point of its axes it evaluates one scalar expression and
- * stores it. Expressions read buffers through index expressions, in which all movement operations
- * have vanished; a reduction inside an expression binds axes of its own. */
+ * A statement computes one buffer: for every point of its axes it evaluates one scalar expression
+ * and stores it. Expressions read buffers through index expressions, in which all movement
+ * operations have vanished; a reduction inside an expression binds axes of its own. */
 #ifndef EIGENTENSOR_IR_H
 #define EIGENTENSOR_IR_H
 
@@ -13,8 +13,8 @@ struct expression;
 struct ir;
 
 enum {
-    MAX_LOOPS = 64, /* of one kernel, after axes were split */
-    MAX_SHARED = 8, /* loops around several kernels */
+    MAX_LOOPS = 64, /* of one statement, after axes were split */
+    MAX_SHARED = 8, /* loops around several statements */
 };
 
 /* ---- Index expressions (index.c): integers, as a canonical sum of coefficient * atom ---- */
@@ -99,7 +99,7 @@ enum buffer_kind {
     BUFFER_OUTPUT,    /* of the graph: position among its outputs */
     BUFFER_CONSTANT,  /* known now: its elements go into the weights block */
     BUFFER_TEMPORARY, /* lives in the arena */
-    BUFFER_LOCAL,     /* a tile's accumulators: an array in the kernel's own function */
+    BUFFER_LOCAL,     /* a tile's accumulators: an array in its own kernel's function */
 };
 
 struct buffer {
@@ -121,7 +121,7 @@ struct buffer {
     bool splat;                    /* constants: one element stands for all */
     bool apart;                    /* parallelize.c: each thread has one of its own */
     size_t offset;                 /* memory.c: bytes into the arena or the weights block */
-    int first_group, last_group;   /* memory.c: temporaries live from the one to the other */
+    int first_kernel, last_kernel; /* memory.c: temporaries live from the one to the other */
 };
 
 /* ---- Expressions (expression.c): immutable, shared, equal ones are the same pointer ---- */
@@ -208,7 +208,7 @@ void expression_walk_all(struct ir *ir, int count, const struct expression *cons
  * that axis, so that its elements are shared by all columns, or it has it too, and goes lane by
  * lane. The rows lie along axes that only the stream operand has. tile.c makes it. */
 struct tile_row_axis {
-    const struct axis *loop;  /* of the kernel, in steps of `block`; NULL: an axis of the pool */
+    const struct axis *loop;  /* of the statement, in steps of `block`; NULL: an axis of the pool */
     const struct axis *local; /* within the block; for row_axes[0] each block has its own */
     int64_t block;
     int64_t stride; /* of the stream operand, elements */
@@ -281,36 +281,38 @@ struct tile {
     double cycles; /* cost.c's estimate of the whole */
 };
 
-struct group_buffer {
+struct kernel_buffer {
     struct buffer *buffer;
     bool read, written;
 };
 
-/* Kernels in a row that become one C function; what people see as one kernel. */
-struct group {
+/* Kernels in a row that become one C function; what people see as a kernel too. */
+struct kernel {
     int id;
     const char *name; /* "k02_contract_relu_pool" */
     /* form_kernels.c and later: */
-    int kernel_count;
-    struct kernel **kernels;
+    int statement_count;
+    struct statement **statements;
     int buffer_count, buffer_capacity;
-    struct group_buffer *buffers; /* each once; the written ones last; no local ones */
+    struct kernel_buffer *buffers; /* each once; the written ones last; no local ones */
     bool parallel; /* parallelize.c: threads share it; else the first does it alone */
     int step;      /* barriers.c: all threads meet before the next */
 };
 
-struct kernel {
+struct statement {
     int id;
-    struct group *group;
+    struct kernel *kernel;
     struct buffer *output;
     bool partial; /* others store into the same buffer: each its own elements */
-    bool joins;   /* fuse_loops.c: it runs in the innermost loop of the kernel before; same loops */
+    bool
+        joins; /* fuse_loops.c: it runs in the innermost loop of the statement before; same loops */
     int64_t points; /* elements that it stores */
     int axis_count;
     const struct axis *axes[MAX_RANK]; /* fuse and before: one for each axis of the output */
-    int loop_count;                    /* split_axes.c and later: what the kernel loops over */
+    int loop_count;                    /* split_axes.c and later: what the statement loops over */
     const struct axis *loops[MAX_LOOPS];
-    int shared_count; /* fuse_outer_loops.c: loops around all kernels of the group, outermost first
+    int shared_count; /* fuse_outer_loops.c: loops around all statements of the kernel, outermost
+                       * first
                        */
     const struct axis *shared[MAX_SHARED];
     const struct index *store[MAX_RANK]; /* where in the output an iteration stores */
@@ -328,10 +330,10 @@ struct ir {
     struct arena *arena;
     const struct graph *graph;
     const struct target *target;
-    size_t overread; /* bytes behind a temporary that tiles load and do not use */
-    int64_t threads; /* that share a run, at most; 0: one */
-    int64_t
-        least_cycles; /* parallelize.c: of a kernel that they share; 0: what a barrier is worth */
+    size_t overread;      /* bytes behind a temporary that tiles load and do not use */
+    int64_t threads;      /* that share a run, at most; 0: one */
+    int64_t least_cycles; /* parallelize.c: of a statement that they share; 0: what a barrier is
+                             worth */
     int axis_count;
     int expression_count;
     int bucket_count;
@@ -339,33 +341,35 @@ struct ir {
     struct memo *memos;        /* expression.c's, to be used again */
     int buffer_count, buffer_capacity;
     struct buffer **buffers;
-    int kernel_count, kernel_capacity; /* in the order of execution */
-    struct kernel **kernels;
-    int first_number;         /* of its kernels, in the file; from 0 */
+    int statement_count, statement_capacity; /* in the order of execution */
+    struct statement **statements;
+    int first_number;         /* of its statements, in the file; from 0 */
     const struct ir *largest; /* block of the same batched graph, scheduled before; or NULL */
-    int group_count;          /* form_kernels.c and later */
-    struct group **groups;
+    int kernel_count;         /* form_kernels.c and later */
+    struct kernel **kernels;
     struct inquiry *inquiry; /* tuning.c: who else chooses tiles, or wants to know; NULL: nobody */
 };
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);
-void ir_add_kernel(struct ir *ir, struct kernel *kernel);
-/* How many kernels, from the first of `count` on, run in one nest of loops. */
-int nest_size(struct kernel *const *kernels, int count);
-/* The buffers that a kernel reads, each once, in the order of first use; local ones are left out.
+void ir_add_statement(struct ir *ir, struct statement *statement);
+/* How many statements, from the first of `count` on, run in one nest of loops. */
+int nest_size(struct statement *const *statements, int count);
+/* The buffers that a statement reads, each once, in the order of first use; local ones are left
+ * out.
  */
-int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers);
-/* By buffer id: the place of the last kernel that reads it; -1: none does. */
+int statement_reads(struct ir *ir, const struct statement *statement, struct buffer ***buffers);
+/* By buffer id: the place of the last statement that reads it; -1: none does. */
 int *last_readers(struct ir *ir);
-/* A kernel with an axis for each axis of `output`, in a group of its own; the caller gives it a
+/* A statement with an axis for each axis of `output`, in a kernel of its own; the caller gives it a
  * value and adds it. */
-struct kernel *ir_kernel(struct ir *ir, struct buffer *output);
-void ir_drop_unit_loops(struct kernel *kernel);
-/* In a kernel's value and in where it stores, but not in its loops. */
-void kernel_substitute(struct ir *ir, struct kernel *kernel,
-                       const struct substitution *substitution);
-/* The kernel computes what another computed, which goes: its nodes, all by ascending id. */
-void kernel_take_nodes(struct ir *ir, struct kernel *kernel, const struct kernel *other);
+struct statement *ir_statement(struct ir *ir, struct buffer *output);
+void ir_drop_unit_loops(struct statement *statement);
+/* In a statement's value and in where it stores, but not in its loops. */
+void statement_substitute(struct ir *ir, struct statement *statement,
+                          const struct substitution *substitution);
+/* The statement computes what another computed, which goes: its nodes, all by ascending id. */
+void statement_take_nodes(struct ir *ir, struct statement *statement,
+                          const struct statement *other);
 /* A row-major buffer. */
 struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype, int rank,
                          const int64_t *shape, const char *name);
@@ -379,7 +383,7 @@ struct scope {
     int64_t pool; /* elements of the reductions around it */
 };
 
-/* All expressions of a kernel by ascending id, so that sources come before users. */
+/* All expressions of a statement by ascending id, so that sources come before users. */
 struct listing {
     struct ir *ir;
     int count, capacity;
@@ -387,7 +391,7 @@ struct listing {
     struct scope *scopes;
 };
 /* The scope of an expression that stands in several is the widest of them. */
-struct listing list_scopes(struct ir *ir, const struct kernel *kernel);
+struct listing list_scopes(struct ir *ir, const struct statement *statement);
 
 bool is_contraction(const struct expression *e);
 
@@ -402,7 +406,7 @@ struct graph *simplify(const struct graph *graph, struct graph **folded, struct 
 
 /* lower.c
  * requires a simplified graph
- * provides a kernel for every node that computes, and for every output; no movement is left */
+ * provides a statement for every node that computes, and for every output; no movement is left */
 void lower(struct ir *ir);
 
 /* A place in a tensor: one index for each axis. */
@@ -415,7 +419,7 @@ struct place through_movement(struct ir *ir, const struct node *node, struct pla
 
 /* fuse.c
  * requires lower
- * provides fewer kernels: producers inlined into their consumers where no work is done twice */
+ * provides fewer statements: producers inlined into their consumers where no work is done twice */
 void fuse(struct ir *ir);
 
 /* split_axes.c
@@ -423,12 +427,12 @@ void fuse(struct ir *ir);
  * provides loops and stores; axes split until divisions and remainders are gone wherever extents
  * allow; no axis of extent 1; reductions of at most 16 elements unrolled into their lanes */
 void split_axes(struct ir *ir);
-/* The same for one kernel that has loops already, if asked for also for loops that guards test.
+/* The same for one statement that has loops already, if asked for also for loops that guards test.
  * Whether anything was split. */
-bool split_kernel_axes(struct ir *ir, struct kernel *kernel, bool tested_too);
+bool split_statement_axes(struct ir *ir, struct statement *statement, bool tested_too);
 /* How much of a loop is whole turns of the longest division or remainder that cuts it: what is left
  * keeps the loop from being split. */
-int64_t whole_periods(struct ir *ir, const struct kernel *kernel, const struct axis *axis);
+int64_t whole_periods(struct ir *ir, const struct statement *statement, const struct axis *axis);
 
 /* unroll.c */
 
@@ -447,34 +451,34 @@ const struct expression *unroll_small_reductions(struct ir *ir, const struct exp
 
 /* partition_loops.c
  * requires split_axes
- * provides kernels for parts of buffers, in most of which nothing is guarded any more */
-void split_guards(struct ir *ir);
+ * provides statements for parts of buffers, in most of which nothing is guarded any more */
+void partition_loops(struct ir *ir);
 
 /* eliminate_copies.c
- * requires split_guards
- * provides buffers that take in those that were only copied into them; kernels that store constants
- * around them come right after, in the same group */
-void place_copies(struct ir *ir);
+ * requires partition_loops
+ * provides buffers that take in those that were only copied into them; statements that store
+ * constants around them come right after, in the same kernel */
+void eliminate_copies(struct ir *ir);
 
 /* fuse_loops.c
- * requires place_copies
- * provides nests: plain kernels over the same loops that run in one innermost loop; no load of what
- * another kernel of the nest stores at the same point */
-void join_loops(struct ir *ir);
+ * requires eliminate_copies
+ * provides nests: plain statements over the same loops that run in one innermost loop; no load of
+ * what another statement of the nest stores at the same point */
+void fuse_loops(struct ir *ir);
 
 /* layout.c
- * requires join_loops
+ * requires fuse_loops
  * provides the strides of every temporary */
 void lay_out_buffers(struct ir *ir);
 
 /* fuse_outer_loops.c
  * requires lay_out_buffers
- * provides groups of kernels inside the same outer loops, and between them buffers that are as
+ * provides kernels of statements inside the same outer loops, and between them buffers that are as
  * large as one turn of these */
-void share_loops(struct ir *ir);
+void fuse_outer_loops(struct ir *ir);
 
 /* schedule.c
- * requires share_loops
+ * requires fuse_outer_loops
  * provides tiles for contractions, packed constants, loops
  * in the order in which they run; loads and stores by one linear index */
 void schedule(struct ir *ir);
@@ -487,35 +491,35 @@ struct compiled;
 void inquire(struct ir *ir, const struct tuning *tuning, bool lists);
 /* After schedule: false and an error when the tuning does not fit the graph. */
 bool check_tuning(const struct ir *ir, struct et_error *error);
-/* After group_kernels: compiled->contractions. */
+/* After form_kernels: compiled->contractions. */
 void tell_contractions(const struct ir *ir, struct compiled *compiled);
 
 /* reuse_buffers.c
  * requires schedule
- * provides fewer temporaries: elementwise kernels store over an operand that dies there
- * breaks that a buffer is written by one kernel, or in parts */
-void reuse_operands(struct ir *ir);
-/* Whether a kernel could store into a buffer that it reads, since it reads an element only where it
- * stores it. */
-bool stores_over(struct ir *ir, const struct kernel *kernel, const struct buffer *buffer);
+ * provides fewer temporaries: elementwise statements store over an operand that dies there
+ * breaks that a buffer is written by one statement, or in parts */
+void reuse_buffers(struct ir *ir);
+/* Whether a statement could store into a buffer that it reads, since it reads an element only where
+ * it stores it. */
+bool stores_over(struct ir *ir, const struct statement *statement, const struct buffer *buffer);
 
 /* form_kernels.c
- * requires reuse_operands
- * provides the list of groups, and what each reads and writes */
-void group_kernels(struct ir *ir);
+ * requires reuse_buffers
+ * provides the list of kernels, and what each reads and writes */
+void form_kernels(struct ir *ir);
 
 /* parallelize.c
- * requires group_kernels
- * provides the loop of each kernel that threads share, and what each thread has for itself */
-void divide_work(struct ir *ir);
+ * requires form_kernels
+ * provides the loop of each statement that threads share, and what each thread has for itself */
+void parallelize(struct ir *ir);
 
 /* prefetch.c
- * requires divide_work
+ * requires parallelize
  * provides what tiles fetch before it is needed */
-void fetch_ahead(struct ir *ir);
+void prefetch_panels(struct ir *ir);
 
 /* memory.c
- * requires divide_work
+ * requires parallelize
  * provides the offset of every temporary in the arena */
 struct plan {
     size_t arena_bytes, lower_bound;
@@ -527,7 +531,7 @@ size_t planned_bytes(const struct ir *ir, const struct buffer *buffer);
 size_t aligned_bytes(const struct buffer *buffer);
 
 /* weights.c
- * requires group_kernels
+ * requires form_kernels
  * provides the offset of every constant in the weights block that all the irs share, and the block:
  * *weights, which the caller releases; equal ones are there once. Values may lie in `file` */
 bool place_constants(struct ir *const *irs, int count, const struct mapped_file *file,
@@ -536,7 +540,7 @@ bool place_constants(struct ir *const *irs, int count, const struct mapped_file 
 /* barriers.c
  * requires plan
  * provides the steps between which all threads meet */
-void part_steps(struct ir *ir);
+void place_barriers(struct ir *ir);
 
 /* verify_ir.c
  * Checks what every pass must keep; false and what is wrong. */

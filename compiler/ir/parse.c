@@ -109,13 +109,13 @@ static struct buffer *parse_buffer(struct parser *parser) {
 
 /* ---- Kernels ---- */
 
-static struct kernel *last_kernel(const struct parser *parser) {
+static struct statement *last_statement(const struct parser *parser) {
     const struct ir *ir = parser->ir;
-    return ir->kernel_count ? ir->kernels[ir->kernel_count - 1] : NULL;
+    return ir->statement_count ? ir->statements[ir->statement_count - 1] : NULL;
 }
 
 /* Nodes are stand-ins that carry their numbers. */
-static void parse_nodes(struct parser *parser, struct kernel *kernel) {
+static void parse_nodes(struct parser *parser, struct statement *statement) {
     int capacity = 0;
     for (skip_space(parser); isdigit((unsigned char)*parser->at); skip_space(parser)) {
         int number = (int)parse_integer(parser, 0, MAX_NUMBER);
@@ -125,40 +125,40 @@ static void parse_nodes(struct parser *parser, struct kernel *kernel) {
             node->id = node->origin = number;
             table_put(parser, &parser->nodes, number, node);
         }
-        kernel->nodes = arena_extend(parser->ir->arena, kernel->nodes, kernel->node_count,
-                                     &capacity, sizeof *kernel->nodes);
-        kernel->nodes[kernel->node_count++] = node;
+        statement->nodes = arena_extend(parser->ir->arena, statement->nodes, statement->node_count,
+                                        &capacity, sizeof *statement->nodes);
+        statement->nodes[statement->node_count++] = node;
     }
 }
 
-/* A kernel that joins another names its loops again. */
-static void parse_loops(struct parser *parser, struct kernel *kernel) {
-    const struct kernel *before = last_kernel(parser);
-    if (!kernel->joins) {
-        kernel->loop_count = parse_axes(parser, MAX_LOOPS, kernel->loops);
+/* A statement that joins another names its loops again. */
+static void parse_loops(struct parser *parser, struct statement *statement) {
+    const struct statement *before = last_statement(parser);
+    if (!statement->joins) {
+        statement->loop_count = parse_axes(parser, MAX_LOOPS, statement->loops);
         return;
     }
     for (int i = 0; i < before->loop_count; i++) {
-        kernel->loops[kernel->loop_count++] = parse_axis(parser);
-        if (kernel->loops[i] != before->loops[i])
+        statement->loops[statement->loop_count++] = parse_axis(parser);
+        if (statement->loops[i] != before->loops[i])
             parse_fail(parser, "expected a%d, a loop of the kernel that this one joins",
                        before->loops[i]->id);
     }
 }
 
 /* "axes" up to fusion: true; else "loops". */
-static bool parse_kernel_axes(struct parser *parser, struct kernel *kernel) {
-    const struct buffer *output = kernel->output;
+static bool parse_statement_axes(struct parser *parser, struct statement *statement) {
+    const struct buffer *output = statement->output;
     if (take_word(parser, "loops")) {
-        parse_loops(parser, kernel);
+        parse_loops(parser, statement);
         return false;
     }
     if (!take_word(parser, "axes"))
         parse_fail_expected(parser, "axes or loops");
-    kernel->axis_count = parse_axes(parser, MAX_RANK, kernel->axes);
-    bool same = kernel->axis_count == output->rank;
+    statement->axis_count = parse_axes(parser, MAX_RANK, statement->axes);
+    bool same = statement->axis_count == output->rank;
     for (int i = 0; same && i < output->rank; i++)
-        same = kernel->axes[i]->extent == output->shape[i];
+        same = statement->axes[i]->extent == output->shape[i];
     if (!same)
         parse_fail(parser, "the axes are not those of %s", output->name);
     return true;
@@ -175,83 +175,83 @@ static void parse_lines(struct parser *parser) {
     }
 }
 
-static void parse_store(struct parser *parser, struct kernel *kernel) {
+static void parse_store(struct parser *parser, struct statement *statement) {
     if (!take_word(parser, "store"))
         parse_fail_expected(parser, "store");
     require(parser, "[");
     if (take(parser, "@")) {
-        kernel->address = parse_index(parser);
+        statement->address = parse_index(parser);
         require(parser, "]");
         return;
     }
-    int count = parse_indices(parser, kernel->store);
-    if (count != kernel->output->rank)
-        parse_fail(parser, "%s has %d axes, found %d indices", kernel->output->name,
-                   kernel->output->rank, count);
+    int count = parse_indices(parser, statement->store);
+    if (count != statement->output->rank)
+        parse_fail(parser, "%s has %d axes, found %d indices", statement->output->name,
+                   statement->output->rank, count);
 }
 
 /* A declaration, or for a further part of a buffer its name. */
-static void parse_output(struct parser *parser, struct kernel *kernel) {
+static void parse_output(struct parser *parser, struct statement *statement) {
     skip_space(parser);
     const char *before = parser->at;
     int ordinal;
     const char *name = parse_name(parser, &ordinal);
-    kernel->output = kernel->partial ? find_buffer(parser, name, ordinal) : NULL;
-    if (kernel->output)
+    statement->output = statement->partial ? find_buffer(parser, name, ordinal) : NULL;
+    if (statement->output)
         return;
     parser->at = before;
-    kernel->output = parse_buffer(parser);
+    statement->output = parse_buffer(parser);
 }
 
-static void parse_group(struct parser *parser, struct kernel *kernel) {
-    kernel->joins = take_word(parser, "joins");
-    if (!kernel->joins && !take_word(parser, "with")) {
-        kernel->group = arena_new(parser->ir->arena, struct group);
+static void parse_kernel(struct parser *parser, struct statement *statement) {
+    statement->joins = take_word(parser, "joins");
+    if (!statement->joins && !take_word(parser, "with")) {
+        statement->kernel = arena_new(parser->ir->arena, struct kernel);
         return;
     }
-    if (parse_integer(parser, 0, MAX_NUMBER) != parser->ir->kernel_count - 1)
+    if (parse_integer(parser, 0, MAX_NUMBER) != parser->ir->statement_count - 1)
         parse_fail(parser, "expected the kernel before this one");
-    kernel->group = last_kernel(parser)->group;
+    statement->kernel = last_statement(parser)->kernel;
 }
 
-/* The first kernel of a group lists the axes, the others name them again. */
-static void parse_shared(struct parser *parser, struct kernel *kernel) {
-    const struct kernel *before = last_kernel(parser);
-    if (!before || before->group != kernel->group) {
-        kernel->shared_count = parse_axes(parser, MAX_SHARED, kernel->shared);
+/* The first statement of a kernel lists the axes, the others name them again. */
+static void parse_shared(struct parser *parser, struct statement *statement) {
+    const struct statement *before = last_statement(parser);
+    if (!before || before->kernel != statement->kernel) {
+        statement->shared_count = parse_axes(parser, MAX_SHARED, statement->shared);
         return;
     }
-    for (kernel->shared_count = 0; kernel->shared_count < before->shared_count;)
-        kernel->shared[kernel->shared_count++] = parse_axis(parser);
+    for (statement->shared_count = 0; statement->shared_count < before->shared_count;)
+        statement->shared[statement->shared_count++] = parse_axis(parser);
 }
 
-static int64_t count_points(const struct kernel *kernel) {
+static int64_t count_points(const struct statement *statement) {
     int64_t points = 1;
-    for (int i = 0; i < kernel->axis_count; i++)
-        points *= kernel->axes[i]->extent;
-    for (int i = 0; i < kernel->loop_count; i++)
-        points *= kernel->loops[i]->extent;
-    for (int i = 0; i < kernel->shared_count; i++)
-        points *= kernel->shared[i]->extent;
+    for (int i = 0; i < statement->axis_count; i++)
+        points *= statement->axes[i]->extent;
+    for (int i = 0; i < statement->loop_count; i++)
+        points *= statement->loops[i]->extent;
+    for (int i = 0; i < statement->shared_count; i++)
+        points *= statement->shared[i]->extent;
     return points;
 }
 
-static void parse_kernel(struct parser *parser) {
+static void parse_statement(struct parser *parser) {
     const struct axis *bound[MAX_LOOPS];
-    struct kernel *kernel = arena_new(parser->ir->arena, struct kernel);
-    if (parse_integer(parser, 0, MAX_NUMBER) != parser->ir->kernel_count)
-        parse_fail(parser, "expected kernel %d", parser->ir->kernel_count);
+    struct statement *statement = arena_new(parser->ir->arena, struct statement);
+    if (parse_integer(parser, 0, MAX_NUMBER) != parser->ir->statement_count)
+        parse_fail(parser, "expected kernel %d", parser->ir->statement_count);
     if (!take_word(parser, "nodes"))
         parse_fail_expected(parser, "nodes");
-    parse_nodes(parser, kernel);
-    parse_group(parser, kernel);
-    kernel->partial = take_word(parser, "part");
+    parse_nodes(parser, statement);
+    parse_kernel(parser, statement);
+    statement->partial = take_word(parser, "part");
     require(parser, "->");
-    parse_output(parser, kernel);
-    bool whole = parse_kernel_axes(parser, kernel);
+    parse_output(parser, statement);
+    bool whole = parse_statement_axes(parser, statement);
     if (take_word(parser, "shared"))
-        parse_shared(parser, kernel);
-    kernel->points = count_points(kernel);
+        parse_shared(parser, statement);
+    statement->points = count_points(statement);
     if (take_word(parser, "tile"))
         parse_fail(parser, "tiles are written for people only and cannot be read");
     if (take_word(parser, "bound"))
@@ -259,10 +259,10 @@ static void parse_kernel(struct parser *parser) {
     parse_lines(parser);
     if (!take_word(parser, "value"))
         parse_fail_expected(parser, "value");
-    kernel->value = parse_expression(parser);
+    statement->value = parse_expression(parser);
     if (!whole)
-        parse_store(parser, kernel);
-    ir_add_kernel(parser->ir, kernel);
+        parse_store(parser, statement);
+    ir_add_statement(parser->ir, statement);
 }
 
 static void parse_all(struct parser *parser) {
@@ -270,7 +270,7 @@ static void parse_all(struct parser *parser) {
         if (take_word(parser, "buffer"))
             parse_buffer(parser);
         else if (take_word(parser, "kernel"))
-            parse_kernel(parser);
+            parse_statement(parser);
         else
             parse_fail_expected(parser, "buffer or kernel");
     }

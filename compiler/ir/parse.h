@@ -19,7 +19,7 @@ struct parser {
     int line, depth;
     int64_t zero_bytes; /* of constants without a weight */
     struct table axes, nodes;
-    struct table lines; /* vN, of the kernel at hand */
+    struct table lines; /* vN, of the statement at hand */
     struct et_error *error;
     jmp_buf escape; /* where errors go */
 };

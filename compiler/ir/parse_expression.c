@@ -1,4 +1,4 @@
-/* Expressions and indices of the kernel IR's text, by recursive descent. */
+/* Expressions and indices of the statement IR's text, by recursive descent. */
 #include "compiler/ir/parse.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* The words of the kernel IR's text: names, numbers, axes, and errors that say where. */
+/* The words of the statement IR's text: names, numbers, axes, and errors that say where. */
 #include "compiler/ir/parse.h"
 
 #include <ctype.h>

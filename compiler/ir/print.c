@@ -1,16 +1,16 @@
-/* The kernel IR as text; parse.c reads it back in.
+/* The statement IR as text; parse.c reads it back in.
  *
  *   buffer x input 0 float32[32,20,20]
  *   buffer layers.0.bias constant float32[32]
- *   kernel 0 nodes 12 13 -> t13 temporary float32[32,10,10]
+ *   statement 0 nodes 12 13 -> t13 temporary float32[32,10,10]
  *     axes a5:32 a6:10 a7:10
  *     bound a8:2 a9:2
  *     v1 = add(x[a5, 2*a6 + a8, 2*a7 + a9], layers.0.bias[a5])
  *     value reduce_max{a8 a9}(where(lt(0.0, v1), v1, 0.0))
  *
- * After the nodes stands "with 3" where a kernel becomes one function with kernel 3, the one
+ * After the nodes stands "with 3" where a statement becomes one function with statement 3, the one
  * before, "joins 3" where it also runs in that one's innermost loop, and "part" where it stores
- * only some elements of its buffer. The first kernel that stores into a buffer declares it.
+ * only some elements of its buffer. The first statement that stores into a buffer declares it.
  *
  * Axes are aN:EXTENT where they are listed: `axes` up to fuse.c; from split_axes.c on `loops`, from
  * fuse_outer_loops.c on also `shared`, and `store` says where they store. What reductions bind is
@@ -43,8 +43,8 @@ struct printing {
     struct text *text;
     size_t end;     /* where text for people is cut; 0: nowhere */
     int *ordinals;  /* by buffer id: 2 for the second of its name; NULL: names are enough */
-    bool *declared; /* by buffer id: those that a kernel printed so far stores */
-    int *uses;      /* by expression id, of the kernel at hand; NULL: no lines of their own */
+    bool *declared; /* by buffer id: those that a statement printed so far stores */
+    int *uses;      /* by expression id, of the statement at hand; NULL: no lines of their own */
     int *labels;    /* by expression id: N of vN, 0: none */
     int line_count; /* expressions with lines of their own, by id */
     const struct expression **lines;
@@ -310,7 +310,7 @@ static void forget_lines(struct printing *printing) {
     printing->line_count = printing->bound_count = 0;
 }
 
-/* ---- Buffers and kernels ---- */
+/* ---- Buffers and statements ---- */
 
 static void print_extents(const char *before, int count, const int64_t *extents,
                           struct text *text) {
@@ -355,13 +355,13 @@ static void print_axes(const char *what, int count, const struct axis *const *ax
     text_add(text, "\n");
 }
 
-static void print_store(struct printing *printing, const struct kernel *kernel) {
-    text_add(printing->text, kernel->address ? "  store [@" : "  store [");
-    if (kernel->address)
-        print_index_in(printing, kernel->address);
-    for (int i = 0; !kernel->address && i < kernel->output->rank; i++) {
+static void print_store(struct printing *printing, const struct statement *statement) {
+    text_add(printing->text, statement->address ? "  store [@" : "  store [");
+    if (statement->address)
+        print_index_in(printing, statement->address);
+    for (int i = 0; !statement->address && i < statement->output->rank; i++) {
         text_add(printing->text, "%s", i ? ", " : "");
-        print_index_in(printing, kernel->store[i]);
+        print_index_in(printing, statement->store[i]);
     }
     text_add(printing->text, "]\n");
 }
@@ -445,7 +445,7 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
         print_block(printing, tile, &tile->blocks[i]);
 }
 
-/* Axes that a kernel before has listed. */
+/* Axes that a statement before has listed. */
 static void print_known_axes(const char *what, int count, const struct axis *const *axes,
                              struct text *text) {
     text_add(text, "  %s", what);
@@ -454,67 +454,70 @@ static void print_known_axes(const char *what, int count, const struct axis *con
     text_add(text, "\n");
 }
 
-static void print_loops(const struct kernel *kernel, struct text *text) {
-    if (kernel->joins)
-        print_known_axes("loops", kernel->loop_count, kernel->loops, text);
+static void print_loops(const struct statement *statement, struct text *text) {
+    if (statement->joins)
+        print_known_axes("loops", statement->loop_count, statement->loops, text);
     else
-        print_axes("loops", kernel->loop_count, kernel->loops, text);
+        print_axes("loops", statement->loop_count, statement->loops, text);
 }
 
-/* Listed by the first kernel of a group. */
-static void print_shared(const struct ir *ir, const struct kernel *kernel, struct text *text) {
-    bool first = kernel->id == 0 || ir->kernels[kernel->id - 1]->group != kernel->group;
-    if (kernel->shared_count && first)
-        print_axes("shared", kernel->shared_count, kernel->shared, text);
-    else if (kernel->shared_count)
-        print_known_axes("shared", kernel->shared_count, kernel->shared, text);
+/* Listed by the first statement of a kernel. */
+static void print_shared(const struct ir *ir, const struct statement *statement,
+                         struct text *text) {
+    bool first =
+        statement->id == 0 || ir->statements[statement->id - 1]->kernel != statement->kernel;
+    if (statement->shared_count && first)
+        print_axes("shared", statement->shared_count, statement->shared, text);
+    else if (statement->shared_count)
+        print_known_axes("shared", statement->shared_count, statement->shared, text);
 }
 
 /* What threads do with it. */
-static void print_threads(const struct kernel *kernel, struct text *text) {
-    if (!kernel->parted)
+static void print_threads(const struct statement *statement, struct text *text) {
+    if (!statement->parted)
         return;
-    text_add(text, "  parts of a%d", kernel->parted->id);
-    if (kernel->part_step > 1)
-        text_add(text, " in steps of %" PRId64, kernel->part_step);
+    text_add(text, "  parts of a%d", statement->parted->id);
+    if (statement->part_step > 1)
+        text_add(text, " in steps of %" PRId64, statement->part_step);
     text_add(text, "\n");
 }
 
-static void print_kernel(struct printing *printing, const struct ir *ir,
-                         const struct kernel *kernel) {
+static void print_statement(struct printing *printing, const struct ir *ir,
+                            const struct statement *statement) {
     struct text *text = printing->text;
-    if (kernel->id > 0 && kernel->group->step > ir->kernels[kernel->id - 1]->group->step)
+    if (statement->id > 0 &&
+        statement->kernel->step > ir->statements[statement->id - 1]->kernel->step)
         text_add(text, "all threads meet\n");
-    text_add(text, "kernel %d nodes", kernel->id);
-    for (int i = 0; i < kernel->node_count; i++)
-        text_add(text, " %d", kernel->nodes[i]->origin);
-    if (kernel->id > 0 && ir->kernels[kernel->id - 1]->group == kernel->group)
-        text_add(text, kernel->joins ? " joins %d" : " with %d", kernel->id - 1);
-    text_add(text, kernel->partial ? " part -> " : " -> ");
-    if (printing->declared[kernel->output->id])
-        print_name(printing, kernel->output);
+    text_add(text, "kernel %d nodes", statement->id);
+    for (int i = 0; i < statement->node_count; i++)
+        text_add(text, " %d", statement->nodes[i]->origin);
+    if (statement->id > 0 && ir->statements[statement->id - 1]->kernel == statement->kernel)
+        text_add(text, statement->joins ? " joins %d" : " with %d", statement->id - 1);
+    text_add(text, statement->partial ? " part -> " : " -> ");
+    if (printing->declared[statement->output->id])
+        print_name(printing, statement->output);
     else
-        print_buffer(printing, kernel->output);
-    printing->declared[kernel->output->id] = true;
+        print_buffer(printing, statement->output);
+    printing->declared[statement->output->id] = true;
     text_add(text, "\n");
-    bool split = kernel->loop_count || kernel->store[0] || kernel->address;
+    bool split = statement->loop_count || statement->store[0] || statement->address;
     if (split)
-        print_loops(kernel, text);
+        print_loops(statement, text);
     else
-        print_axes("axes", kernel->axis_count, kernel->axes, text);
-    print_shared(ir, kernel, text);
-    print_threads(kernel, text);
-    if (kernel->tile)
-        print_tile(printing, kernel->tile);
-    count_uses(printing, kernel->value, false);
+        print_axes("axes", statement->axis_count, statement->axes, text);
+    print_shared(ir, statement, text);
+    print_threads(statement, text);
+    if (statement->tile)
+        print_tile(printing, statement->tile);
+    count_uses(printing, statement->value, false);
     if (printing->bound_count)
         print_axes("bound", printing->bound_count, printing->bound, text);
     print_lines(printing);
     text_add(text, "  value ");
-    print_in(printing, kernel->value);
+    print_in(printing, statement->value);
     text_add(text, "\n");
     if (split)
-        print_store(printing, kernel);
+        print_store(printing, statement);
     forget_lines(printing);
 }
 
@@ -536,15 +539,15 @@ static bool is_leaf(const struct buffer *buffer) {
 }
 
 /* Numbers the buffers of each name, in the order in which they are declared: inputs and constants
- * first, then what kernels compute. */
+ * first, then what statements compute. */
 static void number_names(const struct ir *ir, struct declared *list, int *ordinals) {
     int count = 0;
     for (int i = 0; i < ir->buffer_count; i++)
         if (is_leaf(ir->buffers[i]))
             list[count] = (struct declared){ir->buffers[i], count}, count++;
-    for (int i = 0; i < ir->kernel_count; i++)
-        if (!ordinals[ir->kernels[i]->output->id]++)
-            list[count] = (struct declared){ir->kernels[i]->output, count}, count++;
+    for (int i = 0; i < ir->statement_count; i++)
+        if (!ordinals[ir->statements[i]->output->id]++)
+            list[count] = (struct declared){ir->statements[i]->output, count}, count++;
     if (count)
         qsort(list, (size_t)count, sizeof *list, by_name);
     for (int i = 0; i < count; i++) {
@@ -556,7 +559,7 @@ static void number_names(const struct ir *ir, struct declared *list, int *ordina
 void print_ir(const struct ir *ir, struct text *text) {
     size_t expressions = (size_t)ir->expression_count + 1, buffers = (size_t)ir->buffer_count + 1;
     struct printing printing = {.text = text};
-    struct declared *list = et_allocate(buffers + (size_t)ir->kernel_count, sizeof *list);
+    struct declared *list = et_allocate(buffers + (size_t)ir->statement_count, sizeof *list);
     printing.ordinals = et_allocate(buffers, sizeof *printing.ordinals);
     printing.declared = et_allocate(buffers, sizeof *printing.declared);
     printing.uses = et_allocate(expressions, sizeof *printing.uses);
@@ -572,8 +575,8 @@ void print_ir(const struct ir *ir, struct text *text) {
             print_buffer(&printing, ir->buffers[i]);
             text_add(text, "\n");
         }
-        for (int i = 0; i < ir->kernel_count; i++)
-            print_kernel(&printing, ir, ir->kernels[i]);
+        for (int i = 0; i < ir->statement_count; i++)
+            print_statement(&printing, ir, ir->statements[i]);
     } else {
         text->failed = true;
     }

@@ -27,63 +27,64 @@ struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype,
     return buffer;
 }
 
-struct kernel *ir_kernel(struct ir *ir, struct buffer *output) {
-    struct kernel *kernel = arena_new(ir->arena, struct kernel);
-    kernel->group = arena_new(ir->arena, struct group);
-    kernel->output = output;
-    kernel->points = output->elements;
-    kernel->axis_count = output->rank;
+struct statement *ir_statement(struct ir *ir, struct buffer *output) {
+    struct statement *statement = arena_new(ir->arena, struct statement);
+    statement->kernel = arena_new(ir->arena, struct kernel);
+    statement->output = output;
+    statement->points = output->elements;
+    statement->axis_count = output->rank;
     for (int i = 0; i < output->rank; i++)
-        kernel->axes[i] = ir_axis(ir, output->shape[i]);
-    return kernel;
+        statement->axes[i] = ir_axis(ir, output->shape[i]);
+    return statement;
 }
 
-void kernel_substitute(struct ir *ir, struct kernel *kernel,
-                       const struct substitution *substitution) {
+void statement_substitute(struct ir *ir, struct statement *statement,
+                          const struct substitution *substitution) {
     struct rewrite rewrite = {.substitution = substitution};
-    kernel->value = expression_rewrite(ir, kernel->value, &rewrite);
-    for (int d = 0; d < kernel->output->rank; d++)
-        kernel->store[d] = index_substitute(ir, kernel->store[d], substitution);
+    statement->value = expression_rewrite(ir, statement->value, &rewrite);
+    for (int d = 0; d < statement->output->rank; d++)
+        statement->store[d] = index_substitute(ir, statement->store[d], substitution);
 }
 
-void kernel_take_nodes(struct ir *ir, struct kernel *kernel, const struct kernel *other) {
+void statement_take_nodes(struct ir *ir, struct statement *statement,
+                          const struct statement *other) {
     const struct node **nodes = arena_array(ir->arena, const struct node *,
-                                            (size_t)(kernel->node_count + other->node_count));
+                                            (size_t)(statement->node_count + other->node_count));
     int a = 0, b = 0, count = 0;
-    while (a < other->node_count || b < kernel->node_count) {
-        bool from_other = b == kernel->node_count ||
-                          (a < other->node_count && other->nodes[a]->id <= kernel->nodes[b]->id);
-        const struct node *node = from_other ? other->nodes[a++] : kernel->nodes[b++];
+    while (a < other->node_count || b < statement->node_count) {
+        bool from_other = b == statement->node_count ||
+                          (a < other->node_count && other->nodes[a]->id <= statement->nodes[b]->id);
+        const struct node *node = from_other ? other->nodes[a++] : statement->nodes[b++];
         if (!count || nodes[count - 1] != node)
             nodes[count++] = node;
     }
-    kernel->nodes = nodes;
-    kernel->node_count = count;
+    statement->nodes = nodes;
+    statement->node_count = count;
 }
 
-void ir_drop_unit_loops(struct kernel *kernel) {
+void ir_drop_unit_loops(struct statement *statement) {
     int kept = 0;
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (kernel->loops[i]->extent > 1)
-            kernel->loops[kept++] = kernel->loops[i];
-    kernel->loop_count = kept;
+    for (int i = 0; i < statement->loop_count; i++)
+        if (statement->loops[i]->extent > 1)
+            statement->loops[kept++] = statement->loops[i];
+    statement->loop_count = kept;
 }
 
-void ir_add_kernel(struct ir *ir, struct kernel *kernel) {
-    ir->kernels = arena_extend(ir->arena, ir->kernels, ir->kernel_count, &ir->kernel_capacity,
-                               sizeof *ir->kernels);
-    kernel->id = ir->kernel_count;
-    ir->kernels[ir->kernel_count++] = kernel;
+void ir_add_statement(struct ir *ir, struct statement *statement) {
+    ir->statements = arena_extend(ir->arena, ir->statements, ir->statement_count,
+                                  &ir->statement_capacity, sizeof *ir->statements);
+    statement->id = ir->statement_count;
+    ir->statements[ir->statement_count++] = statement;
 }
 
-int nest_size(struct kernel *const *kernels, int count) {
+int nest_size(struct statement *const *statements, int count) {
     int size = 1;
-    while (size < count && kernels[size]->joins)
+    while (size < count && statements[size]->joins)
         size++;
     return size;
 }
 
-/* ---- What a kernel reads ---- */
+/* ---- What a statement reads ---- */
 
 struct reads {
     struct ir *ir;
@@ -105,16 +106,16 @@ static void note_read(void *context, const struct expression *e) {
         add_read(context, e->buffer);
 }
 
-int kernel_reads(struct ir *ir, const struct kernel *kernel, struct buffer ***buffers) {
+int statement_reads(struct ir *ir, const struct statement *statement, struct buffer ***buffers) {
     struct reads reads = {.ir = ir};
-    const struct tile *tile = kernel->tile;
+    const struct tile *tile = statement->tile;
     if (tile) {
         add_read(&reads, tile->stream);
         add_read(&reads, tile->panel);
         if (tile->blocks[0].stage)
             expression_walk(ir, tile->blocks[0].stage, note_read, &reads);
     }
-    expression_walk(ir, tile ? tile->blocks[0].value : kernel->value, note_read, &reads);
+    expression_walk(ir, tile ? tile->blocks[0].value : statement->value, note_read, &reads);
     *buffers = reads.buffers;
     return reads.count;
 }
@@ -123,9 +124,9 @@ int *last_readers(struct ir *ir) {
     int *last = arena_array(ir->arena, int, (size_t)ir->buffer_count);
     for (int i = 0; i < ir->buffer_count; i++)
         last[i] = -1;
-    for (int i = 0; i < ir->kernel_count; i++) {
+    for (int i = 0; i < ir->statement_count; i++) {
         struct buffer **reads;
-        int count = kernel_reads(ir, ir->kernels[i], &reads);
+        int count = statement_reads(ir, ir->statements[i], &reads);
         for (int k = 0; k < count; k++)
             last[reads[k]->id] = i;
     }

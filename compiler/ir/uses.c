@@ -1,4 +1,4 @@
-/* How often each expression of a kernel is evaluated, and what stands around it. */
+/* How often each expression of a statement is evaluated, and what stands around it. */
 #include "compiler/ir/ir.h"
 
 #include <stdlib.h>
@@ -66,13 +66,13 @@ static void widen_below(const struct listing *listing, const struct expression *
         widen(listing, e->sources[i], scope);
 }
 
-struct listing list_scopes(struct ir *ir, const struct kernel *kernel) {
+struct listing list_scopes(struct ir *ir, const struct statement *statement) {
     struct listing listing = {.ir = ir};
-    expression_walk(ir, kernel->value, list_expression, &listing);
+    expression_walk(ir, statement->value, list_expression, &listing);
     qsort(listing.expressions, (size_t)listing.count, sizeof(void *), by_id);
     listing.scopes = arena_array(ir->arena, struct scope, (size_t)listing.count);
-    struct scope whole = {.points = (double)kernel->points, .pool = 1};
-    widen(&listing, kernel->value, whole);
+    struct scope whole = {.points = (double)statement->points, .pool = 1};
+    widen(&listing, statement->value, whole);
     for (int i = listing.count - 1; i >= 0; i--)
         widen_below(&listing, listing.expressions[i]);
     return listing;

@@ -1,7 +1,7 @@
 /* What every pass must keep: each buffer is written once, or in parts, before it is read, and again
- * only by kernels that replace each element by one made of it; with its own dtype; loads and stores
- * stay within their buffers; every axis that an expression uses is a loop or bound around it, and
- * is bound once. */
+ * only by statements that replace each element by one made of it; with its own dtype; loads and
+ * stores stay within their buffers; every axis that an expression uses is a loop or bound around
+ * it, and is bound once. */
 #include "compiler/emit/emit.h"
 
 #include <inttypes.h>
@@ -10,19 +10,19 @@
 
 enum { SET_WORDS = 4, MOST_AXES = SET_WORDS * 64 };
 
-/* Some of the axes of a kernel. */
+/* Some of the axes of a statement. */
 struct axis_set {
     uint64_t words[SET_WORDS];
 };
 
 struct checking {
     struct ir *ir;
-    const struct kernel *kernel;
-    const struct kernel *const *writers; /* by buffer id: the last one before; NULL: none yet */
+    const struct statement *statement;
+    const struct statement *const *writers; /* by buffer id: the last one before; NULL: none yet */
     struct listing listing;
     struct axis_set *free; /* of each listed expression: axes that must be bound around it */
     int axis_count;
-    const struct axis *axes[MOST_AXES]; /* of the kernel, as they are met */
+    const struct axis *axes[MOST_AXES]; /* of the statement, as they are met */
     struct et_error *error;
 };
 
@@ -60,7 +60,7 @@ static bool check_empty(const struct checking *checking, const struct axis_set *
     for (int i = 0; i < checking->axis_count; i++)
         if (set->words[i / 64] >> i % 64 & 1)
             return et_fail(checking->error, "kernel %d: its %s uses axis a%d, which is not bound",
-                           checking->kernel->id, what, checking->axes[i]->id);
+                           checking->statement->id, what, checking->axes[i]->id);
     return true;
 }
 
@@ -91,21 +91,21 @@ static void include_index(struct checking *checking, struct axis_set *set,
 }
 
 static void exclude_loops(struct checking *checking, struct axis_set *set) {
-    const struct kernel *kernel = checking->kernel;
-    for (int i = 0; i < kernel->axis_count; i++)
-        exclude(checking, set, kernel->axes[i]);
-    for (int i = 0; i < kernel->loop_count; i++)
-        exclude(checking, set, kernel->loops[i]);
-    for (int i = 0; i < kernel->shared_count; i++)
-        exclude(checking, set, kernel->shared[i]);
+    const struct statement *statement = checking->statement;
+    for (int i = 0; i < statement->axis_count; i++)
+        exclude(checking, set, statement->axes[i]);
+    for (int i = 0; i < statement->loop_count; i++)
+        exclude(checking, set, statement->loops[i]);
+    for (int i = 0; i < statement->shared_count; i++)
+        exclude(checking, set, statement->shared[i]);
 }
 
-static bool is_loop(const struct kernel *kernel, const struct axis *axis) {
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (kernel->loops[i] == axis)
+static bool is_loop(const struct statement *statement, const struct axis *axis) {
+    for (int i = 0; i < statement->loop_count; i++)
+        if (statement->loops[i] == axis)
             return true;
-    for (int i = 0; i < kernel->shared_count; i++)
-        if (kernel->shared[i] == axis)
+    for (int i = 0; i < statement->shared_count; i++)
+        if (statement->shared[i] == axis)
             return true;
     return false;
 }
@@ -119,10 +119,10 @@ static bool find_free(struct checking *checking, const struct expression *e, str
         for (int k = 0; k < i; k++)
             if (e->axes[i] == e->axes[k])
                 return et_fail(checking->error, "kernel %d: axis a%d is bound twice",
-                               checking->kernel->id, e->axes[i]->id);
-        if (is_loop(checking->kernel, e->axes[i]))
+                               checking->statement->id, e->axes[i]->id);
+        if (is_loop(checking->statement, e->axes[i]))
             return et_fail(checking->error, "kernel %d: axis a%d is a loop and bound by %s",
-                           checking->kernel->id, e->axes[i]->id, op_facts[e->op].name);
+                           checking->statement->id, e->axes[i]->id, op_facts[e->op].name);
     }
     if (e->index)
         include_index(checking, set, e->index);
@@ -135,21 +135,21 @@ static bool find_free(struct checking *checking, const struct expression *e, str
 
 /* Tiles have replaced loops of their value by local axes: function.c binds these. */
 static bool check_axes(struct checking *checking) {
-    const struct kernel *kernel = checking->kernel;
+    const struct statement *statement = checking->statement;
     struct axis_set stored = {0};
-    if (kernel->tile)
+    if (statement->tile)
         return true;
     checking->free =
         arena_array(checking->ir->arena, struct axis_set, (size_t)checking->listing.count);
     for (int i = 0; i < checking->listing.count; i++)
         if (!find_free(checking, checking->listing.expressions[i], &checking->free[i]))
             return false;
-    struct axis_set value = *free_in(checking, kernel->value);
+    struct axis_set value = *free_in(checking, statement->value);
     exclude_loops(checking, &value);
-    for (int i = 0; !kernel->address && i < kernel->output->rank && kernel->store[i]; i++)
-        include_index(checking, &stored, kernel->store[i]);
-    if (kernel->address)
-        include_index(checking, &stored, kernel->address);
+    for (int i = 0; !statement->address && i < statement->output->rank && statement->store[i]; i++)
+        include_index(checking, &stored, statement->store[i]);
+    if (statement->address)
+        include_index(checking, &stored, statement->address);
     exclude_loops(checking, &stored);
     return check_empty(checking, &value, "value") && check_empty(checking, &stored, "store");
 }
@@ -162,7 +162,7 @@ static bool check_range(const struct checking *checking, const char *what,
         return true;
     return et_fail(
         checking->error, "kernel %d %s %" PRId64 " .. %" PRId64 " of %s, which has %" PRId64,
-        checking->kernel->id, what, index->minimum, index->maximum, buffer->name, extent);
+        checking->statement->id, what, index->minimum, index->maximum, buffer->name, extent);
 }
 
 /* What stands in a guard is within by its predicates, of which bounds know nothing. */
@@ -170,14 +170,14 @@ static bool check_load(const struct checking *checking, const struct expression 
                        const struct scope *scope) {
     const struct buffer *buffer = e->buffer;
     if (buffer->kind == BUFFER_OUTPUT)
-        return et_fail(checking->error, "kernel %d reads the output %s", checking->kernel->id,
+        return et_fail(checking->error, "kernel %d reads the output %s", checking->statement->id,
                        buffer->name);
     if (buffer->kind == BUFFER_TEMPORARY && !checking->writers[buffer->id])
         return et_fail(checking->error, "kernel %d reads %s before it is written",
-                       checking->kernel->id, buffer->name);
+                       checking->statement->id, buffer->name);
     if (!e->index && e->index_count != buffer->rank)
         return et_fail(checking->error, "kernel %d: load of %s has %d indices, not %d",
-                       checking->kernel->id, buffer->name, e->index_count, buffer->rank);
+                       checking->statement->id, buffer->name, e->index_count, buffer->rank);
     if (scope->guarded)
         return true;
     for (int i = 0; i < e->index_count; i++)
@@ -187,44 +187,45 @@ static bool check_load(const struct checking *checking, const struct expression 
 }
 
 static bool check_store(const struct checking *checking) {
-    const struct kernel *kernel = checking->kernel;
-    const struct buffer *output = kernel->output;
+    const struct statement *statement = checking->statement;
+    const struct buffer *output = statement->output;
     if (output->kind != BUFFER_OUTPUT && output->kind != BUFFER_TEMPORARY)
         return et_fail(checking->error, "kernel %d writes %s, which is no output or temporary",
-                       kernel->id, output->name);
-    const struct kernel *before = checking->writers[output->id];
-    if (before && !(before->partial && kernel->partial) &&
-        !stores_over(checking->ir, kernel, output))
-        return et_fail(checking->error, "kernel %d writes %s again", kernel->id, output->name);
-    if (kernel->value->dtype != output->dtype)
-        return et_fail(checking->error, "kernel %d stores %s into %s", kernel->id,
-                       dtype_facts[kernel->value->dtype].name, output->name);
-    if (kernel->address)
-        return kernel->tile ||
-               check_range(checking, "stores", output, kernel->address, output->elements);
-    for (int i = 0; i < output->rank && kernel->store[i]; i++)
-        if (!check_range(checking, "stores", output, kernel->store[i], output->shape[i]))
+                       statement->id, output->name);
+    const struct statement *before = checking->writers[output->id];
+    if (before && !(before->partial && statement->partial) &&
+        !stores_over(checking->ir, statement, output))
+        return et_fail(checking->error, "kernel %d writes %s again", statement->id, output->name);
+    if (statement->value->dtype != output->dtype)
+        return et_fail(checking->error, "kernel %d stores %s into %s", statement->id,
+                       dtype_facts[statement->value->dtype].name, output->name);
+    if (statement->address)
+        return statement->tile ||
+               check_range(checking, "stores", output, statement->address, output->elements);
+    for (int i = 0; i < output->rank && statement->store[i]; i++)
+        if (!check_range(checking, "stores", output, statement->store[i], output->shape[i]))
             return false;
     return true;
 }
 
 /* ---- The whole ---- */
 
-/* A kernel that joins another has its loops and its group. */
+/* A statement that joins another has its loops and its kernel. */
 static bool check_nest(const struct checking *checking) {
-    const struct kernel *kernel = checking->kernel;
-    if (!kernel->joins)
+    const struct statement *statement = checking->statement;
+    if (!statement->joins)
         return true;
-    const struct kernel *before = kernel->id ? checking->ir->kernels[kernel->id - 1] : NULL;
-    bool same = before && !before->tile && before->group == kernel->group &&
-                before->loop_count == kernel->loop_count;
-    for (int i = 0; same && i < kernel->loop_count; i++)
-        same = before->loops[i] == kernel->loops[i];
-    return same || et_fail(checking->error, "kernel %d joins one with other loops", kernel->id);
+    const struct statement *before =
+        statement->id ? checking->ir->statements[statement->id - 1] : NULL;
+    bool same = before && !before->tile && before->kernel == statement->kernel &&
+                before->loop_count == statement->loop_count;
+    for (int i = 0; same && i < statement->loop_count; i++)
+        same = before->loops[i] == statement->loops[i];
+    return same || et_fail(checking->error, "kernel %d joins one with other loops", statement->id);
 }
 
-static bool check_kernel(struct checking *checking) {
-    checking->listing = list_scopes(checking->ir, checking->kernel);
+static bool check_statement(struct checking *checking) {
+    checking->listing = list_scopes(checking->ir, checking->statement);
     for (int i = 0; i < checking->listing.count; i++) {
         const struct expression *e = checking->listing.expressions[i];
         if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->listing.scopes[i]))
@@ -234,16 +235,17 @@ static bool check_kernel(struct checking *checking) {
 }
 
 bool verify_ir(struct ir *ir, struct et_error *error) {
-    const struct kernel **writers =
-        arena_array(ir->arena, const struct kernel *, (size_t)ir->buffer_count);
-    for (int i = 0; i < ir->kernel_count; i++) {
-        const struct kernel *kernel = ir->kernels[i];
-        struct checking checking = {.ir = ir, .kernel = kernel, .writers = writers, .error = error};
-        if (kernel->id != i)
-            return et_fail(error, "kernel %d carries the id %d", i, kernel->id);
-        if (!check_kernel(&checking))
+    const struct statement **writers =
+        arena_array(ir->arena, const struct statement *, (size_t)ir->buffer_count);
+    for (int i = 0; i < ir->statement_count; i++) {
+        const struct statement *statement = ir->statements[i];
+        struct checking checking = {
+            .ir = ir, .statement = statement, .writers = writers, .error = error};
+        if (statement->id != i)
+            return et_fail(error, "kernel %d carries the id %d", i, statement->id);
+        if (!check_statement(&checking))
             return false;
-        writers[kernel->output->id] = kernel;
+        writers[statement->output->id] = statement;
     }
     return true;
 }

@@ -19,19 +19,21 @@ struct placement {
 struct placing {
     struct ir *ir;
     struct placement **placements; /* by buffer id; NULL: it stays */
-    int *readers;                  /* by buffer id: kernels that read it */
+    int *readers;                  /* by buffer id: statements that read it */
 };
 
 /* ---- Which copies can go ---- */
 
-/* Whether the kernel copies all of a buffer: each of its axes is one loop, and there are no others.
+/* Whether the statement copies all of a buffer: each of its axes is one loop, and there are no
+ * others.
  */
-static bool copies_whole(struct ir *ir, const struct kernel *kernel, struct placement *placement) {
-    const struct expression *load = kernel->value;
+static bool copies_whole(struct ir *ir, const struct statement *statement,
+                         struct placement *placement) {
+    const struct expression *load = statement->value;
     int loops = 0;
     if (load->kind != EXPRESSION_LOAD || load->buffer->kind != BUFFER_TEMPORARY)
         return false;
-    placement->target = kernel->output;
+    placement->target = statement->output;
     placement->rank = load->buffer->rank;
     for (int i = 0; i < placement->rank; i++) {
         int64_t extent = load->buffer->shape[i];
@@ -44,41 +46,41 @@ static bool copies_whole(struct ir *ir, const struct kernel *kernel, struct plac
         placement->axes[i] = axis;
         loops += extent > 1;
     }
-    memcpy(placement->store, kernel->store, sizeof placement->store);
-    return loops == kernel->loop_count;
+    memcpy(placement->store, statement->store, sizeof placement->store);
+    return loops == statement->loop_count;
 }
 
 /* Outputs are never read, so only a buffer that nobody else reads can become one. */
-static bool can_place(const struct placing *placing, const struct kernel *kernel) {
-    int id = kernel->value->buffer->id;
+static bool can_place(const struct placing *placing, const struct statement *statement) {
+    int id = statement->value->buffer->id;
     return !placing->placements[id] &&
-           (kernel->output->kind == BUFFER_TEMPORARY || placing->readers[id] == 1);
+           (statement->output->kind == BUFFER_TEMPORARY || placing->readers[id] == 1);
 }
 
 static void count_readers(struct placing *placing) {
     struct ir *ir = placing->ir;
-    for (int i = 0; i < ir->kernel_count; i++) {
+    for (int i = 0; i < ir->statement_count; i++) {
         struct buffer **reads;
-        int count = kernel_reads(ir, ir->kernels[i], &reads);
+        int count = statement_reads(ir, ir->statements[i], &reads);
         for (int k = 0; k < count; k++)
             placing->readers[reads[k]->id]++;
     }
 }
 
-/* Removes the copies from the list of kernels. */
+/* Removes the copies from the list of statements. */
 static bool find_placements(struct placing *placing) {
     struct ir *ir = placing->ir;
     int kept = 0;
-    for (int i = 0; i < ir->kernel_count; i++) {
-        struct kernel *kernel = ir->kernels[i];
+    for (int i = 0; i < ir->statement_count; i++) {
+        struct statement *statement = ir->statements[i];
         struct placement *placement = arena_new(ir->arena, struct placement);
-        if (copies_whole(ir, kernel, placement) && can_place(placing, kernel))
-            placing->placements[kernel->value->buffer->id] = placement;
+        if (copies_whole(ir, statement, placement) && can_place(placing, statement))
+            placing->placements[statement->value->buffer->id] = placement;
         else
-            ir->kernels[kept++] = kernel;
+            ir->statements[kept++] = statement;
     }
-    bool found = kept < ir->kernel_count;
-    ir->kernel_count = kept;
+    bool found = kept < ir->statement_count;
+    ir->statement_count = kept;
     return found;
 }
 
@@ -104,48 +106,49 @@ static const struct expression *move_load(struct ir *ir, void *context,
     return e;
 }
 
-static void move_store(const struct placing *placing, struct kernel *kernel) {
-    while (placing->placements[kernel->output->id]) {
-        const struct placement *placement = placing->placements[kernel->output->id];
+static void move_store(const struct placing *placing, struct statement *statement) {
+    while (placing->placements[statement->output->id]) {
+        const struct placement *placement = placing->placements[statement->output->id];
         const struct index *store[MAX_RANK];
-        move_indices(placing->ir, placement, kernel->store, store);
-        memcpy(kernel->store, store, (size_t)placement->target->rank * sizeof *store);
-        kernel->output = placement->target;
-        kernel->partial = true;
+        move_indices(placing->ir, placement, statement->store, store);
+        memcpy(statement->store, store, (size_t)placement->target->rank * sizeof *store);
+        statement->output = placement->target;
+        statement->partial = true;
     }
 }
 
 /* ---- Borders ---- */
 
-/* What stores constants into a buffer follows the last kernel before it that stores there. */
+/* What stores constants into a buffer follows the last statement before it that stores there. */
 static void bring_borders_home(struct ir *ir) {
-    struct kernel **last = arena_array(ir->arena, struct kernel *, (size_t)ir->buffer_count);
+    struct statement **last = arena_array(ir->arena, struct statement *, (size_t)ir->buffer_count);
     int *place = arena_array(ir->arena, int, (size_t)ir->buffer_count);
-    struct kernel **moved = arena_array(ir->arena, struct kernel *, (size_t)ir->kernel_count + 1);
-    int *key = arena_array(ir->arena, int, (size_t)ir->kernel_count + 1);
-    int *count = arena_array(ir->arena, int, (size_t)ir->kernel_count + 2);
-    for (int i = 0; i < ir->kernel_count; i++) {
-        struct kernel *kernel = ir->kernels[i];
-        int id = kernel->output->id;
+    struct statement **moved =
+        arena_array(ir->arena, struct statement *, (size_t)ir->statement_count + 1);
+    int *key = arena_array(ir->arena, int, (size_t)ir->statement_count + 1);
+    int *count = arena_array(ir->arena, int, (size_t)ir->statement_count + 2);
+    for (int i = 0; i < ir->statement_count; i++) {
+        struct statement *statement = ir->statements[i];
+        int id = statement->output->id;
         key[i] = i;
-        if (kernel->value->kind == EXPRESSION_CONSTANT && kernel->partial && last[id]) {
-            kernel->group = last[id]->group;
+        if (statement->value->kind == EXPRESSION_CONSTANT && statement->partial && last[id]) {
+            statement->kernel = last[id]->kernel;
             key[i] = place[id];
         } else {
-            last[id] = kernel;
+            last[id] = statement;
             place[id] = i;
         }
         count[key[i] + 1]++;
     }
-    for (int i = 0; i < ir->kernel_count; i++)
+    for (int i = 0; i < ir->statement_count; i++)
         count[i + 1] += count[i];
-    for (int i = 0; i < ir->kernel_count; i++)
-        moved[count[key[i]]++] = ir->kernels[i];
-    ir->kernels = moved;
-    ir->kernel_capacity = ir->kernel_count + 1;
+    for (int i = 0; i < ir->statement_count; i++)
+        moved[count[key[i]]++] = ir->statements[i];
+    ir->statements = moved;
+    ir->statement_capacity = ir->statement_count + 1;
 }
 
-void place_copies(struct ir *ir) {
+void eliminate_copies(struct ir *ir) {
     struct placing placing = {
         .ir = ir,
         .placements = arena_array(ir->arena, struct placement *, (size_t)ir->buffer_count),
@@ -153,12 +156,12 @@ void place_copies(struct ir *ir) {
     count_readers(&placing);
     if (find_placements(&placing)) {
         struct rewrite rewrite = {.replace = move_load, .context = &placing};
-        for (int i = 0; i < ir->kernel_count; i++) {
-            ir->kernels[i]->value = expression_rewrite(ir, ir->kernels[i]->value, &rewrite);
-            move_store(&placing, ir->kernels[i]);
+        for (int i = 0; i < ir->statement_count; i++) {
+            ir->statements[i]->value = expression_rewrite(ir, ir->statements[i]->value, &rewrite);
+            move_store(&placing, ir->statements[i]);
         }
     }
     bring_borders_home(ir);
-    for (int i = 0; i < ir->kernel_count; i++)
-        ir->kernels[i]->id = i;
+    for (int i = 0; i < ir->statement_count; i++)
+        ir->statements[i]->id = i;
 }

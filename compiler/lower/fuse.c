@@ -1,7 +1,7 @@
 /* Fusion: a producer's expression moves into its consumer where no work is done twice.
  *
  *   - Elementwise work moves into its only consumer, or, where it is cheap, into all of them.
- *   - A reduction or contraction moves into the only kernel that reads it, if that reads each
+ *   - A reduction or contraction moves into the only statement that reads it, if that reads each
  * element once: so bias, activation and normalisation come to stand on the accumulator, and pooling
  *     over windows that do not overlap reduces accumulators before anything is stored.
  *   - Padding that is read at several places stays a buffer, into which its source is stored.
@@ -13,11 +13,11 @@
 
 enum {
     CHEAP_OPERATIONS = 3, /* recomputing so many is cheaper than a trip through memory */
-    LARGEST_KERNEL = 160, /* operations in one kernel: keeps registers and readers happy */
+    LARGEST_KERNEL = 160, /* operations in one statement: keeps registers and readers happy */
     LARGEST_POOL = 16,    /* accumulators that one pooled element may need */
 };
 
-/* What is known of one kernel's expression. */
+/* What is known of one statement's expression. */
 struct facts {
     int operations;
     bool has_reduction, has_contraction, has_guard, has_costly;
@@ -39,20 +39,20 @@ static void note_fact(void *context, const struct expression *e) {
     facts->has_costly |= is_costly(e);
 }
 
-static struct facts facts_of(struct ir *ir, const struct kernel *kernel) {
+static struct facts facts_of(struct ir *ir, const struct statement *statement) {
     struct facts facts = {0};
-    expression_walk(ir, kernel->value, note_fact, &facts);
+    expression_walk(ir, statement->value, note_fact, &facts);
     return facts;
 }
 
 struct fusion {
     struct ir *ir;
-    struct kernel **producer; /* by buffer id; NULL: an input or constant */
-    int *consumers;           /* by buffer id: how many kernels read it */
-    struct facts *facts;      /* by kernel id */
+    struct statement **producer; /* by buffer id; NULL: an input or constant */
+    int *consumers;              /* by buffer id: how many statements read it */
+    struct facts *facts;         /* by statement id */
 };
 
-/* How a kernel reads one buffer. */
+/* How a statement reads one buffer. */
 struct reading {
     const struct expression *load; /* one of the loads */
     bool several;                  /* there are others, at other places */
@@ -79,9 +79,9 @@ static struct reading reading_of(const struct listing *listing, const struct buf
     return reading;
 }
 
-/* A reduction may stand once in a kernel; around a contraction, one small pool may stand, but no
- * guard: partition_loops.c can cut a kernel at its guards only where there is no contraction. */
-static bool reduction_fits(const struct fusion *fusion, const struct kernel *consumer,
+/* A reduction may stand once in a statement; around a contraction, one small pool may stand, but no
+ * guard: partition_loops.c can cut a statement at its guards only where there is no contraction. */
+static bool reduction_fits(const struct fusion *fusion, const struct statement *consumer,
                            const struct facts *producer, const struct reading *reading) {
     if (reading->several || reading->guarded ||
         reading->evaluations > (double)reading->load->buffer->elements ||
@@ -95,15 +95,15 @@ static bool reduction_fits(const struct fusion *fusion, const struct kernel *con
 
 /* Something with constants around it: guards at every load of it cost more than a border that is
  * stored once. */
-static bool is_padding(const struct kernel *kernel) {
-    return kernel->value->kind == EXPRESSION_GUARD &&
-           kernel->value->sources[1]->kind == EXPRESSION_CONSTANT;
+static bool is_padding(const struct statement *statement) {
+    return statement->value->kind == EXPRESSION_GUARD &&
+           statement->value->sources[1]->kind == EXPRESSION_CONSTANT;
 }
 
 /* Looks first at what is known, then at how the consumer reads: its listing is made when the first
  * producer needs it. */
-static bool can_inline(const struct fusion *fusion, const struct kernel *producer,
-                       const struct kernel *consumer, struct listing *listing) {
+static bool can_inline(const struct fusion *fusion, const struct statement *producer,
+                       const struct statement *consumer, struct listing *listing) {
     const struct facts *facts = &fusion->facts[producer->id];
     bool only = fusion->consumers[producer->output->id] == 1;
     bool cheap = facts->operations <= CHEAP_OPERATIONS && !facts->has_costly;
@@ -128,14 +128,14 @@ static bool can_inline(const struct fusion *fusion, const struct kernel *produce
 /* ---- Inlining ---- */
 
 struct inlining {
-    const struct kernel *producer;
+    const struct statement *producer;
     bool same_axes; /* as the consumer, which reads it at its own place */
 };
 
 static const struct expression *inline_load(struct ir *ir, void *context,
                                             const struct expression *load) {
     const struct inlining *inlining = context;
-    const struct kernel *producer = inlining->producer;
+    const struct statement *producer = inlining->producer;
     if (load->kind != EXPRESSION_LOAD || load->buffer != producer->output)
         return load;
     if (inlining->same_axes)
@@ -146,15 +146,15 @@ static const struct expression *inline_load(struct ir *ir, void *context,
     return expression_rewrite(ir, producer->value, &rewrite);
 }
 
-/* What a kernel reads. */
+/* What a statement reads. */
 struct reads {
     int count;
     struct buffer **buffers;
 };
 
-static struct reads reads_of(const struct fusion *fusion, const struct kernel *kernel) {
+static struct reads reads_of(const struct fusion *fusion, const struct statement *statement) {
     struct reads reads;
-    reads.count = kernel_reads(fusion->ir, kernel, &reads.buffers);
+    reads.count = statement_reads(fusion->ir, statement, &reads.buffers);
     return reads;
 }
 
@@ -163,16 +163,16 @@ static void count_reads(struct fusion *fusion, const struct reads *reads, int st
         fusion->consumers[reads->buffers[i]->id] += step;
 }
 
-static void drop(struct fusion *fusion, const struct kernel *kernel) {
-    struct reads reads = reads_of(fusion, kernel);
+static void drop(struct fusion *fusion, const struct statement *statement) {
+    struct reads reads = reads_of(fusion, statement);
     count_reads(fusion, &reads, -1);
-    fusion->producer[kernel->output->id] = NULL;
-    fusion->ir->kernels[kernel->id] = NULL;
+    fusion->producer[statement->output->id] = NULL;
+    fusion->ir->statements[statement->id] = NULL;
 }
 
-/* Whether loads of `buffer` are all at the kernel's own place. */
+/* Whether loads of `buffer` are all at the statement's own place. */
 struct place_check {
-    const struct kernel *kernel;
+    const struct statement *statement;
     const struct buffer *buffer;
     bool same;
 };
@@ -185,16 +185,16 @@ static void check_place(void *context, const struct expression *e) {
         const struct index *index = e->indices[i];
         bool plain = true;
         check->same &= index->constant == 0 &&
-                       (check->kernel->axes[i]->extent == 1
+                       (check->statement->axes[i]->extent == 1
                             ? index->count == 0
                             : index->count == 1 &&
-                                  index_coefficient(index, check->kernel->axes[i], &plain) == 1);
+                                  index_coefficient(index, check->statement->axes[i], &plain) == 1);
     }
 }
 
-static bool reads_same_place(const struct fusion *fusion, const struct kernel *consumer,
-                             const struct kernel *producer) {
-    struct place_check check = {.kernel = consumer, .buffer = producer->output, .same = true};
+static bool reads_same_place(const struct fusion *fusion, const struct statement *consumer,
+                             const struct statement *producer) {
+    struct place_check check = {.statement = consumer, .buffer = producer->output, .same = true};
     if (consumer->axis_count != producer->axis_count)
         return false;
     for (int i = 0; i < consumer->axis_count; i++)
@@ -205,10 +205,10 @@ static bool reads_same_place(const struct fusion *fusion, const struct kernel *c
 }
 
 /* Inlining rebuilds the producer in terms of the consumer's axes. Where a chain of elementwise
- * kernels grows, that would rebuild the whole chain for each link: the consumer, which is smaller,
- * takes over the axes of the producer instead, which nobody else reads. */
-static bool take_axes(const struct fusion *fusion, struct kernel *consumer,
-                      const struct kernel *producer) {
+ * statements grows, that would rebuild the whole chain for each link: the consumer, which is
+ * smaller, takes over the axes of the producer instead, which nobody else reads. */
+static bool take_axes(const struct fusion *fusion, struct statement *consumer,
+                      const struct statement *producer) {
     const struct facts *facts = fusion->facts;
     const struct index *values[MAX_RANK];
     if (facts[consumer->id].operations >= facts[producer->id].operations ||
@@ -226,8 +226,8 @@ static bool take_axes(const struct fusion *fusion, struct kernel *consumer,
     return true;
 }
 
-static void inline_into(struct fusion *fusion, struct kernel *consumer,
-                        const struct kernel *producer, struct reads *reads) {
+static void inline_into(struct fusion *fusion, struct statement *consumer,
+                        const struct statement *producer, struct reads *reads) {
     struct inlining inlining = {.producer = producer,
                                 .same_axes = take_axes(fusion, consumer, producer)};
     struct rewrite rewrite = {.replace = inline_load, .context = &inlining};
@@ -235,21 +235,21 @@ static void inline_into(struct fusion *fusion, struct kernel *consumer,
     consumer->value = expression_rewrite(fusion->ir, consumer->value, &rewrite);
     *reads = reads_of(fusion, consumer);
     count_reads(fusion, reads, 1);
-    kernel_take_nodes(fusion->ir, consumer, producer);
+    statement_take_nodes(fusion->ir, consumer, producer);
     fusion->facts[consumer->id] = facts_of(fusion->ir, consumer);
     if (fusion->consumers[producer->output->id] == 0)
         drop(fusion, producer);
 }
 
 /* Inlines one producer after another, the latest first: it stands nearest to the consumer. */
-static void fuse_kernel(struct fusion *fusion, struct kernel *consumer) {
+static void fuse_statement(struct fusion *fusion, struct statement *consumer) {
     struct reads reads = reads_of(fusion, consumer);
     bool progress = true;
     while (progress) {
         struct listing listing = {0};
-        struct kernel *best = NULL;
+        struct statement *best = NULL;
         for (int i = 0; i < reads.count; i++) {
-            struct kernel *producer = fusion->producer[reads.buffers[i]->id];
+            struct statement *producer = fusion->producer[reads.buffers[i]->id];
             if (producer && (!best || producer->id > best->id) &&
                 can_inline(fusion, producer, consumer, &listing))
                 best = producer;
@@ -260,39 +260,39 @@ static void fuse_kernel(struct fusion *fusion, struct kernel *consumer) {
     }
 }
 
-/* Dead nodes of the graph leave kernels that nobody reads. */
+/* Dead nodes of the graph leave statements that nobody reads. */
 static void drop_unread(struct fusion *fusion) {
     struct ir *ir = fusion->ir;
-    for (int i = ir->kernel_count - 1; i >= 0; i--) {
-        const struct kernel *kernel = ir->kernels[i];
-        if (kernel && kernel->output->kind != BUFFER_OUTPUT &&
-            fusion->consumers[kernel->output->id] == 0)
-            drop(fusion, kernel);
+    for (int i = ir->statement_count - 1; i >= 0; i--) {
+        const struct statement *statement = ir->statements[i];
+        if (statement && statement->output->kind != BUFFER_OUTPUT &&
+            fusion->consumers[statement->output->id] == 0)
+            drop(fusion, statement);
     }
     int kept = 0;
-    for (int i = 0; i < ir->kernel_count; i++) {
-        if (!ir->kernels[i])
+    for (int i = 0; i < ir->statement_count; i++) {
+        if (!ir->statements[i])
             continue;
-        ir->kernels[i]->id = kept;
-        ir->kernels[kept++] = ir->kernels[i];
+        ir->statements[i]->id = kept;
+        ir->statements[kept++] = ir->statements[i];
     }
-    ir->kernel_count = kept;
+    ir->statement_count = kept;
 }
 
 void fuse(struct ir *ir) {
     struct fusion fusion = {
         .ir = ir,
-        .producer = arena_array(ir->arena, struct kernel *, (size_t)ir->buffer_count),
+        .producer = arena_array(ir->arena, struct statement *, (size_t)ir->buffer_count),
         .consumers = arena_array(ir->arena, int, (size_t)ir->buffer_count),
-        .facts = arena_array(ir->arena, struct facts, (size_t)ir->kernel_count)};
-    for (int i = 0; i < ir->kernel_count; i++) {
-        fusion.producer[ir->kernels[i]->output->id] = ir->kernels[i];
-        fusion.facts[i] = facts_of(ir, ir->kernels[i]);
-        struct reads reads = reads_of(&fusion, ir->kernels[i]);
+        .facts = arena_array(ir->arena, struct facts, (size_t)ir->statement_count)};
+    for (int i = 0; i < ir->statement_count; i++) {
+        fusion.producer[ir->statements[i]->output->id] = ir->statements[i];
+        fusion.facts[i] = facts_of(ir, ir->statements[i]);
+        struct reads reads = reads_of(&fusion, ir->statements[i]);
         count_reads(&fusion, &reads, 1);
     }
-    for (int i = 0; i < ir->kernel_count; i++)
-        if (ir->kernels[i])
-            fuse_kernel(&fusion, ir->kernels[i]);
+    for (int i = 0; i < ir->statement_count; i++)
+        if (ir->statements[i])
+            fuse_statement(&fusion, ir->statements[i]);
     drop_unread(&fusion);
 }

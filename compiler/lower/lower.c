@@ -1,8 +1,8 @@
-/* Lowering: from nodes over whole tensors to kernels over single elements.
+/* Lowering: from nodes over whole tensors to statements over single elements.
  *
- * Each node that computes becomes a kernel with one axis for each axis of its result. Its sources
- * are followed down through movement operations, each of which transforms the vector of index
- * expressions, until a buffer is reached. So no movement is left; padding became a guard. */
+ * Each node that computes becomes a statement with one axis for each axis of its result. Its
+ * sources are followed down through movement operations, each of which transforms the vector of
+ * index expressions, until a buffer is reached. So no movement is left; padding became a guard. */
 #include "compiler/ir/ir.h"
 
 #include <string.h>
@@ -123,7 +123,7 @@ static bool has_buffer(const struct lowering *lowering, const struct node *node)
 }
 
 /* The element of a node at a place. With `stored`, padding is not looked through but stored by a
- * kernel of its own: contractions read their operands without guards. Nor is it behind a window,
+ * statement of its own: contractions read their operands without guards. Nor is it behind a window,
  * through which its elements are seen several times. */
 static const struct expression *value_at(struct lowering *lowering, const struct node *node,
                                          struct place place, bool stored) {
@@ -242,16 +242,16 @@ static const struct expression *computed_value(struct lowering *lowering, const 
     unreachable();
 }
 
-/* Adds the kernel that computes `node` into `output`, after those of stored padding it needs. */
-static void add_kernel_of(struct lowering *lowering, const struct node *node,
-                          struct buffer *output) {
+/* Adds the statement that computes `node` into `output`, after those of stored padding it needs. */
+static void add_statement_of(struct lowering *lowering, const struct node *node,
+                             struct buffer *output) {
     struct ir *ir = lowering->ir;
-    struct kernel *kernel = ir_kernel(ir, output);
-    struct place place = place_of_axes(ir, node->rank, kernel->axes);
-    kernel->value = computed_value(lowering, node, &place);
-    kernel->nodes = arena_array(ir->arena, const struct node *, 1);
-    kernel->nodes[kernel->node_count++] = node;
-    ir_add_kernel(ir, kernel);
+    struct statement *statement = ir_statement(ir, output);
+    struct place place = place_of_axes(ir, node->rank, statement->axes);
+    statement->value = computed_value(lowering, node, &place);
+    statement->nodes = arena_array(ir->arena, const struct node *, 1);
+    statement->nodes[statement->node_count++] = node;
+    ir_add_statement(ir, statement);
 }
 
 static struct buffer *leaf_buffer(struct lowering *lowering, const struct node *node) {
@@ -278,7 +278,7 @@ static struct buffer *buffer_of(struct lowering *lowering, const struct node *no
     } else {
         buffer = ir_buffer(ir, BUFFER_TEMPORARY, node->dtype, node->rank, node->shape,
                            arena_format(ir->arena, "t%d", node->id));
-        add_kernel_of(lowering, node, buffer);
+        add_statement_of(lowering, node, buffer);
     }
     return lowering->buffers[node->id] = buffer;
 }
@@ -287,7 +287,7 @@ void lower(struct ir *ir) {
     const struct graph *graph = ir->graph;
     struct lowering lowering = {
         .ir = ir, .buffers = arena_array(ir->arena, struct buffer *, (size_t)graph->node_count)};
-    /* In graph order, so that what a node reads has its kernel already: no deep recursion. */
+    /* In graph order, so that what a node reads has its statement already: no deep recursion. */
     for (int i = 0; i < graph->node_count; i++) {
         enum op_class class = op_facts[graph->nodes[i]->op].class;
         if (class != CLASS_MOVEMENT && (class != CLASS_LEAF || graph->nodes[i]->op == OP_INPUT))
@@ -298,9 +298,9 @@ void lower(struct ir *ir) {
         struct buffer *output = ir_buffer(ir, BUFFER_OUTPUT, node->dtype, node->rank, node->shape,
                                           graph->outputs[i].name);
         output->position = i;
-        struct kernel *kernel = ir_kernel(ir, output);
-        kernel->value =
-            value_at(&lowering, node, place_of_axes(ir, node->rank, kernel->axes), false);
-        ir_add_kernel(ir, kernel);
+        struct statement *statement = ir_statement(ir, output);
+        statement->value =
+            value_at(&lowering, node, place_of_axes(ir, node->rank, statement->axes), false);
+        ir_add_statement(ir, statement);
     }
 }

@@ -1,34 +1,34 @@
-/* Splitting: kernels cut into boxes in which guards are decided.
+/* Splitting: statements cut into boxes in which guards are decided.
  *
  * A guard tests whether an index lies between bounds: inside or outside of padding, in this or that
  * part of a concatenation. Where the index runs along one loop, the loop is cut where the answer
- * changes, and each part becomes a kernel of its own that stores its part of the buffer: the inside
- * of a padded tensor is a plain copy, its border a constant. Around windows, as pooling reads them,
- * only the parts at the edges keep the guard. Where a division does not divide a loop, what is over
- * is cut off, so that the rest can be split into axes. */
+ * changes, and each part becomes a statement of its own that stores its part of the buffer: the
+ * inside of a padded tensor is a plain copy, its border a constant. Around windows, as pooling
+ * reads them, only the parts at the edges keep the guard. Where a division does not divide a loop,
+ * what is over is cut off, so that the rest can be split into axes. */
 #include "compiler/ir/ir.h"
 
 #include <string.h>
 
 enum {
     MAX_CUTS = 8,       /* of one loop */
-    MAX_PARTS = 128,    /* of one kernel; with more, guards stay */
-    MAX_GUARDS = 256,   /* of one kernel: more, as of long concatenations, make too many parts */
-    FEWEST_POINTS = 64, /* a kernel of fewer is not worth a second loop */
+    MAX_PARTS = 128,    /* of one statement; with more, guards stay */
+    MAX_GUARDS = 256,   /* of one statement: more, as of long concatenations, make too many parts */
+    FEWEST_POINTS = 64, /* a statement of fewer is not worth a second loop */
 };
 
 /* ---- Where to cut a loop ---- */
 
 struct cuts {
-    const struct kernel *kernel;
+    const struct statement *statement;
     const struct axis *axis;
     int count;
     int64_t at[MAX_CUTS]; /* ascending, each inside the loop */
 };
 
-static bool is_loop(const struct kernel *kernel, const struct axis *axis) {
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (kernel->loops[i] == axis)
+static bool is_loop(const struct statement *statement, const struct axis *axis) {
+    for (int i = 0; i < statement->loop_count; i++)
+        if (statement->loops[i] == axis)
             return true;
     return false;
 }
@@ -74,7 +74,7 @@ static bool find_test(const struct cuts *cuts, const struct predicate *predicate
             test->factor = factor;
             continue;
         }
-        if (is_loop(cuts->kernel, atom->axis))
+        if (is_loop(cuts->statement, atom->axis))
             return false;
         test->minimum += factor * (factor > 0 ? atom->minimum : atom->maximum);
         test->maximum += factor * (factor > 0 ? atom->maximum : atom->minimum);
@@ -115,11 +115,11 @@ static void cut_at_predicates(void *context, const struct expression *e) {
 }
 
 /* The outermost loop that guards cut. */
-static bool find_guard_cuts(struct ir *ir, const struct kernel *kernel, struct cuts *cuts,
+static bool find_guard_cuts(struct ir *ir, const struct statement *statement, struct cuts *cuts,
                             int *loop) {
-    for (*loop = 0; *loop < kernel->loop_count; ++*loop) {
-        *cuts = (struct cuts){.kernel = kernel, .axis = kernel->loops[*loop]};
-        expression_walk(ir, kernel->value, cut_at_predicates, cuts);
+    for (*loop = 0; *loop < statement->loop_count; ++*loop) {
+        *cuts = (struct cuts){.statement = statement, .axis = statement->loops[*loop]};
+        expression_walk(ir, statement->value, cut_at_predicates, cuts);
         if (cuts->count)
             return true;
     }
@@ -127,11 +127,11 @@ static bool find_guard_cuts(struct ir *ir, const struct kernel *kernel, struct c
 }
 
 /* The outermost loop that a division does not divide. */
-static bool find_period_cut(struct ir *ir, const struct kernel *kernel, struct cuts *cuts,
+static bool find_period_cut(struct ir *ir, const struct statement *statement, struct cuts *cuts,
                             int *loop) {
-    for (*loop = 0; *loop < kernel->loop_count; ++*loop) {
-        *cuts = (struct cuts){.kernel = kernel, .axis = kernel->loops[*loop]};
-        add_cut(cuts, whole_periods(ir, kernel, cuts->axis));
+    for (*loop = 0; *loop < statement->loop_count; ++*loop) {
+        *cuts = (struct cuts){.statement = statement, .axis = statement->loops[*loop]};
+        add_cut(cuts, whole_periods(ir, statement, cuts->axis));
         if (cuts->count)
             return true;
     }
@@ -142,40 +142,41 @@ static bool find_period_cut(struct ir *ir, const struct kernel *kernel, struct c
 
 struct parts {
     int count;
-    struct kernel *kernels[MAX_PARTS];
+    struct statement *statements[MAX_PARTS];
 };
 
-/* The kernel for begin <= loop < end only. */
-static struct kernel *cut_out(struct ir *ir, const struct kernel *kernel, int loop, int64_t begin,
-                              int64_t end) {
-    struct kernel *part = arena_new(ir->arena, struct kernel);
-    *part = *kernel;
-    const struct axis *axis = kernel->loops[loop], *shorter = ir_axis(ir, end - begin);
+/* The statement for begin <= loop < end only. */
+static struct statement *cut_out(struct ir *ir, const struct statement *statement, int loop,
+                                 int64_t begin, int64_t end) {
+    struct statement *part = arena_new(ir->arena, struct statement);
+    *part = *statement;
+    const struct axis *axis = statement->loops[loop], *shorter = ir_axis(ir, end - begin);
     const struct index *value = index_add(ir, index_axis(ir, shorter), index_constant(ir, begin));
     struct substitution substitution = {.count = 1, .axes = &axis, .values = &value};
-    kernel_substitute(ir, part, &substitution);
+    statement_substitute(ir, part, &substitution);
     part->loops[loop] = shorter;
-    part->points = kernel->points / axis->extent * shorter->extent;
-    split_kernel_axes(ir, part, false);
+    part->points = statement->points / axis->extent * shorter->extent;
+    split_statement_axes(ir, part, false);
     return part;
 }
 
-/* Adds the kernel's parts; false when there are too many. */
-static bool cut_kernel(struct ir *ir, struct kernel *kernel, struct parts *parts) {
+/* Adds the statement's parts; false when there are too many. */
+static bool cut_statement(struct ir *ir, struct statement *statement, struct parts *parts) {
     struct cuts cuts;
     int loop;
-    if (!find_guard_cuts(ir, kernel, &cuts, &loop) && !find_period_cut(ir, kernel, &cuts, &loop)) {
-        if (split_kernel_axes(ir, kernel, true))
-            return cut_kernel(ir, kernel, parts);
+    if (!find_guard_cuts(ir, statement, &cuts, &loop) &&
+        !find_period_cut(ir, statement, &cuts, &loop)) {
+        if (split_statement_axes(ir, statement, true))
+            return cut_statement(ir, statement, parts);
         if (parts->count == MAX_PARTS)
             return false;
-        parts->kernels[parts->count++] = kernel;
+        parts->statements[parts->count++] = statement;
         return true;
     }
     for (int i = 0; i <= cuts.count; i++) {
         int64_t begin = i ? cuts.at[i - 1] : 0;
         int64_t end = i < cuts.count ? cuts.at[i] : cuts.axis->extent;
-        if (!cut_kernel(ir, cut_out(ir, kernel, loop, begin, end), parts))
+        if (!cut_statement(ir, cut_out(ir, statement, loop, begin, end), parts))
             return false;
     }
     return true;
@@ -192,30 +193,30 @@ static void note_worth(void *context, const struct expression *e) {
     worth->guards += e->kind == EXPRESSION_GUARD;
 }
 
-static bool is_worth_cutting(struct ir *ir, const struct kernel *kernel) {
+static bool is_worth_cutting(struct ir *ir, const struct statement *statement) {
     struct worth worth = {0};
-    expression_walk(ir, kernel->value, note_worth, &worth);
+    expression_walk(ir, statement->value, note_worth, &worth);
     return !worth.contraction && worth.guards <= MAX_GUARDS &&
-           kernel->output->elements >= FEWEST_POINTS;
+           statement->output->elements >= FEWEST_POINTS;
 }
 
-void split_guards(struct ir *ir) {
-    struct kernel **kernels = ir->kernels;
-    int count = ir->kernel_count;
-    ir->kernels = NULL;
-    ir->kernel_count = ir->kernel_capacity = 0;
+void partition_loops(struct ir *ir) {
+    struct statement **statements = ir->statements;
+    int count = ir->statement_count;
+    ir->statements = NULL;
+    ir->statement_count = ir->statement_capacity = 0;
     for (int i = 0; i < count; i++) {
         struct parts parts = {0};
-        struct kernel *whole = arena_new(ir->arena, struct kernel); /* cutting changes it */
-        *whole = *kernels[i];
-        if (!is_worth_cutting(ir, whole) || !cut_kernel(ir, whole, &parts)) {
-            split_kernel_axes(ir, kernels[i], true);
+        struct statement *whole = arena_new(ir->arena, struct statement); /* cutting changes it */
+        *whole = *statements[i];
+        if (!is_worth_cutting(ir, whole) || !cut_statement(ir, whole, &parts)) {
+            split_statement_axes(ir, statements[i], true);
             parts.count = 1;
-            parts.kernels[0] = kernels[i];
+            parts.statements[0] = statements[i];
         }
         for (int k = 0; k < parts.count; k++) {
-            parts.kernels[k]->partial |= parts.count > 1;
-            ir_add_kernel(ir, parts.kernels[k]);
+            parts.statements[k]->partial |= parts.count > 1;
+            ir_add_statement(ir, parts.statements[k]);
         }
     }
 }

@@ -203,8 +203,8 @@ struct graph *simplify(const struct graph *graph, struct graph **folded, struct 
     if (!good)
         et_fail(error, "out of memory");
     good = good && simplify_nodes(&simplifying, graph) &&
-           copy_program(simplifying.result, program, simplifying.result->output_count,
-                        simplifying.result->outputs, error);
+           copy_graph(simplifying.result, program, simplifying.result->output_count,
+                      simplifying.result->outputs, error);
     et_release(simplifying.made);
     et_release(simplifying.known);
     et_release(simplifying.origin_bytes);

@@ -1,4 +1,4 @@
-/* Axes: the loops of each kernel in their simplest form.
+/* Axes: the loops of each statement in their simplest form.
  *
  * A reshape leaves k / 9, k / 3 mod 3 and k mod 3 behind. Where such cuts divide one another and
  * the extent, the axis is split into nested axes, in the same order, and every index is affine
@@ -107,12 +107,12 @@ static const struct index *split_axis(struct ir *ir, const struct cuts *cuts,
     return sum;
 }
 
-static void replace_loop(struct kernel *kernel, int loop, int count,
+static void replace_loop(struct statement *statement, int loop, int count,
                          const struct axis *const *parts) {
-    memmove(&kernel->loops[loop + count], &kernel->loops[loop + 1],
-            (size_t)(kernel->loop_count - loop - 1) * sizeof *kernel->loops);
-    memcpy(&kernel->loops[loop], parts, (size_t)count * sizeof *parts);
-    kernel->loop_count += count - 1;
+    memmove(&statement->loops[loop + count], &statement->loops[loop + 1],
+            (size_t)(statement->loop_count - loop - 1) * sizeof *statement->loops);
+    memcpy(&statement->loops[loop], parts, (size_t)count * sizeof *parts);
+    statement->loop_count += count - 1;
 }
 
 /* The axes that reductions bind, each once. */
@@ -132,16 +132,17 @@ static void note_bound(void *context, const struct expression *e) {
     }
 }
 
-static struct cuts cuts_of(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
+static struct cuts cuts_of(struct ir *ir, const struct statement *statement,
+                           const struct axis *axis) {
     struct cuts cuts = {.axis = axis};
-    expression_walk(ir, kernel->value, find_cuts, &cuts);
-    for (int i = 0; i < kernel->output->rank; i++)
-        find_cuts_in_index(kernel->store[i], &cuts);
+    expression_walk(ir, statement->value, find_cuts, &cuts);
+    for (int i = 0; i < statement->output->rank; i++)
+        find_cuts_in_index(statement->store[i], &cuts);
     return cuts;
 }
 
-int64_t whole_periods(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
-    struct cuts cuts = cuts_of(ir, kernel, axis);
+int64_t whole_periods(struct ir *ir, const struct statement *statement, const struct axis *axis) {
+    struct cuts cuts = cuts_of(ir, statement, axis);
     int64_t longest = 0;
     for (int i = 0; i < cuts.count; i++)
         if (cuts.at[i] > longest)
@@ -149,17 +150,18 @@ int64_t whole_periods(struct ir *ir, const struct kernel *kernel, const struct a
     return longest ? axis->extent - axis->extent % longest : axis->extent;
 }
 
-static bool split_one(struct ir *ir, struct kernel *kernel, const struct axis *axis, int loop) {
-    struct cuts cuts = cuts_of(ir, kernel, axis);
+static bool split_one(struct ir *ir, struct statement *statement, const struct axis *axis,
+                      int loop) {
+    struct cuts cuts = cuts_of(ir, statement, axis);
     keep_chain(&cuts);
-    if (cuts.count == 0 || kernel->loop_count + cuts.count > MAX_LOOPS)
+    if (cuts.count == 0 || statement->loop_count + cuts.count > MAX_LOOPS)
         return false;
     const struct axis *parts[MAX_CUTS + 1];
     const struct index *value = split_axis(ir, &cuts, parts);
     if (loop >= 0)
-        replace_loop(kernel, loop, cuts.count + 1, parts);
+        replace_loop(statement, loop, cuts.count + 1, parts);
     struct substitution substitution = {.count = 1, .axes = &axis, .values = &value};
-    kernel_substitute(ir, kernel, &substitution);
+    statement_substitute(ir, statement, &substitution);
     return true;
 }
 
@@ -176,43 +178,44 @@ static void note_test(void *context, const struct expression *e) {
         testing->found |= index_coefficient(e->predicates[i].index, testing->axis, &plain) != 0;
 }
 
-static bool is_tested(struct ir *ir, const struct kernel *kernel, const struct axis *axis) {
+static bool is_tested(struct ir *ir, const struct statement *statement, const struct axis *axis) {
     struct testing testing = {.axis = axis};
-    expression_walk(ir, kernel->value, note_test, &testing);
+    expression_walk(ir, statement->value, note_test, &testing);
     return testing.found;
 }
 
-static bool split_round(struct ir *ir, struct kernel *kernel, bool tested_too) {
+static bool split_round(struct ir *ir, struct statement *statement, bool tested_too) {
     bool progress = false;
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (tested_too || !is_tested(ir, kernel, kernel->loops[i]))
-            progress |= split_one(ir, kernel, kernel->loops[i], i);
+    for (int i = 0; i < statement->loop_count; i++)
+        if (tested_too || !is_tested(ir, statement, statement->loops[i]))
+            progress |= split_one(ir, statement, statement->loops[i], i);
     struct bound_axes bound = {0};
-    expression_walk(ir, kernel->value, note_bound, &bound);
+    expression_walk(ir, statement->value, note_bound, &bound);
     for (int i = 0; i < bound.count; i++)
-        progress |= bound.count + MAX_CUTS < MAX_LOOPS && split_one(ir, kernel, bound.axes[i], -1);
+        progress |=
+            bound.count + MAX_CUTS < MAX_LOOPS && split_one(ir, statement, bound.axes[i], -1);
     return progress;
 }
 
-static void begin_loops(struct ir *ir, struct kernel *kernel) {
-    kernel->loop_count = kernel->axis_count;
-    for (int i = 0; i < kernel->axis_count; i++) {
-        kernel->loops[i] = kernel->axes[i];
-        kernel->store[i] = index_axis(ir, kernel->axes[i]);
+static void begin_loops(struct ir *ir, struct statement *statement) {
+    statement->loop_count = statement->axis_count;
+    for (int i = 0; i < statement->axis_count; i++) {
+        statement->loops[i] = statement->axes[i];
+        statement->store[i] = index_axis(ir, statement->axes[i]);
     }
 }
 
-bool split_kernel_axes(struct ir *ir, struct kernel *kernel, bool tested_too) {
+bool split_statement_axes(struct ir *ir, struct statement *statement, bool tested_too) {
     int round = 0;
-    while (round < MAX_ROUNDS && split_round(ir, kernel, tested_too))
+    while (round < MAX_ROUNDS && split_round(ir, statement, tested_too))
         round++;
-    ir_drop_unit_loops(kernel);
+    ir_drop_unit_loops(statement);
     return round > 0;
 }
 
 void split_axes(struct ir *ir) {
-    for (int i = 0; i < ir->kernel_count; i++) {
-        begin_loops(ir, ir->kernels[i]);
-        split_kernel_axes(ir, ir->kernels[i], false);
+    for (int i = 0; i < ir->statement_count; i++) {
+        begin_loops(ir, ir->statements[i]);
+        split_statement_axes(ir, ir->statements[i], false);
     }
 }

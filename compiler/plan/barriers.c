@@ -1,8 +1,8 @@
 /* Steps: where threads that share a run must wait for each other.
  *
- * A kernel begins a new step when it touches what a kernel of the step touched, perhaps in another
- * thread, and one of the two writes: the same buffer, or memory that the plan gave to one after the
- * other. */
+ * A statement begins a new step when it touches what a statement of the step touched, perhaps in
+ * another thread, and one of the two writes: the same buffer, or memory that the plan gave to one
+ * after the other. */
 #include "compiler/emit/emit.h"
 
 enum { MOST_KERNELS = 32 }; /* of a step */
@@ -14,30 +14,31 @@ static bool share_memory(const struct ir *ir, const struct buffer *a, const stru
 }
 
 /* Kernels that only store into the same buffer each store their own elements. */
-static bool disturb(const struct ir *ir, const struct group_buffer *a,
-                    const struct group_buffer *b) {
+static bool disturb(const struct ir *ir, const struct kernel_buffer *a,
+                    const struct kernel_buffer *b) {
     if (a->buffer == b->buffer)
         return (a->written && b->read) || (a->read && b->written);
     return (a->written || b->written) && share_memory(ir, a->buffer, b->buffer);
 }
 
-static bool must_meet(const struct ir *ir, const struct group *before, const struct group *group) {
-    if (!before->parallel && !group->parallel)
+static bool must_meet(const struct ir *ir, const struct kernel *before,
+                      const struct kernel *kernel) {
+    if (!before->parallel && !kernel->parallel)
         return false;
     for (int i = 0; i < before->buffer_count; i++)
-        for (int k = 0; k < group->buffer_count; k++)
-            if (disturb(ir, &before->buffers[i], &group->buffers[k]))
+        for (int k = 0; k < kernel->buffer_count; k++)
+            if (disturb(ir, &before->buffers[i], &kernel->buffers[k]))
                 return true;
     return false;
 }
 
-void part_steps(struct ir *ir) {
+void place_barriers(struct ir *ir) {
     int first = 0; /* of the step */
-    for (int g = 1; g < ir->group_count && ir->threads > 1; g++) {
+    for (int g = 1; g < ir->kernel_count && ir->threads > 1; g++) {
         bool meet = g - first == MOST_KERNELS;
         for (int i = first; i < g && !meet; i++)
-            meet = must_meet(ir, ir->groups[i], ir->groups[g]);
+            meet = must_meet(ir, ir->kernels[i], ir->kernels[g]);
         first = meet ? g : first;
-        ir->groups[g]->step = ir->groups[g - 1]->step + meet;
+        ir->kernels[g]->step = ir->kernels[g - 1]->step + meet;
     }
 }

@@ -1,10 +1,11 @@
 /* Memory: where each temporary lies in the one arena.
  *
- * A temporary lives from the first kernel that writes it to the last that reads it. Several plans
- * are made, until one needs no more than what lives at once at some time, and the smallest is kept:
+ * A temporary lives from the first statement that writes it to the last that reads it. Several
+ * plans are made, until one needs no more than what lives at once at some time, and the smallest is
+ * kept:
  *
  *   - in order of execution, at the two ends of the arena by turns, which is best possible where
- *     each kernel feeds only the next;
+ *     each statement feeds only the next;
  *   - the largest first, or those of the fullest time first, each at the lowest offset that is free
  *     during its life, or in the narrowest gap there (as in Pisarchyk and Lee, "Efficient Memory
  *     Management for Deep Neural Net Inference", 2020);
@@ -17,7 +18,7 @@
 
 struct life {
     struct buffer *buffer;
-    int first, last; /* groups */
+    int first, last; /* kernels */
     size_t bytes;    /* rounded up */
     size_t offset;
     size_t crowd; /* the most bytes that live at some time of this life */
@@ -36,9 +37,9 @@ static struct life *find_lives(struct ir *ir) {
     struct life *lives = arena_array(ir->arena, struct life, (size_t)ir->buffer_count);
     for (int i = 0; i < ir->buffer_count; i++)
         lives[i] = (struct life){.buffer = ir->buffers[i], .first = -1};
-    for (int g = 0; g < ir->group_count; g++)
-        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
-            const struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
+    for (int g = 0; g < ir->kernel_count; g++)
+        for (int i = 0; i < ir->kernels[g]->buffer_count; i++) {
+            const struct buffer *buffer = ir->kernels[g]->buffers[i].buffer;
             struct life *life = &lives[buffer->id];
             if (buffer->kind != BUFFER_TEMPORARY)
                 continue;
@@ -251,21 +252,21 @@ static size_t place_temporaries(struct ir *ir, struct life *lives, int count, si
     qsort(lives, (size_t)count, sizeof *lives, earlier_first);
     for (int i = 0; i < count; i++) {
         lives[i].buffer->offset = lives[i].offset;
-        lives[i].buffer->first_group = lives[i].first;
-        lives[i].buffer->last_group = lives[i].last;
+        lives[i].buffer->first_kernel = lives[i].first;
+        lives[i].buffer->last_kernel = lives[i].last;
     }
     return planning.peak;
 }
 
 /* The largest sum of lives at one time: no plan can need less. */
 static size_t find_lower_bound(struct ir *ir, struct life *lives, int count) {
-    size_t *live = arena_array(ir->arena, size_t, (size_t)ir->group_count + 1);
+    size_t *live = arena_array(ir->arena, size_t, (size_t)ir->kernel_count + 1);
     size_t bound = 0, sum = 0;
     for (int i = 0; i < count; i++) {
         live[lives[i].first] += lives[i].bytes;
         live[lives[i].last + 1] -= lives[i].bytes; /* the sum comes out right */
     }
-    for (int k = 0; k < ir->group_count; k++) {
+    for (int k = 0; k < ir->kernel_count; k++) {
         live[k] = sum += live[k];
         bound = sum > bound ? sum : bound;
     }

@@ -22,8 +22,8 @@ static int find_panel_loop(const struct tile *tile) {
 }
 
 /* The tiles that one thread has for a panel. */
-static int64_t count_tiles(const struct ir *ir, const struct kernel *kernel, int panel_loop) {
-    const struct tile *tile = kernel->tile;
+static int64_t count_tiles(const struct ir *ir, const struct statement *statement, int panel_loop) {
+    const struct tile *tile = statement->tile;
     int64_t count = 1;
     for (int i = panel_loop + 1; i < tile->loop_count; i++) {
         const struct tile_loop *loop = &tile->loops[i];
@@ -31,7 +31,7 @@ static int64_t count_tiles(const struct ir *ir, const struct kernel *kernel, int
         for (int k = 0; k < i; k++) /* of a loop that stands twice, one step of the outer */
             if (tile->loops[k].axis == loop->axis)
                 extent = tile->loops[k].step;
-        if (loop->axis == kernel->parted)
+        if (loop->axis == statement->parted)
             extent = divide_up(extent, ir->threads);
         count *= divide_up(extent, loop->step);
     }
@@ -39,10 +39,10 @@ static int64_t count_tiles(const struct ir *ir, const struct kernel *kernel, int
 }
 
 /* Whether the same panels pass several times. */
-static bool pass_again(const struct kernel *kernel, int panel_loop) {
-    const struct tile *tile = kernel->tile;
-    for (int i = 0; i < kernel->shared_count; i++)
-        if (!index_uses(tile->panel_base, kernel->shared[i]))
+static bool pass_again(const struct statement *statement, int panel_loop) {
+    const struct tile *tile = statement->tile;
+    for (int i = 0; i < statement->shared_count; i++)
+        if (!index_uses(tile->panel_base, statement->shared[i]))
             return true;
     for (int i = 0; i < panel_loop; i++)
         if (tile->loops[i].axis && !index_uses(tile->panel_base, tile->loops[i].axis))
@@ -51,11 +51,11 @@ static bool pass_again(const struct kernel *kernel, int panel_loop) {
 }
 
 /* Few panels are still there from before, or stay while they pass again. */
-static bool come_from_afar(const struct ir *ir, const struct kernel *kernel, int panel_loop,
+static bool come_from_afar(const struct ir *ir, const struct statement *statement, int panel_loop,
                            int64_t parts) {
-    int64_t bytes = kernel->tile->panel->elements * (int64_t)sizeof(float) / parts;
-    int64_t held = ir->target->second_cache / 4;
-    return bytes > (pass_again(kernel, panel_loop) ? 3 * held : held);
+    int64_t bytes = statement->tile->panel->elements * (int64_t)sizeof(float) / parts;
+    int64_t held = ir->target->l2 / 4;
+    return bytes > (pass_again(statement, panel_loop) ? 3 * held : held);
 }
 
 /* ---- How it is spread ---- */
@@ -85,15 +85,15 @@ static void spread(const struct tile *tile, int64_t lines, struct tile_fetch *fe
     fetch->lines = in_turn < MOST_LINES ? in_turn : MOST_LINES;
 }
 
-static void fetch_next_panel(const struct ir *ir, const struct kernel *kernel) {
-    struct tile *tile = kernel->tile;
+static void fetch_next_panel(const struct ir *ir, const struct statement *statement) {
+    struct tile *tile = statement->tile;
     struct tile_fetch *fetch = &tile->fetch;
     int panel_loop = find_panel_loop(tile);
     if (panel_loop < 0 || !tile->packed || tile->lanes || tile->sum_axis_count == 0)
         return;
-    int64_t tiles = count_tiles(ir, kernel, panel_loop), panel = tile->columns;
+    int64_t tiles = count_tiles(ir, statement, panel_loop), panel = tile->columns;
     int64_t parts = tile->sum_axes[0].extent / outer_steps(tile);
-    if (tiles == 1 || tiles > MOST_TILES || !come_from_afar(ir, kernel, panel_loop, parts))
+    if (tiles == 1 || tiles > MOST_TILES || !come_from_afar(ir, statement, panel_loop, parts))
         return;
     for (int i = 0; i < tile->sum_axis_count; i++)
         panel *= tile->sum_axes[i].extent;
@@ -103,8 +103,8 @@ static void fetch_next_panel(const struct ir *ir, const struct kernel *kernel) {
     spread(tile, divide_up(fetch->count, tiles * LINE_ELEMENTS), fetch);
 }
 
-void fetch_ahead(struct ir *ir) {
-    for (int i = 0; i < ir->kernel_count; i++)
-        if (ir->kernels[i]->tile)
-            fetch_next_panel(ir, ir->kernels[i]);
+void prefetch_panels(struct ir *ir) {
+    for (int i = 0; i < ir->statement_count; i++)
+        if (ir->statements[i]->tile)
+            fetch_next_panel(ir, ir->statements[i]);
 }

@@ -1,13 +1,14 @@
-/* Reuse: elementwise kernels store over an operand that nobody reads after them.
+/* Reuse: elementwise statements store over an operand that nobody reads after them.
  *
- * The operand's buffer takes the place of the kernel's own, for all that read it later. So a chain
- * of such kernels works in one buffer. Each element is read before it is stored, and nobody else
- * reads it: the kernel is alone in its group, and loads the operand only where it stores. */
+ * The operand's buffer takes the place of the statement's own, for all that read it later. So a
+ * chain of such statements works in one buffer. Each element is read before it is stored, and
+ * nobody else reads it: the statement is alone in its kernel, and loads the operand only where it
+ * stores. */
 #include "compiler/ir/ir.h"
 
 struct reuse {
     struct ir *ir;
-    int *last_reader;        /* by buffer id: a kernel's place; -1: none */
+    int *last_reader;        /* by buffer id: a statement's place; -1: none */
     struct buffer **instead; /* by buffer id: what took its place; NULL: nothing */
     bool moved;              /* some have */
 };
@@ -43,18 +44,18 @@ static void move_tile_loads(struct reuse *reuse, struct tile *tile) {
     }
 }
 
-static void move_kernel_loads(struct reuse *reuse, struct kernel *kernel) {
+static void move_statement_loads(struct reuse *reuse, struct statement *statement) {
     if (!reuse->moved)
         return;
-    move_loads(reuse, &kernel->value); /* of tiles too: people read it */
-    if (kernel->tile)
-        move_tile_loads(reuse, kernel->tile);
+    move_loads(reuse, &statement->value); /* of tiles too: people read it */
+    if (statement->tile)
+        move_tile_loads(reuse, statement->tile);
 }
 
 /* ---- Which operand ---- */
 
 struct loads {
-    const struct kernel *kernel;
+    const struct statement *statement;
     const struct buffer *buffer;
     bool any, elsewhere, reduces;
 };
@@ -65,20 +66,21 @@ static void note_load(void *context, const struct expression *e) {
     if (e->kind != EXPRESSION_LOAD || e->buffer != loads->buffer)
         return;
     loads->any = true;
-    loads->elsewhere |= index_compare(e->index, loads->kernel->address) != 0;
+    loads->elsewhere |= index_compare(e->index, loads->statement->address) != 0;
 }
 
-bool stores_over(struct ir *ir, const struct kernel *kernel, const struct buffer *buffer) {
-    struct loads loads = {.kernel = kernel, .buffer = buffer};
-    if (kernel->tile || kernel->partial || !kernel->address)
+bool stores_over(struct ir *ir, const struct statement *statement, const struct buffer *buffer) {
+    struct loads loads = {.statement = statement, .buffer = buffer};
+    if (statement->tile || statement->partial || !statement->address)
         return false;
-    expression_walk(ir, kernel->value, note_load, &loads);
+    expression_walk(ir, statement->value, note_load, &loads);
     return loads.any && !loads.elsewhere && !loads.reduces;
 }
 
-static bool is_alone(const struct ir *ir, const struct kernel *kernel, int place) {
-    return (place == 0 || ir->kernels[place - 1]->group != kernel->group) &&
-           (place + 1 == ir->kernel_count || ir->kernels[place + 1]->group != kernel->group);
+static bool is_alone(const struct ir *ir, const struct statement *statement, int place) {
+    return (place == 0 || ir->statements[place - 1]->kernel != statement->kernel) &&
+           (place + 1 == ir->statement_count ||
+            ir->statements[place + 1]->kernel != statement->kernel);
 }
 
 static bool fits(const struct buffer *operand, const struct buffer *output) {
@@ -86,17 +88,17 @@ static bool fits(const struct buffer *operand, const struct buffer *output) {
            operand->elements == output->elements;
 }
 
-static void reuse_operand(struct reuse *reuse, struct kernel *kernel, int place) {
+static void reuse_operand(struct reuse *reuse, struct statement *statement, int place) {
     struct ir *ir = reuse->ir;
-    struct buffer **reads, *output = kernel->output;
-    if (output->kind != BUFFER_TEMPORARY || !is_alone(ir, kernel, place))
+    struct buffer **reads, *output = statement->output;
+    if (output->kind != BUFFER_TEMPORARY || !is_alone(ir, statement, place))
         return;
-    int count = kernel_reads(ir, kernel, &reads);
+    int count = statement_reads(ir, statement, &reads);
     for (int i = 0; i < count; i++) {
         if (reuse->last_reader[reads[i]->id] != place || !fits(reads[i], output) ||
-            !stores_over(ir, kernel, reads[i]))
+            !stores_over(ir, statement, reads[i]))
             continue;
-        kernel->output = reads[i];
+        statement->output = reads[i];
         reuse->instead[output->id] = reads[i];
         reuse->moved = true;
         reuse->last_reader[reads[i]->id] = reuse->last_reader[output->id];
@@ -104,13 +106,13 @@ static void reuse_operand(struct reuse *reuse, struct kernel *kernel, int place)
     }
 }
 
-void reuse_operands(struct ir *ir) {
+void reuse_buffers(struct ir *ir) {
     struct reuse reuse = {.ir = ir,
                           .last_reader = last_readers(ir),
                           .instead =
                               arena_array(ir->arena, struct buffer *, (size_t)ir->buffer_count)};
-    for (int i = 0; i < ir->kernel_count; i++) {
-        move_kernel_loads(&reuse, ir->kernels[i]);
-        reuse_operand(&reuse, ir->kernels[i], i);
+    for (int i = 0; i < ir->statement_count; i++) {
+        move_statement_loads(&reuse, ir->statements[i]);
+        reuse_operand(&reuse, ir->statements[i], i);
     }
 }

@@ -1,5 +1,5 @@
-/* The weights block: every constant that kernels read, in the order in which they are read first.
- * The blocks of a batched graph share it; what is equal, to the last byte, is there once. */
+/* The weights block: every constant that statements read, in the order in which they are read
+ * first. The blocks of a batched graph share it; what is equal, to the last byte, is there once. */
 #include "compiler/ir/ir.h"
 
 #include <string.h>
@@ -114,9 +114,9 @@ static void place(struct placing *placing, struct buffer *buffer) {
 static int list_constants(struct ir *ir, struct buffer **constants) {
     bool *listed = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
     int count = 0;
-    for (int g = 0; g < ir->group_count; g++)
-        for (int i = 0; i < ir->groups[g]->buffer_count; i++) {
-            struct buffer *buffer = ir->groups[g]->buffers[i].buffer;
+    for (int g = 0; g < ir->kernel_count; g++)
+        for (int i = 0; i < ir->kernels[g]->buffer_count; i++) {
+            struct buffer *buffer = ir->kernels[g]->buffers[i].buffer;
             if (buffer->kind != BUFFER_CONSTANT || listed[buffer->id])
                 continue;
             listed[buffer->id] = true;

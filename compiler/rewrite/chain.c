@@ -7,8 +7,8 @@
 
 /* ---- Links ---- */
 
-bool is_link(const struct study *study, const struct node *node) {
-    if (node->dtype != DTYPE_FLOAT32 || study->constant[node->id])
+bool is_link(const struct analysis *analysis, const struct node *node) {
+    if (node->dtype != DTYPE_FLOAT32 || analysis->constant[node->id])
         return false;
     switch (node->op) {
     case OP_NEG:
@@ -16,16 +16,16 @@ bool is_link(const struct study *study, const struct node *node) {
     case OP_ADD:
     case OP_SUB:
     case OP_MUL:
-        return study_constant_operand(study, node) >= 0;
+        return analysis_constant_operand(analysis, node) >= 0;
     case OP_DIV:
-        return study_constant_operand(study, node) == 1;
+        return analysis_constant_operand(analysis, node) == 1;
     default:
         return false;
     }
 }
 
-const struct node *link_source(const struct study *study, const struct node *link) {
-    return link->sources[study->constant[link->sources[0]->id] ? 1 : 0];
+const struct node *link_source(const struct analysis *analysis, const struct node *link) {
+    return link->sources[analysis->constant[link->sources[0]->id] ? 1 : 0];
 }
 
 static void apply_link(const struct node *node, int constant_operand, double constant,
@@ -87,7 +87,7 @@ struct building {
 /* Room for a scale and a shift for each place along the allowed axes. */
 static bool make_channels(struct building *building) {
     struct chain *chain = building->chain;
-    struct arena *arena = &building->rewriting->study->arena;
+    struct arena *arena = &building->rewriting->analysis->arena;
     struct view *places = &chain->places;
     double scale = chain->scale ? *chain->scale : 1, shift = chain->shift ? *chain->shift : 0;
     *places = view_contiguous(chain->root, NULL);
@@ -131,8 +131,8 @@ static bool agree_on_axes(struct building *building, const struct view *constant
 /* The constant of a link, seen over the root. */
 static bool constant_over_root(struct building *building, const struct node *link,
                                struct view *constant) {
-    int operand = study_constant_operand(building->rewriting->study, link);
-    if (!study_constant(building->rewriting, link->sources[operand], constant))
+    int operand = analysis_constant_operand(building->rewriting->analysis, link);
+    if (!analysis_constant(building->rewriting, link->sources[operand], constant))
         return false;
     for (int i = building->chain->move_count - 1; i >= 0; i--) {
         struct view moved;
@@ -168,7 +168,7 @@ static bool add_link(struct building *building, const struct node *link) {
     } else {
         if (!constant_over_root(building, link, &constant) || !agree_on_axes(building, &constant))
             return false;
-        operand = study_constant_operand(building->rewriting->study, link);
+        operand = analysis_constant_operand(building->rewriting->analysis, link);
     }
     struct view places = along_channels(building, &chain->places);
     struct view values = along_channels(building, &constant);
@@ -190,15 +190,16 @@ static bool add_link(struct building *building, const struct node *link) {
 
 static void remember_link(struct building *building, const struct node *link) {
     struct chain *chain = building->chain;
-    chain->links = arena_extend(&building->rewriting->study->arena, (void *)chain->links,
+    chain->links = arena_extend(&building->rewriting->analysis->arena, (void *)chain->links,
                                 chain->link_count, &chain->link_capacity, sizeof *chain->links);
     chain->links[chain->link_count++] = link;
     chain->last = link;
 }
 
 /* The movements from the root up to a node that reads it. */
-static bool find_moves(struct chain *chain, const struct study *study, const struct node *first) {
-    const struct node *below = link_source(study, first);
+static bool find_moves(struct chain *chain, const struct analysis *analysis,
+                       const struct node *first) {
+    const struct node *below = link_source(analysis, first);
     int count = 0;
     for (const struct node *node = below; node != chain->root; node = node->sources[0])
         if (!is_turnable(node) || count++ == MOST_CHAIN_MOVES)
@@ -214,18 +215,18 @@ struct chain find_chain(struct rewriting *rewriting, const struct node *root,
     struct chain chain = {.root = root, .last = root};
     struct building building = {
         .rewriting = rewriting, .chain = &chain, .any_axis = allowed == NULL};
-    const struct study *study = rewriting->study;
+    const struct analysis *analysis = rewriting->analysis;
     if (allowed)
         memcpy(building.allowed, allowed, sizeof building.allowed);
-    if (!make_channels(&building) || !find_moves(&chain, study, first))
+    if (!make_channels(&building) || !find_moves(&chain, analysis, first))
         return chain;
     int moves = chain.move_count; /* those before the last link */
-    for (const struct node *node = first; node; node = study_only_reader(study, node)) {
+    for (const struct node *node = first; node; node = analysis_only_reader(analysis, node)) {
         if (is_turnable(node) && chain.move_count < MOST_CHAIN_MOVES) {
             chain.moves[chain.move_count++] = node;
             continue;
         }
-        if (!is_link(study, node) || !add_link(&building, node))
+        if (!is_link(analysis, node) || !add_link(&building, node))
             break;
         remember_link(&building, node);
         moves = chain.move_count;

@@ -148,10 +148,10 @@ static bool match(struct matching *matching, const struct node *input, const str
 bool find_convolution(struct rewriting *rewriting, const struct node *contract,
                       struct convolution *convolution) {
     *convolution = (struct convolution){.contract = contract};
-    if (!study_weight(rewriting, contract, &convolution->weight))
+    if (!analysis_weight(rewriting, contract, &convolution->weight))
         return false;
-    int operand = study_constant_operand(rewriting->study, contract);
-    struct ir ir = {.arena = &rewriting->study->arena};
+    int operand = analysis_constant_operand(rewriting->analysis, contract);
+    struct ir ir = {.arena = &rewriting->analysis->arena};
     struct matching matching = {.found = convolution};
     const struct node *node = contract->sources[1 - operand];
     struct place place = {.rank = node->rank};

@@ -113,12 +113,12 @@ static int kept_axes(const struct node *contract, int *kept) {
 /* The contraction with constant weights that a link follows, through movements, as its only
  * reader; or NULL. */
 static const struct node *contraction_before(struct rewriting *rewriting, const struct node *link) {
-    const struct study *study = rewriting->study;
-    const struct node *node = link_source(study, link);
+    const struct analysis *analysis = rewriting->analysis;
+    const struct node *node = link_source(analysis, link);
     struct view weight;
-    while (study->uses[node->id] == 1 && (node->op == OP_RESHAPE || node->op == OP_PERMUTE))
+    while (analysis->uses[node->id] == 1 && (node->op == OP_RESHAPE || node->op == OP_PERMUTE))
         node = node->sources[0];
-    return study->uses[node->id] == 1 && study_weight(rewriting, node, &weight) ? node : NULL;
+    return analysis->uses[node->id] == 1 && analysis_weight(rewriting, node, &weight) ? node : NULL;
 }
 
 /* The chain's scale seen over the axes of the contraction's sources. */
@@ -140,10 +140,10 @@ static struct fold *fold_backward(struct folding *folding, const struct node *co
     bool allowed[MAX_RANK] = {false};
     struct view weight;
     int kept[MAX_RANK], count = kept_axes(contract, kept);
-    study_weight(rewriting, contract, &weight);
+    analysis_weight(rewriting, contract, &weight);
     for (int i = 0; i < count; i++)
         allowed[i] = weight.stride[kept[i]] != 0;
-    struct fold *fold = arena_new(&rewriting->study->arena, struct fold);
+    struct fold *fold = arena_new(&rewriting->analysis->arena, struct fold);
     *fold = (struct fold){.contract = contract,
                           .chain = find_chain(rewriting, contract, link, allowed)};
     const struct chain *chain = &fold->chain;
@@ -178,7 +178,7 @@ static bool sum_shifts(struct rewriting *rewriting, struct fold *fold, const str
         fold->bias_shape[i] = sums[kept[i]];
         count *= sums[kept[i]];
     }
-    double *bias = arena_array(&rewriting->study->arena, double, (size_t)count);
+    double *bias = arena_array(&rewriting->analysis->arena, double, (size_t)count);
     struct view result = row_major(weight->rank, sums, DTYPE_FLOAT64, bias);
     for (int i = 0; i < result.rank; i++)
         if (sums[i] == 1)
@@ -206,7 +206,7 @@ static const char *try_forward(struct rewriting *rewriting, struct fold *fold, b
     if (why_not)
         return why_not;
     fold->contract = passage.node;
-    study_weight(rewriting, fold->contract, &weight);
+    analysis_weight(rewriting, fold->contract, &weight);
     for (int i = 0; i < weight.rank; i++)
         if (passage.scale.shape[i] > 1 && passage.scale.stride[i] != 0 && weight.stride[i] == 0)
             return "the weights of the next contraction are the same for all channels";
@@ -226,8 +226,8 @@ static void see_links(const struct folding *folding, const struct chain *chain) 
 
 static struct fold *fold_forward(struct folding *folding, const struct node *link) {
     struct rewriting *rewriting = folding->rewriting;
-    const struct node *root = link_source(rewriting->study, link);
-    struct fold *fold = arena_new(&rewriting->study->arena, struct fold);
+    const struct node *root = link_source(rewriting->analysis, link);
+    struct fold *fold = arena_new(&rewriting->analysis->arena, struct fold);
     *fold = (struct fold){.chain = find_chain(rewriting, root, link, NULL), .forward = true};
     see_links(folding, &fold->chain);
     if (!fold->chain.link_count || !chain_is_worthwhile(&fold->chain))
@@ -247,7 +247,7 @@ static struct fold *fold_forward(struct folding *folding, const struct node *lin
 
 /* A contraction is changed once in a sweep; what else concerns it waits for the next. */
 static void add_fold(struct folding *folding, struct fold *fold) {
-    struct arena *arena = &folding->rewriting->study->arena;
+    struct arena *arena = &folding->rewriting->analysis->arena;
     see_links(folding, &fold->chain);
     if (!fold->why_not) {
         if (folding->at[fold->contract->id])
@@ -265,11 +265,12 @@ static int plan_folds(struct folding *folding) {
     struct rewriting *rewriting = folding->rewriting;
     const struct graph *graph = rewriting->graph;
     int done = 0;
-    folding->seen = arena_array(&rewriting->study->arena, bool, (size_t)graph->node_count);
-    folding->at = arena_array(&rewriting->study->arena, struct fold *, (size_t)graph->node_count);
+    folding->seen = arena_array(&rewriting->analysis->arena, bool, (size_t)graph->node_count);
+    folding->at =
+        arena_array(&rewriting->analysis->arena, struct fold *, (size_t)graph->node_count);
     for (int i = 0; i < graph->node_count; i++) {
         const struct node *link = graph->nodes[i];
-        if (folding->seen[i] || !is_link(rewriting->study, link))
+        if (folding->seen[i] || !is_link(rewriting->analysis, link))
             continue;
         const struct node *contract = contraction_before(rewriting, link);
         struct fold *fold = contract ? fold_backward(folding, contract, link) : NULL;
@@ -287,8 +288,8 @@ static int plan_folds(struct folding *folding) {
 
 /* The name of a link's constant; "": it has none. */
 static const char *link_name(const struct rewriting *rewriting, const struct node *link) {
-    int operand = link->op == OP_NEG ? -1 : study_constant_operand(rewriting->study, link);
-    return operand < 0 ? "" : study_weight_name(link->sources[operand]);
+    int operand = link->op == OP_NEG ? -1 : analysis_constant_operand(rewriting->analysis, link);
+    return operand < 0 ? "" : analysis_weight_name(link->sources[operand]);
 }
 
 /* A bias that takes in the last constant added is named for it. */
@@ -303,8 +304,8 @@ static struct tensor emit_bias(struct rewriting *rewriting, const struct fold *f
 
 static struct tensor emit_contraction(struct rewriting *rewriting, const struct fold *fold) {
     const struct node *node = fold->contract;
-    int operand = study_constant_operand(rewriting->study, node);
-    const char *name = study_weight_name(node->sources[operand]);
+    int operand = analysis_constant_operand(rewriting->analysis, node);
+    const char *name = analysis_weight_name(node->sources[operand]);
     struct tensor sources[] = {rewriting->made[node->sources[0]->id],
                                rewriting->made[node->sources[1]->id]};
     struct node again = *node;
@@ -358,7 +359,7 @@ static struct tensor emit(struct rewriting *rewriting, const struct node *node, 
         return NO_TENSOR;
     if (fold->contract == node)
         return emit_contraction(rewriting, fold);
-    struct tensor passed_on = rewriting->made[link_source(rewriting->study, node)->id];
+    struct tensor passed_on = rewriting->made[link_source(rewriting->analysis, node)->id];
     if (fold->keeps_scale && node == fold->chain.last)
         return emit_scale(rewriting, fold, passed_on);
     return passed_on;
@@ -376,8 +377,8 @@ static const char *constants_name(const struct rewriting *rewriting, const struc
 }
 
 static const char *contraction_name(const struct rewriting *rewriting, const struct fold *fold) {
-    int operand = study_constant_operand(rewriting->study, fold->contract);
-    const char *name = study_weight_name(fold->contract->sources[operand]);
+    int operand = analysis_constant_operand(rewriting->analysis, fold->contract);
+    const char *name = analysis_weight_name(fold->contract->sources[operand]);
     return name[0] ? name : "the contraction";
 }
 
@@ -419,11 +420,11 @@ void rewrite_fold_batchnorm(struct rewriting *rewriting) {
     bool more = true;
     for (int sweep = 0; more && sweep < MOST_SWEEPS; sweep++) {
         struct folding folding = {.rewriting = rewriting};
-        study_begin(rewriting);
+        analysis_begin(rewriting);
         more = plan_folds(&folding) > 0;
         report_all(&folding, more);
         if (more)
             rewriting_remake(rewriting, emit, &folding);
-        study_end(rewriting);
+        analysis_end(rewriting);
     }
 }

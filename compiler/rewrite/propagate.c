@@ -32,10 +32,10 @@ static bool copy_reshaped(struct rewriting *rewriting, const struct node *reshap
          i++)
         narrow.shape[i] = source.shape[i] = 1;
     narrow.dtype = view->dtype;
-    if (node_elements(&narrow) > rewriting->study->work_left)
+    if (node_elements(&narrow) > rewriting->analysis->work_left)
         return false;
-    rewriting->study->work_left -= node_elements(&narrow);
-    void *copy = arena_array(&rewriting->study->arena, double, (size_t)node_elements(&narrow));
+    rewriting->analysis->work_left -= node_elements(&narrow);
+    void *copy = arena_array(&rewriting->analysis->arena, double, (size_t)node_elements(&narrow));
     *result = view_contiguous(&narrow, copy);
     evaluate_movement(&narrow, &source, result);
     for (int i = 0; i < result->rank; i++)
@@ -114,13 +114,13 @@ const char *passage_to_contraction(struct rewriting *rewriting, struct passage *
             return why_not;
     }
     for (;;) {
-        const struct node *next = study_only_reader(rewriting->study, passage->node);
+        const struct node *next = analysis_only_reader(rewriting->analysis, passage->node);
         const char *why_not = NULL;
         struct view weight;
         if (!next)
             return "others read the result too, or it is an output";
         passage->node = next;
-        if (study_weight(rewriting, next, &weight))
+        if (analysis_weight(rewriting, next, &weight))
             return NULL;
         if (next->op == OP_PAD)
             why_not = pass_pad(passage, next);

@@ -46,7 +46,7 @@ static struct tensor remake_node(struct rewriting *rewriting, const struct node 
 static struct graph *finish_graph(struct rewriting *rewriting) {
     const struct graph *graph = rewriting->graph;
     struct named_tensor *outputs =
-        arena_array(&rewriting->study->arena, struct named_tensor, (size_t)graph->output_count);
+        arena_array(&rewriting->analysis->arena, struct named_tensor, (size_t)graph->output_count);
     for (int i = 0; i < graph->output_count; i++)
         outputs[i] = (struct named_tensor){graph->outputs[i].name,
                                            rewriting->made[graph->outputs[i].node->id]};
@@ -58,7 +58,7 @@ static struct graph *finish_graph(struct rewriting *rewriting) {
 void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan) {
     const struct graph *graph = rewriting->graph;
     rewriting->made =
-        arena_array(&rewriting->study->arena, struct tensor, (size_t)graph->node_count);
+        arena_array(&rewriting->analysis->arena, struct tensor, (size_t)graph->node_count);
     rewriting->context = tensor_context_new(rewriting->options.name);
     if (!rewriting->context)
         rewriting_fail(rewriting);
@@ -102,7 +102,7 @@ struct tensor rewriting_weight(struct rewriting *rewriting, const char *base, co
     for (int i = 0; i < rank; i++)
         if (shape[i] != 1)
             weight.shape[weight.rank++] = shape[i];
-    weight.name = study_new_name(rewriting, base, suffix);
+    weight.name = analysis_new_name(rewriting, base, suffix);
     return tensor_reshape(tensor_of_node(rewriting->context, &weight, 0, NULL), rank, shape);
 }
 
@@ -172,9 +172,9 @@ static void collect_weights(struct rewriting *rewriting) {
 /* ---- All rewrites ---- */
 
 static bool apply_all(struct rewriting *rewriting, int count, const enum rewrite_kind *rewrites) {
-    study_begin(rewriting);
+    analysis_begin(rewriting);
     rewriting_remake(rewriting, NULL, NULL); /* a copy, under the new name */
-    study_end(rewriting);
+    analysis_end(rewriting);
     for (int i = 0; i < count; i++) {
         rewriting->rewrite = rewrites[i];
         rewrite_facts[rewrites[i]].apply(rewriting);
@@ -189,20 +189,20 @@ bool rewrite_graph(const struct graph *graph, const struct rewrite_options *opti
                    const enum rewrite_kind *rewrites, struct rewritten *rewritten,
                    struct et_error *error) {
     jmp_buf escape;
-    struct study study = {0};
+    struct analysis analysis = {0};
     struct et_error reason = {0};
     struct rewriting rewriting = {.graph = graph,
                                   .options = options ? *options : (struct rewrite_options){0},
                                   .result = rewritten,
                                   .error = &reason,
-                                  .study = &study};
+                                  .analysis = &analysis};
     if (!rewriting.options.name)
         rewriting.options.name = graph->name;
     *rewritten = (struct rewritten){0};
     if (graph->batched)
         return et_fail(error, "the graph has a batch axis: rewrite the one for one image, then "
                               "give that the axis");
-    rewriting.elements.escape = study.arena.escape = rewritten->arena.escape = &escape;
+    rewriting.elements.escape = analysis.arena.escape = rewritten->arena.escape = &escape;
     bool good;
     if (setjmp(escape) == 0)
         good = apply_all(&rewriting, count, rewrites);
@@ -210,7 +210,7 @@ bool rewrite_graph(const struct graph *graph, const struct rewrite_options *opti
         good = et_fail(error, "%s", reason.message[0] ? reason.message : "out of memory");
     rewritten->arena.escape = NULL;
     tensor_context_free(rewriting.context);
-    study_end(&rewriting);
+    analysis_end(&rewriting);
     graph_free(rewriting.owned);
     arena_free(&rewriting.elements);
     if (!good)

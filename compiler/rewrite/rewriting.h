@@ -16,7 +16,7 @@ struct rewriting {
     struct et_error *error;
     struct arena elements; /* of new weights, until all is done */
     int64_t element_count; /* so far */
-    struct study *study;
+    struct analysis *analysis;
     struct tensor_context *context; /* of the graph being made */
     struct tensor *made;            /* by node of `graph`: its like in the new graph */
 };
@@ -49,7 +49,7 @@ struct tensor rewriting_weight(struct rewriting *rewriting, const char *base, co
  */
 #define MOST_CONSTANT_ELEMENTS ((int64_t)1 << 27)
 
-struct study {
+struct analysis {
     struct arena arena; /* for whatever belongs to the graph in hand */
     int node_count;
     int *uses;                  /* by node: readers and outputs */
@@ -61,23 +61,23 @@ struct study {
     int name_slots;             /* a power of two; a table of the names of weights */
     const char **names;
 };
-void study_begin(struct rewriting *rewriting);
-void study_end(struct rewriting *rewriting);
+void analysis_begin(struct rewriting *rewriting);
+void analysis_end(struct rewriting *rewriting);
 /* The only reader of a node; NULL when there are others, or an output. */
-struct node *study_only_reader(const struct study *study, const struct node *node);
+struct node *analysis_only_reader(const struct analysis *analysis, const struct node *node);
 /* The elements of a node that depends on no input. Axes along which they repeat have stride 0.
  * False: it does, or has more elements than are worth it. */
-bool study_constant(struct rewriting *rewriting, const struct node *node, struct view *view);
+bool analysis_constant(struct rewriting *rewriting, const struct node *node, struct view *view);
 /* The position of the one source of a binary node or contraction that is constant; -1: none, or
  * both. */
-int study_constant_operand(const struct study *study, const struct node *node);
+int analysis_constant_operand(const struct analysis *analysis, const struct node *node);
 /* Whether a node is a float32 contraction of something with constants: `weight` is those, over the
  * axes of its sources. */
-bool study_weight(struct rewriting *rewriting, const struct node *node, struct view *weight);
+bool analysis_weight(struct rewriting *rewriting, const struct node *node, struct view *weight);
 /* The name of a weight that a node is made of; "" when it has none. */
-const char *study_weight_name(const struct node *node);
+const char *analysis_weight_name(const struct node *node);
 /* BASE.SUFFIX, or the like, that no weight has yet. */
-const char *study_new_name(struct rewriting *rewriting, const char *base, const char *suffix);
+const char *analysis_new_name(struct rewriting *rewriting, const char *base, const char *suffix);
 
 /* chain.c */
 
@@ -102,9 +102,9 @@ struct chain {
 struct chain find_chain(struct rewriting *rewriting, const struct node *root,
                         const struct node *first, const bool *allowed);
 /* Whether a node is arithmetic with one constant, of which a chain can be made. */
-bool is_link(const struct study *study, const struct node *node);
+bool is_link(const struct analysis *analysis, const struct node *node);
 /* The source of a link that is not constant. */
-const struct node *link_source(const struct study *study, const struct node *link);
+const struct node *link_source(const struct analysis *analysis, const struct node *link);
 /* Whether anything is to be folded: more than the one bias of a contraction; and all finite. */
 bool chain_is_worthwhile(const struct chain *chain);
 bool chain_is_scaled(const struct chain *chain);  /* some scale is not 1 */

@@ -170,9 +170,9 @@ static struct tensor emit_site(struct rewriting *rewriting, const struct winogra
     x = tensor_permute(x, AXES(4, 5, 0, 2, 3, 1)); /* (th, tw, batch, nh, nw, channels) */
     x = tensor_reshape(x, SHAPE(th, tw, batch, nh, nw, channels, 1));
 
-    int operand = study_constant_operand(rewriting->study, convolution->contract);
+    int operand = analysis_constant_operand(rewriting->analysis, convolution->contract);
     struct tensor weight =
-        rewriting_weight(rewriting, study_weight_name(convolution->contract->sources[operand]),
+        rewriting_weight(rewriting, analysis_weight_name(convolution->contract->sources[operand]),
                          "winograd", SHAPE(th, tw, 1, 1, 1, channels, outputs), site->weight);
     struct tensor y = tensor_contract(x, weight, AXES(5)); /* (th, tw, batch, nh, nw, outputs) */
 
@@ -274,11 +274,12 @@ static void report(struct rewriting *rewriting, const struct winograd_site *site
     const struct convolution *convolution = &site->convolution;
     struct arena *arena = &rewriting->result->arena;
     struct rewrite_site *line = rewriting_site(rewriting, convolution->contract);
-    int operand = study_constant_operand(rewriting->study, convolution->contract);
+    int operand = analysis_constant_operand(rewriting->analysis, convolution->contract);
     const char *input = dimensions(arena, "", convolution->batch, convolution->channels,
                                    convolution->windows, false);
     line->applied = !why_not;
-    line->name = arena_copy_text(arena, study_weight_name(convolution->contract->sources[operand]));
+    line->name =
+        arena_copy_text(arena, analysis_weight_name(convolution->contract->sources[operand]));
     line->shape = convolution->grouped
                       ? arena_copy_text(arena, shape_text(convolution->contract).text)
                       : dimensions(arena, arena_format(arena, "%s * ", input), convolution->outputs,
@@ -325,9 +326,9 @@ static const char *plan_site(struct rewriting *rewriting, struct winograd_site *
 }
 
 void rewrite_winograd(struct rewriting *rewriting) {
-    study_begin(rewriting);
+    analysis_begin(rewriting);
     const struct graph *graph = rewriting->graph;
-    struct arena *arena = &rewriting->study->arena;
+    struct arena *arena = &rewriting->analysis->arena;
     struct winograd_site **sites =
         arena_array(arena, struct winograd_site *, (size_t)graph->node_count);
     bool any = false;
@@ -346,5 +347,5 @@ void rewrite_winograd(struct rewriting *rewriting) {
     }
     if (any)
         rewriting_remake(rewriting, emit, sites);
-    study_end(rewriting);
+    analysis_end(rewriting);
 }

@@ -32,17 +32,17 @@ static bool is_affine_load(const struct expression *e) {
     return true;
 }
 
-bool find_contraction(struct ir *ir, struct kernel *kernel, struct contraction *contraction) {
+bool find_contraction(struct ir *ir, struct statement *statement, struct contraction *contraction) {
     struct finding finding = {0};
-    expression_walk(ir, kernel->value, note_reduction, &finding);
+    expression_walk(ir, statement->value, note_reduction, &finding);
     const struct expression *sum = finding.sum;
     if (finding.sums != 1 || finding.reductions > 2 || sum->dtype != DTYPE_FLOAT32 ||
-        kernel->loop_count + sum->axis_count + 2 > MAX_LOOPS ||
+        statement->loop_count + sum->axis_count + 2 > MAX_LOOPS ||
         (finding.pool && !unrolls(finding.pool)) || !is_affine_load(sum->sources[0]) ||
         !is_affine_load(sum->sources[1]))
         return false;
     *contraction = (struct contraction){
-        .ir = ir, .kernel = kernel, .sum = sum, .pool = finding.pool, .depth = 1};
+        .ir = ir, .statement = statement, .sum = sum, .pool = finding.pool, .depth = 1};
     for (int i = 0; i < sum->axis_count; i++)
         contraction->depth *= sum->axes[i]->extent;
     return true;
@@ -60,11 +60,11 @@ int64_t stride_of(struct ir *ir, const struct expression *load, const struct axi
     return index_coefficient(linear_address(ir, load->buffer, load->indices), axis, &plain);
 }
 
-int64_t output_stride(const struct kernel *kernel, const struct axis *axis) {
-    const struct buffer *output = kernel->output;
+int64_t output_stride(const struct statement *statement, const struct axis *axis) {
+    const struct buffer *output = statement->output;
     int64_t stride = 0;
     bool plain = true;
     for (int i = 0; i < output->rank; i++)
-        stride += output->stride[i] * index_coefficient(kernel->store[i], axis, &plain);
+        stride += output->stride[i] * index_coefficient(statement->store[i], axis, &plain);
     return stride;
 }

@@ -16,7 +16,7 @@ enum {
     TILE_OVERHEAD = 12,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours */
-    PACK_CYCLES = 2,     /* for each element that a kernel packs */
+    PACK_CYCLES = 2,     /* for each element that a statement packs */
     CONFLICT_CYCLES = 4, /* a line of the stream that the first cache could not keep */
     KERNEL_CYCLES = 60,  /* to begin one */
     VECTOR_CYCLES = 2,   /* of elementwise work */
@@ -90,11 +90,11 @@ static bool is_row_loop(const struct choice *choice, const struct axis *axis) {
 
 static struct counts count_tiles(const struct contraction *contraction,
                                  const struct choice *choice) {
-    const struct kernel *kernel = contraction->kernel;
+    const struct statement *statement = contraction->statement;
     struct counts counts = {.times = 1, .blocks = 1};
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (kernel->loops[i] != choice->column && !is_row_loop(choice, kernel->loops[i]))
-            counts.times *= kernel->loops[i]->extent;
+    for (int i = 0; i < statement->loop_count; i++)
+        if (statement->loops[i] != choice->column && !is_row_loop(choice, statement->loops[i]))
+            counts.times *= statement->loops[i]->extent;
     for (int i = 1; i < choice->row_count; i++)
         counts.times *= choice->row_axes[i].loop->extent / choice->row_axes[i].block;
     if (choice->row_count) {
@@ -133,9 +133,9 @@ static int64_t lines_on_one_set(int64_t count, int64_t stride) {
 static double operand_elements(const struct contraction *contraction,
                                const struct expression *load) {
     double elements = 1;
-    for (int i = 0; i < contraction->kernel->loop_count; i++)
-        if (load_uses(load, contraction->kernel->loops[i]))
-            elements *= (double)contraction->kernel->loops[i]->extent;
+    for (int i = 0; i < contraction->statement->loop_count; i++)
+        if (load_uses(load, contraction->statement->loops[i]))
+            elements *= (double)contraction->statement->loops[i]->extent;
     return elements * (double)contraction->depth;
 }
 
@@ -170,17 +170,17 @@ static double panel_traffic_cycles(const struct contraction *contraction,
     if (lines_on_one_set(contraction->depth, stride) <= WAYS)
         return 0;
     double bytes = (double)contraction->depth * (double)choice->column->extent * 4;
-    bool near = bytes <= (double)contraction->ir->target->second_cache;
+    bool near = bytes <= (double)contraction->ir->target->l2;
     return tiles * (double)contraction->depth * choice->columns * 4 / LINE *
            (near ? NEAR_LINE_CYCLES : FAR_LINE_CYCLES);
 }
 
 /* Whether columns do not come to lie side by side, since the output's layout is decided. */
 static bool scatters(const struct contraction *contraction, const struct choice *choice) {
-    const struct buffer *output = contraction->kernel->output;
+    const struct buffer *output = contraction->statement->output;
     if (output->kind == BUFFER_TEMPORARY && !output->laid_out)
         return false;
-    return output_stride(contraction->kernel, choice->column) != 1;
+    return output_stride(contraction->statement, choice->column) != 1;
 }
 
 double choice_cycles(const struct contraction *contraction, const struct choice *choice) {
@@ -201,17 +201,17 @@ double choice_cycles(const struct contraction *contraction, const struct choice 
 
 /* Steps of a sum; shorter parts cost more than they save. */
 static int64_t shortest_part(const struct target *target) {
-    return 1 + target->first_cache / 256;
+    return 1 + target->l1 / 256;
 }
 
 /* Cycles for a byte that was last used so many bytes ago. Tiles need few, and what is read in order
  * is fetched ahead: nearer caches cost next to nothing. */
 static double byte_cycles(const struct target *target, double distance) {
-    if (distance <= 0.75 * (double)target->first_cache)
+    if (distance <= 0.75 * (double)target->l1)
         return 0;
-    if (distance <= 0.75 * (double)target->second_cache)
+    if (distance <= 0.75 * (double)target->l2)
         return 1.0 / 400;
-    return distance <= 8.0 * (double)target->second_cache ? 1.0 / 22 : 1.0 / 5;
+    return distance <= 8.0 * (double)target->l2 ? 1.0 / 22 : 1.0 / 5;
 }
 
 static double traffic(const struct target *target, const struct blocking_sizes *sizes,

@@ -1,8 +1,8 @@
 /* Layout: in which order the elements of each temporary lie.
  *
- * Kernels are taken in order of execution, so that what a kernel reads has its layout already. A
+ * Kernels are taken in order of execution, so that what a statement reads has its layout already. A
  * tiled contraction stores its columns side by side (for a convolution: channels innermost). Other
- * kernels follow the layout of what they read. */
+ * statements follow the layout of what they read. */
 #include "compiler/schedule/schedule.h"
 
 #include <string.h>
@@ -45,12 +45,12 @@ static void lay_out_in_order(struct buffer *buffer) {
 }
 
 /* Moves the axis of the buffer that `axis` runs along, step 1, to the end. */
-static void lay_out_innermost(const struct kernel *kernel, const struct axis *axis) {
-    struct buffer *buffer = kernel->output;
+static void lay_out_innermost(const struct statement *statement, const struct axis *axis) {
+    struct buffer *buffer = statement->output;
     int order[MAX_RANK], count = 0, innermost = -1;
     for (int i = 0; i < buffer->rank; i++) {
         bool plain = true;
-        if (index_coefficient(kernel->store[i], axis, &plain) == 1 && plain)
+        if (index_coefficient(statement->store[i], axis, &plain) == 1 && plain)
             innermost = i;
     }
     if (innermost < 0) {
@@ -65,7 +65,7 @@ static void lay_out_innermost(const struct kernel *kernel, const struct axis *ax
 }
 
 struct follow {
-    const struct kernel *kernel;
+    const struct statement *statement;
     const struct expression *load;
 };
 
@@ -95,18 +95,18 @@ static void find_followed(void *context, const struct expression *e) {
         follow->load = e;
 }
 
-/* Lays the output out as the largest temporary that the kernel reads. */
-static void lay_out_following(struct ir *ir, const struct kernel *kernel) {
-    struct follow follow = {.kernel = kernel};
-    expression_walk(ir, kernel->value, find_followed, &follow);
+/* Lays the output out as the largest temporary that the statement reads. */
+static void lay_out_following(struct ir *ir, const struct statement *statement) {
+    struct follow follow = {.statement = statement};
+    expression_walk(ir, statement->value, find_followed, &follow);
     if (!follow.load) {
-        lay_out_in_order(kernel->output);
+        lay_out_in_order(statement->output);
         return;
     }
     int order[MAX_RANK];
     int64_t steps[MAX_RANK];
-    for (int i = 0; i < kernel->output->rank; i++) {
-        int64_t step = step_along(follow.load, kernel->store[i]);
+    for (int i = 0; i < statement->output->rank; i++) {
+        int64_t step = step_along(follow.load, statement->store[i]);
         int place = i;
         for (; place > 0 && steps[place - 1] < step; place--) {
             steps[place] = steps[place - 1];
@@ -115,44 +115,46 @@ static void lay_out_following(struct ir *ir, const struct kernel *kernel) {
         steps[place] = step;
         order[place] = i;
     }
-    lay_out(kernel->output, order, false);
+    lay_out(statement->output, order, false);
 }
 
 /* The axis that the tiles of a contraction would have as columns. */
-static const struct axis *find_columns(struct ir *ir, struct kernel *kernel) {
+static const struct axis *find_columns(struct ir *ir, struct statement *statement) {
     struct contraction contraction;
     struct choice choice;
     bool tiles =
-        find_contraction(ir, kernel, &contraction) && choose_tiles(&contraction, NULL, &choice);
+        find_contraction(ir, statement, &contraction) && choose_tiles(&contraction, NULL, &choice);
     return tiles ? choice.column : NULL;
 }
 
-/* Of several kernels that store into a buffer the first decides, or the largest of its group. */
-static void choose_layout(struct ir *ir, struct kernel *kernel) {
-    struct buffer *output = kernel->output;
+/* Of several statements that store into a buffer the first decides, or the largest of its kernel.
+ */
+static void choose_layout(struct ir *ir, struct statement *statement) {
+    struct buffer *output = statement->output;
     if (output->kind != BUFFER_TEMPORARY || output->laid_out)
         return;
-    const struct axis *column = find_columns(ir, kernel);
+    const struct axis *column = find_columns(ir, statement);
     if (column)
-        lay_out_innermost(kernel, column);
+        lay_out_innermost(statement, column);
     else
-        lay_out_following(ir, kernel);
+        lay_out_following(ir, statement);
     output->laid_out = true;
 }
 
-/* Of the kernels from `first` on that store into the same buffer in the same group, none of which
- * reads what another computes. */
-static struct kernel *largest_part(struct kernel *const *kernels, int first, int count) {
-    struct kernel *largest = kernels[first];
-    for (int i = first + 1;
-         i < count && kernels[i]->group == largest->group && kernels[i]->output == largest->output;
+/* Of the statements from `first` on that store into the same buffer in the same kernel, none of
+ * which reads what another computes. */
+static struct statement *largest_part(struct statement *const *statements, int first, int count) {
+    struct statement *largest = statements[first];
+    for (int i = first + 1; i < count && statements[i]->kernel == largest->kernel &&
+                            statements[i]->output == largest->output;
          i++)
-        if (kernels[i]->points > largest->points && kernels[i]->value->kind != EXPRESSION_CONSTANT)
-            largest = kernels[i];
+        if (statements[i]->points > largest->points &&
+            statements[i]->value->kind != EXPRESSION_CONSTANT)
+            largest = statements[i];
     return largest;
 }
 
 void lay_out_buffers(struct ir *ir) {
-    for (int i = 0; i < ir->kernel_count; i++)
-        choose_layout(ir, largest_part(ir->kernels, i, ir->kernel_count));
+    for (int i = 0; i < ir->statement_count; i++)
+        choose_layout(ir, largest_part(ir->statements, i, ir->statement_count));
 }

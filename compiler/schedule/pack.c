@@ -3,7 +3,7 @@
  * A packed panel is [others...][panel][sums...][columns], where the others are further loops that
  * move the operand. The last panel may have fewer columns, or columns beyond the last, which need
  * not be set: sums of them are never looked at. Constants are packed when the weights block is
- * filled; the rest by kernels of their own. */
+ * filled; the rest by statements of their own. */
 #include "compiler/schedule/schedule.h"
 
 #include <string.h>
@@ -19,16 +19,16 @@ struct packing_plan {
 /* ---- Layout ---- */
 
 /* The loops other than the columns that move the operand, outermost first. Those around
- * the group are among them for constants only: others are packed within them. */
+ * the kernel are among them for constants only: others are packed within them. */
 static int list_others(const struct packing_plan *plan, const struct axis **others) {
-    const struct kernel *kernel = plan->contraction->kernel;
+    const struct statement *statement = plan->contraction->statement;
     int count = 0;
-    for (int i = 0; plan->load->buffer->kind == BUFFER_CONSTANT && i < kernel->shared_count; i++)
-        if (load_uses(plan->load, kernel->shared[i]))
-            others[count++] = kernel->shared[i];
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (kernel->loops[i] != plan->column && load_uses(plan->load, kernel->loops[i]))
-            others[count++] = kernel->loops[i];
+    for (int i = 0; plan->load->buffer->kind == BUFFER_CONSTANT && i < statement->shared_count; i++)
+        if (load_uses(plan->load, statement->shared[i]))
+            others[count++] = statement->shared[i];
+    for (int i = 0; i < statement->loop_count; i++)
+        if (statement->loops[i] != plan->column && load_uses(plan->load, statement->loops[i]))
+            others[count++] = statement->loops[i];
     return count;
 }
 
@@ -178,22 +178,23 @@ void pack_constant(const struct packing *packing, const struct mapped_file *file
 
 /* ---- Packing at run time ---- */
 
-/* The kernel that packs blocks of one width: `count` of them from `begin`, `used` elements each. */
-static void schedule_packer(const struct packing_plan *plan, struct group *group, bool partial,
+/* The statement that packs blocks of one width: `count` of them from `begin`, `used` elements each.
+ */
+static void schedule_packer(const struct packing_plan *plan, struct kernel *kernel, bool partial,
                             int64_t begin, int64_t count, int64_t width, int64_t used) {
     struct ir *ir = plan->contraction->ir;
-    const struct kernel *whole = plan->contraction->kernel;
+    const struct statement *whole = plan->contraction->statement;
     const struct expression *sum = plan->contraction->sum;
     const struct axis *axes[MAX_LOOPS], *block = ir_axis(ir, count), *within = ir_axis(ir, used);
     const struct index *values[MAX_LOOPS];
-    struct kernel *kernel = arena_new(ir->arena, struct kernel);
+    struct statement *statement = arena_new(ir->arena, struct statement);
     int axis_count = 0;
-    *kernel = (struct kernel){.group = group,
-                              .output = plan->packed,
-                              .partial = partial,
-                              .points = count * used,
-                              .shared_count = whole->shared_count};
-    memcpy(kernel->shared, whole->shared, sizeof kernel->shared);
+    *statement = (struct statement){.kernel = kernel,
+                                    .output = plan->packed,
+                                    .partial = partial,
+                                    .points = count * used,
+                                    .shared_count = whole->shared_count};
+    memcpy(statement->shared, whole->shared, sizeof statement->shared);
     const struct index *inner = index_add(
         ir, index_constant(ir, begin),
         index_add(ir, index_scale(ir, index_axis(ir, block), width), index_axis(ir, within)));
@@ -205,46 +206,46 @@ static void schedule_packer(const struct packing_plan *plan, struct group *group
     int other_count = list_others(plan, others);
     for (int i = 0; i < other_count; i++) {
         const struct axis *copy = ir_axis(ir, others[i]->extent);
-        kernel->loops[kernel->loop_count++] = copy;
-        kernel->points *= copy->extent;
+        statement->loops[statement->loop_count++] = copy;
+        statement->points *= copy->extent;
         axes[axis_count] = others[i];
         values[axis_count++] = index_axis(ir, copy);
     }
     struct substitution substitution = {.count = axis_count, .axes = axes, .values = values};
     const struct index *address = index_add(
         ir, index_substitute(ir, packed_base(plan), &substitution), index_axis(ir, within));
-    kernel->loops[kernel->loop_count++] = block;
+    statement->loops[statement->loop_count++] = block;
     int64_t stride = plan->contraction->depth * width;
     for (int i = 0; i < sum->axis_count; i++) {
         const struct axis *copy = ir_axis(ir, sum->axes[i]->extent);
         stride /= copy->extent;
-        kernel->loops[kernel->loop_count++] = copy;
-        kernel->points *= copy->extent;
+        statement->loops[statement->loop_count++] = copy;
+        statement->points *= copy->extent;
         axes[axis_count] = sum->axes[i];
         values[axis_count++] = index_axis(ir, copy);
         address = index_add(ir, address, index_scale(ir, index_axis(ir, copy), stride));
     }
-    kernel->loops[kernel->loop_count++] = within;
+    statement->loops[statement->loop_count++] = within;
     values[0] = inner;
     substitution = (struct substitution){.count = axis_count, .axes = axes, .values = values};
     struct rewrite rewrite = {.substitution = &substitution};
-    kernel->value = expression_rewrite(ir, plan->load, &rewrite);
-    kernel->store[0] = address;
-    ir_drop_unit_loops(kernel);
-    schedule_kernel(ir, kernel);
+    statement->value = expression_rewrite(ir, plan->load, &rewrite);
+    statement->store[0] = address;
+    ir_drop_unit_loops(statement);
+    schedule_statement(ir, statement);
 }
 
 static void schedule_packers(const struct packing_plan *plan) {
-    const struct kernel *kernel = plan->contraction->kernel;
-    struct group *group = kernel->shared_count
-                              ? kernel->group
-                              : arena_new(plan->contraction->ir->arena, struct group);
+    const struct statement *statement = plan->contraction->statement;
+    struct kernel *kernel = statement->shared_count
+                                ? statement->kernel
+                                : arena_new(plan->contraction->ir->arena, struct kernel);
     int64_t count = plan->column->extent / plan->block, whole = count * plan->block;
     int64_t rest = plan->column->extent - whole;
     if (count)
-        schedule_packer(plan, group, rest > 0, 0, count, plan->block, plan->block);
+        schedule_packer(plan, kernel, rest > 0, 0, count, plan->block, plan->block);
     if (rest)
-        schedule_packer(plan, group, count > 0, whole, 1, plan->last ? plan->last : plan->block,
+        schedule_packer(plan, kernel, count > 0, whole, 1, plan->last ? plan->last : plan->block,
                         rest);
 }
 

@@ -1,8 +1,8 @@
-/* Scheduling: in which order each kernel runs.
+/* Scheduling: in which order each statement runs.
  *
- * Contractions become tiles. Other kernels loop in the order of what they store. Then every access
- * becomes one linear address, and neighbouring loops that all accesses step through evenly become
- * one. */
+ * Contractions become tiles. Other statements loop in the order of what they store. Then every
+ * access becomes one linear address, and neighbouring loops that all accesses step through evenly
+ * become one. */
 #include "compiler/schedule/schedule.h"
 
 #include <stdlib.h>
@@ -36,19 +36,20 @@ static const struct expression *linearise(struct ir *ir, const struct expression
 /* ---- Loops ---- */
 
 /* Loops in descending order of the stride they store with. */
-static void order_loops(struct kernel *kernel) {
-    for (int i = 1; i < kernel->loop_count; i++) {
-        const struct axis *axis = kernel->loops[i];
+static void order_loops(struct statement *statement) {
+    for (int i = 1; i < statement->loop_count; i++) {
+        const struct axis *axis = statement->loops[i];
         bool plain = true;
-        int64_t stride = index_coefficient(kernel->address, axis, &plain);
+        int64_t stride = index_coefficient(statement->address, axis, &plain);
         int place = i;
         for (; place > 0; place--) {
-            int64_t before = index_coefficient(kernel->address, kernel->loops[place - 1], &plain);
+            int64_t before =
+                index_coefficient(statement->address, statement->loops[place - 1], &plain);
             if (before >= stride)
                 break;
-            kernel->loops[place] = kernel->loops[place - 1];
+            statement->loops[place] = statement->loops[place - 1];
         }
-        kernel->loops[place] = axis;
+        statement->loops[place] = axis;
     }
 }
 
@@ -71,7 +72,7 @@ static void check_merging(void *context, const struct expression *e) {
         check_index(e->index, merging);
     for (int i = 0; i < e->predicate_count; i++)
         check_index(e->predicates[i].index, merging);
-    /* Within a reduction both or none must be bound: kernel loops never are. */
+    /* Within a reduction both or none must be bound: statement loops never are. */
 }
 
 /* Loops around values, each of which is stored at an address. */
@@ -141,18 +142,18 @@ static void note_mergeable_reduction(void *context, const struct expression *e) 
         found->reduction = e;
 }
 
-static const struct expression *find_reduction(struct ir *ir, const struct kernel *kernel) {
+static const struct expression *find_reduction(struct ir *ir, const struct statement *statement) {
     struct found found = {0};
-    expression_walk(ir, kernel->value, note_mergeable_reduction, &found);
+    expression_walk(ir, statement->value, note_mergeable_reduction, &found);
     return found.reduction;
 }
 
 /* Neighbouring axes of a reduction, merged like loops: the order of elements stays. */
-static void merge_reduction(struct ir *ir, struct kernel *kernel) {
-    struct stored stored = {&kernel->value, &kernel->address};
+static void merge_reduction(struct ir *ir, struct statement *statement) {
+    struct stored stored = {&statement->value, &statement->address};
     struct nest nest = {.count = 1, .stored = &stored};
     for (int pair = 0;;) {
-        const struct expression *reduction = find_reduction(ir, kernel);
+        const struct expression *reduction = find_reduction(ir, statement);
         if (!reduction || pair + 1 >= reduction->axis_count)
             return;
         int inner = reduction->axis_count - 1 - pair;
@@ -165,7 +166,7 @@ static void merge_reduction(struct ir *ir, struct kernel *kernel) {
     }
 }
 
-/* ---- One kernel ---- */
+/* ---- One statement ---- */
 
 /* The loops around a block's stage: its row axes, merged where possible, so that most stages are
  * one loop over rows. */
@@ -211,83 +212,83 @@ static const struct expression *wait_in_output(struct ir *ir, void *context,
 
 /* Whether a tile has no better place for sums than where they are stored. What a user reads is made
  * canonical there, which is worth it where caches do not hold it: a tile fetches what it writes. */
-static bool belongs_in_output(const struct ir *ir, const struct kernel *kernel) {
-    const struct buffer *output = kernel->output;
+static bool belongs_in_output(const struct ir *ir, const struct statement *statement) {
+    const struct buffer *output = statement->output;
     return output->kind != BUFFER_OUTPUT ||
-           output->elements * (int64_t)sizeof(float) > ir->target->second_cache;
+           output->elements * (int64_t)sizeof(float) > ir->target->l2;
 }
 
 /* Sums go to the output at once if they are added up in parts, or are all that is stored. */
-static void place_sums(struct ir *ir, const struct kernel *kernel, struct tile_block *block) {
-    const struct tile *tile = kernel->tile;
-    bool plain = block->value == block->sum && belongs_in_output(ir, kernel);
+static void place_sums(struct ir *ir, const struct statement *statement, struct tile_block *block) {
+    const struct tile *tile = statement->tile;
+    bool plain = block->value == block->sum && belongs_in_output(ir, statement);
     bool pooled = tile->row_axis_count > tile->loop_row_count;
     if (!(plain || tile->sum_step) || pooled || block->stage ||
-        kernel->output->dtype != DTYPE_FLOAT32 || !lies_evenly(tile, block))
+        statement->output->dtype != DTYPE_FLOAT32 || !lies_evenly(tile, block))
         return;
     struct rewrite rewrite = {.replace = wait_in_output, .context = block};
     block->in_place = expression_rewrite(ir, block->value, &rewrite);
 }
 
-static void schedule_tile(struct ir *ir, struct kernel *kernel) {
-    struct tile *tile = kernel->tile;
+static void schedule_tile(struct ir *ir, struct statement *statement) {
+    struct tile *tile = statement->tile;
     for (int i = 0; i < tile->block_count; i++) {
         struct tile_block *block = &tile->blocks[i];
         if (block->stage)
             schedule_stage(ir, tile, block);
         block->value = linearise(ir, block->value);
-        block->address = kernel->address;
+        block->address = statement->address;
         block->value = within_block(ir, tile, block, block->value, &block->address);
         block->sum = expression_load_linear(ir, block->accumulators, block->stage_address);
-        block->waiting = expression_load_linear(ir, kernel->output, block->address);
-        place_sums(ir, kernel, block);
+        block->waiting = expression_load_linear(ir, statement->output, block->address);
+        place_sums(ir, statement, block);
     }
 }
 
 /* Kernels of one nest: they keep the same loops, in the order that suits the first. */
-static void schedule_plain(struct ir *ir, struct kernel *const *kernels, int count) {
-    struct kernel *first = kernels[0];
+static void schedule_plain(struct ir *ir, struct statement *const *statements, int count) {
+    struct statement *first = statements[0];
     struct stored *stored = arena_array(ir->arena, struct stored, (size_t)count);
     for (int i = 0; i < count; i++)
-        stored[i] = (struct stored){&kernels[i]->value, &kernels[i]->address};
+        stored[i] = (struct stored){&statements[i]->value, &statements[i]->address};
     order_loops(first);
     struct nest nest = {first->loop_count, first->loops, count, stored};
     merge_loops(ir, &nest);
     first->loop_count = nest.axis_count;
     for (int i = 1; i < count; i++) {
-        kernels[i]->loop_count = first->loop_count;
-        memcpy(kernels[i]->loops, first->loops, sizeof first->loops);
+        statements[i]->loop_count = first->loop_count;
+        memcpy(statements[i]->loops, first->loops, sizeof first->loops);
     }
-    merge_reduction(ir, first); /* kernels that others join have none */
+    merge_reduction(ir, first); /* statements that others join have none */
 }
 
-static void schedule_nest(struct ir *ir, struct kernel *const *kernels, int count) {
-    if (!tile_contraction(ir, kernels[0]))
-        kernels[0]->value = unroll_small_reductions(ir, kernels[0]->value);
+static void schedule_nest(struct ir *ir, struct statement *const *statements, int count) {
+    if (!tile_contraction(ir, statements[0]))
+        statements[0]->value = unroll_small_reductions(ir, statements[0]->value);
     for (int i = 0; i < count; i++) {
-        kernels[i]->address = linear_address(ir, kernels[i]->output, kernels[i]->store);
-        kernels[i]->value = linearise(ir, kernels[i]->value);
+        statements[i]->address = linear_address(ir, statements[i]->output, statements[i]->store);
+        statements[i]->value = linearise(ir, statements[i]->value);
     }
-    if (kernels[0]->tile)
-        schedule_tile(ir, kernels[0]);
+    if (statements[0]->tile)
+        schedule_tile(ir, statements[0]);
     else
-        schedule_plain(ir, kernels, count);
+        schedule_plain(ir, statements, count);
     for (int i = 0; i < count; i++)
-        ir_add_kernel(ir, kernels[i]);
+        ir_add_statement(ir, statements[i]);
 }
 
-void schedule_kernel(struct ir *ir, struct kernel *kernel) {
-    schedule_nest(ir, &kernel, 1);
+void schedule_statement(struct ir *ir, struct statement *statement) {
+    schedule_nest(ir, &statement, 1);
 }
 
 void schedule(struct ir *ir) {
-    struct kernel **kernels = ir->kernels;
-    int count = ir->kernel_count;
-    ir->kernels = NULL;
-    ir->kernel_count = ir->kernel_capacity = 0;
+    struct statement **statements = ir->statements;
+    int count = ir->statement_count;
+    ir->statements = NULL;
+    ir->statement_count = ir->statement_capacity = 0;
     for (int i = 0; i < count;) {
-        int size = nest_size(&kernels[i], count - i);
-        schedule_nest(ir, &kernels[i], size);
+        int size = nest_size(&statements[i], count - i);
+        schedule_nest(ir, &statements[i], size);
         i += size;
     }
 }

@@ -9,8 +9,8 @@ struct question;
 
 /* schedule.c */
 
-/* Schedules one kernel and appends it to the new list of kernels. */
-void schedule_kernel(struct ir *ir, struct kernel *kernel);
+/* Schedules one statement and appends it to the new list of statements. */
+void schedule_statement(struct ir *ir, struct statement *statement);
 const struct index *linear_address(struct ir *ir, const struct buffer *buffer,
                                    const struct index *const *indices);
 
@@ -21,19 +21,19 @@ void lay_out_again(struct buffer *buffer);
 
 struct contraction {
     struct ir *ir;
-    struct kernel *kernel;
+    struct statement *statement;
     const struct expression *sum;  /* the contraction */
     const struct expression *pool; /* a small reduction around it, or NULL */
     int64_t depth;                 /* elements that a sum has */
 };
 
-/* Whether the kernel has one float32 contraction of plain loads, and at most a small pool around
+/* Whether the statement has one float32 contraction of plain loads, and at most a small pool around
  * it. */
-bool find_contraction(struct ir *ir, struct kernel *kernel, struct contraction *contraction);
+bool find_contraction(struct ir *ir, struct statement *statement, struct contraction *contraction);
 bool load_uses(const struct expression *load, const struct axis *axis);
-/* By how many elements a load moves where the axis goes one on, and what the kernel stores. */
+/* By how many elements a load moves where the axis goes one on, and what the statement stores. */
 int64_t stride_of(struct ir *ir, const struct expression *load, const struct axis *axis);
-int64_t output_stride(const struct kernel *kernel, const struct axis *axis);
+int64_t output_stride(const struct statement *statement, const struct axis *axis);
 
 /* tiling.c: how a contraction is cut into tiles */
 
@@ -120,15 +120,15 @@ void take_blocking(struct question *question, struct blocking *blocking);
 void answer(struct question *question);
 
 /* pack.c: points the tile at its panel, packed if the choice says so: at once if it is constant,
- * else by kernels that are scheduled now. */
+ * else by statements that are scheduled now. */
 void provide_panel(struct tile *tile, const struct contraction *contraction,
                    const struct choice *choice);
 
 /* tile.c */
 
-/* Sets kernel->tile if its contraction can run as tiles; kernels that pack its operands are
+/* Sets statement->tile if its contraction can run as tiles; statements that pack its operands are
  * scheduled first where they are needed. */
-bool tile_contraction(struct ir *ir, struct kernel *kernel);
+bool tile_contraction(struct ir *ir, struct statement *statement);
 
 /* What a row axis runs along within a block. */
 const struct axis *local_axis(const struct tile *tile, const struct tile_block *block,

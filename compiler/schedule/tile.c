@@ -1,8 +1,8 @@
-/* Tiles: makes of a chosen cut the loops, blocks and values of a tiled kernel.
+/* Tiles: makes of a chosen cut the loops, blocks and values of a tiled statement.
  *
  * tiling.c has found which axes are rows, columns and sums, pack.c brings operands into order. Here
  * neighbouring sums that both operands step through evenly become one, the loops get their order,
- * and each shape of block gets the kernel's value in terms of its accumulators. */
+ * and each shape of block gets the statement's value in terms of its accumulators. */
 #include "compiler/schedule/schedule.h"
 
 #include <string.h>
@@ -96,25 +96,25 @@ static bool is_whole(const struct choice *choice, const struct axis *axis) {
 
 static const struct axis *outermost_row_loop(const struct contraction *contraction,
                                              const struct choice *choice) {
-    const struct kernel *kernel = contraction->kernel;
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (is_row_loop(choice, kernel->loops[i]) && !is_whole(choice, kernel->loops[i]))
-            return kernel->loops[i];
+    const struct statement *statement = contraction->statement;
+    for (int i = 0; i < statement->loop_count; i++)
+        if (is_row_loop(choice, statement->loops[i]) && !is_whole(choice, statement->loops[i]))
+            return statement->loops[i];
     return NULL;
 }
 
 static struct blocking find_blocking(const struct tile *tile, const struct contraction *contraction,
                                      const struct choice *choice, struct question *question) {
     const struct axis *outermost = outermost_row_loop(contraction, choice);
-    const struct kernel *kernel = contraction->kernel;
+    const struct statement *statement = contraction->statement;
     int64_t rows = 1, shared = 1;
     for (int i = 0; i < tile->row_axis_count; i++)
         rows *= tile->row_axes[i].loop ? 1 : tile->row_axes[i].block;
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (is_row_loop(choice, kernel->loops[i]))
-            rows *= kernel->loops[i]->extent;
-        else if (load_uses(choice->stream, kernel->loops[i]))
-            shared *= kernel->loops[i]->extent;
+    for (int i = 0; i < statement->loop_count; i++)
+        if (is_row_loop(choice, statement->loops[i]))
+            rows *= statement->loops[i]->extent;
+        else if (load_uses(choice->stream, statement->loops[i]))
+            shared *= statement->loops[i]->extent;
     int64_t read = rows * contraction->depth, held = choice->stream->buffer->elements / shared;
     struct blocking_sizes sizes = {
         .depth = contraction->depth,
@@ -127,7 +127,7 @@ static struct blocking find_blocking(const struct tile *tile, const struct contr
         .panels = (choice->column->extent + choice->columns - 1) / choice->columns,
         .stream_elements = read < held ? read : held,
         .may_split_sums = !contraction->pool &&
-                          contraction->kernel->output->dtype == DTYPE_FLOAT32 &&
+                          contraction->statement->output->dtype == DTYPE_FLOAT32 &&
                           tile->sum_axis_count > 0};
     return choose_blocking(contraction->ir->target, &sizes, question);
 }
@@ -136,14 +136,14 @@ static void add_loop(struct tile *tile, const struct axis *axis, int64_t step) {
     tile->loops[tile->loop_count++] = (struct tile_loop){axis, step};
 }
 
-/* Loops that are neither rows nor columns; parts of the sums; groups of rows; columns; rows. */
+/* Loops that are neither rows nor columns; parts of the sums; kernels of rows; columns; rows. */
 static void order_loops(struct tile *tile, const struct contraction *contraction,
                         const struct choice *choice, struct blocking blocking) {
-    const struct kernel *kernel = contraction->kernel;
+    const struct statement *statement = contraction->statement;
     const struct axis *outermost = outermost_row_loop(contraction, choice);
-    for (int i = 0; i < kernel->loop_count; i++)
-        if (kernel->loops[i] != choice->column && !is_row_loop(choice, kernel->loops[i]))
-            add_loop(tile, kernel->loops[i], 1);
+    for (int i = 0; i < statement->loop_count; i++)
+        if (statement->loops[i] != choice->column && !is_row_loop(choice, statement->loops[i]))
+            add_loop(tile, statement->loops[i], 1);
     if (tile->sum_axis_count && blocking.sum_step < tile->sum_axes[0].extent) {
         tile->sum_step = blocking.sum_step;
         add_loop(tile, NULL, blocking.sum_step);
@@ -153,8 +153,8 @@ static void order_loops(struct tile *tile, const struct contraction *contraction
         add_loop(tile, outermost, blocking.row_step);
     if (!is_whole(choice, choice->column))
         add_loop(tile, choice->column, choice->columns);
-    for (int i = 0; i < kernel->loop_count; i++) {
-        const struct axis *axis = kernel->loops[i];
+    for (int i = 0; i < statement->loop_count; i++) {
+        const struct axis *axis = statement->loops[i];
         bool done = grouped && axis == outermost && blocking.row_step == step_of(choice, axis);
         if (is_row_loop(choice, axis) && !is_whole(choice, axis) && !done)
             add_loop(tile, axis, step_of(choice, axis));
@@ -209,7 +209,7 @@ static const struct index *place_in_block(struct ir *ir, const struct tile *tile
     return place;
 }
 
-/* A block of so many of the first row axis and so many columns: the kernel's value with the
+/* A block of so many of the first row axis and so many columns: the statement's value with the
  * contraction replaced by its accumulator. Loops then stand for where the block begins, local axes
  * run within. */
 static void add_block(struct tile *tile, const struct contraction *contraction, int64_t size,
@@ -229,7 +229,7 @@ static void add_block(struct tile *tile, const struct contraction *contraction, 
     block->stage = find_stage(contraction, replacement.accumulator);
     block->stage_address = place;
     replacement.staged = block->stage != NULL;
-    block->value = expression_rewrite(ir, contraction->kernel->value, &rewrite);
+    block->value = expression_rewrite(ir, contraction->statement->value, &rewrite);
     block->value = unroll_small_reductions(ir, block->value);
 }
 
@@ -297,10 +297,10 @@ static void allow_overread(struct ir *ir, const struct choice *choice) {
         ir->overread = bytes;
 }
 
-bool tile_contraction(struct ir *ir, struct kernel *kernel) {
+bool tile_contraction(struct ir *ir, struct statement *statement) {
     struct contraction contraction;
     struct choice choice;
-    if (!find_contraction(ir, kernel, &contraction))
+    if (!find_contraction(ir, statement, &contraction))
         return false;
     struct question *question = ask(&contraction);
     if (!choose_tiles(&contraction, question, &choice))
@@ -321,6 +321,6 @@ bool tile_contraction(struct ir *ir, struct kernel *kernel) {
     tile->stream_base = at_block(ir, tile, tile->stream_base);
     tile->panel_base = at_block(ir, tile, tile->panel_base);
     add_blocks(tile, &contraction, &choice);
-    kernel->tile = tile;
+    statement->tile = tile;
     return true;
 }

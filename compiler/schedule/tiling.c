@@ -77,13 +77,13 @@ static void consider_packing(struct choosing *choosing) {
 
 /* Loops that only the stream has, from the innermost outwards. */
 static int list_row_loops(const struct choosing *choosing, const struct axis **loops) {
-    const struct kernel *kernel = choosing->contraction->kernel;
+    const struct statement *statement = choosing->contraction->statement;
     const struct choice *choice = &choosing->choice;
     int count = 0;
-    for (int i = kernel->loop_count - 1; i >= 0 && count < MAX_ROW_AXES; i--)
-        if (load_uses(choice->stream, kernel->loops[i]) &&
-            !load_uses(choice->panel, kernel->loops[i]))
-            loops[count++] = kernel->loops[i];
+    for (int i = statement->loop_count - 1; i >= 0 && count < MAX_ROW_AXES; i--)
+        if (load_uses(choice->stream, statement->loops[i]) &&
+            !load_uses(choice->panel, statement->loops[i]))
+            loops[count++] = statement->loops[i];
     return count;
 }
 
@@ -175,16 +175,16 @@ static void consider_column(struct choosing *choosing) {
 bool choose_tiles(const struct contraction *contraction, struct question *question,
                   struct choice *choice) {
     struct choosing choosing = {.contraction = contraction, .question = question};
-    const struct kernel *kernel = contraction->kernel;
+    const struct statement *statement = contraction->statement;
     for (int side = 0; side < 2; side++)
-        for (int i = 0; i < kernel->loop_count; i++) {
+        for (int i = 0; i < statement->loop_count; i++) {
             choosing.choice = (struct choice){.stream = contraction->sum->sources[side],
                                               .panel = contraction->sum->sources[1 - side],
-                                              .column = kernel->loops[i]};
-            if (!load_uses(choosing.choice.panel, kernel->loops[i]))
+                                              .column = statement->loops[i]};
+            if (!load_uses(choosing.choice.panel, statement->loops[i]))
                 continue;
             choosing.there = packed_by(contraction->ir->largest, choosing.choice.panel->buffer);
-            choosing.choice.lanes = load_uses(choosing.choice.stream, kernel->loops[i]);
+            choosing.choice.lanes = load_uses(choosing.choice.stream, statement->loops[i]);
             if (!choosing.choice.lanes ||
                 stride_of(contraction->ir, choosing.choice.stream, choosing.choice.column) == 1)
                 consider_column(&choosing);

@@ -10,7 +10,7 @@
 
 /* A contraction that was scheduled. */
 struct inquired {
-    const struct kernel *kernel;
+    const struct statement *statement;
     const char *contraction;
     int first_kernel;
     struct answers tiles, blockings;
@@ -61,9 +61,9 @@ static void add_operand(struct text *text, const struct contraction *contraction
     static const char *const kinds[] = {"input", "output", "constant", "temporary", "local"};
     const struct expression *sum = contraction->sum, *pool = contraction->pool;
     const struct expression *load = sum->sources[side];
-    const struct kernel *kernel = contraction->kernel;
+    const struct statement *statement = contraction->statement;
     text_add(text, "%s%s(", side ? " and " : " of ", kinds[load->buffer->kind]);
-    add_strides(text, contraction, load, kernel->loop_count, kernel->loops);
+    add_strides(text, contraction, load, statement->loop_count, statement->loops);
     if (pool) {
         text_add(text, "; ");
         add_strides(text, contraction, load, pool->axis_count, pool->axes);
@@ -75,25 +75,25 @@ static void add_operand(struct text *text, const struct contraction *contraction
 
 static const char *contraction_text(const struct contraction *contraction) {
     const struct expression *sum = contraction->sum, *pool = contraction->pool;
-    const struct kernel *kernel = contraction->kernel;
+    const struct statement *statement = contraction->statement;
     struct text text = {0};
     text_add(&text, "loops");
-    add_extents(&text, " ", kernel->loop_count, kernel->loops);
+    add_extents(&text, " ", statement->loop_count, statement->loops);
     if (pool)
         add_extents(&text, " pool ", pool->axis_count, pool->axes);
     add_extents(&text, " sum ", sum->axis_count, sum->axes);
     for (int side = 0; side < 2; side++)
         add_operand(&text, contraction, side);
     text_add(&text, " into (");
-    for (int i = 0; i < kernel->loop_count; i++)
-        text_add(&text, "%s%" PRId64, i ? "," : "", output_stride(kernel, kernel->loops[i]));
+    for (int i = 0; i < statement->loop_count; i++)
+        text_add(&text, "%s%" PRId64, i ? "," : "", output_stride(statement, statement->loops[i]));
     text_add(&text, ")");
     return keep(contraction->ir, &text);
 }
 
 static int loop_number(const struct contraction *contraction, const struct axis *axis) {
     int number = 0;
-    while (contraction->kernel->loops[number] != axis)
+    while (contraction->statement->loops[number] != axis)
         number++;
     return number;
 }
@@ -139,7 +139,7 @@ struct question *ask(const struct contraction *contraction) {
     struct question *question = arena_new(ir->arena, struct question);
     question->contraction = contraction;
     question->name = contraction_text(contraction);
-    question->first_kernel = ir->kernel_count;
+    question->first_kernel = ir->statement_count;
     question->told = find_told(inquiry, question->name);
     return question->told || inquiry->lists ? question : NULL;
 }
@@ -209,7 +209,7 @@ void answer(struct question *question) {
     inquiry->contractions = arena_extend(ir->arena, inquiry->contractions, inquiry->count,
                                          &inquiry->capacity, sizeof *inquiry->contractions);
     inquiry->contractions[inquiry->count++] =
-        (struct inquired){.kernel = question->contraction->kernel,
+        (struct inquired){.statement = question->contraction->statement,
                           .contraction = question->name,
                           .first_kernel = question->first_kernel,
                           .tiles = question->tiles,
@@ -275,8 +275,8 @@ void tell_contractions(const struct ir *ir, struct compiled *compiled) {
         const struct inquired *inquired = &inquiry->contractions[i];
         facts[i] = (struct contraction_facts){
             .contraction = arena_copy_text(arena, inquired->contraction),
-            .first_kernel = ir->kernels[inquired->first_kernel]->group->id,
-            .kernel = inquired->kernel->group->id,
+            .first_kernel = ir->statements[inquired->first_kernel]->kernel->id,
+            .kernel = inquired->statement->kernel->id,
             .tiles = ordered(arena, &inquired->tiles),
             .blockings = ordered(arena, &inquired->blockings)};
     }

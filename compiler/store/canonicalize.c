@@ -4,7 +4,7 @@
 
 #include <setjmp.h>
 
-struct canonicalising {
+struct canonicalizing {
     struct graph *graph;
     struct arena arena; /* of what is needed meanwhile */
     struct ir ir;
@@ -57,19 +57,19 @@ static bool shares_operand(struct ir *ir, const struct node *sum) {
     return false;
 }
 
-static void contract_products(struct canonicalising *canonicalising) {
-    const struct graph *graph = canonicalising->graph;
-    count_uses(graph, canonicalising->uses);
+static void contract_products(struct canonicalizing *canonicalizing) {
+    const struct graph *graph = canonicalizing->graph;
+    count_uses(graph, canonicalizing->uses);
     for (int i = 0; i < graph->node_count; i++) {
         struct node *sum = graph->nodes[i];
         struct node *product = sum->op == OP_REDUCE_SUM ? sum->sources[0] : NULL;
-        if (!product || product->op != OP_MUL || canonicalising->uses[product->id] != 1 ||
-            !shares_operand(&canonicalising->ir, sum))
+        if (!product || product->op != OP_MUL || canonicalizing->uses[product->id] != 1 ||
+            !shares_operand(&canonicalizing->ir, sum))
             continue;
         sum->op = OP_CONTRACT; /* the axes ascend already: row-major order */
         sum->sources = product->sources;
         sum->source_count = product->source_count;
-        canonicalising->dropped[product->id] = true;
+        canonicalizing->dropped[product->id] = true;
     }
 }
 
@@ -86,22 +86,22 @@ static void drop_products(struct graph *graph, const bool *dropped) {
     graph->node_count = kept;
 }
 
-bool graph_canonicalise(struct graph *graph, struct et_error *error) {
-    struct canonicalising canonicalising = {.graph = graph};
+bool graph_canonicalize(struct graph *graph, struct et_error *error) {
+    struct canonicalizing canonicalizing = {.graph = graph};
     jmp_buf escape;
-    canonicalising.arena.escape = &escape;
-    canonicalising.ir.arena = &canonicalising.arena;
+    canonicalizing.arena.escape = &escape;
+    canonicalizing.ir.arena = &canonicalizing.arena;
     volatile bool good = false;
     if (setjmp(escape) == 0) {
-        canonicalising.uses =
-            arena_array(&canonicalising.arena, int, (size_t)graph->node_count + 1);
-        canonicalising.dropped =
-            arena_array(&canonicalising.arena, bool, (size_t)graph->node_count + 1);
-        contract_products(&canonicalising);
+        canonicalizing.uses =
+            arena_array(&canonicalizing.arena, int, (size_t)graph->node_count + 1);
+        canonicalizing.dropped =
+            arena_array(&canonicalizing.arena, bool, (size_t)graph->node_count + 1);
+        contract_products(&canonicalizing);
         good = true;
     }
     if (good)
-        drop_products(graph, canonicalising.dropped);
-    arena_free(&canonicalising.arena);
+        drop_products(graph, canonicalizing.dropped);
+    arena_free(&canonicalizing.arena);
     return good || et_fail(error, "out of memory");
 }

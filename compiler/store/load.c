@@ -259,7 +259,7 @@ static bool read_graph(struct reader *reader, const json_t *document, struct et_
     return read_weights(reader, document, error) && read_nodes(reader, document, error) &&
            read_outputs(reader, document, error) && check_inputs(reader, document, error) &&
            load_weights(reader, error) && verify_graph(reader->graph, error) &&
-           (reader->options->as_written || graph_canonicalise(reader->graph, error));
+           (reader->options->as_written || graph_canonicalize(reader->graph, error));
 }
 
 struct graph *graph_decode(const char *json, size_t count, const char *name, const char *folder,

@@ -70,7 +70,7 @@ struct graph_load_options {
     const char *weights_path; /* read these weights, of any name, instead of the file named in the
                                  JSON, whose sha256 they need not have; NULL: the named file */
     bool require_sha256;      /* ... they need, after all */
-    bool as_written;          /* no graph_canonicalise() */
+    bool as_written;          /* no graph_canonicalize() */
     bool in_memory;           /* the weights: whatever becomes of their file (weights_read) */
 };
 
@@ -101,7 +101,7 @@ bool graph_bind(struct graph *graph, const struct weights *weights, struct et_er
  * graph is captured or loaded: the digest is that of the graph after it. It changes nothing when
  * done again. Other nodes stay as they are; ids stay dense. Requires what verify_graph checks, and
  * provides it. False: out of memory. */
-bool graph_canonicalise(struct graph *graph, struct et_error *error);
+bool graph_canonicalize(struct graph *graph, struct et_error *error);
 
 /* Shared by store.c and load_node.c: the attributes of an operation, a set of these. */
 enum attribute {

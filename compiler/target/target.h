@@ -11,7 +11,7 @@ struct target {
     const char *name;
     int lanes, registers, accumulators;
     int multiplies, loads, latency;
-    int64_t first_cache, second_cache; /* bytes */
+    int64_t l1, l2; /* bytes */
 };
 
 enum target_id {

@@ -239,7 +239,9 @@ static bool add_weights(struct job *job) {
 
 static bool add_text(struct job *job, const struct aot_text *text) {
     size_t length = strlen(text->name);
-    if (length > 2 && strcmp(text->name + length - 2, ".c") == 0)
+    if (length < 3 || text->name[0] == '/' || strstr(text->name, ".."))
+        return et_fail(job->error, "%s: expected the plain name of a file", text->name);
+    if (strcmp(text->name + length - 2, ".c") == 0)
         add_file(job, text->name);
     return write_part(job, text->name, text->text, strlen(text->text));
 }

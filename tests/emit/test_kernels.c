@@ -79,7 +79,7 @@ static struct compiled *compile_graph_with(struct graph *graph,
                                            const struct compile_options *options) {
     struct et_error error = {0};
     cr_assert_not_null(graph);
-    cr_assert(graph_canonicalise(graph, &error), "%s", error.message);
+    cr_assert(graph_canonicalize(graph, &error), "%s", error.message);
     bind_weights(graph);
     struct compiled *compiled = compile(graph, options, &error);
     cr_assert_not_null(compiled, "%s", error.message);

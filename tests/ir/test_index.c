@@ -89,7 +89,7 @@ Test(index, simplifies) {
         struct ir ir = {.arena = &arena};
         struct text text = {0};
         if (read_index(&ir, row)) {
-            const struct index *index = ir.kernels[0]->value->index;
+            const struct index *index = ir.statements[0]->value->index;
             print_index(index, &text);
             text_add(&text, " in %" PRId64 "..%" PRId64, index->minimum, index->maximum);
             cr_expect_str_eq(text.bytes, row->expected, "%s over %s: expected %s, found %s",
@@ -326,14 +326,14 @@ Test(index, coefficients_of_axes) {
     struct ir ir = {.arena = &arena};
     struct simplification row = {"a0:8 a1:8 a2:8", "3*a0 - 2*a1 + a1/4 + 5", NULL};
     cr_assert(read_index(&ir, &row));
-    const struct index *index = ir.kernels[0]->value->index;
+    const struct index *index = ir.statements[0]->value->index;
     static const struct {
         int64_t coefficient;
         bool plain, used;
     } expected[] = {{3, true, true}, {-2, false, true}, {0, true, false}};
     for (int i = 0; i < 3; i++) {
         bool plain = true;
-        const struct axis *axis = ir.kernels[0]->loops[i];
+        const struct axis *axis = ir.statements[0]->loops[i];
         cr_expect_eq(index_coefficient(index, axis, &plain), expected[i].coefficient, "a%d", i);
         cr_expect_eq(plain, expected[i].plain, "a%d", i);
         cr_expect_eq(index_uses(index, axis), expected[i].used, "a%d", i);

@@ -1,4 +1,4 @@
-/* The kernel IR as text: what is written reads back, and what strangers write cannot crash it. */
+/* The loop IR as text: what is written reads back, and what strangers write cannot crash it. */
 #include "compiler/ir/ir.h"
 
 #include "models/mnist/mnist_model.c"
@@ -89,15 +89,15 @@ static void expect_same_at_every_stage(const struct graph *graph, unsigned long 
     expect_same(&ir, "fuse", seed);
     split_axes(&ir);
     expect_same(&ir, "axes", seed);
-    split_guards(&ir);
+    partition_loops(&ir);
     expect_same(&ir, "split", seed);
-    place_copies(&ir);
+    eliminate_copies(&ir);
     expect_same(&ir, "place", seed);
-    join_loops(&ir);
+    fuse_loops(&ir);
     expect_same(&ir, "join", seed);
     lay_out_buffers(&ir);
     expect_same(&ir, "layout", seed);
-    share_loops(&ir);
+    fuse_outer_loops(&ir);
     expect_same(&ir, "share", seed);
     if (seed) /* the model's weights are not bound: they cannot be packed */
         schedule(&ir);
@@ -136,10 +136,10 @@ Test(ir, shared_expressions_are_written_once) {
     for (int i = 0; i < 40; i++)
         value = expression_op(&ir, OP_ADD, DTYPE_FLOAT32, 2,
                               (const struct expression *[]){value, value});
-    struct kernel *kernel =
-        ir_kernel(&ir, ir_buffer(&ir, BUFFER_OUTPUT, DTYPE_FLOAT32, 0, (int64_t[]){1}, "y"));
-    kernel->value = value;
-    ir_add_kernel(&ir, kernel);
+    struct statement *statement =
+        ir_statement(&ir, ir_buffer(&ir, BUFFER_OUTPUT, DTYPE_FLOAT32, 0, (int64_t[]){1}, "y"));
+    statement->value = value;
+    ir_add_statement(&ir, statement);
     print_ir(&ir, &text);
     cr_expect_lt(text.length, 40 * sizeof "  v39 = add(v38, v38)\n" + 100);
     expect_same(&ir, "built", 0);

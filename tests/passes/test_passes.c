@@ -17,28 +17,28 @@
 /* ---- From text to text ---- */
 
 static void unroll_all(struct ir *ir) {
-    for (int i = 0; i < ir->kernel_count; i++)
-        ir->kernels[i]->value = unroll_small_reductions(ir, ir->kernels[i]->value);
+    for (int i = 0; i < ir->statement_count; i++)
+        ir->statements[i]->value = unroll_small_reductions(ir, ir->statements[i]->value);
 }
 
 /* What comes before it too, since tiles have no text to begin from; and then the steps. */
 static void divide_for_three(struct ir *ir) {
     schedule(ir);
-    reuse_operands(ir);
-    group_kernels(ir);
+    reuse_buffers(ir);
+    form_kernels(ir);
     ir->threads = 3;
     ir->least_cycles = 1;
-    divide_work(ir);
+    parallelize(ir);
     plan(ir);
-    part_steps(ir);
+    place_barriers(ir);
 }
 
 static void fetch_alone(struct ir *ir) {
     schedule(ir);
-    reuse_operands(ir);
-    group_kernels(ir);
-    divide_work(ir);
-    fetch_ahead(ir);
+    reuse_buffers(ir);
+    form_kernels(ir);
+    parallelize(ir);
+    prefetch_panels(ir);
 }
 
 static const struct pass {
@@ -47,13 +47,13 @@ static const struct pass {
 } passes[] = {{"fuse", fuse},
               {"split_axes", split_axes},
               {"unroll", unroll_all},
-              {"partition_loops", split_guards},
-              {"eliminate_copies", place_copies},
-              {"fuse_loops", join_loops},
+              {"partition_loops", partition_loops},
+              {"eliminate_copies", eliminate_copies},
+              {"fuse_loops", fuse_loops},
               {"layout", lay_out_buffers},
-              {"fuse_outer_loops", share_loops},
+              {"fuse_outer_loops", fuse_outer_loops},
               {"schedule", schedule},
-              {"reuse_buffers", reuse_operands},
+              {"reuse_buffers", reuse_buffers},
               {"parallelize", divide_for_three},
               {"prefetch", fetch_alone}};
 
@@ -316,36 +316,37 @@ Test(passes, graphs_are_simplified) {
 
 enum { MOST_KERNELS = 40 };
 
-/* A program of kernels of random sizes: each reads some of those before it and writes a buffer. */
+/* A program of statements of random sizes: each reads some of those before it and writes a buffer.
+ */
 struct program {
     struct ir ir;
     int count;
-    int last[MOST_KERNELS]; /* the last kernel that reads what each one writes */
+    int last[MOST_KERNELS]; /* the last statement that reads what each one writes */
 };
 
-static void add_program_kernel(struct program *program, struct random *random, int64_t elements,
-                               bool chain) {
+static void add_program_statement(struct program *program, struct random *random, int64_t elements,
+                                  bool chain) {
     struct ir *ir = &program->ir;
     int id = program->count++;
     struct buffer *buffer = ir_buffer(ir, BUFFER_TEMPORARY, DTYPE_FLOAT32, 1, &elements,
                                       arena_format(ir->arena, "t%d", id));
-    struct kernel *kernel = ir_kernel(ir, buffer);
+    struct statement *statement = ir_statement(ir, buffer);
     const struct index *zero = index_constant(ir, 0);
     const struct expression *pair[2] = {expression_zero(ir, DTYPE_FLOAT32)};
     for (int64_t reads = chain ? 1 : random_between(random, 0, 3); id && reads > 0; reads--) {
         int source = chain ? id - 1 : (int)random_between(random, 0, id - 1);
-        pair[1] = expression_load_linear(ir, ir->kernels[source]->output, zero);
+        pair[1] = expression_load_linear(ir, ir->statements[source]->output, zero);
         pair[0] = expression_op(ir, OP_ADD, DTYPE_FLOAT32, 2, pair);
         program->last[source] = id;
     }
-    kernel->address = zero;
-    kernel->value = pair[0];
+    statement->address = zero;
+    statement->value = pair[0];
     program->last[id] = id;
-    ir_add_kernel(ir, kernel);
+    ir_add_statement(ir, statement);
 }
 
-static size_t bytes_of(const struct program *program, int kernel) {
-    return whole_lines((size_t)program->ir.kernels[kernel]->output->elements * sizeof(float));
+static size_t bytes_of(const struct program *program, int statement) {
+    return whole_lines((size_t)program->ir.statements[statement]->output->elements * sizeof(float));
 }
 
 /* The largest sum of what lives at once. */
@@ -363,11 +364,12 @@ static size_t lower_bound(const struct program *program) {
 static void check_overlaps(const struct program *program, const struct plan *planned,
                            uint64_t seed) {
     for (int i = 0; i < program->count; i++) {
-        size_t begin = program->ir.kernels[i]->output->offset, end = begin + bytes_of(program, i);
+        size_t begin = program->ir.statements[i]->output->offset,
+               end = begin + bytes_of(program, i);
         cr_assert_eq(begin % 64, 0);
         cr_assert_leq(end, planned->arena_bytes);
         for (int k = i + 1; k <= program->last[i]; k++) {
-            size_t other = program->ir.kernels[k]->output->offset;
+            size_t other = program->ir.statements[k]->output->offset;
             cr_assert(other >= end || other + bytes_of(program, k) <= begin,
                       "seed %" PRIu64 ": t%d and t%d share bytes", seed, i, k);
         }
@@ -381,8 +383,8 @@ Test(passes, living_temporaries_share_no_bytes) {
         struct program program = {.ir = {.arena = &arena}};
         int count = (int)random_between(&random, 1, MOST_KERNELS);
         while (program.count < count)
-            add_program_kernel(&program, &random, random_between(&random, 1, 2000), false);
-        group_kernels(&program.ir);
+            add_program_statement(&program, &random, random_between(&random, 1, 2000), false);
+        form_kernels(&program.ir);
         struct plan planned = plan(&program.ir);
         cr_assert_eq(planned.lower_bound, lower_bound(&program), "seed %" PRIu64, seed);
         cr_assert_geq(planned.arena_bytes, planned.lower_bound);
@@ -400,11 +402,11 @@ Test(passes, a_chain_needs_its_lower_bound) {
         struct program program = {.ir = {.arena = &arena}};
         size_t largest = 0;
         for (int i = 0; i < MOST_KERNELS; i++) {
-            add_program_kernel(&program, &random, random_between(&random, 1, 2000), true);
+            add_program_statement(&program, &random, random_between(&random, 1, 2000), true);
             size_t pair = bytes_of(&program, i) + (i ? bytes_of(&program, i - 1) : 0);
             largest = pair > largest ? pair : largest;
         }
-        group_kernels(&program.ir);
+        form_kernels(&program.ir);
         struct plan planned = plan(&program.ir);
         cr_assert_eq(planned.lower_bound, largest);
         cr_assert_eq(planned.arena_bytes, largest, "seed %" PRIu64, seed);
@@ -413,7 +415,7 @@ Test(passes, a_chain_needs_its_lower_bound) {
     }
 }
 
-/* Constants that some kernel reads lie one after another in the weights block; others do not. */
+/* Constants that some statement reads lie one after another in the weights block; others do not. */
 Test(passes, constants_have_places) {
     struct arena arena = {0};
     struct ir ir = {.arena = &arena};
@@ -435,7 +437,7 @@ Test(passes, constants_have_places) {
     ir.buffers[0]->value = numbers;
     ir.buffers[2]->value = small;
     ir.buffers[3]->value = large;
-    group_kernels(&ir);
+    form_kernels(&ir);
     void *weights;
     size_t bytes;
     cr_assert(place_constants((struct ir *[]){&ir}, 1, &(struct mapped_file){0}, &weights, &bytes,
@@ -467,7 +469,7 @@ Test(passes, equal_constants_of_blocks_are_there_once) {
     struct et_error error = {0};
     for (int i = 0; i < 2; i++) {
         cr_assert(parse_ir(&irs[i], texts[i], &error), "%s", error.message);
-        group_kernels(&irs[i]);
+        form_kernels(&irs[i]);
     }
     irs[0].buffers[0]->value = a;
     irs[0].buffers[1]->value = irs[1].buffers[0]->value = b;
@@ -547,16 +549,16 @@ Test(passes, the_verifier_sees_what_text_cannot_say) {
     struct ir ir = {.arena = &arena};
     struct et_error error = {0};
     cr_assert(parse_ir(&ir, X KERNEL "x[a0] store [a0]", &error), "%s", error.message);
-    struct kernel *kernel = ir.kernels[0], again = *kernel;
-    kernel->id = 3;
+    struct statement *statement = ir.statements[0], again = *statement;
+    statement->id = 3;
     cr_expect_not(verify_ir(&ir, &error));
     cr_expect_str_eq(error.message, "kernel 0 carries the id 3");
-    kernel->id = 0;
-    ir_add_kernel(&ir, &again);
+    statement->id = 0;
+    ir_add_statement(&ir, &again);
     cr_expect_not(verify_ir(&ir, &error));
     cr_expect_str_eq(error.message, "kernel 1 writes t0 again");
-    ir.kernel_count = 1;
-    ((struct expression *)kernel->value)->index_count = 0;
+    ir.statement_count = 1;
+    ((struct expression *)statement->value)->index_count = 0;
     cr_expect_not(verify_ir(&ir, &error));
     cr_expect_str_eq(error.message, "kernel 0: load of x has 0 indices, not 1");
     arena_free(&arena);

@@ -500,7 +500,7 @@ static struct node *sum_of(struct graph *graph, struct node *a, int axis) {
 }
 
 static void expect_canonical(struct graph *graph, const char *const *operations) {
-    cr_assert(graph_canonicalise(graph, NULL));
+    cr_assert(graph_canonicalize(graph, NULL));
     int count = 0;
     for (; operations[count]; count++)
         if (count < graph->node_count)
@@ -619,7 +619,7 @@ Test(canonical, every_allocation_fails_once) {
     for (; !done; nth++) {
         struct et_error error = {""};
         et_fail_allocation(nth);
-        done = graph_canonicalise(graph, &error);
+        done = graph_canonicalize(graph, &error);
         et_fail_allocation(0);
         cr_expect(done || strcmp(error.message, "out of memory") == 0);
         cr_expect_eq(graph->node_count, 3);

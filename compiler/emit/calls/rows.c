@@ -2,9 +2,9 @@
  *
  * libtcc keeps nothing in registers, so its text does no arithmetic on elements: one call of the
  * runtime does one operation on a whole block of rows x columns, and intermediate blocks go through
- * small local arrays. runtime/kernels/rows.h tells what can be called. This is possible where every
- * access steps evenly along rows and columns; where it is not (what is left of guards, divisions in
- * an index), the caller prints plain loops. */
+ * small local arrays. runtime/statements/rows.h tells what can be called. This is possible where
+ * every access steps evenly along rows and columns; where it is not (what is left of guards,
+ * divisions in an index), the caller prints plain loops. */
 #include "compiler/emit/calls/rows.h"
 
 #include <inttypes.h>

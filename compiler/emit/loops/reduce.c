@@ -230,34 +230,34 @@ static const char *emit_vector_lanes(struct emitter *emitter, const struct expre
 
 struct search {
     struct emitter *emitter;
-    const struct kernel *kernel;
+    const struct statement *statement;
     const struct expression *found;
 };
 
 static void match_reduction(void *context, const struct expression *e) {
     struct search *search = context;
-    const struct kernel *kernel = search->kernel;
+    const struct statement *statement = search->statement;
     if (search->found || e->kind != EXPRESSION_REDUCE || e->axis_count != 1 ||
         !reduces_in_lanes(e) || !has_vectors(search->emitter, e))
         return;
     const struct expression *element = e->sources[0];
     struct ir *ir = search->emitter->ir;
     bool plain = true;
-    if (element->kind != EXPRESSION_LOAD || element->buffer != kernel->output ||
-        e->axes[0]->extent != kernel->loops[0]->extent ||
+    if (element->kind != EXPRESSION_LOAD || element->buffer != statement->output ||
+        e->axes[0]->extent != statement->loops[0]->extent ||
         index_coefficient(element->index, e->axes[0], &plain) != 1)
         return;
-    const struct index *loop = index_axis(ir, kernel->loops[0]);
+    const struct index *loop = index_axis(ir, statement->loops[0]);
     const struct substitution same = {.count = 1, .axes = e->axes, .values = &loop};
-    if (index_compare(index_substitute(ir, element->index, &same), kernel->address) == 0)
+    if (index_compare(index_substitute(ir, element->index, &same), statement->address) == 0)
         search->found = e;
 }
 
 const struct expression *emit_following_reduction(struct emitter *emitter,
-                                                  const struct kernel *kernel) {
-    const struct kernel *following = emitter->following;
-    struct search search = {.emitter = emitter, .kernel = kernel};
-    if (following && kernel->loop_count == 1 && following->loop_count == 0 && !following->tile)
+                                                  const struct statement *statement) {
+    const struct statement *following = emitter->following;
+    struct search search = {.emitter = emitter, .statement = statement};
+    if (following && statement->loop_count == 1 && following->loop_count == 0 && !following->tile)
         expression_walk(emitter->ir, following->value, match_reduction, &search);
     return search.found;
 }
