@@ -2,22 +2,17 @@
 # Draws on the page in a real browser: tests/browser/*.test.js against the server in $BUILD.
 # An argument is run in place of the tests, such as bench/page_latency.js.
 # Needs node, npm and Chromium (CHROMIUM names another than the one found); skips without.
-set -eu
-cd "$(dirname "$0")/../.."
-build=${BUILD:-build}
-modules=build/browser
+. "$(dirname "$0")/../support/shell.sh"
 
-skip() {
-    echo "skipped: $1"
-    exit 77
-}
+modules=$top/build/browser
 
 command -v node >/dev/null || skip "no node on this machine (apt-get install nodejs npm chromium)"
 command -v npm >/dev/null || skip "no npm on this machine (apt-get install nodejs npm chromium)"
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}
 [ -n "$CHROMIUM" ] || skip "no chromium on this machine (apt-get install chromium)"
 
-[ -n "${EIGENTENSOR_URL:-}" ] || make -s BUILD="$build" "$build/eigentensor-server"
+[ -n "${EIGENTENSOR_URL:-}" ] || make -s BUILD="${BUILD:-build}" "${BUILD:-build}/eigentensor-server" ||
+    exit 1
 
 mkdir -p "$modules"
 if ! cmp -s tests/browser/package-lock.json "$modules/installed"; then
@@ -27,6 +22,5 @@ if ! cmp -s tests/browser/package-lock.json "$modules/installed"; then
     cp tests/browser/package-lock.json "$modules/installed"
 fi
 
-case $build in /*) ;; *) build=$PWD/$build ;; esac
-CHROMIUM=$CHROMIUM MODULES=$PWD/$modules SERVER=$build/eigentensor-server \
-    exec node "${@:-tests/browser/run.js}"
+CHROMIUM=$CHROMIUM MODULES=$modules SERVER=$build/eigentensor-server \
+    node "${@:-tests/browser/run.js}"

@@ -1,15 +1,10 @@
 #!/bin/sh
 # The Python package, installed into a virtual environment of its own, and its tests.
-set -u
+. "$(dirname "$0")/../support/shell.sh"
 
 python=${PYTHON:-python3}
-venv=$BUILD/capture/venv log=$BUILD/capture/install.log
-mkdir -p "$BUILD/capture"
-
-skip() {
-    echo "skipped: $1"
-    exit 77
-}
+venv=$build/capture/venv log=$build/capture/install.log
+mkdir -p "$build/capture"
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     skip "no Python 3.11 or newer, which TinyGrad needs"
@@ -26,24 +21,21 @@ install "$tinygrad" 'setuptools>=64' wheel >"$log" 2>&1 ||
     skip "$tinygrad cannot be installed: $(tail -n 1 "$log")"
 
 # A copy, so that building leaves nothing in the checkout.
-EIGENTENSOR_LIBRARY=$(realpath "$BUILD/libeigentensor.so")
+EIGENTENSOR_LIBRARY=$build/libeigentensor.so
 export EIGENTENSOR_LIBRARY
-rm -rf "$BUILD/capture/source"
-cp -r capture "$BUILD/capture/source"
-install --no-deps --no-build-isolation --force-reinstall "$BUILD/capture/source" || exit 1
+rm -rf "$build/capture/source"
+cp -r capture "$build/capture/source"
+install --no-deps --no-build-isolation --force-reinstall "$build/capture/source" || exit 1
 
 unset EIGENTENSOR_LIBRARY PYTHONPATH
-BUILD=$(realpath "$BUILD")
-export BUILD XDG_CACHE_HOME="$BUILD/capture/cache" PYTHONDONTWRITEBYTECODE=1
-failed=
+export BUILD="$build" XDG_CACHE_HOME="$build/capture/cache" PYTHONDONTWRITEBYTECODE=1
 for part in operations models; do
-    "$venv/bin/python" "tests/capture/test_$part.py" >"$BUILD/capture/$part.log" 2>&1 &
+    "$venv/bin/python" "tests/capture/test_$part.py" >"$build/capture/$part.log" 2>&1 &
     eval "$part=$!"
 done
 "$venv/bin/python" tests/capture/test_program.py || failed=1
 # shellcheck disable=SC2154  # set by eval
 for part in "operations $operations" "models $models"; do
     wait "${part#* }" || failed=1
-    cat "$BUILD/capture/${part% *}.log"
+    cat "$build/capture/${part% *}.log"
 done
-[ -z "$failed" ]

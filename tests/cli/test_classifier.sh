@@ -1,36 +1,12 @@
 #!/bin/sh
 # The standalone classifier: built from the MNIST model, and used as its users do.
-# Run from the top of the tree; $BUILD is the build folder. The part on MNIST's own test pictures
-# needs them in $MNIST_DIR or ../shared/mnist.
-set -u
+# The part on MNIST's own test pictures needs them in $MNIST_DIR or ../shared/mnist.
+. "$(dirname "$0")/../support/shell.sh"
 
-build=$(realpath "${BUILD:-build}")
-samples=$PWD/models/mnist/samples
-weights=$PWD/models/mnist/mnist.safetensors
+samples=$top/models/mnist/samples
+weights=$top/models/mnist/mnist.safetensors
 mnist=$(realpath -m "${MNIST_DIR:-../shared/mnist}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-wrong() {
-    echo "FAILED: $*"
-    failed=1
-}
-
-# expect STATUS COMMAND...: leaves what it printed in ./out and ./err.
-expect() {
-    wanted=$1
-    shift
-    "$@" >out 2>err
-    status=$?
-    [ "$status" -eq "$wanted" ] || wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
-}
-
-# says FILE TEXT: the text stands in the file, word for word.
-says() {
-    grep -Fq -- "$2" "$1" || wrong "no \"$2\" in $1: $(head -n 5 "$1")"
-}
+enter_work_folder
 
 # ---- The program itself ----
 
@@ -83,7 +59,7 @@ for sample in 2-pen 7-canvas; do
     expect 0 "$build/eigentensor" run --mode=eager mnist.json "$samples/$sample.png"
     sed '1,2d; /^digest/d' out | awk '{print $2}' >tool
     [ "$(wc -l <tool)" -eq 10 ] || wrong "no ten logits: $(cat out)"
-    cmp standalone tool || wrong "$sample: other logits than the tool's"
+    same standalone tool "$sample: other logits than the tool's"
 done
 
 expect 0 ./mnist-classify --show "$samples/1-pen.png"
@@ -182,16 +158,14 @@ mv out expected
 expect 0 "$build/eigentensor" build mnist.json --static -o alone
 readelf -d alone | grep -q NEEDED && wrong "--static needs libraries"
 expect 0 ./alone --json "$samples/8-pen.png"
-cmp out expected || wrong "--static gives another result"
+same out expected "--static gives another result"
 expect 0 "$build/eigentensor" build mnist.json --cflags='-O1 -march=x86-64' -o again
 expect 0 ./again --json "$samples/8-pen.png"
-cmp out expected || wrong "-O1 without vectors gives another result"
+same out expected "-O1 without vectors gives another result"
 if command -v clang >/dev/null; then
     expect 0 "$build/eigentensor" build mnist.json --cc=clang -o clanged
     expect 0 ./clanged --json "$samples/8-pen.png"
-    cmp out expected || wrong "clang gives another result"
+    same out expected "clang gives another result"
 fi
 expect 0 "$build/eigentensor" build mnist.json -o twin
-cmp twin mnist-classify || wrong "two builds differ"
-
-exit $failed
+same twin mnist-classify "two builds differ"

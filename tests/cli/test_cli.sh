@@ -1,37 +1,9 @@
 #!/bin/sh
 # The tool as its users meet it: every command, its results, its errors, its exit status.
-# Run from the top of the tree; $BUILD is the build folder.
-set -u
+. "$(dirname "$0")/../support/shell.sh"
 
-tool=$(realpath "${BUILD:-build}")/eigentensor
-top=$PWD
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-wrong() {
-    echo "FAILED: $*"
-    failed=1
-}
-
-# expect STATUS COMMAND...: leaves what it printed in ./out and ./err.
-expect() {
-    wanted=$1
-    shift
-    "$@" >out 2>err
-    status=$?
-    [ "$status" -eq "$wanted" ] || wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
-}
-
-# says FILE TEXT: the text stands in the file, word for word.
-says() {
-    grep -Fq -- "$2" "$1" || wrong "no \"$2\" in $1: $(head -n 5 "$1")"
-}
-
-same() {
-    cmp "$1" "$2" || wrong "$1 and $2 differ"
-}
+tool=$build/eigentensor
+enter_work_folder
 
 # npy DTYPE SHAPE BYTES: an array as NumPy stores it; the bytes as printf has them.
 npy() {
@@ -430,5 +402,3 @@ expect 0 ./rows three.npy -o r.npy
 same r.npy roots.npy
 expect 0 ./rows --help
 says out 'input   x float32[N,2]'
-
-exit $failed

@@ -1,38 +1,11 @@
 #!/bin/sh
 # eigentensor rewrite as its users meet it: what it writes, what it says, its exit status.
-# Run from the top of the tree; $BUILD is the build folder.
-set -u
+. "$(dirname "$0")/../support/shell.sh"
 
-tool=$(realpath "${BUILD:-build}")/eigentensor
-mnist=$PWD/models/mnist/mnist.json
-digit=$PWD/models/mnist/samples/7-pen.png
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-wrong() {
-    echo "FAILED: $*"
-    failed=1
-}
-
-# expect STATUS COMMAND...: leaves what it printed in ./out and ./err.
-expect() {
-    wanted=$1
-    shift
-    "$@" >out 2>err
-    status=$?
-    [ "$status" -eq "$wanted" ] || wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
-}
-
-# says FILE TEXT: the text stands in the file, word for word.
-says() {
-    grep -Fq -- "$2" "$1" || wrong "no \"$2\" in $1: $(head -n 30 "$1")"
-}
-
-same() {
-    cmp "$1" "$2" || wrong "$1 and $2 differ"
-}
+tool=$build/eigentensor
+mnist=$top/models/mnist/mnist.json
+digit=$top/models/mnist/samples/7-pen.png
+enter_work_folder
 
 digest_of() {
     "$tool" inspect --summary "$1" | sed -n 's/^digest *//p'
@@ -143,5 +116,3 @@ for tile in 4 4x 4x44 0x4 x 4x4x4 4,4; do
     says err "$tile: expected height and width of a tile"
 done
 expect 2 "$tool" rewrite winograd "$mnist" -o x.json --seed=-1
-
-exit $failed

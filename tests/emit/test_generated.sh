@@ -1,23 +1,22 @@
 #!/bin/sh
 # generated/ and the stored graph are what this tree makes them, and generated/ compiles alone.
-set -eu
+. "$(dirname "$0")/../support/shell.sh"
 
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+enter_work_folder
 
-# same FOUND EXPECTED TARGET: the files are equal; `make TARGET` makes them so.
-same() {
-    cmp "$1" "$2" || { echo "$2 is not what the tree makes: run make $3" && exit 1; }
+# as_made FOUND FILE TARGET: the tree's FILE is what `make TARGET` would write now.
+as_made() {
+    same "$1" "$top/$2" "$2 is not what the tree makes: run make $3"
 }
 
-cp models/mnist/mnist.safetensors "$folder"
-"$BUILD/mnist-define" "$folder/mnist.json" "$folder/mnist.safetensors"
-same "$folder/mnist.json" models/mnist/mnist.json model
+cp "$top/models/mnist/mnist.safetensors" .
+expect 0 "$build/mnist-define" mnist.json mnist.safetensors
+as_made mnist.json models/mnist/mnist.json model
 
-"$BUILD/eigentensor" emit models/mnist/mnist.json -o "$folder/generated"
-for file in "$folder"/generated/* generated/*; do
-    name=$(basename "$file")
-    same "$folder/generated/$name" "generated/$name" generated
+expect 0 "$build/eigentensor" emit "$top/models/mnist/mnist.json" -o generated
+for file in generated/* "$top"/generated/*; do
+    name=generated/$(basename "$file")
+    as_made "$name" "$name" generated
 done
 
 # On x86-64 for CPUs without and with each set of vectors; elsewhere for the compiler's usual one.
@@ -27,7 +26,7 @@ x86_64) cpus='-march=x86-64 -march=x86-64-v3 -march=x86-64-v4' ;;
 esac
 for compiler in gcc clang; do
     for cpu in $cpus; do
-        "$compiler" -std=c11 -Wall -Wextra -pedantic -Werror -O1 "$cpu" \
-            -c generated/mnist.c -o "$folder/mnist.o"
+        expect 0 "$compiler" -std=c11 -Wall -Wextra -pedantic -Werror -O1 "$cpu" \
+            -c "$top/generated/mnist.c" -o mnist.o
     done
 done

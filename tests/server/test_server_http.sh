@@ -1,15 +1,11 @@
 #!/bin/sh
 # The server over HTTP, the plain build and, if it is there, the sanitized one.
-set -eu
+. "$(dirname "$0")/../support/shell.sh"
 
-if ! command -v python3 >/dev/null; then
-    echo "python3 is not there"
-    exit 77
-fi
-case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
-cd "$(dirname "$0")"
-for program in "$BUILD/eigentensor-server" "$BUILD/asan/eigentensor-server"; do
+command -v python3 >/dev/null || skip "no python3 on this machine"
+cd tests/server || exit 1
+for program in "$build/eigentensor-server" "$build/asan/eigentensor-server"; do
     [ -x "$program" ] || continue
     echo "$program"
-    SERVER=$(realpath "$program") PYTHONDONTWRITEBYTECODE=1 python3 server_http.py
+    SERVER=$program PYTHONDONTWRITEBYTECODE=1 python3 server_http.py || failed=1
 done

@@ -1,0 +1,60 @@
+# shellcheck shell=sh disable=SC2034  # names that the tests use
+# What the shell tests share. A test begins with
+#
+#     . "$(dirname "$0")/../support/shell.sh"
+#
+# and goes on from the top of the tree; $top is that folder, $build the build folder ($BUILD, else
+# build/), both absolute. The test fails if it ends with a status other than 0, or if `wrong` was
+# called: it need not exit by itself.
+set -u
+
+top=$(realpath "$(dirname "$0")/../..")
+cd "$top" || exit 1
+build=$(realpath -m "${BUILD:-build}")
+work=
+failed=0
+
+finish() {
+    status=$?
+    [ -z "$work" ] || rm -rf "$work"
+    [ "$status" -ne 0 ] || status=$failed
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+
+# A folder of the test's own, $work, which is removed at the end; goes there.
+enter_work_folder() {
+    work=$(mktemp -d) && cd "$work" || exit 1
+}
+
+# skip REASON: ends the test, which could not run here.
+skip() {
+    echo "skipped: $1"
+    exit 77
+}
+
+# wrong WHAT: the test has failed, and goes on.
+wrong() {
+    echo "FAILED: $*"
+    failed=1
+}
+
+# expect STATUS COMMAND...: leaves what it printed in ./out and ./err.
+expect() {
+    wanted=$1
+    shift
+    "$@" >out 2>err
+    status=$?
+    [ "$status" -eq "$wanted" ] || wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
+}
+
+# says FILE TEXT: the text stands in the file, word for word.
+says() {
+    grep -Fq -- "$2" "$1" || wrong "no \"$2\" in $1: $(head -n 30 "$1")"
+}
+
+# same FOUND EXPECTED [SENTENCE]: the files are equal; else the sentence says what is wrong.
+same() {
+    cmp "$1" "$2" || wrong "${3:-$1 and $2 differ}"
+}
