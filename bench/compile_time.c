@@ -5,6 +5,7 @@
  * this process ("jit"), of which libtcc takes the part after it. */
 #include "compiler/builder/layers.h"
 #include "compiler/compile.h"
+#include "compiler/emit/backend.h"
 #include "compiler/store/store.h"
 #include "runtime/backend/jit.h"
 
@@ -127,9 +128,9 @@ struct spent {
     double compiling, building;
 };
 
-static bool try_once(const struct graph *graph, enum dialect dialect, bool with_jit,
+static bool try_once(const struct graph *graph, const struct emit_backend *backend, bool with_jit,
                      struct spent *spent, struct et_error *error) {
-    struct compile_options options = {.dialect = dialect};
+    struct compile_options options = {.backend = backend};
     double began = now_milliseconds();
     struct compiled *compiled = compile(graph, &options, error);
     double between = now_milliseconds();
@@ -142,11 +143,11 @@ static bool try_once(const struct graph *graph, enum dialect dialect, bool with_
 }
 
 /* The compiler by itself, without dumps, which take time themselves; the least of some tries. */
-static bool time_whole(const struct graph *graph, enum dialect dialect, bool with_jit,
+static bool time_whole(const struct graph *graph, const struct emit_backend *backend, bool with_jit,
                        struct spent *least, struct et_error *error) {
     for (int i = 0; i < TRIES; i++) {
         struct spent spent;
-        if (!try_once(graph, dialect, with_jit, &spent, error))
+        if (!try_once(graph, backend, with_jit, &spent, error))
             return false;
         if (i == 0 || spent.compiling < least->compiling)
             least->compiling = spent.compiling;
@@ -161,8 +162,8 @@ static bool print_times(const struct graph *graph, bool with_jit, struct et_erro
     struct spent whole, jit = {0};
     struct compile_options options = {.dump = note_time, .dump_context = &times};
     struct compiled *compiled = compile(graph, &options, error);
-    if (!compiled || !time_whole(graph, DIALECT_VECTOR, false, &whole, error) ||
-        (with_jit && !time_whole(graph, DIALECT_CALLS, true, &jit, error))) {
+    if (!compiled || !time_whole(graph, &emit_loops, false, &whole, error) ||
+        (with_jit && !time_whole(graph, &emit_calls, true, &jit, error))) {
         compiled_free(compiled);
         return false;
     }

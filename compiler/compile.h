@@ -5,19 +5,14 @@
 #include "compiler/graph/batch.h"
 #include "compiler/schedule/tuning.h"
 
-/* Who will compile the emitted text. */
-enum dialect {
-    DIALECT_VECTOR, /* gcc or clang: self-contained, fused loops, tiles inlined */
-    DIALECT_CALLS,  /* libtcc: loops and calls of the runtime's precompiled tiles and row operations
-                     */
-};
+struct emit_backend;
 
 /* Called after each pass with the state as text; `milliseconds` is what the pass took. */
 typedef void pass_dump(void *context, const char *pass, const char *text, bool changed,
                        double milliseconds);
 
 struct compile_options {
-    enum dialect dialect;
+    const struct emit_backend *backend; /* what the text is for (emit/backend.h); NULL: loops */
     const struct target *target; /* what to plan for; NULL: avx512. The bits are the same for all */
     const char *prefix;          /* of the exported names; NULL: made from the graph's name */
     const char *digest;  /* hex digest of the graph for the header comment; NULL: left out */
@@ -26,7 +21,7 @@ struct compile_options {
     void *dump_context;
     bool verify;          /* run the verifier after every pass */
     int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
-    bool pool;            /* DIALECT_VECTOR: the text has threads of its own */
+    bool pool;            /* the text has threads of its own, if the backend can have them */
     int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
     const struct tuning *tuning; /* made for this graph and target; NULL: the cost model chooses */
     bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */

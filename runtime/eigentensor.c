@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "compiler/emit/backend.h"
 #include "runtime/backend/aot.h"
 #include "runtime/backend/jit.h"
 #include "runtime/backend/parallel_run.h"
@@ -307,7 +308,7 @@ static bool open_way(struct et_program *program, enum et_mode mode, struct et_er
     enum cpu_level level;
     if (!cpu_level(&level, error))
         return false;
-    struct compile_options options = {.dialect = mode == ET_JIT ? DIALECT_CALLS : DIALECT_VECTOR,
+    struct compile_options options = {.backend = mode == ET_JIT ? &emit_calls : &emit_loops,
                                       .target = cpu_target(level),
                                       .digest = program->digest.text,
                                       .threads = program->threads};

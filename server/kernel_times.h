@@ -6,7 +6,7 @@
 
 struct et_program;
 
-/* Builds the graph's text (DIALECT_VECTOR) once more, with a call between kernels that looks at the
+/* Builds the graph's text (of emit_loops) once more, with a call between kernels that looks at the
  * clock, and runs it some times on zeros. The median of each kernel, in microseconds, to be given
  * back with et_release; NULL when that cannot be had. In one thread at a time. */
 double *kernel_times(const struct compiled *compiled, const struct et_program *program);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compiler/emit/backend.h"
 #include "runtime/formats/image.h"
 #include "runtime/kernels/cpu.h"
 #include "server/kernel_times.h"
@@ -118,7 +119,7 @@ static bool build_model(struct model *model, struct et_error *error) {
     if (!cpu_level(&level, error))
         return false;
     struct compile_options options = {
-        .dialect = DIALECT_VECTOR, .target = cpu_target(level), .digest = digest};
+        .backend = &emit_loops, .target = cpu_target(level), .digest = digest};
     model->aot_compiled = program_compile(model->program, ET_AOT, &options, error);
     if (!model->aot_compiled)
         return false;

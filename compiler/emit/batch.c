@@ -160,7 +160,7 @@ static void add_advance(struct emitter *emitter, struct text *text) {
 
 void emit_run_batch(struct emitter *emitter, struct text *text) {
     int64_t staged = staged_images(emitter->compiled);
-    if (staged && emitter->dialect == DIALECT_CALLS)
+    if (staged && emitter->backend == &emit_calls)
         text_add(text, "void *memset(void *to, int byte, unsigned long bytes);\n\n");
     if (staged)
         add_run_few(emitter, text, staged);

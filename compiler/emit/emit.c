@@ -308,7 +308,7 @@ void emit_want_tile(struct emitter *emitter, bool lanes, int rows, int columns) 
 }
 
 static void add_tile_wrappers(struct emitter *emitter, struct text *text) {
-    bool calls = emitter->dialect == DIALECT_CALLS;
+    bool calls = emitter->backend == &emit_calls;
     for (int i = 0; i < emitter->tile_count; i++) {
         const struct wanted_tile *tile = &emitter->tiles[i];
         text_add(text,
@@ -327,7 +327,7 @@ static void add_tile_wrappers(struct emitter *emitter, struct text *text) {
 
 static void add_prelude(struct emitter *emitter, struct text *text) {
     struct sections *sections = &emitter->sections;
-    bool calls = emitter->dialect == DIALECT_CALLS;
+    bool calls = emitter->backend == &emit_calls;
     bool tiles = emitter->tile_count > 0;
     if (calls) {
         sections_want(sections, "calls");
@@ -623,11 +623,12 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     emitter->ir = ir;
     emitter->graph = graph;
     emitter->compiled = compiled;
-    emitter->dialect = options->dialect;
+    emitter->backend = options->backend ? options->backend : &emit_loops;
     emitter->threads = ir->threads > 1;
-    emitter->pool = options->pool && options->threads > 1 ? options->threads : 0;
+    emitter->pool =
+        emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
     emitter->prefix = identifier(ir, options->prefix ? options->prefix : ir->graph->name);
-    if (options->dialect == DIALECT_CALLS) {
+    if (emitter->backend == &emit_calls) {
         sections_add_file(&emitter->sections, template_calls);
         sections_add_file(&emitter->sections, template_chain);
     }
@@ -677,7 +678,7 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     struct text file = {0}, header = {0};
     add_title(emitter, &file, compiled, options);
     add_prelude(emitter, &file);
-    if (options->dialect == DIALECT_CALLS)
+    if (emitter->backend == &emit_calls)
         add_interface(emitter, &file, compiled);
     for (int i = 0; i < compiled->kernel_count; i++)
         text_add(&file, "%s\n", compiled->kernels[i].source);
@@ -688,7 +689,7 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
                   graph->batched ? ", batch" : "");
     if (emitter->pool)
         add_pool(emitter, &file);
-    if (options->dialect == DIALECT_VECTOR)
+    if (emitter->backend != &emit_calls)
         add_metadata(emitter, &file, options);
     compiled->source = keep(irs[0], &file, &compiled->source_bytes);
     add_header(emitter, &header, compiled, options);

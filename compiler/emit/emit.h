@@ -3,6 +3,7 @@
 #define EIGENTENSOR_EMIT_H
 
 #include "compiler/compile.h"
+#include "compiler/emit/backend.h"
 #include "compiler/emit/templates.h"
 #include "compiler/ir/ir.h"
 
@@ -50,7 +51,7 @@ struct emitter {
     const struct graph *graph; /* as it was given: its inputs may have a batch axis */
     const struct compiled *compiled;
     const char **fields[2]; /* of inputs and outputs by position, the same in all blocks */
-    enum dialect dialect;
+    const struct emit_backend *backend;
     const char *prefix;
     struct text *text; /* where statements go */
     struct sections sections;
@@ -125,7 +126,7 @@ struct strip {
     const char *first; /* C text: where in the axis the strip begins; NULL: it is all of it */
     const char *count; /* C text: how many elements this one has */
 };
-/* Whether a value contains such functions; only the dialect of vectors has them. */
+/* Whether a value contains such functions; only text for gcc and clang has them. */
 bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
                        const struct expression *value);
 bool emit_is_strip_function(const struct expression *e);
@@ -155,7 +156,7 @@ const struct expression *emit_following_reduction(struct emitter *emitter,
 void emit_begin_taking(struct emitter *emitter, const struct expression *reduction);
 void emit_take(struct emitter *emitter, const struct strip *strip, const char *from);
 
-/* rows.c: elementwise work as calls, for the dialect that libtcc compiles */
+/* rows.c: elementwise work as calls, in text that libtcc compiles */
 bool emit_rows_possible(struct emitter *emitter, const struct store *store,
                         const struct row_block *block);
 /* Several stores compute what they have in common once. */

@@ -36,7 +36,7 @@ void emit_line(struct emitter *emitter, const char *format, ...) {
 }
 
 void emit_array(struct emitter *emitter, const char *type, const char *name, const char *count) {
-    if (emitter->dialect == DIALECT_CALLS)
+    if (emitter->backend == &emit_calls)
         emit_line(emitter, "ALIGNED_ARRAY(%s, %s, %s);", type, name, count);
     else
         emit_line(emitter, "_Alignas(64) %s %s[%s];", type, name, count);
@@ -471,7 +471,7 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
         emit_line(emitter, simple ? "%s %s = %s;" : "%s %s;", dtype_facts[e->dtype].c_type, result,
                   no);
         emit_open(emitter, "if (%s) {", condition);
-        if (reads && emitter->dialect == DIALECT_VECTOR) {
+        if (reads && emitter->backend != &emit_calls) {
             emit_line(emitter, "KEEP_BRANCH;");
             sections_want(&emitter->sections, "keep_branch");
         }

@@ -244,7 +244,7 @@ static void emit_plain_loops(struct emitter *emitter, struct statement *const *s
 
 /* The statements of a nest. Where one keeps it from being row operations, each goes alone. */
 static void emit_plain(struct emitter *emitter, struct statement *const *statements, int count) {
-    bool calls = emitter->dialect == DIALECT_CALLS;
+    bool calls = emitter->backend == &emit_calls;
     begin_nest(emitter, statements, count);
     if (calls && emit_plain_rows(emitter, statements, count))
         return;
@@ -274,7 +274,7 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
     bool alone = kernel->parallel && !first->parted;
     bool parted = first->parted && !first->shared_count;
     bool apart = size < kernel->statement_count && (first->tile || first->loop_count == 0 ||
-                                                    parted || emitter->dialect == DIALECT_CALLS);
+                                                    parted || emitter->backend == &emit_calls);
     if (apart || alone)
         emit_open(emitter, alone ? "if (part == 0) {" : "{");
     if (parted && !first->tile)

@@ -236,7 +236,7 @@ static void emit_block_nest(const struct tiling *tiling, const struct store *sto
                              .column_count = columns,
                              .column_limit = column->extent,
                              .elements = (row ? row->extent : 1) * column->extent};
-    bool as_rows = emitter->dialect == DIALECT_CALLS && emit_rows_possible(emitter, store, &rows);
+    bool as_rows = emitter->backend == &emit_calls && emit_rows_possible(emitter, store, &rows);
     int loops = as_rows && row ? count - 1 : count;
     for (int i = 0; i < loops; i++)
         emit_open_loop(emitter, axes[i], arena_format(arena, "%s%d", stem, i), axes[i]->extent, 1);
@@ -435,7 +435,7 @@ static const struct tile_block *block_of(const struct tile *tile, struct remaind
     return NULL;
 }
 
-static void emit_loops(struct tiling *tiling, int position, struct remainder remainder);
+static void emit_from(struct tiling *tiling, int position, struct remainder remainder);
 
 /* What is left over behind a loop of whole blocks, if anything. */
 static void emit_remainder(struct tiling *tiling, int position, struct remainder remainder) {
@@ -451,13 +451,13 @@ static void emit_remainder(struct tiling *tiling, int position, struct remainder
     bool braces = parted || position + 1 == tiling->tile->loop_count;
     if (braces)
         emit_open(emitter, parted ? "if (part + 1 == parts) {" : "{");
-    emit_loops(tiling, position + 1, remainder);
+    emit_from(tiling, position + 1, remainder);
     if (braces)
         emit_close(emitter);
 }
 
 /* The loops from a position inwards. */
-static void emit_loops(struct tiling *tiling, int position, struct remainder remainder) {
+static void emit_from(struct tiling *tiling, int position, struct remainder remainder) {
     const struct tile *tile = tiling->tile;
     if (position == tile->loop_count) {
         tiling->block = block_of(tile, remainder);
@@ -468,13 +468,13 @@ static void emit_loops(struct tiling *tiling, int position, struct remainder rem
     const struct axis *axis = tile->loops[position].axis;
     if ((remainder.rows && is_row_axis(tile, axis)) ||
         (remainder.columns && axis == tile->column_loop)) { /* there is no loop over it */
-        emit_loops(tiling, position + 1, remainder);
+        emit_from(tiling, position + 1, remainder);
         return;
     }
     open_tile_loop(tiling, position);
     if (tile->fetch.next && position == tile->fetch.loop)
         emit_next_panel(tiling);
-    emit_loops(tiling, position + 1, remainder);
+    emit_from(tiling, position + 1, remainder);
     emit_close(tiling->emitter);
     bool again = axis && find_loop(tile, 0, position, axis);
     bool apart = (is_row_axis(tile, axis) || axis == tile->column_loop) && !again;
@@ -491,5 +491,5 @@ void emit_tiled(struct emitter *emitter, const struct statement *statement) {
         tiling.walk = walk_names[i];
         emit_walk(&tiling);
     }
-    emit_loops(&tiling, 0, (struct remainder){false, false});
+    emit_from(&tiling, 0, (struct remainder){false, false});
 }

@@ -20,7 +20,7 @@ struct aot_text {
 
 struct aot;
 
-/* Compiles `compiled->source` (DIALECT_VECTOR) with the C compiler in a temporary directory (below
+/* Compiles `compiled->source` (of emit_loops) with the C compiler in a temporary directory (below
  * $TMPDIR, else /tmp), loads the result and removes the directory. Needs nothing of `compiled`
  * afterwards. `options` may be NULL. Any number of threads may build at the same time. NULL and an
  * error with the compiler's first messages when it fails. */

@@ -7,7 +7,7 @@
 
 struct jit;
 
-/* Compiles `compiled->source` (DIALECT_CALLS) into pages of its own, which end up readable and
+/* Compiles `compiled->source` (of emit_calls) into pages of its own, which end up readable and
  * executable, not writable. (Some libtccs open them for both themselves, an instant before.) The
  * text may use no header and no function but those of jit_symbols.def. Needs nothing of `compiled`
  * afterwards. Any number of threads may build at the same time: they take turns. NULL and an error

@@ -1,6 +1,7 @@
 /* eigentensor bench: how long a run takes in every mode, as a share of what the core can do. */
 #include "runtime/cli/cli.h"
 
+#include "compiler/emit/backend.h"
 #include "runtime/kernels/cpu.h"
 
 #include <stdlib.h>
@@ -165,7 +166,7 @@ static void print_rows(const struct row *rows, int threads, double flops, double
 
 /* Arithmetic operations of the model, by what the compiler counts. */
 static bool count_flops(const struct et_program *program, double *flops, struct et_error *error) {
-    struct compile_options compiling = {.dialect = DIALECT_VECTOR};
+    struct compile_options compiling = {.backend = &emit_loops};
     struct compiled *compiled = compile(program_graph(program), &compiling, error);
     if (compiled)
         *flops = (double)compiled_flops(compiled);

@@ -1,6 +1,7 @@
 /* eigentensor check: every way of running a model, on the same inputs, must give the same bits. */
 #include "runtime/cli/cli.h"
 
+#include "compiler/emit/backend.h"
 #include "runtime/backend/aot.h"
 #include "runtime/backend/jit.h"
 #include "runtime/backend/parallel_run.h"
@@ -146,8 +147,7 @@ static struct jit *build_jit(const struct compiled *compiled, enum cpu_level lev
 /* Threads share every kernel that can be shared, worth it or not. */
 static bool machine_compile(struct machine *machine, const struct way *way,
                             struct et_error *error) {
-    struct compile_options options = {.dialect =
-                                          way->kind == WAY_JIT ? DIALECT_CALLS : DIALECT_VECTOR,
+    struct compile_options options = {.backend = way->kind == WAY_JIT ? &emit_calls : &emit_loops,
                                       .threads = way->threads,
                                       .least_cycles = 1};
     machine->compiled =

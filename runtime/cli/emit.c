@@ -1,6 +1,7 @@
 /* eigentensor emit: a model as C. */
 #include "runtime/cli/cli.h"
 
+#include "compiler/emit/backend.h"
 #include "runtime/kernels/cpu.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 struct emit_arguments {
     struct model model;
     const char *folder, *prefix, *print, *dump;
-    enum dialect dialect;
+    const struct dialect *dialect;
     const struct target *target; /* NULL: the default */
     int threads;
     struct text passes; /* ",lower,fuse,": the passes that ran */
@@ -42,14 +43,20 @@ static const struct argp_option options[] = {
     MODEL_OPTIONS,
     {0}};
 
+/* What --dialect can say; the default first. */
+static const struct dialect {
+    const char *name;
+    const struct emit_backend *backend;
+} dialects[] = {{"vector", &emit_loops}, {"calls", &emit_calls}};
+
 static void choose_dialect(struct emit_arguments *arguments, const char *name,
                            struct argp_state *state) {
-    if (strcmp(name, "vector") == 0)
-        arguments->dialect = DIALECT_VECTOR;
-    else if (strcmp(name, "calls") == 0)
-        arguments->dialect = DIALECT_CALLS;
-    else
-        argp_error(state, "%s: expected vector or calls", name);
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++)
+        if (strcmp(name, dialects[i].name) == 0) {
+            arguments->dialect = &dialects[i];
+            return;
+        }
+    argp_error(state, "%s: expected vector or calls", name);
 }
 
 static void choose_target(struct emit_arguments *arguments, const char *name,
@@ -152,8 +159,8 @@ static bool check_passes(const struct emit_arguments *arguments, struct et_error
 static void canonical_command(const struct emit_arguments *arguments, struct text *command) {
     const char *slash = strrchr(arguments->model.path, '/');
     text_add(command, "eigentensor emit %s", slash ? slash + 1 : arguments->model.path);
-    if (arguments->dialect == DIALECT_CALLS)
-        text_add(command, " --dialect=calls");
+    if (arguments->dialect != dialects)
+        text_add(command, " --dialect=%s", arguments->dialect->name);
     if (arguments->target)
         text_add(command, " --target=%s", arguments->target->name);
     if (arguments->prefix)
@@ -173,13 +180,13 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
         return NULL;
     }
     const struct et_program *program = arguments->model.program;
-    struct compile_options compiling = {.dialect = arguments->dialect,
+    struct compile_options compiling = {.backend = arguments->dialect->backend,
                                         .target = arguments->target,
                                         .prefix = arguments->prefix,
                                         .digest = et_program_digest(program),
                                         .command = command.bytes,
                                         .threads = arguments->threads,
-                                        .pool = arguments->dialect == DIALECT_VECTOR,
+                                        .pool = true,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
     struct compiled *compiled = program_compile(program, ET_AOT, &compiling, error);
@@ -217,7 +224,7 @@ static void print_one(const struct compiled *compiled, char which) {
 }
 
 int emit_command(int count, char **values) {
-    struct emit_arguments arguments = {.folder = "."};
+    struct emit_arguments arguments = {.folder = ".", .dialect = dialects};
     argp_parse(&parser, count, values, 0, NULL, &arguments);
     arguments.model.untuned = !arguments.model.tuning; /* nothing hidden decides what is written */
     struct et_error error = {0};

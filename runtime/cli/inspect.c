@@ -1,6 +1,8 @@
 /* eigentensor inspect: what is in a model, and what the compiler makes of it. */
 #include "runtime/cli/cli.h"
 
+#include "compiler/emit/backend.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,7 +293,7 @@ int inspect_command(int count, char **values) {
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+    struct compile_options compiling = {.backend = &emit_loops,
                                         .threads = arguments.threads,
                                         .list_candidates = arguments.sections & SECTION_COST};
     arguments.model.untuned = !arguments.model.tuning;

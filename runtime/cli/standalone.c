@@ -2,6 +2,7 @@
  * stands on, all embedded in the tool. */
 #include "runtime/cli/cli.h"
 
+#include "compiler/emit/backend.h"
 #include "runtime/backend/aot.h"
 #include "runtime/formats/image.h"
 #include "runtime/kernels/cpu.h"
@@ -229,7 +230,7 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     enum cpu_level level;
     if (!cpu_level(&level, error))
         return false;
-    struct compile_options compiling = {.dialect = DIALECT_VECTOR,
+    struct compile_options compiling = {.backend = &emit_loops,
                                         .target = cpu_target(level),
                                         .prefix = PREFIX,
                                         .digest = et_program_digest(program),

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "compiler/emit/backend.h"
 #include "runtime/backend/jit.h"
 #include "runtime/backend/profile.h"
 #include "runtime/kernels/cpu.h"
@@ -145,8 +146,8 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
         tuner->choices[i] = (struct tuned_choice){unit->contraction, tile, blocking, 0, 0};
     }
     struct tuning tuning = {.count = tuner->unit_count, .choices = tuner->choices};
-    struct compile_options options = {.dialect = tuner->options->mode == ET_JIT ? DIALECT_CALLS
-                                                                                : DIALECT_VECTOR,
+    struct compile_options options = {.backend = tuner->options->mode == ET_JIT ? &emit_calls
+                                                                                : &emit_loops,
                                       .target = cpu_target(tuner->level),
                                       .tuning = &tuning,
                                       .list_candidates = true};

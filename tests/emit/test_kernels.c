@@ -2,6 +2,7 @@
  * text of small graphs as golden files (see golden.h). */
 #include "compiler/builder/layers.h"
 #include "compiler/compile.h"
+#include "compiler/emit/backend.h"
 #include "compiler/store/store.h"
 #include "tests/support/random_graph.h"
 
@@ -87,8 +88,10 @@ static struct compiled *compile_graph_with(struct graph *graph,
     return compiled;
 }
 
-static struct compiled *compile_graph(struct graph *graph, enum dialect dialect) {
-    struct compile_options options = {.dialect = dialect, .verify = true};
+static const struct emit_backend *const backends[] = {&emit_loops, &emit_calls};
+
+static struct compiled *compile_graph(struct graph *graph, const struct emit_backend *backend) {
+    struct compile_options options = {.backend = backend, .verify = true};
     return compile_graph_with(graph, &options);
 }
 
@@ -101,9 +104,9 @@ static struct graph *graph_of(struct tensor y) {
 
 /* ---- The model ---- */
 
-static struct compiled *compile_model(enum dialect dialect) {
+static struct compiled *compile_model(const struct emit_backend *backend) {
     struct et_error error = {0};
-    return compile_graph(mnist_graph(&error), dialect);
+    return compile_graph(mnist_graph(&error), backend);
 }
 
 Test(kernels, the_model_is_five_kernels) {
@@ -116,8 +119,8 @@ Test(kernels, the_model_is_five_kernels) {
         {"k04_contract_relu_pool", "float32[1,64,3,3]"},
         {"k05_contract", "float32[1,10]"},
     };
-    for (enum dialect dialect = DIALECT_VECTOR; dialect <= DIALECT_CALLS; dialect++) {
-        struct compiled *compiled = compile_model(dialect);
+    for (int b = 0; b < 2; b++) {
+        struct compiled *compiled = compile_model(backends[b]);
         cr_expect_eq(compiled->kernel_count, 5);
         for (int i = 0; i < 5 && i < compiled->kernel_count; i++) {
             const char *shape = strchr(compiled->kernels[i].output, ' ');
@@ -191,11 +194,11 @@ static void expect_same_kernels(const struct compiled *one, const struct compile
 }
 
 Test(kernels, the_model_by_movement_is_the_same) {
-    for (enum dialect dialect = DIALECT_VECTOR; dialect <= DIALECT_CALLS; dialect++) {
+    for (int b = 0; b < 2; b++) {
         by_movement = false;
-        struct compiled *windowed = compile_model(dialect);
+        struct compiled *windowed = compile_model(backends[b]);
         by_movement = true;
-        struct compiled *moved = compile_model(dialect);
+        struct compiled *moved = compile_model(backends[b]);
         expect_same_kernels(windowed, moved, "mnist");
         compiled_free(windowed);
         compiled_free(moved);
@@ -233,14 +236,14 @@ static const struct convolution {
 };
 
 static struct compiled *compile_convolution(const struct convolution *row, bool constant,
-                                            enum dialect dialect) {
+                                            const struct emit_backend *backend) {
     struct tensor_context *context = tensor_context_new("convolution");
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, 4, row->x);
     struct tensor weight = constant
                                ? add_weight(context, "weight", DTYPE_FLOAT32, 4, row->weight)
                                : add_graph_input(context, "weight", DTYPE_FLOAT32, 4, row->weight);
     struct tensor bias = add_weight(context, "bias", DTYPE_FLOAT32, SHAPE(row->weight[0]));
-    return compile_graph(graph_of(relu(convolve(x, weight, bias, row->options))), dialect);
+    return compile_graph(graph_of(relu(convolve(x, weight, bias, row->options))), backend);
 }
 
 Test(kernels, convolutions_by_movement_are_the_same, .timeout = 60) {
@@ -248,11 +251,11 @@ Test(kernels, convolutions_by_movement_are_the_same, .timeout = 60) {
         for (int k = 0; k < 4; k++) {
             char what[32];
             snprintf(what, sizeof what, "row %zu", i);
-            enum dialect dialect = k & 1 ? DIALECT_CALLS : DIALECT_VECTOR;
+            const struct emit_backend *backend = k & 1 ? &emit_calls : &emit_loops;
             by_movement = false;
-            struct compiled *windowed = compile_convolution(&convolutions[i], k & 2, dialect);
+            struct compiled *windowed = compile_convolution(&convolutions[i], k & 2, backend);
             by_movement = true;
-            struct compiled *moved = compile_convolution(&convolutions[i], k & 2, dialect);
+            struct compiled *moved = compile_convolution(&convolutions[i], k & 2, backend);
             expect_same_kernels(windowed, moved, what);
             compiled_free(windowed);
             compiled_free(moved);
@@ -265,7 +268,7 @@ Test(kernels, convolutions_are_one_kernel) {
     by_movement = true;
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
         const struct convolution *row = &convolutions[i];
-        struct compiled *compiled = compile_convolution(row, true, DIALECT_VECTOR);
+        struct compiled *compiled = compile_convolution(row, true, &emit_loops);
         bool padded = row->options.padding[0] || row->options.padding[1];
         int groups = row->options.groups ? (int)row->options.groups : 1;
         bool packed = compiled->kernel_count == 2 + padded &&
@@ -298,7 +301,7 @@ Test(kernels, poolings_by_movement_are_the_same) {
             struct tensor_context *context = tensor_context_new("pooling");
             by_movement = k;
             struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, 4, poolings[i].x);
-            compiled[k] = compile_graph(graph_of(pool(x, poolings[i].options)), DIALECT_VECTOR);
+            compiled[k] = compile_graph(graph_of(pool(x, poolings[i].options)), &emit_loops);
         }
         expect_same_kernels(compiled[0], compiled[1], what);
         compiled_free(compiled[0]);
@@ -374,42 +377,42 @@ static struct tensor build_transform(struct tensor_context *c) {
 static const struct golden {
     const char *file; /* in tests/golden */
     struct tensor (*build)(struct tensor_context *context);
-    enum dialect dialect;
+    const struct emit_backend *backend;
     bool whole;  /* the whole file, not only its kernels */
     int threads; /* that share even the shortest kernels */
 } goldens[] = {
-    {"mlp.c", build_mlp, DIALECT_VECTOR, true, 1},
-    {"mlp_calls.c", build_mlp, DIALECT_CALLS, true, 1},
-    {"batch.c", build_batch, DIALECT_VECTOR, true, 1},
-    {"batch_calls.c", build_batch, DIALECT_CALLS, true, 1},
-    {"batch_threads.c", build_batch, DIALECT_VECTOR, true, 3},
-    {"conv_relu.c", build_conv_relu, DIALECT_VECTOR, false, 1},
-    {"conv_relu_calls.c", build_conv_relu, DIALECT_CALLS, false, 1},
-    {"softmax.c", build_softmax, DIALECT_VECTOR, false, 1},
-    {"softmax_calls.c", build_softmax, DIALECT_CALLS, false, 1},
-    {"layer_norm.c", build_layer_norm, DIALECT_VECTOR, false, 1},
-    {"layer_norm_calls.c", build_layer_norm, DIALECT_CALLS, false, 1},
-    {"embedding.c", build_embedding, DIALECT_VECTOR, false, 1},
-    {"concat.c", build_concat, DIALECT_VECTOR, false, 1},
-    {"transform.c", build_transform, DIALECT_VECTOR, false, 1},
-    {"transform_calls.c", build_transform, DIALECT_CALLS, false, 1},
-    {"integers.c", build_integers, DIALECT_VECTOR, false, 1},
-    {"integers_calls.c", build_integers, DIALECT_CALLS, false, 1},
-    {"softmax_threads.c", build_softmax, DIALECT_VECTOR, true, 2},
-    {"softmax_threads_calls.c", build_softmax, DIALECT_CALLS, true, 2},
-    {"mlp_threads.c", build_mlp, DIALECT_VECTOR, false, 3},
-    {"transform_threads.c", build_transform, DIALECT_VECTOR, false, 2},
-    {"conv_relu_threads.c", build_conv_relu, DIALECT_VECTOR, false, 3},
-    {"conv_relu_threads_calls.c", build_conv_relu, DIALECT_CALLS, false, 3},
+    {"mlp.c", build_mlp, &emit_loops, true, 1},
+    {"mlp_calls.c", build_mlp, &emit_calls, true, 1},
+    {"batch.c", build_batch, &emit_loops, true, 1},
+    {"batch_calls.c", build_batch, &emit_calls, true, 1},
+    {"batch_threads.c", build_batch, &emit_loops, true, 3},
+    {"conv_relu.c", build_conv_relu, &emit_loops, false, 1},
+    {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
+    {"softmax.c", build_softmax, &emit_loops, false, 1},
+    {"softmax_calls.c", build_softmax, &emit_calls, false, 1},
+    {"layer_norm.c", build_layer_norm, &emit_loops, false, 1},
+    {"layer_norm_calls.c", build_layer_norm, &emit_calls, false, 1},
+    {"embedding.c", build_embedding, &emit_loops, false, 1},
+    {"concat.c", build_concat, &emit_loops, false, 1},
+    {"transform.c", build_transform, &emit_loops, false, 1},
+    {"transform_calls.c", build_transform, &emit_calls, false, 1},
+    {"integers.c", build_integers, &emit_loops, false, 1},
+    {"integers_calls.c", build_integers, &emit_calls, false, 1},
+    {"softmax_threads.c", build_softmax, &emit_loops, true, 2},
+    {"softmax_threads_calls.c", build_softmax, &emit_calls, true, 2},
+    {"mlp_threads.c", build_mlp, &emit_loops, false, 3},
+    {"transform_threads.c", build_transform, &emit_loops, false, 2},
+    {"conv_relu_threads.c", build_conv_relu, &emit_loops, false, 3},
+    {"conv_relu_threads_calls.c", build_conv_relu, &emit_calls, false, 3},
 };
 
 Test(kernels, c_text_is_golden) {
     for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
         struct tensor_context *context = tensor_context_new("golden");
-        struct compile_options options = {.dialect = goldens[i].dialect,
+        struct compile_options options = {.backend = goldens[i].backend,
                                           .verify = true,
                                           .threads = goldens[i].threads,
-                                          .pool = goldens[i].dialect == DIALECT_VECTOR,
+                                          .pool = true,
                                           .least_cycles = 1};
         struct compiled *compiled =
             compile_graph_with(graph_of(goldens[i].build(context)), &options);

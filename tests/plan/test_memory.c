@@ -1,6 +1,7 @@
 /* Memory: the arena against its bound, work in place, weights that are kept once. */
 #include "compiler/builder/layers.h"
 #include "compiler/compile.h"
+#include "compiler/emit/backend.h"
 #include "compiler/store/safetensors.h"
 #include "compiler/store/store.h"
 #include "runtime/et_program.h"
@@ -71,13 +72,16 @@ static void count_reuses(void *context, const char *pass, const char *text, bool
 }
 
 Test(memory, chains_work_in_place) {
+    static const struct emit_backend *const backends[] = {&emit_loops, &emit_calls};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (enum dialect dialect = DIALECT_VECTOR; dialect <= DIALECT_CALLS; dialect++) {
+        for (int b = 0; b < 2; b++) {
             struct et_error error = {0};
             struct graph *graph = build_shape(i);
             int reuses = 0;
-            struct compile_options options = {
-                .dialect = dialect, .verify = true, .dump = count_reuses, .dump_context = &reuses};
+            struct compile_options options = {.backend = backends[b],
+                                              .verify = true,
+                                              .dump = count_reuses,
+                                              .dump_context = &reuses};
             struct compiled *compiled = compile(graph, &options, &error);
             cr_assert_not_null(compiled, "%s: %s", shapes[i].name, error.message);
             cr_expect_eq(reuses, 1, "%s", shapes[i].name);
@@ -118,7 +122,7 @@ Test(memory, random_graphs_need_little_more_than_their_bound, .timeout = 120) {
         struct graph *graph = random_graph(seed, &error);
         cr_assert_not_null(graph, "%s", error.message);
         struct compiled *compiled =
-            compile(graph, &(struct compile_options){.dialect = DIALECT_CALLS}, &error);
+            compile(graph, &(struct compile_options){.backend = &emit_calls}, &error);
         cr_assert_not_null(compiled, "%s", error.message);
         cr_expect_geq(compiled->arena_bytes, compiled->arena_lower_bound);
         cr_expect_leq(compiled->arena_bytes, compiled->arena_lower_bound * 105 / 100 + 64,
@@ -232,7 +236,7 @@ Test(weights, are_packed_the_same_each_time) {
     struct weights *weights = NULL;
     struct graph *graph = graph_load("models/mnist/mnist.json", &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
-    struct compile_options options = {.dialect = DIALECT_CALLS};
+    struct compile_options options = {.backend = &emit_calls};
     struct compiled *one = compile(graph, &options, &error);
     weights_rest(weights);
     struct compiled *two = compile(graph, &options, &error);

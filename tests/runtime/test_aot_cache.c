@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/builder/builder.h"
+#include "compiler/emit/backend.h"
 #include "runtime/backend/aot_cache.h"
 
 static char folder[] = "/tmp/test-aot-cache-XXXXXX";
@@ -24,7 +25,7 @@ static void begin(void) {
     struct tensor_context *context = tensor_context_new("twice");
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(4));
     graph = compile_to_graph(context, OUTPUTS({"y", tensor_add(x, x)}), &error);
-    struct compile_options options = {.dialect = DIALECT_VECTOR};
+    struct compile_options options = {.backend = &emit_loops};
     compiled = graph ? compile(graph, &options, &error) : NULL;
     cr_assert_not_null(compiled, "%s", error.message);
 }

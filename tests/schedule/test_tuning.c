@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compiler/builder/layers.h"
+#include "compiler/emit/backend.h"
 #include "runtime/et_program.h"
 #include "runtime/tune/tune.h"
 #include "runtime/tuning_cache.h"
@@ -63,7 +64,7 @@ static struct et_program *program_of(struct tensor (*build)(struct tensor_contex
 static struct compiled *compiled_with(const struct et_program *program, const struct tuning *tuning,
                                       struct et_error *error) {
     struct compile_options options = {
-        .dialect = DIALECT_CALLS, .tuning = tuning, .verify = true, .list_candidates = true};
+        .backend = &emit_calls, .tuning = tuning, .verify = true, .list_candidates = true};
     return compile(program_graph(program), &options, error);
 }
 

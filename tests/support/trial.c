@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "compiler/emit/backend.h"
 #include "compiler/store/element.h"
 #include "runtime/backend/aot.h"
 #include "runtime/backend/jit.h"
@@ -279,7 +280,7 @@ struct compiled *trial_compile(const struct trial *trial, const struct mode *mod
                                const char *prefix, struct et_error *error) {
     struct compile_job job = {.graph = trial->batched ? trial->batched : trial->graph};
     struct tuning tunings[2] = {0};
-    job.options.dialect = mode->cc ? DIALECT_VECTOR : DIALECT_CALLS;
+    job.options.backend = mode->cc ? &emit_loops : &emit_calls;
     job.options.prefix = prefix;
     job.options.threads = mode->threads ? trial->threads : 1;
     job.options.least_cycles = 1;

@@ -1,4 +1,4 @@
-/* Row operations: how the dialect for libtcc computes.
+/* Row operations: how text for libtcc computes.
  *
  * libtcc keeps nothing in registers, so its text does no arithmetic on elements: one call of the
  * runtime does one operation on a whole block of rows x columns, and intermediate blocks go through

@@ -173,7 +173,7 @@ static bool reduces_in_lanes(const struct expression *e) {
 }
 
 static bool has_vectors(const struct emitter *emitter, const struct expression *e) {
-    return emitter->dialect == DIALECT_VECTOR && e->dtype == DTYPE_FLOAT32 && deals_in_order(e);
+    return emitter->backend != &emit_calls && e->dtype == DTYPE_FLOAT32 && deals_in_order(e);
 }
 
 static void take(struct emitter *emitter, const struct expression *e, const char *lanes,

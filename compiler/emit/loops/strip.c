@@ -57,7 +57,7 @@ static struct walk functions_of(struct emitter *emitter, const struct expression
 
 bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
                        const struct expression *value) {
-    if (emitter->dialect == DIALECT_CALLS || axis->extent < LEAST_STRIP)
+    if (emitter->backend == &emit_calls || axis->extent < LEAST_STRIP)
         return false;
     return !expression_reduces(emitter->ir, value) &&
            functions_of(emitter, value).function_count > 0;
