@@ -47,8 +47,7 @@ typedef void row_function(const struct rows *rows);
 #define ROW_CONTRACT(...)
 #define ROW_UNARY(name, gives) FOR_COMPUTING_DTYPES(UNARY_ROW, name, gives)
 #define ROW_BINARY(name, gives) FOR_COMPUTING_DTYPES(BINARY_ROW, name, gives)
-#define OP(id, name, class, sources, accepts, gives, infix, float_form, integer_form, meaning)     \
-    ROW_##class(name, gives)
+#define OP(id, name, class, sources, accepts, gives, ...) ROW_##class(name, gives)
 #include "compiler/graph/ops.def"
 #undef OP
 #undef ROW_UNARY

@@ -36,7 +36,8 @@
     }
 #define WIDE_BINARY(name, form) WIDE_UNARY(name, form)
 #define WIDE_REDUCE(name, form) WIDE_UNARY(name, form)
-#define OP(id, name, class, sources, accepts, gives, infix, float_form, integer_form, meaning)     \
+#define OP(id, name, class, sources, accepts, gives, cost, infix, float_form, integer_form,        \
+           meaning)                                                                                \
     WIDE_##class(name, float_form)
 #include "compiler/graph/ops.def"
 #undef OP

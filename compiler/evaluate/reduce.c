@@ -2,12 +2,10 @@
 #include "compiler/evaluate/evaluate.h"
 #include "compiler/evaluate/scalar.h"
 
-enum { LANES = 16 };
-
 struct state {
     union {
 #define DTYPE(id, name, type, twin, ones, safetensors, npy, letter, short)                         \
-    type_##short short[LANES];
+    type_##short short[REDUCTION_LANES];
 #include "compiler/graph/dtypes.def"
 #undef DTYPE
     } lanes;          /* for argmax and argmin the first holds the best so far, */
@@ -24,7 +22,7 @@ struct reduction {
 
 #define BEGIN(short, name)                                                                         \
     static void begin_##name##_##short(struct state * state) {                                     \
-        for (int lane = 0; lane < LANES; lane++)                                                   \
+        for (int lane = 0; lane < REDUCTION_LANES; lane++)                                         \
             state->lanes.short[lane] = IDENTITY_##name(short);                                     \
         state->position = 0;                                                                       \
     }
@@ -34,7 +32,7 @@ struct reduction {
                                       const struct rows *row) {                                    \
         const type_##short *elements = row->data[0];                                               \
         for (int64_t i = 0; i < row->length; i++) {                                                \
-            type_##short *lane = &state->lanes.short[(first + i) % LANES];                         \
+            type_##short *lane = &state->lanes.short[(first + i) % REDUCTION_LANES];               \
             *lane = scalar_##name##_##short(*lane, elements[i * row->stride[0]]);                  \
         }                                                                                          \
     }
@@ -42,7 +40,7 @@ struct reduction {
 #define FINISH_SAME(short, name)                                                                   \
     static void finish_##name##_##short(struct state * state, void *result) {                      \
         type_##short *lanes = state->lanes.short;                                                  \
-        for (int half = LANES / 2; half > 0; half /= 2)                                            \
+        for (int half = REDUCTION_LANES / 2; half > 0; half /= 2)                                  \
             for (int lane = 0; lane < half; lane++)                                                \
                 lanes[lane] = scalar_##name##_##short(lanes[lane], lanes[lane + half]);            \
         *(type_##short *)result = lanes[0];                                                        \
@@ -79,8 +77,7 @@ struct reduction {
 #define FUNCTIONS_TERNARY(...)
 #define FUNCTIONS_CONTRACT(...)
 #define FUNCTIONS_REDUCE(name, gives) FOR_COMPUTING_DTYPES(REDUCTION, name, gives)
-#define OP(id, name, class, sources, accepts, gives, infix, float_form, integer_form, meaning)     \
-    FUNCTIONS_##class(name, gives)
+#define OP(id, name, class, sources, accepts, gives, ...) FUNCTIONS_##class(name, gives)
 #include "compiler/graph/ops.def"
 #undef OP
 #undef FUNCTIONS_REDUCE

@@ -73,7 +73,8 @@
 #define SCALAR_BINARY(...) FOR_COMPUTING_DTYPES(SCALAR_2, __VA_ARGS__)
 #define SCALAR_REDUCE(...) FOR_COMPUTING_DTYPES(SCALAR_2, __VA_ARGS__)
 #define SCALAR_CONTRACT(...) FOR_COMPUTING_DTYPES(SCALAR_3, __VA_ARGS__)
-#define OP(id, name, class, sources, accepts, gives, infix, float_form, integer_form, meaning)     \
+#define OP(id, name, class, sources, accepts, gives, cost, infix, float_form, integer_form,        \
+           meaning)                                                                                \
     SCALAR_##class(name, gives, float_form, integer_form)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-compare" /* ~b == 0 is never true for unsigned types */

@@ -29,12 +29,14 @@ bool dtype_from_name(const char *name, enum dtype *dtype) {
 
 #define MANY SOURCES_MANY
 const struct op_facts op_facts[OP_COUNT] = {
-#define OP(id, name_, class_, sources_, accepts_, gives_, infix_, float_, integer_, meaning_)      \
+#define OP(id, name_, class_, sources_, accepts_, gives_, cost_, infix_, float_, integer_,         \
+           meaning_)                                                                               \
     {.name = #name_,                                                                               \
      .class = CLASS_##class_,                                                                      \
      .sources = sources_,                                                                          \
      .accepts = accepts_,                                                                          \
      .gives = GIVES_##gives_,                                                                      \
+     .cost = COST_##cost_,                                                                         \
      .infix = infix_,                                                                              \
      .float_form = #float_,                                                                        \
      .integer_form = #integer_,                                                                    \

@@ -31,6 +31,10 @@ enum op_class {
 };
 
 enum gives { GIVES_SAME, GIVES_BOOL, GIVES_INDEX, GIVES_STATED };
+enum cost { COST_CHEAP, COST_COSTLY };
+
+/* To so many lanes ops.def deals the elements of a reduction. */
+enum { REDUCTION_LANES = 16 };
 
 /* Limits against hostile files; far above any real model. */
 enum {
@@ -68,6 +72,7 @@ struct op_facts {
     int sources;
     const char *accepts;
     enum gives gives;
+    enum cost cost;
     const char *infix;        /* "": none */
     const char *float_form;   /* C text over a, b, (c); "NONE" */
     const char *integer_form; /* C text over a, b, (c), T, U, ONES; "NONE" */

@@ -24,10 +24,7 @@ struct facts {
 };
 
 static bool is_costly(const struct expression *e) {
-    return e->kind == EXPRESSION_OP &&
-           (e->op == OP_EXP || e->op == OP_LOG || e->op == OP_SIN || e->op == OP_COS ||
-            e->op == OP_TANH || e->op == OP_ERF || e->op == OP_POW || e->op == OP_DIV ||
-            e->op == OP_MOD || e->op == OP_SQRT || e->op == OP_RECIP);
+    return e->kind == EXPRESSION_OP && op_facts[e->op].cost == COST_COSTLY;
 }
 
 static void note_fact(void *context, const struct expression *e) {

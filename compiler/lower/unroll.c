@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 16 };
-
 static int64_t reduced_elements(const struct expression *e) {
     int64_t elements = 1;
     for (int i = 0; i < e->axis_count; i++)
@@ -59,7 +57,7 @@ enum op combining_op(enum op op) {
 
 bool unrolls(const struct expression *e) {
     return e->kind == EXPRESSION_REDUCE && e->op != OP_CONTRACT && e->op != OP_ARGMAX &&
-           e->op != OP_ARGMIN && reduced_elements(e) <= LANES;
+           e->op != OP_ARGMIN && reduced_elements(e) <= REDUCTION_LANES;
 }
 
 /* An expression over a reduction's axes, at the element of a given row-major position. */
@@ -85,11 +83,11 @@ const struct expression *begin_lane(struct ir *ir, const struct expression *redu
 
 const struct expression *combine_lanes(struct ir *ir, const struct expression *reduce,
                                        const struct expression *lane) {
-    const struct expression *lanes[LANES];
+    const struct expression *lanes[REDUCTION_LANES];
     int count = (int)reduced_elements(reduce);
     for (int i = 0; i < count; i++)
         lanes[i] = at_position(ir, reduce, lane, i);
-    for (int step = LANES / 2; step > 0; step /= 2)
+    for (int step = REDUCTION_LANES / 2; step > 0; step /= 2)
         for (int i = 0; i < step && i + step < count; i++) {
             const struct expression *pair[] = {lanes[i], lanes[i + step]};
             lanes[i] = expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);

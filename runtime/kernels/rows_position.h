@@ -24,7 +24,7 @@ enum { SEARCHED = 512 /* elements of a block */, SHORT = 24 /* few enough to loo
             }                                                                                      \
     }                                                                                              \
     static type_##short best_##name##_##short(long columns, const type_##short *a) {               \
-        char lanes[LANES * sizeof *a];                                                             \
+        char lanes[REDUCTION_LANES * sizeof *a];                                                   \
         type_##short found;                                                                        \
         begin_lanes(&extreme##_##short, 1, lanes);                                                 \
         take_along(&extreme##_##short, 1, columns, lanes, 0, (const char *)a, 0);                  \

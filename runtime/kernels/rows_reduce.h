@@ -43,24 +43,27 @@ struct reduction {
     }
 
 /* So many rows at once that the chains of their lanes hide each other's latency. */
-#define HEIGHT(short) (VECTOR_ELEMENTS(short) * 4 >= LANES ? VECTOR_ELEMENTS(short) * 4 / LANES : 1)
+#define HEIGHT(short)                                                                              \
+    (VECTOR_ELEMENTS(short) * 4 >= REDUCTION_LANES ? VECTOR_ELEMENTS(short) * 4 / REDUCTION_LANES  \
+                                                   : 1)
 #define ROUNDS(short, name)                                                                        \
     static inline __attribute__((always_inline)) void block_##name##_##short(                      \
         long height, long rounds, type_##short *lanes, const type_##short *a, long a_row) {        \
-        enum { WIDTH = LANES / VECTOR_ELEMENTS(short), STEP = VECTOR_ELEMENTS(short) };            \
+        enum { WIDTH = REDUCTION_LANES / VECTOR_ELEMENTS(short), STEP = VECTOR_ELEMENTS(short) };  \
         vector_##short sums[HEIGHT(short)][WIDTH];                                                 \
         for (long r = 0; r < height; r++)                                                          \
             for (long v = 0; v < WIDTH; v++)                                                       \
-                sums[r][v] = LOAD(short, lanes + r * LANES + v * STEP);                            \
+                sums[r][v] = LOAD(short, lanes + r * REDUCTION_LANES + v * STEP);                  \
         for (long i = 0; i < rounds; i++)                                                          \
             for (long r = 0; r < height; r++)                                                      \
                 for (long v = 0; v < WIDTH; v++) {                                                 \
-                    vector_##short next = LOAD(short, a + r * a_row + i * LANES + v * STEP);       \
+                    vector_##short next =                                                          \
+                        LOAD(short, a + r * a_row + i * REDUCTION_LANES + v * STEP);               \
                     sums[r][v] = VECTOR_##name(short, sums[r][v], next);                           \
                 }                                                                                  \
         for (long r = 0; r < height; r++)                                                          \
             for (long v = 0; v < WIDTH; v++)                                                       \
-                STORE(short, lanes + r * LANES + v * STEP, sums[r][v]);                            \
+                STORE(short, lanes + r * REDUCTION_LANES + v * STEP, sums[r][v]);                  \
     }                                                                                              \
     static void rounds_##name##_##short(long rows, long rounds, void *lanes, const void *a,        \
                                         long a_row) {                                              \
@@ -68,10 +71,10 @@ struct reduction {
         type_##short *to = lanes;                                                                  \
         long r = 0;                                                                                \
         for (; r + (long)HEIGHT(short) <= rows; r += HEIGHT(short))                                \
-            block_##name##_##short(HEIGHT(short), rounds, to + r * LANES, from + r * a_row,        \
-                                   a_row);                                                         \
+            block_##name##_##short(HEIGHT(short), rounds, to + r * REDUCTION_LANES,                \
+                                   from + r * a_row, a_row);                                       \
         for (; r < rows; r++)                                                                      \
-            block_##name##_##short(1, rounds, to + r * LANES, from + r * a_row, a_row);            \
+            block_##name##_##short(1, rounds, to + r * REDUCTION_LANES, from + r * a_row, a_row);  \
     }
 
 /* The tree, in registers: lane l takes l + 8, l + 4, l + 2, l + 1. (A result at a time: vectors
@@ -83,7 +86,7 @@ struct reduction {
     }                                                                                              \
     static void along_end_##name##_##short(long rows, void *result, const void *lanes) {           \
         const type_##short *lane = lanes;                                                          \
-        for (long r = 0; r < rows; r++, lane += LANES) {                                           \
+        for (long r = 0; r < rows; r++, lane += REDUCTION_LANES) {                                 \
             const type_##short even = scalar_##name##_##short(                                     \
                 four_lanes_##name##_##short(lane), four_lanes_##name##_##short(lane + 2));         \
             const type_##short odd = scalar_##name##_##short(                                      \
@@ -145,15 +148,17 @@ static void fill_neighbours(long count, void *to, const void *value, long bytes)
 }
 
 static void begin_lanes(const struct reduction *reduction, long results, char *lanes) {
-    fill_neighbours(results * LANES, lanes, reduction->identity, reduction->bytes);
+    fill_neighbours(results * REDUCTION_LANES, lanes, reduction->identity, reduction->bytes);
 }
 
 /* Up to the next whole round of the lanes, whole rounds, and the rest. */
 static void take_along(const struct reduction *reduction, long rows, long columns, char *lanes,
                        long first, const char *a, long a_row) {
-    const long lane = first % LANES, head = lane ? least(LANES - lane, columns) : 0;
-    const long rounds = (columns - head) / LANES, rest = (columns - head) % LANES;
-    const long bytes = reduction->bytes, lanes_row = LANES * bytes;
+    const long lane = first % REDUCTION_LANES,
+               head = lane ? least(REDUCTION_LANES - lane, columns) : 0;
+    const long rounds = (columns - head) / REDUCTION_LANES,
+               rest = (columns - head) % REDUCTION_LANES;
+    const long bytes = reduction->bytes, lanes_row = REDUCTION_LANES * bytes;
     for (long r = 0; head > 0 && r < rows; r++) {
         char *to = lanes + r * lanes_row + lane * bytes;
         reduction->join(head, to, to, a + r * a_row * bytes);
@@ -171,12 +176,12 @@ static void take_down(const struct reduction *reduction, long rows, long columns
                       long apart, long first, const char *a, long a_row) {
     const long bytes = reduction->bytes;
     long r = 0;
-    for (; r + 4 * LANES <= rows; r += 4 * LANES)
-        for (long i = r; i < r + LANES; i++)
-            reduction->join_four(columns, lanes + (first + i) % LANES * apart * bytes,
-                                 a + i * a_row * bytes, LANES * a_row);
+    for (; r + 4 * REDUCTION_LANES <= rows; r += 4 * REDUCTION_LANES)
+        for (long i = r; i < r + REDUCTION_LANES; i++)
+            reduction->join_four(columns, lanes + (first + i) % REDUCTION_LANES * apart * bytes,
+                                 a + i * a_row * bytes, REDUCTION_LANES * a_row);
     for (; r < rows; r++) {
-        char *to = lanes + (first + r) % LANES * apart * bytes;
+        char *to = lanes + (first + r) % REDUCTION_LANES * apart * bytes;
         reduction->join(columns, to, to, a + r * a_row * bytes);
     }
 }
@@ -184,12 +189,12 @@ static void take_down(const struct reduction *reduction, long rows, long columns
 /* The tree over lanes, for at most STAGE results. */
 static void join_lanes(const struct reduction *reduction, long columns, char *result,
                        const char *lanes, long apart) {
-    _Alignas(64) char tree[LANES / 2][STAGE * 8];
+    _Alignas(64) char tree[REDUCTION_LANES / 2][STAGE * 8];
     const long lane_bytes = apart * reduction->bytes;
-    for (int i = 0; i < LANES / 2; i++)
+    for (int i = 0; i < REDUCTION_LANES / 2; i++)
         reduction->join(columns, tree[i], lanes + i * lane_bytes,
-                        lanes + (i + LANES / 2) * lane_bytes);
-    for (int half = LANES / 4; half > 1; half /= 2)
+                        lanes + (i + REDUCTION_LANES / 2) * lane_bytes);
+    for (int half = REDUCTION_LANES / 4; half > 1; half /= 2)
         for (int i = 0; i < half; i++)
             reduction->join(columns, tree[i], tree[i], tree[i + half]);
     reduction->join(columns, result, tree[0], tree[1]);
@@ -217,7 +222,8 @@ static void reduce_along(const struct reduction *reduction, long rows, long colu
             const long count = least(STAGE, columns - c);
             const struct operand part = part_of(a, r, c);
             copy(1, count, &staged, &part);
-            take_along(reduction, 1, count, lanes + r * LANES * a->bytes, first + c, stage, 0);
+            take_along(reduction, 1, count, lanes + r * REDUCTION_LANES * a->bytes, first + c,
+                       stage, 0);
         }
 }
 
@@ -250,7 +256,7 @@ static void reduce_end(const struct reduction *reduction, bool down, long count,
         if (down)
             join_lanes(reduction, some, to, lanes + i * result->bytes, count);
         else
-            reduction->along_end(some, to, lanes + i * LANES * result->bytes);
+            reduction->along_end(some, to, lanes + i * REDUCTION_LANES * result->bytes);
         if (result->step != 1)
             copy(1, some, &part, &staged);
     }
@@ -266,7 +272,7 @@ static void reduce(const struct reduction *reduction, long rows, long columns,
             reduction->row(columns, part_of(result, 0, r).data, part_of(a, r, 0).data);
         return;
     }
-    _Alignas(64) char lanes[RESULTS_DOWN * LANES * 8];
+    _Alignas(64) char lanes[RESULTS_DOWN * REDUCTION_LANES * 8];
     const bool down = a->step != 1 && a->row == 1;
     const long most = down ? RESULTS_DOWN : RESULTS_ALONG;
     for (long r = 0; r < rows; r += most) {

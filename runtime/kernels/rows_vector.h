@@ -1,5 +1,5 @@
 /* Vectors of GNU C for the row operations that hold sums in registers: as wide as the level's
- * registers, but of no more than the 16 elements that a reduction has lanes. A part of
+ * registers, but of no more elements than a reduction has lanes. A part of
  * rows_body.h. */
 #if defined __AVX512F__ || defined __AVX2__
 #include <immintrin.h>
@@ -7,6 +7,7 @@
 #include <arm_neon.h>
 #endif
 
+#include "compiler/graph/graph.h"
 #include "templates/lanes.h"
 
 #if defined __AVX512F__
@@ -16,10 +17,10 @@ enum { REGISTER_BYTES = 32 };
 #else
 enum { REGISTER_BYTES = 16 };
 #endif
-enum { LANES = 16 };
 
 #define VECTOR_BYTES(type)                                                                         \
-    (REGISTER_BYTES < LANES * sizeof(type) ? REGISTER_BYTES : LANES * sizeof(type))
+    (REGISTER_BYTES < REDUCTION_LANES * sizeof(type) ? REGISTER_BYTES                              \
+                                                     : REDUCTION_LANES * sizeof(type))
 #define VECTOR_ELEMENTS(short) (VECTOR_BYTES(type_##short) / sizeof(type_##short))
 
 /* vector_f32 and so on may lie anywhere; unsigned_i32: the same where overflow wraps around. */

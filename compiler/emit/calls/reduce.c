@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum {
-    LANES = 16,
     STRIP_ELEMENTS = 1024, /* of a strip: it stays in the first cache */
 };
 
@@ -170,7 +169,7 @@ static struct accumulator begin_accumulator(const struct reducing *reducing) {
     } else {
         accumulator.names = arena_format(arena, "lanes%d", number);
         emit_array(emitter, reducing->type, accumulator.names,
-                   arena_format(arena, "%" PRId64, reducing->results * LANES));
+                   arena_format(arena, "%" PRId64, reducing->results * REDUCTION_LANES));
         accumulator.parameters = arena_format(arena, "%s *lanes", reducing->type);
     }
     rows_call(

@@ -8,8 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { LANES = 16 };
-
 static const char *local_name(struct emitter *emitter, const char *stem) {
     return arena_format(emitter->ir->arena, "%s%d", stem, emitter->value_count++);
 }
@@ -90,7 +88,7 @@ static void accumulate(struct emitter *emitter, const struct expression *e, cons
 /* Whether elements are dealt to lanes in order along the innermost axis. */
 static bool deals_in_order(const struct expression *e) {
     return e->axis_count == 1 ||
-           (e->axis_count > 1 && e->axes[e->axis_count - 1]->extent % LANES == 0);
+           (e->axis_count > 1 && e->axes[e->axis_count - 1]->extent % REDUCTION_LANES == 0);
 }
 
 /* The innermost axis in strides of all lanes. */
@@ -99,10 +97,10 @@ static void accumulate_strip(struct emitter *emitter, const struct expression *e
     const struct axis *axis = e->axes[e->axis_count - 1];
     struct arena *arena = emitter->ir->arena;
     const char *strip = local_name(emitter, "r"), *lane = local_name(emitter, "lane");
-    int64_t whole = axis->extent / LANES * LANES;
+    int64_t whole = axis->extent / REDUCTION_LANES * REDUCTION_LANES;
     emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s += %d) {", strip, strip, whole,
-              strip, LANES);
-    emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, LANES, lane);
+              strip, REDUCTION_LANES);
+    emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, REDUCTION_LANES, lane);
     emit_name_axis(emitter, axis, arena_format(arena, "(%s + %s)", strip, lane));
     const char *element = emit_expression(emitter, e->sources[0]);
     accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane), element);
@@ -125,7 +123,8 @@ static void accumulate_dealt(struct emitter *emitter, const struct expression *e
     emit_line(emitter, "long %s = 0;", turn);
     open_axes(emitter, e, e->axis_count);
     const char *element = emit_expression(emitter, e->sources[0]);
-    accumulate(emitter, e, arena_format(emitter->ir->arena, "%s[%s %% %d]", lanes, turn, LANES),
+    accumulate(emitter, e,
+               arena_format(emitter->ir->arena, "%s[%s %% %d]", lanes, turn, REDUCTION_LANES),
                element);
     emit_line(emitter, "%s++;", turn);
     close_axes(emitter, e->axis_count);
@@ -135,9 +134,9 @@ static const char *emit_lanes(struct emitter *emitter, const struct expression *
     const char *type = dtype_facts[e->dtype].c_type;
     struct arena *arena = emitter->ir->arena;
     const char *lanes = local_name(emitter, "lanes");
-    emit_line(emitter, "%s %s[%d];", type, lanes, LANES);
+    emit_line(emitter, "%s %s[%d];", type, lanes, REDUCTION_LANES);
     const char *lane = local_name(emitter, "lane");
-    emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, LANES, lane);
+    emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, REDUCTION_LANES, lane);
     emit_line(emitter, "%s[%s] = %s;", lanes, lane,
               emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
     emit_close(emitter);
@@ -150,7 +149,8 @@ static const char *emit_lanes(struct emitter *emitter, const struct expression *
         accumulate_dealt(emitter, e, lanes);
     }
     const char *step = local_name(emitter, "step");
-    emit_open(emitter, "for (long %s = %d; %s > 0; %s /= 2) {", step, LANES / 2, step, step);
+    emit_open(emitter, "for (long %s = %d; %s > 0; %s /= 2) {", step, REDUCTION_LANES / 2, step,
+              step);
     emit_open(emitter, "for (long %s = 0; %s < %s; %s++) {", lane, lane, step, lane);
     accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane),
                arena_format(arena, "%s[%s + %s]", lanes, lane, step));
