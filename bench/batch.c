@@ -11,15 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST_RUNS = 2000, LEAST_RUNS = 5 };
 static const double SECONDS = 2; /* for each mode and number */
 
 static double thread_seconds(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    return 1e-9 * (double)clock_nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* A program, tensors for so many images, and the times of its runs. */

@@ -5,9 +5,9 @@
 //       -lm -lpthread -o rows && ./rows
 
 #include "runtime/kernels/rows.h"
+#include "compiler/base/clock.h"
 
 #include <stdio.h>
-#include <time.h>
 
 enum { ROOM = 1 << 16, REPEATS = 300 };
 static _Alignas(64) float room[4][ROOM];
@@ -28,22 +28,16 @@ static row_function *find(const char *name) {
     return rows_of_level(level)[row_find(name)];
 }
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return 1e9 * (double)time.tv_sec + (double)time.tv_nsec;
-}
-
 // Prints the least of many samples of the call.
 #define MEASURE(elements, call)                                                                    \
     do {                                                                                           \
         const int calls = 1 + 100000 / (elements);                                                 \
         double best = 1e30;                                                                        \
         for (int repeat = 0; repeat < REPEATS; repeat++) {                                         \
-            double begin = now();                                                                  \
+            double begin = (double)now_nanoseconds();                                              \
             for (int i = 0; i < calls; i++)                                                        \
                 call;                                                                              \
-            double taken = (now() - begin) / calls;                                                \
+            double taken = ((double)now_nanoseconds() - begin) / calls;                            \
             best = taken < best ? taken : best;                                                    \
         }                                                                                          \
         printf("  %8.1f %6.3f", best, best / (elements));                                          \

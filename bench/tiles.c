@@ -7,11 +7,11 @@
 // -march=x86-64-v3 measures the AVX2 tiles instead of the AVX-512 ones.
 
 #include "runtime/kernels/tiles.h"
+#include "compiler/base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #if defined __AVX512F__
 static const enum cpu_level level = CPU_AVX512;
@@ -80,12 +80,6 @@ enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 static _Alignas(64) float stream[STREAM], panel[PANEL], acc[12 * 64];
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 // The subject once over its image: two lines at a time; returns how many tiles that were.
 static long sweep(const struct subject *subject, tile_function *function) {
     int out = subject->width - subject->window + 1, across = (subject->rows + 1) / 2;
@@ -103,11 +97,11 @@ static double tile_rate(const struct subject *subject, tile_function *function) 
                    subject->window;
     double best = 0;
     for (int repeat = 0; repeat < REPEATS; repeat++) {
-        double begin = now(), seconds;
+        double begin = now_seconds(), seconds;
         long tiles = 0;
         do
             tiles += sweep(subject, function);
-        while ((seconds = now() - begin) < sample_seconds);
+        while ((seconds = now_seconds() - begin) < sample_seconds);
         double rate = flops * (double)tiles / seconds * 1e-9;
         best = rate > best ? rate : best;
     }
@@ -122,7 +116,7 @@ static double peak_rate(void) {
     for (int i = 0; i < 12; i++)
         sums[i] = vector_of(0.0f);
     for (int repeat = 0; repeat < 10 * REPEATS; repeat++) {
-        double begin = now();
+        double begin = now_seconds();
         TILE_KEEP_LOOP
         for (long step = 0; step < steps; step++) {
             __asm__ volatile("");
@@ -130,7 +124,7 @@ static double peak_rate(void) {
             for (int i = 0; i < 12; i++)
                 sums[i] = vector_fma(a, b, sums[i]);
         }
-        double rate = 2.0 * 12 * VECTOR_LANES * (double)steps / (now() - begin) * 1e-9;
+        double rate = 2.0 * 12 * VECTOR_LANES * (double)steps / (now_seconds() - begin) * 1e-9;
         best = rate > best ? rate : best;
     }
     for (int i = 0; i < 12; i++)

@@ -4,13 +4,6 @@
 #include "compiler/ir/ir.h"
 
 #include <string.h>
-#include <time.h>
-
-static double now_milliseconds(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
-}
 
 /* The pass list's state: what is compiled, and for dumps the text after the last pass. */
 struct compiling {

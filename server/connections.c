@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "server/server.h"
 
@@ -58,11 +57,7 @@ static void *reap(void *context) {
     struct connections *connections = context;
     pthread_mutex_lock(&connections->lock);
     while (!connections->end) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 200000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = deadline_in(200);
         pthread_cond_timedwait(&connections->ending, &connections->lock, &until);
         cut_slow(connections);
     }

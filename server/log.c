@@ -120,10 +120,10 @@ static int add_string(char *to, size_t room, const char *text) {
 }
 
 static size_t format_line(char line[LINE_BYTES + 1024], const struct log_line *facts) {
-    struct timespec now;
+    int64_t now = clock_nanoseconds(CLOCK_REALTIME) / 1000000;
+    time_t seconds = now / 1000;
     struct tm parts;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
+    gmtime_r(&seconds, &parts);
     char day[32], method[64], path[PATH_SHOWN * 6 + 16], model[200];
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
     add_string(method, sizeof method, facts->method);
@@ -131,7 +131,7 @@ static size_t format_line(char line[LINE_BYTES + 1024], const struct log_line *f
     int length = snprintf(line, LINE_BYTES,
                           "{\"time\":\"%s.%03ldZ\",\"remote\":\"%s\",\"method\":%s,\"path\":%s,"
                           "\"status\":%d,\"bytes_in\":%zu,\"bytes_out\":%zu,\"us\":%.0f",
-                          day, now.tv_nsec / 1000000, facts->remote, method, path, facts->status,
+                          day, (long)(now % 1000), facts->remote, method, path, facts->status,
                           facts->bytes_in, facts->bytes_out, facts->microseconds);
     if (facts->model && facts->mode) {
         add_string(model, sizeof model, facts->model);

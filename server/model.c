@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "compiler/emit/backend.h"
@@ -160,9 +159,7 @@ void models_build(struct models *models) {
 bool models_wait(struct models *models, int seconds) {
     if (!models->building)
         return true;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += seconds;
+    struct timespec until = deadline_in((int64_t)seconds * 1000);
     models->building = pthread_timedjoin_np(models->builder, NULL, &until) != 0;
     return !models->building;
 }

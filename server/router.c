@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 const struct route routes[] = {
 #define ROUTE(method, pattern, style, handle, summary) {method, pattern, style, handle, summary},
@@ -12,12 +11,6 @@ const struct route routes[] = {
 #undef ROUTE
 };
 const int route_count = sizeof routes / sizeof *routes;
-
-double now_microseconds(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec * 1e-3;
-}
 
 /* Reads the path along the pattern; placeholders are never empty. */
 static bool matches(const char *pattern, const char *path,

@@ -61,9 +61,6 @@ void watch_json_memory(void);
 struct model *asked_model(struct worker *worker, const struct request *request,
                           struct reply *reply);
 
-/* The monotonic clock, in microseconds. */
-double now_microseconds(void);
-
 /* files.c: the files compiled into the server. */
 struct embedded_file {
     const char *path; /* of the URL: "/index.html" */

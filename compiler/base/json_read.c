@@ -127,8 +127,8 @@ bool json_read_integer(const json_t *object, const char *key, int64_t least, int
                    least, most);
 }
 
-static const json_t *read_array(const json_t *object, const char *key, int capacity, int *count,
-                                struct et_error *error) {
+const json_t *json_read_array(const json_t *object, const char *key, int capacity, int *count,
+                              struct et_error *error) {
     const json_t *array = json_read_member(object, key, JSON_ARRAY, error);
     if (!array)
         return NULL;
@@ -141,8 +141,8 @@ static const json_t *read_array(const json_t *object, const char *key, int capac
     return array;
 }
 
-static bool read_item(const json_t *array, const char *key, int i, int64_t least, int64_t most,
-                      int64_t *value, struct et_error *error) {
+bool json_read_item(const json_t *array, const char *key, int i, int64_t least, int64_t most,
+                    int64_t *value, struct et_error *error) {
     const json_t *item = json_array_get(array, (size_t)i);
     if (!json_is_integer(item))
         return et_fail(error, "\"%s\"[%d] is %s, expected an integer", key, i, json_kind(item));
@@ -155,35 +155,17 @@ static bool read_item(const json_t *array, const char *key, int i, int64_t least
 
 bool json_read_integers(const json_t *object, const char *key, int64_t least, int64_t most,
                         int capacity, int64_t *values, int *count, struct et_error *error) {
-    const json_t *array = read_array(object, key, capacity, count, error);
+    const json_t *array = json_read_array(object, key, capacity, count, error);
     for (int i = 0; array && i < *count; i++)
-        if (!read_item(array, key, i, least, most, &values[i], error))
-            return false;
-    return array != NULL;
-}
-
-bool json_is_batch(const json_t *value) {
-    return json_is_string(value) && strcmp(json_string_value(value), BATCH_SYMBOL) == 0;
-}
-
-bool json_read_shape(const json_t *object, const char *key, int64_t *shape, int *rank,
-                     bool *batched, struct et_error *error) {
-    const json_t *array = read_array(object, key, MAX_RANK, rank, error);
-    bool symbol = batched && json_is_batch(json_array_get(array, 0));
-    if (symbol) {
-        shape[0] = BATCH_EXTENT;
-        *batched = true;
-    }
-    for (int i = symbol; array && i < *rank; i++)
-        if (!read_item(array, key, i, 1, MAX_ELEMENTS, &shape[i], error))
+        if (!json_read_item(array, key, i, least, most, &values[i], error))
             return false;
     return array != NULL;
 }
 
 bool json_check_name(const char *what, const char *name, struct et_error *error) {
     size_t length = strlen(name);
-    if (length < 1 || length > MAX_NAME)
-        return et_fail(error, "%s has %zu bytes, expected 1 to %d", what, length, MAX_NAME);
+    if (length < 1 || length > JSON_MOST_NAME)
+        return et_fail(error, "%s has %zu bytes, expected 1 to %d", what, length, JSON_MOST_NAME);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
             return et_fail(error, "%s has the control character 0x%02x at byte %zu", what,

@@ -1,18 +1,21 @@
-/* Reading JSON that somebody else wrote: bounded, strict, with messages that say where and what.
+/* Reading JSON from outside: bounded, strict, with messages that say where and what.
  *
  * All functions here return false (or NULL) and an error when the document is not as expected. The
  * message names the key; the caller adds the file and the place. */
 #ifndef EIGENTENSOR_JSON_READ_H
 #define EIGENTENSOR_JSON_READ_H
 
-#include "compiler/graph/graph.h"
+#include "compiler/base/error.h"
+#include "compiler/base/text.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* Bounds on what a document may make the parser allocate. */
 enum {
     JSON_MOST_NESTED = 16,
     JSON_MOST_VALUES = 1 << 22,
+    JSON_MOST_NAME = 255, /* bytes of a name */
 };
 
 /* Parses one document: valid UTF-8, no duplicate keys at any depth, within the bounds above. The
@@ -39,13 +42,13 @@ bool json_read_integer(const json_t *object, const char *key, int64_t least, int
 /* An array of at most `capacity` integers. */
 bool json_read_integers(const json_t *object, const char *key, int64_t least, int64_t most,
                         int capacity, int64_t *values, int *count, struct et_error *error);
-/* The same for extents, of which the first may be BATCH_SYMBOL unless `batched` is NULL. */
-bool json_read_shape(const json_t *object, const char *key, int64_t *shape, int *rank,
-                     bool *batched, struct et_error *error);
-/* Whether the value is that symbol; NULL is not. */
-bool json_is_batch(const json_t *value);
-/* A text of at most MAX_NAME bytes, not empty, without control characters; valid for as long as
- * the document is. */
+/* The two that it is made of: the array itself, and its i-th item. */
+const json_t *json_read_array(const json_t *object, const char *key, int capacity, int *count,
+                              struct et_error *error);
+bool json_read_item(const json_t *array, const char *key, int i, int64_t least, int64_t most,
+                    int64_t *value, struct et_error *error);
+/* A text of at most JSON_MOST_NAME bytes, not empty, without control characters; valid for as long
+ * as the document is. */
 const char *json_read_name(const json_t *object, const char *key, struct et_error *error);
 /* What json_read_name asks of its text; `what` names it in the message. */
 bool json_check_name(const char *what, const char *name, struct et_error *error);

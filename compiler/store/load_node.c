@@ -7,6 +7,27 @@
 #include <inttypes.h>
 #include <string.h>
 
+_Static_assert((int)JSON_MOST_NAME == (int)MAX_NAME, "names are as long wherever they are read");
+
+static bool is_batch_symbol(const json_t *value) {
+    return json_is_string(value) && strcmp(json_string_value(value), BATCH_SYMBOL) == 0;
+}
+
+/* Extents, of which the first may be BATCH_SYMBOL unless `batched` is NULL. */
+static bool load_shape(const json_t *object, int64_t *shape, int *rank, bool *batched,
+                       struct et_error *error) {
+    const json_t *array = json_read_array(object, "shape", MAX_RANK, rank, error);
+    bool symbol = batched && is_batch_symbol(json_array_get(array, 0));
+    if (symbol) {
+        shape[0] = BATCH_EXTENT;
+        *batched = true;
+    }
+    for (int i = symbol; array && i < *rank; i++)
+        if (!json_read_item(array, "shape", i, 1, MAX_ELEMENTS, &shape[i], error))
+            return false;
+    return array != NULL;
+}
+
 bool load_dtype_and_shape(const json_t *object, struct node *node, bool may_be_batched,
                           struct et_error *error) {
     const char *name = json_read_name(object, "dtype", error);
@@ -14,8 +35,8 @@ bool load_dtype_and_shape(const json_t *object, struct node *node, bool may_be_b
         return false;
     if (!dtype_from_name(name, &node->dtype))
         return et_fail(error, "unknown dtype \"%s\"", quoted(name).text);
-    return json_read_shape(object, "shape", node->shape, &node->rank,
-                           may_be_batched ? &node->batched : NULL, error);
+    return load_shape(object, node->shape, &node->rank, may_be_batched ? &node->batched : NULL,
+                      error);
 }
 
 static bool check_node_keys(enum op op, const json_t *object, struct et_error *error) {
@@ -77,7 +98,7 @@ static bool load_batch_range(const json_t *pair, struct node *node, struct et_er
     const json_t *begin = json_array_get(pair, 0);
     node->after[0] = BATCH_EXTENT;
     return (json_array_size(pair) == 2 && json_is_integer(begin) &&
-            json_integer_value(begin) == 0 && json_is_batch(json_array_get(pair, 1))) ||
+            json_integer_value(begin) == 0 && is_batch_symbol(json_array_get(pair, 1))) ||
            et_fail(error, "\"range\"[0], along the batch axis: expected [0, \"" BATCH_SYMBOL
                           "\"]: images must stay apart");
 }

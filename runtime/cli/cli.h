@@ -42,7 +42,6 @@ void list_free(struct list *list);
 int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
 /* Splits flags as a shell does, quotes and all, and adds them; a usage error otherwise. */
 void split_flags(struct argp_state *state, const char *text, struct list *flags);
-double now_seconds(void);
 
 /* model.c: the one argument and the options that every subcommand has, or many */
 

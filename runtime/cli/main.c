@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <wordexp.h>
 
 int report(const struct et_error *error) {
@@ -47,12 +46,6 @@ void split_flags(struct argp_state *state, const char *text, struct list *flags)
     for (size_t i = 0; i < words.we_wordc; i++)
         list_add(flags, words.we_wordv[i], state);
     wordfree(&words);
-}
-
-double now_seconds(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 struct command {

@@ -15,7 +15,18 @@
  * that goes before each keeps the name of that directory out of the program. */
 #define TEXTS(TEXT)                                                                                \
     TEXT(standalone_base_h, "compiler/base/base.h")                                                \
-    TEXT(standalone_base, "compiler/base/base.c")                                                  \
+    TEXT(standalone_allocate_h, "compiler/base/allocate.h")                                        \
+    TEXT(standalone_allocate, "compiler/base/allocate.c")                                          \
+    TEXT(standalone_arena_h, "compiler/base/arena.h")                                              \
+    TEXT(standalone_arena, "compiler/base/arena.c")                                                \
+    TEXT(standalone_arithmetic_h, "compiler/base/arithmetic.h")                                    \
+    TEXT(standalone_clock_h, "compiler/base/clock.h")                                              \
+    TEXT(standalone_error_h, "compiler/base/error.h")                                              \
+    TEXT(standalone_error, "compiler/base/error.c")                                                \
+    TEXT(standalone_file_h, "compiler/base/file.h")                                                \
+    TEXT(standalone_file, "compiler/base/file.c")                                                  \
+    TEXT(standalone_text_h, "compiler/base/text.h")                                                \
+    TEXT(standalone_text, "compiler/base/text.c")                                                  \
     TEXT(standalone_dtypes, "compiler/graph/dtypes.def")                                           \
     TEXT(standalone_eigentensor_h, "runtime/eigentensor.h")                                        \
     TEXT(standalone_image_h, "runtime/formats/image.h")                                            \

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CLASSES = 10, BESIDE = 2, CELL = 40, LINES = 7, RUNS = 5 };
@@ -20,12 +19,6 @@ struct digit {
     double milliseconds[ET_MODE_COUNT];
     struct et_digest digests[ET_MODE_COUNT];
 };
-
-static double now_in_milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 /* ---- Computing ---- */
 
@@ -43,12 +36,12 @@ static bool fits(const struct et_program *program, struct et_error *error) {
 
 static bool prepare_modes(struct et_program *program, struct et_error *error) {
     for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
-        double start = now_in_milliseconds();
+        double start = now_milliseconds();
         if (!et_program_prepare(program, (enum et_mode)mode, error))
             return false;
         if (mode != ET_EAGER)
             printf("%s compiled in %.1f ms\n", et_mode_name((enum et_mode)mode),
-                   now_in_milliseconds() - start);
+                   now_milliseconds() - start);
     }
     return true;
 }
@@ -59,10 +52,10 @@ static bool run(struct et_program *program, enum et_mode mode, struct et_workspa
     const void *inputs[] = {pixels};
     void *outputs[] = {digit->logits[mode]};
     for (int i = 0; i < RUNS; i++) {
-        double start = now_in_milliseconds();
+        double start = now_milliseconds();
         if (!et_program_run(program, mode, inputs, outputs, workspace, error))
             return false;
-        double taken = now_in_milliseconds() - start;
+        double taken = now_milliseconds() - start;
         if (i == 0 || taken < digit->milliseconds[mode])
             digit->milliseconds[mode] = taken;
     }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "compiler/emit/backend.h"
 #include "runtime/backend/jit.h"
@@ -63,14 +62,12 @@ struct tuner {
 static _Thread_local double *lap_times;
 
 /* Of this thread's own time: what others do to the machine counts as little as can be. */
-static double now_seconds(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+static double thread_seconds(void) {
+    return 1e-9 * (double)clock_nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void note_lap(int done) {
-    lap_times[done] = now_seconds();
+    lap_times[done] = thread_seconds();
 }
 
 static void close_variant(struct variant *variant) {
@@ -203,14 +200,14 @@ static bool measure(const struct tuner *tuner, struct variant *a, struct variant
     }
     double *laps = et_allocate(laps_count, sizeof *laps);
     bool good = laps || et_fail(tuner->error, "out of memory");
-    double begin = now_seconds();
+    double begin = thread_seconds();
     if (good) {
         run_once(tuner, a, tuner->expected, laps);
         run_once(tuner, b, tuner->outputs, laps);
         good = same_outputs(tuner);
     }
     for (int run = 0; good && run < MOST_RUNS; run++) {
-        if (run >= LEAST_RUNS && now_seconds() - begin > seconds)
+        if (run >= LEAST_RUNS && thread_seconds() - begin > seconds)
             break;
         for (int i = 0; i < 2; i++) {
             run_once(tuner, sides[(i + run) % 2], tuner->outputs, laps);

@@ -1,0 +1,97 @@
+#include "compiler/base/arena.h"
+
+#include "compiler/base/allocate.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARENA_BLOCK_BYTES ((size_t)64 * 1024)
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, capacity;
+    _Alignas(16) unsigned char bytes[];
+};
+
+static struct arena_block *arena_grow(struct arena *arena, size_t bytes) {
+    size_t capacity = bytes > ARENA_BLOCK_BYTES / 4 ? bytes : ARENA_BLOCK_BYTES;
+    struct arena_block *block = et_allocate(1, sizeof *block + capacity);
+    if (!block)
+        return NULL;
+    block->capacity = capacity;
+    /* A block made for one large piece goes behind the current one, which still has room. */
+    if (arena->blocks && capacity == bytes) {
+        block->next = arena->blocks->next;
+        arena->blocks->next = block;
+    } else {
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    return block;
+}
+
+static void *arena_exhausted(struct arena *arena) {
+    if (arena->escape)
+        longjmp(*arena->escape, 1);
+    return NULL;
+}
+
+void *arena_allocate(struct arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
+        return arena_exhausted(arena);
+    bytes = (bytes + 15) / 16 * 16;
+    struct arena_block *block = arena->blocks;
+    if (!block || block->capacity - block->used < bytes)
+        block = arena_grow(arena, bytes);
+    if (!block)
+        return arena_exhausted(arena);
+    void *piece = block->bytes + block->used;
+    block->used += bytes;
+    return piece;
+}
+
+void *arena_extend(struct arena *arena, void *array, int count, int *capacity, size_t size) {
+    if (count < *capacity)
+        return array;
+    int larger = *capacity ? *capacity * 2 : 16;
+    void *memory = arena_allocate(arena, (size_t)larger, size);
+    if (!memory)
+        return NULL;
+    if (count)
+        memcpy(memory, array, (size_t)count * size);
+    *capacity = larger;
+    return memory;
+}
+
+char *arena_copy_text(struct arena *arena, const char *text) {
+    size_t bytes = strlen(text) + 1;
+    char *copy = arena_allocate(arena, bytes, 1);
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+char *arena_format(struct arena *arena, const char *format, ...) {
+    char usual[256]; /* most texts fit, and are formatted only once */
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(usual, sizeof usual, format, arguments);
+    va_end(arguments);
+    char *text = arena_allocate(arena, (size_t)length + 1, 1);
+    if (text && (size_t)length < sizeof usual)
+        return memcpy(text, usual, (size_t)length + 1);
+    va_start(arguments, format);
+    if (text)
+        vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void arena_free(struct arena *arena) {
+    for (struct arena_block *block = arena->blocks, *next; block; block = next) {
+        next = block->next;
+        et_release(block);
+    }
+    arena->blocks = NULL;
+}

@@ -1,0 +1,27 @@
+/* Arenas: many small pieces, freed together. */
+#ifndef EIGENTENSOR_ARENA_H
+#define EIGENTENSOR_ARENA_H
+
+#include <setjmp.h>
+#include <stddef.h>
+
+/* Pieces are zeroed and 16-byte aligned. When memory runs out, the functions below jump to `escape`
+ * if there is one, and return NULL if not. */
+struct arena_block;
+struct arena {
+    struct arena_block *blocks;
+    jmp_buf *escape;
+};
+void *arena_allocate(struct arena *arena, size_t count, size_t size);
+/* Room for one more element behind `count`: the array itself, or a larger copy of it; *capacity is
+ * kept. */
+void *arena_extend(struct arena *arena, void *array, int count, int *capacity, size_t size);
+char *arena_copy_text(struct arena *arena, const char *text);
+char *arena_format(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void arena_free(struct arena *arena);
+
+#define arena_new(arena, type) ((type *)arena_allocate((arena), 1, sizeof(type)))
+#define arena_array(arena, type, count) ((type *)arena_allocate((arena), (count), sizeof(type)))
+
+#endif
