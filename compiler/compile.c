@@ -2,6 +2,11 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/ir/ir.h"
+#include "compiler/ir/print.h"
+#include "compiler/ir/verify.h"
+#include "compiler/lower/lower.h"
+#include "compiler/plan/plan.h"
+#include "compiler/schedule/schedule.h"
 
 #include <string.h>
 
@@ -56,11 +61,12 @@ static bool after(struct compiling *compiling, const char *pass) {
 static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
     const struct compile_options *options = compiling->options;
     struct text text = {0};
-    tell_contractions(compiling->ir, compiled);
+    compiled->contraction_count =
+        tell_contractions(compiling->ir, &compiled->arena, &compiled->contractions);
     compiled->tuned = options->tuning != NULL;
     if (!options->dump)
         return;
-    print_costs(compiled, &text);
+    print_costs(compiled->contraction_count, compiled->contractions, compiled->kernels, &text);
     options->dump(options->dump_context, "cost", text.bytes ? text.bytes : "", true, 0);
     text_free(&text);
 }

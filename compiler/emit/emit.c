@@ -1,6 +1,9 @@
 /* The emitted file: header comment, index of kernels, prelude, kernels, entry points. */
 #include "compiler/emit/emit.h"
 
+#include "compiler/lower/lower.h"
+#include "compiler/plan/plan.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>

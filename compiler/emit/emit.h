@@ -2,9 +2,10 @@
 #ifndef EIGENTENSOR_EMIT_H
 #define EIGENTENSOR_EMIT_H
 
-#include "compiler/compile.h"
 #include "compiler/emit/backend.h"
+#include "compiler/emit/compiled.h"
 #include "compiler/emit/templates.h"
+#include "compiler/ir/describe.h"
 #include "compiler/ir/ir.h"
 
 enum { MAX_TILES = 256 };
@@ -177,17 +178,6 @@ const char *emit_open_steps(struct emitter *emitter, const char *name, const cha
 /* The thread's part of the statement's parted loop, which ends at `limit`, as two locals. */
 void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit);
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
-/* describe.c: what people see as kernels, in words */
-const char *kernel_name(struct ir *ir, const struct kernel *kernel);
-const char *kernel_formula(struct ir *ir, const struct kernel *kernel);
-const char *buffer_description(struct ir *ir, const struct buffer *buffer);
-const char *kernels_dot(struct ir *ir);
-double nest_flops(struct ir *ir, struct statement *const *statements, int count);
-int64_t kernel_flops(struct ir *ir, const struct kernel *kernel);
-/* All but its text. */
-struct kernel_facts describe_kernel(struct ir *ir, const struct kernel *kernel);
-/* Words in comment lines of at most 100 columns. */
-void add_wrapped(struct text *text, const char *words);
 
 /* emit.c: a tile that the text calls */
 void emit_want_tile(struct emitter *emitter, bool lanes, int rows, int columns);

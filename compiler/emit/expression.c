@@ -4,6 +4,7 @@
  * stay short and nothing is computed twice. Locals belong to the block in which they are declared:
  * what stands under a guard is computed under it, since its loads may be out of range elsewhere. */
 #include "compiler/emit/emit.h"
+#include "compiler/lower/lower.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,5 +1,7 @@
 /* Kernels in words: names, formulas, counts. */
-#include "compiler/emit/emit.h"
+#include "compiler/ir/describe.h"
+
+#include "compiler/ir/uses.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -190,8 +192,7 @@ static const char *statement_formula(struct ir *ir, const struct statement *stat
     const char *output = buffer_description(ir, statement->output);
     const char *formula =
         text.length > LONGEST_FORMULA
-            ? arena_format(ir->arena, "%s = %d operations", output,
-                           list_scopes(ir, statement).count)
+            ? arena_format(ir->arena, "%s = %d operations", output, list_uses(ir, statement).count)
             : arena_format(ir->arena, "%s = %s", output, text.bytes ? text.bytes : "");
     text_free(&text);
     return formula;
@@ -252,11 +253,11 @@ const char *kernels_dot(struct ir *ir) {
 
 /* What statements of one nest have in common is computed once. */
 static double statement_flops(struct ir *ir, const struct statement *statement, bool *counted) {
-    struct listing listing = list_scopes(ir, statement);
+    struct uses uses = list_uses(ir, statement);
     double flops = 0;
-    for (int i = 0; i < listing.count; i++) {
-        const struct expression *e = listing.expressions[i];
-        double points = listing.scopes[i].points;
+    for (int i = 0; i < uses.count; i++) {
+        const struct expression *e = uses.expressions[i];
+        double points = uses.items[i].points;
         if (counted[e->id])
             continue;
         counted[e->id] = true;

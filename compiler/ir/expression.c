@@ -473,3 +473,7 @@ bool expression_reduces(struct ir *ir, const struct expression *expression) {
     expression_walk(ir, expression, note_reduction, &reduces);
     return reduces;
 }
+
+bool is_contraction(const struct expression *e) {
+    return e->kind == EXPRESSION_REDUCE && e->op == OP_CONTRACT;
+}

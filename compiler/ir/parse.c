@@ -5,6 +5,8 @@
  * read. Constants get the elements of the weight of that name, if ir->graph has it, else zeros. */
 #include "compiler/ir/parse.h"
 
+#include "compiler/ir/print.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>

@@ -26,7 +26,7 @@
  *
  * Names that are not words are quoted; where buffers share a name, the second is name'2. The
  * elements of constants are not written. Tiles are, but cannot be read back. */
-#include "compiler/ir/ir.h"
+#include "compiler/ir/print.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -132,3 +132,28 @@ int *last_readers(struct ir *ir) {
     }
     return last;
 }
+
+/* ---- Where a statement stores, and where it reads ---- */
+
+struct loads {
+    const struct statement *statement;
+    const struct buffer *buffer;
+    bool any, elsewhere, reduces;
+};
+
+static void note_load(void *context, const struct expression *e) {
+    struct loads *loads = context;
+    loads->reduces |= e->kind == EXPRESSION_REDUCE;
+    if (e->kind != EXPRESSION_LOAD || e->buffer != loads->buffer)
+        return;
+    loads->any = true;
+    loads->elsewhere |= index_compare(e->index, loads->statement->address) != 0;
+}
+
+bool stores_over(struct ir *ir, const struct statement *statement, const struct buffer *buffer) {
+    struct loads loads = {.statement = statement, .buffer = buffer};
+    if (statement->tile || statement->partial || !statement->address)
+        return false;
+    expression_walk(ir, statement->value, note_load, &loads);
+    return loads.any && !loads.elsewhere && !loads.reduces;
+}

@@ -4,7 +4,7 @@
  * whole buffer. The source then becomes a part of the target: who stores into it stores there, who
  * reads it reads there, and the copy is gone. A convolution so writes into the zero border of the
  * next, and the parts of a concatenation lie side by side without being moved. */
-#include "compiler/ir/ir.h"
+#include "compiler/lower/lower.h"
 
 #include <string.h>
 

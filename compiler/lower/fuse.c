@@ -6,7 +6,8 @@
  *     over windows that do not overlap reduces accumulators before anything is stored.
  *   - Padding that is read at several places stays a buffer, into which its source is stored.
  *   - Operands of float32 contractions stay in buffers, since each element is read many times. */
-#include "compiler/ir/ir.h"
+#include "compiler/ir/uses.h"
+#include "compiler/lower/lower.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,20 +59,20 @@ struct reading {
     int64_t pool;       /* elements of the reduction around it */
 };
 
-static struct reading reading_of(const struct listing *listing, const struct buffer *buffer) {
+static struct reading reading_of(const struct uses *uses, const struct buffer *buffer) {
     struct reading reading = {0};
-    for (int i = 0; i < listing->count; i++) {
-        const struct expression *e = listing->expressions[i];
-        const struct scope *scope = &listing->scopes[i];
+    for (int i = 0; i < uses->count; i++) {
+        const struct expression *e = uses->expressions[i];
+        const struct use *use = &uses->items[i];
         if (e->kind != EXPRESSION_LOAD || e->buffer != buffer)
             continue;
         reading.several = reading.load != NULL;
         reading.load = e;
-        reading.evaluations += scope->points;
-        reading.guarded |= scope->guarded;
-        reading.in_contraction |= scope->in_contraction;
-        reading.in_pool |= scope->pool > 1;
-        reading.pool = scope->pool;
+        reading.evaluations += use->points;
+        reading.guarded |= use->guarded;
+        reading.in_contraction |= use->in_contraction;
+        reading.in_pool |= use->pool > 1;
+        reading.pool = use->pool;
     }
     return reading;
 }
@@ -97,10 +98,10 @@ static bool is_padding(const struct statement *statement) {
            statement->value->sources[1]->kind == EXPRESSION_CONSTANT;
 }
 
-/* Looks first at what is known, then at how the consumer reads: its listing is made when the first
+/* Looks first at what is known, then at how the consumer reads: its uses are listed when the first
  * producer needs it. */
 static bool can_inline(const struct fusion *fusion, const struct statement *producer,
-                       const struct statement *consumer, struct listing *listing) {
+                       const struct statement *consumer, struct uses *uses) {
     const struct facts *facts = &fusion->facts[producer->id];
     bool only = fusion->consumers[producer->output->id] == 1;
     bool cheap = facts->operations <= CHEAP_OPERATIONS && !facts->has_costly;
@@ -109,9 +110,9 @@ static bool can_inline(const struct fusion *fusion, const struct statement *prod
     if (facts->operations + fusion->facts[consumer->id].operations > LARGEST_KERNEL ||
         (!only && (facts->has_reduction || !cheap)))
         return false;
-    if (!listing->ir)
-        *listing = list_scopes(fusion->ir, consumer);
-    struct reading reading = reading_of(listing, producer->output);
+    if (!uses->ir)
+        *uses = list_uses(fusion->ir, consumer);
+    struct reading reading = reading_of(uses, producer->output);
     if (reading.in_contraction)
         return false;
     if (is_padding(producer) && (!only || reading.several))
@@ -243,12 +244,12 @@ static void fuse_statement(struct fusion *fusion, struct statement *consumer) {
     struct reads reads = reads_of(fusion, consumer);
     bool progress = true;
     while (progress) {
-        struct listing listing = {0};
+        struct uses uses = {0};
         struct statement *best = NULL;
         for (int i = 0; i < reads.count; i++) {
             struct statement *producer = fusion->producer[reads.buffers[i]->id];
             if (producer && (!best || producer->id > best->id) &&
-                can_inline(fusion, producer, consumer, &listing))
+                can_inline(fusion, producer, consumer, &uses))
                 best = producer;
         }
         progress = best != NULL;

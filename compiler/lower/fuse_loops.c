@@ -7,7 +7,7 @@
  *
  * A statement may read what the nest stores only at the very point at which it stands, where the
  * value itself takes the place of the load, or in parts that the nest does not store. */
-#include "compiler/ir/ir.h"
+#include "compiler/lower/lower.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * inside of a padded tensor is a plain copy, its border a constant. Around windows, as pooling
  * reads them, only the parts at the edges keep the guard. Where a division does not divide a loop,
  * what is over is cut off, so that the rest can be split into axes. */
-#include "compiler/ir/ir.h"
+#include "compiler/lower/lower.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
  *   - Equal nodes become one; nodes that no output needs are dropped (copy_graph.c). */
 #include "compiler/evaluate/evaluate.h"
 #include "compiler/graph/copy_graph.h"
-#include "compiler/ir/ir.h"
+#include "compiler/lower/lower.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * again: so whatever way movement took, equal access comes out equal. Axes of extent 1 vanish.
  * Loops that guards test stay whole: partition_loops.c cuts them where the answer changes, and
  * splits the parts. */
-#include "compiler/ir/ir.h"
+#include "compiler/lower/lower.h"
 
 #include <stdlib.h>
 #include <string.h>

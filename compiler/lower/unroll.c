@@ -1,6 +1,6 @@
 /* Small reductions, unrolled: of no more elements than ops.def has lanes, so that each element has
  * a lane of its own, and only the combining tree remains. What is left is elementwise. */
-#include "compiler/ir/ir.h"
+#include "compiler/lower/lower.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * A statement begins a new step when it touches what a statement of the step touched, perhaps in
  * another thread, and one of the two writes: the same buffer, or memory that the plan gave to one
  * after the other. */
-#include "compiler/emit/emit.h"
+#include "compiler/plan/plan.h"
 
 enum { MOST_KERNELS = 32 }; /* of a step */
 

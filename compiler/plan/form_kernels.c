@@ -1,5 +1,5 @@
 /* Groups: which statements become one C function, and what that reads and writes. */
-#include "compiler/ir/ir.h"
+#include "compiler/plan/plan.h"
 
 #include <string.h>
 

@@ -10,7 +10,8 @@
  *     during its life, or in the narrowest gap there (as in Pisarchyk and Lee, "Efficient Memory
  *     Management for Deep Neural Net Inference", 2020);
  *   - the best of these anew, with one of them placed earlier, again and again. */
-#include "compiler/emit/emit.h"
+#include "compiler/ir/describe.h"
+#include "compiler/plan/plan.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

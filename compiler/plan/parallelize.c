@@ -4,7 +4,8 @@
  * over tells its elements apart, so any loop will do; the outermost that gives all about as much is
  * taken. Where statements stand inside the same loops it is one of these, and what they hand on
  * within a turn each part has for itself. Kernels that are too short are one part. */
-#include "compiler/emit/emit.h"
+#include "compiler/ir/describe.h"
+#include "compiler/plan/plan.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * A panel serves tile after tile. The first would wait for it to come from memory; the others find
  * it in the second cache, and leave memory idle. So each of them fetches its share of the next one,
  * a few lines after every turn of its steps. */
-#include "compiler/ir/ir.h"
+#include "compiler/plan/plan.h"
 
 enum {
     MOST_TILES = 32,  /* of a panel: among more, nobody notices that the first waits */

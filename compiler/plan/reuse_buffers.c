@@ -4,7 +4,7 @@
  * chain of such statements works in one buffer. Each element is read before it is stored, and
  * nobody else reads it: the statement is alone in its kernel, and loads the operand only where it
  * stores. */
-#include "compiler/ir/ir.h"
+#include "compiler/plan/plan.h"
 
 struct reuse {
     struct ir *ir;
@@ -53,29 +53,6 @@ static void move_statement_loads(struct reuse *reuse, struct statement *statemen
 }
 
 /* ---- Which operand ---- */
-
-struct loads {
-    const struct statement *statement;
-    const struct buffer *buffer;
-    bool any, elsewhere, reduces;
-};
-
-static void note_load(void *context, const struct expression *e) {
-    struct loads *loads = context;
-    loads->reduces |= e->kind == EXPRESSION_REDUCE;
-    if (e->kind != EXPRESSION_LOAD || e->buffer != loads->buffer)
-        return;
-    loads->any = true;
-    loads->elsewhere |= index_compare(e->index, loads->statement->address) != 0;
-}
-
-bool stores_over(struct ir *ir, const struct statement *statement, const struct buffer *buffer) {
-    struct loads loads = {.statement = statement, .buffer = buffer};
-    if (statement->tile || statement->partial || !statement->address)
-        return false;
-    expression_walk(ir, statement->value, note_load, &loads);
-    return loads.any && !loads.elsewhere && !loads.reduces;
-}
 
 static bool is_alone(const struct ir *ir, const struct statement *statement, int place) {
     return (place == 0 || ir->statements[place - 1]->kernel != statement->kernel) &&

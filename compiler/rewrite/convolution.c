@@ -2,9 +2,8 @@
  * operand that is not constant is followed down through movements, as the compiler does, until a
  * node is found whose axes are indexed by single axes of the contraction or by sums of a position
  * and a window axis. So windows, and reshapes and expands that amount to windows, are the same. */
+#include "compiler/ir/movement.h"
 #include "compiler/rewrite/rewriting.h"
-
-#include "compiler/ir/ir.h"
 
 #include <string.h>
 

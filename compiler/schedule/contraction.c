@@ -1,4 +1,5 @@
 /* Contractions that tiles can run: one float32 sum of products of plain loads. */
+#include "compiler/lower/lower.h"
 #include "compiler/schedule/schedule.h"
 
 #include <string.h>

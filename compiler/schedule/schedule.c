@@ -3,20 +3,13 @@
  * Contractions become tiles. Other statements loop in the order of what they store. Then every
  * access becomes one linear address, and neighbouring loops that all accesses step through evenly
  * become one. */
+#include "compiler/lower/lower.h"
 #include "compiler/schedule/schedule.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Linear addresses ---- */
-
-const struct index *linear_address(struct ir *ir, const struct buffer *buffer,
-                                   const struct index *const *indices) {
-    const struct index *address = index_constant(ir, 0);
-    for (int i = 0; i < buffer->rank; i++)
-        address = index_add(ir, address, index_scale(ir, indices[i], buffer->stride[i]));
-    return address;
-}
 
 static const struct expression *make_linear(struct ir *ir, void *context,
                                             const struct expression *e) {

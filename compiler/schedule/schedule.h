@@ -1,18 +1,62 @@
-/* What schedule.c and its helpers share. */
+/* From loops to tiles, for a target: the passes, and what their files share. */
 #ifndef EIGENTENSOR_SCHEDULE_H
 #define EIGENTENSOR_SCHEDULE_H
 
-#include "compiler/compile.h"
 #include "compiler/ir/ir.h"
+#include "compiler/schedule/tuning.h"
 
 struct question;
+
+/* ---- The passes ---- */
+
+/* layout.c
+ * requires fuse_loops
+ * provides the strides of every temporary */
+void lay_out_buffers(struct ir *ir);
+
+/* fuse_outer_loops.c
+ * requires lay_out_buffers
+ * provides kernels of statements inside the same outer loops, and between them buffers that are as
+ * large as one turn of these */
+void fuse_outer_loops(struct ir *ir);
+
+/* schedule.c
+ * requires fuse_outer_loops
+ * provides tiles for contractions, packed constants, loops
+ * in the order in which they run; loads and stores by one linear index */
+void schedule(struct ir *ir);
+
+/* tuning.c: schedule asks it about every contraction */
+
+/* From now on choices are those of the tuning (NULL: the cost model's); `lists`: all candidates are
+ * noted. */
+void inquire(struct ir *ir, const struct tuning *tuning, bool lists);
+/* After schedule: false and an error when the tuning does not fit the graph. */
+bool check_tuning(const struct ir *ir, struct et_error *error);
+/* After form_kernels: what there was to choose from, in the arena; returns how many contractions.
+ */
+int tell_contractions(const struct ir *ir, struct arena *arena,
+                      const struct contraction_facts **contractions);
+
+/* How the elements of a packed constant lie in the one that it is made from: [outer axes][panel]
+ * [further axes][columns], panels of `block` columns, the last of `last` (0: also of `block`), each
+ * axis with its extent and its step in the source. pack.c */
+struct packing {
+    const float *elements;
+    size_t source_bytes; /* of all elements that it packs from */
+    int64_t base, columns, column_step, block, last;
+    int count, outer_count;
+    int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
+};
+/* Fills the block that a packed constant takes; what it reads of the file may be forgotten. */
+void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed);
+
+/* ---- What the files share ---- */
 
 /* schedule.c */
 
 /* Schedules one statement and appends it to the new list of statements. */
 void schedule_statement(struct ir *ir, struct statement *statement);
-const struct index *linear_address(struct ir *ir, const struct buffer *buffer,
-                                   const struct index *const *indices);
 
 /* layout.c: the same order of axes, after some of them became sliced */
 void lay_out_again(struct buffer *buffer);
@@ -129,18 +173,5 @@ void provide_panel(struct tile *tile, const struct contraction *contraction,
 /* Sets statement->tile if its contraction can run as tiles; statements that pack its operands are
  * scheduled first where they are needed. */
 bool tile_contraction(struct ir *ir, struct statement *statement);
-
-/* What a row axis runs along within a block. */
-const struct axis *local_axis(const struct tile *tile, const struct tile_block *block,
-                              int row_axis);
-
-/* A value and an address that belong to a block: tiled loops become block begin plus local axis. */
-const struct expression *within_block(struct ir *ir, const struct tile *tile,
-                                      const struct tile_block *block,
-                                      const struct expression *value, const struct index **address);
-
-/* An index where some axes are 0. */
-const struct index *without_axes(struct ir *ir, const struct index *index, int count,
-                                 const struct axis *const *axes);
 
 #endif

@@ -3,6 +3,7 @@
  * tiling.c has found which axes are rows, columns and sums, pack.c brings operands into order. Here
  * neighbouring sums that both operands step through evenly become one, the loops get their order,
  * and each shape of block gets the statement's value in terms of its accumulators. */
+#include "compiler/lower/lower.h"
 #include "compiler/schedule/schedule.h"
 
 #include <string.h>
@@ -52,15 +53,6 @@ static void merge_sums(struct tile *tile, const struct contraction *contraction)
         }
     }
     tile->sum_axis_count = kept;
-}
-
-const struct index *without_axes(struct ir *ir, const struct index *index, int count,
-                                 const struct axis *const *axes) {
-    const struct index *zeros[MAX_LOOPS];
-    for (int i = 0; i < count; i++)
-        zeros[i] = index_constant(ir, 0);
-    struct substitution substitution = {.count = count, .axes = axes, .values = zeros};
-    return index_substitute(ir, index, &substitution);
 }
 
 /* The stream is read where it lies. */
@@ -190,11 +182,6 @@ static const struct expression *find_stage(const struct contraction *contraction
     return begin_lane(ir, pool, expression_rewrite(ir, pool->sources[0], &rewrite));
 }
 
-const struct axis *local_axis(const struct tile *tile, const struct tile_block *block,
-                              int row_axis) {
-    return row_axis == 0 && block->local ? block->local : tile->row_axes[row_axis].local;
-}
-
 /* The place of an accumulator: rows in the order of the row axes, the first fastest. */
 static const struct index *place_in_block(struct ir *ir, const struct tile *tile,
                                           struct tile_block *block) {
@@ -249,32 +236,6 @@ static void add_blocks(struct tile *tile, const struct contraction *contraction,
     add_block(tile, contraction, size, choice->last_columns, used);
     if (rest)
         add_block(tile, contraction, rest, choice->last_columns, used);
-}
-
-/* Within a block, each tiled loop is where the block begins plus the local axis. */
-const struct expression *within_block(struct ir *ir, const struct tile *tile,
-                                      const struct tile_block *block,
-                                      const struct expression *value,
-                                      const struct index **address) {
-    const struct axis *axes[MAX_RANK + 1];
-    const struct index *values[MAX_RANK + 1];
-    int count = 0;
-    for (int i = 0; i < tile->loop_row_count; i++) {
-        const struct tile_row_axis *row = &tile->row_axes[i];
-        axes[count] = row->loop;
-        bool whole = row->block == row->loop->extent;
-        const struct index *local = index_axis(ir, local_axis(tile, block, i));
-        values[count++] = whole ? local : index_add(ir, index_axis(ir, row->loop), local);
-    }
-    const struct index *local = index_axis(ir, block->column);
-    axes[count] = tile->column_loop;
-    values[count++] = tile->column_loop->extent <= tile->columns
-                          ? local
-                          : index_add(ir, index_axis(ir, tile->column_loop), local);
-    struct substitution substitution = {.count = count, .axes = axes, .values = values};
-    struct rewrite rewrite = {.substitution = &substitution};
-    *address = index_substitute(ir, *address, &substitution);
-    return expression_rewrite(ir, value, &rewrite);
 }
 
 /* ---- All together ---- */

@@ -1,7 +1,9 @@
 /* Between the scheduler and those who ask what it could do, or tell it what to do: candidates in
  * words (tuning.h has the grammar), and the choices of a tuning among them. */
 #include "compiler/schedule/tuning.h"
+
 #include "compiler/base/json_read.h"
+#include "compiler/ir/describe.h"
 #include "compiler/schedule/schedule.h"
 
 #include <inttypes.h>
@@ -265,9 +267,9 @@ static struct candidates ordered(struct arena *arena, const struct answers *answ
     return candidates;
 }
 
-void tell_contractions(const struct ir *ir, struct compiled *compiled) {
+int tell_contractions(const struct ir *ir, struct arena *arena,
+                      const struct contraction_facts **contractions) {
     const struct inquiry *inquiry = ir->inquiry;
-    struct arena *arena = &compiled->arena;
     int count = inquiry ? inquiry->count : 0;
     struct contraction_facts *facts =
         arena_array(arena, struct contraction_facts, (size_t)count + 1);
@@ -280,8 +282,8 @@ void tell_contractions(const struct ir *ir, struct compiled *compiled) {
             .tiles = ordered(arena, &inquired->tiles),
             .blockings = ordered(arena, &inquired->blockings)};
     }
-    compiled->contraction_count = count;
-    compiled->contractions = facts;
+    *contractions = facts;
+    return count;
 }
 
 enum { SHOWN = 8 }; /* candidates of each kind, and the one that was taken */
@@ -303,10 +305,11 @@ static void add_candidates(struct text *text, const struct candidates *candidate
     }
 }
 
-void print_costs(const struct compiled *compiled, struct text *text) {
-    for (int i = 0; i < compiled->contraction_count; i++) {
-        const struct contraction_facts *facts = &compiled->contractions[i];
-        text_add(text, "%s%s\n%s\n", i ? "\n" : "", compiled->kernels[facts->kernel].name,
+void print_costs(int count, const struct contraction_facts *contractions,
+                 const struct kernel_facts *kernels, struct text *text) {
+    for (int i = 0; i < count; i++) {
+        const struct contraction_facts *facts = &contractions[i];
+        text_add(text, "%s%s\n%s\n", i ? "\n" : "", kernels[facts->kernel].name,
                  facts->contraction);
         add_candidates(text, &facts->tiles, "cycles", "tiles");
         add_candidates(text, &facts->blockings, "traffic", "blocks around them");

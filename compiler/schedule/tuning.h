@@ -23,6 +23,8 @@
 
 #include "compiler/base/base.h"
 
+struct kernel_facts;
+
 /* One contraction's. */
 struct tuned_choice {
     const char *contraction;
@@ -46,5 +48,27 @@ struct tuning {
 struct tuning *tuning_load(const char *path, struct et_error *error);
 bool tuning_save(const struct tuning *tuning, const char *path, struct et_error *error);
 void tuning_free(struct tuning *tuning); /* what tuning_load gave; NULL is fine */
+
+/* One way of several, in words (tuning.h), and what the cost model thinks of it. */
+struct candidate {
+    const char *text;
+    double cost;
+};
+struct candidates {
+    int count, taken;
+    const struct candidate *items; /* the cheapest first */
+};
+
+/* A contraction that runs as tiles. */
+struct contraction_facts {
+    const char *contraction;  /* tuning.h's name of it */
+    int first_kernel, kernel; /* where it runs, and where its operands are packed before that:
+                                 positions among compiled->kernels */
+    struct candidates tiles, blockings;
+};
+
+/* tuning.c: the candidates of contractions as a table, for people. */
+void print_costs(int count, const struct contraction_facts *contractions,
+                 const struct kernel_facts *kernels, struct text *text);
 
 #endif

@@ -1,5 +1,5 @@
 /* The canonical form of a graph: sums of products become contractions where they are such. */
-#include "compiler/ir/ir.h"
+#include "compiler/ir/movement.h"
 #include "compiler/store/store.h"
 
 #include <setjmp.h>

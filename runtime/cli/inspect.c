@@ -206,7 +206,7 @@ static void print_sections(const struct et_program *program, const struct compil
     }
     if (sections & SECTION_COST) {
         struct text text = {0};
-        print_costs(compiled, &text);
+        print_costs(compiled->contraction_count, compiled->contractions, compiled->kernels, &text);
         printf("%s%s", between, text.bytes ? text.bytes : "there is nothing to choose\n");
         text_free(&text);
     }

@@ -1,5 +1,5 @@
 /* Index expressions: what each simplifies to, and that no simplification changes a value. */
-#include "compiler/ir/ir.h"
+#include "compiler/ir/print.h"
 #include "tests/support/random_graph.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,8 @@
 /* The loop IR as text: what is written reads back, and what strangers write cannot crash it. */
-#include "compiler/ir/ir.h"
+#include "compiler/ir/print.h"
+#include "compiler/ir/verify.h"
+#include "compiler/lower/lower.h"
+#include "compiler/schedule/schedule.h"
 
 #include "models/mnist/mnist_model.c"
 #include "tests/support/random_graph.h"

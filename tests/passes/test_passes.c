@@ -2,8 +2,11 @@
  * be PASS_CASE.after.ir (golden.h says how to rewrite it); lowering starts from graphs. */
 #include "compiler/builder/layers.h"
 #include "compiler/compile.h"
-#include "compiler/emit/emit.h"
-#include "compiler/ir/ir.h"
+#include "compiler/ir/print.h"
+#include "compiler/ir/verify.h"
+#include "compiler/lower/lower.h"
+#include "compiler/plan/plan.h"
+#include "compiler/schedule/schedule.h"
 #include "tests/support/random_graph.h"
 
 #include "tests/support/golden.h"

@@ -4,6 +4,7 @@
  * lanes of ops.def: where the innermost axis is a multiple of the lanes long or the only one, a
  * loop over lanes stands inside, which C compilers turn into vectors. */
 #include "compiler/emit/emit.h"
+#include "compiler/lower/lower.h"
 
 #include <inttypes.h>
 #include <string.h>

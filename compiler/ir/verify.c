@@ -2,7 +2,9 @@
  * only by statements that replace each element by one made of it; with its own dtype; loads and
  * stores stay within their buffers; every axis that an expression uses is a loop or bound around
  * it, and is bound once. */
-#include "compiler/emit/emit.h"
+#include "compiler/ir/verify.h"
+
+#include "compiler/ir/uses.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@ struct checking {
     struct ir *ir;
     const struct statement *statement;
     const struct statement *const *writers; /* by buffer id: the last one before; NULL: none yet */
-    struct listing listing;
+    struct uses uses;
     struct axis_set *free; /* of each listed expression: axes that must be bound around it */
     int axis_count;
     const struct axis *axes[MOST_AXES]; /* of the statement, as they are met */
@@ -72,9 +74,9 @@ static int by_id(const void *a, const void *b) {
 }
 
 static const struct axis_set *free_in(const struct checking *checking, const struct expression *e) {
-    const struct expression **found = bsearch(
-        &e, checking->listing.expressions, (size_t)checking->listing.count, sizeof(void *), by_id);
-    return &checking->free[found - checking->listing.expressions];
+    const struct expression **found = bsearch(&e, checking->uses.expressions,
+                                              (size_t)checking->uses.count, sizeof(void *), by_id);
+    return &checking->free[found - checking->uses.expressions];
 }
 
 static void include_index(struct checking *checking, struct axis_set *set,
@@ -110,7 +112,7 @@ static bool is_loop(const struct statement *statement, const struct axis *axis) 
     return false;
 }
 
-/* What is free in an expression; its sources come before it in the listing. */
+/* What is free in an expression; its sources come before it in the uses. */
 static bool find_free(struct checking *checking, const struct expression *e, struct axis_set *set) {
     for (int i = 0; i < e->source_count; i++)
         include_all(set, free_in(checking, e->sources[i]));
@@ -140,9 +142,9 @@ static bool check_axes(struct checking *checking) {
     if (statement->tile)
         return true;
     checking->free =
-        arena_array(checking->ir->arena, struct axis_set, (size_t)checking->listing.count);
-    for (int i = 0; i < checking->listing.count; i++)
-        if (!find_free(checking, checking->listing.expressions[i], &checking->free[i]))
+        arena_array(checking->ir->arena, struct axis_set, (size_t)checking->uses.count);
+    for (int i = 0; i < checking->uses.count; i++)
+        if (!find_free(checking, checking->uses.expressions[i], &checking->free[i]))
             return false;
     struct axis_set value = *free_in(checking, statement->value);
     exclude_loops(checking, &value);
@@ -167,7 +169,7 @@ static bool check_range(const struct checking *checking, const char *what,
 
 /* What stands in a guard is within by its predicates, of which bounds know nothing. */
 static bool check_load(const struct checking *checking, const struct expression *e,
-                       const struct scope *scope) {
+                       const struct use *use) {
     const struct buffer *buffer = e->buffer;
     if (buffer->kind == BUFFER_OUTPUT)
         return et_fail(checking->error, "kernel %d reads the output %s", checking->statement->id,
@@ -178,7 +180,7 @@ static bool check_load(const struct checking *checking, const struct expression 
     if (!e->index && e->index_count != buffer->rank)
         return et_fail(checking->error, "kernel %d: load of %s has %d indices, not %d",
                        checking->statement->id, buffer->name, e->index_count, buffer->rank);
-    if (scope->guarded)
+    if (use->guarded)
         return true;
     for (int i = 0; i < e->index_count; i++)
         if (!check_range(checking, "loads", buffer, e->indices[i], buffer->shape[i]))
@@ -225,10 +227,10 @@ static bool check_nest(const struct checking *checking) {
 }
 
 static bool check_statement(struct checking *checking) {
-    checking->listing = list_scopes(checking->ir, checking->statement);
-    for (int i = 0; i < checking->listing.count; i++) {
-        const struct expression *e = checking->listing.expressions[i];
-        if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->listing.scopes[i]))
+    checking->uses = list_uses(checking->ir, checking->statement);
+    for (int i = 0; i < checking->uses.count; i++) {
+        const struct expression *e = checking->uses.expressions[i];
+        if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->uses.items[i]))
             return false;
     }
     return check_store(checking) && check_axes(checking) && check_nest(checking);

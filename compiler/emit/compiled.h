@@ -1,0 +1,58 @@
+/* What the compiler is asked for, and what comes out of it. */
+#ifndef EIGENTENSOR_COMPILED_H
+#define EIGENTENSOR_COMPILED_H
+
+#include "compiler/graph/batch.h"
+#include "compiler/ir/describe.h"
+#include "compiler/schedule/tuning.h"
+#include "compiler/target/target.h"
+
+struct emit_backend;
+
+/* Called after each pass with the state as text; `milliseconds` is what the pass took. */
+typedef void pass_dump(void *context, const char *pass, const char *text, bool changed,
+                       double milliseconds);
+
+struct compile_options {
+    const struct emit_backend *backend; /* what the text is for (emit/backend.h); NULL: loops */
+    const struct target *target; /* what to plan for; NULL: avx512. The bits are the same for all */
+    const char *prefix;          /* of the exported names; NULL: made from the graph's name */
+    const char *digest;  /* hex digest of the graph for the header comment; NULL: left out */
+    const char *command; /* command line for the header comment; NULL: left out */
+    pass_dump *dump;     /* NULL: none */
+    void *dump_context;
+    bool verify;          /* run the verifier after every pass */
+    int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
+    bool pool;            /* the text has threads of its own, if the backend can have them */
+    int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
+    const struct tuning *tuning; /* made for this graph and target; NULL: the cost model chooses */
+    bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */
+};
+
+/* A compiled graph. Everything is owned by it. */
+struct compiled {
+    struct arena arena;
+    const char *prefix; /* C identifier: PREFIX_run, PREFIX_run_array, ... */
+    const char *source; /* the C file */
+    size_t source_bytes;
+    const char *header; /* the .h file */
+    size_t header_bytes;
+    void *weights; /* the block PREFIX_run expects, 64-byte aligned */
+    size_t weights_bytes;
+    bool shares_weights;             /* they belong to another */
+    int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
+    struct block blocks[MAX_BLOCKS]; /* the largest first; kernels are in this order */
+    size_t arena_bytes;              /* of the block PREFIX_run works in, 64-byte aligned */
+    size_t arena_lower_bound;        /* largest sum of intermediate buffers alive at once */
+    int threads; /* that find work in a run, at most; 1: more than one do not help */
+    int steps;   /* of a run that threads share */
+    int kernel_count;
+    struct kernel_facts *kernels;
+    bool tuned;            /* by options.tuning */
+    int contraction_count; /* where options.list_candidates asked for them */
+    const struct contraction_facts *contractions;
+    const char *plan;       /* the memory plan as a table, for `inspect` */
+    const char *kernel_dot; /* the kernels as Graphviz */
+};
+
+#endif

@@ -1,0 +1,30 @@
+/* Kernels in words: names, formulas, counts. Texts are in the ir's arena. */
+#ifndef EIGENTENSOR_IR_DESCRIBE_H
+#define EIGENTENSOR_IR_DESCRIBE_H
+
+#include "compiler/ir/ir.h"
+
+/* One kernel, for people. */
+struct kernel_facts {
+    const char *name;                  /* "k02_contract_relu_pool": the C function's name */
+    const char *formula;               /* "y[32,10,10] = max{..}(..)" */
+    const char *nodes;                 /* ids of the graph's nodes in it: "12 13 14" */
+    const char *source;                /* the emitted C of its function */
+    const char *output;                /* what it stores, "t3 float32[32,10,10]" */
+    int64_t images;                    /* of the block that it is part of; 0: there is no batch */
+    int64_t flops;                     /* arithmetic operations, a multiply-add counted as two */
+    int64_t bytes_read, bytes_written; /* each tensor counted once */
+};
+
+const char *kernel_name(struct ir *ir, const struct kernel *kernel);
+const char *kernel_formula(struct ir *ir, const struct kernel *kernel);
+const char *buffer_description(struct ir *ir, const struct buffer *buffer);
+const char *kernels_dot(struct ir *ir);
+double nest_flops(struct ir *ir, struct statement *const *statements, int count);
+int64_t kernel_flops(struct ir *ir, const struct kernel *kernel);
+/* All but its text. */
+struct kernel_facts describe_kernel(struct ir *ir, const struct kernel *kernel);
+/* Words in comment lines of at most 100 columns. */
+void add_wrapped(struct text *text, const char *words);
+
+#endif

@@ -1,0 +1,87 @@
+/* Scalar expressions: immutable and shared; equal ones are the same pointer. */
+#ifndef EIGENTENSOR_IR_EXPRESSION_H
+#define EIGENTENSOR_IR_EXPRESSION_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/ir/buffer.h"
+#include "compiler/ir/index.h"
+
+enum expression_kind {
+    EXPRESSION_CONSTANT,
+    EXPRESSION_INDEX,  /* the value of an index expression, as dtype */
+    EXPRESSION_LOAD,   /* buffer[index...] */
+    EXPRESSION_OP,     /* unary, convert, binary, ternary over sources */
+    EXPRESSION_GUARD,  /* all predicates hold ? sources[0] : sources[1] */
+    EXPRESSION_REDUCE, /* a reduction or contraction of sources over axes */
+};
+
+struct predicate {
+    const struct index *index;
+    int64_t lower, upper; /* lower <= index < upper */
+};
+
+struct expression {
+    enum expression_kind kind;
+    enum op op; /* OP, REDUCE */
+    enum dtype dtype;
+    int id;                    /* order of creation: sources come first */
+    uint64_t bits;             /* CONSTANT: the element's bytes, little-endian */
+    const struct index *index; /* INDEX; LOAD: one linear address, in elements, once scheduled */
+    struct buffer *buffer;     /* LOAD */
+    int index_count;
+    const struct index *const *indices;
+    int source_count;
+    const struct expression *sources[3];
+    int predicate_count; /* GUARD */
+    const struct predicate *predicates;
+    int axis_count; /* REDUCE: bound here, outermost first */
+    const struct axis *const *axes;
+};
+
+const struct expression *expression_constant(struct ir *ir, enum dtype dtype, uint64_t bits);
+const struct expression *expression_zero(struct ir *ir, enum dtype dtype);
+const struct expression *expression_index(struct ir *ir, enum dtype dtype,
+                                          const struct index *index);
+const struct expression *expression_load(struct ir *ir, struct buffer *buffer,
+                                         const struct index *const *indices);
+const struct expression *expression_op(struct ir *ir, enum op op, enum dtype dtype, int count,
+                                       const struct expression *const *sources);
+/* Predicates that always hold are dropped; one that never holds selects `otherwise`. */
+const struct expression *expression_guard(struct ir *ir, int count,
+                                          const struct predicate *predicates,
+                                          const struct expression *inside,
+                                          const struct expression *otherwise);
+const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype dtype,
+                                           int axis_count, const struct axis *const *axes,
+                                           int count, const struct expression *const *sources);
+
+/* A load at one linear address, in elements. */
+const struct expression *expression_load_linear(struct ir *ir, struct buffer *buffer,
+                                                const struct index *address);
+
+/* Rebuilds an expression bottom-up. `replace` is asked about every rebuilt expression and gives
+ * what stands in its place, itself for most; NULL replaces none. */
+struct rewrite {
+    const struct substitution *substitution; /* NULL: axes stay */
+    const struct expression *(*replace)(struct ir *ir, void *context,
+                                        const struct expression *expression);
+    void *context;
+};
+const struct index *index_rewrite(struct ir *ir, const struct index *index,
+                                  const struct rewrite *rewrite);
+const struct expression *expression_rewrite(struct ir *ir, const struct expression *expression,
+                                            const struct rewrite *rewrite);
+/* Calls `visit` once for every distinct expression below, sources before users. */
+void expression_walk(struct ir *ir, const struct expression *expression,
+                     void (*visit)(void *context, const struct expression *expression),
+                     void *context);
+/* Whether there is a reduction or contraction in it. */
+bool expression_reduces(struct ir *ir, const struct expression *expression);
+/* The same over several expressions, whose common parts are visited once. */
+void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
+                         void (*visit)(void *context, const struct expression *expression),
+                         void *context);
+
+bool is_contraction(const struct expression *e);
+
+#endif

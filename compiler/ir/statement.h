@@ -1,0 +1,80 @@
+/* Statements: one store over loops each; and kernels, which are statements in a row. */
+#ifndef EIGENTENSOR_IR_STATEMENT_H
+#define EIGENTENSOR_IR_STATEMENT_H
+
+#include "compiler/ir/buffer.h"
+#include "compiler/ir/expression.h"
+#include "compiler/ir/index.h"
+#include "compiler/ir/tile.h"
+
+enum { MAX_SHARED = 8 }; /* loops around several statements */
+
+struct kernel_buffer {
+    struct buffer *buffer;
+    bool read, written;
+};
+
+/* Statements in a row that become one C function. */
+struct kernel {
+    int id;
+    const char *name; /* "k02_contract_relu_pool" */
+    /* form_kernels.c and later: */
+    int statement_count;
+    struct statement **statements;
+    int buffer_count, buffer_capacity;
+    struct kernel_buffer *buffers; /* each once; the written ones last; no local ones */
+    bool parallel; /* parallelize.c: threads share it; else the first does it alone */
+    int step;      /* barriers.c: all threads meet before the next */
+};
+
+struct statement {
+    int id;
+    struct kernel *kernel;
+    struct buffer *output;
+    bool partial; /* others store into the same buffer: each its own elements */
+    bool joins;   /* fuse_loops.c: it runs in the innermost loop of the statement before; same loops
+                   */
+    int64_t points; /* elements that it stores */
+    int axis_count;
+    const struct axis *axes[MAX_RANK]; /* fuse and before: one for each axis of the output */
+    int loop_count;                    /* split_axes.c and later: what the statement loops over */
+    const struct axis *loops[MAX_LOOPS];
+    int shared_count; /* fuse_outer_loops.c: loops around all statements of the kernel, outermost
+                       * first
+                       */
+    const struct axis *shared[MAX_SHARED];
+    const struct index *store[MAX_RANK]; /* where in the output an iteration stores */
+    const struct index *address;         /* schedule.c and later: the same, linear, in elements */
+    const struct expression *value;
+    int node_count; /* of the graph's nodes computed here */
+    const struct node **nodes;
+    struct tile *tile; /* schedule.c; NULL: plain loops */
+    /* parallelize.c: the loop that threads share, in units of so many turns; NULL: none */
+    const struct axis *parted;
+    int64_t part_step;
+};
+
+void ir_add_statement(struct ir *ir, struct statement *statement);
+/* How many statements, from the first of `count` on, run in one nest of loops. */
+int nest_size(struct statement *const *statements, int count);
+/* The buffers that a statement reads, each once, in the order of first use; local ones are left
+ * out.
+ */
+int statement_reads(struct ir *ir, const struct statement *statement, struct buffer ***buffers);
+/* By buffer id: the place of the last statement that reads it; -1: none does. */
+int *last_readers(struct ir *ir);
+/* A statement with an axis for each axis of `output`, in a kernel of its own; the caller gives it a
+ * value and adds it. */
+struct statement *ir_statement(struct ir *ir, struct buffer *output);
+void ir_drop_unit_loops(struct statement *statement);
+/* In a statement's value and in where it stores, but not in its loops. */
+void statement_substitute(struct ir *ir, struct statement *statement,
+                          const struct substitution *substitution);
+/* The statement computes what another computed, which goes: its nodes, all by ascending id. */
+void statement_take_nodes(struct ir *ir, struct statement *statement,
+                          const struct statement *other);
+/* Whether a statement could store into a buffer that it reads, since it reads an element only where
+ * it stores it. */
+bool stores_over(struct ir *ir, const struct statement *statement, const struct buffer *buffer);
+
+#endif

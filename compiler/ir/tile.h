@@ -1,0 +1,96 @@
+/* Tiles: a contraction that runs in blocks of accumulators kept in registers. */
+#ifndef EIGENTENSOR_IR_TILE_H
+#define EIGENTENSOR_IR_TILE_H
+
+#include "compiler/ir/buffer.h"
+#include "compiler/ir/expression.h"
+#include "compiler/ir/index.h"
+
+/* A contraction that runs as register tiles: blocks of rows x columns accumulators. The columns are
+ * its vectors: they lie along one axis of the panel operand, and either the stream operand has not
+ * that axis, so that its elements are shared by all columns, or it has it too, and goes lane by
+ * lane. The rows lie along axes that only the stream operand has. tile.c makes it. */
+struct tile_row_axis {
+    const struct axis *loop;  /* of the statement, in steps of `block`; NULL: an axis of the pool */
+    const struct axis *local; /* within the block; for row_axes[0] each block has its own */
+    int64_t block;
+    int64_t stride; /* of the stream operand, elements */
+};
+
+struct tile_sum_axis {
+    int64_t extent, stream_stride;
+    int64_t panel_stride; /* of a packed panel: panel rows */
+};
+
+/* One shape of block. Where the first row axis does not divide, a last shorter one follows; where
+ * the columns do not, a last narrower one. */
+struct tile_block {
+    int64_t block;            /* of row_axes[0] */
+    const struct axis *local; /* runs within it; NULL: row_axes[0] is no loop */
+    int rows, columns;
+    const struct axis *column;   /* runs within the columns that there are */
+    struct buffer *accumulators; /* rows x columns, local */
+    /* What is done to every accumulator in place before pooling, if anything: NULL, or a value over
+     * these axes, outermost first, and then the column. */
+    const struct expression *stage;
+    const struct index *stage_address;
+    int stage_axis_count;
+    const struct axis *stage_axes[MAX_RANK];
+    /* What is stored and where, in terms of loops and local axes. */
+    const struct expression *value;
+    const struct index *address;
+    /* Where sums are added up in parts: an accumulator, and what waits for it in the output. */
+    const struct expression *sum, *waiting;
+    /* The value in terms of sums that lie where the output will be, rows of them so far apart;
+     * NULL: they are local. */
+    const struct expression *in_place;
+    int64_t sums_row;
+};
+
+enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over */
+
+/* A loop around blocks. One over rows may stand twice: the outer in steps of several blocks. */
+struct tile_loop {
+    const struct axis *axis; /* NULL: the loop over parts of the sums */
+    int64_t step;
+};
+
+/* prefetch.c: what tiles fetch of the next panel while they compute with this one. */
+struct tile_fetch {
+    int loop;      /* where panels change: its place among the loops */
+    int64_t next;  /* elements from a panel to the next; 0: nothing is fetched */
+    int64_t count; /* elements that all tiles of a panel fetch together */
+    int64_t turn;  /* steps into which a sum that is alone is cut for this; else 1 */
+    int64_t lines; /* of memory, after each turn of the outermost sum */
+};
+
+struct tile {
+    bool lanes;                     /* the stream goes lane by lane */
+    const struct axis *column_loop; /* in steps of `columns` */
+    int columns;
+    int row_axis_count, loop_row_count; /* rows of loops, the innermost first; then pooled axes */
+    struct tile_row_axis row_axes[MAX_RANK];
+    int sum_axis_count; /* outermost first */
+    struct tile_sum_axis sum_axes[MAX_LOOPS];
+    int64_t sum_step; /* of sum_axes[0], added up at a time; partial sums wait in the output */
+    struct buffer *stream, *panel;
+    bool packed;                                  /* the panel */
+    const struct index *stream_base, *panel_base; /* of a block's first element */
+    int loop_count;
+    struct tile_loop loops[MAX_LOOPS]; /* outermost first */
+    struct tile_fetch fetch;
+    int block_count;
+    struct tile_block blocks[4];
+    double cycles; /* cost.c's estimate of the whole */
+};
+
+/* What a row axis runs along within a block. */
+const struct axis *local_axis(const struct tile *tile, const struct tile_block *block,
+                              int row_axis);
+
+/* A value and an address that belong to a block: tiled loops become block begin plus local axis. */
+const struct expression *within_block(struct ir *ir, const struct tile *tile,
+                                      const struct tile_block *block,
+                                      const struct expression *value, const struct index **address);
+
+#endif

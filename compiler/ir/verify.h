@@ -1,0 +1,10 @@
+/* Checks of the IR between passes. */
+#ifndef EIGENTENSOR_IR_VERIFY_H
+#define EIGENTENSOR_IR_VERIFY_H
+
+#include "compiler/ir/ir.h"
+
+/* Checks what every pass must keep; false and what is wrong. */
+bool verify_ir(struct ir *ir, struct et_error *error);
+
+#endif
