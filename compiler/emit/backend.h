@@ -1,12 +1,41 @@
-/* How C text is said for one kind of compiler: a table each, and one folder below emit/. */
+/* How C text is said for one kind of compiler: a table, and a folder of its own below emit/. */
 #ifndef EIGENTENSOR_EMIT_BACKEND_H
 #define EIGENTENSOR_EMIT_BACKEND_H
 
 #include <stdbool.h>
 
+struct emitter;
+struct epilogue;
+struct expression;
+struct statement;
+struct store;
+struct text;
+struct wanted_tile;
+
 struct emit_backend {
     const char *name;
-    bool has_pool; /* the text can have threads of its own */
+    bool has_pool;           /* the text can have threads of its own */
+    bool has_metadata;       /* PREFIX_metadata */
+    bool has_system_headers; /* the text includes PREFIX.h and those of C; else it declares all */
+    bool keeps_branches;     /* the compiler must be kept from loads that a guard excludes */
+    bool encloses_nests;     /* each of several nests in a kernel declares arrays of its own */
+    const char *const *templates; /* texts of templates/ before those of all backends; ends: NULL */
+    const char *tile_section;     /* what a text needs that calls tiles */
+    /* What stands before the sections. */
+    void (*prelude)(struct emitter *emitter, struct text *text);
+    /* One tile that the text calls: its definition, or its declaration. */
+    void (*declare_tile)(struct emitter *emitter, struct text *text,
+                         const struct wanted_tile *tile);
+    /* A local array that begins a cache line; `count` is C text. */
+    void (*declare_array)(struct emitter *emitter, const char *type, const char *name,
+                          const char *count);
+    /* A nest of statements that share their loops, none tiled. Requires emit_begin_statements(). */
+    void (*statements)(struct emitter *emitter, struct statement *const *statements, int count);
+    /* What is stored of a tile's sums. */
+    void (*epilogue)(struct emitter *emitter, const struct store *store,
+                     const struct epilogue *epilogue);
+    /* A reduction within an expression; gives the name of the result. */
+    const char *(*reduction)(struct emitter *emitter, const struct expression *reduction);
 };
 
 /* gcc, clang and their cross compilers: self-contained, fused loops, tiles inlined. */

@@ -8,16 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Inputs and outputs are fields of structs, which all blocks share. */
-void name_fields(struct emitter *emitter) {
-    struct ir *ir = emitter->ir;
-    for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++)
-        emitter->fields[kind] = arena_array(ir->arena, const char *, (size_t)ir->buffer_count + 1);
-    for (int i = 0; i < ir->buffer_count; i++)
-        if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
-            emitter->fields[ir->buffers[i]->kind][ir->buffers[i]->position] = ir->buffers[i]->name;
-}
-
 bool is_batched(const struct emitter *emitter, const struct buffer *buffer) {
     const struct graph *graph = emitter->graph;
     return buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]->batched
@@ -160,7 +150,7 @@ static void add_advance(struct emitter *emitter, struct text *text) {
 
 void emit_run_batch(struct emitter *emitter, struct text *text) {
     int64_t staged = staged_images(emitter->compiled);
-    if (staged && emitter->backend == &emit_calls)
+    if (staged && !emitter->backend->has_system_headers)
         text_add(text, "void *memset(void *to, int byte, unsigned long bytes);\n\n");
     if (staged)
         add_run_few(emitter, text, staged);

@@ -1,4 +1,4 @@
-/* What the emitter's files share. */
+/* What the emitter's files share, file by file. */
 #ifndef EIGENTENSOR_EMIT_H
 #define EIGENTENSOR_EMIT_H
 
@@ -10,23 +10,27 @@
 
 enum { MAX_TILES = 256 };
 
+/* A tile that the text calls (templates/tile.h). */
 struct wanted_tile {
     bool lanes;
     int rows, columns;
 };
+/* The parameters of every tile, in C. */
+#define TILE_PARAMETERS                                                                            \
+    "float *restrict sums, const float *stream, const float *panel,\n"                             \
+    "        const struct tile_walk *walk, int resume, const float *ahead"
 
-/* Which expressions have a name in the C text, and from which statement nesting on. */
+/* A function of the runtime that the text calls. */
+struct runtime_function {
+    const char *name, *declaration;
+};
+
+/* Which expressions have a name in the C text, and from which block of C on. */
 struct named {
     const struct expression *expression;
     const char *text;
     int depth;
 };
-
-/* A function of the runtime that row operations call. */
-struct row_function {
-    const char *name, *declaration;
-};
-enum { MAX_ROW_FUNCTIONS = 512 };
 
 /* One value, and where it goes. */
 struct store {
@@ -36,34 +40,32 @@ struct store {
     bool unfinished; /* the output gets its value later */
 };
 
-/* A block of elements, for row operations: a loop over `row` (NULL: one row) around one over
- * `column`. */
-struct row_block {
-    const struct axis *row, *column;
-    const char *row_count, *column_count; /* C text */
-    int64_t column_limit;                 /* the greatest that column_count can be */
-    int64_t elements;                     /* the greatest that rows x columns can be */
-    /* C text of what is added to the column, and to the row; NULL: nothing */
-    const char *strip, *row_strip;
+/* Loops over what a tile has summed up, of which a value is made and stored. */
+struct epilogue {
+    int axis_count;
+    const struct axis *const *axes; /* outermost first, around the columns */
+    const char *stem;               /* their loops are called stem0, stem1, ... */
+    const struct axis *column;
+    const char *columns; /* C text: how many, at most the axis's extent */
 };
 
 struct emitter {
+    const struct emit_backend *backend;
     struct ir *ir;
     const struct graph *graph; /* as it was given: its inputs may have a batch axis */
     const struct compiled *compiled;
     const char **fields[2]; /* of inputs and outputs by position, the same in all blocks */
-    const struct emit_backend *backend;
     const char *prefix;
     struct text *text; /* where statements go */
     struct sections sections;
     bool scalar_wanted[OP_COUNT][DTYPE_COUNT]; /* functions made from ops.def's forms */
     int tile_count;
     struct wanted_tile tiles[MAX_TILES]; /* in order, each once */
-    bool *offset_wanted;                 /* by buffer id */
-    bool threads;                        /* a run can be shared */
-    int pool;                            /* threads that the text has for it; 0: none */
-    int row_function_count;
-    struct row_function row_functions[MAX_ROW_FUNCTIONS];
+    int function_count, function_capacity;
+    struct runtime_function *functions; /* by their first call, each once */
+    bool *offset_wanted;                /* by buffer id */
+    bool threads;                       /* a run can be shared */
+    int pool;                           /* threads that the text has for it; 0: none */
 
     /* of the statement at hand */
     int indent, depth;
@@ -82,7 +84,118 @@ struct emitter {
     const char *taken_lanes;
 };
 
-/* expression.c: expressions as C */
+/* ---- emit.c: the whole file ---- */
+
+/* Of one ir, or of one for each block of a batched graph. Fills source, header, kernels and
+ * runtime_functions of `compiled`; adds to the arena what blocks need to run too few images. */
+void emit(struct ir *const *irs, int count, const struct graph *graph,
+          const struct compile_options *options, struct compiled *compiled);
+/* Takes an ir to hand, the first or that of another block. */
+void emit_begin_ir(struct emitter *emitter, struct ir *ir);
+
+/* ---- names.c: identifiers of C ---- */
+
+/* A name as an identifier. */
+char *emit_identifier(struct ir *ir, const char *name);
+const char *emit_upper_case(struct ir *ir, const char *name);
+/* Gives every buffer of the ir at hand a name of its own. */
+void emit_name_buffers(struct emitter *emitter);
+/* Names the fields of inputs and outputs after the buffers of the ir at hand. */
+void emit_name_fields(struct emitter *emitter);
+
+/* ---- entry.c: what callers see ---- */
+
+/* The structs, macros and prototypes; and the whole .h file. */
+void emit_interface(struct emitter *emitter, struct text *text, const struct compiled *compiled);
+void emit_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
+                 const struct compile_options *options);
+/* All functions that stand behind the kernels. */
+void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs, int count,
+                  const struct compile_options *options);
+
+/* The calls of all kernels of an ir, and before them where constants and temporaries lie. */
+struct run_text {
+    struct text offsets, calls;
+    bool constants, scratch; /* what the calls use */
+};
+struct run_text emit_run_text(struct emitter *emitter, const char *indent);
+/* What comes behind "{" in such a function, to its end; frees the texts. */
+void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *run);
+
+/* ---- batch.c: what runs a batch in blocks ---- */
+
+/* Whether an input or output has the batch axis. */
+bool is_batched(const struct emitter *emitter, const struct buffer *buffer);
+/* "x float32[N,784]": an input or output as the whole graph has it. */
+const char *tensor_description(struct emitter *emitter, const struct buffer *buffer);
+/* Bytes that the arena needs behind `arena_bytes` for copies of inputs and outputs. */
+size_t staging_bytes(const struct graph *graph, const struct compiled *compiled);
+/* The function of one block, whose kernels the emitter has at hand. */
+void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
+/* PREFIX_run. */
+void emit_run_batch(struct emitter *emitter, struct text *text);
+
+/* ---- threads.c: what a text has whose runs threads can share; `upper` is the prefix ---- */
+
+void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper);
+/* PREFIX_run, where only PREFIX_run_step is there. */
+void emit_run_alone(struct emitter *emitter, struct text *text);
+/* The threads of its own. */
+void emit_pool_interface(struct emitter *emitter, struct text *text, const char *upper);
+void emit_pool(struct emitter *emitter, struct text *text, const char *upper);
+
+/* ---- tiles.c: what the text calls beside its own kernels ---- */
+
+void emit_want_tile(struct emitter *emitter, struct wanted_tile wanted);
+/* "tile_8x32". */
+const char *emit_tile_name(struct emitter *emitter, const struct wanted_tile *tile);
+/* Remembers a function of the runtime; gives its declaration. */
+const char *emit_runtime_function(struct emitter *emitter, const char *name,
+                                  const char *parameters);
+
+/* ---- function.c: a kernel as a C function ---- */
+
+void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
+
+/* ---- tile.c: a tiled statement ---- */
+
+void emit_tiled(struct emitter *emitter, const struct statement *statement);
+
+/* ---- loop.c: loops around what is stored ---- */
+
+void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
+                    int64_t step);
+/* A loop in steps of `step`, with a count of what is left for the last; gives the count's text. */
+const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
+                            const struct axis *axis, int64_t step);
+/* The outermost loops of a statement. */
+void emit_open_loops(struct emitter *emitter, const struct statement *statement, int count);
+void emit_close_loops(struct emitter *emitter, int count);
+/* The thread's part of the statement's parted loop, which ends at `limit`, as two locals. */
+void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit);
+void emit_store(struct emitter *emitter, const struct store *store);
+/* The stores of a nest's statements. */
+struct store *emit_stores_of(struct emitter *emitter, struct statement *const *statements,
+                             int count);
+/* Begins the values of a nest's statements; required by the backend's `statements`. */
+void emit_begin_statements(struct emitter *emitter, struct statement *const *statements, int count);
+/* A nest of statements, element by element. */
+void emit_statement_loops(struct emitter *emitter, struct statement *const *statements, int count);
+/* The same for an epilogue; and the name of one of its loops. */
+void emit_epilogue_loops(struct emitter *emitter, const struct store *store,
+                         const struct epilogue *epilogue);
+const char *emit_epilogue_axis(struct emitter *emitter, const struct epilogue *epilogue, int i);
+
+/* ---- reduce.c: reductions as loops ---- */
+
+/* Gives the name of the result. */
+const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
+/* The outermost loops over what is reduced. */
+void emit_open_axes(struct emitter *emitter, const struct expression *e, int count);
+/* Whether elements are dealt to lanes in order along the innermost axis. */
+bool emit_deals_in_order(const struct expression *e);
+
+/* ---- expression.c: expressions as C ---- */
 
 /* Begins values that one innermost block computes: counts how often each expression is used,
  * forgets names. */
@@ -95,130 +208,37 @@ const char *emit_expression_within(struct emitter *emitter, const struct express
                                    size_t width);
 const char *emit_index(struct emitter *emitter, const struct index *index);
 const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bits);
-void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char *name);
-const char *axis_text(const struct emitter *emitter, const struct axis *axis);
-
+/* A value with the one NaN that may leave a graph in place of every other. */
 const char *emit_canonical(struct emitter *emitter, enum dtype dtype, const char *text);
 
-/* One line of C at the current indentation. */
+/* ---- scalar.c: functions made from the forms of ops.def ---- */
+
+const char *emit_scalar_call(struct emitter *emitter, enum op op, enum dtype dtype);
+void emit_scalar_functions(struct emitter *emitter, struct text *text);
+
+/* ---- lines.c: lines of C, and what names stand for ---- */
+
+/* One line at the current indentation. */
 void emit_line(struct emitter *emitter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Declares a local array that begins a cache line. */
-void emit_array(struct emitter *emitter, const char *type, const char *name, const char *count);
 /* A line that ends in "{"; and the brace that closes it, which also ends the scope of names. */
 void emit_open(struct emitter *emitter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void emit_close(struct emitter *emitter);
+void emit_else(struct emitter *emitter);
+/* The same without lines. */
+void emit_begin_scope(struct emitter *emitter);
+void emit_end_scope(struct emitter *emitter);
 
 /* Text by which an expression is known until the block at hand closes; and that text, or NULL. */
 void emit_name_expression(struct emitter *emitter, const struct expression *expression,
                           const char *text);
 const char *emit_named(const struct emitter *emitter, const struct expression *expression);
-
+void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char *name);
+const char *axis_text(const struct emitter *emitter, const struct axis *axis);
+/* A name for a local: the stem, and a number that no other has. */
+const char *emit_local_name(struct emitter *emitter, const char *stem);
 /* Puts an expression into the newest set; false where it was there before. */
 bool emit_mark(struct emitter *emitter, const struct expression *expression);
-
-/* strip.c: the innermost loop in strips, for functions that are best computed for many
- * neighbours at once */
-struct strip {
-    const struct axis *axis;
-    const char *lane;  /* C text: the position within the strip */
-    int64_t length;    /* at most */
-    const char *first; /* C text: where in the axis the strip begins; NULL: it is all of it */
-    const char *count; /* C text: how many elements this one has */
-};
-/* Whether a value contains such functions; only text for gcc and clang has them. */
-bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
-                       const struct expression *value);
-bool emit_is_strip_function(const struct expression *e);
-/* Opens the loop over strips. */
-struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane);
-/* The loop over the elements of one. */
-void emit_open_lanes(struct emitter *emitter, const struct strip *strip);
-/* Computes the functions into arrays, which the value then reads lane by lane. If the value is a
- * function itself and `to`, the C text of an address, is not NULL, it goes there. */
-void emit_strip_functions(struct emitter *emitter, const struct strip *strip,
-                          const struct expression *value, const char *to);
-/* The address of a strip's first element in a buffer, where the others are its neighbours; else
- * NULL. */
-const char *emit_strip_address(struct emitter *emitter, const struct strip *strip,
-                               const struct buffer *buffer, const struct index *index);
-/* Asks for what the next round of the axis reads where this one reads strips. */
-void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
-                        const struct axis *around, const struct expression *value);
-
-/* reduce.c: reductions that remain as loops. Gives the name of the result. */
-const char *emit_reduction(struct emitter *emitter, const struct expression *reduction);
-/* The reduction by which the following statement begins, if it goes over just what the statement
- * stores along its only loop, and vectors can do it; or NULL. */
-const struct expression *emit_following_reduction(struct emitter *emitter,
-                                                  const struct statement *statement);
-/* Its lanes, and strip after strip what they take. */
-void emit_begin_taking(struct emitter *emitter, const struct expression *reduction);
-void emit_take(struct emitter *emitter, const struct strip *strip, const char *from);
-
-/* rows.c: elementwise work as calls, in text that libtcc compiles */
-bool emit_rows_possible(struct emitter *emitter, const struct store *store,
-                        const struct row_block *block);
-/* Several stores compute what they have in common once. */
-void emit_rows(struct emitter *emitter, int count, const struct store *stores,
-               const struct row_block *block);
-
-/* tile.c: a tiled statement */
-void emit_tiled(struct emitter *emitter, const struct statement *statement);
-
-/* function.c: a kernel of statements as a C function */
-void emit_store(struct emitter *emitter, const struct store *store);
-void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
-                    int64_t step);
-void emit_close_loops(struct emitter *emitter, int count);
-/* A loop in steps of `step`, with a count of what is left for the last; gives the count's text. */
-const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
-                            const struct axis *axis, int64_t step);
-/* The thread's part of the statement's parted loop, which ends at `limit`, as two locals. */
-void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit);
-void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
-
-/* emit.c: a tile that the text calls */
-void emit_want_tile(struct emitter *emitter, bool lanes, int rows, int columns);
-/* The calls of all kernels of an ir, and before them where constants and temporaries lie. */
-struct run_text {
-    struct text offsets, calls;
-    bool constants, scratch; /* what the calls use */
-};
-struct run_text emit_run_text(struct emitter *emitter, const char *indent);
-/* What comes behind "{" in such a function, to its end; frees the texts. */
-void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *run);
-/* "x float32[N,784]": an input or output as the whole graph has it. */
-const char *tensor_description(struct emitter *emitter, const struct buffer *buffer);
-/* Whether it has the batch axis. */
-bool is_batched(const struct emitter *emitter, const struct buffer *buffer);
-/* The whole file: of one ir, or of one for each block of a batched graph. Fills source, header and
- * kernels of `compiled`; adds to the arena what blocks need to run too few images. */
-void emit(struct ir *const *irs, int count, const struct graph *graph,
-          const struct compile_options *options, struct compiled *compiled);
-
-/* batch.c: what runs a batch in blocks */
-
-/* Names the fields of inputs and outputs after the buffers of the ir at hand. */
-void name_fields(struct emitter *emitter);
-/* Bytes that the arena needs behind `arena_bytes` for copies of inputs and outputs. */
-size_t staging_bytes(const struct graph *graph, const struct compiled *compiled);
-/* The function of one block, whose kernels the emitter has at hand. */
-void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
-/* PREFIX_run. */
-void emit_run_batch(struct emitter *emitter, struct text *text);
-
-/* threads.c: what a text has whose runs can be shared by threads; `upper` is the prefix */
-void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper);
-/* PREFIX_run, where only PREFIX_run_step is there. */
-void emit_run_alone(struct emitter *emitter, struct text *text);
-/* The threads of its own. */
-void emit_pool_interface(struct emitter *emitter, struct text *text, const char *upper);
-void emit_pool(struct emitter *emitter, struct text *text, const char *upper);
-
-/* scalar.c: functions made from the forms of ops.def */
-const char *emit_scalar_call(struct emitter *emitter, enum op op, enum dtype dtype);
-void emit_scalar_functions(struct emitter *emitter, struct text *text);
 
 #endif

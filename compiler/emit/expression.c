@@ -4,12 +4,9 @@
  * stay short and nothing is computed twice. Locals belong to the block in which they are declared:
  * what stands under a guard is computed under it, since its loads may be out of range elsewhere. */
 #include "compiler/emit/emit.h"
-#include "compiler/lower/lower.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -18,105 +15,9 @@ enum {
     LONG_LOAD = 64, /* loads may be longer: their names and indices tell what is read */
 };
 
-/* ---- Lines and scopes ---- */
-
-static void add_line(struct emitter *emitter, const char *format, va_list arguments) {
-    va_list again;
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    char *line = arena_allocate(emitter->ir->arena, (size_t)length + 1, 1);
-    vsnprintf(line, (size_t)length + 1, format, again);
-    va_end(again);
-    text_add(emitter->text, "%*s%s\n", length ? 4 * emitter->indent : 0, "", line);
-}
-
-void emit_line(struct emitter *emitter, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    add_line(emitter, format, arguments);
-    va_end(arguments);
-}
-
-void emit_array(struct emitter *emitter, const char *type, const char *name, const char *count) {
-    if (emitter->backend == &emit_calls)
-        emit_line(emitter, "ALIGNED_ARRAY(%s, %s, %s);", type, name, count);
-    else
-        emit_line(emitter, "_Alignas(64) %s %s[%s];", type, name, count);
-}
-
-void emit_open(struct emitter *emitter, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    add_line(emitter, format, arguments);
-    va_end(arguments);
-    emitter->indent++;
-    emitter->depth++;
-}
-
-static void end_scope(struct emitter *emitter) {
-    while (emitter->named_count && emitter->named[emitter->named_count - 1].depth == emitter->depth)
-        emitter->named_count--;
-    emitter->indent--;
-    emitter->depth--;
-}
-
-void emit_close(struct emitter *emitter) {
-    end_scope(emitter);
-    emit_line(emitter, "}");
-}
-
-static void emit_else(struct emitter *emitter) {
-    end_scope(emitter);
-    emit_open(emitter, "} else {");
-}
-
-void emit_name_expression(struct emitter *emitter, const struct expression *expression,
-                          const char *text) {
-    emitter->named = arena_extend(emitter->ir->arena, emitter->named, emitter->named_count,
-                                  &emitter->named_capacity, sizeof *emitter->named);
-    emitter->named[emitter->named_count++] =
-        (struct named){.expression = expression, .text = text, .depth = emitter->depth};
-}
-
-bool emit_mark(struct emitter *emitter, const struct expression *expression) {
-    bool is_new = emitter->marks[expression->id] != emitter->mark;
-    emitter->marks[expression->id] = emitter->mark;
-    return is_new;
-}
-
-const char *emit_named(const struct emitter *emitter, const struct expression *expression) {
-    for (int i = emitter->named_count - 1; i >= 0; i--)
-        if (emitter->named[i].expression == expression)
-            return emitter->named[i].text;
-    return NULL;
-}
-
-void emit_name_axis(struct emitter *emitter, const struct axis *axis, const char *name) {
-    if (axis->id >= emitter->axis_capacity) {
-        int capacity = 2 * axis->id + 64;
-        const char **names = arena_array(emitter->ir->arena, const char *, (size_t)capacity);
-        if (emitter->axis_capacity)
-            memcpy(names, emitter->axis_names, (size_t)emitter->axis_capacity * sizeof *names);
-        emitter->axis_names = names;
-        emitter->axis_capacity = capacity;
-    }
-    emitter->axis_names[axis->id] = name;
-}
-
-const char *axis_text(const struct emitter *emitter, const struct axis *axis) {
-    const char *name = axis->id < emitter->axis_capacity ? emitter->axis_names[axis->id] : NULL;
-    if (!name)
-        unreachable();
-    return name;
-}
-
-static const char *new_local(struct emitter *emitter) {
-    return arena_format(emitter->ir->arena, "v%d", emitter->value_count++);
-}
-
 static const char *make_local(struct emitter *emitter, const struct expression *e,
                               const char *text) {
-    const char *name = new_local(emitter);
+    const char *name = emit_local_name(emitter, "v");
     emit_line(emitter, "const %s %s = %s;", dtype_facts[e->dtype].c_type, name, text);
     emit_name_expression(emitter, e, name);
     return name;
@@ -446,10 +347,9 @@ static const char *emit_side(struct emitter *emitter, const struct expression *e
                              struct text *statements) {
     struct text *outside = emitter->text;
     emitter->text = statements;
-    emitter->indent++;
-    emitter->depth++;
+    emit_begin_scope(emitter);
     const char *text = emit_expression(emitter, e);
-    end_scope(emitter);
+    emit_end_scope(emitter);
     emitter->text = outside;
     return text;
 }
@@ -469,11 +369,11 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
                               in_parentheses(emitter, yes), in_parentheses(emitter, no));
     } else {
         bool simple = e->sources[1]->kind == EXPRESSION_CONSTANT; /* safe to begin with */
-        result = new_local(emitter);
+        result = emit_local_name(emitter, "v");
         emit_line(emitter, simple ? "%s %s = %s;" : "%s %s;", dtype_facts[e->dtype].c_type, result,
                   no);
         emit_open(emitter, "if (%s) {", condition);
-        if (reads && emitter->backend != &emit_calls) {
+        if (reads && emitter->backend->keeps_branches) {
             emit_line(emitter, "KEEP_BRANCH;");
             sections_want(&emitter->sections, "keep_branch");
         }
@@ -513,7 +413,7 @@ static const char *emit_text(struct emitter *emitter, const struct expression *e
     case EXPRESSION_GUARD:
         return emit_guard(emitter, e);
     case EXPRESSION_REDUCE: {
-        const char *name = emit_reduction(emitter, e);
+        const char *name = emitter->backend->reduction(emitter, e);
         emit_name_expression(emitter, e, name);
         return name;
     }

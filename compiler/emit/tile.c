@@ -162,15 +162,15 @@ static void emit_call_lines(const struct tiling *tiling, const struct call *call
     const struct tile_block *block = tiling->block;
     struct arena *arena = emitter->ir->arena;
     const char *resume = call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0";
-    const char *const parts[] = {arena_format(arena, "tile_%s%dx%d(%s,",
-                                              tiling->tile->lanes ? "lanes_" : "", block->rows,
-                                              block->columns, call->sums),
-                                 arena_format(arena, "%s,", call->stream),
-                                 arena_format(arena, "%s,", call->panel),
-                                 arena_format(arena, "&%s,", tiling->walk),
-                                 arena_format(arena, "%s,", resume),
-                                 fetches(tiling) ? "ahead < ahead_end ? ahead : 0);" : "0);"};
-    emit_want_tile(emitter, tiling->tile->lanes, block->rows, block->columns);
+    const struct wanted_tile tile = {tiling->tile->lanes, block->rows, block->columns};
+    const char *const parts[] = {
+        arena_format(arena, "%s(%s,", emit_tile_name(emitter, &tile), call->sums),
+        arena_format(arena, "%s,", call->stream),
+        arena_format(arena, "%s,", call->panel),
+        arena_format(arena, "&%s,", tiling->walk),
+        arena_format(arena, "%s,", resume),
+        fetches(tiling) ? "ahead < ahead_end ? ahead : 0);" : "0);"};
+    emit_want_tile(emitter, tile);
     emit_parts(emitter, sizeof parts / sizeof *parts, parts);
     if (!fetches(tiling))
         return;
@@ -221,36 +221,16 @@ static bool has_column_tail(const struct tiling *tiling) {
            tile->blocks[tile->block_count - 1].columns == tile->columns;
 }
 
-/* Loops over some axes and then the columns, around a value that is stored; for libtcc, the
- * innermost of the axes and the columns as row operations. */
-static void emit_block_nest(const struct tiling *tiling, const struct store *store, int count,
-                            const struct axis *const *axes, const char *stem) {
+/* Stores a value over some axes, outermost first, and the columns. */
+static void emit_epilogue(const struct tiling *tiling, const struct store *store, int count,
+                          const struct axis *const *axes, const char *stem) {
     struct emitter *emitter = tiling->emitter;
-    struct arena *arena = emitter->ir->arena;
-    const struct axis *row = count ? axes[count - 1] : NULL, *column = tiling->block->column;
-    const char *columns =
-        has_column_tail(tiling) ? "columns" : arena_format(arena, "%" PRId64, column->extent);
-    struct row_block rows = {.row = row,
-                             .column = column,
-                             .row_count = row ? arena_format(arena, "%" PRId64, row->extent) : "1",
-                             .column_count = columns,
-                             .column_limit = column->extent,
-                             .elements = (row ? row->extent : 1) * column->extent};
-    bool as_rows = emitter->backend == &emit_calls && emit_rows_possible(emitter, store, &rows);
-    int loops = as_rows && row ? count - 1 : count;
-    for (int i = 0; i < loops; i++)
-        emit_open_loop(emitter, axes[i], arena_format(arena, "%s%d", stem, i), axes[i]->extent, 1);
-    if (as_rows) {
-        emit_open(emitter, "{");
-        emit_rows(emitter, 1, store, &rows);
-        emit_close(emitter);
-    } else {
-        emit_name_axis(emitter, column, "c");
-        emit_open(emitter, "for (long c = 0; c < %s; c++) {", columns);
-        emit_store(emitter, store);
-        emit_close(emitter);
-    }
-    emit_close_loops(emitter, loops);
+    const struct axis *column = tiling->block->column;
+    const char *columns = has_column_tail(tiling)
+                              ? "columns"
+                              : arena_format(emitter->ir->arena, "%" PRId64, column->extent);
+    emitter->backend->epilogue(emitter, store,
+                               &(struct epilogue){count, axes, stem, column, columns});
 }
 
 /* What is done to the accumulators in place, before pooling. */
@@ -259,7 +239,7 @@ static void emit_stage(const struct tiling *tiling) {
     struct store store = {
         .output = block->accumulators, .address = block->stage_address, .value = block->stage};
     emit_begin_value(tiling->emitter, block->stage);
-    emit_block_nest(tiling, &store, block->stage_axis_count, block->stage_axes, "s");
+    emit_epilogue(tiling, &store, block->stage_axis_count, block->stage_axes, "s");
 }
 
 /* Over the rows of the block, without those that pooling joined. */
@@ -269,7 +249,7 @@ static void emit_over_rows(const struct tiling *tiling, const struct store *stor
     for (int i = 0; i < tile->loop_row_count; i++)
         axes[i] = local_axis(tile, tiling->block, tile->loop_row_count - 1 - i);
     emit_begin_value(tiling->emitter, store->value);
-    emit_block_nest(tiling, store, tile->loop_row_count, axes, "r");
+    emit_epilogue(tiling, store, tile->loop_row_count, axes, "r");
 }
 
 /* Sums of which only a part is added up wait where the output will be. */
@@ -325,8 +305,9 @@ static void emit_block(const struct tiling *tiling) {
         return;
     }
     emit_begin_value(emitter, block->value);
-    emit_array(emitter, "float", "sums",
-               arena_format(emitter->ir->arena, "%d * %d", block->rows, block->columns));
+    emitter->backend->declare_array(
+        emitter, "float", "sums",
+        arena_format(emitter->ir->arena, "%d * %d", block->rows, block->columns));
     if (has_column_tail(tiling))
         emit_line(emitter, "const long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
                   tile->column_loop->extent, tile->columns, tile->column_loop->extent,

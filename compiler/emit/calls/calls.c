@@ -1,4 +1,35 @@
-/* The backend for libtcc. */
-#include "compiler/emit/backend.h"
+/* The backend for libtcc, which keeps nothing in registers: its text calls the runtime for whatever
+ * goes over many elements. */
+#include "compiler/emit/calls/rows.h"
 
-const struct emit_backend emit_calls = {.name = "calls"};
+static void add_prelude(struct emitter *emitter, struct text *text) {
+    (void)text;
+    sections_want(&emitter->sections, "calls");
+}
+
+static void declare_tile(struct emitter *emitter, struct text *text,
+                         const struct wanted_tile *tile) {
+    text_add(text, "%s\n",
+             emit_runtime_function(emitter, emit_tile_name(emitter, tile), TILE_PARAMETERS));
+}
+
+/* libtcc ignores the alignment of locals. */
+void emit_aligned_array(struct emitter *emitter, const char *type, const char *name,
+                        const char *count) {
+    emit_line(emitter, "ALIGNED_ARRAY(%s, %s, %s);", type, name, count);
+}
+
+static const char *const templates[] = {template_calls, template_chain, NULL};
+
+const struct emit_backend emit_calls = {
+    .name = "calls",
+    .encloses_nests = true,
+    .templates = templates,
+    .tile_section = "tile_walk",
+    .prelude = add_prelude,
+    .declare_tile = declare_tile,
+    .declare_array = emit_aligned_array,
+    .statements = emit_statement_blocks,
+    .epilogue = emit_epilogue_blocks,
+    .reduction = emit_reduction,
+};

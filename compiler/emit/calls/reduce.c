@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    STRIP_ELEMENTS = 1024, /* of a strip: it stays in the first cache */
+    STRIP_ELEMENTS = 1024, /* of a strip: it stays in L1 */
 };
 
 /* One reduction over a block, whose results lie along its columns. */
@@ -168,8 +168,8 @@ static struct accumulator begin_accumulator(const struct reducing *reducing) {
         accumulator.result = arena_format(arena, "where%d", number);
     } else {
         accumulator.names = arena_format(arena, "lanes%d", number);
-        emit_array(emitter, reducing->type, accumulator.names,
-                   arena_format(arena, "%" PRId64, reducing->results * REDUCTION_LANES));
+        emit_aligned_array(emitter, reducing->type, accumulator.names,
+                           arena_format(arena, "%" PRId64, reducing->results * REDUCTION_LANES));
         accumulator.parameters = arena_format(arena, "%s *lanes", reducing->type);
     }
     rows_call(

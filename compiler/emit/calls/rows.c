@@ -2,7 +2,7 @@
  *
  * libtcc keeps nothing in registers, so its text does no arithmetic on elements: one call of the
  * runtime does one operation on a whole block of rows x columns, and intermediate blocks go through
- * small local arrays. runtime/statements/rows.h tells what can be called. This is possible where
+ * small local arrays. runtime/kernels/rows.h tells what can be called. This is possible where
  * every access steps evenly along rows and columns; where it is not (what is left of guards,
  * divisions in an index), the caller prints plain loops. */
 #include "compiler/emit/calls/rows.h"
@@ -118,24 +118,12 @@ bool rows_can(struct ir *ir, const struct expression *e, const struct row_block 
 
 /* ---- Calls ---- */
 
-/* Remembers a row function, to be declared once. */
-static void declare(struct emitter *emitter, const char *name, const char *parameters) {
-    for (int i = 0; i < emitter->row_function_count; i++)
-        if (strcmp(emitter->row_functions[i].name, name) == 0)
-            return;
-    if (emitter->row_function_count == MAX_ROW_FUNCTIONS)
-        unreachable();
-    emitter->row_functions[emitter->row_function_count++] = (struct row_function){
-        .name = name,
-        .declaration = arena_format(emitter->ir->arena, "void %s(%s);\n", name, parameters)};
-}
-
 /* Breaks the arguments into lines at commas. */
 void rows_call(struct row_emitter *rows, const char *name, const char *parameters,
                const char *arguments) {
     struct emitter *emitter = rows->emitter;
     struct text text = {0};
-    declare(emitter, name, parameters);
+    emit_runtime_function(emitter, name, parameters);
     text_add(&text, "%s(", name);
     size_t column = text.length + 4 * (size_t)emitter->indent;
     while (*arguments) {
@@ -249,8 +237,9 @@ static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
     if (taken == rows->temporary_count) {
         rows->temporaries = arena_extend(arena, rows->temporaries, rows->temporary_count++,
                                          &rows->temporary_capacity, sizeof *rows->temporaries);
-        emit_array(rows->emitter, dtype_facts[dtype].c_type, arena_format(arena, "block%d", taken),
-                   arena_format(arena, "%" PRId64, rows->block->elements));
+        emit_aligned_array(rows->emitter, dtype_facts[dtype].c_type,
+                           arena_format(arena, "block%d", taken),
+                           arena_format(arena, "%" PRId64, rows->block->elements));
     }
     rows->temporaries[taken] = (struct row_temporary){.dtype = dtype};
     return taken;

@@ -1,10 +1,21 @@
-/* What rows.c, chain.c and reduce.c share: blocks of row operations. */
+/* What the files of this backend share: blocks of row operations. */
 #ifndef EIGENTENSOR_EMIT_ROWS_H
 #define EIGENTENSOR_EMIT_ROWS_H
 
 #include "compiler/emit/emit.h"
 
 enum { MAX_ROW_VALUES = 512 };
+
+/* A block of elements, for row operations: a loop over `row` (NULL: one row) around one over
+ * `column`. */
+struct row_block {
+    const struct axis *row, *column;
+    const char *row_count, *column_count; /* C text */
+    int64_t column_limit;                 /* the greatest that column_count can be */
+    int64_t elements;                     /* the greatest that rows x columns can be */
+    /* C text of what is added to the column, and to the row; NULL: nothing */
+    const char *strip, *row_strip;
+};
 
 /* One operand of a row operation: text of a pointer, and its strides in elements. */
 struct row_operand {
@@ -34,7 +45,27 @@ struct row_emitter {
     struct row_temporary *temporaries;
 };
 
-/* rows.c */
+/* ---- calls.c ---- */
+
+/* A local array that begins a cache line. */
+void emit_aligned_array(struct emitter *emitter, const char *type, const char *name,
+                        const char *count);
+
+/* ---- blocks.c: nests and epilogues, as calls where that is possible ---- */
+
+/* Requires emit_begin_statements(). */
+void emit_statement_blocks(struct emitter *emitter, struct statement *const *statements, int count);
+void emit_epilogue_blocks(struct emitter *emitter, const struct store *store,
+                          const struct epilogue *epilogue);
+
+/* ---- rows.c: elementwise work ---- */
+
+/* Whether row operations can compute a store's value over a block. */
+bool emit_rows_possible(struct emitter *emitter, const struct store *store,
+                        const struct row_block *block);
+/* Several stores compute what they have in common once. */
+void emit_rows(struct emitter *emitter, int count, const struct store *stores,
+               const struct row_block *block);
 
 /* Whether row operations can compute a value over a block. */
 bool rows_can(struct ir *ir, const struct expression *e, const struct row_block *block);
@@ -55,7 +86,7 @@ const char *rows_operand_text(struct row_emitter *rows, struct row_operand opera
  * of other values are forgotten. */
 struct row_operand rows_operand(struct row_emitter *rows, const struct expression *e);
 
-/* chain.c */
+/* ---- chain.c ---- */
 
 /* A value, where it goes, and whether it leaves the graph. */
 struct chain_result {
@@ -69,7 +100,7 @@ bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *
 /* Whether it can do that with one value that goes to a place of its own. */
 bool is_chain(struct row_emitter *rows, const struct expression *e);
 
-/* reduce.c */
+/* ---- reduce.c ---- */
 
 bool rows_can_reduce(struct ir *ir, const struct expression *e, const struct row_block *block);
 /* The result of a reduction or contraction for each element of the block. */

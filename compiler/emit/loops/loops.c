@@ -1,4 +1,39 @@
 /* The backend for gcc, clang and their cross compilers. */
-#include "compiler/emit/backend.h"
+#include "compiler/emit/loops/loops.h"
 
-const struct emit_backend emit_loops = {.name = "loops", .has_pool = true};
+static void add_prelude(struct emitter *emitter, struct text *text) {
+    text_add(text,
+             "%s#include \"%s.h\"\n\n#include <math.h>\n#include <stddef.h>\n"
+             "#include <stdint.h>\n#include <string.h>\n\n",
+             emitter->pool ? "#define _POSIX_C_SOURCE 200809L\n\n" : "", emitter->prefix);
+}
+
+static void define_tile(struct emitter *emitter, struct text *text,
+                        const struct wanted_tile *tile) {
+    text_add(text, "TILE_INLINE %s(" TILE_PARAMETERS ") {\n", emit_tile_name(emitter, tile));
+    text_add(text, "    tile(%d, %d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
+             tile->lanes, tile->rows, tile->columns);
+}
+
+static void declare_array(struct emitter *emitter, const char *type, const char *name,
+                          const char *count) {
+    emit_line(emitter, "_Alignas(64) %s %s[%s];", type, name, count);
+}
+
+static const char *const templates[] = {NULL};
+
+const struct emit_backend emit_loops = {
+    .name = "loops",
+    .has_pool = true,
+    .has_metadata = true,
+    .has_system_headers = true,
+    .keeps_branches = true,
+    .templates = templates,
+    .tile_section = "tile",
+    .prelude = add_prelude,
+    .declare_tile = define_tile,
+    .declare_array = declare_array,
+    .statements = emit_statements,
+    .epilogue = emit_epilogue_loops,
+    .reduction = emit_vector_reduction,
+};

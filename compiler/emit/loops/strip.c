@@ -3,13 +3,13 @@
  * Some functions are best computed for many neighbours at once (templates/strip.h). A strip's
  * arguments are computed into an array, the function goes over the array, and what depends on it is
  * computed from there. What both sides of a function need is kept in an array as well. */
-#include "compiler/emit/emit.h"
+#include "compiler/emit/loops/loops.h"
 
 #include <inttypes.h>
 
 enum {
-    LEAST_STRIP = 16, /* elements for which it is worth its while */
-    MOST_STRIP = 256, /* several arrays of that size stay in the first cache */
+    LEAST_STRIP = 16, /* elements for which it is worthwhile */
+    MOST_STRIP = 256, /* several arrays of that size stay in L1 */
 };
 
 /* ---- Which functions ---- */
@@ -57,7 +57,7 @@ static struct walk functions_of(struct emitter *emitter, const struct expression
 
 bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
                        const struct expression *value) {
-    if (emitter->backend == &emit_calls || axis->extent < LEAST_STRIP)
+    if (axis->extent < LEAST_STRIP)
         return false;
     return !expression_reduces(emitter->ir, value) &&
            functions_of(emitter, value).function_count > 0;
@@ -129,9 +129,11 @@ static void fetch_load(void *context, const struct expression *e) {
         return;
     const struct index *next = index_add(emitter->ir, index_axis(emitter->ir, fetches->around),
                                          index_constant(emitter->ir, 1));
-    const struct substitution turn = {.count = 1, .axes = &fetches->around, .values = &next};
-    const char *address = emit_strip_address(emitter, fetches->strip, e->buffer,
-                                             index_substitute(emitter->ir, e->index, &turn));
+    const struct substitution next_iteration = {
+        .count = 1, .axes = &fetches->around, .values = &next};
+    const char *address =
+        emit_strip_address(emitter, fetches->strip, e->buffer,
+                           index_substitute(emitter->ir, e->index, &next_iteration));
     if (!address)
         return;
     emit_line(emitter, "fetch_strip(%s, %s);", address, fetches->strip->count);

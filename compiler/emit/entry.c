@@ -1,0 +1,338 @@
+/* What callers see of the file: the header, and the functions that call the kernels. */
+#include "compiler/emit/emit.h"
+#include "compiler/plan/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- Header ---- */
+
+static void add_tensor_fields(struct emitter *emitter, struct text *text, enum buffer_kind kind,
+                              const char *constant) {
+    const struct ir *ir = emitter->ir;
+    int count = 0;
+    text_add(text, "struct %s_%s {\n", emitter->prefix,
+             kind == BUFFER_INPUT ? "inputs" : "outputs");
+    for (int i = 0; i < ir->buffer_count; i++) {
+        const struct buffer *buffer = ir->buffers[i];
+        if (buffer->kind != kind)
+            continue;
+        count++;
+        const char *description = tensor_description(emitter, buffer);
+        text_add(text, "    %s%s *%s; /* %s */\n", constant, dtype_facts[buffer->dtype].c_type,
+                 buffer->name, strchr(description, ' ') + 1);
+    }
+    if (!count)
+        text_add(text, "    char none; /* the graph has none */\n");
+    text_add(text, "};\n\n");
+}
+
+static void add_sizes(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
+    const char *upper = emit_upper_case(emitter->ir, emitter->prefix);
+    text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
+    text_add(text, "#define %s_ARENA_BYTES %zu\n", upper, compiled->arena_bytes);
+    text_add(text, "#define %s_INPUT_COUNT %d\n", upper, emitter->ir->graph->input_count);
+    text_add(text, "#define %s_OUTPUT_COUNT %d\n", upper, emitter->ir->graph->output_count);
+    if (compiled->block_count)
+        text_add(text, "#define %s_BLOCK_IMAGES %" PRId64 " /* fastest are multiples of it */\n",
+                 upper, compiled->blocks[0].images);
+    text_add(text, "\n");
+}
+
+void emit_interface(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
+    const char *prefix = emitter->prefix;
+    add_sizes(emitter, text, compiled);
+    add_tensor_fields(emitter, text, BUFFER_INPUT, "const ");
+    add_tensor_fields(emitter, text, BUFFER_OUTPUT, "");
+    const char *batch = compiled->block_count ? ", long batch" : "";
+    text_add(
+        text,
+        *batch
+            ? "/* Computes all outputs of `batch` images, the N of the tensors; an image has the "
+              "same bits\n * in every batch. Tensors are contiguous and row-major; outputs "
+              "overlap nothing else.\n"
+            : "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap "
+              "nothing else.\n");
+    text_add(text,
+             " * `weights` is the block that was written beside this file, `arena` is scratch\n"
+             " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
+             " * arena each. */\n");
+    text_add(text,
+             "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena%s);\n\n",
+             prefix, prefix, prefix, batch);
+    text_add(text,
+             "/* The same by position. */\n"
+             "void %s_run_array(const void *const *inputs, void *const *outputs, "
+             "const void *weights,\n        void *arena%s);\n",
+             prefix, batch);
+    if (emitter->threads)
+        emit_step_interface(emitter, text, emit_upper_case(emitter->ir, prefix));
+    if (emitter->pool)
+        emit_pool_interface(emitter, text, emit_upper_case(emitter->ir, prefix));
+}
+
+void emit_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
+                 const struct compile_options *options) {
+    const char *guard =
+        arena_format(emitter->ir->arena, "%s_H", emit_upper_case(emitter->ir, emitter->prefix));
+    text_add(text, "/* %s.h: how to run the graph \"%s\", compiled to C by Eigentensor.",
+             emitter->prefix, emit_identifier(emitter->ir, emitter->ir->graph->name));
+    if (options->digest)
+        text_add(text, "\n * Graph %s", options->digest);
+    text_add(text, " */\n#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n", guard, guard);
+    emit_interface(emitter, text, compiled);
+    text_add(
+        text,
+        "\n/* What was compiled: \"eigentensor 1; graph DIGEST; inputs ...; outputs ...\". */\n"
+        "const char *%s_metadata(void);\n\n#endif\n",
+        emitter->prefix);
+}
+
+/* ---- The calls of kernels ---- */
+
+static bool has_offset(const struct emitter *emitter, const struct buffer *buffer,
+                       enum buffer_kind kind) {
+    return buffer->kind == kind && emitter->offset_wanted[buffer->id];
+}
+
+/* Where the constants or temporaries lie, in bytes; false if there are none. Beyond what an enum
+ * can hold, macros. */
+static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_kind kind,
+                        const char *comment, const char *indent) {
+    const char *large_form = *indent ? "static const long AT_%s = %zu;" : "#define AT_%s %zu";
+    const struct ir *ir = emitter->ir;
+    int count = 0;
+    bool large = false;
+    for (int i = 0; i < ir->buffer_count; i++)
+        large |= has_offset(emitter, ir->buffers[i], kind) && ir->buffers[i]->offset > INT32_MAX;
+    for (int i = 0; i < ir->buffer_count; i++) {
+        const struct buffer *buffer = ir->buffers[i];
+        if (!has_offset(emitter, buffer, kind))
+            continue;
+        if (!count++)
+            text_add(text, "%s/* %s */\n%s%s", indent, comment, large ? "" : indent,
+                     large ? "" : "enum {\n");
+        text_add(text, "%s", indent);
+        text_add(text, large ? large_form : "    AT_%s = %zu,", buffer->name, buffer->offset);
+        text_add(text, " /* %s", strchr(buffer_description(emitter->ir, buffer), ' ') + 1);
+        if (kind == BUFFER_TEMPORARY)
+            text_add(text, ", alive from k%02d to k%02d",
+                     ir->first_number + buffer->first_kernel + 1,
+                     ir->first_number + buffer->last_kernel + 1);
+        text_add(text, " */\n");
+    }
+    if (count)
+        text_add(text, "%s%s\n", large ? "" : indent, large ? "" : "};\n");
+    return count > 0;
+}
+
+static const char *argument(struct emitter *emitter, const struct buffer *buffer, bool written) {
+    struct arena *arena = emitter->ir->arena;
+    const char *type = dtype_facts[buffer->dtype].c_type;
+    switch (buffer->kind) {
+    case BUFFER_INPUT:
+        return arena_format(arena, "inputs->%s", emitter->fields[BUFFER_INPUT][buffer->position]);
+    case BUFFER_OUTPUT:
+        return arena_format(arena, "outputs->%s", emitter->fields[BUFFER_OUTPUT][buffer->position]);
+    case BUFFER_CONSTANT:
+        emitter->offset_wanted[buffer->id] = true;
+        return arena_format(arena, "(const %s *)(constants + AT_%s)", type, buffer->name);
+    case BUFFER_TEMPORARY:
+        emitter->offset_wanted[buffer->id] = true;
+        if (buffer->apart)
+            return arena_format(arena, "(%s%s *)(scratch + AT_%s + %zu * part)",
+                                written ? "" : "const ", type, buffer->name, aligned_bytes(buffer));
+        return arena_format(arena, "(%s%s *)(scratch + AT_%s)", written ? "" : "const ", type,
+                            buffer->name);
+    case BUFFER_LOCAL:
+        break;
+    }
+    unreachable();
+}
+
+static void add_call(struct emitter *emitter, struct text *text, const struct kernel *kernel,
+                     int indent) {
+    text_add(text, "%*s%s(", indent, "", kernel->name);
+    size_t column = (size_t)indent + strlen(kernel->name) + 1;
+    for (int i = 0; i < kernel->buffer_count + kernel->parallel; i++) {
+        const char *next = i == kernel->buffer_count ? "part, parts"
+                                                     : argument(emitter, kernel->buffers[i].buffer,
+                                                                kernel->buffers[i].written);
+        if (i > 0) {
+            bool breaks = column + strlen(next) + 4 > 100;
+            if (breaks)
+                text_add(text, ",\n%*s", indent + 8, "");
+            else
+                text_add(text, ", ");
+            column = breaks ? (size_t)indent + 8 : column + 2;
+        }
+        text_add(text, "%s", next);
+        column += strlen(next);
+    }
+    text_add(text, ");\n");
+}
+
+/* A case for each step; kernels that nobody shares in blocks for the first part. */
+static void add_steps(struct emitter *emitter, struct text *text) {
+    const struct ir *ir = emitter->ir;
+    bool alone = false;
+    text_add(text, "    switch (step) {\n");
+    for (int i = 0; i < ir->kernel_count; i++) {
+        const struct kernel *kernel = ir->kernels[i];
+        bool first = i == 0 || kernel->step > ir->kernels[i - 1]->step;
+        bool last = i + 1 == ir->kernel_count || kernel->step < ir->kernels[i + 1]->step;
+        if (first)
+            text_add(text, "    case %d:\n", kernel->step);
+        if (!kernel->parallel && !alone)
+            text_add(text, "        if (part == 0) {\n");
+        alone = !kernel->parallel;
+        add_call(emitter, text, kernel, alone ? 12 : 8);
+        if (alone && (last || ir->kernels[i + 1]->parallel)) {
+            text_add(text, "        }\n");
+            alone = false;
+        }
+        if (last)
+            text_add(text, "        break;\n");
+    }
+    text_add(text, "    }\n");
+}
+
+static void add_calls(struct emitter *emitter, struct text *text) {
+    if (emitter->threads) {
+        add_steps(emitter, text);
+        return;
+    }
+    for (int i = 0; i < emitter->ir->kernel_count; i++)
+        add_call(emitter, text, emitter->ir->kernels[i], 4);
+}
+
+/* Whether kernels read any input. */
+static bool reads_inputs(const struct ir *ir) {
+    for (int g = 0; g < ir->kernel_count; g++)
+        for (int i = 0; i < ir->kernels[g]->buffer_count; i++)
+            if (ir->kernels[g]->buffers[i].buffer->kind == BUFFER_INPUT)
+                return true;
+    return false;
+}
+
+struct run_text emit_run_text(struct emitter *emitter, const char *indent) {
+    struct run_text run = {0};
+    add_calls(emitter, &run.calls);
+    run.constants =
+        add_offsets(emitter, &run.offsets, BUFFER_CONSTANT,
+                    "Constants, in bytes from the beginning of the weights block.", indent);
+    run.scratch = add_offsets(emitter, &run.offsets, BUFFER_TEMPORARY,
+                              "Temporaries, in bytes from the beginning of the arena.", indent);
+    return run;
+}
+
+void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *run) {
+    text_add(text,
+             run->constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
+    text_add(text, run->scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
+    if (!reads_inputs(emitter->ir))
+        text_add(text, "    (void)inputs;\n");
+    text_add(text, "%s}\n\n", run->calls.bytes ? run->calls.bytes : "");
+    text_free(&run->calls);
+    text_free(&run->offsets);
+}
+
+/* ---- Entry points ---- */
+
+/* PREFIX_run, or a step of it. */
+static void add_run(struct emitter *emitter, struct text *text) {
+    const char *prefix = emitter->prefix;
+    struct run_text run = emit_run_text(emitter, "");
+    text_add(text,
+             "%svoid %s_run%s(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena",
+             run.offsets.bytes ? run.offsets.bytes : "", prefix, emitter->threads ? "_step" : "",
+             prefix, prefix);
+    text_add(text, emitter->threads ? ", long step, long part, long parts) {\n" : ") {\n");
+    if (emitter->threads && emitter->compiled->threads == 1)
+        text_add(text, "    (void)parts;\n");
+    emit_run_body(emitter, text, &run);
+}
+
+/* PREFIX_run`what`_array; `more` parameters and `values` for them follow. */
+static void add_run_array(struct emitter *emitter, struct text *text, const char *what,
+                          const char *more, const char *values) {
+    const char *prefix = emitter->prefix;
+    const struct ir *ir = emitter->ir;
+    text_add(text,
+             "void %s_run%s_array(const void *const *inputs, void *const *outputs, "
+             "const void *weights,\n        void *arena%s) {\n",
+             prefix, what, more);
+    for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++) {
+        const char *plural = kind == BUFFER_INPUT ? "inputs" : "outputs";
+        text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
+        for (int i = 0; i < ir->buffer_count; i++)
+            if (ir->buffers[i]->kind == (enum buffer_kind)kind)
+                text_add(text, "    named_%s.%s = %s[%d];\n", plural,
+                         emitter->fields[kind][ir->buffers[i]->position], plural,
+                         ir->buffers[i]->position);
+    }
+    if (!ir->graph->input_count)
+        text_add(text, "    (void)inputs;\n    named_inputs.none = 0;\n");
+    text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n}\n", prefix,
+             what, values);
+}
+
+/* The entries of a text whose runs can be shared. */
+static void add_step_entries(struct emitter *emitter, struct text *text) {
+    emit_run_alone(emitter, text);
+    text_add(text, "\n");
+    add_run_array(emitter, text, "_step", ", long step, long part, long parts",
+                  ", step, part, parts");
+    text_add(text, "\n");
+}
+
+static void add_pool(struct emitter *emitter, struct text *text) {
+    const bool batched = emitter->graph->batched;
+    const char *more = arena_format(emitter->ir->arena, "%s, struct %s_pool *pool",
+                                    batched ? ", long batch" : "", emitter->prefix);
+    emit_pool(emitter, text, emit_upper_case(emitter->ir, emitter->prefix));
+    text_add(text, "\n");
+    add_run_array(emitter, text, "_on", more, batched ? ", batch, pool" : ", pool");
+}
+
+/* The functions that call kernels. */
+static void add_runs(struct emitter *emitter, struct text *text, struct ir *const *irs, int count) {
+    if (!emitter->graph->batched) {
+        add_run(emitter, text);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        emit_begin_ir(emitter, irs[i]);
+        emit_run_block(emitter, text, &emitter->compiled->blocks[i]);
+    }
+    emit_begin_ir(emitter, irs[0]);
+    emit_run_batch(emitter, text);
+}
+
+static void add_metadata(struct emitter *emitter, struct text *text,
+                         const struct compile_options *options) {
+    const struct ir *ir = emitter->ir;
+    text_add(text, "\nconst char *%s_metadata(void) {\n    return \"eigentensor 1; graph %s\"",
+             emitter->prefix, options->digest ? options->digest : "unknown");
+    for (int i = 0; i < ir->buffer_count; i++)
+        if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
+            text_add(text, "\n           \"; %s %s\"",
+                     ir->buffers[i]->kind == BUFFER_INPUT ? "input" : "output",
+                     tensor_description(emitter, ir->buffers[i]));
+    text_add(text, ";\n}\n");
+}
+
+void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs, int count,
+                  const struct compile_options *options) {
+    const bool batched = emitter->graph->batched;
+    add_runs(emitter, text, irs, count);
+    if (emitter->threads)
+        add_step_entries(emitter, text);
+    add_run_array(emitter, text, "", batched ? ", long batch" : "", batched ? ", batch" : "");
+    if (emitter->pool)
+        add_pool(emitter, text);
+    if (emitter->backend->has_metadata)
+        add_metadata(emitter, text, options);
+}

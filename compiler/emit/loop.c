@@ -1,0 +1,128 @@
+/* Loops of C around what is stored. */
+#include "compiler/emit/emit.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- One loop ---- */
+
+void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
+                    int64_t step) {
+    emit_name_axis(emitter, axis, name);
+    bool parted = axis == emitter->parted;
+    const char *first = parted ? "begin" : "0";
+    const char *limit = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
+    if (step == 1)
+        emit_open(emitter, "for (long %s = %s; %s < %s; %s++) {", name, first, name, limit, name);
+    else
+        emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name, first, name,
+                  limit, name, step);
+}
+
+const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
+                            const struct axis *axis, int64_t step) {
+    bool parted = axis == emitter->parted;
+    const char *end = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, axis->extent);
+    emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name,
+              parted ? "begin" : "0", name, end, name, step);
+    if (axis->extent % step == 0 && !parted)
+        return arena_format(emitter->ir->arena, "%" PRId64, step);
+    emit_line(emitter, "long %s = %s - %s < %" PRId64 " ? %s - %s : %" PRId64 ";", count, end, name,
+              step, end, name, step);
+    return count;
+}
+
+void emit_open_loops(struct emitter *emitter, const struct statement *statement, int count) {
+    for (int i = 0; i < count; i++)
+        emit_open_loop(emitter, statement->loops[i], arena_format(emitter->ir->arena, "i%d", i),
+                       statement->loops[i]->extent, 1);
+}
+
+void emit_close_loops(struct emitter *emitter, int count) {
+    for (int i = 0; i < count; i++)
+        emit_close(emitter);
+}
+
+/* ---- The part of a thread ---- */
+
+/* Where a part begins: the parts of all threads differ by one unit at most. */
+static const char *part_begin(struct emitter *emitter, int64_t units, int64_t step,
+                              const char *part) {
+    struct arena *arena = emitter->ir->arena;
+    return step == 1
+               ? arena_format(arena, "%" PRId64 " * %s / parts", units, part)
+               : arena_format(arena, "%" PRId64 " * %s / parts * %" PRId64, units, part, step);
+}
+
+void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit) {
+    int64_t extent = statement->parted->extent, step = statement->part_step;
+    int64_t units = (extent + step - 1) / step;
+    const char *end = part_begin(emitter, units, step, "(part + 1)");
+    emitter->parted = statement->parted;
+    emit_line(emitter, "const long begin = %s;", part_begin(emitter, units, step, "part"));
+    if (extent % step == 0)
+        emit_line(emitter, "const long end = %s;", end);
+    else
+        emit_line(emitter, "const long end = part + 1 < parts ? %s : %" PRId64 ";", end, limit);
+}
+
+/* ---- Stores ---- */
+
+void emit_store(struct emitter *emitter, const struct store *store) {
+    const struct buffer *output = store->output;
+    const char *address = emit_index(emitter, store->address);
+    size_t taken = strlen(output->name) + strlen(address) + sizeof "[] = f32_canonical();";
+    const char *text = emit_expression_within(emitter, store->value, taken < 90 ? 100 - taken : 10);
+    if (output->kind == BUFFER_OUTPUT && !store->unfinished)
+        text = emit_canonical(emitter, output->dtype, text);
+    size_t length = strlen(output->name) + strlen(address) + strlen(text) + sizeof "[] = ;";
+    bool breaks = length + 4 * (size_t)emitter->indent > 100; /* what only moves has no parts */
+    if (!breaks) {
+        emit_line(emitter, "%s[%s] = %s;", output->name, address, text);
+        return;
+    }
+    emit_line(emitter, "%s[%s] =", output->name, address);
+    emit_line(emitter, "    %s;", text);
+}
+
+struct store *emit_stores_of(struct emitter *emitter, struct statement *const *statements,
+                             int count) {
+    struct store *stores = arena_array(emitter->ir->arena, struct store, (size_t)count);
+    for (int i = 0; i < count; i++)
+        stores[i] = (struct store){.output = statements[i]->output,
+                                   .address = statements[i]->address,
+                                   .value = statements[i]->value};
+    return stores;
+}
+
+void emit_begin_statements(struct emitter *emitter, struct statement *const *statements,
+                           int count) {
+    const struct expression **values =
+        arena_array(emitter->ir->arena, const struct expression *, (size_t)count);
+    for (int i = 0; i < count; i++)
+        values[i] = statements[i]->value;
+    emit_begin_values(emitter, count, values);
+}
+
+void emit_statement_loops(struct emitter *emitter, struct statement *const *statements, int count) {
+    const struct store *stores = emit_stores_of(emitter, statements, count);
+    emit_open_loops(emitter, statements[0], statements[0]->loop_count);
+    for (int i = 0; i < count; i++)
+        emit_store(emitter, &stores[i]);
+    emit_close_loops(emitter, statements[0]->loop_count);
+}
+
+const char *emit_epilogue_axis(struct emitter *emitter, const struct epilogue *epilogue, int i) {
+    return arena_format(emitter->ir->arena, "%s%d", epilogue->stem, i);
+}
+
+void emit_epilogue_loops(struct emitter *emitter, const struct store *store,
+                         const struct epilogue *epilogue) {
+    for (int i = 0; i < epilogue->axis_count; i++)
+        emit_open_loop(emitter, epilogue->axes[i], emit_epilogue_axis(emitter, epilogue, i),
+                       epilogue->axes[i]->extent, 1);
+    emit_name_axis(emitter, epilogue->column, "c");
+    emit_open(emitter, "for (long c = 0; c < %s; c++) {", epilogue->columns);
+    emit_store(emitter, store);
+    emit_close_loops(emitter, epilogue->axis_count + 1);
+}

@@ -1,0 +1,54 @@
+/* What the files of this backend share. */
+#ifndef EIGENTENSOR_EMIT_LOOPS_H
+#define EIGENTENSOR_EMIT_LOOPS_H
+
+#include "compiler/emit/emit.h"
+
+/* ---- plain.c ---- */
+
+/* A nest of statements as loops. Requires emit_begin_statements(). */
+void emit_statements(struct emitter *emitter, struct statement *const *statements, int count);
+
+/* ---- strip.c: the innermost loop in strips, for functions that are best computed for many
+ * neighbours at once ---- */
+
+struct strip {
+    const struct axis *axis;
+    const char *lane;  /* C text: the position within the strip */
+    int64_t length;    /* at most */
+    const char *first; /* C text: where in the axis the strip begins; NULL: it is all of it */
+    const char *count; /* C text: how many elements this one has */
+};
+/* Whether a value contains such functions. */
+bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
+                       const struct expression *value);
+bool emit_is_strip_function(const struct expression *e);
+/* Opens the loop over strips. */
+struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane);
+/* The loop over the elements of one. */
+void emit_open_lanes(struct emitter *emitter, const struct strip *strip);
+/* Computes the functions into arrays, which the value then reads lane by lane. If the value is a
+ * function itself and `to`, the C text of an address, is not NULL, it goes there. */
+void emit_strip_functions(struct emitter *emitter, const struct strip *strip,
+                          const struct expression *value, const char *to);
+/* The address of a strip's first element in a buffer, where the others are its neighbours; else
+ * NULL. */
+const char *emit_strip_address(struct emitter *emitter, const struct strip *strip,
+                               const struct buffer *buffer, const struct index *index);
+/* Prefetches what the next iteration of the axis reads where this one reads strips. */
+void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
+                        const struct axis *around, const struct expression *value);
+
+/* ---- reduce.c ---- */
+
+/* A reduction, in vectors where that is possible; gives the name of the result. */
+const char *emit_vector_reduction(struct emitter *emitter, const struct expression *reduction);
+/* The reduction by which the following statement begins, if it goes over just what the statement
+ * stores along its only loop, and vectors can do it; or NULL. */
+const struct expression *emit_following_reduction(struct emitter *emitter,
+                                                  const struct statement *statement);
+/* Its lanes, and strip after strip what they take. */
+void emit_begin_taking(struct emitter *emitter, const struct expression *reduction);
+void emit_take(struct emitter *emitter, const struct strip *strip, const char *from);
+
+#endif

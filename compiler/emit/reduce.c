@@ -1,0 +1,160 @@
+/* Reductions that remain as loops of C.
+ *
+ * A contraction is one accumulator and fused multiply-adds. Other reductions follow the sixteen
+ * lanes of ops.def: where the innermost axis is a multiple of the lanes long or the only one, a
+ * loop over lanes stands inside, which C compilers turn into vectors. */
+#include "compiler/emit/emit.h"
+#include "compiler/lower/lower.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Opens a loop over one bound axis. */
+static void open_axis(struct emitter *emitter, const struct axis *axis) {
+    const char *name = emit_local_name(emitter, "r");
+    emit_name_axis(emitter, axis, name);
+    emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", name, name, axis->extent,
+              name);
+}
+
+void emit_open_axes(struct emitter *emitter, const struct expression *e, int count) {
+    for (int i = 0; i < count; i++)
+        open_axis(emitter, e->axes[i]);
+}
+
+/* ---- Contraction ---- */
+
+static const char *emit_contraction(struct emitter *emitter, const struct expression *e) {
+    const char *sum = emit_local_name(emitter, "sum");
+    emit_line(emitter, "%s %s = %s;", dtype_facts[e->dtype].c_type, sum,
+              emit_constant(emitter, e->dtype, 0));
+    emit_open_axes(emitter, e, e->axis_count);
+    const char *a = emit_expression(emitter, e->sources[0]);
+    const char *b = emit_expression(emitter, e->sources[1]);
+    emit_line(emitter, "%s = %s(%s, %s, %s);", sum,
+              e->dtype == DTYPE_FLOAT32 ? "fmaf" : emit_scalar_call(emitter, OP_CONTRACT, e->dtype),
+              a, b, sum);
+    emit_close_loops(emitter, e->axis_count);
+    return sum;
+}
+
+/* ---- Positions ---- */
+
+static const char *emit_position(struct emitter *emitter, const struct expression *e) {
+    bool greatest = e->op == OP_ARGMAX;
+    enum dtype dtype = e->sources[0]->dtype;
+    const char *best = emit_local_name(emitter, "best"), *where = emit_local_name(emitter, "where");
+    const char *position = emit_local_name(emitter, "position");
+    emit_line(emitter, "%s %s = %s;", dtype_facts[dtype].c_type, best,
+              emit_constant(emitter, dtype,
+                            identity_bits(greatest ? OP_REDUCE_MAX : OP_REDUCE_MIN, dtype)));
+    emit_line(emitter, "int32_t %s = 0, %s = 0;", where, position);
+    emit_open_axes(emitter, e, e->axis_count);
+    const char *value = emit_local_name(emitter, "v");
+    emit_line(emitter, "const %s %s = %s;", dtype_facts[dtype].c_type, value,
+              emit_expression(emitter, e->sources[0]));
+    emit_open(emitter, "if (%s %c %s) {", value, greatest ? '>' : '<', best);
+    emit_line(emitter, "%s = %s;", best, value);
+    emit_line(emitter, "%s = %s;", where, position);
+    emit_close(emitter);
+    emit_line(emitter, "%s++;", position);
+    emit_close_loops(emitter, e->axis_count);
+    return where;
+}
+
+/* ---- Lanes ---- */
+
+/* lane = lane (op) element, in C. */
+static void accumulate(struct emitter *emitter, const struct expression *e, const char *lane,
+                       const char *element) {
+    bool real = e->dtype == DTYPE_FLOAT32;
+    if (real && e->op == OP_REDUCE_SUM)
+        emit_line(emitter, "%s += %s;", lane, element);
+    else if (real && e->op == OP_REDUCE_PROD)
+        emit_line(emitter, "%s *= %s;", lane, element);
+    else
+        emit_line(emitter, "%s = %s(%s, %s);", lane,
+                  emit_scalar_call(emitter, combining_op(e->op), e->dtype), lane, element);
+}
+
+/* Whether elements are dealt to lanes in order along the innermost axis. */
+bool emit_deals_in_order(const struct expression *e) {
+    return e->axis_count == 1 ||
+           (e->axis_count > 1 && e->axes[e->axis_count - 1]->extent % REDUCTION_LANES == 0);
+}
+
+/* The innermost axis in strides of all lanes. */
+static void accumulate_strip(struct emitter *emitter, const struct expression *e,
+                             const char *lanes) {
+    const struct axis *axis = e->axes[e->axis_count - 1];
+    struct arena *arena = emitter->ir->arena;
+    const char *strip = emit_local_name(emitter, "r"), *lane = emit_local_name(emitter, "lane");
+    int64_t whole = axis->extent / REDUCTION_LANES * REDUCTION_LANES;
+    emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s += %d) {", strip, strip, whole,
+              strip, REDUCTION_LANES);
+    emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, REDUCTION_LANES, lane);
+    emit_name_axis(emitter, axis, arena_format(arena, "(%s + %s)", strip, lane));
+    const char *element = emit_expression(emitter, e->sources[0]);
+    accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane), element);
+    emit_close(emitter);
+    emit_close(emitter);
+    if (whole == axis->extent)
+        return;
+    emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", lane, lane,
+              axis->extent - whole, lane);
+    emit_name_axis(emitter, axis, arena_format(arena, "(%" PRId64 " + %s)", whole, lane));
+    element = emit_expression(emitter, e->sources[0]);
+    accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane), element);
+    emit_close(emitter);
+}
+
+/* Any axes, one element after the other. */
+static void accumulate_dealt(struct emitter *emitter, const struct expression *e,
+                             const char *lanes) {
+    const char *turn = emit_local_name(emitter, "turn");
+    emit_line(emitter, "long %s = 0;", turn);
+    emit_open_axes(emitter, e, e->axis_count);
+    const char *element = emit_expression(emitter, e->sources[0]);
+    accumulate(emitter, e,
+               arena_format(emitter->ir->arena, "%s[%s %% %d]", lanes, turn, REDUCTION_LANES),
+               element);
+    emit_line(emitter, "%s++;", turn);
+    emit_close_loops(emitter, e->axis_count);
+}
+
+static const char *emit_lanes(struct emitter *emitter, const struct expression *e) {
+    const char *type = dtype_facts[e->dtype].c_type;
+    struct arena *arena = emitter->ir->arena;
+    const char *lanes = emit_local_name(emitter, "lanes");
+    emit_line(emitter, "%s %s[%d];", type, lanes, REDUCTION_LANES);
+    const char *lane = emit_local_name(emitter, "lane");
+    emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, REDUCTION_LANES, lane);
+    emit_line(emitter, "%s[%s] = %s;", lanes, lane,
+              emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
+    emit_close(emitter);
+    int outer = e->axis_count - 1;
+    if (emit_deals_in_order(e)) {
+        emit_open_axes(emitter, e, outer);
+        accumulate_strip(emitter, e, lanes);
+        emit_close_loops(emitter, outer);
+    } else {
+        accumulate_dealt(emitter, e, lanes);
+    }
+    const char *step = emit_local_name(emitter, "step");
+    emit_open(emitter, "for (long %s = %d; %s > 0; %s /= 2) {", step, REDUCTION_LANES / 2, step,
+              step);
+    emit_open(emitter, "for (long %s = 0; %s < %s; %s++) {", lane, lane, step, lane);
+    accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane),
+               arena_format(arena, "%s[%s + %s]", lanes, lane, step));
+    emit_close(emitter);
+    emit_close(emitter);
+    return arena_format(arena, "%s[0]", lanes);
+}
+
+const char *emit_reduction(struct emitter *emitter, const struct expression *reduction) {
+    if (reduction->op == OP_CONTRACT)
+        return emit_contraction(emitter, reduction);
+    if (reduction->op == OP_ARGMAX || reduction->op == OP_ARGMIN)
+        return emit_position(emitter, reduction);
+    return emit_lanes(emitter, reduction);
+}
