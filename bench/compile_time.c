@@ -131,7 +131,7 @@ static bool try_once(const struct graph *graph, const struct emit_backend *backe
     double began = spent_milliseconds();
     struct compiled *compiled = compile(graph, &options, error);
     double between = spent_milliseconds();
-    struct jit *jit = compiled && with_jit ? jit_build(compiled, error) : NULL;
+    struct jit *jit = compiled && with_jit ? jit_build(compiled, NULL, error) : NULL;
     *spent = (struct spent){between - began, spent_milliseconds() - between};
     bool good = compiled && (jit || !with_jit);
     jit_free(jit);

@@ -127,7 +127,7 @@ static bool print_facts(const struct contender *contender, struct et_error *erro
         printf(" arena=%zu arena_least=%zu source=%zu kernels=%d", compiled->arena_bytes,
                compiled->arena_lower_bound, compiled->source_bytes, compiled->kernel_count);
     if (contender->mode == ET_JIT) {
-        struct jit *jit = jit_build(compiled, error);
+        struct jit *jit = jit_build(compiled, NULL, error);
         if (!jit)
             return false;
         printf(" code=%zu", jit_bytes(jit));

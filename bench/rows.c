@@ -1,17 +1,17 @@
 // Row operations on blocks as emitted C has them: nanoseconds a call, and an element, with operands
 // as they are common. What the least block takes is the cost of a call.
 //
-//   make library && cc -std=gnu11 -O2 -Icompiler -Iruntime -I. bench/rows.c build/libeigentensor.a
+//   make library && cc -std=gnu11 -O2 -I. bench/rows.c build/libeigentensor.a
 //       -lm -lpthread -o rows && ./rows
 
-#include "runtime/kernels/rows.h"
+#include "runtime/kernels/kernels.h"
 #include "compiler/base/clock.h"
 
 #include <stdio.h>
 
 enum { ROOM = 1 << 16, REPEATS = 300 };
 static _Alignas(64) float room[4][ROOM];
-static enum cpu_level level;
+static const struct target *target;
 
 typedef void unary_row(long rows, long columns, float *result, long result_row, long result_step,
                        const float *a, long a_row, long a_step);
@@ -25,7 +25,7 @@ typedef void contract_row(long rows, long columns, float *result, long result_ro
                           long b_step, long resume, long axes, const long *axis);
 
 static row_function *find(const char *name) {
-    return rows_of_level(level)[row_find(name)];
+    return kernels_for(target)->rows[row_find(name)];
 }
 
 // Prints the least of many samples of the call.
@@ -125,11 +125,11 @@ static void contractions(void) {
 }
 
 int main(void) {
-    level = cpu_highest_level();
+    target = cpu_best_target();
     for (int i = 0; i < 4; i++)
         for (int k = 0; k < ROOM; k++)
             room[i][k] = (float)(k % 17 - 8) * 0.25f;
-    printf("%s: ns a call, and an element\n%-26s", cpu_level_name(level), "");
+    printf("%s: ns a call, and an element\n%-26s", target->name, "");
     for (int s = 0; s < SHAPES; s++)
         printf("  %8ld x %-4ld", shapes[s].rows, shapes[s].columns);
     printf("\n");

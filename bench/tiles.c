@@ -2,11 +2,11 @@
 // rate of fused multiply-adds: with a walk that the compiler knows, and from the runtime.
 //
 //   make library && cc -std=gnu11 -O3 -fno-loop-unroll-and-jam -march=native -ffp-contract=off
-//       -Icompiler -Iruntime -I. bench/tiles.c build/libeigentensor.a -lm -o tiles && ./tiles
+//       -I. bench/tiles.c build/libeigentensor.a -lm -o tiles && ./tiles
 //
 // -march=x86-64-v3 measures the AVX2 tiles instead of the AVX-512 ones.
 
-#include "runtime/kernels/tiles.h"
+#include "runtime/kernels/kernels.h"
 #include "compiler/base/clock.h"
 
 #include <stdio.h>
@@ -14,11 +14,11 @@
 #include <string.h>
 
 #if defined __AVX512F__
-static const enum cpu_level level = CPU_AVX512;
+enum { TARGET = TARGET_AVX512 };
 #elif defined __AVX2__
-static const enum cpu_level level = CPU_AVX2;
+enum { TARGET = TARGET_AVX2 };
 #else
-static const enum cpu_level level = CPU_BASELINE;
+enum { TARGET = TARGET_BASELINE };
 #endif
 
 enum { REPEATS = 9, STREAM = 1 << 16, PANEL = 1 << 16 };
@@ -133,8 +133,9 @@ static double peak_rate(void) {
 }
 
 int main(void) {
-    if (cpu_highest_level() < level) {
-        fprintf(stderr, "tiles: this CPU lacks %s\n", cpu_level_name(level));
+    const struct target *target = &targets[TARGET];
+    if (!cpu_runs(target)) {
+        fprintf(stderr, "tiles: this CPU lacks %s\n", target->name);
         return 2;
     }
     for (int i = 0; i < STREAM; i++)
@@ -142,13 +143,12 @@ int main(void) {
     for (int i = 0; i < PANEL; i++)
         panel[i] = (float)(i % 13 - 6) * 0.125f;
     double peak = peak_rate();
-    printf("%s: peak %.1f GFLOP/s; each tile's GFLOP/s and share of it\n\n", cpu_level_name(level),
-           peak);
+    printf("%s: peak %.1f GFLOP/s; each tile's GFLOP/s and share of it\n\n", target->name, peak);
     printf("shape     K  tile              inlined          runtime\n");
     for (int i = 0; i < SUBJECTS; i++) {
         const struct subject *subject = &subjects[i];
         double inlined = tile_rate(subject, subject->inlined);
-        double runtime = tile_rate(subject, tiles_of_level(level)[subject->tile]);
+        double runtime = tile_rate(subject, kernels_for(target)->tiles[subject->tile]);
         printf("%s  %4d  %-16s %6.1f  %5.1f %%  %6.1f  %5.1f %%\n", subject->shape,
                subject->channels * subject->window * subject->window, subject->name, inlined,
                100 * inlined / peak, runtime, 100 * runtime / peak);

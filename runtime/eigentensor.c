@@ -269,9 +269,8 @@ struct compiled *program_compile(const struct et_program *program, enum et_mode 
                                  const struct compile_options *options, struct et_error *error) {
     struct compile_options tuned = *options;
     struct tuning *kept = NULL;
-    enum cpu_level level;
-    if (!program->tuning_set && cpu_level(&level, NULL) && options->target == cpu_target(level))
-        kept = tuning_cache_load(program->digest.text, level, mode_names[mode]);
+    if (!program->tuning_set && options->target && options->target == cpu_target(NULL))
+        kept = tuning_cache_load(program->digest.text, options->target, mode_names[mode]);
     tuned.tuning = kept ? kept : program->tuning;
     if (!options->target && tuned.tuning)
         tuned.target = target_find(tuned.tuning->target);
@@ -305,11 +304,11 @@ static void share_weights(const struct et_program *program, struct way *way) {
 /* Requires the way's lock. */
 static bool open_way(struct et_program *program, enum et_mode mode, struct et_error *error) {
     struct way *way = &program->ways[mode];
-    enum cpu_level level;
-    if (!cpu_level(&level, error))
+    const struct target *target = cpu_target(error);
+    if (!target)
         return false;
     struct compile_options options = {.backend = mode == ET_JIT ? &emit_calls : &emit_loops,
-                                      .target = cpu_target(level),
+                                      .target = target,
                                       .digest = program->digest.text,
                                       .threads = program->threads};
     way->compiled = program_compile(program, mode, &options, error);
@@ -318,7 +317,7 @@ static bool open_way(struct et_program *program, enum et_mode mode, struct et_er
         return false;
     share_weights(program, way);
     if (mode == ET_JIT)
-        way->jit = jit_build(way->compiled, error);
+        way->jit = jit_build(way->compiled, NULL, error);
     else
         way->aot = aot_build(way->compiled, &program->compiler, error);
     find_entries(way);

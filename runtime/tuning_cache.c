@@ -8,7 +8,7 @@
 #include "runtime/backend/cache.h"
 
 /* FOLDER/tuned-DIGEST/CPU-MODE.json. The CPU is looked at only where the graph has any. */
-static bool find_path(const char *digest, enum cpu_level level, const char *mode, bool make,
+static bool find_path(const char *digest, const struct target *target, const char *mode, bool make,
                       struct text *path) {
     cache_folder(path, make);
     if (!path->bytes)
@@ -21,17 +21,18 @@ static bool find_path(const char *digest, enum cpu_level level, const char *mode
     struct digest_stream stream;
     digest_begin(&stream);
     cache_add_word(&stream, "eigentensor tuning 1");
-    cache_add_word(&stream, cpu_level_name(level));
+    cache_add_word(&stream, target->name);
     cache_add_cpu(&stream);
     struct digest key = digest_end(&stream);
     text_add(path, "/%.32s-%s.json", digest_hex(&key).text, mode);
     return !path->failed;
 }
 
-struct tuning *tuning_cache_load(const char *digest, enum cpu_level level, const char *mode) {
+struct tuning *tuning_cache_load(const char *digest, const struct target *target,
+                                 const char *mode) {
     struct text path = {0};
     struct tuning *tuning = NULL;
-    if (find_path(digest, level, mode, false, &path) && cache_file_is_ours(path.bytes))
+    if (find_path(digest, target, mode, false, &path) && cache_file_is_ours(path.bytes))
         tuning = tuning_load(path.bytes, NULL);
     text_free(&path);
     if (!tuning || strcmp(tuning->digest, digest) == 0)
@@ -40,10 +41,10 @@ struct tuning *tuning_cache_load(const char *digest, enum cpu_level level, const
     return NULL;
 }
 
-bool tuning_cache_save(const struct tuning *tuning, enum cpu_level level, struct text *path,
+bool tuning_cache_save(const struct tuning *tuning, const struct target *target, struct text *path,
                        struct et_error *error) {
     struct text own = {0}, *place = path ? path : &own;
-    bool good = find_path(tuning->digest, level, tuning->mode, true, place) ||
+    bool good = find_path(tuning->digest, target, tuning->mode, true, place) ||
                 et_fail(error, "there is no folder to keep a tuning in: set XDG_CACHE_HOME, or "
                                "name a file");
     good = good && tuning_save(tuning, place->bytes, error);

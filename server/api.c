@@ -198,8 +198,7 @@ void handle_model(struct worker *worker, const struct request *request, struct r
         return;
     const struct et_program *program = model->program;
     const struct compiled *compiled = model_compiled(model);
-    enum cpu_level level = CPU_BASELINE;
-    cpu_level(&level, NULL);
+    const struct target *target = cpu_target(NULL);
     json_t *facts = json_pack(
         "{ssssssss soso sIsIsisisI sIsbso ssso}", "name", et_program_name(program), "version",
         MODEL_VERSION, "digest", et_program_digest(program), "uuid", et_program_uuid(program),
@@ -209,7 +208,8 @@ void handle_model(struct worker *worker, const struct request *request, struct r
         program_graph(program)->node_count, "kernels", compiled->kernel_count, "flops",
         (json_int_t)model->flops, "arena_bytes", (json_int_t)compiled->arena_bytes,
         "takes_pictures", model->takes_pictures, "modes", mode_facts(model), "cpu",
-        cpu_level_name(level), "models", model_names(&worker->server->models));
+        target ? target->name : cpu_best_target()->name, "models",
+        model_names(&worker->server->models));
     reply_json(reply, 200, facts);
 }
 

@@ -205,11 +205,10 @@ static int open_files(void) {
 
 static void add_process(struct text *text, struct server *server) {
     struct metrics *metrics = &server->metrics;
-    enum cpu_level level = CPU_BASELINE;
-    cpu_level(&level, NULL);
+    const struct target *target = cpu_target(NULL);
     head(text, "eigentensor_build_info", "gauge", "Always 1; the labels tell the build.");
     text_add(text, "eigentensor_build_info{version=\"%s\",compiler=\"%s\",cpu=\"%s\"} 1\n",
-             SERVER_VERSION, __VERSION__, cpu_level_name(level));
+             SERVER_VERSION, __VERSION__, target ? target->name : cpu_best_target()->name);
     add_value(text, "eigentensor_connections", "gauge", "Open connections.",
               (double)atomic_load(&metrics->connections));
     add_value(text, "eigentensor_requests_in_flight", "gauge", "Requests begun and not answered.",

@@ -114,11 +114,10 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
 
 static bool build_model(struct model *model, struct et_error *error) {
     const char *digest = et_program_digest(model->program);
-    enum cpu_level level;
-    if (!cpu_level(&level, error))
+    const struct target *target = cpu_target(error);
+    if (!target)
         return false;
-    struct compile_options options = {
-        .backend = &emit_loops, .target = cpu_target(level), .digest = digest};
+    struct compile_options options = {.backend = &emit_loops, .target = target, .digest = digest};
     model->aot_compiled = program_compile(model->program, ET_AOT, &options, error);
     if (!model->aot_compiled)
         return false;

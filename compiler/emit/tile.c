@@ -84,7 +84,8 @@ static struct levels levels_of(const struct tiling *tiling) {
 
 /* By one tile. */
 static int64_t fetched_elements(const struct tiling *tiling) {
-    return levels_of(tiling).extent[0] * tiling->tile->fetch.lines * LINE_ELEMENTS;
+    return levels_of(tiling).extent[0] * tiling->tile->fetch.lines *
+           line_elements(tiling->emitter->ir->target);
 }
 
 static void emit_walk(const struct tiling *tiling) {

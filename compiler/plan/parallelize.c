@@ -84,11 +84,11 @@ static int list_tile_loops(const struct tile *tile, struct division *candidates)
 /* Neighbours on a line of memory stay with one thread. */
 static int list_plain_loops(const struct ir *ir, const struct statement *statement,
                             struct division *candidates) {
+    const int line = line_elements(ir->target);
     for (int i = 0; i < statement->loop_count; i++) {
         const struct axis *axis = statement->loops[i];
-        bool lines =
-            i + 1 == statement->loop_count && axis->extent >= 4 * LINE_ELEMENTS * ir->threads;
-        candidates[i] = (struct division){axis, lines ? LINE_ELEMENTS : 1};
+        bool lines = i + 1 == statement->loop_count && axis->extent >= 4 * line * ir->threads;
+        candidates[i] = (struct division){axis, lines ? line : 1};
     }
     return statement->loop_count;
 }

@@ -100,7 +100,7 @@ static void fetch_next_panel(const struct ir *ir, const struct statement *statem
     fetch->loop = panel_loop;
     fetch->count = panel / parts;
     fetch->next = tile->loops[panel_loop].axis ? panel : fetch->count;
-    spread(tile, divide_up(fetch->count, tiles * LINE_ELEMENTS), fetch);
+    spread(tile, divide_up(fetch->count, tiles * line_elements(ir->target)), fetch);
 }
 
 void prefetch_panels(struct ir *ir) {

@@ -20,10 +20,7 @@ enum {
     CONFLICT_CYCLES = 4, /* a line of the stream that the first cache could not keep */
     KERNEL_CYCLES = 60,  /* to begin one */
     VECTOR_CYCLES = 2,   /* of elementwise work */
-    LINE = 64,
-    PAGE = 4096, /* bytes; lines a page apart share a set of the first cache */
-    WAYS = 8,
-    MOST_ROWS = 16, /* of a tile, beyond which more make no step cheaper */
+    MOST_ROWS = 16,      /* of a tile, beyond which more make no step cheaper */
 };
 
 /* ---- Tiles ---- */
@@ -42,7 +39,8 @@ static double register_cycles(const struct target *target, bool lanes, int heigh
     double multiplies = (double)(height * width) / target->multiplies;
     double loads = (double)(width + height * (lanes ? width : 1)) / target->loads;
     double cycles = larger(larger(multiplies, loads), target->latency);
-    return height > 1 && width * target->lanes * 4 > 3 * LINE ? cycles * HITCH_FACTOR : cycles;
+    return height > 1 && width * target->lanes * 4 > 3 * target->line ? cycles * HITCH_FACTOR
+                                                                      : cycles;
 }
 
 /* The blocks of registers that templates/tile.h makes of a tile; the rules are the same there. A
@@ -120,13 +118,13 @@ static double panel_cycles(const struct contraction *contraction, const struct c
 }
 
 /* How many of `count` lines, `stride` bytes apart, fall on one set of the first cache. */
-static int64_t lines_on_one_set(int64_t count, int64_t stride) {
-    int64_t apart = stride < 0 ? -stride : stride, common = PAGE;
-    if (apart < LINE)
+static int64_t lines_on_one_set(const struct target *target, int64_t count, int64_t stride) {
+    int64_t apart = stride < 0 ? -stride : stride, common = target->page;
+    if (apart < target->line)
         return 1;
     while (apart % common)
         common /= 2;
-    return divide_up(count, common < LINE ? PAGE / LINE : PAGE / common);
+    return divide_up(count, target->page / (common < target->line ? target->line : common));
 }
 
 /* Elements of an operand that is packed, each once. */
@@ -151,10 +149,11 @@ static int64_t innermost_stride(const struct contraction *contraction,
 /* Rows of the stream whose lines drive one another out before the next step needs them. */
 static double stream_cycles(const struct contraction *contraction, const struct choice *choice,
                             double tiles) {
+    const struct target *target = contraction->ir->target;
     if (choice->row_count == 0 || choice->lanes)
         return 0;
     int64_t stride = stride_of(contraction->ir, choice->stream, choice->row_axes[0].loop) * 4;
-    if (lines_on_one_set(choice->rows, stride) <= WAYS)
+    if (lines_on_one_set(target, choice->rows, stride) <= target->ways)
         return 0;
     return tiles * (double)contraction->depth * choice->rows * CONFLICT_CYCLES;
 }
@@ -162,16 +161,17 @@ static double stream_cycles(const struct contraction *contraction, const struct 
 /* A panel that lies where it is, its rows far apart, does not stay in the first cache. */
 static double panel_traffic_cycles(const struct contraction *contraction,
                                    const struct choice *choice, double tiles) {
+    const struct target *target = contraction->ir->target;
     if (choice->panel->buffer->kind == BUFFER_CONSTANT)
         return 0;
     if (choice->pack_panel)
         return PACK_CYCLES * operand_elements(contraction, choice->panel);
     int64_t stride = innermost_stride(contraction, choice->panel) * 4;
-    if (lines_on_one_set(contraction->depth, stride) <= WAYS)
+    if (lines_on_one_set(target, contraction->depth, stride) <= target->ways)
         return 0;
     double bytes = (double)contraction->depth * (double)choice->column->extent * 4;
-    bool near = bytes <= (double)contraction->ir->target->l2;
-    return tiles * (double)contraction->depth * choice->columns * 4 / LINE *
+    bool near = bytes <= (double)target->l2;
+    return tiles * (double)contraction->depth * choice->columns * 4 / target->line *
            (near ? NEAR_LINE_CYCLES : FAR_LINE_CYCLES);
 }
 

@@ -7,21 +7,20 @@
 
 #include <string.h>
 
-enum {
-    CROWDED = 256, /* elements: rows a multiple of so long lie in few sets of the first cache */
-    PITCH = 16,    /* elements that spread them */
-};
+/* Rows whose length is a multiple of this part of a page lie in few sets of L1. */
+enum { CROWDED_PARTS = 4 };
 
-/* Strides for the buffer's axes in a given order, outermost first. With `spread`, rows whose lines
- * would drive one another out of the cache get some room between them. */
-static void lay_out(struct buffer *buffer, const int *order, bool spread) {
-    int64_t stride = 1;
+/* Strides for the buffer's axes in a given order, outermost first. Where a target is given, rows
+ * whose lines would drive one another out of its L1 lie a line further apart. */
+static void lay_out(struct buffer *buffer, const int *order, const struct target *target) {
+    int64_t stride = 1, bytes = (int64_t)dtype_facts[buffer->dtype].bytes;
     for (int i = buffer->rank - 1; i >= 0; i--) {
         int64_t extent = buffer->sliced[order[i]] ? 1 : buffer->shape[order[i]];
         buffer->stride[order[i]] = buffer->sliced[order[i]] ? 0 : stride;
         stride *= extent;
-        if (spread && i == buffer->rank - 1 && stride % CROWDED == 0 && stride < buffer->elements)
-            stride += PITCH;
+        if (target && i == buffer->rank - 1 && stride < buffer->elements &&
+            stride * bytes % (target->page / CROWDED_PARTS) == 0)
+            stride += target->line / bytes;
     }
     buffer->elements = stride;
 }
@@ -34,18 +33,19 @@ void lay_out_again(struct buffer *buffer) {
             order[place] = order[place - 1];
         order[place] = i;
     }
-    lay_out(buffer, order, false);
+    lay_out(buffer, order, NULL);
 }
 
 static void lay_out_in_order(struct buffer *buffer) {
     int order[MAX_RANK];
     for (int i = 0; i < buffer->rank; i++)
         order[i] = i;
-    lay_out(buffer, order, false);
+    lay_out(buffer, order, NULL);
 }
 
 /* Moves the axis of the buffer that `axis` runs along, step 1, to the end. */
-static void lay_out_innermost(const struct statement *statement, const struct axis *axis) {
+static void lay_out_innermost(const struct target *target, const struct statement *statement,
+                              const struct axis *axis) {
     struct buffer *buffer = statement->output;
     int order[MAX_RANK], count = 0, innermost = -1;
     for (int i = 0; i < buffer->rank; i++) {
@@ -61,7 +61,7 @@ static void lay_out_innermost(const struct statement *statement, const struct ax
         if (i != innermost)
             order[count++] = i;
     order[count] = innermost;
-    lay_out(buffer, order, true);
+    lay_out(buffer, order, target);
 }
 
 struct follow {
@@ -115,7 +115,7 @@ static void lay_out_following(struct ir *ir, const struct statement *statement) 
         steps[place] = step;
         order[place] = i;
     }
-    lay_out(statement->output, order, false);
+    lay_out(statement->output, order, NULL);
 }
 
 /* The axis that the tiles of a contraction would have as columns. */
@@ -135,7 +135,7 @@ static void choose_layout(struct ir *ir, struct statement *statement) {
         return;
     const struct axis *column = find_columns(ir, statement);
     if (column)
-        lay_out_innermost(statement, column);
+        lay_out_innermost(ir->target, statement, column);
     else
         lay_out_following(ir, statement);
     output->laid_out = true;

@@ -129,10 +129,11 @@ static int count_running(const struct packing *packing, int64_t *length) {
 
 /* A stretch of a panel along the sums: its source runs by single elements there, so lines of it are
  * read whole and only once. */
+enum { STRETCH = 16 }; /* elements: a line of the memory of the machine that compiles */
 static void transpose(const float *from, int64_t length, int64_t column_step, int64_t width,
                       int64_t columns, float *to) {
-    for (int64_t begin = 0; begin < length; begin += LINE_ELEMENTS) {
-        int64_t end = length - begin < LINE_ELEMENTS ? length : begin + LINE_ELEMENTS;
+    for (int64_t begin = 0; begin < length; begin += STRETCH) {
+        int64_t end = length - begin < STRETCH ? length : begin + STRETCH;
         for (int64_t c = 0; c < columns; c++)
             for (int64_t k = begin; k < end; k++)
                 to[k * width + c] = from[k + c * column_step];

@@ -1,17 +1,17 @@
-/* The kinds of CPU that the scheduler plans for. */
+/* The machines that programs are compiled for. */
 #ifndef EIGENTENSOR_TARGET_H
 #define EIGENTENSOR_TARGET_H
 
 #include "compiler/base/base.h"
 
-enum { LINE_ELEMENTS = 16 }; /* float32 of a line of memory */
-
 /* target.def says what the fields mean. */
 struct target {
     const char *name;
+    const char *option;
     int lanes, registers, accumulators;
     int multiplies, loads, latency;
     int64_t l1, l2; /* bytes */
+    int line, page, ways;
 };
 
 enum target_id {
@@ -22,7 +22,22 @@ enum target_id {
 };
 extern const struct target targets[TARGET_COUNT];
 
+/* What code that is compiled for a target can be held against: TARGET_AVX2_LANES, ... */
+enum {
+#define TARGET(id, name, option, lanes, registers, accumulators, multiplies, loads, latency, l1,   \
+               l2, line, page, ways)                                                               \
+    TARGET_##id##_LANES = (lanes), TARGET_##id##_REGISTERS = (registers),                          \
+    TARGET_##id##_ACCUMULATORS = (accumulators), TARGET_##id##_LINE = (line),
+#include "compiler/target/target.def"
+#undef TARGET
+};
+
 /* The target of that name; NULL: there is none. */
 const struct target *target_find(const char *name);
+
+/* float32 of a line of memory. */
+static inline int line_elements(const struct target *target) {
+    return target->line / (int)sizeof(float);
+}
 
 #endif

@@ -96,13 +96,15 @@ static bool is_clang(struct job *job, bool *clang) {
 /* The command up to the files. None of the options changes a bit of any result. */
 static bool begin_command(struct job *job) {
     bool clang = false;
-    const char *cpu = cpu_compiler_option(job->error);
+    const char *cpu = cpu_compiler_option(job->options->target, job->error);
     if (!cpu || !is_clang(job, &clang))
         return false;
-    const char *const options[] = {job->cc,           "-std=c11", "-O3", cpu, "-ffp-contract=off",
+    const char *const options[] = {job->cc,           "-std=c11", "-O3", "-ffp-contract=off",
                                    "-fno-math-errno", "-w"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         add(job, options[i]);
+    if (*cpu)
+        add(job, cpu);
     if (!clang) {
         add(job, "-fno-trapping-math");
         add(job, "-fno-loop-unroll-and-jam"); /* it would leave accumulators in memory */

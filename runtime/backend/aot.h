@@ -7,9 +7,10 @@
 #include "runtime/backend/entry.h"
 
 struct aot_options {
-    const char *cc;           /* gcc or clang, a name or a path; NULL: "gcc" */
-    const char *const *flags; /* after our own, so they win; ends with NULL; NULL: none */
-    bool link_static;         /* executables: needs nothing, not even a C library */
+    const char *cc;              /* gcc or clang, a name or a path; NULL: "gcc" */
+    const struct target *target; /* to compile for; NULL: this CPU, as cpu_compiler_option says */
+    const char *const *flags;    /* after our own, so they win; ends with NULL; NULL: none */
+    bool link_static;            /* executables: needs nothing, not even a C library */
 };
 
 /* One more file of an executable. Only names that end in .c are compiled by themselves. */

@@ -28,7 +28,7 @@ struct cache {
 /* Everything that the library depends on. */
 static bool cache_key(const struct compiled *compiled, const struct aot_options *options,
                       struct digest_hex *key, struct et_error *error) {
-    const char *cpu = cpu_compiler_option(error);
+    const char *cpu = cpu_compiler_option(options ? options->target : NULL, error);
     if (!cpu)
         return false;
     struct digest_stream stream;
@@ -132,7 +132,9 @@ static bool build_into_cache(struct aot_library *library, const struct cache *ca
     flags[count++] = "-shared";
     flags[count++] = "-fPIC";
     flags[count] = NULL;
-    struct aot_options shared = {.cc = options ? options->cc : NULL, .flags = flags};
+    struct aot_options shared = {.cc = options ? options->cc : NULL,
+                                 .target = options ? options->target : NULL,
+                                 .flags = flags};
     struct compiled bare = *compiled;
     bare.weights_bytes = 0;
     bool good =

@@ -159,14 +159,15 @@ static bool find_entry(struct jit *jit, TCCState *state, const char *prefix,
 }
 
 /* Requires the mutex. */
-static bool build(struct jit *jit, const struct compiled *compiled, struct complaint *complaint) {
-    enum cpu_level level;
-    if (!cpu_level(&level, complaint->error))
+static bool build(struct jit *jit, const struct compiled *compiled, const struct target *target,
+                  struct complaint *complaint) {
+    target = target ? target : cpu_target(complaint->error);
+    if (!target)
         return false;
     TCCState *state = new_state(complaint);
     if (!state)
         return false;
-    kernels_named_in(compiled->source, level, bind_kernel, state);
+    kernels_named_in(compiled->source, kernels_for(target), bind_kernel, state);
     bool good = tcc_compile_string(state, compiled->source) == 0;
     if (PLACES_WHERE_TOLD)
         good = good && place_code(jit, state, complaint->error);
@@ -180,7 +181,8 @@ static bool build(struct jit *jit, const struct compiled *compiled, struct compl
     return good;
 }
 
-struct jit *jit_build(const struct compiled *compiled, struct et_error *error) {
+struct jit *jit_build(const struct compiled *compiled, const struct target *target,
+                      struct et_error *error) {
     struct jit *jit = et_allocate(1, sizeof *jit);
     if (!jit) {
         et_fail(error, "out of memory");
@@ -189,7 +191,7 @@ struct jit *jit_build(const struct compiled *compiled, struct et_error *error) {
     struct complaint complaint = {.source = compiled->source, .error = error};
     et_fail(error, "libtcc failed without a message");
     pthread_mutex_lock(&one_compile);
-    bool good = build(jit, compiled, &complaint);
+    bool good = build(jit, compiled, target, &complaint);
     pthread_mutex_unlock(&one_compile);
     if (!good) {
         jit_free(jit);

@@ -190,7 +190,7 @@ static bool bench_all(struct bench *bench, const struct bench_arguments *argumen
     if (et_program_is_batched(bench->program))
         printf("runs of %lld image%s\n", (long long)bench->batch, bench->batch == 1 ? "" : "s");
     printf("%s  %.2f MFLOP a run; this core: %.1f GFLOP/s (%s)", et_program_name(bench->program),
-           flops * 1e-6, peak, cpu_level_name(cpu_highest_level()));
+           flops * 1e-6, peak, cpu_best_target()->name);
     if (arguments->threads > 1)
         printf("; %d threads", arguments->threads);
     printf("\n\n");

@@ -83,29 +83,29 @@ struct way {
     const char *name;
     enum way_kind kind;
     int threads;
-    enum cpu_level level; /* that the CPU must have */
+    enum target_id needs; /* what the CPU must run */
     const char *cc;
     const char *flags[4];
 };
 
 static const struct way ways[] = {
-    {"eager", WAY_EAGER, 1, CPU_BASELINE, NULL, {0}},
-    {"jit, baseline kernels", WAY_JIT, 1, CPU_BASELINE, NULL, {0}},
-    {"jit, AVX2 kernels", WAY_JIT, 1, CPU_AVX2, NULL, {0}},
-    {"jit, AVX-512 kernels", WAY_JIT, 1, CPU_AVX512, NULL, {0}},
-    {"jit, best kernels", WAY_JIT, 2, CPU_BASELINE, NULL, {0}},
-    {"jit, best kernels", WAY_JIT, 3, CPU_BASELINE, NULL, {0}},
-    {"jit, best kernels", WAY_JIT, 8, CPU_BASELINE, NULL, {0}},
-    {"gcc -O0", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O0"}},
-    {"gcc -O2", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O2"}},
-    {"gcc -O3 -march=native", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
-    {"gcc -O3 -march=native", WAY_AOT, 2, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
-    {"gcc -O3 -march=native", WAY_AOT, 8, CPU_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"eager", WAY_EAGER, 1, TARGET_BASELINE, NULL, {0}},
+    {"jit, baseline kernels", WAY_JIT, 1, TARGET_BASELINE, NULL, {0}},
+    {"jit, AVX2 kernels", WAY_JIT, 1, TARGET_AVX2, NULL, {0}},
+    {"jit, AVX-512 kernels", WAY_JIT, 1, TARGET_AVX512, NULL, {0}},
+    {"jit, best kernels", WAY_JIT, 2, TARGET_BASELINE, NULL, {0}},
+    {"jit, best kernels", WAY_JIT, 3, TARGET_BASELINE, NULL, {0}},
+    {"jit, best kernels", WAY_JIT, 8, TARGET_BASELINE, NULL, {0}},
+    {"gcc -O0", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O0"}},
+    {"gcc -O2", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O2"}},
+    {"gcc -O3 -march=native", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"gcc -O3 -march=native", WAY_AOT, 2, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"gcc -O3 -march=native", WAY_AOT, 8, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
 #ifdef __x86_64__
-    {"gcc -O3 AVX2", WAY_AOT, 1, CPU_AVX2, "gcc", {"-O3", "-march=x86-64", "-mavx2", "-mfma"}},
-    {"gcc -O3 SSE2", WAY_AOT, 1, CPU_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
+    {"gcc -O3 AVX2", WAY_AOT, 1, TARGET_AVX2, "gcc", {"-O3", "-march=x86-64", "-mavx2", "-mfma"}},
+    {"gcc -O3 SSE2", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
 #endif
-    {"clang -O3", WAY_AOT, 1, CPU_BASELINE, "clang", {"-O3", "-march=native"}},
+    {"clang -O3", WAY_AOT, 1, TARGET_BASELINE, "clang", {"-O3", "-march=native"}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -127,21 +127,6 @@ static void machine_close(struct machine *machine) {
     aot_free(machine->aot);
     compiled_free(machine->compiled);
     *machine = (struct machine){0};
-}
-
-/* The JIT takes the kernels that EIGENTENSOR_CPU names, so it is set while it compiles. */
-static struct jit *build_jit(const struct compiled *compiled, enum cpu_level level,
-                             struct et_error *error) {
-    const char *before = getenv("EIGENTENSOR_CPU");
-    char *kept = before ? strdup(before) : NULL;
-    setenv("EIGENTENSOR_CPU", cpu_level_name(level), 1);
-    struct jit *jit = jit_build(compiled, error);
-    if (kept)
-        setenv("EIGENTENSOR_CPU", kept, 1);
-    else
-        unsetenv("EIGENTENSOR_CPU");
-    free(kept);
-    return jit;
 }
 
 /* Threads share every kernel that can be shared, worth it or not. */
@@ -166,8 +151,8 @@ static bool machine_open(struct machine *machine, const struct way *way, const c
     if (!machine_compile(machine, way, error))
         return false;
     if (way->kind == WAY_JIT) {
-        enum cpu_level level = way->threads > 1 ? cpu_highest_level() : way->level;
-        machine->jit = build_jit(machine->compiled, level, error);
+        const struct target *target = way->threads > 1 ? cpu_best_target() : &targets[way->needs];
+        machine->jit = jit_build(machine->compiled, target, error);
         machine->entry = machine->jit ? jit_entry(machine->jit) : NULL;
         machine->step_entry = machine->jit ? jit_step_entry(machine->jit) : NULL;
     } else {
@@ -226,7 +211,7 @@ static bool set_make(struct check *check, struct set *set, struct et_error *erro
 static int64_t block_of(const struct et_program *program) {
     struct block blocks[MAX_BLOCKS] = {0};
     if (et_program_is_batched(program))
-        choose_blocks(program_graph(program), cpu_target(cpu_highest_level()), blocks);
+        choose_blocks(program_graph(program), cpu_best_target(), blocks);
     return blocks[0].images;
 }
 
@@ -368,10 +353,9 @@ static bool is_installed(const char *cc) {
 
 /* A CPU that cannot run the code, a compiler that is not there: not a failure. */
 static bool is_skipped(struct check *check, const struct way *way) {
-    bool able = cpu_highest_level() >= way->level;
-    if (!able)
+    if (!cpu_runs(&targets[way->needs]))
         text_add(&check->skipped, "skipped %s: this CPU lacks %s\n", way->name,
-                 cpu_level_name(way->level));
+                 targets[way->needs].name);
     else if (way->kind == WAY_AOT && !is_installed(way->cc))
         text_add(&check->skipped, "skipped %s: %s is not installed\n", way->name, way->cc);
     else
@@ -398,8 +382,8 @@ static bool try_users_way(struct check *check, struct et_error *error) {
         text_add(&name, " %s", arguments->flags.items[i]);
     if (name.failed)
         return et_fail(error, "out of memory");
-    struct way way = {name.bytes, WAY_AOT, 1, CPU_BASELINE, arguments->cc ? arguments->cc : "gcc",
-                      {0}};
+    struct way way = {
+        name.bytes, WAY_AOT, 1, TARGET_BASELINE, arguments->cc ? arguments->cc : "gcc", {0}};
     bool good = try_way(check, &way, (const char *const *)arguments->flags.items, error);
     text_free(&name);
     return good;

@@ -62,7 +62,7 @@ static void choose_dialect(struct emit_arguments *arguments, const char *name,
 static void choose_target(struct emit_arguments *arguments, const char *name,
                           struct argp_state *state) {
     bool native = strcmp(name, "native") == 0;
-    arguments->target = native ? cpu_target(cpu_highest_level()) : target_find(name);
+    arguments->target = native ? cpu_best_target() : target_find(name);
     if (!arguments->target)
         argp_error(state, "%s: expected avx512, avx2, neon, baseline or native", name);
 }

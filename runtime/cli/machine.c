@@ -95,7 +95,7 @@ static bool measure_all(struct part *parts, int count, struct et_error *error) {
 }
 
 static void print(const struct machine_arguments *arguments, const struct part *all) {
-    const char *level = cpu_level_name(cpu_highest_level());
+    const char *level = cpu_best_target()->name;
     if (arguments->json)
         printf("{\"level\": \"%s\", \"threads\": %d, \"bytes\": %lld, \"gflops\": %.3f, "
                "\"read_gbs\": %.3f, \"copy_gbs\": %.3f}\n",

@@ -45,33 +45,32 @@ static void run_baseline(void) {
     CHAIN_LOOP(__m128)
 }
 
-static void (*const runs[CPU_LEVEL_COUNT])(void) = {run_baseline, run_avx2, run_avx512};
-static const int lanes[CPU_LEVEL_COUNT] = {4, 8, 16};
+static void (*const runs[TARGET_COUNT])(void) = {
+    [TARGET_BASELINE] = run_baseline, [TARGET_AVX2] = run_avx2, [TARGET_AVX512] = run_avx512};
 
 #elif defined __aarch64__
 #include <arm_neon.h>
 
 #define REGISTER "w"
 #define FMA(a, b, c) vfmaq_f32(c, a, b)
-static void run_baseline(void) {
+static void run_neon(void) {
     float32x4_t start = vdupq_n_f32(0), a = vdupq_n_f32(0.5f), b = a;
     CHAIN_LOOP(float32x4_t)
 }
 
-static void (*const runs[CPU_LEVEL_COUNT])(void) = {run_baseline, run_baseline, run_baseline};
-static const int lanes[CPU_LEVEL_COUNT] = {4, 4, 4};
+static void (*const runs[TARGET_COUNT])(void) = {[TARGET_NEON] = run_neon};
 
 #else
 #error "peak.c: add the vector type of this architecture"
 #endif
 
 double peak_gflops(double seconds) {
-    enum cpu_level level = cpu_highest_level();
+    const struct target *target = cpu_best_target();
     double best = 0, end = now_seconds() + seconds;
     for (double begin = now_seconds(); begin < end;) {
-        runs[level]();
+        runs[target - targets]();
         double now = now_seconds();
-        double rate = 2.0 * CHAIN_COUNT * STEPS * lanes[level] / (now - begin) * 1e-9;
+        double rate = 2.0 * CHAIN_COUNT * STEPS * target->lanes / (now - begin) * 1e-9;
         best = rate > best ? rate : best;
         begin = now;
     }

@@ -238,11 +238,11 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     enum standalone_kind kind = options->kind;
     if (!choose_kind(program, &kind, error))
         return false;
-    enum cpu_level level;
-    if (!cpu_level(&level, error))
+    const struct target *target = cpu_target(error);
+    if (!target)
         return false;
     struct compile_options compiling = {.backend = &emit_loops,
-                                        .target = cpu_target(level),
+                                        .target = target,
                                         .prefix = PREFIX,
                                         .digest = et_program_digest(program),
                                         .threads = options->threads,

@@ -2,7 +2,6 @@
 #include "runtime/cli/cli.h"
 
 #include "runtime/cli/terminal.h"
-#include "runtime/kernels/cpu.h"
 #include "runtime/tune/tune.h"
 #include "runtime/tuning_cache.h"
 
@@ -126,10 +125,9 @@ static void print_rows(const struct tuned *tuned, const char *mode) {
 static bool keep(const struct tune_arguments *arguments, const struct tuned *tuned,
                  struct et_error *error) {
     struct text path = {0};
-    enum cpu_level level;
+    const struct target *target = target_find(tuned->tuning.target);
     bool good = arguments->output ? tuning_save(&tuned->tuning, arguments->output, error)
-                                  : cpu_level(&level, error) &&
-                                        tuning_cache_save(&tuned->tuning, level, &path, error);
+                                  : tuning_cache_save(&tuned->tuning, target, &path, error);
     if (good)
         printf("%s: written to %s\n", tuned->tuning.mode,
                arguments->output ? arguments->output : path.bytes);

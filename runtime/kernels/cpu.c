@@ -1,80 +1,96 @@
 #include "runtime/kernels/cpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct level_facts {
-    const char *name;
-    const char *compiler_option;
-};
+static bool always(void) {
+    return true;
+}
 
-static const struct level_facts levels[CPU_LEVEL_COUNT] = {
 #if defined __x86_64__
-    [CPU_BASELINE] = {"baseline", "-march=x86-64"},
-#else
-    [CPU_BASELINE] = {"baseline", "-O3"}, /* the compiler's own default */
-#endif
-    [CPU_AVX2] = {"avx2", "-march=x86-64-v3"},
-    [CPU_AVX512] = {"avx512", "-march=x86-64-v4"},
-};
-
-const struct target *cpu_target(enum cpu_level level) {
-#if defined __aarch64__
-    (void)level;
-    return &targets[TARGET_NEON];
-#else
-    static const enum target_id ids[CPU_LEVEL_COUNT] = {TARGET_BASELINE, TARGET_AVX2,
-                                                        TARGET_AVX512};
-    return &targets[ids[level]];
-#endif
+static bool has_avx2(void) { /* x86-64-v3 */
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const char *cpu_level_name(enum cpu_level level) {
-    return levels[level].name;
+static bool has_avx512(void) { /* x86-64-v4 */
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
 }
+#endif
 
-enum cpu_level cpu_highest_level(void) {
+/* The targets of this architecture, the best first; every CPU of it runs the last. */
+static const struct kind {
+    enum target_id target;
+    bool (*runs)(void);
+} kinds[] = {
 #if defined __x86_64__
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                  __builtin_cpu_supports("avx512vl");
-    return avx2 && avx512 ? CPU_AVX512 : avx2 ? CPU_AVX2 : CPU_BASELINE;
-#else
-    return CPU_BASELINE;
+    {TARGET_AVX512, has_avx512},
+    {TARGET_AVX2, has_avx2},
+#elif defined __aarch64__
+    {TARGET_NEON, always},
 #endif
+    {TARGET_BASELINE, always},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+bool cpu_runs(const struct target *target) {
+    for (int i = 0; i < KINDS; i++)
+        if (&targets[kinds[i].target] == target)
+            return kinds[i].runs();
+    return false;
 }
 
-static const char *asked_level(void) {
+const struct target *cpu_best_target(void) {
+    int best = 0;
+    while (!kinds[best].runs())
+        best++;
+    return &targets[kinds[best].target];
+}
+
+static const char *asked_name(void) {
     const char *asked = getenv("EIGENTENSOR_CPU");
     return asked && *asked ? asked : NULL;
 }
 
-bool cpu_level(enum cpu_level *level, struct et_error *error) {
-    const char *asked = asked_level();
-    enum cpu_level highest = cpu_highest_level();
-    *level = highest;
-    if (!asked)
-        return true;
-    for (int named = 0; named < CPU_LEVEL_COUNT; named++) {
-        if (strcmp(asked, levels[named].name) != 0)
-            continue;
-        *level = (enum cpu_level)named;
-        return *level <= highest || et_fail(error, "EIGENTENSOR_CPU: %s, but this CPU has only %s",
-                                            asked, levels[highest].name);
+/* "avx512, avx2 or baseline". */
+static void list_names(char *names, size_t capacity) {
+    size_t length = 0;
+    for (int i = 0; i < KINDS && length < capacity; i++) {
+        const char *before = i == 0 ? "" : i + 1 < KINDS ? ", " : " or ";
+        length += (size_t)snprintf(names + length, capacity - length, "%s%s", before,
+                                   targets[kinds[i].target].name);
     }
-    return et_fail(error, "EIGENTENSOR_CPU: expected avx512, avx2 or baseline, found %s", asked);
 }
 
-const char *cpu_compiler_option(struct et_error *error) {
-    enum cpu_level level;
-    if (!cpu_level(&level, error))
+const struct target *cpu_target(struct et_error *error) {
+    const char *asked = asked_name();
+    char names[100];
+    if (!asked)
+        return cpu_best_target();
+    for (int i = 0; i < KINDS; i++) {
+        const struct target *target = &targets[kinds[i].target];
+        if (strcmp(asked, target->name) != 0)
+            continue;
+        if (kinds[i].runs())
+            return target;
+        et_fail(error, "EIGENTENSOR_CPU: %s, but this CPU has only %s", asked,
+                cpu_best_target()->name);
         return NULL;
-    if (asked_level())
-        return levels[level].compiler_option;
+    }
+    list_names(names, sizeof names);
+    et_fail(error, "EIGENTENSOR_CPU: expected %s, found %s", names, asked);
+    return NULL;
+}
+
+const char *cpu_compiler_option(const struct target *target, struct et_error *error) {
+    if (!target && !asked_name())
 #if defined __x86_64__
-    return "-march=native";
+        return "-march=native";
 #else
-    return "-mcpu=native"; /* the spelling that both compilers know on AArch64 */
+        return "-mcpu=native"; /* the spelling that both compilers know on AArch64 */
 #endif
+    target = target ? target : cpu_target(error);
+    return target ? target->option : NULL;
 }

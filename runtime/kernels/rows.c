@@ -6,17 +6,6 @@
 
 #include "compiler/graph/graph.h"
 
-row_function *const *rows_of_level(enum cpu_level level) {
-#if defined __x86_64__
-    if (level == CPU_AVX512)
-        return rows_avx512;
-    if (level == CPU_AVX2)
-        return rows_avx2;
-#endif
-    (void)level;
-    return rows_baseline;
-}
-
 static const struct row {
     const char *name;
     enum op op;

@@ -1,4 +1,4 @@
-/* Row operations: work on blocks of rows x columns elements, compiled once for each level of CPU.
+/* Row operations: work on blocks of rows x columns elements, compiled once for each target.
  * It is what libtcc-compiled code calls instead of computing element by element. T stands for
  * dtypes.def's short name of a dtype (f32, i64, ...) and for its C type; strides count elements and
  * may be anything, 0 included for operands; steps of 1 and 0 are fast.
@@ -90,7 +90,6 @@
 #define EIGENTENSOR_ROWS_H
 
 #include "compiler/evaluate/scalar.h"
-#include "runtime/kernels/cpu.h"
 
 enum {
 #define ROW(kind, name, ...) ROW_##name,
@@ -102,15 +101,12 @@ enum {
 /* To be cast to the signature that its name says. */
 typedef void row_function(void);
 
-/* The row operations of one level, by ROW_name. The CPU must have that level. */
-row_function *const *rows_of_level(enum cpu_level level);
-
 /* Position of the row operation of that name; -1: there is none. */
 int row_find(const char *name);
 
-/* The sets: runtime/rows_LEVEL.c. A machine has those of its architecture. */
-extern row_function *const rows_baseline[ROW_COUNT];
-extern row_function *const rows_avx2[ROW_COUNT];
-extern row_function *const rows_avx512[ROW_COUNT];
+/* The sets, rows_baseline and so on, by ROW_name. */
+#define KERNEL_SET(name, target) extern row_function *const rows_##name[ROW_COUNT];
+#include "runtime/kernels/sets.def"
+#undef KERNEL_SET
 
 #endif

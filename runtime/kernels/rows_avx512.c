@@ -3,7 +3,7 @@
 #if !defined __AVX512F__
 #error "compile with the options that the Makefile gives this file"
 #endif
-#define SET rows_avx512
+#define SET avx512
 #include "runtime/kernels/rows_body.h"
 #else
 typedef int not_for_this_architecture;

@@ -1,3 +1,3 @@
 /* The row operations for every machine of the architecture. */
-#define SET rows_baseline
+#define SET baseline
 #include "runtime/kernels/rows_body.h"

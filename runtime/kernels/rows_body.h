@@ -1,9 +1,9 @@
-/* One set of row operations: included by runtime/rows_LEVEL.c, which says for which level it is
- * compiled, and defines SET.
+/* One set of row operations: included by rows_NAME.c, which defines SET as that name.
  *
  * An operation is one loop over neighbouring elements, which the compiler turns into vectors.
  * Operands with other steps are first copied into a stage of neighbouring elements. */
 #include "runtime/kernels/rows.h"
+#include "runtime/kernels/sets.h"
 
 #include <string.h>
 
@@ -34,7 +34,7 @@ typedef uint32_t bytes_4 __attribute__((may_alias));
 typedef uint64_t bytes_8 __attribute__((may_alias));
 
 /* Short rows that lie apart are no stream that caches would recognise. */
-enum { ROWS_AHEAD = 8, LINE_BYTES = 64, SHORT_BYTES = 4 * LINE_BYTES };
+enum { ROWS_AHEAD = 8, LINE_BYTES = OF_SET(SET_, _LINE), SHORT_BYTES = 4 * LINE_BYTES };
 static inline void fetch_row(const void *row, long bytes) {
     for (long at = 0; bytes <= SHORT_BYTES && at < bytes; at += LINE_BYTES)
         __builtin_prefetch((const char *)row + at);
@@ -321,7 +321,7 @@ BLOCK_WHERE(bytes_8)
 
 #include "runtime/kernels/rows_chain.h" /* needs the elementwise ones */
 
-row_function *const SET[ROW_COUNT] = {
+row_function *const OF_SET(rows_, )[ROW_COUNT] = {
 #define ROW(kind, name, ...) (row_function *)name,
 #include "runtime/kernels/rows.def"
 #undef ROW

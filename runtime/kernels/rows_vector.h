@@ -1,4 +1,4 @@
-/* Vectors of GNU C for the row operations that hold sums in registers: as wide as the level's
+/* Vectors of GNU C for the row operations that hold sums in registers: as wide as the target's
  * registers, but of no more elements than a reduction has lanes. A part of
  * rows_body.h. */
 #if defined __AVX512F__ || defined __AVX2__
@@ -17,6 +17,7 @@ enum { REGISTER_BYTES = 32 };
 #else
 enum { REGISTER_BYTES = 16 };
 #endif
+ASSERT_OF_SET(REGISTER_BYTES / sizeof(float), LANES);
 
 #define VECTOR_BYTES(type)                                                                         \
     (REGISTER_BYTES < REDUCTION_LANES * sizeof(type) ? REGISTER_BYTES                              \

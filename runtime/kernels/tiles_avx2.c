@@ -3,7 +3,7 @@
 #if !defined __AVX2__ || !defined __FMA__ || defined __AVX512F__
 #error "compile with the options that the Makefile gives this file"
 #endif
-#define SET tiles_avx2
+#define SET avx2
 #include "runtime/kernels/tiles_body.h"
 #else
 typedef int not_for_this_architecture;

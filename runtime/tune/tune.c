@@ -43,7 +43,7 @@ struct unit {
 struct tuner {
     const struct et_program *program;
     const struct tune_options *options;
-    enum cpu_level level;
+    const struct target *target;
     struct tuned *tuned;
     struct arena *arena;
     int unit_count;
@@ -87,7 +87,7 @@ static bool build(const struct tuner *tuner, struct variant *variant) {
     timed.source = text.bytes;
     timed.source_bytes = text.length;
     if (good && tuner->options->mode == ET_JIT) {
-        variant->jit = jit_build(&timed, tuner->error);
+        variant->jit = jit_build(&timed, NULL, tuner->error);
         variant->entry = variant->jit ? jit_entry(variant->jit) : NULL;
     } else if (good) {
         variant->aot = aot_build(&timed, &tuner->options->compiler, tuner->error);
@@ -145,7 +145,7 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
     struct tuning tuning = {.count = tuner->unit_count, .choices = tuner->choices};
     struct compile_options options = {.backend = tuner->options->mode == ET_JIT ? &emit_calls
                                                                                 : &emit_loops,
-                                      .target = cpu_target(tuner->level),
+                                      .target = tuner->target,
                                       .tuning = &tuning,
                                       .list_candidates = true};
     variant->compiled = compile(program_graph(tuner->program), &options, tuner->error);
@@ -512,7 +512,7 @@ static void fill_result(struct tuner *tuner) {
     tuned->rows = arena_array(tuner->arena, struct tuned_row, (size_t)tuner->unit_count + 1);
     tuned->tuning =
         (struct tuning){.digest = arena_copy_text(tuner->arena, et_program_digest(tuner->program)),
-                        .target = cpu_target(tuner->level)->name,
+                        .target = tuner->target->name,
                         .cpu = arena_copy_text(tuner->arena, cpu),
                         .mode = et_mode_name(tuner->options->mode),
                         .choices = tuner->choices};
@@ -579,7 +579,8 @@ static bool run_tuner(struct tuner *tuner) {
     if (setjmp(out_of_memory))
         return et_fail(tuner->error, "out of memory");
     tuner->arena->escape = &out_of_memory;
-    return cpu_level(&tuner->level, tuner->error) && tune_all(tuner);
+    tuner->target = cpu_target(tuner->error);
+    return tuner->target && tune_all(tuner);
 }
 
 struct tuned *tune(const struct et_program *program, const struct tune_options *options,

@@ -38,7 +38,7 @@ Test(differential_aot, gcc_for_any_choice_of_the_scheduler, .timeout = 600) {
 }
 
 Test(differential_aot, gcc_for_avx2, .timeout = 600) {
-    if (cpu_highest_level() < CPU_AVX2)
+    if (!cpu_runs(&targets[TARGET_AVX2]))
         cr_skip("this CPU has no AVX2");
     check_mode("gcc-avx2");
 }

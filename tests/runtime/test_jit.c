@@ -19,7 +19,7 @@ static struct compiled text_of(const char *source) {
 static struct jit *built(const char *source) {
     struct compiled compiled = text_of(source);
     struct et_error error = {0};
-    struct jit *jit = jit_build(&compiled, &error);
+    struct jit *jit = jit_build(&compiled, NULL, &error);
     cr_assert_not_null(jit, "%s", error.message);
     cr_assert_str_empty(error.message);
     return jit;
@@ -28,9 +28,9 @@ static struct jit *built(const char *source) {
 static void cr_assert_fails_with(const char *source, const char *message) {
     struct compiled compiled = text_of(source);
     struct et_error error = {0};
-    cr_assert_null(jit_build(&compiled, &error));
+    cr_assert_null(jit_build(&compiled, NULL, &error));
     cr_assert_str_eq(error.message, message);
-    cr_assert_null(jit_build(&compiled, NULL)); /* nobody listens */
+    cr_assert_null(jit_build(&compiled, NULL, NULL)); /* nobody listens */
 }
 
 Test(jit, runs_what_it_compiled_and_forgets_the_text) {
@@ -214,7 +214,7 @@ Test(jit, a_thousand_compiles_leak_nothing, .timeout = 60) {
         if (i == 100)
             before = resident_kilobytes();
         struct compiled compiled = text_of(texts[i % 5]);
-        struct jit *jit = jit_build(&compiled, NULL);
+        struct jit *jit = jit_build(&compiled, NULL, NULL);
         cr_assert_eq(jit != NULL, i % 5 == 4);
         jit_free(jit);
     }
@@ -233,14 +233,14 @@ static void *build_and_run(void *context) {
     for (int i = 0; i < 50; i++) {
         struct compiled compiled = text_of(good), broken = text_of(bad);
         struct et_error error = {0};
-        struct jit *jit = jit_build(&compiled, &error);
+        struct jit *jit = jit_build(&compiled, NULL, &error);
         int found = -1;
         if (jit)
             jit_entry(jit)(NULL, (void *[]){&found}, NULL, NULL);
         jit_free(jit);
         char expected[32];
         snprintf(expected, sizeof expected, "unknown%d", number);
-        if (found != number || jit_build(&broken, &error) || !strstr(error.message, expected))
+        if (found != number || jit_build(&broken, NULL, &error) || !strstr(error.message, expected))
             return "failed";
     }
     return NULL;
@@ -267,7 +267,7 @@ Test(jit, every_failed_allocation_is_reported) {
     while (!jit) {
         struct et_error error = {0};
         et_fail_allocation(++nth);
-        jit = jit_build(&compiled, &error);
+        jit = jit_build(&compiled, NULL, &error);
         et_fail_allocation(0);
         if (!jit)
             cr_assert_str_eq(error.message, "out of memory", "allocation %lu", nth);

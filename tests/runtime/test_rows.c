@@ -1,12 +1,12 @@
-/* Every elementwise row operation at every level of CPU, with every kind of stride, against its
- * form in ops.def (conversions: against the interpreter) one element at a time. */
+/* Every elementwise row operation for every target, with every kind of stride, against its form in
+ * ops.def (conversions: against the interpreter) one element at a time. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/evaluate/evaluate.h"
-#include "runtime/kernels/rows.h"
+#include "runtime/kernels/kernels.h"
 #include "tests/support/random_rows.h"
 
 /* DTYPE_OF(f32) and so on: dtypes by short name. */
@@ -157,7 +157,7 @@ static void fill_room(enum dtype dtype, char *room) {
 
 /* Runs the operation on tensors with those strides, the result in the place of operand `alias`
  * unless that is 0, and compares the result's whole room. */
-static void check(int index, enum cpu_level level, long rows, long columns, struct tensor *t,
+static void check(int index, const struct target *target, long rows, long columns, struct tensor *t,
                   int alias) {
     const struct subject *subject = &subjects[index];
     size_t bytes = ROOM * dtype_facts[subject->result].bytes;
@@ -176,15 +176,15 @@ static void check(int index, enum cpu_level level, long rows, long columns, stru
             target.room = expected;
             subject->element(element_at(&target, r, c), sources[0], sources[1], sources[2]);
         }
-    call(rows_of_level(level)[index], subject->operands, rows, columns, t);
+    call(kernels_for(target)->rows[index], subject->operands, rows, columns, t);
     if (!subject->exact) {
         quiet_nans(subject->result, t[0].room, ROOM);
         quiet_nans(subject->result, expected, ROOM);
     }
     cr_assert_arr_eq(t[0].room, expected, bytes,
                      "%s at %s: %ld x %ld, result %ld %ld, a %ld %ld, b %ld %ld, alias %d",
-                     subject->name, cpu_level_name(level), rows, columns, t[0].row, t[0].step,
-                     t[1].row, t[1].step, t[2].row, t[2].step, alias);
+                     subject->name, target->name, rows, columns, t[0].row, t[0].step, t[1].row,
+                     t[1].step, t[2].row, t[2].step, alias);
 }
 
 /* A stride of rows: just behind one another, apart, backwards; for operands also the same row. */
@@ -203,7 +203,7 @@ static long random_row_stride(long columns, long step, bool operand) {
 }
 
 /* Random strides around the given steps, then the same in place of each operand it can replace. */
-static void check_steps(int index, enum cpu_level level, long rows, long columns,
+static void check_steps(int index, const struct target *target, long rows, long columns,
                         const long steps[4]) {
     const struct subject *subject = &subjects[index];
     struct tensor t[4];
@@ -214,14 +214,14 @@ static void check_steps(int index, enum cpu_level level, long rows, long columns
                                .room = rooms[i]};
     for (int i = subject->operands + 1; i < 4; i++)
         t[i] = (struct tensor){0};
-    check(index, level, rows, columns, t, 0);
+    check(index, target, rows, columns, t, 0);
     for (int i = 1; i <= subject->operands; i++) {
         struct tensor copies[4];
         memcpy(copies, t, sizeof t);
         bool writable = labs(t[i].row) >= columns * labs(t[i].step) && t[i].step != 0;
         if (subject->sources[i - 1] != subject->result || !writable)
             continue;
-        check(index, level, rows, columns, copies, i);
+        check(index, target, rows, columns, copies, i);
         for (long e = 0; e < 64; e++) /* or the operation wears its operand out */
             random_element(t[i].dtype,
                            element_at(&t[i], random_below(rows), random_below(columns)));
@@ -231,7 +231,7 @@ static void check_steps(int index, enum cpu_level level, long rows, long columns
 enum { STEPS = 4, LONGEST = 70 };
 static const long some_steps[STEPS] = {1, 0, 3, -2};
 
-static void check_subject(int index, enum cpu_level level) {
+static void check_subject(int index, const struct target *target) {
     const struct subject *subject = &subjects[index];
     fill_room(subject->result, rooms[0]);
     for (int i = 0; i < subject->operands; i++)
@@ -242,42 +242,42 @@ static void check_subject(int index, enum cpu_level level) {
                 long steps[4] = {some_steps[result], some_steps[a], some_steps[b],
                                  some_steps[random_below(STEPS)]};
                 if (steps[0] != 0)
-                    check_steps(index, level, 3, 37, steps);
+                    check_steps(index, target, 3, 37, steps);
             }
     for (long columns = 1; columns <= LONGEST; columns++)
-        check_steps(index, level, 1 + random_below(3), columns, (long[]){1, 1, 1, 1});
-    check_steps(index, level, 2, 1300, (long[]){1, 1, 1, 0});
-    check_steps(index, level, 2, 1300, (long[]){1, 0, 1, 1});
-    check_steps(index, level, 2, 1300, (long[]){3, 1, 0, -2});
-    check_steps(index, level, 300, 7, (long[]){-2, 3, 0, 1});
+        check_steps(index, target, 1 + random_below(3), columns, (long[]){1, 1, 1, 1});
+    check_steps(index, target, 2, 1300, (long[]){1, 1, 1, 0});
+    check_steps(index, target, 2, 1300, (long[]){1, 0, 1, 1});
+    check_steps(index, target, 2, 1300, (long[]){3, 1, 0, -2});
+    check_steps(index, target, 300, 7, (long[]){-2, 3, 0, 1});
 }
 
-static void check_level(enum cpu_level level) {
-    if (level > cpu_highest_level())
-        cr_skip_test("this CPU lacks %s", cpu_level_name(level));
-    random_state = 1 + (uint64_t)level;
+static void check_target(const struct target *target) {
+    if (!cpu_runs(target))
+        cr_skip_test("this CPU lacks %s", target->name);
+    random_state = 1 + (uint64_t)(target - targets);
     for (int i = 0; i < SUBJECTS; i++)
         if (op_accepts(subjects[i].op, subjects[i].dtype))
-            check_subject(i, level);
+            check_subject(i, target);
 }
 
 Test(rows, baseline_is_the_form, .timeout = 120) {
-    check_level(CPU_BASELINE);
+    check_target(&targets[TARGET_BASELINE]);
 }
 
 Test(rows, avx2_is_the_form, .timeout = 120) {
-    check_level(CPU_AVX2);
+    check_target(&targets[TARGET_AVX2]);
 }
 
 Test(rows, avx512_is_the_form, .timeout = 120) {
-    check_level(CPU_AVX512);
+    check_target(&targets[TARGET_AVX512]);
 }
 
 Test(rows, nothing_to_do) {
     float result = 7, a = 1;
     for (long rows = 0; rows < 2; rows++)
-        ((row_1 *)rows_of_level(CPU_BASELINE)[row_find("row_f32_neg")])(rows, 1 - rows, &result, 1,
-                                                                        1, &a, 1, 0);
+        ((row_1 *)kernels_for(&targets[TARGET_BASELINE])->rows[row_find("row_f32_neg")])(
+            rows, 1 - rows, &result, 1, 1, &a, 1, 0);
     cr_assert_eq(result, 7);
 }
 
@@ -306,8 +306,8 @@ Test(rows, names) {
         if (op_accepts(subjects[i].op, subjects[i].dtype))
             cr_assert_eq(row_find(subjects[i].name), i, "%s", subjects[i].name);
     for (int i = 0; i < ROW_COUNT; i++)
-        for (int level = CPU_BASELINE; level < CPU_LEVEL_COUNT && row_find(all[i]) >= 0; level++)
-            cr_assert(rows_of_level((enum cpu_level)level)[i], "%s", all[i]);
+        for (int target = 0; target < TARGET_COUNT && row_find(all[i]) >= 0; target++)
+            cr_assert(kernels_for(&targets[target])->rows[i], "%s", all[i]);
     cr_assert_neq(row_find("row_convert_bf16_f64"), -1);
     cr_assert_neq(row_find("row_f16_canonical"), -1);
     cr_assert_neq(row_find("row_i8_reduce_max_along_end"), -1);

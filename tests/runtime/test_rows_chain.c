@@ -1,9 +1,9 @@
-/* Chains at every level of CPU: random steps over blocks of every shape, against one element at a
+/* Chains for every target: random steps over blocks of every shape, against one element at a
  * time. */
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "runtime/kernels/rows.h"
+#include "runtime/kernels/kernels.h"
 #include "templates/chain.h"
 #include "tests/support/random_rows.h"
 
@@ -154,8 +154,8 @@ static void fill_rooms(void) {
             random_element(DTYPE_FLOAT32, &rooms[i][k]);
 }
 
-static void check_trial(enum cpu_level level, const struct trial *trial) {
-    chain_function *chain = (chain_function *)rows_of_level(level)[ROW_row_f32_chain];
+static void check_trial(const struct target *target, const struct trial *trial) {
+    chain_function *chain = (chain_function *)kernels_for(target)->rows[ROW_row_f32_chain];
     memset(expected, 0xee, sizeof expected);
     memset(found, 0xee, sizeof found);
     for (long r = 0; r < trial->rows; r++)
@@ -165,18 +165,18 @@ static void check_trial(enum cpu_level level, const struct trial *trial) {
     chain(trial->rows, trial->columns, trial->count, trial->steps, trial->operands, results);
     for (int i = 0; i < RESULTS * ROOM; i++)
         cr_assert_eq(memcmp(expected[0] + i, found[0] + i, sizeof(float)), 0,
-                     "%s: %ld x %ld, %ld steps: element %d is %a, expected %a",
-                     cpu_level_name(level), trial->rows, trial->columns, trial->count, i,
-                     (double)found[0][i], (double)expected[0][i]);
+                     "%s: %ld x %ld, %ld steps: element %d is %a, expected %a", target->name,
+                     trial->rows, trial->columns, trial->count, i, (double)found[0][i],
+                     (double)expected[0][i]);
 }
 
 Test(rows_chain, random_chains, .timeout = 120) {
-    for (int level = 0; level <= (int)cpu_highest_level(); level++)
-        for (int i = 0; i < 1500; i++) {
+    for (int target = 0; target < TARGET_COUNT; target++)
+        for (int i = 0; i < 1500 && cpu_runs(&targets[target]); i++) {
             if (i % 50 == 0)
                 fill_rooms();
             struct trial trial = random_trial();
-            check_trial((enum cpu_level)level, &trial);
+            check_trial(&targets[target], &trial);
         }
 }
 
@@ -187,9 +187,11 @@ Test(rows_chain, in_place, .timeout = 60) {
         {.op = STEP_MUL, .form = FORM_BLOCK, .from = 0, .row = 40},
         {.op = STEP_ADD, .form = FORM_COLUMNS, .from = 1},
         {.op = STEP_PUT, .form = FORM_BLOCK, .from = 0, .row = 40}};
-    for (int level = 0; level <= (int)cpu_highest_level(); level++) {
+    for (int target = 0; target < TARGET_COUNT; target++) {
+        if (!cpu_runs(&targets[target]))
+            continue;
         chain_function *chain =
-            (chain_function *)rows_of_level((enum cpu_level)level)[ROW_row_f32_chain];
+            (chain_function *)kernels_for(&targets[target])->rows[ROW_row_f32_chain];
         float x[7 * 40], bias[40];
         for (int i = 0; i < 7 * 40; i++)
             x[i] = (float)(i % 13) - 6;

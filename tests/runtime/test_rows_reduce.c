@@ -1,48 +1,49 @@
-/* Reductions, contractions and the operations by position among the row operations: at every level
- * of CPU, over random shapes, strides and strips, against the interpreter's evaluator. Memory is as
+/* Reductions, contractions and the operations by position among the row operations: for every
+ * target, over random shapes, strides and strips, against the interpreter's evaluator. Memory is as
  * large as what must be touched, so that the sanitizer sees a step beside it. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
 #include "compiler/evaluate/evaluate.h"
-#include "runtime/kernels/rows.h"
+#include "runtime/kernels/kernels.h"
 #include "tests/support/random_rows.h"
 
 enum { LANES = 16 };
 
-static row_function *function(enum cpu_level level, enum dtype dtype, const char *rest) {
+static row_function *function(const struct target *target, enum dtype dtype, const char *rest) {
     char name[64];
     snprintf(name, sizeof name, "row_%s_%s", dtype_facts[dtype].short_name, rest);
     int found = row_find(name);
     cr_assert(found >= 0, "%s", name);
-    return rows_of_level(level)[found];
+    return kernels_for(target)->rows[found];
 }
 
-static row_function *reduction(enum cpu_level level, enum op op, enum dtype dtype,
+static row_function *reduction(const struct target *target, enum op op, enum dtype dtype,
                                const char *part) {
     char rest[64];
     snprintf(rest, sizeof rest, "%s%s", op_facts[op].name, part);
-    return function(level, dtype, rest);
+    return function(target, dtype, rest);
 }
 
-/* Runs `one` at every level that this CPU has. */
-static void at_every_level(void (*one)(enum cpu_level level)) {
-    for (int level = CPU_BASELINE; level <= (int)cpu_highest_level(); level++) {
+/* Runs `one` for every target that this CPU runs. */
+static void for_every_target(void (*one)(const struct target *target)) {
+    for (int i = 0; i < TARGET_COUNT; i++) {
         random_state = 1;
-        one((enum cpu_level)level);
+        if (cpu_runs(&targets[i]))
+            one(&targets[i]);
     }
 }
 
 /* Compares all that lies in the result's memory, any NaN for any other. */
 static void check_same(struct block *result, struct block *expected, const char *what,
-                       enum cpu_level level) {
+                       const struct target *target) {
     int64_t count = (int64_t)(result->bytes / dtype_facts[result->dtype].bytes);
     quiet_nans(result->dtype, result->memory, count);
     quiet_nans(result->dtype, expected->memory, count);
     cr_assert_arr_eq(result->memory, expected->memory, result->bytes,
                      "%s of %s at %s: %ld x %ld, strides %ld %ld", what,
-                     dtype_facts[result->dtype].name, cpu_level_name(level), result->rows,
-                     result->columns, result->row, result->step);
+                     dtype_facts[result->dtype].name, target->name, result->rows, result->columns,
+                     result->row, result->step);
 }
 
 static struct block block_copy(const struct block *block) {
@@ -76,7 +77,7 @@ typedef void strip_position_function(long rows, long columns, void *best, int32_
 
 /* One reduction of each row of `a`: as a whole, in strips along rows and in strips down columns. */
 struct trial {
-    enum cpu_level level;
+    const struct target *target;
     enum op op;
     struct block a, result, expected;
 };
@@ -107,9 +108,9 @@ static void in_strips(struct trial *trial, bool down, const char *name) {
     const size_t bytes = (size_t)(a->rows * LANES) * dtype_facts[a->dtype].bytes;
     void *lanes = malloc(bytes);
     cr_assert(lanes);
-    ((begin_function *)reduction(trial->level, trial->op, a->dtype, "_begin"))(a->rows, lanes);
+    ((begin_function *)reduction(trial->target, trial->op, a->dtype, "_begin"))(a->rows, lanes);
     strip_function *strip =
-        (strip_function *)reduction(trial->level, trial->op, a->dtype, down ? "_down" : "_along");
+        (strip_function *)reduction(trial->target, trial->op, a->dtype, down ? "_down" : "_along");
     for (long first = 0, count; first < a->columns; first += count) {
         count = random_strip(a->columns - first);
         if (down)
@@ -117,11 +118,11 @@ static void in_strips(struct trial *trial, bool down, const char *name) {
         else
             strip(a->rows, count, lanes, first, block_element(a, 0, first), a->row, a->step);
     }
-    end_function *end = (end_function *)reduction(trial->level, trial->op, a->dtype,
+    end_function *end = (end_function *)reduction(trial->target, trial->op, a->dtype,
                                                   down ? "_down_end" : "_along_end");
     end(a->rows, trial->result.first, trial->result.step, lanes);
     free(lanes);
-    check_same(&trial->result, &trial->expected, name, trial->level);
+    check_same(&trial->result, &trial->expected, name, trial->target);
 }
 
 static void positions_in_strips(struct trial *trial, bool down, const char *name) {
@@ -129,10 +130,10 @@ static void positions_in_strips(struct trial *trial, bool down, const char *name
     void *best = malloc((size_t)a->rows * dtype_facts[a->dtype].bytes);
     int32_t *where = malloc((size_t)a->rows * sizeof *where);
     cr_assert(best && where);
-    ((begin_position_function *)reduction(trial->level, trial->op, a->dtype, "_begin"))(
+    ((begin_position_function *)reduction(trial->target, trial->op, a->dtype, "_begin"))(
         a->rows, best, where);
     strip_position_function *strip = (strip_position_function *)reduction(
-        trial->level, trial->op, a->dtype, down ? "_down" : "_along");
+        trial->target, trial->op, a->dtype, down ? "_down" : "_along");
     for (long first = 0, count; first < a->columns; first += count) {
         count = random_strip(a->columns - first);
         if (down)
@@ -144,12 +145,12 @@ static void positions_in_strips(struct trial *trial, bool down, const char *name
         memcpy(block_element(&trial->result, 0, r), &where[r], sizeof *where);
     free(best);
     free(where);
-    check_same(&trial->result, &trial->expected, name, trial->level);
+    check_same(&trial->result, &trial->expected, name, trial->target);
 }
 
-static void check_reduction(enum cpu_level level, enum op op, enum dtype dtype, long rows,
+static void check_reduction(const struct target *target, enum op op, enum dtype dtype, long rows,
                             long columns) {
-    struct trial trial = {.level = level, .op = op};
+    struct trial trial = {.target = target, .op = op};
     const bool tame = random_below(4) > 0;
     trial.a = random_block(dtype, rows, columns, true, tame);
     trial.result = block_new(gives_position(&trial) ? DTYPE_INT32 : dtype, 1, rows, 0,
@@ -159,10 +160,10 @@ static void check_reduction(enum cpu_level level, enum op op, enum dtype dtype, 
                              tame);
     trial.expected = block_copy(&trial.result);
     evaluate_trial(&trial);
-    ((reduce_function *)reduction(level, op, dtype, ""))(rows, columns, trial.result.first,
-                                                         trial.result.step, trial.a.first,
-                                                         trial.a.row, trial.a.step);
-    check_same(&trial.result, &trial.expected, op_facts[op].name, level);
+    ((reduce_function *)reduction(target, op, dtype, ""))(rows, columns, trial.result.first,
+                                                          trial.result.step, trial.a.first,
+                                                          trial.a.row, trial.a.step);
+    check_same(&trial.result, &trial.expected, op_facts[op].name, target);
     if (gives_position(&trial)) {
         positions_in_strips(&trial, false, "position along rows");
         positions_in_strips(&trial, true, "position down columns");
@@ -175,32 +176,33 @@ static void check_reduction(enum cpu_level level, enum op op, enum dtype dtype, 
     block_free(&trial.expected);
 }
 
-static void check_reductions(enum cpu_level level) {
+static void check_reductions(const struct target *target) {
     for (int op = 0; op < OP_COUNT; op++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
             if (op_facts[op].class != CLASS_REDUCE || !op_accepts((enum op)op, (enum dtype)dtype))
                 continue;
             for (long columns = 1; columns <= 70; columns++)
-                check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(9),
+                check_reduction(target, (enum op)op, (enum dtype)dtype, 1 + random_below(9),
                                 columns);
             for (int i = 0; i < 20; i++)
-                check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(40),
+                check_reduction(target, (enum op)op, (enum dtype)dtype, 1 + random_below(40),
                                 1 + random_below(200));
             for (int i = 0; i < 20; i++)
-                check_reduction(level, (enum op)op, (enum dtype)dtype, 1 + random_below(3),
+                check_reduction(target, (enum op)op, (enum dtype)dtype, 1 + random_below(3),
                                 64 + random_below(400));
-            check_reduction(level, (enum op)op, (enum dtype)dtype, 3, 1500);
-            check_reduction(level, (enum op)op, (enum dtype)dtype, 700, 21);
+            check_reduction(target, (enum op)op, (enum dtype)dtype, 3, 1500);
+            check_reduction(target, (enum op)op, (enum dtype)dtype, 700, 21);
         }
 }
 
 Test(rows_reduce, reductions_are_the_evaluators, .timeout = 300) {
-    at_every_level(check_reductions);
+    for_every_target(check_reductions);
 }
 
 /* The greatest and the least of one row are the first in the order of the lanes, whichever zero
  * that is; NaN never. */
-static void check_extreme(enum cpu_level level, const char *name, bool greatest, long columns) {
+static void check_extreme(const struct target *target, const char *name, bool greatest,
+                          long columns) {
     static const float choice[] = {0.0f, -0.0f, NAN};
     float elements[600], lanes[LANES], result;
     for (long i = 0; i < LANES; i++)
@@ -216,46 +218,46 @@ static void check_extreme(enum cpu_level level, const char *name, bool greatest,
         for (long i = 0; i < step; i++)
             if (greatest ? lanes[i] < lanes[i + step] : lanes[i + step] < lanes[i])
                 lanes[i] = lanes[i + step];
-    ((reduce_function *)function(level, DTYPE_FLOAT32, name))(1, columns, &result, 1, elements, 0,
-                                                              1);
+    ((reduce_function *)function(target, DTYPE_FLOAT32, name))(1, columns, &result, 1, elements, 0,
+                                                               1);
     cr_assert_arr_eq(&result, &lanes[0], sizeof result, "%s of %ld at %s: %a for %a", name, columns,
-                     cpu_level_name(level), (double)result, (double)lanes[0]);
+                     target->name, (double)result, (double)lanes[0]);
 }
 
-static void check_extremes(enum cpu_level level) {
+static void check_extremes(const struct target *target) {
     for (long columns = 1; columns <= 600; columns++) {
-        check_extreme(level, "reduce_max", true, columns);
-        check_extreme(level, "reduce_min", false, columns);
+        check_extreme(target, "reduce_max", true, columns);
+        check_extreme(target, "reduce_min", false, columns);
     }
 }
 
 Test(rows_reduce, extremes_are_the_first) {
-    at_every_level(check_extremes);
+    for_every_target(check_extremes);
 }
 
-static void check_reduction_of_nothing(enum cpu_level level) {
+static void check_reduction_of_nothing(const struct target *target) {
     float results[4] = {7, 7, 7, 7}, a = 1;
     int32_t positions[2] = {7, 7};
-    ((reduce_function *)function(level, DTYPE_FLOAT32, "reduce_sum"))(2, 0, results, 2, &a, 0, 1);
+    ((reduce_function *)function(target, DTYPE_FLOAT32, "reduce_sum"))(2, 0, results, 2, &a, 0, 1);
     cr_assert(results[0] == 0 && results[1] == 7 && results[2] == 0 && results[3] == 7);
-    ((reduce_function *)function(level, DTYPE_FLOAT32, "reduce_max"))(2, 0, results, 1, &a, 1, 3);
+    ((reduce_function *)function(target, DTYPE_FLOAT32, "reduce_max"))(2, 0, results, 1, &a, 1, 3);
     cr_assert(results[0] == -INFINITY && results[1] == -INFINITY && results[2] == 0);
-    ((reduce_function *)function(level, DTYPE_FLOAT32, "argmin"))(2, 0, positions, 1, &a, 0, 1);
+    ((reduce_function *)function(target, DTYPE_FLOAT32, "argmin"))(2, 0, positions, 1, &a, 0, 1);
     cr_assert(positions[0] == 0 && positions[1] == 0);
-    ((reduce_function *)function(level, DTYPE_FLOAT32, "reduce_sum"))(0, 9, results, 1, &a, 0, 0);
+    ((reduce_function *)function(target, DTYPE_FLOAT32, "reduce_sum"))(0, 9, results, 1, &a, 0, 0);
     cr_assert(results[0] == -INFINITY);
 }
 
 Test(rows_reduce, reductions_of_nothing) {
-    at_every_level(check_reduction_of_nothing);
+    for_every_target(check_reduction_of_nothing);
 }
 
 /* The first of equals, whichever zero it is; NaN never; nothing above the least value: 0. */
-static void check_first_position(enum cpu_level level) {
+static void check_first_position(const struct target *target) {
     static float elements[2000];
     for (int i = 0; i < 2000; i++)
         elements[i] = i % 3 ? -INFINITY : NAN;
-    reduce_function *argmax = (reduce_function *)function(level, DTYPE_FLOAT32, "argmax");
+    reduce_function *argmax = (reduce_function *)function(target, DTYPE_FLOAT32, "argmax");
     int32_t position = 7;
     argmax(1, 2000, &position, 1, elements, 0, 1);
     cr_assert_eq(position, 0);
@@ -270,7 +272,7 @@ static void check_first_position(enum cpu_level level) {
 }
 
 Test(rows_reduce, positions_are_the_first) {
-    at_every_level(check_first_position);
+    for_every_target(check_first_position);
 }
 
 /* ---- Contractions ---- */
@@ -328,9 +330,9 @@ static void evaluate_contraction(const struct view *factors, struct block *resul
 }
 
 /* At once, or in two parts of the outermost axis, of which the second resumes. */
-static void run_contraction(enum cpu_level level, struct block *result, const struct view *a,
+static void run_contraction(const struct target *target, struct block *result, const struct view *a,
                             const struct view *b, int axes, long split) {
-    contract_function *contract = (contract_function *)function(level, result->dtype, "contract");
+    contract_function *contract = (contract_function *)function(target, result->dtype, "contract");
     const long bytes = (long)dtype_facts[result->dtype].bytes;
     long axis[MOST_AXES][3];
     for (int i = 0; i < axes; i++) {
@@ -348,7 +350,8 @@ static void run_contraction(enum cpu_level level, struct block *result, const st
     }
 }
 
-static void check_contraction(enum cpu_level level, enum dtype dtype, long rows, long columns) {
+static void check_contraction(const struct target *target, enum dtype dtype, long rows,
+                              long columns) {
     const int axes = 1 + (int)random_below(MOST_AXES);
     long shape[2 + MOST_AXES] = {rows, columns};
     for (int i = 0; i < axes; i++)
@@ -358,29 +361,29 @@ static void check_contraction(enum cpu_level level, enum dtype dtype, long rows,
     struct block result = random_block(dtype, rows, columns, false, true);
     struct block expected = block_copy(&result);
     evaluate_contraction((const struct view[]){a.view, b.view}, &expected, axes);
-    run_contraction(level, &result, &a.view, &b.view, axes, 0);
-    check_same(&result, &expected, "contract", level);
-    run_contraction(level, &result, &a.view, &b.view, axes, shape[2] / 2);
-    check_same(&result, &expected, "contract in parts", level);
+    run_contraction(target, &result, &a.view, &b.view, axes, 0);
+    check_same(&result, &expected, "contract", target);
+    run_contraction(target, &result, &a.view, &b.view, axes, shape[2] / 2);
+    check_same(&result, &expected, "contract in parts", target);
     free(a.memory);
     free(b.memory);
     block_free(&result);
     block_free(&expected);
 }
 
-static void check_contractions(enum cpu_level level) {
+static void check_contractions(const struct target *target) {
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
         for (int i = 0; op_accepts(OP_CONTRACT, (enum dtype)dtype) && i < 1500; i++)
-            check_contraction(level, (enum dtype)dtype, 1 + random_below(10),
+            check_contraction(target, (enum dtype)dtype, 1 + random_below(10),
                               1 + random_below(random_below(2) ? 12 : 90));
 }
 
 Test(rows_reduce, contractions_are_the_evaluators, .timeout = 300) {
-    at_every_level(check_contractions);
+    for_every_target(check_contractions);
 }
 
-static void check_contraction_of_nothing(enum cpu_level level) {
-    contract_function *contract = (contract_function *)function(level, DTYPE_FLOAT32, "contract");
+static void check_contraction_of_nothing(const struct target *target) {
+    contract_function *contract = (contract_function *)function(target, DTYPE_FLOAT32, "contract");
     const float a = 3, b = 5;
     float results[4] = {7, 7, 7, 7};
     const long none[] = {4, 1, 1, 0, 1, 1};
@@ -393,7 +396,7 @@ static void check_contraction_of_nothing(enum cpu_level level) {
 }
 
 Test(rows_reduce, contractions_of_nothing) {
-    at_every_level(check_contraction_of_nothing);
+    for_every_target(check_contraction_of_nothing);
 }
 
 /* ---- By position ---- */
@@ -407,7 +410,7 @@ typedef void gather_function(long rows, long columns, void *result, long result_
                              const void *position, long position_row, long position_step,
                              long extent, long stride);
 
-static void check_fill(enum cpu_level level, enum dtype dtype) {
+static void check_fill(const struct target *target, enum dtype dtype) {
     struct block result =
         random_block(dtype, 1 + random_below(5), 1 + random_below(80), false, false);
     struct block expected = block_copy(&result);
@@ -416,14 +419,14 @@ static void check_fill(enum cpu_level level, enum dtype dtype) {
     for (long r = 0; r < result.rows; r++)
         for (long c = 0; c < result.columns; c++)
             memcpy(block_element(&expected, r, c), &value, dtype_facts[dtype].bytes);
-    ((fill_function *)function(level, dtype, "fill"))(result.rows, result.columns, result.first,
-                                                      result.row, result.step, &value);
+    ((fill_function *)function(target, dtype, "fill"))(result.rows, result.columns, result.first,
+                                                       result.row, result.step, &value);
     cr_assert_arr_eq(result.memory, expected.memory, result.bytes);
     block_free(&result);
     block_free(&expected);
 }
 
-static void check_iota(enum cpu_level level, enum dtype dtype) {
+static void check_iota(const struct target *target, enum dtype dtype) {
     struct block result =
         random_block(dtype, 1 + random_below(5), 1 + random_below(80), false, false);
     struct block expected = block_copy(&result);
@@ -434,9 +437,9 @@ static void check_iota(enum cpu_level level, enum dtype dtype) {
             int64_t value = first + r * by_row + c * by_column;
             memcpy(block_element(&expected, r, c), &value, dtype_facts[dtype].bytes);
         }
-    ((iota_function *)function(level, dtype, "iota"))(result.rows, result.columns, result.first,
-                                                      result.row, result.step, first, by_row,
-                                                      by_column);
+    ((iota_function *)function(target, dtype, "iota"))(result.rows, result.columns, result.first,
+                                                       result.row, result.step, first, by_row,
+                                                       by_column);
     cr_assert_arr_eq(result.memory, expected.memory, result.bytes);
     block_free(&result);
     block_free(&expected);
@@ -454,7 +457,7 @@ static int64_t read_position(const struct block *positions, long row, long colum
 }
 
 /* a[r, c, place] with the places in the middle of a. */
-static void check_gather(enum cpu_level level, enum dtype dtype, enum dtype index) {
+static void check_gather(const struct target *target, enum dtype dtype, enum dtype index) {
     const long rows = 1 + random_below(5), columns = 1 + random_below(40);
     const long extent = 1 + random_below(9), stride = random_below(2) ? 1 : 50 - random_below(100);
     const size_t bytes = dtype_facts[dtype].bytes;
@@ -477,11 +480,12 @@ static void check_gather(enum cpu_level level, enum dtype dtype, enum dtype inde
                           : (char *)&zero,
                    bytes);
         }
-    ((gather_function *)function(level, dtype, index == DTYPE_INT32 ? "gather_i32" : "gather_i64"))(
+    ((gather_function *)function(target, dtype,
+                                 index == DTYPE_INT32 ? "gather_i32" : "gather_i64"))(
         rows, columns, result.first, result.row, result.step, from, a.row, a.step, positions.first,
         positions.row, positions.step, extent, stride);
     cr_assert_arr_eq(result.memory, expected.memory, result.bytes, "gather of %s at %s",
-                     dtype_facts[dtype].name, cpu_level_name(level));
+                     dtype_facts[dtype].name, target->name);
     block_free(&result);
     block_free(&expected);
     block_free(&positions);
@@ -489,18 +493,18 @@ static void check_gather(enum cpu_level level, enum dtype dtype, enum dtype inde
     free(room);
 }
 
-static void check_by_position(enum cpu_level level) {
+static void check_by_position(const struct target *target) {
     for (int i = 0; i < 200; i++) {
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
-            check_fill(level, (enum dtype)dtype);
-            check_gather(level, (enum dtype)dtype, DTYPE_INT32);
-            check_gather(level, (enum dtype)dtype, DTYPE_INT64);
+            check_fill(target, (enum dtype)dtype);
+            check_gather(target, (enum dtype)dtype, DTYPE_INT32);
+            check_gather(target, (enum dtype)dtype, DTYPE_INT64);
         }
-        check_iota(level, DTYPE_INT32);
-        check_iota(level, DTYPE_INT64);
+        check_iota(target, DTYPE_INT32);
+        check_iota(target, DTYPE_INT64);
     }
 }
 
 Test(rows_reduce, fill_iota_and_gather) {
-    at_every_level(check_by_position);
+    for_every_target(check_by_position);
 }

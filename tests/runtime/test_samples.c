@@ -1,5 +1,5 @@
 /* The drawn sample digits, from PNG to prediction: right, and with the same bits, in every mode,
- * from the tiles of every kind of CPU and from every compiler. */
+ * for every target and from every compiler. */
 #include "tests/support/mnist_data.h"
 
 #include "runtime/backend/process.h"
@@ -8,10 +8,10 @@
 /* Of the logits of all twenty, in order. */
 #define SAMPLES_DIGEST "090c2f12684b6a367ebca3587f038f4514e66b9e5bbc598e24fdc22a11915f4d"
 
-/* The level for tiles and compilers; NULL: the best. */
-static void use_cpu(const char *level) {
-    if (level)
-        setenv("EIGENTENSOR_CPU", level, 1);
+/* The target's name; NULL: the best. */
+static void use_cpu(const char *name) {
+    if (name)
+        setenv("EIGENTENSOR_CPU", name, 1);
     else
         unsetenv("EIGENTENSOR_CPU");
 }
@@ -62,24 +62,24 @@ static void check_build(const struct build *build) {
     digits_free(&digits);
 }
 
-static void check_cpu(enum cpu_level level) {
-    const char *name = cpu_level_name(level);
-    if (level > cpu_highest_level())
+static void check_cpu(enum target_id target) {
+    const char *name = targets[target].name;
+    if (!cpu_runs(&targets[target]))
         cr_skip_test("this CPU has no %s", name);
     check_build(&(struct build){.what = name, .mode = ET_JIT, .cpu = name});
     check_build(&(struct build){.what = name, .mode = ET_AOT, .cpu = name});
 }
 
 Test(samples, same_bits_without_vector_extensions, .timeout = 120) {
-    check_cpu(CPU_BASELINE);
+    check_cpu(TARGET_BASELINE);
 }
 
 Test(samples, same_bits_with_avx2, .timeout = 120) {
-    check_cpu(CPU_AVX2);
+    check_cpu(TARGET_AVX2);
 }
 
 Test(samples, same_bits_with_avx512, .timeout = 120) {
-    check_cpu(CPU_AVX512);
+    check_cpu(TARGET_AVX512);
 }
 
 Test(samples, same_bits_from_gcc_without_optimisation, .timeout = 120) {

@@ -1,11 +1,10 @@
-/* Every tile at every level of CPU, against the plain loop of fmaf, bit for bit. */
+/* Every tile for every target, against the plain loop of fmaf, bit for bit. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/kernels/kernels.h"
-#include "runtime/kernels/tiles.h"
 #include "templates/math.h"
 
 static const struct {
@@ -93,7 +92,7 @@ static struct tile_walk random_walk(void) {
     return walk;
 }
 
-static void check_tile(int tile, enum cpu_level level, long rare) {
+static void check_tile(int tile, const struct target *target, long rare) {
     static float stream[STREAM], panel[PANEL];
     float found[MAX_OUT + 2 * GUARD], expected[MAX_OUT + 2 * GUARD];
     fill(stream, STREAM, rare);
@@ -107,39 +106,39 @@ static void check_tile(int tile, enum cpu_level level, long rare) {
         fill(found, MAX_OUT + 2 * GUARD, rare);
         memcpy(expected, found, sizeof found);
         const float *x = stream + STREAM / 2, *y = panel + PANEL / 2 + random_below(16);
-        tiles_of_level(level)[tile](found + offset, x, y, &walk, resume,
-                                    random_below(2) ? y : NULL);
+        kernels_for(target)->tiles[tile](found + offset, x, y, &walk, resume,
+                                         random_below(2) ? y : NULL);
         plain_tile(tile, expected + offset, x, y, &walk, resume);
         quiet(found + offset, count);
         quiet(expected + offset, count);
         cr_assert_arr_eq(found, expected, sizeof found,
                          "%s at %s: extents %td %td %td, resume %d, special values 1 in %ld",
-                         tiles[tile].name, cpu_level_name(level), walk.extent[0], walk.extent[1],
+                         tiles[tile].name, target->name, walk.extent[0], walk.extent[1],
                          walk.extent[2], resume, rare);
     }
 }
 
-static void check_level(enum cpu_level level) {
-    if (level > cpu_highest_level())
-        cr_skip_test("this CPU lacks %s", cpu_level_name(level));
-    random_state = 1 + (uint64_t)level;
+static void check_target(const struct target *target) {
+    if (!cpu_runs(target))
+        cr_skip_test("this CPU lacks %s", target->name);
+    random_state = 1 + (uint64_t)(target - targets);
     for (int tile = 0; tile < TILE_COUNT; tile++) {
-        check_tile(tile, level, 1L << 30);
-        check_tile(tile, level, 500);
-        check_tile(tile, level, 5);
+        check_tile(tile, target, 1L << 30);
+        check_tile(tile, target, 500);
+        check_tile(tile, target, 5);
     }
 }
 
 Test(tiles, baseline_is_the_plain_loop) {
-    check_level(CPU_BASELINE);
+    check_target(&targets[TARGET_BASELINE]);
 }
 
 Test(tiles, avx2_is_the_plain_loop) {
-    check_level(CPU_AVX2);
+    check_target(&targets[TARGET_AVX2]);
 }
 
 Test(tiles, avx512_is_the_plain_loop) {
-    check_level(CPU_AVX512);
+    check_target(&targets[TARGET_AVX512]);
 }
 
 /* Walks known at compile time, as emitted C has them: other code. */
@@ -204,10 +203,11 @@ static void hear(void *context, const char *name, const void *function) {
 Test(tiles, kernels_that_a_text_names) {
     struct heard heard = {0};
     kernels_named_in("struct tile_walk w; tile_8x32(a, b); row_f32_add(1);row_f32_and(2); tile_",
-                     CPU_BASELINE, hear, &heard);
+                     kernels_for(&targets[TARGET_BASELINE]), hear, &heard);
     cr_assert_eq(heard.count, 2);
     cr_assert_str_eq(heard.text[0], "tile_8x32");
-    cr_assert_eq(heard.functions[0], (const void *)tiles_of_level(CPU_BASELINE)[TILE_OF_tile_8x32]);
+    cr_assert_eq(heard.functions[0],
+                 (const void *)kernels_for(&targets[TARGET_BASELINE])->tiles[TILE_OF_tile_8x32]);
     cr_assert_str_eq(heard.text[1], "row_f32_add");
     cr_assert_not_null(heard.functions[1]);
 }

@@ -9,6 +9,7 @@
 #include "compiler/builder/layers.h"
 #include "compiler/emit/backend.h"
 #include "runtime/et_program.h"
+#include "runtime/kernels/cpu.h"
 #include "runtime/tune/tune.h"
 #include "runtime/tuning_cache.h"
 #include "tests/support/golden.h"
@@ -346,15 +347,13 @@ static void fill_inputs(void) {
     random_elements(1, "c", DTYPE_FLOAT32, DEPTH * NARROW, c);
 }
 
-/* Saves the worst of choices, made for the level at hand. */
+/* The worst of choices, made for this CPU. */
 static struct tuning worst_tuning(const struct et_program *program, struct compiled **compiled) {
-    enum cpu_level level;
-    cr_assert(cpu_level(&level, NULL));
-    struct compile_options options = {.target = cpu_target(level), .list_candidates = true};
+    struct compile_options options = {.target = cpu_target(NULL), .list_candidates = true};
     *compiled = compile(program_graph(program), &options, NULL);
     cr_assert_not_null(*compiled);
     struct tuning tuning = worst_of(program, *compiled);
-    tuning.target = cpu_target(level)->name;
+    tuning.target = options.target->name;
     return tuning;
 }
 
@@ -422,22 +421,20 @@ static bool is_found(struct tensor (*build)(struct tensor_context *context), enu
 Test(tuning_files, kept_choices_are_found_again) {
     struct et_error error = {0};
     struct text kept = {0};
-    enum cpu_level level;
     struct et_program *program = program_of(build_products);
     struct compiled *plain;
     struct tuning tuning = worst_tuning(program, &plain);
-    cr_assert(cpu_level(&level, NULL));
     cr_assert_not(is_found(build_products, ET_JIT, false));
     cr_assert_neq(access(folder, F_OK), -1);
     char name[100];
     snprintf(name, sizeof name, "%s/eigentensor", folder);
     cr_assert_eq(access(name, F_OK), -1, "looking makes no folder");
-    cr_assert(tuning_cache_save(&tuning, level, &kept, &error), "%s", error.message);
+    cr_assert(tuning_cache_save(&tuning, cpu_target(NULL), &kept, &error), "%s", error.message);
     cr_assert(is_found(build_products, ET_JIT, false));
     cr_assert_not(is_found(build_products, ET_JIT, true));      /* none wanted */
     cr_assert_not(is_found(build_products, ET_AOT, false));     /* another mode */
     cr_assert_not(is_found(build_convolutions, ET_JIT, false)); /* another graph */
-    if (level != CPU_BASELINE) {
+    if (cpu_target(NULL) != &targets[TARGET_BASELINE]) {
         setenv("EIGENTENSOR_CPU", "baseline", 1);
         cr_assert_not(is_found(build_products, ET_JIT, false)); /* another CPU */
         unsetenv("EIGENTENSOR_CPU");
@@ -457,7 +454,7 @@ Test(tuning_files, kept_choices_are_found_again) {
     cr_assert_not(is_found(build_products, ET_JIT, false));
     setenv("XDG_CACHE_HOME", "/proc/self", 1);
     cr_assert_not(is_found(build_products, ET_JIT, false));
-    cr_assert_not(tuning_cache_save(&tuning, level, NULL, &error));
+    cr_assert_not(tuning_cache_save(&tuning, cpu_target(NULL), NULL, &error));
     cr_assert_not_null(strstr(error.message, "XDG_CACHE_HOME"), "%s", error.message);
     text_free(&kept);
     et_program_free(program);

@@ -169,9 +169,9 @@ static bool run_eager(void *context, struct et_error *error) {
 /* Those that there are, and others whose caches are so small that random graphs do not fit. */
 static const struct target *pick_target(uint64_t seed) {
     static const struct target tiny[] = {
-        {"tiny4", 4, 16, 4, 1, 1, 4, 256, 1024},
-        {"tiny8", 8, 16, 12, 2, 2, 5, 512, 2048},
-        {"tiny16", 16, 32, 24, 1, 2, 4, 256, 2048},
+        {"tiny4", "", 4, 16, 4, 1, 1, 4, 256, 1024, 64, 4096, 8},
+        {"tiny8", "", 8, 16, 12, 2, 2, 5, 512, 2048, 64, 4096, 8},
+        {"tiny16", "", 16, 32, 24, 1, 2, 4, 256, 2048, 64, 4096, 8},
     };
     enum { TINY_COUNT = sizeof tiny / sizeof *tiny };
     uint64_t choice = seed % (TARGET_COUNT + TINY_COUNT);
@@ -437,7 +437,7 @@ bool trial_run_steps(const struct trial *trial, run_step_array *entry,
 
 static bool check_jit(const struct trial *trial, const struct compiled *compiled,
                       struct et_error *error) {
-    struct jit *jit = jit_build(compiled, error);
+    struct jit *jit = jit_build(compiled, NULL, error);
     bool good = jit && trial_run(trial, jit_entry(jit), compiled, error) &&
                 trial_run_steps(trial, jit_step_entry(jit), compiled, error);
     jit_free(jit);
