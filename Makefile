@@ -1,8 +1,12 @@
-# make run     the sample digits, classified in every mode    make test   all tests, also sanitized
-# make         the library and the programs                   make asan   the sanitized ones alone
-# make model   models/mnist/mnist.json anew                   make lint   format, clang-tidy, clang
-# make generated   generated/ anew                            make clean
-# make bench       all of us and our peers, side by side      make bench-graphs   what it runs
+# make           the library and the programs         make check   the tests but the longest ones
+# make run       the sample digits, in every mode     make test    all of them, also sanitized
+# make serve     the page, to draw digits on          make asan    the sanitized programs alone
+# make library   static and shared                    make lint    format, rooms, clang-tidy, clang
+# make model     models/mnist/mnist.json anew         make bench   we and our peers, side by side
+# make generated   generated/ anew                    make bench-graphs   the graphs that it runs
+# make setup     what tests and lint need, installed  make clean
+#
+# Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
 # CC=clang, BUILD=folder, OPTIMIZE=-O0 and V=1 (commands in full) suit every target.
 
@@ -29,8 +33,8 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library shared run serve model generated test test-programs sanitized asan lint setup \
-        bench bench-graphs clean
+.PHONY: all library shared run serve model generated check test asan test-programs chosen \
+        sanitized lint setup bench bench-graphs clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
@@ -50,10 +54,10 @@ generated: $(BUILD)/eigentensor
 
 step = @$(if $(V),,printf '  %-5s %s\n' $(1) $@;) set $(if $(V),-x,+x);
 
-# Programs of their own stand beside the library's rooms below runtime/.
-ROOMS = compiler/*.c compiler/*/*.c compiler/*/*/*.c runtime/*.c \
-        $(foreach room,backend kernels formats tune,runtime/$(room)/*.c)
-$(LIBRARY): $(call objects,$(ROOMS))
+# The library is all of compiler/ and runtime/ but what is a program of its own.
+SOURCES := $(filter-out runtime/cli/% runtime/demo/% runtime/shared/%, \
+             $(sort $(shell find compiler runtime -name '*.c')))
+$(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
@@ -104,8 +108,8 @@ VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-
                -fno-math-errno -fno-trapping-math
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
-$(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq \
-                                          -mavx512vl -mfma
+$(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
+    -mavx512dq -mavx512vl -mfma
 $(BUILD)/runtime/kernels/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma
 endif
 $(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
@@ -129,12 +133,27 @@ test-programs: $(TEST_PROGRAMS)
 SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 sanitized: | build/setup-test
-	@$(MAKE) $(SANITIZED) all test-programs
+	@$(MAKE) $(SANITIZED) chosen
+chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(CHOSEN)),all)
 
-test: all test-programs sanitized $(SHARED)
-	scripts/test.sh $(BUILD) $(BUILD)/asan
+# `check` leaves out what tests/long.txt lists, unless T or F asks for it.
+TESTS := $(sort $(wildcard tests/*/test_*.c tests/*/test_*.sh))
+is_chosen = $(if $(T),$(findstring $(T),$(1)),yes)
+CHOSEN := $(strip $(foreach test,$(if $(F),$(filter %.c,$(TESTS)),$(TESTS)), \
+            $(if $(call is_chosen,$(test)),$(test))))
+LONG := $(shell sed '/^[^t]/d; s/ .*//' tests/long.txt)
+SHORT := $(if $(T)$(F),$(CHOSEN),$(filter-out $(LONG),$(CHOSEN)))
+run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
+            FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
+# What tests need: the programs among them, and for the scripts all else.
+needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED))
+
+check: $(call needs,$(SHORT))
+	$(call run_tests,$(BUILD),$(SHORT))
+test: $(call needs,$(CHOSEN)) sanitized
+	$(call run_tests,$(BUILD) $(BUILD)/asan,$(CHOSEN))
 asan: sanitized
-	scripts/test.sh $(BUILD)/asan
+	$(call run_tests,$(BUILD)/asan,$(filter %.c,$(CHOSEN)))
 lint: all test-programs | build/setup-lint
 	+scripts/lint.sh $(BUILD)
 

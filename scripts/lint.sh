@@ -1,5 +1,5 @@
 #!/bin/sh
-# lint.sh BUILD: formatting, clang-tidy, shellcheck, lengths, and what clang warns of.
+# lint.sh BUILD: formatting, lengths, rooms, shellcheck, what clang warns of, and clang-tidy.
 set -u
 
 build=$1
@@ -69,6 +69,7 @@ clang_builds() {
 
 check format formatted
 check lengths short
+check rooms scripts/lint_rooms.py
 check shellcheck shells
 check clang clang_builds
 check clang-tidy tidy

@@ -1,81 +1,62 @@
 #!/bin/sh
-# test.sh BUILD...: runs every Criterion program in the build folders, and tests/*/test_*.sh on the
-# first of them. A line for each; what a failing one printed; the totals in the last line.
-# A shell test finds the build folder in $BUILD and exits with 0 (passed), 77 (skipped) or else.
+# test.sh TEST...: runs tests, as many side by side as there are cores. A TEST is the source of a
+# Criterion program (tests/*/test_*.c), which is run in every build folder of $FOLDERS, or a script
+# (tests/*/test_*.sh), which is run on the first of them. A line for each, as it ends; then what
+# those that failed printed, and how to run each again; the totals in the last line.
+#
+# $FILTER: Criterion's --filter, a pattern of SUITE/CASE. $JOBS: how many side by side.
 set -u
 
-passed=0 failed=0 skipped=0
+: "${FOLDERS:=build}" "${JOBS:=$(nproc)}"
+export BUILD="${FOLDERS%% *}"
+SANITIZED=
+case $FOLDERS in *' '*/asan) SANITIZED=${FOLDERS##* } ;; esac
+export SANITIZED UBSAN_OPTIONS=print_stacktrace=1
 
-# What a sanitizer says of a process whose tests may have passed all the same.
-complaint='SUMMARY: [A-Za-z]*Sanitizer|runtime error:|ERROR: [A-Za-z]*Sanitizer'
-
-now() {
-    date +%s.%N
+# What is to be run, a line each: the long ones first, so that no core waits for one at the end.
+names() {
+    for order in -F -vF; do
+        printf '%s\n' "$@" | grep -x $order -f tests/long.txt
+    done | while read -r test; do
+        case $test in
+        *.sh) echo "$test" ;;
+        *) for folder in $FOLDERS; do echo "$folder/${test%.c}"; done ;;
+        esac
+    done
 }
 
-# report NAME PASSED FAILED SKIPPED SINCE LOG
-report() {
-    passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
-    result="$2 passed"
-    [ "$4" -eq 0 ] || result="$result, $4 skipped"
-    [ "$3" -eq 0 ] || result="$result, $3 FAILED"
-    echo "$1 $(now) $5 $result" | awk '{
-        printf "%-44s %7.1f s  ", $1, $2 - $3
-        $1 = $2 = $3 = ""; sub(/^ */, ""); print }'
-    [ "$3" -eq 0 ] || sed 's/^/    /' "$6"
-}
-
-count() {
-    grep -c "$1" "$tap" 2>/dev/null || true
-}
-
-run_unit() {
-    program=$1 log=$1.log tap=$1.tap since=$(now)
-    rm -f "$tap" "$log"
-    jobs=0 # as many as there are cores
-    case $program in */asan/*) jobs=1 ;; esac # side by side Criterion itself leaks, now and then
-    timeout 900 "$program" --jobs="$jobs" --tap="$tap" >>"$log" 2>&1 </dev/null
-    status=$?
-    [ -e "$tap" ] || : >"$tap"
-    skips=$(count '^ok.*# SKIP') good=$(count '^ok') bad=$(count '^not ok')
-    good=$((good - skips))
-    # Programs without results, that end badly, or that a sanitizer complains of have failed too.
-    [ $((good + bad + skips)) -gt 0 ] || bad=1
-    [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-    grep -Eq "$complaint" "$log" && bad=$((bad + 1))
-    report "$program" "$good" "$bad" "$skips" "$since" "$log"
-}
-
-run_shell() {
-    log=$BUILD/$1.log since=$(now)
-    mkdir -p "$(dirname "$log")"
-    rm -f "$log"
-    timeout 900 "$1" >>"$log" 2>&1 </dev/null
-    status=$?
-    grep -Eq "$complaint" "$log" && status=1
-    case $status in
-    0) report "$1" 1 0 0 "$since" "$log" ;;
-    77) report "$1" 0 0 1 "$since" "$log" && tail -n 1 "$log" | sed 's/^/    /' ;;
-    *) report "$1" 0 1 0 "$since" "$log" ;;
-    esac
-}
-
-export BUILD="$1"
-export UBSAN_OPTIONS=print_stacktrace=1
-for folder in "$@"; do
-    # Compilers' output is not sanitized, so fewer random graphs do.
-    case $folder in */asan)
-        export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}"
-        export EIGENTENSOR_AARCH64_COUNT="${EIGENTENSOR_AARCH64_COUNT:-10}"
+# again NAME: how the failed cases of a program, or a script, are run again.
+again() {
+    case $1 in
+    *.sh) echo "BUILD=$BUILD $1" ;;
+    *)
+        cases=$(sed -n 's/^not ok - \([^ ]*\).*/\1/p' "$1.tap" 2>/dev/null | sed 's/::/\//')
+        for case in ${cases:-'*'}; do echo "$1 --filter '$case'"; done
         ;;
     esac
-    for source in tests/*/test_*.c; do
-        run_unit "$folder/${source%.c}"
-    done
-done
-for test in tests/*/test_*.sh; do
-    run_shell "$test"
-done
+}
 
-echo "$passed passed, $failed failed, $skipped skipped" | tee "$BUILD/summary"
-[ "$failed" -eq 0 ]
+# A line of test_one.sh a test, as they end: PASSED FAILED SKIPPED SECONDS NAME LOG.
+report() {
+    total=$1 done=0 passed=0 failed=0 skipped=0 bad=
+    while read -r good wrong left seconds name log; do
+        done=$((done + 1))
+        [ $((good + wrong + left)) -gt 0 ] || continue # the filter names nothing in it
+        passed=$((passed + good)) failed=$((failed + wrong)) skipped=$((skipped + left))
+        result="$good passed"
+        [ "$left" -eq 0 ] || result="$result, $left skipped"
+        [ "$wrong" -eq 0 ] || result="$result, $wrong FAILED" bad="$bad $name"
+        printf '%3d/%d  %-48s %6.1f s  %s\n' "$done" "$total" "$name" "$seconds" "$result"
+        case $name$left in *.sh1) tail -n 1 "$log" | sed 's/^/    /' ;; esac
+    done
+    for name in $bad; do
+        printf '\n---- %s ----\n' "$name"
+        case $name in *.sh) cat "$BUILD/$name.log" ;; *) cat "$name.log" ;; esac
+    done
+    [ -z "$bad" ] || printf '\nAgain:\n'
+    for name in $bad; do again "$name"; done
+    echo "$passed passed, $failed failed, $skipped skipped" | tee "$BUILD/summary"
+    [ "$failed" -eq 0 ] && [ "$done" -eq "$total" ] && [ $((passed + skipped)) -gt 0 ]
+}
+
+names "$@" | xargs -P "$JOBS" -n 1 "$(dirname "$0")/test_one.sh" | report "$(names "$@" | wc -l)"

@@ -1,0 +1,74 @@
+#!/bin/sh
+# test_one.sh NAME: runs one test for test.sh, which says what a line of the results is. NAME is a
+# Criterion program in a build folder (build/tests/ir/test_index) or a shell test (tests/*/test_*.sh).
+#
+# A shell test finds the build folder in $BUILD, that of the sanitized build in $SANITIZED (which is
+# empty if that is not asked for), and ends with 0 (passed), 77 (skipped) or else.
+set -u
+
+name=$1
+# What a sanitizer says of a process whose tests may have passed all the same.
+complaint='SUMMARY: [A-Za-z]*Sanitizer|runtime error:|ERROR: [A-Za-z]*Sanitizer'
+
+now() {
+    date +%s.%N
+}
+
+# How many lines of Criterion's report are like this.
+count() {
+    grep -c "$1" "$tap" 2>/dev/null || true
+}
+
+# Criterion reports as skipped what $FILTER does not name, with just these words.
+left_out='# SKIP test was skipped$'
+
+run_program() {
+    tap=$name.tap
+    rm -f "$tap"
+    # The cases of a long program run side by side, too. Sanitized, Criterion itself then leaks.
+    # Compilers' output is not sanitized, so fewer random graphs do.
+    jobs=1
+    case $name in
+    */asan/*)
+        export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}"
+        export EIGENTENSOR_AARCH64_COUNT="${EIGENTENSOR_AARCH64_COUNT:-10}"
+        ;;
+    *) if grep -Fxq "tests/${name#*/tests/}.c" tests/long.txt; then jobs=0; fi ;;
+    esac
+    timeout 900 "$name" --jobs=$jobs --tap="$tap" ${FILTER:+--filter="$FILTER"} \
+        >"$log" 2>&1 </dev/null
+    status=$?
+    skipped=$(count '^ok.*# SKIP') passed=$(count '^ok') failed=$(count '^not ok')
+    passed=$((passed - skipped))
+    [ -z "${FILTER:-}" ] || skipped=$((skipped - $(count "^ok.*$left_out")))
+    # Programs without results, that end badly, or that a sanitizer complains of have failed too.
+    [ -s "$tap" ] || failed=1
+    [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    if grep -Eq "$complaint" "$log"; then failed=$((failed + 1)); fi
+}
+
+run_script() {
+    passed=0 failed=0 skipped=0
+    timeout 900 "$name" >"$log" 2>&1 </dev/null
+    status=$?
+    if grep -Eq "$complaint" "$log"; then status=1; fi
+    case $status in
+    0) passed=1 ;;
+    77) skipped=1 ;;
+    *) failed=1 ;;
+    esac
+}
+
+since=$(now)
+case $name in
+*.sh)
+    log=$BUILD/$name.log
+    mkdir -p "$(dirname "$log")"
+    run_script
+    ;;
+*)
+    log=$name.log
+    run_program
+    ;;
+esac
+echo "$passed $failed $skipped $(echo "$(now) $since" | awk '{ printf "%.1f", $1 - $2 }') $name $log"
