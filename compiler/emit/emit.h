@@ -74,10 +74,10 @@ struct emitter {
     int named_count, named_capacity;
     struct named *named;
     int axis_capacity;
-    const char **axis_names;   /* by axis id */
-    int *uses;                 /* by expression id, within the statement */
-    int *marks, mark;          /* by expression id: the last set that has it; the newest set */
-    const struct axis *parted; /* its loop goes from `begin` to `end` */
+    const char **axis_names; /* by axis id */
+    int *uses;               /* by expression id, within the statement */
+    int *marks, mark;        /* by expression id: the last set that has it; the newest set */
+    const struct axis *parallel_loop; /* its loop goes from `begin` to `end` */
     /* The statement that comes next in the same block of C, or NULL; and a reduction of it whose
      * lanes have taken their elements while those were stored. */
     const struct statement *following;
@@ -172,7 +172,7 @@ const char *emit_open_steps(struct emitter *emitter, const char *name, const cha
 /* The outermost loops of a statement. */
 void emit_open_loops(struct emitter *emitter, const struct statement *statement, int count);
 void emit_close_loops(struct emitter *emitter, int count);
-/* The thread's part of the statement's parted loop, which ends at `limit`, as two locals. */
+/* The thread's part of the statement's parallel loop, which ends at `limit`, as two locals. */
 void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit);
 void emit_store(struct emitter *emitter, const struct store *store);
 /* The stores of a nest's statements. */

@@ -140,7 +140,7 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
         return arena_format(arena, "(const %s *)(constants + AT_%s)", type, buffer->name);
     case BUFFER_TEMPORARY:
         emitter->offset_wanted[buffer->id] = true;
-        if (buffer->apart)
+        if (buffer->per_thread)
             return arena_format(arena, "(%s%s *)(scratch + AT_%s + %zu * part)",
                                 written ? "" : "const ", type, buffer->name, aligned_bytes(buffer));
         return arena_format(arena, "(%s%s *)(scratch + AT_%s)", written ? "" : "const ", type,

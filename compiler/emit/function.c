@@ -43,14 +43,14 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
                       struct statement *const *nest, int size) {
     const struct statement *first = nest[0];
     const bool last = nest + size == kernel->statements + kernel->statement_count;
-    bool alone = kernel->parallel && !first->parted;
-    bool parted = first->parted && !first->shared_count;
+    bool alone = kernel->parallel && !first->parallel_loop;
+    bool parallel = first->parallel_loop && !first->shared_count;
     bool apart = size < kernel->statement_count && (first->tile || first->loop_count == 0 ||
-                                                    parted || emitter->backend->encloses_nests);
+                                                    parallel || emitter->backend->encloses_nests);
     if (apart || alone)
         emit_open(emitter, alone ? "if (part == 0) {" : "{");
-    if (parted && !first->tile)
-        emit_part(emitter, first, first->parted->extent);
+    if (parallel && !first->tile)
+        emit_part(emitter, first, first->parallel_loop->extent);
     emitter->following = last || apart || alone ? NULL : nest[size];
     if (first->tile) {
         emit_tiled(emitter, first);
@@ -60,15 +60,15 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
     }
     if (apart || alone)
         emit_close(emitter);
-    if (parted)
-        emitter->parted = NULL;
+    if (parallel)
+        emitter->parallel_loop = NULL;
 }
 
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
     const struct statement *first = kernel->statements[0];
     emit_signature(emitter, kernel);
-    if (first->parted && first->shared_count)
-        emit_part(emitter, first, first->parted->extent);
+    if (first->parallel_loop && first->shared_count)
+        emit_part(emitter, first, first->parallel_loop->extent);
     open_shared(emitter, first);
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         struct statement *const *nest = &kernel->statements[i];
@@ -80,5 +80,5 @@ void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
     }
     emit_close_loops(emitter, first->shared_count);
     emit_close(emitter);
-    emitter->parted = NULL;
+    emitter->parallel_loop = NULL;
 }

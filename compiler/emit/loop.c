@@ -9,9 +9,9 @@
 void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
                     int64_t step) {
     emit_name_axis(emitter, axis, name);
-    bool parted = axis == emitter->parted;
-    const char *first = parted ? "begin" : "0";
-    const char *limit = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
+    bool parallel = axis == emitter->parallel_loop;
+    const char *first = parallel ? "begin" : "0";
+    const char *limit = parallel ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
     if (step == 1)
         emit_open(emitter, "for (long %s = %s; %s < %s; %s++) {", name, first, name, limit, name);
     else
@@ -21,11 +21,11 @@ void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char
 
 const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
                             const struct axis *axis, int64_t step) {
-    bool parted = axis == emitter->parted;
-    const char *end = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, axis->extent);
+    bool parallel = axis == emitter->parallel_loop;
+    const char *end = parallel ? "end" : arena_format(emitter->ir->arena, "%" PRId64, axis->extent);
     emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name,
-              parted ? "begin" : "0", name, end, name, step);
-    if (axis->extent % step == 0 && !parted)
+              parallel ? "begin" : "0", name, end, name, step);
+    if (axis->extent % step == 0 && !parallel)
         return arena_format(emitter->ir->arena, "%" PRId64, step);
     emit_line(emitter, "long %s = %s - %s < %" PRId64 " ? %s - %s : %" PRId64 ";", count, end, name,
               step, end, name, step);
@@ -55,10 +55,10 @@ static const char *part_begin(struct emitter *emitter, int64_t units, int64_t st
 }
 
 void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit) {
-    int64_t extent = statement->parted->extent, step = statement->part_step;
+    int64_t extent = statement->parallel_loop->extent, step = statement->parallel_step;
     int64_t units = (extent + step - 1) / step;
     const char *end = part_begin(emitter, units, step, "(part + 1)");
-    emitter->parted = statement->parted;
+    emitter->parallel_loop = statement->parallel_loop;
     emit_line(emitter, "const long begin = %s;", part_begin(emitter, units, step, "part"));
     if (extent % step == 0)
         emit_line(emitter, "const long end = %s;", end);

@@ -56,7 +56,7 @@ struct levels {
 };
 
 static bool fetches(const struct tiling *tiling) {
-    return tiling->tile->fetch.next && tiling->block->columns == tiling->tile->columns;
+    return tiling->tile->prefetch.next && tiling->block->columns == tiling->tile->columns;
 }
 
 /* Where something is fetched, the first level is that after which it is. */
@@ -72,19 +72,19 @@ static struct levels levels_of(const struct tiling *tiling) {
         levels.panel[i] = there ? panel_stride(tiling, from) : 0;
     }
     if (fetches(tiling) && tile->sum_axis_count == 1) {
-        levels.extent[WALK_LEVELS - 1] = tile->fetch.turn;
+        levels.extent[WALK_LEVELS - 1] = tile->prefetch.iteration;
         levels.stream[WALK_LEVELS - 1] = levels.stream[0];
         levels.panel[WALK_LEVELS - 1] = levels.panel[0];
-        levels.extent[0] /= tile->fetch.turn;
-        levels.stream[0] *= tile->fetch.turn;
-        levels.panel[0] *= tile->fetch.turn;
+        levels.extent[0] /= tile->prefetch.iteration;
+        levels.stream[0] *= tile->prefetch.iteration;
+        levels.panel[0] *= tile->prefetch.iteration;
     }
     return levels;
 }
 
 /* By one tile. */
 static int64_t fetched_elements(const struct tiling *tiling) {
-    return levels_of(tiling).extent[0] * tiling->tile->fetch.lines *
+    return levels_of(tiling).extent[0] * tiling->tile->prefetch.lines *
            line_elements(tiling->emitter->ir->target);
 }
 
@@ -108,7 +108,7 @@ static void emit_walk(const struct tiling *tiling) {
     text_add(&text, ", .sums = %" PRId64,
              tiling->block->in_place ? tiling->block->sums_row : tiling->block->columns);
     if (fetches(tiling))
-        text_add(&text, ", .ahead = %" PRId64, tiling->tile->fetch.lines);
+        text_add(&text, ", .ahead = %" PRId64, tiling->tile->prefetch.lines);
     emit_line(emitter, "    %s};", text.bytes ? text.bytes : "");
     text_free(&text);
 }
@@ -356,10 +356,10 @@ static void open_inner(const struct tiling *tiling, const struct tile_loop *loop
     struct emitter *emitter = tiling->emitter;
     int64_t end = loop_end(tiling, loop->axis), step = outer->step;
     emit_name_axis(emitter, loop->axis, name);
-    bool parted = loop->axis == emitter->parted;
-    const char *last = parted ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
+    bool parallel = loop->axis == emitter->parallel_loop;
+    const char *last = parallel ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
     const char *limit =
-        parted || end % step
+        parallel || end % step
             ? arena_format(emitter->ir->arena, "(m + %" PRId64 " < %s ? m + %" PRId64 " : %s)",
                            step, last, step, last)
             : arena_format(emitter->ir->arena, "m + %" PRId64, step);
@@ -398,8 +398,8 @@ static void emit_next_panel(const struct tiling *tiling) {
                         .resume = ""};
     if (tile->sum_step)
         move_along_sum(&whole, &call, 0, "k");
-    emit_line(emitter, "const float *ahead = %s + %" PRId64 ";", call.panel, tile->fetch.next);
-    emit_line(emitter, "const float *const ahead_end = ahead + %" PRId64 ";", tile->fetch.count);
+    emit_line(emitter, "const float *ahead = %s + %" PRId64 ";", call.panel, tile->prefetch.next);
+    emit_line(emitter, "const float *const ahead_end = ahead + %" PRId64 ";", tile->prefetch.count);
 }
 
 /* Which of the blocks: among the last rows, among the last columns. */
@@ -429,10 +429,10 @@ static void emit_remainder(struct tiling *tiling, int position, struct remainder
         return;
     emit_name_axis(emitter, axis,
                    arena_format(emitter->ir->arena, "%" PRId64, loop_end(tiling, axis)));
-    bool parted = axis == emitter->parted;
-    bool braces = parted || position + 1 == tiling->tile->loop_count;
+    bool parallel = axis == emitter->parallel_loop;
+    bool braces = parallel || position + 1 == tiling->tile->loop_count;
     if (braces)
-        emit_open(emitter, parted ? "if (part + 1 == parts) {" : "{");
+        emit_open(emitter, parallel ? "if (part + 1 == parts) {" : "{");
     emit_from(tiling, position + 1, remainder);
     if (braces)
         emit_close(emitter);
@@ -454,7 +454,7 @@ static void emit_from(struct tiling *tiling, int position, struct remainder rema
         return;
     }
     open_tile_loop(tiling, position);
-    if (tile->fetch.next && position == tile->fetch.loop)
+    if (tile->prefetch.next && position == tile->prefetch.loop)
         emit_next_panel(tiling);
     emit_from(tiling, position + 1, remainder);
     emit_close(tiling->emitter);
@@ -466,8 +466,8 @@ static void emit_from(struct tiling *tiling, int position, struct remainder rema
 
 void emit_tiled(struct emitter *emitter, const struct statement *statement) {
     struct tiling tiling = {.emitter = emitter, .statement = statement, .tile = statement->tile};
-    if (statement->parted && !statement->shared_count)
-        emit_part(emitter, statement, loop_end(&tiling, statement->parted));
+    if (statement->parallel_loop && !statement->shared_count)
+        emit_part(emitter, statement, loop_end(&tiling, statement->parallel_loop));
     for (int i = 0; i < statement->tile->block_count; i++) {
         tiling.block = &statement->tile->blocks[i];
         tiling.walk = walk_names[i];

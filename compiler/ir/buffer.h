@@ -33,7 +33,7 @@ struct buffer {
     const void *value;             /* constants: elements in the buffer's layout, unless packed */
     const struct packing *packing; /* constants that are packed */
     bool splat;                    /* constants: one element stands for all */
-    bool apart;                    /* parallelize.c: each thread has one of its own */
+    bool per_thread;               /* parallelize.c: each thread has one of its own */
     size_t offset;                 /* memory.c: bytes into the arena or the weights block */
     int first_kernel, last_kernel; /* memory.c: temporaries live from the one to the other */
 };

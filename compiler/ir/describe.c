@@ -10,7 +10,7 @@
 
 /* ---- Names ----
  *
- * kNN_WORD_WORD...: what a statement does, in the order in which it is done. The reduction or
+ * kNN_WORD_WORD...: what a kernel does, in the order in which it is done. The reduction or
  * contraction comes first, then what stands on it: relu, exp, tanh, ...; "pool" is a reduction
  * around a contraction. Kernels of plain arithmetic are "elementwise", those that only move
  * elements "copy". */
@@ -227,7 +227,7 @@ static void add_arrow(struct text *text, const struct buffer *buffer, const stru
         text_add(text, "  k%d -> b%d;\n", kernel->id, buffer->id);
 }
 
-/* Inputs and outputs as ellipses, statements as boxes, temporaries as points between them. */
+/* Inputs and outputs as ellipses, kernels as boxes, temporaries as points between them. */
 const char *kernels_dot(struct ir *ir) {
     struct text text = {0};
     text_add(&text, "digraph kernels {\n  node [fontname=\"monospace\"];\n");

@@ -246,16 +246,16 @@ const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype
 /* ---- Rewriting ---- */
 
 /* What was already reached, by id: an open hash table that grows with what is reached, not with the
- * whole program. One that is given back is used again, and emptied by a new turn: most walks so
- * take no memory. */
+ * whole program. One that is given back is used again, and emptied by a new generation: most walks
+ * so take no memory. */
 struct memo_entry {
-    int64_t turn; /* of an entry in use, the memo's */
+    int64_t generation; /* of an entry in use, the memo's */
     const struct expression *from, *to;
 };
 
 struct memo {
     struct memo *next; /* of those not in use */
-    int64_t turn;
+    int64_t generation;
     int count, capacity; /* a power of two */
     struct memo_entry *entries;
 };
@@ -271,7 +271,7 @@ static struct memo *memo_take(struct ir *ir) {
         memo->capacity = FIRST_MEMO;
         memo->entries = arena_array(ir->arena, struct memo_entry, FIRST_MEMO);
     }
-    memo->turn++;
+    memo->generation++;
     memo->count = 0;
     return memo;
 }
@@ -285,7 +285,7 @@ static void memo_give_back(struct ir *ir, struct memo *memo) {
 static struct memo_entry *memo_place(const struct memo *memo, const struct expression *expression) {
     unsigned at = (unsigned)expression->id, mask = (unsigned)memo->capacity - 1;
     struct memo_entry *entry = &memo->entries[at & mask];
-    while (entry->turn == memo->turn && entry->from != expression)
+    while (entry->generation == memo->generation && entry->from != expression)
         entry = &memo->entries[++at & mask];
     return entry;
 }
@@ -297,18 +297,18 @@ static void memo_put(struct ir *ir, struct memo *memo, const struct expression *
         memo->capacity *= 4;
         memo->entries = arena_array(ir->arena, struct memo_entry, (size_t)memo->capacity);
         for (int i = 0; i < smaller.capacity; i++)
-            if (smaller.entries[i].turn == memo->turn)
+            if (smaller.entries[i].generation == memo->generation)
                 *memo_place(memo, smaller.entries[i].from) = smaller.entries[i];
     }
     struct memo_entry *entry = memo_place(memo, from);
-    memo->count += entry->turn != memo->turn;
-    *entry = (struct memo_entry){memo->turn, from, to};
+    memo->count += entry->generation != memo->generation;
+    *entry = (struct memo_entry){memo->generation, from, to};
 }
 
 static const struct expression *memo_find(const struct memo *memo,
                                           const struct expression *expression) {
     const struct memo_entry *entry = memo_place(memo, expression);
-    return entry->turn == memo->turn ? entry->to : NULL;
+    return entry->generation == memo->generation ? entry->to : NULL;
 }
 
 static const struct expression *rewrite_load(struct ir *ir, const struct expression *load,
@@ -415,15 +415,16 @@ const struct expression *expression_rewrite(struct ir *ir, const struct expressi
 
 /* ---- Walking ---- */
 
-struct walk {
+struct expression_walker {
     struct memo *seen;
     void (*visit)(void *context, const struct expression *expression);
     void *context;
 };
 
-static void walk_index(struct ir *ir, const struct index *index, struct walk *walk);
+static void walk_index(struct ir *ir, const struct index *index, struct expression_walker *walk);
 
-static void walk_expression(struct ir *ir, const struct expression *e, struct walk *walk) {
+static void walk_expression(struct ir *ir, const struct expression *e,
+                            struct expression_walker *walk) {
     if (memo_find(walk->seen, e))
         return;
     memo_put(ir, walk->seen, e, e);
@@ -438,7 +439,7 @@ static void walk_expression(struct ir *ir, const struct expression *e, struct wa
     walk->visit(walk->context, e);
 }
 
-static void walk_index(struct ir *ir, const struct index *index, struct walk *walk) {
+static void walk_index(struct ir *ir, const struct index *index, struct expression_walker *walk) {
     for (int i = 0; i < index->count; i++) {
         const struct atom *atom = index->terms[i].atom;
         if (atom->kind == ATOM_VALUE)
@@ -451,7 +452,7 @@ static void walk_index(struct ir *ir, const struct index *index, struct walk *wa
 void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
                          void (*visit)(void *context, const struct expression *expression),
                          void *context) {
-    struct walk walk = {.seen = memo_take(ir), .visit = visit, .context = context};
+    struct expression_walker walk = {.seen = memo_take(ir), .visit = visit, .context = context};
     for (int i = 0; i < count; i++)
         walk_expression(ir, expressions[i], &walk);
     memo_give_back(ir, walk.seen);

@@ -20,7 +20,7 @@ struct ir {
     const struct target *target;
     size_t overread;      /* bytes behind a temporary that tiles load and do not use */
     int64_t threads;      /* that share a run, at most; 0: one */
-    int64_t least_cycles; /* parallelize.c: of a statement that they share; 0: what a barrier is
+    int64_t least_cycles; /* parallelize.c: of a kernel that they share; 0: what a barrier is
                              worth */
     int axis_count;
     int expression_count;
@@ -31,11 +31,12 @@ struct ir {
     struct buffer **buffers;
     int statement_count, statement_capacity; /* in the order of execution */
     struct statement **statements;
-    int first_number;         /* of its statements, in the file; from 0 */
+    int first_number;         /* of its kernels, in the file; from 0 */
     const struct ir *largest; /* block of the same batched graph, scheduled before; or NULL */
     int kernel_count;         /* form_kernels.c and later */
     struct kernel **kernels;
-    struct inquiry *inquiry; /* tuning.c: who else chooses tiles, or wants to know; NULL: nobody */
+    struct inquiry
+        *inquiry; /* tuning.c: choices made elsewhere, and what is reported; NULL: none */
 };
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);

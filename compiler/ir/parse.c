@@ -109,7 +109,7 @@ static struct buffer *parse_buffer(struct parser *parser) {
     return buffer;
 }
 
-/* ---- Kernels ---- */
+/* ---- Statements ---- */
 
 static struct statement *last_statement(const struct parser *parser) {
     const struct ir *ir = parser->ir;

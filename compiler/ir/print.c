@@ -1,8 +1,9 @@
-/* The statement IR as text; parse.c reads it back in.
+/* The loop IR as text; parse.c reads it back in. In the text, and in messages about it, the word for
+ * a statement is "kernel"; statements of one struct kernel are linked by "with" and "joins".
  *
  *   buffer x input 0 float32[32,20,20]
  *   buffer layers.0.bias constant float32[32]
- *   statement 0 nodes 12 13 -> t13 temporary float32[32,10,10]
+ *   kernel 0 nodes 12 13 -> t13 temporary float32[32,10,10]
  *     axes a5:32 a6:10 a7:10
  *     bound a8:2 a9:2
  *     v1 = add(x[a5, 2*a6 + a8, 2*a7 + a9], layers.0.bias[a5])
@@ -343,7 +344,7 @@ static void print_buffer(const struct printing *printing, const struct buffer *b
         any |= sliced[i] = buffer->sliced[i];
     if (any)
         print_extents(" sliced", buffer->rank, sliced, text);
-    if (buffer->apart)
+    if (buffer->per_thread)
         text_add(text, " apart");
 }
 
@@ -432,11 +433,12 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
                  tile->sum_axes[i].extent, tile->sum_axes[i].stream_stride,
                  tile->sum_axes[i].panel_stride, tile->packed ? " rows" : "");
     print_tile_loops(tile, text);
-    if (tile->fetch.next)
+    if (tile->prefetch.next)
         text_add(text,
                  "    fetches %" PRId64 " elements from %" PRId64 " on, lines %" PRId64
                  " in turns of %" PRId64 "\n",
-                 tile->fetch.count, tile->fetch.next, tile->fetch.lines, tile->fetch.turn);
+                 tile->prefetch.count, tile->prefetch.next, tile->prefetch.lines,
+                 tile->prefetch.iteration);
     text_add(text, "   ");
     print_pointer(printing, "stream", tile->stream, tile->stream_base);
     print_pointer(printing, "panel", tile->panel, tile->panel_base);
@@ -474,11 +476,11 @@ static void print_shared(const struct ir *ir, const struct statement *statement,
 
 /* What threads do with it. */
 static void print_threads(const struct statement *statement, struct text *text) {
-    if (!statement->parted)
+    if (!statement->parallel_loop)
         return;
-    text_add(text, "  parts of a%d", statement->parted->id);
-    if (statement->part_step > 1)
-        text_add(text, " in steps of %" PRId64, statement->part_step);
+    text_add(text, "  parts of a%d", statement->parallel_loop->id);
+    if (statement->parallel_step > 1)
+        text_add(text, " in steps of %" PRId64, statement->parallel_step);
     text_add(text, "\n");
 }
 

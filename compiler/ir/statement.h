@@ -24,7 +24,7 @@ struct kernel {
     int buffer_count, buffer_capacity;
     struct kernel_buffer *buffers; /* each once; the written ones last; no local ones */
     bool parallel; /* parallelize.c: threads share it; else the first does it alone */
-    int step;      /* barriers.c: all threads meet before the next */
+    int step;      /* barriers.c: there is a barrier between one step and the next */
 };
 
 struct statement {
@@ -49,9 +49,9 @@ struct statement {
     int node_count; /* of the graph's nodes computed here */
     const struct node **nodes;
     struct tile *tile; /* schedule.c; NULL: plain loops */
-    /* parallelize.c: the loop that threads share, in units of so many turns; NULL: none */
-    const struct axis *parted;
-    int64_t part_step;
+    /* parallelize.c: the loop that threads share, in units of so many iterations; NULL: none */
+    const struct axis *parallel_loop;
+    int64_t parallel_step;
 };
 
 void ir_add_statement(struct ir *ir, struct statement *statement);

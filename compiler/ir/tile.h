@@ -55,13 +55,14 @@ struct tile_loop {
     int64_t step;
 };
 
-/* prefetch.c: what tiles fetch of the next panel while they compute with this one. */
-struct tile_fetch {
+/* prefetch.c: what tiles prefetch of the next panel while they compute with this one. */
+struct tile_prefetch {
     int loop;      /* where panels change: its place among the loops */
-    int64_t next;  /* elements from a panel to the next; 0: nothing is fetched */
-    int64_t count; /* elements that all tiles of a panel fetch together */
-    int64_t turn;  /* steps into which a sum that is alone is cut for this; else 1 */
-    int64_t lines; /* of memory, after each turn of the outermost sum */
+    int64_t next;  /* elements from a panel to the next; 0: nothing is prefetched */
+    int64_t count; /* elements that all tiles of a panel prefetch together */
+    int64_t
+        iteration; /* steps of one iteration, where a sum that is alone is cut for this; else 1 */
+    int64_t lines; /* of memory, after each iteration of the outermost sum */
 };
 
 struct tile {
@@ -78,7 +79,7 @@ struct tile {
     const struct index *stream_base, *panel_base; /* of a block's first element */
     int loop_count;
     struct tile_loop loops[MAX_LOOPS]; /* outermost first */
-    struct tile_fetch fetch;
+    struct tile_prefetch prefetch;
     int block_count;
     struct tile_block blocks[4];
     double cycles; /* cost.c's estimate of the whole */

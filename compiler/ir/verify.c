@@ -24,7 +24,7 @@ struct checking {
     struct uses uses;
     struct axis_set *free; /* of each listed expression: axes that must be bound around it */
     int axis_count;
-    const struct axis *axes[MOST_AXES]; /* of the statement, as they are met */
+    const struct axis *axes[MOST_AXES]; /* of the statement, in the order in which they are found */
     struct et_error *error;
 };
 

@@ -1,9 +1,11 @@
-/* Placing: tensors that are only copied into a part of another are stored there from the start.
+/* Copy elision: tensors that are only copied into a part of another are stored there from the
+ * start.
  *
- * After splitting, the inside of a padded tensor and each part of a concatenation are copies of a
- * whole buffer. The source then becomes a part of the target: who stores into it stores there, who
- * reads it reads there, and the copy is gone. A convolution so writes into the zero border of the
- * next, and the parts of a concatenation lie side by side without being moved. */
+ * After partition_loops, the inside of a padded tensor and each part of a concatenation are copies
+ * of a whole buffer. The source then becomes a part of the target: statements that store into it
+ * store there, statements that read it read there, and the copy is gone. So a convolution writes
+ * into the zero border of the next, and the parts of a concatenation lie side by side without being
+ * moved. */
 #include "compiler/lower/lower.h"
 
 #include <string.h>
@@ -16,7 +18,7 @@ struct placement {
     const struct index *store[MAX_RANK];
 };
 
-struct placing {
+struct copy_elimination {
     struct ir *ir;
     struct placement **placements; /* by buffer id; NULL: it stays */
     int *readers;                  /* by buffer id: statements that read it */
@@ -50,32 +52,33 @@ static bool copies_whole(struct ir *ir, const struct statement *statement,
     return loops == statement->loop_count;
 }
 
-/* Outputs are never read, so only a buffer that nobody else reads can become one. */
-static bool can_place(const struct placing *placing, const struct statement *statement) {
+/* Outputs are never read, so only a buffer that nothing else reads can become one. */
+static bool can_place(const struct copy_elimination *elimination,
+                      const struct statement *statement) {
     int id = statement->value->buffer->id;
-    return !placing->placements[id] &&
-           (statement->output->kind == BUFFER_TEMPORARY || placing->readers[id] == 1);
+    return !elimination->placements[id] &&
+           (statement->output->kind == BUFFER_TEMPORARY || elimination->readers[id] == 1);
 }
 
-static void count_readers(struct placing *placing) {
-    struct ir *ir = placing->ir;
+static void count_readers(struct copy_elimination *elimination) {
+    struct ir *ir = elimination->ir;
     for (int i = 0; i < ir->statement_count; i++) {
         struct buffer **reads;
         int count = statement_reads(ir, ir->statements[i], &reads);
         for (int k = 0; k < count; k++)
-            placing->readers[reads[k]->id]++;
+            elimination->readers[reads[k]->id]++;
     }
 }
 
 /* Removes the copies from the list of statements. */
-static bool find_placements(struct placing *placing) {
-    struct ir *ir = placing->ir;
+static bool find_placements(struct copy_elimination *elimination) {
+    struct ir *ir = elimination->ir;
     int kept = 0;
     for (int i = 0; i < ir->statement_count; i++) {
         struct statement *statement = ir->statements[i];
         struct placement *placement = arena_new(ir->arena, struct placement);
-        if (copies_whole(ir, statement, placement) && can_place(placing, statement))
-            placing->placements[statement->value->buffer->id] = placement;
+        if (copies_whole(ir, statement, placement) && can_place(elimination, statement))
+            elimination->placements[statement->value->buffer->id] = placement;
         else
             ir->statements[kept++] = statement;
     }
@@ -96,9 +99,9 @@ static void move_indices(struct ir *ir, const struct placement *placement,
 
 static const struct expression *move_load(struct ir *ir, void *context,
                                           const struct expression *e) {
-    const struct placing *placing = context;
-    while (e->kind == EXPRESSION_LOAD && placing->placements[e->buffer->id]) {
-        const struct placement *placement = placing->placements[e->buffer->id];
+    const struct copy_elimination *elimination = context;
+    while (e->kind == EXPRESSION_LOAD && elimination->placements[e->buffer->id]) {
+        const struct placement *placement = elimination->placements[e->buffer->id];
         const struct index *indices[MAX_RANK];
         move_indices(ir, placement, e->indices, indices);
         e = expression_load(ir, placement->target, indices);
@@ -106,11 +109,11 @@ static const struct expression *move_load(struct ir *ir, void *context,
     return e;
 }
 
-static void move_store(const struct placing *placing, struct statement *statement) {
-    while (placing->placements[statement->output->id]) {
-        const struct placement *placement = placing->placements[statement->output->id];
+static void move_store(const struct copy_elimination *elimination, struct statement *statement) {
+    while (elimination->placements[statement->output->id]) {
+        const struct placement *placement = elimination->placements[statement->output->id];
         const struct index *store[MAX_RANK];
-        move_indices(placing->ir, placement, statement->store, store);
+        move_indices(elimination->ir, placement, statement->store, store);
         memcpy(statement->store, store, (size_t)placement->target->rank * sizeof *store);
         statement->output = placement->target;
         statement->partial = true;
@@ -149,16 +152,16 @@ static void bring_borders_home(struct ir *ir) {
 }
 
 void eliminate_copies(struct ir *ir) {
-    struct placing placing = {
+    struct copy_elimination elimination = {
         .ir = ir,
         .placements = arena_array(ir->arena, struct placement *, (size_t)ir->buffer_count),
         .readers = arena_array(ir->arena, int, (size_t)ir->buffer_count)};
-    count_readers(&placing);
-    if (find_placements(&placing)) {
-        struct rewrite rewrite = {.replace = move_load, .context = &placing};
+    count_readers(&elimination);
+    if (find_placements(&elimination)) {
+        struct rewrite rewrite = {.replace = move_load, .context = &elimination};
         for (int i = 0; i < ir->statement_count; i++) {
             ir->statements[i]->value = expression_rewrite(ir, ir->statements[i]->value, &rewrite);
-            move_store(&placing, ir->statements[i]);
+            move_store(&elimination, ir->statements[i]);
         }
     }
     bring_borders_home(ir);

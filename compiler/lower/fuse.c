@@ -145,24 +145,25 @@ static const struct expression *inline_load(struct ir *ir, void *context,
 }
 
 /* What a statement reads. */
-struct reads {
+struct listed_reads {
     int count;
     struct buffer **buffers;
 };
 
-static struct reads reads_of(const struct fusion *fusion, const struct statement *statement) {
-    struct reads reads;
+static struct listed_reads reads_of(const struct fusion *fusion,
+                                    const struct statement *statement) {
+    struct listed_reads reads;
     reads.count = statement_reads(fusion->ir, statement, &reads.buffers);
     return reads;
 }
 
-static void count_reads(struct fusion *fusion, const struct reads *reads, int step) {
+static void count_reads(struct fusion *fusion, const struct listed_reads *reads, int step) {
     for (int i = 0; i < reads->count; i++)
         fusion->consumers[reads->buffers[i]->id] += step;
 }
 
 static void drop(struct fusion *fusion, const struct statement *statement) {
-    struct reads reads = reads_of(fusion, statement);
+    struct listed_reads reads = reads_of(fusion, statement);
     count_reads(fusion, &reads, -1);
     fusion->producer[statement->output->id] = NULL;
     fusion->ir->statements[statement->id] = NULL;
@@ -204,7 +205,7 @@ static bool reads_same_place(const struct fusion *fusion, const struct statement
 
 /* Inlining rebuilds the producer in terms of the consumer's axes. Where a chain of elementwise
  * statements grows, that would rebuild the whole chain for each link: the consumer, which is
- * smaller, takes over the axes of the producer instead, which nobody else reads. */
+ * smaller, takes over the axes of the producer instead, which nothing else reads. */
 static bool take_axes(const struct fusion *fusion, struct statement *consumer,
                       const struct statement *producer) {
     const struct facts *facts = fusion->facts;
@@ -225,7 +226,7 @@ static bool take_axes(const struct fusion *fusion, struct statement *consumer,
 }
 
 static void inline_into(struct fusion *fusion, struct statement *consumer,
-                        const struct statement *producer, struct reads *reads) {
+                        const struct statement *producer, struct listed_reads *reads) {
     struct inlining inlining = {.producer = producer,
                                 .same_axes = take_axes(fusion, consumer, producer)};
     struct rewrite rewrite = {.replace = inline_load, .context = &inlining};
@@ -241,7 +242,7 @@ static void inline_into(struct fusion *fusion, struct statement *consumer,
 
 /* Inlines one producer after another, the latest first: it stands nearest to the consumer. */
 static void fuse_statement(struct fusion *fusion, struct statement *consumer) {
-    struct reads reads = reads_of(fusion, consumer);
+    struct listed_reads reads = reads_of(fusion, consumer);
     bool progress = true;
     while (progress) {
         struct uses uses = {0};
@@ -258,7 +259,7 @@ static void fuse_statement(struct fusion *fusion, struct statement *consumer) {
     }
 }
 
-/* Dead nodes of the graph leave statements that nobody reads. */
+/* Dead nodes of the graph leave statements that nothing reads. */
 static void drop_unread(struct fusion *fusion) {
     struct ir *ir = fusion->ir;
     for (int i = ir->statement_count - 1; i >= 0; i--) {
@@ -286,7 +287,7 @@ void fuse(struct ir *ir) {
     for (int i = 0; i < ir->statement_count; i++) {
         fusion.producer[ir->statements[i]->output->id] = ir->statements[i];
         fusion.facts[i] = facts_of(ir, ir->statements[i]);
-        struct reads reads = reads_of(&fusion, ir->statements[i]);
+        struct listed_reads reads = reads_of(&fusion, ir->statements[i]);
         count_reads(&fusion, &reads, 1);
     }
     for (int i = 0; i < ir->statement_count; i++)

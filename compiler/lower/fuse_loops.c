@@ -1,4 +1,4 @@
-/* Joining: plain statements that follow one another become one nest of loops.
+/* Loop fusion: plain statements that follow one another become one nest of loops.
  *
  * A matrix transform is many small expressions over the same slices, and each became a statement.
  * Where such statements run over the same loops, and one reads what another reads or computed, or
@@ -18,7 +18,7 @@ enum {
     MAX_UNROLLED = 8,      /* statements that one becomes */
 };
 
-struct nest {
+struct joined_nest {
     struct ir *ir;
     int count;
     struct statement *statements[MAX_JOINED];
@@ -26,8 +26,8 @@ struct nest {
 
 /* ---- Which loop of the statement runs along which of the nest ---- */
 
-struct matching {
-    const struct nest *nest;
+struct axis_matching {
+    const struct joined_nest *nest;
     const struct statement *statement;
     const struct axis *axes[MAX_LOOPS]; /* by the statement's loops: one of the nest, or NULL */
     bool related;                       /* reads or stores what the nest reads or stores */
@@ -40,14 +40,15 @@ static int find_loop(const struct statement *statement, const struct axis *axis)
     return -1;
 }
 
-static bool is_taken(const struct matching *matching, const struct axis *axis) {
+static bool is_taken(const struct axis_matching *matching, const struct axis *axis) {
     for (int i = 0; i < matching->statement->loop_count; i++)
         if (matching->axes[i] == axis)
             return true;
     return false;
 }
 
-static void match_axes(struct matching *matching, const struct axis *own, const struct axis *axis) {
+static void match_axes(struct axis_matching *matching, const struct axis *own,
+                       const struct axis *axis) {
     int loop = find_loop(matching->statement, own);
     if (loop >= 0 && !matching->axes[loop] && own->extent == axis->extent &&
         find_loop(matching->nest->statements[0], axis) >= 0 && !is_taken(matching, axis))
@@ -68,7 +69,7 @@ static const struct axis *axis_with(const struct index *index, int64_t coefficie
 }
 
 /* Two places in one buffer: axes with equal steps run along each other. */
-static void match_places(struct matching *matching, int rank, const struct index *const *own,
+static void match_places(struct axis_matching *matching, int rank, const struct index *const *own,
                          const struct index *const *others) {
     matching->related = true;
     for (int d = 0; d < rank; d++)
@@ -81,27 +82,27 @@ static void match_places(struct matching *matching, int rank, const struct index
 }
 
 /* Looks in a value for a load of the buffer. */
-struct search {
+struct load_search {
     const struct buffer *buffer;
     const struct expression *load;
 };
 
 static void note_load(void *context, const struct expression *e) {
-    struct search *search = context;
+    struct load_search *search = context;
     if (!search->load && e->kind == EXPRESSION_LOAD && e->buffer == search->buffer)
         search->load = e;
 }
 
 static const struct expression *find_load(struct ir *ir, const struct expression *value,
                                           const struct buffer *buffer) {
-    struct search search = {.buffer = buffer};
+    struct load_search search = {.buffer = buffer};
     expression_walk(ir, value, note_load, &search);
     return search.load;
 }
 
 /* What the nest stored decides first. */
 static void match_stored(void *context, const struct expression *e) {
-    struct matching *matching = context;
+    struct axis_matching *matching = context;
     if (e->kind != EXPRESSION_LOAD || e->buffer->kind != BUFFER_TEMPORARY)
         return;
     for (int i = 0; i < matching->nest->count; i++)
@@ -111,7 +112,7 @@ static void match_stored(void *context, const struct expression *e) {
 }
 
 static void match_loaded(void *context, const struct expression *e) {
-    struct matching *matching = context;
+    struct axis_matching *matching = context;
     if (e->kind != EXPRESSION_LOAD || e->buffer->kind == BUFFER_CONSTANT)
         return;
     const struct expression *load =
@@ -121,7 +122,7 @@ static void match_loaded(void *context, const struct expression *e) {
 }
 
 /* The rest in their order. */
-static void match_in_order(struct matching *matching) {
+static void match_in_order(struct axis_matching *matching) {
     const struct statement *statement = matching->statement, *first = matching->nest->statements[0];
     int from = 0;
     for (int i = 0; i < statement->loop_count; i++) {
@@ -136,7 +137,7 @@ static void match_in_order(struct matching *matching) {
     }
 }
 
-static int64_t points_unrolled(const struct matching *matching) {
+static int64_t points_unrolled(const struct axis_matching *matching) {
     int64_t points = 1;
     for (int i = 0; i < matching->statement->loop_count; i++)
         if (!matching->axes[i]) {
@@ -147,7 +148,7 @@ static int64_t points_unrolled(const struct matching *matching) {
 }
 
 /* Whether every loop of the nest is matched, and what is not is short enough to be unrolled. */
-static bool match(struct matching *matching) {
+static bool match(struct axis_matching *matching) {
     const struct statement *statement = matching->statement, *first = matching->nest->statements[0];
     for (int i = 0; i < matching->nest->count; i++)
         if (matching->nest->statements[i]->output == statement->output)
@@ -166,7 +167,7 @@ static bool match(struct matching *matching) {
 
 /* Puts the nest's loops in the place of the statement's; loops that it has not stand at a given
  * position of theirs. */
-static struct statement *within_nest(const struct matching *matching, int64_t position) {
+static struct statement *within_nest(const struct axis_matching *matching, int64_t position) {
     struct ir *ir = matching->nest->ir;
     const struct statement *first = matching->nest->statements[0], *statement = matching->statement;
     struct statement *part = arena_new(ir->arena, struct statement);
@@ -204,7 +205,7 @@ static enum overlap overlap(const struct statement *statement, const struct inde
 
 /* What the nest computed takes the place of loads. */
 struct forwarding {
-    const struct nest *nest;
+    const struct joined_nest *nest;
     bool possible;
 };
 
@@ -235,8 +236,8 @@ static bool is_short(struct ir *ir, const struct expression *value) {
 }
 
 /* Adds the statement to the nest, in parts if it has loops that the nest has not. */
-static bool join(struct nest *nest, const struct statement *statement) {
-    struct matching matching = {.nest = nest, .statement = statement};
+static bool join(struct joined_nest *nest, const struct statement *statement) {
+    struct axis_matching matching = {.nest = nest, .statement = statement};
     if (nest->count == 0 || !match(&matching))
         return false;
     int before = nest->count, parts = (int)points_unrolled(&matching);
@@ -260,10 +261,10 @@ static bool join(struct nest *nest, const struct statement *statement) {
 struct joining {
     struct ir *ir;
     const int *last_reader; /* of the old list */
-    struct nest nest;
+    struct joined_nest nest;
 };
 
-static bool nest_reads(const struct nest *nest, const struct buffer *buffer) {
+static bool nest_reads(const struct joined_nest *nest, const struct buffer *buffer) {
     for (int i = 0; i < nest->count; i++)
         if (find_load(nest->ir, nest->statements[i]->value, buffer))
             return true;
@@ -273,7 +274,7 @@ static bool nest_reads(const struct nest *nest, const struct buffer *buffer) {
 /* Adds to the new list what is read later on, up to the old statement `last`; the next that remains
  * takes over the nodes of what does not. */
 static void end_nest(struct joining *joining, int last) {
-    struct nest *nest = &joining->nest;
+    struct joined_nest *nest = &joining->nest;
     const struct statement *first = NULL, *dropped = NULL;
     for (int i = 0; i < nest->count; i++) {
         struct statement *statement = nest->statements[i];

@@ -29,8 +29,8 @@ void split_axes(struct ir *ir);
 /* The same for one statement that has loops already, if asked for also for loops that guards test.
  * Whether anything was split. */
 bool split_statement_axes(struct ir *ir, struct statement *statement, bool tested_too);
-/* How much of a loop is whole turns of the longest division or remainder that cuts it: what is left
- * keeps the loop from being split. */
+/* How much of a loop is whole periods of the longest division or remainder that cuts it: what is
+ * left keeps the loop from being split. */
 int64_t whole_periods(struct ir *ir, const struct statement *statement, const struct axis *axis);
 
 /* unroll.c */

@@ -1,4 +1,4 @@
-/* Splitting: statements cut into boxes in which guards are decided.
+/* Loop partitioning: statements are cut into boxes in which guards are decided.
  *
  * A guard tests whether an index lies between bounds: inside or outside of padding, in this or that
  * part of a concatenation. Where the index runs along one loop, the loop is cut where the answer

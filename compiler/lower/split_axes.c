@@ -1,4 +1,4 @@
-/* Axes: the loops of each statement in their simplest form.
+/* Delinearisation: the loops of each statement in their simplest form.
  *
  * A reshape leaves k / 9, k / 3 mod 3 and k mod 3 behind. Where such cuts divide one another and
  * the extent, the axis is split into nested axes, in the same order, and every index is affine
@@ -14,7 +14,7 @@ enum { MAX_CUTS = 16, MAX_ROUNDS = 4 };
 
 /* ---- Finding cuts ---- */
 
-struct cuts {
+struct axis_cuts {
     const struct axis *axis;
     int count;
     int64_t at[MAX_CUTS];
@@ -26,7 +26,7 @@ static const struct atom *only_atom(const struct index *index) {
                : NULL;
 }
 
-static void add_cut(struct cuts *cuts, int64_t at) {
+static void add_cut(struct axis_cuts *cuts, int64_t at) {
     for (int i = 0; i < cuts->count; i++)
         if (cuts->at[i] == at)
             return;
@@ -35,7 +35,7 @@ static void add_cut(struct cuts *cuts, int64_t at) {
 }
 
 /* Windows over interleaved parts, as in (2x + k) / 4: a cut where x has made a whole step. */
-static void cut_terms(const struct atom *atom, struct cuts *cuts) {
+static void cut_terms(const struct atom *atom, struct axis_cuts *cuts) {
     for (int i = 0; i < atom->operand->count; i++) {
         const struct index_term *term = &atom->operand->terms[i];
         if (term->atom->kind == ATOM_AXIS && term->atom->axis == cuts->axis &&
@@ -45,7 +45,7 @@ static void cut_terms(const struct atom *atom, struct cuts *cuts) {
     }
 }
 
-static void find_cuts_in_index(const struct index *index, struct cuts *cuts) {
+static void find_cuts_in_index(const struct index *index, struct axis_cuts *cuts) {
     for (int i = 0; i < index->count; i++) {
         const struct atom *atom = index->terms[i].atom;
         if (atom->kind != ATOM_DIV && atom->kind != ATOM_MOD)
@@ -79,7 +79,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* Keeps a chain in which each cut divides the next and the extent. */
-static void keep_chain(struct cuts *cuts) {
+static void keep_chain(struct axis_cuts *cuts) {
     qsort(cuts->at, (size_t)cuts->count, sizeof *cuts->at, ascending);
     int kept = 0;
     for (int i = 0; i < cuts->count; i++) {
@@ -93,7 +93,7 @@ static void keep_chain(struct cuts *cuts) {
 /* ---- Splitting ---- */
 
 /* The axis as a sum over new axes, outermost first in `parts`. */
-static const struct index *split_axis(struct ir *ir, const struct cuts *cuts,
+static const struct index *split_axis(struct ir *ir, const struct axis_cuts *cuts,
                                       const struct axis **parts) {
     const struct index *sum = index_constant(ir, 0);
     int64_t extent = cuts->axis->extent;
@@ -132,9 +132,9 @@ static void note_bound(void *context, const struct expression *e) {
     }
 }
 
-static struct cuts cuts_of(struct ir *ir, const struct statement *statement,
-                           const struct axis *axis) {
-    struct cuts cuts = {.axis = axis};
+static struct axis_cuts cuts_of(struct ir *ir, const struct statement *statement,
+                                const struct axis *axis) {
+    struct axis_cuts cuts = {.axis = axis};
     expression_walk(ir, statement->value, find_cuts, &cuts);
     for (int i = 0; i < statement->output->rank; i++)
         find_cuts_in_index(statement->store[i], &cuts);
@@ -142,7 +142,7 @@ static struct cuts cuts_of(struct ir *ir, const struct statement *statement,
 }
 
 int64_t whole_periods(struct ir *ir, const struct statement *statement, const struct axis *axis) {
-    struct cuts cuts = cuts_of(ir, statement, axis);
+    struct axis_cuts cuts = cuts_of(ir, statement, axis);
     int64_t longest = 0;
     for (int i = 0; i < cuts.count; i++)
         if (cuts.at[i] > longest)
@@ -152,7 +152,7 @@ int64_t whole_periods(struct ir *ir, const struct statement *statement, const st
 
 static bool split_one(struct ir *ir, struct statement *statement, const struct axis *axis,
                       int loop) {
-    struct cuts cuts = cuts_of(ir, statement, axis);
+    struct axis_cuts cuts = cuts_of(ir, statement, axis);
     keep_chain(&cuts);
     if (cuts.count == 0 || statement->loop_count + cuts.count > MAX_LOOPS)
         return false;

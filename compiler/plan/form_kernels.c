@@ -1,4 +1,4 @@
-/* Groups: which statements become one C function, and what that reads and writes. */
+/* Kernels: which statements become one C function, and what that reads and writes. */
 #include "compiler/plan/plan.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ static void list_buffers(struct ir *ir, struct kernel *kernel) {
     kernel->buffers = ordered;
 }
 
-/* Kernels of one kernel between which others stand become several. */
+/* Statements of one kernel between which others stand become several kernels. */
 static struct kernel *begin_kernel(struct ir *ir, struct statement **first) {
     struct kernel *kernel = (*first)->kernel;
     if (kernel->statement_count > 0)

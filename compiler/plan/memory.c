@@ -1,11 +1,10 @@
 /* Memory: where each temporary lies in the one arena.
  *
- * A temporary lives from the first statement that writes it to the last that reads it. Several
- * plans are made, until one needs no more than what lives at once at some time, and the smallest is
- * kept:
+ * A temporary lives from the first kernel that writes it to the last that reads it. Several plans
+ * are made, until one needs no more than what lives at once at some time, and the smallest is kept:
  *
- *   - in order of execution, at the two ends of the arena by turns, which is best possible where
- *     each statement feeds only the next;
+ *   - in order of execution, at the two ends of the arena alternately, which is best possible where
+ *     each kernel feeds only the next;
  *   - the largest first, or those of the fullest time first, each at the lowest offset that is free
  *     during its life, or in the narrowest gap there (as in Pisarchyk and Lee, "Efficient Memory
  *     Management for Deep Neural Net Inference", 2020);
@@ -30,7 +29,7 @@ size_t aligned_bytes(const struct buffer *buffer) {
 }
 
 size_t planned_bytes(const struct ir *ir, const struct buffer *buffer) {
-    return aligned_bytes(buffer) * (buffer->apart ? (size_t)ir->threads : 1);
+    return aligned_bytes(buffer) * (buffer->per_thread ? (size_t)ir->threads : 1);
 }
 
 /* Lives by buffer id; first is -1 where a buffer is not a written temporary. */
@@ -93,7 +92,7 @@ static int lower_first(const void *a, const void *b) {
     return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
-static bool lives_meet(const struct life *a, const struct life *b) {
+static bool lives_overlap(const struct life *a, const struct life *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
@@ -102,7 +101,7 @@ static int find_taken(const struct life *lives, int placed, const struct life *l
                       struct span *taken) {
     int count = 0;
     for (int i = 0; i < placed; i++)
-        if (lives_meet(&lives[i], life))
+        if (lives_overlap(&lives[i], life))
             taken[count++] = (struct span){lives[i].offset, lives[i].offset + lives[i].bytes};
     if (count)
         qsort(taken, (size_t)count, sizeof *taken, lower_first);
@@ -169,8 +168,8 @@ static void place_in_order(struct planning *planning, find_gap *find) {
     size_t peak = 0;
     for (int i = 0; i < planning->count; i++) {
         struct life *life = &planning->lives[i];
-        int met = find_taken(planning->lives, i, life, planning->taken);
-        life->offset = find(planning->taken, met, life->bytes, planning->bound);
+        int count = find_taken(planning->lives, i, life, planning->taken);
+        life->offset = find(planning->taken, count, life->bytes, planning->bound);
         if (life->offset + life->bytes > peak)
             peak = life->offset + life->bytes;
     }
@@ -210,12 +209,12 @@ static void vary_order(struct planning *planning, uint64_t *state) {
 enum {
     MOST_TEMPORARIES = 2000, /* for which other plans than the first two are made */
     MOST_TRIES = 2000,       /* at a better plan */
-    MOST_MEETINGS = 4000000, /* that all tries together look at: a few milliseconds */
+    MOST_PAIRS = 4000000,    /* of lives that all tries together compare: a few milliseconds */
 };
 
 static void improve(struct planning *planning, find_gap *find) {
-    int64_t meetings = (int64_t)planning->count * planning->count;
-    int64_t tries = MOST_MEETINGS / meetings < MOST_TRIES ? MOST_MEETINGS / meetings : MOST_TRIES;
+    int64_t pairs = (int64_t)planning->count * planning->count;
+    int64_t tries = MOST_PAIRS / pairs < MOST_TRIES ? MOST_PAIRS / pairs : MOST_TRIES;
     uint64_t state = 1;
     for (; tries > 0 && planning->peak > planning->bound; tries--) {
         vary_order(planning, &state);

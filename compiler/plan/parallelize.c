@@ -1,16 +1,17 @@
-/* Threads: which loop of each statement they share.
+/* Parallel loops: which loop of each statement threads share.
  *
  * One loop of every statement is cut into parts, one for each thread. Whatever a statement loops
  * over tells its elements apart, so any loop will do; the outermost that gives all about as much is
  * taken. Where statements stand inside the same loops it is one of these, and what they hand on
- * within a turn each part has for itself. Kernels that are too short are one part. */
+ * within an iteration each thread has for itself. Kernels that are too short stay with one thread.
+ */
 #include "compiler/ir/describe.h"
 #include "compiler/plan/plan.h"
 
 #include <string.h>
 
 enum {
-    LEAST_CYCLES = 4000, /* of a statement, to be worth waiting for others before and after */
+    LEAST_CYCLES = 4000, /* of a kernel, to be worth waiting for others before and after */
 };
 static const double GOOD_BALANCE = 0.94;
 
@@ -46,19 +47,19 @@ static const struct division *choose(const struct ir *ir, int count,
 static void divide_along(struct statement *const *statements, int count,
                          const struct division *candidate) {
     for (int i = 0; i < count; i++) {
-        statements[i]->parted = candidate->axis;
-        statements[i]->part_step = candidate->step;
+        statements[i]->parallel_loop = candidate->axis;
+        statements[i]->parallel_step = candidate->step;
     }
 }
 
 /* About how long statements in one nest take in all; what is not a tile moves memory or computes,
  * at an easy pace. */
 static double cycles_of_nest(struct ir *ir, struct statement *const *statements, int count) {
-    double turns = 1, points = 0;
+    double iterations = 1, points = 0;
     for (int i = 0; i < statements[0]->shared_count; i++)
-        turns *= (double)statements[0]->shared[i]->extent;
+        iterations *= (double)statements[0]->shared[i]->extent;
     if (statements[0]->tile)
-        return statements[0]->tile->cycles * turns;
+        return statements[0]->tile->cycles * iterations;
     for (int i = 0; i < count; i++)
         points += (double)statements[i]->points;
     return (nest_flops(ir, statements, count) + 4 * points) / ir->target->lanes;
@@ -105,16 +106,16 @@ static bool divide_alone(struct ir *ir, struct statement *const *statements, int
     return true;
 }
 
-/* ---- Kernels inside the same loops ---- */
+/* ---- Statements inside the same loops ---- */
 
-/* What does not depend on the turn is written anew in each. */
-static bool same_in_every_turn(const struct statement *statement, const struct axis *axis) {
+/* What does not depend on the iteration is written anew in each. */
+static bool same_in_every_iteration(const struct statement *statement, const struct axis *axis) {
     return !index_uses(statement->address, axis);
 }
 
 static bool may_divide(const struct kernel *kernel, const struct axis *axis) {
     for (int i = 0; i < kernel->statement_count; i++)
-        if (same_in_every_turn(kernel->statements[i], axis) &&
+        if (same_in_every_iteration(kernel->statements[i], axis) &&
             kernel->statements[i]->output->kind != BUFFER_TEMPORARY)
             return false;
     return true;
@@ -141,14 +142,14 @@ static bool divide_together(struct ir *ir, const struct kernel *kernel) {
         return false;
     divide_along(kernel->statements, kernel->statement_count, chosen);
     for (int i = 0; i < kernel->statement_count; i++)
-        kernel->statements[i]->output->apart |=
-            same_in_every_turn(kernel->statements[i], chosen->axis);
+        kernel->statements[i]->output->per_thread |=
+            same_in_every_iteration(kernel->statements[i], chosen->axis);
     return true;
 }
 
 /* ---- All ---- */
 
-/* Kernels of a kernel without common loops store beside each other; should one read what another
+/* Statements of a kernel without common loops store beside each other; if one reads what another
  * wrote, they stay with one thread. A statement alone may store over what it reads in the same
  * place.
  */

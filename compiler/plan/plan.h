@@ -22,7 +22,7 @@ void parallelize(struct ir *ir);
 
 /* prefetch.c
  * requires parallelize
- * provides what tiles fetch before it is needed */
+ * provides what tiles prefetch */
 void prefetch_panels(struct ir *ir);
 
 /* memory.c
@@ -46,7 +46,7 @@ bool place_constants(struct ir *const *irs, int count, const struct mapped_file 
 
 /* barriers.c
  * requires plan
- * provides the steps between which all threads meet */
+ * provides the steps between which there are barriers */
 void place_barriers(struct ir *ir);
 
 #endif

@@ -1,14 +1,14 @@
-/* Fetching ahead: while tiles compute with one panel, they fetch the next.
+/* Prefetching: while tiles compute with one panel, they prefetch the next.
  *
  * A panel serves tile after tile. The first would wait for it to come from memory; the others find
- * it in the second cache, and leave memory idle. So each of them fetches its share of the next one,
- * a few lines after every turn of its steps. */
+ * it in L2, and leave memory idle. So each of them prefetches its share of the next one, a few
+ * lines after every iteration of its sum. */
 #include "compiler/plan/plan.h"
 
 enum {
-    MOST_TILES = 32,  /* of a panel: among more, nobody notices that the first waits */
-    MOST_LINES = 8,   /* in a turn: more would wait for one another */
-    FEWEST_STEPS = 4, /* in a turn: shorter loops cost more than they bring */
+    MOST_TILES = 32,  /* of a panel: among more, it does not matter that the first waits */
+    MOST_LINES = 8,   /* in an iteration: more would wait for one another */
+    FEWEST_STEPS = 4, /* in an iteration: shorter loops cost more than they bring */
 };
 
 /* ---- Panels and their tiles ---- */
@@ -31,7 +31,7 @@ static int64_t count_tiles(const struct ir *ir, const struct statement *statemen
         for (int k = 0; k < i; k++) /* of a loop that stands twice, one step of the outer */
             if (tile->loops[k].axis == loop->axis)
                 extent = tile->loops[k].step;
-        if (loop->axis == statement->parted)
+        if (loop->axis == statement->parallel_loop)
             extent = divide_up(extent, ir->threads);
         count *= divide_up(extent, loop->step);
     }
@@ -65,29 +65,30 @@ static int64_t outer_steps(const struct tile *tile) {
     return tile->sum_step ? tile->sum_step : tile->sum_axes[0].extent;
 }
 
-/* A sum that is alone is cut into turns that take two lines. */
-static int64_t cut_into_turns(int64_t steps, int64_t lines) {
-    int64_t turn = steps;
-    for (int64_t shorter = steps; shorter >= FEWEST_STEPS && lines * turn > 2 * steps; shorter--)
+/* A sum that is alone is cut into iterations that take two lines; returns the steps of one. */
+static int64_t cut_into_iterations(int64_t steps, int64_t lines) {
+    int64_t iteration = steps;
+    for (int64_t shorter = steps; shorter >= FEWEST_STEPS && lines * iteration > 2 * steps;
+         shorter--)
         if (steps % shorter == 0)
-            turn = shorter;
-    return turn;
+            iteration = shorter;
+    return iteration;
 }
 
-/* So many lines over the turns of the outermost sum that a tile loops over. */
-static void spread(const struct tile *tile, int64_t lines, struct tile_fetch *fetch) {
-    int64_t turns = outer_steps(tile);
-    fetch->turn = tile->sum_axis_count == 1 ? cut_into_turns(turns, lines) : 1;
-    turns /= fetch->turn;
+/* So many lines over the iterations of the outermost sum that a tile loops over. */
+static void spread(const struct tile *tile, int64_t lines, struct tile_prefetch *prefetch) {
+    int64_t iterations = outer_steps(tile);
+    prefetch->iteration = tile->sum_axis_count == 1 ? cut_into_iterations(iterations, lines) : 1;
+    iterations /= prefetch->iteration;
     for (int i = 1; i + WALK_LEVELS <= tile->sum_axis_count; i++)
-        turns *= tile->sum_axes[i].extent;
-    int64_t in_turn = divide_up(lines, turns);
-    fetch->lines = in_turn < MOST_LINES ? in_turn : MOST_LINES;
+        iterations *= tile->sum_axes[i].extent;
+    int64_t in_iteration = divide_up(lines, iterations);
+    prefetch->lines = in_iteration < MOST_LINES ? in_iteration : MOST_LINES;
 }
 
-static void fetch_next_panel(const struct ir *ir, const struct statement *statement) {
+static void prefetch_next_panel(const struct ir *ir, const struct statement *statement) {
     struct tile *tile = statement->tile;
-    struct tile_fetch *fetch = &tile->fetch;
+    struct tile_prefetch *prefetch = &tile->prefetch;
     int panel_loop = find_panel_loop(tile);
     if (panel_loop < 0 || !tile->packed || tile->lanes || tile->sum_axis_count == 0)
         return;
@@ -97,14 +98,14 @@ static void fetch_next_panel(const struct ir *ir, const struct statement *statem
         return;
     for (int i = 0; i < tile->sum_axis_count; i++)
         panel *= tile->sum_axes[i].extent;
-    fetch->loop = panel_loop;
-    fetch->count = panel / parts;
-    fetch->next = tile->loops[panel_loop].axis ? panel : fetch->count;
-    spread(tile, divide_up(fetch->count, tiles * line_elements(ir->target)), fetch);
+    prefetch->loop = panel_loop;
+    prefetch->count = panel / parts;
+    prefetch->next = tile->loops[panel_loop].axis ? panel : prefetch->count;
+    spread(tile, divide_up(prefetch->count, tiles * line_elements(ir->target)), prefetch);
 }
 
 void prefetch_panels(struct ir *ir) {
     for (int i = 0; i < ir->statement_count; i++)
         if (ir->statements[i]->tile)
-            fetch_next_panel(ir, ir->statements[i]);
+            prefetch_next_panel(ir, ir->statements[i]);
 }

@@ -1,8 +1,8 @@
-/* Reuse: elementwise statements store over an operand that nobody reads after them.
+/* Reuse: elementwise statements store over an operand that nothing reads after them.
  *
  * The operand's buffer takes the place of the statement's own, for all that read it later. So a
  * chain of such statements works in one buffer. Each element is read before it is stored, and
- * nobody else reads it: the statement is alone in its kernel, and loads the operand only where it
+ * nothing else reads it: the statement is alone in its kernel, and loads the operand only where it
  * stores. */
 #include "compiler/plan/plan.h"
 

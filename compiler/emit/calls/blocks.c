@@ -63,12 +63,12 @@ static bool emit_in_blocks(struct emitter *emitter, struct statement *const *sta
             return false;
     int outer = copy.loop_count - (row ? 2 : 1), opened = outer;
     emit_open_loops(emitter, statements[0], outer);
-    if (row && (size.rows < row->extent || row == emitter->parted)) {
+    if (row && (size.rows < row->extent || row == emitter->parallel_loop)) {
         block.row_count = emit_open_steps(emitter, "row", "rows", row, size.rows);
         block.row_strip = "row";
         opened++;
     }
-    if (size.columns < column->extent || column == emitter->parted) {
+    if (size.columns < column->extent || column == emitter->parallel_loop) {
         block.column_count = emit_open_steps(emitter, "strip", "columns", column, size.columns);
         block.strip = "strip";
         opened++;

@@ -66,7 +66,7 @@ bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
 /* ---- The loop ---- */
 
 static int64_t strip_length(const struct emitter *emitter, const struct axis *axis) {
-    if (axis->extent <= MOST_STRIP && axis != emitter->parted)
+    if (axis->extent <= MOST_STRIP && axis != emitter->parallel_loop)
         return axis->extent;
     for (int64_t length = MOST_STRIP; length >= MOST_STRIP / 4; length /= 2)
         if (axis->extent % length == 0)
