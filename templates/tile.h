@@ -255,6 +255,14 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
     }
 }
 
+//: section tile_assertion
+// Never emitted: whoever defines TILE_ASSERT_SHAPE asserts that each tile has the shape which
+// tile_shape.h tells the cost model. It is asked at every block of tile() below.
+#ifdef TILE_ASSERT_SHAPE
+#define tile_block(...)                                                                            \
+    (TILE_ASSERT_SHAPE(rows, columns, height, width, high_rows), tile_block(__VA_ARGS__))
+#endif
+
 //: section tile needs tile_block tile_narrow
 // acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
 // of stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
@@ -292,5 +300,6 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
     }
 }
 //: end
+#undef tile_block
 
 #endif

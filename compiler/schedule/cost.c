@@ -5,6 +5,7 @@
  * are under way, the latency of one. Numbers are rough; what counts is their order. */
 #include "compiler/graph/batch.h"
 #include "compiler/schedule/schedule.h"
+#include "templates/tile_shape.h"
 
 #include <math.h>
 
@@ -25,10 +26,6 @@ enum {
 
 /* ---- Tiles ---- */
 
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
 static double larger(double a, double b) {
     return a > b ? a : b;
 }
@@ -43,25 +40,16 @@ static double register_cycles(const struct target *target, bool lanes, int heigh
                                                                       : cycles;
 }
 
-/* The blocks of registers that templates/tile.h makes of a tile; the rules are the same there. A
- * tile that passes through its panel once for these columns and once for those reads it from memory
- * by halves, which no cache fetches ahead well. */
+/* A step of a tile, over all its blocks. A tile that passes through its panel once for these
+ * columns and once for those reads it from memory by halves, which no cache prefetches well. */
 static double step_cycles(const struct target *target, bool lanes, int rows, int columns) {
-    int vectors = (columns + target->lanes - 1) / target->lanes;
-    int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
-    int highest =
-        smaller(smaller(target->accumulators / least, (target->registers - 2) / least - 1), rows);
-    int blocks = (rows + highest - 1) / highest;
-    int height = (rows + blocks - 1) / blocks;
-    int fitting = target->accumulators / height;
-    if (height > 1)
-        fitting = smaller(fitting, (target->registers - 2) / (height + 1));
-    int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
-    int high_blocks = rows - blocks * (height - 1);
-    double cycles = high_blocks * register_cycles(target, lanes, height, width);
-    if (height > 1)
-        cycles += (blocks - high_blocks) * register_cycles(target, lanes, height - 1, width);
-    return cycles * vectors / width * (width < vectors ? HALVES_FACTOR : 1);
+    struct tile_shape shape =
+        tile_shape(rows, columns, target->lanes, target->registers, target->accumulators);
+    double cycles = shape.high_blocks * register_cycles(target, lanes, shape.height, shape.width);
+    if (shape.height > 1)
+        cycles += (shape.blocks - shape.high_blocks) *
+                  register_cycles(target, lanes, shape.height - 1, shape.width);
+    return cycles * shape.vectors / shape.width * (shape.width < shape.vectors ? HALVES_FACTOR : 1);
 }
 
 double tile_cycles(const struct target *target, bool lanes, int rows, int columns, int64_t depth) {

@@ -1,5 +1,20 @@
 /* One set of tiles: included by tiles_NAME.c, which defines SET as that name. */
 #include "runtime/kernels/sets.h"
+#include "templates/tile_shape.h"
+
+/* The shape that the cost model takes a tile to have is the one that it has: all are constants, so
+ * that the call is gone, or the compiler refuses it. */
+__attribute__((error("templates/tile_shape.h says that a tile has another shape"))) void
+tile_shape_differs(void);
+static inline __attribute__((always_inline)) void assert_shape(struct tile_shape shape, int height,
+                                                               int width, int high_rows) {
+    if (shape.height != height || shape.width != width ||
+        shape.high_blocks * shape.height != high_rows)
+        tile_shape_differs();
+}
+#define TILE_ASSERT_SHAPE(rows, columns, height, width, high_rows)                                 \
+    assert_shape(tile_shape(rows, columns, VECTOR_LANES, TILE_REGISTERS, TILE_ACCUMULATORS),       \
+                 height, width, high_rows)
 #include "runtime/kernels/tiles.h"
 
 ASSERT_OF_SET(VECTOR_LANES, LANES);
