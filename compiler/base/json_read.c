@@ -4,10 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What the parser's values take at most, with the allocator's share: a number or a string of its
+ * own and its place in a list that grows by doubling, what a list and an object take empty, and a
+ * member with its place in the table. */
+enum { SCALAR_BYTES = 48, LIST_BYTES = 144, OBJECT_BYTES = 400, MEMBER_BYTES = 112 };
+
 /* Nesting and number of values, before the parser allocates anything for them. What is not JSON is
  * left for the parser to refuse. */
-static bool check_bounds(const char *bytes, size_t count, struct et_error *error) {
-    size_t values = 0, line = 1, line_start = 0;
+static bool check_bounds(const char *bytes, size_t count, size_t most_memory,
+                         struct et_error *error) {
+    size_t values = 0, line = 1, line_start = 0, memory = SCALAR_BYTES;
     int nested = 0;
     bool string = false;
     for (size_t i = 0; i < count; i++) {
@@ -23,11 +29,18 @@ static bool check_bounds(const char *bytes, size_t count, struct et_error *error
         else if (!string && (byte == '[' || byte == '{' || byte == ',')) {
             nested += byte != ',';
             values++;
+            memory += SCALAR_BYTES + (byte == '[' ? LIST_BYTES : byte == '{' ? OBJECT_BYTES : 0);
         } else if (!string && (byte == ']' || byte == '}'))
             nested--;
         if (nested > JSON_MOST_NESTED)
             return et_fail(error, "line %zu, column %zu: nested deeper than %d", line,
                            i - line_start + 1, JSON_MOST_NESTED);
+        memory += string ? 2 : byte == ':' ? MEMBER_BYTES : 0;
+        if (memory > most_memory)
+            return et_fail(error,
+                           "line %zu, column %zu: the values to here take more than %zu bytes of "
+                           "memory; as binary data they take less",
+                           line, i - line_start + 1, most_memory);
         if (values > JSON_MOST_VALUES)
             return et_fail(error, "line %zu, column %zu: more than %d values", line,
                            i - line_start + 1, JSON_MOST_VALUES);
@@ -36,7 +49,12 @@ static bool check_bounds(const char *bytes, size_t count, struct et_error *error
 }
 
 json_t *json_read_document(const char *bytes, size_t count, struct et_error *error) {
-    if (!check_bounds(bytes, count, error))
+    return json_read_within(bytes, count, SIZE_MAX, error);
+}
+
+json_t *json_read_within(const char *bytes, size_t count, size_t most_memory,
+                         struct et_error *error) {
+    if (!check_bounds(bytes, count, most_memory, error))
         return NULL;
     json_error_t problem = {0};
     json_t *document = json_loadb(bytes, count, JSON_REJECT_DUPLICATES, &problem);

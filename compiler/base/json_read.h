@@ -21,6 +21,11 @@ enum {
 /* Parses one document: valid UTF-8, no duplicate keys at any depth, within the bounds above. The
  * error gives line and column. The caller gives the document back with json_decref. */
 json_t *json_read_document(const char *bytes, size_t count, struct et_error *error);
+/* The same for a document whose values will take at most so many bytes of memory: it is refused
+ * before it is parsed where an estimate from above is larger. A list of one list each takes fifty
+ * times what its text does. */
+json_t *json_read_within(const char *bytes, size_t count, size_t most_memory,
+                         struct et_error *error);
 
 /* "an object", "an integer", ... */
 const char *json_kind(const json_t *value);
