@@ -8,6 +8,7 @@ struct run {
     void **buffers;         /* by node */
     int *uses;              /* by node: readers to come, outputs, and views; NULL: free nothing */
     struct view *arguments; /* the values of one node's sources */
+    const struct run_limit *limit;
 };
 
 static void run_free(struct run *run) {
@@ -90,9 +91,13 @@ static bool run_nodes(struct run *run, const void *const *inputs, struct et_erro
             return et_fail(error, "input \"%s\" is missing", graph->inputs[i]->name);
         run->values[graph->inputs[i]->id] = view_contiguous(graph->inputs[i], inputs[i]);
     }
-    for (int i = 0; i < graph->node_count; i++)
+    for (int i = 0; i < graph->node_count; i++) {
+        enum et_stop stop = run_limit_passed(run->limit);
+        if (stop != ET_NOT_STOPPED)
+            return run_limit_fail(stop, error);
         if (graph->nodes[i]->op != OP_INPUT && !run_node(run, graph->nodes[i], error))
             return false;
+    }
     return true;
 }
 
@@ -107,9 +112,15 @@ static void write_outputs(const struct run *run, void *const *outputs) {
 
 bool eager_run(const struct graph *graph, const void *const *inputs, void *const *outputs,
                struct et_error *error) {
+    return eager_run_within(graph, inputs, outputs, NULL, error);
+}
+
+bool eager_run_within(const struct graph *graph, const void *const *inputs, void *const *outputs,
+                      const struct run_limit *limit, struct et_error *error) {
     struct run run;
     if (!run_begin(&run, graph, error))
         return false;
+    run.limit = limit;
     bool good = count_uses(&run, error) && run_nodes(&run, inputs, error);
     if (good)
         write_outputs(&run, outputs);
@@ -117,12 +128,51 @@ bool eager_run(const struct graph *graph, const void *const *inputs, void *const
     return good;
 }
 
+/* Leaves and strided movements have no buffer of their own; what reshape and pad have is not known
+ * before the run. */
+static bool may_have_buffer(const struct node *node) {
+    enum op_class class = op_facts[node->op].class;
+    return class != CLASS_LEAF &&
+           (class != CLASS_MOVEMENT || node->op == OP_RESHAPE || node->op == OP_PAD);
+}
+
+double eager_peak_bytes(const struct graph *graph, int64_t batch) {
+    size_t nodes = (size_t)graph->node_count;
+    int *last = et_allocate(nodes + 1, sizeof *last); /* by node: who reads its buffer at last */
+    double *ending = et_allocate(nodes + 1, sizeof *ending), live = 0, peak = 0;
+    bool good = last && ending;
+    for (int i = 0; good && i < graph->output_count; i++)
+        last[graph->outputs[i].node->id] = graph->node_count;
+    for (int i = graph->node_count - 1; good && i >= 0; i--) {
+        const struct node *node = graph->nodes[i];
+        int reader = may_have_buffer(node) || last[i] < i ? i : last[i];
+        for (int k = 0; k < node->source_count; k++)
+            if (last[node->sources[k]->id] < reader)
+                last[node->sources[k]->id] = reader;
+    }
+    for (int i = 0; good && i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        double bytes = (double)image_bytes(node) * (double)(node->batched ? batch : 1);
+        if (may_have_buffer(node)) {
+            live += bytes;
+            ending[last[i] > i ? last[i] : i] += bytes;
+        }
+        peak = live > peak ? live : peak;
+        live -= ending[i];
+    }
+    et_release(last);
+    et_release(ending);
+    return good ? peak : -1;
+}
+
 bool eager_trace_run(const struct graph *graph, const void *const *inputs,
-                     struct eager_trace *trace, struct et_error *error) {
+                     const struct run_limit *limit, struct eager_trace *trace,
+                     struct et_error *error) {
     struct run run;
     *trace = (struct eager_trace){0};
     if (!run_begin(&run, graph, error))
         return false;
+    run.limit = limit;
     if (!run_nodes(&run, inputs, error)) {
         run_free(&run);
         return false;

@@ -4,6 +4,7 @@
 #define EIGENTENSOR_EAGER_H
 
 #include "compiler/graph/view.h"
+#include "runtime/limit.h"
 
 /* Runs a verified graph. `inputs` and `outputs` follow graph->inputs and graph->outputs; each is
  * row-major, node_bytes() long and aligned for its dtype; bools are 0 or 1. Outputs are written
@@ -11,6 +12,13 @@
  * its last use. */
 bool eager_run(const struct graph *graph, const void *const *inputs, void *const *outputs,
                struct et_error *error);
+/* The same; looks at the limit, unless it is NULL, before every operation. */
+bool eager_run_within(const struct graph *graph, const void *const *inputs, void *const *outputs,
+                      const struct run_limit *limit, struct et_error *error);
+
+/* How many bytes the buffers of such a run take at once, at most, for so many images of a graph
+ * with a batch axis; what is a view for certain is not counted. -1: no memory to find out. */
+double eager_peak_bytes(const struct graph *graph, int64_t batch);
 
 /* The same, keeping the value of every node for those who want to look: values[id] is a view (of
  * its own buffer, of an earlier node's, of the caller's input or of the graph's constants), with
@@ -21,7 +29,8 @@ struct eager_trace {
     void **buffers; /* by node; NULL: its value is a view of another's elements */
 };
 bool eager_trace_run(const struct graph *graph, const void *const *inputs,
-                     struct eager_trace *trace, struct et_error *error);
+                     const struct run_limit *limit, struct eager_trace *trace,
+                     struct et_error *error);
 void eager_trace_free(struct eager_trace *trace);
 
 #endif

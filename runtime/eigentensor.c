@@ -11,6 +11,7 @@
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/kernels/cpu.h"
+#include "runtime/limit.h"
 #include "runtime/tuning_cache.h"
 #include "templates/pool.h"
 
@@ -44,6 +45,8 @@ struct et_workspace {
     void *memory;
     size_t bytes;
     struct pool *pool; /* NULL: none was needed yet */
+    struct run_limit limit;
+    enum et_stop stopped; /* what ended the last run early */
 };
 
 static const char *const mode_names[ET_MODE_COUNT] = {"eager", "jit", "aot"};
@@ -368,6 +371,15 @@ void et_workspace_free(struct et_workspace *workspace) {
     et_release(workspace);
 }
 
+void et_workspace_set_limit(struct et_workspace *workspace, int64_t deadline,
+                            const int *cancelled) {
+    workspace->limit = (struct run_limit){deadline, cancelled};
+}
+
+enum et_stop et_workspace_stopped(const struct et_workspace *workspace) {
+    return workspace->stopped;
+}
+
 static bool workspace_grow(struct et_workspace *workspace, size_t bytes, struct et_error *error) {
     if (workspace->bytes >= bytes)
         return true;
@@ -423,18 +435,19 @@ static bool run_compiled(const struct et_program *program, const struct way *way
                          const void *const *inputs, void *const *outputs,
                          struct et_workspace *workspace, struct et_error *error) {
     const struct compiled *compiled = way->compiled;
-    bool images = batch > 1 && program->threads > 1;
+    bool images = batch > 1, shared = images && program->threads > 1;
     int threads = images ? program->threads : compiled->threads;
     size_t bytes =
         images ? shared_images_bytes(program->graph, compiled, threads) : compiled->arena_bytes;
     if (!workspace_grow(workspace, bytes, error) ||
-        ((images || way->step_entry) && !workspace_begin_threads(workspace, threads, error)))
+        ((shared || way->step_entry) && !workspace_begin_threads(workspace, threads, error)))
         return false;
     if (images)
-        share_images(workspace->pool, way->entry, program->graph, compiled, batch, inputs, outputs,
-                     workspace->memory);
+        share_images(shared ? workspace->pool : NULL, way->entry, program->graph, compiled, batch,
+                     inputs, outputs, workspace->memory, &workspace->limit);
     else if (way->step_entry)
-        share_steps(workspace->pool, way->step_entry, compiled, inputs, outputs, workspace->memory);
+        share_steps(workspace->pool, way->step_entry, compiled, inputs, outputs, workspace->memory,
+                    &workspace->limit);
     else
         run_entry(way->entry, compiled->block_count, batch, inputs, outputs, compiled->weights,
                   workspace->memory);
@@ -443,13 +456,29 @@ static bool run_compiled(const struct et_program *program, const struct way *way
 
 /* The interpreter runs the graph of that many images, as a whole. */
 static bool run_eager(const struct graph *graph, int64_t batch, const void *const *inputs,
-                      void *const *outputs, struct et_error *error) {
+                      void *const *outputs, const struct run_limit *limit, struct et_error *error) {
     if (!graph->batched)
-        return eager_run(graph, inputs, outputs, error);
+        return eager_run_within(graph, inputs, outputs, limit, error);
     struct graph *fixed = graph_at_batch(graph, batch, error);
-    bool good = fixed && eager_run(fixed, inputs, outputs, error);
+    bool good = fixed && eager_run_within(fixed, inputs, outputs, limit, error);
     graph_free(fixed);
     return good;
+}
+
+/* A run that takes its time to the end, and is over when the limit passes, has failed all the
+ * same: nobody can tell what was left out. */
+static bool run_way(struct et_program *program, enum et_mode mode, int64_t batch,
+                    const void *const *inputs, void *const *outputs, struct et_workspace *workspace,
+                    struct et_error *error) {
+    workspace->stopped = run_limit_passed(&workspace->limit);
+    if (workspace->stopped != ET_NOT_STOPPED)
+        return run_limit_fail(workspace->stopped, error);
+    bool good =
+        mode == ET_EAGER
+            ? run_eager(program->graph, batch, inputs, outputs, &workspace->limit, error)
+            : run_compiled(program, &program->ways[mode], batch, inputs, outputs, workspace, error);
+    workspace->stopped = run_limit_passed(&workspace->limit);
+    return workspace->stopped == ET_NOT_STOPPED ? good : run_limit_fail(workspace->stopped, error);
 }
 
 bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t batch,
@@ -460,11 +489,8 @@ bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t
     if (!graph_check_batch(program->graph, batch, error) ||
         !check_buffers(program->graph, batch, inputs, outputs, error))
         return et_fail_within(error, "%s", program->graph->name);
-    if (mode == ET_EAGER)
-        return run_eager(program->graph, batch, inputs, outputs, error);
     struct et_workspace own = {0};
-    bool good = run_compiled(program, &program->ways[mode], batch, inputs, outputs,
-                             workspace ? workspace : &own, error);
+    bool good = run_way(program, mode, batch, inputs, outputs, workspace ? workspace : &own, error);
     pool_free(own.pool);
     et_release(own.memory);
     return good;

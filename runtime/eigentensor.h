@@ -149,6 +149,20 @@ const char *et_program_source(const struct et_program *program, enum et_mode mod
  * is exhausted. USE IT IN ONE THREAD AT A TIME. */
 struct et_workspace *et_workspace_new(const struct et_program *program);
 
+/* Why a run was ended early. */
+enum et_stop { ET_NOT_STOPPED, ET_CANCELLED, ET_TOO_LATE };
+
+/* Lets the workspace's runs end early, from now on: at `deadline`, in nanoseconds of
+ * CLOCK_MONOTONIC (0: no such time), and once *cancelled is not 0, which any thread may set with an
+ * atomic store (NULL: there is no such flag; it must live as long as the runs). A run that ends so
+ * fails, and what it has written into outputs is of no use. Runs look between operations
+ * (ET_EAGER), between steps that threads share, and between images of a batch: they end soon after,
+ * not at once. */
+void et_workspace_set_limit(struct et_workspace *workspace, int64_t deadline, const int *cancelled);
+
+/* Whether the last run was ended early. */
+enum et_stop et_workspace_stopped(const struct et_workspace *workspace);
+
 /* Frees a workspace; NULL is fine. */
 void et_workspace_free(struct et_workspace *workspace);
 
@@ -156,7 +170,7 @@ void et_workspace_free(struct et_workspace *workspace);
  * order, aligned for their dtype; a bool is the byte 0 or 1. OUTPUTS MUST NOT OVERLAP ANYTHING.
  * Prepares the mode first if nobody did. `workspace` may be NULL: then this call allocates its own,
  * and begins threads of its own.
- * When it fails, outputs are as they were. */
+ * When it fails, outputs are as they were, except after an early end (et_workspace_set_limit). */
 bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
                     void *const *outputs, struct et_workspace *workspace, struct et_error *error);
 

@@ -153,7 +153,7 @@ void handle_activations(struct worker *worker, const struct request *request, st
         return;
     drawing_to_input(&drawing, memory);
     bool good =
-        eager_trace_run(model_graph(model), (const void *const *)memory->inputs, &trace, &error);
+        eager_trace_run(model_graph(model), (const void *const *)memory->inputs, NULL, &trace, &error);
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; good && i < compiled->kernel_count; i++)

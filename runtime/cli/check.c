@@ -174,7 +174,7 @@ static bool machine_run(const struct machine *machine, int64_t batch, const stru
         return et_fail(error, "out of memory");
     if (machine->pool && machine->step_entry)
         share_steps(machine->pool, machine->step_entry, machine->compiled, elements,
-                    outputs->elements, arena);
+                    outputs->elements, arena, NULL);
     else
         run_entry(machine->entry, machine->compiled->block_count, batch, elements,
                   outputs->elements, machine->compiled->weights, arena);

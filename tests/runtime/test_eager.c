@@ -111,7 +111,7 @@ Test(eager, every_failed_allocation_is_survived) {
 Test(eager, trace_keeps_every_value) {
     struct graph *graph = views_and_buffers();
     struct eager_trace trace;
-    cr_assert(eager_trace_run(graph, (const void *[]){three, tens}, &trace, NULL));
+    cr_assert(eager_trace_run(graph, (const void *[]){three, tens}, NULL, &trace, NULL));
     cr_assert_eq(trace.node_count, graph->node_count);
     cr_assert(trace.values[0].data == three);
     cr_assert(memcmp(trace.values[2].data, (float[]){11, 22, 43}, 12) == 0);
@@ -121,7 +121,7 @@ Test(eager, trace_keeps_every_value) {
     eager_trace_free(&trace);
     for (unsigned long nth = 1; nth <= 7; nth++) {
         et_fail_allocation(nth);
-        cr_assert(!eager_trace_run(graph, (const void *[]){three, tens}, &trace, NULL));
+        cr_assert(!eager_trace_run(graph, (const void *[]){three, tens}, NULL, &trace, NULL));
         eager_trace_free(&trace);
     }
     et_fail_allocation(0);
@@ -170,7 +170,7 @@ Test(eager, constants_and_weights_are_read_in_place) {
     cr_assert(eager_run(graph, (const void *[]){three}, (void *[]){y}, NULL));
     cr_assert(memcmp(y, (float[]){2.5f, 10}, sizeof y) == 0);
     struct eager_trace trace;
-    cr_assert(eager_trace_run(graph, (const void *[]){three}, &trace, NULL));
+    cr_assert(eager_trace_run(graph, (const void *[]){three}, NULL, &trace, NULL));
     cr_assert(trace.values[w->id].data == weight && trace.values[c->id].stride[0] == 0);
     eager_trace_free(&trace);
     w->value = NULL;
