@@ -89,7 +89,7 @@ $(BUILD)/server/files.o: CFLAGS_FILE = -I$(BUILD)/server
 $(BUILD)/server/model.o: $(MODEL).json $(MODEL).safetensors
 $(BUILD)/eigentensor-server $(SERVER_TESTS): $(BUILD)/libserver.a
 $(BUILD)/eigentensor-server $(SERVER_TESTS): LIBRARIES := $(BUILD)/libserver.a \
-    $(LIBRARY) -lmicrohttpd $(LIBRARIES)
+    $(LIBRARY) $(LIBRARIES)
 serve: $(BUILD)/eigentensor-server
 	$<
 

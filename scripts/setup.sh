@@ -15,7 +15,6 @@ run  libtcc.h              libtcc-dev       tcc                     tcc         
 run  jansson.h             libjansson-dev   jansson-devel           jansson     jansson
 run  nettle/sha2.h         nettle-dev       nettle-devel            nettle      nettle
 run  png.h                 libpng-dev       libpng-devel            libpng      libpng
-run  microhttpd.h          libmicrohttpd-dev libmicrohttpd-devel   libmicrohttpd libmicrohttpd
 run  zlib.h                zlib1g-dev       zlib-devel              zlib        zlib
 test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr

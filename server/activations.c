@@ -152,8 +152,8 @@ void handle_activations(struct worker *worker, const struct request *request, st
     if (!model)
         return;
     drawing_to_input(&drawing, memory);
-    bool good =
-        eager_trace_run(model_graph(model), (const void *const *)memory->inputs, NULL, &trace, &error);
+    bool good = eager_trace_run(model_graph(model), (const void *const *)memory->inputs,
+                                request->limit, &trace, &error);
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; good && i < compiled->kernel_count; i++)
@@ -164,6 +164,7 @@ void handle_activations(struct worker *worker, const struct request *request, st
         reply_json(reply, 200, json_pack("{ssso}", "model", reply->model, "kernels", list));
         return;
     }
+    struct model_run run = {.stop = run_limit_passed(request->limit)};
     json_decref(list);
-    reply_error(reply, STYLE_DETAIL, 503, "%s", error.message);
+    reply_failed_run(reply, STYLE_DETAIL, &run, &worker->server->options, &error);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/kernels/cpu.h"
+#include "server/finite.h"
 #include "server/picture.h"
 
 void handle_health(struct worker *worker, const struct request *request, struct reply *reply) {
@@ -87,15 +88,17 @@ struct comparison {
     bool agree;
     int runs;
     double microseconds; /* of all runs */
+    const struct run_limit *limit;
+    struct model_run run; /* the last one */
 };
 
 static bool compare_mode(struct worker *worker, struct model *model, struct model_memory *memory,
                          enum et_mode mode, struct comparison *comparison, struct et_error *error) {
-    enum et_mode used = mode;
-    double microseconds;
-    if (!model_run(model, memory, &used, &microseconds, error))
+    if (!model_run(model, memory, mode, comparison->limit, &comparison->run, error))
         return false;
+    double microseconds = comparison->run.microseconds;
     metrics_inference(worker->server, model, mode, true);
+    metrics_images(worker->server, model, 1);
     metrics_stage(worker->server, model, mode, STAGE_compute, microseconds);
     comparison->microseconds += microseconds;
     struct et_digest digest = model_digest(model, memory);
@@ -120,9 +123,9 @@ static bool compare_modes(struct worker *worker, struct model *model, struct mod
         else if (!compare_mode(worker, model, memory, mode, comparison, error))
             return false;
     }
-    enum et_mode fallback = ET_JIT; /* only what is not ready was asked for */
-    double microseconds;
-    return comparison->runs || model_run(model, memory, &fallback, &microseconds, error);
+    /* Else only what is not ready was asked for. */
+    return comparison->runs ||
+           model_run(model, memory, ET_JIT, comparison->limit, &comparison->run, error);
 }
 
 void handle_draw(struct worker *worker, const struct request *request, struct reply *reply) {
@@ -137,25 +140,28 @@ void handle_draw(struct worker *worker, const struct request *request, struct re
     if (!model)
         return;
     drawing_to_input(&drawing, memory);
-    struct comparison comparison = {.modes = json_object(), .agree = true};
+    struct comparison comparison = {.modes = json_object(), .agree = true, .limit = request->limit};
     if (!compare_modes(worker, model, memory, asked, &comparison, &error)) {
         json_decref(comparison.modes);
         metrics_inference(worker->server, model, ET_EAGER, false);
-        reply_error(reply, STYLE_DETAIL, 503, "%s", error.message);
+        reply_failed_run(reply, STYLE_DETAIL, &comparison.run, &worker->server->options, &error);
         return;
     }
     const double *stages = reply->stages;
     const float *scores = memory->outputs[0];
     size_t count = et_program_output(model->program, 0).bytes / sizeof *scores;
     reply->stages[STAGE_compute] = comparison.microseconds;
-    reply_json(reply, 200,
-               json_pack("{sssisosos{sisiso}sosbs{sfsfsf}}", "model", reply->model, "prediction",
-                         predicted(model, memory), "probabilities", softmax(scores, count),
-                         "outputs", floats(scores, count), "prepared", "width", DIGIT_SIDE,
-                         "height", DIGIT_SIDE, "pixels", base64_string(drawing.digit, DIGIT_PIXELS),
-                         "modes", comparison.modes, "agree", comparison.agree, "microseconds",
-                         "decode", stages[STAGE_decode], "prepare", stages[STAGE_prepare], "total",
-                         now_microseconds() - began));
+    json_t *facts =
+        json_pack("{sssisosos{sisiso}sosbs{sfsfsf}}", "model", reply->model, "prediction",
+                  predicted(model, memory), "probabilities", softmax(scores, count), "outputs",
+                  floats(scores, count), "prepared", "width", DIGIT_SIDE, "height", DIGIT_SIDE,
+                  "pixels", base64_string(drawing.digit, DIGIT_PIXELS), "modes", comparison.modes,
+                  "agree", comparison.agree, "microseconds", "decode", stages[STAGE_decode],
+                  "prepare", stages[STAGE_prepare], "total", now_microseconds() - began);
+    json_t *wrong = outputs_not_finite(model, memory);
+    if (wrong)
+        object_set_json(&facts, "outputs_not_finite", wrong);
+    reply_json(reply, 200, facts);
 }
 
 /* ---- /api/model, /api/graph ---- */

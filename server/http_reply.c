@@ -1,90 +1,101 @@
 #include "server/http_reply.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-static const char policy[] = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
-                             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+static const char *reason(int status) {
+    switch (status) {
+#define STATUS_REASON(status, reason)                                                              \
+    case status:                                                                                   \
+        return reason;
+        STATUSES(STATUS_REASON)
+#undef STATUS_REASON
+    default:
+        return "Unknown";
+    }
+}
 
-static void add_cross_origin(struct MHD_Response *response, const struct options *options) {
+static void add_date(struct text *text) {
+    char line[64];
+    struct tm parts;
+    time_t now = time(NULL);
+    gmtime_r(&now, &parts);
+    strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts); /* C locale */
+    text_add(text, "%s", line);
+}
+
+static void add_cross_origin(struct text *text, const struct options *options,
+                             const struct reply *reply) {
     if (!*options->cors)
         return;
-    MHD_add_response_header(response, "Access-Control-Allow-Origin", options->cors);
+    text_add(text, "Access-Control-Allow-Origin: %s\r\n", options->cors);
     if (strcmp(options->cors, "*") != 0)
-        MHD_add_response_header(response, "Vary", "Origin");
-    MHD_add_response_header(response, "Access-Control-Allow-Headers",
-                            "Content-Type, Inference-Header-Content-Length");
-    MHD_add_response_header(response, "Access-Control-Expose-Headers",
-                            "Inference-Header-Content-Length, Retry-After, Server-Timing");
-    MHD_add_response_header(response, "Access-Control-Max-Age", "86400");
+        text_add(text, "Vary: Origin\r\n");
+    if (*reply->allow && reply->status == 204)
+        text_add(text, "Access-Control-Allow-Methods: %s\r\n", reply->allow);
+    text_add(text, "Access-Control-Allow-Headers: Content-Type, Content-Encoding, "
+                   "Inference-Header-Content-Length\r\n"
+                   "Access-Control-Expose-Headers: Inference-Header-Content-Length, Retry-After, "
+                   "Server-Timing\r\n"
+                   "Access-Control-Max-Age: 86400\r\n");
 }
 
 /* How the reply's time splits, in milliseconds: browsers show it beside the request. */
-static void add_times(struct MHD_Response *response, const struct reply *reply) {
-    char line[48 * (STAGE_COUNT + 1)];
-    size_t length = 0;
-    for (int stage = 0; stage < STAGE_COUNT; stage++)
-        if (reply->stages[stage] > 0)
-            length += (size_t)snprintf(line + length, sizeof line - length, "%s%s;dur=%.3f",
-                                       length ? ", " : "", stage_names[stage],
-                                       fmin(reply->stages[stage], 1e15) / 1000);
-    if (length)
-        MHD_add_response_header(response, "Server-Timing", line);
+static void add_times(struct text *text, const struct reply *reply) {
+    const char *before = "Server-Timing: ";
+    for (int stage = 0; stage < STAGE_COUNT; stage++) {
+        if (reply->stages[stage] <= 0)
+            continue;
+        text_add(text, "%s%s;dur=%.3f", before, stage_names[stage],
+                 fmin(reply->stages[stage], 1e15) / 1000);
+        before = ", ";
+    }
+    if (*before == ',')
+        text_add(text, "\r\n");
 }
 
-static void add_headers(struct MHD_Response *response, const struct reply *reply,
-                        const struct server *server, bool last) {
-    char number[32];
+static size_t body_bytes(const struct reply *reply) {
+    return reply->file ? reply->file_bytes : reply->body.length;
+}
+
+static bool has_body(int status) {
+    return status != 204 && status != 304;
+}
+
+void http_reply_head(struct text *text, const struct reply *reply, const struct server *server,
+                     bool closes) {
+    text_add(text, "HTTP/1.1 %d %s\r\n", reply->status, reason(reply->status));
+    add_date(text);
+    if (has_body(reply->status))
+        text_add(text, "Content-Length: %zu\r\n", body_bytes(reply));
+    text_add(text, "Connection: %s\r\n", closes ? "close" : "keep-alive");
     if (reply->type)
-        MHD_add_response_header(response, "Content-Type", reply->type);
-    if (*reply->allow) {
-        MHD_add_response_header(response, "Allow", reply->allow);
-        if (reply->status == 204 && *server->options.cors)
-            MHD_add_response_header(response, "Access-Control-Allow-Methods", reply->allow);
-    }
-    if (reply->retry_after) {
-        snprintf(number, sizeof number, "%d", reply->retry_after);
-        MHD_add_response_header(response, "Retry-After", number);
-    }
-    if (reply->header_length) {
-        snprintf(number, sizeof number, "%zu", reply->header_length);
-        MHD_add_response_header(response, "Inference-Header-Content-Length", number);
-    }
-    if (reply->etag) {
-        MHD_add_response_header(response, "ETag", reply->etag);
-        MHD_add_response_header(response, "Vary", "Accept-Encoding");
-    }
+        text_add(text, "Content-Type: %s\r\n", reply->type);
+    if (*reply->allow)
+        text_add(text, "Allow: %s\r\n", reply->allow);
+    if (reply->retry_after)
+        text_add(text, "Retry-After: %d\r\n", reply->retry_after);
+    if (reply->header_length)
+        text_add(text, "Inference-Header-Content-Length: %zu\r\n", reply->header_length);
+    if (reply->etag)
+        text_add(text, "ETag: %s\r\nVary: Accept-Encoding\r\n", reply->etag);
     if (reply->gzip)
-        MHD_add_response_header(response, "Content-Encoding", "gzip");
-    MHD_add_response_header(response, "Cache-Control", reply->etag ? "no-cache" : "no-store");
-    MHD_add_response_header(response, "Content-Security-Policy", policy);
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
-    add_times(response, reply);
-    if (last || atomic_load(&server->stopping))
-        MHD_add_response_header(response, "Connection", "close");
-    add_cross_origin(response, &server->options);
+        text_add(text, "Content-Encoding: gzip\r\n");
+    text_add(text,
+             "Cache-Control: %s\r\n"
+             "Content-Security-Policy: default-src 'self'; img-src 'self' data: blob:; "
+             "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+             "X-Content-Type-Options: nosniff\r\n"
+             "Referrer-Policy: no-referrer\r\n"
+             "Cross-Origin-Opener-Policy: same-origin\r\n",
+             reply->etag ? "no-cache" : "no-store");
+    add_times(text, reply);
+    add_cross_origin(text, &server->options, reply);
+    text_add(text, "\r\n");
 }
 
-/* The library reads the bytes and gives them back when they are sent. */
-static struct MHD_Response *body_of(struct reply *reply) {
-    if (reply->file || !reply->body.bytes) {
-        text_free(&reply->body);
-        return MHD_create_response_from_buffer(reply->file ? reply->file_bytes : 0,
-                                               (void *)reply->file, MHD_RESPMEM_PERSISTENT);
-    }
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
-        reply->body.length, reply->body.bytes, et_release);
-    if (response)
-        reply->body = (struct text){0};
-    return response;
-}
-
-struct MHD_Response *http_response(struct reply *reply, const struct server *server, bool last) {
-    struct MHD_Response *response = body_of(reply);
-    if (response)
-        add_headers(response, reply, server, last);
-    return response;
+const char *http_reply_body(const struct reply *reply, bool is_head, size_t *count) {
+    *count = is_head || !has_body(reply->status) ? 0 : body_bytes(reply);
+    return reply->file ? reply->file : reply->body.bytes;
 }

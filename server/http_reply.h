@@ -1,12 +1,13 @@
-/* A reply as HTTP's library wants it: its bytes, and the headers of every reply. */
+/* Replies as text: the status line and the headers, ours for every reply. */
 #ifndef EIGENTENSOR_SERVER_HTTP_REPLY_H
 #define EIGENTENSOR_SERVER_HTTP_REPLY_H
 
-#include <microhttpd.h>
-
 #include "server/server.h"
 
-/* Takes the reply's body. `last`: the connection is closed behind it. NULL when memory ran out. */
-struct MHD_Response *http_response(struct reply *reply, const struct server *server, bool last);
+/* What stands before the reply's body. `text->failed` when there is no memory for it. */
+void http_reply_head(struct text *text, const struct reply *reply, const struct server *server,
+                     bool closes);
+/* The body: `*count` bytes, none for HEAD and where the status has none. */
+const char *http_reply_body(const struct reply *reply, bool is_head, size_t *count);
 
 #endif

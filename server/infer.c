@@ -35,7 +35,7 @@ static json_t *read_body(const struct request *request, struct reply *reply) {
         reply_complaint(reply, complaint("missing", NULL, "Field required", json_null()));
         return NULL;
     }
-    json_t *document = json_read_document(request->body, request->body_bytes, &error);
+    json_t *document = request_json(request, request->body_bytes, &error);
     if (!document) {
         json_t *entry = complaint("json_invalid", NULL, "JSON decode error", json_object());
         object_set_json(&entry, "ctx", json_pack("{ss}", "error", error.message));
@@ -97,14 +97,17 @@ static void classify(struct worker *worker, const struct request *request, struc
     if (!model)
         return;
     drawing_to_input(drawing, memory);
-    bool good = model_run(model, memory, &mode, &reply->stages[STAGE_compute], &error);
-    metrics_inference(worker->server, model, mode, good);
+    struct model_run run;
+    bool good = model_run(model, memory, mode, request->limit, &run, &error);
+    metrics_inference(worker->server, model, run.mode, good);
     if (!good) {
-        reply_error(reply, STYLE_DEMO, 503, "%s", error.message);
+        reply_failed_run(reply, STYLE_DEMO, &run, &worker->server->options, &error);
         return;
     }
-    reply->mode = et_mode_name(mode);
-    metrics_stages(worker->server, model, mode, reply->stages);
+    reply->stages[STAGE_compute] = run.microseconds;
+    reply->mode = et_mode_name(run.mode);
+    metrics_images(worker->server, model, 1);
+    metrics_stages(worker->server, model, run.mode, reply->stages);
     text_add(&reply->body, "{\"status\":\"success\",\"data\":%d}", predicted(model, memory));
     reply_finish_json(reply, 200);
 }

@@ -1,4 +1,5 @@
 /* eigentensor-server: opens the models, listens, waits for SIGTERM. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "server/http.h"
 #include "server/server.h"
 
-enum { SECONDS_TO_FINISH = 30, SECONDS_TO_BUILD = 5 };
+enum { SECONDS_TO_BUILD = 5, LARGE_BYTES = 1 << 20 };
 
 static int fail(const char *message) {
     fprintf(stderr, "eigentensor-server: %s\n", message);
@@ -51,9 +52,10 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
     int signal_number;
     sigwait(awaited, &signal_number);
     atomic_store(&server->stopping, true);
-    http_drain(http, SECONDS_TO_FINISH);
-    http_close(http);
-    return EXIT_SUCCESS;
+    if (http_drain(http, server->options.drain_seconds, awaited) && http_close(http))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "eigentensor-server: requests that did not end were given up\n");
+    _exit(EXIT_FAILURE); /* what they work with cannot be freed */
 }
 
 int main(int count, char **values) {
@@ -63,12 +65,14 @@ int main(int count, char **values) {
     double began = now_microseconds();
     server.metrics.began = began;
     watch_json_memory();
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* what is larger goes back to the system once freed */
     if (!options_from_environment(&server.options, message))
         return fail(message);
     options_parse(&server.options, count, values);
     sigset_t awaited = block_signals(); /* before there is any other thread */
     allow_files();
     files_begin();
+    server.models.most_memory = (double)server.options.max_memory;
     if (!models_open(&server.models, server.options.graphs, server.options.graph_count, &error))
         return fail(error.message);
     if (!server.options.quiet)

@@ -11,7 +11,7 @@ static const double bounds[BUCKETS] = {25,  50,    100, 250, 500,   1000, 2500, 
                                        1e4, 2.5e4, 5e4, 1e5, 2.5e5, 1e6,  1e7}; /* us */
 
 static const int statuses[] = {
-#define STATUS_ROW(status) status,
+#define STATUS_ROW(status, reason) status,
     STATUSES(STATUS_ROW)
 #undef STATUS_ROW
 };
@@ -56,10 +56,17 @@ void metrics_stages(struct server *server, const struct model *model, enum et_mo
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,
                        bool good) {
     long which = model - server->models.items;
-    if (good)
-        atomic_fetch_add(&server->metrics.inferences[which][mode], 1);
-    else
+    if (!good) {
         atomic_fetch_add(&server->metrics.failures[which], 1);
+        return;
+    }
+    atomic_fetch_add(&server->metrics.inferences[which][mode], 1);
+    atomic_store(&server->metrics.last_inference[which],
+                 clock_nanoseconds(CLOCK_REALTIME) / 1000000);
+}
+
+void metrics_images(struct server *server, const struct model *model, int64_t count) {
+    atomic_fetch_add(&server->metrics.images[model - server->models.items], (unsigned long)count);
 }
 
 /* Printing. Label values are names of models (checked to have no control characters), routes. */

@@ -10,21 +10,28 @@
 #include "server/model.h"
 #include "server/request.h"
 
+/* Every status that replies have, with its reason. */
 #define STATUSES(STATUS)                                                                           \
-    STATUS(200)                                                                                    \
-    STATUS(204)                                                                                    \
-    STATUS(304)                                                                                    \
-    STATUS(400)                                                                                    \
-    STATUS(404)                                                                                    \
-    STATUS(405)                                                                                    \
-    STATUS(408)                                                                                    \
-    STATUS(413)                                                                                    \
-    STATUS(415)                                                                                    \
-    STATUS(422)                                                                                    \
-    STATUS(500)                                                                                    \
-    STATUS(503)
+    STATUS(200, "OK")                                                                              \
+    STATUS(204, "No Content")                                                                      \
+    STATUS(304, "Not Modified")                                                                    \
+    STATUS(400, "Bad Request")                                                                     \
+    STATUS(404, "Not Found")                                                                       \
+    STATUS(405, "Method Not Allowed")                                                              \
+    STATUS(408, "Request Timeout")                                                                 \
+    STATUS(413, "Content Too Large")                                                               \
+    STATUS(414, "URI Too Long")                                                                    \
+    STATUS(415, "Unsupported Media Type")                                                          \
+    STATUS(417, "Expectation Failed")                                                              \
+    STATUS(422, "Unprocessable Content")                                                           \
+    STATUS(431, "Request Header Fields Too Large")                                                 \
+    STATUS(500, "Internal Server Error")                                                           \
+    STATUS(501, "Not Implemented")                                                                 \
+    STATUS(503, "Service Unavailable")                                                             \
+    STATUS(504, "Gateway Timeout")                                                                 \
+    STATUS(505, "HTTP Version Not Supported")
 
-enum { BUCKETS = 15, STATUS_KINDS = 16, ROUTES_MOST = 48 };
+enum { BUCKETS = 15, STATUS_KINDS = 24, ROUTES_MOST = 48 };
 
 struct histogram {
     atomic_ulong buckets[BUCKETS + 1]; /* the last: slower than all bounds */
@@ -36,6 +43,8 @@ struct metrics {
     struct histogram durations[ROUTES_MOST];
     struct histogram stages[MODELS_MOST][ET_MODE_COUNT][STAGE_COUNT];
     atomic_ulong inferences[MODELS_MOST][ET_MODE_COUNT], failures[MODELS_MOST];
+    atomic_ulong images[MODELS_MOST];             /* of successful inferences */
+    _Atomic(int64_t) last_inference[MODELS_MOST]; /* milliseconds since 1970; 0: there was none */
     atomic_ulong bytes_in, bytes_out, slow_clients, refused_connections;
     atomic_long connections, in_flight;
     double began; /* microseconds */
@@ -52,5 +61,7 @@ void metrics_stages(struct server *server, const struct model *model, enum et_mo
                     const double stages[STAGE_COUNT]);
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,
                        bool good);
+/* So many images were in one inference that went well. */
+void metrics_images(struct server *server, const struct model *model, int64_t count);
 
 #endif

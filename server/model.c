@@ -1,6 +1,7 @@
 /* Models: opened, compiled at once by libtcc, then by gcc behind the scenes. */
 #include "server/model.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,6 +9,8 @@
 #include <unistd.h>
 
 #include "compiler/emit/backend.h"
+#include "runtime/backend/parallel_run.h"
+#include "runtime/eager.h"
 #include "runtime/formats/image.h"
 #include "runtime/kernels/cpu.h"
 #include "server/kernel_times.h"
@@ -70,6 +73,36 @@ const struct graph *model_graph(const struct model *model) {
     return model->one ? model->one : program_graph(model->program);
 }
 
+static double tensors_bytes(const struct et_program *program, int count, int64_t batch,
+                            struct et_tensor (*facts)(const struct et_program *, int)) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+        struct et_tensor tensor = facts(program, i);
+        bool batched = tensor.rank && tensor.shape[0] == ET_BATCH;
+        sum += (double)tensor.bytes * (double)(batched ? batch : 1);
+    }
+    return sum;
+}
+
+/* Inputs, outputs, and what a run in that mode works in. */
+static bool check_memory(const struct model *model, int64_t batch, enum et_mode mode,
+                         struct et_error *error) {
+    const struct et_program *program = model->program;
+    double work = mode == ET_EAGER ? eager_peak_bytes(program_graph(program), batch)
+                                   : (double)model_compiled(model)->arena_bytes;
+    double bytes =
+        tensors_bytes(program, et_program_input_count(program), batch, et_program_input) +
+        tensors_bytes(program, et_program_output_count(program), batch, et_program_output);
+    if (work < 0)
+        return et_fail(error, "out of memory");
+    return !model->most_memory || bytes + work <= model->most_memory ||
+           et_fail(error,
+                   "%s: a batch of %" PRId64 " takes %.0f bytes in mode %s, more than %.0f "
+                   "(--max-memory)",
+                   et_program_name(program), batch, bytes + work, et_mode_name(mode),
+                   model->most_memory);
+}
+
 /* Weights stay in memory: a server goes on whatever becomes of its files. */
 static struct et_program *open_stored(const char *path, struct et_error *error) {
     struct graph_load_options options = {.in_memory = true};
@@ -96,9 +129,10 @@ static bool open_model(struct models *models, const char *path, struct et_error 
     struct model *model = &models->items[models->count++];
     model->program = program;
     model->one = one;
+    model->most_memory = models->most_memory;
     model->jit_milliseconds = (now_microseconds() - began) / 1000;
     gather_facts(model);
-    return true;
+    return check_memory(model, 1, ET_JIT, error);
 }
 
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error) {
@@ -228,6 +262,8 @@ bool model_memory_fit(struct model_memory *memory, const struct model *model, in
     const struct et_program *program = model->program;
     if (!graph_check_batch(program_graph(program), batch, error))
         return et_fail_within(error, "%s", et_program_name(program));
+    if (!check_memory(model, batch, ET_JIT, error))
+        return false;
     if (memory->workspace && memory->capacity >= batch) {
         memory->batch = batch;
         return true;
@@ -257,32 +293,49 @@ void model_memory_free(struct model_memory *memory) {
     *memory = (struct model_memory){0};
 }
 
-static bool run_aot(struct model *model, struct model_memory *memory, struct et_error *error) {
-    size_t bytes = model->aot_compiled->arena_bytes;
-    if (memory->arena_bytes < bytes || !memory->arena) {
+static bool run_aot(struct model *model, struct model_memory *memory, const struct run_limit *limit,
+                    struct et_error *error) {
+    const struct compiled *compiled = model->aot_compiled;
+    const struct graph *graph = program_graph(model->program);
+    size_t bytes = shared_images_bytes(graph, compiled, 1);
+    if (memory->arena_bytes < bytes) {
         et_release(memory->arena);
-        memory->arena = et_allocate_aligned(bytes ? bytes : 1);
+        memory->arena = et_allocate_aligned(bytes);
         memory->arena_bytes = memory->arena ? bytes : 0;
         if (!memory->arena)
             return et_fail(error, "out of memory: %zu bytes of workspace", bytes);
     }
-    run_entry(aot_library_entry(model->aot), model->aot_compiled->block_count, memory->batch,
-              (const void *const *)memory->inputs, memory->outputs, model->aot_compiled->weights,
+    run_array *entry = aot_library_entry(model->aot);
+    if (compiled->block_count)
+        share_images(NULL, entry, graph, compiled, memory->batch,
+                     (const void *const *)memory->inputs, memory->outputs, memory->arena, limit);
+    else
+        entry((const void *const *)memory->inputs, memory->outputs, compiled->weights,
               memory->arena);
     return true;
 }
 
-bool model_run(struct model *model, struct model_memory *memory, enum et_mode *mode,
-               double *microseconds, struct et_error *error) {
-    if (*mode == ET_AOT)
-        *mode = model_fastest(model);
+static bool run_mode(struct model *model, struct model_memory *memory, enum et_mode mode,
+                     const struct run_limit *limit, struct et_error *error) {
+    if (mode == ET_AOT)
+        return run_aot(model, memory, limit, error);
+    if (mode == ET_EAGER && !check_memory(model, memory->batch, ET_EAGER, error))
+        return false;
+    et_workspace_set_limit(memory->workspace, limit ? limit->deadline : 0,
+                           limit ? limit->cancelled : NULL);
+    return et_program_run_batch(model->program, mode, memory->batch,
+                                (const void *const *)memory->inputs, memory->outputs,
+                                memory->workspace, error);
+}
+
+bool model_run(struct model *model, struct model_memory *memory, enum et_mode mode,
+               const struct run_limit *limit, struct model_run *run, struct et_error *error) {
     double began = now_microseconds();
-    bool good = *mode == ET_AOT ? run_aot(model, memory, error)
-                                : et_program_run_batch(model->program, *mode, memory->batch,
-                                                       (const void *const *)memory->inputs,
-                                                       memory->outputs, memory->workspace, error);
-    *microseconds = now_microseconds() - began;
-    return good;
+    run->mode = mode == ET_AOT ? model_fastest(model) : mode;
+    bool good = run_mode(model, memory, run->mode, limit, error);
+    run->stop = run_limit_passed(limit);
+    run->microseconds = now_microseconds() - began;
+    return run->stop == ET_NOT_STOPPED ? good : run_limit_fail(run->stop, error);
 }
 
 struct et_digest model_digest(const struct model *model, const struct model_memory *memory) {

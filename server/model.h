@@ -7,6 +7,7 @@
 
 #include "runtime/backend/aot_cache.h"
 #include "runtime/et_program.h"
+#include "runtime/limit.h"
 
 enum { MODELS_MOST = 64 };
 
@@ -19,6 +20,7 @@ struct model {
     int64_t parameters, weights_bytes, flops;
     bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
     double jit_milliseconds;
+    double most_memory; /* bytes that one request may take; 0: any */
 
     atomic_int aot_state;
     struct compiled *aot_compiled;
@@ -34,6 +36,7 @@ struct models {
     struct model items[MODELS_MOST];
     pthread_t builder;
     bool building;
+    double most_memory; /* bytes that one request may take, for models that are opened; 0: any */
 };
 
 /* Opens the graphs, or the shipped model when there are none, and compiles each with libtcc. */
@@ -69,15 +72,22 @@ struct model_memory {
 /* Makes it fit for one image. */
 bool model_memory_fill(struct model_memory *memory, const struct model *model,
                        struct et_error *error);
-/* The same for so many, which the model must be able to run. What inputs held is lost. */
+/* The same for so many, which the model must be able to run, and which must not need more than its
+ * most_memory. What inputs held is lost. */
 bool model_memory_fit(struct model_memory *memory, const struct model *model, int64_t batch,
                       struct et_error *error);
 void model_memory_free(struct model_memory *memory);
 
+/* How a run went. */
+struct model_run {
+    enum et_mode mode;   /* that ran */
+    double microseconds; /* that it took */
+    enum et_stop stop;   /* what ended it early */
+};
 /* Runs the model on memory->inputs, whose bools are 0 or 1, into memory->outputs. A mode that is
- * not ready is replaced by the fastest that is: *mode says which ran, *microseconds how long. */
-bool model_run(struct model *model, struct model_memory *memory, enum et_mode *mode,
-               double *microseconds, struct et_error *error);
+ * not ready is replaced by the fastest that is. It ends early when `limit` (NULL: never) passes. */
+bool model_run(struct model *model, struct model_memory *memory, enum et_mode mode,
+               const struct run_limit *limit, struct model_run *run, struct et_error *error);
 struct et_digest model_digest(const struct model *model, const struct model_memory *memory);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/base/json_read.h"
+#include "server/finite.h"
 #include "server/oip_tensors.h"
 
 void handle_oip_server(struct worker *worker, const struct request *request, struct reply *reply) {
@@ -25,9 +26,8 @@ void handle_oip_ready(struct worker *worker, const struct request *request, stru
     reply_json(reply, ready ? 200 : 503, json_pack("{sb}", "ready", ready));
 }
 
-/* The model that the path names; NULL with a finished 404. */
-static struct model *model_of_path(struct worker *worker, const struct request *request,
-                                   struct reply *reply) {
+struct model *model_of_path(struct worker *worker, const struct request *request,
+                            struct reply *reply) {
     struct model *model = models_find(&worker->server->models, request->values[0]);
     const char *version = request->values[1];
     if (!model) {
@@ -80,7 +80,8 @@ struct inference {
     json_t *document;
     struct oip_bytes behind;
     struct oip_outputs outputs;
-    enum et_mode mode;
+    enum et_mode mode; /* that was asked for */
+    struct model_run run;
 };
 
 /* Splits the body into JSON and what lies behind it. */
@@ -105,11 +106,11 @@ static bool split_body(const struct request *request, struct oip_bytes *behind, 
 }
 
 static bool read_mode(const json_t *document, enum et_mode *mode, struct et_error *error) {
-    const json_t *parameters = json_object_get(document, "parameters");
-    const json_t *value = json_object_get(parameters, "mode");
+    const json_t *parameters;
     *mode = ET_AOT; /* or the fastest that is ready */
-    if (parameters && !json_is_object(parameters))
-        return et_fail(error, "\"parameters\" is %s, expected an object", json_kind(parameters));
+    if (!oip_parameters(document, &parameters, error))
+        return false;
+    const json_t *value = oip_optional(parameters, "mode");
     if (!value || (json_is_string(value) && et_mode_from_name(json_string_value(value), mode)))
         return true;
     return et_fail(error, "parameter \"mode\": expected \"eager\", \"jit\" or \"aot\"");
@@ -120,19 +121,34 @@ static bool read_inference(struct inference *inference, const struct request *re
     size_t json_bytes;
     if (!split_body(request, &inference->behind, &json_bytes, error))
         return false;
-    inference->document = json_read_document(request->body, json_bytes, error);
+    inference->document = request_json(request, json_bytes, error);
     const json_t *document = inference->document;
     if (!document)
         return false;
     if (!json_is_object(document))
         return et_fail(error, "the body is %s, expected an object", json_kind(document));
-    const json_t *id = json_object_get(document, "id");
+    const json_t *id = oip_optional(document, "id");
     if (id && !json_is_string(id))
         return et_fail(error, "\"id\" is %s, expected a string", json_kind(id));
     return read_mode(document, &inference->mode, error) &&
            oip_read_outputs(document, inference->model, &inference->outputs, error) &&
            oip_read_inputs(document, &inference->behind, inference->model, max_batch,
                            inference->memory, error);
+}
+
+static int add_piece(const char *bytes, size_t count, void *text) {
+    text_add_bytes(text, bytes, count);
+    return 0;
+}
+
+/* Adds a member of the parameters; takes the list, and leaves it out where it is NULL. */
+static void add_names(struct text *body, const char *key, json_t *names) {
+    if (!names)
+        return;
+    text_add(body, ",\"%s\":", key);
+    if (json_dump_callback(names, add_piece, body, JSON_COMPACT) != 0)
+        body->failed = true;
+    json_decref(names);
 }
 
 static void write_inference(struct inference *inference, struct reply *reply) {
@@ -149,9 +165,12 @@ static void write_inference(struct inference *inference, struct reply *reply) {
     }
     text_add(body,
              ",\"parameters\":{\"mode\":\"%s\",\"digest\":\"%s\",\"queue_us\":%.1f,"
-             "\"parse_us\":%.1f,\"compute_us\":%.1f},",
-             et_mode_name(inference->mode), model_digest(model, inference->memory).text,
+             "\"parse_us\":%.1f,\"compute_us\":%.1f",
+             et_mode_name(inference->run.mode), model_digest(model, inference->memory).text,
              reply->stages[STAGE_queue], reply->stages[STAGE_parse], reply->stages[STAGE_compute]);
+    add_names(body, "inputs_not_finite", inputs_not_finite(model, inference->memory));
+    add_names(body, "outputs_not_finite", outputs_not_finite(model, inference->memory));
+    text_add(body, "},");
     oip_write_outputs(body, model, inference->memory, &inference->outputs);
     text_add(body, "}");
     size_t json_bytes = body->length;
@@ -165,26 +184,30 @@ static void write_inference(struct inference *inference, struct reply *reply) {
         reply->type = "application/octet-stream";
 }
 
-/* True when the reply is the result; otherwise the error tells what was wrong with the request. */
-static bool infer_from(struct inference *inference, struct worker *worker,
-                       const struct request *request, struct reply *reply, struct et_error *error) {
+/* The status: 200, and the reply is the result; otherwise the error says what was wrong. */
+static int infer_from(struct inference *inference, struct worker *worker,
+                      const struct request *request, struct reply *reply, struct et_error *error) {
     double began = now_microseconds();
+    struct model_run *run = &inference->run;
     if (!read_inference(inference, request, worker->server->options.max_batch, error))
-        return false;
+        return 400;
     reply->stages[STAGE_parse] = now_microseconds() - began;
-    if (!model_run(inference->model, inference->memory, &inference->mode,
-                   &reply->stages[STAGE_compute], error))
-        return false;
-    reply->mode = et_mode_name(inference->mode);
-    metrics_inference(worker->server, inference->model, inference->mode, true);
-    metrics_stages(worker->server, inference->model, inference->mode, reply->stages);
+    if (!model_run(inference->model, inference->memory, inference->mode, request->limit, run,
+                   error))
+        return run->stop == ET_NOT_STOPPED ? 400 : 504;
+    reply->stages[STAGE_compute] = run->microseconds;
+    reply->mode = et_mode_name(run->mode);
+    metrics_inference(worker->server, inference->model, run->mode, true);
+    metrics_images(worker->server, inference->model, inference->memory->batch);
+    metrics_stages(worker->server, inference->model, run->mode, reply->stages);
     write_inference(inference, reply);
-    return true;
+    return 200;
 }
 
 void handle_oip_infer(struct worker *worker, const struct request *request, struct reply *reply) {
     struct et_error error = {0};
     struct inference inference = {0};
+    int status = 503;
     inference.model = model_of_path(worker, request, reply);
     if (!inference.model)
         return;
@@ -198,10 +221,14 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
     inference.memory = &worker->memory[inference.model - worker->server->models.items];
     if (!model_memory_fill(inference.memory, inference.model, &error))
         reply_error(reply, STYLE_OIP, 503, "%s", error.message);
-    else if (!infer_from(&inference, worker, request, reply, &error)) {
-        metrics_inference(worker->server, inference.model, inference.mode, false);
+    else
+        status = infer_from(&inference, worker, request, reply, &error);
+    if (status == 400)
         reply_error(reply, STYLE_OIP, 400, "%s", error.message);
-    }
+    else if (status == 504)
+        reply_stopped(reply, STYLE_OIP, inference.run.stop, &worker->server->options);
+    if (status == 400 || status == 504)
+        metrics_inference(worker->server, inference.model, inference.mode, false);
     json_decref(inference.document);
     et_release(inference.outputs.items);
 }

@@ -16,6 +16,17 @@ const char *oip_datatype(const char *dtype) {
     return names[found];
 }
 
+const json_t *oip_optional(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+bool oip_parameters(const json_t *object, const json_t **parameters, struct et_error *error) {
+    *parameters = oip_optional(object, "parameters");
+    return !*parameters || json_is_object(*parameters) ||
+           et_fail(error, "\"parameters\" is %s, expected an object", json_kind(*parameters));
+}
+
 static void write_shape(struct text *text, const struct et_tensor *tensor) {
     text_add(text, "\"datatype\":\"%s\",\"shape\":[", oip_datatype(tensor->dtype));
     for (int axis = 0; axis < tensor->rank; axis++)
@@ -149,10 +160,10 @@ static bool read_bytes(const json_t *size, struct oip_bytes *behind, const struc
 
 static bool read_input(const json_t *object, struct oip_bytes *behind,
                        const struct et_tensor *tensor, void *elements, struct et_error *error) {
-    const json_t *data = json_object_get(object, "data");
-    const json_t *size = json_object_get(json_object_get(object, "parameters"), "binary_data_size");
-    if (!check_kind(object, tensor, error))
+    const json_t *parameters, *data = oip_optional(object, "data");
+    if (!check_kind(object, tensor, error) || !oip_parameters(object, &parameters, error))
         return false;
+    const json_t *size = oip_optional(parameters, "binary_data_size");
     if (!data == !size)
         return et_fail(error, "expected \"data\" or \"binary_data_size\"");
     return size ? read_bytes(size, behind, tensor, elements, error)
@@ -192,7 +203,10 @@ bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const str
 /* ---- Outputs ---- */
 
 static bool read_flag(const json_t *object, const char *key, bool *flag, struct et_error *error) {
-    const json_t *value = json_object_get(json_object_get(object, "parameters"), key);
+    const json_t *parameters;
+    if (!oip_parameters(object, &parameters, error))
+        return false;
+    const json_t *value = oip_optional(parameters, key);
     if (value && !json_is_boolean(value))
         return et_fail(error, "parameter \"%s\" is %s, expected true or false", key,
                        json_kind(value));
@@ -215,7 +229,7 @@ bool oip_read_outputs(const json_t *document, const struct model *model,
                       struct oip_outputs *outputs, struct et_error *error) {
     bool binary = false;
     int all = et_program_output_count(model->program);
-    const json_t *wanted = json_object_get(document, "outputs");
+    const json_t *wanted = oip_optional(document, "outputs");
     size_t count = wanted ? json_array_size(wanted) : (size_t)all;
     if (!read_flag(document, "binary_data_output", &binary, error))
         return false;

@@ -4,6 +4,17 @@
 
 #include "server/server.h"
 
+/* The model that the path names; NULL with a finished 404. */
+struct model *model_of_path(struct worker *worker, const struct request *request,
+                            struct reply *reply);
+
+/* A member that need not be there, and is not there where it is null. */
+const json_t *oip_optional(const json_t *object, const char *key);
+
+/* An object's parameters, or NULL in *parameters where it has none; false when they are something
+ * else than an object. */
+bool oip_parameters(const json_t *object, const json_t **parameters, struct et_error *error);
+
 /* "FP32" of "float32" and so on. */
 const char *oip_datatype(const char *dtype);
 

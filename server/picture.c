@@ -62,7 +62,7 @@ void finish_parse(double stages[STAGE_COUNT], double began) {
 /* The PNG in {"image_bytes": ".."}. */
 static bool read_json_picture(const struct request *request, struct text *png,
                               struct et_error *error) {
-    json_t *document = json_read_document(request->body, request->body_bytes, error);
+    json_t *document = request_json(request, request->body_bytes, error);
     if (!document)
         return false;
     const json_t *text = json_object_get(document, "image_bytes");

@@ -33,6 +33,11 @@ bool request_may_be_json(const struct request *request) {
     return length > 5 && strncasecmp(found + length - 5, "+json", 5) == 0;
 }
 
+json_t *request_json(const struct request *request, size_t bytes, struct et_error *error) {
+    size_t most = request->most_json_memory;
+    return json_read_within(request->body, bytes, most ? most : SIZE_MAX, error);
+}
+
 void reply_free(struct reply *reply) {
     text_free(&reply->body);
     *reply = (struct reply){0};

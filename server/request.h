@@ -19,19 +19,21 @@ extern const char *const stage_names[STAGE_COUNT];
 
 enum request_part { PART_HEADER, PART_QUERY };
 
-enum { ROUTE_MOST_VALUES = 2, ROUTE_VALUE_BYTES = 256 };
+enum { ROUTE_MOST_VALUES = 2, ROUTE_VALUE_BYTES = 1024 };
 
 /* A request, wholly received. Strings live as long as the handler runs. */
 struct request {
     const char *method; /* HEAD comes in as GET */
-    const char *path;   /* decoded, without the query */
-    const char *body;   /* ends with a zero byte that is not counted */
+    const char *path; /* without the query, still percent-encoded: %XX is well-formed, never %00 */
+    const char *body; /* ends with a zero byte that is not counted */
     size_t body_bytes;
-    double waited; /* microseconds, for a thread */
+    double waited;                 /* microseconds, for a thread */
+    const struct run_limit *limit; /* when its run is to end early; NULL: never */
+    size_t most_json_memory;       /* bytes that the body may take as JSON values; 0: any */
     /* The value of a header or of a query parameter, or NULL; names of headers in any case. */
     const char *(*lookup)(void *context, enum request_part part, const char *name);
     void *lookup_context;
-    char values[ROUTE_MOST_VALUES][ROUTE_VALUE_BYTES]; /* of the route's {placeholders} */
+    char values[ROUTE_MOST_VALUES][ROUTE_VALUE_BYTES]; /* of the route's {placeholders}, decoded */
 };
 
 const char *request_header(const struct request *request, const char *name);
@@ -40,6 +42,10 @@ const char *request_query(const struct request *request, const char *name);
 bool request_has_type(const struct request *request, const char *type);
 /* True when the Content-Type may announce JSON: application/json, any +json, or none at all. */
 bool request_may_be_json(const struct request *request);
+
+/* The JSON that so many of the body's bytes are, the caller's; NULL with what is wrong. What it
+ * takes in memory is bounded. */
+json_t *request_json(const struct request *request, size_t bytes, struct et_error *error);
 
 /* How a route reports errors: {"detail": ..}, the demo's, or the Open Inference Protocol's. */
 enum error_style { STYLE_DETAIL, STYLE_DEMO, STYLE_OIP };

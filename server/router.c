@@ -1,33 +1,63 @@
 /* From a path to its handler. */
 #include "server/server.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
+
+#include "server/http_head.h"
+#include "server/inflate.h"
+
+enum {
+    LARGE_BODY_BYTES = 1 << 20,
+    JSON_MEMORY_OF_A_BYTE =
+        24, /* what a long list of one-digit numbers takes for each of its bytes */
+};
 
 const struct route routes[] = {
-#define ROUTE(method, pattern, style, handle, summary) {method, pattern, style, handle, summary},
+#define ROUTE(method, pattern, when, style, handle, summary)                                       \
+    {method, pattern, when, style, handle, summary},
 #include "server/routes.def"
 #undef ROUTE
 };
 const int route_count = sizeof routes / sizeof *routes;
 
-/* Reads the path along the pattern; placeholders are never empty. */
+/* Decodes one byte of the path; *literal: it is not an encoded slash. */
+static char next_byte(const char **path, bool *literal) {
+    char piece[4] = {(*path)[0]};
+    if (*piece == '%' && (*path)[1] && (*path)[2])
+        memcpy(piece, *path, 3);
+    *path += piece[1] ? 3 : 1;
+    *literal = !piece[1];
+    percent_decode(piece);
+    *literal |= *piece != '/';
+    return *piece;
+}
+
+/* The value of a placeholder: a whole segment, which is not empty. */
+static bool read_value(const char **path, char value[ROUTE_VALUE_BYTES]) {
+    size_t length = strcspn(*path, "/");
+    if (length == 0 || length >= ROUTE_VALUE_BYTES)
+        return false;
+    memcpy(value, *path, length);
+    value[length] = 0;
+    *path += length;
+    return percent_decode(value);
+}
+
+/* Reads the path along the pattern. Slashes that are encoded belong to values. */
 static bool matches(const char *pattern, const char *path,
                     char values[ROUTE_MOST_VALUES][ROUTE_VALUE_BYTES]) {
     int found = 0;
+    bool literal;
     while (*pattern) {
         if (*pattern != '{') {
-            if (*pattern++ != *path++)
+            if (!*path || next_byte(&path, &literal) != *pattern++ || !literal)
                 return false;
             continue;
         }
-        size_t length = strcspn(path, "/");
-        if (length == 0 || length >= ROUTE_VALUE_BYTES || found == ROUTE_MOST_VALUES)
+        if (found == ROUTE_MOST_VALUES || !read_value(&path, values[found++]))
             return false;
-        memcpy(values[found], path, length);
-        values[found++][length] = 0;
-        path += length;
         pattern = strchr(pattern, '}') + 1;
     }
     return *path == 0;
@@ -56,8 +86,31 @@ static void answer_without_route(const struct request *request, struct reply *re
                     reply->allow);
 }
 
+enum error_style error_style_of(const char *path) {
+    return strncmp(path, "/v2", 3) == 0 ? STYLE_OIP : STYLE_DETAIL;
+}
+
+void reply_stopped(struct reply *reply, enum error_style style, enum et_stop stop,
+                   const struct options *options) {
+    if (stop == ET_TOO_LATE)
+        reply_error(reply, style, 504, "the request took longer than %ld s (--run-timeout)",
+                    options->run_timeout);
+    else
+        reply_error(reply, style, 503, "the server is stopping");
+}
+
+void reply_failed_run(struct reply *reply, enum error_style style, const struct model_run *run,
+                      const struct options *options, const struct et_error *error) {
+    if (run->stop == ET_NOT_STOPPED)
+        reply_error(reply, style, 503, "%s", error->message);
+    else
+        reply_stopped(reply, style, run->stop, options);
+}
+
 int route_find(struct request *request, struct reply *reply) {
-    enum error_style style = strncmp(request->path, "/v2", 3) == 0 ? STYLE_OIP : STYLE_DETAIL;
+    enum error_style style = error_style_of(request->path);
+    if (strcmp(request->path, "/docs/") == 0) /* as browsers may have learned it elsewhere */
+        request->path = "/docs";
     for (int i = 0; i < route_count; i++) {
         if (!matches(routes[i].pattern, request->path, request->values))
             continue;
@@ -65,7 +118,11 @@ int route_find(struct request *request, struct reply *reply) {
             return i;
         allow(reply, routes[i].method);
     }
-    const struct embedded_file *file = files_find(request->path);
+    char path[ROUTE_VALUE_BYTES];
+    snprintf(path, sizeof path, "%s", request->path);
+    const struct embedded_file *file = percent_decode(path) ? files_find(path) : NULL;
+    if (strcmp(request->path, "*") == 0)
+        allow(reply, "GET"), allow(reply, "POST");
     if (file)
         allow(reply, "GET");
     if (!file || strcmp(request->method, "GET") != 0) {
@@ -89,22 +146,39 @@ void watch_json_memory(void) {
     json_set_alloc_funcs(json_allocate, et_release);
 }
 
-int server_answer(struct worker *worker, struct request *request, struct reply *reply) {
-    int route = route_find(request, reply);
-    if (route < 0)
-        return route;
+static void handle(struct worker *worker, struct request *request, struct reply *reply,
+                   const struct route *route) {
+    struct text inflated = {0};
     *reply->allow = 0;
     reply->stages[STAGE_queue] = request->waited;
     json_ran_out = false;
-    const char *encoding = request_header(request, "Content-Encoding");
-    if (encoding && strcasecmp(encoding, "identity") != 0)
-        reply_error(reply, routes[route].style, 415, "Content-Encoding: expected none, found %.40s",
-                    encoding);
-    else
-        routes[route].handle(worker, request, reply);
+    request->most_json_memory = JSON_MEMORY_OF_A_BYTE * (size_t)worker->server->options.max_body;
+    if (request_inflate(request, &inflated, &worker->server->options, route->style, reply))
+        route->handle(worker, request, reply);
     if (json_ran_out)
-        reply_error(reply, routes[route].style, 503, "out of memory");
+        reply_error(reply, route->style, 503, "out of memory");
+    text_free(&inflated);
+    if (request->body_bytes > LARGE_BODY_BYTES)
+        malloc_trim(0); /* many small values: the allocator would keep them */
+}
+
+int server_answer(struct worker *worker, struct request *request, struct reply *reply) {
+    int route = route_find(request, reply);
+    if (route >= 0)
+        handle(worker, request, reply, &routes[route]);
     return route;
+}
+
+bool server_answer_at_once(struct worker *worker, struct request *request, struct reply *reply,
+                           int *route) {
+    *route = route_find(request, reply);
+    if (*route >= 0 && routes[*route].when == IN_TURN) {
+        *reply = (struct reply){0};
+        return false;
+    }
+    if (*route >= 0)
+        handle(worker, request, reply, &routes[*route]);
+    return true;
 }
 
 struct worker *worker_new(struct server *server) {

@@ -36,6 +36,7 @@ void worker_free(struct worker *worker);
 typedef void handler(struct worker *worker, const struct request *request, struct reply *reply);
 struct route {
     const char *method, *pattern;
+    enum route_when { AT_ONCE, IN_TURN } when; /* by the thread that reads requests, by a worker */
     enum error_style style;
     handler *handle;
     const char *summary;
@@ -43,7 +44,7 @@ struct route {
 extern const struct route routes[];
 extern const int route_count;
 
-#define ROUTE(method, pattern, style, handle, summary) handler handle;
+#define ROUTE(method, pattern, when, style, handle, summary) handler handle;
 #include "server/routes.def"
 #undef ROUTE
 
@@ -52,6 +53,20 @@ extern const int route_count;
 int route_find(struct request *request, struct reply *reply);
 /* Finds the route and lets it answer; its position or -1. */
 int server_answer(struct worker *worker, struct request *request, struct reply *reply);
+/* The same where nothing has to be waited for: errors, files and the routes AT_ONCE. False: it is a
+ * request IN_TURN, and the reply is as it was. */
+bool server_answer_at_once(struct worker *worker, struct request *request, struct reply *reply,
+                           int *route);
+
+/* How errors about that path look. */
+enum error_style error_style_of(const char *path);
+/* The reply to a request whose run was ended early: 504 when its time was over, 503 when the server
+ * stops. */
+void reply_stopped(struct reply *reply, enum error_style style, enum et_stop stop,
+                   const struct options *options);
+/* The same for a run that failed, early or not. */
+void reply_failed_run(struct reply *reply, enum error_style style, const struct model_run *run,
+                      const struct options *options, const struct et_error *error);
 
 /* To be called before any other use of Jansson: its parser drops what finds no memory without a
  * word, so server_answer() looks whether that happened, and answers 503. */

@@ -4,6 +4,8 @@
 
 #include "server/server.h"
 
+enum { SECONDS_IN_A_YEAR = 31536000 };
+
 struct workers {
     pthread_mutex_t lock;
     pthread_cond_t more;
@@ -69,21 +71,27 @@ bool workers_push(struct workers *workers, struct task *task) {
     return open;
 }
 
-void workers_stop(struct workers *workers) {
+bool workers_stop(struct workers *workers, double seconds) {
     if (!workers)
-        return;
+        return true;
+    double end = now_milliseconds() + seconds * 1e3;
     pthread_mutex_lock(&workers->lock);
     workers->closing = true;
     pthread_cond_broadcast(&workers->more);
     pthread_mutex_unlock(&workers->lock);
-    for (; workers->open > 0; workers->open--)
-        pthread_join(workers->items[workers->open - 1].id, NULL);
+    for (; workers->open > 0; workers->open--) {
+        double left = end - now_milliseconds();
+        struct timespec until = deadline_in(left > 0 ? (int64_t)left : 0);
+        if (pthread_timedjoin_np(workers->items[workers->open - 1].id, NULL, &until) != 0)
+            return false;
+    }
+    return true;
 }
 
 void workers_close(struct workers *workers) {
     if (!workers)
         return;
-    workers_stop(workers);
+    workers_stop(workers, SECONDS_IN_A_YEAR);
     for (int i = 0; i < workers->count; i++)
         worker_free(workers->items[i].worker);
     pthread_cond_destroy(&workers->more);

@@ -19,9 +19,10 @@ struct task {
 struct workers *workers_open(struct server *server, int count);
 /* Appends the task; a worker runs it, once. False when the workers were stopped. */
 bool workers_push(struct workers *workers, struct task *task);
-/* Runs what is in the queue, then ends the threads; from now on none is pushed. NULL is fine. */
-void workers_stop(struct workers *workers);
-/* Stops and frees. NULL is fine. */
+/* Runs what is in the queue, then ends the threads, within so many seconds; from now on nothing is
+ * pushed. False when a thread still works: it may be asked again. NULL is fine. */
+bool workers_stop(struct workers *workers, double seconds);
+/* Waits for the threads, however long, and frees. NULL is fine. */
 void workers_close(struct workers *workers);
 
 #endif

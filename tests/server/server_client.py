@@ -161,3 +161,24 @@ def png(width, height, rows=None, colour=0, depth=8, extra=b""):
         rows = (b"\0" + b"\0" * width) * height
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
             + extra + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+
+
+def run_tests(names):
+    """Every test_ function there, or those that the arguments name; ends the process."""
+    chosen = sys.argv[1:]
+    failed = 0
+    for name, test in list(names.items()):
+        if not name.startswith("test_") or (chosen and name not in chosen):
+            continue
+        began = time.monotonic()
+        try:
+            note = test()
+            print(f"ok    {name} ({time.monotonic() - began:.1f} s){' skipped: ' + note if note else ''}",
+                  flush=True)
+        except Exception:  # every other test still has its say
+            import traceback
+            failed += 1
+            print(f"FAIL  {name}", flush=True)
+            traceback.print_exc()
+    subprocess.run(["rm", "-rf", CACHE])
+    sys.exit(1 if failed else 0)

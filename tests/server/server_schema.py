@@ -19,14 +19,33 @@ def check(value, schema, document, place="reply"):
         assert value in schema["enum"], f"{place}: {value!r} is none of {schema['enum']}"
     if "pattern" in schema:
         assert re.search(schema["pattern"], value), f"{place}: {value!r}"
+    if "minimum" in schema and value is not None:
+        assert value >= schema["minimum"], f"{place}: {value!r} is less than {schema['minimum']}"
+    if "oneOf" in schema:
+        fitting = [one for one in schema["oneOf"] if fits_schema(value, one, document)]
+        assert len(fitting) == 1, f"{place}: {len(fitting)} of oneOf fit"
     if isinstance(value, dict):
-        for key in schema.get("required", []):
-            assert key in value, f"{place}: no {key!r} in {list(value)}"
-        for key, member in value.items():
-            known = schema.get("properties")
-            assert known is None or key in known, f"{place}: {key!r} is not documented"
-            if known:
-                check(member, known[key], document, f"{place}.{key}")
+        check_object(value, schema, document, place)
     if isinstance(value, list):
+        assert len(value) >= schema.get("minItems", 0), f"{place}: too short"
         for i, item in enumerate(value):
             check(item, schema.get("items", {}), document, f"{place}[{i}]")
+
+
+def check_object(value, schema, document, place):
+    for key in schema.get("required", []):
+        assert key in value, f"{place}: no {key!r} in {list(value)}"
+    known = schema.get("properties", {})
+    for key, member in value.items():
+        if key in known:
+            check(member, known[key], document, f"{place}.{key}")
+        else:
+            assert schema.get("additionalProperties", True), f"{place}: {key!r} is not documented"
+
+
+def fits_schema(value, schema, document):
+    try:
+        check(value, schema, document)
+        return True
+    except AssertionError:
+        return False

@@ -28,6 +28,12 @@ Test(server, paths_lead_to_handlers_or_say_why_not) {
     check_status("GET", "/v2/models/mnist/versions/1/ready/more", 404, "");
     check_status("POST", "/index.html", 405, "GET, HEAD, OPTIONS");
     check_status("GET", "/v2/models/mnist/infer", 405, "POST, OPTIONS");
+    check_status("GET", "/docs/", 200, "");
+    check_status("GET", "/favicon.ico", 200, "");
+    check_status("OPTIONS", "*", 204, "GET, HEAD, POST, OPTIONS");
+    check_status("GET", "/v2/models/%6dnist/ready", 200, "");
+    check_status("GET", "/v2%2Fmodels/mnist/ready", 404, "");
+    check_status("GET", "/v2/models/mnist%2Fready", 404, "");
 }
 
 Test(server, a_path_longer_than_its_place_is_not_found) {
@@ -183,12 +189,68 @@ Test(server, other_content_types_are_refused) {
     json_decref(json_of(&asked, 422));
 }
 
-Test(server, compressed_bodies_are_refused) {
+Test(server, other_encodings_are_refused) {
     struct asked asked = {
-        .method = "POST", .path = "/infer", .headers = {"Content-Encoding", "gzip"}};
+        .method = "POST", .path = "/infer", .headers = {"Content-Encoding", "br"}};
     json_decref(json_of(&asked, 415));
     asked.headers[1] = "identity";
     json_decref(json_of(&asked, 422));
+}
+
+/* The bytes in gzip's form, or in zlib's; the caller's. */
+static struct text deflated(const void *bytes, size_t count, int window) {
+    struct text text = {0};
+    z_stream stream = {.next_in = (unsigned char *)bytes, .avail_in = (uInt)count};
+    cr_assert_eq(deflateInit2(&stream, 6, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    size_t room = deflateBound(&stream, (uLong)count);
+    unsigned char *out = malloc(room);
+    stream.next_out = out;
+    stream.avail_out = (uInt)room;
+    cr_assert_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    text_add_bytes(&text, (char *)out, stream.total_out);
+    deflateEnd(&stream);
+    free(out);
+    return text;
+}
+
+Test(server, compressed_bodies_are_inflated) {
+    char *body = infer_body(sample("7-pen"), "jit");
+    static const char *const codings[] = {"gzip", "deflate", "GZIP"};
+    static const int windows[] = {16 + MAX_WBITS, MAX_WBITS, 16 + MAX_WBITS};
+    for (int i = 0; i < 3; i++) {
+        struct text small = deflated(body, strlen(body), windows[i]);
+        struct asked asked = {.method = "POST",
+                              .path = "/infer",
+                              .headers = {"Content-Encoding", codings[i]},
+                              .body = small.bytes,
+                              .body_bytes = small.length};
+        json_t *json = json_of(&asked, 200);
+        cr_assert_eq(json_integer_value(at(json, "data")), 7);
+        json_decref(json);
+        for (size_t cut = 0; cut < small.length; cut += 97) { /* never a part of the answer */
+            asked.body_bytes = cut;
+            json_decref(json_of(&asked, 400));
+        }
+        text_free(&small);
+    }
+    free(body);
+}
+
+Test(server, compressed_bodies_are_bounded_once_inflated) {
+    size_t most = (size_t)server.options.max_body;
+    char *zeros = calloc(1, most + 1);
+    for (size_t count = most; count <= most + 1; count++) {
+        struct text small = deflated(zeros, count, 16 + MAX_WBITS);
+        cr_assert_lt(small.length, 10000);
+        struct asked asked = {.method = "POST",
+                              .path = "/infer",
+                              .headers = {"Content-Encoding", "gzip"},
+                              .body = small.bytes,
+                              .body_bytes = small.length};
+        json_decref(json_of(&asked, count > most ? 413 : 422));
+        text_free(&small);
+    }
+    free(zeros);
 }
 
 /* ---- The page's interface ---- */

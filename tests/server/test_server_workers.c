@@ -113,8 +113,8 @@ Test(workers, stopped_ones_take_nothing) {
     struct counted task = {.task.run = count};
     struct workers *workers = workers_open(&server, 3);
     cr_assert_not_null(workers);
-    workers_stop(workers);
-    workers_stop(workers);
+    cr_assert(workers_stop(workers, 10));
+    cr_assert(workers_stop(workers, 10));
     cr_assert_not(workers_push(workers, &task.task));
     workers_close(workers);
     cr_assert_eq(atomic_load(&task.runs), 0);

@@ -19,6 +19,7 @@ static void begin_server_with(char *const *paths, int count) {
     unsetenv("EIGENTENSOR_CPU");
     watch_json_memory();
     files_begin();
+    server.options.max_body = 1 << 20;
     cr_assert(models_open(&server.models, paths, count, &error), "%s", error.message);
     worker = worker_new(&server);
     cr_assert_not_null(worker);

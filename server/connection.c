@@ -1,0 +1,418 @@
+#include "server/connection.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "server/http_reply.h"
+
+enum {
+    LINGERED_BODIES = 8
+}; /* a body this many times too large is read to its end and forgotten,
+      so that its sender hears why; a larger one is cut off */
+static const size_t least_lingered = 1 << 20;
+
+/* ---- Answering ---- */
+
+static const char *lookup(void *context, enum request_part part, const char *name) {
+    const struct http_head *head = context;
+    return part == PART_HEADER ? http_head_header(head, name) : http_head_query(head, name);
+}
+
+static bool is_head(const struct exchange *exchange) {
+    return strcmp(exchange->head.method, "HEAD") == 0;
+}
+
+static struct request request_of(struct exchange *exchange) {
+    return (struct request){.method = is_head(exchange) ? "GET" : exchange->head.method,
+                            .path = exchange->head.path,
+                            .body = exchange->body.bytes ? exchange->body.bytes : "",
+                            .body_bytes = exchange->body.length,
+                            .limit = &exchange->limit,
+                            .lookup = lookup,
+                            .lookup_context = &exchange->head};
+}
+
+static void finish(struct exchange *exchange) {
+    metrics_request(&exchange->http->server->metrics, exchange->route, exchange->reply.status,
+                    now_microseconds() - exchange->began);
+}
+
+/* In a worker. Once it is in the list, the exchange is the loop's again. */
+static void answer(struct task *task, struct worker *worker) {
+    struct exchange *exchange = (struct exchange *)task;
+    struct http *http = exchange->http;
+    struct request request = request_of(exchange);
+    enum et_stop stop = run_limit_passed(&exchange->limit); /* it waited for too long */
+    request.waited = now_microseconds() - exchange->queued;
+    if (stop == ET_NOT_STOPPED)
+        exchange->route = server_answer(worker, &request, &exchange->reply);
+    else
+        reply_stopped(&exchange->reply, error_style_of(request.path), stop, &http->server->options);
+    pthread_mutex_lock(&http->lock);
+    exchange->next_done = http->done;
+    http->done = exchange;
+    pthread_mutex_unlock(&http->lock);
+    http_wake(http);
+}
+
+/* ---- Connections ---- */
+
+static void enter(struct connection *connection, enum connection_state state) {
+    connection->state = state;
+    connection->since = now_microseconds();
+}
+
+/* Asks epoll for what the connection waits for, and for nothing else. */
+static void ask(struct http *http, struct connection *connection, bool full) {
+    enum connection_state state = connection->state;
+    bool reads = state == WAITING || state == READING || state == LINGERING;
+    unsigned events = (reads && !connection->is_ended ? EPOLLIN : 0u) | (full ? EPOLLOUT : 0u);
+    if (events == connection->events)
+        return;
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+    epoll_ctl(http->epoll, EPOLL_CTL_MOD, connection->socket, &event);
+    connection->events = events;
+}
+
+static void remote_address(const struct connection *connection, char text[INET6_ADDRSTRLEN]) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } address;
+    socklen_t bytes = sizeof address;
+    *text = 0;
+    if (getpeername(connection->socket, &address.any, &bytes) != 0)
+        return;
+    bool six = address.any.sa_family == AF_INET6;
+    inet_ntop(address.any.sa_family, six ? (void *)&address.six.sin6_addr : &address.four.sin_addr,
+              text, INET6_ADDRSTRLEN);
+}
+
+/* The exchange is over. One that a worker has is freed when it comes back. */
+void connection_end_exchange(struct connection *connection) {
+    struct exchange *exchange = connection->exchange;
+    char remote[INET6_ADDRSTRLEN];
+    if (!exchange)
+        return;
+    remote_address(connection, remote);
+    connection->exchange = NULL;
+    exchange->connection = NULL;
+    atomic_fetch_sub(&exchange->http->server->metrics.in_flight, 1);
+    if (exchange->is_with_worker) {
+        __atomic_store_n(&exchange->cancelled, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    size_t head = connection->head.length;
+    exchange_log(exchange, remote, connection->sent > head ? connection->sent - head : 0);
+    exchange_free(exchange);
+}
+
+void connection_close(struct http *http, struct connection *connection) {
+    connection_end_exchange(connection);
+    close(connection->socket);
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        http->first = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    text_free(&connection->head);
+    et_release(connection->input);
+    et_release(connection);
+    http->connections--;
+    atomic_fetch_sub(&http->server->metrics.connections, 1);
+}
+
+bool connection_open(struct http *http, int socket) {
+    struct connection *connection = et_allocate(1, sizeof *connection);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    if (!connection || epoll_ctl(http->epoll, EPOLL_CTL_ADD, socket, &event) != 0) {
+        et_release(connection);
+        return false;
+    }
+    connection->socket = socket;
+    connection->events = EPOLLIN;
+    connection->is_spare = http->connections >= http->server->options.max_connections;
+    connection->is_late = atomic_load(&http->server->stopping);
+    connection->next = http->first;
+    if (http->first)
+        http->first->previous = connection;
+    http->first = connection;
+    http->connections++;
+    atomic_fetch_add(&http->server->metrics.connections, 1);
+    enter(connection, WAITING);
+    return true;
+}
+
+/* ---- Sending ---- */
+
+static enum outcome reply_is_sent(struct http *http, struct connection *connection) {
+    connection_end_exchange(connection);
+    text_free(&connection->head);
+    connection->sent = 0;
+    connection->is_served = true;
+    if (!connection->is_last) {
+        enter(connection, WAITING);
+        return GOES_ON;
+    }
+    if (connection->is_ended) {
+        connection_close(http, connection);
+        return CLOSED;
+    }
+    shutdown(connection->socket, SHUT_WR);
+    enter(connection, LINGERING);
+    connection->lingered = connection->used - connection->taken;
+    connection->taken = connection->used;
+    return GOES_ON;
+}
+
+/* Sends as much of the reply as the socket takes. */
+enum outcome connection_send(struct http *http, struct connection *connection) {
+    const struct exchange *exchange = connection->exchange;
+    size_t body_bytes, head_bytes = connection->head.length;
+    const char *body = http_reply_body(&exchange->reply, is_head(exchange), &body_bytes);
+    while (connection->sent < head_bytes + body_bytes) {
+        size_t of_head = connection->sent < head_bytes ? connection->sent : head_bytes;
+        size_t of_body = connection->sent - of_head;
+        struct iovec parts[2] = {{connection->head.bytes + of_head, head_bytes - of_head},
+                                 {(char *)body + of_body, body_bytes - of_body}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = body_bytes ? 2 : 1};
+        ssize_t sent = sendmsg(connection->socket, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN) {
+            ask(http, connection, true);
+            return WAITS;
+        }
+        if (sent < 0) {
+            connection_close(http, connection);
+            return CLOSED;
+        }
+        connection->sent += (size_t)sent;
+    }
+    return reply_is_sent(http, connection);
+}
+
+enum outcome connection_reply(struct http *http, struct connection *connection) {
+    struct exchange *exchange = connection->exchange;
+    exchange_forget_body(exchange);
+    finish(exchange);
+    connection->is_last |= !exchange->head.keeps_open || atomic_load(&http->server->stopping);
+    connection->sent = 0;
+    http_reply_head(&connection->head, &exchange->reply, http->server, connection->is_last);
+    if (connection->head.failed) {
+        connection_close(http, connection);
+        return CLOSED;
+    }
+    enter(connection, WRITING);
+    return connection_send(http, connection);
+}
+
+/* Refuses what is at hand, or the connection itself, and ends it. */
+enum outcome connection_refuse(struct http *http, struct connection *connection, int status,
+                               const char *message) {
+    if (!connection->exchange)
+        connection->exchange = exchange_new(http, connection);
+    if (!connection->exchange) {
+        connection_close(http, connection);
+        return CLOSED;
+    }
+    exchange_refuse(connection->exchange, status, message);
+    connection->is_last = true;
+    return connection_reply(http, connection);
+}
+
+/* ---- Receiving ---- */
+
+static enum outcome refuse_body(struct http *http, struct connection *connection, int status) {
+    char message[80];
+    snprintf(message, sizeof message, "the body is larger than %ld bytes (--max-body)",
+             http->server->options.max_body);
+    return connection_refuse(http, connection, status,
+                             status == 413 ? message : "too many large requests at once");
+}
+
+/* The request is complete: a worker gets it, or it is answered here. */
+static enum outcome hand_over(struct http *http, struct connection *connection) {
+    struct exchange *exchange = connection->exchange;
+    struct request request = request_of(exchange);
+    double seconds = (double)http->server->options.run_timeout;
+    if (server_answer_at_once(http->own, &request, &exchange->reply, &exchange->route))
+        return connection_reply(http, connection);
+    if (connection->is_late)
+        return connection_refuse(http, connection, 503, "the server is stopping");
+    exchange->task.run = answer;
+    exchange->queued = now_microseconds();
+    exchange->limit.deadline = (int64_t)((exchange->queued + seconds * 1e6) * 1e3);
+    exchange->limit.cancelled = &exchange->cancelled;
+    exchange->is_with_worker = true;
+    enter(connection, COMPUTING);
+    ask(http, connection, false);
+    if (workers_push(http->workers, &exchange->task))
+        return WAITS;
+    exchange->is_with_worker = false;
+    return connection_refuse(http, connection, 503, "the server is stopping");
+}
+
+/* Moves what is left of the input to the beginning of its place. */
+static void compact(struct connection *connection) {
+    size_t left = connection->used - connection->taken;
+    if (connection->taken && left)
+        memmove(connection->input, connection->input + connection->taken, left);
+    connection->used = left;
+    connection->taken = 0;
+}
+
+static enum outcome refuse_head(struct http *http, struct connection *connection) {
+    const char *end = memchr(connection->input, '\r', HTTP_HEAD_BYTES);
+    return end ? connection_refuse(http, connection, 431, "the headers are larger than 32 KiB")
+               : connection_refuse(http, connection, 414, "the request line is larger than 32 KiB");
+}
+
+/* What the headers alone are enough to refuse. */
+static enum outcome check_head(struct http *http, struct connection *connection) {
+    const struct http_head *head = &connection->exchange->head;
+    static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (connection->is_spare) {
+        atomic_fetch_add(&http->server->metrics.refused_connections, 1);
+        return connection_refuse(http, connection, 503, "too many connections (--max-connections)");
+    }
+    if (head->body_bytes > (uint64_t)http->server->options.max_body)
+        return refuse_body(http, connection, 413);
+    bool has_body = head->is_chunked || head->body_bytes > 0;
+    if (head->expects_continue && has_body && connection->taken == connection->used)
+        send(connection->socket, proceed, sizeof proceed - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return GOES_ON;
+}
+
+static enum outcome begin_exchange(struct http *http, struct connection *connection,
+                                   size_t length) {
+    struct exchange *exchange = exchange_new(http, connection);
+    struct http_problem problem;
+    connection->exchange = exchange;
+    if (exchange)
+        exchange->head_bytes = et_allocate(length + 1, 1);
+    if (!exchange || !exchange->head_bytes) {
+        connection_close(http, connection);
+        return CLOSED;
+    }
+    memcpy(exchange->head_bytes, connection->input + connection->taken, length);
+    connection->taken += length;
+    connection->scanned = 0;
+    if (!http_head_read(exchange->head_bytes, length, &exchange->head, &problem))
+        return connection_refuse(http, connection, problem.status, problem.message);
+    connection->chunks = (struct http_chunks){0};
+    connection->body_left = exchange->head.body_bytes;
+    enter(connection, READING);
+    return check_head(http, connection);
+}
+
+static enum outcome read_head(struct http *http, struct connection *connection) {
+    compact(connection);
+    while (connection->used >= 2 && memcmp(connection->input, "\r\n", 2) == 0) {
+        connection->taken = 2; /* an empty line too many behind the request before */
+        connection->scanned = 0;
+        compact(connection);
+    }
+    if (connection->used && connection->state == WAITING)
+        enter(connection, READING);
+    long length = http_head_length(connection->input, connection->used, &connection->scanned);
+    if (length < 0)
+        return connection_refuse(http, connection, 400,
+                                 "the head has a line that does not end with CR LF");
+    if (length > HTTP_HEAD_BYTES || (length == 0 && connection->used > HTTP_HEAD_BYTES))
+        return refuse_head(http, connection);
+    return length ? begin_exchange(http, connection, (size_t)length) : WAITS;
+}
+
+static enum outcome read_chunks(struct http *http, struct connection *connection) {
+    const char *bytes = connection->input + connection->taken, *data;
+    size_t count = connection->used - connection->taken, data_bytes;
+    enum http_chunk found;
+    while ((found = http_chunks_next(&connection->chunks, &bytes, &count, &data, &data_bytes)) ==
+           CHUNK_DATA) {
+        int status = exchange_receive(connection->exchange, data, data_bytes);
+        if (status) {
+            connection->taken = connection->used - count;
+            return refuse_body(http, connection, status);
+        }
+    }
+    connection->taken = connection->used - count;
+    if (found == CHUNK_BAD)
+        return connection_refuse(http, connection, 400, "the body is not well-formed chunks");
+    return found == CHUNK_END ? hand_over(http, connection) : WAITS;
+}
+
+static enum outcome read_body(struct http *http, struct connection *connection) {
+    struct exchange *exchange = connection->exchange;
+    if (exchange->head.is_chunked)
+        return read_chunks(http, connection);
+    size_t count = connection->used - connection->taken;
+    if (count > connection->body_left)
+        count = (size_t)connection->body_left;
+    int status = exchange_receive(exchange, connection->input + connection->taken, count);
+    connection->taken += count;
+    connection->body_left -= count;
+    if (status)
+        return refuse_body(http, connection, status);
+    return connection->body_left ? WAITS : hand_over(http, connection);
+}
+
+/* Reads requests from the input for as long as it has whole ones. */
+enum outcome connection_take_input(struct http *http, struct connection *connection) {
+    enum outcome outcome = GOES_ON;
+    while (outcome == GOES_ON && (connection->state == WAITING || connection->state == READING))
+        outcome = connection->exchange ? read_body(http, connection) : read_head(http, connection);
+    if (outcome == CLOSED || connection->state == COMPUTING || connection->state == WRITING)
+        return outcome;
+    if (connection->is_ended) { /* in the middle of a request, or with nothing left to say */
+        connection_close(http, connection);
+        return CLOSED;
+    }
+    if (connection->taken == connection->used) {
+        et_release(connection->input);
+        connection->input = NULL;
+        connection->taken = connection->used = 0;
+    }
+    ask(http, connection, false);
+    return WAITS;
+}
+
+static void forget_input(struct http *http, struct connection *connection, size_t count) {
+    size_t most = (size_t)http->server->options.max_body * LINGERED_BODIES;
+    connection->lingered += count;
+    connection->taken = connection->used = 0;
+    if (connection->is_ended ||
+        connection->lingered > (most > least_lingered ? most : least_lingered))
+        connection_close(http, connection);
+}
+
+void connection_receive(struct http *http, struct connection *connection) {
+    if (!connection->input)
+        connection->input = et_allocate_unset(HTTP_INPUT_BYTES);
+    if (!connection->input) {
+        connection_close(http, connection);
+        return;
+    }
+    compact(connection);
+    ssize_t count = recv(connection->socket, connection->input + connection->used,
+                         HTTP_INPUT_BYTES - connection->used, 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (count < 0) {
+        connection_close(http, connection);
+        return;
+    }
+    connection->is_ended = count == 0;
+    connection->used += (size_t)count;
+    if (connection->state == LINGERING)
+        forget_input(http, connection, (size_t)count);
+    else
+        connection_take_input(http, connection);
+}

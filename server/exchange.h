@@ -1,0 +1,43 @@
+/* One request and its reply, on their way through the server. The event loop owns it, except while
+ * a worker has it. */
+#ifndef EIGENTENSOR_SERVER_EXCHANGE_H
+#define EIGENTENSOR_SERVER_EXCHANGE_H
+
+#include "server/http_head.h"
+#include "server/server.h"
+#include "server/workers.h"
+
+struct http;
+struct connection;
+
+struct exchange {
+    struct task task; /* for the worker; first, so that it leads back here */
+    struct http *http;
+    struct connection *connection; /* NULL: it was given up, and whoever has it frees it */
+    char *head_bytes;              /* what `head` points into */
+    struct http_head head;
+    struct text body;
+    size_t received, reserved; /* bytes: of the body, and of the share of all bodies' memory */
+    double began, queued;      /* microseconds */
+    bool is_with_worker;
+    bool is_replaced; /* another exchange got its reply, and its line in the log */
+    int cancelled;    /* set, atomically, once nobody wants the reply any more */
+    struct run_limit limit;
+    int route;
+    struct reply reply;
+    struct exchange *next_done;
+};
+
+/* Begins one; NULL: no memory. */
+struct exchange *exchange_new(struct http *http, struct connection *connection);
+/* Counts its bytes and writes its line, once its reply was sent or nobody is there to take it. */
+void exchange_log(struct exchange *exchange, const char *remote, size_t sent);
+void exchange_free(struct exchange *exchange); /* NULL is fine */
+/* Appends to its body. The status of a refusal when that is too large or there is no memory; 0. */
+int exchange_receive(struct exchange *exchange, const char *bytes, size_t count);
+/* Gives back what the body took. */
+void exchange_forget_body(struct exchange *exchange);
+/* Makes its reply an error in the style of its path. */
+void exchange_refuse(struct exchange *exchange, int status, const char *message);
+
+#endif
