@@ -145,10 +145,10 @@ class Mnist(unittest.TestCase):
                                       capture_output=True, text=True).stdout
                 self.assertIn(sample.name[0], said.split())
 
-    def test_the_readme_as_pasted(self):
+    def test_the_guide_as_pasted(self):
         """Its commands, but for those that install what this test runs with."""
         python, shell = re.search(r"^build/python/bin/python - <<'END'\n(.*?)^END\n(.*?)^```$",
-                                  (ROOT / "README.md").read_text(), re.M | re.S).groups()
+                                  (ROOT / "docs/port-your-model.md").read_text(), re.M | re.S).groups()
         self.assertEqual(len(shell.splitlines()), 2)
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "build").mkdir()

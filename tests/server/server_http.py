@@ -60,10 +60,10 @@ def test_curl_lines_work_as_pasted():
                 assert said and not said.startswith((b'{"detail', b'{"error')), (line, said)
 
 
-def test_curl_lines_of_the_readme():
+def test_curl_lines_of_the_guide():
     if subprocess.run(["sh", "-c", "command -v curl"], capture_output=True).returncode:
         return "curl is not there"
-    with open(os.path.join(ROOT, "README.md")) as file:
+    with open(os.path.join(ROOT, "docs/using.md")) as file:
         lines = re.findall(r"^curl (?:.*\\\n)*.*", file.read(), re.M)
     assert len(lines) >= 3, lines
     with Server("--no-aot") as server:
