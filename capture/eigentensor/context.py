@@ -1,7 +1,10 @@
 """The three lines: a context, its placeholders, and what a model makes of them as a program."""
 
+import linecache
 import os
+import sys
 import tempfile
+import traceback
 
 from tinygrad.tensor import Tensor
 
@@ -36,6 +39,7 @@ class TensorContext:
             raise CaptureError(f"placeholder {name!r}: shape {tuple(shape)}, expected extents of "
                                "at least 1")
         tensor = Tensor.empty(*shape, dtype=dtype)
+        _refuse_reading(tensor, name)
         self._inputs[name] = tensor, tensor.uop
         return tensor
 
@@ -49,6 +53,27 @@ class TensorContext:
             if not isinstance(output, Tensor):
                 raise CaptureError(f"output {name!r} is {type(output).__name__}, expected a Tensor")
         return _Capture(self.name, self._inputs, outputs, dict(state or {})).program()
+
+
+def _refuse_reading(tensor, name):
+    """Makes whatever would read the placeholder's elements an error: it has none. Otherwise a
+    branch like `if x.sum().item() > 0` would be decided by memory that nobody wrote."""
+    def refuse(*_arguments, **_options):
+        raise CaptureError(f"placeholder {name!r} has no elements yet, but {_place_in_user_code()} "
+                           "reads a value that depends on it; say a choice by value with "
+                           "Tensor.where, so that it becomes a part of the graph")
+    tensor.uop.buffer.allocate = refuse
+
+
+def _place_in_user_code():
+    """"model.py:12 (`if x.sum().item() > 0:`)": the innermost call from outside of TinyGrad."""
+    for frame, line in traceback.walk_stack(None):
+        module = frame.f_globals.get("__name__", "").partition(".")[0]
+        if module not in ("tinygrad", "eigentensor", "", *sys.stdlib_module_names):
+            path = frame.f_code.co_filename
+            code = linecache.getline(path, line, frame.f_globals).strip()
+            return f"{path}:{line}" + (f" (`{code}`)" if code else "")
+    return "something"
 
 
 class _Capture:

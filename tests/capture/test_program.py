@@ -211,9 +211,24 @@ class Refused(unittest.TestCase):
         with self.assertRaisesRegex(CaptureError, "no placeholder of this context"):
             context.compile_to_graph(x + other)
         with self.assertRaisesRegex(CaptureError, "output 'output' depends on no placeholder"):
-            context.compile_to_graph((x * 2).realize())
+            context.compile_to_graph(Tensor([1.0, 2.0]) * 2)
         with self.assertRaisesRegex(CaptureError, "expected a Tensor"):
             context.compile_to_graph(3)
+
+
+    def test_reading_a_placeholder(self):
+        """Python would decide by memory that nobody wrote."""
+        reads = {
+            "item": lambda x: x * 2 if x.sum().item() > 0 else x - 100,
+            "tolist": lambda x: Tensor(x.tolist()),
+            "data": lambda x: Tensor(bytes(x.data())),
+            "realize": lambda x: (x * 2).realize(),
+        }
+        for word, model in reads.items():
+            with self.subTest(word):
+                self.check("placeholder 'x' has no elements yet", model)
+                self.check("test_program.py", model)
+                self.check(f"{word}(", model)  # the line itself
 
 
 class Page(unittest.TestCase):
