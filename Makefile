@@ -34,7 +34,7 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated check test asan test-programs chosen \
-        sanitized lint setup bench bench-graphs clean
+        sanitized lint setup bench bench-programs bench-graphs clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
@@ -169,6 +169,7 @@ $(PEERS): bench/peers/setup.sh bench/peers/requirements.txt | build/setup-bench
 BENCHES = $(BUILD)/bench/contender $(BUILD)/bench/compile_time $(BUILD)/bench/batch
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 	$(call step,link) $(CC) $< $(LIBRARY) -o $@ $(LIBRARIES)
+bench-programs: $(BENCHES)
 bench: $(PEERS) $(SHARED) $(BENCHES) $(BUILD)/eigentensor
 	$(BUILD)/bench/venv/bin/python bench/peers/side_by_side.py --build=$(BUILD) $(BENCH)
 bench-graphs: $(PEERS) $(SHARED)
@@ -186,4 +187,5 @@ build/setup-lint: build/setup-test
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) \( -path $(BUILD)/asan -o -path $(BUILD)/clang \) -prune -o \
+           -name '*.d' -print 2>/dev/null)

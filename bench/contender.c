@@ -2,10 +2,11 @@
  * demand. Each line on standard input asks, and one line on standard output answers:
  *
  *     (at the start)  ready NAME VERSION
- *     open            opened LOAD COMPILE COLD     seconds; COLD: from the files to the first
- * result run N           ran SECONDS...               of each of N calls write FILE      wrote the
- * output's elements, as of the last call facts           facts NAME=NUMBER...         what there is
- * to know (anything)      error MESSAGE                when it fails
+ *     open            opened LOAD COMPILE COLD     seconds; COLD: from files to first result
+ *     run N           ran SECONDS...               of each of N calls
+ *     write FILE      wrote                        the output's elements, as of the last call
+ *     facts           facts NAME=NUMBER...         what there is to know
+ *     (anything)      error MESSAGE                when it fails
  *
  * The peers speak the same (peers/worker.py), so that none is measured by another's means. */
 #include "runtime/backend/jit.h"

@@ -61,7 +61,8 @@ shells() {
 }
 
 clang_builds() {
-    make CC=clang BUILD="$build/clang" OPTIMIZE=-O1 all test-programs >"$build/clang.log" 2>&1 || {
+    make CC=clang BUILD="$build/clang" OPTIMIZE=-O1 all test-programs \
+        bench-programs >"$build/clang.log" 2>&1 || {
         grep -v '^  ' "$build/clang.log"
         return 1
     }

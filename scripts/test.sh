@@ -15,14 +15,15 @@ export SANITIZED UBSAN_OPTIONS=print_stacktrace=1
 
 # What is to be run, a line each: the long ones first, so that no core waits for one at the end.
 names() {
-    for order in -F -vF; do
-        printf '%s\n' "$@" | grep -x $order -f tests/long.txt
-    done | while read -r test; do
-        case $test in
-        *.sh) echo "$test" ;;
-        *) for folder in $FOLDERS; do echo "$folder/${test%.c}"; done ;;
-        esac
-    done
+    printf '%s\n' "$@" | awk 'NR == FNR { rest[$1]; order[++count] = $1; next }
+        $1 in rest { print $1; delete rest[$1] }
+        END { for (i = 1; i <= count; i++) if (order[i] in rest) print order[i] }' - tests/long.txt |
+        while read -r test; do
+            case $test in
+            *.sh) echo "$test" ;;
+            *) for folder in $FOLDERS; do echo "$folder/${test%.c}"; done ;;
+            esac
+        done
 }
 
 # again NAME: how the failed cases of a program, or a script, are run again.

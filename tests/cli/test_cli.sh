@@ -242,7 +242,7 @@ for which in graph kernels; do
     fi
 done
 expect 0 "$tool" inspect --operations
-[ "$(grep -Ec '^  [a-z_]+  ' out)" -eq "$(grep -c '^OP(' "$top/compiler/ops.def")" ] ||
+[ "$(grep -Ec '^  [a-z_]+  ' out)" -eq "$(grep -c '^OP(' "$top/compiler/graph/ops.def")" ] ||
     wrong "--operations has not a paragraph for every row of ops.def"
 
 expect 0 "$tool" inspect "$top/models/mnist/mnist.json" --cost

@@ -35,7 +35,7 @@ finds '^compiler/attic/old.c: compiler/attic is no room' compiler/attic/old.c 'i
 
 # ---- Tags ----
 
-finds '^runtime/eager.c:[0-9]+: statement is defined at compiler/ir/ir.h:[0-9]+ already$' \
+finds '^runtime/eager.c:[0-9]+: statement is defined at compiler/ir/[a-z]*.h:[0-9]+ already$' \
     runtime/eager.c 'enum statement' '{ ONE };'
 finds '^runtime/eager.c:([0-9]+): planted is defined at runtime/eager.c:' \
     runtime/eager.c '/* struct planted { */ struct planted { int a; };' 'union planted { int a; };'
