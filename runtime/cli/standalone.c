@@ -30,6 +30,7 @@
     TEXT(standalone_dtypes, "compiler/graph/dtypes.def")                                           \
     TEXT(standalone_eigentensor_h, "runtime/eigentensor.h")                                        \
     TEXT(standalone_image_h, "runtime/formats/image.h")                                            \
+    TEXT(standalone_image_paper, "runtime/formats/image_paper.c")                                  \
     TEXT(standalone_image_png, "runtime/formats/image_png.c")                                      \
     TEXT(standalone_image_prepare, "runtime/formats/image_prepare.c")                              \
     TEXT(standalone_idx_h, "runtime/formats/idx.h")                                                \

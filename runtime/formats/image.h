@@ -40,6 +40,13 @@ bool image_write_png(const char *path, const unsigned char *grey, int width, int
 bool image_prepare_digit(const struct image *image, unsigned char digit[DIGIT_PIXELS],
                          struct et_error *error);
 
+/* A photograph in uneven light becomes black ink on evenly white paper, of PAPER_SIDE pixels to a
+ * side at most; image_paper.c tells the recipe. False where the light is even or the picture is no
+ * photograph: it is to be taken as it is. The pixels of `flat` are `rgba`. */
+#define PAPER_SIDE 160
+#define PAPER_BYTES (PAPER_SIDE * PAPER_SIDE * 4)
+bool image_flatten(const struct image *image, unsigned char rgba[PAPER_BYTES], struct image *flat);
+
 /* The network's input: each byte / 255. */
 void image_digit_to_floats(const unsigned char digit[DIGIT_PIXELS], float pixels[DIGIT_PIXELS]);
 

@@ -12,6 +12,7 @@
  *   5. The result moves by whole pixels until its centre of mass lies in pixel (14, 14), counted
  *      from 0, of a black 28x28 picture: there, within half a pixel, lie all of MNIST's. It never
  *      leaves the picture.
+ * A photograph in uneven light is evened out first (image_paper.c); no other picture is touched.
  * A picture that is MNIST's already (28x28, opaque, grey, light ink on a dark border) passes
  * unchanged, byte for byte.
  */
@@ -233,7 +234,9 @@ static bool is_prepared(const struct ink *ink) {
 
 bool image_prepare_digit(const struct image *image, unsigned char digit[DIGIT_PIXELS],
                          struct et_error *error) {
-    struct ink ink = find_ink(image);
+    unsigned char rgba[PAPER_BYTES];
+    struct image flat;
+    struct ink ink = find_ink(image_flatten(image, rgba, &flat) ? &flat : image);
     if (ink.strongest < WEAKEST_INK)
         return et_fail(error,
                        "the picture is blank: no pixel differs from the background by %d of 255",
