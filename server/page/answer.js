@@ -1,8 +1,11 @@
 /** Shows an answer: the digit, its probabilities, what the model saw, and the three modes. */
+import { oddity, ODD } from './oddity.js';
 import { element, fromBase64, percent, say, time } from './text.js';
 
 const SURE = 0.6;
 const FAINT = 0.01; /* a probability that is not worth its number */
+const NO_NUMBER = 'The model’s answer is not a number: there are no probabilities to show.';
+const MAYBE_NO_DIGIT = 'This may not be a single digit.';
 const TILE = 16; /* 16 × 16 bits are the 256 of a digest */
 
 const MODES = {
@@ -112,9 +115,16 @@ class ModeCard {
     }
 }
 
+const withArticle = (digit) => `${digit === 8 ? 'an' : 'a'} ${digit}`;
+
+const isNumeric = ({ probabilities, outputs }) =>
+    [...probabilities, ...outputs].every((value) => Number.isFinite(value));
+
 export class AnswerView {
     /** @type {import('./api.js').Answer | null} */
     #shown = null;
+    #isOdd = false;
+    #idle = 'Nothing is drawn.';
     #bars;
     #modes;
 
@@ -144,47 +154,91 @@ export class AnswerView {
         this.clear();
     }
 
+    /** True while what is shown is the answer to an older drawing. */
+    set isBusy(busy) {
+        byId('answer').ariaBusy = String(busy);
+    }
+    get isBusy() {
+        return byId('answer').ariaBusy === 'true';
+    }
+
     /** @param {import('./api.js').Answer} answer */
     show(answer) {
         this.#shown = answer;
-        const share = answer.probabilities[answer.prediction];
-        say(byId('digit'), String(answer.prediction));
-        byId('answer').dataset.digit = String(answer.prediction);
-        say(byId('sure'), share > SURE ? `${percent(share)} sure` : this.#doubt(answer));
-        answer.probabilities.forEach((probability, digit) => {
-            const { bar, text, row } = this.#bars[digit];
-            bar.style.transform = `scaleY(${probability})`;
-            say(text, probability < FAINT ? '' : percent(probability));
-            row.classList.toggle('best', digit === answer.prediction);
-        });
+        this.#isOdd = isNumeric(answer) && oddity(fromBase64(answer.prepared.pixels)) > ODD;
+        if (isNumeric(answer)) this.#showDigit(answer);
+        else this.#showNone('?', 'no answer', NO_NUMBER);
         this.#showSeen(answer.prepared);
         this.#showModes(answer);
     }
 
     /** Nothing is drawn. */
     clear() {
-        this.#shown = null;
-        byId('digit').textContent = '–';
+        this.#empty('waiting for ink', 'Nothing is drawn.');
+    }
+
+    /** The server does not take what is drawn. */
+    refuse() {
+        this.#empty('no answer', 'There is no answer.');
+    }
+
+    /** The answer as a sentence. */
+    spoken() {
+        if (!this.#shown) return this.#idle;
+        return (
+            `${this.#sentence(this.#shown)} ` +
+            (this.#shown.agree ? 'All modes agree, bit for bit.' : 'The modes do not agree.')
+        );
+    }
+
+    #sentence(answer) {
+        if (!isNumeric(answer)) return NO_NUMBER;
+        const { prediction, probabilities } = answer;
+        const digit = withArticle(prediction);
+        if (this.#isOdd) return `${MAYBE_NO_DIGIT} The nearest is ${digit}.`;
+        return `This is ${digit}, ${percent(probabilities[prediction])} sure.`;
+    }
+
+    #showDigit(answer) {
+        const { prediction, probabilities } = answer;
+        const share = probabilities[prediction];
+        say(byId('digit'), String(prediction));
+        byId('answer').dataset.digit = String(prediction);
+        byId('answer').dataset.odd = String(this.#isOdd);
+        if (this.#isOdd) say(byId('sure'), 'nearest digit');
+        else say(byId('sure'), share > SURE ? `${percent(share)} sure` : this.#doubt(answer));
+        say(byId('doubt'), MAYBE_NO_DIGIT);
+        byId('doubt').hidden = !this.#isOdd;
+        probabilities.forEach((probability, digit) => {
+            const { bar, text, row } = this.#bars[digit];
+            bar.style.transform = `scaleY(${probability})`;
+            say(text, probability < FAINT ? '' : percent(probability));
+            row.classList.toggle('best', digit === prediction);
+        });
+    }
+
+    /** No digit and no probabilities; an empty `doubt` hides its line. */
+    #showNone(digit, sure, doubt) {
+        say(byId('digit'), digit);
         byId('answer').dataset.digit = '';
-        byId('sure').textContent = 'waiting for ink';
+        byId('answer').dataset.odd = 'false';
+        say(byId('sure'), sure);
+        say(byId('doubt'), doubt);
+        byId('doubt').hidden = !doubt;
         for (const { bar, text, row } of this.#bars) {
             bar.style.transform = 'scaleY(0)';
             text.textContent = '';
             row.classList.remove('best');
         }
+    }
+
+    #empty(sure, sentence) {
+        this.#shown = null;
+        this.#idle = sentence;
+        this.#showNone('–', sure, '');
         byId('seen').getContext('2d').clearRect(0, 0, 28, 28);
         for (const mode of Object.values(this.#modes)) mode.clear();
         this.#agree('waiting', 'Same bits?', 'Draw, and three runs of one graph are compared.');
-    }
-
-    /** The answer as a sentence. */
-    spoken() {
-        if (!this.#shown) return 'Nothing is drawn.';
-        const { prediction, probabilities, agree } = this.#shown;
-        return (
-            `This is a ${prediction}, ${percent(probabilities[prediction])} sure. ` +
-            (agree ? 'All modes agree, bit for bit.' : 'The modes do not agree.')
-        );
     }
 
     #doubt({ probabilities }) {

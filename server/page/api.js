@@ -2,12 +2,14 @@
  * What the server offers to the page; server/API.md describes it.
  *
  * @typedef {{state: string, microseconds?: number, digest?: string, message?: string}} ModeAnswer
- * @typedef {{prediction: number, probabilities: number[], outputs: number[],
+ * @typedef {{prediction: number, probabilities: (number | null)[], outputs: (number | null)[],
  *     prepared: {width: number, height: number, pixels: string},
  *     modes: Record<string, ModeAnswer>, agree: boolean}} Answer
+ *     null: not a number, or infinite
  */
 
 const PATIENCE_MS = 10_000;
+const LONG_MS = 150; /* longer than this, an answer that is not wanted any more is not waited for */
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 5_000;
 
@@ -25,7 +27,8 @@ export class Refusal extends Error {
 }
 
 async function request(path, options = {}) {
-    const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
+    const ends = [AbortSignal.timeout(PATIENCE_MS), options.signal].filter(Boolean);
+    const answer = await fetch(path, { ...options, signal: AbortSignal.any(ends) });
     if (answer.ok) return answer.json();
     const body = await answer.json().catch(() => ({}));
     const message = typeof body.detail === 'string' ? body.detail : `status ${answer.status}`;
@@ -33,15 +36,17 @@ async function request(path, options = {}) {
     throw new Refusal(answer.status, message, body.reason, retryAfter);
 }
 
-const send = (path, png) =>
+const send = (path, png, signal) =>
     request(path, {
         method: 'POST',
         body: png,
         headers: { 'Content-Type': 'image/png' },
+        signal,
     });
 
 /** @returns {Promise<Answer>} */
-export const fetchAnswer = (png, modes) => send(`api/draw?modes=${modes.join(',')}`, png);
+export const fetchAnswer = (png, modes, signal) =>
+    send(`api/draw?modes=${modes.join(',')}`, png, signal);
 export const fetchActivations = (png) => send('api/activations', png);
 export const fetchModel = () => request('api/model');
 export const fetchGraph = () => request('api/graph');
@@ -55,8 +60,10 @@ export class Newest {
     #work;
     #isBusy = false;
     #isWanted = false;
+    #running = new AbortController();
+    #begun = 0;
 
-    /** @param {() => Promise<void>} work  handles its own errors */
+    /** @param {(signal: AbortSignal) => Promise<void>} work  handles its own errors */
     constructor(work) {
         this.#work = work;
     }
@@ -67,9 +74,24 @@ export class Newest {
         this.#isBusy = true;
         while (this.#isWanted) {
             this.#isWanted = false;
-            await this.#work();
+            this.#running = new AbortController();
+            this.#begun = performance.now();
+            await this.#work(this.#running.signal);
         }
         this.#isBusy = false;
+    }
+
+    /** Asks for what will stay: older work that takes long is given up for it. */
+    insist() {
+        this.ask();
+        const older = this.#running;
+        const giveUp = () => {
+            if (older === this.#running && this.#isWanted) older.abort();
+        };
+        const left = LONG_MS - (performance.now() - this.#begun);
+        if (!this.#isWanted) return;
+        if (left > 0) setTimeout(giveUp, left);
+        else giveUp();
     }
 }
 

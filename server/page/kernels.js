@@ -106,6 +106,8 @@ export class KernelView {
         for (const canvas of document.querySelectorAll('.tiles')) {
             canvas.width = canvas.height = 1;
         }
+        const range = document.getElementById('range');
+        if (range) range.textContent = '';
     }
 
     #card(kernel, i, most) {

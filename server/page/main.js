@@ -14,7 +14,8 @@ import {
 import { Ink } from './ink.js';
 import { KernelView } from './kernels.js';
 import { Pad } from './pad.js';
-import { encodeDrawing, pictureToInk } from './png.js';
+import { pictureToInk } from './picture.js';
+import { encodeDrawing } from './png.js';
 import { sampleStrokes } from './samples.js';
 import { say } from './text.js';
 
@@ -23,6 +24,7 @@ const byId = (id) => document.getElementById(id);
 const SLOW_EAGER_US = 5_000; /* slower than this, eager runs only when the pen rests */
 const ACTIVATIONS_EVERY_MS = 400;
 const SETTLED_MS = 500;
+const LATE_MS = 250; /* without an answer for this long, the page says that it waits for one */
 const POLL_MS = 1000;
 const MOST_TIMES_ASKED = 3; /* that kernels are asked whether they have been timed */
 const SAMPLE_MS = 700;
@@ -36,47 +38,94 @@ const predictor = new Newest(predict);
 const activator = new Newest(showActivations);
 const connection = new Connection(byId('trouble'), retry);
 
+const HINT = byId('note').textContent;
+
 let oldestChange = 0; /* when the first change happened that no answer has seen yet */
+let changes = 0; /* of the drawing, so far */
+let answered = 0; /* how many of them the shown answer has seen */
+let blanks = 0; /* how often there was nothing to answer for */
 let latestDrawing = null;
 let isEagerSlow = false;
 let isDrawing = false;
 let isShowing = false; /* the page draws by itself */
-let settled = 0;
+let settling = 0; /* timers */
+let waiting = 0;
+let isSettled = false; /* nothing has changed for a moment */
 let polling = 0;
 let timesAsked = 0;
 
 /* ---- From ink to answer ---- */
 
 function inkChanged() {
+    changes++;
     oldestChange ||= performance.now();
     byId('invite').hidden = ink.hasInk;
     byId('undo').disabled = !ink.canUndo;
     byId('clear').disabled = !ink.hasInk;
-    predictor.ask();
-    clearTimeout(settled);
-    settled = setTimeout(speak, SETTLED_MS);
+    if (!ink.hasInk) note(HINT, true);
+    say(byId('spoken'), '');
+    waiting ||= setTimeout(wait, LATE_MS);
+    settle();
+    if (isDrawing || drawSample.run) predictor.ask();
+    else predictor.insist();
 }
 
-async function predict() {
+function settle() {
+    isSettled = false;
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+        isSettled = true;
+        speak();
+    }, SETTLED_MS);
+}
+
+/** What is shown is of an older drawing, and has been for a while. */
+function wait() {
+    answer.isBusy = true;
+}
+
+/** An answer is shown to the drawing as it was after so many changes. */
+function settleAnswer(seen) {
+    answered = seen;
+    if (answered === changes) {
+        clearTimeout(waiting);
+        waiting = 0;
+        answer.isBusy = false;
+        speak();
+    } else if (!answer.isBusy) {
+        clearTimeout(waiting);
+        waiting = setTimeout(wait, LATE_MS);
+    }
+}
+
+async function predict(signal) {
     const since = oldestChange;
+    const seen = changes;
     oldestChange = 0;
     try {
-        const drawing = ink.hasInk ? encodeDrawing(ink.canvas) : null;
+        const drawing = ink.hasInk ? encodeDrawing(ink.pixels) : null;
         latestDrawing = drawing;
-        if (!drawing) {
+        if (drawing) {
+            const modes = isEagerSlow && isDrawing ? ['jit', 'aot'] : ['eager', 'jit', 'aot'];
+            showAnswer(await fetchAnswer(drawing, modes, signal), since);
+            connection.found();
+            activator.ask();
+        } else {
             showBlank();
+        }
+    } catch (error) {
+        if (signal.aborted) {
+            oldestChange = since || oldestChange;
             return;
         }
-        const modes = isEagerSlow && isDrawing ? ['jit', 'aot'] : ['eager', 'jit', 'aot'];
-        showAnswer(await fetchAnswer(drawing, modes), since);
-        connection.found();
-        activator.ask();
-    } catch (error) {
-        if (error instanceof Refusal && error.reason === 'blank') showBlank();
-        else if (error instanceof Refusal && !error.isPassing)
-            note(`This drawing was refused: ${error.message}`);
-        else connection.lost(error);
+        if (!(error instanceof Refusal) || error.isPassing) {
+            connection.lost(error);
+            return;
+        }
+        if (error.reason === 'blank') showBlank();
+        else showRefusal(error);
     }
+    settleAnswer(seen);
 }
 
 function showAnswer(result, since) {
@@ -87,25 +136,31 @@ function showAnswer(result, since) {
     if (!since) return;
     requestAnimationFrame(() => {
         const measure = performance.measure('ink to answer', { start: since });
-        say(
-            byId('latency'),
-            `${Math.max(1, Math.round(measure.duration))} ms from ink to answer`,
-        );
+        say(byId('latency'), `${Math.max(1, Math.round(measure.duration))} ms from ink to answer`);
     });
 }
 
 function showBlank() {
+    blanks++;
     answer.clear();
     kernels.clearActivations();
+    byId('latency').textContent = '\u00a0';
+}
+
+function showRefusal(error) {
+    showBlank();
+    answer.refuse();
+    note(`This drawing was refused: ${error.message}`);
 }
 
 async function showActivations() {
     const drawing = latestDrawing;
+    const before = blanks;
     if (!drawing) return;
     try {
         const result = await fetchActivations(drawing);
         const decoded = await Promise.all(result.kernels.map(decodeActivation));
-        if (latestDrawing) kernels.showActivations(decoded);
+        if (latestDrawing && blanks === before) kernels.showActivations(decoded);
         if (kernels.isUntimed && timesAsked++ < MOST_TIMES_ASKED) await loadKernels();
     } catch (error) {
         if (!(error instanceof Refusal)) connection.lost(error);
@@ -115,8 +170,10 @@ async function showActivations() {
     });
 }
 
+/** Tells a screen reader the answer: once the drawing rests, and only one that is of all of it. */
 function speak() {
-    if (!isDrawing && !isShowing) byId('spoken').textContent = answer.spoken();
+    if (isSettled && answered === changes && !isDrawing && !isShowing)
+        say(byId('spoken'), answer.spoken());
 }
 
 /* ---- The model ---- */
@@ -165,9 +222,9 @@ connection.onBack = () => {
 
 /* ---- Tools ---- */
 
-function note(text) {
-    byId('note').textContent = text;
-    byId('note').classList.remove('hint');
+function note(text, isHint = false) {
+    say(byId('note'), text);
+    byId('note').classList.toggle('hint', isHint);
 }
 
 function setErasing(erasing) {
@@ -203,6 +260,8 @@ async function drawSample(digit) {
             ink.extend(stroke.slice(i, i + 2));
         }
     }
+    drawSample.run = null;
+    predictor.insist();
 }
 
 async function openPicture(file) {
@@ -245,9 +304,9 @@ pad.onBegin = () => {
 };
 pad.onEnd = () => {
     isDrawing = false;
-    predictor.ask();
-    clearTimeout(settled);
-    settled = setTimeout(speak, SETTLED_MS);
+    if (isEagerSlow) changes++; /* the answer so far is not of all modes */
+    predictor.insist();
+    settle();
 };
 pad.onPen = (text) => {
     byId('spoken').textContent = text;

@@ -1,5 +1,5 @@
 /** The drawing pad: mouse, pen, finger and keyboard become ink. */
-import { SIDE } from './ink.js';
+import { SIDE } from './raster.js';
 
 const KEY_STEP = 20;
 const ERASER_WIDTH = 1.4; /* of the pen's */
@@ -114,6 +114,8 @@ export class Pad {
     #pointerUp(event) {
         if (event.pointerId !== this.#pointer) return;
         this.#pointer = null;
+        /* the browser scrolls or zooms with what looked like a pen: two fingers, a resting hand */
+        if (event.type === 'pointercancel') this.#ink.abandon();
         this.onEnd();
     }
 

@@ -1,6 +1,6 @@
-/** A drawing as PNG: grey, 8 bits, black ink on white; and pictures from elsewhere as ink. */
+/** A drawing as PNG: grey, 8 bits, black ink on white. */
+import { SENT_SIDE } from './raster.js';
 
-const SENT_SIDE = 256;
 const FAINTEST_INK = 96; /* the eraser may leave the edge of a stroke */
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -57,19 +57,13 @@ function stored(bytes) {
     return joined([...parts, [b >> 8, b & 255, a >> 8, a & 255]]);
 }
 
-const small = document.createElement('canvas');
-small.width = small.height = SENT_SIDE;
-const smallContext = small.getContext('2d', { willReadFrequently: true });
-smallContext.imageSmoothingQuality = 'high';
-
 /** Left, top, right and bottom of all ink, with a margin of paper where there is room for one. */
-function inkBox(rgba) {
+function inkBox(ink) {
     let [left, top, right, bottom, darkest] = [SENT_SIDE, SENT_SIDE, 0, 0, 0];
-    for (let y = 0, at = 3; y < SENT_SIDE; y++) {
-        for (let x = 0; x < SENT_SIDE; x++, at += 4) {
-            const alpha = rgba[at];
-            if (alpha === 0) continue;
-            if (alpha > darkest) darkest = alpha;
+    for (let y = 0, at = 0; y < SENT_SIDE; y++) {
+        for (let x = 0; x < SENT_SIDE; x++, at++) {
+            if (ink[at] === 0) continue;
+            if (ink[at] > darkest) darkest = ink[at];
             if (x < left) left = x;
             if (x >= right) right = x + 1;
             if (y < top) top = y;
@@ -88,22 +82,19 @@ function inkBox(rgba) {
 /**
  * The drawing as a PNG file of no more than the ink, which is all that the model is shown; null when
  * there is none. canvas.toBlob() would wait for an idle moment, a Blob for another process.
- * @param {HTMLCanvasElement} canvas  ink in its alpha channel
+ * @param {Uint8Array} ink  SENT_SIDE by SENT_SIDE, row by row
  * @returns {Uint8Array | null}
  */
-export function encodeDrawing(canvas) {
-    smallContext.clearRect(0, 0, SENT_SIDE, SENT_SIDE);
-    smallContext.drawImage(canvas, 0, 0, SENT_SIDE, SENT_SIDE);
-    const rgba = smallContext.getImageData(0, 0, SENT_SIDE, SENT_SIDE).data;
-    const { left, top, right, bottom, darkest } = inkBox(rgba);
+export function encodeDrawing(ink) {
+    const { left, top, right, bottom, darkest } = inkBox(ink);
     if (darkest < FAINTEST_INK) return null;
 
     const [width, height] = [right - left, bottom - top];
     const rows = new Uint8Array(height * (width + 1));
     for (let y = 0, to = 0; y < height; y++) {
         to++; /* the row's filter: none */
-        let from = 4 * ((top + y) * SENT_SIDE + left) + 3;
-        for (let x = 0; x < width; x++, from += 4) rows[to++] = 255 - rgba[from];
+        const from = (top + y) * SENT_SIDE + left;
+        for (let x = 0; x < width; x++) rows[to++] = 255 - ink[from + x];
     }
     const header = new Uint8Array(13);
     const view = new DataView(header.buffer);
@@ -116,78 +107,4 @@ export function encodeDrawing(canvas) {
         chunk('IDAT', stored(rows)),
         chunk('IEND', []),
     ]);
-}
-
-/** The paper of a picture: the mean brightness along its border. */
-function borderBrightness(brightness, side) {
-    let sum = 0;
-    for (let i = 0; i < side; i++) {
-        sum += brightness[i] + brightness[side * (side - 1) + i];
-        sum += brightness[side * i] + brightness[side * i + side - 1];
-    }
-    return sum / (4 * side);
-}
-
-/**
- * A picture of a digit, whatever its colours, as ink on a transparent square.
- * Throws when the file is no picture, or one without anything on it.
- * @param {Blob} file
- * @returns {Promise<HTMLCanvasElement>}
- */
-export async function pictureToInk(file) {
-    const bitmap = await createImageBitmap(file);
-    const side = 512;
-    const canvas = document.createElement('canvas');
-    canvas.width = canvas.height = side;
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    const scale = side / Math.max(bitmap.width, bitmap.height);
-    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
-
-    const image = context.getImageData(0, 0, side, side);
-    const pixels = image.data;
-    const alphaAt = (x, y) => pixels[4 * (Math.floor(y) * side + Math.floor(x)) + 3];
-    const left = (side - width) / 2 + 1;
-    const top = (side - height) / 2 + 1;
-    const isTransparent = [
-        [left, top],
-        [side - left - 1, top],
-        [left, side - top - 1],
-        [side - left - 1, side - top - 1],
-    ].every(([x, y]) => alphaAt(x, y) < 128);
-
-    const ink = new Float32Array(side * side);
-    if (isTransparent) {
-        for (let i = 0; i < ink.length; i++) ink[i] = pixels[4 * i + 3];
-    } else {
-        const bright = bitmapBrightness(bitmap, 64);
-        const paper = borderBrightness(bright, 64);
-        for (let i = 0; i < ink.length; i++) {
-            const grey =
-                0.299 * pixels[4 * i] + 0.587 * pixels[4 * i + 1] + 0.114 * pixels[4 * i + 2];
-            ink[i] = pixels[4 * i + 3] < 128 ? 0 : Math.abs(grey - paper);
-        }
-    }
-    const strongest = ink.reduce((most, value) => Math.max(most, value), 0);
-    if (strongest < FAINTEST_INK) throw new Error('there is nothing drawn on it');
-    for (let i = 0; i < ink.length; i++) {
-        pixels[4 * i] = pixels[4 * i + 1] = pixels[4 * i + 2] = 0;
-        const share = ink[i] / strongest;
-        pixels[4 * i + 3] = share < 0.15 ? 0 : Math.round(255 * share);
-    }
-    context.putImageData(image, 0, 0);
-    return canvas;
-}
-
-function bitmapBrightness(bitmap, side) {
-    const canvas = document.createElement('canvas');
-    canvas.width = canvas.height = side;
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    context.drawImage(bitmap, 0, 0, side, side);
-    const { data } = context.getImageData(0, 0, side, side);
-    return Float32Array.from(
-        { length: side * side },
-        (_, i) => 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2],
-    );
 }

@@ -2,7 +2,7 @@
  * Ten digits as pen strokes, for the sample buttons and the page's first drawing.
  * Points lie on a grid of 100; a stroke passes smoothly through them, with corners at "|".
  */
-import { SIDE } from './ink.js';
+import { SIDE } from './raster.js';
 
 const DIGITS = [
     ['58,4 36,0 14,26 6,62 18,94 44,98 70,74 78,36 66,8 50,3'],

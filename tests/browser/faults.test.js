@@ -134,19 +134,131 @@ pageTest('a mode that is being built, fails or differs is shown as such', {}, as
 
 pageTest('at most one prediction is under way, and the newest wins', {}, async (page) => {
     await beginBlank(page);
-    let [underway, most, asked] = [0, 0, 0];
+    await page.evaluate(() => {
+        const count = { underway: 0, most: 0, asked: 0 };
+        const real = globalThis.fetch;
+        globalThis.count = count;
+        globalThis.fetch = async (path, options) => {
+            if (!String(path).includes('api/draw')) return real(path, options);
+            count.asked++;
+            count.most = Math.max(count.most, ++count.underway);
+            return real(path, options).finally(() => count.underway--);
+        };
+    });
     await page.route('**/api/draw*', async (route) => {
-        asked++;
-        most = Math.max(most, ++underway);
         await new Promise((resolve) => {
             setTimeout(resolve, 120);
         });
-        underway--;
         await route.fallback();
     });
     await drawDigit(page, 8);
     await expectDigit(page, 8);
-    await eventually('the last answer is there', () => underway === 0);
+    const count = () => page.evaluate(() => globalThis.count);
+    await eventually('the last answer is there', async () => (await count()).underway === 0);
+    const { most, asked } = await count();
     assert.equal(most, 1);
     assert.ok(asked < 40, `${asked} requests`);
 });
+
+/* All that the screen reader is told from now on. */
+async function listen(page) {
+    await page.evaluate(() => {
+        globalThis.told = [];
+        new MutationObserver(() => {
+            const text = document.querySelector('#spoken').textContent;
+            if (text) globalThis.told.push(text);
+        }).observe(document.querySelector('#spoken'), { childList: true });
+    });
+    return () => page.evaluate(() => globalThis.told);
+}
+
+const isBusy = (page) =>
+    page.evaluate(
+        () =>
+            document.querySelector('#answer').ariaBusy === 'true' &&
+            document.querySelector('#busy').checkVisibility(),
+    );
+
+pageTest(
+    'a slow answer is shown to be under way, and nothing stale is spoken',
+    { reducedMotion: 'reduce' },
+    async (page) => {
+        await page.getByRole('button', { name: 'Sample 4' }).click();
+        await expectText(page, '#spoken', /^This is a 4/);
+        assert.equal(await isBusy(page), false);
+        const told = await listen(page);
+        await page.route('**/api/draw*', async (route) => {
+            await new Promise((resolve) => {
+                setTimeout(resolve, 1500);
+            });
+            await route.fallback();
+        });
+        await page.getByRole('button', { name: 'Sample 7' }).click();
+        await eventually('the page says that it asks', () => isBusy(page), 1000);
+        await page.waitForTimeout(800);
+        assert.equal(await isBusy(page), true);
+        assert.deepEqual(await told(), []);
+        await expectDigit(page, 7);
+        await expectText(page, '#spoken', /^This is a 7/);
+        assert.equal(await isBusy(page), false);
+        assert.equal((await told()).length, 1);
+    },
+);
+
+pageTest(
+    'a question that is stale is given up, and its answer never shown',
+    { reducedMotion: 'reduce' },
+    async (page) => {
+        await beginBlank(page);
+        let aborted = 0;
+        page.on('requestfailed', (request) => {
+            aborted += Number(/ERR_ABORTED/.test(request.failure().errorText));
+        });
+        let first = true;
+        await page.route('**/api/draw*', async (route) => {
+            if (!first) return route.fallback();
+            first = false; /* never answered */
+            return undefined;
+        });
+        const told = await listen(page);
+        await page.getByRole('button', { name: 'Sample 5' }).click();
+        await page.waitForTimeout(400);
+        await page.getByRole('button', { name: 'Sample 2' }).click();
+        await expectText(page, '#digit', '2');
+        await expectText(page, '#spoken', /^This is a 2/);
+        assert.equal(aborted, 1);
+        assert.equal((await told()).filter((text) => /^This/.test(text)).length, 1);
+    },
+);
+
+pageTest(
+    'an answer that is not a number is said so, without probabilities',
+    { reducedMotion: 'reduce' },
+    async (page) => {
+        await page.getByRole('button', { name: 'Sample 3' }).click();
+        await expectText(page, '#sure', /sure$/);
+        for (const change of [
+            (answer) => answer.probabilities.fill(null),
+            (answer) => {
+                answer.outputs[4] = null; /* an infinity among them */
+            },
+        ]) {
+            await page.route('**/api/draw*', async (route) => {
+                const answer = await (await route.fetch()).json();
+                change(answer);
+                await route.fulfill({ json: answer });
+            });
+            await page.getByRole('button', { name: 'Sample 6' }).click();
+            await expectText(page, '#digit', '?');
+            await expectText(page, '#sure', 'no answer');
+            await expectText(page, '#doubt', /answer is not a number/);
+            await expectText(page, '#spoken', /answer is not a number: .*All modes agree/);
+            const shown = await page.locator('#bars').innerText();
+            assert.doesNotMatch(shown, /%|NaN|null/);
+            await page.unroute('**/api/draw*');
+            await page.getByRole('button', { name: 'Sample 3' }).click();
+            await expectDigit(page, 3);
+            assert.equal(await page.locator('#doubt').isVisible(), false);
+        }
+    },
+);

@@ -100,6 +100,8 @@ pageTest(
         assert.equal(await page.locator('#spoken').getAttribute('aria-live'), 'polite');
         await page.locator('#clear').click();
         await expectText(page, '#spoken', 'Nothing is drawn.');
+        await page.getByRole('button', { name: 'Sample 8' }).click();
+        await expectText(page, '#spoken', /^This is an 8, /);
     },
 );
 

@@ -1,6 +1,7 @@
 /* Sizes, colours, motion, and what is loaded. */
 import assert from 'node:assert/strict';
 import {
+    beginBlank,
     DESKTOP,
     drawDigit,
     eventually,
@@ -15,6 +16,8 @@ const MOST_BYTES = 60_000;
 const sizes = [
     PHONE,
     { width: 390, height: 844 },
+    { width: 568, height: 320 },
+    { width: 740, height: 360 },
     { width: 768, height: 1024 },
     { width: 1024, height: 768 },
     DESKTOP,
@@ -45,8 +48,9 @@ for (const size of sizes) {
                         )
                         .map(([b]) => `${a} and ${b}`),
                 );
-                const small = [...document.querySelectorAll('button, input:not([type=file])')]
-                    .filter((each) => each.checkVisibility())
+                const controls = 'a[href], button, input:not([type=file]), [role=tab]';
+                const small = [...document.querySelectorAll(controls)]
+                    .filter((each) => each.checkVisibility() && !each.matches('.skip'))
                     .map((each) => [each.outerHTML.slice(0, 60), each.getBoundingClientRect()])
                     .filter(([, { width, height }]) => width < 24 || height < 24)
                     .map(([name]) => name);
@@ -82,6 +86,77 @@ pageTest('on a desktop, pad, prediction and modes fit on the screen together', {
         `the modes end at ${agree.y + agree.height}`,
     );
 });
+
+/* Landscape phones, a desktop at 200 %, a low window, half of a screen. */
+const LOW = [
+    { width: 740, height: 360 },
+    { width: 568, height: 320 },
+    { width: 680, height: 430 },
+    { width: 1100, height: 420 },
+    { width: 800, height: 600 },
+];
+
+for (const size of LOW) {
+    pageTest(
+        `${size.width} × ${size.height}: pad and answer are seen together, beside each other`,
+        { size, reducedMotion: 'reduce' },
+        async (page) => {
+            await expectDigit(page, 3);
+            for (const name of ['#pad', '#digit', '#sure', '#bars']) {
+                const box = await page.locator(name).boundingBox();
+                const [right, bottom] = [box.x + box.width, box.y + box.height];
+                assert.ok(box.y >= 0 && bottom <= size.height, `${name} ends at ${bottom}`);
+                assert.ok(box.x >= 0 && right <= size.width, `${name} ends at ${right} across`);
+            }
+            const pad = await page.locator('#pad').boundingBox();
+            const answer = await page.locator('#digit').boundingBox();
+            assert.ok(answer.x > pad.x + pad.width);
+            assert.ok(pad.width > 200, `the pad is ${pad.width} wide`);
+        },
+    );
+}
+
+pageTest(
+    'in landscape a finger scrolls past the pad, two fingers on it do, one draws',
+    { size: LOW[0], hasTouch: true, isMobile: true, reducedMotion: 'reduce' },
+    async (page) => {
+        await beginBlank(page);
+        const client = await page.context().newCDPSession(page);
+        const pad = await page.locator('#pad').boundingBox();
+        assert.ok(pad.x >= 60, 'there is room for a thumb beside the pad');
+        const touch = (type, points) =>
+            client.send('Input.dispatchTouchEvent', {
+                type,
+                touchPoints: points.map(([x, y], id) => ({ x, y, id })),
+            });
+        const swipe = async (...xs) => {
+            await touch('touchStart', [[xs[0], 280]]);
+            if (xs[1])
+                await touch(
+                    'touchStart',
+                    xs.map((x) => [x, 280]),
+                );
+            for (let y = 270; y > 60; y -= 15)
+                await touch(
+                    'touchMove',
+                    xs.map((x) => [x, y]),
+                );
+            await touch('touchEnd', []);
+        };
+        const scrolled = () => page.evaluate(() => Math.round(scrollY));
+
+        await swipe(pad.x + 80);
+        assert.equal(await scrolled(), 0);
+        assert.equal(await page.locator('#undo').isDisabled(), false, 'one finger draws');
+        await page.locator('#clear').click();
+        await swipe(20);
+        await eventually('a finger beside the pad scrolls', async () => (await scrolled()) > 100);
+        await page.evaluate(() => scrollTo(0, 0));
+        await swipe(pad.x + 80, pad.x + 160);
+        await eventually('two fingers scroll', async () => (await scrolled()) > 50);
+        assert.equal(await page.locator('#clear').isDisabled(), true, 'they leave no ink');
+    },
+);
 
 /* Relative luminance of a computed "rgb(…)" colour, and the contrast of two. */
 const luminance = (colour) =>

@@ -100,3 +100,57 @@ pageTest('white on black is ink too; what is no picture is said so', {}, async (
     await expectText(page, '#note', 'There is no picture on the clipboard.');
     assert.equal(await page.locator('#trouble').isVisible(), false);
 });
+
+/* A photograph of a sample on paper, in light that falls off to a third. */
+const photograph = (page, digit, kind) =>
+    page.evaluate(
+        async ([url, light]) => {
+            const sample = await createImageBitmap(await (await fetch(url)).blob());
+            const canvas = document.createElement('canvas');
+            canvas.width = canvas.height = 400;
+            const context = canvas.getContext('2d');
+            context.fillStyle = '#eee9dc';
+            context.fillRect(0, 0, 400, 400);
+            context.drawImage(sample, 40, 40, 320, 320);
+            const shade =
+                light === 'slope'
+                    ? context.createLinearGradient(0, 30, 400, 370)
+                    : context.createRadialGradient(180, 210, 20, 180, 210, 330);
+            shade.addColorStop(0, '#fff');
+            shade.addColorStop(1, '#555');
+            context.globalCompositeOperation = 'multiply';
+            context.fillStyle = shade;
+            context.fillRect(0, 0, 400, 400);
+            return canvas.toDataURL().split(',')[1];
+        },
+        [`/samples/${digit}-canvas.png`, kind],
+    );
+
+for (const [digit, kind] of [
+    [2, 'slope'],
+    [5, 'lamp'],
+    [8, 'slope'],
+]) {
+    pageTest(`a ${digit} photographed in light that falls off (${kind})`, {}, async (page) => {
+        await beginBlank(page);
+        const buffer = Buffer.from(await photograph(page, digit, kind), 'base64');
+        const file = { name: 'photo.png', mimeType: 'image/png', buffer };
+        await page.locator('#file').setInputFiles(file);
+        await expectDigit(page, digit);
+    });
+}
+
+pageTest('after Clear no caption is left of what was', {}, async (page) => {
+    const hint = await page.locator('#note').innerText();
+    await beginBlank(page);
+    await hand(page, 'paste', '/samples/3-pen.png', 'pen.png');
+    await expectText(page, '#note', /^Shown: pen\.png/);
+    await expectText(page, '#latency', /ms from ink to answer$/);
+    await expectText(page, '#range', /from/);
+    await page.locator('#clear').click();
+    await expectDigit(page, '–');
+    await expectText(page, '#note', hint);
+    await expectText(page, '#latency', '');
+    await expectText(page, '#range', '');
+    await expectText(page, '#sure', 'waiting for ink');
+});
