@@ -27,7 +27,14 @@ struct compile_options {
     int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
     const struct tuning *tuning; /* made for this graph and target; NULL: the cost model chooses */
     bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */
+    bool profile; /* the text calls a `lap`, which PREFIX_run_array takes as one input more; not
+                     where threads share a run */
 };
+
+/* What a profiled text calls before each kernel that it runs, with the position among
+ * compiled->kernels, and after the last with their count. The text keeps it in a global: one run at
+ * a time. */
+typedef void lap(int kernel);
 
 /* A compiled graph. Everything is owned by it. */
 struct compiled {
@@ -48,8 +55,10 @@ struct compiled {
     int steps;   /* of a run that threads share */
     int kernel_count;
     struct kernel_facts *kernels;
-    bool tuned;            /* by options.tuning */
-    int contraction_count; /* where options.list_candidates asked for them */
+    int runtime_function_count;           /* precompiled, which the text declares and calls: */
+    const char *const *runtime_functions; /* "tile_8x32", "row_f32_add", ..., each once */
+    bool tuned;                           /* by options.tuning */
+    int contraction_count;                /* where options.list_candidates asked for them */
     const struct contraction_facts *contractions;
     const char *plan;       /* the memory plan as a table, for `inspect` */
     const char *kernel_dot; /* the kernels as Graphviz */

@@ -99,6 +99,14 @@ static const char *keep(struct ir *ir, struct text *text, size_t *bytes) {
     return copy;
 }
 
+static const char *const *names_of_functions(struct emitter *emitter) {
+    const char **names =
+        arena_array(emitter->ir->arena, const char *, (size_t)emitter->function_count + 1);
+    for (int i = 0; i < emitter->function_count; i++)
+        names[i] = emitter->functions[i].name;
+    return names;
+}
+
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
     template_math,   template_strip, template_convert, template_lanes,
@@ -116,6 +124,7 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     emitter->threads = ir->threads > 1;
     emitter->pool =
         emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
+    emitter->profile = options->profile && !emitter->threads && !emitter->pool;
     emitter->prefix = emit_identifier(ir, options->prefix ? options->prefix : ir->graph->name);
     for (const char *const *file = emitter->backend->templates; *file; file++)
         sections_add_file(&emitter->sections, *file);
@@ -148,9 +157,13 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     add_prelude(emitter, &file);
     if (!emitter->backend->has_system_headers) /* nor the one beside the text */
         emit_interface(emitter, &file, compiled);
+    if (emitter->profile)
+        text_add(&file, "static void (*lap)(int kernel);\n\n");
     for (int i = 0; i < compiled->kernel_count; i++)
         text_add(&file, "%s\n", compiled->kernels[i].source);
     emit_entries(emitter, &file, irs, count, options);
+    compiled->runtime_function_count = emitter->function_count;
+    compiled->runtime_functions = names_of_functions(emitter);
     compiled->source = keep(irs[0], &file, &compiled->source_bytes);
     emit_header(emitter, &header, compiled, options);
     compiled->header = keep(irs[0], &header, &compiled->header_bytes);

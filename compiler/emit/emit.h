@@ -64,6 +64,7 @@ struct emitter {
     int function_count, function_capacity;
     struct runtime_function *functions; /* by their first call, each once */
     bool *offset_wanted;                /* by buffer id */
+    bool profile;                       /* laps between kernels */
     bool threads;                       /* a run can be shared */
     int pool;                           /* threads that the text has for it; 0: none */
 

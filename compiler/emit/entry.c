@@ -151,8 +151,11 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
     unreachable();
 }
 
-static void add_call(struct emitter *emitter, struct text *text, const struct kernel *kernel,
-                     int indent) {
+/* The call of a kernel by its position in the ir at hand. */
+static void add_call(struct emitter *emitter, struct text *text, int position, int indent) {
+    const struct kernel *kernel = emitter->ir->kernels[position];
+    if (emitter->profile)
+        text_add(text, "%*slap(%d);\n", indent, "", emitter->ir->first_number + position);
     text_add(text, "%*s%s(", indent, "", kernel->name);
     size_t column = (size_t)indent + strlen(kernel->name) + 1;
     for (int i = 0; i < kernel->buffer_count + kernel->parallel; i++) {
@@ -187,7 +190,7 @@ static void add_steps(struct emitter *emitter, struct text *text) {
         if (!kernel->parallel && !alone)
             text_add(text, "        if (part == 0) {\n");
         alone = !kernel->parallel;
-        add_call(emitter, text, kernel, alone ? 12 : 8);
+        add_call(emitter, text, i, alone ? 12 : 8);
         if (alone && (last || ir->kernels[i + 1]->parallel)) {
             text_add(text, "        }\n");
             alone = false;
@@ -204,7 +207,7 @@ static void add_calls(struct emitter *emitter, struct text *text) {
         return;
     }
     for (int i = 0; i < emitter->ir->kernel_count; i++)
-        add_call(emitter, text, emitter->ir->kernels[i], 4);
+        add_call(emitter, text, i, 4);
 }
 
 /* Whether kernels read any input. */
@@ -275,8 +278,13 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
     }
     if (!ir->graph->input_count)
         text_add(text, "    (void)inputs;\n    named_inputs.none = 0;\n");
-    text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n}\n", prefix,
-             what, values);
+    if (emitter->profile)
+        text_add(text, "    lap = (void (*)(int))inputs[%d];\n", emitter->graph->input_count);
+    text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n", prefix, what,
+             values);
+    if (emitter->profile)
+        text_add(text, "    lap(%d);\n", emitter->compiled->kernel_count);
+    text_add(text, "}\n");
 }
 
 /* The entries of a text whose runs can be shared. */

@@ -57,9 +57,8 @@ struct chain {
 /* Steps whose operation is a loop of its own. */
 static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, long columns) {
     static block_function *const loops[] = {
-        [STEP_SQRT] = block_row_f32_sqrt, [STEP_EXP] = block_row_f32_exp,
-        [STEP_LOG] = block_row_f32_log,   [STEP_TANH] = block_row_f32_tanh,
-        [STEP_ERF] = block_row_f32_erf,
+#define CHAIN_LOOP(name, op, row) [STEP_##name] = block_##row,
+#include "templates/chain.def"
     };
     const struct operand operands[] = {{(char *)chain->scratch, 0, 1, sizeof(float)},
                                        {(char *)chain->scratch, 0, 1, sizeof(float)}};
@@ -116,7 +115,10 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
         break;
 #define CHAIN_CASE_ALONE(op, expression)                                                           \
     case CHAIN_CODE(op, 0):                                                                        \
-        EACH v[i] = expression;                                                                    \
+        EACH {                                                                                     \
+            const vector_f32 a = v[i];                                                             \
+            v[i] = expression;                                                                     \
+        }                                                                                          \
         break;
 
 /* `rows` x `across` vectors from one place; `part`: not whole ones. All three are constants. */
@@ -128,22 +130,12 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
     for (const struct row_step *step = chain->steps, *end = step + chain->count; step < end;
          step++) {
         switch (CHAIN_CODE(step->op, step->form)) {
-            CHAIN_CASE(STEP_TAKE, b)
-            CHAIN_CASE(STEP_ADD, a + b)
-            CHAIN_CASE(STEP_SUB, a - b)
-            CHAIN_CASE(STEP_SUB_REVERSED, b - a)
-            CHAIN_CASE(STEP_MUL, a * b)
-            CHAIN_CASE(STEP_DIV, a / b)
-            CHAIN_CASE(STEP_DIV_REVERSED, b / a)
-            CHAIN_CASE(STEP_MIN, VECTOR_reduce_min(f32, a, b))
-            CHAIN_CASE(STEP_MIN_REVERSED, VECTOR_reduce_min(f32, b, a))
-            CHAIN_CASE(STEP_MAX, VECTOR_reduce_max(f32, a, b))
-            CHAIN_CASE(STEP_MAX_REVERSED, VECTOR_reduce_max(f32, b, a))
-            CHAIN_CASE_ALONE(STEP_CANONICAL,
-                             SELECT(v[i] == v[i], v[i], repeated(f32_from_bits(0x7fc00000u))))
-            CHAIN_CASE_ALONE(STEP_NEG, -v[i])
-            CHAIN_CASE_ALONE(STEP_ABS, vector_magnitude(v[i]))
-            CHAIN_CASE_ALONE(STEP_RECIP, 1.0f / v[i])
+#define CHAIN_TAKE(name, value) CHAIN_CASE(STEP_##name, value)
+#define CHAIN_BINARY(name, op, value) CHAIN_CASE(STEP_##name, value)
+#define CHAIN_REVERSED(name, op, value) CHAIN_CASE(STEP_##name, value)
+#define CHAIN_UNARY(name, op, value) CHAIN_CASE_ALONE(STEP_##name, value)
+#define CHAIN_CANONICAL(name, value) CHAIN_CASE_ALONE(STEP_##name, value)
+#include "templates/chain.def"
         case CHAIN_CODE(STEP_PUT, FORM_BLOCK): {
             float *to = chain->results[step->from] + row * step->row + column;
             EACH {

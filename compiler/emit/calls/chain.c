@@ -20,14 +20,23 @@ enum {
 static const struct step_name {
     const char *name, *reversed; /* NULL: order does not matter, or there is one source */
 } step_names[OP_COUNT] = {
-#define STEP(op) [OP_##op] = {"STEP_" #op, NULL}
-#define STEP_OF_TWO(op) [OP_##op] = {"STEP_" #op, "STEP_" #op "_REVERSED"}
-    STEP(ADD),        STEP(MUL),        STEP(NEG),        STEP(ABS),        STEP(RECIP),
-    STEP(SQRT),       STEP(EXP),        STEP(LOG),        STEP(TANH),       STEP(ERF),
-    STEP_OF_TWO(SUB), STEP_OF_TWO(DIV), STEP_OF_TWO(MIN), STEP_OF_TWO(MAX),
-#undef STEP_OF_TWO
-#undef STEP
+#define CHAIN_BINARY(step, op, value) [OP_##op].name = "STEP_" #step,
+#define CHAIN_REVERSED(step, op, value) [OP_##op].reversed = "STEP_" #step,
+#define CHAIN_UNARY(step, op, value) [OP_##op].name = "STEP_" #step,
+#define CHAIN_LOOP(step, op, row) [OP_##op].name = "STEP_" #step,
+#include "templates/chain.def"
 };
+
+/* The text that is emitted lists all steps in words: the same ones. */
+enum {
+#define CHAIN_STEP(step) NUMBER_##step,
+#include "templates/chain.def"
+    STEP_COUNT
+};
+#define CHAIN_STEP(step)                                                                           \
+    _Static_assert((int)STEP_##step == (int)NUMBER_##step, "STEP_" #step " has its number");
+#include "templates/chain.def"
+_Static_assert(STEP_COUNT == STEP_ERF + 1, "chain.def has every step");
 
 /* An operation of a chain: its sources are float32 too. */
 struct operation {

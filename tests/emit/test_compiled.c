@@ -1,0 +1,98 @@
+/* What comes out of the emitter beside the text: the functions that it calls, and laps on request.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "compiler/compile.h"
+#include "compiler/emit/backend.h"
+#include "tests/support/random_graph.h"
+
+enum { GRAPHS = 60 };
+
+static struct compiled *compile_random(unsigned long seed, const struct emit_backend *backend,
+                                       bool profile) {
+    struct et_error error = {0};
+    struct graph *graph = random_graph(seed, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    struct compile_options options = {.backend = backend, .profile = profile};
+    struct compiled *compiled = compile(graph, &options, &error);
+    cr_assert_not_null(compiled, "%s", error.message);
+    graph_free(graph);
+    return compiled;
+}
+
+static bool is_listed(const struct compiled *compiled, const char *name, size_t length) {
+    for (int i = 0; i < compiled->runtime_function_count; i++)
+        if (strlen(compiled->runtime_functions[i]) == length &&
+            memcmp(compiled->runtime_functions[i], name, length) == 0)
+            return true;
+    return false;
+}
+
+/* The calls of functions whose names begin so, which are all listed. */
+static int expect_listed(const struct compiled *compiled, const char *prefix) {
+    int calls = 0;
+    for (const char *at = compiled->source; (at = strstr(at, prefix)); at++) {
+        size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+        if (at[-1] != ' ' || at[length] != '(')
+            continue;
+        calls++;
+        cr_expect(is_listed(compiled, at, length), "%.*s", (int)length, at);
+    }
+    return calls;
+}
+
+Test(compiled, functions_of_the_runtime_are_listed) {
+    int calls = 0;
+    for (unsigned long seed = 1; seed <= GRAPHS; seed++) {
+        struct compiled *compiled = compile_random(seed, &emit_calls, false);
+        calls += expect_listed(compiled, "tile_") + expect_listed(compiled, "row_");
+        for (int i = 0; i < compiled->runtime_function_count; i++) {
+            const char *name = compiled->runtime_functions[i], *at = strstr(compiled->source, name);
+            cr_expect(at && strstr(at + 1, name), "%s is declared and called", name);
+        }
+        compiled_free(compiled);
+    }
+    cr_expect_gt(calls, GRAPHS);
+}
+
+Test(compiled, text_with_inlined_tiles_calls_nothing) {
+    for (unsigned long seed = 1; seed <= GRAPHS; seed++) {
+        struct compiled *compiled = compile_random(seed, &emit_loops, false);
+        cr_expect_eq(compiled->runtime_function_count, 0);
+        compiled_free(compiled);
+    }
+}
+
+/* The lines of a text but those that begin like one of ours. */
+static struct text without_laps(const char *source, int *laps) {
+    struct text text = {0};
+    for (const char *line = source; *line;) {
+        size_t length = strcspn(line, "\n") + 1;
+        const char *word = line + strspn(line, " ");
+        bool declares = strncmp(line, "static void (*lap)", 18) == 0;
+        *laps += strncmp(word, "lap(", 4) == 0;
+        if (declares)
+            length++; /* and the empty line behind it */
+        else if (strncmp(word, "lap", 3) != 0)
+            text_add_bytes(&text, line, length);
+        line += length;
+    }
+    return text;
+}
+
+Test(compiled, profiling_adds_laps_and_nothing_else) {
+    static const struct emit_backend *const backends[] = {&emit_loops, &emit_calls};
+    for (unsigned long seed = 1; seed <= GRAPHS; seed++)
+        for (int b = 0; b < 2; b++) {
+            struct compiled *plain = compile_random(seed, backends[b], false);
+            struct compiled *profiled = compile_random(seed, backends[b], true);
+            int laps = 0;
+            struct text text = without_laps(profiled->source, &laps);
+            cr_expect_str_eq(text.bytes, plain->source, "seed %lu", seed);
+            cr_expect_eq(laps, plain->kernel_count + 1, "seed %lu", seed);
+            text_free(&text);
+            compiled_free(plain);
+            compiled_free(profiled);
+        }
+}
