@@ -7,7 +7,7 @@
 #include "compiler/compile.h"
 #include "compiler/emit/backend.h"
 #include "compiler/store/store.h"
-#include "runtime/backend/jit.h"
+#include "runtime/backend/backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,10 +131,11 @@ static bool try_once(const struct graph *graph, const struct emit_backend *backe
     double began = spent_milliseconds();
     struct compiled *compiled = compile(graph, &options, error);
     double between = spent_milliseconds();
-    struct jit *jit = compiled && with_jit ? jit_build(compiled, NULL, error) : NULL;
+    struct executable jit = {0};
+    bool good = compiled &&
+                (!with_jit || backend_build(&backends[BACKEND_JIT], compiled, NULL, &jit, error));
     *spent = (struct spent){between - began, spent_milliseconds() - between};
-    bool good = compiled && (jit || !with_jit);
-    jit_free(jit);
+    executable_free(&jit);
     compiled_free(compiled);
     return good;
 }

@@ -9,7 +9,7 @@
  *     (anything)      error MESSAGE                when it fails
  *
  * The peers speak the same (peers/worker.py), so that none is measured by another's means. */
-#include "runtime/backend/jit.h"
+#include "runtime/backend/backend.h"
 #include "runtime/et_program.h"
 
 #include <errno.h>
@@ -128,11 +128,11 @@ static bool print_facts(const struct contender *contender, struct et_error *erro
         printf(" arena=%zu arena_least=%zu source=%zu kernels=%d", compiled->arena_bytes,
                compiled->arena_lower_bound, compiled->source_bytes, compiled->kernel_count);
     if (contender->mode == ET_JIT) {
-        struct jit *jit = jit_build(compiled, NULL, error);
-        if (!jit)
+        struct executable jit;
+        if (!backend_build(&backends[BACKEND_JIT], compiled, NULL, &jit, error))
             return false;
-        printf(" code=%zu", jit_bytes(jit));
-        jit_free(jit);
+        printf(" code=%zu", jit.code_bytes);
+        executable_free(&jit);
     }
     puts("");
     return true;

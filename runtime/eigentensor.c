@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "compiler/emit/backend.h"
-#include "runtime/backend/aot.h"
-#include "runtime/backend/jit.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/kernels/cpu.h"
@@ -15,16 +13,12 @@
 #include "runtime/tuning_cache.h"
 #include "templates/pool.h"
 
-/* One way of running the graph. All but `lock` and `ready` is written once, under the lock, before
- * `ready` is set. */
-struct way {
+/* A mode of the program, once it is prepared. All but `lock` and `ready` is written once, under the
+ * lock, before `ready` is set. */
+struct prepared {
     pthread_mutex_t lock;
     atomic_bool ready;
-    struct compiled *compiled;
-    struct jit *jit;
-    struct aot *aot;
-    run_array *entry;
-    run_step_array *step_entry; /* NULL: runs have one thread */
+    struct build build;
 };
 
 struct et_program {
@@ -34,11 +28,11 @@ struct et_program {
     struct digest_uuid uuid;
     struct arena arena;          /* of `compiler`'s texts and of `shapes` */
     int64_t (*shapes)[MAX_RANK]; /* of inputs, then outputs, of a batched graph: ET_BATCH first */
-    struct aot_options compiler;
+    struct build_options compiler;
     int threads;
     bool tuning_set;
     struct tuning *tuning; /* that was set; NULL: none */
-    struct way ways[ET_MODE_COUNT];
+    struct prepared modes[ET_MODE_COUNT];
 };
 
 struct et_workspace {
@@ -49,19 +43,32 @@ struct et_workspace {
     enum et_stop stopped; /* what ended the last run early */
 };
 
-static const char *const mode_names[ET_MODE_COUNT] = {"eager", "jit", "aot"};
+/* A mode for each backend, in the same order. */
+#define BACKEND(id, ...)                                                                           \
+    _Static_assert((int)ET_##id == (int)BACKEND_##id + 1, "modes and backends");
+#include "runtime/backend/backends.def"
+#undef BACKEND
+_Static_assert((int)ET_MODE_COUNT == (int)BACKEND_COUNT + 1, "modes and backends");
 
 static bool is_mode(enum et_mode mode) {
     return (unsigned)mode < ET_MODE_COUNT;
 }
 
+const struct backend *mode_backend(enum et_mode mode) {
+    return mode == ET_EAGER ? NULL : &backends[mode - 1];
+}
+
+static const char *mode_name(enum et_mode mode) {
+    return mode == ET_EAGER ? "eager" : mode_backend(mode)->name;
+}
+
 const char *et_mode_name(enum et_mode mode) {
-    return is_mode(mode) ? mode_names[mode] : NULL;
+    return is_mode(mode) ? mode_name(mode) : NULL;
 }
 
 bool et_mode_from_name(const char *name, enum et_mode *mode) {
     for (int i = 0; i < ET_MODE_COUNT; i++) {
-        if (strcmp(name, mode_names[i]) != 0)
+        if (strcmp(name, mode_name((enum et_mode)i)) != 0)
             continue;
         *mode = (enum et_mode)i;
         return true;
@@ -112,7 +119,7 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
     program->weights = weights;
     program->threads = 1;
     for (int mode = 0; mode < ET_MODE_COUNT; mode++)
-        pthread_mutex_init(&program->ways[mode].lock, NULL);
+        pthread_mutex_init(&program->modes[mode].lock, NULL);
     if (!set_shapes(program, error) || !identify(program, error)) {
         et_program_free(program);
         return NULL;
@@ -129,21 +136,12 @@ struct et_program *et_program_open(const char *path, const char *weights_path,
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
-static void close_way(struct way *way) {
-    jit_free(way->jit);
-    aot_free(way->aot);
-    compiled_free(way->compiled);
-    way->jit = NULL;
-    way->aot = NULL;
-    way->compiled = NULL;
-}
-
 void et_program_free(struct et_program *program) {
     if (!program)
         return;
     for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
-        close_way(&program->ways[mode]);
-        pthread_mutex_destroy(&program->ways[mode].lock);
+        build_free(&program->modes[mode].build);
+        pthread_mutex_destroy(&program->modes[mode].lock);
     }
     tuning_free(program->tuning);
     arena_free(&program->arena);
@@ -268,63 +266,62 @@ bool et_program_set_tuning(struct et_program *program, const char *path, struct 
     return true;
 }
 
-struct compiled *program_compile(const struct et_program *program, enum et_mode mode,
+struct compiled *program_compile(const struct et_program *program, const struct backend *backend,
                                  const struct compile_options *options, struct et_error *error) {
-    struct compile_options tuned = *options;
+    struct compile_options plain = *options;
+    plain.backend = backend->emits;
+    struct compile_options tuned = plain;
     struct tuning *kept = NULL;
     if (!program->tuning_set && options->target && options->target == cpu_target(NULL))
-        kept = tuning_cache_load(program->digest.text, options->target, mode_names[mode]);
+        kept = tuning_cache_load(program->digest.text, options->target, backend->name);
     tuned.tuning = kept ? kept : program->tuning;
     if (!options->target && tuned.tuning)
         tuned.target = target_find(tuned.tuning->target);
     struct compiled *compiled = compile(program->graph, &tuned, error);
     if (!compiled && kept) /* by another version of the compiler, say */
-        compiled = compile(program->graph, options, error);
+        compiled = compile(program->graph, &plain, error);
     tuning_free(kept);
     return compiled;
 }
 
-static void find_entries(struct way *way) {
-    bool steps = way->compiled->threads > 1;
-    if (way->jit) {
-        way->entry = jit_entry(way->jit);
-        way->step_entry = steps ? jit_step_entry(way->jit) : NULL;
-    } else if (way->aot) {
-        way->entry = aot_entry(way->aot);
-        way->step_entry = steps ? aot_step_entry(way->aot) : NULL;
-    }
-}
-
-/* Both compiled modes expect the same weights, mostly. */
-static void share_weights(const struct et_program *program, struct way *way) {
+/* All backends expect the same weights, mostly. */
+static void share_weights(const struct et_program *program, struct compiled *compiled) {
     for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
-        const struct way *other = &program->ways[mode];
-        if (other != way && atomic_load(&other->ready) && other->compiled)
-            compiled_share_weights(way->compiled, other->compiled);
+        const struct prepared *prepared = &program->modes[mode];
+        if (atomic_load(&prepared->ready) && prepared->build.compiled)
+            compiled_share_weights(compiled, prepared->build.compiled);
     }
 }
 
-/* Requires the way's lock. */
-static bool open_way(struct et_program *program, enum et_mode mode, struct et_error *error) {
-    struct way *way = &program->ways[mode];
+bool program_build(const struct et_program *program, const struct backend *backend,
+                   const struct compile_options *compiling, const struct build_options *building,
+                   struct build *build, struct et_error *error) {
+    *build = (struct build){.compiled = program_compile(program, backend, compiling, error)};
+    weights_rest(program->weights); /* of its own it has what it needs */
+    if (!build->compiled)
+        return false;
+    share_weights(program, build->compiled);
+    if (backend_build(backend, build->compiled, building, &build->executable, error))
+        return true;
+    build_free(build);
+    return false;
+}
+
+void build_free(struct build *build) {
+    executable_free(&build->executable);
+    compiled_free(build->compiled);
+    *build = (struct build){0};
+}
+
+/* Requires the mode's lock. */
+static bool open_mode(struct et_program *program, enum et_mode mode, struct et_error *error) {
     const struct target *target = cpu_target(error);
     if (!target)
         return false;
-    struct compile_options options = {.backend = mode == ET_JIT ? &emit_calls : &emit_loops,
-                                      .target = target,
-                                      .digest = program->digest.text,
-                                      .threads = program->threads};
-    way->compiled = program_compile(program, mode, &options, error);
-    weights_rest(program->weights); /* of its own it has what it needs */
-    if (!way->compiled)
-        return false;
-    share_weights(program, way);
-    if (mode == ET_JIT)
-        way->jit = jit_build(way->compiled, NULL, error);
-    else
-        way->aot = aot_build(way->compiled, &program->compiler, error);
-    find_entries(way);
-    return way->jit || way->aot;
+    const struct compile_options options = {
+        .target = target, .digest = program->digest.text, .threads = program->threads};
+    return program_build(program, mode_backend(mode), &options, &program->compiler,
+                         &program->modes[mode].build, error);
 }
 
 bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et_error *error) {
@@ -332,23 +329,21 @@ bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et
         return et_fail(error, "mode %d: expected eager, jit or aot", (int)mode);
     if (et_program_is_prepared(program, mode))
         return true;
-    struct way *way = &program->ways[mode];
-    pthread_mutex_lock(&way->lock);
-    bool good = atomic_load(&way->ready) || open_way(program, mode, error);
+    struct prepared *prepared = &program->modes[mode];
+    pthread_mutex_lock(&prepared->lock);
+    bool good = atomic_load(&prepared->ready) || open_mode(program, mode, error);
     if (good)
-        atomic_store(&way->ready, true);
-    else
-        close_way(way);
-    pthread_mutex_unlock(&way->lock);
-    return good || et_fail_within(error, "%s: %s", program->graph->name, mode_names[mode]);
+        atomic_store(&prepared->ready, true);
+    pthread_mutex_unlock(&prepared->lock);
+    return good || et_fail_within(error, "%s: %s", program->graph->name, mode_name(mode));
 }
 
 bool et_program_is_prepared(const struct et_program *program, enum et_mode mode) {
-    return is_mode(mode) && (mode == ET_EAGER || atomic_load(&program->ways[mode].ready));
+    return is_mode(mode) && (mode == ET_EAGER || atomic_load(&program->modes[mode].ready));
 }
 
 const struct compiled *program_compiled(const struct et_program *program, enum et_mode mode) {
-    return et_program_is_prepared(program, mode) ? program->ways[mode].compiled : NULL;
+    return et_program_is_prepared(program, mode) ? program->modes[mode].build.compiled : NULL;
 }
 
 const char *et_program_source(const struct et_program *program, enum et_mode mode) {
@@ -431,26 +426,28 @@ static bool workspace_begin_threads(struct et_workspace *workspace, int threads,
 }
 
 /* Threads share the steps of a run, or the images of a batch. */
-static bool run_compiled(const struct et_program *program, const struct way *way, int64_t batch,
-                         const void *const *inputs, void *const *outputs,
+static bool run_compiled(const struct et_program *program, const struct prepared *prepared,
+                         int64_t batch, const void *const *inputs, void *const *outputs,
                          struct et_workspace *workspace, struct et_error *error) {
-    const struct compiled *compiled = way->compiled;
+    const struct compiled *compiled = prepared->build.compiled;
+    const struct executable *executable = &prepared->build.executable;
+    bool steps = compiled->threads > 1 && executable->step_entry;
     bool images = batch > 1, shared = images && program->threads > 1;
     int threads = images ? program->threads : compiled->threads;
     size_t bytes =
         images ? shared_images_bytes(program->graph, compiled, threads) : compiled->arena_bytes;
     if (!workspace_grow(workspace, bytes, error) ||
-        ((shared || way->step_entry) && !workspace_begin_threads(workspace, threads, error)))
+        ((shared || steps) && !workspace_begin_threads(workspace, threads, error)))
         return false;
     if (images)
-        share_images(shared ? workspace->pool : NULL, way->entry, program->graph, compiled, batch,
-                     inputs, outputs, workspace->memory, &workspace->limit);
-    else if (way->step_entry)
-        share_steps(workspace->pool, way->step_entry, compiled, inputs, outputs, workspace->memory,
-                    &workspace->limit);
+        share_images(shared ? workspace->pool : NULL, executable->entry, program->graph, compiled,
+                     batch, inputs, outputs, workspace->memory, &workspace->limit);
+    else if (steps)
+        share_steps(workspace->pool, executable->step_entry, compiled, inputs, outputs,
+                    workspace->memory, &workspace->limit);
     else
-        run_entry(way->entry, compiled->block_count, batch, inputs, outputs, compiled->weights,
-                  workspace->memory);
+        run_entry(executable->entry, compiled->block_count, batch, inputs, outputs,
+                  compiled->weights, workspace->memory);
     return true;
 }
 
@@ -467,16 +464,16 @@ static bool run_eager(const struct graph *graph, int64_t batch, const void *cons
 
 /* A run that takes its time to the end, and is over when the limit passes, has failed all the
  * same: nobody can tell what was left out. */
-static bool run_way(struct et_program *program, enum et_mode mode, int64_t batch,
-                    const void *const *inputs, void *const *outputs, struct et_workspace *workspace,
-                    struct et_error *error) {
+static bool run_mode(struct et_program *program, enum et_mode mode, int64_t batch,
+                     const void *const *inputs, void *const *outputs,
+                     struct et_workspace *workspace, struct et_error *error) {
     workspace->stopped = run_limit_passed(&workspace->limit);
     if (workspace->stopped != ET_NOT_STOPPED)
         return run_limit_fail(workspace->stopped, error);
-    bool good =
-        mode == ET_EAGER
-            ? run_eager(program->graph, batch, inputs, outputs, &workspace->limit, error)
-            : run_compiled(program, &program->ways[mode], batch, inputs, outputs, workspace, error);
+    bool good = mode == ET_EAGER
+                    ? run_eager(program->graph, batch, inputs, outputs, &workspace->limit, error)
+                    : run_compiled(program, &program->modes[mode], batch, inputs, outputs,
+                                   workspace, error);
     workspace->stopped = run_limit_passed(&workspace->limit);
     return workspace->stopped == ET_NOT_STOPPED ? good : run_limit_fail(workspace->stopped, error);
 }
@@ -490,7 +487,8 @@ bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t
         !check_buffers(program->graph, batch, inputs, outputs, error))
         return et_fail_within(error, "%s", program->graph->name);
     struct et_workspace own = {0};
-    bool good = run_way(program, mode, batch, inputs, outputs, workspace ? workspace : &own, error);
+    bool good =
+        run_mode(program, mode, batch, inputs, outputs, workspace ? workspace : &own, error);
     pool_free(own.pool);
     et_release(own.memory);
     return good;

@@ -2,8 +2,8 @@
 #ifndef EIGENTENSOR_ET_PROGRAM_H
 #define EIGENTENSOR_ET_PROGRAM_H
 
-#include "compiler/compile.h"
 #include "compiler/store/store.h"
+#include "runtime/backend/backend.h"
 
 #include "runtime/eigentensor.h" /* after base.h, which has struct et_error too */
 
@@ -15,10 +15,28 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
 const struct graph *program_graph(const struct et_program *program);
 const struct weights *program_weights(const struct et_program *program); /* NULL: it has none */
 
-/* compile() with the tuning that was set, or else, where the options are for this CPU, the one that
- * is kept for it and the mode; one that is kept and does not fit is done without. */
-struct compiled *program_compile(const struct et_program *program, enum et_mode mode,
+/* What makes a mode's code; NULL for ET_EAGER. */
+const struct backend *mode_backend(enum et_mode mode);
+
+/* compile() for a backend, which the options need not name, with the tuning that was set, or else,
+ * where the options are for this CPU, the one that is kept for it and the backend; one that is kept
+ * and does not fit is done without. */
+struct compiled *program_compile(const struct et_program *program, const struct backend *backend,
                                  const struct compile_options *options, struct et_error *error);
+
+/* A program as a backend runs it. All zero: none. */
+struct build {
+    struct compiled *compiled;
+    struct executable executable;
+};
+
+/* program_compile(), and what the backend makes of that. The weights are those of a mode that is
+ * prepared, where they are the same: the program must live longer. False and an error when it
+ * fails; there is nothing to free then. */
+bool program_build(const struct et_program *program, const struct backend *backend,
+                   const struct compile_options *compiling, const struct build_options *building,
+                   struct build *build, struct et_error *error);
+void build_free(struct build *build); /* all zero afterwards */
 
 /* What compile() made for a mode; NULL before it was prepared, and for ET_EAGER. */
 const struct compiled *program_compiled(const struct et_program *program, enum et_mode mode);

@@ -185,7 +185,7 @@ static json_t *mode_facts(const struct model *model) {
     json_t *aot = idle_mode(model, ET_AOT);
     if (atomic_load(&model->aot_state) == AOT_READY) {
         object_set_json(&aot, "prepare_milliseconds", json_real(model->aot_milliseconds));
-        object_set_json(&aot, "from_cache", json_boolean(model->aot_from_cache));
+        object_set_json(&aot, "from_cache", json_boolean(model->aot.executable.from_cache));
     }
     return json_pack("{s{ss}s{sssf}so}", "eager", "state", "ready", "jit", "state", "ready",
                      "prepare_milliseconds", model->jit_milliseconds, "aot", aot);
@@ -284,7 +284,7 @@ void handle_source(struct worker *worker, const struct request *request, struct 
         return;
     }
     const struct compiled *compiled =
-        mode == ET_AOT ? model->aot_compiled : program_compiled(model->program, ET_JIT);
+        mode == ET_AOT ? model->aot.compiled : program_compiled(model->program, ET_JIT);
     reply->status = 200;
     reply->type = "text/plain; charset=utf-8";
     reply->file = compiled->source;

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "runtime/backend/aot_cache.h"
+#include "runtime/backend/backend.h"
 #include "runtime/backend/profile.h"
 #include "server/server.h"
 
@@ -64,17 +64,16 @@ static double *medians(const struct compiled *compiled, run_array *entry,
 double *kernel_times(const struct compiled *compiled, const struct et_program *program) {
     struct text text = {0};
     double *result = NULL;
-    bool from_cache;
     if (compiled->kernel_count > 0 && compiled->kernel_count <= MOST_KERNELS &&
         laps_add(compiled, NULL, et_program_input_count(program), &text)) {
         struct compiled timed = *compiled;
         timed.source = text.bytes;
         timed.source_bytes = text.length;
-        struct aot_library *library =
-            aot_cache_open(&timed, et_program_digest(program), NULL, &from_cache, NULL);
-        if (library)
-            result = medians(compiled, aot_library_entry(library), program);
-        aot_library_free(library);
+        const struct build_options building = {.keep_for = et_program_digest(program)};
+        struct executable executable;
+        if (backend_build(mode_backend(ET_AOT), &timed, &building, &executable, NULL))
+            result = medians(compiled, executable.entry, program);
+        executable_free(&executable);
     }
     text_free(&text);
     return result;

@@ -151,13 +151,10 @@ static bool build_model(struct model *model, struct et_error *error) {
     const struct target *target = cpu_target(error);
     if (!target)
         return false;
-    struct compile_options options = {.backend = &emit_loops, .target = target, .digest = digest};
-    model->aot_compiled = program_compile(model->program, ET_AOT, &options, error);
-    if (!model->aot_compiled)
-        return false;
-    compiled_share_weights(model->aot_compiled, program_compiled(model->program, ET_JIT));
-    model->aot = aot_cache_open(model->aot_compiled, digest, NULL, &model->aot_from_cache, error);
-    return model->aot != NULL;
+    const struct compile_options compiling = {.target = target, .digest = digest};
+    const struct build_options building = {.keep_for = digest};
+    return program_build(model->program, mode_backend(ET_AOT), &compiling, &building, &model->aot,
+                         error);
 }
 
 static void *build_models(void *context) {
@@ -174,7 +171,7 @@ static void *build_models(void *context) {
         struct model *model = &models->items[i];
         if (atomic_load(&model->aot_state) == AOT_READY)
             atomic_store(&model->kernel_microseconds,
-                         kernel_times(model->aot_compiled, model->program));
+                         kernel_times(model->aot.compiled, model->program));
     }
     return NULL;
 }
@@ -200,8 +197,7 @@ bool models_wait(struct models *models, int seconds) {
 void models_free(struct models *models) {
     for (int i = 0; i < models->count; i++) {
         struct model *model = &models->items[i];
-        aot_library_free(model->aot);
-        compiled_free(model->aot_compiled);
+        build_free(&model->aot);
         et_release(atomic_load(&model->kernel_microseconds));
         graph_free(model->one);
         et_program_free(model->program);
@@ -226,7 +222,7 @@ enum et_mode model_fastest(const struct model *model) {
 }
 
 const struct compiled *model_compiled(const struct model *model) {
-    return model_fastest(model) == ET_AOT ? model->aot_compiled
+    return model_fastest(model) == ET_AOT ? model->aot.compiled
                                           : program_compiled(model->program, ET_JIT);
 }
 
@@ -295,7 +291,7 @@ void model_memory_free(struct model_memory *memory) {
 
 static bool run_aot(struct model *model, struct model_memory *memory, const struct run_limit *limit,
                     struct et_error *error) {
-    const struct compiled *compiled = model->aot_compiled;
+    const struct compiled *compiled = model->aot.compiled;
     const struct graph *graph = program_graph(model->program);
     size_t bytes = shared_images_bytes(graph, compiled, 1);
     if (memory->arena_bytes < bytes) {
@@ -305,7 +301,7 @@ static bool run_aot(struct model *model, struct model_memory *memory, const stru
         if (!memory->arena)
             return et_fail(error, "out of memory: %zu bytes of workspace", bytes);
     }
-    run_array *entry = aot_library_entry(model->aot);
+    run_array *entry = model->aot.executable.entry;
     if (compiled->block_count)
         share_images(NULL, entry, graph, compiled, memory->batch,
                      (const void *const *)memory->inputs, memory->outputs, memory->arena, limit);

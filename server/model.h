@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "runtime/backend/aot_cache.h"
 #include "runtime/et_program.h"
 #include "runtime/limit.h"
 
@@ -23,12 +22,10 @@ struct model {
     double most_memory; /* bytes that one request may take; 0: any */
 
     atomic_int aot_state;
-    struct compiled *aot_compiled;
-    struct aot_library *aot;
+    struct build aot;
     double aot_milliseconds;
-    bool aot_from_cache;
     struct et_error aot_error;
-    _Atomic(double *) kernel_microseconds; /* by kernel of aot_compiled; NULL: not measured yet */
+    _Atomic(double *) kernel_microseconds; /* by kernel of aot.compiled; NULL: not measured yet */
 };
 
 struct models {

@@ -1,3 +1,6 @@
+/* Compiled graphs at full speed, by the machine's C compiler: in a temporary directory (below
+ * $TMPDIR, else /tmp), which is gone when the library is loaded. An error has the compiler's first
+ * messages. */
 #include "runtime/backend/aot.h"
 
 #include <dlfcn.h>
@@ -7,21 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/backend/aot_cache.h"
 #include "runtime/backend/process.h"
 #include "runtime/backend/scratch.h"
 #include "runtime/kernels/cpu.h"
-
-struct aot {
-    void *library;
-    run_array *entry;
-    run_step_array *step_entry;
-};
 
 /* One build: its directory, its command line, what the compiler said. The arena escapes to where
  * the build began when memory runs out. */
 struct job {
     const struct compiled *compiled;
-    const struct aot_options *options;
+    const struct build_options *options;
     const char *cc;
     struct arena arena;
     struct scratch scratch;
@@ -149,9 +147,9 @@ static bool take_steps(struct job *job, build_steps *steps, void *context) {
 }
 
 /* Runs the steps in a job of their own, which leaves nothing behind. */
-static bool run_job(const struct compiled *compiled, const struct aot_options *options,
+static bool run_job(const struct compiled *compiled, const struct build_options *options,
                     build_steps *steps, void *context, struct et_error *error) {
-    static const struct aot_options defaults = {0};
+    static const struct build_options defaults = {0};
     options = options ? options : &defaults;
     struct job job = {.compiled = compiled,
                       .options = options,
@@ -166,56 +164,47 @@ static bool run_job(const struct compiled *compiled, const struct aot_options *o
 
 /* Loading. */
 
-static bool load(struct aot *aot, const char *path, const char *entry, const char *step_entry,
+/* The library's function of that prefix and name; NULL: there is none. */
+static bool find(void *library, const char *prefix, const char *name, void **function,
                  struct et_error *error) {
-    aot->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!aot->library)
+    struct text text = {0};
+    text_add(&text, "%s%s", prefix, name);
+    bool good = !text.failed || et_fail(error, "out of memory");
+    *function = good ? dlsym(library, text.bytes) : NULL;
+    text_free(&text);
+    return good;
+}
+
+bool aot_load(const char *path, const char *prefix, struct executable *executable,
+              struct et_error *error) {
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library)
         return et_fail(error, "cannot load the compiled library: %s", dlerror());
-    *(void **)&aot->entry = dlsym(aot->library, entry);
-    *(void **)&aot->step_entry = dlsym(aot->library, step_entry);
-    return aot->entry || et_fail(error, "the C text has no function %s", entry);
+    executable->code = library;
+    if (find(library, prefix, "_run_array", (void **)&executable->entry, error) &&
+        find(library, prefix, "_run_step_array", (void **)&executable->step_entry, error) &&
+        (executable->entry || et_fail(error, "the C text has no function %s_run_array", prefix)))
+        return true;
+    dlclose(library);
+    return false;
 }
 
 static bool build_library(struct job *job, void *context) {
-    struct aot *aot = context;
     const char *path = arena_format(&job->arena, "%s/library.so", job->scratch.path);
-    const char *prefix = job->compiled->prefix;
-    const char *entry = arena_format(&job->arena, "%s_run_array", prefix);
-    const char *step_entry = arena_format(&job->arena, "%s_run_step_array", prefix);
     add(job, "-shared");
     add(job, "-fPIC");
     end_command(job, path);
-    return run(job) && load(aot, path, entry, step_entry, job->error);
+    return run(job) && aot_load(path, job->compiled->prefix, context, job->error);
 }
 
-struct aot *aot_build(const struct compiled *compiled, const struct aot_options *options,
-                      struct et_error *error) {
-    struct aot *aot = et_allocate(1, sizeof *aot);
-    if (!aot) {
-        et_fail(error, "out of memory");
-        return NULL;
-    }
-    if (!run_job(compiled, options, build_library, aot, error)) {
-        aot_free(aot);
-        return NULL;
-    }
-    return aot;
+bool aot_build(const struct compiled *compiled, const struct build_options *options,
+               struct executable *executable, struct et_error *error) {
+    return options->keep_for ? aot_cache_build(compiled, options, executable, error)
+                             : run_job(compiled, options, build_library, executable, error);
 }
 
-run_array *aot_entry(const struct aot *aot) {
-    return aot->entry;
-}
-
-run_step_array *aot_step_entry(const struct aot *aot) {
-    return aot->step_entry;
-}
-
-void aot_free(struct aot *aot) {
-    if (!aot)
-        return;
-    if (aot->library)
-        dlclose(aot->library);
-    et_release(aot);
+void aot_release(void *code) {
+    dlclose(code);
 }
 
 /* Executables. */
@@ -248,40 +237,33 @@ static bool add_text(struct job *job, const struct aot_text *text) {
     return write_part(job, text->name, text->text, strlen(text->text));
 }
 
-struct executable {
-    const struct aot_text *texts;
-    int count;
-    const char *path;
-};
-
-static bool build_executable(struct job *job, void *context) {
-    const struct executable *executable = context;
+static bool build_program(struct job *job, void *context) {
+    const struct aot_program *program = context;
     if (!add_weights(job))
         return false;
-    for (int i = 0; i < executable->count; i++)
-        if (!add_text(job, &executable->texts[i]))
+    for (int i = 0; i < program->count; i++)
+        if (!add_text(job, &program->texts[i]))
             return false;
     add(job, "-s");
     add(job, arena_format(&job->arena, "-I%s", job->scratch.path));
-    if (job->options->link_static)
+    if (program->link_static)
         add(job, "-static");
     const char *unfinished =
-        arena_format(&job->arena, "%s.%ld.part", executable->path, (long)getpid());
+        arena_format(&job->arena, "%s.%ld.part", program->path, (long)getpid());
     end_command(job, unfinished);
     if (!run(job)) {
         unlink(unfinished);
         return false;
     }
-    if (rename(unfinished, executable->path) == 0)
+    if (rename(unfinished, program->path) == 0)
         return true;
-    et_fail(job->error, "%s: %s", executable->path, strerror(errno));
+    et_fail(job->error, "%s: %s", program->path, strerror(errno));
     unlink(unfinished);
     return false;
 }
 
-bool aot_build_executable(const struct compiled *compiled, const struct aot_text *texts, int count,
-                          const struct aot_options *options, const char *path,
-                          struct et_error *error) {
-    struct executable executable = {.texts = texts, .count = count, .path = path};
-    return run_job(compiled, options, build_executable, &executable, error);
+bool aot_build_program(const struct compiled *compiled, const struct aot_program *program,
+                       const struct build_options *options, struct et_error *error) {
+    struct aot_program copy = *program;
+    return run_job(compiled, options, build_program, &copy, error);
 }

@@ -1,17 +1,9 @@
-/* Compiled graphs at full speed, by the machine's C compiler: loaded into this process, or built
- * into an executable that needs nothing of us. */
+/* Compiled graphs by the machine's C compiler, beyond what backend.h has: executables that need
+ * nothing of us. */
 #ifndef EIGENTENSOR_AOT_H
 #define EIGENTENSOR_AOT_H
 
-#include "compiler/compile.h"
-#include "runtime/backend/entry.h"
-
-struct aot_options {
-    const char *cc;              /* gcc or clang, a name or a path; NULL: "gcc" */
-    const struct target *target; /* to compile for; NULL: this CPU, as cpu_compiler_option says */
-    const char *const *flags;    /* after our own, so they win; ends with NULL; NULL: none */
-    bool link_static;            /* executables: needs nothing, not even a C library */
-};
+#include "runtime/backend/backend.h"
 
 /* One more file of an executable. Only names that end in .c are compiled by themselves. */
 struct aot_text {
@@ -19,28 +11,22 @@ struct aot_text {
     const char *text;
 };
 
-struct aot;
+struct aot_program {
+    const char *path;
+    const struct aot_text *texts;
+    int count;
+    bool link_static; /* it needs not even a C library */
+};
 
-/* Compiles `compiled->source` (of emit_loops) with the C compiler in a temporary directory (below
- * $TMPDIR, else /tmp), loads the result and removes the directory. Needs nothing of `compiled`
- * afterwards. `options` may be NULL. Any number of threads may build at the same time. NULL and an
- * error with the compiler's first messages when it fails. */
-struct aot *aot_build(const struct compiled *compiled, const struct aot_options *options,
-                      struct et_error *error);
-
-/* PREFIX_run_array; lives as long as `aot`. */
-run_array *aot_entry(const struct aot *aot);
-/* PREFIX_run_step_array; NULL where the text has none. */
-run_step_array *aot_step_entry(const struct aot *aot);
-
-void aot_free(struct aot *aot);
-
-/* Builds the stripped executable `path` from the compiled graph and `count` more texts, which find
- * PREFIX.h beside them and the weights block, 64-byte aligned, as
+/* Builds a stripped executable of the compiled graph and the texts, which find PREFIX.h beside them
+ * and the weights block, 64-byte aligned, as
  *   extern const unsigned char PREFIX_weights[];
- * `path` appears only when everything went well. */
-bool aot_build_executable(const struct compiled *compiled, const struct aot_text *texts, int count,
-                          const struct aot_options *options, const char *path,
-                          struct et_error *error);
+ * It appears at its path only when everything went well. `options` may be NULL. */
+bool aot_build_program(const struct compiled *compiled, const struct aot_program *program,
+                       const struct build_options *options, struct et_error *error);
+
+/* Loads a library that was built so. */
+bool aot_load(const char *path, const char *prefix, struct executable *executable,
+              struct et_error *error);
 
 #endif

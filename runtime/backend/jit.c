@@ -1,4 +1,11 @@
-#include "runtime/backend/jit.h"
+/* Compiled graphs within milliseconds, by libtcc: into pages of their own, which end up readable
+ * and executable, not writable. (Some libtccs open them for both themselves, an instant before.)
+ * The text may use no header and no function but those of jit_symbols.def and the precompiled
+ * kernels. Builds take turns. An error quotes the line of C that does not compile.
+ *
+ * libtcc's own memory is beyond the allocator's door: where that runs out, libtcc ends the process.
+ */
+#include "runtime/backend/backend.h"
 
 #include <errno.h>
 #include <libtcc.h>
@@ -23,8 +30,6 @@ typedef int relocate_where_told(TCCState *, void *);
 typedef int relocate_by_itself(TCCState *);
 
 struct jit {
-    run_array *entry;
-    run_step_array *step_entry;
     void *pages; /* NULL: the code is in `state` */
     size_t bytes;
     TCCState *state;
@@ -142,25 +147,26 @@ static bool place_by_itself(TCCState *state) {
     return relocate(state) == 0;
 }
 
-static bool find_entry(struct jit *jit, TCCState *state, const char *prefix,
-                       struct et_error *error) {
+static bool find_entries(struct executable *executable, TCCState *state, const char *prefix,
+                         struct et_error *error) {
     struct text name = {0};
     text_add(&name, "%s_run_array", prefix);
     void *entry = name.failed ? NULL : tcc_get_symbol(state, name.bytes);
     bool found = entry || (name.failed ? et_fail(error, "out of memory")
                                        : et_fail(error, "libtcc: the C text has no function %s",
                                                  name.bytes));
-    jit->entry = (run_array *)entry;
+    executable->entry = (run_array *)entry;
     text_free(&name);
     text_add(&name, "%s_run_step_array", prefix);
-    jit->step_entry = name.failed ? NULL : (run_step_array *)tcc_get_symbol(state, name.bytes);
+    executable->step_entry =
+        name.failed ? NULL : (run_step_array *)tcc_get_symbol(state, name.bytes);
     text_free(&name);
     return found;
 }
 
 /* Requires the mutex. */
 static bool build(struct jit *jit, const struct compiled *compiled, const struct target *target,
-                  struct complaint *complaint) {
+                  struct executable *executable, struct complaint *complaint) {
     target = target ? target : cpu_target(complaint->error);
     if (!target)
         return false;
@@ -173,7 +179,7 @@ static bool build(struct jit *jit, const struct compiled *compiled, const struct
         good = good && place_code(jit, state, complaint->error);
     else
         good = good && place_by_itself(state);
-    good = good && find_entry(jit, state, compiled->prefix, complaint->error);
+    good = good && find_entries(executable, state, compiled->prefix, complaint->error);
     if (PLACES_WHERE_TOLD || !good)
         tcc_delete(state);
     else
@@ -181,42 +187,29 @@ static bool build(struct jit *jit, const struct compiled *compiled, const struct
     return good;
 }
 
-struct jit *jit_build(const struct compiled *compiled, const struct target *target,
-                      struct et_error *error) {
+bool jit_build(const struct compiled *compiled, const struct build_options *options,
+               struct executable *executable, struct et_error *error) {
     struct jit *jit = et_allocate(1, sizeof *jit);
-    if (!jit) {
-        et_fail(error, "out of memory");
-        return NULL;
-    }
+    if (!jit)
+        return et_fail(error, "out of memory");
     struct complaint complaint = {.source = compiled->source, .error = error};
     et_fail(error, "libtcc failed without a message");
     pthread_mutex_lock(&one_compile);
-    bool good = build(jit, compiled, target, &complaint);
+    bool good = build(jit, compiled, options->target, executable, &complaint);
     pthread_mutex_unlock(&one_compile);
     if (!good) {
-        jit_free(jit);
-        return NULL;
+        jit_release(jit);
+        return false;
     }
+    executable->code = jit;
+    executable->code_bytes = jit->bytes;
     if (error)
         error->message[0] = 0;
-    return jit;
+    return true;
 }
 
-run_array *jit_entry(const struct jit *jit) {
-    return jit->entry;
-}
-
-run_step_array *jit_step_entry(const struct jit *jit) {
-    return jit->step_entry;
-}
-
-size_t jit_bytes(const struct jit *jit) {
-    return jit->bytes;
-}
-
-void jit_free(struct jit *jit) {
-    if (!jit)
-        return;
+void jit_release(void *code) {
+    struct jit *jit = code;
     if (jit->pages)
         munmap(jit->pages, jit->bytes);
     if (jit->state) {

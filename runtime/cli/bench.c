@@ -166,7 +166,7 @@ static void print_rows(const struct row *rows, int threads, double flops, double
 
 /* Arithmetic operations of the model, by what the compiler counts. */
 static bool count_flops(const struct et_program *program, double *flops, struct et_error *error) {
-    struct compile_options compiling = {.backend = &emit_loops};
+    struct compile_options compiling = {.backend = backends[BACKEND_AOT].emits};
     struct compiled *compiled = compile(program_graph(program), &compiling, error);
     if (compiled)
         *flops = (double)compiled_flops(compiled);

@@ -2,8 +2,6 @@
 #include "runtime/cli/cli.h"
 
 #include "compiler/emit/backend.h"
-#include "runtime/backend/aot.h"
-#include "runtime/backend/jit.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/backend/process.h"
 #include "runtime/kernels/cpu.h"
@@ -77,11 +75,9 @@ static const struct argp parser = {
 
 /* ---- The ways ---- */
 
-enum way_kind { WAY_EAGER, WAY_JIT, WAY_AOT };
-
 struct way {
     const char *name;
-    enum way_kind kind;
+    enum et_mode mode;
     int threads;
     enum target_id needs; /* what the CPU must run */
     const char *cc;
@@ -89,95 +85,74 @@ struct way {
 };
 
 static const struct way ways[] = {
-    {"eager", WAY_EAGER, 1, TARGET_BASELINE, NULL, {0}},
-    {"jit, baseline kernels", WAY_JIT, 1, TARGET_BASELINE, NULL, {0}},
-    {"jit, AVX2 kernels", WAY_JIT, 1, TARGET_AVX2, NULL, {0}},
-    {"jit, AVX-512 kernels", WAY_JIT, 1, TARGET_AVX512, NULL, {0}},
-    {"jit, best kernels", WAY_JIT, 2, TARGET_BASELINE, NULL, {0}},
-    {"jit, best kernels", WAY_JIT, 3, TARGET_BASELINE, NULL, {0}},
-    {"jit, best kernels", WAY_JIT, 8, TARGET_BASELINE, NULL, {0}},
-    {"gcc -O0", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O0"}},
-    {"gcc -O2", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O2"}},
-    {"gcc -O3 -march=native", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
-    {"gcc -O3 -march=native", WAY_AOT, 2, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
-    {"gcc -O3 -march=native", WAY_AOT, 8, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"eager", ET_EAGER, 1, TARGET_BASELINE, NULL, {0}},
+    {"jit, baseline kernels", ET_JIT, 1, TARGET_BASELINE, NULL, {0}},
+    {"jit, AVX2 kernels", ET_JIT, 1, TARGET_AVX2, NULL, {0}},
+    {"jit, AVX-512 kernels", ET_JIT, 1, TARGET_AVX512, NULL, {0}},
+    {"jit, best kernels", ET_JIT, 2, TARGET_BASELINE, NULL, {0}},
+    {"jit, best kernels", ET_JIT, 3, TARGET_BASELINE, NULL, {0}},
+    {"jit, best kernels", ET_JIT, 8, TARGET_BASELINE, NULL, {0}},
+    {"gcc -O0", ET_AOT, 1, TARGET_BASELINE, "gcc", {"-O0"}},
+    {"gcc -O2", ET_AOT, 1, TARGET_BASELINE, "gcc", {"-O2"}},
+    {"gcc -O3 -march=native", ET_AOT, 1, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"gcc -O3 -march=native", ET_AOT, 2, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
+    {"gcc -O3 -march=native", ET_AOT, 8, TARGET_BASELINE, "gcc", {"-O3", "-march=native"}},
 #ifdef __x86_64__
-    {"gcc -O3 AVX2", WAY_AOT, 1, TARGET_AVX2, "gcc", {"-O3", "-march=x86-64", "-mavx2", "-mfma"}},
-    {"gcc -O3 SSE2", WAY_AOT, 1, TARGET_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
+    {"gcc -O3 AVX2", ET_AOT, 1, TARGET_AVX2, "gcc", {"-O3", "-march=x86-64", "-mavx2", "-mfma"}},
+    {"gcc -O3 SSE2", ET_AOT, 1, TARGET_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
 #endif
-    {"clang -O3", WAY_AOT, 1, TARGET_BASELINE, "clang", {"-O3", "-march=native"}},
+    {"clang -O3", ET_AOT, 1, TARGET_BASELINE, "clang", {"-O3", "-march=native"}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
 /* One way, ready to run. */
 struct machine {
-    enum way_kind kind;
+    enum et_mode mode;
     struct et_program *program;
-    struct compiled *compiled;
-    struct jit *jit;
-    struct aot *aot;
-    run_array *entry;
-    run_step_array *step_entry;
+    struct build build;
     struct pool *pool; /* NULL: one thread */
 };
 
 static void machine_close(struct machine *machine) {
     pool_free(machine->pool);
-    jit_free(machine->jit);
-    aot_free(machine->aot);
-    compiled_free(machine->compiled);
+    build_free(&machine->build);
     *machine = (struct machine){0};
 }
 
-/* Threads share every kernel that can be shared, worth it or not. */
-static bool machine_compile(struct machine *machine, const struct way *way,
-                            struct et_error *error) {
-    struct compile_options options = {.backend = way->kind == WAY_JIT ? &emit_calls : &emit_loops,
-                                      .threads = way->threads,
-                                      .least_cycles = 1};
-    machine->compiled =
-        program_compile(machine->program, way->kind == WAY_JIT ? ET_JIT : ET_AOT, &options, error);
-    if (!machine->compiled)
+/* Threads share every kernel that can be shared, worth it or not. Precompiled kernels are the ones
+ * that the way is about, or the best; C compilers are told by their flags. */
+static bool machine_open(struct machine *machine, const struct way *way, const char *const *flags,
+                         struct et_error *error) {
+    const struct compile_options compiling = {.threads = way->threads, .least_cycles = 1};
+    struct build_options building = {.cc = way->cc, .flags = flags};
+    if (way->mode == ET_EAGER)
+        return true;
+    if (way->mode == ET_JIT)
+        building.target = way->threads > 1 ? cpu_best_target() : &targets[way->needs];
+    if (!program_build(machine->program, mode_backend(way->mode), &compiling, &building,
+                       &machine->build, error))
         return false;
     machine->pool = way->threads > 1 ? pool_new(way->threads) : NULL;
     return machine->pool || way->threads == 1 || et_fail(error, "no threads");
 }
 
-static bool machine_open(struct machine *machine, const struct way *way, const char *const *flags,
-                         struct et_error *error) {
-    struct aot_options building = {.cc = way->cc, .flags = flags};
-    if (way->kind == WAY_EAGER)
-        return true;
-    if (!machine_compile(machine, way, error))
-        return false;
-    if (way->kind == WAY_JIT) {
-        const struct target *target = way->threads > 1 ? cpu_best_target() : &targets[way->needs];
-        machine->jit = jit_build(machine->compiled, target, error);
-        machine->entry = machine->jit ? jit_entry(machine->jit) : NULL;
-        machine->step_entry = machine->jit ? jit_step_entry(machine->jit) : NULL;
-    } else {
-        machine->aot = aot_build(machine->compiled, &building, error);
-        machine->entry = machine->aot ? aot_entry(machine->aot) : NULL;
-        machine->step_entry = machine->aot ? aot_step_entry(machine->aot) : NULL;
-    }
-    return machine->entry;
-}
-
 static bool machine_run(const struct machine *machine, int64_t batch, const struct tensors *inputs,
                         const struct tensors *outputs, struct et_error *error) {
     const void *const *elements = (const void *const *)inputs->elements;
-    if (machine->kind == WAY_EAGER)
+    if (machine->mode == ET_EAGER)
         return et_program_run_batch(machine->program, ET_EAGER, batch, elements, outputs->elements,
                                     NULL, error);
-    void *arena = et_allocate_aligned(machine->compiled->arena_bytes);
+    const struct compiled *compiled = machine->build.compiled;
+    const struct executable *executable = &machine->build.executable;
+    void *arena = et_allocate_aligned(compiled->arena_bytes);
     if (!arena)
         return et_fail(error, "out of memory");
-    if (machine->pool && machine->step_entry)
-        share_steps(machine->pool, machine->step_entry, machine->compiled, elements,
-                    outputs->elements, arena, NULL);
+    if (machine->pool && executable->step_entry)
+        share_steps(machine->pool, executable->step_entry, compiled, elements, outputs->elements,
+                    arena, NULL);
     else
-        run_entry(machine->entry, machine->compiled->block_count, batch, elements,
-                  outputs->elements, machine->compiled->weights, arena);
+        run_entry(executable->entry, compiled->block_count, batch, elements, outputs->elements,
+                  compiled->weights, arena);
     et_release(arena);
     return true;
 }
@@ -322,7 +297,7 @@ static bool run_way(struct check *check, const struct way *way, struct machine *
     printf("%-24s %7d", way->name, way->threads);
     for (int i = 0; i < check->set_count; i++) {
         struct set *set = &check->sets[i];
-        const struct tensors *outputs = way->kind == WAY_EAGER ? &set->expected : &set->found;
+        const struct tensors *outputs = way->mode == ET_EAGER ? &set->expected : &set->found;
         if (!machine_run(machine, set->batch, &set->inputs, outputs, error))
             return false;
         struct et_digest digest = et_program_output_digest_batch(
@@ -356,7 +331,7 @@ static bool is_skipped(struct check *check, const struct way *way) {
     if (!cpu_runs(&targets[way->needs]))
         text_add(&check->skipped, "skipped %s: this CPU lacks %s\n", way->name,
                  targets[way->needs].name);
-    else if (way->kind == WAY_AOT && !is_installed(way->cc))
+    else if (way->mode == ET_AOT && !is_installed(way->cc))
         text_add(&check->skipped, "skipped %s: %s is not installed\n", way->name, way->cc);
     else
         return false;
@@ -365,7 +340,7 @@ static bool is_skipped(struct check *check, const struct way *way) {
 
 static bool try_way(struct check *check, const struct way *way, const char *const *flags,
                     struct et_error *error) {
-    struct machine machine = {.kind = way->kind, .program = check->program};
+    struct machine machine = {.mode = way->mode, .program = check->program};
     bool good = machine_open(&machine, way, flags, error) && run_way(check, way, &machine, error);
     machine_close(&machine);
     return good || et_fail_within(error, "%s", way->name);
@@ -382,8 +357,8 @@ static bool try_users_way(struct check *check, struct et_error *error) {
         text_add(&name, " %s", arguments->flags.items[i]);
     if (name.failed)
         return et_fail(error, "out of memory");
-    struct way way = {
-        name.bytes, WAY_AOT, 1, TARGET_BASELINE, arguments->cc ? arguments->cc : "gcc", {0}};
+    struct way way = {name.bytes, ET_AOT, 1, TARGET_BASELINE, arguments->cc ? arguments->cc : "gcc",
+                      {0}};
     bool good = try_way(check, &way, (const char *const *)arguments->flags.items, error);
     text_free(&name);
     return good;

@@ -46,8 +46,8 @@ static const struct argp_option options[] = {
 /* What --dialect can say; the default first. */
 static const struct dialect {
     const char *name;
-    const struct emit_backend *backend;
-} dialects[] = {{"vector", &emit_loops}, {"calls", &emit_calls}};
+    enum backend_id backend;
+} dialects[] = {{"vector", BACKEND_AOT}, {"calls", BACKEND_JIT}};
 
 static void choose_dialect(struct emit_arguments *arguments, const char *name,
                            struct argp_state *state) {
@@ -180,8 +180,8 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
         return NULL;
     }
     const struct et_program *program = arguments->model.program;
-    struct compile_options compiling = {.backend = arguments->dialect->backend,
-                                        .target = arguments->target,
+    const struct backend *backend = &backends[arguments->dialect->backend];
+    struct compile_options compiling = {.target = arguments->target,
                                         .prefix = arguments->prefix,
                                         .digest = et_program_digest(program),
                                         .command = command.bytes,
@@ -189,7 +189,7 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
                                         .pool = true,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
-    struct compiled *compiled = program_compile(program, ET_AOT, &compiling, error);
+    struct compiled *compiled = program_compile(program, backend, &compiling, error);
     text_free(&command);
     return compiled;
 }

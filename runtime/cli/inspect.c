@@ -293,13 +293,13 @@ int inspect_command(int count, char **values) {
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    struct compile_options compiling = {.backend = &emit_loops,
-                                        .threads = arguments.threads,
+    struct compile_options compiling = {.threads = arguments.threads,
                                         .list_candidates = arguments.sections & SECTION_COST};
     arguments.model.untuned = !arguments.model.tuning;
     bool good = model_open(&arguments.model, &error);
     struct compiled *compiled =
-        good ? program_compile(arguments.model.program, ET_AOT, &compiling, &error) : NULL;
+        good ? program_compile(arguments.model.program, &backends[BACKEND_AOT], &compiling, &error)
+             : NULL;
     good = compiled != NULL;
     if (good && arguments.dot)
         good = print_dot(program_graph(arguments.model.program), compiled, arguments.dot, &error);

@@ -194,16 +194,19 @@ static bool describe_model(const struct et_program *program, const struct compil
 /* ---- Building ---- */
 
 static bool build_texts(const struct compiled *compiled, enum standalone_kind kind,
-                        const char *model_h, const struct aot_options *options, const char *path,
-                        struct et_error *error) {
+                        const char *model_h, const struct build_options *options, const char *path,
+                        bool link_static, struct et_error *error) {
 #define TEXT_ROW(symbol, path) {path, symbol},
     const struct aot_text texts[] = {
         {"model.h", model_h},
         {"main.c", kind == STANDALONE_CLASSIFIER ? template_classifier : template_runner},
         TEXTS(TEXT_ROW)};
 #undef TEXT_ROW
-    return aot_build_executable(compiled, texts, (int)(sizeof texts / sizeof *texts), options, path,
-                                error);
+    const struct aot_program program = {.path = path,
+                                        .texts = texts,
+                                        .count = sizeof texts / sizeof *texts,
+                                        .link_static = link_static};
+    return aot_build_program(compiled, &program, options, error);
 }
 
 /* What the program must have, then the user's flags, then libraries. */
@@ -242,23 +245,24 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     const struct target *target = cpu_target(error);
     if (!target)
         return false;
-    struct compile_options compiling = {.backend = &emit_loops,
-                                        .target = target,
+    const struct backend *backend = &backends[BACKEND_AOT];
+    struct compile_options compiling = {.target = target,
                                         .prefix = PREFIX,
                                         .digest = et_program_digest(program),
                                         .threads = options->threads,
                                         .pool = true};
-    struct compiled *compiled = program_compile(program, ET_AOT, &compiling, error);
+    struct compiled *compiled = program_compile(program, backend, &compiling, error);
     if (!compiled)
         return false;
     struct arena arena = {0};
     struct text model_h = {0};
-    struct aot_options building = {.cc = options->cc, .link_static = options->link_static};
+    struct build_options building = {.cc = options->cc};
     path = path ? path : path_from(et_program_name(program), &arena);
     bool good = path && join_flags(options->flags, &arena, &building.flags)
                     ? describe_model(program, compiled, &model_h, error)
                     : et_fail(error, "out of memory");
-    good = good && build_texts(compiled, kind, model_h.bytes, &building, path, error);
+    good = good &&
+           build_texts(compiled, kind, model_h.bytes, &building, path, options->link_static, error);
     text_free(&model_h);
     arena_free(&arena);
     compiled_free(compiled);

@@ -139,8 +139,8 @@ static bool tune_mode(const struct tune_arguments *arguments, enum et_mode mode,
                       const struct tensors *inputs, struct et_error *error) {
     struct progress progress = progress_begin(1);
     struct tune_options tuning = {
-        .mode = mode,
-        .compiler = {.cc = arguments->cc, .flags = (const char *const *)arguments->flags.items},
+        .backend = mode_backend(mode),
+        .building = {.cc = arguments->cc, .flags = (const char *const *)arguments->flags.items},
         .tries = (int)arguments->tries,
         .seconds = 1e-3 * (double)arguments->milliseconds,
         .inputs = (const void *const *)inputs->elements,

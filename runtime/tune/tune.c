@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "compiler/emit/backend.h"
-#include "runtime/backend/jit.h"
 #include "runtime/backend/profile.h"
 #include "runtime/kernels/cpu.h"
 #include "runtime/tuning_cache.h"
@@ -19,9 +18,7 @@ static const double MARGIN = 0.98, SLIGHT_MARGIN = 0.99;
 
 struct variant {
     struct compiled *compiled;
-    struct jit *jit;
-    struct aot *aot;
-    run_array *entry;
+    struct executable executable;
     double *samples; /* MOST_RUNS for each kernel, in seconds */
     double *times;   /* of each kernel, the lower quartile */
     int runs;
@@ -73,8 +70,7 @@ static void note_lap(int done) {
 static void close_variant(struct variant *variant) {
     et_release(variant->samples);
     et_release(variant->times);
-    jit_free(variant->jit);
-    aot_free(variant->aot);
+    executable_free(&variant->executable);
     compiled_free(variant->compiled);
     *variant = (struct variant){0};
 }
@@ -86,15 +82,10 @@ static bool build(const struct tuner *tuner, struct variant *variant) {
                 et_fail(tuner->error, "no time can be taken between the kernels");
     timed.source = text.bytes;
     timed.source_bytes = text.length;
-    if (good && tuner->options->mode == ET_JIT) {
-        variant->jit = jit_build(&timed, NULL, tuner->error);
-        variant->entry = variant->jit ? jit_entry(variant->jit) : NULL;
-    } else if (good) {
-        variant->aot = aot_build(&timed, &tuner->options->compiler, tuner->error);
-        variant->entry = variant->aot ? aot_entry(variant->aot) : NULL;
-    }
+    good = good && backend_build(tuner->options->backend, &timed, &tuner->options->building,
+                                 &variant->executable, tuner->error);
     text_free(&text);
-    return variant->entry != NULL;
+    return good;
 }
 
 static bool make_memory(struct tuner *tuner, struct variant *variant) {
@@ -143,8 +134,7 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
         tuner->choices[i] = (struct tuned_choice){unit->contraction, tile, blocking, 0, 0};
     }
     struct tuning tuning = {.count = tuner->unit_count, .choices = tuner->choices};
-    struct compile_options options = {.backend = tuner->options->mode == ET_JIT ? &emit_calls
-                                                                                : &emit_loops,
+    struct compile_options options = {.backend = tuner->options->backend->emits,
                                       .target = tuner->target,
                                       .tuning = &tuning,
                                       .list_candidates = true};
@@ -157,7 +147,8 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
 static void run_once(const struct tuner *tuner, const struct variant *variant, void **outputs,
                      double *laps) {
     lap_times = laps;
-    variant->entry(tuner->options->inputs, outputs, variant->compiled->weights, tuner->memory);
+    variant->executable.entry(tuner->options->inputs, outputs, variant->compiled->weights,
+                              tuner->memory);
 }
 
 static void keep_laps(struct variant *variant, const double *laps) {
@@ -514,7 +505,7 @@ static void fill_result(struct tuner *tuner) {
         (struct tuning){.digest = arena_copy_text(tuner->arena, et_program_digest(tuner->program)),
                         .target = tuner->target->name,
                         .cpu = arena_copy_text(tuner->arena, cpu),
-                        .mode = et_mode_name(tuner->options->mode),
+                        .mode = tuner->options->backend->name,
                         .choices = tuner->choices};
     for (int i = 0; i < tuner->unit_count; i++) {
         const struct unit *unit = &tuner->units[i];

@@ -9,15 +9,14 @@
 #define EIGENTENSOR_TUNE_H
 
 #include "compiler/schedule/tuning.h"
-#include "runtime/backend/aot.h"
 #include "runtime/et_program.h"
 
 struct tune_options {
-    enum et_mode mode;           /* ET_JIT or ET_AOT */
-    struct aot_options compiler; /* of ET_AOT */
-    int tries;                   /* candidates of a contraction, tiles and blocks each */
-    double seconds;              /* to measure one round of candidates for */
-    const void *const *inputs;   /* of the program: what it is run on */
+    const struct backend *backend; /* that runs it */
+    struct build_options building;
+    int tries;                 /* candidates of a contraction, tiles and blocks each */
+    double seconds;            /* to measure one round of candidates for */
+    const void *const *inputs; /* of the program: what it is run on */
     /* Called after each round with the candidates tried so far, of how many; NULL: not. */
     void (*progress)(void *context, int done, int total);
     void *context;

@@ -79,10 +79,21 @@ static void remove_own_directory(void) {
 
 TestSuite(aot, .init = use_own_directory, .fini = remove_own_directory, .timeout = 60);
 
-static void check_runs(const struct aot *aot) {
+static bool build(const struct compiled *compiled, const struct build_options *options,
+                  struct executable *aot, struct et_error *error) {
+    return backend_build(&backends[BACKEND_AOT], compiled, options, aot, error);
+}
+
+static bool fails(const struct compiled *compiled, const struct build_options *options,
+                  struct et_error *error) {
+    struct executable aot;
+    return !build(compiled, options, &aot, error) && !aot.entry && !aot.backend;
+}
+
+static void check_runs(const struct executable *aot) {
     const float x[4] = {1, 2, 3, 0x1.001p+0f};
     float y[4] = {0};
-    aot_entry(aot)((const void *[]){x}, (void *[]){y}, weights, NULL);
+    aot->entry((const void *[]){x}, (void *[]){y}, weights, NULL);
     const float expected[4] = {9, 39, 89, 0x1.0008p-11f};
     cr_assert_arr_eq(y, expected, sizeof y);
 }
@@ -90,12 +101,12 @@ static void check_runs(const struct aot *aot) {
 Test(aot, builds_and_runs) {
     struct compiled compiled = sample();
     struct et_error error = {0};
-    struct aot *aot = aot_build(&compiled, NULL, &error);
-    cr_assert_not_null(aot, "%s", error.message);
+    struct executable aot;
+    cr_assert(build(&compiled, NULL, &aot, &error), "%s", error.message);
     cr_assert_eq(files_left(), 0, "removed while the library lives");
-    check_runs(aot);
-    aot_free(aot);
-    aot_free(NULL);
+    check_runs(&aot);
+    executable_free(&aot);
+    executable_free(&aot);
 }
 
 Test(aot, clang_builds_too) {
@@ -108,10 +119,11 @@ Test(aot, clang_builds_too) {
     text_free(&said);
     if (status == 127)
         cr_skip_test("clang is not installed");
-    struct aot *aot = aot_build(&compiled, &(struct aot_options){.cc = "clang"}, &error);
-    cr_assert_not_null(aot, "%s", error.message);
-    check_runs(aot);
-    aot_free(aot);
+    struct executable aot;
+    cr_assert(build(&compiled, &(struct build_options){.cc = "clang"}, &aot, &error), "%s",
+              error.message);
+    check_runs(&aot);
+    executable_free(&aot);
 }
 
 Test(aot, every_target_gives_the_same) {
@@ -120,20 +132,19 @@ Test(aot, every_target_gives_the_same) {
         struct et_error error = {0};
         if (!cpu_runs(&targets[i]))
             continue;
-        struct aot *aot =
-            aot_build(&compiled, &(struct aot_options){.target = &targets[i]}, &error);
-        cr_assert_not_null(aot, "%s", error.message);
-        check_runs(aot);
-        aot_free(aot);
+        struct executable aot;
+        cr_assert(build(&compiled, &(struct build_options){.target = &targets[i]}, &aot, &error),
+                  "%s", error.message);
+        check_runs(&aot);
+        executable_free(&aot);
         setenv("EIGENTENSOR_CPU", targets[i].name, 1);
-        aot = aot_build(&compiled, NULL, &error);
-        cr_assert_not_null(aot, "%s", error.message);
-        check_runs(aot);
-        aot_free(aot);
+        cr_assert(build(&compiled, NULL, &aot, &error), "%s", error.message);
+        check_runs(&aot);
+        executable_free(&aot);
     }
     struct et_error error = {0};
     setenv("EIGENTENSOR_CPU", "fast", 1);
-    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert(fails(&compiled, NULL, &error));
     cr_assert_str_eq(error.message,
                      "EIGENTENSOR_CPU: expected avx512, avx2 or baseline, found fast");
 }
@@ -141,16 +152,16 @@ Test(aot, every_target_gives_the_same) {
 Test(aot, missing_compiler) {
     struct compiled compiled = sample();
     struct et_error error = {0};
-    struct aot_options options = {.cc = "no-such-compiler"};
-    cr_assert_null(aot_build(&compiled, &options, &error));
+    struct build_options options = {.cc = "no-such-compiler"};
+    cr_assert(fails(&compiled, &options, &error));
     cr_assert_str_eq(error.message, "no-such-compiler: not found; install gcc or name another "
                                     "with --cc");
     options.cc = temporary; /* a directory */
-    cr_assert_null(aot_build(&compiled, &options, &error));
+    cr_assert(fails(&compiled, &options, &error));
     cr_assert_not_null(strstr(error.message, "cannot start: Permission denied"), "%s",
                        error.message);
     options.cc = "cat"; /* not a compiler */
-    cr_assert_null(aot_build(&compiled, &options, &error));
+    cr_assert(fails(&compiled, &options, &error));
     cr_assert_not_null(strstr(error.message, "cat: exit status 1:\ncat: "), "%s", error.message);
 }
 
@@ -159,16 +170,16 @@ Test(aot, errors_of_the_compiler_are_told) {
     compiled.source = "int f(void) {\n    return unknown;\n}\n";
     compiled.source_bytes = strlen(compiled.source);
     struct et_error error = {0};
-    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert(fails(&compiled, NULL, &error));
     cr_assert_not_null(strstr(error.message, "gcc: exit status 1:\nsample.c:"), "%s",
                        error.message);
     cr_assert_not_null(strstr(error.message, "sample.c:2:12: error"), "%s", error.message);
     cr_assert_null(strstr(error.message, temporary));
-    cr_assert_null(aot_build(&compiled, NULL, NULL));
+    cr_assert(fails(&compiled, NULL, NULL));
 
     compiled.source = "int f(void) { return 1; }\n";
     compiled.source_bytes = strlen(compiled.source);
-    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert(fails(&compiled, NULL, &error));
     cr_assert_str_eq(error.message, "the C text has no function sample_run_array");
 }
 
@@ -180,7 +191,7 @@ Test(aot, long_messages_are_cut_after_a_line) {
     compiled.source = source.bytes;
     compiled.source_bytes = source.length;
     struct et_error error = {0};
-    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert(fails(&compiled, NULL, &error));
     size_t length = strlen(error.message);
     cr_assert(length > 400 && length < 800, "%zu", length);
     cr_assert_not_null(strstr(error.message, "unknown_0"));
@@ -194,34 +205,34 @@ Test(aot, flags_come_last) {
                       "#endif\n"
                       "void sample_run_array(void) {}\n";
     compiled.source_bytes = strlen(compiled.source);
-    struct aot_options options = {.flags = (const char *[]){"-DGREETING=7", "-O0", NULL}};
+    struct build_options options = {.flags = (const char *[]){"-DGREETING=7", "-O0", NULL}};
     struct et_error error = {0};
-    struct aot *aot = aot_build(&compiled, &options, &error);
-    cr_assert_not_null(aot, "%s", error.message);
-    aot_free(aot);
+    struct executable aot;
+    cr_assert(build(&compiled, &options, &aot, &error), "%s", error.message);
+    executable_free(&aot);
 }
 
 Test(aot, unusable_temporary_directory) {
     struct compiled compiled = sample();
     struct et_error error = {0};
     setenv("TMPDIR", "/nowhere/at/all", 1);
-    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert(fails(&compiled, NULL, &error));
     cr_assert_str_eq(error.message, "/nowhere/at/all: cannot make a temporary directory in it: "
                                     "No such file or directory");
     setenv("TMPDIR", "/tmp/\"; #", 1);
-    cr_assert_null(aot_build(&compiled, NULL, &error));
+    cr_assert(fails(&compiled, NULL, &error));
     cr_assert_not_null(strstr(error.message, "expected no quote"), "%s", error.message);
 }
 
 /* Builds, runs, and compares what the executable prints; then removes it. */
-static void check_executable(const struct aot_options *options) {
+static void check_executable(bool link_static) {
     struct compiled compiled = sample();
     struct et_error error = {0};
     char path[64];
     snprintf(path, sizeof path, "%s/program", temporary);
-    struct aot_text text = {.name = "main.c", .text = main_text};
-    cr_assert(aot_build_executable(&compiled, &text, 1, options, path, &error), "%s",
-              error.message);
+    const struct aot_text text = {.name = "main.c", .text = main_text};
+    const struct aot_program program = {path, &text, 1, link_static};
+    cr_assert(aot_build_program(&compiled, &program, NULL, &error), "%s", error.message);
     cr_assert_eq(files_left(), 1);
     struct text said = {0};
     int status = -1;
@@ -233,8 +244,8 @@ static void check_executable(const struct aot_options *options) {
 }
 
 Test(aot, executable_runs_alone) {
-    check_executable(NULL);
-    check_executable(&(struct aot_options){.link_static = true});
+    check_executable(false);
+    check_executable(true);
 }
 
 Test(aot, failed_executable_leaves_nothing) {
@@ -243,24 +254,27 @@ Test(aot, failed_executable_leaves_nothing) {
     char path[64];
     snprintf(path, sizeof path, "%s/program", temporary);
     struct aot_text text = {.name = "main.c", .text = "int main(void) { return missing(); }\n"};
-    cr_assert_not(aot_build_executable(&compiled, &text, 1, NULL, path, &error));
+    struct aot_program program = {.path = path, .texts = &text, .count = 1};
+    cr_assert_not(aot_build_program(&compiled, &program, NULL, &error));
     cr_assert_not_null(strstr(error.message, "missing"), "%s", error.message);
     text.name = "../main.c";
-    cr_assert_not(aot_build_executable(&compiled, &text, 1, NULL, path, &error));
+    cr_assert_not(aot_build_program(&compiled, &program, NULL, &error));
     cr_assert_str_eq(error.message, "../main.c: expected the plain name of a file");
     text = (struct aot_text){.name = "main.c", .text = main_text};
-    cr_assert_not(aot_build_executable(&compiled, &text, 1, NULL, temporary, &error));
+    program.path = temporary;
+    cr_assert_not(aot_build_program(&compiled, &program, NULL, &error));
     cr_assert_not_null(strstr(error.message, "Is a directory"), "%s", error.message);
 }
 
 static void *build_and_run(void *context) {
     struct compiled compiled = sample();
-    struct aot *aot =
-        aot_build(&compiled, &(struct aot_options){.flags = (const char *[]){"-O0", NULL}}, NULL);
-    if (aot)
-        check_runs(aot);
-    aot_free(aot);
-    return aot ? NULL : context;
+    const struct build_options options = {.flags = (const char *[]){"-O0", NULL}};
+    struct executable aot;
+    bool good = build(&compiled, &options, &aot, NULL);
+    if (good)
+        check_runs(&aot);
+    executable_free(&aot);
+    return good ? NULL : context;
 }
 
 Test(aot, threads_build_at_once) {
@@ -276,20 +290,20 @@ Test(aot, threads_build_at_once) {
 
 Test(aot, every_failed_allocation_is_reported) {
     struct compiled compiled = sample();
-    struct aot_options options = {.flags = (const char *[]){"-O0", NULL}};
-    struct aot *aot = NULL;
+    struct build_options options = {.flags = (const char *[]){"-O0", NULL}};
+    struct executable aot = {0};
     unsigned long nth = 0;
-    while (!aot) {
+    while (!aot.entry) {
         struct et_error error = {0};
         et_fail_allocation(++nth);
-        aot = aot_build(&compiled, &options, &error);
+        build(&compiled, &options, &aot, &error);
         et_fail_allocation(0);
-        if (!aot)
+        if (!aot.entry)
             cr_assert_not_null(strstr(error.message, "out of memory"), "allocation %lu: %s", nth,
                                error.message);
         cr_assert_eq(files_left(), 0);
         cr_assert_lt(nth, 100);
     }
     cr_assert_gt(nth, 4);
-    aot_free(aot);
+    executable_free(&aot);
 }

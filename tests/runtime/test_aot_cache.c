@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/builder/builder.h"
-#include "compiler/emit/backend.h"
-#include "runtime/backend/aot_cache.h"
+#include "runtime/backend/backend.h"
 
 static char folder[] = "/tmp/test-aot-cache-XXXXXX";
 static struct graph *graph;
@@ -40,19 +39,23 @@ static void end(void) {
 
 TestSuite(aot_cache, .init = begin, .fini = end, .timeout = 120);
 
+static const struct build_options none;
+
 /* Opens the library and runs it; whether it came from the cache. */
-static bool open_and_run(const struct aot_options *options) {
+static bool open_and_run(struct build_options options) {
     struct et_error error = {0};
-    bool from_cache = false;
-    struct aot_library *library = aot_cache_open(compiled, digest, options, &from_cache, &error);
-    cr_assert_not_null(library, "%s", error.message);
+    struct executable library;
+    options.keep_for = digest;
+    cr_assert(backend_build(&backends[BACKEND_AOT], compiled, &options, &library, &error), "%s",
+              error.message);
+    bool from_cache = library.from_cache;
     float x[4] = {1, -2, 0.25f, 1e30f}, y[4] = {0};
     static _Alignas(64) char arena[4096];
     cr_assert_leq(compiled->arena_bytes, sizeof arena);
-    aot_library_entry(library)((const void *[]){x}, (void *[]){y}, compiled->weights, arena);
+    library.entry((const void *[]){x}, (void *[]){y}, compiled->weights, arena);
     for (int i = 0; i < 4; i++)
         cr_assert_eq(y[i], x[i] + x[i]);
-    aot_library_free(library);
+    executable_free(&library);
     return from_cache;
 }
 
@@ -74,41 +77,41 @@ static int kept(char path[600]) {
 
 Test(aot_cache, what_was_built_is_found_again) {
     char path[600];
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
     cr_assert_eq(kept(path), 1);
     cr_assert_not_null(strstr(path, "/0011223344556677-"));
-    cr_assert(open_and_run(NULL));
+    cr_assert(open_and_run(none));
     cr_assert_eq(kept(path), 1);
 }
 
 Test(aot_cache, other_options_and_other_texts_are_others) {
     char path[600];
     const char *flags[] = {"-DANYTHING", NULL};
-    struct aot_options options = {.flags = flags};
-    cr_assert_not(open_and_run(NULL));
-    cr_assert_not(open_and_run(&options));
+    const struct build_options options = {.flags = flags};
+    cr_assert_not(open_and_run(none));
+    cr_assert_not(open_and_run(options));
     setenv("EIGENTENSOR_CPU", "baseline", 1);
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
     unsetenv("EIGENTENSOR_CPU");
     cr_assert_eq(kept(path), 3);
-    cr_assert(open_and_run(&options));
+    cr_assert(open_and_run(options));
 }
 
 Test(aot_cache, damaged_files_are_built_anew) {
     char path[600];
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
     cr_assert_eq(kept(path), 1);
     int file = open(path, O_RDWR);
     cr_assert_eq(pwrite(file, "?", 1, 5000), 1); /* one byte of it */
-    cr_assert_not(open_and_run(NULL));
-    cr_assert(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
+    cr_assert(open_and_run(none));
     cr_assert_eq(truncate(path, 4000), 0);
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
     cr_assert_eq(truncate(path, 0), 0);
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
     cr_assert_eq(chmod(path, 0722), 0); /* others may write to it */
-    cr_assert_not(open_and_run(NULL));
-    cr_assert(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
+    cr_assert(open_and_run(none));
     close(file);
 }
 
@@ -117,28 +120,28 @@ Test(aot_cache, no_cache_is_no_obstacle) {
     snprintf(name, sizeof name, "%s/eigentensor", folder);
     cr_assert_eq(mkdir(name, 0777), 0);
     cr_assert_eq(chmod(name, 0777), 0); /* anybody's: not used */
-    cr_assert_not(open_and_run(NULL));
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
+    cr_assert_not(open_and_run(none));
     cr_assert_eq(kept(path), 0);
     cr_assert_eq(rmdir(name), 0);
     cr_assert_eq(close(open(name, O_CREAT | O_WRONLY, 0600)), 0); /* no folder at all */
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
     unlink(name);
     setenv("XDG_CACHE_HOME", "/proc/self", 1); /* not even root writes there */
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
     setenv("XDG_CACHE_HOME", "relative", 1); /* as if it were not set */
     setenv("HOME", "", 1);
-    cr_assert_not(open_and_run(NULL));
+    cr_assert_not(open_and_run(none));
 }
 
 Test(aot_cache, a_kept_library_needs_no_compiler) {
     struct et_error error = {0};
-    bool from_cache;
-    cr_assert_not(open_and_run(NULL));
+    struct executable library;
+    cr_assert_not(open_and_run(none));
     setenv("PATH", "/nowhere", 1);
-    cr_assert(open_and_run(NULL));
-    struct aot_options options = {.cc = "no-such-compiler"};
-    cr_assert_null(aot_cache_open(compiled, digest, &options, &from_cache, &error));
+    cr_assert(open_and_run(none));
+    const struct build_options options = {.cc = "no-such-compiler", .keep_for = digest};
+    cr_assert_not(backend_build(&backends[BACKEND_AOT], compiled, &options, &library, &error));
     cr_assert_not_null(strstr(error.message, "no-such-compiler"), "%s", error.message);
     setenv("PATH", "/usr/bin:/bin", 1); /* for the end of the test */
 }

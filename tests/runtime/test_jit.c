@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/backend/jit.h"
+#include "runtime/backend/backend.h"
 
 static struct compiled text_of(const char *source) {
     return (struct compiled){.prefix = "sample", .source = source, .source_bytes = strlen(source)};
@@ -15,12 +15,16 @@ static struct compiled text_of(const char *source) {
     "void sample_run_array(const void *const *inputs, void *const *outputs, const void *weights, " \
     "void *arena)"
 
+static bool build(const struct compiled *compiled, struct executable *jit, struct et_error *error) {
+    return backend_build(&backends[BACKEND_JIT], compiled, NULL, jit, error);
+}
+
 /* Compiles or fails the test. */
-static struct jit *built(const char *source) {
+static struct executable built(const char *source) {
     struct compiled compiled = text_of(source);
     struct et_error error = {0};
-    struct jit *jit = jit_build(&compiled, NULL, &error);
-    cr_assert_not_null(jit, "%s", error.message);
+    struct executable jit;
+    cr_assert(build(&compiled, &jit, &error), "%s", error.message);
     cr_assert_str_empty(error.message);
     return jit;
 }
@@ -28,9 +32,11 @@ static struct jit *built(const char *source) {
 static void cr_assert_fails_with(const char *source, const char *message) {
     struct compiled compiled = text_of(source);
     struct et_error error = {0};
-    cr_assert_null(jit_build(&compiled, NULL, &error));
+    struct executable jit;
+    cr_assert_not(build(&compiled, &jit, &error));
     cr_assert_str_eq(error.message, message);
-    cr_assert_null(jit_build(&compiled, NULL, NULL)); /* nobody listens */
+    cr_assert_not(build(&compiled, &jit, NULL)); /* nobody listens */
+    cr_assert_null(jit.entry);
 }
 
 Test(jit, runs_what_it_compiled_and_forgets_the_text) {
@@ -43,19 +49,19 @@ Test(jit, runs_what_it_compiled_and_forgets_the_text) {
              "    room[0] = x[1] * step[0];\n"
              "    y[0] = fmaf(x[0], w[0], room[0]) + step[1];\n"
              "}\n");
-    struct jit *jit = built(source);
+    struct executable jit = built(source);
     memset(source, 'x', sizeof source - 1);
     const float x[2] = {2.0f, 5.0f}, w[1] = {7.0f};
     float y[1] = {0}, room[1];
-    jit_entry(jit)((const void *[]){x}, (void *[]){y}, w, room);
+    jit.entry((const void *[]){x}, (void *[]){y}, w, room);
     cr_assert_eq(y[0], 2.0f * 7.0f + 5.0f * 3.0f + 0.25f);
-    cr_assert_gt(jit_bytes(jit), 0);
-    jit_free(jit);
+    cr_assert_gt(jit.code_bytes, 0);
+    executable_free(&jit);
 }
 
 /* Bits of correctly rounded results, worked out with exact rational arithmetic. */
 Test(jit, conversions_without_libtcc1_are_exact) {
-    struct jit *jit =
+    struct executable jit =
         built("typedef unsigned long long u64;\n" SIGNATURE "{\n"
               "    const u64 *a = inputs[0];\n"
               "    float *f = outputs[0]; double *d = outputs[1]; u64 *u = outputs[2];\n"
@@ -70,7 +76,7 @@ Test(jit, conversions_without_libtcc1_are_exact) {
     float f[3];
     double d[3];
     uint64_t u[2];
-    jit_entry(jit)((const void *[]){a}, (void *[]){f, d, u}, NULL, NULL);
+    jit.entry((const void *[]){a}, (void *[]){f, d, u}, NULL, NULL);
     cr_assert_eq(f[0], 0x1p+24f); /* a tie: to even */
     cr_assert_eq(f[1], 0x1.000002p+63f);
     cr_assert_eq(f[2], 0x1p+64f);
@@ -79,30 +85,30 @@ Test(jit, conversions_without_libtcc1_are_exact) {
     cr_assert_eq(d[2], 0x1p+64);
     cr_assert_eq(u[0], 0x8000010000000000u);
     cr_assert_eq(u[1], 0x8000008000000000u);
-    jit_free(jit);
+    executable_free(&jit);
 }
 
 Test(jit, comparisons_know_nan_and_negation_knows_zero) {
-    struct jit *jit = built(SIGNATURE "{\n"
-                                      "    const float *x = inputs[0];\n"
-                                      "    float a = x[0], b = x[1];\n"
-                                      "    unsigned char *y = outputs[0];\n"
-                                      "    y[0] = a < b; y[1] = a <= b; y[2] = a == b;\n"
-                                      "    y[3] = a != b; y[4] = b < a; y[5] = a != a;\n"
-                                      "    float *z = outputs[1];\n"
-                                      "    z[0] = -x[2]; z[1] = a < b ? 1.0f : 2.0f;\n"
-                                      "    z[2] = x[3] * 0.5f;\n"
-                                      "    (void)weights; (void)arena;\n"
-                                      "}\n");
+    struct executable jit = built(SIGNATURE "{\n"
+                                            "    const float *x = inputs[0];\n"
+                                            "    float a = x[0], b = x[1];\n"
+                                            "    unsigned char *y = outputs[0];\n"
+                                            "    y[0] = a < b; y[1] = a <= b; y[2] = a == b;\n"
+                                            "    y[3] = a != b; y[4] = b < a; y[5] = a != a;\n"
+                                            "    float *z = outputs[1];\n"
+                                            "    z[0] = -x[2]; z[1] = a < b ? 1.0f : 2.0f;\n"
+                                            "    z[2] = x[3] * 0.5f;\n"
+                                            "    (void)weights; (void)arena;\n"
+                                            "}\n");
     const float x[4] = {NAN, 1.0f, 0.0f, 0x1p-148f};
     unsigned char y[6];
     float z[3];
-    jit_entry(jit)((const void *[]){x}, (void *[]){y, z}, NULL, NULL);
+    jit.entry((const void *[]){x}, (void *[]){y, z}, NULL, NULL);
     cr_assert_arr_eq(y, ((unsigned char[]){0, 0, 0, 1, 0, 1}), 6);
     cr_assert(signbit(z[0]) && z[0] == 0.0f);
     cr_assert_eq(z[1], 2.0f);
     cr_assert_eq(z[2], 0x1p-149f, "subnormals are kept");
-    jit_free(jit);
+    executable_free(&jit);
 }
 
 /* Every name of the table links. */
@@ -118,7 +124,7 @@ Test(jit, every_symbol_of_the_table_links) {
 #undef JIT_SYMBOL_AS
     text_add(&source, "    (void)inputs; (void)weights; (void)arena;\n}\n");
     cr_assert_not(source.failed);
-    struct jit *jit = built(source.bytes);
+    struct executable jit = built(source.bytes);
     void *addresses[512];
     int count = 0;
 #define JIT_SYMBOL_AS(name, function) count++;
@@ -126,10 +132,10 @@ Test(jit, every_symbol_of_the_table_links) {
 #undef JIT_SYMBOL_AS
 #undef JIT_SYMBOL
     cr_assert_leq(count, 512);
-    jit_entry(jit)(NULL, (void *[]){addresses}, NULL, NULL);
+    jit.entry(NULL, (void *[]){addresses}, NULL, NULL);
     for (int i = 0; i < count; i++)
         cr_assert_not_null(addresses[i]);
-    jit_free(jit);
+    executable_free(&jit);
     text_free(&source);
 }
 
@@ -174,17 +180,17 @@ static void protection_of(const void *address, char protection[5]) {
 }
 
 Test(jit, finished_code_is_not_writable) {
-    struct jit *jit = built("static const int answer[1] = {42};\n" SIGNATURE
-                            "{ *(const int **)outputs[0] = answer; }\n");
+    struct executable jit = built("static const int answer[1] = {42};\n" SIGNATURE
+                                  "{ *(const int **)outputs[0] = answer; }\n");
     const int *answer = NULL;
-    jit_entry(jit)(NULL, (void *[]){&answer}, NULL, NULL);
+    jit.entry(NULL, (void *[]){&answer}, NULL, NULL);
     cr_assert_eq(*answer, 42);
     char protection[5];
-    protection_of((const void *)jit_entry(jit), protection);
+    protection_of((const void *)jit.entry, protection);
     cr_assert_str_eq(protection, "r-xp");
     protection_of(answer, protection);
     cr_assert_str_eq(protection, "r-xp", "constants lie with the code");
-    jit_free(jit);
+    executable_free(&jit);
 }
 
 static long resident_kilobytes(void) {
@@ -214,9 +220,9 @@ Test(jit, a_thousand_compiles_leak_nothing, .timeout = 60) {
         if (i == 100)
             before = resident_kilobytes();
         struct compiled compiled = text_of(texts[i % 5]);
-        struct jit *jit = jit_build(&compiled, NULL, NULL);
-        cr_assert_eq(jit != NULL, i % 5 == 4);
-        jit_free(jit);
+        struct executable jit;
+        cr_assert_eq(build(&compiled, &jit, NULL), i % 5 == 4);
+        executable_free(&jit);
     }
     long grown = resident_kilobytes() - before;
 #ifndef __SANITIZE_ADDRESS__ /* which keeps freed memory for a while, and finds leaks by itself */
@@ -233,14 +239,14 @@ static void *build_and_run(void *context) {
     for (int i = 0; i < 50; i++) {
         struct compiled compiled = text_of(good), broken = text_of(bad);
         struct et_error error = {0};
-        struct jit *jit = jit_build(&compiled, NULL, &error);
+        struct executable jit;
         int found = -1;
-        if (jit)
-            jit_entry(jit)(NULL, (void *[]){&found}, NULL, NULL);
-        jit_free(jit);
+        if (build(&compiled, &jit, &error))
+            jit.entry(NULL, (void *[]){&found}, NULL, NULL);
+        executable_free(&jit);
         char expected[32];
         snprintf(expected, sizeof expected, "unknown%d", number);
-        if (found != number || jit_build(&broken, NULL, &error) || !strstr(error.message, expected))
+        if (found != number || build(&broken, &jit, &error) || !strstr(error.message, expected))
             return "failed";
     }
     return NULL;
@@ -262,18 +268,18 @@ Test(jit, eight_threads_build_at_once, .timeout = 60) {
 
 Test(jit, every_failed_allocation_is_reported) {
     struct compiled compiled = text_of(SIGNATURE "{ *(int *)outputs[0] = 7; }\n");
-    struct jit *jit = NULL;
+    struct executable jit = {0};
     unsigned long nth = 0;
-    while (!jit) {
+    while (!jit.entry) {
         struct et_error error = {0};
         et_fail_allocation(++nth);
-        jit = jit_build(&compiled, NULL, &error);
+        build(&compiled, &jit, &error);
         et_fail_allocation(0);
-        if (!jit)
+        if (!jit.entry)
             cr_assert_str_eq(error.message, "out of memory", "allocation %lu", nth);
         cr_assert_lt(nth, 100);
     }
     cr_assert_gt(nth, 1);
-    jit_free(jit);
-    jit_free(NULL);
+    executable_free(&jit);
+    executable_free(&jit);
 }

@@ -39,23 +39,22 @@ Test(samples, predicted_right_with_the_same_bits, .timeout = 60) {
 }
 
 /* One more way to build the network, held against eager. */
-struct build {
+struct network_way {
     const char *what;
     enum et_mode mode;
     const char *cpu;               /* NULL: the best */
     const char *cc, *const *flags; /* for ET_AOT */
 };
 
-static void check_build(const struct build *build) {
-    use_cpu(build->cpu);
+static void check_way(const struct network_way *way) {
+    use_cpu(way->cpu);
     struct et_error error = {0};
     struct digits digits = sample_digits();
     struct et_program *program = mnist_open(NULL);
-    cr_assert(et_program_set_compiler(program, build->cc, build->flags, &error), "%s",
-              error.message);
+    cr_assert(et_program_set_compiler(program, way->cc, way->flags, &error), "%s", error.message);
     struct logits *expected = digits_run(program, ET_EAGER, &digits);
-    struct logits *found = digits_run(program, build->mode, &digits);
-    check_same_logits(&digits, expected, found, build->what);
+    struct logits *found = digits_run(program, way->mode, &digits);
+    check_same_logits(&digits, expected, found, way->what);
     et_release(expected);
     et_release(found);
     et_program_free(program);
@@ -66,8 +65,8 @@ static void check_cpu(enum target_id target) {
     const char *name = targets[target].name;
     if (!cpu_runs(&targets[target]))
         cr_skip_test("this CPU has no %s", name);
-    check_build(&(struct build){.what = name, .mode = ET_JIT, .cpu = name});
-    check_build(&(struct build){.what = name, .mode = ET_AOT, .cpu = name});
+    check_way(&(struct network_way){.what = name, .mode = ET_JIT, .cpu = name});
+    check_way(&(struct network_way){.what = name, .mode = ET_AOT, .cpu = name});
 }
 
 Test(samples, same_bits_without_vector_extensions, .timeout = 120) {
@@ -83,7 +82,7 @@ Test(samples, same_bits_with_avx512, .timeout = 120) {
 }
 
 Test(samples, same_bits_from_gcc_without_optimisation, .timeout = 120) {
-    check_build(&(struct build){
+    check_way(&(struct network_way){
         .what = "gcc -O0", .mode = ET_AOT, .cc = "gcc", .flags = (const char *[]){"-O0", NULL}});
 }
 
@@ -94,5 +93,5 @@ Test(samples, same_bits_from_clang, .timeout = 120) {
     text_free(&said);
     if (!ran || status != 0)
         cr_skip_test("no clang");
-    check_build(&(struct build){.what = "clang -O3", .mode = ET_AOT, .cc = "clang"});
+    check_way(&(struct network_way){.what = "clang -O3", .mode = ET_AOT, .cc = "clang"});
 }

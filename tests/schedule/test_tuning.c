@@ -475,7 +475,7 @@ static void check_tuner(enum et_mode mode, int tries) {
     struct et_program *program = program_of(build_products);
     int last = 0;
     fill_inputs();
-    struct tune_options options = {.mode = mode,
+    struct tune_options options = {.backend = mode_backend(mode),
                                    .tries = tries,
                                    .seconds = 0.001,
                                    .inputs = inputs,
@@ -517,7 +517,7 @@ static struct tensor build_sum(struct tensor_context *context) {
 Test(tuning_files, nothing_to_tune) {
     struct et_error error = {0};
     struct et_program *program = program_of(build_sum);
-    struct tune_options options = {.mode = ET_JIT, .tries = 3, .inputs = inputs};
+    struct tune_options options = {.backend = mode_backend(ET_JIT), .tries = 3, .inputs = inputs};
     struct tuned *tuned = tune(program, &options, &error);
     cr_assert_not_null(tuned, "%s", error.message);
     cr_assert_eq(tuned->count, 0);

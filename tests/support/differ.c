@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "compiler/store/store.h"
-#include "runtime/backend/aot.h"
+#include "runtime/backend/backend.h"
 #include "runtime/backend/scratch.h"
 #include "runtime/eager.h"
 #include "tests/support/random_graph.h"
@@ -239,8 +239,8 @@ static void entries_text(const struct batch *batch, const struct mode *mode, str
     text_add(text, "}\n");
 }
 
-static struct aot *batch_build(const struct batch *batch, const struct mode *mode,
-                               struct et_error *error) {
+static bool batch_build(const struct batch *batch, const struct mode *mode,
+                        struct executable *executable, struct et_error *error) {
     const char *flags[8 + MOST_BATCH + 1];
     int count = 0;
     while (mode->flags[count]) {
@@ -254,26 +254,27 @@ static struct aot *batch_build(const struct batch *batch, const struct mode *mod
     entries_text(batch, mode, &text);
     struct compiled entries = {.prefix = "batch", .source = text.bytes, .header = ""};
     entries.source_bytes = text.length;
-    struct aot_options options = {.cc = mode->cc, .flags = flags};
-    struct aot *aot = text.failed ? NULL : aot_build(&entries, &options, error);
+    const struct build_options options = {.cc = mode->cc, .flags = flags};
+    bool good = !text.failed &&
+                backend_build(&backends[BACKEND_AOT], &entries, &options, executable, error);
     text_free(&text);
-    return aot;
+    return good;
 }
 
 /* Runs what was built; sets failed[i]. False when the batch cannot be built. */
 static bool batch_run(const struct batch *batch, const struct mode *mode, bool *failed,
                       struct et_error *error) {
-    struct aot *aot = batch_build(batch, mode, error);
-    if (!aot)
+    struct executable executable;
+    if (!batch_build(batch, mode, &executable, error))
         return false;
     struct entries entries[MOST_BATCH] = {0};
-    aot_entry(aot)(NULL, (void **)entries, NULL, NULL);
+    executable.entry(NULL, (void **)entries, NULL, NULL);
     for (int i = 0; i < batch->count; i++) {
         const struct trial *trial = &batch->trials[i];
         failed[i] = !trial_run(trial, entries[i].run, batch->compiled[i], error) ||
                     !trial_run_steps(trial, entries[i].run_step, batch->compiled[i], error);
     }
-    aot_free(aot);
+    executable_free(&executable);
     return true;
 }
 

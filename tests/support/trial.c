@@ -11,13 +11,11 @@
 
 #include "compiler/emit/backend.h"
 #include "compiler/store/element.h"
-#include "runtime/backend/aot.h"
-#include "runtime/backend/jit.h"
 #include "runtime/eager.h"
 #include "templates/pool.h"
 #include "tests/support/random_graph.h"
 
-/* Later options win, so these are what the name says whatever CPU aot_build compiles for. */
+/* Later options win, so these are what the name says whatever CPU is compiled for. */
 const struct mode modes[MODE_COUNT] = {
     {.name = "jit"},
     {.name = "jit-threads", .threads = true},
@@ -39,6 +37,10 @@ const struct mode *mode_find(const char *name) {
         if (strcmp(modes[i].name, name) == 0)
             return &modes[i];
     return NULL;
+}
+
+static const struct backend *backend_of(const struct mode *mode) {
+    return &backends[mode->cc ? BACKEND_AOT : BACKEND_JIT];
 }
 
 /* Guarded calls. */
@@ -280,7 +282,7 @@ struct compiled *trial_compile(const struct trial *trial, const struct mode *mod
                                const char *prefix, struct et_error *error) {
     struct compile_job job = {.graph = trial->batched ? trial->batched : trial->graph};
     struct tuning tunings[2] = {0};
-    job.options.backend = mode->cc ? &emit_loops : &emit_calls;
+    job.options.backend = backend_of(mode)->emits;
     job.options.prefix = prefix;
     job.options.threads = mode->threads ? trial->threads : 1;
     job.options.least_cycles = 1;
@@ -435,29 +437,15 @@ bool trial_run_steps(const struct trial *trial, run_step_array *entry,
            et_fail_within(error, "%d threads", trial->threads);
 }
 
-static bool check_jit(const struct trial *trial, const struct compiled *compiled,
-                      struct et_error *error) {
-    struct jit *jit = jit_build(compiled, NULL, error);
-    bool good = jit && trial_run(trial, jit_entry(jit), compiled, error) &&
-                trial_run_steps(trial, jit_step_entry(jit), compiled, error);
-    jit_free(jit);
-    return good;
-}
-
-static bool check_aot(const struct trial *trial, const struct compiled *compiled,
-                      const struct mode *mode, struct et_error *error) {
-    struct aot_options options = {.cc = mode->cc, .flags = mode->flags};
-    struct aot *aot = aot_build(compiled, &options, error);
-    bool good = aot && trial_run(trial, aot_entry(aot), compiled, error) &&
-                trial_run_steps(trial, aot_step_entry(aot), compiled, error);
-    aot_free(aot);
-    return good;
-}
-
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error) {
+    const struct build_options options = {.cc = mode->cc, .flags = mode->flags};
+    struct executable executable = {0};
     struct compiled *compiled = trial_compile(trial, mode, NULL, error);
-    bool good = compiled && (mode->cc ? check_aot(trial, compiled, mode, error)
-                                      : check_jit(trial, compiled, error));
+    bool good = compiled &&
+                backend_build(backend_of(mode), compiled, &options, &executable, error) &&
+                trial_run(trial, executable.entry, compiled, error) &&
+                trial_run_steps(trial, executable.step_entry, compiled, error);
+    executable_free(&executable);
     compiled_free(compiled);
     return good || et_fail_within(error, "%s", mode->name);
 }

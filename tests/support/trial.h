@@ -5,14 +5,14 @@
 
 #include "compiler/compile.h"
 #include "compiler/target/target.h"
-#include "runtime/backend/entry.h"
+#include "runtime/backend/backend.h"
 
 /* A way of running graphs. */
 struct mode {
     const char *name;
     const char *cc;             /* NULL: libtcc, in this process */
     bool threads;               /* two to eight share the run, and kernels however short */
-    const char *const flags[8]; /* after those that aot_build gives; ends with NULL */
+    const char *const flags[8]; /* after our own; ends with NULL */
     bool tuned;                 /* to choices that the seed picks among all candidates */
     bool batched;               /* the graph gets a batch axis first, and runs several images */
 };
