@@ -129,6 +129,7 @@ Test(aot_cache, no_cache_is_no_obstacle) {
     unlink(name);
     setenv("XDG_CACHE_HOME", "/proc/self", 1); /* not even root writes there */
     cr_assert_not(open_and_run(none));
+    cr_assert_eq(chdir(folder), 0); /* a compiler that keeps a cache, too, would leave one here */
     setenv("XDG_CACHE_HOME", "relative", 1); /* as if it were not set */
     setenv("HOME", "", 1);
     cr_assert_not(open_and_run(none));
