@@ -244,6 +244,10 @@ bool et_program_set_threads(struct et_program *program, int threads, struct et_e
     return true;
 }
 
+const char *et_version(void) {
+    return ET_VERSION;
+}
+
 int et_core_count(void) {
     cpu_set_t cores;
     int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;

@@ -22,6 +22,11 @@
 extern "C" {
 #endif
 
+#define ET_VERSION "1.0.0"
+
+/* The version of the library that is linked: its ET_VERSION. */
+const char *et_version(void);
+
 #ifndef ET_ERROR_BYTES
 #define ET_ERROR_BYTES 1024
 /* Names the file, the place, what was expected and what was found. */

@@ -13,7 +13,7 @@ void handle_health(struct worker *worker, const struct request *request, struct 
     bool stopping = atomic_load(&worker->server->stopping);
     reply_json(
         reply, stopping ? 503 : 200,
-        json_pack("{ssss}", "status", stopping ? "stopping" : "ok", "version", SERVER_VERSION));
+        json_pack("{ssss}", "status", stopping ? "stopping" : "ok", "version", ET_VERSION));
 }
 
 /* ---- /api/draw ---- */

@@ -215,7 +215,7 @@ static void add_process(struct text *text, struct server *server) {
     const struct target *target = cpu_target(NULL);
     head(text, "eigentensor_build_info", "gauge", "Always 1; the labels tell the build.");
     text_add(text, "eigentensor_build_info{version=\"%s\",compiler=\"%s\",cpu=\"%s\"} 1\n",
-             SERVER_VERSION, __VERSION__, target ? target->name : cpu_best_target()->name);
+             ET_VERSION, __VERSION__, target ? target->name : cpu_best_target()->name);
     add_value(text, "eigentensor_connections", "gauge", "Open connections.",
               (double)atomic_load(&metrics->connections));
     add_value(text, "eigentensor_requests_in_flight", "gauge", "Requests begun and not answered.",

@@ -10,7 +10,7 @@
 void handle_oip_server(struct worker *worker, const struct request *request, struct reply *reply) {
     (void)worker, (void)request;
     reply_json(reply, 200,
-               json_pack("{sssss[s]}", "name", "eigentensor", "version", SERVER_VERSION,
+               json_pack("{sssss[s]}", "name", "eigentensor", "version", ET_VERSION,
                          "extensions", "binary_tensor_data"));
 }
 

@@ -104,7 +104,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 
 static void print_version(FILE *stream, struct argp_state *state) {
     (void)state;
-    fprintf(stream, "eigentensor-server %s\n", SERVER_VERSION);
+    fprintf(stream, "eigentensor-server %s\n", ET_VERSION);
 }
 void (*argp_program_version_hook)(FILE *stream, struct argp_state *state) = print_version;
 

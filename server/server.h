@@ -12,7 +12,6 @@
 #include "server/options.h"
 #include "server/request.h"
 
-#define SERVER_VERSION "1.0.0"
 #define MODEL_VERSION "1"
 
 /* Everything that lives as long as the process. */

@@ -10,7 +10,7 @@ from .context import TensorContext
 from .graph import CaptureError
 from .library import LibraryError
 from .program import GraphProgram, Placeholder, ProgramError
+from .version import VERSION as __version__
 
 __all__ = ["TensorContext", "GraphProgram", "Placeholder", "CaptureError", "ProgramError",
            "LibraryError"]
-__version__ = "0.1.0"

@@ -6,6 +6,8 @@ from ctypes import POINTER, c_bool, c_char, c_char_p, c_int, c_int64, c_size_t, 
 from functools import cache
 from pathlib import Path
 
+from .version import VERSION
+
 NAME = "libeigentensor.so"
 
 
@@ -19,6 +21,7 @@ class Tensor(ctypes.Structure):
 
 
 _FUNCTIONS = {
+    "et_version": (c_char_p,),
     "et_program_open": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_program_open_batched": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_program_import": (c_void_p, c_char_p, c_size_t, c_char_p, POINTER(Error)),
@@ -66,4 +69,7 @@ def library():
         except AttributeError:
             raise LibraryError(f"{path}: there is no {name}: it is of another version") from None
         function.restype, function.argtypes = result, arguments
+    found = loaded.et_version().decode()
+    if found != VERSION:
+        raise LibraryError(f"{path}: it is of version {found}, expected {VERSION}")
     return loaded

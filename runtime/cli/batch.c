@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 struct batch_arguments {
-    struct model model;
+    struct common common;
     const char *output;
 };
 
@@ -13,10 +13,8 @@ static const struct argp_option options[] = {
     MODEL_OPTIONS,
     {0}};
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct batch_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state))
-        return 0;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct batch_arguments *arguments = input;
     switch (key) {
     case 'o':
         arguments->output = argument;
@@ -30,27 +28,28 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json",
-    .doc = "Gives a model a batch axis, \"N\": the new graph runs any number of images, each with "
-           "the bits that the old one gives it.\v"
-           "Where all inputs and outputs have a first axis of extent 1, that becomes the batch "
-           "axis; otherwise it is a new one before the others.\n\n"
-           "  eigentensor batch mnist.json -o mnist-batch.json\n"
-           "  eigentensor bench mnist-batch.json --batch=32",
+    .parse = parse,
+    .arguments = "MODEL.json",
+    .about =
+        "Gives a model a batch axis, \"N\": the new graph runs any number of images, each with "
+        "the bits that the old one gives it.\v"
+        "Where all inputs and outputs have a first axis of extent 1, that becomes the batch "
+        "axis; if not, it is a new one before the others.\n\n"
+        "  eigentensor batch mnist.json -o mnist-batch.json\n"
+        "  eigentensor bench mnist-batch.json --batch=32",
 };
 
 int batch_command(int count, char **values) {
     struct batch_arguments arguments = {0};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
-    struct et_program *program =
-        et_program_open_batched(arguments.model.path, arguments.model.weights, &error);
+    struct et_program *program = et_program_open_batched(arguments.common.model.path,
+                                                         arguments.common.model.weights, &error);
     bool good = program && et_program_save(program, arguments.output, &error);
     if (good)
         printf("digest %s\n", et_program_digest(program));
     et_program_free(program);
-    return good ? EXIT_SUCCESS : report(&error);
+    return command_end(&arguments.common, good, &error);
 }

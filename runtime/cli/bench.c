@@ -7,12 +7,9 @@
 #include <stdlib.h>
 
 struct bench_arguments {
-    struct model model;
+    struct common common;
     bool chosen[ET_MODE_COUNT], any_chosen;
-    int64_t calls, milliseconds, batch;
-    int threads;
-    const char *cc;
-    struct list flags;
+    int64_t calls, milliseconds;
 };
 
 static const struct argp_option options[] = {
@@ -22,8 +19,7 @@ static const struct argp_option options[] = {
     BATCH_OPTION("Images in each run, of a model with a batch axis (default: 1)"),
     THREADS_OPTION(
         "Share each run of jit and aot among N threads (0: one for each core; default: 1)"),
-    {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0},
-    {"cflags", 'f', "FLAGS", 0, "Flags for it, after ours", 0},
+    COMPILER_OPTIONS,
     TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
@@ -37,11 +33,8 @@ static void choose_mode(struct bench_arguments *arguments, const char *name,
     arguments->any_chosen = true;
 }
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct bench_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state) ||
-        threads_option(&arguments->threads, key, argument, state))
-        return 0;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct bench_arguments *arguments = input;
     switch (key) {
     case 'm':
         choose_mode(arguments, argument, state);
@@ -52,28 +45,19 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 't':
         arguments->milliseconds = parse_number(state, argument, 1, 3600000);
         return 0;
-    case 'b':
-        arguments->batch = parse_number(state, argument, 1, INT64_MAX);
-        return 0;
-    case 'c':
-        arguments->cc = argument;
-        return 0;
-    case 'f':
-        split_flags(state, argument, &arguments->flags);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json",
-    .doc = "Measures runs of a model on random inputs, on one core unless told otherwise.\v"
-           "Runs are warmed up before they are measured. The share is that of the rate of fused "
-           "multiply-adds of one core, or of as many as there are threads; that rate is measured "
-           "just before and after, on one.",
+    .parse = parse,
+    .arguments = "MODEL.json",
+    .about = "Measures runs of a model on random inputs, on one core by default.\v"
+             "Runs are warmed up before they are measured. The share is that of the rate of fused "
+             "multiply-adds of one core, or of as many as there are threads; that rate is measured "
+             "just before and after, on one.",
 };
 
 struct bench {
@@ -191,18 +175,18 @@ static bool bench_all(struct bench *bench, const struct bench_arguments *argumen
         printf("runs of %lld image%s\n", (long long)bench->batch, bench->batch == 1 ? "" : "s");
     printf("%s  %.2f MFLOP a run; this core: %.1f GFLOP/s (%s)", et_program_name(bench->program),
            flops * 1e-6, peak, cpu_best_target()->name);
-    if (arguments->threads > 1)
-        printf("; %d threads", arguments->threads);
+    if (arguments->common.threads > 1)
+        printf("; %d threads", arguments->common.threads);
     printf("\n\n");
-    print_rows(rows, arguments->threads, flops, peak);
+    print_rows(rows, arguments->common.threads, flops, peak);
     return true;
 }
 
 static bool bench_open(struct bench *bench, const struct bench_arguments *arguments,
                        struct et_error *error) {
-    if (!et_program_set_compiler(bench->program, arguments->cc,
-                                 (const char *const *)arguments->flags.items, error) ||
-        !et_program_set_threads(bench->program, arguments->threads, error) ||
+    if (!et_program_set_compiler(bench->program, arguments->common.cc,
+                                 (const char *const *)arguments->common.flags.items, error) ||
+        !et_program_set_threads(bench->program, arguments->common.threads, error) ||
         !model_check_batch(bench->program, bench->batch, error) ||
         !model_inputs(bench->program, bench->batch, &bench->inputs, error) ||
         !model_outputs(bench->program, bench->batch, &bench->outputs, error))
@@ -213,21 +197,19 @@ static bool bench_open(struct bench *bench, const struct bench_arguments *argume
 }
 
 int bench_command(int count, char **values) {
-    struct bench_arguments arguments = {.milliseconds = 1000, .batch = 1, .threads = 1};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct bench_arguments arguments = {.common = {.batch = 1, .threads = 1}, .milliseconds = 1000};
+    command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct bench bench = {0};
-    bool good = model_open(&arguments.model, &error);
+    bool good = model_open(&arguments.common.model, &error);
     if (good) {
-        bench.program = arguments.model.program;
-        bench.batch = arguments.batch;
+        bench.program = arguments.common.model.program;
+        bench.batch = arguments.common.batch;
         good = bench_open(&bench, &arguments, &error) && bench_all(&bench, &arguments, &error);
     }
     et_workspace_free(bench.workspace);
     tensors_free(&bench.inputs);
     tensors_free(&bench.outputs);
     free(bench.seconds);
-    model_close(&arguments.model);
-    list_free(&arguments.flags);
-    return good ? EXIT_SUCCESS : report(&error);
+    return command_end(&arguments.common, good, &error);
 }

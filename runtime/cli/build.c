@@ -5,10 +5,10 @@
 #include <string.h>
 
 struct build_arguments {
-    struct model model;
-    struct standalone_options options;
+    struct common common;
+    enum standalone_kind kind;
+    bool link_static;
     const char *output;
-    struct list flags;
 };
 
 static const struct argp_option options[] = {
@@ -31,64 +31,57 @@ static const struct argp_option options[] = {
     MODEL_OPTIONS,
     {0}};
 
-static void choose_main(struct standalone_options *options, const char *name,
-                        struct argp_state *state) {
+static void choose_main(enum standalone_kind *kind, const char *name, struct argp_state *state) {
     if (strcmp(name, "classifier") == 0)
-        options->kind = STANDALONE_CLASSIFIER;
+        *kind = STANDALONE_CLASSIFIER;
     else if (strcmp(name, "runner") == 0)
-        options->kind = STANDALONE_RUNNER;
+        *kind = STANDALONE_RUNNER;
     else
         argp_error(state, "%s: expected classifier or runner", name);
 }
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct build_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state) ||
-        threads_option(&arguments->options.threads, key, argument, state))
-        return 0;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct build_arguments *arguments = input;
     switch (key) {
     case 'o':
         arguments->output = argument;
         return 0;
     case 's':
-        arguments->options.link_static = true;
-        return 0;
-    case 'c':
-        arguments->options.cc = argument;
-        return 0;
-    case 'f':
-        split_flags(state, argument, &arguments->flags);
+        arguments->link_static = true;
         return 0;
     case 'm':
-        choose_main(&arguments->options, argument, state);
+        choose_main(&arguments->kind, argument, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json",
-    .doc = "Builds a program with the model and its weights inside.\v"
-           "It needs libc, libm, libpng and zlib at run time (nothing with --static), no file "
-           "beside it, and runs on CPUs like this one. Building needs a C compiler and the "
-           "development files of libpng and zlib.\n\n"
-           "  eigentensor build mnist.json -o mnist-classify\n"
-           "  ./mnist-classify seven.png\n"
-           "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz",
+    .parse = parse,
+    .arguments = "MODEL.json",
+    .about = "Builds a program with the model and its weights inside.\v"
+             "It needs libc, libm, libpng and zlib at run time (nothing with --static), no file "
+             "beside it, and runs on CPUs like this one. Building needs a C compiler and the "
+             "development files of libpng and zlib.\n\n"
+             "  eigentensor build mnist.json -o mnist-classify\n"
+             "  ./mnist-classify seven.png\n"
+             "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz",
 };
 
 int build_command(int count, char **values) {
     struct build_arguments arguments = {0};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
-    arguments.options.flags = (const char *const *)arguments.flags.items;
+    command_parse(&line, count, values, &arguments.common);
+    const struct standalone_options building = {
+        .kind = arguments.kind,
+        .cc = arguments.common.cc,
+        .flags = (const char *const *)arguments.common.flags.items,
+        .link_static = arguments.link_static,
+        .threads = arguments.common.threads};
     struct et_error error = {0};
     bool good =
-        model_open(&arguments.model, &error) &&
-        standalone_build(arguments.model.program, &arguments.options, arguments.output, &error);
-    model_close(&arguments.model);
-    list_free(&arguments.flags);
-    return good ? EXIT_SUCCESS : report(&error);
+        model_open(&arguments.common.model, &error) &&
+        standalone_build(arguments.common.model.program, &building, arguments.output, &error);
+    return command_end(&arguments.common, good, &error);
 }

@@ -12,10 +12,8 @@
 #include <string.h>
 
 struct check_arguments {
-    struct model model;
-    int64_t seeds, first_seed, index, batch; /* seeds -1, batch 0: not given */
-    const char *cc;
-    struct list files, flags;
+    struct common common;      /* batch 0: not given */
+    int64_t seeds, first_seed; /* seeds -1: not given */
 };
 
 static const struct argp_option options[] = {
@@ -24,47 +22,33 @@ static const struct argp_option options[] = {
     BATCH_OPTION("Images in each set, of a model with a batch axis (default: 1, those of a block, "
                  "one more, and others by turns)"),
     {"seed", 's', "S", 0, "The first one's seed (default: 1); the others follow", 0},
-    {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
+    INDEX_OPTION,
     {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
     {"cflags", 'f', "FLAGS", 0, "Also check code made with these flags", 0},
     TUNED_OPTION("Check the code with the choices in FILE, which `eigentensor tune -o` wrote"),
     MODEL_OPTIONS,
     {0}};
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct check_arguments *arguments = state->input;
-    if (file_option(&arguments->model, &arguments->files, key, argument, state) ||
-        model_option(&arguments->model, key, argument, state))
-        return 0;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct check_arguments *arguments = input;
     switch (key) {
     case 'n':
         arguments->seeds = parse_number(state, argument, 0, 1000);
         return 0;
-    case 'b':
-        arguments->batch = parse_number(state, argument, 1, INT64_MAX);
-        return 0;
     case 's':
         arguments->first_seed = parse_number(state, argument, 0, INT64_MAX / 2);
-        return 0;
-    case 'i':
-        arguments->index = parse_number(state, argument, 0, INT64_MAX);
-        return 0;
-    case 'c':
-        arguments->cc = argument;
-        return 0;
-    case 'f':
-        split_flags(state, argument, &arguments->flags);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json [[NAME=]FILE...]",
-    .doc =
+    .parse = parse,
+    .arguments = "MODEL.json [[NAME=]FILE...]",
+    .takes = TAKES_MODEL_AND_FILES,
+    .about =
         "Runs a model in every way this machine has, on random inputs and on files, and compares "
         "the outputs bit by bit.\v"
         "The ways are the interpreter, the JIT compiler on each set of precompiled kernels, and C "
@@ -193,8 +177,8 @@ static int64_t block_of(const struct et_program *program) {
 /* One image, a block, one more, less than a block, several blocks and a rest. */
 static int64_t batch_of_set(const struct check *check, int64_t i) {
     int64_t block = check->block;
-    if (check->arguments->batch || !block)
-        return check->arguments->batch ? check->arguments->batch : 1;
+    if (check->arguments->common.batch || !block)
+        return check->arguments->common.batch ? check->arguments->common.batch : 1;
     const int64_t batches[] = {1, block, block + 1, block / 2 + 1, 2 * block + 3};
     return batches[i % (int64_t)(sizeof batches / sizeof *batches)];
 }
@@ -204,7 +188,7 @@ static bool fill_set(struct check *check, struct set *set, int64_t i, int group,
                      struct et_error *error) {
     const struct check_arguments *arguments = check->arguments;
     int inputs = et_program_input_count(check->program);
-    char **files = arguments->files.items + (ptrdiff_t)(group < 0 ? 0 : group) * inputs;
+    char **files = arguments->common.files.items + (ptrdiff_t)(group < 0 ? 0 : group) * inputs;
     if (group < 0)
         set->batch = batch_of_set(check, i);
     else if (!model_batch(check->program, files, inputs, &set->batch, error))
@@ -217,21 +201,21 @@ static bool fill_set(struct check *check, struct set *set, int64_t i, int group,
     if (check->block)
         snprintf(set->name + length, sizeof set->name - (size_t)length, ", N=%" PRId64, set->batch);
     if (group >= 0)
-        return tensors_read(&set->inputs, files, inputs, arguments->index, error);
+        return tensors_read(&set->inputs, files, inputs, arguments->common.index, error);
     model_randomise((uint64_t)(arguments->first_seed + i), &set->inputs);
     return true;
 }
 
 static bool make_sets(struct check *check, struct et_error *error) {
     const struct check_arguments *arguments = check->arguments;
-    int inputs = et_program_input_count(check->program), files = arguments->files.count;
+    int inputs = et_program_input_count(check->program), files = arguments->common.files.count;
     if (inputs ? files % inputs : files)
         return et_fail(error,
                        "%d files for %d inputs: expected a file for every input, or as many "
                        "again for more sets",
                        files, inputs);
     int file_sets = inputs ? files / inputs : 0;
-    int64_t usual = et_program_is_batched(check->program) && !arguments->batch ? 5 : 3;
+    int64_t usual = et_program_is_batched(check->program) && !arguments->common.batch ? 5 : 3;
     int64_t seeds = arguments->seeds < 0 ? usual : arguments->seeds;
     if (seeds + file_sets == 0)
         return et_fail(error, "no inputs to check: neither seeds nor files");
@@ -349,17 +333,18 @@ static bool try_way(struct check *check, const struct way *way, const char *cons
 /* The way of --cc and --cflags. */
 static bool try_users_way(struct check *check, struct et_error *error) {
     const struct check_arguments *arguments = check->arguments;
-    if (!arguments->cc && !arguments->flags.count)
+    if (!arguments->common.cc && !arguments->common.flags.count)
         return true;
     struct text name = {0};
-    text_add(&name, "%s", arguments->cc ? arguments->cc : "gcc");
-    for (int i = 0; i < arguments->flags.count; i++)
-        text_add(&name, " %s", arguments->flags.items[i]);
+    text_add(&name, "%s", arguments->common.cc ? arguments->common.cc : "gcc");
+    for (int i = 0; i < arguments->common.flags.count; i++)
+        text_add(&name, " %s", arguments->common.flags.items[i]);
     if (name.failed)
         return et_fail(error, "out of memory");
-    struct way way = {name.bytes, ET_AOT, 1, TARGET_BASELINE, arguments->cc ? arguments->cc : "gcc",
-                      {0}};
-    bool good = try_way(check, &way, (const char *const *)arguments->flags.items, error);
+    struct way way = {
+        name.bytes, ET_AOT, 1, TARGET_BASELINE, arguments->common.cc ? arguments->common.cc : "gcc",
+        {0}};
+    bool good = try_way(check, &way, (const char *const *)arguments->common.flags.items, error);
     text_free(&name);
     return good;
 }
@@ -390,24 +375,20 @@ static void conclude(const struct check *check) {
 
 int check_command(int count, char **values) {
     struct check_arguments arguments = {.seeds = -1, .first_seed = 1};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct check check = {.arguments = &arguments};
-    bool good = model_open(&arguments.model, &error);
+    bool good = model_open(&arguments.common.model, &error);
     if (good) {
-        check.program = arguments.model.program;
+        check.program = arguments.common.model.program;
         printf("%s  graph %s\n", et_program_name(check.program), et_program_digest(check.program));
         check.block = block_of(check.program);
         good = make_sets(&check, &error) && try_all(&check, &error);
     }
-    int status = good ? EXIT_SUCCESS : report(&error);
     if (good)
         conclude(&check);
-    if (check.differed)
-        status = EXIT_FAILURE;
+    bool differed = check.differed;
     check_close(&check);
-    model_close(&arguments.model);
-    list_free(&arguments.files);
-    list_free(&arguments.flags);
-    return status;
+    int status = command_end(&arguments.common, good, &error);
+    return differed ? EXIT_FAILURE : status;
 }

@@ -16,7 +16,7 @@
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
     COMMAND(batch, "make a model run any number of images at once")                                \
     COMMAND(tune, "measure which schedules are fast here, and keep them for later runs")           \
-    COMMAND(rewrite, "make another graph of a model: faster, rounded otherwise")                   \
+    COMMAND(rewrite, "make another graph of a model: faster, with other rounding")                 \
     COMMAND(machine, "measure what this machine can do at most")                                   \
     COMMAND(inspect, "show what is in a model and what the compiler makes of it")
 
@@ -27,7 +27,7 @@ COMMANDS(DECLARE_COMMAND)
 
 enum { EXIT_USAGE = 2 };
 
-/* main.c */
+/* command.c: what the subcommands share */
 
 /* Says what went wrong on standard error; returns EXIT_FAILURE. */
 int report(const struct et_error *error);
@@ -37,29 +37,33 @@ struct list {
     int count;
 };
 void list_add(struct list *list, const char *item, struct argp_state *state);
-void list_free(struct list *list);
-/* The option's value as a number of that range; a usage error otherwise. */
+/* The option's value as a number of that range; anything else is a usage error. */
 int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
-/* Splits flags as a shell does, quotes and all, and adds them; a usage error otherwise. */
-void split_flags(struct argp_state *state, const char *text, struct list *flags);
-
-/* model.c: the one argument and the options that every subcommand has, or many */
 
 struct model {
     const char *path, *weights;
     const char *tuning;         /* a file; NULL: the kept one, if there is any */
     bool untuned;               /* not even that */
+    bool optional;              /* the command can do without */
     struct et_program *program; /* model_open sets it */
 };
+
+/* What several commands can be told; each command's own arguments begin with it. A command lists
+ * those of the options below that it takes. */
+struct common {
+    struct model model;
+    int threads;          /* THREADS_OPTION: that share a run */
+    int64_t batch, index; /* BATCH_OPTION: images; INDEX_OPTION: the entry of IDX files */
+    const char *cc;       /* NULL: "gcc" */
+    struct list flags;    /* COMPILER_OPTIONS: for it */
+    struct list files;    /* arguments behind the model, or given by an option */
+    struct list outputs;
+};
+enum { KEY_THREADS = 300, KEY_TUNED = 310, KEY_NO_TUNED };
 #define MODEL_OPTIONS                                                                              \
     { "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", 0 }
-/* The option of subcommands that run or emit models for several threads. */
-enum { KEY_THREADS = 300 };
 #define THREADS_OPTION(what)                                                                       \
     { "threads", KEY_THREADS, "N", 0, what, 0 }
-/* True when `key` was --threads: sets the number, 0 becomes one for each core. */
-bool threads_option(int *threads, int key, const char *argument, struct argp_state *state);
-enum { KEY_TUNED = 310, KEY_NO_TUNED };
 #define TUNED_OPTION(what)                                                                         \
     { "tuned", KEY_TUNED, "FILE", 0, what, 0 }
 #define TUNED_OPTIONS                                                                              \
@@ -69,13 +73,34 @@ enum { KEY_TUNED = 310, KEY_NO_TUNED };
     {                                                                                              \
         "no-tuned", KEY_NO_TUNED, NULL, 0, "Leave all choices to the cost model", 0                \
     }
-/* True when `key` was an argument behind the model: a FILE, which is added. To be asked before
- * model_option, which takes one argument only. */
-bool file_option(const struct model *model, struct list *files, int key, char *argument,
-                 struct argp_state *state);
-/* True when `key` was --weights, --tuned or --no-tuned, or the one argument; ends with a usage
- * error when there are more or none. */
-bool model_option(struct model *model, int key, const char *argument, struct argp_state *state);
+#define BATCH_OPTION(what)                                                                         \
+    { "batch", 'b', "N", 0, what, 0 }
+#define INDEX_OPTION                                                                               \
+    { "index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0 }
+#define COMPILER_OPTIONS                                                                           \
+    {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0}, {                       \
+        "cflags", 'f', "FLAGS", 0, "Flags for it, after ours", 0                                   \
+    }
+
+/* The command line of a subcommand. */
+struct command_line {
+    const struct argp_option *options; /* ends with an empty one */
+    /* Takes a key of argp before the common options do, unless it returns ARGP_ERR_UNKNOWN;
+     * NULL: there are only common ones. `arguments` is what command_parse was given. */
+    error_t (*parse)(void *arguments, int key, char *argument, struct argp_state *state);
+    const char *arguments, *about; /* for --help, as argp's args_doc and doc */
+    char *(*help_filter)(int key, const char *text, void *input);
+    enum { TAKES_MODEL, TAKES_MODEL_AND_FILES, TAKES_NOTHING } takes;
+};
+/* Ends the process for --help, --version and wrong usage. */
+void command_parse(const struct command_line *line, int count, char **values,
+                   struct common *common);
+/* Closes the model, frees the lists, and says what went wrong unless all was good; returns the exit
+ * status. */
+int command_end(struct common *common, bool good, const struct et_error *error);
+
+/* model.c: the model, and tensors for it */
+
 bool model_open(struct model *model, struct et_error *error);
 void model_close(struct model *model);
 /* Tensors for `batch` images; 1 for a model without a batch axis. */
@@ -86,9 +111,6 @@ bool model_outputs(const struct et_program *program, int64_t batch, struct tenso
 /* How many images the files hold, as tensors_batch says. */
 bool model_batch(const struct et_program *program, char *const *files, int count, int64_t *batch,
                  struct et_error *error);
-/* The option --batch, of models that have the axis. */
-#define BATCH_OPTION(what)                                                                         \
-    { "batch", 'b', "N", 0, what, 0 }
 bool model_check_batch(const struct et_program *program, int64_t batch, struct et_error *error);
 /* Fills inputs from a seed: the same elements on every machine, within a few units of 0. */
 void model_randomise(uint64_t seed, struct tensors *inputs);
@@ -98,7 +120,7 @@ int64_t compiled_flops(const struct compiled *compiled);
 /* standalone.c */
 
 enum standalone_kind {
-    STANDALONE_AUTO,       /* a classifier if the model is one, otherwise a runner */
+    STANDALONE_AUTO,       /* a classifier if the model is one, else a runner */
     STANDALONE_CLASSIFIER, /* pictures of digits and IDX files in; classes out */
     STANDALONE_RUNNER,     /* files of tensors in and out, as `eigentensor run` has it */
 };

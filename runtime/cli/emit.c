@@ -10,12 +10,11 @@
 #include <sys/stat.h>
 
 struct emit_arguments {
-    struct model model;
+    struct common common;
     const char *folder, *prefix, *print, *dump;
     const struct dialect *dialect;
     const struct target *target; /* NULL: the default */
-    int threads;
-    struct text passes; /* ",lower,fuse,": the passes that ran */
+    struct text passes;          /* ",lower,fuse,": the passes that ran */
 };
 
 static const struct argp_option options[] = {
@@ -73,11 +72,8 @@ static bool is_identifier(const char *name) {
     return strchr(letters, name[0]) && name[0] && name[strspn(name, all)] == 0;
 }
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct emit_arguments *arguments = state->input;
-    if (model_option(&arguments->model, key, argument, state) ||
-        threads_option(&arguments->threads, key, argument, state))
-        return 0;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct emit_arguments *arguments = input;
     switch (key) {
     case 'o':
         arguments->folder = argument;
@@ -107,18 +103,18 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json",
-    .doc = "Writes PREFIX.c, PREFIX.h and PREFIX.weights.\v"
-           "PREFIX.c needs PREFIX.h and a C11 compiler. Results have the same bits from every "
-           "compiler at every level of optimisation, if it is told -ffp-contract=off. "
-           "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
-           "aligned.\n\n"
-           "  eigentensor emit mnist.json -o generated\n"
-           "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
-           "  eigentensor emit mnist.json --print=h --dump=cost",
+    .parse = parse,
+    .arguments = "MODEL.json",
+    .about = "Writes PREFIX.c, PREFIX.h and PREFIX.weights.\v"
+             "PREFIX.c needs PREFIX.h and a C11 compiler. Results have the same bits from every "
+             "compiler at every level of optimisation, if it is told -ffp-contract=off. "
+             "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
+             "aligned.\n\n"
+             "  eigentensor emit mnist.json -o generated\n"
+             "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
+             "  eigentensor emit mnist.json --print=h --dump=cost",
 };
 
 /* True when `name` stands in a list "a,b,c". */
@@ -157,17 +153,17 @@ static bool check_passes(const struct emit_arguments *arguments, struct et_error
 
 /* The command in the header comment: the same wherever the files lie. */
 static void canonical_command(const struct emit_arguments *arguments, struct text *command) {
-    const char *slash = strrchr(arguments->model.path, '/');
-    text_add(command, "eigentensor emit %s", slash ? slash + 1 : arguments->model.path);
+    const char *slash = strrchr(arguments->common.model.path, '/');
+    text_add(command, "eigentensor emit %s", slash ? slash + 1 : arguments->common.model.path);
     if (arguments->dialect != dialects)
         text_add(command, " --dialect=%s", arguments->dialect->name);
     if (arguments->target)
         text_add(command, " --target=%s", arguments->target->name);
     if (arguments->prefix)
         text_add(command, " --prefix=%s", arguments->prefix);
-    if (arguments->threads > 1)
-        text_add(command, " --threads=%d", arguments->threads);
-    const char *tuning = arguments->model.tuning;
+    if (arguments->common.threads > 1)
+        text_add(command, " --threads=%d", arguments->common.threads);
+    const char *tuning = arguments->common.model.tuning;
     if (tuning)
         text_add(command, " --tuned=%s", strrchr(tuning, '/') ? strrchr(tuning, '/') + 1 : tuning);
 }
@@ -179,13 +175,13 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
         et_fail(error, "out of memory");
         return NULL;
     }
-    const struct et_program *program = arguments->model.program;
+    const struct et_program *program = arguments->common.model.program;
     const struct backend *backend = &backends[arguments->dialect->backend];
     struct compile_options compiling = {.target = arguments->target,
                                         .prefix = arguments->prefix,
                                         .digest = et_program_digest(program),
                                         .command = command.bytes,
-                                        .threads = arguments->threads,
+                                        .threads = arguments->common.threads,
                                         .pool = true,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
@@ -225,21 +221,20 @@ static void print_one(const struct compiled *compiled, char which) {
 
 int emit_command(int count, char **values) {
     struct emit_arguments arguments = {.folder = ".", .dialect = dialects};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
-    arguments.model.untuned = !arguments.model.tuning; /* nothing hidden decides what is written */
+    command_parse(&line, count, values, &arguments.common);
+    arguments.common.model.untuned =
+        !arguments.common.model.tuning; /* nothing hidden decides what is written */
     struct et_error error = {0};
     struct compiled *compiled =
-        model_open(&arguments.model, &error) ? compile_model(&arguments, &error) : NULL;
+        model_open(&arguments.common.model, &error) ? compile_model(&arguments, &error) : NULL;
     bool known = compiled && check_passes(&arguments, &error), good = known;
     if (good && arguments.print)
         print_one(compiled, arguments.print[0]);
     else if (good)
         good = write_all(compiled, arguments.folder, &error);
-    int status = good ? EXIT_SUCCESS : report(&error);
-    if (compiled && !known)
-        status = EXIT_USAGE;
+    bool usage = compiled && !known;
     compiled_free(compiled);
     text_free(&arguments.passes);
-    model_close(&arguments.model);
-    return status;
+    int status = command_end(&arguments.common, good, &error);
+    return usage ? EXIT_USAGE : status;
 }

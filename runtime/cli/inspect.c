@@ -16,9 +16,8 @@ enum section {
 };
 
 struct inspect_arguments {
-    struct model model;
+    struct common common;
     unsigned sections;
-    int threads;
     const char *dot;
     bool operations;
 };
@@ -38,13 +37,8 @@ static const struct argp_option options[] = {
     MODEL_OPTIONS,
     {0}};
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct inspect_arguments *arguments = state->input;
-    if (key == ARGP_KEY_END && arguments->operations)
-        return 0;
-    if (model_option(&arguments->model, key, argument, state) ||
-        threads_option(&arguments->threads, key, argument, state))
-        return 0;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct inspect_arguments *arguments = input;
     switch (key) {
     case KEY_SUMMARY:
         arguments->sections |= SECTION_SUMMARY;
@@ -65,20 +59,22 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'o':
         arguments->operations = true;
+        arguments->common.model.optional = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json\n--operations",
-    .doc = "Shows a model's identity, inputs and outputs, the kernels it compiles to, and how much "
-           "memory they work in.\v"
-           "  eigentensor inspect mnist.json\n"
-           "  eigentensor inspect mnist.json --dot=kernels | dot -Tsvg -o kernels.svg",
+    .parse = parse,
+    .arguments = "MODEL.json\n--operations",
+    .about =
+        "Shows a model's identity, inputs and outputs, the kernels it compiles to, and how much "
+        "memory they work in.\v"
+        "  eigentensor inspect mnist.json\n"
+        "  eigentensor inspect mnist.json --dot=kernels | dot -Tsvg -o kernels.svg",
 };
 
 /* ---- Summary ---- */
@@ -289,24 +285,24 @@ static bool print_dot(const struct graph *graph, const struct compiled *compiled
 
 int inspect_command(int count, char **values) {
     struct inspect_arguments arguments = {0};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    command_parse(&line, count, values, &arguments.common);
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    struct compile_options compiling = {.threads = arguments.threads,
+    struct compile_options compiling = {.threads = arguments.common.threads,
                                         .list_candidates = arguments.sections & SECTION_COST};
-    arguments.model.untuned = !arguments.model.tuning;
-    bool good = model_open(&arguments.model, &error);
-    struct compiled *compiled =
-        good ? program_compile(arguments.model.program, &backends[BACKEND_AOT], &compiling, &error)
-             : NULL;
+    arguments.common.model.untuned = !arguments.common.model.tuning;
+    bool good = model_open(&arguments.common.model, &error);
+    struct compiled *compiled = good ? program_compile(arguments.common.model.program,
+                                                       &backends[BACKEND_AOT], &compiling, &error)
+                                     : NULL;
     good = compiled != NULL;
     if (good && arguments.dot)
-        good = print_dot(program_graph(arguments.model.program), compiled, arguments.dot, &error);
+        good = print_dot(program_graph(arguments.common.model.program), compiled, arguments.dot,
+                         &error);
     else if (good)
-        print_sections(arguments.model.program, compiled,
+        print_sections(arguments.common.model.program, compiled,
                        arguments.sections ? arguments.sections : SECTION_ALL);
     compiled_free(compiled);
-    model_close(&arguments.model);
-    return good ? EXIT_SUCCESS : report(&error);
+    return command_end(&arguments.common, good, &error);
 }

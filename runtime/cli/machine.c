@@ -9,6 +9,7 @@
 enum { MOST_THREADS = 256, DEFAULT_BYTES = 256 << 20 };
 
 struct machine_arguments {
+    struct common common; /* none of it */
     int64_t threads, bytes, milliseconds;
     bool json;
 };
@@ -21,8 +22,8 @@ static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "Print one object of JSON", 0},
     {0}};
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct machine_arguments *arguments = state->input;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct machine_arguments *arguments = input;
     switch (key) {
     case 't':
         arguments->threads = parse_number(state, argument, 1, MOST_THREADS);
@@ -36,18 +37,16 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'j':
         arguments->json = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "%s: expected no argument", argument);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .doc =
+    .parse = parse,
+    .takes = TAKES_NOTHING,
+    .about =
         "Measures what this machine can do at most: fused multiply-adds of float32 in registers, "
         "and bandwidth of memory. A copy moves every byte twice, and is counted so.",
 };
@@ -108,8 +107,9 @@ static void print(const struct machine_arguments *arguments, const struct part *
 }
 
 int machine_command(int count, char **values) {
-    struct machine_arguments arguments = {1, DEFAULT_BYTES, 200, false};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct machine_arguments arguments = {
+        .threads = 1, .bytes = DEFAULT_BYTES, .milliseconds = 200};
+    command_parse(&line, count, values, &arguments.common);
     int threads = (int)arguments.threads;
     struct et_error error = {0};
     pthread_barrier_t together;
@@ -123,5 +123,5 @@ int machine_command(int count, char **values) {
     if (good)
         print(&arguments, parts);
     free(parts);
-    return good ? EXIT_SUCCESS : report(&error);
+    return command_end(&arguments.common, good, &error);
 }

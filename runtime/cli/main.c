@@ -3,50 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wordexp.h>
-
-int report(const struct et_error *error) {
-    fflush(stdout);
-    fprintf(stderr, "eigentensor: %s\n", error->message);
-    return EXIT_FAILURE;
-}
-
-void list_add(struct list *list, const char *item, struct argp_state *state) {
-    char **grown = realloc(list->items, ((size_t)list->count + 2) * sizeof *grown);
-    if (grown)
-        list->items = grown;
-    char *copy = grown ? strdup(item) : NULL;
-    if (!copy)
-        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
-    list->items[list->count++] = copy;
-    list->items[list->count] = NULL;
-}
-
-void list_free(struct list *list) {
-    for (int i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct list){0};
-}
-
-int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most) {
-    char *end;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (end == text || *end || errno || number < least || number > most)
-        argp_error(state, "%s: expected a number from %lld to %lld", text, (long long)least,
-                   (long long)most);
-    return number;
-}
-
-void split_flags(struct argp_state *state, const char *text, struct list *flags) {
-    wordexp_t words;
-    if (wordexp(text, &words, WRDE_NOCMD | WRDE_UNDEF) != 0)
-        argp_error(state, "%s: expected compiler flags, quoted as a shell has it", text);
-    for (size_t i = 0; i < words.we_wordc; i++)
-        list_add(flags, words.we_wordv[i], state);
-    wordfree(&words);
-}
 
 struct command {
     const char *name, *summary;
@@ -103,7 +59,7 @@ static const struct argp parser = {
     .help_filter = help_text,
 };
 
-const char *argp_program_version = "eigentensor 1";
+const char *argp_program_version = "eigentensor " ET_VERSION;
 
 static int close_output(int status) {
     if (fflush(stdout) == 0 && !ferror(stdout))

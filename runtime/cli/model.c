@@ -3,44 +3,6 @@
 
 #include <string.h>
 
-bool file_option(const struct model *model, struct list *files, int key, char *argument,
-                 struct argp_state *state) {
-    if (key != ARGP_KEY_ARG || !model->path)
-        return false;
-    list_add(files, argument, state);
-    return true;
-}
-
-bool model_option(struct model *model, int key, const char *argument, struct argp_state *state) {
-    if (key == 'w') {
-        model->weights = argument;
-        return true;
-    }
-    if (key == KEY_TUNED || key == KEY_NO_TUNED) {
-        model->tuning = argument;
-        model->untuned = key == KEY_NO_TUNED;
-        return true;
-    }
-    if (key == ARGP_KEY_ARG && model->path)
-        argp_error(state, "%s: expected one model only", argument);
-    if (key == ARGP_KEY_ARG) {
-        model->path = argument;
-        return true;
-    }
-    if (key == ARGP_KEY_END && !model->path)
-        argp_error(state, "expected a model, MODEL.json");
-    return false;
-}
-
-bool threads_option(int *threads, int key, const char *argument, struct argp_state *state) {
-    if (key != KEY_THREADS)
-        return false;
-    *threads = (int)parse_number(state, argument, 0, ET_MOST_THREADS);
-    if (*threads == 0)
-        *threads = et_core_count();
-    return true;
-}
-
 bool model_open(struct model *model, struct et_error *error) {
     model->program = et_program_open(model->path, model->weights, error);
     if (!model->program)

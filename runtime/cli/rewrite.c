@@ -11,13 +11,12 @@
 #include <string.h>
 
 struct rewrite_arguments {
+    struct common common;
     int count;
     enum rewrite_kind rewrites[REWRITE_COUNT];
-    struct model model;
     struct rewrite_options options;
     const char *output;
-    struct list files;
-    int64_t index, seed;
+    int64_t seed;
     bool allow_none;
 };
 
@@ -36,7 +35,7 @@ static const struct argp_option options[] = {
      "Measure on this input, an .npy array, PNG or IDX file as `eigentensor run` takes them; to be "
      "given for each input (default: random inputs)",
      0},
-    {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
+    INDEX_OPTION,
     {"seed", KEY_SEED, "S", 0, "The seed of random inputs (default: 1)", 0},
     MODEL_OPTIONS,
     {0}};
@@ -68,16 +67,14 @@ static void parse_tile(struct rewrite_arguments *arguments, const char *text,
         argp_error(state, "%s: expected height and width of a tile, as 4x4", text);
 }
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct rewrite_arguments *arguments = state->input;
-    if (key == ARGP_KEY_END && arguments->count == 0)
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct rewrite_arguments *arguments = input;
+    if (key == ARGP_KEY_NO_ARGS)
         argp_error(state, "expected the name of a rewrite; see --help");
     if (key == ARGP_KEY_ARG && arguments->count == 0) {
         parse_names(arguments, argument, state);
         return 0;
     }
-    if (model_option(&arguments->model, key, argument, state))
-        return 0;
     switch (key) {
     case 'o':
         arguments->output = argument;
@@ -92,10 +89,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         arguments->allow_none = true;
         return 0;
     case KEY_INPUT:
-        list_add(&arguments->files, argument, state);
-        return 0;
-    case 'i':
-        arguments->index = parse_number(state, argument, 0, INT64_MAX);
+        list_add(&arguments->common.files, argument, state);
         return 0;
     case KEY_SEED:
         arguments->seed = parse_number(state, argument, 0, INT64_MAX);
@@ -121,18 +115,18 @@ static char *help_text(int key, const char *text, void *input) {
     return list.bytes;
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "NAME[,NAME...] MODEL.json",
-    .doc = "Makes another graph that computes the same over the real numbers but rounds "
-           "elsewhere, with a digest of its own; says what was changed, and measures the errors "
-           "of both graphs against float64.\v"
-           "Compiling never approximates; rewriting is how one asks for it. All ways of running "
-           "the new graph give the same bits, which are not those of the old one. Exit status: 1 "
-           "also when a rewrite found nothing to do.\n\n"
-           "  eigentensor rewrite winograd mnist.json -o mnist-winograd.json\n"
-           "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy",
+    .parse = parse,
+    .arguments = "NAME[,NAME...] MODEL.json",
+    .about = "Makes another graph that computes the same over the real numbers but rounds "
+             "elsewhere, with a digest of its own; says what was changed, and measures the errors "
+             "of both graphs against float64.\v"
+             "Compiling never approximates; rewriting is how one asks for it. All ways of running "
+             "the new graph give the same bits, which are not those of the old one. Exit status: 1 "
+             "also when a rewrite found nothing to do.\n\n"
+             "  eigentensor rewrite winograd mnist.json -o mnist-winograd.json\n"
+             "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy",
     .help_filter = help_text,
 };
 
@@ -276,7 +270,7 @@ static bool run_both(struct et_program *before, struct et_program *after,
 
 static bool measure(const struct rewrite_arguments *arguments, struct et_program *after,
                     struct et_error *error) {
-    struct et_program *before = arguments->model.program;
+    struct et_program *before = arguments->common.model.program;
     struct tensors inputs = {0}, old_outputs = {0}, new_outputs = {0};
     int count = et_program_output_count(before);
     void **expected = et_allocate((size_t)count, sizeof *expected);
@@ -284,9 +278,9 @@ static bool measure(const struct rewrite_arguments *arguments, struct et_program
     good = good && model_inputs(before, 1, &inputs, error) &&
            model_outputs(before, 1, &old_outputs, error) &&
            model_outputs(after, 1, &new_outputs, error);
-    if (good && arguments->files.count)
-        good = tensors_read(&inputs, arguments->files.items, arguments->files.count,
-                            arguments->index, error);
+    const struct list *files = &arguments->common.files;
+    if (good && files->count)
+        good = tensors_read(&inputs, files->items, files->count, arguments->common.index, error);
     else if (good)
         model_randomise((uint64_t)arguments->seed, &inputs);
     good = good && run_both(before, after, &inputs, &old_outputs, &new_outputs, expected, error);
@@ -305,7 +299,7 @@ static bool check_found(const struct rewrite_arguments *arguments,
                         const struct rewritten *rewritten, struct et_error *error) {
     for (int i = 0; i < arguments->count && !arguments->allow_none; i++)
         if (rewritten_count(rewritten, arguments->rewrites[i]) == 0)
-            return et_fail(error, "%s: %s found nothing to do", arguments->model.path,
+            return et_fail(error, "%s: %s found nothing to do", arguments->common.model.path,
                            rewrite_facts[arguments->rewrites[i]].name);
     return true;
 }
@@ -319,11 +313,11 @@ static struct et_program *program_of(struct rewritten *rewritten, struct et_erro
 }
 
 static bool rewrite_model(const struct rewrite_arguments *arguments, struct et_error *error) {
-    struct et_program *before = arguments->model.program;
+    struct et_program *before = arguments->common.model.program;
     struct rewritten rewritten;
     if (!rewrite_graph(program_graph(before), &arguments->options, arguments->count,
                        arguments->rewrites, &rewritten, error))
-        return et_fail_within(error, "%s", arguments->model.path);
+        return et_fail_within(error, "%s", arguments->common.model.path);
     for (int i = 0; i < arguments->count; i++)
         print_sites(&rewritten, arguments->rewrites[i]);
     struct et_program *after =
@@ -340,10 +334,8 @@ static bool rewrite_model(const struct rewrite_arguments *arguments, struct et_e
 
 int rewrite_command(int count, char **values) {
     struct rewrite_arguments arguments = {.seed = 1};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
-    bool good = model_open(&arguments.model, &error) && rewrite_model(&arguments, &error);
-    model_close(&arguments.model);
-    list_free(&arguments.files);
-    return good ? EXIT_SUCCESS : report(&error);
+    bool good = model_open(&arguments.common.model, &error) && rewrite_model(&arguments, &error);
+    return command_end(&arguments.common, good, &error);
 }

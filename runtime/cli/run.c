@@ -4,12 +4,8 @@
 #include <stdlib.h>
 
 struct run_arguments {
-    struct model model;
+    struct common common; /* batch: images in the files */
     enum et_mode mode;
-    int64_t index;
-    int threads;
-    struct list files, outputs;
-    int64_t batch; /* images in the files */
 };
 
 static const struct argp_option options[] = {
@@ -20,59 +16,53 @@ static const struct argp_option options[] = {
     THREADS_OPTION(
         "Share the run among N threads (0: one for each core; default: 1), but not that of "
         "eager. The bits are the same."),
-    {"index", 'i', "N", 0, "Which entry of IDX files to take, from 0 (the default)", 0},
+    INDEX_OPTION,
     {"output", 'o', "[NAME=]FILE.npy", 0,
      "Write an output to a file instead of printing it; may be given for each output", 0},
     TUNED_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct run_arguments *arguments = state->input;
-    if (file_option(&arguments->model, &arguments->files, key, argument, state) ||
-        model_option(&arguments->model, key, argument, state) ||
-        threads_option(&arguments->threads, key, argument, state))
-        return 0;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct run_arguments *arguments = input;
     switch (key) {
     case 'm':
         if (!et_mode_from_name(argument, &arguments->mode))
             argp_error(state, "%s: expected eager, jit or aot", argument);
         return 0;
-    case 'i':
-        arguments->index = parse_number(state, argument, 0, INT64_MAX);
-        return 0;
     case 'o':
-        list_add(&arguments->outputs, argument, state);
+        list_add(&arguments->common.outputs, argument, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json [[NAME=]FILE...]",
-    .doc = "Runs a model and prints its outputs and their digest.\v"
-           "There is one FILE for every input of the model, in order or by NAME: an .npy array, a "
-           "PNG of one drawn digit (for an input of 28x28 float32), or an entry of an IDX file, "
-           "gzipped or not. A model with a batch axis, \"N\", takes arrays of any number of "
-           "images.\n\n"
-           "  eigentensor run mnist.json seven.png\n"
-           "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy",
+    .parse = parse,
+    .arguments = "MODEL.json [[NAME=]FILE...]",
+    .takes = TAKES_MODEL_AND_FILES,
+    .about =
+        "Runs a model and prints its outputs and their digest.\v"
+        "There is one FILE for every input of the model, in order or by NAME: an .npy array, a "
+        "PNG of one drawn digit (for an input of 28x28 float32), or an entry of an IDX file, "
+        "gzipped or not. A model with a batch axis, \"N\", takes arrays of any number of "
+        "images.\n\n"
+        "  eigentensor run mnist.json seven.png\n"
+        "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy",
 };
 
 static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
                       struct tensors *outputs, struct et_error *error) {
-    struct et_program *program = arguments->model.program;
-    return et_program_set_threads(program, arguments->threads, error) &&
-           model_batch(program, arguments->files.items, arguments->files.count, &arguments->batch,
-                       error) &&
-           model_inputs(program, arguments->batch, inputs, error) &&
-           model_outputs(program, arguments->batch, outputs, error) &&
-           tensors_read(inputs, arguments->files.items, arguments->files.count, arguments->index,
-                        error) &&
-           et_program_run_batch(program, arguments->mode, arguments->batch,
+    struct et_program *program = arguments->common.model.program;
+    struct common *common = &arguments->common;
+    return et_program_set_threads(program, common->threads, error) &&
+           model_batch(program, common->files.items, common->files.count, &common->batch, error) &&
+           model_inputs(program, common->batch, inputs, error) &&
+           model_outputs(program, common->batch, outputs, error) &&
+           tensors_read(inputs, common->files.items, common->files.count, common->index, error) &&
+           et_program_run_batch(program, arguments->mode, common->batch,
                                 (const void *const *)inputs->elements, outputs->elements, NULL,
                                 error);
 }
@@ -82,32 +72,29 @@ static bool show(const struct run_arguments *arguments, const struct tensors *ou
     bool *written = et_allocate((size_t)outputs->count, sizeof *written);
     if (!written)
         return et_fail(error, "out of memory");
-    bool good =
-        tensors_write(outputs, arguments->outputs.items, arguments->outputs.count, written, error);
+    bool good = tensors_write(outputs, arguments->common.outputs.items,
+                              arguments->common.outputs.count, written, error);
     for (int i = 0; good && i < outputs->count; i++)
         if (!written[i])
             tensor_print(stdout, &outputs->facts[i], outputs->elements[i]);
     et_release(written);
     if (good)
-        printf("digest %s\n",
-               et_program_output_digest_batch(arguments->model.program, arguments->batch,
-                                              (const void *const *)outputs->elements)
-                   .text);
+        printf("digest %s\n", et_program_output_digest_batch(arguments->common.model.program,
+                                                             arguments->common.batch,
+                                                             (const void *const *)outputs->elements)
+                                  .text);
     return good;
 }
 
 int run_command(int count, char **values) {
-    struct run_arguments arguments = {.mode = ET_JIT, .threads = 1};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    struct run_arguments arguments = {.common.threads = 1, .mode = ET_JIT};
+    command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct tensors inputs = {0}, outputs = {0};
-    bool good = model_open(&arguments.model, &error) &&
+    bool good = model_open(&arguments.common.model, &error) &&
                 run_model(&arguments, &inputs, &outputs, &error) &&
                 show(&arguments, &outputs, &error);
     tensors_free(&inputs);
     tensors_free(&outputs);
-    model_close(&arguments.model);
-    list_free(&arguments.files);
-    list_free(&arguments.outputs);
-    return good ? EXIT_SUCCESS : report(&error);
+    return command_end(&arguments.common, good, &error);
 }

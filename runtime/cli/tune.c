@@ -8,11 +8,10 @@
 #include <stdlib.h>
 
 struct tune_arguments {
-    struct model model;
+    struct common common;
     bool chosen[ET_MODE_COUNT], any_chosen;
     int64_t tries, milliseconds;
-    const char *output, *cc;
-    struct list flags;
+    const char *output;
 };
 
 static const struct argp_option options[] = {
@@ -24,8 +23,7 @@ static const struct argp_option options[] = {
      0},
     {"time", 't', "MILLISECONDS", 0, "Measure each round of candidates for so long (default: 200)",
      0},
-    {"cc", 'c', "COMPILER", 0, "The C compiler of aot (default: gcc)", 0},
-    {"cflags", 'f', "FLAGS", 0, "Flags for it, after ours", 0},
+    COMPILER_OPTIONS,
     MODEL_OPTIONS,
     {0}};
 
@@ -48,12 +46,10 @@ static void complete(struct tune_arguments *arguments, struct argp_state *state)
         argp_error(state, "--output: expected one mode, not both");
 }
 
-static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct tune_arguments *arguments = state->input;
+static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
+    struct tune_arguments *arguments = input;
     if (key == ARGP_KEY_END)
         complete(arguments, state);
-    if (model_option(&arguments->model, key, argument, state))
-        return 0;
     switch (key) {
     case 'm':
         choose_mode(arguments, argument, state);
@@ -67,32 +63,27 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 't':
         arguments->milliseconds = parse_number(state, argument, 1, 60000);
         return 0;
-    case 'c':
-        arguments->cc = argument;
-        return 0;
-    case 'f':
-        split_flags(state, argument, &arguments->flags);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {
+static const struct command_line line = {
     .options = options,
-    .parser = parse,
-    .args_doc = "MODEL.json",
-    .doc = "Measures which tiles, and which blocks around them, run each contraction of a model "
-           "fastest on this CPU, and keeps what it found. The bits of results stay the same.\v"
-           "The candidates are those that `eigentensor inspect --cost` shows. What is kept, below "
-           "XDG_CACHE_HOME (else ~/.cache) by graph, CPU and mode, is used from then on by run, "
-           "build, bench, the server and programs; emit takes a FILE only, so that the same "
-           "command writes the same text everywhere. For aot each round is a run of the C "
-           "compiler, which takes minutes for large models. A model that was tuned before is "
-           "tuned anew.\n\n"
-           "  eigentensor tune mnist.json\n"
-           "  eigentensor tune mnist.json --mode=aot -o mnist.tuned.json\n"
-           "  eigentensor build mnist.json --tuned=mnist.tuned.json",
+    .parse = parse,
+    .arguments = "MODEL.json",
+    .about =
+        "Measures which tiles, and which blocks around them, run each contraction of a model "
+        "fastest on this CPU, and keeps what it found. The bits of results stay the same.\v"
+        "The candidates are those that `eigentensor inspect --cost` shows. What is kept, below "
+        "XDG_CACHE_HOME (else ~/.cache) by graph, CPU and mode, is used from then on by run, "
+        "build, bench, the server and programs; emit takes a FILE only, so that the same "
+        "command writes the same text everywhere. For aot each round is a run of the C "
+        "compiler, which takes minutes for large models. A model that was tuned before is "
+        "tuned anew.\n\n"
+        "  eigentensor tune mnist.json\n"
+        "  eigentensor tune mnist.json --mode=aot -o mnist.tuned.json\n"
+        "  eigentensor build mnist.json --tuned=mnist.tuned.json",
 };
 
 static void show_progress(void *context, int done, int total) {
@@ -110,7 +101,7 @@ static void print_row(const struct tuned_row *row) {
 
 static void print_rows(const struct tuned *tuned, const char *mode) {
     int changed = tuned->tuning.count;
-    printf("%s: %d of %d kinds of contractions run faster otherwise\n", mode, changed,
+    printf("%s: %d of %d kinds of contractions run faster with other choices\n", mode, changed,
            tuned->count);
     if (changed)
         printf("%12s %12s %10s  kernels\n", "before us", "after us", "change");
@@ -140,13 +131,14 @@ static bool tune_mode(const struct tune_arguments *arguments, enum et_mode mode,
     struct progress progress = progress_begin(1);
     struct tune_options tuning = {
         .backend = mode_backend(mode),
-        .building = {.cc = arguments->cc, .flags = (const char *const *)arguments->flags.items},
+        .building = {.cc = arguments->common.cc,
+                     .flags = (const char *const *)arguments->common.flags.items},
         .tries = (int)arguments->tries,
         .seconds = 1e-3 * (double)arguments->milliseconds,
         .inputs = (const void *const *)inputs->elements,
         .progress = show_progress,
         .context = &progress};
-    struct tuned *tuned = tune(arguments->model.program, &tuning, error);
+    struct tuned *tuned = tune(arguments->common.model.program, &tuning, error);
     progress_end(&progress);
     bool good = tuned != NULL;
     if (good)
@@ -158,18 +150,16 @@ static bool tune_mode(const struct tune_arguments *arguments, enum et_mode mode,
 
 int tune_command(int count, char **values) {
     struct tune_arguments arguments = {.tries = 20, .milliseconds = 200};
-    argp_parse(&parser, count, values, 0, NULL, &arguments);
+    command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct tensors inputs = {0};
-    bool good = model_open(&arguments.model, &error) &&
-                model_inputs(arguments.model.program, 1, &inputs, &error);
+    bool good = model_open(&arguments.common.model, &error) &&
+                model_inputs(arguments.common.model.program, 1, &inputs, &error);
     if (good)
         model_randomise(1, &inputs);
     for (int mode = ET_JIT; good && mode <= ET_AOT; mode++)
         if (arguments.chosen[mode])
             good = tune_mode(&arguments, (enum et_mode)mode, &inputs, &error);
     tensors_free(&inputs);
-    model_close(&arguments.model);
-    list_free(&arguments.flags);
-    return good ? EXIT_SUCCESS : report(&error);
+    return command_end(&arguments.common, good, &error);
 }

@@ -58,7 +58,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-const char *argp_program_version = "model " MODEL_NAME "\ngraph " MODEL_DIGEST;
+const char *argp_program_version =
+    "model " MODEL_NAME "\ngraph " MODEL_DIGEST "\neigentensor " ET_VERSION;
 
 static const struct argp parser = {
     .options = options,

@@ -65,7 +65,8 @@ static char *help_text(int key, const char *text, void *input) {
     return list.bytes;
 }
 
-const char *argp_program_version = "model " MODEL_NAME "\ngraph " MODEL_DIGEST;
+const char *argp_program_version =
+    "model " MODEL_NAME "\ngraph " MODEL_DIGEST "\neigentensor " ET_VERSION;
 
 static const struct argp parser = {
     .options = options,

@@ -1,0 +1,136 @@
+/* What the subcommands share: the options that several have, lists, errors. */
+#include "runtime/cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wordexp.h>
+
+int report(const struct et_error *error) {
+    fflush(stdout);
+    fprintf(stderr, "eigentensor: %s\n", error->message);
+    return EXIT_FAILURE;
+}
+
+void list_add(struct list *list, const char *item, struct argp_state *state) {
+    char **grown = realloc(list->items, ((size_t)list->count + 2) * sizeof *grown);
+    if (grown)
+        list->items = grown;
+    char *copy = grown ? strdup(item) : NULL;
+    if (!copy)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    list->items[list->count++] = copy;
+    list->items[list->count] = NULL;
+}
+
+static void list_free(struct list *list) {
+    for (int i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct list){0};
+}
+
+int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end || errno || number < least || number > most)
+        argp_error(state, "%s: expected a number from %lld to %lld", text, (long long)least,
+                   (long long)most);
+    return number;
+}
+
+/* Splits flags as a shell does, quotes and all. */
+static void split_flags(struct argp_state *state, const char *text, struct list *flags) {
+    wordexp_t words;
+    if (wordexp(text, &words, WRDE_NOCMD | WRDE_UNDEF) != 0)
+        argp_error(state, "%s: expected compiler flags, quoted as a shell has it", text);
+    for (size_t i = 0; i < words.we_wordc; i++)
+        list_add(flags, words.we_wordv[i], state);
+    wordfree(&words);
+}
+
+/* What argp hands to parse_key. */
+struct parsing {
+    const struct command_line *line;
+    struct common *common;
+};
+
+/* An argument that is no option: the model, then its files. */
+static void take_argument(const struct command_line *line, struct common *common, char *argument,
+                          struct argp_state *state) {
+    if (line->takes == TAKES_NOTHING)
+        argp_error(state, "%s: expected no argument", argument);
+    else if (!common->model.path)
+        common->model.path = argument;
+    else if (line->takes == TAKES_MODEL_AND_FILES)
+        list_add(&common->files, argument, state);
+    else
+        argp_error(state, "%s: expected one model only", argument);
+}
+
+static error_t parse_common(const struct command_line *line, struct common *common, int key,
+                            char *argument, struct argp_state *state) {
+    switch (key) {
+    case ARGP_KEY_ARG:
+        take_argument(line, common, argument, state);
+        return 0;
+    case 'w':
+        common->model.weights = argument;
+        return 0;
+    case KEY_TUNED:
+    case KEY_NO_TUNED:
+        common->model.tuning = argument;
+        common->model.untuned = key == KEY_NO_TUNED;
+        return 0;
+    case KEY_THREADS:
+        common->threads = (int)parse_number(state, argument, 0, ET_MOST_THREADS);
+        if (common->threads == 0)
+            common->threads = et_core_count();
+        return 0;
+    case 'b':
+        common->batch = parse_number(state, argument, 1, INT64_MAX);
+        return 0;
+    case 'i':
+        common->index = parse_number(state, argument, 0, INT64_MAX);
+        return 0;
+    case 'c':
+        common->cc = argument;
+        return 0;
+    case 'f':
+        split_flags(state, argument, &common->flags);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_key(int key, char *argument, struct argp_state *state) {
+    const struct parsing *parsing = state->input;
+    const struct command_line *line = parsing->line;
+    struct common *common = parsing->common;
+    if (key == ARGP_KEY_END && line->takes != TAKES_NOTHING && !common->model.path &&
+        !common->model.optional)
+        argp_error(state, "expected a model, MODEL.json");
+    error_t status = line->parse ? line->parse(common, key, argument, state) : ARGP_ERR_UNKNOWN;
+    return status == ARGP_ERR_UNKNOWN ? parse_common(line, common, key, argument, state) : status;
+}
+
+void command_parse(const struct command_line *line, int count, char **values,
+                   struct common *common) {
+    const struct argp parser = {.options = line->options,
+                                .parser = parse_key,
+                                .args_doc = line->arguments,
+                                .doc = line->about,
+                                .help_filter = line->help_filter};
+    struct parsing parsing = {line, common};
+    argp_parse(&parser, count, values, 0, NULL, &parsing);
+}
+
+int command_end(struct common *common, bool good, const struct et_error *error) {
+    model_close(&common->model);
+    list_free(&common->files);
+    list_free(&common->flags);
+    list_free(&common->outputs);
+    return good ? EXIT_SUCCESS : report(error);
+}
