@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -136,6 +137,8 @@ bool connection_open(struct http *http, int socket) {
         et_release(connection);
         return false;
     }
+    int one = 1;
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* replies are sent whole */
     connection->socket = socket;
     connection->events = EPOLLIN;
     connection->is_spare = http->connections >= http->server->options.max_connections;

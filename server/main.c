@@ -52,8 +52,10 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
     int signal_number;
     sigwait(awaited, &signal_number);
     atomic_store(&server->stopping, true);
-    if (http_drain(http, server->options.drain_seconds, awaited) && http_close(http))
+    if (http_drain(http, server->options.drain_seconds, awaited) && http_close(http)) {
+        pthread_sigmask(SIG_UNBLOCK, awaited, NULL); /* nothing is left that one more would harm */
         return EXIT_SUCCESS;
+    }
     fprintf(stderr, "eigentensor-server: requests that did not end were given up\n");
     _exit(EXIT_FAILURE); /* what they work with cannot be freed */
 }

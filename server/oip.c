@@ -10,8 +10,8 @@
 void handle_oip_server(struct worker *worker, const struct request *request, struct reply *reply) {
     (void)worker, (void)request;
     reply_json(reply, 200,
-               json_pack("{sssss[s]}", "name", "eigentensor", "version", ET_VERSION,
-                         "extensions", "binary_tensor_data"));
+               json_pack("{sssss[sss]}", "name", "eigentensor", "version", ET_VERSION, "extensions",
+                         "binary_tensor_data", "model_configuration", "statistics"));
 }
 
 void handle_oip_live(struct worker *worker, const struct request *request, struct reply *reply) {
