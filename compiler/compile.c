@@ -219,6 +219,11 @@ static void keep_texts(struct compiled *compiled) {
         kernels[i].output = arena_copy_text(arena, made[i].output);
     }
     compiled->kernels = kernels;
+    const char **functions =
+        arena_array(arena, const char *, (size_t)compiled->runtime_function_count + 1);
+    for (int i = 0; i < compiled->runtime_function_count; i++)
+        functions[i] = arena_copy_text(arena, compiled->runtime_functions[i]);
+    compiled->runtime_functions = functions;
     compiled->prefix = arena_copy_text(arena, compiled->prefix);
     compiled->source = arena_copy_text(arena, compiled->source);
     compiled->header = arena_copy_text(arena, compiled->header);

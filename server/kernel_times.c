@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "runtime/backend/backend.h"
-#include "runtime/backend/profile.h"
 #include "server/server.h"
 
 enum { RUNS = 31, MOST_KERNELS = 512 };
@@ -28,7 +26,7 @@ static bool measure(const struct compiled *compiled, run_array *entry, struct mo
     for (int i = 0; good && i < memory->input_count; i++)
         inputs[i] = memory->inputs[i];
     if (good)
-        *(void (**)(int)) & inputs[memory->input_count] = note_lap;
+        *(lap **)&inputs[memory->input_count] = note_lap;
     for (int run = 0; good && run < RUNS; run++) {
         run_entry(entry, compiled->block_count, 1, inputs, memory->outputs, compiled->weights,
                   arena);
@@ -62,19 +60,13 @@ static double *medians(const struct compiled *compiled, run_array *entry,
 }
 
 double *kernel_times(const struct compiled *compiled, const struct et_program *program) {
-    struct text text = {0};
-    double *result = NULL;
-    if (compiled->kernel_count > 0 && compiled->kernel_count <= MOST_KERNELS &&
-        laps_add(compiled, NULL, et_program_input_count(program), &text)) {
-        struct compiled timed = *compiled;
-        timed.source = text.bytes;
-        timed.source_bytes = text.length;
-        const struct build_options building = {.keep_for = et_program_digest(program)};
-        struct executable executable;
-        if (backend_build(mode_backend(ET_AOT), &timed, &building, &executable, NULL))
-            result = medians(compiled, executable.entry, program);
-        executable_free(&executable);
-    }
-    text_free(&text);
+    struct build timed;
+    if (compiled->kernel_count == 0 || compiled->kernel_count > MOST_KERNELS ||
+        !model_build_aot(program, true, &timed, NULL))
+        return NULL;
+    double *result = timed.compiled->kernel_count == compiled->kernel_count
+                         ? medians(timed.compiled, timed.executable.entry, program)
+                         : NULL; /* another tuning was kept meanwhile */
+    build_free(&timed);
     return result;
 }

@@ -2,13 +2,12 @@
 #ifndef EIGENTENSOR_SERVER_KERNEL_TIMES_H
 #define EIGENTENSOR_SERVER_KERNEL_TIMES_H
 
-#include "compiler/compile.h"
+#include "runtime/et_program.h"
 
-struct et_program;
-
-/* Builds the graph's text (of emit_loops) once more, with a call between kernels that looks at the
- * clock, and runs it some times on zeros. The median of each kernel, in microseconds, to be given
- * back with et_release; NULL when that cannot be had. In one thread at a time. */
+/* Builds the program once more, as model_build_aot() built `compiled`, with a call between kernels
+ * that looks at the clock, and runs it some times on zeros. The median of each kernel, in
+ * microseconds, to be given back with et_release; NULL when that cannot be had. In one thread at a
+ * time. */
 double *kernel_times(const struct compiled *compiled, const struct et_program *program);
 
 #endif

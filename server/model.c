@@ -146,15 +146,16 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
     return true;
 }
 
-static bool build_model(struct model *model, struct et_error *error) {
-    const char *digest = et_program_digest(model->program);
+bool model_build_aot(const struct et_program *program, bool profile, struct build *build,
+                     struct et_error *error) {
+    const char *digest = et_program_digest(program);
     const struct target *target = cpu_target(error);
     if (!target)
         return false;
-    const struct compile_options compiling = {.target = target, .digest = digest};
+    const struct compile_options compiling = {
+        .target = target, .digest = digest, .profile = profile};
     const struct build_options building = {.keep_for = digest};
-    return program_build(model->program, mode_backend(ET_AOT), &compiling, &building, &model->aot,
-                         error);
+    return program_build(program, mode_backend(ET_AOT), &compiling, &building, build, error);
 }
 
 static void *build_models(void *context) {
@@ -163,7 +164,7 @@ static void *build_models(void *context) {
     for (int i = 0; i < models->count; i++) {
         struct model *model = &models->items[i];
         double began = now_microseconds();
-        bool good = build_model(model, &model->aot_error);
+        bool good = model_build_aot(model->program, false, &model->aot, &model->aot_error);
         model->aot_milliseconds = (now_microseconds() - began) / 1000;
         atomic_store(&model->aot_state, good ? AOT_READY : AOT_FAILED);
     }

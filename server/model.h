@@ -43,6 +43,10 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
 void models_build(struct models *models);
 /* Waits for the builder, at most so long; false when it is still at work. */
 bool models_wait(struct models *models, int seconds);
+/* Builds a program with gcc, or takes what an earlier process built; with laps (compiled.h) if
+ * `profile`. */
+bool model_build_aot(const struct et_program *program, bool profile, struct build *build,
+                     struct et_error *error);
 void models_free(struct models *models); /* requires that no builder is at work */
 struct model *models_find(struct models *models, const char *name);
 

@@ -32,8 +32,7 @@ struct compile_options {
 };
 
 /* What a profiled text calls before each kernel that it runs, with the position among
- * compiled->kernels, and after the last with their count. The text keeps it in a global: one run at
- * a time. */
+ * compiled->kernels, and after the last with their count. */
 typedef void lap(int kernel);
 
 /* A compiled graph. Everything is owned by it. */

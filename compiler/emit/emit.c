@@ -157,8 +157,6 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     add_prelude(emitter, &file);
     if (!emitter->backend->has_system_headers) /* nor the one beside the text */
         emit_interface(emitter, &file, compiled);
-    if (emitter->profile)
-        text_add(&file, "static void (*lap)(int kernel);\n\n");
     for (int i = 0; i < compiled->kernel_count; i++)
         text_add(&file, "%s\n", compiled->kernels[i].source);
     emit_entries(emitter, &file, irs, count, options);

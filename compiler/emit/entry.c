@@ -24,6 +24,8 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
     }
     if (!count)
         text_add(text, "    char none; /* the graph has none */\n");
+    if (emitter->profile && kind == BUFFER_INPUT)
+        text_add(text, "    void (*lap)(int kernel);\n");
     text_add(text, "};\n\n");
 }
 
@@ -155,7 +157,7 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
 static void add_call(struct emitter *emitter, struct text *text, int position, int indent) {
     const struct kernel *kernel = emitter->ir->kernels[position];
     if (emitter->profile)
-        text_add(text, "%*slap(%d);\n", indent, "", emitter->ir->first_number + position);
+        text_add(text, "%*sinputs->lap(%d);\n", indent, "", emitter->ir->first_number + position);
     text_add(text, "%*s%s(", indent, "", kernel->name);
     size_t column = (size_t)indent + strlen(kernel->name) + 1;
     for (int i = 0; i < kernel->buffer_count + kernel->parallel; i++) {
@@ -279,11 +281,12 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
     if (!ir->graph->input_count)
         text_add(text, "    (void)inputs;\n    named_inputs.none = 0;\n");
     if (emitter->profile)
-        text_add(text, "    lap = (void (*)(int))inputs[%d];\n", emitter->graph->input_count);
+        text_add(text, "    named_inputs.lap = (void (*)(int))inputs[%d];\n",
+                 emitter->graph->input_count);
     text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n", prefix, what,
              values);
     if (emitter->profile)
-        text_add(text, "    lap(%d);\n", emitter->compiled->kernel_count);
+        text_add(text, "    named_inputs.lap(%d);\n", emitter->compiled->kernel_count);
     text_add(text, "}\n");
 }
 

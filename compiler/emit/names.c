@@ -134,7 +134,8 @@ static const char *free_name(const struct emitter *emitter, const struct names *
                              const char *original) {
     struct ir *ir = emitter->ir;
     const char *first = emit_identifier(ir, original), *name = first;
-    if (is_reserved(name) || sections_have(&emitter->sections, name))
+    if (is_reserved(name) || sections_have(&emitter->sections, name) ||
+        (emitter->profile && strcmp(name, "lap") == 0))
         name = arena_format(ir->arena, "%s_", name);
     for (int k = 2; *name_place(names, name); k++)
         name = arena_format(ir->arena, "%s_%d", first, k);

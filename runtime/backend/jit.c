@@ -112,8 +112,12 @@ static TCCState *new_state(struct complaint *complaint) {
     return state;
 }
 
-static void bind_kernel(void *context, const char *name, const void *function) {
-    tcc_add_symbol(context, name, function);
+/* There are too many kernels to bind them all for every text. */
+static void bind_kernels(TCCState *state, const struct compiled *compiled,
+                         const struct kernel_set *set) {
+    for (int i = 0; i < compiled->runtime_function_count; i++)
+        tcc_add_symbol(state, compiled->runtime_functions[i],
+                       kernel_find(set, compiled->runtime_functions[i]));
 }
 
 static size_t whole_pages(size_t bytes) {
@@ -173,7 +177,7 @@ static bool build(struct jit *jit, const struct compiled *compiled, const struct
     TCCState *state = new_state(complaint);
     if (!state)
         return false;
-    kernels_named_in(compiled->source, kernels_for(target), bind_kernel, state);
+    bind_kernels(state, compiled, kernels_for(target));
     bool good = tcc_compile_string(state, compiled->source) == 0;
     if (PLACES_WHERE_TOLD)
         good = good && place_code(jit, state, complaint->error);

@@ -16,12 +16,9 @@ struct kernel_set {
 /* The set for a target; for one that has none of its own, that which every CPU runs. */
 const struct kernel_set *kernels_for(const struct target *target);
 
-/* Hears of one kernel. */
-typedef void kernel_listener(void *context, const char *name, const void *function);
-
-/* Tells the listener of every kernel that the C text names, some more than once: "tile_8x32",
- * "row_f32_add", ... There are too many to bind them all for every text. */
-void kernels_named_in(const char *text, const struct kernel_set *set, kernel_listener *listener,
-                      void *context);
+/* The set's kernel of that name, to be cast to the signature that the name says; NULL: there is
+ * none.
+ */
+const void *kernel_find(const struct kernel_set *set, const char *name);
 
 #endif

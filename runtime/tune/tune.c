@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "compiler/emit/backend.h"
-#include "runtime/backend/profile.h"
 #include "runtime/kernels/cpu.h"
 #include "runtime/tuning_cache.h"
 
@@ -47,7 +46,8 @@ struct tuner {
     struct unit *units;
     struct tuned_choice *choices;
     struct variant before, base, trial;
-    void *memory; /* all variants run in the same: where it lies matters */
+    const void **inputs; /* options->inputs, and note_lap behind them */
+    void *memory;        /* all variants run in the same: where it lies matters */
     size_t bytes;
     void **outputs, **expected;
     bool blockings; /* what is tried: tiles, or the blocks around them */
@@ -75,19 +75,6 @@ static void close_variant(struct variant *variant) {
     *variant = (struct variant){0};
 }
 
-static bool build(const struct tuner *tuner, struct variant *variant) {
-    struct compiled timed = *variant->compiled;
-    struct text text = {0};
-    bool good = laps_add(&timed, note_lap, 0, &text) ||
-                et_fail(tuner->error, "no time can be taken between the kernels");
-    timed.source = text.bytes;
-    timed.source_bytes = text.length;
-    good = good && backend_build(tuner->options->backend, &timed, &tuner->options->building,
-                                 &variant->executable, tuner->error);
-    text_free(&text);
-    return good;
-}
-
 static bool make_memory(struct tuner *tuner, struct variant *variant) {
     size_t bytes = variant->compiled->arena_bytes;
     size_t kernels = (size_t)variant->compiled->kernel_count;
@@ -100,6 +87,17 @@ static bool make_memory(struct tuner *tuner, struct variant *variant) {
     }
     return (variant->samples && variant->times && tuner->memory) ||
            et_fail(tuner->error, "out of memory");
+}
+
+static bool make_inputs(struct tuner *tuner) {
+    int count = et_program_input_count(tuner->program);
+    tuner->inputs = et_allocate((size_t)count + 1, sizeof *tuner->inputs);
+    if (!tuner->inputs)
+        return et_fail(tuner->error, "out of memory");
+    for (int i = 0; i < count; i++)
+        tuner->inputs[i] = tuner->options->inputs[i];
+    *(lap **)&tuner->inputs[count] = note_lap;
+    return true;
 }
 
 static bool make_outputs(struct tuner *tuner, void ***outputs) {
@@ -137,9 +135,13 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
     struct compile_options options = {.backend = tuner->options->backend->emits,
                                       .target = tuner->target,
                                       .tuning = &tuning,
-                                      .list_candidates = true};
+                                      .list_candidates = true,
+                                      .profile = true};
     variant->compiled = compile(program_graph(tuner->program), &options, tuner->error);
-    return variant->compiled && build(tuner, variant) && make_memory(tuner, variant);
+    return variant->compiled &&
+           backend_build(tuner->options->backend, variant->compiled, &tuner->options->building,
+                         &variant->executable, tuner->error) &&
+           make_memory(tuner, variant);
 }
 
 /* ---- Measuring ---- */
@@ -147,8 +149,7 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
 static void run_once(const struct tuner *tuner, const struct variant *variant, void **outputs,
                      double *laps) {
     lap_times = laps;
-    variant->executable.entry(tuner->options->inputs, outputs, variant->compiled->weights,
-                              tuner->memory);
+    variant->executable.entry(tuner->inputs, outputs, variant->compiled->weights, tuner->memory);
 }
 
 static void keep_laps(struct variant *variant, const double *laps) {
@@ -547,8 +548,8 @@ static void keep_texts(struct tuner *tuner) {
 }
 
 static bool tune_all(struct tuner *tuner) {
-    if (!make_outputs(tuner, &tuner->outputs) || !make_outputs(tuner, &tuner->expected) ||
-        !open_variant(tuner, &tuner->before))
+    if (!make_inputs(tuner) || !make_outputs(tuner, &tuner->outputs) ||
+        !make_outputs(tuner, &tuner->expected) || !open_variant(tuner, &tuner->before))
         return false;
     find_units(tuner);
     if (!open_variant(tuner, &tuner->base) || !try_all(tuner))
@@ -593,6 +594,7 @@ struct tuned *tune(const struct et_program *program, const struct tune_options *
     close_variant(&tuner.before);
     free_outputs(&tuner, tuner.outputs);
     free_outputs(&tuner, tuner.expected);
+    et_release(tuner.inputs);
     et_release(tuner.memory);
     if (good)
         return tuned;

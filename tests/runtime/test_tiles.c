@@ -187,27 +187,11 @@ Test(tiles, names) {
     cr_assert_eq(tile_find(""), -1);
 }
 
-struct heard {
-    int count;
-    const void *functions[8];
-    char text[8][64];
-};
-
-static void hear(void *context, const char *name, const void *function) {
-    struct heard *heard = context;
-    cr_assert_lt(heard->count, 8);
-    snprintf(heard->text[heard->count], sizeof heard->text[0], "%s", name);
-    heard->functions[heard->count++] = function;
-}
-
-Test(tiles, kernels_that_a_text_names) {
-    struct heard heard = {0};
-    kernels_named_in("struct tile_walk w; tile_8x32(a, b); row_f32_add(1);row_f32_and(2); tile_",
-                     kernels_for(&targets[TARGET_BASELINE]), hear, &heard);
-    cr_assert_eq(heard.count, 2);
-    cr_assert_str_eq(heard.text[0], "tile_8x32");
-    cr_assert_eq(heard.functions[0],
-                 (const void *)kernels_for(&targets[TARGET_BASELINE])->tiles[TILE_OF_tile_8x32]);
-    cr_assert_str_eq(heard.text[1], "row_f32_add");
-    cr_assert_not_null(heard.functions[1]);
+Test(tiles, kernels_by_name) {
+    const struct kernel_set *set = kernels_for(&targets[TARGET_BASELINE]);
+    cr_assert_eq(kernel_find(set, "tile_8x32"), (const void *)set->tiles[TILE_OF_tile_8x32]);
+    cr_assert_eq(kernel_find(set, "row_f32_add"), (const void *)set->rows[ROW_row_f32_add]);
+    cr_assert_null(kernel_find(set, "row_f32_and"));
+    cr_assert_null(kernel_find(set, "tile_"));
+    cr_assert_null(kernel_find(set, "tile_walk"));
 }
