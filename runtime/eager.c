@@ -2,7 +2,7 @@
 
 #include "compiler/evaluate/evaluate.h"
 
-struct run {
+struct eager_run {
     const struct graph *graph;
     struct view *values;    /* by node */
     void **buffers;         /* by node */
@@ -11,7 +11,7 @@ struct run {
     const struct run_limit *limit;
 };
 
-static void run_free(struct run *run) {
+static void run_free(struct eager_run *run) {
     for (int i = 0; run->buffers && i < run->graph->node_count; i++)
         et_release(run->buffers[i]);
     et_release(run->values);
@@ -20,9 +20,9 @@ static void run_free(struct run *run) {
     et_release(run->arguments);
 }
 
-static bool run_begin(struct run *run, const struct graph *graph, struct et_error *error) {
+static bool run_begin(struct eager_run *run, const struct graph *graph, struct et_error *error) {
     size_t nodes = (size_t)graph->node_count;
-    *run = (struct run){
+    *run = (struct eager_run){
         .graph = graph,
         .values = et_allocate(nodes, sizeof *run->values),
         .buffers = et_allocate(nodes, sizeof *run->buffers),
@@ -34,7 +34,7 @@ static bool run_begin(struct run *run, const struct graph *graph, struct et_erro
     return et_fail(error, "out of memory for the values of %zu nodes", nodes);
 }
 
-static bool count_uses(struct run *run, struct et_error *error) {
+static bool count_uses(struct eager_run *run, struct et_error *error) {
     const struct graph *graph = run->graph;
     run->uses = et_allocate((size_t)graph->node_count, sizeof *run->uses);
     if (!run->uses)
@@ -47,13 +47,13 @@ static bool count_uses(struct run *run, struct et_error *error) {
     return true;
 }
 
-static bool looks_at_source(const struct run *run, const struct node *node) {
+static bool looks_at_source(const struct eager_run *run, const struct node *node) {
     return !run->buffers[node->id] && node->source_count > 0;
 }
 
 /* One use of a value has ended. With its last use a buffer is freed, and a view's use of its source
  * ends too. */
-static void end_use(struct run *run, const struct node *node) {
+static void end_use(struct eager_run *run, const struct node *node) {
     while (--run->uses[node->id] == 0) {
         if (!looks_at_source(run, node)) {
             et_release(run->buffers[node->id]);
@@ -65,7 +65,7 @@ static void end_use(struct run *run, const struct node *node) {
 }
 
 /* A node that nobody reads counts as used by itself until now. */
-static void end_uses_by(struct run *run, const struct node *node) {
+static void end_uses_by(struct eager_run *run, const struct node *node) {
     for (int k = looks_at_source(run, node) ? 1 : 0; k < node->source_count; k++)
         end_use(run, node->sources[k]);
     if (run->uses[node->id] == 0) {
@@ -74,7 +74,7 @@ static void end_uses_by(struct run *run, const struct node *node) {
     }
 }
 
-static bool run_node(struct run *run, const struct node *node, struct et_error *error) {
+static bool run_node(struct eager_run *run, const struct node *node, struct et_error *error) {
     for (int k = 0; k < node->source_count; k++)
         run->arguments[k] = run->values[node->sources[k]->id];
     if (!evaluate(node, run->arguments, &run->values[node->id], &run->buffers[node->id], error))
@@ -84,7 +84,7 @@ static bool run_node(struct run *run, const struct node *node, struct et_error *
     return true;
 }
 
-static bool run_nodes(struct run *run, const void *const *inputs, struct et_error *error) {
+static bool run_nodes(struct eager_run *run, const void *const *inputs, struct et_error *error) {
     const struct graph *graph = run->graph;
     for (int i = 0; i < graph->input_count; i++) {
         if (!inputs[i])
@@ -101,7 +101,7 @@ static bool run_nodes(struct run *run, const void *const *inputs, struct et_erro
     return true;
 }
 
-static void write_outputs(const struct run *run, void *const *outputs) {
+static void write_outputs(const struct eager_run *run, void *const *outputs) {
     for (int i = 0; i < run->graph->output_count; i++) {
         const struct node *node = run->graph->outputs[i].node;
         struct view output = view_contiguous(node, outputs[i]);
@@ -117,7 +117,7 @@ bool eager_run(const struct graph *graph, const void *const *inputs, void *const
 
 bool eager_run_within(const struct graph *graph, const void *const *inputs, void *const *outputs,
                       const struct run_limit *limit, struct et_error *error) {
-    struct run run;
+    struct eager_run run;
     if (!run_begin(&run, graph, error))
         return false;
     run.limit = limit;
@@ -168,7 +168,7 @@ double eager_peak_bytes(const struct graph *graph, int64_t batch) {
 bool eager_trace_run(const struct graph *graph, const void *const *inputs,
                      const struct run_limit *limit, struct eager_trace *trace,
                      struct et_error *error) {
-    struct run run;
+    struct eager_run run;
     *trace = (struct eager_trace){0};
     if (!run_begin(&run, graph, error))
         return false;

@@ -42,7 +42,7 @@ void metrics_request(struct metrics *metrics, int route, int status, double micr
 }
 
 void metrics_stage(struct server *server, const struct model *model, enum et_mode mode,
-                   enum stage stage, double microseconds) {
+                   enum request_stage stage, double microseconds) {
     histogram_add(&server->metrics.stages[model - server->models.items][mode][stage], microseconds);
 }
 
@@ -50,7 +50,7 @@ void metrics_stages(struct server *server, const struct model *model, enum et_mo
                     const double stages[STAGE_COUNT]) {
     for (int stage = 0; stage < STAGE_COUNT; stage++)
         if (stages[stage] > 0)
-            metrics_stage(server, model, mode, (enum stage)stage, stages[stage]);
+            metrics_stage(server, model, mode, (enum request_stage)stage, stages[stage]);
 }
 
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,

@@ -56,7 +56,7 @@ void histogram_add(struct histogram *histogram, double microseconds);
 void metrics_request(struct metrics *metrics, int route, int status, double microseconds);
 /* One stage, or all those of a reply that took any time. */
 void metrics_stage(struct server *server, const struct model *model, enum et_mode mode,
-                   enum stage stage, double microseconds);
+                   enum request_stage stage, double microseconds);
 void metrics_stages(struct server *server, const struct model *model, enum et_mode mode,
                     const double stages[STAGE_COUNT]);
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,

@@ -9,7 +9,7 @@
 /* What a reply's time is spent on. queue: waiting for a thread; parse: the request, to a picture's
  * bytes or to tensors; decode: PNG to pixels; prepare: pixels to a digit; compute: the model. */
 #define STAGES(STAGE) STAGE(queue) STAGE(parse) STAGE(decode) STAGE(prepare) STAGE(compute)
-enum stage {
+enum request_stage {
 #define STAGE_ID(name) STAGE_##name,
     STAGES(STAGE_ID)
 #undef STAGE_ID

@@ -78,7 +78,7 @@ static json_t *duration(unsigned long count, unsigned long nanoseconds) {
 }
 
 /* How often the model passed that stage, in any mode, and how long that took. */
-static json_t *stage_sum(const struct metrics *metrics, int model, enum stage stage) {
+static json_t *stage_sum(const struct metrics *metrics, int model, enum request_stage stage) {
     unsigned long count = 0, nanoseconds = 0;
     for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
         const struct histogram *histogram = &metrics->stages[model][mode][stage];

@@ -7,7 +7,7 @@
 /* Contracted positions are taken in blocks: where each lies in a and b, in elements. Between blocks
  * the sums rest in the result. */
 enum { BLOCK = 1024 };
-struct block {
+struct contracted_block {
     int count;
     int64_t a[BLOCK], b[BLOCK];
 };
@@ -20,7 +20,7 @@ struct positions {
     bool done;
 };
 
-static bool next_block(struct positions *positions, struct block *block, int64_t bytes) {
+static bool next_block(struct positions *positions, struct contracted_block *block, int64_t bytes) {
     struct rows *rows = &positions->rows;
     for (block->count = 0; block->count < BLOCK && !positions->done; block->count++) {
         int64_t within = positions->within;
@@ -41,7 +41,7 @@ enum { WIDEST = 16 };
 #define CHUNK(short)                                                                               \
     static inline __attribute__((always_inline)) void chunk_##short(                               \
         int width, type_##short *result, const type_##short *a, int64_t sa, const type_##short *b, \
-        int64_t sb, const struct block *block) {                                                   \
+        int64_t sb, const struct contracted_block *block) {                                        \
         type_##short sum[WIDEST];                                                                  \
         for (int j = 0; j < width; j++)                                                            \
             sum[j] = result[j];                                                                    \
@@ -56,7 +56,7 @@ enum { WIDEST = 16 };
 /* A row in chunks of constant width. */
 #define STRIDED_ROW(short)                                                                         \
     static inline __attribute__((always_inline)) void strided_row_##short(                         \
-        const struct rows *rows, int64_t sa, int64_t sb, const struct block *block) {              \
+        const struct rows *rows, int64_t sa, int64_t sb, const struct contracted_block *block) {   \
         type_##short *result = rows->data[0];                                                      \
         const type_##short *a = rows->data[1], *b = rows->data[2];                                 \
         int64_t i = 0;                                                                             \
@@ -70,8 +70,8 @@ enum { WIDEST = 16 };
 
 /* Of the strides along a row, 0 and 1 are common and become vector loads and broadcasts. */
 #define ROW(short)                                                                                 \
-    static inline __attribute__((always_inline)) void row_##short(const struct rows *rows,         \
-                                                                  const struct block *block) {     \
+    static inline __attribute__((always_inline)) void row_##short(                                 \
+        const struct rows *rows, const struct contracted_block *block) {                           \
         int64_t sa = rows->stride[1], sb = rows->stride[2];                                        \
         if (sa == 1 && sb == 0)                                                                    \
             strided_row_##short(rows, 1, 0, block);                                                \
@@ -85,17 +85,17 @@ enum { WIDEST = 16 };
     CHUNK(short)                                                                                   \
     STRIDED_ROW(short)                                                                             \
     ROW(short)                                                                                     \
-    static void plain_row_##short(const struct rows *rows, const struct block *block) {            \
+    static void plain_row_##short(const struct rows *rows, const struct contracted_block *block) { \
         row_##short(rows, block);                                                                  \
     }
 FOR_COMPUTING_DTYPES(PLAIN, )
 
-typedef void row_function(const struct rows *rows, const struct block *block);
+typedef void row_function(const struct rows *rows, const struct contracted_block *block);
 
 #ifdef __x86_64__
 /* The same text with fused multiply-add instructions: without them fmaf is a slow call. */
 __attribute__((target("avx2,fma"))) static void fma_row_f32(const struct rows *rows,
-                                                            const struct block *block) {
+                                                            const struct contracted_block *block) {
     row_f32(rows, block);
 }
 #endif
@@ -122,7 +122,7 @@ void evaluate_contract(const struct node *node, const struct view *sources,
     };
     row_function *row = function_for(node->dtype);
     struct rows rows = rows_of(3, (const struct view *const[]){result, &kept_a, &kept_b});
-    struct block block;
+    struct contracted_block block;
     while (next_block(&positions, &block, (int64_t)dtype_facts[node->dtype].bytes))
         do
             row(&rows, &block);

@@ -133,13 +133,13 @@ static void reduce(const struct node *node, const struct view *source, const str
 
 /* Contracted positions are taken in blocks: where each lies in a and b. */
 enum { BLOCK = 1024 };
-struct block {
+struct float64_block {
     int count;
     int64_t a[BLOCK], b[BLOCK];
 };
 
 /* A row of results gains the products of a block. */
-static void add_products(const struct rows *rows, const struct block *block) {
+static void add_products(const struct rows *rows, const struct float64_block *block) {
     double *sum = rows->data[0];
     const int64_t count = rows->length, sa = rows->stride[1], sb = rows->stride[2];
     for (int k = 0; k < block->count; k++) {
@@ -154,7 +154,7 @@ static void add_products(const struct rows *rows, const struct block *block) {
     }
 }
 
-static void add_block(struct rows *rows, struct block *block) {
+static void add_block(struct rows *rows, struct float64_block *block) {
     if (block->count > 0)
         do
             add_products(rows, block);
@@ -170,7 +170,7 @@ static void contract(const struct node *node, const struct view *sources,
     const double *a = along_a.data, *b = along_b.data;
     struct rows along = rows_of(2, (const struct view *const[]){&along_a, &along_b});
     struct rows rows = rows_of(3, (const struct view *const[]){result, &kept_a, &kept_b});
-    struct block block;
+    struct float64_block block;
     block.count = 0;
     do
         for (int64_t i = 0; i < along.length; i++) {
@@ -260,7 +260,7 @@ static bool wide_evaluate(const struct node *node, const struct view *sources, s
 
 /* ---- All nodes; a buffer goes after its last reader ---- */
 
-struct run {
+struct float64_run {
     const struct graph *graph;
     struct view *values, *arguments;
     void **buffers;
@@ -269,7 +269,7 @@ struct run {
     int *next;
 };
 
-static bool run_begin(struct run *run, struct et_error *error) {
+static bool run_begin(struct float64_run *run, struct et_error *error) {
     size_t nodes = (size_t)run->graph->node_count + 1;
     run->values = et_allocate(nodes, sizeof *run->values);
     run->arguments = et_allocate(MAX_SOURCES, sizeof *run->arguments);
@@ -282,7 +282,7 @@ static bool run_begin(struct run *run, struct et_error *error) {
            et_fail(error, "out of memory");
 }
 
-static void run_end(struct run *run) {
+static void run_end(struct float64_run *run) {
     for (int i = 0; run->buffers && i < run->graph->node_count; i++)
         et_release(run->buffers[i]);
     et_release(run->values);
@@ -293,7 +293,7 @@ static void run_end(struct run *run) {
     et_release(run->next);
 }
 
-static void find_last_readers(struct run *run) {
+static void find_last_readers(struct float64_run *run) {
     const struct graph *graph = run->graph;
     for (int i = 0; i < graph->output_count; i++)
         run->last[graph->outputs[i].node->id] = graph->node_count;
@@ -315,7 +315,7 @@ static void find_last_readers(struct run *run) {
     }
 }
 
-static bool run_node(struct run *run, const struct node *node, struct et_error *error) {
+static bool run_node(struct float64_run *run, const struct node *node, struct et_error *error) {
     for (int k = 0; k < node->source_count; k++)
         run->arguments[k] = run->values[node->sources[k]->id];
     if (!wide_evaluate(node, run->arguments, &run->values[node->id], &run->buffers[node->id],
@@ -328,7 +328,7 @@ static bool run_node(struct run *run, const struct node *node, struct et_error *
     return true;
 }
 
-static bool take_input(struct run *run, const struct node *node, const void *elements,
+static bool take_input(struct float64_run *run, const struct node *node, const void *elements,
                        struct et_error *error) {
     struct view given = view_contiguous(node, elements);
     run->values[node->id] = given;
@@ -336,7 +336,7 @@ static bool take_input(struct run *run, const struct node *node, const void *ele
            convert(&given, DTYPE_FLOAT64, &run->values[node->id], &run->buffers[node->id], error);
 }
 
-static void write_outputs(const struct run *run, void *const *outputs) {
+static void write_outputs(const struct float64_run *run, void *const *outputs) {
     for (int i = 0; i < run->graph->output_count; i++) {
         struct node wide = *run->graph->outputs[i].node;
         wide.dtype = wide_dtype(wide.dtype);
@@ -347,7 +347,7 @@ static void write_outputs(const struct run *run, void *const *outputs) {
 
 bool wide_run(const struct graph *graph, const void *const *inputs, void *const *outputs,
               struct et_error *error) {
-    struct run run = {.graph = graph};
+    struct float64_run run = {.graph = graph};
     bool good = run_begin(&run, error);
     if (good)
         find_last_readers(&run);

@@ -86,13 +86,13 @@ int nest_size(struct statement *const *statements, int count) {
 
 /* ---- What a statement reads ---- */
 
-struct reads {
+struct read_list {
     struct ir *ir;
     int count, capacity;
     struct buffer **buffers;
 };
 
-static void add_read(struct reads *reads, struct buffer *buffer) {
+static void add_read(struct read_list *reads, struct buffer *buffer) {
     for (int i = 0; i < reads->count; i++)
         if (reads->buffers[i] == buffer)
             return;
@@ -107,7 +107,7 @@ static void note_read(void *context, const struct expression *e) {
 }
 
 int statement_reads(struct ir *ir, const struct statement *statement, struct buffer ***buffers) {
-    struct reads reads = {.ir = ir};
+    struct read_list reads = {.ir = ir};
     const struct tile *tile = statement->tile;
     if (tile) {
         add_read(&reads, tile->stream);

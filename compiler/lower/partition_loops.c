@@ -19,7 +19,7 @@ enum {
 
 /* ---- Where to cut a loop ---- */
 
-struct cuts {
+struct loop_cuts {
     const struct statement *statement;
     const struct axis *axis;
     int count;
@@ -33,7 +33,7 @@ static bool is_loop(const struct statement *statement, const struct axis *axis) 
     return false;
 }
 
-static void add_cut(struct cuts *cuts, int64_t at) {
+static void add_cut(struct loop_cuts *cuts, int64_t at) {
     int place = 0;
     if (at <= 0 || at >= cuts->axis->extent)
         return;
@@ -58,7 +58,7 @@ struct test {
     int64_t factor, minimum, maximum, lower, upper;
 };
 
-static bool find_test(const struct cuts *cuts, const struct predicate *predicate,
+static bool find_test(const struct loop_cuts *cuts, const struct predicate *predicate,
                       struct test *test) {
     const struct index *index = predicate->index;
     *test = (struct test){.minimum = index->constant,
@@ -85,13 +85,13 @@ static bool find_test(const struct cuts *cuts, const struct predicate *predicate
     return test->factor != 0;
 }
 
-static int64_t within_loop(const struct cuts *cuts, int64_t x) {
+static int64_t within_loop(const struct loop_cuts *cuts, int64_t x) {
     return x < 0 ? 0 : x > cuts->axis->extent ? cuts->axis->extent : x;
 }
 
 /* Cuts where a test begins and ceases to hold for some and for all of what the rest can be, if that
  * decides it for most of the loop. */
-static void cut_at_test(struct cuts *cuts, const struct test *test) {
+static void cut_at_test(struct loop_cuts *cuts, const struct test *test) {
     int64_t possible = first_at_least(test->lower - test->maximum, test->factor);
     int64_t certain = first_at_least(test->lower - test->minimum, test->factor);
     int64_t doubtful = first_at_least(test->upper - test->maximum, test->factor);
@@ -107,7 +107,7 @@ static void cut_at_test(struct cuts *cuts, const struct test *test) {
 }
 
 static void cut_at_predicates(void *context, const struct expression *e) {
-    struct cuts *cuts = context;
+    struct loop_cuts *cuts = context;
     struct test test;
     for (int i = 0; i < e->predicate_count; i++)
         if (find_test(cuts, &e->predicates[i], &test))
@@ -115,10 +115,10 @@ static void cut_at_predicates(void *context, const struct expression *e) {
 }
 
 /* The outermost loop that guards cut. */
-static bool find_guard_cuts(struct ir *ir, const struct statement *statement, struct cuts *cuts,
-                            int *loop) {
+static bool find_guard_cuts(struct ir *ir, const struct statement *statement,
+                            struct loop_cuts *cuts, int *loop) {
     for (*loop = 0; *loop < statement->loop_count; ++*loop) {
-        *cuts = (struct cuts){.statement = statement, .axis = statement->loops[*loop]};
+        *cuts = (struct loop_cuts){.statement = statement, .axis = statement->loops[*loop]};
         expression_walk(ir, statement->value, cut_at_predicates, cuts);
         if (cuts->count)
             return true;
@@ -127,10 +127,10 @@ static bool find_guard_cuts(struct ir *ir, const struct statement *statement, st
 }
 
 /* The outermost loop that a division does not divide. */
-static bool find_period_cut(struct ir *ir, const struct statement *statement, struct cuts *cuts,
-                            int *loop) {
+static bool find_period_cut(struct ir *ir, const struct statement *statement,
+                            struct loop_cuts *cuts, int *loop) {
     for (*loop = 0; *loop < statement->loop_count; ++*loop) {
-        *cuts = (struct cuts){.statement = statement, .axis = statement->loops[*loop]};
+        *cuts = (struct loop_cuts){.statement = statement, .axis = statement->loops[*loop]};
         add_cut(cuts, whole_periods(ir, statement, cuts->axis));
         if (cuts->count)
             return true;
@@ -140,7 +140,7 @@ static bool find_period_cut(struct ir *ir, const struct statement *statement, st
 
 /* ---- Cutting ---- */
 
-struct parts {
+struct loop_parts {
     int count;
     struct statement *statements[MAX_PARTS];
 };
@@ -161,8 +161,8 @@ static struct statement *cut_out(struct ir *ir, const struct statement *statemen
 }
 
 /* Adds the statement's parts; false when there are too many. */
-static bool cut_statement(struct ir *ir, struct statement *statement, struct parts *parts) {
-    struct cuts cuts;
+static bool cut_statement(struct ir *ir, struct statement *statement, struct loop_parts *parts) {
+    struct loop_cuts cuts;
     int loop;
     if (!find_guard_cuts(ir, statement, &cuts, &loop) &&
         !find_period_cut(ir, statement, &cuts, &loop)) {
@@ -206,7 +206,7 @@ void partition_loops(struct ir *ir) {
     ir->statements = NULL;
     ir->statement_count = ir->statement_capacity = 0;
     for (int i = 0; i < count; i++) {
-        struct parts parts = {0};
+        struct loop_parts parts = {0};
         struct statement *whole = arena_new(ir->arena, struct statement); /* cutting changes it */
         *whole = *statements[i];
         if (!is_worth_cutting(ir, whole) || !cut_statement(ir, whole, &parts)) {

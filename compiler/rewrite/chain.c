@@ -79,14 +79,14 @@ static bool move_back(const struct node *move, const struct view *view, struct v
 
 struct building {
     struct rewriting *rewriting;
-    struct chain *chain;
+    struct scale_chain *chain;
     bool allowed[MAX_RANK]; /* axes of the root along which constants may differ */
     bool any_axis;          /* one more may be allowed */
 };
 
 /* Room for a scale and a shift for each place along the allowed axes. */
 static bool make_channels(struct building *building) {
-    struct chain *chain = building->chain;
+    struct scale_chain *chain = building->chain;
     struct arena *arena = &building->rewriting->analysis->arena;
     struct view *places = &chain->places;
     double scale = chain->scale ? *chain->scale : 1, shift = chain->shift ? *chain->shift : 0;
@@ -156,7 +156,7 @@ static struct view along_channels(const struct building *building, const struct 
 }
 
 static bool add_link(struct building *building, const struct node *link) {
-    struct chain *chain = building->chain;
+    struct scale_chain *chain = building->chain;
     struct view constant = {0};
     float one = 1;
     int operand = -1;
@@ -189,7 +189,7 @@ static bool add_link(struct building *building, const struct node *link) {
 }
 
 static void remember_link(struct building *building, const struct node *link) {
-    struct chain *chain = building->chain;
+    struct scale_chain *chain = building->chain;
     chain->links = arena_extend(&building->rewriting->analysis->arena, (void *)chain->links,
                                 chain->link_count, &chain->link_capacity, sizeof *chain->links);
     chain->links[chain->link_count++] = link;
@@ -197,7 +197,7 @@ static void remember_link(struct building *building, const struct node *link) {
 }
 
 /* The movements from the root up to a node that reads it. */
-static bool find_moves(struct chain *chain, const struct analysis *analysis,
+static bool find_moves(struct scale_chain *chain, const struct analysis *analysis,
                        const struct node *first) {
     const struct node *below = link_source(analysis, first);
     int count = 0;
@@ -210,9 +210,9 @@ static bool find_moves(struct chain *chain, const struct analysis *analysis,
     return true;
 }
 
-struct chain find_chain(struct rewriting *rewriting, const struct node *root,
-                        const struct node *first, const bool *allowed) {
-    struct chain chain = {.root = root, .last = root};
+struct scale_chain find_chain(struct rewriting *rewriting, const struct node *root,
+                              const struct node *first, const bool *allowed) {
+    struct scale_chain chain = {.root = root, .last = root};
     struct building building = {
         .rewriting = rewriting, .chain = &chain, .any_axis = allowed == NULL};
     const struct analysis *analysis = rewriting->analysis;
@@ -235,21 +235,21 @@ struct chain find_chain(struct rewriting *rewriting, const struct node *root,
     return chain;
 }
 
-bool chain_is_scaled(const struct chain *chain) {
+bool chain_is_scaled(const struct scale_chain *chain) {
     for (int64_t i = 0; i < chain->channels; i++)
         if (chain->scale[i] != 1)
             return true;
     return false;
 }
 
-bool chain_is_shifted(const struct chain *chain) {
+bool chain_is_shifted(const struct scale_chain *chain) {
     for (int64_t i = 0; i < chain->channels; i++)
         if (chain->shift[i] != 0)
             return true;
     return false;
 }
 
-bool chain_is_worthwhile(const struct chain *chain) {
+bool chain_is_worthwhile(const struct scale_chain *chain) {
     for (int64_t i = 0; i < chain->channels; i++)
         if (!isfinite((float)chain->scale[i]) || !isfinite((float)chain->shift[i]))
             return false;

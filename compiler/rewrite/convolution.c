@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-struct matching {
+struct convolution_matching {
     struct convolution *found;
     const struct axis *axes[MAX_RANK]; /* of the contraction */
     bool summed[MAX_RANK], used[MAX_RANK];
 };
 
 /* The axis of the contraction that a term stands for; -1: it is none. */
-static int axis_of(const struct matching *matching, const struct index_term *term) {
+static int axis_of(const struct convolution_matching *matching, const struct index_term *term) {
     if (term->atom->kind != ATOM_AXIS)
         return -1;
     for (int i = 0; i < matching->found->contract->sources[0]->rank; i++)
@@ -24,7 +24,7 @@ static int axis_of(const struct matching *matching, const struct index_term *ter
 }
 
 /* Takes an axis of the contraction; false when it is taken already. */
-static bool take(struct matching *matching, int axis) {
+static bool take(struct convolution_matching *matching, int axis) {
     if (axis < 0 || matching->used[axis])
         return false;
     matching->used[axis] = true;
@@ -32,7 +32,8 @@ static bool take(struct matching *matching, int axis) {
 }
 
 /* One axis of the contraction: a channel if it is summed, else one of a batch. */
-static bool match_single(struct matching *matching, int input_axis, const struct index *index) {
+static bool match_single(struct convolution_matching *matching, int input_axis,
+                         const struct index *index) {
     struct convolution *found = matching->found;
     int axis = axis_of(matching, &index->terms[0]);
     if (index->terms[0].coefficient != 1 || !take(matching, axis))
@@ -53,7 +54,8 @@ static bool match_single(struct matching *matching, int input_axis, const struct
 }
 
 /* A position and a place in the window; or a group and a channel of it. */
-static bool match_sum(struct matching *matching, int input_axis, const struct index *index) {
+static bool match_sum(struct convolution_matching *matching, int input_axis,
+                      const struct index *index) {
     struct convolution *found = matching->found;
     const struct index_term *position = &index->terms[0], *place = &index->terms[1];
     int output = axis_of(matching, position), kernel = axis_of(matching, place);
@@ -86,7 +88,7 @@ static bool match_sum(struct matching *matching, int input_axis, const struct in
 }
 
 /* What the input does not have: the outputs, along which the weights alone differ. */
-static bool match_outputs(struct matching *matching) {
+static bool match_outputs(struct convolution_matching *matching) {
     struct convolution *found = matching->found;
     for (int i = 0; i < found->weight.rank; i++) {
         if (matching->used[i] || matching->axes[i]->extent == 1)
@@ -121,7 +123,8 @@ static void forget(struct convolution *found) {
 }
 
 /* Leaves what was found before where there is no match. */
-static bool match(struct matching *matching, const struct node *input, const struct place *place) {
+static bool match(struct convolution_matching *matching, const struct node *input,
+                  const struct place *place) {
     struct convolution *found = matching->found;
     const struct convolution before = *found;
     forget(found);
@@ -151,7 +154,7 @@ bool find_convolution(struct rewriting *rewriting, const struct node *contract,
         return false;
     int operand = analysis_constant_operand(rewriting->analysis, contract);
     struct ir ir = {.arena = &rewriting->analysis->arena};
-    struct matching matching = {.found = convolution};
+    struct convolution_matching matching = {.found = convolution};
     const struct node *node = contract->sources[1 - operand];
     struct place place = {.rank = node->rank};
     for (int i = 0; i < contract->axis_count; i++)

@@ -17,7 +17,7 @@
 /* What is to be done about one contraction. */
 struct fold {
     const struct node *contract;
-    struct chain chain;
+    struct scale_chain chain;
     bool forward, keeps_scale;
     const char *why_not;                                  /* NULL: it is done */
     int64_t weight_shape[MAX_RANK], bias_shape[MAX_RANK]; /* 1 along axes that they lack */
@@ -146,7 +146,7 @@ static struct fold *fold_backward(struct folding *folding, const struct node *co
     struct fold *fold = arena_new(&rewriting->analysis->arena, struct fold);
     *fold = (struct fold){.contract = contract,
                           .chain = find_chain(rewriting, contract, link, allowed)};
-    const struct chain *chain = &fold->chain;
+    const struct scale_chain *chain = &fold->chain;
     if (!chain->link_count || !chain_is_worthwhile(chain))
         return NULL;
     struct view scale = over_sources(contract, &chain->places);
@@ -199,7 +199,7 @@ static bool sum_shifts(struct rewriting *rewriting, struct fold *fold, const str
 
 /* Tries to take the scale and the shift, or the shift alone, to the next contraction. */
 static const char *try_forward(struct rewriting *rewriting, struct fold *fold, bool scaled) {
-    const struct chain *chain = &fold->chain;
+    const struct scale_chain *chain = &fold->chain;
     struct passage passage = passage_from(chain, scaled);
     struct view weight;
     const char *why_not = passage_to_contraction(rewriting, &passage, chain);
@@ -219,7 +219,7 @@ static const char *try_forward(struct rewriting *rewriting, struct fold *fold, b
     return NULL;
 }
 
-static void see_links(const struct folding *folding, const struct chain *chain) {
+static void see_links(const struct folding *folding, const struct scale_chain *chain) {
     for (int i = 0; i < chain->link_count; i++)
         folding->seen[chain->links[i]->id] = true;
 }
@@ -321,7 +321,7 @@ static struct tensor emit_contraction(struct rewriting *rewriting, const struct 
     return tensor_add(result, emit_bias(rewriting, fold, name));
 }
 
-static const char *scale_name(const struct rewriting *rewriting, const struct chain *chain) {
+static const char *scale_name(const struct rewriting *rewriting, const struct scale_chain *chain) {
     const char *name = "";
     for (int i = 0; i < chain->link_count && !name[0]; i++)
         if (chain->links[i]->op == OP_MUL || chain->links[i]->op == OP_DIV)
@@ -332,7 +332,7 @@ static const char *scale_name(const struct rewriting *rewriting, const struct ch
 /* The scale alone, in place of the chain's last link. */
 static struct tensor emit_scale(struct rewriting *rewriting, const struct fold *fold,
                                 struct tensor x) {
-    const struct chain *chain = &fold->chain;
+    const struct scale_chain *chain = &fold->chain;
     const struct node *last = chain->last;
     struct view places = chain->places;
     for (int i = 0; i < chain->move_count; i++)
@@ -367,7 +367,8 @@ static struct tensor emit(struct rewriting *rewriting, const struct node *node, 
 
 /* ---- The report ---- */
 
-static const char *constants_name(const struct rewriting *rewriting, const struct chain *chain) {
+static const char *constants_name(const struct rewriting *rewriting,
+                                  const struct scale_chain *chain) {
     for (int i = 0; i < chain->link_count; i++) {
         const char *name = link_name(rewriting, chain->links[i]);
         if (name[0])
@@ -383,7 +384,7 @@ static const char *contraction_name(const struct rewriting *rewriting, const str
 }
 
 static void report(struct rewriting *rewriting, const struct fold *fold) {
-    const struct chain *chain = &fold->chain;
+    const struct scale_chain *chain = &fold->chain;
     struct rewrite_site *site = rewriting_site(rewriting, chain->last);
     struct arena *arena = &rewriting->result->arena;
     int64_t elements = node_elements(chain->root);

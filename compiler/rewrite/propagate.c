@@ -11,7 +11,7 @@ static bool repeats_along(const struct view *view, int axis) {
     return view->shape[axis] == 1 || view->stride[axis] == 0;
 }
 
-struct passage passage_from(const struct chain *chain, bool scaled) {
+struct passage passage_from(const struct scale_chain *chain, bool scaled) {
     struct passage passage = {.scale = chain->places,
                               .shift = chain->places,
                               .scaled = scaled,
@@ -89,7 +89,7 @@ static void drop_axes(struct view *view, const bool *dropped) {
 }
 
 static const char *pass_extreme(struct passage *passage, const struct node *reduce,
-                                const struct chain *chain) {
+                                const struct scale_chain *chain) {
     int negative = 0;
     for (int64_t i = 0; passage->scaled && i < chain->channels; i++)
         negative += chain->scale[i] < 0;
@@ -107,7 +107,7 @@ static const char *pass_extreme(struct passage *passage, const struct node *redu
 }
 
 const char *passage_to_contraction(struct rewriting *rewriting, struct passage *passage,
-                                   const struct chain *chain) {
+                                   const struct scale_chain *chain) {
     for (int i = 0; i < chain->move_count; i++) {
         const char *why_not = pass_movement(rewriting, passage, chain->moves[i]);
         if (why_not)

@@ -84,7 +84,7 @@ const char *analysis_new_name(struct rewriting *rewriting, const char *base, con
 /* last = scale * root + shift, for each channel: multiplications and additions of constants, with
  * reshapes and permutations between them, where each node has the next as its only reader. */
 enum { MOST_CHAIN_MOVES = 64 };
-struct chain {
+struct scale_chain {
     const struct node *root, *last;
     const struct node **links; /* the arithmetic, in order */
     int link_count, link_capacity;
@@ -99,16 +99,16 @@ struct chain {
 /* The longest chain from `root` through `first`, a node of arithmetic that reads it or a movement
  * of it. Its constants may differ along those axes of the root that `allowed` marks; NULL: along
  * any one axis. The chain may be empty: link_count 0. */
-struct chain find_chain(struct rewriting *rewriting, const struct node *root,
-                        const struct node *first, const bool *allowed);
+struct scale_chain find_chain(struct rewriting *rewriting, const struct node *root,
+                              const struct node *first, const bool *allowed);
 /* Whether a node is arithmetic with one constant, of which a chain can be made. */
 bool is_link(const struct analysis *analysis, const struct node *node);
 /* The source of a link that is not constant. */
 const struct node *link_source(const struct analysis *analysis, const struct node *link);
 /* Whether anything is to be folded: more than the one bias of a contraction; and all finite. */
-bool chain_is_worthwhile(const struct chain *chain);
-bool chain_is_scaled(const struct chain *chain);  /* some scale is not 1 */
-bool chain_is_shifted(const struct chain *chain); /* some shift is not 0 */
+bool chain_is_worthwhile(const struct scale_chain *chain);
+bool chain_is_scaled(const struct scale_chain *chain);  /* some scale is not 1 */
+bool chain_is_shifted(const struct scale_chain *chain); /* some shift is not 0 */
 
 /* propagate.c */
 
@@ -118,11 +118,11 @@ struct passage {
     bool scaled, shifted; /* what is taken along */
     const struct node *node;
 };
-struct passage passage_from(const struct chain *chain, bool scaled);
+struct passage passage_from(const struct scale_chain *chain, bool scaled);
 /* Goes past the only readers of the chain's last node to a contraction with constant weights, where
  * the views are over its sources. NULL: reached; otherwise why not. */
 const char *passage_to_contraction(struct rewriting *rewriting, struct passage *passage,
-                                   const struct chain *chain);
+                                   const struct scale_chain *chain);
 /* What a movement other than padding makes of a view of float64; false: too many elements. */
 bool passage_move(struct rewriting *rewriting, const struct node *move, struct view *view);
 

@@ -6,7 +6,7 @@
 
 #include "compiler/graph/graph.h"
 
-static const struct row {
+static const struct known_row {
     const char *name;
     enum op op;
     enum dtype dtype;
@@ -17,11 +17,12 @@ static const struct row {
 };
 
 /* The rows in the order of their names. */
-static const struct row *sorted[ROW_COUNT];
+static const struct known_row *sorted[ROW_COUNT];
 static pthread_once_t sorted_once = PTHREAD_ONCE_INIT;
 
 static int compare_rows(const void *a, const void *b) {
-    return strcmp((*(const struct row *const *)a)->name, (*(const struct row *const *)b)->name);
+    return strcmp((*(const struct known_row *const *)a)->name,
+                  (*(const struct known_row *const *)b)->name);
 }
 
 static void sort_rows(void) {
@@ -32,8 +33,8 @@ static void sort_rows(void) {
 
 int row_find(const char *name) {
     pthread_once(&sorted_once, sort_rows);
-    const struct row key = {.name = name}, *wanted = &key;
-    const struct row *const *found =
+    const struct known_row key = {.name = name}, *wanted = &key;
+    const struct known_row *const *found =
         bsearch(&wanted, sorted, ROW_COUNT, sizeof *sorted, compare_rows);
     return found && op_accepts((*found)->op, (*found)->dtype) ? (int)(*found - all) : -1;
 }

@@ -46,18 +46,18 @@ static bool is_empty(long axes, const long *axis) {
 }
 
 /* A place on the way along all axes but the innermost. */
-struct place {
+struct walk_place {
     long index[MAX_WALK], a, b;
 };
 
-static inline void walk_begin(const struct walk *walk, struct place *place) {
+static inline void walk_begin(const struct walk *walk, struct walk_place *place) {
     for (int i = 0; i < walk->count - 1; i++)
         place->index[i] = 0;
     place->a = place->b = 0;
 }
 
 /* To the next place; false: that was the last. */
-static inline bool walk_on(const struct walk *walk, struct place *place) {
+static inline bool walk_on(const struct walk *walk, struct walk_place *place) {
     for (int i = walk->count - 2; i >= 0; i--) {
         place->a += walk->a[i];
         place->b += walk->b[i];

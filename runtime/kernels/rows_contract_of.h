@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) void OF(contract_block)(int height,
         for (int v = 0; v < width; v++)
             sums[r][v] =
                 s->resume ? *(VECTOR *)(spot.result + r * s->result_row + v * STEP) : (VECTOR){0};
-    struct place place;
+    struct walk_place place;
     walk_begin(walk, &place);
     do {
         const TYPE *x = spot.a + place.a, *y = spot.b + place.b;
@@ -138,7 +138,7 @@ static TYPE OF(contract_element)(struct OF(spot) spot, const struct OF(steps) * 
     const struct walk *walk = &s->walk;
     const int last = walk->count - 1;
     TYPE sum = s->resume ? *spot.result : 0;
-    struct place place;
+    struct walk_place place;
     walk_begin(walk, &place);
     do
         for (long k = 0; k < walk->extent[last]; k++)

@@ -2,7 +2,8 @@
  * elements in order and looking closer where a block has something better. A part of rows_body.h.
  */
 
-/* As struct reduction: what is known of a result is its best element so far, and where it was. */
+/* As struct row_reduction: what is known of a result is its best element so far, and where it was.
+ */
 struct position {
     long bytes;
     const void *identity;

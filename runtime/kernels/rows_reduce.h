@@ -6,7 +6,7 @@
 
 /* What one reduction of one dtype consists of. Elements of a row, lanes and results are neighbours.
  */
-struct reduction {
+struct row_reduction {
     long bytes;
     const void *identity;
     /* to[i] = a[i] (op) b[i] for all neighbours; to may be a. */
@@ -116,20 +116,20 @@ ROW_ALONE(reduce_min, LANES_MIN)
     ROUNDS(short, name)                                                                            \
     ALONG_END(short, name)                                                                         \
     static const type_##short identity_##name##_##short = IDENTITY_##name(short);                  \
-    static const struct reduction name##_##short = {                                               \
+    static const struct row_reduction name##_##short = {                                           \
         sizeof(type_##short),       &identity_##name##_##short, join_##name##_##short,             \
         join_four_##name##_##short, rounds_##name##_##short,    along_end_##name##_##short,        \
         ROW_##short(name)};
 /* Bool is a number of the same kind as uint8, but for what is least and greatest. */
 #define REDUCTION_OF_BOOL(name)                                                                    \
     static const type_b8 identity_##name##_b8 = IDENTITY_##name(b8);                               \
-    static const struct reduction name##_b8 = {sizeof(type_b8),                                    \
-                                               &identity_##name##_b8,                              \
-                                               join_##name##_u8,                                   \
-                                               join_four_##name##_u8,                              \
-                                               rounds_##name##_u8,                                 \
-                                               along_end_##name##_u8,                              \
-                                               NULL};
+    static const struct row_reduction name##_b8 = {sizeof(type_b8),                                \
+                                                   &identity_##name##_b8,                          \
+                                                   join_##name##_u8,                               \
+                                                   join_four_##name##_u8,                          \
+                                                   rounds_##name##_u8,                             \
+                                                   along_end_##name##_u8,                          \
+                                                   NULL};
 #define REDUCTION(name)                                                                            \
     REDUCTION_OF(f32, name)                                                                        \
     REDUCTION_OF(i32, name)                                                                        \
@@ -147,12 +147,12 @@ static void fill_neighbours(long count, void *to, const void *value, long bytes)
          &(struct operand){(char *)value, 0, 0, bytes});
 }
 
-static void begin_lanes(const struct reduction *reduction, long results, char *lanes) {
+static void begin_lanes(const struct row_reduction *reduction, long results, char *lanes) {
     fill_neighbours(results * REDUCTION_LANES, lanes, reduction->identity, reduction->bytes);
 }
 
 /* Up to the next whole round of the lanes, whole rounds, and the rest. */
-static void take_along(const struct reduction *reduction, long rows, long columns, char *lanes,
+static void take_along(const struct row_reduction *reduction, long rows, long columns, char *lanes,
                        long first, const char *a, long a_row) {
     const long lane = first % REDUCTION_LANES,
                head = lane ? least(REDUCTION_LANES - lane, columns) : 0;
@@ -172,7 +172,7 @@ static void take_along(const struct reduction *reduction, long rows, long column
 }
 
 /* Rows of lanes are `apart`. Rows of `a` a round apart go to the same lanes: four a visit. */
-static void take_down(const struct reduction *reduction, long rows, long columns, char *lanes,
+static void take_down(const struct row_reduction *reduction, long rows, long columns, char *lanes,
                       long apart, long first, const char *a, long a_row) {
     const long bytes = reduction->bytes;
     long r = 0;
@@ -187,7 +187,7 @@ static void take_down(const struct reduction *reduction, long rows, long columns
 }
 
 /* The tree over lanes, for at most STAGE results. */
-static void join_lanes(const struct reduction *reduction, long columns, char *result,
+static void join_lanes(const struct row_reduction *reduction, long columns, char *result,
                        const char *lanes, long apart) {
     _Alignas(64) char tree[REDUCTION_LANES / 2][STAGE * 8];
     const long lane_bytes = apart * reduction->bytes;
@@ -209,8 +209,8 @@ static struct operand part_of(const struct operand *whole, long row, long column
 }
 
 /* Rows that are copied into a stage of neighbours, part by part. */
-static void reduce_along(const struct reduction *reduction, long rows, long columns, char *lanes,
-                         long first, const struct operand *a) {
+static void reduce_along(const struct row_reduction *reduction, long rows, long columns,
+                         char *lanes, long first, const struct operand *a) {
     if (a->step == 1) {
         take_along(reduction, rows, columns, lanes, first, a->data, a->row);
         return;
@@ -227,7 +227,7 @@ static void reduce_along(const struct reduction *reduction, long rows, long colu
         }
 }
 
-static void reduce_down(const struct reduction *reduction, long rows, long columns, char *lanes,
+static void reduce_down(const struct row_reduction *reduction, long rows, long columns, char *lanes,
                         long first, const struct operand *a) {
     if (a->step == 1) {
         take_down(reduction, rows, columns, lanes, columns, first, a->data, a->row);
@@ -245,7 +245,7 @@ static void reduce_down(const struct reduction *reduction, long rows, long colum
 }
 
 /* Results are made as neighbours and then put where they belong. */
-static void reduce_end(const struct reduction *reduction, bool down, long count,
+static void reduce_end(const struct row_reduction *reduction, bool down, long count,
                        const struct operand *result, const char *lanes) {
     _Alignas(64) char stage[STAGE * 8];
     const struct operand staged = {stage, 0, 1, result->bytes};
@@ -265,7 +265,7 @@ static void reduce_end(const struct reduction *reduction, bool down, long count,
 /* Results in blocks whose lanes fit into the nearest cache. */
 enum { RESULTS_ALONG = 16, RESULTS_DOWN = 128, FEW_ROWS = 4 };
 
-static void reduce(const struct reduction *reduction, long rows, long columns,
+static void reduce(const struct row_reduction *reduction, long rows, long columns,
                    const struct operand *result, const struct operand *a) {
     if (a->step == 1 && reduction->row && rows < FEW_ROWS) {
         for (long r = 0; r < rows; r++)

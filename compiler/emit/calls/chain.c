@@ -73,7 +73,7 @@ static bool is_operation(const struct expression *e, struct operation *operation
 
 /* ---- Which steps, in which order ---- */
 
-struct link {
+struct row_link {
     const struct expression *e;
     int uses_left;
     int slot;                 /* 0: none */
@@ -84,31 +84,31 @@ struct link {
 struct chain_step {
     const char *name;
     int slot;                          /* the operand, or 0: none */
-    struct link *link;                 /* the operand, or NULL */
+    struct row_link *link;             /* the operand, or NULL */
     const struct chain_result *result; /* what is put, or NULL */
     int keep;                          /* the slot for what it computed, or 0 */
 };
 
-struct chain {
+struct row_chain {
     struct row_emitter *rows;
     int count, capacity, operations;
-    struct link *links; /* sources first; all are there before the first step */
+    struct row_link *links; /* sources first; all are there before the first step */
     int step_count, step_capacity;
     struct chain_step *steps;
     bool taken[CHAIN_SLOTS + 1];
     bool too_large;
 };
 
-static struct link *find_link(struct chain *chain, const struct expression *e) {
+static struct row_link *find_link(struct row_chain *chain, const struct expression *e) {
     for (int i = 0; i < chain->count; i++)
         if (chain->links[i].e == e)
             return &chain->links[i];
     return NULL;
 }
 
-static void add_links(struct chain *chain, const struct expression *e) {
+static void add_links(struct row_chain *chain, const struct expression *e) {
     struct operation operation;
-    struct link *known = chain->too_large ? NULL : find_link(chain, e);
+    struct row_link *known = chain->too_large ? NULL : find_link(chain, e);
     if (known)
         known->uses_left++;
     if (known || chain->too_large)
@@ -123,10 +123,10 @@ static void add_links(struct chain *chain, const struct expression *e) {
         return;
     chain->links = arena_extend(chain->rows->emitter->ir->arena, chain->links, chain->count,
                                 &chain->capacity, sizeof *chain->links);
-    chain->links[chain->count++] = (struct link){.e = e, .uses_left = 1, .operand = -1};
+    chain->links[chain->count++] = (struct row_link){.e = e, .uses_left = 1, .operand = -1};
 }
 
-static void add_step(struct chain *chain, const char *name, int slot, struct link *link) {
+static void add_step(struct row_chain *chain, const char *name, int slot, struct row_link *link) {
     chain->too_large |= chain->step_count == MAX_STEPS;
     if (chain->too_large)
         return;
@@ -137,18 +137,18 @@ static void add_step(struct chain *chain, const char *name, int slot, struct lin
 }
 
 /* Whether a value can be an operand as it is: what is in memory, or in a slot. */
-static bool is_ready(const struct link *link) {
+static bool is_ready(const struct row_link *link) {
     struct operation operation;
     return link->slot > 0 || !is_operation(link->e, &operation);
 }
 
-static void use_ready(struct chain *chain, const char *name, struct link *link) {
+static void use_ready(struct row_chain *chain, const char *name, struct row_link *link) {
     add_step(chain, name, link->slot, link->slot ? NULL : link);
     if (--link->uses_left == 0 && link->slot)
         chain->taken[link->slot] = false;
 }
 
-static void keep(struct chain *chain, struct link *link) {
+static void keep(struct row_chain *chain, struct row_link *link) {
     int slot = 1;
     while (slot <= CHAIN_SLOTS && chain->taken[slot])
         slot++;
@@ -160,11 +160,11 @@ static void keep(struct chain *chain, struct link *link) {
     chain->steps[chain->step_count - 1].keep = slot;
 }
 
-static void accumulate(struct chain *chain, struct link *link);
+static void accumulate(struct row_chain *chain, struct row_link *link);
 
-static void accumulate_two(struct chain *chain, const struct operation *operation) {
-    struct link *a = find_link(chain, operation->sources[0]);
-    struct link *b = find_link(chain, operation->sources[1]);
+static void accumulate_two(struct row_chain *chain, const struct operation *operation) {
+    struct row_link *a = find_link(chain, operation->sources[0]);
+    struct row_link *b = find_link(chain, operation->sources[1]);
     const struct step_name *names = &step_names[operation->op];
     if (is_ready(a) && !is_ready(b)) {
         accumulate(chain, b);
@@ -186,7 +186,7 @@ static void accumulate_two(struct chain *chain, const struct operation *operatio
 }
 
 /* Steps after which the accumulator is the value. */
-static void accumulate(struct chain *chain, struct link *link) {
+static void accumulate(struct row_chain *chain, struct row_link *link) {
     struct operation operation;
     if (chain->too_large)
         return;
@@ -208,7 +208,7 @@ static void accumulate(struct chain *chain, struct link *link) {
 /* ---- Printing ---- */
 
 /* Where values lie that no step computes. */
-static void place_operands(struct chain *chain) {
+static void place_operands(struct row_chain *chain) {
     struct operation operation;
     for (int i = 0; i < chain->count; i++)
         if (!is_operation(chain->links[i].e, &operation))
@@ -255,7 +255,7 @@ static const char *operand_text(struct arena *arena, int number, struct row_oper
 static const char *place_text(struct emitter *emitter, const struct chain_step *step,
                               struct chain_text *text) {
     struct arena *arena = emitter->ir->arena;
-    struct link *link = step->link;
+    struct row_link *link = step->link;
     if (step->result) {
         text->results = and_item(emitter, text->results, step->result->place.pointer);
         return arena_format(arena, ", FORM_BLOCK, %d, %" PRId64, text->result_count++,
@@ -282,7 +282,7 @@ static void add_step_text(struct emitter *emitter, const struct chain_step *step
 }
 
 /* Whether rows lie behind one another everywhere, so that all of them are one row. */
-static bool is_one_row(const struct chain *chain) {
+static bool is_one_row(const struct row_chain *chain) {
     const struct row_block *block = chain->rows->block;
     const char *columns =
         arena_format(chain->rows->emitter->ir->arena, "%" PRId64, block->column_limit);
@@ -298,7 +298,7 @@ static bool is_one_row(const struct chain *chain) {
 }
 
 /* Its rows and columns, as arguments. */
-static const char *size_text(const struct chain *chain) {
+static const char *size_text(const struct row_chain *chain) {
     const struct row_block *block = chain->rows->block;
     struct arena *arena = chain->rows->emitter->ir->arena;
     if (strcmp(block->row_count, "1") != 0 && is_one_row(chain))
@@ -306,7 +306,7 @@ static const char *size_text(const struct chain *chain) {
     return arena_format(arena, "%s, %s", block->row_count, block->column_count);
 }
 
-static void print_chain(struct chain *chain) {
+static void print_chain(struct row_chain *chain) {
     struct row_emitter *rows = chain->rows;
     struct emitter *emitter = rows->emitter;
     struct arena *arena = emitter->ir->arena;
@@ -327,7 +327,7 @@ static void print_chain(struct chain *chain) {
     sections_want(&emitter->sections, "row_step");
 }
 
-static void add_result(struct chain *chain, const struct chain_result *result) {
+static void add_result(struct row_chain *chain, const struct chain_result *result) {
     accumulate(chain, find_link(chain, result->value));
     if (result->canonical)
         add_step(chain, "STEP_CANONICAL", 0, NULL);
@@ -337,9 +337,9 @@ static void add_result(struct chain *chain, const struct chain_result *result) {
 }
 
 /* NULL where this is nothing for a chain. */
-static struct chain *plan_chain(struct row_emitter *rows, int count,
-                                const struct chain_result *results) {
-    struct chain *chain = arena_new(rows->emitter->ir->arena, struct chain);
+static struct row_chain *plan_chain(struct row_emitter *rows, int count,
+                                    const struct chain_result *results) {
+    struct row_chain *chain = arena_new(rows->emitter->ir->arena, struct row_chain);
     chain->rows = rows;
     for (int i = 0; i < count; i++) {
         add_links(chain, results[i].value);
@@ -366,7 +366,7 @@ bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *
     for (int i = 0; i < count; i++)
         if (!can_put(rows, &results[i]))
             return false;
-    struct chain *chain = plan_chain(rows, count, results);
+    struct row_chain *chain = plan_chain(rows, count, results);
     if (!chain)
         return false;
     place_operands(chain);

@@ -72,14 +72,14 @@ static const char *emit_vector_lanes(struct emitter *emitter, const struct expre
 
 /* ---- While the elements are stored ---- */
 
-struct search {
+struct reduction_search {
     struct emitter *emitter;
     const struct statement *statement;
     const struct expression *found;
 };
 
 static void match_reduction(void *context, const struct expression *e) {
-    struct search *search = context;
+    struct reduction_search *search = context;
     const struct statement *statement = search->statement;
     if (search->found || e->kind != EXPRESSION_REDUCE || e->axis_count != 1 || !has_vectors(e))
         return;
@@ -99,7 +99,7 @@ static void match_reduction(void *context, const struct expression *e) {
 const struct expression *emit_following_reduction(struct emitter *emitter,
                                                   const struct statement *statement) {
     const struct statement *following = emitter->following;
-    struct search search = {.emitter = emitter, .statement = statement};
+    struct reduction_search search = {.emitter = emitter, .statement = statement};
     if (following && statement->loop_count == 1 && following->loop_count == 0 && !following->tile)
         expression_walk(emitter->ir, following->value, match_reduction, &search);
     return search.found;

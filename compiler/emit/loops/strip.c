@@ -30,13 +30,13 @@ static bool is_marked(const struct emitter *emitter, const struct expression *e)
 
 /* A walk through a value, sources first, that stays outside of guards: what stands within is not
  * computed for every element. */
-struct walk {
+struct function_walk {
     struct emitter *emitter;
     int function_count, capacity;
     const struct expression **functions;
 };
 
-static void find_functions(struct walk *walk, const struct expression *e) {
+static void find_functions(struct function_walk *walk, const struct expression *e) {
     if (e->kind != EXPRESSION_OP || !emit_mark(walk->emitter, e))
         return;
     for (int i = 0; i < e->source_count; i++)
@@ -48,8 +48,8 @@ static void find_functions(struct walk *walk, const struct expression *e) {
     walk->functions[walk->function_count++] = e;
 }
 
-static struct walk functions_of(struct emitter *emitter, const struct expression *value) {
-    struct walk walk = {.emitter = emitter};
+static struct function_walk functions_of(struct emitter *emitter, const struct expression *value) {
+    struct function_walk walk = {.emitter = emitter};
     emitter->mark++;
     find_functions(&walk, value);
     return walk;
@@ -165,7 +165,7 @@ static const char *array(struct emitter *emitter, const struct strip *strip,
 }
 
 /* What is marked is needed again later; of that, `kept` is in arrays. */
-struct stage {
+struct strip_stage {
     struct emitter *emitter;
     const struct strip *strip;
     int kept_count, capacity;
@@ -175,7 +175,7 @@ struct stage {
     } * kept;
 };
 
-static void keep(struct stage *stage, const struct expression *e) {
+static void keep(struct strip_stage *stage, const struct expression *e) {
     const char *name = array(stage->emitter, stage->strip, e, "kept");
     stage->kept = arena_extend(stage->emitter->ir->arena, stage->kept, stage->kept_count,
                                &stage->capacity, sizeof *stage->kept);
@@ -183,7 +183,7 @@ static void keep(struct stage *stage, const struct expression *e) {
 }
 
 /* Keeps the largest expressions below that are needed again. */
-static void keep_needed(struct stage *stage, const struct expression *e) {
+static void keep_needed(struct strip_stage *stage, const struct expression *e) {
     if (e->kind != EXPRESSION_OP || emit_named(stage->emitter, e))
         return;
     for (int i = 0; i < stage->kept_count; i++)
@@ -202,7 +202,8 @@ static const char *element(struct emitter *emitter, const struct strip *strip, c
 }
 
 /* The stage's loop, then the function over its array. */
-static void emit_stage(struct stage *stage, const struct expression *function, const char *to) {
+static void emit_stage(struct strip_stage *stage, const struct expression *function,
+                       const char *to) {
     struct emitter *emitter = stage->emitter;
     const struct strip *strip = stage->strip;
     const char *name = strip_function(function);
@@ -229,9 +230,9 @@ static void emit_stage(struct stage *stage, const struct expression *function, c
 
 void emit_strip_functions(struct emitter *emitter, const struct strip *strip,
                           const struct expression *value, const char *to) {
-    struct walk walk = functions_of(emitter, value);
+    struct function_walk walk = functions_of(emitter, value);
     for (int i = 0; i < walk.function_count; i++) {
-        struct stage stage = {.emitter = emitter, .strip = strip};
+        struct strip_stage stage = {.emitter = emitter, .strip = strip};
         emitter->mark++;
         for (int k = i + 1; k < walk.function_count; k++)
             mark_needed(emitter, walk.functions[k]->sources[0]);
