@@ -1,6 +1,7 @@
 #include "compiler/compile.h"
 
 #include "compiler/emit/emit.h"
+#include "compiler/graph/batch.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/print.h"
 #include "compiler/ir/verify.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compiler/emit/backend.h"
+#include "compiler/graph/batch.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/kernels/cpu.h"

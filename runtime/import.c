@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compiler/graph/batch.h"
 #include "compiler/graph/copy_graph.h"
 
 /* The nodes that the outputs need, each once, in the order in which this library writes them. Only

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/emit/backend.h"
+#include "compiler/graph/batch.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/formats/image.h"

@@ -2,8 +2,8 @@
 #ifndef EIGENTENSOR_COMPILED_H
 #define EIGENTENSOR_COMPILED_H
 
-#include "compiler/graph/batch.h"
 #include "compiler/ir/describe.h"
+#include "compiler/schedule/batch_blocks.h"
 #include "compiler/schedule/tuning.h"
 #include "compiler/target/target.h"
 

@@ -12,6 +12,7 @@ enum { MAX_TILES = 256 };
 
 /* A tile that the text calls (templates/tile.h). */
 struct wanted_tile {
+    const struct tile_kind *kind;
     bool lanes;
     int rows, columns;
 };

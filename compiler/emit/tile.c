@@ -1,7 +1,6 @@
 /* Tiled statements in C: loops around blocks, each a call of a tile and what is done with its sums.
  */
 #include "compiler/emit/emit.h"
-#include "compiler/schedule/schedule.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -85,7 +84,7 @@ static struct levels levels_of(const struct tiling *tiling) {
 /* By one tile. */
 static int64_t fetched_elements(const struct tiling *tiling) {
     return levels_of(tiling).extent[0] * tiling->tile->prefetch.lines *
-           line_elements(tiling->emitter->ir->target);
+           tiling->emitter->ir->target->line / dtype_bytes(tiling->tile->panel->dtype);
 }
 
 static void emit_walk(const struct tiling *tiling) {
@@ -163,7 +162,8 @@ static void emit_call_lines(const struct tiling *tiling, const struct call *call
     const struct tile_block *block = tiling->block;
     struct arena *arena = emitter->ir->arena;
     const char *resume = call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0";
-    const struct wanted_tile tile = {tiling->tile->lanes, block->rows, block->columns};
+    const struct wanted_tile tile = {tiling->tile->kind, tiling->tile->lanes, block->rows,
+                                     block->columns};
     const char *const parts[] = {
         arena_format(arena, "%s(%s,", emit_tile_name(emitter, &tile), call->sums),
         arena_format(arena, "%s,", call->stream),
@@ -307,7 +307,7 @@ static void emit_block(const struct tiling *tiling) {
     }
     emit_begin_value(emitter, block->value);
     emitter->backend->declare_array(
-        emitter, "float", "sums",
+        emitter, dtype_facts[block->accumulators->dtype].c_type, "sums",
         arena_format(emitter->ir->arena, "%d * %d", block->rows, block->columns));
     if (has_column_tail(tiling))
         emit_line(emitter, "const long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
@@ -398,8 +398,11 @@ static void emit_next_panel(const struct tiling *tiling) {
                         .resume = ""};
     if (tile->sum_step)
         move_along_sum(&whole, &call, 0, "k");
-    emit_line(emitter, "const float *ahead = %s + %" PRId64 ";", call.panel, tile->prefetch.next);
-    emit_line(emitter, "const float *const ahead_end = ahead + %" PRId64 ";", tile->prefetch.count);
+    const char *type = dtype_facts[tile->panel->dtype].c_type;
+    emit_line(emitter, "const %s *ahead = %s + %" PRId64 ";", type, call.panel,
+              tile->prefetch.next);
+    emit_line(emitter, "const %s *const ahead_end = ahead + %" PRId64 ";", type,
+              tile->prefetch.count);
 }
 
 /* Which of the blocks: among the last rows, among the last columns. */

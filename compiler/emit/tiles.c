@@ -1,9 +1,12 @@
 /* What the text calls beside its own kernels: tiles, and functions of the runtime. */
 #include "compiler/emit/emit.h"
+#include "compiler/schedule/tile_kind.h"
 
 #include <string.h>
 
 static int compare_tiles(const struct wanted_tile *a, const struct wanted_tile *b) {
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
     if (a->lanes != b->lanes)
         return a->lanes - b->lanes;
     return a->columns != b->columns ? a->columns - b->columns : a->rows - b->rows;
@@ -25,8 +28,8 @@ void emit_want_tile(struct emitter *emitter, struct wanted_tile wanted) {
 }
 
 const char *emit_tile_name(struct emitter *emitter, const struct wanted_tile *tile) {
-    return arena_format(emitter->ir->arena, "tile_%s%dx%d", tile->lanes ? "lanes_" : "", tile->rows,
-                        tile->columns);
+    return arena_format(emitter->ir->arena, "%s_%s%dx%d", tile->kind->name,
+                        tile->lanes ? "lanes_" : "", tile->rows, tile->columns);
 }
 
 const char *emit_runtime_function(struct emitter *emitter, const char *name,

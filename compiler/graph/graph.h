@@ -63,6 +63,10 @@ struct dtype_facts {
     char letter; /* of ops.def's `accepts` */
 };
 extern const struct dtype_facts dtype_facts[DTYPE_COUNT];
+/* Of one element. */
+static inline int64_t dtype_bytes(enum dtype dtype) {
+    return (int64_t)dtype_facts[dtype].bytes;
+}
 bool dtype_from_name(const char *name, enum dtype *dtype);
 
 enum { SOURCES_MANY = -1 };

@@ -14,6 +14,8 @@
 #include "compiler/ir/tile.h"
 #include "compiler/target/target.h"
 
+struct candidate_visitor;
+
 struct ir {
     struct arena *arena;
     const struct graph *graph;
@@ -35,8 +37,7 @@ struct ir {
     const struct ir *largest; /* block of the same batched graph, scheduled before; or NULL */
     int kernel_count;         /* form_kernels.c and later */
     struct kernel **kernels;
-    struct inquiry
-        *inquiry; /* tuning.c: choices made elsewhere, and what is reported; NULL: none */
+    const struct candidate_visitor *visitor; /* schedule/candidates.h; NULL: there is none */
 };
 
 const struct axis *ir_axis(struct ir *ir, int64_t extent);

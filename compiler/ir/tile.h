@@ -6,6 +6,8 @@
 #include "compiler/ir/expression.h"
 #include "compiler/ir/index.h"
 
+struct tile_kind; /* schedule/tile_kind.h */
+
 /* A contraction that runs as register tiles: blocks of rows x columns accumulators. The columns are
  * its vectors: they lie along one axis of the panel operand, and either the stream operand has not
  * that axis, so that its elements are shared by all columns, or it has it too, and goes lane by
@@ -66,6 +68,7 @@ struct tile_prefetch {
 };
 
 struct tile {
+    const struct tile_kind *kind;
     bool lanes;                     /* the stream goes lane by lane */
     const struct axis *column_loop; /* in steps of `columns` */
     int columns;

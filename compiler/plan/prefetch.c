@@ -53,7 +53,8 @@ static bool pass_again(const struct statement *statement, int panel_loop) {
 /* Few panels are still there from before, or stay while they pass again. */
 static bool come_from_afar(const struct ir *ir, const struct statement *statement, int panel_loop,
                            int64_t parts) {
-    int64_t bytes = statement->tile->panel->elements * (int64_t)sizeof(float) / parts;
+    int64_t bytes =
+        statement->tile->panel->elements * dtype_bytes(statement->tile->panel->dtype) / parts;
     int64_t held = ir->target->l2 / 4;
     return bytes > (pass_again(statement, panel_loop) ? 3 * held : held);
 }
@@ -101,7 +102,8 @@ static void prefetch_next_panel(const struct ir *ir, const struct statement *sta
     prefetch->loop = panel_loop;
     prefetch->count = panel / parts;
     prefetch->next = tile->loops[panel_loop].axis ? panel : prefetch->count;
-    spread(tile, divide_up(prefetch->count, tiles * line_elements(ir->target)), prefetch);
+    int64_t line = ir->target->line / dtype_bytes(tile->panel->dtype);
+    spread(tile, divide_up(prefetch->count, tiles * line), prefetch);
 }
 
 void prefetch_panels(struct ir *ir) {

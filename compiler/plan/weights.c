@@ -1,7 +1,7 @@
 /* The weights block: every constant that statements read, in the order in which they are read
  * first. The blocks of a batched graph share it; what is equal, to the last byte, is there once. */
 #include "compiler/plan/plan.h"
-#include "compiler/schedule/schedule.h"
+#include "compiler/schedule/pack.h"
 
 #include <string.h>
 

@@ -1,6 +1,8 @@
-/* Contractions that tiles can run: one float32 sum of products of plain loads. */
+/* Contractions that tiles can run: one sum of products of plain loads. */
+#include "compiler/schedule/contraction.h"
+
 #include "compiler/lower/lower.h"
-#include "compiler/schedule/schedule.h"
+#include "compiler/schedule/tile_kind.h"
 
 #include <string.h>
 
@@ -33,11 +35,15 @@ static bool is_affine_load(const struct expression *e) {
     return true;
 }
 
+static bool has_tiles(const struct expression *sum) {
+    return tile_kind_of(sum->sources[0]->dtype, sum->sources[1]->dtype, sum->dtype) != NULL;
+}
+
 bool find_contraction(struct ir *ir, struct statement *statement, struct contraction *contraction) {
     struct finding finding = {0};
     expression_walk(ir, statement->value, note_reduction, &finding);
     const struct expression *sum = finding.sum;
-    if (finding.sums != 1 || finding.reductions > 2 || sum->dtype != DTYPE_FLOAT32 ||
+    if (finding.sums != 1 || finding.reductions > 2 || !has_tiles(sum) ||
         statement->loop_count + sum->axis_count + 2 > MAX_LOOPS ||
         (finding.pool && !unrolls(finding.pool)) || !is_affine_load(sum->sources[0]) ||
         !is_affine_load(sum->sources[1]))

@@ -1,4 +1,4 @@
-/* Sharing: statements that follow one another run inside the same outer loops.
+/* Fusion of outer loops: statements that follow one another run inside the same outer loops.
  *
  * Where each statement of a chain reads, of what the ones before it computed, only what belongs to
  * the same place along some axes, the loops over these axes go around the whole chain. Softmax so
@@ -8,6 +8,8 @@
  *
  * A contraction shares only loops that both operands have, which are no rows of its tiles, or loops
  * that leave it rows enough while its constant operand stays in the cache. */
+#include "compiler/schedule/contraction.h"
+#include "compiler/schedule/layout.h"
 #include "compiler/schedule/schedule.h"
 
 #include <string.h>
@@ -68,11 +70,15 @@ static int64_t points_without(const struct statement *statement, const struct ex
     return points;
 }
 
+static int64_t buffer_bytes(const struct buffer *buffer) {
+    return buffer->elements * dtype_bytes(buffer->dtype);
+}
+
 static bool leaves_rows(const struct ir *ir, const struct statement *statement,
                         const struct expression *stream, const struct expression *panel,
                         const struct axis *axis) {
     return panel->buffer->kind == BUFFER_CONSTANT && !load_uses(panel, axis) &&
-           panel->buffer->elements * 8 <= ir->target->l2 &&
+           2 * buffer_bytes(panel->buffer) <= ir->target->l2 &&
            points_without(statement, stream, panel, 1, &axis) >=
                FEWEST_TILES * ir->target->accumulators;
 }
@@ -107,7 +113,7 @@ static void note_largest(void *context, const struct expression *e) {
     largest->stride = stride_of(largest->ir, e, largest->axis);
 }
 
-/* Elements that lie side by side belong into one vector, not into one turn each. */
+/* Elements that lie side by side belong into one vector, not into one iteration each. */
 static bool runs_side_by_side(struct ir *ir, const struct statement *statement,
                               const struct axis *axis) {
     struct largest largest = {.buffer = statement->output, .axis = axis, .ir = ir};
@@ -179,13 +185,9 @@ static void match_load(void *context, const struct expression *e) {
     match(trying, writer, e->indices);
 }
 
-static int64_t element_bytes(const struct buffer *buffer) {
-    return (int64_t)dtype_facts[buffer->dtype].bytes;
-}
-
-/* Bytes of a link's output that one turn of the shared loops writes. */
+/* Bytes of a link's output that one iteration of the shared loops writes. */
 static int64_t slice_bytes(const struct link *link, const bool *shared, int axis_count) {
-    int64_t bytes = link->statement->output->elements * element_bytes(link->statement->output);
+    int64_t bytes = buffer_bytes(link->statement->output);
     for (int j = 0; j < axis_count; j++)
         if (shared[j] && link->axes[j])
             bytes /= link->axes[j]->extent;
@@ -213,7 +215,7 @@ static bool stores_along(const struct statement *statement, const struct axis *a
     return false;
 }
 
-/* Kernels of a nest have one set of loops, and so the first one's link. */
+/* Statements of a nest have one set of loops, and so the first one's link. */
 static bool add_joined(struct chain *chain, struct statement *const *statements, int count) {
     const struct link first = chain->links[chain->count - 1];
     if (chain->count + count > MAX_CHAIN)
@@ -291,8 +293,8 @@ static bool leaves_enough(const struct chain *chain, const bool *shared) {
     int64_t largest = 0;
     for (int i = 0; i < chain->count; i++) {
         const struct link *link = &chain->links[i];
-        int64_t elements =
-            slice_bytes(link, shared, chain->axis_count) / element_bytes(link->statement->output);
+        int64_t elements = slice_bytes(link, shared, chain->axis_count) /
+                           dtype_bytes(link->statement->output->dtype);
         largest = elements > largest ? elements : largest;
     }
     return largest >= FEWEST_VECTORS * chain->ir->target->lanes;
@@ -338,7 +340,7 @@ static bool leaves_tiles(const struct chain *chain, const bool *chosen) {
     return true;
 }
 
-/* Axes from the outermost inwards, until a turn stays in the first cache. */
+/* Axes from the outermost inwards, until what an iteration touches stays in L1. */
 static bool choose_axes(struct chain *chain) {
     bool chosen[MAX_SHARED] = {0};
     if (!chain->reads || 2 * working_set(chain, chosen) < chain->ir->target->l1)
@@ -356,7 +358,7 @@ static bool choose_axes(struct chain *chain) {
     return any(chosen, chain->axis_count) && working_set(chain, chosen) <= chain->ir->target->l2;
 }
 
-/* A buffer that nobody uses before or after the chain is as large as one turn. */
+/* A buffer that nobody uses before or after the chain is as large as one iteration. */
 static void slice(const struct chain *chain, const struct link *link, int last) {
     struct buffer *buffer = link->statement->output;
     const struct use *use = &chain->uses[buffer->id];

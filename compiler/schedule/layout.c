@@ -1,9 +1,12 @@
 /* Layout: in which order the elements of each temporary lie.
  *
- * Kernels are taken in order of execution, so that what a statement reads has its layout already. A
- * tiled contraction stores its columns side by side (for a convolution: channels innermost). Other
- * statements follow the layout of what they read. */
+ * Statements are taken in order of execution, so that what a statement reads has its layout
+ * already. A tiled contraction stores its columns side by side (for a convolution: channels
+ * innermost). Other statements follow the layout of what they read. */
+#include "compiler/schedule/layout.h"
+
 #include "compiler/schedule/schedule.h"
+#include "compiler/schedule/tiling.h"
 
 #include <string.h>
 
@@ -13,7 +16,7 @@ enum { CROWDED_PARTS = 4 };
 /* Strides for the buffer's axes in a given order, outermost first. Where a target is given, rows
  * whose lines would drive one another out of its L1 lie a line further apart. */
 static void lay_out(struct buffer *buffer, const int *order, const struct target *target) {
-    int64_t stride = 1, bytes = (int64_t)dtype_facts[buffer->dtype].bytes;
+    int64_t stride = 1, bytes = dtype_bytes(buffer->dtype);
     for (int i = buffer->rank - 1; i >= 0; i--) {
         int64_t extent = buffer->sliced[order[i]] ? 1 : buffer->shape[order[i]];
         buffer->stride[order[i]] = buffer->sliced[order[i]] ? 0 : stride;
@@ -121,10 +124,10 @@ static void lay_out_following(struct ir *ir, const struct statement *statement) 
 /* The axis that the tiles of a contraction would have as columns. */
 static const struct axis *find_columns(struct ir *ir, struct statement *statement) {
     struct contraction contraction;
-    struct choice choice;
+    struct loop_tiling tiling;
     bool tiles =
-        find_contraction(ir, statement, &contraction) && choose_tiles(&contraction, NULL, &choice);
-    return tiles ? choice.column : NULL;
+        find_contraction(ir, statement, &contraction) && find_tiling(&contraction, NULL, &tiling);
+    return tiles ? tiling.column : NULL;
 }
 
 /* Of several statements that store into a buffer the first decides, or the largest of its kernel.

@@ -4,17 +4,9 @@
  * move the operand. The last panel may have fewer columns, or columns beyond the last, which need
  * not be set: sums of them are never looked at. Constants are packed when the weights block is
  * filled; the rest by statements of their own. */
-#include "compiler/schedule/schedule.h"
+#include "compiler/schedule/pack.h"
 
 #include <string.h>
-
-struct packing_plan {
-    const struct contraction *contraction;
-    const struct expression *load;
-    const struct axis *column;
-    int64_t block, last; /* columns of a panel, and of the last; 0: of that too */
-    struct buffer *packed;
-};
 
 /* ---- Layout ---- */
 
@@ -86,7 +78,8 @@ static struct packing *constant_packing(const struct packing_plan *plan) {
     const struct expression *sum = plan->contraction->sum;
     struct packing *packing = arena_new(ir->arena, struct packing);
     packing->elements = plan->load->buffer->value;
-    packing->source_bytes = (size_t)plan->load->buffer->elements * sizeof *packing->elements;
+    packing->element_bytes = dtype_facts[plan->load->buffer->dtype].bytes;
+    packing->source_bytes = (size_t)plan->load->buffer->elements * packing->element_bytes;
     packing->base = linear_address(ir, plan->load->buffer, plan->load->indices)->constant;
     packing->columns = plan->column->extent;
     packing->column_step = stride_of(ir, plan->load, plan->column);
@@ -127,49 +120,91 @@ static int count_running(const struct packing *packing, int64_t *length) {
     return count;
 }
 
-/* A stretch of a panel along the sums: its source runs by single elements there, so lines of it are
- * read whole and only once. */
-enum { STRETCH = 16 }; /* elements: a line of the memory of the machine that compiles */
-static void transpose(const float *from, int64_t length, int64_t column_step, int64_t width,
-                      int64_t columns, float *to) {
-    for (int64_t begin = 0; begin < length; begin += STRETCH) {
-        int64_t end = length - begin < STRETCH ? length : begin + STRETCH;
-        for (int64_t c = 0; c < columns; c++)
+/* Bytes of a line of memory of the machine that compiles. */
+enum { LINE_BYTES = 64 };
+
+/* A panel or a stretch of it: `columns` of `width` columns come from a source where they are
+ * `column_step` elements apart. */
+struct strip {
+    const char *from;
+    char *to;
+    int64_t length, width, columns, column_step;
+};
+
+/* A stretch along the sums: its source runs by single elements there, so lines of it are read whole
+ * and only once. The compiler knows `bytes`: to copy an element is a single move. */
+static inline __attribute__((always_inline)) void transpose_elements(const struct strip *strip,
+                                                                     int64_t bytes) {
+    const int64_t line = LINE_BYTES / bytes, length = strip->length;
+    for (int64_t begin = 0; begin < length; begin += line) {
+        int64_t end = length - begin < line ? length : begin + line;
+        for (int64_t c = 0; c < strip->columns; c++)
             for (int64_t k = begin; k < end; k++)
-                to[k * width + c] = from[k + c * column_step];
+                memcpy(strip->to + (k * strip->width + c) * bytes,
+                       strip->from + (k + c * strip->column_step) * bytes, (size_t)bytes);
     }
 }
 
-/* One panel; gives the place behind it. */
-static float *pack_one(const struct packing *packing, const float *from, int64_t width,
-                       int64_t columns, float *to) {
+static void transpose(const struct strip *strip, size_t element_bytes) {
+    switch (element_bytes) {
+    case 1:
+        transpose_elements(strip, 1);
+        break;
+    case 2:
+        transpose_elements(strip, 2);
+        break;
+    case 4:
+        transpose_elements(strip, 4);
+        break;
+    case 8:
+        transpose_elements(strip, 8);
+        break;
+    default:
+        unreachable();
+    }
+}
+
+/* One panel of whole columns; gives the place behind it. */
+static char *pack_one(const struct packing *packing, struct strip strip) {
+    const int64_t bytes = (int64_t)packing->element_bytes, unused = strip.width - strip.columns;
+    const char *panel = strip.from;
     int64_t digits[MAX_LOOPS] = {0}, offset = 0, length = 1;
-    int running = packing->column_step == 1 ? 0 : count_running(packing, &length);
+    int running = strip.column_step == 1 ? 0 : count_running(packing, &length);
+    strip.length = length;
     do {
-        for (int64_t k = 0; columns < width && k < length; k++)
-            memset(to + k * width + columns, 0, (size_t)(width - columns) * sizeof *to);
-        if (packing->column_step == 1)
-            memcpy(to, from + offset, (size_t)columns * sizeof *to);
+        strip.from = panel + offset * bytes;
+        for (int64_t k = 0; unused > 0 && k < length; k++)
+            memset(strip.to + (k * strip.width + strip.columns) * bytes, 0,
+                   (size_t)(unused * bytes));
+        if (strip.column_step == 1)
+            memcpy(strip.to, strip.from, (size_t)(strip.columns * bytes));
         else
-            transpose(from + offset, length, packing->column_step, width, columns, to);
-        to += length * width;
+            transpose(&strip, packing->element_bytes);
+        strip.to += length * strip.width * bytes;
     } while (next_place(packing, packing->outer_count, packing->count - running, digits, &offset));
-    return to;
+    return strip.to;
 }
 
 /* So much is packed before the pages that it came from are given back. */
 #define FORGETTING_BYTES ((ptrdiff_t)16 << 20)
 
 void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed) {
+    const char *elements = packing->elements;
+    const int64_t bytes = (int64_t)packing->element_bytes;
     int64_t digits[MAX_LOOPS] = {0}, from = packing->base;
-    float *to = packed, *forgotten = packed;
+    char *to = packed, *forgotten = packed;
     do {
         for (int64_t column = 0; column < packing->columns; column += packing->block) {
             int64_t left = packing->columns - column;
             int64_t width = left < packing->block && packing->last ? packing->last : packing->block;
-            to = pack_one(packing, packing->elements + from + column * packing->column_step, width,
-                          left < width ? left : width, to);
-            if ((char *)to - (char *)forgotten < FORGETTING_BYTES)
+            to = pack_one(
+                packing,
+                (struct strip){.from = elements + (from + column * packing->column_step) * bytes,
+                               .to = to,
+                               .width = width,
+                               .columns = left < width ? left : width,
+                               .column_step = packing->column_step});
+            if (to - forgotten < FORGETTING_BYTES)
                 continue;
             forget_pages(file, packing->elements, packing->source_bytes);
             forgotten = to;
@@ -181,8 +216,9 @@ void pack_constant(const struct packing *packing, const struct mapped_file *file
 
 /* The statement that packs blocks of one width: `count` of them from `begin`, `used` elements each.
  */
-static void schedule_packer(const struct packing_plan *plan, struct kernel *kernel, bool partial,
-                            int64_t begin, int64_t count, int64_t width, int64_t used) {
+static struct statement *make_packer(const struct packing_plan *plan, struct kernel *kernel,
+                                     bool partial, int64_t begin, int64_t count, int64_t width,
+                                     int64_t used) {
     struct ir *ir = plan->contraction->ir;
     const struct statement *whole = plan->contraction->statement;
     const struct expression *sum = plan->contraction->sum;
@@ -233,24 +269,26 @@ static void schedule_packer(const struct packing_plan *plan, struct kernel *kern
     statement->value = expression_rewrite(ir, plan->load, &rewrite);
     statement->store[0] = address;
     ir_drop_unit_loops(statement);
-    schedule_statement(ir, statement);
+    return statement;
 }
 
-static void schedule_packers(const struct packing_plan *plan) {
-    const struct statement *statement = plan->contraction->statement;
-    struct kernel *kernel = statement->shared_count
-                                ? statement->kernel
-                                : arena_new(plan->contraction->ir->arena, struct kernel);
-    int64_t count = plan->column->extent / plan->block, whole = count * plan->block;
-    int64_t rest = plan->column->extent - whole;
-    if (count)
-        schedule_packer(plan, kernel, rest > 0, 0, count, plan->block, plan->block);
-    if (rest)
-        schedule_packer(plan, kernel, count > 0, whole, 1, plan->last ? plan->last : plan->block,
-                        rest);
+struct statement *next_packer(struct packers *packers) {
+    const struct packing_plan *plan = &packers->plan;
+    int64_t count = plan->packed ? plan->column->extent / plan->block : 0;
+    int64_t whole = count * plan->block;
+    int64_t rest = plan->packed ? plan->column->extent - whole : 0;
+    if (!packers->whole_made && count) {
+        packers->whole_made = true;
+        return make_packer(plan, packers->kernel, rest > 0, 0, count, plan->block, plan->block);
+    }
+    if (packers->rest_made || !rest)
+        return NULL;
+    packers->rest_made = true;
+    return make_packer(plan, packers->kernel, count > 0, whole, 1,
+                       plan->last ? plan->last : plan->block, rest);
 }
 
-/* ---- Panel and stream ---- */
+/* ---- The panel ---- */
 
 /* Strides of the sums within a packed block, in its rows. */
 static int64_t packed_stride(const struct contraction *contraction, int axis) {
@@ -260,32 +298,37 @@ static int64_t packed_stride(const struct contraction *contraction, int axis) {
     return stride;
 }
 
-void provide_panel(struct tile *tile, const struct contraction *contraction,
-                   const struct choice *choice) {
+struct packers provide_panel(struct tile *tile, const struct contraction *contraction,
+                             const struct loop_tiling *tiling) {
     struct ir *ir = contraction->ir;
     const struct expression *sum = contraction->sum;
-    struct buffer *source = choice->panel->buffer;
-    tile->packed = choice->pack_panel;
+    struct buffer *source = tiling->panel->buffer;
+    tile->packed = tiling->pack_panel;
     for (int i = 0; i < sum->axis_count; i++)
         tile->sum_axes[i].panel_stride = tile->packed ? packed_stride(contraction, i)
-                                                      : stride_of(ir, choice->panel, sum->axes[i]);
+                                                      : stride_of(ir, tiling->panel, sum->axes[i]);
     if (!tile->packed) {
         tile->panel = source;
-        tile->panel_base = without_axes(ir, linear_address(ir, source, choice->panel->indices),
+        tile->panel_base = without_axes(ir, linear_address(ir, source, tiling->panel->indices),
                                         sum->axis_count, sum->axes);
-        return;
+        return (struct packers){0};
     }
     struct packing_plan plan = {.contraction = contraction,
-                                .load = choice->panel,
-                                .column = choice->column,
-                                .block = choice->columns,
-                                .last = choice->last_columns};
+                                .load = tiling->panel,
+                                .column = tiling->column,
+                                .block = tiling->columns,
+                                .last = tiling->last_columns};
     bool constant = source->kind == BUFFER_CONSTANT;
     begin_packing(&plan, constant ? BUFFER_CONSTANT : BUFFER_TEMPORARY, "packed");
     tile->panel = plan.packed;
     tile->panel_base = packed_base(&plan);
-    if (constant)
+    if (constant) {
         tile->panel->packing = constant_packing(&plan);
-    else
-        schedule_packers(&plan);
+        return (struct packers){0};
+    }
+    const struct statement *statement = contraction->statement;
+    return (struct packers){.plan = plan,
+                            .kernel = statement->shared_count
+                                          ? statement->kernel
+                                          : arena_new(ir->arena, struct kernel)};
 }

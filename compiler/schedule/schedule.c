@@ -3,8 +3,11 @@
  * Contractions become tiles. Other statements loop in the order of what they store. Then every
  * access becomes one linear address, and neighbouring loops that all accesses step through evenly
  * become one. */
-#include "compiler/lower/lower.h"
 #include "compiler/schedule/schedule.h"
+
+#include "compiler/lower/lower.h"
+#include "compiler/schedule/tile.h"
+#include "compiler/schedule/tile_kind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -208,7 +211,7 @@ static const struct expression *wait_in_output(struct ir *ir, void *context,
 static bool belongs_in_output(const struct ir *ir, const struct statement *statement) {
     const struct buffer *output = statement->output;
     return output->kind != BUFFER_OUTPUT ||
-           output->elements * (int64_t)sizeof(float) > ir->target->l2;
+           output->elements * dtype_bytes(output->dtype) > ir->target->l2;
 }
 
 /* Sums go to the output at once if they are added up in parts, or are all that is stored. */
@@ -217,7 +220,7 @@ static void place_sums(struct ir *ir, const struct statement *statement, struct 
     bool plain = block->value == block->sum && belongs_in_output(ir, statement);
     bool pooled = tile->row_axis_count > tile->loop_row_count;
     if (!(plain || tile->sum_step) || pooled || block->stage ||
-        statement->output->dtype != DTYPE_FLOAT32 || !lies_evenly(tile, block))
+        statement->output->dtype != tile->kind->accumulator || !lies_evenly(tile, block))
         return;
     struct rewrite rewrite = {.replace = wait_in_output, .context = block};
     block->in_place = expression_rewrite(ir, block->value, &rewrite);
@@ -238,7 +241,7 @@ static void schedule_tile(struct ir *ir, struct statement *statement) {
     }
 }
 
-/* Kernels of one nest: they keep the same loops, in the order that suits the first. */
+/* Statements of one nest: they keep the same loops, in the order that suits the first. */
 static void schedule_plain(struct ir *ir, struct statement *const *statements, int count) {
     struct statement *first = statements[0];
     struct stored *stored = arena_array(ir->arena, struct stored, (size_t)count);
@@ -255,9 +258,8 @@ static void schedule_plain(struct ir *ir, struct statement *const *statements, i
     merge_reduction(ir, first); /* statements that others join have none */
 }
 
-static void schedule_nest(struct ir *ir, struct statement *const *statements, int count) {
-    if (!tile_contraction(ir, statements[0]))
-        statements[0]->value = unroll_small_reductions(ir, statements[0]->value);
+/* Once it is known whether the first runs as a tile. */
+static void order_nest(struct ir *ir, struct statement *const *statements, int count) {
     for (int i = 0; i < count; i++) {
         statements[i]->address = linear_address(ir, statements[i]->output, statements[i]->store);
         statements[i]->value = linearise(ir, statements[i]->value);
@@ -270,8 +272,18 @@ static void schedule_nest(struct ir *ir, struct statement *const *statements, in
         ir_add_statement(ir, statements[i]);
 }
 
-void schedule_statement(struct ir *ir, struct statement *statement) {
-    schedule_nest(ir, &statement, 1);
+/* Contractions become tiles, and what packs a panel for one runs before it. */
+static void schedule_nest(struct ir *ir, struct statement *const *statements, int count) {
+    struct tiled tiled;
+    if (begin_tile(ir, statements[0], &tiled)) {
+        struct statement *packer;
+        while ((packer = next_packer(&tiled.packers)))
+            order_nest(ir, &packer, 1);
+        finish_tile(&tiled);
+    } else {
+        statements[0]->value = unroll_small_reductions(ir, statements[0]->value);
+    }
+    order_nest(ir, statements, count);
 }
 
 void schedule(struct ir *ir) {

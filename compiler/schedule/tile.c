@@ -1,17 +1,19 @@
-/* Tiles: makes of a chosen cut the loops, blocks and values of a tiled statement.
+/* Tiles: makes of a tiling the loops, blocks and values of a tiled statement.
  *
  * tiling.c has found which axes are rows, columns and sums, pack.c brings operands into order. Here
  * neighbouring sums that both operands step through evenly become one, the loops get their order,
  * and each shape of block gets the statement's value in terms of its accumulators. */
+#include "compiler/schedule/tile.h"
+
 #include "compiler/lower/lower.h"
-#include "compiler/schedule/schedule.h"
+#include "compiler/schedule/candidates.h"
 
 #include <string.h>
 
 /* ---- Rows, columns and sums ---- */
 
 static void add_pool_axes(struct tile *tile, const struct contraction *contraction,
-                          const struct choice *choice) {
+                          const struct loop_tiling *tiling) {
     const struct expression *pool = contraction->pool;
     for (int i = 0; pool && i < pool->axis_count; i++) {
         const struct axis *axis = pool->axes[i];
@@ -19,21 +21,21 @@ static void add_pool_axes(struct tile *tile, const struct contraction *contracti
             tile->row_axes[tile->row_axis_count++] =
                 (struct tile_row_axis){.local = axis,
                                        .block = axis->extent,
-                                       .stride = stride_of(contraction->ir, choice->stream, axis)};
+                                       .stride = stride_of(contraction->ir, tiling->stream, axis)};
     }
 }
 
 static void add_rows(struct tile *tile, const struct contraction *contraction,
-                     const struct choice *choice) {
+                     const struct loop_tiling *tiling) {
     struct ir *ir = contraction->ir;
-    for (int i = 0; i < choice->row_count; i++)
+    for (int i = 0; i < tiling->row_count; i++)
         tile->row_axes[tile->row_axis_count++] = (struct tile_row_axis){
-            .loop = choice->row_axes[i].loop,
-            .local = ir_axis(ir, choice->row_axes[i].block),
-            .block = choice->row_axes[i].block,
-            .stride = stride_of(ir, choice->stream, choice->row_axes[i].loop)};
-    tile->loop_row_count = choice->row_count;
-    add_pool_axes(tile, contraction, choice);
+            .loop = tiling->row_loops[i].loop,
+            .local = ir_axis(ir, tiling->row_loops[i].block),
+            .block = tiling->row_loops[i].block,
+            .stride = stride_of(ir, tiling->stream, tiling->row_loops[i].loop)};
+    tile->loop_row_count = tiling->row_count;
+    add_pool_axes(tile, contraction, tiling);
 }
 
 static void merge_sums(struct tile *tile, const struct contraction *contraction) {
@@ -57,71 +59,75 @@ static void merge_sums(struct tile *tile, const struct contraction *contraction)
 
 /* The stream is read where it lies. */
 static void find_stream(struct tile *tile, const struct contraction *contraction,
-                        const struct choice *choice) {
+                        const struct loop_tiling *tiling) {
     struct ir *ir = contraction->ir;
     const struct expression *sum = contraction->sum, *pool = contraction->pool;
-    tile->stream = choice->stream->buffer;
+    tile->stream = tiling->stream->buffer;
     for (int i = 0; i < sum->axis_count; i++)
-        tile->sum_axes[i].stream_stride = stride_of(ir, choice->stream, sum->axes[i]);
-    const struct index *base = linear_address(ir, tile->stream, choice->stream->indices);
+        tile->sum_axes[i].stream_stride = stride_of(ir, tiling->stream, sum->axes[i]);
+    const struct index *base = linear_address(ir, tile->stream, tiling->stream->indices);
     base = without_axes(ir, base, sum->axis_count, sum->axes);
     tile->stream_base = pool ? without_axes(ir, base, pool->axis_count, pool->axes) : base;
 }
 
 /* ---- Loops ---- */
 
-static bool is_row_loop(const struct choice *choice, const struct axis *axis) {
-    return axis != choice->column && load_uses(choice->stream, axis) &&
-           !load_uses(choice->panel, axis);
+static bool is_row_loop(const struct loop_tiling *tiling, const struct axis *axis) {
+    return axis != tiling->column && load_uses(tiling->stream, axis) &&
+           !load_uses(tiling->panel, axis);
 }
 
-static int64_t step_of(const struct choice *choice, const struct axis *axis) {
-    for (int i = 0; i < choice->row_count; i++)
-        if (choice->row_axes[i].loop == axis)
-            return choice->row_axes[i].block;
-    return axis == choice->column ? choice->columns : 1;
+static int64_t step_of(const struct loop_tiling *tiling, const struct axis *axis) {
+    for (int i = 0; i < tiling->row_count; i++)
+        if (tiling->row_loops[i].loop == axis)
+            return tiling->row_loops[i].block;
+    return axis == tiling->column ? tiling->columns : 1;
 }
 
-static bool is_whole(const struct choice *choice, const struct axis *axis) {
-    return step_of(choice, axis) >= axis->extent;
+static bool is_whole(const struct loop_tiling *tiling, const struct axis *axis) {
+    return step_of(tiling, axis) >= axis->extent;
 }
 
 static const struct axis *outermost_row_loop(const struct contraction *contraction,
-                                             const struct choice *choice) {
+                                             const struct loop_tiling *tiling) {
     const struct statement *statement = contraction->statement;
     for (int i = 0; i < statement->loop_count; i++)
-        if (is_row_loop(choice, statement->loops[i]) && !is_whole(choice, statement->loops[i]))
+        if (is_row_loop(tiling, statement->loops[i]) && !is_whole(tiling, statement->loops[i]))
             return statement->loops[i];
     return NULL;
 }
 
-static struct blocking find_blocking(const struct tile *tile, const struct contraction *contraction,
-                                     const struct choice *choice, struct question *question) {
-    const struct axis *outermost = outermost_row_loop(contraction, choice);
+static struct blocking block_loops(const struct tile *tile, const struct contraction *contraction,
+                                   const struct loop_tiling *tiling,
+                                   const struct candidate_visitor *visitor) {
+    const struct axis *outermost = outermost_row_loop(contraction, tiling);
     const struct statement *statement = contraction->statement;
     int64_t rows = 1, shared = 1;
     for (int i = 0; i < tile->row_axis_count; i++)
         rows *= tile->row_axes[i].loop ? 1 : tile->row_axes[i].block;
     for (int i = 0; i < statement->loop_count; i++)
-        if (is_row_loop(choice, statement->loops[i]))
+        if (is_row_loop(tiling, statement->loops[i]))
             rows *= statement->loops[i]->extent;
-        else if (load_uses(choice->stream, statement->loops[i]))
+        else if (load_uses(tiling->stream, statement->loops[i]))
             shared *= statement->loops[i]->extent;
-    int64_t read = rows * contraction->depth, held = choice->stream->buffer->elements / shared;
-    struct blocking_sizes sizes = {
-        .depth = contraction->depth,
-        .sums = tile->sum_axis_count ? tile->sum_axes[0].extent : 1,
-        .rows = rows,
-        .outer_rows = outermost ? outermost->extent : 1,
-        .outer_block = outermost ? step_of(choice, outermost) : 1,
-        .tile_rows = choice->rows,
-        .columns = choice->columns,
-        .panels = (choice->column->extent + choice->columns - 1) / choice->columns,
-        .stream_elements = read < held ? read : held,
-        .may_split_sums = !contraction->pool &&
-                          contraction->statement->output->dtype == DTYPE_FLOAT32 &&
-                          tile->sum_axis_count > 0};
-    return choose_blocking(contraction->ir->target, &sizes, question);
+    int64_t read = rows * contraction->depth, held = tiling->stream->buffer->elements / shared;
+    struct blocking_sizes sizes = {.depth = contraction->depth,
+                                   .sums = tile->sum_axis_count ? tile->sum_axes[0].extent : 1,
+                                   .rows = rows,
+                                   .outer_rows = outermost ? outermost->extent : 1,
+                                   .outer_block = outermost ? step_of(tiling, outermost) : 1,
+                                   .tile_rows = tiling->rows,
+                                   .columns = tiling->columns,
+                                   .panels = divide_up(tiling->column->extent, tiling->columns),
+                                   .stream_elements = read < held ? read : held,
+                                   .stream_bytes = dtype_bytes(tiling->kind->stream),
+                                   .panel_bytes = dtype_bytes(tiling->kind->panel),
+                                   .sum_bytes = dtype_bytes(tiling->kind->accumulator),
+                                   .may_split_sums =
+                                       !contraction->pool &&
+                                       statement->output->dtype == tiling->kind->accumulator &&
+                                       tile->sum_axis_count > 0};
+    return find_blocking(contraction->ir->target, &sizes, visitor);
 }
 
 static void add_loop(struct tile *tile, const struct axis *axis, int64_t step) {
@@ -130,11 +136,11 @@ static void add_loop(struct tile *tile, const struct axis *axis, int64_t step) {
 
 /* Loops that are neither rows nor columns; parts of the sums; kernels of rows; columns; rows. */
 static void order_loops(struct tile *tile, const struct contraction *contraction,
-                        const struct choice *choice, struct blocking blocking) {
+                        const struct loop_tiling *tiling, struct blocking blocking) {
     const struct statement *statement = contraction->statement;
-    const struct axis *outermost = outermost_row_loop(contraction, choice);
+    const struct axis *outermost = outermost_row_loop(contraction, tiling);
     for (int i = 0; i < statement->loop_count; i++)
-        if (statement->loops[i] != choice->column && !is_row_loop(choice, statement->loops[i]))
+        if (statement->loops[i] != tiling->column && !is_row_loop(tiling, statement->loops[i]))
             add_loop(tile, statement->loops[i], 1);
     if (tile->sum_axis_count && blocking.sum_step < tile->sum_axes[0].extent) {
         tile->sum_step = blocking.sum_step;
@@ -143,13 +149,13 @@ static void order_loops(struct tile *tile, const struct contraction *contraction
     bool grouped = outermost && blocking.row_step < outermost->extent;
     if (grouped)
         add_loop(tile, outermost, blocking.row_step);
-    if (!is_whole(choice, choice->column))
-        add_loop(tile, choice->column, choice->columns);
+    if (!is_whole(tiling, tiling->column))
+        add_loop(tile, tiling->column, tiling->columns);
     for (int i = 0; i < statement->loop_count; i++) {
         const struct axis *axis = statement->loops[i];
-        bool done = grouped && axis == outermost && blocking.row_step == step_of(choice, axis);
-        if (is_row_loop(choice, axis) && !is_whole(choice, axis) && !done)
-            add_loop(tile, axis, step_of(choice, axis));
+        bool done = grouped && axis == outermost && blocking.row_step == step_of(tiling, axis);
+        if (is_row_loop(tiling, axis) && !is_whole(tiling, axis) && !done)
+            add_loop(tile, axis, step_of(tiling, axis));
     }
 }
 
@@ -175,7 +181,7 @@ static const struct expression *find_stage(const struct contraction *contraction
                                            const struct expression *accumulator) {
     const struct expression *pool = contraction->pool;
     struct ir *ir = contraction->ir;
-    if (!pool || pool->dtype != DTYPE_FLOAT32 || pool->sources[0] == contraction->sum)
+    if (!pool || pool->dtype != accumulator->dtype || pool->sources[0] == contraction->sum)
         return NULL;
     struct replacement replacement = {.accumulator = accumulator};
     struct rewrite rewrite = {.replace = replace_contraction, .context = &replacement};
@@ -209,7 +215,8 @@ static void add_block(struct tile *tile, const struct contraction *contraction, 
                                  .column = ir_axis(ir, used)};
     const struct index *place = place_in_block(ir, tile, block);
     int64_t elements = (int64_t)block->rows * columns;
-    block->accumulators = ir_buffer(ir, BUFFER_LOCAL, DTYPE_FLOAT32, 1, &elements, "sums");
+    block->accumulators =
+        ir_buffer(ir, BUFFER_LOCAL, tile->kind->accumulator, 1, &elements, "sums");
     struct replacement replacement = {.accumulator =
                                           expression_load(ir, block->accumulators, &place)};
     struct rewrite rewrite = {.replace = replace_contraction, .context = &replacement};
@@ -221,21 +228,21 @@ static void add_block(struct tile *tile, const struct contraction *contraction, 
 }
 
 static void add_blocks(struct tile *tile, const struct contraction *contraction,
-                       const struct choice *choice) {
+                       const struct loop_tiling *tiling) {
     bool blocked = tile->loop_row_count > 0;
     int64_t size = blocked ? tile->row_axes[0].block : 1;
     int64_t rest = blocked ? tile->row_axes[0].loop->extent % size : 0;
-    int64_t extent = choice->column->extent;
-    int64_t used = extent < choice->columns ? extent : choice->columns;
-    add_block(tile, contraction, size, choice->columns, used);
+    int64_t extent = tiling->column->extent;
+    int64_t used = extent < tiling->columns ? extent : tiling->columns;
+    add_block(tile, contraction, size, tiling->columns, used);
     if (rest)
-        add_block(tile, contraction, rest, choice->columns, used);
-    if (!choice->last_columns)
+        add_block(tile, contraction, rest, tiling->columns, used);
+    if (!tiling->last_columns)
         return;
-    used = extent % choice->columns;
-    add_block(tile, contraction, size, choice->last_columns, used);
+    used = extent % tiling->columns;
+    add_block(tile, contraction, size, tiling->last_columns, used);
     if (rest)
-        add_block(tile, contraction, rest, choice->last_columns, used);
+        add_block(tile, contraction, rest, tiling->last_columns, used);
 }
 
 /* ---- All together ---- */
@@ -252,36 +259,44 @@ static const struct index *at_block(struct ir *ir, const struct tile *tile,
 }
 
 /* A last vector that goes lane by lane loads what lies behind the last column. */
-static void allow_overread(struct ir *ir, const struct choice *choice) {
-    size_t bytes = whole_lines((size_t)columns_beyond(choice) * sizeof(float));
-    if (choice->lanes && bytes > ir->overread)
+static void allow_overread(struct ir *ir, const struct loop_tiling *tiling) {
+    size_t bytes =
+        whole_lines((size_t)columns_beyond(tiling) * dtype_facts[tiling->kind->stream].bytes);
+    if (tiling->lanes && bytes > ir->overread)
         ir->overread = bytes;
 }
 
-bool tile_contraction(struct ir *ir, struct statement *statement) {
-    struct contraction contraction;
-    struct choice choice;
-    if (!find_contraction(ir, statement, &contraction))
+bool begin_tile(struct ir *ir, struct statement *statement, struct tiled *tiled) {
+    struct contraction *contraction = &tiled->contraction;
+    struct loop_tiling *tiling = &tiled->tiling;
+    if (!find_contraction(ir, statement, contraction))
         return false;
-    struct question *question = ask(&contraction);
-    if (!choose_tiles(&contraction, question, &choice))
+    const struct candidate_visitor *visitor = ir->visitor;
+    if (visitor && !visitor->begin(visitor->context, contraction))
+        visitor = NULL;
+    if (!find_tiling(contraction, visitor, tiling))
         return false;
     struct tile *tile = arena_new(ir->arena, struct tile);
-    *tile = (struct tile){.lanes = choice.lanes,
-                          .column_loop = choice.column,
-                          .columns = choice.columns,
-                          .cycles = choice.cycles};
-    allow_overread(ir, &choice);
-    add_rows(tile, &contraction, &choice);
-    provide_panel(tile, &contraction, &choice);
-    find_stream(tile, &contraction, &choice);
-    merge_sums(tile, &contraction);
-    order_loops(tile, &contraction, &choice, find_blocking(tile, &contraction, &choice, question));
-    if (question)
-        answer(question);
+    *tile = (struct tile){.kind = tiling->kind,
+                          .lanes = tiling->lanes,
+                          .column_loop = tiling->column,
+                          .columns = tiling->columns,
+                          .cycles = tiling->cycles};
+    allow_overread(ir, tiling);
+    add_rows(tile, contraction, tiling);
+    tiled->packers = provide_panel(tile, contraction, tiling);
+    find_stream(tile, contraction, tiling);
+    merge_sums(tile, contraction);
+    struct blocking blocking = block_loops(tile, contraction, tiling, visitor);
+    order_loops(tile, contraction, tiling, blocking);
+    if (visitor)
+        visitor->end(visitor->context, tiling, &blocking);
     tile->stream_base = at_block(ir, tile, tile->stream_base);
     tile->panel_base = at_block(ir, tile, tile->panel_base);
-    add_blocks(tile, &contraction, &choice);
     statement->tile = tile;
     return true;
+}
+
+void finish_tile(const struct tiled *tiled) {
+    add_blocks(tiled->contraction.statement->tile, &tiled->contraction, &tiled->tiling);
 }

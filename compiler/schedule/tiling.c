@@ -1,36 +1,20 @@
-/* Choosing tiles: every way that fits, and which of them cost.c finds cheapest. */
-#include "compiler/schedule/schedule.h"
+/* Tiling: every way to cut a contraction into tiles that fits, and which of them cost.c finds
+ * cheapest. */
+#include "compiler/schedule/tiling.h"
+
+#include "compiler/schedule/candidates.h"
+#include "compiler/schedule/cost.h"
+#include "compiler/schedule/pack.h"
 
 enum { MAX_ROW_AXES = 3 };
 
-static const int widths[] = {8, 16, 24, 32, 48, 64};
-enum { WIDTH_COUNT = sizeof widths / sizeof *widths };
-
-/* The tiles there are. */
-static const struct {
-    bool lanes;
-    int rows, columns;
-} tiles[] = {
-#define TILE(name, lanes, rows, columns) {lanes, rows, columns},
-#include "templates/tiles.def"
-#undef TILE
-};
-
-/* Of a tile with so many columns; 0: there is none. */
-static int most_rows(bool lanes, int columns) {
-    int most = 0;
-    for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
-        if (tiles[i].lanes == lanes && tiles[i].columns == columns && tiles[i].rows > most)
-            most = tiles[i].rows;
-    return most;
-}
-
 /* What is being put together, and the best so far. */
-struct choosing {
+struct search {
     const struct contraction *contraction;
-    struct question *question; /* NULL: nobody asks */
-    struct choice choice, best;
-    bool found;
+    const struct candidate_visitor *visitor; /* NULL: there is none */
+    struct loop_tiling tiling, best;
+    bool found;                  /* best is one */
+    bool insists;                /* the visitor wants it to be that, whatever it costs */
     const struct packing *there; /* the panel as a larger block has it packed; or NULL */
 };
 
@@ -38,11 +22,11 @@ struct choosing {
 
 /* Constants are always packed, since that costs nothing at run time; others where columns do not
  * lie side by side, or are no whole vectors; otherwise both ways are considered. */
-static bool may_stay(const struct choosing *choosing) {
-    const struct choice *choice = &choosing->choice;
-    struct ir *ir = choosing->contraction->ir;
-    return choice->panel->buffer->kind != BUFFER_CONSTANT &&
-           stride_of(ir, choice->panel, choice->column) == 1 && columns_beyond(choice) == 0;
+static bool may_stay(const struct search *search) {
+    const struct loop_tiling *tiling = &search->tiling;
+    struct ir *ir = search->contraction->ir;
+    return tiling->panel->buffer->kind != BUFFER_CONSTANT &&
+           stride_of(ir, tiling->panel, tiling->column) == 1 && columns_beyond(tiling) == 0;
 }
 
 static const struct packing *packed_by(const struct ir *ir, const struct buffer *constant) {
@@ -52,145 +36,164 @@ static const struct packing *packed_by(const struct ir *ir, const struct buffer 
     return NULL;
 }
 
-static void consider(struct choosing *choosing, bool pack_panel) {
-    struct choice *choice = &choosing->choice;
-    choice->pack_panel = pack_panel;
-    choice->cycles = choice_cycles(choosing->contraction, choice);
-    if (choosing->there && (choosing->there->block != choice->columns ||
-                            choosing->there->last != choice->last_columns))
-        choice->cycles = sharing_cycles(choosing->contraction, choice);
-    if (choosing->question)
-        note_tile(choosing->question, choice);
-    if (choosing->found && choice->cycles >= choosing->best.cycles)
+static void consider(struct search *search, bool pack_panel) {
+    struct loop_tiling *tiling = &search->tiling;
+    tiling->pack_panel = pack_panel;
+    tiling->cycles = tiling_cycles(search->contraction, tiling);
+    if (search->there &&
+        (search->there->block != tiling->columns || search->there->last != tiling->last_columns))
+        tiling->cycles = sharing_cycles(search->contraction, tiling);
+    bool insists = search->visitor && search->visitor->tiling(search->visitor->context, tiling);
+    if (!insists && (search->insists || (search->found && tiling->cycles >= search->best.cycles)))
         return;
-    choosing->best = *choice;
-    choosing->found = true;
+    search->insists |= insists;
+    search->best = *tiling;
+    search->found = true;
 }
 
-static void consider_packing(struct choosing *choosing) {
-    if (may_stay(choosing))
-        consider(choosing, false);
-    consider(choosing, true);
+static void consider_packing(struct search *search) {
+    if (may_stay(search))
+        consider(search, false);
+    consider(search, true);
 }
 
 /* ---- Rows ---- */
 
+static int64_t most_rows(const struct search *search) {
+    const struct loop_tiling *tiling = &search->tiling;
+    return tile_width_find(tiling->kind, tiling->lanes, tiling->columns)->most_rows;
+}
+
 /* Loops that only the stream has, from the innermost outwards. */
-static int list_row_loops(const struct choosing *choosing, const struct axis **loops) {
-    const struct statement *statement = choosing->contraction->statement;
-    const struct choice *choice = &choosing->choice;
+static int list_row_loops(const struct search *search, const struct axis **loops) {
+    const struct statement *statement = search->contraction->statement;
+    const struct loop_tiling *tiling = &search->tiling;
     int count = 0;
     for (int i = statement->loop_count - 1; i >= 0 && count < MAX_ROW_AXES; i--)
-        if (load_uses(choice->stream, statement->loops[i]) &&
-            !load_uses(choice->panel, statement->loops[i]))
+        if (load_uses(tiling->stream, statement->loops[i]) &&
+            !load_uses(tiling->panel, statement->loops[i]))
             loops[count++] = statement->loops[i];
     return count;
 }
 
 /* Blocks of the innermost row loop, of any size; where one block is all of it, also of the next,
  * which must divide, and so on. */
-static void consider_rows(struct choosing *choosing, int count, const struct axis *const *loops) {
-    struct choice *choice = &choosing->choice;
-    int64_t limit = most_rows(choice->lanes, choice->columns) / choice->rows;
-    consider_packing(choosing);
-    if (choice->row_count == count)
+static void consider_rows(struct search *search, int count, const struct axis *const *loops) {
+    struct loop_tiling *tiling = &search->tiling;
+    int64_t limit = most_rows(search) / tiling->rows;
+    consider_packing(search);
+    if (tiling->row_count == count)
         return;
-    const struct axis *loop = loops[choice->row_count];
+    const struct axis *loop = loops[tiling->row_count];
     for (int64_t block = 2; block <= limit && block <= loop->extent; block++) {
-        if (choice->row_count > 0 && loop->extent % block)
+        if (tiling->row_count > 0 && loop->extent % block)
             continue;
-        choice->row_axes[choice->row_count++] = (struct row_choice){loop, block};
-        choice->rows *= (int)block;
+        tiling->row_loops[tiling->row_count++] = (struct row_loop){loop, block};
+        tiling->rows *= (int)block;
         if (block == loop->extent)
-            consider_rows(choosing, count, loops);
+            consider_rows(search, count, loops);
         else
-            consider_packing(choosing);
-        choice->rows /= (int)block;
-        choice->row_count--;
+            consider_packing(search);
+        tiling->rows /= (int)block;
+        tiling->row_count--;
     }
 }
 
 /* Pooled elements are rows from the start; false where the panel has them too. */
-static bool begin_rows(struct choosing *choosing) {
-    const struct expression *pool = choosing->contraction->pool;
-    struct choice *choice = &choosing->choice;
-    choice->rows = 1;
-    choice->row_count = 0;
+static bool begin_rows(struct search *search) {
+    const struct expression *pool = search->contraction->pool;
+    struct loop_tiling *tiling = &search->tiling;
+    tiling->rows = 1;
+    tiling->row_count = 0;
     for (int i = 0; pool && i < pool->axis_count; i++) {
         if (pool->axes[i]->extent == 1)
             continue;
-        if (load_uses(choice->panel, pool->axes[i]) || !load_uses(choice->stream, pool->axes[i]))
+        if (load_uses(tiling->panel, pool->axes[i]) || !load_uses(tiling->stream, pool->axes[i]))
             return false;
-        choice->rows *= (int)pool->axes[i]->extent; /* 16 at most: it unrolls */
+        tiling->rows *= (int)pool->axes[i]->extent; /* 16 at most: it unrolls */
     }
-    return choice->rows <= most_rows(choice->lanes, choice->columns);
+    return tiling->rows <= most_rows(search);
 }
 
 /* ---- Columns ---- */
 
-static bool has_width(const struct choosing *choosing, int columns) {
-    return columns % choosing->contraction->ir->target->lanes == 0 &&
-           most_rows(choosing->choice.lanes, columns) > 0;
+/* Whether it is for this use of the stream, and whole vectors of the target. */
+static bool width_fits(const struct search *search, const struct tile_width *width) {
+    const struct loop_tiling *tiling = &search->tiling;
+    const struct target *target = search->contraction->ir->target;
+    return width->lanes == tiling->lanes &&
+           width->columns % tile_kind_lanes(tiling->kind, target) == 0;
 }
 
 /* The narrowest width for so many columns, or 0. */
-static int width_for(const struct choosing *choosing, int64_t columns) {
-    for (int i = 0; i < WIDTH_COUNT; i++)
-        if (has_width(choosing, widths[i]) && widths[i] >= columns)
-            return widths[i];
+static int width_for(const struct search *search, int64_t columns) {
+    const struct tile_kind *kind = search->tiling.kind;
+    for (int i = 0; i < kind->width_count; i++)
+        if (kind->widths[i].columns >= columns && width_fits(search, &kind->widths[i]))
+            return kind->widths[i].columns;
     return 0;
 }
 
-int64_t columns_beyond(const struct choice *choice) {
-    int64_t rest = choice->column->extent % choice->columns;
-    return !rest ? 0 : (choice->last_columns ? choice->last_columns : choice->columns) - rest;
+int64_t columns_beyond(const struct loop_tiling *tiling) {
+    int64_t rest = tiling->column->extent % tiling->columns;
+    return !rest ? 0 : (tiling->last_columns ? tiling->last_columns : tiling->columns) - rest;
 }
 
 /* Lane by lane, a last vector reads neighbours beyond the stream's columns, so there must be some:
  * the arena has room behind its last buffer, inputs may not. */
-static bool may_read(const struct choice *choice) {
-    return !choice->lanes || choice->stream->buffer->kind == BUFFER_TEMPORARY ||
-           columns_beyond(choice) == 0;
+static bool may_read(const struct loop_tiling *tiling) {
+    return !tiling->lanes || tiling->stream->buffer->kind == BUFFER_TEMPORARY ||
+           columns_beyond(tiling) == 0;
 }
 
-static void consider_column(struct choosing *choosing) {
-    struct choice *choice = &choosing->choice;
-    int64_t extent = choice->column->extent;
-    int enough = width_for(choosing, extent);
+static void consider_column(struct search *search) {
+    struct loop_tiling *tiling = &search->tiling;
+    int64_t extent = tiling->column->extent;
+    int enough = width_for(search, extent);
     const struct axis *loops[MAX_ROW_AXES];
-    int count = list_row_loops(choosing, loops);
-    for (int i = 0; i < WIDTH_COUNT; i++) {
-        if (!has_width(choosing, widths[i]) || (enough && widths[i] > enough))
+    int count = list_row_loops(search, loops);
+    for (int i = 0; i < tiling->kind->width_count; i++) {
+        const struct tile_width *width = &tiling->kind->widths[i];
+        if (!width_fits(search, width) || (enough && width->columns > enough))
             continue;
-        choice->columns = widths[i];
-        bool ragged = extent > widths[i] && extent % widths[i];
-        choice->last_columns = ragged ? width_for(choosing, extent % widths[i]) : 0;
-        if (choice->last_columns == choice->columns) /* the last is filled up */
-            choice->last_columns = 0;
-        if (may_read(choice) && begin_rows(choosing))
-            consider_rows(choosing, count, loops);
+        tiling->columns = width->columns;
+        bool ragged = extent > tiling->columns && extent % tiling->columns;
+        tiling->last_columns = ragged ? width_for(search, extent % tiling->columns) : 0;
+        if (tiling->last_columns == tiling->columns) /* the last is filled up */
+            tiling->last_columns = 0;
+        if (may_read(tiling) && begin_rows(search))
+            consider_rows(search, count, loops);
     }
 }
 
-bool choose_tiles(const struct contraction *contraction, struct question *question,
-                  struct choice *choice) {
-    struct choosing choosing = {.contraction = contraction, .question = question};
+/* One operand as the stream, and the columns along one loop that the other has. */
+static void consider_side(struct search *search, int side) {
+    const struct contraction *contraction = search->contraction;
     const struct statement *statement = contraction->statement;
+    const struct expression *stream = contraction->sum->sources[side];
+    const struct expression *panel = contraction->sum->sources[1 - side];
+    const struct tile_kind *kind =
+        tile_kind_find(stream->dtype, panel->dtype, contraction->sum->dtype);
+    search->there = packed_by(contraction->ir->largest, panel->buffer);
+    for (int i = 0; kind && i < statement->loop_count; i++) {
+        const struct axis *column = statement->loops[i];
+        if (!load_uses(panel, column))
+            continue;
+        search->tiling = (struct loop_tiling){.kind = kind,
+                                              .lanes = load_uses(stream, column),
+                                              .stream = stream,
+                                              .panel = panel,
+                                              .column = column};
+        if (!search->tiling.lanes || stride_of(contraction->ir, stream, column) == 1)
+            consider_column(search);
+    }
+}
+
+bool find_tiling(const struct contraction *contraction, const struct candidate_visitor *visitor,
+                 struct loop_tiling *tiling) {
+    struct search search = {.contraction = contraction, .visitor = visitor};
     for (int side = 0; side < 2; side++)
-        for (int i = 0; i < statement->loop_count; i++) {
-            choosing.choice = (struct choice){.stream = contraction->sum->sources[side],
-                                              .panel = contraction->sum->sources[1 - side],
-                                              .column = statement->loops[i]};
-            if (!load_uses(choosing.choice.panel, statement->loops[i]))
-                continue;
-            choosing.there = packed_by(contraction->ir->largest, choosing.choice.panel->buffer);
-            choosing.choice.lanes = load_uses(choosing.choice.stream, statement->loops[i]);
-            if (!choosing.choice.lanes ||
-                stride_of(contraction->ir, choosing.choice.stream, choosing.choice.column) == 1)
-                consider_column(&choosing);
-        }
-    *choice = choosing.best;
-    if (question && choosing.found)
-        take_tile(question, choice);
-    return choosing.found;
+        consider_side(&search, side);
+    *tiling = search.best;
+    return search.found;
 }

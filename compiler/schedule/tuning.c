@@ -4,38 +4,48 @@
 
 #include "compiler/base/json_read.h"
 #include "compiler/ir/describe.h"
-#include "compiler/schedule/schedule.h"
+#include "compiler/schedule/candidates.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Candidates in words, in the order in which they were thought of. */
+struct answers {
+    int count, capacity; /* items, where lists are wanted */
+    struct candidate *items;
+    const char *taken;
+};
+
+/* About one contraction: which candidates there are, which one a tuning tells to take. */
+struct question {
+    const struct contraction *contraction;
+    const char *name;
+    int first_statement;             /* of its own: the first that packs an operand, or itself */
+    const struct tuned_choice *told; /* NULL: the cost model chooses */
+    bool tile_found, blocking_found; /* what was told is among the candidates */
+    struct answers tiles, blockings;
+};
+
 /* A contraction that was scheduled. */
 struct inquired {
     const struct statement *statement;
     const char *contraction;
-    int first_kernel;
+    int first_statement;
     struct answers tiles, blockings;
 };
 
 struct inquiry {
+    struct candidate_visitor visitor;
+    struct ir *ir;
     const struct tuning *tuning; /* NULL: the cost model chooses */
     bool *used;                  /* its choices that some contraction took */
     bool lists;                  /* candidates are wanted */
     const char *refusal;         /* why the tuning does not fit; NULL: it does */
+    struct question question;    /* about the contraction that is being scheduled */
     int count, capacity;
     struct inquired *contractions;
 };
-
-void inquire(struct ir *ir, const struct tuning *tuning, bool lists) {
-    if (!tuning && !lists)
-        return;
-    struct inquiry *inquiry = arena_new(ir->arena, struct inquiry);
-    *inquiry = (struct inquiry){.tuning = tuning, .lists = lists};
-    if (tuning)
-        inquiry->used = arena_array(ir->arena, bool, (size_t)tuning->count + 1);
-    ir->inquiry = inquiry;
-}
 
 /* ---- In words ---- */
 
@@ -100,17 +110,18 @@ static int loop_number(const struct contraction *contraction, const struct axis 
     return number;
 }
 
-static const char *tile_text(const struct contraction *contraction, const struct choice *choice) {
+static const char *tile_text(const struct contraction *contraction,
+                             const struct loop_tiling *tiling) {
     struct text text = {0};
-    text_add(&text, "%s%dx%d", choice->lanes ? "lanes " : "", choice->rows, choice->columns);
-    if (choice->last_columns)
-        text_add(&text, "+%d", choice->last_columns);
-    text_add(&text, " stream %c", choice->stream == contraction->sum->sources[0] ? 'a' : 'b');
-    for (int i = 0; i < choice->row_count; i++)
+    text_add(&text, "%s%dx%d", tiling->lanes ? "lanes " : "", tiling->rows, tiling->columns);
+    if (tiling->last_columns)
+        text_add(&text, "+%d", tiling->last_columns);
+    text_add(&text, " stream %c", tiling->stream == contraction->sum->sources[0] ? 'a' : 'b');
+    for (int i = 0; i < tiling->row_count; i++)
         text_add(&text, "%si%d:%" PRId64, i ? "," : " rows ",
-                 loop_number(contraction, choice->row_axes[i].loop), choice->row_axes[i].block);
-    text_add(&text, " columns i%d %s", loop_number(contraction, choice->column),
-             choice->pack_panel ? "packed" : "in place");
+                 loop_number(contraction, tiling->row_loops[i].loop), tiling->row_loops[i].block);
+    text_add(&text, " columns i%d %s", loop_number(contraction, tiling->column),
+             tiling->pack_panel ? "packed" : "in place");
     return keep(contraction->ir, &text);
 }
 
@@ -133,93 +144,102 @@ static const struct tuned_choice *find_told(struct inquiry *inquiry, const char 
     return NULL;
 }
 
-struct question *ask(const struct contraction *contraction) {
-    struct ir *ir = contraction->ir;
-    struct inquiry *inquiry = ir->inquiry;
-    if (!inquiry)
-        return NULL;
-    struct question *question = arena_new(ir->arena, struct question);
-    question->contraction = contraction;
-    question->name = contraction_text(contraction);
-    question->first_kernel = ir->statement_count;
+static bool begin_question(void *context, const struct contraction *contraction) {
+    struct inquiry *inquiry = context;
+    struct question *question = &inquiry->question;
+    *question = (struct question){.contraction = contraction,
+                                  .name = contraction_text(contraction),
+                                  .first_statement = inquiry->ir->statement_count};
     question->told = find_told(inquiry, question->name);
-    return question->told || inquiry->lists ? question : NULL;
+    return question->told || inquiry->lists;
 }
 
 /* Notes a candidate; whether it is the one that was told. */
-static bool note(struct question *question, struct answers *answers, const char *told,
+static bool note(const struct inquiry *inquiry, struct answers *answers, const char *told,
                  const char *text, double cost) {
-    struct ir *ir = question->contraction->ir;
-    if (ir->inquiry->lists) {
-        answers->items = arena_extend(ir->arena, answers->items, answers->count, &answers->capacity,
-                                      sizeof *answers->items);
+    if (inquiry->lists) {
+        answers->items = arena_extend(inquiry->ir->arena, answers->items, answers->count,
+                                      &answers->capacity, sizeof *answers->items);
         answers->items[answers->count] = (struct candidate){text, cost};
     }
     answers->count++;
     return told && strcmp(told, text) == 0;
 }
 
-void note_tile(struct question *question, const struct choice *choice) {
+static bool note_tiling(void *context, const struct loop_tiling *candidate) {
+    struct inquiry *inquiry = context;
+    struct question *question = &inquiry->question;
     const char *told = question->told ? question->told->tile : NULL;
-    const char *text = tile_text(question->contraction, choice);
-    if (!note(question, &question->tiles, told, text, choice->cycles))
-        return;
-    question->tile = *choice;
-    question->tile_found = true;
+    const char *text = tile_text(question->contraction, candidate);
+    bool found = note(inquiry, &question->tiles, told, text, candidate->cycles);
+    question->tile_found |= found;
+    return found;
 }
 
-void note_blocking(struct question *question, const struct blocking *blocking) {
+static bool note_blocking(void *context, const struct blocking *candidate) {
+    struct inquiry *inquiry = context;
+    struct question *question = &inquiry->question;
     const char *told = question->told ? question->told->blocking : NULL;
-    const char *text = blocking_text(question->contraction->ir, blocking);
-    if (!note(question, &question->blockings, told, text, blocking->bytes))
-        return;
-    question->blocking = *blocking;
-    question->blocking_found = true;
+    const char *text = blocking_text(inquiry->ir, candidate);
+    bool found = note(inquiry, &question->blockings, told, text, candidate->bytes);
+    question->blocking_found |= found;
+    return found;
 }
 
-static void refuse(struct question *question, const char *what, const char *told, int count) {
-    struct ir *ir = question->contraction->ir;
-    struct inquiry *inquiry = ir->inquiry;
+/* What was told is none of the candidates: of several such the first is reported. */
+static void refuse(struct inquiry *inquiry, const char *what, const char *told, int count) {
+    const struct question *question = &inquiry->question;
     if (!inquiry->refusal)
         inquiry->refusal = arena_format(
-            ir->arena, "choices[%td]: \"%s\" is none of the %d candidates of %s: \"%s\"",
+            inquiry->ir->arena, "choices[%td]: \"%s\" is none of the %d candidates of %s: \"%s\"",
             question->told - inquiry->tuning->choices, what, count, question->name,
             quoted(told).text);
 }
 
-void take_tile(struct question *question, struct choice *choice) {
-    if (question->tile_found)
-        *choice = question->tile;
-    else if (question->told)
-        refuse(question, "tile", question->told->tile, question->tiles.count);
-    question->tiles.taken = tile_text(question->contraction, choice);
-}
-
-void take_blocking(struct question *question, struct blocking *blocking) {
-    if (question->blocking_found)
-        *blocking = question->blocking;
-    else if (question->told && question->told->blocking)
-        refuse(question, "blocking", question->told->blocking, question->blockings.count);
-    question->blockings.taken = blocking_text(question->contraction->ir, blocking);
-}
-
-void answer(struct question *question) {
-    struct ir *ir = question->contraction->ir;
-    struct inquiry *inquiry = ir->inquiry;
+static void end_question(void *context, const struct loop_tiling *tiling,
+                         const struct blocking *blocking) {
+    struct inquiry *inquiry = context;
+    struct question *question = &inquiry->question;
+    struct ir *ir = inquiry->ir;
+    if (question->told && !question->tile_found)
+        refuse(inquiry, "tile", question->told->tile, question->tiles.count);
+    if (question->told && question->told->blocking && !question->blocking_found)
+        refuse(inquiry, "blocking", question->told->blocking, question->blockings.count);
     if (!inquiry->lists)
         return;
+    question->tiles.taken = tile_text(question->contraction, tiling);
+    question->blockings.taken = blocking_text(ir, blocking);
     inquiry->contractions = arena_extend(ir->arena, inquiry->contractions, inquiry->count,
                                          &inquiry->capacity, sizeof *inquiry->contractions);
     inquiry->contractions[inquiry->count++] =
         (struct inquired){.statement = question->contraction->statement,
                           .contraction = question->name,
-                          .first_kernel = question->first_kernel,
+                          .first_statement = question->first_statement,
                           .tiles = question->tiles,
                           .blockings = question->blockings};
 }
 
+void inquire(struct ir *ir, const struct tuning *tuning, bool lists) {
+    if (!tuning && !lists)
+        return;
+    struct inquiry *inquiry = arena_new(ir->arena, struct inquiry);
+    *inquiry = (struct inquiry){
+        .visitor = {inquiry, begin_question, note_tiling, note_blocking, end_question},
+        .ir = ir,
+        .tuning = tuning,
+        .lists = lists};
+    if (tuning)
+        inquiry->used = arena_array(ir->arena, bool, (size_t)tuning->count + 1);
+    ir->visitor = &inquiry->visitor;
+}
+
+/* NULL: there is none. */
+static const struct inquiry *inquiry_of(const struct ir *ir) {
+    return ir->visitor ? ir->visitor->context : NULL;
+}
+
 bool check_tuning(const struct ir *ir, struct et_error *error) {
-    const struct inquiry *inquiry = ir->inquiry;
+    const struct inquiry *inquiry = inquiry_of(ir);
     if (!inquiry || !inquiry->tuning)
         return true;
     const struct tuning *tuning = inquiry->tuning;
@@ -269,7 +289,7 @@ static struct candidates ordered(struct arena *arena, const struct answers *answ
 
 int tell_contractions(const struct ir *ir, struct arena *arena,
                       const struct contraction_facts **contractions) {
-    const struct inquiry *inquiry = ir->inquiry;
+    const struct inquiry *inquiry = inquiry_of(ir);
     int count = inquiry ? inquiry->count : 0;
     struct contraction_facts *facts =
         arena_array(arena, struct contraction_facts, (size_t)count + 1);
@@ -277,7 +297,7 @@ int tell_contractions(const struct ir *ir, struct arena *arena,
         const struct inquired *inquired = &inquiry->contractions[i];
         facts[i] = (struct contraction_facts){
             .contraction = arena_copy_text(arena, inquired->contraction),
-            .first_kernel = ir->statements[inquired->first_kernel]->kernel->id,
+            .first_kernel = ir->statements[inquired->first_statement]->kernel->id,
             .kernel = inquired->statement->kernel->id,
             .tiles = ordered(arena, &inquired->tiles),
             .blockings = ordered(arena, &inquired->blockings)};

@@ -23,6 +23,7 @@
 
 #include "compiler/base/base.h"
 
+struct ir;
 struct kernel_facts;
 
 /* One contraction's. */
@@ -49,7 +50,7 @@ struct tuning *tuning_load(const char *path, struct et_error *error);
 bool tuning_save(const struct tuning *tuning, const char *path, struct et_error *error);
 void tuning_free(struct tuning *tuning); /* what tuning_load gave; NULL is fine */
 
-/* One way of several, in words (tuning.h), and what the cost model thinks of it. */
+/* One way of several, in the words above, and what the cost model thinks of it. */
 struct candidate {
     const char *text;
     double cost;
@@ -67,7 +68,19 @@ struct contraction_facts {
     struct candidates tiles, blockings;
 };
 
-/* tuning.c: the candidates of contractions as a table, for people. */
+/* tuning.c: a visitor (candidates.h) of the scheduler */
+
+/* From now on choices are those of the tuning (NULL: the cost model's); `lists`: all candidates are
+ * noted. */
+void inquire(struct ir *ir, const struct tuning *tuning, bool lists);
+/* After schedule: false and an error when the tuning does not fit the graph. */
+bool check_tuning(const struct ir *ir, struct et_error *error);
+/* After form_kernels: what there was to choose from, in the arena; returns how many contractions.
+ */
+int tell_contractions(const struct ir *ir, struct arena *arena,
+                      const struct contraction_facts **contractions);
+
+/* The candidates of contractions as a table, for people. */
 void print_costs(int count, const struct contraction_facts *contractions,
                  const struct kernel_facts *kernels, struct text *text);
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compiler/graph/batch.h"
+
 bool model_open(struct model *model, struct et_error *error) {
     model->program = et_program_open(model->path, model->weights, error);
     if (!model->program)

@@ -9,6 +9,7 @@
 
 #include "compiler/builder/builder.h"
 #include "compiler/builder/layers.h"
+#include "compiler/graph/batch.h"
 #include "compiler/target/target.h"
 #include "runtime/eager.h"
 #include "runtime/et_program.h"

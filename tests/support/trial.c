@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "compiler/emit/backend.h"
+#include "compiler/graph/batch.h"
 #include "compiler/store/element.h"
 #include "runtime/eager.h"
 #include "templates/pool.h"

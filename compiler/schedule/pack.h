@@ -1,0 +1,47 @@
+/* Packing: panels in the order in which tiles read them. */
+#ifndef EIGENTENSOR_PACK_H
+#define EIGENTENSOR_PACK_H
+
+#include "compiler/schedule/tiling.h"
+
+/* How the elements of a packed constant lie in the one that it is made from: [outer axes][panel]
+ * [further axes][columns], panels of `block` columns, the last of `last` (0: also of `block`), each
+ * axis with its extent and its step in the source. */
+struct packing {
+    const void *elements;
+    size_t element_bytes; /* of one */
+    size_t source_bytes;  /* of all elements that it packs from */
+    int64_t base, columns, column_step, block, last;
+    int count, outer_count;
+    int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
+};
+
+/* Fills the block that a packed constant takes; what it reads of the file may be forgotten. */
+void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed);
+
+/* A panel that is packed: a copy of what a load reads, with columns along one loop side by side. */
+struct packing_plan {
+    const struct contraction *contraction;
+    const struct expression *load;
+    const struct axis *column;
+    int64_t block, last; /* columns of a panel, and of the last; 0: of that too */
+    struct buffer *packed;
+};
+
+/* What packs a panel when the program runs: a statement for whole blocks of columns, and one for
+ * what is left of them. */
+struct packers {
+    struct packing_plan plan; /* packed is NULL: nothing does */
+    struct kernel *kernel;
+    bool whole_made, rest_made;
+};
+
+/* Points the tile at its panel, packed if the tiling says so. Constants are packed when the weights
+ * block is filled; for others, the packers have to run before the tile. */
+struct packers provide_panel(struct tile *tile, const struct contraction *contraction,
+                             const struct loop_tiling *tiling);
+
+/* The next of the statements, to be scheduled; NULL: there are no more. */
+struct statement *next_packer(struct packers *packers);
+
+#endif

@@ -1,0 +1,42 @@
+/* The kinds of tiles: which element types they multiply and add up, and which shapes they have. */
+#ifndef EIGENTENSOR_TILE_KIND_H
+#define EIGENTENSOR_TILE_KIND_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/target/target.h"
+
+/* Tiles of so many columns, with 1 to `most_rows` rows. */
+struct tile_width {
+    bool lanes; /* the stream goes lane by lane */
+    int columns, most_rows;
+};
+
+/* tile_kinds.def says what the fields mean. */
+struct tile_kind {
+    const char *name;
+    enum dtype stream, panel, accumulator, output;
+    int width_count;
+    const struct tile_width *widths; /* the narrower first */
+};
+
+enum tile_kind_id {
+#define TILE_KIND(id, ...) TILE_KIND_##id,
+#include "compiler/schedule/tile_kinds.def"
+#undef TILE_KIND
+    TILE_KIND_COUNT
+};
+extern const struct tile_kind tile_kinds[TILE_KIND_COUNT];
+
+/* The kind that multiplies such a stream by such a panel and gives such sums; NULL: there is none.
+ */
+const struct tile_kind *tile_kind_find(enum dtype stream, enum dtype panel, enum dtype output);
+/* The same where either operand may be the stream. */
+const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype output);
+
+/* The width of so many columns; NULL: there is none. */
+const struct tile_width *tile_width_find(const struct tile_kind *kind, bool lanes, int columns);
+
+/* Accumulators in one vector. */
+int tile_kind_lanes(const struct tile_kind *kind, const struct target *target);
+
+#endif
