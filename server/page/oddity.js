@@ -9,7 +9,7 @@ import { SCALES, THRESHOLD, WEIGHTS } from './oddity_weights.js';
 export const ODD = THRESHOLD;
 
 const SIDE = 28;
-const CHANNELS = [1, 8, 16, 32];
+const CHANNELS = [1, 12, 24, 32];
 const TAPS = 9; /* of a window of 3 by 3 */
 
 /** @type {{weights: Float32Array, biases: Float32Array}[]} three convolutions and a sum */

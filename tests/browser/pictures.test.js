@@ -101,7 +101,7 @@ pageTest('white on black is ink too; what is no picture is said so', {}, async (
     assert.equal(await page.locator('#trouble').isVisible(), false);
 });
 
-/* A photograph of a sample on paper, in light that falls off to a third. */
+/* A photograph of a sample on paper, in light that falls off to a fifth. */
 const photograph = (page, digit, kind) =>
     page.evaluate(
         async ([url, light]) => {
@@ -117,7 +117,7 @@ const photograph = (page, digit, kind) =>
                     ? context.createLinearGradient(0, 30, 400, 370)
                     : context.createRadialGradient(180, 210, 20, 180, 210, 330);
             shade.addColorStop(0, '#fff');
-            shade.addColorStop(1, '#555');
+            shade.addColorStop(1, '#333');
             context.globalCompositeOperation = 'multiply';
             context.fillStyle = shade;
             context.fillRect(0, 0, 400, 400);
@@ -126,17 +126,15 @@ const photograph = (page, digit, kind) =>
         [`/samples/${digit}-canvas.png`, kind],
     );
 
-for (const [digit, kind] of [
-    [2, 'slope'],
-    [5, 'lamp'],
-    [8, 'slope'],
-]) {
-    pageTest(`a ${digit} photographed in light that falls off (${kind})`, {}, async (page) => {
-        await beginBlank(page);
-        const buffer = Buffer.from(await photograph(page, digit, kind), 'base64');
-        const file = { name: 'photo.png', mimeType: 'image/png', buffer };
-        await page.locator('#file').setInputFiles(file);
-        await expectDigit(page, digit);
+for (const kind of ['slope', 'lamp']) {
+    pageTest(`photographs in light that falls off (${kind}) are read right`, {}, async (page) => {
+        for (const digit of [0, 1, 4, 7, 9]) {
+            await beginBlank(page);
+            const buffer = Buffer.from(await photograph(page, digit, kind), 'base64');
+            const file = { name: 'photo.png', mimeType: 'image/png', buffer };
+            await page.locator('#file').setInputFiles(file);
+            await expectDigit(page, digit);
+        }
     });
 }
 
