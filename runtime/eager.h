@@ -4,7 +4,7 @@
 #define EIGENTENSOR_EAGER_H
 
 #include "compiler/graph/view.h"
-#include "runtime/limit.h"
+#include "runtime/backend/limit.h"
 
 /* Runs a verified graph. `inputs` and `outputs` follow graph->inputs and graph->outputs; each is
  * row-major, node_bytes() long and aligned for its dtype; bools are 0 or 1. Outputs are written

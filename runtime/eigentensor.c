@@ -7,10 +7,10 @@
 
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
+#include "runtime/backend/limit.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/kernels/cpu.h"
-#include "runtime/limit.h"
 #include "runtime/tuning_cache.h"
 #include "templates/pool.h"
 

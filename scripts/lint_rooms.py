@@ -52,7 +52,9 @@ def read_floors(path):
 
 
 def room_of(name, floors):
-    """A file's room: its folder; of a test, whatever its folder."""
+    """A file's room: itself or its folder; of a test, whatever its folder."""
+    if name in floors:
+        return name
     folder = name.rpartition("/")[0]
     folder = "tests" if folder.split("/")[0] == "tests" else folder
     return folder if folder in floors else None

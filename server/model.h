@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "runtime/backend/limit.h"
 #include "runtime/et_program.h"
-#include "runtime/limit.h"
 
 enum { MODELS_MOST = 64 };
 

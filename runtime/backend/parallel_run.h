@@ -4,7 +4,7 @@
 
 #include "compiler/compile.h"
 #include "runtime/backend/entry.h"
-#include "runtime/limit.h"
+#include "runtime/backend/limit.h"
 
 struct pool;
 

@@ -143,7 +143,7 @@ static bool machine_run(const struct machine *machine, int64_t batch, const stru
 
 /* ---- The sets of inputs, and what they gave ---- */
 
-struct set {
+struct input_set {
     char name[48];
     int64_t batch;
     struct tensors inputs, expected, found; /* expected: the interpreter's */
@@ -154,12 +154,12 @@ struct check {
     struct et_program *program;
     int64_t block; /* of images; 0: the model has no batch axis */
     int set_count;
-    struct set *sets;
+    struct input_set *sets;
     int ran, differed;
     struct text differences, skipped;
 };
 
-static bool set_make(struct check *check, struct set *set, struct et_error *error) {
+static bool set_make(struct check *check, struct input_set *set, struct et_error *error) {
     return model_check_batch(check->program, set->batch, error) &&
            model_inputs(check->program, set->batch, &set->inputs, error) &&
            model_outputs(check->program, set->batch, &set->expected, error) &&
@@ -184,7 +184,7 @@ static int64_t batch_of_set(const struct check *check, int64_t i) {
 }
 
 /* A set of random inputs, or (group >= 0) of the files of a group. */
-static bool fill_set(struct check *check, struct set *set, int64_t i, int group,
+static bool fill_set(struct check *check, struct input_set *set, int64_t i, int group,
                      struct et_error *error) {
     const struct check_arguments *arguments = check->arguments;
     int inputs = et_program_input_count(check->program);
@@ -252,7 +252,7 @@ static void add_bits(struct text *text, const char *dtype, const void *element) 
 }
 
 /* The first element of an output that differs, and how many do. */
-static void note_difference(struct check *check, const struct way *way, const struct set *set,
+static void note_difference(struct check *check, const struct way *way, const struct input_set *set,
                             int output) {
     const struct et_tensor *facts = &set->found.facts[output];
     const char *expected = set->expected.elements[output], *found = set->found.elements[output];
@@ -280,7 +280,7 @@ static bool run_way(struct check *check, const struct way *way, struct machine *
     bool differs = false;
     printf("%-24s %7d", way->name, way->threads);
     for (int i = 0; i < check->set_count; i++) {
-        struct set *set = &check->sets[i];
+        struct input_set *set = &check->sets[i];
         const struct tensors *outputs = way->mode == ET_EAGER ? &set->expected : &set->found;
         if (!machine_run(machine, set->batch, &set->inputs, outputs, error))
             return false;

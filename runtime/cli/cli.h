@@ -40,7 +40,7 @@ void list_add(struct list *list, const char *item, struct argp_state *state);
 /* The option's value as a number of that range; anything else is a usage error. */
 int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
 
-struct model {
+struct cli_model {
     const char *path, *weights;
     const char *tuning;         /* a file; NULL: the kept one, if there is any */
     bool untuned;               /* not even that */
@@ -51,7 +51,7 @@ struct model {
 /* What several commands can be told; each command's own arguments begin with it. A command lists
  * those of the options below that it takes. */
 struct common {
-    struct model model;
+    struct cli_model model;
     int threads;          /* THREADS_OPTION: that share a run */
     int64_t batch, index; /* BATCH_OPTION: images; INDEX_OPTION: the entry of IDX files */
     const char *cc;       /* NULL: "gcc" */
@@ -101,8 +101,8 @@ int command_end(struct common *common, bool good, const struct et_error *error);
 
 /* model.c: the model, and tensors for it */
 
-bool model_open(struct model *model, struct et_error *error);
-void model_close(struct model *model);
+bool model_open(struct cli_model *model, struct et_error *error);
+void model_close(struct cli_model *model);
 /* Tensors for `batch` images; 1 for a model without a batch axis. */
 bool model_inputs(const struct et_program *program, int64_t batch, struct tensors *inputs,
                   struct et_error *error);

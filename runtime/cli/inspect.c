@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum section {
+enum inspect_section {
     SECTION_SUMMARY = 1 << 0,
     SECTION_KERNELS = 1 << 1,
     SECTION_PLAN = 1 << 2,

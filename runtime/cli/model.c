@@ -5,7 +5,7 @@
 
 #include "compiler/graph/batch.h"
 
-bool model_open(struct model *model, struct et_error *error) {
+bool model_open(struct cli_model *model, struct et_error *error) {
     model->program = et_program_open(model->path, model->weights, error);
     if (!model->program)
         return false;
@@ -13,7 +13,7 @@ bool model_open(struct model *model, struct et_error *error) {
            et_program_set_tuning(model->program, model->tuning, error);
 }
 
-void model_close(struct model *model) {
+void model_close(struct cli_model *model) {
     et_program_free(model->program);
     model->program = NULL;
 }

@@ -17,7 +17,7 @@
 enum { CLASSES = MODEL_CLASSES, EXIT_USAGE = 2 };
 #define MOST_FILE_BYTES ((size_t)1 << 32)
 
-struct arguments {
+struct classifier_arguments {
     bool idx, json, show;
     int count;
     char **files;
@@ -31,7 +31,7 @@ static const struct argp_option options[] = {
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct arguments *arguments = state->input;
+    struct classifier_arguments *arguments = state->input;
     (void)argument;
     switch (key) {
     case 'i':
@@ -182,7 +182,7 @@ static void print_result(const char *path, int class, const struct classifier *c
     print_probabilities(stdout, classifier->logits, CLASSES);
 }
 
-static bool classify_picture(const struct arguments *arguments, const char *path,
+static bool classify_picture(const struct classifier_arguments *arguments, const char *path,
                              struct classifier *classifier, struct et_error *error) {
     struct image image;
     unsigned char digit[DIGIT_PIXELS];
@@ -202,7 +202,8 @@ static bool classify_picture(const struct arguments *arguments, const char *path
     return true;
 }
 
-static int classify_pictures(const struct arguments *arguments, struct classifier *classifier) {
+static int classify_pictures(const struct classifier_arguments *arguments,
+                             struct classifier *classifier) {
     int status = EXIT_SUCCESS;
     for (int i = 0; i < arguments->count; i++) {
         struct et_error error;
@@ -321,7 +322,7 @@ static void print_set(const int64_t *confusion, int64_t count) {
         print_confusion_row(confusion + truth * CLASSES, truth, style);
 }
 
-static int judge_set(const struct arguments *arguments, struct classifier *classifier) {
+static int judge_set(const struct classifier_arguments *arguments, struct classifier *classifier) {
     struct set set = {0};
     int status = EXIT_FAILURE;
     if (set_open(&set, arguments->files)) {
@@ -342,7 +343,7 @@ static int judge_set(const struct arguments *arguments, struct classifier *class
 
 int main(int count, char **values) {
     argp_err_exit_status = EXIT_USAGE;
-    struct arguments arguments = {0};
+    struct classifier_arguments arguments = {0};
     argp_parse(&parser, count, values, 0, NULL, &arguments);
     struct classifier classifier = {0};
     struct et_error error;

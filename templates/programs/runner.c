@@ -11,7 +11,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-struct arguments {
+struct runner_arguments {
     int64_t index;
     int file_count, output_count;
     char **files, **outputs; /* as many as there are arguments can be */
@@ -33,7 +33,7 @@ static int64_t parse_index(struct argp_state *state, const char *text) {
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
-    struct arguments *arguments = state->input;
+    struct runner_arguments *arguments = state->input;
     switch (key) {
     case 'i':
         arguments->index = parse_index(state, argument);
@@ -78,8 +78,8 @@ static const struct argp parser = {
     .help_filter = help_text,
 };
 
-static bool run(const struct arguments *arguments, struct tensors *inputs, struct tensors *outputs,
-                struct et_error *error) {
+static bool run(const struct runner_arguments *arguments, struct tensors *inputs,
+                struct tensors *outputs, struct et_error *error) {
     int64_t batch;
     if (!tensors_batch(MODEL_INPUTS, model_inputs, arguments->files, arguments->file_count, &batch,
                        error) ||
@@ -100,7 +100,7 @@ static bool run(const struct arguments *arguments, struct tensors *inputs, struc
     return began || et_fail(error, "no threads");
 }
 
-static bool show(const struct arguments *arguments, const struct tensors *outputs,
+static bool show(const struct runner_arguments *arguments, const struct tensors *outputs,
                  struct et_error *error) {
     bool written[MODEL_OUTPUTS] = {0};
     if (!tensors_write(outputs, arguments->outputs, arguments->output_count, written, error))
@@ -114,8 +114,8 @@ static bool show(const struct arguments *arguments, const struct tensors *output
 
 int main(int count, char **values) {
     argp_err_exit_status = EXIT_USAGE;
-    struct arguments arguments = {.files = calloc((size_t)count, sizeof(char *)),
-                                  .outputs = calloc((size_t)count, sizeof(char *))};
+    struct runner_arguments arguments = {.files = calloc((size_t)count, sizeof(char *)),
+                                         .outputs = calloc((size_t)count, sizeof(char *))};
     if (!arguments.files || !arguments.outputs)
         return EXIT_FAILURE;
     argp_parse(&parser, count, values, 0, NULL, &arguments);
