@@ -12,7 +12,7 @@ struct placed {
     uint64_t hash;
 };
 
-struct placing {
+struct weight_placing {
     const struct mapped_file *file; /* where values may lie */
     char *block;
     size_t end;
@@ -71,7 +71,7 @@ static uint64_t hash_of(const char *bytes, size_t count) {
     return hash;
 }
 
-static const struct buffer *find_same_making(const struct placing *placing,
+static const struct buffer *find_same_making(const struct weight_placing *placing,
                                              const struct buffer *buffer) {
     for (int i = 0; placing->share && i < placing->count; i++)
         if (same_making(placing->placed[i].buffer, buffer))
@@ -80,7 +80,7 @@ static const struct buffer *find_same_making(const struct placing *placing,
 }
 
 /* The one that has the bytes that were just put at the end. */
-static const struct buffer *find_same_bytes(const struct placing *placing, uint64_t hash,
+static const struct buffer *find_same_bytes(const struct weight_placing *placing, uint64_t hash,
                                             size_t bytes) {
     for (int i = 0; i < placing->count; i++) {
         const struct placed *placed = &placing->placed[i];
@@ -92,7 +92,7 @@ static const struct buffer *find_same_bytes(const struct placing *placing, uint6
     return NULL;
 }
 
-static void place(struct placing *placing, struct buffer *buffer) {
+static void place(struct weight_placing *placing, struct buffer *buffer) {
     size_t bytes = aligned_bytes(buffer);
     const struct buffer *same = find_same_making(placing, buffer);
     if (same) {
@@ -144,9 +144,10 @@ bool place_constants(struct ir *const *irs, int count, const struct mapped_file 
     for (int i = 0; i < count; i++)
         capacity += irs[i]->buffer_count;
     struct buffer **constants = arena_array(irs[0]->arena, struct buffer *, (size_t)capacity);
-    struct placing placing = {.file = file,
-                              .placed = arena_array(irs[0]->arena, struct placed, (size_t)capacity),
-                              .share = count > 1};
+    struct weight_placing placing = {
+        .file = file,
+        .placed = arena_array(irs[0]->arena, struct placed, (size_t)capacity),
+        .share = count > 1};
     for (int i = 0; i < count; i++)
         constant_count += list_constants(irs[i], constants + constant_count);
     size_t most = 0;

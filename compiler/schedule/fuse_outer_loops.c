@@ -22,24 +22,24 @@ enum {
 };
 
 /* A statement in the chain: which of its loops goes along each of the chain's axes. */
-struct link {
+struct outer_link {
     struct statement *statement;
     const struct axis *axes[MAX_SHARED]; /* NULL where the axis is no longer shared */
 };
 
 /* The first and last statements that read or write a buffer; `last` is -1 where none does. */
-struct use {
+struct use_span {
     int first, last;
 };
 
-struct chain {
+struct outer_chain {
     struct ir *ir;
-    const struct use *uses; /* by buffer id */
+    const struct use_span *uses; /* by buffer id */
     int axis_count;
     bool shared[MAX_SHARED];
     bool reads; /* some link reads what another wrote */
     int count;
-    struct link links[MAX_CHAIN];
+    struct outer_link links[MAX_CHAIN];
 };
 
 /* ---- Which loops of a statement can be shared ---- */
@@ -137,7 +137,8 @@ static bool may_share(struct ir *ir, const struct statement *statement, const st
 
 /* ---- Links ---- */
 
-static const struct link *writer_of(const struct chain *chain, const struct buffer *buffer) {
+static const struct outer_link *writer_of(const struct outer_chain *chain,
+                                          const struct buffer *buffer) {
     for (int i = chain->count - 1; i >= 0; i--)
         if (chain->links[i].statement->output == buffer)
             return &chain->links[i];
@@ -146,15 +147,15 @@ static const struct link *writer_of(const struct chain *chain, const struct buff
 
 /* A statement that may become the next link. */
 struct trying {
-    struct chain *chain;
-    struct link link;
+    struct outer_chain *chain;
+    struct outer_link link;
     bool shared[MAX_SHARED]; /* what would remain */
     bool reads;              /* something that the chain wrote */
 };
 
 /* The statement is at `indices` of a buffer that `writer` stored: along each axis of the chain it
  * must be at one loop of its own. */
-static void match(struct trying *trying, const struct link *writer,
+static void match(struct trying *trying, const struct outer_link *writer,
                   const struct index *const *indices) {
     const struct statement *statement = trying->link.statement;
     for (int j = 0; j < trying->chain->axis_count; j++) {
@@ -178,7 +179,7 @@ static void match_load(void *context, const struct expression *e) {
     struct trying *trying = context;
     if (e->kind != EXPRESSION_LOAD)
         return;
-    const struct link *writer = writer_of(trying->chain, e->buffer);
+    const struct outer_link *writer = writer_of(trying->chain, e->buffer);
     if (!writer)
         return;
     trying->reads = true;
@@ -186,7 +187,7 @@ static void match_load(void *context, const struct expression *e) {
 }
 
 /* Bytes of a link's output that one iteration of the shared loops writes. */
-static int64_t slice_bytes(const struct link *link, const bool *shared, int axis_count) {
+static int64_t slice_bytes(const struct outer_link *link, const bool *shared, int axis_count) {
     int64_t bytes = buffer_bytes(link->statement->output);
     for (int j = 0; j < axis_count; j++)
         if (shared[j] && link->axes[j])
@@ -194,7 +195,7 @@ static int64_t slice_bytes(const struct link *link, const bool *shared, int axis
     return bytes;
 }
 
-static int64_t working_set(const struct chain *chain, const bool *shared) {
+static int64_t working_set(const struct outer_chain *chain, const bool *shared) {
     int64_t bytes = 0;
     for (int i = 0; i < chain->count; i++)
         bytes += slice_bytes(&chain->links[i], shared, chain->axis_count);
@@ -216,8 +217,8 @@ static bool stores_along(const struct statement *statement, const struct axis *a
 }
 
 /* Statements of a nest have one set of loops, and so the first one's link. */
-static bool add_joined(struct chain *chain, struct statement *const *statements, int count) {
-    const struct link first = chain->links[chain->count - 1];
+static bool add_joined(struct outer_chain *chain, struct statement *const *statements, int count) {
+    const struct outer_link first = chain->links[chain->count - 1];
     if (chain->count + count > MAX_CHAIN)
         return false;
     for (int i = 0; i < count; i++) {
@@ -234,9 +235,9 @@ static bool add_joined(struct chain *chain, struct statement *const *statements,
     return any(chain->shared, chain->axis_count);
 }
 
-static void begin_chain(struct chain *chain, struct statement *statement) {
-    struct link *link = &chain->links[0];
-    *link = (struct link){.statement = statement};
+static void begin_chain(struct outer_chain *chain, struct statement *statement) {
+    struct outer_link *link = &chain->links[0];
+    *link = (struct outer_link){.statement = statement};
     chain->axis_count = 0;
     chain->reads = false;
     chain->count = 1;
@@ -250,14 +251,14 @@ static void begin_chain(struct chain *chain, struct statement *statement) {
 
 /* A statement joins if it reads what the chain wrote, or completes it with constants. It must not
  * cost the chain so many axes that its slices no longer fit the cache. */
-static bool add_link(struct chain *chain, struct statement *statement) {
+static bool add_link(struct outer_chain *chain, struct statement *statement) {
     struct trying trying = {.chain = chain, .link = {.statement = statement}};
     int count = chain->axis_count;
     if (chain->count == 0 || chain->count == MAX_CHAIN)
         return false;
     memcpy(trying.shared, chain->shared, sizeof trying.shared);
     expression_walk(chain->ir, statement->value, match_load, &trying);
-    const struct link *writer = writer_of(chain, statement->output);
+    const struct outer_link *writer = writer_of(chain, statement->output);
     if (writer)
         match(&trying, writer, statement->store);
     bool completes = writer && statement->value->kind == EXPRESSION_CONSTANT;
@@ -275,7 +276,7 @@ static bool add_link(struct chain *chain, struct statement *statement) {
 }
 
 /* A whole nest or nothing. */
-static bool add_nest(struct chain *chain, struct statement *const *statements, int count) {
+static bool add_nest(struct outer_chain *chain, struct statement *const *statements, int count) {
     bool shared[MAX_SHARED], reads = chain->reads;
     int before = chain->count;
     memcpy(shared, chain->shared, sizeof shared);
@@ -289,10 +290,10 @@ static bool add_nest(struct chain *chain, struct statement *const *statements, i
 
 /* ---- What is shared in the end ---- */
 
-static bool leaves_enough(const struct chain *chain, const bool *shared) {
+static bool leaves_enough(const struct outer_chain *chain, const bool *shared) {
     int64_t largest = 0;
     for (int i = 0; i < chain->count; i++) {
-        const struct link *link = &chain->links[i];
+        const struct outer_link *link = &chain->links[i];
         int64_t elements = slice_bytes(link, shared, chain->axis_count) /
                            dtype_bytes(link->statement->output->dtype);
         largest = elements > largest ? elements : largest;
@@ -316,9 +317,9 @@ static int64_t lanes_without(const struct statement *statement, const struct exp
 }
 
 /* Whether each contraction keeps rows and columns without all the chosen axes together. */
-static bool leaves_tiles(const struct chain *chain, const bool *chosen) {
+static bool leaves_tiles(const struct outer_chain *chain, const bool *chosen) {
     for (int i = 0; i < chain->count; i++) {
-        const struct link *link = &chain->links[i];
+        const struct outer_link *link = &chain->links[i];
         const struct axis *without[MAX_SHARED];
         struct operands operands = {0};
         int count = 0;
@@ -341,7 +342,7 @@ static bool leaves_tiles(const struct chain *chain, const bool *chosen) {
 }
 
 /* Axes from the outermost inwards, until what an iteration touches stays in L1. */
-static bool choose_axes(struct chain *chain) {
+static bool choose_axes(struct outer_chain *chain) {
     bool chosen[MAX_SHARED] = {0};
     if (!chain->reads || 2 * working_set(chain, chosen) < chain->ir->target->l1)
         return false; /* nothing to gain */
@@ -359,9 +360,9 @@ static bool choose_axes(struct chain *chain) {
 }
 
 /* A buffer that nobody uses before or after the chain is as large as one iteration. */
-static void slice(const struct chain *chain, const struct link *link, int last) {
+static void slice(const struct outer_chain *chain, const struct outer_link *link, int last) {
     struct buffer *buffer = link->statement->output;
-    const struct use *use = &chain->uses[buffer->id];
+    const struct use_span *use = &chain->uses[buffer->id];
     if (buffer->kind != BUFFER_TEMPORARY || use->first < chain->links[0].statement->id ||
         use->last > last)
         return;
@@ -381,7 +382,7 @@ static void remove_loop(struct statement *statement, const struct axis *axis) {
 }
 
 /* Puts the chain's axes in the place of the statement's own. */
-static void share_loops_of(const struct chain *chain, const struct link *link,
+static void share_loops_of(const struct outer_chain *chain, const struct outer_link *link,
                            struct kernel *kernel) {
     struct statement *statement = link->statement;
     const struct axis *own[MAX_SHARED];
@@ -401,7 +402,7 @@ static void share_loops_of(const struct chain *chain, const struct link *link,
     statement_substitute(chain->ir, statement, &substitution);
 }
 
-static void end_chain(struct chain *chain, int last) {
+static void end_chain(struct outer_chain *chain, int last) {
     if (choose_axes(chain)) {
         for (int i = 0; i < chain->count; i++)
             slice(chain, &chain->links[i], last);
@@ -412,15 +413,15 @@ static void end_chain(struct chain *chain, int last) {
     chain->count = 0;
 }
 
-static void note_use(struct use *uses, const struct buffer *buffer, int statement) {
-    struct use *use = &uses[buffer->id];
+static void note_use(struct use_span *uses, const struct buffer *buffer, int statement) {
+    struct use_span *use = &uses[buffer->id];
     if (use->last < 0)
         use->first = statement;
     use->last = statement;
 }
 
-static const struct use *find_uses(struct ir *ir) {
-    struct use *uses = arena_array(ir->arena, struct use, (size_t)ir->buffer_count);
+static const struct use_span *find_uses(struct ir *ir) {
+    struct use_span *uses = arena_array(ir->arena, struct use_span, (size_t)ir->buffer_count);
     for (int i = 0; i < ir->buffer_count; i++)
         uses[i].last = -1;
     for (int i = 0; i < ir->statement_count; i++) {
@@ -434,7 +435,7 @@ static const struct use *find_uses(struct ir *ir) {
 }
 
 void fuse_outer_loops(struct ir *ir) {
-    struct chain *chain = arena_new(ir->arena, struct chain);
+    struct outer_chain *chain = arena_new(ir->arena, struct outer_chain);
     chain->ir = ir;
     chain->uses = find_uses(ir);
     for (int i = 0, size; i < ir->statement_count; i += size) {

@@ -125,7 +125,7 @@ enum { LINE_BYTES = 64 };
 
 /* A panel or a stretch of it: `columns` of `width` columns come from a source where they are
  * `column_step` elements apart. */
-struct strip {
+struct panel_strip {
     const char *from;
     char *to;
     int64_t length, width, columns, column_step;
@@ -133,8 +133,8 @@ struct strip {
 
 /* A stretch along the sums: its source runs by single elements there, so lines of it are read whole
  * and only once. The compiler knows `bytes`: to copy an element is a single move. */
-static inline __attribute__((always_inline)) void transpose_elements(const struct strip *strip,
-                                                                     int64_t bytes) {
+static inline __attribute__((always_inline)) void
+transpose_elements(const struct panel_strip *strip, int64_t bytes) {
     const int64_t line = LINE_BYTES / bytes, length = strip->length;
     for (int64_t begin = 0; begin < length; begin += line) {
         int64_t end = length - begin < line ? length : begin + line;
@@ -145,7 +145,7 @@ static inline __attribute__((always_inline)) void transpose_elements(const struc
     }
 }
 
-static void transpose(const struct strip *strip, size_t element_bytes) {
+static void transpose(const struct panel_strip *strip, size_t element_bytes) {
     switch (element_bytes) {
     case 1:
         transpose_elements(strip, 1);
@@ -165,7 +165,7 @@ static void transpose(const struct strip *strip, size_t element_bytes) {
 }
 
 /* One panel of whole columns; gives the place behind it. */
-static char *pack_one(const struct packing *packing, struct strip strip) {
+static char *pack_one(const struct packing *packing, struct panel_strip strip) {
     const int64_t bytes = (int64_t)packing->element_bytes, unused = strip.width - strip.columns;
     const char *panel = strip.from;
     int64_t digits[MAX_LOOPS] = {0}, offset = 0, length = 1;
@@ -197,13 +197,13 @@ void pack_constant(const struct packing *packing, const struct mapped_file *file
         for (int64_t column = 0; column < packing->columns; column += packing->block) {
             int64_t left = packing->columns - column;
             int64_t width = left < packing->block && packing->last ? packing->last : packing->block;
-            to = pack_one(
-                packing,
-                (struct strip){.from = elements + (from + column * packing->column_step) * bytes,
-                               .to = to,
-                               .width = width,
-                               .columns = left < width ? left : width,
-                               .column_step = packing->column_step});
+            to = pack_one(packing,
+                          (struct panel_strip){
+                              .from = elements + (from + column * packing->column_step) * bytes,
+                              .to = to,
+                              .width = width,
+                              .columns = left < width ? left : width,
+                              .column_step = packing->column_step});
             if (to - forgotten < FORGETTING_BYTES)
                 continue;
             forget_pages(file, packing->elements, packing->source_bytes);

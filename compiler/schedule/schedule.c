@@ -77,14 +77,14 @@ struct stored {
     const struct index **address;
 };
 
-struct nest {
+struct store_nest {
     int axis_count;
     const struct axis **axes; /* outermost first */
     int count;
     struct stored *stored;
 };
 
-static bool can_merge(struct ir *ir, const struct nest *nest, struct merging *merging) {
+static bool can_merge(struct ir *ir, const struct store_nest *nest, struct merging *merging) {
     merging->possible = true;
     for (int i = 0; i < nest->count && merging->possible; i++) {
         check_index(*nest->stored[i].address, merging);
@@ -93,7 +93,7 @@ static bool can_merge(struct ir *ir, const struct nest *nest, struct merging *me
     return merging->possible;
 }
 
-static void substitute(struct ir *ir, const struct nest *nest, int count,
+static void substitute(struct ir *ir, const struct store_nest *nest, int count,
                        const struct axis *const *axes, const struct index *const *values) {
     struct substitution substitution = {.count = count, .axes = axes, .values = values};
     struct rewrite rewrite = {.substitution = &substitution};
@@ -105,7 +105,7 @@ static void substitute(struct ir *ir, const struct nest *nest, int count,
 }
 
 /* One axis for both; its extent is that of both. */
-static const struct axis *merge_pair(struct ir *ir, const struct nest *nest,
+static const struct axis *merge_pair(struct ir *ir, const struct store_nest *nest,
                                      const struct merging *merging) {
     const struct axis *merged = ir_axis(ir, merging->outer->extent * merging->inner->extent);
     const struct axis *axes[] = {merging->outer, merging->inner};
@@ -114,7 +114,7 @@ static const struct axis *merge_pair(struct ir *ir, const struct nest *nest,
     return merged;
 }
 
-static void merge_loops(struct ir *ir, struct nest *nest) {
+static void merge_loops(struct ir *ir, struct store_nest *nest) {
     for (int i = nest->axis_count - 2; i >= 0; i--) {
         struct merging merging = {.outer = nest->axes[i], .inner = nest->axes[i + 1]};
         if (!can_merge(ir, nest, &merging))
@@ -147,7 +147,7 @@ static const struct expression *find_reduction(struct ir *ir, const struct state
 /* Neighbouring axes of a reduction, merged like loops: the order of elements stays. */
 static void merge_reduction(struct ir *ir, struct statement *statement) {
     struct stored stored = {&statement->value, &statement->address};
-    struct nest nest = {.count = 1, .stored = &stored};
+    struct store_nest nest = {.count = 1, .stored = &stored};
     for (int pair = 0;;) {
         const struct expression *reduction = find_reduction(ir, statement);
         if (!reduction || pair + 1 >= reduction->axis_count)
@@ -170,7 +170,7 @@ static void schedule_stage(struct ir *ir, const struct tile *tile, struct tile_b
     block->stage = linearise(ir, block->stage);
     block->stage = within_block(ir, tile, block, block->stage, &block->stage_address);
     struct stored stored = {&block->stage, &block->stage_address};
-    struct nest nest = {.axes = block->stage_axes, .count = 1, .stored = &stored};
+    struct store_nest nest = {.axes = block->stage_axes, .count = 1, .stored = &stored};
     for (int i = tile->row_axis_count - 1; i >= 0; i--)
         if (local_axis(tile, block, i)->extent > 1)
             nest.axes[nest.axis_count++] = local_axis(tile, block, i);
@@ -248,7 +248,7 @@ static void schedule_plain(struct ir *ir, struct statement *const *statements, i
     for (int i = 0; i < count; i++)
         stored[i] = (struct stored){&statements[i]->value, &statements[i]->address};
     order_loops(first);
-    struct nest nest = {first->loop_count, first->loops, count, stored};
+    struct store_nest nest = {first->loop_count, first->loops, count, stored};
     merge_loops(ir, &nest);
     first->loop_count = nest.axis_count;
     for (int i = 1; i < count; i++) {
