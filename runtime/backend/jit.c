@@ -113,11 +113,16 @@ static TCCState *new_state(struct complaint *complaint) {
 }
 
 /* There are too many kernels to bind them all for every text. */
-static void bind_kernels(TCCState *state, const struct compiled *compiled,
-                         const struct kernel_set *set) {
-    for (int i = 0; i < compiled->runtime_function_count; i++)
-        tcc_add_symbol(state, compiled->runtime_functions[i],
-                       kernel_find(set, compiled->runtime_functions[i]));
+static bool bind_kernels(TCCState *state, const struct compiled *compiled,
+                         const struct kernel_set *set, struct et_error *error) {
+    for (int i = 0; i < compiled->runtime_function_count; i++) {
+        const char *name = compiled->runtime_functions[i];
+        const void *function = kernel_find(set, name);
+        if (!function)
+            return et_fail(error, "the runtime has no function %s", name);
+        tcc_add_symbol(state, name, function);
+    }
+    return true;
 }
 
 static size_t whole_pages(size_t bytes) {
@@ -177,8 +182,8 @@ static bool build(struct jit *jit, const struct compiled *compiled, const struct
     TCCState *state = new_state(complaint);
     if (!state)
         return false;
-    bind_kernels(state, compiled, kernels_for(target));
-    bool good = tcc_compile_string(state, compiled->source) == 0;
+    bool good = bind_kernels(state, compiled, kernels_for(target), complaint->error) &&
+                tcc_compile_string(state, compiled->source) == 0;
     if (PLACES_WHERE_TOLD)
         good = good && place_code(jit, state, complaint->error);
     else

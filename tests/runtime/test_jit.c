@@ -39,6 +39,26 @@ static void cr_assert_fails_with(const char *source, const char *message) {
     cr_assert_null(jit.entry);
 }
 
+Test(jit, binds_the_functions_that_a_text_says_it_calls) {
+    static const char *const names[] = {"row_f32_neg", "row_f32_nothing"};
+    struct compiled compiled =
+        text_of("void row_f32_neg(long rows, long columns, float *result, long result_row,\n"
+                "        long result_step, const float *a, long a_row, long a_step);\n" SIGNATURE
+                "{ row_f32_neg(1, 2, outputs[0], 2, 1, inputs[0], 2, 1); }\n");
+    struct et_error error = {0};
+    struct executable jit;
+    compiled.runtime_functions = names;
+    compiled.runtime_function_count = 1;
+    cr_assert(build(&compiled, &jit, &error), "%s", error.message);
+    float in[2] = {1.5f, -2.0f}, out[2];
+    jit.entry((const void *[]){in}, (void *[]){out}, NULL, NULL);
+    cr_expect(out[0] == -1.5f && out[1] == 2.0f);
+    executable_free(&jit);
+    compiled.runtime_function_count = 2;
+    cr_assert_not(build(&compiled, &jit, &error));
+    cr_expect_str_eq(error.message, "the runtime has no function row_f32_nothing");
+}
+
 Test(jit, runs_what_it_compiled_and_forgets_the_text) {
     char source[512];
     snprintf(source, sizeof source,
