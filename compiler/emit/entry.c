@@ -178,7 +178,7 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
     text_add(text, ");\n");
 }
 
-/* A case for each step; kernels that nobody shares in blocks for the first part. */
+/* A case for each step; kernels that threads do not share stand in blocks for the first part. */
 static void add_steps(struct emitter *emitter, struct text *text) {
     const struct ir *ir = emitter->ir;
     bool alone = false;

@@ -1,4 +1,4 @@
-/* Expressions of the statement IR as C.
+/* Expressions of the loop IR as C.
  *
  * Small expressions nest; what is used twice or grows long gets a local of its own, so that lines
  * stay short and nothing is computed twice. Locals belong to the block in which they are declared:
@@ -294,7 +294,7 @@ static const char *emit_op(struct emitter *emitter, const struct expression *e) 
     if (e->op == OP_WHERE)
         return emit_choice(emitter, e);
     if (prints_infix(e)) {
-        int own = binding(e); /* from the left, as C kernels; a comparison of comparisons in full */
+        int own = binding(e); /* from the left, as C groups; a comparison of comparisons in full */
         const char *left = operand(emitter, e->sources[0], own == BIND_COMPARISON ? own + 1 : own);
         return arena_format(emitter->ir->arena, "%s %s %s", left, op_facts[e->op].infix,
                             operand(emitter, e->sources[1], own + 1));
