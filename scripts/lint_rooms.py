@@ -3,7 +3,8 @@
 
 - no file includes one of a floor above its own (scripts/rooms.txt has the floors);
 - no struct, union or enum of the library or a program is defined twice;
-- every pass that a header declares is a row of compiler/passes.def.
+- every pass, which is a function `void NAME(struct ir *ir)` in one of the rooms of passes that
+  other files can call, has a row in compiler/passes.def.
 
 A line for each fault; exits with 1 if there is one. Tests may include anything."""
 
@@ -23,9 +24,9 @@ PASS_TABLE = "compiler/passes.def"
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
 TAG = re.compile(r"\b(?:struct|union|enum)\s+([A-Za-z_]\w*)\s*\{")
-# A comment that says what its function requires, and the function's name.
-CONTRACT = re.compile(r"/\*(?:(?!\*/).)*?\brequires\b(?:(?!\*/).)*\*/\s*[\w\s*]*?\b(\w+)\(", re.S)
-ROW = re.compile(r"^\s*PASS\(([^)]*)\)", re.M)
+PASS = re.compile(r"^void (\w+)\(struct ir \*\w+\)\s*[;{]", re.M)
+# A row is PASS(ID, name, function, ...).
+ROW = re.compile(r"^PASS\(\s*\w+\s*,\s*\w+\s*,\s*(\w+)", re.M)
 # Comments, strings and characters.
 NO_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
@@ -92,14 +93,15 @@ def check_tags(files):
 
 
 def check_passes(files):
-    rows = {word.strip() for row in ROW.findall(files.get(PASS_TABLE, ""))
-            for word in row.split(",")}
+    known = set(ROW.findall(files.get(PASS_TABLE, "")))
     for name, text in files.items():
-        if name.endswith(".h") and name.rpartition("/")[0] in PASS_ROOMS:
-            for found in CONTRACT.finditer(text):
-                if found.group(1) not in rows:
-                    place = f"{name}:{line_of(text, found.end())}"
-                    yield f"{place}: the pass {found.group(1)} is no row of {PASS_TABLE}"
+        if name.rpartition("/")[0] not in PASS_ROOMS:
+            continue
+        for found in PASS.finditer(text):
+            if found.group(1) not in known:
+                known.add(found.group(1))
+                place = f"{name}:{line_of(text, found.start())}"
+                yield f"{place}: the pass {found.group(1)} has no row in {PASS_TABLE}"
 
 
 def main():

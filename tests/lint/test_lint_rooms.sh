@@ -43,6 +43,7 @@ finds '^runtime/eager.c:([0-9]+): planted is defined at runtime/eager.c:' \
 
 # ---- Passes ----
 
-finds '^compiler/lower/planted.h:[0-9]+: the pass plant is no row of compiler/passes.def$' \
-    compiler/lower/planted.h '/* Grows.' ' *' ' * requires lower' ' * provides lower */' \
-    'void plant(struct ir *ir);'
+finds '^compiler/lower/lower.h:[0-9]+: the pass plant has no row in compiler/passes.def$' \
+    compiler/lower/lower.h 'void plant(struct ir *ir);'
+finds '^compiler/plan/planted.c:1: the pass plant has no row in compiler/passes.def$' \
+    compiler/plan/planted.c 'void plant(struct ir *ir) {' '}'
