@@ -5,21 +5,19 @@
 #include "compiler/ir/ir.h"
 #include "compiler/ir/print.h"
 #include "compiler/ir/verify.h"
-#include "compiler/lower/lower.h"
+#include "compiler/passes.h"
 #include "compiler/plan/plan.h"
 #include "compiler/schedule/schedule.h"
 
 #include <string.h>
 
-/* The pass list's state: what is compiled, and for dumps the text after the last pass. */
-struct compiling {
+/* What is compiled, and for dumps the text after the last pass. */
+struct compilation {
     struct ir *ir;
     struct graph *graph, *folded; /* simplify's */
     const struct compile_options *options;
     struct et_error *error;
-    double began;
     struct text last;
-    struct plan plan;
 };
 
 static const struct target *target_of(const struct compile_options *options) {
@@ -27,48 +25,39 @@ static const struct target *target_of(const struct compile_options *options) {
 }
 
 /* Hands the state after a pass to those who asked for it. */
-static void dump(struct compiling *compiling, const char *pass, double took,
-                 void (*print)(const struct compiling *compiling, struct text *text)) {
+static void dump(struct compilation *compilation, const char *pass, double took) {
     struct text text = {0};
-    if (!compiling->options->dump)
+    if (!compilation->options->dump)
         return;
-    print(compiling, &text);
+    if (compilation->ir->stage < IR_LOWERED)
+        print_graph(compilation->graph, &text);
+    else
+        print_ir(compilation->ir, &text);
     const char *now = text.bytes ? text.bytes : "";
-    bool changed = strcmp(compiling->last.bytes ? compiling->last.bytes : "", now) != 0;
-    compiling->options->dump(compiling->options->dump_context, pass, now, changed, took);
-    text_free(&compiling->last);
-    compiling->last = text;
+    bool changed = strcmp(compilation->last.bytes ? compilation->last.bytes : "", now) != 0;
+    compilation->options->dump(compilation->options->dump_context, pass, now, changed, took);
+    text_free(&compilation->last);
+    compilation->last = text;
 }
 
-static void print_nodes(const struct compiling *compiling, struct text *text) {
-    print_graph(compiling->graph, text);
-}
-
-static void print_loops(const struct compiling *compiling, struct text *text) {
-    print_ir(compiling->ir, text);
-}
-
-/* After each pass over statements: the verifier, and the dump. */
-static bool after(struct compiling *compiling, const char *pass) {
-    double took = now_milliseconds() - compiling->began;
-    if (compiling->options->verify && !verify_ir(compiling->ir, compiling->error))
-        return et_fail_within(compiling->error, "after %s", pass);
-    dump(compiling, pass, took, print_loops);
-    compiling->began = now_milliseconds();
-    return true;
+/* After each pass over statements. */
+static bool verify_after(const struct compilation *compilation, const char *pass) {
+    return !compilation->options->verify || verify_ir(compilation->ir, compilation->error) ||
+           et_fail_within(compilation->error, "after %s", pass);
 }
 
 /* What there was to choose from; kernels have their names now. */
-static void tell_costs(struct compiling *compiling, struct compiled *compiled) {
-    const struct compile_options *options = compiling->options;
+static void tell_costs(struct compilation *compilation, struct compiled *compiled) {
+    const struct compile_options *options = compilation->options;
     struct text text = {0};
     compiled->contraction_count =
-        tell_contractions(compiling->ir, &compiled->arena, &compiled->contractions);
+        tell_contractions(compilation->ir, &compiled->arena, &compiled->contractions);
     compiled->tuned = options->tuning != NULL;
     if (!options->dump)
         return;
     print_costs(compiled->contraction_count, compiled->contractions, compiled->kernels, &text);
-    options->dump(options->dump_context, "cost", text.bytes ? text.bytes : "", true, 0);
+    options->dump(options->dump_context, output_names[OUTPUT_COST], text.bytes ? text.bytes : "",
+                  true, 0);
     text_free(&text);
 }
 
@@ -79,71 +68,48 @@ static int threads_used(const struct ir *ir) {
     return 1;
 }
 
-/* The passes, in order, up to the text. */
-static bool run_passes(struct compiling *compiling, const struct graph *graph,
+static bool run_pass(struct compilation *compilation, const struct pass *pass) {
+    struct ir *ir = compilation->ir;
+    double began = now_milliseconds();
+    if (ir->stage != pass->requires)
+        unreachable();
+    if (pass->of_graph) {
+        compilation->graph = pass->of_graph(ir->graph, &compilation->folded, compilation->error);
+        ir->graph = compilation->graph;
+    } else {
+        pass->of_ir(ir);
+    }
+    if (!ir->graph)
+        return false;
+    ir->stage = pass->provides;
+    double took = now_milliseconds() - began;
+    if (!verify_after(compilation, pass->name))
+        return false;
+    dump(compilation, pass->name, took);
+    return true;
+}
+
+/* All passes, up to the text. */
+static bool run_passes(struct compilation *compilation, const struct graph *graph,
                        struct compiled *compiled) {
-    struct ir *ir = compiling->ir;
-    compiling->began = now_milliseconds();
-    compiling->graph = simplify(graph, &compiling->folded, compiling->error);
-    if (!compiling->graph)
+    const struct compile_options *options = compilation->options;
+    struct ir *ir = compilation->ir;
+    ir->graph = graph;
+    inquire(ir, options->tuning, options->list_candidates || options->dump);
+    for (int i = 0; i < PASS_COUNT; i++)
+        if (!run_pass(compilation, &passes[i]))
+            return false;
+    if (!check_tuning(ir, compilation->error))
         return false;
-    ir->graph = compiling->graph;
-    dump(compiling, "simplify", now_milliseconds() - compiling->began, print_nodes);
-    compiling->began = now_milliseconds();
-    lower(ir);
-    if (!after(compiling, "lower"))
-        return false;
-    fuse(ir);
-    if (!after(compiling, "fuse"))
-        return false;
-    split_axes(ir);
-    if (!after(compiling, "axes"))
-        return false;
-    partition_loops(ir);
-    if (!after(compiling, "split"))
-        return false;
-    eliminate_copies(ir);
-    if (!after(compiling, "place"))
-        return false;
-    fuse_loops(ir);
-    if (!after(compiling, "join"))
-        return false;
-    lay_out_buffers(ir);
-    if (!after(compiling, "layout"))
-        return false;
-    fuse_outer_loops(ir);
-    if (!after(compiling, "share"))
-        return false;
-    inquire(ir, compiling->options->tuning,
-            compiling->options->list_candidates || compiling->options->dump);
-    schedule(ir);
-    if (!check_tuning(ir, compiling->error) || !after(compiling, "schedule"))
-        return false;
-    reuse_buffers(ir);
-    if (!after(compiling, "reuse"))
-        return false;
-    form_kernels(ir);
-    if (!after(compiling, "group"))
-        return false;
-    parallelize(ir);
     compiled->threads = threads_used(ir);
-    if (!after(compiling, "divide"))
-        return false;
-    prefetch_panels(ir);
-    if (!after(compiling, "ahead"))
-        return false;
-    compiling->plan = plan(ir);
-    if (!after(compiling, "plan"))
-        return false;
-    place_barriers(ir);
     compiled->steps = ir->kernel_count ? ir->kernels[ir->kernel_count - 1]->step + 1 : 0;
-    return after(compiling, "meet");
+    return true;
 }
 
 /* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own. */
 struct parts {
     int count;
-    struct compiling items[MAX_BLOCKS];
+    struct compilation items[MAX_BLOCKS];
     struct ir irs[MAX_BLOCKS], *in_order[MAX_BLOCKS];
     struct graph *fixed[MAX_BLOCKS]; /* the graphs of blocks */
 };
@@ -162,7 +128,7 @@ static struct parts *parts_new(const struct compile_options *options, struct are
                                     .least_cycles = options->least_cycles};
         parts->in_order[i] = &parts->irs[i];
         parts->items[i] =
-            (struct compiling){.ir = &parts->irs[i], .options = options, .error = error};
+            (struct compilation){.ir = &parts->irs[i], .options = options, .error = error};
     }
     return parts;
 }
@@ -192,17 +158,17 @@ static bool run_part(struct parts *parts, int part, const struct graph *graph,
 /* The arena serves one block at a time. */
 static void join_plans(const struct parts *parts, struct compiled *compiled) {
     for (int i = 0; i < parts->count; i++) {
-        const struct plan *plan = &parts->items[i].plan;
-        if (plan->arena_bytes > compiled->arena_bytes)
-            compiled->arena_bytes = plan->arena_bytes;
-        if (plan->lower_bound > compiled->arena_lower_bound)
-            compiled->arena_lower_bound = plan->lower_bound;
+        const struct memory_plan *memory = &parts->irs[i].memory;
+        if (memory->arena_bytes > compiled->arena_bytes)
+            compiled->arena_bytes = memory->arena_bytes;
+        if (memory->lower_bound > compiled->arena_lower_bound)
+            compiled->arena_lower_bound = memory->lower_bound;
     }
-    compiled->plan = parts->items[0].plan.table;
+    compiled->plan = parts->irs[0].memory.table;
     for (int i = 0; i < compiled->block_count; i++)
         compiled->plan = arena_format(
             &compiled->arena, "%s%sblock of %lld:\n%s", i ? compiled->plan : "", i ? "\n" : "",
-            (long long)compiled->blocks[i].images, parts->items[i].plan.table);
+            (long long)compiled->blocks[i].images, parts->irs[i].memory.table);
 }
 
 /* Copies the texts that the passes made, whose memory ends with the compile. */
@@ -244,10 +210,12 @@ static bool run_parts(struct parts *parts, const struct graph *graph, struct com
     const struct compile_options *options = parts->items[0].options;
     if (graph->batched && options->pool && options->threads > 1)
         compiled->threads = options->threads;
+    double began = now_milliseconds();
     emit(parts->in_order, parts->count, graph, options, compiled);
     tell_costs(&parts->items[0], compiled);
-    if (!after(&parts->items[0], "emit"))
+    if (!verify_after(&parts->items[0], output_names[OUTPUT_EMIT]))
         return false;
+    dump(&parts->items[0], output_names[OUTPUT_EMIT], now_milliseconds() - began);
     keep_texts(compiled);
     return true;
 }

@@ -22,20 +22,19 @@ struct buffer {
     enum dtype dtype;
     int rank;
     int64_t shape[MAX_RANK];
-    int64_t stride[MAX_RANK]; /* elements; the scheduler chooses them (0 for extent 1) */
-    bool laid_out;            /* it has chosen */
-    bool sliced[MAX_RANK]; /* fuse_outer_loops.c: along this axis only one element exists at a time
-                            */
-    int64_t elements;      /* allocated, at least the product of the shape */
-    int position;          /* inputs and outputs */
-    const char *name;      /* for people, and for the emitted C: an identifier */
+    int64_t stride[MAX_RANK];      /* elements; the scheduler chooses them (0 for extent 1) */
+    bool laid_out;                 /* it has chosen */
+    bool sliced[MAX_RANK];         /* along this axis only one element exists at a time */
+    int64_t elements;              /* allocated, at least the product of the shape */
+    int position;                  /* inputs and outputs */
+    const char *name;              /* for people, and for the emitted C: an identifier */
     const struct node *node;       /* constants: the node whose value it holds */
     const void *value;             /* constants: elements in the buffer's layout, unless packed */
     const struct packing *packing; /* constants that are packed */
     bool splat;                    /* constants: one element stands for all */
-    bool per_thread;               /* parallelize.c: each thread has one of its own */
-    size_t offset;                 /* memory.c: bytes into the arena or the weights block */
-    int first_kernel, last_kernel; /* memory.c: temporaries live from the one to the other */
+    bool per_thread;               /* each thread has one of its own */
+    size_t offset;                 /* bytes into the arena or the weights block */
+    int first_kernel, last_kernel; /* temporaries live from the one to the other */
 };
 
 /* A row-major buffer. */

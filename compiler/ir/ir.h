@@ -16,13 +16,28 @@
 
 struct candidate_visitor;
 
+/* What passes have made of the graph so far. */
+enum ir_stage {
+#define IR_STAGE(id, name, what) IR_##id,
+#include "compiler/ir/stages.def"
+#undef IR_STAGE
+    IR_STAGE_COUNT
+};
+
+/* Where temporaries lie. */
+struct memory_plan {
+    size_t arena_bytes, lower_bound;
+    const char *table; /* for people: a line a temporary */
+};
+
 struct ir {
+    enum ir_stage stage;
     struct arena *arena;
     const struct graph *graph;
     const struct target *target;
     size_t overread;      /* bytes behind a temporary that tiles load and do not use */
     int64_t threads;      /* that share a run, at most; 0: one */
-    int64_t least_cycles; /* parallelize.c: of a kernel that they share; 0: what a barrier is
+    int64_t least_cycles; /* of a kernel that they share; 0: what a barrier is
                              worth */
     int axis_count;
     int expression_count;
@@ -35,8 +50,9 @@ struct ir {
     struct statement **statements;
     int first_number;         /* of its kernels, in the file; from 0 */
     const struct ir *largest; /* block of the same batched graph, scheduled before; or NULL */
-    int kernel_count;         /* form_kernels.c and later */
+    int kernel_count;
     struct kernel **kernels;
+    struct memory_plan memory;
     const struct candidate_visitor *visitor; /* schedule/candidates.h; NULL: there is none */
 };
 

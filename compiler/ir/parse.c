@@ -71,9 +71,12 @@ static void find_value(struct parser *parser, struct buffer *buffer) {
 }
 
 static void parse_layout(struct parser *parser, struct buffer *buffer) {
-    if (take_word(parser, "strides") && parse_extents(parser, 0, buffer->stride) != buffer->rank)
-        parse_fail(parser, "%s has %d axes, found another number of strides", buffer->name,
-                   buffer->rank);
+    if (take_word(parser, "strides")) {
+        if (parse_extents(parser, 0, buffer->stride) != buffer->rank)
+            parse_fail(parser, "%s has %d axes, found another number of strides", buffer->name,
+                       buffer->rank);
+        parse_stage(parser, IR_LAID_OUT);
+    }
     if (take_word(parser, "elements"))
         buffer->elements = parse_integer(parser, 1, MAX_ELEMENTS);
     buffer->splat = take_word(parser, "splat");
@@ -83,6 +86,7 @@ static void parse_layout(struct parser *parser, struct buffer *buffer) {
             parse_fail(parser, "%s has %d axes", buffer->name, buffer->rank);
         for (int i = 0; i < buffer->rank; i++)
             buffer->sliced[i] = sliced[i] != 0;
+        parse_stage(parser, IR_SHARED);
     }
 }
 
@@ -153,10 +157,12 @@ static bool parse_statement_axes(struct parser *parser, struct statement *statem
     const struct buffer *output = statement->output;
     if (take_word(parser, "loops")) {
         parse_loops(parser, statement);
+        parse_stage(parser, statement->joins ? IR_NESTED : IR_SPLIT);
         return false;
     }
     if (!take_word(parser, "axes"))
         parse_fail_expected(parser, "axes or loops");
+    parse_stage(parser, IR_LOWERED);
     statement->axis_count = parse_axes(parser, MAX_RANK, statement->axes);
     bool same = statement->axis_count == output->rank;
     for (int i = 0; same && i < output->rank; i++)
@@ -183,6 +189,7 @@ static void parse_store(struct parser *parser, struct statement *statement) {
     require(parser, "[");
     if (take(parser, "@")) {
         statement->address = parse_index(parser);
+        parse_stage(parser, IR_SCHEDULED);
         require(parser, "]");
         return;
     }
@@ -251,8 +258,10 @@ static void parse_statement(struct parser *parser) {
     require(parser, "->");
     parse_output(parser, statement);
     bool whole = parse_statement_axes(parser, statement);
-    if (take_word(parser, "shared"))
+    if (take_word(parser, "shared")) {
         parse_shared(parser, statement);
+        parse_stage(parser, IR_SHARED);
+    }
     statement->points = count_points(statement);
     if (take_word(parser, "tile"))
         parse_fail(parser, "tiles are written for people only and cannot be read");

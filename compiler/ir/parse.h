@@ -31,6 +31,9 @@ _Noreturn void parse_fail(struct parser *parser, const char *format, ...)
 /* "expected ..., found" what stands there. */
 _Noreturn void parse_fail_expected(struct parser *parser, const char *expected);
 
+/* Text does not say its stage: the first at which there is all that it says. */
+void parse_stage(struct parser *parser, enum ir_stage stage);
+
 void skip_space(struct parser *parser);
 /* Whether the text goes on so. */
 bool take(struct parser *parser, const char *expected);

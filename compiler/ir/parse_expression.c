@@ -174,6 +174,7 @@ static const struct expression *parse_load(struct parser *parser) {
     }
     require(parser, "[");
     if (take(parser, "@")) {
+        parse_stage(parser, IR_SCHEDULED);
         const struct index *address = parse_index(parser);
         require(parser, "]");
         return expression_load_linear(parser->ir, buffer, address);

@@ -22,6 +22,11 @@ _Noreturn void parse_fail(struct parser *parser, const char *format, ...) {
     longjmp(parser->escape, 1);
 }
 
+void parse_stage(struct parser *parser, enum ir_stage stage) {
+    if (parser->ir->stage < stage)
+        parser->ir->stage = stage;
+}
+
 _Noreturn void parse_fail_expected(struct parser *parser, const char *expected) {
     int length = (int)strcspn(parser->at, "\n");
     if (!parser->at[0])

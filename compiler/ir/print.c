@@ -1,5 +1,5 @@
-/* The loop IR as text; parse.c reads it back in. In the text, and in messages about it, the word for
- * a statement is "kernel"; statements of one struct kernel are linked by "with" and "joins".
+/* The loop IR as text; parse.c reads it back in. In the text, and in messages about it, the word
+ * for a statement is "kernel"; statements of one struct kernel are linked by "with" and "joins".
  *
  *   buffer x input 0 float32[32,20,20]
  *   buffer layers.0.bias constant float32[32]

@@ -14,42 +14,39 @@ struct kernel_buffer {
     bool read, written;
 };
 
-/* Statements in a row that become one C function. */
+/* Statements in a row that become one C function. verify_stage.c says from which stage on a field
+ * is set, here and in statements. */
 struct kernel {
     int id;
     const char *name; /* "k02_contract_relu_pool" */
-    /* form_kernels.c and later: */
     int statement_count;
     struct statement **statements;
     int buffer_count, buffer_capacity;
     struct kernel_buffer *buffers; /* each once; the written ones last; no local ones */
-    bool parallel; /* parallelize.c: threads share it; else the first does it alone */
-    int step;      /* barriers.c: there is a barrier between one step and the next */
+    bool parallel;                 /* threads share it; else the first does it alone */
+    int step;                      /* there is a barrier between one step and the next */
 };
 
 struct statement {
     int id;
     struct kernel *kernel;
     struct buffer *output;
-    bool partial; /* others store into the same buffer: each its own elements */
-    bool joins;   /* fuse_loops.c: it runs in the innermost loop of the statement before; same loops
-                   */
+    bool partial;   /* others store into the same buffer: each its own elements */
+    bool joins;     /* it runs in the innermost loop of the statement before; same loops */
     int64_t points; /* elements that it stores */
     int axis_count;
-    const struct axis *axes[MAX_RANK]; /* fuse and before: one for each axis of the output */
-    int loop_count;                    /* split_axes.c and later: what the statement loops over */
+    const struct axis *axes[MAX_RANK]; /* up to fuse: one for each axis of the output */
+    int loop_count;                    /* what the statement loops over */
     const struct axis *loops[MAX_LOOPS];
-    int shared_count; /* fuse_outer_loops.c: loops around all statements of the kernel, outermost
-                       * first
-                       */
+    int shared_count; /* loops around all statements of the kernel, outermost first */
     const struct axis *shared[MAX_SHARED];
     const struct index *store[MAX_RANK]; /* where in the output an iteration stores */
-    const struct index *address;         /* schedule.c and later: the same, linear, in elements */
+    const struct index *address;         /* the same, linear, in elements */
     const struct expression *value;
     int node_count; /* of the graph's nodes computed here */
     const struct node **nodes;
-    struct tile *tile; /* schedule.c; NULL: plain loops */
-    /* parallelize.c: the loop that threads share, in units of so many iterations; NULL: none */
+    struct tile *tile; /* NULL: plain loops */
+    /* The loop that threads share, in units of so many iterations; NULL: none */
     const struct axis *parallel_loop;
     int64_t parallel_step;
 };

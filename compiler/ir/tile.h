@@ -57,7 +57,7 @@ struct tile_loop {
     int64_t step;
 };
 
-/* prefetch.c: what tiles prefetch of the next panel while they compute with this one. */
+/* What tiles prefetch of the next panel while they compute with this one. */
 struct tile_prefetch {
     int loop;      /* where panels change: its place among the loops */
     int64_t next;  /* elements from a panel to the next; 0: nothing is prefetched */

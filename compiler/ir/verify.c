@@ -226,6 +226,18 @@ static bool check_nest(const struct checking *checking) {
     return same || et_fail(checking->error, "kernel %d joins one with other loops", statement->id);
 }
 
+/* From scheduling on every load has one linear index, and none before. */
+static bool check_indices(const struct checking *checking) {
+    bool linear = checking->ir->stage >= IR_SCHEDULED;
+    for (int i = 0; i < checking->uses.count; i++) {
+        const struct expression *e = checking->uses.expressions[i];
+        if (e->kind == EXPRESSION_LOAD && linear != (e->index != NULL))
+            return et_fail(checking->error, "kernel %d: load of %s is%s linear",
+                           checking->statement->id, e->buffer->name, e->index ? "" : " not");
+    }
+    return true;
+}
+
 static bool check_statement(struct checking *checking) {
     checking->uses = list_uses(checking->ir, checking->statement);
     for (int i = 0; i < checking->uses.count; i++) {
@@ -233,7 +245,8 @@ static bool check_statement(struct checking *checking) {
         if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->uses.items[i]))
             return false;
     }
-    return check_store(checking) && check_axes(checking) && check_nest(checking);
+    return check_store(checking) && check_axes(checking) && check_nest(checking) &&
+           check_indices(checking);
 }
 
 bool verify_ir(struct ir *ir, struct et_error *error) {
@@ -249,5 +262,5 @@ bool verify_ir(struct ir *ir, struct et_error *error) {
             return false;
         writers[statement->output->id] = statement;
     }
-    return true;
+    return verify_stage(ir, error);
 }

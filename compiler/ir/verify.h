@@ -7,4 +7,7 @@
 /* Checks what every pass must keep; false and what is wrong. */
 bool verify_ir(struct ir *ir, struct et_error *error);
 
+/* verify_stage.c: whether every field is set or not as ir->stage says; verify_ir asks it. */
+bool verify_stage(const struct ir *ir, struct et_error *error);
+
 #endif

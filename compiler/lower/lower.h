@@ -1,4 +1,4 @@
-/* From a graph to loops, blind to the machine. */
+/* From a graph to loops, blind to the machine: passes.def says what each pass needs. */
 #ifndef EIGENTENSOR_LOWER_H
 #define EIGENTENSOR_LOWER_H
 
@@ -12,17 +12,14 @@
 struct graph *simplify(const struct graph *graph, struct graph **folded, struct et_error *error);
 
 /* lower.c
- * requires a simplified graph
  * provides a statement for every node that computes, and for every output; no movement is left */
 void lower(struct ir *ir);
 
 /* fuse.c
- * requires lower
  * provides fewer statements: producers inlined into their consumers where no work is done twice */
 void fuse(struct ir *ir);
 
 /* split_axes.c
- * requires fuse
  * provides loops and stores; axes split until divisions and remainders are gone wherever extents
  * allow; no axis of extent 1; reductions of at most 16 elements unrolled into their lanes */
 void split_axes(struct ir *ir);
@@ -49,18 +46,15 @@ const struct expression *combine_lanes(struct ir *ir, const struct expression *r
 const struct expression *unroll_small_reductions(struct ir *ir, const struct expression *value);
 
 /* partition_loops.c
- * requires split_axes
  * provides statements for parts of buffers, in most of which nothing is guarded any more */
 void partition_loops(struct ir *ir);
 
 /* eliminate_copies.c
- * requires partition_loops
  * provides buffers that take in those that were only copied into them; statements that store
  * constants around them come right after, in the same kernel */
 void eliminate_copies(struct ir *ir);
 
 /* fuse_loops.c
- * requires eliminate_copies
  * provides nests: plain statements over the same loops that run in one innermost loop; no load of
  * what another statement of the nest stores at the same point */
 void fuse_loops(struct ir *ir);

@@ -203,6 +203,7 @@ static void begin_loops(struct ir *ir, struct statement *statement) {
         statement->loops[i] = statement->axes[i];
         statement->store[i] = index_axis(ir, statement->axes[i]);
     }
+    statement->axis_count = 0;
 }
 
 bool split_statement_axes(struct ir *ir, struct statement *statement, bool tested_too) {

@@ -32,7 +32,7 @@ static bool needs_barrier(const struct ir *ir, const struct kernel *before,
     return false;
 }
 
-void place_barriers(struct ir *ir) {
+void barriers(struct ir *ir) {
     int first = 0; /* of the step */
     for (int g = 1; g < ir->kernel_count && ir->threads > 1; g++) {
         bool barrier = g - first == MOST_KERNELS;

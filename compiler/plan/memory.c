@@ -277,7 +277,7 @@ static size_t find_lower_bound(struct ir *ir, struct life *lives, int count) {
     return bound;
 }
 
-static const char *plan_table(struct ir *ir, const struct life *lives, int count) {
+static const char *memory_table(struct ir *ir, const struct life *lives, int count) {
     struct text text = {0};
     text_add(&text, "%12s %12s  %-9s  %s\n", "offset", "bytes", "kernels", "temporary");
     for (int i = 0; i < count; i++)
@@ -289,15 +289,14 @@ static const char *plan_table(struct ir *ir, const struct life *lives, int count
     return copy;
 }
 
-struct plan plan(struct ir *ir) {
+void memory(struct ir *ir) {
     struct life *lives = find_lives(ir);
     int count = 0;
     for (int i = 0; i < ir->buffer_count; i++)
         if (lives[i].first >= 0)
             lives[count++] = lives[i];
     size_t bound = find_lower_bound(ir, lives, count);
-    struct plan plan = {.lower_bound = bound,
-                        .arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread};
-    plan.table = plan_table(ir, lives, count);
-    return plan;
+    ir->memory.lower_bound = bound;
+    ir->memory.arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread;
+    ir->memory.table = memory_table(ir, lives, count);
 }

@@ -106,7 +106,7 @@ static void prefetch_next_panel(const struct ir *ir, const struct statement *sta
     spread(tile, divide_up(prefetch->count, tiles * line), prefetch);
 }
 
-void prefetch_panels(struct ir *ir) {
+void prefetch(struct ir *ir) {
     for (int i = 0; i < ir->statement_count; i++)
         if (ir->statements[i]->tile)
             prefetch_next_panel(ir, ir->statements[i]);

@@ -157,7 +157,7 @@ static struct statement *largest_part(struct statement *const *statements, int f
     return largest;
 }
 
-void lay_out_buffers(struct ir *ir) {
+void layout(struct ir *ir) {
     for (int i = 0; i < ir->statement_count; i++)
         choose_layout(ir, largest_part(ir->statements, i, ir->statement_count));
 }

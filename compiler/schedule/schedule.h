@@ -5,18 +5,15 @@
 #include "compiler/ir/ir.h"
 
 /* layout.c
- * requires fuse_loops
  * provides the strides of every temporary */
-void lay_out_buffers(struct ir *ir);
+void layout(struct ir *ir);
 
 /* fuse_outer_loops.c
- * requires lay_out_buffers
  * provides kernels of statements inside the same outer loops, and between them buffers that are as
  * large as one iteration of these */
 void fuse_outer_loops(struct ir *ir);
 
 /* schedule.c
- * requires fuse_outer_loops
  * provides tiles for contractions, packed constants, loops in the order in which they run; loads
  * and stores by one linear index. ir->visitor sees what there is to choose from */
 void schedule(struct ir *ir);

@@ -14,7 +14,6 @@ struct emit_arguments {
     const char *folder, *prefix, *print, *dump;
     const struct dialect *dialect;
     const struct target *target; /* NULL: the default */
-    struct text passes;          /* ",lower,fuse,": the passes that ran */
 };
 
 static const struct argp_option options[] = {
@@ -35,8 +34,7 @@ static const struct argp_option options[] = {
         "gcc and clang then has a pool of threads, and needs -pthread"),
     {"dump", 'd', "PASS[,PASS...]", 0,
      "Show on standard error what the compiler has after these passes, or after \"all\", and the "
-     "time that each took; \"cost\" shows what each contraction could choose from, by the cost "
-     "model",
+     "time that each took; the passes are listed below",
      0},
     TUNED_OPTION("Take the choices in FILE, which `eigentensor tune -o` wrote, and its target"),
     MODEL_OPTIONS,
@@ -114,7 +112,15 @@ static const struct command_line line = {
              "aligned.\n\n"
              "  eigentensor emit mnist.json -o generated\n"
              "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
-             "  eigentensor emit mnist.json --print=h --dump=cost",
+             "  eigentensor emit mnist.json --print=h --dump=cost\n\n"
+             "What --dump can show:\n\n"
+#define GRAPH_PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
+#define PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
+#define OUTPUT(id, name, what) "  " #name ": " what "\n"
+#include "compiler/passes.def"
+#undef GRAPH_PASS
+#undef PASS
+#undef OUTPUT
 };
 
 /* True when `name` stands in a list "a,b,c". */
@@ -130,7 +136,6 @@ static bool is_listed(const char *list, const char *name, size_t length) {
 static void dump_pass(void *context, const char *pass, const char *text, bool changed,
                       double milliseconds) {
     struct emit_arguments *arguments = context;
-    text_add(&arguments->passes, ",%s", pass);
     if (!is_listed(arguments->dump, "all", 3) && !is_listed(arguments->dump, pass, strlen(pass)))
         return;
     fprintf(stderr, "== %s  %.2f ms%s\n", pass, milliseconds, changed ? "" : "  (unchanged)");
@@ -138,15 +143,24 @@ static void dump_pass(void *context, const char *pass, const char *text, bool ch
         fprintf(stderr, "%s\n", text);
 }
 
-/* Every pass that was asked for must be one that ran. */
+/* What --dump can show, each name after a comma. */
+static const char dump_names[] =
+#define GRAPH_PASS(id, name, ...) "," #name
+#define PASS(id, name, ...) "," #name
+#define OUTPUT(id, name, ...) "," #name
+#include "compiler/passes.def"
+#undef GRAPH_PASS
+#undef PASS
+#undef OUTPUT
+    ;
+
 static bool check_passes(const struct emit_arguments *arguments, struct et_error *error) {
     for (const char *at = arguments->dump; at && *at; at += strcspn(at, ",")) {
         at += *at == ',';
         int length = (int)strcspn(at, ",");
-        const char *passes = arguments->passes.bytes ? arguments->passes.bytes : ",";
-        if (!is_listed(passes, at, (size_t)length) && !is_listed("all", at, (size_t)length))
+        if (!is_listed(dump_names, at, (size_t)length) && !is_listed("all", at, (size_t)length))
             return et_fail(error, "--dump: there is no pass \"%.*s\"; the passes are: %s", length,
-                           at, passes + 1);
+                           at, dump_names + 1);
     }
     return true;
 }
@@ -225,16 +239,17 @@ int emit_command(int count, char **values) {
     arguments.common.model.untuned =
         !arguments.common.model.tuning; /* nothing hidden decides what is written */
     struct et_error error = {0};
+    if (!check_passes(&arguments, &error)) {
+        command_end(&arguments.common, false, &error);
+        return EXIT_USAGE;
+    }
     struct compiled *compiled =
         model_open(&arguments.common.model, &error) ? compile_model(&arguments, &error) : NULL;
-    bool known = compiled && check_passes(&arguments, &error), good = known;
+    bool good = compiled != NULL;
     if (good && arguments.print)
         print_one(compiled, arguments.print[0]);
     else if (good)
         good = write_all(compiled, arguments.folder, &error);
-    bool usage = compiled && !known;
     compiled_free(compiled);
-    text_free(&arguments.passes);
-    int status = command_end(&arguments.common, good, &error);
-    return usage ? EXIT_USAGE : status;
+    return command_end(&arguments.common, good, &error);
 }

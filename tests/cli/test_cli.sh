@@ -148,10 +148,10 @@ says out 'void pair_run_step(const struct pair_inputs *inputs'
 expect 2 "$tool" emit pair.json --threads=65
 says err '65: expected a number from 0 to 64'
 expect 0 "$tool" emit pair.json -o here -d all
-for pass in lower fuse schedule plan emit; do
+for pass in lower fuse schedule memory emit; do
     grep -Eq "^== $pass  [0-9.]+ ms" err || wrong "no dump after $pass"
 done
-expect 0 "$tool" emit pair.json -o here -d fuse,plan
+expect 0 "$tool" emit pair.json -o here -d fuse,memory
 [ "$(grep -c '^== ' err)" -eq 2 ] || wrong "dumps of other passes: $(grep '^== ' err)"
 expect 2 "$tool" emit pair.json -o nowhere -d fuse,melt
 says err 'there is no pass "melt"; the passes are: '

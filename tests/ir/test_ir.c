@@ -2,7 +2,7 @@
 #include "compiler/ir/print.h"
 #include "compiler/ir/verify.h"
 #include "compiler/lower/lower.h"
-#include "compiler/schedule/schedule.h"
+#include "compiler/passes.h"
 
 #include "models/mnist/mnist_model.c"
 #include "tests/support/random_graph.h"
@@ -86,25 +86,13 @@ static void expect_same(const struct ir *ir, const char *stage, unsigned long se
 static void expect_same_at_every_stage(const struct graph *graph, unsigned long seed) {
     struct arena arena = {0};
     struct ir ir = {.arena = &arena, .graph = graph, .target = &targets[TARGET_AVX2]};
-    lower(&ir);
-    expect_same(&ir, "lower", seed);
-    fuse(&ir);
-    expect_same(&ir, "fuse", seed);
-    split_axes(&ir);
-    expect_same(&ir, "axes", seed);
-    partition_loops(&ir);
-    expect_same(&ir, "split", seed);
-    eliminate_copies(&ir);
-    expect_same(&ir, "place", seed);
-    fuse_loops(&ir);
-    expect_same(&ir, "join", seed);
-    lay_out_buffers(&ir);
-    expect_same(&ir, "layout", seed);
-    fuse_outer_loops(&ir);
-    expect_same(&ir, "share", seed);
-    if (seed) /* the model's weights are not bound: they cannot be packed */
-        schedule(&ir);
-    expect_same(&ir, "schedule", seed);
+    for (enum pass_id i = PASS_LOWER; i <= PASS_SCHEDULE; i++) {
+        if (i == PASS_SCHEDULE && !seed)
+            break; /* the model's weights are not bound: they cannot be packed */
+        passes[i].of_ir(&ir);
+        ir.stage = passes[i].provides;
+        expect_same(&ir, passes[i].name, seed);
+    }
     arena_free(&arena);
 }
 

@@ -1,10 +1,10 @@
-/* Each pass alone. tests/passes/PASS_CASE.before.ir is read, the pass runs, and what comes out must
- * be PASS_CASE.after.ir (golden.h says how to rewrite it); lowering starts from graphs. */
+/* Each pass alone. tests/passes/PASS/CASE.before.ir is read, the pass runs, and what comes out must
+ * be PASS/CASE.after.ir (golden.h says how to rewrite it); lowering starts from graphs. */
 #include "compiler/builder/layers.h"
-#include "compiler/compile.h"
 #include "compiler/ir/print.h"
 #include "compiler/ir/verify.h"
 #include "compiler/lower/lower.h"
+#include "compiler/passes.h"
 #include "compiler/plan/plan.h"
 #include "compiler/schedule/schedule.h"
 #include "tests/support/random_graph.h"
@@ -12,148 +12,14 @@
 #include "tests/support/golden.h"
 #include "tests/support/graph_text.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- From text to text ---- */
-
-static void unroll_all(struct ir *ir) {
-    for (int i = 0; i < ir->statement_count; i++)
-        ir->statements[i]->value = unroll_small_reductions(ir, ir->statements[i]->value);
-}
-
-/* What comes before it too, since tiles have no text to begin from; and then the steps. */
-static void divide_for_three(struct ir *ir) {
-    schedule(ir);
-    reuse_buffers(ir);
-    form_kernels(ir);
-    ir->threads = 3;
-    ir->least_cycles = 1;
-    parallelize(ir);
-    plan(ir);
-    place_barriers(ir);
-}
-
-static void fetch_alone(struct ir *ir) {
-    schedule(ir);
-    reuse_buffers(ir);
-    form_kernels(ir);
-    parallelize(ir);
-    prefetch_panels(ir);
-}
-
-static const struct pass {
-    const char *name;
-    void (*run)(struct ir *ir);
-} passes[] = {{"fuse", fuse},
-              {"split_axes", split_axes},
-              {"unroll", unroll_all},
-              {"partition_loops", partition_loops},
-              {"eliminate_copies", eliminate_copies},
-              {"fuse_loops", fuse_loops},
-              {"layout", lay_out_buffers},
-              {"fuse_outer_loops", fuse_outer_loops},
-              {"schedule", schedule},
-              {"reuse_buffers", reuse_buffers},
-              {"parallelize", divide_for_three},
-              {"prefetch", fetch_alone}};
-
-static const char *const cases[] = {
-    "fuse/chain",
-    "fuse/cheap_twice",
-    "fuse/costly_once",
-    "fuse/costly_repeated",
-    "fuse/guarded",
-    "fuse/epilogue",
-    "fuse/guarded_epilogue",
-    "fuse/reduction_broadcast",
-    "fuse/reduction_of_reduction",
-    "fuse/pool",
-    "fuse/pool_overlaps",
-    "fuse/padding",
-    "fuse/padding_twice",
-    "fuse/residual",
-    "fuse/output_read_again",
-    "fuse/unread",
-    "split_axes/flatten",
-    "split_axes/groups",
-    "split_axes/unit",
-    "split_axes/uneven",
-    "split_axes/chain",
-    "split_axes/transposed",
-    "split_axes/interleaved",
-    "split_axes/tested",
-    "unroll/max",
-    "unroll/mean",
-    "unroll/integers",
-    "unroll/large",
-    "partition_loops/border",
-    "partition_loops/concat",
-    "partition_loops/window",
-    "partition_loops/triangle",
-    "partition_loops/small",
-    "partition_loops/remainder",
-    "partition_loops/padded_blocks",
-    "eliminate_copies/border",
-    "eliminate_copies/parts",
-    "eliminate_copies/read_again",
-    "eliminate_copies/transposed",
-    "fuse_loops/transform",
-    "fuse_loops/other_points",
-    "fuse_loops/unrolled",
-    "fuse_loops/reduction",
-    "layout/channels",
-    "layout/crowded",
-    "layout/largest_part",
-    "layout/parts_apart",
-    "fuse_outer_loops/rows",
-    "fuse_outer_loops/heads",
-    "fuse_outer_loops/images",
-    "fuse_outer_loops/side_by_side",
-    "fuse_outer_loops/border",
-    "fuse_outer_loops/nest",
-    "schedule/merge",
-    "schedule/nest",
-    "schedule/transpose",
-    "schedule/reduction",
-    "schedule/convolution",
-    "schedule/matmul",
-    "schedule/odd",
-    "schedule/gemv",
-    "schedule/panel_in_place",
-    "schedule/panel_packed",
-    "schedule/no_columns",
-    "schedule/lanes",
-    "schedule/narrow_last",
-    "schedule/sums_in_parts",
-    "schedule/rows_in_groups",
-    "reuse_buffers/chain",
-    "reuse_buffers/read_again",
-    "reuse_buffers/elsewhere",
-    "reuse_buffers/groups",
-    "parallelize/rows",
-    "parallelize/heads",
-    "parallelize/border",
-    "parallelize/convolution",
-    "parallelize/odd",
-    "parallelize/rows_in_groups",
-    "parallelize/reduction",
-    "prefetch/matmul",
-    "prefetch/convolution",
-    "prefetch/groups",
-    "parallelize/over_operand",
-};
-
-static const struct pass *pass_of(const char *name) {
-    size_t length = strcspn(name, "/");
-    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
-        if (strlen(passes[i].name) == length && strncmp(passes[i].name, name, length) == 0)
-            return &passes[i];
-    cr_assert(false, "%s: no such pass", name);
-    return NULL;
-}
 
 static void expect_ir(struct ir *ir, const char *path) {
     struct et_error error = {0};
@@ -164,22 +30,132 @@ static void expect_ir(struct ir *ir, const char *path) {
     text_free(&text);
 }
 
-Test(passes, text_to_text) {
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct arena arena = {0};
-        struct ir ir = {.arena = &arena, .target = &targets[TARGET_AVX512]};
-        struct et_error error = {0};
-        char path[128];
-        snprintf(path, sizeof path, "tests/passes/%s.before.ir", cases[i]);
-        char *before = read_golden(path);
-        cr_assert(parse_ir(&ir, before, &error), "%s: %s", path, error.message);
-        cr_assert(verify_ir(&ir, &error), "%s: %s", path, error.message);
-        pass_of(cases[i])->run(&ir);
-        snprintf(path, sizeof path, "tests/passes/%s.after.ir", cases[i]);
-        expect_ir(&ir, path);
-        et_release(before);
-        arena_free(&arena);
+static int is_before(const struct dirent *entry) {
+    return strstr(entry->d_name, ".before.ir") != NULL;
+}
+
+/* Runs a case, FOLDER/NAME.before.ir: what comes out must be FOLDER/NAME.after.ir. */
+static void run_case(const char *folder, const char *file, struct ir ir, enum ir_stage stage,
+                     void (*run)(struct ir *ir, enum pass_id pass), enum pass_id pass) {
+    struct arena arena = {0};
+    struct et_error error = {0};
+    char path[384];
+    snprintf(path, sizeof path, "tests/passes/%s/%s", folder, file);
+    char *before = read_golden(path);
+    ir.arena = &arena;
+    cr_assert(parse_ir(&ir, before, &error), "%s: %s", path, error.message);
+    cr_assert_leq(ir.stage, stage, "%s is of a later stage", path);
+    ir.stage = stage;
+    cr_assert(verify_ir(&ir, &error), "%s: %s", path, error.message);
+    run(&ir, pass);
+    snprintf(path, sizeof path, "tests/passes/%s/%.*s.after.ir", folder, (int)strcspn(file, "."),
+             file);
+    expect_ir(&ir, path);
+    et_release(before);
+    arena_free(&arena);
+}
+
+/* All cases of a folder, if it is there. */
+static void run_cases(const char *folder, struct ir start, enum ir_stage stage,
+                      void (*run)(struct ir *ir, enum pass_id pass), enum pass_id pass) {
+    struct dirent **entries;
+    char path[128];
+    snprintf(path, sizeof path, "tests/passes/%s", folder);
+    int count = scandir(path, &entries, is_before, alphasort);
+    for (int i = 0; i < count; i++) {
+        run_case(folder, entries[i]->d_name, start, stage, run, pass);
+        free(entries[i]);
     }
+    if (count >= 0)
+        free(entries);
+}
+
+static void run_from_to(struct ir *ir, enum pass_id first, enum pass_id last) {
+    for (enum pass_id i = first; i <= last; i++) {
+        struct et_error error = {0};
+        cr_assert_eq(ir->stage, passes[i].requires, "%s: wrong stage", passes[i].name);
+        passes[i].of_ir(ir);
+        ir->stage = passes[i].provides;
+        cr_assert(verify_ir(ir, &error), "after %s: %s", passes[i].name, error.message);
+    }
+}
+
+/* Tiles have no text to begin from: what comes after them begins with scheduling. */
+static bool has_text(enum pass_id pass) {
+    return passes[pass].requires <= IR_SCHEDULED;
+}
+
+static void run_alone(struct ir *ir, enum pass_id pass) {
+    run_from_to(ir, has_text(pass) ? pass : PASS_SCHEDULE, pass);
+}
+
+static void run_to_barriers(struct ir *ir, enum pass_id pass) {
+    (void)pass;
+    run_from_to(ir, PASS_SCHEDULE, PASS_BARRIERS);
+}
+
+/* How cases are run where it is not the pass alone, for one thread. */
+static const struct special {
+    int64_t threads, least_cycles;
+    void (*run)(struct ir *ir, enum pass_id pass);
+} specials[PASS_COUNT] = {[PASS_PARALLELIZE] = {3, 1, run_to_barriers}};
+
+static void test_pass(enum pass_id pass) {
+    const struct special *special = &specials[pass];
+    struct ir start = {.target = &targets[TARGET_AVX512],
+                       .threads = special->threads,
+                       .least_cycles = special->least_cycles};
+    run_cases(passes[pass].name, start, has_text(pass) ? passes[pass].requires : IR_SHARED,
+              special->run ? special->run : run_alone, pass);
+}
+
+#define GRAPH_PASS(...)
+#define OUTPUT(...)
+#define PASS(id, name, ...)                                                                        \
+    Test(passes, name) {                                                                           \
+        test_pass(PASS_##id);                                                                      \
+    }
+#include "compiler/passes.def"
+#undef GRAPH_PASS
+#undef OUTPUT
+#undef PASS
+
+/* A part of passes, and no pass by itself. */
+static void unroll_all(struct ir *ir, enum pass_id pass) {
+    (void)pass;
+    for (int i = 0; i < ir->statement_count; i++)
+        ir->statements[i]->value = unroll_small_reductions(ir, ir->statements[i]->value);
+}
+
+Test(passes, unroll) {
+    run_cases("unroll", (struct ir){0}, IR_SPLIT, unroll_all, PASS_COUNT);
+}
+
+static bool is_known(const char *folder) {
+    bool known = folder[0] == '.' || strcmp(folder, "unroll") == 0;
+    for (int i = 0; i < PASS_COUNT; i++)
+        known |= strcmp(folder, passes[i].name) == 0;
+    return known;
+}
+
+/* So that no case is left out because its folder is named otherwise. */
+Test(passes, every_folder_is_that_of_a_pass) {
+    struct dirent **entries;
+    int count = scandir("tests/passes", &entries, NULL, alphasort);
+    cr_assert_gt(count, 2);
+    for (int i = 0; i < count; i++) {
+        cr_expect(entries[i]->d_type != DT_DIR || is_known(entries[i]->d_name),
+                  "tests/passes/%s: there is no such pass", entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+Test(passes, each_begins_where_the_one_before_ends) {
+    cr_expect_eq(passes[0].requires, IR_GRAPH);
+    for (int i = 1; i < PASS_COUNT; i++)
+        cr_expect_eq(passes[i].requires, passes[i - 1].provides, "%s", passes[i].name);
+    cr_expect_eq(passes[PASS_COUNT - 1].provides, IR_STAGE_COUNT - 1);
 }
 
 /* ---- Lowering ---- */
@@ -261,6 +237,7 @@ Test(passes, graphs_are_lowered) {
         struct ir ir = {.arena = &arena, .graph = graph};
         char path[128];
         lower(&ir);
+        ir.stage = IR_LOWERED;
         snprintf(path, sizeof path, "tests/passes/lower/%s.ir", lowered[i].name);
         expect_ir(&ir, path);
         arena_free(&arena);
@@ -364,7 +341,7 @@ static size_t lower_bound(const struct program *program) {
     return bound;
 }
 
-static void check_overlaps(const struct program *program, const struct plan *planned,
+static void check_overlaps(const struct program *program, const struct memory_plan *planned,
                            uint64_t seed) {
     for (int i = 0; i < program->count; i++) {
         size_t begin = program->ir.statements[i]->output->offset,
@@ -388,7 +365,8 @@ Test(passes, living_temporaries_share_no_bytes) {
         while (program.count < count)
             add_program_statement(&program, &random, random_between(&random, 1, 2000), false);
         form_kernels(&program.ir);
-        struct plan planned = plan(&program.ir);
+        memory(&program.ir);
+        struct memory_plan planned = program.ir.memory;
         cr_assert_eq(planned.lower_bound, lower_bound(&program), "seed %" PRIu64, seed);
         cr_assert_geq(planned.arena_bytes, planned.lower_bound);
         cr_assert_leq(planned.arena_bytes, planned.lower_bound * 105 / 100, "seed %" PRIu64, seed);
@@ -410,7 +388,8 @@ Test(passes, a_chain_needs_its_lower_bound) {
             largest = pair > largest ? pair : largest;
         }
         form_kernels(&program.ir);
-        struct plan planned = plan(&program.ir);
+        memory(&program.ir);
+        struct memory_plan planned = program.ir.memory;
         cr_assert_eq(planned.lower_bound, largest);
         cr_assert_eq(planned.arena_bytes, largest, "seed %" PRIu64, seed);
         check_overlaps(&program, &planned, seed);
@@ -452,7 +431,8 @@ Test(passes, constants_have_places) {
     cr_expect_eq(memcmp(weights, numbers, sizeof numbers), 0);
     cr_expect_eq(memcmp((char *)weights + 128, small, sizeof small), 0);
     cr_expect_eq(memcmp((char *)weights + 192, large, sizeof large), 0);
-    cr_expect_eq(plan(&ir).arena_bytes, 0);
+    memory(&ir);
+    cr_expect_eq(ir.memory.arena_bytes, 0);
     et_release(weights);
     arena_free(&arena);
 }
@@ -502,7 +482,7 @@ static const struct broken {
     {X KERNEL "x[3 - a0] store [3 - a0]", NULL},
     {X KERNEL "when(0<=a0 - 1<4, x[a0 - 1], 0.0) store [a0]", NULL},
     {X KERNEL "reduce_sum{a1}(x[a1]) store [a0]", NULL},
-    {X KERNEL "x[a0] store [a0] kernel 1 nodes -> y output 0 float32[4] loops a3:4 value t0[@a3] "
+    {X KERNEL "x[@a0] store [@a0] kernel 1 nodes -> y output 0 float32[4] loops a3:4 value t0[@a3] "
               "store [@a3]",
      NULL},
     {X KERNEL "x[a0 + 1] store [a0]", "kernel 0 loads 1 .. 4 of x, which has 4"},

@@ -2,6 +2,7 @@
 #include "compiler/builder/layers.h"
 #include "compiler/compile.h"
 #include "compiler/emit/backend.h"
+#include "compiler/passes.h"
 #include "compiler/store/safetensors.h"
 #include "compiler/store/store.h"
 #include "runtime/et_program.h"
@@ -68,7 +69,7 @@ static struct graph *build_shape(size_t shape) {
 static void count_reuses(void *context, const char *pass, const char *text, bool changed,
                          double milliseconds) {
     (void)text, (void)milliseconds;
-    *(int *)context += strcmp(pass, "reuse") == 0 && changed;
+    *(int *)context += strcmp(pass, passes[PASS_REUSE_BUFFERS].name) == 0 && changed;
 }
 
 Test(memory, chains_work_in_place) {
