@@ -130,12 +130,6 @@ $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY
 
 test-programs: $(TEST_PROGRAMS)
 
-SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
-            SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
-sanitized: | build/setup-test
-	@$(MAKE) $(SANITIZED) chosen
-chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(CHOSEN)),all)
-
 # `check` leaves out what tests/long.txt lists, unless T or F asks for it.
 TESTS := $(sort $(wildcard tests/*/test_*.c tests/*/test_*.sh))
 is_chosen = $(if $(T),$(findstring $(T),$(1)),yes)
@@ -147,6 +141,12 @@ run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
 # What tests need: the programs among them, and for the scripts all else.
 needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED))
+
+SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+            SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+sanitized: | build/setup-test
+	@$(MAKE) $(SANITIZED) chosen
+chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(CHOSEN)),all)
 
 check: $(call needs,$(SHORT))
 	$(call run_tests,$(BUILD),$(SHORT))

@@ -16,7 +16,7 @@ now() {
 
 # How many lines of Criterion's report are like this.
 count() {
-    grep -c "$1" "$tap" 2>/dev/null || true
+    grep -c "$1" "$tap" || true
 }
 
 # Criterion reports as skipped what $FILTER does not name, with just these words.
@@ -24,7 +24,7 @@ left_out='# SKIP test was skipped$'
 
 run_program() {
     tap=$name.tap
-    rm -f "$tap"
+    : >"$tap"
     # The cases of a long program run side by side, too. Sanitized, Criterion itself then leaks.
     # Compilers' output is not sanitized, so fewer random graphs do.
     jobs=1
@@ -63,11 +63,12 @@ since=$(now)
 case $name in
 *.sh)
     log=$BUILD/$name.log
-    mkdir -p "$(dirname "$log")"
+    mkdir -p "${log%/*}"
     run_script
     ;;
 *)
     log=$name.log
+    mkdir -p "${log%/*}"
     run_program
     ;;
 esac
