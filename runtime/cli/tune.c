@@ -101,7 +101,7 @@ static void print_row(const struct tuned_row *row) {
 
 static void print_rows(const struct tuned *tuned, const char *mode) {
     int changed = tuned->tuning.count;
-    printf("%s: %d of %d kinds of contractions run faster with other choices\n", mode, changed,
+    printf("%s: %d of %d kinds of contractions run faster otherwise\n", mode, changed,
            tuned->count);
     if (changed)
         printf("%12s %12s %10s  kernels\n", "before us", "after us", "change");
