@@ -134,7 +134,7 @@ static void add_loop(struct tile *tile, const struct axis *axis, int64_t step) {
     tile->loops[tile->loop_count++] = (struct tile_loop){axis, step};
 }
 
-/* Loops that are neither rows nor columns; parts of the sums; kernels of rows; columns; rows. */
+/* Loops that are neither rows nor columns; parts of the sums; groups of rows; columns; rows. */
 static void order_loops(struct tile *tile, const struct contraction *contraction,
                         const struct loop_tiling *tiling, struct blocking blocking) {
     const struct statement *statement = contraction->statement;
