@@ -17,7 +17,8 @@ struct compilation {
     struct graph *graph, *folded; /* simplify's */
     const struct compile_options *options;
     struct et_error *error;
-    struct text last;
+    struct arena shown[2]; /* of the last text shown, and of the one before */
+    const char *last;
 };
 
 static const struct target *target_of(const struct compile_options *options) {
@@ -26,18 +27,21 @@ static const struct target *target_of(const struct compile_options *options) {
 
 /* Hands the state after a pass to those who asked for it. */
 static void dump(struct compilation *compilation, const char *pass, double took) {
-    struct text text = {0};
     if (!compilation->options->dump)
         return;
+    struct arena *shown = compilation->shown;
+    arena_free(&shown[1]);
+    shown[1] = shown[0];
+    shown[0] = (struct arena){.escape = compilation->ir->arena->escape};
+    struct text text = text_in(&shown[0]);
     if (compilation->ir->stage < IR_LOWERED)
         print_graph(compilation->graph, &text);
     else
         print_ir(compilation->ir, &text);
-    const char *now = text.bytes ? text.bytes : "";
-    bool changed = strcmp(compilation->last.bytes ? compilation->last.bytes : "", now) != 0;
+    const char *now = text_keep(&text);
+    bool changed = strcmp(compilation->last ? compilation->last : "", now) != 0;
     compilation->options->dump(compilation->options->dump_context, pass, now, changed, took);
-    text_free(&compilation->last);
-    compilation->last = text;
+    compilation->last = now;
 }
 
 /* After each pass over statements. */
@@ -49,16 +53,14 @@ static bool verify_after(const struct compilation *compilation, const char *pass
 /* What there was to choose from; kernels have their names now. */
 static void tell_costs(struct compilation *compilation, struct compiled *compiled) {
     const struct compile_options *options = compilation->options;
-    struct text text = {0};
     compiled->contraction_count =
         tell_contractions(compilation->ir, &compiled->arena, &compiled->contractions);
     compiled->tuned = options->tuning != NULL;
     if (!options->dump)
         return;
+    struct text text = text_in(compilation->ir->arena);
     print_costs(compiled->contraction_count, compiled->contractions, compiled->kernels, &text);
-    options->dump(options->dump_context, output_names[OUTPUT_COST], text.bytes ? text.bytes : "",
-                  true, 0);
-    text_free(&text);
+    options->dump(options->dump_context, output_names[OUTPUT_COST], text_keep(&text), true, 0);
 }
 
 static int threads_used(const struct ir *ir) {
@@ -135,7 +137,8 @@ static struct parts *parts_new(const struct compile_options *options, struct are
 
 static void parts_free(struct parts *parts) {
     for (int i = 0; parts && i < parts->count; i++) {
-        text_free(&parts->items[i].last);
+        arena_free(&parts->items[i].shown[0]);
+        arena_free(&parts->items[i].shown[1]);
         graph_free(parts->items[i].graph);
         graph_free(parts->items[i].folded);
         graph_free(parts->fixed[i]);

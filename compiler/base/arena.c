@@ -32,17 +32,22 @@ static struct arena_block *arena_grow(struct arena *arena, size_t bytes) {
     return block;
 }
 
-static void *arena_exhausted(struct arena *arena) {
+void *arena_exhausted(struct arena *arena) {
     if (arena->escape)
         longjmp(*arena->escape, 1);
     return NULL;
+}
+
+/* Pieces are rounded up, so that the next is aligned. */
+static size_t whole_pieces(size_t bytes) {
+    return (bytes + 15) / 16 * 16;
 }
 
 void *arena_allocate(struct arena *arena, size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
         return arena_exhausted(arena);
-    bytes = (bytes + 15) / 16 * 16;
+    bytes = whole_pieces(bytes);
     struct arena_block *block = arena->blocks;
     if (!block || block->capacity - block->used < bytes)
         block = arena_grow(arena, bytes);
@@ -51,6 +56,43 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size) {
     void *piece = block->bytes + block->used;
     block->used += bytes;
     return piece;
+}
+
+/* Releases the block that one large piece had for itself. */
+static void release_own_block(struct arena *arena, const void *piece, size_t bytes) {
+    struct arena_block **at = &arena->blocks;
+    while (*at && (*at)->bytes != piece)
+        at = &(*at)->next;
+    struct arena_block *block = *at;
+    if (!block || block->capacity != bytes)
+        return;
+    *at = block->next;
+    et_release(block);
+}
+
+void *arena_resize(struct arena *arena, void *piece, size_t before, size_t bytes) {
+    if (!piece)
+        return arena_allocate(arena, bytes, 1);
+    if (bytes > SIZE_MAX / 2)
+        return arena_exhausted(arena);
+    size_t old = whole_pieces(before), new = whole_pieces(bytes);
+    struct arena_block *block = arena->blocks;
+    unsigned char *begin = piece;
+    bool is_last = begin + old == block->bytes + block->used;
+    if (is_last && new <= block->capacity - (block->used - old)) {
+        if (new < old)
+            memset(begin + new, 0, old - new);
+        block->used = block->used - old + new;
+        return piece;
+    }
+    if (new <= old)
+        return piece;
+    void *larger = arena_allocate(arena, new, 1);
+    if (!larger)
+        return NULL;
+    memcpy(larger, piece, before);
+    release_own_block(arena, piece, old);
+    return larger;
 }
 
 void *arena_extend(struct arena *arena, void *array, int count, int *capacity, size_t size) {
@@ -78,6 +120,8 @@ char *arena_format(struct arena *arena, const char *format, ...) {
     va_start(arguments, format);
     int length = vsnprintf(usual, sizeof usual, format, arguments);
     va_end(arguments);
+    if (length < 0) /* vsnprintf found no memory of its own */
+        return arena_exhausted(arena);
     char *text = arena_allocate(arena, (size_t)length + 1, 1);
     if (text && (size_t)length < sizeof usual)
         return memcpy(text, usual, (size_t)length + 1);

@@ -16,9 +16,14 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size);
 /* Room for one more element behind `count`: the array itself, or a larger copy of it; *capacity is
  * kept. */
 void *arena_extend(struct arena *arena, void *array, int count, int *capacity, size_t size);
+/* The piece with another size, perhaps in another place; NULL: a new one. What it gains is zeroed.
+ */
+void *arena_resize(struct arena *arena, void *piece, size_t before, size_t bytes);
 char *arena_copy_text(struct arena *arena, const char *text);
 char *arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What the others do when there is no memory: jumps to the escape, or returns NULL. */
+void *arena_exhausted(struct arena *arena);
 void arena_free(struct arena *arena);
 
 #define arena_new(arena, type) ((type *)arena_allocate((arena), 1, sizeof(type)))

@@ -1,30 +1,40 @@
 #include "compiler/base/text.h"
 
 #include "compiler/base/allocate.h"
+#include "compiler/base/arena.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static bool text_reserve(struct text *text, size_t more) {
+/* The bytes in a larger piece of memory; NULL when there is none. */
+static char *enlarge(struct text *text, size_t capacity) {
+    if (text->arena)
+        return arena_resize(text->arena, text->bytes, text->capacity, capacity);
+    char *bytes = et_allocate(capacity, 1);
+    if (bytes && text->bytes)
+        memcpy(bytes, text->bytes, text->length + 1);
+    if (bytes)
+        et_release(text->bytes);
+    return bytes;
+}
+
+static bool reserve(struct text *text, size_t more) {
     if (text->failed || text->capacity - text->length > more)
         return !text->failed;
     size_t capacity = (text->length + more + 1) * 2;
-    char *bytes = et_allocate(capacity, 1);
+    char *bytes = enlarge(text, capacity);
     if (!bytes) {
         text->failed = true;
         return false;
     }
-    if (text->bytes)
-        memcpy(bytes, text->bytes, text->length + 1);
-    et_release(text->bytes);
     text->bytes = bytes;
     text->capacity = capacity;
     return true;
 }
 
 void text_add_bytes(struct text *text, const char *bytes, size_t count) {
-    if (!text_reserve(text, count))
+    if (!reserve(text, count))
         return;
     memcpy(text->bytes + text->length, bytes, count);
     text->length += count;
@@ -33,21 +43,65 @@ void text_add_bytes(struct text *text, const char *bytes, size_t count) {
 
 void text_add(struct text *text, const char *format, ...) {
     va_list arguments, again;
-    if (!text_reserve(text, 120)) /* most pieces fit, and are formatted only once */
+    if (!reserve(text, 120)) /* most pieces fit, and are formatted only once */
         return;
     size_t room = text->capacity - text->length;
     va_start(arguments, format);
     va_copy(again, arguments);
     int length = vsnprintf(text->bytes + text->length, room, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length >= room && text_reserve(text, (size_t)length))
+    if (length < 0) /* vsnprintf found no memory of its own */
+        text_fail(text);
+    else if ((size_t)length >= room && reserve(text, (size_t)length))
         vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
     va_end(again);
-    if (length >= 0 && !text->failed)
+    if (!text->failed)
         text->length += (size_t)length;
 }
 
-void text_free(struct text *text) {
-    et_release(text->bytes);
+void text_fail(struct text *text) {
+    if (text->arena)
+        arena_exhausted(text->arena);
+    text->failed = true;
+}
+
+void text_shorten(struct text *text, size_t length) {
+    if (length >= text->length)
+        return;
+    text->length = length;
+    text->bytes[length] = 0;
+}
+
+const char *text_read(const struct text *text, struct et_error *error) {
+    if (!text_check(text, error))
+        return NULL;
+    return text->bytes ? text->bytes : "";
+}
+
+bool text_check(const struct text *text, struct et_error *error) {
+    return !text->failed || et_fail(error, "out of memory");
+}
+
+const char *text_keep(struct text *text) {
+    text_add_bytes(text, "", 0);
+    if (text->failed)
+        return NULL;
+    text->bytes = arena_resize(text->arena, text->bytes, text->capacity, text->length + 1);
+    text->capacity = text->length + 1;
+    return text->bytes;
+}
+
+char *text_take(struct text *text) {
+    text_add_bytes(text, "", 0);
+    char *bytes = text->failed ? NULL : text->bytes;
+    if (text->failed)
+        et_release(text->bytes);
     *text = (struct text){0};
+    return bytes;
+}
+
+void text_free(struct text *text) {
+    if (!text->arena)
+        et_release(text->bytes);
+    *text = (struct text){.arena = text->arena};
 }

@@ -1,18 +1,46 @@
-/* Text that grows. */
+/* Text that grows, on the heap or in an arena. */
 #ifndef EIGENTENSOR_TEXT_H
 #define EIGENTENSOR_TEXT_H
 
-#include <stdbool.h>
+#include "compiler/base/error.h"
+
 #include <stddef.h>
 
-/* `failed` stays set once memory ran out. */
+struct arena;
+
+/* Text that could not grow must never be taken for a whole one. In an arena with an escape the
+ * adding itself does not return then; on the heap text_read and text_take say so. */
+
+/* {0} is an empty text on the heap, for text_free. */
 struct text {
-    char *bytes; /* always terminated once something was written */
-    size_t length, capacity;
+    size_t length;
+    struct arena *arena; /* NULL: the heap */
+    char *bytes;
+    size_t capacity;
     bool failed;
 };
+
+/* An empty text of an arena: it needs no text_free, and adding escapes as allocating there does. */
+#define text_in(where) ((struct text){.arena = (where)})
+
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *text, const char *bytes, size_t count);
+/* As if memory had run out. */
+void text_fail(struct text *text);
+/* Back to so many bytes, of those that are there. */
+void text_shorten(struct text *text, size_t length);
+
+/* All of it, ended by a zero byte; "" when nothing was added. NULL and an error when memory ran
+ * out. Valid until the next change. */
+const char *text_read(const struct text *text, struct et_error *error);
+/* False and an error when memory ran out. */
+bool text_check(const struct text *text, struct et_error *error);
+/* The same as text_read for a text of an arena with an escape: never NULL, and valid as long as the
+ * arena, which gets back the room that the text does not need. */
+const char *text_keep(struct text *text);
+/* The bytes, which are the caller's now, for et_release or free(); the text is empty then. NULL
+ * when memory ran out. Requires a text on the heap. */
+char *text_take(struct text *text);
 void text_free(struct text *text);
 
 #endif

@@ -56,7 +56,7 @@ void emit_run_block(struct emitter *emitter, struct text *text, const struct blo
     struct run_text run = emit_run_text(emitter, "    ");
     text_add(text, "/* A block of %" PRId64 ". */\n", block->images);
     text_add(text, "static void run_block_%" PRId64 "(%s) {\n%s", block->images,
-             parameters(emitter), run.offsets.bytes ? run.offsets.bytes : "");
+             parameters(emitter), text_keep(&run.offsets));
     emit_run_body(emitter, text, &run);
 }
 

@@ -55,7 +55,7 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 
 static const char *kernel_source(struct emitter *emitter, const struct kernel *kernel,
                                  const struct kernel_facts *facts) {
-    struct text function = {0};
+    struct text function = text_in(emitter->ir->arena);
     text_add(&function, "/* ");
     add_wrapped(&function, facts->formula);
     if (facts->nodes[0]) {
@@ -65,9 +65,7 @@ static const char *kernel_source(struct emitter *emitter, const struct kernel *k
     text_add(&function, " */\n");
     emitter->text = &function;
     emit_kernel(emitter, kernel);
-    const char *source = arena_copy_text(emitter->ir->arena, function.bytes ? function.bytes : "");
-    text_free(&function);
-    return source;
+    return text_keep(&function);
 }
 
 /* The kernels of the ir at hand: facts[kernel_count]. */
@@ -90,13 +88,6 @@ void emit_begin_ir(struct emitter *emitter, struct ir *ir) {
     emitter->marks = arena_array(ir->arena, int, (size_t)ir->expression_count + 1);
     emitter->mark = 0;
     emitter->offset_wanted = arena_array(ir->arena, bool, (size_t)ir->buffer_count + 1);
-}
-
-static const char *keep(struct ir *ir, struct text *text, size_t *bytes) {
-    *bytes = text->length;
-    const char *copy = arena_copy_text(ir->arena, text->bytes ? text->bytes : "");
-    text_free(text);
-    return copy;
 }
 
 static const char *const *names_of_functions(struct emitter *emitter) {
@@ -152,7 +143,7 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     compiled->kernel_dot = kernels_dot(irs[0]);
     if (graph->batched)
         compiled->arena_bytes += staging_bytes(graph, compiled);
-    struct text file = {0}, header = {0};
+    struct text file = text_in(arena), header = text_in(arena);
     add_title(emitter, &file, compiled, options);
     add_prelude(emitter, &file);
     if (!emitter->backend->has_system_headers) /* nor the one beside the text */
@@ -162,7 +153,9 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     emit_entries(emitter, &file, irs, count, options);
     compiled->runtime_function_count = emitter->function_count;
     compiled->runtime_functions = names_of_functions(emitter);
-    compiled->source = keep(irs[0], &file, &compiled->source_bytes);
+    compiled->source = text_keep(&file);
+    compiled->source_bytes = file.length;
     emit_header(emitter, &header, compiled, options);
-    compiled->header = keep(irs[0], &header, &compiled->header_bytes);
+    compiled->header = text_keep(&header);
+    compiled->header_bytes = header.length;
 }

@@ -222,7 +222,8 @@ static bool reads_inputs(const struct ir *ir) {
 }
 
 struct run_text emit_run_text(struct emitter *emitter, const char *indent) {
-    struct run_text run = {0};
+    struct arena *arena = emitter->ir->arena;
+    struct run_text run = {.offsets = text_in(arena), .calls = text_in(arena)};
     add_calls(emitter, &run.calls);
     run.constants =
         add_offsets(emitter, &run.offsets, BUFFER_CONSTANT,
@@ -238,9 +239,7 @@ void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *
     text_add(text, run->scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
     if (!reads_inputs(emitter->ir))
         text_add(text, "    (void)inputs;\n");
-    text_add(text, "%s}\n\n", run->calls.bytes ? run->calls.bytes : "");
-    text_free(&run->calls);
-    text_free(&run->offsets);
+    text_add(text, "%s}\n\n", text_keep(&run->calls));
 }
 
 /* ---- Entry points ---- */
@@ -252,8 +251,7 @@ static void add_run(struct emitter *emitter, struct text *text) {
     text_add(text,
              "%svoid %s_run%s(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
              "        const void *weights, void *arena",
-             run.offsets.bytes ? run.offsets.bytes : "", prefix, emitter->threads ? "_step" : "",
-             prefix, prefix);
+             text_keep(&run.offsets), prefix, emitter->threads ? "_step" : "", prefix, prefix);
     text_add(text, emitter->threads ? ", long step, long part, long parts) {\n" : ") {\n");
     if (emitter->threads && emitter->compiled->threads == 1)
         text_add(text, "    (void)parts;\n");

@@ -67,7 +67,7 @@ static void add_term(struct emitter *emitter, struct text *text, const struct in
 }
 
 const char *emit_index(struct emitter *emitter, const struct index *index) {
-    struct text text = {0};
+    struct text text = text_in(emitter->ir->arena);
     for (int pass = 0; pass < 2; pass++) /* positive terms first: no leading minus */
         for (int i = 0; i < index->count; i++)
             if ((index->terms[i].coefficient < 0) == (pass == 1))
@@ -77,9 +77,7 @@ const char *emit_index(struct emitter *emitter, const struct index *index) {
     else if (index->constant)
         text_add(&text, index->constant < 0 ? " - %" PRId64 : " + %" PRId64,
                  index->constant < 0 ? -index->constant : index->constant);
-    const char *copy = arena_copy_text(emitter->ir->arena, text.bytes ? text.bytes : "");
-    text_free(&text);
-    return copy;
+    return text_keep(&text);
 }
 
 /* ---- Constants ---- */
@@ -325,7 +323,7 @@ static void add_bound(struct emitter *emitter, struct text *text, size_t *column
 }
 
 static const char *emit_predicates(struct emitter *emitter, const struct expression *guard) {
-    struct text text = {0};
+    struct text text = text_in(emitter->ir->arena);
     size_t column = 4 * (size_t)emitter->indent;
     for (int i = 0; i < guard->predicate_count; i++) {
         const struct predicate *predicate = &guard->predicates[i];
@@ -337,9 +335,7 @@ static const char *emit_predicates(struct emitter *emitter, const struct express
         if (index->maximum >= predicate->upper)
             add_bound(emitter, &text, &column, variable, "<", predicate->upper - index->constant);
     }
-    const char *copy = arena_copy_text(emitter->ir->arena, text.bytes ? text.bytes : "1");
-    text_free(&text);
-    return copy;
+    return text.length ? text_keep(&text) : "1";
 }
 
 /* One side of a guard, with its statements set apart. */
@@ -357,7 +353,8 @@ static const char *emit_side(struct emitter *emitter, const struct expression *e
 /* A choice where both sides are plain expressions, else a local that an if sets. What lies behind
  * the guard can only be read there, so where it is read the branch stays one. */
 static const char *emit_guard(struct emitter *emitter, const struct expression *e) {
-    struct text inside = {0}, otherwise = {0};
+    struct arena *arena = emitter->ir->arena;
+    struct text inside = text_in(arena), otherwise = text_in(arena);
     const char *condition = emit_predicates(emitter, e);
     const char *yes = emit_side(emitter, e->sources[0], &inside);
     const char *no = emit_side(emitter, e->sources[1], &otherwise);
@@ -365,8 +362,8 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
     size_t width = strlen(condition) + strlen(yes) + strlen(no) + 4 * (size_t)emitter->indent;
     bool reads = has_load(emitter, e->sources[0]) || has_load(emitter, e->sources[1]);
     if (!inside.length && !otherwise.length && !reads && width < LINE - 32) {
-        result = arena_format(emitter->ir->arena, "%s ? %s : %s", condition,
-                              in_parentheses(emitter, yes), in_parentheses(emitter, no));
+        result = arena_format(arena, "%s ? %s : %s", condition, in_parentheses(emitter, yes),
+                              in_parentheses(emitter, no));
     } else {
         bool simple = e->sources[1]->kind == EXPRESSION_CONSTANT; /* safe to begin with */
         result = emit_local_name(emitter, "v");
@@ -377,18 +374,16 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
             emit_line(emitter, "KEEP_BRANCH;");
             sections_want(&emitter->sections, "keep_branch");
         }
-        text_add(emitter->text, "%s", inside.bytes ? inside.bytes : "");
+        text_add(emitter->text, "%s", text_keep(&inside));
         emit_line(emitter, "%s = %s;", result, yes);
         if (!simple) {
             emit_else(emitter);
-            text_add(emitter->text, "%s", otherwise.bytes ? otherwise.bytes : "");
+            text_add(emitter->text, "%s", text_keep(&otherwise));
             emit_line(emitter, "%s = %s;", result, no);
         }
         emit_close(emitter);
         emit_name_expression(emitter, e, result);
     }
-    text_free(&inside);
-    text_free(&otherwise);
     return result;
 }
 

@@ -7,7 +7,7 @@
 /* ---- Parameters ---- */
 
 static void emit_signature(struct emitter *emitter, const struct kernel *kernel) {
-    struct text line = {0};
+    struct text line = text_in(emitter->ir->arena);
     text_add(&line, "static void %s(", kernel->name);
     size_t begin = 0;
     for (int i = 0; i < kernel->buffer_count; i++) {
@@ -19,14 +19,14 @@ static void emit_signature(struct emitter *emitter, const struct kernel *kernel)
                                              !last              ? ","
                                              : kernel->parallel ? ", long part, long parts) {"
                                                                 : ") {");
-        if (i > 0 && line.length - begin + strlen(parameter) + 1 > 98) {
+        bool breaks = i > 0 && line.length - begin + strlen(parameter) + 1 > 98;
+        if (breaks) {
             text_add(&line, "\n        ");
             begin = line.length - 8;
         }
-        text_add(&line, "%s%s", i && line.bytes[line.length - 1] != ' ' ? " " : "", parameter);
+        text_add(&line, "%s%s", i && !breaks ? " " : "", parameter);
     }
-    emit_open(emitter, "%s", line.bytes ? line.bytes : "");
-    text_free(&line);
+    emit_open(emitter, "%s", text_keep(&line));
 }
 
 /* ---- Loops ---- */

@@ -92,24 +92,23 @@ static void emit_walk(const struct tiling *tiling) {
     int64_t offsets[64];
     int rows = row_offsets(tiling->tile, tiling->block, offsets);
     struct levels levels = levels_of(tiling);
-    struct text text = {0};
+    struct text text = text_in(emitter->ir->arena);
     add_list(&text, "rows", rows, offsets);
     emit_line(emitter, "static const struct tile_walk %s = {", tiling->walk);
-    emit_line(emitter, "    %s,", text.bytes ? text.bytes : "");
-    text_free(&text);
+    emit_line(emitter, "    %s,", text_keep(&text));
+    text = text_in(emitter->ir->arena);
     add_list(&text, "extent", WALK_LEVELS, levels.extent);
     text_add(&text, ", ");
     add_list(&text, "stream", WALK_LEVELS, levels.stream);
     text_add(&text, ",");
-    emit_line(emitter, "    %s", text.bytes ? text.bytes : "");
-    text_free(&text);
+    emit_line(emitter, "    %s", text_keep(&text));
+    text = text_in(emitter->ir->arena);
     add_list(&text, "panel", WALK_LEVELS, levels.panel);
     text_add(&text, ", .sums = %" PRId64,
              tiling->block->in_place ? tiling->block->sums_row : tiling->block->columns);
     if (fetches(tiling))
         text_add(&text, ", .ahead = %" PRId64, tiling->tile->prefetch.lines);
-    emit_line(emitter, "    %s};", text.bytes ? text.bytes : "");
-    text_free(&text);
+    emit_line(emitter, "    %s};", text_keep(&text));
 }
 
 /* ---- The call ---- */

@@ -82,14 +82,12 @@ const char *kernel_name(struct ir *ir, const struct kernel *kernel) {
 /* ---- Formulas ---- */
 
 const char *buffer_description(struct ir *ir, const struct buffer *buffer) {
-    struct text text = {0};
+    struct text text = text_in(ir->arena);
     text_add(&text, "%s %s[", buffer->name, dtype_facts[buffer->dtype].name);
     for (int i = 0; i < buffer->rank; i++)
         text_add(&text, "%s%" PRId64, i ? "," : "", buffer->shape[i]);
     text_add(&text, "]");
-    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
-    text_free(&text);
-    return copy;
+    return text_keep(&text);
 }
 
 /* "5x5": the extents that a reduction runs over. */
@@ -187,14 +185,13 @@ static void add_formula(struct text *text, const struct expression *e) {
 /* What a statement computes: the output with its shape, and the value without indices. Shared parts
  * are repeated, which could go on without end: too long a formula is replaced by its size. */
 static const char *statement_formula(struct ir *ir, const struct statement *statement) {
-    struct text text = {0};
+    struct text text = text_in(ir->arena);
     add_formula(&text, statement->value);
     const char *output = buffer_description(ir, statement->output);
     const char *formula =
         text.length > LONGEST_FORMULA
             ? arena_format(ir->arena, "%s = %d operations", output, list_uses(ir, statement).count)
-            : arena_format(ir->arena, "%s = %s", output, text.bytes ? text.bytes : "");
-    text_free(&text);
+            : arena_format(ir->arena, "%s = %s", output, text_keep(&text));
     return formula;
 }
 
@@ -229,7 +226,7 @@ static void add_arrow(struct text *text, const struct buffer *buffer, const stru
 
 /* Inputs and outputs as ellipses, kernels as boxes, temporaries as points between them. */
 const char *kernels_dot(struct ir *ir) {
-    struct text text = {0};
+    struct text text = text_in(ir->arena);
     text_add(&text, "digraph kernels {\n  node [fontname=\"monospace\"];\n");
     for (int g = 0; g < ir->kernel_count; g++) {
         const struct kernel *kernel = ir->kernels[g];
@@ -244,9 +241,7 @@ const char *kernels_dot(struct ir *ir) {
         }
     }
     text_add(&text, "}\n");
-    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
-    text_free(&text);
-    return copy;
+    return text_keep(&text);
 }
 
 /* ---- Counts ---- */
@@ -304,13 +299,11 @@ static const char *list_nodes(struct ir *ir, const struct kernel *kernel) {
         for (int k = 0; k < kernel->statements[i]->node_count; k++)
             nodes[count++] = kernel->statements[i]->nodes[k];
     qsort(nodes, (size_t)count, sizeof *nodes, by_origin);
-    struct text text = {0};
+    struct text text = text_in(ir->arena);
     for (int i = 0; i < count; i++)
         if (i == 0 || nodes[i] != nodes[i - 1])
             text_add(&text, "%s%d", text.length ? " " : "", nodes[i]->origin);
-    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
-    text_free(&text);
-    return copy;
+    return text_keep(&text);
 }
 
 struct kernel_facts describe_kernel(struct ir *ir, const struct kernel *kernel) {

@@ -558,36 +558,38 @@ static void number_names(const struct ir *ir, struct declared *list, int *ordina
     }
 }
 
+static void print_all(const struct ir *ir, struct printing *printing, struct text *text) {
+    for (int i = 0; i < ir->buffer_count; i++) {
+        if (!is_leaf(ir->buffers[i]))
+            continue;
+        text_add(text, "buffer ");
+        print_buffer(printing, ir->buffers[i]);
+        text_add(text, "\n");
+    }
+    for (int i = 0; i < ir->statement_count; i++)
+        print_statement(printing, ir, ir->statements[i]);
+}
+
 void print_ir(const struct ir *ir, struct text *text) {
     size_t expressions = (size_t)ir->expression_count + 1, buffers = (size_t)ir->buffer_count + 1;
-    struct printing printing = {.text = text};
-    struct declared *list = et_allocate(buffers + (size_t)ir->statement_count, sizeof *list);
-    printing.ordinals = et_allocate(buffers, sizeof *printing.ordinals);
-    printing.declared = et_allocate(buffers, sizeof *printing.declared);
-    printing.uses = et_allocate(expressions, sizeof *printing.uses);
-    printing.labels = et_allocate(expressions, sizeof *printing.labels);
-    printing.lines = et_allocate(expressions, sizeof *printing.lines);
+    struct arena own = {0}, *arena = text->arena ? text->arena : &own;
+    struct declared *list =
+        arena_array(arena, struct declared, buffers + (size_t)ir->statement_count);
+    struct printing printing = {.text = text,
+                                .ordinals = arena_array(arena, int, buffers),
+                                .declared = arena_array(arena, bool, buffers),
+                                .uses = arena_array(arena, int, expressions),
+                                .labels = arena_array(arena, int, expressions),
+                                .lines =
+                                    arena_array(arena, const struct expression *, expressions)};
     if (list && printing.ordinals && printing.declared && printing.uses && printing.labels &&
         printing.lines) {
         number_names(ir, list, printing.ordinals);
-        for (int i = 0; i < ir->buffer_count; i++) {
-            if (!is_leaf(ir->buffers[i]))
-                continue;
-            text_add(text, "buffer ");
-            print_buffer(&printing, ir->buffers[i]);
-            text_add(text, "\n");
-        }
-        for (int i = 0; i < ir->statement_count; i++)
-            print_statement(&printing, ir, ir->statements[i]);
+        print_all(ir, &printing, text);
     } else {
-        text->failed = true;
+        text_fail(text);
     }
-    et_release(list);
-    et_release(printing.ordinals);
-    et_release(printing.declared);
-    et_release(printing.uses);
-    et_release(printing.labels);
-    et_release(printing.lines);
+    arena_free(&own);
 }
 
 void print_graph(const struct graph *graph, struct text *text) {

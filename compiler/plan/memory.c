@@ -278,15 +278,13 @@ static size_t find_lower_bound(struct ir *ir, struct life *lives, int count) {
 }
 
 static const char *memory_table(struct ir *ir, const struct life *lives, int count) {
-    struct text text = {0};
+    struct text text = text_in(ir->arena);
     text_add(&text, "%12s %12s  %-9s  %s\n", "offset", "bytes", "kernels", "temporary");
     for (int i = 0; i < count; i++)
         text_add(&text, "%12zu %12zu  k%02d - k%02d  %s\n", lives[i].buffer->offset, lives[i].bytes,
                  ir->first_number + lives[i].first + 1, ir->first_number + lives[i].last + 1,
                  buffer_description(ir, lives[i].buffer));
-    const char *copy = arena_copy_text(ir->arena, text.bytes ? text.bytes : "");
-    text_free(&text);
-    return copy;
+    return text_keep(&text);
 }
 
 void memory(struct ir *ir) {

@@ -49,14 +49,6 @@ struct inquiry {
 
 /* ---- In words ---- */
 
-static const char *keep(struct ir *ir, struct text *text) {
-    if (text->failed)
-        longjmp(*ir->arena->escape, 1);
-    const char *copy = arena_copy_text(ir->arena, text->bytes ? text->bytes : "");
-    text_free(text);
-    return copy;
-}
-
 static void add_extents(struct text *text, const char *what, int count,
                         const struct axis *const *axes) {
     for (int i = 0; i < count; i++)
@@ -88,7 +80,7 @@ static void add_operand(struct text *text, const struct contraction *contraction
 static const char *contraction_text(const struct contraction *contraction) {
     const struct expression *sum = contraction->sum, *pool = contraction->pool;
     const struct statement *statement = contraction->statement;
-    struct text text = {0};
+    struct text text = text_in(contraction->ir->arena);
     text_add(&text, "loops");
     add_extents(&text, " ", statement->loop_count, statement->loops);
     if (pool)
@@ -100,7 +92,7 @@ static const char *contraction_text(const struct contraction *contraction) {
     for (int i = 0; i < statement->loop_count; i++)
         text_add(&text, "%s%" PRId64, i ? "," : "", output_stride(statement, statement->loops[i]));
     text_add(&text, ")");
-    return keep(contraction->ir, &text);
+    return text_keep(&text);
 }
 
 static int loop_number(const struct contraction *contraction, const struct axis *axis) {
@@ -112,7 +104,7 @@ static int loop_number(const struct contraction *contraction, const struct axis 
 
 static const char *tile_text(const struct contraction *contraction,
                              const struct loop_tiling *tiling) {
-    struct text text = {0};
+    struct text text = text_in(contraction->ir->arena);
     text_add(&text, "%s%dx%d", tiling->lanes ? "lanes " : "", tiling->rows, tiling->columns);
     if (tiling->last_columns)
         text_add(&text, "+%d", tiling->last_columns);
@@ -122,13 +114,13 @@ static const char *tile_text(const struct contraction *contraction,
                  loop_number(contraction, tiling->row_loops[i].loop), tiling->row_loops[i].block);
     text_add(&text, " columns i%d %s", loop_number(contraction, tiling->column),
              tiling->pack_panel ? "packed" : "in place");
-    return keep(contraction->ir, &text);
+    return text_keep(&text);
 }
 
 static const char *blocking_text(struct ir *ir, const struct blocking *blocking) {
-    struct text text = {0};
+    struct text text = text_in(ir->arena);
     text_add(&text, "sums %" PRId64 " rows %" PRId64, blocking->sum_step, blocking->row_step);
-    return keep(ir, &text);
+    return text_keep(&text);
 }
 
 /* ---- Questions and answers ---- */

@@ -145,7 +145,7 @@ void tuning_free(struct tuning *tuning) {
 static void add_member(struct text *text, const char *before, const char *key, const char *value) {
     text_add(text, "%s\"%s\": ", before, key);
     if (!json_write_string(text, value))
-        text->failed = true;
+        text_fail(text);
 }
 
 static void add_choice(struct text *text, const struct tuned_choice *choice) {
@@ -172,8 +172,9 @@ bool tuning_save(const struct tuning *tuning, const char *path, struct et_error 
         add_choice(&text, &tuning->choices[i]);
     }
     text_add(&text, "%s]\n}\n", tuning->count ? "\n  " : "");
-    bool good = text.failed ? et_fail(error, "%s: out of memory", path)
-                            : write_file(path, text.bytes, text.length, error);
+    const char *bytes = text_read(&text, error);
+    bool good =
+        bytes ? write_file(path, bytes, text.length, error) : et_fail_within(error, "%s", path);
     text_free(&text);
     return good;
 }

@@ -90,7 +90,7 @@ static void contract(struct row_emitter *rows, const struct expression *e,
     struct emitter *emitter = rows->emitter;
     struct arena *arena = emitter->ir->arena;
     const char *type = dtype_facts[e->dtype].c_type;
-    struct text axes = {0};
+    struct text axes = text_in(arena);
     const char *operands[2];
     for (int i = 0; i < 2; i++) {
         const struct expression *load = e->sources[i];
@@ -109,8 +109,8 @@ static void contract(struct row_emitter *rows, const struct expression *e,
                  index_coefficient(e->sources[1]->index, e->axes[k], &plain));
     }
     const char *name = arena_format(arena, "sums%d", emitter->value_count++);
-    emit_line(emitter, "static const long %s[] = {%s};", name, axes.bytes ? axes.bytes : "0");
-    text_free(&axes);
+    emit_line(emitter, "static const long %s[] = {%s};", name,
+              axes.length ? text_keep(&axes) : "0");
     rows_call(rows, arena_format(arena, "row_%s_contract", dtype_facts[e->dtype].short_name),
               arena_format(arena,
                            "long rows, long columns, %s *result, long result_row,\n"

@@ -122,7 +122,7 @@ bool rows_can(struct ir *ir, const struct expression *e, const struct row_block 
 void rows_call(struct row_emitter *rows, const char *name, const char *parameters,
                const char *arguments) {
     struct emitter *emitter = rows->emitter;
-    struct text text = {0};
+    struct text text = text_in(emitter->ir->arena);
     emit_runtime_function(emitter, name, parameters);
     text_add(&text, "%s(", name);
     size_t column = text.length + 4 * (size_t)emitter->indent;
@@ -139,8 +139,7 @@ void rows_call(struct row_emitter *rows, const char *name, const char *parameter
         column += length;
         arguments += length;
     }
-    emit_line(emitter, "%s);", text.bytes ? text.bytes : "");
-    text_free(&text);
+    emit_line(emitter, "%s);", text_keep(&text));
 }
 
 const char *rows_operand_text(struct row_emitter *rows, struct row_operand operand) {
