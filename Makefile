@@ -124,6 +124,8 @@ $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
 
 $(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test
 TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential
+# Tests may look into a text without asking whether it is whole (compiler/base/text.h).
+$(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) -o $@ \
 	    $(LIBRARIES) -lcriterion $(if $(filter %/test_math,$@),-lmpfr -lgmp)

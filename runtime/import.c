@@ -62,7 +62,7 @@ static bool add_weights_path(struct text *text, const char *path, struct et_erro
         return et_fail(error, "%s: expected a name that ends with %s", path, ending);
     text_add_bytes(text, path, length - cut);
     text_add(text, ".safetensors");
-    return !text->failed || et_fail(error, "%s: out of memory", path);
+    return text_check(text, error) || et_fail_within(error, "%s", path);
 }
 
 /* Reads the weights again, because the graph names the digest of their file. */
@@ -86,7 +86,7 @@ bool et_program_save(const struct et_program *program, const char *path, struct 
     bool good = add_weights_path(&weights_path, path, error);
     if (good)
         good = program_weights(program)
-                   ? save_with_weights(program, path, weights_path.bytes, error)
+                   ? save_with_weights(program, path, text_read(&weights_path, NULL), error)
                    : graph_store(program_graph(program), NULL, NULL, path, error);
     text_free(&weights_path);
     return good;

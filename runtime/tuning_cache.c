@@ -10,30 +10,33 @@
 /* FOLDER/tuned-DIGEST/CPU-MODE.json. The CPU is looked at only where the graph has any. */
 static bool find_path(const char *digest, const struct target *target, const char *mode, bool make,
                       struct text *path) {
-    cache_folder(path, make);
-    if (!path->bytes)
+    if (!cache_folder(path, make))
         return false;
     text_add(path, "/tuned-%.32s", digest);
-    if (make && !path->failed)
-        mkdir(path->bytes, 0700);
-    if (path->failed || !cache_folder_is_ours(path->bytes))
+    const char *folder = text_read(path, NULL);
+    if (folder && make)
+        mkdir(folder, 0700);
+    if (!folder || !cache_folder_is_ours(folder))
         return false;
     struct digest_stream stream;
     digest_begin(&stream);
     cache_add_word(&stream, "eigentensor tuning 1");
     cache_add_word(&stream, target->name);
-    cache_add_cpu(&stream);
+    if (!cache_add_cpu(&stream))
+        return false;
     struct digest key = digest_end(&stream);
     text_add(path, "/%.32s-%s.json", digest_hex(&key).text, mode);
-    return !path->failed;
+    return text_check(path, NULL);
 }
 
 struct tuning *tuning_cache_load(const char *digest, const struct target *target,
                                  const char *mode) {
     struct text path = {0};
     struct tuning *tuning = NULL;
-    if (find_path(digest, target, mode, false, &path) && cache_file_is_ours(path.bytes))
-        tuning = tuning_load(path.bytes, NULL);
+    const char *file =
+        find_path(digest, target, mode, false, &path) ? text_read(&path, NULL) : NULL;
+    if (file && cache_file_is_ours(file))
+        tuning = tuning_load(file, NULL);
     text_free(&path);
     if (!tuning || strcmp(tuning->digest, digest) == 0)
         return tuning;
@@ -44,10 +47,11 @@ struct tuning *tuning_cache_load(const char *digest, const struct target *target
 bool tuning_cache_save(const struct tuning *tuning, const struct target *target, struct text *path,
                        struct et_error *error) {
     struct text own = {0}, *place = path ? path : &own;
-    bool good = find_path(tuning->digest, target, tuning->mode, true, place) ||
-                et_fail(error, "there is no folder to keep a tuning in: set XDG_CACHE_HOME, or "
-                               "name a file");
-    good = good && tuning_save(tuning, place->bytes, error);
+    bool good = find_path(tuning->digest, target, tuning->mode, true, place);
+    if (!good && text_check(place, error))
+        et_fail(error, "there is no folder to keep a tuning in: set XDG_CACHE_HOME, or name a "
+                       "file");
+    good = good && tuning_save(tuning, text_read(place, NULL), error);
     text_free(&own);
     return good;
 }

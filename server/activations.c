@@ -93,8 +93,9 @@ static json_t *draw_sheet(struct sheet *sheet, struct et_error *error) {
                 grey[top * width + left] = grey_of(sheet, element(&sheet->value, position++));
             }
     if (image_encode_png(grey, width, height, &png, error)) {
-        base64_encode(png.bytes, png.length, &text);
-        string = text.failed ? NULL : json_string(text.bytes);
+        base64_encode(text_read(&png, NULL), png.length, &text);
+        const char *encoded = text_read(&text, error);
+        string = encoded ? json_string(encoded) : NULL;
     }
     text_free(&text);
     text_free(&png);

@@ -11,9 +11,8 @@
 void handle_health(struct worker *worker, const struct request *request, struct reply *reply) {
     (void)request;
     bool stopping = atomic_load(&worker->server->stopping);
-    reply_json(
-        reply, stopping ? 503 : 200,
-        json_pack("{ssss}", "status", stopping ? "stopping" : "ok", "version", ET_VERSION));
+    reply_json(reply, stopping ? 503 : 200,
+               json_pack("{ssss}", "status", stopping ? "stopping" : "ok", "version", ET_VERSION));
 }
 
 /* ---- /api/draw ---- */
@@ -68,7 +67,8 @@ static json_t *floats(const float *values, size_t count) {
 static json_t *base64_string(const void *bytes, size_t count) {
     struct text text = {0};
     base64_encode(bytes, count, &text);
-    json_t *string = text.failed ? NULL : json_string(text.bytes);
+    const char *encoded = text_read(&text, NULL);
+    json_t *string = encoded ? json_string(encoded) : NULL;
     text_free(&text);
     return string;
 }

@@ -31,7 +31,7 @@ static bool is_head(const struct exchange *exchange) {
 static struct request request_of(struct exchange *exchange) {
     return (struct request){.method = is_head(exchange) ? "GET" : exchange->head.method,
                             .path = exchange->head.path,
-                            .body = exchange->body.bytes ? exchange->body.bytes : "",
+                            .body = text_read(&exchange->body, NULL),
                             .body_bytes = exchange->body.length,
                             .limit = &exchange->limit,
                             .lookup = lookup,
@@ -179,11 +179,12 @@ static enum outcome reply_is_sent(struct http *http, struct connection *connecti
 enum outcome connection_send(struct http *http, struct connection *connection) {
     const struct exchange *exchange = connection->exchange;
     size_t body_bytes, head_bytes = connection->head.length;
+    const char *head = text_read(&connection->head, NULL);
     const char *body = http_reply_body(&exchange->reply, is_head(exchange), &body_bytes);
     while (connection->sent < head_bytes + body_bytes) {
         size_t of_head = connection->sent < head_bytes ? connection->sent : head_bytes;
         size_t of_body = connection->sent - of_head;
-        struct iovec parts[2] = {{connection->head.bytes + of_head, head_bytes - of_head},
+        struct iovec parts[2] = {{(char *)head + of_head, head_bytes - of_head},
                                  {(char *)body + of_body, body_bytes - of_body}};
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = body_bytes ? 2 : 1};
         ssize_t sent = sendmsg(connection->socket, &message, MSG_NOSIGNAL);
@@ -209,7 +210,7 @@ enum outcome connection_reply(struct http *http, struct connection *connection) 
     connection->is_last |= !exchange->head.keeps_open || atomic_load(&http->server->stopping);
     connection->sent = 0;
     http_reply_head(&connection->head, &exchange->reply, http->server, connection->is_last);
-    if (connection->head.failed) {
+    if (!text_check(&connection->head, NULL)) {
         connection_close(http, connection);
         return CLOSED;
     }

@@ -33,7 +33,7 @@ int exchange_receive(struct exchange *exchange, const char *bytes, size_t count)
         return 503;
     exchange->reserved += count;
     text_add_bytes(&exchange->body, bytes, count);
-    return exchange->body.failed ? 503 : 0;
+    return text_check(&exchange->body, NULL) ? 0 : 503;
 }
 
 void exchange_refuse(struct exchange *exchange, int status, const char *message) {

@@ -63,6 +63,8 @@ static void compress_file(struct embedded_file *file) {
     stream.avail_out = (uInt)room;
     if (bytes && deflate(&stream, Z_FINISH) == Z_STREAM_END && stream.total_out < file->count)
         text_add_bytes(&file->gzip, bytes, stream.total_out);
+    if (!text_check(&file->gzip, NULL))
+        text_free(&file->gzip); /* it is sent as it is */
     et_release(bytes);
     deflateEnd(&stream);
 }
@@ -88,12 +90,12 @@ void file_answer(const struct embedded_file *file, const struct request *request
                  struct reply *reply) {
     const char *known = request_header(request, "If-None-Match");
     const char *takes = request_header(request, "Accept-Encoding");
-    reply->gzip = file->gzip.bytes && takes && strcasestr(takes, "gzip");
+    reply->gzip = file->gzip.length && takes && strcasestr(takes, "gzip");
     reply->etag = reply->gzip ? file->gzip_etag : file->etag;
     bool unchanged = known && (strstr(known, reply->etag) || strcmp(known, "*") == 0);
     reply->status = unchanged ? 304 : 200;
     reply->type = file->type;
-    reply->file = reply->gzip ? (const void *)file->gzip.bytes : file->bytes;
+    reply->file = reply->gzip ? (const void *)text_read(&file->gzip, NULL) : file->bytes;
     reply->file_bytes = unchanged ? 0 : reply->gzip ? file->gzip.length : file->count;
     reply->gzip &= !unchanged;
 }

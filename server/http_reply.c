@@ -97,5 +97,5 @@ void http_reply_head(struct text *text, const struct reply *reply, const struct 
 
 const char *http_reply_body(const struct reply *reply, bool is_head, size_t *count) {
     *count = is_head || !has_body(reply->status) ? 0 : body_bytes(reply);
-    return reply->file ? reply->file : reply->body.bytes;
+    return reply->file ? reply->file : text_read(&reply->body, NULL);
 }

@@ -125,7 +125,7 @@ void handle_infer(struct worker *worker, const struct request *request, struct r
     const char *text = read_picture_text(document, reply);
     if (text && read_mode(document, &mode, reply)) {
         bool good = base64_decode(text, &png, &error) &&
-                    drawing_decode(&drawing, png.bytes ? png.bytes : "", png.length, reply->stages,
+                    drawing_decode(&drawing, text_read(&png, NULL), png.length, reply->stages,
                                    &blank, &error);
         finish_parse(reply->stages, began);
         if (good)

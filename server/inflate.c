@@ -21,7 +21,7 @@ static int inflate_all(z_stream *stream, struct text *inflated, size_t most) {
         if (count > most - inflated->length)
             return 413;
         text_add_bytes(inflated, piece, count);
-        if (inflated->failed)
+        if (!text_check(inflated, NULL))
             return 503;
     }
     return 0;
@@ -56,8 +56,8 @@ bool request_inflate(struct request *request, struct text *inflated, const struc
                      ? inflate_all(&stream, inflated, (size_t)options->max_body)
                      : 503;
     inflateEnd(&stream);
-    request->body = inflated->bytes ? inflated->bytes : "";
-    request->body_bytes = inflated->length;
+    request->body = status ? "" : text_read(inflated, NULL);
+    request->body_bytes = status ? 0 : inflated->length;
     if (status == 413)
         reply_error(reply, style, 413,
                     "the body is larger than %ld bytes (--max-body) once it is "

@@ -149,9 +149,11 @@ static void add_stages(struct text *text, struct server *server) {
                 add_label(&labels, et_program_name(server->models.items[i].program));
                 text_add(&labels, "\",mode=\"%s\",stage=\"%s\"", et_mode_name((enum et_mode)mode),
                          stage_names[stage]);
-                if (!labels.failed)
-                    add_histogram(text, name, labels.bytes,
-                                  &server->metrics.stages[i][mode][stage]);
+                const char *pairs = text_read(&labels, NULL);
+                if (pairs)
+                    add_histogram(text, name, pairs, &server->metrics.stages[i][mode][stage]);
+                else
+                    text_fail(text);
                 text_free(&labels);
             }
 }

@@ -147,7 +147,7 @@ static void add_names(struct text *body, const char *key, json_t *names) {
         return;
     text_add(body, ",\"%s\":", key);
     if (json_dump_callback(names, add_piece, body, JSON_COMPACT) != 0)
-        body->failed = true;
+        text_fail(body);
     json_decref(names);
 }
 

@@ -100,7 +100,9 @@ static bool check_kind(const json_t *object, const struct et_tensor *tensor,
     struct text expected = {0};
     for (int axis = 0; axis < tensor->rank; axis++)
         text_add(&expected, "%s%" PRId64, axis ? ", " : "", tensor->shape[axis]);
-    et_fail(error, "another shape than [%s]", expected.bytes ? expected.bytes : "");
+    const char *extents = text_read(&expected, error);
+    if (extents)
+        et_fail(error, "another shape than [%s]", extents);
     text_free(&expected);
     return false;
 }

@@ -23,15 +23,14 @@ bool base64_decode(const char *text, struct text *bytes, struct et_error *error)
     if (good)
         text_add_bytes(bytes, (const char *)decoded, count);
     et_release(decoded);
-    return good ? !bytes->failed || et_fail(error, "out of memory")
-                : et_fail(error, "not valid base64");
+    return good ? text_check(bytes, error) : et_fail(error, "not valid base64");
 }
 
 void base64_encode(const void *bytes, size_t count, struct text *text) {
     size_t length = BASE64_ENCODE_RAW_LENGTH(count);
     char *encoded = et_allocate(length + 1, 1);
     if (!encoded) {
-        text->failed = true;
+        text_fail(text);
         return;
     }
     base64_encode_raw(encoded, count, bytes);
@@ -89,8 +88,8 @@ bool drawing_read(struct drawing *drawing, const struct request *request, struct
                               &error);
     } else if (request_may_be_json(request)) {
         good = read_json_picture(request, &png, &error) &&
-               drawing_decode(drawing, png.bytes ? png.bytes : "", png.length, reply->stages,
-                              &blank, &error);
+               drawing_decode(drawing, text_read(&png, NULL), png.length, reply->stages, &blank,
+                              &error);
     } else {
         reply_error(reply, STYLE_DETAIL, 415,
                     "expected Content-Type image/png or application/json, found %.100s",

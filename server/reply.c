@@ -45,7 +45,7 @@ void reply_free(struct reply *reply) {
 
 void text_add_json(struct text *text, const char *string) {
     if (!json_write_string(text, string))
-        text->failed = true;
+        text_fail(text);
 }
 
 /* Messages can quote what a client sent, which need not be UTF-8. */
@@ -83,7 +83,7 @@ void reply_finish_json(struct reply *reply, int status) {
     reply->type = "application/json";
     if (status == 503)
         reply->retry_after = 1;
-    if (!reply->body.failed)
+    if (text_check(&reply->body, NULL))
         return;
     static const char message[] = "{\"detail\": \"out of memory\"}";
     text_free(&reply->body);
@@ -116,7 +116,7 @@ void object_set_json(json_t **object, const char *key, json_t *value) {
 void reply_json(struct reply *reply, int status, json_t *value) {
     if (!value ||
         json_dump_callback(value, add_piece, &reply->body, JSON_COMPACT | JSON_REAL_PRECISION(9)))
-        reply->body.failed = true;
+        text_fail(&reply->body);
     json_decref(value);
     reply_finish_json(reply, status);
 }

@@ -117,12 +117,11 @@ bool write_file(const char *path, const void *bytes, size_t count, struct et_err
         return write_all(path, bytes, count, error);
     struct text sibling = {0};
     text_add(&sibling, "%s.%ld.part", path, (long)getpid());
-    if (sibling.failed)
-        return et_fail(error, "%s: out of memory", path);
-    bool good = write_all(sibling.bytes, bytes, count, error);
-    if (good && rename(sibling.bytes, path) != 0) {
+    const char *part = text_read(&sibling, error);
+    bool good = part ? write_all(part, bytes, count, error) : et_fail_within(error, "%s", path);
+    if (good && rename(part, path) != 0) {
         good = et_fail(error, "%s: %s", path, strerror(errno));
-        unlink(sibling.bytes);
+        unlink(part);
     }
     text_free(&sibling);
     return good;

@@ -1,3 +1,4 @@
+#define TEXT_PRIVATE /* all of it is seen here */
 #include "compiler/base/text.h"
 
 #include "compiler/base/allocate.h"

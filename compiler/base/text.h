@@ -9,15 +9,19 @@
 struct arena;
 
 /* Text that could not grow must never be taken for a whole one. In an arena with an escape the
- * adding itself does not return then; on the heap text_read and text_take say so. */
+ * adding itself does not return then. On the heap the bytes can be had through text_read and
+ * text_take alone, which say so: the compiler warns of any other use of what is private. */
+#ifndef TEXT_PRIVATE
+#define TEXT_PRIVATE __attribute__((deprecated("use text_read, text_check or text_take")))
+#endif
 
 /* {0} is an empty text on the heap, for text_free. */
 struct text {
     size_t length;
     struct arena *arena; /* NULL: the heap */
-    char *bytes;
-    size_t capacity;
-    bool failed;
+    char *bytes TEXT_PRIVATE;
+    size_t capacity TEXT_PRIVATE;
+    bool failed TEXT_PRIVATE;
 };
 
 /* An empty text of an arena: it needs no text_free, and adding escapes as allocating there does. */

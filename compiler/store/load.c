@@ -221,10 +221,9 @@ static struct weights *load_named_file(const struct reader *reader, struct et_er
     struct text path = {0};
     struct weights *weights = NULL;
     text_add(&path, "%s/%s", reader->folder, reader->weights_file);
-    if (path.failed)
-        et_fail(error, "out of memory");
-    else if (check_plain_file(path.bytes, error))
-        weights = load_file(reader, path.bytes, error);
+    const char *file = text_read(&path, error);
+    if (file && check_plain_file(file, error))
+        weights = load_file(reader, file, error);
     text_free(&path);
     return weights;
 }
@@ -295,11 +294,11 @@ struct graph *graph_load_with(const char *path, const struct graph_load_options 
     size_t length = slash ? (size_t)(slash - path) : 1;
     struct text folder = {0};
     text_add_bytes(&folder, slash ? path : ".", length);
-    struct graph *graph = NULL;
-    if (folder.failed)
-        et_fail(error, "%s: out of memory", path);
-    else
-        graph = graph_decode(json, count, path, folder.bytes, options, weights, error);
+    const char *place = text_read(&folder, error);
+    struct graph *graph =
+        place ? graph_decode(json, count, path, place, options, weights, error) : NULL;
+    if (!place)
+        et_fail_within(error, "%s", path);
     text_free(&folder);
     et_release(json);
     return graph;

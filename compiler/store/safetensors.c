@@ -39,8 +39,9 @@ static bool read_dtype(const json_t *object, enum dtype *dtype, struct et_error 
     struct text known = {0};
     for (int i = 0; i < DTYPE_COUNT; i++)
         text_add(&known, "%s%s", i ? ", " : "", dtype_facts[i].safetensors);
-    et_fail(error, "dtype %s is not supported, expected one of %s", quoted(name).text,
-            known.failed ? "the known" : known.bytes);
+    const char *list = text_read(&known, error);
+    if (list)
+        et_fail(error, "dtype %s is not supported, expected one of %s", quoted(name).text, list);
     text_free(&known);
     return false;
 }
@@ -374,13 +375,15 @@ static bool add_header(struct text *header, const struct weight *tensors, int co
         begin += tensors[i].bytes;
     }
     text_add(header, "}");
-    while (!header->failed && header->length % 8)
-        text_add(header, " ");
-    return !header->failed || et_fail(error, "out of memory");
+    text_add(header, "%*s", (int)((8 - header->length % 8) % 8), "");
+    return text_check(header, error);
 }
 
 static bool save(const char *path, const struct text *header, const struct weight *tensors,
                  int count, struct et_error *error) {
+    const char *head = text_read(header, error);
+    if (!head)
+        return et_fail_within(error, "%s", path);
     size_t total = LENGTH_BYTES + header->length;
     for (int i = 0; i < count; i++)
         total += tensors[i].bytes;
@@ -389,7 +392,7 @@ static bool save(const char *path, const struct text *header, const struct weigh
         return et_fail(error, "%s: out of memory for %zu bytes", path, total);
     uint64_t length = header->length;
     memcpy(at, &length, sizeof length);
-    memcpy(at += sizeof length, header->bytes, header->length);
+    memcpy(at += sizeof length, head, header->length);
     at += header->length;
     for (int i = 0; i < count; i++) {
         if (tensors[i].bytes)

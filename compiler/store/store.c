@@ -200,7 +200,7 @@ static bool add_graph(struct text *text, const struct graph *graph, const struct
         text_add(text, ", \"node\": %d}", graph->outputs[i].node->id);
     }
     text_add(text, "\n  ]\n}\n");
-    return !text->failed || et_fail(error, "out of memory");
+    return text_check(text, error);
 }
 
 static bool check_graph(const struct graph *graph, struct et_error *error) {
@@ -241,8 +241,10 @@ bool graph_digest(const struct graph *graph, struct digest *digest, struct et_er
     digest_begin(&stream);
     bool good = check_graph(graph, error) && find_used_weights(graph, &used, error) &&
                 add_graph(&text, graph, &used, NULL, NULL, error);
-    if (good)
-        digest_add(&stream, text.bytes, text.length);
+    const char *bytes = good ? text_read(&text, error) : NULL;
+    if (bytes)
+        digest_add(&stream, bytes, text.length);
+    good = bytes != NULL;
     good = good && add_values(&stream, &used, error);
     *digest = digest_end(&stream);
     text_free(&text);
@@ -272,7 +274,8 @@ bool graph_store(const struct graph *graph, const char *weights_file, const stru
     else if (text.length > STORE_MOST_BYTES)
         good = et_fail(error, "%s: %zu bytes, expected at most %d", path, text.length,
                        STORE_MOST_BYTES);
-    good = good && write_file(path, text.bytes, text.length, error);
+    const char *bytes = good ? text_read(&text, error) : NULL;
+    good = bytes && write_file(path, bytes, text.length, error);
     text_free(&text);
     return good;
 }

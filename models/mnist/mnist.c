@@ -40,7 +40,7 @@ static const struct argp parser = {
 static bool store_canonical(const struct graph *graph, const char *path, struct et_error *error) {
     struct text text = {0};
     bool stored = graph_to_json(graph, NULL, NULL, &text, error) &&
-                  write_file(path, text.bytes, text.length, error);
+                  write_file(path, text_read(&text, NULL), text.length, error);
     text_free(&text);
     return stored;
 }

@@ -51,7 +51,7 @@ static const char *first_messages(struct job *job) {
     enum { ROOM = 700 };
     char *messages = arena_array(&job->arena, char, ROOM + 1);
     size_t length = 0, line_end = 0, skipped = strlen(job->scratch.path);
-    const char *from = job->said.bytes ? job->said.bytes : "";
+    const char *from = text_read(&job->said, NULL); /* run() has looked */
     while (*from && length < ROOM) {
         if (strncmp(from, job->scratch.path, skipped) == 0 && from[skipped] == '/') {
             from += skipped + 1;
@@ -70,8 +70,8 @@ static bool run(struct job *job) {
     text_free(&job->said);
     if (!process_run(job->arguments, &job->said, &status, job->error))
         return false;
-    if (job->said.failed)
-        return et_fail(job->error, "out of memory");
+    if (!text_check(&job->said, job->error))
+        return false;
     if (status == 127)
         return et_fail(job->error, "%s: not found; install gcc or name another with --cc", job->cc);
     if (status > 128)
@@ -86,7 +86,7 @@ static bool is_clang(struct job *job, bool *clang) {
     add(job, "--version");
     if (!run(job))
         return false;
-    *clang = job->said.bytes && strstr(job->said.bytes, "clang");
+    *clang = strstr(text_read(&job->said, NULL), "clang");
     job->argument_count = 0;
     return true;
 }
@@ -169,10 +169,10 @@ static bool find(void *library, const char *prefix, const char *name, void **fun
                  struct et_error *error) {
     struct text text = {0};
     text_add(&text, "%s%s", prefix, name);
-    bool good = !text.failed || et_fail(error, "out of memory");
-    *function = good ? dlsym(library, text.bytes) : NULL;
+    const char *symbol = text_read(&text, error);
+    *function = symbol ? dlsym(library, symbol) : NULL;
     text_free(&text);
-    return good;
+    return symbol != NULL;
 }
 
 bool aot_load(const char *path, const char *prefix, struct executable *executable,

@@ -13,9 +13,10 @@
 
 enum { MOST_BYTES = 1 << 30 }; /* of a library */
 
-/* Where things lie; `folder` is empty when there is no cache. */
+/* Where things lie, in the arena; `path` is NULL when there is no cache. */
 struct cache {
-    struct text folder, path, unfinished;
+    struct arena arena;
+    const char *path, *unfinished;
 };
 
 /* Everything that the library depends on. */
@@ -28,7 +29,8 @@ static bool cache_key(const struct compiled *compiled, const struct build_option
     digest_begin(&stream);
     cache_add_word(&stream, "eigentensor aot 1");
     cache_add_word(&stream, cpu);
-    cache_add_cpu(&stream);
+    if (!cache_add_cpu(&stream))
+        return et_fail(error, "cannot read /proc/cpuinfo");
     cache_add_word(&stream, options->cc ? options->cc : "gcc");
     for (const char *const *flag = options->flags; flag && *flag; flag++)
         cache_add_word(&stream, *flag);
@@ -43,21 +45,16 @@ static bool cache_find(struct cache *cache, const struct compiled *compiled,
     struct digest_hex key;
     if (!cache_key(compiled, options, &key, error))
         return false;
-    cache_folder(&cache->folder, true);
-    if (cache->folder.bytes) {
-        text_add(&cache->path, "%s/%.16s-%.32s.so", cache->folder.bytes, options->keep_for,
-                 key.text);
-        text_add(&cache->unfinished, "%s.%ld-%p", cache->path.bytes, (long)getpid(), (void *)cache);
-        if (cache->path.failed || cache->unfinished.failed)
-            text_free(&cache->folder);
-    }
-    return true;
-}
-
-static void cache_free(struct cache *cache) {
-    text_free(&cache->folder);
-    text_free(&cache->path);
-    text_free(&cache->unfinished);
+    struct text folder = text_in(&cache->arena);
+    const char *place = cache_folder(&folder, true) ? text_read(&folder, NULL) : NULL;
+    if (!place)
+        return text_check(&folder, error); /* no folder, no cache */
+    cache->path =
+        arena_format(&cache->arena, "%s/%.16s-%.32s.so", place, options->keep_for, key.text);
+    if (cache->path)
+        cache->unfinished =
+            arena_format(&cache->arena, "%s.%ld-%p", cache->path, (long)getpid(), (void *)cache);
+    return cache->unfinished || et_fail(error, "out of memory");
 }
 
 /* Is the file this user's, and does it end with the SHA-256 of what comes before? */
@@ -84,21 +81,21 @@ static bool is_whole(const char *path) {
 static bool keep(const struct cache *cache) {
     char *bytes;
     size_t count;
-    if (!read_file(cache->unfinished.bytes, MOST_BYTES, &bytes, &count, NULL))
+    if (!read_file(cache->unfinished, MOST_BYTES, &bytes, &count, NULL))
         return false;
     struct digest digest = digest_bytes(bytes, count);
     et_release(bytes);
-    int file = open(cache->unfinished.bytes, O_WRONLY | O_APPEND | O_CLOEXEC);
+    int file = open(cache->unfinished, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (file < 0)
         return false;
     bool good = write(file, digest.bytes, sizeof digest.bytes) == sizeof digest.bytes &&
                 fchmod(file, 0700) == 0 && fsync(file) == 0;
     close(file);
-    return good && rename(cache->unfinished.bytes, cache->path.bytes) == 0;
+    return good && rename(cache->unfinished, cache->path) == 0;
 }
 
 static bool load(const struct cache *cache, const char *prefix, struct executable *executable) {
-    return is_whole(cache->path.bytes) && aot_load(cache->path.bytes, prefix, executable, NULL);
+    return is_whole(cache->path) && aot_load(cache->path, prefix, executable, NULL);
 }
 
 /* A library is an executable without a main; the weights are not put into it. */
@@ -116,11 +113,11 @@ static bool build_into_cache(const struct cache *cache, const struct compiled *c
     flags[count++] = "-fPIC";
     flags[count] = NULL;
     struct build_options shared = {.target = options->target, .cc = options->cc, .flags = flags};
-    struct aot_program library = {.path = cache->unfinished.bytes};
+    struct aot_program library = {.path = cache->unfinished};
     struct compiled bare = *compiled;
     bare.weights_bytes = 0;
     bool good = aot_build_program(&bare, &library, &shared, NULL) && keep(cache);
-    unlink(cache->unfinished.bytes);
+    unlink(cache->unfinished);
     return good;
 }
 
@@ -137,13 +134,13 @@ bool aot_cache_build(const struct compiled *compiled, const struct build_options
     struct cache cache = {0};
     bool good = cache_find(&cache, compiled, options, error);
     if (good) {
-        bool usable = cache.folder.bytes != NULL;
+        bool usable = cache.path != NULL;
         executable->from_cache = usable && load(&cache, compiled->prefix, executable);
         good = executable->from_cache ||
                (usable && build_into_cache(&cache, compiled, options) &&
                 load(&cache, compiled->prefix, executable)) ||
                build_without_cache(compiled, options, executable, error);
     }
-    cache_free(&cache);
+    arena_free(&cache.arena);
     return good;
 }

@@ -1,24 +1,29 @@
 #include "runtime/backend/cache.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-void cache_add_cpu(struct digest_stream *stream) {
+bool cache_add_cpu(struct digest_stream *stream) {
     FILE *facts = fopen("/proc/cpuinfo", "re");
+    if (!facts)
+        return errno == ENOENT;
     char *line = NULL;
     size_t capacity = 0;
-    while (facts && getline(&line, &capacity, facts) > 0 && *line != '\n') {
+    ssize_t length;
+    while ((length = getline(&line, &capacity, facts)) > 0 && *line != '\n') {
         static const char *const kinds[] = {"model name", "flags", "Features", "CPU part"};
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
             if (strncmp(line, kinds[i], strlen(kinds[i])) == 0)
                 digest_add(stream, line, strlen(line));
     }
+    bool whole = length > 0 || feof(facts);
     free(line);
-    if (facts)
-        fclose(facts);
+    fclose(facts);
+    return whole;
 }
 
 void cache_add_word(struct digest_stream *stream, const char *word) {
@@ -39,19 +44,26 @@ bool cache_file_is_ours(const char *path) {
     return is_ours(path, S_IFREG);
 }
 
-void cache_folder(struct text *folder, bool make) {
+/* Makes the folder, unless it is there or cannot be made. */
+static void make_folder(const struct text *folder) {
+    const char *path = text_read(folder, NULL);
+    if (path)
+        mkdir(path, 0700);
+}
+
+bool cache_folder(struct text *folder, bool make) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && *cache == '/')
         text_add(folder, "%s", cache);
     else if (home && *home == '/')
         text_add(folder, "%s/.cache", home);
     else
-        return;
-    if (make && !folder->failed)
-        mkdir(folder->bytes, 0700);
+        return false;
+    if (make)
+        make_folder(folder);
     text_add(folder, "/eigentensor");
-    if (make && !folder->failed)
-        mkdir(folder->bytes, 0700);
-    if (folder->failed || !cache_folder_is_ours(folder->bytes))
-        text_free(folder);
+    if (make)
+        make_folder(folder);
+    const char *path = text_read(folder, NULL);
+    return path && cache_folder_is_ours(path);
 }

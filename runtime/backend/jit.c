@@ -156,21 +156,23 @@ static bool place_by_itself(TCCState *state) {
     return relocate(state) == 0;
 }
 
+/* The function of that prefix and name; NULL: there is none. */
+static bool find(TCCState *state, const char *prefix, const char *name, void **function,
+                 struct et_error *error) {
+    struct text text = {0};
+    text_add(&text, "%s%s", prefix, name);
+    const char *symbol = text_read(&text, error);
+    *function = symbol ? tcc_get_symbol(state, symbol) : NULL;
+    text_free(&text);
+    return symbol != NULL;
+}
+
 static bool find_entries(struct executable *executable, TCCState *state, const char *prefix,
                          struct et_error *error) {
-    struct text name = {0};
-    text_add(&name, "%s_run_array", prefix);
-    void *entry = name.failed ? NULL : tcc_get_symbol(state, name.bytes);
-    bool found = entry || (name.failed ? et_fail(error, "out of memory")
-                                       : et_fail(error, "libtcc: the C text has no function %s",
-                                                 name.bytes));
-    executable->entry = (run_array *)entry;
-    text_free(&name);
-    text_add(&name, "%s_run_step_array", prefix);
-    executable->step_entry =
-        name.failed ? NULL : (run_step_array *)tcc_get_symbol(state, name.bytes);
-    text_free(&name);
-    return found;
+    return find(state, prefix, "_run_array", (void **)&executable->entry, error) &&
+           find(state, prefix, "_run_step_array", (void **)&executable->step_entry, error) &&
+           (executable->entry ||
+            et_fail(error, "libtcc: the C text has no function %s_run_array", prefix));
 }
 
 /* Requires the mutex. */

@@ -41,15 +41,16 @@ static int start(const char *const *arguments, int output, pid_t *process) {
     return problem;
 }
 
-/* Reads to the end, so that the writer never waits; keeps the beginning. */
-static void listen(int input, struct text *said) {
+/* Reads to the end, so that the writer never waits; keeps the beginning. False: it cannot be read.
+ */
+static bool listen(int input, struct text *said) {
     char bytes[4096];
     for (;;) {
         ssize_t count = read(input, bytes, sizeof bytes);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
-            return;
+            return count == 0;
         size_t room = said->length < SAID_BYTES ? SAID_BYTES - said->length : 0;
         text_add_bytes(said, bytes, (size_t)count < room ? (size_t)count : room);
     }
@@ -69,12 +70,15 @@ bool process_run(const char *const *arguments, struct text *said, int *status,
         return problem == ENOENT ||
                et_fail(error, "%s: cannot start: %s", arguments[0], strerror(problem));
     }
-    listen(ends[0], said);
+    bool heard = listen(ends[0], said);
+    int broken = errno;
     close(ends[0]);
     int state = 0;
     while (waitpid(process, &state, 0) < 0)
         if (errno != EINTR)
             return et_fail(error, "%s: cannot wait for it: %s", arguments[0], strerror(errno));
+    if (!heard)
+        return et_fail(error, "%s: cannot read what it says: %s", arguments[0], strerror(broken));
     *status = WIFSIGNALED(state) ? 128 + WTERMSIG(state) : WEXITSTATUS(state);
     return true;
 }

@@ -16,16 +16,15 @@ bool scratch_make(struct scratch *scratch, struct et_error *error) {
         return et_fail(error, "TMPDIR: %s: expected no quote, backslash or line end in it", parent);
     struct text path = {0};
     text_add(&path, "%s/eigentensor-XXXXXX", parent);
-    if (path.failed) {
-        text_free(&path);
+    char *folder = text_take(&path);
+    if (!folder)
         return et_fail(error, "out of memory");
-    }
-    if (!mkdtemp(path.bytes)) {
+    if (!mkdtemp(folder)) {
         et_fail(error, "%s: cannot make a temporary directory in it: %s", parent, strerror(errno));
-        text_free(&path);
+        et_release(folder);
         return false;
     }
-    scratch->path = path.bytes;
+    scratch->path = folder;
     return true;
 }
 
@@ -46,10 +45,11 @@ bool scratch_write(const struct scratch *scratch, const char *name, const void *
                    struct et_error *error) {
     struct text path = {0};
     text_add(&path, "%s/%s", scratch->path, name);
-    bool good = !path.failed || et_fail(error, "out of memory");
-    good = good && make_folders(path.bytes, strlen(scratch->path) + 1, error) &&
-           write_file(path.bytes, bytes, count, error);
-    text_free(&path);
+    char *file = text_take(&path);
+    bool good = file ? make_folders(file, strlen(scratch->path) + 1, error) &&
+                           write_file(file, bytes, count, error)
+                     : et_fail(error, "out of memory");
+    et_release(file);
     return good;
 }
 

@@ -302,23 +302,27 @@ static bool run_way(struct check *check, const struct way *way, struct machine *
     return true;
 }
 
-static bool is_installed(const char *cc) {
+static bool find_compiler(const char *cc, bool *installed, struct et_error *error) {
     struct text said = {0};
     int status = 127;
-    process_run((const char *const[]){cc, "--version", NULL}, &said, &status, NULL);
+    bool good = process_run((const char *const[]){cc, "--version", NULL}, &said, &status, error);
     text_free(&said);
-    return status != 127;
+    *installed = status != 127;
+    return good;
 }
 
 /* A CPU that cannot run the code, a compiler that is not there: not a failure. */
-static bool is_skipped(struct check *check, const struct way *way) {
-    if (!cpu_runs(&targets[way->needs]))
+static bool find_skipped(struct check *check, const struct way *way, bool *skipped,
+                         struct et_error *error) {
+    bool installed = true, able = cpu_runs(&targets[way->needs]);
+    if (able && way->mode == ET_AOT && !find_compiler(way->cc, &installed, error))
+        return false;
+    if (!able)
         text_add(&check->skipped, "skipped %s: this CPU lacks %s\n", way->name,
                  targets[way->needs].name);
-    else if (way->mode == ET_AOT && !is_installed(way->cc))
+    else if (!installed)
         text_add(&check->skipped, "skipped %s: %s is not installed\n", way->name, way->cc);
-    else
-        return false;
+    *skipped = !able || !installed;
     return true;
 }
 
@@ -339,12 +343,13 @@ static bool try_users_way(struct check *check, struct et_error *error) {
     text_add(&name, "%s", arguments->common.cc ? arguments->common.cc : "gcc");
     for (int i = 0; i < arguments->common.flags.count; i++)
         text_add(&name, " %s", arguments->common.flags.items[i]);
-    if (name.failed)
-        return et_fail(error, "out of memory");
-    struct way way = {
-        name.bytes, ET_AOT, 1, TARGET_BASELINE, arguments->common.cc ? arguments->common.cc : "gcc",
-        {0}};
-    bool good = try_way(check, &way, (const char *const *)arguments->common.flags.items, error);
+    struct way way = {.name = text_read(&name, error),
+                      .mode = ET_AOT,
+                      .threads = 1,
+                      .needs = TARGET_BASELINE,
+                      .cc = arguments->common.cc ? arguments->common.cc : "gcc"};
+    bool good =
+        way.name && try_way(check, &way, (const char *const *)arguments->common.flags.items, error);
     text_free(&name);
     return good;
 }
@@ -356,21 +361,27 @@ static bool try_all(struct check *check, struct et_error *error) {
     printf("\n");
     for (int i = 0; i < WAYS; i++) {
         const char *flags[5] = {0};
+        bool skipped;
         memcpy(flags, ways[i].flags, sizeof ways[i].flags);
-        if (!is_skipped(check, &ways[i]) && !try_way(check, &ways[i], flags, error))
+        if (!find_skipped(check, &ways[i], &skipped, error) ||
+            (!skipped && !try_way(check, &ways[i], flags, error)))
             return false;
     }
     return try_users_way(check, error);
 }
 
-static void conclude(const struct check *check) {
-    fputs(check->skipped.bytes ? check->skipped.bytes : "", stdout);
-    if (!check->differed) {
+static bool conclude(const struct check *check, struct et_error *error) {
+    const char *skipped = text_read(&check->skipped, error);
+    const char *differences = text_read(&check->differences, error);
+    if (!skipped || !differences)
+        return false;
+    fputs(skipped, stdout);
+    if (check->differed)
+        printf("%d of %d ways differ from the interpreter\n", check->differed, check->ran);
+    else
         printf("%d ways, the same bits in every output\n", check->ran);
-        return;
-    }
-    printf("%d of %d ways differ from the interpreter\n", check->differed, check->ran);
-    fputs(check->differences.bytes ? check->differences.bytes : "", stdout);
+    fputs(differences, stdout);
+    return true;
 }
 
 int check_command(int count, char **values) {
@@ -385,8 +396,7 @@ int check_command(int count, char **values) {
         check.block = block_of(check.program);
         good = make_sets(&check, &error) && try_all(&check, &error);
     }
-    if (good)
-        conclude(&check);
+    good = good && conclude(&check, &error);
     bool differed = check.differed;
     check_close(&check);
     int status = command_end(&arguments.common, good, &error);

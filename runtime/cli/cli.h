@@ -31,6 +31,9 @@ enum { EXIT_USAGE = 2 };
 
 /* Says what went wrong on standard error; returns EXIT_FAILURE. */
 int report(const struct et_error *error);
+/* What a help_filter of argp returns: the bytes, which argp frees. Ends the process when memory ran
+ * out. */
+char *help_of(struct text *text);
 /* Copies of texts, ended by NULL, for options that may be given again and again. */
 struct list {
     char **items;

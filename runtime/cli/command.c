@@ -12,6 +12,14 @@ int report(const struct et_error *error) {
     return EXIT_FAILURE;
 }
 
+char *help_of(struct text *text) {
+    char *help = text_take(text);
+    if (help)
+        return help;
+    fprintf(stderr, "eigentensor: out of memory\n");
+    exit(EXIT_FAILURE);
+}
+
 void list_add(struct list *list, const char *item, struct argp_state *state) {
     char **grown = realloc(list->items, ((size_t)list->count + 2) * sizeof *grown);
     if (grown)

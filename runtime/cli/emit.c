@@ -183,34 +183,32 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
 }
 
 static struct compiled *compile_model(struct emit_arguments *arguments, struct et_error *error) {
-    struct text command = {0};
-    canonical_command(arguments, &command);
-    if (command.failed) {
-        et_fail(error, "out of memory");
-        return NULL;
-    }
+    struct text text = {0};
+    canonical_command(arguments, &text);
+    const char *command = text_read(&text, error);
     const struct et_program *program = arguments->common.model.program;
     const struct backend *backend = &backends[arguments->dialect->backend];
     struct compile_options compiling = {.target = arguments->target,
                                         .prefix = arguments->prefix,
                                         .digest = et_program_digest(program),
-                                        .command = command.bytes,
+                                        .command = command,
                                         .threads = arguments->common.threads,
                                         .pool = true,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
-    struct compiled *compiled = program_compile(program, backend, &compiling, error);
-    text_free(&command);
+    struct compiled *compiled =
+        command ? program_compile(program, backend, &compiling, error) : NULL;
+    text_free(&text);
     return compiled;
 }
 
 static bool write_one(const char *folder, const char *prefix, const char *ending, const void *bytes,
                       size_t count, struct et_error *error) {
-    struct text path = {0};
-    text_add(&path, "%s/%s.%s", folder, prefix, ending);
-    bool good =
-        path.failed ? et_fail(error, "out of memory") : write_file(path.bytes, bytes, count, error);
-    text_free(&path);
+    struct text text = {0};
+    text_add(&text, "%s/%s.%s", folder, prefix, ending);
+    const char *path = text_read(&text, error);
+    bool good = path && write_file(path, bytes, count, error);
+    text_free(&text);
     return good;
 }
 

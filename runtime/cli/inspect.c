@@ -183,8 +183,8 @@ static void print_plan(const struct et_program *program, const struct compiled *
         printf("\n%s", compiled->plan);
 }
 
-static void print_sections(const struct et_program *program, const struct compiled *compiled,
-                           unsigned sections) {
+static bool print_sections(const struct et_program *program, const struct compiled *compiled,
+                           unsigned sections, struct et_error *error) {
     const char *between = "";
     if (sections & SECTION_SUMMARY) {
         print_summary(program);
@@ -200,12 +200,15 @@ static void print_sections(const struct et_program *program, const struct compil
         print_plan(program, compiled);
         between = "\n";
     }
-    if (sections & SECTION_COST) {
-        struct text text = {0};
-        print_costs(compiled->contraction_count, compiled->contractions, compiled->kernels, &text);
-        printf("%s%s", between, text.bytes ? text.bytes : "there is nothing to choose\n");
-        text_free(&text);
-    }
+    if (!(sections & SECTION_COST))
+        return true;
+    struct text text = {0};
+    print_costs(compiled->contraction_count, compiled->contractions, compiled->kernels, &text);
+    const char *costs = text_read(&text, error);
+    if (costs)
+        printf("%s%s", between, *costs ? costs : "there is nothing to choose\n");
+    text_free(&text);
+    return costs != NULL;
 }
 
 /* ---- The reference manual of the operations ---- */
@@ -276,11 +279,11 @@ static bool print_dot(const struct graph *graph, const struct compiled *compiled
         graph_dot(graph, &text);
     else
         text_add(&text, "%s", compiled->kernel_dot);
-    bool good = !text.failed || et_fail(error, "out of memory");
-    if (good)
-        fputs(text.bytes, stdout);
+    const char *bytes = text_read(&text, error);
+    if (bytes)
+        fputs(bytes, stdout);
     text_free(&text);
-    return good;
+    return bytes != NULL;
 }
 
 int inspect_command(int count, char **values) {
@@ -301,8 +304,8 @@ int inspect_command(int count, char **values) {
         good = print_dot(program_graph(arguments.common.model.program), compiled, arguments.dot,
                          &error);
     else if (good)
-        print_sections(arguments.common.model.program, compiled,
-                       arguments.sections ? arguments.sections : SECTION_ALL);
+        good = print_sections(arguments.common.model.program, compiled,
+                              arguments.sections ? arguments.sections : SECTION_ALL, &error);
     compiled_free(compiled);
     return command_end(&arguments.common, good, &error);
 }

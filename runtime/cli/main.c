@@ -48,7 +48,7 @@ static char *help_text(int key, const char *text, void *input) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         text_add(&list, "  %-9s %s\n", commands[i].name, commands[i].summary);
     text_add(&list, "\n`eigentensor COMMAND --help` tells the options of a command.");
-    return list.bytes;
+    return help_of(&list);
 }
 
 static const struct argp parser = {

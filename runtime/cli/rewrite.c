@@ -112,7 +112,7 @@ static char *help_text(int key, const char *text, void *input) {
     text_add(&list, "%s\n", text);
     for (int i = 0; i < REWRITE_COUNT; i++)
         text_add(&list, "\n  %s\n%s.\n", rewrite_facts[i].name, rewrite_facts[i].summary);
-    return list.bytes;
+    return help_of(&list);
 }
 
 static const struct command_line line = {

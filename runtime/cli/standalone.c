@@ -102,10 +102,12 @@ static bool choose_kind(const struct et_program *program, enum standalone_kind *
     add_kinds(&found, et_program_input_count(program), program, et_program_input);
     text_add(&found, " to ");
     add_kinds(&found, et_program_output_count(program), program, et_program_output);
-    et_fail(error,
-            "%s: a classifier needs one input, float32[..,%d,%d], and one output, a vector of 2 to "
-            "256 float32; found %s; --main=runner suits any model",
-            et_program_name(program), DIGIT_SIDE, DIGIT_SIDE, found.bytes ? found.bytes : "others");
+    const char *kinds = text_read(&found, error);
+    if (kinds)
+        et_fail(error,
+                "%s: a classifier needs one input, float32[..,%d,%d], and one output, a vector of "
+                "2 to 256 float32; found %s; --main=runner suits any model",
+                et_program_name(program), DIGIT_SIDE, DIGIT_SIDE, kinds);
     text_free(&found);
     return false;
 }
@@ -188,7 +190,7 @@ static bool describe_model(const struct et_program *program, const struct compil
              inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0);
     add_tensors(text, "model_inputs", program, inputs, et_program_input);
     add_tensors(text, "model_outputs", program, outputs, et_program_output);
-    return !text->failed || et_fail(error, "out of memory");
+    return text_check(text, error);
 }
 
 /* ---- Building ---- */
@@ -261,8 +263,8 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     bool good = path && join_flags(options->flags, &arena, &building.flags)
                     ? describe_model(program, compiled, &model_h, error)
                     : et_fail(error, "out of memory");
-    good = good &&
-           build_texts(compiled, kind, model_h.bytes, &building, path, options->link_static, error);
+    good = good && build_texts(compiled, kind, text_read(&model_h, NULL), &building, path,
+                               options->link_static, error);
     text_free(&model_h);
     arena_free(&arena);
     compiled_free(compiled);

@@ -121,7 +121,7 @@ static bool keep(const struct tune_arguments *arguments, const struct tuned *tun
                                   : tuning_cache_save(&tuned->tuning, target, &path, error);
     if (good)
         printf("%s: written to %s\n", tuned->tuning.mode,
-               arguments->output ? arguments->output : path.bytes);
+               arguments->output ? arguments->output : text_read(&path, NULL));
     text_free(&path);
     return good;
 }

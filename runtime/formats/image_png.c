@@ -51,7 +51,7 @@ static void channel_read(png_structp png, png_bytep bytes, size_t count) {
 static void channel_write(png_structp png, png_bytep bytes, size_t count) {
     struct channel *channel = png_get_io_ptr(png);
     text_add_bytes(channel->written, (const char *)bytes, count);
-    if (channel->written->failed) {
+    if (!text_check(channel->written, NULL)) {
         channel->out_of_memory = true;
         png_error(png, "out of memory");
     }
@@ -218,8 +218,9 @@ bool image_encode_png(const unsigned char *grey, int width, int height, struct t
 bool image_write_png(const char *path, const unsigned char *grey, int width, int height,
                      struct et_error *error) {
     struct text png = {0};
-    bool good = encode(path, grey, width, height, &png, error) &&
-                write_file(path, png.bytes, png.length, error);
+    bool good = encode(path, grey, width, height, &png, error);
+    const char *bytes = good ? text_read(&png, error) : NULL;
+    good = bytes && write_file(path, bytes, png.length, error);
     text_free(&png);
     return good;
 }

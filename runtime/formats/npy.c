@@ -342,10 +342,11 @@ static bool encode(const char *name, const struct npy *npy, struct text *file,
     text_add_bytes(file, MAGIC "\1", MAGIC_BYTES + 2);
     char size[2] = {(char)(header.length & 0xff), (char)(header.length >> 8)};
     text_add_bytes(file, size, 2);
-    if (!header.failed)
-        text_add_bytes(file, header.bytes, header.length);
+    const char *head = text_read(&header, NULL);
+    if (head)
+        text_add_bytes(file, head, header.length);
     text_add_bytes(file, npy->bytes, npy->byte_count);
-    bool good = !header.failed && !file->failed;
+    bool good = head && text_check(file, NULL);
     text_free(&header);
     return good || et_fail(error, "%s: out of memory for %zu bytes", name, npy->byte_count);
 }
@@ -356,7 +357,8 @@ bool npy_encode(const struct npy *npy, struct text *file, struct et_error *error
 
 bool npy_write(const char *path, const struct npy *npy, struct et_error *error) {
     struct text file = {0};
-    bool good = encode(path, npy, &file, error) && write_file(path, file.bytes, file.length, error);
+    bool good = encode(path, npy, &file, error) &&
+                write_file(path, text_read(&file, NULL), file.length, error);
     text_free(&file);
     return good;
 }

@@ -62,7 +62,7 @@ static char *help_text(int key, const char *text, void *input) {
         text_add(&list, "  output  %s %s\n", model_outputs[i].name,
                  facts_text(&model_outputs[i]).text);
     text_add(&list, "%s", text);
-    return list.bytes;
+    return text_take(&list);
 }
 
 const char *argp_program_version =
