@@ -25,7 +25,8 @@ IS_CLANG := $(findstring clang,$(CC) $(shell $(CC) --version 2>/dev/null))
 WARNINGS = -Wall -Wextra -Werror $(if $(IS_CLANG),,-Wno-format-truncation)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
              -I. -MMD -MP
-LIBRARIES = -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
+# What libtcc does to pages of code is done by runtime/backend/jit.c.
+LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY = $(BUILD)/libeigentensor.a

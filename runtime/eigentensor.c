@@ -7,6 +7,7 @@
 
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
+#include "runtime/backend/code_pages.h"
 #include "runtime/backend/limit.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
@@ -75,6 +76,10 @@ bool et_mode_from_name(const char *name, enum et_mode *mode) {
         return true;
     }
     return false;
+}
+
+bool et_mode_allowed(enum et_mode mode, struct et_error *error) {
+    return mode != ET_JIT || code_pages_allowed(error);
 }
 
 /* Opening. */

@@ -52,6 +52,12 @@ bool et_mode_from_name(const char *name, enum et_mode *mode);
 /* The first extent of tensors of a batched program: as many images as a run is given. */
 #define ET_BATCH (-1)
 
+/* Whether this system lets the process run what the mode compiles. ET_JIT needs memory that is
+ * mapped for executing, which a hardened system may refuse: false, and an error that says what it
+ * refused. A library keeps quiet: whether to run by another mode then, and to say so, is the
+ * caller's. */
+bool et_mode_allowed(enum et_mode mode, struct et_error *error);
+
 /* An input or an output: contiguous, row-major, in the machine's byte order. */
 struct et_tensor {
     const char *name;

@@ -78,6 +78,8 @@ static json_t *idle_mode(const struct model *model, enum et_mode mode) {
     json_t *object = json_pack("{ss}", "state", model_state(model, mode));
     if (mode == ET_AOT && atomic_load(&model->aot_state) == AOT_FAILED)
         object_set_json(&object, "message", json_string(model->aot_error.message));
+    if (mode == ET_JIT && !model_is_ready(model, ET_JIT))
+        object_set_json(&object, "message", json_string(model->jit_error.message));
     return object;
 }
 
@@ -118,8 +120,8 @@ static bool compare_modes(struct worker *worker, struct model *model, struct mod
         enum et_mode mode = (enum et_mode)i;
         if (!is_listed(asked, et_mode_name(mode)))
             continue;
-        if (mode == ET_AOT && atomic_load(&model->aot_state) != AOT_READY)
-            object_set_json(&comparison->modes, "aot", idle_mode(model, ET_AOT));
+        if (!model_is_ready(model, mode))
+            object_set_json(&comparison->modes, et_mode_name(mode), idle_mode(model, mode));
         else if (!compare_mode(worker, model, memory, mode, comparison, error))
             return false;
     }
@@ -182,13 +184,14 @@ static json_t *tensors(const struct et_program *program, int count,
 }
 
 static json_t *mode_facts(const struct model *model) {
-    json_t *aot = idle_mode(model, ET_AOT);
+    json_t *aot = idle_mode(model, ET_AOT), *jit = idle_mode(model, ET_JIT);
+    if (model_is_ready(model, ET_JIT))
+        object_set_json(&jit, "prepare_milliseconds", json_real(model->jit_milliseconds));
     if (atomic_load(&model->aot_state) == AOT_READY) {
         object_set_json(&aot, "prepare_milliseconds", json_real(model->aot_milliseconds));
         object_set_json(&aot, "from_cache", json_boolean(model->aot.executable.from_cache));
     }
-    return json_pack("{s{ss}s{sssf}so}", "eager", "state", "ready", "jit", "state", "ready",
-                     "prepare_milliseconds", model->jit_milliseconds, "aot", aot);
+    return json_pack("{s{ss}soso}", "eager", "state", "ready", "jit", jit, "aot", aot);
 }
 
 static json_t *model_names(const struct models *models) {
@@ -247,7 +250,7 @@ void handle_kernels(struct worker *worker, const struct request *request, struct
     struct model *model = asked_model(worker, request, reply);
     if (!model)
         return;
-    enum et_mode mode = model_fastest(model);
+    enum et_mode mode = model_compiled_mode(model);
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; i < compiled->kernel_count; i++) {
@@ -273,18 +276,17 @@ void handle_source(struct worker *worker, const struct request *request, struct 
     if (!model)
         return;
     const char *name = request_query(request, "mode");
-    enum et_mode mode = model_fastest(model);
+    enum et_mode mode = model_compiled_mode(model);
     if (name && (!et_mode_from_name(name, &mode) || mode == ET_EAGER)) {
         reply_error(reply, STYLE_DETAIL, 422, "mode: expected jit or aot");
         return;
     }
-    if (mode == ET_AOT && model_fastest(model) != ET_AOT) {
+    if (mode == ET_AOT && !model_is_ready(model, ET_AOT)) {
         reply_error(reply, STYLE_DETAIL, 404, "there is no AOT text: its state is %s",
                     model_state(model, ET_AOT));
         return;
     }
-    const struct compiled *compiled =
-        mode == ET_AOT ? model->aot.compiled : program_compiled(model->program, ET_JIT);
+    const struct compiled *compiled = mode == ET_AOT ? model->aot.compiled : model->compiled;
     reply->status = 200;
     reply->type = "text/plain; charset=utf-8";
     reply->file = compiled->source;

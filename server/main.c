@@ -37,6 +37,13 @@ static sigset_t block_signals(void) {
     return awaited;
 }
 
+/* The system is the same for all models. */
+static void warn_of_first(const struct model *model, bool aot) {
+    if (model->first != ET_JIT)
+        fprintf(stderr, "eigentensor-server: warning: no jit: %s; eager runs%s\n",
+                model->jit_error.message, aot ? " until aot is ready" : "");
+}
+
 static int serve(struct server *server, const sigset_t *awaited, double began) {
     struct et_error error = {0};
     struct http *http = http_open(server, &error);
@@ -49,6 +56,7 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
     fprintf(stderr, "eigentensor-server: http://%s%s%s:%d, ready after %.0f ms\n",
             colons ? "[" : "", host, colons ? "]" : "", http_port(http),
             (now_microseconds() - began) / 1000);
+    warn_of_first(&server->models.items[0], server->options.aot);
     int signal_number;
     sigwait(awaited, &signal_number);
     atomic_store(&server->stopping, true);

@@ -181,9 +181,9 @@ static void add_models(struct text *text, struct server *server) {
     head(text, "eigentensor_mode_ready", "gauge", "1 when the mode can run.");
     for (int i = 0; i < server->models.count; i++)
         for (int mode = 0; mode < ET_MODE_COUNT; mode++)
-            add_model_mode(
-                text, server, "eigentensor_mode_ready", i, et_mode_name((enum et_mode)mode),
-                mode != ET_AOT || atomic_load(&server->models.items[i].aot_state) == AOT_READY);
+            add_model_mode(text, server, "eigentensor_mode_ready", i,
+                           et_mode_name((enum et_mode)mode),
+                           model_is_ready(&server->models.items[i], (enum et_mode)mode));
 }
 
 static void add_value(struct text *text, const char *name, const char *type, const char *help,

@@ -1,6 +1,7 @@
 /* Models: opened, compiled at once by libtcc, then by gcc behind the scenes. */
 #include "server/model.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,10 @@
 #include "server/kernel_times.h"
 #include "server/server.h"
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x8U /* of Linux 6.3; there vm.memfd_noexec may insist on it */
+#endif
+
 #define EMBED(name, path)                                                                          \
     __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path "\"\n.globl " #name  \
             "_end\n" #name "_end:\n.byte 0\n.previous\n");                                         \
@@ -27,7 +32,9 @@ EMBED(shipped_weights, "models/mnist/mnist.safetensors");
 /* The weights are read like any file, from one in memory. */
 static struct et_program *open_shipped(struct et_error *error) {
     size_t count = (size_t)(shipped_weights_end - shipped_weights);
-    int file = memfd_create("mnist.safetensors", MFD_CLOEXEC);
+    int file = memfd_create("mnist.safetensors", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    if (file < 0 && errno == EINVAL)
+        file = memfd_create("mnist.safetensors", MFD_CLOEXEC);
     if (file < 0 || write(file, shipped_weights, count) != (ssize_t)count) {
         et_fail(error, "mnist: no memory for the shipped weights");
         if (file >= 0)
@@ -63,7 +70,7 @@ static void gather_facts(struct model *model) {
         model->parameters += node_elements(graph->nodes[i]);
         model->weights_bytes += node_bytes(graph->nodes[i]);
     }
-    const struct compiled *compiled = program_compiled(model->program, ET_JIT);
+    const struct compiled *compiled = model->compiled;
     for (int i = 0; i < compiled->kernel_count; i++)
         if (compiled->kernels[i].images <= 1)
             model->flops += compiled->kernels[i].flops;
@@ -112,6 +119,31 @@ static struct et_program *open_stored(const char *path, struct et_error *error) 
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
+static void free_model(struct model *model) {
+    build_free(&model->aot);
+    et_release(atomic_load(&model->kernel_microseconds));
+    compiled_free(model->unused);
+    graph_free(model->one);
+    et_program_free(model->program);
+}
+
+/* Only compiles where the system refuses what comes after. */
+static bool prepare(struct model *model, struct et_error *error) {
+    struct et_program *program = model->program;
+    model->first = et_mode_allowed(ET_JIT, &model->jit_error) ? ET_JIT : ET_EAGER;
+    if (model->first == ET_JIT) {
+        bool good = et_program_prepare(program, ET_JIT, error);
+        model->compiled = program_compiled(program, ET_JIT);
+        return good;
+    }
+    const struct compile_options options = {.target = cpu_target(error),
+                                            .digest = et_program_digest(program)};
+    if (options.target)
+        model->unused = program_compile(program, mode_backend(ET_JIT), &options, error);
+    model->compiled = model->unused;
+    return model->compiled;
+}
+
 static bool open_model(struct models *models, const char *path, struct et_error *error) {
     struct et_program *program = path ? open_stored(path, error) : open_shipped(error);
     if (!program)
@@ -119,17 +151,16 @@ static bool open_model(struct models *models, const char *path, struct et_error 
     const char *name = et_program_name(program);
     bool twice = models_find(models, name) != NULL, batched = et_program_is_batched(program);
     double began = now_microseconds();
-    struct graph *one = NULL;
+    struct model *model = &models->items[models->count];
+    *model = (struct model){.program = program};
     if (twice)
         et_fail(error, "%s: there is already a model \"%s\"", path, name);
-    if (twice || !et_program_prepare(program, ET_JIT, error) ||
-        (batched && !(one = graph_at_batch(program_graph(program), 1, error)))) {
-        et_program_free(program);
+    if (twice || !prepare(model, error) ||
+        (batched && !(model->one = graph_at_batch(program_graph(program), 1, error)))) {
+        free_model(model);
         return false;
     }
-    struct model *model = &models->items[models->count++];
-    model->program = program;
-    model->one = one;
+    models->count++;
     model->most_memory = models->most_memory;
     model->jit_milliseconds = (now_microseconds() - began) / 1000;
     gather_facts(model);
@@ -197,13 +228,8 @@ bool models_wait(struct models *models, int seconds) {
 }
 
 void models_free(struct models *models) {
-    for (int i = 0; i < models->count; i++) {
-        struct model *model = &models->items[i];
-        build_free(&model->aot);
-        et_release(atomic_load(&model->kernel_microseconds));
-        graph_free(model->one);
-        et_program_free(model->program);
-    }
+    for (int i = 0; i < models->count; i++)
+        free_model(&models->items[i]);
     *models = (struct models){0};
 }
 
@@ -216,16 +242,26 @@ struct model *models_find(struct models *models, const char *name) {
 
 const char *model_state(const struct model *model, enum et_mode mode) {
     static const char *const names[] = {"absent", "building", "ready", "failed"};
-    return mode == ET_AOT ? names[atomic_load(&model->aot_state)] : "ready";
+    if (mode == ET_AOT)
+        return names[atomic_load(&model->aot_state)];
+    return names[mode == ET_JIT && model->first != ET_JIT ? AOT_FAILED : AOT_READY];
+}
+
+bool model_is_ready(const struct model *model, enum et_mode mode) {
+    return mode == ET_AOT ? atomic_load(&model->aot_state) == AOT_READY
+                          : mode == ET_EAGER || model->first == ET_JIT;
 }
 
 enum et_mode model_fastest(const struct model *model) {
-    return atomic_load(&model->aot_state) == AOT_READY ? ET_AOT : ET_JIT;
+    return model_is_ready(model, ET_AOT) ? ET_AOT : model->first;
+}
+
+enum et_mode model_compiled_mode(const struct model *model) {
+    return model_is_ready(model, ET_AOT) ? ET_AOT : ET_JIT;
 }
 
 const struct compiled *model_compiled(const struct model *model) {
-    return model_fastest(model) == ET_AOT ? model->aot.compiled
-                                          : program_compiled(model->program, ET_JIT);
+    return model_is_ready(model, ET_AOT) ? model->aot.compiled : model->compiled;
 }
 
 double model_kernel_microseconds(const struct model *model, int kernel) {
@@ -329,7 +365,7 @@ static bool run_mode(struct model *model, struct model_memory *memory, enum et_m
 bool model_run(struct model *model, struct model_memory *memory, enum et_mode mode,
                const struct run_limit *limit, struct model_run *run, struct et_error *error) {
     double began = now_microseconds();
-    run->mode = mode == ET_AOT ? model_fastest(model) : mode;
+    run->mode = model_is_ready(model, mode) ? mode : model_fastest(model);
     bool good = run_mode(model, memory, run->mode, limit, error);
     run->stop = run_limit_passed(limit);
     run->microseconds = now_microseconds() - began;

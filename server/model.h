@@ -18,6 +18,10 @@ struct model {
     struct graph *one; /* of a program with a batch axis: its graph for one image */
     int64_t parameters, weights_bytes, flops;
     bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
+    enum et_mode first;  /* what runs at once: ET_JIT, or ET_EAGER where the system refuses that */
+    struct et_error jit_error;       /* why it does */
+    const struct compiled *compiled; /* for ET_JIT, also where that is refused, to tell of */
+    struct compiled *unused;         /* it, then */
     double jit_milliseconds;
     double most_memory; /* bytes that one request may take; 0: any */
 
@@ -36,7 +40,8 @@ struct models {
     double most_memory; /* bytes that one request may take, for models that are opened; 0: any */
 };
 
-/* Opens the graphs, or the shipped model when there are none, and compiles each with libtcc. */
+/* Opens the graphs, or the shipped model when there are none, and compiles each with libtcc, unless
+ * the system refuses memory for machine code: then the interpreter runs until gcc is done. */
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error);
 /* Begins to build all of them with gcc, in a thread of its own: they are used when they are ready.
  */
@@ -54,9 +59,12 @@ struct model *models_find(struct models *models, const char *name);
 const struct graph *model_graph(const struct model *model);
 /* The name of the state of a mode: "ready", "building", "absent", "failed". */
 const char *model_state(const struct model *model, enum et_mode mode);
+bool model_is_ready(const struct model *model, enum et_mode mode);
 /* The fastest mode that is ready. */
 enum et_mode model_fastest(const struct model *model);
-/* What was compiled for the fastest mode. */
+/* Of ET_AOT and ET_JIT the first that is ready, else ET_JIT: whose kernels there are to tell of. */
+enum et_mode model_compiled_mode(const struct model *model);
+/* What was compiled for that. */
 const struct compiled *model_compiled(const struct model *model);
 /* The time of a kernel of model_compiled(), as measured once when it was built; 0: not known. */
 double model_kernel_microseconds(const struct model *model, int kernel);

@@ -1,21 +1,20 @@
-/* Compiled graphs within milliseconds, by libtcc: into pages of their own, which end up readable
- * and executable, not writable. (Some libtccs open them for both themselves, an instant before.)
- * The text may use no header and no function but those of jit_symbols.def and the precompiled
- * kernels. Builds take turns. An error quotes the line of C that does not compile.
+/* Compiled graphs within milliseconds, by libtcc: into pages of their own (code_pages.h), which are
+ * never writable and executable at once. The text may use no header and no function but those of
+ * jit_symbols.def and the precompiled kernels. Builds take turns. An error quotes the line of C
+ * that does not compile.
  *
  * libtcc's own memory is beyond the allocator's door: where that runs out, libtcc ends the process.
  */
 #include "runtime/backend/backend.h"
 
-#include <errno.h>
 #include <libtcc.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include "runtime/backend/code_pages.h"
 #include "runtime/backend/math_symbols.h"
 #include "runtime/kernels/kernels.h"
 
@@ -30,8 +29,7 @@ typedef int relocate_where_told(TCCState *, void *);
 typedef int relocate_by_itself(TCCState *);
 
 struct jit {
-    void *pages; /* NULL: the code is in `state` */
-    size_t bytes;
+    struct code_pages pages; /* none: the code is in `state` */
     TCCState *state;
 };
 
@@ -125,30 +123,36 @@ static bool bind_kernels(TCCState *state, const struct compiled *compiled,
     return true;
 }
 
-static size_t whole_pages(size_t bytes) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return (bytes + page - 1) / page * page;
+/* The libtcc of Debian 12 ends tcc_relocate by opening the pages of code for writing and executing
+ * at once, and the process where that is refused. In what is linked with --wrap=mprotect its call
+ * comes here, and nothing is done: code_pages_close() comes after. */
+extern int __real_mprotect(void *start, size_t bytes, int access) __attribute__((weak));
+int __wrap_mprotect(void *start, size_t bytes, int access);
+static _Thread_local bool relocates;
+
+int __wrap_mprotect(void *start, size_t bytes, int access) {
+    return relocates ? 0 : __real_mprotect(start, bytes, access);
 }
 
-/* Asks how much room the code takes, and puts it into pages that are then closed for writing. (The
- * libtcc of Debian 12 makes them executable itself, as the last act of tcc_relocate.) */
-static bool place_code(struct jit *jit, TCCState *state, struct et_error *error) {
+/* Of a program that is linked without that option the system must let libtcc do it. */
+static bool may_relocate(const struct code_pages *pages, struct et_error *error) {
+    return __real_mprotect ||
+           mprotect(pages->start, pages->bytes, PROT_READ | PROT_WRITE | PROT_EXEC) == 0 ||
+           et_fail(error, "the system refuses memory for machine code, unless the program is "
+                          "linked with -Wl,--wrap=mprotect");
+}
+
+/* Asks how much room the code takes, and puts it into pages that are then closed for writing. */
+static bool place_code(struct code_pages *pages, TCCState *state, struct et_error *error) {
     relocate_where_told *relocate = (relocate_where_told *)(any_function *)tcc_relocate;
     int wanted = relocate(state, NULL);
-    if (wanted <= 0)
+    if (wanted <= 0 || !code_pages_open(pages, (size_t)wanted, error) ||
+        !may_relocate(pages, error))
         return false;
-    size_t bytes = whole_pages((size_t)wanted);
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED)
-        return et_fail(error, "cannot map %zu bytes for machine code: %s", bytes, strerror(errno));
-    jit->pages = pages;
-    jit->bytes = bytes;
-    if (relocate(state, pages) != 0)
-        return false;
-    if (mprotect(pages, bytes, PROT_READ | PROT_EXEC) != 0)
-        return et_fail(error, "cannot make %zu bytes executable: %s", bytes, strerror(errno));
-    __builtin___clear_cache(pages, (char *)pages + bytes);
-    return true;
+    relocates = true;
+    bool good = relocate(state, pages->start) == 0;
+    relocates = false;
+    return good && code_pages_close(pages, error);
 }
 
 static bool place_by_itself(TCCState *state) {
@@ -187,7 +191,7 @@ static bool build(struct jit *jit, const struct compiled *compiled, const struct
     bool good = bind_kernels(state, compiled, kernels_for(target), complaint->error) &&
                 tcc_compile_string(state, compiled->source) == 0;
     if (PLACES_WHERE_TOLD)
-        good = good && place_code(jit, state, complaint->error);
+        good = good && place_code(&jit->pages, state, complaint->error);
     else
         good = good && place_by_itself(state);
     good = good && find_entries(executable, state, compiled->prefix, complaint->error);
@@ -213,7 +217,7 @@ bool jit_build(const struct compiled *compiled, const struct build_options *opti
         return false;
     }
     executable->code = jit;
-    executable->code_bytes = jit->bytes;
+    executable->code_bytes = jit->pages.bytes;
     if (error)
         error->message[0] = 0;
     return true;
@@ -221,8 +225,7 @@ bool jit_build(const struct compiled *compiled, const struct build_options *opti
 
 void jit_release(void *code) {
     struct jit *jit = code;
-    if (jit->pages)
-        munmap(jit->pages, jit->bytes);
+    code_pages_free(&jit->pages);
     if (jit->state) {
         pthread_mutex_lock(&one_compile);
         tcc_delete(jit->state);

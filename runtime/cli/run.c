@@ -5,7 +5,7 @@
 
 struct run_arguments {
     struct common common; /* batch: images in the files */
-    enum et_mode mode;
+    enum et_mode mode;    /* ET_MODE_COUNT: none was asked for */
 };
 
 static const struct argp_option options[] = {
@@ -53,12 +53,27 @@ static const struct command_line line = {
         "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy",
 };
 
+/* ET_JIT; where the system refuses that, what else there is, and a warning. */
+static void choose_mode(struct run_arguments *arguments) {
+    struct et_error error = {0};
+    arguments->mode = ET_JIT;
+    if (et_mode_allowed(ET_JIT, &error))
+        return;
+    bool aot = et_program_prepare(arguments->common.model.program, ET_AOT, NULL);
+    arguments->mode = aot ? ET_AOT : ET_EAGER;
+    fprintf(stderr, "eigentensor: warning: no jit: %s; runs by %s\n", error.message,
+            et_mode_name(arguments->mode));
+}
+
 static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
                       struct tensors *outputs, struct et_error *error) {
     struct et_program *program = arguments->common.model.program;
     struct common *common = &arguments->common;
-    return et_program_set_threads(program, common->threads, error) &&
-           model_batch(program, common->files.items, common->files.count, &common->batch, error) &&
+    if (!et_program_set_threads(program, common->threads, error))
+        return false;
+    if (arguments->mode == ET_MODE_COUNT)
+        choose_mode(arguments);
+    return model_batch(program, common->files.items, common->files.count, &common->batch, error) &&
            model_inputs(program, common->batch, inputs, error) &&
            model_outputs(program, common->batch, outputs, error) &&
            tensors_read(inputs, common->files.items, common->files.count, common->index, error) &&
@@ -87,7 +102,7 @@ static bool show(const struct run_arguments *arguments, const struct tensors *ou
 }
 
 int run_command(int count, char **values) {
-    struct run_arguments arguments = {.common.threads = 1, .mode = ET_JIT};
+    struct run_arguments arguments = {.common.threads = 1, .mode = ET_MODE_COUNT};
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct tensors inputs = {0}, outputs = {0};

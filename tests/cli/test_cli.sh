@@ -181,6 +181,23 @@ expect 0 "$tool" bench "$mnist" --mode=jit --calls=3 --threads=2
 says out '2 threads'
 expect 0 "$tool" inspect "$mnist" --plan --threads=2
 
+# ---- hardened systems ----
+
+# No page may become executable; or there are no files in memory either.
+hardened() {
+    expect "$1" python3 "$top/tests/support/hardened.py" "$2" env PATH=/nowhere "$tool" run \
+        "$mnist" "$digit" ${3:+"$3"}
+}
+hardened 0 write-execute
+same out alone
+[ ! -s err ] || wrong "a warning for nothing: $(cat err)"
+hardened 0 no-memory-files
+same out alone
+says err 'warning: no jit: the system refuses memory for machine code: memfd_create'
+says err 'runs by eager'
+hardened 1 no-memory-files --mode=jit
+says err 'mnist: jit: the system refuses memory for machine code: memfd_create'
+
 # ---- check ----
 
 expect 0 "$tool" check pair.json x.npy k.npy --seeds=2

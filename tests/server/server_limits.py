@@ -53,6 +53,22 @@ def killed(server):
     server.process.stderr.close()
 
 
+def test_where_machine_code_is_refused_the_interpreter_runs():
+    hardened = [sys.executable, os.path.join(ROOT, "tests/support/hardened.py"), "no-memory-files"]
+    with tempfile.TemporaryDirectory() as folder:
+        with Server(long_file(folder, 1000), "--no-aot", wrap=hardened) as server:
+            warning = server.process.stderr.readline().decode()
+            assert "warning: no jit: the system refuses memory for machine code" in warning, warning
+            modes = server.json("GET", "/api/model")["modes"]
+            assert modes["jit"]["state"] == "failed" and "refuses" in modes["jit"]["message"], modes
+            for mode in None, "jit", "eager":
+                reply = server.json("POST", "/v2/models/long/infer", long_request(mode))
+                assert reply["parameters"]["mode"] == "eager", reply
+            assert server.json("GET", "/api/kernels")["mode"] == "jit"
+            metrics = server.request("GET", "/metrics")[2].decode()
+            assert re.search(r'mode_ready{[^}]*"jit"[^}]*} 0', metrics), metrics
+
+
 def test_health_is_apart_from_the_work():
     with tempfile.TemporaryDirectory() as folder:
         server = Server(long_file(folder), "--no-aot", "--threads", "2")
