@@ -13,7 +13,7 @@ import torch.nn.functional as F
 IMAGE = 28  # pixels across an image
 DIGIT = 20  # pixels of the longer side of the digit in it
 CANVAS = 16  # blocks across the canvas on which the demo's visitors draw
-SUBPIXELS = 4  # samples across one such block
+SUBPIXELS = 8  # samples across one such block
 MASS_CENTRE = 14.5  # where the centres of mass of MNIST lie: the middle of pixel 14 of 0 to 27
 FAINTEST_INK = 0.02  # a fainter block counts as paper
 LATTICE = 6  # points across the noise that bends an image
@@ -77,12 +77,11 @@ def retone(images, strength):
 
 
 def pixelate(images):
-    """Redraw each digit with a firm pen on a canvas of 16 x 16 blocks, then prepare it as MNIST.
+    """Redraw each digit on the original demo's canvas of 16 x 16 blocks, then prepare it as MNIST.
 
-    The digit is 6 to 14 blocks tall or wide and lies anywhere on the lattice of blocks. A block
-    shows either the mean of its ink or, in a third of the images, all ink or none.
+    The digit is 4 to 14 blocks tall or wide and lies anywhere on the lattice of blocks.
     """
-    blocks_across = 6 + 8 * per_image(torch.rand, images)
+    blocks_across = 4 + 10 * per_image(torch.rand, images)
     zoom = DIGIT / IMAGE * CANVAS / blocks_across
     phase = 2 / CANVAS * (torch.rand(2, len(images), device=images.device) - 0.5) * zoom
     nothing = torch.zeros_like(zoom)
@@ -91,48 +90,55 @@ def pixelate(images):
     grid = F.affine_grid(affine, size, align_corners=False)
     canvas = F.grid_sample(images, grid, mode="bilinear", align_corners=False)
 
-    # A pen leaves ink or none. The level at which grey becomes ink sets the width of its stroke.
+    # A pen leaves ink or none, but for the pixels at its edge. The level at which grey becomes ink
+    # sets the width of its stroke.
     darkest = canvas.amax(dim=(2, 3), keepdim=True)
-    level = 0.4 + 0.4 * per_image(torch.rand, images).view(-1, 1, 1, 1)
-    ink = (canvas > level * darkest).float()
-    mean = F.avg_pool2d(ink, SUBPIXELS)
-    level = 0.1 + 0.4 * per_image(torch.rand, images).view(-1, 1, 1, 1)
-    all_or_none = (mean > level * mean.amax(dim=(2, 3), keepdim=True)).float()
-    harden = per_image(torch.rand, images).view(-1, 1, 1, 1) < 1 / 3
-    darkness = 1 - 0.25 * per_image(torch.rand, images).view(-1, 1, 1, 1)
-    return fit(darkness * torch.where(harden, all_or_none, mean))
+    level = 0.4 + 0.5 * per_image(torch.rand, images).view(-1, 1, 1, 1)
+    ink = ((canvas / darkest.clamp(min=FAINTEST_INK) - level) * 8 + 0.5).clamp(0, 1)
+    return fit(blocks(ink.squeeze(1)))
+
+
+def blocks(ink):
+    """What the original demo makes of ink (batch, n, n): 16 x 16 blocks, each as dark as its
+    *inked* pixels are on average, in sixteen steps. A block that is touched is nearly black."""
+    side = ink.shape[-1] // CANVAS
+    mean = F.avg_pool2d(ink, side)
+    inked = F.avg_pool2d((ink > 0).float(), side)
+    return (mean / inked.clamp(min=1 / side ** 2) * 16).round() / 16
 
 
 def fit(canvas):
-    """Scale the inked part of each canvas to a longer side of 20 pixels and centre its mass.
+    """Scale the inked part of each canvas (batch, n, n) to a longer side of 20 pixels, and centre
+    its mass: (batch, 1, 28, 28).
 
     Both are one exact area average: an output pixel is the mean of the blocks under it.
     """
-    canvas = canvas.squeeze(1)
     down, row_centre = extent(canvas.amax(dim=2), canvas.sum(dim=2))
     across, column_centre = extent(canvas.amax(dim=1), canvas.sum(dim=1))
     step = torch.maximum(down, across) / DIGIT
     jitter = torch.rand(2, len(canvas), device=canvas.device) - 0.5
-    rows = overlaps(row_centre + jitter[0] * step, step)
-    columns = overlaps(column_centre + jitter[1] * step, step)
+    rows = overlaps(row_centre + jitter[0] * step, step, canvas.shape[1])
+    columns = overlaps(column_centre + jitter[1] * step, step, canvas.shape[2])
     return (rows @ canvas @ columns.transpose(1, 2)).unsqueeze(1)
 
 
 def extent(darkest, mass):
-    """The inked length and the centre of mass along one axis, in blocks; arguments (batch, 16)."""
-    place = torch.arange(CANVAS, device=mass.device)
+    """The inked length and the centre of mass along one axis, in blocks; arguments (batch, n)."""
+    blocks_across = mass.shape[1]
+    place = torch.arange(blocks_across, device=mass.device)
     inked = darkest > FAINTEST_INK
-    first = torch.where(inked, place, CANVAS).amin(dim=1)
+    first = torch.where(inked, place, blocks_across).amin(dim=1)
     last = torch.where(inked, place, -1).amax(dim=1)
     centre = (mass * (place + 0.5)).sum(dim=1) / mass.sum(dim=1).clamp(min=FAINTEST_INK)
     return (last - first + 1).clamp(min=1), centre
 
 
-def overlaps(centre, step):
-    """(batch, 28, 16): the share of each output pixel, `step` blocks wide, that a block covers."""
+def overlaps(centre, step, blocks_across):
+    """(batch, 28, blocks_across): the share of each output pixel, `step` wide, that a block
+    covers."""
     place = torch.arange(IMAGE + 1, device=centre.device) - MASS_CENTRE
     edges = (centre[:, None] + place * step[:, None])[:, :, None]
-    block = torch.arange(CANVAS, device=centre.device)
+    block = torch.arange(blocks_across, device=centre.device)
     shared = torch.minimum(edges[:, 1:], block + 1) - torch.maximum(edges[:, :-1], block)
     return shared.clamp(min=0) / step[:, None, None]
 

@@ -21,9 +21,12 @@ import torch.nn.functional as F
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
-from augment import augment, pixelate
+from augment import augment, pixelate, retone
+from strokes import HANDS, drawings, judged
 
 PIXELATED_DRAWS = 4  # how often each held-out digit is drawn on the demo's canvas to judge it
+DRAWINGS = 400_000  # in strokes of our own, made once before training
+JUDGED = 8_000  # drawings of each kept-out hand
 
 
 class Net(nn.Module):
@@ -56,8 +59,12 @@ def main():
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(images))).to(device)
     held_out, kept = order[:options.holdout], order[options.holdout:]
 
-    net = train(images[kept], labels[kept], options)
+    if options.judge:
+        net = read_weights(options.judge).to(device)
+    else:
+        net = train(images[kept], labels[kept], options)
 
+    report_hands(net, device)
     if options.holdout:
         report_held_out(net, images[held_out], labels[held_out])
     if options.output:
@@ -80,7 +87,7 @@ def parse_arguments():
              "when this is 0 and --output is given")
     add("--seed", type=int, default=1, help="of the weights, the order of images and their "
         "variations; the images held out are the same for every seed")
-    add("--epochs", type=int, default=300, help="passes over the training images")
+    add("--epochs", type=int, default=600, help="passes over the training images")
     add("--batch", type=int, default=500, help="images a step")
     add("--learning-rate", type=float, default=0.004, metavar="RATE",
         help="highest rate, reached after a twentieth of the steps; from there it falls as a "
@@ -92,8 +99,12 @@ def parse_arguments():
     add("--average", type=float, default=0.2, metavar="SHARE",
         help="last share of the steps whose weights are averaged into the result")
     add("--strength", type=float, default=0.7, help="of the variations of each image; 0 is none")
+    add("--drawn", type=float, default=0.25, metavar="SHARE",
+        help="share of the images drawn in strokes of our own, half of them on that canvas")
+    add("--judge", type=Path, metavar="FILE",
+        help="train nothing: report on the weights in this safetensors file")
     add("--pixelated", type=float, default=0.2, metavar="SHARE",
-        help="share of the images shown as drawn on the demo's coarse canvas")
+        help="share of the other images shown as drawn on the original demo's coarse canvas")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to train")
     return parser.parse_args()
 
@@ -123,17 +134,21 @@ def train(images, labels, options):
     rate, share = torch.zeros(2, device=images.device)
     chosen = torch.zeros(options.batch, dtype=torch.int64, device=images.device)
     total_loss = torch.zeros((), device=images.device)
+    ours, ours_labels = our_drawings(images.device)
+    drawn = round(options.drawn * options.batch)
     optimizer = torch.optim.AdamW(
         net.parameters(), lr=rate, weight_decay=options.weight_decay,
         **(dict(fused=True, capturable=True) if images.is_cuda else dict(foreach=False)))
 
     def step():
         with torch.no_grad():
-            seen = augment(as_input(images[chosen]), options.strength, options.pixelated)
+            picked = torch.randint(len(ours), (drawn,), device=images.device)
+            seen = varied(images[chosen[drawn:]], ours[picked], options)
+            wanted = torch.cat([ours_labels[picked], labels[chosen[drawn:]]])
             seen = seen.contiguous(memory_format=torch.channels_last)
         with torch.autocast(seen.device.type, torch.bfloat16, seen.is_cuda, cache_enabled=False):
             logits = net(seen)
-        loss = F.cross_entropy(logits.float(), labels[chosen], label_smoothing=options.smoothing)
+        loss = F.cross_entropy(logits.float(), wanted, label_smoothing=options.smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -159,8 +174,22 @@ def train(images, labels, options):
         if (epoch + 1) % max(1, options.epochs // 10) == 0:
             print(f"epoch {epoch + 1}/{options.epochs}  loss {total_loss.item() / steps:.4f}  "
                   f"{time.monotonic() - started:.0f} s", flush=True)
-    measure_batch_norms(average, images, options)
+    measure_batch_norms(average, images, ours, options)
     return average
+
+
+def varied(images, ours, options):
+    """What a step sees: our own drawings, and images of MNIST varied anew."""
+    return torch.cat([retone(as_input(ours), options.strength),
+                      augment(as_input(images), options.strength, options.pixelated)])
+
+
+@torch.no_grad()
+def our_drawings(device):
+    """DRAWINGS digits in strokes of our own as bytes, and what they are."""
+    labels = torch.arange(DRAWINGS, device=device) % 10
+    parts = [(drawings(part) * 255).round().byte() for part in labels.split(1000)]
+    return torch.cat(parts), labels
 
 
 def record(step):
@@ -190,16 +219,27 @@ def learning_rate(progress, options):
 
 
 @torch.no_grad()
-def measure_batch_norms(net, images, options):
+def measure_batch_norms(net, images, ours, options):
     """Averaged weights have never run: give their batch norms the statistics of what they see."""
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # a plain mean over all batches
     net.train()
-    for batch in images.split(1000):
-        net(augment(as_input(batch), options.strength, options.pixelated))
+    drawn = round(options.drawn * 1000)
+    for number, batch in enumerate(images.split(1000 - drawn)):
+        net(varied(batch, ours[number * drawn:(number + 1) * drawn], options))
     net.eval()
+
+
+@torch.no_grad()
+def report_hands(net, device):
+    """How well hands are read that nothing was trained on, by kind."""
+    torch.manual_seed(0)
+    for hand in HANDS:
+        parts = [judged(hand, 1000, device) for _ in range(JUDGED // 1000)]
+        right = sum((classify(net, seen).argmax(1) == label).sum().item() for seen, label in parts)
+        print(f"{hand.name:20s} {right / sum(len(label) for _, label in parts):.4f}")
 
 
 @torch.no_grad()
@@ -229,12 +269,17 @@ def write_weights(net, path, origin):
     save_file(weights, path, metadata={"origin": origin})
 
 
-def report_test(path, folder):
-    """Read the written file back and classify the test images with it, on the CPU in float32."""
+def read_weights(path):
     net = Net()
     weights = {name: torch.from_numpy(weight) for name, weight in load_file(path).items()}
     missing, unexpected = net.load_state_dict(weights, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
+    return net
+
+
+def report_test(path, folder):
+    """Read the written file back and classify the test images with it, on the CPU in float32."""
+    net = read_weights(path)
     images, labels = read_digits(folder, "t10k")
     predicted = classify(net, as_input(images)).argmax(1)
     confusion = torch.zeros(10, 10, dtype=torch.int64)
