@@ -1,6 +1,6 @@
 /* mnist.c: the graph "mnist", compiled to C by Eigentensor. Do not edit.
  *
- * graph    a3f27308a8dfa4bf5e70f7c223ca4d4a16e1eb88f33877e365489b13b46a0f19
+ * graph    3297d60534bd9929108fbedad39237797bd0eb5412a838015e1cc163740c8c49
  * command  eigentensor emit mnist.json
  *
  * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
@@ -523,7 +523,7 @@ void mnist_run_array(const void *const *inputs, void *const *outputs, const void
 }
 
 const char *mnist_metadata(void) {
-    return "eigentensor 1; graph a3f27308a8dfa4bf5e70f7c223ca4d4a16e1eb88f33877e365489b13b46a0f19"
+    return "eigentensor 1; graph 3297d60534bd9929108fbedad39237797bd0eb5412a838015e1cc163740c8c49"
            "; input input_image float32[1,1,28,28]"
            "; output logits float32[1,10]";
 }

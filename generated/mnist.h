@@ -1,5 +1,5 @@
 /* mnist.h: how to run the graph "mnist", compiled to C by Eigentensor.
- * Graph a3f27308a8dfa4bf5e70f7c223ca4d4a16e1eb88f33877e365489b13b46a0f19 */
+ * Graph 3297d60534bd9929108fbedad39237797bd0eb5412a838015e1cc163740c8c49 */
 #ifndef MNIST_H
 #define MNIST_H
 

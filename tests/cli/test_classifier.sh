@@ -127,8 +127,8 @@ if [ -e "$mnist/t10k-images-idx3-ubyte.gz" ]; then
     images=$mnist/t10k-images-idx3-ubyte.gz
     expect 0 ./mnist-classify --idx "$images" "$mnist/t10k-labels-idx1-ubyte.gz"
     [ ! -s err ] || wrong "a progress bar where there is no terminal"
-    # 9966 is what training counted; the rows' sums are how often each digit is in the set.
-    says out 'accuracy 99.66 % (9966 of 10000)'
+    # 9961 is what training counted; the rows' sums are how often each digit is in the set.
+    says out 'accuracy 99.61 % (9961 of 10000)'
     sums=$(awk '/^ +[0-9] / && /%$/ {
         s = 0; for (i = 2; i <= 11; i++) s += $i; printf "%d ", s}' out)
     [ "$sums" = '980 1135 1032 1010 982 892 958 1028 974 1009 ' ] || wrong "rows of $sums"

@@ -6,10 +6,10 @@
 #include <math.h>
 
 /* Worked out with Python's hashlib from what store.h says. */
-#define GRAPH_DIGEST "a3f27308a8dfa4bf5e70f7c223ca4d4a16e1eb88f33877e365489b13b46a0f19"
-#define GRAPH_UUID "a3f27308-a8df-84bf-9e70-f7c223ca4d4a"
+#define GRAPH_DIGEST "3297d60534bd9929108fbedad39237797bd0eb5412a838015e1cc163740c8c49"
+#define GRAPH_UUID "3297d605-34bd-8929-908f-bedad3923779"
 /* As models/mnist/TRAINING.md has it. */
-#define WEIGHTS_SHA256 "d3f58d2c287d8ecb449f54512b1c598f0a9e4a89d903d28ee630271f4ab1a2ba"
+#define WEIGHTS_SHA256 "27404c29f426192dd7aacda7d1a4b16fa9ea30fb371a83d07202e7f4402e67a7"
 
 /* What is stored */
 
@@ -199,7 +199,7 @@ static const struct reference {
 enum { REFERENCES = sizeof references / sizeof *references };
 
 /* Sums in another order: PyTorch and NumPy differ by 4e-6 on the first thousand images, where the
- * greatest logit is 7.3. */
+ * greatest logit is 7.7. */
 static const float tolerance = 1e-5f;
 
 Test(mnist, says_what_pytorch_says, .timeout = 60) {
@@ -231,16 +231,16 @@ Test(mnist, says_what_pytorch_says, .timeout = 60) {
 
 /* The interpreter takes a quarter of a minute for all images on two CPUs, and ten times as long
  * when it is watched. Of each digit as many are right as PyTorch gets right: the diagonal of
- * TRAINING.md's table, 9,966 in all. The digest is of every bit of all logits. */
+ * TRAINING.md's table, 9,961 in all. The digest is of every bit of all logits. */
 #ifndef IS_SANITIZED
 enum { STEP = 1 };
-static const int right_of_each[MNIST_CLASSES] = {980, 1133, 1030, 1008, 977,
-                                                 887, 954,  1023, 972,  1002};
-#define LOGITS_DIGEST "dba7bae0e2f9c925075d9ef7eeeb94c5d7500a2231d92019e2bfdb36919ae396"
+static const int right_of_each[MNIST_CLASSES] = {979, 1128, 1029, 1008, 981,
+                                                 888, 953,  1021, 973,  1001};
+#define LOGITS_DIGEST "9ea85a3d63b8266dce0b84e690d60fad919134faccbf6ea578c0b76c460cfc1a"
 #else
 enum { STEP = 20 };
-static const int right_of_each[MNIST_CLASSES] = {38, 57, 45, 53, 51, 47, 46, 58, 46, 56};
-#define LOGITS_DIGEST "519d594b56c960eb7944c9dbaf947c45e833b21fe5ceaa3c4d8c5d2c55608540"
+static const int right_of_each[MNIST_CLASSES] = {38, 57, 45, 54, 52, 46, 46, 58, 46, 56};
+#define LOGITS_DIGEST "b42ab71566bfc00716b81e00fc77c75cdcb60f183865c118e519a9d3ab79627d"
 #endif
 
 static void check_accuracy(const struct digits *digits, const struct logits *logits,

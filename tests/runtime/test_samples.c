@@ -6,7 +6,7 @@
 #include "runtime/kernels/cpu.h"
 
 /* Of the logits of all twenty, in order. */
-#define SAMPLES_DIGEST "090c2f12684b6a367ebca3587f038f4514e66b9e5bbc598e24fdc22a11915f4d"
+#define SAMPLES_DIGEST "332c12bcfc46dd27439058519579c62ac439622a0ce884c0b4bb571d6b43add9"
 
 /* The target's name; NULL: the best. */
 static void use_cpu(const char *name) {
