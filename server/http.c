@@ -2,12 +2,13 @@
  * workers, takes their replies back and sends them, and cuts off what is too slow. Health, metrics
  * and files it answers itself, so that they never wait behind inferences.
  *
- * No HTTP library stands in between. Of those that Debian 12 has, none can be made to refuse what
- * RFC 9112 wants refused: libmicrohttpd 0.9.75 lets Content-Length stand beside Transfer-Encoding,
- * takes an unknown coding for "until the client closes", ends names and targets at a zero byte, and
- * answers a bad Content-Length twice, before a program has a say; libevent and civetweb show the
- * headers only after they have chosen one of two lengths. What is needed of the protocol is small,
- * and stands in http_head.c as functions without state or sockets, which tests can feed. */
+ * No HTTP library stands in between. RFC 9112 wants requests refused whose length is ambiguous, and
+ * libmicrohttpd 0.9.75, which Debian 12 has and which served here before, cannot be made to: it
+ * lets Content-Length stand beside Transfer-Encoding, takes an unknown coding for "until the client
+ * closes", ends names and targets at a zero byte, and answers a bad Content-Length twice, all
+ * before a program has a say. Its newer releases are not in Debian 12. What is needed of the
+ * protocol is small, and stands in http_head.c as functions without state or sockets, which tests
+ * feed. */
 #include "server/http.h"
 
 #include <errno.h>
