@@ -546,3 +546,93 @@ Test(passes, the_verifier_sees_what_text_cannot_say) {
     cr_expect_str_eq(error.message, "kernel 0: load of x has 0 indices, not 1");
     arena_free(&arena);
 }
+
+/* ---- Stages ---- */
+
+static const struct misplaced {
+    enum ir_stage stage;
+    const char *text, *message; /* NULL: it may be at that stage */
+} misplaced[] = {
+    {IR_LOWERED, X "kernel 0 nodes -> t0 temporary float32[4] axes a0:4 value x[a0]", NULL},
+    {IR_SPLIT, X KERNEL "x[a0] store [a0]", NULL},
+    {IR_SCHEDULED, X KERNEL "x[@a0] store [@a0]", NULL},
+    {IR_SIMPLIFIED, X KERNEL "x[a0] store [a0]",
+     "kernel 0: statement is set before the stage lowered"},
+    {IR_LOWERED, X KERNEL "x[a0] store [a0]", "kernel 0: axes is wrong at the stage lowered"},
+    {IR_SPLIT, X "kernel 0 nodes -> t0 temporary float32[4] axes a0:4 value x[a0]",
+     "kernel 0: loops is wrong at the stage split"},
+    {IR_SPLIT, X "kernel 0 nodes -> t0 temporary float32[4] loops a0:2 value x[a0] store [a0]",
+     NULL}, /* a part */
+    {IR_SPLIT,
+     X KERNEL "x[a0] store [a0] kernel 1 nodes joins 0 -> t1 temporary float32[4] loops a0 "
+              "value x[a0] store [a0]",
+     "kernel 1: joins is set before the stage nested"},
+    {IR_NESTED,
+     X "kernel 0 nodes -> t0 temporary float32[4,4] strides[1,4] loops a0:4 a1:4 value x[a0] "
+       "store [a0, a1]",
+     "t0: stride is set before the stage laid_out"},
+    {IR_LAID_OUT,
+     X "kernel 0 nodes -> t0 temporary float32[4,4] strides[1,5] loops a0:4 a1:4 value x[a0] "
+       "store [a0, a1]",
+     "t0: stride is wrong at the stage laid_out"},
+    {IR_LAID_OUT,
+     X "kernel 0 nodes -> t0 temporary float32[4] loops shared a0:4 value x[a0] store [a0]",
+     "kernel 0: shared is set before the stage shared"},
+    {IR_SHARED, X KERNEL "x[a0] store [@a0]", "kernel 0: store is wrong at the stage shared"},
+    {IR_SHARED, X KERNEL "x[@a0] store [a0]", "kernel 0: load of x is linear"},
+    {IR_SCHEDULED, X KERNEL "x[a0] store [@a0]", "kernel 0: load of x is not linear"},
+    {IR_SCHEDULED, X KERNEL "x[@a0] store [a0]",
+     "kernel 0: address is wrong at the stage scheduled"},
+    {IR_KERNELS, X KERNEL "x[@a0] store [@a0]", "kernel 0: kernel is wrong at the stage kernels"},
+};
+
+Test(passes, the_verifier_sees_fields_of_another_stage) {
+    for (size_t i = 0; i < sizeof misplaced / sizeof *misplaced; i++) {
+        struct arena arena = {0};
+        struct ir ir = {.arena = &arena};
+        struct et_error error = {0};
+        cr_assert(parse_ir(&ir, misplaced[i].text, &error), "%s", error.message);
+        ir.stage = misplaced[i].stage;
+        bool good = verify_ir(&ir, &error);
+        cr_expect_eq(good, misplaced[i].message == NULL, "%s", misplaced[i].text);
+        cr_expect_str_eq(error.message, misplaced[i].message ? misplaced[i].message : "", "%s",
+                         misplaced[i].text);
+        arena_free(&arena);
+    }
+}
+
+/* What is chosen after scheduling, by hand. */
+Test(passes, the_verifier_sees_what_is_set_too_early_or_wrongly) {
+    struct arena arena = {0};
+    struct ir ir = {.arena = &arena};
+    struct et_error error = {0};
+    cr_assert(parse_ir(&ir, X KERNEL "x[@a0] store [@a0]", &error), "%s", error.message);
+    form_kernels(&ir);
+    struct statement *statement = ir.statements[0];
+    cr_expect_not(verify_ir(&ir, &error));
+    cr_expect_str_eq(error.message, "kernel 0: kernel is set before the stage kernels");
+    ir.stage = IR_KERNELS;
+    cr_expect(verify_ir(&ir, &error), "%s", error.message);
+    statement->parallel_loop = ir_axis(&ir, 4);
+    cr_expect_not(verify_ir(&ir, &error));
+    cr_expect_str_eq(error.message, "kernel 0: parallel_loop is set before the stage parallel");
+    ir.stage = IR_PARALLEL;
+    cr_expect_not(verify_ir(&ir, &error));
+    cr_expect_str_eq(error.message, "kernel 0: parallel_loop is wrong at the stage parallel");
+    statement->parallel_loop = NULL;
+    statement->kernel->step = 1;
+    cr_expect_not(verify_ir(&ir, &error));
+    cr_expect_str_eq(error.message, "kernel 0: step is set before the stage ordered");
+    statement->kernel->step = 0;
+    statement->output->per_thread = true;
+    ir.stage = IR_KERNELS;
+    cr_expect_not(verify_ir(&ir, &error));
+    cr_expect_str_eq(error.message, "t0: per_thread is set before the stage parallel");
+    statement->output->per_thread = false;
+    ir.stage = IR_PLACED;
+    cr_expect_not(verify_ir(&ir, &error));
+    cr_expect_str_eq(error.message, "kernel 0: offset is wrong at the stage placed");
+    memory(&ir);
+    cr_expect(verify_ir(&ir, &error), "%s", error.message);
+    arena_free(&arena);
+}
