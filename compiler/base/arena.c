@@ -3,6 +3,7 @@
 #include "compiler/base/allocate.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +16,13 @@ struct arena_block {
     _Alignas(16) unsigned char bytes[];
 };
 
+/* Whether a piece is so large that it gets a block for itself, unless another has room. */
+static bool is_large(size_t bytes) {
+    return bytes > ARENA_BLOCK_BYTES / 4;
+}
+
 static struct arena_block *arena_grow(struct arena *arena, size_t bytes) {
-    size_t capacity = bytes > ARENA_BLOCK_BYTES / 4 ? bytes : ARENA_BLOCK_BYTES;
+    size_t capacity = is_large(bytes) ? bytes : ARENA_BLOCK_BYTES;
     struct arena_block *block = et_allocate(1, sizeof *block + capacity);
     if (!block)
         return NULL;
@@ -58,8 +64,10 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size) {
     return piece;
 }
 
-/* Releases the block that one large piece had for itself. */
+/* Releases the block that a large piece had for itself; the newest of these come early. */
 static void release_own_block(struct arena *arena, const void *piece, size_t bytes) {
+    if (!is_large(bytes))
+        return;
     struct arena_block **at = &arena->blocks;
     while (*at && (*at)->bytes != piece)
         at = &(*at)->next;
