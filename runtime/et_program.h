@@ -15,6 +15,10 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
 const struct graph *program_graph(const struct et_program *program);
 const struct weights *program_weights(const struct et_program *program); /* NULL: it has none */
 
+/* Where et_program_save puts the weights of a graph: "a/mnist.json" -> "a/mnist.safetensors". The
+ * caller frees the text. */
+bool program_weights_path(const char *path, struct text *text, struct et_error *error);
+
 /* What makes a mode's code; NULL for ET_EAGER. */
 const struct backend *mode_backend(enum et_mode mode);
 

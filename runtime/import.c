@@ -54,8 +54,7 @@ struct et_program *et_program_open_batched(const char *path, const char *weights
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
-/* "models/mnist.json" -> "models/mnist.safetensors". */
-static bool add_weights_path(struct text *text, const char *path, struct et_error *error) {
+bool program_weights_path(const char *path, struct text *text, struct et_error *error) {
     static const char ending[] = ".json";
     size_t length = strlen(path), cut = sizeof ending - 1;
     if (length <= cut || strcmp(path + length - cut, ending) != 0)
@@ -65,25 +64,34 @@ static bool add_weights_path(struct text *text, const char *path, struct et_erro
     return text_check(text, error) || et_fail_within(error, "%s", path);
 }
 
-/* Reads the weights again, because the graph names the digest of their file. */
+/* Both files or neither. The graph names the other, and its digest. */
 static bool save_with_weights(const struct et_program *program, const char *path,
                               const char *weights_path, struct et_error *error) {
     const struct weights *own = program_weights(program);
-    if (!weights_save(weights_path, own->tensors, own->count, NULL, error))
-        return false;
-    struct weights *stored = weights_load(weights_path, error);
-    if (!stored)
-        return false;
     const char *slash = strrchr(weights_path, '/');
-    bool good =
-        graph_store(program_graph(program), slash ? slash + 1 : weights_path, stored, path, error);
-    weights_free(stored);
+    struct new_file files[2] = {{.path = weights_path}, {.path = path}};
+    struct text graph = {0};
+    void *weights = NULL;
+    bool good = weights_encode(own->tensors, own->count, NULL, &weights, &files[0].count, error) ||
+                et_fail_within(error, "%s", weights_path);
+    if (good) {
+        struct digest sha256 = digest_bytes(weights, files[0].count);
+        good = graph_encode(program_graph(program), slash ? slash + 1 : weights_path, own, &sha256,
+                            &graph, error) ||
+               et_fail_within(error, "%s", path);
+    }
+    files[0].bytes = weights;
+    files[1].bytes = good ? text_read(&graph, error) : NULL;
+    files[1].count = graph.length;
+    good = files[1].bytes && write_files(files, 2, error);
+    et_release(weights);
+    text_free(&graph);
     return good;
 }
 
 bool et_program_save(const struct et_program *program, const char *path, struct et_error *error) {
     struct text weights_path = {0};
-    bool good = add_weights_path(&weights_path, path, error);
+    bool good = program_weights_path(path, &weights_path, error);
     if (good)
         good = program_weights(program)
                    ? save_with_weights(program, path, text_read(&weights_path, NULL), error)

@@ -6,6 +6,14 @@
 
 enum { GZIP_OR_ZLIB = 32 + MAX_WBITS, PIECE_BYTES = 64 * 1024 };
 
+/* Zeros may pad what comes after a member. */
+static void skip_zeros(z_stream *stream) {
+    while (stream->avail_in && !*stream->next_in) {
+        stream->next_in++;
+        stream->avail_in--;
+    }
+}
+
 /* The status of a refusal, or 0. A body may have several members, one behind the other. */
 static int inflate_all(z_stream *stream, struct text *inflated, size_t most) {
     char piece[PIECE_BYTES];
@@ -18,6 +26,8 @@ static int inflate_all(z_stream *stream, struct text *inflated, size_t most) {
         if (result != Z_OK && result != Z_STREAM_END)
             return result == Z_MEM_ERROR ? 503 : 400; /* Z_BUF_ERROR: it is cut short */
         size_t count = sizeof piece - stream->avail_out;
+        if (result == Z_STREAM_END)
+            skip_zeros(stream);
         if (count > most - inflated->length)
             return 413;
         text_add_bytes(inflated, piece, count);

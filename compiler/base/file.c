@@ -1,16 +1,22 @@
 #include "compiler/base/file.h"
 
 #include "compiler/base/allocate.h"
-#include "compiler/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Whatever is there: opening a FIFO does not wait for its writer. */
+static int open_at_once(const char *path, struct et_error *error) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor < 0)
+        et_fail(error, "%s: %s", path, strerror(errno));
+    return descriptor;
+}
 
 static bool check_size(int descriptor, const char *path, size_t limit, struct stat *facts,
                        struct et_error *error) {
@@ -23,19 +29,37 @@ static bool check_size(int descriptor, const char *path, size_t limit, struct st
                    limit);
 }
 
-static bool read_all(FILE *file, const char *path, size_t limit, char **bytes, size_t *count,
+/* Up to `count` bytes, fewer only at the end of the file; -1 and errno. */
+static ssize_t read_up_to(int descriptor, void *bytes, size_t count) {
+    size_t got = 0;
+    while (got < count) {
+        ssize_t more = read(descriptor, (char *)bytes + got, count - got);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0)
+            return -1;
+        if (more == 0)
+            break;
+        got += (size_t)more;
+    }
+    return (ssize_t)got;
+}
+
+static bool read_all(int descriptor, const char *path, size_t limit, char **bytes, size_t *count,
                      struct et_error *error) {
     struct stat facts;
-    if (!check_size(fileno(file), path, limit, &facts, error))
+    if (!check_size(descriptor, path, limit, &facts, error))
         return false;
     size_t size = (size_t)facts.st_size;
     char *memory = et_allocate(size + 1, 1);
     if (!memory)
         return et_fail(error, "%s: out of memory reading %zu bytes", path, size);
-    if (fread(memory, 1, size, file) != size) {
+    ssize_t got = read_up_to(descriptor, memory, size);
+    if (got < 0 || (size_t)got != size) {
+        et_fail(error, "%s: cannot read %zu bytes: %s", path, size,
+                got < 0 ? strerror(errno) : "the file became shorter");
         et_release(memory);
-        return et_fail(error, "%s: cannot read %zu bytes: %s", path, size,
-                       ferror(file) ? strerror(errno) : "the file became shorter");
+        return false;
     }
     *bytes = memory;
     *count = size;
@@ -44,12 +68,33 @@ static bool read_all(FILE *file, const char *path, size_t limit, char **bytes, s
 
 bool read_file(const char *path, size_t limit, char **bytes, size_t *count,
                struct et_error *error) {
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return et_fail(error, "%s: %s", path, strerror(errno));
-    bool good = read_all(file, path, limit, bytes, count, error);
-    fclose(file);
+    int descriptor = open_at_once(path, error);
+    if (descriptor < 0)
+        return false;
+    bool good = read_all(descriptor, path, limit, bytes, count, error);
+    close(descriptor);
     return good;
+}
+
+bool read_beginning(const char *path, void *bytes, size_t count, size_t *got,
+                    struct et_error *error) {
+    struct stat facts;
+    int descriptor = open_at_once(path, error);
+    if (descriptor < 0)
+        return false;
+    bool good = check_size(descriptor, path, SIZE_MAX, &facts, error);
+    ssize_t length = good ? read_up_to(descriptor, bytes, count) : 0;
+    if (length < 0)
+        good = et_fail(error, "%s: %s", path, strerror(errno));
+    close(descriptor);
+    *got = good ? (size_t)length : 0;
+    return good;
+}
+
+bool is_same_file(const char *path, const char *other) {
+    struct stat one, two;
+    return stat(path, &one) == 0 && stat(other, &two) == 0 && S_ISREG(one.st_mode) &&
+           one.st_dev == two.st_dev && one.st_ino == two.st_ino;
 }
 
 static bool map_all(int descriptor, const char *path, size_t limit, struct mapped_file *file,
@@ -57,7 +102,8 @@ static bool map_all(int descriptor, const char *path, size_t limit, struct mappe
     struct stat facts;
     if (!check_size(descriptor, path, limit, &facts, error))
         return false;
-    *file = (struct mapped_file){.bytes = "", .count = (size_t)facts.st_size};
+    *file = (struct mapped_file){
+        .bytes = "", .count = (size_t)facts.st_size, .device = facts.st_dev, .inode = facts.st_ino};
     if (!file->count)
         return true;
     void *pages = et_allocation_fails()
@@ -70,9 +116,9 @@ static bool map_all(int descriptor, const char *path, size_t limit, struct mappe
 }
 
 bool map_file(const char *path, size_t limit, struct mapped_file *file, struct et_error *error) {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = open_at_once(path, error);
     if (descriptor < 0)
-        return et_fail(error, "%s: %s", path, strerror(errno));
+        return false;
     bool good = map_all(descriptor, path, limit, file, error);
     close(descriptor);
     return good;
@@ -92,37 +138,4 @@ void forget_pages(const struct mapped_file *file, const void *begin, size_t coun
                   (uintptr_t)begin + count <= (uintptr_t)file->bytes + file->count;
     if (within && first < end)
         madvise((void *)first, end - first, MADV_DONTNEED);
-}
-
-static bool write_all(const char *path, const void *bytes, size_t count, struct et_error *error) {
-    FILE *file = fopen(path, "wbe");
-    if (!file)
-        return et_fail(error, "%s: %s", path, strerror(errno));
-    bool written = fwrite(bytes, 1, count, file) == count;
-    int problem = errno;
-    if (fclose(file) != 0 && written) {
-        written = false;
-        problem = errno;
-    }
-    if (!written) {
-        unlink(path);
-        return et_fail(error, "%s: cannot write %zu bytes: %s", path, count, strerror(problem));
-    }
-    return true;
-}
-
-bool write_file(const char *path, const void *bytes, size_t count, struct et_error *error) {
-    struct stat facts;
-    if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode)) /* /dev/stdout and the like */
-        return write_all(path, bytes, count, error);
-    struct text sibling = {0};
-    text_add(&sibling, "%s.%ld.part", path, (long)getpid());
-    const char *part = text_read(&sibling, error);
-    bool good = part ? write_all(part, bytes, count, error) : et_fail_within(error, "%s", path);
-    if (good && rename(part, path) != 0) {
-        good = et_fail(error, "%s: %s", path, strerror(errno));
-        unlink(part);
-    }
-    text_free(&sibling);
-    return good;
 }

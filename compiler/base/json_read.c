@@ -1,6 +1,7 @@
 #include "compiler/base/json_read.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,12 +53,65 @@ json_t *json_read_document(const char *bytes, size_t count, struct et_error *err
     return json_read_within(bytes, count, SIZE_MAX, error);
 }
 
+#define MARK "\xef\xbb\xbf"
+
+bool json_has_mark(const char *bytes, size_t count) {
+    return count >= strlen(MARK) && memcmp(bytes, MARK, strlen(MARK)) == 0;
+}
+
+/* The next integer "-0" at or after `at`, outside of strings; `end` if there is none. Strings are
+ * skipped from their beginning, so `at` must not be within one. */
+static const char *negative_zero(const char *at, const char *end) {
+    for (bool string = false; at < end; at++) {
+        if (string && *at == '\\')
+            at++;
+        else if (*at == '"')
+            string = !string;
+        else if (!string && *at == '-' && at + 1 < end && at[1] == '0' &&
+                 !(at + 2 < end && strchr("0123456789.eE", at[2])))
+            return at;
+    }
+    return end;
+}
+
+/* The parser's integers have no -0: the text with "-0.0" for "-0". Nothing is added to `text` where
+ * there is none; false when memory ran out. */
+static bool write_negative_zeros(const char *bytes, size_t count, struct text *text) {
+    const char *end = bytes + count, *zero = negative_zero(bytes, end);
+    for (; zero < end; zero = negative_zero(bytes, end)) {
+        zero += strlen("-0");
+        text_add_bytes(text, bytes, (size_t)(zero - bytes));
+        text_add_bytes(text, ".0", 2);
+        bytes = zero;
+    }
+    if (text->length)
+        text_add_bytes(text, bytes, (size_t)(end - bytes));
+    return text_check(text, NULL);
+}
+
+static json_t *parse(const char *bytes, size_t count, json_error_t *problem) {
+    struct text text = {0};
+    *problem = (json_error_t){0};
+    json_t *document = NULL;
+    if (write_negative_zeros(bytes, count, &text))
+        document = json_loadb(text.length ? text_read(&text, NULL) : bytes,
+                              text.length ? text.length : count, JSON_REJECT_DUPLICATES, problem);
+    if (!document && problem->text[0] && text.length) /* columns are those of the file */
+        json_decref(json_loadb(bytes, count, JSON_REJECT_DUPLICATES, problem));
+    text_free(&text);
+    return document;
+}
+
 json_t *json_read_within(const char *bytes, size_t count, size_t most_memory,
                          struct et_error *error) {
+    if (json_has_mark(bytes, count)) {
+        bytes += strlen(MARK);
+        count -= strlen(MARK);
+    }
     if (!check_bounds(bytes, count, most_memory, error))
         return NULL;
-    json_error_t problem = {0};
-    json_t *document = json_loadb(bytes, count, JSON_REJECT_DUPLICATES, &problem);
+    json_error_t problem;
+    json_t *document = parse(bytes, count, &problem);
     if (document)
         return document;
     if (!problem.text[0] || json_error_code(&problem) == json_error_out_of_memory)
@@ -88,6 +142,11 @@ const char *json_kind(const json_t *value) {
         return "null";
     }
     unreachable();
+}
+
+bool json_is_whole(const json_t *value) {
+    return json_is_integer(value) ||
+           (json_is_real(value) && json_real_value(value) == 0 && signbit(json_real_value(value)));
 }
 
 static const char *kind_of_type(json_type type) {
@@ -133,8 +192,8 @@ json_t *json_read_member(const json_t *object, const char *key, json_type type,
 
 bool json_read_integer(const json_t *object, const char *key, int64_t least, int64_t most,
                        int64_t *value, struct et_error *error) {
-    const json_t *member = json_read_member(object, key, JSON_INTEGER, error);
-    if (!member)
+    const json_t *member = json_object_get(object, key);
+    if (!json_is_whole(member) && !json_read_member(object, key, JSON_INTEGER, error))
         return false;
     *value = json_integer_value(member);
     if (*value >= least && *value <= most)
@@ -162,7 +221,7 @@ const json_t *json_read_array(const json_t *object, const char *key, int capacit
 bool json_read_item(const json_t *array, const char *key, int i, int64_t least, int64_t most,
                     int64_t *value, struct et_error *error) {
     const json_t *item = json_array_get(array, (size_t)i);
-    if (!json_is_integer(item))
+    if (!json_is_whole(item))
         return et_fail(error, "\"%s\"[%d] is %s, expected an integer", key, i, json_kind(item));
     *value = json_integer_value(item);
     if (*value < least || *value > most)

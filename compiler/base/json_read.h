@@ -15,11 +15,15 @@
 enum {
     JSON_MOST_NESTED = 16,
     JSON_MOST_VALUES = 1 << 22,
-    JSON_MOST_NAME = 255, /* bytes of a name */
+    JSON_MOST_NAME = 4096, /* bytes of a name */
 };
 
-/* Parses one document: valid UTF-8, no duplicate keys at any depth, within the bounds above. The
- * error gives line and column. The caller gives the document back with json_decref. */
+/* Whether the text begins with the mark that some editors put before UTF-8 (a byte order mark). */
+bool json_has_mark(const char *bytes, size_t count);
+/* Parses one document, without such a mark: valid UTF-8, no duplicate keys at any depth, within the
+ * bounds above. The error gives line and column. An integer "-0" becomes the real number -0.0:
+ * where integers are expected, json_is_whole takes it. The caller gives the document back with
+ * json_decref. */
 json_t *json_read_document(const char *bytes, size_t count, struct et_error *error);
 /* The same for a document whose values will take at most so many bytes of memory: it is refused
  * before it is parsed where an estimate from above is larger. A list of one list each takes fifty
@@ -29,6 +33,9 @@ json_t *json_read_within(const char *bytes, size_t count, size_t most_memory,
 
 /* "an object", "an integer", ... */
 const char *json_kind(const json_t *value);
+
+/* An integer, or -0. */
+bool json_is_whole(const json_t *value);
 
 /* Text from outside made fit for a message: control characters as '?', at most 100 bytes. */
 struct quoted {

@@ -4,6 +4,7 @@
 #include "compiler/base/allocate.h"
 #include "compiler/base/arena.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,4 +106,16 @@ void text_free(struct text *text) {
     if (!text->arena)
         et_release(text->bytes);
     *text = (struct text){.arena = text->arena};
+}
+
+void cut_name(char *name) {
+    enum { HASH_DIGITS = 16 };
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    size_t length = strlen(name);
+    if (length <= MOST_NAME_KEPT)
+        return;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3;
+    size_t kept = MOST_NAME_KEPT - HASH_DIGITS - 1;
+    snprintf(name + kept, length + 1 - kept, "_%016" PRIx64, hash);
 }

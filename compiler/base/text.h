@@ -47,4 +47,9 @@ const char *text_keep(struct text *text);
 char *text_take(struct text *text);
 void text_free(struct text *text);
 
+/* Cuts a name that is longer than a file's may be with an ending. In place of what is cut comes a
+ * number made of the whole, so that names which differ go on to differ. */
+enum { MOST_NAME_KEPT = 200 };
+void cut_name(char *name);
+
 #endif

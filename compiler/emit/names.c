@@ -110,6 +110,7 @@ char *emit_identifier(struct ir *ir, const char *name) {
         text++;
     if (!text[0] || isdigit((unsigned char)text[0]))
         text = arena_format(ir->arena, "tensor_%s", text);
+    cut_name(text);
     return text;
 }
 

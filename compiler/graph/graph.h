@@ -41,7 +41,7 @@ enum {
     MAX_RANK = 16,
     MAX_SOURCES = 1024, /* of one node */
     MAX_NODES = 1 << 20,
-    MAX_NAME = 255,       /* bytes of any name */
+    MAX_NAME = 4096,      /* bytes of any name */
     MAX_CONSTANT = 65536, /* elements listed in one const */
 };
 #define MAX_ELEMENTS ((int64_t)1 << 40)     /* of one tensor, views included */

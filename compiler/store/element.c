@@ -178,7 +178,7 @@ struct element_text element_text(enum dtype dtype, const void *element) {
 
 static bool read_integer(const json_t *value, enum dtype dtype, void *element,
                          struct et_error *error) {
-    if (!json_is_integer(value))
+    if (!json_is_whole(value))
         return et_fail(error, "%s, expected an integer for %s", json_kind(value),
                        dtype_facts[dtype].name);
     int64_t integer = json_integer_value(value);

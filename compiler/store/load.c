@@ -3,13 +3,13 @@
  * In this order: the file's size; JSON (nesting, number of values, syntax, UTF-8, duplicate keys);
  * format and version; each node (load_node.c); outputs and inputs; the weights' file name, then the
  * file, its digest, and each weight's dtype and shape; verify_graph. No size is allocated for that
- * was not checked, and no file is read but the JSON and a plain file beside it. */
+ * was not checked, and no file is read but the JSON and the regular file beside it that it names,
+ * behind a link or not: the digest tells whether it is the right one. */
 #include "compiler/base/json_read.h"
 #include "compiler/store/store.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What is being read, and what of it the parts need of each other. */
 struct reader {
@@ -30,7 +30,7 @@ const struct weight *weight_of(const struct node *node, const struct weights *we
         et_fail(error, "there is no weight \"%s\"", quoted(node->name).text);
         return NULL;
     }
-    bool same = weight->dtype == node->dtype && weight->rank == node->rank;
+    bool same = !weight->unusable && weight->dtype == node->dtype && weight->rank == node->rank;
     for (int i = 0; same && i < node->rank; i++)
         same = weight->shape[i] == node->shape[i];
     if (same)
@@ -204,14 +204,6 @@ static bool check_inputs(struct reader *reader, const json_t *document, struct e
     return true;
 }
 
-/* A plain file: a link could lead anywhere, and opening a pipe would wait for ever. */
-static bool check_plain_file(const char *path, struct et_error *error) {
-    struct stat facts;
-    if (lstat(path, &facts) != 0)
-        return et_fail(error, "%s: %s", path, strerror(errno));
-    return S_ISREG(facts.st_mode) || et_fail(error, "%s: expected a plain file", path);
-}
-
 static struct weights *load_file(const struct reader *reader, const char *path,
                                  struct et_error *error) {
     return reader->options->in_memory ? weights_read(path, error) : weights_load(path, error);
@@ -222,7 +214,7 @@ static struct weights *load_named_file(const struct reader *reader, struct et_er
     struct weights *weights = NULL;
     text_add(&path, "%s/%s", reader->folder, reader->weights_file);
     const char *file = text_read(&path, error);
-    if (file && check_plain_file(file, error))
+    if (file)
         weights = load_file(reader, file, error);
     text_free(&path);
     return weights;

@@ -97,8 +97,8 @@ static bool load_axis(const json_t *object, struct node *node, struct et_error *
 static bool load_batch_range(const json_t *pair, struct node *node, struct et_error *error) {
     const json_t *begin = json_array_get(pair, 0);
     node->after[0] = BATCH_EXTENT;
-    return (json_array_size(pair) == 2 && json_is_integer(begin) &&
-            json_integer_value(begin) == 0 && is_batch_symbol(json_array_get(pair, 1))) ||
+    return (json_array_size(pair) == 2 && json_is_whole(begin) && json_integer_value(begin) == 0 &&
+            is_batch_symbol(json_array_get(pair, 1))) ||
            et_fail(error, "\"range\"[0], along the batch axis: expected [0, \"" BATCH_SYMBOL
                           "\"]: images must stay apart");
 }
@@ -123,7 +123,7 @@ static bool load_pairs(const json_t *object, const char *key, struct node *node,
             return et_fail(error, "\"%s\"[%d] is no pair of integers", key, i);
         for (size_t k = 0; k < 2; k++) {
             const json_t *number = json_array_get(pair, k);
-            if (!json_is_integer(number))
+            if (!json_is_whole(number))
                 return et_fail(error, "\"%s\"[%d] is no pair of integers", key, i);
             numbers[k] = json_integer_value(number);
             if (numbers[k] < 0 || numbers[k] > MAX_ELEMENTS)

@@ -4,6 +4,7 @@
 #include "compiler/base/json_read.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,21 +22,39 @@ struct entry {
 };
 
 struct shape_text weight_shape_text(const struct weight *weight) {
+    struct shape_text text;
+    if (weight->unusable) {
+        snprintf(text.text, sizeof text.text, "%s", weight->unusable);
+        return text;
+    }
     struct node tensor = {.dtype = weight->dtype, .rank = weight->rank};
     memcpy(tensor.shape, weight->shape, sizeof tensor.shape);
     return shape_text(&tensor);
 }
 
-static bool read_dtype(const json_t *object, enum dtype *dtype, struct et_error *error) {
-    const char *name = json_read_name(object, "dtype", error);
-    if (!name)
-        return false;
-    for (int i = 0; i < DTYPE_COUNT; i++) {
+/* How many bits an element takes that is of no dtype of ours, but one of the format's. */
+static const struct {
+    const char *name;
+    int bits;
+} other_dtypes[] = {{"I16", 16},        {"U16", 16},    {"U32", 32},    {"U64", 64},
+                    {"F8_E4M3", 8},     {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+                    {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
+                    {"C64", 64}};
+
+/* What an element takes, in bits; *dtype is set if it is one of ours, and else DTYPE_COUNT. */
+static bool read_dtype(const char *name, enum dtype *dtype, int *bits, struct et_error *error) {
+    for (int i = 0; i < DTYPE_COUNT; i++)
         if (strcmp(dtype_facts[i].safetensors, name) == 0) {
             *dtype = (enum dtype)i;
+            *bits = 8 * (int)dtype_facts[i].bytes;
             return true;
         }
-    }
+    *dtype = DTYPE_COUNT;
+    for (size_t i = 0; i < sizeof other_dtypes / sizeof *other_dtypes; i++)
+        if (strcmp(other_dtypes[i].name, name) == 0) {
+            *bits = other_dtypes[i].bits;
+            return true;
+        }
     struct text known = {0};
     for (int i = 0; i < DTYPE_COUNT; i++)
         text_add(&known, "%s%s", i ? ", " : "", dtype_facts[i].safetensors);
@@ -46,34 +65,77 @@ static bool read_dtype(const json_t *object, enum dtype *dtype, struct et_error 
     return false;
 }
 
-static bool read_entry(const json_t *object, struct entry *entry, struct et_error *error) {
+/* "U32[2,3]", the shape as far as messages need it. */
+static bool name_kind(struct arena *arena, const char *dtype, const int64_t *shape, int rank,
+                      const char **kind, struct et_error *error) {
+    enum { SHOWN = MAX_RANK + 1 };
+    struct text text = {0};
+    text_add(&text, "%s[", dtype);
+    for (int i = 0; i < rank && i < SHOWN; i++)
+        text_add(&text, "%s%" PRId64, i ? "," : "", shape[i]);
+    text_add(&text, rank > SHOWN ? ",...]" : "]");
+    const char *whole = text_read(&text, error);
+    *kind = whole ? arena_copy_text(arena, whole) : NULL;
+    text_free(&text);
+    return *kind || et_fail(error, "out of memory");
+}
+
+static bool read_offsets(const json_t *object, struct entry *entry, struct et_error *error) {
+    int64_t offsets[2];
+    int count;
+    if (!json_read_integers(object, "data_offsets", 0, INT64_MAX, 2, offsets, &count, error))
+        return false;
+    if (count != 2)
+        return et_fail(error, "\"data_offsets\" has %d items, expected 2", count);
+    entry->begin = offsets[0];
+    entry->end = offsets[1];
+    return entry->begin <= entry->end ||
+           et_fail(error, "data_offsets [%" PRId64 ", %" PRId64 "] run backwards", entry->begin,
+                   entry->end);
+}
+
+/* Bytes of so many elements against the range. */
+static bool check_bytes(const struct entry *entry, const int64_t *shape, int rank, int bits,
+                        const char *kind, struct et_error *error) {
+    int64_t product = bits;
+    bool fits = true;
+    for (int i = 0; fits && i < rank; i++)
+        fits = checked_multiply(product, shape[i], &product);
+    if (!fits)
+        return et_fail(error, "the size of %s overflows", kind);
+    if (product % 8)
+        return et_fail(error, "%s has %" PRId64 " bits, which are not whole bytes", kind, product);
+    return entry->end - entry->begin == product / 8 ||
+           et_fail(error, "%s has %" PRId64 " bytes, but data_offsets span %" PRId64, kind,
+                   product / 8, entry->end - entry->begin);
+}
+
+static bool read_entry(struct weights *weights, const json_t *object, struct entry *entry,
+                       struct et_error *error) {
     static const char *const keys[] = {"dtype", "shape", "data_offsets", NULL};
     if (!json_is_object(object))
         return et_fail(error, "%s, expected an object", json_kind(object));
     struct weight *weight = &entry->weight;
-    int64_t offsets[2];
-    int offset_count;
-    if (!json_check_keys(object, keys, error) || !read_dtype(object, &weight->dtype, error) ||
-        !json_read_integers(object, "shape", 0, INT64_MAX, MAX_RANK, weight->shape, &weight->rank,
-                            error) ||
-        !json_read_integers(object, "data_offsets", 0, INT64_MAX, 2, offsets, &offset_count, error))
+    int64_t shape[SAFETENSORS_MOST_RANK];
+    int rank, bits;
+    if (!json_check_keys(object, keys, error))
         return false;
-    if (offset_count != 2)
-        return et_fail(error, "\"data_offsets\" has %d items, expected 2", offset_count);
-    entry->begin = offsets[0];
-    entry->end = offsets[1];
-    if (entry->begin > entry->end)
-        return et_fail(error, "data_offsets [%" PRId64 ", %" PRId64 "] run backwards", entry->begin,
-                       entry->end);
-    int64_t bytes = (int64_t)dtype_facts[weight->dtype].bytes;
-    for (int i = 0; i < weight->rank; i++)
-        if (!checked_multiply(bytes, weight->shape[i], &bytes))
-            return et_fail(error, "the size of %s overflows", weight_shape_text(weight).text);
-    if (entry->end - entry->begin != bytes)
-        return et_fail(error, "%s has %" PRId64 " bytes, but data_offsets span %" PRId64,
-                       weight_shape_text(weight).text, bytes, entry->end - entry->begin);
-    weight->bytes = (size_t)bytes;
-    return true;
+    const char *dtype = json_read_name(object, "dtype", error);
+    if (!dtype || !read_dtype(dtype, &weight->dtype, &bits, error) ||
+        !json_read_integers(object, "shape", 0, INT64_MAX, SAFETENSORS_MOST_RANK, shape, &rank,
+                            error) ||
+        !read_offsets(object, entry, error))
+        return false;
+    if (weight->dtype == DTYPE_COUNT || rank > MAX_RANK) {
+        weight->dtype = DTYPE_UINT8;
+        if (!name_kind(&weights->arena, dtype, shape, rank, &weight->unusable, error))
+            return false;
+    } else {
+        weight->rank = rank;
+        memcpy(weight->shape, shape, (size_t)rank * sizeof *shape);
+    }
+    weight->bytes = (size_t)(entry->end - entry->begin);
+    return check_bytes(entry, shape, rank, bits, weight_shape_text(weight).text, error);
 }
 
 static bool check_metadata(const json_t *object, struct et_error *error) {
@@ -102,7 +164,7 @@ static bool read_entries(struct weights *weights, const json_t *header, struct e
         struct entry *entry = &entries[weights->count];
         if (!json_check_name("the name of a tensor", name, error))
             return false;
-        if (!read_entry(object, entry, error))
+        if (!read_entry(weights, object, entry, error))
             return et_fail_within(error, "tensor \"%s\"", quoted(name).text);
         entry->weight.name = arena_copy_text(&weights->arena, name);
         if (!entry->weight.name)
@@ -145,10 +207,12 @@ static bool check_bool(const struct weight *weight, struct et_error *error) {
     return true;
 }
 
-/* Whether elements can be used where the file has them. Bools are indices in compiled code: what
- * was checked is kept apart from the file. */
+/* Whether elements can be used where the file has them, or not at all. Bools are indices in
+ * compiled code: what was checked is kept apart from the file. */
 static bool stays_in_file(const struct weights *weights, const struct weight *weight,
                           const uint8_t *data) {
+    if (weight->unusable)
+        return true;
     return (weights->file.bytes || weights->read) && weight->dtype != DTYPE_BOOL &&
            (uintptr_t)data % dtype_facts[weight->dtype].bytes == 0;
 }
@@ -168,6 +232,8 @@ static bool place_data(struct weights *weights, struct entry *entries, const uin
         struct weight *weight = &weights->tensors[i];
         *weight = entries[i].weight;
         weight->data = data + entries[i].begin;
+        if (weight->unusable)
+            weight->data = NULL;
         if (stays_in_file(weights, weight, weight->data))
             continue;
         weight->data = memcpy(at, weight->data, weight->bytes);
@@ -218,6 +284,8 @@ static bool decode(struct weights *weights, const uint8_t *bytes, size_t count,
         return et_fail(error, "a header of %" PRIu64 " bytes, but %zu follow", length,
                        count - LENGTH_BYTES);
     const uint8_t *data = bytes + LENGTH_BYTES + length;
+    if (json_has_mark((const char *)bytes + LENGTH_BYTES, (size_t)length))
+        return et_fail(error, "the header begins with a byte order mark, expected '{'");
     json_t *header = json_read_document((const char *)bytes + LENGTH_BYTES, (size_t)length, error);
     if (!header)
         return et_fail_within(error, "header");
@@ -379,17 +447,17 @@ static bool add_header(struct text *header, const struct weight *tensors, int co
     return text_check(header, error);
 }
 
-static bool save(const char *path, const struct text *header, const struct weight *tensors,
-                 int count, struct et_error *error) {
+static bool join(const struct text *header, const struct weight *tensors, int count, void **joined,
+                 size_t *total, struct et_error *error) {
     const char *head = text_read(header, error);
     if (!head)
-        return et_fail_within(error, "%s", path);
-    size_t total = LENGTH_BYTES + header->length;
+        return false;
+    *total = LENGTH_BYTES + header->length;
     for (int i = 0; i < count; i++)
-        total += tensors[i].bytes;
-    uint8_t *bytes = et_allocate(total, 1), *at = bytes;
+        *total += tensors[i].bytes;
+    uint8_t *bytes = et_allocate(*total, 1), *at = bytes;
     if (!bytes)
-        return et_fail(error, "%s: out of memory for %zu bytes", path, total);
+        return et_fail(error, "out of memory for %zu bytes", *total);
     uint64_t length = header->length;
     memcpy(at, &length, sizeof length);
     memcpy(at += sizeof length, head, header->length);
@@ -399,9 +467,8 @@ static bool save(const char *path, const struct text *header, const struct weigh
             memcpy(at, tensors[i].data, tensors[i].bytes);
         at += tensors[i].bytes;
     }
-    bool good = write_file(path, bytes, total, error);
-    et_release(bytes);
-    return good;
+    *joined = bytes;
+    return true;
 }
 
 static bool check_tensors(struct weight *sorted, int count, struct et_error *error) {
@@ -416,20 +483,31 @@ static bool check_tensors(struct weight *sorted, int count, struct et_error *err
     return true;
 }
 
-bool weights_save(const char *path, const struct weight *tensors, int count,
-                  const char *const *metadata, struct et_error *error) {
+bool weights_encode(const struct weight *tensors, int count, const char *const *metadata,
+                    void **bytes, size_t *byte_count, struct et_error *error) {
     struct weight *sorted = et_allocate((size_t)count, sizeof *sorted);
     if (!sorted)
-        return et_fail(error, "%s: out of memory", path);
-    if (count)
-        memcpy(sorted, tensors, (size_t)count * sizeof *sorted);
+        return et_fail(error, "out of memory");
+    int usable = 0;
+    for (int i = 0; i < count; i++)
+        if (!tensors[i].unusable)
+            sorted[usable++] = tensors[i];
     struct text header = {0};
-    bool good =
-        check_tensors(sorted, count, error) && add_header(&header, sorted, count, metadata, error);
-    if (!good)
-        et_fail_within(error, "%s", path);
-    good = good && save(path, &header, sorted, count, error);
+    bool good = check_tensors(sorted, usable, error) &&
+                add_header(&header, sorted, usable, metadata, error) &&
+                join(&header, sorted, usable, bytes, byte_count, error);
     text_free(&header);
     et_release(sorted);
+    return good;
+}
+
+bool weights_save(const char *path, const struct weight *tensors, int count,
+                  const char *const *metadata, struct et_error *error) {
+    void *bytes = NULL;
+    size_t byte_count;
+    bool good = weights_encode(tensors, count, metadata, &bytes, &byte_count, error)
+                    ? write_file(path, bytes, byte_count, error)
+                    : et_fail_within(error, "%s", path);
+    et_release(bytes);
     return good;
 }

@@ -9,6 +9,7 @@
 enum {
     SAFETENSORS_MOST_HEADER = 100000000, /* bytes; the format's own limit */
     SAFETENSORS_MOST_TENSORS = 1 << 18,
+    SAFETENSORS_MOST_RANK = 64,
 };
 
 /* One stored tensor; elements row-major, aligned for their dtype. */
@@ -19,6 +20,8 @@ struct weight {
     int64_t shape[MAX_RANK]; /* extents may be 0 */
     const void *data;
     size_t bytes;
+    const char *unusable; /* "U32[4]": of a dtype or rank that no graph has, which `dtype`, `rank`
+                             and `shape` do not tell; NULL: a graph can use it */
 };
 
 /* The tensors of one file. They own their memory and do not change. */
@@ -57,5 +60,8 @@ struct shape_text weight_shape_text(const struct weight *weight);
  * 8-byte aligned in the file. `metadata` is NULL or a list key, value, key, value, ..., NULL. */
 bool weights_save(const char *path, const struct weight *tensors, int count,
                   const char *const *metadata, struct et_error *error);
+/* The bytes of such a file; the caller gives them back with et_release. */
+bool weights_encode(const struct weight *tensors, int count, const char *const *metadata,
+                    void **bytes, size_t *byte_count, struct et_error *error);
 
 #endif

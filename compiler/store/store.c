@@ -264,16 +264,22 @@ static bool check_weights(const struct graph *graph, const struct weights *weigh
     return true;
 }
 
+bool graph_encode(const struct graph *graph, const char *weights_file,
+                  const struct weights *weights, const struct digest *sha256, struct text *text,
+                  struct et_error *error) {
+    if (!check_weights(graph, weights, error) ||
+        !graph_to_json(graph, weights_file, sha256, text, error))
+        return false;
+    return text->length <= STORE_MOST_BYTES ||
+           et_fail(error, "%zu bytes, expected at most %d", text->length, STORE_MOST_BYTES);
+}
+
 bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,
                  const char *path, struct et_error *error) {
     struct text text = {0};
-    bool good = check_weights(graph, weights, error) &&
-                graph_to_json(graph, weights_file, weights ? &weights->sha256 : NULL, &text, error);
-    if (!good)
-        et_fail_within(error, "%s", path);
-    else if (text.length > STORE_MOST_BYTES)
-        good = et_fail(error, "%s: %zu bytes, expected at most %d", path, text.length,
-                       STORE_MOST_BYTES);
+    bool good = graph_encode(graph, weights_file, weights, weights ? &weights->sha256 : NULL, &text,
+                             error) ||
+                et_fail_within(error, "%s", path);
     const char *bytes = good ? text_read(&text, error) : NULL;
     good = bytes && write_file(path, bytes, text.length, error);
     text_free(&text);

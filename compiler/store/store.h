@@ -59,6 +59,10 @@ bool graph_to_json(const struct graph *graph, const char *weights_file, const st
                    struct text *text, struct et_error *error);
 /* Requires that every weight node is bound to its elements. */
 bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error);
+/* Appends the text of the JSON file, as graph_store writes it, for weights of that digest. */
+bool graph_encode(const struct graph *graph, const char *weights_file,
+                  const struct weights *weights, const struct digest *sha256, struct text *text,
+                  struct et_error *error);
 /* Writes the JSON file. `weights` are those of `weights_file`, which lies in the same folder and
  * which weights_save wrote; both NULL for a graph without weights. */
 bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,

@@ -25,6 +25,7 @@
     TEXT(standalone_error, "compiler/base/error.c")                                                \
     TEXT(standalone_file_h, "compiler/base/file.h")                                                \
     TEXT(standalone_file, "compiler/base/file.c")                                                  \
+    TEXT(standalone_file_write, "compiler/base/file_write.c")                                      \
     TEXT(standalone_text_h, "compiler/base/text.h")                                                \
     TEXT(standalone_text, "compiler/base/text.c")                                                  \
     TEXT(standalone_dtypes, "compiler/graph/dtypes.def")                                           \

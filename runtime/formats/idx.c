@@ -55,6 +55,20 @@ static bool inflate_failed(const struct source *source, int status) {
                                            : "not understood");
 }
 
+/* After a member: the next, if there is one (RFC 1952, 2.2), behind zeros that pad a file. */
+static bool next_member(struct source *source) {
+    z_stream *stream = &source->stream;
+    const unsigned char *at = stream->next_in, *end = at + stream->avail_in;
+    while (at < end && !*at)
+        at++;
+    source->ended = at == end || end - at < 2 || at[0] != 0x1f || at[1] != 0x8b;
+    if (source->ended && at < end)
+        return true; /* source_at_end() tells */
+    stream->next_in = (Bytef *)(uintptr_t)at;
+    stream->avail_in = (uInt)(end - at);
+    return source->ended || inflateReset(stream) == Z_OK;
+}
+
 /* Unpacks up to `count` bytes; fewer only at the end of the packed data. */
 static bool unpack(struct source *source, unsigned char *bytes, size_t count, size_t *got) {
     z_stream *stream = &source->stream;
@@ -66,8 +80,7 @@ static bool unpack(struct source *source, unsigned char *bytes, size_t count, si
         stream->avail_out = room;
         int status = inflate(stream, Z_NO_FLUSH);
         *got += room - stream->avail_out;
-        source->ended = status == Z_STREAM_END;
-        if (status != Z_OK && status != Z_STREAM_END)
+        if (status == Z_STREAM_END ? !next_member(source) : status != Z_OK)
             return inflate_failed(source, status);
     }
     return true;

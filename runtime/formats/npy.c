@@ -98,7 +98,11 @@ static bool parse_size(struct header *header, int64_t *size) {
                            header->name, (size_t)(first - header->start));
         header->next++;
     }
-    return header->next > first || expected(header, "a size");
+    if (header->next == first)
+        return expected(header, "a size");
+    if (header->next < header->end && *header->next == 'L') /* a long of Python 2 */
+        header->next++;
+    return true;
 }
 
 /* A tuple of sizes: () (3,) (3, 4) */

@@ -347,7 +347,7 @@ static const struct {
     {missing_first_operand, "add: operand 1 is no tensor"},
     {missing_layer_operand, "conv2d: operand 2 is no tensor"},
     {name_taken, "input: the name \"x\" is taken"},
-    {name_missing, "weight: expected a name of 1 to 255 bytes"},
+    {name_missing, "weight: expected a name of 1 to 4096 bytes"},
     {dtype_missing, "weight: no such dtype"},
     {empty_extent, "weight: axis 1 has extent 0, expected at least 1"},
     {not_an_integer, "not: source 0 is float32[2,3], which it does not accept"},
@@ -420,7 +420,7 @@ Test(builder, outputs_are_checked) {
 
 Test(builder, a_model_needs_a_name) {
     struct tensor_context *context = tensor_context_new("");
-    expect_error(input(context, "x", SHAPE(1)), ": the model's name: expected 1 to 255 bytes");
+    expect_error(input(context, "x", SHAPE(1)), ": the model's name: expected 1 to 4096 bytes");
 }
 
 Test(builder, no_context_is_no_crash) {

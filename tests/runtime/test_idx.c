@@ -173,6 +173,26 @@ Test(idx, refuses_damaged_gzip_and_says_why) {
     check_refused(packed, count, LIMIT, ": more bytes after the last element");
 }
 
+/* RFC 1952, 2.2: a file is a series of members; what wrote to tapes padded it with zeros. */
+Test(idx, reads_gzip_of_several_members) {
+    static const unsigned char plain[] = {0, 0, 8, 1, 0, 0, 0, 5, 10, 20, 30, 40, 50};
+    static const size_t cuts[] = {0, 1, 4, 8, 10, 13};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
+        for (size_t zeros = 0; zeros < 4; zeros++) {
+            unsigned char packed[400] = {0};
+            size_t cut = cuts[i], count = pack(plain, cut, packed, 200) + zeros;
+            count += pack(plain + cut, sizeof plain - cut, packed + count, 190);
+            struct idx idx;
+            struct et_error error = {""};
+            cr_assert(read_idx(packed, count + zeros, LIMIT, &idx, &error), "%s", error.message);
+            cr_assert_arr_eq(idx.bytes, plain + 8, 5);
+            idx_free(&idx);
+            packed[count] = 0x1f;
+            check_refused(packed, count + 1, LIMIT,
+                          ": bytes that are not gzip's after the last element");
+        }
+}
+
 Test(idx, refuses_bombs_before_taking_memory) {
     static unsigned char zeros[900000] = {0, 0, 8, 1, 0, 0x0d, 0xbb, 0x98}; /* 899992 elements */
     static unsigned char packed[10000];

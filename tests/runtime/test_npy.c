@@ -242,7 +242,9 @@ Test(npy, refuses_damaged_headers_and_says_why) {
         {START "2, }\n", 2, "npy header, byte 50: expected the tuple of 'shape', found '2'"},
         {START "(2), }\n", 2, "npy header, byte 52: expected ',' before ')'"},
         {START "(-2,), }\n", 2, "npy header, byte 51: expected a size, found '-'"},
-        {START "(2L,), }\n", 2, "npy header, byte 52: expected ',' or ')', found 'L'"},
+        {START "(2l,), }\n", 2, "npy header, byte 52: expected ',' or ')', found 'l'"},
+        {START "(2LL,), }\n", 2, "npy header, byte 53: expected ',' or ')', found 'L'"},
+        {START "(L,), }\n", 2, "npy header, byte 51: expected a size, found 'L'"},
         {START "(,), }\n", 1, "npy header, byte 51: expected a size, found ','"},
         {START "(2,", 2, "npy header, byte 53: expected a size, found its end"},
         {START "(9223372036854775808,), }\n", 2,
@@ -268,6 +270,27 @@ Test(npy, refuses_damaged_headers_and_says_why) {
         snprintf(message, sizeof message, "a.npy: %s", cases[which].message);
         check_refused(file.bytes, file.length, message);
         text_free(&file);
+    }
+}
+
+/* NumPy for Python 2 could write its long integers so, and NumPy of today reads it. */
+Test(npy, takes_long_sizes_of_python_2) {
+    static const char *const shapes[] = {"(2L, 3L)", "(2L,3)", "(6L,)"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct npy npy;
+        struct et_error error = {""};
+        char bytes[200], header[120];
+        int length =
+            snprintf(header, sizeof header,
+                     "{'descr': '|u1', 'fortran_order': False, 'shape': %s, }\n", shapes[i]);
+        memcpy(bytes, "\x93NUMPY\1\0", 8);
+        bytes[8] = (char)length;
+        bytes[9] = 0;
+        memcpy(bytes + 10, header, (size_t)length);
+        memcpy(bytes + 10 + length, "\1\2\3\4\5\6", 6);
+        cr_assert(npy_decode(bytes, 16 + (size_t)length, "f", &npy, &error), "%s", error.message);
+        cr_assert_eq(npy.byte_count, 6);
+        npy_free(&npy);
     }
 }
 

@@ -2,6 +2,8 @@
  */
 #include "compiler/store/element.h"
 
+#include "compiler/base/json_read.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -130,4 +132,29 @@ Test(element, integers_are_floats_too) {
     cr_assert(element_from_json(value, DTYPE_FLOAT32, &element, NULL));
     cr_expect_eq(memcmp(&element, &(float){16777216}, sizeof element), 0);
     json_decref(value);
+}
+
+/* -0, which JSON has and its parser's integers have not, keeps its sign as a float; as an integer
+ * it is 0. Texts are left alone. */
+Test(element, negative_zero_keeps_its_sign) {
+    static const char document[] = "{\"a-0,\\\"-0\":[-0,-0.0, -0 ,-0e5,0,-0.5,-0\n],\"b\":-0}";
+    static const float expected[] = {-0.0f, -0.0f, -0.0f, -0.0f, 0, -0.5f, -0.0f};
+    json_t *read = json_read_document(document, strlen(document), NULL);
+    const json_t *list = json_object_get(read, "a-0,\"-0");
+    cr_assert_eq(json_array_size(list), 7);
+    for (size_t i = 0; i < 7; i++) {
+        float element;
+        cr_assert(element_from_json(json_array_get(list, i), DTYPE_FLOAT32, &element, NULL));
+        cr_expect_eq(memcmp(&element, &expected[i], sizeof element), 0, "item %zu", i);
+    }
+    int32_t integer = 7;
+    cr_assert(element_from_json(json_array_get(list, 0), DTYPE_INT32, &integer, NULL));
+    cr_expect_eq(integer, 0);
+    int64_t number;
+    cr_assert(json_read_integer(read, "b", 0, 9, &number, NULL));
+    cr_expect_eq(number, 0);
+    json_decref(read);
+    struct et_error error = {0};
+    cr_assert_null(json_read_document("[-0, -0 x]", 10, &error));
+    cr_expect_str_eq(error.message, "line 1, column 9: ']' expected near 'x'");
 }

@@ -124,17 +124,50 @@ Test(load, weights_file_is_missing) {
     expect_file_refusal("g: %s/m.safetensors: No such file or directory");
 }
 
-Test(load, weights_file_is_a_link) {
-    save_weights("other", "w", DTYPE_FLOAT32, 3);
-    unlink(weights_path);
-    cr_assert_eq(symlink("other", weights_path), 0);
-    expect_file_refusal("g: %s/m.safetensors: expected a plain file");
+static void expect_loads(const char *document, const struct graph_load_options *options) {
+    struct weights *weights;
+    struct et_error error = {0};
+    struct graph *graph =
+        graph_decode(document, strlen(document), "g", folder, options, &weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    graph_free(graph);
+    weights_free(weights);
 }
 
-Test(load, weights_file_is_a_pipe) {
+/* As in the caches of model hubs: the digest tells that it is the right file. */
+Test(load, weights_file_is_a_link) {
+    save_weights("blob", "w", DTYPE_FLOAT32, 3);
+    unlink(weights_path);
+    cr_assert_eq(symlink("blob", weights_path), 0);
+    expect_loads(golden, NULL);
+    save_weights("blob", "v", DTYPE_FLOAT32, 3);
+    struct weights *weights;
+    cr_assert_null(graph_decode(golden, strlen(golden), "g", folder, NULL, &weights, NULL));
+    unlink(weights_path);
+    cr_assert_eq(symlink("/dev/zero", weights_path), 0);
+    expect_file_refusal("g: %s/m.safetensors: expected a regular file");
+    unlink(weights_path);
+    cr_assert_eq(symlink("nothing", weights_path), 0);
+    expect_file_refusal("g: %s/m.safetensors: No such file or directory");
+}
+
+/* Nothing waits for somebody to write into it. */
+Test(load, weights_file_is_a_pipe, .timeout = 10) {
     unlink(weights_path);
     cr_assert_eq(mkfifo(weights_path, 0600), 0);
-    expect_file_refusal("g: %s/m.safetensors: expected a plain file");
+    expect_file_refusal("g: %s/m.safetensors: expected a regular file");
+    struct weights *weights;
+    struct et_error error = {0};
+    cr_assert_null(graph_load(weights_path, &weights, &error));
+    cr_assert_not_null(strstr(error.message, "expected a regular file"), "%s", error.message);
+}
+
+/* Some editors put a mark before UTF-8. */
+Test(load, byte_order_mark) {
+    char *marked = calloc(strlen(golden) + 4, 1);
+    strcat(strcpy(marked, "\xef\xbb\xbf"), golden);
+    expect_loads(marked, NULL);
+    free(marked);
 }
 
 Test(load, weights_file_is_malformed) {

@@ -8,7 +8,7 @@
 
 /* A file in memory: the header's length as it is or as given, the header, zeros as data. */
 struct file {
-    char bytes[4096];
+    char bytes[8192];
     size_t count;
 };
 
@@ -37,6 +37,7 @@ static void expect_refusal(const struct file *file, const char *expected) {
 #define B(offsets) ",\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" offsets "}}"
 #define ONE(dtype, shape, offsets)                                                                 \
     "{\"a\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
+#define ONES "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
 #define TYPES "expected one of F32, F64, F16, BF16, I32, I64, U8, I8, BOOL"
 
 static const struct {
@@ -94,19 +95,65 @@ Test(safetensors, damaged_headers) {
 }
 
 Test(safetensors, long_name) {
-    char header[1024], name[300];
-    memset(name, 'n', 256);
-    name[256] = 0;
+    char header[4400], name[4200];
+    memset(name, 'n', 4097);
+    name[4097] = 0;
     snprintf(header, sizeof header,
              "{\"%s\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", name);
     struct file file = simple_file(header, 1);
-    expect_refusal(&file, "f: the name of a tensor has 256 bytes, expected 1 to 255");
+    expect_refusal(&file, "f: the name of a tensor has 4097 bytes, expected 1 to 4096");
     memmove(header + 2, header + 3, strlen(header + 2));
     file = simple_file(header, 1);
     struct weights *weights = weights_decode(file.bytes, file.count, "f", NULL);
     cr_assert_not_null(weights);
     cr_assert_not_null(weights_find(weights, name + 1));
     weights_free(weights);
+}
+
+/* Of dtypes and ranks that no graph has: their layout is checked, they cannot be had, and saving
+ * the rest leaves them out. */
+Test(safetensors, tensors_that_no_graph_can_use) {
+    static const struct {
+        const char *dtype, *shape, *found;
+        int bytes;
+    } others[] = {
+        {"I16", "[3]", "I16[3]", 6},
+        {"U16", "[2,1]", "U16[2,1]", 4},
+        {"U32", "[]", "U32[]", 4},
+        {"U64", "[0,5]", "U64[0,5]", 0},
+        {"F8_E4M3", "[5]", "F8_E4M3[5]", 5},
+        {"F8_E5M2", "[1]", "F8_E5M2[1]", 1},
+        {"F8_E8M0", "[1]", "F8_E8M0[1]", 1},
+        {"F6_E2M3", "[4]", "F6_E2M3[4]", 3},
+        {"F6_E3M2", "[8]", "F6_E3M2[8]", 6},
+        {"F4", "[2]", "F4[2]", 1},
+        {"C64", "[2]", "C64[2]", 16},
+        {"F32", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]",
+         "F32[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,...]", 8},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char header[300];
+        int bytes = others[i].bytes;
+        snprintf(header, sizeof header,
+                 "{\"q\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[0,%d]},"
+                 "\"w\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[%d,%d]}}",
+                 others[i].dtype, others[i].shape, bytes, bytes, bytes + 1);
+        struct file file = simple_file(header, (size_t)bytes + 1);
+        struct et_error error = {0};
+        struct weights *weights = weights_decode(file.bytes, file.count, "f", &error);
+        cr_assert_not_null(weights, "%s", error.message);
+        const struct weight *other = weights_find(weights, "q");
+        cr_assert(other && other->unusable && !other->data);
+        cr_assert_str_eq(weight_shape_text(other).text, others[i].found);
+        const struct weight *usable = weights_find(weights, "w");
+        cr_assert(usable && !usable->unusable && usable->data);
+        void *encoded;
+        size_t count;
+        cr_assert(weights_encode(weights->tensors, weights->count, NULL, &encoded, &count, NULL));
+        cr_assert_null(memmem(encoded, count, "\"q\"", 3));
+        et_release(encoded);
+        weights_free(weights);
+    }
 }
 
 Test(safetensors, bool_is_0_or_1) {
@@ -260,7 +307,7 @@ Test(save, refuses_what_would_not_read_back) {
     expect_unsaved(twice, 2, NULL, "f: two tensors are named \"flags\"");
     struct weight one = tensors[0];
     one.name = "";
-    expect_unsaved(&one, 1, NULL, "f: the name of a tensor has 0 bytes, expected 1 to 255");
+    expect_unsaved(&one, 1, NULL, "f: the name of a tensor has 0 bytes, expected 1 to 4096");
     one.name = "__metadata__";
     expect_unsaved(&one, 1, NULL, "f: a tensor cannot be named __metadata__");
     one.name = "\xff";
