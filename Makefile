@@ -23,8 +23,13 @@ endif
 
 IS_CLANG := $(findstring clang,$(CC) $(shell $(CC) --version 2>/dev/null))
 WARNINGS = -Wall -Wextra -Werror $(if $(IS_CLANG),,-Wno-format-truncation)
+# Against what slips through: canaries on the stack, checked copies, tables that are read-only once
+# the program runs, and addresses that differ from run to run.
+FORTIFY = $(if $(SANITIZE)$(findstring -O0,$(OPTIMIZE)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+LINK = -Wl,-z,relro,-z,now
+LINK_PROGRAM = -pie $(LINK)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
-             -I. -MMD -MP
+             -fstack-protector-strong $(FORTIFY) -I. -MMD -MP
 # What libtcc does to pages of code is done by runtime/backend/jit.c.
 LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
 
@@ -63,7 +68,7 @@ $(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o)
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
 $(SHARED): $(LIBRARY) $(call objects,runtime/shared/*.c) runtime/shared/exports.map
-	$(call step,link) $(CC) -shared $(filter %.o,$^) -Wl,--version-script=$(lastword $^) -Wl,-z,defs \
+	$(call step,link) $(CC) -shared $(LINK) $(filter %.o,$^) -Wl,--version-script=$(lastword $^) -Wl,-z,defs \
 	    -Wl,--wrap=stdout,--wrap=stderr,--wrap=environ -Wl,--whole-archive $(LIBRARY) \
 	    -Wl,--no-whole-archive -o $@ $(LIBRARIES)
 shared: $(SHARED)
@@ -71,7 +76,7 @@ $(BUILD)/eigentensor: $(call objects,runtime/cli/*.c)
 $(BUILD)/demo: $(call objects,runtime/demo/*.c)
 $(BUILD)/mnist-define: $(call objects,models/mnist/*.c)
 $(PROGRAMS): $(LIBRARY)
-	$(call step,link) $(CC) $(SANITIZE) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
+	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
 
 # The server, with its page, samples and model inside; files.def lists what it serves as it is.
 SERVER_FILES = $(sort $(shell find server/page -type f -not -name '.*' 2>/dev/null)) \
@@ -128,7 +133,7 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential
 # Tests may look into a text without asking whether it is whole (compiler/base/text.h).
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call step,link) $(CC) $(SANITIZE) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) -o $@ \
+	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) -o $@ \
 	    $(LIBRARIES) -lcriterion $(if $(filter %/test_math,$@),-lmpfr -lgmp)
 
 test-programs: $(TEST_PROGRAMS)
@@ -171,7 +176,7 @@ $(PEERS): bench/peers/setup.sh bench/peers/requirements.txt | build/setup-bench
 # The measuring programs of our own.
 BENCHES = $(BUILD)/bench/contender $(BUILD)/bench/compile_time $(BUILD)/bench/batch
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
-	$(call step,link) $(CC) $< $(LIBRARY) -o $@ $(LIBRARIES)
+	$(call step,link) $(CC) $(LINK_PROGRAM) $< $(LIBRARY) -o $@ $(LIBRARIES)
 bench-programs: $(BENCHES)
 bench: $(PEERS) $(SHARED) $(BENCHES) $(BUILD)/eigentensor
 	$(BUILD)/bench/venv/bin/python bench/peers/side_by_side.py --build=$(BUILD) $(BENCH)

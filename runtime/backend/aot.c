@@ -80,9 +80,45 @@ static bool run(struct job *job) {
            et_fail(job->error, "%s: exit status %d:\n%s", job->cc, status, first_messages(job));
 }
 
+static bool is_blank(char byte) {
+    return byte == ' ' || byte == '\t' || byte == '\n';
+}
+
+/* The compiler's words, "ccache gcc": split at blanks as a shell does it, with quotes and
+ * backslashes undone. Nothing else has a meaning, and no shell is run. */
+static bool add_compiler(struct job *job) {
+    char *word = arena_copy_text(&job->arena, job->cc), *to = word, quote = 0;
+    bool within = false;
+    for (const char *at = job->cc; *at; at++) {
+        if (!quote && is_blank(*at)) {
+            *to++ = 0; /* where the blank was, or before */
+            if (within)
+                add(job, word);
+            word = to;
+            within = false;
+            continue;
+        }
+        within = true;
+        if (quote && *at == quote)
+            quote = 0;
+        else if (!quote && (*at == '"' || *at == '\''))
+            quote = *at;
+        else if (*at == '\\' && at[1] && (!quote || (quote == '"' && strchr("\"\\", at[1]))))
+            *to++ = *++at;
+        else
+            *to++ = *at;
+    }
+    *to = 0;
+    if (within)
+        add(job, word);
+    return (job->argument_count && !quote) ||
+           et_fail(job->error, "\"%s\": expected a compiler, quoted as a shell has it", job->cc);
+}
+
 /* Asks the compiler which one it is, since each refuses some options of the other. */
 static bool is_clang(struct job *job, bool *clang) {
-    add(job, job->cc);
+    if (!add_compiler(job))
+        return false;
     add(job, "--version");
     if (!run(job))
         return false;
@@ -95,10 +131,18 @@ static bool is_clang(struct job *job, bool *clang) {
 static bool begin_command(struct job *job) {
     bool clang = false;
     const char *cpu = cpu_compiler_option(job->options->target, job->error);
-    if (!cpu || !is_clang(job, &clang))
+    if (!cpu || !is_clang(job, &clang) || !add_compiler(job))
         return false;
-    const char *const options[] = {job->cc,           "-std=c11", "-O3", "-ffp-contract=off",
-                                   "-fno-math-errno", "-w"};
+    const char *const options[] = {"-std=c11",
+                                   "-O3",
+                                   "-ffp-contract=off",
+                                   "-fno-math-errno",
+                                   "-w",
+                                   "-fstack-protector-strong",
+                                   "-U_FORTIFY_SOURCE",
+                                   "-D_FORTIFY_SOURCE=2",
+                                   "-Wl,-z,relro",
+                                   "-Wl,-z,now"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         add(job, options[i]);
     if (*cpu)
@@ -132,6 +176,15 @@ static void end_command(struct job *job, const char *result) {
     add(job, "-lm"); /* fmaf, where the CPU has none */
     add(job, "-o");
     add(job, result);
+}
+
+/* What is linked; a program may be loaded anywhere, too. */
+static void add_kind(struct job *job, enum aot_kind kind) {
+    static const char *const options[][2] = {[AOT_PROGRAM] = {"-fPIE", "-pie"},
+                                             [AOT_STATIC] = {"-fPIE", "-static-pie"},
+                                             [AOT_SHARED] = {"-fPIC", "-shared"}};
+    add(job, options[kind][0]);
+    add(job, options[kind][1]);
 }
 
 typedef bool build_steps(struct job *job, void *context);
@@ -191,8 +244,7 @@ bool aot_load(const char *path, const char *prefix, struct executable *executabl
 
 static bool build_library(struct job *job, void *context) {
     const char *path = arena_format(&job->arena, "%s/library.so", job->scratch.path);
-    add(job, "-shared");
-    add(job, "-fPIC");
+    add_kind(job, AOT_SHARED);
     end_command(job, path);
     return run(job) && aot_load(path, job->compiled->prefix, context, job->error);
 }
@@ -237,6 +289,21 @@ static bool add_text(struct job *job, const struct aot_text *text) {
     return write_part(job, text->name, text->text, strlen(text->text));
 }
 
+/* Ends the command and runs it; the file gets its name when it is finished. */
+static bool link_program(struct job *job, const char *path) {
+    struct text part = text_in(&job->arena);
+    if (!begin_part(path, &part, job->error))
+        return false;
+    const char *unfinished = text_keep(&part);
+    end_command(job, unfinished);
+    bool good = run(job);
+    if (good && rename(unfinished, path) != 0)
+        good = et_fail(job->error, "%s: %s", path, strerror(errno));
+    if (!good)
+        unlink(unfinished);
+    return good;
+}
+
 static bool build_program(struct job *job, void *context) {
     const struct aot_program *program = context;
     if (!add_weights(job))
@@ -246,20 +313,8 @@ static bool build_program(struct job *job, void *context) {
             return false;
     add(job, "-s");
     add(job, arena_format(&job->arena, "-I%s", job->scratch.path));
-    if (program->link_static)
-        add(job, "-static");
-    const char *unfinished =
-        arena_format(&job->arena, "%s.%ld.part", program->path, (long)getpid());
-    end_command(job, unfinished);
-    if (!run(job)) {
-        unlink(unfinished);
-        return false;
-    }
-    if (rename(unfinished, program->path) == 0)
-        return true;
-    et_fail(job->error, "%s: %s", program->path, strerror(errno));
-    unlink(unfinished);
-    return false;
+    add_kind(job, program->kind);
+    return link_program(job, program->path);
 }
 
 bool aot_build_program(const struct compiled *compiled, const struct aot_program *program,

@@ -11,11 +11,17 @@ struct aot_text {
     const char *text;
 };
 
+enum aot_kind {
+    AOT_PROGRAM,
+    AOT_STATIC, /* it needs not even a C library */
+    AOT_SHARED, /* a library, which backends load */
+};
+
 struct aot_program {
     const char *path;
     const struct aot_text *texts;
     int count;
-    bool link_static; /* it needs not even a C library */
+    enum aot_kind kind;
 };
 
 /* Builds a stripped executable of the compiled graph and the texts, which find PREFIX.h beside them

@@ -27,7 +27,7 @@ static bool cache_key(const struct compiled *compiled, const struct build_option
         return false;
     struct digest_stream stream;
     digest_begin(&stream);
-    cache_add_word(&stream, "eigentensor aot 1");
+    cache_add_word(&stream, "eigentensor aot 2");
     cache_add_word(&stream, cpu);
     if (!cache_add_cpu(&stream))
         return et_fail(error, "cannot read /proc/cpuinfo");
@@ -51,10 +51,14 @@ static bool cache_find(struct cache *cache, const struct compiled *compiled,
         return text_check(&folder, error); /* no folder, no cache */
     cache->path =
         arena_format(&cache->arena, "%s/%.16s-%.32s.so", place, options->keep_for, key.text);
-    if (cache->path)
-        cache->unfinished =
-            arena_format(&cache->arena, "%s.%ld-%p", cache->path, (long)getpid(), (void *)cache);
-    return cache->unfinished || et_fail(error, "out of memory");
+    if (!cache->path)
+        return et_fail(error, "out of memory");
+    sweep_parts(place, "");
+    struct text unfinished = text_in(&cache->arena);
+    if (!begin_part(cache->path, &unfinished, error))
+        return false;
+    cache->unfinished = text_read(&unfinished, error);
+    return cache->unfinished != NULL;
 }
 
 /* Is the file this user's, and does it end with the SHA-256 of what comes before? */
@@ -101,22 +105,10 @@ static bool load(const struct cache *cache, const char *prefix, struct executabl
 /* A library is an executable without a main; the weights are not put into it. */
 static bool build_into_cache(const struct cache *cache, const struct compiled *compiled,
                              const struct build_options *options) {
-    enum { MOST_FLAGS = 64 };
-    const char *flags[MOST_FLAGS + 3];
-    int count = 0;
-    for (const char *const *flag = options->flags; flag && *flag; flag++) {
-        if (count == MOST_FLAGS)
-            return false;
-        flags[count++] = *flag;
-    }
-    flags[count++] = "-shared";
-    flags[count++] = "-fPIC";
-    flags[count] = NULL;
-    struct build_options shared = {.target = options->target, .cc = options->cc, .flags = flags};
-    struct aot_program library = {.path = cache->unfinished};
+    struct aot_program library = {.path = cache->unfinished, .kind = AOT_SHARED};
     struct compiled bare = *compiled;
     bare.weights_bytes = 0;
-    bool good = aot_build_program(&bare, &library, &shared, NULL) && keep(cache);
+    bool good = aot_build_program(&bare, &library, options, NULL) && keep(cache);
     unlink(cache->unfinished);
     return good;
 }

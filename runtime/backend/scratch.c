@@ -1,5 +1,6 @@
 #include "runtime/backend/scratch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -8,14 +9,57 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NAME "eigentensor-" /* and the process, "-", six letters */
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
+    (void)status, (void)kind, (void)place;
+    remove(path);
+    return 0;
+}
+
+static void remove_folder(const char *path) {
+    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The process that made the directory of that name; 0: it is none of ours. */
+static long process_of(const char *name) {
+    if (strncmp(name, NAME, strlen(NAME)) != 0)
+        return 0;
+    char *end;
+    errno = 0;
+    long process = strtol(name + strlen(NAME), &end, 10);
+    return errno == 0 && end[0] == '-' && strlen(end) == strlen("-XXXXXX") ? process : 0;
+}
+
+/* Removes the directories of processes that were killed. */
+static void sweep(const char *parent) {
+    enum { MOST = 1 << 16 };
+    DIR *entries = opendir(parent);
+    const struct dirent *entry;
+    for (int i = 0; entries && i < MOST && (entry = readdir(entries)); i++) {
+        long process = process_of(entry->d_name);
+        if (!process || !is_left_behind(dirfd(entries), entry->d_name, process, S_IFDIR))
+            continue;
+        struct text path = {0};
+        text_add(&path, "%s/%s", parent, entry->d_name);
+        const char *folder = text_read(&path, NULL);
+        if (folder)
+            remove_folder(folder);
+        text_free(&path);
+    }
+    if (entries)
+        closedir(entries);
+}
+
 bool scratch_make(struct scratch *scratch, struct et_error *error) {
     const char *parent = getenv("TMPDIR");
     if (!parent || !*parent)
         parent = "/tmp";
     if (strpbrk(parent, "\"\\\n"))
         return et_fail(error, "TMPDIR: %s: expected no quote, backslash or line end in it", parent);
+    sweep(parent);
     struct text path = {0};
-    text_add(&path, "%s/eigentensor-XXXXXX", parent);
+    text_add(&path, "%s/" NAME "%ld-XXXXXX", parent, (long)getpid());
     char *folder = text_take(&path);
     if (!folder)
         return et_fail(error, "out of memory");
@@ -53,16 +97,10 @@ bool scratch_write(const struct scratch *scratch, const char *name, const void *
     return good;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
-    (void)status, (void)kind, (void)place;
-    remove(path);
-    return 0;
-}
-
 void scratch_remove(struct scratch *scratch) {
     if (!scratch->path)
         return;
-    nftw(scratch->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(scratch->path);
     et_release(scratch->path);
     scratch->path = NULL;
 }

@@ -8,7 +8,8 @@ struct scratch {
     char *path; /* has no quote, backslash or line end in it; NULL: none */
 };
 
-/* Makes a new directory, which only this user may enter, below $TMPDIR, else below /tmp. */
+/* Makes a new directory, which only this user may enter, below $TMPDIR, else below /tmp. Removes
+ * those that processes which were killed left there. */
 bool scratch_make(struct scratch *scratch, struct et_error *error);
 
 /* Writes a file; the folders in its name ("a/b.h") are made on the way. */

@@ -45,11 +45,12 @@ int batch_command(int count, char **values) {
     struct batch_arguments arguments = {0};
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
-    struct et_program *program = et_program_open_batched(arguments.common.model.path,
-                                                         arguments.common.model.weights, &error);
-    bool good = program && et_program_save(program, arguments.output, &error);
+    struct cli_model *model = &arguments.common.model;
+    model->program = et_program_open_batched(model->path, model->weights, &error);
+    bool good = model->program &&
+                command_check_saved(&arguments.common, arguments.output, &error) &&
+                et_program_save(model->program, arguments.output, &error);
     if (good)
-        printf("digest %s\n", et_program_digest(program));
-    et_program_free(program);
+        printf("digest %s\n", et_program_digest(model->program));
     return command_end(&arguments.common, good, &error);
 }

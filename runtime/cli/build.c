@@ -15,7 +15,8 @@ static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
      "The program to write (default: the model's name, its letters and digits)", 0},
     {"static", 's', 0, 0, "Link everything in: needs nothing at run time, not even a C library", 0},
-    {"cc", 'c', "COMPILER", 0, "The C compiler: gcc (the default), clang, or a path", 0},
+    {"cc", 'c', "COMPILER", 0,
+     "The C compiler: gcc (the default), clang, or a path; \"ccache gcc\" works too", 0},
     {"cflags", 'f', "FLAGS", 0,
      "Flags for it, after ours; -march=x86-64-v3 instead of -march=native makes a program for "
      "other machines",
@@ -79,9 +80,15 @@ int build_command(int count, char **values) {
         .flags = (const char *const *)arguments.common.flags.items,
         .link_static = arguments.link_static,
         .threads = arguments.common.threads};
+    const struct cli_model *model = &arguments.common.model;
     struct et_error error = {0};
-    bool good =
-        model_open(&arguments.common.model, &error) &&
-        standalone_build(arguments.common.model.program, &building, arguments.output, &error);
+    struct arena arena = {0};
+    const char *path = arguments.output;
+    bool good = model_open(&arguments.common.model, &error);
+    if (good && !path && !(path = standalone_path(model->program, &arena)))
+        good = et_fail(&error, "out of memory");
+    good = good && command_check_output(&arguments.common, path, &error) &&
+           standalone_build(model->program, &building, path, &error);
+    arena_free(&arena);
     return command_end(&arguments.common, good, &error);
 }

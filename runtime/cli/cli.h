@@ -60,7 +60,7 @@ struct common {
     const char *cc;       /* NULL: "gcc" */
     struct list flags;    /* COMPILER_OPTIONS: for it */
     struct list files;    /* arguments behind the model, or given by an option */
-    struct list outputs;
+    struct list outputs;  /* "[NAME=]FILE" */
 };
 enum { KEY_THREADS = 300, KEY_TUNED = 310, KEY_NO_TUNED };
 #define MODEL_OPTIONS                                                                              \
@@ -101,6 +101,11 @@ void command_parse(const struct command_line *line, int count, char **values,
 /* Closes the model, frees the lists, and says what went wrong unless all was good; returns the exit
  * status. */
 int command_end(struct common *common, bool good, const struct et_error *error);
+/* Errors where the file is one that this command reads: the open model and its weights, the tuning,
+ * the files. Links and other names of the same file are seen through. */
+bool command_check_output(const struct common *common, const char *path, struct et_error *error);
+/* The same for what et_program_save writes. */
+bool command_check_saved(const struct common *common, const char *path, struct et_error *error);
 
 /* model.c: the model, and tensors for it */
 
@@ -134,7 +139,10 @@ struct standalone_options {
     bool link_static;
     int threads; /* that share a run; 0: one */
 };
-/* Builds the executable `path`; NULL: here, under the prefix of the compiled model's names. */
+/* The file of a program when none is named: the model's name, as far as it is letters and digits.
+ * NULL: out of memory. */
+const char *standalone_path(const struct et_program *program, struct arena *arena);
+/* Builds the executable `path`. */
 bool standalone_build(const struct et_program *program, const struct standalone_options *options,
                       const char *path, struct et_error *error);
 

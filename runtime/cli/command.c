@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <wordexp.h>
 
 int report(const struct et_error *error) {
@@ -133,6 +134,34 @@ void command_parse(const struct command_line *line, int count, char **values,
                                 .help_filter = line->help_filter};
     struct parsing parsing = {line, common};
     argp_parse(&parser, count, values, 0, NULL, &parsing);
+}
+
+/* Is it the file that the weights were mapped from? */
+static bool is_weights_file(const struct weights *weights, const char *path) {
+    struct stat facts;
+    return weights && weights->file.count && stat(path, &facts) == 0 &&
+           facts.st_dev == weights->file.device && facts.st_ino == weights->file.inode;
+}
+
+bool command_check_output(const struct common *common, const char *path, struct et_error *error) {
+    const struct cli_model *model = &common->model;
+    const struct weights *weights = model->program ? program_weights(model->program) : NULL;
+    char *const read[] = {(char *)model->path, (char *)model->tuning};
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+        if (read[i] && is_same_file(path, read[i]))
+            return et_fail(error, INPUT_AND_OUTPUT, path);
+    if (is_weights_file(weights, path))
+        return et_fail(error, INPUT_AND_OUTPUT, path);
+    return tensors_check_apart(path, common->files.items, common->files.count, error);
+}
+
+bool command_check_saved(const struct common *common, const char *path, struct et_error *error) {
+    struct text weights = {0};
+    bool good = command_check_output(common, path, error) &&
+                program_weights_path(path, &weights, error) &&
+                command_check_output(common, text_read(&weights, NULL), error);
+    text_free(&weights);
+    return good;
 }
 
 int command_end(struct common *common, bool good, const struct et_error *error) {

@@ -202,23 +202,33 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
     return compiled;
 }
 
-static bool write_one(const char *folder, const char *prefix, const char *ending, const void *bytes,
-                      size_t count, struct et_error *error) {
-    struct text text = {0};
-    text_add(&text, "%s/%s.%s", folder, prefix, ending);
-    const char *path = text_read(&text, error);
-    bool good = path && write_file(path, bytes, count, error);
-    text_free(&text);
-    return good;
-}
-
-static bool write_all(const struct compiled *compiled, const char *folder, struct et_error *error) {
+/* All three files or none. */
+static bool write_all(const struct emit_arguments *arguments, const struct compiled *compiled,
+                      struct et_error *error) {
+    const char *folder = arguments->folder;
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return et_fail(error, "%s: %s", folder, strerror(errno));
-    const char *prefix = compiled->prefix;
-    return write_one(folder, prefix, "c", compiled->source, compiled->source_bytes, error) &&
-           write_one(folder, prefix, "h", compiled->header, compiled->header_bytes, error) &&
-           write_one(folder, prefix, "weights", compiled->weights, compiled->weights_bytes, error);
+    const struct {
+        const char *ending;
+        const void *bytes;
+        size_t count;
+    } contents[] = {{"c", compiled->source, compiled->source_bytes},
+                    {"h", compiled->header, compiled->header_bytes},
+                    {"weights", compiled->weights, compiled->weights_bytes}};
+    enum { FILES = sizeof contents / sizeof *contents };
+    struct new_file files[FILES];
+    struct arena arena = {0};
+    bool good = true;
+    for (int i = 0; good && i < FILES; i++) {
+        const char *path =
+            arena_format(&arena, "%s/%s.%s", folder, compiled->prefix, contents[i].ending);
+        files[i] = (struct new_file){path, contents[i].bytes, contents[i].count};
+        good = path ? command_check_output(&arguments->common, path, error)
+                    : et_fail(error, "out of memory");
+    }
+    good = good && write_files(files, FILES, error);
+    arena_free(&arena);
+    return good;
 }
 
 static void print_one(const struct compiled *compiled, char which) {
@@ -247,7 +257,7 @@ int emit_command(int count, char **values) {
     if (good && arguments.print)
         print_one(compiled, arguments.print[0]);
     else if (good)
-        good = write_all(compiled, arguments.folder, &error);
+        good = write_all(&arguments, compiled, &error);
     compiled_free(compiled);
     return command_end(&arguments.common, good, &error);
 }

@@ -336,6 +336,8 @@ int rewrite_command(int count, char **values) {
     struct rewrite_arguments arguments = {.seed = 1};
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
-    bool good = model_open(&arguments.common.model, &error) && rewrite_model(&arguments, &error);
+    bool good = model_open(&arguments.common.model, &error) &&
+                command_check_saved(&arguments.common, arguments.output, &error) &&
+                rewrite_model(&arguments, &error);
     return command_end(&arguments.common, good, &error);
 }

@@ -65,11 +65,18 @@ static void choose_mode(struct run_arguments *arguments) {
             et_mode_name(arguments->mode));
 }
 
+static bool check_outputs(const struct common *common, struct et_error *error) {
+    for (int i = 0; i < common->outputs.count; i++)
+        if (!command_check_output(common, tensor_file(common->outputs.items[i]), error))
+            return false;
+    return true;
+}
+
 static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
                       struct tensors *outputs, struct et_error *error) {
     struct et_program *program = arguments->common.model.program;
     struct common *common = &arguments->common;
-    if (!et_program_set_threads(program, common->threads, error))
+    if (!check_outputs(common, error) || !et_program_set_threads(program, common->threads, error))
         return false;
     if (arguments->mode == ET_MODE_COUNT)
         choose_mode(arguments);

@@ -208,7 +208,7 @@ static bool build_texts(const struct compiled *compiled, enum standalone_kind ki
     const struct aot_program program = {.path = path,
                                         .texts = texts,
                                         .count = sizeof texts / sizeof *texts,
-                                        .link_static = link_static};
+                                        .kind = link_static ? AOT_STATIC : AOT_PROGRAM};
     return aot_build_program(compiled, &program, options, error);
 }
 
@@ -232,11 +232,12 @@ static bool join_flags(const char *const *users, struct arena *arena, const char
     return true;
 }
 
-/* The program's file when none is named: the model's name, as far as it is letters and digits. */
-static const char *path_from(const char *name, struct arena *arena) {
-    char *path = arena_copy_text(arena, name);
+const char *standalone_path(const struct et_program *program, struct arena *arena) {
+    char *path = arena_copy_text(arena, et_program_name(program));
     for (char *at = path; at && *at; at++)
         *at = isalnum((unsigned char)*at) ? *at : '_';
+    if (path)
+        cut_name(path);
     return path;
 }
 
@@ -260,8 +261,7 @@ bool standalone_build(const struct et_program *program, const struct standalone_
     struct arena arena = {0};
     struct text model_h = {0};
     struct build_options building = {.cc = options->cc};
-    path = path ? path : path_from(et_program_name(program), &arena);
-    bool good = path && join_flags(options->flags, &arena, &building.flags)
+    bool good = join_flags(options->flags, &arena, &building.flags)
                     ? describe_model(program, compiled, &model_h, error)
                     : et_fail(error, "out of memory");
     good = good && build_texts(compiled, kind, text_read(&model_h, NULL), &building, path,

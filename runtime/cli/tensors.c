@@ -220,18 +220,12 @@ static bool read_idx(const struct et_tensor *facts, const char *path, int64_t in
     return good;
 }
 
-static size_t read_first_bytes(const char *path, unsigned char *bytes, size_t count) {
-    FILE *file = fopen(path, "rb");
-    size_t got = file ? fread(bytes, 1, count, file) : 0;
-    if (file)
-        fclose(file);
-    return got;
-}
-
 static bool tensor_read(const struct et_tensor *facts, const char *path, int64_t index,
                         void *elements, struct et_error *error) {
     unsigned char first[8] = {0};
-    size_t got = read_first_bytes(path, first, sizeof first);
+    size_t got;
+    if (!read_beginning(path, first, sizeof first, &got, error))
+        return false;
     if (got == 0 || memcmp(first, "\x93NUMPY", 6) == 0)
         return read_npy(facts, path, elements, error);
     if (memcmp(first, "\x89PNG", 4) == 0)
@@ -315,7 +309,8 @@ bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int
 
 static bool is_npy(const char *path) {
     unsigned char first[6] = {0};
-    return read_first_bytes(path, first, sizeof first) == sizeof first &&
+    size_t got;
+    return read_beginning(path, first, sizeof first, &got, NULL) && got == sizeof first &&
            memcmp(first, "\x93NUMPY", 6) == 0;
 }
 
@@ -345,6 +340,20 @@ bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *
 }
 
 /* ---- Writing ---- */
+
+const char *tensor_file(const char *argument) {
+    const char *equals = strchr(argument, '=');
+    return equals && !memchr(argument, '/', (size_t)(equals - argument)) ? equals + 1 : argument;
+}
+
+bool tensors_check_apart(const char *output, char *const *inputs, int count,
+                         struct et_error *error) {
+    const char *file = tensor_file(output);
+    for (int i = 0; i < count; i++)
+        if (is_same_file(file, tensor_file(inputs[i])))
+            return et_fail(error, INPUT_AND_OUTPUT, file);
+    return true;
+}
 
 static bool write_npy(const struct et_tensor *facts, const void *elements, const char *path,
                       struct et_error *error) {

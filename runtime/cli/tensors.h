@@ -44,6 +44,16 @@ bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *
 bool tensors_write(const struct tensors *outputs, char *const *arguments, int count, bool *written,
                    struct et_error *error);
 
+/* The FILE of an argument "[NAME=]FILE". */
+const char *tensor_file(const char *argument);
+
+/* What is wrong with an output file, for messages. */
+#define INPUT_AND_OUTPUT "%s: is an input of this command, so it cannot be an output"
+/* An error where the file that an argument "[NAME=]FILE" is to write is one of the inputs' files.
+ */
+bool tensors_check_apart(const char *output, char *const *inputs, int count,
+                         struct et_error *error);
+
 /* Prints a tensor: name, dtype and shape, then its elements; a float32 vector of a few elements
  * also as probabilities. Long tensors are cut. */
 void tensor_print(FILE *file, const struct et_tensor *facts, const void *elements);

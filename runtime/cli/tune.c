@@ -153,8 +153,10 @@ int tune_command(int count, char **values) {
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct tensors inputs = {0};
-    bool good = model_open(&arguments.common.model, &error) &&
-                model_inputs(arguments.common.model.program, 1, &inputs, &error);
+    bool good =
+        model_open(&arguments.common.model, &error) &&
+        (!arguments.output || command_check_output(&arguments.common, arguments.output, &error)) &&
+        model_inputs(arguments.common.model.program, 1, &inputs, &error);
     if (good)
         model_randomise(1, &inputs);
     for (int mode = ET_JIT; good && mode <= ET_AOT; mode++)

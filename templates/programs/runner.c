@@ -81,6 +81,10 @@ static const struct argp parser = {
 static bool run(const struct runner_arguments *arguments, struct tensors *inputs,
                 struct tensors *outputs, struct et_error *error) {
     int64_t batch;
+    for (int i = 0; i < arguments->output_count; i++)
+        if (!tensors_check_apart(arguments->outputs[i], arguments->files, arguments->file_count,
+                                 error))
+            return false;
     if (!tensors_batch(MODEL_INPUTS, model_inputs, arguments->files, arguments->file_count, &batch,
                        error) ||
         !tensors_make(inputs, "input", MODEL_INPUTS, model_inputs, batch, error) ||

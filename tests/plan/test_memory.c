@@ -164,8 +164,8 @@ static const uint8_t flags[3] = {1, 0, 1};
 Test(weights, stay_in_the_file) {
     struct et_error error = {0};
     const struct weight tensors[] = {
-        {"f", DTYPE_FLOAT32, 1, {3}, floats, sizeof floats},
-        {"b", DTYPE_BOOL, 1, {3}, flags, sizeof flags},
+        {"f", DTYPE_FLOAT32, 1, {3}, floats, sizeof floats, NULL},
+        {"b", DTYPE_BOOL, 1, {3}, flags, sizeof flags, NULL},
     };
     cr_assert(weights_save(path, tensors, 2, NULL, &error), "%s", error.message);
     struct weights *weights = weights_load(path, &error);
@@ -181,7 +181,7 @@ Test(weights, stay_in_the_file) {
 /* In memory they are whole, whatever becomes of their file. */
 Test(weights, in_memory_need_no_file) {
     struct et_error error = {0};
-    const struct weight tensor = {"f", DTYPE_FLOAT32, 1, {3}, floats, sizeof floats};
+    const struct weight tensor = {"f", DTYPE_FLOAT32, 1, {3}, floats, sizeof floats, NULL};
     cr_assert(weights_save(path, &tensor, 1, NULL, &error), "%s", error.message);
     struct weights *weights = weights_read(path, &error), *again = weights_load(path, &error);
     cr_assert(weights && again, "%s", error.message);

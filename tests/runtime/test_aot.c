@@ -2,12 +2,15 @@
  * nothing left behind. */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/backend/aot.h"
@@ -165,6 +168,73 @@ Test(aot, missing_compiler) {
     cr_assert_not_null(strstr(error.message, "cat: exit status 1:\ncat: "), "%s", error.message);
 }
 
+/* As a shell splits them, but nothing else is done to them. */
+Test(aot, compiler_of_several_words) {
+    static const char *const good[] = {"env gcc", " env  'gcc'\t", "env \"g\"c\\c",
+                                       "env A='; $(b)\"' gcc"};
+    static const char *const bad[] = {"", "  ", "env 'gcc", "\"gcc"};
+    struct compiled compiled = sample();
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct build_options options = {.cc = good[i], .flags = (const char *[]){"-O0", NULL}};
+        struct executable aot;
+        struct et_error error = {0};
+        cr_assert(build(&compiled, &options, &aot, &error), "%s", error.message);
+        executable_free(&aot);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct build_options options = {.cc = bad[i]};
+        struct et_error error = {0};
+        cr_assert(fails(&compiled, &options, &error));
+        cr_assert_not_null(strstr(error.message, "expected a compiler, quoted"), "%s",
+                           error.message);
+    }
+}
+
+/* Of a process that is no more, and old: gone with the next build. Nothing else is. */
+Test(aot, directories_of_killed_processes_are_removed) {
+    static const struct {
+        const char *name;
+        bool old, stays;
+    } folders[] = {{"eigentensor-%ld-AbCdEf", true, false},
+                   {"eigentensor-%ld-AbCdEg", false, true},
+                   {"eigentensor-1-AbCdEf", true, true},
+                   {"eigentensor-AbCdEf", true, true},
+                   {"eigentensor-%ld-AbCdEfg", true, true}};
+    enum { COUNT = sizeof folders / sizeof *folders };
+    char paths[COUNT][128], inside[160];
+    pid_t gone = fork();
+    if (!gone)
+        _exit(0);
+    cr_assert_eq(waitpid(gone, NULL, 0), gone);
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
+    for (size_t i = 0; i < COUNT; i++) {
+        char name[64];
+        snprintf(name, sizeof name, folders[i].name, (long)gone);
+        snprintf(paths[i], sizeof paths[i], "%s/%s", temporary, name);
+        snprintf(inside, sizeof inside, "%s/link", paths[i]);
+        cr_assert_eq(mkdir(paths[i], 0700), 0);
+        cr_assert_eq(symlink(temporary, inside), 0);
+        if (folders[i].old)
+            cr_assert_eq(utimensat(AT_FDCWD, paths[i], old, 0), 0);
+    }
+    char link[128];
+    snprintf(link, sizeof link, "%s/eigentensor-%ld-linked", temporary, (long)gone);
+    cr_assert_eq(symlink(paths[2], link), 0);
+    cr_assert_eq(utimensat(AT_FDCWD, link, old, AT_SYMLINK_NOFOLLOW), 0);
+    struct compiled compiled = sample();
+    struct build_options options = {.flags = (const char *[]){"-O0", NULL}};
+    struct executable aot;
+    cr_assert(build(&compiled, &options, &aot, NULL));
+    executable_free(&aot);
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_expect_eq(access(paths[i], F_OK) == 0, folders[i].stays, "%s", paths[i]);
+        snprintf(inside, sizeof inside, "%s/link", paths[i]);
+        unlink(inside);
+        rmdir(paths[i]);
+    }
+    cr_expect_eq(unlink(link), 0);
+}
+
 Test(aot, errors_of_the_compiler_are_told) {
     struct compiled compiled = sample();
     compiled.source = "int f(void) {\n    return unknown;\n}\n";
@@ -225,13 +295,13 @@ Test(aot, unusable_temporary_directory) {
 }
 
 /* Builds, runs, and compares what the executable prints; then removes it. */
-static void check_executable(bool link_static) {
+static void check_executable(enum aot_kind kind) {
     struct compiled compiled = sample();
     struct et_error error = {0};
     char path[64];
     snprintf(path, sizeof path, "%s/program", temporary);
     const struct aot_text text = {.name = "main.c", .text = main_text};
-    const struct aot_program program = {path, &text, 1, link_static};
+    const struct aot_program program = {path, &text, 1, kind};
     cr_assert(aot_build_program(&compiled, &program, NULL, &error), "%s", error.message);
     cr_assert_eq(files_left(), 1);
     struct text said = {0};
@@ -244,8 +314,8 @@ static void check_executable(bool link_static) {
 }
 
 Test(aot, executable_runs_alone) {
-    check_executable(false);
-    check_executable(true);
+    check_executable(AOT_PROGRAM);
+    check_executable(AOT_STATIC);
 }
 
 Test(aot, failed_executable_leaves_nothing) {

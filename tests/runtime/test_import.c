@@ -41,7 +41,7 @@ static void prepare(void) {
     snprintf(graph_path, sizeof graph_path, "%s/g.json", folder);
     snprintf(weights_path, sizeof weights_path, "%s/g.safetensors", folder);
     snprintf(foreign_weights, sizeof foreign_weights, "%s/f.safetensors", folder);
-    struct weight weight = {"w", DTYPE_FLOAT32, 2, {2, 2}, w, sizeof w};
+    struct weight weight = {"w", DTYPE_FLOAT32, 2, {2, 2}, w, sizeof w, NULL};
     struct et_error error = {0};
     cr_assert(weights_save(foreign_weights, &weight, 1, NULL, &error), "%s", error.message);
 }
