@@ -25,7 +25,7 @@ static const struct target *target_of(const struct compile_options *options) {
     return options->target ? options->target : &targets[TARGET_AVX512];
 }
 
-/* Hands the state after a pass to those who asked for it. */
+/* Hands the state after a pass to the caller's dump. */
 static void dump(struct compilation *compilation, const char *pass, double took) {
     if (!compilation->options->dump)
         return;

@@ -64,7 +64,7 @@ static void end_use(struct eager_run *run, const struct node *node) {
     }
 }
 
-/* A node that nobody reads counts as used by itself until now. */
+/* A node without readers counts as used by itself until now. */
 static void end_uses_by(struct eager_run *run, const struct node *node) {
     for (int k = looks_at_source(run, node) ? 1 : 0; k < node->source_count; k++)
         end_use(run, node->sources[k]);
@@ -138,7 +138,7 @@ static bool may_have_buffer(const struct node *node) {
 
 double eager_peak_bytes(const struct graph *graph, int64_t batch) {
     size_t nodes = (size_t)graph->node_count;
-    int *last = et_allocate(nodes + 1, sizeof *last); /* by node: who reads its buffer at last */
+    int *last = et_allocate(nodes + 1, sizeof *last); /* by node: the last reader of its buffer */
     double *ending = et_allocate(nodes + 1, sizeof *ending), live = 0, peak = 0;
     bool good = last && ending;
     for (int i = 0; good && i < graph->output_count; i++)

@@ -20,7 +20,7 @@ bool eager_run_within(const struct graph *graph, const void *const *inputs, void
  * with a batch axis; what is a view for certain is not counted. -1: no memory to find out. */
 double eager_peak_bytes(const struct graph *graph, int64_t batch);
 
-/* The same, keeping the value of every node for those who want to look: values[id] is a view (of
+/* The same, keeping the value of every node for callers that look at them: values[id] is a view (of
  * its own buffer, of an earlier node's, of the caller's input or of the graph's constants), with
  * whatever NaNs the operation gave. */
 struct eager_trace {

@@ -473,7 +473,7 @@ static bool run_eager(const struct graph *graph, int64_t batch, const void *cons
 }
 
 /* A run that takes its time to the end, and is over when the limit passes, has failed all the
- * same: nobody can tell what was left out. */
+ * same: what was left out cannot be told. */
 static bool run_mode(struct et_program *program, enum et_mode mode, int64_t batch,
                      const void *const *inputs, void *const *outputs,
                      struct et_workspace *workspace, struct et_error *error) {

@@ -179,9 +179,9 @@ void et_workspace_free(struct et_workspace *workspace);
 
 /* Runs the program: `inputs` and `outputs` point to the elements of every input and output, in
  * order, aligned for their dtype; a bool is the byte 0 or 1. OUTPUTS MUST NOT OVERLAP ANYTHING.
- * Prepares the mode first if nobody did. `workspace` may be NULL: then this call allocates its own,
- * and begins threads of its own.
- * When it fails, outputs are as they were, except after an early end (et_workspace_set_limit). */
+ * Prepares the mode first if that was not done. `workspace` may be NULL: then this call allocates
+ * its own, and begins threads of its own. When it fails, outputs are as they were, except after an
+ * early end (et_workspace_set_limit). */
 bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,
                     void *const *outputs, struct et_workspace *workspace, struct et_error *error);
 

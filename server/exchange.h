@@ -21,7 +21,7 @@ struct exchange {
     double began, queued;      /* microseconds */
     bool is_with_worker;
     bool is_replaced; /* another exchange got its reply, and its line in the log */
-    int cancelled;    /* set, atomically, once nobody wants the reply any more */
+    int cancelled;    /* set, atomically, once the reply is not wanted any more */
     struct run_limit limit;
     int route;
     struct reply reply;
@@ -30,7 +30,7 @@ struct exchange {
 
 /* Begins one; NULL: no memory. */
 struct exchange *exchange_new(struct http *http, struct connection *connection);
-/* Counts its bytes and writes its line, once its reply was sent or nobody is there to take it. */
+/* Counts its bytes and writes its line, once its reply was sent or the client has gone. */
 void exchange_log(struct exchange *exchange, const char *remote, size_t sent);
 void exchange_free(struct exchange *exchange); /* NULL is fine */
 /* Appends to its body. The status of a refusal when that is too large or there is no memory; 0. */

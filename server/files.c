@@ -111,7 +111,8 @@ const struct embedded_file *files_at(int index) {
 const struct embedded_file *files_find(const char *path) {
     if (strcmp(path, "/") == 0)
         path = "/index.html";
-    if (strcmp(path, "/favicon.ico") == 0) /* who does not read the page's <link> asks for that */
+    if (strcmp(path, "/favicon.ico") ==
+        0) /* clients that do not read the page's <link> ask for that */
         path = "/icon.svg";
     for (int i = 0; i < files_count(); i++)
         if (strcmp(files[i].path, path) == 0)

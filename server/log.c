@@ -23,7 +23,7 @@ struct log {
     size_t filled;
     bool closing;
     atomic_ulong dropped;
-    atomic_bool hurry; /* closing: a reader who does not read is not waited for */
+    atomic_bool hurry; /* closing: a reader that does not read is not waited for */
 };
 
 /* Waits for the reader a moment at a time, so that closing can end it. */

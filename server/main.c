@@ -90,7 +90,7 @@ int main(int count, char **values) {
     int status = serve(&server, &awaited, began);
     log_close(server.log);
     if (!models_wait(&server.models, SECONDS_TO_BUILD))
-        _exit(status); /* gcc is still at work for nobody */
+        _exit(status); /* gcc still runs, and its result is not needed */
     models_free(&server.models);
     files_end();
     free(server.options.graphs);

@@ -231,8 +231,8 @@ static void add_process(struct text *text, struct server *server) {
               (double)atomic_load(&metrics->bytes_in));
     add_value(text, "eigentensor_sent_bytes_total", "counter", "Bytes of reply bodies.",
               (double)atomic_load(&metrics->bytes_out));
-    add_value(text, "eigentensor_log_dropped_total", "counter", "Log lines nobody had time for.",
-              (double)log_dropped(server->log));
+    add_value(text, "eigentensor_log_dropped_total", "counter",
+              "Log lines dropped because the log was too slow.", (double)log_dropped(server->log));
     add_value(text, "eigentensor_uptime_seconds", "gauge", "Since the server began.",
               (now_microseconds() - metrics->began) * 1e-6);
     add_value(text, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());

@@ -121,7 +121,7 @@ int64_t tensor_extent(struct tensor x, int axis);
 enum dtype tensor_dtype(struct tensor x);
 bool is_given(struct tensor optional); /* false for NO_TENSOR */
 
-/* For who writes layers */
+/* For writers of layers */
 
 /* Records the first error, after the names of the layers around it; returns a dead tensor. */
 struct tensor tensor_fail(struct tensor_context *context, const char *format, ...)
@@ -133,7 +133,7 @@ struct tensor_text {
 };
 struct tensor_text tensor_text(struct tensor x);
 
-/* The node of a graph again, over these sources: for who rewrites graphs. The elements of a weight
+/* The node of a graph again, over these sources: for rewrites. The elements of a weight
  * are not copied: they must outlive the graph. */
 struct tensor tensor_of_node(struct tensor_context *context, const struct node *node, int count,
                              const struct tensor *sources);

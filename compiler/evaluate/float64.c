@@ -309,7 +309,7 @@ static void find_last_readers(struct float64_run *run) {
     for (int i = 0; i <= graph->node_count; i++)
         run->first[i] = -1;
     for (int i = 0; i < graph->node_count; i++) {
-        int last = run->last[i] > i ? run->last[i] : i; /* i: nobody reads it */
+        int last = run->last[i] > i ? run->last[i] : i; /* i: it has no reader */
         run->next[i] = run->first[last];
         run->first[last] = i;
     }

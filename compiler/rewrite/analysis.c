@@ -1,4 +1,4 @@
-/* What a rewrite can know of a graph: who reads what, and the value of what depends on no input. */
+/* What a rewrite can know of a graph: its readers, and the value of what depends on no input. */
 #include "compiler/rewrite/rewriting.h"
 
 #include "compiler/evaluate/evaluate.h"

@@ -359,7 +359,7 @@ static bool choose_axes(struct outer_chain *chain) {
     return any(chosen, chain->axis_count) && working_set(chain, chosen) <= chain->ir->target->l2;
 }
 
-/* A buffer that nobody uses before or after the chain is as large as one iteration. */
+/* A buffer that is not used before or after the chain is as large as one iteration. */
 static void slice(const struct outer_chain *chain, const struct outer_link *link, int last) {
     struct buffer *buffer = link->statement->output;
     const struct use_span *use = &chain->uses[buffer->id];

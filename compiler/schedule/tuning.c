@@ -1,4 +1,4 @@
-/* Between the scheduler and those who ask what it could do, or tell it what to do: candidates in
+/* Between the scheduler and callers that ask what it could do, or tell it what to do: candidates in
  * words (tuning.h has the grammar), and the choices of a tuning among them. */
 #include "compiler/schedule/tuning.h"
 

@@ -1,4 +1,4 @@
-/* Tunings as JSON: written for people to read, read back as if an enemy had written them. */
+/* Tunings as JSON: written for people to read, read back as untrusted input. */
 #include "compiler/base/json_read.h"
 #include "compiler/schedule/tuning.h"
 #include "compiler/store/digest.h"

@@ -116,7 +116,7 @@ def hand(strokes, random, turn, wobble):
 
 
 def scribble(random):
-    """Where a pen wanders that nobody leads."""
+    """Where a pen wanders by itself."""
     strokes = []
     for _ in range(random.integers(2, 5)):
         step = random.normal(0, 0.25, (random.integers(4, 9), 2))

@@ -135,7 +135,7 @@ Test(ir, shared_expressions_are_written_once) {
     cr_expect_lt(text.length, 40 * sizeof "  v39 = add(v38, v38)\n" + 100);
     expect_same(&ir, "built", 0);
     text_free(&text);
-    print_expression(value, &text); /* for people, who read no more than this */
+    print_expression(value, &text); /* for people: cut at a length that can be read */
     cr_expect_lt(text.length, 10000);
     text_free(&text);
     arena_free(&arena);

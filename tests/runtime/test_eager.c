@@ -42,7 +42,7 @@ static void output(struct graph *graph, const char *name, struct node *node) {
 }
 
 /* "both": flip(x + y) * (x + y); "turned": flip(x + y), a view whose source is read later; "x": an
- * input as it came; "total": the sum of a view of a view. A node that nobody reads is among them.
+ * input as it came; "total": the sum of a view of a view. A node without readers is among them.
  */
 static struct graph *views_and_buffers(void) {
     struct graph *graph = graph_new("views");

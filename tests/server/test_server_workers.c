@@ -15,7 +15,7 @@ struct counted {
     struct task task;
     atomic_int runs;
     int turn;              /* when it began, of all */
-    struct worker *worker; /* who ran it */
+    struct worker *worker; /* that ran it */
 };
 static atomic_int turns;
 

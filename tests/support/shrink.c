@@ -181,7 +181,7 @@ static bool rebuild_node(struct rebuild *rebuild, const struct node *old) {
     node.sources = sources;
     edit_node(rebuild, old, &node);
     adapt(&node);
-    /* A leaf that grew would need elements which nobody has. */
+    /* A leaf that grew would need elements that do not exist. */
     if (node.source_count == 0 && node_elements(&node) > node_elements(old))
         return false;
     return bring_elements(rebuild->graph, &node) &&

@@ -351,7 +351,7 @@ static void compute(struct row_emitter *rows, const struct expression *e,
 
 /* ---- All together ---- */
 
-/* Lists a value after those that it is made of, and counts who uses it. */
+/* Lists a value after those that it is made of, and counts its users. */
 static void list_value(struct row_emitter *rows, const struct expression *e) {
     struct lookup lookup;
     struct row_value *known = find_value(rows, e);
