@@ -41,7 +41,7 @@ static bool measure(const struct compiled *compiled, run_array *entry, struct mo
 static double *medians(const struct compiled *compiled, run_array *entry,
                        const struct et_program *program) {
     size_t count = (size_t)compiled->kernel_count;
-    struct model model = {.program = (struct et_program *)program};
+    struct model model = {.program = (struct et_program *)program, .compiled = compiled};
     struct model_memory memory = {0};
     double *result = et_allocate(count, sizeof *result);
     double *times = et_allocate(count * RUNS, sizeof *times);
