@@ -114,7 +114,7 @@ static const char *text_at(const json_t *json, const char *path) {
 }
 
 /* A sample as it is in the server. */
-static const struct embedded_file *sample(const char *name) {
+static inline const struct embedded_file *sample(const char *name) {
     char path[64];
     snprintf(path, sizeof path, "/samples/%s.png", name);
     const struct embedded_file *file = files_find(path);
@@ -123,7 +123,7 @@ static const struct embedded_file *sample(const char *name) {
 }
 
 /* {"image_bytes": the sample, "mode": mode}; the caller frees it. */
-static char *infer_body(const struct embedded_file *file, const char *mode) {
+static inline char *infer_body(const struct embedded_file *file, const char *mode) {
     struct text body = {0};
     text_add(&body, "{\"image_bytes\": \"");
     base64_encode(file->bytes, file->count, &body);
