@@ -198,7 +198,7 @@ static void next_point(struct point *point) {
 }
 
 static void begin(struct trace *trace, struct arena *arena, uint64_t seed) {
-    *trace = (struct trace){.ir = {.arena = arena}, .random = {seed}, .points = 1};
+    *trace = (struct trace){.ir = {.arena = arena}, .random = {.state = seed}, .points = 1};
     trace->table =
         ir_buffer(&trace->ir, BUFFER_INPUT, DTYPE_INT64, 1, (const int64_t[]){1}, "table");
     for (int i = 0; i < AXES; i++) {

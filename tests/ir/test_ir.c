@@ -272,7 +272,7 @@ static struct text lowered_text(uint64_t seed) {
 }
 
 Test(ir, damaged_text_is_refused_or_read, .timeout = 120) {
-    struct random random = {2026};
+    struct random random = {.state = 2026};
     int refused = 0, read = 0;
     for (uint64_t seed = 0; seed < 60; seed++) {
         struct text text = seed % 3 ? lowered_text(seed) : (struct text){0};

@@ -358,7 +358,7 @@ static void check_overlaps(const struct program *program, const struct memory_pl
 
 Test(passes, living_temporaries_share_no_bytes) {
     for (uint64_t seed = 0; seed < 500; seed++) {
-        struct random random = {seed};
+        struct random random = {.state = seed};
         struct arena arena = {0};
         struct program program = {.ir = {.arena = &arena}};
         int count = (int)random_between(&random, 1, MOST_KERNELS);
@@ -378,7 +378,7 @@ Test(passes, living_temporaries_share_no_bytes) {
 /* In a chain only neighbours live together: the plan needs no more than the largest two. */
 Test(passes, a_chain_needs_its_lower_bound) {
     for (uint64_t seed = 0; seed < 200; seed++) {
-        struct random random = {seed};
+        struct random random = {.state = seed};
         struct arena arena = {0};
         struct program program = {.ir = {.arena = &arena}};
         size_t largest = 0;

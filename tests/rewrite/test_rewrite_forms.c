@@ -13,7 +13,7 @@ static const char *const form_names[] = {"windows",      "movement", "channels l
                                          "weight first", "cut",      "computed weight"};
 
 static struct problem random_problem(uint64_t seed) {
-    struct random random = {seed};
+    struct random random = {.state = seed};
     struct problem p = {.form = (enum form)(seed % FORMS)};
     for (int i = 0; i < 2; i++) {
         p.kernel[i] = random_chance(&random, 50) ? 3 : 5;
@@ -65,7 +65,7 @@ Test(winograd_forms, all_forms_and_tiles_are_near) {
     for (uint64_t seed = 0; seed < 180; seed++) {
         struct problem p = random_problem(seed);
         const int *h = winograd_outputs(p.kernel[0]), *w = winograd_outputs(p.kernel[1]);
-        struct random random = {seed + 1000};
+        struct random random = {.state = seed + 1000};
         int tile[2] = {h[random_between(&random, 0, p.kernel[0] == 3 ? 2 : 1)],
                        w[random_between(&random, 0, p.kernel[1] == 3 ? 2 : 1)]};
         check_problem(&p, tile, seed % 5 == 0 ? "jit" : NULL);

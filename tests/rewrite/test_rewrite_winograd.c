@@ -46,7 +46,7 @@ static void check_algorithm(int outputs, int taps) {
     weight_transform(tile, taps, rows);
     check_steps(&in);
     check_steps(&out);
-    struct random random = {(uint64_t)(outputs * 10 + taps)};
+    struct random random = {.state = (uint64_t)(outputs * 10 + taps)};
     for (int trial = 0; trial < 50; trial++) {
         double d[MOST_TILE], g[MOST_TILE], m[MOST_TILE], y[MOST_TILE];
         for (int i = 0; i < tile; i++)

@@ -17,6 +17,10 @@ uint64_t number_from_environment(const char *name, uint64_t usual) {
 }
 
 uint64_t random_next(struct random *random) {
+    if (random->choice_count > 0) {
+        random->choice_count--;
+        return *random->choices++;
+    }
     random->state += 0x9e3779b97f4a7c15u;
     return mix(random->state);
 }
@@ -133,7 +137,7 @@ static uint64_t element_bits(enum dtype dtype, enum style style, struct random *
 
 void random_elements(uint64_t seed, const char *name, enum dtype dtype, int64_t count,
                      void *elements) {
-    struct random random = {mix(seed) + (uint64_t)dtype};
+    struct random random = {.state = mix(seed) + (uint64_t)dtype};
     for (const char *letter = name; *letter; letter++)
         random.state = mix(random.state ^ (unsigned char)*letter);
     enum style style = style_of(seed, name, &random);

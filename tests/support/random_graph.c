@@ -63,9 +63,17 @@ static void add_outputs(struct generator *generator) {
 }
 
 struct graph *random_graph(uint64_t seed, struct et_error *error) {
+    return random_graph_of(NULL, 0, seed, error);
+}
+
+struct graph *random_graph_of(const unsigned char *choices, size_t count, uint64_t seed,
+                              struct et_error *error) {
     static const int64_t most_elements[] = {64, 64, 512, 512, 512, 4096, 4096, 4096, 30000};
     static const char *const names[] = {"graph", "a graph", "1", "main", "int", "mnist.v2", "é"};
-    struct generator generator = {.seed = seed, .random = {seed}, .error = error};
+    struct generator generator = {
+        .seed = seed,
+        .random = {.state = seed, .choices = choices, .choice_count = count},
+        .error = error};
     generator.graph = graph_new(generator_pick(&generator, names));
     if (!generator.graph) {
         et_fail(error, "out of memory");

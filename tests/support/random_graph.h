@@ -11,7 +11,9 @@
 uint64_t number_from_environment(const char *name, uint64_t usual);
 
 struct random {
-    uint64_t state; /* any seed */
+    uint64_t state;               /* any seed */
+    const unsigned char *choices; /* taken first, a byte a number; NULL: there are none */
+    size_t choice_count;
 };
 uint64_t random_next(struct random *random);
 /* From `low` to `high`, both included. */
@@ -31,6 +33,10 @@ void random_elements(uint64_t seed, const char *name, enum dtype dtype, int64_t 
 /* A graph that verify_graph accepts, its weights bound to elements that it owns. NULL and an error
  * when the generator itself broke a rule or memory is exhausted. */
 struct graph *random_graph(uint64_t seed, struct et_error *error);
+/* The same, but the first choices are these bytes, so that a byte that changes changes one of them;
+ * the seed makes the others, and the elements. */
+struct graph *random_graph_of(const unsigned char *choices, size_t count, uint64_t seed,
+                              struct et_error *error);
 
 /* What follows is shared by random_graph.c, random_steps.c and random_templates.c. */
 

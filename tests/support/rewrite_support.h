@@ -39,7 +39,7 @@ static inline void fill_ordinary(struct random *random, const char *name, int64_
 
 /* Weights belong to the graph. */
 static inline void bind_ordinary(struct graph *graph, uint64_t seed) {
-    struct random random = {seed};
+    struct random random = {.state = seed};
     for (int i = 0; i < graph->node_count; i++) {
         struct node *node = graph->nodes[i];
         if (node->op != OP_WEIGHT)
@@ -101,7 +101,7 @@ struct inputs {
 
 static inline struct inputs ordinary_inputs(const struct graph *graph, uint64_t seed) {
     struct inputs inputs = {.count = graph->input_count};
-    struct random random = {seed};
+    struct random random = {.state = seed};
     cr_assert_leq(inputs.count, 8);
     for (int i = 0; i < inputs.count; i++) {
         const struct node *input = graph->inputs[i];

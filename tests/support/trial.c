@@ -51,10 +51,15 @@ static const int caught_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, S
 enum { CAUGHT = sizeof caught_signals / sizeof *caught_signals };
 static sigjmp_buf escape;
 
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
 /* So that what grows without end meets the end of memory here. (Sanitizers need the address space
  * for themselves.) */
 static void limit_memory(bool limited) {
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ &&                               \
+    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
     struct rlimit limit;
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = limited ? (rlim_t)4 << 30 : limit.rlim_max;
@@ -266,7 +271,7 @@ static bool choose(const struct compiled *compiled, bool blockings, struct rando
 /* Random tiles, then random blocks around those. */
 static bool tune_job(struct compile_job *job, uint64_t seed, struct tuning *tunings,
                      struct et_error *error) {
-    struct random random = {seed};
+    struct random random = {.state = seed};
     for (int blockings = 0; blockings < 2; blockings++) {
         job->options.list_candidates = true;
         if (!call_guarded(run_compile, job, error) ||
