@@ -5,6 +5,7 @@
 # make model     models/mnist/mnist.json anew         make bench   we and our peers, side by side
 # make generated   generated/ anew                    make bench-graphs   the graphs that it runs
 # make setup     what tests and lint need, installed  make clean
+# make fuzz      the fuzz targets; T=npy SECONDS=60 runs those with "npy" in their names
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
@@ -40,7 +41,7 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated check test asan test-programs chosen \
-        sanitized lint setup bench bench-programs bench-graphs clean
+        sanitized fuzz fuzz-build fuzz-programs lint setup bench bench-programs bench-graphs clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
@@ -109,9 +110,11 @@ $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o: \
 
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in
-# mask registers, which delays loads. Sanitizers would take minutes to follow -O3.
+# mask registers, which delays loads. Sanitizers would take minutes to follow -O3, and the fuzzer's
+# counters for -O1; it has pages that cannot be touched around the kernels' buffers.
 VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) \
-               -fno-math-errno -fno-trapping-math
+               -fno-math-errno -fno-trapping-math \
+               $(if $(findstring fuzzer,$(SANITIZE)),-fno-sanitize=all -Wno-pass-failed)
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
 $(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
@@ -148,7 +151,8 @@ SHORT := $(if $(T)$(F),$(CHOSEN),$(filter-out $(LONG),$(CHOSEN)))
 run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
 # What tests need: the programs among them, and for the scripts all else.
-needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED))
+needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED)) \
+        $(if $(filter tests/fuzz/%,$(1)),fuzz-build)
 
 SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
@@ -162,6 +166,21 @@ test: $(call needs,$(CHOSEN)) sanitized
 	$(call run_tests,$(BUILD) $(BUILD)/asan,$(CHOSEN))
 asan: sanitized
 	$(call run_tests,$(BUILD)/asan,$(filter %.c,$(CHOSEN)))
+
+# What reads bytes from outside, fed by libFuzzer: a program for each tests/fuzz/fuzz_NAME.c.
+FUZZ_PROGRAMS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZED = BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE='-O1 -g -fno-omit-frame-pointer' SANITIZE='$\
+  -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
+$(FUZZ_PROGRAMS:=.o): CFLAGS_FILE = -DTEXT_PRIVATE=
+$(FUZZ_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
+	$(call step,link) $(CC) $(SANITIZE) -fsanitize=fuzzer $< $(TEST_SUPPORT) \
+	    $(filter %/libserver.a,$^) $(LIBRARY) -o $@ $(LIBRARIES)
+$(BUILD)/tests/fuzz/fuzz_head $(BUILD)/tests/fuzz/fuzz_request: $(BUILD)/libserver.a
+fuzz-programs: $(FUZZ_PROGRAMS)
+fuzz-build: | build/setup-test
+	+@! scripts/fuzz.sh check || $(MAKE) $(FUZZED) fuzz-programs
+fuzz: fuzz-build
+	$(if $(T)$(SECONDS),@BUILD=$(BUILD) scripts/fuzz.sh run '$(T)' '$(SECONDS)')
 lint: all test-programs | build/setup-lint
 	+scripts/lint.sh $(BUILD)
 
@@ -195,5 +214,5 @@ build/setup-lint: build/setup-test
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) \( -path $(BUILD)/asan -o -path $(BUILD)/clang \) -prune -o \
-           -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) $(foreach other,asan clang fuzz, \
+           -path $(BUILD)/$(other) -prune -o) -name '*.d' -print 2>/dev/null)

@@ -19,6 +19,7 @@ run  zlib.h                zlib1g-dev       zlib-devel              zlib        
 test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test clang                 clang            clang                   clang       llvm
+test clang:fuzzer          libclang-rt-14-dev compiler-rt         compiler-rt llvm
 test python3               python3          python3                 python      python3
 test python:ensurepip      python3-venv     python3                 python      python3
 test node                  nodejs           nodejs                  nodejs      node
@@ -38,13 +39,18 @@ lint shellcheck            shellcheck       ShellCheck              shellcheck  
 END
 }
 
-# Is this command, header, library or Python module there? Some headers want <stdio.h> before them.
+# Is this command, header, library, Python module or sanitizer of clang's there? Some headers want
+# <stdio.h> before them.
 have() {
     case $1 in
     /*) [ -e "$1" ] ;;
     *.h) printf '#include <stdio.h>\n#include <%s>\n' "$1" |
         "${CC:-gcc}" -E -o /dev/null - 2>/dev/null ;;
     *.so.*) ldconfig -p | grep -q "$1" ;;
+    clang:*)
+        echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+            clang "-fsanitize=${1#clang:}" -x c -o /dev/null - 2>/dev/null
+        ;;
     python:*) "${PYTHON:-python3}" -c "import ${1#python:}" 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
     esac

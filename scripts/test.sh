@@ -49,6 +49,7 @@ report() {
         [ "$wrong" -eq 0 ] || result="$result, $wrong FAILED" bad="$bad $name"
         printf '%3d/%d  %-48s %6.1f s  %s\n' "$done" "$total" "$name" "$seconds" "$result"
         case $name$left in *.sh1) tail -n 1 "$log" | sed 's/^/    /' ;; esac
+        grep '^# ' "$log" | sed 's/^#/   /' # what a test wants to be seen of it
     done
     for name in $bad; do
         printf '\n---- %s ----\n' "$name"
