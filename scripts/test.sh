@@ -13,17 +13,21 @@ SANITIZED=
 case $FOLDERS in *' '*/asan) SANITIZED=${FOLDERS##* } ;; esac
 export SANITIZED UBSAN_OPTIONS=print_stacktrace=1
 
-# What is to be run, a line each: the long ones first, so that no core waits for one at the end.
+# What is to be run, a line each. What takes longest comes first, so that no core waits for it at the
+# end: the tests of tests/long.txt, the scripts, the programs of the last folder, those of the first.
 names() {
-    printf '%s\n' "$@" | awk 'NR == FNR { rest[$1]; order[++count] = $1; next }
-        $1 in rest { print $1; delete rest[$1] }
-        END { for (i = 1; i <= count; i++) if (order[i] in rest) print order[i] }' - tests/long.txt |
-        while read -r test; do
-            case $test in
-            *.sh) echo "$test" ;;
-            *) for folder in $FOLDERS; do echo "$folder/${test%.c}"; done ;;
-            esac
-        done
+    folders=
+    for folder in $FOLDERS; do folders="$folder $folders"; done
+    printf '%s\n' "$@" | awk -v folders="$folders" '
+        function add(rank, name) { print rank, ++count, name }
+        FNR == 1 { file++ }
+        file == 1 { long[$1] = FNR; next }
+        /\.sh$/ { add($1 in long ? long[$1] : 1000, $1); next }
+        {
+            split(folders, folder)
+            for (i = 1; i in folder; i++)
+                add($1 in long ? long[$1] : 1000 + i, folder[i] "/" substr($1, 1, length($1) - 2))
+        }' tests/long.txt - | sort -k 1n -k 2n | cut -d ' ' -f 3
 }
 
 # again NAME: how the failed cases of a program, or a script, are run again.
@@ -40,6 +44,7 @@ again() {
 # A line of test_one.sh a test, as they end: PASSED FAILED SKIPPED SECONDS NAME LOG.
 report() {
     total=$1 done=0 passed=0 failed=0 skipped=0 bad=
+    : >"$BUILD/test_times"
     while read -r good wrong left seconds name log; do
         done=$((done + 1))
         [ $((good + wrong + left)) -gt 0 ] || continue # the filter names nothing in it
@@ -48,6 +53,7 @@ report() {
         [ "$left" -eq 0 ] || result="$result, $left skipped"
         [ "$wrong" -eq 0 ] || result="$result, $wrong FAILED" bad="$bad $name"
         printf '%3d/%d  %-48s %6.1f s  %s\n' "$done" "$total" "$name" "$seconds" "$result"
+        echo "$seconds $name" >>"$BUILD/test_times"
         case $name$left in *.sh1) tail -n 1 "$log" | sed 's/^/    /' ;; esac
         grep '^# ' "$log" | sed 's/^#/   /' # what a test wants to be seen of it
     done
@@ -55,6 +61,10 @@ report() {
         printf '\n---- %s ----\n' "$name"
         case $name in *.sh) cat "$BUILD/$name.log" ;; *) cat "$name.log" ;; esac
     done
+    [ "$done" -le 20 ] || {
+        printf '\nThe slowest, in seconds:\n'
+        sort -rn "$BUILD/test_times" | head -n 10
+    }
     [ -z "$bad" ] || printf '\nAgain:\n'
     for name in $bad; do again "$name"; done
     echo "$passed passed, $failed failed, $skipped skipped" | tee "$BUILD/summary"
