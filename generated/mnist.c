@@ -22,6 +22,25 @@
 #include <stdint.h>
 #include <string.h>
 
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#endif
+
 // The float32 of a bit pattern.
 static inline float f32_from_bits(uint32_t bits) {
     float value;
@@ -487,8 +506,8 @@ enum {
 
 void mnist_run(const struct mnist_inputs *inputs, const struct mnist_outputs *outputs,
         const void *weights, void *arena) {
-    const char *constants = weights;
-    char *scratch = arena;
+    const char *constants = (const char *)weights;
+    char *scratch = (char *)arena;
     k01_contract_relu(inputs->input_image, (const float *)(constants + AT_layers_0_weight_packed),
             (const float *)(constants + AT_layers_0_bias), (float *)(scratch + AT_t19));
     k02_contract_relu_pool((const float *)(scratch + AT_t19),
@@ -516,9 +535,9 @@ void mnist_run(const struct mnist_inputs *inputs, const struct mnist_outputs *ou
 void mnist_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena) {
     struct mnist_inputs named_inputs;
-    named_inputs.input_image = inputs[0];
+    named_inputs.input_image = (const float *)inputs[0];
     struct mnist_outputs named_outputs;
-    named_outputs.logits = outputs[0];
+    named_outputs.logits = (float *)outputs[0];
     mnist_run(&named_inputs, &named_outputs, weights, arena);
 }
 

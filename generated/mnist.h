@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MNIST_WEIGHTS_BYTES 366016
 #define MNIST_ARENA_BYTES 86528
 #define MNIST_INPUT_COUNT 1
@@ -31,5 +35,9 @@ void mnist_run_array(const void *const *inputs, void *const *outputs, const void
 
 /* What was compiled: "eigentensor 1; graph DIGEST; inputs ...; outputs ...". */
 const char *mnist_metadata(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,9 +3,10 @@
 // These bodies *are* the meaning of exp, log, sin, cos, tanh, erf and pow in this project. They use
 // nothing but IEEE-754 + - * /, fused multiply-add where it is written, rounding to integer, and
 // integer operations, each fully defined; so gcc and clang give the same bits at every -O level and
-// vector width, with and without FMA hardware, provided the build says -ffp-contract=off, keeps
-// subnormals and rounds to nearest. Nothing branches: a plain loop over any of them vectorises.
-// A result that is NaN is always the quiet NaN 0x7fc00000, as machines disagree about the others.
+// vector width, with and without FMA hardware, provided the build contracts nothing (as
+// templates/exact.h asks it), keeps subnormals and rounds to nearest. Nothing branches: a plain
+// loop over any of them vectorises. A result that is NaN is always the quiet NaN 0x7fc00000, as
+// machines disagree about the others.
 //
 // The text is cut by tools: from one section line to the next (or to the end line) reaches one
 // function, and "needs" names the sections that must stand before it.

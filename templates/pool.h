@@ -155,7 +155,7 @@ static inline void *pool_thread_main(void *context) {
 
 // Calls work(context, step, part) for every part of every step; returns when all are done. One
 // piece of work at a time.
-static inline void pool_run(struct pool *pool, pool_work *work, void *context, long step_count) {
+static inline void pool_share(struct pool *pool, pool_work *work, void *context, long step_count) {
     struct pool_piece piece = {work, context, pool->steps, (unsigned)step_count};
     pool_publish(pool, work, context, piece.step_count);
     pool_take_part(pool, &piece, 0);

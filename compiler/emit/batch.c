@@ -77,10 +77,12 @@ static void add_staged(struct emitter *emitter, struct text *text, bool output, 
                      dtype_facts[node->dtype].c_type, *offset);
         else
             text_add(text,
-                     "    in.%s = memcpy(staged + %zu, inputs->%s, count * %" PRId64 ");\n"
+                     "    in.%s = (const %s *)memcpy(staged + %zu, inputs->%s, count * %" PRId64
+                     ");\n"
                      "    memset(staged + %zu + count * %" PRId64 ", 0, (images - count) * %" PRId64
                      ");\n",
-                     field, *offset, field, bytes, *offset, bytes, bytes);
+                     field, dtype_facts[node->dtype].c_type, *offset, field, bytes, *offset, bytes,
+                     bytes);
         *offset += staged_bytes(node, images);
     }
 }

@@ -100,8 +100,8 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
-    template_math,   template_strip, template_convert, template_lanes,
-    template_branch, template_tile,  template_pool,
+    template_exact, template_math,   template_strip, template_convert,
+    template_lanes, template_branch, template_tile,  template_pool,
 };
 
 static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
@@ -116,7 +116,8 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     emitter->pool =
         emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
     emitter->profile = options->profile && !emitter->threads && !emitter->pool;
-    emitter->prefix = emit_identifier(ir, options->prefix ? options->prefix : ir->graph->name);
+    emitter->prefix = options->prefix ? emit_identifier(ir, options->prefix)
+                                      : emit_prefix_of(ir, ir->graph->name);
     for (const char *const *file = emitter->backend->templates; *file; file++)
         sections_add_file(&emitter->sections, *file);
     for (size_t i = 0; i < sizeof templates_of_all / sizeof *templates_of_all; i++)

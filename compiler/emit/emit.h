@@ -97,8 +97,10 @@ void emit_begin_ir(struct emitter *emitter, struct ir *ir);
 
 /* ---- names.c: identifiers of C ---- */
 
-/* A name as an identifier. */
+/* A name as an identifier, cut (cut_name) if it is long. */
 char *emit_identifier(struct ir *ir, const char *name);
+/* That by which a graph's files and exported names begin; no header of the system has it. */
+const char *emit_prefix_of(struct ir *ir, const char *name);
 const char *emit_upper_case(struct ir *ir, const char *name);
 /* Gives every buffer of the ir at hand a name of its own. */
 void emit_name_buffers(struct emitter *emitter);

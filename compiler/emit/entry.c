@@ -82,12 +82,16 @@ void emit_header(struct emitter *emitter, struct text *text, const struct compil
              emitter->prefix, emit_identifier(emitter->ir, emitter->ir->graph->name));
     if (options->digest)
         text_add(text, "\n * Graph %s", options->digest);
-    text_add(text, " */\n#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n", guard, guard);
+    text_add(text,
+             " */\n#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n"
+             "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+             guard, guard);
     emit_interface(emitter, text, compiled);
     text_add(
         text,
         "\n/* What was compiled: \"eigentensor 1; graph DIGEST; inputs ...; outputs ...\". */\n"
-        "const char *%s_metadata(void);\n\n#endif\n",
+        "const char *%s_metadata(void);\n\n"
+        "#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
         emitter->prefix);
 }
 
@@ -234,9 +238,9 @@ struct run_text emit_run_text(struct emitter *emitter, const char *indent) {
 }
 
 void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *run) {
-    text_add(text,
-             run->constants ? "    const char *constants = weights;\n" : "    (void)weights;\n");
-    text_add(text, run->scratch ? "    char *scratch = arena;\n" : "    (void)arena;\n");
+    text_add(text, run->constants ? "    const char *constants = (const char *)weights;\n"
+                                  : "    (void)weights;\n");
+    text_add(text, run->scratch ? "    char *scratch = (char *)arena;\n" : "    (void)arena;\n");
     if (!reads_inputs(emitter->ir))
         text_add(text, "    (void)inputs;\n");
     text_add(text, "%s}\n\n", text_keep(&run->calls));
@@ -272,8 +276,10 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
         text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
         for (int i = 0; i < ir->buffer_count; i++)
             if (ir->buffers[i]->kind == (enum buffer_kind)kind)
-                text_add(text, "    named_%s.%s = %s[%d];\n", plural,
-                         emitter->fields[kind][ir->buffers[i]->position], plural,
+                text_add(text, "    named_%s.%s = (%s%s *)%s[%d];\n", plural,
+                         emitter->fields[kind][ir->buffers[i]->position],
+                         kind == BUFFER_INPUT ? "const " : "",
+                         dtype_facts[ir->buffers[i]->dtype].c_type, plural,
                          ir->buffers[i]->position);
     }
     if (!ir->graph->input_count)

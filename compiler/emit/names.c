@@ -1,88 +1,71 @@
-/* Names: every buffer of a graph gets an identifier of C, as near to the graph's name as can be. */
+/* Names: every buffer of a graph gets an identifier of C, as near to the graph's name as can be.
+ *
+ * A name that might mean something else to C, to C++, to a header or to the emitted text gets "_"
+ * appended: none of those has names that end so. Most are known by their form, since platforms
+ * define more of them than a list could hold; tests/emit/test_names.c asks the compilers. */
 #include "compiler/emit/emit.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/* Words that a tensor's name must not be in C: keywords, and the names that emitted text uses. */
-static const char *const reserved_words[] = {"auto",
-                                             "break",
-                                             "case",
-                                             "char",
-                                             "const",
-                                             "continue",
-                                             "default",
-                                             "do",
-                                             "double",
-                                             "else",
-                                             "enum",
-                                             "extern",
-                                             "float",
-                                             "for",
-                                             "goto",
-                                             "if",
-                                             "inline",
-                                             "int",
-                                             "long",
-                                             "register",
-                                             "restrict",
-                                             "return",
-                                             "short",
-                                             "signed",
-                                             "sizeof",
-                                             "static",
-                                             "struct",
-                                             "switch",
-                                             "typedef",
-                                             "union",
-                                             "unsigned",
-                                             "void",
-                                             "volatile",
-                                             "while",
-                                             "asm",
-                                             "typeof",
-                                             "bool",
-                                             "true",
-                                             "false",
-                                             "class",
-                                             "new",
-                                             "this",
-                                             "template",
-                                             "sums",
-                                             "walk",
-                                             "k",
-                                             "m",
-                                             "n",
-                                             "c",
-                                             "row",
-                                             "rows",
-                                             "strip",
-                                             "columns",
-                                             "tile",
-                                             "vector",
-                                             "fmaf",
-                                             "fma",
-                                             "sqrtf",
-                                             "floorf",
-                                             "ceilf",
-                                             "rintf",
-                                             "fmodf",
-                                             "fabsf",
-                                             "memcpy",
-                                             "INFINITY",
-                                             "NAN",
-                                             "ALIGNED_ARRAY",
-                                             "tile_walk",
-                                             "inputs",
-                                             "outputs",
-                                             "weights",
-                                             "arena",
-                                             "ptrdiff_t",
-                                             "part",
-                                             "parts",
-                                             "step",
-                                             "begin",
-                                             "end"};
+/* Each word of a list stands between spaces. */
+
+/* Keywords of C and C++, and words for which <iso646.h> and its like have macros. */
+static const char keywords[] =
+    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class "
+    "co_await co_return co_yield complex compl concept const const_cast consteval constexpr "
+    "constinit continue contract_assert decltype default delete do double dynamic_cast else "
+    "enum explicit export extern false float for friend goto if imaginary import inline int "
+    "long module mutable namespace new noexcept noreturn not not_eq nullptr operator or or_eq "
+    "private protected public register reinterpret_cast requires restrict return short signed "
+    "sizeof static static_assert static_cast struct switch template this thread_local throw "
+    "true try typedef typeid typename typeof typeof_unqual union unsigned using virtual void "
+    "volatile while xor xor_eq ";
+
+/* Macros of headers, and of compilers for some system or machine. */
+static const char macros[] =
+    " L_ctermid L_cuserid L_tmpnam P_tmpdir aix arm cdecl environ errno far h_addr hpux huge "
+    "interface linux m68k math_errhandling mips near pascal pixel s_addr sgi small sparc stderr "
+    "stdin stdout sun unix vax wasm ";
+
+/* What the text calls and declares where it also speaks of buffers. */
+static const char own_words[] =
+    " arena begin c ceilf columns end fabsf floorf fma fmaf fmodf inputs k m memcpy n outputs "
+    "part parts rintf row rows sqrtf step strip sums tile vector walk weights ";
+
+/* How names begin that headers may have as macros, then those of the text, among which are its
+ * scalar functions: f32_exp. */
+static const char *const reserved_beginnings[] = {
+    "M_",    "atomic_", "memory_order_", "sa_",   "sched_", "si_",   "sigev_",  "st_",   "sv_",
+    "ahead", "fetch_",  "lanes",         "pool_", "row_",   "tile_", "vector_", "walk_",
+#define DTYPE(id, name, c_type, unsigned_type, ones, safetensors, numpy, letter, short_name, ...)  \
+#short_name "_",
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
+};
+
+/* Headers of C, POSIX and compilers: a file of that name beside others would stand in for them. */
+static const char header_names[] =
+    " aio alloca arm_acle arm_neon arm_sve assert complex cpio cpuid ctype dirent dlfcn endian "
+    "err errno error fcntl features fenv float fmtmsg fnmatch ftw getopt glob grp iconv "
+    "inttypes iso646 langinfo libgen libintl limits locale malloc math memory mm_malloc "
+    "monetary mqueue ndbm netdb new nl_types poll process pthread pwd regex sched search "
+    "semaphore setjmp signal spawn stdalign stdarg stdatomic stdbit stdbool stdckdint stddef "
+    "stdint stdio stdlib stdnoreturn string strings syslimits syslog tar termios tgmath threads "
+    "time uchar ulimit unistd unwind utime utmpx varargs wchar wctype windows wordexp ";
+
+static bool has_word(const char *list, const char *name) {
+    size_t length = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)); at++)
+        if (at[-1] == ' ' && at[length] == ' ')
+            return true;
+    return false;
+}
+
+static bool ends_with(const char *name, const char *end) {
+    size_t length = strlen(name), end_length = strlen(end);
+    return length >= end_length && strcmp(name + length - end_length, end) == 0;
+}
 
 /* Letters and then digits, as our locals are: v0, i1, lanes2, t12. */
 static bool looks_local(const char *name) {
@@ -91,14 +74,22 @@ static bool looks_local(const char *name) {
     return digits > 0 && name[letters + digits] == 0;
 }
 
+/* As macros and enumerators are: INT32_MAX. One letter is an ordinary name, but for the unit of
+ * <complex.h>. */
+static bool looks_constant(const char *name) {
+    bool one = !name[1] && name[0] != 'I';
+    return !one && !strpbrk(name, "abcdefghijklmnopqrstuvwxyz");
+}
+
 static bool is_reserved(const char *name) {
-    for (size_t i = 0; i < sizeof reserved_words / sizeof *reserved_words; i++)
-        if (strcmp(reserved_words[i], name) == 0)
+    if (ends_with(name, "_"))
+        return false;
+    if (has_word(keywords, name) || has_word(macros, name) || has_word(own_words, name))
+        return true;
+    for (size_t i = 0; i < sizeof reserved_beginnings / sizeof *reserved_beginnings; i++)
+        if (strncmp(name, reserved_beginnings[i], strlen(reserved_beginnings[i])) == 0)
             return true;
-    return looks_local(name) || strncmp(name, "tile_", 5) == 0 || strncmp(name, "walk_", 5) == 0 ||
-           strncmp(name, "row_", 4) == 0 || strncmp(name, "vector_", 7) == 0 ||
-           strncmp(name, "pool_", 5) == 0 || strncmp(name, "STEP_", 5) == 0 ||
-           strncmp(name, "CHAIN_", 6) == 0 || strncmp(name, "ahead", 5) == 0;
+    return looks_local(name) || looks_constant(name) || ends_with(name, "_t");
 }
 
 char *emit_identifier(struct ir *ir, const char *name) {
@@ -112,6 +103,12 @@ char *emit_identifier(struct ir *ir, const char *name) {
         text = arena_format(ir->arena, "tensor_%s", text);
     cut_name(text);
     return text;
+}
+
+const char *emit_prefix_of(struct ir *ir, const char *name) {
+    const char *prefix = emit_identifier(ir, name);
+    bool header = has_word(header_names, prefix) || ends_with(prefix, "intrin");
+    return header ? arena_format(ir->arena, "graph_%s", prefix) : prefix;
 }
 
 /* The names of buffers so far, by hash, open addressing. */
@@ -131,15 +128,18 @@ static const char **name_place(const struct names *names, const char *name) {
     return place;
 }
 
+static const char *safe_name(const struct emitter *emitter, const char *name) {
+    bool taken = is_reserved(name) || sections_have(&emitter->sections, name) ||
+                 (emitter->profile && strcmp(name, "lap") == 0);
+    return taken ? arena_format(emitter->ir->arena, "%s_", name) : name;
+}
+
 static const char *free_name(const struct emitter *emitter, const struct names *names,
                              const char *original) {
     struct ir *ir = emitter->ir;
-    const char *first = emit_identifier(ir, original), *name = first;
-    if (is_reserved(name) || sections_have(&emitter->sections, name) ||
-        (emitter->profile && strcmp(name, "lap") == 0))
-        name = arena_format(ir->arena, "%s_", name);
+    const char *first = emit_identifier(ir, original), *name = safe_name(emitter, first);
     for (int k = 2; *name_place(names, name); k++)
-        name = arena_format(ir->arena, "%s_%d", first, k);
+        name = safe_name(emitter, arena_format(ir->arena, "%s_%d", first, k));
     return name;
 }
 

@@ -6,6 +6,7 @@
 #define EMBED(name, path)                                                                          \
     __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path                      \
             "\"\n.byte 0\n.previous\n")
+EMBED(template_exact, "templates/exact.h");
 EMBED(template_math, "templates/math.h");
 EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");

@@ -60,7 +60,7 @@ void emit_pool_interface(struct emitter *emitter, struct text *text, const char 
 /* A thread's part of a run. */
 static void add_take_part(struct emitter *emitter, struct text *text, const char *upper) {
     text_add(text, "static void take_part(void *context, long step, long part) {\n"
-                   "    const struct run *run = context;\n");
+                   "    const struct run *run = (const struct run *)context;\n");
     if (emitter->graph->batched)
         text_add(text,
                  "    (void)step;\n"
@@ -97,7 +97,7 @@ void emit_pool(struct emitter *emitter, struct text *text, const char *upper) {
              "        const void *weights, void *arena,%s struct %s_pool *pool) {\n"
              "    struct pool *threads = (struct pool *)pool;\n"
              "    struct run run = {inputs, outputs, weights, arena, %sthreads->parts};\n"
-             "    pool_run(threads, take_part, &run, %d);\n}\n",
+             "    pool_share(threads, take_part, &run, %d);\n}\n",
              prefix, prefix, prefix, batched ? " long batch," : "", prefix,
              batched ? "batch, " : "", batched ? 1 : step_count(emitter->ir));
 }

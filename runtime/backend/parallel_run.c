@@ -24,7 +24,7 @@ void share_steps(struct pool *pool, run_step_array *entry, const struct compiled
                  const void *const *inputs, void *const *outputs, void *arena,
                  const struct run_limit *limit) {
     struct steps run = {entry, inputs, outputs, compiled->weights, arena, pool->parts, limit};
-    pool_run(pool, take_part, &run, compiled->steps);
+    pool_share(pool, take_part, &run, compiled->steps);
 }
 
 /* ---- Images ---- */
@@ -85,7 +85,7 @@ void share_images(struct pool *pool, run_array *entry, const struct graph *graph
     struct images run = {
         entry, graph, compiled, batch, inputs, outputs, memory, pool ? pool->parts : 1, limit};
     if (pool)
-        pool_run(pool, take_images, &run, 1);
+        pool_share(pool, take_images, &run, 1);
     else
         take_images(&run, 0, 0);
 }

@@ -105,15 +105,18 @@ static const struct command_line line = {
     .options = options,
     .parse = parse,
     .arguments = "MODEL.json",
-    .about = "Writes PREFIX.c, PREFIX.h and PREFIX.weights.\v"
-             "PREFIX.c needs PREFIX.h and a C11 compiler. Results have the same bits from every "
-             "compiler at every level of optimisation, if it is told -ffp-contract=off. "
-             "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
-             "aligned.\n\n"
-             "  eigentensor emit mnist.json -o generated\n"
-             "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
-             "  eigentensor emit mnist.json --print=h --dump=cost\n\n"
-             "What --dump can show:\n\n"
+    .about =
+        "Writes PREFIX.c, PREFIX.h and PREFIX.weights.\v"
+        "PREFIX.c needs PREFIX.h and a compiler of C11 or, without --threads, of C++20. "
+        "Results have the same bits from gcc and clang at every level of optimisation; options "
+        "that would change them, such as -ffast-math, are refused, but for clang's "
+        "-ffp-contract=fast, which a text cannot see. "
+        "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
+        "aligned.\n\n"
+        "  eigentensor emit mnist.json -o generated\n"
+        "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
+        "  eigentensor emit mnist.json --print=h --dump=cost\n\n"
+        "What --dump can show:\n\n"
 #define GRAPH_PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
 #define PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
 #define OUTPUT(id, name, what) "  " #name ": " what "\n"

@@ -119,7 +119,7 @@ done
 # ---- emit ----
 
 expect 0 "$tool" emit pair.json -o here
-expect 0 gcc -std=c11 -Wall -Wextra -Werror -ffp-contract=off -c here/pair.c -o pair.o
+expect 0 gcc -std=c11 -Wall -Wextra -Werror -c here/pair.c -o pair.o
 [ -e here/pair.weights ] || wrong "no pair.weights"
 mkdir elsewhere
 cp pair.json elsewhere
@@ -385,11 +385,11 @@ expect 0 "$tool" inspect rows.json
 says out 'input       x float32[N,2]'
 grep -Eq '^blocks +.* 1 images?$' out || wrong "no blocks: $(cat out)"
 expect 0 "$tool" emit rows.json -o here
-expect 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -c here/row.c -o row.o
+expect 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -c here/row.c -o row.o
 says here/row.h 'void *arena, long batch);'
 says here/row.h 'const float *x; /* float32[N,2] */'
 expect 0 "$tool" emit rows.json -o here --threads=3
-expect 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -c here/row.c -o row.o
+expect 0 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -c here/row.c -o row.o
 says here/row.h 'void *arena, long batch, struct row_pool *pool);'
 expect 0 "$tool" build rows.json --threads=3 --main=runner -o runner
 for batch in 1 3 100; do

@@ -19,6 +19,18 @@ for file in generated/* "$top"/generated/*; do
     as_made "$name" "$name" generated
 done
 
+# C++ calls it, and is one of the languages that it is written in.
+cat >main.cc <<'END'
+#include "mnist.h"
+int main(int count, char **) { if (count > 1) mnist_run(nullptr, nullptr, nullptr, nullptr); }
+END
+for compiler in 'gcc g++' 'clang clang++'; do
+    expect 0 "${compiler% *}" -c "$top/generated/mnist.c" -o mnist.o
+    expect 0 "${compiler#* }" -I"$top/generated" main.cc mnist.o -lm -o main
+    expect 0 ./main
+    expect 0 "${compiler#* }" -x c++ -std=c++20 -Wall -Werror -c "$top/generated/mnist.c" -o mnist.o
+done
+
 # On x86-64 for CPUs without and with each set of vectors; elsewhere for the compiler's usual one.
 case $(uname -m) in
 x86_64) cpus='-march=x86-64 -march=x86-64-v3 -march=x86-64-v4' ;;

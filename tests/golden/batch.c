@@ -18,6 +18,25 @@
 #include <stdint.h>
 #include <string.h>
 
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#endif
+
 // The float32 of a bit pattern.
 static inline float f32_from_bits(uint32_t bits) {
     float value;
@@ -396,7 +415,7 @@ static void run_block_16(const struct golden_inputs *inputs, const struct golden
         AT_weight_packed = 0, /* float32[3072] */
     };
 
-    const char *constants = weights;
+    const char *constants = (const char *)weights;
     (void)arena;
     k01_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
@@ -411,7 +430,7 @@ static void run_block_2(const struct golden_inputs *inputs, const struct golden_
         AT_weight_packed = 12480, /* float32[3072] */
     };
 
-    const char *constants = weights;
+    const char *constants = (const char *)weights;
     (void)arena;
     k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
@@ -426,7 +445,7 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
         AT_weight_packed = 12480, /* float32[3072] */
     };
 
-    const char *constants = weights;
+    const char *constants = (const char *)weights;
     (void)arena;
     k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
@@ -442,7 +461,7 @@ static void run_few(block *run, long images, long count,
     char *staged = (char *)arena + 0; /* behind the block's own */
     struct golden_inputs in = *inputs;
     struct golden_outputs out = *outputs;
-    in.x = memcpy(staged + 0, inputs->x, count * 256);
+    in.x = (const float *)memcpy(staged + 0, inputs->x, count * 256);
     memset(staged + 0 + count * 256, 0, (images - count) * 256);
     out.y = (float *)(staged + 4096);
     run(&in, &out, weights, arena);
@@ -488,9 +507,9 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
 void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena, long batch) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run(&named_inputs, &named_outputs, weights, arena, batch);
 }
 

@@ -230,7 +230,7 @@ static void run_block_16(const struct golden_inputs *inputs, const struct golden
         AT_weight_packed = 0, /* float32[3072] */
     };
 
-    const char *constants = weights;
+    const char *constants = (const char *)weights;
     (void)arena;
     k01_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
@@ -245,7 +245,7 @@ static void run_block_2(const struct golden_inputs *inputs, const struct golden_
         AT_weight_packed = 12480, /* float32[3072] */
     };
 
-    const char *constants = weights;
+    const char *constants = (const char *)weights;
     (void)arena;
     k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
@@ -260,7 +260,7 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
         AT_weight_packed = 12480, /* float32[3072] */
     };
 
-    const char *constants = weights;
+    const char *constants = (const char *)weights;
     (void)arena;
     k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
@@ -278,7 +278,7 @@ static void run_few(block *run, long images, long count,
     char *staged = (char *)arena + 0; /* behind the block's own */
     struct golden_inputs in = *inputs;
     struct golden_outputs out = *outputs;
-    in.x = memcpy(staged + 0, inputs->x, count * 256);
+    in.x = (const float *)memcpy(staged + 0, inputs->x, count * 256);
     memset(staged + 0 + count * 256, 0, (images - count) * 256);
     out.y = (float *)(staged + 4096);
     run(&in, &out, weights, arena);
@@ -324,8 +324,8 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
 void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena, long batch) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run(&named_inputs, &named_outputs, weights, arena, batch);
 }

@@ -179,8 +179,8 @@ enum {
 
 void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
-    const char *constants = weights;
-    char *scratch = arena;
+    const char *constants = (const char *)weights;
+    char *scratch = (char *)arena;
     k01_contract_relu(inputs->x, (const float *)(constants + AT_tensor_0_weight_packed),
             (const float *)(constants + AT_tensor_0_bias), (float *)(scratch + AT_t17));
     k02_contract((const float *)(scratch + AT_t17),
@@ -191,8 +191,8 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
 void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run(&named_inputs, &named_outputs, weights, arena);
 }

@@ -19,6 +19,25 @@
 #include <stdint.h>
 #include <string.h>
 
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#endif
+
 // The bit pattern of a float32.
 static inline uint32_t f32_bits(float value) {
     uint32_t bits;
@@ -438,7 +457,7 @@ static inline void *pool_thread_main(void *context) {
 
 // Calls work(context, step, part) for every part of every step; returns when all are done. One
 // piece of work at a time.
-static inline void pool_run(struct pool *pool, pool_work *work, void *context, long step_count) {
+static inline void pool_share(struct pool *pool, pool_work *work, void *context, long step_count) {
     struct pool_piece piece = {work, context, pool->steps, (unsigned)step_count};
     pool_publish(pool, work, context, piece.step_count);
     pool_take_part(pool, &piece, 0);
@@ -583,7 +602,7 @@ enum {
 void golden_run_step(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena, long step, long part, long parts) {
     (void)weights;
-    char *scratch = arena;
+    char *scratch = (char *)arena;
     switch (step) {
     case 0:
         k01_max(inputs->x, (float *)(scratch + AT_t1), part, parts);
@@ -611,18 +630,18 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
 void golden_run_step_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena, long step, long part, long parts) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run_step(&named_inputs, &named_outputs, weights, arena, step, part, parts);
 }
 
 void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run(&named_inputs, &named_outputs, weights, arena);
 }
 
@@ -645,7 +664,7 @@ struct run {
 };
 
 static void take_part(void *context, long step, long part) {
-    const struct run *run = context;
+    const struct run *run = (const struct run *)context;
     golden_run_step(run->inputs, run->outputs, run->weights, run->arena, step, part,
             run->parts);
 }
@@ -654,15 +673,15 @@ void golden_run_on(const struct golden_inputs *inputs, const struct golden_outpu
         const void *weights, void *arena, struct golden_pool *pool) {
     struct pool *threads = (struct pool *)pool;
     struct run run = {inputs, outputs, weights, arena, threads->parts};
-    pool_run(threads, take_part, &run, 4);
+    pool_share(threads, take_part, &run, 4);
 }
 
 void golden_run_on_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena, struct golden_pool *pool) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run_on(&named_inputs, &named_outputs, weights, arena, pool);
 }
 

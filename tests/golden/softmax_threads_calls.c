@@ -194,7 +194,7 @@ enum {
 void golden_run_step(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena, long step, long part, long parts) {
     (void)weights;
-    char *scratch = arena;
+    char *scratch = (char *)arena;
     switch (step) {
     case 0:
         k01_max(inputs->x, (float *)(scratch + AT_t1), part, parts);
@@ -222,17 +222,17 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
 void golden_run_step_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena, long step, long part, long parts) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run_step(&named_inputs, &named_outputs, weights, arena, step, part, parts);
 }
 
 void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena) {
     struct golden_inputs named_inputs;
-    named_inputs.x = inputs[0];
+    named_inputs.x = (const float *)inputs[0];
     struct golden_outputs named_outputs;
-    named_outputs.y = outputs[0];
+    named_outputs.y = (float *)outputs[0];
     golden_run(&named_inputs, &named_outputs, weights, arena);
 }

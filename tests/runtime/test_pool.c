@@ -33,7 +33,7 @@ Test(pool, steps_follow_each_other_for_any_number_of_threads, .timeout = 60) {
         cr_assert_not_null(pool);
         struct relay relay = {.parts = parts};
         for (int run = 0; run < 50; run++)
-            pool_run(pool, take_step, &relay, STEPS);
+            pool_share(pool, take_step, &relay, STEPS);
         cr_expect_eq(atomic_load(&relay.mistakes), 0, "%ld threads", parts);
         pool_free(pool);
     }
@@ -55,8 +55,8 @@ Test(pool, every_part_is_done_once_in_each_step, .timeout = 60) {
     struct pool *pool = pool_new(3);
     cr_assert_not_null(pool);
     for (int run = 0; run < RUNS; run++)
-        pool_run(pool, count_part, counts, 3);
-    pool_run(pool, count_part, counts, 0);
+        pool_share(pool, count_part, counts, 3);
+    pool_share(pool, count_part, counts, 0);
     pool_free(pool);
     expect_counts(counts, 3, RUNS * (1 + 2 + 3));
 }
@@ -67,7 +67,7 @@ Test(pool, threads_that_sleep_wake_up, .timeout = 60) {
     cr_assert_not_null(pool);
     for (int run = 0; run < 5; run++) {
         usleep(20000);
-        pool_run(pool, count_part, counts, 1);
+        pool_share(pool, count_part, counts, 1);
     }
     usleep(20000);
     pool_free(pool);
@@ -87,7 +87,7 @@ Test(pool, threads_work_at_the_same_time, .timeout = 60) {
     atomic_int begun[2] = {0};
     struct pool *pool = pool_new(2);
     cr_assert_not_null(pool);
-    pool_run(pool, meet_other, begun, 1);
+    pool_share(pool, meet_other, begun, 1);
     pool_free(pool);
 }
 
@@ -104,7 +104,7 @@ Test(pool, parts_that_nobody_began_are_taken_over, .timeout = 60) {
         atomic_int done[3] = {0};
         struct pool *pool = pool_new(3);
         cr_assert_not_null(pool);
-        pool_run(pool, dawdle, done, 2);
+        pool_share(pool, dawdle, done, 2);
         pool_free(pool);
         expect_counts(done, 3, 2);
     }

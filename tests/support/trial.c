@@ -369,7 +369,7 @@ static bool run_steps(void *context, struct et_error *error) {
     struct pool *pool = pool_new(run->trial->threads);
     if (!pool)
         return et_fail(error, "no threads");
-    pool_run(pool, take_part, run, run->compiled->steps);
+    pool_share(pool, take_part, run, run->compiled->steps);
     pool_free(pool);
     return true;
 }

@@ -108,7 +108,7 @@ const struct expression *emit_following_reduction(struct emitter *emitter,
 void emit_begin_taking(struct emitter *emitter, const struct expression *reduction) {
     const struct buffer *buffer = reduction->sources[0]->buffer;
     emitter->taken = reduction;
-    emitter->taken_lanes = arena_format(emitter->ir->arena, "lanes_%s", buffer->name);
+    emitter->taken_lanes = arena_format(emitter->ir->arena, "lanes_of_%s", buffer->name);
     begin_lanes(emitter, reduction, emitter->taken_lanes);
 }
 

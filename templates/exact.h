@@ -1,0 +1,33 @@
+// What makes a text give the same bits from every compiler, whatever its options: each operation is
+// rounded by itself, in its own type. gcc ignores the pragma of C and heeds one of its own; clang
+// heeds the first, unless it is told -ffp-contract=fast, which no text can see or undo.
+//
+// The text is cut by tools: from one section line to the next (or to the end line) reaches one
+// section.
+
+#ifndef ET_TEMPLATES_EXACT_H
+#define ET_TEMPLATES_EXACT_H
+
+//: section exact_floats
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#endif
+
+//: end
+
+#endif
