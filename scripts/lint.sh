@@ -32,11 +32,11 @@ formatted() {
 }
 
 # Templates are seen where they are included, and so is the vector code, for the baseline CPU; what
-# tests/emit/aarch64 includes is written by its test.
+# tests/emit/collection includes is written by its test.
 # Several run at once, so each says what it has to say in one piece.
 tidy() {
     # shellcheck disable=SC2016  # the inner shell's variables
-    c_files | grep '\.c$' | grep -v '^templates/\|^tests/emit/aarch64/\|_avx2\.c$\|_avx512\.c$' |
+    c_files | grep '\.c$' | grep -v '^templates/\|^tests/emit/collection/\|_avx2\.c$\|_avx512\.c$' |
         xargs -P "$(nproc)" -n 8 sh -c 'said=$(clang-tidy --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE \
             -Wno-deprecated-declarations -I. -I"$0"/server 2>&1 |
             grep -v "warnings\? \(and [0-9]* errors\? \)\?generated\.$")

@@ -25,9 +25,11 @@ test python:ensurepip      python3-venv     python3                 python      
 test node                  nodejs           nodejs                  nodejs      node
 test npm                   npm              npm                     npm         node
 test chromium              chromium         chromium                chromium    chromium
-arm  aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu -                  -           -
-arm  /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross -      -           -
-arm  qemu-aarch64          qemu-user        -                       -           -
+cross aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu -                 -           -
+cross /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross -     -           -
+cross qemu-aarch64         qemu-user        -                       -           -
+cross i686-linux-gnu-gcc   gcc-i686-linux-gnu -                     -           -
+cross /usr/i686-linux-gnu/lib/libc.a libc6-dev-i386-cross -         -           -
 bench clang                clang            clang                   clang       llvm
 bench python3              python3          python3                 python      python3
 bench python:ensurepip     python3-venv     python3                 python      python3
@@ -65,9 +67,9 @@ missing() {
     bench | torch) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
-    # A cross compiler and an emulator, where it is sure what they are called.
+    # Cross compilers and an emulator, where it is sure what they are called.
     case $target-$(uname -m) in test-x86_64 | lint-x86_64)
-        if command -v apt-get >/dev/null; then wanted="$wanted arm"; fi
+        if command -v apt-get >/dev/null; then wanted="$wanted cross"; fi
         ;;
     esac
     needs | sed "s/  */ /g" | while read -r for probe names; do

@@ -1,0 +1,174 @@
+#include "tests/support/collection.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/backend/process.h"
+#include "tests/support/random_graph.h"
+#include "tests/support/trial.h"
+
+enum { PATH_ROOM = 512, STORED_SEED = 1 };
+
+/* ---- Commands ---- */
+
+void expect_success(const char *const *arguments) {
+    struct et_error error = {0};
+    struct text said = {0};
+    int status;
+    cr_assert(process_run(arguments, &said, &status, &error), "%s", error.message);
+    cr_assert_eq(status, 0, "%s: exit status %d\n%s", arguments[0], status,
+                 said.bytes ? said.bytes : "");
+    text_free(&said);
+}
+
+static bool succeeds(const char *const *arguments) {
+    struct text said = {0};
+    int status = 1;
+    bool good = process_run(arguments, &said, &status, NULL) && status == 0;
+    text_free(&said);
+    return good;
+}
+
+/* The command, then the files or options that follow it; both end with NULL. */
+static void join(const char **arguments, const char *const *command, const char *const *more) {
+    while (*command)
+        *arguments++ = *command++;
+    while (*more)
+        *arguments++ = *more++;
+    *arguments = NULL;
+}
+
+enum { MOST_OPTIONS = 32 };
+
+bool can_build_for(const char *folder, const char *const *compiler, const char *emulator) {
+    const char *arguments[MOST_OPTIONS];
+    char source[PATH_ROOM], program[PATH_ROOM];
+    snprintf(source, sizeof source, "%s/nothing.c", folder);
+    snprintf(program, sizeof program, "%s/nothing", folder);
+    FILE *file = fopen(source, "w");
+    cr_assert(file && fputs("int main(void) { return 0; }\n", file) >= 0 && fclose(file) == 0);
+    join(arguments, compiler, (const char *[]){source, "-o", program, NULL});
+    return succeeds(arguments) &&
+           succeeds((const char *[]){emulator ? emulator : program, program, NULL});
+}
+
+/* ---- Graphs as files ---- */
+
+static FILE *open_file(const struct collection *collection, const char *name) {
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "%s/%s", collection->folder, name);
+    FILE *file = fopen(path, "wb");
+    cr_assert(file, "%s", path);
+    return file;
+}
+
+static void write_text(const struct collection *collection, const char *name, const char *text) {
+    FILE *file = open_file(collection, name);
+    fputs(text, file);
+    cr_assert_eq(fclose(file), 0, "%s", name);
+}
+
+static void write_data(const struct collection *collection, const char *name,
+                       const struct trial *trial, const struct compiled *compiled) {
+    const struct graph *graph = trial->graph;
+    FILE *file = open_file(collection, name);
+    fwrite(compiled->weights, 1, compiled->weights_bytes, file);
+    for (int i = 0; i < graph->input_count; i++)
+        fwrite(trial->inputs[i], 1, (size_t)node_bytes(graph->inputs[i]), file);
+    for (int i = 0; i < graph->output_count; i++)
+        fwrite(trial->expected[i], 1, (size_t)node_bytes(graph->outputs[i].node), file);
+    cr_assert_eq(fclose(file), 0, "%s", name);
+}
+
+static void add_row(struct collection *collection, const char *name, const struct graph *graph,
+                    const struct compiled *compiled) {
+    struct text *table = &collection->table;
+    text_add(table, "    {\"%s\", \"%s/%s.data\", %s_run_array, %zu, %zu, %d, %d, {", name,
+             collection->folder, name, name, compiled->weights_bytes, compiled->arena_bytes,
+             graph->input_count, graph->output_count);
+    for (int i = 0; i < graph->input_count; i++)
+        text_add(table, "%" PRId64 ", ", node_bytes(graph->inputs[i]));
+    for (int i = 0; i < graph->output_count; i++)
+        text_add(table, "%" PRId64 ", ", node_bytes(graph->outputs[i].node));
+    text_add(table, "}},\n");
+}
+
+/* Takes the graph. */
+static void collect(struct collection *collection, const char *name, struct graph *graph,
+                    uint64_t seed) {
+    static const struct mode mode = {.name = "emitted", .cc = "gcc"};
+    struct et_error error = {0};
+    struct trial trial;
+    char file[64];
+    cr_assert(trial_begin(&trial, graph, seed, &error), "%s: %s", name, error.message);
+    if (collection->target)
+        trial.target = collection->target;
+    struct compiled *compiled = trial_compile(&trial, &mode, name, &error);
+    cr_assert(compiled, "%s: %s", name, error.message);
+    snprintf(file, sizeof file, "%s.c", name);
+    write_text(collection, file, compiled->source);
+    cr_assert_gt(
+        asprintf(&collection->sources[collection->count++], "%s/%s", collection->folder, file), 0);
+    snprintf(file, sizeof file, "%s.h", name);
+    write_text(collection, file, compiled->header);
+    snprintf(file, sizeof file, "%s.data", name);
+    write_data(collection, file, &trial, compiled);
+    text_add(&collection->includes, "#include \"%s.h\"\n", name);
+    add_row(collection, name, graph, compiled);
+    compiled_free(compiled);
+    trial_end(&trial);
+    graph_free(graph);
+}
+
+void collect_stored(struct collection *collection) {
+    struct et_error error = {0};
+    struct graph *graph = graph_load("models/mnist/mnist.json", &collection->weights, &error);
+    cr_assert(graph, "%s", error.message);
+    collect(collection, "stored", graph, STORED_SEED);
+}
+
+void collect_random(struct collection *collection, uint64_t seed) {
+    struct et_error error = {0};
+    char name[32];
+    struct graph *graph = random_graph(seed, &error);
+    cr_assert(graph, "seed %" PRIu64 ": %s", seed, error.message);
+    snprintf(name, sizeof name, "seed_%" PRIu64, seed);
+    collect(collection, name, graph, seed);
+}
+
+/* ---- The program ---- */
+
+static void write_table(const struct collection *collection) {
+    struct text header = {0};
+    text_add(&header, "%s\nstatic const struct graph graphs[] = {\n%s};\n",
+             collection->includes.bytes, collection->table.bytes);
+    write_text(collection, "graphs.h", header.bytes);
+    text_free(&header);
+}
+
+int collection_build(const struct collection *collection, const char *const *command,
+                     const char *program, struct text *said) {
+    const char *files[MOST_COLLECTED + 8], *arguments[MOST_COLLECTED + 8 + MOST_OPTIONS];
+    struct et_error error = {0};
+    int count = 0, status = 0;
+    write_table(collection);
+    files[count++] = "tests/emit/collection/main.c";
+    for (int i = 0; i < collection->count; i++)
+        files[count++] = collection->sources[i];
+    const char *const last[] = {"-I", collection->folder, "-o", program, "-lm", NULL};
+    for (size_t i = 0; i < sizeof last / sizeof *last; i++)
+        files[count++] = last[i];
+    join(arguments, command, files);
+    cr_assert(process_run(arguments, said, &status, &error), "%s", error.message);
+    return status;
+}
+
+void collection_end(struct collection *collection) {
+    for (int i = 0; i < collection->count; i++)
+        free(collection->sources[i]);
+    text_free(&collection->includes);
+    text_free(&collection->table);
+    weights_free(collection->weights);
+}

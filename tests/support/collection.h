@@ -1,0 +1,36 @@
+/* Random graphs as emitted C with data beside them, and a program of them all that compares their
+ * outputs with the interpreter's: for compilers whose code may not run in this process. Mistakes
+ * fail the test. */
+#ifndef EIGENTENSOR_COLLECTION_H
+#define EIGENTENSOR_COLLECTION_H
+
+#include "compiler/store/store.h"
+#include "compiler/target/target.h"
+
+enum { MOST_COLLECTED = 1000 };
+
+/* Graphs in a folder, and what the program has to say of them. */
+struct collection {
+    const char *folder;          /* the caller's */
+    const struct target *target; /* compiled for; NULL: each graph takes the next */
+    int count;
+    char *sources[MOST_COLLECTED]; /* paths */
+    struct text includes, table;
+    struct weights *weights;
+};
+
+/* The stored network, and the random graph of a seed. */
+void collect_stored(struct collection *collection);
+void collect_random(struct collection *collection, uint64_t seed);
+/* Builds the program: `command` is the compiler and its options, ends with NULL and knows nothing
+ * of files; `said` gets its messages. Gives the exit status. */
+int collection_build(const struct collection *collection, const char *const *command,
+                     const char *program, struct text *said);
+void collection_end(struct collection *collection);
+
+/* Runs a command, which must succeed. */
+void expect_success(const char *const *arguments);
+/* Whether a program that does nothing can be built and run by these, the second NULL: by itself. */
+bool can_build_for(const char *folder, const char *const *compiler, const char *emulator);
+
+#endif
