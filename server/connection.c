@@ -116,7 +116,7 @@ void connection_end_exchange(struct connection *connection) {
 
 void connection_close(struct http *http, struct connection *connection) {
     connection_end_exchange(connection);
-    /* A compiler that just starts may hold the socket, too: closing alone would leave it watched. */
+    /* A compiler that starts now may hold it, too: closing alone would leave it watched. */
     epoll_ctl(http->epoll, EPOLL_CTL_DEL, connection->socket, NULL);
     close(connection->socket);
     if (connection->previous)
