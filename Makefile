@@ -69,7 +69,8 @@ $(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o)
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
 $(SHARED): $(LIBRARY) $(call objects,runtime/shared/*.c) runtime/shared/exports.map
-	$(call step,link) $(CC) -shared $(LINK) $(filter %.o,$^) -Wl,--version-script=$(lastword $^) -Wl,-z,defs \
+	$(call step,link) $(CC) -shared $(LINK) $(filter %.o,$^) -Wl,--version-script=$(lastword $^) \
+	    -Wl,-z,defs \
 	    -Wl,--wrap=stdout,--wrap=stderr,--wrap=environ -Wl,--whole-archive $(LIBRARY) \
 	    -Wl,--no-whole-archive -o $@ $(LIBRARIES)
 shared: $(SHARED)
@@ -136,8 +137,8 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential
 # Tests may look into a text without asking whether it is whole (compiler/base/text.h).
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) -o $@ \
-	    $(LIBRARIES) -lcriterion $(if $(filter %/test_math,$@),-lmpfr -lgmp)
+	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) \
+	    -o $@ $(LIBRARIES) -lcriterion $(if $(filter %/test_math,$@),-lmpfr -lgmp)
 
 test-programs: $(TEST_PROGRAMS)
 

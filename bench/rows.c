@@ -4,8 +4,8 @@
 //   make library && cc -std=gnu11 -O2 -I. bench/rows.c build/libeigentensor.a
 //       -lm -lpthread -o rows && ./rows
 
-#include "runtime/kernels/kernels.h"
 #include "compiler/base/clock.h"
+#include "runtime/kernels/kernels.h"
 
 #include <stdio.h>
 

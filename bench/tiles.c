@@ -6,8 +6,8 @@
 //
 // -march=x86-64-v3 measures the AVX2 tiles instead of the AVX-512 ones.
 
-#include "runtime/kernels/kernels.h"
 #include "compiler/base/clock.h"
+#include "runtime/kernels/kernels.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@ SANITIZED=
 case $FOLDERS in *' '*/asan) SANITIZED=${FOLDERS##* } ;; esac
 export SANITIZED UBSAN_OPTIONS=print_stacktrace=1
 
-# What is to be run, a line each. What takes longest comes first, so that no core waits for it at the
-# end: the tests of tests/long.txt, the scripts, the programs of the last folder, those of the first.
+# What is to be run, a line each. What takes longest comes first, so that no core waits for it at
+# the end: the tests of tests/long.txt, the scripts, the programs of the last folder, of the first.
 names() {
     folders=
     for folder in $FOLDERS; do folders="$folder $folders"; done

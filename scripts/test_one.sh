@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_one.sh NAME: runs one test for test.sh, which says what a line of the results is. NAME is a
-# Criterion program in a build folder (build/tests/ir/test_index) or a shell test (tests/*/test_*.sh).
+# test_one.sh NAME: runs one test for test.sh, which says what a line of the results is. NAME is
+# a Criterion program in a build folder (build/tests/ir/test_index) or a script
+# (tests/*/test_*.sh).
 #
 # A shell test finds the build folder in $BUILD, that of the sanitized build in $SANITIZED (which is
 # empty if that is not asked for), and ends with 0 (passed), 77 (skipped) or else.
@@ -72,4 +73,5 @@ case $name in
     run_program
     ;;
 esac
-echo "$passed $failed $skipped $(echo "$(now) $since" | awk '{ printf "%.1f", $1 - $2 }') $name $log"
+seconds=$(echo "$(now) $since" | awk '{ printf "%.1f", $1 - $2 }')
+echo "$passed $failed $skipped $seconds $name $log"

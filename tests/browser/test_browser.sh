@@ -11,8 +11,8 @@ command -v npm >/dev/null || skip "no npm on this machine (apt-get install nodej
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}
 [ -n "$CHROMIUM" ] || skip "no chromium on this machine (apt-get install chromium)"
 
-[ -n "${EIGENTENSOR_URL:-}" ] || make -s BUILD="${BUILD:-build}" "${BUILD:-build}/eigentensor-server" ||
-    exit 1
+: "${BUILD:=build}"
+[ -n "${EIGENTENSOR_URL:-}" ] || make -s BUILD="$BUILD" "$BUILD/eigentensor-server" || exit 1
 
 mkdir -p "$modules"
 if ! cmp -s tests/browser/package-lock.json "$modules/installed"; then

@@ -50,7 +50,8 @@ ln -s "$top/models/mnist/samples/7-pen.png" seven.png
 expect 0 "$tool" run cached/mnist.json seven.png
 
 mkfifo pipe pipe.json
-for command in "run pipe.json minus.npy" "run m.json pipe" "run cached/mnist.json -w pipe seven.png" \
+for command in "run pipe.json minus.npy" "run m.json pipe" \
+    "run cached/mnist.json -w pipe seven.png" \
     "run m.json --tuned=pipe minus.npy" "run m.json minus.npy -o pipe" "emit pipe.json"; do
     # shellcheck disable=SC2086
     expect 1 timeout 10 "$tool" $command
@@ -104,7 +105,8 @@ for mode in eager jit aot; do
     expect 0 "$tool" run -m $mode long.json minus.npy
     says out '-inf'
 done
-"$tool" run long.json "$long=minus.npy" -o "${long%n}m=r.npy" >out 2>err || wrong "names of 4096 bytes"
+"$tool" run long.json "$long=minus.npy" -o "${long%n}m=r.npy" >out 2>err ||
+    wrong "names of 4096 bytes"
 expect 0 "$tool" emit long.json -o emitted
 expect 0 gcc -std=c11 -Wall -Wextra -Werror -ffp-contract=off -c emitted/m.c -o emitted/m.o
 expect 0 "$tool" inspect long.json

@@ -1,5 +1,5 @@
-/* Runs the graphs in graphs.h, which support/collection.c writes, and compares their outputs. Each has a
- * file: its weights, inputs and expected outputs. Exit status: 0 all agree, 1 some differ. */
+/* Runs the graphs in graphs.h, which support/collection.c writes, and compares their outputs. Each
+ * has a file: its weights, inputs and expected outputs. Exit status: 0 all agree, 1 some differ. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
