@@ -6,6 +6,7 @@
 # make generated   generated/ anew                    make bench-graphs   the graphs that it runs
 # make setup     what tests and lint need, installed  make clean
 # make fuzz      the fuzz targets; T=npy SECONDS=60 runs those with "npy" in their names
+# make tsan      threads under ThreadSanitizer
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
@@ -41,7 +42,8 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated check test asan test-programs chosen \
-        sanitized fuzz fuzz-build fuzz-programs lint setup bench bench-programs bench-graphs clean
+        sanitized fuzz fuzz-build fuzz-programs tsan tsan-build \
+        tsan-programs lint setup bench bench-programs bench-graphs clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
@@ -115,7 +117,8 @@ $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o: \
 # counters for -O1; it has pages that cannot be touched around the kernels' buffers.
 VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) \
                -fno-math-errno -fno-trapping-math \
-               $(if $(findstring fuzzer,$(SANITIZE)),-fno-sanitize=all -Wno-pass-failed)
+               $(if $(findstring fuzzer,$(SANITIZE)),-fno-sanitize=all -Wno-pass-failed) \
+               $(if $(IS_CLANG),,$(if $(SANITIZE),-Wno-maybe-uninitialized))
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
 $(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
@@ -153,7 +156,7 @@ run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
 # What tests need: the programs among them, and for the scripts all else.
 needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED)) \
-        $(if $(filter tests/fuzz/%,$(1)),fuzz-build)
+        $(if $(filter tests/fuzz/%,$(1)),fuzz-build) $(if $(filter tests/tsan/%,$(1)),tsan-build)
 
 SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
@@ -182,6 +185,20 @@ fuzz-build: | build/setup-test
 	+@! scripts/fuzz.sh check || $(MAKE) $(FUZZED) fuzz-programs
 fuzz: fuzz-build
 	$(if $(T)$(SECONDS),@BUILD=$(BUILD) scripts/fuzz.sh run '$(T)' '$(SECONDS)')
+
+# What has threads, under ThreadSanitizer. Criterion's own main does not run there.
+TSAN_TESTS = $(addprefix $(BUILD)/tests/,runtime/test_pool server/test_server \
+               server/test_server_workers modes/test_random)
+ifneq ($(findstring thread,$(SANITIZE)),)
+$(TSAN_TESTS): $(BUILD)/tests/tsan/main.o
+endif
+THREADED = BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' SANITIZE=-fsanitize=thread
+tsan-programs: $(TSAN_TESTS) $(BUILD)/eigentensor-server
+tsan-build: | build/setup-test
+	@$(MAKE) $(THREADED) tsan-programs
+tsan: tsan-build
+	@BUILD=$(BUILD) tests/tsan/test_tsan.sh
+
 lint: all test-programs | build/setup-lint
 	+scripts/lint.sh $(BUILD)
 
@@ -215,5 +232,5 @@ build/setup-lint: build/setup-test
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) $(foreach other,asan clang fuzz, \
+-include $(shell find $(BUILD) $(foreach other,asan clang fuzz tsan, \
            -path $(BUILD)/$(other) -prune -o) -name '*.d' -print 2>/dev/null)

@@ -17,7 +17,7 @@ import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SAMPLES = os.path.join(ROOT, "models/mnist/samples")
-SANITIZED = "asan" in os.environ["SERVER"]
+SANITIZED = any(name in os.environ["SERVER"] for name in ("asan", "tsan"))
 SLOW = 4 if SANITIZED else 1
 
 
