@@ -8,7 +8,7 @@ struct eager_run {
     void **buffers;         /* by node */
     int *uses;              /* by node: readers to come, outputs, and views; NULL: free nothing */
     struct view *arguments; /* the values of one node's sources */
-    const struct run_limit *limit;
+    struct stop *stop;
 };
 
 static void run_free(struct eager_run *run) {
@@ -77,7 +77,8 @@ static void end_uses_by(struct eager_run *run, const struct node *node) {
 static bool run_node(struct eager_run *run, const struct node *node, struct et_error *error) {
     for (int k = 0; k < node->source_count; k++)
         run->arguments[k] = run->values[node->sources[k]->id];
-    if (!evaluate(node, run->arguments, &run->values[node->id], &run->buffers[node->id], error))
+    if (!evaluate(node, run->arguments, run->stop, &run->values[node->id], &run->buffers[node->id],
+                  error))
         return et_fail_within(error, "node %d", node->id);
     if (run->uses)
         end_uses_by(run, node);
@@ -92,9 +93,8 @@ static bool run_nodes(struct eager_run *run, const void *const *inputs, struct e
         run->values[graph->inputs[i]->id] = view_contiguous(graph->inputs[i], inputs[i]);
     }
     for (int i = 0; i < graph->node_count; i++) {
-        enum et_stop stop = run_limit_passed(run->limit);
-        if (stop != ET_NOT_STOPPED)
-            return run_limit_fail(stop, error);
+        if (stop_passed(run->stop))
+            return et_fail(error, "ended early, before node %d", i);
         if (graph->nodes[i]->op != OP_INPUT && !run_node(run, graph->nodes[i], error))
             return false;
     }
@@ -116,11 +116,11 @@ bool eager_run(const struct graph *graph, const void *const *inputs, void *const
 }
 
 bool eager_run_within(const struct graph *graph, const void *const *inputs, void *const *outputs,
-                      const struct run_limit *limit, struct et_error *error) {
+                      struct stop *stop, struct et_error *error) {
     struct eager_run run;
     if (!run_begin(&run, graph, error))
         return false;
-    run.limit = limit;
+    run.stop = stop;
     bool good = count_uses(&run, error) && run_nodes(&run, inputs, error);
     if (good)
         write_outputs(&run, outputs);
@@ -165,14 +165,13 @@ double eager_peak_bytes(const struct graph *graph, int64_t batch) {
     return good ? peak : -1;
 }
 
-bool eager_trace_run(const struct graph *graph, const void *const *inputs,
-                     const struct run_limit *limit, struct eager_trace *trace,
-                     struct et_error *error) {
+bool eager_trace_run(const struct graph *graph, const void *const *inputs, struct stop *stop,
+                     struct eager_trace *trace, struct et_error *error) {
     struct eager_run run;
     *trace = (struct eager_trace){0};
     if (!run_begin(&run, graph, error))
         return false;
-    run.limit = limit;
+    run.stop = stop;
     if (!run_nodes(&run, inputs, error)) {
         run_free(&run);
         return false;

@@ -3,8 +3,8 @@
 #ifndef EIGENTENSOR_EAGER_H
 #define EIGENTENSOR_EAGER_H
 
+#include "compiler/base/stop.h"
 #include "compiler/graph/view.h"
-#include "runtime/backend/limit.h"
 
 /* Runs a verified graph. `inputs` and `outputs` follow graph->inputs and graph->outputs; each is
  * row-major, node_bytes() long and aligned for its dtype; bools are 0 or 1. Outputs are written
@@ -12,9 +12,10 @@
  * its last use. */
 bool eager_run(const struct graph *graph, const void *const *inputs, void *const *outputs,
                struct et_error *error);
-/* The same; looks at the limit, unless it is NULL, before every operation. */
+/* The same; ends early, and fails, when `stop` (which may be NULL) says so: it is asked between
+ * operations and inside those that take long. */
 bool eager_run_within(const struct graph *graph, const void *const *inputs, void *const *outputs,
-                      const struct run_limit *limit, struct et_error *error);
+                      struct stop *stop, struct et_error *error);
 
 /* How many bytes the buffers of such a run take at once, at most, for so many images of a graph
  * with a batch axis; what is a view for certain is not counted. -1: no memory to find out. */
@@ -28,9 +29,8 @@ struct eager_trace {
     struct view *values;
     void **buffers; /* by node; NULL: its value is a view of another's elements */
 };
-bool eager_trace_run(const struct graph *graph, const void *const *inputs,
-                     const struct run_limit *limit, struct eager_trace *trace,
-                     struct et_error *error);
+bool eager_trace_run(const struct graph *graph, const void *const *inputs, struct stop *stop,
+                     struct eager_trace *trace, struct et_error *error);
 void eager_trace_free(struct eager_trace *trace);
 
 #endif

@@ -328,8 +328,10 @@ static bool open_mode(struct et_program *program, enum et_mode mode, struct et_e
     const struct target *target = cpu_target(error);
     if (!target)
         return false;
-    const struct compile_options options = {
-        .target = target, .digest = program->digest.text, .threads = program->threads};
+    const struct compile_options options = {.target = target,
+                                            .digest = program->digest.text,
+                                            .threads = program->threads,
+                                            .stop_every = STOP_EVERY};
     return program_build(program, mode_backend(mode), &options, &program->compiler,
                          &program->modes[mode].build, error);
 }
@@ -438,67 +440,66 @@ static bool workspace_begin_threads(struct et_workspace *workspace, int threads,
 /* Threads share the steps of a run, or the images of a batch. */
 static bool run_compiled(const struct et_program *program, const struct prepared *prepared,
                          int64_t batch, const void *const *inputs, void *const *outputs,
-                         struct et_workspace *workspace, struct et_error *error) {
+                         struct et_workspace *workspace, struct run_stop *stop,
+                         struct et_error *error) {
     const struct compiled *compiled = prepared->build.compiled;
     const struct executable *executable = &prepared->build.executable;
     bool steps = compiled->threads > 1 && executable->step_entry;
     bool images = batch > 1, shared = images && program->threads > 1;
     int threads = images ? program->threads : compiled->threads;
-    size_t bytes =
-        images ? shared_images_bytes(program->graph, compiled, threads) : compiled->arena_bytes;
+    size_t bytes = run_bytes(program->graph, compiled, images ? threads : 1);
     if (!workspace_grow(workspace, bytes, error) ||
         ((shared || steps) && !workspace_begin_threads(workspace, threads, error)))
         return false;
+    const struct shared_run run = {program->graph, compiled,          inputs,
+                                   outputs,        workspace->memory, stop};
     if (images)
-        share_images(shared ? workspace->pool : NULL, executable->entry, program->graph, compiled,
-                     batch, inputs, outputs, workspace->memory, &workspace->limit);
+        share_images(&run, shared ? workspace->pool : NULL, executable->entry, batch);
     else if (steps)
-        share_steps(workspace->pool, executable->step_entry, compiled, inputs, outputs,
-                    workspace->memory, &workspace->limit);
+        share_steps(&run, workspace->pool, executable->step_entry);
     else
-        run_entry(executable->entry, compiled->block_count, batch, inputs, outputs,
-                  compiled->weights, workspace->memory);
+        run_alone(&run, executable->entry);
     return true;
 }
 
 /* The interpreter runs the graph of that many images, as a whole. */
 static bool run_eager(const struct graph *graph, int64_t batch, const void *const *inputs,
-                      void *const *outputs, const struct run_limit *limit, struct et_error *error) {
+                      void *const *outputs, struct stop *stop, struct et_error *error) {
     if (!graph->batched)
-        return eager_run_within(graph, inputs, outputs, limit, error);
+        return eager_run_within(graph, inputs, outputs, stop, error);
     struct graph *fixed = graph_at_batch(graph, batch, error);
-    bool good = fixed && eager_run_within(fixed, inputs, outputs, limit, error);
+    bool good = fixed && eager_run_within(fixed, inputs, outputs, stop, error);
     graph_free(fixed);
     return good;
 }
 
-/* A run that takes its time to the end, and is over when the limit passes, has failed all the
- * same: what was left out cannot be told. */
 static bool run_mode(struct et_program *program, enum et_mode mode, int64_t batch,
                      const void *const *inputs, void *const *outputs,
                      struct et_workspace *workspace, struct et_error *error) {
-    workspace->stopped = run_limit_passed(&workspace->limit);
+    struct run_stop stop = run_stop_begin(&workspace->limit);
+    workspace->stopped = run_stop_passed(&stop);
     if (workspace->stopped != ET_NOT_STOPPED)
         return run_limit_fail(workspace->stopped, error);
     bool good = mode == ET_EAGER
-                    ? run_eager(program->graph, batch, inputs, outputs, &workspace->limit, error)
+                    ? run_eager(program->graph, batch, inputs, outputs, &stop.asked, error)
                     : run_compiled(program, &program->modes[mode], batch, inputs, outputs,
-                                   workspace, error);
-    workspace->stopped = run_limit_passed(&workspace->limit);
+                                   workspace, &stop, error);
+    workspace->stopped = (enum et_stop)stop.stopped;
     return workspace->stopped == ET_NOT_STOPPED ? good : run_limit_fail(workspace->stopped, error);
 }
 
 bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t batch,
                           const void *const *inputs, void *const *outputs,
                           struct et_workspace *workspace, struct et_error *error) {
+    struct et_workspace own = {0};
+    workspace = workspace ? workspace : &own;
+    workspace->stopped = ET_NOT_STOPPED;
     if (!et_program_prepare(program, mode, error))
         return false;
     if (!graph_check_batch(program->graph, batch, error) ||
         !check_buffers(program->graph, batch, inputs, outputs, error))
         return et_fail_within(error, "%s", program->graph->name);
-    struct et_workspace own = {0};
-    bool good =
-        run_mode(program, mode, batch, inputs, outputs, workspace ? workspace : &own, error);
+    bool good = run_mode(program, mode, batch, inputs, outputs, workspace, error);
     pool_free(own.pool);
     et_release(own.memory);
     return good;

@@ -166,9 +166,8 @@ enum et_stop { ET_NOT_STOPPED, ET_CANCELLED, ET_TOO_LATE };
 /* Lets the workspace's runs end early, from now on: at `deadline`, in nanoseconds of
  * CLOCK_MONOTONIC (0: no such time), and once *cancelled is not 0, which any thread may set with an
  * atomic store (NULL: there is no such flag; it must live as long as the runs). A run that ends so
- * fails, and what it has written into outputs is of no use. Runs look between operations
- * (ET_EAGER), between steps that threads share, and between images of a batch: they end soon after,
- * not at once. */
+ * fails, and what it has written into outputs is of no use. Runs look every few
+ * milliseconds, in all modes and threads: they end soon after, not at once. */
 void et_workspace_set_limit(struct et_workspace *workspace, int64_t deadline, const int *cancelled);
 
 /* Whether the last run was ended early. */

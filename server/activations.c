@@ -153,8 +153,9 @@ void handle_activations(struct worker *worker, const struct request *request, st
     if (!model)
         return;
     drawing_to_input(&drawing, memory);
+    struct run_stop stop = run_stop_begin(request->limit);
     bool good = eager_trace_run(model_graph(model), (const void *const *)memory->inputs,
-                                request->limit, &trace, &error);
+                                &stop.asked, &trace, &error);
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; good && i < compiled->kernel_count; i++)
@@ -165,7 +166,7 @@ void handle_activations(struct worker *worker, const struct request *request, st
         reply_json(reply, 200, json_pack("{ssso}", "model", reply->model, "kernels", list));
         return;
     }
-    struct model_run run = {.stop = run_limit_passed(request->limit)};
+    struct model_run run = {.stop = (enum et_stop)stop.stopped};
     json_decref(list);
     reply_failed_run(reply, STYLE_DETAIL, &run, &worker->server->options, &error);
 }

@@ -184,8 +184,10 @@ bool model_build_aot(const struct et_program *program, bool profile, struct buil
     const struct target *target = cpu_target(error);
     if (!target)
         return false;
-    const struct compile_options compiling = {
-        .target = target, .digest = digest, .profile = profile};
+    const struct compile_options compiling = {.target = target,
+                                              .digest = digest,
+                                              .profile = profile,
+                                              .stop_every = profile ? 0 : STOP_EVERY};
     const struct build_options building = {.keep_for = digest};
     return program_build(program, mode_backend(ET_AOT), &compiling, &building, build, error);
 }
@@ -328,10 +330,10 @@ void model_memory_free(struct model_memory *memory) {
 }
 
 static bool run_aot(struct model *model, struct model_memory *memory, const struct run_limit *limit,
-                    struct et_error *error) {
+                    enum et_stop *stop, struct et_error *error) {
     const struct compiled *compiled = model->aot.compiled;
     const struct graph *graph = program_graph(model->program);
-    size_t bytes = shared_images_bytes(graph, compiled, 1);
+    size_t bytes = run_bytes(graph, compiled, 1);
     if (memory->arena_bytes < bytes) {
         et_release(memory->arena);
         memory->arena = et_allocate_aligned(bytes);
@@ -340,36 +342,48 @@ static bool run_aot(struct model *model, struct model_memory *memory, const stru
             return et_fail(error, "out of memory: %zu bytes of workspace", bytes);
     }
     run_array *entry = model->aot.executable.entry;
-    if (compiled->block_count)
-        share_images(NULL, entry, graph, compiled, memory->batch,
-                     (const void *const *)memory->inputs, memory->outputs, memory->arena, limit);
+    struct run_stop asked = run_stop_begin(limit);
+    const struct shared_run run = {
+        .graph = graph,
+        .compiled = compiled,
+        .inputs = (const void *const *)memory->inputs,
+        .outputs = memory->outputs,
+        .memory = memory->arena,
+        .stop = &asked,
+    };
+    if (run_stop_passed(&asked) != ET_NOT_STOPPED)
+        ; /* before it began */
+    else if (compiled->block_count)
+        share_images(&run, NULL, entry, memory->batch);
     else
-        entry((const void *const *)memory->inputs, memory->outputs, compiled->weights,
-              memory->arena);
-    return true;
+        run_alone(&run, entry);
+    *stop = (enum et_stop)asked.stopped;
+    return *stop == ET_NOT_STOPPED || run_limit_fail(*stop, error);
 }
 
 static bool run_mode(struct model *model, struct model_memory *memory, enum et_mode mode,
-                     const struct run_limit *limit, struct et_error *error) {
+                     const struct run_limit *limit, enum et_stop *stop, struct et_error *error) {
     if (mode == ET_AOT)
-        return run_aot(model, memory, limit, error);
+        return run_aot(model, memory, limit, stop, error);
     if (mode == ET_EAGER && !check_memory(model, memory->batch, ET_EAGER, error))
         return false;
     et_workspace_set_limit(memory->workspace, limit ? limit->deadline : 0,
                            limit ? limit->cancelled : NULL);
-    return et_program_run_batch(model->program, mode, memory->batch,
-                                (const void *const *)memory->inputs, memory->outputs,
-                                memory->workspace, error);
+    bool good = et_program_run_batch(model->program, mode, memory->batch,
+                                     (const void *const *)memory->inputs, memory->outputs,
+                                     memory->workspace, error);
+    *stop = et_workspace_stopped(memory->workspace);
+    return good;
 }
 
 bool model_run(struct model *model, struct model_memory *memory, enum et_mode mode,
                const struct run_limit *limit, struct model_run *run, struct et_error *error) {
     double began = now_microseconds();
     run->mode = model_is_ready(model, mode) ? mode : model_fastest(model);
-    bool good = run_mode(model, memory, run->mode, limit, error);
-    run->stop = run_limit_passed(limit);
+    run->stop = ET_NOT_STOPPED;
+    bool good = run_mode(model, memory, run->mode, limit, &run->stop, error);
     run->microseconds = now_microseconds() - began;
-    return run->stop == ET_NOT_STOPPED ? good : run_limit_fail(run->stop, error);
+    return good;
 }
 
 struct et_digest model_digest(const struct model *model, const struct model_memory *memory) {

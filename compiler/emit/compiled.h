@@ -13,6 +13,9 @@ struct emit_backend;
 typedef void pass_dump(void *context, const char *pass, const char *text, bool changed,
                        double milliseconds);
 
+/* For `stop_every`: a few milliseconds of plain code, far more than a question takes. */
+enum { STOP_EVERY = 1 << 22 };
+
 struct compile_options {
     const struct emit_backend *backend; /* what the text is for (emit/backend.h); NULL: loops */
     const struct target *target; /* what to plan for; NULL: avx512. The bits are the same for all */
@@ -29,6 +32,9 @@ struct compile_options {
     bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */
     bool profile; /* the text calls a `lap`, which PREFIX_run_array takes as one input more; not
                      where threads share a run */
+    int64_t stop_every; /* so many operations and elements stored the text asks a `struct stop`
+                           (base/stop.h) whether the run has to end, which PREFIX_run_array takes
+                           as one input more; 0: it does not. Neither with `profile` nor `pool` */
 };
 
 /* What a profiled text calls before each kernel that it runs, with the position among

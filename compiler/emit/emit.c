@@ -116,6 +116,8 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     emitter->pool =
         emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
     emitter->profile = options->profile && !emitter->threads && !emitter->pool;
+    if (!emitter->profile && !emitter->pool)
+        emitter->stop_every = (double)options->stop_every;
     emitter->prefix = options->prefix ? emit_identifier(ir, options->prefix)
                                       : emit_prefix_of(ir, ir->graph->name);
     for (const char *const *file = emitter->backend->templates; *file; file++)

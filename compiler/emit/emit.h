@@ -66,6 +66,7 @@ struct emitter {
     struct runtime_function *functions; /* by their first call, each once */
     bool *offset_wanted;                /* by buffer id */
     bool profile;                       /* laps between kernels */
+    double stop_every;                  /* work between two looks; 0: there are none */
     bool threads;                       /* a run can be shared */
     int pool;                           /* threads that the text has for it; 0: none */
 
@@ -79,6 +80,9 @@ struct emitter {
     int *uses;               /* by expression id, within the statement */
     int *marks, mark;        /* by expression id: the last set that has it; the newest set */
     const struct axis *parallel_loop; /* its loop goes from `begin` to `end` */
+    double work;                      /* of what comes next in the block of C; 0: no looks */
+    int works_capacity;
+    double *works; /* by indent: what it was before */
     /* The statement that comes next in the same block of C, or NULL; and a reduction of it whose
      * lanes have taken their elements while those were stored. */
     const struct statement *following;
@@ -147,6 +151,30 @@ void emit_run_alone(struct emitter *emitter, struct text *text);
 /* The threads of its own. */
 void emit_pool_interface(struct emitter *emitter, struct text *text, const char *upper);
 void emit_pool(struct emitter *emitter, struct text *text, const char *upper);
+
+/* ---- stop.c: where a run that has to end is ended; nothing of it unless emitter->stop_every ----
+ */
+
+double emit_kernel_work(struct emitter *emitter, const struct kernel *kernel);
+/* Whether the kernel looks by itself, first of all as it begins: then it has a parameter `stop`. */
+bool emit_takes_long(struct emitter *emitter, const struct kernel *kernel);
+/* The type of what `stop` points to. */
+const char *emit_stop_type(struct emitter *emitter);
+void emit_look(struct emitter *emitter);
+/* Whether there is a look before the call of a kernel; `since` is the work since the last one, 0 at
+ * the beginning. */
+bool emit_looks_before(struct emitter *emitter, const struct kernel *kernel, double *since);
+/* Sets the work of the kernel at hand, or of one of its nests. */
+void emit_begin_work(struct emitter *emitter, const struct kernel *kernel);
+void emit_begin_nest_work(struct emitter *emitter, struct statement *const *statements, int count);
+/* Whether what comes next must be looked into. */
+bool emit_is_long(const struct emitter *emitter);
+/* Over how many of `extent` iterations, in all of which it is done, a look is due; at least 1. */
+int64_t emit_steps_between_looks(const struct emitter *emitter, int64_t extent);
+/* "for (long NAME = FIRST; NAME < LIMIT; NAME += STEP) {", with looks: all loops are opened by it
+ * that may have many iterations, `extent` / `step` at most. */
+void emit_open_for(struct emitter *emitter, const char *name, const char *first, const char *limit,
+                   int64_t extent, int64_t step);
 
 /* ---- tiles.c: what the text calls beside its own kernels ---- */
 

@@ -26,6 +26,8 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
         text_add(text, "    char none; /* the graph has none */\n");
     if (emitter->profile && kind == BUFFER_INPUT)
         text_add(text, "    void (*lap)(int kernel);\n");
+    if (emitter->stop_every && kind == BUFFER_INPUT)
+        text_add(text, "    %s *stop;\n", emit_stop_type(emitter));
     text_add(text, "};\n\n");
 }
 
@@ -44,6 +46,11 @@ static void add_sizes(struct emitter *emitter, struct text *text, const struct c
 void emit_interface(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     const char *prefix = emitter->prefix;
     add_sizes(emitter, text, compiled);
+    if (emitter->stop_every)
+        text_add(text,
+                 "/* Asked whether the run has to end. */\n%s {\n    int (*passed)(void *stop);\n"
+                 "};\n\n",
+                 emit_stop_type(emitter));
     add_tensor_fields(emitter, text, BUFFER_INPUT, "const ");
     add_tensor_fields(emitter, text, BUFFER_OUTPUT, "");
     const char *batch = compiled->block_count ? ", long batch" : "";
@@ -157,15 +164,25 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
     unreachable();
 }
 
-/* The call of a kernel by its position in the ir at hand. */
-static void add_call(struct emitter *emitter, struct text *text, int position, int indent) {
+/* The call of a kernel by its position in the ir at hand; `since` is of emit_looks_before(). */
+static void add_call(struct emitter *emitter, struct text *text, int position, int indent,
+                     double *since) {
     const struct kernel *kernel = emitter->ir->kernels[position];
+    if (emit_looks_before(emitter, kernel, since))
+        text_add(text, "%*sif (inputs->stop->passed(inputs->stop))\n%*sreturn;\n", indent, "",
+                 indent + 4, "");
     if (emitter->profile)
         text_add(text, "%*sinputs->lap(%d);\n", indent, "", emitter->ir->first_number + position);
     text_add(text, "%*s%s(", indent, "", kernel->name);
     size_t column = (size_t)indent + strlen(kernel->name) + 1;
-    for (int i = 0; i < kernel->buffer_count + kernel->parallel; i++) {
-        const char *next = i == kernel->buffer_count ? "part, parts"
+    const char *more[2];
+    int count = kernel->buffer_count;
+    if (kernel->parallel)
+        more[count++ - kernel->buffer_count] = "part, parts";
+    if (emit_takes_long(emitter, kernel))
+        more[count++ - kernel->buffer_count] = "inputs->stop";
+    for (int i = 0; i < count; i++) {
+        const char *next = i >= kernel->buffer_count ? more[i - kernel->buffer_count]
                                                      : argument(emitter, kernel->buffers[i].buffer,
                                                                 kernel->buffers[i].written);
         if (i > 0) {
@@ -186,17 +203,19 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
 static void add_steps(struct emitter *emitter, struct text *text) {
     const struct ir *ir = emitter->ir;
     bool alone = false;
+    double since = 0;
     text_add(text, "    switch (step) {\n");
     for (int i = 0; i < ir->kernel_count; i++) {
         const struct kernel *kernel = ir->kernels[i];
         bool first = i == 0 || kernel->step > ir->kernels[i - 1]->step;
         bool last = i + 1 == ir->kernel_count || kernel->step < ir->kernels[i + 1]->step;
+        since = first ? 0 : since; /* there is a look before each step */
         if (first)
             text_add(text, "    case %d:\n", kernel->step);
         if (!kernel->parallel && !alone)
             text_add(text, "        if (part == 0) {\n");
         alone = !kernel->parallel;
-        add_call(emitter, text, i, alone ? 12 : 8);
+        add_call(emitter, text, i, alone ? 12 : 8, &since);
         if (alone && (last || ir->kernels[i + 1]->parallel)) {
             text_add(text, "        }\n");
             alone = false;
@@ -212,8 +231,9 @@ static void add_calls(struct emitter *emitter, struct text *text) {
         add_steps(emitter, text);
         return;
     }
+    double since = 0;
     for (int i = 0; i < emitter->ir->kernel_count; i++)
-        add_call(emitter, text, i, 4);
+        add_call(emitter, text, i, 4, &since);
 }
 
 /* Whether kernels read any input. */
@@ -286,6 +306,9 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
         text_add(text, "    (void)inputs;\n    named_inputs.none = 0;\n");
     if (emitter->profile)
         text_add(text, "    named_inputs.lap = (void (*)(int))inputs[%d];\n",
+                 emitter->graph->input_count);
+    if (emitter->stop_every)
+        text_add(text, "    named_inputs.stop = (%s *)inputs[%d];\n", emit_stop_type(emitter),
                  emitter->graph->input_count);
     text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n", prefix, what,
              values);

@@ -9,16 +9,17 @@
 static void emit_signature(struct emitter *emitter, const struct kernel *kernel) {
     struct text line = text_in(emitter->ir->arena);
     text_add(&line, "static void %s(", kernel->name);
+    const char *more = arena_format(
+        emitter->ir->arena, "%s%s%s) {", kernel->parallel ? ", long part, long parts" : "",
+        emitter->work ? arena_format(emitter->ir->arena, ", %s *", emit_stop_type(emitter)) : "",
+        emitter->work ? "stop" : "");
     size_t begin = 0;
     for (int i = 0; i < kernel->buffer_count; i++) {
         const struct buffer *buffer = kernel->buffers[i].buffer;
         bool last = i + 1 == kernel->buffer_count;
-        const char *parameter = arena_format(emitter->ir->arena, "%s%s *restrict %s%s",
-                                             kernel->buffers[i].written ? "" : "const ",
-                                             dtype_facts[buffer->dtype].c_type, buffer->name,
-                                             !last              ? ","
-                                             : kernel->parallel ? ", long part, long parts) {"
-                                                                : ") {");
+        const char *parameter = arena_format(
+            emitter->ir->arena, "%s%s *restrict %s%s", kernel->buffers[i].written ? "" : "const ",
+            dtype_facts[buffer->dtype].c_type, buffer->name, last ? more : ",");
         bool breaks = i > 0 && line.length - begin + strlen(parameter) + 1 > 98;
         if (breaks) {
             text_add(&line, "\n        ");
@@ -52,6 +53,7 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
     if (parallel && !first->tile)
         emit_part(emitter, first, first->parallel_loop->extent);
     emitter->following = last || apart || alone ? NULL : nest[size];
+    emit_begin_nest_work(emitter, nest, size);
     if (first->tile) {
         emit_tiled(emitter, first);
     } else {
@@ -66,7 +68,10 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
 
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
     const struct statement *first = kernel->statements[0];
+    emit_begin_work(emitter, kernel);
     emit_signature(emitter, kernel);
+    if (emitter->work)
+        emit_look(emitter);
     if (first->parallel_loop && first->shared_count)
         emit_part(emitter, first, first->parallel_loop->extent);
     open_shared(emitter, first);
@@ -80,5 +85,6 @@ void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
     }
     emit_close_loops(emitter, first->shared_count);
     emit_close(emitter);
+    emitter->work = 0;
     emitter->parallel_loop = NULL;
 }

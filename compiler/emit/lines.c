@@ -25,6 +25,9 @@ void emit_line(struct emitter *emitter, const char *format, ...) {
 }
 
 void emit_begin_scope(struct emitter *emitter) {
+    emitter->works = arena_extend(emitter->ir->arena, emitter->works, emitter->indent,
+                                  &emitter->works_capacity, sizeof *emitter->works);
+    emitter->works[emitter->indent] = emitter->work;
     emitter->indent++;
     emitter->depth++;
 }
@@ -34,6 +37,7 @@ void emit_end_scope(struct emitter *emitter) {
         emitter->named_count--;
     emitter->indent--;
     emitter->depth--;
+    emitter->work = emitter->works[emitter->indent];
 }
 
 void emit_open(struct emitter *emitter, const char *format, ...) {

@@ -12,19 +12,14 @@ void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char
     bool parallel = axis == emitter->parallel_loop;
     const char *first = parallel ? "begin" : "0";
     const char *limit = parallel ? "end" : arena_format(emitter->ir->arena, "%" PRId64, end);
-    if (step == 1)
-        emit_open(emitter, "for (long %s = %s; %s < %s; %s++) {", name, first, name, limit, name);
-    else
-        emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name, first, name,
-                  limit, name, step);
+    emit_open_for(emitter, name, first, limit, end, step);
 }
 
 const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
                             const struct axis *axis, int64_t step) {
     bool parallel = axis == emitter->parallel_loop;
     const char *end = parallel ? "end" : arena_format(emitter->ir->arena, "%" PRId64, axis->extent);
-    emit_open(emitter, "for (long %s = %s; %s < %s; %s += %" PRId64 ") {", name,
-              parallel ? "begin" : "0", name, end, name, step);
+    emit_open_for(emitter, name, parallel ? "begin" : "0", end, axis->extent, step);
     if (axis->extent % step == 0 && !parallel)
         return arena_format(emitter->ir->arena, "%" PRId64, step);
     emit_line(emitter, "long %s = %s - %s < %" PRId64 " ? %s - %s : %" PRId64 ";", count, end, name,

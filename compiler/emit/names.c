@@ -130,7 +130,8 @@ static const char **name_place(const struct names *names, const char *name) {
 
 static const char *safe_name(const struct emitter *emitter, const char *name) {
     bool taken = is_reserved(name) || sections_have(&emitter->sections, name) ||
-                 (emitter->profile && strcmp(name, "lap") == 0);
+                 (emitter->profile && strcmp(name, "lap") == 0) ||
+                 (emitter->stop_every && strcmp(name, "stop") == 0);
     return taken ? arena_format(emitter->ir->arena, "%s_", name) : name;
 }
 

@@ -13,8 +13,8 @@
 static void open_axis(struct emitter *emitter, const struct axis *axis) {
     const char *name = emit_local_name(emitter, "r");
     emit_name_axis(emitter, axis, name);
-    emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", name, name, axis->extent,
-              name);
+    emit_open_for(emitter, name, "0", arena_format(emitter->ir->arena, "%" PRId64, axis->extent),
+                  axis->extent, 1);
 }
 
 void emit_open_axes(struct emitter *emitter, const struct expression *e, int count) {
@@ -90,8 +90,8 @@ static void accumulate_strip(struct emitter *emitter, const struct expression *e
     struct arena *arena = emitter->ir->arena;
     const char *strip = emit_local_name(emitter, "r"), *lane = emit_local_name(emitter, "lane");
     int64_t whole = axis->extent / REDUCTION_LANES * REDUCTION_LANES;
-    emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s += %d) {", strip, strip, whole,
-              strip, REDUCTION_LANES);
+    emit_open_for(emitter, strip, "0", arena_format(arena, "%" PRId64, whole), whole,
+                  REDUCTION_LANES);
     emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, REDUCTION_LANES, lane);
     emit_name_axis(emitter, axis, arena_format(arena, "(%s + %s)", strip, lane));
     const char *element = emit_expression(emitter, e->sources[0]);

@@ -229,8 +229,11 @@ static void emit_epilogue(const struct tiling *tiling, const struct store *store
     const char *columns = has_column_tail(tiling)
                               ? "columns"
                               : arena_format(emitter->ir->arena, "%" PRId64, column->extent);
+    double work = emitter->work;
+    emitter->work = 0; /* a few elements */
     emitter->backend->epilogue(emitter, store,
                                &(struct epilogue){count, axes, stem, column, columns});
+    emitter->work = work;
 }
 
 /* What is done to the accumulators in place, before pooling. */
@@ -362,11 +365,7 @@ static void open_inner(const struct tiling *tiling, const struct tile_loop *loop
             ? arena_format(emitter->ir->arena, "(m + %" PRId64 " < %s ? m + %" PRId64 " : %s)",
                            step, last, step, last)
             : arena_format(emitter->ir->arena, "m + %" PRId64, step);
-    if (loop->step == 1)
-        emit_open(emitter, "for (long %s = m; %s < %s; %s++) {", name, name, limit, name);
-    else
-        emit_open(emitter, "for (long %s = m; %s < %s; %s += %" PRId64 ") {", name, name, limit,
-                  name, loop->step);
+    emit_open_for(emitter, name, "m", limit, step, loop->step);
 }
 
 static void open_tile_loop(const struct tiling *tiling, int position) {
@@ -377,8 +376,9 @@ static void open_tile_loop(const struct tiling *tiling, int position) {
         loop->axis == tile->column_loop ? "n" : arena_format(emitter->ir->arena, "i%d", position);
     const struct tile_loop *outer = find_loop(tile, 0, position, loop->axis);
     if (!loop->axis)
-        emit_open(emitter, "for (long k = 0; k < %" PRId64 "; k += %" PRId64 ") {",
-                  tile->sum_axes[0].extent, loop->step);
+        emit_open_for(emitter, "k", "0",
+                      arena_format(emitter->ir->arena, "%" PRId64, tile->sum_axes[0].extent),
+                      tile->sum_axes[0].extent, loop->step);
     else if (find_loop(tile, position + 1, tile->loop_count, loop->axis))
         emit_open_loop(emitter, loop->axis, "m", loop_end(tiling, loop->axis), loop->step);
     else if (outer)

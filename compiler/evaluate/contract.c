@@ -110,7 +110,7 @@ static row_function *function_for(enum dtype dtype) {
     return plain[dtype];
 }
 
-void evaluate_contract(const struct node *node, const struct view *sources,
+void evaluate_contract(const struct node *node, const struct view *sources, struct stop *stop,
                        const struct view *result) {
     struct view along_a, along_b, kept_a, kept_b;
     separate_axes(node, &sources[0], &along_a, &kept_a);
@@ -121,9 +121,9 @@ void evaluate_contract(const struct node *node, const struct view *sources,
         .b = along_b.data,
     };
     row_function *row = function_for(node->dtype);
-    struct rows rows = rows_of(3, (const struct view *const[]){result, &kept_a, &kept_b});
+    struct rows rows = rows_until(stop, 3, (const struct view *const[]){result, &kept_a, &kept_b});
     struct contracted_block block;
-    while (next_block(&positions, &block, (int64_t)dtype_facts[node->dtype].bytes))
+    while (!rows.stopped && next_block(&positions, &block, (int64_t)dtype_facts[node->dtype].bytes))
         do
             row(&rows, &block);
         while (rows_next(&rows));

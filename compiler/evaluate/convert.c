@@ -73,13 +73,13 @@ static void bitcast(const struct view *source, const struct view *result) {
     quiet_nans(copy.dtype, copy.data, count);
 }
 
-void evaluate_convert(const struct node *node, const struct view *source,
+void evaluate_convert(const struct node *node, const struct view *source, struct stop *stop,
                       const struct view *result) {
     if (node->op == OP_BITCAST) {
         bitcast(source, result);
         return;
     }
-    struct rows rows = rows_of(2, (const struct view *const[]){result, source});
+    struct rows rows = rows_until(stop, 2, (const struct view *const[]){result, source});
     do
         cast_functions[source->dtype][result->dtype](&rows);
     while (rows_next(&rows));

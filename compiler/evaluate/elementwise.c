@@ -90,7 +90,7 @@ static row_function *where_function(enum dtype dtype) {
     }
 }
 
-void evaluate_elementwise(const struct node *node, const struct view *sources,
+void evaluate_elementwise(const struct node *node, const struct view *sources, struct stop *stop,
                           const struct view *result) {
     row_function *row = op_facts[node->op].class == CLASS_TERNARY
                             ? where_function(node->dtype)
@@ -98,7 +98,7 @@ void evaluate_elementwise(const struct node *node, const struct view *sources,
     const struct view *views[MAX_OPERANDS] = {result};
     for (int i = 0; i < node->source_count; i++)
         views[1 + i] = &sources[i];
-    struct rows rows = rows_of(1 + node->source_count, views);
+    struct rows rows = rows_until(stop, 1 + node->source_count, views);
     do
         row(&rows);
     while (rows_next(&rows));

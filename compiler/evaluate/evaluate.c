@@ -14,34 +14,34 @@ static bool view_of_leaf(const struct node *node, struct view *result, struct et
     return true;
 }
 
-static void evaluate_class(const struct node *node, const struct view *sources,
+static void evaluate_class(const struct node *node, const struct view *sources, struct stop *stop,
                            const struct view *result) {
     switch (op_facts[node->op].class) {
     case CLASS_LEAF:
     case CLASS_MOVEMENT:
     case CLASS_JOIN:
-        evaluate_movement(node, sources, result);
+        evaluate_movement(node, sources, stop, result);
         return;
     case CLASS_UNARY:
     case CLASS_BINARY:
     case CLASS_TERNARY:
-        evaluate_elementwise(node, sources, result);
+        evaluate_elementwise(node, sources, stop, result);
         return;
     case CLASS_CONVERT:
-        evaluate_convert(node, sources, result);
+        evaluate_convert(node, sources, stop, result);
         return;
     case CLASS_REDUCE:
-        evaluate_reduce(node, sources, result);
+        evaluate_reduce(node, sources, stop, result);
         return;
     case CLASS_CONTRACT:
-        evaluate_contract(node, sources, result);
+        evaluate_contract(node, sources, stop, result);
         return;
     }
     unreachable();
 }
 
-bool evaluate(const struct node *node, const struct view *sources, struct view *result,
-              void **buffer, struct et_error *error) {
+bool evaluate(const struct node *node, const struct view *sources, struct stop *stop,
+              struct view *result, void **buffer, struct et_error *error) {
     *buffer = NULL;
     if (node->op == OP_INPUT)
         unreachable();
@@ -58,8 +58,12 @@ bool evaluate(const struct node *node, const struct view *sources, struct view *
         return et_fail(error, "%s: out of memory for %" PRId64 " bytes", op_facts[node->op].name,
                        bytes);
     *result = view_contiguous(node, *buffer);
-    evaluate_class(node, sources, result);
-    return true;
+    evaluate_class(node, sources, stop, result);
+    if (!stop_passed(stop))
+        return true;
+    et_release(*buffer);
+    *buffer = NULL;
+    return et_fail(error, "%s: ended early", op_facts[node->op].name);
 }
 
 void separate_axes(const struct node *node, const struct view *source, struct view *named,

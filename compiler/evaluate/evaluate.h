@@ -11,29 +11,31 @@
 /* Computes a node (any but an input) from the values of its sources, which have its sources' shapes
  * and dtypes. Bools are 0 or 1. On success *result describes the elements, and *buffer is either
  * the row-major memory that holds them, to be freed with et_release, or NULL when *result looks
- * at the first source's elements, or for a leaf at the node's own. */
-bool evaluate(const struct node *node, const struct view *sources, struct view *result,
-              void **buffer, struct et_error *error);
+ * at the first source's elements, or for a leaf at the node's own. Ends early, and fails, when
+ * `stop` (which may be NULL) says so; moving elements is not interrupted. */
+bool evaluate(const struct node *node, const struct view *sources, struct stop *stop,
+              struct view *result, void **buffer, struct et_error *error);
 
 /* Replaces every NaN by the one quiet NaN of its dtype; nothing to do for integers and bool. */
 void quiet_nans(enum dtype dtype, void *elements, int64_t count);
 
-/* What follows belongs to the evaluator: by class, each fills `result`, a zeroed row-major buffer.
- */
+/* What follows belongs to the evaluator: by class, each fills `result`, a zeroed row-major buffer,
+ * unless `stop` (which may be NULL) ends it. */
 
 /* eval_elementwise.c: unary, binary and ternary */
-void evaluate_elementwise(const struct node *node, const struct view *sources,
+void evaluate_elementwise(const struct node *node, const struct view *sources, struct stop *stop,
                           const struct view *result);
 /* eval_convert.c */
-void evaluate_convert(const struct node *node, const struct view *source,
+void evaluate_convert(const struct node *node, const struct view *source, struct stop *stop,
                       const struct view *result);
 /* eval_movement.c: iota, reshape, pad, concat, gather */
-void evaluate_movement(const struct node *node, const struct view *sources,
+void evaluate_movement(const struct node *node, const struct view *sources, struct stop *stop,
                        const struct view *result);
 /* eval_reduce.c */
-void evaluate_reduce(const struct node *node, const struct view *source, const struct view *result);
+void evaluate_reduce(const struct node *node, const struct view *source, struct stop *stop,
+                     const struct view *result);
 /* eval_contract.c */
-void evaluate_contract(const struct node *node, const struct view *sources,
+void evaluate_contract(const struct node *node, const struct view *sources, struct stop *stop,
                        const struct view *result);
 
 /* Separates `source` into the axes named by node->axes, in their order, and the others. */

@@ -194,7 +194,7 @@ static bool convert(const struct view *source, enum dtype dtype, struct view *re
                     struct et_error *error) {
     struct node cast = {.op = OP_CAST, .dtype = dtype, .rank = source->rank};
     memcpy(cast.shape, source->shape, sizeof cast.shape);
-    return evaluate(&cast, source, result, buffer, error);
+    return evaluate(&cast, source, NULL, result, buffer, error);
 }
 
 /* bitcast is about the bits of float32. */
@@ -204,7 +204,7 @@ static bool bitcast(const struct node *node, const struct view *source, struct v
     void *narrow_buffer = NULL, *bits_buffer = NULL;
     bool good = node->sources[0]->dtype != DTYPE_FLOAT32 ||
                 convert(source, DTYPE_FLOAT32, &narrow, &narrow_buffer, error);
-    good = good && evaluate(node, &narrow, &bits, &bits_buffer, error) &&
+    good = good && evaluate(node, &narrow, NULL, &bits, &bits_buffer, error) &&
            convert(&bits, wide_dtype(node->dtype), result, buffer, error);
     et_release(narrow_buffer);
     et_release(bits_buffer);
@@ -242,14 +242,14 @@ static bool wide_evaluate(const struct node *node, const struct view *sources, s
     if (node->op == OP_BITCAST)
         return bitcast(node, sources, result, buffer, error);
     if (op_facts[node->op].class == CLASS_LEAF && node->dtype == DTYPE_FLOAT32)
-        return evaluate(node, NULL, &leaf, &leaf_buffer, error) &&
+        return evaluate(node, NULL, NULL, &leaf, &leaf_buffer, error) &&
                convert(&leaf, DTYPE_FLOAT64, result, buffer, error);
     if (node->op == OP_PAD && node->dtype == DTYPE_FLOAT32 && node->value) {
         padding = (double)*(const float *)node->value;
         wide.value = &padding;
     }
     if (!computes_in_float(node))
-        return evaluate(&wide, sources, result, buffer, error);
+        return evaluate(&wide, sources, NULL, result, buffer, error);
     *buffer = et_allocate_aligned((size_t)node_bytes(&wide));
     if (!*buffer)
         return et_fail(error, "%s: out of memory", op_facts[node->op].name);

@@ -54,7 +54,8 @@ static struct view slice_of(const struct view *view, int axis, int removed) {
 
 /* The positions are taken row-major, and the result's axes for them are row-major too: so the k-th
  * position's slice begins k steps of the last of those axes further. */
-static void gather(const struct node *node, const struct view *sources, const struct view *result) {
+static void gather(const struct node *node, const struct view *sources, struct stop *stop,
+                   const struct view *result) {
     const struct view *data = &sources[0], *positions = &sources[1];
     struct view from = slice_of(data, node->axis, 1);
     struct view to = slice_of(result, node->axis, positions->rank);
@@ -62,7 +63,7 @@ static void gather(const struct node *node, const struct view *sources, const st
     int64_t step = bytes;
     for (int i = node->axis; i < to.rank; i++)
         step *= to.shape[i];
-    struct rows rows = rows_of(1, (const struct view *const[]){positions});
+    struct rows rows = rows_until(stop, 1, (const struct view *const[]){positions});
     do {
         for (int64_t i = 0; i < rows.length; i++, to.data = (char *)to.data + step) {
             int64_t position = positions->dtype == DTYPE_INT32
@@ -76,7 +77,7 @@ static void gather(const struct node *node, const struct view *sources, const st
     } while (rows_next(&rows));
 }
 
-void evaluate_movement(const struct node *node, const struct view *sources,
+void evaluate_movement(const struct node *node, const struct view *sources, struct stop *stop,
                        const struct view *result) {
     switch (node->op) {
     case OP_IOTA:
@@ -92,7 +93,7 @@ void evaluate_movement(const struct node *node, const struct view *sources,
         concat(node, sources, result);
         return;
     case OP_GATHER:
-        gather(node, sources, result);
+        gather(node, sources, stop, result);
         return;
     default:
         unreachable();

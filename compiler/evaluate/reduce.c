@@ -102,12 +102,12 @@ static void reduce_one(const struct reduction *reduction, struct rows *elements,
     reduction->finish(&state, result);
 }
 
-void evaluate_reduce(const struct node *node, const struct view *source,
+void evaluate_reduce(const struct node *node, const struct view *source, struct stop *stop,
                      const struct view *result) {
     struct view reduced, kept;
     separate_axes(node, source, &reduced, &kept);
-    struct rows elements = rows_of(1, (const struct view *const[]){&reduced});
-    struct rows rows = rows_of(2, (const struct view *const[]){result, &kept});
+    struct rows elements = rows_until(stop, 1, (const struct view *const[]){&reduced});
+    struct rows rows = rows_until(stop, 2, (const struct view *const[]){result, &kept});
     int64_t result_step = rows.stride[0] * (int64_t)dtype_facts[result->dtype].bytes;
     int64_t source_step = rows.stride[1] * (int64_t)dtype_facts[source->dtype].bytes;
     do {
@@ -115,6 +115,8 @@ void evaluate_reduce(const struct node *node, const struct view *source,
             elements.data[0] = (char *)rows.data[1] + i * source_step;
             reduce_one(&reductions[node->op][source->dtype], &elements,
                        (char *)rows.data[0] + i * result_step);
+            if (elements.stopped)
+                return;
         }
     } while (rows_next(&rows));
 }

@@ -139,6 +139,8 @@ static void rows_merge(struct rows *rows, const struct view *const *views) {
     }
 }
 
+enum { PIECE = 1 << 16 }; /* elements of a row between two questions */
+
 struct rows rows_of(int operands, const struct view *const *views) {
     struct rows rows = {.operands = operands};
     rows_merge(&rows, views);
@@ -148,11 +150,48 @@ struct rows rows_of(int operands, const struct view *const *views) {
         rows.stride[k] = rows.step[k][rows.outer];
         for (int i = 0; i < rows.outer; i++)
             rows.step[k][i] *= (int64_t)dtype_facts[views[k]->dtype].bytes;
+        rows.step[k][rows.outer] *= (int64_t)dtype_facts[views[k]->dtype].bytes;
     }
     return rows;
 }
 
+static void stand_at_piece(struct rows *rows, int64_t done) {
+    for (int k = 0; k < rows->operands; k++)
+        rows->data[k] = (char *)rows->data[k] + (done - rows->done) * rows->step[k][rows->outer];
+    rows->done = done;
+    rows->length = rows->whole - done < PIECE ? rows->whole - done : PIECE;
+}
+
+struct rows rows_until(struct stop *stop, int operands, const struct view *const *views) {
+    struct rows rows = rows_of(operands, views);
+    rows.stop = stop;
+    rows.whole = rows.length;
+    if (stop)
+        stand_at_piece(&rows, 0);
+    return rows;
+}
+
+/* Goes to the next piece of the row; false at its end, when it stands at the first again, and when
+ * the walk is ended. */
+static bool next_piece(struct rows *rows) {
+    rows->since += rows->length;
+    if (rows->since >= PIECE) {
+        rows->since = 0;
+        rows->stopped |= stop_passed(rows->stop);
+    }
+    bool more = rows->done + rows->length < rows->whole;
+    if (rows->whole > PIECE)
+        stand_at_piece(rows, more ? rows->done + rows->length : 0);
+    return more && !rows->stopped;
+}
+
 bool rows_next(struct rows *rows) {
+    if (rows->stop) {
+        if (next_piece(rows))
+            return true;
+        if (rows->stopped)
+            return false;
+    }
     for (int i = rows->outer - 1; i >= 0; i--) {
         bool more = ++rows->index[i] < rows->extent[i];
         int64_t steps = more ? 1 : 1 - rows->extent[i];

@@ -2,6 +2,7 @@
 #ifndef EIGENTENSOR_VIEW_H
 #define EIGENTENSOR_VIEW_H
 
+#include "compiler/base/stop.h"
 #include "compiler/graph/graph.h"
 
 /* Element [i, j, ..] is at data + (i * stride[0] + j * stride[1] + ..) elements. Strides may be 0
@@ -37,18 +38,26 @@ void view_copy(const struct view *result, const struct view *source);
  * axes are merged where all strides agree, and the last of what remains is the row. */
 enum { MAX_OPERANDS = 4 };
 struct rows {
-    int64_t length;               /* elements of one row */
+    int64_t length;               /* elements of one row, or of the piece of it at hand */
     void *data[MAX_OPERANDS];     /* each operand's first element of the current row */
     int64_t stride[MAX_OPERANDS]; /* each operand's step along the row, in elements */
 
     int operands, outer; /* outer: how many axes are left above the row */
     int64_t extent[MAX_RANK], index[MAX_RANK];
     int64_t step[MAX_OPERANDS][MAX_RANK]; /* bytes */
+
+    struct stop *stop;   /* asked now and then; NULL: rows have one piece */
+    bool stopped;        /* the walk was ended: it does not stand anywhere */
+    int64_t whole, done; /* elements of a row, and before the piece at hand */
+    int64_t since;       /* elements since `stop` was asked */
 };
 
 /* Stands at the first row. */
 struct rows rows_of(int operands, const struct view *const *views);
-/* Goes to the next row; false after the last one, when it stands at the first row again. */
+/* The same, ended early when `stop` (which may be NULL) says so; long rows come in pieces. */
+struct rows rows_until(struct stop *stop, int operands, const struct view *const *views);
+/* Goes to the next row; false after the last one, when it stands at the first row again, and once
+ * the walk is ended. */
 bool rows_next(struct rows *rows);
 
 #endif

@@ -55,7 +55,7 @@ static bool know_leaf(struct simplifying *simplifying, const struct node *node) 
     void *buffer;
     if (node->op != OP_CONST && node->op != OP_WEIGHT)
         return true;
-    if (!evaluate(node, NULL, &view, &buffer, simplifying->error))
+    if (!evaluate(node, NULL, NULL, &view, &buffer, simplifying->error))
         return false;
     return remember(simplifying, node, &view,
                     node->op == OP_CONST && node->value_count == 1 ? 0 : node_bytes(node));
@@ -119,7 +119,7 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
     int64_t limit = origin_bytes > ALWAYS_FOLD_BYTES ? origin_bytes : ALWAYS_FOLD_BYTES;
     if (node_bytes(&inferred) > limit)
         return true;
-    if (!evaluate(&inferred, sources, &view, &buffer, simplifying->error))
+    if (!evaluate(&inferred, sources, NULL, &view, &buffer, simplifying->error))
         return false;
     *made = append_folded(simplifying, &inferred, &view);
     et_release(buffer);

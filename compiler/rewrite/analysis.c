@@ -157,7 +157,7 @@ static void work_out(struct rewriting *rewriting, const struct node *node) {
                           : node->op == OP_CONST || node->op == OP_WEIGHT;
     if (!is_there && !is_affordable(rewriting->analysis, &narrow))
         return;
-    if (!evaluate(&narrow, sources, &constant->view, &constant->buffer, rewriting->error))
+    if (!evaluate(&narrow, sources, NULL, &constant->view, &constant->buffer, rewriting->error))
         rewriting_fail(rewriting);
     widen_axes(&constant->view, node);
     constant->state = KNOWN;

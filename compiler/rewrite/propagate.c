@@ -37,7 +37,7 @@ static bool copy_reshaped(struct rewriting *rewriting, const struct node *reshap
     rewriting->analysis->work_left -= node_elements(&narrow);
     void *copy = arena_array(&rewriting->analysis->arena, double, (size_t)node_elements(&narrow));
     *result = view_contiguous(&narrow, copy);
-    evaluate_movement(&narrow, &source, result);
+    evaluate_movement(&narrow, &source, NULL, result);
     for (int i = 0; i < result->rank; i++)
         if (result->shape[i] == 1)
             result->stride[i] = 0;

@@ -1,8 +1,9 @@
-/* When a run is to end early, and the question that loops over its parts ask. */
+/* When a run is to end early, and the question that its parts ask. */
 #ifndef EIGENTENSOR_LIMIT_H
 #define EIGENTENSOR_LIMIT_H
 
 #include "compiler/base/base.h"
+#include "compiler/base/stop.h"
 
 #include "runtime/eigentensor.h" /* after base.h, which has struct et_error too */
 
@@ -19,6 +20,17 @@ static inline enum et_stop run_limit_passed(const struct run_limit *limit) {
         return ET_NOT_STOPPED;
     return now_nanoseconds() >= limit->deadline ? ET_TOO_LATE : ET_NOT_STOPPED;
 }
+
+/* What the parts of one run ask, in any threads. */
+struct run_stop {
+    struct stop asked; /* by what knows no more than that; must come first */
+    const struct run_limit *limit;
+    int stopped; /* enum et_stop, atomically: once a part has ended early, none goes on */
+};
+
+/* `limit` may be NULL, and must live as long. */
+struct run_stop run_stop_begin(const struct run_limit *limit);
+enum et_stop run_stop_passed(struct run_stop *stop);
 
 /* The message of a run that was ended; returns false. */
 static inline bool run_limit_fail(enum et_stop stop, struct et_error *error) {

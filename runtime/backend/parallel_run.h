@@ -1,6 +1,9 @@
-/* Runs that the threads of a pool share. */
-#ifndef EIGENTENSOR_SHARED_RUN_H
-#define EIGENTENSOR_SHARED_RUN_H
+/* Runs of compiled graphs: in one thread, or shared by the threads of a pool. The text was
+ * compiled with `stop_every` (compiled.h): what is not done when `stop` says so is left out.
+ *
+ * `memory` is 64-byte aligned and run_bytes() long. */
+#ifndef EIGENTENSOR_PARALLEL_RUN_H
+#define EIGENTENSOR_PARALLEL_RUN_H
 
 #include "compiler/compile.h"
 #include "runtime/backend/entry.h"
@@ -8,19 +11,25 @@
 
 struct pool;
 
-/* One run of a graph that was compiled for several threads, in `arena`; once the limit (NULL: none)
- * has passed, what is left of it is left out. */
-void share_steps(struct pool *pool, run_step_array *entry, const struct compiled *compiled,
-                 const void *const *inputs, void *const *outputs, void *arena,
-                 const struct run_limit *limit);
+/* A run's graph and what it works on. */
+struct shared_run {
+    const struct graph *graph;
+    const struct compiled *compiled;
+    const void *const *inputs;
+    void *const *outputs;
+    void *memory;
+    struct run_stop *stop;
+};
 
-/* What share_images works in: an arena for each part, and its pointers. */
-size_t shared_images_bytes(const struct graph *graph, const struct compiled *compiled, int parts);
+/* What a run works in: for each part an arena, and its pointers. */
+size_t run_bytes(const struct graph *graph, const struct compiled *compiled, int parts);
+
+/* A run in this thread: of one image, where there is a batch axis. */
+void run_alone(const struct shared_run *run, run_array *entry);
+/* A run of a graph that was compiled for several threads; of its memory there is one part. */
+void share_steps(const struct shared_run *run, struct pool *pool, run_step_array *entry);
 /* The images of a batch, dealt to the pool's parts in equal shares, each of which is a run of its
- * own; one share where `pool` is NULL. `memory` is 64-byte aligned. Once the limit (NULL: none) has
- * passed, images that have not begun are left out. */
-void share_images(struct pool *pool, run_array *entry, const struct graph *graph,
-                  const struct compiled *compiled, int64_t batch, const void *const *inputs,
-                  void *const *outputs, void *memory, const struct run_limit *limit);
+ * own; one share where `pool` is NULL. */
+void share_images(const struct shared_run *run, struct pool *pool, run_array *entry, int64_t batch);
 
 #endif

@@ -107,7 +107,8 @@ static void machine_close(struct machine *machine) {
  * that the way is about, or the best; C compilers are told by their flags. */
 static bool machine_open(struct machine *machine, const struct way *way, const char *const *flags,
                          struct et_error *error) {
-    const struct compile_options compiling = {.threads = way->threads, .least_cycles = 1};
+    const struct compile_options compiling = {
+        .threads = way->threads, .least_cycles = 1, .stop_every = STOP_EVERY};
     struct build_options building = {.cc = way->cc, .flags = flags};
     if (way->mode == ET_EAGER)
         return true;
@@ -128,16 +129,19 @@ static bool machine_run(const struct machine *machine, int64_t batch, const stru
                                     NULL, error);
     const struct compiled *compiled = machine->build.compiled;
     const struct executable *executable = &machine->build.executable;
-    void *arena = et_allocate_aligned(compiled->arena_bytes);
-    if (!arena)
+    const struct graph *graph = program_graph(machine->program);
+    struct run_stop stop = run_stop_begin(NULL);
+    struct shared_run run = {graph, compiled, elements, outputs->elements, NULL, &stop};
+    run.memory = et_allocate_aligned(run_bytes(graph, compiled, 1));
+    if (!run.memory)
         return et_fail(error, "out of memory");
     if (machine->pool && executable->step_entry)
-        share_steps(machine->pool, executable->step_entry, compiled, elements, outputs->elements,
-                    arena, NULL);
+        share_steps(&run, machine->pool, executable->step_entry);
+    else if (compiled->block_count)
+        share_images(&run, NULL, executable->entry, batch);
     else
-        run_entry(executable->entry, compiled->block_count, batch, elements, outputs->elements,
-                  compiled->weights, arena);
-    et_release(arena);
+        run_alone(&run, executable->entry);
+    et_release(run.memory);
     return true;
 }
 

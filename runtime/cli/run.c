@@ -6,7 +6,9 @@
 struct run_arguments {
     struct common common; /* batch: images in the files */
     enum et_mode mode;    /* ET_MODE_COUNT: none was asked for */
+    int64_t seconds;      /* that the run may take; 0: any */
 };
+enum { KEY_TIMEOUT = 400 };
 
 static const struct argp_option options[] = {
     {"mode", 'm', "MODE", 0,
@@ -16,6 +18,7 @@ static const struct argp_option options[] = {
     THREADS_OPTION(
         "Share the run among N threads (0: one for each core; default: 1), but not that of "
         "eager. The bits are the same."),
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0, "Stop a run that takes longer, and fail", 0},
     INDEX_OPTION,
     {"output", 'o', "[NAME=]FILE.npy", 0,
      "Write an output to a file instead of printing it; may be given for each output", 0},
@@ -29,6 +32,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case 'm':
         if (!et_mode_from_name(argument, &arguments->mode))
             argp_error(state, "%s: expected eager, jit or aot", argument);
+        return 0;
+    case KEY_TIMEOUT:
+        arguments->seconds = parse_number(state, argument, 1, 1000000000);
         return 0;
     case 'o':
         list_add(&arguments->common.outputs, argument, state);
@@ -72,6 +78,26 @@ static bool check_outputs(const struct common *common, struct et_error *error) {
     return true;
 }
 
+static bool run(struct run_arguments *arguments, const struct tensors *inputs,
+                const struct tensors *outputs, struct et_error *error) {
+    struct et_program *program = arguments->common.model.program;
+    if (!et_program_prepare(program, arguments->mode, error)) /* which takes none of its time */
+        return false;
+    struct et_workspace *workspace = et_workspace_new(program);
+    if (!workspace)
+        return et_fail(error, "out of memory");
+    if (arguments->seconds)
+        et_workspace_set_limit(workspace, now_nanoseconds() + arguments->seconds * 1000000000,
+                               NULL);
+    bool good = et_program_run_batch(program, arguments->mode, arguments->common.batch,
+                                     (const void *const *)inputs->elements, outputs->elements,
+                                     workspace, error);
+    if (et_workspace_stopped(workspace) == ET_TOO_LATE)
+        et_fail(error, "stopped after %lld s, as --timeout asks", (long long)arguments->seconds);
+    et_workspace_free(workspace);
+    return good;
+}
+
 static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
                       struct tensors *outputs, struct et_error *error) {
     struct et_program *program = arguments->common.model.program;
@@ -84,9 +110,7 @@ static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
            model_inputs(program, common->batch, inputs, error) &&
            model_outputs(program, common->batch, outputs, error) &&
            tensors_read(inputs, common->files.items, common->files.count, common->index, error) &&
-           et_program_run_batch(program, arguments->mode, common->batch,
-                                (const void *const *)inputs->elements, outputs->elements, NULL,
-                                error);
+           run(arguments, inputs, outputs, error);
 }
 
 static bool show(const struct run_arguments *arguments, const struct tensors *outputs,

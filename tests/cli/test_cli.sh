@@ -181,6 +181,30 @@ expect 0 "$tool" bench "$mnist" --mode=jit --calls=3 --threads=2
 says out '2 threads'
 expect 0 "$tool" inspect "$mnist" --plan --threads=2
 
+# ---- runs that take too long ----
+
+cat >long.json <<'END'
+{
+  "format": "eigentensor",
+  "version": 1,
+  "name": "long",
+  "inputs": [{"name": "x", "dtype": "float32", "shape": [1]}],
+  "nodes": [
+    {"id": 0, "op": "input", "src": [], "name": "x", "dtype": "float32", "shape": [1]},
+    {"id": 1, "op": "expand", "src": [0], "dtype": "float32", "shape": [68719476736]},
+    {"id": 2, "op": "reduce_sum", "src": [1], "dtype": "float32", "shape": [], "axes": [0]}
+  ],
+  "outputs": [{"name": "y", "node": 2}]
+}
+END
+npy '<f4' '(1,)' '\0\0\200\077' >one.npy
+for mode in eager jit aot; do
+    expect 1 "$tool" run long.json one.npy --mode=$mode --timeout=1
+    says err 'stopped after 1 s, as --timeout asks'
+done
+expect 0 "$tool" run pair.json x.npy k.npy --timeout=100
+expect 2 "$tool" run pair.json x.npy k.npy --timeout=0
+
 # ---- hardened systems ----
 
 # No page may become executable; or there are no files in memory either.

@@ -9,16 +9,19 @@
 
 enum { GRAPHS = 60 };
 
-static struct compiled *compile_random(unsigned long seed, const struct emit_backend *backend,
-                                       bool profile) {
+static struct compiled *compile_with(unsigned long seed, const struct compile_options *options) {
     struct et_error error = {0};
     struct graph *graph = random_graph(seed, &error);
     cr_assert_not_null(graph, "%s", error.message);
-    struct compile_options options = {.backend = backend, .profile = profile};
-    struct compiled *compiled = compile(graph, &options, &error);
+    struct compiled *compiled = compile(graph, options, &error);
     cr_assert_not_null(compiled, "%s", error.message);
     graph_free(graph);
     return compiled;
+}
+
+static struct compiled *compile_random(unsigned long seed, const struct emit_backend *backend,
+                                       bool profile) {
+    return compile_with(seed, &(struct compile_options){.backend = backend, .profile = profile});
 }
 
 static bool is_listed(const struct compiled *compiled, const char *name, size_t length) {
@@ -94,5 +97,34 @@ Test(compiled, profiling_adds_laps_and_nothing_else) {
             text_free(&text);
             compiled_free(plain);
             compiled_free(profiled);
+        }
+}
+
+static int count_of(const char *text, const char *what) {
+    int count = 0;
+    for (; (text = strstr(text, what)); text++)
+        count++;
+    return count;
+}
+
+/* The field, where it is set, and nothing in kernels this small: so the text is never the same, for
+ * caches that go by it; nor slower. */
+Test(compiled, short_kernels_do_not_ask_whether_to_stop) {
+    static const struct emit_backend *const backends[] = {&emit_loops, &emit_calls};
+    for (unsigned long seed = 1; seed <= GRAPHS; seed++)
+        for (int b = 0; b < 2; b++) {
+            struct compile_options options = {.backend = backends[b], .stop_every = STOP_EVERY};
+            struct compiled *plain = compile_random(seed, backends[b], false);
+            struct compiled *usual = compile_with(seed, &options);
+            options.stop_every = 100;
+            struct compiled *often = compile_with(seed, &options);
+            cr_expect_eq(count_of(plain->source, "stop"), 0, "seed %lu", seed);
+            cr_expect_eq(count_of(usual->source, "named_inputs.stop = "), 1, "seed %lu", seed);
+            cr_expect_eq(count_of(usual->source, "stop->passed(stop)"), 0, "seed %lu", seed);
+            cr_expect_geq(count_of(often->source, "stop->passed("),
+                          count_of(usual->source, "stop->passed("), "seed %lu", seed);
+            compiled_free(plain);
+            compiled_free(usual);
+            compiled_free(often);
         }
 }

@@ -172,7 +172,7 @@ static void check_layout(const struct prepared *p, const char *label, enum layou
     }
     struct et_error error = {0};
     void *buffer;
-    cr_assert(evaluate(&node, sources, &result, &buffer, &error), "%s", error.message);
+    cr_assert(evaluate(&node, sources, NULL, &result, &buffer, &error), "%s", error.message);
     cr_assert(result.dtype == node.dtype && result.rank == node.rank);
     for (int64_t i = 0; i < node_elements(&node); i++) {
         const char *expected = p->expected.data + (size_t)expected_position(p, layout, i) *
@@ -255,7 +255,7 @@ Test(eval, a_weight_without_elements_is_refused) {
     struct et_error error = {0};
     struct view result;
     void *buffer;
-    cr_assert(!evaluate(&node, NULL, &result, &buffer, &error));
+    cr_assert(!evaluate(&node, NULL, NULL, &result, &buffer, &error));
     cr_assert_str_eq(error.message, "weight \"layers.0.weight\": no elements were loaded");
 }
 
@@ -269,7 +269,7 @@ Test(eval, a_result_that_is_too_large_is_refused) {
     source.stride[0] = 0;
     struct et_error error = {0};
     void *buffer;
-    cr_assert(!evaluate(&node, &source, &result, &buffer, &error));
+    cr_assert(!evaluate(&node, &source, NULL, &result, &buffer, &error));
     cr_assert_str_eq(error.message, "neg: 4294967300 bytes for float32[1073741825], expected at "
                                     "most 4294967296");
 }
@@ -284,7 +284,7 @@ Test(eval, a_failed_allocation_is_reported) {
     struct et_error error = {0};
     void *buffer;
     et_fail_allocation(1);
-    cr_assert(!evaluate(&node, &source, &result, &buffer, &error));
+    cr_assert(!evaluate(&node, &source, NULL, &result, &buffer, &error));
     cr_assert_str_eq(error.message, "neg: out of memory for 8 bytes");
 }
 

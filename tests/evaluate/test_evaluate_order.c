@@ -30,7 +30,7 @@ static void evaluate_into(const struct node *node, const struct view *sources, f
     struct et_error error = {0};
     struct view result;
     void *buffer;
-    cr_assert(evaluate(node, sources, &result, &buffer, &error), "%s", error.message);
+    cr_assert(evaluate(node, sources, NULL, &result, &buffer, &error), "%s", error.message);
     cr_assert_leq(node_elements(node), limit);
     memcpy(values, buffer, (size_t)node_bytes(node));
     et_release(buffer);

@@ -59,7 +59,7 @@ static void convert_element(enum dtype from, enum dtype to, void *result, const 
     memcpy(operand, a, dtype_facts[from].bytes);
     const struct view source = {.data = operand, .dtype = from};
     const struct view target = {.data = result, .dtype = to};
-    evaluate_convert(&node, &source, &target);
+    evaluate_convert(&node, &source, NULL, &target);
 }
 
 #define ROW(kind, name, op, dtype, ...) DEFINE_##kind(name, __VA_ARGS__)

@@ -95,7 +95,7 @@ static void evaluate_trial(struct trial *trial) {
                           .rank = 1,
                           .shape = {trial->result.columns},
                           .stride = {trial->result.step}};
-    evaluate_reduce(&node, &source, &result);
+    evaluate_reduce(&node, &source, NULL, &result);
 }
 
 static long random_strip(long left) {
@@ -321,7 +321,7 @@ static void evaluate_contraction(const struct view *factors, struct block *resul
     target.data = sums;
     target.stride[0] = result->columns;
     target.stride[1] = 1;
-    evaluate_contract(&node, factors, &target);
+    evaluate_contract(&node, factors, NULL, &target);
     for (long r = 0; r < result->rows; r++)
         for (long c = 0; c < result->columns; c++)
             memcpy(block_element(result, r, c), sums + (size_t)(r * result->columns + c) * bytes,

@@ -28,6 +28,7 @@ struct trial {
     int64_t batch;
     const struct target *target; /* compiled for; each seed takes the next */
     int threads;                 /* in modes with threads, chosen likewise */
+    int64_t stop_every;          /* of compile_options; each seed takes the next: 0, little, more */
     uint64_t seed;
     void **inputs;   /* in the graph's order */
     void **expected; /* outputs */
@@ -48,9 +49,10 @@ struct compiled *trial_compile(const struct trial *trial, const struct mode *mod
                                const char *prefix, struct et_error *error);
 
 /* Runs the entry of the compiled graph on copies of everything, each buffer between pages that
- * cannot be touched, and compares the outputs by their bits. False when one differs (the error
- * names it, the index of its first wrong element, and both elements in hex and decimal), when the
- * code touches what is not its own, changes an input or weight, or does not end. */
+ * cannot be touched, first up to one of the questions whether to stop, then all of it, and compares
+ * the outputs by their bits. False when one differs (the error names it, the index of its first
+ * wrong element, and both elements in hex and decimal), when the code touches what is not its own,
+ * changes an input or weight, or does not end. */
 bool trial_run(const struct trial *trial, run_array *entry, const struct compiled *compiled,
                struct et_error *error);
 

@@ -85,10 +85,42 @@ bool rows_can_reduce(struct ir *ir, const struct expression *e, const struct row
 
 /* ---- Contractions ---- */
 
+/* The axes that are loops around the call, where it would take too long between two looks at
+ * whether the run has to end: outermost first, the last of them in steps. */
+struct contract_loops {
+    int count, whole;    /* opened; of those, the ones that the call does not see */
+    const char *partial; /* C text: how much of the next axis one call takes; NULL: all */
+    const char *resume;  /* C text: whether there are sums to go on with */
+};
+
+static struct contract_loops open_contract_loops(struct emitter *emitter,
+                                                 const struct expression *e) {
+    struct arena *arena = emitter->ir->arena;
+    struct contract_loops loops = {.resume = "0"};
+    while (emit_is_long(emitter) && loops.whole < e->axis_count) {
+        const struct axis *axis = e->axes[loops.whole];
+        const char *at = emit_local_name(emitter, "r");
+        int64_t step = emit_steps_between_looks(emitter, axis->extent);
+        emit_name_axis(emitter, axis, at);
+        if (step > 1)
+            loops.partial =
+                emit_open_steps(emitter, at, emit_local_name(emitter, "count"), axis, step);
+        else
+            emit_open_loop(emitter, axis, at, axis->extent, 1);
+        loops.resume = loops.count++ ? arena_format(arena, "%s || %s > 0", loops.resume, at)
+                                     : arena_format(arena, "%s > 0", at);
+        if (step > 1)
+            break;
+        loops.whole++;
+    }
+    return loops;
+}
+
 static void contract(struct row_emitter *rows, const struct expression *e,
                      struct row_operand result) {
     struct emitter *emitter = rows->emitter;
     struct arena *arena = emitter->ir->arena;
+    const struct contract_loops loops = open_contract_loops(emitter, e);
     const char *type = dtype_facts[e->dtype].c_type;
     struct text axes = text_in(arena);
     const char *operands[2];
@@ -96,20 +128,23 @@ static void contract(struct row_emitter *rows, const struct expression *e,
         const struct expression *load = e->sources[i];
         const struct index *base = load->index, *zeros[MAX_LOOPS];
         for (int k = 0; k < e->axis_count; k++)
-            zeros[k] = index_constant(emitter->ir, 0);
+            zeros[k] = k < loops.count ? index_axis(emitter->ir, e->axes[k])
+                                       : index_constant(emitter->ir, 0);
         struct substitution substitution = {
             .count = e->axis_count, .axes = e->axes, .values = zeros};
         base = index_substitute(emitter->ir, base, &substitution);
         operands[i] = rows_operand_text(rows, rows_memory(rows, load->buffer->name, base));
     }
-    for (int k = 0; k < e->axis_count; k++) {
+    for (int k = loops.whole; k < e->axis_count; k++) {
         bool plain = true;
-        text_add(&axes, "%s%" PRId64 ", %" PRId64 ", %" PRId64, k ? ", " : "", e->axes[k]->extent,
+        const char *extent =
+            k < loops.count ? loops.partial : arena_format(arena, "%" PRId64, e->axes[k]->extent);
+        text_add(&axes, "%s%s, %" PRId64 ", %" PRId64, axes.length ? ", " : "", extent,
                  index_coefficient(e->sources[0]->index, e->axes[k], &plain),
                  index_coefficient(e->sources[1]->index, e->axes[k], &plain));
     }
     const char *name = arena_format(arena, "sums%d", emitter->value_count++);
-    emit_line(emitter, "static const long %s[] = {%s};", name,
+    emit_line(emitter, "%sconst long %s[] = {%s};", loops.partial ? "" : "static ", name,
               axes.length ? text_keep(&axes) : "0");
     rows_call(rows, arena_format(arena, "row_%s_contract", dtype_facts[e->dtype].short_name),
               arena_format(arena,
@@ -118,9 +153,10 @@ static void contract(struct row_emitter *rows, const struct expression *e,
                            "const %s *b,\n        long b_row, long b_step, long resume, "
                            "long axes, const long *axis",
                            type, type, type),
-              arena_format(arena, "%s, %s, %s, %s, %s, 0, %d, %s", rows->block->row_count,
+              arena_format(arena, "%s, %s, %s, %s, %s, %s, %d, %s", rows->block->row_count,
                            rows->block->column_count, rows_operand_text(rows, result), operands[0],
-                           operands[1], e->axis_count, name));
+                           operands[1], loops.resume, e->axis_count - loops.whole, name));
+    emit_close_loops(emitter, loops.count);
 }
 
 /* ---- Reductions ---- */
@@ -245,8 +281,7 @@ static void reduce_in_strips(const struct reducing *reducing, struct row_operand
     bool several = length < extent;
     if (several) {
         const char *at = arena_format(arena, "at%d", emitter->value_count++);
-        emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s += %" PRId64 ") {", at, at,
-                  extent, at, length);
+        emit_open_for(emitter, at, "0", count, extent, length);
         if (extent % length) {
             count = arena_format(arena, "count%d", emitter->value_count++);
             emit_line(emitter,
@@ -287,7 +322,7 @@ void rows_reduce(struct row_emitter *rows, const struct expression *e, struct ro
                                                      dtype_facts[dtype].short_name,
                                                      op_facts[e->op].name),
                                 .type = dtype_facts[dtype].c_type};
-    if (element->kind == EXPRESSION_LOAD && e->axis_count == 1) {
+    if (element->kind == EXPRESSION_LOAD && e->axis_count == 1 && !emit_is_long(rows->emitter)) {
         struct row_block elements = element_block(e, rows->block, reducing.down);
         *(reducing.down ? &elements.strip : &elements.row_strip) = rows->block->strip;
         struct row_emitter *reader = arena_new(ir->arena, struct row_emitter);
