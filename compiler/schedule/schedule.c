@@ -4,7 +4,6 @@
  * access becomes one linear address, and neighbouring loops that all accesses step through evenly
  * become one. */
 #include "compiler/schedule/schedule.h"
-#include "compiler/lower/lower.h"
 
 #include "compiler/lower/lower.h"
 #include "compiler/schedule/tile.h"

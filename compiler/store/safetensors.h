@@ -21,7 +21,7 @@ struct weight {
     const void *data;
     size_t bytes;
     const char *unusable; /* "U32[4]": of a dtype or rank that no graph has, which `dtype`, `rank`
-                             and `shape` do not tell; NULL: a graph can use it */
+                             and `shape` do not tell, without data; NULL: a graph can use it */
 };
 
 /* The tensors of one file. They own their memory and do not change. */

@@ -13,6 +13,7 @@ static const struct argp_option options[] = {
     MODEL_OPTIONS,
     {0}};
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): argp gives it so */
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
     struct batch_arguments *arguments = input;
     switch (key) {
