@@ -2,7 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +11,42 @@
 
 #define NAME "eigentensor-" /* and the process, "-", six letters */
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
-    (void)status, (void)kind, (void)place;
-    remove(path);
-    return 0;
+/* Removing needs no memory: it is done when there is none. */
+
+static void empty(int folder);
+
+/* A file, or a folder with all that is in it. */
+static bool remove_one(int folder, const char *name) {
+    if (unlinkat(folder, name, 0) == 0)
+        return true;
+    int inner = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner < 0)
+        return false;
+    empty(inner);
+    close(inner);
+    return unlinkat(folder, name, AT_REMOVEDIR) == 0;
 }
 
-static void remove_folder(const char *path) {
-    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+/* One turn over the entries: true when any was removed. */
+static bool remove_entries(int folder) {
+    _Alignas(struct dirent64) char entries[4096];
+    ssize_t count;
+    bool removed = false;
+    lseek(folder, 0, SEEK_SET);
+    while ((count = getdents64(folder, entries, sizeof entries)) > 0)
+        for (char *at = entries; at < entries + count;) {
+            const struct dirent64 *entry = (const struct dirent64 *)at;
+            at += entry->d_reclen;
+            if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+                removed |= remove_one(folder, entry->d_name);
+        }
+    return removed;
+}
+
+/* Entries may be passed over while others go. */
+static void empty(int folder) {
+    while (remove_entries(folder))
+        ;
 }
 
 /* The process that made the directory of that name; 0: it is none of ours. */
@@ -38,14 +66,8 @@ static void sweep(const char *parent) {
     const struct dirent *entry;
     for (int i = 0; entries && i < MOST && (entry = readdir(entries)); i++) {
         long process = process_of(entry->d_name);
-        if (!process || !is_left_behind(dirfd(entries), entry->d_name, process, S_IFDIR))
-            continue;
-        struct text path = {0};
-        text_add(&path, "%s/%s", parent, entry->d_name);
-        const char *folder = text_read(&path, NULL);
-        if (folder)
-            remove_folder(folder);
-        text_free(&path);
+        if (process && is_left_behind(dirfd(entries), entry->d_name, process, S_IFDIR))
+            remove_one(dirfd(entries), entry->d_name);
     }
     if (entries)
         closedir(entries);
@@ -63,8 +85,12 @@ bool scratch_make(struct scratch *scratch, struct et_error *error) {
     char *folder = text_take(&path);
     if (!folder)
         return et_fail(error, "out of memory");
-    if (!mkdtemp(folder)) {
+    bool made = mkdtemp(folder);
+    scratch->folder = made ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (scratch->folder < 0) {
         et_fail(error, "%s: cannot make a temporary directory in it: %s", parent, strerror(errno));
+        if (made)
+            rmdir(folder);
         et_release(folder);
         return false;
     }
@@ -100,7 +126,9 @@ bool scratch_write(const struct scratch *scratch, const char *name, const void *
 void scratch_remove(struct scratch *scratch) {
     if (!scratch->path)
         return;
-    remove_folder(scratch->path);
+    empty(scratch->folder);
+    close(scratch->folder);
+    rmdir(scratch->path);
     et_release(scratch->path);
     scratch->path = NULL;
 }

@@ -6,6 +6,7 @@
 
 struct scratch {
     char *path; /* has no quote, backslash or line end in it; NULL: none */
+    int folder; /* the same, open: it can be emptied when nothing more can be opened */
 };
 
 /* Makes a new directory, which only this user may enter, below $TMPDIR, else below /tmp. Removes
@@ -16,7 +17,8 @@ bool scratch_make(struct scratch *scratch, struct et_error *error);
 bool scratch_write(const struct scratch *scratch, const char *name, const void *bytes, size_t count,
                    struct et_error *error);
 
-/* Removes the directory and all that is in it; fine for one that was never made. */
+/* Removes the directory and all that is in it, which needs no memory; fine for one that was never
+ * made. */
 void scratch_remove(struct scratch *scratch);
 
 #endif

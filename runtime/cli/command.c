@@ -133,7 +133,10 @@ void command_parse(const struct command_line *line, int count, char **values,
                                 .doc = line->about,
                                 .help_filter = line->help_filter};
     struct parsing parsing = {line, common};
-    argp_parse(&parser, count, values, 0, NULL, &parsing);
+    if (argp_parse(&parser, count, values, 0, NULL, &parsing) != 0) {
+        fprintf(stderr, "%s: out of memory\n", values[0]);
+        exit(EXIT_FAILURE);
+    }
 }
 
 /* Is it the file that the weights were mapped from? */

@@ -71,8 +71,10 @@ static int close_output(int status) {
 int main(int count, char **values) {
     argp_err_exit_status = EXIT_USAGE;
     struct chosen chosen = {0};
-    if (argp_parse(&parser, count, values, ARGP_IN_ORDER, NULL, &chosen) != 0)
-        return EXIT_USAGE;
+    if (argp_parse(&parser, count, values, ARGP_IN_ORDER, NULL, &chosen) != 0) {
+        fprintf(stderr, "eigentensor: out of memory\n");
+        return EXIT_FAILURE;
+    }
     char name[64];
     snprintf(name, sizeof name, "eigentensor %s", chosen.command->name);
     chosen.values[0] = name;

@@ -1,0 +1,300 @@
+/* Preloaded into a program: lets its n-th call of a kind fail, once, and looks for what it leaks.
+ *
+ *   FAULT_KIND  allocation, mapping, open, read, write, thread or process
+ *   FAULT_NTH   which call fails, from 1
+ *   FAULT_MARK  a file: made when a call has failed; at the end the number of blocks of memory
+ *               follows that the program's own code allocated and never released
+ *   FAULT_SPARE "BEGIN-END", hexadecimal: the addresses within the program whose calls never fail,
+ *               those of libtcc where that is a part of it
+ *
+ * Calls that the C library makes for itself count where they can be seen from outside, as those to
+ * malloc can. Programs that are started from here are let alone. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum kind { ALLOCATION, MAPPING, OPEN, READ, WRITE, THREAD, PROCESS, KINDS };
+static const char *const kind_names[KINDS] = {"allocation", "mapping", "open",   "read",
+                                              "write",      "thread",  "process"};
+
+static enum kind wanted = KINDS; /* KINDS: nothing fails */
+static long nth;
+static atomic_long calls;
+static int mark = -1;
+
+/* ---- Whose call it is ---- */
+
+struct range {
+    uintptr_t begin, end;
+};
+static struct range program, spared, spared_library;
+
+static bool lies_in(struct range range, const void *address) {
+    return (uintptr_t)address >= range.begin && (uintptr_t)address < range.end;
+}
+
+static bool fails(enum kind kind, const void *caller) {
+    if (kind != wanted || lies_in(spared, caller) || lies_in(spared_library, caller))
+        return false;
+    if (atomic_fetch_add(&calls, 1) + 1 != nth)
+        return false;
+    syscall(SYS_write, mark, "failed\n", 7);
+    return true;
+}
+
+/* ---- What the program's own code allocated ---- */
+
+enum { PLACES = 1 << 16 };
+static void *places[PLACES]; /* a hash table, open; the whole address is the key */
+static atomic_flag busy = ATOMIC_FLAG_INIT;
+#define REMOVED ((void *)1)
+
+static void lock(void) {
+    while (atomic_flag_test_and_set(&busy))
+        ;
+}
+
+static size_t place_of(const void *memory) {
+    return ((uintptr_t)memory >> 4) * 0x9e3779b97f4a7c15u >> 48;
+}
+
+static void *note(void *memory, const void *caller) {
+    if (!memory || !lies_in(program, caller))
+        return memory;
+    lock();
+    size_t at = place_of(memory);
+    while (places[at] && places[at] != REMOVED)
+        at = (at + 1) % PLACES;
+    places[at] = memory;
+    atomic_flag_clear(&busy);
+    return memory;
+}
+
+static void forget(const void *memory) {
+    if (!memory)
+        return;
+    lock();
+    size_t at = place_of(memory);
+    while (places[at] && places[at] != memory)
+        at = (at + 1) % PLACES;
+    if (places[at])
+        places[at] = REMOVED;
+    atomic_flag_clear(&busy);
+}
+
+/* ---- Allocations ---- */
+
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
+void __libc_free(void *memory);
+
+#define CALLER __builtin_return_address(0)
+#define NO_MEMORY(kind) (fails(kind, CALLER) && (errno = ENOMEM))
+
+void *malloc(size_t bytes) {
+    return NO_MEMORY(ALLOCATION) ? NULL : note(__libc_malloc(bytes), CALLER);
+}
+
+void *calloc(size_t count, size_t size) {
+    return NO_MEMORY(ALLOCATION) ? NULL : note(__libc_calloc(count, size), CALLER);
+}
+
+void *realloc(void *memory, size_t bytes) {
+    if (NO_MEMORY(ALLOCATION))
+        return NULL;
+    forget(memory);
+    return note(__libc_realloc(memory, bytes), CALLER);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes) {
+    return NO_MEMORY(ALLOCATION) ? NULL : note(__libc_memalign(alignment, bytes), CALLER);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t bytes) {
+    if (NO_MEMORY(ALLOCATION))
+        return ENOMEM;
+    *memory = note(__libc_memalign(alignment, bytes), CALLER);
+    return *memory ? 0 : ENOMEM;
+}
+
+void free(void *memory) {
+    forget(memory);
+    __libc_free(memory);
+}
+
+/* ---- Everything else ---- */
+
+#define REAL(function) ((__typeof__(&(function)))real(#function))
+static void *real(const char *name) {
+    return dlsym(RTLD_NEXT, name);
+}
+
+void *mmap(void *address, size_t bytes, int protection, int flags, int file, off_t offset) {
+    if (NO_MEMORY(MAPPING))
+        return MAP_FAILED;
+    return (void *)syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
+}
+
+int mprotect(void *address, size_t bytes, int protection) {
+    return NO_MEMORY(MAPPING) ? -1 : (int)syscall(SYS_mprotect, address, bytes, protection);
+}
+
+#define NO_FILE (fails(OPEN, CALLER) && (errno = EMFILE))
+
+int open(const char *path, int flags, ...) {
+    va_list more;
+    va_start(more, flags);
+    int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, int) : 0;
+    va_end(more);
+    return NO_FILE ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+FILE *fopen(const char *path, const char *mode) {
+    return NO_FILE ? NULL : REAL(fopen)(path, mode);
+}
+
+char *mkdtemp(char *path) {
+    return NO_FILE ? NULL : REAL(mkdtemp)(path);
+}
+
+int mkdir(const char *path, mode_t mode) {
+    return NO_FILE ? -1 : (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+}
+
+#define CANNOT_READ (fails(READ, CALLER) && (errno = EIO))
+
+ssize_t read(int file, void *bytes, size_t count) {
+    return CANNOT_READ ? -1 : syscall(SYS_read, file, bytes, count);
+}
+
+size_t fread(void *bytes, size_t size, size_t count, FILE *file) {
+    return CANNOT_READ ? 0 : REAL(fread)(bytes, size, count, file);
+}
+
+ssize_t getline(char **line, size_t *capacity, FILE *file) {
+    return CANNOT_READ ? -1 : REAL(getline)(line, capacity, file);
+}
+
+#define DISK_IS_FULL (fails(WRITE, CALLER) && (errno = ENOSPC))
+
+ssize_t write(int file, const void *bytes, size_t count) {
+    return DISK_IS_FULL ? -1 : syscall(SYS_write, file, bytes, count);
+}
+
+size_t fwrite(const void *bytes, size_t size, size_t count, FILE *file) {
+    if (!DISK_IS_FULL)
+        return REAL(fwrite)(bytes, size, count, file);
+    file->_flags |= 0x20; /* as ferror() sees it */
+    return 0;
+}
+
+int fflush(FILE *file) {
+    return DISK_IS_FULL ? EOF : REAL(fflush)(file);
+}
+
+int fclose(FILE *file) {
+    bool failed = DISK_IS_FULL;
+    int problem = errno, status = REAL(fclose)(file);
+    errno = failed ? problem : errno;
+    return failed ? EOF : status;
+}
+
+int rename(const char *from, const char *to) {
+    return DISK_IS_FULL ? -1 : REAL(rename)(from, to);
+}
+
+int fsync(int file) {
+    return DISK_IS_FULL ? -1 : (int)syscall(SYS_fsync, file);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *context) {
+    return fails(THREAD, CALLER) ? EAGAIN : REAL(pthread_create)(thread, attributes, run, context);
+}
+
+int posix_spawnp(pid_t *process, const char *path, const posix_spawn_file_actions_t *files,
+                 const posix_spawnattr_t *attributes, char *const arguments[],
+                 char *const environment[]) {
+    if (fails(PROCESS, CALLER))
+        return EAGAIN;
+    return REAL(posix_spawnp)(process, path, files, attributes, arguments, environment);
+}
+
+int pipe2(int ends[2], int flags) {
+    if (fails(PROCESS, CALLER)) {
+        errno = EMFILE;
+        return -1;
+    }
+    return (int)syscall(SYS_pipe2, ends, flags);
+}
+
+/* ---- Beginning and end ---- */
+
+static struct range range_of(const struct dl_phdr_info *object) {
+    struct range range = {.begin = object->dlpi_addr};
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        uintptr_t end = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+        if (part->p_type == PT_LOAD && end > range.end)
+            range.end = end;
+    }
+    return range;
+}
+
+/* The first object is the program itself. */
+static int find_objects(struct dl_phdr_info *object, size_t bytes, void *context) {
+    (void)bytes, (void)context;
+    if (!program.end)
+        program = range_of(object);
+    else if (strstr(object->dlpi_name, "libtcc"))
+        spared_library = range_of(object);
+    return 0;
+}
+
+static void read_spared(const char *text) {
+    char *end;
+    if (!text || !*text)
+        return;
+    spared.begin = program.begin + strtoul(text, &end, 16);
+    spared.end = program.begin + strtoul(end + 1, NULL, 16);
+}
+
+__attribute__((constructor)) static void begin(void) {
+    const char *kind = getenv("FAULT_KIND"), *path = getenv("FAULT_MARK");
+    dl_iterate_phdr(find_objects, NULL);
+    read_spared(getenv("FAULT_SPARE"));
+    nth = atol(getenv("FAULT_NTH") ? getenv("FAULT_NTH") : "0");
+    mark = path ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                               0600)
+                : -1;
+    unsetenv("LD_PRELOAD");
+    for (int i = 0; kind && i < KINDS; i++)
+        if (strcmp(kind, kind_names[i]) == 0)
+            wanted = (enum kind)i;
+}
+
+__attribute__((destructor)) static void end(void) {
+    char line[64];
+    long leaks = 0;
+    wanted = KINDS;
+    for (int i = 0; i < PLACES; i++)
+        leaks += places[i] && places[i] != REMOVED;
+    int length = snprintf(line, sizeof line, "%ld leaks\n", leaks);
+    syscall(SYS_write, mark, line, (size_t)length);
+}
