@@ -29,7 +29,7 @@ void tensors_free(struct tensors *tensors);
  *   .npy   of the input's dtype and shape (axes of extent 1 apart)
  *   PNG    a drawn digit, prepared as MNIST's were; for a float32 input of 784 elements
  *   IDX    its entry number `index` (from 0) along the first axis; uint8 / 255 for a float32 input,
- *          and otherwise the same dtype
+ *          and in all other cases the same dtype
  */
 bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
                   struct et_error *error);

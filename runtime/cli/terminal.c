@@ -34,32 +34,37 @@ int greatest_of(const float *logits, int count) {
     return greatest < 0 ? 0 : greatest;
 }
 
-void probabilities_of(const float *logits, int count, double *probabilities) {
-    double greatest = (double)logits[greatest_of(logits, count)], sum = 0;
-    for (int i = 0; i < count; i++) {
-        /* An infinite logit is as likely as every other of its like. */
-        bool tie = (double)logits[i] == greatest;
-        probabilities[i] = tie ? 1 : exp((double)logits[i] - greatest);
-        sum += probabilities[i];
-    }
+/* How likely a logit is beside the greatest. An infinite one is as likely as all others like it. */
+static double weight_of(float logit, double greatest) {
+    return (double)logit == greatest ? 1 : exp((double)logit - greatest);
+}
+
+/* A divisor that makes probabilities of the weights. */
+static double sum_of_weights(const float *logits, int count, double greatest) {
+    double sum = 0;
     for (int i = 0; i < count; i++)
-        probabilities[i] /= sum;
+        sum += weight_of(logits[i], greatest);
+    return sum;
+}
+
+void probabilities_of(const float *logits, int count, double *probabilities) {
+    double greatest = (double)logits[greatest_of(logits, count)];
+    double sum = sum_of_weights(logits, count, greatest);
+    for (int i = 0; i < count; i++)
+        probabilities[i] = weight_of(logits[i], greatest) / sum;
 }
 
 void print_probabilities(FILE *file, const float *logits, int count) {
     enum { WIDTH = 40 };
     struct style style = terminal_style(file);
     int best = greatest_of(logits, count);
-    double *probabilities = calloc((size_t)count, sizeof *probabilities);
-    if (!probabilities)
-        return;
-    probabilities_of(logits, count, probabilities);
+    double greatest = (double)logits[best], sum = sum_of_weights(logits, count, greatest);
     for (int i = 0; i < count; i++) {
+        double probability = weight_of(logits[i], greatest) / sum;
         fprintf(file, "%s%4d  ", i == best ? style.strong : "", i);
-        print_bar(file, probabilities[i], WIDTH);
-        fprintf(file, "%7.2f %%%s\n", 100 * probabilities[i], i == best ? style.normal : "");
+        print_bar(file, probability, WIDTH);
+        fprintf(file, "%7.2f %%%s\n", 100 * probability, i == best ? style.normal : "");
     }
-    free(probabilities);
 }
 
 /* Two pixels in one cell: a half block at an edge, else a shade of their mean. */

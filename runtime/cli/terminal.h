@@ -31,7 +31,7 @@ void print_probabilities(FILE *file, const float *logits, int count);
 /* grey[height][width], 0 black to 255 white, two rows of pixels a line. */
 void print_picture(FILE *file, const unsigned char *grey, int width, int height);
 
-/* A progress bar on standard error, which must be a terminal: nothing is shown otherwise. */
+/* A progress bar on standard error, if that is a terminal; if not, nothing is shown. */
 struct progress {
     bool visible;
     int64_t total;

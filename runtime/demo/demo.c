@@ -155,21 +155,18 @@ static void print_row(const struct digit *digits, int count, bool colours) {
     }
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(const struct digit *digits, int count, enum et_mode mode) {
-    double *sorted = et_allocate((size_t)count, sizeof *sorted);
-    if (!sorted)
-        return NAN;
-    for (int i = 0; i < count; i++)
-        sorted[i] = digits[i].milliseconds[mode];
-    qsort(sorted, (size_t)count, sizeof *sorted, compare_doubles);
-    double middle = sorted[count / 2];
-    et_release(sorted);
-    return middle;
+    for (int i = 0; i < count; i++) {
+        double value = digits[i].milliseconds[mode];
+        int before = 0; /* in order, equal ones as they come */
+        for (int k = 0; k < count; k++) {
+            double other = digits[k].milliseconds[mode];
+            before += other < value || (other == value && k < i);
+        }
+        if (before == count / 2)
+            return value;
+    }
+    return NAN;
 }
 
 /* Returns whether every digit had the same bits in all modes. */

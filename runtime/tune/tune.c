@@ -355,18 +355,18 @@ static bool take_kernels(const struct tuner *tuner, const struct unit *unit, boo
 
 /* Gives every unit its next trial, as far as they do not share kernels; false: none is left. */
 static bool next_trials(struct tuner *tuner) {
-    bool *taken = et_allocate((size_t)tuner->base.compiled->kernel_count + 1, sizeof *taken);
+    size_t kernels = (size_t)tuner->base.compiled->kernel_count;
+    bool *taken = arena_array(tuner->arena, bool, kernels + 1);
     bool any = false;
     for (int i = 0; i < tuner->unit_count; i++) {
         struct unit *unit = &tuner->units[i];
         unit->trial = NULL;
-        if (unit->next == unit->trial_count || !taken || !take_kernels(tuner, unit, taken))
+        if (unit->next == unit->trial_count || !take_kernels(tuner, unit, taken))
             continue;
         unit->trial = unit->trials[unit->next++];
         tuner->done++;
         any = true;
     }
-    et_release(taken);
     return any;
 }
 

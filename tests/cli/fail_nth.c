@@ -9,6 +9,7 @@
  *
  * Calls that the C library makes for itself count where they can be seen from outside, as those to
  * malloc can. Programs that are started from here are let alone. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +97,9 @@ static void forget(const void *memory) {
     atomic_flag_clear(&busy);
 }
 
+/* The C library names its parameters in its own way. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 /* ---- Allocations ---- */
 
 void *__libc_malloc(size_t bytes);
@@ -155,6 +159,14 @@ int mprotect(void *address, size_t bytes, int protection) {
     return NO_MEMORY(MAPPING) ? -1 : (int)syscall(SYS_mprotect, address, bytes, protection);
 }
 
+int memfd_create(const char *name, unsigned flags) {
+    return NO_MEMORY(MAPPING) ? -1 : (int)syscall(SYS_memfd_create, name, flags);
+}
+
+int ftruncate(int file, off_t bytes) {
+    return NO_MEMORY(MAPPING) ? -1 : (int)syscall(SYS_ftruncate, file, bytes);
+}
+
 #define NO_FILE (fails(OPEN, CALLER) && (errno = EMFILE))
 
 int open(const char *path, int flags, ...) {
@@ -163,6 +175,22 @@ int open(const char *path, int flags, ...) {
     int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, int) : 0;
     va_end(more);
     return NO_FILE ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int openat(int folder, const char *path, int flags, ...) {
+    va_list more;
+    va_start(more, flags);
+    int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, int) : 0;
+    va_end(more);
+    return NO_FILE ? -1 : (int)syscall(SYS_openat, folder, path, flags, mode);
+}
+
+DIR *opendir(const char *path) {
+    return NO_FILE ? NULL : REAL(opendir)(path);
+}
+
+FILE *fdopen(int file, const char *mode) {
+    return NO_FILE ? NULL : REAL(fdopen)(file, mode);
 }
 
 FILE *fopen(const char *path, const char *mode) {
@@ -189,6 +217,10 @@ size_t fread(void *bytes, size_t size, size_t count, FILE *file) {
 
 ssize_t getline(char **line, size_t *capacity, FILE *file) {
     return CANNOT_READ ? -1 : REAL(getline)(line, capacity, file);
+}
+
+char *fgets(char *line, int capacity, FILE *file) {
+    return CANNOT_READ ? NULL : REAL(fgets)(line, capacity, file);
 }
 
 #define DISK_IS_FULL (fails(WRITE, CALLER) && (errno = ENOSPC))
@@ -243,6 +275,8 @@ int pipe2(int ends[2], int flags) {
     }
     return (int)syscall(SYS_pipe2, ends, flags);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 /* ---- Beginning and end ---- */
 

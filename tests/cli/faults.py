@@ -2,10 +2,10 @@
 
     faults.py TOOL FAIL_NTH.so FOLDER [SCENARIO...]
 
-Small graphs are run, emitted, built, checked, rewritten, tuned and batched. Whatever call fails, the
-tool either does without and gives just what it gives otherwise, or says so in a line on standard
-error, ends with status 1, and leaves nothing behind: no file under its final name, nothing in the
-temporary folder, no memory."""
+Small graphs are run, emitted, built, checked, rewritten, tuned and batched. Whatever call fails,
+the tool either does without and gives just what it always gives, or says so in a line on standard
+error, ends with status 1, and leaves nothing behind: no file that is not what it should be, nothing
+in the temporary folder, no memory."""
 
 import hashlib
 import json
@@ -132,15 +132,17 @@ def npy(path, shape):
 COMPILER = """#!/bin/sh
 PATH=${{PATH#*:}}
 [ "$1" = --version ] && exec {real} --version
+out= last=
 key=$({{
     for word in "$@"; do
+        [ "$last" = -o ] && last= && continue
+        last=$word
         case $word in
         */eigentensor-*) [ ! -f "$word" ] || cat "$word" ;;
         *) echo "$word" ;;
         esac
     done
-}} | sed 's/eigentensor-[A-Za-z0-9]*//g' | cksum | tr ' ' -)
-out=
+}} | sed 's/eigentensor-[A-Za-z0-9-]*//g' | cksum | tr ' ' -)
 for word in "$@"; do
     [ "$out" != next ] || out=$word
     [ "$word" != -o ] || out=next
@@ -332,7 +334,8 @@ def main():
         for row, tried, problems in workers.map(check, rows):
             total += sum(tried.values())
             wrong += problems
-            print(f"{row.name:18} " + ", ".join(f"{n} {kind}" for kind, n in tried.items()), flush=True)
+            counts = ", ".join(f"{count} {kind}" for kind, count in tried.items())
+            print(f"{row.name:18} {counts}", flush=True)
             for problem in problems:
                 print(f"FAILED: {problem}", flush=True)
     print(f"{total} calls failed, one at a time, {len(wrong)} of them not as they should")
