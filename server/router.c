@@ -134,16 +134,13 @@ int route_find(struct request *request, struct reply *reply) {
     return -1;
 }
 
-static _Thread_local bool json_ran_out;
-
 static void *json_allocate(size_t bytes) {
-    void *memory = et_allocate(bytes, 1);
-    json_ran_out |= !memory;
-    return memory;
+    return et_allocate(bytes, 1);
 }
 
 void watch_json_memory(void) {
     json_set_alloc_funcs(json_allocate, et_release);
+    json_failed_allocations();
 }
 
 static void handle(struct worker *worker, struct request *request, struct reply *reply,
@@ -151,11 +148,11 @@ static void handle(struct worker *worker, struct request *request, struct reply 
     struct text inflated = {0};
     *reply->allow = 0;
     reply->stages[STAGE_queue] = request->waited;
-    json_ran_out = false;
+    unsigned long failed = json_failed_allocations();
     request->most_json_memory = JSON_MEMORY_OF_A_BYTE * (size_t)worker->server->options.max_body;
     if (request_inflate(request, &inflated, &worker->server->options, route->style, reply))
         route->handle(worker, request, reply);
-    if (json_ran_out)
+    if (json_failed_allocations() != failed)
         reply_error(reply, route->style, 503, "out of memory");
     text_free(&inflated);
     if (request->body_bytes > LARGE_BODY_BYTES)

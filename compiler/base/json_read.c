@@ -2,8 +2,34 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+/* ---- Memory that Jansson does not find ---- */
+
+static json_malloc_t allocate_unwatched;
+static _Thread_local unsigned long failed_allocations;
+
+static void *allocate_watched(size_t bytes) {
+    void *memory = allocate_unwatched(bytes);
+    failed_allocations += !memory;
+    return memory;
+}
+
+static void watch(void) {
+    json_free_t release;
+    json_get_alloc_funcs(&allocate_unwatched, &release);
+    json_set_alloc_funcs(allocate_watched, release);
+}
+
+unsigned long json_failed_allocations(void) {
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch);
+    return failed_allocations;
+}
+
+/* ---- Documents ---- */
 
 /* What the parser's values take at most, with the allocator's share: a number or a string of its
  * own and its place in a list that grows by doubling, what a list and an object take empty, and a
@@ -89,8 +115,10 @@ static bool write_negative_zeros(const char *bytes, size_t count, struct text *t
     return text_check(text, NULL);
 }
 
+/* A problem without a text stands for: out of memory. */
 static json_t *parse(const char *bytes, size_t count, json_error_t *problem) {
     struct text text = {0};
+    unsigned long failed = json_failed_allocations();
     *problem = (json_error_t){0};
     json_t *document = NULL;
     if (write_negative_zeros(bytes, count, &text))
@@ -99,7 +127,11 @@ static json_t *parse(const char *bytes, size_t count, json_error_t *problem) {
     if (!document && problem->text[0] && text.length) /* columns are those of the file */
         json_decref(json_loadb(bytes, count, JSON_REJECT_DUPLICATES, problem));
     text_free(&text);
-    return document;
+    if (json_failed_allocations() == failed)
+        return document;
+    json_decref(document); /* it may be another one, and the problem may be none */
+    *problem->text = 0;
+    return NULL;
 }
 
 json_t *json_read_within(const char *bytes, size_t count, size_t most_memory,
@@ -114,7 +146,7 @@ json_t *json_read_within(const char *bytes, size_t count, size_t most_memory,
     json_t *document = parse(bytes, count, &problem);
     if (document)
         return document;
-    if (!problem.text[0] || json_error_code(&problem) == json_error_out_of_memory)
+    if (!problem.text[0])
         et_fail(error, "out of memory");
     else
         et_fail(error, "line %d, column %d: %s", problem.line, problem.column,
@@ -260,7 +292,12 @@ const char *json_read_name(const json_t *object, const char *key, struct et_erro
 }
 
 bool json_write_string(struct text *text, const char *string) {
+    unsigned long failed = json_failed_allocations();
     json_t *checked = json_string(string);
+    if (json_failed_allocations() != failed) {
+        text_fail(text);
+        return true;
+    }
     if (!checked)
         return false;
     json_decref(checked);

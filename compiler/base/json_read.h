@@ -18,6 +18,12 @@ enum {
     JSON_MOST_NAME = 4096, /* bytes of a name */
 };
 
+/* How many of Jansson's allocations have failed in this thread since the first call here, in any
+ * thread. Its parser leaves out a character that it finds no memory for, without a word: what was
+ * made while this number grew is not to be used. Counts in front of the allocator that Jansson has
+ * at the first call; functions here that parse or write call it. */
+unsigned long json_failed_allocations(void);
+
 /* Whether the text begins with the mark that some editors put before UTF-8 (a byte order mark). */
 bool json_has_mark(const char *bytes, size_t count);
 /* Parses one document, without such a mark: valid UTF-8, no duplicate keys at any depth, within the
@@ -65,7 +71,8 @@ const char *json_read_name(const json_t *object, const char *key, struct et_erro
 /* What json_read_name asks of its text; `what` names it in the message. */
 bool json_check_name(const char *what, const char *name, struct et_error *error);
 
-/* Appends the text as a JSON string; false when it is not valid UTF-8. */
+/* Appends the text as a JSON string; false when it is not valid UTF-8. Where memory runs out,
+ * text_check tells. */
 bool json_write_string(struct text *text, const char *string);
 
 #endif

@@ -118,7 +118,8 @@ static bool machine_open(struct machine *machine, const struct way *way, const c
                        &machine->build, error))
         return false;
     machine->pool = way->threads > 1 ? pool_new(way->threads) : NULL;
-    return machine->pool || way->threads == 1 || et_fail(error, "no threads");
+    return machine->pool || way->threads == 1 ||
+           et_fail(error, "no threads, or no memory for them");
 }
 
 static bool machine_run(const struct machine *machine, int64_t batch, const struct tensors *inputs,

@@ -62,9 +62,11 @@ static const struct argp parser = {
 const char *argp_program_version = "eigentensor " ET_VERSION;
 
 static int close_output(int status) {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    bool flushed = fflush(stdout) == 0;
+    if (flushed && !ferror(stdout))
         return status;
-    fprintf(stderr, "eigentensor: standard output: %s\n", strerror(errno));
+    fprintf(stderr, "eigentensor: standard output: %s\n",
+            flushed ? "cannot write all of it" : strerror(errno)); /* the reason came earlier */
     return EXIT_FAILURE;
 }
 
