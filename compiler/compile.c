@@ -70,11 +70,20 @@ static int threads_used(const struct ir *ir) {
     return 1;
 }
 
+/* Ends the compile if it took too much so far. */
+static void begin_stage(const struct ir *ir, const char *name) {
+    struct budget *budget = ir->budget;
+    if (!budget_look(budget))
+        arena_exhausted(ir->arena);
+    budget->at = name;
+}
+
 static bool run_pass(struct compilation *compilation, const struct pass *pass) {
     struct ir *ir = compilation->ir;
     double began = now_milliseconds();
     if (ir->stage != pass->requires)
         unreachable();
+    begin_stage(ir, pass->name);
     if (pass->of_graph) {
         compilation->graph = pass->of_graph(ir->graph, &compilation->folded, compilation->error);
         ir->graph = compilation->graph;
@@ -110,6 +119,7 @@ static bool run_passes(struct compilation *compilation, const struct graph *grap
 
 /* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own. */
 struct parts {
+    struct budget budget;
     int count;
     struct compilation items[MAX_BLOCKS];
     struct ir irs[MAX_BLOCKS], *in_order[MAX_BLOCKS];
@@ -122,9 +132,11 @@ static struct parts *parts_new(const struct compile_options *options, struct are
     struct parts *parts = et_allocate(1, sizeof *parts);
     if (!parts)
         return NULL;
+    parts->budget = budget_begin(&options->limits);
     parts->count = compiled->block_count ? compiled->block_count : 1;
     for (int i = 0; i < parts->count; i++) {
         parts->irs[i] = (struct ir){.arena = work,
+                                    .budget = &parts->budget,
                                     .target = target_of(options),
                                     .threads = compiled->block_count ? 1 : options->threads,
                                     .least_cycles = options->least_cycles};
@@ -214,12 +226,15 @@ static bool run_parts(struct parts *parts, const struct graph *graph, struct com
     if (graph->batched && options->pool && options->threads > 1)
         compiled->threads = options->threads;
     double began = now_milliseconds();
+    begin_stage(parts->in_order[0], output_names[OUTPUT_EMIT]);
     emit(parts->in_order, parts->count, graph, options, compiled);
     tell_costs(&parts->items[0], compiled);
     if (!verify_after(&parts->items[0], output_names[OUTPUT_EMIT]))
         return false;
     dump(&parts->items[0], output_names[OUTPUT_EMIT], now_milliseconds() - began);
     keep_texts(compiled);
+    compiled->nodes = parts->budget.used[LIMIT_NODES];
+    compiled->bytes = parts->budget.used[LIMIT_BYTES];
     return true;
 }
 
@@ -242,13 +257,17 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
     }
     jmp_buf escape;
     work.escape = compiled->arena.escape = &escape;
+    work.limit = compiled->arena.limit = &parts->budget.limit;
     if (setjmp(escape) == 0)
         good = run_parts(parts, graph, compiled, error);
+    else if (parts->budget.over >= 0)
+        good = budget_fail(&parts->budget, graph->name, error);
     else
         good = et_fail(error, "out of memory while compiling \"%s\"", graph->name);
+    compiled->arena.escape = NULL;
+    compiled->arena.limit = NULL;
     parts_free(parts);
     arena_free(&work);
-    compiled->arena.escape = NULL;
     if (good)
         return compiled;
     compiled_free(compiled);

@@ -34,6 +34,7 @@ struct et_program {
     int threads;
     bool tuning_set;
     struct tuning *tuning; /* that was set; NULL: none */
+    struct compile_limits limits;
     struct prepared modes[ET_MODE_COUNT];
 };
 
@@ -276,10 +277,19 @@ bool et_program_set_tuning(struct et_program *program, const char *path, struct 
     return true;
 }
 
+void program_set_limits(struct et_program *program, const struct compile_limits *limits) {
+    program->limits = *limits;
+}
+
+struct compile_limits program_limits(const struct et_program *program) {
+    return program->limits;
+}
+
 struct compiled *program_compile(const struct et_program *program, const struct backend *backend,
                                  const struct compile_options *options, struct et_error *error) {
     struct compile_options plain = *options;
     plain.backend = backend->emits;
+    plain.limits = program->limits;
     struct compile_options tuned = plain;
     struct tuning *kept = NULL;
     if (!program->tuning_set && options->target && options->target == cpu_target(NULL))

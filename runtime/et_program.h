@@ -22,6 +22,10 @@ bool program_weights_path(const char *path, struct text *text, struct et_error *
 /* What makes a mode's code; NULL for ET_EAGER. */
 const struct backend *mode_backend(enum et_mode mode);
 
+/* What bounds each compile of the program (default: the usual limits); what program_compile is told
+ * of them is not heeded. CALL IT BEFORE ANYTHING IS PREPARED OR RUN. */
+void program_set_limits(struct et_program *program, const struct compile_limits *limits);
+struct compile_limits program_limits(const struct et_program *program);
 /* compile() for a backend, which the options need not name, with the tuning that was set, or else,
  * where the options are for this CPU, the one that is kept for it and the backend; one that is kept
  * and does not fit is done without. */

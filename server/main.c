@@ -83,6 +83,10 @@ int main(int count, char **values) {
     allow_files();
     files_begin();
     server.models.most_memory = (double)server.options.max_memory;
+    server.models.limits =
+        (struct compile_limits){{[LIMIT_NODES] = (double)server.options.compile_limit_nodes,
+                                 [LIMIT_BYTES] = (double)server.options.compile_limit_bytes,
+                                 [LIMIT_SECONDS] = (double)server.options.compile_limit_seconds}};
     if (!models_open(&server.models, server.options.graphs, server.options.graph_count, &error))
         return fail(error.message);
     if (!server.options.quiet)

@@ -153,6 +153,7 @@ static bool open_model(struct models *models, const char *path, struct et_error 
     double began = now_microseconds();
     struct model *model = &models->items[models->count];
     *model = (struct model){.program = program};
+    program_set_limits(program, &models->limits);
     if (twice)
         et_fail(error, "%s: there is already a model \"%s\"", path, name);
     if (twice || !prepare(model, error) ||

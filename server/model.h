@@ -38,6 +38,7 @@ struct models {
     pthread_t builder;
     bool building;
     double most_memory; /* bytes that one request may take, for models that are opened; 0: any */
+    struct compile_limits limits; /* of compiling each */
 };
 
 /* Opens the graphs, or the shipped model when there are none, and compiles each with libtcc, unless

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/budget.h"
 #include "server/server.h"
 
 enum {

@@ -23,6 +23,9 @@ static bool is_large(size_t bytes) {
 
 static struct arena_block *arena_grow(struct arena *arena, size_t bytes) {
     size_t capacity = is_large(bytes) ? bytes : ARENA_BLOCK_BYTES;
+    if (arena->limit &&
+        !arena->limit->take(arena->limit, (double)(sizeof(struct arena_block) + capacity)))
+        return NULL;
     struct arena_block *block = et_allocate(1, sizeof *block + capacity);
     if (!block)
         return NULL;
@@ -75,6 +78,8 @@ static void release_own_block(struct arena *arena, const void *piece, size_t byt
     if (!block || block->capacity != bytes)
         return;
     *at = block->next;
+    if (arena->limit)
+        arena->limit->take(arena->limit, -(double)(sizeof *block + bytes));
     et_release(block);
 }
 

@@ -3,14 +3,20 @@
 #define EIGENTENSOR_ARENA_H
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Pieces are zeroed and 16-byte aligned. When memory runs out, the functions below jump to `escape`
- * if there is one, and return NULL if not. */
+/* Pieces are zeroed and 16-byte aligned. When memory runs out, or a limit, if there is one, allows
+ * no more, the functions below jump to `escape` if there is one, and return NULL if not. */
 struct arena_block;
+struct arena_limit {
+    /* Takes bytes, or with a negative number gives them back; false: no more are allowed. */
+    bool (*take)(struct arena_limit *limit, double bytes);
+};
 struct arena {
     struct arena_block *blocks;
     jmp_buf *escape;
+    struct arena_limit *limit; /* NULL: none */
 };
 void *arena_allocate(struct arena *arena, size_t count, size_t size);
 /* Room for one more element behind `count`: the array itself, or a larger copy of it; *capacity is

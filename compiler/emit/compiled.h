@@ -2,6 +2,7 @@
 #ifndef EIGENTENSOR_COMPILED_H
 #define EIGENTENSOR_COMPILED_H
 
+#include "compiler/base/budget.h"
 #include "compiler/ir/describe.h"
 #include "compiler/schedule/batch_blocks.h"
 #include "compiler/schedule/tuning.h"
@@ -24,7 +25,8 @@ struct compile_options {
     const char *command; /* command line for the header comment; NULL: left out */
     pass_dump *dump;     /* NULL: none */
     void *dump_context;
-    bool verify;          /* run the verifier after every pass */
+    struct compile_limits limits; /* after which it is an error */
+    bool verify;                  /* run the verifier after every pass */
     int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
     bool pool;            /* the text has threads of its own, if the backend can have them */
     int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
@@ -65,6 +67,7 @@ struct compiled {
     bool tuned;                           /* by options.tuning */
     int contraction_count;                /* where options.list_candidates asked for them */
     const struct contraction_facts *contractions;
+    double nodes, bytes;    /* that the compile made and took, as its limits count them */
     const char *plan;       /* the memory plan as a table, for `inspect` */
     const char *kernel_dot; /* the kernels as Graphviz */
 };

@@ -108,6 +108,7 @@ static const struct expression *intern(struct ir *ir, const struct expression *e
     for (struct interned *entry = *bucket; entry; entry = entry->next)
         if (entry->hash == hash && equal(&entry->expression, expression))
             return &entry->expression;
+    budget_count_node(ir->budget, ir->arena);
     struct interned *entry = arena_new(ir->arena, struct interned);
     *entry = (struct interned){.next = *bucket, .hash = hash, .expression = *expression};
     entry->expression.id = ir->expression_count++;

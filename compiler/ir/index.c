@@ -81,6 +81,7 @@ static void find_bounds(struct index *index) {
 }
 
 static struct index *index_new(struct ir *ir, int terms) {
+    budget_count_node(ir->budget, ir->arena);
     return arena_allocate(ir->arena, 1,
                           sizeof(struct index) + (size_t)terms * sizeof(struct index_term));
 }

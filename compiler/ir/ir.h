@@ -6,6 +6,7 @@
 #ifndef EIGENTENSOR_IR_H
 #define EIGENTENSOR_IR_H
 
+#include "compiler/base/budget.h"
 #include "compiler/graph/graph.h"
 #include "compiler/ir/buffer.h"
 #include "compiler/ir/expression.h"
@@ -33,6 +34,7 @@ struct memory_plan {
 struct ir {
     enum ir_stage stage;
     struct arena *arena;
+    struct budget *budget; /* that nodes are counted in; NULL: none */
     const struct graph *graph;
     const struct target *target;
     size_t overread;      /* bytes behind a temporary that tiles load and do not use */

@@ -71,6 +71,7 @@ void ir_drop_unit_loops(struct statement *statement) {
 }
 
 void ir_add_statement(struct ir *ir, struct statement *statement) {
+    budget_count_node(ir->budget, ir->arena);
     ir->statements = arena_extend(ir->arena, ir->statements, ir->statement_count,
                                   &ir->statement_capacity, sizeof *ir->statements);
     statement->id = ir->statement_count;

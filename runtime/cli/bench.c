@@ -52,6 +52,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
 
 static const struct command_line line = {
     .options = options,
+    .compiles = true,
     .parse = parse,
     .arguments = "MODEL.json",
     .about = "Measures runs of a model on random inputs, on one core by default.\v"
@@ -150,7 +151,8 @@ static void print_rows(const struct row *rows, int threads, double flops, double
 
 /* Arithmetic operations of the model, by what the compiler counts. */
 static bool count_flops(const struct et_program *program, double *flops, struct et_error *error) {
-    struct compile_options compiling = {.backend = backends[BACKEND_AOT].emits};
+    struct compile_options compiling = {.backend = backends[BACKEND_AOT].emits,
+                                        .limits = program_limits(program)};
     struct compiled *compiled = compile(program_graph(program), &compiling, error);
     if (compiled)
         *flops = (double)compiled_flops(compiled);

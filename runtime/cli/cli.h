@@ -45,9 +45,10 @@ int64_t parse_number(struct argp_state *state, const char *text, int64_t least, 
 
 struct cli_model {
     const char *path, *weights;
-    const char *tuning;         /* a file; NULL: the kept one, if there is any */
-    bool untuned;               /* not even that */
-    bool optional;              /* the command can do without */
+    const char *tuning; /* a file; NULL: the kept one, if there is any */
+    bool untuned;       /* not even that */
+    bool optional;      /* the command can do without */
+    struct compile_limits limits;
     struct et_program *program; /* model_open sets it */
 };
 
@@ -93,6 +94,7 @@ struct command_line {
     error_t (*parse)(void *arguments, int key, char *argument, struct argp_state *state);
     const char *arguments, *about; /* for --help, as argp's args_doc and doc */
     char *(*help_filter)(int key, const char *text, void *input);
+    bool compiles; /* it takes --compile-limit-... */
     enum { TAKES_MODEL, TAKES_MODEL_AND_FILES, TAKES_NOTHING } takes;
 };
 /* Ends the process for --help, --version and wrong usage. */

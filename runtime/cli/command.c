@@ -59,6 +59,32 @@ static void split_flags(struct argp_state *state, const char *text, struct list 
     wordfree(&words);
 }
 
+/* ---- --compile-limit-... ---- */
+
+enum { KEY_LIMITS = 400 };
+
+static const struct argp_option limit_options[] = {
+#define LIMIT(id, name, argument, usual, unit, what)                                               \
+    {"compile-limit-" #name,                                                                       \
+     KEY_LIMITS + LIMIT_##id,                                                                      \
+     argument,                                                                                     \
+     0,                                                                                            \
+     "The most " what " (" #usual ")",                                                             \
+     0},
+#include "compiler/base/limits.def"
+#undef LIMIT
+    {0}};
+
+static error_t parse_limit(int key, char *argument, struct argp_state *state) {
+    struct compile_limits *limits = state->input;
+    if (key < KEY_LIMITS || key >= KEY_LIMITS + LIMIT_COUNT)
+        return ARGP_ERR_UNKNOWN;
+    limits->most[key - KEY_LIMITS] = (double)parse_number(state, argument, 1, MOST_LIMIT);
+    return 0;
+}
+
+static const struct argp limit_parser = {.options = limit_options, .parser = parse_limit};
+
 /* What argp hands to parse_key. */
 struct parsing {
     const struct command_line *line;
@@ -118,6 +144,8 @@ static error_t parse_key(int key, char *argument, struct argp_state *state) {
     const struct parsing *parsing = state->input;
     const struct command_line *line = parsing->line;
     struct common *common = parsing->common;
+    if (key == ARGP_KEY_INIT && line->compiles)
+        state->child_inputs[0] = &common->model.limits;
     if (key == ARGP_KEY_END && line->takes != TAKES_NOTHING && !common->model.path &&
         !common->model.optional)
         argp_error(state, "expected a model, MODEL.json");
@@ -127,7 +155,9 @@ static error_t parse_key(int key, char *argument, struct argp_state *state) {
 
 void command_parse(const struct command_line *line, int count, char **values,
                    struct common *common) {
+    const struct argp_child children[] = {{&limit_parser, 0, NULL, 0}, {0}};
     const struct argp parser = {.options = line->options,
+                                .children = line->compiles ? children : NULL,
                                 .parser = parse_key,
                                 .args_doc = line->arguments,
                                 .doc = line->about,

@@ -68,6 +68,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
 
 static const struct command_line line = {
     .options = options,
+    .compiles = true,
     .parse = parse,
     .arguments = "MODEL.json\n--operations",
     .about =

@@ -9,6 +9,7 @@ bool model_open(struct cli_model *model, struct et_error *error) {
     model->program = et_program_open(model->path, model->weights, error);
     if (!model->program)
         return false;
+    program_set_limits(model->program, &model->limits);
     return (!model->tuning && !model->untuned) ||
            et_program_set_tuning(model->program, model->tuning, error);
 }

@@ -134,6 +134,7 @@ static bool open_variant(struct tuner *tuner, struct variant *variant) {
     struct tuning tuning = {.count = tuner->unit_count, .choices = tuner->choices};
     struct compile_options options = {.backend = tuner->options->backend->emits,
                                       .target = tuner->target,
+                                      .limits = program_limits(tuner->program),
                                       .tuning = &tuning,
                                       .list_candidates = true,
                                       .profile = true};

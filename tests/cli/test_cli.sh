@@ -89,6 +89,19 @@ says err 'standard output: No space left'
 
 # ---- usage ----
 
+# Limits of a compile: the message names the graph, the pass and the option that raises it.
+for command in "run pair.json x.npy k.npy -m jit" "emit pair.json" "build pair.json -o pair" \
+    "inspect pair.json"; do
+    # shellcheck disable=SC2086  # words of a command
+    expect 1 "$tool" $command --compile-limit-nodes=3
+    says err 'compiling "pair": the pass lower has come to 4 nodes, of at most 3'
+    says err '--compile-limit-nodes raises the limit'
+done
+expect 1 "$tool" emit pair.json --compile-limit-bytes=1
+says err 'bytes, of at most 1: --compile-limit-bytes raises the limit'
+expect 2 "$tool" emit pair.json --compile-limit-seconds=0
+says err '0: expected a number from 1 to'
+
 expect 2 "$tool"
 expect 2 "$tool" frobnicate
 says err 'frobnicate: no such command'

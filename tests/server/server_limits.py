@@ -196,6 +196,9 @@ def test_memory_of_a_request_is_bounded():
         refused = subprocess.run([os.environ["SERVER"], path, "--no-aot", "--max-memory", "2000000"], text=True,
                                  capture_output=True, timeout=60)
         assert refused.returncode == 1 and "--max-memory" in refused.stderr, refused
+        refused = subprocess.run([os.environ["SERVER"], path, "--no-aot", "--compile-limit-nodes", "3"], text=True,
+                                 capture_output=True, timeout=60)
+        assert refused.returncode == 1 and "--compile-limit-nodes raises the limit" in refused.stderr, refused
 
 
 # Eight megabytes that are hardest on a parser, and whether they are taken for JSON at all.
