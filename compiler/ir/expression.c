@@ -323,7 +323,7 @@ static const struct expression *rewrite_load(struct ir *ir, const struct express
 }
 
 static const struct expression *rewrite_memoised(struct ir *ir, const struct expression *e,
-                                                 const struct rewrite *rewrite, struct memo *memo);
+                                                 const struct rewrite *rewrite);
 
 static const struct expression *rewrite_guard(struct ir *ir, const struct expression *guard,
                                               const struct expression *const *sources,
@@ -373,10 +373,10 @@ static const struct expression *rebuild_reduce(struct ir *ir, const struct expre
 }
 
 static const struct expression *rebuild(struct ir *ir, const struct expression *e,
-                                        const struct rewrite *rewrite, struct memo *memo) {
+                                        const struct rewrite *rewrite) {
     const struct expression *sources[3];
     for (int i = 0; i < e->source_count; i++)
-        sources[i] = rewrite_memoised(ir, e->sources[i], rewrite, memo);
+        sources[i] = rewrite_memoised(ir, e->sources[i], rewrite);
     switch (e->kind) {
     case EXPRESSION_CONSTANT:
         return e;
@@ -395,22 +395,25 @@ static const struct expression *rebuild(struct ir *ir, const struct expression *
 }
 
 static const struct expression *rewrite_memoised(struct ir *ir, const struct expression *e,
-                                                 const struct rewrite *rewrite, struct memo *memo) {
-    const struct expression *known = memo_find(memo, e);
+                                                 const struct rewrite *rewrite) {
+    const struct expression *known = memo_find(rewrite->memo, e);
     if (known)
         return known;
-    known = rebuild(ir, e, rewrite, memo);
+    known = rebuild(ir, e, rewrite);
     if (rewrite->replace)
         known = rewrite->replace(ir, rewrite->context, known);
-    memo_put(ir, memo, e, known);
+    memo_put(ir, rewrite->memo, e, known);
     return known;
 }
 
 const struct expression *expression_rewrite(struct ir *ir, const struct expression *expression,
                                             const struct rewrite *rewrite) {
-    struct memo *memo = memo_take(ir);
-    const struct expression *rewritten = rewrite_memoised(ir, expression, rewrite, memo);
-    memo_give_back(ir, memo);
+    if (rewrite->memo)
+        return rewrite_memoised(ir, expression, rewrite);
+    struct rewrite running = *rewrite;
+    running.memo = memo_take(ir);
+    const struct expression *rewritten = rewrite_memoised(ir, expression, &running);
+    memo_give_back(ir, running.memo);
     return rewritten;
 }
 
@@ -478,4 +481,71 @@ bool expression_reduces(struct ir *ir, const struct expression *expression) {
 
 bool is_contraction(const struct expression *e) {
     return e->kind == EXPRESSION_REDUCE && e->op == OP_CONTRACT;
+}
+
+/* ---- Extents ---- */
+
+struct measuring {
+    struct ir *ir;
+    struct memo *written; /* in the scopes around */
+    const struct buffer *buffer;
+    int most, depth, count, capacity;
+    const struct expression **order; /* in which they were written */
+    struct extent extent;
+};
+
+static void measure(struct measuring *measuring, const struct expression *e);
+
+static void measure_index(struct measuring *measuring, const struct index *index) {
+    measuring->extent.size += index->count;
+    for (int i = 0; i < index->count; i++) {
+        const struct atom *atom = index->terms[i].atom;
+        if (atom->kind == ATOM_VALUE)
+            measure(measuring, atom->value);
+        else if (atom->kind != ATOM_AXIS)
+            measure_index(measuring, atom->operand);
+    }
+}
+
+/* What was written within is unknown again afterwards. */
+static void measure_side(struct measuring *measuring, const struct expression *e) {
+    int outside = measuring->count;
+    if (++measuring->depth > measuring->extent.depth)
+        measuring->extent.depth = measuring->depth;
+    measure(measuring, e);
+    measuring->depth--;
+    while (measuring->count > outside)
+        memo_put(measuring->ir, measuring->written, measuring->order[--measuring->count], NULL);
+}
+
+static void measure(struct measuring *measuring, const struct expression *e) {
+    struct arena *arena = measuring->ir->arena;
+    if (measuring->extent.size >= measuring->most || memo_find(measuring->written, e))
+        return;
+    memo_put(measuring->ir, measuring->written, e, e);
+    measuring->order = arena_extend(arena, measuring->order, measuring->count, &measuring->capacity,
+                                    sizeof *measuring->order);
+    measuring->order[measuring->count++] = e;
+    measuring->extent.size++;
+    measuring->extent.loads += e->kind == EXPRESSION_LOAD && e->buffer == measuring->buffer;
+    if (e->index)
+        measure_index(measuring, e->index);
+    for (int i = 0; i < e->index_count; i++)
+        measure_index(measuring, e->indices[i]);
+    for (int i = 0; i < e->predicate_count; i++)
+        measure_index(measuring, e->predicates[i].index);
+    bool choice = e->kind == EXPRESSION_OP && e->op == OP_WHERE; /* the condition is written last */
+    for (int i = choice; i < e->source_count; i++)
+        (e->kind == EXPRESSION_GUARD ? measure_side : measure)(measuring, e->sources[i]);
+    if (choice)
+        measure(measuring, e->sources[0]);
+}
+
+struct extent expression_extent(struct ir *ir, const struct expression *expression,
+                                const struct buffer *buffer, int most) {
+    struct measuring measuring = {
+        .ir = ir, .written = memo_take(ir), .buffer = buffer, .most = most};
+    measure(&measuring, expression);
+    memo_give_back(ir, measuring.written);
+    return measuring.extent;
 }

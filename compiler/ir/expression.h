@@ -6,6 +6,8 @@
 #include "compiler/ir/buffer.h"
 #include "compiler/ir/index.h"
 
+struct memo;
+
 enum expression_kind {
     EXPRESSION_CONSTANT,
     EXPRESSION_INDEX,  /* the value of an index expression, as dtype */
@@ -66,6 +68,7 @@ struct rewrite {
     const struct expression *(*replace)(struct ir *ir, void *context,
                                         const struct expression *expression);
     void *context;
+    struct memo *memo; /* of what it rewrote so far, within indices too; set while it runs */
 };
 const struct index *index_rewrite(struct ir *ir, const struct index *index,
                                   const struct rewrite *rewrite);
@@ -75,6 +78,15 @@ const struct expression *expression_rewrite(struct ir *ir, const struct expressi
 void expression_walk(struct ir *ir, const struct expression *expression,
                      void (*visit)(void *context, const struct expression *expression),
                      void *context);
+/* What it takes to write an expression down, where what stands under a guard is written under it:
+ * again, where it is needed outside too, or under another. */
+struct extent {
+    int size;  /* expressions and terms of indices; ends at `most`, or soon after */
+    int loads; /* of one buffer */
+    int depth; /* of guards in guards */
+};
+struct extent expression_extent(struct ir *ir, const struct expression *expression,
+                                const struct buffer *buffer, int most);
 /* Whether there is a reduction or contraction in it. */
 bool expression_reduces(struct ir *ir, const struct expression *expression);
 /* The same over several expressions, whose common parts are visited once. */

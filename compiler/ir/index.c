@@ -70,11 +70,14 @@ bool index_is_constant(const struct index *index, int64_t value) {
     return index->count == 0 && index->constant == value;
 }
 
+/* And its size. */
 static void find_bounds(struct index *index) {
     index->minimum = index->maximum = index->constant;
+    index->size = index->count;
     for (int i = 0; i < index->count; i++) {
         int64_t factor = index->terms[i].coefficient;
         const struct atom *atom = index->terms[i].atom;
+        index->size += atom->operand ? atom->operand->size : 0;
         index->minimum += factor * (factor > 0 ? atom->minimum : atom->maximum);
         index->maximum += factor * (factor > 0 ? atom->maximum : atom->minimum);
     }

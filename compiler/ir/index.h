@@ -35,10 +35,12 @@ struct index_term {
     const struct atom *atom;
 };
 
-/* constant + sum of terms, terms in the order of atom_compare; minimum and maximum bound it. */
+/* constant + sum of terms, terms in the order of atom_compare; minimum and maximum bound it. What
+ * goes through an index goes through it as a tree: passes keep its size within a bound. */
 struct index {
     int64_t constant, minimum, maximum;
     int count;
+    int size; /* terms, and those inside of divisions and remainders, each as often as it stands */
     struct index_term terms[];
 };
 

@@ -16,11 +16,14 @@ enum {
     CHEAP_OPERATIONS = 3, /* recomputing so many is cheaper than a trip through memory */
     LARGEST_KERNEL = 160, /* operations in one statement: keeps registers and readers happy */
     LARGEST_POOL = 16,    /* accumulators that one pooled element may need */
+    LARGEST_INDEX = 48,   /* terms: larger ones would double with each statement that moves in */
 };
 
 /* What is known of one statement's expression. */
 struct facts {
     int operations;
+    struct extent extent;
+    int largest_index; /* in terms */
     bool has_reduction, has_contraction, has_guard, has_costly;
 };
 
@@ -28,8 +31,19 @@ static bool is_costly(const struct expression *e) {
     return e->kind == EXPRESSION_OP && op_facts[e->op].cost == COST_COSTLY;
 }
 
+static void note_index(struct facts *facts, const struct index *index) {
+    if (index->size > facts->largest_index)
+        facts->largest_index = index->size;
+}
+
 static void note_fact(void *context, const struct expression *e) {
     struct facts *facts = context;
+    if (e->index)
+        note_index(facts, e->index);
+    for (int i = 0; i < e->index_count; i++)
+        note_index(facts, e->indices[i]);
+    for (int i = 0; i < e->predicate_count; i++)
+        note_index(facts, e->predicates[i].index);
     facts->operations += e->kind == EXPRESSION_OP || e->kind == EXPRESSION_GUARD;
     facts->has_reduction |= e->kind == EXPRESSION_REDUCE;
     facts->has_contraction |= is_contraction(e);
@@ -40,6 +54,7 @@ static void note_fact(void *context, const struct expression *e) {
 static struct facts facts_of(struct ir *ir, const struct statement *statement) {
     struct facts facts = {0};
     expression_walk(ir, statement->value, note_fact, &facts);
+    facts.extent = expression_extent(ir, statement->value, NULL, LARGEST_VALUE);
     return facts;
 }
 
@@ -98,10 +113,39 @@ static bool is_padding(const struct statement *statement) {
            statement->value->sources[1]->kind == EXPRESSION_CONSTANT;
 }
 
+/* The largest index by which a statement reads a buffer. */
+struct reading_index {
+    const struct buffer *buffer;
+    int largest;
+};
+
+static void note_reading_index(void *context, const struct expression *e) {
+    struct reading_index *reading = context;
+    if (e->kind != EXPRESSION_LOAD || e->buffer != reading->buffer)
+        return;
+    for (int i = 0; i < e->index_count; i++)
+        if (e->indices[i]->size > reading->largest)
+            reading->largest = e->indices[i]->size;
+}
+
+/* Whether what would stand in the consumer stays within bounds. In each of its loads the indices
+ * take the place of the producer's axes, so that sizes multiply. */
+static bool stays_small(const struct fusion *fusion, const struct statement *producer,
+                        const struct statement *consumer) {
+    const struct facts *inner = &fusion->facts[producer->id], *outer = &fusion->facts[consumer->id];
+    struct reading_index reading = {.buffer = producer->output, .largest = 1};
+    expression_walk(fusion->ir, consumer->value, note_reading_index, &reading);
+    struct extent read =
+        expression_extent(fusion->ir, consumer->value, producer->output, LARGEST_VALUE);
+    int64_t size = (int64_t)reading.largest * inner->extent.size * read.loads + read.size;
+    return reading.largest * inner->largest_index <= LARGEST_INDEX && size <= LARGEST_VALUE &&
+           inner->extent.depth + outer->extent.depth <= DEEPEST_GUARDS;
+}
+
 /* Looks first at what is known, then at how the consumer reads: its uses are listed when the first
  * producer needs it. */
-static bool can_inline(const struct fusion *fusion, const struct statement *producer,
-                       const struct statement *consumer, struct uses *uses) {
+static bool is_worth_inlining(const struct fusion *fusion, const struct statement *producer,
+                              const struct statement *consumer, struct uses *uses) {
     const struct facts *facts = &fusion->facts[producer->id];
     bool only = fusion->consumers[producer->output->id] == 1;
     bool cheap = facts->operations <= CHEAP_OPERATIONS && !facts->has_costly;
@@ -121,6 +165,12 @@ static bool can_inline(const struct fusion *fusion, const struct statement *prod
         return reduction_fits(fusion, consumer, facts, &reading);
     return cheap ||
            reading.evaluations <= (double)producer->output->elements * (reading.guarded ? 2 : 1);
+}
+
+static bool can_inline(const struct fusion *fusion, const struct statement *producer,
+                       const struct statement *consumer, struct uses *uses) {
+    return is_worth_inlining(fusion, producer, consumer, uses) &&
+           stays_small(fusion, producer, consumer);
 }
 
 /* ---- Inlining ---- */

@@ -232,7 +232,9 @@ static void count_expression(void *context, const struct expression *e) {
 static bool is_short(struct ir *ir, const struct expression *value) {
     int count = 0;
     expression_walk(ir, value, count_expression, &count);
-    return count <= MAX_EXPRESSIONS;
+    struct extent extent = expression_extent(ir, value, NULL, LARGEST_VALUE);
+    return count <= MAX_EXPRESSIONS && extent.size < LARGEST_VALUE &&
+           extent.depth <= DEEPEST_GUARDS;
 }
 
 /* Adds the statement to the nest, in parts if it has loops that the nest has not. */

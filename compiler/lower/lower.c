@@ -9,6 +9,11 @@
 
 #include <string.h>
 
+enum {
+    MOST_TERMS = 64, /* in the indices of one element: with more, what it is read from is stored */
+    MOST_MOVES = 64, /* looked through on the way to one element */
+};
+
 struct lowering {
     struct ir *ir;
     struct buffer **buffers; /* by node id; NULL: none yet */
@@ -68,26 +73,75 @@ static bool has_buffer(const struct lowering *lowering, const struct node *node)
     return lowering->buffers[node->id] != NULL;
 }
 
+/* ---- Down through movement ---- */
+
+/* Where the way down stands: at an element of a node. */
+struct descent {
+    const struct node *node;
+    struct place place;
+    bool stored; /* padding is not looked through */
+    struct passed_pad *pads;
+    int moves;
+};
+
+static int place_size(const struct place *place) {
+    int size = 0;
+    for (int i = 0; i < place->rank; i++)
+        size += place->at[i]->size;
+    return size;
+}
+
+/* One step. False where the node has to be in a buffer: indices would grow too large, or the way
+ * is long, and others may go it too. */
+static bool move_down(struct lowering *lowering, struct descent *at) {
+    struct ir *ir = lowering->ir;
+    const struct node *node = at->node;
+    if (op_facts[node->op].class != CLASS_MOVEMENT || (at->stored && node->op == OP_PAD) ||
+        at->moves == MOST_MOVES)
+        return false;
+    struct place place = through_movement(ir, node, at->place);
+    if (at->moves && place_size(&place) > MOST_TERMS)
+        return false;
+    at->place = place;
+    at->moves++;
+    at->stored |= node->op == OP_WINDOW;
+    if (node->op == OP_PAD)
+        at->pads = pass_pad(ir, node, &place, at->pads);
+    at->node = node->sources[0];
+    return true;
+}
+
+/* The movement node that has to be in a buffer for a statement that computes `node`, and is not
+ * yet; NULL: none. The axes are of no statement, and their numbers are free again. */
+static const struct node *next_stored(struct lowering *lowering, const struct node *node) {
+    struct ir *ir = lowering->ir;
+    const struct axis *axes[MAX_RANK];
+    int first_axis = ir->axis_count;
+    for (int i = 0; i < node->rank; i++)
+        axes[i] = ir_axis(ir, node->shape[i]);
+    struct descent at = {.node = node, .place = place_of_axes(ir, node->rank, axes)};
+    while (move_down(lowering, &at))
+        continue;
+    ir->axis_count = first_axis;
+    bool moves = op_facts[at.node->op].class == CLASS_MOVEMENT;
+    return moves && !has_buffer(lowering, at.node) ? at.node : NULL;
+}
+
 /* The element of a node at a place. With `stored`, padding is not looked through but stored by a
  * statement of its own: contractions read their operands without guards. Nor is it behind a window,
  * through which its elements are seen several times. */
 static const struct expression *value_at(struct lowering *lowering, const struct node *node,
                                          struct place place, bool stored) {
     struct ir *ir = lowering->ir;
-    struct passed_pad *pads = NULL;
-    while (op_facts[node->op].class == CLASS_MOVEMENT && !(stored && node->op == OP_PAD)) {
-        place = through_movement(ir, node, place);
-        stored |= node->op == OP_WINDOW;
-        if (node->op == OP_PAD)
-            pads = pass_pad(ir, node, &place, pads);
-        node = node->sources[0];
-    }
+    struct descent at = {.node = node, .place = place, .stored = stored};
+    while (move_down(lowering, &at))
+        continue;
     const struct expression *value =
-        op_facts[node->op].class == CLASS_LEAF && !has_buffer(lowering, node)
-            ? leaf_value(lowering, node, &place)
-            : expression_load(ir, buffer_of(lowering, node), place.at);
-    for (; pads; pads = pads->outer)
-        value = expression_guard(ir, pads->count, pads->predicates, value, pads->value);
+        op_facts[at.node->op].class == CLASS_LEAF && !has_buffer(lowering, at.node)
+            ? leaf_value(lowering, at.node, &at.place)
+            : expression_load(ir, buffer_of(lowering, at.node), at.place.at);
+    for (; at.pads; at.pads = at.pads->outer)
+        value = expression_guard(ir, at.pads->count, at.pads->predicates, value, at.pads->value);
     return value;
 }
 
@@ -214,19 +268,39 @@ static struct buffer *leaf_buffer(struct lowering *lowering, const struct node *
     return buffer;
 }
 
+static struct buffer *temporary_of(struct lowering *lowering, const struct node *node) {
+    struct arena *arena = lowering->ir->arena;
+    return lowering->buffers[node->id] =
+               ir_buffer(lowering->ir, BUFFER_TEMPORARY, node->dtype, node->rank, node->shape,
+                         arena_format(arena, "t%d", node->id));
+}
+
+/* Stores a movement node and, before it, those that it needs stored in turn: a list, since they may
+ * be more than recursion could follow. */
+static void store_movement(struct lowering *lowering, const struct node *node) {
+    struct arena *arena = lowering->ir->arena;
+    const struct node **nodes = NULL;
+    int count = 0, capacity = 0;
+    for (; node; node = next_stored(lowering, node)) {
+        nodes = arena_extend(arena, nodes, count, &capacity, sizeof *nodes);
+        nodes[count++] = node;
+        temporary_of(lowering, node);
+    }
+    while (count--)
+        add_statement_of(lowering, nodes[count], lowering->buffers[nodes[count]->id]);
+}
+
 static struct buffer *buffer_of(struct lowering *lowering, const struct node *node) {
-    struct ir *ir = lowering->ir;
+    enum op_class class = op_facts[node->op].class;
     if (has_buffer(lowering, node))
         return lowering->buffers[node->id];
-    struct buffer *buffer;
-    if (op_facts[node->op].class == CLASS_LEAF) {
-        buffer = leaf_buffer(lowering, node);
-    } else {
-        buffer = ir_buffer(ir, BUFFER_TEMPORARY, node->dtype, node->rank, node->shape,
-                           arena_format(ir->arena, "t%d", node->id));
-        add_statement_of(lowering, node, buffer);
-    }
-    return lowering->buffers[node->id] = buffer;
+    if (class == CLASS_LEAF)
+        return lowering->buffers[node->id] = leaf_buffer(lowering, node);
+    if (class == CLASS_MOVEMENT)
+        store_movement(lowering, node);
+    else
+        add_statement_of(lowering, node, temporary_of(lowering, node));
+    return lowering->buffers[node->id];
 }
 
 void lower(struct ir *ir) {

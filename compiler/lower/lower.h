@@ -4,6 +4,12 @@
 
 #include "compiler/ir/ir.h"
 
+/* What a statement's value may grow to where others move into it. */
+enum {
+    LARGEST_VALUE = 1024, /* expressions and terms of indices, as expression_extent counts them */
+    DEEPEST_GUARDS = 24,  /* guards in guards */
+};
+
 /* simplify.c
  * requires a verified graph with weights bound
  * provides an equal graph: constants folded, equal nodes merged, identities gone, dead nodes gone.

@@ -48,6 +48,7 @@ struct generator {
     struct random random;
     uint64_t seed;
     int64_t most_elements; /* of one tensor */
+    struct node *only;     /* what find_node finds; NULL: any */
     struct et_error *error;
     jmp_buf escape;
 };
@@ -96,7 +97,8 @@ struct node *append_broadcast(struct generator *generator, enum dtype dtype, int
                               const int64_t *shape);
 /* A node of the dtype and shape of `like`: an earlier one, or one made of it, or a new leaf. */
 struct node *find_operand(struct generator *generator, const struct node *like);
-/* An earlier node whose dtype is among the letters (of ops.def), or a new leaf. */
+/* The one that is set, cast where it has to be; or else an earlier node whose dtype is among the
+ * letters (of ops.def), or a new leaf. */
 struct node *find_node(struct generator *generator, const char *letters);
 enum dtype pick_dtype(struct generator *generator, const char *letters);
 /* A random value of the dtype, for pads and constants; static memory until the next call. */

@@ -292,6 +292,11 @@ static struct node *any_node(struct generator *generator) {
 }
 
 struct node *find_node(struct generator *generator, const char *letters) {
+    struct node *only = generator->only;
+    if (only)
+        return strchr(letters, dtype_facts[only->dtype].letter)
+                   ? only
+                   : append_cast(generator, only, pick_dtype(generator, letters));
     if (generator->graph->node_count && generator_chance(generator, 85)) {
         for (int tries = 0; tries < 8; tries++) {
             struct node *node = any_node(generator);

@@ -1,0 +1,171 @@
+/* Chains of operations: what a compile makes and takes grows with their length, and no faster. A
+ * graph of a few kilobytes that doubled it with each step would end any machine. */
+#include "compiler/compile.h"
+#include "compiler/emit/backend.h"
+#include "tests/support/chain.h"
+#include "tests/support/random_graph.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Twice the length may take so many times as much, and so much more: statements grow up to a bound,
+ * and what it takes to make them grows with them, before it is the same for each step. */
+static const double most_growth = 2.6, free_nodes = 100000, free_bytes = 6e6;
+
+/* What chains are found in, for messages. */
+struct chain_text {
+    char text[256];
+};
+
+static struct chain_text chain_text(const struct chain *chain) {
+    struct chain_text text = {""};
+    for (int i = 0; i < chain->count; i++)
+        snprintf(text.text + strlen(text.text), sizeof text.text - strlen(text.text), "%s ",
+                 op_facts[chain->ops[i]].name);
+    snprintf(text.text + strlen(text.text), sizeof text.text - strlen(text.text), "seed %llu",
+             (unsigned long long)chain->seed);
+    return text;
+}
+
+struct work {
+    double nodes, bytes;
+};
+
+/* With limits far above what any of them takes: a chain that doubles ends soon, too. */
+static struct work compile_chain(const struct chain *chain) {
+    struct et_error error = {0};
+    struct graph *graph = chain_graph(chain, &error);
+    cr_assert(graph, "%s: %s", chain_text(chain).text, error.message);
+    const struct compile_options options = {.backend = &emit_calls,
+                                            .limits = {{[LIMIT_NODES] = 5e6, [LIMIT_BYTES] = 1e9}}};
+    struct compiled *compiled = compile(graph, &options, &error);
+    cr_expect(compiled, "%s, %d steps: %s", chain_text(chain).text, chain->length, error.message);
+    struct work work = {0};
+    if (compiled)
+        work = (struct work){compiled->nodes, compiled->bytes};
+    compiled_free(compiled);
+    graph_free(graph);
+    return work;
+}
+
+static bool grew_evenly(const struct work *shorter, const struct work *longer) {
+    return longer->nodes <= most_growth * shorter->nodes + free_nodes &&
+           longer->bytes <= most_growth * shorter->bytes + free_bytes;
+}
+
+/* Of so many steps, twice, and four times as many. */
+static void check_chain(struct chain chain, int shortest) {
+    const int lengths[] = {shortest, 2 * shortest, 4 * shortest};
+    struct work works[sizeof lengths / sizeof *lengths];
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        chain.length = lengths[i];
+        works[i] = compile_chain(&chain);
+        if (i == 0 || works[i].nodes == 0)
+            continue;
+        const struct work *before = &works[i - 1];
+        cr_expect(grew_evenly(before, &works[i]),
+                  "%s: %d steps make %.0f nodes in %.0f bytes, but %d make %.0f in %.0f",
+                  chain_text(&chain).text, lengths[i - 1], before->nodes, before->bytes, lengths[i],
+                  works[i].nodes, works[i].bytes);
+    }
+}
+
+static int chained_count;
+static enum op chained[OP_COUNT];
+
+static void list_chained(void) {
+    for (int op = 0; op < OP_COUNT; op++)
+        if (can_chain((enum op)op))
+            chained[chained_count++] = (enum op)op;
+}
+
+TestSuite(chains, .init = list_chained);
+
+Test(chains, of_pairs_grow_with_their_length, .timeout = 600) {
+    uint64_t seed = number_from_environment("CHAIN_SEED", 1);
+    for (int a = 0; a < chained_count; a++)
+        for (int b = 0; b < chained_count; b++)
+            check_chain((struct chain){.count = 2, .ops = {chained[a], chained[b]}, .seed = seed++},
+                        25);
+}
+
+Test(chains, of_a_thousand_steps_grow_with_their_length, .timeout = 600) {
+    static const struct chain chains[] = {{.count = 1, .ops = {OP_GATHER}},
+                                          {.count = 2, .ops = {OP_PERMUTE, OP_RESHAPE}}};
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
+        for (uint64_t seed = 1; seed <= 6; seed++) {
+            struct chain chain = chains[i];
+            chain.seed = seed;
+            check_chain(chain, 250);
+        }
+}
+
+/* So many triples, drawn by the seed; all there are with CHAIN_TRIPLES=0, which takes minutes. */
+Test(chains, of_triples_grow_with_their_length, .timeout = 36000) {
+    struct random random = {.state = number_from_environment("CHAIN_SEED", 1)};
+    uint64_t all = (uint64_t)chained_count * (uint64_t)chained_count * (uint64_t)chained_count;
+    uint64_t wanted = number_from_environment("CHAIN_TRIPLES", 1500);
+    for (uint64_t i = 0; i < (wanted ? wanted : all); i++) {
+        uint64_t number = wanted ? random_next(&random) % all : i;
+        struct chain chain = {.count = 3, .seed = random_next(&random)};
+        for (int k = 0; k < chain.count; k++, number /= (uint64_t)chained_count)
+            chain.ops[k] = chained[number % (uint64_t)chained_count];
+        check_chain(chain, 25);
+    }
+}
+
+/* ---- Limits ---- */
+
+static struct chain walk(uint64_t length) {
+    return (struct chain){.count = 2, .ops = {OP_GATHER, OP_ADD}, .seed = 2, .length = (int)length};
+}
+
+static void expect_refused(struct compile_limits limits, const char *unit, const char *option) {
+    struct et_error error = {0};
+    struct chain chain = walk(100);
+    struct graph *graph = chain_graph(&chain, &error);
+    cr_assert(graph, "%s", error.message);
+    const struct compile_options options = {.backend = &emit_calls, .limits = limits};
+    struct compiled *compiled = compile(graph, &options, &error);
+    cr_expect_null(compiled);
+    cr_expect(strstr(error.message, "compiling \"chain\": the pass "), "%s", error.message);
+    cr_expect(strstr(error.message, unit), "%s", error.message);
+    cr_expect(strstr(error.message, option), "%s", error.message);
+    compiled_free(compiled);
+    graph_free(graph);
+}
+
+Test(limits, of_nodes_end_a_compile) {
+    expect_refused((struct compile_limits){{[LIMIT_NODES] = 100}}, "lower has come to 101 nodes",
+                   "at most 100: --compile-limit-nodes raises the limit");
+}
+
+Test(limits, of_bytes_end_a_compile) {
+    expect_refused((struct compile_limits){{[LIMIT_BYTES] = 70000}}, "bytes",
+                   "at most 70000: --compile-limit-bytes raises the limit");
+}
+
+Test(limits, of_seconds_end_a_compile) {
+    expect_refused((struct compile_limits){{[LIMIT_SECONDS] = 1e-9}}, "seconds",
+                   "--compile-limit-seconds raises the limit");
+}
+
+/* What a compile reports is what it needs: the same with it, and none with less. */
+Test(limits, are_what_a_compile_says_it_took) {
+    struct et_error error = {0};
+    struct chain chain = walk(50);
+    struct graph *graph = chain_graph(&chain, &error);
+    cr_assert(graph, "%s", error.message);
+    struct compile_options options = {.backend = &emit_calls};
+    struct compiled *free = compile(graph, &options, &error);
+    cr_assert(free, "%s", error.message);
+    options.limits.most[LIMIT_NODES] = free->nodes;
+    struct compiled *exact = compile(graph, &options, &error);
+    cr_expect(exact && strcmp(exact->source, free->source) == 0, "%s", error.message);
+    options.limits.most[LIMIT_NODES] = free->nodes - 1;
+    cr_expect_null(compile(graph, &options, &error));
+    compiled_free(exact);
+    compiled_free(free);
+    graph_free(graph);
+}
