@@ -247,15 +247,15 @@ const char *kernels_dot(struct ir *ir) {
 /* ---- Counts ---- */
 
 /* What statements of one nest have in common is computed once. */
-static double statement_flops(struct ir *ir, const struct statement *statement, bool *counted) {
+static double statement_flops(struct ir *ir, const struct statement *statement) {
     struct uses uses = list_uses(ir, statement);
     double flops = 0;
     for (int i = 0; i < uses.count; i++) {
         const struct expression *e = uses.expressions[i];
         double points = uses.items[i].points;
-        if (counted[e->id])
+        if (ir->counted[e->id] == ir->counted_nests)
             continue;
-        counted[e->id] = true;
+        ir->counted[e->id] = ir->counted_nests;
         for (int k = 0; k < e->axis_count; k++)
             points *= (double)e->axes[k]->extent;
         if (e->kind == EXPRESSION_OP)
@@ -266,11 +266,20 @@ static double statement_flops(struct ir *ir, const struct statement *statement, 
     return flops;
 }
 
+/* Makes room for twice as many expressions as there are, so that it is seldom needed. */
+static void begin_counting(struct ir *ir) {
+    if (ir->counted_capacity < ir->expression_count) {
+        ir->counted_capacity = 2 * ir->expression_count;
+        ir->counted = arena_array(ir->arena, int, (size_t)ir->counted_capacity);
+    }
+    ir->counted_nests++;
+}
+
 double nest_flops(struct ir *ir, struct statement *const *statements, int count) {
-    bool *counted = arena_array(ir->arena, bool, (size_t)ir->expression_count);
     double flops = 0;
+    begin_counting(ir);
     for (int i = 0; i < count; i++)
-        flops += statement_flops(ir, statements[i], counted);
+        flops += statement_flops(ir, statements[i]);
     return flops;
 }
 

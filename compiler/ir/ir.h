@@ -46,6 +46,8 @@ struct ir {
     int bucket_count;
     struct interned **buckets; /* expression.c's table */
     struct memo *memos;        /* expression.c's, to be used again */
+    int counted_nests, counted_capacity;
+    int *counted; /* describe.c's, by expression id: the last nest that it was counted in */
     int buffer_count, buffer_capacity;
     struct buffer **buffers;
     int statement_count, statement_capacity; /* in the order of execution */

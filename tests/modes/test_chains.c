@@ -90,14 +90,15 @@ Test(chains, of_pairs_grow_with_their_length, .timeout = 600) {
                         25);
 }
 
-Test(chains, of_a_thousand_steps_grow_with_their_length, .timeout = 600) {
+Test(chains, of_thousands_of_steps_grow_with_their_length, .timeout = 600) {
     static const struct chain chains[] = {{.count = 1, .ops = {OP_GATHER}},
-                                          {.count = 2, .ops = {OP_PERMUTE, OP_RESHAPE}}};
+                                          {.count = 2, .ops = {OP_PERMUTE, OP_RESHAPE}},
+                                          {.count = 3, .ops = {OP_GATHER, OP_PAD, OP_ADD}}};
     for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
         for (uint64_t seed = 1; seed <= 6; seed++) {
             struct chain chain = chains[i];
             chain.seed = seed;
-            check_chain(chain, 250);
+            check_chain(chain, 500);
         }
 }
 
