@@ -490,7 +490,7 @@ struct measuring {
     struct memo *written; /* in the scopes around */
     const struct buffer *buffer;
     int most, depth, count, capacity;
-    const struct expression **order; /* in which they were written */
+    const struct expression **order; /* in which they were written under guards */
     struct extent extent;
 };
 
@@ -518,16 +518,32 @@ static void measure_side(struct measuring *measuring, const struct expression *e
         memo_put(measuring->ir, measuring->written, measuring->order[--measuring->count], NULL);
 }
 
+static void note_written(struct measuring *measuring, const struct expression *e) {
+    memo_put(measuring->ir, measuring->written, e, e);
+    if (measuring->depth == 0)
+        return;
+    measuring->order = arena_extend(measuring->ir->arena, measuring->order, measuring->count,
+                                    &measuring->capacity, sizeof *measuring->order);
+    measuring->order[measuring->count++] = e;
+}
+
+static void measure_load(struct measuring *measuring, const struct expression *load) {
+    struct extent *extent = &measuring->extent;
+    if (measuring->buffer && load->buffer != measuring->buffer)
+        return;
+    extent->loads++;
+    for (int i = 0; i < load->index_count; i++)
+        if (load->indices[i]->size > extent->largest_index)
+            extent->largest_index = load->indices[i]->size;
+}
+
 static void measure(struct measuring *measuring, const struct expression *e) {
-    struct arena *arena = measuring->ir->arena;
     if (measuring->extent.size >= measuring->most || memo_find(measuring->written, e))
         return;
-    memo_put(measuring->ir, measuring->written, e, e);
-    measuring->order = arena_extend(arena, measuring->order, measuring->count, &measuring->capacity,
-                                    sizeof *measuring->order);
-    measuring->order[measuring->count++] = e;
+    note_written(measuring, e);
     measuring->extent.size++;
-    measuring->extent.loads += e->kind == EXPRESSION_LOAD && e->buffer == measuring->buffer;
+    if (e->kind == EXPRESSION_LOAD)
+        measure_load(measuring, e);
     if (e->index)
         measure_index(measuring, e->index);
     for (int i = 0; i < e->index_count; i++)

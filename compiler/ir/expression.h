@@ -81,9 +81,10 @@ void expression_walk(struct ir *ir, const struct expression *expression,
 /* What it takes to write an expression down, where what stands under a guard is written under it:
  * again, where it is needed outside too, or under another. */
 struct extent {
-    int size;  /* expressions and terms of indices; ends at `most`, or soon after */
-    int loads; /* of one buffer */
-    int depth; /* of guards in guards */
+    int size;          /* expressions and terms of indices; ends at `most`, or soon after */
+    int depth;         /* of guards in guards */
+    int loads;         /* of the buffer, or of all when it is NULL */
+    int largest_index; /* of those loads, in terms */
 };
 struct extent expression_extent(struct ir *ir, const struct expression *expression,
                                 const struct buffer *buffer, int most);

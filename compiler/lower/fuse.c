@@ -31,19 +31,25 @@ static bool is_costly(const struct expression *e) {
     return e->kind == EXPRESSION_OP && op_facts[e->op].cost == COST_COSTLY;
 }
 
-static void note_index(struct facts *facts, const struct index *index) {
+static void note_index(struct facts *facts, const struct index *index, bool of_load) {
+    facts->extent.size += index->size;
     if (index->size > facts->largest_index)
         facts->largest_index = index->size;
+    if (of_load && index->size > facts->extent.largest_index)
+        facts->extent.largest_index = index->size;
 }
 
 static void note_fact(void *context, const struct expression *e) {
     struct facts *facts = context;
+    bool is_load = e->kind == EXPRESSION_LOAD;
+    facts->extent.size++;
+    facts->extent.loads += is_load;
     if (e->index)
-        note_index(facts, e->index);
+        note_index(facts, e->index, false);
     for (int i = 0; i < e->index_count; i++)
-        note_index(facts, e->indices[i]);
+        note_index(facts, e->indices[i], is_load);
     for (int i = 0; i < e->predicate_count; i++)
-        note_index(facts, e->predicates[i].index);
+        note_index(facts, e->predicates[i].index, false);
     facts->operations += e->kind == EXPRESSION_OP || e->kind == EXPRESSION_GUARD;
     facts->has_reduction |= e->kind == EXPRESSION_REDUCE;
     facts->has_contraction |= is_contraction(e);
@@ -51,10 +57,12 @@ static void note_fact(void *context, const struct expression *e) {
     facts->has_costly |= is_costly(e);
 }
 
+/* Without guards everything is written once, as it is walked. */
 static struct facts facts_of(struct ir *ir, const struct statement *statement) {
     struct facts facts = {0};
     expression_walk(ir, statement->value, note_fact, &facts);
-    facts.extent = expression_extent(ir, statement->value, NULL, LARGEST_VALUE);
+    if (facts.has_guard)
+        facts.extent = expression_extent(ir, statement->value, NULL, LARGEST_VALUE);
     return facts;
 }
 
@@ -113,33 +121,25 @@ static bool is_padding(const struct statement *statement) {
            statement->value->sources[1]->kind == EXPRESSION_CONSTANT;
 }
 
-/* The largest index by which a statement reads a buffer. */
-struct reading_index {
-    const struct buffer *buffer;
-    int largest;
-};
-
-static void note_reading_index(void *context, const struct expression *e) {
-    struct reading_index *reading = context;
-    if (e->kind != EXPRESSION_LOAD || e->buffer != reading->buffer)
-        return;
-    for (int i = 0; i < e->index_count; i++)
-        if (e->indices[i]->size > reading->largest)
-            reading->largest = e->indices[i]->size;
+/* Whether what would stand in the consumer stays within bounds. In each load of the producer the
+ * indices take the place of its axes, so that sizes multiply. */
+static bool stays_within(const struct facts *producer, const struct facts *consumer,
+                         const struct extent *read) {
+    int64_t largest = read->largest_index > 1 ? read->largest_index : 1;
+    int64_t size = largest * producer->extent.size * read->loads + read->size;
+    return largest * producer->largest_index <= LARGEST_INDEX && size < LARGEST_VALUE &&
+           producer->extent.depth + consumer->extent.depth <= DEEPEST_GUARDS;
 }
 
-/* Whether what would stand in the consumer stays within bounds. In each of its loads the indices
- * take the place of the producer's axes, so that sizes multiply. */
+/* Looks first whether it would if all that the consumer loads were of the producer. */
 static bool stays_small(const struct fusion *fusion, const struct statement *producer,
                         const struct statement *consumer) {
     const struct facts *inner = &fusion->facts[producer->id], *outer = &fusion->facts[consumer->id];
-    struct reading_index reading = {.buffer = producer->output, .largest = 1};
-    expression_walk(fusion->ir, consumer->value, note_reading_index, &reading);
-    struct extent read =
+    if (stays_within(inner, outer, &outer->extent))
+        return true;
+    const struct extent read =
         expression_extent(fusion->ir, consumer->value, producer->output, LARGEST_VALUE);
-    int64_t size = (int64_t)reading.largest * inner->extent.size * read.loads + read.size;
-    return reading.largest * inner->largest_index <= LARGEST_INDEX && size <= LARGEST_VALUE &&
-           inner->extent.depth + outer->extent.depth <= DEEPEST_GUARDS;
+    return stays_within(inner, outer, &read);
 }
 
 /* Looks first at what is known, then at how the consumer reads: its uses are listed when the first
