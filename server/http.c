@@ -46,7 +46,7 @@ void http_give_body_bytes(struct http *http, size_t bytes) {
 void http_wake(struct http *http) {
     uint64_t one = 1;
     if (write(http->wake, &one, sizeof one) < 0)
-        return; /* it counts too many wakes already: it is awake */
+        return; /* it counts too many wakes already: it is awake; else the next tick sees to it */
 }
 
 /* ---- Listening ---- */
@@ -139,22 +139,7 @@ static void check_time(struct http *http, struct connection *connection, double 
     }
 }
 
-static void tick(struct http *http) {
-    double now = now_microseconds();
-    if (now - http->ticked < TICK_MILLISECONDS * 1e3)
-        return;
-    http->ticked = now;
-    for (struct connection *connection = http->first, *next; connection; connection = next) {
-        next = connection->next;
-        check_time(http, connection, now);
-    }
-    listen_again(http);
-}
-
 static void take_done(struct http *http) {
-    uint64_t wakes;
-    if (read(http->wake, &wakes, sizeof wakes) < 0 && errno != EAGAIN)
-        return;
     pthread_mutex_lock(&http->lock);
     struct exchange *done = http->done;
     http->done = NULL;
@@ -170,6 +155,19 @@ static void take_done(struct http *http) {
         else if (connection_reply(http, connection) == GOES_ON)
             connection_take_input(http, connection);
     }
+}
+
+static void tick(struct http *http) {
+    double now = now_microseconds();
+    if (now - http->ticked < TICK_MILLISECONDS * 1e3)
+        return;
+    http->ticked = now;
+    for (struct connection *connection = http->first, *next; connection; connection = next) {
+        next = connection->next;
+        check_time(http, connection, now);
+    }
+    listen_again(http);
+    take_done(http); /* of which no wake has told */
 }
 
 static void take_event(struct http *http, struct connection *connection, unsigned events) {
@@ -195,7 +193,8 @@ static void *loop(void *context) {
             if (events[i].data.ptr != &http->wake && events[i].data.ptr != http)
                 take_event(http, events[i].data.ptr, events[i].events);
         }
-        if (woken)
+        uint64_t wakes;
+        if (woken && read(http->wake, &wakes, sizeof wakes) == sizeof wakes)
             take_done(http);
         if (called)
             accept_connections(http);

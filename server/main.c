@@ -68,9 +68,25 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
     _exit(EXIT_FAILURE); /* what they work with cannot be freed */
 }
 
+static int open_and_serve(struct server *server, double began) {
+    struct et_error error = {0};
+    sigset_t awaited = block_signals(); /* before there is any other thread */
+    allow_files();
+    files_begin();
+    server->models.most_memory = (double)server->options.max_memory;
+    server->models.limits =
+        (struct compile_limits){{[LIMIT_NODES] = (double)server->options.compile_limit_nodes,
+                                 [LIMIT_BYTES] = (double)server->options.compile_limit_bytes,
+                                 [LIMIT_SECONDS] = (double)server->options.compile_limit_seconds}};
+    if (!models_open(&server->models, server->options.graphs, server->options.graph_count, &error))
+        return fail(error.message);
+    if (!server->options.quiet && !(server->log = log_open(STDOUT_FILENO)))
+        return fail("no thread for the log, or no memory");
+    return serve(server, &awaited, began);
+}
+
 int main(int count, char **values) {
     static struct server server;
-    struct et_error error = {0};
     char message[256];
     double began = now_microseconds();
     server.metrics.began = began;
@@ -79,19 +95,7 @@ int main(int count, char **values) {
     if (!options_from_environment(&server.options, message))
         return fail(message);
     options_parse(&server.options, count, values);
-    sigset_t awaited = block_signals(); /* before there is any other thread */
-    allow_files();
-    files_begin();
-    server.models.most_memory = (double)server.options.max_memory;
-    server.models.limits =
-        (struct compile_limits){{[LIMIT_NODES] = (double)server.options.compile_limit_nodes,
-                                 [LIMIT_BYTES] = (double)server.options.compile_limit_bytes,
-                                 [LIMIT_SECONDS] = (double)server.options.compile_limit_seconds}};
-    if (!models_open(&server.models, server.options.graphs, server.options.graph_count, &error))
-        return fail(error.message);
-    if (!server.options.quiet)
-        server.log = log_open(STDOUT_FILENO);
-    int status = serve(&server, &awaited, began);
+    int status = open_and_serve(&server, began);
     log_close(server.log);
     if (!models_wait(&server.models, SECONDS_TO_BUILD))
         _exit(status); /* gcc still runs, and its result is not needed */

@@ -135,5 +135,8 @@ void options_parse(struct options *options, int count, char **values) {
                "SIGTERM finishes the requests in flight, then ends the process.",
     };
     argp_err_exit_status = 2;
-    argp_parse(&parser, count, values, 0, NULL, options);
+    if (argp_parse(&parser, count, values, 0, NULL, options) == 0)
+        return;
+    fprintf(stderr, "eigentensor-server: out of memory\n");
+    exit(EXIT_FAILURE);
 }

@@ -148,11 +148,12 @@ static void handle(struct worker *worker, struct request *request, struct reply 
     struct text inflated = {0};
     *reply->allow = 0;
     reply->stages[STAGE_queue] = request->waited;
-    unsigned long failed = json_failed_allocations();
+    unsigned long json_failed = json_failed_allocations(), failed = et_failed_allocations();
     request->most_json_memory = JSON_MEMORY_OF_A_BYTE * (size_t)worker->server->options.max_body;
     if (request_inflate(request, &inflated, &worker->server->options, route->style, reply))
         route->handle(worker, request, reply);
-    if (json_failed_allocations() != failed)
+    bool refused = reply->status >= 400 && reply->status < 500; /* as if by the client's fault */
+    if (json_failed_allocations() != json_failed || (refused && et_failed_allocations() != failed))
         reply_error(reply, route->style, 503, "out of memory");
     text_free(&inflated);
     if (request->body_bytes > LARGE_BODY_BYTES)

@@ -67,8 +67,8 @@ void reply_stopped(struct reply *reply, enum error_style style, enum et_stop sto
 void reply_failed_run(struct reply *reply, enum error_style style, const struct model_run *run,
                       const struct options *options, const struct et_error *error);
 
-/* To be called before any other use of Jansson: its parser drops what finds no memory without a
- * word, so server_answer() looks whether that happened, and answers 503. */
+/* To be called before any other use of Jansson, so that its memory comes from et_allocate(), too,
+ * and what it drops without a word is seen: server_answer() then answers 503. */
 void watch_json_memory(void);
 
 /* The model that ?model= names, or the first; NULL with a finished 404. */

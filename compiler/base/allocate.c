@@ -8,6 +8,16 @@
 #include <sys/mman.h>
 
 static atomic_ulong allocations_until_failure;
+static _Thread_local unsigned long failed;
+
+unsigned long et_failed_allocations(void) {
+    return failed;
+}
+
+static void *counted(void *memory) {
+    failed += !memory;
+    return memory;
+}
 
 bool et_allocation_fails(void) {
     return atomic_load_explicit(&allocations_until_failure, memory_order_relaxed) != 0 &&
@@ -19,16 +29,14 @@ void et_fail_allocation(unsigned long nth) {
 }
 
 void *et_allocate(size_t count, size_t size) {
-    if (et_allocation_fails())
-        return NULL;
-    return calloc(count ? count : 1, size ? size : 1);
+    return counted(et_allocation_fails() ? NULL : calloc(count ? count : 1, size ? size : 1));
 }
 
 /* Large blocks lie in huge pages where the system has them: there are fewer to be had, and found
  * again at every access. */
 #define HUGE_PAGE ((size_t)2 << 20)
 
-void *et_allocate_unset(size_t bytes) {
+static void *allocate_lines(size_t bytes) {
     if (et_allocation_fails() || bytes > SIZE_MAX / 2)
         return NULL;
     size_t rounded = bytes ? whole_lines(bytes) : 64;
@@ -39,6 +47,10 @@ void *et_allocate_unset(size_t bytes) {
         return NULL;
     madvise(memory, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish only */
     return memory;
+}
+
+void *et_allocate_unset(size_t bytes) {
+    return counted(allocate_lines(bytes));
 }
 
 void *et_allocate_aligned(size_t bytes) {

@@ -1,6 +1,6 @@
 """Lets every n-th call of a kind fail, for every n, in every command of the tool.
 
-    faults.py TOOL FAIL_NTH.so FOLDER [SCENARIO...]
+    command_faults.py TOOL FAIL_NTH.so FOLDER [SCENARIO...]
 
 Small graphs are run, emitted, built, checked, rewritten, tuned and batched. Whatever call fails,
 the tool either does without and gives just what it always gives, or says so in a line on standard
@@ -19,7 +19,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fail_nth
+
 TOOL, LIBRARY, ROOT = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+SPARED = fail_nth.spared(TOOL)
 # What can fail, and what the message then has to tell.
 REASONS = {
     "allocation": "memory|cannot load the compiled library",
@@ -187,26 +190,6 @@ def remembering_compilers(folder):
 
 
 # ---- One run ----
-
-
-def functions(path):
-    """Of a program or an archive: {name: (begin, end)}."""
-    said = subprocess.run(["nm", "-S", path], check=True, capture_output=True, text=True).stdout
-    rows = [line.split() for line in said.splitlines()]
-    return {row[3]: (int(row[0], 16), int(row[0], 16) + int(row[1], 16))
-            for row in rows if len(row) == 4 and row[2] == "T"}
-
-
-def spared():
-    """Where libtcc lies within the tool: without memory it leaks, and ends the process."""
-    archive = subprocess.run(["gcc", "-print-file-name=libtcc.a"], check=True, capture_output=True,
-                             text=True).stdout.strip()
-    names = functions(archive) if os.path.exists(archive) else {}
-    found = [where for name, where in functions(TOOL).items() if name in names]
-    return f"{min(found)[0]:x}-{max(found)[1]:x}" if found else ""
-
-
-SPARED = spared()
 
 
 class Place:

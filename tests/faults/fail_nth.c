@@ -6,6 +6,8 @@
  *               follows that the program's own code allocated and never released
  *   FAULT_SPARE "BEGIN-END", hexadecimal: the addresses within the program whose calls never fail,
  *               those of libtcc where that is a part of it
+ *   FAULT_CONTROL  instead of the first three: a file, which holds a struct control. Whoever maps
+ * it chooses what fails while the program runs, and sees how much memory it holds.
  *
  * Calls that the C library makes for itself count where they can be seen from outside, as those to
  * malloc can. Programs that are started from here are let alone. */
@@ -23,7 +25,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,9 +37,12 @@ enum kind { ALLOCATION, MAPPING, OPEN, READ, WRITE, THREAD, PROCESS, KINDS };
 static const char *const kind_names[KINDS] = {"allocation", "mapping", "open",   "read",
                                               "write",      "thread",  "process"};
 
-static enum kind wanted = KINDS; /* KINDS: nothing fails */
-static long nth;
-static atomic_long calls;
+static struct control {
+    atomic_long kind; /* KINDS: nothing fails */
+    atomic_long nth, calls;
+    atomic_long failed; /* 1: a call has */
+    atomic_long live;   /* blocks of memory that the program's own code allocated and holds */
+} own = {.kind = KINDS}, *control = &own;
 static int mark = -1;
 
 /* ---- Whose call it is ---- */
@@ -49,11 +57,13 @@ static bool lies_in(struct range range, const void *address) {
 }
 
 static bool fails(enum kind kind, const void *caller) {
-    if (kind != wanted || lies_in(spared, caller) || lies_in(spared_library, caller))
+    if (kind != control->kind || lies_in(spared, caller) || lies_in(spared_library, caller))
         return false;
-    if (atomic_fetch_add(&calls, 1) + 1 != nth)
+    if (atomic_fetch_add(&control->calls, 1) + 1 != control->nth)
         return false;
-    syscall(SYS_write, mark, "failed\n", 7);
+    control->failed = 1;
+    if (mark >= 0)
+        syscall(SYS_write, mark, "failed\n", 7);
     return true;
 }
 
@@ -62,7 +72,6 @@ static bool fails(enum kind kind, const void *caller) {
 enum { PLACES = 1 << 16 };
 static void *places[PLACES]; /* a hash table, open; the whole address is the key */
 static atomic_flag busy = ATOMIC_FLAG_INIT;
-#define REMOVED ((void *)1)
 
 static void lock(void) {
     while (atomic_flag_test_and_set(&busy))
@@ -73,27 +82,45 @@ static size_t place_of(const void *memory) {
     return ((uintptr_t)memory >> 4) * 0x9e3779b97f4a7c15u >> 48;
 }
 
+/* Where it is, or the free place where it belongs. */
+static size_t find(const void *memory) {
+    size_t at = place_of(memory);
+    while (places[at] && places[at] != memory)
+        at = (at + 1) % PLACES;
+    return at;
+}
+
 static void *note(void *memory, const void *caller) {
     if (!memory || !lies_in(program, caller))
         return memory;
     lock();
-    size_t at = place_of(memory);
-    while (places[at] && places[at] != REMOVED)
-        at = (at + 1) % PLACES;
-    places[at] = memory;
+    places[find(memory)] = memory;
+    control->live++;
     atomic_flag_clear(&busy);
     return memory;
+}
+
+/* Those behind it move up, as far as they may. */
+static void remove_place(size_t hole) {
+    for (size_t at = (hole + 1) % PLACES; places[at]; at = (at + 1) % PLACES) {
+        size_t home = place_of(places[at]);
+        if ((at - home) % PLACES >= (at - hole) % PLACES) {
+            places[hole] = places[at];
+            hole = at;
+        }
+    }
+    places[hole] = NULL;
 }
 
 static void forget(const void *memory) {
     if (!memory)
         return;
     lock();
-    size_t at = place_of(memory);
-    while (places[at] && places[at] != memory)
-        at = (at + 1) % PLACES;
-    if (places[at])
-        places[at] = REMOVED;
+    size_t at = find(memory);
+    if (places[at]) {
+        remove_place(at);
+        control->live--;
+    }
     atomic_flag_clear(&busy);
 }
 
@@ -205,6 +232,30 @@ int mkdir(const char *path, mode_t mode) {
     return NO_FILE ? -1 : (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
+int epoll_create1(int flags) {
+    return NO_FILE ? -1 : (int)syscall(SYS_epoll_create1, flags);
+}
+
+int epoll_ctl(int epoll, int operation, int file, struct epoll_event *event) {
+    if (operation == EPOLL_CTL_ADD && fails(OPEN, CALLER)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, file, event);
+}
+
+int eventfd(unsigned count, int flags) {
+    return NO_FILE ? -1 : (int)syscall(SYS_eventfd2, count, flags);
+}
+
+int socket(int family, int type, int protocol) {
+    return NO_FILE ? -1 : (int)syscall(SYS_socket, family, type, protocol);
+}
+
+int accept4(int listener, struct sockaddr *restrict address, socklen_t *restrict bytes, int flags) {
+    return NO_FILE ? -1 : (int)syscall(SYS_accept4, listener, address, bytes, flags);
+}
+
 #define CANNOT_READ (fails(READ, CALLER) && (errno = EIO))
 
 ssize_t read(int file, void *bytes, size_t count) {
@@ -221,6 +272,20 @@ ssize_t getline(char **line, size_t *capacity, FILE *file) {
 
 char *fgets(char *line, int capacity, FILE *file) {
     return CANNOT_READ ? NULL : REAL(fgets)(line, capacity, file);
+}
+
+#define IS_RESET(kind) (fails(kind, CALLER) && (errno = ECONNRESET))
+
+ssize_t recv(int file, void *bytes, size_t count, int flags) {
+    return IS_RESET(READ) ? -1 : syscall(SYS_recvfrom, file, bytes, count, flags, NULL, NULL);
+}
+
+ssize_t send(int file, const void *bytes, size_t count, int flags) {
+    return IS_RESET(WRITE) ? -1 : syscall(SYS_sendto, file, bytes, count, flags, NULL, 0);
+}
+
+ssize_t sendmsg(int file, const struct msghdr *message, int flags) {
+    return IS_RESET(WRITE) ? -1 : syscall(SYS_sendmsg, file, message, flags);
 }
 
 #define DISK_IS_FULL (fails(WRITE, CALLER) && (errno = ENOSPC))
@@ -309,26 +374,36 @@ static void read_spared(const char *text) {
     spared.end = program.begin + strtoul(end + 1, NULL, 16);
 }
 
+static void map_control(const char *path) {
+    int file = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+    void *mapped = (void *)syscall(SYS_mmap, NULL, sizeof *control, PROT_READ | PROT_WRITE,
+                                   MAP_SHARED, file, 0);
+    if (mapped != MAP_FAILED)
+        control = mapped;
+    syscall(SYS_close, file);
+}
+
 __attribute__((constructor)) static void begin(void) {
-    const char *kind = getenv("FAULT_KIND"), *path = getenv("FAULT_MARK");
+    const char *kind = getenv("FAULT_KIND"), *path = getenv("FAULT_MARK"),
+               *nth = getenv("FAULT_NTH");
     dl_iterate_phdr(find_objects, NULL);
     read_spared(getenv("FAULT_SPARE"));
-    nth = atol(getenv("FAULT_NTH") ? getenv("FAULT_NTH") : "0");
-    mark = path ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                               0600)
-                : -1;
     unsetenv("LD_PRELOAD");
+    if (getenv("FAULT_CONTROL"))
+        map_control(getenv("FAULT_CONTROL"));
+    if (!path)
+        return;
+    mark = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    control->nth = atol(nth ? nth : "0");
     for (int i = 0; kind && i < KINDS; i++)
         if (strcmp(kind, kind_names[i]) == 0)
-            wanted = (enum kind)i;
+            control->kind = i;
 }
 
 __attribute__((destructor)) static void end(void) {
     char line[64];
-    long leaks = 0;
-    wanted = KINDS;
-    for (int i = 0; i < PLACES; i++)
-        leaks += places[i] && places[i] != REMOVED;
-    int length = snprintf(line, sizeof line, "%ld leaks\n", leaks);
-    syscall(SYS_write, mark, line, (size_t)length);
+    control->kind = KINDS;
+    int length = snprintf(line, sizeof line, "%ld leaks\n", control->live);
+    if (mark >= 0)
+        syscall(SYS_write, mark, line, (size_t)length);
 }
