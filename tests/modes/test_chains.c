@@ -1,5 +1,6 @@
 /* Chains of operations: what a compile makes and takes grows with their length, and no faster. A
  * graph of a few kilobytes that doubled it with each step would end any machine. */
+#include "compiler/builder/builder.h"
 #include "compiler/compile.h"
 #include "compiler/emit/backend.h"
 #include "tests/support/chain.h"
@@ -32,15 +33,14 @@ struct work {
     double nodes, bytes;
 };
 
-/* With limits far above what any of them takes: a chain that doubles ends soon, too. */
-static struct work compile_chain(const struct chain *chain) {
+/* With limits far above what any of them takes: a chain that doubles ends soon, too. The graph is
+ * freed. */
+static struct work compile_graph(struct graph *graph, const char *name, int length) {
     struct et_error error = {0};
-    struct graph *graph = chain_graph(chain, &error);
-    cr_assert(graph, "%s: %s", chain_text(chain).text, error.message);
     const struct compile_options options = {.backend = &emit_calls,
                                             .limits = {{[LIMIT_NODES] = 5e6, [LIMIT_BYTES] = 1e9}}};
     struct compiled *compiled = compile(graph, &options, &error);
-    cr_expect(compiled, "%s, %d steps: %s", chain_text(chain).text, chain->length, error.message);
+    cr_expect(compiled, "%s, %d steps: %s", name, length, error.message);
     struct work work = {0};
     if (compiled)
         work = (struct work){compiled->nodes, compiled->bytes};
@@ -49,26 +49,40 @@ static struct work compile_chain(const struct chain *chain) {
     return work;
 }
 
+static struct work compile_chain(const struct chain *chain) {
+    struct et_error error = {0};
+    struct graph *graph = chain_graph(chain, &error);
+    cr_assert(graph, "%s: %s", chain_text(chain).text, error.message);
+    return compile_graph(graph, chain_text(chain).text, chain->length);
+}
+
 static bool grew_evenly(const struct work *shorter, const struct work *longer) {
     return longer->nodes <= most_growth * shorter->nodes + free_nodes &&
            longer->bytes <= most_growth * shorter->bytes + free_bytes;
 }
 
-/* Of so many steps, twice, and four times as many. */
+static void expect_even(const struct work *shorter, const struct work *longer, const char *name,
+                        int length) {
+    cr_expect(grew_evenly(shorter, longer),
+              "%s: %d steps make %.0f nodes in %.0f bytes, but %d make %.0f in %.0f", name,
+              length / 2, shorter->nodes, shorter->bytes, length, longer->nodes, longer->bytes);
+}
+
+enum { LONG_ENOUGH = 800 }; /* for what grows to a bound before it repeats itself */
+
+/* Of so many steps, twice, and four times as many; and more, if it has not come to grow evenly. */
 static void check_chain(struct chain chain, int shortest) {
-    const int lengths[] = {shortest, 2 * shortest, 4 * shortest};
-    struct work works[sizeof lengths / sizeof *lengths];
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        chain.length = lengths[i];
-        works[i] = compile_chain(&chain);
-        if (i == 0 || works[i].nodes == 0)
-            continue;
-        const struct work *before = &works[i - 1];
-        cr_expect(grew_evenly(before, &works[i]),
-                  "%s: %d steps make %.0f nodes in %.0f bytes, but %d make %.0f in %.0f",
-                  chain_text(&chain).text, lengths[i - 1], before->nodes, before->bytes, lengths[i],
-                  works[i].nodes, works[i].bytes);
-    }
+    chain.length = shortest;
+    struct work before, now = compile_chain(&chain);
+    do {
+        before = now;
+        chain.length *= 2;
+        now = compile_chain(&chain);
+        if (now.nodes == 0)
+            return;
+    } while (chain.length < 4 * shortest ||
+             (chain.length < LONG_ENOUGH && !grew_evenly(&before, &now)));
+    expect_even(&before, &now, chain_text(&chain).text, chain.length);
 }
 
 static int chained_count;
@@ -100,6 +114,29 @@ Test(chains, of_thousands_of_steps_grow_with_their_length, .timeout = 600) {
             chain.seed = seed;
             check_chain(chain, 500);
         }
+}
+
+/* A tensor is flipped again and again, and read each time: the way down to the input grows. */
+static struct graph *read_flips(int length) {
+    struct et_error error = {0};
+    struct tensor_context *context = tensor_context_new("flips");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(6, 10)), sum = x;
+    for (int i = 0; i < length; i++) {
+        x = tensor_flip(x, AXES(i % 2));
+        sum = tensor_add(sum, x);
+    }
+    struct graph *graph = compile_to_graph(context, OUTPUTS({"y", sum}), &error);
+    cr_assert(graph, "%s", error.message);
+    return graph;
+}
+
+Test(chains, of_movement_that_is_read_grow_with_their_length, .timeout = 600) {
+    struct work before = compile_graph(read_flips(500), "flips", 500);
+    for (int length = 1000; length <= 4000; length *= 2) {
+        const struct work now = compile_graph(read_flips(length), "flips", length);
+        expect_even(&before, &now, "flips", length);
+        before = now;
+    }
 }
 
 /* So many triples, drawn by the seed; all there are with CHAIN_TRIPLES=0, which takes minutes. */
