@@ -294,12 +294,12 @@ static bool infer_extent(struct tensor x, struct node *node) {
         }
         if (node->shape[i] == -1)
             unknown = i;
-        else if (node->shape[i] < 1 || !checked_multiply(known, node->shape[i], &known))
+        else if (node->shape[i] < 0 || !checked_multiply(known, node->shape[i], &known))
             return true; /* for `infer` to reject */
     }
     if (unknown < 0)
         return true;
-    if (node_elements(x.node) % known != 0) {
+    if (known == 0 || node_elements(x.node) % known != 0) {
         tensor_fail(x.context, "reshape: %s does not divide into rows of %" PRId64 " elements",
                     tensor_text(x).text, known);
         return false;

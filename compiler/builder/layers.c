@@ -66,9 +66,11 @@ static struct tensor rsqrt(struct tensor x) {
 
 /* Over axes */
 
-/* How many elements of x one element of its reduction over axes stands for. */
+/* How many elements of x one element of its reduction over axes stands for; 1 if there is none. */
 static int64_t reduced_elements(struct tensor x, struct tensor reduced) {
-    return x.node && reduced.node ? node_elements(x.node) / node_elements(reduced.node) : 1;
+    if (!x.node || !reduced.node || node_elements(reduced.node) == 0)
+        return 1;
+    return node_elements(x.node) / node_elements(reduced.node);
 }
 
 /* The reduction with the reduced axes put back, with extent 1. */

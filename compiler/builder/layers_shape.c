@@ -93,7 +93,7 @@ static struct tensor split_part(struct tensor x, int axis, int count, const int6
     for (int i = 0; i < count; i++) {
         if (i == part)
             begin = sum;
-        if (sizes[i] < 1 || !checked_add(sum, sizes[i], &sum))
+        if (sizes[i] < 0 || !checked_add(sum, sizes[i], &sum))
             return tensor_fail(x.context, "part %d has size %" PRId64, i, sizes[i]);
     }
     if (sum != tensor_extent(x, axis))
@@ -120,10 +120,10 @@ struct tensor repeat(struct tensor x, int rank, const int64_t *times) {
     int parts = 0;
     for (int i = 0; i < rank; i++) {
         int64_t extent = tensor_extent(x, i);
-        if (times[i] < 1 || !checked_multiply(times[i], extent, &merged[i]))
+        if (times[i] < 0 || !checked_multiply(times[i], extent, &merged[i]))
             return tensor_fail(x.context, "%" PRId64 " times axis %d of %s", times[i], i,
                                tensor_text(x).text);
-        if (times[i] > 1) {
+        if (times[i] != 1) {
             apart[parts] = 1;
             expanded[parts++] = times[i];
         }

@@ -263,6 +263,9 @@ void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *
     text_add(text, run->scratch ? "    char *scratch = (char *)arena;\n" : "    (void)arena;\n");
     if (!reads_inputs(emitter->ir))
         text_add(text, "    (void)inputs;\n");
+    if (!emitter->ir->kernel_count) /* no output has elements */
+        text_add(text, emitter->threads ? "    (void)outputs;\n    (void)part;\n"
+                                        : "    (void)outputs;\n");
     text_add(text, "%s}\n\n", text_keep(&run->calls));
 }
 

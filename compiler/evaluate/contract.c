@@ -115,6 +115,8 @@ void evaluate_contract(const struct node *node, const struct view *sources, stru
     struct view along_a, along_b, kept_a, kept_b;
     separate_axes(node, &sources[0], &along_a, &kept_a);
     separate_axes(node, &sources[1], &along_b, &kept_b);
+    if (view_is_empty(&along_a))
+        return; /* the buffer is zeroed */
     struct positions positions = {
         .rows = rows_of(2, (const struct view *const[]){&along_a, &along_b}),
         .a = along_a.data,

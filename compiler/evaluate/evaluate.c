@@ -58,7 +58,8 @@ bool evaluate(const struct node *node, const struct view *sources, struct stop *
         return et_fail(error, "%s: out of memory for %" PRId64 " bytes", op_facts[node->op].name,
                        bytes);
     *result = view_contiguous(node, *buffer);
-    evaluate_class(node, sources, stop, result);
+    if (bytes > 0)
+        evaluate_class(node, sources, stop, result);
     if (!stop_passed(stop))
         return true;
     et_release(*buffer);

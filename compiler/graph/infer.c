@@ -12,12 +12,13 @@ static const char *name_of(const struct node *node) {
 static bool check_shape(const struct node *node, struct et_error *error) {
     if (node->rank < 0 || node->rank > MAX_RANK)
         return et_fail(error, "%s: rank %d, expected 0 to %d", name_of(node), node->rank, MAX_RANK);
-    int64_t elements = 1; /* of one image, where there is a batch */
+    int64_t elements = 1; /* of one image, where there is a batch; as if no extent were 0 */
     for (int i = node->batched; i < node->rank; i++) {
-        if (node->shape[i] < 1)
-            return et_fail(error, "%s: axis %d has extent %" PRId64 ", expected at least 1",
-                           name_of(node), i, node->shape[i]);
-        if (!checked_multiply(elements, node->shape[i], &elements) || elements > MAX_ELEMENTS)
+        int64_t extent = node->shape[i];
+        if (extent < 0)
+            return et_fail(error, "%s: axis %d has extent %" PRId64 ", expected at least 0",
+                           name_of(node), i, extent);
+        if (!checked_multiply(elements, extent ? extent : 1, &elements) || elements > MAX_ELEMENTS)
             return et_fail(error, "%s: more than %" PRId64 " elements", name_of(node),
                            MAX_ELEMENTS);
     }
@@ -178,7 +179,7 @@ static bool infer_shrink(struct node *node, struct et_error *error) {
     if (node->batched && (node->before[0] || node->after[0] != BATCH_EXTENT))
         return fail_at_batch(node, "takes a part of", error);
     for (int i = 0; i < node->rank; i++) {
-        if (node->before[i] < 0 || node->before[i] >= node->after[i] ||
+        if (node->before[i] < 0 || node->before[i] > node->after[i] ||
             node->after[i] > source->shape[i])
             return et_fail(error, "shrink: range [%" PRId64 ",%" PRId64 "] on axis %d of %s",
                            node->before[i], node->after[i], i, shape_text(source).text);

@@ -13,6 +13,13 @@ struct view view_contiguous(const struct node *node, const void *data) {
     return view;
 }
 
+bool view_is_empty(const struct view *view) {
+    for (int i = 0; i < view->rank; i++)
+        if (view->shape[i] == 0)
+            return true;
+    return false;
+}
+
 /* Axes of extent 1 dropped, and neighbours merged where one stride describes both. */
 static struct view merged(const struct view *view) {
     struct view result = {.data = view->data, .dtype = view->dtype};
@@ -34,6 +41,10 @@ static struct view merged(const struct view *view) {
 /* From the last axis to the first, each axis of the result takes its share of one merged axis. */
 static bool view_reshape(const struct node *node, const struct view *source, struct view *result) {
     struct view runs = merged(source);
+    if (view_is_empty(source)) {
+        memset(result->stride, 0, sizeof result->stride);
+        return true;
+    }
     for (int i = node->rank - 1; i >= 0; i--) {
         result->stride[i] = 0;
         if (node->shape[i] == 1)
@@ -63,6 +74,8 @@ static void view_expand(const struct view *source, struct view *result) {
 static void view_flip(const struct node *node, struct view *result) {
     for (int i = 0; i < node->axis_count; i++) {
         int axis = node->axes[i];
+        if (result->shape[axis] == 0)
+            continue;
         int64_t to_last = (result->shape[axis] - 1) * result->stride[axis];
         result->data = element_at(result->data, result->dtype, to_last);
         result->stride[axis] = -result->stride[axis];
@@ -214,6 +227,8 @@ bool rows_next(struct rows *rows) {
 
 void view_copy(const struct view *result, const struct view *source) {
     size_t bytes = dtype_facts[result->dtype].bytes;
+    if (view_is_empty(result))
+        return;
     struct rows rows = rows_of(2, (const struct view *const[]){result, source});
     do {
         if (rows.stride[0] == 1 && rows.stride[1] == 1)

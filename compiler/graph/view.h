@@ -15,6 +15,9 @@ struct view {
     int64_t stride[MAX_RANK];
 };
 
+/* Whether it has no elements: some extent is 0. */
+bool view_is_empty(const struct view *view);
+
 /* The row-major view of a node's elements at `data`. */
 struct view view_contiguous(const struct node *node, const void *data);
 
@@ -52,7 +55,7 @@ struct rows {
     int64_t since;       /* elements since `stop` was asked */
 };
 
-/* Stands at the first row. */
+/* Stands at the first row. Requires that there are elements. */
 struct rows rows_of(int operands, const struct view *const *views);
 /* The same, ended early when `stop` (which may be NULL) says so; long rows come in pieces. */
 struct rows rows_until(struct stop *stop, int operands, const struct view *const *views);

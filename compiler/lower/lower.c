@@ -318,6 +318,8 @@ void lower(struct ir *ir) {
         struct buffer *output = ir_buffer(ir, BUFFER_OUTPUT, node->dtype, node->rank, node->shape,
                                           graph->outputs[i].name);
         output->position = i;
+        if (node_elements(node) == 0)
+            continue; /* there is nothing to store */
         struct statement *statement = ir_statement(ir, output);
         statement->value =
             value_at(&lowering, node, place_of_axes(ir, node->rank, statement->axes), false);

@@ -2,6 +2,9 @@
  *
  *   - What depends on constants only is computed now, with the evaluator that the interpreter uses,
  *     unless the result would be larger than what it came from.
+ *   - Tensors without elements become empty constants, and what is made of them alone constants
+ *     that are the same everywhere. So nothing reads a tensor without elements: only inputs and
+ *     outputs are left of them.
  *   - Identities that hold for every bit pattern: x * 1, x / 1, x - 0, x + -0, a cast to its own
  *     dtype, --x, not not x.
  *   - Equal nodes become one; nodes that no output needs are dropped (copy_graph.c). */
@@ -126,6 +129,65 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
     return *made != NULL;
 }
 
+/* ---- Tensors without elements ---- */
+
+/* What a node gives, everywhere, whose first source has no elements. */
+static bool element_of_nothing(const struct simplifying *simplifying, const struct node *node,
+                               uint64_t *element) {
+    size_t bytes = dtype_facts[node->dtype].bytes;
+    *element = 0; /* of contract, gather, and where nothing is computed */
+    if (node->op == OP_PAD && node->value)
+        memcpy(element, node->value, bytes);
+    if (op_facts[node->op].class != CLASS_REDUCE || node_elements(node) == 0)
+        return true;
+    struct node one = *node;
+    struct view nothing = {.data = element, .dtype = node->sources[0]->dtype, .rank = 1}, result;
+    void *buffer;
+    one.rank = 0;
+    one.axis_count = 1;
+    one.axes[0] = 0;
+    if (!evaluate(&one, &nothing, NULL, &result, &buffer, simplifying->error))
+        return false;
+    memcpy(element, result.data, bytes);
+    et_release(buffer);
+    return true;
+}
+
+/* Leaves out the sources of a concat that have no elements. */
+static void drop_empty_sources(struct node *node) {
+    int kept = 0;
+    for (int i = 0; i < node->source_count; i++)
+        if (node_elements(node->sources[i]) > 0)
+            node->sources[kept++] = node->sources[i];
+    node->source_count = kept;
+}
+
+/* *made stays NULL where the node and its sources have elements. */
+static bool replace_empty(struct simplifying *simplifying, struct node *node, struct node **made) {
+    bool empty = node_elements(node) == 0 && node->op != OP_INPUT;
+    if (!empty && node->op == OP_CONCAT) {
+        int count = node->source_count;
+        drop_empty_sources(node);
+        *made = node->source_count < count && node->source_count == 1 ? node->sources[0] : NULL;
+        return true;
+    }
+    if (!empty && (node->source_count == 0 || node_elements(node->sources[0]) > 0))
+        return true;
+    uint64_t element;
+    if (!element_of_nothing(simplifying, node, &element))
+        return false;
+    struct node same = {.op = OP_CONST,
+                        .dtype = node->dtype,
+                        .rank = node->rank,
+                        .batched = node->batched,
+                        .origin = node->origin,
+                        .value = &element,
+                        .value_count = 1};
+    memcpy(same.shape, node->shape, sizeof same.shape);
+    *made = append(simplifying, &same);
+    return *made != NULL;
+}
+
 /* ---- Identities ---- */
 
 /* Whether every element of a known tensor is this float32. */
@@ -170,7 +232,11 @@ static bool simplify_node(struct simplifying *simplifying, const struct node *ol
         sources[i] = simplifying->made[old->sources[i]->id];
     node.sources = sources;
     node.origin = old->id;
-    struct node *made = identity(simplifying, &node);
+    struct node *made = NULL;
+    if (!replace_empty(simplifying, &node, &made))
+        return false;
+    if (!made)
+        made = identity(simplifying, &node);
     if (!made && !fold(simplifying, &node, &made))
         return false;
     if (!made)

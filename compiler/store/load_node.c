@@ -23,7 +23,7 @@ static bool load_shape(const json_t *object, int64_t *shape, int *rank, bool *ba
         *batched = true;
     }
     for (int i = symbol; array && i < *rank; i++)
-        if (!json_read_item(array, "shape", i, 1, MAX_ELEMENTS, &shape[i], error))
+        if (!json_read_item(array, "shape", i, 0, MAX_ELEMENTS, &shape[i], error))
             return false;
     return array != NULL;
 }

@@ -250,8 +250,8 @@ static struct tensor pad_count(struct tensor x) {
 static struct tensor pad_integer(struct tensor x) {
     return tensor_pad(tensor_cast(x, DTYPE_INT32), RANGES({1, 1}, {0, 0}), 0.5);
 }
-static struct tensor shrink_empty(struct tensor x) {
-    return tensor_shrink(x, RANGES({1, 1}, {0, 3}));
+static struct tensor shrink_backwards(struct tensor x) {
+    return tensor_shrink(x, RANGES({2, 1}, {0, 3}));
 }
 static struct tensor no_axes_given(struct tensor x) {
     return tensor_flip(x, 1, NULL);
@@ -283,8 +283,8 @@ static struct tensor name_missing(struct tensor x) {
 static struct tensor dtype_missing(struct tensor x) {
     return add_weight(x.context, "w", (enum dtype) - 1, SHAPE(1));
 }
-static struct tensor empty_extent(struct tensor x) {
-    return add_weight(x.context, "w", DTYPE_FLOAT32, SHAPE(2, 0));
+static struct tensor negative_extent(struct tensor x) {
+    return add_weight(x.context, "w", DTYPE_FLOAT32, SHAPE(2, -1));
 }
 static struct tensor not_an_integer(struct tensor x) {
     return tensor_not(x);
@@ -338,7 +338,7 @@ static const struct {
     {expand_extent, "expand: float32[2,3] cannot be repeated to float32[4,3]"},
     {pad_count, "pad: 1 ranges for \"x\" float32[2,3]"},
     {pad_integer, "pad: int32 cannot hold 0.5"},
-    {shrink_empty, "shrink: range [1,1] on axis 0 of float32[2,3]"},
+    {shrink_backwards, "shrink: range [2,1] on axis 0 of float32[2,3]"},
     {no_axes_given, "flip: 1 axes for \"x\" float32[2,3]"},
     {reduce_scalar, "reduce_max: 1 axes for float32[]"},
     {reduce_twice, "reduce_sum: axis 0 is named twice"},
@@ -349,7 +349,7 @@ static const struct {
     {name_taken, "input: the name \"x\" is taken"},
     {name_missing, "weight: expected a name of 1 to 4096 bytes"},
     {dtype_missing, "weight: no such dtype"},
-    {empty_extent, "weight: axis 1 has extent 0, expected at least 1"},
+    {negative_extent, "weight: axis 1 has extent -1, expected at least 0"},
     {not_an_integer, "not: source 0 is float32[2,3], which it does not accept"},
     {within_a_layer, "softmax: reduce_max: axis 5, expected -2 to 1 for \"x\" float32[2,3]"},
     {within_two_layers,

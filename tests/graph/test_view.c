@@ -141,3 +141,17 @@ Test(view, rows_merge_only_what_all_operands_agree_on) {
     rows = rows_of(2, (const struct view *const[]){&plain, &column});
     cr_assert_eq(rows.length, 4);
 }
+
+Test(view, without_elements) {
+    struct view source = counting_view(3, (int64_t[]){2, 0, 3});
+    bool is_view;
+    struct view other = reshaped(&source, 2, (int64_t[]){0, 7}, &is_view);
+    cr_assert(is_view && view_is_empty(&source) && view_is_empty(&other));
+    struct node flip = {
+        .op = OP_FLIP, .rank = 3, .shape = {2, 0, 3}, .axis_count = 2, .axes = {0, 1}};
+    struct view flipped = moved(&flip, &source);
+    int32_t untouched = 7;
+    struct view result = {.data = &untouched, .dtype = DTYPE_INT32, .rank = 3, .shape = {2, 0, 3}};
+    view_copy(&result, &flipped);
+    cr_assert_eq(untouched, 7);
+}

@@ -127,11 +127,54 @@ static struct graph *panels(struct tensor_context *context, struct et_error *err
                             OUTPUTS({"y", relu(y)}, {"z", linear(rows, matrix, NO_TENSOR)}), error);
 }
 
+/* Outputs that nothing computes: inputs, weights, constants, moved or not, one of them twice. */
+static struct graph *leaves(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 3));
+    struct tensor weight = add_weight(context, "w", DTYPE_FLOAT32, SHAPE(3, 4));
+    struct tensor listed = tensor_const(context, DTYPE_INT64, SHAPE(3), 3, (int64_t[]){4, 5, 6});
+    return compile_to_graph(context,
+                            OUTPUTS({"x", x}, {"again", x},
+                                    {"turned", tensor_permute(x, AXES(1, 0))}, {"w", weight},
+                                    {"flipped", tensor_flip(weight, AXES(1))}, {"listed", listed},
+                                    {"padded", tensor_pad(listed, RANGES({1, 2}), 7)},
+                                    {"repeated", tensor_expand(scalar(context, 2.5f), SHAPE(1000))},
+                                    {"iota", tensor_iota(context, DTYPE_INT32, 5)}),
+                            error);
+}
+
+static struct graph *without_elements(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 0, 3));
+    struct tensor y = add_graph_input(context, "y", DTYPE_FLOAT32, SHAPE(2, 4, 3));
+    struct tensor weight = add_weight(context, "w", DTYPE_FLOAT32, SHAPE(0));
+    struct tensor none = tensor_add(x, tensor_shrink(y, RANGES({0, 2}, {1, 1}, {0, 3})));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"x", x}, {"none", none}, {"w", weight}, {"sum", tensor_reduce_sum(none, AXES(1))},
+                {"max", tensor_reduce_max(weight, AXES(0))},
+                {"argmax", tensor_argmax(none, AXES(1))},
+                {"product", tensor_contract(none, x, AXES(1))},
+                {"joined", tensor_concat(TENSORS(none, y, x, y), 1)},
+                {"padded", tensor_pad(none, RANGES({0, 0}, {1, 2}, {0, 0}), 0.5)},
+                {"flat", tensor_reshape(tensor_exp(none), SHAPE(0))},
+                {"y",
+                 tensor_add(y, tensor_expand(tensor_reduce_min(weight, AXES(0)), SHAPE(2, 4, 3)))}),
+        error);
+}
+
+/* No kernel at all. */
+static struct graph *nothing(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(3, 0));
+    return compile_to_graph(context, OUTPUTS({"y", tensor_exp(x)}), error);
+}
+
 #define GRAPHS(X)                                                                                  \
     X(unary)                                                                                       \
     X(binary)                                                                                      \
     X(integers)                                                                                    \
-    X(casts) X(movement) X(reductions) X(normalisation) X(convolution) X(attention) X(panels)
+    X(casts)                                                                                       \
+    X(movement)                                                                                    \
+    X(reductions) X(normalisation) X(convolution) X(attention) X(panels) X(leaves)                 \
+        X(without_elements) X(nothing)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {

@@ -79,6 +79,7 @@ struct graph *random_graph_of(const unsigned char *choices, size_t count, uint64
         et_fail(error, "out of memory");
         return NULL;
     }
+    generator.empties = seed % 8 == 5;
     generator.most_elements = generator_pick(&generator, most_elements);
     if (setjmp(generator.escape)) {
         et_fail_within(error, "seed %llu", (unsigned long long)seed);

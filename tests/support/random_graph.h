@@ -48,6 +48,7 @@ struct generator {
     struct random random;
     uint64_t seed;
     int64_t most_elements; /* of one tensor */
+    bool empties;          /* some tensors have no elements */
     struct node *only;     /* what find_node finds; NULL: any */
     struct et_error *error;
     jmp_buf escape;
@@ -103,9 +104,12 @@ struct node *find_node(struct generator *generator, const char *letters);
 enum dtype pick_dtype(struct generator *generator, const char *letters);
 /* A random value of the dtype, for pads and constants; static memory until the next call. */
 const void *pick_value(struct generator *generator, enum dtype dtype);
-/* A shape of at most `most_elements`; returns the rank. */
+/* A shape of at most `most_elements`; returns the rank. Extents are at least 1. */
 int pick_shape(struct generator *generator, int least_rank, int most_rank, int64_t most_elements,
                int64_t *shape);
+
+/* Makes some extents 0, in graphs that may have them. */
+void empty_some_axes(struct generator *generator, int rank, int64_t *shape);
 
 /* random_steps.c: one operation of the table, applied to what is there; does nothing when it would
  * make too many elements. */

@@ -227,7 +227,7 @@ struct node *append_broadcast(struct generator *generator, enum dtype dtype, int
     for (int i = 0; i < rank; i++) {
         leaf_shape[i] = generator_chance(generator, 35) ? 1 : shape[i];
         repeated |= leaf_shape[i] != shape[i];
-        if (leaf_shape[i] > 1)
+        if (leaf_shape[i] != 1)
             kept[kept_rank++] = shape[i];
     }
     if (!repeated && generator_chance(generator, 80))
@@ -283,6 +283,12 @@ int pick_shape(struct generator *generator, int least_rank, int most_rank, int64
     return rank;
 }
 
+void empty_some_axes(struct generator *generator, int rank, int64_t *shape) {
+    for (int i = 0; generator->empties && i < rank; i++)
+        if (generator_chance(generator, 8))
+            shape[i] = 0;
+}
+
 /* Earlier nodes. */
 
 static struct node *any_node(struct generator *generator) {
@@ -307,6 +313,7 @@ struct node *find_node(struct generator *generator, const char *letters) {
     }
     int64_t shape[MAX_RANK];
     int rank = pick_shape(generator, 0, 5, generator->most_elements, shape);
+    empty_some_axes(generator, rank, shape);
     return append_leaf(generator, pick_dtype(generator, letters), rank, shape);
 }
 

@@ -30,9 +30,11 @@ static struct node *find_ranked(struct generator *generator, const char *letters
 /* The elements' prime factors dealt anew to axes. */
 static void step_reshape_anew(struct generator *generator, struct node *node) {
     int64_t shape[MAX_RANK], rest = node_elements(node);
-    int rank = (int)generator_between(generator, rest > 1 ? 1 : 0, 5);
+    int rank = (int)generator_between(generator, rest != 1 ? 1 : 0, 5);
     for (int i = 0; i < rank; i++)
         shape[i] = 1;
+    if (rest == 0)
+        shape[generator_between(generator, 0, rank - 1)] = 0;
     for (int64_t factor = 2; rest > 1; factor++) {
         if (factor * factor > rest)
             factor = rest;
@@ -111,15 +113,16 @@ static void step_expand(struct generator *generator) {
 
 static void step_pad(struct generator *generator) {
     struct node *node = find_node(generator, "FIBS");
-    int64_t before[MAX_RANK], after[MAX_RANK], elements = node_elements(node);
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    struct node padded = *node;
     for (int i = 0; i < node->rank; i++) {
         before[i] = generator_between(generator, 0, 3);
         after[i] = generator_chance(generator, 40) ? before[i] : generator_between(generator, 0, 3);
-        int64_t more = elements / node->shape[i] * (node->shape[i] + before[i] + after[i]);
-        if (more > generator->most_elements || generator_chance(generator, 30))
+        padded.shape[i] = node->shape[i] + before[i] + after[i];
+        if (node_elements(&padded) > generator->most_elements || generator_chance(generator, 30)) {
             before[i] = after[i] = 0;
-        else
-            elements = more;
+            padded.shape[i] = node->shape[i];
+        }
     }
     bool zero = generator_chance(generator, 40);
     append_pad(generator, node, before, after, zero ? NULL : pick_value(generator, node->dtype));
@@ -130,8 +133,11 @@ static struct node *cut(struct generator *generator, struct node *node) {
     for (int i = 0; i < node->rank; i++) {
         int64_t extent = node->shape[i];
         bool whole = generator_chance(generator, 40);
+        whole |= extent == 0;
         begin[i] = whole ? 0 : generator_between(generator, 0, extent - 1);
         end[i] = whole ? extent : generator_between(generator, begin[i] + 1, extent);
+        if (generator->empties && generator_chance(generator, 8))
+            begin[i] = end[i];
     }
     return append_shrink(generator, node, begin, end);
 }
@@ -150,6 +156,8 @@ static void step_window(struct generator *generator) {
     int64_t stride = generator_between(generator, 1, 3), dilation = 1;
     if (size > extent)
         size = extent;
+    if (extent == 0)
+        return;
     if (size > 1)
         dilation = generator_between(generator, 1, (extent - 1) / (size - 1));
     dilation = dilation > 3 ? 3 : dilation;
@@ -163,7 +171,9 @@ static struct node *part_along(struct generator *generator, struct node *node, i
         return node;
     int64_t shape[MAX_RANK], begin[MAX_RANK] = {0};
     memcpy(shape, node->shape, sizeof shape);
-    shape[axis] = generator_between(generator, 1, node->shape[axis]);
+    shape[axis] = generator_between(generator, node->shape[axis] ? 1 : 0, node->shape[axis]);
+    if (generator->empties && generator_chance(generator, 20))
+        shape[axis] = 0;
     if (generator_chance(generator, 50))
         return append_shrink(generator, node, begin, shape);
     return append_broadcast(generator, node->dtype, node->rank, shape);
@@ -186,8 +196,12 @@ static void step_gather(struct generator *generator) {
     struct node *data = find_ranked(generator, "FIBS");
     int axis = (int)generator_between(generator, 0, data->rank - 1);
     int64_t shape[MAX_RANK], extent = data->shape[axis];
-    int64_t most = generator->most_elements / (node_elements(data) / extent);
+    struct node slice = *data;
+    slice.shape[axis] = 1;
+    int64_t elements = node_elements(&slice);
+    int64_t most = generator->most_elements / (elements ? elements : 1);
     int rank = pick_shape(generator, 0, 2, most, shape);
+    empty_some_axes(generator, rank, shape);
     struct node *positions = find_node(generator, "I");
     bool fits = (positions->dtype == DTYPE_INT32 || positions->dtype == DTYPE_INT64) &&
                 node_elements(positions) <= most && positions->rank <= 3;
@@ -253,6 +267,7 @@ static bool append_tied_weight(struct generator *generator) {
 static void step_leaf(struct generator *generator, enum op op) {
     int64_t shape[MAX_RANK];
     int rank = pick_shape(generator, 0, 4, generator->most_elements, shape);
+    empty_some_axes(generator, rank, shape);
     if (op == OP_IOTA) {
         struct node iota = {.op = OP_IOTA,
                             .dtype = generator_chance(generator, 50) ? DTYPE_INT32 : DTYPE_INT64,

@@ -130,8 +130,8 @@ static void edit_node(const struct rebuild *rebuild, const struct node *old, str
 static void adapt_reshape(struct node *node) {
     int64_t wanted = node_elements(node->sources[0]);
     for (int i = node->rank - 1; i >= 0 && node_elements(node) != wanted; i--) {
-        int64_t rest = node_elements(node) / node->shape[i];
-        if (wanted % rest == 0)
+        int64_t rest = node->shape[i] ? node_elements(node) / node->shape[i] : 0;
+        if (rest > 0 && wanted % rest == 0)
             node->shape[i] = wanted / rest;
     }
 }
@@ -149,7 +149,7 @@ static void adapt(struct node *node) {
         if (node->after[i] > source->shape[i])
             node->after[i] = source->shape[i];
         if (node->before[i] >= node->after[i])
-            node->before[i] = node->after[i] - 1;
+            node->before[i] = node->after[i] - (node->shape[i] > 0);
     }
     if (node->op == OP_CONST && node->value_count != 1)
         node->value_count = node_elements(node);
