@@ -35,9 +35,9 @@ class TensorContext:
         if dtype not in DTYPES:
             raise CaptureError(f"placeholder {name!r}: dtype {dtype} is not supported; there are "
                                f"{', '.join(DTYPES.values())}")
-        if any(not isinstance(extent, int) or extent < 1 for extent in shape):
+        if any(not isinstance(extent, int) or extent < 0 for extent in shape):
             raise CaptureError(f"placeholder {name!r}: shape {tuple(shape)}, expected extents of "
-                               "at least 1")
+                               "at least 0")
         tensor = Tensor.empty(*shape, dtype=dtype)
         _refuse_reading(tensor, name)
         self._inputs[name] = tensor, tensor.uop
@@ -95,9 +95,9 @@ class _Capture:
 
     def program(self):
         for name, output in self.outputs.items():
-            if self.nodes and not any(uop in self.leaves.inputs for uop in output.uop.toposort()):
-                raise CaptureError(f"output {name!r} depends on no placeholder; was it computed "
-                                   "(realized, printed) before it was captured?")
+            if self.nodes and self.computed_before(output):
+                raise CaptureError(f"output {name!r} depends on no placeholder; it was computed "
+                                   "(realized, printed) before it was captured")
         translator = Translator(self.graph, self.leaves, self.unnamed)
         ends = {name: translator.translate(output.uop) for name, output in self.outputs.items()}
         text = self.graph.to_json(ends, self.nodes)
@@ -107,6 +107,12 @@ class _Capture:
                 path = os.path.join(folder, "weights.safetensors")
                 weights.save(path, self.tensors)
             return GraphProgram.from_json(text, path)
+
+    def computed_before(self, output):
+        """Whether an output is only elements, and not those of the model's state."""
+        uop = output.uop
+        return (uop.has_buffer_identity() and uop.is_realized and uop not in self.leaves.inputs
+                and self.held.get(uop, (None,))[0] is None)
 
     def unnamed(self, buffer):
         """The node of a tensor without a name."""

@@ -50,8 +50,6 @@ class Graph:
 
     def append(self, op, sources, dtype, shape, **attributes):
         shape = tuple(shape)
-        if any(extent < 1 for extent in shape):
-            raise CaptureError(f"{op}: shape {shape} has no elements")
         key = (op, tuple(map(id, sources)), dtype, shape, freeze(tuple(attributes.items())))
         if key not in self.nodes:
             self.nodes[key] = Node(op, tuple(sources), attributes, dtype, shape)

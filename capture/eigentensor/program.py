@@ -121,7 +121,7 @@ class GraphProgram:
                    for output in self.outputs]
         _call("et_program_run_batch", self._handle, _mode(mode), batch, _pointers(held),
               _pointers(results), None)
-        views = {output.name: memoryview(result).cast(_format(output), output.at(batch))
+        views = {output.name: _shaped(result, _format(output), output.at(batch))
                  for output, result in zip(self.outputs, results)}
         return views if len(views) > 1 else next(iter(views.values()))
 
@@ -175,6 +175,19 @@ def _format(placeholder):
     except ValueError:
         return "H"
     return code
+
+
+def _shaped(data, code, shape):
+    """The elements as a view of that shape. memoryview's own cast knows no extents of 0, which
+    ctypes has; only such views come with an order of bytes in their format."""
+    if 0 not in shape:
+        return memoryview(data).cast(code, shape)
+    kind = {"e": ctypes.c_uint16, "f": ctypes.c_float, "d": ctypes.c_double, "H": ctypes.c_uint16,
+            "i": ctypes.c_int32, "q": ctypes.c_int64, "B": ctypes.c_uint8, "b": ctypes.c_int8,
+            "?": ctypes.c_bool}[code]
+    for extent in reversed(shape):
+        kind = kind * extent
+    return memoryview(kind())
 
 
 def _elements(placeholder, view, batch):

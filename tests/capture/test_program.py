@@ -2,7 +2,9 @@
 
 import array
 import contextlib
+import ctypes
 import io
+import math
 import json
 import tempfile
 import unittest
@@ -205,16 +207,45 @@ class Refused(unittest.TestCase):
         x = context.add_graph_input("x", (1,), F)
         with self.assertRaisesRegex(CaptureError, "a placeholder 'x' already"):
             context.add_graph_input("x", (1,), F)
-        with self.assertRaisesRegex(CaptureError, "expected extents of at least 1"):
-            context.add_graph_input("y", (2, 0), F)
+        with self.assertRaisesRegex(CaptureError, "expected extents of at least 0"):
+            context.add_graph_input("y", (2, -1), F)
         other = TensorContext().add_graph_input("z", (1,), F)
         with self.assertRaisesRegex(CaptureError, "no placeholder of this context"):
             context.compile_to_graph(x + other)
         with self.assertRaisesRegex(CaptureError, "output 'output' depends on no placeholder"):
-            context.compile_to_graph(Tensor([1.0, 2.0]) * 2)
+            context.compile_to_graph((Tensor([1.0, 2.0]) * 2).realize())
         with self.assertRaisesRegex(CaptureError, "expected a Tensor"):
             context.compile_to_graph(3)
 
+
+    def test_outputs_that_depend_on_no_placeholder(self):
+        context = TensorContext()
+        x = context.add_graph_input("x", (2,), F)
+        weight = Tensor([[1.0, 2.0], [3.0, 4.0]]).realize()
+        program = context.compile_to_graph(
+            {"x": x, "turned": weight.T, "weight": weight, "full": Tensor.full((3,), 2.5),
+             "range": Tensor.arange(4), "doubled": Tensor([1.0, 2.0]) * 2}, {"w": weight})
+        for mode in ("eager", "jit", "aot"):
+            found = program(mode=mode, x=[7.0, 8.0])
+            self.assertEqual({name: view.tolist() for name, view in found.items()},
+                             {"x": [7.0, 8.0], "turned": [[1.0, 3.0], [2.0, 4.0]],
+                              "weight": [[1.0, 2.0], [3.0, 4.0]], "full": [2.5] * 3,
+                              "range": [0, 1, 2, 3], "doubled": [2.0, 4.0]})
+
+    def test_tensors_without_elements(self):
+        context = TensorContext()
+        x = context.add_graph_input("x", (2, 0, 3), F)
+        program = context.compile_to_graph(
+            {"none": x * 2, "sum": x.sum(1), "max": x.max((0, 1)), "flat": x.reshape(0),
+             "joined": x.cat(Tensor.ones(2, 1, 3), dim=1), "x": x})
+        for mode in ("eager", "jit", "aot"):
+            found = program(mode=mode, x=memoryview((((ctypes.c_float * 3) * 0) * 2)()))
+            self.assertEqual({name: view.shape for name, view in found.items()},
+                             {"none": (2, 0, 3), "sum": (2, 3), "max": (3,), "flat": (0,),
+                              "joined": (2, 1, 3), "x": (2, 0, 3)})
+            self.assertEqual(found["sum"].tolist(), [[0.0] * 3] * 2)
+            self.assertEqual(found["max"].tolist(), [-math.inf] * 3)
+            self.assertEqual(found["joined"].tolist(), [[[1.0] * 3]] * 2)
 
     def test_reading_a_placeholder(self):
         """Python would decide by memory that nobody wrote."""
