@@ -174,8 +174,7 @@ static struct graph *nothing(struct tensor_context *context, struct et_error *er
     X(casts)                                                                                       \
     X(movement)                                                                                    \
     X(reductions)                                                                                  \
-    X(normalisation) X(convolution) X(attention) X(panels) X(leaves) X(without_elements)           \
-        X(nothing)
+    X(normalisation) X(convolution) X(attention) X(panels) X(leaves) X(without_elements) X(nothing)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {
