@@ -78,7 +78,7 @@ static void parse_layout(struct parser *parser, struct buffer *buffer) {
         parse_stage(parser, IR_LAID_OUT);
     }
     if (take_word(parser, "elements"))
-        buffer->elements = parse_integer(parser, 1, MAX_ELEMENTS);
+        buffer->elements = parse_integer(parser, 0, MAX_ELEMENTS);
     buffer->splat = take_word(parser, "splat");
     int64_t sliced[MAX_RANK];
     if (take_word(parser, "sliced")) {
@@ -101,9 +101,10 @@ static struct buffer *parse_buffer(struct parser *parser) {
     bool placed = kind == BUFFER_INPUT || kind == BUFFER_OUTPUT;
     int position = placed ? (int)parse_integer(parser, 0, MAX_NUMBER) : 0;
     enum dtype dtype = parse_dtype(parser);
-    rank = parse_extents(parser, 1, shape);
-    for (int i = 0; i < rank; i++)
-        if (!checked_multiply(elements, shape[i], &elements) || elements > MAX_ELEMENTS)
+    rank = parse_extents(parser, 0, shape);
+    for (int i = 0; i < rank; i++) /* an extent of 0 must not hide others whose strides overflow */
+        if (!checked_multiply(elements, shape[i] ? shape[i] : 1, &elements) ||
+            elements > MAX_ELEMENTS)
             parse_fail(parser, "%s: more than %" PRId64 " elements", name, MAX_ELEMENTS);
     struct buffer *buffer = ir_buffer(parser->ir, kind, dtype, rank, shape, name);
     buffer->position = position;
