@@ -102,16 +102,16 @@ static bool map_all(int descriptor, const char *path, size_t limit, struct mappe
     struct stat facts;
     if (!check_size(descriptor, path, limit, &facts, error))
         return false;
-    *file = (struct mapped_file){
-        .bytes = "", .count = (size_t)facts.st_size, .device = facts.st_dev, .inode = facts.st_ino};
-    if (!file->count)
+    size_t count = (size_t)facts.st_size;
+    *file = (struct mapped_file){.bytes = "", .device = facts.st_dev, .inode = facts.st_ino};
+    if (!count)
         return true;
-    void *pages = et_allocation_fails()
-                      ? MAP_FAILED
-                      : mmap(NULL, file->count, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    void *pages = et_allocation_fails() ? MAP_FAILED
+                                        : mmap(NULL, count, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (pages == MAP_FAILED)
-        return et_fail(error, "%s: out of memory mapping %zu bytes", path, file->count);
+        return et_fail(error, "%s: out of memory mapping %zu bytes", path, count);
     file->bytes = pages;
+    file->count = count; /* only now: what was never mapped must not be unmapped */
     return true;
 }
 

@@ -72,6 +72,20 @@ static void expect_refused(struct path path, const char *what) {
     cr_expect_str_eq(error.message, message);
 }
 
+/* Its place is a constant then, which must stay mapped. */
+Test(file, what_could_not_be_mapped_is_not_unmapped) {
+    struct path path = in_folder("mapped");
+    struct mapped_file file;
+    struct et_error error = {0};
+    cr_assert(write_file(path.text, "some", 4, &error), "%s", error.message);
+    et_fail_allocation(1);
+    cr_expect_not(map_file(path.text, 1000, &file, &error));
+    et_fail_allocation(0);
+    cr_expect_eq(file.count, 0);
+    unmap_file(&file);
+    unlink(path.text);
+}
+
 Test(file, reads_regular_files_behind_links_or_not) {
     struct path plain = in_folder("plain"), link = in_folder("link"), pipe = in_folder("pipe");
     cr_assert(write_file(plain.text, "abcdef", 6, NULL));
