@@ -99,7 +99,7 @@ static void reduce_one(const struct node *node, struct rows *elements, void *res
     bool positions = op_facts[node->op].gives == GIVES_INDEX;
     double value = identity_of(node->op);
     int32_t position = 0, at = 0;
-    do /* of nothing: no rounds of the loop */
+    do
         for (int64_t i = 0; i < elements->length; i++, at++) {
             double element = ((const double *)elements->data[0])[i * elements->stride[0]];
             double combined = function(value, element);
@@ -110,7 +110,7 @@ static void reduce_one(const struct node *node, struct rows *elements, void *res
                 position = at;
             }
         }
-    while (elements->length > 0 && rows_next(elements));
+    while (rows_next(elements));
     if (positions)
         *(int32_t *)result = position;
     else
@@ -120,9 +120,7 @@ static void reduce_one(const struct node *node, struct rows *elements, void *res
 static void reduce(const struct node *node, const struct view *source, const struct view *result) {
     struct view reduced, kept;
     separate_axes(node, source, &reduced, &kept);
-    struct rows elements = {.length = 0};
-    if (!view_is_empty(&reduced))
-        elements = rows_of(1, (const struct view *const[]){&reduced});
+    struct rows elements = rows_of(1, (const struct view *const[]){&reduced});
     struct rows rows = rows_of(2, (const struct view *const[]){result, &kept});
     int64_t step = rows.stride[0] * (int64_t)dtype_facts[result->dtype].bytes;
     do
@@ -170,8 +168,6 @@ static void contract(const struct node *node, const struct view *sources,
     separate_axes(node, &sources[0], &along_a, &kept_a);
     separate_axes(node, &sources[1], &along_b, &kept_b);
     const double *a = along_a.data, *b = along_b.data;
-    if (view_is_empty(&along_a))
-        return; /* the buffer is zeroed */
     struct rows along = rows_of(2, (const struct view *const[]){&along_a, &along_b});
     struct rows rows = rows_of(3, (const struct view *const[]){result, &kept_a, &kept_b});
     struct float64_block block;

@@ -98,7 +98,7 @@ static void reduce_one(const struct reduction *reduction, struct rows *elements,
     do {
         reduction->take(&state, first, elements);
         first += elements->length;
-    } while (elements->length > 0 && rows_next(elements));
+    } while (rows_next(elements));
     reduction->finish(&state, result);
 }
 
@@ -106,9 +106,7 @@ void evaluate_reduce(const struct node *node, const struct view *source, struct 
                      const struct view *result) {
     struct view reduced, kept;
     separate_axes(node, source, &reduced, &kept);
-    struct rows elements = {.length = 0};
-    if (!view_is_empty(&reduced))
-        elements = rows_until(stop, 1, (const struct view *const[]){&reduced});
+    struct rows elements = rows_until(stop, 1, (const struct view *const[]){&reduced});
     struct rows rows = rows_until(stop, 2, (const struct view *const[]){result, &kept});
     int64_t result_step = rows.stride[0] * (int64_t)dtype_facts[result->dtype].bytes;
     int64_t source_step = rows.stride[1] * (int64_t)dtype_facts[source->dtype].bytes;

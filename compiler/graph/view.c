@@ -40,11 +40,11 @@ static struct view merged(const struct view *view) {
 
 /* From the last axis to the first, each axis of the result takes its share of one merged axis. */
 static bool view_reshape(const struct node *node, const struct view *source, struct view *result) {
-    struct view runs = merged(source);
     if (view_is_empty(source)) {
         memset(result->stride, 0, sizeof result->stride);
         return true;
     }
+    struct view runs = merged(source);
     for (int i = node->rank - 1; i >= 0; i--) {
         result->stride[i] = 0;
         if (node->shape[i] == 1)
@@ -156,8 +156,10 @@ enum { PIECE = 1 << 16 }; /* elements of a row between two questions */
 
 struct rows rows_of(int operands, const struct view *const *views) {
     struct rows rows = {.operands = operands};
-    rows_merge(&rows, views);
-    rows.length = rows.extent[rows.outer] ? rows.extent[rows.outer] : 1;
+    if (!view_is_empty(views[0])) {
+        rows_merge(&rows, views);
+        rows.length = rows.extent[rows.outer] ? rows.extent[rows.outer] : 1;
+    }
     for (int k = 0; k < operands; k++) {
         rows.data[k] = views[k]->data;
         rows.stride[k] = rows.step[k][rows.outer];
@@ -227,8 +229,6 @@ bool rows_next(struct rows *rows) {
 
 void view_copy(const struct view *result, const struct view *source) {
     size_t bytes = dtype_facts[result->dtype].bytes;
-    if (view_is_empty(result))
-        return;
     struct rows rows = rows_of(2, (const struct view *const[]){result, source});
     do {
         if (rows.stride[0] == 1 && rows.stride[1] == 1)

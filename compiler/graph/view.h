@@ -55,7 +55,7 @@ struct rows {
     int64_t since;       /* elements since `stop` was asked */
 };
 
-/* Stands at the first row. Requires that there are elements. */
+/* Stands at the first row. Where there are no elements, that is the only one, of length 0. */
 struct rows rows_of(int operands, const struct view *const *views);
 /* The same, ended early when `stop` (which may be NULL) says so; long rows come in pieces. */
 struct rows rows_until(struct stop *stop, int operands, const struct view *const *views);

@@ -150,6 +150,9 @@ Test(view, without_elements) {
     struct node flip = {
         .op = OP_FLIP, .rank = 3, .shape = {2, 0, 3}, .axis_count = 2, .axes = {0, 1}};
     struct view flipped = moved(&flip, &source);
+    struct rows rows = rows_of(2, (const struct view *const[]){&source, &flipped});
+    cr_assert_eq(rows.length, 0);
+    cr_assert(!rows_next(&rows));
     int32_t untouched = 7;
     struct view result = {.data = &untouched, .dtype = DTYPE_INT32, .rank = 3, .shape = {2, 0, 3}};
     view_copy(&result, &flipped);
