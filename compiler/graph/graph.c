@@ -183,6 +183,15 @@ int64_t node_bytes(const struct node *node) {
     return node_elements(node) * (int64_t)dtype_facts[node->dtype].bytes;
 }
 
+bool elements_fit(int rank, const int64_t *shape) {
+    int64_t elements = 1;
+    for (int i = 0; i < rank; i++)
+        if (!checked_multiply(elements, shape[i] ? shape[i] : 1, &elements) ||
+            elements > MAX_ELEMENTS)
+            return false;
+    return true;
+}
+
 int64_t image_elements(const struct node *node) {
     return node_elements(node) / (node->batched ? BATCH_EXTENT : 1);
 }

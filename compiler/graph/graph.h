@@ -152,6 +152,9 @@ int64_t node_bytes(const struct node *node);
 /* The same of one image, where a node is batched. */
 int64_t image_elements(const struct node *node);
 int64_t image_bytes(const struct node *node);
+/* Whether a tensor of that shape, of extents from 0 on, is within MAX_ELEMENTS, and so are its
+ * strides: an extent of 0 counts as 1. */
+bool elements_fit(int rank, const int64_t *shape);
 /* "float32[1,28,28]" or "float32[N,28,28]", for messages; at most 16 axes of 20 digits. */
 struct shape_text {
     char text[16 + MAX_RANK * 21];

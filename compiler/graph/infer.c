@@ -12,17 +12,13 @@ static const char *name_of(const struct node *node) {
 static bool check_shape(const struct node *node, struct et_error *error) {
     if (node->rank < 0 || node->rank > MAX_RANK)
         return et_fail(error, "%s: rank %d, expected 0 to %d", name_of(node), node->rank, MAX_RANK);
-    int64_t elements = 1; /* of one image, where there is a batch; as if no extent were 0 */
-    for (int i = node->batched; i < node->rank; i++) {
-        int64_t extent = node->shape[i];
-        if (extent < 0)
+    for (int i = node->batched; i < node->rank; i++)
+        if (node->shape[i] < 0)
             return et_fail(error, "%s: axis %d has extent %" PRId64 ", expected at least 0",
-                           name_of(node), i, extent);
-        if (!checked_multiply(elements, extent ? extent : 1, &elements) || elements > MAX_ELEMENTS)
-            return et_fail(error, "%s: more than %" PRId64 " elements", name_of(node),
-                           MAX_ELEMENTS);
-    }
-    return true;
+                           name_of(node), i, node->shape[i]);
+    /* Of one image, where there is a batch. */
+    return elements_fit(node->rank - node->batched, node->shape + node->batched) ||
+           et_fail(error, "%s: more than %" PRId64 " elements", name_of(node), MAX_ELEMENTS);
 }
 
 static bool check_axis(const struct node *node, int axis, int rank, struct et_error *error) {

@@ -92,7 +92,7 @@ static void parse_layout(struct parser *parser, struct buffer *buffer) {
 
 static struct buffer *parse_buffer(struct parser *parser) {
     int ordinal, rank;
-    int64_t shape[MAX_RANK], elements = 1;
+    int64_t shape[MAX_RANK];
     const char *name = parse_name(parser, &ordinal);
     if (find_buffer(parser, name, ordinal) ||
         (ordinal > 1 && !find_buffer(parser, name, ordinal - 1)))
@@ -102,10 +102,8 @@ static struct buffer *parse_buffer(struct parser *parser) {
     int position = placed ? (int)parse_integer(parser, 0, MAX_NUMBER) : 0;
     enum dtype dtype = parse_dtype(parser);
     rank = parse_extents(parser, 0, shape);
-    for (int i = 0; i < rank; i++) /* an extent of 0 must not hide others whose strides overflow */
-        if (!checked_multiply(elements, shape[i] ? shape[i] : 1, &elements) ||
-            elements > MAX_ELEMENTS)
-            parse_fail(parser, "%s: more than %" PRId64 " elements", name, MAX_ELEMENTS);
+    if (!elements_fit(rank, shape))
+        parse_fail(parser, "%s: more than %" PRId64 " elements", name, MAX_ELEMENTS);
     struct buffer *buffer = ir_buffer(parser->ir, kind, dtype, rank, shape, name);
     buffer->position = position;
     parse_layout(parser, buffer);
