@@ -68,16 +68,21 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
     _exit(EXIT_FAILURE); /* what they work with cannot be freed */
 }
 
+static struct compile_limits limits_of(const struct options *options) {
+    return (struct compile_limits){{
+#define LIMIT(id, name, ...) [LIMIT_##id] = (double)options->compile_limit_##name,
+#include "compiler/base/limits.def"
+#undef LIMIT
+    }};
+}
+
 static int open_and_serve(struct server *server, double began) {
     struct et_error error = {0};
     sigset_t awaited = block_signals(); /* before there is any other thread */
     allow_files();
     files_begin();
     server->models.most_memory = (double)server->options.max_memory;
-    server->models.limits =
-        (struct compile_limits){{[LIMIT_NODES] = (double)server->options.compile_limit_nodes,
-                                 [LIMIT_BYTES] = (double)server->options.compile_limit_bytes,
-                                 [LIMIT_SECONDS] = (double)server->options.compile_limit_seconds}};
+    server->models.limits = limits_of(&server->options);
     if (!models_open(&server->models, server->options.graphs, server->options.graph_count, &error))
         return fail(error.message);
     if (!server->options.quiet && !(server->log = log_open(STDOUT_FILENO)))
