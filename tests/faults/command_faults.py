@@ -20,10 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fail_nth
+from fail_nth import KINDS
 
 TOOL, LIBRARY, ROOT = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 SPARED = fail_nth.spared(TOOL)
-# What can fail, and what the message then has to tell.
+# What the message has to tell where each kind of call failed.
 REASONS = {
     "allocation": "memory|cannot load the compiled library",
     "mapping": "memory",
@@ -33,7 +34,6 @@ REASONS = {
     "thread": "threads",
     "process": "cannot start|cannot make a pipe",
 }
-KINDS = tuple(REASONS)
 
 # ---- The graphs ----
 

@@ -2,6 +2,9 @@
 import os
 import subprocess
 
+# What can fail: the enum kind of fail_nth.c.
+KINDS = ("allocation", "mapping", "open", "read", "write", "thread", "process")
+
 
 def functions(path):
     """Of a program or an archive: {name: (begin, end)}."""

@@ -24,13 +24,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fail_nth
+from fail_nth import KINDS
 
 sys.path.append(str(Path(__file__).parent.parent / "server"))
 from server_client import CACHE, ROOT, demo_body, oip_request, sample
 
 LIBRARY = sys.argv[1]
 SPARED = fail_nth.spared(os.environ["SERVER"])
-KINDS = ("allocation", "mapping", "open", "read", "write", "thread", "process")
 MNIST = os.path.join(ROOT, "models/mnist/mnist.json")
 LOGGED = ("GET /healthz", "POST /infer")  # these with an access log, too
 NO_END = b"no end to: "
