@@ -7,6 +7,7 @@
 # make setup     what tests and lint need, installed  make clean
 # make fuzz      the fuzz targets; T=npy SECONDS=60 runs those with "npy" in their names
 # make tsan      threads under ThreadSanitizer
+# make coverage  which lines the tests run, by room
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
@@ -42,7 +43,7 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated check test asan test-programs chosen \
-        sanitized fuzz fuzz-build fuzz-programs tsan tsan-build \
+        sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
         tsan-programs lint setup bench bench-programs bench-graphs clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
@@ -71,8 +72,8 @@ $(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o)
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
 $(SHARED): $(LIBRARY) $(call objects,runtime/shared/*.c) runtime/shared/exports.map
-	$(call step,link) $(CC) -shared $(LINK) $(filter %.o,$^) -Wl,--version-script=$(lastword $^) \
-	    -Wl,-z,defs \
+	$(call step,link) $(CC) -shared $(SANITIZE) $(LINK) $(filter %.o,$^) \
+	    -Wl,--version-script=$(lastword $^) -Wl,-z,defs \
 	    -Wl,--wrap=stdout,--wrap=stderr,--wrap=environ -Wl,--whole-archive $(LIBRARY) \
 	    -Wl,--no-whole-archive -o $@ $(LIBRARIES)
 shared: $(SHARED)
@@ -199,6 +200,18 @@ tsan-build: | build/setup-test
 tsan: tsan-build
 	@BUILD=$(BUILD) tests/tsan/test_tsan.sh
 
+# What the tests run of each room. Fuzz targets and what runs under ThreadSanitizer are built in
+# other ways and not counted, nor are the thousands of processes of the fault drivers. At -O1, gcc
+# warns of variables that are set on all paths.
+COVERED = BUILD=$(BUILD)/coverage CC=gcc OPTIMIZE='-O1 -g -Wno-maybe-uninitialized' \
+          SANITIZE=--coverage
+COVERING = $(filter-out tests/faults/% tests/fuzz/% tests/tsan/%,$(CHOSEN))
+coverage: | build/setup-test
+	@$(MAKE) $(COVERED) chosen shared
+	@find $(BUILD)/coverage -name '*.gcda' -delete; FOLDERS=$(BUILD)/coverage FILTER='$(F)' \
+	    scripts/test.sh $(COVERING); status=$$?; \
+	    scripts/coverage.py $(BUILD)/coverage && exit $$status
+
 lint: all test-programs | build/setup-lint
 	+scripts/lint.sh $(BUILD)
 
@@ -232,5 +245,5 @@ build/setup-lint: build/setup-test
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) $(foreach other,asan clang fuzz tsan, \
+-include $(shell find $(BUILD) $(foreach other,asan clang coverage fuzz tsan, \
            -path $(BUILD)/$(other) -prune -o) -name '*.d' -print 2>/dev/null)

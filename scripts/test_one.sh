@@ -27,10 +27,10 @@ run_program() {
     tap=$name.tap
     : >"$tap"
     # The cases of a long program run side by side, too. Sanitized, Criterion itself then leaks.
-    # Compilers' output is not sanitized, so fewer random graphs do.
+    # Compilers' output is neither sanitized nor counted, so fewer random graphs do.
     jobs=1
     case $name in
-    */asan/*)
+    */asan/* | */coverage/*)
         export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}"
         export EIGENTENSOR_AARCH64_COUNT="${EIGENTENSOR_AARCH64_COUNT:-10}"
         ;;

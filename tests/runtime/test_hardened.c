@@ -74,7 +74,10 @@ Test(hardened, jit_says_that_nothing_may_be_executed) {
 
 Test(hardened, jit_heeds_the_limit_of_files) {
     struct et_program *program = opened();
-    const struct rlimit limit = {1, 1};
+    struct rlimit before;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit limit = {1, before.rlim_max};
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     cr_assert_refused(program, "File too large");
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0); /* what ends the process may write files */
 }
