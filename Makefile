@@ -34,7 +34,7 @@ LINK_PROGRAM = -pie $(LINK)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
              -fstack-protector-strong $(FORTIFY) -I. -MMD -MP
 # What libtcc does to pages of code is done by runtime/backend/jit.c.
-LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lnettle -lpng -lz -ldl -lpthread -lm
+LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lprotobuf-c -lnettle -lpng -lz -ldl -lpthread -lm
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY = $(BUILD)/libeigentensor.a
@@ -67,7 +67,7 @@ step = @$(if $(V),,printf '  %-5s %s\n' $(1) $@;) set $(if $(V),-x,+x);
 # The library is all of compiler/ and runtime/ but what is a program of its own.
 SOURCES := $(filter-out runtime/cli/% runtime/demo/% runtime/shared/%, \
              $(sort $(shell find compiler runtime -name '*.c')))
-$(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o)
+$(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/onnx/onnx.pb-c.o
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
@@ -103,6 +103,16 @@ $(BUILD)/eigentensor-server $(SERVER_TESTS): LIBRARIES := $(BUILD)/libserver.a \
     $(LIBRARY) $(LIBRARIES)
 serve: $(BUILD)/eigentensor-server
 	$<
+
+# What protobuf-c makes of the format of ONNX files.
+ONNX_FORMAT = $(BUILD)/onnx/onnx.pb-c
+$(ONNX_FORMAT).h: compiler/import/onnx.proto | build/setup-run
+	$(call step,gen) mkdir -p $(@D); protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
+$(ONNX_FORMAT).c: $(ONNX_FORMAT).h
+$(ONNX_FORMAT).o: $(ONNX_FORMAT).c
+	$(call step,cc) $(CC) $(CFLAGS_ALL) -c $< -o $@
+$(call objects,compiler/import/*.c): CFLAGS_FILE = -I$(BUILD)/onnx
+$(call objects,compiler/import/*.c): | $(ONNX_FORMAT).h
 
 $(BUILD)/%.o: %.c | build/setup-run
 	$(call step,cc) mkdir -p $(@D); $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@

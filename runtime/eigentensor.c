@@ -137,10 +137,7 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
 
 struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error) {
-    struct weights *weights = NULL;
-    struct graph_load_options options = {.weights_path = weights_path};
-    struct graph *graph = graph_load_with(path, &options, &weights, error);
-    return graph ? program_from_graph(graph, weights, error) : NULL;
+    return et_program_open_sized(path, weights_path, NULL, 0, error);
 }
 
 void et_program_free(struct et_program *program) {

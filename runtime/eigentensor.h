@@ -80,6 +80,21 @@ struct et_workspace;
 struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error);
 
+/* The size of an open axis of a model in another format: of one that the file names ("seq_len"), or
+ * of axis K of the input X as "X.K". ET_BATCH where it is the number of images, to stay open. */
+struct et_axis {
+    const char *name;
+    int64_t size;
+};
+
+/* Reads as et_program_open does, or imports: the model in a file named "NAME.onnx", whose weights
+ * are in it or in files beside it. Each open axis needs a size, but for the first of an input, which
+ * is 1 unless it is here. The error of a model that cannot be imported names all of its nodes that
+ * are why. (et_program_open imports too, where no size is needed.) */
+struct et_program *et_program_open_sized(const char *path, const char *weights_path,
+                                         const struct et_axis *axes, int axis_count,
+                                         struct et_error *error);
+
 /* Takes a graph that another tool wrote: `bytes` bytes of the stored form, which need not name a
  * weights file; its weights are read from `weights_path` (NULL: it has none). Nodes that say the
  * same become one, nodes without use go, and the order becomes the one of graphs made in C. */

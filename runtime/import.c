@@ -1,10 +1,11 @@
-/* Programs that another tool wrote, and programs stored again. */
+/* Programs that are opened, those that another tool wrote, and programs stored again. */
 #include "runtime/et_program.h"
 
 #include <string.h>
 
 #include "compiler/graph/batch.h"
 #include "compiler/graph/copy_graph.h"
+#include "compiler/import/import.h"
 
 /* The nodes that the outputs need, each once, in the order in which this library writes them. Only
  * then is a product known to have one reader. */
@@ -36,22 +37,59 @@ struct et_program *et_program_import(const char *json, size_t bytes, const char 
     return NULL;
 }
 
-struct et_program *et_program_open_batched(const char *path, const char *weights_path,
-                                           struct et_error *error) {
+/* The same graph for any number of images; frees the one that is given. */
+static struct graph *with_batch(struct graph *graph, struct et_error *error) {
+    if (graph->batched)
+        return graph;
+    struct graph *batched = graph_add_batch(graph, error);
+    graph_free(graph);
+    if (batched && graph_canonicalize(batched, error))
+        return batched;
+    graph_free(batched);
+    return NULL;
+}
+
+/* Loads or imports. `batched`: for any number of images. */
+static struct et_program *open_model(const char *path, const struct model_options *options,
+                                     bool batched, struct et_error *error) {
     struct weights *weights = NULL;
-    struct graph_load_options options = {.weights_path = weights_path};
-    struct graph *graph = graph_load_with(path, &options, &weights, error);
-    if (graph && !graph->batched) {
-        struct graph *batched = graph_add_batch(graph, error);
-        graph_free(graph);
-        graph = batched && graph_canonicalize(batched, error) ? batched : NULL;
+    struct graph *graph = model_load(path, options, &weights, error);
+    if (graph && batched) {
+        graph = with_batch(graph, error);
         if (!graph) {
             et_fail_within(error, "%s", path);
-            graph_free(batched);
             weights_free(weights);
         }
     }
     return graph ? program_from_graph(graph, weights, error) : NULL;
+}
+
+struct et_program *et_program_open_batched(const char *path, const char *weights_path,
+                                           struct et_error *error) {
+    struct model_options options = {.load = {.weights_path = weights_path}};
+    return open_model(path, &options, true, error);
+}
+
+struct et_program *et_program_open_sized(const char *path, const char *weights_path,
+                                         const struct et_axis *axes, int axis_count,
+                                         struct et_error *error) {
+    struct et_axis *sized = et_allocate((size_t)axis_count + 1, sizeof *sized);
+    if (!sized) {
+        et_fail(error, "%s: out of memory", path);
+        return NULL;
+    }
+    bool batched = false;
+    for (int i = 0; i < axis_count; i++) {
+        sized[i] = axes[i];
+        batched |= axes[i].size == ET_BATCH;
+        if (axes[i].size == ET_BATCH)
+            sized[i].size = 1; /* one image is what the graph is of */
+    }
+    struct model_options options = {.load = {.weights_path = weights_path},
+                                    .import = {.axis_count = axis_count, .axes = sized}};
+    struct et_program *program = open_model(path, &options, batched, error);
+    et_release(sized);
+    return program;
 }
 
 bool program_weights_path(const char *path, struct text *text, struct et_error *error) {

@@ -13,6 +13,8 @@ run  gcc                   gcc              gcc                     gcc         
 run  stdio.h               libc6-dev        glibc-devel             glibc       -
 run  libtcc.h              libtcc-dev       tcc                     tcc         tcc
 run  jansson.h             libjansson-dev   jansson-devel           jansson     jansson
+run  protobuf-c/protobuf-c.h libprotobuf-c-dev protobuf-c-devel    protobuf-c  protobuf-c
+run  protoc-c              protobuf-c-compiler protobuf-c-compiler  protobuf-c  protobuf-c
 run  nettle/sha2.h         nettle-dev       nettle-devel            nettle      nettle
 run  png.h                 libpng-dev       libpng-devel            libpng      libpng
 run  zlib.h                zlib1g-dev       zlib-devel              zlib        zlib

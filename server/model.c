@@ -11,6 +11,7 @@
 
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
+#include "compiler/import/import.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/formats/image.h"
@@ -113,9 +114,9 @@ static bool check_memory(const struct model *model, int64_t batch, enum et_mode 
 
 /* Weights stay in memory: a server goes on whatever becomes of its files. */
 static struct et_program *open_stored(const char *path, struct et_error *error) {
-    struct graph_load_options options = {.in_memory = true};
+    struct model_options options = {.load = {.in_memory = true}};
     struct weights *weights = NULL;
-    struct graph *graph = graph_load_with(path, &options, &weights, error);
+    struct graph *graph = model_load(path, &options, &weights, error);
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 

@@ -6,7 +6,6 @@
     program.save("mnist.json")
 """
 
-from .context import TensorContext
 from .graph import CaptureError
 from .library import LibraryError
 from .program import GraphProgram, Placeholder, ProgramError
@@ -14,3 +13,11 @@ from .version import VERSION as __version__
 
 __all__ = ["TensorContext", "GraphProgram", "Placeholder", "CaptureError", "ProgramError",
            "LibraryError"]
+
+
+def __getattr__(name):
+    """Capturing needs TinyGrad; running a program does not."""
+    if name != "TensorContext":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .context import TensorContext
+    return TensorContext

@@ -15,6 +15,10 @@ class Error(ctypes.Structure):
     _fields_ = [("message", c_char * 1024)]
 
 
+class Axis(ctypes.Structure):
+    _fields_ = [("name", c_char_p), ("size", c_int64)]
+
+
 class Tensor(ctypes.Structure):
     _fields_ = [("name", c_char_p), ("dtype", c_char_p), ("rank", c_int),
                 ("shape", POINTER(c_int64)), ("bytes", c_size_t)]
@@ -23,6 +27,7 @@ class Tensor(ctypes.Structure):
 _FUNCTIONS = {
     "et_version": (c_char_p,),
     "et_program_open": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
+    "et_program_open_sized": (c_void_p, c_char_p, c_char_p, c_void_p, c_int, POINTER(Error)),
     "et_program_open_batched": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_program_import": (c_void_p, c_char_p, c_size_t, c_char_p, POINTER(Error)),
     "et_program_save": (c_bool, c_void_p, c_char_p, POINTER(Error)),

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 from .graph import BYTES
-from .library import Error, library
+from .library import Axis, Error, library
 
 MODES = ("eager", "jit", "aot")
 # The codes of Python's struct and memoryview; 16-bit floats that Python has no code for are bits.
@@ -64,12 +64,16 @@ class GraphProgram:
             self._handle = None
 
     @classmethod
-    def load(cls, path, weights=None, batched=False):
-        """Reads "NAME.json" and the weights that it names, or those of another file. `batched`
-        gives it a batch axis unless it has one."""
+    def load(cls, path, weights=None, batched=False, axes=None):
+        """Reads "NAME.json" and the weights that it names, or those of another file; or imports
+        "NAME.onnx", whose open axes `axes` gives sizes, as {"seq_len": 64}. `batched` gives it a
+        batch axis unless it has one."""
         weights = None if weights is None else os.fsencode(weights)
-        name = "et_program_open_batched" if batched else "et_program_open"
-        return cls(_call(name, os.fsencode(path), weights))
+        if batched:
+            return cls(_call("et_program_open_batched", os.fsencode(path), weights))
+        sizes = (Axis * len(axes or ()))(*((name.encode(), size)
+                                           for name, size in (axes or {}).items()))
+        return cls(_call("et_program_open_sized", os.fsencode(path), weights, sizes, len(sizes)))
 
     @classmethod
     def from_json(cls, text, weights=None):

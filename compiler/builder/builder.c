@@ -60,6 +60,15 @@ struct tensor tensor_fail(struct tensor_context *context, const char *format, ..
     return dead(context);
 }
 
+bool tensor_recover(struct tensor_context *context, struct et_error *error) {
+    if (!context || !context->failed)
+        return false;
+    et_fail(error, "%s", context->error.message);
+    context->failed = false;
+    context->error = (struct et_error){0};
+    return true;
+}
+
 static struct tensor_context *common_context(int count, const struct tensor *operands) {
     for (int i = 0; i < count; i++)
         if (operands[i].context)

@@ -363,6 +363,8 @@ void weights_free(struct weights *weights) {
     if (!weights)
         return;
     unmap_file(&weights->file);
+    for (struct weights_part *part = weights->parts; part; part = part->next)
+        unmap_file(&part->file);
     et_release(weights->read);
     et_release(weights->block);
     arena_free(&weights->arena);
@@ -372,6 +374,8 @@ void weights_free(struct weights *weights) {
 void weights_rest(const struct weights *weights) {
     if (weights && weights->file.count > WINDOW)
         forget_pages(&weights->file, weights->file.bytes, weights->file.count);
+    for (const struct weights_part *part = weights ? weights->parts : NULL; part; part = part->next)
+        forget_pages(&part->file, part->file.bytes, part->file.count);
 }
 
 const struct weight *weights_find(const struct weights *weights, const char *name) {

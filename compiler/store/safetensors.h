@@ -24,7 +24,15 @@ struct weight {
                              and `shape` do not tell, without data; NULL: a graph can use it */
 };
 
-/* The tensors of one file. They own their memory and do not change. */
+/* Another file that elements lie in. */
+struct weights_part {
+    const char *path;
+    struct mapped_file file;
+    struct weights_part *next;
+};
+
+/* The tensors of one file, or of a model with files beside it. They own their memory and do not
+ * change. */
 struct weights {
     struct arena arena;
     int count;
@@ -32,6 +40,7 @@ struct weights {
     struct mapped_file file; /* where data lies that is neither in the file's bytes as read */
     char *read;              /* nor in the block */
     void *block;
+    struct weights_part *parts; /* of an imported model; NULL: none */
     struct digest sha256; /* of the whole file */
 };
 

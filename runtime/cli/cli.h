@@ -14,6 +14,7 @@
     COMMAND(emit, "write a model as C: source, header, weights")                                   \
     COMMAND(check, "show that every way of running a model gives the same bits")                   \
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
+    COMMAND(import, "make a stored model of an .onnx file")                                        \
     COMMAND(batch, "make a model run any number of images at once")                                \
     COMMAND(tune, "measure which schedules are fast here, and keep them for later runs")           \
     COMMAND(rewrite, "make another graph of a model: faster, with other rounding")                 \
@@ -48,6 +49,8 @@ struct cli_model {
     const char *tuning; /* a file; NULL: the kept one, if there is any */
     bool untuned;       /* not even that */
     bool optional;      /* the command can do without */
+    struct et_axis *axes; /* AXIS_OPTION */
+    int axis_count;
     struct compile_limits limits;
     struct et_program *program; /* model_open sets it */
 };
@@ -63,9 +66,19 @@ struct common {
     struct list files;    /* arguments behind the model, or given by an option */
     struct list outputs;  /* "[NAME=]FILE" */
 };
-enum { KEY_THREADS = 300, KEY_TUNED = 310, KEY_NO_TUNED };
+enum { KEY_THREADS = 300, KEY_AXIS, KEY_TUNED = 310, KEY_NO_TUNED };
+#define AXIS_OPTION                                                                                \
+    {                                                                                              \
+        "axis", KEY_AXIS, "NAME=SIZE", 0,                                                          \
+            "The size of an open axis of an .onnx model, by the name that the file gives it, or "  \
+            "of axis K of its input X as X.K; N for the axis of images leaves it open. To be "     \
+            "given for each",                                                                      \
+            0                                                                                      \
+    }
 #define MODEL_OPTIONS                                                                              \
-    { "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", 0 }
+    {"weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names",    \
+     0},                                                                                           \
+        AXIS_OPTION
 #define THREADS_OPTION(what)                                                                       \
     { "threads", KEY_THREADS, "N", 0, what, 0 }
 #define TUNED_OPTION(what)                                                                         \

@@ -104,6 +104,22 @@ static void take_argument(const struct command_line *line, struct common *common
         argp_error(state, "%s: expected one model only", argument);
 }
 
+/* "NAME=SIZE", where a NAME may have any characters. */
+static void take_axis(struct cli_model *model, char *argument, struct argp_state *state) {
+    char *equals = strrchr(argument, '=');
+    if (!equals || equals == argument)
+        argp_error(state, "%s: expected NAME=SIZE", argument);
+    struct et_axis *axes = realloc(model->axes, ((size_t)model->axis_count + 1) * sizeof *axes);
+    if (!axes)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    *equals = '\0';
+    int64_t size = strcmp(equals + 1, BATCH_SYMBOL) == 0
+                       ? ET_BATCH
+                       : parse_number(state, equals + 1, 0, MAX_ELEMENTS);
+    axes[model->axis_count++] = (struct et_axis){argument, size};
+    model->axes = axes;
+}
+
 static error_t parse_common(const struct command_line *line, struct common *common, int key,
                             char *argument, struct argp_state *state) {
     switch (key) {
@@ -112,6 +128,9 @@ static error_t parse_common(const struct command_line *line, struct common *comm
         return 0;
     case 'w':
         common->model.weights = argument;
+        return 0;
+    case KEY_AXIS:
+        take_axis(&common->model, argument, state);
         return 0;
     case KEY_TUNED:
     case KEY_NO_TUNED:
@@ -148,7 +167,7 @@ static error_t parse_key(int key, char *argument, struct argp_state *state) {
         state->child_inputs[0] = &common->model.limits;
     if (key == ARGP_KEY_END && line->takes != TAKES_NOTHING && !common->model.path &&
         !common->model.optional)
-        argp_error(state, "expected a model, MODEL.json");
+        argp_error(state, "expected a model, MODEL.json or MODEL.onnx");
     error_t status = line->parse ? line->parse(common, key, argument, state) : ARGP_ERR_UNKNOWN;
     return status == ARGP_ERR_UNKNOWN ? parse_common(line, common, key, argument, state) : status;
 }

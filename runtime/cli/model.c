@@ -1,12 +1,14 @@
 /* The model that a subcommand works on, and tensors for it. */
 #include "runtime/cli/cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/graph/batch.h"
 
 bool model_open(struct cli_model *model, struct et_error *error) {
-    model->program = et_program_open(model->path, model->weights, error);
+    model->program = et_program_open_sized(model->path, model->weights, model->axes,
+                                           model->axis_count, error);
     if (!model->program)
         return false;
     program_set_limits(model->program, &model->limits);
@@ -17,6 +19,8 @@ bool model_open(struct cli_model *model, struct et_error *error) {
 void model_close(struct cli_model *model) {
     et_program_free(model->program);
     model->program = NULL;
+    free(model->axes);
+    model->axes = NULL;
 }
 
 typedef struct et_tensor tensor_at(const struct et_program *program, int index);

@@ -1,0 +1,158 @@
+/* What a builder asks of its node. */
+#include "compiler/import/importer.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Inputs and outputs ---- */
+
+struct tensor call_input(const struct call *call, int index) {
+    return index < call->input_count ? call->inputs[index] : NO_TENSOR;
+}
+
+bool call_has_input(const struct call *call, int index) {
+    return is_given(call_input(call, index));
+}
+
+bool call_wants_output(const struct call *call, int index) {
+    return (size_t)index < call->node->n_output && call->node->output[index][0];
+}
+
+void call_output(struct call *call, int index, struct tensor x) {
+    if (index < call->output_count)
+        call->outputs[index] = x;
+}
+
+struct tensor call_refuse(const struct call *call, const char *format, ...) {
+    char message[ET_ERROR_BYTES / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return tensor_fail(call->context, "%s", message);
+}
+
+int call_axis(const struct call *call, int64_t axis, int rank) {
+    if (axis >= -rank && axis < rank)
+        return (int)(axis < 0 ? axis + rank : axis);
+    call_refuse(call, "axis %" PRId64 " of a tensor of rank %d", axis, rank);
+    return 0;
+}
+
+/* ---- Attributes ---- */
+
+static const Onnx__Attribute *attribute_named(size_t count, Onnx__Attribute *const *list,
+                                              const char *name, size_t *position) {
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->name && strcmp(list[i]->name, name) == 0) {
+            *position = i;
+            return list[i];
+        }
+    return NULL;
+}
+
+/* The attribute itself, or the one of the function's caller that it names. */
+static const Onnx__Attribute *attribute_of(const struct call *call, const char *name) {
+    size_t position;
+    const Onnx__Node *node = call->node;
+    const Onnx__Attribute *attribute =
+        attribute_named(node->n_attribute, node->attribute, name, &position);
+    if (!attribute)
+        return NULL;
+    if (call->asked)
+        call->asked[position] = true;
+    const char *outer = attribute->ref_attr_name;
+    const struct scope *scope = call->scope;
+    if (!outer || !outer[0])
+        return attribute;
+    const Onnx__Attribute *given = scope->caller ? attribute_of(scope->caller, outer) : NULL;
+    if (given || !scope->function)
+        return given;
+    return attribute_named(scope->function->n_attribute_proto, scope->function->attribute_proto,
+                           outer, &position);
+}
+
+bool call_has(struct call *call, const char *name) {
+    return attribute_of(call, name) != NULL;
+}
+
+void call_ignore(struct call *call, const char *name) {
+    (void)attribute_of(call, name);
+}
+
+/* Numbers of the attributes' `type`. */
+enum { ONE_FLOAT = 1, ONE_INT, ONE_TEXT, ONE_TENSOR, ONE_GRAPH, FLOATS, INTS };
+
+/* The attribute, if it is there; refuses one of another type. The oldest files say none. */
+static const Onnx__Attribute *attribute_as(struct call *call, const char *name, int type) {
+    const Onnx__Attribute *attribute = attribute_of(call, name);
+    if (!attribute || !attribute->has_type || attribute->type == type)
+        return attribute;
+    call_refuse(call, "attribute \"%s\" is of type %d, expected %d", name, attribute->type, type);
+    return NULL;
+}
+
+int64_t call_int(struct call *call, const char *name, int64_t otherwise) {
+    const Onnx__Attribute *attribute = attribute_as(call, name, ONE_INT);
+    return attribute ? attribute->i : otherwise;
+}
+
+double call_float(struct call *call, const char *name, double otherwise) {
+    const Onnx__Attribute *attribute = attribute_as(call, name, ONE_FLOAT);
+    return attribute ? (double)attribute->f : otherwise;
+}
+
+const char *call_text(struct call *call, const char *name, const char *otherwise) {
+    const Onnx__Attribute *attribute = attribute_as(call, name, ONE_TEXT);
+    if (!attribute)
+        return otherwise;
+    char *text = arena_allocate(&call->importer->arena, attribute->s.len + 1, 1);
+    if (attribute->s.len)
+        memcpy(text, attribute->s.data, attribute->s.len);
+    return text;
+}
+
+struct integers call_ints(struct call *call, const char *name) {
+    static const int64_t none[1];
+    const Onnx__Attribute *attribute = attribute_as(call, name, INTS);
+    if (!attribute)
+        return (struct integers){0};
+    if (attribute->n_ints > MAX_CONSTANT) {
+        call_refuse(call, "attribute \"%s\" has %zu numbers, expected at most %d", name,
+                    attribute->n_ints, MAX_CONSTANT);
+        return (struct integers){0};
+    }
+    return (struct integers){(int)attribute->n_ints, attribute->n_ints ? attribute->ints : none};
+}
+
+struct floats call_floats(struct call *call, const char *name) {
+    static const float none[1];
+    const Onnx__Attribute *attribute = attribute_as(call, name, FLOATS);
+    if (!attribute)
+        return (struct floats){0};
+    if (attribute->n_floats > INT32_MAX) {
+        call_refuse(call, "attribute \"%s\" has %zu numbers", name, attribute->n_floats);
+        return (struct floats){0};
+    }
+    return (struct floats){(int)attribute->n_floats,
+                           attribute->n_floats ? attribute->floats : none};
+}
+
+const Onnx__Tensor *call_tensor(struct call *call, const char *name) {
+    const Onnx__Attribute *attribute = attribute_as(call, name, ONE_TENSOR);
+    return attribute ? attribute->t : NULL;
+}
+
+const Onnx__Graph *call_graph(struct call *call, const char *name) {
+    const Onnx__Attribute *attribute = attribute_as(call, name, ONE_GRAPH);
+    return attribute ? attribute->g : NULL;
+}
+
+struct integers call_ints_or_input(struct call *call, const char *name, int index) {
+    struct integers attribute = call_ints(call, name);
+    if (attribute.values || !call_has_input(call, index))
+        return attribute;
+    return call_known(call, call_input(call, index), name);
+}

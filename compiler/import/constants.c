@@ -1,0 +1,176 @@
+/* What of a model is known before it runs: shapes of tensors, and what is computed of them.
+ *
+ * Whatever depends on no input and is small is evaluated by the interpreter itself, so it has the
+ * bits that it would have in a run. */
+#include "compiler/import/importer.h"
+
+#include "compiler/evaluate/evaluate.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    MOST_EVALUATED = 1 << 20, /* elements of what is computed on the way */
+    MOST_FOLDED = 4096,       /* of what takes the place of nodes */
+    MOST_SOURCES_DEPTH = 512, /* of nodes that are not known yet */
+};
+
+static struct constant *constant_of(struct importer *importer, const struct node *node) {
+    if (node->id >= importer->constant_count) {
+        int count = node->id + node->id / 2 + 64;
+        importer->constants = arena_resize(
+            &importer->arena, importer->constants,
+            (size_t)importer->constant_count * sizeof *importer->constants,
+            (size_t)count * sizeof *importer->constants);
+        importer->constant_count = count;
+    }
+    return &importer->constants[node->id];
+}
+
+/* Evaluates a node whose sources are known; false: it cannot be. */
+static bool evaluate_known(struct importer *importer, const struct node *node,
+                           const struct view *sources, struct view *view) {
+    struct et_error error = {0};
+    struct view result;
+    void *buffer = NULL;
+    if (!evaluate(node, sources, NULL, &result, &buffer, &error))
+        return false;
+    size_t bytes = (size_t)node_bytes(node);
+    *view = view_contiguous(node, arena_allocate(&importer->arena, bytes + 1, 1));
+    if (buffer && bytes)
+        memcpy(view->data, buffer, bytes);
+    else if (bytes)
+        view_copy(view, &result);
+    et_release(buffer);
+    return true;
+}
+
+static const struct view *known(struct importer *importer, const struct node *node, int depth) {
+    struct constant *constant = constant_of(importer, node);
+    if (constant->tried)
+        return constant->known ? &constant->view : NULL;
+    if (depth > MOST_SOURCES_DEPTH)
+        return NULL;
+    struct view view = {0};
+    bool is_known = node->op != OP_INPUT && node_elements(node) <= MOST_EVALUATED;
+    if (is_known && node->op == OP_WEIGHT) {
+        view = view_contiguous(node, node->value);
+    } else if (is_known) {
+        struct view *sources = arena_array(&importer->arena, struct view,
+                                           (size_t)node->source_count + 1);
+        for (int i = 0; is_known && i < node->source_count; i++) {
+            const struct view *source = known(importer, node->sources[i], depth + 1);
+            is_known = source != NULL;
+            if (source)
+                sources[i] = *source;
+        }
+        is_known = is_known && evaluate_known(importer, node, sources, &view);
+    }
+    constant = constant_of(importer, node); /* the list may have moved */
+    *constant = (struct constant){true, is_known, view};
+    return is_known ? &constant->view : NULL;
+}
+
+const struct view *known_elements(struct importer *importer, struct tensor x) {
+    return x.node ? known(importer, x.node, 0) : NULL;
+}
+
+/* ---- As numbers ---- */
+
+/* One element as a number; float16 and the like are not asked for. */
+static double number_at(const struct view *view, int64_t i) {
+    switch (view->dtype) {
+    case DTYPE_FLOAT32:
+        return (double)((const float *)view->data)[i];
+    case DTYPE_FLOAT64:
+        return ((const double *)view->data)[i];
+    case DTYPE_INT32:
+        return ((const int32_t *)view->data)[i];
+    case DTYPE_INT64:
+        return (double)((const int64_t *)view->data)[i];
+    case DTYPE_INT8:
+        return ((const int8_t *)view->data)[i];
+    case DTYPE_UINT8:
+    case DTYPE_BOOL:
+        return ((const uint8_t *)view->data)[i];
+    default:
+        return NAN;
+    }
+}
+
+static int64_t elements_of(const struct view *view) {
+    int64_t count = 1;
+    for (int i = 0; i < view->rank; i++)
+        count *= view->shape[i];
+    return count;
+}
+
+bool call_is_known(struct call *call, struct tensor x) {
+    return known_elements(call->importer, x) != NULL;
+}
+
+struct integers call_known(struct call *call, struct tensor x, const char *what) {
+    const struct view *view = known_elements(call->importer, x);
+    if (!view) {
+        if (x.node)
+            call_refuse(call, "%s depends on the model's inputs; here it must be known before", what);
+        return (struct integers){0};
+    }
+    int64_t count = elements_of(view);
+    if (count > MAX_CONSTANT) {
+        call_refuse(call, "%s: %" PRId64 " numbers, expected at most %d", what, count,
+                    MAX_CONSTANT);
+        return (struct integers){0};
+    }
+    int64_t *values = arena_array(&call->importer->arena, int64_t, (size_t)count + 1);
+    for (int64_t i = 0; i < count; i++) {
+        double number = number_at(view, i);
+        if (view->dtype == DTYPE_INT64)
+            values[i] = ((const int64_t *)view->data)[i];
+        else if (number != floor(number) || fabs(number) > 0x1p62)
+            call_refuse(call, "%s holds %g, expected an integer", what, number);
+        else
+            values[i] = (int64_t)number;
+    }
+    return (struct integers){(int)count, values};
+}
+
+double call_known_number(struct call *call, struct tensor x, const char *what) {
+    const struct view *view = known_elements(call->importer, x);
+    if (view && elements_of(view) == 1)
+        return number_at(view, 0);
+    if (x.node)
+        call_refuse(call,
+                    view ? "%s is not one number"
+                         : "%s depends on the model's inputs; here it must be known before",
+                    what);
+    return 0;
+}
+
+/* ---- As tensors ---- */
+
+struct tensor folded(struct importer *importer, struct tensor x) {
+    if (!x.node || x.node->op == OP_CONST || x.node->op == OP_WEIGHT || x.node->op == OP_INPUT ||
+        node_elements(x.node) > MOST_FOLDED)
+        return x;
+    const struct view *view = known_elements(importer, x);
+    if (!view)
+        return x;
+    int64_t count = node_elements(x.node);
+    if (count == 0) {
+        static const int64_t zero;
+        return tensor_const(x.context, view->dtype, view->rank, view->shape, 1, &zero);
+    }
+    size_t width = dtype_facts[view->dtype].bytes;
+    const char *elements = view->data;
+    bool same = memcmp(elements, elements + width, (size_t)(count - 1) * width) == 0;
+    return tensor_const(x.context, view->dtype, view->rank, view->shape, same ? 1 : count,
+                        view->data);
+}
+
+struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values) {
+    static const int64_t zero;
+    return tensor_const(context, DTYPE_INT64, SHAPE(count), count ? count : 1,
+                        count ? values : &zero);
+}

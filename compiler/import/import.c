@@ -1,0 +1,273 @@
+/* A model as a graph: its inputs with their sizes, its outputs, its weights. */
+#include "compiler/import/import.h"
+
+#include "compiler/base/json_read.h"
+#include "compiler/import/importer.h"
+
+#include <inttypes.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEWEST_OPSET = 28 };
+
+static bool ends_with(const char *path, const char *ending) {
+    size_t length = strlen(path), count = strlen(ending);
+    return length > count && strcmp(path + length - count, ending) == 0;
+}
+
+bool is_onnx_path(const char *path) {
+    return ends_with(path, ".onnx");
+}
+
+/* ---- Inputs ---- */
+
+static const struct et_axis *axis_named(const struct import_options *options, const char *name,
+                                            bool *used) {
+    for (int i = 0; name && i < options->axis_count; i++)
+        if (strcmp(options->axes[i].name, name) == 0) {
+            used[i] = true;
+            return &options->axes[i];
+        }
+    return NULL;
+}
+
+/* Lists the axes that have no size. */
+struct open_axes {
+    struct text names;
+    int count;
+};
+
+static void need_axis(struct importer *importer, struct open_axes *open, const char *name,
+                      const char *input, size_t axis) {
+    const char *each = arena_format(&importer->arena, "%s (axis %zu of \"%s\")", quoted(name).text,
+                                    axis, quoted(input).text);
+    if (open->count++ < 8)
+        text_add(&open->names, "%s%s", open->count > 1 ? ", " : "", each);
+}
+
+/* The size of one axis of an input: what the file says, or what was asked for. */
+static int64_t size_of(struct importer *importer, const Onnx__Shape__Dimension *dim,
+                       const char *input, size_t axis, bool *used, struct open_axes *open) {
+    const char *name = dim->dim_param && dim->dim_param[0] ? dim->dim_param : NULL;
+    const char *place = arena_format(&importer->arena, "%s.%zu", input, axis);
+    const struct et_axis *asked = axis_named(importer->options, place, used);
+    if (dim->has_dim_value && dim->dim_value >= 0)
+        return dim->dim_value;
+    if (!asked)
+        asked = axis_named(importer->options, name, used);
+    if (asked)
+        return asked->size;
+    if (axis > 0)
+        need_axis(importer, open, name ? name : place, input, axis);
+    return 1;
+}
+
+static bool describe_input(struct importer *importer, const Onnx__ValueInfo *input,
+                           struct node *node, bool *used, struct open_axes *open) {
+    const char *name = input->name && input->name[0] ? input->name : "";
+    const Onnx__Type__TensorType *type = input->type ? input->type->tensor_type : NULL;
+    if (!type)
+        return et_fail(importer->error, "input \"%s\" is no tensor", quoted(name).text);
+    const char *elements = onnx_type_name(type->elem_type);
+    if (!onnx_dtype(type->elem_type, &node->dtype))
+        return et_fail(importer->error, "input \"%s\": elements of type %s, which graphs do not have",
+                       quoted(name).text, elements ? elements : "unknown");
+    if (!type->shape)
+        return et_fail(importer->error, "input \"%s\": its shape is not in the file",
+                       quoted(name).text);
+    if (type->shape->n_dim > MAX_RANK)
+        return et_fail(importer->error, "input \"%s\": rank %zu, expected at most %d",
+                       quoted(name).text, type->shape->n_dim, MAX_RANK);
+    node->rank = (int)type->shape->n_dim;
+    for (size_t i = 0; i < type->shape->n_dim; i++)
+        node->shape[i] = size_of(importer, type->shape->dim[i], name, i, used, open);
+    return true;
+}
+
+static bool has_initialiser(const Onnx__Graph *graph, const char *name) {
+    for (size_t i = 0; name && i < graph->n_initializer; i++)
+        if (graph->initializer[i]->name && strcmp(graph->initializer[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool check_axes(struct importer *importer, const bool *used, const struct open_axes *open) {
+    const struct import_options *options = importer->options;
+    if (open->count)
+        return et_fail(importer->error,
+                       "open axes without a size: %s%s; give each one, as --axis NAME=SIZE",
+                       text_keep((struct text *)&open->names), open->count > 8 ? ", ..." : "");
+    for (int i = 0; i < options->axis_count; i++)
+        if (!used[i])
+            return et_fail(importer->error, "no input has an open axis \"%s\"",
+                           quoted(options->axes[i].name).text);
+    return true;
+}
+
+static bool import_inputs(struct importer *importer, struct tensor *inputs) {
+    const Onnx__Graph *graph = importer->model->graph;
+    struct open_axes open = {text_in(&importer->arena), 0};
+    bool *used = arena_array(&importer->arena, bool, (size_t)importer->options->axis_count + 1);
+    for (size_t i = 0; i < graph->n_input; i++) {
+        struct node node = {0};
+        const char *name = graph->input[i]->name;
+        if (has_initialiser(graph, name))
+            continue;
+        if (!describe_input(importer, graph->input[i], &node, used, &open))
+            return false;
+        inputs[i] = add_graph_input(importer->context, name ? name : "", node.dtype, node.rank,
+                                    node.shape);
+        if (tensor_recover(importer->context, importer->error))
+            return et_fail_within(importer->error, "input \"%s\"", quoted(name ? name : "").text);
+    }
+    return check_axes(importer, used, &open);
+}
+
+/* ---- The model ---- */
+
+static bool check_model(struct importer *importer) {
+    const Onnx__Model *model = importer->model;
+    for (size_t i = 0; i < model->n_opset_import; i++) {
+        const Onnx__OperatorSet *opset = model->opset_import[i];
+        bool own = !opset->domain || !opset->domain[0] || strcmp(opset->domain, "ai.onnx") == 0;
+        if (own && (opset->version < 1 || opset->version > NEWEST_OPSET))
+            return et_fail(importer->error, "opset %" PRId64 ", expected 1 to %d", opset->version,
+                           NEWEST_OPSET);
+    }
+    return true;
+}
+
+/* All refusals in one message, as far as it reaches. */
+static bool report_refusals(struct importer *importer) {
+    struct et_error *error = importer->error;
+    if (importer->refusal_count == 0)
+        return true;
+    struct text text = text_in(&importer->arena);
+    for (int i = 0; i < importer->refusal_count; i++) {
+        const struct refusal *refusal = &importer->refusals[i];
+        const char *each = arena_format(
+            &importer->arena, refusal->count == 1 ? "\n  %s \"%s\" (opset %" PRId64 "): %s"
+                                                  : "\n  %s \"%s\" (opset %" PRId64 "): %s; and %d more",
+            refusal->name, refusal->node, refusal->opset, refusal->why, refusal->count - 1);
+        if (text.length + strlen(each) > ET_ERROR_BYTES - 200) {
+            text_add(&text, "\n  and %d more kinds", importer->refusal_count - i);
+            break;
+        }
+        text_add(&text, "%s", each);
+    }
+    return et_fail(error, "cannot be imported:%s", text_keep(&text));
+}
+
+static int compare_weights(const void *a, const void *b) {
+    return strcmp(((const struct weight *)a)->name, ((const struct weight *)b)->name);
+}
+
+/* Leaves those weights that the graph has. */
+static void keep_weights(struct weights *weights, struct graph *graph) {
+    if (weights->count)
+        qsort(weights->tensors, (size_t)weights->count, sizeof *weights->tensors, compare_weights);
+    bool *used = arena_array(&weights->arena, bool, (size_t)weights->count + 1);
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_WEIGHT)
+            used[weights_find(weights, graph->nodes[i]->name) - weights->tensors] = true;
+    int kept = 0;
+    for (int i = 0; i < weights->count; i++)
+        if (used[i])
+            weights->tensors[kept++] = weights->tensors[i];
+    weights->count = kept;
+    if (weights->parts && !weights->parts->next)
+        graph->stored = weights->parts->file;
+}
+
+static struct graph *import_outputs(struct importer *importer, const struct tensor *tensors) {
+    const Onnx__Graph *graph = importer->model->graph;
+    struct named_tensor *outputs =
+        arena_array(&importer->arena, struct named_tensor, graph->n_output + 1);
+    for (size_t i = 0; i < graph->n_output; i++)
+        outputs[i] = (struct named_tensor){graph->output[i]->name, tensors[i]};
+    struct tensor_context *context = importer->context;
+    importer->context = NULL; /* compile_to_graph frees it */
+    return compile_to_graph(context, (int)graph->n_output, outputs, importer->error);
+}
+
+static struct graph *import_model(struct importer *importer) {
+    struct arena *arena = &importer->arena;
+    importer->model = onnx_read(importer->path, &importer->weights->arena, importer->error);
+    if (!importer->model)
+        return NULL;
+    const Onnx__Graph *model = importer->model->graph;
+    struct tensor *inputs = arena_array(arena, struct tensor, model->n_input + 1);
+    struct tensor *outputs = arena_array(arena, struct tensor, model->n_output + 1);
+    struct graph *graph = NULL;
+    if (check_model(importer) && import_inputs(importer, inputs) &&
+        import_graph(importer, model, NULL, inputs, outputs) && report_refusals(importer))
+        graph = import_outputs(importer, outputs);
+    if (!graph)
+        et_fail_within(importer->error, "%s", importer->path);
+    return graph;
+}
+
+/* Names belong to an arena. */
+static void keep_name(void *name) {
+    (void)name;
+}
+
+/* "models/mnist.onnx" is "mnist". */
+static const char *graph_name(struct importer *importer) {
+    const char *slash = strrchr(importer->path, '/'), *name = slash ? slash + 1 : importer->path;
+    if (importer->options->name)
+        return importer->options->name;
+    return arena_format(&importer->arena, "%.*s", (int)(strlen(name) - strlen(".onnx")), name);
+}
+
+struct graph *import_onnx(const char *path, const struct import_options *options,
+                          struct weights **weights, struct et_error *error) {
+    static const struct import_options none;
+    struct et_error own = {0};
+    struct importer importer = {.path = path, .options = options ? options : &none, .error = &own};
+    struct graph *volatile graph = NULL;
+    *weights = NULL;
+    importer.weights = et_allocate(1, sizeof *importer.weights);
+    importer.arena.escape = &importer.escape;
+    if (importer.weights && setjmp(importer.escape) == 0) {
+        importer.weights->arena.escape = &importer.escape;
+        importer.context = tensor_context_new(graph_name(&importer));
+        graph = import_model(&importer);
+        if (graph)
+            keep_weights(importer.weights, graph);
+    } else {
+        et_fail(&own, "%s: out of memory", path);
+        graph_free(graph);
+        graph = NULL;
+    }
+    tensor_context_free(importer.context);
+    tdestroy(importer.weight_names, keep_name);
+    arena_free(&importer.arena);
+    if (graph && !graph_canonicalize(graph, &own)) {
+        graph_free(graph);
+        graph = NULL;
+    }
+    if (graph) {
+        importer.weights->arena.escape = NULL;
+        *weights = importer.weights;
+        return graph;
+    }
+    weights_free(importer.weights);
+    et_fail(error, "%s", own.message);
+    return NULL;
+}
+
+struct graph *model_load(const char *path, const struct model_options *options,
+                         struct weights **weights, struct et_error *error) {
+    static const struct model_options none;
+    if (!options)
+        options = &none;
+    if (is_onnx_path(path))
+        return import_onnx(path, &options->import, weights, error);
+    if (options->import.axis_count) {
+        et_fail(error, "%s: a stored graph has no open axes to give a size (--axis)", path);
+        return NULL;
+    }
+    return graph_load_with(path, &options->load, weights, error);
+}

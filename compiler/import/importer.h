@@ -1,0 +1,197 @@
+/* What the files of this room share: a model on its way into a graph, and what a builder of an
+ * operator is given.
+ *
+ * An operator is a row of onnx_ops.def and a function that builds its nodes:
+ *
+ *     struct tensor import_softplus(struct call *call) {
+ *         struct tensor x = call_input(call, 0);
+ *         ...
+ *         return y;
+ *     }
+ *
+ * It returns the first output and sets others with call_output. It reads attributes by the functions
+ * below; one that nothing asked for refuses the node. Errors stick to the context, as builder.h
+ * says, so nothing needs to be checked on the way, and whatever is wrong is said by call_refuse. */
+#ifndef EIGENTENSOR_IMPORTER_H
+#define EIGENTENSOR_IMPORTER_H
+
+#include "compiler/builder/layers.h"
+#include "compiler/graph/view.h"
+#include "compiler/import/import.h"
+#include "compiler/import/onnx_file.h"
+
+struct call;
+typedef struct tensor onnx_builder(struct call *call);
+
+enum onnx_arithmetic {
+    AS_IT_IS, /* the builder takes the dtypes that come */
+    WIDENED,  /* 16-bit floats are computed with in float32, and the results rounded to them */
+};
+
+struct onnx_op {
+    const char *domain, *name;
+    int since; /* the first opset that has it */
+    onnx_builder *build;
+    int detail; /* an operation of ops.def, for builders that serve several; else 0 */
+    enum onnx_arithmetic arithmetic;
+    const char *notes; /* for docs/onnx.md */
+};
+/* The row of an operator, or NULL; "" and "ai.onnx" are the same domain. */
+const struct onnx_op *onnx_op_find(const char *domain, const char *name);
+
+/* A name of the model and what it stands for. */
+enum value_state {
+    VALUE_UNMADE,  /* the node that makes it has not been imported yet */
+    VALUE_MADE,
+    VALUE_REFUSED, /* it cannot be made; the error was said where it arose */
+};
+struct value {
+    const char *name;
+    struct tensor tensor;
+    enum value_state state;
+    bool wanted; /* some output needs it */
+};
+
+/* The names of a graph, or of a function's body: sorted, each once. */
+struct scope {
+    struct scope *outer; /* whose names can be read, too; NULL for a function */
+    int count;
+    struct value *values;
+    size_t opset_count;
+    Onnx__OperatorSet **opsets;
+    const struct call *caller;         /* of a function: whose attributes it reads */
+    const Onnx__Function *function;    /* which has defaults for them */
+    int depth;
+};
+
+/* Elements that are known now. */
+struct constant {
+    bool tried;
+    bool known;
+    struct view view; /* contiguous */
+};
+
+/* Nodes that one operator's builder refused for one reason. */
+struct refusal {
+    const char *name, *why; /* the operator's name */
+    const char *node;       /* the first of them */
+    int64_t opset;
+    int count;
+};
+
+struct importer {
+    struct arena arena; /* scratch; its escape ends the import */
+    jmp_buf escape;
+    struct weights *weights; /* their arena holds the model, too */
+    int weight_capacity;
+    void *weight_names; /* tsearch's */
+    const char *path;
+    const struct import_options *options;
+    const Onnx__Model *model;
+    struct tensor_context *context;
+    struct constant *constants; /* by id of the context's nodes */
+    int constant_count;
+    int refusal_count, refusal_capacity;
+    struct refusal *refusals;
+    int64_t imported;       /* nodes, so far */
+    struct et_error *error; /* what ends the import: the file is not a model */
+};
+
+/* One node of the model, and what its builder needs of it. */
+struct call {
+    struct importer *importer;
+    struct tensor_context *context;
+    struct scope *scope;
+    const Onnx__Node *node;
+    const struct onnx_op *op;
+    int64_t opset; /* of the operator's domain */
+    int input_count;
+    struct tensor *inputs; /* NO_TENSOR: left out */
+    int output_count;
+    struct tensor *outputs;
+    bool *asked; /* of each attribute of the node */
+};
+
+/* call.c: inputs and outputs */
+
+/* NO_TENSOR where it is left out. */
+struct tensor call_input(const struct call *call, int index);
+bool call_has_input(const struct call *call, int index);
+/* Whether anything may read that output. */
+bool call_wants_output(const struct call *call, int index);
+void call_output(struct call *call, int index, struct tensor x);
+/* The node cannot be imported: why. Returns a dead tensor. */
+struct tensor call_refuse(const struct call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* An axis as ONNX counts it, -rank .. rank - 1, from 0 on; refuses others, and gives 0 then. */
+int call_axis(const struct call *call, int64_t axis, int rank);
+
+/* call.c: attributes; `otherwise` stands for one that is not there */
+
+bool call_has(struct call *call, const char *name);
+int64_t call_int(struct call *call, const char *name, int64_t otherwise);
+double call_float(struct call *call, const char *name, double otherwise);
+/* A copy that ends with a zero byte. */
+const char *call_text(struct call *call, const char *name, const char *otherwise);
+struct integers {
+    int count;
+    const int64_t *values;
+};
+/* Lists: NULL values where it is not there. */
+struct integers call_ints(struct call *call, const char *name);
+struct floats {
+    int count;
+    const float *values;
+};
+struct floats call_floats(struct call *call, const char *name);
+const Onnx__Tensor *call_tensor(struct call *call, const char *name);
+const Onnx__Graph *call_graph(struct call *call, const char *name);
+/* For attributes that say nothing about the values. */
+void call_ignore(struct call *call, const char *name);
+
+/* constants.c: what is known when the model is imported */
+
+/* The elements of x, contiguous, when they depend on no input; else NULL. */
+const struct view *known_elements(struct importer *importer, struct tensor x);
+/* The elements of an integer, bool or float tensor (of integral values) as integers. Refuses the
+ * node when they are not known: `what` names them. */
+struct integers call_known(struct call *call, struct tensor x, const char *what);
+/* Whether it is so, without refusing. */
+bool call_is_known(struct call *call, struct tensor x);
+/* The one element of a tensor, as a number. Refuses the node when it is not known. */
+double call_known_number(struct call *call, struct tensor x, const char *what);
+/* The value of the attribute up to some opset, and of the input `index` since: both kinds are asked
+ * for. NULL values where neither is there. */
+struct integers call_ints_or_input(struct call *call, const char *name, int index);
+/* x itself, or one const of its elements when they are known and few. */
+struct tensor folded(struct importer *importer, struct tensor x);
+/* A const of rank 1, int64. */
+struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values);
+
+/* initialisers.c: tensors that the file holds */
+
+/* A weight or const. `name` is the weight's. Dead when it cannot be taken. */
+struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tensor,
+                            const char *name);
+
+/* scope.c: names */
+
+/* The value of that name, here or around; NULL when there is none, or no name. */
+struct value *value_find(const struct scope *scope, const char *name);
+/* The names of a graph, within those of `outer` (NULL: the model's), or of a function's body. False
+ * and the importer's error when a name is given twice. */
+bool scope_of_graph(struct importer *importer, const Onnx__Graph *graph, struct scope *outer,
+                    struct scope *scope);
+bool scope_of_function(const struct call *call, const Onnx__Function *function,
+                       struct scope *scope);
+
+/* import_graph.c */
+
+/* Imports what the outputs of a graph need: the model's, or one within a node (call->scope is
+ * around it). Takes a tensor for each input, unless an initialiser has its name, and sets one for
+ * each output, NO_TENSOR for what was refused. False and the importer's error when the graph is
+ * wrong as a whole; a builder returns a dead tensor then. */
+bool import_graph(struct importer *importer, const Onnx__Graph *graph, struct scope *outer,
+                  const struct tensor *inputs, struct tensor *outputs);
+
+#endif

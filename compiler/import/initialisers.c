@@ -1,0 +1,248 @@
+/* Tensors that the file holds, or files beside it: small ones become consts, others weights. */
+#include "compiler/import/importer.h"
+
+#include "compiler/base/json_read.h"
+
+#include <inttypes.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_LISTED = 16 }; /* elements of what becomes a const */
+#define MOST_DATA_BYTES ((size_t)1 << 37)
+
+/* ---- Elements in the file's fields ---- */
+
+/* A list of narrower elements, a number each, as elements of `width` bytes. */
+static const void *narrowed(struct importer *importer, const int32_t *numbers, size_t count,
+                            size_t width) {
+    char *elements = arena_allocate(&importer->arena, count + 1, width);
+    for (size_t i = 0; i < count; i++)
+        memcpy(elements + i * width, &numbers[i], width); /* little-endian: the low bytes */
+    return elements;
+}
+
+/* Which of the lists holds elements of the dtype, and how many there are. */
+static const void *listed(struct importer *importer, const Onnx__Tensor *tensor, enum dtype dtype,
+                          size_t *count) {
+    switch (dtype) {
+    case DTYPE_FLOAT32:
+        *count = tensor->n_float_data;
+        return tensor->float_data;
+    case DTYPE_FLOAT64:
+        *count = tensor->n_double_data;
+        return tensor->double_data;
+    case DTYPE_INT64:
+        *count = tensor->n_int64_data;
+        return tensor->int64_data;
+    case DTYPE_INT32:
+        *count = tensor->n_int32_data;
+        return tensor->int32_data;
+    default:
+        *count = tensor->n_int32_data;
+        return narrowed(importer, tensor->int32_data, tensor->n_int32_data,
+                        dtype_facts[dtype].bytes);
+    }
+}
+
+/* ---- Elements in other files ---- */
+
+static const char *entry_of(const Onnx__Tensor *tensor, const char *key) {
+    for (size_t i = 0; i < tensor->n_external_data; i++)
+        if (tensor->external_data[i]->key && strcmp(tensor->external_data[i]->key, key) == 0)
+            return tensor->external_data[i]->value;
+    return NULL;
+}
+
+static bool number_of(const Onnx__Tensor *tensor, const char *key, size_t otherwise, size_t *number,
+                      struct et_error *error) {
+    const char *text = entry_of(tensor, key);
+    *number = otherwise;
+    if (!text)
+        return true;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 18 || text[digits])
+        return et_fail(error, "external data: \"%s\" is \"%s\", expected a number of bytes", key,
+                       quoted(text).text);
+    *number = (size_t)strtoull(text, NULL, 10);
+    return true;
+}
+
+/* Names of files below the model's folder, so that a model cannot read others. */
+static bool is_inside(const char *location) {
+    if (!location[0] || location[0] == '/' || strchr(location, '\\'))
+        return false;
+    for (const char *part = location; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        size_t length = strcspn(part, "/");
+        if (length == 2 && part[0] == '.' && part[1] == '.')
+            return false;
+    }
+    return true;
+}
+
+/* The file of that name beside the model, mapped once. */
+static const struct mapped_file *external_file(struct importer *importer, const char *location,
+                                               struct et_error *error) {
+    if (!is_inside(location)) {
+        et_fail(error, "external data: \"%s\", expected a file in the model's folder",
+                quoted(location).text);
+        return NULL;
+    }
+    struct arena *arena = &importer->weights->arena;
+    const char *slash = strrchr(importer->path, '/');
+    const char *path = arena_format(arena, "%.*s%s",
+                                    slash ? (int)(slash + 1 - importer->path) : 0, importer->path,
+                                    location);
+    for (struct weights_part *part = importer->weights->parts; part; part = part->next)
+        if (strcmp(part->path, path) == 0)
+            return &part->file;
+    struct weights_part *part = arena_new(arena, struct weights_part);
+    part->path = path;
+    if (!map_file(path, MOST_DATA_BYTES, &part->file, error)) {
+        et_fail_within(error, "external data, which the model's weights are in");
+        return NULL;
+    }
+    part->next = importer->weights->parts;
+    importer->weights->parts = part;
+    return &part->file;
+}
+
+static const void *external(struct importer *importer, const Onnx__Tensor *tensor, size_t wanted,
+                            size_t alignment, struct et_error *error) {
+    const char *location = entry_of(tensor, "location");
+    size_t offset, length;
+    if (!location) {
+        et_fail(error, "external data: without the name of a file");
+        return NULL;
+    }
+    if (!number_of(tensor, "offset", 0, &offset, error) ||
+        !number_of(tensor, "length", wanted, &length, error))
+        return NULL;
+    if (length != wanted) {
+        et_fail(error, "external data: %zu bytes, expected %zu", length, wanted);
+        return NULL;
+    }
+    if (wanted == 0)
+        return "";
+    const struct mapped_file *file = external_file(importer, location, error);
+    if (!file)
+        return NULL;
+    if (offset > file->count || length > file->count - offset) {
+        et_fail(error, "external data: bytes %zu to %zu of %s, which has %zu", offset,
+                offset + length, quoted(location).text, file->count);
+        return NULL;
+    }
+    const char *bytes = file->bytes + offset;
+    if ((uintptr_t)bytes % alignment == 0)
+        return bytes;
+    return memcpy(arena_allocate(&importer->weights->arena, length, 1), bytes, length);
+}
+
+/* ---- As nodes ---- */
+
+static const void *elements_of(struct importer *importer, const Onnx__Tensor *tensor,
+                               enum dtype dtype, int64_t elements, struct et_error *error) {
+    size_t width = dtype_facts[dtype].bytes, bytes = (size_t)elements * width, count;
+    if (tensor->data_location == 1)
+        return external(importer, tensor, bytes, width, error);
+    if (tensor->has_raw_data) {
+        if (tensor->raw_data.len == bytes)
+            return bytes ? (const void *)tensor->raw_data.data : "";
+        et_fail(error, "%zu bytes, expected %zu", tensor->raw_data.len, bytes);
+        return NULL;
+    }
+    const void *list = listed(importer, tensor, dtype, &count);
+    if (count == (size_t)elements)
+        return elements ? list : "";
+    et_fail(error, "%zu elements, expected %" PRId64, count, elements);
+    return NULL;
+}
+
+/* Bools are indices in compiled code. */
+static bool are_bools(const uint8_t *elements, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (elements[i] > 1)
+            return false;
+    return true;
+}
+
+static bool describe_tensor(const Onnx__Tensor *tensor, struct node *node, struct et_error *error) {
+    const char *type = onnx_type_name(tensor->data_type);
+    if (!type)
+        return et_fail(error, "element type %d, which there is not", tensor->data_type);
+    if (!onnx_dtype(tensor->data_type, &node->dtype))
+        return et_fail(error, "elements of type %s, which graphs do not have", type);
+    if (tensor->n_dims > MAX_RANK)
+        return et_fail(error, "rank %zu, expected at most %d", tensor->n_dims, MAX_RANK);
+    node->rank = (int)tensor->n_dims;
+    for (int i = 0; i < node->rank; i++) {
+        node->shape[i] = tensor->dims[i];
+        if (tensor->dims[i] < 0)
+            return et_fail(error, "an extent of %" PRId64, tensor->dims[i]);
+    }
+    if (!elements_fit(node->rank, node->shape) ||
+        node_bytes(node) > MAX_TENSOR_BYTES)
+        return et_fail(error, "%s is too large", shape_text(node).text);
+    return true;
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+/* One name a weight: functions that are inlined twice bring theirs twice. */
+static const char *weight_name(struct importer *importer, const char *name) {
+    struct arena *arena = &importer->weights->arena;
+    char *base = arena_format(arena, "%s", name[0] ? name : "constant");
+    if (strlen(base) > MAX_NAME - 12)
+        cut_name(base);
+    const char *unique = base;
+    for (int again = 2; tfind(unique, &importer->weight_names, compare_names); again++)
+        unique = arena_format(arena, "%s.%d", base, again);
+    if (!tsearch(unique, &importer->weight_names, compare_names))
+        arena_exhausted(arena);
+    return unique;
+}
+
+static struct tensor as_weight(struct importer *importer, struct node *node, const char *name,
+                               const void *data) {
+    struct weights *weights = importer->weights;
+    node->op = OP_WEIGHT;
+    node->name = weight_name(importer, name);
+    node->value = data;
+    node->value_count = node_elements(node);
+    weights->tensors = arena_extend(&weights->arena, weights->tensors, weights->count,
+                                    &importer->weight_capacity, sizeof *weights->tensors);
+    struct weight *weight = &weights->tensors[weights->count++];
+    *weight = (struct weight){.name = node->name,
+                              .dtype = node->dtype,
+                              .rank = node->rank,
+                              .data = data,
+                              .bytes = (size_t)node_bytes(node)};
+    memcpy(weight->shape, node->shape, sizeof weight->shape);
+    return tensor_of_node(importer->context, node, 0, NULL);
+}
+
+struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tensor,
+                            const char *name) {
+    struct node node = {0};
+    struct et_error error = {0};
+    const void *data = NULL;
+    if (describe_tensor(tensor, &node, &error))
+        data = elements_of(importer, tensor, node.dtype, node_elements(&node), &error);
+    int64_t count = node_elements(&node);
+    if (data && node.dtype == DTYPE_BOOL && !are_bools(data, count)) {
+        et_fail(&error, "a bool that is neither 0 nor 1");
+        data = NULL;
+    }
+    if (!data)
+        return tensor_fail(importer->context, "tensor \"%s\": %s", quoted(name).text,
+                           error.message);
+    static const int64_t zero;
+    if (count <= MOST_LISTED)
+        return tensor_const(importer->context, node.dtype, node.rank, node.shape,
+                            count ? count : 1, count ? data : &zero);
+    return as_weight(importer, &node, name, data);
+}

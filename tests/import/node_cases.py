@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""node_cases.py [--modes eager,jit] [--list] [WORD...]: the node cases that the onnx package brings,
+those with WORD in their names. Every one is imported and run; its outputs must be the expected ones
+within the case's own tolerance, and of the same bits in all modes.
+
+exceptions.txt names those that are refused, a line each, with the reason. A case that is there and
+passes is a failure, as is one that is not and does not. --list prints every case with its outcome."""
+
+import argparse
+import os
+import pickle
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy
+
+TREE = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TREE / "capture"))
+
+warnings.simplefilter("ignore")
+import onnx  # noqa: E402
+from onnx.backend.test.case.node import collect_testcases  # noqa: E402
+
+import eigentensor  # noqa: E402
+
+
+def is_tensor_case(case):
+    """Neither sequences nor optionals nor texts."""
+    graph = case.model.graph
+    arrays = [value for data_set in case.data_sets for side in data_set for value in side]
+    return (all(isinstance(value, (numpy.ndarray, numpy.generic)) for value in arrays) and
+            all(value.dtype.kind not in "OSU" for value in arrays) and
+            all(value.type.WhichOneof("value") == "tensor_type"
+                for value in [*graph.input, *graph.output]))
+
+
+def sizes_of(graph, inputs):
+    """The open axes of the model, with the sizes of these inputs."""
+    axes = {}
+    for declared, value in zip(graph.input, inputs):
+        for axis, dim in enumerate(declared.type.tensor_type.shape.dim):
+            if not dim.HasField("dim_value"):
+                axes[dim.dim_param or f"{declared.name}.{axis}"] = value.shape[axis]
+    return axes
+
+
+def as_given(array):
+    """NumPy lends no memory of 16-bit floats but its own; their bits are taken, too."""
+    array = numpy.ascontiguousarray(array)
+    return array.view(numpy.uint16) if str(array.dtype) == "bfloat16" else array
+
+
+def as_array(program, name, output, wanted):
+    """The output as an array: of 16-bit floats a program shows the bits."""
+    dtype = next(each.dtype for each in program.outputs if each.name == name)
+    array = numpy.asarray(output)
+    return array.view(wanted.dtype) if dtype == str(wanted.dtype) and array.size else array
+
+
+def run_case(case, folder, modes):
+    """None, or what is wrong: "refused: ..." or "wrong: ..."."""
+    path = Path(folder) / "case.onnx"
+    graph = case.model.graph
+    onnx.save(case.model, path)
+    for inputs, expected in case.data_sets:
+        try:
+            program = eigentensor.GraphProgram.load(path, axes=sizes_of(graph, inputs))
+        except eigentensor.ProgramError as error:
+            return f"refused: {str(error).removeprefix(str(path))}"
+        given = {value.name: as_given(array) for value, array in zip(graph.input, inputs)}
+        expected = [numpy.asarray(value) for value in expected]
+        first = None
+        for mode in modes:
+            outputs = program(mode=mode, **given)
+            if len(graph.output) == 1:
+                outputs = {graph.output[0].name: outputs}
+            arrays = [as_array(program, value.name, outputs[value.name], wanted)
+                      for value, wanted in zip(graph.output, expected)]
+            if first is not None and any(a.tobytes() != b.tobytes()
+                                         for a, b in zip(first, arrays)):
+                return f"wrong: other bits in mode {mode}"
+            first = arrays
+            for array, wanted in zip(arrays, expected):
+                if array.shape != wanted.shape or array.dtype != wanted.dtype:
+                    return (f"wrong: {mode}: {array.dtype}{list(array.shape)}, expected "
+                            f"{wanted.dtype}{list(wanted.shape)}")
+                try:
+                    numpy.testing.assert_allclose(array, wanted, rtol=case.rtol, atol=case.atol)
+                except AssertionError as error:
+                    return f"wrong: {mode}: {' '.join(str(error).split())[:300]}"
+    return None
+
+
+def run_apart(case, modes):
+    """In a process of its own, so that one that crashes is one failure."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                outcome = run_case(case, folder, modes)
+            except Exception as error:  # pylint: disable=broad-except
+                outcome = f"wrong: {type(error).__name__}: {error}"
+        os.write(write, pickle.dumps(outcome))
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return pickle.loads(said) if said else f"wrong: crashed, status {status}"
+
+
+def read_exceptions(path):
+    """{name: reason}"""
+    lines = [line.split(maxsplit=1) for line in path.read_text().splitlines()
+             if line and not line.startswith("#")]
+    return {name: reason for name, reason in lines}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--modes", default="eager,jit")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("words", nargs="*")
+    arguments = parser.parse_args()
+    exceptions = read_exceptions(Path(__file__).with_name("exceptions.txt"))
+    cases = [case for case in collect_testcases(None) if is_tensor_case(case) and
+             (not arguments.words or any(word in case.name for word in arguments.words))]
+    counts, failures = Counter(), 0
+    for case in cases:
+        outcome = run_apart(case, arguments.modes.split(","))
+        kind = outcome.split(":")[0] if outcome else "passed"
+        counts[kind] += 1
+        excepted = case.name in exceptions
+        failed = kind == "wrong" or excepted != (kind == "refused")
+        failures += failed
+        if failed or arguments.list:
+            print(f"{case.name}: {outcome or 'passed'}"
+                  f"{' (but exceptions.txt has it)' if excepted and failed else ''}", flush=True)
+    print(f"# {len(cases)} cases: " + ", ".join(f"{counts[kind]} {kind}"
+                                                 for kind in ("passed", "refused", "wrong")))
+    return failures != 0
+
+
+sys.exit(main())
