@@ -32,7 +32,7 @@ FORTIFY = $(if $(SANITIZE)$(findstring -O0,$(OPTIMIZE)),,-U_FORTIFY_SOURCE -D_FO
 LINK = -Wl,-z,relro,-z,now
 LINK_PROGRAM = -pie $(LINK)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
-             -fstack-protector-strong $(FORTIFY) -I. -MMD -MP
+             -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx -MMD -MP
 # What libtcc does to pages of code is done by runtime/backend/jit.c.
 LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lprotobuf-c -lnettle -lpng -lz -ldl -lpthread -lm
 
@@ -111,8 +111,7 @@ $(ONNX_FORMAT).h: compiler/import/onnx.proto | build/setup-run
 $(ONNX_FORMAT).c: $(ONNX_FORMAT).h
 $(ONNX_FORMAT).o: $(ONNX_FORMAT).c
 	$(call step,cc) $(CC) $(CFLAGS_ALL) -c $< -o $@
-$(call objects,compiler/import/*.c): CFLAGS_FILE = -I$(BUILD)/onnx
-$(call objects,compiler/import/*.c): | $(ONNX_FORMAT).h
+$(call objects,compiler/import/*.c tests/support/onnx_model.c): | $(ONNX_FORMAT).h
 
 $(BUILD)/%.o: %.c | build/setup-run
 	$(call step,cc) mkdir -p $(@D); $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
@@ -146,7 +145,7 @@ TEST_SUPPORT = $(BUILD)/tests/libsupport.a
 $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 
-$(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test
+$(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test $(ONNX_FORMAT).h
 TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential
 # Tests may look into a text without asking whether it is whole (compiler/base/text.h).
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=

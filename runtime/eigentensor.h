@@ -88,9 +88,9 @@ struct et_axis {
 };
 
 /* Reads as et_program_open does, or imports: the model in a file named "NAME.onnx", whose weights
- * are in it or in files beside it. Each open axis needs a size, but for the first of an input, which
- * is 1 unless it is here. The error of a model that cannot be imported names all of its nodes that
- * are why. (et_program_open imports too, where no size is needed.) */
+ * are in it or in files beside it. Each open axis needs a size, but for the first of an input,
+ * which is 1 unless it is here. The error of a model that cannot be imported names all of its nodes
+ * that are why. (et_program_open imports too, where no size is needed.) */
 struct et_program *et_program_open_sized(const char *path, const char *weights_path,
                                          const struct et_axis *axes, int axis_count,
                                          struct et_error *error);

@@ -127,8 +127,8 @@ bool is_given(struct tensor optional); /* false for NO_TENSOR */
 struct tensor tensor_fail(struct tensor_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Takes the error off a context that has failed, so that others can be built in it; false when it had
- * not. What the failed calls were to make stays dead. */
+/* Takes the error off a context that has failed, so that others can be built in it; false when it
+ * had not. What the failed calls were to make stays dead. */
 bool tensor_recover(struct tensor_context *context, struct et_error *error);
 
 /* "\"layers.0.weight\" float32[32,1,5,5]", for messages; the name is there for named nodes. */

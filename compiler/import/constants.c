@@ -19,10 +19,10 @@ enum {
 static struct constant *constant_of(struct importer *importer, const struct node *node) {
     if (node->id >= importer->constant_count) {
         int count = node->id + node->id / 2 + 64;
-        importer->constants = arena_resize(
-            &importer->arena, importer->constants,
-            (size_t)importer->constant_count * sizeof *importer->constants,
-            (size_t)count * sizeof *importer->constants);
+        importer->constants =
+            arena_resize(&importer->arena, importer->constants,
+                         (size_t)importer->constant_count * sizeof *importer->constants,
+                         (size_t)count * sizeof *importer->constants);
         importer->constant_count = count;
     }
     return &importer->constants[node->id];
@@ -57,8 +57,8 @@ static const struct view *known(struct importer *importer, const struct node *no
     if (is_known && node->op == OP_WEIGHT) {
         view = view_contiguous(node, node->value);
     } else if (is_known) {
-        struct view *sources = arena_array(&importer->arena, struct view,
-                                           (size_t)node->source_count + 1);
+        struct view *sources =
+            arena_array(&importer->arena, struct view, (size_t)node->source_count + 1);
         for (int i = 0; is_known && i < node->source_count; i++) {
             const struct view *source = known(importer, node->sources[i], depth + 1);
             is_known = source != NULL;
@@ -114,7 +114,8 @@ struct integers call_known(struct call *call, struct tensor x, const char *what)
     const struct view *view = known_elements(call->importer, x);
     if (!view) {
         if (x.node)
-            call_refuse(call, "%s depends on the model's inputs; here it must be known before", what);
+            call_refuse(call, "%s depends on the model's inputs; here it must be known before",
+                        what);
         return (struct integers){0};
     }
     int64_t count = elements_of(view);

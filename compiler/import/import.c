@@ -23,7 +23,7 @@ bool is_onnx_path(const char *path) {
 /* ---- Inputs ---- */
 
 static const struct et_axis *axis_named(const struct import_options *options, const char *name,
-                                            bool *used) {
+                                        bool *used) {
     for (int i = 0; name && i < options->axis_count; i++)
         if (strcmp(options->axes[i].name, name) == 0) {
             used[i] = true;
@@ -71,7 +71,8 @@ static bool describe_input(struct importer *importer, const Onnx__ValueInfo *inp
         return et_fail(importer->error, "input \"%s\" is no tensor", quoted(name).text);
     const char *elements = onnx_type_name(type->elem_type);
     if (!onnx_dtype(type->elem_type, &node->dtype))
-        return et_fail(importer->error, "input \"%s\": elements of type %s, which graphs do not have",
+        return et_fail(importer->error,
+                       "input \"%s\": elements of type %s, which graphs do not have",
                        quoted(name).text, elements ? elements : "unknown");
     if (!type->shape)
         return et_fail(importer->error, "input \"%s\": its shape is not in the file",
@@ -116,8 +117,8 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
             continue;
         if (!describe_input(importer, graph->input[i], &node, used, &open))
             return false;
-        inputs[i] = add_graph_input(importer->context, name ? name : "", node.dtype, node.rank,
-                                    node.shape);
+        inputs[i] =
+            add_graph_input(importer->context, name ? name : "", node.dtype, node.rank, node.shape);
         if (tensor_recover(importer->context, importer->error))
             return et_fail_within(importer->error, "input \"%s\"", quoted(name ? name : "").text);
     }
@@ -147,8 +148,9 @@ static bool report_refusals(struct importer *importer) {
     for (int i = 0; i < importer->refusal_count; i++) {
         const struct refusal *refusal = &importer->refusals[i];
         const char *each = arena_format(
-            &importer->arena, refusal->count == 1 ? "\n  %s \"%s\" (opset %" PRId64 "): %s"
-                                                  : "\n  %s \"%s\" (opset %" PRId64 "): %s; and %d more",
+            &importer->arena,
+            refusal->count == 1 ? "\n  %s \"%s\" (opset %" PRId64 "): %s"
+                                : "\n  %s \"%s\" (opset %" PRId64 "): %s; and %d more",
             refusal->name, refusal->node, refusal->opset, refusal->why, refusal->count - 1);
         if (text.length + strlen(each) > ET_ERROR_BYTES - 200) {
             text_add(&text, "\n  and %d more kinds", importer->refusal_count - i);
@@ -193,7 +195,14 @@ static struct graph *import_outputs(struct importer *importer, const struct tens
 
 static struct graph *import_model(struct importer *importer) {
     struct arena *arena = &importer->arena;
-    importer->model = onnx_read(importer->path, &importer->weights->arena, importer->error);
+    struct arena *kept = &importer->weights->arena;
+    if (importer->bytes) {
+        importer->model = onnx_decode(importer->bytes, importer->byte_count, kept, importer->error);
+        if (!importer->model)
+            et_fail_within(importer->error, "%s", importer->path);
+    } else {
+        importer->model = onnx_read(importer->path, kept, importer->error);
+    }
     if (!importer->model)
         return NULL;
     const Onnx__Graph *model = importer->model->graph;
@@ -221,11 +230,16 @@ static const char *graph_name(struct importer *importer) {
     return arena_format(&importer->arena, "%.*s", (int)(strlen(name) - strlen(".onnx")), name);
 }
 
-struct graph *import_onnx(const char *path, const struct import_options *options,
-                          struct weights **weights, struct et_error *error) {
+struct graph *import_onnx_bytes(const void *bytes, size_t count, const char *path,
+                                const struct import_options *options, struct weights **weights,
+                                struct et_error *error) {
     static const struct import_options none;
     struct et_error own = {0};
-    struct importer importer = {.path = path, .options = options ? options : &none, .error = &own};
+    struct importer importer = {.path = path,
+                                .bytes = bytes,
+                                .byte_count = count,
+                                .options = options ? options : &none,
+                                .error = &own};
     struct graph *volatile graph = NULL;
     *weights = NULL;
     importer.weights = et_allocate(1, sizeof *importer.weights);
@@ -256,6 +270,11 @@ struct graph *import_onnx(const char *path, const struct import_options *options
     weights_free(importer.weights);
     et_fail(error, "%s", own.message);
     return NULL;
+}
+
+struct graph *import_onnx(const char *path, const struct import_options *options,
+                          struct weights **weights, struct et_error *error) {
+    return import_onnx_bytes(NULL, 0, path, options, weights, error);
 }
 
 struct graph *model_load(const char *path, const struct model_options *options,

@@ -1,8 +1,9 @@
 /* Importing: models in other formats become graphs.
  *
- * An ONNX model (its IR versions 3 to 14, opsets 1 to 28 of the domain ai.onnx; onnx_ops.def has the
- * operators) becomes the graph of the sizes that are asked for: an axis whose size the file leaves
- * open gets one by its name. Shapes that the model computes from shapes are computed then, too. */
+ * An ONNX model (its IR versions 3 to 14, opsets 1 to 28 of the domain ai.onnx; onnx_ops.def has
+ * the operators) becomes the graph of the sizes that are asked for: an axis whose size the file
+ * leaves open gets one by its name. Shapes that the model computes from shapes are computed then,
+ * too. */
 #ifndef EIGENTENSOR_IMPORT_H
 #define EIGENTENSOR_IMPORT_H
 
@@ -24,6 +25,11 @@ bool is_onnx_path(const char *path);
  * cannot be imported, and why, or all open axes that have no size. */
 struct graph *import_onnx(const char *path, const struct import_options *options,
                           struct weights **weights, struct et_error *error);
+/* The same of a model in memory, which is not needed afterwards; `path` stands for its file in
+ * messages, and in its folder lie files that the model names. */
+struct graph *import_onnx_bytes(const void *bytes, size_t count, const char *path,
+                                const struct import_options *options, struct weights **weights,
+                                struct et_error *error);
 
 /* Reads a model of either kind, by the end of its name: a stored graph or one to import. */
 struct model_options {

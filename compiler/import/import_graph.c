@@ -124,9 +124,9 @@ static void build(struct call *call) {
             call->outputs[i] = tensor_cast(call->outputs[i], narrow);
     for (size_t i = 0; i < call->node->n_attribute; i++)
         if (!call->asked[i])
-            call_refuse(call, "attribute \"%s\" is not known here",
-                        quoted(call->node->attribute[i]->name ? call->node->attribute[i]->name : "")
-                            .text);
+            call_refuse(
+                call, "attribute \"%s\" is not known here",
+                quoted(call->node->attribute[i]->name ? call->node->attribute[i]->name : "").text);
     for (int i = 0; i < call->output_count; i++)
         if (call_wants_output(call, i) && !is_given(call->outputs[i]))
             call_refuse(call, "output %d is not made here", i);
@@ -141,7 +141,8 @@ static bool find_inputs(struct call *call, bool *refused) {
         const char *name = node->input[i];
         const struct value *value = value_find(call->scope, name);
         if (name[0] && !value)
-            return et_fail(call->importer->error, "node \"%s\" (%s) reads \"%s\", which nothing makes",
+            return et_fail(call->importer->error,
+                           "node \"%s\" (%s) reads \"%s\", which nothing makes",
                            quoted(node->name ? node->name : "").text, quoted(node->op_type).text,
                            quoted(name).text);
         if (value && value->state == VALUE_UNMADE)

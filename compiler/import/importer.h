@@ -9,9 +9,10 @@
  *         return y;
  *     }
  *
- * It returns the first output and sets others with call_output. It reads attributes by the functions
- * below; one that nothing asked for refuses the node. Errors stick to the context, as builder.h
- * says, so nothing needs to be checked on the way, and whatever is wrong is said by call_refuse. */
+ * It returns the first output and sets others with call_output. It reads attributes by the
+ * functions below; one that nothing asked for refuses the node. Errors stick to the context, as
+ * builder.h says, so nothing needs to be checked on the way, and whatever is wrong is said by
+ * call_refuse. */
 #ifndef EIGENTENSOR_IMPORTER_H
 #define EIGENTENSOR_IMPORTER_H
 
@@ -41,7 +42,7 @@ const struct onnx_op *onnx_op_find(const char *domain, const char *name);
 
 /* A name of the model and what it stands for. */
 enum value_state {
-    VALUE_UNMADE,  /* the node that makes it has not been imported yet */
+    VALUE_UNMADE, /* the node that makes it has not been imported yet */
     VALUE_MADE,
     VALUE_REFUSED, /* it cannot be made; the error was said where it arose */
 };
@@ -59,8 +60,8 @@ struct scope {
     struct value *values;
     size_t opset_count;
     Onnx__OperatorSet **opsets;
-    const struct call *caller;         /* of a function: whose attributes it reads */
-    const Onnx__Function *function;    /* which has defaults for them */
+    const struct call *caller;      /* of a function: whose attributes it reads */
+    const Onnx__Function *function; /* which has defaults for them */
     int depth;
 };
 
@@ -86,6 +87,8 @@ struct importer {
     int weight_capacity;
     void *weight_names; /* tsearch's */
     const char *path;
+    const void *bytes; /* of the model, where they are not the file's; else NULL */
+    size_t byte_count;
     const struct import_options *options;
     const Onnx__Model *model;
     struct tensor_context *context;

@@ -92,9 +92,8 @@ static const struct mapped_file *external_file(struct importer *importer, const 
     }
     struct arena *arena = &importer->weights->arena;
     const char *slash = strrchr(importer->path, '/');
-    const char *path = arena_format(arena, "%.*s%s",
-                                    slash ? (int)(slash + 1 - importer->path) : 0, importer->path,
-                                    location);
+    const char *path = arena_format(arena, "%.*s%s", slash ? (int)(slash + 1 - importer->path) : 0,
+                                    importer->path, location);
     for (struct weights_part *part = importer->weights->parts; part; part = part->next)
         if (strcmp(part->path, path) == 0)
             return &part->file;
@@ -182,8 +181,7 @@ static bool describe_tensor(const Onnx__Tensor *tensor, struct node *node, struc
         if (tensor->dims[i] < 0)
             return et_fail(error, "an extent of %" PRId64, tensor->dims[i]);
     }
-    if (!elements_fit(node->rank, node->shape) ||
-        node_bytes(node) > MAX_TENSOR_BYTES)
+    if (!elements_fit(node->rank, node->shape) || node_bytes(node) > MAX_TENSOR_BYTES)
         return et_fail(error, "%s is too large", shape_text(node).text);
     return true;
 }
@@ -242,7 +240,7 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
                            error.message);
     static const int64_t zero;
     if (count <= MOST_LISTED)
-        return tensor_const(importer->context, node.dtype, node.rank, node.shape,
-                            count ? count : 1, count ? data : &zero);
+        return tensor_const(importer->context, node.dtype, node.rank, node.shape, count ? count : 1,
+                            count ? data : &zero);
     return as_weight(importer, &node, name, data);
 }

@@ -13,9 +13,9 @@ static int by_name(const void *a, const void *b) {
 struct value *value_find(const struct scope *scope, const char *name) {
     const struct value key = {.name = name};
     for (; scope && name && name[0]; scope = scope->outer) {
-        struct value *value = scope->count ? bsearch(&key, scope->values, (size_t)scope->count,
-                                                     sizeof key, by_name)
-                                           : NULL;
+        struct value *value =
+            scope->count ? bsearch(&key, scope->values, (size_t)scope->count, sizeof key, by_name)
+                         : NULL;
         if (value)
             return value;
     }

@@ -41,7 +41,7 @@ struct weights {
     char *read;              /* nor in the block */
     void *block;
     struct weights_part *parts; /* of an imported model; NULL: none */
-    struct digest sha256; /* of the whole file */
+    struct digest sha256;       /* of the whole file */
 };
 
 /* Reads a file and checks every rule of the format: header length and encoding, known keys and

@@ -46,9 +46,9 @@ int64_t parse_number(struct argp_state *state, const char *text, int64_t least, 
 
 struct cli_model {
     const char *path, *weights;
-    const char *tuning; /* a file; NULL: the kept one, if there is any */
-    bool untuned;       /* not even that */
-    bool optional;      /* the command can do without */
+    const char *tuning;   /* a file; NULL: the kept one, if there is any */
+    bool untuned;         /* not even that */
+    bool optional;        /* the command can do without */
     struct et_axis *axes; /* AXIS_OPTION */
     int axis_count;
     struct compile_limits limits;
@@ -76,8 +76,9 @@ enum { KEY_THREADS = 300, KEY_AXIS, KEY_TUNED = 310, KEY_NO_TUNED };
             0                                                                                      \
     }
 #define MODEL_OPTIONS                                                                              \
-    {"weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names",    \
-     0},                                                                                           \
+    {                                                                                              \
+        "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", \
+        0},                                                                                        \
         AXIS_OPTION
 #define THREADS_OPTION(what)                                                                       \
     { "threads", KEY_THREADS, "N", 0, what, 0 }

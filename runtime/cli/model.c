@@ -7,8 +7,8 @@
 #include "compiler/graph/batch.h"
 
 bool model_open(struct cli_model *model, struct et_error *error) {
-    model->program = et_program_open_sized(model->path, model->weights, model->axes,
-                                           model->axis_count, error);
+    model->program =
+        et_program_open_sized(model->path, model->weights, model->axes, model->axis_count, error);
     if (!model->program)
         return false;
     program_set_limits(model->program, &model->limits);

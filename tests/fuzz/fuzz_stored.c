@@ -1,21 +1,11 @@
 /* Stored graphs: those that are taken are written, read back as the same, and, if they are small,
  * compiled and run beside the interpreter. */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_trial.h"
 
 #include "compiler/store/store.h"
-#include "tests/support/trial.h"
-
-enum { MOST_NODES = 40, MOST_ELEMENTS = 1024 };
 
 static const struct graph_load_options options = {
     .weights_path = "tests/fuzz/models/weights.safetensors", .as_written = true};
-
-static bool is_small(const struct graph *graph) {
-    bool small = graph->node_count <= MOST_NODES && !graph->batched;
-    for (int i = 0; small && i < graph->node_count; i++)
-        small = node_elements(graph->nodes[i]) <= MOST_ELEMENTS;
-    return small;
-}
 
 static void write_and_read(const struct graph *graph) {
     struct et_error error = {0};
@@ -33,15 +23,6 @@ static void write_and_read(const struct graph *graph) {
     weights_free(weights);
 }
 
-static void try_it(const struct graph *graph, uint64_t seed) {
-    struct et_error error = {0};
-    struct trial trial;
-    must(trial_begin(&trial, graph, seed, &error), "%s", error.message);
-    must(trial_check(&trial, &modes[MODE_JIT], &error), "seed %ju: %s", (uintmax_t)seed,
-         error.message);
-    trial_end(&trial);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct et_error error = {0};
     struct weights *weights = NULL;
@@ -51,8 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (graph) {
         write_and_read(graph);
         must(graph_canonicalize(graph, &error), "%s", error.message);
-        if (is_small(graph))
-            try_it(graph, size);
+        fuzz_try(graph, size);
     }
     graph_free(graph);
     weights_free(weights);

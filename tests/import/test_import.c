@@ -1,0 +1,268 @@
+/* ONNX files that are wrong, each with its message, and what is no error. */
+#include "tests/support/onnx_model.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct onnx_model model;
+
+static void begin(void) {
+    onnx_model_begin(&model, 20);
+}
+
+static void end(void) {
+    arena_free(&model.arena);
+}
+
+TestSuite(import_onnx, .init = begin, .fini = end);
+
+/* y = -x, of that shape. */
+static void make_negation(const char *shape) {
+    onnx_add_input(&model, "x", 1, shape);
+    onnx_add_node(&model, "Neg", "x", "y");
+    onnx_add_output(&model, "y");
+}
+
+static struct graph *imported(const struct import_options *options, struct weights **weights,
+                              struct et_error *error) {
+    size_t count;
+    const void *bytes = onnx_pack(&model, &count);
+    return import_onnx_bytes(bytes, count, "m.onnx", options, weights, error);
+}
+
+static void takes(const struct import_options *options, const char *output) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    struct graph *graph = imported(options, &weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    cr_assert(verify_graph(graph, &error), "%s", error.message);
+    cr_expect_str_eq(shape_text(graph->outputs[0].node).text, output);
+    graph_free(graph);
+    weights_free(weights);
+}
+
+static void refuses(const struct import_options *options, const char *message) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    cr_assert_null(imported(options, &weights, &error));
+    cr_assert_null(weights);
+    cr_assert_str_eq(error.message, message);
+}
+
+/* ---- Open axes ---- */
+
+Test(import_onnx, first_axis_is_one_unless_it_is_given) {
+    make_negation("batch,3");
+    takes(NULL, "float32[1,3]");
+    takes(&(struct import_options){1, &(struct et_axis){"batch", 7}, NULL}, "float32[7,3]");
+}
+
+Test(import_onnx, axes_have_names_by_place_too) {
+    make_negation("1,?");
+    takes(&(struct import_options){1, &(struct et_axis){"x.1", 0}, NULL}, "float32[1,0]");
+}
+
+Test(import_onnx, says_which_axes_have_no_size) {
+    make_negation("N,3,height,-1");
+    refuses(NULL, "m.onnx: open axes without a size: height (axis 2 of \"x\"), x.3 (axis 3 of "
+                  "\"x\"); give each one, as --axis NAME=SIZE");
+}
+
+Test(import_onnx, says_which_size_is_of_no_axis) {
+    make_negation("2,3");
+    refuses(&(struct import_options){1, &(struct et_axis){"width", 7}, NULL},
+            "m.onnx: no input has an open axis \"width\"");
+}
+
+/* ---- Nodes ---- */
+
+Test(import_onnx, names_all_that_it_cannot_do) {
+    make_negation("2");
+    onnx_add_node(&model, "Foo", "x", "a");
+    onnx_add_node(&model, "Foo", "a", "b");
+    onnx_add_node(&model, "Neg", "b", "c");
+    onnx_add_attribute(&model, onnx_add_node(&model, "Abs", "x", "d"), "alpha");
+    onnx_add_output(&model, "c");
+    onnx_add_output(&model, "d");
+    refuses(NULL, "m.onnx: cannot be imported:\n"
+                  "  Foo \"a\" (opset 20): there is no such operator here; and 1 more\n"
+                  "  Abs \"d\" (opset 20): attribute \"alpha\" is not known here");
+}
+
+Test(import_onnx, leaves_what_no_output_needs) {
+    make_negation("2");
+    onnx_add_node(&model, "Foo", "x", "unused");
+    takes(NULL, "float32[2]");
+}
+
+Test(import_onnx, refuses_cycles) {
+    onnx_add_input(&model, "x", 1, "2");
+    onnx_add_node(&model, "Neg", "b", "a");
+    onnx_add_node(&model, "Neg", "a", "b");
+    onnx_add_output(&model, "b");
+    refuses(NULL, "m.onnx: node \"\" (Neg) reads \"b\" before it is made: expected nodes in the "
+                  "order of their use, without cycles");
+}
+
+Test(import_onnx, refuses_names_of_nothing_and_of_two) {
+    make_negation("2");
+    onnx_add_output(&model, "z");
+    refuses(NULL, "m.onnx: output \"z\", which nothing makes");
+    model.graph.n_output--;
+    onnx_add_node(&model, "Abs", "x", "y");
+    refuses(NULL, "m.onnx: \"y\" is the name of two values");
+}
+
+Test(import_onnx, refuses_opsets_of_the_future) {
+    make_negation("2");
+    model.opset.version = 99;
+    refuses(NULL, "m.onnx: opset 99, expected 1 to 28");
+}
+
+Test(import_onnx, an_input_may_be_an_output) {
+    make_negation("2");
+    onnx_add_output(&model, "x");
+    takes(NULL, "float32[2]");
+}
+
+/* ---- Elements ---- */
+
+static float hundred[100];
+
+static Onnx__Tensor *add_weights(int64_t extent, size_t bytes) {
+    make_negation("100");
+    Onnx__Tensor *tensor = onnx_add_initializer(&model, "w", 1, extent);
+    tensor->has_raw_data = bytes != 0;
+    tensor->raw_data = (ProtobufCBinaryData){bytes, (uint8_t *)hundred};
+    onnx_add_output(&model, "w");
+    return tensor;
+}
+
+Test(import_onnx, weights_keep_their_names) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    for (int i = 0; i < 100; i++)
+        hundred[i] = (float)i;
+    add_weights(100, sizeof hundred);
+    struct graph *graph = imported(NULL, &weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    cr_assert_eq(weights->count, 1);
+    cr_assert_str_eq(weights->tensors[0].name, "w");
+    cr_assert_arr_eq(weights->tensors[0].data, hundred, sizeof hundred);
+    graph_free(graph);
+    weights_free(weights);
+}
+
+Test(import_onnx, refuses_wrong_numbers_of_elements) {
+    Onnx__Tensor *tensor = add_weights(100, 396);
+    refuses(NULL, "m.onnx: cannot be imported:\n"
+                  "  initializer \"w\" (opset 20): tensor \"w\": 396 bytes, expected 400");
+    tensor->dims[0] = INT64_MAX;
+    refuses(NULL, "m.onnx: cannot be imported:\n"
+                  "  initializer \"w\" (opset 20): tensor \"w\": float32[9223372036854775807] is "
+                  "too large");
+    tensor->data_type = 8;
+    refuses(NULL, "m.onnx: cannot be imported:\n"
+                  "  initializer \"w\" (opset 20): tensor \"w\": elements of type STRING, which "
+                  "graphs do not have");
+}
+
+/* ---- Elements in other files ---- */
+
+static void set_external(Onnx__Tensor *tensor, const char *location, const char *offset) {
+    static Onnx__Entry entries[2];
+    static Onnx__Entry *list[] = {&entries[0], &entries[1]};
+    entries[0] = entries[1] = (Onnx__Entry)ONNX__ENTRY__INIT;
+    entries[0].key = (char *)"location";
+    entries[0].value = (char *)location;
+    entries[1].key = (char *)"offset";
+    entries[1].value = (char *)offset;
+    tensor->has_data_location = true;
+    tensor->data_location = 1;
+    tensor->external_data = list;
+    tensor->n_external_data = 2;
+}
+
+#define EXTERNAL "m.onnx: cannot be imported:\n  initializer \"w\" (opset 20): tensor \"w\": "
+
+Test(import_onnx, says_which_file_is_missing_or_short) {
+    char name[] = "test_import.XXXXXX";
+    Onnx__Tensor *tensor = add_weights(100, 0);
+    set_external(tensor, "no_such_file.data", "0");
+    refuses(NULL, EXTERNAL "external data, which the model's weights are in: no_such_file.data: "
+                           "No such file or directory");
+    int file = mkstemp(name);
+    cr_assert_eq(ftruncate(file, 402), 0);
+    set_external(tensor, name, "0");
+    takes(NULL, "float32[100]");
+    set_external(tensor, name, "2"); /* not where a float may lie: copied */
+    takes(NULL, "float32[100]");
+    char message[256];
+    set_external(tensor, name, "3");
+    snprintf(message, sizeof message, EXTERNAL "external data: bytes 3 to 403 of %s, which has 402",
+             name);
+    refuses(NULL, message);
+    set_external(tensor, name, "-1");
+    refuses(NULL, EXTERNAL "external data: \"offset\" is \"-1\", expected a number of bytes");
+    close(file);
+    unlink(name);
+}
+
+Test(import_onnx, reads_no_file_outside_of_the_models_folder) {
+    Onnx__Tensor *tensor = add_weights(100, 0);
+    static const char *const outside[] = {"/etc/passwd", "../m.data", "a/../../m.data", "a\\m", ""};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        char message[256];
+        set_external(tensor, outside[i], "0");
+        snprintf(message, sizeof message,
+                 EXTERNAL "external data: \"%s\", expected a file in the model's folder",
+                 outside[i]);
+        refuses(NULL, message);
+    }
+}
+
+/* ---- Bytes ---- */
+
+Test(import_onnx, every_beginning_is_refused) {
+    size_t count;
+    add_weights(100, sizeof hundred);
+    const char *bytes = onnx_pack(&model, &count);
+    for (size_t cut = 1; cut < count; cut++) {
+        struct et_error error = {0};
+        struct weights *weights = NULL;
+        struct graph *graph = import_onnx_bytes(bytes, cut, "m.onnx", NULL, &weights, &error);
+        /* Where only the opset is cut off, it is a model of the oldest. */
+        cr_assert(graph || error.message[0], "%zu bytes", cut);
+        graph_free(graph);
+        weights_free(weights);
+    }
+}
+
+/* A graph within a node's attribute within a graph ..., deeper than any stack would bear. */
+Test(import_onnx, depth_is_bounded) {
+    enum { DEPTH = 20000 };
+    uint8_t *bytes = malloc(DEPTH * 16), *at = bytes + DEPTH * 16;
+    static const uint8_t tags[] = {0x0a, 0x2a, 0x32}; /* graph.node, .attribute, .g */
+    size_t length = 0;
+    for (int i = 0; i <= DEPTH; i++) {
+        uint8_t tag = i == DEPTH ? 0x3a : tags[(DEPTH - i - 1) % 3], head[12];
+        size_t n = 0, rest = length;
+        head[n++] = tag;
+        for (; rest >= 128; rest >>= 7)
+            head[n++] = (uint8_t)(rest | 128);
+        head[n++] = (uint8_t)rest;
+        at -= n;
+        memcpy(at, head, n);
+        length += n;
+    }
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    cr_assert_null(import_onnx_bytes(at, length, "m.onnx", NULL, &weights, &error));
+    cr_assert_not_null(strstr(error.message, "graphs within graphs, too deep"), "%s",
+                       error.message);
+    free(bytes);
+}
