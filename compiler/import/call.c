@@ -83,7 +83,7 @@ void call_ignore(struct call *call, const char *name) {
 }
 
 /* Numbers of the attributes' `type`. */
-enum { ONE_FLOAT = 1, ONE_INT, ONE_TEXT, ONE_TENSOR, ONE_GRAPH, FLOATS, INTS };
+enum { ONE_FLOAT = 1, ONE_INT, ONE_TEXT, ONE_TENSOR, ONE_GRAPH, FLOATS, INTS, TEXTS };
 
 /* The attribute, if it is there; refuses one of another type. The oldest files say none. */
 static const Onnx__Attribute *attribute_as(struct call *call, const char *name, int type) {
@@ -104,14 +104,32 @@ double call_float(struct call *call, const char *name, double otherwise) {
     return attribute ? (double)attribute->f : otherwise;
 }
 
+/* Ended by a zero byte. */
+static const char *copied_text(struct call *call, ProtobufCBinaryData bytes) {
+    char *text = arena_allocate(&call->importer->arena, bytes.len + 1, 1);
+    if (bytes.len)
+        memcpy(text, bytes.data, bytes.len);
+    return text;
+}
+
 const char *call_text(struct call *call, const char *name, const char *otherwise) {
     const Onnx__Attribute *attribute = attribute_as(call, name, ONE_TEXT);
+    return attribute ? copied_text(call, attribute->s) : otherwise;
+}
+
+struct texts call_texts(struct call *call, const char *name) {
+    const Onnx__Attribute *attribute = attribute_as(call, name, TEXTS);
     if (!attribute)
-        return otherwise;
-    char *text = arena_allocate(&call->importer->arena, attribute->s.len + 1, 1);
-    if (attribute->s.len)
-        memcpy(text, attribute->s.data, attribute->s.len);
-    return text;
+        return (struct texts){0};
+    if (attribute->n_strings > MAX_CONSTANT) {
+        call_refuse(call, "attribute \"%s\" has %zu texts", name, attribute->n_strings);
+        return (struct texts){0};
+    }
+    const char **texts =
+        arena_array(&call->importer->arena, const char *, attribute->n_strings + 1);
+    for (size_t i = 0; i < attribute->n_strings; i++)
+        texts[i] = copied_text(call, attribute->strings[i]);
+    return (struct texts){(int)attribute->n_strings, texts};
 }
 
 struct integers call_ints(struct call *call, const char *name) {

@@ -147,6 +147,11 @@ struct floats {
     const float *values;
 };
 struct floats call_floats(struct call *call, const char *name);
+struct texts {
+    int count;
+    const char *const *values;
+};
+struct texts call_texts(struct call *call, const char *name);
 const Onnx__Tensor *call_tensor(struct call *call, const char *name);
 const Onnx__Graph *call_graph(struct call *call, const char *name);
 /* For attributes that say nothing about the values. */

@@ -1,0 +1,412 @@
+/* RNN, GRU and LSTM: a cell that is given one step of the input and its own state.
+ *
+ * The products with the input are taken for all steps at once, as one contraction. A direction runs
+ * over flipped steps where it is reversed; a sequence that has ended keeps its state and gives
+ * zeros. (The specification of ONNX says what a cell computes; sequences that are shorter are
+ * treated as ONNX Runtime does.) */
+#include "compiler/import/importer.h"
+
+#include <string.h>
+
+enum {
+    MOST_UNROLLED = 64, /* steps */
+    MOST_ACTIVATIONS = 3,
+};
+
+/* ---- Activations ---- */
+
+enum activation_kind {
+    RELU,
+    TANH,
+    SIGMOID,
+    AFFINE,
+    LEAKY_RELU,
+    THRESHOLDED_RELU,
+    SCALED_TANH,
+    HARD_SIGMOID,
+    ELU,
+    SOFTSIGN,
+    SOFTPLUS,
+};
+
+static const struct activation_facts {
+    const char *name;
+    bool has_alpha, has_beta;
+    double alpha, beta; /* unless they are given */
+} activation_facts[] = {
+    [RELU] = {"Relu", false, false, 0, 0},
+    [TANH] = {"Tanh", false, false, 0, 0},
+    [SIGMOID] = {"Sigmoid", false, false, 0, 0},
+    [AFFINE] = {"Affine", true, true, 1, 0},
+    [LEAKY_RELU] = {"LeakyRelu", true, false, 0.01, 0},
+    [THRESHOLDED_RELU] = {"ThresholdedRelu", true, false, 1, 0},
+    [SCALED_TANH] = {"ScaledTanh", true, true, 1, 1},
+    [HARD_SIGMOID] = {"HardSigmoid", true, true, 0.2, 0.5},
+    [ELU] = {"Elu", true, false, 1, 0},
+    [SOFTSIGN] = {"Softsign", false, false, 0, 0},
+    [SOFTPLUS] = {"Softplus", false, false, 0, 0},
+};
+
+struct activation {
+    enum activation_kind kind;
+    double alpha, beta;
+};
+
+static struct tensor scaled(struct tensor x, double factor) {
+    return tensor_mul(x, scalar_like(x, factor));
+}
+
+static struct tensor shifted(struct tensor x, double term) {
+    return tensor_add(x, scalar_like(x, term));
+}
+
+/* x where it is over `least`, else `otherwise`. */
+static struct tensor above(struct tensor x, double least, struct tensor otherwise) {
+    return tensor_where(tensor_lt(scalar_like(x, least), x), x, otherwise);
+}
+
+static struct tensor activate(struct activation f, struct tensor x) {
+    switch (f.kind) {
+    case RELU:
+        return tensor_max(x, scalar_like(x, 0));
+    case TANH:
+        return tensor_tanh(x);
+    case SIGMOID:
+        return sigmoid(x);
+    case AFFINE:
+        return shifted(scaled(x, f.alpha), f.beta);
+    case LEAKY_RELU:
+        return above(x, 0, scaled(x, f.alpha));
+    case THRESHOLDED_RELU:
+        return above(x, f.alpha, scalar_like(x, 0));
+    case SCALED_TANH:
+        return scaled(tensor_tanh(scaled(x, f.beta)), f.alpha);
+    case HARD_SIGMOID:
+        return tensor_max(tensor_min(shifted(scaled(x, f.alpha), f.beta), scalar_like(x, 1)),
+                          scalar_like(x, 0));
+    case ELU:
+        return above(x, 0, scaled(shifted(tensor_exp(x), -1), f.alpha));
+    case SOFTSIGN:
+        return tensor_div(x, shifted(tensor_abs(x), 1));
+    case SOFTPLUS:
+        return tensor_log(shifted(tensor_exp(x), 1));
+    }
+    unreachable();
+}
+
+/* ---- What a node says ---- */
+
+struct recurrence;
+/* The next state of one direction: of `x`, the products of one step with the input, [B, gates * H],
+ * and the state before, [B, H], or for LSTM both of them. */
+typedef void cell(const struct recurrence *recurrence, int direction, struct tensor x,
+                  struct tensor state[2]);
+
+struct recurrence {
+    struct call *call;
+    cell *step;
+    int gates, states; /* states: 2 for LSTM */
+    int directions;
+    bool reverse; /* the first direction */
+    int64_t steps, batch, hidden;
+    double clip; /* 0: none */
+    bool flag;   /* linear_before_reset, input_forget */
+    struct activation activations[2][MOST_ACTIVATIONS];
+    struct tensor recurrent[2], recurrent_bias[2]; /* [gates * H, H]; [gates * H] */
+    struct tensor peepholes[2];                    /* [3 * H] or none */
+    struct tensor lengths;                         /* [B, 1] or none */
+};
+
+/* The numbers of activations come in the order of those that have some. */
+static void read_activations(struct recurrence *r, int count, const char *const *usual) {
+    struct call *call = r->call;
+    struct texts names = call_texts(call, "activations");
+    struct floats alphas = call_floats(call, "activation_alpha");
+    struct floats betas = call_floats(call, "activation_beta");
+    int alpha = 0, beta = 0;
+    if (names.values && names.count != count * r->directions)
+        call_refuse(call, "%d activations, expected %d", names.count, count * r->directions);
+    for (int i = 0; i < count * r->directions; i++) {
+        struct activation *f = &r->activations[i / count][i % count];
+        const char *name = names.values && i < names.count ? names.values[i] : usual[i % count];
+        int kind = 0, kinds = sizeof activation_facts / sizeof *activation_facts;
+        while (kind < kinds && strcasecmp(activation_facts[kind].name, name) != 0)
+            kind++;
+        if (kind == kinds) {
+            call_refuse(call, "activation \"%s\" is not known here", name);
+            return;
+        }
+        const struct activation_facts *facts = &activation_facts[kind];
+        *f = (struct activation){(enum activation_kind)kind, facts->alpha, facts->beta};
+        if (facts->has_alpha && alpha < alphas.count)
+            f->alpha = (double)alphas.values[alpha++];
+        if (facts->has_beta && beta < betas.count)
+            f->beta = (double)betas.values[beta++];
+    }
+}
+
+static void read_direction(struct recurrence *r) {
+    const char *direction = call_text(r->call, "direction", "forward");
+    r->directions = strcmp(direction, "bidirectional") == 0 ? 2 : 1;
+    r->reverse = strcmp(direction, "reverse") == 0;
+    if (r->directions == 1 && !r->reverse && strcmp(direction, "forward") != 0)
+        call_refuse(r->call, "direction \"%s\" is not known here", direction);
+}
+
+/* One index of an axis, which vanishes. */
+static struct tensor at(struct tensor x, int axis, int64_t index) {
+    struct range ranges[MAX_RANK];
+    int64_t shape[MAX_RANK];
+    int rank = tensor_rank(x), kept = 0;
+    for (int i = 0; i < rank; i++) {
+        bool cut = i == axis;
+        ranges[i] = (struct range){cut ? index : 0, cut ? index + 1 : tensor_extent(x, i)};
+        if (!cut)
+            shape[kept++] = tensor_extent(x, i);
+    }
+    return tensor_reshape(tensor_shrink(x, rank, ranges), kept, shape);
+}
+
+/* Part `index` of the last axis in parts of `size`. */
+static struct tensor part(struct tensor x, int index, int64_t size) {
+    int rank = tensor_rank(x);
+    struct range ranges[MAX_RANK];
+    for (int i = 0; i < rank; i++)
+        ranges[i] = (struct range){0, tensor_extent(x, i)};
+    if (rank)
+        ranges[rank - 1] = (struct range){index * size, (index + 1) * size};
+    return tensor_shrink(x, rank, ranges);
+}
+
+static struct tensor transposed(struct tensor x) {
+    return transpose(x, 0, 1);
+}
+
+static bool has_extents(struct recurrence *r, int input, int rank, const int64_t *extents) {
+    struct tensor x = call_input(r->call, input);
+    bool same = tensor_rank(x) == rank;
+    for (int i = 0; same && i < rank; i++)
+        same = tensor_extent(x, i) == extents[i];
+    if (!same && x.node)
+        call_refuse(r->call, "input %d is %s, which does not fit the others", input,
+                    tensor_text(x).text);
+    return same;
+}
+
+/* Sizes from the weights; the rest must fit. `x` is [T, B, I]. */
+static bool read_sizes(struct recurrence *r, struct tensor x) {
+    struct tensor weight = call_input(r->call, 1), recurrent = call_input(r->call, 2);
+    if (!x.node || !weight.node || !recurrent.node || tensor_rank(x) != 3 ||
+        tensor_rank(recurrent) != 3) {
+        call_refuse(r->call, "X and R must have three axes");
+        return false;
+    }
+    r->steps = tensor_extent(x, 0);
+    r->batch = tensor_extent(x, 1);
+    r->hidden = tensor_extent(recurrent, 2);
+    int64_t d = r->directions, h = r->hidden, rows = r->gates * h;
+    bool good = has_extents(r, 1, 3, (int64_t[]){d, rows, tensor_extent(x, 2)}) &&
+                has_extents(r, 2, 3, (int64_t[]){d, rows, h});
+    good = good && (!call_has_input(r->call, 3) || has_extents(r, 3, 2, (int64_t[]){d, 2 * rows}));
+    good = good && (!call_has_input(r->call, 4) || has_extents(r, 4, 1, (int64_t[]){r->batch}));
+    if (good && r->steps > MOST_UNROLLED) {
+        call_refuse(r->call, "%lld steps, of which at most %d are imported", (long long)r->steps,
+                    MOST_UNROLLED);
+        return false;
+    }
+    return good;
+}
+
+/* ---- Cells ---- */
+
+static struct tensor clipped(const struct recurrence *r, struct tensor x) {
+    if (r->clip <= 0)
+        return x;
+    return tensor_max(tensor_min(x, scalar_like(x, r->clip)), scalar_like(x, -r->clip));
+}
+
+static struct tensor apply(const struct recurrence *r, int direction, int index, struct tensor x) {
+    return activate(r->activations[direction][index], clipped(r, x));
+}
+
+/* The products of a state with the recurrent weights of `count` gates from `first` on, and their
+ * bias. */
+static struct tensor recurrent_products(const struct recurrence *r, int direction, int first,
+                                        int count, struct tensor state) {
+    struct range rows = {first * r->hidden, (first + count) * r->hidden};
+    struct tensor weight = tensor_shrink(r->recurrent[direction], RANGES(rows, {0, r->hidden}));
+    struct tensor y = matmul(state, transposed(weight));
+    if (!is_given(r->recurrent_bias[direction]))
+        return y;
+    return tensor_add(y, tensor_shrink(r->recurrent_bias[direction], RANGES(rows)));
+}
+
+static void rnn_step(const struct recurrence *r, int direction, struct tensor x,
+                     struct tensor state[2]) {
+    state[0] =
+        apply(r, direction, 0, tensor_add(x, recurrent_products(r, direction, 0, 1, state[0])));
+}
+
+/* The gates z, r, h. */
+static void gru_step(const struct recurrence *r, int direction, struct tensor x,
+                     struct tensor state[2]) {
+    int64_t h = r->hidden;
+    struct tensor before = state[0];
+    struct tensor sum = tensor_add(tensor_shrink(x, RANGES({0, r->batch}, {0, 2 * h})),
+                                   recurrent_products(r, direction, 0, 2, before));
+    struct tensor update = apply(r, direction, 0, part(sum, 0, h));
+    struct tensor reset = apply(r, direction, 0, part(sum, 1, h));
+    struct tensor hidden = r->flag /* linear_before_reset */
+                               ? tensor_mul(reset, recurrent_products(r, direction, 2, 1, before))
+                               : recurrent_products(r, direction, 2, 1, tensor_mul(reset, before));
+    hidden = apply(r, direction, 1, tensor_add(part(x, 2, h), hidden));
+    struct tensor rest = tensor_sub(scalar_like(update, 1), update);
+    state[0] = tensor_add(tensor_mul(rest, hidden), tensor_mul(update, before));
+}
+
+/* x, and the memory where there are peepholes. */
+static struct tensor peeped(const struct recurrence *r, int direction, int index, struct tensor x,
+                            struct tensor memory) {
+    if (!is_given(r->peepholes[direction]))
+        return x;
+    return tensor_add(x, tensor_mul(part(r->peepholes[direction], index, r->hidden), memory));
+}
+
+/* The gates i, o, f, c; the peepholes i, o, f. */
+static void lstm_step(const struct recurrence *r, int direction, struct tensor x,
+                      struct tensor state[2]) {
+    int64_t h = r->hidden;
+    struct tensor memory = state[1];
+    struct tensor sum = tensor_add(x, recurrent_products(r, direction, 0, 4, state[0]));
+    struct tensor input = apply(r, direction, 0, peeped(r, direction, 0, part(sum, 0, h), memory));
+    struct tensor forget =
+        r->flag ? tensor_sub(scalar_like(input, 1), input) /* input_forget */
+                : apply(r, direction, 0, peeped(r, direction, 2, part(sum, 2, h), memory));
+    struct tensor candidate = apply(r, direction, 1, part(sum, 3, h));
+    state[1] = tensor_add(tensor_mul(forget, memory), tensor_mul(input, candidate));
+    struct tensor output =
+        apply(r, direction, 0, peeped(r, direction, 1, part(sum, 1, h), state[1]));
+    state[0] = tensor_mul(output, activate(r->activations[direction][2], state[1]));
+}
+
+/* ---- Steps ---- */
+
+/* The products of all steps with the input's weights, and both biases: [T, B, gates * H]. The bias
+ * of the recurrent products goes with them where a gate multiplies those. */
+static struct tensor input_products(struct recurrence *r, int direction, struct tensor x) {
+    struct call *call = r->call;
+    struct tensor y = matmul(x, transposed(at(call_input(call, 1), 0, direction)));
+    r->recurrent[direction] = at(call_input(call, 2), 0, direction);
+    if (!call_has_input(call, 3))
+        return y;
+    struct tensor bias = at(call_input(call, 3), 0, direction);
+    int64_t rows = r->gates * r->hidden;
+    struct tensor own = part(bias, 0, rows), recurrent = part(bias, 1, rows);
+    if (r->step == gru_step)
+        r->recurrent_bias[direction] = recurrent;
+    else
+        own = tensor_add(own, recurrent);
+    return tensor_add(y, own);
+}
+
+/* Step t of one direction; sequences that have ended keep their state. Returns what they give. */
+static struct tensor run_step(const struct recurrence *r, int direction, struct tensor x, int64_t t,
+                              struct tensor state[2]) {
+    struct tensor before[2] = {state[0], state[1]};
+    r->step(r, direction, x, state);
+    if (!is_given(r->lengths))
+        return state[0];
+    struct tensor goes_on = tensor_lt(scalar_like(r->lengths, (double)t), r->lengths);
+    for (int i = 0; i < r->states; i++)
+        state[i] = tensor_where(goes_on, state[i], before[i]);
+    return tensor_where(goes_on, state[0], scalar_like(state[0], 0));
+}
+
+static struct tensor zeros(struct tensor_context *context, enum dtype dtype, int rank,
+                           const int64_t *shape) {
+    static const double zero;
+    return tensor_const(context, dtype, rank, shape, 1, &zero);
+}
+
+/* All steps of one direction: [T, B, H], and the last states. */
+static struct tensor run_direction(struct recurrence *r, int direction, struct tensor x,
+                                   struct tensor state[2]) {
+    struct tensor *rows =
+        arena_array(&r->call->importer->arena, struct tensor, (size_t)r->steps + 1);
+    struct tensor products = input_products(r, direction, x);
+    bool reverse = r->reverse || direction == 1;
+    for (int64_t i = 0; i < r->steps; i++) {
+        int64_t t = reverse ? r->steps - 1 - i : i;
+        rows[t] = run_step(r, direction, at(products, 0, t), t, state);
+    }
+    if (r->steps == 0)
+        return zeros(r->call->context, DTYPE_FLOAT32, SHAPE(0, r->batch, r->hidden));
+    return stack((int)r->steps, rows, 0);
+}
+
+/* The state that a direction begins with, [B, H]: input `index`, or zeros. */
+static struct tensor first_state(const struct recurrence *r, int index, int direction,
+                                 bool batch_first) {
+    struct tensor given = call_input(r->call, index);
+    if (!is_given(given))
+        return zeros(r->call->context, DTYPE_FLOAT32, SHAPE(r->batch, r->hidden));
+    return at(batch_first ? transposed(given) : given, 0, direction);
+}
+
+static struct tensor import_recurrence(struct recurrence *r) {
+    struct call *call = r->call;
+    bool batch_first = call_int(call, "layout", 0) == 1;
+    struct tensor x = call_input(call, 0);
+    x = batch_first ? transposed(x) : x;
+    r->clip = call_float(call, "clip", 0);
+    call_ignore(call, "hidden_size"); /* R has it */
+    call_ignore(call, "output_sequence");
+    if (!read_sizes(r, x))
+        return NO_TENSOR;
+    if (call_has_input(call, 4))
+        r->lengths = unsqueeze(call_input(call, 4), 1);
+    struct tensor y[2], last[2][2]; /* last: by state, by direction */
+    for (int d = 0; d < r->directions; d++) {
+        struct tensor state[2] = {first_state(r, 5, d, batch_first), NO_TENSOR};
+        if (r->states == 2) {
+            state[1] = first_state(r, 6, d, batch_first);
+            if (call_has_input(call, 7))
+                r->peepholes[d] = at(call_input(call, 7), 0, d);
+        }
+        y[d] = run_direction(r, d, x, state);
+        last[0][d] = state[0];
+        last[1][d] = state[1];
+    }
+    for (int i = 0; i < r->states; i++) {
+        struct tensor stacked = stack(r->directions, last[i], batch_first ? 1 : 0);
+        call_output(call, 1 + i, stacked);
+    }
+    struct tensor all = stack(r->directions, y, 1); /* [T, D, B, H] */
+    return batch_first ? tensor_permute(all, AXES(2, 0, 1, 3)) : all;
+}
+
+struct tensor import_rnn(struct call *call) {
+    static const char *const usual[] = {"Tanh"};
+    struct recurrence r = {.call = call, .step = rnn_step, .gates = 1, .states = 1};
+    read_direction(&r);
+    read_activations(&r, 1, usual);
+    return import_recurrence(&r);
+}
+
+struct tensor import_gru(struct call *call) {
+    static const char *const usual[] = {"Sigmoid", "Tanh"};
+    struct recurrence r = {.call = call, .step = gru_step, .gates = 3, .states = 1};
+    r.flag = call_int(call, "linear_before_reset", 0) != 0;
+    read_direction(&r);
+    read_activations(&r, 2, usual);
+    return import_recurrence(&r);
+}
+
+struct tensor import_lstm(struct call *call) {
+    static const char *const usual[] = {"Sigmoid", "Tanh", "Tanh"};
+    struct recurrence r = {.call = call, .step = lstm_step, .gates = 4, .states = 2};
+    r.flag = call_int(call, "input_forget", 0) != 0;
+    read_direction(&r);
+    read_activations(&r, 3, usual);
+    return import_recurrence(&r);
+}
