@@ -81,7 +81,8 @@ struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error);
 
 /* The size of an open axis of a model in another format: of one that the file names ("seq_len"), or
- * of axis K of the input X as "X.K". ET_BATCH where it is the number of images, to stay open. */
+ * of axis K of the input X as "X.K". ET_BATCH where it is the number of images, to stay open. An
+ * integer input of one element can be given its value for good in the same way, by its name. */
 struct et_axis {
     const char *name;
     int64_t size;

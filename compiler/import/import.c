@@ -106,6 +106,20 @@ static bool check_axes(struct importer *importer, const bool *used, const struct
     return true;
 }
 
+/* An integer input of one element may be given a value for good, by its name: as of a switch that
+ * chooses branches. */
+static bool fix_input(struct importer *importer, const struct node *node, const char *name,
+                      bool *used, struct tensor *x) {
+    const struct et_axis *asked = axis_named(importer->options, name, used);
+    bool is_integer = node->dtype == DTYPE_INT64 || node->dtype == DTYPE_INT32;
+    if (!asked || !is_integer || node_elements(node) != 1)
+        return false;
+    const int32_t narrow = (int32_t)asked->size;
+    *x = tensor_const(importer->context, node->dtype, node->rank, node->shape, 1,
+                      node->dtype == DTYPE_INT64 ? (const void *)&asked->size : &narrow);
+    return true;
+}
+
 static bool import_inputs(struct importer *importer, struct tensor *inputs) {
     const Onnx__Graph *graph = importer->model->graph;
     struct open_axes open = {text_in(&importer->arena), 0};
@@ -117,6 +131,8 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
             continue;
         if (!describe_input(importer, graph->input[i], &node, used, &open))
             return false;
+        if (fix_input(importer, &node, name, used, &inputs[i]))
+            continue;
         inputs[i] =
             add_graph_input(importer->context, name ? name : "", node.dtype, node.rank, node.shape);
         if (tensor_recover(importer->context, importer->error))
