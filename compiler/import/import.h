@@ -31,6 +31,9 @@ struct graph *import_onnx_bytes(const void *bytes, size_t count, const char *pat
                                 const struct import_options *options, struct weights **weights,
                                 struct et_error *error);
 
+/* Adds docs/onnx.md: the operators that are imported, a line each. */
+void onnx_describe(struct text *text);
+
 /* Reads a model of either kind, by the end of its name: a stored graph or one to import. */
 struct model_options {
     struct graph_load_options load;

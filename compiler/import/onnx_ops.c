@@ -1,9 +1,10 @@
-/* The table of operators. */
+/* The table of operators, and the page that is made of it. */
 #include "compiler/import/importer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { OP_NONE };
+enum { OP_NONE }; /* the detail of builders that need none */
 
 #define ONNX_OP(domain, name, since, builder, ...) onnx_builder import_##builder;
 #include "compiler/import/onnx_ops.def"
@@ -16,11 +17,38 @@ static const struct onnx_op onnx_ops[] = {
 #undef ONNX_OP
 };
 
+enum { COUNT = sizeof onnx_ops / sizeof onnx_ops[0] };
+
 const struct onnx_op *onnx_op_find(const char *domain, const char *name) {
     if (!domain || strcmp(domain, "ai.onnx") == 0)
         domain = "";
-    for (size_t i = 0; i < sizeof onnx_ops / sizeof onnx_ops[0]; i++)
+    for (int i = 0; i < COUNT; i++)
         if (strcmp(onnx_ops[i].name, name) == 0 && strcmp(onnx_ops[i].domain, domain) == 0)
             return &onnx_ops[i];
     return NULL;
+}
+
+static int compare_ops(const void *a, const void *b) {
+    const struct onnx_op *one = a, *other = b;
+    int order = strcmp(one->domain, other->domain);
+    return order ? order : strcmp(one->name, other->name);
+}
+
+void onnx_describe(struct text *text) {
+    struct onnx_op sorted[COUNT];
+    memcpy(sorted, onnx_ops, sizeof sorted);
+    qsort(sorted, COUNT, sizeof sorted[0], compare_ops);
+    text_add(text,
+             "# ONNX operators\n\n"
+             "`eigentensor import --operators` writes this page, from "
+             "[onnx_ops.def](../compiler/import/onnx_ops.def).\n\n"
+             "%d operators are imported, each in all of its versions from the opset named "
+             "here up to 28. Of 16-bit floats, operators that compute do so in float32 and round "
+             "each result once; the others move the bits."
+             "\n\n| operator | from opset | 16-bit floats | notes |\n|---|---|---|---|\n",
+             COUNT);
+    for (int i = 0; i < COUNT; i++)
+        text_add(text, "| %s%s%s | %d | %s | %s |\n", sorted[i].domain,
+                 sorted[i].domain[0] ? "." : "", sorted[i].name, sorted[i].since,
+                 sorted[i].arithmetic == WIDENED ? "in float32" : "as they are", sorted[i].notes);
 }

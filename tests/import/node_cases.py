@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""node_cases.py [--modes eager,jit] [--list] [WORD...]: the node cases that the onnx package brings,
-those with WORD in their names. Every one is imported and run; its outputs must be the expected ones
+"""node_cases.py [--modes eager,jit] [--every N] [--list] [WORD...]: the node cases that the onnx
+package brings, those with WORD in their names, of which every N-th. Every one is imported and run; its outputs must be the expected ones
 within the case's own tolerance, and of the same bits in all modes.
 
 exceptions.txt names those that are refused, a line each, with the reason. A case that is there and
@@ -123,12 +123,14 @@ def read_exceptions(path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--modes", default="eager,jit")
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("words", nargs="*")
     arguments = parser.parse_args()
     exceptions = read_exceptions(Path(__file__).with_name("exceptions.txt"))
     cases = [case for case in collect_testcases(None) if is_tensor_case(case) and
              (not arguments.words or any(word in case.name for word in arguments.words))]
+    cases = cases[::arguments.every]
     counts, failures = Counter(), 0
     for case in cases:
         outcome = run_apart(case, arguments.modes.split(","))
