@@ -49,7 +49,7 @@ def sizes_of(graph, inputs):
 
 def as_given(array):
     """NumPy lends no memory of 16-bit floats but its own; their bits are taken, too."""
-    array = numpy.ascontiguousarray(array)
+    array = numpy.asarray(array, order="C")
     return array.view(numpy.uint16) if str(array.dtype) == "bfloat16" else array
 
 

@@ -1,0 +1,106 @@
+/* What ONNX means where a primitive means something else. */
+#include "compiler/import/meaning.h"
+
+#include <math.h>
+
+bool holds_floats(struct tensor x) {
+    char letter = dtype_facts[tensor_dtype(x)].letter;
+    return letter == 'F' || letter == 'S';
+}
+
+bool holds_integers(struct tensor x) {
+    return dtype_facts[tensor_dtype(x)].letter == 'I';
+}
+
+bool holds_unsigned(struct tensor x) {
+    return dtype_facts[tensor_dtype(x)].name[0] == 'u' || tensor_dtype(x) == DTYPE_BOOL;
+}
+
+struct tensor divide_exactly(struct tensor x, double number) {
+    return tensor_div(x, scalar_like(x, number));
+}
+
+struct tensor filled_like(struct tensor like, enum dtype dtype, double number) {
+    struct tensor value = tensor_cast(scalar(like.context, (float)number), dtype);
+    if (!like.node)
+        return value;
+    int64_t ones[MAX_RANK];
+    for (int i = 0; i < like.node->rank; i++)
+        ones[i] = 1;
+    return tensor_expand(tensor_reshape(value, like.node->rank, ones), like.node->rank,
+                         like.node->shape);
+}
+
+/* ---- NaN ---- */
+
+/* False when it is certain that no element is one. */
+static bool may_be_nan(const struct call *call, struct tensor x) {
+    if (!holds_floats(x))
+        return false;
+    const struct view *view = known_elements(call->importer, x);
+    if (!view || view->dtype != DTYPE_FLOAT32)
+        return true;
+    const float *elements = view->data;
+    for (int64_t i = 0; i < node_elements(x.node); i++)
+        if (isnan(elements[i]))
+            return true;
+    return false;
+}
+
+typedef struct tensor binary(struct tensor a, struct tensor b);
+
+/* `choose` gives a when either is NaN. */
+static struct tensor choose_or_nan(const struct call *call, binary *choose, struct tensor a,
+                                   struct tensor b) {
+    if (!may_be_nan(call, b))
+        return choose(a, b);
+    if (!may_be_nan(call, a))
+        return choose(b, a);
+    return tensor_where(tensor_ne(b, b), b, choose(a, b));
+}
+
+struct tensor maximum(const struct call *call, struct tensor a, struct tensor b) {
+    return choose_or_nan(call, tensor_max, a, b);
+}
+
+struct tensor minimum(const struct call *call, struct tensor a, struct tensor b) {
+    return choose_or_nan(call, tensor_min, a, b);
+}
+
+/* The reduction of x, or NaN where an element is NaN, which no reduction lets win. */
+static struct tensor nan_or(struct tensor reduced, struct tensor x, int axis_count,
+                            const int *axes) {
+    if (!holds_floats(x))
+        return reduced;
+    struct tensor found = tensor_reduce_max(tensor_ne(x, x), axis_count, axes);
+    return tensor_where(found, scalar_like(x, (double)NAN), reduced);
+}
+
+struct tensor greatest(struct tensor x, int axis_count, const int *axes) {
+    return nan_or(tensor_reduce_max(x, axis_count, axes), x, axis_count, axes);
+}
+
+struct tensor least(struct tensor x, int axis_count, const int *axes) {
+    return nan_or(tensor_reduce_min(x, axis_count, axes), x, axis_count, axes);
+}
+
+/* ---- Positions ---- */
+
+static struct tensor first_position(struct tensor x, int axis, bool smallest) {
+    if (smallest)
+        return tensor_argmin(x, AXES(axis));
+    struct tensor position = tensor_argmax(x, AXES(axis));
+    if (!holds_floats(x))
+        return position;
+    struct tensor nan = tensor_ne(x, x);
+    return tensor_where(tensor_reduce_max(nan, AXES(axis)), tensor_argmax(nan, AXES(axis)),
+                        position);
+}
+
+struct tensor position_of(struct tensor x, int axis, bool smallest, bool last) {
+    if (!last)
+        return first_position(x, axis, smallest);
+    struct tensor position = first_position(tensor_flip(x, AXES(axis)), axis, smallest);
+    double greatest_position = (double)tensor_extent(x, axis) - 1;
+    return tensor_sub(scalar_like(position, greatest_position), position);
+}

@@ -1,0 +1,30 @@
+/* What ONNX means where a primitive means something else, or has no such: shared by builders. */
+#ifndef EIGENTENSOR_IMPORT_MEANING_H
+#define EIGENTENSOR_IMPORT_MEANING_H
+
+#include "compiler/import/importer.h"
+
+/* What kind of elements a tensor has. */
+bool holds_floats(struct tensor x);
+bool holds_integers(struct tensor x);
+bool holds_unsigned(struct tensor x); /* an integer without sign, or bool */
+
+/* x / number, rounded once. */
+struct tensor divide_exactly(struct tensor x, double number);
+
+/* The greater and the lesser of two; a NaN of either is the result. */
+struct tensor maximum(const struct call *call, struct tensor a, struct tensor b);
+struct tensor minimum(const struct call *call, struct tensor a, struct tensor b);
+
+/* The greatest and the least element over axes, which vanish; NaN where one of them is NaN. */
+struct tensor greatest(struct tensor x, int axis_count, const int *axes);
+struct tensor least(struct tensor x, int axis_count, const int *axes);
+
+/* The position along an axis, int32, of the first greatest element (the least, if `smallest`), or
+ * the last of equal ones. NaN counts as greatest. The axis vanishes. */
+struct tensor position_of(struct tensor x, int axis, bool smallest, bool last);
+
+/* A tensor of the same shape, each element of which is the number. */
+struct tensor filled_like(struct tensor like, enum dtype dtype, double number);
+
+#endif
