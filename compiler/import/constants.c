@@ -99,7 +99,7 @@ static double number_at(const struct view *view, int64_t i) {
     }
 }
 
-static int64_t elements_of(const struct view *view) {
+static int64_t view_elements(const struct view *view) {
     int64_t count = 1;
     for (int i = 0; i < view->rank; i++)
         count *= view->shape[i];
@@ -110,15 +110,20 @@ bool call_is_known(struct call *call, struct tensor x) {
     return known_elements(call->importer, x) != NULL;
 }
 
-struct integers call_known(struct call *call, struct tensor x, const char *what) {
+const struct view *call_known_elements(struct call *call, struct tensor x, const char *what) {
     const struct view *view = known_elements(call->importer, x);
-    if (!view) {
-        if (x.node)
-            call_refuse(call, "%s depends on the model's inputs; here it must be known before",
-                        what);
+    if (!is_given(x))
+        call_refuse(call, "%s is missing", what);
+    else if (!view)
+        call_refuse(call, "%s depends on the model's inputs; here it must be known before", what);
+    return view;
+}
+
+struct integers call_known(struct call *call, struct tensor x, const char *what) {
+    const struct view *view = call_known_elements(call, x, what);
+    if (!view)
         return (struct integers){0};
-    }
-    int64_t count = elements_of(view);
+    int64_t count = view_elements(view);
     if (count > MAX_CONSTANT) {
         call_refuse(call, "%s: %" PRId64 " numbers, expected at most %d", what, count,
                     MAX_CONSTANT);
@@ -137,15 +142,26 @@ struct integers call_known(struct call *call, struct tensor x, const char *what)
     return (struct integers){(int)count, values};
 }
 
+struct integers call_known_shape(struct call *call, struct tensor x, int64_t least) {
+    struct integers shape = call_known(call, x, "the shape");
+    if (shape.count > MAX_RANK) {
+        call_refuse(call, "a shape of %d extents, expected at most %d", shape.count, MAX_RANK);
+        shape.count = MAX_RANK;
+    }
+    for (int i = 0; i < shape.count; i++)
+        if (shape.values[i] < least) {
+            call_refuse(call, "an extent of %" PRId64, shape.values[i]);
+            return (struct integers){0};
+        }
+    return shape;
+}
+
 double call_known_number(struct call *call, struct tensor x, const char *what) {
-    const struct view *view = known_elements(call->importer, x);
-    if (view && elements_of(view) == 1)
+    const struct view *view = call_known_elements(call, x, what);
+    if (view && view_elements(view) == 1)
         return number_at(view, 0);
-    if (x.node)
-        call_refuse(call,
-                    view ? "%s is not one number"
-                         : "%s depends on the model's inputs; here it must be known before",
-                    what);
+    if (view)
+        call_refuse(call, "%s is not one number", what);
     return 0;
 }
 

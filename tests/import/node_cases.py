@@ -37,10 +37,10 @@ def is_tensor_case(case):
                 for value in [*graph.input, *graph.output]))
 
 
-def sizes_of(graph, inputs):
-    """The open axes of the model, with the sizes of these inputs."""
+def sizes_of(inputs):
+    """The open axes of pairs of a declared input and its array, with their sizes."""
     axes = {}
-    for declared, value in zip(graph.input, inputs):
+    for declared, value in inputs:
         for axis, dim in enumerate(declared.type.tensor_type.shape.dim):
             if not dim.HasField("dim_value"):
                 axes[dim.dim_param or f"{declared.name}.{axis}"] = value.shape[axis]
@@ -60,17 +60,55 @@ def as_array(program, name, output, wanted):
     return array.view(wanted.dtype) if dtype == str(wanted.dtype) and array.size else array
 
 
+def choices_of_known(inputs):
+    """Which inputs to make part of the model, from none on: shapes, axes, counts and the like are
+    inputs of these cases, but graphs of fixed sizes need to know them. Lists first, then what
+    comes after the first input, then all."""
+    lists = {i for i, array in enumerate(inputs) if array.ndim <= 1}
+    return [set(), lists - {0}, lists, set(range(1, len(inputs))), set(range(len(inputs)))]
+
+
+def with_known(model, inputs, known):
+    """The model with some of its inputs as initialisers."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    values = list(graph.input)
+    del graph.input[:]
+    for i, (value, array) in enumerate(zip(values, inputs)):
+        if i in known:
+            graph.initializer.append(onnx.numpy_helper.from_array(numpy.asarray(array),
+                                                                  value.name))
+        else:
+            graph.input.append(value)
+    return changed
+
+
+def load(case, inputs, path):
+    """The program, and which inputs were made part of it."""
+    for known in choices_of_known(inputs):
+        onnx.save(with_known(case.model, inputs, known), path)
+        left = [(value, array) for i, (value, array) in enumerate(zip(case.model.graph.input, inputs))
+                if i not in known]
+        try:
+            return eigentensor.GraphProgram.load(path, axes=sizes_of(left)), left
+        except eigentensor.ProgramError as error:
+            refusal = error
+            if "must be known before" not in str(error):
+                break
+    raise refusal
+
+
 def run_case(case, folder, modes):
     """None, or what is wrong: "refused: ..." or "wrong: ..."."""
     path = Path(folder) / "case.onnx"
     graph = case.model.graph
-    onnx.save(case.model, path)
     for inputs, expected in case.data_sets:
         try:
-            program = eigentensor.GraphProgram.load(path, axes=sizes_of(graph, inputs))
+            program, left = load(case, inputs, path)
         except eigentensor.ProgramError as error:
             return f"refused: {str(error).removeprefix(str(path))}"
-        given = {value.name: as_given(array) for value, array in zip(graph.input, inputs)}
+        given = {value.name: as_given(array) for value, array in left}
         expected = [numpy.asarray(value) for value in expected]
         first = None
         for mode in modes:

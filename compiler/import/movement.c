@@ -1,0 +1,160 @@
+#include "compiler/import/movement.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MOST_RUNS = 8 }; /* of positions that become movement; more are gathered */
+
+int shape_of(struct tensor x, int64_t shape[MAX_RANK]) {
+    int rank = tensor_rank(x);
+    for (int i = 0; i < rank; i++)
+        shape[i] = tensor_extent(x, i);
+    return rank;
+}
+
+int64_t elements_of(struct tensor x) {
+    return x.node ? node_elements(x.node) : 1;
+}
+
+struct tensor cut_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
+    struct range ranges[MAX_RANK];
+    for (int i = 0; i < tensor_rank(x); i++)
+        ranges[i] = i == axis ? (struct range){begin, end} : (struct range){0, tensor_extent(x, i)};
+    return tensor_shrink(x, tensor_rank(x), ranges);
+}
+
+/* Every step-th element of an axis, from the first on. */
+static struct tensor every(struct tensor x, int axis, int64_t step) {
+    int64_t shape[MAX_RANK];
+    if (step == 1)
+        return x;
+    x = tensor_window(x, axis, 1, step, 1);
+    int rank = shape_of(x, shape);
+    return tensor_reshape(x, rank ? rank - 1 : 0, shape);
+}
+
+static struct tensor repeat_axis(struct tensor x, int axis, int64_t count) {
+    int64_t shape[MAX_RANK];
+    int rank = shape_of(x, shape);
+    shape[axis] = count;
+    return tensor_expand(x, rank, shape);
+}
+
+struct tensor slice_axis(struct tensor x, int axis, int64_t begin, int64_t count, int64_t step) {
+    if (count == 0)
+        return cut_axis(x, axis, 0, 0);
+    if (step == 0 || count == 1)
+        return repeat_axis(cut_axis(x, axis, begin, begin + 1), axis, count);
+    int64_t last = begin + (count - 1) * step;
+    if (step > 0)
+        return every(cut_axis(x, axis, begin, last + 1), axis, step);
+    return every(tensor_flip(cut_axis(x, axis, last, begin + 1), 1, &axis), axis, -step);
+}
+
+/* How many of the positions are equal steps apart, from the first on. */
+static int64_t run_length(int64_t count, const int64_t *positions) {
+    int64_t length = count < 2 ? count : 2;
+    while (length < count &&
+           positions[length] - positions[length - 1] == positions[1] - positions[0])
+        length++;
+    return length;
+}
+
+static struct tensor take_runs(struct tensor x, int axis, int64_t count, const int64_t *positions) {
+    struct tensor runs[MOST_RUNS];
+    int run = 0;
+    for (int64_t i = 0, length; i < count && run < MOST_RUNS; i += length) {
+        length = run_length(count - i, positions + i);
+        int64_t step = length > 1 ? positions[i + 1] - positions[i] : 1;
+        runs[run++] = slice_axis(x, axis, positions[i], length, step);
+    }
+    return run ? tensor_concat(run, runs, axis) : cut_axis(x, axis, 0, 0);
+}
+
+static bool are_few_runs(int64_t count, const int64_t *positions) {
+    int runs = 0;
+    for (int64_t i = 0; i < count; i += run_length(count - i, positions + i))
+        if (++runs > MOST_RUNS)
+            return false;
+    return true;
+}
+
+/* How often each position follows itself, when all do equally often and are equal steps apart. */
+static int64_t repetitions(int64_t count, const int64_t *positions) {
+    int64_t times = 1;
+    while (times < count && positions[times] == positions[0])
+        times++;
+    if (times == 1 || times == count || count % times)
+        return 1;
+    int64_t step = positions[times] - positions[0];
+    for (int64_t i = 0; i < count; i++)
+        if (positions[i] != positions[0] + i / times * step)
+            return 1;
+    return times;
+}
+
+static struct tensor take_repeated(struct tensor x, int axis, int64_t count,
+                                   const int64_t *positions, int64_t times) {
+    int64_t kept = count / times;
+    int64_t merged[] = {count}, apart[MAX_RANK];
+    x = slice_axis(x, axis, positions[0], kept, positions[times] - positions[0]);
+    x = unsqueeze(x, axis + 1);
+    int rank = shape_of(x, apart);
+    if (axis + 1 < rank)
+        apart[axis + 1] = times;
+    return reshape_axes(tensor_expand(x, rank, apart), axis, 2, 1, merged);
+}
+
+struct tensor take_positions(struct tensor x, int axis, int64_t count, const int64_t *positions) {
+    if (are_few_runs(count, positions))
+        return take_runs(x, axis, count, positions);
+    int64_t times = repetitions(count, positions);
+    if (times > 1)
+        return take_repeated(x, axis, count, positions, times);
+    if (count > MAX_CONSTANT)
+        return tensor_fail(x.context, "%" PRId64 " positions in no order, expected at most %d",
+                           count, MAX_CONSTANT);
+    return tensor_gather(x, axis,
+                         tensor_const(x.context, DTYPE_INT64, SHAPE(count), count, positions));
+}
+
+struct tensor move_axis(struct tensor x, int from, int to) {
+    int axes[MAX_RANK], rank = tensor_rank(x), next = 0;
+    for (int i = 0; i < rank; i++) {
+        next += next == from;
+        axes[i] = i == to ? from : next++;
+    }
+    return tensor_permute(x, rank, axes);
+}
+
+struct tensor reshape_axes(struct tensor x, int axis, int count, int rank, const int64_t *shape) {
+    int64_t old[MAX_RANK], new[2 * MAX_RANK];
+    int old_rank = shape_of(x, old);
+    if (axis + count > old_rank || old_rank - count + rank > MAX_RANK)
+        return tensor_fail(x.context, "rank %d, expected at most %d", old_rank - count + rank,
+                           MAX_RANK);
+    for (int i = 0; i < axis; i++)
+        new[i] = old[i];
+    for (int i = 0; i < rank; i++)
+        new[axis + i] = shape[i];
+    for (int i = axis + count; i < old_rank; i++)
+        new[i - count + rank] = old[i];
+    return tensor_reshape(x, old_rank - count + rank, new);
+}
+
+struct tensor along_axis(struct tensor x, int axis, int rank) {
+    int64_t shape[MAX_RANK];
+    for (int i = 0; i < rank && i < MAX_RANK; i++)
+        shape[i] = i == axis ? tensor_extent(x, 0) : 1;
+    return tensor_reshape(x, rank, shape);
+}
+
+struct tensor positions_along(struct tensor_context *context, enum dtype dtype, int64_t extent,
+                              int axis, int rank) {
+    return along_axis(tensor_iota(context, dtype, extent), axis, rank);
+}
+
+struct tensor zero_like(struct tensor x) {
+    static const int64_t zero;
+    return tensor_const(x.context, tensor_dtype(x), SCALAR_SHAPE, 1, &zero);
+}

@@ -1,0 +1,262 @@
+/* Parts of tensors, and tensors with a border. */
+#include "compiler/import/importer.h"
+#include "compiler/import/movement.h"
+
+#include "compiler/base/json_read.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- Slice ---- */
+
+static int64_t clamp(int64_t x, int64_t least, int64_t greatest) {
+    return x < least ? least : x > greatest ? greatest : x;
+}
+
+/* Positions of a slice count from the end where they are negative, and are cut to the axis. */
+static struct tensor slice_one(struct tensor x, int axis, int64_t start, int64_t end,
+                               int64_t step) {
+    int64_t extent = tensor_extent(x, axis);
+    start = start < 0 ? start + extent : start;
+    end = end < 0 ? end + extent : end;
+    if (step > 0) {
+        start = clamp(start, 0, extent);
+        end = clamp(end, start, extent);
+        step = clamp(step, 1, extent + 1);
+        return slice_axis(x, axis, start, divide_up(end - start, step), step);
+    }
+    start = clamp(start, -1, extent - 1);
+    end = clamp(end, -1, start);
+    step = clamp(step, -extent - 1, -1);
+    return slice_axis(x, axis, start, divide_up(start - end, -step), step);
+}
+
+struct tensor import_slice(struct call *call) {
+    struct tensor x = call_input(call, 0);
+    struct integers starts = call_ints_or_input(call, "starts", 1);
+    struct integers ends = call_ints_or_input(call, "ends", 2);
+    struct integers axes = call_ints_or_input(call, "axes", 3);
+    struct integers steps = call_ints_or_input(call, "steps", 4);
+    int rank = tensor_rank(x), count = starts.count;
+    bool seen[MAX_RANK] = {false};
+    if (!starts.values || !ends.values || ends.count != count ||
+        (axes.values && axes.count != count) || (steps.values && steps.count != count))
+        return call_refuse(call, "lists of starts, ends, axes and steps of different lengths");
+    for (int i = 0; i < count; i++) {
+        int axis = call_axis(call, axes.values ? axes.values[i] : i, rank);
+        int64_t step = steps.values ? steps.values[i] : 1;
+        if (step == 0 || rank == 0 || seen[axis])
+            return call_refuse(call, step ? "an axis is named twice" : "a step of 0");
+        seen[axis] = true;
+        x = slice_one(x, axis, starts.values[i], ends.values[i], step);
+    }
+    return x;
+}
+
+/* ---- Pad ---- */
+
+/* What stands around an axis. */
+typedef struct tensor border(struct tensor x, int axis, int64_t before, int64_t after);
+
+static struct tensor join(struct tensor before, struct tensor x, struct tensor after, int axis) {
+    struct tensor parts[3];
+    int count = 0;
+    if (before.node && tensor_extent(before, axis) > 0)
+        parts[count++] = before;
+    parts[count++] = x;
+    if (after.node && tensor_extent(after, axis) > 0)
+        parts[count++] = after;
+    return tensor_concat(count, parts, axis);
+}
+
+static struct tensor edge_border(struct tensor x, int axis, int64_t before, int64_t after) {
+    int64_t extent = tensor_extent(x, axis);
+    return join(slice_axis(x, axis, 0, before, 0), x, slice_axis(x, axis, extent - 1, after, 0),
+                axis);
+}
+
+/* At most so many elements of a border are there to be taken, `period` apart. */
+static int64_t part_of_border(int64_t wanted, int64_t extent, int64_t period) {
+    int64_t most = extent / period * period;
+    return wanted < most ? wanted : most;
+}
+
+/* The axis seen in a mirror at either end, whose element is there once. */
+static struct tensor reflect_border(struct tensor x, int axis, int64_t before, int64_t after) {
+    int64_t period = tensor_extent(x, axis) - 1;
+    if (period == 0)
+        return edge_border(x, axis, before, after);
+    while (x.node && (before > 0 || after > 0)) {
+        int64_t extent = tensor_extent(x, axis);
+        int64_t left = part_of_border(before, extent - 1, period);
+        int64_t right = part_of_border(after, extent - 1, period);
+        x = join(slice_axis(x, axis, left, left, -1), x, slice_axis(x, axis, extent - 2, right, -1),
+                 axis);
+        before -= left;
+        after -= right;
+    }
+    return x;
+}
+
+/* The axis again and again. */
+static struct tensor wrap_border(struct tensor x, int axis, int64_t before, int64_t after) {
+    int64_t period = tensor_extent(x, axis);
+    while (x.node && (before > 0 || after > 0)) {
+        int64_t extent = tensor_extent(x, axis);
+        int64_t left = part_of_border(before, extent, period);
+        int64_t right = part_of_border(after, extent, period);
+        x = join(slice_axis(x, axis, extent - left, left, 1), x, slice_axis(x, axis, 0, right, 1),
+                 axis);
+        before -= left;
+        after -= right;
+    }
+    return x;
+}
+
+static const struct pad_mode {
+    const char *name;
+    int since;
+    border *build; /* NULL: a constant */
+} pad_modes[] = {
+    {"constant", 1, NULL},
+    {"reflect", 1, reflect_border},
+    {"edge", 1, edge_border},
+    {"wrap", 19, wrap_border},
+};
+
+static const struct pad_mode *pad_mode(struct call *call) {
+    const char *name = call_text(call, "mode", "constant");
+    for (size_t i = 0; i < sizeof pad_modes / sizeof pad_modes[0]; i++)
+        if (strcmp(pad_modes[i].name, name) == 0 && pad_modes[i].since <= call->opset)
+            return &pad_modes[i];
+    call_refuse(call, "mode \"%s\", which opset %" PRId64 " does not have", quoted(name).text,
+                call->opset);
+    return NULL;
+}
+
+/* Pads of the axes of x, from those of some axes: all that stand before, then all after. */
+static bool read_pads(struct call *call, struct tensor x, struct range pads[MAX_RANK]) {
+    struct integers list =
+        call->opset < 2 ? call_ints(call, "paddings") : call_ints_or_input(call, "pads", 1);
+    struct integers axes = {0};
+    if (call_has_input(call, 3))
+        axes = call_known(call, call_input(call, 3), "the axes");
+    int rank = tensor_rank(x), count = axes.values ? axes.count : rank;
+    memset(pads, 0, MAX_RANK * sizeof *pads);
+    if (list.count != 2 * count || count > rank) {
+        call_refuse(call, "%d pads for %d axes of %s", list.count, count, tensor_text(x).text);
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        int axis = axes.values ? call_axis(call, axes.values[i], rank) : i;
+        pads[axis] = (struct range){list.values[i], list.values[count + i]};
+        if (pads[axis].begin > MAX_ELEMENTS || pads[axis].end > MAX_ELEMENTS) {
+            call_refuse(call, "a pad of more than %" PRId64 " elements", MAX_ELEMENTS);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes the negative pads off x, and leaves those that add elements. */
+static struct tensor crop(struct call *call, struct tensor x, struct range pads[MAX_RANK]) {
+    for (int i = 0; i < tensor_rank(x); i++) {
+        int64_t extent = tensor_extent(x, i);
+        int64_t begin = pads[i].begin < 0 ? pads[i].begin : 0;
+        int64_t end = pads[i].end < 0 ? pads[i].end : 0;
+        if (begin < -extent || end < -extent - begin)
+            return call_refuse(call, "pads that take more than there is along axis %d of %s", i,
+                               tensor_text(x).text);
+        x = cut_axis(x, i, -begin, extent + end);
+        pads[i].begin -= begin;
+        pads[i].end -= end;
+    }
+    return x;
+}
+
+/* The value around: of the dtype of x, of one element. */
+static struct tensor pad_value(struct call *call, struct tensor x) {
+    if (call_has_input(call, 2))
+        return tensor_reshape(call_input(call, 2), SCALAR_SHAPE);
+    return call_has(call, "value")
+               ? tensor_cast(scalar(call->context, (float)call_float(call, "value", 0)),
+                             tensor_dtype(x))
+               : zero_like(x);
+}
+
+/* A value that the run brings is laid around by a mask. */
+static struct tensor pad_with(struct tensor x, const struct range *pads, struct tensor value) {
+    static const uint8_t one = 1;
+    int64_t shape[MAX_RANK];
+    int rank = shape_of(x, shape);
+    struct tensor inside = tensor_const(x.context, DTYPE_BOOL, rank, shape, 1, &one);
+    return tensor_where(tensor_pad(inside, rank, pads, 0), tensor_pad(x, rank, pads, 0), value);
+}
+
+static struct tensor constant_border(struct call *call, struct tensor x, const struct range *pads) {
+    struct tensor value = pad_value(call, x);
+    const struct view *known = known_elements(call->importer, value);
+    struct node node = {.op = OP_PAD};
+    bool any = false;
+    if (!known || known->dtype != tensor_dtype(x))
+        return pad_with(x, pads, value);
+    for (int i = 0; i < tensor_rank(x); i++) {
+        node.before[i] = pads[i].begin;
+        node.after[i] = pads[i].end;
+        any |= pads[i].begin || pads[i].end;
+    }
+    static const char zeros[8];
+    if (memcmp(known->data, zeros, dtype_facts[known->dtype].bytes) != 0) {
+        node.value = known->data;
+        node.value_count = 1;
+    }
+    return any ? tensor_of_node(call->context, &node, 1, &x) : x;
+}
+
+struct tensor import_pad(struct call *call) {
+    struct tensor x = call_input(call, 0);
+    const struct pad_mode *mode = pad_mode(call);
+    struct range pads[MAX_RANK];
+    if (!mode || !read_pads(call, x, pads))
+        return NO_TENSOR;
+    x = crop(call, x, pads);
+    if (!mode->build)
+        return constant_border(call, x, pads);
+    call_ignore(call, "value");
+    for (int i = 0; i < tensor_rank(x); i++) {
+        if (pads[i].begin == 0 && pads[i].end == 0)
+            continue;
+        if (tensor_extent(x, i) == 0)
+            return call_refuse(call, "axis %d of %s has nothing to make a border of", i,
+                               tensor_text(x).text);
+        x = mode->build(x, i, pads[i].begin, pads[i].end);
+    }
+    return x;
+}
+
+/* ---- CenterCropPad ---- */
+
+/* The middle of an axis, or the axis in the middle of zeros. */
+static struct tensor center_axis(struct tensor x, int axis, int64_t size) {
+    int64_t extent = tensor_extent(x, axis), begin = (extent - size) / 2;
+    struct range pads[MAX_RANK] = {0};
+    if (size <= extent)
+        return cut_axis(x, axis, begin, begin + size);
+    pads[axis].begin = (size - extent) / 2;
+    pads[axis].end = size - extent - pads[axis].begin;
+    return tensor_pad(x, tensor_rank(x), pads, 0);
+}
+
+struct tensor import_center_crop_pad(struct call *call) {
+    struct tensor x = call_input(call, 0);
+    struct integers shape = call_known_shape(call, call_input(call, 1), 0);
+    struct integers axes = call_ints(call, "axes");
+    int rank = tensor_rank(x);
+    if (shape.count != (axes.values ? axes.count : rank))
+        return call_refuse(call, "%d extents for %d axes", shape.count,
+                           axes.values ? axes.count : rank);
+    for (int i = 0; i < shape.count; i++)
+        x = center_axis(x, call_axis(call, axes.values ? axes.values[i] : i, rank),
+                        shape.values[i]);
+    return x;
+}
