@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEWEST_OPSET = 28 };
-
 static bool ends_with(const char *path, const char *ending) {
     size_t length = strlen(path), count = strlen(ending);
     return length > count && strcmp(path + length - count, ending) == 0;
@@ -39,58 +37,46 @@ struct open_axes {
 };
 
 static void need_axis(struct importer *importer, struct open_axes *open, const char *name,
-                      const char *input, size_t axis) {
-    const char *each = arena_format(&importer->arena, "%s (axis %zu of \"%s\")", quoted(name).text,
+                      const char *input, int axis) {
+    const char *each = arena_format(&importer->arena, "%s (axis %d of \"%s\")", quoted(name).text,
                                     axis, quoted(input).text);
     if (open->count++ < 8)
         text_add(&open->names, "%s%s", open->count > 1 ? ", " : "", each);
 }
 
 /* The size of one axis of an input: what the file says, or what was asked for. */
-static int64_t size_of(struct importer *importer, const Onnx__Shape__Dimension *dim,
-                       const char *input, size_t axis, bool *used, struct open_axes *open) {
-    const char *name = dim->dim_param && dim->dim_param[0] ? dim->dim_param : NULL;
-    const char *place = arena_format(&importer->arena, "%s.%zu", input, axis);
+static int64_t size_of(struct importer *importer, const struct onnx_input *input, int axis,
+                       bool *used, struct open_axes *open) {
+    const char *place = arena_format(&importer->arena, "%s.%d", input->name, axis);
+    if (!input->axis[axis])
+        return input->shape[axis];
     const struct et_axis *asked = axis_named(importer->options, place, used);
-    if (dim->has_dim_value && dim->dim_value >= 0)
-        return dim->dim_value;
-    if (!asked)
-        asked = axis_named(importer->options, name, used);
-    if (asked)
-        return asked->size;
+    const struct et_axis *named = axis_named(importer->options, input->axis[axis], used);
+    if (asked || named)
+        return (asked ? asked : named)->size;
     if (axis > 0)
-        need_axis(importer, open, name ? name : place, input, axis);
+        need_axis(importer, open, input->axis[axis], input->name, axis);
     return 1;
 }
 
-static bool describe_input(struct importer *importer, const Onnx__ValueInfo *input,
+static bool describe_input(struct importer *importer, const struct onnx_input *input,
                            struct node *node, bool *used, struct open_axes *open) {
-    const char *name = input->name && input->name[0] ? input->name : "";
-    const Onnx__Type__TensorType *type = input->type ? input->type->tensor_type : NULL;
-    if (!type)
-        return et_fail(importer->error, "input \"%s\" is no tensor", quoted(name).text);
-    const char *elements = onnx_type_name(type->elem_type);
-    if (!onnx_dtype(type->elem_type, &node->dtype))
+    struct quoted name = quoted(input->name);
+    const char *elements = onnx_type_name(input->type);
+    if (!elements)
+        return et_fail(importer->error, "input \"%s\" is no tensor", name.text);
+    if (!onnx_dtype(input->type, &node->dtype))
         return et_fail(importer->error,
-                       "input \"%s\": elements of type %s, which graphs do not have",
-                       quoted(name).text, elements ? elements : "unknown");
-    if (!type->shape)
-        return et_fail(importer->error, "input \"%s\": its shape is not in the file",
-                       quoted(name).text);
-    if (type->shape->n_dim > MAX_RANK)
-        return et_fail(importer->error, "input \"%s\": rank %zu, expected at most %d",
-                       quoted(name).text, type->shape->n_dim, MAX_RANK);
-    node->rank = (int)type->shape->n_dim;
-    for (size_t i = 0; i < type->shape->n_dim; i++)
-        node->shape[i] = size_of(importer, type->shape->dim[i], name, i, used, open);
+                       "input \"%s\": elements of type %s, which graphs do not have", name.text,
+                       elements);
+    if (input->rank < 0)
+        return et_fail(importer->error,
+                       "input \"%s\": the file does not say its shape, or one of more than %d axes",
+                       name.text, MAX_RANK);
+    node->rank = input->rank;
+    for (int i = 0; i < input->rank; i++)
+        node->shape[i] = size_of(importer, input, i, used, open);
     return true;
-}
-
-static bool has_initialiser(const Onnx__Graph *graph, const char *name) {
-    for (size_t i = 0; name && i < graph->n_initializer; i++)
-        if (graph->initializer[i]->name && strcmp(graph->initializer[i]->name, name) == 0)
-            return true;
-    return false;
 }
 
 static bool check_axes(struct importer *importer, const bool *used, const struct open_axes *open) {
@@ -120,40 +106,30 @@ static bool fix_input(struct importer *importer, const struct node *node, const 
     return true;
 }
 
+/* A tensor for each input of the graph, NO_TENSOR where it is an initialiser. */
 static bool import_inputs(struct importer *importer, struct tensor *inputs) {
     const Onnx__Graph *graph = importer->model->graph;
     struct open_axes open = {text_in(&importer->arena), 0};
     bool *used = arena_array(&importer->arena, bool, (size_t)importer->options->axis_count + 1);
-    for (size_t i = 0; i < graph->n_input; i++) {
+    const struct onnx_input *input = importer->inputs.inputs;
+    const struct onnx_input *end = input + importer->inputs.count;
+    for (size_t i = 0; i < graph->n_input && input < end; i++) {
+        const char *name = graph->input[i]->name ? graph->input[i]->name : "";
         struct node node = {0};
-        const char *name = graph->input[i]->name;
-        if (has_initialiser(graph, name))
+        if (strcmp(name, input->name) != 0)
             continue;
-        if (!describe_input(importer, graph->input[i], &node, used, &open))
+        if (!describe_input(importer, input++, &node, used, &open))
             return false;
         if (fix_input(importer, &node, name, used, &inputs[i]))
             continue;
-        inputs[i] =
-            add_graph_input(importer->context, name ? name : "", node.dtype, node.rank, node.shape);
+        inputs[i] = add_graph_input(importer->context, name, node.dtype, node.rank, node.shape);
         if (tensor_recover(importer->context, importer->error))
-            return et_fail_within(importer->error, "input \"%s\"", quoted(name ? name : "").text);
+            return et_fail_within(importer->error, "input \"%s\"", quoted(name).text);
     }
     return check_axes(importer, used, &open);
 }
 
 /* ---- The model ---- */
-
-static bool check_model(struct importer *importer) {
-    const Onnx__Model *model = importer->model;
-    for (size_t i = 0; i < model->n_opset_import; i++) {
-        const Onnx__OperatorSet *opset = model->opset_import[i];
-        bool own = !opset->domain || !opset->domain[0] || strcmp(opset->domain, "ai.onnx") == 0;
-        if (own && (opset->version < 1 || opset->version > NEWEST_OPSET))
-            return et_fail(importer->error, "opset %" PRId64 ", expected 1 to %d", opset->version,
-                           NEWEST_OPSET);
-    }
-    return true;
-}
 
 /* All refusals in one message, as far as it reaches. */
 static bool report_refusals(struct importer *importer) {
@@ -194,8 +170,9 @@ static void keep_weights(struct weights *weights, struct graph *graph) {
         if (used[i])
             weights->tensors[kept++] = weights->tensors[i];
     weights->count = kept;
-    if (weights->parts && !weights->parts->next)
-        graph->stored = weights->parts->file;
+    const struct elements_file *files = weights->elements->files;
+    if (files && !files->next)
+        graph->stored = files->file;
 }
 
 static struct graph *import_outputs(struct importer *importer, const struct tensor *tensors) {
@@ -211,26 +188,13 @@ static struct graph *import_outputs(struct importer *importer, const struct tens
 
 static struct graph *import_model(struct importer *importer) {
     struct arena *arena = &importer->arena;
-    struct arena *kept = &importer->weights->arena;
-    if (importer->bytes) {
-        importer->model = onnx_decode(importer->bytes, importer->byte_count, kept, importer->error);
-        if (!importer->model)
-            et_fail_within(importer->error, "%s", importer->path);
-    } else {
-        importer->model = onnx_read(importer->path, kept, importer->error);
-    }
-    if (!importer->model)
-        return NULL;
     const Onnx__Graph *model = importer->model->graph;
     struct tensor *inputs = arena_array(arena, struct tensor, model->n_input + 1);
     struct tensor *outputs = arena_array(arena, struct tensor, model->n_output + 1);
-    struct graph *graph = NULL;
-    if (check_model(importer) && import_inputs(importer, inputs) &&
-        import_graph(importer, model, NULL, inputs, outputs) && report_refusals(importer))
-        graph = import_outputs(importer, outputs);
-    if (!graph)
-        et_fail_within(importer->error, "%s", importer->path);
-    return graph;
+    if (!import_inputs(importer, inputs) || !import_graph(importer, model, NULL, inputs, outputs) ||
+        !report_refusals(importer))
+        return NULL;
+    return import_outputs(importer, outputs);
 }
 
 /* Names belong to an arena. */
@@ -241,56 +205,77 @@ static void keep_name(void *name) {
 /* "models/mnist.onnx" is "mnist". */
 static const char *graph_name(struct importer *importer) {
     const char *slash = strrchr(importer->path, '/'), *name = slash ? slash + 1 : importer->path;
+    int length = (int)(strlen(name) - (is_onnx_path(name) ? strlen(".onnx") : 0));
     if (importer->options->name)
         return importer->options->name;
-    return arena_format(&importer->arena, "%.*s", (int)(strlen(name) - strlen(".onnx")), name);
+    return arena_format(&importer->arena, "%.*s", length, name);
 }
 
-struct graph *import_onnx_bytes(const void *bytes, size_t count, const char *path,
-                                const struct import_options *options, struct weights **weights,
-                                struct et_error *error) {
+/* Within an escape, which every arena has meanwhile. */
+static struct graph *import_escaping(struct importer *importer) {
+    jmp_buf escape;
+    importer->arena.escape = importer->weights->arena.escape = &escape;
+    importer->weights->elements->arena.escape = &escape;
+    if (setjmp(escape) != 0) {
+        et_fail(importer->error, "out of memory");
+        return NULL;
+    }
+    importer->context = tensor_context_new(graph_name(importer));
+    struct graph *graph = import_model(importer);
+    if (!graph)
+        return NULL;
+    keep_weights(importer->weights, graph);
+    if (graph_canonicalize(graph, importer->error))
+        return graph;
+    graph_free(graph);
+    return NULL;
+}
+
+static struct weights *weights_of(const struct onnx *onnx) {
+    struct weights *weights = et_allocate(1, sizeof *weights);
+    if (!weights)
+        return NULL;
+    elements_hold(onnx->elements);
+    weights->elements = onnx->elements;
+    return weights;
+}
+
+struct graph *onnx_graph(const struct onnx *onnx, const struct import_options *options,
+                         struct weights **weights, struct et_error *error) {
     static const struct import_options none;
     struct et_error own = {0};
-    struct importer importer = {.path = path,
-                                .bytes = bytes,
-                                .byte_count = count,
+    struct importer importer = {.path = onnx->path,
+                                .model = onnx->model,
+                                .inputs = onnx->inputs,
                                 .options = options ? options : &none,
                                 .error = &own};
-    struct graph *volatile graph = NULL;
+    struct graph *graph = NULL;
     *weights = NULL;
-    importer.weights = et_allocate(1, sizeof *importer.weights);
-    importer.arena.escape = &importer.escape;
-    if (importer.weights && setjmp(importer.escape) == 0) {
-        importer.weights->arena.escape = &importer.escape;
-        importer.context = tensor_context_new(graph_name(&importer));
-        graph = import_model(&importer);
-        if (graph)
-            keep_weights(importer.weights, graph);
-    } else {
-        et_fail(&own, "%s: out of memory", path);
-        graph_free(graph);
-        graph = NULL;
-    }
+    importer.weights = weights_of(onnx);
+    if (importer.weights)
+        graph = import_escaping(&importer);
+    else
+        et_fail(&own, "out of memory");
     tensor_context_free(importer.context);
     tdestroy(importer.weight_names, keep_name);
     arena_free(&importer.arena);
-    if (graph && !graph_canonicalize(graph, &own)) {
-        graph_free(graph);
-        graph = NULL;
-    }
+    onnx->elements->arena.escape = NULL;
     if (graph) {
         importer.weights->arena.escape = NULL;
         *weights = importer.weights;
         return graph;
     }
     weights_free(importer.weights);
-    et_fail(error, "%s", own.message);
+    et_fail(error, "%s: %s", onnx->path, own.message);
     return NULL;
 }
 
 struct graph *import_onnx(const char *path, const struct import_options *options,
                           struct weights **weights, struct et_error *error) {
-    return import_onnx_bytes(NULL, 0, path, options, weights, error);
+    struct onnx *onnx = onnx_open(path, error);
+    struct graph *graph = onnx ? onnx_graph(onnx, options, weights, error) : NULL;
+    onnx_close(onnx);
+    return graph;
 }
 
 struct graph *model_load(const char *path, const struct model_options *options,

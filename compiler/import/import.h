@@ -19,17 +19,41 @@ struct import_options {
 /* Whether a file of that name is one to import. */
 bool is_onnx_path(const char *path);
 
-/* Reads the model in the file. A first axis that is open and not named in `options` (which may be
- * NULL) gets size 1. Elements of the model's initialisers are in *weights then, which are the
- * caller's, and must outlive the graph. NULL and an error that names all of the model's nodes that
- * cannot be imported, and why, or all open axes that have no size. */
+/* An ONNX model whose open axes may get any sizes. Not for several threads at once. */
+struct onnx;
+
+/* Reads the model in the file, or of the bytes, which are not needed afterwards: `path` stands for
+ * their file in messages then, and in its folder lie the files that the model names. The caller
+ * closes it. NULL and an error that names the file. */
+struct onnx *onnx_open(const char *path, struct et_error *error);
+struct onnx *onnx_open_bytes(const void *bytes, size_t count, const char *path,
+                             struct et_error *error);
+void onnx_close(struct onnx *onnx); /* NULL is fine */
+
+/* The graph of the model at these sizes. A first axis that is open and not named in `options`
+ * (which may be NULL) gets size 1. Elements of the model's initialisers are in *weights then, which
+ * are the caller's, must outlive the graph and may outlive the model. NULL and an error that names
+ * all of the model's nodes that cannot be imported, and why, or all open axes that have no size. */
+struct graph *onnx_graph(const struct onnx *onnx, const struct import_options *options,
+                         struct weights **weights, struct et_error *error);
+
+/* Both, for one size. */
 struct graph *import_onnx(const char *path, const struct import_options *options,
                           struct weights **weights, struct et_error *error);
-/* The same of a model in memory, which is not needed afterwards; `path` stands for its file in
- * messages, and in its folder lie files that the model names. */
-struct graph *import_onnx_bytes(const void *bytes, size_t count, const char *path,
-                                const struct import_options *options, struct weights **weights,
-                                struct et_error *error);
+
+/* An input as the file declares it. */
+struct onnx_input {
+    const char *name;           /* as long as the model is open, as all texts here */
+    int type;                   /* of elements, in ONNX's numbers; 0: it is no tensor */
+    int rank;                   /* -1: the file does not say its shape */
+    int64_t shape[MAX_RANK];    /* of an open axis -1 */
+    const char *axis[MAX_RANK]; /* the name of an open axis; NULL: it is not open */
+};
+struct onnx_inputs {
+    int count;
+    const struct onnx_input *inputs; /* in the file's order, without initialisers */
+};
+struct onnx_inputs onnx_inputs(const struct onnx *onnx);
 
 /* Adds docs/onnx.md: the operators that are imported, a line each. */
 void onnx_describe(struct text *text);

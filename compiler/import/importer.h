@@ -40,6 +40,13 @@ struct onnx_op {
 /* The row of an operator, or NULL; "" and "ai.onnx" are the same domain. */
 const struct onnx_op *onnx_op_find(const char *domain, const char *name);
 
+struct onnx {
+    const char *path;
+    struct elements *elements; /* their arena holds the model */
+    const Onnx__Model *model;
+    struct onnx_inputs inputs;
+};
+
 /* A name of the model and what it stands for. */
 enum value_state {
     VALUE_UNMADE, /* the node that makes it has not been imported yet */
@@ -82,15 +89,13 @@ struct refusal {
 
 struct importer {
     struct arena arena; /* scratch; its escape ends the import */
-    jmp_buf escape;
-    struct weights *weights; /* their arena holds the model, too */
+    struct weights *weights;
     int weight_capacity;
     void *weight_names; /* tsearch's */
     const char *path;
-    const void *bytes; /* of the model, where they are not the file's; else NULL */
-    size_t byte_count;
     const struct import_options *options;
     const Onnx__Model *model;
+    struct onnx_inputs inputs;
     struct tensor_context *context;
     struct constant *constants; /* by id of the context's nodes */
     int constant_count;

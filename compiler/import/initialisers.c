@@ -90,22 +90,22 @@ static const struct mapped_file *external_file(struct importer *importer, const 
                 quoted(location).text);
         return NULL;
     }
-    struct arena *arena = &importer->weights->arena;
+    struct elements *elements = importer->weights->elements;
     const char *slash = strrchr(importer->path, '/');
-    const char *path = arena_format(arena, "%.*s%s", slash ? (int)(slash + 1 - importer->path) : 0,
-                                    importer->path, location);
-    for (struct weights_part *part = importer->weights->parts; part; part = part->next)
-        if (strcmp(part->path, path) == 0)
-            return &part->file;
-    struct weights_part *part = arena_new(arena, struct weights_part);
-    part->path = path;
-    if (!map_file(path, MOST_DATA_BYTES, &part->file, error)) {
+    int folder = slash ? (int)(slash + 1 - importer->path) : 0;
+    const char *path = arena_format(&elements->arena, "%.*s%s", folder, importer->path, location);
+    for (struct elements_file *each = elements->files; each; each = each->next)
+        if (strcmp(each->path, path) == 0)
+            return &each->file;
+    struct elements_file *each = arena_new(&elements->arena, struct elements_file);
+    each->path = path;
+    if (!map_file(path, MOST_DATA_BYTES, &each->file, error)) {
         et_fail_within(error, "external data, which the model's weights are in");
         return NULL;
     }
-    part->next = importer->weights->parts;
-    importer->weights->parts = part;
-    return &part->file;
+    each->next = elements->files;
+    elements->files = each;
+    return &each->file;
 }
 
 static const void *external(struct importer *importer, const Onnx__Tensor *tensor, size_t wanted,

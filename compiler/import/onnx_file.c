@@ -12,7 +12,6 @@ enum {
     MOST_DEPTH = 64, /* of messages: a graph within a graph is three deeper */
     UNPACKED_LEAST = 256 << 20,
 };
-#define MOST_MODEL_BYTES ((size_t)1 << 32)
 
 /* ---- Types ---- */
 
@@ -217,25 +216,5 @@ const Onnx__Model *onnx_decode(const void *bytes, size_t count, struct arena *ar
                              : "not an ONNX model: protobuf-c cannot read it");
         return NULL;
     }
-    return model;
-}
-
-const Onnx__Model *onnx_read(const char *path, struct arena *arena, struct et_error *error) {
-    struct mapped_file file = {0};
-    if (!map_file(path, MOST_MODEL_BYTES, &file, error))
-        return NULL;
-    jmp_buf *outer = arena->escape, escape;
-    arena->escape = &escape;
-    const Onnx__Model *model = NULL;
-    if (setjmp(escape) == 0) {
-        model = onnx_decode(file.bytes, file.count, arena, error);
-        if (!model)
-            et_fail_within(error, "%s", path);
-    } else {
-        arena->limit = NULL;
-        et_fail(error, "%s: out of memory", path);
-    }
-    arena->escape = outer;
-    unmap_file(&file);
     return model;
 }

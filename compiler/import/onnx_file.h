@@ -1,4 +1,4 @@
-/* ONNX files as they lie on the disk: read, checked, unpacked. */
+/* ONNX files as they lie on the disk: checked, unpacked. */
 #ifndef EIGENTENSOR_ONNX_FILE_H
 #define EIGENTENSOR_ONNX_FILE_H
 
@@ -6,12 +6,12 @@
 #include "compiler/graph/graph.h"
 #include "onnx.pb-c.h"
 
-/* Reads the model in the file. Its bytes must be a whole message of onnx.proto: every length within
- * what holds it, texts in UTF-8 without zero bytes, no more levels of messages than real models
- * have. All of it is in `arena` then, which must have an escape; the file is not needed any more.
- * NULL and an error that names the file. */
-const Onnx__Model *onnx_read(const char *path, struct arena *arena, struct et_error *error);
-/* The same from memory; errors do not name a file. */
+#define MOST_ONNX_BYTES ((size_t)1 << 32)
+
+/* Unpacks a model. The bytes must be a whole message of onnx.proto: every length within what holds
+ * it, texts in UTF-8 without zero bytes, no more levels of messages than real models have. All of
+ * it is in `arena` then, which must have an escape, and is given a limit meanwhile; the bytes are
+ * not needed any more. NULL and an error. */
 const Onnx__Model *onnx_decode(const void *bytes, size_t count, struct arena *arena,
                                struct et_error *error);
 

@@ -363,19 +363,39 @@ void weights_free(struct weights *weights) {
     if (!weights)
         return;
     unmap_file(&weights->file);
-    for (struct weights_part *part = weights->parts; part; part = part->next)
-        unmap_file(&part->file);
+    elements_release(weights->elements);
     et_release(weights->read);
     et_release(weights->block);
     arena_free(&weights->arena);
     et_release(weights);
 }
 
+struct elements *elements_new(void) {
+    struct elements *elements = et_allocate(1, sizeof *elements);
+    if (elements)
+        atomic_init(&elements->holders, 1);
+    return elements;
+}
+
+void elements_hold(struct elements *elements) {
+    atomic_fetch_add(&elements->holders, 1);
+}
+
+void elements_release(struct elements *elements) {
+    if (!elements || atomic_fetch_sub(&elements->holders, 1) != 1)
+        return;
+    for (struct elements_file *each = elements->files; each; each = each->next)
+        unmap_file(&each->file);
+    arena_free(&elements->arena);
+    et_release(elements);
+}
+
 void weights_rest(const struct weights *weights) {
     if (weights && weights->file.count > WINDOW)
         forget_pages(&weights->file, weights->file.bytes, weights->file.count);
-    for (const struct weights_part *part = weights ? weights->parts : NULL; part; part = part->next)
-        forget_pages(&part->file, part->file.bytes, part->file.count);
+    const struct elements *elements = weights ? weights->elements : NULL;
+    for (struct elements_file *each = elements ? elements->files : NULL; each; each = each->next)
+        forget_pages(&each->file, each->file.bytes, each->file.count);
 }
 
 const struct weight *weights_find(const struct weights *weights, const char *name) {

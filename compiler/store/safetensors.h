@@ -5,6 +5,8 @@
 #include "compiler/graph/graph.h"
 #include "compiler/store/digest.h"
 
+#include <stdatomic.h>
+
 /* Limits against hostile files. */
 enum {
     SAFETENSORS_MOST_HEADER = 100000000, /* bytes; the format's own limit */
@@ -24,12 +26,21 @@ struct weight {
                              and `shape` do not tell, without data; NULL: a graph can use it */
 };
 
-/* Another file that elements lie in. */
-struct weights_part {
+/* What the tensors of an imported model lie in, at any sizes of its open axes. */
+struct elements_file {
     const char *path;
     struct mapped_file file;
-    struct weights_part *next;
+    struct elements_file *next;
 };
+struct elements {
+    atomic_int holders; /* the last of which frees it */
+    struct arena arena;
+    struct elements_file *files;
+};
+/* With one holder; NULL when memory is exhausted. */
+struct elements *elements_new(void);
+void elements_hold(struct elements *elements);
+void elements_release(struct elements *elements); /* NULL is fine */
 
 /* The tensors of one file, or of a model with files beside it. They own their memory and do not
  * change. */
@@ -40,8 +51,8 @@ struct weights {
     struct mapped_file file; /* where data lies that is neither in the file's bytes as read */
     char *read;              /* nor in the block */
     void *block;
-    struct weights_part *parts; /* of an imported model; NULL: none */
-    struct digest sha256;       /* of the whole file */
+    struct elements *elements; /* which they hold; NULL: they are of a safetensors file */
+    struct digest sha256;      /* of the whole file */
 };
 
 /* Reads a file and checks every rule of the format: header length and encoding, known keys and

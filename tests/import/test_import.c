@@ -27,11 +27,20 @@ static void make_negation(const char *shape) {
     onnx_add_output(&model, "y");
 }
 
+static struct graph *imported_bytes(const void *bytes, size_t count,
+                                    const struct import_options *options, struct weights **weights,
+                                    struct et_error *error) {
+    struct onnx *onnx = onnx_open_bytes(bytes, count, "m.onnx", error);
+    struct graph *graph = onnx ? onnx_graph(onnx, options, weights, error) : NULL;
+    onnx_close(onnx);
+    return graph;
+}
+
 static struct graph *imported(const struct import_options *options, struct weights **weights,
                               struct et_error *error) {
     size_t count;
     const void *bytes = onnx_pack(&model, &count);
-    return import_onnx_bytes(bytes, count, "m.onnx", options, weights, error);
+    return imported_bytes(bytes, count, options, weights, error);
 }
 
 static void takes(const struct import_options *options, const char *output) {
@@ -234,7 +243,7 @@ Test(import_onnx, every_beginning_is_refused) {
     for (size_t cut = 1; cut < count; cut++) {
         struct et_error error = {0};
         struct weights *weights = NULL;
-        struct graph *graph = import_onnx_bytes(bytes, cut, "m.onnx", NULL, &weights, &error);
+        struct graph *graph = imported_bytes(bytes, cut, NULL, &weights, &error);
         /* Where only the opset is cut off, it is a model of the oldest. */
         cr_assert(graph || error.message[0], "%zu bytes", cut);
         graph_free(graph);
@@ -261,7 +270,7 @@ Test(import_onnx, depth_is_bounded) {
     }
     struct et_error error = {0};
     struct weights *weights = NULL;
-    cr_assert_null(import_onnx_bytes(at, length, "m.onnx", NULL, &weights, &error));
+    cr_assert_null(imported_bytes(at, length, NULL, &weights, &error));
     cr_assert_not_null(strstr(error.message, "graphs within graphs, too deep"), "%s",
                        error.message);
     free(bytes);

@@ -1,0 +1,132 @@
+/* An ONNX model in memory, and the inputs that it declares. */
+#include "compiler/import/importer.h"
+
+#include "compiler/base/json_read.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEWEST_OPSET = 28 };
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of initialisers, sorted: what has one needs not be given. */
+static const char **initialiser_names(struct arena *arena, const Onnx__Graph *graph,
+                                      size_t *count) {
+    const char **names = arena_array(arena, const char *, graph->n_initializer + 1);
+    *count = 0;
+    for (size_t i = 0; i < graph->n_initializer; i++)
+        if (graph->initializer[i]->name)
+            names[(*count)++] = graph->initializer[i]->name;
+    qsort(names, *count, sizeof *names, by_text);
+    return names;
+}
+
+static void describe_shape(struct arena *arena, const Onnx__Shape *shape,
+                           struct onnx_input *input) {
+    if (!shape || shape->n_dim > MAX_RANK)
+        return;
+    input->rank = (int)shape->n_dim;
+    for (int i = 0; i < input->rank; i++) {
+        const Onnx__Shape__Dimension *dim = shape->dim[i];
+        bool open = !dim->has_dim_value || dim->dim_value < 0;
+        input->shape[i] = open ? -1 : dim->dim_value;
+        if (open)
+            input->axis[i] = dim->dim_param && dim->dim_param[0]
+                                 ? dim->dim_param
+                                 : arena_format(arena, "%s.%d", input->name, i);
+    }
+}
+
+static void describe_inputs(struct onnx *onnx) {
+    struct arena *arena = &onnx->elements->arena;
+    const Onnx__Graph *graph = onnx->model->graph;
+    size_t count;
+    const char **known = initialiser_names(arena, graph, &count);
+    struct onnx_input *inputs = arena_array(arena, struct onnx_input, graph->n_input + 1);
+    for (size_t i = 0; i < graph->n_input; i++) {
+        const Onnx__ValueInfo *declared = graph->input[i];
+        const char *name = declared->name ? declared->name : "";
+        if (bsearch(&name, known, count, sizeof name, by_text))
+            continue;
+        struct onnx_input *input = &inputs[onnx->inputs.count++];
+        *input = (struct onnx_input){.name = name, .rank = -1};
+        const Onnx__Type__TensorType *type = declared->type ? declared->type->tensor_type : NULL;
+        if (!type)
+            continue;
+        input->type = type->elem_type;
+        describe_shape(arena, type->shape, input);
+    }
+    onnx->inputs.inputs = inputs;
+}
+
+static bool check_opsets(const Onnx__Model *model, struct et_error *error) {
+    for (size_t i = 0; i < model->n_opset_import; i++) {
+        const Onnx__OperatorSet *opset = model->opset_import[i];
+        bool own = !opset->domain || !opset->domain[0] || strcmp(opset->domain, "ai.onnx") == 0;
+        if (own && (opset->version < 1 || opset->version > NEWEST_OPSET))
+            return et_fail(error, "opset %" PRId64 ", expected 1 to %d", opset->version,
+                           NEWEST_OPSET);
+    }
+    return true;
+}
+
+/* Unpacks the bytes into what the model holds; false and an error. */
+static bool take_bytes(struct onnx *onnx, const void *bytes, size_t count, struct et_error *error) {
+    struct arena *arena = &onnx->elements->arena;
+    jmp_buf escape;
+    arena->escape = &escape;
+    bool good = setjmp(escape) == 0;
+    if (good) {
+        onnx->path = arena_copy_text(arena, onnx->path);
+        onnx->model = onnx_decode(bytes, count, arena, error);
+        good = onnx->model && check_opsets(onnx->model, error);
+        if (good)
+            describe_inputs(onnx);
+    } else {
+        et_fail(error, "out of memory");
+    }
+    arena->escape = NULL;
+    arena->limit = NULL; /* onnx_decode's, when it did not come to its end */
+    return good;
+}
+
+struct onnx *onnx_open_bytes(const void *bytes, size_t count, const char *path,
+                             struct et_error *error) {
+    struct onnx *onnx = et_allocate(1, sizeof *onnx);
+    bool good = onnx != NULL && (onnx->elements = elements_new()) != NULL;
+    if (!good) {
+        et_fail(error, "out of memory");
+    } else {
+        onnx->path = path;
+        good = take_bytes(onnx, bytes, count, error);
+    }
+    if (good)
+        return onnx;
+    et_fail_within(error, "%s", path);
+    onnx_close(onnx);
+    return NULL;
+}
+
+struct onnx *onnx_open(const char *path, struct et_error *error) {
+    struct mapped_file file = {0};
+    if (!map_file(path, MOST_ONNX_BYTES, &file, error))
+        return NULL;
+    struct onnx *onnx = onnx_open_bytes(file.bytes, file.count, path, error);
+    unmap_file(&file);
+    return onnx;
+}
+
+void onnx_close(struct onnx *onnx) {
+    if (!onnx)
+        return;
+    elements_release(onnx->elements);
+    et_release(onnx);
+}
+
+struct onnx_inputs onnx_inputs(const struct onnx *onnx) {
+    return onnx->inputs;
+}
