@@ -84,23 +84,31 @@ struct tensor least(struct tensor x, int axis_count, const int *axes) {
     return nan_or(tensor_reduce_min(x, axis_count, axes), x, axis_count, axes);
 }
 
-/* ---- Positions ---- */
+/* ---- Order ---- */
 
-static struct tensor first_position(struct tensor x, int axis, bool smallest) {
-    if (smallest)
-        return tensor_argmin(x, AXES(axis));
-    struct tensor position = tensor_argmax(x, AXES(axis));
+struct tensor bits_of(struct tensor x) {
     if (!holds_floats(x))
-        return position;
-    struct tensor nan = tensor_ne(x, x);
-    return tensor_where(tensor_reduce_max(nan, AXES(axis)), tensor_argmax(nan, AXES(axis)),
-                        position);
+        return x;
+    return tensor_bitcast(x, dtype_bytes(tensor_dtype(x)) == 8 ? DTYPE_INT64 : DTYPE_INT32);
+}
+
+/* The bits of a float are its sign and its magnitude. As two's complement they are in its order:
+ * with the sign, the least integer less the bits. */
+struct tensor ordered_bits(struct tensor x) {
+    if (!holds_floats(x))
+        return x;
+    struct tensor bits = bits_of(x);
+    double least_integer = dtype_bytes(tensor_dtype(bits)) == 8 ? -0x1p63 : -0x1p31;
+    struct tensor negative = tensor_sub(scalar_like(bits, least_integer), bits);
+    return tensor_where(tensor_lt(bits, scalar_like(bits, 0)), negative, bits);
 }
 
 struct tensor position_of(struct tensor x, int axis, bool smallest, bool last) {
+    struct tensor keys = ordered_bits(last ? tensor_flip(x, AXES(axis)) : x);
+    struct tensor position =
+        smallest ? tensor_argmin(keys, AXES(axis)) : tensor_argmax(keys, AXES(axis));
     if (!last)
-        return first_position(x, axis, smallest);
-    struct tensor position = first_position(tensor_flip(x, AXES(axis)), axis, smallest);
+        return position;
     double greatest_position = (double)tensor_extent(x, axis) - 1;
     return tensor_sub(scalar_like(position, greatest_position), position);
 }
