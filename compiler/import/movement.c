@@ -71,7 +71,7 @@ static struct tensor take_runs(struct tensor x, int axis, int64_t count, const i
     return run ? tensor_concat(run, runs, axis) : cut_axis(x, axis, 0, 0);
 }
 
-static bool are_few_runs(int64_t count, const int64_t *positions) {
+bool are_few_runs(int64_t count, const int64_t *positions) {
     int runs = 0;
     for (int64_t i = 0; i < count; i += run_length(count - i, positions + i))
         if (++runs > MOST_RUNS)

@@ -14,6 +14,8 @@ struct tensor cut_axis(struct tensor x, int axis, int64_t begin, int64_t end);
 struct tensor slice_axis(struct tensor x, int axis, int64_t begin, int64_t count, int64_t step);
 /* Elements of an axis at positions within it. Few runs of equal steps become movement. */
 struct tensor take_positions(struct tensor x, int axis, int64_t count, const int64_t *positions);
+/* Whether they are so few runs. */
+bool are_few_runs(int64_t count, const int64_t *positions);
 /* The axis to another place. */
 struct tensor move_axis(struct tensor x, int from, int to);
 /* `count` axes from `axis` on as those of `shape`, of as many elements. */
