@@ -96,6 +96,27 @@ struct et_program *et_program_open_sized(const char *path, const char *weights_p
                                          const struct et_axis *axes, int axis_count,
                                          struct et_error *error);
 
+/* A model at any sizes of its open axes: for sizes that are asked for first, a program is made, and
+ * kept while it is among those used last (8, unless et_model_keep says how many). Programs of one
+ * model share its weights in memory. Any number of threads may use a model. */
+struct et_model;
+struct et_model *et_model_open(const char *path, const char *weights_path, struct et_error *error);
+void et_model_free(struct et_model *model); /* NULL is fine; once all programs are given back */
+void et_model_keep(struct et_model *model, int programs);
+
+/* The inputs that the file declares, and the name of an axis of one: NULL where it is not open. Of
+ * a stored graph, which has one size, none. A rank of -1: the file does not say. */
+int et_model_input_count(const struct et_model *model);
+const char *et_model_input_name(const struct et_model *model, int input);
+int et_model_input_rank(const struct et_model *model, int input);
+const char *et_model_axis(const struct et_model *model, int input, int axis);
+
+/* The program at these sizes, as et_program_open_sized has them (but for ET_BATCH). It is the
+ * caller's until it is given back. */
+struct et_program *et_model_program(struct et_model *model, const struct et_axis *axes,
+                                    int axis_count, struct et_error *error);
+void et_model_give_back(struct et_model *model, struct et_program *program);
+
 /* Takes a graph that another tool wrote: `bytes` bytes of the stored form, which need not name a
  * weights file; its weights are read from `weights_path` (NULL: it has none). Nodes that say the
  * same become one, nodes without use go, and the order becomes the one of graphs made in C. */

@@ -8,10 +8,10 @@
 
 from .graph import CaptureError
 from .library import LibraryError
-from .program import GraphProgram, Placeholder, ProgramError
+from .program import GraphProgram, OpenModel, Placeholder, ProgramError
 from .version import VERSION as __version__
 
-__all__ = ["TensorContext", "GraphProgram", "Placeholder", "CaptureError", "ProgramError",
+__all__ = ["TensorContext", "GraphProgram", "OpenModel", "Placeholder", "CaptureError", "ProgramError",
            "LibraryError"]
 
 

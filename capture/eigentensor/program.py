@@ -53,14 +53,18 @@ class GraphProgram:
     A program with a batch axis runs as many images as its inputs hold.
     """
 
-    def __init__(self, handle):
+    def __init__(self, handle, model=None):
         self._handle, self._library = handle, library()
+        self._model = model  # whose program it is
         self.placeholders = self._described("input")
         self.outputs = self._described("output")
 
     def __del__(self):
         if getattr(self, "_handle", None):
-            self._library.et_program_free(self._handle)
+            if self._model:
+                self._library.et_model_give_back(self._model.handle, self._handle)
+            else:
+                self._library.et_program_free(self._handle)
             self._handle = None
 
     @classmethod
@@ -71,8 +75,7 @@ class GraphProgram:
         weights = None if weights is None else os.fsencode(weights)
         if batched:
             return cls(_call("et_program_open_batched", os.fsencode(path), weights))
-        sizes = (Axis * len(axes or ()))(*((name.encode(), size)
-                                           for name, size in (axes or {}).items()))
+        sizes = _sizes(axes or {})
         return cls(_call("et_program_open_sized", os.fsencode(path), weights, sizes, len(sizes)))
 
     @classmethod
@@ -149,6 +152,54 @@ class GraphProgram:
         return (f"<GraphProgram {self.name} {self.uuid}: "
                 f"{', '.join(f'{p.name} {p}' for p in self.placeholders)} -> "
                 f"{', '.join(f'{o.name} {o}' for o in self.outputs)}>")
+
+
+class OpenModel:
+    """An ONNX model that takes inputs of any sizes of its open axes: for sizes that come first it
+    makes a program, and keeps those used last.
+
+        model = OpenModel("detector.onnx")
+        boxes = model(images=picture)
+
+    `fixed` gives values for good to integer inputs of one element, as {"sr": 16000}.
+    """
+
+    def __init__(self, path, fixed=None):
+        self._library, self._fixed = library(), dict(fixed or {})
+        self.handle = None
+        self.handle = _call("et_model_open", os.fsencode(path), None)
+        count = self._library.et_model_input_count(self.handle)
+        self.axes = {self._library.et_model_input_name(self.handle, i).decode(): self._axes(i)
+                     for i in range(count)}
+
+    def __del__(self):
+        if getattr(self, "handle", None):
+            self._library.et_model_free(self.handle)
+            self.handle = None
+
+    def _axes(self, position):
+        """The names of the input's axes, None for those that are not open."""
+        rank = self._library.et_model_input_rank(self.handle, position)
+        names = (self._library.et_model_axis(self.handle, position, k) for k in range(rank))
+        return tuple(name and name.decode() for name in names)
+
+    def program(self, **sizes):
+        """The program at these sizes of the open axes."""
+        axes = _sizes({**self._fixed, **sizes})
+        return GraphProgram(_call("et_model_program", self.handle, axes, len(axes)), self)
+
+    def __call__(self, mode="jit", **inputs):
+        """Runs inputs that say their shapes (NumPy arrays, memoryviews, TinyGrad tensors)."""
+        sizes = {}
+        for name, value in inputs.items():
+            shape = value.shape if hasattr(value, "shape") else memoryview(value).shape
+            sizes.update((axis, extent) for axis, extent in zip(self.axes.get(name, ()), shape)
+                         if axis)
+        return self.program(**sizes)(mode=mode, **inputs)
+
+
+def _sizes(axes):
+    return (Axis * len(axes))(*((name.encode(), size) for name, size in axes.items()))
 
 
 def _call(name, *arguments):

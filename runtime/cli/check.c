@@ -395,7 +395,7 @@ int check_command(int count, char **values) {
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct check check = {.arguments = &arguments};
-    bool good = model_open(&arguments.common.model, &error);
+    bool good = model_open_for(&arguments.common.model, &arguments.common.files, &error);
     if (good) {
         check.program = arguments.common.model.program;
         printf("%s  graph %s\n", et_program_name(check.program), et_program_digest(check.program));

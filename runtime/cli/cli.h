@@ -51,6 +51,7 @@ struct cli_model {
     bool optional;        /* the command can do without */
     struct et_axis *axes; /* AXIS_OPTION */
     int axis_count;
+    struct et_model *open; /* of an .onnx model; `program` is one of its programs */
     struct compile_limits limits;
     struct et_program *program; /* model_open sets it */
 };
@@ -125,7 +126,12 @@ bool command_check_saved(const struct common *common, const char *path, struct e
 
 /* model.c: the model, and tensors for it */
 
+/* Adds an axis; the name must outlive the model. False: out of memory. */
+bool model_add_axis(struct cli_model *model, const char *name, int64_t size);
 bool model_open(struct cli_model *model, struct et_error *error);
+/* The same for files, of which each is for an input: open axes that were given no size get those of
+ * the arrays in them. */
+bool model_open_for(struct cli_model *model, const struct list *files, struct et_error *error);
 void model_close(struct cli_model *model);
 /* Tensors for `batch` images; 1 for a model without a batch axis. */
 bool model_inputs(const struct et_program *program, int64_t batch, struct tensors *inputs,

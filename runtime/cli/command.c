@@ -109,15 +109,12 @@ static void take_axis(struct cli_model *model, char *argument, struct argp_state
     char *equals = strrchr(argument, '=');
     if (!equals || equals == argument)
         argp_error(state, "%s: expected NAME=SIZE", argument);
-    struct et_axis *axes = realloc(model->axes, ((size_t)model->axis_count + 1) * sizeof *axes);
-    if (!axes)
-        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
     *equals = '\0';
     int64_t size = strcmp(equals + 1, BATCH_SYMBOL) == 0
                        ? ET_BATCH
                        : parse_number(state, equals + 1, 0, MAX_ELEMENTS);
-    axes[model->axis_count++] = (struct et_axis){argument, size};
-    model->axes = axes;
+    if (!model_add_axis(model, argument, size))
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
 }
 
 static error_t parse_common(const struct command_line *line, struct common *common, int key,

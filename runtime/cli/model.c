@@ -6,9 +6,8 @@
 
 #include "compiler/graph/batch.h"
 
-bool model_open(struct cli_model *model, struct et_error *error) {
-    model->program =
-        et_program_open_sized(model->path, model->weights, model->axes, model->axis_count, error);
+/* What is set up of the program before anything is made of it. */
+static bool set_up(struct cli_model *model, struct et_error *error) {
     if (!model->program)
         return false;
     program_set_limits(model->program, &model->limits);
@@ -16,10 +15,84 @@ bool model_open(struct cli_model *model, struct et_error *error) {
            et_program_set_tuning(model->program, model->tuning, error);
 }
 
+bool model_open(struct cli_model *model, struct et_error *error) {
+    model->program =
+        et_program_open_sized(model->path, model->weights, model->axes, model->axis_count, error);
+    return set_up(model, error);
+}
+
+bool model_add_axis(struct cli_model *model, const char *name, int64_t size) {
+    struct et_axis *axes = realloc(model->axes, ((size_t)model->axis_count + 1) * sizeof *axes);
+    if (!axes)
+        return false;
+    axes[model->axis_count++] = (struct et_axis){name, size};
+    model->axes = axes;
+    return true;
+}
+
+static bool has_axis(const struct cli_model *model, const char *name) {
+    for (int i = 0; i < model->axis_count; i++)
+        if (strcmp(model->axes[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Gives the open axes of an input the sizes of an array. */
+static bool take_shape(struct cli_model *model, int input, const struct array_shape *array,
+                       struct et_error *error) {
+    if (array->rank != et_model_input_rank(model->open, input))
+        return true; /* for tensors_read to refuse */
+    for (int axis = 0; axis < array->rank; axis++) {
+        const char *name = et_model_axis(model->open, input, axis);
+        if (name && !has_axis(model, name) && !model_add_axis(model, name, array->shape[axis]))
+            return et_fail(error, "out of memory");
+    }
+    return true;
+}
+
+/* The same of all inputs that have a file: those that are not fixed by an axis of their name. */
+static bool take_shapes(struct cli_model *model, const struct list *files, struct et_error *error) {
+    int declared = et_model_input_count(model->open), count = 0;
+    struct et_tensor *facts = et_allocate((size_t)declared + 1, sizeof *facts);
+    struct array_shape *shapes = et_allocate((size_t)declared + 1, sizeof *shapes);
+    int *inputs = et_allocate((size_t)declared + 1, sizeof *inputs);
+    bool good = (facts && shapes && inputs) || et_fail(error, "out of memory");
+    for (int i = 0; good && i < declared; i++) {
+        const char *name = et_model_input_name(model->open, i);
+        if (has_axis(model, name))
+            continue;
+        facts[count].name = name;
+        inputs[count++] = i;
+    }
+    good = good && tensors_shapes(count, facts, files->items, files->count, shapes, error);
+    for (int i = 0; good && i < count; i++)
+        good = take_shape(model, inputs[i], &shapes[i], error);
+    et_release(facts);
+    et_release(shapes);
+    et_release(inputs);
+    return good;
+}
+
+bool model_open_for(struct cli_model *model, const struct list *files, struct et_error *error) {
+    for (int i = 0; i < model->axis_count; i++)
+        if (model->axes[i].size == ET_BATCH)
+            return model_open(model, error);
+    model->open = et_model_open(model->path, model->weights, error);
+    if (!model->open || !take_shapes(model, files, error))
+        return false;
+    model->program = et_model_program(model->open, model->axes, model->axis_count, error);
+    return set_up(model, error);
+}
+
 void model_close(struct cli_model *model) {
-    et_program_free(model->program);
-    model->program = NULL;
+    if (model->open && model->program)
+        et_model_give_back(model->open, model->program);
+    else
+        et_program_free(model->program);
+    et_model_free(model->open);
     free(model->axes);
+    model->open = NULL;
+    model->program = NULL;
     model->axes = NULL;
 }
 

@@ -138,7 +138,7 @@ int run_command(int count, char **values) {
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct tensors inputs = {0}, outputs = {0};
-    bool good = model_open(&arguments.common.model, &error) &&
+    bool good = model_open_for(&arguments.common.model, &arguments.common.files, &error) &&
                 run_model(&arguments, &inputs, &outputs, &error) &&
                 show(&arguments, &outputs, &error);
     tensors_free(&inputs);

@@ -314,28 +314,47 @@ static bool is_npy(const char *path) {
            memcmp(first, "\x93NUMPY", 6) == 0;
 }
 
-bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *arguments,
-                   int count, int64_t *batch, struct et_error *error) {
+bool tensors_shapes(int input_count, const struct et_tensor *facts, char *const *arguments,
+                    int count, struct array_shape *shapes, struct et_error *error) {
     struct tensors inputs = {
         .kind = "input", .count = input_count, .facts = (struct et_tensor *)facts};
     const char **files = et_allocate((size_t)input_count + 1, sizeof *files);
-    *batch = 1;
     if (!files)
         return et_fail(error, "out of memory");
     bool good = count != input_count || /* for tensors_read to refuse */
                 assign_files(&inputs, arguments, count, files, error);
-    for (int i = 0, found = 0; good && !found && i < input_count; i++) {
+    for (int i = 0; i < input_count; i++) {
         struct npy npy;
-        if (!files[i] || facts[i].rank < 1 || facts[i].shape[0] != ET_BATCH || !is_npy(files[i]))
+        shapes[i].rank = -1;
+        if (!good || !files[i] || !is_npy(files[i]))
             continue;
         good = npy_read(files[i], MOST_FILE_BYTES, &npy, error);
         if (!good)
-            break;
-        found = npy.rank == facts[i].rank && npy.shape[0] > 0;
-        *batch = found ? npy.shape[0] : 1;
+            continue;
+        if (npy.rank <= 16) {
+            shapes[i].rank = npy.rank;
+            memcpy(shapes[i].shape, npy.shape, (size_t)npy.rank * sizeof *npy.shape);
+        }
         npy_free(&npy);
     }
     et_release(files);
+    return good;
+}
+
+bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *arguments,
+                   int count, int64_t *batch, struct et_error *error) {
+    *batch = 1;
+    struct array_shape *shapes = et_allocate((size_t)input_count + 1, sizeof *shapes);
+    bool good = shapes ? tensors_shapes(input_count, facts, arguments, count, shapes, error)
+                       : et_fail(error, "out of memory");
+    for (int i = 0; good && i < input_count; i++) {
+        bool batched = facts[i].rank > 0 && facts[i].shape[0] == ET_BATCH;
+        if (!batched || shapes[i].rank != facts[i].rank || shapes[i].shape[0] <= 0)
+            continue;
+        *batch = shapes[i].shape[0];
+        break;
+    }
+    et_release(shapes);
     return good;
 }
 

@@ -34,6 +34,15 @@ void tensors_free(struct tensors *tensors);
 bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
                   struct et_error *error);
 
+/* The shapes of the .npy arrays among the files, as tensors_read takes them, of which each belongs
+ * to an input; a rank of -1 where it is no such file. Only names of the facts are looked at. */
+struct array_shape {
+    int rank;
+    int64_t shape[16];
+};
+bool tensors_shapes(int input_count, const struct et_tensor *facts, char *const *arguments,
+                    int count, struct array_shape *shapes, struct et_error *error);
+
 /* How many images are in the files, as tensors_read takes them: as many as the first extent of an
  * .npy array for an input that begins with ET_BATCH; 1 where there is none. */
 bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *arguments,
