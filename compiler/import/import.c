@@ -197,9 +197,9 @@ static struct graph *import_model(struct importer *importer) {
     return import_outputs(importer, outputs);
 }
 
-/* Names belong to an arena. */
-static void keep_name(void *name) {
-    (void)name;
+/* What the trees hold belongs to an arena. */
+static void keep_entry(void *entry) {
+    (void)entry;
 }
 
 /* "models/mnist.onnx" is "mnist". */
@@ -257,7 +257,8 @@ struct graph *onnx_graph(const struct onnx *onnx, const struct import_options *o
     else
         et_fail(&own, "out of memory");
     tensor_context_free(importer.context);
-    tdestroy(importer.weight_names, keep_name);
+    tdestroy(importer.weight_names, keep_entry);
+    tdestroy(importer.weight_tensors, keep_entry);
     arena_free(&importer.arena);
     onnx->elements->arena.escape = NULL;
     if (graph) {

@@ -91,7 +91,8 @@ struct importer {
     struct arena arena; /* scratch; its escape ends the import */
     struct weights *weights;
     int weight_capacity;
-    void *weight_names; /* tsearch's */
+    void *weight_names;   /* tsearch's */
+    void *weight_tensors; /* tsearch's: tensors of the file that are weights already */
     const char *path;
     const struct import_options *options;
     const Onnx__Model *model;

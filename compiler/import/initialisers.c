@@ -223,6 +223,31 @@ static struct tensor as_weight(struct importer *importer, struct node *node, con
     return tensor_of_node(importer->context, node, 0, NULL);
 }
 
+/* A tensor of the file, and the weight that it became: one that stands in a body is met at each
+ * step. */
+struct weight_tensor {
+    const Onnx__Tensor *tensor;
+    struct tensor weight;
+};
+
+static int compare_tensors(const void *a, const void *b) {
+    const Onnx__Tensor *first = ((const struct weight_tensor *)a)->tensor;
+    const Onnx__Tensor *second = ((const struct weight_tensor *)b)->tensor;
+    return ((uintptr_t)first > (uintptr_t)second) - ((uintptr_t)first < (uintptr_t)second);
+}
+
+static struct tensor as_weight_once(struct importer *importer, const Onnx__Tensor *tensor,
+                                    struct node *node, const char *name, const void *data) {
+    struct weight_tensor *entry = arena_new(&importer->arena, struct weight_tensor);
+    entry->tensor = tensor;
+    struct weight_tensor **found = tsearch(entry, &importer->weight_tensors, compare_tensors);
+    if (!found)
+        arena_exhausted(&importer->arena);
+    if (*found == entry)
+        entry->weight = as_weight(importer, node, name, data);
+    return (*found)->weight;
+}
+
 struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tensor,
                             const char *name) {
     struct node node = {0};
@@ -242,5 +267,5 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
     if (count <= MOST_LISTED)
         return tensor_const(importer->context, node.dtype, node.rank, node.shape, count ? count : 1,
                             count ? data : &zero);
-    return as_weight(importer, &node, name, data);
+    return as_weight_once(importer, tensor, &node, name, data);
 }
