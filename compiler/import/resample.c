@@ -1,0 +1,139 @@
+#include "compiler/import/resample.h"
+
+#include "compiler/import/movement.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+enum {
+    MOST_WEIGHTS = 1 << 20,
+    MOST_PHASES = 16,
+};
+
+struct resampling resampling_new(struct call *call, int64_t count, int64_t taps) {
+    int64_t weights;
+    if (!checked_multiply(count, taps, &weights) || weights > MOST_WEIGHTS) {
+        call_refuse(call, "%" PRId64 " weights along one axis, expected at most %d",
+                    count > MOST_WEIGHTS ? count : count * taps, MOST_WEIGHTS);
+        return (struct resampling){0};
+    }
+    struct arena *arena = &call->importer->arena;
+    return (struct resampling){count, taps, arena_array(arena, int64_t, (size_t)count + 1),
+                               arena_array(arena, double, (size_t)weights + 1)};
+}
+
+static struct tensor weights_like(struct tensor x, int rank, const int64_t *shape, int64_t count,
+                                  const float *weights) {
+    return tensor_cast(tensor_const(x.context, DTYPE_FLOAT32, rank, shape, count, weights),
+                       tensor_dtype(x));
+}
+
+/* ---- Weights that repeat: windows ---- */
+
+/* The sums of `taps` neighbours repeat after `count` of them, `step` elements further. */
+struct phases {
+    int64_t count, step;
+};
+
+static bool repeats_after(const struct resampling *r, int64_t period) {
+    int64_t step = r->first[period] - r->first[0];
+    if (step < 1)
+        return false;
+    for (int64_t i = period; i < r->count; i++) {
+        if (r->first[i] - r->first[i - period] != step)
+            return false;
+        for (int64_t k = 0; k < r->taps; k++)
+            if (fabs(r->weights[i * r->taps + k] - r->weights[i % period * r->taps + k]) > 1e-7)
+                return false;
+    }
+    return true;
+}
+
+/* A count of 0: they do not repeat soon. */
+static struct phases find_phases(const struct resampling *r) {
+    for (int64_t period = 1; period <= MOST_PHASES && period < r->count; period++)
+        if (repeats_after(r, period))
+            return (struct phases){period, r->first[period] - r->first[0]};
+    return (struct phases){0};
+}
+
+/* The first and last position that any phase of a window reads, from its first position on. */
+static struct range reach(const struct resampling *r, struct phases phases) {
+    struct range reach = {INT64_MAX, INT64_MIN};
+    for (int64_t i = 0; i < phases.count; i++) {
+        reach.begin = r->first[i] < reach.begin ? r->first[i] : reach.begin;
+        reach.end = r->first[i] + r->taps > reach.end ? r->first[i] + r->taps : reach.end;
+    }
+    return reach;
+}
+
+/* Positions [begin, end) of the axis, the elements at its ends repeated where they are outside. */
+static struct tensor extend(struct tensor x, int axis, struct range range) {
+    int64_t extent = tensor_extent(x, axis), last = extent - 1;
+    int64_t before = range.begin < 0 ? -range.begin : 0;
+    int64_t after = range.end > extent ? range.end - extent : 0;
+    struct tensor parts[] = {slice_axis(x, axis, 0, before, 0), x,
+                             slice_axis(x, axis, last, after, 0)};
+    int first = before == 0;
+    x = tensor_concat(2 - first + (after > 0), parts + first, axis);
+    return cut_axis(x, axis, range.begin + before, range.end + before);
+}
+
+/* Windows (.., i, .., taps), each of which gives one element of every phase. */
+static struct tensor resample_phases(struct call *call, struct tensor x, int axis,
+                                     const struct resampling *r, struct phases phases) {
+    struct range range = reach(r, phases);
+    int64_t size = range.end - range.begin, windows = divide_up(r->count, phases.count);
+    float *weights = arena_array(&call->importer->arena, float, (size_t)(phases.count * size) + 1);
+    for (int64_t i = 0; i < phases.count; i++)
+        for (int64_t k = 0; k < r->taps; k++)
+            weights[i * size + r->first[i] - range.begin + k] = (float)r->weights[i * r->taps + k];
+    range.end = range.begin + (windows - 1) * phases.step + size;
+    x = tensor_window(extend(x, axis, range), axis, size, phases.step, 1);
+    x = unsqueeze(x, axis + 1);
+    int rank = tensor_rank(x);
+    int64_t shape[MAX_RANK] = {0};
+    for (int i = 0; i < rank; i++)
+        shape[i] = i == axis + 1 ? phases.count : i == rank - 1 ? size : 1;
+    struct tensor factors = weights_like(x, rank, shape, phases.count * size, weights);
+    const int64_t merged = windows * phases.count;
+    x = tensor_contract(x, factors, AXES(-1));
+    return cut_axis(reshape_axes(x, axis, 2, 1, &merged), axis, 0, r->count);
+}
+
+/* ---- Other weights: gathered neighbours ---- */
+
+static struct tensor resample_gathered(struct call *call, struct tensor x, int axis,
+                                       const struct resampling *r) {
+    int64_t count = r->count * r->taps, last = tensor_extent(x, axis) - 1;
+    const int64_t apart[] = {r->count, r->taps};
+    int64_t *positions = arena_array(&call->importer->arena, int64_t, (size_t)count + 1);
+    float *weights = arena_array(&call->importer->arena, float, (size_t)count + 1);
+    if (count > MAX_CONSTANT)
+        return call_refuse(call, "%" PRId64 " weights that do not repeat, expected at most %d",
+                           count, MAX_CONSTANT);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = r->first[i / r->taps] + i % r->taps;
+        positions[i] = at < 0 ? 0 : at > last ? last : at;
+        weights[i] = (float)r->weights[i];
+    }
+    struct tensor from =
+        tensor_const(call->context, DTYPE_INT64, SHAPE(r->count, r->taps), count, positions);
+    x = tensor_gather(x, axis, from);
+    int rank = tensor_rank(x), taps = axis + 1;
+    int64_t shape[MAX_RANK] = {0};
+    for (int i = 0; i < rank; i++)
+        shape[i] = i == axis || i == taps ? apart[i - axis] : 1;
+    return tensor_contract(x, weights_like(x, rank, shape, count, weights), 1, &taps);
+}
+
+struct tensor resample(struct call *call, struct tensor x, int axis,
+                       const struct resampling *resampling) {
+    if (!resampling->first || tensor_extent(x, axis) == 0)
+        return call_refuse(call, "axis %d of %s cannot be resampled", axis, tensor_text(x).text);
+    if (resampling->count == 0)
+        return cut_axis(x, axis, 0, 0);
+    struct phases phases = find_phases(resampling);
+    return phases.count ? resample_phases(call, x, axis, resampling, phases)
+                        : resample_gathered(call, x, axis, resampling);
+}
