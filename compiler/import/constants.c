@@ -34,16 +34,18 @@ static bool evaluate_known(struct importer *importer, const struct node *node,
     struct et_error error = {0};
     struct view result;
     void *buffer = NULL;
-    if (!evaluate(node, sources, NULL, &result, &buffer, &error))
-        return false;
+    unsigned long failed = et_failed_allocations();
     size_t bytes = (size_t)node_bytes(node);
     *view = view_contiguous(node, arena_allocate(&importer->arena, bytes + 1, 1));
-    if (buffer && bytes)
+    bool good = evaluate(node, sources, NULL, &result, &buffer, &error);
+    if (good && buffer && bytes)
         memcpy(view->data, buffer, bytes);
-    else if (bytes)
+    else if (good && bytes)
         view_copy(view, &result);
     et_release(buffer);
-    return true;
+    if (!good && failed != et_failed_allocations())
+        arena_exhausted(&importer->arena);
+    return good;
 }
 
 static const struct view *known(struct importer *importer, const struct node *node, int depth) {

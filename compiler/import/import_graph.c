@@ -176,6 +176,7 @@ static bool import_operator(struct call *call, bool refused) {
     const Onnx__Function *function = function_of(call->importer, call->node);
     call->op = function ? NULL : onnx_op_find(call->node->domain, call->node->op_type);
     struct et_error error = {0};
+    unsigned long failed = et_failed_allocations();
     if (function && !refused && !import_function(call, function))
         return false;
     if (!function && !call->op)
@@ -185,6 +186,8 @@ static bool import_operator(struct call *call, bool refused) {
     else if (!function && !refused)
         build(call);
     tensor_recover(call->context, &error);
+    if (failed != et_failed_allocations())
+        return et_fail(call->importer->error, "out of memory");
     if (error.message[0]) {
         memset(call->outputs, 0, (size_t)call->output_count * sizeof *call->outputs);
         refuse_node(call, error.message);

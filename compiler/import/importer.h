@@ -172,7 +172,8 @@ const struct view *known_elements(struct importer *importer, struct tensor x);
 struct integers call_known(struct call *call, struct tensor x, const char *what);
 /* The same of a shape: at most MAX_RANK extents, each at least `least`. */
 struct integers call_known_shape(struct call *call, struct tensor x, int64_t least);
-/* The elements themselves, contiguous. Refuses the node, and gives NULL, when they are not known. */
+/* The elements themselves, contiguous. Refuses the node, and gives NULL, when they are not known.
+ */
 const struct view *call_known_elements(struct call *call, struct tensor x, const char *what);
 /* Whether it is so, without refusing. */
 bool call_is_known(struct call *call, struct tensor x);

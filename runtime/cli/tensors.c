@@ -307,11 +307,12 @@ bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int
     return good;
 }
 
-static bool is_npy(const char *path) {
+static bool is_npy(const char *path, bool *is, struct et_error *error) {
     unsigned char first[6] = {0};
     size_t got;
-    return read_beginning(path, first, sizeof first, &got, NULL) && got == sizeof first &&
-           memcmp(first, "\x93NUMPY", 6) == 0;
+    bool good = read_beginning(path, first, sizeof first, &got, error);
+    *is = good && got == sizeof first && memcmp(first, "\x93NUMPY", 6) == 0;
+    return good;
 }
 
 bool tensors_shapes(int input_count, const struct et_tensor *facts, char *const *arguments,
@@ -325,11 +326,11 @@ bool tensors_shapes(int input_count, const struct et_tensor *facts, char *const 
                 assign_files(&inputs, arguments, count, files, error);
     for (int i = 0; i < input_count; i++) {
         struct npy npy;
+        bool is_array = false;
         shapes[i].rank = -1;
-        if (!good || !files[i] || !is_npy(files[i]))
-            continue;
-        good = npy_read(files[i], MOST_FILE_BYTES, &npy, error);
-        if (!good)
+        good = good && (!files[i] || is_npy(files[i], &is_array, error));
+        good = good && (!is_array || npy_read(files[i], MOST_FILE_BYTES, &npy, error));
+        if (!good || !is_array)
             continue;
         if (npy.rank <= 16) {
             shapes[i].rank = npy.rank;

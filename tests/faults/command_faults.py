@@ -138,6 +138,46 @@ def numeral(folder):
     return graph.store(folder, {"y": graph.add("add", [x, much], [1, 4])})
 
 
+def message(*fields):
+    """A message of protobuf's: pairs of a field's number and its value, an integer or bytes."""
+    def varint(value):
+        digits = []
+        while value > 127:
+            digits.append(value & 127 | 128)
+            value >>= 7
+        return bytes([*digits, value])
+
+    parts = []
+    for number, value in fields:
+        if isinstance(value, int):
+            parts.append(varint(number << 3) + varint(value))
+        else:
+            value = value.encode() if isinstance(value, str) else value
+            parts.append(varint(number << 3 | 2) + varint(len(value)) + value)
+    return b"".join(parts)
+
+
+def onnx_model(folder):
+    """Neg(Reshape(x, Shape(w))) and Neg(w), of an open axis, a weight and what is computed of its
+    shape."""
+    def tensor_type(*extents):
+        dims = [(1, message((2, e)) if isinstance(e, str) else message((1, e))) for e in extents]
+        return message((1, message((1, 1), (2, message(*dims)))))
+
+    def node(op, inputs, output):
+        return message(*((1, name) for name in inputs), (2, output), (4, op))
+
+    weight = message((1, 2), (1, 12), (2, 1), (4, struct.pack("<24f", *range(24))), (8, "w"))
+    graph = message((1, node("Shape", ["w"], "s")), (1, node("Reshape", ["x", "s"], "r")),
+                    (1, node("Neg", ["r"], "y")), (1, node("Abs", ["w"], "a")),
+                    (1, node("Add", ["a", "y"], "z")), (5, weight), (2, "g"),
+                    (11, message((1, "x"), (2, tensor_type(4, "width")))),
+                    (12, message((1, "z"))))
+    path = folder / "model.onnx"
+    path.write_bytes(message((1, 10), (7, graph), (8, message((2, 20)))))
+    return str(path)
+
+
 def npy(path, shape):
     count = 1
     for extent in shape:
@@ -299,7 +339,7 @@ class Scenario:
 def scenarios(folder):
     model, simple = layers(folder), small(folder)
     x, little = npy(folder / "x.npy", [1, 2, 6, 6]), npy(folder / "little.npy", [1, 4])
-    number = numeral(folder)
+    number, foreign, six = numeral(folder), onnx_model(folder), npy(folder / "six.npy", [4, 6])
     mnist, digit = "models/mnist/mnist.json", "models/mnist/samples/7-pen.png"
     mnist, digit = (str(Path(name).resolve()) for name in (mnist, digit))
     return [
@@ -318,6 +358,8 @@ def scenarios(folder):
         Scenario("rewrite", ["rewrite", "winograd", "--allow-none", model, "-o", "new.json"]),
         Scenario("tune", ["tune", simple, "--mode=jit", "-o", "tuned.json", "--tries=1",
                           "--time=1"], varies=True),
+        Scenario("run onnx", ["run", "--mode=jit", foreign, six]),
+        Scenario("import", ["import", foreign, "--axis=width=6", "-o", "imported.json"]),
         Scenario("batch", ["batch", simple, "-o", "many.json"]),
     ]
 
