@@ -1,0 +1,67 @@
+#!/bin/sh
+# ONNX models on the command line: at sizes that are given or that the files have, stored, built.
+. "$(dirname "$0")/../support/shell.sh"
+
+tool=$build/eigentensor
+enter_work_folder
+for seed in open_axes conv external; do
+    cp "$top/tests/fuzz/corpus/onnx/$seed" "$seed.onnx"
+done
+
+# npy SHAPE FILE BYTES: an array of float32 zeros.
+npy() {
+    header="{'descr': '<f4', 'fortran_order': False, 'shape': $1, }"
+    padded=$(printf '%-117s' "$header")
+    { printf '\223NUMPY\1\0\166\0%s\n' "$padded" && head -c "$3" /dev/zero; } >"$2"
+}
+npy '(2, 3, 5)' five.npy 120
+npy '(1, 3, 4)' four.npy 48
+npy '(1, 2, 6, 6)' image.npy 288
+
+# Sizes: those of the files, those that are given, none.
+expect 0 "$tool" run open_axes.onnx five.npy
+says out 'y float32[3,10]'
+expect 0 "$tool" run open_axes.onnx x=four.npy --axis x.2=4
+says out 'y float32[3,4]'
+expect 1 "$tool" run open_axes.onnx five.npy --axis width=4
+says err 'five.npy: input x: expected float32[2,3,4], found float32[2,3,5]'
+expect 1 "$tool" inspect open_axes.onnx
+says err 'open axes without a size: width (axis 2 of "x"); give each one, as --axis NAME=SIZE'
+expect 1 "$tool" inspect conv.onnx --axis width=4
+says err 'no input has an open axis "width"'
+expect 2 "$tool" inspect open_axes.onnx --axis width
+says err 'expected NAME=SIZE'
+expect 2 "$tool" inspect open_axes.onnx --axis width=-3
+says err 'expected a number from 0'
+expect 1 "$tool" inspect "$top/models/mnist/mnist.json" --axis width=4
+says err 'a stored graph has no open axes to give a size (--axis)'
+
+# Stored, it is the same model.
+expect 0 "$tool" import conv.onnx
+says out conv.json
+expect 0 "$tool" run conv.json image.npy
+cp out stored
+expect 0 "$tool" run conv.onnx image.npy
+same out stored
+expect 0 "$tool" import conv.onnx -o other.json --axis N=N
+says err ''
+expect 2 "$tool" import conv.json
+says err 'conv.json: expected a name that ends with .onnx'
+expect 1 "$tool" import conv.onnx -o conv.onnx
+says err 'is an input of this command'
+
+# A program of its own.
+expect 0 "$tool" build conv.onnx -o classify
+expect 0 ./classify image.npy
+tail -n 1 stored >digest
+grep -Fqx -- "$(cat digest)" out || wrong "the program gives $(tail -n 1 out), not $(cat digest)"
+
+# Weights in another file.
+expect 1 "$tool" inspect external.onnx
+says err 'weights.data: No such file or directory'
+head -c 120 /dev/zero >weights.data
+expect 0 "$tool" inspect external.onnx
+
+# The page of operators is what the table says.
+expect 0 "$tool" import --operators
+same out "$top/docs/onnx.md" "docs/onnx.md is not what \`eigentensor import --operators\` prints"
