@@ -248,24 +248,32 @@ static struct tensor as_weight_once(struct importer *importer, const Onnx__Tenso
     return (*found)->weight;
 }
 
+/* What the tensor is, and its elements; NULL and an error. */
+static const void *read_tensor(struct importer *importer, const Onnx__Tensor *tensor,
+                               struct node *node, struct et_error *error) {
+    if (!describe_tensor(tensor, node, error))
+        return NULL;
+    int64_t count = node_elements(node);
+    const void *data = elements_of(importer, tensor, node->dtype, count, error);
+    if (data && node->dtype == DTYPE_BOOL && !are_bools(data, count)) {
+        et_fail(error, "a bool that is neither 0 nor 1");
+        return NULL;
+    }
+    return data;
+}
+
 struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tensor,
                             const char *name) {
     struct node node = {0};
     struct et_error error = {0};
-    const void *data = NULL;
-    if (describe_tensor(tensor, &node, &error))
-        data = elements_of(importer, tensor, node.dtype, node_elements(&node), &error);
-    int64_t count = node_elements(&node);
-    if (data && node.dtype == DTYPE_BOOL && !are_bools(data, count)) {
-        et_fail(&error, "a bool that is neither 0 nor 1");
-        data = NULL;
-    }
+    const void *data = read_tensor(importer, tensor, &node, &error);
     if (!data)
         return tensor_fail(importer->context, "tensor \"%s\": %s", quoted(name).text,
                            error.message);
     static const int64_t zero;
+    int64_t count = node_elements(&node);
     if (count <= MOST_LISTED)
-        return tensor_const(importer->context, node.dtype, node.rank, node.shape, count ? count : 1,
-                            count ? data : &zero);
-    return as_weight_once(importer, tensor, &node, name, data);
+        return tensor_const(importer->context, node.dtype, node.rank, node.shape,
+                            count ? count : 1, count ? data : &zero);
+    return as_weight(importer, &node, name, data);
 }
