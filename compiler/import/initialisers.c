@@ -275,5 +275,5 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
     if (count <= MOST_LISTED)
         return tensor_const(importer->context, node.dtype, node.rank, node.shape,
                             count ? count : 1, count ? data : &zero);
-    return as_weight(importer, &node, name, data);
+    return as_weight_once(importer, tensor, &node, name, data);
 }
