@@ -73,9 +73,8 @@ static int64_t reduced_elements(struct tensor x, struct tensor reduced) {
     return node_elements(x.node) / node_elements(reduced.node);
 }
 
-/* The reduction with the reduced axes put back, with extent 1. */
-static struct tensor restore_axes(struct tensor reduced, struct tensor x, int axis_count,
-                                  const int *axes) {
+struct tensor restore_axes(struct tensor reduced, struct tensor x, int axis_count,
+                           const int *axes) {
     int64_t shape[MAX_RANK];
     int rank = tensor_rank(x);
     for (int i = 0; i < rank; i++)
@@ -85,8 +84,7 @@ static struct tensor restore_axes(struct tensor reduced, struct tensor x, int ax
     return tensor_reshape(reduced, rank, shape);
 }
 
-/* square, sum: a contraction of x with itself, in the order in which a sum goes. */
-static struct tensor sum_of_squares(struct tensor x, int axis_count, const int *axes) {
+struct tensor sum_of_squares(struct tensor x, int axis_count, const int *axes) {
     bool summed[MAX_RANK] = {false};
     int rank = tensor_rank(x), ascending[MAX_RANK], count = 0;
     for (int i = 0; i < axis_count; i++)

@@ -31,6 +31,11 @@ struct tensor variance(struct tensor x, int axis_count, const int *axes, int cor
 struct tensor softmax(struct tensor x, int axis);
 struct tensor log_softmax(struct tensor x, int axis);
 
+/* x * x, summed over axes: a contraction, in the order in which a sum goes. */
+struct tensor sum_of_squares(struct tensor x, int axis_count, const int *axes);
+/* A reduction of x with the reduced axes put back, with extent 1. */
+struct tensor restore_axes(struct tensor reduced, struct tensor x, int axis_count, const int *axes);
+
 /* nn.LayerNorm, layernorm.  `weight` and `bias` may be NO_TENSOR. */
 struct tensor layer_norm(struct tensor x, int axis_count, const int *axes, double epsilon,
                          struct tensor weight, struct tensor bias);
@@ -63,6 +68,18 @@ struct conv2d_options {
 /* conv2d: x (batch, groups * c, h, w), weight (outputs, c, kh, kw), bias (outputs) or NO_TENSOR. */
 struct tensor conv2d(struct tensor x, struct tensor weight, struct tensor bias,
                      struct conv2d_options options);
+
+/* The same over one to MAX_SPATIAL axes, each padded as it likes; in integers, too. */
+enum { MAX_SPATIAL = 5 };
+struct conv_options {
+    int64_t stride[MAX_SPATIAL], dilation[MAX_SPATIAL]; /* at least 1 */
+    struct range padding[MAX_SPATIAL];                  /* zeros */
+    int64_t groups;                                     /* 0: 1 */
+};
+/* conv2d: x (batch, groups * c, d1, .., dn), weight (outputs, c, k1, .., kn), bias (outputs) or
+ * NO_TENSOR. */
+struct tensor conv(struct tensor x, struct tensor weight, struct tensor bias,
+                   struct conv_options options);
 
 struct pool2d_options {
     int64_t kernel[2];   /* {0}: 2, 2 */

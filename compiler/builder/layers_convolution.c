@@ -1,4 +1,4 @@
-/* Convolution and pooling: windows over the last two axes. */
+/* Convolution and pooling. */
 #include "compiler/builder/layers.h"
 
 #include <inttypes.h>
@@ -50,16 +50,13 @@ struct tensor windows(struct tensor x, const int64_t kernel[2], const int64_t st
 
 /* Convolution */
 
-static bool check_convolution(struct tensor x, struct tensor weight,
-                              const struct conv2d_options *options) {
-    int64_t groups = options->groups;
-    if (!check_pair(x, "stride", options->stride, 1) ||
-        !check_pair(x, "dilation", options->dilation, 1) ||
-        !check_pair(x, "padding", options->padding, 0))
-        return false;
-    if (tensor_rank(x) != 4 || tensor_rank(weight) != 4)
-        tensor_fail(x.context, "expected input and weight of rank 4, found %s and %s",
-                    tensor_text(x).text, tensor_text(weight).text);
+/* Are there as many axes as the options can say, and channels as the weight takes? */
+static bool check_convolution(struct tensor x, struct tensor weight, int64_t groups) {
+    int rank = tensor_rank(x);
+    if (rank < 3 || rank > 2 + MAX_SPATIAL || tensor_rank(weight) != rank)
+        tensor_fail(x.context,
+                    "expected input and weight of one rank from 3 to %d, found %s and %s",
+                    2 + MAX_SPATIAL, tensor_text(x).text, tensor_text(weight).text);
     else if (groups < 1 || tensor_extent(weight, 0) % groups != 0)
         tensor_fail(x.context, "weight %s does not divide into %" PRId64 " groups",
                     tensor_text(weight).text, groups);
@@ -75,33 +72,89 @@ static bool check_convolution(struct tensor x, struct tensor weight,
     return false;
 }
 
-/* conv2d: pad; windows; (batch, groups, outputs, oh, ow, c, kh, kw) times weight, summed over the
- * last three axes; plus bias */
+/* Windows over all axes but the first two, as large as the weight, of the padded input. */
+static struct tensor convolved_windows(struct tensor x, struct tensor weight,
+                                       const struct conv_options *options) {
+    struct range padding[MAX_RANK] = {0};
+    int rank = tensor_rank(x);
+    for (int i = 2; i < rank; i++)
+        padding[i] = options->padding[i - 2];
+    x = tensor_pad(x, rank, padding, 0);
+    for (int i = 2; i < rank; i++)
+        x = tensor_window(x, i, tensor_extent(weight, i), options->stride[i - 2],
+                          options->dilation[i - 2]);
+    return x;
+}
+
+/* (batch, groups * c, out.., kernel..) as (batch, groups, outputs_each, out.., c, kernel..) */
+static struct tensor spread_windows(struct tensor x, int64_t groups, int64_t outputs_each) {
+    int spatial = (tensor_rank(x) - 2) / 2, rank = 4 + 2 * spatial, axes[MAX_RANK];
+    int64_t shape[MAX_RANK] = {tensor_extent(x, 0), groups, tensor_extent(x, 1) / groups, 1};
+    for (int i = 0; i < 2 * spatial; i++)
+        shape[4 + i] = tensor_extent(x, 2 + i);
+    x = tensor_reshape(x, rank, shape);
+    shape[3] = outputs_each;
+    x = tensor_expand(x, rank, shape);
+    axes[0] = 0, axes[1] = 1, axes[2] = 3, axes[3 + spatial] = 2;
+    for (int i = 0; i < spatial; i++) {
+        axes[3 + i] = 4 + i;
+        axes[4 + spatial + i] = 4 + spatial + i;
+    }
+    return tensor_permute(x, rank, axes);
+}
+
+/* pad; windows; (batch, groups, outputs, out.., c, kernel..) times weight, summed over the last
+ * axes; plus bias */
+static struct tensor convolve(struct tensor x, struct tensor weight, struct tensor bias,
+                              const struct conv_options *options) {
+    int64_t groups = options->groups == 0 ? 1 : options->groups, outputs = tensor_extent(weight, 0);
+    if (!check_convolution(x, weight, groups))
+        return (struct tensor){x.context, NULL};
+    int rank = tensor_rank(x), spatial = rank - 2, summed[MAX_RANK];
+    x = convolved_windows(x, weight, options);
+    int64_t result[MAX_RANK] = {tensor_extent(x, 0), outputs};
+    int64_t spread[MAX_RANK] = {1, groups, outputs / groups};
+    int64_t added[MAX_RANK] = {1, -1};
+    for (int i = 0; i <= spatial; i++) {
+        spread[3 + spatial + i] = tensor_extent(weight, 1 + i);
+        summed[i] = 3 + spatial + i;
+    }
+    for (int i = 0; i < spatial; i++) {
+        result[2 + i] = tensor_extent(x, 2 + i);
+        spread[3 + i] = added[2 + i] = 1;
+    }
+    x = spread_windows(x, groups, outputs / groups);
+    weight = tensor_reshape(weight, 4 + 2 * spatial, spread);
+    x = tensor_contract(x, weight, spatial + 1, summed);
+    x = tensor_reshape(x, rank, result);
+    return is_given(bias) ? tensor_add(x, tensor_reshape(bias, rank, added)) : x;
+}
+
+struct tensor conv(struct tensor x, struct tensor weight, struct tensor bias,
+                   struct conv_options options) {
+    LAYER(x, weight);
+    return convolve(x, weight, bias, &options);
+}
+
 struct tensor conv2d(struct tensor x, struct tensor weight, struct tensor bias,
                      struct conv2d_options options) {
     LAYER(x, weight);
-    options.groups = options.groups == 0 ? 1 : options.groups;
     default_pair(options.stride, (const int64_t[]){1, 1});
     default_pair(options.dilation, (const int64_t[]){1, 1});
-    if (!check_convolution(x, weight, &options))
+    if (!check_pair(x, "stride", options.stride, 1) ||
+        !check_pair(x, "dilation", options.dilation, 1) ||
+        !check_pair(x, "padding", options.padding, 0))
         return (struct tensor){x.context, NULL};
-
-    int64_t groups = options.groups, batch = tensor_extent(x, 0),
-            outputs = tensor_extent(weight, 0);
-    int64_t c = tensor_extent(weight, 1), kh = tensor_extent(weight, 2),
-            kw = tensor_extent(weight, 3), outputs_each = outputs / groups;
-    struct range padding[] = {{options.padding[0], options.padding[0]},
-                              {options.padding[1], options.padding[1]}};
-    x = windows(pad_image(x, padding, 0), (int64_t[]){kh, kw}, options.stride, options.dilation);
-    int64_t oh = tensor_extent(x, 2), ow = tensor_extent(x, 3);
-
-    x = tensor_reshape(x, SHAPE(batch, groups, c, 1, oh, ow, kh, kw));
-    x = tensor_expand(x, SHAPE(batch, groups, c, outputs_each, oh, ow, kh, kw));
-    x = tensor_permute(x, AXES(0, 1, 3, 4, 5, 2, 6, 7));
-    weight = tensor_reshape(weight, SHAPE(1, groups, outputs_each, 1, 1, c, kh, kw));
-    x = tensor_contract(x, weight, AXES(5, 6, 7));
-    x = tensor_reshape(x, SHAPE(batch, outputs, oh, ow));
-    return is_given(bias) ? tensor_add(x, tensor_reshape(bias, SHAPE(1, -1, 1, 1))) : x;
+    if (tensor_rank(x) != 4 || tensor_rank(weight) != 4)
+        return tensor_fail(x.context, "expected input and weight of rank 4, found %s and %s",
+                           tensor_text(x).text, tensor_text(weight).text);
+    struct conv_options general = {.groups = options.groups};
+    for (int i = 0; i < 2; i++) {
+        general.stride[i] = options.stride[i];
+        general.dilation[i] = options.dilation[i];
+        general.padding[i] = (struct range){options.padding[i], options.padding[i]};
+    }
+    return convolve(x, weight, bias, &general);
 }
 
 /* Pooling */

@@ -359,7 +359,7 @@ static const struct {
     {conv2d_channels,
      "conv2d: weight \"layers.2.weight\" float32[8,5,3,3] takes 5 channels in each "
      "of 2 groups, but the input is float32[1,6,1,1]"},
-    {conv2d_kernel, "conv2d: windows: window: size 3, dilation 1 on axis 2 of float32[1,1,2,3]: "
+    {conv2d_kernel, "conv2d: window: size 3, dilation 1 on axis 2 of float32[1,1,2,3]: "
                     "too large"},
     {half_a_stride, "max_pool2d: stride {2, 0}, expected 1 to 1048576"},
     {split_sizes, "split_part: 2 elements along axis -1 of \"x\" float32[2,3]"},
