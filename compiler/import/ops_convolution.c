@@ -46,10 +46,10 @@ struct spread_axis {
     int64_t before, after; /* what is cut off the sums; negative: what is added */
 };
 
-/* The padding that gives an output the wanted extent. */
+/* The padding that gives an output the wanted extent; what is missing of it is added behind. */
 static void cut_to(struct spread_axis *axis, int64_t full, int64_t wanted, bool more_after) {
-    int64_t total = full - wanted, half = total / 2;
-    axis->before = more_after ? half : total - half;
+    int64_t total = full - wanted, cut = total > 0 ? total : 0;
+    axis->before = more_after ? cut / 2 : cut - cut / 2;
     axis->after = total - axis->before;
 }
 
