@@ -84,7 +84,7 @@ struct tensor restore_axes(struct tensor reduced, struct tensor x, int axis_coun
     return tensor_reshape(reduced, rank, shape);
 }
 
-struct tensor sum_of_squares(struct tensor x, int axis_count, const int *axes) {
+struct tensor squared_sum(struct tensor x, int axis_count, const int *axes) {
     bool summed[MAX_RANK] = {false};
     int rank = tensor_rank(x), ascending[MAX_RANK], count = 0;
     for (int i = 0; i < axis_count; i++)
@@ -115,7 +115,7 @@ struct tensor variance(struct tensor x, int axis_count, const int *axes, int cor
     struct tensor distance = tensor_sub(x, mean(x, axis_count, axes, true));
     if (!distance.node)
         return distance;
-    struct tensor sum = sum_of_squares(distance, axis_count, axes);
+    struct tensor sum = squared_sum(distance, axis_count, axes);
     int64_t count = reduced_elements(x, sum) - correction;
     if (keep_axes)
         sum = restore_axes(sum, x, axis_count, axes);
@@ -157,7 +157,7 @@ struct tensor layer_norm(struct tensor x, int axis_count, const int *axes, doubl
     struct tensor y = tensor_sub(x, mean(x, axis_count, axes, true));
     if (!y.node)
         return y;
-    struct tensor sum = sum_of_squares(y, axis_count, axes);
+    struct tensor sum = squared_sum(y, axis_count, axes);
     int64_t count = reduced_elements(y, sum);
     struct tensor spread = divide_by(restore_axes(sum, y, axis_count, axes), (double)count);
     y = tensor_mul(y, rsqrt(add_number(spread, epsilon)));

@@ -32,7 +32,7 @@ struct tensor softmax(struct tensor x, int axis);
 struct tensor log_softmax(struct tensor x, int axis);
 
 /* x * x, summed over axes: a contraction, in the order in which a sum goes. */
-struct tensor sum_of_squares(struct tensor x, int axis_count, const int *axes);
+struct tensor squared_sum(struct tensor x, int axis_count, const int *axes);
 /* A reduction of x with the reduced axes put back, with extent 1. */
 struct tensor restore_axes(struct tensor reduced, struct tensor x, int axis_count, const int *axes);
 

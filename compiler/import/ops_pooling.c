@@ -128,7 +128,7 @@ struct tensor import_average_pool(struct call *call) {
 /* (the sum of |x| ^ p over axes) ^ (1 / p) */
 static struct tensor norm_over(struct tensor x, double p, struct axes axes) {
     if (p == 2)
-        return tensor_sqrt(sum_of_squares(x, axes.count, axes.list));
+        return tensor_sqrt(squared_sum(x, axes.count, axes.list));
     x = tensor_abs(x);
     if (p == 1)
         return tensor_reduce_sum(x, axes.count, axes.list);

@@ -17,7 +17,7 @@ struct tensor mean_over(struct tensor x, int axis_count, const int *axes) {
 }
 
 struct tensor mean_square_over(struct tensor x, int axis_count, const int *axes) {
-    return divide_by_count(sum_of_squares(x, axis_count, axes), x, axis_count, axes);
+    return divide_by_count(squared_sum(x, axis_count, axes), x, axis_count, axes);
 }
 
 struct standardised standardise(struct tensor x, int axis_count, const int *axes, double epsilon) {
