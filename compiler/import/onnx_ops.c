@@ -34,9 +34,16 @@ static int compare_ops(const void *a, const void *b) {
     return order ? order : strcmp(one->name, other->name);
 }
 
+static bool is_refused(const struct onnx_op *op) {
+    return op->build == import_refused;
+}
+
 void onnx_describe(struct text *text) {
     struct onnx_op sorted[COUNT];
+    int refused = 0;
     memcpy(sorted, onnx_ops, sizeof sorted);
+    for (int i = 0; i < COUNT; i++)
+        refused += is_refused(&onnx_ops[i]);
     qsort(sorted, COUNT, sizeof sorted[0], compare_ops);
     text_add(text,
              "# ONNX operators\n\n"
@@ -46,9 +53,16 @@ void onnx_describe(struct text *text) {
              "here up to 28. Of 16-bit floats, operators that compute do so in float32 and round "
              "each result once; the others move the bits."
              "\n\n| operator | from opset | 16-bit floats | notes |\n|---|---|---|---|\n",
-             COUNT);
+             COUNT - refused);
     for (int i = 0; i < COUNT; i++)
-        text_add(text, "| %s%s%s | %d | %s | %s |\n", sorted[i].domain,
-                 sorted[i].domain[0] ? "." : "", sorted[i].name, sorted[i].since,
-                 sorted[i].arithmetic == WIDENED ? "in float32" : "as they are", sorted[i].notes);
+        if (!is_refused(&sorted[i]))
+            text_add(text, "| %s%s%s | %d | %s | %s |\n", sorted[i].domain,
+                     sorted[i].domain[0] ? "." : "", sorted[i].name, sorted[i].since,
+                     sorted[i].arithmetic == WIDENED ? "in float32" : "as they are",
+                     sorted[i].notes);
+    text_add(text, "\nRefused:\n\n| operator | why |\n|---|---|\n");
+    for (int i = 0; i < COUNT; i++)
+        if (is_refused(&sorted[i]))
+            text_add(text, "| %s%s%s | %s |\n", sorted[i].domain, sorted[i].domain[0] ? "." : "",
+                     sorted[i].name, sorted[i].notes);
 }
