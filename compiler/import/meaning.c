@@ -94,21 +94,18 @@ struct tensor bits_of(struct tensor x) {
 
 /* The bits of a float are its sign and its magnitude. As two's complement they are in its order:
  * with the sign, the least integer less the bits. */
-struct tensor ordered_bits(struct tensor x) {
-    if (!holds_floats(x))
-        return x;
-    struct tensor bits = bits_of(x);
+struct tensor ordered_bits(struct tensor bits) {
     double least_integer = dtype_bytes(tensor_dtype(bits)) == 8 ? -0x1p63 : -0x1p31;
     struct tensor negative = tensor_sub(scalar_like(bits, least_integer), bits);
     return tensor_where(tensor_lt(bits, scalar_like(bits, 0)), negative, bits);
 }
 
 struct tensor position_of(struct tensor x, int axis, bool smallest, bool last) {
-    struct tensor keys = ordered_bits(last ? tensor_flip(x, AXES(axis)) : x);
+    double end = (double)tensor_extent(x, axis) - 1;
+    struct tensor keys = holds_floats(x) ? ordered_bits(bits_of(x)) : x;
+    if (last)
+        keys = tensor_flip(keys, AXES(axis));
     struct tensor position =
         smallest ? tensor_argmin(keys, AXES(axis)) : tensor_argmax(keys, AXES(axis));
-    if (!last)
-        return position;
-    double greatest_position = (double)tensor_extent(x, axis) - 1;
-    return tensor_sub(scalar_like(position, greatest_position), position);
+    return last ? tensor_sub(scalar_like(position, end), position) : position;
 }

@@ -22,11 +22,11 @@ struct tensor least(struct tensor x, int axis_count, const int *axes);
 
 /* The bits of floats, of 32 or 64, as integers; integers themselves. */
 struct tensor bits_of(struct tensor x);
-/* Integers in the order of x, in which zeros are equal and NaN is greatest. */
-struct tensor ordered_bits(struct tensor x);
+/* Integers in the order of the floats that have such bits: zeros are equal, NaN is greatest. */
+struct tensor ordered_bits(struct tensor bits);
 
 /* The position along an axis, int32, of the first greatest element (the least, if `smallest`), or
- * the last of equal ones. In the order of ordered_bits. The axis vanishes. */
+ * the last of equal ones. NaN is greatest. The axis vanishes. */
 struct tensor position_of(struct tensor x, int axis, bool smallest, bool last);
 
 /* A tensor of the same shape, each element of which is the number. */

@@ -120,6 +120,13 @@ struct tensor import_cum_prod(struct call *call) {
 
 /* ---- TopK ---- */
 
+/* What is to be sorted, each (rows, elements). */
+struct candidates {
+    struct tensor bits; /* bits_of them */
+    bool are_floats;
+    struct tensor positions; /* along the axis, int32; they ascend among equals */
+};
+
 /* The place of each element of rows, int32, when they are sorted; equal ones keep their order. */
 static struct tensor places(struct tensor keys, bool largest) {
     int64_t count = tensor_extent(keys, 1);
@@ -134,18 +141,57 @@ static struct tensor places(struct tensor keys, bool largest) {
 
 /* bool (rows, k, elements): which element is which of the first k. */
 static struct tensor chosen(struct tensor keys, int64_t k, bool largest) {
-    struct tensor elements = tensor_iota(keys.context, DTYPE_INT32, tensor_extent(keys, 1));
-    struct tensor order = tensor_iota(keys.context, DTYPE_INT32, k);
-    if (k != 1)
+    if (k != 1) {
+        struct tensor order = tensor_iota(keys.context, DTYPE_INT32, k);
         return tensor_eq(unsqueeze(places(keys, largest), 1), tensor_reshape(order, SHAPE(k, 1)));
+    }
+    struct tensor elements = tensor_iota(keys.context, DTYPE_INT32, tensor_extent(keys, 1));
     struct tensor first = largest ? tensor_argmax(keys, AXES(1)) : tensor_argmin(keys, AXES(1));
     return tensor_eq(elements, tensor_reshape(first, SHAPE(-1, 1, 1)));
 }
 
-/* Of integers (elements) or (rows, elements), those which are chosen: (rows, k). */
+/* Of integers (rows, elements), those which are chosen: (rows, k). */
 static struct tensor take(struct tensor which, struct tensor integers) {
-    struct tensor some = tensor_where(which, integers, scalar_like(integers, 0));
+    struct tensor some = tensor_where(which, unsqueeze(integers, 1), scalar_like(integers, 0));
     return tensor_reduce_sum(some, AXES(-1));
+}
+
+static struct candidates best(struct candidates c, int64_t k, bool largest) {
+    struct tensor which = chosen(c.are_floats ? ordered_bits(c.bits) : c.bits, k, largest);
+    c.bits = take(which, c.bits);
+    c.positions = take(which, c.positions);
+    return c;
+}
+
+static struct tensor blocks_of(struct tensor x, int64_t blocks, int64_t block) {
+    struct tensor whole = part_of(x, 0, blocks * block);
+    return tensor_reshape(whole, SHAPE(tensor_extent(x, 0) * blocks, block));
+}
+
+/* The best of each block, and what is left of the blocks. */
+static struct tensor joined(struct tensor x, struct tensor best, int64_t done) {
+    int64_t rows = tensor_extent(x, 0), count = tensor_extent(x, 1);
+    int64_t chosen_count = rows > 0 ? tensor_extent(best, 0) / rows * tensor_extent(best, 1) : 0;
+    best = tensor_reshape(best, SHAPE(rows, chosen_count));
+    return count == done ? best : tensor_concat(TENSORS(best, part_of(x, done, count)), 1);
+}
+
+enum { LEAST_BLOCK = 128 };
+
+/* All pairs are compared, so many elements are sorted in blocks first, and then the best of those.
+ */
+static struct candidates best_by_blocks(struct candidates c, int64_t k, bool largest) {
+    int64_t block = k < LEAST_BLOCK / 4 ? LEAST_BLOCK : 4 * k;
+    for (int64_t count; (count = tensor_extent(c.bits, 1)) / 4 > block && k > 1;) {
+        int64_t blocks = count / block, done = blocks * block;
+        struct candidates part = c;
+        part.bits = blocks_of(c.bits, blocks, block);
+        part.positions = blocks_of(c.positions, blocks, block);
+        part = best(part, k, largest);
+        c.bits = joined(c.bits, part.bits, done);
+        c.positions = joined(c.positions, part.positions, done);
+    }
+    return best(c, k, largest);
 }
 
 static int64_t wanted_count(struct call *call, int64_t most) {
@@ -167,12 +213,13 @@ struct tensor import_top_k(struct call *call) {
     bool largest = call_int(call, "largest", 1) != 0;
     call_ignore(call, "sorted"); /* else any order will do */
     x = as_rows(x, axis, &layout);
-    int64_t count = tensor_extent(x, 1), k = wanted_count(call, count);
-    struct tensor which = chosen(ordered_bits(x), k, largest);
-    struct tensor positions = take(which, tensor_iota(call->context, DTYPE_INT32, count));
-    struct tensor values = take(which, unsqueeze(bits_of(x), 1));
-    if (holds_floats(x))
-        values = tensor_bitcast(values, tensor_dtype(x));
-    call_output(call, 1, tensor_cast(from_rows(positions, &layout), DTYPE_INT64));
+    int64_t rows = tensor_extent(x, 0), count = tensor_extent(x, 1);
+    int64_t k = wanted_count(call, count);
+    struct tensor positions = tensor_iota(call->context, DTYPE_INT32, count);
+    positions = tensor_expand(unsqueeze(positions, 0), SHAPE(rows, count));
+    struct candidates c = {bits_of(x), holds_floats(x), positions};
+    c = best_by_blocks(c, k, largest);
+    call_output(call, 1, tensor_cast(from_rows(c.positions, &layout), DTYPE_INT64));
+    struct tensor values = c.are_floats ? tensor_bitcast(c.bits, tensor_dtype(x)) : c.bits;
     return from_rows(values, &layout);
 }
