@@ -8,7 +8,7 @@ import numpy
 
 from beside_ort import Case, floats, integers, main
 
-int8, uint8, int32 = numpy.int8, numpy.uint8, numpy.int32
+int8, uint8, int32, int64 = numpy.int8, numpy.uint8, numpy.int32, numpy.int64
 
 CASES = [
     # matrices
@@ -117,6 +117,19 @@ CASES = [
     Case("RMSNormalization", 23, [floats(2, 3, 8), floats(8)], epsilon=1e-6),
     Case("LRN", 1, [floats(2, 7, 3, 4)], size=3, alpha=0.01, beta=0.6, bias=2.0),
     Case("LRN", 13, [floats(2, 3, 3, 4)], size=5),
+
+    # attention
+    Case("Attention", 23, [floats(2, 4, 24), floats(2, 6, 24), floats(2, 6, 12)], q_num_heads=3,
+         kv_num_heads=3, outputs=(True, True, True, True), softcap=2.0, qk_matmul_output_mode=1),
+    Case("Attention", 23, [floats(2, 6, 4, 8), floats(2, 2, 5, 8), floats(2, 2, 5, 8),
+                           floats(4, 5)], scale=0.3),
+    Case("Attention", 23, [floats(1, 2, 3, 8), floats(1, 2, 2, 8), floats(1, 2, 2, 8), None,
+                           floats(1, 2, 5, 8), floats(1, 2, 5, 8)], is_causal=1,
+         outputs=(True, True, True)),
+    Case("RotaryEmbedding", 23, [floats(2, 3, 4, 8), floats(9, 4), floats(9, 4),
+                                 integers(int64, 2, 4, low=0, high=9)], interleaved=1),
+    Case("RotaryEmbedding", 23, [floats(2, 4, 24), floats(2, 4, 2), floats(2, 4, 2)], num_heads=3,
+         rotary_embedding_dim=4),
 ]
 
 if __name__ == "__main__":
