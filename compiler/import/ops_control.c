@@ -105,26 +105,33 @@ static void keep_states(struct loop *loop, const struct tensor *before) {
         states[i] = select_one(loop->unrolled.call, loop->active, states[i], before[i]);
 }
 
+/* What the body is told about the next step. */
+static void set_step(struct loop *loop) {
+    struct unrolled *u = &loop->unrolled;
+    int64_t step = u->steps;
+    u->inputs[0] = tensor_const(u->call->context, DTYPE_INT64, SCALAR_SHAPE, 1, &step);
+    u->inputs[1] = loop->condition;
+}
+
 static bool take_steps(struct loop *loop) {
     struct unrolled *u = &loop->unrolled;
     struct call *call = u->call;
     struct tensor *before =
         arena_array(&call->importer->arena, struct tensor, (size_t)u->states + 1);
+    set_step(loop);
     while (another_step(loop)) {
-        int64_t step = u->steps;
         if (is_given(loop->active) && (u->collected || loop->trips > MOST_UNROLLED)) {
             call_refuse(call, "how often it runs depends on the model's inputs; here it must be "
                               "known before");
             return false;
         }
-        u->inputs[0] = tensor_const(call->context, DTYPE_INT64, SCALAR_SHAPE, 1, &step);
-        u->inputs[1] = loop->condition;
         for (int i = 0; i < u->states; i++)
             before[i] = u->inputs[2 + i];
         if (!unrolled_step(u))
             return false;
         keep_states(loop, before);
         loop->condition = tensor_reshape(u->outputs[0], SCALAR_SHAPE);
+        set_step(loop);
     }
     return true;
 }

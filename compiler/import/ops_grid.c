@@ -121,7 +121,7 @@ static struct tensor padded(const struct sampling *s, struct tensor x, int64_t e
     double high = s->align_corners ? (double)extent - 1 : (double)extent - 0.5;
     struct tensor inside =
         tensor_and(tensor_le(scalar_like(x, low), x), tensor_le(x, scalar_like(x, high)));
-    if (s->padding == GRID_BORDER)
+    if (s->padding == GRID_BORDER && s->kind != GRID_CUBIC) /* whose neighbours are bounded */
         return tensor_where(inside, x, bounded(x, 0, (double)extent - 1));
     return s->padding == GRID_REFLECTION ? tensor_where(inside, x, reflected(x, low, high)) : x;
 }

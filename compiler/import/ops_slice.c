@@ -13,10 +13,19 @@ static int64_t clamp(int64_t x, int64_t least, int64_t greatest) {
     return x < least ? least : x > greatest ? greatest : x;
 }
 
+/* The greatest integers stand for the end of an axis: backwards for its first element, as ONNX
+ * Runtime has it; the specification would have nothing there. */
+static bool is_to_the_end(int64_t end) {
+    return end == INT64_MAX || end == INT32_MAX;
+}
+
 /* Positions of a slice count from the end where they are negative, and are cut to the axis. */
 static struct tensor slice_one(struct tensor x, int axis, int64_t start, int64_t end,
                                int64_t step) {
     int64_t extent = tensor_extent(x, axis);
+    if (extent == 0)
+        return x;
+    bool whole = is_to_the_end(end);
     start = start < 0 ? start + extent : start;
     end = end < 0 ? end + extent : end;
     if (step > 0) {
@@ -25,8 +34,8 @@ static struct tensor slice_one(struct tensor x, int axis, int64_t start, int64_t
         step = clamp(step, 1, extent + 1);
         return slice_axis(x, axis, start, divide_up(end - start, step), step);
     }
-    start = clamp(start, -1, extent - 1);
-    end = clamp(end, -1, start);
+    start = clamp(start, 0, extent - 1);
+    end = whole ? -1 : clamp(end, -1, start);
     step = clamp(step, -extent - 1, -1);
     return slice_axis(x, axis, start, divide_up(start - end, -step), step);
 }

@@ -7,7 +7,7 @@
 
 enum {
     MOST_WEIGHTS = 1 << 20,
-    MOST_PHASES = 16,
+    MOST_PHASES = 512,
 };
 
 struct resampling resampling_new(struct call *call, int64_t count, int64_t taps) {
