@@ -10,6 +10,9 @@ from beside_ort import Case, floats, integers, main
 
 int8, uint8, int32, int64 = numpy.int8, numpy.uint8, numpy.int32, numpy.int64
 
+SCALE = numpy.array(0.037, numpy.float32)
+TIES = numpy.arange(-300, 300, dtype=numpy.float32) * SCALE / 2
+
 CASES = [
     # matrices
     Case("MatMul", 1, [floats(3, 4), floats(4, 5)]),
@@ -130,6 +133,38 @@ CASES = [
                                  integers(int64, 2, 4, low=0, high=9)], interleaved=1),
     Case("RotaryEmbedding", 23, [floats(2, 4, 24), floats(2, 4, 2), floats(2, 4, 2)], num_heads=3,
          rotary_embedding_dim=4),
+
+    # quantisation
+    Case("QuantizeLinear", 10, [floats(3, 40) * 9, SCALE, integers(uint8)]),
+    Case("QuantizeLinear", 10, [TIES, SCALE, integers(int8)]),
+    Case("QuantizeLinear", 13, [floats(2, 3, 4) * 9, floats(3, low=.01, high=1),
+                                integers(int8, 3)]),
+    Case("QuantizeLinear", 13, [floats(2, 3, 4) * 9, floats(4, low=.01, high=1)], axis=-1),
+    Case("QuantizeLinear", 21, [floats(2, 7, 4) * 9, floats(2, 3, 4, low=.01, high=1),
+                                integers(int8, 2, 3, 4)], block_size=3),
+    Case("DequantizeLinear", 10, [integers(int8, 2, 3), SCALE, integers(int8)]),
+    Case("DequantizeLinear", 13, [integers(int32, 2, 3), floats(1), integers(int32, 1, low=0,
+                                                                            high=1)], axis=0),
+    Case("DequantizeLinear", 13, [integers(uint8, 2, 3), floats(2), integers(uint8, 2)], axis=-2),
+    Case("DequantizeLinear", 21, [integers(uint8, 5, 3), floats(3, 3), integers(uint8, 3, 3)],
+         axis=0, block_size=2),
+    Case("DynamicQuantizeLinear", 11, [floats(3, 40)], outputs=(True, True, True)),
+    Case("DynamicQuantizeLinear", 11, [floats(3, 40, low=1, high=2)], outputs=(True, True, True)),
+    Case("DynamicQuantizeLinear", 11, [floats(3, 40, low=-2, high=-1)],
+         outputs=(True, True, True)),
+    Case("DynamicQuantizeLinear", 11, [floats(5) * 0], outputs=(True, True, True)),
+    Case("MatMulInteger", 10, [integers(uint8, 3, 40), integers(int8, 40, 5)]),
+    Case("MatMulInteger", 10, [integers(uint8, 2, 3, 40), integers(uint8, 40, 5),
+                               integers(uint8), integers(uint8, 5)]),
+    Case("ConvInteger", 10, [integers(uint8, 1, 4, 7, 8), integers(uint8, 6, 2, 3, 3),
+                             integers(uint8), integers(uint8)], group=2, pads=[1, 0, 2, 1]),
+    Case("QLinearMatMul", 10, [integers(uint8, 3, 40), SCALE, integers(uint8),
+                               integers(int8, 40, 5), floats(5, low=.01, high=.1),
+                               integers(int8, 5), numpy.array(9, numpy.float32), integers(uint8)]),
+    Case("QLinearConv", 10, [integers(uint8, 1, 4, 7, 8), SCALE, integers(uint8),
+                             integers(int8, 6, 2, 3, 3), floats(6, low=.01, high=.1),
+                             integers(int8, 6) * 0, numpy.array(3, numpy.float32), integers(uint8),
+                             integers(int32, 6, low=-999, high=999)], group=2, pads=[1, 0, 2, 1]),
 ]
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+#include "compiler/import/quantised.h"
+
+#include "compiler/import/movement.h"
+
+#include <inttypes.h>
+
+/* ---- Shapes ---- */
+
+/* One number for each block of an axis, as one for each of its elements. */
+static struct tensor spread_blocks(const struct call *call, struct tensor values, struct tensor x,
+                                   int axis, int64_t block) {
+    int64_t extent = tensor_extent(x, axis), blocks = tensor_extent(values, axis), merged;
+    int64_t shape[MAX_RANK];
+    if (block < 1 || blocks != divide_up(extent, block) ||
+        !checked_multiply(blocks, block, &merged))
+        return call_refuse(call, "%s for blocks of %" PRId64 " along axis %d of %s",
+                           tensor_text(values).text, block, axis, tensor_text(x).text);
+    values = unsqueeze(values, axis + 1);
+    int rank = shape_of(values, shape);
+    shape[axis + 1 < rank ? axis + 1 : 0] = block;
+    values = reshape_axes(tensor_expand(values, rank, shape), axis, 2, 1, &merged);
+    return cut_axis(values, axis, 0, extent);
+}
+
+struct tensor spread_over(const struct call *call, struct tensor values, struct tensor x, int axis,
+                          int64_t block) {
+    int rank = tensor_rank(values);
+    if (!is_given(values))
+        return values;
+    if (rank == 0 || (rank == 1 && tensor_extent(values, 0) == 1))
+        return tensor_reshape(values, SCALAR_SHAPE);
+    if (rank == 1 && block == 0 && tensor_extent(values, 0) == tensor_extent(x, axis))
+        return along_axis(values, axis, tensor_rank(x));
+    if (rank == tensor_rank(x) && block > 0)
+        return spread_blocks(call, values, x, axis, block);
+    return call_refuse(call, "scales or zero points %s along axis %d of %s",
+                       tensor_text(values).text, axis, tensor_text(x).text);
+}
+
+/* ---- Values ---- */
+
+bool is_known_zero(const struct call *call, struct tensor x) {
+    if (!is_given(x))
+        return true;
+    const struct view *view = known_elements(call->importer, x);
+    const char *bytes = view ? view->data : NULL;
+    for (int64_t i = 0; view && i < node_bytes(x.node); i++)
+        if (bytes[i])
+            return false;
+    return view != NULL;
+}
+
+struct tensor centred(const struct call *call, struct tensor x, struct tensor zero) {
+    x = tensor_cast(x, DTYPE_INT32);
+    return is_known_zero(call, zero) ? x : tensor_sub(x, tensor_cast(zero, DTYPE_INT32));
+}
+
+struct tensor dequantised(const struct call *call, struct tensor x, struct tensor scale,
+                          struct tensor zero) {
+    struct tensor number = is_known_zero(call, zero) ? x : centred(call, x, zero);
+    return tensor_mul(tensor_cast(number, DTYPE_FLOAT32), tensor_cast(scale, DTYPE_FLOAT32));
+}
+
+struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor zero,
+                         enum dtype dtype) {
+    x = tensor_round(x);
+    if (!is_known_zero(call, zero))
+        x = tensor_add(x, tensor_cast(zero, DTYPE_FLOAT32));
+    return tensor_cast(x, dtype);
+}
+
+struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
+                        struct tensor zero, enum dtype dtype) {
+    x = tensor_div(tensor_cast(x, DTYPE_FLOAT32), tensor_cast(scale, DTYPE_FLOAT32));
+    return rounded_to(call, x, zero, dtype);
+}

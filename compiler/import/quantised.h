@@ -1,0 +1,28 @@
+/* Integers that stand for real numbers: (x - zero point) * scale. */
+#ifndef EIGENTENSOR_IMPORT_QUANTISED_H
+#define EIGENTENSOR_IMPORT_QUANTISED_H
+
+#include "compiler/import/importer.h"
+
+/* A scale or a zero point in the shape in which it goes with x: one for all (a scalar, or one
+ * element), one for each place along `axis`, or one for each block of `block` elements along it.
+ * NO_TENSOR stays so. Refuses others. */
+struct tensor spread_over(const struct call *call, struct tensor values, struct tensor x, int axis,
+                          int64_t block);
+
+/* x less the zero point, in int32. */
+struct tensor centred(const struct call *call, struct tensor x, struct tensor zero);
+/* (x - zero) * scale, in float32. */
+struct tensor dequantised(const struct call *call, struct tensor x, struct tensor scale,
+                          struct tensor zero);
+/* Rounds to nearest even, adds the zero point, saturates; NaN becomes 0. */
+struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor zero,
+                         enum dtype dtype);
+/* The same of x / scale. */
+struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
+                        struct tensor zero, enum dtype dtype);
+
+/* Whether it is known to be 0 everywhere, or is not given. */
+bool is_known_zero(const struct call *call, struct tensor x);
+
+#endif
