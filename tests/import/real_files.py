@@ -3,7 +3,8 @@
 imported, run in eager and JIT with the same bits, and beside ONNX Runtime within a tolerance.
 
 FOLDER keeps the packages; what is not there yet is fetched by pip, without what it depends on. A row
-of MODELS is a package, the file in it, the tolerance, and the sizes to run at."""
+of MODELS is a package, the file in it, how far elements may differ (where the greatest is over 1, of
+it), and the sizes to run at."""
 
 import subprocess
 import sys
@@ -20,28 +21,27 @@ import eigentensor  # noqa: E402
 
 OCR = "rapidocr_onnxruntime/models/ch_PP-OCRv4_"
 MODELS = (
-    # package, file, relative tolerance of the greatest output, sizes
     ("basic-pitch==0.4.0", "basic_pitch/saved_models/icassp_2022/nmp.onnx", 1e-4,
      ({}, {"unk__749": 2})),
     ("magika==1.0.3", "magika/models/standard_v3_3/model.onnx", 1e-4, ({}, {"unk__214": 3})),
     ("nudenet==3.4.2", "nudenet/320n.onnx", 1e-4,
      ({"height": 320, "width": 320}, {"height": 160, "width": 224})),
-    ("rapidocr==3.10.0", "rapidocr/models/PP-OCRv6_det_small.onnx", 1e-3,
+    ("rapidocr==3.10.0", "rapidocr/models/PP-OCRv6_det_small.onnx", 1e-4,
      ({"DynamicDimension.1": 64, "DynamicDimension.2": 96},
       {"DynamicDimension.1": 160, "DynamicDimension.2": 128})),
-    ("rapidocr==3.10.0", "rapidocr/models/PP-OCRv6_rec_small.onnx", 1e-3,
+    ("rapidocr==3.10.0", "rapidocr/models/PP-OCRv6_rec_small.onnx", 1e-4,
      ({"DynamicDimension.1": 160}, {"DynamicDimension.1": 96, "DynamicDimension.0": 2})),
     ("rapidocr-onnxruntime==1.4.4", OCR.replace("PP-OCRv4", "ppocr_mobile_v2.0") + "cls_infer.onnx",
      1e-4, ({"x.2": 48, "x.3": 192}, {"x.0": 3, "x.2": 48, "x.3": 96})),
-    ("rapidocr-onnxruntime==1.4.4", OCR + "det_infer.onnx", 1e-3,
+    ("rapidocr-onnxruntime==1.4.4", OCR + "det_infer.onnx", 1e-4,
      ({"p2o.DynamicDimension.1": 64, "p2o.DynamicDimension.2": 96},
       {"p2o.DynamicDimension.1": 96, "p2o.DynamicDimension.2": 160})),
-    ("rapidocr-onnxruntime==1.4.4", OCR + "rec_infer.onnx", 1e-3,
+    ("rapidocr-onnxruntime==1.4.4", OCR + "rec_infer.onnx", 1e-4,
      ({"x.2": 48, "p2o.DynamicDimension.1": 160}, {"x.2": 48, "p2o.DynamicDimension.1": 96})),
     ("silero-vad==6.2.3", "silero_vad/data/silero_vad.onnx", 1e-4,
      ({"input.1": 576, "state.1": 1, "sr": 16000}, {"input.1": 288, "state.1": 1, "sr": 8000})),
     ("silero-vad==6.2.3", "silero_vad/data/silero_vad_16k_op15.onnx", 1e-4,
-     ({"sequence": 576, "sr": 16000},)),
+     ({"sequence": 576, "batch": 1, "sr": 16000},)),
     ("silero-vad==6.2.3", "silero_vad/data/silero_vad_16k_sequence.onnx", 1e-4,
      ({"sequence_length": 1}, {"sequence_length": 7}, {"sequence_length": 40})),
     ("silero-vad==6.2.3", "silero_vad/data/silero_vad_half.onnx", 1e-4,
@@ -100,7 +100,7 @@ def run_at(path, sizes, tolerance, session):
             return f"WRONG: {value.name}: JIT and eager have different bits"
         if ours.shape != expected.shape:
             return f"WRONG: {value.name}: {ours.shape}, expected {expected.shape}"
-        greatest = float(numpy.max(numpy.abs(expected), initial=1e-30))
+        greatest = float(numpy.max(numpy.abs(expected), initial=1))
         worst = max(worst, float(numpy.max(numpy.abs(ours - expected), initial=0)) / greatest)
     verdict = "good" if worst <= tolerance else f"WRONG: over {tolerance:g}"
     return (f"{verdict}, differs by {worst:.1e}; ready in {ready:.2f} s, "

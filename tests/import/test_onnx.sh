@@ -22,3 +22,4 @@ export EIGENTENSOR_LIBRARY PYTHONDONTWRITEBYTECODE=1
 for script in tests/import/operators_*.py; do
     "$venv/bin/python" "$script" || failed=1
 done
+"$venv/bin/python" tests/import/real_files.py "$build/import/files" || failed=1
