@@ -120,7 +120,7 @@ static const char *plus_index(struct emitter *emitter, const char *name,
 }
 
 /* Where a sum's loop adds to the pointers, and to the condition that sums resume. */
-struct call {
+struct tile_call {
     const char *sums, *stream, *panel, *resume;
 };
 
@@ -130,7 +130,7 @@ static const char *plus_steps(struct arena *arena, const char *pointer, int64_t 
                        : arena_format(arena, "%s + %" PRId64 " * %s", pointer, stride, counter);
 }
 
-static void move_along_sum(const struct tiling *tiling, struct call *call, int axis,
+static void move_along_sum(const struct tiling *tiling, struct tile_call *call, int axis,
                            const char *counter) {
     struct arena *arena = tiling->emitter->ir->arena;
     call->stream =
@@ -156,7 +156,7 @@ static void emit_parts(struct emitter *emitter, int count, const char *const *pa
     emit_line(emitter, "%s%s", indent, line);
 }
 
-static void emit_call_lines(const struct tiling *tiling, const struct call *call) {
+static void emit_call_lines(const struct tiling *tiling, const struct tile_call *call) {
     struct emitter *emitter = tiling->emitter;
     const struct tile_block *block = tiling->block;
     struct arena *arena = emitter->ir->arena;
@@ -195,9 +195,9 @@ static const char *sums_text(const struct tiling *tiling) {
 static void emit_tile_call(const struct tiling *tiling) {
     const struct tile *tile = tiling->tile;
     struct emitter *emitter = tiling->emitter;
-    struct call call = {sums_text(tiling),
-                        plus_index(emitter, tile->stream->name, tile->stream_base),
-                        plus_index(emitter, tile->panel->name, tile->panel_base), ""};
+    struct tile_call call = {sums_text(tiling),
+                             plus_index(emitter, tile->stream->name, tile->stream_base),
+                             plus_index(emitter, tile->panel->name, tile->panel_base), ""};
     if (tile->sum_step)
         move_along_sum(tiling, &call, 0, "k");
     int outer = tile->sum_axis_count > WALK_LEVELS ? tile->sum_axis_count - WALK_LEVELS : 0;
@@ -392,9 +392,9 @@ static void emit_next_panel(const struct tiling *tiling) {
     const struct tile *tile = tiling->tile;
     struct emitter *emitter = tiling->emitter;
     const struct tiling whole = {.tile = tile, .block = &tile->blocks[0], .emitter = emitter};
-    struct call call = {.panel = plus_index(emitter, tile->panel->name, tile->panel_base),
-                        .stream = "",
-                        .resume = ""};
+    struct tile_call call = {.panel = plus_index(emitter, tile->panel->name, tile->panel_base),
+                             .stream = "",
+                             .resume = ""};
     if (tile->sum_step)
         move_along_sum(&whole, &call, 0, "k");
     const char *type = dtype_facts[tile->panel->dtype].c_type;

@@ -16,7 +16,7 @@ enum {
     MOST_SOURCES_DEPTH = 512, /* of nodes that are not known yet */
 };
 
-static struct constant *constant_of(struct importer *importer, const struct node *node) {
+static struct known *constant_of(struct importer *importer, const struct node *node) {
     if (node->id >= importer->constant_count) {
         int count = node->id + node->id / 2 + 64;
         importer->constants =
@@ -49,7 +49,7 @@ static bool evaluate_known(struct importer *importer, const struct node *node,
 }
 
 static const struct view *known(struct importer *importer, const struct node *node, int depth) {
-    struct constant *constant = constant_of(importer, node);
+    struct known *constant = constant_of(importer, node);
     if (constant->tried)
         return constant->known ? &constant->view : NULL;
     if (depth > MOST_SOURCES_DEPTH)
@@ -70,7 +70,7 @@ static const struct view *known(struct importer *importer, const struct node *no
         is_known = is_known && evaluate_known(importer, node, sources, &view);
     }
     constant = constant_of(importer, node); /* the list may have moved */
-    *constant = (struct constant){true, is_known, view};
+    *constant = (struct known){true, is_known, view};
     return is_known ? &constant->view : NULL;
 }
 

@@ -73,7 +73,7 @@ struct scope {
 };
 
 /* Elements that are known now. */
-struct constant {
+struct known {
     bool tried;
     bool known;
     struct view view; /* contiguous */
@@ -98,7 +98,7 @@ struct importer {
     const Onnx__Model *model;
     struct onnx_inputs inputs;
     struct tensor_context *context;
-    struct constant *constants; /* by id of the context's nodes */
+    struct known *constants; /* by id of the context's nodes */
     int constant_count;
     int refusal_count, refusal_capacity;
     struct refusal *refusals;

@@ -273,7 +273,7 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
     static const int64_t zero;
     int64_t count = node_elements(&node);
     if (count <= MOST_LISTED)
-        return tensor_const(importer->context, node.dtype, node.rank, node.shape,
-                            count ? count : 1, count ? data : &zero);
+        return tensor_const(importer->context, node.dtype, node.rank, node.shape, count ? count : 1,
+                            count ? data : &zero);
     return as_weight_once(importer, tensor, &node, name, data);
 }

@@ -1,5 +1,5 @@
-/* ONNX models, with some size for each open axis: those that are taken are whole graphs, and if they
- * are small, compiled and run beside the interpreter. */
+/* ONNX models, with some size for each open axis. Those that are taken are whole graphs, and if
+ * they are small, compiled and run beside the interpreter. */
 #include "tests/fuzz/fuzz_trial.h"
 
 #include "compiler/import/import.h"
