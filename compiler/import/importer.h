@@ -193,6 +193,13 @@ struct tensor int64_list(struct tensor_context *context, int count, const int64_
 struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tensor,
                             const char *name);
 
+enum { MOST_COMPUTED = 1 << 24 }; /* elements of one table that a builder computes */
+/* Room for the elements of such a table; NULL: it would be too large. */
+float *computed_elements(struct importer *importer, int rank, const int64_t *shape);
+/* The table as a const, or as a weight that is named after the node's first output. */
+struct tensor computed_tensor(struct call *call, const char *name, int rank, const int64_t *shape,
+                              const float *elements);
+
 /* scope.c: names */
 
 /* The value of that name, here or around; NULL when there is none, or no name. */

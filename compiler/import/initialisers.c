@@ -277,3 +277,25 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
                             count ? data : &zero);
     return as_weight_once(importer, tensor, &node, name, data);
 }
+
+/* ---- Tables that builders compute ---- */
+
+float *computed_elements(struct importer *importer, int rank, const int64_t *shape) {
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++)
+        if (shape[i] < 0 || !checked_multiply(count, shape[i], &count) || count > MOST_COMPUTED)
+            return NULL;
+    return arena_array(&importer->weights->arena, float, (size_t)count + 1);
+}
+
+struct tensor computed_tensor(struct call *call, const char *name, int rank, const int64_t *shape,
+                              const float *elements) {
+    struct node node = {.dtype = DTYPE_FLOAT32, .rank = rank};
+    memcpy(node.shape, shape, (size_t)rank * sizeof *shape);
+    int64_t count = node_elements(&node);
+    if (count <= MOST_LISTED)
+        return tensor_const(call->context, DTYPE_FLOAT32, rank, shape, count ? count : 1, elements);
+    const char *own = call->node->output[0];
+    return as_weight(call->importer, &node,
+                     arena_format(&call->importer->arena, "%s.%s", own, name), elements);
+}

@@ -13,6 +13,15 @@ int8, uint8, int32, int64 = numpy.int8, numpy.uint8, numpy.int32, numpy.int64
 SCALE = numpy.array(0.037, numpy.float32)
 TIES = numpy.arange(-300, 300, dtype=numpy.float32) * SCALE / 2
 
+WAVE = floats(3, 9, 1)
+SPECTRUM, NOISE = floats(5, 7, 2), floats(2, 400, 1)
+
+
+def parts(numbers):
+    """Complex numbers as their parts along a new axis."""
+    return numpy.stack([numbers.real, numbers.imag], -1).astype(numpy.float32)
+
+
 CASES = [
     # matrices
     Case("MatMul", 1, [floats(3, 4), floats(4, 5)]),
@@ -165,6 +174,27 @@ CASES = [
                              integers(int8, 6, 2, 3, 3), floats(6, low=.01, high=.1),
                              integers(int8, 6) * 0, numpy.array(3, numpy.float32), integers(uint8),
                              integers(int32, 6, low=-999, high=999)], group=2, pads=[1, 0, 2, 1]),
+
+    # signals: beside exact sums
+    Case("DFT", 20, [WAVE, numpy.array(12, int64), numpy.array(1, int64)], known=(1, 2),
+         expected=[parts(numpy.fft.fft(WAVE[..., 0], 12))]),
+    Case("DFT", 20, [WAVE, numpy.array(7, int64), numpy.array(-2, int64)], known=(1, 2), onesided=1,
+         expected=[parts(numpy.fft.rfft(WAVE[..., 0], 7))]),
+    Case("DFT", 17, [SPECTRUM], axis=0, inverse=1,
+         expected=[parts(numpy.fft.ifft(SPECTRUM @ [1, 1j], axis=0))]),
+    Case("DFT", 20, [SPECTRUM, numpy.array(11, int64), numpy.array(1, int64)], known=(1, 2),
+         inverse=1, onesided=1,
+         expected=[numpy.fft.irfft(SPECTRUM @ [1, 1j], 11)[..., None].astype(numpy.float32)]),
+    Case("DFT", 20, [NOISE], atol=1e-4, expected=[parts(numpy.fft.fft(NOISE[..., 0]))]),
+    Case("STFT", 17, [floats(2, 100, 1), numpy.array(7, int64), floats(16)], known=(1,), atol=1e-4),
+    Case("STFT", 17, [floats(2, 100, 1), numpy.array(7, int64), None, numpy.array(15, int64)],
+         known=(1, 3), onesided=0, atol=1e-4),
+    Case("HannWindow", 17, [numpy.array(33, int64)], known=(0,), atol=1e-6),
+    Case("HammingWindow", 17, [numpy.array(400, int64)], known=(0,), periodic=0, atol=1e-6),
+    Case("BlackmanWindow", 17, [numpy.array(16, int64)], known=(0,), atol=1e-6),
+    Case("MelWeightMatrix", 17, [numpy.array(40, int64), numpy.array(400, int64),
+                                 numpy.array(16000, int64), numpy.array(20, numpy.float32),
+                                 numpy.array(7600, numpy.float32)], known=(0, 1, 2, 3, 4)),
 ]
 
 if __name__ == "__main__":
