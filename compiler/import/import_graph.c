@@ -101,15 +101,20 @@ static bool is_narrow(struct tensor x) {
     return x.node && (x.node->dtype == DTYPE_FLOAT16 || x.node->dtype == DTYPE_BFLOAT16);
 }
 
-/* 16-bit floats as float32; *narrow is the dtype that the outputs are to have. */
+/* 16-bit floats as float32. Outputs are to have the dtype of the first input that is float32 or a
+ * 16-bit float: true, and which, when it is the latter. */
 static bool widen(struct call *call, enum dtype *narrow) {
-    bool widened = false;
-    for (int i = 0; i < call->input_count; i++)
-        if (is_narrow(call->inputs[i])) {
-            *narrow = call->inputs[i].node->dtype;
-            call->inputs[i] = tensor_cast(call->inputs[i], DTYPE_FLOAT32);
+    bool decided = false, widened = false;
+    for (int i = 0; i < call->input_count; i++) {
+        struct tensor x = call->inputs[i];
+        if (!decided && is_narrow(x)) {
+            *narrow = x.node->dtype;
             widened = true;
         }
+        decided |= x.node && (is_narrow(x) || x.node->dtype == DTYPE_FLOAT32);
+        if (is_narrow(x))
+            call->inputs[i] = tensor_cast(x, DTYPE_FLOAT32);
+    }
     return widened;
 }
 
