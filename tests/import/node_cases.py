@@ -23,15 +23,23 @@ sys.path.insert(0, str(TREE / "capture"))
 
 warnings.simplefilter("ignore")
 import onnx  # noqa: E402
+from onnx import numpy_helper  # noqa: E402
 from onnx.backend.test.case.node import collect_testcases  # noqa: E402
 
 import eigentensor  # noqa: E402
 
 
+def as_arrays(data_sets):
+    """Some cases come with tensors as files have them."""
+    return [[[numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+              for value in side] for side in data_set] for data_set in data_sets]
+
+
 def is_tensor_case(case):
     """Neither sequences nor optionals nor texts."""
     graph = case.model.graph
-    arrays = [value for data_set in case.data_sets for side in data_set for value in side]
+    arrays = [value for data_set in as_arrays(case.data_sets)
+              for side in data_set for value in side]
     return (all(isinstance(value, (numpy.ndarray, numpy.generic)) for value in arrays) and
             all(value.dtype.kind not in "OSU" for value in arrays) and
             all(value.type.WhichOneof("value") == "tensor_type"
@@ -114,7 +122,7 @@ def run_case(case, folder, modes):
     """None, or what is wrong: "refused: ..." or "wrong: ..."."""
     path = Path(folder) / "case.onnx"
     graph = case.model.graph
-    for inputs, expected in case.data_sets:
+    for inputs, expected in as_arrays(case.data_sets):
         try:
             program, left = load(case, inputs, path)
         except eigentensor.ProgramError as error:
