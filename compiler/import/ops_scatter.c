@@ -125,6 +125,8 @@ static struct tensor combine_known(const struct scatter *s, const int64_t *posit
 
 static struct tensor scatter_known(const struct scatter *s, struct tensor positions) {
     struct integers list = call_known(s->call, positions, "the positions");
+    if (list.count != s->count)
+        return call_refuse(s->call, "%d positions of %" PRId64 " updates", list.count, s->count);
     for (int i = 0; i < list.count; i++)
         if (list.values[i] < 0 || list.values[i] >= s->places)
             return call_refuse(s->call, "position %" PRId64 " of %" PRId64, list.values[i],
