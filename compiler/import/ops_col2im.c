@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+enum { MOST_ADDED = 8 }; /* rows of a block that are added one by one */
+
 /* One axis of the image, and how blocks lie along it. */
 struct block_axis {
     int64_t extent, size, stride, dilation, before, after; /* before, after: pads of the image */
@@ -51,15 +53,36 @@ static struct tensor fit(struct tensor x, int axis, int64_t extent) {
     return tensor_pad(x, tensor_rank(x), pads, 0);
 }
 
-/* Axis `at` goes through a block, the next through the blocks: they become the image's one, without
- * its pads. Row k of the first is moved k * dilation elements to the right: rows that are that much
- * longer than the ones which they are read as. */
-static struct tensor fold_axis(struct tensor x, int at, const struct block_axis *axis) {
+/* Row k of axis `at`, which vanishes, with k * dilation zeros before its elements. */
+static struct tensor moved_row(struct tensor x, int at, const struct block_axis *axis, int64_t k) {
+    struct range pads[MAX_RANK] = {0};
+    x = squeeze(cut_axis(x, at, k, k + 1), at);
+    pads[at].begin = k * axis->dilation;
+    return fit(tensor_pad(x, tensor_rank(x), pads, 0), at, axis->length);
+}
+
+static struct tensor add_rows(struct tensor x, int at, const struct block_axis *axis) {
+    struct tensor sum = moved_row(x, at, axis, 0);
+    for (int64_t k = 1; k < axis->size; k++)
+        sum = tensor_add(sum, moved_row(x, at, axis, k));
+    return sum;
+}
+
+/* The same for many rows: each is moved by a row that is longer than the one which it is read as.
+ */
+static struct tensor add_many_rows(struct tensor x, int at, const struct block_axis *axis) {
     const int64_t longer = axis->length + axis->dilation, all = axis->size * longer;
     const int64_t apart[] = {axis->size, axis->length};
-    x = fit(spread(x, at + 1, axis->stride), at + 1, longer);
-    x = fit(reshape_axes(x, at, 2, 1, &all), at, axis->size * axis->length);
-    x = tensor_reduce_sum(reshape_axes(x, at, 1, 2, apart), 1, &at);
+    x = reshape_axes(fit(x, at + 1, longer), at, 2, 1, &all);
+    x = reshape_axes(fit(x, at, axis->size * axis->length), at, 1, 2, apart);
+    return tensor_reduce_sum(x, 1, &at);
+}
+
+/* Axis `at` goes through a block, the next through the blocks: they become the image's one, without
+ * its pads. */
+static struct tensor fold_axis(struct tensor x, int at, const struct block_axis *axis) {
+    x = spread(x, at + 1, axis->stride);
+    x = (axis->size <= MOST_ADDED ? add_rows : add_many_rows)(x, at, axis);
     return cut_axis(x, at, axis->before, axis->before + axis->extent);
 }
 

@@ -8,6 +8,7 @@
 enum {
     MOST_WEIGHTS = 1 << 20,
     MOST_PHASES = 512,
+    MOST_ADDED = 4, /* taps that are added one by one */
 };
 
 struct resampling resampling_new(struct call *call, int64_t count, int64_t taps) {
@@ -49,14 +50,6 @@ static bool repeats_after(const struct resampling *r, int64_t period) {
     return true;
 }
 
-/* A count of 0: they do not repeat soon. */
-static struct phases find_phases(const struct resampling *r) {
-    for (int64_t period = 1; period <= MOST_PHASES && period < r->count; period++)
-        if (repeats_after(r, period))
-            return (struct phases){period, r->first[period] - r->first[0]};
-    return (struct phases){0};
-}
-
 /* The first and last position that any phase of a window reads, from its first position on. */
 static struct range reach(const struct resampling *r, struct phases phases) {
     struct range reach = {INT64_MAX, INT64_MIN};
@@ -65,6 +58,17 @@ static struct range reach(const struct resampling *r, struct phases phases) {
         reach.end = r->first[i] + r->taps > reach.end ? r->first[i] + r->taps : reach.end;
     }
     return reach;
+}
+
+/* A count of 0: they do not repeat soon, or a window for all phases would be mostly zeros. */
+static struct phases find_phases(const struct resampling *r) {
+    for (int64_t period = 1; period <= MOST_PHASES && period < r->count; period++) {
+        struct phases phases = {period, r->first[period] - r->first[0]};
+        struct range window = reach(r, phases);
+        if (repeats_after(r, period))
+            return window.end - window.begin <= 2 * r->taps + 2 ? phases : (struct phases){0};
+    }
+    return (struct phases){0};
 }
 
 /* Positions [begin, end) of the axis, the elements at its ends repeated where they are outside. */
@@ -103,28 +107,57 @@ static struct tensor resample_phases(struct call *call, struct tensor x, int axi
 
 /* ---- Other weights: gathered neighbours ---- */
 
-static struct tensor resample_gathered(struct call *call, struct tensor x, int axis,
-                                       const struct resampling *r) {
-    int64_t count = r->count * r->taps, last = tensor_extent(x, axis) - 1;
-    const int64_t apart[] = {r->count, r->taps};
+/* Positions and weights of taps [begin, end) of every element. */
+struct taps {
+    struct tensor positions; /* (count) or (count, taps) */
+    struct tensor weights;   /* the same, with axes of extent 1 for those of x */
+};
+
+static struct taps read_taps(struct call *call, struct tensor x, int axis,
+                             const struct resampling *r, int64_t begin, int64_t end) {
+    int64_t taps = end - begin, count = r->count * taps, last = tensor_extent(x, axis) - 1;
     int64_t *positions = arena_array(&call->importer->arena, int64_t, (size_t)count + 1);
     float *weights = arena_array(&call->importer->arena, float, (size_t)count + 1);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t tap = begin + i % taps, at = r->first[i / taps] + tap;
+        positions[i] = at < 0 ? 0 : at > last ? last : at;
+        weights[i] = (float)r->weights[i / taps * r->taps + tap];
+    }
+    int64_t shape[MAX_RANK + 1];
+    int own = taps > 1 ? 2 : 1, rank = tensor_rank(x) - 1 + own;
+    for (int i = 0; i < rank; i++)
+        shape[i] = i == axis ? r->count : own == 2 && i == axis + 1 ? taps : 1;
+    return (struct taps){
+        tensor_const(call->context, DTYPE_INT64, own, shape + axis, count, positions),
+        weights_like(x, rank, shape, count, weights)};
+}
+
+/* A few are added up one by one, which needs no gathered tensor in memory. */
+static struct tensor add_taps(struct call *call, struct tensor x, int axis,
+                              const struct resampling *r) {
+    struct tensor sum = NO_TENSOR;
+    for (int64_t i = 0; i < r->taps; i++) {
+        struct taps one = read_taps(call, x, axis, r, i, i + 1);
+        struct tensor term = tensor_mul(tensor_gather(x, axis, one.positions), one.weights);
+        sum = is_given(sum) ? tensor_add(sum, term) : term;
+    }
+    return sum;
+}
+
+static struct tensor contract_taps(struct call *call, struct tensor x, int axis,
+                                   const struct resampling *r) {
+    const int taps = axis + 1;
+    struct taps all = read_taps(call, x, axis, r, 0, r->taps);
+    return tensor_contract(tensor_gather(x, axis, all.positions), all.weights, 1, &taps);
+}
+
+static struct tensor resample_gathered(struct call *call, struct tensor x, int axis,
+                                       const struct resampling *r) {
+    int64_t count = r->count * r->taps;
     if (count > MAX_CONSTANT)
         return call_refuse(call, "%" PRId64 " weights that do not repeat, expected at most %d",
                            count, MAX_CONSTANT);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = r->first[i / r->taps] + i % r->taps;
-        positions[i] = at < 0 ? 0 : at > last ? last : at;
-        weights[i] = (float)r->weights[i];
-    }
-    struct tensor from =
-        tensor_const(call->context, DTYPE_INT64, SHAPE(r->count, r->taps), count, positions);
-    x = tensor_gather(x, axis, from);
-    int rank = tensor_rank(x), taps = axis + 1;
-    int64_t shape[MAX_RANK] = {0};
-    for (int i = 0; i < rank; i++)
-        shape[i] = i == axis || i == taps ? apart[i - axis] : 1;
-    return tensor_contract(x, weights_like(x, rank, shape, count, weights), 1, &taps);
+    return (r->taps <= MOST_ADDED ? add_taps : contract_taps)(call, x, axis, r);
 }
 
 struct tensor resample(struct call *call, struct tensor x, int axis,

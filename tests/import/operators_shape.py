@@ -307,6 +307,9 @@ SAMPLES = [
     *(known("AffineGrid", 20, floats(2, 3, 4), ints(2, 3, 5, 4, 6), align_corners=align)
       for align in (0, 1)),
     known("Col2Im", 18, floats(2, 18, 30), ints(7, 8), ints(3, 3)),
+    known("Col2Im", 18, floats(1, 33, 10), ints(20), ints(11)),
+    known("Col2Im", 18, floats(1, 33, 4), ints(27), ints(11), dilations=[2], strides=[2],
+          pads=[1, 0]),
     known("Col2Im", 18, floats(1, 12, 12), ints(6, 7), ints(2, 3), strides=[2, 2], pads=[1, 1, 1, 1],
           dilations=[2, 1]),
 ]

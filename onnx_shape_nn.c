@@ -1,0 +1,463 @@
+/* onnx_shape_nn.c: the graph "onnx_shape_nn", compiled to C by Eigentensor. Do not edit.
+ *
+ * graph    2af83a645bb424ffbdacb87a61ba23d099e3b1e6418ab2db9d8c81eb979e6dd8
+ * command  eigentensor emit onnx-shape.nn.onnx
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *   k01_copy
+ *     t3 float32[1,16,66,64]  0 flop  262144 + 270336 bytes
+ *   k02_contract
+ *     y0_ float32[1,16,100,90]  13478400 flop  567208 + 872736 bytes
+ */
+#include "onnx_shape_nn.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#endif
+
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline float f32_canonical(float x) {
+    return x != x ? f32_from_bits(0x7fc00000u) : x;
+}
+
+// As many neighbouring float32 as a register holds, how many registers there are, and how many can
+// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
+// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
+// use.
+#if defined __AVX512F__
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif defined __AVX2__ && defined __FMA__
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif defined __aarch64__ && defined __ARM_NEON
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+w"(x))
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#define VECTOR_HOLD(x) (void)(x)
+#endif
+
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), how far apart
+// rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
+// axis.
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums, ahead;
+};
+
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+#define TILE_INLINE static inline __attribute__((always_inline)) void
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+// How many steps ahead the panel is fetched: caches by themselves look less far.
+enum { TILE_AHEAD = 64 };
+enum { TILE_LINE = 16 }; // elements of a line of memory
+// Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
+// that needs, operands and constants, once before the loop over tiles, and spill sums.
+#if defined __AVX512F__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
+#elif defined __AVX2__ && defined __FMA__
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#elif defined __aarch64__ && defined __ARM_NEON
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",       \
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",       \
+                       "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",       \
+                       "v30", "v31")
+#else
+#define TILE_SEPARATE __asm__ volatile("" : : : "memory")
+#endif
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold. The last vector begins at column `last`, which may lie within the one before.
+TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
+                       const float *stream, const float *panel, const struct tile_walk *walk,
+                       int resume, const float *ahead) {
+    vector sums[TILE_ACCUMULATORS];
+    int column[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        column[v] = v + 1 < width ? v * VECTOR_LANES : last;
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < near_rows; n++)
+        near[n] = walk->rows[first + n];
+    const ptrdiff_t lines = ahead ? walk->ahead : 0;
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++) {
+                    if (!lanes && height > 1)
+                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
+                    row[v] = vector_load(y + column[v]);
+                    if (height > 1)
+                        VECTOR_HOLD(row[v]);
+                }
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2); // into the second cache
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * walk->sums + column[n % width], sums[n]);
+    TILE_SEPARATE;
+}
+
+// A tile of 8 columns where vectors are longer.
+static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
+                               const float *panel, const struct tile_walk *walk, int resume) {
+    for (int row = 0; row < rows; row++) {
+        float sums[8] = {0};
+        for (int c = 0; c < 8 && resume; c++)
+            sums[c] = acc[walk->sums * row + c];
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
+                                     j * walk->stream[1] + k * walk->stream[2];
+                    const float *y =
+                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                    for (int c = 0; c < 8; c++)
+                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                }
+        for (int c = 0; c < 8; c++)
+            acc[walk->sums * row + c] = sums[c];
+    }
+}
+
+// acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
+// of stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
+// (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
+// then of one less. A block's sums, a row of the panel and an element of the stream are in
+// registers all at once. From `ahead` on (NULL: nowhere) memory is fetched that will be needed
+// next, as the walk says.
+TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const float *stream,
+                 const float *panel, const struct tile_walk *walk, int resume, const float *ahead) {
+    if (columns < VECTOR_LANES) {
+        tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
+        return;
+    }
+    const int vectors = (columns + VECTOR_LANES - 1) / VECTOR_LANES;
+    const int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
+    const int sums_fit = TILE_ACCUMULATORS / least, all_fit = (TILE_REGISTERS - 2) / least - 1;
+    const int fit = sums_fit < all_fit ? sums_fit : all_fit, highest = fit < rows ? fit : rows;
+    const int blocks = (rows + highest - 1) / highest;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int sums_wide = TILE_ACCUMULATORS / height;
+    const int all_wide = height > 1 ? (TILE_REGISTERS - 2) / (height + 1) : sums_wide;
+    const int fitting = sums_wide < all_wide ? sums_wide : all_wide;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
+        const int last = whole < end ? whole : end;
+        for (int row = 0; row < high_rows; row += height, ahead = NULL)
+            tile_block(lanes, row, height, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, ahead);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, NULL);
+    }
+}
+
+TILE_INLINE tile_10x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 10, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_7x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 7, 32, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_9x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 9, 32, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_10x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 10, 32, sums, stream, panel, walk, resume, ahead);
+}
+
+/* t3 float32[1,16,66,64] = x0_
+ * nodes 3 */
+static void k01_copy(const float *restrict x0_, float *restrict t3) {
+    for (long i0 = 0; i0 < 16; i0++) {
+        for (long i1 = 0; i1 < 64; i1++) {
+            t3[4224 * i0 + i1] = x0_[4096 * i0 + i1];
+        }
+    }
+    for (long i0 = 0; i0 < 16; i0++) {
+        for (long i1 = 0; i1 < 4096; i1++) {
+            t3[4224 * i0 + i1 + 64] = x0_[4096 * i0 + i1];
+        }
+    }
+}
+
+/* t3 float32[1,16,66,64] = x0_; t13 float32[1,16,100,66] = sum over 18(t3 * constant_7);
+ *     t13 float32[1,16,100,66] = t13; y0_ float32[1,16,100,90] = sum over 34(t13 *
+ *     constant_17)
+ * nodes 3 9 13 19 */
+static void k02_contract(const float *restrict x0_, const float *restrict constant_7,
+        const float *restrict constant_17_packed, float *restrict t3, float *restrict t13,
+        float *restrict y0_) {
+    for (long g0 = 0; g0 < 16; g0++) {
+        for (long i0 = 0; i0 < 64; i0++) {
+            t3[4224 * g0 + i0 + 4160] = x0_[4096 * g0 + i0 + 4032];
+        }
+        {
+            static const struct tile_walk walk = {
+                .rows = {0, 18, 36, 54, 72, 90, 108, 126, 144},
+                .extent = {1, 1, 18}, .stream = {0, 0, 1},
+                .panel = {0, 0, 64}, .sums = 66};
+            static const struct tile_walk walk_2 = {
+                .rows = {0, 18, 36, 54, 72, 90, 108},
+                .extent = {1, 1, 18}, .stream = {0, 0, 1},
+                .panel = {0, 0, 64}, .sums = 66};
+            for (long i0 = 0; i0 < 4; i0++) {
+                for (long n = 0; n < 64; n += 32) {
+                    for (long i2 = 0; i2 < 18; i2 += 9) {
+                        tile_9x32(t13 + 1650 * i0 + 66 * i2 + n + 1, constant_7 + 18 * i2,
+                                t3 + 4224 * g0 + 1024 * i0 + n, &walk, 0, 0);
+                    }
+                    {
+                        tile_7x32(t13 + 1650 * i0 + 66 * 18 + n + 1, constant_7 + 18 * 18,
+                                t3 + 4224 * g0 + 1024 * i0 + n, &walk_2, 0, 0);
+                    }
+                }
+            }
+        }
+        for (long i0 = 0; i0 < 100; i0++) {
+            t13[66 * i0] = t13[66 * i0 + 1];
+            t13[66 * i0 + 65] = t13[66 * i0 + 64];
+        }
+        {
+            static const struct tile_walk walk = {
+                .rows = {0, 32, 66, 98, 132, 164, 198, 230, 264, 296},
+                .extent = {1, 1, 34}, .stream = {0, 0, 1},
+                .panel = {0, 0, 32}, .sums = 32};
+            static const struct tile_walk walk_2 = {
+                .rows = {0, 32, 66, 98, 132, 164, 198, 230, 264, 296},
+                .extent = {1, 1, 34}, .stream = {0, 0, 1},
+                .panel = {0, 0, 16}, .sums = 16};
+            for (long i0 = 0; i0 < 100; i0 += 5) {
+                for (long n = 0; n < 32; n += 32) {
+                    _Alignas(64) float sums[10 * 32];
+                    tile_10x32(sums, t13 + 66 * i0, constant_17_packed + 34 * n, &walk, 0, 0);
+                    for (long r0 = 0; r0 < 5; r0++) {
+                        for (long r1 = 0; r1 < 2; r1++) {
+                            for (long c = 0; c < 32; c++) {
+                                y0_[9000 * g0 + 90 * i0 + n + 90 * r0 + 45 * r1 + c] =
+                                    f32_canonical(sums[64 * r0 + 32 * r1 + c]);
+                            }
+                        }
+                    }
+                }
+                {
+                    _Alignas(64) float sums[10 * 16];
+                    tile_10x16(sums, t13 + 66 * i0, constant_17_packed + 34 * 32, &walk_2, 0, 0);
+                    for (long r0 = 0; r0 < 5; r0++) {
+                        for (long r1 = 0; r1 < 2; r1++) {
+                            for (long c = 0; c < 13; c++) {
+                                y0_[9000 * g0 + 90 * i0 + 32 + 90 * r0 + 45 * r1 + c] =
+                                    f32_canonical(sums[32 * r0 + 16 * r1 + c]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* Constants, in bytes from the beginning of the weights block. */
+enum {
+    AT_constant_7 = 0, /* float32[1,1,1,25,1,18] */
+    AT_constant_17_packed = 1856, /* float32[1632] */
+};
+
+/* Temporaries, in bytes from the beginning of the arena. */
+enum {
+    AT_t3 = 0, /* float32[1,16,66,64], alive from k01 to k02 */
+    AT_t13 = 270336, /* float32[1,16,100,66], alive from k02 to k02 */
+};
+
+void onnx_shape_nn_run(const struct onnx_shape_nn_inputs *inputs, const struct onnx_shape_nn_outputs *outputs,
+        const void *weights, void *arena) {
+    const char *constants = (const char *)weights;
+    char *scratch = (char *)arena;
+    k01_copy(inputs->x0_, (float *)(scratch + AT_t3));
+    k02_contract(inputs->x0_, (const float *)(constants + AT_constant_7),
+            (const float *)(constants + AT_constant_17_packed), (float *)(scratch + AT_t3),
+            (float *)(scratch + AT_t13), outputs->y0_);
+}
+
+void onnx_shape_nn_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena) {
+    struct onnx_shape_nn_inputs named_inputs;
+    named_inputs.x0_ = (const float *)inputs[0];
+    struct onnx_shape_nn_outputs named_outputs;
+    named_outputs.y0_ = (float *)outputs[0];
+    onnx_shape_nn_run(&named_inputs, &named_outputs, weights, arena);
+}
+
+const char *onnx_shape_nn_metadata(void) {
+    return "eigentensor 1; graph 2af83a645bb424ffbdacb87a61ba23d099e3b1e6418ab2db9d8c81eb979e6dd8"
+           "; input x0_ float32[1,16,64,64]"
+           "; output y0_ float32[1,16,100,90]";
+}
