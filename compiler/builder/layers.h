@@ -81,6 +81,10 @@ struct conv_options {
 struct tensor conv(struct tensor x, struct tensor weight, struct tensor bias,
                    struct conv_options options);
 
+/* The same of the windows alone: x (batch, groups * c, o1, .., on, k1, .., kn). */
+struct tensor conv_of_windows(struct tensor x, struct tensor weight, struct tensor bias,
+                              int64_t groups);
+
 struct pool2d_options {
     int64_t kernel[2];   /* {0}: 2, 2 */
     int64_t stride[2];   /* {0}: the kernel */

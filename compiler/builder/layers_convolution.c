@@ -103,15 +103,12 @@ static struct tensor spread_windows(struct tensor x, int64_t groups, int64_t out
     return tensor_permute(x, rank, axes);
 }
 
-/* pad; windows; (batch, groups, outputs, out.., c, kernel..) times weight, summed over the last
- * axes; plus bias */
-static struct tensor convolve(struct tensor x, struct tensor weight, struct tensor bias,
-                              const struct conv_options *options) {
-    int64_t groups = options->groups == 0 ? 1 : options->groups, outputs = tensor_extent(weight, 0);
-    if (!check_convolution(x, weight, groups))
-        return (struct tensor){x.context, NULL};
-    int rank = tensor_rank(x), spatial = rank - 2, summed[MAX_RANK];
-    x = convolved_windows(x, weight, options);
+/* (batch, groups, outputs, out.., c, kernel..) times weight, summed over the last axes; plus bias
+ */
+static struct tensor contract_windows(struct tensor x, struct tensor weight, struct tensor bias,
+                                      int64_t groups) {
+    int rank = tensor_rank(weight), spatial = rank - 2, summed[MAX_RANK];
+    int64_t outputs = tensor_extent(weight, 0);
     int64_t result[MAX_RANK] = {tensor_extent(x, 0), outputs};
     int64_t spread[MAX_RANK] = {1, groups, outputs / groups};
     int64_t added[MAX_RANK] = {1, -1};
@@ -130,10 +127,31 @@ static struct tensor convolve(struct tensor x, struct tensor weight, struct tens
     return is_given(bias) ? tensor_add(x, tensor_reshape(bias, rank, added)) : x;
 }
 
+static struct tensor convolve(struct tensor x, struct tensor weight, struct tensor bias,
+                              const struct conv_options *options) {
+    int64_t groups = options->groups == 0 ? 1 : options->groups;
+    if (!check_convolution(x, weight, groups))
+        return (struct tensor){x.context, NULL};
+    return contract_windows(convolved_windows(x, weight, options), weight, bias, groups);
+}
+
 struct tensor conv(struct tensor x, struct tensor weight, struct tensor bias,
                    struct conv_options options) {
     LAYER(x, weight);
     return convolve(x, weight, bias, &options);
+}
+
+struct tensor conv_of_windows(struct tensor x, struct tensor weight, struct tensor bias,
+                              int64_t groups) {
+    LAYER(x, weight);
+    int rank = tensor_rank(weight);
+    bool fits = rank >= 3 && rank <= 2 + MAX_SPATIAL && tensor_rank(x) == 2 * rank - 2 &&
+                groups >= 1 && tensor_extent(weight, 0) % groups == 0 &&
+                tensor_extent(x, 1) == groups * tensor_extent(weight, 1);
+    if (!fits)
+        return tensor_fail(x.context, "windows %s for weight %s in %" PRId64 " groups",
+                           tensor_text(x).text, tensor_text(weight).text, groups);
+    return contract_windows(x, weight, bias, groups);
 }
 
 struct tensor conv2d(struct tensor x, struct tensor weight, struct tensor bias,

@@ -1,6 +1,7 @@
 /* Convolutions. */
 #include "compiler/import/convolution.h"
 #include "compiler/import/movement.h"
+#include "compiler/import/sampling.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -219,4 +220,68 @@ struct tensor import_conv_transpose(struct call *call) {
         return NO_TENSOR;
     x = transposed_convolution(x, weight, groups, spatial.axes, list);
     return is_given(bias) ? tensor_add(x, along_axis(bias, 1, tensor_rank(x))) : x;
+}
+
+/* ---- DeformConv ---- */
+
+/* Where the windows' elements are along an axis (0: rows): (batch, offset groups, kh, kw, oh, ow).
+ */
+static struct sample_axis deformed_places(struct tensor x, struct tensor offsets, int axis,
+                                          const struct conv_options *options) {
+    int64_t out = tensor_extent(offsets, 5 + axis), kernel = tensor_extent(offsets, 2 + axis);
+    struct tensor offset = squeeze(cut_axis(offsets, 4, axis, axis + 1), 4);
+    struct tensor window = positions_along(x.context, DTYPE_INT32, out, 4 + axis, 6);
+    struct tensor element = positions_along(x.context, DTYPE_INT32, kernel, 2 + axis, 6);
+    window = multiply_by(window, (double)options->stride[axis]);
+    element = multiply_by(element, (double)options->dilation[axis]);
+    struct tensor place =
+        tensor_add(add_number(window, -(double)options->padding[axis].begin), element);
+    place = tensor_add(tensor_cast(place, DTYPE_FLOAT32), offset);
+    return sample_along(place, tensor_extent(x, 2 + axis));
+}
+
+/* The windows of x, read where the offsets say: (batch, channels, oh, ow, kh, kw). */
+static struct tensor deformed_windows(struct tensor x, struct tensor offsets, struct tensor mask,
+                                      const struct conv_options *options) {
+    int64_t batch = tensor_extent(x, 0), channels = tensor_extent(x, 1);
+    int64_t groups = tensor_extent(offsets, 1);
+    struct sample_axis rows = deformed_places(x, offsets, 0, options);
+    struct sample_axis columns = deformed_places(x, offsets, 1, options);
+    struct tensor images = tensor_reshape(
+        x, SHAPE(batch * groups, channels / groups, tensor_extent(x, 2), tensor_extent(x, 3)));
+    struct tensor image = tensor_reshape(tensor_iota(x.context, DTYPE_INT64, batch * groups),
+                                         SHAPE(batch, groups, 1, 1, 1, 1));
+    struct tensor sampled = sample_between(images, image, &rows, &columns, tensor_add);
+    if (is_given(mask))
+        sampled = tensor_mul(sampled, unsqueeze(mask, 6));
+    sampled = tensor_permute(sampled, AXES(0, 1, 6, 4, 5, 2, 3));
+    return reshape_axes(sampled, 1, 2, 1, &channels);
+}
+
+struct tensor import_deform_conv(struct call *call) {
+    struct tensor x = call_input(call, 0), weight = call_input(call, 1);
+    struct tensor offsets = call_input(call, 2), mask = call_input(call, 4);
+    int64_t groups = call_int(call, "offset_group", 1), batch = tensor_extent(x, 0);
+    int64_t kh = tensor_extent(weight, 2), kw = tensor_extent(weight, 3);
+    int64_t oh = tensor_extent(offsets, 2), ow = tensor_extent(offsets, 3);
+    struct conv_options options;
+    if (!call_convolution(call, x, weight, &options))
+        return NO_TENSOR;
+    if (tensor_rank(x) != 4 || groups < 1 || tensor_extent(x, 1) % groups != 0 ||
+        elements_of(x) == 0)
+        return call_refuse(call, "expected images, of channels in %" PRId64 " groups, found %s",
+                           groups, tensor_text(x).text);
+    for (int i = 0; i < 2; i++) {
+        int64_t padded =
+            tensor_extent(x, 2 + i) + options.padding[i].begin + options.padding[i].end;
+        int64_t span = (tensor_extent(weight, 2 + i) - 1) * options.dilation[i] + 1;
+        if (padded < span || (padded - span) / options.stride[i] + 1 != (i ? ow : oh))
+            return call_refuse(call, "offsets %s do not fit the windows",
+                               tensor_text(offsets).text);
+    }
+    offsets = tensor_reshape(offsets, SHAPE(batch, groups, kh, kw, 2, oh, ow));
+    if (is_given(mask))
+        mask = tensor_reshape(mask, SHAPE(batch, groups, kh, kw, oh, ow));
+    return conv_of_windows(deformed_windows(x, offsets, mask, &options), weight,
+                           call_input(call, 3), options.groups);
 }

@@ -13,6 +13,9 @@ int8, uint8, int32, int64 = numpy.int8, numpy.uint8, numpy.int32, numpy.int64
 SCALE = numpy.array(0.037, numpy.float32)
 TIES = numpy.arange(-300, 300, dtype=numpy.float32) * SCALE / 2
 
+TARGETS = integers(int64, 3, 4, low=0, high=5)
+REGIONS = numpy.array([[0, 0, 0, 15, 17], [1, 3.2, 4.1, 9.7, 11.3], [1, -4, 2, 30, 6.6],
+                       [0, 12, 13, 11, 9]], numpy.float32)
 WAVE = floats(3, 9, 1)
 SPECTRUM, NOISE = floats(5, 7, 2), floats(2, 400, 1)
 
@@ -174,6 +177,29 @@ CASES = [
                              integers(int8, 6, 2, 3, 3), floats(6, low=.01, high=.1),
                              integers(int8, 6) * 0, numpy.array(3, numpy.float32), integers(uint8),
                              integers(int32, 6, low=-999, high=999)], group=2, pads=[1, 0, 2, 1]),
+
+    # losses
+    Case("NegativeLogLikelihoodLoss", 12, [floats(3, 5, 4), TARGETS, floats(5, low=0.5, high=2)],
+         ignore_index=2),
+    Case("NegativeLogLikelihoodLoss", 13, [floats(3, 5, 4), TARGETS.astype(int32)],
+         reduction="none", ignore_index=2),
+    Case("SoftmaxCrossEntropyLoss", 12, [floats(3, 5, 4), TARGETS, floats(5, low=0.5, high=2)],
+         outputs=(True, True)),
+    Case("SoftmaxCrossEntropyLoss", 13, [floats(3, 5, 4), TARGETS], reduction="sum"),
+
+    # regions
+    Case("MaxRoiPool", 1, [floats(2, 3, 9, 8), REGIONS], pooled_shape=[3, 2], spatial_scale=0.5),
+    Case("RoiAlign", 10, [floats(2, 3, 9, 8), REGIONS[:, 1:], numpy.array([0, 1, 1, 0], int64)],
+         output_height=3, output_width=2, sampling_ratio=2, spatial_scale=0.5),
+    Case("RoiAlign", 16, [floats(2, 3, 9, 8), REGIONS[:, 1:], numpy.array([0, 1, 1, 0], int64)],
+         output_height=2, output_width=3, sampling_ratio=3, spatial_scale=0.4),
+    Case("MaxUnpool", 11, [floats(1, 2, 2, 2), numpy.array([5, 6, 8, 13, 16, 19, 29, 31], int64)
+                           .reshape(1, 2, 2, 2)], kernel_shape=[2, 2], strides=[2, 2]),
+    Case("DeformConv", 19, [floats(2, 4, 7, 8), floats(6, 2, 3, 2), floats(2, 24, 4, 8) * 2,
+                            floats(6), floats(2, 12, 4, 8)], group=2, offset_group=2,
+         strides=[2, 1], pads=[1, 0, 1, 1]),
+    Case("Det", 11, [floats(5, 3, 3)]),
+    Case("Det", 11, [floats(2, 1, 4, 4)]),
 
     # signals: beside exact sums
     Case("DFT", 20, [WAVE, numpy.array(12, int64), numpy.array(1, int64)], known=(1, 2),
