@@ -1,4 +1,5 @@
 /* Activations. */
+#include "compiler/import/activation.h"
 #include "compiler/import/meaning.h"
 
 #include "compiler/base/json_read.h"
@@ -11,7 +12,7 @@ static struct tensor unless_negative(struct tensor x, struct tensor negative) {
     return tensor_where(tensor_lt(x, scalar_like(x, 0)), negative, x);
 }
 
-static struct tensor clamped(struct tensor x, double low, double high) {
+struct tensor clamped(struct tensor x, double low, double high) {
     return tensor_max(tensor_min(x, scalar_like(x, high)), scalar_like(x, low));
 }
 
@@ -31,9 +32,12 @@ struct tensor import_relu(struct call *call) {
     return tensor_max(x, scalar_like(x, 0));
 }
 
+struct tensor leaky_relu(struct tensor x, double alpha) {
+    return unless_negative(x, multiply_by(x, alpha));
+}
+
 struct tensor import_leaky_relu(struct call *call) {
-    struct tensor x = activated(call);
-    return unless_negative(x, multiply_by(x, call_float(call, "alpha", (double)0.01F)));
+    return leaky_relu(activated(call), call_float(call, "alpha", (double)0.01F));
 }
 
 /* Before opset 7 a list of slopes is one a channel. */
@@ -49,9 +53,12 @@ struct tensor import_prelu(struct call *call) {
     return unless_negative(x, tensor_mul(slope, x));
 }
 
+struct tensor elu(struct tensor x, double alpha) {
+    return unless_negative(x, multiply_by(exp_less_one(x), alpha));
+}
+
 struct tensor import_elu(struct call *call) {
-    struct tensor x = activated(call);
-    return unless_negative(x, multiply_by(exp_less_one(x), call_float(call, "alpha", 1)));
+    return elu(activated(call), call_float(call, "alpha", 1));
 }
 
 /* Its numbers had fewer digits in opset 1. */
@@ -74,7 +81,7 @@ struct tensor import_sigmoid(struct call *call) {
     return sigmoid(activated(call));
 }
 
-static struct tensor hard_sigmoid(struct tensor x, double alpha, double beta) {
+struct tensor hard_sigmoid(struct tensor x, double alpha, double beta) {
     return clamped(add_number(multiply_by(x, alpha), beta), 0, 1);
 }
 
@@ -97,15 +104,20 @@ struct tensor import_mish(struct call *call) {
     return tensor_mul(x, tensor_div(part, add_number(part, 2)));
 }
 
-struct tensor import_softsign(struct call *call) {
-    struct tensor x = activated(call);
+struct tensor softsign(struct tensor x) {
     return tensor_div(x, add_number(tensor_abs(x), 1));
 }
 
+struct tensor import_softsign(struct call *call) {
+    return softsign(activated(call));
+}
+
+struct tensor thresholded_relu(struct tensor x, double alpha) {
+    return tensor_where(tensor_lt(scalar_like(x, alpha), x), x, scalar_like(x, 0));
+}
+
 struct tensor import_thresholded_relu(struct call *call) {
-    struct tensor x = activated(call);
-    struct tensor alpha = scalar_like(x, call_float(call, "alpha", 1));
-    return tensor_where(tensor_lt(alpha, x), x, scalar_like(x, 0));
+    return thresholded_relu(activated(call), call_float(call, "alpha", 1));
 }
 
 static struct tensor swish(struct tensor x, double alpha) {

@@ -4,6 +4,7 @@
  * the Cephes library of S. Moshier do. The polynomials are our own: minimax by the Remez exchange
  * for the relative error of the function, the coefficients rounded to float one after the other;
  * their errors stand beside them. tests/import/operators_math.py measures the whole functions. */
+#include "compiler/import/activation.h"
 #include "compiler/import/meaning.h"
 
 #include <math.h>
@@ -194,8 +195,12 @@ static const struct polynomial log1p_rest = {
      -0x1.54f2a2p-4, 0x1.5901e2p-5, -0x1.c0a7e0p-7, 0x1.113b94p-9}};
 
 /* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
-struct tensor import_softplus(struct call *call) {
-    struct tensor x = argument(call), e = tensor_exp(tensor_neg(tensor_abs(x)));
+struct tensor softplus(struct tensor x) {
+    struct tensor e = tensor_exp(tensor_neg(tensor_abs(x)));
     struct tensor rest = tensor_mul(tensor_mul(e, e), evaluated(&log1p_rest, e));
     return tensor_add(tensor_max(x, scalar_like(x, 0)), tensor_add(e, rest));
+}
+
+struct tensor import_softplus(struct call *call) {
+    return softplus(argument(call));
 }

@@ -4,6 +4,7 @@
  * over flipped steps where it is reversed; a sequence that has ended keeps its state and gives
  * zeros. (The specification of ONNX says what a cell computes; sequences that are shorter are
  * treated as ONNX Runtime does.) */
+#include "compiler/import/activation.h"
 #include "compiler/import/importer.h"
 
 #include <string.h>
@@ -52,19 +53,6 @@ struct activation {
     double alpha, beta;
 };
 
-static struct tensor scaled(struct tensor x, double factor) {
-    return tensor_mul(x, scalar_like(x, factor));
-}
-
-static struct tensor shifted(struct tensor x, double term) {
-    return tensor_add(x, scalar_like(x, term));
-}
-
-/* x where it is over `least`, else `otherwise`. */
-static struct tensor above(struct tensor x, double least, struct tensor otherwise) {
-    return tensor_where(tensor_lt(scalar_like(x, least), x), x, otherwise);
-}
-
 static struct tensor activate(struct activation f, struct tensor x) {
     switch (f.kind) {
     case RELU:
@@ -74,22 +62,21 @@ static struct tensor activate(struct activation f, struct tensor x) {
     case SIGMOID:
         return sigmoid(x);
     case AFFINE:
-        return shifted(scaled(x, f.alpha), f.beta);
+        return add_number(multiply_by(x, f.alpha), f.beta);
     case LEAKY_RELU:
-        return above(x, 0, scaled(x, f.alpha));
+        return leaky_relu(x, f.alpha);
     case THRESHOLDED_RELU:
-        return above(x, f.alpha, scalar_like(x, 0));
+        return thresholded_relu(x, f.alpha);
     case SCALED_TANH:
-        return scaled(tensor_tanh(scaled(x, f.beta)), f.alpha);
+        return multiply_by(tensor_tanh(multiply_by(x, f.beta)), f.alpha);
     case HARD_SIGMOID:
-        return tensor_max(tensor_min(shifted(scaled(x, f.alpha), f.beta), scalar_like(x, 1)),
-                          scalar_like(x, 0));
+        return hard_sigmoid(x, f.alpha, f.beta);
     case ELU:
-        return above(x, 0, scaled(shifted(tensor_exp(x), -1), f.alpha));
+        return elu(x, f.alpha);
     case SOFTSIGN:
-        return tensor_div(x, shifted(tensor_abs(x), 1));
+        return softsign(x);
     case SOFTPLUS:
-        return tensor_log(shifted(tensor_exp(x), 1));
+        return softplus(x);
     }
     unreachable();
 }
@@ -220,9 +207,7 @@ static bool read_sizes(struct recurrence *r, struct tensor x) {
 /* ---- Cells ---- */
 
 static struct tensor clipped(const struct recurrence *r, struct tensor x) {
-    if (r->clip <= 0)
-        return x;
-    return tensor_max(tensor_min(x, scalar_like(x, r->clip)), scalar_like(x, -r->clip));
+    return r->clip > 0 ? clamped(x, -r->clip, r->clip) : x;
 }
 
 static struct tensor apply(const struct recurrence *r, int direction, int index, struct tensor x) {
