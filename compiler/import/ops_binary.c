@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-struct operands {
+struct two_tensors {
     struct tensor a, b;
 };
 
@@ -25,8 +25,8 @@ static struct tensor aligned_at(struct call *call, struct tensor a, struct tenso
     return tensor_reshape(b, rank - axis, shape);
 }
 
-static struct operands operands_of(struct call *call) {
-    struct operands operands = {call_input(call, 0), call_input(call, 1)};
+static struct two_tensors operands_of(struct call *call) {
+    struct two_tensors operands = {call_input(call, 0), call_input(call, 1)};
     call_ignore(call, "consumed_inputs");
     if (call->opset < 7)
         operands.b = aligned_at(call, operands.a, operands.b);
@@ -42,13 +42,13 @@ static binary *const binaries[OP_COUNT] = {
 };
 
 struct tensor import_binary(struct call *call) {
-    struct operands operands = operands_of(call);
+    struct two_tensors operands = operands_of(call);
     return binaries[call->op->detail](operands.a, operands.b);
 }
 
 /* a > b as b < a. */
 struct tensor import_swapped(struct call *call) {
-    struct operands operands = operands_of(call);
+    struct two_tensors operands = operands_of(call);
     return binaries[call->op->detail](operands.b, operands.a);
 }
 
@@ -185,7 +185,7 @@ static struct tensor integer_power(struct tensor x, struct tensor exponent) {
 }
 
 /* The exponent, if it is one known number; else 0. */
-static double known_exponent(struct call *call, struct operands operands) {
+static double known_exponent(struct call *call, struct two_tensors operands) {
     struct tensor exponent = operands.b;
     bool is_one = exponent.node && node_elements(exponent.node) == 1 &&
                   tensor_rank(exponent) <= tensor_rank(operands.a);
@@ -196,7 +196,7 @@ static double known_exponent(struct call *call, struct operands operands) {
 
 /* Squares and cubes are products. */
 struct tensor import_pow(struct call *call) {
-    struct operands operands = operands_of(call);
+    struct two_tensors operands = operands_of(call);
     struct tensor x = operands.a, exponent = operands.b;
     double known = known_exponent(call, operands);
     if (known == 2 || known == 3) {

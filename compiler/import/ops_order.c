@@ -121,7 +121,7 @@ struct tensor import_cum_prod(struct call *call) {
 /* ---- TopK ---- */
 
 /* What is to be sorted, each (rows, elements). */
-struct candidates {
+struct order_candidates {
     struct tensor bits; /* bits_of them */
     bool are_floats;
     struct tensor positions; /* along the axis, int32; they ascend among equals */
@@ -156,7 +156,7 @@ static struct tensor take(struct tensor which, struct tensor integers) {
     return tensor_reduce_sum(some, AXES(-1));
 }
 
-static struct candidates best(struct candidates c, int64_t k, bool largest) {
+static struct order_candidates best(struct order_candidates c, int64_t k, bool largest) {
     struct tensor which = chosen(c.are_floats ? ordered_bits(c.bits) : c.bits, k, largest);
     c.bits = take(which, c.bits);
     c.positions = take(which, c.positions);
@@ -180,11 +180,11 @@ enum { LEAST_BLOCK = 128 };
 
 /* All pairs are compared, so many elements are sorted in blocks first, and then the best of those.
  */
-static struct candidates best_by_blocks(struct candidates c, int64_t k, bool largest) {
+static struct order_candidates best_by_blocks(struct order_candidates c, int64_t k, bool largest) {
     int64_t block = k < LEAST_BLOCK / 4 ? LEAST_BLOCK : 4 * k;
     for (int64_t count; (count = tensor_extent(c.bits, 1)) / 4 > block && k > 1;) {
         int64_t blocks = count / block, done = blocks * block;
-        struct candidates part = c;
+        struct order_candidates part = c;
         part.bits = blocks_of(c.bits, blocks, block);
         part.positions = blocks_of(c.positions, blocks, block);
         part = best(part, k, largest);
@@ -217,7 +217,7 @@ struct tensor import_top_k(struct call *call) {
     int64_t k = wanted_count(call, count);
     struct tensor positions = tensor_iota(call->context, DTYPE_INT32, count);
     positions = tensor_expand(unsqueeze(positions, 0), SHAPE(rows, count));
-    struct candidates c = {bits_of(x), holds_floats(x), positions};
+    struct order_candidates c = {bits_of(x), holds_floats(x), positions};
     c = best_by_blocks(c, k, largest);
     call_output(call, 1, tensor_cast(from_rows(c.positions, &layout), DTYPE_INT64));
     struct tensor values = c.are_floats ? tensor_bitcast(c.bits, tensor_dtype(x)) : c.bits;

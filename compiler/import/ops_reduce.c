@@ -5,16 +5,16 @@
 
 typedef struct tensor reducer(struct tensor x, int axis_count, const int *axes);
 
-struct reduction {
+struct onnx_reduction {
     struct tensor x;
     int count, axes[MAX_RANK]; /* ascending; none: each element is a result */
     int64_t elements;          /* that make one of the result */
     bool keep;                 /* reduced axes, with extent 1 */
 };
 
-static struct reduction reduction_over(const struct call *call, struct tensor x,
-                                       struct integers given, bool all, bool keep) {
-    struct reduction r = {.x = x, .elements = 1, .keep = keep};
+static struct onnx_reduction reduction_over(const struct call *call, struct tensor x,
+                                            struct integers given, bool all, bool keep) {
+    struct onnx_reduction r = {.x = x, .elements = 1, .keep = keep};
     int rank = tensor_rank(x);
     bool reduced[MAX_RANK] = {false};
     for (int i = 0; i < given.count; i++)
@@ -28,7 +28,7 @@ static struct reduction reduction_over(const struct call *call, struct tensor x,
 }
 
 /* No axes, or an empty list: all of them, or, if the node says so, none. */
-static struct reduction reduction_of(struct call *call) {
+static struct onnx_reduction reduction_of(struct call *call) {
     bool keep = call_int(call, "keepdims", 1) != 0;
     bool none = call_int(call, "noop_with_empty_axes", 0) != 0;
     struct integers axes = call_ints_or_input(call, "axes", 1);
@@ -36,7 +36,7 @@ static struct reduction reduction_of(struct call *call) {
 }
 
 /* A result with the reduced axes put back. */
-static struct tensor kept(const struct reduction *r, struct tensor reduced) {
+static struct tensor kept(const struct onnx_reduction *r, struct tensor reduced) {
     int64_t shape[MAX_RANK];
     int rank = tensor_rank(r->x);
     for (int i = 0; i < rank; i++)
@@ -47,12 +47,12 @@ static struct tensor kept(const struct reduction *r, struct tensor reduced) {
 }
 
 /* The reduction of a tensor of x's shape. */
-static struct tensor reduced(const struct reduction *r, reducer *reduce, struct tensor x) {
+static struct tensor reduced(const struct onnx_reduction *r, reducer *reduce, struct tensor x) {
     struct tensor y = r->count ? reduce(x, r->count, r->axes) : x;
     return r->keep ? kept(r, y) : y;
 }
 
-static struct tensor sum_of_squares(const struct reduction *r, struct tensor x) {
+static struct tensor sum_of_squares(const struct onnx_reduction *r, struct tensor x) {
     struct tensor y = r->count ? tensor_contract(x, x, r->count, r->axes) : tensor_mul(x, x);
     return r->keep ? kept(r, y) : y;
 }
@@ -62,7 +62,7 @@ static struct tensor in_floats(struct tensor x) {
     return holds_floats(x) ? x : tensor_cast(x, DTYPE_FLOAT32);
 }
 
-static struct tensor as_before(const struct reduction *r, struct tensor y) {
+static struct tensor as_before(const struct onnx_reduction *r, struct tensor y) {
     return tensor_cast(y, tensor_dtype(r->x));
 }
 
@@ -74,38 +74,38 @@ static reducer *const reducers[OP_COUNT] = {
 };
 
 struct tensor import_reduce(struct call *call) {
-    struct reduction r = reduction_of(call);
+    struct onnx_reduction r = reduction_of(call);
     return reduced(&r, reducers[call->op->detail], r.x);
 }
 
 struct tensor import_reduce_mean(struct call *call) {
-    struct reduction r = reduction_of(call);
+    struct onnx_reduction r = reduction_of(call);
     return divide_exactly(reduced(&r, tensor_reduce_sum, r.x), (double)r.elements);
 }
 
 struct tensor import_reduce_l1(struct call *call) {
-    struct reduction r = reduction_of(call);
+    struct onnx_reduction r = reduction_of(call);
     return reduced(&r, tensor_reduce_sum, tensor_abs(r.x));
 }
 
 struct tensor import_reduce_sum_square(struct call *call) {
-    struct reduction r = reduction_of(call);
+    struct onnx_reduction r = reduction_of(call);
     return sum_of_squares(&r, r.x);
 }
 
 struct tensor import_reduce_l2(struct call *call) {
-    struct reduction r = reduction_of(call);
+    struct onnx_reduction r = reduction_of(call);
     return as_before(&r, tensor_sqrt(sum_of_squares(&r, in_floats(r.x))));
 }
 
 struct tensor import_reduce_log_sum(struct call *call) {
-    struct reduction r = reduction_of(call);
+    struct onnx_reduction r = reduction_of(call);
     return as_before(&r, tensor_log(in_floats(reduced(&r, tensor_reduce_sum, r.x))));
 }
 
 /* log(sum(exp(x - m))) + m, where m is the greatest, or 0 if that is infinite. */
 struct tensor import_reduce_log_sum_exp(struct call *call) {
-    struct reduction r = reduction_of(call);
+    struct onnx_reduction r = reduction_of(call);
     bool keep = r.keep;
     struct tensor x = in_floats(r.x);
     r.keep = true;
@@ -188,7 +188,7 @@ struct tensor import_hardmax(struct call *call) {
 struct tensor import_lp_normalization(struct call *call) {
     int64_t axis = call_int(call, "axis", -1), p = call_int(call, "p", 2);
     struct tensor x = call_input(call, 0), norm;
-    struct reduction r = reduction_over(call, x, (struct integers){1, &axis}, false, true);
+    struct onnx_reduction r = reduction_over(call, x, (struct integers){1, &axis}, false, true);
     if (p == 1)
         norm = reduced(&r, tensor_reduce_sum, tensor_abs(x));
     else if (p == 2)
@@ -205,7 +205,8 @@ struct tensor import_mean_variance_normalization(struct call *call) {
     struct integers axes = call_ints(call, "axes");
     if (!axes.values)
         axes = (struct integers){3, spatial};
-    struct reduction r = reduction_over(call, call_input(call, 0), axes, axes.count == 0, true);
+    struct onnx_reduction r =
+        reduction_over(call, call_input(call, 0), axes, axes.count == 0, true);
     double elements = (double)r.elements;
     struct tensor mean = divide_exactly(reduced(&r, tensor_reduce_sum, r.x), elements);
     struct tensor distance = tensor_sub(r.x, mean);

@@ -28,12 +28,12 @@ static struct tensor images_of(struct tensor x, struct tensor index) {
 /* ---- MaxRoiPool ---- */
 
 /* The parts of an axis for each region, in whole elements: floats, (regions, parts, 1). */
-struct parts {
+struct region_parts {
     struct tensor begin, end;
 };
 
-static struct parts parts_of_axis(struct tensor low, struct tensor high, double scale,
-                                  int64_t count, int64_t extent) {
+static struct region_parts parts_of_axis(struct tensor low, struct tensor high, double scale,
+                                         int64_t count, int64_t extent) {
     struct tensor half = scalar_like(low, 0.5), none = scalar_like(low, 0);
     struct tensor first = tensor_floor(tensor_add(multiply_by(low, scale), half));
     struct tensor last = tensor_floor(tensor_add(multiply_by(high, scale), half));
@@ -42,12 +42,12 @@ static struct parts parts_of_axis(struct tensor low, struct tensor high, double 
     struct tensor part = numbers(low.context, count, 1), limit = scalar_like(low, (double)extent);
     struct tensor begin = tensor_add(tensor_floor(tensor_mul(part, size)), first);
     struct tensor end = tensor_add(tensor_ceil(tensor_mul(add_number(part, 1), size)), first);
-    return (struct parts){tensor_min(tensor_max(begin, none), limit),
-                          tensor_min(tensor_max(end, none), limit)};
+    return (struct region_parts){tensor_min(tensor_max(begin, none), limit),
+                                 tensor_min(tensor_max(end, none), limit)};
 }
 
 /* (regions, channels, rows, columns) as the greatest of each part of the rows. */
-static struct tensor greatest_of_parts(struct tensor x, struct parts parts) {
+static struct tensor greatest_of_parts(struct tensor x, struct region_parts parts) {
     struct tensor row = numbers(x.context, tensor_extent(x, 2), 2);
     struct tensor inside = tensor_and(tensor_le(parts.begin, row), tensor_lt(row, parts.end));
     inside = unsqueeze(unsqueeze(inside, 1), 4);
@@ -56,7 +56,7 @@ static struct tensor greatest_of_parts(struct tensor x, struct parts parts) {
 }
 
 /* Which parts have elements: (regions, 1, parts, 1). */
-static struct tensor have_elements(struct parts parts) {
+static struct tensor have_elements(struct region_parts parts) {
     return unsqueeze(tensor_lt(parts.begin, parts.end), 1);
 }
 
@@ -69,9 +69,9 @@ struct tensor import_max_roi_pool(struct call *call) {
     if (tensor_rank(x) != 4 || tensor_rank(boxes) != 2 || tensor_extent(boxes, 1) != 5)
         return call_refuse(call, "regions %s of %s", tensor_text(boxes).text, tensor_text(x).text);
     struct tensor image = squeeze(cut_axis(boxes, 1, 0, 1), 1);
-    struct parts rows =
+    struct region_parts rows =
         parts_of_axis(column(boxes, 2), column(boxes, 4), scale, counts[0], tensor_extent(x, 2));
-    struct parts columns =
+    struct region_parts columns =
         parts_of_axis(column(boxes, 1), column(boxes, 3), scale, counts[1], tensor_extent(x, 3));
     struct tensor y = greatest_of_parts(images_of(x, tensor_cast(image, DTYPE_INT32)), rows);
     y = transpose(greatest_of_parts(transpose(y, 2, 3), columns), 2, 3);

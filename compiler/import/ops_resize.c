@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum kind { NEAREST, LINEAR, CUBIC };
+enum resize_kind { NEAREST, LINEAR, CUBIC };
 
 /* How one axis changes. */
 struct axis_change {
@@ -113,7 +113,7 @@ static const struct {
 
 struct resize {
     struct call *call;
-    enum kind kind;
+    enum resize_kind kind;
     coordinate *coordinate;
     nearest *nearest;
     bool antialias, exclude_outside;
@@ -124,7 +124,7 @@ struct resize {
 static bool read_kind(struct resize *resize) {
     static const struct {
         const char *name;
-        enum kind kind;
+        enum resize_kind kind;
     } kinds[] = {{"nearest", NEAREST}, {"linear", LINEAR}, {"bilinear", LINEAR}, {"cubic", CUBIC}};
     const char *name = call_text(resize->call, "mode", "nearest");
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)

@@ -31,7 +31,7 @@ static struct tensor combine_mul(const struct call *call, struct tensor old, str
     return tensor_dtype(old) == DTYPE_BOOL ? tensor_and(old, update) : tensor_mul(old, update);
 }
 
-static const struct reduction {
+static const struct scatter_reduction {
     const char *name;
     int since;
     combine *combine; /* NULL: the last update stays */
@@ -40,7 +40,7 @@ static const struct reduction {
     {"max", 18, maximum}, {"min", 18, minimum},
 };
 
-static const struct reduction *reduction_of(struct call *call) {
+static const struct scatter_reduction *reduction_of(struct call *call) {
     const char *name = call_text(call, "reduction", "none");
     for (size_t i = 0; i < sizeof reductions / sizeof reductions[0]; i++)
         if (strcmp(reductions[i].name, name) == 0 && reductions[i].since <= call->opset)
@@ -55,7 +55,7 @@ static const struct reduction *reduction_of(struct call *call) {
 /* Updates (count, width) for places (places, width). */
 struct scatter {
     struct call *call;
-    const struct reduction *reduction;
+    const struct scatter_reduction *reduction;
     struct tensor data, updates;
     int64_t places, count;
 };
@@ -203,7 +203,7 @@ struct tensor import_scatter_nd(struct call *call) {
     int64_t shape[MAX_RANK], places = 1, count = 1, width = 1;
     int rank = shape_of(x, shape), tuples = tensor_rank(indices) - 1;
     int64_t indexed = tensor_extent(indices, tuples);
-    const struct reduction *reduction = reduction_of(call);
+    const struct scatter_reduction *reduction = reduction_of(call);
     if (!reduction || tuples < 0 || indexed < 1 || indexed > rank)
         return call_refuse(call, "indices %s for %s", tensor_text(indices).text,
                            tensor_text(x).text);
@@ -248,7 +248,7 @@ static struct tensor pad_columns(struct tensor x, struct tensor like, int axis, 
     return tensor_pad(x, rank, pads, value);
 }
 
-static struct tensor scatter_columns(struct call *call, const struct reduction *reduction,
+static struct tensor scatter_columns(struct call *call, const struct scatter_reduction *reduction,
                                      struct tensor x, int axis) {
     int64_t shape[MAX_RANK];
     struct tensor positions = from_front(call_input(call, 1), tensor_extent(x, axis));
@@ -266,7 +266,7 @@ struct tensor import_scatter_elements(struct call *call) {
     struct tensor updates = call_input(call, 2);
     int64_t shape[MAX_RANK], places = elements_of(x), count = elements_of(indices);
     int rank = shape_of(x, shape), axis = call_axis(call, call_int(call, "axis", 0), rank);
-    const struct reduction *reduction = reduction_of(call);
+    const struct scatter_reduction *reduction = reduction_of(call);
     bool fits =
         reduction && rank > 0 && tensor_rank(indices) == rank && tensor_rank(updates) == rank;
     for (int i = 0; i < rank && fits; i++)

@@ -40,7 +40,7 @@ struct tensor import_blackman_window(struct call *call) {
 /* ---- Fourier transforms ---- */
 
 /* From `inputs` numbers, real (1 part) or complex (2), to `outputs`. */
-struct transform {
+struct fourier {
     int64_t length; /* of the signal */
     int64_t inputs, outputs;
     int64_t input_parts, output_parts;
@@ -48,7 +48,7 @@ struct transform {
 };
 
 /* What one part of an input counts for one part of an output. */
-static double factor(const struct transform *t, int64_t output, int64_t output_part, int64_t input,
+static double factor(const struct fourier *t, int64_t output, int64_t output_part, int64_t input,
                      int64_t input_part) {
     bool twice = t->inverse && t->half && input > 0 && 2 * input != t->length;
     double times = twice ? 2 : 1; /* also for the conjugate, which is not there */
@@ -60,7 +60,7 @@ static double factor(const struct transform *t, int64_t output, int64_t output_p
 }
 
 /* (outputs, their parts, inputs, their parts) */
-static struct tensor transform_table(struct call *call, const struct transform *t) {
+static struct tensor transform_table(struct call *call, const struct fourier *t) {
     int64_t shape[] = {t->outputs, t->output_parts, t->inputs, t->input_parts};
     float *table = computed_elements(call->importer, 4, shape), *next = table;
     if (!table)
@@ -77,7 +77,7 @@ static struct tensor transform_table(struct call *call, const struct transform *
 }
 
 /* (.., inputs, their parts) as (.., outputs, their parts) */
-static struct tensor transformed(struct call *call, struct tensor x, const struct transform *t) {
+static struct tensor transformed(struct call *call, struct tensor x, const struct fourier *t) {
     struct tensor table = transform_table(call, t);
     int rank = tensor_rank(x);
     x = unsqueeze(unsqueeze(x, rank - 2), rank - 2);
@@ -122,8 +122,8 @@ struct tensor import_dft(struct call *call) {
     struct tensor x = call_input(call, 0);
     int64_t asked =
         call->opset < 20 ? call_int(call, "axis", 1) : known_number(call, 2, "axis", -2);
-    struct transform t = {.inverse = call_int(call, "inverse", 0) != 0,
-                          .half = call_int(call, "onesided", 0) != 0};
+    struct fourier t = {.inverse = call_int(call, "inverse", 0) != 0,
+                        .half = call_int(call, "onesided", 0) != 0};
     int axis = call_axis(call, asked, tensor_rank(x)), last = tensor_rank(x) - 1;
     bool to_real = t.inverse && t.half;
     int64_t own = tensor_extent(x, axis);
@@ -153,12 +153,12 @@ struct tensor import_stft(struct call *call) {
     if (tensor_rank(x) != 3 || step < 1 || (is_given(window) && tensor_extent(window, 0) != length))
         return call_refuse(call, "frames of %" PRId64 " with steps of %" PRId64 " of %s", length,
                            step, tensor_text(x).text);
-    struct transform t = {.length = length,
-                          .inputs = length,
-                          .outputs = half ? length / 2 + 1 : length,
-                          .input_parts = tensor_extent(x, 2),
-                          .output_parts = 2,
-                          .half = half};
+    struct fourier t = {.length = length,
+                        .inputs = length,
+                        .outputs = half ? length / 2 + 1 : length,
+                        .input_parts = tensor_extent(x, 2),
+                        .output_parts = 2,
+                        .half = half};
     x = tensor_permute(tensor_window(x, 1, length, step, 1), AXES(0, 1, 3, 2));
     if (is_given(window))
         x = tensor_mul(x, tensor_reshape(window, SHAPE(length, 1)));
