@@ -11,7 +11,7 @@
 
 enum {
     MOST_SCOPES = 24,       /* within each other */
-    MOST_IMPORTED = 1 << 22 /* nodes, those of functions at each call */
+    MOST_IMPORTED = 1 << 22 /* nodes and names, those of functions at each call */
 };
 
 /* ---- What outputs need ---- */
@@ -234,9 +234,10 @@ static bool import_nodes(struct importer *importer, struct scope *scope, size_t 
     if (scope->depth > MOST_SCOPES)
         return et_fail(importer->error, "functions and graphs within each other, over %d deep",
                        MOST_SCOPES);
+    importer->imported += scope->count; /* what a body costs that is imported again and again */
     for (size_t i = 0; i < count; i++) {
         if (wanted[i] && importer->imported++ >= MOST_IMPORTED)
-            return et_fail(importer->error, "more than %d nodes", MOST_IMPORTED);
+            return et_fail(importer->error, "more than %d nodes and names", MOST_IMPORTED);
         if (wanted[i] && !import_node(importer, scope, nodes[i]))
             return false;
     }

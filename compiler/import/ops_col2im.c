@@ -25,7 +25,7 @@ static bool describe_axis(struct block_axis *axis) {
         return false;
     axis->length = axis->extent + axis->before + axis->after;
     reach = (axis->size - 1) * axis->dilation + 1;
-    if (reach > axis->length)
+    if (reach > axis->length || axis->length + axis->dilation > MAX_ELEMENTS / axis->size)
         return false;
     axis->blocks = (axis->length - reach) / axis->stride + 1;
     return true;

@@ -235,22 +235,36 @@ static bool equal_parts(struct call *call, int64_t extent, int count, int64_t *s
     return true;
 }
 
+/* Whether the parts are the axis, together; refuses others. */
+static bool check_parts(struct call *call, int64_t extent, int count, const int64_t *sizes) {
+    int64_t sum = 0;
+    for (int i = 0; i < count; i++)
+        if (sizes[i] < 0 || !checked_add(sum, sizes[i], &sum)) {
+            call_refuse(call, "part %d of %" PRId64 " elements", i, sizes[i]);
+            return false;
+        }
+    if (sum != extent)
+        call_refuse(call, "parts of %" PRId64 " elements, of an axis of %" PRId64, sum, extent);
+    return sum == extent;
+}
+
 struct tensor import_split(struct call *call) {
     struct tensor x = call_input(call, 0);
     int axis = call_axis(call, call_int(call, "axis", 0), tensor_rank(x));
     struct integers given = call_ints_or_input(call, "split", 1);
     int count = call->output_count;
-    int64_t parts = call_int(call, "num_outputs", count);
-    size_t room = (size_t)count + 1;
+    int64_t parts = call_int(call, "num_outputs", count), begin = 0;
     if (count < 1 || parts != count || (given.values && given.count != count))
         return call_refuse(call, "%" PRId64 " parts for %d outputs",
                            given.values ? given.count : parts, count);
-    int64_t *sizes = arena_array(&call->importer->arena, int64_t, room);
-    struct tensor *outputs = arena_array(&call->importer->arena, struct tensor, room);
-    if (!given.values && !equal_parts(call, tensor_extent(x, axis), count, sizes))
+    int64_t *sizes = arena_array(&call->importer->arena, int64_t, (size_t)count + 1);
+    if (given.values)
+        memcpy(sizes, given.values, (size_t)count * sizeof *sizes);
+    else if (!equal_parts(call, tensor_extent(x, axis), count, sizes))
         return NO_TENSOR;
-    split(x, axis, count, given.values ? given.values : sizes, outputs);
-    for (int i = 0; i < count; i++)
-        call_output(call, i, outputs[i]);
-    return outputs[0];
+    if (!check_parts(call, tensor_extent(x, axis), count, sizes))
+        return NO_TENSOR;
+    for (int i = 0; i < count; begin += sizes[i++])
+        call_output(call, i, cut_axis(x, axis, begin, begin + sizes[i]));
+    return call->outputs[0];
 }

@@ -7,7 +7,8 @@
 
 enum {
     MOST_WEIGHTS = 1 << 20,
-    MOST_PHASES = 512,
+    MOST_PHASES = 16,
+    MOST_COPIES = 512,
     MOST_ADDED = 4, /* taps that are added one by one */
 };
 
@@ -60,13 +61,19 @@ static struct range reach(const struct resampling *r, struct phases phases) {
     return reach;
 }
 
+/* After how many elements they may repeat: a few, or as many as become of one old one. */
+static bool is_period(const struct resampling *r, int64_t period, int64_t extent) {
+    return period <= MOST_PHASES || (period <= MOST_COPIES && period * extent == r->count);
+}
+
 /* A count of 0: they do not repeat soon, or a window for all phases would be mostly zeros. */
-static struct phases find_phases(const struct resampling *r) {
-    for (int64_t period = 1; period <= MOST_PHASES && period < r->count; period++) {
+static struct phases find_phases(const struct resampling *r, int64_t extent) {
+    for (int64_t period = 1; period <= MOST_COPIES && period < r->count; period++) {
+        if (!is_period(r, period, extent) || !repeats_after(r, period))
+            continue;
         struct phases phases = {period, r->first[period] - r->first[0]};
         struct range window = reach(r, phases);
-        if (repeats_after(r, period))
-            return window.end - window.begin <= 2 * r->taps + 2 ? phases : (struct phases){0};
+        return window.end - window.begin <= 2 * r->taps + 2 ? phases : (struct phases){0};
     }
     return (struct phases){0};
 }
@@ -166,7 +173,7 @@ struct tensor resample(struct call *call, struct tensor x, int axis,
         return call_refuse(call, "axis %d of %s cannot be resampled", axis, tensor_text(x).text);
     if (resampling->count == 0)
         return cut_axis(x, axis, 0, 0);
-    struct phases phases = find_phases(resampling);
+    struct phases phases = find_phases(resampling, tensor_extent(x, axis));
     return phases.count ? resample_phases(call, x, axis, resampling, phases)
                         : resample_gathered(call, x, axis, resampling);
 }

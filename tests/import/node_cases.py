@@ -97,8 +97,8 @@ def load(case, inputs, path):
     """The program, and which inputs were made part of it."""
     for known in choices_of_known(inputs):
         onnx.save(with_known(case.model, inputs, known), path)
-        left = [(value, array) for i, (value, array) in enumerate(zip(case.model.graph.input, inputs))
-                if i not in known]
+        pairs = zip(case.model.graph.input, inputs)
+        left = [pair for i, pair in enumerate(pairs) if i not in known]
         try:
             return eigentensor.GraphProgram.load(path, axes=sizes_of(left)), left
         except eigentensor.ProgramError as error:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""operators_shape.py [WORD...]: shapes, movement, positions, resizing, sampling and graphs within nodes
-beside ONNX Runtime: old opsets, attributes that no case of onnx has, and positions that are known
-where those cases bring them at run time."""
+"""operators_shape.py [WORD...]: shapes, movement, positions, resizing, sampling and graphs within
+nodes beside ONNX Runtime: old opsets, attributes that no case of onnx has, and positions that are
+known where those cases bring them at run time."""
 
 import itertools
 import sys
@@ -300,6 +300,17 @@ def some_samples():
                    mode=mode, padding_mode=padding, align_corners=align, atol=1e-4)
 
 
+# pylint: disable=too-many-arguments,too-many-positional-arguments
+def blocks_in_a_row(x, extent, size, stride, dilation, before):
+    """Col2Im along one axis, which ONNX Runtime gets wrong with a dilation."""
+    rows = x.reshape(len(x), -1, size, x.shape[2])
+    image = numpy.zeros((len(x), rows.shape[1], before + extent), float32)
+    for k, block in itertools.product(range(size), range(x.shape[2])):
+        image[:, :, block * stride + k * dilation] += rows[:, :, k, block]
+    return known("Col2Im", 18, x, ints(extent), ints(size), strides=[stride],
+                 dilations=[dilation], pads=[before, 0], expected=[image[:, :, before:]])
+
+
 SAMPLES = [
     *some_samples(),
     *(known("AffineGrid", 20, floats(2, 2, 3), ints(2, 3, 5, 4), align_corners=align)
@@ -308,10 +319,9 @@ SAMPLES = [
       for align in (0, 1)),
     known("Col2Im", 18, floats(2, 18, 30), ints(7, 8), ints(3, 3)),
     known("Col2Im", 18, floats(1, 33, 10), ints(20), ints(11)),
-    known("Col2Im", 18, floats(1, 33, 4), ints(27), ints(11), dilations=[2], strides=[2],
-          pads=[1, 0]),
-    known("Col2Im", 18, floats(1, 12, 12), ints(6, 7), ints(2, 3), strides=[2, 2], pads=[1, 1, 1, 1],
-          dilations=[2, 1]),
+    blocks_in_a_row(floats(1, 33, 4), 27, 11, 2, 2, 1),
+    known("Col2Im", 18, floats(1, 12, 12), ints(6, 7), ints(2, 3), strides=[2, 2],
+          pads=[1, 1, 1, 1], dilations=[2, 1]),
 ]
 
 
@@ -394,5 +404,15 @@ GRAPHS = [
          outputs=(True, True)),
 ]
 
-sys.exit(main([*SHAPES, *NUMBERS, *SLICES, *PADS, *GATHERS, *SCATTERS, *RESIZES, *SAMPLES,
+NGRAMS = [
+    Case("TfIdfVectorizer", 9, [integers(dtype, *shape, low=0, high=4)], mode=mode,
+         min_gram_length=shortest, max_gram_length=3, max_skip_count=skips,
+         ngram_counts=[0, 3, 9], ngram_indexes=[4, 2, 0, 1, 7, 3, 6],
+         pool_int64s=[0, 3, 2, 1, 2, 0, 0, 3, 1, 1, 2, 3], weights=[float(i) for i in range(1, 8)])
+    for dtype, shape, mode, shortest, skips in [
+        (int64, (40,), "TF", 1, 0), (int32, (3, 30), "IDF", 1, 2), (int64, (3, 30), "TFIDF", 2, 5),
+        (int64, (1, 2), "TF", 1, 3)]
+]
+
+sys.exit(main([*NGRAMS, *SHAPES, *NUMBERS, *SLICES, *PADS, *GATHERS, *SCATTERS, *RESIZES, *SAMPLES,
                *GRAPHS]))
