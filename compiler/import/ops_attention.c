@@ -88,6 +88,17 @@ struct tensor import_attention(struct call *call) {
     return tensor_rank(call_input(call, 0)) == 3 ? merge_heads(result.y) : result.y;
 }
 
+/* Positions of com.microsoft's: (batch, rows), or where the first row stands, in one number. */
+static struct tensor own_positions(struct call *call, int64_t rows) {
+    struct tensor positions = call_input(call, 1);
+    if (call_float(call, "scale", 1) != 1 || call_int(call, "is_packed_batching", 0))
+        return call_refuse(call, "a scale, or sentences of several lengths in one batch");
+    if (tensor_rank(positions) != 1)
+        return positions;
+    struct tensor row = tensor_iota(call->context, tensor_dtype(positions), rows);
+    return unsqueeze(tensor_add(row, positions), 0);
+}
+
 /* Rows of a table of cosines or sines, (batch, rows, width / 2), with an axis for heads. */
 static struct tensor angles(struct tensor table, struct tensor positions, int heads_axis) {
     if (is_given(positions))
@@ -97,7 +108,8 @@ static struct tensor angles(struct tensor table, struct tensor positions, int he
 
 struct tensor import_rotary_embedding(struct call *call) {
     bool own = call->op->domain[0] == 0;
-    struct tensor x = call_input(call, 0), positions = call_input(call, own ? 3 : 1);
+    struct tensor x = call_input(call, 0);
+    struct tensor positions = own ? call_input(call, 3) : own_positions(call, tensor_extent(x, -2));
     struct tensor cosines = call_input(call, own ? 1 : 2), sines = call_input(call, own ? 2 : 3);
     int64_t heads = call_int(call, "num_heads", 0), width = tensor_extent(x, -1), all;
     int64_t rotated = call_int(call, "rotary_embedding_dim", 0);

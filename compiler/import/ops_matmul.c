@@ -1,5 +1,5 @@
 /* Products of matrices. */
-#include "compiler/import/importer.h"
+#include "compiler/import/convolution.h"
 #include "compiler/import/movement.h"
 
 struct tensor import_matmul(struct call *call) {
@@ -11,9 +11,7 @@ static struct tensor times(struct tensor x, double number) {
     return number == 1 ? x : multiply_by(x, number);
 }
 
-/* alpha * a * b + beta * c */
-struct tensor import_gemm(struct call *call) {
-    struct tensor a = call_input(call, 0), b = call_input(call, 1), c = call_input(call, 2);
+struct tensor gemm(struct call *call, struct tensor a, struct tensor b, struct tensor c) {
     double alpha = call_float(call, "alpha", 1), beta = call_float(call, "beta", 1);
     call_ignore(call, "broadcast"); /* c is repeated as need be */
     if (tensor_rank(a) != 2 || tensor_rank(b) != 2)
@@ -28,6 +26,10 @@ struct tensor import_gemm(struct call *call) {
         return y;
     c = tensor_expand(times(c, beta), SHAPE(tensor_extent(y, 0), tensor_extent(y, 1)));
     return tensor_add(y, c);
+}
+
+struct tensor import_gemm(struct call *call) {
+    return gemm(call, call_input(call, 0), call_input(call, 1), call_input(call, 2));
 }
 
 /* ---- Det ---- */

@@ -120,9 +120,8 @@ struct tensor import_rms_normalization(struct call *call) {
     struct tensor x = call_input(call, 0);
     struct axes axes = normalised_axes(call, x);
     stash_type(call);
-    struct tensor root = tensor_sqrt(
-        add_number(mean_square_over(x, axes.count, axes.list), call_float(call, "epsilon", 1e-5)));
-    return tensor_mul(tensor_div(x, root), call_input(call, 1));
+    struct tensor y = root_normalised(x, axes.count, axes.list, call_float(call, "epsilon", 1e-5));
+    return tensor_mul(y, call_input(call, 1));
 }
 
 /* ---- LRN ---- */

@@ -108,8 +108,7 @@ static struct tensor counted_along(struct tensor x, const struct spatial *spatia
     return along_axis(tensor_reduce_sum(ones, AXES(1)), axis, spatial->axes);
 }
 
-struct tensor import_average_pool(struct call *call) {
-    struct tensor x = call_input(call, 0);
+struct tensor average_pooled(struct call *call, struct tensor x) {
     struct spatial spatial;
     bool padding_counts = call_int(call, "count_include_pad", 0) != 0;
     if (!call_spatial(call, x, NULL, &spatial))
@@ -121,6 +120,10 @@ struct tensor import_average_pool(struct call *call) {
         count = tensor_mul(count, counted_along(x, &spatial, i, padding_counts));
     return tensor_div(tensor_reduce_sum(windows, kernel.count, kernel.list),
                       folded(call->importer, count));
+}
+
+struct tensor import_average_pool(struct call *call) {
+    return average_pooled(call, call_input(call, 0));
 }
 
 /* ---- LpPool ---- */

@@ -6,7 +6,7 @@
 
 /* A scale or a zero point in the shape in which it goes with x: one for all (a scalar, or one
  * element), one for each place along `axis`, or one for each block of `block` elements along it.
- * NO_TENSOR stays so. Refuses others. */
+ * NO_TENSOR stays so; x may be NO_TENSOR for one for all. Refuses others. */
 struct tensor spread_over(const struct call *call, struct tensor values, struct tensor x, int axis,
                           int64_t block);
 
@@ -21,6 +21,12 @@ struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor
 /* The same of x / scale. */
 struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
                         struct tensor zero, enum dtype dtype);
+
+/* x as uint8, by its own range (ops_quantised.c). */
+struct dynamic {
+    struct tensor x, scale, zero;
+};
+struct dynamic quantised_dynamically(const struct call *call, struct tensor x);
 
 /* Whether it is known to be 0 everywhere, or is not given. */
 bool is_known_zero(const struct call *call, struct tensor x);

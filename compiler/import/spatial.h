@@ -39,4 +39,7 @@ struct axes {
 };
 struct axes last_axes(struct tensor x, int count);
 
+/* AveragePool of x, by the attributes of the node (ops_pooling.c). */
+struct tensor average_pooled(struct call *call, struct tensor x);
+
 #endif

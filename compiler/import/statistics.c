@@ -20,6 +20,11 @@ struct tensor mean_square_over(struct tensor x, int axis_count, const int *axes)
     return divide_by_count(squared_sum(x, axis_count, axes), x, axis_count, axes);
 }
 
+struct tensor root_normalised(struct tensor x, int axis_count, const int *axes, double epsilon) {
+    struct tensor square = add_number(mean_square_over(x, axis_count, axes), epsilon);
+    return tensor_div(x, tensor_sqrt(square));
+}
+
 struct standardised standardise(struct tensor x, int axis_count, const int *axes, double epsilon) {
     struct standardised result = {.mean = mean_over(x, axis_count, axes)};
     struct tensor distance = tensor_sub(x, result.mean);

@@ -9,6 +9,9 @@ struct tensor mean_over(struct tensor x, int axis_count, const int *axes);
 /* The same of x * x. */
 struct tensor mean_square_over(struct tensor x, int axis_count, const int *axes);
 
+/* x divided by sqrt(mean square over axes + epsilon). */
+struct tensor root_normalised(struct tensor x, int axis_count, const int *axes, double epsilon);
+
 /* x less its mean over axes, times 1 / sqrt(variance + epsilon). */
 struct standardised {
     struct tensor x;

@@ -25,6 +25,12 @@ def parts(numbers):
     return numpy.stack([numbers.real, numbers.imag], -1).astype(numpy.float32)
 
 
+MS = "com.microsoft"
+IMAGE = floats(1, 3, 6, 7)
+Q8 = [integers(uint8, 3, 4), SCALE, integers(uint8)]
+Q8B = [integers(uint8, 3, 4), numpy.array(0.021, numpy.float32), integers(uint8)]
+Q8OUT = [numpy.array(0.049, numpy.float32), integers(uint8)]
+
 CASES = [
     # matrices
     Case("MatMul", 1, [floats(3, 4), floats(4, 5)]),
@@ -221,6 +227,88 @@ CASES = [
     Case("MelWeightMatrix", 17, [numpy.array(40, int64), numpy.array(400, int64),
                                  numpy.array(16000, int64), numpy.array(20, numpy.float32),
                                  numpy.array(7600, numpy.float32)], known=(0, 1, 2, 3, 4)),
+
+    # com.microsoft
+    *(Case("FusedConv", 1, [IMAGE, floats(4, 3, 3, 3), floats(4)], domain=MS, activation=name,
+           pads=[1, 1, 1, 1], **more)
+      for name, more in (("Relu", {}), ("Tanh", {}), ("Sigmoid", {}),
+                         ("LeakyRelu", {"activation_params": [0.3]}),
+                         ("Clip", {"activation_params": [-0.5, 0.5]}),
+                         ("HardSigmoid", {"activation_params": [0.3, 0.4]}))),
+    Case("FusedConv", 1, [IMAGE, floats(4, 3, 3, 3), floats(4), floats(1, 4, 4, 5)], domain=MS,
+         activation="Relu"),
+    Case("FusedGemm", 1, [floats(3, 4), floats(5, 4), floats(5)], domain=MS, activation="LeakyRelu",
+         activation_alpha=0.2, transB=1, alpha=0.5),
+    Case("FusedMatMul", 1, [floats(2, 4, 3), floats(2, 5, 4)], domain=MS, transA=1, transB=1,
+         alpha=0.25),
+    Case("FusedMatMul", 1, [floats(3, 2, 4), floats(3, 2, 4)], domain=MS, transBatchA=1,
+         transBatchB=1, transB=1),
+    *(Case("MatMulNBits", 1, [floats(3, 80), integers(uint8, 6, 3, 4 * bits), floats(*scale),
+                              zero], domain=MS, K=80, N=6, bits=bits, block_size=32, known=known,
+           atol=2e-3, rtol=1e-4)
+      for bits, scale, zero, known in (
+          (4, (6, 3), None, (1, 2)), (8, (6, 3), None, (1, 2)), (2, (6, 3), None, (1, 2)),
+          (4, (6, 3), integers(uint8, 6, 2), (1, 2, 3)), (4, (6, 3), floats(6, 3), (1, 2, 3)))),
+    Case("SkipLayerNormalization", 1, [floats(2, 3, 8), floats(2, 3, 8), floats(8), floats(8),
+                                       floats(8)], domain=MS, epsilon=1e-5,
+         outputs=(True, False, False, True)),
+    Case("SkipLayerNormalization", 1, [floats(2, 3, 8), floats(3, 8), floats(8)], domain=MS),
+    Case("SkipSimplifiedLayerNormalization", 1, [floats(2, 3, 8), floats(2, 3, 8), floats(8)],
+         domain=MS, epsilon=1e-5, outputs=(True, False, False, True)),
+    Case("SimplifiedLayerNormalization", 1, [floats(2, 3, 8), floats(8)], axis=-1, epsilon=1e-6),
+    Case("LayerNormalization", 1, [floats(2, 3, 8), floats(8), floats(8)], axis=-1),
+    Case("EmbedLayerNormalization", 1, [
+        integers(int32, 2, 5, low=0, high=9), integers(int32, 2, 5, low=0, high=2), floats(9, 8),
+        floats(6, 8), floats(2, 8), floats(8), floats(8), numpy.array([[1] * 5, [1, 1, 1, 0, 0]],
+                                                                       int32)],
+         domain=MS, outputs=(True, True, True)),
+    Case("RotaryEmbedding", 1, [floats(2, 4, 24), numpy.array([3], int64), floats(9, 4),
+                                floats(9, 4)], domain=MS),
+    Case("RotaryEmbedding", 1, [floats(2, 3, 4, 8), integers(int64, 2, 4, low=0, high=9),
+                                floats(9, 4), floats(9, 4)], domain=MS, interleaved=1),
+    Case("Attention", 1, [floats(2, 5, 8), floats(8, 36), floats(36)], domain=MS, num_heads=3),
+    Case("Attention", 1, [floats(2, 5, 8), floats(8, 36), floats(36),
+                          numpy.array([[1] * 5, [1, 1, 1, 0, 0]], int32)], domain=MS, num_heads=3,
+         unidirectional=1),
+    Case("Attention", 1, [floats(2, 5, 8), floats(8, 36), floats(36), numpy.array([4, 2], int32),
+                          floats(2, 2, 3, 3, 4)], domain=MS, num_heads=3, outputs=(True, True)),
+    Case("Attention", 1, [floats(2, 5, 8), floats(8, 30), floats(30), None, None,
+                          floats(1, 3, 5, 5)], domain=MS, num_heads=3,
+         qkv_hidden_sizes=[12, 12, 6]),
+    Case("MultiHeadAttention", 1, [floats(2, 4, 12), floats(2, 5, 12), floats(2, 5, 6), floats(30)],
+         domain=MS, num_heads=3),
+    Case("MultiHeadAttention", 1, [floats(2, 4, 12), floats(2, 5, 12), floats(2, 5, 12), None,
+                                   numpy.array([[1] * 5, [1, 1, 1, 0, 0]], int32),
+                                   floats(2, 3, 4, 5)], domain=MS, num_heads=3, scale=0.4),
+    Case("MultiHeadAttention", 1, [floats(2, 4, 12), floats(2, 4, 12), floats(2, 4, 12), None, None,
+                                   None, floats(2, 3, 3, 4), floats(2, 3, 3, 4)], domain=MS,
+         num_heads=3, unidirectional=1, outputs=(True, True, True)),
+
+    # quantised, as the specification has it: ONNX Runtime is off by one at some ties
+    Case("QLinearAdd", 1, [*Q8, *Q8B, *Q8OUT], domain=MS, atol=1),
+    Case("QLinearMul", 1, [*Q8, *Q8B, *Q8OUT], domain=MS, atol=1),
+    Case("QLinearSigmoid", 1, [*Q8, numpy.array(1 / 256, numpy.float32), integers(uint8) * 0],
+         domain=MS, known=(1, 2, 3, 4), atol=1),
+    Case("QLinearLeakyRelu", 1, [*Q8, *Q8OUT], domain=MS, known=(1, 2, 3, 4), alpha=0.2, atol=1),
+    Case("QLinearWhere", 1, [integers(int32, 3, 4, low=0, high=2).astype(bool), *Q8, *Q8B, *Q8OUT],
+         domain=MS, known=(2, 3, 5, 6, 7, 8), atol=1),
+    Case("QLinearConcat", 1, [*Q8OUT, *Q8, *Q8B], domain=MS, known=(0, 1, 3, 4, 6, 7), axis=1,
+         atol=1),
+    Case("QLinearAveragePool", 1, [integers(uint8, 1, 3, 6, 7), *Q8[1:], *Q8OUT], domain=MS,
+         kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2], atol=1),
+    Case("QLinearAveragePool", 1, [integers(uint8, 1, 6, 7, 3), *Q8[1:], *Q8OUT], domain=MS,
+         kernel_shape=[3, 3], channels_last=1, atol=1),
+    Case("QLinearGlobalAveragePool", 1, [integers(uint8, 2, 3, 6, 7), *Q8[1:], *Q8OUT], domain=MS,
+         channels_last=0, atol=1),
+    Case("QGemm", 1, [*Q8, integers(int8, 5, 4), floats(5, low=.01, high=.1), integers(int8, 5),
+                      integers(int32, 5, low=-99, high=99), *Q8OUT], domain=MS, transB=1, alpha=0.7,
+         known=(4, 5), atol=1),
+    Case("QGemm", 1, [*Q8, integers(int8, 4, 5), SCALE, integers(int8)], domain=MS),
+    Case("MatMulIntegerToFloat", 1, [Q8[0], integers(int8, 4, 5), SCALE,
+                                     floats(5, low=.01, high=.1), integers(uint8),
+                                     integers(int8, 5), floats(5)], domain=MS),
+    Case("DynamicQuantizeMatMul", 1, [floats(3, 4), integers(int8, 4, 5), SCALE, integers(int8),
+                                      floats(5)], domain=MS, rtol=1e-4),
 ]
 
 if __name__ == "__main__":
