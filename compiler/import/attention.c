@@ -58,16 +58,14 @@ static struct tensor group_heads(struct tensor x, int64_t groups) {
     return reshape_axes(x, 1, 1, 2, (int64_t[]){groups, tensor_extent(x, 1) / groups});
 }
 
-/* matmul of a (batch, heads, ..) with b, which may have fewer heads. */
-static struct tensor matmul_heads(struct tensor a, struct tensor b) {
+struct tensor matmul_heads(struct tensor a, struct tensor b) {
     int64_t heads = tensor_extent(a, 1), groups = tensor_extent(b, 1);
     if (heads == groups)
         return matmul(a, b);
     return reshape_axes(matmul(group_heads(a, groups), unsqueeze(b, 2)), 1, 2, 1, &heads);
 }
 
-static bool check_heads(const struct call *call, const struct attention *attention) {
-    struct tensor q = attention->q, k = attention->k, v = attention->v;
+bool check_heads(const struct call *call, struct tensor q, struct tensor k, struct tensor v) {
     int64_t groups = tensor_extent(k, 1);
     if (tensor_rank(q) == 4 && tensor_rank(k) == 4 && tensor_rank(v) == 4 && groups > 0 &&
         tensor_extent(q, 1) % groups == 0 && tensor_extent(v, 1) == groups &&
@@ -86,7 +84,7 @@ static struct tensor cap(struct tensor x, double limit) {
 
 struct attended attend(const struct call *call, const struct attention *attention) {
     struct attended result = {0};
-    if (!check_heads(call, attention))
+    if (!check_heads(call, attention->q, attention->k, attention->v))
         return result;
     double root = sqrt(attention->scale);
     struct tensor q = multiply_by(attention->q, root), k = multiply_by(attention->k, root);

@@ -20,6 +20,11 @@ struct attended {
 };
 struct attended attend(const struct call *call, const struct attention *attention);
 
+/* Each head of a, (batch, heads, ..), by one of b, which may have fewer: neighbours share one. */
+struct tensor matmul_heads(struct tensor a, struct tensor b);
+/* Whether queries, keys and values go together; refuses others. */
+bool check_heads(const struct call *call, struct tensor q, struct tensor k, struct tensor v);
+
 /* (batch, rows, heads * width) as (batch, heads, rows, width), and back. */
 struct tensor split_heads(const struct call *call, struct tensor x, int64_t heads);
 struct tensor merge_heads(struct tensor x);

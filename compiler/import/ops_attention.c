@@ -88,6 +88,34 @@ struct tensor import_attention(struct call *call) {
     return tensor_rank(call_input(call, 0)) == 3 ? merge_heads(result.y) : result.y;
 }
 
+/* ---- FlexAttention ---- */
+
+/* x after the graph that an attribute holds, of one input and one output, if it is there. */
+static struct tensor modified(struct call *call, const char *attribute, struct tensor x) {
+    const Onnx__Graph *graph = call_graph(call, attribute);
+    struct tensor y = NO_TENSOR;
+    if (!graph)
+        return x;
+    if (graph->n_input != 1 || graph->n_output != 1)
+        return call_refuse(call, "%s: expected a graph of one input and one output", attribute);
+    if (!import_graph(call->importer, graph, call->scope, &x, &y))
+        return NO_TENSOR;
+    return is_given(y) ? y : call_refuse(call, "%s cannot be imported", attribute);
+}
+
+struct tensor import_flex_attention(struct call *call) {
+    struct tensor q = call_input(call, 0), k = call_input(call, 1), v = call_input(call, 2);
+    double scale = call_float(call, "scale", 1 / sqrt((double)tensor_extent(q, -1)));
+    call_ignore(call, "softmax_precision"); /* it is float32 */
+    if (!check_heads(call, q, k, v))
+        return NO_TENSOR;
+    struct tensor scores = multiply_by(matmul_heads(q, transpose(k, 2, 3)), scale);
+    struct tensor weights = softmax(modified(call, "score_mod", scores), -1);
+    return matmul_heads(modified(call, "prob_mod", weights), v);
+}
+
+/* ---- RotaryEmbedding ---- */
+
 /* Positions of com.microsoft's: (batch, rows), or where the first row stands, in one number. */
 static struct tensor own_positions(struct call *call, int64_t rows) {
     struct tensor positions = call_input(call, 1);

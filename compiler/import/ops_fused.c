@@ -1,4 +1,5 @@
 /* Operators of com.microsoft that do what several of ONNX do. */
+#include "compiler/import/activation.h"
 #include "compiler/import/convolution.h"
 #include "compiler/import/meaning.h"
 #include "compiler/import/movement.h"
@@ -31,15 +32,7 @@ static struct tensor activate_tanh(struct tensor x, double alpha, double beta) {
 
 static struct tensor activate_leaky_relu(struct tensor x, double alpha, double beta) {
     (void)beta;
-    return tensor_where(tensor_lt(x, scalar_like(x, 0)), multiply_by(x, alpha), x);
-}
-
-static struct tensor activate_clip(struct tensor x, double alpha, double beta) {
-    return tensor_min(tensor_max(x, scalar_like(x, alpha)), scalar_like(x, beta));
-}
-
-static struct tensor activate_hard_sigmoid(struct tensor x, double alpha, double beta) {
-    return activate_clip(add_number(multiply_by(x, alpha), beta), 0, 1);
+    return leaky_relu(x, alpha);
 }
 
 static const struct {
@@ -47,12 +40,9 @@ static const struct {
     activation *activate;
     double alpha, beta; /* when they are not given */
 } activations[] = {
-    {"Relu", activate_relu, 0, 0},
-    {"Sigmoid", activate_sigmoid, 0, 0},
-    {"Tanh", activate_tanh, 0, 0},
-    {"LeakyRelu", activate_leaky_relu, 0.01, 0},
-    {"Clip", activate_clip, -INFINITY, INFINITY},
-    {"HardSigmoid", activate_hard_sigmoid, 0.2, 0.5},
+    {"Relu", activate_relu, 0, 0},          {"Sigmoid", activate_sigmoid, 0, 0},
+    {"Tanh", activate_tanh, 0, 0},          {"LeakyRelu", activate_leaky_relu, 0.01, 0},
+    {"Clip", clamped, -INFINITY, INFINITY}, {"HardSigmoid", hard_sigmoid, 0.2, 0.5},
 };
 
 /* x after the activation that the node names, if it names one; `numbers` are NULL or two. */

@@ -1,8 +1,9 @@
 /* Operators of com.microsoft on integers that stand for real numbers: each as its numbers, computed
  * in float32, and quantised again. */
-#include "compiler/import/convolution.h"
+#include "compiler/import/activation.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/quantised.h"
+#include "compiler/import/spatial.h"
 #include "compiler/import/statistics.h"
 
 #include <inttypes.h>
@@ -45,9 +46,8 @@ struct tensor import_qlinear_sigmoid(struct call *call) {
 }
 
 struct tensor import_qlinear_leaky_relu(struct call *call) {
-    struct tensor x = real_input(call, 0), none = scalar_like(x, 0);
-    struct tensor less = multiply_by(x, call_float(call, "alpha", (double)0.01F));
-    return real_output(call, tensor_where(tensor_lt(x, none), less, x), 3, 0);
+    double alpha = call_float(call, "alpha", (double)0.01F);
+    return real_output(call, leaky_relu(real_input(call, 0), alpha), 3, 0);
 }
 
 struct tensor import_qlinear_where(struct call *call) {

@@ -36,9 +36,9 @@ class Case:
     `expected` lists the outputs where ONNX Runtime is not to be asked."""
 
     # pylint: disable=too-many-arguments
-    def __init__(self, operator, opset, inputs, *, domain="", known=(), outputs=(True,), rtol=1e-5,
-                 atol=1e-5, expected=None, **attributes):
-        self.operator, self.opset, self.domain = operator, opset, domain
+    def __init__(self, operator, version, inputs, *, domain="", known=(), outputs=(True,),
+                 rtol=1e-5, atol=1e-5, expected=None, **attributes):
+        self.operator, self.opset, self.domain = operator, version, domain
         self.inputs, self.known, self.outputs = inputs, known, outputs
         self.rtol, self.atol, self.attributes = rtol, atol, attributes
         self.expected = expected
