@@ -58,7 +58,49 @@ struct scatter {
     const struct scatter_reduction *reduction;
     struct tensor data, updates;
     int64_t places, count;
+    int rank; /* of what the places are, in row-major order */
+    const int64_t *shape;
 };
+
+/* A part of that: slices of its axes. */
+struct box {
+    int64_t begin[MAX_RANK], extent[MAX_RANK];
+};
+
+static bool is_box_in_order(const struct scatter *s, const struct box *box,
+                            const int64_t *positions) {
+    int64_t strides[MAX_RANK];
+    row_major_strides(s->rank, s->shape, strides);
+    for (int64_t i = 0; i < s->count; i++) {
+        int64_t position = 0, rest = i;
+        for (int axis = s->rank; axis-- > 0; rest /= box->extent[axis])
+            position += (box->begin[axis] + rest % box->extent[axis]) * strides[axis];
+        if (position != positions[i])
+            return false;
+    }
+    return true;
+}
+
+/* Whether the updates fill a box, each place once: an assignment to slices is written so. */
+static bool find_box(const struct scatter *s, const int64_t *positions, struct box *box) {
+    int64_t size = 1, strides[MAX_RANK];
+    if (s->count == 0 || s->rank >= MAX_RANK)
+        return false;
+    row_major_strides(s->rank, s->shape, strides);
+    for (int axis = 0; axis < s->rank; axis++) {
+        int64_t least = INT64_MAX, most = 0;
+        for (int64_t i = 0; i < s->count; i++) {
+            int64_t at = positions[i] / strides[axis] % s->shape[axis];
+            least = at < least ? at : least;
+            most = at > most ? at : most;
+        }
+        box->begin[axis] = least;
+        box->extent[axis] = most - least + 1;
+        if (!checked_multiply(size, box->extent[axis], &size))
+            return false;
+    }
+    return size == s->count && is_box_in_order(s, box, positions);
+}
 
 /* Of each place the update of the round at hand, or -1. */
 static struct tensor apply_round(const struct scatter *s, struct tensor old, const int64_t *from) {
@@ -123,18 +165,42 @@ static struct tensor combine_known(const struct scatter *s, const int64_t *posit
     return result;
 }
 
+/* Updates (box.., width) in the place of a part of x (shape.., width), from that axis on. */
+static struct tensor fill_box(const struct scatter *s, const struct box *box, struct tensor x,
+                              struct tensor updates, int axis) {
+    if (axis == s->rank)
+        return s->reduction->combine ? s->reduction->combine(s->call, x, updates) : updates;
+    int64_t begin = box->begin[axis], end = begin + box->extent[axis];
+    struct tensor parts[3];
+    int count = 0;
+    if (begin > 0)
+        parts[count++] = cut_axis(x, axis, 0, begin);
+    parts[count++] = fill_box(s, box, cut_axis(x, axis, begin, end), updates, axis + 1);
+    if (end < s->shape[axis])
+        parts[count++] = cut_axis(x, axis, end, s->shape[axis]);
+    return tensor_concat(count, parts, axis);
+}
+
+static struct tensor scatter_box(const struct scatter *s, const struct box *box) {
+    struct tensor x = reshape_axes(s->data, 0, 1, s->rank, s->shape);
+    struct tensor updates = reshape_axes(s->updates, 0, 1, s->rank, box->extent);
+    return reshape_axes(fill_box(s, box, x, updates, 0), 0, s->rank, 1, &s->places);
+}
+
 static struct tensor scatter_known(const struct scatter *s, struct tensor positions) {
-    struct integers list = call_known(s->call, positions, "the positions");
-    if (list.count != s->count)
-        return call_refuse(s->call, "%d positions of %" PRId64 " updates", list.count, s->count);
-    for (int i = 0; i < list.count; i++)
-        if (list.values[i] < 0 || list.values[i] >= s->places)
-            return call_refuse(s->call, "position %" PRId64 " of %" PRId64, list.values[i],
-                               s->places);
-    if (s->places > MOST_PLACES)
+    struct tensor wide = tensor_cast(positions, DTYPE_INT64);
+    const struct view *view = call_known_elements(s->call, wide, "the positions");
+    struct box box;
+    if (!view || s->places > MOST_PLACES)
         return call_refuse(s->call, "%" PRId64 " places, expected at most %d", s->places,
                            MOST_PLACES);
-    return s->reduction->combine ? combine_known(s, list.values) : replace_known(s, list.values);
+    const int64_t *list = view->data;
+    for (int64_t i = 0; i < s->count; i++)
+        if (list[i] < 0 || list[i] >= s->places)
+            return call_refuse(s->call, "position %" PRId64 " of %" PRId64, list[i], s->places);
+    if (find_box(s, list, &box))
+        return scatter_box(s, &box);
+    return s->reduction->combine ? combine_known(s, list) : replace_known(s, list);
 }
 
 /* ---- Positions of the run ---- */
@@ -219,7 +285,9 @@ struct tensor import_scatter_nd(struct call *call) {
                         tensor_reshape(x, SHAPE(places, width)),
                         tensor_reshape(updates, SHAPE(count, width)),
                         places,
-                        count};
+                        count,
+                        (int)indexed,
+                        shape};
     struct tensor positions = flat_of_tuples(indices, 0, shape);
     struct tensor result = call_is_known(call, positions)
                                ? scatter_known(&s, positions)
@@ -257,7 +325,8 @@ static struct tensor scatter_columns(struct call *call, const struct scatter_red
     struct tensor moved = move_axis(x, axis, 0);
     int rank = shape_of(moved, shape);
     struct scatter s = {call,    reduction, in_columns(x, axis),
-                        updates, shape[0],  tensor_extent(updates, 0)};
+                        updates, shape[0],  tensor_extent(updates, 0),
+                        1,       shape};
     return move_axis(tensor_reshape(scatter_found(&s, positions), rank, shape), 0, axis);
 }
 
@@ -282,7 +351,9 @@ struct tensor import_scatter_elements(struct call *call) {
                         tensor_reshape(x, SHAPE(places, 1)),
                         tensor_reshape(updates, SHAPE(count, 1)),
                         places,
-                        count};
+                        count,
+                        rank,
+                        shape};
     return tensor_reshape(
         scatter_known(&s, flat_along(tensor_cast(indices, DTYPE_INT64), axis, shape)), rank, shape);
 }

@@ -209,6 +209,11 @@ GATHERS = [
     Case("Unique", 11, [floats(2, 9).round()], known=[0], outputs=(True, True), axis=-1, sorted=0),
 ]
 
+def slices(*ranges):
+    """The positions that an assignment to these slices goes to."""
+    return numpy.stack(numpy.meshgrid(*ranges, indexing="ij"), -1).astype(int64)
+
+
 SCATTERS = [
     *both("Scatter", 9, floats(5, 4), integers(int64, 1, 3, low=0, high=5), floats(1, 3)),
     *both("ScatterElements", 11, floats(5, 4), ints(4, 2, 0, 1).reshape(2, 2)[:1], floats(1, 2)),
@@ -229,6 +234,13 @@ SCATTERS = [
                             floats(3, 2, 4), reduction=how)
                        for how in ("add", "mul", "max", "min"))),
     *both("ScatterND", 16, floats(5, 4), positions(6, 2, extent=4), floats(6), reduction="add"),
+    known("ScatterND", 13, floats(4, 5, 6), slices(range(1, 3), range(4), range(2, 5)),
+          floats(2, 4, 3)),
+    known("ScatterND", 16, floats(4, 5, 6), slices(range(1, 3), range(2, 5)), floats(2, 3, 6),
+          reduction="add"),
+    known("ScatterND", 13, floats(4, 5), slices(range(2, 0, -1), range(2, 5)), floats(2, 3)),
+    known("ScatterND", 13, floats(30, 40, 85), slices(range(30), range(40), range(60)),
+          floats(30, 40, 60)),
     *both("ScatterND", 13, floats(5, 4), numpy.zeros((0, 1), int64), floats(0, 4)),
 ]
 
