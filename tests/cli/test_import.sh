@@ -51,8 +51,8 @@ says err 'is an input of this command'
 # A program of its own.
 expect 0 "$tool" build conv.onnx -o classify
 expect 0 ./classify image.npy
-tail -n 1 stored >digest
-grep -Fqx -- "$(cat digest)" out || wrong "the program gives $(tail -n 1 out), not $(cat digest)"
+sed '$d' stored >wanted # all but the digest
+same out wanted 'the program gives something else'
 
 # Weights in another file.
 expect 1 "$tool" inspect external.onnx
