@@ -63,11 +63,11 @@ struct scatter {
 };
 
 /* A part of that: slices of its axes. */
-struct box {
+struct scatter_box {
     int64_t begin[MAX_RANK], extent[MAX_RANK];
 };
 
-static bool is_box_in_order(const struct scatter *s, const struct box *box,
+static bool is_box_in_order(const struct scatter *s, const struct scatter_box *box,
                             const int64_t *positions) {
     int64_t strides[MAX_RANK];
     row_major_strides(s->rank, s->shape, strides);
@@ -82,7 +82,7 @@ static bool is_box_in_order(const struct scatter *s, const struct box *box,
 }
 
 /* Whether the updates fill a box, each place once: an assignment to slices is written so. */
-static bool find_box(const struct scatter *s, const int64_t *positions, struct box *box) {
+static bool find_box(const struct scatter *s, const int64_t *positions, struct scatter_box *box) {
     int64_t size = 1, strides[MAX_RANK];
     if (s->count == 0 || s->rank >= MAX_RANK)
         return false;
@@ -166,8 +166,8 @@ static struct tensor combine_known(const struct scatter *s, const int64_t *posit
 }
 
 /* Updates (box.., width) in the place of a part of x (shape.., width), from that axis on. */
-static struct tensor fill_box(const struct scatter *s, const struct box *box, struct tensor x,
-                              struct tensor updates, int axis) {
+static struct tensor fill_box(const struct scatter *s, const struct scatter_box *box,
+                              struct tensor x, struct tensor updates, int axis) {
     if (axis == s->rank)
         return s->reduction->combine ? s->reduction->combine(s->call, x, updates) : updates;
     int64_t begin = box->begin[axis], end = begin + box->extent[axis];
@@ -181,7 +181,7 @@ static struct tensor fill_box(const struct scatter *s, const struct box *box, st
     return tensor_concat(count, parts, axis);
 }
 
-static struct tensor scatter_box(const struct scatter *s, const struct box *box) {
+static struct tensor scatter_box(const struct scatter *s, const struct scatter_box *box) {
     struct tensor x = reshape_axes(s->data, 0, 1, s->rank, s->shape);
     struct tensor updates = reshape_axes(s->updates, 0, 1, s->rank, box->extent);
     return reshape_axes(fill_box(s, box, x, updates, 0), 0, s->rank, 1, &s->places);
@@ -190,7 +190,7 @@ static struct tensor scatter_box(const struct scatter *s, const struct box *box)
 static struct tensor scatter_known(const struct scatter *s, struct tensor positions) {
     struct tensor wide = tensor_cast(positions, DTYPE_INT64);
     const struct view *view = call_known_elements(s->call, wide, "the positions");
-    struct box box;
+    struct scatter_box box;
     if (!view || s->places > MOST_PLACES)
         return call_refuse(s->call, "%" PRId64 " places, expected at most %d", s->places,
                            MOST_PLACES);
