@@ -7,13 +7,9 @@
 #include "compiler/store/element.h"
 
 const char *oip_datatype(const char *dtype) {
-    static const char *const names[DTYPE_COUNT] = {
-        [DTYPE_FLOAT32] = "FP32",  [DTYPE_FLOAT64] = "FP64", [DTYPE_FLOAT16] = "FP16",
-        [DTYPE_BFLOAT16] = "BF16", [DTYPE_INT32] = "INT32",  [DTYPE_INT64] = "INT64",
-        [DTYPE_UINT8] = "UINT8",   [DTYPE_INT8] = "INT8",    [DTYPE_BOOL] = "BOOL"};
     enum dtype found = DTYPE_FLOAT32;
     dtype_from_name(dtype, &found);
-    return names[found];
+    return dtype_facts[found].protocol;
 }
 
 const json_t *oip_optional(const json_t *object, const char *key) {

@@ -9,8 +9,9 @@ import traceback
 from tinygrad.tensor import Tensor
 
 from . import weights
-from .graph import BYTES, CaptureError, Graph
-from .program import FORMATS, GraphProgram
+from .elements import BYTES, ELEMENTS
+from .graph import CaptureError, Graph
+from .program import GraphProgram
 from .recognise import uniform
 from .translate import DTYPES, Translator
 
@@ -129,7 +130,7 @@ class _Capture:
         data = weights.elements(tensor)
         if name is None and len(data) <= weights.MOST_INLINED * BYTES[dtype] and \
                 dtype not in ("float16", "bfloat16"):
-            values = memoryview(data).cast(FORMATS[dtype]).tolist()
+            values = memoryview(data).cast(ELEMENTS[dtype].code).tolist()
             return self.graph.constant(values if shape else values[0], dtype, shape)
         if name is None:
             name = f"tensor.{sum(key.startswith('tensor.') for key in self.tensors)}"

@@ -7,10 +7,7 @@ import json
 import math
 import struct
 
-FLOATS = ("float32", "float64", "float16", "bfloat16")
-STORED_ONLY = ("float64", "float16", "bfloat16")
-BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int32": 4, "int64": 8,
-         "uint8": 1, "int8": 1, "bool": 1}
+from .elements import BYTES, FLOATS, STORED_ONLY
 
 
 class CaptureError(Exception):
@@ -212,4 +209,5 @@ def as_element(value, dtype):
         return float(value)
     bits = 8 * BYTES[dtype]
     wrapped = int(value) & ((1 << bits) - 1)
-    return wrapped - (1 << bits) if dtype != "uint8" and wrapped >> (bits - 1) else wrapped
+    signed = dtype.startswith("int")
+    return wrapped - (1 << bits) if signed and wrapped >> (bits - 1) else wrapped

@@ -6,13 +6,10 @@ import os
 import struct
 from dataclasses import dataclass
 
-from .graph import BYTES
+from .elements import BYTES, ELEMENTS
 from .library import Axis, Error, library
 
 MODES = ("eager", "jit", "aot")
-# The codes of Python's struct and memoryview; 16-bit floats that Python has no code for are bits.
-FORMATS = {"float32": "f", "float64": "d", "float16": "e", "bfloat16": "H", "int32": "i",
-           "int64": "q", "uint8": "B", "int8": "b", "bool": "?"}
 ALIKE = {"int64": "lq", "int32": "il"}  # codes that mean the same on some machines
 
 
@@ -224,7 +221,7 @@ def _pointers(buffers):
 
 def _format(placeholder):
     """memoryview knows no half precision before Python 3.12; then it shows the bits."""
-    code = FORMATS[placeholder.dtype]
+    code = ELEMENTS[placeholder.dtype].code
     try:
         memoryview(bytes(2)).cast(code) if code == "e" else None
     except ValueError:
@@ -237,9 +234,7 @@ def _shaped(data, code, shape):
     ctypes has; only such views come with an order of bytes in their format."""
     if 0 not in shape:
         return memoryview(data).cast(code, shape)
-    kind = {"e": ctypes.c_uint16, "f": ctypes.c_float, "d": ctypes.c_double, "H": ctypes.c_uint16,
-            "i": ctypes.c_int32, "q": ctypes.c_int64, "B": ctypes.c_uint8, "b": ctypes.c_int8,
-            "?": ctypes.c_bool}[code]
+    kind = next(element.ctype for element in ELEMENTS.values() if element.code == code)
     for extent in reversed(shape):
         kind = kind * extent
     return memoryview(kind())
@@ -248,14 +243,15 @@ def _shaped(data, code, shape):
 def _elements(placeholder, view, batch):
     """The input's elements, row-major, in memory of their own; an error that names the
     placeholder when it is of another dtype or shape."""
-    wanted = FORMATS[placeholder.dtype]
+    wanted = ELEMENTS[placeholder.dtype].code
     code = view.format.lstrip("@=<")
     same = code == wanted or (view.itemsize == BYTES[placeholder.dtype]
                               and code in ALIKE.get(placeholder.dtype, ()))
     # Sixteen-bit floats may come as their bits.
     same = same or (placeholder.dtype in ("float16", "bfloat16") and code == "H")
     if not same:
-        name = next((d for d, c in FORMATS.items() if c == code), f"of format {view.format!r}")
+        name = next((d for d, element in ELEMENTS.items() if element.code == code),
+                    f"of format {view.format!r}")
         raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype {name}")
     if tuple(view.shape) != placeholder.at(batch) or batch < 1:
         raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found shape "
@@ -281,7 +277,7 @@ def _tensor_view(placeholder, tensor):
     if dtype != placeholder.dtype:
         raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype "
                         f"{dtype or tensor.dtype}")
-    code = {"e": "H"}.get(FORMATS[dtype], FORMATS[dtype])
+    code = {"e": "H"}.get(ELEMENTS[dtype].code, ELEMENTS[dtype].code)
     return memoryview(bytes(tensor.contiguous()._data())).cast(code, tuple(tensor.shape))
 
 
@@ -294,7 +290,7 @@ def _list_view(placeholder, value):
             raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found rows of "
                              "different lengths")
         flat = [item for row in flat for item in row]
-    code = FORMATS[placeholder.dtype]
+    code = ELEMENTS[placeholder.dtype].code
     try:
         if placeholder.dtype == "bfloat16":
             flat = [_bfloat16(item) for item in flat]

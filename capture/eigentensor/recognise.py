@@ -9,6 +9,8 @@ from tinygrad import dtypes
 from tinygrad.tensor import Tensor
 from tinygrad.uop.ops import Ops
 
+from .elements import INTEGERS
+
 LOG2_E = 1 / math.log(2)
 LN_2 = math.log(2)
 
@@ -211,8 +213,7 @@ def gather(graph, masked, axes):
         counter, counter_places = core(counting)
         positions, index_places = core(index)
         counter_places, index_places = _on(counter_places, outer), _on(index_places, outer)
-        if not _is_iota(counter) or counter_places != axes or index.dtype not in (
-                "int32", "int64", "uint8", "int8"):
+        if not _is_iota(counter) or counter_places != axes or index.dtype not in INTEGERS:
             continue
         used = {place for place in index_places if place is not None}
         if axes[0] in data_places and not used & set(data_places):

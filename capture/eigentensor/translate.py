@@ -5,12 +5,11 @@ from tinygrad import dtypes
 from tinygrad.uop.ops import Ops
 
 from . import recognise
-from .graph import FLOATS, CaptureError
+from .elements import ELEMENTS, FLOATS
+from .graph import CaptureError
 from .recognise import numbers_of, uniform
 
-DTYPES = {dtypes.float32: "float32", dtypes.float64: "float64", dtypes.float16: "float16",
-          dtypes.bfloat16: "bfloat16", dtypes.int32: "int32", dtypes.int64: "int64",
-          dtypes.uint8: "uint8", dtypes.int8: "int8", dtypes.bool: "bool"}
+DTYPES = {getattr(dtypes, name): name for name in ELEMENTS}
 WEAK = {dtypes.weakint: "int32", dtypes.weakfloat: "float32"}
 
 # What TinyGrad computes, and why it cannot be stored.
@@ -389,7 +388,7 @@ def floor_divide(translator, uop):
     graph = translator.graph
     a, b = yield from elementwise(translator, uop)
     remainder = graph.apply("mod", a, b)
-    if a.dtype == "uint8":
+    if a.dtype.startswith("uint"):
         return remainder if uop.op is Ops.FLOORMOD else graph.apply("div", a, b)
     zero = graph.constant(0, a.dtype, a.shape)
     apart = graph.apply("ne", graph.apply("lt", remainder, zero), graph.apply("lt", b, zero))

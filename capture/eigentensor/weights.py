@@ -6,11 +6,10 @@ import struct
 from tinygrad.tensor import Tensor, all_tensors
 from tinygrad.uop.ops import Ops
 
-from .graph import BYTES, CaptureError
+from .elements import BYTES, ELEMENTS
+from .graph import CaptureError
 from .translate import DTYPES, filled_with
 
-SAFETENSORS = {"float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16",
-               "int32": "I32", "int64": "I64", "uint8": "U8", "int8": "I8", "bool": "BOOL"}
 MOST_INLINED = 64  # elements of a tensor without a name that is stored as a constant
 
 
@@ -60,7 +59,7 @@ def save(path, tensors):
     header, offset = {}, 0
     for name in names:
         dtype, shape, data = tensors[name]
-        header[name] = {"dtype": SAFETENSORS[dtype], "shape": list(shape),
+        header[name] = {"dtype": ELEMENTS[dtype].safetensors, "shape": list(shape),
                         "data_offsets": [offset, offset + len(data)]}
         offset += len(data)
     text = json.dumps(header, ensure_ascii=False).encode()

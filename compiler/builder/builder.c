@@ -250,10 +250,7 @@ struct tensor tensor_iota(struct tensor_context *context, enum dtype dtype, int6
 union element {
     float float32;
     double float64;
-    int32_t int32;
-    int64_t int64;
-    uint8_t uint8; /* bool too */
-    int8_t int8;
+    uint64_t integer; /* little-endian: its low bytes, of any width */
 };
 
 /* The number as one element; false when the dtype cannot hold it. */
@@ -262,18 +259,13 @@ static bool encode(double value, enum dtype dtype, union element *element) {
         return element->float32 = (float)value, true;
     if (dtype == DTYPE_FLOAT64)
         return element->float64 = value, true;
-    if (value != floor(value))
+    const struct dtype_facts *facts = &dtype_facts[dtype];
+    double beyond = (double)facts->greatest + 1; /* of 64 bits, greatest itself rounds up to it */
+    if (!dtype_is_integer(dtype) || value != floor(value) || value < (double)facts->least ||
+        value >= beyond)
         return false;
-    if (dtype == DTYPE_INT32 && value >= INT32_MIN && value <= INT32_MAX)
-        return element->int32 = (int32_t)value, true;
-    if (dtype == DTYPE_INT64 && value >= -0x1p63 && value < 0x1p63)
-        return element->int64 = (int64_t)value, true;
-    if (dtype == DTYPE_INT8 && value >= INT8_MIN && value <= INT8_MAX)
-        return element->int8 = (int8_t)value, true;
-    double greatest = dtype == DTYPE_UINT8 ? UINT8_MAX : dtype == DTYPE_BOOL ? 1 : -1;
-    if (value >= 0 && value <= greatest)
-        return element->uint8 = (uint8_t)value, true;
-    return false;
+    element->integer = value < 0 ? (uint64_t)(int64_t)value : (uint64_t)value;
+    return true;
 }
 
 struct tensor scalar(struct tensor_context *context, float value) {

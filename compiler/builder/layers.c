@@ -98,8 +98,7 @@ struct tensor squared_sum(struct tensor x, int axis_count, const int *axes) {
 /* mean: the sum, in int32 for smaller integers, divided by how many. */
 struct tensor mean(struct tensor x, int axis_count, const int *axes, bool keep_axes) {
     LAYER(x);
-    enum dtype dtype = tensor_dtype(x);
-    if (dtype == DTYPE_INT8 || dtype == DTYPE_UINT8 || dtype == DTYPE_BOOL)
+    if (dtype_is_integer(tensor_dtype(x)) && dtype_bytes(tensor_dtype(x)) < 4)
         x = tensor_cast(x, DTYPE_INT32);
     struct tensor sum = tensor_reduce_sum(x, axis_count, axes);
     int64_t count = reduced_elements(x, sum);

@@ -226,11 +226,8 @@ struct tensor max_pool2d(struct tensor x, struct pool2d_options options) {
     struct range padding[2];
     if (!prepare_pool(x, &options, padding))
         return (struct tensor){x.context, NULL};
-    double least = tensor_dtype(x) == DTYPE_FLOAT32 ? -INFINITY
-                   : tensor_dtype(x) == DTYPE_INT32 ? INT32_MIN
-                   : tensor_dtype(x) == DTYPE_INT64 ? (double)INT64_MIN
-                   : tensor_dtype(x) == DTYPE_INT8  ? INT8_MIN
-                                                    : 0;
+    double least =
+        dtype_is_integer(tensor_dtype(x)) ? (double)dtype_facts[tensor_dtype(x)].least : -INFINITY;
     return tensor_reduce_max(pool(x, &options, padding, least), AXES(-2, -1));
 }
 

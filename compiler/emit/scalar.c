@@ -5,19 +5,15 @@
 #include <ctype.h>
 #include <string.h>
 
-static bool is_integer(enum dtype dtype) {
-    return dtype_facts[dtype].letter == 'I' || dtype_facts[dtype].letter == 'B';
-}
-
 const char *emit_scalar_call(struct emitter *emitter, enum op op, enum dtype dtype) {
     emitter->scalar_wanted[op][dtype] = true;
     return arena_format(emitter->ir->arena, "%s_%s", dtype_facts[dtype].short_name,
                         op_facts[op].name);
 }
 
-/* T, U and ONES of a form, for one dtype. */
+/* T, U, ONES and MINUS_1 of a form, for one dtype. */
 static void add_word(struct text *text, const char *word, size_t length, enum dtype dtype) {
-    static const char *const unsigned_twin[DTYPE_COUNT] = {
+    static const char *const arithmetic[DTYPE_COUNT] = {
 #define DTYPE(id, name, c, u, ...) [DTYPE_##id] = #u,
 #include "compiler/graph/dtypes.def"
 #undef DTYPE
@@ -27,12 +23,19 @@ static void add_word(struct text *text, const char *word, size_t length, enum dt
 #include "compiler/graph/dtypes.def"
 #undef DTYPE
     };
+    static const char *const minus_1[DTYPE_COUNT] = {
+#define DTYPE(id, name, c, ...) [DTYPE_##id] = DTYPE_READS_MINUS_1(c) ? "0" : "-1",
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
+    };
     if (length == 1 && word[0] == 'T')
         text_add(text, "%s", dtype_facts[dtype].c_type);
     else if (length == 1 && word[0] == 'U')
-        text_add(text, "%s", unsigned_twin[dtype]);
+        text_add(text, "%s", arithmetic[dtype]);
     else if (length == 4 && memcmp(word, "ONES", 4) == 0)
         text_add(text, "%s", ones[dtype]);
+    else if (length == 7 && memcmp(word, "MINUS_1", 7) == 0)
+        text_add(text, "%s", minus_1[dtype]);
     else
         text_add_bytes(text, word, length);
 }
@@ -71,7 +74,8 @@ static void print_function(enum op op, enum dtype dtype, struct text *text) {
     for (int i = 0; i < form_operands(op); i++)
         text_add(text, "%s%s %s", i ? ", " : "", type, names[i]);
     text_add(text, ") {\n    return ");
-    add_form(text, is_integer(dtype) ? op_facts[op].integer_form : op_facts[op].float_form, dtype);
+    add_form(text, dtype_is_integer(dtype) ? op_facts[op].integer_form : op_facts[op].float_form,
+             dtype);
     text_add(text, ";\n}\n\n");
 }
 

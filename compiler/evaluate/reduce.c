@@ -4,7 +4,7 @@
 
 struct state {
     union {
-#define DTYPE(id, name, type, twin, ones, safetensors, npy, letter, short)                         \
+#define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, letter, short, ...)              \
     type_##short short[REDUCTION_LANES];
 #include "compiler/graph/dtypes.def"
 #undef DTYPE

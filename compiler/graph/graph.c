@@ -4,15 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#define IS_INTEGER(letter) ((letter) == 'I' || (letter) == 'B')
 const struct dtype_facts dtype_facts[DTYPE_COUNT] = {
-#define DTYPE(id, name_, c, u, ones, safetensors_, npy_, letter_, short_)                          \
+#define DTYPE(id, name_, c, u, ones, safetensors_, npy_, letter_, short_, protocol_)               \
     {.name = #name_,                                                                               \
      .safetensors = safetensors_,                                                                  \
      .npy = npy_,                                                                                  \
      .c_type = #c,                                                                                 \
      .short_name = #short_,                                                                        \
+     .protocol = protocol_,                                                                        \
      .bytes = sizeof(c),                                                                           \
-     .letter = letter_},
+     .letter = letter_,                                                                            \
+     .least = IS_INTEGER(letter_) ? DTYPE_LEAST(c, ones) : 0,                                      \
+     .greatest = IS_INTEGER(letter_) ? DTYPE_GREATEST(c, ones) : 0},
 #include "compiler/graph/dtypes.def"
 #undef DTYPE
 };
@@ -25,6 +29,20 @@ bool dtype_from_name(const char *name, enum dtype *dtype) {
         }
     }
     return false;
+}
+
+bool dtype_is_integer(enum dtype dtype) {
+    return dtype_facts[dtype].greatest > 0;
+}
+
+struct integer_text integer_text(enum dtype dtype, uint64_t bits) {
+    struct integer_text out;
+    int unused = 64 - 8 * (int)dtype_facts[dtype].bytes;
+    if (dtype_facts[dtype].least < 0)
+        snprintf(out.text, sizeof out.text, "%" PRId64, (int64_t)(bits << unused) >> unused);
+    else
+        snprintf(out.text, sizeof out.text, "%" PRIu64, bits << unused >> unused);
+    return out;
 }
 
 #define MANY SOURCES_MANY

@@ -59,15 +59,33 @@ struct dtype_facts {
     const char *npy;         /* "<f4"; "": NumPy has none */
     const char *c_type;      /* "float" */
     const char *short_name;  /* "f32": prefix of the scalar functions of the emitted C */
+    const char *protocol;    /* "FP32", in the Open Inference Protocol */
     size_t bytes;
-    char letter; /* of ops.def's `accepts` */
+    char letter;   /* of ops.def's `accepts` */
+    int64_t least; /* of integers and bool: the values that there are; else 0 */
+    uint64_t greatest;
 };
 extern const struct dtype_facts dtype_facts[DTYPE_COUNT];
+/* The same of a C type and its value of all bits, as constant expressions. */
+#define DTYPE_IS_SIGNED(type) ((type)-1 < (type)1)
+#define DTYPE_GREATEST(type, ones)                                                                 \
+    (((uint64_t)(ones)&UINT64_MAX >> (64 - 8 * sizeof(type))) >> DTYPE_IS_SIGNED(type))
+#define DTYPE_LEAST(type, ones)                                                                    \
+    (DTYPE_IS_SIGNED(type) ? -(int64_t)DTYPE_GREATEST(type, ones) - 1 : 0)
+/* Whether C would take a -1 beside an element for the greatest one. */
+#define DTYPE_READS_MINUS_1(type) (!DTYPE_IS_SIGNED(type) && sizeof(type) >= sizeof(int))
 /* Of one element. */
 static inline int64_t dtype_bytes(enum dtype dtype) {
     return (int64_t)dtype_facts[dtype].bytes;
 }
 bool dtype_from_name(const char *name, enum dtype *dtype);
+/* An integer, or bool, which counts as one of 0 and 1. */
+bool dtype_is_integer(enum dtype dtype);
+/* The decimal of an integer, from its element's bits; those above its width are not looked at. */
+struct integer_text {
+    char text[24];
+};
+struct integer_text integer_text(enum dtype dtype, uint64_t bits);
 
 enum { SOURCES_MANY = -1 };
 struct op_facts {
@@ -79,7 +97,7 @@ struct op_facts {
     enum cost cost;
     const char *infix;        /* "": none */
     const char *float_form;   /* C text over a, b, (c); "NONE" */
-    const char *integer_form; /* C text over a, b, (c), T, U, ONES; "NONE" */
+    const char *integer_form; /* C text over a, b, (c), T, U, ONES, MINUS_1; "NONE" */
     const char *meaning;
 };
 extern const struct op_facts op_facts[OP_COUNT];

@@ -154,12 +154,12 @@ static const struct expression *parse_typed(struct parser *parser, enum dtype dt
         if (end == parser->at || errno || (bits & ~mask))
             parse_fail_expected(parser, "bits that fit the dtype");
         parser->at = end;
-    } else if (!op_accepts(OP_NOT, dtype)) {
+    } else if (!dtype_is_integer(dtype)) {
         parse_fail_expected(parser, "bits such as 0x3f800000");
     } else {
-        bool is_signed = dtype != DTYPE_UINT8 && dtype != DTYPE_BOOL;
-        int64_t most = dtype == DTYPE_BOOL ? 1 : (int64_t)(is_signed ? mask >> 1 : mask);
-        bits = (uint64_t)parse_integer(parser, is_signed ? -most - 1 : 0, most) & mask;
+        bits = (uint64_t)parse_integer(parser, dtype_facts[dtype].least,
+                                       (int64_t)dtype_facts[dtype].greatest) &
+               mask;
     }
     return expression_constant(parser->ir, dtype, bits);
 }

@@ -98,11 +98,8 @@ static void print_constant(const struct expression *e, struct text *text) {
     memcpy(&value, &bits, sizeof value);
     if (e->dtype == DTYPE_FLOAT32 && !isnan(value))
         print_float(value, text);
-    else if (op_accepts(OP_NOT, e->dtype)) /* integers and bool */
-        text_add(text, "%s:%" PRId64, dtype_facts[e->dtype].name,
-                 e->dtype == DTYPE_INT32  ? (int32_t)e->bits
-                 : e->dtype == DTYPE_INT8 ? (int8_t)e->bits
-                                          : (int64_t)e->bits);
+    else if (dtype_is_integer(e->dtype))
+        text_add(text, "%s:%s", dtype_facts[e->dtype].name, integer_text(e->dtype, e->bits).text);
     else
         text_add(text, "%s:0x%" PRIx64, dtype_facts[e->dtype].name, e->bits);
 }

@@ -20,21 +20,17 @@ static uint64_t float_bits(float value) {
 
 uint64_t identity_bits(enum op op, enum dtype dtype) {
     size_t width = dtype_facts[dtype].bytes * 8;
-    uint64_t all = width == 64 ? ~(uint64_t)0 : ((uint64_t)1 << width) - 1;
-    uint64_t sign = (uint64_t)1 << (width - 1);
+    uint64_t all = UINT64_MAX >> (64 - width);
     bool real = dtype == DTYPE_FLOAT32;
-    bool is_signed = dtype != DTYPE_UINT8 && dtype != DTYPE_BOOL;
     switch (op) {
     case OP_REDUCE_SUM:
         return 0;
     case OP_REDUCE_PROD:
         return real ? float_bits(1.0f) : 1;
     case OP_REDUCE_MAX:
-        return real ? float_bits(-INFINITY) : is_signed ? sign : 0;
+        return real ? float_bits(-INFINITY) : (uint64_t)dtype_facts[dtype].least & all;
     case OP_REDUCE_MIN:
-        if (dtype == DTYPE_BOOL)
-            return 1;
-        return real ? float_bits(INFINITY) : is_signed ? all ^ sign : all;
+        return real ? float_bits(INFINITY) : dtype_facts[dtype].greatest;
     default:
         unreachable();
     }

@@ -145,31 +145,16 @@ static struct element_text float_text(enum dtype dtype, double value) {
     return out;
 }
 
-static int64_t integer_of(enum dtype dtype, const void *element) {
-    int32_t i32;
-    int64_t i64;
-    switch (dtype) {
-    case DTYPE_INT32:
-        memcpy(&i32, element, sizeof i32);
-        return i32;
-    case DTYPE_INT64:
-        memcpy(&i64, element, sizeof i64);
-        return i64;
-    case DTYPE_INT8:
-        return *(const int8_t *)element;
-    default:
-        return *(const uint8_t *)element;
-    }
-}
-
 struct element_text element_text(enum dtype dtype, const void *element) {
     struct element_text out;
+    uint64_t bits = 0;
     switch (dtype_facts[dtype].letter) {
     case 'B':
         strcpy(out.text, *(const uint8_t *)element ? "true" : "false");
         return out;
     case 'I':
-        snprintf(out.text, sizeof out.text, "%" PRId64, integer_of(dtype, element));
+        memcpy(&bits, element, dtype_facts[dtype].bytes); /* little-endian: the low bytes */
+        strcpy(out.text, integer_text(dtype, bits).text);
         return out;
     default:
         return float_text(dtype, widen(dtype, element));
@@ -182,12 +167,10 @@ static bool read_integer(const json_t *value, enum dtype dtype, void *element,
         return et_fail(error, "%s, expected an integer for %s", json_kind(value),
                        dtype_facts[dtype].name);
     int64_t integer = json_integer_value(value);
-    int bits = 8 * (int)dtype_facts[dtype].bytes;
-    int64_t most = dtype == DTYPE_UINT8 ? UINT8_MAX : INT64_MAX >> (64 - bits);
-    int64_t least = dtype == DTYPE_UINT8 ? 0 : -most - 1;
-    if (integer < least || integer > most)
-        return et_fail(error, "%" PRId64 ", expected %" PRId64 " to %" PRId64 " for %s", integer,
-                       least, most, dtype_facts[dtype].name);
+    const struct dtype_facts *facts = &dtype_facts[dtype];
+    if (integer < facts->least || (integer > 0 && (uint64_t)integer > facts->greatest))
+        return et_fail(error, "%" PRId64 ", expected %" PRId64 " to %" PRIu64 " for %s", integer,
+                       facts->least, facts->greatest, facts->name);
     memcpy(element, &integer, dtype_facts[dtype].bytes); /* little-endian: the low bytes */
     return true;
 }

@@ -175,8 +175,9 @@ static uint64_t random_element(uint64_t *state, enum dtype dtype) {
         return next_random(state) >> 63;
     case DTYPE_UINT8:
         return next_random(state) >> 56;
-    default:
-        return (next_random(state) >> 60) - (next_random(state) >> 62); /* -3 to 15 */
+    default: /* -3 to 15 */
+        return (next_random(state) >> 60) -
+               (dtype_facts[dtype].least < 0 ? next_random(state) >> 62 : 0);
     }
 }
 

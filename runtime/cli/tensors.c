@@ -16,7 +16,7 @@ struct format {
     size_t bytes;
 };
 static const struct format formats[] = {
-#define DTYPE(id, name, c_type, unsigned_type, ones, safetensors, npy, letter, short_name)         \
+#define DTYPE(id, name, c_type, arithmetic, ones, safetensors, npy, ...)                           \
     {#name, npy, sizeof(c_type)},
 #include "compiler/graph/dtypes.def"
 #undef DTYPE

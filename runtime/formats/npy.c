@@ -25,7 +25,13 @@ struct description {
     int64_t shape[NPY_MAX_RANK];
 };
 
-static const char *const known_descrs[] = {"<f2", "<f4", "<f8", "|i1", "|u1", "<i4", "<i8", "|b1"};
+/* "" where NumPy has no such type. */
+static const char *const known_descrs[] = {
+#define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, ...) npy,
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
+};
+enum { KNOWN = sizeof known_descrs / sizeof *known_descrs };
 
 static size_t element_bytes(const char *descr) {
     return (size_t)(descr[2] - '0');
@@ -204,19 +210,22 @@ static bool find_header(struct header *header, const unsigned char *bytes, size_
 /* provides: npy->descr; true in *big_endian when the file's elements are to be turned round */
 static bool check_descr(const struct header *header, const char *descr, struct npy *npy,
                         bool *big_endian) {
-    for (size_t which = 0; which < sizeof known_descrs / sizeof *known_descrs; which++) {
+    for (size_t which = 0; which < KNOWN; which++) {
         const char *known = known_descrs[which];
         bool byte_order_fits = descr[0] == known[0] || (descr[0] == '>' && known[0] == '<');
-        if (!byte_order_fits || strcmp(descr + 1, known + 1) != 0)
+        if (!known[0] || !byte_order_fits || strcmp(descr + 1, known + 1) != 0)
             continue;
         *big_endian = descr[0] == '>';
         memcpy(npy->descr, known, sizeof npy->descr);
         return true;
     }
-    return et_fail(header->error,
-                   "%s: npy element type '%s' is not supported, expected f2, f4, f8, i1, u1, i4, "
-                   "i8 or b1",
-                   header->name, descr);
+    char known[8 * KNOWN] = "";
+    for (size_t which = 0, used = 0; which < KNOWN; which++)
+        if (known_descrs[which][0])
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+                                     known_descrs[which] + 1);
+    return et_fail(header->error, "%s: npy element type '%s' is not supported, expected one of %s",
+                   header->name, descr, known);
 }
 
 /* Bytes of all elements; false when they do not fit. */

@@ -6,8 +6,9 @@
 
 #define NPY_MAX_RANK 32
 
-/* An array. `descr` is NumPy's name of its element type, one of
- * "<f2" "<f4" "<f8" "|i1" "|u1" "<i4" "<i8" "|b1". */
+/* An array. `descr` is NumPy's name of its element type, as compiler/graph/dtypes.def has it:
+ * "<f4",
+ * "|u1", ... */
 struct npy {
     char descr[4];
     int rank;                    /* 0: a single number */

@@ -2,6 +2,7 @@
  *
  * An operation is one loop over neighbouring elements, which the compiler turns into vectors.
  * Operands with other steps are first copied into a stage of neighbouring elements. */
+#include "compiler/evaluate/cast.h"
 #include "runtime/kernels/rows.h"
 #include "runtime/kernels/sets.h"
 
@@ -250,44 +251,18 @@ BLOCK_WHERE(bytes_2)
 BLOCK_WHERE(bytes_4)
 BLOCK_WHERE(bytes_8)
 
-/* What an element is worth in C, 16-bit floats as float32, and that value as another dtype, by the
- * rule of templates/convert.h. */
-#define VALUE_f32(x) (x)
-#define VALUE_f64(x) (x)
-#define VALUE_f16(x) f16_to_f32(x)
-#define VALUE_bf16(x) bf16_to_f32(x)
-#define VALUE_i32(x) (x)
-#define VALUE_i64(x) (x)
-#define VALUE_u8(x) (x)
-#define VALUE_i8(x) (x)
-#define VALUE_b8(x) (x)
-#define FROM_FLOATS(x, from_f32, from_f64, type)                                                   \
-    _Generic((x), float : from_f32((float)(x)), double : from_f64((double)(x)), default : (type)(x))
-#define TO_f32(x) ((float)(x))
-#define TO_f64(x) ((double)(x))
-#define TO_f16(x) f32_to_f16((float)(x))
-#define TO_bf16(x) f32_to_bf16((float)(x))
-#define TO_i32(x) FROM_FLOATS(x, f32_to_i32, f64_to_i32, int32_t)
-#define TO_i64(x) FROM_FLOATS(x, f32_to_i64, f64_to_i64, int64_t)
-#define TO_u8(x) FROM_FLOATS(x, f32_to_u8, f64_to_u8, uint8_t)
-#define TO_i8(x) FROM_FLOATS(x, f32_to_i8, f64_to_i8, int8_t)
-#define TO_b8(x) ((x) != 0)
-
 /* The kinds of rows.def. */
 #define DEFINE_UNARY(row, short, name, gives)                                                      \
     DEFINE_1_BY(row, RESULT_##gives(short), type_##short,                                          \
                 STRIP_OR(STRIP_##name##_##short,                                                   \
                          LOOP_1(RESULT_##gives(short), scalar_##name##_##short(a[i]))))
 #define DEFINE_BINARY(row, short, name, gives)                                                     \
-    DEFINE_BINARY_##short(row, RESULT_##gives(short), type_##short, scalar_##name##_##short)
-#define DEFINE_BINARY_f32 DEFINE_2_REPEATING
-#define DEFINE_BINARY_i32 DEFINE_2
-#define DEFINE_BINARY_i64 DEFINE_2
-#define DEFINE_BINARY_u8 DEFINE_2
-#define DEFINE_BINARY_i8 DEFINE_2
-#define DEFINE_BINARY_b8 DEFINE_2
+    BINARY_OR(BINARY_##short, DEFINE_2)                                                            \
+    (row, RESULT_##gives(short), type_##short, scalar_##name##_##short)
+#define BINARY_f32 , DEFINE_2_REPEATING
+#define BINARY_OR(special, usual) SECOND(special, usual, )
 #define DEFINE_CONVERT(row, from, to)                                                              \
-    DEFINE_1(row, type_##to, type_##from, TO_##to(VALUE_##from(a[i])))
+    DEFINE_1(row, type_##to, type_##from, cast_##from##_##to(a[i]))
 #define DEFINE_CANON(row, short) DEFINE_1(row, type_##short, type_##short, short##_canonical(a[i]))
 #define DEFINE_COPY(name, short)                                                                   \
     static void name(long rows, long columns, type_##short *result, long result_row,               \

@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) struct OF(spot)
 
 static inline __attribute__((always_inline)) VECTOR OF(load_steps)(const TYPE *from, long step) {
     VECTOR loaded;
-    OF(twin) bits;
+    OF(bits) bits;
     if (step == 1)
         return *(const VECTOR *)from;
     if (step == 0) {

@@ -14,14 +14,14 @@
                      long result_step, long first, long by_row, long by_column) {                  \
         for (long row = 0; row < rows; row++) {                                                    \
             type_##short *to = result + row * result_row;                                          \
-            const twin_##short begin = (twin_##short)(first + row * by_row);                       \
-            const twin_##short by = (twin_##short)by_column;                                       \
+            const bits_##short begin = (bits_##short)(first + row * by_row);                       \
+            const bits_##short by = (bits_##short)by_column;                                       \
             if (result_step == 1)                                                                  \
                 for (long i = 0; i < columns; i++)                                                 \
-                    to[i] = (type_##short)(begin + (twin_##short)i * by);                          \
+                    to[i] = (type_##short)(begin + (bits_##short)i * by);                          \
             else                                                                                   \
                 for (long i = 0; i < columns; i++)                                                 \
-                    to[i * result_step] = (type_##short)(begin + (twin_##short)i * by);            \
+                    to[i * result_step] = (type_##short)(begin + (bits_##short)i * by);            \
         }                                                                                          \
     }
 

@@ -66,18 +66,15 @@ enum { SEARCHED = 512 /* elements of a block */, SHORT = 24 /* few enough to loo
         }                                                                                          \
     }
 
-#define POSITION_OF(short, name, extreme)                                                          \
+#define POSITION_OF(id, short, name, extreme)                                                      \
     ALONG_POSITION(short, name, extreme)                                                           \
     DOWN_POSITION(short, name)                                                                     \
     static const struct position name##_##short = {sizeof(type_##short),                           \
                                                    &identity_##extreme##_##short,                  \
                                                    along_##name##_##short, down_##name##_##short};
 #define POSITION(name, extreme)                                                                    \
-    POSITION_OF(f32, name, extreme)                                                                \
-    POSITION_OF(i32, name, extreme)                                                                \
-    POSITION_OF(i64, name, extreme)                                                                \
-    POSITION_OF(u8, name, extreme)                                                                 \
-    POSITION_OF(i8, name, extreme)                                                                 \
+    FOR_FLOAT_DTYPES(POSITION_OF, name, extreme)                                                   \
+    FOR_INTEGER_DTYPES(POSITION_OF, name, extreme)                                                 \
     static const struct position name##_b8 = {sizeof(type_b8), &identity_##extreme##_b8,           \
                                               along_##name##_u8, down_##name##_u8};
 POSITION(argmax, reduce_max)

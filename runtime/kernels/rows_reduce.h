@@ -105,21 +105,19 @@ ROW_ALONE(reduce_sum, LANES_SUM)
 ROW_ALONE(reduce_prod, LANES_PROD)
 ROW_ALONE(reduce_max, LANES_MAX)
 ROW_ALONE(reduce_min, LANES_MIN)
-#define ROW_f32(name) row_##name##_f32
-#define ROW_i32(name) NULL
-#define ROW_i64(name) NULL
-#define ROW_u8(name) NULL
-#define ROW_i8(name) NULL
 
-#define REDUCTION_OF(short, name)                                                                  \
+#define REDUCTION_OF(id, short, name, row)                                                         \
     JOIN(short, name)                                                                              \
     ROUNDS(short, name)                                                                            \
     ALONG_END(short, name)                                                                         \
     static const type_##short identity_##name##_##short = IDENTITY_##name(short);                  \
-    static const struct row_reduction name##_##short = {                                           \
-        sizeof(type_##short),       &identity_##name##_##short, join_##name##_##short,             \
-        join_four_##name##_##short, rounds_##name##_##short,    along_end_##name##_##short,        \
-        ROW_##short(name)};
+    static const struct row_reduction name##_##short = {sizeof(type_##short),                      \
+                                                        &identity_##name##_##short,                \
+                                                        join_##name##_##short,                     \
+                                                        join_four_##name##_##short,                \
+                                                        rounds_##name##_##short,                   \
+                                                        along_end_##name##_##short,                \
+                                                        row};
 /* Bool is a number of the same kind as uint8, but for what is least and greatest. */
 #define REDUCTION_OF_BOOL(name)                                                                    \
     static const type_b8 identity_##name##_b8 = IDENTITY_##name(b8);                               \
@@ -131,11 +129,8 @@ ROW_ALONE(reduce_min, LANES_MIN)
                                                    along_end_##name##_u8,                          \
                                                    NULL};
 #define REDUCTION(name)                                                                            \
-    REDUCTION_OF(f32, name)                                                                        \
-    REDUCTION_OF(i32, name)                                                                        \
-    REDUCTION_OF(i64, name)                                                                        \
-    REDUCTION_OF(u8, name)                                                                         \
-    REDUCTION_OF(i8, name)                                                                         \
+    REDUCTION_OF(FLOAT32, f32, name, row_##name##_f32)                                             \
+    FOR_INTEGER_DTYPES(REDUCTION_OF, name, NULL)                                                   \
     REDUCTION_OF_BOOL(name)
 REDUCTION(reduce_sum)
 REDUCTION(reduce_prod)

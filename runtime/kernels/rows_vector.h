@@ -24,14 +24,19 @@ ASSERT_OF_SET(REGISTER_BYTES / sizeof(float), LANES);
                                                      : REDUCTION_LANES * sizeof(type))
 #define VECTOR_ELEMENTS(short) (VECTOR_BYTES(type_##short) / sizeof(type_##short))
 
-/* vector_f32 and so on may lie anywhere; unsigned_i32: the same where overflow wraps around. */
+/* vector_f32 and so on may lie anywhere; unsigned_i32: the same where overflow wraps around;
+ * computing_i32: what their arithmetic is done in. */
 #define VECTOR(id, short, ...)                                                                     \
     typedef type_##short vector_##short                                                            \
         __attribute__((vector_size(VECTOR_BYTES(type_##short)), aligned(1), may_alias));           \
-    typedef twin_##short unsigned_##short                                                          \
+    typedef bits_##short unsigned_##short                                                          \
         __attribute__((vector_size(VECTOR_BYTES(type_##short)), aligned(1), may_alias));
 FOR_COMPUTING_DTYPES(VECTOR, )
 #undef VECTOR
+typedef vector_f32 computing_f32;
+#define COMPUTING(id, short, ...) typedef unsigned_##short computing_##short;
+FOR_INTEGER_DTYPES(COMPUTING, )
+#undef COMPUTING
 
 #define LOAD(short, from) (*(const vector_##short *)(from))
 #define STORE(short, to, vector) (*(vector_##short *)(to) = (vector))
@@ -42,37 +47,30 @@ FOR_COMPUTING_DTYPES(VECTOR, )
                        (~(condition) & (__typeof__(condition))(no))))
 
 /* Arithmetic as ops.def has it for one element. */
-#define ARITHMETIC_f32(a) (a)
-#define ARITHMETIC_i32(a) ((unsigned_i32)(a))
-#define ARITHMETIC_i64(a) ((unsigned_i64)(a))
-#define ARITHMETIC_u8(a) ((unsigned_u8)(a))
-#define ARITHMETIC_i8(a) ((unsigned_i8)(a))
-#define ARITHMETIC_b8(a) ((unsigned_b8)(a))
 #define VECTOR_reduce_sum(short, a, b)                                                             \
-    ((vector_##short)(ARITHMETIC_##short(a) + ARITHMETIC_##short(b)))
+    ((vector_##short)((computing_##short)(a) + (computing_##short)(b)))
 #define VECTOR_reduce_prod(short, a, b)                                                            \
-    ((vector_##short)(ARITHMETIC_##short(a) * ARITHMETIC_##short(b)))
-#define VECTOR_reduce_max(short, a, b) GREATER_##short(a, b)
-#define VECTOR_reduce_min(short, a, b) LESSER_##short(a, b)
+    ((vector_##short)((computing_##short)(a) * (computing_##short)(b)))
+#define VECTOR_reduce_max(short, a, b) greater_##short(a, b)
+#define VECTOR_reduce_min(short, a, b) lesser_##short(a, b)
 #define GREATER(a, b) SELECT((a) < (b), (b), (a))
 #define LESSER(a, b) SELECT((b) < (a), (b), (a))
-#define GREATER_i32 GREATER
-#define GREATER_i64 GREATER
-#define GREATER_u8 GREATER
-#define GREATER_i8 GREATER
-#define LESSER_i32 LESSER
-#define LESSER_i64 LESSER
-#define LESSER_u8 LESSER
-#define LESSER_i8 LESSER
 /* Compilers do not see the instructions that do this for floats. */
 #if defined __SSE__ || (defined __aarch64__ && defined __ARM_NEON)
 #define JOINED(op, a, b) ((vector_f32)lanes_join(op, (lanes_vector)(a), (lanes_vector)(b)))
-#define GREATER_f32(a, b) JOINED(LANES_MAX, a, b)
-#define LESSER_f32(a, b) JOINED(LANES_MIN, a, b)
-#else
-#define GREATER_f32 GREATER
-#define LESSER_f32 LESSER
+#define GREATER_f32 , JOINED(LANES_MAX, a, b)
+#define LESSER_f32 , JOINED(LANES_MIN, a, b)
 #endif
+#define ORDER(id, short, ...)                                                                      \
+    static inline vector_##short greater_##short(vector_##short a, vector_##short b) {             \
+        return ORDER_OR(GREATER_##short, GREATER(a, b));                                           \
+    }                                                                                              \
+    static inline vector_##short lesser_##short(vector_##short a, vector_##short b) {              \
+        return ORDER_OR(LESSER_##short, LESSER(a, b));                                             \
+    }
+#define ORDER_OR(special, usual) SECOND(special, usual, )
+FOR_FLOAT_DTYPES(ORDER, )
+FOR_INTEGER_DTYPES(ORDER, )
 
 /* a * b + c, as ops.def has it for a contraction. */
 static inline vector_f32 multiply_add_f32(vector_f32 a, vector_f32 b, vector_f32 c) {
@@ -88,13 +86,10 @@ static inline vector_f32 multiply_add_f32(vector_f32 a, vector_f32 b, vector_f32
     return c;
 #endif
 }
-#define MULTIPLY_ADD(short)                                                                        \
+#define MULTIPLY_ADD(id, short, ...)                                                               \
     static inline vector_##short multiply_add_##short(vector_##short a, vector_##short b,          \
                                                       vector_##short c) {                          \
-        return (vector_##short)(ARITHMETIC_##short(c) +                                            \
-                                ARITHMETIC_##short(a) * ARITHMETIC_##short(b));                    \
+        return (vector_##short)((computing_##short)c +                                             \
+                                (computing_##short)a * (computing_##short)b);                      \
     }
-MULTIPLY_ADD(i32)
-MULTIPLY_ADD(i64)
-MULTIPLY_ADD(u8)
-MULTIPLY_ADD(i8)
+FOR_INTEGER_DTYPES(MULTIPLY_ADD, )

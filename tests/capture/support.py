@@ -7,11 +7,13 @@ import struct
 from tinygrad import Tensor, dtypes
 
 from eigentensor import TensorContext
-from eigentensor.program import FORMATS, MODES
+from eigentensor.elements import ELEMENTS
+from eigentensor.program import MODES
 from eigentensor.translate import DTYPES
 
 FLOATS = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
-RANGES = {"uint8": (0, 40), "int8": (-11, 11), "int32": (-50, 50), "int64": (-50, 50)}
+RANGES = {"int8": (-11, 11), "int16": (-50, 50), "int32": (-50, 50), "int64": (-50, 50),
+          "uint8": (0, 40), "uint16": (0, 200), "uint32": (0, 200), "uint64": (0, 200)}
 
 
 def numbers(rng, dtype, shape, low=None, high=None):
@@ -37,7 +39,7 @@ def unpacked(data, dtype):
     """Bytes as a flat list of numbers."""
     if dtype == "bfloat16":
         return [struct.unpack("<f", b"\0\0" + data[i:i + 2])[0] for i in range(0, len(data), 2)]
-    code = FORMATS[dtype]
+    code = ELEMENTS[dtype].code
     return list(struct.unpack(f"<{len(data) // struct.calcsize(code)}{code}", data))
 
 

@@ -11,7 +11,7 @@
 
 /* DTYPE_OF(f32) and so on: dtypes by short name. */
 enum {
-#define DTYPE(id, name, type, twin, ones, safetensors, npy, letter, short)                         \
+#define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, letter, short, ...)              \
     dtype_##short = DTYPE_##id,
 #include "compiler/graph/dtypes.def"
 #undef DTYPE

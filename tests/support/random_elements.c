@@ -116,7 +116,7 @@ static enum style style_of(uint64_t seed, const char *name, struct random *rando
 
 static uint64_t element_bits(enum dtype dtype, enum style style, struct random *random) {
     struct layout layout = layout_of(dtype);
-    bool is_float = layout.mantissa_bits > 0, is_unsigned = dtype == DTYPE_UINT8;
+    bool is_float = layout.mantissa_bits > 0, is_unsigned = dtype_facts[dtype].least == 0;
     if (dtype == DTYPE_BOOL)
         return random_next(random) & 1;
     if (style == STYLE_MIXED)

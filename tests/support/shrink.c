@@ -60,16 +60,12 @@ static struct node *replacement(struct rebuild *rebuild, const struct node *node
     memcpy(leaf.shape, node->shape, sizeof leaf.shape);
     uint64_t bits = 0;
     if (edit->kind == EDIT_TO_CONSTANT) {
-        const uint64_t ones[DTYPE_COUNT] = {[DTYPE_FLOAT32] = 0x3f800000,
-                                            [DTYPE_FLOAT64] = 0x3ff0000000000000,
-                                            [DTYPE_FLOAT16] = 0x3c00,
-                                            [DTYPE_BFLOAT16] = 0x3f80,
-                                            [DTYPE_INT32] = 1,
-                                            [DTYPE_INT64] = 1,
-                                            [DTYPE_UINT8] = 1,
-                                            [DTYPE_INT8] = 1,
-                                            [DTYPE_BOOL] = 1};
-        bits = edit->choice ? ones[node->dtype] : 0;
+        const uint64_t float_ones[DTYPE_COUNT] = {[DTYPE_FLOAT32] = 0x3f800000,
+                                                  [DTYPE_FLOAT64] = 0x3ff0000000000000,
+                                                  [DTYPE_FLOAT16] = 0x3c00,
+                                                  [DTYPE_BFLOAT16] = 0x3f80};
+        uint64_t one = dtype_is_integer(node->dtype) ? 1 : float_ones[node->dtype];
+        bits = edit->choice ? one : 0;
         leaf.op = OP_CONST;
         leaf.name = NULL;
         leaf.value = &bits;

@@ -11,7 +11,7 @@ static const struct casts casts[] = {
 #undef CASTS
 };
 
-#define DTYPE(id, name, type, twin, ones, safetensors, npy, letter, short)                         \
+#define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, letter, short, ...)              \
     typedef type type_##short;
 #include "compiler/graph/dtypes.def"
 #undef DTYPE

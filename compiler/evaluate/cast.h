@@ -1,0 +1,42 @@
+/* Casts of one element, cast_f16_i32(x) and so on for every pair of dtypes, by the rule of
+ * templates/convert.h. */
+#ifndef EIGENTENSOR_CAST_H
+#define EIGENTENSOR_CAST_H
+
+#include "compiler/evaluate/scalar.h"
+
+/* What an element is worth in C: 16-bit floats as float32, others as they are. */
+#define VALUE(id, short, ...)                                                                      \
+    static inline type_##short value_##short(type_##short x) {                                     \
+        return x;                                                                                  \
+    }
+FOR_COMPUTING_DTYPES(VALUE, )
+VALUE(FLOAT64, f64, )
+#undef VALUE
+#define value_f16 f16_to_f32
+#define value_bf16 bf16_to_f32
+
+#define CAST(from, to, expression)                                                                 \
+    static inline type_##to cast_##from##_##to(type_##from x) {                                    \
+        const __typeof__(value_##from(x)) v = value_##from(x);                                     \
+        return expression;                                                                         \
+    }
+#define CAST_TO_INTEGER(id, to, from)                                                              \
+    CAST(from, to,                                                                                 \
+         _Generic(v, float                                                                         \
+                  : f32_to_##to((float)v), double                                                  \
+                  : f64_to_##to((double)v), default                                                \
+                  : (type_##to)v))
+#define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, letter, from, ...)               \
+    FOR_INTEGER_DTYPES(CAST_TO_INTEGER, from)                                                      \
+    CAST(from, f32, (float)v)                                                                      \
+    CAST(from, f64, (double)v)                                                                     \
+    CAST(from, f16, f32_to_f16((float)v))                                                          \
+    CAST(from, bf16, f32_to_bf16((float)v))                                                        \
+    CAST(from, b8, v != 0)
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
+#undef CAST
+#undef CAST_TO_INTEGER
+
+#endif
