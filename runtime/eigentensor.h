@@ -61,7 +61,8 @@ bool et_mode_allowed(enum et_mode mode, struct et_error *error);
 /* An input or an output: contiguous, row-major, in the machine's byte order. */
 struct et_tensor {
     const char *name;
-    const char *dtype; /* "float32"; also float64 float16 bfloat16 int32 int64 uint8 int8 bool */
+    const char *dtype; /* "float32"; also float64 float16 bfloat16 bool, and int8 to int64, uint8 to
+                          uint64 */
     int rank;
     const int64_t *shape; /* `rank` extents; the first may be ET_BATCH */
     size_t bytes;         /* of all elements; where there is a batch, of one image */

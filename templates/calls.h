@@ -35,4 +35,7 @@ float f32_pow(float a, float b);
     type name##_room[(count) + 64 / sizeof(type)];                                                 \
     type *const name = (type *)(((unsigned long)name##_room + 63) & ~63ul)
 
+//: section calls_int16
+typedef short int16_t;
+
 //: end

@@ -96,6 +96,42 @@ static inline int8_t f32_to_i8(float x) {
     return x <= -128.0f ? -128 : (int8_t)x;
 }
 
+//: section f32_to_i16
+static inline int16_t f32_to_i16(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 32767.0f)
+        return 32767;
+    return x <= -32768.0f ? -32768 : (int16_t)x;
+}
+
+//: section f32_to_u16
+static inline uint16_t f32_to_u16(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 65535.0f)
+        return 65535;
+    return x <= 0.0f ? 0 : (uint16_t)x;
+}
+
+//: section f32_to_u32
+static inline uint32_t f32_to_u32(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p32f)
+        return 0xffffffffu;
+    return x <= 0.0f ? 0 : (uint32_t)x;
+}
+
+//: section f32_to_u64
+static inline uint64_t f32_to_u64(float x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p64f)
+        return 0xffffffffffffffffu;
+    return x <= 0.0f ? 0 : (uint64_t)x;
+}
+
 //: section f64_to_i32
 static inline int32_t f64_to_i32(double x) {
     if (x != x)
@@ -130,6 +166,42 @@ static inline int8_t f64_to_i8(double x) {
     if (x >= 127.0)
         return 127;
     return x <= -128.0 ? -128 : (int8_t)x;
+}
+
+//: section f64_to_i16
+static inline int16_t f64_to_i16(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 32767.0)
+        return 32767;
+    return x <= -32768.0 ? -32768 : (int16_t)x;
+}
+
+//: section f64_to_u16
+static inline uint16_t f64_to_u16(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 65535.0)
+        return 65535;
+    return x <= 0.0 ? 0 : (uint16_t)x;
+}
+
+//: section f64_to_u32
+static inline uint32_t f64_to_u32(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p32)
+        return 0xffffffffu;
+    return x <= 0.0 ? 0 : (uint32_t)x;
+}
+
+//: section f64_to_u64
+static inline uint64_t f64_to_u64(double x) {
+    if (x != x)
+        return 0;
+    if (x >= 0x1p64)
+        return 0xffffffffffffffffu;
+    return x <= 0.0 ? 0 : (uint64_t)x;
 }
 
 //: section f32_to_b8
@@ -184,6 +256,26 @@ static inline uint8_t i8_to_b8(int8_t x) {
     return x != 0;
 }
 
+//: section i16_to_b8
+static inline uint8_t i16_to_b8(int16_t x) {
+    return x != 0;
+}
+
+//: section u16_to_b8
+static inline uint8_t u16_to_b8(uint16_t x) {
+    return x != 0;
+}
+
+//: section u32_to_b8
+static inline uint8_t u32_to_b8(uint32_t x) {
+    return x != 0;
+}
+
+//: section u64_to_b8
+static inline uint8_t u64_to_b8(uint64_t x) {
+    return x != 0;
+}
+
 //: section f16_to_f64 needs f16_to_f32
 static inline double f16_to_f64(uint16_t x) {
     return f16_to_f32(x);
@@ -207,6 +299,26 @@ static inline uint8_t f16_to_u8(uint16_t x) {
 //: section f16_to_i8 needs f16_to_f32 f32_to_i8
 static inline int8_t f16_to_i8(uint16_t x) {
     return f32_to_i8(f16_to_f32(x));
+}
+
+//: section f16_to_i16 needs f16_to_f32 f32_to_i16
+static inline int16_t f16_to_i16(uint16_t x) {
+    return f32_to_i16(f16_to_f32(x));
+}
+
+//: section f16_to_u16 needs f16_to_f32 f32_to_u16
+static inline uint16_t f16_to_u16(uint16_t x) {
+    return f32_to_u16(f16_to_f32(x));
+}
+
+//: section f16_to_u32 needs f16_to_f32 f32_to_u32
+static inline uint32_t f16_to_u32(uint16_t x) {
+    return f32_to_u32(f16_to_f32(x));
+}
+
+//: section f16_to_u64 needs f16_to_f32 f32_to_u64
+static inline uint64_t f16_to_u64(uint16_t x) {
+    return f32_to_u64(f16_to_f32(x));
 }
 
 //: section f16_to_b8 needs f16_to_f32 f32_to_b8
@@ -237,6 +349,26 @@ static inline uint8_t bf16_to_u8(uint16_t x) {
 //: section bf16_to_i8 needs bf16_to_f32 f32_to_i8
 static inline int8_t bf16_to_i8(uint16_t x) {
     return f32_to_i8(bf16_to_f32(x));
+}
+
+//: section bf16_to_i16 needs bf16_to_f32 f32_to_i16
+static inline int16_t bf16_to_i16(uint16_t x) {
+    return f32_to_i16(bf16_to_f32(x));
+}
+
+//: section bf16_to_u16 needs bf16_to_f32 f32_to_u16
+static inline uint16_t bf16_to_u16(uint16_t x) {
+    return f32_to_u16(bf16_to_f32(x));
+}
+
+//: section bf16_to_u32 needs bf16_to_f32 f32_to_u32
+static inline uint32_t bf16_to_u32(uint16_t x) {
+    return f32_to_u32(bf16_to_f32(x));
+}
+
+//: section bf16_to_u64 needs bf16_to_f32 f32_to_u64
+static inline uint64_t bf16_to_u64(uint16_t x) {
+    return f32_to_u64(bf16_to_f32(x));
 }
 
 //: section bf16_to_b8 needs bf16_to_f32 f32_to_b8
@@ -279,6 +411,26 @@ static inline uint16_t i8_to_f16(int8_t x) {
     return f32_to_f16((float)x);
 }
 
+//: section i16_to_f16 needs f32_to_f16
+static inline uint16_t i16_to_f16(int16_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section u16_to_f16 needs f32_to_f16
+static inline uint16_t u16_to_f16(uint16_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section u32_to_f16 needs f32_to_f16
+static inline uint16_t u32_to_f16(uint32_t x) {
+    return f32_to_f16((float)x);
+}
+
+//: section u64_to_f16 needs f32_to_f16
+static inline uint16_t u64_to_f16(uint64_t x) {
+    return f32_to_f16((float)x);
+}
+
 //: section b8_to_f16 needs f32_to_f16
 static inline uint16_t b8_to_f16(uint8_t x) {
     return f32_to_f16((float)x);
@@ -306,6 +458,26 @@ static inline uint16_t u8_to_bf16(uint8_t x) {
 
 //: section i8_to_bf16 needs f32_to_bf16
 static inline uint16_t i8_to_bf16(int8_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section i16_to_bf16 needs f32_to_bf16
+static inline uint16_t i16_to_bf16(int16_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section u16_to_bf16 needs f32_to_bf16
+static inline uint16_t u16_to_bf16(uint16_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section u32_to_bf16 needs f32_to_bf16
+static inline uint16_t u32_to_bf16(uint32_t x) {
+    return f32_to_bf16((float)x);
+}
+
+//: section u64_to_bf16 needs f32_to_bf16
+static inline uint16_t u64_to_bf16(uint64_t x) {
     return f32_to_bf16((float)x);
 }
 

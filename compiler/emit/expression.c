@@ -123,10 +123,14 @@ const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bi
         return (int64_t)bits == INT64_MIN ? "(-9223372036854775807 - 1)"
                                           : arena_format(arena, "%" PRId64, (int64_t)bits);
     case DTYPE_INT8:
-        return arena_format(arena, "%d", (int)(int8_t)bits);
     case DTYPE_UINT8:
+    case DTYPE_INT16:
+    case DTYPE_UINT16:
     case DTYPE_BOOL:
-        return arena_format(arena, "%u", (unsigned)(uint8_t)bits);
+        return arena_format(arena, "%s", integer_text(dtype, bits).text);
+    case DTYPE_UINT32:
+    case DTYPE_UINT64:
+        return arena_format(arena, "%su", integer_text(dtype, bits).text);
     case DTYPE_COUNT:
         break;
     }

@@ -31,7 +31,11 @@
     MACRO(INT32, i32, __VA_ARGS__)                                                                 \
     MACRO(INT64, i64, __VA_ARGS__)                                                                 \
     MACRO(UINT8, u8, __VA_ARGS__)                                                                  \
-    MACRO(INT8, i8, __VA_ARGS__)
+    MACRO(INT8, i8, __VA_ARGS__)                                                                   \
+    MACRO(INT16, i16, __VA_ARGS__)                                                                 \
+    MACRO(UINT16, u16, __VA_ARGS__)                                                                \
+    MACRO(UINT32, u32, __VA_ARGS__)                                                                \
+    MACRO(UINT64, u64, __VA_ARGS__)
 #define FOR_STORED_DTYPES(MACRO, ...)                                                              \
     MACRO(FLOAT64, f64, __VA_ARGS__)                                                               \
     MACRO(FLOAT16, f16, __VA_ARGS__)                                                               \

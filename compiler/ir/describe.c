@@ -161,7 +161,7 @@ static void add_formula(struct text *text, const struct expression *e) {
         if (e->dtype == DTYPE_FLOAT32)
             text_add(text, "%.9g", (double)value);
         else
-            text_add(text, "%" PRId64, (int64_t)e->bits);
+            text_add(text, e->dtype == DTYPE_UINT64 ? "%" PRIu64 : "%" PRId64, e->bits);
         return;
     case EXPRESSION_INDEX:
         text_add(text, "index");

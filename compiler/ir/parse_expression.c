@@ -143,6 +143,17 @@ static const struct expression *parse_float(struct parser *parser) {
     return expression_constant(parser->ir, DTYPE_FLOAT32, bits);
 }
 
+/* Up to the greatest of uint64. */
+static uint64_t parse_natural(struct parser *parser) {
+    char *end;
+    errno = 0;
+    uint64_t value = isdigit((unsigned char)*parser->at) ? strtoull(parser->at, &end, 10) : 0;
+    if (!isdigit((unsigned char)*parser->at) || errno)
+        parse_fail_expected(parser, "an integer of uint64");
+    parser->at = end;
+    return value;
+}
+
 /* After "dtype:": an integer, or bits as 0x... */
 static const struct expression *parse_typed(struct parser *parser, enum dtype dtype) {
     size_t width = 8 * dtype_facts[dtype].bytes;
@@ -156,6 +167,8 @@ static const struct expression *parse_typed(struct parser *parser, enum dtype dt
         parser->at = end;
     } else if (!dtype_is_integer(dtype)) {
         parse_fail_expected(parser, "bits such as 0x3f800000");
+    } else if (dtype_facts[dtype].greatest > INT64_MAX) {
+        bits = parse_natural(parser);
     } else {
         bits = (uint64_t)parse_integer(parser, dtype_facts[dtype].least,
                                        (int64_t)dtype_facts[dtype].greatest) &

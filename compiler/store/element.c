@@ -154,15 +154,32 @@ struct element_text element_text(enum dtype dtype, const void *element) {
         return out;
     case 'I':
         memcpy(&bits, element, dtype_facts[dtype].bytes); /* little-endian: the low bytes */
-        strcpy(out.text, integer_text(dtype, bits).text);
+        snprintf(out.text, sizeof out.text,
+                 dtype == DTYPE_UINT64 && bits > INT64_MAX ? "\"%s\"" : "%s",
+                 integer_text(dtype, bits).text);
         return out;
     default:
         return float_text(dtype, widen(dtype, element));
     }
 }
 
+/* A uint64 as a string: digits, without a zero in front. */
+static bool read_digits(const char *digits, void *element, struct et_error *error) {
+    uint64_t integer = 0;
+    bool fits = digits[0] && (digits[0] != '0' || !digits[1]);
+    for (const char *at = digits; fits && *at; at++)
+        fits = *at >= '0' && *at <= '9' && !__builtin_mul_overflow(integer, 10, &integer) &&
+               !__builtin_add_overflow(integer, (uint64_t)(*at - '0'), &integer);
+    if (!fits)
+        return et_fail(error, "\"%s\", expected the decimal of a uint64", quoted(digits).text);
+    memcpy(element, &integer, sizeof integer);
+    return true;
+}
+
 static bool read_integer(const json_t *value, enum dtype dtype, void *element,
                          struct et_error *error) {
+    if (dtype == DTYPE_UINT64 && json_is_string(value))
+        return read_digits(json_string_value(value), element, error);
     if (!json_is_whole(value))
         return et_fail(error, "%s, expected an integer for %s", json_kind(value),
                        dtype_facts[dtype].name);

@@ -1,8 +1,9 @@
 /* One element of a tensor as JSON: how the values of constants are written and read.
  *
  *   bool        true, false
- *   integers    decimal
- *   floats      the fewest digits that read back as the same bits, always with a point or an
+ *   integers    decimal; of uint64 those above 9223372036854775807 as strings,
+ * "18446744073709551615", since readers of JSON (ours too) keep no greater integers; any uint64 may
+ * be one floats      the fewest digits that read back as the same bits, always with a point or an
  *               exponent: 1.0, -0.0, 0.1, 1.5e-7; positional from 1e-5 up to 1e16; "nan", "inf" and
  *               "-inf" as strings.  A decimal is read as float64 and then rounded to the dtype, to
  *               nearest even. Every NaN is the quiet one.

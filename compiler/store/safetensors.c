@@ -36,10 +36,9 @@ struct shape_text weight_shape_text(const struct weight *weight) {
 static const struct {
     const char *name;
     int bits;
-} other_dtypes[] = {{"I16", 16},        {"U16", 16},    {"U32", 32},    {"U64", 64},
-                    {"F8_E4M3", 8},     {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
-                    {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
-                    {"C64", 64}};
+} other_dtypes[] = {{"F8_E4M3", 8},     {"F8_E5M2", 8},     {"F8_E8M0", 8},
+                    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6},
+                    {"F6_E3M2", 6},     {"F4", 4},          {"C64", 64}};
 
 /* What an element takes, in bits; *dtype is set if it is one of ours, and else DTYPE_COUNT. */
 static bool read_dtype(const char *name, enum dtype *dtype, int *bits, struct et_error *error) {
@@ -65,7 +64,7 @@ static bool read_dtype(const char *name, enum dtype *dtype, int *bits, struct et
     return false;
 }
 
-/* "U32[2,3]", the shape as far as messages need it. */
+/* "C64[2,3]", the shape as far as messages need it. */
 static bool name_kind(struct arena *arena, const char *dtype, const int64_t *shape, int rank,
                       const char **kind, struct et_error *error) {
     enum { SHOWN = MAX_RANK + 1 };

@@ -22,7 +22,7 @@ struct weight {
     int64_t shape[MAX_RANK]; /* extents may be 0 */
     const void *data;
     size_t bytes;
-    const char *unusable; /* "U32[4]": of a dtype or rank that no graph has, which `dtype`, `rank`
+    const char *unusable; /* "C64[4]": of a dtype or rank that no graph has, which `dtype`, `rank`
                              and `shape` do not tell, without data; NULL: a graph can use it */
 };
 

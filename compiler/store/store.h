@@ -27,7 +27,8 @@
  * All keys are required, but for "weights", which a graph without weights does not have. A node is
  * one line; ids count from 0; sources come earlier. The attributes of an operation are those that
  * its row of ops.def names in backquotes (padding and range as [[a, b], ...]); a pad's "value" is
- * left out when it is 0. Values are written as element.h says. No other key is allowed anywhere.
+ * left out when it is 0. Values are written as element.h says: numbers, but for "nan", "inf",
+ * "-inf" and a uint64 beyond int64. No other key is allowed anywhere.
  *
  * The first extent of an input may be "N", the batch axis: the graph then runs any number of
  * images. Shapes of nodes say "N" wherever it is carried on, which is always as the first axis, and

@@ -76,7 +76,7 @@ static void exchange_longs(long *a, long *b) {
     *b = was;
 }
 
-/* The dtypes that contract; int8 does as uint8, whose sums and products have the same bits. */
+/* The dtypes that contract. Sums and products of a width have the same bits, signed or not. */
 #define SHORT f32
 #include "runtime/kernels/rows_contract_of.h"
 #define SHORT i32
@@ -85,6 +85,8 @@ static void exchange_longs(long *a, long *b) {
 #include "runtime/kernels/rows_contract_of.h"
 #define SHORT u8
 #include "runtime/kernels/rows_contract_of.h"
+#define SHORT u16
+#include "runtime/kernels/rows_contract_of.h"
 
 #define DEFINE_CONTRACT_b8(name) enum { name }; /* 0: there is none */
 #define DEFINE_CONTRACT_f32(name) DEFINE_CONTRACT_AS(name, f32, f32)
@@ -92,6 +94,10 @@ static void exchange_longs(long *a, long *b) {
 #define DEFINE_CONTRACT_i64(name) DEFINE_CONTRACT_AS(name, i64, i64)
 #define DEFINE_CONTRACT_u8(name) DEFINE_CONTRACT_AS(name, u8, u8)
 #define DEFINE_CONTRACT_i8(name) DEFINE_CONTRACT_AS(name, i8, u8)
+#define DEFINE_CONTRACT_i16(name) DEFINE_CONTRACT_AS(name, i16, u16)
+#define DEFINE_CONTRACT_u16(name) DEFINE_CONTRACT_AS(name, u16, u16)
+#define DEFINE_CONTRACT_u32(name) DEFINE_CONTRACT_AS(name, u32, i32)
+#define DEFINE_CONTRACT_u64(name) DEFINE_CONTRACT_AS(name, u64, i64)
 #define DEFINE_CONTRACT(name, short) DEFINE_CONTRACT_##short(name)
 #define DEFINE_CONTRACT_AS(name, short, as)                                                        \
     static void name(long rows, long columns, type_##short *result, long result_row,               \

@@ -193,6 +193,18 @@ Test(builder, scalars_take_the_dtype) {
         {DTYPE_UINT8, -1, false},
         {DTYPE_INT8, -128, true},
         {DTYPE_INT8, 128, false},
+        {DTYPE_INT16, -32768, true},
+        {DTYPE_INT16, 32768, false},
+        {DTYPE_UINT16, 65535, true},
+        {DTYPE_UINT16, 65536, false},
+        {DTYPE_UINT32, 4294967295., true},
+        {DTYPE_UINT32, 4294967296., false},
+        {DTYPE_UINT32, -1, false},
+        {DTYPE_UINT64, 0x1p63, true},
+        {DTYPE_UINT64, 0x1.fffffffffffffp63, true},
+        {DTYPE_UINT64, 0x1p64, false},
+        {DTYPE_UINT64, INFINITY, false},
+        {DTYPE_UINT64, NAN, false},
         {DTYPE_BOOL, 1, true},
         {DTYPE_BOOL, 2, false},
         {DTYPE_FLOAT16, 1, false},
@@ -205,6 +217,12 @@ Test(builder, scalars_take_the_dtype) {
         if (y.node) {
             cr_expect_eq(tensor_dtype(y), rows[i].dtype, "row %zu", i);
             cr_expect_eq(tensor_rank(y), 0, "row %zu", i);
+            if (dtype_is_integer(rows[i].dtype))
+                cr_expect_eq(memcmp(y.node->value,
+                                    &(uint64_t){rows[i].value < 0 ? (uint64_t)(int64_t)rows[i].value
+                                                                  : (uint64_t)rows[i].value},
+                                    dtype_facts[rows[i].dtype].bytes),
+                             0, "row %zu", i);
         }
         tensor_context_free(context);
     }

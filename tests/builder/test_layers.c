@@ -215,6 +215,39 @@ Test(layers, compute_what_tinygrad_computes) {
     }
 }
 
+static const struct node *find_op(const struct graph *graph, enum op op) {
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == op)
+            return graph->nodes[i];
+    return NULL;
+}
+
+/* Maxima are padded with the least value; what is narrower than int32 is summed as int32. */
+Test(layers, take_every_integer) {
+    for (int d = 0; d < DTYPE_COUNT; d++) {
+        enum dtype dtype = (enum dtype)d;
+        if (dtype_facts[d].letter != 'I')
+            continue;
+        struct tensor_context *context = tensor_context_new("pool");
+        struct tensor x = add_graph_input(context, "x", dtype, SHAPE(1, 1, 4, 4));
+        struct graph *graph =
+            compile(max_pool2d(x, (struct pool2d_options){.kernel = {2, 2}, .padding = {1, 1}}));
+        const struct node *pad = find_op(graph, OP_PAD);
+        cr_assert_eq(graph->outputs[0].node->dtype, dtype);
+        if (dtype_facts[d].least)
+            cr_expect_eq(memcmp(pad->value, &dtype_facts[d].least, dtype_facts[d].bytes), 0, "%s",
+                         dtype_facts[d].name);
+        else
+            cr_expect_null(pad->value, "%s", dtype_facts[d].name);
+        graph_free(graph);
+        x = add_graph_input(tensor_context_new("mean"), "x", dtype, SHAPE(3));
+        graph = compile(mean(x, ALL_AXES, false));
+        cr_expect_eq(find_op(graph, OP_REDUCE_SUM)->dtype,
+                     dtype_bytes(dtype) < 4 ? DTYPE_INT32 : dtype, "%s", dtype_facts[d].name);
+        graph_free(graph);
+    }
+}
+
 /* Windows */
 
 static const struct window_case {

@@ -44,7 +44,11 @@ static const char every_construct[] =
     "kernel 2 nodes 30 -> \"0\" output 0 bool[4,8] elements 40\n"
     "  loops a7:32\n"
     "  value or(not(bool:1), eq(t3[@a7], float32:0x7fc00001))\n"
-    "  store [@a7]\n";
+    "  store [@a7]\n"
+    "kernel 3 nodes -> t6 temporary bool[]\n"
+    "  axes\n"
+    "  value xor(lt(uint64:18446744073709551615, uint64:9223372036854775808), "
+    "ne(uint32:4294967295, cast:uint32(mul(uint16:65535, cast:uint16(int16:-32768)))))\n";
 
 Test(ir, every_construct_reads_back) {
     struct et_error error = {0};
@@ -182,6 +186,12 @@ static const struct {
     {SCALAR "cast:int8(int8:128)", "line 3, column 22: expected -128 to 127, found 128"},
     {SCALAR "cast:int8(bool:0x1ff)",
      "line 3, column 22: expected bits that fit the dtype, found \"0x1ff)\""},
+    {SCALAR "cast:int8(uint16:65536)", "line 3, column 24: expected 0 to 65535, found 65536"},
+    {SCALAR "cast:int8(uint32:-1)", "line 3, column 24: expected 0 to 4294967295, found -1"},
+    {SCALAR "cast:int8(uint64:-1)",
+     "line 3, column 24: expected an integer of uint64, found \"-1)\""},
+    {SCALAR "cast:int8(uint64:18446744073709551616)",
+     "line 3, column 24: expected an integer of uint64, found \"18446744073709551616)\""},
     {SCALAR "1.0.0", "line 3, column 7: expected a number, found \"1.0.0\""},
     {VECTOR "a0/0)", "line 3, column 23: expected 1 to 1099511627776, found 0"},
     {VECTOR "a1)", "line 3, column 22: axis a1 is not listed"},

@@ -58,13 +58,6 @@ Test(differential_aot, batches_for_this_cpu, .timeout = 600) {
     check_mode("gcc-O3-batch");
 }
 
-/* A graph that casts -0.5 to int32 and back, which gcc took for a truncation. */
-Test(differential_aot, integers_as_floats_are_never_minus_zero, .timeout = 600) {
-    struct text report = {0};
-    cr_assert(check_batch(9096, 1, mode_find("gcc-O3-batch"), NULL, &report), "\n%s", report.bytes);
-    text_free(&report);
-}
-
 Test(differential_aot, clang_for_this_cpu, .timeout = 600) {
     check_mode("clang-O3");
 }

@@ -233,9 +233,9 @@ Test(npy, refuses_damaged_headers_and_says_why) {
         {"{'descr': '0123456789012345678901234567890123456789x', " REST, 8,
          "npy header, byte 51: expected the end of a short string, found 'x'"},
         {"{'descr': [('x', '<f4')], " REST, 8, "npy arrays of structures are not supported"},
-#define TYPES " is not supported, expected one of f4, f8, f2, i4, i8, u1, i1, b1"
+#define TYPES " is not supported, expected one of f4, f8, f2, i4, i8, u1, i1, i2, u2, u4, u8, b1"
         {"{'descr': '<c8', " REST, 16, "npy element type '<c8'" TYPES},
-        {"{'descr': '<i2', " REST, 4, "npy element type '<i2'" TYPES},
+        {"{'descr': '|i2', " REST, 4, "npy element type '|i2'" TYPES},
         {"{'descr': '|f4', " REST, 8, "npy element type '|f4'" TYPES},
         {"{'descr': '<i1', " REST, 2, "npy element type '<i1'" TYPES},
         {"{'descr': '|O', " REST, 16, "npy element type '|O'" TYPES},

@@ -59,6 +59,12 @@ Test(element, other_texts) {
     expect_text(DTYPE_INT32, &(int32_t){-7}, "-7");
     expect_text(DTYPE_INT8, &(int8_t){-128}, "-128");
     expect_text(DTYPE_UINT8, &(uint8_t){200}, "200");
+    expect_text(DTYPE_INT16, &(int16_t){-32768}, "-32768");
+    expect_text(DTYPE_UINT16, &(uint16_t){65535}, "65535");
+    expect_text(DTYPE_UINT32, &(uint32_t){UINT32_MAX}, "4294967295");
+    expect_text(DTYPE_UINT64, &(uint64_t){INT64_MAX}, "9223372036854775807");
+    expect_text(DTYPE_UINT64, &(uint64_t){1 + (uint64_t)INT64_MAX}, "\"9223372036854775808\"");
+    expect_text(DTYPE_UINT64, &(uint64_t){UINT64_MAX}, "\"18446744073709551615\"");
     expect_text(DTYPE_BOOL, &(uint8_t){1}, "true");
     expect_text(DTYPE_BOOL, &(uint8_t){0}, "false");
 }
@@ -81,6 +87,57 @@ Test(element, all_of_sixteen_bits_read_back) {
         bool half_nan = (i & 0x7fff) > 0x7c00, brain_nan = (i & 0x7fff) > 0x7f80;
         cr_assert_eq(read_back(DTYPE_FLOAT16, &bits), half_nan ? 0x7e00 : i, "%04x", i);
         cr_assert_eq(read_back(DTYPE_BFLOAT16, &bits), brain_nan ? 0x7fc0 : i, "%04x", i);
+    }
+}
+
+Test(element, the_limits_of_integers_read_back) {
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        const struct dtype_facts *facts = &dtype_facts[dtype];
+        uint64_t width = 8 * facts->bytes, mask = UINT64_MAX >> (64 - width);
+        const uint64_t values[] = {0,
+                                   1,
+                                   (uint64_t)facts->least,
+                                   facts->greatest,
+                                   facts->greatest / 2,
+                                   facts->greatest / 2 + 1};
+        for (size_t i = 0; facts->letter == 'I' && i < sizeof values / sizeof *values; i++)
+            cr_expect_eq(read_back((enum dtype)dtype, &values[i]) & mask, values[i] & mask, "%s",
+                         facts->name);
+    }
+}
+
+/* As strings: the digits of a uint64 and nothing else, and of no other dtype. */
+Test(element, digits_in_strings) {
+    static const struct {
+        const char *text;
+        uint64_t value; /* UINT64_MAX: refused, but for its own digits */
+    } cases[] = {
+        {"0", 0},
+        {"7", 7},
+        {"9223372036854775808", (uint64_t)1 << 63},
+        {"18446744073709551615", UINT64_MAX},
+        {"18446744073709551616", UINT64_MAX},
+        {"99999999999999999999", UINT64_MAX},
+        {"184467440737095516150", UINT64_MAX},
+        {"", UINT64_MAX},
+        {"07", UINT64_MAX},
+        {"+7", UINT64_MAX},
+        {"-7", UINT64_MAX},
+        {" 7", UINT64_MAX},
+        {"7 ", UINT64_MAX},
+        {"7.0", UINT64_MAX},
+        {"0x7", UINT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct et_error error = {0};
+        uint64_t found = 1;
+        bool fits = cases[i].value != UINT64_MAX || i == 3;
+        json_t *value = json_string(cases[i].text);
+        cr_expect_eq(element_from_json(value, DTYPE_UINT64, &found, &error), fits, "case %zu", i);
+        cr_expect_eq(found, fits ? cases[i].value : 1, "case %zu", i);
+        cr_assert(!element_from_json(value, DTYPE_UINT32, &found, &error));
+        cr_expect_str_eq(error.message, "a string, expected an integer for uint32");
+        json_decref(value);
     }
 }
 

@@ -33,7 +33,7 @@ static char *parse_element(char *text, enum dtype dtype, void *element) {
     } else if (dtype == DTYPE_FLOAT64) {
         memcpy(element, &f64, sizeof f64);
     } else {
-        int64_t integer = strtoll(text, &end, 0);
+        uint64_t integer = strtoull(text, &end, 0);          /* of "-1" all bits */
         memcpy(element, &integer, dtype_facts[dtype].bytes); /* little-endian */
     }
     cr_assert(end != text && (*end == ' ' || *end == 0), "not a number: %s", text);

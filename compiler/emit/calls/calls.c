@@ -3,8 +3,12 @@
 #include "compiler/emit/calls/rows.h"
 
 static void add_prelude(struct emitter *emitter, struct text *text) {
+    const struct graph *graph = emitter->ir->graph;
     (void)text;
     sections_want(&emitter->sections, "calls");
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->dtype == DTYPE_INT16)
+            sections_want(&emitter->sections, "calls_int16");
 }
 
 static void declare_tile(struct emitter *emitter, struct text *text,
