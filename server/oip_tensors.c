@@ -245,15 +245,22 @@ bool oip_read_outputs(const json_t *document, const struct model *model,
     return true;
 }
 
+/* Plain numbers, also where the stored form has a string. */
+static void write_element(struct text *text, enum dtype dtype, const void *element) {
+    struct element_text stored = element_text(dtype, element);
+    size_t length = strlen(stored.text);
+    bool plain = dtype == DTYPE_UINT64 && stored.text[0] == '"';
+    text_add_bytes(text, stored.text + plain, length - 2 * plain);
+}
+
 static void write_data(struct text *text, const struct et_tensor *tensor, const char *elements) {
     enum dtype dtype = DTYPE_FLOAT32;
     dtype_from_name(tensor->dtype, &dtype);
     text_add(text, ",\"data\":[");
     for (size_t at = 0; at < tensor->bytes; at += dtype_facts[dtype].bytes) {
-        struct element_text element = element_text(dtype, elements + at);
         if (at)
             text_add_bytes(text, ",", 1);
-        text_add_bytes(text, element.text, strlen(element.text));
+        write_element(text, dtype, elements + at);
     }
     text_add(text, "]");
 }

@@ -223,6 +223,55 @@ def test_a_model_with_a_slash():
             assert server.json("GET", "/api/model?model=org%2Fquotient")["name"] == "org/quotient"
 
 
+def check_integers(server, kind, code, data, expected):
+    """x + 1, as JSON and as bytes."""
+    tensor = {"name": "x", "datatype": kind, "shape": [3]}
+    path = f"/v2/models/{kind.lower()}/infer"
+    metadata = server.json("GET", f"/v2/models/{kind.lower()}")
+    assert metadata["inputs"] == [tensor] and metadata["outputs"][0]["datatype"] == kind
+    config = server.json("GET", f"/v2/models/{kind.lower()}/config")
+    assert config["input"][0]["data_type"] == "TYPE_" + kind
+    reply = server.json("POST", path, {"inputs": [{**tensor, "data": data}]})
+    assert reply["outputs"] == [{**tensor, "name": "y", "data": expected}], reply
+    bits = struct.pack(f"<3{code}", *map(int, data))
+    text = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": len(bits)}}],
+                       "outputs": [{"name": "y", "parameters": {"binary_data": True}}]}).encode()
+    status, headers, body = server.request("POST", path, text + bits, {
+        "Inference-Header-Content-Length": str(len(text))})
+    assert status == 200, body
+    after = body[int(headers["inference-header-content-length"]):]
+    assert struct.unpack(f"<3{code}", after) == tuple(expected)
+
+
+INTEGERS = {
+    "INT16": ("h", [-32768, -1, 32767], [-32767, 0, -32768]),
+    "UINT16": ("H", [0, 32767, 65535], [1, 32768, 0]),
+    "UINT32": ("I", [0, 2**31 - 1, 2**32 - 1], [1, 2**31, 0]),
+    "UINT64": ("Q", ["18446744073709551614", 2**63 - 1, str(2**64 - 1)], [2**64 - 1, 2**63, 0]),
+}
+
+
+def test_integers_of_all_widths():
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name in INTEGERS:
+            kind = {"dtype": name.lower(), "shape": [3]}
+            paths.append(graph_file(folder, name.lower(),
+                                    [{"id": 0, "op": "input", "src": [], "name": "x", **kind},
+                                     {"id": 1, "op": "const", "src": [], "value": 1, **kind},
+                                     {"id": 2, "op": "add", "src": [0, 1], **kind}],
+                                    [{"name": "x", **kind}], [{"name": "y", "node": 2}]))
+        with Server(*paths, "--no-aot") as server:
+            for name, (code, data, expected) in INTEGERS.items():
+                check_integers(server, name, code, data, expected)
+            for name, value, said in (("UINT16", 65536, "65535"), ("INT16", -32769, "-32768"),
+                                      ("UINT32", -1, "4294967295"), ("UINT64", -1, "18446744073709551615"),
+                                      ("UINT64", str(2**64), "uint64"), ("UINT32", "7", "integer")):
+                tensor = {"name": "x", "datatype": name, "shape": [3], "data": [value, 0, 0]}
+                reply = server.json("POST", f"/v2/models/{name.lower()}/infer", {"inputs": [tensor]}, 400)
+                assert said in reply["error"], reply
+
+
 def test_compressed_bodies():
     with Server("--no-aot", "--max-body", "100000") as server:
         header = {"inputs": [{"name": "input_image", "datatype": "FP32", "shape": [1, 1, 28, 28],
