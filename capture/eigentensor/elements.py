@@ -15,6 +15,10 @@ ELEMENTS = {
     "int64": Element("I64", "q", ctypes.c_int64),
     "uint8": Element("U8", "B", ctypes.c_uint8),
     "int8": Element("I8", "b", ctypes.c_int8),
+    "int16": Element("I16", "h", ctypes.c_int16),
+    "uint16": Element("U16", "H", ctypes.c_uint16),
+    "uint32": Element("U32", "I", ctypes.c_uint32),
+    "uint64": Element("U64", "Q", ctypes.c_uint64),
     "bool": Element("BOOL", "?", ctypes.c_bool),
 }
 FLOATS = ("float32", "float64", "float16", "bfloat16")

@@ -193,9 +193,12 @@ def described(node):
 
 
 def written(value):
-    """An attribute as JSON; floats that JSON has no number for are strings."""
+    """An attribute as JSON; floats that JSON has no number for are strings, and so is what exceeds
+    int64."""
     if isinstance(value, tuple):
         return [written(item) for item in value]
+    if isinstance(value, int) and value >= 1 << 63:
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value

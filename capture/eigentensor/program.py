@@ -10,7 +10,8 @@ from .elements import BYTES, ELEMENTS
 from .library import Axis, Error, library
 
 MODES = ("eager", "jit", "aot")
-ALIKE = {"int64": "lq", "int32": "il"}  # codes that mean the same on some machines
+# Codes that mean the same on some machines.
+ALIKE = {"int64": "lq", "int32": "il", "uint64": "LQ", "uint32": "IL"}
 
 
 class ProgramError(Exception):
@@ -250,8 +251,8 @@ def _elements(placeholder, view, batch):
     # Sixteen-bit floats may come as their bits.
     same = same or (placeholder.dtype in ("float16", "bfloat16") and code == "H")
     if not same:
-        name = next((d for d, element in ELEMENTS.items() if element.code == code),
-                    f"of format {view.format!r}")
+        name = next((d for d, element in ELEMENTS.items()
+                     if element.code == code and d != "bfloat16"), f"of format {view.format!r}")
         raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype {name}")
     if tuple(view.shape) != placeholder.at(batch) or batch < 1:
         raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found shape "

@@ -32,7 +32,7 @@ def realize_held(outputs, state, inputs):
     reached = {}  # uop -> whether an input is below it
     for uop in (uop for output in outputs for uop in output.uop.toposort()):
         reached[uop] = uop in inputs or any(reached.get(source, False) for source in uop.src)
-    ends = {output.uop for output in outputs}
+    ends = {output.uop for output in outputs} | {state.uop for state in _random_state()}
     living = [tensor for tensor in (reference() for reference in list(all_tensors))
               if tensor is not None and reached.get(tensor.uop) is False and stored_now(tensor)
               and tensor.uop not in ends and _has_memory(tensor.uop)]
@@ -40,6 +40,11 @@ def realize_held(outputs, state, inputs):
     if wanted:
         Tensor.realize(*wanted)
     return {tensor.uop: tensor for tensor in living}
+
+
+def _random_state():
+    """What TinyGrad draws its random numbers from: it belongs to no model."""
+    return [*Tensor._device_seeds.values(), *Tensor._device_rng_counters.values()]
 
 
 def _has_memory(uop):

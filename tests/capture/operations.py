@@ -14,8 +14,9 @@ from tinygrad import Tensor, dtypes, nn
 ABSOLUTE = RELATIVE = 2e-5
 F, I, L, U8, I8, B = (dtypes.float32, dtypes.int32, dtypes.int64, dtypes.uint8, dtypes.int8,
                       dtypes.bool)
-INTEGERS = (I, L, U8, I8)
-ALL = (F, I, L, U8, I8, B)
+UNSIGNED = (U8, dtypes.uint16, dtypes.uint32, dtypes.uint64)
+INTEGERS = (I, L, I8, dtypes.int16, *UNSIGNED)
+ALL = (F, B, *INTEGERS)
 
 OPERATIONS = {}  # name -> (how many cases, draw(rng) -> Case)
 
@@ -84,19 +85,19 @@ for _name in ("log", "log2", "log10", "sqrt", "rsqrt", "reciprocal"):
 unary("acosh", low=1.1, high=9.0)
 for _name in ("asin", "acos", "atanh"):
     unary(_name, low=-0.9, high=0.9)
-unary("sign", of=(F, I, I8), exact=True, count=3)
-unary("abs", of=(F, I, I8), exact=True, count=3)
-unary("neg", of=(F, I, L, I8), exact=True, count=4)
+unary("sign", of=(F, *INTEGERS), exact=True, count=6)
+unary("abs", of=(F, *INTEGERS), exact=True, count=6)
+unary("neg", of=(F, *INTEGERS), exact=True, count=8)
 unary("square", of=(F, I), count=3)
-unary("bitwise_not", of=INTEGERS, count=4)
+unary("bitwise_not", of=INTEGERS, count=8)
 unary("logical_not", of=(F, I, B), exact=True, count=3)
 unary("gelu exact", lambda x: x.gelu(approximate="none"))
 unary("clamp", lambda x: x.clamp(-1, 2), of=(F, I), exact=True, count=3)
 unary("half precision", lambda x: ((x.half() * 1.5 + x.half()).half() - 2).float(), exact=True)
 
-binary("add", lambda a, b: a + b, (F, I, L, U8, I8, B), exact=True, count=8)
-binary("sub", lambda a, b: a - b, (F, I, L, I8), exact=True, count=6)
-binary("mul", lambda a, b: a * b, (F, I, L, U8, B), exact=True, count=8)
+binary("add", lambda a, b: a + b, ALL, exact=True, count=12)
+binary("sub", lambda a, b: a - b, (F, *INTEGERS), exact=True, count=10)
+binary("mul", lambda a, b: a * b, ALL, exact=True, count=12)
 
 
 @operation("div", 4)
@@ -106,11 +107,11 @@ def _(rng):
 
 
 binary("maximum", lambda a, b: a.maximum(b), ALL, exact=True, count=6)
-binary("minimum", lambda a, b: a.minimum(b), (F, I, L, U8, I8), exact=True, count=5)
+binary("minimum", lambda a, b: a.minimum(b), (F, *INTEGERS), exact=True, count=8)
 binary("less", lambda a, b: a < b, ALL, exact=True)
 binary("less or equal", lambda a, b: a <= b, (F, I, L), exact=True, count=3)
-binary("greater", lambda a, b: a > b, (F, I, U8), exact=True, count=3)
-binary("greater or equal", lambda a, b: a >= b, (F, I, I8), exact=True, count=3)
+binary("greater", lambda a, b: a > b, (F, *INTEGERS), exact=True, count=6)
+binary("greater or equal", lambda a, b: a >= b, (F, *INTEGERS), exact=True, count=6)
 binary("equal", lambda a, b: a == b, ALL, exact=True)
 binary("not equal", lambda a, b: a != b, ALL, exact=True)
 binary("bitwise_and", lambda a, b: a & b, (*INTEGERS, B), count=5)
@@ -127,10 +128,10 @@ def _nonzero(b):
     return (b == 0).where(3, b)
 
 
-binary("floor division", lambda a, b: a // _nonzero(b), (I, L, I8), count=5)
-binary("mod", lambda a, b: a % _nonzero(b), (I, L, I8), count=5)
+binary("floor division", lambda a, b: a // _nonzero(b), INTEGERS, count=10)
+binary("mod", lambda a, b: a % _nonzero(b), INTEGERS, count=10)
 binary("fmod", lambda a, b: a.fmod(_nonzero(b)), (I, L), count=3)
-binary("truncated division", lambda a, b: a.div(_nonzero(b), rounding_mode="trunc"), (I, L, U8),
+binary("truncated division", lambda a, b: a.div(_nonzero(b), rounding_mode="trunc"), INTEGERS,
        count=3)
 binary("mod of floats", lambda a, b: a % b, low=1.1, high=2.9, count=2)
 
@@ -162,14 +163,15 @@ def _(rng):
 def _(rng):
     dtypes_too = (*ALL, dtypes.float16)
     source, target = rng.choice(dtypes_too), rng.choice(dtypes_too)
-    low = 0 if target is U8 else None
+    low = 0 if target in UNSIGNED else None
     function = (lambda x: x.cast(target)) if target is not B else (lambda x: x.bool())
     return Case([(shape_of(rng), source)], function, True, low, None if low is None else 9)
 
 
 @operation("bitcast", 3)
 def _(rng):
-    source, target = rng.choice(((F, I), (I, F), (U8, I8), (I8, U8)))
+    source, target = rng.choice(((F, I), (I, F), (U8, I8), (I8, U8), (dtypes.uint16, dtypes.int16),
+                                 (F, dtypes.uint32), (dtypes.int64, dtypes.uint64)))
     return Case([(shape_of(rng), source)], lambda x: x.bitcast(target), True, 1, 9)
 
 
@@ -418,14 +420,14 @@ def reduction(name, function, of=(F,), exact=False, count=4, **limits):
                     exact or dtype is not F, **limits)
 
 
-reduction("sum", Tensor.sum, (F, I, L, I8, B), count=8)
+reduction("sum", Tensor.sum, ALL, count=12)
 reduction("max", Tensor.max, ALL, exact=True, count=6)
 reduction("min", Tensor.min, ALL, exact=True, count=6)
 reduction("prod", Tensor.prod, (F, I), low=1, high=2)
 reduction("mean", Tensor.mean, (F,))
 reduction("any", Tensor.any, (F, I, B), exact=True)
 reduction("all", Tensor.all, (F, I, B), exact=True)
-reduction("argmax", Tensor.argmax, (F, I, U8), exact=True, count=6)
+reduction("argmax", Tensor.argmax, (F, *INTEGERS), exact=True, count=6)
 reduction("argmin", Tensor.argmin, (F, I), exact=True, count=4)
 reduction("logsumexp", Tensor.logsumexp)
 
