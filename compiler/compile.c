@@ -5,6 +5,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/ir/print.h"
 #include "compiler/ir/verify.h"
+#include "compiler/lower/lower.h"
 #include "compiler/passes.h"
 #include "compiler/plan/plan.h"
 #include "compiler/schedule/schedule.h"
@@ -13,7 +14,10 @@
 
 /* What is compiled, and for dumps the text after the last pass. */
 struct compilation {
+    struct parts *parts;
+    struct compilation *next; /* of the bodies of scans */
     struct ir *ir;
+    struct graph *fixed;          /* made for this: of a block of images, or of a body */
     struct graph *graph, *folded; /* simplify's */
     const struct compile_options *options;
     struct et_error *error;
@@ -34,6 +38,8 @@ static void dump(struct compilation *compilation, const char *pass, double took)
     shown[1] = shown[0];
     shown[0] = (struct arena){.escape = compilation->ir->arena->escape};
     struct text text = text_in(&shown[0]);
+    if (compilation->ir->scan)
+        text_add(&text, "# the body of node %d\n", compilation->ir->scan->origin);
     if (compilation->ir->stage < IR_LOWERED)
         print_graph(compilation->graph, &text);
     else
@@ -62,6 +68,17 @@ static void tell_costs(struct compilation *compilation, struct compiled *compile
     print_costs(compiled->contraction_count, compiled->contractions, compiled->kernels, &text);
     options->dump(options->dump_context, output_names[OUTPUT_COST], text_keep(&text), true, 0);
 }
+
+/* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own; and
+ * the bodies of all scans in them. */
+struct parts {
+    struct budget budget;
+    int count;
+    struct compilation items[MAX_BLOCKS];
+    struct ir irs[MAX_BLOCKS], *in_order[MAX_BLOCKS];
+    struct compilation *bodies;
+    int kernel_count, ir_count; /* so far */
+};
 
 static int threads_used(const struct ir *ir) {
     for (int i = 0; i < ir->kernel_count; i++)
@@ -100,31 +117,79 @@ static bool run_pass(struct compilation *compilation, const struct pass *pass) {
     return true;
 }
 
-/* All passes, up to the text. */
-static bool run_passes(struct compilation *compilation, const struct graph *graph,
-                       struct compiled *compiled) {
-    const struct compile_options *options = compilation->options;
+static bool run_passes(struct compilation *compilation, const struct graph *graph);
+
+static int64_t steps_within(const struct ir *outer, const struct node *scan) {
+    int64_t steps;
+    bool fits = checked_multiply(outer->steps ? outer->steps : 1, scan_step_count(scan), &steps);
+    return fits ? steps : INT64_MAX;
+}
+
+/* The body of a scan: a program of its own, which the kernel of the scan runs. */
+static struct compilation *add_body(struct compilation *compilation, const struct node *scan) {
+    const struct ir *outer = compilation->ir;
+    struct compilation *body = arena_new(outer->arena, struct compilation);
+    *body = (struct compilation){.parts = compilation->parts,
+                                 .next = compilation->parts->bodies,
+                                 .ir = arena_new(outer->arena, struct ir),
+                                 .options = compilation->options,
+                                 .error = compilation->error};
+    *body->ir = (struct ir){.arena = outer->arena,
+                            .budget = outer->budget,
+                            .target = outer->target,
+                            .scan = scan,
+                            .outermost = outer->scan ? outer->outermost : scan,
+                            .steps = steps_within(outer, scan)};
+    compilation->parts->bodies = body;
+    return body;
+}
+
+static bool run_bodies(struct compilation *compilation) {
     struct ir *ir = compilation->ir;
+    ir->bodies = arena_array(ir->arena, struct ir *, (size_t)ir->graph->body_count + 1);
+    for (int i = 0; i < ir->graph->node_count; i++) {
+        const struct node *node = ir->graph->nodes[i];
+        if (node->op != OP_SCAN)
+            continue;
+        struct compilation *body = add_body(compilation, node);
+        if (ir->largest && ir->body_count < ir->largest->body_count)
+            body->ir->largest = ir->largest->bodies[ir->body_count];
+        ir->bodies[ir->body_count++] = body->ir;
+        body->fixed = scan_body(node, compilation->error);
+        if (!body->fixed || !run_passes(body, body->fixed))
+            return et_fail_within(compilation->error, "body of node %d", node->origin);
+    }
+    return true;
+}
+
+/* All passes, up to the text; bodies of scans come before what runs them. */
+static bool run_passes(struct compilation *compilation, const struct graph *graph) {
+    struct ir *ir = compilation->ir;
+    struct parts *parts = compilation->parts;
     ir->graph = graph;
-    inquire(ir, options->tuning, options->list_candidates || options->dump);
-    for (int i = 0; i < PASS_COUNT; i++)
+    for (int i = 0; i < PASS_COUNT; i++) {
+        if (ir->stage == IR_SIMPLIFIED && !run_bodies(compilation))
+            return false;
+        ir->first_number = parts->kernel_count;
         if (!run_pass(compilation, &passes[i]))
             return false;
-    if (!check_tuning(ir, compilation->error))
+    }
+    parts->kernel_count += ir->kernel_count;
+    parts->ir_count++;
+    return true;
+}
+
+static bool run_root(struct compilation *compilation, const struct graph *graph,
+                     struct compiled *compiled) {
+    const struct compile_options *options = compilation->options;
+    struct ir *ir = compilation->ir;
+    inquire(ir, options->tuning, options->list_candidates || options->dump);
+    if (!run_passes(compilation, graph) || !check_tuning(ir, compilation->error))
         return false;
     compiled->threads = threads_used(ir);
     compiled->steps = ir->kernel_count ? ir->kernels[ir->kernel_count - 1]->step + 1 : 0;
     return true;
 }
-
-/* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own. */
-struct parts {
-    struct budget budget;
-    int count;
-    struct compilation items[MAX_BLOCKS];
-    struct ir irs[MAX_BLOCKS], *in_order[MAX_BLOCKS];
-    struct graph *fixed[MAX_BLOCKS]; /* the graphs of blocks */
-};
 
 /* Threads share the kernels of a graph; of a batch each takes images of its own. */
 static struct parts *parts_new(const struct compile_options *options, struct arena *work,
@@ -141,33 +206,36 @@ static struct parts *parts_new(const struct compile_options *options, struct are
                                     .threads = compiled->block_count ? 1 : options->threads,
                                     .least_cycles = options->least_cycles};
         parts->in_order[i] = &parts->irs[i];
-        parts->items[i] =
-            (struct compilation){.ir = &parts->irs[i], .options = options, .error = error};
+        parts->items[i] = (struct compilation){
+            .parts = parts, .ir = &parts->irs[i], .options = options, .error = error};
     }
     return parts;
 }
 
+static void compilation_end(struct compilation *compilation) {
+    arena_free(&compilation->shown[0]);
+    arena_free(&compilation->shown[1]);
+    graph_free(compilation->graph);
+    graph_free(compilation->folded);
+    graph_free(compilation->fixed);
+}
+
 static void parts_free(struct parts *parts) {
-    for (int i = 0; parts && i < parts->count; i++) {
-        arena_free(&parts->items[i].shown[0]);
-        arena_free(&parts->items[i].shown[1]);
-        graph_free(parts->items[i].graph);
-        graph_free(parts->items[i].folded);
-        graph_free(parts->fixed[i]);
-    }
+    for (struct compilation *body = parts ? parts->bodies : NULL; body; body = body->next)
+        compilation_end(body);
+    for (int i = 0; parts && i < parts->count; i++)
+        compilation_end(&parts->items[i]);
     et_release(parts);
 }
 
 static bool run_part(struct parts *parts, int part, const struct graph *graph,
                      struct compiled *compiled, struct et_error *error) {
-    if (part)
-        parts->irs[part].first_number =
-            parts->irs[part - 1].first_number + parts->irs[part - 1].kernel_count;
+    struct compilation *item = &parts->items[part];
     if (!compiled->block_count)
-        return run_passes(&parts->items[part], graph, compiled);
+        return run_root(item, graph, compiled);
     parts->irs[part].largest = part ? &parts->irs[0] : NULL;
-    parts->fixed[part] = graph_at_batch(graph, compiled->blocks[part].images, error);
-    return parts->fixed[part] && run_passes(&parts->items[part], parts->fixed[part], compiled);
+    item->fixed = graph_at_batch(graph, compiled->blocks[part].images, error);
+    return item->fixed && run_root(item, item->fixed, compiled);
 }
 
 /* The arena serves one block at a time. */
@@ -213,14 +281,30 @@ static void keep_texts(struct compiled *compiled) {
     compiled->kernel_dot = arena_copy_text(arena, compiled->kernel_dot);
 }
 
+/* Appends an ir behind those of its bodies. */
+static void list_irs(struct ir *ir, struct ir **list, int *count) {
+    for (int i = 0; i < ir->body_count; i++)
+        list_irs(ir->bodies[i], list, count);
+    list[(*count)++] = ir;
+}
+
+static bool place_all_constants(struct parts *parts, const struct graph *graph,
+                                struct compiled *compiled, struct et_error *error) {
+    struct ir **all = arena_array(parts->irs[0].arena, struct ir *, (size_t)parts->ir_count);
+    int count = 0;
+    for (int i = 0; i < parts->count; i++)
+        list_irs(&parts->irs[i], all, &count);
+    return place_constants(all, count, &graph->stored, &compiled->weights, &compiled->weights_bytes,
+                           error);
+}
+
 static bool run_parts(struct parts *parts, const struct graph *graph, struct compiled *compiled,
                       struct et_error *error) {
     for (int i = 0; i < parts->count; i++)
         if (!run_part(parts, i, graph, compiled, error))
             return false;
     join_plans(parts, compiled);
-    if (!place_constants(parts->in_order, parts->count, &graph->stored, &compiled->weights,
-                         &compiled->weights_bytes, error))
+    if (!place_all_constants(parts, graph, compiled, error))
         return false;
     const struct compile_options *options = parts->items[0].options;
     if (graph->batched && options->pool && options->threads > 1)

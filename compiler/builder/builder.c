@@ -531,6 +531,7 @@ static struct tensor contract(enum op op, struct tensor a, struct tensor b, int 
                                 const int *axes) {                                                 \
         return contract(OP_##id, a, b, axis_count, axes);                                          \
     }
+#define DEFINE_SCAN(id, name)
 #define OP(id, name, class, ...) DEFINE_##class(id, name)
 #include "compiler/graph/ops.def"
 #undef OP

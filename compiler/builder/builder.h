@@ -111,9 +111,31 @@ struct tensor tensor_gather(struct tensor data, int axis, struct tensor position
     struct tensor tensor_##name(struct tensor x, int axis_count, const int *axes);
 #define DECLARE_CONTRACT(name)                                                                     \
     struct tensor tensor_##name(struct tensor a, struct tensor b, int axis_count, const int *axes);
+#define DECLARE_SCAN(name)
 #define OP(id, name, class, ...) DECLARE_##class(name)
 #include "compiler/graph/ops.def"
 #undef OP
+
+/* Scan: one state carried over the steps of an axis.
+ *
+ *     struct tensor_context *body = tensor_context_new("sum");
+ *     struct tensor sum = add_graph_input(body, "sum", DTYPE_FLOAT32, SHAPE(8));
+ *     struct tensor x = add_graph_input(body, "x", DTYPE_FLOAT32, SHAPE(8));
+ *     struct tensor sums = tensor_scan(&(struct scan_options){
+ *         .initial = zeros, .scanned_count = 1, .scanned = &xs, .next = tensor_add(sum, x)});
+ */
+struct scan_options {
+    struct tensor initial;        /* the state before the first step */
+    int axis;                     /* of the steps, in what is scanned and in the result */
+    int scanned_count;            /* at least 1: they say how many steps there are */
+    const struct tensor *scanned; /* the body sees a slice of each */
+    int captured_count;
+    const struct tensor *captured; /* the body sees all of each; weights of a body are among them */
+    struct tensor next;            /* the next state: a tensor of a context of its own, whose inputs
+                                    are, in this order, the state, the slices and what is captured */
+};
+/* The states after each step, stacked along the axis. Frees the body's context in any case. */
+struct tensor tensor_scan(const struct scan_options *options);
 
 /* What a tensor is.  A dead tensor has rank 0, float32; an axis that is not there, extent 1. */
 int tensor_rank(struct tensor x);

@@ -19,6 +19,7 @@ struct emit_backend {
     bool has_system_headers; /* the text includes PREFIX.h and those of C; else it declares all */
     bool keeps_branches;     /* the compiler must be kept from loads that a guard excludes */
     bool encloses_nests;     /* each of several nests in a kernel declares arrays of its own */
+    const char *outlined;    /* says of a function that it is not inlined: "" or words */
     const char *const *templates; /* texts of templates/ before those of all backends; ends: NULL */
     const char *tile_section;     /* what a text needs that calls tiles */
     /* What stands before the sections. */

@@ -15,8 +15,11 @@ static void add_index(struct text *text, const struct compiled *compiled) {
         const struct kernel_facts *facts = &compiled->kernels[i];
         if (i ? facts->images != facts[-1].images : facts->images > 0)
             text_add(text, " *  in blocks of %" PRId64 ":\n", facts->images);
-        text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes\n",
+        text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes",
                  facts->name, facts->output, facts->flops, facts->bytes_read, facts->bytes_written);
+        if (facts->steps)
+            text_add(text, "  in each of %" PRId64 " steps", facts->steps);
+        text_add(text, "\n");
     }
 }
 
@@ -56,6 +59,10 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 static const char *kernel_source(struct emitter *emitter, const struct kernel *kernel,
                                  const struct kernel_facts *facts) {
     struct text function = text_in(emitter->ir->arena);
+    const bool scan = runs_scan(kernel->statements[0]);
+    emitter->text = &function;
+    if (scan)
+        emit_scan_step(emitter, kernel);
     text_add(&function, "/* ");
     add_wrapped(&function, facts->formula);
     if (facts->nodes[0]) {
@@ -63,12 +70,14 @@ static const char *kernel_source(struct emitter *emitter, const struct kernel *k
         add_wrapped(&function, facts->nodes);
     }
     text_add(&function, " */\n");
-    emitter->text = &function;
-    emit_kernel(emitter, kernel);
+    if (scan)
+        emit_scan(emitter, kernel);
+    else
+        emit_kernel(emitter, kernel);
     return text_keep(&function);
 }
 
-/* The kernels of the ir at hand: facts[kernel_count]. */
+/* The kernels of the ir at hand, whose bodies have theirs: facts[kernel_count]. */
 static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int64_t images) {
     struct ir *ir = emitter->ir;
     for (int i = 0; i < ir->kernel_count; i++) {
@@ -78,6 +87,16 @@ static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int
     }
     for (int i = 0; i < ir->kernel_count; i++)
         facts[i].source = kernel_source(emitter, ir->kernels[i], &facts[i]);
+}
+
+/* Of an ir and, before them, of its bodies; `facts` are those of the whole file. */
+static void add_program(struct emitter *emitter, struct ir *ir, struct kernel_facts *facts,
+                        int64_t images) {
+    for (int i = 0; i < ir->body_count; i++)
+        add_program(emitter, ir->bodies[i], facts, images);
+    emit_begin_ir(emitter, ir);
+    emit_name_buffers(emitter);
+    add_kernels(emitter, facts + ir->first_number, images);
 }
 
 /* ---- All together ---- */
@@ -135,12 +154,10 @@ void emit(struct ir *const *irs, int count, const struct graph *graph,
     compiled->kernel_count = irs[count - 1]->first_number + irs[count - 1]->kernel_count;
     compiled->kernels = arena_array(arena, struct kernel_facts, (size_t)compiled->kernel_count);
     for (int i = 0; i < count; i++) {
-        emit_begin_ir(emitter, irs[i]);
-        emit_name_buffers(emitter);
+        add_program(emitter, irs[i], compiled->kernels,
+                    graph->batched ? compiled->blocks[i].images : 0);
         if (i == 0)
             emit_name_fields(emitter);
-        add_kernels(emitter, compiled->kernels + irs[i]->first_number,
-                    graph->batched ? compiled->blocks[i].images : 0);
     }
     emit_begin_ir(emitter, irs[0]);
     compiled->kernel_dot = kernels_dot(irs[0]);

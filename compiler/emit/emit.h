@@ -129,6 +129,9 @@ struct run_text {
 struct run_text emit_run_text(struct emitter *emitter, const char *indent);
 /* What comes behind "{" in such a function, to its end; frees the texts. */
 void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *run);
+/* The arguments of a call that begins at `indent` with a name of `length`, and what ends it. */
+void emit_arguments(struct text *text, int indent, size_t length, int count,
+                    const char *const *arguments);
 
 /* ---- batch.c: what runs a batch in blocks ---- */
 
@@ -188,6 +191,19 @@ const char *emit_runtime_function(struct emitter *emitter, const char *name,
 /* ---- function.c: a kernel as a C function ---- */
 
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
+/* Opens a function over buffers; `how` is "" or what stands before the type and a space, `more`
+ * what stands behind the buffers, up to "{". */
+void emit_signature(struct emitter *emitter, const char *how, const char *name, int count,
+                    const struct kernel_buffer *buffers, const char *more);
+
+/* ---- scan.c: kernels that are scans, whose bodies' kernels stand before them ---- */
+
+/* The function for one step, and the kernel that calls it. */
+void emit_scan_step(struct emitter *emitter, const struct kernel *kernel);
+void emit_scan(struct emitter *emitter, const struct kernel *kernel);
+/* What the kernel is given behind its buffers where it is called: at most 2, how many. */
+int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
+                        const char **arguments);
 
 /* ---- tile.c: a tiled statement ---- */
 

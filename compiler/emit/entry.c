@@ -140,9 +140,13 @@ static bool add_offsets(struct emitter *emitter, struct text *text, enum buffer_
     return count > 0;
 }
 
+/* Of the body of a scan inputs and output are parameters, and so is where all else lies. */
 static const char *argument(struct emitter *emitter, const struct buffer *buffer, bool written) {
     struct arena *arena = emitter->ir->arena;
     const char *type = dtype_facts[buffer->dtype].c_type;
+    const bool body = emitter->ir->scan != NULL;
+    if (body && buffer->kind <= BUFFER_OUTPUT)
+        return buffer->name;
     switch (buffer->kind) {
     case BUFFER_INPUT:
         return arena_format(arena, "inputs->%s", emitter->fields[BUFFER_INPUT][buffer->position]);
@@ -150,53 +154,64 @@ static const char *argument(struct emitter *emitter, const struct buffer *buffer
         return arena_format(arena, "outputs->%s", emitter->fields[BUFFER_OUTPUT][buffer->position]);
     case BUFFER_CONSTANT:
         emitter->offset_wanted[buffer->id] = true;
-        return arena_format(arena, "(const %s *)(constants + AT_%s)", type, buffer->name);
+        return arena_format(arena, "(const %s *)(%s + AT_%s)", type, body ? "weights" : "constants",
+                            buffer->name);
     case BUFFER_TEMPORARY:
         emitter->offset_wanted[buffer->id] = true;
         if (buffer->per_thread)
             return arena_format(arena, "(%s%s *)(scratch + AT_%s + %zu * part)",
                                 written ? "" : "const ", type, buffer->name, aligned_bytes(buffer));
-        return arena_format(arena, "(%s%s *)(scratch + AT_%s)", written ? "" : "const ", type,
-                            buffer->name);
+        return arena_format(arena, "(%s%s *)(%s + AT_%s)", written ? "" : "const ", type,
+                            body ? "arena" : "scratch", buffer->name);
     case BUFFER_LOCAL:
         break;
     }
     unreachable();
 }
 
-/* The call of a kernel by its position in the ir at hand; `since` is of emit_looks_before(). */
-static void add_call(struct emitter *emitter, struct text *text, int position, int indent,
-                     double *since) {
-    const struct kernel *kernel = emitter->ir->kernels[position];
-    if (emit_looks_before(emitter, kernel, since))
-        text_add(text, "%*sif (inputs->stop->passed(inputs->stop))\n%*sreturn;\n", indent, "",
-                 indent + 4, "");
-    if (emitter->profile)
-        text_add(text, "%*sinputs->lap(%d);\n", indent, "", emitter->ir->first_number + position);
-    text_add(text, "%*s%s(", indent, "", kernel->name);
-    size_t column = (size_t)indent + strlen(kernel->name) + 1;
-    const char *more[2];
-    int count = kernel->buffer_count;
-    if (kernel->parallel)
-        more[count++ - kernel->buffer_count] = "part, parts";
-    if (emit_takes_long(emitter, kernel))
-        more[count++ - kernel->buffer_count] = "inputs->stop";
+void emit_arguments(struct text *text, int indent, size_t length, int count,
+                    const char *const *arguments) {
+    size_t column = (size_t)indent + length + 1;
     for (int i = 0; i < count; i++) {
-        const char *next = i >= kernel->buffer_count ? more[i - kernel->buffer_count]
-                                                     : argument(emitter, kernel->buffers[i].buffer,
-                                                                kernel->buffers[i].written);
         if (i > 0) {
-            bool breaks = column + strlen(next) + 4 > 100;
+            bool breaks = column + strlen(arguments[i]) + 4 > 100;
             if (breaks)
                 text_add(text, ",\n%*s", indent + 8, "");
             else
                 text_add(text, ", ");
             column = breaks ? (size_t)indent + 8 : column + 2;
         }
-        text_add(text, "%s", next);
-        column += strlen(next);
+        text_add(text, "%s", arguments[i]);
+        column += strlen(arguments[i]);
     }
     text_add(text, ");\n");
+}
+
+/* The call of a kernel by its position in the ir at hand; `since` is of emit_looks_before(). */
+static void add_call(struct emitter *emitter, struct text *text, int position, int indent,
+                     double *since) {
+    const struct kernel *kernel = emitter->ir->kernels[position];
+    const bool body = emitter->ir->scan != NULL;
+    const char *stop = body ? "stop" : "inputs->stop";
+    if (emit_looks_before(emitter, kernel, since))
+        text_add(text, "%*sif (%s->passed(%s))\n%*sreturn;\n", indent, "", stop, stop, indent + 4,
+                 "");
+    if (emitter->profile && !body)
+        text_add(text, "%*sinputs->lap(%d);\n", indent, "", emitter->ir->first_number + position);
+    text_add(text, "%*s%s(", indent, "", kernel->name);
+    const char **arguments =
+        arena_array(emitter->ir->arena, const char *, (size_t)kernel->buffer_count + 4);
+    int count = 0;
+    for (; count < kernel->buffer_count; count++)
+        arguments[count] =
+            argument(emitter, kernel->buffers[count].buffer, kernel->buffers[count].written);
+    if (kernel->parallel)
+        arguments[count++] = "part, parts";
+    if (runs_scan(kernel->statements[0]))
+        count += emit_scan_arguments(emitter, kernel, arguments + count);
+    if (emit_takes_long(emitter, kernel))
+        arguments[count++] = stop;
+    emit_arguments(text, indent, strlen(kernel->name), count, arguments);
 }
 
 /* A case for each step; kernels that threads do not share stand in blocks for the first part. */
@@ -227,7 +242,7 @@ static void add_steps(struct emitter *emitter, struct text *text) {
 }
 
 static void add_calls(struct emitter *emitter, struct text *text) {
-    if (emitter->threads) {
+    if (emitter->threads && !emitter->ir->scan) {
         add_steps(emitter, text);
         return;
     }

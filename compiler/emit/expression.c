@@ -416,6 +416,8 @@ static const char *emit_text(struct emitter *emitter, const struct expression *e
         emit_name_expression(emitter, e, name);
         return name;
     }
+    case EXPRESSION_SCAN:
+        break; /* a kernel of its own: scan.c */
     }
     unreachable();
 }

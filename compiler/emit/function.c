@@ -6,19 +6,16 @@
 
 /* ---- Parameters ---- */
 
-static void emit_signature(struct emitter *emitter, const struct kernel *kernel) {
+void emit_signature(struct emitter *emitter, const char *how, const char *name, int count,
+                    const struct kernel_buffer *buffers, const char *more) {
     struct text line = text_in(emitter->ir->arena);
-    text_add(&line, "static void %s(", kernel->name);
-    const char *more = arena_format(
-        emitter->ir->arena, "%s%s%s) {", kernel->parallel ? ", long part, long parts" : "",
-        emitter->work ? arena_format(emitter->ir->arena, ", %s *", emit_stop_type(emitter)) : "",
-        emitter->work ? "stop" : "");
+    text_add(&line, "static %svoid %s(", how, name);
     size_t begin = 0;
-    for (int i = 0; i < kernel->buffer_count; i++) {
-        const struct buffer *buffer = kernel->buffers[i].buffer;
-        bool last = i + 1 == kernel->buffer_count;
+    for (int i = 0; i < count; i++) {
+        const struct buffer *buffer = buffers[i].buffer;
+        bool last = i + 1 == count;
         const char *parameter = arena_format(
-            emitter->ir->arena, "%s%s *restrict %s%s", kernel->buffers[i].written ? "" : "const ",
+            emitter->ir->arena, "%s%s *restrict %s%s", buffers[i].written ? "" : "const ",
             dtype_facts[buffer->dtype].c_type, buffer->name, last ? more : ",");
         bool breaks = i > 0 && line.length - begin + strlen(parameter) + 1 > 98;
         if (breaks) {
@@ -28,6 +25,13 @@ static void emit_signature(struct emitter *emitter, const struct kernel *kernel)
         text_add(&line, "%s%s", i && !breaks ? " " : "", parameter);
     }
     emit_open(emitter, "%s", text_keep(&line));
+}
+
+static const char *more_parameters(struct emitter *emitter, const struct kernel *kernel) {
+    return arena_format(
+        emitter->ir->arena, "%s%s%s) {", kernel->parallel ? ", long part, long parts" : "",
+        emitter->work ? arena_format(emitter->ir->arena, ", %s *", emit_stop_type(emitter)) : "",
+        emitter->work ? "stop" : "");
 }
 
 /* ---- Loops ---- */
@@ -69,7 +73,8 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
     const struct statement *first = kernel->statements[0];
     emit_begin_work(emitter, kernel);
-    emit_signature(emitter, kernel);
+    emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
+                   more_parameters(emitter, kernel));
     if (emitter->work)
         emit_look(emitter);
     if (first->parallel_loop && first->shared_count)

@@ -11,20 +11,30 @@
 /* ---- Work ---- */
 
 /* Of the statements of one nest, in all iterations. */
-static double nest_work(struct emitter *emitter, struct statement *const *statements, int count) {
-    double work = nest_flops(emitter->ir, statements, count);
+static double nest_work(struct ir *ir, struct statement *const *statements, int count) {
+    double work = nest_flops(ir, statements, count);
     for (int i = 0; i < count; i++)
         work += (double)statements[i]->points;
     return work;
 }
 
-double emit_kernel_work(struct emitter *emitter, const struct kernel *kernel) {
+static double kernel_work(struct ir *ir, const struct kernel *kernel) {
     double work = 0;
+    if (runs_scan(kernel->statements[0])) {
+        struct ir *body = ir->bodies[kernel->statements[0]->value->bits];
+        for (int i = 0; i < body->kernel_count; i++)
+            work += kernel_work(body, body->kernels[i]);
+        return work * (double)scan_step_count(body->scan);
+    }
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         size = nest_size(&kernel->statements[i], kernel->statement_count - i);
-        work += nest_work(emitter, &kernel->statements[i], size);
+        work += nest_work(ir, &kernel->statements[i], size);
     }
     return work;
+}
+
+double emit_kernel_work(struct emitter *emitter, const struct kernel *kernel) {
+    return kernel_work(emitter->ir, kernel);
 }
 
 bool emit_takes_long(struct emitter *emitter, const struct kernel *kernel) {
@@ -38,7 +48,7 @@ void emit_begin_work(struct emitter *emitter, const struct kernel *kernel) {
 void emit_begin_nest_work(struct emitter *emitter, struct statement *const *statements, int count) {
     if (!emitter->work)
         return;
-    emitter->work = nest_work(emitter, statements, count);
+    emitter->work = nest_work(emitter->ir, statements, count);
     for (int i = 0; i < statements[0]->shared_count; i++)
         emitter->work /= (double)statements[0]->shared[i]->extent;
 }

@@ -14,28 +14,31 @@ static bool view_of_leaf(const struct node *node, struct view *result, struct et
     return true;
 }
 
-static void evaluate_class(const struct node *node, const struct view *sources, struct stop *stop,
-                           const struct view *result) {
+/* False: an error, which only a scan can have. */
+static bool evaluate_class(const struct node *node, const struct view *sources, struct stop *stop,
+                           const struct view *result, struct et_error *error) {
     switch (op_facts[node->op].class) {
     case CLASS_LEAF:
     case CLASS_MOVEMENT:
     case CLASS_JOIN:
         evaluate_movement(node, sources, stop, result);
-        return;
+        return true;
     case CLASS_UNARY:
     case CLASS_BINARY:
     case CLASS_TERNARY:
         evaluate_elementwise(node, sources, stop, result);
-        return;
+        return true;
     case CLASS_CONVERT:
         evaluate_convert(node, sources, stop, result);
-        return;
+        return true;
     case CLASS_REDUCE:
         evaluate_reduce(node, sources, stop, result);
-        return;
+        return true;
     case CLASS_CONTRACT:
         evaluate_contract(node, sources, stop, result);
-        return;
+        return true;
+    case CLASS_SCAN:
+        return evaluate_scan(evaluate, node, sources, stop, result, error);
     }
     unreachable();
 }
@@ -58,13 +61,13 @@ bool evaluate(const struct node *node, const struct view *sources, struct stop *
         return et_fail(error, "%s: out of memory for %" PRId64 " bytes", op_facts[node->op].name,
                        bytes);
     *result = view_contiguous(node, *buffer);
-    if (bytes > 0)
-        evaluate_class(node, sources, stop, result);
-    if (!stop_passed(stop))
+    bool good = bytes == 0 || evaluate_class(node, sources, stop, result, error);
+    if (good && !stop_passed(stop))
         return true;
     et_release(*buffer);
     *buffer = NULL;
-    return et_fail(error, "%s: ended early", op_facts[node->op].name);
+    return good ? et_fail(error, "%s: ended early", op_facts[node->op].name)
+                : et_fail_within(error, "%s", op_facts[node->op].name);
 }
 
 void separate_axes(const struct node *node, const struct view *source, struct view *named,

@@ -16,6 +16,17 @@
 bool evaluate(const struct node *node, const struct view *sources, struct stop *stop,
               struct view *result, void **buffer, struct et_error *error);
 
+/* evaluate(), or another meaning of operations. */
+typedef bool evaluate_node(const struct node *node, const struct view *sources, struct stop *stop,
+                           struct view *result, void **buffer, struct et_error *error);
+
+/* scan.c: all steps of a scan whose result has elements, each node of the body by `evaluate`. The
+ * states go into `result`, which has the scan's shape and the dtype that `evaluate` gives states.
+ * Fails, with an error, where memory runs out, a node fails or `stop` (which may be NULL) ends it.
+ */
+bool evaluate_scan(evaluate_node *evaluate, const struct node *node, const struct view *sources,
+                   struct stop *stop, const struct view *result, struct et_error *error);
+
 /* Replaces every NaN by the one quiet NaN of its dtype; nothing to do for integers and bool. */
 void quiet_nans(enum dtype dtype, void *elements, int64_t count);
 

@@ -26,6 +26,7 @@
 #define WIDE_LEAF(name, form)
 #define WIDE_MOVEMENT(name, form)
 #define WIDE_JOIN(name, form)
+#define WIDE_SCAN(name, form)
 #define WIDE_CONVERT(name, form)
 #define WIDE_TERNARY(name, form)
 #define WIDE_CONTRACT(name, form)
@@ -52,12 +53,14 @@ typedef double wide_function(double a, double b);
 #undef WIDE_LEAF
 #undef WIDE_MOVEMENT
 #undef WIDE_JOIN
+#undef WIDE_SCAN
 #undef WIDE_CONVERT
 #undef WIDE_TERNARY
 #undef WIDE_CONTRACT
 #define WIDE_LEAF(name) NULL
 #define WIDE_MOVEMENT(name) NULL
 #define WIDE_JOIN(name) NULL
+#define WIDE_SCAN(name) NULL
 #define WIDE_CONVERT(name) NULL
 #define WIDE_TERNARY(name) NULL
 #define WIDE_CONTRACT(name) NULL
@@ -232,6 +235,13 @@ static void compute(const struct node *node, const struct view *sources,
     }
 }
 
+static evaluate_node wide_evaluate_until;
+
+static bool compute_scan(const struct node *node, const struct view *sources,
+                         const struct view *result, struct et_error *error) {
+    return evaluate_scan(wide_evaluate_until, node, sources, NULL, result, error);
+}
+
 static bool wide_evaluate(const struct node *node, const struct view *sources, struct view *result,
                           void **buffer, struct et_error *error) {
     struct node wide = *node;
@@ -248,15 +258,25 @@ static bool wide_evaluate(const struct node *node, const struct view *sources, s
         padding = (double)*(const float *)node->value;
         wide.value = &padding;
     }
-    if (!computes_in_float(node))
+    if (!computes_in_float(node) && node->op != OP_SCAN)
         return evaluate(&wide, sources, NULL, result, buffer, error);
     *buffer = et_allocate_aligned((size_t)node_bytes(&wide));
     if (!*buffer)
         return et_fail(error, "%s: out of memory", op_facts[node->op].name);
     *result = view_contiguous(&wide, *buffer);
-    if (node_elements(node) > 0)
-        compute(node, sources, result);
+    if (node_elements(node) == 0)
+        return true;
+    if (node->op == OP_SCAN)
+        return compute_scan(node, sources, result, error);
+    compute(node, sources, result);
     return true;
+}
+
+static bool wide_evaluate_until(const struct node *node, const struct view *sources,
+                                struct stop *stop, struct view *result, void **buffer,
+                                struct et_error *error) {
+    (void)stop;
+    return wide_evaluate(node, sources, result, buffer, error);
 }
 
 /* ---- All nodes; a buffer goes after its last reader ---- */

@@ -71,6 +71,7 @@ struct reduction {
 #define FUNCTIONS_LEAF(...)
 #define FUNCTIONS_MOVEMENT(...)
 #define FUNCTIONS_JOIN(...)
+#define FUNCTIONS_SCAN(...)
 #define FUNCTIONS_UNARY(...)
 #define FUNCTIONS_CONVERT(...)
 #define FUNCTIONS_BINARY(...)

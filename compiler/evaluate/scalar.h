@@ -98,6 +98,7 @@ _Static_assert(FOR_FLOAT_DTYPES(IS_OF, 'F') FOR_INTEGER_DTYPES(IS_OF, 'I') IS_OF
 #define SCALAR_JOIN(...)
 #define SCALAR_CONVERT(...)
 #define SCALAR_TERNARY(...)
+#define SCALAR_SCAN(...)
 #define SCALARS(SCALAR, name, gives, float_form, integer_form)                                     \
     FOR_FLOAT_DTYPES(SCALAR, name, gives, float_form)                                              \
     FOR_INTEGER_DTYPES(SCALAR, name, gives, integer_form)                                          \

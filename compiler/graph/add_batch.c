@@ -11,6 +11,8 @@ struct adding {
     struct node **plain;  /* by old id: the node without the axis; NULL: it depends on an input */
     struct node **images; /* by old id: the node with the axis; NULL: none yet */
     bool takes_first;     /* the batch axis takes the place of a first axis of extent 1 */
+    const bool *stays;    /* by position: the input stays without the axis; NULL: none does */
+    int input_count;      /* so far */
     struct et_error *error;
 };
 
@@ -83,7 +85,34 @@ static void shift_axes(struct node *node, int source_rank) {
     node->after[0] = node->op == OP_SHRINK ? BATCH_EXTENT : 0;
 }
 
+static struct graph *add_axis(const struct graph *graph, const bool *stays, bool takes_first,
+                              struct et_error *error);
+
+/* States and slices have the axis, and of the others those that depend on an input. */
+static struct node *scan_for_images(struct adding *adding, const struct node *node) {
+    struct node made = *node, *sources[MAX_SOURCES];
+    bool stays[MAX_SOURCES];
+    for (int i = 0; i < node->source_count; i++) {
+        struct node *plain = adding->plain[node->sources[i]->id];
+        stays[i] = plain && i > node->scanned;
+        sources[i] = stays[i] ? plain : with_axis(adding, node->sources[i]);
+        if (!sources[i])
+            return NULL;
+    }
+    struct graph *body = add_axis(node->body, stays, false, adding->error);
+    if (!body)
+        return NULL;
+    made.axis++;
+    made.sources = sources;
+    made.body = body;
+    struct node *scan = graph_append(adding->graph, &made, adding->error);
+    graph_free(body);
+    return scan;
+}
+
 static struct node *append_for_images(struct adding *adding, const struct node *node) {
+    if (node->op == OP_SCAN)
+        return scan_for_images(adding, node);
     struct node made = *node, *sources[MAX_SOURCES];
     bool gathers = node->op == OP_GATHER;
     if (gathers && adding->images[node->sources[1]->id]) {
@@ -119,18 +148,19 @@ static struct node *append_input(struct adding *adding, const struct node *node)
     return append(adding, with_shape(OP_RESHAPE, node, BATCH_EXTENT, 0), 1, made, NULL);
 }
 
-static bool depends_on_input(const struct adding *adding, const struct node *node) {
+static bool depends_on_input(struct adding *adding, const struct node *node) {
     for (int i = 0; i < node->source_count; i++)
         if (!adding->plain[node->sources[i]->id])
             return true;
-    return node->op == OP_INPUT;
+    return node->op == OP_INPUT && !(adding->stays && adding->stays[adding->input_count++]);
 }
 
 static bool add_node(struct adding *adding, const struct node *node) {
     struct node *sources[MAX_SOURCES], plain = *node;
-    if (node->op == OP_INPUT)
+    bool depends = depends_on_input(adding, node);
+    if (depends && node->op == OP_INPUT)
         return (adding->images[node->id] = append_input(adding, node)) != NULL;
-    if (depends_on_input(adding, node))
+    if (depends)
         return node->rank < MAX_RANK
                    ? (adding->images[node->id] = append_for_images(adding, node)) != NULL
                    : et_fail(adding->error, "rank %d leaves no axis for the batch", node->rank);
@@ -168,10 +198,12 @@ static bool add_nodes(struct adding *adding, const struct graph *graph, struct o
     return true;
 }
 
-struct graph *graph_add_batch(const struct graph *graph, struct et_error *error) {
+static struct graph *add_axis(const struct graph *graph, const bool *stays, bool takes_first,
+                              struct et_error *error) {
     struct adding adding = {.error = error,
                             .graph = graph_new(graph->name),
-                            .takes_first = may_take_first(graph),
+                            .takes_first = takes_first,
+                            .stays = stays,
                             .plain = et_allocate((size_t)graph->node_count, sizeof(struct node *)),
                             .images =
                                 et_allocate((size_t)graph->node_count, sizeof(struct node *))};
@@ -194,4 +226,8 @@ struct graph *graph_add_batch(const struct graph *graph, struct et_error *error)
         return ordered;
     graph_free(ordered);
     return NULL;
+}
+
+struct graph *graph_add_batch(const struct graph *graph, struct et_error *error) {
+    return add_axis(graph, NULL, may_take_first(graph), error);
 }

@@ -31,8 +31,12 @@ static bool copy_node(const struct node *node, int64_t batch, struct graph *copy
         if (node->op == OP_SHRINK)
             fixed.after[0] = batch;
     }
-    return graph_append(copy, &fixed, error) ||
-           et_fail_within(error, "%" PRId64 " images: node %d", batch, node->id);
+    struct graph *body = NULL;
+    if (node->op == OP_SCAN && node->body->batched)
+        fixed.body = body = graph_at_batch(node->body, batch, error);
+    bool good = (body || fixed.body == node->body) && graph_append(copy, &fixed, error);
+    graph_free(body);
+    return good || et_fail_within(error, "%" PRId64 " images: node %d", batch, node->id);
 }
 
 struct graph *graph_at_batch(const struct graph *graph, int64_t batch, struct et_error *error) {

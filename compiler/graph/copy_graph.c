@@ -74,19 +74,36 @@ static bool same_value(const struct node *a, const struct node *b) {
            memcmp(a->value, b->value, value_bytes(a)) == 0;
 }
 
+static bool same_body(const struct graph *a, const struct graph *b);
+
+/* The ids of sources say all, in graphs that are equal so far. */
 #define SAME(field) (memcmp(&a->field, &b->field, sizeof a->field) == 0)
 static bool same_node(const struct node *a, const struct node *b) {
-    return a->op == b->op && a->dtype == b->dtype && a->rank == b->rank &&
-           a->batched == b->batched &&
-           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0 &&
-           a->source_count == b->source_count &&
-           (a->source_count == 0 ||
-            memcmp(a->sources, b->sources, (size_t)a->source_count * sizeof *a->sources) == 0) &&
-           SAME(axis) && SAME(axis_count) && SAME(axes) && SAME(before) && SAME(after) &&
-           SAME(size) && SAME(stride) && SAME(dilation) && same_name(a->name, b->name) &&
-           same_value(a, b);
+    if (a->op != b->op || a->dtype != b->dtype || a->rank != b->rank || a->batched != b->batched ||
+        memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) != 0 ||
+        a->source_count != b->source_count)
+        return false;
+    for (int i = 0; i < a->source_count; i++)
+        if (a->sources[i]->id != b->sources[i]->id)
+            return false;
+    return SAME(axis) && SAME(axis_count) && SAME(axes) && SAME(before) && SAME(after) &&
+           SAME(size) && SAME(stride) && SAME(dilation) && SAME(scanned) &&
+           same_name(a->name, b->name) && same_value(a, b) && same_body(a->body, b->body);
 }
 #undef SAME
+
+/* Node by node; their depth is bounded. */
+static bool same_body(const struct graph *a, const struct graph *b) {
+    if (a == b)
+        return true;
+    if (!a || !b || a->node_count != b->node_count ||
+        a->outputs[0].node->id != b->outputs[0].node->id)
+        return false;
+    for (int i = 0; i < a->node_count; i++)
+        if (!same_node(a->nodes[i], b->nodes[i]))
+            return false;
+    return true;
+}
 
 /* Where the node, or its equal, is or belongs in the table. */
 static struct node **find_place(const struct copying *copying, const struct node *node) {

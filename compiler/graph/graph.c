@@ -93,6 +93,8 @@ struct graph *graph_new(const char *name) {
 void graph_free(struct graph *graph) {
     if (!graph)
         return;
+    for (int i = 0; i < graph->body_count; i++)
+        graph_free(graph->bodies[i]);
     arena_free(&graph->arena);
     et_release(graph);
 }
@@ -121,6 +123,23 @@ static struct node *copy_node(struct graph *graph, const struct node *prototype)
         node->value = value;
     }
     return node;
+}
+
+/* The node's body becomes a copy that the graph owns. */
+static bool take_body(struct graph *graph, struct node *node, struct et_error *error) {
+    struct graph **bodies = arena_extend(&graph->arena, graph->bodies, graph->body_count,
+                                         &graph->body_capacity, sizeof *bodies);
+    if (!bodies)
+        return et_fail(error, "out of memory");
+    graph->bodies = bodies;
+    struct graph *body = graph_copy(node->body, error);
+    if (!body)
+        return false;
+    bodies[graph->body_count++] = body;
+    node->body = body;
+    if (graph->scan_depth < body->scan_depth + 1)
+        graph->scan_depth = body->scan_depth + 1;
+    return true;
 }
 
 static bool register_input(struct graph *graph, struct node *node, struct et_error *error) {
@@ -158,6 +177,8 @@ struct node *graph_append(struct graph *graph, const struct node *prototype,
         return NULL;
     }
     if (node->op == OP_INPUT && !register_input(graph, node, error))
+        return NULL;
+    if (node->op == OP_SCAN && !take_body(graph, node, error))
         return NULL;
     graph->nodes = nodes;
     graph->nodes[graph->node_count++] = node;

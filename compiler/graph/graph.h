@@ -28,6 +28,7 @@ enum op_class {
     CLASS_TERNARY,
     CLASS_REDUCE,
     CLASS_CONTRACT,
+    CLASS_SCAN,
 };
 
 enum gives { GIVES_SAME, GIVES_BOOL, GIVES_INDEX, GIVES_STATED };
@@ -43,6 +44,7 @@ enum {
     MAX_NODES = 1 << 20,
     MAX_NAME = 4096,      /* bytes of any name */
     MAX_CONSTANT = 65536, /* elements listed in one const */
+    MAX_SCAN_DEPTH = 3,   /* scans within bodies of scans */
 };
 #define MAX_ELEMENTS ((int64_t)1 << 40)     /* of one tensor, views included */
 #define MAX_TENSOR_BYTES ((int64_t)1 << 36) /* of one input, weight or output */
@@ -117,12 +119,14 @@ struct node {
     struct node **sources;
 
     const char *name; /* input, weight */
-    int axis;         /* window, concat, gather */
+    int axis;         /* window, concat, gather, scan */
     int axis_count;   /* permute, flip, reductions, contract: how many of `axes` */
     int axes[MAX_RANK];
     int64_t before[MAX_RANK];       /* pad: elements before; shrink: begin */
     int64_t after[MAX_RANK];        /* pad: elements after;  shrink: end */
     int64_t size, stride, dilation; /* window */
+    int scanned;                    /* scan: how many sources it goes along */
+    const struct graph *body;       /* scan: the graph's own, once the node is appended */
     /* weight, const: the elements, row-major; for const, value_count of them: 1 (every element is
      * that one) or all. pad: one element. */
     const void *value;
@@ -147,6 +151,9 @@ struct graph {
     bool batched;         /* some input is: the graph runs any number of images */
     int output_count;
     struct output *outputs;
+    int body_count, body_capacity; /* of its scans; the graph owns them */
+    struct graph **bodies;
+    int scan_depth; /* scans within scans: 0 where there is none */
 };
 
 /* graph.c */
@@ -157,7 +164,8 @@ void graph_free(struct graph *graph);
 
 /* Adds a copy of `prototype`, of which op, sources and attributes are set (for leaves and `stated`
  * dtypes also dtype and shape; for reshape and expand the shape; for inputs whether they are
- * batched). Infers the rest. NULL and an error when the node breaks a rule of ops.def. */
+ * batched), with a copy of a scan's body. Infers the rest. NULL and an error when the node breaks a
+ * rule of ops.def. */
 struct node *graph_append(struct graph *graph, const struct node *prototype,
                           struct et_error *error);
 bool graph_add_output(struct graph *graph, const char *name, struct node *node,
@@ -187,10 +195,22 @@ void row_major_strides(int rank, const int64_t *shape, int64_t *strides);
  * operation, and what was expected and found; the caller adds file and node. */
 bool infer(struct node *node, struct et_error *error);
 
+/* scan.c: bodies of scans */
+
+/* The same nodes and outputs again. Values of weights stay where they are. The caller frees it;
+ * NULL and an error when memory is exhausted. */
+struct graph *graph_copy(const struct graph *graph, struct et_error *error);
+/* Steps of a scan; requires that its shape is inferred. */
+static inline int64_t scan_step_count(const struct node *scan) {
+    return scan->shape[scan->axis];
+}
+/* The part of infer() for a scan. */
+bool infer_scan(struct node *node, struct et_error *error);
+
 /* verify.c */
 
-/* Checks the whole graph: order, arity, inferred against stored shapes and dtypes, unique names,
- * limits, at least one output. */
+/* Checks the whole graph and the bodies of its scans: order, arity, inferred against stored shapes
+ * and dtypes, unique names, limits, at least one output. */
 bool verify_graph(const struct graph *graph, struct et_error *error);
 
 #endif

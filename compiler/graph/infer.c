@@ -323,7 +323,8 @@ static bool check_sources(const struct node *node, struct et_error *error) {
             return et_fail(error, "%s: source %d is %s, which it does not accept", name_of(node), i,
                            shape_text(source).text);
         int first = node->op == OP_WHERE ? 1 : 0;
-        if (!mask && !positions && source->dtype != node->sources[first]->dtype)
+        if (!mask && !positions && node->op != OP_SCAN &&
+            source->dtype != node->sources[first]->dtype)
             return et_fail(error, "%s: dtypes differ: %s and %s", name_of(node),
                            shape_text(node->sources[first]).text, shape_text(source).text);
     }
@@ -389,6 +390,8 @@ bool infer(struct node *node, struct et_error *error) {
     case CLASS_REDUCE:
     case CLASS_CONTRACT:
         return infer_reduce(node, error);
+    case CLASS_SCAN:
+        return infer_scan(node, error);
     }
     unreachable();
 }

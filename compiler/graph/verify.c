@@ -13,8 +13,20 @@ static bool check_order(const struct graph *graph, const struct node *node,
     return true;
 }
 
+/* Its depth is bounded by infer(). Weights have no place in a body but where the compiler put them
+ * with their elements. */
+static bool check_body(const struct graph *body, struct et_error *error) {
+    for (int i = 0; i < body->node_count; i++)
+        if (body->nodes[i]->op == OP_WEIGHT && !body->nodes[i]->value)
+            return et_fail(error, "body: node %d is a weight, which has to be a source of the scan",
+                           i);
+    return verify_graph(body, error) || et_fail_within(error, "body");
+}
+
 static bool check_node(const struct graph *graph, const struct node *node, struct et_error *error) {
     if (!check_order(graph, node, error))
+        return false;
+    if (node->op == OP_SCAN && node->body && !check_body(node->body, error))
         return false;
     struct node again = *node;
     if (!infer(&again, error))

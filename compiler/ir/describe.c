@@ -52,6 +52,8 @@ static void note_word(void *context, const struct expression *e) {
         const char *name = op_facts[e->op].name;
         const char *short_name = strncmp(name, "reduce_", 7) == 0 ? name + 7 : name;
         add_word(words, words->contraction && e->op != OP_CONTRACT ? "pool" : short_name);
+    } else if (e->kind == EXPRESSION_SCAN) {
+        add_word(words, op_facts[e->op].name);
     } else if (e->kind == EXPRESSION_OP) {
         words->arithmetic = true;
         enum op_class class = op_facts[e->op].class;
@@ -179,6 +181,10 @@ static void add_formula(struct text *text, const struct expression *e) {
     case EXPRESSION_REDUCE:
         add_reduction(text, e);
         return;
+    case EXPRESSION_SCAN:
+        text_add(text, "%s", op_facts[e->op].name);
+        add_arguments(text, e, ", ");
+        return;
     }
 }
 
@@ -299,8 +305,11 @@ static int by_origin(const void *a, const void *b) {
     return ((*x)->origin > (*y)->origin) - ((*x)->origin < (*y)->origin);
 }
 
+/* What stands in a body is the scan's. */
 static const char *list_nodes(struct ir *ir, const struct kernel *kernel) {
     int capacity = 0, count = 0;
+    if (ir->scan)
+        return arena_format(ir->arena, "%d", ir->outermost->origin);
     for (int i = 0; i < kernel->statement_count; i++)
         capacity += kernel->statements[i]->node_count;
     const struct node **nodes = arena_array(ir->arena, const struct node *, (size_t)capacity + 1);
@@ -321,6 +330,7 @@ struct kernel_facts describe_kernel(struct ir *ir, const struct kernel *kernel) 
                                  .formula = kernel_formula(ir, kernel),
                                  .nodes = list_nodes(ir, kernel),
                                  .output = buffer_description(ir, output),
+                                 .steps = ir->steps,
                                  .flops = kernel_flops(ir, kernel)};
     for (int i = 0; i < kernel->buffer_count; i++) {
         const struct buffer *buffer = kernel->buffers[i].buffer;

@@ -12,9 +12,20 @@ struct kernel_facts {
     const char *source;                /* the emitted C of its function */
     const char *output;                /* what it stores, "t3 float32[32,10,10]" */
     int64_t images;                    /* of the block that it is part of; 0: there is no batch */
+    int64_t steps;                     /* it is done so often in a run, as part of a scan; 0: it is
+                                          part of none */
     int64_t flops;                     /* arithmetic operations, a multiply-add counted as two */
     int64_t bytes_read, bytes_written; /* each tensor counted once */
 };
+
+/* The arithmetic operations of a kernel in one run of the graph, and of all those before it; ends
+ * at a number that is too large to be counted. */
+static inline int64_t add_flops_of_run(int64_t before, const struct kernel_facts *facts) {
+    int64_t flops;
+    bool fits = checked_multiply(facts->flops, facts->steps ? facts->steps : 1, &flops) &&
+                checked_add(before, flops, &flops);
+    return fits ? flops : INT64_MAX;
+}
 
 const char *kernel_name(struct ir *ir, const struct kernel *kernel);
 const char *kernel_formula(struct ir *ir, const struct kernel *kernel);

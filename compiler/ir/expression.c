@@ -8,6 +8,7 @@ struct interned {
     struct interned *next;
     uint64_t hash;
     struct expression expression;
+    const struct expression *sources[]; /* the expression's */
 };
 
 static uint64_t mix(uint64_t hash, uint64_t value) {
@@ -109,8 +110,12 @@ static const struct expression *intern(struct ir *ir, const struct expression *e
         if (entry->hash == hash && equal(&entry->expression, expression))
             return &entry->expression;
     budget_count_node(ir->budget, ir->arena);
-    struct interned *entry = arena_new(ir->arena, struct interned);
+    size_t sources = (size_t)expression->source_count * sizeof *expression->sources;
+    struct interned *entry = arena_allocate(ir->arena, 1, sizeof *entry + sources);
     *entry = (struct interned){.next = *bucket, .hash = hash, .expression = *expression};
+    if (sources)
+        memcpy(entry->sources, expression->sources, sources);
+    entry->expression.sources = entry->sources;
     entry->expression.id = ir->expression_count++;
     *bucket = entry;
     return &entry->expression;
@@ -156,10 +161,11 @@ const struct expression *expression_load_linear(struct ir *ir, struct buffer *bu
 
 const struct expression *expression_op(struct ir *ir, enum op op, enum dtype dtype, int count,
                                        const struct expression *const *sources) {
-    struct expression expression = {
-        .kind = EXPRESSION_OP, .op = op, .dtype = dtype, .source_count = count};
-    memcpy(expression.sources, sources, (size_t)count * sizeof *sources);
-    return intern(ir, &expression);
+    return intern(ir, &(struct expression){.kind = EXPRESSION_OP,
+                                           .op = op,
+                                           .dtype = dtype,
+                                           .source_count = count,
+                                           .sources = sources});
 }
 
 static int compare_predicates(const struct predicate *a, const struct predicate *b) {
@@ -223,10 +229,11 @@ const struct expression *expression_guard(struct ir *ir, int count,
         inside = inside->sources[0];
     if (kept == 0)
         return inside;
+    const struct expression *sources[] = {inside, otherwise};
     return intern(ir, &(struct expression){.kind = EXPRESSION_GUARD,
                                            .dtype = inside->dtype,
                                            .source_count = 2,
-                                           .sources = {inside, otherwise},
+                                           .sources = sources,
                                            .predicate_count = kept,
                                            .predicates = list});
 }
@@ -234,14 +241,23 @@ const struct expression *expression_guard(struct ir *ir, int count,
 const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype dtype,
                                            int axis_count, const struct axis *const *axes,
                                            int count, const struct expression *const *sources) {
-    struct expression expression = {.kind = EXPRESSION_REDUCE,
-                                    .op = op,
-                                    .dtype = dtype,
-                                    .source_count = count,
-                                    .axis_count = axis_count,
-                                    .axes = copy(ir, axes, axis_count, sizeof *axes)};
-    memcpy(expression.sources, sources, (size_t)count * sizeof *sources);
-    return intern(ir, &expression);
+    return intern(ir, &(struct expression){.kind = EXPRESSION_REDUCE,
+                                           .op = op,
+                                           .dtype = dtype,
+                                           .source_count = count,
+                                           .sources = sources,
+                                           .axis_count = axis_count,
+                                           .axes = copy(ir, axes, axis_count, sizeof *axes)});
+}
+
+const struct expression *expression_scan(struct ir *ir, enum dtype dtype, int body, int count,
+                                         const struct expression *const *sources) {
+    return intern(ir, &(struct expression){.kind = EXPRESSION_SCAN,
+                                           .op = OP_SCAN,
+                                           .dtype = dtype,
+                                           .bits = (uint64_t)body,
+                                           .source_count = count,
+                                           .sources = sources});
 }
 
 /* ---- Rewriting ---- */
@@ -372,9 +388,20 @@ static const struct expression *rebuild_reduce(struct ir *ir, const struct expre
     return expression_reduce(ir, e->op, e->dtype, count, axes, e->source_count, sources);
 }
 
+/* Apart from rebuild(), which goes deep and has room for few sources. */
+static __attribute__((noinline)) const struct expression *
+rebuild_scan(struct ir *ir, const struct expression *e, const struct rewrite *rewrite) {
+    const struct expression *sources[MAX_SOURCES];
+    for (int i = 0; i < e->source_count; i++)
+        sources[i] = rewrite_memoised(ir, e->sources[i], rewrite);
+    return expression_scan(ir, e->dtype, (int)e->bits, e->source_count, sources);
+}
+
 static const struct expression *rebuild(struct ir *ir, const struct expression *e,
                                         const struct rewrite *rewrite) {
     const struct expression *sources[3];
+    if (e->kind == EXPRESSION_SCAN)
+        return rebuild_scan(ir, e, rewrite);
     for (int i = 0; i < e->source_count; i++)
         sources[i] = rewrite_memoised(ir, e->sources[i], rewrite);
     switch (e->kind) {
@@ -390,6 +417,8 @@ static const struct expression *rebuild(struct ir *ir, const struct expression *
         return rewrite_guard(ir, e, sources, rewrite);
     case EXPRESSION_REDUCE:
         return rebuild_reduce(ir, e, sources, rewrite);
+    case EXPRESSION_SCAN:
+        break;
     }
     unreachable();
 }
@@ -470,7 +499,7 @@ void expression_walk(struct ir *ir, const struct expression *expression,
 
 static void note_reduction(void *context, const struct expression *e) {
     bool *found = context;
-    *found |= e->kind == EXPRESSION_REDUCE;
+    *found |= e->kind == EXPRESSION_REDUCE || e->kind == EXPRESSION_SCAN;
 }
 
 bool expression_reduces(struct ir *ir, const struct expression *expression) {

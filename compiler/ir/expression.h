@@ -15,6 +15,8 @@ enum expression_kind {
     EXPRESSION_OP,     /* unary, convert, binary, ternary over sources */
     EXPRESSION_GUARD,  /* all predicates hold ? sources[0] : sources[1] */
     EXPRESSION_REDUCE, /* a reduction or contraction of sources over axes */
+    EXPRESSION_SCAN,   /* all states of a scan, of which a statement stores each where it is; its
+                          sources are loads that stand for the whole of their buffers */
 };
 
 struct predicate {
@@ -27,13 +29,14 @@ struct expression {
     enum op op; /* OP, REDUCE */
     enum dtype dtype;
     int id;                    /* order of creation: sources come first */
-    uint64_t bits;             /* CONSTANT: the element's bytes, little-endian */
+    uint64_t bits;             /* CONSTANT: the element's bytes, little-endian; SCAN: which of the
+                                  ir's bodies */
     const struct index *index; /* INDEX; LOAD: one linear address, in elements, once scheduled */
     struct buffer *buffer;     /* LOAD */
     int index_count;
     const struct index *const *indices;
     int source_count;
-    const struct expression *sources[3];
+    const struct expression *const *sources;
     int predicate_count; /* GUARD */
     const struct predicate *predicates;
     int axis_count; /* REDUCE: bound here, outermost first */
@@ -56,6 +59,11 @@ const struct expression *expression_guard(struct ir *ir, int count,
 const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype dtype,
                                            int axis_count, const struct axis *const *axes,
                                            int count, const struct expression *const *sources);
+
+/* A scan with that one of the ir's bodies; of each buffer that a step reads a source is a load, in
+ * the order of the body's inputs. */
+const struct expression *expression_scan(struct ir *ir, enum dtype dtype, int body, int count,
+                                         const struct expression *const *sources);
 
 /* A load at one linear address, in elements. */
 const struct expression *expression_load_linear(struct ir *ir, struct buffer *buffer,
@@ -88,7 +96,7 @@ struct extent {
 };
 struct extent expression_extent(struct ir *ir, const struct expression *expression,
                                 const struct buffer *buffer, int most);
-/* Whether there is a reduction or contraction in it. */
+/* Whether there is a reduction, a contraction or a scan in it. */
 bool expression_reduces(struct ir *ir, const struct expression *expression);
 /* The same over several expressions, whose common parts are visited once. */
 void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,

@@ -28,7 +28,8 @@ enum ir_stage {
 /* Where temporaries lie. */
 struct memory_plan {
     size_t arena_bytes, lower_bound;
-    const char *table; /* for people: a line a temporary */
+    size_t bodies_offset; /* where bodies work, one at a time; of their arenas the largest fits */
+    const char *table;    /* for people: a line a temporary */
 };
 
 struct ir {
@@ -57,6 +58,11 @@ struct ir {
     int kernel_count;
     struct kernel **kernels;
     struct memory_plan memory;
+    const struct node *scan;      /* whose body this is; NULL: of none */
+    const struct node *outermost; /* of the scans around it, that one included */
+    int64_t steps;                /* of that scan and those around it, multiplied; 0: of none */
+    int body_count; /* of the graph's scans, by their nodes; planned before this is lowered */
+    struct ir **bodies;
     const struct candidate_visitor *visitor; /* schedule/candidates.h; NULL: there is none */
 };
 

@@ -262,6 +262,28 @@ static const struct expression *parse_reduction(struct parser *parser, enum op o
                              op_facts[op].sources, sources);
 }
 
+/* scan:float32{0}(initial[0, 0], xs[0, 0, 0]) */
+static const struct expression *parse_scan(struct parser *parser) {
+    const struct expression *sources[MAX_SOURCES];
+    int count = 0;
+    require(parser, ":");
+    enum dtype dtype = parse_dtype(parser);
+    require(parser, "{");
+    int body = (int)parse_integer(parser, 0, MAX_NODES);
+    require(parser, "}");
+    require(parser, "(");
+    while (!take(parser, ")")) {
+        if (count == MAX_SOURCES)
+            parse_fail(parser, "more than %d sources", MAX_SOURCES);
+        if (count)
+            require(parser, ",");
+        sources[count] = parse_expression(parser);
+        if (sources[count++]->kind != EXPRESSION_LOAD)
+            parse_fail(parser, "scan: source %d is no load", count);
+    }
+    return expression_scan(parser->ir, dtype, body, count, sources);
+}
+
 static const struct expression *parse_operation(struct parser *parser, const char *name) {
     enum op op;
     const struct expression *sources[3];
@@ -277,6 +299,8 @@ static const struct expression *parse_operation(struct parser *parser, const cha
         require(parser, ":");
         dtype = parse_dtype(parser);
         break;
+    case CLASS_SCAN:
+        return parse_scan(parser);
     case CLASS_UNARY:
     case CLASS_BINARY:
     case CLASS_TERNARY:

@@ -182,6 +182,8 @@ static void print_head(struct printing *printing, const struct expression *e) {
             text_add(text, "%sa%d", i ? " " : "{", e->axes[i]->id);
         text_add(text, e->axis_count ? "}" : "{}");
     }
+    if (e->kind == EXPRESSION_SCAN)
+        text_add(text, ":%s{%d}", dtype_facts[e->dtype].name, (int)e->bits);
     text_add(text, "(");
 }
 
@@ -203,6 +205,7 @@ static void print_whole(struct printing *printing, const struct expression *e) {
     case EXPRESSION_OP:
     case EXPRESSION_GUARD:
     case EXPRESSION_REDUCE:
+    case EXPRESSION_SCAN:
         print_head(printing, e);
         for (int i = 0; i < e->source_count; i++) {
             text_add(text, "%s", i ? ", " : "");

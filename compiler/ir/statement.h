@@ -51,6 +51,10 @@ struct statement {
     int64_t parallel_step;
 };
 
+/* Whether the statement is a scan, which runs in a kernel of its own and touches whole buffers. */
+static inline bool runs_scan(const struct statement *statement) {
+    return statement->value->kind == EXPRESSION_SCAN;
+}
 void ir_add_statement(struct ir *ir, struct statement *statement);
 /* How many statements, from the first of `count` on, run in one nest of loops. */
 int nest_size(struct statement *const *statements, int count);

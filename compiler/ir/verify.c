@@ -226,6 +226,16 @@ static bool check_nest(const struct checking *checking) {
     return same || et_fail(checking->error, "kernel %d joins one with other loops", statement->id);
 }
 
+/* A scan is all that its statement does. */
+static bool check_scan(const struct checking *checking, const struct expression *scan) {
+    bool loads = scan == checking->statement->value && !checking->statement->joins;
+    for (int i = 0; i < scan->source_count; i++)
+        loads &= scan->sources[i]->kind == EXPRESSION_LOAD;
+    return loads ||
+           et_fail(checking->error, "kernel %d has a scan that is not a statement of loads",
+                   checking->statement->id);
+}
+
 /* From scheduling on every load has one linear index, and none before. */
 static bool check_indices(const struct checking *checking) {
     bool linear = checking->ir->stage >= IR_SCHEDULED;
@@ -243,6 +253,8 @@ static bool check_statement(struct checking *checking) {
     for (int i = 0; i < checking->uses.count; i++) {
         const struct expression *e = checking->uses.expressions[i];
         if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->uses.items[i]))
+            return false;
+        if (e->kind == EXPRESSION_SCAN && !check_scan(checking, e))
             return false;
     }
     return check_store(checking) && check_axes(checking) && check_nest(checking) &&

@@ -22,6 +22,7 @@ struct copy_elimination {
     struct ir *ir;
     struct placement **placements; /* by buffer id; NULL: it stays */
     int *readers;                  /* by buffer id: statements that read it */
+    bool *scanned;                 /* by buffer id: a scan reads or stores it */
 };
 
 /* ---- Which copies can go ---- */
@@ -52,10 +53,25 @@ static bool copies_whole(struct ir *ir, const struct statement *statement,
     return loops == statement->loop_count;
 }
 
-/* Outputs are never read, so only a buffer that nothing else reads can become one. */
-static bool can_place(const struct copy_elimination *elimination,
-                      const struct statement *statement) {
+/* Whether the elements lie in the target as in the buffer, and nothing else does. */
+static bool is_renamed(struct ir *ir, const struct buffer *buffer,
+                       const struct placement *placement) {
+    const struct index *indices[MAX_RANK];
+    for (int i = 0; i < placement->rank; i++)
+        indices[i] = index_axis(ir, placement->axes[i]);
+    return buffer->elements == placement->target->elements &&
+           index_compare(linear_address(ir, buffer, indices),
+                         linear_address(ir, placement->target, placement->store)) == 0;
+}
+
+/* Outputs are never read, so only a buffer that nothing else reads can become one. Scans know
+ * nothing of places. */
+static bool can_place(const struct copy_elimination *elimination, const struct statement *statement,
+                      const struct placement *placement) {
     int id = statement->value->buffer->id;
+    if (elimination->scanned[id] &&
+        !is_renamed(elimination->ir, statement->value->buffer, placement))
+        return false;
     return !elimination->placements[id] &&
            (statement->output->kind == BUFFER_TEMPORARY || elimination->readers[id] == 1);
 }
@@ -65,8 +81,11 @@ static void count_readers(struct copy_elimination *elimination) {
     for (int i = 0; i < ir->statement_count; i++) {
         struct buffer **reads;
         int count = statement_reads(ir, ir->statements[i], &reads);
-        for (int k = 0; k < count; k++)
+        for (int k = 0; k < count; k++) {
             elimination->readers[reads[k]->id]++;
+            elimination->scanned[reads[k]->id] |= runs_scan(ir->statements[i]);
+        }
+        elimination->scanned[ir->statements[i]->output->id] |= runs_scan(ir->statements[i]);
     }
 }
 
@@ -77,7 +96,7 @@ static bool find_placements(struct copy_elimination *elimination) {
     for (int i = 0; i < ir->statement_count; i++) {
         struct statement *statement = ir->statements[i];
         struct placement *placement = arena_new(ir->arena, struct placement);
-        if (copies_whole(ir, statement, placement) && can_place(elimination, statement))
+        if (copies_whole(ir, statement, placement) && can_place(elimination, statement, placement))
             elimination->placements[statement->value->buffer->id] = placement;
         else
             ir->statements[kept++] = statement;
@@ -155,7 +174,8 @@ void eliminate_copies(struct ir *ir) {
     struct copy_elimination elimination = {
         .ir = ir,
         .placements = arena_array(ir->arena, struct placement *, (size_t)ir->buffer_count),
-        .readers = arena_array(ir->arena, int, (size_t)ir->buffer_count)};
+        .readers = arena_array(ir->arena, int, (size_t)ir->buffer_count),
+        .scanned = arena_array(ir->arena, bool, (size_t)ir->buffer_count)};
     count_readers(&elimination);
     if (find_placements(&elimination)) {
         struct rewrite rewrite = {.replace = move_load, .context = &elimination};

@@ -26,6 +26,25 @@ static struct place place_of_axes(struct ir *ir, int rank, const struct axis *co
     return place;
 }
 
+/* The axis of the steps is the first of what is stored for a scan. */
+static void bring_steps_home(const struct node *scan, struct place *place) {
+    const struct index *step = place->at[0];
+    memmove(place->at, place->at + 1, (size_t)scan->axis * sizeof *place->at);
+    place->at[scan->axis] = step;
+}
+
+static void take_steps_first(const struct node *scan, struct place *place) {
+    const struct index *step = place->at[scan->axis];
+    memmove(place->at + 1, place->at, (size_t)scan->axis * sizeof *place->at);
+    place->at[0] = step;
+}
+
+static void steps_first(const struct node *scan, int64_t *shape, const struct node *tensor) {
+    memcpy(shape, tensor->shape, sizeof tensor->shape);
+    memmove(shape + 1, tensor->shape, (size_t)scan->axis * sizeof *shape);
+    shape[0] = tensor->shape[scan->axis];
+}
+
 static uint64_t element_bits(const void *element, enum dtype dtype) {
     uint64_t bits = 0;
     memcpy(&bits, element, dtype_facts[dtype].bytes); /* little-endian machines only, as stated */
@@ -136,6 +155,8 @@ static const struct expression *value_at(struct lowering *lowering, const struct
     struct descent at = {.node = node, .place = place, .stored = stored};
     while (move_down(lowering, &at))
         continue;
+    if (at.node->op == OP_SCAN)
+        take_steps_first(at.node, &at.place);
     const struct expression *value =
         op_facts[at.node->op].class == CLASS_LEAF && !has_buffer(lowering, at.node)
             ? leaf_value(lowering, at.node, &at.place)
@@ -221,6 +242,96 @@ static const struct expression *gathering(struct lowering *lowering, const struc
     return expression_guard(ir, 1, &within, element, expression_zero(ir, node->dtype));
 }
 
+/* ---- Scans ---- */
+
+static struct place first_place(struct ir *ir, int rank) {
+    struct place place = {.rank = rank};
+    for (int i = 0; i < rank; i++)
+        place.at[i] = index_constant(ir, 0);
+    return place;
+}
+
+/* Whether the steps of a scan come one after another in a row-major tensor. */
+static bool has_steps_first(const struct node *scan, const struct node *tensor) {
+    int64_t before = 1;
+    for (int i = 0; i < scan->axis; i++)
+        before *= tensor->shape[i];
+    return before == 1;
+}
+
+/* The node whose buffer holds the elements of `source` in its row-major order; NULL: there is none.
+ */
+static const struct node *holder_of(const struct node *source) {
+    while (source->op == OP_RESHAPE)
+        source = source->sources[0];
+    bool listed = source->op == OP_CONST ? source->value_count > 1 : source->op != OP_IOTA;
+    bool in_order = source->op != OP_SCAN || has_steps_first(source, source);
+    return op_facts[source->op].class != CLASS_MOVEMENT && listed && in_order ? source : NULL;
+}
+
+/* Stores a source of a scan for it: row-major, and the steps first where it goes along them. */
+static struct buffer *store_source(struct lowering *lowering, const struct node *scan, int source) {
+    struct ir *ir = lowering->ir;
+    const struct node *node = scan->sources[source];
+    bool scanned = source >= 1 && source <= scan->scanned;
+    int64_t shape[MAX_RANK];
+    memcpy(shape, node->shape, sizeof shape);
+    if (scanned)
+        steps_first(scan, shape, node);
+    struct buffer *buffer = ir_buffer(ir, BUFFER_TEMPORARY, node->dtype, node->rank, shape,
+                                      arena_format(ir->arena, "t%d_%d", scan->id, source));
+    struct statement *statement = ir_statement(ir, buffer);
+    struct place place = place_of_axes(ir, node->rank, statement->axes);
+    if (scanned)
+        bring_steps_home(scan, &place);
+    statement->value = value_at(lowering, node, place, false);
+    statement->nodes = arena_array(ir->arena, const struct node *, 1);
+    statement->nodes[statement->node_count++] = node;
+    ir_add_statement(ir, statement);
+    return buffer;
+}
+
+static struct buffer *source_of_scan(struct lowering *lowering, const struct node *scan,
+                                     int source) {
+    const struct node *node = scan->sources[source], *holder = holder_of(node);
+    bool scanned = source >= 1 && source <= scan->scanned;
+    return holder && (!scanned || has_steps_first(scan, node))
+               ? buffer_of(lowering, holder)
+               : store_source(lowering, scan, source);
+}
+
+/* The place of a scan among those of the graph. */
+static int number_of_scan(const struct graph *graph, const struct node *scan) {
+    int number = 0;
+    for (int i = 0; i < scan->id; i++)
+        number += graph->nodes[i]->op == OP_SCAN;
+    return number;
+}
+
+/* The sources of a scan that its body reads, or all where the body is not compiled: this pass is
+ * run alone. */
+static int list_sources_read(const struct ir *ir, const struct node *scan, int number,
+                             int *sources) {
+    struct buffer **inputs;
+    int count = ir->bodies ? list_body_inputs(ir->bodies[number], &inputs) : scan->source_count;
+    for (int i = 0; i < count; i++)
+        sources[i] = ir->bodies ? inputs[i]->position : i;
+    return count;
+}
+
+/* Loads of what the body reads. */
+static const struct expression *scan(struct lowering *lowering, const struct node *node) {
+    struct ir *ir = lowering->ir;
+    const struct expression *loads[MAX_SOURCES];
+    int sources[MAX_SOURCES], number = number_of_scan(ir->graph, node);
+    int count = list_sources_read(ir, node, number, sources);
+    for (int i = 0; i < count; i++) {
+        struct buffer *buffer = source_of_scan(lowering, node, sources[i]);
+        loads[i] = expression_load(ir, buffer, first_place(ir, buffer->rank).at);
+    }
+    return expression_scan(ir, node->dtype, number, count, loads);
+}
+
 static const struct expression *computed_value(struct lowering *lowering, const struct node *node,
                                                const struct place *place) {
     switch (op_facts[node->op].class) {
@@ -238,6 +349,8 @@ static const struct expression *computed_value(struct lowering *lowering, const 
     case CLASS_BINARY:
     case CLASS_TERNARY:
         return elementwise(lowering, node, place);
+    case CLASS_SCAN:
+        return scan(lowering, node);
     }
     unreachable();
 }
@@ -270,8 +383,12 @@ static struct buffer *leaf_buffer(struct lowering *lowering, const struct node *
 
 static struct buffer *temporary_of(struct lowering *lowering, const struct node *node) {
     struct arena *arena = lowering->ir->arena;
+    int64_t shape[MAX_RANK];
+    memcpy(shape, node->shape, sizeof shape);
+    if (node->op == OP_SCAN)
+        steps_first(node, shape, node);
     return lowering->buffers[node->id] =
-               ir_buffer(lowering->ir, BUFFER_TEMPORARY, node->dtype, node->rank, node->shape,
+               ir_buffer(lowering->ir, BUFFER_TEMPORARY, node->dtype, node->rank, shape,
                          arena_format(arena, "t%d", node->id));
 }
 

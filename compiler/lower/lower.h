@@ -21,6 +21,14 @@ struct graph *simplify(const struct graph *graph, struct graph **folded, struct 
  * provides a statement for every node that computes, and for every output; no movement is left */
 void lower(struct ir *ir);
 
+/* scan_body.c: a scan's body as a graph to compile. Inputs stay at their positions; those that are
+ * given constants are not read: the constants stand in the graph, where they can be folded and
+ * packed. Requires a scan of a simplified graph, whose values of weights it looks at. The caller
+ * frees it; NULL and an error when memory is exhausted. */
+struct graph *scan_body(const struct node *scan, struct et_error *error);
+/* The inputs that the kernels of a compiled body read, by position: how many. */
+int list_body_inputs(struct ir *body, struct buffer ***inputs);
+
 /* fuse.c
  * provides fewer statements: producers inlined into their consumers where no work is done twice */
 void fuse(struct ir *ir);

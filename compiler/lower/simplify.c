@@ -114,8 +114,8 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
     int64_t origin_bytes;
     struct node inferred = *node;
     enum op_class class = op_facts[node->op].class;
-    if (class == CLASS_MOVEMENT || class == CLASS_LEAF || node->source_count > 3 ||
-        !all_known(simplifying, node, sources, &origin_bytes))
+    if (class == CLASS_MOVEMENT || class == CLASS_LEAF || class == CLASS_SCAN ||
+        node->source_count > 3 || !all_known(simplifying, node, sources, &origin_bytes))
         return true;
     if (!infer(&inferred, simplifying->error))
         return false;

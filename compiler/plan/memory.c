@@ -287,6 +287,23 @@ static const char *memory_table(struct ir *ir, const struct life *lives, int cou
     return text_keep(&text);
 }
 
+/* The bodies of scans work behind all temporaries. */
+static void add_bodies(struct ir *ir) {
+    size_t bytes = 0, bound = 0;
+    for (int i = 0; i < ir->body_count; i++) {
+        const struct memory_plan *body = &ir->bodies[i]->memory;
+        bytes = body->arena_bytes > bytes ? body->arena_bytes : bytes;
+        bound = body->lower_bound > bound ? body->lower_bound : bound;
+    }
+    if (!bytes)
+        return;
+    ir->memory.bodies_offset = whole_lines(ir->memory.arena_bytes);
+    ir->memory.arena_bytes = ir->memory.bodies_offset + bytes;
+    ir->memory.lower_bound += bound;
+    ir->memory.table = arena_format(ir->arena, "%s%12zu %12zu             bodies of scans\n",
+                                    ir->memory.table, ir->memory.bodies_offset, bytes);
+}
+
 void memory(struct ir *ir) {
     struct life *lives = find_lives(ir);
     int count = 0;
@@ -297,4 +314,5 @@ void memory(struct ir *ir) {
     ir->memory.lower_bound = bound;
     ir->memory.arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread;
     ir->memory.table = memory_table(ir, lives, count);
+    add_bodies(ir);
 }

@@ -157,7 +157,23 @@ static struct statement *largest_part(struct statement *const *statements, int f
     return largest;
 }
 
+/* What scans read and store is row-major. */
+static void lay_out_scanned(struct ir *ir, const struct statement *scan) {
+    struct buffer **reads;
+    int count = statement_reads(ir, scan, &reads);
+    for (int i = 0; i <= count; i++) {
+        struct buffer *buffer = i < count ? reads[i] : scan->output;
+        if (buffer->kind != BUFFER_TEMPORARY)
+            continue;
+        lay_out_in_order(buffer);
+        buffer->laid_out = true;
+    }
+}
+
 void layout(struct ir *ir) {
+    for (int i = 0; i < ir->statement_count; i++)
+        if (runs_scan(ir->statements[i]))
+            lay_out_scanned(ir, ir->statements[i]);
     for (int i = 0; i < ir->statement_count; i++)
         choose_layout(ir, largest_part(ir->statements, i, ir->statement_count));
 }

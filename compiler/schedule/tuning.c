@@ -289,8 +289,9 @@ int tell_contractions(const struct ir *ir, struct arena *arena,
         const struct inquired *inquired = &inquiry->contractions[i];
         facts[i] = (struct contraction_facts){
             .contraction = arena_copy_text(arena, inquired->contraction),
-            .first_kernel = ir->statements[inquired->first_statement]->kernel->id,
-            .kernel = inquired->statement->kernel->id,
+            .first_kernel =
+                ir->first_number + ir->statements[inquired->first_statement]->kernel->id,
+            .kernel = ir->first_number + inquired->statement->kernel->id,
             .tiles = ordered(arena, &inquired->tiles),
             .blockings = ordered(arena, &inquired->blockings)};
     }

@@ -86,7 +86,7 @@ static void drop_products(struct graph *graph, const bool *dropped) {
     graph->node_count = kept;
 }
 
-bool graph_canonicalize(struct graph *graph, struct et_error *error) {
+static bool canonicalize_nodes(struct graph *graph, struct et_error *error) {
     struct canonicalizing canonicalizing = {.graph = graph};
     jmp_buf escape;
     canonicalizing.arena.escape = &escape;
@@ -104,4 +104,11 @@ bool graph_canonicalize(struct graph *graph, struct et_error *error) {
         drop_products(graph, canonicalizing.dropped);
     arena_free(&canonicalizing.arena);
     return good || et_fail(error, "out of memory");
+}
+
+bool graph_canonicalize(struct graph *graph, struct et_error *error) {
+    for (int i = 0; i < graph->body_count; i++)
+        if (!graph_canonicalize(graph->bodies[i], error))
+            return false;
+    return canonicalize_nodes(graph, error);
 }

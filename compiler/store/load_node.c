@@ -44,9 +44,10 @@ static bool check_node_keys(enum op op, const json_t *object, struct et_error *e
         const char *key;
         unsigned attribute;
     } attribute_keys[] = {
-        {"name", ATTRIBUTE_NAME},   {"value", ATTRIBUTE_VALUE},   {"axes", ATTRIBUTE_AXES},
-        {"axis", ATTRIBUTE_AXIS},   {"range", ATTRIBUTE_RANGE},   {"padding", ATTRIBUTE_PADDING},
-        {"size", ATTRIBUTE_WINDOW}, {"stride", ATTRIBUTE_WINDOW}, {"dilation", ATTRIBUTE_WINDOW},
+        {"name", ATTRIBUTE_NAME},    {"value", ATTRIBUTE_VALUE},   {"axes", ATTRIBUTE_AXES},
+        {"axis", ATTRIBUTE_AXIS},    {"range", ATTRIBUTE_RANGE},   {"padding", ATTRIBUTE_PADDING},
+        {"size", ATTRIBUTE_WINDOW},  {"stride", ATTRIBUTE_WINDOW}, {"dilation", ATTRIBUTE_WINDOW},
+        {"scanned", ATTRIBUTE_SCAN}, {"body", ATTRIBUTE_SCAN},
     };
     const char *keys[16] = {"id", "op", "src", "dtype", "shape"};
     int count = 5;
@@ -183,6 +184,42 @@ static void drop_zero_value(struct node *node) {
     node->value_count = 0;
 }
 
+/* Bodies in bodies are as few as the JSON may be nested. */
+static bool load_body_nodes(const json_t *nodes, struct graph *body, struct et_error *error) {
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *op = json_object_get(json_array_get(nodes, i), "op");
+        if (json_is_string(op) && strcmp(json_string_value(op), "weight") == 0)
+            return et_fail(error,
+                           "node %zu (weight): a body takes weights from sources of the scan", i);
+        if (!load_node(body, NULL, json_array_get(nodes, i), error))
+            return false;
+    }
+    return true;
+}
+
+static bool load_body(const json_t *object, struct graph *body, struct et_error *error) {
+    static const char *const keys[] = {"nodes", "output", NULL};
+    const json_t *nodes = json_read_member(object, "nodes", JSON_ARRAY, error);
+    int64_t output;
+    return nodes && json_check_keys(object, keys, error) && load_body_nodes(nodes, body, error) &&
+           json_read_integer(object, "output", 0, body->node_count - 1, &output, error) &&
+           graph_add_output(body, "state", body->nodes[output], error);
+}
+
+/* The caller frees node->body. */
+static bool load_scan(const json_t *object, struct node *node, struct et_error *error) {
+    int64_t scanned;
+    if (!json_read_integer(object, "scanned", 1, MAX_SOURCES - 1, &scanned, error))
+        return false;
+    node->scanned = (int)scanned;
+    const json_t *stored = json_read_member(object, "body", JSON_OBJECT, error);
+    struct graph *body = stored ? graph_new("body") : NULL;
+    node->body = body;
+    if (!body)
+        return stored && et_fail(error, "out of memory");
+    return load_body(stored, body, error) || et_fail_within(error, "body");
+}
+
 static bool load_attributes(const json_t *object, struct node *node, struct et_error *error) {
     unsigned attributes = op_attributes(node->op);
     if (attributes & ATTRIBUTE_NAME && !(node->name = json_read_name(object, "name", error)))
@@ -198,6 +235,8 @@ static bool load_attributes(const json_t *object, struct node *node, struct et_e
     if (attributes & ATTRIBUTE_WINDOW && !load_window(object, node, error))
         return false;
     if (attributes & ATTRIBUTE_VALUE && !load_value(object, node, error))
+        return false;
+    if (attributes & ATTRIBUTE_SCAN && !load_scan(object, node, error))
         return false;
     drop_zero_value(node);
     return true;
@@ -239,7 +278,7 @@ static bool append(struct graph *graph, const struct node *node, const struct we
                            shape_text(appended).text);
 }
 
-static bool load_body(struct graph *graph, const struct weights *listed, const json_t *object,
+static bool load_rest(struct graph *graph, const struct weights *listed, const json_t *object,
                       struct node *node, struct et_error *error) {
     struct node *sources[MAX_SOURCES];
     node->sources = sources;
@@ -249,6 +288,8 @@ static bool load_body(struct graph *graph, const struct weights *listed, const j
                 load_attributes(object, node, error) && append(graph, node, listed, error);
     et_release((void *)node->value);
     node->value = NULL;
+    graph_free((struct graph *)node->body); /* the graph has a copy */
+    node->body = NULL;
     return good;
 }
 
@@ -268,5 +309,5 @@ bool load_node(struct graph *graph, const struct weights *listed, const json_t *
         return et_fail_within(error, "node %d", id);
     if (!op_from_name(name, &node.op))
         return et_fail(error, "node %d: unknown operation \"%s\"", id, quoted(name).text);
-    return load_body(graph, listed, object, &node, error) || fail_at(node.op, id, error);
+    return load_rest(graph, listed, object, &node, error) || fail_at(node.op, id, error);
 }

@@ -15,7 +15,7 @@ unsigned op_attributes(enum op op) {
         {"`name`", ATTRIBUTE_NAME},       {"`value`", ATTRIBUTE_VALUE},
         {"`axes`", ATTRIBUTE_AXES},       {"`axis`", ATTRIBUTE_AXIS},
         {"`padding`", ATTRIBUTE_PADDING}, {"`range`", ATTRIBUTE_RANGE},
-        {"`size`", ATTRIBUTE_WINDOW},
+        {"`size`", ATTRIBUTE_WINDOW},     {"`body`", ATTRIBUTE_SCAN},
     };
     unsigned attributes = op_facts[op].class == CLASS_REDUCE ? ATTRIBUTE_AXES : 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -136,7 +136,22 @@ static void add_value(struct text *text, const struct node *node) {
     text_add(text, "%s", node->value_count == 1 ? "" : "]");
 }
 
-static bool add_attributes(struct text *text, const struct node *node, struct et_error *error) {
+static bool add_nodes(struct text *text, const struct graph *graph, int indent,
+                      struct et_error *error);
+
+static bool add_scan(struct text *text, const struct node *node, int indent,
+                     struct et_error *error) {
+    text_add(text, ", \"scanned\": %d, \"body\": {\n%*s\"nodes\": [", node->scanned, indent + 2,
+             "");
+    if (!add_nodes(text, node->body, indent + 4, error))
+        return et_fail_within(error, "body");
+    text_add(text, "\n%*s],\n%*s\"output\": %d\n%*s}", indent + 2, "", indent + 2, "",
+             node->body->outputs[0].node->id, indent, "");
+    return true;
+}
+
+static bool add_attributes(struct text *text, const struct node *node, int indent,
+                           struct et_error *error) {
     unsigned attributes = op_attributes(node->op);
     if (attributes & ATTRIBUTE_NAME) {
         text_add(text, ", \"name\": ");
@@ -160,18 +175,29 @@ static bool add_attributes(struct text *text, const struct node *node, struct et
                  node->size, node->stride, node->dilation);
     if (attributes & ATTRIBUTE_VALUE)
         add_value(text, node);
-    return true;
+    return !(attributes & ATTRIBUTE_SCAN) || add_scan(text, node, indent, error);
 }
 
-static bool add_node(struct text *text, const struct node *node, struct et_error *error) {
-    text_add(text, "    {\"id\": %d, \"op\": \"%s\", \"src\": [", node->id,
+static bool add_node(struct text *text, const struct node *node, int indent,
+                     struct et_error *error) {
+    text_add(text, "%*s{\"id\": %d, \"op\": \"%s\", \"src\": [", indent, "", node->id,
              op_facts[node->op].name);
     for (int i = 0; i < node->source_count; i++)
         text_add(text, "%s%d", i ? ", " : "", node->sources[i]->id);
     text_add(text, "]");
-    if (!add_attributes(text, node, error))
+    if (!add_attributes(text, node, indent, error))
         return et_fail_within(error, "node %d (%s)", node->id, op_facts[node->op].name);
     add_dtype_and_shape(text, node);
+    return true;
+}
+
+static bool add_nodes(struct text *text, const struct graph *graph, int indent,
+                      struct et_error *error) {
+    for (int i = 0; i < graph->node_count; i++) {
+        text_add(text, "%s\n", i ? "," : "");
+        if (!add_node(text, graph->nodes[i], indent, error))
+            return false;
+    }
     return true;
 }
 
@@ -187,11 +213,8 @@ static bool add_graph(struct text *text, const struct graph *graph, const struct
     if (!add_weights(text, used, file, sha256, error))
         return false;
     text_add(text, "  \"nodes\": [");
-    for (int i = 0; i < graph->node_count; i++) {
-        text_add(text, "%s\n", i ? "," : "");
-        if (!add_node(text, graph->nodes[i], error))
-            return false;
-    }
+    if (!add_nodes(text, graph, 4, error))
+        return false;
     text_add(text, "\n  ],\n  \"outputs\": [");
     for (int i = 0; i < graph->output_count; i++) {
         text_add(text, "%s\n    {\"name\": ", i ? "," : "");

@@ -25,10 +25,14 @@
  *   }
  *
  * All keys are required, but for "weights", which a graph without weights does not have. A node is
- * one line; ids count from 0; sources come earlier. The attributes of an operation are those that
- * its row of ops.def names in backquotes (padding and range as [[a, b], ...]); a pad's "value" is
- * left out when it is 0. Values are written as element.h says: numbers, but for "nan", "inf",
- * "-inf" and a uint64 beyond int64. No other key is allowed anywhere.
+ * one line, those of a scan's body one each; ids count from 0; sources come earlier. The attributes
+ * of an operation are those that its row of ops.def names in backquotes (padding and range as
+ * [[a, b], ...]); a pad's "value" is left out when it is 0. Values are written as element.h says:
+ * numbers, but for "nan", "inf", "-inf" and a uint64 beyond int64. No other key is allowed anywhere.
+ *
+ * The "body" of a scan is {"nodes": [...], "output": 5}: nodes as those of the graph, with ids of
+ * their own, of which the input nodes are the body's inputs in their order; and the node whose
+ * value is the next state. It has no weights: these are sources of the scan.
  *
  * The first extent of an input may be "N", the batch axis: the graph then runs any number of
  * images. Shapes of nodes say "N" wherever it is carried on, which is always as the first axis, and
@@ -117,6 +121,7 @@ enum attribute {
     ATTRIBUTE_PADDING = 1 << 4,
     ATTRIBUTE_RANGE = 1 << 5,
     ATTRIBUTE_WINDOW = 1 << 6, /* size, stride, dilation */
+    ATTRIBUTE_SCAN = 1 << 7,   /* scanned, body */
 };
 unsigned op_attributes(enum op op);
 

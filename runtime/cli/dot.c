@@ -27,6 +27,7 @@ static const char *colour_of(enum op_class class, enum op op) {
     case CLASS_REDUCE:
         return "#f6dfb7";
     case CLASS_CONTRACT:
+    case CLASS_SCAN:
         return "#f3c9b5";
     default:
         return "#d6e4f5";

@@ -139,6 +139,8 @@ static void print_kernels(const struct compiled *compiled) {
                facts->flops, facts->bytes_read, facts->bytes_written, facts->nodes);
         print_shortened(facts->formula, 94);
         printf("\n");
+        if (facts->steps)
+            printf("    in each of %" PRId64 " steps\n", facts->steps);
     }
     printf("%-34s %12" PRId64 "\n", compiled->block_count ? "an image" : "all",
            compiled_flops(compiled));
@@ -220,7 +222,8 @@ static const struct {
 } classes[] = {
     {CLASS_LEAF, "Leaves"},     {CLASS_MOVEMENT, "Movement"}, {CLASS_JOIN, "Join"},
     {CLASS_UNARY, "Unary"},     {CLASS_CONVERT, "Convert"},   {CLASS_BINARY, "Binary"},
-    {CLASS_TERNARY, "Ternary"}, {CLASS_REDUCE, "Reduction"},  {CLASS_CONTRACT, "Contraction"}};
+    {CLASS_TERNARY, "Ternary"}, {CLASS_REDUCE, "Reduction"},  {CLASS_CONTRACT, "Contraction"},
+    {CLASS_SCAN, "Scan"}};
 
 /* The text in lines of at most 76 columns, indented. */
 static void print_wrapped(const char *text) {

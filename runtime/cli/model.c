@@ -199,6 +199,6 @@ int64_t compiled_flops(const struct compiled *compiled) {
     int64_t flops = 0;
     for (int i = 0; i < compiled->kernel_count; i++)
         if (compiled->kernels[i].images <= 1)
-            flops += compiled->kernels[i].flops;
+            flops = add_flops_of_run(flops, &compiled->kernels[i]);
     return flops;
 }

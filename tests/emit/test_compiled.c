@@ -84,6 +84,14 @@ static struct text without_laps(const char *source, int *laps) {
     return text;
 }
 
+/* Those in bodies of scans have no laps. */
+static int kernels_of_run(const struct compiled *compiled) {
+    int count = 0;
+    for (int i = 0; i < compiled->kernel_count; i++)
+        count += compiled->kernels[i].steps == 0;
+    return count;
+}
+
 Test(compiled, profiling_adds_laps_and_nothing_else) {
     static const struct emit_backend *const backends[] = {&emit_loops, &emit_calls};
     for (unsigned long seed = 1; seed <= GRAPHS; seed++)
@@ -93,7 +101,7 @@ Test(compiled, profiling_adds_laps_and_nothing_else) {
             int laps = 0;
             struct text text = without_laps(profiled->source, &laps);
             cr_expect_str_eq(text.bytes, plain->source, "seed %lu", seed);
-            cr_expect_eq(laps, plain->kernel_count + 1, "seed %lu", seed);
+            cr_expect_eq(laps, kernels_of_run(plain) + 1, "seed %lu", seed);
             text_free(&text);
             compiled_free(plain);
             compiled_free(profiled);

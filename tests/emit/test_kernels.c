@@ -374,6 +374,22 @@ static struct tensor build_transform(struct tensor_context *c) {
                          2);
 }
 
+/* h = tanh(W h + x) over six steps of three sequences. */
+static struct tensor build_scan(struct tensor_context *c) {
+    struct tensor_context *body = tensor_context_new("cell");
+    struct tensor h = input(body, "h", SHAPE(3, 16)), x = input(body, "x", SHAPE(3, 16));
+    struct tensor w = input(body, "w", SHAPE(16, 16));
+    struct tensor xs = input(c, "xs", SHAPE(6, 3, 16));
+    struct tensor captured = weight(c, "weight", SHAPE(16, 16));
+    return tensor_scan(
+        &(struct scan_options){.initial = input(c, "h", SHAPE(3, 16)),
+                               .scanned_count = 1,
+                               .scanned = &xs,
+                               .captured_count = 1,
+                               .captured = &captured,
+                               .next = tensor_tanh(tensor_add(linear(h, w, NO_TENSOR), x))});
+}
+
 static const struct golden {
     const char *file; /* in tests/golden */
     struct tensor (*build)(struct tensor_context *context);
@@ -400,6 +416,9 @@ static const struct golden {
     {"integers_calls.c", build_integers, &emit_calls, false, 1},
     {"softmax_threads.c", build_softmax, &emit_loops, true, 2},
     {"softmax_threads_calls.c", build_softmax, &emit_calls, true, 2},
+    {"scan.c", build_scan, &emit_loops, false, 1},
+    {"scan_calls.c", build_scan, &emit_calls, true, 1},
+    {"scan_threads.c", build_scan, &emit_loops, false, 2},
     {"mlp_threads.c", build_mlp, &emit_loops, false, 3},
     {"transform_threads.c", build_transform, &emit_loops, false, 2},
     {"conv_relu_threads.c", build_conv_relu, &emit_loops, false, 3},

@@ -187,6 +187,7 @@ typedef struct tensor apply_function(struct tensor x, struct tensor y);
 #define LEAF(name, NAMED)
 #define MOVEMENT(name, NAMED)
 #define JOIN(name, NAMED)
+#define SCAN(name, NAMED)
 #define CONVERT(name, NAMED)
 #define UNARY(name, NAMED) NAMED(name, tensor_##name(x))
 #define BINARY(name, NAMED) NAMED(name, tensor_##name(x, y))

@@ -142,6 +142,32 @@ static void add_conversions(struct graph *graph, enum op op, struct node *x) {
     }
 }
 
+/* The first row is the state, rows are slices; the body takes the slice where the mask says so. */
+static void add_scan(struct graph *graph, struct node *x) {
+    struct node *row = append(graph, (struct node){.op = OP_SHRINK, .after = {1, 4}, FROM(x)});
+    struct node *state =
+        append(graph, (struct node){.op = OP_RESHAPE, .rank = 1, .shape = {4}, FROM(row)});
+    struct graph *body = graph_new("body");
+    struct node input = {.op = OP_INPUT, .dtype = x->dtype, .rank = 1, .shape = {4}};
+    struct node *inputs[2];
+    for (int i = 0; i < 2; i++) {
+        input.name = i ? "slice" : "state";
+        inputs[i] = append(body, input);
+    }
+    uint8_t values[] = {1, 0, 0, 1};
+    struct node *mask = append(body, (struct node){.op = OP_CONST,
+                                                   .dtype = DTYPE_BOOL,
+                                                   .rank = 1,
+                                                   .shape = {4},
+                                                   .value = values,
+                                                   .value_count = 4});
+    struct node *next =
+        append(body, (struct node){.op = OP_WHERE, FROM(mask, inputs[1], inputs[0])});
+    cr_assert(graph_add_output(body, "state", next, NULL));
+    append(graph, (struct node){.op = OP_SCAN, .scanned = 1, .body = body, FROM(state, x)});
+    graph_free(body);
+}
+
 static void add_of_class(struct graph *graph, enum op op, struct node *x, struct node *mask,
                          struct node *positions) {
     switch (op_facts[op].class) {
@@ -175,6 +201,9 @@ static void add_of_class(struct graph *graph, enum op op, struct node *x, struct
         break;
     case CLASS_CONTRACT:
         append(graph, (struct node){.op = op, .axis_count = 2, .axes = {1, 0}, FROM(x, x)});
+        break;
+    case CLASS_SCAN:
+        add_scan(graph, x);
         break;
     }
 }
@@ -267,6 +296,10 @@ static void expect_same_node(const struct node *a, const struct node *b) {
     size_t width = dtype_facts[left.dtype].bytes;
     if (left.value)
         cr_expect_eq(memcmp(left.value, right.value, (size_t)left.value_count * width), 0);
+    cr_expect_eq(left.body != NULL, right.body != NULL);
+    for (int i = 0; left.body && i < left.body->node_count; i++)
+        expect_same_node(left.body->nodes[i], right.body->nodes[i]);
+    left.body = right.body = NULL;
     left.sources = right.sources = NULL;
     left.name = right.name = NULL;
     left.value = right.value = NULL;

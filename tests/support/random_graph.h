@@ -49,6 +49,7 @@ struct generator {
     uint64_t seed;
     int64_t most_elements; /* of one tensor */
     bool empties;          /* some tensors have no elements */
+    int depth;             /* of scans around the graph: in a body leaves are constants */
     struct node *only;     /* what find_node finds; NULL: any */
     struct et_error *error;
     jmp_buf escape;
@@ -114,6 +115,9 @@ void empty_some_axes(struct generator *generator, int rank, int64_t *shape);
 /* random_steps.c: one operation of the table, applied to what is there; does nothing when it would
  * make too many elements. */
 void append_step(struct generator *generator, enum op op);
+
+/* random_scan.c: a scan with a random body, within the bounds of append_step. */
+void step_scan(struct generator *generator);
 
 /* random_templates.c: a shape of computation that models have. */
 void append_template(struct generator *generator);

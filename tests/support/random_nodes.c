@@ -179,7 +179,7 @@ static struct node *constant(struct generator *generator, const char *stem, enum
 
 static struct node *leaf(struct generator *generator, const char *stem, enum dtype dtype, int rank,
                          const int64_t *shape) {
-    int64_t choice = generator_between(generator, 0, 9);
+    int64_t choice = generator->depth ? 9 : generator_between(generator, 0, 9);
     if (choice < 5)
         return named_leaf(generator, OP_INPUT, stem, dtype, rank, shape);
     if (choice < 8)

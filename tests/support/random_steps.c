@@ -328,6 +328,9 @@ void append_step(struct generator *generator, enum op op) {
     case CLASS_CONTRACT:
         step_contract(generator);
         return;
+    case CLASS_SCAN:
+        step_scan(generator);
+        return;
     }
     unreachable();
 }

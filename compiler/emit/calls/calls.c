@@ -28,6 +28,7 @@ static const char *const templates[] = {template_calls, template_chain, NULL};
 const struct emit_backend emit_calls = {
     .name = "calls",
     .encloses_nests = true,
+    .outlined = "",
     .templates = templates,
     .tile_section = "tile_walk",
     .prelude = add_prelude,

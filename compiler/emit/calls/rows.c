@@ -107,6 +107,8 @@ static bool survey(struct survey *found, const struct expression *e) {
                survey(found, lookup.position);
     case EXPRESSION_REDUCE:
         return rows_can_reduce(found->ir, e, found->block);
+    case EXPRESSION_SCAN:
+        break;
     }
     unreachable();
 }
@@ -344,6 +346,7 @@ static void compute(struct row_emitter *rows, const struct expression *e,
         return;
     case EXPRESSION_CONSTANT:
     case EXPRESSION_LOAD:
+    case EXPRESSION_SCAN:
         break;
     }
     unreachable();

@@ -29,6 +29,7 @@ const struct emit_backend emit_loops = {
     .has_metadata = true,
     .has_system_headers = true,
     .keeps_branches = true,
+    .outlined = "__attribute__((noinline)) ",
     .templates = templates,
     .tile_section = "tile",
     .prelude = add_prelude,

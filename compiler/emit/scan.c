@@ -1,0 +1,145 @@
+/* Scans: a function that does one step, which is the body's run, and the kernel, which is a loop of
+ * its calls. States lie one behind another in what the kernel stores: a step reads the one before
+ * its own, and writes its own there at once.
+ *
+ * Within a step these two are not the same, as `restrict` says, but from step to step they are.
+ * clang forgets where a call ended once it is inlined into a loop, and would read a state before it
+ * is written: so the calls stay calls. */
+#include "compiler/emit/emit.h"
+#include "compiler/lower/lower.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static struct ir *body_of(const struct emitter *emitter, const struct kernel *kernel) {
+    return emitter->ir->bodies[kernel->statements[0]->value->bits];
+}
+
+/* "step07": no buffer has such a name. */
+static const char *step_name(struct emitter *emitter, const struct kernel *kernel) {
+    return arena_format(emitter->ir->arena, "step%02d", emitter->ir->first_number + kernel->id + 1);
+}
+
+/* Whether a body, or a body within it, has buffers of that kind. */
+static bool uses(const struct ir *body, enum buffer_kind kind) {
+    for (int g = 0; g < body->kernel_count; g++)
+        for (int i = 0; i < body->kernels[g]->buffer_count; i++)
+            if (body->kernels[g]->buffers[i].buffer->kind == kind)
+                return true;
+    for (int i = 0; i < body->body_count; i++)
+        if (uses(body->bodies[i], kind))
+            return true;
+    return false;
+}
+
+int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
+                        const char **arguments) {
+    const struct ir *body = body_of(emitter, kernel);
+    int count = 0;
+    if (uses(body, BUFFER_CONSTANT))
+        arguments[count++] = "(const char *)weights";
+    if (uses(body, BUFFER_TEMPORARY))
+        arguments[count++] = arena_format(emitter->ir->arena, "(char *)arena + %zu",
+                                          emitter->ir->memory.bodies_offset);
+    return count;
+}
+
+/* What stands behind the buffers in both functions. */
+static const char *more_parameters(struct emitter *emitter, const struct ir *body, bool looks) {
+    return arena_format(
+        emitter->ir->arena, "%s%s%s) {", uses(body, BUFFER_CONSTANT) ? ", const char *weights" : "",
+        uses(body, BUFFER_TEMPORARY) ? ", char *arena" : "",
+        looks ? arena_format(emitter->ir->arena, ", %s *stop", emit_stop_type(emitter)) : "");
+}
+
+/* Whether a step looks by itself whether the run has to end. */
+static bool step_looks(struct emitter *emitter, const struct kernel *kernel) {
+    double steps = (double)scan_step_count(body_of(emitter, kernel)->scan);
+    return emitter->stop_every && emit_kernel_work(emitter, kernel) > steps * emitter->stop_every;
+}
+
+/* ---- One step ---- */
+
+static struct buffer *output_of(const struct ir *body) {
+    for (int i = 0; i < body->buffer_count; i++)
+        if (body->buffers[i]->kind == BUFFER_OUTPUT)
+            return body->buffers[i];
+    unreachable();
+}
+
+/* The body's inputs, then its output. */
+static int list_parameters(struct ir *body, struct kernel_buffer **parameters) {
+    struct buffer **inputs;
+    int count = list_body_inputs(body, &inputs);
+    *parameters = arena_array(body->arena, struct kernel_buffer, (size_t)count + 1);
+    for (int i = 0; i < count; i++)
+        (*parameters)[i] = (struct kernel_buffer){.buffer = inputs[i], .read = true};
+    (*parameters)[count] = (struct kernel_buffer){.buffer = output_of(body), .written = true};
+    return count + 1;
+}
+
+void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
+    struct ir *outer = emitter->ir, *body = body_of(emitter, kernel);
+    struct kernel_buffer *parameters;
+    int count = list_parameters(body, &parameters);
+    text_add(emitter->text, "/* One of %" PRId64 " steps. */\n", scan_step_count(body->scan));
+    emit_signature(emitter, emitter->backend->outlined, step_name(emitter, kernel), count,
+                   parameters, more_parameters(emitter, body, step_looks(emitter, kernel)));
+    emit_begin_ir(emitter, body);
+    struct run_text run = emit_run_text(emitter, "    ");
+    text_add(emitter->text, "%s%s", text_keep(&run.offsets), text_keep(&run.calls));
+    emit_begin_ir(emitter, outer);
+    emit_close(emitter);
+    text_add(emitter->text, "\n");
+}
+
+/* ---- All steps ---- */
+
+/* What a step is given for an input of the body, in terms of the kernel's buffers. */
+static const char *step_argument(struct emitter *emitter, const struct node *scan,
+                                 const struct buffer *input, const struct buffer *source,
+                                 const struct buffer *states) {
+    struct arena *arena = emitter->ir->arena;
+    if (input->position == 0)
+        return arena_format(arena, "step ? %s + %" PRId64 " * (step - 1) : %s", states->name,
+                            input->elements, source->name);
+    if (input->position <= scan->scanned)
+        return arena_format(arena, "%s + %" PRId64 " * step", source->name, input->elements);
+    return source->name;
+}
+
+static void add_step_call(struct emitter *emitter, const struct kernel *kernel) {
+    struct ir *body = body_of(emitter, kernel);
+    const struct statement *statement = kernel->statements[0];
+    const char *name = step_name(emitter, kernel);
+    struct buffer **inputs;
+    int count = list_body_inputs(body, &inputs);
+    const char **arguments = arena_array(body->arena, const char *, (size_t)count + 4);
+    for (int i = 0; i < count; i++)
+        arguments[i] = step_argument(emitter, body->scan, inputs[i],
+                                     statement->value->sources[i]->buffer, statement->output);
+    arguments[count++] = arena_format(body->arena, "%s + %" PRId64 " * step",
+                                      statement->output->name, output_of(body)->elements);
+    if (uses(body, BUFFER_CONSTANT))
+        arguments[count++] = "weights";
+    if (uses(body, BUFFER_TEMPORARY))
+        arguments[count++] = "arena";
+    if (step_looks(emitter, kernel))
+        arguments[count++] = "stop";
+    text_add(emitter->text, "%*s%s(", 4 * emitter->indent, "", name);
+    emit_arguments(emitter->text, 4 * emitter->indent, strlen(name), count, arguments);
+}
+
+void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
+    const struct ir *body = body_of(emitter, kernel);
+    const int64_t steps = scan_step_count(body->scan);
+    emit_begin_work(emitter, kernel);
+    emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
+                   more_parameters(emitter, body, emitter->work > 0));
+    emit_open_for(emitter, "step", "0", arena_format(emitter->ir->arena, "%" PRId64, steps), steps,
+                  1);
+    add_step_call(emitter, kernel);
+    emit_close(emitter);
+    emit_close(emitter);
+    emitter->work = 0;
+}

@@ -1,0 +1,99 @@
+/* Scans: the body's nodes one after another, step after step. */
+#include "compiler/evaluate/evaluate.h"
+
+#include <string.h>
+
+struct step_run {
+    const struct graph *body;
+    evaluate_node *evaluate;
+    struct stop *stop;
+    struct view *values; /* by the body's nodes */
+    void **buffers;      /* by the body's nodes, of the step at hand */
+    struct view arguments[MAX_SOURCES];
+};
+
+static void step_run_free(struct step_run *run) {
+    if (run) {
+        et_release(run->values);
+        et_release(run->buffers);
+    }
+    et_release(run);
+}
+
+static struct step_run *step_run_new(const struct graph *body, struct et_error *error) {
+    struct step_run *run = et_allocate(1, sizeof *run);
+    bool good = run;
+    if (good) {
+        run->body = body;
+        run->values = et_allocate((size_t)body->node_count, sizeof *run->values);
+        run->buffers = et_allocate((size_t)body->node_count, sizeof *run->buffers);
+        good = run->values && run->buffers;
+    }
+    if (good)
+        return run;
+    step_run_free(run);
+    et_fail(error, "out of memory");
+    return NULL;
+}
+
+/* The part of a view at one place along an axis, which it has not then. */
+static struct view slice(const struct view *view, int axis, int64_t place) {
+    struct view part = *view;
+    size_t after = (size_t)(view->rank - axis - 1);
+    part.data = (char *)view->data + place * view->stride[axis] * dtype_bytes(view->dtype);
+    part.rank--;
+    memmove(part.shape + axis, view->shape + axis + 1, after * sizeof *part.shape);
+    memmove(part.stride + axis, view->stride + axis + 1, after * sizeof *part.stride);
+    return part;
+}
+
+static bool run_nodes(struct step_run *run, struct et_error *error) {
+    for (int i = 0; i < run->body->node_count; i++) {
+        const struct node *node = run->body->nodes[i];
+        if (node->op == OP_INPUT)
+            continue;
+        for (int k = 0; k < node->source_count; k++)
+            run->arguments[k] = run->values[node->sources[k]->id];
+        if (!run->evaluate(node, run->arguments, run->stop, &run->values[i], &run->buffers[i],
+                           error))
+            return et_fail_within(error, "body: node %d", i);
+    }
+    return true;
+}
+
+/* The next state goes into `next`. */
+static bool run_step(struct step_run *run, const struct view *next, struct et_error *error) {
+    bool good = run_nodes(run, error);
+    if (good)
+        view_copy(next, &run->values[run->body->outputs[0].node->id]);
+    for (int i = 0; i < run->body->node_count; i++) {
+        et_release(run->buffers[i]);
+        run->buffers[i] = NULL;
+    }
+    return good;
+}
+
+bool evaluate_scan(evaluate_node *evaluate, const struct node *node, const struct view *sources,
+                   struct stop *stop, const struct view *result, struct et_error *error) {
+    struct step_run *run = step_run_new(node->body, error);
+    struct view state = sources[0];
+    bool good = run != NULL;
+    for (int64_t step = 0; good && step < scan_step_count(node); step++) {
+        struct view next = slice(result, node->axis, step);
+        run->evaluate = evaluate;
+        run->stop = stop;
+        for (int i = 0; i < node->source_count; i++) {
+            bool scanned = i >= 1 && i <= node->scanned;
+            run->values[node->body->inputs[i]->id] = i == 0 ? state
+                                                     : scanned
+                                                         ? slice(&sources[i], node->axis, step)
+                                                         : sources[i];
+        }
+        good = (!stop_passed(stop) ||
+                et_fail(error, "ended early, before step %lld", (long long)step)) &&
+               run_step(run, &next, error);
+        state = next;
+    }
+    step_run_free(run);
+    return good;
+}

@@ -1,0 +1,178 @@
+/* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *   k01_contract_tanh
+ *     state float32[3,16]  1632 flop  1408 + 192 bytes  in each of 6 steps
+ *   k02_scan
+ *     y float32[6,3,16]  0 flop  1344 + 1152 bytes
+ */
+typedef signed char int8_t;
+typedef int int32_t;
+typedef long int64_t;
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long uint64_t;
+typedef long ptrdiff_t;
+#define INT32_MIN (-2147483647 - 1)
+#define INT32_MAX 2147483647
+#define INT64_MIN (-9223372036854775807 - 1)
+#define INT64_MAX 9223372036854775807
+#define INFINITY (0x1p127f * 2.0f)
+void *memcpy(void *to, const void *from, unsigned long bytes);
+float fmaf(float a, float b, float c);
+float sqrtf(float a);
+float floorf(float a);
+float ceilf(float a);
+float rintf(float a);
+float fmodf(float a, float b);
+float fabsf(float a);
+float f32_exp(float a);
+float f32_log(float a);
+float f32_sin(float a);
+float f32_cos(float a);
+float f32_tanh(float a);
+float f32_erf(float a);
+float f32_pow(float a, float b);
+// libtcc ignores the alignment of locals, and vectors that lie across cache lines are slow.
+#define ALIGNED_ARRAY(type, name, count)                                                           \
+    type name##_room[(count) + 64 / sizeof(type)];                                                 \
+    type *const name = (type *)(((unsigned long)name##_room + 63) & ~63ul)
+
+// A step of a chain, which takes a block of elements through registers. Its operand is
+// operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
+// comes first. Where `keep` is not 0, the slot of that number then has what the step computed.
+struct row_step {
+    int op, form, from;
+    long row;
+    int keep;
+};
+enum row_step_form {
+    FORM_SAME,    // one element for all
+    FORM_ROWS,    // one for each row
+    FORM_COLUMNS, // one for each column
+    FORM_BLOCK,   // one for each element
+    FORM_SLOT,    // what slot `from` has
+    STEP_FORMS
+};
+enum row_step_op {
+    STEP_TAKE, // the chain goes on from the operand
+    STEP_ADD,
+    STEP_SUB,
+    STEP_SUB_REVERSED,
+    STEP_MUL,
+    STEP_DIV,
+    STEP_DIV_REVERSED,
+    STEP_MIN,
+    STEP_MIN_REVERSED,
+    STEP_MAX,
+    STEP_MAX_REVERSED,
+    STEP_PUT,       // into results[from], a block
+    STEP_CANONICAL, // every NaN is the one that may leave a graph
+    STEP_NEG,
+    STEP_ABS,
+    STEP_RECIP,
+    STEP_SQRT,
+    STEP_EXP,
+    STEP_LOG,
+    STEP_TANH,
+    STEP_ERF
+};
+enum { CHAIN_SLOTS = 64 }; // from 1
+
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), how far apart
+// rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
+// axis.
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums, ahead;
+};
+
+
+void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
+        const float *const *operands, float *const *results);
+void tile_3x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead);
+
+#define GOLDEN_WEIGHTS_BYTES 1024
+#define GOLDEN_ARENA_BYTES 0
+#define GOLDEN_INPUT_COUNT 2
+#define GOLDEN_OUTPUT_COUNT 1
+
+struct golden_inputs {
+    const float *xs; /* float32[6,3,16] */
+    const float *h; /* float32[3,16] */
+};
+
+struct golden_outputs {
+    float *y; /* float32[6,3,16] */
+};
+
+/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap nothing else.
+ * `weights` is the block that was written beside this file, `arena` is scratch
+ * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an
+ * arena each. */
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena);
+
+/* The same by position. */
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena);
+/* state float32[3,16] = tanh(sum over 16(h * weight) + x)
+ * nodes 3 */
+static void k01_contract_tanh(const float *restrict h, const float *restrict weight_packed,
+        const float *restrict x, float *restrict state) {
+    static const struct tile_walk walk = {
+        .rows = {0, 16, 32},
+        .extent = {1, 1, 16}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    ALIGNED_ARRAY(float, sums, 3 * 16);
+    tile_3x16(sums, h, weight_packed, &walk, 0, 0);
+    {
+        static const struct row_step steps0[] = {
+            {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_ADD, FORM_BLOCK, 1, 16}, {STEP_TANH},
+            {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 16}};
+        const float *const operands0[] = {sums, x};
+        float *const results0[] = {state};
+        row_f32_chain(1, 3 * 16, 5, steps0, operands0, results0);
+    }
+}
+
+/* One of 6 steps. */
+static void step02(const float *restrict h, const float *restrict x,
+        float *restrict state, const char *weights) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_weight_packed = 0, /* float32[256] */
+    };
+
+    k01_contract_tanh(h, (const float *)(weights + AT_weight_packed), x, state);
+}
+
+/* y float32[6,3,16] = scan(h, xs)
+ * nodes 3 */
+static void k02_scan(const float *restrict h, const float *restrict xs,
+        float *restrict y, const char *weights) {
+    for (long step = 0; step < 6; step++) {
+        step02(step ? y + 48 * (step - 1) : h, xs + 48 * step, y + 48 * step, weights);
+    }
+}
+
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    (void)weights;
+    (void)arena;
+    k02_scan(inputs->h, inputs->xs, outputs->y, (const char *)weights);
+}
+
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena) {
+    struct golden_inputs named_inputs;
+    named_inputs.xs = (const float *)inputs[0];
+    named_inputs.h = (const float *)inputs[1];
+    struct golden_outputs named_outputs;
+    named_outputs.y = (float *)outputs[0];
+    golden_run(&named_inputs, &named_outputs, weights, arena);
+}

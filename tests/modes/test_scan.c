@@ -1,0 +1,262 @@
+/* Scans in every mode: what models do with them, against the interpreter and against the same steps
+ * one after another; and what is emitted for many steps. */
+#include "bench/lstm.h"
+#include "runtime/eager.h"
+#include "tests/support/random_graph.h"
+#include "tests/support/trial.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct tensor input(struct tensor_context *context, const char *name, int rank,
+                           const int64_t *shape) {
+    return add_graph_input(context, name, DTYPE_FLOAT32, rank, shape);
+}
+
+/* ---- Graphs ---- */
+
+static struct tensor build_lstm(struct tensor_context *context) {
+    struct tensor xs = input(context, "xs", SHAPE(7, 3, 20));
+    return lstm_looped(xs, lstm_weights(context, 20, 24));
+}
+
+/* One sequence, whose product is a matrix times a vector; the last state alone is given out. */
+static struct tensor build_lstm_row(struct tensor_context *context) {
+    struct tensor xs = input(context, "xs", SHAPE(9, 1, 33));
+    return lstm_pick(lstm_looped(xs, lstm_weights(context, 33, 40)), 0, 8);
+}
+
+/* h = tanh(W h + x) along the second axis, of weights that are moved first, and both ways. */
+static struct tensor along(struct tensor xs, struct tensor initial, struct tensor matrix) {
+    int64_t rows = tensor_extent(xs, 0), width = tensor_extent(xs, 2);
+    struct tensor_context *body = tensor_context_new("cell");
+    struct tensor h = input(body, "h", SHAPE(rows, width)),
+                  x = input(body, "x", SHAPE(rows, width));
+    struct tensor w = input(body, "w", SHAPE(width, width));
+    return tensor_scan(
+        &(struct scan_options){.initial = initial,
+                               .axis = 1,
+                               .scanned_count = 1,
+                               .scanned = &xs,
+                               .captured_count = 1,
+                               .captured = &matrix,
+                               .next = tensor_tanh(tensor_add(linear(h, w, NO_TENSOR), x))});
+}
+
+static struct tensor build_both_ways(struct tensor_context *context) {
+    struct tensor xs = input(context, "xs", SHAPE(4, 6, 16)), h = input(context, "h", SHAPE(4, 16));
+    struct tensor w = add_weight(context, "w", DTYPE_FLOAT32, SHAPE(32, 16));
+    struct tensor forth = tensor_shrink(w, RANGES({0, 16}, {0, 16}));
+    struct tensor back = transpose(tensor_shrink(w, RANGES({16, 32}, {0, 16})), 0, 1);
+    struct tensor y = along(tensor_exp(xs), h, forth);
+    struct tensor z = tensor_flip(along(tensor_flip(xs, AXES(1)), h, back), AXES(1));
+    return tensor_concat(TENSORS(y, z), 2);
+}
+
+/* What goes in and comes out lies within other tensors: padded, joined, in parts. */
+static struct tensor build_within_others(struct tensor_context *context) {
+    struct tensor xs = input(context, "xs", SHAPE(2, 5, 16)), h = input(context, "h", SHAPE(2, 16));
+    struct tensor w = input(context, "w", SHAPE(16, 16));
+    struct tensor padded = tensor_pad(xs, RANGES({0, 0}, {1, 2}, {0, 0}), 0.5);
+    struct tensor y = along(padded, tensor_neg(h), tensor_mul(w, w));
+    struct tensor joined = tensor_concat(TENSORS(xs, tensor_neg(y), y), 1);
+    return tensor_add(joined, along(joined, tensor_shrink(h, RANGES({0, 2}, {0, 16})), w));
+}
+
+/* So small that compilers unroll it all: they must not think that what a step reads is not what the
+ * step before it stored. */
+static struct tensor build_small(struct tensor_context *context) {
+    struct tensor w = add_weight(context, "w", DTYPE_FLOAT32, SHAPE(3, 3));
+    struct tensor xs = add_graph_input(context, "xs", DTYPE_INT32, SHAPE(7, 5));
+    struct tensor_context *body = tensor_context_new("body");
+    struct tensor h = input(body, "h", SHAPE(3, 3));
+    add_graph_input(body, "x", DTYPE_INT32, SHAPE(7));
+    struct tensor of_body = input(body, "w", SHAPE(3, 3));
+    struct tensor product = tensor_contract(unsqueeze(h, 2), unsqueeze(of_body, 0), AXES(1));
+    return tensor_scan(
+        &(struct scan_options){.initial = tensor_expand(scalar(context, 0), SHAPE(3, 3)),
+                               .axis = 1,
+                               .scanned_count = 1,
+                               .scanned = &xs,
+                               .captured_count = 1,
+                               .captured = &w,
+                               .next = tensor_add(product, of_body)});
+}
+
+/* A sum over sums, and of no tensor that the body reads but the count of steps. */
+static struct tensor build_nested(struct tensor_context *context) {
+    struct tensor rows = input(context, "rows", SHAPE(5, 3, 8)),
+                  start = input(context, "s", SHAPE(8));
+    struct tensor_context *outer = tensor_context_new("outer"),
+                          *inner = tensor_context_new("inner");
+    struct tensor next = tensor_add(input(inner, "sum", SHAPE(8)), input(inner, "x", SHAPE(8)));
+    struct tensor state = input(outer, "state", SHAPE(8)), row = input(outer, "row", SHAPE(3, 8));
+    struct tensor within = tensor_scan(&(struct scan_options){
+        .initial = state, .scanned_count = 1, .scanned = &row, .next = tensor_tanh(next)});
+    struct tensor states = tensor_scan(&(struct scan_options){
+        .initial = start, .scanned_count = 1, .scanned = &rows, .next = lstm_pick(within, 0, 2)});
+    struct tensor_context *counting = tensor_context_new("counting");
+    struct tensor doubled = input(counting, "value", SHAPE(8));
+    input(counting, "x", SHAPE(3, 8));
+    return tensor_add(states,
+                      tensor_scan(&(struct scan_options){.initial = start,
+                                                         .scanned_count = 1,
+                                                         .scanned = &rows,
+                                                         .next = tensor_add(doubled, doubled)}));
+}
+
+/* The state is never read, or only handed on. */
+static struct tensor build_without_state(struct tensor_context *context) {
+    struct tensor xs = input(context, "xs", SHAPE(5, 8)), start = input(context, "start", SHAPE(8));
+    struct tensor y[2];
+    for (int i = 0; i < 2; i++) {
+        struct tensor_context *body = tensor_context_new("body");
+        struct tensor state = input(body, "state", SHAPE(8)), x = input(body, "x", SHAPE(8));
+        y[i] = tensor_scan(&(struct scan_options){.initial = start,
+                                                  .scanned_count = 1,
+                                                  .scanned = &xs,
+                                                  .next = i ? tensor_neg(x) : state});
+    }
+    return tensor_sub(y[0], y[1]);
+}
+
+static struct tensor build_integers(struct tensor_context *context) {
+    struct tensor xs = add_graph_input(context, "xs", DTYPE_INT8, SHAPE(3, 50));
+    struct tensor start = add_graph_input(context, "start", DTYPE_INT8, SHAPE(3));
+    struct tensor_context *body = tensor_context_new("body");
+    struct tensor state = add_graph_input(body, "state", DTYPE_INT8, SHAPE(3));
+    struct tensor x = add_graph_input(body, "x", DTYPE_INT8, SHAPE(3));
+    return tensor_scan(&(struct scan_options){.initial = start,
+                                              .axis = 1,
+                                              .scanned_count = 1,
+                                              .scanned = &xs,
+                                              .next = tensor_max(tensor_add(state, x), x)});
+}
+
+static struct tensor (*const builders[])(struct tensor_context *context) = {
+    build_lstm,   build_lstm_row,      build_both_ways, build_within_others,
+    build_nested, build_without_state, build_integers,  build_small,
+};
+enum { BUILDERS = sizeof builders / sizeof *builders, SMALL = BUILDERS - 1 };
+
+/* ---- Every mode ---- */
+
+static void bind(struct graph *graph, float *elements, size_t count) {
+    random_elements(1, "weights", DTYPE_FLOAT32, (int64_t)count, elements);
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_WEIGHT)
+            graph->nodes[i]->value = elements;
+}
+
+static float weights[4 * 64 * 64];
+
+static struct graph *graph_of(struct tensor y) {
+    struct et_error error = {0};
+    struct graph *graph = compile_to_graph(y.context, OUTPUTS({"y", y}), &error);
+    cr_assert(graph, "%s", error.message);
+    bind(graph, weights, sizeof weights / sizeof *weights);
+    return graph;
+}
+
+static void check(int builder, const struct mode *mode, uint64_t seed) {
+    struct graph *graph = graph_of(builders[builder](tensor_context_new("scan")));
+    struct et_error error = {0};
+    struct trial trial;
+    cr_assert((mode->batched ? trial_begin_batch : trial_begin)(&trial, graph, seed, &error), "%s",
+              error.message);
+    cr_expect(!mode->batched || trial.batched, "%d has no batch", builder);
+    cr_expect(trial_check(&trial, mode, &error), "%d, %s, seed %d: %s", builder, mode->name,
+              (int)seed, error.message);
+    trial_end(&trial);
+    graph_free(graph);
+}
+
+Test(scan, the_jit_equals_the_interpreter, .timeout = 120) {
+    enum { SEEDS = 12 }; /* each another target, number of threads, how often a run asks to stop */
+    for (int i = 0; i < BUILDERS; i++)
+        for (int k = 0; k < MODE_COUNT; k++)
+            for (uint64_t seed = 1; seed <= SEEDS && !modes[k].cc; seed++)
+                check(i, &modes[k], seed);
+}
+
+Test(scan, compilers_equal_the_interpreter, .timeout = 300) {
+    for (int k = 0; k < MODE_COUNT; k++)
+        for (int i = 0; i < BUILDERS && modes[k].cc; i++)
+            check(i, &modes[k], (uint64_t)i + (uint64_t)k);
+    for (uint64_t seed = 1; seed <= TARGET_COUNT; seed++) /* text for each target */
+        check(SMALL, mode_find("clang-O3"), seed);
+}
+
+/* ---- Against the same steps one after another ---- */
+
+enum { STEPS = 6, ROWS = 2, INPUTS = 12, HIDDEN = 20 };
+
+static struct graph *lstm_graph(bool loop, int64_t steps) {
+    struct tensor_context *context = tensor_context_new("lstm");
+    struct tensor xs = input(context, "xs", SHAPE(steps, ROWS, INPUTS));
+    return graph_of(
+        (loop ? lstm_looped : lstm_unrolled)(xs, lstm_weights(context, INPUTS, HIDDEN)));
+}
+
+Test(scan, an_lstm_has_the_bits_of_its_steps) {
+    struct graph *loop = lstm_graph(true, STEPS), *unrolled = lstm_graph(false, STEPS);
+    float xs[STEPS * ROWS * INPUTS], states[2][STEPS * ROWS * 2 * HIDDEN];
+    struct et_error error = {0};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        random_elements(seed, "xs", DTYPE_FLOAT32, sizeof xs / sizeof *xs, xs);
+        for (int i = 0; i < 2; i++)
+            cr_assert(
+                eager_run(i ? unrolled : loop, (const void *[]){xs}, (void *[]){states[i]}, &error),
+                "%s", error.message);
+        cr_expect(memcmp(states[0], states[1], sizeof states[0]) == 0, "seed %d", (int)seed);
+    }
+    graph_free(loop);
+    graph_free(unrolled);
+}
+
+/* ---- What is emitted ---- */
+
+static struct compiled *compiled_lstm(int64_t steps, const struct emit_backend *backend) {
+    struct compile_options options = {.backend = backend, .verify = true};
+    struct graph *graph = lstm_graph(true, steps);
+    struct et_error error = {0};
+    struct compiled *compiled = compile(graph, &options, &error);
+    cr_assert(compiled, "%s", error.message);
+    graph_free(graph);
+    return compiled;
+}
+
+/* A thousand steps are the loop that ten are, over the same packed weights. */
+Test(scan, many_steps_are_a_loop) {
+    static const struct emit_backend *const backends[] = {&emit_loops, &emit_calls};
+    for (int i = 0; i < 2; i++) {
+        struct compiled *few = compiled_lstm(10, backends[i]);
+        struct compiled *many = compiled_lstm(1000, backends[i]);
+        cr_expect_eq(few->kernel_count, many->kernel_count);
+        cr_expect_lt(many->source_bytes, few->source_bytes + 200);
+        cr_expect_eq(few->weights_bytes, many->weights_bytes);
+        cr_expect_lt(few->weights_bytes, sizeof(float) * 4 * HIDDEN * (INPUTS + HIDDEN + 16) * 2);
+        for (int k = 0; k < few->kernel_count; k++)
+            cr_expect_eq(few->kernels[k].steps * 100, many->kernels[k].steps);
+        compiled_free(few);
+        compiled_free(many);
+    }
+}
+
+/* Where memory runs out, nothing of a body is left behind. */
+Test(scan, compiling_survives_failing_allocations, .timeout = 120) {
+    struct graph *graph = graph_of(build_nested(tensor_context_new("nested")));
+    int failures = 0;
+    for (unsigned long nth = 1;; nth++, failures++) {
+        struct et_error error = {0};
+        et_fail_allocation(nth);
+        struct compiled *compiled = compile(graph, &(struct compile_options){0}, &error);
+        et_fail_allocation(0);
+        compiled_free(compiled);
+        if (compiled)
+            break;
+        cr_assert(strstr(error.message, "out of memory"), "%s", error.message);
+    }
+    cr_expect_gt(failures, 50);
+    graph_free(graph);
+}
