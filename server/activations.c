@@ -159,7 +159,7 @@ void handle_activations(struct worker *worker, const struct request *request, st
     const struct compiled *compiled = model_compiled(model);
     json_t *list = json_array();
     for (int i = 0; good && i < compiled->kernel_count; i++)
-        good = compiled->kernels[i].images > 1 ||
+        good = compiled->kernels[i].images > 1 || compiled->kernels[i].steps ||
                add_kernel(&list, &compiled->kernels[i], &trace, &error);
     eager_trace_free(&trace);
     if (good) {

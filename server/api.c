@@ -258,12 +258,13 @@ void handle_kernels(struct worker *worker, const struct request *request, struct
         if (kernel->images > 1) /* pictures come one by one */
             continue;
         double microseconds = model_kernel_microseconds(model, i);
-        list_add_json(&list, json_pack("{sssssosssIsIsIssso}", "name", kernel->name, "formula",
+        list_add_json(&list, json_pack("{sssssosssIsIsIsIssso}", "name", kernel->name, "formula",
                                        kernel->formula, "nodes", node_ids(kernel->nodes), "output",
-                                       kernel->output, "flops", (json_int_t)kernel->flops,
-                                       "bytes_read", (json_int_t)kernel->bytes_read,
-                                       "bytes_written", (json_int_t)kernel->bytes_written, "source",
-                                       kernel->source, "microseconds",
+                                       kernel->output, "steps", (json_int_t)kernel->steps, "flops",
+                                       (json_int_t)kernel->flops, "bytes_read",
+                                       (json_int_t)kernel->bytes_read, "bytes_written",
+                                       (json_int_t)kernel->bytes_written, "source", kernel->source,
+                                       "microseconds",
                                        microseconds > 0 ? json_real(microseconds) : json_null()));
     }
     reply_json(

@@ -30,8 +30,10 @@ static bool measure(const struct compiled *compiled, run_array *entry, struct mo
     for (int run = 0; good && run < RUNS; run++) {
         run_entry(entry, compiled->block_count, 1, inputs, memory->outputs, compiled->weights,
                   arena);
-        for (int i = 0; i < compiled->kernel_count; i++) /* blocks of more images did not run */
-            times[i * RUNS + run] = compiled->kernels[i].images > 1 ? 0 : laps[i + 1] - laps[i];
+        for (int i = 0; i < compiled->kernel_count; i++) { /* other blocks did not run */
+            bool timed = compiled->kernels[i].images <= 1 && !compiled->kernels[i].steps;
+            times[i * RUNS + run] = timed ? laps[i + 1] - laps[i] : 0;
+        }
     }
     et_release(arena);
     et_release(inputs);

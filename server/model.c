@@ -74,7 +74,7 @@ static void gather_facts(struct model *model) {
     const struct compiled *compiled = model->compiled;
     for (int i = 0; i < compiled->kernel_count; i++)
         if (compiled->kernels[i].images <= 1)
-            model->flops += compiled->kernels[i].flops;
+            model->flops = add_flops_of_run(model->flops, &compiled->kernels[i]);
     model->takes_pictures = takes_pictures(model->program);
 }
 

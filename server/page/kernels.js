@@ -188,7 +188,10 @@ export class KernelView {
         const facts = [
             ['Stores', `${outputShape(kernel)} numbers, ${bytes(kernel.bytes_written)}`],
             ['Reads', `${bytes(kernel.bytes_read)}, weights included`],
-            ['Arithmetic', flops(kernel.flops)],
+            [
+                'Arithmetic',
+                flops(kernel.flops) + (kernel.steps ? `, in each of ${kernel.steps} steps` : ''),
+            ],
             ['Time', this.#speed(kernel)],
             [
                 'Graph nodes',
