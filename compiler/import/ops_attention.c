@@ -140,11 +140,12 @@ struct tensor import_rotary_embedding(struct call *call) {
     struct tensor positions = own ? call_input(call, 3) : own_positions(call, tensor_extent(x, -2));
     struct tensor cosines = call_input(call, own ? 1 : 2), sines = call_input(call, own ? 2 : 3);
     int64_t heads = call_int(call, "num_heads", 0), width = tensor_extent(x, -1), all;
+    int64_t half = tensor_extent(cosines, -1); /* of what is rotated */
     int64_t rotated = call_int(call, "rotary_embedding_dim", 0);
     int heads_axis = tensor_rank(x) == 4 ? 1 : 2;
     bool interleaved = call_int(call, "interleaved", 0) != 0;
     if (tensor_rank(x) == 3 && heads == 0 && !own && rotated == 0)
-        heads = width / (2 * tensor_extent(cosines, -1));
+        heads = half > 0 ? width / (2 * half) : 0;
     if (tensor_rank(x) == 3 && (heads < 1 || width % heads))
         return call_refuse(call, "%s does not divide into %" PRId64 " heads", tensor_text(x).text,
                            heads);

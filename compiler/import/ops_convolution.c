@@ -44,14 +44,14 @@ struct tensor import_conv(struct call *call) {
 /* What one spatial axis of a transposed convolution is. */
 struct spread_axis {
     int64_t extent, kernel, stride, dilation;
-    int64_t before, after; /* what is cut off the sums; negative: what is added */
+    int64_t before; /* what is cut off the sums */
+    int64_t result; /* the extent of the result; behind the sums it is 0 */
 };
 
-/* The padding that gives an output the wanted extent; what is missing of it is added behind. */
-static void cut_to(struct spread_axis *axis, int64_t full, int64_t wanted, bool more_after) {
-    int64_t total = full - wanted, cut = total > 0 ? total : 0;
-    axis->before = more_after ? cut / 2 : cut - cut / 2;
-    axis->after = total - axis->before;
+/* The padding that gives a result the wanted extent; what is missing of it is added behind. */
+static int64_t cut_before(int64_t full, int64_t wanted, bool more_after) {
+    int64_t cut = full > wanted ? full - wanted : 0;
+    return more_after ? cut / 2 : cut - cut / 2;
 }
 
 /* Reads output_padding, output_shape, pads and auto_pad. */
@@ -60,6 +60,7 @@ static bool read_cuts(struct call *call, int axes, struct spread_axis *list) {
     struct range padding[MAX_SPATIAL];
     const char *kind = call_text(call, "auto_pad", "NOTSET");
     bool same = strncmp(kind, "SAME_", 5) == 0, upper = strcmp(kind, "SAME_UPPER") == 0;
+    bool valid = strcmp(kind, "VALID") == 0;
     struct integers shape = call_ints(call, "output_shape");
     int skipped = shape.count == axes + 2 ? 2 : 0; /* some files have batch and channels, too */
     if (!call_per_axis(call, "output_padding", axes, 0, 0, added) ||
@@ -74,15 +75,17 @@ static bool read_cuts(struct call *call, int axes, struct spread_axis *list) {
             call_refuse(call, "axis %d overflows", 2 + i);
             return false;
         }
-        axis->before = padding[i].begin;
-        axis->after = padding[i].end;
-        if (strcmp(kind, "VALID") == 0)
-            axis->before = axis->after = 0;
-        if (shape.values)
-            cut_to(axis, full, wanted[i + skipped], upper);
-        else if (same)
-            cut_to(axis, full, axis->extent * axis->stride, upper);
-        axis->after -= added[i];
+        if (shape.values || same) {
+            axis->result = shape.values ? wanted[i + skipped] : axis->extent * axis->stride;
+            axis->before = cut_before(full, axis->result, upper);
+        } else {
+            axis->before = valid ? 0 : padding[i].begin;
+            axis->result = full - (valid ? 0 : padding[i].begin + padding[i].end);
+        }
+        if (axis->result < 0) {
+            call_refuse(call, "pads leave nothing of axis %d", 2 + i);
+            return false;
+        }
     }
     return true;
 }
@@ -102,100 +105,146 @@ static struct tensor spread_elements(struct tensor x, int axis, int64_t step) {
     return cut_axis(x, axis, 0, merged - step + 1);
 }
 
-/* A kernel axis as (blocks, stride): where an output's place within a stride is `p`, it sums the
- * taps p, stride + p, .. ; what is missing of the last block is zeros. */
-static struct tensor split_kernel(struct tensor weight, int axis, int64_t stride) {
-    int64_t blocks = divide_up(tensor_extent(weight, axis), stride);
+/* Elements [begin, end) of an axis, zeros where it has none. */
+static struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
+    int64_t extent = tensor_extent(x, axis), from = begin, to = end;
     struct range padding[MAX_RANK] = {0};
-    padding[axis].end = blocks * stride - tensor_extent(weight, axis);
-    weight = tensor_pad(weight, tensor_rank(weight), padding, 0);
-    return reshape_axes(weight, axis, 1, 2, (int64_t[]){blocks, stride});
+    if (end <= 0 || begin >= extent) /* nothing of it: zeros alone */
+        from = to = 0;
+    from = from < 0 ? 0 : from;
+    to = to > extent ? extent : to;
+    padding[axis].begin = from == to ? end - begin : from - begin;
+    padding[axis].end = from == to ? 0 : end - to;
+    return tensor_pad(cut_axis(x, axis, from, to), tensor_rank(x), padding, 0);
 }
 
-/* weight (groups * c, outputs, k1, .., kn) for a plain convolution (conv) that gives the sums at
- * all places within a stride as channels: (groups * outputs * s1 .. sn, c, b1, .., bn). */
-static struct tensor transposed_weight(struct tensor weight, int64_t groups, int axes,
-                                       const struct spread_axis *list) {
-    int64_t c = tensor_extent(weight, 0) / groups, shape[MAX_RANK];
-    int order[MAX_RANK], flipped[MAX_SPATIAL];
-    weight = reshape_axes(weight, 0, 1, 2, (int64_t[]){groups, c});
-    for (int i = 0; i < axes; i++) {
-        weight = split_kernel(weight, 3 + 2 * i, list[i].stride);
-        flipped[i] = 3 + 2 * i;
-    }
-    weight = tensor_flip(weight, axes, flipped);
-    order[0] = 0, order[1] = 2, order[2 + axes] = 1;
+/* Each input adds its product with the kernel to the results around `stride` times its place. So
+ * the results at one place within a stride are a convolution without a stride, over those taps of
+ * the kernel that reach them. Neighbouring places with as many taps are one convolution, a place a
+ * channel. */
+struct places {
+    int64_t first, count; /* within a stride */
+    int64_t tap, taps;    /* of the first place: where they begin, and how many there are */
+    int64_t shift;        /* how much farther the first tap's input is than the result's block */
+};
+
+static int64_t lesser(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* As many places from `first` on as have as many taps, and the same shift. */
+static struct places places_from(const struct spread_axis *axis, int64_t first) {
+    int64_t at = first + axis->before, stride = axis->stride;
+    struct places places = {.first = first, .tap = at % stride, .shift = at / stride};
+    int64_t left = axis->kernel - places.tap; /* of the kernel, from that tap on */
+    places.taps = left > 0 ? divide_up(left, stride) : 0;
+    places.count = lesser(stride - first, stride - places.tap);
+    if (left > 0)
+        places.count = lesser(places.count, (left - 1) % stride + 1);
+    return places;
+}
+
+/* What all axes of one transposed convolution are, and the places chosen for each. */
+struct transposed {
+    struct tensor x, weight; /* weight: (groups, c, outputs, k1, .., kn) */
+    int axes;
+    const struct spread_axis *list;
+    struct places places[MAX_SPATIAL];
+};
+
+/* The taps of an axis of the weight as (taps, places), the last tap first. */
+static struct tensor chosen_taps(struct tensor weight, int axis, const struct places *places,
+                                 int64_t stride) {
+    int64_t shape[] = {places->taps, stride};
+    weight = reach_of_axis(weight, axis, places->tap, places->tap + places->taps * stride);
+    weight = cut_axis(reshape_axes(weight, axis, 1, 2, shape), axis + 1, 0, places->count);
+    return tensor_flip(weight, AXES(axis));
+}
+
+/* (groups * outputs * places.., c, taps..) */
+static struct tensor chosen_weight(const struct transposed *t) {
+    struct tensor weight = t->weight;
+    int64_t shape[MAX_RANK] = {-1, tensor_extent(weight, 1)};
+    int order[MAX_RANK] = {0, 2}, axes = t->axes;
+    for (int i = 0; i < axes; i++)
+        weight = chosen_taps(weight, 3 + 2 * i, &t->places[i], t->list[i].stride);
+    order[2 + axes] = 1;
     for (int i = 0; i < axes; i++) {
         order[2 + i] = 4 + 2 * i;
         order[3 + axes + i] = 3 + 2 * i;
+        shape[2 + i] = t->places[i].taps;
     }
     weight = tensor_permute(weight, 3 + 2 * axes, order);
-    shape[0] = -1, shape[1] = c;
-    for (int i = 0; i < axes; i++)
-        shape[2 + i] = tensor_extent(weight, 3 + axes + i);
     return tensor_reshape(weight, 2 + axes, shape);
 }
 
-/* (batch, outputs * s1 .. sn, d1, .., dn) as (batch, outputs, d1 * s1, .., dn * sn) */
+/* The results at the chosen places: (batch, outputs, places.., blocks..). */
+static struct tensor results_at(const struct transposed *t) {
+    struct conv_options options = {.groups = tensor_extent(t->weight, 0)};
+    struct tensor x = t->x, y;
+    int64_t outputs = options.groups * tensor_extent(t->weight, 2);
+    int64_t shape[MAX_RANK] = {tensor_extent(x, 0), outputs};
+    bool nothing = false;
+    for (int i = 0; i < t->axes; i++) {
+        const struct places *places = &t->places[i];
+        int64_t blocks = divide_up(t->list[i].result, t->list[i].stride);
+        int64_t reach = (places->taps - 1) * t->list[i].dilation;
+        shape[2 + i] = places->count;
+        shape[2 + t->axes + i] = blocks;
+        nothing |= places->taps == 0 || blocks == 0;
+        if (!nothing)
+            x = reach_of_axis(x, 2 + i, places->shift - reach, places->shift + blocks);
+        options.stride[i] = 1;
+        options.dilation[i] = t->list[i].dilation;
+    }
+    if (nothing)
+        return tensor_expand(zero_like(x), 2 + 2 * t->axes, shape);
+    y = conv(x, chosen_weight(t), NO_TENSOR, options);
+    return tensor_reshape(y, 2 + 2 * t->axes, shape);
+}
+
+/* The results at all places of the axes from `axis` on, at those chosen of the axes before. */
+static struct tensor results_from(struct transposed *t, int axis) {
+    struct tensor parts[3]; /* the shift changes once, and the number of taps does */
+    int count = 0;
+    if (axis == t->axes)
+        return results_at(t);
+    for (int64_t next = 0; next < t->list[axis].stride && count < 3;
+         next += t->places[axis].count) {
+        t->places[axis] = places_from(&t->list[axis], next);
+        parts[count++] = results_from(t, axis + 1);
+    }
+    return tensor_concat(count, parts, 2 + axis);
+}
+
+/* (batch, outputs, places.., blocks..) as (batch, outputs, results..) */
 static struct tensor interleave(struct tensor x, int axes, const struct spread_axis *list) {
-    int64_t shape[MAX_RANK] = {tensor_extent(x, 0), -1}, merged[MAX_RANK] = {shape[0], -1};
+    int64_t merged[MAX_RANK] = {tensor_extent(x, 0), tensor_extent(x, 1)};
     int order[MAX_RANK] = {0, 1};
     for (int i = 0; i < axes; i++) {
-        shape[2 + i] = list[i].stride;
-        shape[2 + axes + i] = tensor_extent(x, 2 + i);
-        if (!checked_multiply(list[i].stride, tensor_extent(x, 2 + i), &merged[2 + i]))
+        if (!checked_multiply(list[i].stride, tensor_extent(x, 2 + axes + i), &merged[2 + i]))
             return tensor_fail(x.context, "axis %d overflows", 2 + i);
         order[2 + 2 * i] = 2 + axes + i;
         order[3 + 2 * i] = 2 + i;
     }
-    if (elements_of(x) == 0)
-        return tensor_fail(x.context, "a convolution of nothing: %s", tensor_text(x).text);
-    x = tensor_reshape(x, 2 + 2 * axes, shape);
-    return tensor_reshape(tensor_permute(x, 2 + 2 * axes, order), 2 + axes, merged);
+    x = tensor_reshape(tensor_permute(x, 2 + 2 * axes, order), 2 + axes, merged);
+    for (int i = 0; i < axes; i++)
+        x = cut_axis(x, 2 + i, 0, list[i].result);
+    return x;
 }
 
-/* Cuts the sums, or adds zeros where nothing was summed. */
-static struct tensor cut_sums(struct tensor x, int axes, const struct spread_axis *list) {
-    struct range padding[MAX_RANK] = {0};
-    for (int i = 0; i < axes; i++) {
-        const struct spread_axis *axis = &list[i];
-        int64_t summed = (axis->extent - 1) * axis->stride + axis->kernel;
-        int64_t end = summed - (axis->after > 0 ? axis->after : 0);
-        int64_t begin = axis->before > 0 ? axis->before : 0;
-        if (begin > end)
-            return tensor_fail(x.context, "pads leave nothing of axis %d", 2 + i);
-        int64_t stored = tensor_extent(x, 2 + i);
-        if (end > stored)
-            return tensor_fail(x.context, "axis %d ends at %" PRId64, 2 + i, stored);
-        x = cut_axis(x, 2 + i, begin, end);
-        padding[2 + i].begin = axis->before < 0 ? -axis->before : 0;
-        padding[2 + i].end = axis->after < 0 ? -axis->after : 0;
-    }
-    return tensor_pad(x, 2 + axes, padding, 0);
-}
-
-/* Each input adds its product with the kernel to the outputs around `stride` times its place. So
- * the outputs at one place within a stride are a convolution without a stride, and all of them are
- * one whose channels are then put side by side. */
 static struct tensor transposed_convolution(struct tensor x, struct tensor weight, int64_t groups,
                                             int axes, struct spread_axis *list) {
-    struct conv_options options = {.groups = groups};
+    struct transposed t = {.x = x, .axes = axes, .list = list};
     for (int i = 0; i < axes; i++) {
-        if (list[i].stride > 1 && list[i].dilation > 1) {
-            weight = spread_elements(weight, 2 + i, list[i].dilation);
-            list[i].kernel = tensor_extent(weight, 2 + i);
-            list[i].dilation = 1;
-        }
-        int64_t reach = (divide_up(list[i].kernel, list[i].stride) - 1) * list[i].dilation;
-        options.stride[i] = 1;
-        options.dilation[i] = list[i].dilation;
-        options.padding[i] = (struct range){reach, reach};
+        if (list[i].stride == 1 || list[i].dilation == 1)
+            continue;
+        weight = spread_elements(weight, 2 + i, list[i].dilation);
+        list[i].kernel = tensor_extent(weight, 2 + i);
+        list[i].dilation = 1;
     }
-    weight = transposed_weight(weight, groups, axes, list);
-    x = interleave(conv(x, weight, NO_TENSOR, options), axes, list);
-    for (int i = 0; i < axes; i++)
-        list[i].kernel = (list[i].kernel - 1) * list[i].dilation + 1;
-    return cut_sums(x, axes, list);
+    t.weight = reshape_axes(weight, 0, 1, 2, (int64_t[]){groups, tensor_extent(x, 1) / groups});
+    return interleave(results_from(&t, 0), axes, list);
 }
 
 struct tensor import_conv_transpose(struct call *call) {
