@@ -17,7 +17,7 @@ enum { MOST_LISTED = 16 }; /* elements of what becomes a const */
 /* A list of narrower elements, a number each, as elements of `width` bytes. */
 static const void *narrowed(struct importer *importer, const int32_t *numbers, size_t count,
                             size_t width) {
-    char *elements = arena_allocate(&importer->arena, count + 1, width);
+    char *elements = arena_allocate(&importer->weights->arena, count + 1, width);
     for (size_t i = 0; i < count; i++)
         memcpy(elements + i * width, &numbers[i], width); /* little-endian: the low bytes */
     return elements;
