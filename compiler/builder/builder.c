@@ -69,6 +69,11 @@ bool tensor_recover(struct tensor_context *context, struct et_error *error) {
     return true;
 }
 
+const struct node *const *tensor_nodes(const struct tensor_context *context, int *count) {
+    *count = context ? context->graph->node_count : 0;
+    return context ? (const struct node *const *)context->graph->nodes : NULL;
+}
+
 static struct tensor_context *common_context(int count, const struct tensor *operands) {
     for (int i = 0; i < count; i++)
         if (operands[i].context)

@@ -153,6 +153,9 @@ struct tensor tensor_fail(struct tensor_context *context, const char *format, ..
  * had not. What the failed calls were to make stays dead. */
 bool tensor_recover(struct tensor_context *context, struct et_error *error);
 
+/* The nodes that a context has so far, by their ids: each after its sources. */
+const struct node *const *tensor_nodes(const struct tensor_context *context, int *count);
+
 /* "\"layers.0.weight\" float32[32,1,5,5]", for messages; the name is there for named nodes. */
 struct tensor_text {
     char text[MAX_NAME + 4 + sizeof(struct shape_text)];

@@ -2,7 +2,7 @@
  *
  * Whatever depends on no input and is small is evaluated by the interpreter itself, so it has the
  * bits that it would have in a run. */
-#include "compiler/import/importer.h"
+#include "compiler/import/low_types.h"
 
 #include "compiler/evaluate/evaluate.h"
 
@@ -114,8 +114,12 @@ bool call_is_known(struct call *call, struct tensor x) {
 
 const struct view *call_known_elements(struct call *call, struct tensor x, const char *what) {
     const struct view *view = known_elements(call->importer, x);
+    if (is_made_of_codes(call->importer, x))
+        view = NULL;
     if (!is_given(x))
         call_refuse(call, "%s is missing", what);
+    else if (is_made_of_codes(call->importer, x))
+        call_refuse(call, "%s must be numbers", what);
     else if (!view)
         call_refuse(call, "%s depends on the model's inputs; here it must be known before", what);
     return view;
@@ -169,6 +173,19 @@ double call_known_number(struct call *call, struct tensor x, const char *what) {
 
 /* ---- As tensors ---- */
 
+/* The elements of x as a const. */
+static struct tensor const_of(struct tensor x, const struct view *view) {
+    static const int64_t zero;
+    int64_t count = node_elements(x.node);
+    if (count == 0)
+        return tensor_const(x.context, view->dtype, view->rank, view->shape, 1, &zero);
+    size_t width = dtype_facts[view->dtype].bytes;
+    const char *elements = view->data;
+    bool same = memcmp(elements, elements + width, (size_t)(count - 1) * width) == 0;
+    return tensor_const(x.context, view->dtype, view->rank, view->shape, same ? 1 : count,
+                        view->data);
+}
+
 struct tensor folded(struct importer *importer, struct tensor x) {
     if (!x.node || x.node->op == OP_CONST || x.node->op == OP_WEIGHT || x.node->op == OP_INPUT ||
         node_elements(x.node) > MOST_FOLDED)
@@ -176,16 +193,7 @@ struct tensor folded(struct importer *importer, struct tensor x) {
     const struct view *view = known_elements(importer, x);
     if (!view)
         return x;
-    int64_t count = node_elements(x.node);
-    if (count == 0) {
-        static const int64_t zero;
-        return tensor_const(x.context, view->dtype, view->rank, view->shape, 1, &zero);
-    }
-    size_t width = dtype_facts[view->dtype].bytes;
-    const char *elements = view->data;
-    bool same = memcmp(elements, elements + width, (size_t)(count - 1) * width) == 0;
-    return tensor_const(x.context, view->dtype, view->rank, view->shape, same ? 1 : count,
-                        view->data);
+    return typed(importer, const_of(x, view), element_type(importer, x));
 }
 
 struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values) {

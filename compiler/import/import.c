@@ -2,7 +2,7 @@
 #include "compiler/import/import.h"
 
 #include "compiler/base/json_read.h"
-#include "compiler/import/importer.h"
+#include "compiler/import/low_types.h"
 
 #include <inttypes.h>
 #include <search.h>
@@ -65,7 +65,7 @@ static bool describe_input(struct importer *importer, const struct onnx_input *i
     const char *elements = onnx_type_name(input->type);
     if (!elements)
         return et_fail(importer->error, "input \"%s\" is no tensor", name.text);
-    if (!onnx_dtype(input->type, &node->dtype))
+    if (!held_dtype(input->type, &node->dtype))
         return et_fail(importer->error,
                        "input \"%s\": elements of type %s, which graphs do not have", name.text,
                        elements);
@@ -123,6 +123,7 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
         if (fix_input(importer, &node, name, used, &inputs[i]))
             continue;
         inputs[i] = add_graph_input(importer->context, name, node.dtype, node.rank, node.shape);
+        typed(importer, inputs[i], (input - 1)->type);
         if (tensor_recover(importer->context, importer->error))
             return et_fail_within(importer->error, "input \"%s\"", quoted(name).text);
     }

@@ -1,6 +1,6 @@
 /* Nodes in their order, with what they read by name; functions and branches as if they were written
  * in their places. Only what some output needs is imported. */
-#include "compiler/import/importer.h"
+#include "compiler/import/low_types.h"
 
 #include "compiler/base/json_read.h"
 
@@ -135,6 +135,7 @@ static void build(struct call *call) {
     for (int i = 0; i < call->output_count; i++)
         if (call_wants_output(call, i) && !is_given(call->outputs[i]))
             call_refuse(call, "output %d is not made here", i);
+    check_low_types(call);
 }
 
 /* ---- Nodes ---- */
@@ -195,7 +196,7 @@ static bool import_operator(struct call *call, bool refused) {
         return et_fail(call->importer->error, "out of memory");
     if (error.message[0]) {
         memset(call->outputs, 0, (size_t)call->output_count * sizeof *call->outputs);
-        refuse_node(call, error.message);
+        refuse_node(call, with_low_type(call, error.message));
     }
     return !call->importer->error->message[0];
 }

@@ -79,6 +79,13 @@ struct known {
     struct view view; /* contiguous */
 };
 
+/* What elements nodes have, by their ids (low_types.c). */
+struct low_nodes {
+    bool any; /* have codes of types that graphs do not have */
+    int count, capacity;
+    uint8_t *types;
+};
+
 /* Nodes that one operator's builder refused for one reason. */
 struct refusal {
     const char *name, *why; /* the operator's name */
@@ -100,6 +107,7 @@ struct importer {
     struct tensor_context *context;
     struct known *constants; /* by id of the context's nodes */
     int constant_count;
+    struct low_nodes low_nodes;
     int refusal_count, refusal_capacity;
     struct refusal *refusals;
     int64_t imported;       /* nodes, so far */

@@ -1,5 +1,5 @@
 /* Tensors that the file holds, or files beside it: small ones become consts, others weights. */
-#include "compiler/import/importer.h"
+#include "compiler/import/low_types.h"
 
 #include "compiler/base/json_read.h"
 
@@ -44,6 +44,23 @@ static const void *listed(struct importer *importer, const Onnx__Tensor *tensor,
         return narrowed(importer, tensor->int32_data, tensor->n_int32_data,
                         dtype_facts[dtype].bytes);
     }
+}
+
+/* Codes in the list of numbers: of 6 bits one in each, else so many as a byte of raw data has. */
+static const void *listed_codes(struct importer *importer, const Onnx__Tensor *tensor,
+                                const struct low_type *low, int64_t elements,
+                                struct et_error *error) {
+    bool each = low->bits == 6;
+    size_t count = tensor->n_int32_data;
+    size_t expected = each ? (size_t)elements : packed_bytes(low, elements);
+    if (count != expected) {
+        et_fail(error, "%zu numbers, expected %zu", count, expected);
+        return NULL;
+    }
+    uint8_t *bytes = arena_allocate(&importer->weights->arena, count + 1, 1);
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)(tensor->int32_data[i] & (each ? 0x3f : 0xff));
+    return each ? bytes : unpacked_codes(&importer->weights->arena, low, bytes, elements);
 }
 
 /* ---- Elements in other files ---- */
@@ -141,17 +158,29 @@ static const void *external(struct importer *importer, const Onnx__Tensor *tenso
 
 /* ---- As nodes ---- */
 
+/* So many bytes that the tensor has as a whole. */
+static const void *raw_bytes(struct importer *importer, const Onnx__Tensor *tensor, size_t bytes,
+                             size_t alignment, struct et_error *error) {
+    if (tensor->data_location == 1)
+        return external(importer, tensor, bytes, alignment, error);
+    if (tensor->raw_data.len == bytes)
+        return bytes ? (const void *)tensor->raw_data.data : "";
+    et_fail(error, "%zu bytes, expected %zu", tensor->raw_data.len, bytes);
+    return NULL;
+}
+
 static const void *elements_of(struct importer *importer, const Onnx__Tensor *tensor,
                                enum dtype dtype, int64_t elements, struct et_error *error) {
-    size_t width = dtype_facts[dtype].bytes, bytes = (size_t)elements * width, count;
-    if (tensor->data_location == 1)
-        return external(importer, tensor, bytes, width, error);
-    if (tensor->has_raw_data) {
-        if (tensor->raw_data.len == bytes)
-            return bytes ? (const void *)tensor->raw_data.data : "";
-        et_fail(error, "%zu bytes, expected %zu", tensor->raw_data.len, bytes);
-        return NULL;
+    const struct low_type *low = low_type(tensor->data_type);
+    size_t width = dtype_facts[dtype].bytes, count;
+    bool is_raw = tensor->data_location == 1 || tensor->has_raw_data;
+    if (is_raw) {
+        size_t bytes = low ? packed_bytes(low, elements) : (size_t)elements * width;
+        const void *data = raw_bytes(importer, tensor, bytes, width, error);
+        return low && data ? unpacked_codes(&importer->weights->arena, low, data, elements) : data;
     }
+    if (low)
+        return listed_codes(importer, tensor, low, elements, error);
     const void *list = listed(importer, tensor, dtype, &count);
     if (count == (size_t)elements)
         return elements ? list : "";
@@ -171,7 +200,7 @@ static bool describe_tensor(const Onnx__Tensor *tensor, struct node *node, struc
     const char *type = onnx_type_name(tensor->data_type);
     if (!type)
         return et_fail(error, "element type %d, which there is not", tensor->data_type);
-    if (!onnx_dtype(tensor->data_type, &node->dtype))
+    if (!held_dtype(tensor->data_type, &node->dtype))
         return et_fail(error, "elements of type %s, which graphs do not have", type);
     if (tensor->n_dims > MAX_RANK)
         return et_fail(error, "rank %zu, expected at most %d", tensor->n_dims, MAX_RANK);
@@ -272,10 +301,11 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
                            error.message);
     static const int64_t zero;
     int64_t count = node_elements(&node);
-    if (count <= MOST_LISTED)
-        return tensor_const(importer->context, node.dtype, node.rank, node.shape, count ? count : 1,
-                            count ? data : &zero);
-    return as_weight_once(importer, tensor, &node, name, data);
+    struct tensor x = count <= MOST_LISTED
+                          ? tensor_const(importer->context, node.dtype, node.rank, node.shape,
+                                         count ? count : 1, count ? data : &zero)
+                          : as_weight_once(importer, tensor, &node, name, data);
+    return typed(importer, x, tensor->data_type);
 }
 
 /* ---- Tables that builders compute ---- */

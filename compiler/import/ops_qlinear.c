@@ -21,8 +21,9 @@ static struct tensor real_input(struct call *call, int first) {
 
 /* y with the scale and the zero point at inputs `first` and after, as what input `like` is. */
 static struct tensor real_output(struct call *call, struct tensor y, int first, int like) {
+    int type = element_type(call->importer, call_input(call, like));
     return quantised(call, y, whole(call, first), whole(call, first + 1),
-                     tensor_dtype(call_input(call, like)));
+                     (struct target){.type = type});
 }
 
 /* ---- Elementwise ---- */

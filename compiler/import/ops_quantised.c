@@ -18,31 +18,31 @@ static void read_scales(struct call *call, struct tensor *scale, struct tensor *
     *zero = spread_over(call, call_input(call, 2), x, from_front, block);
 }
 
-/* The dtype that "output_dtype" names, if it does. */
-static enum dtype output_dtype(struct call *call, enum dtype otherwise) {
+/* The type that "output_dtype" names, if it does. */
+static int output_type(struct call *call, int otherwise) {
     int64_t number = call_int(call, "output_dtype", 0);
-    enum dtype dtype = otherwise;
-    if (number != 0 && !onnx_dtype((int32_t)number, &dtype)) {
-        const char *name = onnx_type_name((int32_t)number);
-        call_refuse(call, "output_dtype %s, which graphs do not have", name ? name : "unknown");
-    }
-    return dtype;
+    if (number < 0 || number > INT32_MAX)
+        call_refuse(call, "output_dtype %" PRId64 ", which there is not", number);
+    return number ? (int)number : otherwise;
 }
 
 struct tensor import_quantize_linear(struct call *call) {
     struct tensor scale, zero, x = call_input(call, 0);
-    call_ignore(call, "saturate");  /* of 8-bit floats */
+    struct target target = {.overflows = call_int(call, "saturate", 1) == 0};
     call_ignore(call, "precision"); /* it is float32 */
     read_scales(call, &scale, &zero);
-    enum dtype dtype = is_given(zero) ? tensor_dtype(zero) : DTYPE_UINT8;
-    return quantised(call, x, scale, zero, output_dtype(call, dtype));
+    target.type = output_type(call, is_given(zero) ? element_type(call->importer, zero)
+                                                   : onnx_type_of(DTYPE_UINT8));
+    return quantised(call, x, scale, zero, target);
 }
 
 struct tensor import_dequantize_linear(struct call *call) {
     struct tensor scale, zero, x = call_input(call, 0);
     read_scales(call, &scale, &zero);
-    enum dtype dtype = output_dtype(call, tensor_dtype(scale));
-    return tensor_cast(dequantised(call, x, scale, zero), dtype);
+    int type = element_type(call->importer, scale);
+    struct target target = {.type = low_type(type) ? onnx_type_of(DTYPE_FLOAT32) : type};
+    target.type = output_type(call, target.type);
+    return cast_to_type(call, dequantised(call, x, scale, zero), target);
 }
 
 /* The range of x, which includes 0, is dealt to 255 steps; where it is 0 alone, the scale is 1. */
@@ -55,7 +55,8 @@ struct dynamic quantised_dynamically(const struct call *call, struct tensor x) {
     result.scale =
         tensor_where(tensor_eq(range, nothing), scalar_like(x, 1), divide_exactly(range, 255));
     result.zero = tensor_cast(tensor_round(tensor_neg(tensor_div(low, result.scale))), DTYPE_UINT8);
-    result.x = quantised(call, x, result.scale, result.zero, DTYPE_UINT8);
+    result.x = quantised(call, x, result.scale, result.zero,
+                         (struct target){.type = onnx_type_of(DTYPE_UINT8)});
     return result;
 }
 
@@ -92,7 +93,7 @@ static struct tensor scale_ratio(struct tensor a, struct tensor b, struct tensor
 static struct tensor rescaled(const struct call *call, struct tensor sums, struct tensor ratio,
                               struct tensor zero) {
     struct tensor y = tensor_mul(tensor_cast(sums, DTYPE_FLOAT32), ratio);
-    return rounded_to(call, y, zero, tensor_dtype(zero));
+    return rounded_to(call, y, zero, (struct target){.type = element_type(call->importer, zero)});
 }
 
 struct tensor import_qlinear_matmul(struct call *call) {

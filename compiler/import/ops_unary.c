@@ -1,4 +1,5 @@
 /* Elementwise operators of one tensor, but those of ops_activation.c and ops_math.c. */
+#include "compiler/import/low_types.h"
 #include "compiler/import/meaning.h"
 
 #include <math.h>
@@ -23,12 +24,12 @@ struct tensor import_sign(struct call *call) {
 }
 
 struct tensor import_is_nan(struct call *call) {
-    struct tensor x = call_input(call, 0);
+    struct tensor x = numbers(call, call_input(call, 0));
     return tensor_ne(x, x);
 }
 
 struct tensor import_is_inf(struct call *call) {
-    struct tensor x = call_input(call, 0);
+    struct tensor x = numbers(call, call_input(call, 0));
     bool negative = call_int(call, "detect_negative", 1) != 0;
     bool positive = call_int(call, "detect_positive", 1) != 0;
     if (!negative && !positive)

@@ -1,5 +1,7 @@
 #include "compiler/import/quantised.h"
 
+#include "compiler/import/low_types.h"
+#include "compiler/import/meaning.h"
 #include "compiler/import/movement.h"
 
 #include <inttypes.h>
@@ -51,26 +53,31 @@ bool is_known_zero(const struct call *call, struct tensor x) {
 }
 
 struct tensor centred(const struct call *call, struct tensor x, struct tensor zero) {
-    x = tensor_cast(x, DTYPE_INT32);
-    return is_known_zero(call, zero) ? x : tensor_sub(x, tensor_cast(zero, DTYPE_INT32));
+    x = numbers(call, x);
+    enum dtype dtype = holds_floats(x) ? DTYPE_FLOAT32 : DTYPE_INT32;
+    x = tensor_cast(x, dtype);
+    return is_known_zero(call, zero) ? x : tensor_sub(x, tensor_cast(numbers(call, zero), dtype));
 }
 
 struct tensor dequantised(const struct call *call, struct tensor x, struct tensor scale,
                           struct tensor zero) {
-    struct tensor number = is_known_zero(call, zero) ? x : centred(call, x, zero);
-    return tensor_mul(tensor_cast(number, DTYPE_FLOAT32), tensor_cast(scale, DTYPE_FLOAT32));
+    struct tensor number = is_known_zero(call, zero) ? numbers(call, x) : centred(call, x, zero);
+    return tensor_mul(tensor_cast(number, DTYPE_FLOAT32),
+                      tensor_cast(numbers(call, scale), DTYPE_FLOAT32));
 }
 
 struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor zero,
-                         enum dtype dtype) {
-    x = tensor_round(x);
+                         struct target target) {
+    const struct low_type *low = low_type(target.type);
+    if (!low || !low->is_float)
+        x = tensor_round(x);
     if (!is_known_zero(call, zero))
-        x = tensor_add(x, tensor_cast(zero, DTYPE_FLOAT32));
-    return tensor_cast(x, dtype);
+        x = tensor_add(x, tensor_cast(numbers(call, zero), DTYPE_FLOAT32));
+    return rounded_to_type(call, x, target);
 }
 
 struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
-                        struct tensor zero, enum dtype dtype) {
-    x = tensor_div(tensor_cast(x, DTYPE_FLOAT32), tensor_cast(scale, DTYPE_FLOAT32));
-    return rounded_to(call, x, zero, dtype);
+                        struct tensor zero, struct target target) {
+    x = tensor_div(tensor_cast(x, DTYPE_FLOAT32), tensor_cast(numbers(call, scale), DTYPE_FLOAT32));
+    return rounded_to(call, x, zero, target);
 }

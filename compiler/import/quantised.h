@@ -2,7 +2,7 @@
 #ifndef EIGENTENSOR_IMPORT_QUANTISED_H
 #define EIGENTENSOR_IMPORT_QUANTISED_H
 
-#include "compiler/import/importer.h"
+#include "compiler/import/low_types.h"
 
 /* A scale or a zero point in the shape in which it goes with x: one for all (a scalar, or one
  * element), one for each place along `axis`, or one for each block of `block` elements along it.
@@ -10,17 +10,18 @@
 struct tensor spread_over(const struct call *call, struct tensor values, struct tensor x, int axis,
                           int64_t block);
 
-/* x less the zero point, in int32. */
+/* x less the zero point, in int32; of floats in float32. */
 struct tensor centred(const struct call *call, struct tensor x, struct tensor zero);
 /* (x - zero) * scale, in float32. */
 struct tensor dequantised(const struct call *call, struct tensor x, struct tensor scale,
                           struct tensor zero);
-/* Rounds to nearest even, adds the zero point, saturates; NaN becomes 0. */
+/* To integers: rounds to nearest even, adds the zero point, saturates; NaN becomes 0. To floats:
+ * adds the zero point, rounds. */
 struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor zero,
-                         enum dtype dtype);
+                         struct target target);
 /* The same of x / scale. */
 struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
-                        struct tensor zero, enum dtype dtype);
+                        struct tensor zero, struct target target);
 
 /* x as uint8, by its own range (ops_quantised.c). */
 struct dynamic {

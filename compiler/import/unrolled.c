@@ -1,5 +1,7 @@
 #include "compiler/import/unrolled.h"
 
+#include "compiler/import/low_types.h"
+
 #include <string.h>
 
 bool unrolled_begin(struct unrolled *u, int input_count) {
@@ -55,7 +57,9 @@ static struct tensor stack_of_none(struct unrolled *u, int k, int64_t axis) {
     int rank = tensor_rank(part);
     for (int i = 0; i < rank; i++)
         shape[i] = i == (axis < 0 ? axis + rank : axis) ? 0 : tensor_extent(part, i);
-    return tensor_const(u->call->context, tensor_dtype(part), rank, shape, 1, &zero);
+    struct importer *importer = u->call->importer;
+    struct tensor none = tensor_const(u->call->context, tensor_dtype(part), rank, shape, 1, &zero);
+    return typed(importer, none, element_type(importer, part));
 }
 
 struct tensor unrolled_stack(struct unrolled *u, int k, int64_t axis, bool reversed) {

@@ -180,6 +180,89 @@ Test(import_onnx, refuses_wrong_numbers_of_elements) {
                   "graphs do not have");
 }
 
+/* The weight w as the graph has it, and its bytes. */
+static void holds(const char *kind, const void *bytes, size_t count) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    struct graph *graph = imported(NULL, &weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    cr_expect_str_eq(shape_text(graph->outputs[1].node).text, kind);
+    cr_assert_eq(weights->count, 1);
+    cr_assert_eq(weights->tensors[0].bytes, count);
+    cr_expect_arr_eq(weights->tensors[0].data, bytes, count);
+    graph_free(graph);
+    weights_free(weights);
+}
+
+Test(import_onnx, elements_in_lists_are_kept) {
+    int32_t list[100];
+    int8_t wanted[100];
+    for (int i = 0; i < 100; i++) {
+        list[i] = i - 50;
+        wanted[i] = (int8_t)(i - 50);
+    }
+    Onnx__Tensor *tensor = add_weights(100, 0);
+    tensor->data_type = 3;
+    tensor->n_int32_data = 100;
+    tensor->int32_data = list;
+    holds("int8[100]", wanted, sizeof wanted);
+}
+
+/* ---- Elements that graphs have as codes ---- */
+
+enum { UINT4 = 21, INT4 = 22, UINT2 = 25, FLOAT6E2M3 = 27, CODES = 101 };
+
+/* Packs codes, the first in the lowest bits; gives how many bytes they take. */
+static size_t pack_codes(const uint8_t *codes, int bits, uint8_t *bytes) {
+    memset(bytes, 0, CODES);
+    for (int i = 0; i < CODES * bits; i++)
+        bytes[i / 8] |= (uint8_t)((codes[i / bits] >> i % bits & 1) << i % 8);
+    return ((size_t)CODES * (size_t)bits + 7) / 8;
+}
+
+Test(import_onnx, codes_are_a_byte_each) {
+    static const struct {
+        int type, bits;
+        const char *kind;
+    } kinds[] = {{UINT4, 4, "uint8[101]"},
+                 {INT4, 4, "int8[101]"},
+                 {UINT2, 2, "uint8[101]"},
+                 {FLOAT6E2M3, 6, "uint8[101]"}};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        uint8_t codes[CODES], wanted[CODES], bytes[CODES];
+        for (int i = 0; i < CODES; i++) {
+            codes[i] = (uint8_t)(i * 37 % (1 << kinds[k].bits));
+            wanted[i] = kinds[k].type == INT4 && codes[i] > 7 ? (uint8_t)(codes[i] - 16) : codes[i];
+        }
+        Onnx__Tensor *tensor = add_weights(CODES, 1);
+        tensor->data_type = kinds[k].type;
+        tensor->raw_data.data = bytes;
+        tensor->raw_data.len = pack_codes(codes, kinds[k].bits, bytes);
+        holds(kinds[k].kind, wanted, sizeof wanted);
+        tensor->raw_data.len--;
+        char message[128];
+        snprintf(message, sizeof message,
+                 "m.onnx: cannot be imported:\n  initializer \"w\" (opset 20): tensor \"w\": %zu "
+                 "bytes, expected %zu",
+                 tensor->raw_data.len, tensor->raw_data.len + 1);
+        refuses(NULL, message);
+        end();
+        begin();
+    }
+}
+
+Test(import_onnx, computes_nothing_of_codes) {
+    onnx_add_input(&model, "x", 17, "2,3");
+    onnx_add_node(&model, "Transpose", "x", "t");
+    onnx_add_output(&model, "t");
+    takes(NULL, "uint8[3,2]");
+    onnx_add_node(&model, "Add", "t,t", "y");
+    onnx_add_output(&model, "y");
+    refuses(NULL, "m.onnx: cannot be imported:\n"
+                  "  Add \"y\" (opset 20): of elements of type FLOAT8E4M3FN: they can be moved and "
+                  "cast, but not be computed with");
+}
+
 /* ---- Elements in other files ---- */
 
 static void set_external(Onnx__Tensor *tensor, const char *location, const char *offset) {
