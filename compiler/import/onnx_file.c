@@ -179,10 +179,21 @@ static bool check_message(struct wire *wire, const ProtobufCMessageDescriptor *t
 
 /* ---- Unpacking ---- */
 
-/* What small messages take is several times what they take in the file. */
+/* What small messages and numbers take is several times what they take in the file. */
+#define UNPACKED_TIMES 4.0
+
+/* Of each number of a list protobuf-c takes notes that are several times as large, in pieces whose
+ * sizes are powers of two, and gives them back with the list's end: for the next one. */
+enum { SIZES = 64 };
+struct piece {
+    size_t bytes;
+    struct piece *next; /* of the same size, given back */
+};
 struct unpacking {
     struct arena_limit limit;
     double left;
+    struct arena *arena;
+    struct piece *given_back[SIZES];
 };
 
 static bool take(struct arena_limit *limit, double bytes) {
@@ -191,13 +202,32 @@ static bool take(struct arena_limit *limit, double bytes) {
     return unpacking->left >= 0;
 }
 
-static void *allocate(void *arena, size_t bytes) {
-    return arena_allocate(arena, 1, bytes);
+/* Where pieces of that size wait; NULL for one that is no power of two. */
+static struct piece **waiting(struct unpacking *unpacking, size_t bytes) {
+    bool is_power = bytes != 0 && (bytes & (bytes - 1)) == 0;
+    return is_power ? &unpacking->given_back[__builtin_ctzll(bytes)] : NULL;
 }
 
-static void release(void *arena, void *piece) {
-    (void)arena;
-    (void)piece; /* the arena's end is its own */
+static void *allocate(void *data, size_t bytes) {
+    struct unpacking *unpacking = data;
+    struct piece **list = waiting(unpacking, bytes), *piece = list ? *list : NULL;
+    if (piece)
+        *list = piece->next;
+    else
+        piece = arena_allocate(unpacking->arena, 1, sizeof *piece + bytes);
+    piece->bytes = bytes;
+    return piece + 1;
+}
+
+static void release(void *data, void *memory) {
+    if (!memory)
+        return;
+    struct piece *piece = (struct piece *)memory - 1;
+    struct piece **list = waiting(data, piece->bytes);
+    if (!list)
+        return; /* the arena's end is its own */
+    piece->next = *list;
+    *list = piece;
 }
 
 const Onnx__Model *onnx_decode(const void *bytes, size_t count, struct arena *arena,
@@ -205,9 +235,10 @@ const Onnx__Model *onnx_decode(const void *bytes, size_t count, struct arena *ar
     struct wire wire = {bytes, bytes, (const uint8_t *)bytes + count, error};
     if (!check_message(&wire, &onnx__model__descriptor, 0))
         return NULL;
-    struct unpacking unpacking = {{take}, 2.0 * (double)count + UNPACKED_LEAST};
+    struct unpacking unpacking = {
+        .limit = {take}, .left = UNPACKED_TIMES * (double)count + UNPACKED_LEAST, .arena = arena};
     struct arena_limit *outer = arena->limit;
-    ProtobufCAllocator allocator = {allocate, release, arena};
+    ProtobufCAllocator allocator = {allocate, release, &unpacking};
     arena->limit = &unpacking.limit;
     const Onnx__Model *model = onnx__model__unpack(&allocator, count, bytes);
     arena->limit = outer;
