@@ -6,6 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_TABLED = 1 << 28 }; /* members of a list, and elements of all tables together */
+
+bool call_affords(struct call *call, int64_t elements) {
+    struct importer *importer = call->importer;
+    if (elements <= MOST_TABLED - importer->tabled) {
+        importer->tabled += elements;
+        return true;
+    }
+    call_refuse(call, "tables of more than %d elements, all together", MOST_TABLED);
+    return false;
+}
+
 /* ---- Inputs and outputs ---- */
 
 struct tensor call_input(const struct call *call, int index) {
@@ -17,7 +29,10 @@ bool call_has_input(const struct call *call, int index) {
 }
 
 bool call_wants_output(const struct call *call, int index) {
-    return (size_t)index < call->node->n_output && call->node->output[index][0];
+    if ((size_t)index >= call->node->n_output)
+        return false;
+    const struct value *value = value_find(call->scope, call->node->output[index]);
+    return value && value->wanted;
 }
 
 void call_output(struct call *call, int index, struct tensor x) {
@@ -132,17 +147,37 @@ struct texts call_texts(struct call *call, const char *name) {
     return (struct texts){(int)attribute->n_strings, texts};
 }
 
-struct integers call_ints(struct call *call, const char *name) {
+static struct integers ints_of(struct call *call, const char *name, size_t most) {
     static const int64_t none[1];
     const Onnx__Attribute *attribute = attribute_as(call, name, INTS);
     if (!attribute)
         return (struct integers){0};
-    if (attribute->n_ints > MAX_CONSTANT) {
-        call_refuse(call, "attribute \"%s\" has %zu numbers, expected at most %d", name,
-                    attribute->n_ints, MAX_CONSTANT);
+    if (attribute->n_ints > most) {
+        call_refuse(call, "attribute \"%s\" has %zu numbers, expected at most %zu", name,
+                    attribute->n_ints, most);
         return (struct integers){0};
     }
     return (struct integers){(int)attribute->n_ints, attribute->n_ints ? attribute->ints : none};
+}
+
+struct integers call_ints(struct call *call, const char *name) {
+    return ints_of(call, name, MAX_CONSTANT);
+}
+
+struct integers call_table(struct call *call, const char *name) {
+    return ints_of(call, name, MOST_TABLED);
+}
+
+struct spellings call_spellings(struct call *call, const char *name) {
+    const Onnx__Attribute *attribute = attribute_as(call, name, TEXTS);
+    if (!attribute)
+        return (struct spellings){0};
+    if (attribute->n_strings > MOST_TABLED) {
+        call_refuse(call, "attribute \"%s\" has %zu texts, expected at most %d", name,
+                    attribute->n_strings, MOST_TABLED);
+        return (struct spellings){0};
+    }
+    return (struct spellings){(int)attribute->n_strings, attribute->strings};
 }
 
 struct floats call_floats(struct call *call, const char *name) {

@@ -5,6 +5,7 @@
 #include "compiler/import/low_types.h"
 
 #include "compiler/evaluate/evaluate.h"
+#include "templates/convert.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -80,8 +81,7 @@ const struct view *known_elements(struct importer *importer, struct tensor x) {
 
 /* ---- As numbers ---- */
 
-/* One element as a number; float16 and the like are not asked for. */
-static double number_at(const struct view *view, int64_t i) {
+double number_at(const struct view *view, int64_t i) {
     switch (view->dtype) {
     case DTYPE_FLOAT32:
         return (double)((const float *)view->data)[i];
@@ -96,6 +96,10 @@ static double number_at(const struct view *view, int64_t i) {
     case DTYPE_UINT8:
     case DTYPE_BOOL:
         return ((const uint8_t *)view->data)[i];
+    case DTYPE_FLOAT16:
+        return (double)f16_to_f32(((const uint16_t *)view->data)[i]);
+    case DTYPE_BFLOAT16:
+        return (double)bf16_to_f32(((const uint16_t *)view->data)[i]);
     default:
         return NAN;
     }

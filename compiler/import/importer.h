@@ -111,6 +111,7 @@ struct importer {
     int refusal_count, refusal_capacity;
     struct refusal *refusals;
     int64_t imported;       /* nodes, so far */
+    int64_t tabled;         /* elements of tables that were made of attributes, so far */
     struct et_error *error; /* what ends the import: the file is not a model */
 };
 
@@ -134,7 +135,7 @@ struct call {
 /* NO_TENSOR where it is left out. */
 struct tensor call_input(const struct call *call, int index);
 bool call_has_input(const struct call *call, int index);
-/* Whether anything may read that output. */
+/* Whether anything that is imported reads that output. */
 bool call_wants_output(const struct call *call, int index);
 void call_output(struct call *call, int index, struct tensor x);
 /* The node cannot be imported: why. Returns a dead tensor. */
@@ -166,6 +167,13 @@ struct texts {
     const char *const *values;
 };
 struct texts call_texts(struct call *call, const char *name);
+/* Longer ones, for tables: as many as the file has. Texts as they lie there, without zero bytes. */
+struct integers call_table(struct call *call, const char *name);
+struct spellings {
+    int count;
+    const ProtobufCBinaryData *values;
+};
+struct spellings call_spellings(struct call *call, const char *name);
 const Onnx__Tensor *call_tensor(struct call *call, const char *name);
 const Onnx__Graph *call_graph(struct call *call, const char *name);
 /* For attributes that say nothing about the values. */
@@ -187,6 +195,8 @@ const struct view *call_known_elements(struct call *call, struct tensor x, const
 bool call_is_known(struct call *call, struct tensor x);
 /* The one element of a tensor, as a number. Refuses the node when it is not known. */
 double call_known_number(struct call *call, struct tensor x, const char *what);
+/* An element as a number. */
+double number_at(const struct view *view, int64_t i);
 /* The value of the attribute up to some opset, and of the input `index` since: both kinds are asked
  * for. NULL values where neither is there. */
 struct integers call_ints_or_input(struct call *call, const char *name, int index);
@@ -204,9 +214,22 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
 enum { MOST_COMPUTED = 1 << 24 }; /* elements of one table that a builder computes */
 /* Room for the elements of such a table; NULL: it would be too large. */
 float *computed_elements(struct importer *importer, int rank, const int64_t *shape);
-/* The table as a const, or as a weight that is named after the node's first output. */
+/* The table as a const, or as a weight that is named after the node. */
 struct tensor computed_tensor(struct call *call, const char *name, int rank, const int64_t *shape,
                               const float *elements);
+/* The attribute `name`, a list of floats, or where that is not there the tensor `tensor_name`
+ * (NULL: there is none), as numbers; NULL values where neither is. Refuses both at once. */
+struct doubles {
+    int count;
+    const double *values;
+};
+struct doubles call_numbers(struct call *call, const char *name, const char *tensor_name);
+/* The same of any dtype, of elements that are copied. */
+struct tensor import_table(struct call *call, const char *name, enum dtype dtype, int rank,
+                           const int64_t *shape, const void *elements);
+/* Counts elements that a builder makes of attributes. Refuses the node, and is false, where there
+ * are more than files have reason for: bodies of loops bring the same attributes at each step. */
+bool call_affords(struct call *call, int64_t elements);
 
 /* scope.c: names */
 

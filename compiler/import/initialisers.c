@@ -318,14 +318,82 @@ float *computed_elements(struct importer *importer, int rank, const int64_t *sha
     return arena_array(&importer->weights->arena, float, (size_t)count + 1);
 }
 
+/* `elements` outlive the import when they are more than a const has. */
+static struct tensor as_table(struct call *call, const char *name, struct node *node,
+                              const void *elements) {
+    int64_t count = node_elements(node);
+    if (count <= MOST_LISTED)
+        return tensor_const(call->context, node->dtype, node->rank, node->shape, count ? count : 1,
+                            elements);
+    const char *own = call->node->output[0];
+    return as_weight(call->importer, node, arena_format(&call->importer->arena, "%s.%s", own, name),
+                     elements);
+}
+
 struct tensor computed_tensor(struct call *call, const char *name, int rank, const int64_t *shape,
                               const float *elements) {
     struct node node = {.dtype = DTYPE_FLOAT32, .rank = rank};
     memcpy(node.shape, shape, (size_t)rank * sizeof *shape);
+    return as_table(call, name, &node, elements);
+}
+
+struct tensor import_table(struct call *call, const char *name, enum dtype dtype, int rank,
+                           const int64_t *shape, const void *elements) {
+    struct node node = {.dtype = dtype, .rank = rank};
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++) {
+        node.shape[i] = shape[i];
+        if (!checked_multiply(count, shape[i], &count))
+            count = INT64_MAX;
+    }
+    if (!call_affords(call, count))
+        return (struct tensor){call->context, NULL};
+    if (count > MOST_LISTED) {
+        size_t width = dtype_facts[dtype].bytes;
+        void *kept = arena_allocate(&call->importer->weights->arena, (size_t)count, width);
+        elements = memcpy(kept, elements, (size_t)count * width);
+    }
+    return as_table(call, name, &node, elements);
+}
+
+/* ---- Attributes as numbers ---- */
+
+static struct doubles listed_numbers(struct call *call, struct floats list) {
+    if (!call_affords(call, list.count))
+        return (struct doubles){0};
+    double *values = arena_array(&call->importer->arena, double, (size_t)list.count + 1);
+    for (int i = 0; i < list.count; i++)
+        values[i] = (double)list.values[i];
+    return (struct doubles){list.count, values};
+}
+
+static struct doubles tensor_numbers(struct call *call, const Onnx__Tensor *tensor,
+                                     const char *name) {
+    struct node node = {0};
+    struct et_error error = {0};
+    const void *data = read_tensor(call->importer, tensor, &node, &error);
     int64_t count = node_elements(&node);
-    if (count <= MOST_LISTED)
-        return tensor_const(call->context, DTYPE_FLOAT32, rank, shape, count ? count : 1, elements);
-    const char *own = call->node->output[0];
-    return as_weight(call->importer, &node,
-                     arena_format(&call->importer->arena, "%s.%s", own, name), elements);
+    if (data && count > INT32_MAX)
+        et_fail(&error, "%s is too large", shape_text(&node).text);
+    if (error.message[0]) {
+        call_refuse(call, "attribute \"%s\": %s", name, error.message);
+        return (struct doubles){0};
+    }
+    if (!call_affords(call, count))
+        return (struct doubles){0};
+    double *values = arena_array(&call->importer->arena, double, (size_t)count + 1);
+    const struct view view = view_contiguous(&node, data);
+    for (int64_t i = 0; i < count; i++)
+        values[i] = number_at(&view, i);
+    return (struct doubles){(int)count, values};
+}
+
+struct doubles call_numbers(struct call *call, const char *name, const char *tensor_name) {
+    struct floats list = name ? call_floats(call, name) : (struct floats){0};
+    const Onnx__Tensor *tensor = tensor_name ? call_tensor(call, tensor_name) : NULL;
+    if (list.count && tensor)
+        call_refuse(call, "both \"%s\" and \"%s\"", name, tensor_name);
+    if (tensor)
+        return tensor_numbers(call, tensor, tensor_name);
+    return list.values ? listed_numbers(call, list) : (struct doubles){0};
 }
