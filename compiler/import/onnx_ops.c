@@ -50,7 +50,8 @@ void onnx_describe(struct text *text) {
              "`eigentensor import --operators` writes this page, from "
              "[onnx_ops.def](../compiler/import/onnx_ops.def).\n\n"
              "%d operators are imported, each in all of its versions from the opset named "
-             "here up to 28. Of 16-bit floats, operators that compute do so in float32 and round "
+             "here up to 28 (5 of ai.onnx.ml). Of 16-bit floats, operators that compute do so in "
+             "float32 and round "
              "each result once; the others move the bits."
              "\n\n| operator | from opset | 16-bit floats | notes |\n|---|---|---|---|\n",
              COUNT - refused);

@@ -32,7 +32,8 @@ def integers(dtype, *shape, low=None, high=None):
 
 class Case:
     """An operator with its attributes, at an opset, on arrays; None: an input that is left out.
-    `known` lists inputs that the file holds. `outputs` says of each whether it is asked for.
+    `known` lists inputs that the file holds. `outputs` says of each whether it is asked for;
+    None: it has a name, which nothing reads.
     `expected` lists the outputs where ONNX Runtime is not to be asked."""
 
     # pylint: disable=too-many-arguments
@@ -49,7 +50,7 @@ class Case:
 
     def model(self):
         names = ["" if x is None else f"x{i}" for i, x in enumerate(self.inputs)]
-        outputs = [f"y{i}" if wanted else "" for i, wanted in enumerate(self.outputs)]
+        outputs = ["" if wanted is False else f"y{i}" for i, wanted in enumerate(self.outputs)]
         node = helper.make_node(self.operator, names, outputs, domain=self.domain,
                                 **self.attributes)
         graph = helper.make_graph(
@@ -57,7 +58,8 @@ class Case:
             [helper.make_tensor_value_info(names[i], helper.np_dtype_to_tensor_dtype(x.dtype),
                                            x.shape)
              for i, x in enumerate(self.inputs) if x is not None and i not in self.known],
-            [helper.make_empty_tensor_value_info(name) for name in outputs if name],
+            [helper.make_empty_tensor_value_info(name)
+             for name, wanted in zip(outputs, self.outputs) if wanted],
             [numpy_helper.from_array(self.inputs[i], names[i]) for i in self.known])
         own = self.opset if not self.domain else 17
         imports = [helper.make_opsetid("", own)]

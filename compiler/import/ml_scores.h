@@ -1,0 +1,46 @@
+/* What the operators of ai.onnx.ml have in common: rows of features, the transforms that turn
+ * scores into what is given, and class labels. */
+#ifndef EIGENTENSOR_IMPORT_ML_SCORES_H
+#define EIGENTENSOR_IMPORT_ML_SCORES_H
+
+#include "compiler/import/importer.h"
+
+/* x as float32, of which every value is one: refuses float64 but where it was float32 before. */
+struct tensor in_float32(struct call *call, struct tensor x);
+/* Input 0 as float32 (rows, features); one axis is one row. */
+struct tensor rows_of_features(struct call *call);
+
+/* Applied to the scores of each row. In TreeEnsemble's numbers. */
+enum transform {
+    TRANSFORM_NONE,
+    TRANSFORM_SOFTMAX,
+    TRANSFORM_LOGISTIC,
+    TRANSFORM_SOFTMAX_ZERO, /* softmax of those that are not 0 */
+    TRANSFORM_PROBIT,
+    TRANSFORMS
+};
+/* The attribute post_transform, a text. */
+enum transform post_transform(struct call *call);
+/* Scores (rows, scores). Of one score a row only PROBIT makes anything else, as in ONNX Runtime. */
+struct tensor transformed(struct tensor scores, enum transform transform);
+/* One score (rows, 1) as those of two classes (rows, 2): the second is the score itself. The first
+ * is 1 less it, of a score which is a `share`, or its negative. */
+struct tensor of_two_classes(struct tensor score, enum transform transform, bool share);
+
+/* The classes of a classifier, of which it has at least two: numbers or texts. */
+struct classes {
+    int count;
+    const int64_t *labels; /* NULL: they are texts */
+};
+struct classes classes_of(struct call *call, const char *numbers, const char *texts);
+/* The labels of positions among the classes (rows), for output 0. Refuses texts. NO_TENSOR where
+ * nothing reads them. */
+struct tensor labels_at(struct call *call, const struct classes *classes, struct tensor positions);
+/* 0 where the bool is false, 1 where it is true. */
+struct tensor as_position(struct tensor condition);
+
+/* A table of float32; see import_table. */
+struct tensor float_table(struct call *call, const char *what, int rank, const int64_t *shape,
+                          const float *elements);
+
+#endif
