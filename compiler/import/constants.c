@@ -4,8 +4,8 @@
  * bits that it would have in a run. */
 #include "compiler/import/low_types.h"
 
+#include "compiler/evaluate/cast.h"
 #include "compiler/evaluate/evaluate.h"
-#include "templates/convert.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -81,27 +81,28 @@ const struct view *known_elements(struct importer *importer, struct tensor x) {
 
 /* ---- As numbers ---- */
 
+/* One element as a number, and as an integer. */
 double number_at(const struct view *view, int64_t i) {
     switch (view->dtype) {
-    case DTYPE_FLOAT32:
-        return (double)((const float *)view->data)[i];
-    case DTYPE_FLOAT64:
-        return ((const double *)view->data)[i];
-    case DTYPE_INT32:
-        return ((const int32_t *)view->data)[i];
-    case DTYPE_INT64:
-        return (double)((const int64_t *)view->data)[i];
-    case DTYPE_INT8:
-        return ((const int8_t *)view->data)[i];
-    case DTYPE_UINT8:
-    case DTYPE_BOOL:
-        return ((const uint8_t *)view->data)[i];
-    case DTYPE_FLOAT16:
-        return (double)f16_to_f32(((const uint16_t *)view->data)[i]);
-    case DTYPE_BFLOAT16:
-        return (double)bf16_to_f32(((const uint16_t *)view->data)[i]);
+#define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, letter, short, ...)              \
+    case DTYPE_##id:                                                                               \
+        return cast_##short##_f64(((const type *)view->data)[i]);
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
     default:
-        return NAN;
+        unreachable();
+    }
+}
+
+static int64_t integer_at(const struct view *view, int64_t i) {
+    switch (view->dtype) {
+#define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, letter, short, ...)              \
+    case DTYPE_##id:                                                                               \
+        return cast_##short##_i64(((const type *)view->data)[i]);
+#include "compiler/graph/dtypes.def"
+#undef DTYPE
+    default:
+        unreachable();
     }
 }
 
@@ -142,12 +143,9 @@ struct integers call_known(struct call *call, struct tensor x, const char *what)
     int64_t *values = arena_array(&call->importer->arena, int64_t, (size_t)count + 1);
     for (int64_t i = 0; i < count; i++) {
         double number = number_at(view, i);
-        if (view->dtype == DTYPE_INT64)
-            values[i] = ((const int64_t *)view->data)[i];
-        else if (number != floor(number) || fabs(number) > 0x1p62)
+        values[i] = integer_at(view, i);
+        if (number != floor(number) || fabs(number) > 0x1p63)
             call_refuse(call, "%s holds %g, expected an integer", what, number);
-        else
-            values[i] = (int64_t)number;
     }
     return (struct integers){(int)count, values};
 }

@@ -97,12 +97,10 @@ static bool check_axes(struct importer *importer, const bool *used, const struct
 static bool fix_input(struct importer *importer, const struct node *node, const char *name,
                       bool *used, struct tensor *x) {
     const struct et_axis *asked = axis_named(importer->options, name, used);
-    bool is_integer = node->dtype == DTYPE_INT64 || node->dtype == DTYPE_INT32;
-    if (!asked || !is_integer || node_elements(node) != 1)
+    if (!asked || !dtype_is_integer(node->dtype) || node_elements(node) != 1)
         return false;
-    const int32_t narrow = (int32_t)asked->size;
     *x = tensor_const(importer->context, node->dtype, node->rank, node->shape, 1,
-                      node->dtype == DTYPE_INT64 ? (const void *)&asked->size : &narrow);
+                      &asked->size); /* little-endian: of narrower ones the low bytes */
     return true;
 }
 

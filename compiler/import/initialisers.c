@@ -14,12 +14,12 @@ enum { MOST_LISTED = 16 }; /* elements of what becomes a const */
 
 /* ---- Elements in the file's fields ---- */
 
-/* A list of narrower elements, a number each, as elements of `width` bytes. */
-static const void *narrowed(struct importer *importer, const int32_t *numbers, size_t count,
-                            size_t width) {
+/* A list of numbers as narrower elements, a number each. */
+static const void *narrowed(struct importer *importer, const void *numbers, size_t wide,
+                            size_t count, size_t width) {
     char *elements = arena_allocate(&importer->weights->arena, count + 1, width);
-    for (size_t i = 0; i < count; i++)
-        memcpy(elements + i * width, &numbers[i], width); /* little-endian: the low bytes */
+    for (size_t i = 0; i < count; i++) /* little-endian: the low bytes */
+        memcpy(elements + i * width, (const char *)numbers + i * wide, width);
     return elements;
 }
 
@@ -36,13 +36,20 @@ static const void *listed(struct importer *importer, const Onnx__Tensor *tensor,
     case DTYPE_INT64:
         *count = tensor->n_int64_data;
         return tensor->int64_data;
+    case DTYPE_UINT64:
+        *count = tensor->n_uint64_data;
+        return tensor->uint64_data;
+    case DTYPE_UINT32:
+        *count = tensor->n_uint64_data;
+        return narrowed(importer, tensor->uint64_data, sizeof *tensor->uint64_data,
+                        tensor->n_uint64_data, dtype_facts[dtype].bytes);
     case DTYPE_INT32:
         *count = tensor->n_int32_data;
         return tensor->int32_data;
     default:
         *count = tensor->n_int32_data;
-        return narrowed(importer, tensor->int32_data, tensor->n_int32_data,
-                        dtype_facts[dtype].bytes);
+        return narrowed(importer, tensor->int32_data, sizeof *tensor->int32_data,
+                        tensor->n_int32_data, dtype_facts[dtype].bytes);
     }
 }
 

@@ -6,13 +6,11 @@
  * treated as ONNX Runtime does.) */
 #include "compiler/import/activation.h"
 #include "compiler/import/importer.h"
+#include "compiler/import/unrolled.h"
 
 #include <string.h>
 
-enum {
-    MOST_UNROLLED = 64, /* steps */
-    MOST_ACTIVATIONS = 3,
-};
+enum { MOST_ACTIVATIONS = 3 };
 
 /* ---- Activations ---- */
 

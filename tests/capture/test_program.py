@@ -300,7 +300,7 @@ class Page(unittest.TestCase):
 
     def test_its_three_lines_run(self):
         text = (ROOT / "docs/port-your-model.md").read_text()
-        code = text.split("```python\n")[1].split("```")[0]
+        code = text.split("## From TinyGrad")[1].split("```python\n")[1].split("```")[0]
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), \
                 contextlib.redirect_stdout(io.StringIO()):
             exec(compile(code, "port-your-model.md", "exec"), {})
