@@ -159,7 +159,7 @@ static const struct mode *mode_named(const struct call *call, const char *name) 
 /* Codes of float32 as FLOAT8E8M0: the exponent. The least power of two is half the least normal
  * float32, so that its fraction has a bit less and the leading one in itself. */
 static struct tensor encoded_powers(const struct call *call, struct tensor x,
-                                    const struct low_type *low, struct target target) {
+                                    const struct low_type *low, struct cast_target target) {
     struct tensor least = scalar_like(x, 0x1p-127), greatest = scalar_like(x, 0x1p127);
     struct tensor bits = tensor_bitcast(tensor_max(tensor_min(x, greatest), least), DTYPE_INT32);
     struct tensor normal = int32(x, 0x800000);
@@ -173,7 +173,7 @@ static struct tensor encoded_powers(const struct call *call, struct tensor x,
 
 /* Codes of float32, int32. */
 static struct tensor encoded(const struct call *call, struct tensor x, const struct low_type *low,
-                             struct target target) {
+                             struct cast_target target) {
     return low->is_signed ? encoded_signed(x, low, target.overflows && low->bits == 8)
                           : encoded_powers(call, x, low, target);
 }
@@ -196,7 +196,7 @@ static bool check_type(const struct call *call, int type, enum dtype *dtype) {
     return false;
 }
 
-struct tensor cast_to_type(const struct call *call, struct tensor x, struct target target) {
+struct tensor cast_to_type(const struct call *call, struct tensor x, struct cast_target target) {
     const struct low_type *low = low_type(target.type);
     enum dtype dtype;
     if (!check_type(call, target.type, &dtype))
@@ -210,7 +210,7 @@ struct tensor cast_to_type(const struct call *call, struct tensor x, struct targ
                     target.type);
 }
 
-struct tensor rounded_to_type(const struct call *call, struct tensor x, struct target target) {
+struct tensor rounded_to_type(const struct call *call, struct tensor x, struct cast_target target) {
     const struct low_type *low = low_type(target.type);
     if (!low)
         return cast_to_type(call, tensor_round(x), target);

@@ -53,16 +53,16 @@ const void *unpacked_codes(struct arena *arena, const struct low_type *low, cons
 struct tensor numbers(const struct call *call, struct tensor x);
 
 /* What elements become. */
-struct target {
+struct cast_target {
     int type;
     bool overflows;   /* 8-bit floats: what is too large is infinity or NaN, not the greatest */
     const char *mode; /* of FLOAT8E8M0: "up" (NULL too), "down" or "nearest", halves up */
 };
 /* x as elements of any type that graphs have; refuses others. To floats it is rounded once, to
  * nearest even; of integers that are too large the low bits are kept, of infinities and NaN 0. */
-struct tensor cast_to_type(const struct call *call, struct tensor x, struct target target);
+struct tensor cast_to_type(const struct call *call, struct tensor x, struct cast_target target);
 /* The same of float32, but to integers it is rounded to nearest even and saturates; NaN gives 0. */
-struct tensor rounded_to_type(const struct call *call, struct tensor x, struct target target);
+struct tensor rounded_to_type(const struct call *call, struct tensor x, struct cast_target target);
 /* The bits of x as elements of another type of as many bits; refuses others. */
 struct tensor bits_as_type(const struct call *call, struct tensor x, int type);
 

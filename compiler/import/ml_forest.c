@@ -170,7 +170,7 @@ bool forest_vote(struct call *call, struct forest *forest, int node, int64_t tar
 /* ---- Order and depth ---- */
 
 /* What the walk needs to know. Nodes that no root leads to are left out. */
-struct survey {
+struct forest_survey {
     int *place; /* by node: among the leaves, or among the branches; -1: none leads there */
     int *tree;  /* by node: the first that comes there */
     int leaves, branches;
@@ -182,7 +182,7 @@ struct survey {
 };
 
 struct visit {
-    struct survey *survey;
+    struct forest_survey *survey;
     const struct forest *forest;
     int *height; /* 0: not met; -1: on the way; else steps to the deepest leaf, and one */
     int *stack;
@@ -190,7 +190,7 @@ struct visit {
 };
 
 static void meet(struct visit *visit, int index, int tree) {
-    struct survey *survey = visit->survey;
+    struct forest_survey *survey = visit->survey;
     const struct branch *node = &visit->forest->nodes[index];
     bool leaf = is_leaf(visit->forest, index);
     survey->order[survey->leaves + survey->branches] = index;
@@ -228,13 +228,14 @@ static bool visit_top(struct visit *visit, int tree) {
 }
 
 /* Goes through all trees, each node once. */
-static bool survey_forest(struct call *call, const struct forest *forest, struct survey *survey) {
+static bool survey_forest(struct call *call, const struct forest *forest,
+                          struct forest_survey *survey) {
     struct arena *arena = &call->importer->arena;
     size_t count = (size_t)forest->count + 1;
     struct visit visit = {.survey = survey, .forest = forest};
-    *survey = (struct survey){.place = arena_array(arena, int, count),
-                              .tree = arena_array(arena, int, count),
-                              .order = arena_array(arena, int, count)};
+    *survey = (struct forest_survey){.place = arena_array(arena, int, count),
+                                     .tree = arena_array(arena, int, count),
+                                     .order = arena_array(arena, int, count)};
     visit.height = arena_array(arena, int, count);
     visit.stack = arena_array(arena, int, 2 * count + 1);
     for (int i = 0; i < forest->count; i++)
@@ -258,7 +259,7 @@ static bool survey_forest(struct call *call, const struct forest *forest, struct
 
 /* ---- The walk ---- */
 
-struct walk {
+struct forest_walk {
     struct tensor feature, threshold, yes, no;
     struct tensor equal, nan_yes; /* bool; NO_TENSOR where none is */
     struct tensor x;              /* all rows in one */
@@ -267,12 +268,12 @@ struct walk {
 };
 
 /* Leaves come first, then one more with no votes, then branches. */
-static int place_of(const struct forest *forest, const struct survey *survey, int index) {
+static int place_of(const struct forest *forest, const struct forest_survey *survey, int index) {
     return survey->place[index] + (is_leaf(forest, index) ? 0 : survey->leaves + 1);
 }
 
-static void lay_tables(struct call *call, const struct forest *forest, const struct survey *survey,
-                       struct walk *walk) {
+static void lay_tables(struct call *call, const struct forest *forest,
+                       const struct forest_survey *survey, struct forest_walk *walk) {
     struct arena *arena = &call->importer->arena;
     int64_t count = (int64_t)survey->leaves + 1 + survey->branches;
     int32_t *feature = arena_array(arena, int32_t, (size_t)count);
@@ -304,7 +305,7 @@ static void lay_tables(struct call *call, const struct forest *forest, const str
 }
 
 /* Rows one behind another: an element's position is its row's beginning and its feature. */
-static void lay_rows(struct walk *walk, struct tensor x) {
+static void lay_rows(struct forest_walk *walk, struct tensor x) {
     int64_t rows = tensor_extent(x, 0), features = tensor_extent(x, 1), elements = rows * features;
     enum dtype dtype = elements > INT32_MAX ? DTYPE_INT64 : DTYPE_INT32;
     struct tensor row = tensor_iota(x.context, dtype, rows);
@@ -313,7 +314,7 @@ static void lay_rows(struct walk *walk, struct tensor x) {
     walk->row = tensor_reshape(row, SHAPE(rows, 1));
 }
 
-static struct tensor step_from(const struct walk *walk, struct tensor at) {
+static struct tensor step_from(const struct forest_walk *walk, struct tensor at) {
     struct tensor feature = tensor_gather(walk->feature, 0, at);
     feature = tensor_cast(feature, tensor_dtype(walk->row));
     struct tensor value = tensor_gather(walk->x, 0, tensor_add(walk->row, feature));
@@ -332,9 +333,9 @@ static struct tensor step_from(const struct walk *walk, struct tensor at) {
 
 /* The leaf at which each row ends from each root: int32 (rows or 1, roots). */
 static struct tensor leaves_from(struct call *call, const struct forest *forest,
-                                 const struct survey *survey, struct tensor x, int64_t count,
+                                 const struct forest_survey *survey, struct tensor x, int64_t count,
                                  const int32_t *roots) {
-    struct walk walk = {0};
+    struct forest_walk walk = {0};
     struct tensor at = import_table(call, "roots", DTYPE_INT32, 2, (int64_t[]){1, count}, roots);
     if (survey->depth == 0)
         return at;
@@ -359,7 +360,7 @@ enum { NO_TARGET = -1, MANY_TARGETS = -2 };
 
 /* The one target for which each tree's leaves speak. */
 static int64_t *targets_of_trees(struct call *call, const struct forest *forest,
-                                 const struct survey *survey) {
+                                 const struct forest_survey *survey) {
     int64_t *targets = arena_array(&call->importer->arena, int64_t, (size_t)forest->tree_count + 1);
     for (int tree = 0; tree < forest->tree_count; tree++)
         targets[tree] = NO_TARGET;
@@ -375,7 +376,7 @@ static int64_t *targets_of_trees(struct call *call, const struct forest *forest,
 
 /* How many trees speak for the target that has most; 0 when some tree speaks for several. */
 static int64_t longest_row(struct call *call, const struct forest *forest,
-                           const struct survey *survey, const int64_t *targets) {
+                           const struct forest_survey *survey, const int64_t *targets) {
     int64_t longest = 1;
     int64_t *lengths = arena_array(&call->importer->arena, int64_t, (size_t)forest->targets);
     for (int tree = 0; tree < forest->tree_count; tree++) {
@@ -388,7 +389,7 @@ static int64_t longest_row(struct call *call, const struct forest *forest,
 }
 
 static struct arrangement arrange(struct call *call, const struct forest *forest,
-                                  const struct survey *survey) {
+                                  const struct forest_survey *survey) {
     struct arena *arena = &call->importer->arena;
     const int64_t *targets = targets_of_trees(call, forest, survey);
     int64_t longest = longest_row(call, forest, survey, targets), trees = forest->tree_count;
@@ -422,7 +423,7 @@ static float combined(enum aggregate aggregate, float a, float b) {
 
 /* The weights of leaves, one each or one for each target. */
 static struct tensor weights_of_leaves(struct call *call, const struct forest *forest,
-                                       const struct survey *survey, bool by_target) {
+                                       const struct forest_survey *survey, bool by_target) {
     int64_t shape[2] = {(int64_t)survey->leaves + 1, forest->targets}, elements = shape[0];
     if ((!by_target && !checked_multiply(shape[0], shape[1], &elements)) ||
         !call_affords(call, elements))
@@ -459,7 +460,7 @@ static struct tensor aggregated(const struct forest *forest, struct tensor x, in
 }
 
 struct tensor forest_scores(struct call *call, struct forest *forest, struct tensor x) {
-    struct survey survey;
+    struct forest_survey survey;
     int64_t rows = tensor_extent(x, 0);
     if (forest->targets < 1 || forest->targets > MAX_CONSTANT || forest->tree_count < 1)
         return call_refuse(call, "%d trees for %" PRId64 " targets", forest->tree_count,

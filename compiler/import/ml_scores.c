@@ -32,13 +32,13 @@ struct tensor rows_of_features(struct call *call) {
 
 /* ---- Transforms ---- */
 
-enum transform post_transform(struct call *call) {
+enum post_transform post_transform(struct call *call) {
     static const char *const names[TRANSFORMS] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO",
                                                   "PROBIT"};
     const char *name = call_text(call, "post_transform", "NONE");
     for (int i = 0; i < TRANSFORMS; i++)
         if (strcmp(names[i], name) == 0)
-            return (enum transform)i;
+            return (enum post_transform)i;
     call_refuse(call, "post_transform is none of the five that there are");
     return TRANSFORM_NONE;
 }
@@ -76,7 +76,7 @@ static struct tensor softmax_zero(struct tensor x) {
     return tensor_div(tensor_where(counts, powers, scaled), sum);
 }
 
-struct tensor transformed(struct tensor scores, enum transform transform) {
+struct tensor transformed(struct tensor scores, enum post_transform transform) {
     if (transform == TRANSFORM_PROBIT)
         return probit(scores);
     if (tensor_extent(scores, 1) < 2)
@@ -93,7 +93,7 @@ struct tensor transformed(struct tensor scores, enum transform transform) {
     }
 }
 
-struct tensor of_two_classes(struct tensor score, enum transform transform, bool share) {
+struct tensor of_two_classes(struct tensor score, enum post_transform transform, bool share) {
     struct tensor one = scalar_like(score, 1), other;
     bool is_logistic = transform == TRANSFORM_LOGISTIC;
     other = is_logistic || !share ? tensor_neg(score) : tensor_sub(one, score);

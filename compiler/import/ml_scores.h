@@ -11,7 +11,7 @@ struct tensor in_float32(struct call *call, struct tensor x);
 struct tensor rows_of_features(struct call *call);
 
 /* Applied to the scores of each row. In TreeEnsemble's numbers. */
-enum transform {
+enum post_transform {
     TRANSFORM_NONE,
     TRANSFORM_SOFTMAX,
     TRANSFORM_LOGISTIC,
@@ -20,12 +20,12 @@ enum transform {
     TRANSFORMS
 };
 /* The attribute post_transform, a text. */
-enum transform post_transform(struct call *call);
+enum post_transform post_transform(struct call *call);
 /* Scores (rows, scores). Of one score a row only PROBIT makes anything else, as in ONNX Runtime. */
-struct tensor transformed(struct tensor scores, enum transform transform);
+struct tensor transformed(struct tensor scores, enum post_transform transform);
 /* One score (rows, 1) as those of two classes (rows, 2): the second is the score itself. The first
  * is 1 less it, of a score which is a `share`, or its negative. */
-struct tensor of_two_classes(struct tensor score, enum transform transform, bool share);
+struct tensor of_two_classes(struct tensor score, enum post_transform transform, bool share);
 
 /* The classes of a classifier, of which it has at least two: numbers or texts. */
 struct classes {

@@ -17,10 +17,10 @@ static int type_numbered(int64_t type) {
 }
 
 /* The type, and what becomes of numbers that it does not hold. */
-static struct target target_of(struct call *call, int type) {
-    return (struct target){.type = type,
-                           .overflows = call_int(call, "saturate", 1) == 0,
-                           .mode = call_text(call, "round_mode", NULL)};
+static struct cast_target target_of(struct call *call, int type) {
+    return (struct cast_target){.type = type,
+                                .overflows = call_int(call, "saturate", 1) == 0,
+                                .mode = call_text(call, "round_mode", NULL)};
 }
 
 struct tensor import_cast(struct call *call) {

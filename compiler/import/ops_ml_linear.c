@@ -23,14 +23,14 @@ static struct tensor products(struct call *call, struct tensor x, int64_t count)
 
 struct tensor import_linear_regressor(struct call *call) {
     int64_t targets = call_int(call, "targets", 1);
-    enum transform transform = post_transform(call);
+    enum post_transform transform = post_transform(call);
     if (targets < 1)
         return call_refuse(call, "%" PRId64 " targets", targets);
     return transformed(products(call, rows_of_features(call), targets), transform);
 }
 
 struct tensor import_linear_classifier(struct call *call) {
-    enum transform transform = post_transform(call);
+    enum post_transform transform = post_transform(call);
     struct classes classes = classes_of(call, "classlabels_ints", "classlabels_strings");
     call_ignore(call, "multi_class");
     struct tensor scores = products(call, rows_of_features(call), 0);

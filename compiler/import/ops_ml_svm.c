@@ -273,7 +273,7 @@ static struct tensor coupled(struct tensor r) {
 /* Scores of each class, without vectors: the greatest wins, but of two classes the second where the
  * greatest is positive (or at least 1/2 when no coefficient is negative). */
 static struct tensor classify_linearly(struct call *call, const struct classes *classes,
-                                       enum transform transform, struct tensor x) {
+                                       enum post_transform transform, struct tensor x) {
     struct floats rho = call_floats(call, "rho"), coefficients = call_floats(call, "coefficients");
     ignore_kernel(call);
     call_ignore(call, "prob_a");
@@ -297,7 +297,7 @@ static struct tensor classify_linearly(struct call *call, const struct classes *
 }
 
 struct tensor import_svm_classifier(struct call *call) {
-    enum transform transform = post_transform(call);
+    enum post_transform transform = post_transform(call);
     struct classes classes = classes_of(call, "classlabels_ints", "classlabels_strings");
     struct integers per_class = call_ints(call, "vectors_per_class");
     struct tensor x = rows_of_features(call), scores;

@@ -41,29 +41,29 @@ static const int64_t *missing_column(struct call *call, int count) {
 /* ---- Nodes that know their trees ---- */
 
 /* A node of the file, for finding it by its tree and its number within that. */
-struct place {
+struct tree_place {
     int64_t tree, node;
     int index;
 };
 
 static int compare_places(const void *a, const void *b) {
-    const struct place *one = a, *other = b;
+    const struct tree_place *one = a, *other = b;
     if (one->tree != other->tree)
         return one->tree < other->tree ? -1 : 1;
     return (one->node > other->node) - (one->node < other->node);
 }
 
-struct places {
+struct tree_places {
     int count;
-    struct place *sorted;
+    struct tree_place *sorted;
 };
 
 static bool sort_places(struct call *call, int count, const int64_t *trees, const int64_t *nodes,
-                        struct places *places) {
+                        struct tree_places *places) {
     places->count = count;
-    places->sorted = arena_array(&call->importer->arena, struct place, (size_t)count + 1);
+    places->sorted = arena_array(&call->importer->arena, struct tree_place, (size_t)count + 1);
     for (int i = 0; i < count; i++)
-        places->sorted[i] = (struct place){trees[i], nodes[i], i};
+        places->sorted[i] = (struct tree_place){trees[i], nodes[i], i};
     qsort(places->sorted, (size_t)count, sizeof *places->sorted, compare_places);
     for (int i = 1; i < count; i++)
         if (compare_places(&places->sorted[i - 1], &places->sorted[i]) == 0) {
@@ -75,10 +75,11 @@ static bool sort_places(struct call *call, int count, const int64_t *trees, cons
 }
 
 /* -1, and the node is refused, when there is none. */
-static int find_place(struct call *call, const struct places *places, int64_t tree, int64_t node) {
-    struct place wanted = {tree, node, 0};
-    const struct place *found = bsearch(&wanted, places->sorted, (size_t)places->count,
-                                        sizeof *places->sorted, compare_places);
+static int find_place(struct call *call, const struct tree_places *places, int64_t tree,
+                      int64_t node) {
+    struct tree_place wanted = {tree, node, 0};
+    const struct tree_place *found = bsearch(&wanted, places->sorted, (size_t)places->count,
+                                             sizeof *places->sorted, compare_places);
     if (!found)
         call_refuse(call, "node %" PRId64 " of tree %" PRId64 ", which there is not", node, tree);
     return found ? found->index : -1;
@@ -125,8 +126,8 @@ static bool read_node_lists(struct call *call, struct node_lists *lists) {
            lists->no && lists->missing && lists->thresholds;
 }
 
-static bool set_node(struct call *call, const struct node_lists *lists, const struct places *places,
-                     struct forest *forest, int index) {
+static bool set_node(struct call *call, const struct node_lists *lists,
+                     const struct tree_places *places, struct forest *forest, int index) {
     struct branch_of branch = {.threshold = lists->thresholds[index],
                                .nan_is_true = lists->missing[index] != 0};
     if (!mode_named(call, lists->modes[index], &branch.mode))
@@ -142,7 +143,7 @@ static bool set_node(struct call *call, const struct node_lists *lists, const st
 
 /* The first node of a tree is its root. */
 static bool find_roots(struct call *call, const struct node_lists *lists,
-                       const struct places *places, struct forest *forest) {
+                       const struct tree_places *places, struct forest *forest) {
     int trees = 0;
     forest->roots = arena_array(&call->importer->arena, int, (size_t)lists->count);
     for (int i = 0; i < lists->count; i++) {
@@ -156,7 +157,7 @@ static bool find_roots(struct call *call, const struct node_lists *lists,
 }
 
 /* Who votes for what: "class" or "target" begins the names of the lists. */
-static bool read_votes(struct call *call, const char *prefix, const struct places *places,
+static bool read_votes(struct call *call, const char *prefix, const struct tree_places *places,
                        struct forest *forest) {
     struct arena *arena = &call->importer->arena;
     struct integers trees = call_table(call, arena_format(arena, "%s_treeids", prefix));
@@ -180,7 +181,7 @@ static bool read_votes(struct call *call, const char *prefix, const struct place
 
 static bool read_forest(struct call *call, const char *prefix, struct forest *forest) {
     struct node_lists lists;
-    struct places places;
+    struct tree_places places;
     if (!read_node_lists(call, &lists) || !forest_reserve(call, forest, lists.count) ||
         !sort_places(call, lists.count, lists.trees, lists.nodes, &places))
         return false;
@@ -221,7 +222,7 @@ static enum aggregate aggregate_named(struct call *call) {
 }
 
 struct tensor import_tree_ensemble_regressor(struct call *call) {
-    enum transform transform = post_transform(call);
+    enum post_transform transform = post_transform(call);
     struct forest forest = {.targets = call_int(call, "n_targets", 1),
                             .aggregate = aggregate_named(call)};
     struct tensor x = rows_of_features(call);
@@ -252,7 +253,7 @@ static bool are_shares(const struct forest *forest) {
  * else one that says by its sign which class it is. Votes for the first class speak for the second
  * then; votes for the second class leave the first at 0. */
 static struct tensor import_one_of_two(struct call *call, struct forest *forest,
-                                       const struct classes *classes, enum transform transform,
+                                       const struct classes *classes, enum post_transform transform,
                                        struct tensor x) {
     int64_t voted = only_class(forest);
     bool share = are_shares(forest);
@@ -274,7 +275,7 @@ static struct tensor import_one_of_two(struct call *call, struct forest *forest,
 }
 
 struct tensor import_tree_ensemble_classifier(struct call *call) {
-    enum transform transform = post_transform(call);
+    enum post_transform transform = post_transform(call);
     struct classes classes = classes_of(call, "classlabels_int64s", "classlabels_strings");
     struct forest forest = {.targets = classes.count, .aggregate = AGGREGATE_SUM};
     struct tensor x = rows_of_features(call);
@@ -417,5 +418,5 @@ struct tensor import_tree_ensemble(struct call *call) {
     struct tensor rows = rows_of_features(call);
     if (!read_apart(call, &forest))
         return NO_TENSOR;
-    return transformed(forest_scores(call, &forest, rows), (enum transform)transform);
+    return transformed(forest_scores(call, &forest, rows), (enum post_transform)transform);
 }

@@ -23,7 +23,7 @@ static struct tensor real_input(struct call *call, int first) {
 static struct tensor real_output(struct call *call, struct tensor y, int first, int like) {
     int type = element_type(call->importer, call_input(call, like));
     return quantised(call, y, whole(call, first), whole(call, first + 1),
-                     (struct target){.type = type});
+                     (struct cast_target){.type = type});
 }
 
 /* ---- Elementwise ---- */

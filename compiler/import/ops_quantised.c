@@ -28,7 +28,7 @@ static int output_type(struct call *call, int otherwise) {
 
 struct tensor import_quantize_linear(struct call *call) {
     struct tensor scale, zero, x = call_input(call, 0);
-    struct target target = {.overflows = call_int(call, "saturate", 1) == 0};
+    struct cast_target target = {.overflows = call_int(call, "saturate", 1) == 0};
     call_ignore(call, "precision"); /* it is float32 */
     read_scales(call, &scale, &zero);
     target.type = output_type(call, is_given(zero) ? element_type(call->importer, zero)
@@ -40,7 +40,7 @@ struct tensor import_dequantize_linear(struct call *call) {
     struct tensor scale, zero, x = call_input(call, 0);
     read_scales(call, &scale, &zero);
     int type = element_type(call->importer, scale);
-    struct target target = {.type = low_type(type) ? onnx_type_of(DTYPE_FLOAT32) : type};
+    struct cast_target target = {.type = low_type(type) ? onnx_type_of(DTYPE_FLOAT32) : type};
     target.type = output_type(call, target.type);
     return cast_to_type(call, dequantised(call, x, scale, zero), target);
 }
@@ -56,7 +56,7 @@ struct dynamic quantised_dynamically(const struct call *call, struct tensor x) {
         tensor_where(tensor_eq(range, nothing), scalar_like(x, 1), divide_exactly(range, 255));
     result.zero = tensor_cast(tensor_round(tensor_neg(tensor_div(low, result.scale))), DTYPE_UINT8);
     result.x = quantised(call, x, result.scale, result.zero,
-                         (struct target){.type = onnx_type_of(DTYPE_UINT8)});
+                         (struct cast_target){.type = onnx_type_of(DTYPE_UINT8)});
     return result;
 }
 
@@ -93,7 +93,8 @@ static struct tensor scale_ratio(struct tensor a, struct tensor b, struct tensor
 static struct tensor rescaled(const struct call *call, struct tensor sums, struct tensor ratio,
                               struct tensor zero) {
     struct tensor y = tensor_mul(tensor_cast(sums, DTYPE_FLOAT32), ratio);
-    return rounded_to(call, y, zero, (struct target){.type = element_type(call->importer, zero)});
+    return rounded_to(call, y, zero,
+                      (struct cast_target){.type = element_type(call->importer, zero)});
 }
 
 struct tensor import_qlinear_matmul(struct call *call) {

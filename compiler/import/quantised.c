@@ -67,7 +67,7 @@ struct tensor dequantised(const struct call *call, struct tensor x, struct tenso
 }
 
 struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor zero,
-                         struct target target) {
+                         struct cast_target target) {
     const struct low_type *low = low_type(target.type);
     if (!low || !low->is_float)
         x = tensor_round(x);
@@ -77,7 +77,7 @@ struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor
 }
 
 struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
-                        struct tensor zero, struct target target) {
+                        struct tensor zero, struct cast_target target) {
     x = tensor_div(tensor_cast(x, DTYPE_FLOAT32), tensor_cast(numbers(call, scale), DTYPE_FLOAT32));
     return rounded_to(call, x, zero, target);
 }

@@ -18,10 +18,10 @@ struct tensor dequantised(const struct call *call, struct tensor x, struct tenso
 /* To integers: rounds to nearest even, adds the zero point, saturates; NaN becomes 0. To floats:
  * adds the zero point, rounds. */
 struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor zero,
-                         struct target target);
+                         struct cast_target target);
 /* The same of x / scale. */
 struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
-                        struct tensor zero, struct target target);
+                        struct tensor zero, struct cast_target target);
 
 /* x as uint8, by its own range (ops_quantised.c). */
 struct dynamic {
