@@ -64,6 +64,8 @@ static const struct mode_facts mode_facts[BRANCH_MODES] = {
 };
 
 static void set_branch(struct forest *forest, int index, struct branch_of branch) {
+    if (isnan(branch.threshold) && branch.mode != BRANCH_NEQ)
+        branch.mode = BRANCH_LEQ; /* whatever is compared with NaN, the answer is no */
     const struct mode_facts *facts = &mode_facts[branch.mode];
     bool nan_is_true = branch.nan_is_true || branch.mode == BRANCH_NEQ;
     forest->nodes[index] = (struct branch){

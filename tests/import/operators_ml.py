@@ -244,6 +244,23 @@ def regressors():
              expected=[numpy.zeros((1, 1), float32)])
 
 
+def exact_thresholds():
+    """Thresholds of float64, between and on numbers of float32."""
+    tenth = float32(.1)
+    below = numpy.nextafter(tenth, float32(0))
+    x = numbers(NAN, -numpy.inf, below, tenth, 3e38, numpy.inf)[:, None]
+    for mode, compare in zip(MODES, COMPARISONS):
+        for threshold in (.1, float(tenth), 1e300, -numpy.inf, numpy.inf, NAN):
+            yes = compare(x.astype(float64), threshold)
+            yield ml("TreeEnsembleRegressor", 3, x, n_targets=1, nodes_treeids=[0] * 3,
+                     nodes_nodeids=[0, 1, 2], nodes_featureids=[0] * 3,
+                     nodes_values_as_tensor=tensor([threshold, 0, 0], float64),
+                     nodes_modes=[mode, "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0],
+                     nodes_falsenodeids=[2, 0, 0], target_treeids=[0, 0], target_nodeids=[1, 2],
+                     target_ids=[0, 0], target_weights=[1., 2.],
+                     expected=[numpy.where(yes, float32(1), float32(2))])
+
+
 def classifiers():
     for transform in TRANSFORMS:
         nodes, leaves = random_trees(7, 4, 4, MODES)
@@ -630,5 +647,5 @@ def run_models():
 
 warnings.simplefilter("ignore")
 CASES = [*FEATURES, *LABELS, *linear_classifiers(), *vector_machines(), *regressors(),
-         *classifiers(), *ensembles()]
+         *exact_thresholds(), *classifiers(), *ensembles()]
 sys.exit(main(CASES) + (run_refusals() if len(sys.argv) == 1 else 0) + run_models() != 0)
