@@ -25,7 +25,8 @@ bfloat16 = ml_dtypes.bfloat16
 FLOATS8 = tuple(name for name in FLOATS if name.startswith("FLOAT8") and name != "FLOAT8E8M0")
 NUMBERS = {"FLOAT": float32, "FLOAT16": float16, "BFLOAT16": bfloat16, "DOUBLE": float64,
            "INT8": numpy.int8, "UINT8": numpy.uint8, "INT32": numpy.int32, "INT64": numpy.int64,
-           "BOOL": numpy.bool_}
+           "INT16": numpy.int16, "UINT16": numpy.uint16, "UINT32": numpy.uint32,
+           "UINT64": numpy.uint64, "BOOL": numpy.bool_}
 
 
 def bits_of(name):
@@ -79,7 +80,7 @@ def integers_of(x, name):
     x = x.astype(float64) if x.dtype not in (numpy.int64, numpy.uint64) else x
     if x.dtype == float64:
         x = numpy.fmod(numpy.trunc(numpy.where(numpy.isfinite(x), x, 0)), 16).astype(numpy.int64)
-    low = x & ((1 << bits_of(name)) - 1)
+    low = (x & ((1 << bits_of(name)) - 1)).astype(numpy.int64)
     sign = 1 << (bits_of(name) - 1) if name.startswith("I") else 0
     return ((low ^ sign) - sign).astype(DTYPES[name])
 
@@ -106,11 +107,10 @@ def cast(x, name, saturate=True, mode="up"):
         return numpy_helper.saturate_cast(x, DTYPES[name])
     dtype = DTYPES.get(name) or NUMBERS[name]
     if numpy.issubdtype(dtype, numpy.integer) and x.dtype.kind == "f":
-        x = numpy.nan_to_num(x, nan=0, posinf=1e30, neginf=-1e30)
         information = numpy.iinfo(dtype)
-        whole = numpy.clip(numpy.trunc(x.astype(float64)), information.min, information.max)
-        return numpy.where(x >= 2.0**63, numpy.int64(information.max),
-                           numpy.where(x >= 2.0**63, 0, whole).astype(numpy.int64)).astype(dtype)
+        x = numpy.nan_to_num(x, nan=0, posinf=1e30, neginf=-1e30)
+        return numpy.array([min(max(int(each), information.min), information.max)
+                            for each in x], dtype)
     return x.astype(dtype)
 
 
@@ -269,7 +269,8 @@ def encoding():
         cases += [to("FLOAT8E8M0", x, saturate=saturate, round_mode=mode)
                   for saturate in (0, 1) for mode in ("up", "down", "nearest")]
     whole = numpy.concatenate([numpy.arange(-300, 300), RANDOM.integers(-2**62, 2**62, 300)])
-    for dtype in (numpy.int64, numpy.int32, numpy.int8, numpy.uint8, numpy.bool_):
+    for dtype in (numpy.int64, numpy.int32, numpy.int16, numpy.int8, numpy.uint64, numpy.uint32,
+                  numpy.uint16, numpy.uint8, numpy.bool_):
         cases += [to(name, whole.astype(dtype)) for name in (*FLOATS, *INTEGERS)
                   if name != "FLOAT8E8M0"]
     return cases
