@@ -1,16 +1,20 @@
 /* RNN, GRU and LSTM: a cell that is given one step of the input and its own state.
  *
- * The products with the input are taken for all steps at once, as one contraction. A direction runs
- * over flipped steps where it is reversed; a sequence that has ended keeps its state and gives
- * zeros. (The specification of ONNX says what a cell computes; sequences that are shorter are
- * treated as ONNX Runtime does.) */
+ * The products with the input are taken for all steps at once, as one contraction. Few steps are
+ * written one after another, more are a scan, of the same bits. A direction runs over flipped steps
+ * where it is reversed; a sequence that has ended keeps its state and gives zeros. (The
+ * specification of ONNX says what a cell computes; sequences that are shorter are treated as ONNX
+ * Runtime does.) */
 #include "compiler/import/activation.h"
 #include "compiler/import/importer.h"
-#include "compiler/import/unrolled.h"
+#include "compiler/import/movement.h"
 
 #include <string.h>
 
-enum { MOST_ACTIVATIONS = 3 };
+enum {
+    MOST_ACTIVATIONS = 3,
+    MOST_WRITTEN_OUT = 6, /* steps; more are a scan */
+};
 
 /* ---- Activations ---- */
 
@@ -194,11 +198,6 @@ static bool read_sizes(struct recurrence *r, struct tensor x) {
                 has_extents(r, 2, 3, (int64_t[]){d, rows, h});
     good = good && (!call_has_input(r->call, 3) || has_extents(r, 3, 2, (int64_t[]){d, 2 * rows}));
     good = good && (!call_has_input(r->call, 4) || has_extents(r, 4, 1, (int64_t[]){r->batch}));
-    if (good && r->steps > MOST_UNROLLED) {
-        call_refuse(r->call, "%lld steps, of which at most %d are imported", (long long)r->steps,
-                    MOST_UNROLLED);
-        return false;
-    }
     return good;
 }
 
@@ -311,20 +310,105 @@ static struct tensor zeros(struct tensor_context *context, enum dtype dtype, int
     return tensor_const(context, dtype, rank, shape, 1, &zero);
 }
 
-/* All steps of one direction: [T, B, H], and the last states. */
-static struct tensor run_direction(struct recurrence *r, int direction, struct tensor x,
-                                   struct tensor state[2]) {
-    struct tensor *rows =
-        arena_array(&r->call->importer->arena, struct tensor, (size_t)r->steps + 1);
-    struct tensor products = input_products(r, direction, x);
-    bool reverse = r->reverse || direction == 1;
+/* Step by step, each written out. */
+static struct tensor unroll_direction(const struct recurrence *r, int direction, bool reverse,
+                                      struct tensor products, struct tensor state[2]) {
+    struct tensor rows[MOST_WRITTEN_OUT];
     for (int64_t i = 0; i < r->steps; i++) {
         int64_t t = reverse ? r->steps - 1 - i : i;
         rows[t] = run_step(r, direction, at(products, 0, t), t, state);
     }
+    return stack((int)r->steps, rows, 0);
+}
+
+/* ---- Steps of a scan ---- */
+
+/* A cell in a context of its own, the body of a scan that carries all states, [states, B, H]. */
+struct scanned_cell {
+    struct tensor_context *body;
+    struct recurrence recurrence; /* whose weights are inputs of the body */
+    int scanned_count, captured_count;
+    struct tensor scanned[2], captured[3];
+};
+
+/* What the body sees of x; NO_TENSOR of an operand that is not there. */
+static struct tensor captured(struct scanned_cell *cell, const char *name, struct tensor x) {
+    int64_t shape[MAX_RANK];
+    if (!is_given(x))
+        return NO_TENSOR;
+    cell->captured[cell->captured_count++] = x;
+    int rank = shape_of(x, shape);
+    return add_graph_input(cell->body, name, tensor_dtype(x), rank, shape);
+}
+
+static struct tensor scanned(struct scanned_cell *cell, const char *name, struct tensor x) {
+    int64_t shape[MAX_RANK] = {0};
+    cell->scanned[cell->scanned_count++] = x;
+    int rank = shape_of(x, shape);
+    return add_graph_input(cell->body, name, tensor_dtype(x), rank ? rank - 1 : 0, shape + 1);
+}
+
+/* Which sequences go on at each step, [T, B, 1]; NO_TENSOR: all of them. */
+static struct tensor steps_that_go_on(const struct recurrence *r) {
+    if (!is_given(r->lengths))
+        return NO_TENSOR;
+    struct tensor t = tensor_iota(r->call->context, tensor_dtype(r->lengths), r->steps);
+    return tensor_lt(tensor_reshape(t, SHAPE(r->steps, 1, 1)), r->lengths);
+}
+
+/* The states after a step. `goes_on` is [T, B, 1] in the order of the scan, or NO_TENSOR. */
+static struct tensor next_states(struct scanned_cell *cell, int direction, struct tensor products,
+                                 struct tensor goes_on) {
+    struct recurrence *r = &cell->recurrence;
+    struct tensor before =
+        add_graph_input(cell->body, "states", DTYPE_FLOAT32, SHAPE(r->states, r->batch, r->hidden));
+    struct tensor x = scanned(cell, "x", products), state[2] = {at(before, 0, 0)};
+    struct tensor holds = is_given(goes_on) ? scanned(cell, "goes_on", goes_on) : NO_TENSOR;
+    r->recurrent[direction] = captured(cell, "recurrent", r->recurrent[direction]);
+    r->recurrent_bias[direction] = captured(cell, "bias", r->recurrent_bias[direction]);
+    r->peepholes[direction] = captured(cell, "peepholes", r->peepholes[direction]);
+    if (r->states == 2)
+        state[1] = at(before, 0, 1);
+    r->step(r, direction, x, state);
+    struct tensor after = stack(r->states, state, 0);
+    return is_given(holds) ? tensor_where(holds, after, before) : after;
+}
+
+static struct tensor flipped(bool flip, struct tensor x) {
+    return flip && is_given(x) ? tensor_flip(x, AXES(0)) : x;
+}
+
+static struct tensor scan_direction(const struct recurrence *r, int direction, bool reverse,
+                                    struct tensor products, struct tensor state[2]) {
+    struct scanned_cell cell = {.body = tensor_context_new(r->call->op->name), .recurrence = *r};
+    struct tensor goes_on = steps_that_go_on(r);
+    struct tensor next =
+        next_states(&cell, direction, flipped(reverse, products), flipped(reverse, goes_on));
+    struct tensor states = tensor_scan(&(struct scan_options){.initial = stack(r->states, state, 0),
+                                                              .scanned_count = cell.scanned_count,
+                                                              .scanned = cell.scanned,
+                                                              .captured_count = cell.captured_count,
+                                                              .captured = cell.captured,
+                                                              .next = next});
+    struct tensor last = at(states, 0, r->steps - 1);
+    for (int i = 0; i < r->states; i++)
+        state[i] = at(last, 0, i);
+    struct tensor rows = flipped(reverse, at(states, 1, 0));
+    return is_given(goes_on) ? tensor_where(goes_on, rows, scalar_like(rows, 0)) : rows;
+}
+
+/* ---- Directions ---- */
+
+/* All steps of one direction: [T, B, H], and the last states. */
+static struct tensor run_direction(struct recurrence *r, int direction, struct tensor x,
+                                   struct tensor state[2]) {
     if (r->steps == 0)
         return zeros(r->call->context, DTYPE_FLOAT32, SHAPE(0, r->batch, r->hidden));
-    return stack((int)r->steps, rows, 0);
+    bool reverse = r->reverse || direction == 1;
+    struct tensor products = input_products(r, direction, x);
+    if (r->steps <= MOST_WRITTEN_OUT)
+        return unroll_direction(r, direction, reverse, products, state);
+    return scan_direction(r, direction, reverse, products, state);
 }
 
 /* The state that a direction begins with, [B, H]: input `index`, or zeros. */
