@@ -83,6 +83,8 @@ static int open_and_serve(struct server *server, double began) {
     files_begin();
     server->models.most_memory = (double)server->options.max_memory;
     server->models.limits = limits_of(&server->options);
+    server->models.axes = server->options.axes;
+    server->models.axis_count = server->options.axis_count;
     if (!models_open(&server->models, server->options.graphs, server->options.graph_count, &error))
         return fail(error.message);
     if (!server->options.quiet && !(server->log = log_open(STDOUT_FILENO)))
@@ -107,5 +109,6 @@ int main(int count, char **values) {
     models_free(&server.models);
     files_end();
     free(server.options.graphs);
+    free(server.options.axes);
     return status;
 }

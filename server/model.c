@@ -114,9 +114,29 @@ static bool check_memory(const struct model *model, int64_t batch, enum et_mode 
 
 /* Weights stay in memory: a server goes on whatever becomes of its files. */
 static struct et_program *open_stored(const char *path, struct et_error *error) {
-    struct model_options options = {.load = {.in_memory = true}};
+    struct graph_load_options options = {.in_memory = true};
     struct weights *weights = NULL;
-    struct graph *graph = model_load(path, &options, &weights, error);
+    struct graph *graph = graph_load_with(path, &options, &weights, error);
+    return graph ? program_from_graph(graph, weights, error) : NULL;
+}
+
+/* At the sizes that are given for its own axes. */
+static struct et_program *open_onnx(const struct models *models, const char *path,
+                                    struct et_error *error) {
+    struct onnx *onnx = onnx_open(path, error);
+    struct et_axis *own = et_allocate((size_t)models->axis_count + 1, sizeof *own);
+    struct import_options options = {.axes = own};
+    struct weights *weights = NULL;
+    struct graph *graph = NULL;
+    for (int i = 0; onnx && own && i < models->axis_count; i++)
+        if (onnx_has_axis(onnx, models->axes[i].name))
+            own[options.axis_count++] = models->axes[i];
+    if (!own)
+        et_fail(error, "%s: out of memory", path);
+    else if (onnx)
+        graph = onnx_graph(onnx, &options, &weights, error);
+    onnx_close(onnx);
+    et_release(own);
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
@@ -146,7 +166,9 @@ static bool prepare(struct model *model, struct et_error *error) {
 }
 
 static bool open_model(struct models *models, const char *path, struct et_error *error) {
-    struct et_program *program = path ? open_stored(path, error) : open_shipped(error);
+    struct et_program *program = !path                ? open_shipped(error)
+                                 : is_onnx_path(path) ? open_onnx(models, path, error)
+                                                      : open_stored(path, error);
     if (!program)
         return false;
     const char *name = et_program_name(program);

@@ -39,6 +39,8 @@ struct models {
     bool building;
     double most_memory; /* bytes that one request may take, for models that are opened; 0: any */
     struct compile_limits limits; /* of compiling each */
+    const struct et_axis *axes;   /* sizes of open axes, of whichever model has one of that name */
+    int axis_count;
 };
 
 /* Opens the graphs, or the shipped model when there are none, and compiles each with libtcc, unless

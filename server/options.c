@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/base/budget.h"
+#include "compiler/import/import.h"
 #include "server/server.h"
 
 enum {
@@ -19,6 +20,7 @@ enum {
     KEY_AOT,
     KEY_NO_AOT,
     KEY_QUIET,
+    KEY_AXIS,
 };
 
 static bool read_number(const char *what, const char *text, long least, long most, long *number,
@@ -72,6 +74,19 @@ static void add_graph(struct options *options, char *path, struct argp_state *st
     options->graphs = grown;
 }
 
+static void add_axis(struct options *options, char *text, struct argp_state *state) {
+    struct et_error error = {0};
+    struct et_axis *grown =
+        realloc(options->axes, (size_t)(options->axis_count + 1) * sizeof *grown);
+    if (!grown)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    options->axes = grown;
+    if (!read_axis(text, &grown[options->axis_count], &error))
+        argp_error(state, "%s", error.message);
+    if (grown[options->axis_count++].size == ET_BATCH)
+        argp_error(state, "%s: a server's axes need sizes", text);
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct options *options = state->input;
     char message[256];
@@ -94,6 +109,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case KEY_QUIET:
         options->quiet = true;
+        return 0;
+    case KEY_AXIS:
+        add_axis(options, argument, state);
         return 0;
     case ARGP_KEY_ARG:
         add_graph(options, argument, state);
@@ -120,6 +138,8 @@ static const struct argp_option rows[] = {
 #undef TEXT
     {"aot", KEY_AOT, NULL, 0, "build faster code with gcc in the background (EIGENTENSOR_AOT)", 0},
     {"no-aot", KEY_NO_AOT, NULL, 0, "do not", 0},
+    {"axis", KEY_AXIS, "NAME=SIZE", 0,
+     "the size of an open axis, of each MODEL.onnx that has one of that name; for each", 0},
     {"quiet", KEY_QUIET, NULL, 0, "no access log (EIGENTENSOR_QUIET)", 0},
     {0},
 };
@@ -128,9 +148,10 @@ void options_parse(struct options *options, int count, char **values) {
     static const struct argp parser = {
         .options = rows,
         .parser = parse,
-        .args_doc = "[GRAPH.json...]",
-        .doc = "Serves stored tensor graphs over HTTP, and a page to draw digits on.\v"
-               "Without a GRAPH.json: the shipped MNIST model. Every option may also be given in "
+        .args_doc = "[GRAPH.json | MODEL.onnx]...",
+        .doc = "Serves stored tensor graphs and ONNX models over HTTP, and a page to draw digits "
+               "on.\v"
+               "Without one: the shipped MNIST model. Every option may also be given in "
                "the environment variable named behind it, which the command line overrides. "
                "SIGTERM finishes the requests in flight, then ends the process.",
     };

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+struct et_axis;
+
 struct options {
 #define NUMBER(field, option, environment, argument, value, least, most, help) long field;
 #define TEXT(field, option, environment, argument, value, help) const char *field;
@@ -14,6 +16,8 @@ struct options {
     bool quiet; /* no access log */
     int graph_count;
     char **graphs; /* paths; none: the shipped model */
+    int axis_count;
+    struct et_axis *axes; /* sizes of open axes, of whichever model has one of that name */
 };
 
 /* The defaults, and what the environment says of them. False with a message for a bad value. */

@@ -4,6 +4,7 @@
 #include "compiler/base/json_read.h"
 #include "compiler/import/low_types.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <search.h>
 #include <stdlib.h>
@@ -16,6 +17,22 @@ static bool ends_with(const char *path, const char *ending) {
 
 bool is_onnx_path(const char *path) {
     return ends_with(path, ".onnx");
+}
+
+bool read_axis(char *text, struct et_axis *axis, struct et_error *error) {
+    char *equals = strrchr(text, '='), *end;
+    if (!equals || equals == text)
+        return et_fail(error, "%s: expected NAME=SIZE", quoted(text).text);
+    errno = 0;
+    long long size = strtoll(equals + 1, &end, 10);
+    if (strcmp(equals + 1, BATCH_SYMBOL) == 0)
+        size = ET_BATCH;
+    else if (end == equals + 1 || *end || errno || size < 0 || size > MAX_ELEMENTS)
+        return et_fail(error, "%s: expected a number from 0 to %" PRId64 ", or " BATCH_SYMBOL,
+                       quoted(equals + 1).text, MAX_ELEMENTS);
+    *equals = '\0';
+    *axis = (struct et_axis){text, size};
+    return true;
 }
 
 /* ---- Inputs ---- */

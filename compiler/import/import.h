@@ -16,6 +16,10 @@ struct import_options {
     const char *name; /* the graph's; NULL: the file's without ".onnx" */
 };
 
+/* Reads "NAME=SIZE", as people write an axis; the size N is ET_BATCH. The name may have any
+ * characters, and stays in `text`, which is cut. */
+bool read_axis(char *text, struct et_axis *axis, struct et_error *error);
+
 /* Whether a file of that name is one to import. */
 bool is_onnx_path(const char *path);
 
@@ -54,6 +58,8 @@ struct onnx_inputs {
     const struct onnx_input *inputs; /* in the file's order, without initialisers */
 };
 struct onnx_inputs onnx_inputs(const struct onnx *onnx);
+/* Whether the model has such an open axis, or an input of that name. */
+bool onnx_has_axis(const struct onnx *onnx, const char *name);
 
 /* Adds docs/onnx.md: the operators that are imported, a line each. */
 void onnx_describe(struct text *text);

@@ -4,6 +4,7 @@
 #include "compiler/base/json_read.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,4 +130,30 @@ void onnx_close(struct onnx *onnx) {
 
 struct onnx_inputs onnx_inputs(const struct onnx *onnx) {
     return onnx->inputs;
+}
+
+/* "X.K", where K is an open axis of the input X. */
+static bool names_place(const struct onnx_input *input, const char *name) {
+    size_t length = strlen(input->name);
+    if (strncmp(name, input->name, length) != 0 || name[length] != '.')
+        return false;
+    for (int i = 0; i < input->rank; i++) {
+        char place[16];
+        snprintf(place, sizeof place, "%d", i);
+        if (input->axis[i] && strcmp(name + length + 1, place) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool onnx_has_axis(const struct onnx *onnx, const char *name) {
+    for (int i = 0; i < onnx->inputs.count; i++) {
+        const struct onnx_input *input = &onnx->inputs.inputs[i];
+        if (strcmp(input->name, name) == 0 || names_place(input, name))
+            return true;
+        for (int k = 0; k < input->rank; k++)
+            if (input->axis[k] && strcmp(input->axis[k], name) == 0)
+                return true;
+    }
+    return false;
 }

@@ -1,6 +1,8 @@
 /* What the subcommands share: the options that several have, lists, errors. */
 #include "runtime/cli/cli.h"
 
+#include "compiler/import/import.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,16 +106,12 @@ static void take_argument(const struct command_line *line, struct common *common
         argp_error(state, "%s: expected one model only", argument);
 }
 
-/* "NAME=SIZE", where a NAME may have any characters. */
 static void take_axis(struct cli_model *model, char *argument, struct argp_state *state) {
-    char *equals = strrchr(argument, '=');
-    if (!equals || equals == argument)
-        argp_error(state, "%s: expected NAME=SIZE", argument);
-    *equals = '\0';
-    int64_t size = strcmp(equals + 1, BATCH_SYMBOL) == 0
-                       ? ET_BATCH
-                       : parse_number(state, equals + 1, 0, MAX_ELEMENTS);
-    if (!model_add_axis(model, argument, size))
+    struct et_axis axis;
+    struct et_error error = {0};
+    if (!read_axis(argument, &axis, &error))
+        argp_error(state, "%s", error.message);
+    if (!model_add_axis(model, axis.name, axis.size))
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
 }
 

@@ -3,6 +3,7 @@
 SERVER names the program. Each test_ function is a test; arguments choose some by name."""
 import copy
 import gzip
+import shutil
 
 from server_client import *
 import server_schema
@@ -221,6 +222,22 @@ def test_a_model_with_a_slash():
             assert reply["outputs"][0]["data"] == [0.5, 1, 1.5, 2]
             server.json("GET", "/v2/models/org/quotient", status=404)
             assert server.json("GET", "/api/model?model=org%2Fquotient")["name"] == "org/quotient"
+
+
+def test_onnx_models_at_the_sizes_given():
+    """Each model takes those axes that it has."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name in ("open_axes", "conv"):
+            paths.append(f"{folder}/{name}.onnx")
+            shutil.copy(f"tests/fuzz/corpus/onnx/{name}", paths[-1])
+        with Server(*paths, "--no-aot", "--axis", "width=4") as server:
+            assert server.json("GET", "/v2/models/conv")["inputs"][0]["shape"] == [1, 2, 6, 6]
+            assert server.json("GET", "/v2/models/open_axes")["inputs"][0]["shape"] == [1, 3, 4]
+            inputs = [{"name": "x", "datatype": "FP32", "shape": [1, 3, 4], "data": list(range(12))}]
+            reply = server.json("POST", "/v2/models/open_axes/infer", {"inputs": inputs})
+            assert reply["outputs"][0]["shape"] == [3, 4]
+            assert reply["outputs"][0]["data"] == list(range(12))
 
 
 def check_integers(server, kind, code, data, expected):
