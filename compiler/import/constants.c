@@ -18,15 +18,15 @@ enum {
 };
 
 static struct known *constant_of(struct importer *importer, const struct node *node) {
-    if (node->id >= importer->constant_count) {
+    struct built_graph *graph = importer->graph;
+    if (node->id >= graph->constant_count) {
         int count = node->id + node->id / 2 + 64;
-        importer->constants =
-            arena_resize(&importer->arena, importer->constants,
-                         (size_t)importer->constant_count * sizeof *importer->constants,
-                         (size_t)count * sizeof *importer->constants);
-        importer->constant_count = count;
+        graph->constants = arena_resize(&importer->arena, graph->constants,
+                                        (size_t)graph->constant_count * sizeof *graph->constants,
+                                        (size_t)count * sizeof *graph->constants);
+        graph->constant_count = count;
     }
-    return &importer->constants[node->id];
+    return &graph->constants[node->id];
 }
 
 /* Evaluates a node whose sources are known; false: it cannot be. */
@@ -78,6 +78,11 @@ static const struct view *known(struct importer *importer, const struct node *no
 
 const struct view *known_elements(struct importer *importer, struct tensor x) {
     return x.node ? known(importer, x.node, 0) : NULL;
+}
+
+void set_known_elements(struct importer *importer, struct tensor x, const struct view *view) {
+    if (x.node)
+        *constant_of(importer, x.node) = (struct known){true, true, *view};
 }
 
 /* ---- As numbers ---- */

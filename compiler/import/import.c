@@ -116,7 +116,7 @@ static bool fix_input(struct importer *importer, const struct node *node, const 
     const struct et_axis *asked = axis_named(importer->options, name, used);
     if (!asked || !dtype_is_integer(node->dtype) || node_elements(node) != 1)
         return false;
-    *x = tensor_const(importer->context, node->dtype, node->rank, node->shape, 1,
+    *x = tensor_const(importer->graph->context, node->dtype, node->rank, node->shape, 1,
                       &asked->size); /* little-endian: of narrower ones the low bytes */
     return true;
 }
@@ -137,9 +137,10 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
             return false;
         if (fix_input(importer, &node, name, used, &inputs[i]))
             continue;
-        inputs[i] = add_graph_input(importer->context, name, node.dtype, node.rank, node.shape);
+        inputs[i] =
+            add_graph_input(importer->graph->context, name, node.dtype, node.rank, node.shape);
         typed(importer, inputs[i], (input - 1)->type);
-        if (tensor_recover(importer->context, importer->error))
+        if (tensor_recover(importer->graph->context, importer->error))
             return et_fail_within(importer->error, "input \"%s\"", quoted(name).text);
     }
     return check_axes(importer, used, &open);
@@ -197,8 +198,8 @@ static struct graph *import_outputs(struct importer *importer, const struct tens
         arena_array(&importer->arena, struct named_tensor, graph->n_output + 1);
     for (size_t i = 0; i < graph->n_output; i++)
         outputs[i] = (struct named_tensor){graph->output[i]->name, tensors[i]};
-    struct tensor_context *context = importer->context;
-    importer->context = NULL; /* compile_to_graph frees it */
+    struct tensor_context *context = importer->model_graph->context;
+    importer->model_graph->context = NULL; /* compile_to_graph frees it */
     return compile_to_graph(context, (int)graph->n_output, outputs, importer->error);
 }
 
@@ -236,7 +237,7 @@ static struct graph *import_escaping(struct importer *importer) {
         et_fail(importer->error, "out of memory");
         return NULL;
     }
-    importer->context = tensor_context_new(graph_name(importer));
+    importer->model_graph = body_begin(importer, graph_name(importer));
     struct graph *graph = import_model(importer);
     if (!graph)
         return NULL;
@@ -272,7 +273,8 @@ struct graph *onnx_graph(const struct onnx *onnx, const struct import_options *o
         graph = import_escaping(&importer);
     else
         et_fail(&own, "out of memory");
-    tensor_context_free(importer.context);
+    while (importer.innermost)
+        body_end(&importer);
     tdestroy(importer.weight_names, keep_entry);
     tdestroy(importer.weight_tensors, keep_entry);
     arena_free(&importer.arena);

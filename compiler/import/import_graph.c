@@ -159,7 +159,7 @@ static bool find_inputs(struct call *call, bool *refused) {
                            quoted(name).text);
         *refused |= value && value->state == VALUE_REFUSED;
         if (value)
-            call->inputs[i] = value->tensor;
+            call->inputs[i] = captured(call->importer, value->tensor);
     }
     return true;
 }
@@ -204,7 +204,7 @@ static bool import_operator(struct call *call, bool refused) {
 static bool import_node(struct importer *importer, struct scope *scope, const Onnx__Node *node) {
     struct arena *arena = &importer->arena;
     struct call call = {.importer = importer,
-                        .context = importer->context,
+                        .context = importer->graph->context,
                         .scope = scope,
                         .node = node,
                         .opset = opset_of(scope, node->domain),
@@ -253,9 +253,10 @@ static void set_value(struct scope *scope, const char *name, struct tensor x) {
         *value = (struct value){value->name, x, VALUE_MADE, value->wanted};
 }
 
-static struct tensor get_value(const struct scope *scope, const char *name) {
+static struct tensor get_value(struct importer *importer, const struct scope *scope,
+                               const char *name) {
     const struct value *value = value_find(scope, name);
-    return value && value->state == VALUE_MADE ? value->tensor : NO_TENSOR;
+    return value && value->state == VALUE_MADE ? captured(importer, value->tensor) : NO_TENSOR;
 }
 
 static bool import_function(struct call *call, const Onnx__Function *function) {
@@ -275,7 +276,7 @@ static bool import_function(struct call *call, const Onnx__Function *function) {
     if (!import_nodes(importer, &scope, function->n_node, function->node, wanted))
         return false;
     for (size_t i = 0; i < outputs; i++)
-        call->outputs[i] = get_value(&scope, function->output[i]);
+        call->outputs[i] = get_value(importer, &scope, function->output[i]);
     return true;
 }
 
@@ -289,7 +290,7 @@ static void import_initialisers(struct importer *importer, struct scope *scope,
             continue;
         struct et_error error = {0};
         set_value(scope, name, import_tensor(importer, graph->initializer[i], name));
-        if (tensor_recover(importer->context, &error)) {
+        if (tensor_recover(importer->graph->context, &error)) {
             value->state = VALUE_REFUSED;
             record_refusal(importer, "initializer", name, opset_of(scope, ""), error.message);
         }
@@ -315,7 +316,7 @@ bool import_graph(struct importer *importer, const Onnx__Graph *graph, struct sc
         if (!value_find(&scope, graph->output[i]->name))
             return et_fail(importer->error, "output \"%s\", which nothing makes",
                            quoted(graph->output[i]->name ? graph->output[i]->name : "").text);
-        outputs[i] = get_value(&scope, graph->output[i]->name);
+        outputs[i] = get_value(importer, &scope, graph->output[i]->name);
     }
     return true;
 }

@@ -94,6 +94,24 @@ struct refusal {
     int count;
 };
 
+/* What a body of a scan reads of the graph around it. */
+struct captured {
+    struct tensor outer, inner;
+    bool is_const; /* a const again, else an input of the body */
+};
+
+/* A graph that is being built: the model's, or the body of a scan within another. */
+struct built_graph {
+    struct tensor_context *context;
+    struct graph *program;   /* what that was compiled to, if it was; else NULL */
+    struct known *constants; /* by id of the context's nodes */
+    int constant_count;
+    struct low_nodes low_nodes;
+    struct built_graph *around; /* NULL: of the model's */
+    int captured_count, captured_capacity;
+    struct captured *captured;
+};
+
 struct importer {
     struct arena arena; /* scratch; its escape ends the import */
     struct weights *weights;
@@ -104,10 +122,9 @@ struct importer {
     const struct import_options *options;
     const Onnx__Model *model;
     struct onnx_inputs inputs;
-    struct tensor_context *context;
-    struct known *constants; /* by id of the context's nodes */
-    int constant_count;
-    struct low_nodes low_nodes;
+    struct built_graph *model_graph;
+    struct built_graph *innermost; /* of those that are being built */
+    struct built_graph *graph;     /* the one at hand: that, or for a moment one around it */
     int refusal_count, refusal_capacity;
     struct refusal *refusals;
     int64_t imported;       /* nodes, so far */
@@ -129,6 +146,15 @@ struct call {
     struct tensor *outputs;
     bool *asked; /* of each attribute of the node */
 };
+
+/* captured.c: bodies of scans, which are graphs of their own */
+
+/* Begins a graph within the innermost, which is the one at hand then; or ends it. Those that an
+ * escape leaves open are ended with the importer. */
+struct built_graph *body_begin(struct importer *importer, const char *name);
+void body_end(struct importer *importer);
+/* x, of the graph at hand or of one around it, as the graph at hand has it. */
+struct tensor captured(struct importer *importer, struct tensor x);
 
 /* call.c: inputs and outputs */
 
@@ -183,6 +209,8 @@ void call_ignore(struct call *call, const char *name);
 
 /* The elements of x, contiguous, when they depend on no input; else NULL. */
 const struct view *known_elements(struct importer *importer, struct tensor x);
+/* What an input of a body stands for is known. */
+void set_known_elements(struct importer *importer, struct tensor x, const struct view *view);
 /* The elements of an integer, bool or float tensor (of integral values) as integers. Refuses the
  * node when they are not known: `what` names them. */
 struct integers call_known(struct call *call, struct tensor x, const char *what);

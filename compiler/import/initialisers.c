@@ -240,6 +240,7 @@ static const char *weight_name(struct importer *importer, const char *name) {
     return unique;
 }
 
+/* A node of the model's graph. */
 static struct tensor as_weight(struct importer *importer, struct node *node, const char *name,
                                const void *data) {
     struct weights *weights = importer->weights;
@@ -256,7 +257,7 @@ static struct tensor as_weight(struct importer *importer, struct node *node, con
                               .data = data,
                               .bytes = (size_t)node_bytes(node)};
     memcpy(weight->shape, node->shape, sizeof weight->shape);
-    return tensor_of_node(importer->context, node, 0, NULL);
+    return tensor_of_node(importer->model_graph->context, node, 0, NULL);
 }
 
 /* A tensor of the file, and the weight that it became: one that stands in a body is met at each
@@ -281,7 +282,7 @@ static struct tensor as_weight_once(struct importer *importer, const Onnx__Tenso
         arena_exhausted(&importer->arena);
     if (*found == entry)
         entry->weight = as_weight(importer, node, name, data);
-    return (*found)->weight;
+    return captured(importer, (*found)->weight);
 }
 
 /* What the tensor is, and its elements; NULL and an error. */
@@ -304,13 +305,13 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
     struct et_error error = {0};
     const void *data = read_tensor(importer, tensor, &node, &error);
     if (!data)
-        return tensor_fail(importer->context, "tensor \"%s\": %s", quoted(name).text,
+        return tensor_fail(importer->graph->context, "tensor \"%s\": %s", quoted(name).text,
                            error.message);
     static const int64_t zero;
     int64_t count = node_elements(&node);
     struct tensor x = count <= MOST_LISTED
-                          ? tensor_const(importer->context, node.dtype, node.rank, node.shape,
-                                         count ? count : 1, count ? data : &zero)
+                          ? tensor_const(importer->graph->context, node.dtype, node.rank,
+                                         node.shape, count ? count : 1, count ? data : &zero)
                           : as_weight_once(importer, tensor, &node, name, data);
     return typed(importer, x, tensor->data_type);
 }
@@ -333,8 +334,9 @@ static struct tensor as_table(struct call *call, const char *name, struct node *
         return tensor_const(call->context, node->dtype, node->rank, node->shape, count ? count : 1,
                             elements);
     const char *own = call->node->output[0];
-    return as_weight(call->importer, node, arena_format(&call->importer->arena, "%s.%s", own, name),
-                     elements);
+    return captured(call->importer,
+                    as_weight(call->importer, node,
+                              arena_format(&call->importer->arena, "%s.%s", own, name), elements));
 }
 
 struct tensor computed_tensor(struct call *call, const char *name, int rank, const int64_t *shape,

@@ -65,9 +65,9 @@ static uint8_t derived_type(const uint8_t *types, const struct node *node) {
 
 /* The types of all nodes so far, by their ids: those that are new are derived now. */
 static uint8_t *types_of_nodes(struct importer *importer) {
-    struct low_nodes *nodes = &importer->low_nodes;
+    struct low_nodes *nodes = &importer->graph->low_nodes;
     int count;
-    const struct node *const *all = tensor_nodes(importer->context, &count);
+    const struct node *const *all = tensor_nodes(importer->graph->context, &count);
     for (; nodes->count < count; nodes->count++) {
         nodes->types = arena_extend(&importer->arena, nodes->types, nodes->count, &nodes->capacity,
                                     sizeof *nodes->types);
@@ -77,7 +77,7 @@ static uint8_t *types_of_nodes(struct importer *importer) {
 }
 
 static int type_of_node(struct importer *importer, const struct node *node) {
-    return node && importer->low_nodes.any ? types_of_nodes(importer)[node->id] : NO_CODES;
+    return node && importer->graph->low_nodes.any ? types_of_nodes(importer)[node->id] : NO_CODES;
 }
 
 int element_type(struct importer *importer, struct tensor x) {
@@ -90,7 +90,7 @@ bool is_made_of_codes(struct importer *importer, struct tensor x) {
 }
 
 struct tensor typed(struct importer *importer, struct tensor x, int type) {
-    struct low_nodes *nodes = &importer->low_nodes;
+    struct low_nodes *nodes = &importer->graph->low_nodes;
     nodes->any |= low_type(type) != NULL;
     if (x.node && nodes->any)
         types_of_nodes(importer)[x.node->id] = low_type(type) ? (uint8_t)type : NO_CODES;

@@ -1,6 +1,7 @@
 /* Operators with graphs within them: what is known to be taken is written in their place. */
 #include "compiler/import/importer.h"
 #include "compiler/import/movement.h"
+#include "compiler/import/scanned.h"
 #include "compiler/import/unrolled.h"
 
 #include <inttypes.h>
@@ -136,6 +137,57 @@ static bool take_steps(struct loop *loop) {
     return true;
 }
 
+/* Whether it runs so often for all that is known now, unless its body ends it. */
+static bool runs_long(struct loop *loop) {
+    struct call *call = loop->unrolled.call;
+    return loop->trips > MOST_UNROLLED && loop->trips <= INT32_MAX &&
+           call_is_known(call, loop->condition) &&
+           call_known_number(call, loop->condition, "the condition") != 0;
+}
+
+/* All steps as a scan; `*ends`: the body may end it before, and they must be written out. */
+static bool scan_steps_of(struct loop *loop, struct tensor *results, bool *ends) {
+    struct call *call = loop->unrolled.call;
+    int states = loop->unrolled.states;
+    struct scanned scanned = {.call = call,
+                              .body = loop->unrolled.body,
+                              .steps = loop->trips,
+                              .states = states,
+                              .first_state_in = 2,
+                              .first_state_out = 1,
+                              .slices = 1,
+                              .input_count = states + 2};
+    scanned.inputs = arena_array(&call->importer->arena, struct tensor, (size_t)states + 2);
+    scanned.inputs[0] = tensor_iota(call->context, DTYPE_INT64, loop->trips);
+    scanned.inputs[1] = loop->condition;
+    for (int i = 0; i < states; i++)
+        scanned.inputs[2 + i] = call->inputs[2 + i];
+    if (!scanned_begin(&scanned))
+        return false;
+    *ends = !call_is_known(call, scanned.outputs[0]) ||
+            call_known_number(call, scanned.outputs[0], "the condition") == 0;
+    if (!*ends)
+        return scanned_end(&scanned, results);
+    scanned_drop(&scanned);
+    return true;
+}
+
+static bool write_out(struct loop *loop, struct tensor *results) {
+    struct unrolled *u = &loop->unrolled;
+    struct call *call = u->call;
+    if (!unrolled_begin(u, u->states + 2))
+        return false;
+    for (int i = 0; i < u->states; i++)
+        u->inputs[2 + i] = call->inputs[2 + i];
+    if (!take_steps(loop))
+        return false;
+    for (int i = 0; i < call->output_count; i++)
+        if (call_wants_output(call, i) && i < u->states + u->collected)
+            results[i] =
+                i < u->states ? u->inputs[2 + i] : unrolled_stack(u, i - u->states, 0, false);
+    return true;
+}
+
 struct tensor import_loop(struct call *call) {
     static const uint8_t yes = 1;
     struct loop loop = {.unrolled = {.call = call,
@@ -146,24 +198,21 @@ struct tensor import_loop(struct call *call) {
                         .trips = INT64_MAX,
                         .condition =
                             tensor_const(call->context, DTYPE_BOOL, SCALAR_SHAPE, 1, &yes)};
-    struct unrolled *u = &loop.unrolled;
     if (call_has_input(call, 0)) {
         struct integers trips = call_known(call, call_input(call, 0), "how often it runs");
         loop.trips = trips.count == 1 ? trips.values[0] : 0;
     }
     if (call_has_input(call, 1))
         loop.condition = tensor_reshape(call_input(call, 1), SCALAR_SHAPE);
-    if (!unrolled_begin(u, u->states + 2))
+    size_t room = (size_t)(call->output_count + loop.unrolled.states) + 1;
+    struct tensor *results = arena_array(&call->importer->arena, struct tensor, room);
+    bool ends = true;
+    if (runs_long(&loop) && !scan_steps_of(&loop, results, &ends))
         return refused(call);
-    for (int i = 0; i < u->states; i++)
-        u->inputs[2 + i] = call->inputs[2 + i];
-    if (!take_steps(&loop))
+    if (ends && !write_out(&loop, results))
         return refused(call);
     for (int i = 0; i < call->output_count; i++)
-        if (call_wants_output(call, i) && i < u->states + u->collected)
-            call_output(call, i,
-                        i < u->states ? u->inputs[2 + i]
-                                      : unrolled_stack(u, i - u->states, 0, false));
+        call_output(call, i, results[i]);
     return call->outputs[0];
 }
 
@@ -206,12 +255,45 @@ static struct tensor element_of(struct tensor x, int axis, int64_t position) {
     return squeeze(cut_axis(x, axis, position, position + 1), axis);
 }
 
+/* What the steps see of the inputs, and what they collect, is along axis 0 of the core's scan. */
+static bool run_as_scan(const struct scan *scan, const struct tensor *given, const int *axes,
+                        int64_t steps, struct tensor *results) {
+    struct call *call = scan->call;
+    int states = scan->states, count = states + scan->inputs;
+    struct scanned scanned = {.call = call,
+                              .body = scan->body,
+                              .steps = steps,
+                              .states = states,
+                              .first_slice_in = states,
+                              .slices = scan->inputs,
+                              .input_count = count};
+    scanned.inputs = arena_array(&call->importer->arena, struct tensor, (size_t)count + 1);
+    for (int i = 0; i < count; i++) {
+        struct tensor x = i < states ? given[i] : move_axis(given[i], axes[i - states], 0);
+        bool reversed = i >= states && listed(scan->reversed_inputs, i - states) != 0;
+        scanned.inputs[i] = reversed ? tensor_flip(x, AXES(0)) : x;
+    }
+    if (!scanned_begin(&scanned) || !scanned_end(&scanned, results))
+        return false;
+    for (int i = states; i < call->output_count; i++) {
+        struct tensor x = results[i];
+        if (!x.node)
+            continue;
+        x = listed(scan->reversed_outputs, i - states) ? tensor_flip(x, AXES(0)) : x;
+        int axis = call_axis(call, listed(scan->output_axes, i - states), tensor_rank(x));
+        results[i] = move_axis(x, 0, axis);
+    }
+    return true;
+}
+
 /* Takes the states and inputs; gives the states and what was collected. False: refused. */
 static bool run_scan(const struct scan *scan, const struct tensor *given, struct tensor *results) {
     struct unrolled u = {.call = scan->call, .body = scan->body, .states = scan->states};
     const struct tensor *inputs = given + scan->states;
     int *axes = arena_array(&scan->call->importer->arena, int, (size_t)scan->inputs + 1);
     int64_t steps = scan_steps(scan, inputs, axes);
+    if (steps > MOST_UNROLLED)
+        return run_as_scan(scan, given, axes, steps, results);
     if (steps < 0 || !unrolled_begin(&u, scan->states + scan->inputs))
         return false;
     for (int i = 0; i < scan->states; i++)

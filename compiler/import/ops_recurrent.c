@@ -332,7 +332,7 @@ struct scanned_cell {
 };
 
 /* What the body sees of x; NO_TENSOR of an operand that is not there. */
-static struct tensor captured(struct scanned_cell *cell, const char *name, struct tensor x) {
+static struct tensor seen_whole(struct scanned_cell *cell, const char *name, struct tensor x) {
     int64_t shape[MAX_RANK];
     if (!is_given(x))
         return NO_TENSOR;
@@ -341,7 +341,7 @@ static struct tensor captured(struct scanned_cell *cell, const char *name, struc
     return add_graph_input(cell->body, name, tensor_dtype(x), rank, shape);
 }
 
-static struct tensor scanned(struct scanned_cell *cell, const char *name, struct tensor x) {
+static struct tensor seen_by_step(struct scanned_cell *cell, const char *name, struct tensor x) {
     int64_t shape[MAX_RANK] = {0};
     cell->scanned[cell->scanned_count++] = x;
     int rank = shape_of(x, shape);
@@ -362,11 +362,11 @@ static struct tensor next_states(struct scanned_cell *cell, int direction, struc
     struct recurrence *r = &cell->recurrence;
     struct tensor before =
         add_graph_input(cell->body, "states", DTYPE_FLOAT32, SHAPE(r->states, r->batch, r->hidden));
-    struct tensor x = scanned(cell, "x", products), state[2] = {at(before, 0, 0)};
-    struct tensor holds = is_given(goes_on) ? scanned(cell, "goes_on", goes_on) : NO_TENSOR;
-    r->recurrent[direction] = captured(cell, "recurrent", r->recurrent[direction]);
-    r->recurrent_bias[direction] = captured(cell, "bias", r->recurrent_bias[direction]);
-    r->peepholes[direction] = captured(cell, "peepholes", r->peepholes[direction]);
+    struct tensor x = seen_by_step(cell, "x", products), state[2] = {at(before, 0, 0)};
+    struct tensor holds = is_given(goes_on) ? seen_by_step(cell, "goes_on", goes_on) : NO_TENSOR;
+    r->recurrent[direction] = seen_whole(cell, "recurrent", r->recurrent[direction]);
+    r->recurrent_bias[direction] = seen_whole(cell, "bias", r->recurrent_bias[direction]);
+    r->peepholes[direction] = seen_whole(cell, "peepholes", r->peepholes[direction]);
     if (r->states == 2)
         state[1] = at(before, 0, 1);
     r->step(r, direction, x, state);

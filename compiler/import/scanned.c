@@ -1,0 +1,297 @@
+#include "compiler/import/scanned.h"
+
+#include "compiler/base/arithmetic.h"
+#include "compiler/import/low_types.h"
+#include "compiler/import/movement.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- The body, by itself ---- */
+
+static bool is_slice(const struct scanned *s, int input) {
+    return input >= s->first_slice_in && input < s->first_slice_in + s->slices;
+}
+
+static bool is_state(const struct scanned *s, int input) {
+    return input >= s->first_state_in && input < s->first_state_in + s->states;
+}
+
+/* An input of a body for x: for a step's part of it, or for all of it. */
+static struct tensor add_input(struct tensor_context *context, int number, struct tensor x,
+                               bool slice) {
+    int64_t shape[MAX_RANK + 1] = {0};
+    int rank = shape_of(x, shape), dropped = slice && rank ? 1 : 0;
+    char name[32];
+    snprintf(name, sizeof name, "input%d", number);
+    return add_graph_input(context, name, tensor_dtype(x), rank - dropped, shape + dropped);
+}
+
+static bool import_body(struct scanned *s) {
+    struct importer *importer = s->call->importer;
+    struct tensor *inputs =
+        arena_array(&importer->arena, struct tensor, (size_t)s->input_count + 1);
+    for (int i = 0; i < s->input_count; i++) {
+        bool own = is_state(s, i) || is_slice(s, i);
+        if (!s->inputs[i].node)
+            return false;
+        inputs[i] = own ? add_input(s->graph->context, i, s->inputs[i], is_slice(s, i))
+                        : captured(importer, s->inputs[i]);
+    }
+    return import_graph(importer, s->body, s->call->scope, inputs, s->outputs);
+}
+
+/* Whether all of its outputs are there, and are numbers. */
+static bool check_outputs(struct scanned *s) {
+    for (size_t i = 0; i < s->body->n_output; i++) {
+        if (!s->outputs[i].node) {
+            call_refuse(s->call, "%" PRId64 " steps, whose body cannot be imported by itself",
+                        s->steps);
+            return false;
+        }
+        if (is_made_of_codes(s->call->importer, s->outputs[i])) {
+            call_refuse(s->call,
+                        "%" PRId64 " steps, whose body gives elements that graphs do not "
+                        "have",
+                        s->steps);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool scanned_begin(struct scanned *s) {
+    struct importer *importer = s->call->importer;
+    int fixed = s->first_state_out + s->states;
+    if (!s->body || s->body->n_input != (size_t)s->input_count ||
+        s->body->n_output < (size_t)fixed || s->body->n_output > MAX_SOURCES) {
+        call_refuse(s->call, "the body does not take %d inputs and give at least %d outputs",
+                    s->input_count, fixed);
+        return false;
+    }
+    s->outputs = arena_array(&importer->arena, struct tensor, s->body->n_output + 1);
+    s->graph = body_begin(importer, s->call->op->name);
+    if (import_body(s) && check_outputs(s))
+        return true;
+    body_end(importer);
+    return false;
+}
+
+void scanned_drop(struct scanned *s) {
+    body_end(s->call->importer);
+}
+
+/* ---- One state of several ---- */
+
+/* A state of the body, or what it collects: a part of the scan's state. */
+struct state_part {
+    int result;            /* its place among the outputs of the node */
+    struct tensor initial; /* NO_TENSOR: it is collected */
+    struct tensor next;    /* of the body */
+    int rank;
+    int64_t shape[MAX_RANK];
+    int64_t begin, end; /* in the joined state */
+};
+
+struct joined {
+    int count;
+    struct state_part *pieces;
+    int64_t extent;
+};
+
+static bool same_shape(struct tensor a, const struct state_part *piece) {
+    int64_t shape[MAX_RANK];
+    int rank = shape_of(a, shape);
+    return rank == piece->rank && memcmp(shape, piece->shape, (size_t)rank * sizeof *shape) == 0;
+}
+
+static bool add_piece(const struct scanned *s, struct joined *joined, struct state_part piece) {
+    const struct state_part *first = joined->pieces;
+    piece.rank = shape_of(piece.next, piece.shape);
+    piece.begin = joined->extent;
+    if (is_given(piece.initial) && (!same_shape(piece.initial, &piece) ||
+                                    tensor_dtype(piece.initial) != tensor_dtype(piece.next))) {
+        call_refuse(s->call, "%" PRId64 " steps, of which one makes %s of a state %s", s->steps,
+                    tensor_text(piece.next).text, tensor_text(piece.initial).text);
+        return false;
+    }
+    if (joined->count && tensor_dtype(first->next) != tensor_dtype(piece.next)) {
+        call_refuse(s->call, "%" PRId64 " steps that give %s and %s, expected one dtype", s->steps,
+                    tensor_text(first->next).text, tensor_text(piece.next).text);
+        return false;
+    }
+    if (!checked_add(joined->extent, elements_of(piece.next), &piece.end) ||
+        piece.end > MAX_ELEMENTS) {
+        call_refuse(s->call, "its states are too large");
+        return false;
+    }
+    joined->extent = piece.end;
+    joined->pieces[joined->count++] = piece;
+    return true;
+}
+
+static bool join_states(const struct scanned *s, struct joined *joined) {
+    int outputs = (int)s->body->n_output - s->first_state_out;
+    joined->pieces = arena_array(&s->call->importer->arena, struct state_part, (size_t)outputs + 1);
+    for (int i = 0; i < outputs; i++) {
+        struct state_part piece = {.result = i, .next = s->outputs[s->first_state_out + i]};
+        if (i < s->states)
+            piece.initial = s->inputs[s->first_state_in + i];
+        else if (i >= s->call->output_count || !call_wants_output(s->call, i))
+            continue;
+        if (!add_piece(s, joined, piece))
+            return false;
+    }
+    return true;
+}
+
+static struct tensor flat(struct tensor x) {
+    return tensor_reshape(x, SHAPE(elements_of(x)));
+}
+
+/* Zeros stand for what has not been collected yet. */
+static struct tensor initial_state(const struct scanned *s, const struct joined *joined) {
+    static const int64_t zero;
+    struct tensor *parts =
+        arena_array(&s->call->importer->arena, struct tensor, (size_t)joined->count + 1);
+    for (int i = 0; i < joined->count; i++) {
+        const struct state_part *piece = &joined->pieces[i];
+        parts[i] = is_given(piece->initial)
+                       ? flat(piece->initial)
+                       : tensor_const(s->call->context, tensor_dtype(piece->next),
+                                      SHAPE(piece->end - piece->begin), 1, &zero);
+    }
+    return tensor_concat(joined->count, parts, 0);
+}
+
+/* Part of the last axis, as the piece was. */
+static struct tensor piece_of(struct tensor states, const struct state_part *piece) {
+    int64_t shape[MAX_RANK + 1] = {tensor_extent(states, 0)};
+    int before = tensor_rank(states) - 1;
+    if (!states.node)
+        return states;
+    if (before + piece->rank > MAX_RANK)
+        return tensor_fail(states.context, "collected: a rank over %d", MAX_RANK);
+    memcpy(shape + before, piece->shape, (size_t)piece->rank * sizeof *shape);
+    return tensor_reshape(cut_axis(states, before, piece->begin, piece->end), before + piece->rank,
+                          shape);
+}
+
+/* ---- The scan ---- */
+
+/* The body's graph again, over inputs that the scan has. */
+struct body_copy {
+    struct tensor_context *context;
+    struct scan_options options;
+    struct tensor *made; /* by id of the body's nodes */
+};
+
+/* Which nodes something reads. */
+static bool *read_nodes(struct scanned *s, const struct graph *body) {
+    bool *read = arena_array(&s->call->importer->arena, bool, (size_t)body->node_count + 1);
+    for (int i = 0; i < body->node_count; i++)
+        for (int k = 0; k < body->nodes[i]->source_count; k++)
+            read[body->nodes[i]->sources[k]->id] = true;
+    for (int i = 0; i < body->output_count; i++)
+        read[body->outputs[i].node->id] = true;
+    return read;
+}
+
+/* The inputs of the body are the states and slices in their order, then what it captured. */
+static void make_inputs(struct scanned *s, const struct joined *joined, const struct graph *body,
+                        struct body_copy *copy) {
+    struct arena *arena = &s->call->importer->arena;
+    const bool *read = read_nodes(s, body);
+    struct tensor *scanned = arena_array(arena, struct tensor, (size_t)s->slices + 1);
+    struct tensor *outer = arena_array(arena, struct tensor, (size_t)body->input_count + 1);
+    int captures = 0, input = 0;
+    struct tensor state = add_graph_input(
+        copy->context, "state", tensor_dtype(copy->options.initial), SHAPE(joined->extent));
+    for (int i = 0; i < s->input_count; i++) {
+        if (is_state(s, i)) {
+            const struct state_part *piece = &joined->pieces[i - s->first_state_in];
+            copy->made[body->inputs[input++]->id] = piece_of(state, piece);
+        } else if (is_slice(s, i)) {
+            scanned[i - s->first_slice_in] = s->inputs[i];
+            copy->made[body->inputs[input++]->id] = add_input(copy->context, i, s->inputs[i], true);
+        }
+    }
+    for (int i = 0; i < s->graph->captured_count; i++) {
+        const struct captured *each = &s->graph->captured[i];
+        if (each->is_const)
+            continue;
+        const struct node *node = body->inputs[input++];
+        if (!read[node->id])
+            continue;
+        outer[captures++] = each->outer;
+        copy->made[node->id] = add_input(copy->context, s->input_count + i, each->outer, false);
+    }
+    copy->options.scanned_count = s->slices;
+    copy->options.scanned = scanned;
+    copy->options.captured_count = captures;
+    copy->options.captured = outer;
+}
+
+static struct tensor next_state(struct scanned *s, const struct joined *joined,
+                                const struct graph *body, struct body_copy *copy) {
+    struct arena *arena = &s->call->importer->arena;
+    struct tensor *parts = arena_array(arena, struct tensor, (size_t)joined->count + 1);
+    struct tensor *sources = arena_array(arena, struct tensor, MAX_SOURCES);
+    for (int i = 0; i < body->node_count; i++) {
+        const struct node *node = body->nodes[i];
+        for (int k = 0; k < node->source_count; k++)
+            sources[k] = copy->made[node->sources[k]->id];
+        if (node->op != OP_INPUT)
+            copy->made[i] = tensor_of_node(copy->context, node, node->source_count, sources);
+    }
+    for (int i = 0; i < joined->count; i++)
+        parts[i] = flat(copy->made[body->outputs[i].node->id]);
+    return tensor_concat(joined->count, parts, 0);
+}
+
+/* All states, [steps, elements]. */
+static struct tensor scan_states(struct scanned *s, const struct joined *joined,
+                                 const struct graph *body) {
+    struct importer *importer = s->call->importer;
+    struct body_copy copy = {.options = {.initial = initial_state(s, joined)}};
+    copy.context = body_begin(importer, s->call->op->name)->context;
+    copy.made = arena_array(&importer->arena, struct tensor, (size_t)body->node_count + 1);
+    make_inputs(s, joined, body, &copy);
+    copy.options.next = next_state(s, joined, body, &copy);
+    importer->innermost->context = NULL; /* the scan frees it */
+    body_end(importer);
+    return tensor_scan(&copy.options);
+}
+
+/* What the body has come to, without what nothing needs. False: refused. */
+static bool compile_body(struct scanned *s, const struct joined *joined) {
+    struct arena *arena = &s->call->importer->arena;
+    struct named_tensor *outputs =
+        arena_array(arena, struct named_tensor, (size_t)joined->count + 1);
+    struct et_error error = {0};
+    for (int i = 0; i < joined->count; i++)
+        outputs[i] =
+            (struct named_tensor){arena_format(arena, "output%d", i), joined->pieces[i].next};
+    struct tensor_context *context = s->graph->context;
+    s->graph->context = NULL; /* compile_to_graph frees it */
+    s->graph->program = compile_to_graph(context, joined->count, outputs, &error);
+    if (!s->graph->program)
+        call_refuse(s->call, "its body: %s", error.message);
+    return s->graph->program;
+}
+
+bool scanned_end(struct scanned *s, struct tensor *results) {
+    struct joined joined = {0};
+    bool good = join_states(s, &joined) && compile_body(s, &joined);
+    struct tensor states = good ? scan_states(s, &joined, s->graph->program) : NO_TENSOR;
+    body_end(s->call->importer);
+    if (!good)
+        return false;
+    struct tensor last = squeeze(cut_axis(states, 0, s->steps - 1, s->steps), 0);
+    for (int i = 0; i < joined.count; i++) {
+        const struct state_part *piece = &joined.pieces[i];
+        results[piece->result] = piece_of(is_given(piece->initial) ? last : states, piece);
+    }
+    return true;
+}

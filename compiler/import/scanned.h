@@ -1,0 +1,32 @@
+/* Graphs within a node that run once a step: imported once, as the body of a scan. */
+#ifndef EIGENTENSOR_IMPORT_SCANNED_H
+#define EIGENTENSOR_IMPORT_SCANNED_H
+
+#include "compiler/import/importer.h"
+
+/* A body, as in unrolled.h. What it carries and collects is the state of the scan, flattened and
+ * joined: all of one dtype. */
+struct scanned {
+    struct call *call; /* its outputs are the states, then what is collected */
+    const Onnx__Graph *body;
+    int64_t steps; /* at least 1 */
+    int states;
+    int first_state_in, first_state_out; /* in the lists; then what is collected */
+    int first_slice_in, slices;          /* inputs of which a step sees its part of axis 0 */
+    int input_count;
+    struct tensor *inputs; /* states before the first step; all else as a whole */
+
+    struct built_graph *graph;
+    struct tensor *outputs; /* of the body */
+};
+
+/* Imports the body, which can be asked for what is known of its outputs, until one of the others.
+ * False: refused, and ended. */
+bool scanned_begin(struct scanned *scanned);
+/* Makes the scan. `results` gets the states after the last step, and what is collected and wanted,
+ * along a new axis 0. False: refused. */
+bool scanned_end(struct scanned *scanned, struct tensor *results);
+/* Leaves it. */
+void scanned_drop(struct scanned *scanned);
+
+#endif

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Loop and Scan of many steps beside ONNX Runtime: what they carry, collect and read around them;
+and what is said of those that cannot be a scan."""
+
+import sys
+
+import numpy
+from beside_ort import Case, floats, main, run_here
+from onnx import TensorProto, helper, numpy_helper
+
+STEPS = 100
+
+
+def described(value, otherwise=TensorProto.UNDEFINED):
+    name, kind, shape = (value, otherwise, None) if isinstance(value, str) else value
+    return (helper.make_tensor_value_info(name, kind, shape) if kind else
+            helper.make_empty_tensor_value_info(name))
+
+
+def body(nodes, inputs, outputs, **constants):
+    """A graph of nodes (operator, inputs, output, attributes). Inputs and outputs are names; or also
+    their type and their shape."""
+    made = [helper.make_node(operator, reads.split(), [gives], **dict(*attributes))
+            for operator, reads, gives, *attributes in nodes]
+    return helper.make_graph(
+        made, "body", [described(each, TensorProto.FLOAT) for each in inputs],
+        [described(each) for each in outputs],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()])
+
+
+STEP = (("i", TensorProto.INT64, ()), ("go", TensorProto.BOOL, ()))
+GO = ("Identity", "go", "goes_on")
+TO_FLOAT = {"to": TensorProto.FLOAT}
+
+
+def loop(states, graph, outputs, steps=STEPS):
+    return Case("Loop", 16, [numpy.array(steps), None, *states], known=(0,),
+                outputs=(True,) * outputs, body=graph)
+
+
+def scan(states, inputs, graph, outputs, **attributes):
+    return Case("Scan", 16, [*states, *inputs], outputs=(True,) * outputs, body=graph,
+                num_scan_inputs=len(inputs), **attributes)
+
+
+LAYER = [("MatMul", "h w", "hw"), ("Add", "hw b", "sum"), ("Tanh", "sum", "next")]
+WEIGHTS = {"w": floats(40, 40) * numpy.float32(0.1), "b": floats(40)}
+TOTAL = ("ReduceSum", "next", "total", {"keepdims": 0})
+NUMBER = ("Cast", "i", "n", TO_FLOAT)
+# the first half of x, by positions that are known around the body
+HALF = ("Slice", "next zero two", "half")
+ENDS = {"zero": numpy.array([0, 0]), "two": numpy.array([2, 2])}
+RUNNING = [("Add", "sum x", "next"), ("Mul", "next x", "y")]
+INNER = body([GO, ("Mul", "h near", "less"), ("ReduceSum", "x1", "all", {"keepdims": 0}),
+              ("Add", "all x", "more"), ("Add", "less more", "next")], (*STEP, "h"),
+             ("goes_on", "next"), near=numpy.array(0.5, numpy.float32))
+
+CASES = [
+    *(loop([floats(3, 40)],
+           body([GO, *LAYER], (*STEP, "h"), ("goes_on", "next"), **WEIGHTS), 1, steps)
+      for steps in (64, 65, STEPS)),
+    # one more state, the step's number, what is collected, and a value of the graph around
+    loop([floats(3, 40), floats(5)],
+         body([GO, *LAYER, NUMBER, TOTAL, HALF, ("Add", "x3 n", "seen")], (*STEP, "h", "k"),
+              ("goes_on", "next", "k", "total", "seen", "half"), **WEIGHTS, **ENDS), 5),
+    # nothing is carried, or integers, or what the body only hands on
+    loop([], body([GO, NUMBER], STEP, ("goes_on", "n")), 1),
+    loop([numpy.array([1, 2])],
+         body([GO, ("Add", "h i", "next")], (*STEP, ("h", TensorProto.INT64, None)),
+              ("goes_on", "next", "next")), 2),
+    loop([floats(4), floats(4)], body([GO], (*STEP, "h", "k"), ("goes_on", "k", "h")), 2),
+    loop([floats(0, 3)], body([GO, ("Tanh", "h", "next")], (*STEP, "h"), ("goes_on", "next")), 1),
+    # it ends before, which is known
+    loop([floats(3)],
+         body([("Less", "i end", "goes_on"), ("Add", "h h", "next")], (*STEP, "h"),
+              ("goes_on", "next"), end=numpy.array(9)), 1),
+    *(scan([floats(4)], [floats(steps, 4)], body(RUNNING, ("sum", "x"), ("next", "y")), 2)
+      for steps in (64, 65, STEPS)),
+    scan([floats(2, 4)], [floats(2, STEPS, 4), floats(STEPS, 4)],
+         body([("Add", "x z", "xz"), ("Add", "sum xz", "next"), ("Mul", "sum x", "y")],
+              ("sum", "x", "z"), ("next", "y", "xz")), 3,
+         scan_input_axes=[1, -2], scan_input_directions=[1, 0], scan_output_axes=[-1, 1],
+         scan_output_directions=[0, 1]),
+    scan([], [floats(STEPS, 4)], body([("Exp", "x", "y")], ("x",), ("y",)), 1),
+    # a loop in each step, which reads what is around both
+    scan([floats(4)], [floats(STEPS, 4)],
+         body([("Loop", "often go sum", "inner", {"body": INNER}),
+               ("Add", "inner x", "next")],
+              ("sum", "x"), (("next", TensorProto.FLOAT, (4,)),), often=numpy.array(70), go=numpy.array(True)), 1),
+]
+
+
+def message_of(case):
+    try:
+        run_here(case.model(), case.given(), "eager")
+    except Exception as error:  # pylint: disable=broad-except
+        return str(error)
+    return "nothing"
+
+
+REFUSED = (
+    (loop([floats(3), numpy.array(1)],
+          body([GO, ("Add", "h h", "next"), ("Add", "k i", "more")],
+               (*STEP, "h", ("k", TensorProto.INT64, None)), ("goes_on", "next", "more")), 2),
+     "expected one dtype"),
+    (loop([floats(3)],
+          body([GO, ("Concat", "h h", "next", {"axis": 0})], (*STEP, "h"), ("goes_on", "next")), 1),
+     "of which one makes float32[6] of a state"),
+    (loop([floats(3)],
+          body([GO, ("Reshape", "i one", "shape"), ("Expand", "h shape", "next")], (*STEP, "h"),
+               ("goes_on", "next"), one=numpy.array([1])), 1),
+     "whose body cannot be imported by itself"),
+)
+
+
+def check_refusals():
+    wrong = [(str(case), message_of(case)) for case, expected in REFUSED
+             if expected not in message_of(case)]
+    for case, message in wrong:
+        print(f"{case}: says {message}")
+    return not wrong
+
+
+SAID = check_refusals()
+sys.exit(main(CASES) or not SAID)
