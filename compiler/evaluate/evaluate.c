@@ -70,6 +70,14 @@ bool evaluate(const struct node *node, const struct view *sources, struct stop *
                 : et_fail_within(error, "%s", op_facts[node->op].name);
 }
 
+double evaluation_steps(const struct node *node) {
+    enum op_class class = op_facts[node->op].class;
+    double steps = (double)node_elements(node);
+    for (int i = 0; (class == CLASS_REDUCE || class == CLASS_CONTRACT) && i < node->axis_count; i++)
+        steps *= (double)node->sources[0]->shape[node->axes[i]];
+    return steps;
+}
+
 void separate_axes(const struct node *node, const struct view *source, struct view *named,
                    struct view *others) {
     bool is_named[MAX_RANK] = {false};

@@ -1,7 +1,8 @@
 /* Simplification of a graph before it is lowered.
  *
  *   - What depends on constants only is computed now, with the evaluator that the interpreter uses,
- *     unless the result would be larger than what it came from.
+ *     unless the result would be larger than what it came from, or all that takes more steps than
+ *     the elements that the graph holds give reason for.
  *   - Tensors without elements become empty constants, and what is made of them alone constants
  *     that are the same everywhere. So nothing reads a tensor without elements: only inputs and
  *     outputs are left of them.
@@ -14,14 +15,18 @@
 
 #include <string.h>
 
-enum { ALWAYS_FOLD_BYTES = 64 };
+enum {
+    ALWAYS_FOLD_BYTES = 64,
+    ALWAYS_FOLD_STEPS = 1 << 26, /* of all nodes together */
+    FOLD_STEPS_OF_BYTE = 16,     /* more of them, for each byte of the graph's weights */
+};
 
 struct simplifying {
     struct graph *result;
     struct node **made;    /* by the old node's id: what stands for it */
     struct view **known;   /* by the new node's id: its elements, if they are known now */
     int64_t *origin_bytes; /* by the new node's id: the largest list of elements behind it */
-    int capacity;
+    double steps_left;     /* of evaluation */
     struct et_error *error;
 };
 
@@ -120,8 +125,10 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
     if (!infer(&inferred, simplifying->error))
         return false;
     int64_t limit = origin_bytes > ALWAYS_FOLD_BYTES ? origin_bytes : ALWAYS_FOLD_BYTES;
-    if (node_bytes(&inferred) > limit)
+    double steps = evaluation_steps(&inferred);
+    if (node_bytes(&inferred) > limit || steps > simplifying->steps_left)
         return true;
+    simplifying->steps_left -= steps;
     if (!evaluate(&inferred, sources, NULL, &view, &buffer, simplifying->error))
         return false;
     *made = append_folded(simplifying, &inferred, &view);
@@ -252,6 +259,10 @@ static bool simplify_nodes(struct simplifying *simplifying, const struct graph *
     simplifying->origin_bytes = et_allocate(count, sizeof *simplifying->origin_bytes);
     if (!simplifying->made || !simplifying->known || !simplifying->origin_bytes)
         return et_fail(simplifying->error, "out of memory");
+    simplifying->steps_left = ALWAYS_FOLD_STEPS;
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_WEIGHT)
+            simplifying->steps_left += FOLD_STEPS_OF_BYTE * (double)node_bytes(graph->nodes[i]);
     for (int i = 0; i < graph->node_count; i++)
         if (!simplify_node(simplifying, graph->nodes[i]))
             return et_fail_within(simplifying->error, "node %d", i);

@@ -255,6 +255,12 @@ static struct tensor x_of(struct tensor_context *c) {
     return input(c, "x", SHAPE(2, 3));
 }
 
+/* x times the sum of so many ones. */
+static struct tensor times_sum(struct tensor_context *c, struct tensor x, int64_t count) {
+    struct tensor sum = tensor_reduce_sum(filled(c, 1, SHAPE(count)), ALL_AXES);
+    return tensor_mul(x, tensor_expand(sum, SHAPE(2, 3)));
+}
+
 #define NUMBER(value) filled(c, value, SHAPE(2, 3))
 #define SIMPLIFIED(name, expression, expected)                                                     \
     static struct tensor simplify_##name(struct tensor_context *c) {                               \
