@@ -13,6 +13,7 @@
 
 enum {
     MOST_EVALUATED = 1 << 20, /* elements of what is computed on the way */
+    MOST_STEPS = 1 << 26,     /* of evaluation, all nodes together: also bounds what it keeps */
     MOST_FOLDED = 4096,       /* of what takes the place of nodes */
     MOST_SOURCES_DEPTH = 512, /* of nodes that are not known yet */
 };
@@ -29,7 +30,7 @@ static struct known *constant_of(struct importer *importer, const struct node *n
     return &graph->constants[node->id];
 }
 
-/* Evaluates a node whose sources are known; false: it cannot be. */
+/* Evaluates a node whose sources are known; false: it cannot be, or takes too long. */
 static bool evaluate_known(struct importer *importer, const struct node *node,
                            const struct view *sources, struct view *view) {
     struct et_error error = {0};
@@ -37,6 +38,12 @@ static bool evaluate_known(struct importer *importer, const struct node *node,
     void *buffer = NULL;
     unsigned long failed = et_failed_allocations();
     size_t bytes = (size_t)node_bytes(node);
+    double steps = evaluation_steps(node);
+    if (steps > MOST_STEPS - importer->evaluated) {
+        importer->left_out = true;
+        return false;
+    }
+    importer->evaluated += steps;
     *view = view_contiguous(node, arena_allocate(&importer->arena, bytes + 1, 1));
     bool good = evaluate(node, sources, NULL, &result, &buffer, &error);
     if (good && buffer && bytes)
@@ -132,7 +139,8 @@ const struct view *call_known_elements(struct call *call, struct tensor x, const
     else if (is_made_of_codes(call->importer, x))
         call_refuse(call, "%s must be numbers", what);
     else if (!view)
-        call_refuse(call, "%s depends on the model's inputs; here it must be known before", what);
+        call_refuse(call, "%s depends on the model's inputs%s; here it must be known before", what,
+                    call->importer->left_out ? ", or takes too long to compute" : "");
     return view;
 }
 

@@ -162,7 +162,8 @@ static bool report_refusals(struct importer *importer) {
                                 : "\n  %s \"%s\" (opset %" PRId64 "): %s; and %d more",
             refusal->name, refusal->node, refusal->opset, refusal->why, refusal->count - 1);
         if (text.length + strlen(each) > ET_ERROR_BYTES - 200) {
-            text_add(&text, "\n  and %d more kinds", importer->refusal_count - i);
+            text_add(&text, "\n  and %d%s more kinds", importer->refusal_count - i,
+                     importer->more_refusals ? " or" : "");
             break;
         }
         text_add(&text, "%s", each);
@@ -208,6 +209,11 @@ static struct graph *import_model(struct importer *importer) {
     const Onnx__Graph *model = importer->model->graph;
     struct tensor *inputs = arena_array(arena, struct tensor, model->n_input + 1);
     struct tensor *outputs = arena_array(arena, struct tensor, model->n_output + 1);
+    if (importer->inputs.count > STORE_MOST_NAMED || model->n_output > STORE_MOST_NAMED) {
+        et_fail(importer->error, "%d inputs and %zu outputs, expected at most %d of each",
+                importer->inputs.count, model->n_output, STORE_MOST_NAMED);
+        return NULL;
+    }
     if (!import_inputs(importer, inputs) || !import_graph(importer, model, NULL, inputs, outputs) ||
         !report_refusals(importer))
         return NULL;

@@ -11,6 +11,7 @@
 
 enum {
     MOST_SCOPES = 24,       /* within each other */
+    MOST_REFUSALS = 256,    /* kinds: more than a message has room for */
     MOST_IMPORTED = 1 << 22 /* nodes and names, those of functions at each call */
 };
 
@@ -46,10 +47,12 @@ static bool is_wanted(const struct scope *scope, const Onnx__Node *node) {
 
 /* ---- Operators ---- */
 
+static const char *domain_of(const char *name) {
+    return name && strcmp(name, "ai.onnx") != 0 ? name : "";
+}
+
 static bool same_domain(const char *a, const char *b) {
-    a = a && strcmp(a, "ai.onnx") != 0 ? a : "";
-    b = b && strcmp(b, "ai.onnx") != 0 ? b : "";
-    return strcmp(a, b) == 0;
+    return strcmp(domain_of(a), domain_of(b)) == 0;
 }
 
 static int64_t opset_of(const struct scope *scope, const char *domain) {
@@ -59,16 +62,32 @@ static int64_t opset_of(const struct scope *scope, const char *domain) {
     return 1; /* as the oldest files have it, which do not say */
 }
 
-static const Onnx__Function *function_of(const struct importer *importer, const Onnx__Node *node) {
-    for (size_t i = 0; i < importer->model->n_functions; i++) {
-        const Onnx__Function *function = importer->model->functions[i];
-        if (function->name && strcmp(function->name, node->op_type) == 0 &&
-            same_domain(function->domain, node->domain) &&
-            strcmp(function->overload ? function->overload : "",
-                   node->overload ? node->overload : "") == 0)
-            return function;
+static int compare_functions(const Onnx__Function *a, const Onnx__Function *b) {
+    int order = strcmp(a->name ? a->name : "", b->name ? b->name : "");
+    if (order == 0)
+        order = strcmp(domain_of(a->domain), domain_of(b->domain));
+    return order ? order : strcmp(a->overload ? a->overload : "", b->overload ? b->overload : "");
+}
+
+static int compare_listed(const void *a, const void *b) {
+    return compare_functions(*(const Onnx__Function *const *)a, *(const Onnx__Function *const *)b);
+}
+
+/* The function that a node calls, or NULL. */
+static const Onnx__Function *function_of(struct importer *importer, const Onnx__Node *node) {
+    size_t count = importer->model->n_functions;
+    if (count == 0)
+        return NULL;
+    if (!importer->functions) {
+        importer->functions = arena_array(&importer->arena, const Onnx__Function *, count);
+        memcpy(importer->functions, importer->model->functions, count * sizeof(void *));
+        qsort(importer->functions, count, sizeof(void *), compare_listed);
     }
-    return NULL;
+    const Onnx__Function wanted = {
+        .name = node->op_type, .domain = node->domain, .overload = node->overload};
+    const Onnx__Function *key = &wanted, **found = bsearch(&key, importer->functions, count,
+                                                           sizeof(void *), compare_listed);
+    return found ? *found : NULL;
 }
 
 /* Nodes of one operator, refused for one reason, are one refusal. */
@@ -80,6 +99,10 @@ static void record_refusal(struct importer *importer, const char *name, const ch
             importer->refusals[i].count++;
             return;
         }
+    if (importer->refusal_count == MOST_REFUSALS) {
+        importer->more_refusals = true;
+        return;
+    }
     importer->refusals = arena_extend(&importer->arena, importer->refusals, importer->refusal_count,
                                       &importer->refusal_capacity, sizeof *importer->refusals);
     importer->refusals[importer->refusal_count++] =

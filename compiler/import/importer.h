@@ -126,10 +126,14 @@ struct importer {
     struct built_graph *innermost; /* of those that are being built */
     struct built_graph *graph;     /* the one at hand: that, or for a moment one around it */
     int refusal_count, refusal_capacity;
+    bool more_refusals; /* than are listed */
     struct refusal *refusals;
-    int64_t imported;       /* nodes, so far */
-    int64_t tabled;         /* elements of tables that were made of attributes, so far */
-    struct et_error *error; /* what ends the import: the file is not a model */
+    int64_t imported;                 /* nodes, so far */
+    bool left_out;                    /* something that is known was too much to evaluate */
+    double evaluated;                 /* steps of the interpreter, so far */
+    const Onnx__Function **functions; /* by name; NULL: nothing asked for one */
+    int64_t tabled;                   /* elements of tables that were made of attributes, so far */
+    struct et_error *error;           /* what ends the import: the file is not a model */
 };
 
 /* One node of the model, and what its builder needs of it. */

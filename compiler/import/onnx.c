@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEWEST_OPSET = 28 };
+enum {
+    NEWEST_OPSET = 28,
+    MOST_OPSETS = 256, /* domains that a model or function names */
+};
 
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -65,6 +68,12 @@ static void describe_inputs(struct onnx *onnx) {
 }
 
 static bool check_opsets(const Onnx__Model *model, struct et_error *error) {
+    bool few = model->n_opset_import <= MOST_OPSETS;
+    for (size_t i = 0; i < model->n_functions; i++)
+        few &= model->functions[i]->n_opset_import <= MOST_OPSETS;
+    if (!few) /* each node looks for its own */
+        return et_fail(error, "expected at most %d opsets, of the model and of each function",
+                       MOST_OPSETS);
     for (size_t i = 0; i < model->n_opset_import; i++) {
         const Onnx__OperatorSet *opset = model->opset_import[i];
         bool own = !opset->domain || !opset->domain[0] || strcmp(opset->domain, "ai.onnx") == 0;

@@ -87,6 +87,13 @@ Test(import_onnx, says_which_size_is_of_no_axis) {
             "m.onnx: no input has an open axis \"width\"");
 }
 
+Test(import_onnx, refuses_more_inputs_than_a_graph_has) {
+    make_negation("2");
+    for (int i = 0; i < 1024; i++)
+        onnx_add_input(&model, arena_format(&model.arena, "x%d", i), 1, "2");
+    refuses(NULL, "m.onnx: 1025 inputs and 1 outputs, expected at most 1024 of each");
+}
+
 /* ---- Nodes ---- */
 
 Test(import_onnx, names_all_that_it_cannot_do) {
@@ -132,10 +139,67 @@ Test(import_onnx, refuses_opsets_of_the_future) {
     refuses(NULL, "m.onnx: opset 99, expected 1 to 28");
 }
 
+Test(import_onnx, refuses_hundreds_of_opsets) {
+    Onnx__OperatorSet *opsets[257];
+    Onnx__Function function = ONNX__FUNCTION__INIT, *functions[] = {&function};
+    make_negation("2");
+    for (int i = 0; i < 257; i++)
+        opsets[i] = &model.opset;
+    function.name = (char *)"unused";
+    function.opset_import = opsets;
+    function.n_opset_import = 256;
+    model.message.functions = functions;
+    model.message.n_functions = 1;
+    takes(NULL, "float32[2]");
+    function.n_opset_import = 257;
+    refuses(NULL, "m.onnx: expected at most 256 opsets, of the model and of each function");
+}
+
+Test(import_onnx, counts_refusals_only_as_far_as_they_may_be_said) {
+    make_negation("2");
+    for (int i = 0; i < 300; i++) {
+        onnx_add_node(&model, arena_format(&model.arena, "Foo%d", i), "x",
+                      arena_format(&model.arena, "a%d", i));
+        onnx_add_output(&model, arena_format(&model.arena, "a%d", i));
+    }
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    cr_assert_null(imported(NULL, &weights, &error));
+    cr_assert_not_null(strstr(error.message, " or more kinds"), "%s", error.message);
+}
+
 Test(import_onnx, an_input_may_be_an_output) {
     make_negation("2");
     onnx_add_output(&model, "x");
     takes(NULL, "float32[2]");
+}
+
+/* 2^20 zeros, added to themselves so many times, as the shape of y. */
+static void make_long_computation(int additions) {
+    static int64_t extent = 1 << 20;
+    onnx_add_input(&model, "x", 1, "1");
+    Onnx__Tensor *shape = onnx_add_initializer(&model, "shape", 7, 1);
+    shape->has_raw_data = true;
+    shape->raw_data = (ProtobufCBinaryData){sizeof extent, (uint8_t *)&extent};
+    onnx_add_node(&model, "ConstantOfShape", "shape", "sum0");
+    for (int i = 0; i < additions; i++)
+        onnx_add_node(&model, "Add", arena_format(&model.arena, "sum%d,sum0", i),
+                      arena_format(&model.arena, "sum%d", i + 1));
+    onnx_add_node(&model, "ReduceSum", arena_format(&model.arena, "sum%d", additions), "zero");
+    onnx_add_node(&model, "Expand", "x,zero", "y");
+    onnx_add_output(&model, "y");
+}
+
+Test(import_onnx, computes_what_is_known) {
+    make_long_computation(10);
+    takes(NULL, "float32[0]");
+}
+
+Test(import_onnx, does_not_compute_for_ever) {
+    make_long_computation(100);
+    refuses(NULL, "m.onnx: cannot be imported:\n"
+                  "  Expand \"y\" (opset 20): the shape depends on the model's inputs, or takes "
+                  "too long to compute; here it must be known before");
 }
 
 /* ---- Elements ---- */
