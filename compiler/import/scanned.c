@@ -88,7 +88,7 @@ void scanned_drop(struct scanned *s) {
 struct state_part {
     int result;            /* its place among the outputs of the node */
     struct tensor initial; /* NO_TENSOR: it is collected */
-    struct tensor next;    /* of the body */
+    struct tensor next;    /* of the body, until that is compiled */
     int rank;
     int64_t shape[MAX_RANK];
     int64_t begin, end; /* in the joined state */
@@ -97,6 +97,7 @@ struct state_part {
 struct joined {
     int count;
     struct state_part *pieces;
+    enum dtype dtype; /* of all */
     int64_t extent;
 };
 
@@ -126,6 +127,7 @@ static bool add_piece(const struct scanned *s, struct joined *joined, struct sta
         call_refuse(s->call, "its states are too large");
         return false;
     }
+    joined->dtype = tensor_dtype(piece.next);
     joined->extent = piece.end;
     joined->pieces[joined->count++] = piece;
     return true;
@@ -159,7 +161,7 @@ static struct tensor initial_state(const struct scanned *s, const struct joined 
         const struct state_part *piece = &joined->pieces[i];
         parts[i] = is_given(piece->initial)
                        ? flat(piece->initial)
-                       : tensor_const(s->call->context, tensor_dtype(piece->next),
+                       : tensor_const(s->call->context, joined->dtype,
                                       SHAPE(piece->end - piece->begin), 1, &zero);
     }
     return tensor_concat(joined->count, parts, 0);
