@@ -20,6 +20,7 @@ run  png.h                 libpng-dev       libpng-devel            libpng      
 run  zlib.h                zlib1g-dev       zlib-devel              zlib        zlib
 test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
+test g++                   g++              gcc-c++                 gcc         gcc
 test clang                 clang            clang                   clang       llvm
 test clang:fuzzer          libclang-rt-14-dev compiler-rt         compiler-rt llvm
 test python3               python3          python3                 python      python3
