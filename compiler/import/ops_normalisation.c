@@ -135,6 +135,8 @@ struct tensor import_lrn(struct call *call) {
     if (size < 1 || size > INT32_MAX || tensor_rank(x) < 2)
         return call_refuse(call, "size %" PRId64 " for the channels of %s", size,
                            tensor_text(x).text);
+    if (elements_of(x) == 0) /* no channels: a window would not fit */
+        return x;
     struct range padding[MAX_RANK] = {{0, 0}, {(size - 1) / 2, size / 2}};
     struct tensor windows = tensor_pad(x, tensor_rank(x), padding, 0);
     windows = tensor_window(windows, 1, size, 1, 1);

@@ -138,6 +138,7 @@ CASES = [
     Case("RMSNormalization", 23, [floats(2, 3, 8), floats(8)], epsilon=1e-6),
     Case("LRN", 1, [floats(2, 7, 3, 4)], size=3, alpha=0.01, beta=0.6, bias=2.0),
     Case("LRN", 13, [floats(2, 3, 3, 4)], size=5),
+    Case("LRN", 13, [floats(2, 0, 3, 4)], size=5, expected=[floats(2, 0, 3, 4)]),
 
     # attention
     Case("Attention", 23, [floats(2, 4, 24), floats(2, 6, 24), floats(2, 6, 12)], q_num_heads=3,
