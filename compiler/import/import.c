@@ -96,6 +96,19 @@ static bool describe_input(struct importer *importer, const struct onnx_input *i
     return true;
 }
 
+/* "; there are N, width", or that there are none. */
+static const char *known_axes(struct importer *importer) {
+    struct text names = text_in(&importer->arena);
+    for (int i = 0; i < importer->inputs.count; i++) {
+        const struct onnx_input *input = &importer->inputs.inputs[i];
+        for (int k = 0; k < input->rank && names.length < 300; k++)
+            if (input->axis[k])
+                text_add(&names, "%s%s", names.length ? ", " : "; there are ",
+                         quoted(input->axis[k]).text);
+    }
+    return names.length ? text_keep(&names) : "; it has none";
+}
+
 static bool check_axes(struct importer *importer, const bool *used, const struct open_axes *open) {
     const struct import_options *options = importer->options;
     if (open->count)
@@ -104,8 +117,8 @@ static bool check_axes(struct importer *importer, const bool *used, const struct
                        text_keep((struct text *)&open->names), open->count > 8 ? ", ..." : "");
     for (int i = 0; i < options->axis_count; i++)
         if (!used[i])
-            return et_fail(importer->error, "no input has an open axis \"%s\"",
-                           quoted(options->axes[i].name).text);
+            return et_fail(importer->error, "no input has an open axis \"%s\"%s",
+                           quoted(options->axes[i].name).text, known_axes(importer));
     return true;
 }
 
@@ -141,7 +154,7 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
             add_graph_input(importer->graph->context, name, node.dtype, node.rank, node.shape);
         typed(importer, inputs[i], (input - 1)->type);
         if (tensor_recover(importer->graph->context, importer->error))
-            return et_fail_within(importer->error, "input \"%s\"", quoted(name).text);
+            return false;
     }
     return check_axes(importer, used, &open);
 }

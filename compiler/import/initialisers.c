@@ -124,7 +124,7 @@ static const struct mapped_file *external_file(struct importer *importer, const 
     struct elements_file *each = arena_new(&elements->arena, struct elements_file);
     each->path = path;
     if (!map_file(path, MOST_DATA_BYTES, &each->file, error)) {
-        et_fail_within(error, "external data, which the model's weights are in");
+        et_fail_within(error, "weights are in a file beside the model");
         return NULL;
     }
     each->next = elements->files;

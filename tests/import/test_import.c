@@ -84,7 +84,7 @@ Test(import_onnx, says_which_axes_have_no_size) {
 Test(import_onnx, says_which_size_is_of_no_axis) {
     make_negation("2,3");
     refuses(&(struct import_options){1, &(struct et_axis){"width", 7}, NULL},
-            "m.onnx: no input has an open axis \"width\"");
+            "m.onnx: no input has an open axis \"width\"; it has none");
 }
 
 Test(import_onnx, refuses_more_inputs_than_a_graph_has) {
@@ -92,6 +92,12 @@ Test(import_onnx, refuses_more_inputs_than_a_graph_has) {
     for (int i = 0; i < 1024; i++)
         onnx_add_input(&model, arena_format(&model.arena, "x%d", i), 1, "2");
     refuses(NULL, "m.onnx: 1025 inputs and 1 outputs, expected at most 1024 of each");
+}
+
+Test(import_onnx, says_which_axes_there_are) {
+    make_negation("N,3,height");
+    refuses(&(struct import_options){2, (struct et_axis[]){{"height", 2}, {"H", 7}}, NULL},
+            "m.onnx: no input has an open axis \"H\"; there are N, height");
 }
 
 /* ---- Nodes ---- */
@@ -349,7 +355,7 @@ Test(import_onnx, says_which_file_is_missing_or_short) {
     char name[] = "test_import.XXXXXX";
     Onnx__Tensor *tensor = add_weights(100, 0);
     set_external(tensor, "no_such_file.data", "0");
-    refuses(NULL, EXTERNAL "external data, which the model's weights are in: no_such_file.data: "
+    refuses(NULL, EXTERNAL "weights are in a file beside the model: no_such_file.data: "
                            "No such file or directory");
     int file = mkstemp(name);
     cr_assert_eq(ftruncate(file, 402), 0);
