@@ -329,8 +329,8 @@ void npy_free(struct npy *npy) {
 static bool can_write(const struct npy *npy) {
     bool known = false;
     size_t bytes;
-    for (size_t which = 0; which < sizeof known_descrs / sizeof *known_descrs; which++)
-        known = known || memcmp(npy->descr, known_descrs[which], sizeof npy->descr) == 0;
+    for (size_t which = 0; npy->descr[0] && which < KNOWN; which++)
+        known = known || strncmp(npy->descr, known_descrs[which], sizeof npy->descr) == 0;
     return known && npy->rank >= 0 && npy->rank <= NPY_MAX_RANK && count_bytes(npy, &bytes) &&
            bytes == npy->byte_count;
 }
