@@ -67,7 +67,9 @@ static bool is_operation(const struct expression *e, struct operation *operation
         return is_choice(e, operation);
     if (!step_names[e->op].name)
         return false;
-    *operation = (struct operation){e->op, e->source_count, {e->sources[0], e->sources[1]}};
+    *operation = (struct operation){.op = e->op, .count = e->source_count};
+    for (int i = 0; i < e->source_count; i++) /* step_names has operations of one and two */
+        operation->sources[i] = e->sources[i];
     return true;
 }
 
