@@ -5,7 +5,8 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q --disable-pip-version-check 'onnx==1.23.2' 'onnxruntime==1.32.0' 'numpy==2.4.6'
+"$folder/venv/bin/pip" install -q --disable-pip-version-check \
+    'onnx==1.23.2' 'onnxruntime==1.32.0' 'numpy==2.4.6'
 "$folder/venv/bin/python" - <<'END'
 import numpy
 import onnxruntime

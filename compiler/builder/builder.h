@@ -132,7 +132,7 @@ struct scan_options {
     int captured_count;
     const struct tensor *captured; /* the body sees all of each; weights of a body are among them */
     struct tensor next;            /* the next state: a tensor of a context of its own, whose inputs
-                                    are, in this order, the state, the slices and what is captured */
+                                    are, in order, the state, the slices and what is captured */
 };
 /* The states after each step, stacked along the axis. Frees the body's context in any case. */
 struct tensor tensor_scan(const struct scan_options *options);

@@ -28,7 +28,8 @@
  * one line, those of a scan's body one each; ids count from 0; sources come earlier. The attributes
  * of an operation are those that its row of ops.def names in backquotes (padding and range as
  * [[a, b], ...]); a pad's "value" is left out when it is 0. Values are written as element.h says:
- * numbers, but for "nan", "inf", "-inf" and a uint64 beyond int64. No other key is allowed anywhere.
+ * numbers, but for "nan", "inf", "-inf" and a uint64 beyond int64. No other key is allowed
+ * anywhere.
  *
  * The "body" of a scan is {"nodes": [...], "output": 5}: nodes as those of the graph, with ids of
  * their own, of which the input nodes are the body's inputs in their order; and the node whose
