@@ -242,8 +242,21 @@ struct tensor add_weight(struct tensor_context *context, const char *name, enum 
                     shape);
 }
 
+/* Whether a tensor of that shape has none. */
+static bool has_no_elements(int rank, const int64_t *shape) {
+    for (int i = 0; i < rank && i < MAX_RANK; i++)
+        if (shape[i] == 0)
+            return true;
+    return false;
+}
+
 struct tensor tensor_const(struct tensor_context *context, enum dtype dtype, int rank,
                            const int64_t *shape, int64_t count, const void *values) {
+    static const int64_t zero;
+    if (count == 0 && has_no_elements(rank, shape)) {
+        count = 1;
+        values = &zero;
+    }
     struct node leaf = {.op = OP_CONST, .dtype = dtype, .value = values, .value_count = count};
     return add_leaf(context, leaf, rank, shape);
 }

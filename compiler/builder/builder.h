@@ -71,7 +71,8 @@ struct tensor add_graph_input(struct tensor_context *context, const char *name, 
                               int rank, const int64_t *shape);
 struct tensor add_weight(struct tensor_context *context, const char *name, enum dtype dtype,
                          int rank, const int64_t *shape);
-/* `values` holds `count` elements of `dtype`: one for all, or as many as the shape has. */
+/* `values` holds `count` elements of `dtype`: one for all, or as many as the shape has; of none it
+ * may be NULL. */
 struct tensor tensor_const(struct tensor_context *context, enum dtype dtype, int rank,
                            const int64_t *shape, int64_t count, const void *values);
 struct tensor tensor_iota(struct tensor_context *context, enum dtype dtype, int64_t count);

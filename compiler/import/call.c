@@ -61,7 +61,7 @@ int call_axis(const struct call *call, int64_t axis, int rank) {
 static const Onnx__Attribute *attribute_named(size_t count, Onnx__Attribute *const *list,
                                               const char *name, size_t *position) {
     for (size_t i = 0; i < count; i++)
-        if (list[i]->name && strcmp(list[i]->name, name) == 0) {
+        if (strcmp(list[i]->name, name) == 0) {
             *position = i;
             return list[i];
         }
@@ -80,7 +80,7 @@ static const Onnx__Attribute *attribute_of(const struct call *call, const char *
         call->asked[position] = true;
     const char *outer = attribute->ref_attr_name;
     const struct scope *scope = call->scope;
-    if (!outer || !outer[0])
+    if (!outer[0])
         return attribute;
     const Onnx__Attribute *given = scope->caller ? attribute_of(scope->caller, outer) : NULL;
     if (given || !scope->function)

@@ -191,13 +191,10 @@ double call_known_number(struct call *call, struct tensor x, const char *what) {
 
 /* The elements of x as a const. */
 static struct tensor const_of(struct tensor x, const struct view *view) {
-    static const int64_t zero;
     int64_t count = node_elements(x.node);
-    if (count == 0)
-        return tensor_const(x.context, view->dtype, view->rank, view->shape, 1, &zero);
     size_t width = dtype_facts[view->dtype].bytes;
     const char *elements = view->data;
-    bool same = memcmp(elements, elements + width, (size_t)(count - 1) * width) == 0;
+    bool same = count && memcmp(elements, elements + width, (size_t)(count - 1) * width) == 0;
     return tensor_const(x.context, view->dtype, view->rank, view->shape, same ? 1 : count,
                         view->data);
 }
@@ -213,7 +210,5 @@ struct tensor folded(struct importer *importer, struct tensor x) {
 }
 
 struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values) {
-    static const int64_t zero;
-    return tensor_const(context, DTYPE_INT64, SHAPE(count), count ? count : 1,
-                        count ? values : &zero);
+    return tensor_const(context, DTYPE_INT64, SHAPE(count), count, values);
 }

@@ -39,7 +39,7 @@ bool read_axis(char *text, struct et_axis *axis, struct et_error *error) {
 
 static const struct et_axis *axis_named(const struct import_options *options, const char *name,
                                         bool *used) {
-    for (int i = 0; name && i < options->axis_count; i++)
+    for (int i = 0; i < options->axis_count; i++)
         if (strcmp(options->axes[i].name, name) == 0) {
             used[i] = true;
             return &options->axes[i];
@@ -142,7 +142,7 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
     const struct onnx_input *input = importer->inputs.inputs;
     const struct onnx_input *end = input + importer->inputs.count;
     for (size_t i = 0; i < graph->n_input && input < end; i++) {
-        const char *name = graph->input[i]->name ? graph->input[i]->name : "";
+        const char *name = graph->input[i]->name;
         struct node node = {0};
         if (strcmp(name, input->name) != 0)
             continue;

@@ -47,12 +47,8 @@ static bool is_wanted(const struct scope *scope, const Onnx__Node *node) {
 
 /* ---- Operators ---- */
 
-static const char *domain_of(const char *name) {
-    return name && strcmp(name, "ai.onnx") != 0 ? name : "";
-}
-
 static bool same_domain(const char *a, const char *b) {
-    return strcmp(domain_of(a), domain_of(b)) == 0;
+    return strcmp(onnx_domain(a), onnx_domain(b)) == 0;
 }
 
 static int64_t opset_of(const struct scope *scope, const char *domain) {
@@ -63,10 +59,10 @@ static int64_t opset_of(const struct scope *scope, const char *domain) {
 }
 
 static int compare_functions(const Onnx__Function *a, const Onnx__Function *b) {
-    int order = strcmp(a->name ? a->name : "", b->name ? b->name : "");
+    int order = strcmp(a->name, b->name);
     if (order == 0)
-        order = strcmp(domain_of(a->domain), domain_of(b->domain));
-    return order ? order : strcmp(a->overload ? a->overload : "", b->overload ? b->overload : "");
+        order = strcmp(onnx_domain(a->domain), onnx_domain(b->domain));
+    return order ? order : strcmp(a->overload, b->overload);
 }
 
 static int compare_listed(const void *a, const void *b) {
@@ -112,11 +108,9 @@ static void record_refusal(struct importer *importer, const char *name, const ch
 
 static void refuse_node(const struct call *call, const char *why) {
     const Onnx__Node *node = call->node;
-    const char *domain = node->domain && node->domain[0] ? node->domain : NULL;
-    const char *name =
-        arena_format(&call->importer->arena, "%s%s%s", domain ? quoted(domain).text : "",
-                     domain ? "." : "", quoted(node->op_type).text);
-    const char *own = node->name && node->name[0] ? node->name : node->output[0];
+    const char *name = arena_format(&call->importer->arena, "%s%s%s", quoted(node->domain).text,
+                                    node->domain[0] ? "." : "", quoted(node->op_type).text);
+    const char *own = node->name[0] ? node->name : node->output[0];
     record_refusal(call->importer, name, own, call->opset, why);
 }
 
@@ -152,9 +146,8 @@ static void build(struct call *call) {
             call->outputs[i] = tensor_cast(call->outputs[i], narrow);
     for (size_t i = 0; i < call->node->n_attribute; i++)
         if (!call->asked[i])
-            call_refuse(
-                call, "attribute \"%s\" is not known here",
-                quoted(call->node->attribute[i]->name ? call->node->attribute[i]->name : "").text);
+            call_refuse(call, "attribute \"%s\" is not known here",
+                        quoted(call->node->attribute[i]->name).text);
     for (int i = 0; i < call->output_count; i++)
         if (call_wants_output(call, i) && !is_given(call->outputs[i]))
             call_refuse(call, "output %d is not made here", i);
@@ -172,14 +165,12 @@ static bool find_inputs(struct call *call, bool *refused) {
         if (name[0] && !value)
             return et_fail(call->importer->error,
                            "node \"%s\" (%s) reads \"%s\", which nothing makes",
-                           quoted(node->name ? node->name : "").text, quoted(node->op_type).text,
-                           quoted(name).text);
+                           quoted(node->name).text, quoted(node->op_type).text, quoted(name).text);
         if (value && value->state == VALUE_UNMADE)
             return et_fail(call->importer->error,
                            "node \"%s\" (%s) reads \"%s\" before it is made: expected nodes in the "
                            "order of their use, without cycles",
-                           quoted(node->name ? node->name : "").text, quoted(node->op_type).text,
-                           quoted(name).text);
+                           quoted(node->name).text, quoted(node->op_type).text, quoted(name).text);
         *refused |= value && value->state == VALUE_REFUSED;
         if (value)
             call->inputs[i] = captured(call->importer, value->tensor);
@@ -338,7 +329,7 @@ bool import_graph(struct importer *importer, const Onnx__Graph *graph, struct sc
     for (size_t i = 0; i < graph->n_output; i++) {
         if (!value_find(&scope, graph->output[i]->name))
             return et_fail(importer->error, "output \"%s\", which nothing makes",
-                           quoted(graph->output[i]->name ? graph->output[i]->name : "").text);
+                           quoted(graph->output[i]->name).text);
         outputs[i] = get_value(importer, &scope, graph->output[i]->name);
     }
     return true;

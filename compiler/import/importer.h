@@ -185,6 +185,10 @@ struct integers {
     int count;
     const int64_t *values;
 };
+/* A number of a list that need not be there, or be so long. */
+static inline int64_t integer_or(struct integers list, int i, int64_t otherwise) {
+    return list.values && i < list.count ? list.values[i] : otherwise;
+}
 /* Lists: NULL values where it is not there. */
 struct integers call_ints(struct call *call, const char *name);
 struct floats {

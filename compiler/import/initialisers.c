@@ -74,7 +74,7 @@ static const void *listed_codes(struct importer *importer, const Onnx__Tensor *t
 
 static const char *entry_of(const Onnx__Tensor *tensor, const char *key) {
     for (size_t i = 0; i < tensor->n_external_data; i++)
-        if (tensor->external_data[i]->key && strcmp(tensor->external_data[i]->key, key) == 0)
+        if (strcmp(tensor->external_data[i]->key, key) == 0)
             return tensor->external_data[i]->value;
     return NULL;
 }
@@ -307,12 +307,10 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
     if (!data)
         return tensor_fail(importer->graph->context, "tensor \"%s\": %s", quoted(name).text,
                            error.message);
-    static const int64_t zero;
     int64_t count = node_elements(&node);
-    struct tensor x = count <= MOST_LISTED
-                          ? tensor_const(importer->graph->context, node.dtype, node.rank,
-                                         node.shape, count ? count : 1, count ? data : &zero)
-                          : as_weight_once(importer, tensor, &node, name, data);
+    struct tensor x = count <= MOST_LISTED ? tensor_const(importer->graph->context, node.dtype,
+                                                          node.rank, node.shape, count, data)
+                                           : as_weight_once(importer, tensor, &node, name, data);
     return typed(importer, x, tensor->data_type);
 }
 
@@ -331,8 +329,7 @@ static struct tensor as_table(struct call *call, const char *name, struct node *
                               const void *elements) {
     int64_t count = node_elements(node);
     if (count <= MOST_LISTED)
-        return tensor_const(call->context, node->dtype, node->rank, node->shape, count ? count : 1,
-                            elements);
+        return tensor_const(call->context, node->dtype, node->rank, node->shape, count, elements);
     const char *own = call->node->output[0];
     return captured(call->importer,
                     as_weight(call->importer, node,

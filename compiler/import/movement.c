@@ -154,7 +154,41 @@ struct tensor positions_along(struct tensor_context *context, enum dtype dtype, 
     return along_axis(tensor_iota(context, dtype, extent), axis, rank);
 }
 
-struct tensor zero_like(struct tensor x) {
+struct tensor pick_axis(struct tensor x, int axis, int64_t index) {
+    return squeeze(cut_axis(x, axis, index, index + 1), axis);
+}
+
+struct tensor spread_axis(struct tensor x, int axis, int64_t step) {
+    struct range padding[MAX_RANK] = {0};
+    int64_t merged;
+    if (step == 1)
+        return x;
+    if (!checked_multiply(tensor_extent(x, axis), step, &merged))
+        return tensor_fail(x.context, "axis %d overflows", axis);
+    x = unsqueeze(x, axis + 1);
+    if (axis + 1 < MAX_RANK)
+        padding[axis + 1].end = step - 1;
+    return reshape_axes(tensor_pad(x, tensor_rank(x), padding, 0), axis, 2, 1, &merged);
+}
+
+struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
+    int64_t extent = tensor_extent(x, axis), from = begin, to = end;
+    struct range padding[MAX_RANK] = {0};
+    if (end <= 0 || begin >= extent) /* nothing of it: zeros alone */
+        from = to = 0;
+    from = from < 0 ? 0 : from;
+    to = to > extent ? extent : to;
+    padding[axis].begin = from == to ? end - begin : from - begin;
+    padding[axis].end = from == to ? 0 : end - to;
+    return tensor_pad(cut_axis(x, axis, from, to), tensor_rank(x), padding, 0);
+}
+
+struct tensor zeros(struct tensor_context *context, enum dtype dtype, int rank,
+                    const int64_t *shape) {
     static const int64_t zero;
-    return tensor_const(x.context, tensor_dtype(x), SCALAR_SHAPE, 1, &zero);
+    return tensor_const(context, dtype, rank, shape, 1, &zero);
+}
+
+struct tensor zero_like(struct tensor x) {
+    return zeros(x.context, tensor_dtype(x), SCALAR_SHAPE);
 }

@@ -10,6 +10,8 @@ int64_t elements_of(struct tensor x);
 
 /* The range [begin, end) of an axis. */
 struct tensor cut_axis(struct tensor x, int axis, int64_t begin, int64_t end);
+/* One index of an axis, which vanishes. */
+struct tensor pick_axis(struct tensor x, int axis, int64_t index);
 /* `count` elements of an axis from `begin` on, `step` (of any sign, or 0) apart. */
 struct tensor slice_axis(struct tensor x, int axis, int64_t begin, int64_t count, int64_t step);
 /* Elements of an axis at positions within it. Few runs of equal steps become movement. */
@@ -26,6 +28,13 @@ struct tensor along_axis(struct tensor x, int axis, int rank);
 struct tensor positions_along(struct tensor_context *context, enum dtype dtype, int64_t extent,
                               int axis, int rank);
 
+/* `step` - 1 zeros after every element of an axis. */
+struct tensor spread_axis(struct tensor x, int axis, int64_t step);
+/* Elements [begin, end) of an axis, zeros where it has none. */
+struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t end);
+
+struct tensor zeros(struct tensor_context *context, enum dtype dtype, int rank,
+                    const int64_t *shape);
 /* 0, of the dtype of x: a scalar. */
 struct tensor zero_like(struct tensor x);
 

@@ -18,14 +18,12 @@ static int by_text(const void *a, const void *b) {
 }
 
 /* The names of initialisers, sorted: what has one needs not be given. */
-static const char **initialiser_names(struct arena *arena, const Onnx__Graph *graph,
-                                      size_t *count) {
-    const char **names = arena_array(arena, const char *, graph->n_initializer + 1);
-    *count = 0;
-    for (size_t i = 0; i < graph->n_initializer; i++)
-        if (graph->initializer[i]->name)
-            names[(*count)++] = graph->initializer[i]->name;
-    qsort(names, *count, sizeof *names, by_text);
+static const char **initialiser_names(struct arena *arena, const Onnx__Graph *graph) {
+    size_t count = graph->n_initializer;
+    const char **names = arena_array(arena, const char *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        names[i] = graph->initializer[i]->name;
+    qsort(names, count, sizeof *names, by_text);
     return names;
 }
 
@@ -39,22 +37,20 @@ static void describe_shape(struct arena *arena, const Onnx__Shape *shape,
         bool open = !dim->has_dim_value || dim->dim_value < 0;
         input->shape[i] = open ? -1 : dim->dim_value;
         if (open)
-            input->axis[i] = dim->dim_param && dim->dim_param[0]
-                                 ? dim->dim_param
-                                 : arena_format(arena, "%s.%d", input->name, i);
+            input->axis[i] =
+                dim->dim_param[0] ? dim->dim_param : arena_format(arena, "%s.%d", input->name, i);
     }
 }
 
 static void describe_inputs(struct onnx *onnx) {
     struct arena *arena = &onnx->elements->arena;
     const Onnx__Graph *graph = onnx->model->graph;
-    size_t count;
-    const char **known = initialiser_names(arena, graph, &count);
+    const char **known = initialiser_names(arena, graph);
     struct onnx_input *inputs = arena_array(arena, struct onnx_input, graph->n_input + 1);
     for (size_t i = 0; i < graph->n_input; i++) {
         const Onnx__ValueInfo *declared = graph->input[i];
-        const char *name = declared->name ? declared->name : "";
-        if (bsearch(&name, known, count, sizeof name, by_text))
+        const char *name = declared->name;
+        if (bsearch(&name, known, graph->n_initializer, sizeof name, by_text))
             continue;
         struct onnx_input *input = &inputs[onnx->inputs.count++];
         *input = (struct onnx_input){.name = name, .rank = -1};
@@ -76,8 +72,7 @@ static bool check_opsets(const Onnx__Model *model, struct et_error *error) {
                        MOST_OPSETS);
     for (size_t i = 0; i < model->n_opset_import; i++) {
         const Onnx__OperatorSet *opset = model->opset_import[i];
-        bool own = !opset->domain || !opset->domain[0] || strcmp(opset->domain, "ai.onnx") == 0;
-        if (own && (opset->version < 1 || opset->version > NEWEST_OPSET))
+        if (!onnx_domain(opset->domain)[0] && (opset->version < 1 || opset->version > NEWEST_OPSET))
             return et_fail(error, "opset %" PRId64 ", expected 1 to %d", opset->version,
                            NEWEST_OPSET);
     }

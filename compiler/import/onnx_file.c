@@ -13,6 +13,10 @@ enum {
     UNPACKED_LEAST = 256 << 20,
 };
 
+const char *onnx_domain(const char *name) {
+    return name && strcmp(name, "ai.onnx") != 0 ? name : "";
+}
+
 /* ---- Types ---- */
 
 enum { DTYPE_NONE = -1 };

@@ -15,6 +15,9 @@
 const Onnx__Model *onnx_decode(const void *bytes, size_t count, struct arena *arena,
                                struct et_error *error);
 
+/* "" for the two names that the domain of ONNX itself has; others as they are. */
+const char *onnx_domain(const char *name);
+
 /* Element types of the format, by their numbers: "FLOAT16"; NULL for a number that is none. */
 const char *onnx_type_name(int type);
 /* The dtype that graphs have for one; false where they have none. */

@@ -20,8 +20,7 @@ static const struct onnx_op onnx_ops[] = {
 enum { COUNT = sizeof onnx_ops / sizeof onnx_ops[0] };
 
 const struct onnx_op *onnx_op_find(const char *domain, const char *name) {
-    if (!domain || strcmp(domain, "ai.onnx") == 0)
-        domain = "";
+    domain = onnx_domain(domain);
     for (int i = 0; i < COUNT; i++)
         if (strcmp(onnx_ops[i].name, name) == 0 && strcmp(onnx_ops[i].domain, domain) == 0)
             return &onnx_ops[i];

@@ -12,10 +12,6 @@ struct block_axis {
     int64_t blocks, length; /* blocks along the axis; of the image with its pads */
 };
 
-static int64_t listed(struct integers list, int i, int64_t otherwise) {
-    return list.values && i < list.count ? list.values[i] : otherwise;
-}
-
 static bool describe_axis(struct block_axis *axis) {
     int64_t reach;
     const int64_t most = INT32_MAX;
@@ -31,34 +27,12 @@ static bool describe_axis(struct block_axis *axis) {
     return true;
 }
 
-/* `count` - 1 zeros after every element of an axis. */
-static struct tensor spread(struct tensor x, int axis, int64_t count) {
-    const int64_t merged = tensor_extent(x, axis) * count;
-    struct range pads[MAX_RANK] = {0};
-    if (count == 1)
-        return x;
-    x = unsqueeze(x, axis + 1);
-    if (axis + 1 < MAX_RANK)
-        pads[axis + 1].end = count - 1;
-    return reshape_axes(tensor_pad(x, tensor_rank(x), pads, 0), axis, 2, 1, &merged);
-}
-
-/* The axis cut, or filled with zeros, to that extent. */
-static struct tensor fit(struct tensor x, int axis, int64_t extent) {
-    int64_t own = tensor_extent(x, axis);
-    struct range pads[MAX_RANK] = {0};
-    if (own >= extent)
-        return cut_axis(x, axis, 0, extent);
-    pads[axis].end = extent - own;
-    return tensor_pad(x, tensor_rank(x), pads, 0);
-}
-
 /* Row k of axis `at`, which vanishes, with k * dilation zeros before its elements. */
 static struct tensor moved_row(struct tensor x, int at, const struct block_axis *axis, int64_t k) {
     struct range pads[MAX_RANK] = {0};
-    x = squeeze(cut_axis(x, at, k, k + 1), at);
+    x = pick_axis(x, at, k);
     pads[at].begin = k * axis->dilation;
-    return fit(tensor_pad(x, tensor_rank(x), pads, 0), at, axis->length);
+    return reach_of_axis(tensor_pad(x, tensor_rank(x), pads, 0), at, 0, axis->length);
 }
 
 static struct tensor add_rows(struct tensor x, int at, const struct block_axis *axis) {
@@ -73,15 +47,15 @@ static struct tensor add_rows(struct tensor x, int at, const struct block_axis *
 static struct tensor add_many_rows(struct tensor x, int at, const struct block_axis *axis) {
     const int64_t longer = axis->length + axis->dilation, all = axis->size * longer;
     const int64_t apart[] = {axis->size, axis->length};
-    x = reshape_axes(fit(x, at + 1, longer), at, 2, 1, &all);
-    x = reshape_axes(fit(x, at, axis->size * axis->length), at, 1, 2, apart);
+    x = reshape_axes(reach_of_axis(x, at + 1, 0, longer), at, 2, 1, &all);
+    x = reshape_axes(reach_of_axis(x, at, 0, axis->size * axis->length), at, 1, 2, apart);
     return tensor_reduce_sum(x, 1, &at);
 }
 
 /* Axis `at` goes through a block, the next through the blocks: they become the image's one, without
  * its pads. */
 static struct tensor fold_axis(struct tensor x, int at, const struct block_axis *axis) {
-    x = spread(x, at + 1, axis->stride);
+    x = spread_axis(x, at + 1, axis->stride);
     x = (axis->size <= MOST_ADDED ? add_rows : add_many_rows)(x, at, axis);
     return cut_axis(x, at, axis->before, axis->before + axis->extent);
 }
@@ -97,10 +71,10 @@ static bool read_blocks(struct call *call, struct block_axis axes[MAX_RANK], int
     for (int i = 0; i < image.count; i++) {
         axes[i] = (struct block_axis){image.values[i],
                                       block.values[i],
-                                      listed(strides, i, 1),
-                                      listed(dilations, i, 1),
-                                      listed(pads, i, 0),
-                                      listed(pads, i + image.count, 0),
+                                      integer_or(strides, i, 1),
+                                      integer_or(dilations, i, 1),
+                                      integer_or(pads, i, 0),
+                                      integer_or(pads, i + image.count, 0),
                                       0,
                                       0};
         if (!describe_axis(&axes[i]))

@@ -28,10 +28,9 @@ static struct tensor constant_float(struct call *call, const char *attribute) {
 }
 
 static struct tensor constant_floats(struct call *call, const char *attribute) {
-    static const float zero;
     struct floats values = call_floats(call, attribute);
-    return tensor_const(call->context, DTYPE_FLOAT32, SHAPE(values.count),
-                        values.count ? values.count : 1, values.count ? values.values : &zero);
+    return tensor_const(call->context, DTYPE_FLOAT32, SHAPE(values.count), values.count,
+                        values.values);
 }
 
 static struct tensor constant_refused(struct call *call, const char *attribute) {

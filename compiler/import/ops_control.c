@@ -226,15 +226,11 @@ struct scan {
     struct integers output_axes, reversed_outputs;
 };
 
-static int64_t listed(struct integers list, int i) {
-    return list.values && i < list.count ? list.values[i] : 0;
-}
-
 /* How many steps there are: as long as the axes of all inputs are. -1: refused. */
 static int64_t scan_steps(const struct scan *scan, const struct tensor *inputs, int *axes) {
     int64_t steps = -1;
     for (int i = 0; i < scan->inputs; i++) {
-        axes[i] = call_axis(scan->call, listed(scan->input_axes, i), tensor_rank(inputs[i]));
+        axes[i] = call_axis(scan->call, integer_or(scan->input_axes, i, 0), tensor_rank(inputs[i]));
         int64_t extent = tensor_extent(inputs[i], axes[i]);
         if (tensor_rank(inputs[i]) == 0 || (steps >= 0 && steps != extent)) {
             call_refuse(scan->call, "inputs of different lengths");
@@ -270,7 +266,7 @@ static bool run_as_scan(const struct scan *scan, const struct tensor *given, con
     scanned.inputs = arena_array(&call->importer->arena, struct tensor, (size_t)count + 1);
     for (int i = 0; i < count; i++) {
         struct tensor x = i < states ? given[i] : move_axis(given[i], axes[i - states], 0);
-        bool reversed = i >= states && listed(scan->reversed_inputs, i - states) != 0;
+        bool reversed = i >= states && integer_or(scan->reversed_inputs, i - states, 0) != 0;
         scanned.inputs[i] = reversed ? tensor_flip(x, AXES(0)) : x;
     }
     if (!scanned_begin(&scanned) || !scanned_end(&scanned, results))
@@ -279,8 +275,8 @@ static bool run_as_scan(const struct scan *scan, const struct tensor *given, con
         struct tensor x = results[i];
         if (!x.node)
             continue;
-        x = listed(scan->reversed_outputs, i - states) ? tensor_flip(x, AXES(0)) : x;
-        int axis = call_axis(call, listed(scan->output_axes, i - states), tensor_rank(x));
+        x = integer_or(scan->reversed_outputs, i - states, 0) ? tensor_flip(x, AXES(0)) : x;
+        int axis = call_axis(call, integer_or(scan->output_axes, i - states, 0), tensor_rank(x));
         results[i] = move_axis(x, 0, axis);
     }
     return true;
@@ -300,7 +296,7 @@ static bool run_scan(const struct scan *scan, const struct tensor *given, struct
         u.inputs[i] = given[i];
     for (int64_t step = 0; step < (steps ? steps : 1); step++) {
         for (int i = 0; i < scan->inputs; i++) {
-            int64_t at = listed(scan->reversed_inputs, i) ? steps - 1 - step : step;
+            int64_t at = integer_or(scan->reversed_inputs, i, 0) ? steps - 1 - step : step;
             u.inputs[scan->states + i] = element_of(inputs[i], axes[i], at);
         }
         if (steps && !unrolled_step(&u))
@@ -309,8 +305,8 @@ static bool run_scan(const struct scan *scan, const struct tensor *given, struct
     for (int i = 0; i < scan->states; i++)
         results[i] = u.inputs[i];
     for (int i = 0; i < u.collected && scan->states + i < scan->call->output_count; i++)
-        results[scan->states + i] = unrolled_stack(&u, i, listed(scan->output_axes, i),
-                                                   listed(scan->reversed_outputs, i) != 0);
+        results[scan->states + i] = unrolled_stack(&u, i, integer_or(scan->output_axes, i, 0),
+                                                   integer_or(scan->reversed_outputs, i, 0) != 0);
     return true;
 }
 

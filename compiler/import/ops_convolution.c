@@ -92,30 +92,10 @@ static bool read_cuts(struct call *call, int axes, struct spread_axis *list) {
 
 /* Zeros between the elements of an axis, so that they are `step` apart. */
 static struct tensor spread_elements(struct tensor x, int axis, int64_t step) {
-    int64_t extent = tensor_extent(x, axis), merged;
-    if (step == 1 || extent < 2)
+    if (step == 1 || tensor_extent(x, axis) < 2)
         return x;
-    if (!checked_multiply(extent, step, &merged))
-        return tensor_fail(x.context, "axis %d overflows", axis);
-    struct range padding[MAX_RANK] = {0};
-    x = unsqueeze(x, axis + 1);
-    padding[axis + 1].end = step - 1;
-    x = tensor_pad(x, tensor_rank(x), padding, 0);
-    x = reshape_axes(x, axis, 2, 1, &merged);
-    return cut_axis(x, axis, 0, merged - step + 1);
-}
-
-/* Elements [begin, end) of an axis, zeros where it has none. */
-static struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
-    int64_t extent = tensor_extent(x, axis), from = begin, to = end;
-    struct range padding[MAX_RANK] = {0};
-    if (end <= 0 || begin >= extent) /* nothing of it: zeros alone */
-        from = to = 0;
-    from = from < 0 ? 0 : from;
-    to = to > extent ? extent : to;
-    padding[axis].begin = from == to ? end - begin : from - begin;
-    padding[axis].end = from == to ? 0 : end - to;
-    return tensor_pad(cut_axis(x, axis, from, to), tensor_rank(x), padding, 0);
+    x = spread_axis(x, axis, step);
+    return cut_axis(x, axis, 0, tensor_extent(x, axis) - step + 1);
 }
 
 /* Each input adds its product with the kernel to the results around `stride` times its place. So

@@ -142,29 +142,9 @@ static void read_direction(struct recurrence *r) {
         call_refuse(r->call, "direction \"%s\" is not known here", direction);
 }
 
-/* One index of an axis, which vanishes. */
-static struct tensor at(struct tensor x, int axis, int64_t index) {
-    struct range ranges[MAX_RANK];
-    int64_t shape[MAX_RANK];
-    int rank = tensor_rank(x), kept = 0;
-    for (int i = 0; i < rank; i++) {
-        bool cut = i == axis;
-        ranges[i] = (struct range){cut ? index : 0, cut ? index + 1 : tensor_extent(x, i)};
-        if (!cut)
-            shape[kept++] = tensor_extent(x, i);
-    }
-    return tensor_reshape(tensor_shrink(x, rank, ranges), kept, shape);
-}
-
 /* Part `index` of the last axis in parts of `size`. */
 static struct tensor part(struct tensor x, int index, int64_t size) {
-    int rank = tensor_rank(x);
-    struct range ranges[MAX_RANK];
-    for (int i = 0; i < rank; i++)
-        ranges[i] = (struct range){0, tensor_extent(x, i)};
-    if (rank)
-        ranges[rank - 1] = (struct range){index * size, (index + 1) * size};
-    return tensor_shrink(x, rank, ranges);
+    return cut_axis(x, tensor_rank(x) - 1, index * size, (index + 1) * size);
 }
 
 static struct tensor transposed(struct tensor x) {
@@ -277,11 +257,11 @@ static void lstm_step(const struct recurrence *r, int direction, struct tensor x
  * of the recurrent products goes with them where a gate multiplies those. */
 static struct tensor input_products(struct recurrence *r, int direction, struct tensor x) {
     struct call *call = r->call;
-    struct tensor y = matmul(x, transposed(at(call_input(call, 1), 0, direction)));
-    r->recurrent[direction] = at(call_input(call, 2), 0, direction);
+    struct tensor y = matmul(x, transposed(pick_axis(call_input(call, 1), 0, direction)));
+    r->recurrent[direction] = pick_axis(call_input(call, 2), 0, direction);
     if (!call_has_input(call, 3))
         return y;
-    struct tensor bias = at(call_input(call, 3), 0, direction);
+    struct tensor bias = pick_axis(call_input(call, 3), 0, direction);
     int64_t rows = r->gates * r->hidden;
     struct tensor own = part(bias, 0, rows), recurrent = part(bias, 1, rows);
     if (r->step == gru_step)
@@ -304,19 +284,13 @@ static struct tensor run_step(const struct recurrence *r, int direction, struct 
     return tensor_where(goes_on, state[0], scalar_like(state[0], 0));
 }
 
-static struct tensor zeros(struct tensor_context *context, enum dtype dtype, int rank,
-                           const int64_t *shape) {
-    static const double zero;
-    return tensor_const(context, dtype, rank, shape, 1, &zero);
-}
-
 /* Step by step, each written out. */
 static struct tensor unroll_direction(const struct recurrence *r, int direction, bool reverse,
                                       struct tensor products, struct tensor state[2]) {
     struct tensor rows[MOST_WRITTEN_OUT];
     for (int64_t i = 0; i < r->steps; i++) {
         int64_t t = reverse ? r->steps - 1 - i : i;
-        rows[t] = run_step(r, direction, at(products, 0, t), t, state);
+        rows[t] = run_step(r, direction, pick_axis(products, 0, t), t, state);
     }
     return stack((int)r->steps, rows, 0);
 }
@@ -362,13 +336,13 @@ static struct tensor next_states(struct scanned_cell *cell, int direction, struc
     struct recurrence *r = &cell->recurrence;
     struct tensor before =
         add_graph_input(cell->body, "states", DTYPE_FLOAT32, SHAPE(r->states, r->batch, r->hidden));
-    struct tensor x = seen_by_step(cell, "x", products), state[2] = {at(before, 0, 0)};
+    struct tensor x = seen_by_step(cell, "x", products), state[2] = {pick_axis(before, 0, 0)};
     struct tensor holds = is_given(goes_on) ? seen_by_step(cell, "goes_on", goes_on) : NO_TENSOR;
     r->recurrent[direction] = seen_whole(cell, "recurrent", r->recurrent[direction]);
     r->recurrent_bias[direction] = seen_whole(cell, "bias", r->recurrent_bias[direction]);
     r->peepholes[direction] = seen_whole(cell, "peepholes", r->peepholes[direction]);
     if (r->states == 2)
-        state[1] = at(before, 0, 1);
+        state[1] = pick_axis(before, 0, 1);
     r->step(r, direction, x, state);
     struct tensor after = stack(r->states, state, 0);
     return is_given(holds) ? tensor_where(holds, after, before) : after;
@@ -390,10 +364,10 @@ static struct tensor scan_direction(const struct recurrence *r, int direction, b
                                                               .captured_count = cell.captured_count,
                                                               .captured = cell.captured,
                                                               .next = next});
-    struct tensor last = at(states, 0, r->steps - 1);
+    struct tensor last = pick_axis(states, 0, r->steps - 1);
     for (int i = 0; i < r->states; i++)
-        state[i] = at(last, 0, i);
-    struct tensor rows = flipped(reverse, at(states, 1, 0));
+        state[i] = pick_axis(last, 0, i);
+    struct tensor rows = flipped(reverse, pick_axis(states, 1, 0));
     return is_given(goes_on) ? tensor_where(goes_on, rows, scalar_like(rows, 0)) : rows;
 }
 
@@ -417,7 +391,7 @@ static struct tensor first_state(const struct recurrence *r, int index, int dire
     struct tensor given = call_input(r->call, index);
     if (!is_given(given))
         return zeros(r->call->context, DTYPE_FLOAT32, SHAPE(r->batch, r->hidden));
-    return at(batch_first ? transposed(given) : given, 0, direction);
+    return pick_axis(batch_first ? transposed(given) : given, 0, direction);
 }
 
 static struct tensor import_recurrence(struct recurrence *r) {
@@ -438,7 +412,7 @@ static struct tensor import_recurrence(struct recurrence *r) {
         if (r->states == 2) {
             state[1] = first_state(r, 6, d, batch_first);
             if (call_has_input(call, 7))
-                r->peepholes[d] = at(call_input(call, 7), 0, d);
+                r->peepholes[d] = pick_axis(call_input(call, 7), 0, d);
         }
         y[d] = run_direction(r, d, x, state);
         last[0][d] = state[0];

@@ -53,13 +53,6 @@ struct tensor flat_along(struct tensor positions, int axis, const int64_t *shape
     return sum;
 }
 
-/* The member at `index` of each tuple. */
-static struct tensor member(struct tensor tuples, int index) {
-    int64_t shape[MAX_RANK];
-    int rank = shape_of(tuples, shape);
-    return tensor_reshape(cut_axis(tuples, rank - 1, index, index + 1), rank - 1, shape);
-}
-
 struct tensor flat_of_tuples(struct tensor tuples, int batch, const int64_t *shape) {
     int rank = tensor_rank(tuples) - 1, count = (int)tensor_extent(tuples, rank);
     int64_t strides[MAX_RANK];
@@ -68,7 +61,7 @@ struct tensor flat_of_tuples(struct tensor tuples, int batch, const int64_t *sha
     struct tensor sum = NO_TENSOR;
     for (int i = 0; i < batch + count; i++) {
         struct tensor along = i < batch ? positions_along(tuples.context, dtype, shape[i], i, rank)
-                                        : from_front(member(tuples, i - batch), shape[i]);
+                                        : from_front(pick_axis(tuples, rank, i - batch), shape[i]);
         along = times(along, strides[i]);
         sum = is_given(sum) ? tensor_add(sum, along) : along;
     }

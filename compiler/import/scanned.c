@@ -154,15 +154,13 @@ static struct tensor flat(struct tensor x) {
 
 /* Zeros stand for what has not been collected yet. */
 static struct tensor initial_state(const struct scanned *s, const struct joined *joined) {
-    static const int64_t zero;
     struct tensor *parts =
         arena_array(&s->call->importer->arena, struct tensor, (size_t)joined->count + 1);
     for (int i = 0; i < joined->count; i++) {
         const struct state_part *piece = &joined->pieces[i];
         parts[i] = is_given(piece->initial)
                        ? flat(piece->initial)
-                       : tensor_const(s->call->context, joined->dtype,
-                                      SHAPE(piece->end - piece->begin), 1, &zero);
+                       : zeros(s->call->context, joined->dtype, SHAPE(piece->end - piece->begin));
     }
     return tensor_concat(joined->count, parts, 0);
 }

@@ -12,7 +12,7 @@ static int by_name(const void *a, const void *b) {
 
 struct value *value_find(const struct scope *scope, const char *name) {
     const struct value key = {.name = name};
-    for (; scope && name && name[0]; scope = scope->outer) {
+    for (; scope && name[0]; scope = scope->outer) {
         struct value *value =
             scope->count ? bsearch(&key, scope->values, (size_t)scope->count, sizeof key, by_name)
                          : NULL;
@@ -23,7 +23,7 @@ struct value *value_find(const struct scope *scope, const char *name) {
 }
 
 static void add_name(struct scope *scope, const char *name) {
-    if (name && name[0])
+    if (name[0])
         scope->values[scope->count++].name = name;
 }
 

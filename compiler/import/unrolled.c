@@ -1,6 +1,7 @@
 #include "compiler/import/unrolled.h"
 
 #include "compiler/import/low_types.h"
+#include "compiler/import/movement.h"
 
 #include <string.h>
 
@@ -47,7 +48,6 @@ bool unrolled_step(struct unrolled *u) {
 
 /* Without a step nothing has been collected: of what shape, the body says. */
 static struct tensor stack_of_none(struct unrolled *u, int k, int64_t axis) {
-    static const int64_t zero;
     if (!import_body(u))
         return (struct tensor){u->call->context, NULL};
     struct tensor part = unsqueeze(u->outputs[u->first_state_out + u->states + k], (int)axis);
@@ -58,7 +58,7 @@ static struct tensor stack_of_none(struct unrolled *u, int k, int64_t axis) {
     for (int i = 0; i < rank; i++)
         shape[i] = i == (axis < 0 ? axis + rank : axis) ? 0 : tensor_extent(part, i);
     struct importer *importer = u->call->importer;
-    struct tensor none = tensor_const(u->call->context, tensor_dtype(part), rank, shape, 1, &zero);
+    struct tensor none = zeros(u->call->context, tensor_dtype(part), rank, shape);
     return typed(importer, none, element_type(importer, part));
 }
 
