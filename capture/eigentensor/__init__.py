@@ -11,8 +11,8 @@ from .library import LibraryError
 from .program import GraphProgram, OpenModel, Placeholder, ProgramError
 from .version import VERSION as __version__
 
-__all__ = ["TensorContext", "GraphProgram", "OpenModel", "Placeholder", "CaptureError", "ProgramError",
-           "LibraryError"]
+__all__ = ["TensorContext", "GraphProgram", "OpenModel", "Placeholder", "CaptureError",
+           "ProgramError", "LibraryError"]
 
 
 def __getattr__(name):

@@ -17,24 +17,22 @@ bool graph_check_batch(const struct graph *graph, int64_t batch, struct et_error
     return true;
 }
 
-/* Requires that sources were copied. */
-static bool copy_node(const struct node *node, int64_t batch, struct graph *copy,
-                      struct et_error *error) {
-    struct node *sources[MAX_SOURCES];
-    struct node fixed = *node;
-    for (int i = 0; i < node->source_count; i++)
-        sources[i] = copy->nodes[node->sources[i]->id];
-    fixed.sources = sources;
-    fixed.batched = false;
-    if (node->batched) {
-        fixed.shape[0] = batch;
-        if (node->op == OP_SHRINK)
-            fixed.after[0] = batch;
-    }
+static bool append_at_batch(struct graph *copy, struct node *node, const void *context,
+                            struct et_error *error) {
+    int64_t batch = *(const int64_t *)context;
     struct graph *body = NULL;
-    if (node->op == OP_SCAN && node->body->batched)
-        fixed.body = body = graph_at_batch(node->body, batch, error);
-    bool good = (body || fixed.body == node->body) && graph_append(copy, &fixed, error);
+    bool good = true;
+    if (node->batched) {
+        node->batched = false;
+        node->shape[0] = batch;
+        if (node->op == OP_SHRINK)
+            node->after[0] = batch;
+    }
+    if (node->op == OP_SCAN && node->body->batched) {
+        node->body = body = graph_at_batch(node->body, batch, error);
+        good = body != NULL;
+    }
+    good = good && graph_append(copy, node, error);
     graph_free(body);
     return good || et_fail_within(error, "%" PRId64 " images: node %d", batch, node->id);
 }
@@ -42,15 +40,5 @@ static bool copy_node(const struct node *node, int64_t batch, struct graph *copy
 struct graph *graph_at_batch(const struct graph *graph, int64_t batch, struct et_error *error) {
     if (!graph_check_batch(graph, batch, error))
         return NULL;
-    struct graph *copy = graph_new(graph->name);
-    bool good = copy || et_fail(error, "out of memory");
-    for (int i = 0; good && i < graph->node_count; i++)
-        good = copy_node(graph->nodes[i], batch, copy, error);
-    for (int i = 0; good && i < graph->output_count; i++)
-        good = graph_add_output(copy, graph->outputs[i].name,
-                                copy->nodes[graph->outputs[i].node->id], error);
-    if (good)
-        return copy;
-    graph_free(copy);
-    return NULL;
+    return graph_remade(graph, append_at_batch, &batch, error);
 }

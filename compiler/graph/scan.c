@@ -100,19 +100,17 @@ bool infer_scan(struct node *node, struct et_error *error) {
 
 /* ---- Copies ---- */
 
-static bool copy_node(const struct node *node, struct graph *copy, struct et_error *error) {
-    struct node *sources[MAX_SOURCES], again = *node;
-    for (int i = 0; i < node->source_count; i++)
-        sources[i] = copy->nodes[node->sources[i]->id];
-    again.sources = sources;
-    return graph_append(copy, &again, error) != NULL;
-}
-
-struct graph *graph_copy(const struct graph *graph, struct et_error *error) {
+struct graph *graph_remade(const struct graph *graph, node_remaker *remake, const void *context,
+                           struct et_error *error) {
     struct graph *copy = graph_new(graph->name);
     bool good = copy || et_fail(error, "out of memory");
-    for (int i = 0; good && i < graph->node_count; i++)
-        good = copy_node(graph->nodes[i], copy, error);
+    for (int i = 0; good && i < graph->node_count; i++) {
+        struct node *sources[MAX_SOURCES], again = *graph->nodes[i];
+        for (int k = 0; k < again.source_count; k++)
+            sources[k] = copy->nodes[again.sources[k]->id];
+        again.sources = sources;
+        good = remake(copy, &again, context, error);
+    }
     for (int i = 0; good && i < graph->output_count; i++)
         good = graph_add_output(copy, graph->outputs[i].name,
                                 copy->nodes[graph->outputs[i].node->id], error);
@@ -120,4 +118,14 @@ struct graph *graph_copy(const struct graph *graph, struct et_error *error) {
         return copy;
     graph_free(copy);
     return NULL;
+}
+
+static bool append_same(struct graph *copy, struct node *node, const void *context,
+                        struct et_error *error) {
+    (void)context;
+    return graph_append(copy, node, error) != NULL;
+}
+
+struct graph *graph_copy(const struct graph *graph, struct et_error *error) {
+    return graph_remade(graph, append_same, NULL, error);
 }

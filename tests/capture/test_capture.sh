@@ -1,22 +1,11 @@
 #!/bin/sh
 # The Python package, installed into a virtual environment of its own, and its tests.
 . "$(dirname "$0")/../support/shell.sh"
+. tests/support/venv.sh
 
-python=${PYTHON:-python3}
-venv=$build/capture/venv log=$build/capture/install.log
-mkdir -p "$build/capture"
-
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-    skip "no Python 3.11 or newer, which TinyGrad needs"
-"$python" -c 'import ensurepip, venv' 2>/dev/null ||
-    skip "this Python cannot make virtual environments (Debian: python3-venv)"
 command -v clang >/dev/null || skip "no clang, which TinyGrad's CPU backend needs"
-
-[ -x "$venv/bin/pip" ] || "$python" -m venv "$venv" || exit 1
+make_venv capture "TinyGrad needs"
 tinygrad=$(sed -n 's/^dependencies = \["\(.*\)"\]$/\1/p' capture/pyproject.toml)
-install() {
-    "$venv/bin/pip" install -q --disable-pip-version-check "$@"
-}
 install "$tinygrad" 'setuptools>=64' wheel >"$log" 2>&1 ||
     skip "$tinygrad cannot be installed: $(tail -n 1 "$log")"
 

@@ -5,7 +5,8 @@ its outputs must be the expected ones within the case's own tolerance, and of th
 modes. roundings.txt names those that get a wider one, each with the reason.
 
 exceptions.txt names those that are refused, a line each, with the reason. A case that is there and
-passes is a failure, as is one that is not and does not. --list prints every case with its outcome."""
+passes is a failure, as is one that is not and does not. --list prints every case with its
+outcome."""
 
 import argparse
 import os

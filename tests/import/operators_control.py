@@ -18,8 +18,8 @@ def described(value, otherwise=TensorProto.UNDEFINED):
 
 
 def body(nodes, inputs, outputs, **constants):
-    """A graph of nodes (operator, inputs, output, attributes). Inputs and outputs are names; or also
-    their type and their shape."""
+    """A graph of nodes (operator, inputs, output, attributes). Inputs and outputs are names; or
+    also their type and their shape."""
     made = [helper.make_node(operator, reads.split(), [gives], **dict(*attributes))
             for operator, reads, gives, *attributes in nodes]
     return helper.make_graph(
@@ -86,7 +86,8 @@ CASES = [
     scan([floats(4)], [floats(STEPS, 4)],
          body([("Loop", "often go sum", "inner", {"body": INNER}),
                ("Add", "inner x", "next")],
-              ("sum", "x"), (("next", TensorProto.FLOAT, (4,)),), often=numpy.array(70), go=numpy.array(True)), 1),
+              ("sum", "x"), (("next", TensorProto.FLOAT, (4,)),), often=numpy.array(70),
+              go=numpy.array(True)), 1),
 ]
 
 

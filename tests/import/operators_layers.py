@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""operators_layers.py [WORD...]: products, convolutions, pools and normalisation beside ONNX Runtime:
-old opsets, and attributes that no case of onnx has."""
+"""operators_layers.py [WORD...]: products, convolutions, pools and normalisation beside ONNX
+Runtime: old opsets, and attributes that no case of onnx has."""
 
 import sys
 

