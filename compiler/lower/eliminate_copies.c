@@ -89,7 +89,15 @@ static void count_readers(struct copy_elimination *elimination) {
     }
 }
 
-/* Removes the copies from the list of statements. */
+/* Who reads the buffer besides the copy that goes reads the target then. */
+static void place(struct copy_elimination *elimination, const struct buffer *buffer,
+                  struct placement *placement) {
+    elimination->placements[buffer->id] = placement;
+    elimination->readers[placement->target->id] += elimination->readers[buffer->id] - 1;
+}
+
+/* Removes the copies from the list of statements. A buffer is stored before it is copied, so what
+ * has gone into it is counted when it is asked whether it can go. */
 static bool find_placements(struct copy_elimination *elimination) {
     struct ir *ir = elimination->ir;
     int kept = 0;
@@ -97,7 +105,7 @@ static bool find_placements(struct copy_elimination *elimination) {
         struct statement *statement = ir->statements[i];
         struct placement *placement = arena_new(ir->arena, struct placement);
         if (copies_whole(ir, statement, placement) && can_place(elimination, statement, placement))
-            elimination->placements[statement->value->buffer->id] = placement;
+            place(elimination, statement->value->buffer, placement);
         else
             ir->statements[kept++] = statement;
     }
