@@ -133,9 +133,23 @@ static struct tensor build_integers(struct tensor_context *context) {
                                               .next = tensor_max(tensor_add(state, x), x)});
 }
 
+/* Of a type that no node around the body has. */
+static struct tensor build_other_type(struct tensor_context *context) {
+    struct tensor xs = add_graph_input(context, "xs", DTYPE_UINT32, SHAPE(5, 20));
+    struct tensor start = add_graph_input(context, "start", DTYPE_UINT32, SHAPE(20));
+    struct tensor_context *body = tensor_context_new("body");
+    struct tensor state = add_graph_input(body, "state", DTYPE_UINT32, SHAPE(20));
+    struct tensor x = add_graph_input(body, "x", DTYPE_UINT32, SHAPE(20));
+    struct tensor narrow = tensor_cast(tensor_add(state, x), DTYPE_INT16);
+    return tensor_scan(&(struct scan_options){.initial = start,
+                                              .scanned_count = 1,
+                                              .scanned = &xs,
+                                              .next = tensor_cast(narrow, DTYPE_UINT32)});
+}
+
 static struct tensor (*const builders[])(struct tensor_context *context) = {
-    build_lstm,   build_lstm_row,      build_both_ways, build_within_others,
-    build_nested, build_without_state, build_integers,  build_small,
+    build_lstm,          build_lstm_row, build_both_ways,  build_within_others, build_nested,
+    build_without_state, build_integers, build_other_type, build_small,
 };
 enum { BUILDERS = sizeof builders / sizeof *builders, SMALL = BUILDERS - 1 };
 

@@ -2,13 +2,21 @@
  * goes over many elements. */
 #include "compiler/emit/calls/rows.h"
 
+/* In the graph, or in bodies of its scans. */
+static bool has_int16(const struct graph *graph) {
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        if (node->dtype == DTYPE_INT16 || (node->op == OP_SCAN && has_int16(node->body)))
+            return true;
+    }
+    return false;
+}
+
 static void add_prelude(struct emitter *emitter, struct text *text) {
-    const struct graph *graph = emitter->ir->graph;
     (void)text;
     sections_want(&emitter->sections, "calls");
-    for (int i = 0; i < graph->node_count; i++)
-        if (graph->nodes[i]->dtype == DTYPE_INT16)
-            sections_want(&emitter->sections, "calls_int16");
+    if (has_int16(emitter->ir->graph))
+        sections_want(&emitter->sections, "calls_int16");
 }
 
 static void declare_tile(struct emitter *emitter, struct text *text,
