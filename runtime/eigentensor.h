@@ -112,8 +112,8 @@ const char *et_model_input_name(const struct et_model *model, int input);
 int et_model_input_rank(const struct et_model *model, int input);
 const char *et_model_axis(const struct et_model *model, int input, int axis);
 
-/* The program at these sizes, as et_program_open_sized has them (but for ET_BATCH). It is the
- * caller's until it is given back. */
+/* The program at these sizes, as et_program_open_sized has them. It is the caller's until it is
+ * given back. */
 struct et_program *et_model_program(struct et_model *model, const struct et_axis *axes,
                                     int axis_count, struct et_error *error);
 void et_model_give_back(struct et_model *model, struct et_program *program);

@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-#include "compiler/graph/batch.h"
 #include "compiler/graph/copy_graph.h"
-#include "compiler/import/import.h"
+#include "compiler/import/model_file.h"
 
 /* The nodes that the outputs need, each once, in the order in which this library writes them. Only
  * then is a product known to have one reader. */
@@ -37,59 +36,24 @@ struct et_program *et_program_import(const char *json, size_t bytes, const char 
     return NULL;
 }
 
-/* The same graph for any number of images; frees the one that is given. */
-static struct graph *with_batch(struct graph *graph, struct et_error *error) {
-    if (graph->batched)
-        return graph;
-    struct graph *batched = graph_add_batch(graph, error);
-    graph_free(graph);
-    if (batched && graph_canonicalize(batched, error))
-        return batched;
-    graph_free(batched);
-    return NULL;
-}
-
-/* Loads or imports. `batched`: for any number of images. */
-static struct et_program *open_model(const char *path, const struct model_options *options,
-                                     bool batched, struct et_error *error) {
-    struct weights *weights = NULL;
-    struct graph *graph = model_load(path, options, &weights, error);
-    if (graph && batched) {
-        graph = with_batch(graph, error);
-        if (!graph) {
-            et_fail_within(error, "%s", path);
-            weights_free(weights);
-        }
-    }
-    return graph ? program_from_graph(graph, weights, error) : NULL;
-}
-
 struct et_program *et_program_open_batched(const char *path, const char *weights_path,
                                            struct et_error *error) {
-    struct model_options options = {.load = {.weights_path = weights_path}};
-    return open_model(path, &options, true, error);
+    const struct graph_load_options load = {.weights_path = weights_path};
+    struct weights *weights = NULL;
+    struct graph *graph = model_load(path, &load, NULL, &weights, error);
+    if (graph && !graph->batched && !(graph = graph_with_batch(graph, &weights, error)))
+        et_fail_within(error, "%s", path);
+    return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
 struct et_program *et_program_open_sized(const char *path, const char *weights_path,
                                          const struct et_axis *axes, int axis_count,
                                          struct et_error *error) {
-    struct et_axis *sized = et_allocate((size_t)axis_count + 1, sizeof *sized);
-    if (!sized) {
-        et_fail(error, "%s: out of memory", path);
-        return NULL;
-    }
-    bool batched = false;
-    for (int i = 0; i < axis_count; i++) {
-        sized[i] = axes[i];
-        batched |= axes[i].size == ET_BATCH;
-        if (axes[i].size == ET_BATCH)
-            sized[i].size = 1; /* one image is what the graph is of */
-    }
-    struct model_options options = {.load = {.weights_path = weights_path},
-                                    .import = {.axis_count = axis_count, .axes = sized}};
-    struct et_program *program = open_model(path, &options, batched, error);
-    et_release(sized);
-    return program;
+    const struct graph_load_options load = {.weights_path = weights_path};
+    const struct import_options options = {.axis_count = axis_count, .axes = axes};
+    struct weights *weights = NULL;
+    struct graph *graph = model_load(path, &load, &options, &weights, error);
+    return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
 bool program_weights_path(const char *path, struct text *text, struct et_error *error) {

@@ -2,7 +2,7 @@
  * used last are kept. */
 #include "runtime/et_program.h"
 
-#include "compiler/import/import.h"
+#include "compiler/import/model_file.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,9 +21,8 @@ struct sized {
 };
 
 struct et_model {
-    struct onnx *onnx; /* NULL: a stored graph, which has one size */
-    char *path, *weights_path;
-    struct onnx_inputs inputs;
+    struct model_file *file;
+    struct declared_inputs inputs;
     pthread_mutex_t lock;
     struct sized *sized;
     int kept;
@@ -38,19 +37,12 @@ struct et_model *et_model_open(const char *path, const char *weights_path, struc
     }
     pthread_mutex_init(&model->lock, NULL);
     model->kept = USUALLY_KEPT;
-    model->path = strdup(path);
-    model->weights_path = weights_path ? strdup(weights_path) : NULL;
-    bool good = model->path && (!weights_path || model->weights_path);
-    if (!good)
-        et_fail(error, "%s: out of memory", path);
-    if (good && is_onnx_path(path)) {
-        model->onnx = onnx_open(path, error);
-        good = model->onnx != NULL;
-        if (good)
-            model->inputs = onnx_inputs(model->onnx);
-    }
-    if (good)
+    const struct graph_load_options load = {.weights_path = weights_path};
+    model->file = model_file_open(path, &load, error);
+    if (model->file) {
+        model->inputs = model_file_inputs(model->file);
         return model;
+    }
     et_model_free(model);
     return NULL;
 }
@@ -69,9 +61,7 @@ void et_model_free(struct et_model *model) {
         model->sized = first->next;
         sized_free(first);
     }
-    onnx_close(model->onnx);
-    free(model->path);
-    free(model->weights_path);
+    model_file_close(model->file);
     pthread_mutex_destroy(&model->lock);
     et_release(model);
 }
@@ -97,7 +87,7 @@ int et_model_input_rank(const struct et_model *model, int input) {
 }
 
 const char *et_model_axis(const struct et_model *model, int input, int axis) {
-    const struct onnx_input *declared = &model->inputs.inputs[input];
+    const struct declared_input *declared = &model->inputs.inputs[input];
     return axis >= 0 && axis < declared->rank ? declared->axis[axis] : NULL;
 }
 
@@ -150,11 +140,9 @@ static void forget(struct et_model *model) {
 
 static struct et_program *make_program(const struct et_model *model, const struct et_axis *axes,
                                        int count, struct et_error *error) {
-    if (!model->onnx)
-        return et_program_open_sized(model->path, model->weights_path, axes, count, error);
-    struct import_options options = {.axis_count = count, .axes = axes};
+    const struct import_options options = {.axis_count = count, .axes = axes};
     struct weights *weights = NULL;
-    struct graph *graph = onnx_graph(model->onnx, &options, &weights, error);
+    struct graph *graph = model_file_graph(model->file, &options, &weights, error);
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
@@ -163,7 +151,7 @@ static struct sized *add_sized(struct et_model *model, struct et_axis *axes, int
                                struct et_error *error) {
     struct sized *sized = et_allocate(1, sizeof *sized);
     if (!sized) {
-        et_fail(error, "%s: out of memory", model->path);
+        et_fail(error, "out of memory");
         et_release(axes);
         return NULL;
     }
@@ -182,7 +170,7 @@ struct et_program *et_model_program(struct et_model *model, const struct et_axis
                                     int axis_count, struct et_error *error) {
     struct et_axis *sorted = copied(axes, axis_count);
     if (!sorted) {
-        et_fail(error, "%s: out of memory", model->path);
+        et_fail(error, "out of memory");
         return NULL;
     }
     pthread_mutex_lock(&model->lock);

@@ -11,7 +11,7 @@
 
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
-#include "compiler/import/import.h"
+#include "compiler/import/model_file.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/formats/image.h"
@@ -112,30 +112,30 @@ static bool check_memory(const struct model *model, int64_t batch, enum et_mode 
                    model->most_memory);
 }
 
-/* Weights stay in memory: a server goes on whatever becomes of its files. */
-static struct et_program *open_stored(const char *path, struct et_error *error) {
-    struct graph_load_options options = {.in_memory = true};
-    struct weights *weights = NULL;
-    struct graph *graph = graph_load_with(path, &options, &weights, error);
-    return graph ? program_from_graph(graph, weights, error) : NULL;
+/* At the sizes that are given for its own axes. Weights stay in memory: a server goes on whatever
+ * becomes of its files. */
+static struct graph *graph_of(const struct models *models, struct model_file *file,
+                              struct et_axis *own, struct weights **weights,
+                              struct et_error *error) {
+    struct import_options options = {.axes = own};
+    for (int i = 0; i < models->axis_count; i++)
+        if (model_file_has_axis(file, models->axes[i].name))
+            own[options.axis_count++] = models->axes[i];
+    return model_file_graph(file, &options, weights, error);
 }
 
-/* At the sizes that are given for its own axes. */
-static struct et_program *open_onnx(const struct models *models, const char *path,
+static struct et_program *open_file(const struct models *models, const char *path,
                                     struct et_error *error) {
-    struct onnx *onnx = onnx_open(path, error);
+    const struct graph_load_options load = {.in_memory = true};
+    struct model_file *file = model_file_open(path, &load, error);
     struct et_axis *own = et_allocate((size_t)models->axis_count + 1, sizeof *own);
-    struct import_options options = {.axes = own};
     struct weights *weights = NULL;
     struct graph *graph = NULL;
-    for (int i = 0; onnx && own && i < models->axis_count; i++)
-        if (onnx_has_axis(onnx, models->axes[i].name))
-            own[options.axis_count++] = models->axes[i];
     if (!own)
         et_fail(error, "%s: out of memory", path);
-    else if (onnx)
-        graph = onnx_graph(onnx, &options, &weights, error);
-    onnx_close(onnx);
+    else if (file)
+        graph = graph_of(models, file, own, &weights, error);
+    model_file_close(file);
     et_release(own);
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
@@ -166,9 +166,7 @@ static bool prepare(struct model *model, struct et_error *error) {
 }
 
 static bool open_model(struct models *models, const char *path, struct et_error *error) {
-    struct et_program *program = !path                ? open_shipped(error)
-                                 : is_onnx_path(path) ? open_onnx(models, path, error)
-                                                      : open_stored(path, error);
+    struct et_program *program = path ? open_file(models, path, error) : open_shipped(error);
     if (!program)
         return false;
     const char *name = et_program_name(program);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "compiler/base/budget.h"
-#include "compiler/import/import.h"
+#include "compiler/import/model_file.h"
 #include "server/server.h"
 
 enum {
@@ -76,15 +76,17 @@ static void add_graph(struct options *options, char *path, struct argp_state *st
 
 static void add_axis(struct options *options, char *text, struct argp_state *state) {
     struct et_error error = {0};
+    struct axis_sizes sizes;
     struct et_axis *grown =
         realloc(options->axes, (size_t)(options->axis_count + 1) * sizeof *grown);
     if (!grown)
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
     options->axes = grown;
-    if (!read_axis(text, &grown[options->axis_count], &error))
+    if (!read_axis_sizes(text, &sizes, &error))
         argp_error(state, "%s", error.message);
-    if (grown[options->axis_count++].size == ET_BATCH)
-        argp_error(state, "%s: a server's axes need sizes", text);
+    if (sizes.ranges[0].first == ET_BATCH || axis_size_count(&sizes) > 1)
+        argp_error(state, "%s: a server's axes need one size", text);
+    grown[options->axis_count++] = (struct et_axis){sizes.name, sizes.ranges[0].first};
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {

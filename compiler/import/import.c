@@ -4,7 +4,6 @@
 #include "compiler/base/json_read.h"
 #include "compiler/import/low_types.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <search.h>
 #include <stdlib.h>
@@ -17,22 +16,6 @@ static bool ends_with(const char *path, const char *ending) {
 
 bool is_onnx_path(const char *path) {
     return ends_with(path, ".onnx");
-}
-
-bool read_axis(char *text, struct et_axis *axis, struct et_error *error) {
-    char *equals = strrchr(text, '='), *end;
-    if (!equals || equals == text)
-        return et_fail(error, "%s: expected NAME=SIZE", quoted(text).text);
-    errno = 0;
-    long long size = strtoll(equals + 1, &end, 10);
-    if (strcmp(equals + 1, BATCH_SYMBOL) == 0)
-        size = ET_BATCH;
-    else if (end == equals + 1 || *end || errno || size < 0 || size > MAX_ELEMENTS)
-        return et_fail(error, "%s: expected a number from 0 to %" PRId64 ", or " BATCH_SYMBOL,
-                       quoted(equals + 1).text, MAX_ELEMENTS);
-    *equals = '\0';
-    *axis = (struct et_axis){text, size};
-    return true;
 }
 
 /* ---- Inputs ---- */
@@ -48,12 +31,12 @@ static const struct et_axis *axis_named(const struct import_options *options, co
 }
 
 /* Lists the axes that have no size. */
-struct open_axes {
+struct sizeless_axes {
     struct text names;
     int count;
 };
 
-static void need_axis(struct importer *importer, struct open_axes *open, const char *name,
+static void need_axis(struct importer *importer, struct sizeless_axes *open, const char *name,
                       const char *input, int axis) {
     const char *each = arena_format(&importer->arena, "%s (axis %d of \"%s\")", quoted(name).text,
                                     axis, quoted(input).text);
@@ -62,8 +45,8 @@ static void need_axis(struct importer *importer, struct open_axes *open, const c
 }
 
 /* The size of one axis of an input: what the file says, or what was asked for. */
-static int64_t size_of(struct importer *importer, const struct onnx_input *input, int axis,
-                       bool *used, struct open_axes *open) {
+static int64_t size_of(struct importer *importer, const struct declared_input *input, int axis,
+                       bool *used, struct sizeless_axes *open) {
     const char *place = arena_format(&importer->arena, "%s.%d", input->name, axis);
     if (!input->axis[axis])
         return input->shape[axis];
@@ -76,8 +59,8 @@ static int64_t size_of(struct importer *importer, const struct onnx_input *input
     return 1;
 }
 
-static bool describe_input(struct importer *importer, const struct onnx_input *input,
-                           struct node *node, bool *used, struct open_axes *open) {
+static bool describe_input(struct importer *importer, const struct declared_input *input,
+                           struct node *node, bool *used, struct sizeless_axes *open) {
     struct quoted name = quoted(input->name);
     const char *elements = onnx_type_name(input->type);
     if (!elements)
@@ -100,7 +83,7 @@ static bool describe_input(struct importer *importer, const struct onnx_input *i
 static const char *known_axes(struct importer *importer) {
     struct text names = text_in(&importer->arena);
     for (int i = 0; i < importer->inputs.count; i++) {
-        const struct onnx_input *input = &importer->inputs.inputs[i];
+        const struct declared_input *input = &importer->inputs.inputs[i];
         for (int k = 0; k < input->rank && names.length < 300; k++)
             if (input->axis[k])
                 text_add(&names, "%s%s", names.length ? ", " : "; there are ",
@@ -109,7 +92,8 @@ static const char *known_axes(struct importer *importer) {
     return names.length ? text_keep(&names) : "; it has none";
 }
 
-static bool check_axes(struct importer *importer, const bool *used, const struct open_axes *open) {
+static bool check_axes(struct importer *importer, const bool *used,
+                       const struct sizeless_axes *open) {
     const struct import_options *options = importer->options;
     if (open->count)
         return et_fail(importer->error,
@@ -137,10 +121,10 @@ static bool fix_input(struct importer *importer, const struct node *node, const 
 /* A tensor for each input of the graph, NO_TENSOR where it is an initialiser. */
 static bool import_inputs(struct importer *importer, struct tensor *inputs) {
     const Onnx__Graph *graph = importer->model->graph;
-    struct open_axes open = {text_in(&importer->arena), 0};
+    struct sizeless_axes open = {text_in(&importer->arena), 0};
     bool *used = arena_array(&importer->arena, bool, (size_t)importer->options->axis_count + 1);
-    const struct onnx_input *input = importer->inputs.inputs;
-    const struct onnx_input *end = input + importer->inputs.count;
+    const struct declared_input *input = importer->inputs.inputs;
+    const struct declared_input *end = input + importer->inputs.count;
     for (size_t i = 0; i < graph->n_input && input < end; i++) {
         const char *name = graph->input[i]->name;
         struct node node = {0};
@@ -306,26 +290,4 @@ struct graph *onnx_graph(const struct onnx *onnx, const struct import_options *o
     weights_free(importer.weights);
     et_fail(error, "%s: %s", onnx->path, own.message);
     return NULL;
-}
-
-struct graph *import_onnx(const char *path, const struct import_options *options,
-                          struct weights **weights, struct et_error *error) {
-    struct onnx *onnx = onnx_open(path, error);
-    struct graph *graph = onnx ? onnx_graph(onnx, options, weights, error) : NULL;
-    onnx_close(onnx);
-    return graph;
-}
-
-struct graph *model_load(const char *path, const struct model_options *options,
-                         struct weights **weights, struct et_error *error) {
-    static const struct model_options none;
-    if (!options)
-        options = &none;
-    if (is_onnx_path(path))
-        return import_onnx(path, &options->import, weights, error);
-    if (options->import.axis_count) {
-        et_fail(error, "%s: a stored graph has no open axes to give a size (--axis)", path);
-        return NULL;
-    }
-    return graph_load_with(path, &options->load, weights, error);
 }

@@ -16,10 +16,6 @@ struct import_options {
     const char *name; /* the graph's; NULL: the file's without ".onnx" */
 };
 
-/* Reads "NAME=SIZE", as people write an axis; the size N is ET_BATCH. The name may have any
- * characters, and stays in `text`, which is cut. */
-bool read_axis(char *text, struct et_axis *axis, struct et_error *error);
-
 /* Whether a file of that name is one to import. */
 bool is_onnx_path(const char *path);
 
@@ -41,35 +37,23 @@ void onnx_close(struct onnx *onnx); /* NULL is fine */
 struct graph *onnx_graph(const struct onnx *onnx, const struct import_options *options,
                          struct weights **weights, struct et_error *error);
 
-/* Both, for one size. */
-struct graph *import_onnx(const char *path, const struct import_options *options,
-                          struct weights **weights, struct et_error *error);
-
 /* An input as the file declares it. */
-struct onnx_input {
+struct declared_input {
     const char *name;           /* as long as the model is open, as all texts here */
     int type;                   /* of elements, in ONNX's numbers; 0: it is no tensor */
     int rank;                   /* -1: the file does not say its shape */
     int64_t shape[MAX_RANK];    /* of an open axis -1 */
     const char *axis[MAX_RANK]; /* the name of an open axis; NULL: it is not open */
 };
-struct onnx_inputs {
+struct declared_inputs {
     int count;
-    const struct onnx_input *inputs; /* in the file's order, without initialisers */
+    const struct declared_input *inputs; /* in the file's order, without initialisers */
 };
-struct onnx_inputs onnx_inputs(const struct onnx *onnx);
+struct declared_inputs onnx_inputs(const struct onnx *onnx);
 /* Whether the model has such an open axis, or an input of that name. */
 bool onnx_has_axis(const struct onnx *onnx, const char *name);
 
 /* Adds docs/onnx.md: the operators that are imported, a line each. */
 void onnx_describe(struct text *text);
-
-/* Reads a model of either kind, by the end of its name: a stored graph or one to import. */
-struct model_options {
-    struct graph_load_options load;
-    struct import_options import;
-};
-struct graph *model_load(const char *path, const struct model_options *options,
-                         struct weights **weights, struct et_error *error);
 
 #endif

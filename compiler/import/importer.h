@@ -44,7 +44,7 @@ struct onnx {
     const char *path;
     struct elements *elements; /* their arena holds the model */
     const Onnx__Model *model;
-    struct onnx_inputs inputs;
+    struct declared_inputs inputs;
 };
 
 /* A name of the model and what it stands for. */
@@ -121,7 +121,7 @@ struct importer {
     const char *path;
     const struct import_options *options;
     const Onnx__Model *model;
-    struct onnx_inputs inputs;
+    struct declared_inputs inputs;
     struct built_graph *model_graph;
     struct built_graph *innermost; /* of those that are being built */
     struct built_graph *graph;     /* the one at hand: that, or for a moment one around it */

@@ -28,7 +28,7 @@ static const char **initialiser_names(struct arena *arena, const Onnx__Graph *gr
 }
 
 static void describe_shape(struct arena *arena, const Onnx__Shape *shape,
-                           struct onnx_input *input) {
+                           struct declared_input *input) {
     if (!shape || shape->n_dim > MAX_RANK)
         return;
     input->rank = (int)shape->n_dim;
@@ -46,14 +46,14 @@ static void describe_inputs(struct onnx *onnx) {
     struct arena *arena = &onnx->elements->arena;
     const Onnx__Graph *graph = onnx->model->graph;
     const char **known = initialiser_names(arena, graph);
-    struct onnx_input *inputs = arena_array(arena, struct onnx_input, graph->n_input + 1);
+    struct declared_input *inputs = arena_array(arena, struct declared_input, graph->n_input + 1);
     for (size_t i = 0; i < graph->n_input; i++) {
         const Onnx__ValueInfo *declared = graph->input[i];
         const char *name = declared->name;
         if (bsearch(&name, known, graph->n_initializer, sizeof name, by_text))
             continue;
-        struct onnx_input *input = &inputs[onnx->inputs.count++];
-        *input = (struct onnx_input){.name = name, .rank = -1};
+        struct declared_input *input = &inputs[onnx->inputs.count++];
+        *input = (struct declared_input){.name = name, .rank = -1};
         const Onnx__Type__TensorType *type = declared->type ? declared->type->tensor_type : NULL;
         if (!type)
             continue;
@@ -132,12 +132,12 @@ void onnx_close(struct onnx *onnx) {
     et_release(onnx);
 }
 
-struct onnx_inputs onnx_inputs(const struct onnx *onnx) {
+struct declared_inputs onnx_inputs(const struct onnx *onnx) {
     return onnx->inputs;
 }
 
 /* "X.K", where K is an open axis of the input X. */
-static bool names_place(const struct onnx_input *input, const char *name) {
+static bool names_place(const struct declared_input *input, const char *name) {
     size_t length = strlen(input->name);
     if (strncmp(name, input->name, length) != 0 || name[length] != '.')
         return false;
@@ -152,7 +152,7 @@ static bool names_place(const struct onnx_input *input, const char *name) {
 
 bool onnx_has_axis(const struct onnx *onnx, const char *name) {
     for (int i = 0; i < onnx->inputs.count; i++) {
-        const struct onnx_input *input = &onnx->inputs.inputs[i];
+        const struct declared_input *input = &onnx->inputs.inputs[i];
         if (strcmp(input->name, name) == 0 || names_place(input, name))
             return true;
         for (int k = 0; k < input->rank; k++)

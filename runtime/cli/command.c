@@ -1,7 +1,7 @@
 /* What the subcommands share: the options that several have, lists, errors. */
 #include "runtime/cli/cli.h"
 
-#include "compiler/import/import.h"
+#include "compiler/import/model_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -107,11 +107,13 @@ static void take_argument(const struct command_line *line, struct common *common
 }
 
 static void take_axis(struct cli_model *model, char *argument, struct argp_state *state) {
-    struct et_axis axis;
+    struct axis_sizes sizes;
     struct et_error error = {0};
-    if (!read_axis(argument, &axis, &error))
+    if (!read_axis_sizes(argument, &sizes, &error))
         argp_error(state, "%s", error.message);
-    if (!model_add_axis(model, axis.name, axis.size))
+    if (axis_size_count(&sizes) > 1)
+        argp_error(state, "%s: expected one size", sizes.name);
+    if (!model_add_axis(model, sizes.name, sizes.ranges[0].first))
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
 }
 

@@ -74,9 +74,6 @@ static bool take_shapes(struct cli_model *model, const struct list *files, struc
 }
 
 bool model_open_for(struct cli_model *model, const struct list *files, struct et_error *error) {
-    for (int i = 0; i < model->axis_count; i++)
-        if (model->axes[i].size == ET_BATCH)
-            return model_open(model, error);
     model->open = et_model_open(model->path, model->weights, error);
     if (!model->open || !take_shapes(model, files, error))
         return false;

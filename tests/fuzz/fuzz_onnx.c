@@ -10,7 +10,7 @@ static struct graph *import_it(const struct onnx *onnx, struct weights **weights
                                struct et_error *error) {
     struct et_axis axes[MOST_AXES];
     struct import_options options = {.axes = axes};
-    struct onnx_inputs inputs = onnx_inputs(onnx);
+    struct declared_inputs inputs = onnx_inputs(onnx);
     for (int i = 0; i < inputs.count; i++)
         for (int k = 0; k < inputs.inputs[i].rank && options.axis_count < MOST_AXES; k++)
             if (inputs.inputs[i].axis[k])

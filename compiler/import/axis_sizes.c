@@ -1,0 +1,117 @@
+/* Sizes of an axis, as people write them. */
+#include "compiler/import/model_file.h"
+
+#include "compiler/base/json_read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A number at *at, which moves behind it. */
+static bool read_size(const char **at, int64_t *size, struct et_error *error) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(*at, &end, 10);
+    if (end == *at || errno || number < 0 || number > MAX_ELEMENTS)
+        return et_fail(error, "%s: expected a number from 0 to %" PRId64 ", or " BATCH_SYMBOL,
+                       quoted(*at).text, MAX_ELEMENTS);
+    *at = end;
+    *size = number;
+    return true;
+}
+
+/* "16" or "1..8". */
+static bool read_range(const char **at, struct size_range *range, struct et_error *error) {
+    const char *begin = *at;
+    if (!read_size(at, &range->first, error))
+        return false;
+    range->last = range->first;
+    if (strncmp(*at, "..", 2) != 0)
+        return true;
+    *at += 2;
+    if (!read_size(at, &range->last, error))
+        return false;
+    return range->first <= range->last ||
+           et_fail(error, "%s: expected a range from the smaller size to the larger",
+                   quoted(begin).text);
+}
+
+static int by_first(const void *a, const void *b) {
+    const struct size_range *one = a, *other = b;
+    return one->first < other->first ? -1 : one->first > other->first;
+}
+
+/* Sorts ranges, and joins those that touch. */
+static void put_in_order(struct axis_sizes *sizes) {
+    struct size_range *ranges = sizes->ranges;
+    int kept = 0;
+    qsort(ranges, (size_t)sizes->range_count, sizeof *ranges, by_first);
+    for (int i = 1; i < sizes->range_count; i++) {
+        if (ranges[i].first > ranges[kept].last + 1)
+            ranges[++kept] = ranges[i];
+        else if (ranges[i].last > ranges[kept].last)
+            ranges[kept].last = ranges[i].last;
+    }
+    sizes->range_count = kept + 1;
+}
+
+static bool read_ranges(const char *at, struct axis_sizes *sizes, struct et_error *error) {
+    for (bool more = true; more; at += more) {
+        if (sizes->range_count == MOST_SIZE_RANGES)
+            return et_fail(error, "%s: expected at most %d sizes and ranges", sizes->name,
+                           MOST_SIZE_RANGES);
+        if (!read_range(&at, &sizes->ranges[sizes->range_count++], error))
+            return false;
+        more = *at == ',';
+        if (*at && !more)
+            return et_fail(error, "%s: expected sizes, as 16 or 1,16 or 1..8", quoted(at).text);
+    }
+    put_in_order(sizes);
+    return true;
+}
+
+bool read_axis_sizes(char *text, struct axis_sizes *sizes, struct et_error *error) {
+    char *equals = strrchr(text, '=');
+    if (!equals || equals == text)
+        return et_fail(error, "%s: expected NAME=SIZE", quoted(text).text);
+    *equals = '\0';
+    *sizes = (struct axis_sizes){.name = text};
+    if (strcmp(equals + 1, BATCH_SYMBOL) != 0)
+        return read_ranges(equals + 1, sizes, error);
+    sizes->ranges[sizes->range_count++] = (struct size_range){ET_BATCH, ET_BATCH};
+    return true;
+}
+
+bool axis_allows(const struct axis_sizes *sizes, int64_t size) {
+    for (int i = 0; i < sizes->range_count; i++)
+        if (size >= sizes->ranges[i].first && size <= sizes->ranges[i].last)
+            return true;
+    return false;
+}
+
+int64_t axis_size_count(const struct axis_sizes *sizes) {
+    int64_t count = 0;
+    for (int i = 0; i < sizes->range_count; i++)
+        count += sizes->ranges[i].last - sizes->ranges[i].first + 1;
+    return count;
+}
+
+int64_t axis_size_at(const struct axis_sizes *sizes, int64_t position) {
+    const struct size_range *range = sizes->ranges;
+    for (; position > range->last - range->first; range++)
+        position -= range->last - range->first + 1;
+    return range->first + position;
+}
+
+void describe_axis_sizes(const struct axis_sizes *sizes, struct text *text) {
+    for (int i = 0; i < sizes->range_count; i++) {
+        const struct size_range *range = &sizes->ranges[i];
+        text_add(text, "%s", i ? ", " : "");
+        if (range->first == ET_BATCH)
+            text_add(text, BATCH_SYMBOL);
+        else
+            text_add(text, range->last > range->first ? "%" PRId64 "..%" PRId64 : "%" PRId64,
+                     range->first, range->last);
+    }
+}

@@ -1,0 +1,76 @@
+/* A model of either kind, told by the end of its file's name: a stored graph, or one to import.
+ * Axes of its inputs may be open: it is then a graph of whichever sizes are asked for. */
+#ifndef EIGENTENSOR_MODEL_FILE_H
+#define EIGENTENSOR_MODEL_FILE_H
+
+#include "compiler/import/import.h"
+
+/* Any number of threads may use one at the same time. */
+struct model_file;
+
+/* Opens the model. `options` (NULL: the usual ones) are for stored graphs, which are read when a
+ * graph is asked for; of another format the file is read now, and not needed afterwards. NULL and
+ * an error that names the file; else the caller closes it. */
+struct model_file *model_file_open(const char *path, const struct graph_load_options *options,
+                                   struct et_error *error);
+void model_file_close(struct model_file *file); /* NULL is fine */
+
+/* Inputs as the file declares them, with the names of their open axes; of a stored graph, which
+ * has one size, none. They live as long as the model is open. */
+struct declared_inputs model_file_inputs(const struct model_file *file);
+
+/* An open axis, and the sizes that it may have. */
+struct open_axis {
+    const char *name;
+    int64_t least, most;
+};
+struct open_axes {
+    int count;
+    const struct open_axis *axes; /* in the order in which inputs name them, each once */
+};
+struct open_axes model_file_axes(const struct model_file *file);
+
+/* Whether a size can be given by that name: of an open axis, of axis K of the input X as "X.K", or
+ * the value of an input. */
+bool model_file_has_axis(const struct model_file *file, const char *name);
+
+/* The graph at these sizes; a first axis that is open and not among them has size 1, one of
+ * ET_BATCH is the number of images, which stays open. Graphs of one model share its weights, which
+ * are in *weights, are the caller's and must outlive the graph. NULL and an error that names the
+ * file. */
+struct graph *model_file_graph(struct model_file *file, const struct import_options *options,
+                               struct weights **weights, struct et_error *error);
+
+/* The same for one graph only. */
+struct graph *model_load(const char *path, const struct graph_load_options *load,
+                         const struct import_options *options, struct weights **weights,
+                         struct et_error *error);
+
+/* The same graph with a batch axis, canonical; frees the one that is given, and with an error its
+ * weights, too. */
+struct graph *graph_with_batch(struct graph *graph, struct weights **weights,
+                               struct et_error *error);
+
+/* ---- Sizes as people write them ---- */
+
+/* Sizes that an axis may have: "16", "1,16,128", "1..8,32"; or ET_BATCH, by "N". */
+enum { MOST_SIZE_RANGES = 16, MOST_SIZES = 256 };
+struct axis_sizes {
+    const char *name;
+    int range_count;
+    struct size_range {
+        int64_t first, last;
+    } ranges[MOST_SIZE_RANGES]; /* ascending, apart */
+};
+
+/* Reads "NAME=SIZES". The name may have any characters, and stays in `text`, which is cut. */
+bool read_axis_sizes(char *text, struct axis_sizes *sizes, struct et_error *error);
+bool axis_allows(const struct axis_sizes *sizes, int64_t size);
+/* How many sizes there are. */
+int64_t axis_size_count(const struct axis_sizes *sizes);
+/* The size at that position, from the least; it must be below axis_size_count(). */
+int64_t axis_size_at(const struct axis_sizes *sizes, int64_t position);
+/* Appends "1..8, 32". */
+void describe_axis_sizes(const struct axis_sizes *sizes, struct text *text);
+
+#endif
