@@ -15,8 +15,8 @@
 enum {
     CHEAP_OPERATIONS = 3, /* recomputing so many is cheaper than a trip through memory */
     LARGEST_KERNEL = 160, /* operations in one statement: keeps registers and readers happy */
-    LARGEST_POOL = 16,    /* accumulators that one pooled element may need */
-    LARGEST_INDEX = 48,   /* terms: larger ones would double with each statement that moves in */
+    LARGEST_POOL = 12,  /* accumulators that one pooled element may need: a tile has no more rows */
+    LARGEST_INDEX = 48, /* terms: larger ones would double with each statement that moves in */
 };
 
 /* What is known of one statement's expression. */
