@@ -235,6 +235,8 @@ def _shaped(data, code, shape):
     ctypes has; only such views come with an order of bytes in their format."""
     if 0 not in shape:
         return memoryview(data).cast(code, shape)
+    if len(shape) == 1:
+        return memoryview(data).cast(code)
     kind = next(element.ctype for element in ELEMENTS.values() if element.code == code)
     for extent in reversed(shape):
         kind = kind * extent
@@ -279,7 +281,9 @@ def _tensor_view(placeholder, tensor):
         raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype "
                         f"{dtype or tensor.dtype}")
     code = {"e": "H"}.get(ELEMENTS[dtype].code, ELEMENTS[dtype].code)
-    return memoryview(bytes(tensor.contiguous()._data())).cast(code, tuple(tensor.shape))
+    # TinyGrad allocates no memory of 0 bytes.
+    data = b"" if 0 in tensor.shape else bytes(tensor.contiguous()._data())
+    return _shaped(data, code, tuple(tensor.shape))
 
 
 def _list_view(placeholder, value):
@@ -298,7 +302,7 @@ def _list_view(placeholder, value):
         packed = struct.pack(f"={len(flat)}{code}", *flat)
     except struct.error as error:
         raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}: {error}") from None
-    return memoryview(packed).cast({"e": "H"}.get(code, code), shape)
+    return _shaped(packed, {"e": "H"}.get(code, code), tuple(shape))
 
 
 def _bfloat16(value):

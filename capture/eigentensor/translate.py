@@ -434,7 +434,7 @@ def where(translator, uop):
     if found:
         name, x = found
         x, = yield from elementwise(translator, uop, (x,))
-        return graph.apply(name, x)
+        return graph.apply(name, x) if x.is_float else x
     found = recognise.padded_with(uop)
     if found:
         inside, number = found

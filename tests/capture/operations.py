@@ -76,9 +76,10 @@ for _name in ("exp", "exp2", "sin", "cos", "sigmoid", "tanh", "sinh", "cosh", "g
     unary(_name)
 for _name in ("hardswish", "hardsigmoid", "leaky_relu"):
     unary(_name)
-for _name in ("relu", "relu6", "hardtanh", "floor", "ceil", "round", "trunc", "isnan", "isinf",
-              "isfinite", "detach", "contiguous"):
+for _name in ("relu", "relu6", "hardtanh", "isnan", "isinf", "isfinite", "detach", "contiguous"):
     unary(_name, exact=True)
+for _name in ("floor", "ceil", "round", "trunc"):
+    unary(_name, of=(F, *INTEGERS), exact=True, count=6)
 unary("tan", low=-1.4, high=1.4, scale=4)
 for _name in ("log", "log2", "log10", "sqrt", "rsqrt", "reciprocal"):
     unary(_name, low=0.05, high=30.0)

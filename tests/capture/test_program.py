@@ -99,6 +99,16 @@ class Inputs(unittest.TestCase):
         self.assertEqual(memoryview(found["is"]).cast("?").tolist(), [True, False])
         self.assertEqual(memoryview(found["n"]).cast("q").tolist(), [3, -1])
 
+    def test_extents_of_0(self):
+        program = capture(lambda a, b: {"joined": a.cat(b, dim=1), "sums": a.sum(1),
+                                        "none": b[:0, 0]},
+                          {"a": ((2, 0), F), "b": ((2, 1), F)})
+        for nothing in ([[], []], Tensor.zeros(2, 0)):
+            found = run_all_modes(program, {"a": nothing, "b": [[1.0], [2.0]]})
+            self.assertEqual(memoryview(found["joined"]).cast("f").tolist(), [1, 2])
+            self.assertEqual(memoryview(found["sums"]).cast("f").tolist(), [0, 0])
+        self.assertEqual(program(a=nothing, b=[[1.0], [2.0]])["none"].tolist(), [])
+
     def test_integers_of_all_widths(self):
         for name in INTEGERS:
             context, dtype, bits = TensorContext(), getattr(dtypes, name), 8 * BYTES[name]
