@@ -9,10 +9,11 @@
 from .graph import CaptureError
 from .library import LibraryError
 from .program import GraphProgram, OpenModel, Placeholder, ProgramError
+from .pytorch import from_torch
 from .version import VERSION as __version__
 
-__all__ = ["TensorContext", "GraphProgram", "OpenModel", "Placeholder", "CaptureError",
-           "ProgramError", "LibraryError"]
+__all__ = ["TensorContext", "from_torch", "GraphProgram", "OpenModel", "Placeholder",
+           "CaptureError", "ProgramError", "LibraryError"]
 
 
 def __getattr__(name):

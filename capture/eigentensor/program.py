@@ -44,9 +44,9 @@ class GraphProgram:
         program = GraphProgram.load("mnist.json")
         logits = program(input_image=pixels)
 
-    An input is a TinyGrad tensor, nested lists, or whatever shows its memory to Python (a NumPy
-    array, array.array, memoryview). An output is a memoryview: of one output it is returned
-    itself, of several a dictionary by name. `numpy.asarray(output)` and `output.tolist()` read it.
+    An input is a tensor of TinyGrad or PyTorch, nested lists, or whatever shows its memory to
+    Python (a NumPy array, array.array, memoryview). An output is a memoryview: of one output it is
+    returned itself, of several a dictionary by name. `numpy.asarray(output)` and `output.tolist()` read it.
 
     A program with a batch axis runs as many images as its inputs hold.
     """
@@ -159,11 +159,13 @@ class OpenModel:
         model = OpenModel("detector.onnx")
         boxes = model(images=picture)
 
-    `fixed` gives values for good to integer inputs of one element, as {"sr": 16000}.
+    `fixed` gives values for good to integer inputs of one element, as {"sr": 16000}. `files` is
+    the tempfile.TemporaryDirectory that they are in, which goes when the model does.
     """
 
-    def __init__(self, path, fixed=None):
+    def __init__(self, path, fixed=None, files=None):
         self._library, self._fixed = library(), dict(fixed or {})
+        self._files = files
         self.handle = None
         self.handle = _call("et_model_open", os.fsencode(path), None)
         count = self._library.et_model_input_count(self.handle)
@@ -174,6 +176,8 @@ class OpenModel:
         if getattr(self, "handle", None):
             self._library.et_model_free(self.handle)
             self.handle = None
+        if getattr(self, "_files", None):
+            self._files.cleanup()
 
     def _axes(self, position):
         """The names of the input's axes, None for those that are not open."""
@@ -187,13 +191,23 @@ class OpenModel:
         return GraphProgram(_call("et_model_program", self.handle, axes, len(axes)), self)
 
     def __call__(self, mode="jit", **inputs):
-        """Runs inputs that say their shapes (NumPy arrays, memoryviews, TinyGrad tensors)."""
+        """Runs inputs, at the sizes that their shapes have."""
         sizes = {}
         for name, value in inputs.items():
-            shape = value.shape if hasattr(value, "shape") else memoryview(value).shape
-            sizes.update((axis, extent) for axis, extent in zip(self.axes.get(name, ()), shape)
-                         if axis)
+            sizes.update((axis, extent)
+                         for axis, extent in zip(self.axes.get(name, ()), _shape(value)) if axis)
         return self.program(**sizes)(mode=mode, **inputs)
+
+
+def _shape(value):
+    """Of whatever is given as an input."""
+    shape = []
+    while isinstance(value, (list, tuple)):
+        shape.append(len(value))
+        value = value[0] if value else None
+    if shape or value is None or isinstance(value, (int, float)):
+        return tuple(shape)
+    return value.shape if hasattr(value, "shape") else memoryview(value).shape
 
 
 def _sizes(axes):
@@ -265,6 +279,8 @@ def _elements(placeholder, view, batch):
 def _view(placeholder, value):
     if hasattr(value, "uop"):  # a TinyGrad tensor
         return _tensor_view(placeholder, value)
+    if hasattr(value, "detach"):  # a PyTorch tensor
+        return _torch_view(placeholder, value)
     if isinstance(value, (list, tuple, int, float)):
         return _list_view(placeholder, value)
     try:
@@ -284,6 +300,19 @@ def _tensor_view(placeholder, tensor):
     # TinyGrad allocates no memory of 0 bytes.
     data = b"" if 0 in tensor.shape else bytes(tensor.contiguous()._data())
     return _shaped(data, code, tuple(tensor.shape))
+
+
+def _torch_view(placeholder, tensor):
+    """PyTorch has its elements as NumPy's, but for bfloat16, which NumPy does not know."""
+    tensor = tensor.detach().cpu()
+    if placeholder.dtype == "bfloat16" and str(tensor.dtype) == "torch.bfloat16":
+        import torch
+        tensor = tensor.view(torch.uint16)
+    try:
+        return memoryview(tensor.numpy())
+    except TypeError:
+        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype "
+                        f"{str(tensor.dtype).removeprefix('torch.')}") from None
 
 
 def _list_view(placeholder, value):

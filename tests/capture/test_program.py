@@ -109,6 +109,16 @@ class Inputs(unittest.TestCase):
             self.assertEqual(memoryview(found["sums"]).cast("f").tolist(), [0, 0])
         self.assertEqual(program(a=nothing, b=[[1.0], [2.0]])["none"].tolist(), [])
 
+    def test_outputs_that_compute_nothing(self):
+        program = capture(lambda x: {"numbers": Tensor([1.5, 2.5]), "ramp": Tensor.arange(3),
+                                     "sevens": Tensor.full((2, 2), 7, dtype=dtypes.uint16),
+                                     "same": x}, {"x": ((2,), F)})
+        found = run_all_modes(program, {"x": [0.25, -0.0]})
+        self.assertEqual(memoryview(found["numbers"]).cast("f").tolist(), [1.5, 2.5])
+        self.assertEqual(memoryview(found["ramp"]).cast("i").tolist(), [0, 1, 2])
+        self.assertEqual(memoryview(found["sevens"]).cast("H").tolist(), [7] * 4)
+        self.assertEqual(found["same"], array.array("f", [0.25, -0.0]).tobytes())
+
     def test_integers_of_all_widths(self):
         for name in INTEGERS:
             context, dtype, bits = TensorContext(), getattr(dtypes, name), 8 * BYTES[name]

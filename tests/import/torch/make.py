@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""make.py: writes the models of this folder anew, as PyTorch's exporter writes them, with their
+weights in a file beside each. Needs torch 2.15.0 and onnxscript 0.7.2; the seed makes the weights.
+Only the exporter's notes (where in Python each node comes from) are left out."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+HERE = Path(__file__).resolve().parent
+
+
+class Cnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.SiLU(), nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 3, groups=8), nn.GroupNorm(4, 16), nn.AdaptiveAvgPool2d(1))
+        self.classify = nn.Linear(16, 5)
+
+    def forward(self, pictures):
+        return self.classify(self.features(pictures).flatten(1))
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(200, 16)
+        layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+
+    def forward(self, tokens):
+        return self.layers(self.embed(tokens))
+
+
+class Lstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.LSTM(6, 8, num_layers=2, bidirectional=True)
+
+    def forward(self, steps, h, c):
+        outputs, (h, c) = self.layers(steps, (h, c))
+        return outputs, h, c
+
+
+STATE = {1: "batch"}
+MODELS = {
+    "cnn": (Cnn, (torch.zeros(2, 3, 16, 20),), ({0: "batch", 2: "height", 3: "width"},)),
+    "encoder": (Encoder, (torch.zeros(2, 7, dtype=torch.int64),), ({0: "batch", 1: "length"},)),
+    "lstm": (Lstm, (torch.zeros(7, 2, 6), torch.zeros(4, 2, 8), torch.zeros(4, 2, 8)),
+             ({0: "length", **STATE}, STATE, STATE)),
+}
+
+
+def without_notes(graph):
+    for value in (*graph.inputs, *graph.outputs, *graph.initializers.values()):
+        value.metadata_props.clear()
+    for node in graph:
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+    graph.metadata_props.clear()
+
+
+for name, (module, inputs, axes) in MODELS.items():
+    torch.manual_seed(1)
+    program = torch.onnx.export(module().eval(), inputs, dynamo=True, dynamic_shapes=axes,
+                                verbose=False)
+    without_notes(program.model.graph)
+    program.model.metadata_props.clear()
+    program.save(HERE / f"{name}.onnx", external_data=True)
