@@ -12,11 +12,11 @@
 
 enum { TRIES = 20 };
 
-struct size {
+struct scan_size {
     int64_t steps, width, rows;
 };
 
-static struct graph *build(struct size size, bool loop, struct et_error *error) {
+static struct graph *build(struct scan_size size, bool loop, struct et_error *error) {
     struct tensor_context *context = tensor_context_new(loop ? "loop" : "unrolled");
     struct tensor xs =
         add_graph_input(context, "xs", DTYPE_FLOAT32, SHAPE(size.steps, size.rows, size.width));
@@ -77,7 +77,7 @@ static bool measure(struct graph *graph, enum backend_id id, const float *values
 }
 
 /* By each backend, and the same bits for both graphs. */
-static bool compare(struct graph *const *graphs, struct size size, struct et_error *error) {
+static bool compare(struct graph *const *graphs, struct scan_size size, struct et_error *error) {
     int64_t count = size.steps * size.rows * size.width;
     float *values = numbers(count), *states[2] = {numbers(2 * count), numbers(2 * count)};
     float *weights = numbers(4 * size.width * size.width);
@@ -100,7 +100,7 @@ static bool compare(struct graph *const *graphs, struct size size, struct et_err
 }
 
 int main(int count, char **words) {
-    struct size size = {count > 1 ? atoll(words[1]) : 100, count > 2 ? atoll(words[2]) : 128,
+    struct scan_size size = {count > 1 ? atoll(words[1]) : 100, count > 2 ? atoll(words[2]) : 128,
                         count > 3 ? atoll(words[3]) : 1};
     struct et_error error = {0};
     struct graph *loop = build(size, true, &error);
