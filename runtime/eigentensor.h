@@ -81,8 +81,8 @@ struct et_workspace;
 struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error);
 
-/* The size of an open axis of a model in another format: of one that the file names ("seq_len"), or
- * of axis K of the input X as "X.K". ET_BATCH where it is the number of images, to stay open. An
+/* The size of an open axis of a stored graph, by its name; or of a model in another format: of one
+ * that the file names ("seq_len"), or of axis K of the input X as "X.K". ET_BATCH where it is the number of images, to stay open. An
  * integer input of one element can be given its value for good in the same way, by its name. */
 struct et_axis {
     const char *name;
@@ -90,9 +90,9 @@ struct et_axis {
 };
 
 /* Reads as et_program_open does, or imports: the model in a file named "NAME.onnx", whose weights
- * are in it or in files beside it. Each open axis needs a size, but for the first of an input,
- * which is 1 unless it is here. The error of a model that cannot be imported names all of its nodes
- * that are why. (et_program_open imports too, where no size is needed.) */
+ * are in it or in files beside it. Each open axis needs a size, but for the first of an input of
+ * such a model, which is 1 unless it is here. The error of a model that cannot be imported names
+ * all of its nodes that are why. (et_program_open does all of this where no size is needed.) */
 struct et_program *et_program_open_sized(const char *path, const char *weights_path,
                                          const struct et_axis *axes, int axis_count,
                                          struct et_error *error);
@@ -105,8 +105,9 @@ struct et_model *et_model_open(const char *path, const char *weights_path, struc
 void et_model_free(struct et_model *model); /* NULL is fine; once all programs are given back */
 void et_model_keep(struct et_model *model, int programs);
 
-/* The inputs that the file declares, and the name of an axis of one: NULL where it is not open. Of
- * a stored graph, which has one size, none. A rank of -1: the file does not say. */
+/* The inputs that the file declares, and the name of an axis of one: NULL where it is not open, or
+ * depends on another. Of a stored graph without open axes, none. A rank of -1: the file does not
+ * say. */
 int et_model_input_count(const struct et_model *model);
 const char *et_model_input_name(const struct et_model *model, int input);
 int et_model_input_rank(const struct et_model *model, int input);

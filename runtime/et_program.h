@@ -19,6 +19,15 @@ const struct weights *program_weights(const struct et_program *program); /* NULL
  * caller frees the text. */
 bool program_weights_path(const char *path, struct text *text, struct et_error *error);
 
+/* Stores an open graph (or one without axes) and its weights, which may be NULL, as
+ * et_program_save does. */
+struct open_graph;
+bool open_graph_save(const struct open_graph *open, const struct weights *weights, const char *path,
+                     struct et_error *error);
+
+/* The stored graph of a model; NULL: it is one to import. */
+const struct open_graph *model_stored(const struct et_model *model);
+
 /* What makes a mode's code; NULL for ET_EAGER. */
 const struct backend *mode_backend(enum et_mode mode);
 

@@ -5,6 +5,7 @@
 
 #include "compiler/graph/copy_graph.h"
 #include "compiler/import/model_file.h"
+#include "compiler/store/open_graph.h"
 
 /* The nodes that the outputs need, each once, in the order in which this library writes them. Only
  * then is a product known to have one reader. */
@@ -67,9 +68,8 @@ bool program_weights_path(const char *path, struct text *text, struct et_error *
 }
 
 /* Both files or neither. The graph names the other, and its digest. */
-static bool save_with_weights(const struct et_program *program, const char *path,
-                              const char *weights_path, struct et_error *error) {
-    const struct weights *own = program_weights(program);
+static bool save_with_weights(const struct open_graph *open, const struct weights *own,
+                              const char *path, const char *weights_path, struct et_error *error) {
     const char *slash = strrchr(weights_path, '/');
     struct new_file files[2] = {{.path = weights_path}, {.path = path}};
     struct text graph = {0};
@@ -78,8 +78,8 @@ static bool save_with_weights(const struct et_program *program, const char *path
                 et_fail_within(error, "%s", weights_path);
     if (good) {
         struct digest sha256 = digest_bytes(weights, files[0].count);
-        good = graph_encode(program_graph(program), slash ? slash + 1 : weights_path, own, &sha256,
-                            &graph, error) ||
+        good = open_graph_encode(open, slash ? slash + 1 : weights_path, own, &sha256, &graph,
+                                 error) ||
                et_fail_within(error, "%s", path);
     }
     files[0].bytes = weights;
@@ -91,13 +91,26 @@ static bool save_with_weights(const struct et_program *program, const char *path
     return good;
 }
 
-bool et_program_save(const struct et_program *program, const char *path, struct et_error *error) {
-    struct text weights_path = {0};
+bool open_graph_save(const struct open_graph *open, const struct weights *weights, const char *path,
+                     struct et_error *error) {
+    struct text weights_path = {0}, text = {0};
     bool good = program_weights_path(path, &weights_path, error);
-    if (good)
-        good = program_weights(program)
-                   ? save_with_weights(program, path, text_read(&weights_path, NULL), error)
-                   : graph_store(program_graph(program), NULL, NULL, path, error);
+    if (good && weights) {
+        good = save_with_weights(open, weights, path, text_read(&weights_path, NULL), error);
+    } else if (good) {
+        const char *bytes = open_graph_encode(open, NULL, NULL, NULL, &text, error)
+                                ? text_read(&text, error)
+                                : NULL;
+        if (!bytes)
+            et_fail_within(error, "%s", path);
+        good = bytes && write_file(path, bytes, text.length, error);
+    }
+    text_free(&text);
     text_free(&weights_path);
     return good;
+}
+
+bool et_program_save(const struct et_program *program, const char *path, struct et_error *error) {
+    const struct open_graph open = {.graph = (struct graph *)program_graph(program)};
+    return open_graph_save(&open, program_weights(program), path, error);
 }

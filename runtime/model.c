@@ -74,6 +74,10 @@ void et_model_keep(struct et_model *model, int programs) {
 
 /* ---- What is open ---- */
 
+const struct open_graph *model_stored(const struct et_model *model) {
+    return model_file_stored(model->file);
+}
+
 int et_model_input_count(const struct et_model *model) {
     return model->inputs.count;
 }

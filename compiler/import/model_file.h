@@ -3,32 +3,30 @@
 #ifndef EIGENTENSOR_MODEL_FILE_H
 #define EIGENTENSOR_MODEL_FILE_H
 
+#include "compiler/graph/size.h"
 #include "compiler/import/import.h"
+
+struct open_graph;
 
 /* Any number of threads may use one at the same time. */
 struct model_file;
 
-/* Opens the model. `options` (NULL: the usual ones) are for stored graphs, which are read when a
- * graph is asked for; of another format the file is read now, and not needed afterwards. NULL and
- * an error that names the file; else the caller closes it. */
+/* Opens the model: reads the file, which is not needed afterwards. `options` (NULL: the usual ones)
+ * are for stored graphs; what they say of axes is not heeded. NULL and an error that names the
+ * file; else the caller closes it. */
 struct model_file *model_file_open(const char *path, const struct graph_load_options *options,
                                    struct et_error *error);
 void model_file_close(struct model_file *file); /* NULL is fine */
 
-/* Inputs as the file declares them, with the names of their open axes; of a stored graph, which
- * has one size, none. They live as long as the model is open. */
+/* Inputs as the file declares them, with the names of their open axes; of a stored graph without
+ * open axes none. They live as long as the model is open. */
 struct declared_inputs model_file_inputs(const struct model_file *file);
 
-/* An open axis, and the sizes that it may have. */
-struct open_axis {
-    const char *name;
-    int64_t least, most;
-};
-struct open_axes {
-    int count;
-    const struct open_axis *axes; /* in the order in which inputs name them, each once */
-};
+/* The open axes, in the order in which inputs name them, each once. */
 struct open_axes model_file_axes(const struct model_file *file);
+
+/* The stored graph; NULL: it is a model to import. */
+const struct open_graph *model_file_stored(const struct model_file *file);
 
 /* Whether a size can be given by that name: of an open axis, of axis K of the input X as "X.K", or
  * the value of an input. */
@@ -41,7 +39,16 @@ bool model_file_has_axis(const struct model_file *file, const char *name);
 struct graph *model_file_graph(struct model_file *file, const struct import_options *options,
                                struct weights **weights, struct et_error *error);
 
-/* The same for one graph only. */
+/* Makes one graph of a model to import, in which these axes stay open; `fixed` has the sizes of
+ * others. The caller frees it and *weights. NULL and an error when that cannot be (open_fit.h),
+ * which names the file. `progress` may be NULL. */
+struct open_graph *model_file_open_graph(struct model_file *file, const struct open_axes *axes,
+                                         const struct import_options *fixed,
+                                         void (*progress)(void *context, int64_t done, int64_t all),
+                                         void *context, struct weights **weights,
+                                         struct et_error *error);
+
+/* model_file_open and model_file_graph, for one graph only. */
 struct graph *model_load(const char *path, const struct graph_load_options *load,
                          const struct import_options *options, struct weights **weights,
                          struct et_error *error);
@@ -53,13 +60,14 @@ struct graph *graph_with_batch(struct graph *graph, struct weights **weights,
 
 /* ---- Sizes as people write them ---- */
 
-/* Sizes that an axis may have: "16", "1,16,128", "1..8,32"; or ET_BATCH, by "N". */
+/* Sizes that an axis may have: "16", "1,16,128", "1..8,32", "32..1024:32" in
+ * steps of 32; or ET_BATCH, by "N". */
 enum { MOST_SIZE_RANGES = 16, MOST_SIZES = 256 };
 struct axis_sizes {
     const char *name;
     int range_count;
     struct size_range {
-        int64_t first, last;
+        int64_t first, last, step;
     } ranges[MOST_SIZE_RANGES]; /* ascending, apart */
 };
 
@@ -70,7 +78,7 @@ bool axis_allows(const struct axis_sizes *sizes, int64_t size);
 int64_t axis_size_count(const struct axis_sizes *sizes);
 /* The size at that position, from the least; it must be below axis_size_count(). */
 int64_t axis_size_at(const struct axis_sizes *sizes, int64_t position);
-/* Appends "1..8,32". */
+/* Appends "1..8, 32". */
 void describe_axis_sizes(const struct axis_sizes *sizes, struct text *text);
 
 #endif

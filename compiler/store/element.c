@@ -163,6 +163,37 @@ struct element_text element_text(enum dtype dtype, const void *element) {
     }
 }
 
+bool element_from_integer(int64_t integer, enum dtype dtype, void *element,
+                          struct et_error *error) {
+    const struct dtype_facts *facts = &dtype_facts[dtype];
+    if (!dtype_is_integer(dtype)) {
+        narrow((double)integer, dtype, element);
+        return isfinite(widen(dtype, element)) ||
+               et_fail(error, "%" PRId64 " does not fit %s", integer, facts->name);
+    }
+    if (integer < facts->least || (integer > 0 && (uint64_t)integer > facts->greatest))
+        return et_fail(error, "%" PRId64 ", expected %" PRId64 " to %" PRIu64 " for %s", integer,
+                       facts->least, facts->greatest, facts->name);
+    memcpy(element, &integer, facts->bytes); /* little-endian: the low bytes */
+    return true;
+}
+
+bool element_to_integer(enum dtype dtype, const void *element, int64_t *integer) {
+    if (dtype_is_integer(dtype)) {
+        uint64_t bits = 0;
+        int unused = 64 - 8 * (int)dtype_facts[dtype].bytes;
+        memcpy(&bits, element, dtype_facts[dtype].bytes);
+        *integer =
+            dtype_facts[dtype].least < 0 ? (int64_t)(bits << unused) >> unused : (int64_t)bits;
+        return dtype_facts[dtype].least < 0 || bits <= INT64_MAX;
+    }
+    double value = widen(dtype, element);
+    if (!(fabs(value) <= 0x1p53) || value != floor(value))
+        return false;
+    *integer = (int64_t)value;
+    return true;
+}
+
 /* A uint64 as a string: digits, without a zero in front. */
 static bool read_digits(const char *digits, void *element, struct et_error *error) {
     uint64_t integer = 0;
@@ -183,13 +214,7 @@ static bool read_integer(const json_t *value, enum dtype dtype, void *element,
     if (!json_is_whole(value))
         return et_fail(error, "%s, expected an integer for %s", json_kind(value),
                        dtype_facts[dtype].name);
-    int64_t integer = json_integer_value(value);
-    const struct dtype_facts *facts = &dtype_facts[dtype];
-    if (integer < facts->least || (integer > 0 && (uint64_t)integer > facts->greatest))
-        return et_fail(error, "%" PRId64 ", expected %" PRId64 " to %" PRIu64 " for %s", integer,
-                       facts->least, facts->greatest, facts->name);
-    memcpy(element, &integer, dtype_facts[dtype].bytes); /* little-endian: the low bytes */
-    return true;
+    return element_from_integer(json_integer_value(value), dtype, element, error);
 }
 
 static bool read_float(const json_t *value, enum dtype dtype, void *element,

@@ -25,4 +25,10 @@ struct element_text element_text(enum dtype dtype, const void *element);
 bool element_from_json(const json_t *value, enum dtype dtype, void *element,
                        struct et_error *error);
 
+/* The element of that value, rounded to a float's dtype; false and an error when it does not fit.
+ */
+bool element_from_integer(int64_t integer, enum dtype dtype, void *element, struct et_error *error);
+/* Its value, where it is an integer of at most 2^53 in a float; else false. */
+bool element_to_integer(enum dtype dtype, const void *element, int64_t *integer);
+
 #endif

@@ -5,8 +5,9 @@
  * file, its digest, and each weight's dtype and shape; verify_graph. No size is allocated for that
  * was not checked, and no file is read but the JSON and the regular file beside it that it names,
  * behind a link or not: the digest tells whether it is the right one. */
+#include "compiler/store/open_graph.h"
+
 #include "compiler/base/json_read.h"
-#include "compiler/store/store.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,7 +16,9 @@
 struct reader {
     const char *folder;
     const struct graph_load_options *options;
-    struct graph *graph;
+    struct open_graph *open;
+    struct graph *graph; /* its graph */
+    struct size_loader loader;
     struct weights listed; /* names, dtypes and shapes of "tensors"; no data */
     const char *weights_file;
     struct digest sha256;
@@ -56,7 +59,7 @@ bool graph_bind(struct graph *graph, const struct weights *weights, struct et_er
 }
 
 static bool read_format(const json_t *document, struct et_error *error) {
-    static const char *const keys[] = {"format",  "version", "name",    "inputs",
+    static const char *const keys[] = {"format",  "version", "name",    "axes", "inputs",
                                        "weights", "nodes",   "outputs", NULL};
     if (!json_is_object(document))
         return et_fail(error, "the document is %s, expected an object", json_kind(document));
@@ -92,14 +95,60 @@ static bool read_weights_file(struct reader *reader, const json_t *object, struc
     return true;
 }
 
+/* ---- Axes ---- */
+
+static bool read_axis(struct reader *reader, const json_t *object, struct open_axis *axis,
+                      struct et_error *error) {
+    static const char *const keys[] = {"name", "least", "most", "step", NULL};
+    if (!json_is_object(object))
+        return et_fail(error, "%s, expected an object", json_kind(object));
+    const char *name = json_read_name(object, "name", error);
+    if (!name || !json_check_keys(object, keys, error) ||
+        !json_read_integer(object, "least", 0, MAX_ELEMENTS, &axis->least, error) ||
+        !json_read_integer(object, "most", 0, MAX_ELEMENTS, &axis->most, error))
+        return false;
+    axis->step = 1;
+    if (json_object_get(object, "step") &&
+        !json_read_integer(object, "step", 1, MAX_ELEMENTS, &axis->step, error))
+        return false;
+    if (open_axis_find(&reader->open->axes, name) >= 0)
+        return et_fail(error, "the name \"%s\" is taken", quoted(name).text);
+    axis->name = arena_copy_text(&reader->open->arena, name);
+    return axis->name ? open_axis_check(axis, error) : et_fail(error, "out of memory");
+}
+
+static bool read_axes(struct reader *reader, const json_t *document, struct et_error *error) {
+    if (!json_object_get(document, "axes"))
+        return true;
+    const json_t *array = json_read_member(document, "axes", JSON_ARRAY, error);
+    if (!array)
+        return false;
+    size_t count = json_array_size(array);
+    if (count < 1 || count > MOST_OPEN_AXES)
+        return et_fail(error, "\"axes\" has %zu items, expected 1 to %d", count, MOST_OPEN_AXES);
+    struct open_axis *axes = arena_array(&reader->open->arena, struct open_axis, count);
+    if (!axes)
+        return et_fail(error, "out of memory");
+    reader->open->axes.axes = axes;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_axis(reader, json_array_get(array, i), &axes[i], error))
+            return et_fail_within(error, "\"axes\"[%zu]", i);
+        reader->open->axes.count++;
+        reader->loader.sizes[i] = axes[i].most;
+    }
+    return true;
+}
+
+/* ---- Lists of tensors ---- */
+
 static bool read_listed(struct node *node, const json_t *object, bool may_be_batched,
-                        struct et_error *error) {
+                        struct size_loader *loader, struct et_error *error) {
     static const char *const keys[] = {"name", "dtype", "shape", NULL};
     if (!json_is_object(object))
         return et_fail(error, "%s, expected an object", json_kind(object));
     node->name = json_read_name(object, "name", error);
     return node->name && json_check_keys(object, keys, error) &&
-           load_dtype_and_shape(object, node, may_be_batched, error);
+           load_dtype_and_shape(object, node, may_be_batched, loader, error);
 }
 
 static bool read_tensors(struct reader *reader, const json_t *tensors, struct et_error *error) {
@@ -112,7 +161,7 @@ static bool read_tensors(struct reader *reader, const json_t *tensors, struct et
     reader->listed.tensors = list;
     for (size_t i = 0; i < count; i++) {
         struct node node = {0};
-        if (!read_listed(&node, json_array_get(tensors, i), false, error))
+        if (!read_listed(&node, json_array_get(tensors, i), false, NULL, error))
             return et_fail_within(error, "\"tensors\"[%zu]", i);
         list[i].name = node.name;
         list[i].dtype = node.dtype;
@@ -148,8 +197,15 @@ static bool read_nodes(struct reader *reader, const json_t *document, struct et_
     if (json_array_size(nodes) > MAX_NODES)
         return et_fail(error, "%zu nodes, expected at most %d", json_array_size(nodes), MAX_NODES);
     const struct weights *listed = reader->has_weights ? &reader->listed : NULL;
+    if (reader->open->axes.count) {
+        reader->open->nodes =
+            arena_array(&reader->open->arena, struct open_node, json_array_size(nodes) + 1);
+        if (!reader->open->nodes)
+            return et_fail(error, "out of memory");
+    }
+    reader->loader.nodes = reader->open->nodes;
     for (size_t i = 0; i < json_array_size(nodes); i++)
-        if (!load_node(reader->graph, listed, json_array_get(nodes, i), error))
+        if (!load_node(reader->graph, listed, json_array_get(nodes, i), &reader->loader, error))
             return false;
     return true;
 }
@@ -179,16 +235,31 @@ static bool read_outputs(struct reader *reader, const json_t *document, struct e
     return true;
 }
 
+/* Of the shapes of two input nodes. */
+static bool same_sizes(const struct open_node *a, const struct open_node *b) {
+    bool same = a->count == b->count;
+    for (int i = 0; same && i < a->count; i++)
+        same = a->integers[i].index == b->integers[i].index &&
+               size_equal(a->integers[i].size, b->integers[i].size);
+    return same;
+}
+
 /* "inputs" says again what the input nodes are, in their order. */
-static bool check_input(const struct node *input, const json_t *object, struct et_error *error) {
+static bool check_input(struct reader *reader, const struct node *input, const json_t *object,
+                        struct et_error *error) {
     struct node stated = {0};
-    if (!read_listed(&stated, object, true, error))
+    struct open_node sizes = {0};
+    reader->loader.node = &sizes;
+    reader->loader.capacity = 0;
+    if (!read_listed(&stated, object, true, &reader->loader, error))
         return false;
     struct shape_text found = shape_text(&stated), expected = shape_text(input);
-    if (strcmp(stated.name, input->name) == 0 && strcmp(found.text, expected.text) == 0)
-        return true;
-    return et_fail(error, "\"%s\" %s, but node %d is \"%s\" %s", quoted(stated.name).text,
-                   found.text, input->id, quoted(input->name).text, expected.text);
+    bool same = strcmp(stated.name, input->name) == 0 && strcmp(found.text, expected.text) == 0;
+    if (same && reader->open->nodes && !same_sizes(&sizes, &reader->open->nodes[input->id]))
+        return et_fail(error, "\"%s\": its sizes are not those of node %d",
+                       quoted(stated.name).text, input->id);
+    return same || et_fail(error, "\"%s\" %s, but node %d is \"%s\" %s", quoted(stated.name).text,
+                           found.text, input->id, quoted(input->name).text, expected.text);
 }
 
 static bool check_inputs(struct reader *reader, const json_t *document, struct et_error *error) {
@@ -199,7 +270,8 @@ static bool check_inputs(struct reader *reader, const json_t *document, struct e
         return et_fail(error, "\"inputs\" has %zu items, but %d nodes are inputs",
                        json_array_size(inputs), reader->graph->input_count);
     for (int i = 0; i < reader->graph->input_count; i++)
-        if (!check_input(reader->graph->inputs[i], json_array_get(inputs, (size_t)i), error))
+        if (!check_input(reader, reader->graph->inputs[i], json_array_get(inputs, (size_t)i),
+                         error))
             return et_fail_within(error, "\"inputs\"[%d]", i);
     return true;
 }
@@ -244,18 +316,23 @@ static bool read_graph(struct reader *reader, const json_t *document, struct et_
     const char *name = json_read_name(document, "name", error);
     if (!name)
         return false;
-    reader->graph = graph_new(name);
+    reader->open = open_graph_new();
+    reader->graph = reader->open ? graph_new(name) : NULL;
     if (!reader->graph)
         return et_fail(error, "out of memory");
-    return read_weights(reader, document, error) && read_nodes(reader, document, error) &&
-           read_outputs(reader, document, error) && check_inputs(reader, document, error) &&
-           load_weights(reader, error) && verify_graph(reader->graph, error) &&
-           (reader->options->as_written || graph_canonicalize(reader->graph, error));
+    reader->open->graph = reader->graph;
+    reader->loader.open = reader->open;
+    return read_axes(reader, document, error) && read_weights(reader, document, error) &&
+           read_nodes(reader, document, error) && read_outputs(reader, document, error) &&
+           check_inputs(reader, document, error) && load_weights(reader, error) &&
+           verify_graph(reader->graph, error) &&
+           (reader->options->as_written || reader->open->nodes ||
+            graph_canonicalize(reader->graph, error));
 }
 
-struct graph *graph_decode(const char *json, size_t count, const char *name, const char *folder,
-                           const struct graph_load_options *options, struct weights **weights,
-                           struct et_error *error) {
+struct open_graph *open_graph_decode(const char *json, size_t count, const char *name,
+                                     const char *folder, const struct graph_load_options *options,
+                                     struct weights **weights, struct et_error *error) {
     static const struct graph_load_options none;
     struct reader reader = {.folder = folder, .options = options ? options : &none};
     *weights = NULL;
@@ -267,33 +344,76 @@ struct graph *graph_decode(const char *json, size_t count, const char *name, con
     arena_free(&reader.listed.arena);
     if (good) {
         *weights = reader.weights;
-        return reader.graph;
+        return reader.open;
     }
     et_fail_within(error, "%s", name);
-    graph_free(reader.graph);
+    open_graph_free(reader.open);
     weights_free(reader.weights);
     return NULL;
 }
 
-struct graph *graph_load_with(const char *path, const struct graph_load_options *options,
-                              struct weights **weights, struct et_error *error) {
-    char *json;
-    size_t count;
-    *weights = NULL;
-    if (!read_file(path, STORE_MOST_BYTES, &json, &count, error))
-        return NULL;
+/* The file's bytes, which the caller releases, and its folder. */
+static bool read_stored(const char *path, char **json, size_t *count, struct text *folder,
+                        struct et_error *error) {
     const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 1;
+    if (!read_file(path, STORE_MOST_BYTES, json, count, error))
+        return false;
+    text_add_bytes(folder, slash ? path : ".", slash ? (size_t)(slash - path) : 1);
+    return text_check(folder, error) || et_fail_within(error, "%s", path);
+}
+
+struct open_graph *open_graph_load(const char *path, const struct graph_load_options *options,
+                                   struct weights **weights, struct et_error *error) {
+    char *json = NULL;
+    size_t count;
     struct text folder = {0};
-    text_add_bytes(&folder, slash ? path : ".", length);
-    const char *place = text_read(&folder, error);
-    struct graph *graph =
-        place ? graph_decode(json, count, path, place, options, weights, error) : NULL;
-    if (!place)
-        et_fail_within(error, "%s", path);
+    struct open_graph *open = NULL;
+    *weights = NULL;
+    if (read_stored(path, &json, &count, &folder, error))
+        open =
+            open_graph_decode(json, count, path, text_read(&folder, NULL), options, weights, error);
     text_free(&folder);
     et_release(json);
+    return open;
+}
+
+static struct graph *at_given_sizes(struct open_graph *open,
+                                    const struct graph_load_options *options,
+                                    struct et_error *error) {
+    int64_t sizes[MOST_OPEN_AXES];
+    int count = options ? options->axis_count : 0;
+    if (!open_graph_sizes(open, count, options ? options->axes : NULL, sizes, error))
+        return NULL;
+    return open->axes.count ? open_graph_at(open, sizes, error) : open_graph_take(open);
+}
+
+/* The graph at the sizes that the options give, of an open graph that goes. */
+static struct graph *sized(struct open_graph *open, const char *name,
+                           const struct graph_load_options *options, struct weights **weights,
+                           struct et_error *error) {
+    struct graph *graph;
+    if (!open)
+        return NULL;
+    graph = at_given_sizes(open, options, error);
+    open_graph_free(open);
+    if (!graph) {
+        et_fail_within(error, "%s", name);
+        weights_free(*weights);
+        *weights = NULL;
+    }
     return graph;
+}
+
+struct graph *graph_decode(const char *json, size_t count, const char *name, const char *folder,
+                           const struct graph_load_options *options, struct weights **weights,
+                           struct et_error *error) {
+    return sized(open_graph_decode(json, count, name, folder, options, weights, error), name,
+                 options, weights, error);
+}
+
+struct graph *graph_load_with(const char *path, const struct graph_load_options *options,
+                              struct weights **weights, struct et_error *error) {
+    return sized(open_graph_load(path, options, weights, error), path, options, weights, error);
 }
 
 struct graph *graph_load(const char *path, struct weights **weights, struct et_error *error) {

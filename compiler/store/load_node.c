@@ -1,8 +1,9 @@
 /* Reads one node of a stored graph. Its kinds, keys and ranges are checked here; what the operation
  * asks of its sources and attributes is checked by infer(). */
+#include "compiler/store/open_graph.h"
+
 #include "compiler/base/json_read.h"
 #include "compiler/store/element.h"
-#include "compiler/store/store.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -13,30 +14,74 @@ static bool is_batch_symbol(const json_t *value) {
     return json_is_string(value) && strcmp(json_string_value(value), BATCH_SYMBOL) == 0;
 }
 
+/* ---- Sizes ---- */
+
+static bool is_size(const struct size_loader *loader, const json_t *item) {
+    return json_is_string(item) && loader && loader->nodes;
+}
+
+/* Notes where it stands, in the node at hand. */
+static bool note_size(struct size_loader *loader, enum size_place place, int index,
+                      const struct size *size, struct et_error *error) {
+    struct open_node *node = loader->node;
+    struct open_integer *integers = arena_extend(&loader->open->arena, node->integers, node->count,
+                                                 &loader->capacity, sizeof *node->integers);
+    if (!integers)
+        return et_fail(error, "out of memory");
+    node->integers = integers;
+    integers[node->count++] = (struct open_integer){place, index, size};
+    return true;
+}
+
+/* Reads the size that stands in a place, and its value at the most of each axis. */
+static bool load_size(struct size_loader *loader, const json_t *item, enum size_place place,
+                      int index, int64_t least, int64_t most, int64_t *value,
+                      struct et_error *error) {
+    const char *text = json_string_value(item);
+    loader->read += strlen(text);
+    if (loader->read > STORE_MOST_SIZES)
+        return et_fail(error, "sizes of more than %d bytes, together", STORE_MOST_SIZES);
+    const struct size *size = size_read(text, &loader->open->axes, &loader->open->arena, error);
+    if (!size || !size_value(size, loader->sizes, value, error))
+        return et_fail_within(error, "\"%s\"", quoted(text).text);
+    if (*value < least || *value > most)
+        return et_fail(error, "\"%s\" becomes %" PRId64 ", expected %" PRId64 " to %" PRId64,
+                       quoted(text).text, *value, least, most);
+    return note_size(loader, place, index, size, error);
+}
+
+/* ---- Nodes ---- */
+
 /* Extents, of which the first may be BATCH_SYMBOL unless `batched` is NULL. */
 static bool load_shape(const json_t *object, int64_t *shape, int *rank, bool *batched,
-                       struct et_error *error) {
+                       struct size_loader *loader, struct et_error *error) {
     const json_t *array = json_read_array(object, "shape", MAX_RANK, rank, error);
     bool symbol = batched && is_batch_symbol(json_array_get(array, 0));
     if (symbol) {
         shape[0] = BATCH_EXTENT;
         *batched = true;
     }
-    for (int i = symbol; array && i < *rank; i++)
-        if (!json_read_item(array, "shape", i, 0, MAX_ELEMENTS, &shape[i], error))
+    for (int i = symbol; array && i < *rank; i++) {
+        const json_t *item = json_array_get(array, (size_t)i);
+        if (is_size(loader, item) &&
+            !load_size(loader, item, PLACE_SHAPE, i, 0, MAX_ELEMENTS, &shape[i], error))
+            return et_fail_within(error, "\"shape\"[%d]", i);
+        if (!is_size(loader, item) &&
+            !json_read_item(array, "shape", i, 0, MAX_ELEMENTS, &shape[i], error))
             return false;
+    }
     return array != NULL;
 }
 
 bool load_dtype_and_shape(const json_t *object, struct node *node, bool may_be_batched,
-                          struct et_error *error) {
+                          struct size_loader *loader, struct et_error *error) {
     const char *name = json_read_name(object, "dtype", error);
     if (!name)
         return false;
     if (!dtype_from_name(name, &node->dtype))
         return et_fail(error, "unknown dtype \"%s\"", quoted(name).text);
     return load_shape(object, node->shape, &node->rank, may_be_batched ? &node->batched : NULL,
-                      error);
+                      loader, error);
 }
 
 static bool check_node_keys(enum op op, const json_t *object, struct et_error *error) {
@@ -104,9 +149,33 @@ static bool load_batch_range(const json_t *pair, struct node *node, struct et_er
                           "\"]: images must stay apart");
 }
 
+/* [a, b] of one axis. */
+static bool load_pair(const json_t *pair, const char *key, struct node *node, int axis,
+                      struct size_loader *loader, struct et_error *error) {
+    int64_t *const numbers[] = {&node->before[axis], &node->after[axis]};
+    if (!json_is_array(pair) || json_array_size(pair) != 2)
+        return et_fail(error, "\"%s\"[%d] is no pair of integers", key, axis);
+    for (int k = 0; k < 2; k++) {
+        const json_t *number = json_array_get(pair, (size_t)k);
+        if (is_size(loader, number)) {
+            if (!load_size(loader, number, k ? PLACE_AFTER : PLACE_BEFORE, axis, 0, MAX_ELEMENTS,
+                           numbers[k], error))
+                return et_fail_within(error, "\"%s\"[%d]", key, axis);
+            continue;
+        }
+        if (!json_is_whole(number))
+            return et_fail(error, "\"%s\"[%d] is no pair of integers", key, axis);
+        *numbers[k] = json_integer_value(number);
+        if (*numbers[k] < 0 || *numbers[k] > MAX_ELEMENTS)
+            return et_fail(error, "\"%s\"[%d] has %" PRId64 ", expected 0 to %" PRId64, key, axis,
+                           *numbers[k], MAX_ELEMENTS);
+    }
+    return true;
+}
+
 /* [[a, b], ...], one pair for each axis of the source. */
 static bool load_pairs(const json_t *object, const char *key, struct node *node,
-                       struct et_error *error) {
+                       struct size_loader *loader, struct et_error *error) {
     const json_t *pairs = json_read_member(object, key, JSON_ARRAY, error);
     if (!pairs)
         return false;
@@ -117,30 +186,27 @@ static bool load_pairs(const json_t *object, const char *key, struct node *node,
     bool symbol = node->sources[0]->batched && node->op == OP_SHRINK;
     if (symbol && !load_batch_range(json_array_get(pairs, 0), node, error))
         return false;
-    for (int i = symbol; i < rank; i++) {
-        const json_t *pair = json_array_get(pairs, (size_t)i);
-        int64_t numbers[2];
-        if (!json_is_array(pair) || json_array_size(pair) != 2)
-            return et_fail(error, "\"%s\"[%d] is no pair of integers", key, i);
-        for (size_t k = 0; k < 2; k++) {
-            const json_t *number = json_array_get(pair, k);
-            if (!json_is_whole(number))
-                return et_fail(error, "\"%s\"[%d] is no pair of integers", key, i);
-            numbers[k] = json_integer_value(number);
-            if (numbers[k] < 0 || numbers[k] > MAX_ELEMENTS)
-                return et_fail(error, "\"%s\"[%d] has %" PRId64 ", expected 0 to %" PRId64, key, i,
-                               numbers[k], MAX_ELEMENTS);
-        }
-        node->before[i] = numbers[0];
-        node->after[i] = numbers[1];
-    }
+    for (int i = symbol; i < rank; i++)
+        if (!load_pair(json_array_get(pairs, (size_t)i), key, node, i, loader, error))
+            return false;
     return true;
 }
 
-static bool load_window(const json_t *object, struct node *node, struct et_error *error) {
-    return json_read_integer(object, "size", 1, MAX_ELEMENTS, &node->size, error) &&
-           json_read_integer(object, "stride", 1, MAX_ELEMENTS, &node->stride, error) &&
-           json_read_integer(object, "dilation", 1, MAX_ELEMENTS, &node->dilation, error);
+static bool load_window(const json_t *object, struct node *node, struct size_loader *loader,
+                        struct et_error *error) {
+    static const char *const keys[] = {"size", "stride", "dilation"};
+    int64_t *const numbers[] = {&node->size, &node->stride, &node->dilation};
+    for (int i = 0; i < 3; i++) {
+        const json_t *number = json_object_get(object, keys[i]);
+        if (!is_size(loader, number)) {
+            if (!json_read_integer(object, keys[i], 1, MAX_ELEMENTS, numbers[i], error))
+                return false;
+        } else if (!load_size(loader, number, (enum size_place)(PLACE_SIZE + i), 0, 1, MAX_ELEMENTS,
+                              numbers[i], error)) {
+            return et_fail_within(error, "\"%s\"", keys[i]);
+        }
+    }
+    return true;
 }
 
 /* A pad's value is of the source's dtype, whatever the node states. */
@@ -148,8 +214,22 @@ static enum dtype value_dtype(const struct node *node) {
     return node->op == OP_PAD ? node->sources[0]->dtype : node->dtype;
 }
 
+/* A number, or the size of which it becomes one. Strings that stand for elements come first. */
+static bool load_element(const json_t *item, struct node *node, int index, void *element,
+                         struct size_loader *loader, struct et_error *error) {
+    enum dtype dtype = value_dtype(node);
+    bool may_be_size = is_size(loader, item) && node->op == OP_CONST && node->dtype != DTYPE_BOOL;
+    int64_t value;
+    if (element_from_json(item, dtype, element, may_be_size ? NULL : error))
+        return true;
+    return may_be_size &&
+           load_size(loader, item, PLACE_VALUE, index, INT64_MIN, INT64_MAX, &value, error) &&
+           element_from_integer(value, dtype, element, error);
+}
+
 /* One value or a list of them. The caller releases node->value. */
-static bool load_value(const json_t *object, struct node *node, struct et_error *error) {
+static bool load_value(const json_t *object, struct node *node, struct size_loader *loader,
+                       struct et_error *error) {
     const json_t *value = json_object_get(object, "value");
     if (!value)
         return node->op == OP_PAD || et_fail(error, "\"value\" is missing");
@@ -166,7 +246,7 @@ static bool load_value(const json_t *object, struct node *node, struct et_error 
     node->value_count = (int64_t)count;
     for (size_t i = 0; i < count; i++) {
         const json_t *item = list ? json_array_get(value, i) : value;
-        if (!element_from_json(item, dtype, elements + i * width, error))
+        if (!load_element(item, node, (int)i, elements + i * width, loader, error))
             return list ? et_fail_within(error, "\"value\"[%zu]", i)
                         : et_fail_within(error, "\"value\"");
     }
@@ -185,29 +265,51 @@ static void drop_zero_value(struct node *node) {
 }
 
 /* Bodies in bodies are as few as the JSON may be nested. */
-static bool load_body_nodes(const json_t *nodes, struct graph *body, struct et_error *error) {
+static bool load_body_nodes(const json_t *nodes, struct graph *body, struct size_loader *loader,
+                            struct et_error *error) {
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *op = json_object_get(json_array_get(nodes, i), "op");
         if (json_is_string(op) && strcmp(json_string_value(op), "weight") == 0)
             return et_fail(error,
                            "node %zu (weight): a body takes weights from sources of the scan", i);
-        if (!load_node(body, NULL, json_array_get(nodes, i), error))
+        if (!load_node(body, NULL, json_array_get(nodes, i), loader, error))
             return false;
     }
     return true;
 }
 
-static bool load_body(const json_t *object, struct graph *body, struct et_error *error) {
+static bool load_body(const json_t *object, struct graph *body, struct size_loader *loader,
+                      struct et_error *error) {
     static const char *const keys[] = {"nodes", "output", NULL};
     const json_t *nodes = json_read_member(object, "nodes", JSON_ARRAY, error);
     int64_t output;
-    return nodes && json_check_keys(object, keys, error) && load_body_nodes(nodes, body, error) &&
+    return nodes && json_check_keys(object, keys, error) &&
+           load_body_nodes(nodes, body, loader, error) &&
            json_read_integer(object, "output", 0, body->node_count - 1, &output, error) &&
            graph_add_output(body, "state", body->nodes[output], error);
 }
 
+/* What depends on open axes in the body is the scan's. */
+static bool load_open_body(const json_t *object, struct graph *body, struct size_loader *loader,
+                           struct et_error *error) {
+    const struct size_loader scan = *loader;
+    if (!loader->nodes)
+        return load_body(object, body, loader, error);
+    size_t count = json_array_size(json_object_get(object, "nodes"));
+    loader->nodes = arena_array(&loader->open->arena, struct open_node, count + 1);
+    if (!loader->nodes)
+        return et_fail(error, "out of memory");
+    bool good = load_body(object, body, loader, error);
+    scan.node->body = loader->nodes;
+    loader->nodes = scan.nodes;
+    loader->node = scan.node;
+    loader->capacity = scan.capacity;
+    return good;
+}
+
 /* The caller frees node->body. */
-static bool load_scan(const json_t *object, struct node *node, struct et_error *error) {
+static bool load_scan(const json_t *object, struct node *node, struct size_loader *loader,
+                      struct et_error *error) {
     int64_t scanned;
     if (!json_read_integer(object, "scanned", 1, MAX_SOURCES - 1, &scanned, error))
         return false;
@@ -217,10 +319,11 @@ static bool load_scan(const json_t *object, struct node *node, struct et_error *
     node->body = body;
     if (!body)
         return stored && et_fail(error, "out of memory");
-    return load_body(stored, body, error) || et_fail_within(error, "body");
+    return load_open_body(stored, body, loader, error) || et_fail_within(error, "body");
 }
 
-static bool load_attributes(const json_t *object, struct node *node, struct et_error *error) {
+static bool load_attributes(const json_t *object, struct node *node, struct size_loader *loader,
+                            struct et_error *error) {
     unsigned attributes = op_attributes(node->op);
     if (attributes & ATTRIBUTE_NAME && !(node->name = json_read_name(object, "name", error)))
         return false;
@@ -228,15 +331,15 @@ static bool load_attributes(const json_t *object, struct node *node, struct et_e
         return false;
     if (attributes & ATTRIBUTE_AXIS && !load_axis(object, node, error))
         return false;
-    if (attributes & ATTRIBUTE_PADDING && !load_pairs(object, "padding", node, error))
+    if (attributes & ATTRIBUTE_PADDING && !load_pairs(object, "padding", node, loader, error))
         return false;
-    if (attributes & ATTRIBUTE_RANGE && !load_pairs(object, "range", node, error))
+    if (attributes & ATTRIBUTE_RANGE && !load_pairs(object, "range", node, loader, error))
         return false;
-    if (attributes & ATTRIBUTE_WINDOW && !load_window(object, node, error))
+    if (attributes & ATTRIBUTE_WINDOW && !load_window(object, node, loader, error))
         return false;
-    if (attributes & ATTRIBUTE_VALUE && !load_value(object, node, error))
+    if (attributes & ATTRIBUTE_VALUE && !load_value(object, node, loader, error))
         return false;
-    if (attributes & ATTRIBUTE_SCAN && !load_scan(object, node, error))
+    if (attributes & ATTRIBUTE_SCAN && !load_scan(object, node, loader, error))
         return false;
     drop_zero_value(node);
     return true;
@@ -279,13 +382,13 @@ static bool append(struct graph *graph, const struct node *node, const struct we
 }
 
 static bool load_rest(struct graph *graph, const struct weights *listed, const json_t *object,
-                      struct node *node, struct et_error *error) {
+                      struct node *node, struct size_loader *loader, struct et_error *error) {
     struct node *sources[MAX_SOURCES];
     node->sources = sources;
     bool good = check_node_keys(node->op, object, error) &&
                 load_sources(graph, object, node, error) &&
-                load_dtype_and_shape(object, node, true, error) &&
-                load_attributes(object, node, error) && append(graph, node, listed, error);
+                load_dtype_and_shape(object, node, true, loader, error) &&
+                load_attributes(object, node, loader, error) && append(graph, node, listed, error);
     et_release((void *)node->value);
     node->value = NULL;
     graph_free((struct graph *)node->body); /* the graph has a copy */
@@ -294,7 +397,7 @@ static bool load_rest(struct graph *graph, const struct weights *listed, const j
 }
 
 bool load_node(struct graph *graph, const struct weights *listed, const json_t *object,
-               struct et_error *error) {
+               struct size_loader *loader, struct et_error *error) {
     int id = graph->node_count;
     struct node node = {0};
     if (!json_is_object(object))
@@ -309,5 +412,11 @@ bool load_node(struct graph *graph, const struct weights *listed, const json_t *
         return et_fail_within(error, "node %d", id);
     if (!op_from_name(name, &node.op))
         return et_fail(error, "node %d: unknown operation \"%s\"", id, quoted(name).text);
-    return load_rest(graph, listed, object, &node, error) || fail_at(node.op, id, error);
+    loader->node = loader->nodes ? &loader->nodes[id] : NULL;
+    loader->capacity = 0;
+    if (!load_rest(graph, listed, object, &node, loader, error))
+        return fail_at(node.op, id, error);
+    if (loader->nodes)
+        open_integers_sort(&loader->nodes[id]);
+    return true;
 }

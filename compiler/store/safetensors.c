@@ -358,8 +358,12 @@ struct weights *weights_read(const char *path, struct et_error *error) {
     return NULL;
 }
 
+void weights_hold(struct weights *weights) {
+    atomic_fetch_add(&weights->more_holders, 1);
+}
+
 void weights_free(struct weights *weights) {
-    if (!weights)
+    if (!weights || atomic_fetch_sub(&weights->more_holders, 1) > 0)
         return;
     unmap_file(&weights->file);
     elements_release(weights->elements);

@@ -45,6 +45,7 @@ void elements_release(struct elements *elements); /* NULL is fine */
 /* The tensors of one file, or of a model with files beside it. They own their memory and do not
  * change. */
 struct weights {
+    atomic_int more_holders; /* than one, the last of which frees them */
     struct arena arena;
     int count;
     struct weight *tensors;  /* by name, ascending as strcmp has it */
@@ -67,6 +68,8 @@ struct weights *weights_read(const char *path, struct et_error *error);
 struct weights *weights_decode(const void *bytes, size_t count, const char *name,
                                struct et_error *error);
 void weights_free(struct weights *weights);
+/* They are to be given back once more. */
+void weights_hold(struct weights *weights);
 /* Gives back the memory of a file that will not be looked at for now. NULL is fine. */
 void weights_rest(const struct weights *weights);
 

@@ -1,5 +1,6 @@
 /* Writes the stored form of a graph and makes its digest: store.h says what they are. */
-#include "compiler/store/store.h"
+#include "compiler/store/open_graph.h"
+
 #include "compiler/base/json_read.h"
 #include "compiler/store/element.h"
 
@@ -72,29 +73,66 @@ static bool add_name(struct text *text, const char *what, const char *name,
     return json_write_string(text, name) || et_fail(error, "%s is not valid UTF-8", what);
 }
 
-static void add_dtype_and_shape(struct text *text, const struct node *node) {
+/* The graph at hand, or a body in it, and what in it depends on open axes. */
+struct writer {
+    struct text *text;
+    const struct open_axes *axes;
+    const struct open_node *nodes; /* by id; NULL: nothing is open */
+};
+
+static const struct open_node *open_node_of(const struct writer *writer, const struct node *node) {
+    return writer->nodes ? &writer->nodes[node->id] : NULL;
+}
+
+/* A size as a string; false: an integer stands there. */
+static bool add_open(const struct writer *writer, const struct node *node, enum size_place place,
+                     int index) {
+    const struct size *size = open_integer_find(open_node_of(writer, node), place, index);
+    struct text form = {0};
+    if (!size)
+        return false;
+    size_add_text(&form, size, writer->axes);
+    const char *bytes = text_read(&form, NULL);
+    if (!bytes || !json_write_string(writer->text, bytes))
+        text_fail(writer->text); /* names of axes were checked */
+    text_free(&form);
+    return true;
+}
+
+static void add_integer(const struct writer *writer, const struct node *node, enum size_place place,
+                        int index) {
+    if (!add_open(writer, node, place, index))
+        text_add(writer->text, "%" PRId64, open_integer_value(node, place, index));
+}
+
+static void add_dtype_and_shape(const struct writer *writer, const struct node *node) {
+    struct text *text = writer->text;
     text_add(text, ", \"dtype\": \"%s\", \"shape\": [", dtype_facts[node->dtype].name);
     text_add(text, "%s", node->batched ? "\"" BATCH_SYMBOL "\"" : "");
-    for (int i = node->batched; i < node->rank; i++)
-        text_add(text, "%s%" PRId64, i ? ", " : "", node->shape[i]);
+    for (int i = node->batched; i < node->rank; i++) {
+        text_add(text, "%s", i ? ", " : "");
+        add_integer(writer, node, PLACE_SHAPE, i);
+    }
     text_add(text, "]}");
 }
 
 /* {"name": "x", "dtype": "float32", "shape": [3]} on lines of their own. */
-static bool add_named(struct text *text, struct node *const *nodes, int count, const char *indent,
-                      struct et_error *error) {
+static bool add_named(const struct writer *writer, struct node *const *nodes, int count,
+                      const char *indent, struct et_error *error) {
+    struct text *text = writer->text;
     for (int i = 0; i < count; i++) {
         text_add(text, "%s\n%s  {\"name\": ", i ? "," : "", indent);
         if (!add_name(text, "the name of an input or weight", nodes[i]->name, error))
             return false;
-        add_dtype_and_shape(text, nodes[i]);
+        add_dtype_and_shape(writer, nodes[i]);
     }
     text_add(text, "%s%s]", count ? "\n" : "", count ? indent : "");
     return true;
 }
 
-static bool add_weights(struct text *text, const struct used_weights *used, const char *file,
-                        const struct digest *sha256, struct et_error *error) {
+static bool add_weights(const struct writer *writer, const struct used_weights *used,
+                        const char *file, const struct digest *sha256, struct et_error *error) {
+    struct text *text = writer->text;
     if (!used->count)
         return true;
     text_add(text, "  \"weights\": {\n");
@@ -105,18 +143,23 @@ static bool add_weights(struct text *text, const struct used_weights *used, cons
         text_add(text, ",\n    \"sha256\": \"%s\",\n", digest_hex(sha256).text);
     }
     text_add(text, "    \"tensors\": [");
-    if (!add_named(text, used->nodes, used->count, "    ", error))
+    if (!add_named(writer, used->nodes, used->count, "    ", error))
         return false;
     text_add(text, "\n  },\n");
     return true;
 }
 
-static void add_pairs(struct text *text, const char *key, const struct node *node) {
+static void add_pairs(const struct writer *writer, const char *key, const struct node *node) {
+    struct text *text = writer->text;
     bool symbol = node->batched && node->op == OP_SHRINK;
     text_add(text, ", \"%s\": [%s", key, symbol ? "[0, \"" BATCH_SYMBOL "\"]" : "");
-    for (int i = symbol; i < node->rank; i++)
-        text_add(text, "%s[%" PRId64 ", %" PRId64 "]", i ? ", " : "", node->before[i],
-                 node->after[i]);
+    for (int i = symbol; i < node->rank; i++) {
+        text_add(text, "%s[", i ? ", " : "");
+        add_integer(writer, node, PLACE_BEFORE, i);
+        text_add(text, ", ");
+        add_integer(writer, node, PLACE_AFTER, i);
+        text_add(text, "]");
+    }
     text_add(text, "]");
 }
 
@@ -126,32 +169,48 @@ static bool is_zero(const struct node *node) {
            memcmp(node->value, zero, dtype_facts[node->dtype].bytes) == 0;
 }
 
-static void add_value(struct text *text, const struct node *node) {
+static void add_value(const struct writer *writer, const struct node *node) {
+    struct text *text = writer->text;
     if (node->op == OP_PAD && is_zero(node))
         return;
     const char *element = node->value;
     text_add(text, ", \"value\": %s", node->value_count == 1 ? "" : "[");
-    for (int64_t i = 0; i < node->value_count; i++, element += dtype_facts[node->dtype].bytes)
-        text_add(text, "%s%s", i ? ", " : "", element_text(node->dtype, element).text);
+    for (int i = 0; i < node->value_count; i++, element += dtype_facts[node->dtype].bytes) {
+        text_add(text, "%s", i ? ", " : "");
+        if (!add_open(writer, node, PLACE_VALUE, i))
+            text_add(text, "%s", element_text(node->dtype, element).text);
+    }
     text_add(text, "%s", node->value_count == 1 ? "" : "]");
 }
 
-static bool add_nodes(struct text *text, const struct graph *graph, int indent,
+static bool add_nodes(const struct writer *writer, const struct graph *graph, int indent,
                       struct et_error *error);
 
-static bool add_scan(struct text *text, const struct node *node, int indent,
+static bool add_scan(const struct writer *writer, const struct node *node, int indent,
                      struct et_error *error) {
+    struct text *text = writer->text;
+    const struct open_node *open = open_node_of(writer, node);
+    const struct writer body = {text, writer->axes, open ? open->body : NULL};
     text_add(text, ", \"scanned\": %d, \"body\": {\n%*s\"nodes\": [", node->scanned, indent + 2,
              "");
-    if (!add_nodes(text, node->body, indent + 4, error))
+    if (!add_nodes(&body, node->body, indent + 4, error))
         return et_fail_within(error, "body");
     text_add(text, "\n%*s],\n%*s\"output\": %d\n%*s}", indent + 2, "", indent + 2, "",
              node->body->outputs[0].node->id, indent, "");
     return true;
 }
 
-static bool add_attributes(struct text *text, const struct node *node, int indent,
+static void add_window(const struct writer *writer, const struct node *node) {
+    static const char *const keys[] = {"size", "stride", "dilation"};
+    for (int i = 0; i < 3; i++) {
+        text_add(writer->text, ", \"%s\": ", keys[i]);
+        add_integer(writer, node, (enum size_place)(PLACE_SIZE + i), 0);
+    }
+}
+
+static bool add_attributes(const struct writer *writer, const struct node *node, int indent,
                            struct et_error *error) {
+    struct text *text = writer->text;
     unsigned attributes = op_attributes(node->op);
     if (attributes & ATTRIBUTE_NAME) {
         text_add(text, ", \"name\": ");
@@ -167,53 +226,76 @@ static bool add_attributes(struct text *text, const struct node *node, int inden
     if (attributes & ATTRIBUTE_AXIS)
         text_add(text, ", \"axis\": %d", node->axis);
     if (attributes & ATTRIBUTE_PADDING)
-        add_pairs(text, "padding", node);
+        add_pairs(writer, "padding", node);
     if (attributes & ATTRIBUTE_RANGE)
-        add_pairs(text, "range", node);
+        add_pairs(writer, "range", node);
     if (attributes & ATTRIBUTE_WINDOW)
-        text_add(text, ", \"size\": %" PRId64 ", \"stride\": %" PRId64 ", \"dilation\": %" PRId64,
-                 node->size, node->stride, node->dilation);
+        add_window(writer, node);
     if (attributes & ATTRIBUTE_VALUE)
-        add_value(text, node);
-    return !(attributes & ATTRIBUTE_SCAN) || add_scan(text, node, indent, error);
+        add_value(writer, node);
+    return !(attributes & ATTRIBUTE_SCAN) || add_scan(writer, node, indent, error);
 }
 
-static bool add_node(struct text *text, const struct node *node, int indent,
+static bool add_node(const struct writer *writer, const struct node *node, int indent,
                      struct et_error *error) {
+    struct text *text = writer->text;
     text_add(text, "%*s{\"id\": %d, \"op\": \"%s\", \"src\": [", indent, "", node->id,
              op_facts[node->op].name);
     for (int i = 0; i < node->source_count; i++)
         text_add(text, "%s%d", i ? ", " : "", node->sources[i]->id);
     text_add(text, "]");
-    if (!add_attributes(text, node, indent, error))
+    if (!add_attributes(writer, node, indent, error))
         return et_fail_within(error, "node %d (%s)", node->id, op_facts[node->op].name);
-    add_dtype_and_shape(text, node);
+    add_dtype_and_shape(writer, node);
     return true;
 }
 
-static bool add_nodes(struct text *text, const struct graph *graph, int indent,
+static bool add_nodes(const struct writer *writer, const struct graph *graph, int indent,
                       struct et_error *error) {
     for (int i = 0; i < graph->node_count; i++) {
-        text_add(text, "%s\n", i ? "," : "");
-        if (!add_node(text, graph->nodes[i], indent, error))
+        text_add(writer->text, "%s\n", i ? "," : "");
+        if (!add_node(writer, graph->nodes[i], indent, error))
             return false;
     }
     return true;
 }
 
-static bool add_graph(struct text *text, const struct graph *graph, const struct used_weights *used,
-                      const char *file, const struct digest *sha256, struct et_error *error) {
+/* [{"name": "seq_len", "least": 1, "most": 512}], with "step" where that is not 1. */
+static bool add_axes(struct text *text, const struct open_axes *axes, struct et_error *error) {
+    text_add(text, "  \"axes\": [");
+    for (int i = 0; i < axes->count; i++) {
+        const struct open_axis *axis = &axes->axes[i];
+        text_add(text, "%s\n    {\"name\": ", i ? "," : "");
+        if (!add_name(text, "the name of an axis", axis->name, error))
+            return false;
+        text_add(text, ", \"least\": %" PRId64 ", \"most\": %" PRId64, axis->least, axis->most);
+        if (axis->step != 1)
+            text_add(text, ", \"step\": %" PRId64, axis->step);
+        text_add(text, "}");
+    }
+    text_add(text, "\n  ],\n");
+    return true;
+}
+
+static bool add_graph(struct text *text, const struct open_graph *open,
+                      const struct used_weights *used, const char *file,
+                      const struct digest *sha256, struct et_error *error) {
+    const struct graph *graph = open->graph;
+    const struct writer writer = {text, &open->axes, open->nodes};
     text_add(text, "{\n  \"format\": \"eigentensor\",\n  \"version\": 1,\n  \"name\": ");
     if (!add_name(text, "the graph's name", graph->name, error))
         return false;
-    text_add(text, ",\n  \"inputs\": [");
-    if (!add_named(text, graph->inputs, graph->input_count, "  ", error))
+    text_add(text, ",\n");
+    if (open->axes.count && !add_axes(text, &open->axes, error))
+        return false;
+    text_add(text, "  \"inputs\": [");
+    if (!add_named(&writer, graph->inputs, graph->input_count, "  ", error))
         return false;
     text_add(text, ",\n");
-    if (!add_weights(text, used, file, sha256, error))
+    if (!add_weights(&writer, used, file, sha256, error))
         return false;
     text_add(text, "  \"nodes\": [");
-    if (!add_nodes(text, graph, 4, error))
+    if (!add_nodes(&writer, graph, 4, error))
         return false;
     text_add(text, "\n  ],\n  \"outputs\": [");
     for (int i = 0; i < graph->output_count; i++) {
@@ -235,13 +317,24 @@ static bool check_graph(const struct graph *graph, struct et_error *error) {
     return true;
 }
 
-bool graph_to_json(const struct graph *graph, const char *weights_file, const struct digest *sha256,
-                   struct text *text, struct et_error *error) {
+bool open_graph_to_json(const struct open_graph *open, const char *weights_file,
+                        const struct digest *sha256, struct text *text, struct et_error *error) {
     struct used_weights used = {0};
-    bool good = check_graph(graph, error) && find_used_weights(graph, &used, error) &&
-                add_graph(text, graph, &used, weights_file, sha256, error);
+    bool good = check_graph(open->graph, error) && find_used_weights(open->graph, &used, error) &&
+                add_graph(text, open, &used, weights_file, sha256, error);
     et_release(used.nodes);
     return good;
+}
+
+/* As an open graph without axes. */
+static struct open_graph closed(const struct graph *graph) {
+    return (struct open_graph){.graph = (struct graph *)graph};
+}
+
+bool graph_to_json(const struct graph *graph, const char *weights_file, const struct digest *sha256,
+                   struct text *text, struct et_error *error) {
+    const struct open_graph open = closed(graph);
+    return open_graph_to_json(&open, weights_file, sha256, text, error);
 }
 
 static bool add_values(struct digest_stream *stream, const struct used_weights *used,
@@ -257,13 +350,14 @@ static bool add_values(struct digest_stream *stream, const struct used_weights *
     return true;
 }
 
-bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error) {
+bool open_graph_digest(const struct open_graph *open, struct digest *digest,
+                       struct et_error *error) {
     struct used_weights used = {0};
     struct text text = {0};
     struct digest_stream stream;
     digest_begin(&stream);
-    bool good = check_graph(graph, error) && find_used_weights(graph, &used, error) &&
-                add_graph(&text, graph, &used, NULL, NULL, error);
+    bool good = check_graph(open->graph, error) && find_used_weights(open->graph, &used, error) &&
+                add_graph(&text, open, &used, NULL, NULL, error);
     const char *bytes = good ? text_read(&text, error) : NULL;
     if (bytes)
         digest_add(&stream, bytes, text.length);
@@ -273,6 +367,11 @@ bool graph_digest(const struct graph *graph, struct digest *digest, struct et_er
     text_free(&text);
     et_release(used.nodes);
     return good;
+}
+
+bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error) {
+    const struct open_graph open = closed(graph);
+    return open_graph_digest(&open, digest, error);
 }
 
 static bool check_weights(const struct graph *graph, const struct weights *weights,
@@ -287,14 +386,21 @@ static bool check_weights(const struct graph *graph, const struct weights *weigh
     return true;
 }
 
-bool graph_encode(const struct graph *graph, const char *weights_file,
-                  const struct weights *weights, const struct digest *sha256, struct text *text,
-                  struct et_error *error) {
-    if (!check_weights(graph, weights, error) ||
-        !graph_to_json(graph, weights_file, sha256, text, error))
+bool open_graph_encode(const struct open_graph *open, const char *weights_file,
+                       const struct weights *weights, const struct digest *sha256,
+                       struct text *text, struct et_error *error) {
+    if (!check_weights(open->graph, weights, error) ||
+        !open_graph_to_json(open, weights_file, sha256, text, error))
         return false;
     return text->length <= STORE_MOST_BYTES ||
            et_fail(error, "%zu bytes, expected at most %d", text->length, STORE_MOST_BYTES);
+}
+
+bool graph_encode(const struct graph *graph, const char *weights_file,
+                  const struct weights *weights, const struct digest *sha256, struct text *text,
+                  struct et_error *error) {
+    const struct open_graph open = closed(graph);
+    return open_graph_encode(&open, weights_file, weights, sha256, text, error);
 }
 
 bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,

@@ -40,6 +40,18 @@
  * an expand from 1 may bring a weight there; a shrink's range along it is [0, "N"]. No operation
  * may look from one image at another, and every output has the axis. See batch.h.
  *
+ * Axes may be OPEN within bounds: behind "name" then stands
+ *
+ *     "axes": [
+ *       {"name": "seq_len", "least": 1, "most": 512}
+ *     ],
+ *
+ * with "step": 32 where sizes are 32 apart, and in nodes and inputs a string may stand where an
+ * integer does in "shape", "padding", "range", "size", "stride", "dilation" and the "value" of a
+ * const, float or integer: a size as size.h says, "2*seq_len+1". Shapes of weights have none. Such
+ * a text stands for a graph of each size, with the digest of that graph; the digest of the text
+ * itself tells the open graph. See open_graph.h.
+ *
  * THE CANONICAL TEXT of a graph is this text, byte for byte as graph_to_json writes it, without the
  * lines "file" and "sha256". THE DIGEST of a graph is the SHA-256 of its canonical text followed by
  * the digest_tensor (32 bytes) of each of its weights in the order of "tensors", which is by name.
@@ -49,13 +61,17 @@
 #define EIGENTENSOR_STORE_H
 
 #include "compiler/graph/graph.h"
+#include "compiler/graph/size.h"
 #include "compiler/store/digest.h"
 #include "compiler/store/safetensors.h"
+
+struct et_axis;
 
 /* Limits against hostile files, beside those of graph.h. */
 enum {
     STORE_MOST_BYTES = 64 << 20, /* of the JSON file */
     STORE_MOST_NAMED = 1024,     /* inputs; outputs */
+    STORE_MOST_SIZES = 4 << 20,  /* bytes of all sizes that depend on open axes */
 };
 
 /* store.c: writing. All require what verify_graph checks, and check it. */
@@ -82,6 +98,8 @@ struct graph_load_options {
     bool require_sha256;      /* ... they need, after all */
     bool as_written;          /* no graph_canonicalize() */
     bool in_memory;           /* the weights: whatever becomes of their file (weights_read) */
+    int axis_count;           /* sizes of the graph's open axes, each once */
+    const struct et_axis *axes;
 };
 
 /* Reads a graph and its weights and binds them. Checks everything: see the top of load.c. On
@@ -130,15 +148,27 @@ unsigned op_attributes(enum op op);
 const struct weight *weight_of(const struct node *node, const struct weights *weights,
                                struct et_error *error);
 
-/* Shared by load.c and load_node.c: "dtype" and "shape" of an object; only where `may_be_batched`
- * its first extent may be "N". */
+/* Shared by load.c and load_node.c: sizes that are read, and where they stand. */
+struct open_graph;
+struct open_node;
+struct size_loader {
+    struct open_graph *open;       /* whose axes are known, and whose arena it is */
+    int64_t sizes[MOST_OPEN_AXES]; /* the most of each axis */
+    struct open_node *nodes;       /* of the graph at hand, by id; NULL: it has no open axes */
+    struct open_node *node;        /* the one at hand */
+    int capacity;                  /* of its integers */
+    size_t read;                   /* bytes of sizes, so far */
+};
+
+/* "dtype" and "shape" of an object; only where `may_be_batched` its first extent may be "N", and
+ * only with a `loader` extents may be sizes. */
 struct json_t;
 bool load_dtype_and_shape(const struct json_t *object, struct node *node, bool may_be_batched,
-                          struct et_error *error);
+                          struct size_loader *loader, struct et_error *error);
 
-/* Shared by load.c and load_node.c. Appends the node that the JSON describes; `listed` are the
- * weights that the graph names (without data), or NULL. */
+/* Appends the node that the JSON describes; `listed` are the weights that the graph names (without
+ * data), or NULL. */
 bool load_node(struct graph *graph, const struct weights *listed, const struct json_t *object,
-               struct et_error *error);
+               struct size_loader *loader, struct et_error *error);
 
 #endif

@@ -25,10 +25,13 @@ Test(axis_sizes, may_be_one_or_many) {
     reads("x=16", "x: 16");
     reads("a=b=0", "a=b: 0");
     reads("batch=N", "batch: N");
-    reads("x=128,1,16", "x: 1,16,128");
+    reads("x=128,1,16", "x: 1, 16, 128");
     reads("x=1..8", "x: 1..8");
-    reads("x=5,1..3,4,9", "x: 1..5,9");
+    reads("x=5,1..3,4,9", "x: 1..5, 9");
     reads("x=1..1099511627776,7", "x: 1..1099511627776");
+    reads("x=32..96:32", "x: 32..96:32");
+    reads("x=0..8:4,9,2..3:1", "x: ranges with steps must be apart from others");
+    reads("x=20,4..12:4,1..3", "x: 1..3, 4..12:4, 20");
 }
 
 Test(axis_sizes, say_what_is_wrong) {
@@ -42,6 +45,9 @@ Test(axis_sizes, say_what_is_wrong) {
           "99999999999999999999: expected a number from 0 to 1099511627776, or N");
     reads("x=8..1", "8..1: expected a range from the smaller size to the larger");
     reads("x=3;4", ";4: expected sizes, as 16 or 1,16 or 1..8");
+    reads("x=1..8:2", "2: steps that do not lead from 1 to 8");
+    reads("x=1..8:0", "0: steps that do not lead from 1 to 8");
+    reads("x=8:2", ":2: expected sizes, as 16 or 1,16 or 1..8");
     reads("x=0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32",
           "x: expected at most 16 sizes and ranges");
 }
@@ -59,4 +65,17 @@ Test(axis_sizes, are_counted_in_order) {
     cr_expect_not(axis_allows(&sizes, 0));
     cr_expect_not(axis_allows(&sizes, 4));
     cr_expect_not(axis_allows(&sizes, 22));
+}
+
+Test(axis_sizes, may_be_in_steps) {
+    char text[] = "x=8..24:8,1";
+    struct axis_sizes sizes;
+    static const int64_t expected[] = {1, 8, 16, 24};
+    cr_assert(read_axis_sizes(text, &sizes, NULL));
+    cr_assert_eq(axis_size_count(&sizes), 4);
+    for (int i = 0; i < 4; i++) {
+        cr_expect_eq(axis_size_at(&sizes, i), expected[i]);
+        cr_expect(axis_allows(&sizes, expected[i]));
+    }
+    cr_expect_not(axis_allows(&sizes, 12));
 }
