@@ -68,7 +68,7 @@ class GraphProgram:
     @classmethod
     def load(cls, path, weights=None, batched=False, axes=None):
         """Reads "NAME.json" and the weights that it names, or those of another file; or imports
-        "NAME.onnx", whose open axes `axes` gives sizes, as {"seq_len": 64}. `batched` gives it a
+        "NAME.onnx". `axes` gives sizes to open axes of either, as {"seq_len": 64}. `batched` gives it a
         batch axis unless it has one."""
         weights = None if weights is None else os.fsencode(weights)
         if batched:
@@ -153,8 +153,8 @@ class GraphProgram:
 
 
 class OpenModel:
-    """An ONNX model that takes inputs of any sizes of its open axes: for sizes that come first it
-    makes a program, and keeps those used last.
+    """A model, of ONNX or stored with open axes, that takes inputs of any sizes of these: for sizes
+    that come first it makes a program, and keeps those used last.
 
         model = OpenModel("detector.onnx")
         boxes = model(images=picture)

@@ -1,7 +1,10 @@
 /* eigentensor import: a model in another format as a stored graph. */
 #include "runtime/cli/cli.h"
+#include "runtime/cli/terminal.h"
 
-#include "compiler/import/import.h"
+#include "compiler/base/json_read.h"
+#include "compiler/import/model_file.h"
+#include "compiler/store/open_graph.h"
 
 #include <stdlib.h>
 
@@ -9,6 +12,8 @@ struct import_arguments {
     struct common common;
     const char *output;
     bool operators;
+    struct open_axis open[MOST_OPEN_AXES]; /* those that stay open */
+    int open_count;
 };
 
 enum { KEY_OPERATORS = 256 };
@@ -17,8 +22,33 @@ static const struct argp_option options[] = {
     {"output", 'o', "NAME.json", 0,
      "The graph to write (default: the model's name, here); its weights go beside it", 0},
     {"operators", KEY_OPERATORS, 0, 0, "List the operators that are imported, as Markdown", 0},
-    AXIS_OPTION,
+    {"axis", KEY_AXIS, "NAME=SIZE[..SIZE[:STEP]]", 0,
+     "The size of an open axis, by the name that the file gives it, or of axis K of its input X as "
+     "X.K; N for the axis of images leaves it open. With a range, as 1..512 or 32..1024:32 for "
+     "multiples of 32, the stored graph keeps the axis open, and takes these sizes. To be given "
+     "for "
+     "each",
+     0},
     {0}};
+
+/* A range leaves the axis open. */
+static void take_axis(struct import_arguments *arguments, char *argument,
+                      struct argp_state *state) {
+    struct axis_sizes sizes;
+    struct et_error error = {0};
+    if (!read_axis_sizes(argument, &sizes, &error))
+        argp_error(state, "%s", error.message);
+    const struct size_range *range = &sizes.ranges[0];
+    if (sizes.range_count > 1)
+        argp_error(state, "%s: expected one size or range", sizes.name);
+    if (range->first != range->last && arguments->open_count == MOST_OPEN_AXES)
+        argp_error(state, "%s: expected at most %d open axes", sizes.name, MOST_OPEN_AXES);
+    if (range->first != range->last)
+        arguments->open[arguments->open_count++] =
+            (struct open_axis){sizes.name, range->first, range->last, range->step};
+    else if (!model_add_axis(&arguments->common.model, sizes.name, range->first))
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+}
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): argp gives it so */
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
@@ -26,6 +56,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     switch (key) {
     case 'o':
         arguments->output = argument;
+        return 0;
+    case KEY_AXIS:
+        take_axis(arguments, argument, state);
         return 0;
     case KEY_OPERATORS:
         arguments->operators = true;
@@ -48,19 +81,79 @@ static const struct command_line line = {
     .about = "Makes a stored graph and its weights of a model in ONNX's format.\v"
              "Every command takes MODEL.onnx by itself; storing it once saves the import.\n\n"
              "  eigentensor import detector.onnx --axis height=640 --axis width=480\n"
-             "  eigentensor check detector.json",
+             "  eigentensor check detector.json\n\n"
+             "Ranges keep axes open; the graph is then compared with the model at all of their "
+             "sizes before it is stored:\n\n"
+             "  eigentensor import encoder.onnx --axis batch=1 --axis seq_len=1..512\n"
+             "  eigentensor check encoder.json --axis seq_len=100",
 };
 
-static bool save(const struct import_arguments *arguments, struct et_error *error) {
-    const struct et_program *program = arguments->common.model.program;
+/* Where the graph of that name goes; NULL and an error. */
+static const char *output_path(const struct import_arguments *arguments, const char *name,
+                               struct text *text, struct et_error *error) {
+    text_add(text, "%s.json", name);
+    const char *path = arguments->output ? arguments->output : text_read(text, error);
+    return path && command_check_saved(&arguments->common, path, error) ? path : NULL;
+}
+
+static bool import_sized(struct import_arguments *arguments, struct et_error *error) {
     struct text name = {0};
-    text_add(&name, "%s.json", et_program_name(program));
-    const char *path = arguments->output ? arguments->output : text_read(&name, error);
-    bool good = path && command_check_saved(&arguments->common, path, error) &&
-                et_program_save(program, path, error);
+    if (!model_open(&arguments->common.model, error))
+        return false;
+    const struct et_program *program = arguments->common.model.program;
+    const char *path = output_path(arguments, et_program_name(program), &name, error);
+    bool good = path && et_program_save(program, path, error);
     if (good)
         printf("%s\ndigest %s\n", path, et_program_digest(program));
     text_free(&name);
+    return good;
+}
+
+/* ---- Open axes ---- */
+
+static void show(void *context, int64_t done, int64_t all) {
+    struct progress *progress = context;
+    if (progress->total == 0)
+        *progress = progress_begin(all);
+    progress_show(progress, done < all ? done : all);
+}
+
+static bool store_open(const struct import_arguments *arguments, const struct open_graph *open,
+                       const struct weights *weights, struct et_error *error) {
+    struct digest digest;
+    struct text name = {0};
+    const char *path = output_path(arguments, open->graph->name, &name, error);
+    bool good = path && open_graph_digest(open, &digest, error) &&
+                open_graph_save(open, weights, path, error);
+    if (good)
+        printf("%s\ndigest %s\n", path, digest_hex(&digest).text);
+    for (int i = 0; good && i < open->axes.count; i++) {
+        struct text bounds = {0};
+        open_axis_add_bounds(&bounds, &open->axes.axes[i]);
+        const char *said = text_read(&bounds, NULL);
+        printf("open   %s %s\n", quoted(open->axes.axes[i].name).text, said ? said : "");
+        text_free(&bounds);
+    }
+    text_free(&name);
+    return good;
+}
+
+static bool import_open(const struct import_arguments *arguments, struct et_error *error) {
+    const struct cli_model *model = &arguments->common.model;
+    const struct open_axes axes = {arguments->open_count, arguments->open};
+    const struct import_options fixed = {.axis_count = model->axis_count, .axes = model->axes};
+    struct weights *weights = NULL;
+    struct open_graph *open = NULL;
+    struct model_file *file = model_file_open(model->path, NULL, error);
+    struct progress progress = {0};
+    if (file) {
+        open = model_file_open_graph(file, &axes, &fixed, show, &progress, &weights, error);
+        progress_end(&progress);
+    }
+    bool good = open && store_open(arguments, open, weights, error);
+    open_graph_free(open);
+    weights_free(weights);
+    model_file_close(file);
     return good;
 }
 
@@ -78,8 +171,8 @@ int import_command(int count, char **values) {
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     arguments.common.model.untuned = true;
-    bool good = arguments.operators
-                    ? print_operators(&error)
-                    : model_open(&arguments.common.model, &error) && save(&arguments, &error);
+    bool good = arguments.operators    ? print_operators(&error)
+                : arguments.open_count ? import_open(&arguments, &error)
+                                       : import_sized(&arguments, &error);
     return command_end(&arguments.common, good, &error);
 }
