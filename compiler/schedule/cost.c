@@ -11,12 +11,13 @@
 /* Cycles for a line of a panel that L1 could not keep: from L2, and beyond. */
 static const double NEAR_LINE_CYCLES = 0.5, FAR_LINE_CYCLES = 4;
 static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005,
-                    TWICE_FACTOR = 1.02;
+                    TWICE_FACTOR = 1.02, COPIED_FACTOR = 1.1;
 enum {
     TILE_OVERHEAD = 12,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours */
     PACK_CYCLES = 2,     /* for each element that a statement packs */
+    COPY_CYCLES = 4,     /* for each that it copies, mostly against the order of the operand */
     CONFLICT_CYCLES = 4, /* a line of the stream that L1 could not keep */
 };
 
@@ -155,8 +156,10 @@ static double panel_traffic_cycles(const struct contraction *contraction,
     const struct target *target = contraction->ir->target;
     if (tiling->panel->buffer->kind == BUFFER_CONSTANT)
         return 0;
-    if (tiling->pack_panel)
+    if (tiling->place == PANEL_PACKED)
         return PACK_CYCLES * operand_elements(contraction, tiling->panel);
+    if (tiling->place == PANEL_COPIED)
+        return COPY_CYCLES * (double)tiling->copied_elements;
     int64_t element = dtype_bytes(tiling->kind->panel);
     int64_t stride = innermost_stride(contraction, tiling->panel) * element;
     if (lines_on_one_set(target, contraction->depth, stride) <= target->ways)
@@ -185,8 +188,9 @@ double tiling_cycles(const struct contraction *contraction, const struct loop_ti
     if (scatters(contraction, tiling))
         once += SCATTER_CYCLES * (double)(counts.blocks * tiling->rows + counts.last_rows) *
                 (double)tiling->column->extent;
-    return (double)counts.times * once + stream_cycles(contraction, tiling, tiles) +
-           panel_traffic_cycles(contraction, tiling, tiles);
+    double cycles = (double)counts.times * once + stream_cycles(contraction, tiling, tiles) +
+                    panel_traffic_cycles(contraction, tiling, tiles);
+    return tiling->place == PANEL_COPIED ? COPIED_FACTOR * cycles : cycles;
 }
 
 double sharing_cycles(const struct contraction *contraction, const struct loop_tiling *tiling) {

@@ -274,6 +274,10 @@ static struct statement *make_packer(const struct packing_plan *plan, struct ker
 
 struct statement *next_packer(struct packers *packers) {
     const struct packing_plan *plan = &packers->plan;
+    struct statement *copies = packers->copies;
+    packers->copies = NULL;
+    if (copies)
+        return copies;
     int64_t count = plan->packed ? plan->column->extent / plan->block : 0;
     int64_t whole = count * plan->block;
     int64_t rest = plan->packed ? plan->column->extent - whole : 0;
@@ -298,12 +302,18 @@ static int64_t packed_stride(const struct contraction *contraction, int axis) {
     return stride;
 }
 
+struct kernel *packing_kernel(const struct contraction *contraction) {
+    const struct statement *statement = contraction->statement;
+    return statement->shared_count ? statement->kernel
+                                   : arena_new(contraction->ir->arena, struct kernel);
+}
+
 struct packers provide_panel(struct tile *tile, const struct contraction *contraction,
                              const struct loop_tiling *tiling) {
     struct ir *ir = contraction->ir;
     const struct expression *sum = contraction->sum;
     struct buffer *source = tiling->panel->buffer;
-    tile->packed = tiling->pack_panel;
+    tile->packed = tiling->place == PANEL_PACKED;
     for (int i = 0; i < sum->axis_count; i++)
         tile->sum_axes[i].panel_stride = tile->packed ? packed_stride(contraction, i)
                                                       : stride_of(ir, tiling->panel, sum->axes[i]);
@@ -326,9 +336,5 @@ struct packers provide_panel(struct tile *tile, const struct contraction *contra
         tile->panel->packing = constant_packing(&plan);
         return (struct packers){0};
     }
-    const struct statement *statement = contraction->statement;
-    return (struct packers){.plan = plan,
-                            .kernel = statement->shared_count
-                                          ? statement->kernel
-                                          : arena_new(ir->arena, struct kernel)};
+    return (struct packers){.plan = plan, .kernel = packing_kernel(contraction)};
 }

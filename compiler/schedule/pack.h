@@ -32,9 +32,14 @@ struct packing_plan {
  * what is left of them. */
 struct packers {
     struct packing_plan plan; /* packed is NULL: nothing does */
+    struct statement *copies; /* the panel; NULL: nothing does */
     struct kernel *kernel;
     bool whole_made, rest_made;
 };
+
+/* Where what packs or copies for a contraction runs: in its own kernel where loops are around that,
+ * else in a new one. */
+struct kernel *packing_kernel(const struct contraction *contraction);
 
 /* Points the tile at its panel, packed if the tiling says so. Constants are packed when the weights
  * block is filled; for others, the packers have to run before the tile. */

@@ -7,6 +7,7 @@
 
 #include "compiler/lower/lower.h"
 #include "compiler/schedule/candidates.h"
+#include "compiler/schedule/copy_panel.h"
 
 #include <string.h>
 
@@ -276,6 +277,9 @@ bool begin_tile(struct ir *ir, struct statement *statement, struct tiled *tiled)
         visitor = NULL;
     if (!find_tiling(contraction, visitor, tiling))
         return false;
+    struct statement *copies = NULL;
+    if (tiling->place == PANEL_COPIED)
+        copies = copy_panel(contraction, tiling, packing_kernel(contraction));
     struct tile *tile = arena_new(ir->arena, struct tile);
     *tile = (struct tile){.kind = tiling->kind,
                           .lanes = tiling->lanes,
@@ -285,6 +289,7 @@ bool begin_tile(struct ir *ir, struct statement *statement, struct tiled *tiled)
     allow_overread(ir, tiling);
     add_rows(tile, contraction, tiling);
     tiled->packers = provide_panel(tile, contraction, tiling);
+    tiled->packers.copies = copies;
     find_stream(tile, contraction, tiling);
     merge_sums(tile, contraction);
     struct blocking blocking = block_loops(tile, contraction, tiling, visitor);

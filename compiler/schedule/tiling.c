@@ -3,6 +3,7 @@
 #include "compiler/schedule/tiling.h"
 
 #include "compiler/schedule/candidates.h"
+#include "compiler/schedule/copy_panel.h"
 #include "compiler/schedule/cost.h"
 #include "compiler/schedule/pack.h"
 
@@ -18,10 +19,10 @@ struct search {
     const struct packing *there; /* the panel as a larger block has it packed; or NULL */
 };
 
-/* ---- Packing ---- */
+/* ---- Where the panel is ---- */
 
 /* Constants are always packed, since that costs nothing at run time; others where columns do not
- * lie side by side, or are no whole vectors; otherwise both ways are considered. */
+ * lie side by side, or are no whole vectors; otherwise all ways are considered. */
 static bool may_stay(const struct search *search) {
     const struct loop_tiling *tiling = &search->tiling;
     struct ir *ir = search->contraction->ir;
@@ -36,9 +37,9 @@ static const struct packing *packed_by(const struct ir *ir, const struct buffer 
     return NULL;
 }
 
-static void consider(struct search *search, bool pack_panel) {
+static void consider(struct search *search, enum panel_place place) {
     struct loop_tiling *tiling = &search->tiling;
-    tiling->pack_panel = pack_panel;
+    tiling->place = place;
     tiling->cycles = tiling_cycles(search->contraction, tiling);
     if (search->there &&
         (search->there->block != tiling->columns || search->there->last != tiling->last_columns))
@@ -51,10 +52,22 @@ static void consider(struct search *search, bool pack_panel) {
     search->found = true;
 }
 
-static void consider_packing(struct search *search) {
+static void consider_places(struct search *search) {
     if (may_stay(search))
-        consider(search, false);
-    consider(search, true);
+        consider(search, PANEL_IN_PLACE);
+    consider(search, PANEL_PACKED);
+    if (search->tiling.copied_elements)
+        consider(search, PANEL_COPIED);
+}
+
+/* Of the panel for this column and width; lane by lane there is nothing to gain. */
+static int64_t copied_elements(const struct search *search) {
+    const struct loop_tiling *tiling = &search->tiling;
+    struct panel_copy copy;
+    bool can = !tiling->lanes && tiling->panel->buffer->kind != BUFFER_CONSTANT &&
+               plan_panel_copy(search->contraction, tiling->panel, tiling->column,
+                               columns_beyond(tiling), &copy);
+    return can ? copy.elements : 0;
 }
 
 /* ---- Rows ---- */
@@ -81,7 +94,7 @@ static int list_row_loops(const struct search *search, const struct axis **loops
 static void consider_rows(struct search *search, int count, const struct axis *const *loops) {
     struct loop_tiling *tiling = &search->tiling;
     int64_t limit = most_rows(search) / tiling->rows;
-    consider_packing(search);
+    consider_places(search);
     if (tiling->row_count == count)
         return;
     const struct axis *loop = loops[tiling->row_count];
@@ -93,7 +106,7 @@ static void consider_rows(struct search *search, int count, const struct axis *c
         if (block == loop->extent)
             consider_rows(search, count, loops);
         else
-            consider_packing(search);
+            consider_places(search);
         tiling->rows /= (int)block;
         tiling->row_count--;
     }
@@ -161,6 +174,7 @@ static void consider_column(struct search *search) {
         tiling->last_columns = ragged ? width_for(search, extent % tiling->columns) : 0;
         if (tiling->last_columns == tiling->columns) /* the last is filled up */
             tiling->last_columns = 0;
+        tiling->copied_elements = copied_elements(search);
         if (may_read(tiling) && begin_rows(search))
             consider_rows(search, count, loops);
     }

@@ -7,6 +7,10 @@
 
 struct candidate_visitor;
 
+/* Where tiles read the panel: where it lies, in the order in which they read it, or in a copy
+ * (copy_panel.h). */
+enum panel_place { PANEL_IN_PLACE, PANEL_PACKED, PANEL_COPIED };
+
 struct row_loop {
     const struct axis *loop;
     int64_t block;
@@ -21,7 +25,8 @@ struct loop_tiling {
     int rows;                  /* of a whole block, pooled ones included */
     int row_count;
     struct row_loop row_loops[MAX_RANK]; /* the first may leave a shorter last block */
-    bool pack_panel;
+    enum panel_place place;
+    int64_t copied_elements; /* of a copy of the panel; 0: there can be none */
     double cycles;
 };
 

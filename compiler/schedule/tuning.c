@@ -102,6 +102,9 @@ static int loop_number(const struct contraction *contraction, const struct axis 
     return number;
 }
 
+static const char *const place_texts[] = {
+    [PANEL_IN_PLACE] = "in place", [PANEL_PACKED] = "packed", [PANEL_COPIED] = "copied"};
+
 static const char *tile_text(const struct contraction *contraction,
                              const struct loop_tiling *tiling) {
     struct text text = text_in(contraction->ir->arena);
@@ -113,7 +116,7 @@ static const char *tile_text(const struct contraction *contraction,
         text_add(&text, "%si%d:%" PRId64, i ? "," : " rows ",
                  loop_number(contraction, tiling->row_loops[i].loop), tiling->row_loops[i].block);
     text_add(&text, " columns i%d %s", loop_number(contraction, tiling->column),
-             tiling->pack_panel ? "packed" : "in place");
+             place_texts[tiling->place]);
     return text_keep(&text);
 }
 

@@ -8,7 +8,8 @@
  * The loops are i0, i1, i2; the numbers in brackets are the strides of each operand along loops,
  * pool and sum, and those of the output along the loops. A way to cut it into tiles:
  *
- *     [lanes ]ROWSxCOLUMNS[+LAST] stream a|b [rows i2:BLOCK[,i1:BLOCK]] columns i0 packed|in place
+ *     [lanes ]ROWSxCOLUMNS[+LAST] stream a|b [rows i2:BLOCK[,i1:BLOCK]] columns i0 packed|copied|in
+ * place
  *
  * Rows of a tile are pooled elements times the blocks of its loops, the columns are those of one
  * loop, the last panel has LAST where they do not divide; the panel is the other operand. And a way

@@ -138,4 +138,5 @@ def main(folder, words):
     return failures != 0
 
 
-sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

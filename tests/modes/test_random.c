@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/compile.h"
 #include "tests/support/differ.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/shrink.h"
@@ -320,4 +321,21 @@ Test(trial, wrong_code_is_seen) {
     }
     trial_end(&trial);
     graph_free(graph);
+}
+
+/* Some have panels that are read from copies. */
+Test(random, copies_of_panels_occur, .timeout = 60) {
+    enum { LEAST = 6 };
+    int copies = 0;
+    for (uint64_t seed = USUAL_SEED; seed < USUAL_SEED + USUAL_COUNT; seed++) {
+        struct et_error error = {0};
+        struct graph *graph = made(seed);
+        struct compile_options options = {.target = target_find("avx512")};
+        struct compiled *compiled = compile(graph, &options, &error);
+        cr_assert_not_null(compiled, "%s", error.message);
+        copies += strstr(compiled->source, "_copied") != NULL;
+        compiled_free(compiled);
+        graph_free(graph);
+    }
+    cr_expect_geq(copies, LEAST, "%d graphs", copies);
 }

@@ -373,6 +373,31 @@ static void template_convolution(struct generator *generator) {
     epilogue(generator, append_contract(generator, node, w, 1, (int[]){2}), 1);
 }
 
+/* Few channels out of a long row or a wide image, often by a stride: columns of tiles run along its
+ * places. Taps and strides that divide one another and others, in every mix. */
+static void template_few_channels(struct generator *generator) {
+    struct convolution shape = {.batch = generator_between(generator, 1, 2), .groups = 1};
+    shape.inner = generator_between(generator, 1, 8);
+    shape.outer = generator_chance(generator, 70) ? 1 : generator_between(generator, 2, 3);
+    const int64_t size[2] = {generator_between(generator, 1, 9),
+                             generator_between(generator, 60, 250)};
+    struct node *image = append_leaf(generator, DTYPE_FLOAT32, 4,
+                                     (int64_t[]){shape.batch, size[0], size[1], shape.inner});
+    if (generator_chance(generator, 60)) /* as another kernel stores it */
+        image = relu(generator, image);
+    image = append_permute(generator, image, (int[]){0, 3, 1, 2});
+    for (int k = 0; k < 2; k++) {
+        int64_t stride = generator_between(generator, 1, k == 0 ? 2 : 4);
+        int64_t taps = generator_chance(generator, 60) ? stride * generator_between(generator, 1, 4)
+                                                       : generator_between(generator, 1, 12);
+        shape.windows.stride[k] = stride;
+        shape.windows.size[k] = taps < size[k] ? taps : size[k];
+        int64_t reach = 2 * (shape.windows.size[k] - 1);
+        shape.windows.dilation[k] = reach < size[k] ? generator_between(generator, 1, 2) : 1;
+    }
+    epilogue(generator, convolve(generator, image, &shape), 1);
+}
+
 /* Softmax, or mean and variance, over the last axis. */
 static struct node *repeat_last(struct generator *generator, struct node *node,
                                 const struct node *like) {
@@ -458,8 +483,8 @@ static void template_pool(struct generator *generator) {
 
 void append_template(struct generator *generator) {
     static void (*const templates[])(struct generator *) = {
-        template_contract,    template_contract,  template_contract, template_convolution,
-        template_convolution, template_normalise, template_mask,     template_embedding,
-        template_movement,    template_movement,  template_pool};
+        template_contract,    template_contract,     template_contract,  template_convolution,
+        template_convolution, template_few_channels, template_normalise, template_mask,
+        template_embedding,   template_movement,     template_movement,  template_pool};
     generator_pick(generator, templates)(generator);
 }
