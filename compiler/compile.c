@@ -9,6 +9,7 @@
 #include "compiler/passes.h"
 #include "compiler/plan/plan.h"
 #include "compiler/schedule/schedule.h"
+#include "compiler/size_set.h"
 
 #include <string.h>
 
@@ -16,6 +17,7 @@
 struct compilation {
     struct parts *parts;
     struct compilation *next; /* of the bodies of scans */
+    const char *label;        /* of what size it is; NULL: there is one only */
     struct ir *ir;
     struct graph *fixed;          /* made for this: of a block of images, or of a body */
     struct graph *graph, *folded; /* simplify's */
@@ -38,6 +40,8 @@ static void dump(struct compilation *compilation, const char *pass, double took)
     shown[1] = shown[0];
     shown[0] = (struct arena){.escape = compilation->ir->arena->escape};
     struct text text = text_in(&shown[0]);
+    if (compilation->label)
+        text_add(&text, "# %s\n", compilation->label);
     if (compilation->ir->scan)
         text_add(&text, "# the body of node %d\n", compilation->ir->scan->origin);
     if (compilation->ir->stage < IR_LOWERED)
@@ -69,13 +73,13 @@ static void tell_costs(struct compilation *compilation, struct compiled *compile
     options->dump(options->dump_context, output_names[OUTPUT_COST], text_keep(&text), true, 0);
 }
 
-/* What is compiled: a graph, or a batched one in blocks, each of which is a graph of its own; and
- * the bodies of all scans in them. */
+/* What is compiled, variant by variant: a graph, or a batched one in blocks, each of which is a
+ * graph of its own; and the bodies of all scans in them. */
 struct parts {
     struct budget budget;
     int count;
-    struct compilation items[MAX_BLOCKS];
-    struct ir irs[MAX_BLOCKS], *in_order[MAX_BLOCKS];
+    struct compilation *items;
+    struct ir *irs, **in_order;
     struct compilation *bodies;
     int kernel_count, ir_count; /* so far */
 };
@@ -131,6 +135,7 @@ static struct compilation *add_body(struct compilation *compilation, const struc
     struct compilation *body = arena_new(outer->arena, struct compilation);
     *body = (struct compilation){.parts = compilation->parts,
                                  .next = compilation->parts->bodies,
+                                 .label = compilation->label,
                                  .ir = arena_new(outer->arena, struct ir),
                                  .options = compilation->options,
                                  .error = compilation->error};
@@ -191,14 +196,31 @@ static bool run_root(struct compilation *compilation, const struct graph *graph,
     return true;
 }
 
+static int part_count(const struct sized_variant *variant) {
+    return variant->block_count ? variant->block_count : 1;
+}
+
+/* "seq_len=16"; NULL where there is one variant only. */
+static const char *label_of(const struct compiled *compiled, const struct sized_variant *variant,
+                            struct arena *arena) {
+    return compiled->axis_count ? emit_size_text(compiled, variant, arena) : NULL;
+}
+
 /* Threads share the kernels of a graph; of a batch each takes images of its own. */
 static struct parts *parts_new(const struct compile_options *options, struct arena *work,
                                const struct compiled *compiled, struct et_error *error) {
+    int count = 0;
+    for (int i = 0; i < compiled->variant_count; i++)
+        count += part_count(&compiled->variants[i]);
     struct parts *parts = et_allocate(1, sizeof *parts);
-    if (!parts)
+    if (!parts || !(parts->irs = arena_array(work, struct ir, (size_t)count)) ||
+        !(parts->in_order = arena_array(work, struct ir *, (size_t)count)) ||
+        !(parts->items = arena_array(work, struct compilation, (size_t)count))) {
+        et_release(parts);
         return NULL;
+    }
     parts->budget = budget_begin(&options->limits);
-    parts->count = compiled->block_count ? compiled->block_count : 1;
+    parts->count = count;
     for (int i = 0; i < parts->count; i++) {
         parts->irs[i] = (struct ir){.arena = work,
                                     .budget = &parts->budget,
@@ -228,30 +250,84 @@ static void parts_free(struct parts *parts) {
     et_release(parts);
 }
 
-static bool run_part(struct parts *parts, int part, const struct graph *graph,
+/* `part` of all, `block` of the variant's. */
+static bool run_part(struct parts *parts, int part, const struct sized_variant *variant, int block,
                      struct compiled *compiled, struct et_error *error) {
     struct compilation *item = &parts->items[part];
-    if (!compiled->block_count)
-        return run_root(item, graph, compiled);
     parts->irs[part].largest = part ? &parts->irs[0] : NULL;
-    item->fixed = graph_at_batch(graph, compiled->blocks[part].images, error);
+    if (!variant->block_count)
+        return run_root(item, variant->graph, compiled);
+    item->fixed = graph_at_batch(variant->graph, variant->blocks[block].images, error);
     return item->fixed && run_root(item, item->fixed, compiled);
 }
 
 /* The arena serves one block at a time. */
-static void join_plans(const struct parts *parts, struct compiled *compiled) {
-    for (int i = 0; i < parts->count; i++) {
-        const struct memory_plan *memory = &parts->irs[i].memory;
-        if (memory->arena_bytes > compiled->arena_bytes)
-            compiled->arena_bytes = memory->arena_bytes;
-        if (memory->lower_bound > compiled->arena_lower_bound)
-            compiled->arena_lower_bound = memory->lower_bound;
+static void join_plans(struct arena *arena, const struct ir *irs, struct sized_variant *variant) {
+    for (int i = 0; i < part_count(variant); i++) {
+        const struct memory_plan *memory = &irs[i].memory;
+        if (memory->arena_bytes > variant->arena_bytes)
+            variant->arena_bytes = memory->arena_bytes;
+        if (memory->lower_bound > variant->arena_lower_bound)
+            variant->arena_lower_bound = memory->lower_bound;
     }
-    compiled->plan = parts->irs[0].memory.table;
-    for (int i = 0; i < compiled->block_count; i++)
-        compiled->plan = arena_format(
-            &compiled->arena, "%s%sblock of %lld:\n%s", i ? compiled->plan : "", i ? "\n" : "",
-            (long long)compiled->blocks[i].images, parts->irs[i].memory.table);
+    variant->plan = irs[0].memory.table;
+    for (int i = 0; i < variant->block_count; i++)
+        variant->plan =
+            arena_format(arena, "%s%sblock of %lld:\n%s", i ? variant->plan : "", i ? "\n" : "",
+                         (long long)variant->blocks[i].images, irs[i].memory.table);
+}
+
+static bool run_variant(struct parts *parts, int first, struct sized_variant *variant,
+                        struct compiled *compiled, struct et_error *error) {
+    compiled->nodes += parts->budget.used[LIMIT_NODES];
+    budget_again(&parts->budget);
+    variant->first_kernel = parts->kernel_count;
+    for (int i = 0; i < part_count(variant); i++)
+        parts->items[first + i].label = label_of(compiled, variant, parts->irs[first].arena);
+    for (int i = 0; i < part_count(variant); i++)
+        if (!run_part(parts, first + i, variant, i, compiled, error))
+            return parts->items[first].label
+                       ? et_fail_within(error, "%s", parts->items[first].label)
+                       : false;
+    variant->kernel_count = parts->kernel_count - variant->first_kernel;
+    join_plans(&compiled->arena, &parts->irs[first], variant);
+    return true;
+}
+
+static bool run_variants(struct parts *parts, struct compiled *compiled, struct et_error *error) {
+    int first = 0;
+    for (int i = 0; i < compiled->variant_count; i++) {
+        struct sized_variant *variant = &compiled->variants[i];
+        if (!run_variant(parts, first, variant, compiled, error))
+            return false;
+        first += part_count(variant);
+        if (variant->arena_lower_bound > compiled->arena_lower_bound)
+            compiled->arena_lower_bound = variant->arena_lower_bound;
+    }
+    return true;
+}
+
+/* What is not the caller's any more. */
+static void keep_variants(struct compiled *compiled) {
+    struct arena *arena = &compiled->arena;
+    size_t axes = (size_t)compiled->axis_count;
+    const char **names = arena_array(arena, const char *, axes + 1);
+    for (size_t i = 0; i < axes; i++)
+        names[i] = arena_copy_text(arena, compiled->axes[i]);
+    compiled->axes = names;
+    compiled->parameters = NULL;
+    for (int i = 0; i < compiled->variant_count; i++) {
+        struct sized_variant *variant = &compiled->variants[i];
+        int64_t *sizes = arena_array(arena, int64_t, axes + 1);
+        if (axes)
+            memcpy(sizes, variant->sizes, axes * sizeof *sizes);
+        variant->graph = NULL;
+        variant->digest = NULL;
+        variant->sizes = sizes;
+        variant->suffix = arena_copy_text(arena, variant->suffix);
+        variant->plan = arena_copy_text(arena, variant->plan);
+    }
+    compiled->plan = compiled->variants[0].plan;
 }
 
 /* Copies the texts that the passes made, whose memory ends with the compile. */
@@ -277,8 +353,8 @@ static void keep_texts(struct compiled *compiled) {
     compiled->prefix = arena_copy_text(arena, compiled->prefix);
     compiled->source = arena_copy_text(arena, compiled->source);
     compiled->header = arena_copy_text(arena, compiled->header);
-    compiled->plan = arena_copy_text(arena, compiled->plan);
     compiled->kernel_dot = arena_copy_text(arena, compiled->kernel_dot);
+    keep_variants(compiled);
 }
 
 /* Appends an ir behind those of its bodies. */
@@ -288,38 +364,98 @@ static void list_irs(struct ir *ir, struct ir **list, int *count) {
     list[(*count)++] = ir;
 }
 
-static bool place_all_constants(struct parts *parts, const struct graph *graph,
-                                struct compiled *compiled, struct et_error *error) {
+static bool place_all_constants(struct parts *parts, struct compiled *compiled,
+                                struct et_error *error) {
     struct ir **all = arena_array(parts->irs[0].arena, struct ir *, (size_t)parts->ir_count);
     int count = 0;
     for (int i = 0; i < parts->count; i++)
         list_irs(&parts->irs[i], all, &count);
-    return place_constants(all, count, &graph->stored, &compiled->weights, &compiled->weights_bytes,
-                           error);
+    return place_constants(all, count, &compiled->variants[0].graph->stored, &compiled->weights,
+                           &compiled->weights_bytes, error);
 }
 
-static bool run_parts(struct parts *parts, const struct graph *graph, struct compiled *compiled,
-                      struct et_error *error) {
-    for (int i = 0; i < parts->count; i++)
-        if (!run_part(parts, i, graph, compiled, error))
-            return false;
-    join_plans(parts, compiled);
-    if (!place_all_constants(parts, graph, compiled, error))
-        return false;
+static bool run_parts(struct parts *parts, struct compiled *compiled, struct et_error *error) {
     const struct compile_options *options = parts->items[0].options;
-    if (graph->batched && options->pool && options->threads > 1)
+    if (!run_variants(parts, compiled, error) || !place_all_constants(parts, compiled, error))
+        return false;
+    if (compiled->block_count && options->pool && options->threads > 1)
         compiled->threads = options->threads;
     double began = now_milliseconds();
     begin_stage(parts->in_order[0], output_names[OUTPUT_EMIT]);
-    emit(parts->in_order, parts->count, graph, options, compiled);
+    emit(parts->in_order, options, compiled);
     tell_costs(&parts->items[0], compiled);
     if (!verify_after(&parts->items[0], output_names[OUTPUT_EMIT]))
         return false;
     dump(&parts->items[0], output_names[OUTPUT_EMIT], now_milliseconds() - began);
     keep_texts(compiled);
-    compiled->nodes = parts->budget.used[LIMIT_NODES];
+    compiled->nodes += parts->budget.used[LIMIT_NODES];
     compiled->bytes = parts->budget.used[LIMIT_BYTES];
     return true;
+}
+
+/* ---- What is asked for ---- */
+
+/* A graph without open axes is a set of one. */
+static struct compiled *compiled_new(const struct size_set *set,
+                                     const struct compile_options *options) {
+    struct compiled *compiled = et_allocate(1, sizeof *compiled);
+    if (!compiled)
+        return NULL;
+    compiled->variants = arena_array(&compiled->arena, struct sized_variant, (size_t)set->count);
+    bool good = compiled->variants != NULL;
+    for (int i = 0; good && i < set->count; i++) {
+        const struct set_size *item = &set->items[i];
+        struct sized_variant *variant = &compiled->variants[compiled->variant_count++];
+        *variant = (struct sized_variant){item->graph, item->sizes, item->digest, .suffix = ""};
+        if (item->graph->batched)
+            variant->block_count = choose_blocks(item->graph, target_of(options), variant->blocks);
+        good = variant->block_count || !item->graph->batched;
+    }
+    if (!good) {
+        compiled_free(compiled);
+        return NULL;
+    }
+    compiled->axis_count = set->axis_count;
+    compiled->axes = set->axes;
+    compiled->block_count = compiled->variants[0].block_count;
+    memcpy(compiled->blocks, compiled->variants[0].blocks, sizeof compiled->blocks);
+    return compiled;
+}
+
+/* Within an escape, which both arenas have meanwhile. */
+static bool run_escaping(struct parts *parts, struct arena *work, struct compiled *compiled,
+                         struct et_error *error) {
+    const char *name = compiled->variants[0].graph->name;
+    bool good;
+    jmp_buf escape;
+    work->escape = compiled->arena.escape = &escape;
+    work->limit = compiled->arena.limit = &parts->budget.limit;
+    if (setjmp(escape) == 0)
+        good = run_parts(parts, compiled, error);
+    else if (parts->budget.over >= 0)
+        good = budget_fail(&parts->budget, name, error);
+    else
+        good = et_fail(error, "out of memory while compiling \"%s\"", name);
+    compiled->arena.escape = NULL;
+    compiled->arena.limit = NULL;
+    return good;
+}
+
+/* Of a set that can be compiled. */
+static struct compiled *compile_variants(const struct size_set *set,
+                                         const struct compile_options *options,
+                                         struct et_error *error) {
+    struct arena work = {0};
+    struct compiled *compiled = compiled_new(set, options);
+    struct parts *parts = compiled ? parts_new(options, &work, compiled, error) : NULL;
+    bool good =
+        parts ? run_escaping(parts, &work, compiled, error) : et_fail(error, "out of memory");
+    parts_free(parts);
+    arena_free(&work);
+    if (good)
+        return compiled;
+    compiled_free(compiled);
+    return NULL;
 }
 
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
@@ -328,34 +464,16 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
         et_fail(error, "a graph with a batch axis takes no tuning");
         return NULL;
     }
-    struct arena work = {0};
-    struct compiled *compiled = et_allocate(1, sizeof *compiled);
-    if (compiled && graph->batched)
-        compiled->block_count = choose_blocks(graph, target_of(options), compiled->blocks);
-    bool good = compiled && (compiled->block_count || !graph->batched);
-    struct parts *parts = good ? parts_new(options, &work, compiled, error) : NULL;
-    if (!parts) {
-        et_release(compiled);
-        et_fail(error, "out of memory");
+    const struct set_size only = {.graph = graph, .digest = options->digest};
+    const struct size_set set = {.count = 1, .items = &only};
+    return compile_variants(&set, options, error);
+}
+
+struct compiled *compile_set(const struct size_set *set, const struct compile_options *options,
+                             struct et_error *error) {
+    if (!check_size_set(set, options, error))
         return NULL;
-    }
-    jmp_buf escape;
-    work.escape = compiled->arena.escape = &escape;
-    work.limit = compiled->arena.limit = &parts->budget.limit;
-    if (setjmp(escape) == 0)
-        good = run_parts(parts, graph, compiled, error);
-    else if (parts->budget.over >= 0)
-        good = budget_fail(&parts->budget, graph->name, error);
-    else
-        good = et_fail(error, "out of memory while compiling \"%s\"", graph->name);
-    compiled->arena.escape = NULL;
-    compiled->arena.limit = NULL;
-    parts_free(parts);
-    arena_free(&work);
-    if (good)
-        return compiled;
-    compiled_free(compiled);
-    return NULL;
+    return compile_variants(set, options, error);
 }
 
 void compiled_free(struct compiled *compiled) {

@@ -20,6 +20,14 @@
  * in blocks: the arena is that of one block. */
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error);
+/* The same for several sizes of a model, in one text with one block of weights: constants that are
+ * equal are there once, and so are kernels whose text is. The functions have a parameter for each
+ * axis more, return 0, or -1 for other sizes, and beside them stand
+ *   MNIST_SIZE_COUNT, MNIST_SIZES: what was compiled
+ *   mnist_arena_bytes, mnist_input_elements, mnist_output_elements: functions of the axes
+ * MNIST_ARENA_BYTES is enough for all. No tuning, and one thread. */
+struct compiled *compile_set(const struct size_set *set, const struct compile_options *options,
+                             struct et_error *error);
 void compiled_free(struct compiled *compiled);
 /* Takes the weights of another, if they are the same bytes, and gives its own back. The other must
  * not be freed while this one runs. */

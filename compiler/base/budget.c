@@ -33,6 +33,12 @@ struct budget budget_begin(const struct compile_limits *limits) {
     return budget;
 }
 
+void budget_again(struct budget *budget) {
+    budget->began = now_seconds();
+    budget->used[LIMIT_NODES] = 0;
+    budget_look(budget);
+}
+
 bool budget_look(struct budget *budget) {
     budget->used[LIMIT_SECONDS] = now_seconds() - budget->began;
     for (int i = 0; i < LIMIT_COUNT && budget->over < 0; i++)

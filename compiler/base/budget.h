@@ -39,6 +39,9 @@ struct budget {
 };
 
 struct budget budget_begin(const struct compile_limits *limits);
+/* Another piece of the same work begins, with the time and the nodes of a whole one: memory is
+ * counted on. */
+void budget_again(struct budget *budget);
 /* False once a limit was passed. */
 bool budget_look(struct budget *budget);
 /* Counts a node of what is made in the arena, which escapes once a limit was passed. A budget of

@@ -16,6 +16,9 @@ bool is_batched(const struct emitter *emitter, const struct buffer *buffer) {
 
 const char *tensor_description(struct emitter *emitter, const struct buffer *buffer) {
     const char *description = buffer_description(emitter->ir, buffer);
+    if (emitter->compiled->axis_count)
+        return arena_format(emitter->ir->arena, "%s %s%s", buffer->name,
+                            dtype_facts[buffer->dtype].name, emit_extents(emitter, buffer));
     if (!is_batched(emitter, buffer))
         return description;
     const char *bracket = strrchr(description, '[') + 1;
@@ -24,10 +27,10 @@ const char *tensor_description(struct emitter *emitter, const struct buffer *buf
 }
 
 /* The largest block that runs too few images; 0: there is none. */
-static int64_t staged_images(const struct compiled *compiled) {
-    for (int i = 0; i < compiled->block_count; i++)
-        if (compiled->blocks[i].least < compiled->blocks[i].images)
-            return compiled->blocks[i].images;
+static int64_t staged_images(const struct sized_variant *variant) {
+    for (int i = 0; i < variant->block_count; i++)
+        if (variant->blocks[i].least < variant->blocks[i].images)
+            return variant->blocks[i].images;
     return 0;
 }
 
@@ -35,8 +38,8 @@ static size_t staged_bytes(const struct node *node, int64_t images) {
     return whole_lines(node->batched ? (size_t)(image_bytes(node) * images) : 0);
 }
 
-size_t staging_bytes(const struct graph *graph, const struct compiled *compiled) {
-    int64_t images = staged_images(compiled);
+size_t staging_bytes(const struct graph *graph, const struct sized_variant *variant) {
+    int64_t images = staged_images(variant);
     size_t bytes = 0;
     for (int i = 0; i < graph->input_count; i++)
         bytes += staged_bytes(graph->inputs[i], images);
@@ -55,8 +58,8 @@ static const char *parameters(struct emitter *emitter) {
 void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block) {
     struct run_text run = emit_run_text(emitter, "    ");
     text_add(text, "/* A block of %" PRId64 ". */\n", block->images);
-    text_add(text, "static void run_block_%" PRId64 "(%s) {\n%s", block->images,
-             parameters(emitter), text_keep(&run.offsets));
+    text_add(text, "static void run_block_%" PRId64 "%s(%s) {\n%s", block->images,
+             emitter->variant->suffix, parameters(emitter), text_keep(&run.offsets));
     emit_run_body(emitter, text, &run);
 }
 
@@ -89,15 +92,17 @@ static void add_staged(struct emitter *emitter, struct text *text, bool output, 
 
 static void add_run_few(struct emitter *emitter, struct text *text, int64_t images) {
     const struct graph *graph = emitter->graph;
-    size_t staging = staging_bytes(graph, emitter->compiled), offset = 0;
+    size_t staging = staging_bytes(graph, emitter->variant), offset = 0;
+    if (!emitter->block_declared)
+        text_add(text, "typedef void block(%s);\n\n", parameters(emitter));
+    emitter->block_declared = true;
     text_add(text,
-             "typedef void block(%s);\n\n"
              "/* Runs a block of `images`, of which only `count` are there. */\n"
-             "static void run_few(block *run, long images, long count,\n"
+             "static void run_few%s(block *run, long images, long count,\n"
              "        %s) {\n"
              "    char *staged = (char *)arena + %zu; /* behind the block's own */\n"
              "    struct %s_inputs in = *inputs;\n    struct %s_outputs out = *outputs;\n",
-             parameters(emitter), parameters(emitter), emitter->compiled->arena_bytes - staging,
+             emitter->variant->suffix, parameters(emitter), emitter->variant->arena_bytes - staging,
              emitter->prefix, emitter->prefix);
     add_staged(emitter, text, false, images, &offset);
     add_staged(emitter, text, true, images, &offset);
@@ -112,29 +117,30 @@ static void add_run_few(struct emitter *emitter, struct text *text, int64_t imag
 /* ---- All images ---- */
 
 static void add_run_next(struct emitter *emitter, struct text *text) {
-    const struct compiled *compiled = emitter->compiled;
+    const struct sized_variant *variant = emitter->variant;
+    const char *suffix = variant->suffix;
     text_add(text,
              "/* Runs the first of the `left` images that are left; returns how many. */\n"
-             "static long run_next(%s, long left) {\n",
-             parameters(emitter));
-    for (int i = 0; i < compiled->block_count; i++) {
-        const struct block *block = &compiled->blocks[i];
-        bool last = i == compiled->block_count - 1;
+             "static long run_next%s(%s, long left) {\n",
+             suffix, parameters(emitter));
+    for (int i = 0; i < variant->block_count; i++) {
+        const struct block *block = &variant->blocks[i];
+        bool last = i == variant->block_count - 1;
         if (last && i == 0)
             text_add(text, "    (void)left;\n");
         if (!last)
             text_add(text, "    if (left >= %" PRId64 ") {\n", block->images);
         text_add(text,
-                 "%s    run_block_%" PRId64 "(inputs, outputs, weights, arena);\n"
+                 "%s    run_block_%" PRId64 "%s(inputs, outputs, weights, arena);\n"
                  "%s    return %" PRId64 ";\n%s",
-                 last ? "" : "    ", block->images, last ? "" : "    ", block->images,
+                 last ? "" : "    ", block->images, suffix, last ? "" : "    ", block->images,
                  last ? "" : "    }\n");
         if (block->least < block->images)
             text_add(text,
-                     "    if (left >= %" PRId64 ") {\n        run_few(run_block_%" PRId64
-                     ", %" PRId64
+                     "    if (left >= %" PRId64 ") {\n        run_few%s(run_block_%" PRId64
+                     "%s, %" PRId64
                      ", left, inputs, outputs, weights, arena);\n        return left;\n    }\n",
-                     block->least, block->images, block->images);
+                     block->least, suffix, block->images, suffix, block->images);
     }
     text_add(text, "}\n\n");
 }
@@ -151,22 +157,26 @@ static void add_advance(struct emitter *emitter, struct text *text) {
 }
 
 void emit_run_batch(struct emitter *emitter, struct text *text) {
-    int64_t staged = staged_images(emitter->compiled);
-    if (staged && !emitter->backend->has_system_headers)
+    const char *suffix = emitter->variant->suffix;
+    int64_t staged = staged_images(emitter->variant);
+    if (staged && !emitter->block_declared && !emitter->backend->has_system_headers)
         text_add(text, "void *memset(void *to, int byte, unsigned long bytes);\n\n");
     if (staged)
         add_run_few(emitter, text, staged);
     add_run_next(emitter, text);
     text_add(text,
              "/* Images `at` to `end`, the last not included. */\n"
-             "static void run_images(%s, long at, long end) {\n"
+             "static void run_images%s(%s, long at, long end) {\n"
              "    while (at < end) {\n"
              "        struct %s_inputs in = *inputs;\n        struct %s_outputs out = *outputs;\n",
-             parameters(emitter), emitter->prefix, emitter->prefix);
+             suffix, parameters(emitter), emitter->prefix, emitter->prefix);
     add_advance(emitter, text);
+    text_add(text, "        at += run_next%s(&in, &out, weights, arena, end - at);\n    }\n}\n\n",
+             suffix);
+    text_add(text, *suffix ? "static void run%s(" : "void %s_run(",
+             *suffix ? suffix : emitter->prefix);
     text_add(text,
-             "        at += run_next(&in, &out, weights, arena, end - at);\n    }\n}\n\n"
-             "void %s_run(%s, long batch) {\n"
-             "    run_images(inputs, outputs, weights, arena, 0, batch);\n}\n\n",
-             emitter->prefix, parameters(emitter));
+             "%s, long batch) {\n    run_images%s(inputs, outputs, weights, arena, 0, batch);\n"
+             "}\n\n",
+             parameters(emitter), suffix);
 }

@@ -39,6 +39,33 @@ struct compile_options {
                            as one input more; 0: it does not. Neither with `profile` nor `pool` */
 };
 
+/* A model at several sizes of its axes, for one text. All graphs have the same inputs and outputs,
+ * but for the extents, and all have a batch axis or none has. */
+enum { MOST_SET_SIZES = 64, MOST_SET_AXES = 8 };
+struct size_set {
+    int axis_count; /* from 1 on */
+    const char *const *axes;
+    int count; /* the largest first: others take over how it packs weights, where that is cheap */
+    const struct set_size {
+        const struct graph *graph;
+        const int64_t *sizes; /* by axis; no two alike */
+        const char *digest;   /* for the header comment; NULL: left out */
+    } * items;
+};
+
+/* What was compiled of one graph. */
+struct sized_variant {
+    const struct graph *graph; /* the caller's */
+    const int64_t *sizes;      /* by axis; NULL: it is the only one */
+    const char *digest;
+    const char *suffix;              /* of its functions' names: "_at_16", or "" */
+    int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
+    struct block blocks[MAX_BLOCKS]; /* the largest first; kernels are in this order */
+    size_t arena_bytes, arena_lower_bound;
+    int first_kernel, kernel_count; /* among compiled->kernels */
+    const char *plan;
+};
+
 /* What a profiled text calls before each kernel that it runs, with the position among
  * compiled->kernels, and after the last with their count. */
 typedef void lap(int kernel);
@@ -55,20 +82,25 @@ struct compiled {
     size_t weights_bytes;
     bool shares_weights;             /* they belong to another */
     int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
-    struct block blocks[MAX_BLOCKS]; /* the largest first; kernels are in this order */
+    struct block blocks[MAX_BLOCKS]; /* of the first variant */
     size_t arena_bytes;              /* of the block PREFIX_run works in, 64-byte aligned */
     size_t arena_lower_bound;        /* largest sum of intermediate buffers alive at once */
     int threads; /* that find work in a run, at most; 1: more than one do not help */
     int steps;   /* of a run that threads share */
     int kernel_count;
     struct kernel_facts *kernels;
+    int axis_count;          /* of a size_set; 0: there is one variant, and no axes are asked for */
+    const char *const *axes; /* their names; until the end of the compile also those in C: */
+    const char *const *parameters;
+    int variant_count;
+    struct sized_variant *variants;       /* in the order of the set */
     int runtime_function_count;           /* precompiled, which the text declares and calls: */
     const char *const *runtime_functions; /* "tile_8x32", "row_f32_add", ..., each once */
     bool tuned;                           /* by options.tuning */
     int contraction_count;                /* where options.list_candidates asked for them */
     const struct contraction_facts *contractions;
     double nodes, bytes;    /* that the compile made and took, as its limits count them */
-    const char *plan;       /* the memory plan as a table, for `inspect` */
+    const char *plan;       /* the memory plan as a table, for `inspect`; of the first variant */
     const char *kernel_dot; /* the kernels as Graphviz */
 };
 

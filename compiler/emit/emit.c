@@ -8,17 +8,61 @@
 
 /* ---- The top of the file ---- */
 
-static void add_index(struct text *text, const struct compiled *compiled) {
+static void add_kernel_line(struct text *text, const struct kernel_facts *facts) {
+    text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes",
+             facts->name, facts->output, facts->flops, facts->bytes_read, facts->bytes_written);
+    if (facts->steps)
+        text_add(text, "  in each of %" PRId64 " steps", facts->steps);
+    text_add(text, "\n");
+}
+
+/* Names of kernels that stand at another size. */
+static void add_same_kernels(struct emitter *emitter, struct text *text,
+                             const struct kernel_facts *kernels, int count) {
+    struct text line = text_in(emitter->ir->arena);
+    for (int i = 0; i < count; i++)
+        if (!kernels[i].source[0])
+            text_add(&line, "%s%s", line.length ? " " : "   and ", kernels[i].name);
+    if (!line.length)
+        return;
+    text_add(text, " *");
+    add_wrapped(text, text_keep(&line));
+    text_add(text, "\n");
+}
+
+static void add_variant_index(struct emitter *emitter, struct text *text,
+                              const struct compiled *compiled,
+                              const struct sized_variant *variant) {
+    const struct kernel_facts *kernels = compiled->kernels + variant->first_kernel;
+    if (compiled->axis_count)
+        text_add(text, " *  at %s:\n", emit_size_text(compiled, variant, emitter->ir->arena));
+    for (int i = 0; i < variant->kernel_count; i++) {
+        if (i ? kernels[i].images != kernels[i - 1].images : kernels[i].images > 0)
+            text_add(text, " *  in blocks of %" PRId64 ":\n", kernels[i].images);
+        if (kernels[i].source[0])
+            add_kernel_line(text, &kernels[i]);
+    }
+    add_same_kernels(emitter, text, kernels, variant->kernel_count);
+}
+
+static void add_index(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     text_add(text, " *\n * kernel, what it stores, arithmetic operations, bytes read and written, "
                    "nodes of the graph:\n");
-    for (int i = 0; i < compiled->kernel_count; i++) {
-        const struct kernel_facts *facts = &compiled->kernels[i];
-        if (i ? facts->images != facts[-1].images : facts->images > 0)
-            text_add(text, " *  in blocks of %" PRId64 ":\n", facts->images);
-        text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes",
-                 facts->name, facts->output, facts->flops, facts->bytes_read, facts->bytes_written);
-        if (facts->steps)
-            text_add(text, "  in each of %" PRId64 " steps", facts->steps);
+    for (int i = 0; i < compiled->variant_count; i++)
+        add_variant_index(emitter, text, compiled, &compiled->variants[i]);
+}
+
+/* The digests of all graphs. */
+static void add_graphs(struct emitter *emitter, struct text *text,
+                       const struct compiled *compiled) {
+    for (int i = 0; i < compiled->variant_count; i++) {
+        const struct sized_variant *variant = &compiled->variants[i];
+        if (!variant->digest)
+            continue;
+        text_add(text, "%s * graph    %s", i ? "" : " *\n", variant->digest);
+        if (compiled->axis_count)
+            text_add(text, "\n *          at %s",
+                     emit_size_text(compiled, variant, emitter->ir->arena));
         text_add(text, "\n");
     }
 }
@@ -27,11 +71,10 @@ static void add_title(struct emitter *emitter, struct text *text, const struct c
                       const struct compile_options *options) {
     text_add(text, "/* %s.c: the graph \"%s\", compiled to C by Eigentensor. Do not edit.\n",
              emitter->prefix, emit_identifier(emitter->ir, emitter->ir->graph->name));
-    if (options->digest)
-        text_add(text, " *\n * graph    %s\n", options->digest);
+    add_graphs(emitter, text, compiled);
     if (options->command)
         text_add(text, " * command  %s\n", options->command);
-    add_index(text, compiled);
+    add_index(emitter, text, compiled);
     text_add(text, " */\n");
 }
 
@@ -85,8 +128,11 @@ static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int
         facts[i] = describe_kernel(ir, ir->kernels[i]);
         facts[i].images = images;
     }
-    for (int i = 0; i < ir->kernel_count; i++)
+    for (int i = 0; i < ir->kernel_count; i++) {
         facts[i].source = kernel_source(emitter, ir->kernels[i], &facts[i]);
+        if (emitter->texts && emit_same_text(emitter->texts, &facts[i]))
+            ir->kernels[i]->name = facts[i].name;
+    }
 }
 
 /* Of an ir and, before them, of its bodies; `facts` are those of the whole file. */
@@ -123,13 +169,12 @@ static const char *const templates_of_all[] = {
     template_lanes, template_branch, template_tile,  template_pool,
 };
 
-static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
-                                   const struct compile_options *options,
+static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,
                                    const struct compiled *compiled) {
     struct emitter *emitter = arena_new(ir->arena, struct emitter);
     emitter->ir = ir;
-    emitter->graph = graph;
     emitter->compiled = compiled;
+    emit_begin_variant(emitter, compiled->variants);
     emitter->backend = options->backend ? options->backend : &emit_loops;
     emitter->threads = ir->threads > 1;
     emitter->pool =
@@ -146,36 +191,65 @@ static struct emitter *emitter_new(struct ir *ir, const struct graph *graph,
     return emitter;
 }
 
-void emit(struct ir *const *irs, int count, const struct graph *graph,
-          const struct compile_options *options, struct compiled *compiled) {
-    struct arena *arena = irs[0]->arena;
-    struct emitter *emitter = emitter_new(irs[0], graph, options, compiled);
-    compiled->prefix = emitter->prefix;
-    compiled->kernel_count = irs[count - 1]->first_number + irs[count - 1]->kernel_count;
-    compiled->kernels = arena_array(arena, struct kernel_facts, (size_t)compiled->kernel_count);
+void emit_begin_variant(struct emitter *emitter, const struct sized_variant *variant) {
+    emitter->variant = variant;
+    emitter->graph = variant->graph;
+}
+
+/* The kernels of a variant, from irs[0] on; how many irs it has. */
+static int add_variant(struct emitter *emitter, struct ir *const *irs,
+                       struct sized_variant *variant, struct compiled *compiled) {
+    const bool batched = variant->graph->batched;
+    const int count = batched ? variant->block_count : 1;
+    emit_begin_variant(emitter, variant);
     for (int i = 0; i < count; i++) {
-        add_program(emitter, irs[i], compiled->kernels,
-                    graph->batched ? compiled->blocks[i].images : 0);
-        if (i == 0)
+        add_program(emitter, irs[i], compiled->kernels, batched ? variant->blocks[i].images : 0);
+        if (variant == compiled->variants && i == 0)
             emit_name_fields(emitter);
     }
+    if (batched)
+        variant->arena_bytes += staging_bytes(variant->graph, variant);
+    if (variant->arena_bytes > compiled->arena_bytes)
+        compiled->arena_bytes = variant->arena_bytes;
+    return count;
+}
+
+static void add_variants(struct emitter *emitter, struct ir *const *irs,
+                         struct compiled *compiled) {
+    const struct sized_variant *last = &compiled->variants[compiled->variant_count - 1];
+    compiled->kernel_count = last->first_kernel + last->kernel_count;
+    compiled->kernels =
+        arena_array(irs[0]->arena, struct kernel_facts, (size_t)compiled->kernel_count);
+    if (compiled->axis_count) {
+        emitter->texts = emit_texts_new(emitter, compiled->kernel_count);
+        emit_name_sizes(emitter, compiled);
+    }
+    for (int i = 0, first = 0; i < compiled->variant_count; i++)
+        first += add_variant(emitter, irs + first, &compiled->variants[i], compiled);
+    emit_begin_variant(emitter, compiled->variants);
     emit_begin_ir(emitter, irs[0]);
+}
+
+void emit(struct ir *const *irs, const struct compile_options *options, struct compiled *compiled) {
+    struct arena *arena = irs[0]->arena;
+    struct emitter *emitter = emitter_new(irs[0], options, compiled);
+    compiled->prefix = emitter->prefix;
+    add_variants(emitter, irs, compiled);
     compiled->kernel_dot = kernels_dot(irs[0]);
-    if (graph->batched)
-        compiled->arena_bytes += staging_bytes(graph, compiled);
     struct text file = text_in(arena), header = text_in(arena);
     add_title(emitter, &file, compiled, options);
     add_prelude(emitter, &file);
     if (!emitter->backend->has_system_headers) /* nor the one beside the text */
         emit_interface(emitter, &file, compiled);
     for (int i = 0; i < compiled->kernel_count; i++)
-        text_add(&file, "%s\n", compiled->kernels[i].source);
-    emit_entries(emitter, &file, irs, count, options);
+        if (compiled->kernels[i].source[0])
+            text_add(&file, "%s\n", compiled->kernels[i].source);
+    emit_entries(emitter, &file, irs);
     compiled->runtime_function_count = emitter->function_count;
     compiled->runtime_functions = names_of_functions(emitter);
     compiled->source = text_keep(&file);
     compiled->source_bytes = file.length;
-    emit_header(emitter, &header, compiled, options);
+    emit_header(emitter, &header, compiled);
     compiled->header = text_keep(&header);
     compiled->header_bytes = header.length;
 }

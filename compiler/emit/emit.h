@@ -55,7 +55,10 @@ struct emitter {
     struct ir *ir;
     const struct graph *graph; /* as it was given: its inputs may have a batch axis */
     const struct compiled *compiled;
-    const char **fields[2]; /* of inputs and outputs by position, the same in all blocks */
+    const struct sized_variant *variant; /* whose graph that is */
+    struct kernel_texts *texts; /* of kernels so far; NULL: the same text may stand twice */
+    bool block_declared;        /* the type of blocks of images */
+    const char **fields[2];     /* of inputs and outputs by position, the same in all blocks */
     const char *prefix;
     struct text *text; /* where statements go */
     struct sections sections;
@@ -92,12 +95,14 @@ struct emitter {
 
 /* ---- emit.c: the whole file ---- */
 
-/* Of one ir, or of one for each block of a batched graph. Fills source, header, kernels and
- * runtime_functions of `compiled`; adds to the arena what blocks need to run too few images. */
-void emit(struct ir *const *irs, int count, const struct graph *graph,
-          const struct compile_options *options, struct compiled *compiled);
+/* Of one ir for each variant of `compiled`, or, where its graph is batched, for each block. Fills
+ * source, header, kernels and runtime_functions of `compiled`; adds to the arenas what blocks need
+ * to run too few images. */
+void emit(struct ir *const *irs, const struct compile_options *options, struct compiled *compiled);
 /* Takes an ir to hand, the first or that of another block. */
 void emit_begin_ir(struct emitter *emitter, struct ir *ir);
+/* Takes a variant to hand: what belongs to its graph. */
+void emit_begin_variant(struct emitter *emitter, const struct sized_variant *variant);
 
 /* ---- names.c: identifiers of C ---- */
 
@@ -106,6 +111,8 @@ char *emit_identifier(struct ir *ir, const char *name);
 /* That by which a graph's files and exported names begin; no header of the system has it. */
 const char *emit_prefix_of(struct ir *ir, const char *name);
 const char *emit_upper_case(struct ir *ir, const char *name);
+/* A name for a parameter of the functions that take sizes: nothing else in them has it. */
+const char *emit_parameter_name(struct emitter *emitter, const char *name);
 /* Gives every buffer of the ir at hand a name of its own. */
 void emit_name_buffers(struct emitter *emitter);
 /* Names the fields of inputs and outputs after the buffers of the ir at hand. */
@@ -115,11 +122,9 @@ void emit_name_fields(struct emitter *emitter);
 
 /* The structs, macros and prototypes; and the whole .h file. */
 void emit_interface(struct emitter *emitter, struct text *text, const struct compiled *compiled);
-void emit_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
-                 const struct compile_options *options);
+void emit_header(struct emitter *emitter, struct text *text, const struct compiled *compiled);
 /* All functions that stand behind the kernels. */
-void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs, int count,
-                  const struct compile_options *options);
+void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs);
 
 /* The calls of all kernels of an ir, and before them where constants and temporaries lie. */
 struct run_text {
@@ -140,11 +145,36 @@ bool is_batched(const struct emitter *emitter, const struct buffer *buffer);
 /* "x float32[N,784]": an input or output as the whole graph has it. */
 const char *tensor_description(struct emitter *emitter, const struct buffer *buffer);
 /* Bytes that the arena needs behind `arena_bytes` for copies of inputs and outputs. */
-size_t staging_bytes(const struct graph *graph, const struct compiled *compiled);
+size_t staging_bytes(const struct graph *graph, const struct sized_variant *variant);
 /* The function of one block, whose kernels the emitter has at hand. */
 void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
 /* PREFIX_run. */
 void emit_run_batch(struct emitter *emitter, struct text *text);
+
+/* ---- sizes.c: a text for several sizes, whose functions have a parameter for each axis ---- */
+
+/* "seq_len=16". */
+const char *emit_size_text(const struct compiled *compiled, const struct sized_variant *variant,
+                           struct arena *arena);
+/* Names the parameters, and what belongs to each variant. */
+void emit_name_sizes(struct emitter *emitter, struct compiled *compiled);
+/* "[N,seq_len,768]" of an input or output at all sizes; "?" where an extent is no axis. */
+const char *emit_extents(struct emitter *emitter, const struct buffer *buffer);
+/* ", long seq_len" and ", seq_len"; "" where there are no axes. */
+const char *emit_size_parameters(struct emitter *emitter);
+const char *emit_size_arguments(struct emitter *emitter);
+void emit_size_interface(struct emitter *emitter, struct text *text, const char *upper);
+/* The run of the variant at hand, which has no batch axis. */
+void emit_run_size(struct emitter *emitter, struct text *text);
+/* PREFIX_run, once there is one of each variant, and the functions that tell sizes. */
+void emit_run_sizes(struct emitter *emitter, struct text *text);
+
+/* ---- same.c: kernels whose text is the same at several sizes ---- */
+
+struct kernel_texts *emit_texts_new(struct emitter *emitter, int capacity);
+/* If a kernel before has the same text, but for names: takes its name, and has no text then. Else
+ * false. */
+bool emit_same_text(struct kernel_texts *texts, struct kernel_facts *kernel);
 
 /* ---- threads.c: what a text has whose runs threads can share; `upper` is the prefix ---- */
 

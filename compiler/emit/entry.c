@@ -34,13 +34,16 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
 static void add_sizes(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     const char *upper = emit_upper_case(emitter->ir, emitter->prefix);
     text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
-    text_add(text, "#define %s_ARENA_BYTES %zu\n", upper, compiled->arena_bytes);
+    text_add(text, "#define %s_ARENA_BYTES %zu%s\n", upper, compiled->arena_bytes,
+             compiled->axis_count ? " /* enough for every size */" : "");
     text_add(text, "#define %s_INPUT_COUNT %d\n", upper, emitter->ir->graph->input_count);
     text_add(text, "#define %s_OUTPUT_COUNT %d\n", upper, emitter->ir->graph->output_count);
-    if (compiled->block_count)
+    if (compiled->block_count && !compiled->axis_count)
         text_add(text, "#define %s_BLOCK_IMAGES %" PRId64 " /* fastest are multiples of it */\n",
                  upper, compiled->blocks[0].images);
     text_add(text, "\n");
+    if (compiled->axis_count)
+        emit_size_interface(emitter, text, upper);
 }
 
 void emit_interface(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
@@ -54,6 +57,8 @@ void emit_interface(struct emitter *emitter, struct text *text, const struct com
     add_tensor_fields(emitter, text, BUFFER_INPUT, "const ");
     add_tensor_fields(emitter, text, BUFFER_OUTPUT, "");
     const char *batch = compiled->block_count ? ", long batch" : "";
+    const char *sizes = emit_size_parameters(emitter);
+    const char *type = compiled->axis_count ? "int" : "void";
     text_add(
         text,
         *batch
@@ -65,30 +70,40 @@ void emit_interface(struct emitter *emitter, struct text *text, const struct com
     text_add(text,
              " * `weights` is the block that was written beside this file, `arena` is scratch\n"
              " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
-             " * arena each. */\n");
+             " * arena each.%s */\n",
+             *sizes ? " Returns 0, or -1 and has touched nothing for sizes not listed above." : "");
     text_add(text,
-             "void %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-             "        const void *weights, void *arena%s);\n\n",
-             prefix, prefix, prefix, batch);
+             "%s %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
+             "        const void *weights, void *arena%s%s);\n\n",
+             type, prefix, prefix, prefix, batch, sizes);
     text_add(text,
              "/* The same by position. */\n"
-             "void %s_run_array(const void *const *inputs, void *const *outputs, "
-             "const void *weights,\n        void *arena%s);\n",
-             prefix, batch);
+             "%s %s_run_array(const void *const *inputs, void *const *outputs, "
+             "const void *weights,\n        void *arena%s%s);\n",
+             type, prefix, batch, sizes);
     if (emitter->threads)
         emit_step_interface(emitter, text, emit_upper_case(emitter->ir, prefix));
     if (emitter->pool)
         emit_pool_interface(emitter, text, emit_upper_case(emitter->ir, prefix));
 }
 
-void emit_header(struct emitter *emitter, struct text *text, const struct compiled *compiled,
-                 const struct compile_options *options) {
+static void add_digest(struct emitter *emitter, struct text *text,
+                       const struct sized_variant *variant) {
+    if (!variant->digest)
+        return;
+    text_add(text, "\n * Graph %s", variant->digest);
+    if (emitter->compiled->axis_count)
+        text_add(text, "\n *   at %s",
+                 emit_size_text(emitter->compiled, variant, emitter->ir->arena));
+}
+
+void emit_header(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     const char *guard =
         arena_format(emitter->ir->arena, "%s_H", emit_upper_case(emitter->ir, emitter->prefix));
     text_add(text, "/* %s.h: how to run the graph \"%s\", compiled to C by Eigentensor.",
              emitter->prefix, emit_identifier(emitter->ir, emitter->ir->graph->name));
-    if (options->digest)
-        text_add(text, "\n * Graph %s", options->digest);
+    for (int i = 0; i < compiled->variant_count; i++)
+        add_digest(emitter, text, &compiled->variants[i]);
     text_add(text,
              " */\n#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n"
              "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
@@ -305,10 +320,11 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
                           const char *more, const char *values) {
     const char *prefix = emitter->prefix;
     const struct ir *ir = emitter->ir;
+    const bool sizes = emitter->compiled->axis_count > 0;
     text_add(text,
-             "void %s_run%s_array(const void *const *inputs, void *const *outputs, "
-             "const void *weights,\n        void *arena%s) {\n",
-             prefix, what, more);
+             "%s %s_run%s_array(const void *const *inputs, void *const *outputs, "
+             "const void *weights,\n        void *arena%s%s) {\n",
+             sizes ? "int" : "void", prefix, what, more, emit_size_parameters(emitter));
     for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++) {
         const char *plural = kind == BUFFER_INPUT ? "inputs" : "outputs";
         text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
@@ -328,8 +344,8 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
     if (emitter->stop_every)
         text_add(text, "    named_inputs.stop = (%s *)inputs[%d];\n", emit_stop_type(emitter),
                  emitter->graph->input_count);
-    text_add(text, "    %s_run%s(&named_inputs, &named_outputs, weights, arena%s);\n", prefix, what,
-             values);
+    text_add(text, "    %s%s_run%s(&named_inputs, &named_outputs, weights, arena%s%s);\n",
+             sizes ? "return " : "", prefix, what, values, emit_size_arguments(emitter));
     if (emitter->profile)
         text_add(text, "    named_inputs.lap(%d);\n", emitter->compiled->kernel_count);
     text_add(text, "}\n");
@@ -353,25 +369,48 @@ static void add_pool(struct emitter *emitter, struct text *text) {
     add_run_array(emitter, text, "_on", more, batched ? ", batch, pool" : ", pool");
 }
 
-/* The functions that call kernels. */
-static void add_runs(struct emitter *emitter, struct text *text, struct ir *const *irs, int count) {
-    if (!emitter->graph->batched) {
-        add_run(emitter, text);
-        return;
-    }
-    for (int i = 0; i < count; i++) {
+/* The functions that call kernels, of the variant at hand, whose irs these are; how many. */
+static int add_runs(struct emitter *emitter, struct text *text, struct ir *const *irs) {
+    const struct sized_variant *variant = emitter->variant;
+    for (int i = 0; i < variant->block_count; i++) {
         emit_begin_ir(emitter, irs[i]);
-        emit_run_block(emitter, text, &emitter->compiled->blocks[i]);
+        emit_run_block(emitter, text, &variant->blocks[i]);
     }
     emit_begin_ir(emitter, irs[0]);
-    emit_run_batch(emitter, text);
+    if (variant->block_count)
+        emit_run_batch(emitter, text);
+    else if (emitter->compiled->axis_count)
+        emit_run_size(emitter, text);
+    else
+        add_run(emitter, text);
+    return variant->block_count ? variant->block_count : 1;
 }
 
-static void add_metadata(struct emitter *emitter, struct text *text,
-                         const struct compile_options *options) {
+static void add_all_runs(struct emitter *emitter, struct text *text, struct ir *const *irs) {
+    const struct compiled *compiled = emitter->compiled;
+    for (int i = 0, first = 0; i < compiled->variant_count; i++) {
+        emit_begin_variant(emitter, &compiled->variants[i]);
+        first += add_runs(emitter, text, irs + first);
+    }
+    emit_begin_variant(emitter, compiled->variants);
+    emit_begin_ir(emitter, irs[0]);
+    if (compiled->axis_count)
+        emit_run_sizes(emitter, text);
+}
+
+static void add_metadata(struct emitter *emitter, struct text *text) {
     const struct ir *ir = emitter->ir;
-    text_add(text, "\nconst char *%s_metadata(void) {\n    return \"eigentensor 1; graph %s\"",
-             emitter->prefix, options->digest ? options->digest : "unknown");
+    const struct compiled *compiled = emitter->compiled;
+    text_add(text, "\nconst char *%s_metadata(void) {\n    return \"eigentensor 1",
+             emitter->prefix);
+    for (int i = 0; i < compiled->variant_count; i++) {
+        const struct sized_variant *variant = &compiled->variants[i];
+        text_add(text, "%s; graph %s", i ? "\"\n           \"" : "",
+                 variant->digest ? variant->digest : "unknown");
+        if (compiled->axis_count)
+            text_add(text, "\"\n           \" at %s", emit_size_text(compiled, variant, ir->arena));
+    }
+    text_add(text, "\"");
     for (int i = 0; i < ir->buffer_count; i++)
         if (ir->buffers[i]->kind <= BUFFER_OUTPUT)
             text_add(text, "\n           \"; %s %s\"",
@@ -380,15 +419,14 @@ static void add_metadata(struct emitter *emitter, struct text *text,
     text_add(text, ";\n}\n");
 }
 
-void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs, int count,
-                  const struct compile_options *options) {
+void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs) {
     const bool batched = emitter->graph->batched;
-    add_runs(emitter, text, irs, count);
+    add_all_runs(emitter, text, irs);
     if (emitter->threads)
         add_step_entries(emitter, text);
     add_run_array(emitter, text, "", batched ? ", long batch" : "", batched ? ", batch" : "");
     if (emitter->pool)
         add_pool(emitter, text);
     if (emitter->backend->has_metadata)
-        add_metadata(emitter, text, options);
+        add_metadata(emitter, text);
 }

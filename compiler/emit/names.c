@@ -81,15 +81,20 @@ static bool looks_constant(const char *name) {
     return !one && !strpbrk(name, "abcdefghijklmnopqrstuvwxyz");
 }
 
-static bool is_reserved(const char *name) {
+/* What might mean something else to a compiler or a header, or begins as names of the text do. */
+static bool is_taken(const char *name) {
     if (ends_with(name, "_"))
         return false;
-    if (has_word(keywords, name) || has_word(macros, name) || has_word(own_words, name))
+    if (has_word(keywords, name) || has_word(macros, name))
         return true;
     for (size_t i = 0; i < sizeof reserved_beginnings / sizeof *reserved_beginnings; i++)
         if (strncmp(name, reserved_beginnings[i], strlen(reserved_beginnings[i])) == 0)
             return true;
     return looks_local(name) || looks_constant(name) || ends_with(name, "_t");
+}
+
+static bool is_reserved(const char *name) {
+    return is_taken(name) || has_word(own_words, name);
 }
 
 char *emit_identifier(struct ir *ir, const char *name) {
@@ -133,6 +138,20 @@ static const char *safe_name(const struct emitter *emitter, const char *name) {
                  (emitter->profile && strcmp(name, "lap") == 0) ||
                  (emitter->stop_every && strcmp(name, "stop") == 0);
     return taken ? arena_format(emitter->ir->arena, "%s_", name) : name;
+}
+
+/* What the functions speak of that take sizes. */
+static const char size_words[] =
+    " arena bytes elements find_size i in input inputs left out output outputs size sizes weights ";
+
+const char *emit_parameter_name(struct emitter *emitter, const char *name) {
+    struct ir *ir = emitter->ir;
+    const char *first = emit_identifier(ir, name), *prefix = emitter->prefix;
+    const bool of_file = strncmp(first, "run_", 4) == 0 ||
+                         strncmp(first, prefix, strlen(prefix)) == 0 ||
+                         (emitter->graph->batched && strcmp(first, "batch") == 0);
+    const bool taken = of_file || is_taken(first) || has_word(size_words, first);
+    return taken ? arena_format(ir->arena, "%s_", first) : first;
 }
 
 static const char *free_name(const struct emitter *emitter, const struct names *names,

@@ -131,7 +131,7 @@ int64_t axis_size_at(const struct axis_sizes *sizes, int64_t position) {
 void describe_axis_sizes(const struct axis_sizes *sizes, struct text *text) {
     for (int i = 0; i < sizes->range_count; i++) {
         const struct size_range *range = &sizes->ranges[i];
-        text_add(text, "%s", i ? ", " : "");
+        text_add(text, "%s", i ? "," : "");
         if (range->first == ET_BATCH)
             text_add(text, BATCH_SYMBOL);
         else

@@ -78,7 +78,7 @@ bool axis_allows(const struct axis_sizes *sizes, int64_t size);
 int64_t axis_size_count(const struct axis_sizes *sizes);
 /* The size at that position, from the least; it must be below axis_size_count(). */
 int64_t axis_size_at(const struct axis_sizes *sizes, int64_t position);
-/* Appends "1..8, 32". */
+/* Appends "1..8,32". */
 void describe_axis_sizes(const struct axis_sizes *sizes, struct text *text);
 
 #endif

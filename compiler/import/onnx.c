@@ -36,9 +36,10 @@ static void describe_shape(struct arena *arena, const Onnx__Shape *shape,
         const Onnx__Shape__Dimension *dim = shape->dim[i];
         bool open = !dim->has_dim_value || dim->dim_value < 0;
         input->shape[i] = open ? -1 : dim->dim_value;
+        const char *name = dim->dim_param;
+        bool named = name[0] && strcmp(name, "?") != 0; /* as a converter calls them all */
         if (open)
-            input->axis[i] =
-                dim->dim_param[0] ? dim->dim_param : arena_format(arena, "%s.%d", input->name, i);
+            input->axis[i] = named ? name : arena_format(arena, "%s.%d", input->name, i);
     }
 }
 

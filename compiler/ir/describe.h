@@ -9,7 +9,8 @@ struct kernel_facts {
     const char *name;                  /* "k02_contract_relu_pool": the C function's name */
     const char *formula;               /* "y[32,10,10] = max{..}(..)" */
     const char *nodes;                 /* ids of the graph's nodes in it: "12 13 14" */
-    const char *source;                /* the emitted C of its function */
+    const char *source;                /* the emitted C of its function; "": that of another
+                                          kernel of this name */
     const char *output;                /* what it stores, "t3 float32[32,10,10]" */
     int64_t images;                    /* of the block that it is part of; 0: there is no batch */
     int64_t steps;                     /* it is done so often in a run, as part of a scan; 0: it is

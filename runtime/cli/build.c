@@ -29,7 +29,8 @@ static const struct argp_option options[] = {
     THREADS_OPTION(
         "The program shares each run among N threads (0: one for each core; default: 1)"),
     TUNED_OPTIONS,
-    MODEL_OPTIONS,
+    WEIGHTS_OPTION,
+    AXES_OPTION,
     {0}};
 
 static void choose_main(enum standalone_kind *kind, const char *name, struct argp_state *state) {
@@ -61,6 +62,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
 static const struct command_line line = {
     .options = options,
     .compiles = true,
+    .takes_sets = true,
     .parse = parse,
     .arguments = "MODEL.json",
     .about = "Builds a program with the model and its weights inside.\v"
@@ -69,7 +71,10 @@ static const struct command_line line = {
              "development files of libpng and zlib.\n\n"
              "  eigentensor build mnist.json -o mnist-classify\n"
              "  ./mnist-classify seven.png\n"
-             "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz",
+             "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz\n"
+             "  eigentensor build encoder.onnx --axis seq_len=1,16,128\n\n"
+             "Built for several sizes, the program takes the one that the arrays given to it have; "
+             "it runs on one thread.",
 };
 
 int build_command(int count, char **values) {
@@ -85,11 +90,13 @@ int build_command(int count, char **values) {
     struct et_error error = {0};
     struct arena arena = {0};
     const char *path = arguments.output;
-    bool good = model_open(&arguments.common.model, &error);
+    struct cli_sizes sizes;
+    bool good = sizes_open(&sizes, &arguments.common.model, &error);
     if (good && !path && !(path = standalone_path(model->program, &arena)))
         good = et_fail(&error, "out of memory");
     good = good && command_check_output(&arguments.common, path, &error) &&
-           standalone_build(model->program, &building, path, &error);
+           standalone_build(&sizes, model, &building, path, &error);
+    sizes_close(&sizes, &arguments.common.model);
     arena_free(&arena);
     return command_end(&arguments.common, good, &error);
 }

@@ -26,7 +26,8 @@ static const struct argp_option options[] = {
     {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
     {"cflags", 'f', "FLAGS", 0, "Also check code made with these flags", 0},
     TUNED_OPTION("Check the code with the choices in FILE, which `eigentensor tune -o` wrote"),
-    MODEL_OPTIONS,
+    WEIGHTS_OPTION,
+    AXES_OPTION,
     {0}};
 
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
@@ -46,6 +47,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
 static const struct command_line line = {
     .options = options,
     .compiles = true,
+    .takes_sets = true,
     .parse = parse,
     .arguments = "MODEL.json [[NAME=]FILE...]",
     .takes = TAKES_MODEL_AND_FILES,
@@ -55,7 +57,8 @@ static const struct command_line line = {
         "The ways are the interpreter, the JIT compiler on each set of precompiled kernels, and C "
         "compilers at several levels of optimisation and vector widths; up to eight threads share "
         "a run. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
-        "A FILE for every input makes one more set of inputs; so do as many again.",
+        "A FILE for every input makes one more set of inputs; so do as many again.\n\n"
+        "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs.",
 };
 
 /* ---- The ways ---- */
@@ -390,21 +393,54 @@ static bool conclude(const struct check *check, struct et_error *error) {
     return true;
 }
 
+/* All ways of one program; prints what came of it. */
+static bool check_program(const struct check_arguments *arguments, struct et_program *program,
+                          bool *differed, struct et_error *error) {
+    struct check check = {.arguments = arguments, .program = program, .block = block_of(program)};
+    bool good = make_sets(&check, error) && try_all(&check, error) && conclude(&check, error);
+    *differed |= check.differed > 0;
+    check_close(&check);
+    return good;
+}
+
+static bool check_sizes(const struct check_arguments *arguments, const struct cli_sizes *sizes,
+                        bool *differed, struct et_error *error) {
+    if (arguments->common.files.count)
+        return et_fail(error, "files have one size: leave them out, or the other sizes");
+    for (int i = sizes->count - 1; i >= 0; i--) {
+        struct text name = {0};
+        sizes_name(sizes, i, &name);
+        const char *text = text_read(&name, error);
+        struct et_program *program = sizes->items[i].program;
+        if (text)
+            printf("%s%s at %s  graph %s\n", i < sizes->count - 1 ? "\n" : "",
+                   et_program_name(program), text, et_program_digest(program));
+        bool good = text && check_program(arguments, program, differed, error);
+        text_free(&name);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
 int check_command(int count, char **values) {
     struct check_arguments arguments = {.seeds = -1, .first_seed = 1};
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
-    struct check check = {.arguments = &arguments};
-    bool good = model_open_for(&arguments.common.model, &arguments.common.files, &error);
-    if (good) {
-        check.program = arguments.common.model.program;
-        printf("%s  graph %s\n", et_program_name(check.program), et_program_digest(check.program));
-        check.block = block_of(check.program);
-        good = make_sets(&check, &error) && try_all(&check, &error);
+    struct cli_model *model = &arguments.common.model;
+    struct cli_sizes sizes = {0};
+    bool differed = false, good;
+    if (model->set_count) {
+        good =
+            sizes_open(&sizes, model, &error) && check_sizes(&arguments, &sizes, &differed, &error);
+        sizes_close(&sizes, model);
+    } else {
+        good = model_open_for(model, &arguments.common.files, &error);
+        if (good)
+            printf("%s  graph %s\n", et_program_name(model->program),
+                   et_program_digest(model->program));
+        good = good && check_program(&arguments, model->program, &differed, &error);
     }
-    good = good && conclude(&check, &error);
-    bool differed = check.differed;
-    check_close(&check);
     int status = command_end(&arguments.common, good, &error);
     return differed ? EXIT_FAILURE : status;
 }

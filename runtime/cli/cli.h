@@ -2,6 +2,7 @@
 #ifndef EIGENTENSOR_CLI_H
 #define EIGENTENSOR_CLI_H
 
+#include "compiler/import/model_file.h"
 #include "runtime/cli/tensors.h"
 #include "runtime/et_program.h"
 
@@ -49,8 +50,10 @@ struct cli_model {
     const char *tuning;   /* a file; NULL: the kept one, if there is any */
     bool untuned;         /* not even that */
     bool optional;        /* the command can do without */
-    struct et_axis *axes; /* AXIS_OPTION */
+    struct et_axis *axes; /* AXIS_OPTION, of one size */
     int axis_count;
+    struct axis_sizes *sets; /* and of several */
+    int set_count;
     struct et_model *open; /* of an .onnx model; `program` is one of its programs */
     struct compile_limits limits;
     struct et_program *program; /* model_open sets it */
@@ -77,11 +80,17 @@ enum { KEY_THREADS = 300, KEY_AXIS, KEY_TUNED = 310, KEY_NO_TUNED };
             "given for each",                                                                      \
             0                                                                                      \
     }
-#define MODEL_OPTIONS                                                                              \
+#define AXES_OPTION                                                                                \
     {                                                                                              \
-        "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", \
-        0},                                                                                        \
-        AXIS_OPTION
+        "axis", KEY_AXIS, "NAME=SIZES", 0,                                                         \
+            "The size of an open axis of an .onnx model, by the name that the file gives it, or "  \
+            "of axis K of its input X as X.K; or several: 1,16,128 or 1..8. N for the axis of "    \
+            "images leaves it open. To be given for each",                                         \
+            0                                                                                      \
+    }
+#define WEIGHTS_OPTION                                                                             \
+    { "weights", 'w', "FILE", 0, "Take the weights from FILE, not from the one the model names", 0 }
+#define MODEL_OPTIONS WEIGHTS_OPTION, AXIS_OPTION
 #define THREADS_OPTION(what)                                                                       \
     { "threads", KEY_THREADS, "N", 0, what, 0 }
 #define TUNED_OPTION(what)                                                                         \
@@ -110,7 +119,8 @@ struct command_line {
     error_t (*parse)(void *arguments, int key, char *argument, struct argp_state *state);
     const char *arguments, *about; /* for --help, as argp's args_doc and doc */
     char *(*help_filter)(int key, const char *text, void *input);
-    bool compiles; /* it takes --compile-limit-... */
+    bool compiles;   /* it takes --compile-limit-... */
+    bool takes_sets; /* AXES_OPTION */
     enum { TAKES_MODEL, TAKES_MODEL_AND_FILES, TAKES_NOTHING } takes;
 };
 /* Ends the process for --help, --version and wrong usage. */
@@ -128,8 +138,13 @@ bool command_check_saved(const struct common *common, const char *path, struct e
 /* model.c: the model, and tensors for it */
 
 /* Adds an axis; the name must outlive the model. False: out of memory. */
+bool model_add_sizes(struct cli_model *model, const struct axis_sizes *sizes);
 bool model_add_axis(struct cli_model *model, const char *name, int64_t size);
 bool model_open(struct cli_model *model, struct et_error *error);
+/* What a program of the model needs before anything is made of it; NULL is an error already said.
+ */
+bool model_set_up(const struct cli_model *model, struct et_program *program,
+                  struct et_error *error);
 /* The same for files, of which each is for an input: open axes that were given no size get those of
  * the arrays in them. */
 bool model_open_for(struct cli_model *model, const struct list *files, struct et_error *error);
@@ -148,6 +163,29 @@ void model_randomise(uint64_t seed, struct tensors *inputs);
 /* Arithmetic operations of one run; where there is a batch, of one image. */
 int64_t compiled_flops(const struct compiled *compiled);
 
+/* sizes.c: a model at each of several sizes */
+
+struct cli_sizes {
+    int axis_count; /* of several sizes; 0: the model has one size, and no program is here */
+    const char **axes;
+    int count;
+    struct cli_size {
+        const int64_t *sizes;       /* by axis */
+        struct et_program *program; /* of the model that is open */
+    } * items;                      /* the largest first */
+    struct arena arena;
+};
+/* Opens the model at all sizes that it was given; model->program is the largest then. */
+bool sizes_open(struct cli_sizes *sizes, struct cli_model *model, struct et_error *error);
+/* All programs but model->program, which model_close() gives back. */
+void sizes_close(struct cli_sizes *sizes, struct cli_model *model);
+/* "seq_len=16, width=4". */
+void sizes_name(const struct cli_sizes *sizes, int item, struct text *text);
+/* program_compile() of model->program, or of all sizes in one text. */
+struct compiled *sizes_compile(const struct cli_sizes *sizes, const struct cli_model *model,
+                               const struct backend *backend, const struct compile_options *options,
+                               struct et_error *error);
+
 /* standalone.c */
 
 enum standalone_kind {
@@ -165,9 +203,10 @@ struct standalone_options {
 /* The file of a program when none is named: the model's name, as far as it is letters and digits.
  * NULL: out of memory. */
 const char *standalone_path(const struct et_program *program, struct arena *arena);
-/* Builds the executable `path`. */
-bool standalone_build(const struct et_program *program, const struct standalone_options *options,
-                      const char *path, struct et_error *error);
+/* Builds the executable `path`; of several sizes it takes the one that its files have. */
+bool standalone_build(const struct cli_sizes *sizes, const struct cli_model *model,
+                      const struct standalone_options *options, const char *path,
+                      struct et_error *error);
 
 /* dot.c: Graphviz */
 

@@ -106,14 +106,16 @@ static void take_argument(const struct command_line *line, struct common *common
         argp_error(state, "%s: expected one model only", argument);
 }
 
-static void take_axis(struct cli_model *model, char *argument, struct argp_state *state) {
+static void take_axis(const struct command_line *line, struct cli_model *model, char *argument,
+                      struct argp_state *state) {
     struct axis_sizes sizes;
     struct et_error error = {0};
     if (!read_axis_sizes(argument, &sizes, &error))
         argp_error(state, "%s", error.message);
-    if (axis_size_count(&sizes) > 1)
-        argp_error(state, "%s: expected one size", sizes.name);
-    if (!model_add_axis(model, sizes.name, sizes.ranges[0].first))
+    if (axis_size_count(&sizes) > 1 && !line->takes_sets)
+        argp_error(state, "%s: expected one size; emit, build, check and inspect take several",
+                   sizes.name);
+    if (!model_add_sizes(model, &sizes))
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
 }
 
@@ -127,7 +129,7 @@ static error_t parse_common(const struct command_line *line, struct common *comm
         common->model.weights = argument;
         return 0;
     case KEY_AXIS:
-        take_axis(&common->model, argument, state);
+        take_axis(line, &common->model, argument, state);
         return 0;
     case KEY_TUNED:
     case KEY_NO_TUNED:

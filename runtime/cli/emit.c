@@ -4,6 +4,7 @@
 #include "compiler/emit/backend.h"
 #include "runtime/kernels/cpu.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 struct emit_arguments {
     struct common common;
+    struct cli_sizes sizes;
     const char *folder, *prefix, *print, *dump;
     const struct dialect *dialect;
     const struct target *target; /* NULL: the default */
@@ -37,7 +39,8 @@ static const struct argp_option options[] = {
      "time that each took; the passes are listed below",
      0},
     TUNED_OPTION("Take the choices in FILE, which `eigentensor tune -o` wrote, and its target"),
-    MODEL_OPTIONS,
+    WEIGHTS_OPTION,
+    AXES_OPTION,
     {0}};
 
 /* What --dialect can say; the default first. */
@@ -104,6 +107,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
 static const struct command_line line = {
     .options = options,
     .compiles = true,
+    .takes_sets = true,
     .parse = parse,
     .arguments = "MODEL.json",
     .about =
@@ -116,7 +120,13 @@ static const struct command_line line = {
         "aligned.\n\n"
         "  eigentensor emit mnist.json -o generated\n"
         "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
-        "  eigentensor emit mnist.json --print=h --dump=cost\n\n"
+        "  eigentensor emit mnist.json --print=h --dump=cost\n"
+        "  eigentensor emit encoder.onnx --axis seq_len=1,16,128\n\n"
+        "For several sizes there is one text with one block of weights, whose functions take the "
+        "size behind their other arguments: PREFIX_run(inputs, outputs, weights, arena, seq_len) "
+        "returns 0, or -1 for a size that is not among them. PREFIX.h lists the sizes, and has "
+        "PREFIX_arena_bytes, PREFIX_input_elements and PREFIX_output_elements of each. It runs on "
+        "one thread.\n\n"
         "What --dump can show:\n\n"
 #define GRAPH_PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
 #define PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
@@ -169,6 +179,29 @@ static bool check_passes(const struct emit_arguments *arguments, struct et_error
     return true;
 }
 
+/* A name of any bytes, within a comment. */
+static void add_plain(struct text *text, const char *name) {
+    for (; *name; name++)
+        text_add(text, "%c", isalnum((unsigned char)*name) || strchr("_.-", *name) ? *name : '_');
+}
+
+static void add_axes(const struct cli_model *model, struct text *command) {
+    for (int i = 0; i < model->axis_count; i++) {
+        text_add(command, " --axis=");
+        add_plain(command, model->axes[i].name);
+        if (model->axes[i].size == ET_BATCH)
+            text_add(command, "=N");
+        else
+            text_add(command, "=%lld", (long long)model->axes[i].size);
+    }
+    for (int i = 0; i < model->set_count; i++) {
+        text_add(command, " --axis=");
+        add_plain(command, model->sets[i].name);
+        text_add(command, "=");
+        describe_axis_sizes(&model->sets[i], command);
+    }
+}
+
 /* The command in the header comment: the same wherever the files lie. */
 static void canonical_command(const struct emit_arguments *arguments, struct text *command) {
     const char *slash = strrchr(arguments->common.model.path, '/');
@@ -181,6 +214,7 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
         text_add(command, " --prefix=%s", arguments->prefix);
     if (arguments->common.threads > 1)
         text_add(command, " --threads=%d", arguments->common.threads);
+    add_axes(&arguments->common.model, command);
     const char *tuning = arguments->common.model.tuning;
     if (tuning)
         text_add(command, " --tuned=%s", strrchr(tuning, '/') ? strrchr(tuning, '/') + 1 : tuning);
@@ -200,8 +234,9 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
                                         .pool = true,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
-    struct compiled *compiled =
-        command ? program_compile(program, backend, &compiling, error) : NULL;
+    struct compiled *compiled = command ? sizes_compile(&arguments->sizes, &arguments->common.model,
+                                                        backend, &compiling, error)
+                                        : NULL;
     text_free(&text);
     return compiled;
 }
@@ -255,13 +290,15 @@ int emit_command(int count, char **values) {
         command_end(&arguments.common, false, &error);
         return EXIT_USAGE;
     }
-    struct compiled *compiled =
-        model_open(&arguments.common.model, &error) ? compile_model(&arguments, &error) : NULL;
+    struct compiled *compiled = sizes_open(&arguments.sizes, &arguments.common.model, &error)
+                                    ? compile_model(&arguments, &error)
+                                    : NULL;
     bool good = compiled != NULL;
     if (good && arguments.print)
         print_one(compiled, arguments.print[0]);
     else if (good)
         good = write_all(&arguments, compiled, &error);
     compiled_free(compiled);
+    sizes_close(&arguments.sizes, &arguments.common.model);
     return command_end(&arguments.common, good, &error);
 }

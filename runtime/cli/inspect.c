@@ -18,6 +18,7 @@ enum inspect_section {
 
 struct inspect_arguments {
     struct common common;
+    struct cli_sizes sizes;
     unsigned sections;
     const char *dot;
     bool operations;
@@ -35,7 +36,8 @@ static const struct argp_option options[] = {
     THREADS_OPTION("Show what it becomes for N threads that share a run"),
     {"operations", 'o', 0, 0, "Write what each operation of a graph means; needs no model", 0},
     TUNED_OPTION("Take the choices in FILE, which `eigentensor tune -o` wrote"),
-    MODEL_OPTIONS,
+    WEIGHTS_OPTION,
+    AXES_OPTION,
     {0}};
 
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
@@ -70,13 +72,17 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
 static const struct command_line line = {
     .options = options,
     .compiles = true,
+    .takes_sets = true,
     .parse = parse,
     .arguments = "MODEL.json\n--operations",
     .about =
         "Shows a model's identity, inputs and outputs, the kernels it compiles to, and how much "
         "memory they work in.\v"
         "  eigentensor inspect mnist.json\n"
-        "  eigentensor inspect mnist.json --dot=kernels | dot -Tsvg -o kernels.svg",
+        "  eigentensor inspect mnist.json --dot=kernels | dot -Tsvg -o kernels.svg\n"
+        "  eigentensor inspect encoder.onnx --axis batch=N --axis seq_len=1,16,128\n\n"
+        "Of several sizes it shows the text that `eigentensor emit` writes for all of them, and "
+        "what each would take alone.",
 };
 
 /* ---- Summary ---- */
@@ -114,10 +120,26 @@ static void print_contents(const struct graph *graph) {
            parameters.tensors, parameters.bytes);
 }
 
-static void print_summary(const struct et_program *program) {
+/* What became of each axis that was named. */
+static void print_axes(const struct cli_model *model) {
+    for (int i = 0; i < model->axis_count; i++) {
+        const struct et_axis *axis = &model->axes[i];
+        if (axis->size == ET_BATCH)
+            printf("%-12s%s: one text serves every size\n", "axis", axis->name);
+        else
+            printf("%-12s%s: %" PRId64 "\n", "axis", axis->name, axis->size);
+    }
+    for (int i = 0; i < model->set_count; i++)
+        printf("%-12s%s: a text for each of %" PRId64 " sizes\n", "axis", model->sets[i].name,
+               axis_size_count(&model->sets[i]));
+}
+
+static void print_summary(const struct cli_model *model) {
+    const struct et_program *program = model->program;
     printf("%-12s%s\n", "model", et_program_name(program));
     printf("%-12s%s\n", "digest", et_program_digest(program));
     printf("%-12s%s\n", "uuid", et_program_uuid(program));
+    print_axes(model);
     print_tensors("input", et_program_input_count(program), program, et_program_input);
     print_tensors("output", et_program_output_count(program), program, et_program_output);
     print_contents(program_graph(program));
@@ -180,21 +202,48 @@ static void print_shortened(const char *text, int width) {
         printf("%s", text);
 }
 
-static void print_kernels(const struct compiled *compiled) {
-    printf("%-34s %12s %11s %11s  nodes\n", "kernel", "flop", "bytes in", "bytes out");
-    for (int i = 0; i < compiled->kernel_count; i++) {
-        const struct kernel_facts *facts = &compiled->kernels[i];
+static void print_kernel(const struct kernel_facts *facts) {
+    printf("%-34s %12" PRId64 " %11" PRId64 " %11" PRId64 "  %s\n    ", facts->name, facts->flops,
+           facts->bytes_read, facts->bytes_written, facts->nodes);
+    if (facts->source[0])
+        print_shortened(facts->formula, 94);
+    else
+        printf("as above");
+    printf("\n");
+    if (facts->steps)
+        printf("    in each of %" PRId64 " steps\n", facts->steps);
+}
+
+static void print_kernels_of(const struct kernel_facts *kernels, int count, bool batched) {
+    int64_t flops = 0;
+    for (int i = 0; i < count; i++) {
+        const struct kernel_facts *facts = &kernels[i];
         if (i ? facts->images != facts[-1].images : facts->images > 0)
             printf("block of %" PRId64 ":\n", facts->images);
-        printf("%-34s %12" PRId64 " %11" PRId64 " %11" PRId64 "  %s\n    ", facts->name,
-               facts->flops, facts->bytes_read, facts->bytes_written, facts->nodes);
-        print_shortened(facts->formula, 94);
-        printf("\n");
-        if (facts->steps)
-            printf("    in each of %" PRId64 " steps\n", facts->steps);
+        print_kernel(facts);
+        if (facts->images <= 1)
+            flops = add_flops_of_run(flops, facts);
     }
-    printf("%-34s %12" PRId64 "\n", compiled->block_count ? "an image" : "all",
-           compiled_flops(compiled));
+    printf("%-34s %12" PRId64 "\n", batched ? "an image" : "all", flops);
+}
+
+static void print_size_line(const struct cli_sizes *sizes, int item, const char *end) {
+    struct text name = {0};
+    sizes_name(sizes, item, &name);
+    const char *text = text_read(&name, NULL);
+    printf("at %s%s", text ? text : "?", end);
+    text_free(&name);
+}
+
+static void print_kernels(const struct cli_sizes *sizes, const struct compiled *compiled) {
+    printf("%-34s %12s %11s %11s  nodes\n", "kernel", "flop", "bytes in", "bytes out");
+    for (int i = 0; i < compiled->variant_count; i++) {
+        const struct sized_variant *variant = &compiled->variants[i];
+        if (compiled->axis_count)
+            print_size_line(sizes, i, ":\n");
+        print_kernels_of(compiled->kernels + variant->first_kernel, variant->kernel_count,
+                         variant->block_count > 0);
+    }
 }
 
 /* ---- Memory ---- */
@@ -237,21 +286,77 @@ static void print_plan(const struct et_program *program, const struct compiled *
         printf("\n%s", compiled->plan);
 }
 
-static bool print_sections(const struct et_program *program, const struct compiled *compiled,
-                           unsigned sections, struct et_error *error) {
+/* ---- Several sizes ---- */
+
+/* Kernels that stand at no size before. */
+static int own_kernels(const struct compiled *compiled, const struct sized_variant *variant) {
+    int count = 0;
+    for (int i = 0; i < variant->kernel_count; i++)
+        count += compiled->kernels[variant->first_kernel + i].source[0] != '\0';
+    return count;
+}
+
+/* A line a size: what it adds to the text, and its weights if it were compiled by itself. */
+static bool print_size(const struct inspect_arguments *arguments, const struct compiled *compiled,
+                       int item, struct et_error *error) {
+    const struct sized_variant *variant = &compiled->variants[item];
+    const struct et_program *program = arguments->sizes.items[item].program;
+    struct compiled *alone =
+        program_compile(program, &backends[BACKEND_AOT], &(struct compile_options){0}, error);
+    if (!alone)
+        return false;
+    printf("%8d %8d %12zu %14zu  ", variant->kernel_count, own_kernels(compiled, variant),
+           variant->arena_bytes, alone->weights_bytes);
+    print_size_line(&arguments->sizes, item, "");
+    printf("  %s\n", et_program_digest(program));
+    compiled_free(alone);
+    return true;
+}
+
+static bool print_sizes(const struct inspect_arguments *arguments, const struct compiled *compiled,
+                        struct et_error *error) {
+    printf("%-12s%zu bytes for all sizes, %" PRId64 " as stored\n", "weights",
+           compiled->weights_bytes,
+           count_parameters(program_graph(arguments->common.model.program)).bytes);
+    printf("%-12s%zu bytes are enough for every size\n\n", "arena", compiled->arena_bytes);
+    printf("%8s %8s %12s %14s\n", "kernels", "own", "arena", "weights alone");
+    for (int i = compiled->variant_count - 1; i >= 0; i--)
+        if (!print_size(arguments, compiled, i, error))
+            return false;
+    return true;
+}
+
+static void print_plans(const struct cli_sizes *sizes, const struct compiled *compiled) {
+    for (int i = 0; i < compiled->variant_count; i++) {
+        print_size_line(sizes, i, ":\n");
+        fputs(compiled->variants[i].plan, stdout);
+    }
+}
+
+/* ---- Sections ---- */
+
+static bool print_sections(const struct inspect_arguments *arguments,
+                           const struct compiled *compiled, unsigned sections,
+                           struct et_error *error) {
+    const bool sized = compiled->axis_count > 0;
     const char *between = "";
     if (sections & SECTION_SUMMARY) {
-        print_summary(program);
+        print_summary(&arguments->common.model);
+        if (sized && !print_sizes(arguments, compiled, error))
+            return false;
         between = "\n";
     }
     if (sections & SECTION_KERNELS) {
         fputs(between, stdout);
-        print_kernels(compiled);
+        print_kernels(&arguments->sizes, compiled);
         between = "\n";
     }
     if (sections & SECTION_PLAN) {
         fputs(between, stdout);
-        print_plan(program, compiled);
+        if (sized)
+            print_plans(&arguments->sizes, compiled);
+        else
+            print_plan(arguments->common.model.program, compiled);
         between = "\n";
     }
     if (!(sections & SECTION_COST))
@@ -342,34 +447,49 @@ static bool print_dot(const struct graph *graph, const struct compiled *compiled
 }
 
 static bool inspect_sized(struct inspect_arguments *arguments, struct et_error *error) {
+    struct cli_model *model = &arguments->common.model;
     struct compile_options compiling = {.threads = arguments->common.threads,
                                         .list_candidates = arguments->sections & SECTION_COST};
-    if (!model_open_for(&arguments->common.model, &arguments->common.files, error))
-        return false;
-    const struct et_program *program = arguments->common.model.program;
-    struct compiled *compiled = program_compile(program, &backends[BACKEND_AOT], &compiling, error);
-    bool good = compiled != NULL;
+    bool good = sizes_open(&arguments->sizes, model, error);
+    if (good && arguments->sizes.axis_count &&
+        (arguments->dot || arguments->sections & SECTION_COST))
+        good = et_fail(error, "--dot and --cost show one size");
+    struct compiled *compiled =
+        good ? sizes_compile(&arguments->sizes, model, &backends[BACKEND_AOT], &compiling, error)
+             : NULL;
+    good = compiled != NULL;
     if (good && arguments->dot)
-        good = print_dot(program_graph(program), compiled, arguments->dot, error);
+        good = print_dot(program_graph(model->program), compiled, arguments->dot, error);
     else if (good)
-        good = print_sections(program, compiled,
+        good = print_sections(arguments, compiled,
                               arguments->sections ? arguments->sections : SECTION_ALL, error);
     compiled_free(compiled);
+    sizes_close(&arguments->sizes, model);
+    return good;
+}
+
+/* Of a stored graph whose axes got no sizes, what it says itself. */
+static bool inspect(struct inspect_arguments *arguments, struct et_error *error) {
+    const struct cli_model *model = &arguments->common.model;
+    if (model->axis_count || model->set_count)
+        return inspect_sized(arguments, error);
+    struct et_model *opened = et_model_open(model->path, model->weights, error);
+    if (!opened)
+        return false;
+    const struct open_graph *stored = model_stored(opened);
+    bool is_open = stored && stored->axes.count;
+    bool good = is_open ? print_open(stored, error) : inspect_sized(arguments, error);
+    et_model_free(opened);
     return good;
 }
 
 int inspect_command(int count, char **values) {
     struct inspect_arguments arguments = {0};
-    struct cli_model *model = &arguments.common.model;
     command_parse(&line, count, values, &arguments.common);
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    model->untuned = !model->tuning;
-    model->open = et_model_open(model->path, model->weights, &error);
-    const struct open_graph *stored = model->open ? model_stored(model->open) : NULL;
-    bool is_open = stored && stored->axes.count && !model->axis_count;
-    bool good =
-        model->open && (is_open ? print_open(stored, &error) : inspect_sized(&arguments, &error));
+    arguments.common.model.untuned = !arguments.common.model.tuning;
+    bool good = inspect(&arguments, &error);
     return command_end(&arguments.common, good, &error);
 }

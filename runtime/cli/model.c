@@ -6,19 +6,19 @@
 
 #include "compiler/graph/batch.h"
 
-/* What is set up of the program before anything is made of it. */
-static bool set_up(struct cli_model *model, struct et_error *error) {
-    if (!model->program)
+bool model_set_up(const struct cli_model *model, struct et_program *program,
+                  struct et_error *error) {
+    if (!program)
         return false;
-    program_set_limits(model->program, &model->limits);
+    program_set_limits(program, &model->limits);
     return (!model->tuning && !model->untuned) ||
-           et_program_set_tuning(model->program, model->tuning, error);
+           et_program_set_tuning(program, model->tuning, error);
 }
 
 bool model_open(struct cli_model *model, struct et_error *error) {
     model->program =
         et_program_open_sized(model->path, model->weights, model->axes, model->axis_count, error);
-    return set_up(model, error);
+    return model_set_up(model, model->program, error);
 }
 
 bool model_add_axis(struct cli_model *model, const char *name, int64_t size) {
@@ -27,6 +27,17 @@ bool model_add_axis(struct cli_model *model, const char *name, int64_t size) {
         return false;
     axes[model->axis_count++] = (struct et_axis){name, size};
     model->axes = axes;
+    return true;
+}
+
+bool model_add_sizes(struct cli_model *model, const struct axis_sizes *sizes) {
+    if (axis_size_count(sizes) == 1)
+        return model_add_axis(model, sizes->name, sizes->ranges[0].first);
+    struct axis_sizes *sets = realloc(model->sets, ((size_t)model->set_count + 1) * sizeof *sets);
+    if (!sets)
+        return false;
+    sets[model->set_count++] = *sizes;
+    model->sets = sets;
     return true;
 }
 
@@ -79,7 +90,7 @@ bool model_open_for(struct cli_model *model, const struct list *files, struct et
     if (!model->open || !take_shapes(model, files, error))
         return false;
     model->program = et_model_program(model->open, model->axes, model->axis_count, error);
-    return set_up(model, error);
+    return model_set_up(model, model->program, error);
 }
 
 void model_close(struct cli_model *model) {
@@ -89,9 +100,11 @@ void model_close(struct cli_model *model) {
         et_program_free(model->program);
     et_model_free(model->open);
     free(model->axes);
+    free(model->sets);
     model->open = NULL;
     model->program = NULL;
     model->axes = NULL;
+    model->sets = NULL;
 }
 
 typedef struct et_tensor tensor_at(const struct et_program *program, int index);

@@ -92,13 +92,16 @@ static void add_kinds(struct text *text, int count, const struct et_program *pro
 
 /* requires: nothing
  * provides: a kind that suits the model, or an error that says why the wanted one does not */
-static bool choose_kind(const struct et_program *program, enum standalone_kind *kind,
+static bool choose_kind(const struct et_program *program, bool sized, enum standalone_kind *kind,
                         struct et_error *error) {
-    bool classifier = is_digit_input(program) && is_class_output(program);
+    bool classifier = !sized && is_digit_input(program) && is_class_output(program);
     if (*kind == STANDALONE_AUTO)
         *kind = classifier ? STANDALONE_CLASSIFIER : STANDALONE_RUNNER;
     if (*kind == STANDALONE_RUNNER || classifier)
         return true;
+    if (sized)
+        return et_fail(error, "%s: a classifier has one size; --main=runner suits any model",
+                       et_program_name(program));
     struct text found = {0};
     add_kinds(&found, et_program_input_count(program), program, et_program_input);
     text_add(&found, " to ");
@@ -128,29 +131,88 @@ static void add_string(struct text *text, const char *string) {
     text_add(text, "\"");
 }
 
-static void add_tensors(struct text *text, const char *name, const struct et_program *program,
-                        int count, tensor_at *at) {
+/* NAME_SIZE[], with its shapes. */
+static void add_tensors(struct text *text, const char *name, int size,
+                        const struct et_program *program, int count, tensor_at *at) {
     for (int i = 0; i < count; i++) {
         struct et_tensor facts = at(program, i);
-        text_add(text, "static const int64_t %s_shape_%d[] = {", name, i);
+        text_add(text, "static const int64_t %s_%d_shape_%d[] = {", name, size, i);
         for (int axis = 0; axis < facts.rank; axis++)
             text_add(text, "%" PRId64 ", ", facts.shape[axis]);
         text_add(text, "0};\n");
     }
-    text_add(text, "static const struct et_tensor %s[] = {\n", name);
+    text_add(text, "static const struct et_tensor %s_%d[] = {\n", name, size);
     for (int i = 0; i < count; i++) {
         struct et_tensor facts = at(program, i);
         text_add(text, "    {");
         add_string(text, facts.name);
-        text_add(text, ", \"%s\", %d, %s_shape_%d, %zu},\n", facts.dtype, facts.rank, name, i,
-                 facts.bytes);
+        text_add(text, ", \"%s\", %d, %s_%d_shape_%d, %zu},\n", facts.dtype, facts.rank, name, size,
+                 i, facts.bytes);
     }
     text_add(text, "    {0}};\n");
 }
 
+/* The program at each size; where there is one only, it has no name and no sizes. */
+static const struct et_program *program_at(const struct cli_sizes *sizes,
+                                           const struct cli_model *model, int size) {
+    return sizes->axis_count ? sizes->items[size].program : model->program;
+}
+
+static int size_count(const struct cli_sizes *sizes) {
+    return sizes->axis_count ? sizes->count : 1;
+}
+
+/* The digests of all sizes, as lines that begin with "graph". */
+static void add_digests(struct text *text, const struct cli_sizes *sizes,
+                        const struct cli_model *model) {
+    text_add(text, "\n#define MODEL_DIGEST");
+    for (int i = 0; i < size_count(sizes); i++) {
+        text_add(text, " \"%s%s\"", i ? "\\ngraph " : "",
+                 et_program_digest(program_at(sizes, model, i)));
+        if (!sizes->axis_count)
+            continue;
+        struct text name = {0};
+        text_add(&name, " at ");
+        sizes_name(sizes, i, &name);
+        text_add(text, " \\\n    ");
+        add_string(text, text_read(&name, NULL));
+        text_free(&name);
+    }
+    text_add(text, "\n");
+}
+
+/* model_sizes[]: the largest first. */
+static void add_sizes(struct text *text, const struct cli_sizes *sizes,
+                      const struct cli_model *model) {
+    const struct et_program *program = model->program;
+    int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
+    for (int i = 0; i < size_count(sizes); i++) {
+        const struct et_program *at = program_at(sizes, model, i);
+        add_tensors(text, "model_inputs", i, at, inputs, et_program_input);
+        add_tensors(text, "model_outputs", i, at, outputs, et_program_output);
+    }
+    text_add(text,
+             "static const struct model_size {\n    const struct et_tensor *inputs, *outputs;\n"
+             "    const char *name;\n    long sizes[%d];\n} model_sizes[] = {\n",
+             sizes->axis_count ? sizes->axis_count : 1);
+    for (int i = 0; i < size_count(sizes); i++) {
+        struct text name = {0};
+        text_add(&name, " ");
+        sizes_name(sizes, i, &name);
+        text_add(text, "    {model_inputs_%d, model_outputs_%d, ", i, i);
+        add_string(text, text_read(&name, NULL) + 1);
+        for (int k = 0; k < sizes->axis_count; k++)
+            text_add(text, "%s%" PRId64, k ? ", " : ", {", sizes->items[i].sizes[k]);
+        text_add(text, sizes->axis_count ? "}},\n" : ", {0}},\n");
+        text_free(&name);
+    }
+    text_add(text, "};\n");
+}
+
 /* How the main runs the model, with threads of its own or without; on so many images, which are 1
  * where the model has no batch axis. */
-static void add_run(struct text *text, const struct compiled *compiled) {
+static void add_run(struct text *text, const struct cli_sizes *sizes,
+                    const struct compiled *compiled) {
     int threads = compiled->threads;
     const char *batch = compiled->block_count ? ", batch" : "";
     if (threads > 1)
@@ -158,19 +220,24 @@ static void add_run(struct text *text, const struct compiled *compiled) {
                  "static struct " PREFIX "_pool *model_pool;\n"
                  "#define MODEL_BEGIN() ((model_pool = " PREFIX "_pool_new(%d)) != NULL)\n"
                  "#define MODEL_END() " PREFIX "_pool_free(model_pool)\n"
-                 "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
+                 "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch) \\\n"
                  "    " PREFIX "_run_on_array(inputs, outputs, weights, arena%s, model_pool)\n",
                  threads, batch);
     else
         text_add(text,
                  "#define MODEL_BEGIN() true\n#define MODEL_END() ((void)0)\n"
-                 "#define MODEL_RUN(inputs, outputs, weights, arena, batch) \\\n"
-                 "    " PREFIX "_run_array(inputs, outputs, weights, arena%s)\n",
+                 "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch) \\\n"
+                 "    " PREFIX "_run_array(inputs, outputs, weights, arena%s",
                  batch);
+    for (int i = 0; i < sizes->axis_count; i++)
+        text_add(text, ", (size)->sizes[%d]", i);
+    text_add(text, threads > 1 ? "" : ")\n");
 }
 
-static bool describe_model(const struct et_program *program, const struct compiled *compiled,
-                           struct text *text, struct et_error *error) {
+static bool describe_model(const struct cli_sizes *sizes, const struct cli_model *model,
+                           const struct compiled *compiled, struct text *text,
+                           struct et_error *error) {
+    const struct et_program *program = model->program;
     int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
     struct et_tensor first = et_program_output(program, 0);
     const int64_t parts = compiled->block_count ? compiled->threads : 1; /* each in an arena */
@@ -185,12 +252,14 @@ static bool describe_model(const struct et_program *program, const struct compil
         compiled->block_count ? compiled->blocks[0].images * parts : 1, parts,
         compiled->arena_bytes);
     add_string(text, et_program_name(program));
-    text_add(text, "\n#define MODEL_DIGEST \"%s\"\n", et_program_digest(program));
-    add_run(text, compiled);
-    text_add(text, "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64 " };\n",
-             inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0);
-    add_tensors(text, "model_inputs", program, inputs, et_program_input);
-    add_tensors(text, "model_outputs", program, outputs, et_program_output);
+    add_digests(text, sizes, model);
+    add_run(text, sizes, compiled);
+    text_add(text,
+             "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64
+             ", MODEL_SIZES = %d };\n",
+             inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0,
+             size_count(sizes));
+    add_sizes(text, sizes, model);
     return text_check(text, error);
 }
 
@@ -241,10 +310,13 @@ const char *standalone_path(const struct et_program *program, struct arena *aren
     return path;
 }
 
-bool standalone_build(const struct et_program *program, const struct standalone_options *options,
-                      const char *path, struct et_error *error) {
+bool standalone_build(const struct cli_sizes *sizes, const struct cli_model *model,
+                      const struct standalone_options *options, const char *path,
+                      struct et_error *error) {
+    const struct et_program *program = model->program;
+    const bool sized = sizes->axis_count > 0;
     enum standalone_kind kind = options->kind;
-    if (!choose_kind(program, &kind, error))
+    if (!choose_kind(program, sized, &kind, error))
         return false;
     const struct target *target = cpu_target(error);
     if (!target)
@@ -255,14 +327,14 @@ bool standalone_build(const struct et_program *program, const struct standalone_
                                         .digest = et_program_digest(program),
                                         .threads = options->threads,
                                         .pool = true};
-    struct compiled *compiled = program_compile(program, backend, &compiling, error);
+    struct compiled *compiled = sizes_compile(sizes, model, backend, &compiling, error);
     if (!compiled)
         return false;
     struct arena arena = {0};
     struct text model_h = {0};
     struct build_options building = {.cc = options->cc};
     bool good = join_flags(options->flags, &arena, &building.flags)
-                    ? describe_model(program, compiled, &model_h, error)
+                    ? describe_model(sizes, model, compiled, &model_h, error)
                     : et_fail(error, "out of memory");
     good = good && build_texts(compiled, kind, text_read(&model_h, NULL), &building, path,
                                options->link_static, error);

@@ -113,7 +113,7 @@ static void run_model(struct classifier *classifier, const unsigned char *digits
         image_digit_to_floats(digits + i * DIGIT_PIXELS, classifier->pixels + i * DIGIT_PIXELS);
     const void *inputs[] = {classifier->pixels};
     void *outputs[] = {classifier->logits};
-    MODEL_RUN(inputs, outputs, MODEL_WEIGHTS, classifier->arena, (long)count);
+    MODEL_RUN(model_sizes, inputs, outputs, MODEL_WEIGHTS, classifier->arena, (long)count);
 }
 
 /* The class of a picture. */

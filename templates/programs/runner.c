@@ -49,18 +49,24 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-/* The end of --help lists the tensors; argp frees it. */
+static void list_tensors(struct text *list, const char *what, int count,
+                         const struct et_tensor *tensors) {
+    for (int i = 0; i < count; i++)
+        text_add(list, "  %-7s %s %s\n", what, tensors[i].name, facts_text(&tensors[i]).text);
+}
+
+/* The end of --help lists the tensors, the least size first; argp frees it. */
 static char *help_text(int key, const char *text, void *input) {
     (void)input;
     if (key != ARGP_KEY_HELP_POST_DOC)
         return (char *)text;
     struct text list = {0};
-    for (int i = 0; i < MODEL_INPUTS; i++)
-        text_add(&list, "  input   %s %s\n", model_inputs[i].name,
-                 facts_text(&model_inputs[i]).text);
-    for (int i = 0; i < MODEL_OUTPUTS; i++)
-        text_add(&list, "  output  %s %s\n", model_outputs[i].name,
-                 facts_text(&model_outputs[i]).text);
+    for (int i = MODEL_SIZES - 1; i >= 0; i--) {
+        if (MODEL_SIZES > 1)
+            text_add(&list, "at %s\n", model_sizes[i].name);
+        list_tensors(&list, "input", MODEL_INPUTS, model_sizes[i].inputs);
+        list_tensors(&list, "output", MODEL_OUTPUTS, model_sizes[i].outputs);
+    }
     text_add(&list, "%s", text);
     return text_take(&list);
 }
@@ -78,6 +84,48 @@ static const struct argp parser = {
     .help_filter = help_text,
 };
 
+/* ---- Which of the sizes ---- */
+
+/* Whether arrays have the shapes that inputs have at that size. */
+static bool size_fits(const struct model_size *size, const struct array_shape *shapes) {
+    for (int i = 0; i < MODEL_INPUTS; i++) {
+        const struct et_tensor *input = &size->inputs[i];
+        if (shapes[i].rank >= 0 && shapes[i].rank != input->rank)
+            return false;
+        for (int axis = 0; axis < shapes[i].rank; axis++)
+            if (input->shape[axis] != shapes[i].shape[axis] && input->shape[axis] != ET_BATCH)
+                return false;
+    }
+    return true;
+}
+
+/* NULL, and an error that says what was expected. */
+static const struct model_size *choose_size(const struct array_shape *shapes,
+                                            struct et_error *error) {
+    struct text names = {0};
+    for (int i = 0; i < MODEL_SIZES; i++)
+        if (size_fits(&model_sizes[i], shapes))
+            return &model_sizes[i];
+    for (int i = MODEL_SIZES - 1; i >= 0; i--)
+        text_add(&names, "%s%s", i < MODEL_SIZES - 1 ? "; " : "", model_sizes[i].name);
+    const char *all = text_read(&names, error);
+    if (all)
+        et_fail(error, "the program was not built for arrays of these shapes, but for %s", all);
+    text_free(&names);
+    return NULL;
+}
+
+static const struct model_size *find_size(const struct runner_arguments *arguments,
+                                          struct et_error *error) {
+    struct array_shape shapes[MODEL_INPUTS + 1];
+    if (MODEL_SIZES == 1)
+        return model_sizes;
+    return tensors_shapes(MODEL_INPUTS, model_sizes[0].inputs, arguments->files,
+                          arguments->file_count, shapes, error)
+               ? choose_size(shapes, error)
+               : NULL;
+}
+
 static bool run(const struct runner_arguments *arguments, struct tensors *inputs,
                 struct tensors *outputs, struct et_error *error) {
     int64_t batch;
@@ -85,10 +133,12 @@ static bool run(const struct runner_arguments *arguments, struct tensors *inputs
         if (!tensors_check_apart(arguments->outputs[i], arguments->files, arguments->file_count,
                                  error))
             return false;
-    if (!tensors_batch(MODEL_INPUTS, model_inputs, arguments->files, arguments->file_count, &batch,
+    const struct model_size *size = find_size(arguments, error);
+    if (!size ||
+        !tensors_batch(MODEL_INPUTS, size->inputs, arguments->files, arguments->file_count, &batch,
                        error) ||
-        !tensors_make(inputs, "input", MODEL_INPUTS, model_inputs, batch, error) ||
-        !tensors_make(outputs, "output", MODEL_OUTPUTS, model_outputs, batch, error) ||
+        !tensors_make(inputs, "input", MODEL_INPUTS, size->inputs, batch, error) ||
+        !tensors_make(outputs, "output", MODEL_OUTPUTS, size->outputs, batch, error) ||
         !tensors_read(inputs, arguments->files, arguments->file_count, arguments->index, error))
         return false;
     void *arena = et_allocate_aligned(MODEL_ARENA_BYTES);
@@ -96,8 +146,8 @@ static bool run(const struct runner_arguments *arguments, struct tensors *inputs
         return et_fail(error, "out of memory");
     bool began = MODEL_BEGIN();
     if (began) {
-        MODEL_RUN((const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS, arena,
-                  (long)batch);
+        MODEL_RUN(size, (const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS,
+                  arena, (long)batch);
         MODEL_END();
     }
     et_release(arena);
@@ -111,7 +161,7 @@ static bool show(const struct runner_arguments *arguments, const struct tensors 
         return false;
     for (int i = 0; i < MODEL_OUTPUTS; i++)
         if (!written[i])
-            tensor_print(stdout, &model_outputs[i], outputs->elements[i]);
+            tensor_print(stdout, &outputs->facts[i], outputs->elements[i]);
     return (fflush(stdout) == 0 && !ferror(stdout)) ||
            et_fail(error, "standard output: %s", strerror(errno));
 }

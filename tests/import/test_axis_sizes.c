@@ -25,13 +25,13 @@ Test(axis_sizes, may_be_one_or_many) {
     reads("x=16", "x: 16");
     reads("a=b=0", "a=b: 0");
     reads("batch=N", "batch: N");
-    reads("x=128,1,16", "x: 1, 16, 128");
+    reads("x=128,1,16", "x: 1,16,128");
     reads("x=1..8", "x: 1..8");
-    reads("x=5,1..3,4,9", "x: 1..5, 9");
+    reads("x=5,1..3,4,9", "x: 1..5,9");
     reads("x=1..1099511627776,7", "x: 1..1099511627776");
     reads("x=32..96:32", "x: 32..96:32");
     reads("x=0..8:4,9,2..3:1", "x: ranges with steps must be apart from others");
-    reads("x=20,4..12:4,1..3", "x: 1..3, 4..12:4, 20");
+    reads("x=20,4..12:4,1..3", "x: 1..3,4..12:4,20");
 }
 
 Test(axis_sizes, say_what_is_wrong) {

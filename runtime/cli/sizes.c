@@ -1,0 +1,110 @@
+/* A model at each of several sizes: all that its axes can have together. */
+#include "runtime/cli/cli.h"
+
+#include "compiler/compile.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static bool count_sizes(const struct cli_model *model, int *count, struct et_error *error) {
+    int64_t all = 1;
+    for (int i = 0; i < model->set_count; i++)
+        if (!checked_multiply(all, axis_size_count(&model->sets[i]), &all) || all > MOST_SET_SIZES)
+            return et_fail(error, "%s: more than %d sizes, of all axes together",
+                           model->sets[i].name, MOST_SET_SIZES);
+    if (model->set_count > MOST_SET_AXES)
+        return et_fail(error, "%d axes of several sizes, expected at most %d", model->set_count,
+                       MOST_SET_AXES);
+    *count = (int)all;
+    return true;
+}
+
+/* Sizes by their position, counted from the largest, the last axis the fastest. */
+static const int64_t *sizes_at(struct cli_sizes *sizes, const struct cli_model *model,
+                               int position) {
+    int64_t *at = arena_array(&sizes->arena, int64_t, (size_t)model->set_count);
+    for (int i = model->set_count - 1; at && i >= 0; i--) {
+        int count = (int)axis_size_count(&model->sets[i]);
+        at[i] = axis_size_at(&model->sets[i], count - 1 - position % count);
+        position /= count;
+    }
+    return at;
+}
+
+/* `axes` has room for those of the model and of the set. */
+static bool open_size(struct cli_sizes *sizes, struct cli_model *model, struct et_axis *axes,
+                      struct cli_size *size, struct et_error *error) {
+    if (!size->sizes)
+        return et_fail(error, "out of memory");
+    for (int i = 0; i < sizes->axis_count; i++)
+        axes[model->axis_count + i] = (struct et_axis){sizes->axes[i], size->sizes[i]};
+    size->program =
+        et_model_program(model->open, axes, model->axis_count + sizes->axis_count, error);
+    return model_set_up(model, size->program, error);
+}
+
+static bool open_all(struct cli_sizes *sizes, struct cli_model *model, struct et_error *error) {
+    size_t axes_count = (size_t)model->axis_count + (size_t)model->set_count;
+    struct et_axis *axes = arena_array(&sizes->arena, struct et_axis, axes_count);
+    sizes->axes = arena_array(&sizes->arena, const char *, (size_t)model->set_count);
+    sizes->items = arena_array(&sizes->arena, struct cli_size, (size_t)sizes->count);
+    if (!axes || !sizes->axes || !sizes->items)
+        return et_fail(error, "out of memory");
+    if (model->axis_count)
+        memcpy(axes, model->axes, (size_t)model->axis_count * sizeof *axes);
+    sizes->axis_count = model->set_count;
+    for (int i = 0; i < model->set_count; i++)
+        sizes->axes[i] = model->sets[i].name;
+    for (int i = 0; i < sizes->count; i++) {
+        sizes->items[i].sizes = sizes_at(sizes, model, i);
+        if (!open_size(sizes, model, axes, &sizes->items[i], error))
+            return false;
+    }
+    model->program = sizes->items[0].program;
+    return true;
+}
+
+bool sizes_open(struct cli_sizes *sizes, struct cli_model *model, struct et_error *error) {
+    *sizes = (struct cli_sizes){0};
+    if (!model->set_count)
+        return model_open(model, error);
+    if (!count_sizes(model, &sizes->count, error))
+        return false;
+    model->open = et_model_open(model->path, model->weights, error);
+    return model->open && open_all(sizes, model, error);
+}
+
+void sizes_close(struct cli_sizes *sizes, struct cli_model *model) {
+    for (int i = 0; sizes->items && i < sizes->count; i++)
+        if (sizes->items[i].program && sizes->items[i].program != model->program)
+            et_model_give_back(model->open, sizes->items[i].program);
+    arena_free(&sizes->arena);
+    *sizes = (struct cli_sizes){0};
+}
+
+void sizes_name(const struct cli_sizes *sizes, int item, struct text *text) {
+    for (int i = 0; i < sizes->axis_count; i++)
+        text_add(text, "%s%s=%" PRId64, i ? ", " : "", sizes->axes[i], sizes->items[item].sizes[i]);
+}
+
+struct compiled *sizes_compile(const struct cli_sizes *sizes, const struct cli_model *model,
+                               const struct backend *backend, const struct compile_options *options,
+                               struct et_error *error) {
+    if (!sizes->axis_count)
+        return program_compile(model->program, backend, options, error);
+    struct set_size *items = et_allocate((size_t)sizes->count, sizeof *items);
+    if (!items) {
+        et_fail(error, "out of memory");
+        return NULL;
+    }
+    for (int i = 0; i < sizes->count; i++)
+        items[i] = (struct set_size){program_graph(sizes->items[i].program), sizes->items[i].sizes,
+                                     et_program_digest(sizes->items[i].program)};
+    const struct size_set set = {sizes->axis_count, sizes->axes, sizes->count, items};
+    struct compile_options whole = *options;
+    whole.backend = backend->emits;
+    whole.limits = model->limits;
+    struct compiled *compiled = compile_set(&set, &whole, error);
+    et_release(items);
+    return compiled;
+}
