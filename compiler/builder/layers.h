@@ -58,6 +58,17 @@ struct tensor stack(int count, const struct tensor *tensors, int axis);
 bool split(struct tensor x, int axis, int count, const int64_t *sizes, struct tensor *parts);
 struct tensor repeat(struct tensor x, int rank, const int64_t *times);
 
+/* For axes that are there, counted from the front. */
+
+/* Copies the extents of x; returns its rank. */
+int shape_of(struct tensor x, int64_t shape[MAX_RANK]);
+/* The range [begin, end) of an axis. */
+struct tensor cut_axis(struct tensor x, int axis, int64_t begin, int64_t end);
+/* The same, with zeros where the axis has none. */
+struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t end);
+/* `count` axes from `axis` on as those of `shape`, of as many elements. */
+struct tensor reshape_axes(struct tensor x, int axis, int count, int rank, const int64_t *shape);
+
 /* layers_convolution.c.  Pairs are height, width. */
 
 struct conv2d_options {
@@ -84,6 +95,23 @@ struct tensor conv(struct tensor x, struct tensor weight, struct tensor bias,
 /* The same of the windows alone: x (batch, groups * c, o1, .., on, k1, .., kn). */
 struct tensor conv_of_windows(struct tensor x, struct tensor weight, struct tensor bias,
                               int64_t groups);
+
+/* layers_transposed.c */
+
+struct conv_transpose_options {
+    int64_t stride[MAX_SPATIAL], dilation[MAX_SPATIAL]; /* at least 1 */
+    struct range padding[MAX_SPATIAL]; /* sums that are left out; an end below 0: zeros behind */
+    int64_t groups;                    /* 0: 1 */
+};
+/* conv_transpose2d, over one to MAX_SPATIAL axes: x (batch, groups * c, d1, .., dn), weight
+ * (groups * c, outputs / groups, k1, .., kn), bias (outputs) or NO_TENSOR. Where TinyGrad puts
+ * zeros between the elements of x and multiplies them, here each result is the sum of the products
+ * of those taps alone that meet an element of x. */
+struct tensor conv_transpose(struct tensor x, struct tensor weight, struct tensor bias,
+                             struct conv_transpose_options options);
+/* The sums along an axis, before any are left out. False: they overflow. */
+bool transposed_extent(int64_t extent, int64_t kernel, int64_t stride, int64_t dilation,
+                       int64_t *sums);
 
 struct pool2d_options {
     int64_t kernel[2];   /* {0}: 2, 2 */

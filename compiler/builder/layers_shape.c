@@ -75,12 +75,45 @@ struct tensor stack(int count, const struct tensor *tensors, int axis) {
     return tensor_concat(count, count > MAX_SOURCES ? tensors : raised, axis);
 }
 
-/* The elements from `begin` to `end` of an axis. */
-static struct tensor cut(struct tensor x, int axis, int64_t begin, int64_t end) {
+int shape_of(struct tensor x, int64_t shape[MAX_RANK]) {
+    int rank = tensor_rank(x);
+    for (int i = 0; i < rank; i++)
+        shape[i] = tensor_extent(x, i);
+    return rank;
+}
+
+struct tensor cut_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
     struct range ranges[MAX_RANK];
     for (int i = 0; i < tensor_rank(x); i++)
         ranges[i] = i == axis ? (struct range){begin, end} : (struct range){0, tensor_extent(x, i)};
     return tensor_shrink(x, tensor_rank(x), ranges);
+}
+
+struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
+    int64_t extent = tensor_extent(x, axis), from = begin, to = end;
+    struct range padding[MAX_RANK] = {0};
+    if (end <= 0 || begin >= extent) /* nothing of it: zeros alone */
+        from = to = 0;
+    from = from < 0 ? 0 : from;
+    to = to > extent ? extent : to;
+    padding[axis].begin = from == to ? end - begin : from - begin;
+    padding[axis].end = from == to ? 0 : end - to;
+    return tensor_pad(cut_axis(x, axis, from, to), tensor_rank(x), padding, 0);
+}
+
+struct tensor reshape_axes(struct tensor x, int axis, int count, int rank, const int64_t *shape) {
+    int64_t old[MAX_RANK], new[2 * MAX_RANK];
+    int old_rank = shape_of(x, old);
+    if (axis + count > old_rank || old_rank - count + rank > MAX_RANK)
+        return tensor_fail(x.context, "rank %d, expected at most %d", old_rank - count + rank,
+                           MAX_RANK);
+    for (int i = 0; i < axis; i++)
+        new[i] = old[i];
+    for (int i = 0; i < rank; i++)
+        new[axis + i] = shape[i];
+    for (int i = axis + count; i < old_rank; i++)
+        new[i - count + rank] = old[i];
+    return tensor_reshape(x, old_rank - count + rank, new);
 }
 
 static struct tensor split_part(struct tensor x, int axis, int count, const int64_t *sizes,
@@ -99,7 +132,7 @@ static struct tensor split_part(struct tensor x, int axis, int count, const int6
     if (sum != tensor_extent(x, axis))
         return tensor_fail(x.context, "%" PRId64 " elements along axis %d of %s", sum, axis,
                            tensor_text(x).text);
-    return cut(x, from_front(axis, rank), begin, begin + sizes[part]);
+    return cut_axis(x, from_front(axis, rank), begin, begin + sizes[part]);
 }
 
 bool split(struct tensor x, int axis, int count, const int64_t *sizes, struct tensor *parts) {

@@ -5,22 +5,8 @@
 
 enum { MOST_RUNS = 8 }; /* of positions that become movement; more are gathered */
 
-int shape_of(struct tensor x, int64_t shape[MAX_RANK]) {
-    int rank = tensor_rank(x);
-    for (int i = 0; i < rank; i++)
-        shape[i] = tensor_extent(x, i);
-    return rank;
-}
-
 int64_t elements_of(struct tensor x) {
     return x.node ? node_elements(x.node) : 1;
-}
-
-struct tensor cut_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
-    struct range ranges[MAX_RANK];
-    for (int i = 0; i < tensor_rank(x); i++)
-        ranges[i] = i == axis ? (struct range){begin, end} : (struct range){0, tensor_extent(x, i)};
-    return tensor_shrink(x, tensor_rank(x), ranges);
 }
 
 /* Every step-th element of an axis, from the first on. */
@@ -127,21 +113,6 @@ struct tensor move_axis(struct tensor x, int from, int to) {
     return tensor_permute(x, rank, axes);
 }
 
-struct tensor reshape_axes(struct tensor x, int axis, int count, int rank, const int64_t *shape) {
-    int64_t old[MAX_RANK], new[2 * MAX_RANK];
-    int old_rank = shape_of(x, old);
-    if (axis + count > old_rank || old_rank - count + rank > MAX_RANK)
-        return tensor_fail(x.context, "rank %d, expected at most %d", old_rank - count + rank,
-                           MAX_RANK);
-    for (int i = 0; i < axis; i++)
-        new[i] = old[i];
-    for (int i = 0; i < rank; i++)
-        new[axis + i] = shape[i];
-    for (int i = axis + count; i < old_rank; i++)
-        new[i - count + rank] = old[i];
-    return tensor_reshape(x, old_rank - count + rank, new);
-}
-
 struct tensor along_axis(struct tensor x, int axis, int rank) {
     int64_t shape[MAX_RANK];
     for (int i = 0; i < rank && i < MAX_RANK; i++)
@@ -169,18 +140,6 @@ struct tensor spread_axis(struct tensor x, int axis, int64_t step) {
     if (axis + 1 < MAX_RANK)
         padding[axis + 1].end = step - 1;
     return reshape_axes(tensor_pad(x, tensor_rank(x), padding, 0), axis, 2, 1, &merged);
-}
-
-struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t end) {
-    int64_t extent = tensor_extent(x, axis), from = begin, to = end;
-    struct range padding[MAX_RANK] = {0};
-    if (end <= 0 || begin >= extent) /* nothing of it: zeros alone */
-        from = to = 0;
-    from = from < 0 ? 0 : from;
-    to = to > extent ? extent : to;
-    padding[axis].begin = from == to ? end - begin : from - begin;
-    padding[axis].end = from == to ? 0 : end - to;
-    return tensor_pad(cut_axis(x, axis, from, to), tensor_rank(x), padding, 0);
 }
 
 struct tensor zeros(struct tensor_context *context, enum dtype dtype, int rank,

@@ -41,48 +41,44 @@ struct tensor import_conv(struct call *call) {
 
 /* ---- ConvTranspose ---- */
 
-/* What one spatial axis of a transposed convolution is. */
-struct spread_axis {
-    int64_t extent, kernel, stride, dilation;
-    int64_t before; /* what is cut off the sums */
-    int64_t result; /* the extent of the result; behind the sums it is 0 */
-};
-
-/* The padding that gives a result the wanted extent; what is missing of it is added behind. */
-static int64_t cut_before(int64_t full, int64_t wanted, bool more_after) {
-    int64_t cut = full > wanted ? full - wanted : 0;
+/* How many of the sums are left out before the result, for it to have the wanted extent. */
+static int64_t left_out_before(int64_t sums, int64_t wanted, bool more_after) {
+    int64_t cut = sums > wanted ? sums - wanted : 0;
     return more_after ? cut / 2 : cut - cut / 2;
 }
 
-/* Reads output_padding, output_shape, pads and auto_pad. */
-static bool read_cuts(struct call *call, int axes, struct spread_axis *list) {
+/* Reads output_padding, output_shape, pads and auto_pad: which sums are left out along each axis.
+ */
+static bool read_left_out(struct call *call, struct tensor x, const struct spatial *spatial,
+                          struct range *left_out) {
     int64_t added[MAX_SPATIAL], wanted[2 + MAX_SPATIAL];
     struct range padding[MAX_SPATIAL];
     const char *kind = call_text(call, "auto_pad", "NOTSET");
     bool same = strncmp(kind, "SAME_", 5) == 0, upper = strcmp(kind, "SAME_UPPER") == 0;
     bool valid = strcmp(kind, "VALID") == 0;
     struct integers shape = call_ints(call, "output_shape");
+    int axes = spatial->axes;
     int skipped = shape.count == axes + 2 ? 2 : 0; /* some files have batch and channels, too */
     if (!call_per_axis(call, "output_padding", axes, 0, 0, added) ||
         !call_pads(call, axes, padding) ||
         (shape.values && !call_per_axis(call, "output_shape", axes + skipped, 0, 0, wanted)))
         return false;
     for (int i = 0; i < axes; i++) {
-        struct spread_axis *axis = &list[i];
-        int64_t span = (axis->kernel - 1) * axis->dilation + 1, full;
-        if (!checked_multiply(axis->stride, axis->extent - 1, &full) ||
-            !checked_add(full, span + added[i], &full)) {
+        int64_t extent = tensor_extent(x, 2 + i), sums, result;
+        if (!transposed_extent(extent, spatial->kernel[i], spatial->stride[i], spatial->dilation[i],
+                               &sums) ||
+            sums > INT64_MAX - added[i]) {
             call_refuse(call, "axis %d overflows", 2 + i);
             return false;
         }
+        left_out[i] = valid ? (struct range){0, 0} : padding[i];
+        left_out[i].end -= added[i];
         if (shape.values || same) {
-            axis->result = shape.values ? wanted[i + skipped] : axis->extent * axis->stride;
-            axis->before = cut_before(full, axis->result, upper);
-        } else {
-            axis->before = valid ? 0 : padding[i].begin;
-            axis->result = full - (valid ? 0 : padding[i].begin + padding[i].end);
+            result = shape.values ? wanted[i + skipped] : extent * spatial->stride[i];
+            left_out[i].begin = left_out_before(sums + added[i], result, upper);
+            left_out[i].end = sums - result - left_out[i].begin;
         }
-        if (axis->result < 0) {
+        if (sums < left_out[i].begin + left_out[i].end) {
             call_refuse(call, "pads leave nothing of axis %d", 2 + i);
             return false;
         }
@@ -90,165 +86,23 @@ static bool read_cuts(struct call *call, int axes, struct spread_axis *list) {
     return true;
 }
 
-/* Zeros between the elements of an axis, so that they are `step` apart. */
-static struct tensor spread_elements(struct tensor x, int axis, int64_t step) {
-    if (step == 1 || tensor_extent(x, axis) < 2)
-        return x;
-    x = spread_axis(x, axis, step);
-    return cut_axis(x, axis, 0, tensor_extent(x, axis) - step + 1);
-}
-
-/* Each input adds its product with the kernel to the results around `stride` times its place. So
- * the results at one place within a stride are a convolution without a stride, over those taps of
- * the kernel that reach them. Neighbouring places with as many taps are one convolution, a place a
- * channel. */
-struct places {
-    int64_t first, count; /* within a stride */
-    int64_t tap, taps;    /* of the first place: where they begin, and how many there are */
-    int64_t shift;        /* how much farther the first tap's input is than the result's block */
-};
-
-static int64_t lesser(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* As many places from `first` on as have as many taps, and the same shift. */
-static struct places places_from(const struct spread_axis *axis, int64_t first) {
-    int64_t at = first + axis->before, stride = axis->stride;
-    struct places places = {.first = first, .tap = at % stride, .shift = at / stride};
-    int64_t left = axis->kernel - places.tap; /* of the kernel, from that tap on */
-    places.taps = left > 0 ? divide_up(left, stride) : 0;
-    places.count = lesser(stride - first, stride - places.tap);
-    if (left > 0)
-        places.count = lesser(places.count, (left - 1) % stride + 1);
-    return places;
-}
-
-/* What all axes of one transposed convolution are, and the places chosen for each. */
-struct transposed {
-    struct tensor x, weight; /* weight: (groups, c, outputs, k1, .., kn) */
-    int axes;
-    const struct spread_axis *list;
-    struct places places[MAX_SPATIAL];
-};
-
-/* The taps of an axis of the weight as (taps, places), the last tap first. */
-static struct tensor chosen_taps(struct tensor weight, int axis, const struct places *places,
-                                 int64_t stride) {
-    int64_t shape[] = {places->taps, stride};
-    weight = reach_of_axis(weight, axis, places->tap, places->tap + places->taps * stride);
-    weight = cut_axis(reshape_axes(weight, axis, 1, 2, shape), axis + 1, 0, places->count);
-    return tensor_flip(weight, AXES(axis));
-}
-
-/* (groups * outputs * places.., c, taps..) */
-static struct tensor chosen_weight(const struct transposed *t) {
-    struct tensor weight = t->weight;
-    int64_t shape[MAX_RANK] = {-1, tensor_extent(weight, 1)};
-    int order[MAX_RANK] = {0, 2}, axes = t->axes;
-    for (int i = 0; i < axes; i++)
-        weight = chosen_taps(weight, 3 + 2 * i, &t->places[i], t->list[i].stride);
-    order[2 + axes] = 1;
-    for (int i = 0; i < axes; i++) {
-        order[2 + i] = 4 + 2 * i;
-        order[3 + axes + i] = 3 + 2 * i;
-        shape[2 + i] = t->places[i].taps;
-    }
-    weight = tensor_permute(weight, 3 + 2 * axes, order);
-    return tensor_reshape(weight, 2 + axes, shape);
-}
-
-/* The results at the chosen places: (batch, outputs, places.., blocks..). */
-static struct tensor results_at(const struct transposed *t) {
-    struct conv_options options = {.groups = tensor_extent(t->weight, 0)};
-    struct tensor x = t->x, y;
-    int64_t outputs = options.groups * tensor_extent(t->weight, 2);
-    int64_t shape[MAX_RANK] = {tensor_extent(x, 0), outputs};
-    bool nothing = false;
-    for (int i = 0; i < t->axes; i++) {
-        const struct places *places = &t->places[i];
-        int64_t blocks = divide_up(t->list[i].result, t->list[i].stride);
-        int64_t reach = (places->taps - 1) * t->list[i].dilation;
-        shape[2 + i] = places->count;
-        shape[2 + t->axes + i] = blocks;
-        nothing |= places->taps == 0 || blocks == 0;
-        if (!nothing)
-            x = reach_of_axis(x, 2 + i, places->shift - reach, places->shift + blocks);
-        options.stride[i] = 1;
-        options.dilation[i] = t->list[i].dilation;
-    }
-    if (nothing)
-        return tensor_expand(zero_like(x), 2 + 2 * t->axes, shape);
-    y = conv(x, chosen_weight(t), NO_TENSOR, options);
-    return tensor_reshape(y, 2 + 2 * t->axes, shape);
-}
-
-/* The results at all places of the axes from `axis` on, at those chosen of the axes before. */
-static struct tensor results_from(struct transposed *t, int axis) {
-    struct tensor parts[3]; /* the shift changes once, and the number of taps does */
-    int count = 0;
-    if (axis == t->axes)
-        return results_at(t);
-    for (int64_t next = 0; next < t->list[axis].stride && count < 3;
-         next += t->places[axis].count) {
-        t->places[axis] = places_from(&t->list[axis], next);
-        parts[count++] = results_from(t, axis + 1);
-    }
-    return tensor_concat(count, parts, 2 + axis);
-}
-
-/* (batch, outputs, places.., blocks..) as (batch, outputs, results..) */
-static struct tensor interleave(struct tensor x, int axes, const struct spread_axis *list) {
-    int64_t merged[MAX_RANK] = {tensor_extent(x, 0), tensor_extent(x, 1)};
-    int order[MAX_RANK] = {0, 1};
-    for (int i = 0; i < axes; i++) {
-        if (!checked_multiply(list[i].stride, tensor_extent(x, 2 + axes + i), &merged[2 + i]))
-            return tensor_fail(x.context, "axis %d overflows", 2 + i);
-        order[2 + 2 * i] = 2 + axes + i;
-        order[3 + 2 * i] = 2 + i;
-    }
-    x = tensor_reshape(tensor_permute(x, 2 + 2 * axes, order), 2 + axes, merged);
-    for (int i = 0; i < axes; i++)
-        x = cut_axis(x, 2 + i, 0, list[i].result);
-    return x;
-}
-
-static struct tensor transposed_convolution(struct tensor x, struct tensor weight, int64_t groups,
-                                            int axes, struct spread_axis *list) {
-    struct transposed t = {.x = x, .axes = axes, .list = list};
-    for (int i = 0; i < axes; i++) {
-        if (list[i].stride == 1 || list[i].dilation == 1)
-            continue;
-        weight = spread_elements(weight, 2 + i, list[i].dilation);
-        list[i].kernel = tensor_extent(weight, 2 + i);
-        list[i].dilation = 1;
-    }
-    t.weight = reshape_axes(weight, 0, 1, 2, (int64_t[]){groups, tensor_extent(x, 1) / groups});
-    return interleave(results_from(&t, 0), axes, list);
-}
-
 struct tensor import_conv_transpose(struct call *call) {
-    struct tensor x = call_input(call, 0), weight = call_input(call, 1), bias = call_input(call, 2);
+    struct tensor x = call_input(call, 0), weight = call_input(call, 1);
     struct spatial spatial;
-    struct spread_axis list[MAX_SPATIAL];
-    int64_t groups = call_int(call, "group", 1), kernel[MAX_RANK];
+    struct conv_transpose_options options = {.groups = call_int(call, "group", 1)};
+    int64_t groups = options.groups, kernel[MAX_RANK];
     for (int i = 2; i < tensor_rank(weight); i++)
         kernel[i - 2] = tensor_extent(weight, i);
     if (tensor_rank(weight) != tensor_rank(x) || groups < 1 || tensor_extent(x, 1) % groups != 0 ||
         tensor_extent(weight, 0) != tensor_extent(x, 1))
         return call_refuse(call, "weight %s for %" PRId64 " groups of %s", tensor_text(weight).text,
                            groups, tensor_text(x).text);
-    if (!call_spatial(call, x, kernel, &spatial))
+    if (!call_spatial(call, x, kernel, &spatial) ||
+        !read_left_out(call, x, &spatial, options.padding))
         return NO_TENSOR;
-    for (int i = 0; i < spatial.axes; i++)
-        list[i] = (struct spread_axis){.extent = tensor_extent(x, 2 + i),
-                                       .kernel = kernel[i],
-                                       .stride = spatial.stride[i],
-                                       .dilation = spatial.dilation[i]};
-    if (!read_cuts(call, spatial.axes, list))
-        return NO_TENSOR;
-    x = transposed_convolution(x, weight, groups, spatial.axes, list);
-    return is_given(bias) ? tensor_add(x, along_axis(bias, 1, tensor_rank(x))) : x;
+    memcpy(options.stride, spatial.stride, sizeof options.stride);
+    memcpy(options.dilation, spatial.dilation, sizeof options.dilation);
+    return conv_transpose(x, weight, call_input(call, 2), options);
 }
 
 /* ---- DeformConv ---- */

@@ -25,6 +25,13 @@ def parts(numbers):
     return numpy.stack([numbers.real, numbers.imag], -1).astype(numpy.float32)
 
 
+def infinite(*shape):
+    """With an infinity and a NaN in it, far apart."""
+    values = floats(*shape)
+    values.flat[1], values.flat[-2] = numpy.inf, numpy.nan
+    return values
+
+
 MS = "com.microsoft"
 IMAGE = floats(1, 3, 6, 7)
 Q8 = [integers(uint8, 3, 4), SCALE, integers(uint8)]
@@ -84,6 +91,22 @@ CASES = [
     Case("ConvTranspose", 11, [floats(1, 4, 5, 6), floats(4, 3, 4, 3)], strides=[2, 1],
          output_shape=[11, 7]),
     Case("ConvTranspose", 22, [floats(1, 2, 3, 4, 5), floats(2, 2, 2, 3, 2)], strides=[2, 1, 2]),
+    Case("ConvTranspose", 11, [infinite(2, 4, 7), floats(4, 3, 5)], strides=[2], dilations=[3]),
+    Case("ConvTranspose", 11, [infinite(1, 4, 9), floats(4, 3, 3)], strides=[6], dilations=[4],
+         pads=[3, 2], output_padding=[4]),
+    Case("ConvTranspose", 11, [infinite(1, 4, 5), floats(4, 1, 3)], strides=[5], dilations=[3],
+         group=4, output_shape=[27]),
+    Case("ConvTranspose", 11, [infinite(1, 4, 5, 6), floats(4, 2, 3, 3), floats(4)], group=2,
+         strides=[2, 3], dilations=[3, 2], pads=[1, 2, 3, 1], output_padding=[1, 2]),
+    Case("ConvTranspose", 11, [infinite(1, 4, 5, 6), floats(4, 3, 3, 3)], strides=[4, 2],
+         dilations=[2, 2], auto_pad="SAME_UPPER"),
+    Case("ConvTranspose", 11, [infinite(1, 4, 5, 6), floats(4, 3, 4, 4)], strides=[2, 2],
+         pads=[1, 1, 1, 1]),
+    Case("ConvTranspose", 11, [infinite(1, 4, 5, 6), floats(4, 3, 2, 3)], strides=[3, 4],
+         dilations=[1, 3], auto_pad="VALID"),
+    Case("ConvTranspose", 11, [infinite(1, 2, 3, 4, 5), floats(2, 2, 3, 2, 2), floats(2)],
+         strides=[2, 1, 3], dilations=[3, 2, 2], pads=[1, 0, 2, 0, 1, 1],
+         output_padding=[1, 0, 2]),
 
     # pools
     Case("MaxPool", 1, [floats(2, 3, 9)], kernel_shape=[3]),

@@ -112,7 +112,13 @@ static struct graph *convolution(struct tensor_context *context, struct et_error
     struct tensor grouped =
         conv2d(pooled, add_weight(context, "g", DTYPE_FLOAT32, SHAPE(6, 6, 2, 2)), NO_TENSOR,
                (struct conv2d_options){.stride = {2, 1}, .groups = 3});
-    return compile_to_graph(context, OUTPUTS({"pooled", pooled}, {"grouped", grouped}), error);
+    struct tensor transposed = conv_transpose(
+        pooled, add_weight(context, "t", DTYPE_FLOAT32, SHAPE(18, 4, 3, 4)), NO_TENSOR,
+        (struct conv_transpose_options){
+            .stride = {2, 3}, .dilation = {3, 1}, .padding = {{1, 0}, {2, 1}}});
+    return compile_to_graph(
+        context, OUTPUTS({"pooled", pooled}, {"grouped", grouped}, {"transposed", transposed}),
+        error);
 }
 
 static struct graph *attention(struct tensor_context *context, struct et_error *error) {
