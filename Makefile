@@ -151,7 +151,7 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) \
-	    -o $@ $(LIBRARIES) -lcriterion $(if $(filter %/test_math,$@),-lmpfr -lgmp)
+	    -o $@ $(LIBRARIES) -lcriterion $(if $(filter %/test_math %/test_math64,$@),-lmpfr -lgmp)
 
 test-programs: $(TEST_PROGRAMS)
 

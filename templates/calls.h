@@ -38,4 +38,13 @@ float f32_pow(float a, float b);
 //: section calls_int16
 typedef short int16_t;
 
+//: section calls_float64
+double fma(double a, double b, double c);
+double sqrt(double a);
+double floor(double a);
+double ceil(double a);
+double rint(double a);
+double fmod(double a, double b);
+double fabs(double a);
+
 //: end

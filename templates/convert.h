@@ -5,7 +5,8 @@
 // to another integer (wraps), integer or bool to float32 or float64 (rounded once, to nearest
 // even), float32 to float64 and back. Here are: everything to bool (x != 0, so NaN is true), floats
 // to integers (truncated; beyond the range the nearest value of it; NaN gives 0), and everything
-// from or to float16 and bfloat16, which are held as their bits and always go through float32.
+// from or to float16 and bfloat16, which are held as their bits. Every cast rounds once: to these
+// two it goes through float32 where that is exact, else as f64_to_odd says.
 //
 // A_canonical replaces any NaN by the one quiet NaN of its width; other values stay as they are.
 //
@@ -58,6 +59,16 @@ static inline uint16_t f32_to_bf16(float x) {
     if (x != x)
         return 0x7fc0;
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+//: section f64_to_odd needs f32_bits f32_from_bits f64_bits
+// As float32, towards zero, and where that is not exact with the last bit set: rounded to fewer
+// bits from there, it is rounded as if at once.
+static inline float f64_to_odd(double x) {
+    float nearest = (float)x;
+    double back = (double)nearest;
+    uint32_t beyond = f64_bits(back) << 1 > f64_bits(x) << 1, inexact = back != x;
+    return f32_from_bits((f32_bits(nearest) - beyond) | inexact);
 }
 
 //: section f32_to_i32
@@ -386,11 +397,12 @@ static inline uint16_t bf16_to_f16(uint16_t x) {
     return f32_to_f16(bf16_to_f32(x));
 }
 
-//: section f64_to_f16 needs f32_to_f16
+//: section f64_to_f16 needs f64_to_odd f32_to_f16
 static inline uint16_t f64_to_f16(double x) {
-    return f32_to_f16((float)x);
+    return f32_to_f16(f64_to_odd(x));
 }
 
+// What of an integer is not exact in float32 is infinite in float16.
 //: section i32_to_f16 needs f32_to_f16
 static inline uint16_t i32_to_f16(int32_t x) {
     return f32_to_f16((float)x);
@@ -436,19 +448,27 @@ static inline uint16_t b8_to_f16(uint8_t x) {
     return f32_to_f16((float)x);
 }
 
-//: section f64_to_bf16 needs f32_to_bf16
+//: section f64_to_bf16 needs f64_to_odd f32_to_bf16
 static inline uint16_t f64_to_bf16(double x) {
-    return f32_to_bf16((float)x);
+    return f32_to_bf16(f64_to_odd(x));
 }
 
-//: section i32_to_bf16 needs f32_to_bf16
+//: section i32_to_bf16 needs f64_to_bf16
 static inline uint16_t i32_to_bf16(int32_t x) {
-    return f32_to_bf16((float)x);
+    return f64_to_bf16((double)x);
 }
 
-//: section i64_to_bf16 needs f32_to_bf16
+//: section u64_to_bf16 needs f64_to_bf16
+// Of more than 53 bits, the last stands for what is cut off.
+static inline uint16_t u64_to_bf16(uint64_t x) {
+    uint64_t odd = x >> 53 ? (x >> 11 | ((x & 0x7ff) != 0)) << 11 : x;
+    return f64_to_bf16((double)odd);
+}
+
+//: section i64_to_bf16 needs u64_to_bf16
 static inline uint16_t i64_to_bf16(int64_t x) {
-    return f32_to_bf16((float)x);
+    uint16_t magnitude = u64_to_bf16(x < 0 ? 0 - (uint64_t)x : (uint64_t)x);
+    return (uint16_t)(x < 0 ? 0x8000 | magnitude : magnitude);
 }
 
 //: section u8_to_bf16 needs f32_to_bf16
@@ -471,14 +491,9 @@ static inline uint16_t u16_to_bf16(uint16_t x) {
     return f32_to_bf16((float)x);
 }
 
-//: section u32_to_bf16 needs f32_to_bf16
+//: section u32_to_bf16 needs f64_to_bf16
 static inline uint16_t u32_to_bf16(uint32_t x) {
-    return f32_to_bf16((float)x);
-}
-
-//: section u64_to_bf16 needs f32_to_bf16
-static inline uint16_t u64_to_bf16(uint64_t x) {
-    return f32_to_bf16((float)x);
+    return f64_to_bf16((double)x);
 }
 
 //: section b8_to_bf16 needs f32_to_bf16

@@ -165,7 +165,7 @@ enum { BIND_CHOICE, BIND_COMPARISON, BIND_SUM, BIND_PRODUCT, BIND_ATOM };
 
 static bool prints_infix(const struct expression *e) {
     return e->kind == EXPRESSION_OP && op_facts[e->op].infix[0] &&
-           (e->sources[0]->dtype == DTYPE_FLOAT32 || e->dtype == DTYPE_BOOL);
+           (dtype_is_real(e->sources[0]->dtype) || e->dtype == DTYPE_BOOL);
 }
 
 static int binding(const struct expression *e) {
@@ -229,8 +229,7 @@ static const char *emit_bitcast(struct emitter *emitter, const struct expression
     struct arena *arena = emitter->ir->arena;
     enum dtype from = e->sources[0]->dtype, to = e->dtype;
     const char *text = emit_canonical(emitter, from, emit_expression(emitter, e->sources[0]));
-    bool from_real = from == DTYPE_FLOAT32 || from == DTYPE_FLOAT64;
-    bool to_real = to == DTYPE_FLOAT32 || to == DTYPE_FLOAT64;
+    bool from_real = dtype_is_real(from), to_real = dtype_is_real(to);
     if (from_real == to_real)
         return to_real ? text : arena_format(arena, "(%s)(%s)", dtype_facts[to].c_type, text);
     const char *name = arena_format(arena, from_real ? "%s_bits" : "%s_from_bits",
@@ -251,8 +250,8 @@ static const char *emit_call(struct emitter *emitter, const struct expression *e
 }
 
 /* A float form that is one call of its operand, like "(f32_exp(a))": the function's name. */
-static const char *direct_function(struct emitter *emitter, enum op op) {
-    const char *form = op_facts[op].float_form;
+static const char *direct_function(struct emitter *emitter, enum op op, enum dtype dtype) {
+    const char *form = op_form(op, dtype);
     size_t name = strcspn(form + 1, "(");
     const char *rest = form + 1 + name;
     if (form[0] != '(' || name == 0 || (strcmp(rest, "(a))") != 0 && strcmp(rest, "(a, b))") != 0))
@@ -301,12 +300,12 @@ static const char *emit_op(struct emitter *emitter, const struct expression *e) 
         return arena_format(emitter->ir->arena, "%s %s %s", left, op_facts[e->op].infix,
                             operand(emitter, e->sources[1], own + 1));
     }
-    if (dtype == DTYPE_FLOAT32 && e->op == OP_NEG)
+    if (dtype_is_real(dtype) && e->op == OP_NEG)
         return arena_format(emitter->ir->arena, "-%s", operand(emitter, e->sources[0], BIND_ATOM));
-    if (dtype == DTYPE_FLOAT32 && e->op == OP_RECIP)
-        return arena_format(emitter->ir->arena, "1.0f / %s",
+    if (dtype_is_real(dtype) && e->op == OP_RECIP)
+        return arena_format(emitter->ir->arena, "%s / %s", dtype == DTYPE_FLOAT32 ? "1.0f" : "1.0",
                             operand(emitter, e->sources[0], BIND_ATOM));
-    const char *direct = dtype == DTYPE_FLOAT32 ? direct_function(emitter, e->op) : NULL;
+    const char *direct = dtype_is_real(dtype) ? direct_function(emitter, e->op, dtype) : NULL;
     if (direct && sections_have(&emitter->sections, direct))
         sections_want(&emitter->sections, direct);
     return emit_call(emitter, e, direct ? direct : emit_scalar_call(emitter, e->op, dtype));

@@ -32,7 +32,9 @@ static const char *emit_contraction(struct emitter *emitter, const struct expres
     const char *a = emit_expression(emitter, e->sources[0]);
     const char *b = emit_expression(emitter, e->sources[1]);
     emit_line(emitter, "%s = %s(%s, %s, %s);", sum,
-              e->dtype == DTYPE_FLOAT32 ? "fmaf" : emit_scalar_call(emitter, OP_CONTRACT, e->dtype),
+              e->dtype == DTYPE_FLOAT32   ? "fmaf"
+              : e->dtype == DTYPE_FLOAT64 ? "fma"
+                                          : emit_scalar_call(emitter, OP_CONTRACT, e->dtype),
               a, b, sum);
     emit_close_loops(emitter, e->axis_count);
     return sum;
@@ -67,7 +69,7 @@ static const char *emit_position(struct emitter *emitter, const struct expressio
 /* lane = lane (op) element, in C. */
 static void accumulate(struct emitter *emitter, const struct expression *e, const char *lane,
                        const char *element) {
-    bool real = e->dtype == DTYPE_FLOAT32;
+    bool real = dtype_is_real(e->dtype);
     if (real && e->op == OP_REDUCE_SUM)
         emit_line(emitter, "%s += %s;", lane, element);
     else if (real && e->op == OP_REDUCE_PROD)

@@ -74,8 +74,7 @@ static void print_function(enum op op, enum dtype dtype, struct text *text) {
     for (int i = 0; i < form_operands(op); i++)
         text_add(text, "%s%s %s", i ? ", " : "", type, names[i]);
     text_add(text, ") {\n    return ");
-    add_form(text, dtype_is_integer(dtype) ? op_facts[op].integer_form : op_facts[op].float_form,
-             dtype);
+    add_form(text, op_form(op, dtype), dtype);
     text_add(text, ";\n}\n\n");
 }
 

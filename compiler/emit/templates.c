@@ -8,6 +8,7 @@
             "\"\n.byte 0\n.previous\n")
 EMBED(template_exact, "templates/exact.h");
 EMBED(template_math, "templates/math.h");
+EMBED(template_math64, "templates/math64.h");
 EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");
 EMBED(template_calls, "templates/calls.h");

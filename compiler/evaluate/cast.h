@@ -11,7 +11,6 @@
         return x;                                                                                  \
     }
 FOR_COMPUTING_DTYPES(VALUE, )
-VALUE(FLOAT64, f64, )
 #undef VALUE
 #define value_f16 f16_to_f32
 #define value_bf16 bf16_to_f32
@@ -27,16 +26,25 @@ VALUE(FLOAT64, f64, )
                   : f32_to_##to((float)v), double                                                  \
                   : f64_to_##to((double)v), default                                                \
                   : (type_##to)v))
+/* Integers of up to 32 bits are float64s; those of 64 are taken by functions of their own. */
+#define CAST_TO_HALF(from, to)                                                                     \
+    CAST(from, to,                                                                                 \
+         _Generic(v, float                                                                         \
+                  : f32_to_##to((float)v), int64_t                                                 \
+                  : i64_to_##to((int64_t)v), uint64_t                                              \
+                  : u64_to_##to((uint64_t)v), default                                              \
+                  : f64_to_##to((double)v)))
 #define DTYPE(id, name, type, arithmetic, ones, safetensors, npy, letter, from, ...)               \
     FOR_INTEGER_DTYPES(CAST_TO_INTEGER, from)                                                      \
     CAST(from, f32, (float)v)                                                                      \
     CAST(from, f64, (double)v)                                                                     \
-    CAST(from, f16, f32_to_f16((float)v))                                                          \
-    CAST(from, bf16, f32_to_bf16((float)v))                                                        \
+    CAST_TO_HALF(from, f16)                                                                        \
+    CAST_TO_HALF(from, bf16)                                                                       \
     CAST(from, b8, v != 0)
 #include "compiler/graph/dtypes.def"
 #undef DTYPE
 #undef CAST
 #undef CAST_TO_INTEGER
+#undef CAST_TO_HALF
 
 #endif

@@ -93,19 +93,23 @@ FOR_COMPUTING_DTYPES(PLAIN, )
 typedef void row_function(const struct rows *rows, const struct contracted_block *block);
 
 #ifdef __x86_64__
-/* The same text with fused multiply-add instructions: without them fmaf is a slow call. */
-__attribute__((target("avx2,fma"))) static void fma_row_f32(const struct rows *rows,
-                                                            const struct contracted_block *block) {
-    row_f32(rows, block);
-}
+/* The same text with fused multiply-add instructions: without them fmaf and fma are slow calls. */
+#define FUSED(id, short, name)                                                                     \
+    __attribute__((target("avx2,fma"))) static void fma_row_##short(                               \
+        const struct rows *rows, const struct contracted_block *block) {                           \
+        row_##short(rows, block);                                                                  \
+    }
+FOR_FLOAT_DTYPES(FUSED, )
 #endif
 
 #define TABLE_ENTRY(id, short, name) [DTYPE_##id] = plain_row_##short,
 static row_function *function_for(enum dtype dtype) {
     static row_function *const plain[DTYPE_COUNT] = {FOR_COMPUTING_DTYPES(TABLE_ENTRY, )};
 #ifdef __x86_64__
-    if (dtype == DTYPE_FLOAT32 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return fma_row_f32;
+#define FUSED_ENTRY(id, short, name) [DTYPE_##id] = fma_row_##short,
+    static row_function *const fused[DTYPE_COUNT] = {FOR_FLOAT_DTYPES(FUSED_ENTRY, )};
+    if (fused[dtype] && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return fused[dtype];
 #endif
     return plain[dtype];
 }

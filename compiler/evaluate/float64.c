@@ -2,189 +2,7 @@
 
 #include "compiler/evaluate/evaluate.h"
 
-#include <math.h>
 #include <string.h>
-
-/* ---- The forms of ops.def, with double for float ---- */
-
-#define fabsf fabs
-#define sqrtf sqrt
-#define floorf floor
-#define ceilf ceil
-#define rintf rint
-#define fmodf fmod
-#define fmaf(a, b, c) ((a) * (b) + (c))
-#define f32_exp exp
-#define f32_log log
-#define f32_sin sin
-#define f32_cos cos
-#define f32_tanh tanh
-#define f32_erf erf
-#define f32_pow pow
-#define NONE 0 /* never reached: infer() refuses such nodes */
-
-#define WIDE_LEAF(name, form)
-#define WIDE_MOVEMENT(name, form)
-#define WIDE_JOIN(name, form)
-#define WIDE_SCAN(name, form)
-#define WIDE_CONVERT(name, form)
-#define WIDE_TERNARY(name, form)
-#define WIDE_CONTRACT(name, form)
-#define WIDE_UNARY(name, form)                                                                     \
-    static double wide_##name(double a __attribute__((unused)),                                    \
-                              double b __attribute__((unused))) {                                  \
-        return form;                                                                               \
-    }
-#define WIDE_BINARY(name, form) WIDE_UNARY(name, form)
-#define WIDE_REDUCE(name, form) WIDE_UNARY(name, form)
-#define OP(id, name, class, sources, accepts, gives, cost, infix, float_form, integer_form,        \
-           meaning)                                                                                \
-    WIDE_##class(name, float_form)
-#include "compiler/graph/ops.def"
-#undef OP
-#undef WIDE_UNARY
-#undef WIDE_BINARY
-#undef WIDE_REDUCE
-
-typedef double wide_function(double a, double b);
-#define WIDE_UNARY(name) wide_##name
-#define WIDE_BINARY(name) wide_##name
-#define WIDE_REDUCE(name) wide_##name
-#undef WIDE_LEAF
-#undef WIDE_MOVEMENT
-#undef WIDE_JOIN
-#undef WIDE_SCAN
-#undef WIDE_CONVERT
-#undef WIDE_TERNARY
-#undef WIDE_CONTRACT
-#define WIDE_LEAF(name) NULL
-#define WIDE_MOVEMENT(name) NULL
-#define WIDE_JOIN(name) NULL
-#define WIDE_SCAN(name) NULL
-#define WIDE_CONVERT(name) NULL
-#define WIDE_TERNARY(name) NULL
-#define WIDE_CONTRACT(name) NULL
-#define OP(id, name, class, ...) [OP_##id] = WIDE_##class(name),
-static wide_function *const wide_functions[OP_COUNT] = {
-#include "compiler/graph/ops.def"
-};
-#undef OP
-
-/* ---- Operations over elements ---- */
-
-static void elementwise(const struct node *node, const struct view *sources,
-                        const struct view *result) {
-    const struct view *b = &sources[node->source_count - 1];
-    struct rows rows = rows_of(3, (const struct view *const[]){result, sources, b});
-    wide_function *function = wide_functions[node->op];
-    bool compares = result->dtype == DTYPE_BOOL;
-    do
-        for (int64_t i = 0; i < rows.length; i++) {
-            double value = function(((const double *)rows.data[1])[i * rows.stride[1]],
-                                    ((const double *)rows.data[2])[i * rows.stride[2]]);
-            if (compares)
-                ((uint8_t *)rows.data[0])[i * rows.stride[0]] = value != 0;
-            else
-                ((double *)rows.data[0])[i * rows.stride[0]] = value;
-        }
-    while (rows_next(&rows));
-}
-
-static double identity_of(enum op op) {
-    return op == OP_REDUCE_SUM                      ? 0
-           : op == OP_REDUCE_PROD                   ? 1
-           : op == OP_REDUCE_MAX || op == OP_ARGMAX ? -INFINITY
-                                                    : INFINITY;
-}
-
-static void reduce_one(const struct node *node, struct rows *elements, void *result) {
-    wide_function *function = wide_functions[node->op];
-    bool positions = op_facts[node->op].gives == GIVES_INDEX;
-    double value = identity_of(node->op);
-    int32_t position = 0, at = 0;
-    do
-        for (int64_t i = 0; i < elements->length; i++, at++) {
-            double element = ((const double *)elements->data[0])[i * elements->stride[0]];
-            double combined = function(value, element);
-            if (!positions) {
-                value = combined;
-            } else if (combined != 0) {
-                value = element;
-                position = at;
-            }
-        }
-    while (rows_next(elements));
-    if (positions)
-        *(int32_t *)result = position;
-    else
-        *(double *)result = value;
-}
-
-static void reduce(const struct node *node, const struct view *source, const struct view *result) {
-    struct view reduced, kept;
-    separate_axes(node, source, &reduced, &kept);
-    struct rows elements = rows_of(1, (const struct view *const[]){&reduced});
-    struct rows rows = rows_of(2, (const struct view *const[]){result, &kept});
-    int64_t step = rows.stride[0] * (int64_t)dtype_facts[result->dtype].bytes;
-    do
-        for (int64_t i = 0; i < rows.length; i++) {
-            elements.data[0] = (double *)rows.data[1] + i * rows.stride[1];
-            reduce_one(node, &elements, (char *)rows.data[0] + i * step);
-        }
-    while (rows_next(&rows));
-}
-
-/* Contracted positions are taken in blocks: where each lies in a and b. */
-enum { BLOCK = 1024 };
-struct float64_block {
-    int count;
-    int64_t a[BLOCK], b[BLOCK];
-};
-
-/* A row of results gains the products of a block. */
-static void add_products(const struct rows *rows, const struct float64_block *block) {
-    double *sum = rows->data[0];
-    const int64_t count = rows->length, sa = rows->stride[1], sb = rows->stride[2];
-    for (int k = 0; k < block->count; k++) {
-        const double *a = (const double *)rows->data[1] + block->a[k];
-        const double *b = (const double *)rows->data[2] + block->b[k];
-        if (sb == 0)
-            for (int64_t i = 0; i < count; i++)
-                sum[i] += a[i * sa] * *b;
-        else
-            for (int64_t i = 0; i < count; i++)
-                sum[i] += a[i * sa] * b[i * sb];
-    }
-}
-
-static void add_block(struct rows *rows, struct float64_block *block) {
-    if (block->count > 0)
-        do
-            add_products(rows, block);
-        while (rows_next(rows));
-    block->count = 0;
-}
-
-static void contract(const struct node *node, const struct view *sources,
-                     const struct view *result) {
-    struct view along_a, along_b, kept_a, kept_b;
-    separate_axes(node, &sources[0], &along_a, &kept_a);
-    separate_axes(node, &sources[1], &along_b, &kept_b);
-    const double *a = along_a.data, *b = along_b.data;
-    struct rows along = rows_of(2, (const struct view *const[]){&along_a, &along_b});
-    struct rows rows = rows_of(3, (const struct view *const[]){result, &kept_a, &kept_b});
-    struct float64_block block;
-    block.count = 0;
-    do
-        for (int64_t i = 0; i < along.length; i++) {
-            block.a[block.count] = (const double *)along.data[0] - a + i * along.stride[0];
-            block.b[block.count] = (const double *)along.data[1] - b + i * along.stride[1];
-            if (++block.count == BLOCK)
-                add_block(&rows, &block);
-        }
-    while (rows_next(&along));
-    add_block(&rows, &block);
-}
 
 /* ---- One node ---- */
 
@@ -214,32 +32,17 @@ static bool bitcast(const struct node *node, const struct view *source, struct v
     return good;
 }
 
-static bool computes_in_float(const struct node *node) {
-    enum op_class class = op_facts[node->op].class;
-    return (class == CLASS_UNARY || class == CLASS_BINARY || class == CLASS_REDUCE ||
-            class == CLASS_CONTRACT) &&
-           node->sources[0]->dtype == DTYPE_FLOAT32;
-}
-
-static void compute(const struct node *node, const struct view *sources,
-                    const struct view *result) {
-    switch (op_facts[node->op].class) {
-    case CLASS_REDUCE:
-        reduce(node, sources, result);
-        return;
-    case CLASS_CONTRACT:
-        contract(node, sources, result);
-        return;
-    default:
-        elementwise(node, sources, result);
-    }
-}
-
 static evaluate_node wide_evaluate_until;
 
-static bool compute_scan(const struct node *node, const struct view *sources,
-                         const struct view *result, struct et_error *error) {
-    return evaluate_scan(wide_evaluate_until, node, sources, NULL, result, error);
+static bool compute_scan(const struct node *node, const struct node *wide,
+                         const struct view *sources, struct view *result, void **buffer,
+                         struct et_error *error) {
+    *buffer = et_allocate_aligned((size_t)node_bytes(wide));
+    if (!*buffer)
+        return et_fail(error, "%s: out of memory", op_facts[node->op].name);
+    *result = view_contiguous(wide, *buffer);
+    return node_elements(node) == 0 ||
+           evaluate_scan(wide_evaluate_until, node, sources, NULL, result, error);
 }
 
 static bool wide_evaluate(const struct node *node, const struct view *sources, struct view *result,
@@ -258,18 +61,9 @@ static bool wide_evaluate(const struct node *node, const struct view *sources, s
         padding = (double)*(const float *)node->value;
         wide.value = &padding;
     }
-    if (!computes_in_float(node) && node->op != OP_SCAN)
-        return evaluate(&wide, sources, NULL, result, buffer, error);
-    *buffer = et_allocate_aligned((size_t)node_bytes(&wide));
-    if (!*buffer)
-        return et_fail(error, "%s: out of memory", op_facts[node->op].name);
-    *result = view_contiguous(&wide, *buffer);
-    if (node_elements(node) == 0)
-        return true;
     if (node->op == OP_SCAN)
-        return compute_scan(node, sources, result, error);
-    compute(node, sources, result);
-    return true;
+        return compute_scan(node, &wide, sources, result, buffer, error);
+    return evaluate(&wide, sources, NULL, result, buffer, error);
 }
 
 static bool wide_evaluate_until(const struct node *node, const struct view *sources,

@@ -1,8 +1,7 @@
-/* A graph in float64: what the rounding of float32 is measured against.
+/* A graph with float64 for float32: what the rounding of float32 is measured against.
  *
- * This is no oracle. Nothing that decides a bit of a result calls it, and its own last bits are the
- * C library's. What ops.def says of float32 is done here in float64, from the same rows; integers,
- * bool and the stored-only floats are as ever. */
+ * This is no oracle, and nothing that decides a bit of a result calls it. All other dtypes, float64
+ * among them, are as ever. */
 #ifndef EIGENTENSOR_WIDE_H
 #define EIGENTENSOR_WIDE_H
 

@@ -4,8 +4,9 @@
 #define EIGENTENSOR_SCALAR_H
 
 #include "compiler/graph/graph.h"
+#include "compiler/graph/reals.h"
 #include "templates/convert.h"
-#include "templates/math.h"
+#include "templates/math64.h"
 
 /* type_i32: T of the forms; arithmetic_i32, ones_i32, minus_1_i32: U, ONES and MINUS_1; bits_i32:
  * the unsigned type of an element's width. */
@@ -26,7 +27,9 @@
 
 /* MACRO(ID, short name, ...) for the dtypes of each kind: the rows of dtypes.def once more, since
  * no macro can include a file. */
-#define FOR_FLOAT_DTYPES(MACRO, ...) MACRO(FLOAT32, f32, __VA_ARGS__)
+#define FOR_FLOAT_DTYPES(MACRO, ...)                                                               \
+    MACRO(FLOAT32, f32, __VA_ARGS__)                                                               \
+    MACRO(FLOAT64, f64, __VA_ARGS__)
 #define FOR_INTEGER_DTYPES(MACRO, ...)                                                             \
     MACRO(INT32, i32, __VA_ARGS__)                                                                 \
     MACRO(INT64, i64, __VA_ARGS__)                                                                 \
@@ -37,7 +40,6 @@
     MACRO(UINT32, u32, __VA_ARGS__)                                                                \
     MACRO(UINT64, u64, __VA_ARGS__)
 #define FOR_STORED_DTYPES(MACRO, ...)                                                              \
-    MACRO(FLOAT64, f64, __VA_ARGS__)                                                               \
     MACRO(FLOAT16, f16, __VA_ARGS__)                                                               \
     MACRO(BFLOAT16, bf16, __VA_ARGS__)
 /* Those that compute, by their float form or their integer form, and all. */
@@ -61,6 +63,9 @@ _Static_assert(FOR_FLOAT_DTYPES(IS_OF, 'F') FOR_INTEGER_DTYPES(IS_OF, 'I') IS_OF
 #undef IS_OF
 
 #define NONE (unreachable(), 0) /* never reached: infer() refuses such nodes */
+
+/* reals.h: of T. */
+#define REAL(narrow, wide) _Generic((T)0, double : wide, default : narrow)
 
 /* The type of a result: column `gives` of ops.def. */
 #define RESULT_SAME(short) type_##short
@@ -119,11 +124,13 @@ _Static_assert(FOR_FLOAT_DTYPES(IS_OF, 'F') FOR_INTEGER_DTYPES(IS_OF, 'I') IS_OF
 /* What a reduction makes of nothing, and what its lanes start from: IDENTITY_reduce_max(f32). */
 #define LEAST(short)                                                                               \
     _Generic((type_##short)0, float                                                                \
-             : -INFINITY, default                                                                  \
+             : -INFINITY, double                                                                   \
+             : (double)-INFINITY, default                                                          \
              : (type_##short)DTYPE_LEAST(type_##short, ones_##short))
 #define GREATEST(short)                                                                            \
     _Generic((type_##short)0, float                                                                \
-             : INFINITY, default                                                                   \
+             : INFINITY, double                                                                    \
+             : (double)INFINITY, default                                                           \
              : (type_##short)DTYPE_GREATEST(type_##short, ones_##short))
 #define IDENTITY_reduce_sum(short) 0
 #define IDENTITY_reduce_prod(short) 1

@@ -1,4 +1,5 @@
 #include "compiler/graph/graph.h"
+#include "compiler/graph/reals.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,6 +36,10 @@ bool dtype_is_integer(enum dtype dtype) {
     return dtype_facts[dtype].greatest > 0;
 }
 
+bool dtype_is_real(enum dtype dtype) {
+    return dtype_facts[dtype].letter == 'F';
+}
+
 struct integer_text integer_text(enum dtype dtype, uint64_t bits) {
     struct integer_text out;
     int unused = 64 - 8 * (int)dtype_facts[dtype].bytes;
@@ -45,7 +50,10 @@ struct integer_text integer_text(enum dtype dtype, uint64_t bits) {
     return out;
 }
 
+#define TEXT(form) #form
+#define EXPANDED(form) TEXT(form)
 #define MANY SOURCES_MANY
+#define REAL(narrow, wide) narrow
 const struct op_facts op_facts[OP_COUNT] = {
 #define OP(id, name_, class_, sources_, accepts_, gives_, cost_, infix_, float_, integer_,         \
            meaning_)                                                                               \
@@ -56,13 +64,30 @@ const struct op_facts op_facts[OP_COUNT] = {
      .gives = GIVES_##gives_,                                                                      \
      .cost = COST_##cost_,                                                                         \
      .infix = infix_,                                                                              \
-     .float_form = #float_,                                                                        \
+     .float_form = EXPANDED(float_),                                                               \
      .integer_form = #integer_,                                                                    \
      .meaning = meaning_},
 #include "compiler/graph/ops.def"
 #undef OP
 };
 #undef MANY
+#undef REAL
+
+#define REAL(narrow, wide) wide
+static const char *const double_forms[OP_COUNT] = {
+#define OP(id, name, class, sources, accepts, gives, cost, infix, float_form, integer_form,        \
+           meaning)                                                                                \
+    EXPANDED(float_form),
+#include "compiler/graph/ops.def"
+#undef OP
+};
+#undef REAL
+
+const char *op_form(enum op op, enum dtype dtype) {
+    return dtype_is_integer(dtype)  ? op_facts[op].integer_form
+           : dtype == DTYPE_FLOAT64 ? double_forms[op]
+                                    : op_facts[op].float_form;
+}
 
 bool op_from_name(const char *name, enum op *op) {
     for (int i = 0; i < OP_COUNT; i++) {

@@ -83,6 +83,8 @@ static inline int64_t dtype_bytes(enum dtype dtype) {
 bool dtype_from_name(const char *name, enum dtype *dtype);
 /* An integer, or bool, which counts as one of 0 and 1. */
 bool dtype_is_integer(enum dtype dtype);
+/* A float that is computed with: those that are stored only are not. */
+bool dtype_is_real(enum dtype dtype);
 /* The decimal of an integer, from its element's bits; those above its width are not looked at. */
 struct integer_text {
     char text[24];
@@ -98,13 +100,15 @@ struct op_facts {
     enum gives gives;
     enum cost cost;
     const char *infix;        /* "": none */
-    const char *float_form;   /* C text over a, b, (c); "NONE" */
+    const char *float_form;   /* C text over a, b, (c), for float32; "NONE" */
     const char *integer_form; /* C text over a, b, (c), T, U, ONES, MINUS_1; "NONE" */
     const char *meaning;
 };
 extern const struct op_facts op_facts[OP_COUNT];
 bool op_from_name(const char *name, enum op *op);
 bool op_accepts(enum op op, enum dtype dtype);
+/* The form of its operands' dtype, C text; "NONE" */
+const char *op_form(enum op op, enum dtype dtype);
 
 /* One node. Fields after `shape` are attributes; each belongs to the operations named beside it. */
 struct node {

@@ -197,15 +197,17 @@ static bool replace_empty(struct simplifying *simplifying, struct node *node, st
 
 /* ---- Identities ---- */
 
-/* Whether every element of a known tensor is this float32. */
+/* Whether every element of a known tensor is this float. */
 static bool is_all(const struct simplifying *simplifying, const struct node *node, float value) {
     const struct view *view = simplifying->known[node->id];
-    if (!view || view->dtype != DTYPE_FLOAT32)
+    const double wide = (double)value;
+    if (!view || !dtype_is_real(view->dtype))
         return false;
     for (int i = 0; i < view->rank; i++)
         if (view->shape[i] > 1 && view->stride[i] != 0)
             return false;
-    return memcmp(view->data, &value, sizeof value) == 0;
+    return view->dtype == DTYPE_FLOAT64 ? memcmp(view->data, &wide, sizeof wide) == 0
+                                        : memcmp(view->data, &value, sizeof value) == 0;
 }
 
 /* The source that a node is equal to, bit for bit, or NULL. */

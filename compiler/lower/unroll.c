@@ -12,25 +12,29 @@ static int64_t reduced_elements(const struct expression *e) {
     return elements;
 }
 
-static uint64_t float_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
+/* Of a number that both floats have. */
+static uint64_t float_bits(float value, enum dtype dtype) {
+    double wide = (double)value;
+    uint32_t narrow_bits;
+    uint64_t wide_bits;
+    memcpy(&narrow_bits, &value, sizeof narrow_bits);
+    memcpy(&wide_bits, &wide, sizeof wide_bits);
+    return dtype == DTYPE_FLOAT64 ? wide_bits : narrow_bits;
 }
 
 uint64_t identity_bits(enum op op, enum dtype dtype) {
     size_t width = dtype_facts[dtype].bytes * 8;
     uint64_t all = UINT64_MAX >> (64 - width);
-    bool real = dtype == DTYPE_FLOAT32;
+    bool real = dtype_is_real(dtype);
     switch (op) {
     case OP_REDUCE_SUM:
         return 0;
     case OP_REDUCE_PROD:
-        return real ? float_bits(1.0f) : 1;
+        return real ? float_bits(1.0f, dtype) : 1;
     case OP_REDUCE_MAX:
-        return real ? float_bits(-INFINITY) : (uint64_t)dtype_facts[dtype].least & all;
+        return real ? float_bits(-INFINITY, dtype) : (uint64_t)dtype_facts[dtype].least & all;
     case OP_REDUCE_MIN:
-        return real ? float_bits(INFINITY) : dtype_facts[dtype].greatest;
+        return real ? float_bits(INFINITY, dtype) : dtype_facts[dtype].greatest;
     default:
         unreachable();
     }

@@ -79,6 +79,8 @@ static void exchange_longs(long *a, long *b) {
 /* The dtypes that contract. Sums and products of a width have the same bits, signed or not. */
 #define SHORT f32
 #include "runtime/kernels/rows_contract_of.h"
+#define SHORT f64
+#include "runtime/kernels/rows_contract_of.h"
 #define SHORT i32
 #include "runtime/kernels/rows_contract_of.h"
 #define SHORT i64
@@ -90,6 +92,7 @@ static void exchange_longs(long *a, long *b) {
 
 #define DEFINE_CONTRACT_b8(name) enum { name }; /* 0: there is none */
 #define DEFINE_CONTRACT_f32(name) DEFINE_CONTRACT_AS(name, f32, f32)
+#define DEFINE_CONTRACT_f64(name) DEFINE_CONTRACT_AS(name, f64, f64)
 #define DEFINE_CONTRACT_i32(name) DEFINE_CONTRACT_AS(name, i32, i32)
 #define DEFINE_CONTRACT_i64(name) DEFINE_CONTRACT_AS(name, i64, i64)
 #define DEFINE_CONTRACT_u8(name) DEFINE_CONTRACT_AS(name, u8, u8)

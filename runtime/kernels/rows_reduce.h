@@ -130,6 +130,7 @@ ROW_ALONE(reduce_min, LANES_MIN)
                                                    NULL};
 #define REDUCTION(name)                                                                            \
     REDUCTION_OF(FLOAT32, f32, name, row_##name##_f32)                                             \
+    REDUCTION_OF(FLOAT64, f64, name, NULL)                                                         \
     FOR_INTEGER_DTYPES(REDUCTION_OF, name, NULL)                                                   \
     REDUCTION_OF_BOOL(name)
 REDUCTION(reduce_sum)

@@ -34,6 +34,7 @@ ASSERT_OF_SET(REGISTER_BYTES / sizeof(float), LANES);
 FOR_COMPUTING_DTYPES(VECTOR, )
 #undef VECTOR
 typedef vector_f32 computing_f32;
+typedef vector_f64 computing_f64;
 #define COMPUTING(id, short, ...) typedef unsigned_##short computing_##short;
 FOR_INTEGER_DTYPES(COMPUTING, )
 #undef COMPUTING
@@ -83,6 +84,19 @@ static inline vector_f32 multiply_add_f32(vector_f32 a, vector_f32 b, vector_f32
 #else
     for (size_t i = 0; i < VECTOR_ELEMENTS(f32); i++)
         c[i] = fmaf(a[i], b[i], c[i]);
+    return c;
+#endif
+}
+static inline vector_f64 multiply_add_f64(vector_f64 a, vector_f64 b, vector_f64 c) {
+#if defined __AVX512F__
+    return (vector_f64)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined __AVX2__
+    return (vector_f64)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined __aarch64__ && defined __ARM_NEON
+    return (vector_f64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    for (size_t i = 0; i < VECTOR_ELEMENTS(f64); i++)
+        c[i] = fma(a[i], b[i], c[i]);
     return c;
 #endif
 }

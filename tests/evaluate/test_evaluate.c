@@ -11,6 +11,7 @@ struct test_case {
 static const struct test_case cases[] = {
 #define CASE(op, attributes, expected, ...) {op, attributes, expected, {__VA_ARGS__}},
 #include "tests/evaluate/evaluate_cases.def"
+#include "tests/evaluate/float64_cases.def"
 #include "tests/evaluate/integer_cases_16.def"
 #include "tests/evaluate/integer_cases_unsigned.def"
 #undef CASE

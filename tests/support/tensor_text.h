@@ -78,6 +78,12 @@ static bool same_element(enum dtype dtype, const void *actual, const void *expec
         memcpy(&e, expected, sizeof e);
         return llabs((int64_t)a - e) <= ulp;
     }
+    if (ulp > 0 && dtype == DTYPE_FLOAT64) {
+        int64_t a, e;
+        memcpy(&a, actual, sizeof a);
+        memcpy(&e, expected, sizeof e);
+        return (a < 0) == (e < 0) && llabs(a - e) <= ulp;
+    }
     return memcmp(actual, expected, dtype_facts[dtype].bytes) == 0;
 }
 

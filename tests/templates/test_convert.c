@@ -105,6 +105,34 @@ Test(convert, every_half_way_case) {
     }
 }
 
+/* The half-way between float16 and bfloat16 1 and their next, and a little more, of which float32
+ * knows nothing; integers of as many bits. */
+Test(convert, what_float32_cannot_hold_is_rounded_once) {
+    const double half = 1 + 0x1p-11, brain = 1 + 0x1p-8, little = 0x1p-40;
+    cr_assert_eq(f64_to_f16(half), 0x3c00);
+    cr_assert_eq(f64_to_f16(half + little), 0x3c01);
+    cr_assert_eq(f64_to_f16(-half - little), 0xbc01);
+    cr_assert_eq(f64_to_f16(half + 0x1p-10 - little), 0x3c01);
+    cr_assert_eq(f64_to_f16(0x1p-25), 0);
+    cr_assert_eq(f64_to_f16(0x1p-25 + 0x1p-70), 1);
+    cr_assert_eq(f64_to_f16(65520 - 0x1p-30), 0x7bff);
+    cr_assert_eq(f64_to_bf16(brain), 0x3f80);
+    cr_assert_eq(f64_to_bf16(brain + little), 0x3f81);
+    cr_assert_eq(f64_to_bf16(brain + 0x1p-7 - little), 0x3f81);
+    cr_assert_eq(f64_to_bf16(0x1p-134), 0);
+    cr_assert_eq(f64_to_bf16(0x1p-134 + 0x1p-160), 1);
+    cr_assert_eq(f64_to_bf16(0x1.fep+127 + 0x1p+119 - 0x1p+80), 0x7f7f);
+    cr_assert_eq(i32_to_bf16(0x40400000), 0x4e80);
+    cr_assert_eq(i32_to_bf16(0x40400001), 0x4e81);
+    cr_assert_eq(u32_to_bf16(0x80800001u), 0x4f01);
+    cr_assert_eq(i64_to_bf16(0x4040000000000000), 0x5e80);
+    cr_assert_eq(i64_to_bf16(0x4040000000000001), 0x5e81);
+    cr_assert_eq(i64_to_bf16(-0x4040000000000001), 0xde81);
+    cr_assert_eq(i64_to_bf16(INT64_MIN), 0xdf00);
+    cr_assert_eq(u64_to_bf16(0x8080000000000001u), 0x5f01);
+    cr_assert_eq(u64_to_bf16(UINT64_MAX), 0x5f80);
+}
+
 Test(convert, canonical_touches_nothing_but_nan) {
     cr_assert_eq(f32_bits(f32_canonical(f32_from_bits(0xff800001))), 0x7fc00000);
     cr_assert_eq(f32_bits(f32_canonical(f32_from_bits(0xff800000))), 0xff800000);

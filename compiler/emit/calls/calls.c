@@ -3,10 +3,10 @@
 #include "compiler/emit/calls/rows.h"
 
 /* In the graph, or in bodies of its scans. */
-static bool has_int16(const struct graph *graph) {
+static bool has_dtype(const struct graph *graph, enum dtype dtype) {
     for (int i = 0; i < graph->node_count; i++) {
         const struct node *node = graph->nodes[i];
-        if (node->dtype == DTYPE_INT16 || (node->op == OP_SCAN && has_int16(node->body)))
+        if (node->dtype == dtype || (node->op == OP_SCAN && has_dtype(node->body, dtype)))
             return true;
     }
     return false;
@@ -15,8 +15,10 @@ static bool has_int16(const struct graph *graph) {
 static void add_prelude(struct emitter *emitter, struct text *text) {
     (void)text;
     sections_want(&emitter->sections, "calls");
-    if (has_int16(emitter->ir->graph))
+    if (has_dtype(emitter->ir->graph, DTYPE_INT16))
         sections_want(&emitter->sections, "calls_int16");
+    if (has_dtype(emitter->ir->graph, DTYPE_FLOAT64))
+        sections_want(&emitter->sections, "calls_float64");
 }
 
 static void declare_tile(struct emitter *emitter, struct text *text,

@@ -380,7 +380,7 @@ static struct row_operand target_of(struct row_emitter *rows, const struct store
 
 /* Floats that leave the graph lose odd NaNs. */
 static bool is_canonical(const struct store *store) {
-    return store->output->kind == BUFFER_OUTPUT && store->output->dtype == DTYPE_FLOAT32 &&
+    return store->output->kind == BUFFER_OUTPUT && dtype_is_real(store->output->dtype) &&
            !store->unfinished;
 }
 

@@ -1,0 +1,17 @@
+/* The functions and constants that float forms of ops.def name, by the element's type: whoever
+ * needs the forms defines REAL(float's, double's) first. R_one is a 1 of that type. */
+#define R_one REAL(1.0f, 1.0)
+#define R_abs REAL(fabsf, fabs)
+#define R_sqrt REAL(sqrtf, sqrt)
+#define R_floor REAL(floorf, floor)
+#define R_ceil REAL(ceilf, ceil)
+#define R_rint REAL(rintf, rint)
+#define R_fmod REAL(fmodf, fmod)
+#define R_fma REAL(fmaf, fma)
+#define R_exp REAL(f32_exp, f64_exp)
+#define R_log REAL(f32_log, f64_log)
+#define R_sin REAL(f32_sin, f64_sin)
+#define R_cos REAL(f32_cos, f64_cos)
+#define R_tanh REAL(f32_tanh, f64_tanh)
+#define R_erf REAL(f32_erf, f64_erf)
+#define R_pow REAL(f32_pow, f64_pow)
