@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -228,11 +229,38 @@ static bool find(void *library, const char *prefix, const char *name, void **fun
     return symbol != NULL;
 }
 
+/* Reads a byte of each page of constants of the library whose link map `wanted` is. */
+static int read_constants(struct dl_phdr_info *info, size_t size, void *wanted) {
+    const struct link_map *map = wanted;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    (void)size;
+    if (info->dlpi_addr != map->l_addr)
+        return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const volatile char *bytes = (const volatile char *)(info->dlpi_addr + segment->p_vaddr);
+        if (segment->p_type == PT_LOAD && segment->p_flags == PF_R)
+            for (size_t at = 0; at < segment->p_memsz; at += page)
+                (void)bytes[at];
+    }
+    return 1;
+}
+
+/* Vector code reads constants under masks, as that of NaN for the elements that are NaN. A mask
+ * that selects none suppresses the fault that would bring the page into memory, at the cost of
+ * hundreds of cycles each time, and forever: so the pages are brought in beforehand. */
+static void bring_in_constants(void *library) {
+    struct link_map *map;
+    if (dlinfo(library, RTLD_DI_LINKMAP, &map) == 0)
+        dl_iterate_phdr(read_constants, map);
+}
+
 bool aot_load(const char *path, const char *prefix, struct executable *executable,
               struct et_error *error) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         return et_fail(error, "cannot load the compiled library: %s", dlerror());
+    bring_in_constants(library);
     executable->code = library;
     if (find(library, prefix, "_run_array", (void **)&executable->entry, error) &&
         find(library, prefix, "_run_step_array", (void **)&executable->step_entry, error) &&

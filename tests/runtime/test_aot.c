@@ -2,6 +2,7 @@
  * nothing left behind. */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -99,6 +100,38 @@ static void check_runs(const struct executable *aot) {
     aot->entry((const void *[]){x}, (void *[]){y}, weights, NULL);
     const float expected[4] = {9, 39, 89, 0x1.0008p-11f};
     cr_assert_arr_eq(y, expected, sizeof y);
+}
+
+/* Bit 63 of a page's entry says that it is present. */
+static bool is_present(const char *address) {
+    uint64_t entry = 0;
+    const long page = sysconf(_SC_PAGESIZE);
+    int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    cr_assert_geq(file, 0);
+    ssize_t found =
+        pread(file, &entry, sizeof entry, (off_t)((uintptr_t)address / (uintptr_t)page * 8));
+    close(file);
+    cr_assert_eq(found, sizeof entry);
+    return entry >> 63;
+}
+
+/* Constants that are read under masks alone would never come into memory. */
+Test(aot, brings_in_the_pages_of_constants) {
+    enum { TABLE_BYTES = 1 << 20, STEP = 4096 };
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    struct executable aot;
+    char source[2048];
+    int length = snprintf(source, sizeof source, "const char sample_table[%d] = {1};\n%s",
+                          (int)TABLE_BYTES, source_text);
+    compiled.source = source;
+    compiled.source_bytes = (size_t)length;
+    cr_assert(build(&compiled, NULL, &aot, &error), "%s", error.message);
+    const char *table = dlsym(aot.code, "sample_table");
+    cr_assert_not_null(table);
+    for (int at = 0; at < TABLE_BYTES; at += STEP)
+        cr_assert(is_present(table + at), "page at %d", at);
+    executable_free(&aot);
 }
 
 Test(aot, builds_and_runs) {
