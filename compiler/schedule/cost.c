@@ -15,7 +15,8 @@ static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR 
 enum {
     TILE_OVERHEAD = 12,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
-    SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours */
+    SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours, .. */
+    EVICTED_CYCLES = 14, /* .. and instead where their lines drive one another out of L1 */
     PACK_CYCLES = 2,     /* for each element that a statement packs */
     COPY_CYCLES = 4,     /* for each that it copies, mostly against the order of the operand */
     CONFLICT_CYCLES = 4, /* a line of the stream that L1 could not keep */
@@ -178,6 +179,17 @@ static bool scatters(const struct contraction *contraction, const struct loop_ti
     return output_stride(contraction->statement, tiling->column) != 1;
 }
 
+/* More for each element that is stored away from its neighbours. */
+static double scatter_cycles(const struct contraction *contraction,
+                             const struct loop_tiling *tiling) {
+    const struct statement *statement = contraction->statement;
+    const struct target *target = contraction->ir->target;
+    int64_t stride =
+        output_stride(statement, tiling->column) * dtype_bytes(statement->output->dtype);
+    bool conflicts = lines_on_one_set(target, tiling->columns, stride) > target->ways;
+    return conflicts ? EVICTED_CYCLES : SCATTER_CYCLES;
+}
+
 double tiling_cycles(const struct contraction *contraction, const struct loop_tiling *tiling) {
     struct counts counts = count_tiles(contraction, tiling);
     double once =
@@ -186,7 +198,8 @@ double tiling_cycles(const struct contraction *contraction, const struct loop_ti
         once += panel_cycles(contraction, tiling, &counts, tiling->last_columns);
     double tiles = (double)counts.times * (double)counts.panels * (double)counts.blocks;
     if (scatters(contraction, tiling))
-        once += SCATTER_CYCLES * (double)(counts.blocks * tiling->rows + counts.last_rows) *
+        once += scatter_cycles(contraction, tiling) *
+                (double)(counts.blocks * tiling->rows + counts.last_rows) *
                 (double)tiling->column->extent;
     double cycles = (double)counts.times * once + stream_cycles(contraction, tiling, tiles) +
                     panel_traffic_cycles(contraction, tiling, tiles);

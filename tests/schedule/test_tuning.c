@@ -53,6 +53,17 @@ static struct tensor build_row(struct tensor_context *c) {
     return matmul(input(c, "a", SHAPE(1, 4096)), input(c, "b", SHAPE(4096, 512)));
 }
 
+/* Channels of the result are whole pages apart: stored side by side they would share a set of the
+ * first cache. */
+static struct tensor build_transposed(struct tensor_context *c) {
+    static float values[16 * 32 * 2 * 2];
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        values[i] = (float)(i % 7) - 3;
+    struct tensor weights = tensor_const(c, DTYPE_FLOAT32, SHAPE(16, 32, 2, 2), 2048, values);
+    return conv_transpose(input(c, "x", SHAPE(1, 16, 32, 32)), weights, NO_TENSOR,
+                          (struct conv_transpose_options){.stride = {2, 2}, .dilation = {1, 1}});
+}
+
 static struct et_program *program_of(struct tensor (*build)(struct tensor_context *context)) {
     struct et_error error = {0};
     struct tensor_context *context = tensor_context_new("tuned");
@@ -77,7 +88,8 @@ static const struct {
 } costs[] = {{"tests/golden/products.cost", build_products},
              {"tests/golden/convolutions.cost", build_convolutions},
              {"tests/golden/square.cost", build_square},
-             {"tests/golden/row.cost", build_row}};
+             {"tests/golden/row.cost", build_row},
+             {"tests/golden/transposed.cost", build_transposed}};
 
 Test(tuning, costs_are_golden) {
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
