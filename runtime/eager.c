@@ -128,12 +128,18 @@ bool eager_run_within(const struct graph *graph, const void *const *inputs, void
     return good;
 }
 
-/* Leaves and strided movements have no buffer of their own; what reshape and pad have is not known
- * before the run. */
+static bool is_aligned(const struct node *leaf) {
+    struct view view = view_contiguous(leaf, leaf->value);
+    return view_is_aligned(&view);
+}
+
+/* Strided movements and most leaves have no buffer of their own; what reshape and pad have is not
+ * known before the run. */
 static bool may_have_buffer(const struct node *node) {
     enum op_class class = op_facts[node->op].class;
-    return class != CLASS_LEAF &&
-           (class != CLASS_MOVEMENT || node->op == OP_RESHAPE || node->op == OP_PAD);
+    if (class == CLASS_LEAF)
+        return node->op == OP_WEIGHT && !is_aligned(node);
+    return (class != CLASS_MOVEMENT || node->op == OP_RESHAPE || node->op == OP_PAD);
 }
 
 double eager_peak_bytes(const struct graph *graph, int64_t batch) {

@@ -75,15 +75,16 @@ struct et_program;
 struct et_workspace;
 
 /* Reads a graph, and its weights from the file it names, or from `weights_path` unless that is
- * NULL. Checks all of it; compiles nothing yet. The weights' file is mapped, not read into memory,
- * for what is prepared later and for ET_EAGER: it MUST NOT BE WRITTEN INTO while the program is
- * there. Another file may take its name. */
+ * NULL. Checks all of it; compiles nothing yet. The weights' file (of a model in another format
+ * also its own) is mapped, not read into memory, for what is prepared later and for ET_EAGER: it
+ * MUST NOT BE WRITTEN INTO while the program is there. Another file may take its name. */
 struct et_program *et_program_open(const char *path, const char *weights_path,
                                    struct et_error *error);
 
 /* The size of an open axis of a stored graph, by its name; or of a model in another format: of one
- * that the file names ("seq_len"), or of axis K of the input X as "X.K". ET_BATCH where it is the number of images, to stay open. An
- * integer input of one element can be given its value for good in the same way, by its name. */
+ * that the file names ("seq_len"), or of axis K of the input X as "X.K". ET_BATCH where it is the
+ * number of images, to stay open. An integer input of one element can be given its value for good
+ * in the same way, by its name. */
 struct et_axis {
     const char *name;
     int64_t size;

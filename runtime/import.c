@@ -74,8 +74,9 @@ static bool save_with_weights(const struct open_graph *open, const struct weight
     struct new_file files[2] = {{.path = weights_path}, {.path = path}};
     struct text graph = {0};
     void *weights = NULL;
-    bool good = weights_encode(own->tensors, own->count, NULL, &weights, &files[0].count, error) ||
-                et_fail_within(error, "%s", weights_path);
+    bool good =
+        weights_encode(own->tensors, own->count, own, NULL, &weights, &files[0].count, error) ||
+        et_fail_within(error, "%s", weights_path);
     if (good) {
         struct digest sha256 = digest_bytes(weights, files[0].count);
         good = open_graph_encode(open, slash ? slash + 1 : weights_path, own, &sha256, &graph,

@@ -4,14 +4,17 @@
 #include <string.h>
 
 /* The elements that a const or weight brings along. */
-static bool view_of_leaf(const struct node *node, struct view *result, struct et_error *error) {
+static bool view_of_leaf(const struct node *node, struct view *result, void **buffer,
+                         struct et_error *error) {
     if (!node->value)
         return et_fail(error, "%s \"%s\": no elements were loaded", op_facts[node->op].name,
                        node->name ? node->name : "");
     *result = view_contiguous(node, node->value);
     if (node->op == OP_CONST && node->value_count == 1)
         memset(result->stride, 0, sizeof result->stride);
-    return true;
+    if (view_is_aligned(result) || (*buffer = view_align(result)) != NULL)
+        return true;
+    return et_fail(error, "%s: out of memory", op_facts[node->op].name);
 }
 
 /* False: an error, which only a scan can have. */
@@ -49,7 +52,7 @@ bool evaluate(const struct node *node, const struct view *sources, struct stop *
     if (node->op == OP_INPUT)
         unreachable();
     if (node->op == OP_CONST || node->op == OP_WEIGHT)
-        return view_of_leaf(node, result, error);
+        return view_of_leaf(node, result, buffer, error);
     if (op_facts[node->op].class == CLASS_MOVEMENT && view_move(node, sources, result))
         return true;
     int64_t bytes = node_bytes(node);

@@ -11,7 +11,8 @@
 /* Computes a node (any but an input) from the values of its sources, which have its sources' shapes
  * and dtypes. Bools are 0 or 1. On success *result describes the elements, and *buffer is either
  * the row-major memory that holds them, to be freed with et_release, or NULL when *result looks
- * at the first source's elements, or for a leaf at the node's own. Ends early, and fails, when
+ * at the first source's elements, or for a leaf at the node's own; those of a weight that are not
+ * aligned are copied. Ends early, and fails, when
  * `stop` (which may be NULL) says so; moving elements is not interrupted. */
 bool evaluate(const struct node *node, const struct view *sources, struct stop *stop,
               struct view *result, void **buffer, struct et_error *error);

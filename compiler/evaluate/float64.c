@@ -54,9 +54,12 @@ static bool wide_evaluate(const struct node *node, const struct view *sources, s
     void *leaf_buffer;
     if (node->op == OP_BITCAST)
         return bitcast(node, sources, result, buffer, error);
-    if (op_facts[node->op].class == CLASS_LEAF && node->dtype == DTYPE_FLOAT32)
-        return evaluate(node, NULL, NULL, &leaf, &leaf_buffer, error) &&
-               convert(&leaf, DTYPE_FLOAT64, result, buffer, error);
+    if (op_facts[node->op].class == CLASS_LEAF && node->dtype == DTYPE_FLOAT32) {
+        bool good = evaluate(node, NULL, NULL, &leaf, &leaf_buffer, error) &&
+                    convert(&leaf, DTYPE_FLOAT64, result, buffer, error);
+        et_release(leaf_buffer);
+        return good;
+    }
     if (node->op == OP_PAD && node->dtype == DTYPE_FLOAT32 && node->value) {
         padding = (double)*(const float *)node->value;
         wide.value = &padding;

@@ -132,7 +132,7 @@ struct node {
     int scanned;                    /* scan: how many sources it goes along */
     const struct graph *body;       /* scan: the graph's own, once the node is appended */
     /* weight, const: the elements, row-major; for const, value_count of them: 1 (every element is
-     * that one) or all. pad: one element. */
+     * that one) or all. pad: one element. Those of a weight may begin at any byte. */
     const void *value;
     int64_t value_count;
 };

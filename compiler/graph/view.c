@@ -1,5 +1,7 @@
 #include "compiler/graph/view.h"
 
+#include "compiler/base/allocate.h"
+
 #include <string.h>
 
 static void *element_at(void *data, enum dtype dtype, int64_t offset) {
@@ -226,6 +228,23 @@ bool rows_next(struct rows *rows) {
         for (int64_t i = 0; i < rows.length; i++)                                                  \
             to[i * rows.stride[0]] = from[i * rows.stride[1]];                                     \
     } while (0)
+
+bool view_is_aligned(const struct view *view) {
+    return (uintptr_t)view->data % dtype_facts[view->dtype].bytes == 0;
+}
+
+void *view_align(struct view *view) {
+    struct node like = {.dtype = view->dtype, .rank = view->rank};
+    memcpy(like.shape, view->shape, sizeof like.shape);
+    void *copy = et_allocate_unset((size_t)node_bytes(&like));
+    if (!copy)
+        return NULL;
+    struct view aligned = view_contiguous(&like, copy);
+    if (!view_is_empty(view))
+        view_copy(&aligned, view);
+    *view = aligned;
+    return copy;
+}
 
 void view_copy(const struct view *result, const struct view *source) {
     size_t bytes = dtype_facts[result->dtype].bytes;

@@ -28,11 +28,16 @@ bool view_move(const struct node *node, const struct view *source, struct view *
 /* The part of `view` from `begin` with the extents of `shape`. */
 struct view view_part(const struct view *view, const int64_t *begin, const int64_t *shape);
 
+/* Whether its elements may be computed with. Those of weights may have any alignment. */
+bool view_is_aligned(const struct view *view);
+/* Makes it look at a row-major copy of its elements, for et_release; NULL where memory ran out. */
+void *view_align(struct view *view);
+
 /* Elements that are moved, not computed with: only their width matters. */
 typedef uint8_t bytes_1 __attribute__((may_alias));
-typedef uint16_t bytes_2 __attribute__((may_alias));
-typedef uint32_t bytes_4 __attribute__((may_alias));
-typedef uint64_t bytes_8 __attribute__((may_alias));
+typedef uint16_t bytes_2 __attribute__((may_alias, aligned(1)));
+typedef uint32_t bytes_4 __attribute__((may_alias, aligned(1)));
+typedef uint64_t bytes_8 __attribute__((may_alias, aligned(1)));
 
 /* Copies the elements of `source` to those of `result`; same dtype, same shape. */
 void view_copy(const struct view *result, const struct view *source);

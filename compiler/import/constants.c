@@ -67,6 +67,8 @@ static const struct view *known(struct importer *importer, const struct node *no
                     node_elements(node) <= MOST_EVALUATED;
     if (is_known && node->op == OP_WEIGHT) {
         view = view_contiguous(node, node->value);
+        if (!view_is_aligned(&view))
+            is_known = evaluate_known(importer, node, NULL, &view);
     } else if (is_known) {
         struct view *sources =
             arena_array(&importer->arena, struct view, (size_t)node->source_count + 1);

@@ -186,8 +186,9 @@ static void keep_weights(struct weights *weights, struct graph *graph) {
             weights->tensors[kept++] = weights->tensors[i];
     weights->count = kept;
     const struct elements_file *files = weights->elements->files;
-    if (files && !files->next)
-        graph->stored = files->file;
+    for (const struct elements_file *each = files; each; each = each->next)
+        if (each->file.count > graph->stored.count)
+            graph->stored = each->file; /* most of what is to be packed lies in the largest */
 }
 
 static struct graph *import_outputs(struct importer *importer, const struct tensor *tensors) {

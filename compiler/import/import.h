@@ -22,9 +22,10 @@ bool is_onnx_path(const char *path);
 /* An ONNX model whose open axes may get any sizes. Not for several threads at once. */
 struct onnx;
 
-/* Reads the model in the file, or of the bytes, which are not needed afterwards: `path` stands for
- * their file in messages then, and in its folder lie the files that the model names. The caller
- * closes it. NULL and an error that names the file. */
+/* Reads the model in the file, or of the bytes: `path` stands for their file in messages then, and
+ * in its folder lie the files that the model names. The bytes must stay, and files must not be
+ * written into, as long as the model is open and weights of it are there. The caller closes it.
+ * NULL and an error that names the file. */
 struct onnx *onnx_open(const char *path, struct et_error *error);
 struct onnx *onnx_open_bytes(const void *bytes, size_t count, const char *path,
                              struct et_error *error);

@@ -117,23 +117,15 @@ static const struct mapped_file *external_file(struct importer *importer, const 
     struct elements *elements = importer->weights->elements;
     const char *slash = strrchr(importer->path, '/');
     int folder = slash ? (int)(slash + 1 - importer->path) : 0;
-    const char *path = arena_format(&elements->arena, "%.*s%s", folder, importer->path, location);
-    for (struct elements_file *each = elements->files; each; each = each->next)
-        if (strcmp(each->path, path) == 0)
-            return &each->file;
-    struct elements_file *each = arena_new(&elements->arena, struct elements_file);
-    each->path = path;
-    if (!map_file(path, MOST_DATA_BYTES, &each->file, error)) {
+    const char *path = arena_format(&importer->arena, "%.*s%s", folder, importer->path, location);
+    const struct mapped_file *file = elements_map(elements, path, MOST_DATA_BYTES, error);
+    if (!file)
         et_fail_within(error, "weights are in a file beside the model");
-        return NULL;
-    }
-    each->next = elements->files;
-    elements->files = each;
-    return &each->file;
+    return file;
 }
 
 static const void *external(struct importer *importer, const Onnx__Tensor *tensor, size_t wanted,
-                            size_t alignment, struct et_error *error) {
+                            struct et_error *error) {
     const char *location = entry_of(tensor, "location");
     size_t offset, length;
     if (!location) {
@@ -157,23 +149,31 @@ static const void *external(struct importer *importer, const Onnx__Tensor *tenso
                 offset + length, quoted(location).text, file->count);
         return NULL;
     }
-    const char *bytes = file->bytes + offset;
-    if ((uintptr_t)bytes % alignment == 0)
-        return bytes;
-    return memcpy(arena_allocate(&importer->weights->arena, length, 1), bytes, length);
+    return file->bytes + offset;
 }
 
 /* ---- As nodes ---- */
 
 /* So many bytes that the tensor has as a whole. */
 static const void *raw_bytes(struct importer *importer, const Onnx__Tensor *tensor, size_t bytes,
-                             size_t alignment, struct et_error *error) {
+                             struct et_error *error) {
+    struct onnx_raw raw = onnx_raw_data(tensor);
     if (tensor->data_location == 1)
-        return external(importer, tensor, bytes, alignment, error);
-    if (tensor->raw_data.len == bytes)
-        return bytes ? (const void *)tensor->raw_data.data : "";
-    et_fail(error, "%zu bytes, expected %zu", tensor->raw_data.len, bytes);
+        return external(importer, tensor, bytes, error);
+    if (raw.count == bytes)
+        return bytes ? (const void *)raw.bytes : "";
+    et_fail(error, "%zu bytes, expected %zu", raw.count, bytes);
     return NULL;
+}
+
+/* Elements of any alignment that evaluating and compiling may meet: those of large tensors stay
+ * where they are in a file. */
+#define LEAST_LEFT ((size_t)1 << 16)
+
+static const void *aligned(struct arena *arena, const void *data, size_t count, size_t width) {
+    if ((uintptr_t)data % width == 0)
+        return data;
+    return memcpy(arena_allocate(arena, count, width), data, count * width);
 }
 
 static const void *elements_of(struct importer *importer, const Onnx__Tensor *tensor,
@@ -183,8 +183,12 @@ static const void *elements_of(struct importer *importer, const Onnx__Tensor *te
     bool is_raw = tensor->data_location == 1 || tensor->has_raw_data;
     if (is_raw) {
         size_t bytes = low ? packed_bytes(low, elements) : (size_t)elements * width;
-        const void *data = raw_bytes(importer, tensor, bytes, width, error);
-        return low && data ? unpacked_codes(&importer->weights->arena, low, data, elements) : data;
+        const void *data = raw_bytes(importer, tensor, bytes, error);
+        if (low && data)
+            return unpacked_codes(&importer->weights->arena, low, data, elements);
+        return data && bytes < LEAST_LEFT
+                   ? aligned(&importer->weights->arena, data, (size_t)elements, width)
+                   : data;
     }
     if (low)
         return listed_codes(importer, tensor, low, elements, error);
@@ -387,7 +391,9 @@ static struct doubles tensor_numbers(struct call *call, const Onnx__Tensor *tens
     }
     if (!call_affords(call, count))
         return (struct doubles){0};
-    double *values = arena_array(&call->importer->arena, double, (size_t)count + 1);
+    struct arena *arena = &call->importer->arena;
+    double *values = arena_array(arena, double, (size_t)count + 1);
+    data = aligned(arena, data, (size_t)count, dtype_facts[node.dtype].bytes);
     const struct view view = view_contiguous(&node, data);
     for (int64_t i = 0; i < count; i++)
         values[i] = number_at(&view, i);

@@ -80,15 +80,15 @@ static bool check_opsets(const Onnx__Model *model, struct et_error *error) {
     return true;
 }
 
-/* Unpacks the bytes into what the model holds; false and an error. */
-static bool take_bytes(struct onnx *onnx, const void *bytes, size_t count, struct et_error *error) {
+/* Unpacks the outline into what the model holds; false and an error. */
+static bool take_outline(struct onnx *onnx, const struct onnx_outline *outline,
+                         struct et_error *error) {
     struct arena *arena = &onnx->elements->arena;
     jmp_buf escape;
     arena->escape = &escape;
     bool good = setjmp(escape) == 0;
     if (good) {
-        onnx->path = arena_copy_text(arena, onnx->path);
-        onnx->model = onnx_decode(bytes, count, arena, error);
+        onnx->model = onnx_unpack(outline, arena, error);
         good = onnx->model && check_opsets(onnx->model, error);
         if (good)
             describe_inputs(onnx);
@@ -96,21 +96,34 @@ static bool take_bytes(struct onnx *onnx, const void *bytes, size_t count, struc
         et_fail(error, "out of memory");
     }
     arena->escape = NULL;
-    arena->limit = NULL; /* onnx_decode's, when it did not come to its end */
+    arena->limit = NULL; /* onnx_unpack's, when it did not come to its end */
     return good;
+}
+
+static bool take_bytes(struct onnx *onnx, const void *bytes, size_t count, struct et_error *error) {
+    struct onnx_outline outline;
+    bool good = onnx_outline(bytes, count, &outline, error);
+    elements_rest(onnx->elements);
+    good = good && take_outline(onnx, &outline, error);
+    et_release(outline.bytes);
+    return good;
+}
+
+/* Without a model yet; NULL and an error. */
+static struct onnx *onnx_new(const char *path, struct et_error *error) {
+    struct onnx *onnx = et_allocate(1, sizeof *onnx);
+    if (onnx && (onnx->elements = elements_new()) != NULL &&
+        (onnx->path = arena_copy_text(&onnx->elements->arena, path)) != NULL)
+        return onnx;
+    onnx_close(onnx);
+    et_fail(error, "%s: out of memory", path);
+    return NULL;
 }
 
 struct onnx *onnx_open_bytes(const void *bytes, size_t count, const char *path,
                              struct et_error *error) {
-    struct onnx *onnx = et_allocate(1, sizeof *onnx);
-    bool good = onnx != NULL && (onnx->elements = elements_new()) != NULL;
-    if (!good) {
-        et_fail(error, "out of memory");
-    } else {
-        onnx->path = path;
-        good = take_bytes(onnx, bytes, count, error);
-    }
-    if (good)
+    struct onnx *onnx = onnx_new(path, error);
+    if (!onnx || take_bytes(onnx, bytes, count, error))
         return onnx;
     et_fail_within(error, "%s", path);
     onnx_close(onnx);
@@ -118,12 +131,17 @@ struct onnx *onnx_open_bytes(const void *bytes, size_t count, const char *path,
 }
 
 struct onnx *onnx_open(const char *path, struct et_error *error) {
-    struct mapped_file file = {0};
-    if (!map_file(path, MOST_ONNX_BYTES, &file, error))
+    struct onnx *onnx = onnx_new(path, error);
+    if (!onnx)
         return NULL;
-    struct onnx *onnx = onnx_open_bytes(file.bytes, file.count, path, error);
-    unmap_file(&file);
-    return onnx;
+    struct mapped_file *file = elements_map(onnx->elements, path, MOST_ONNX_BYTES, error);
+    bool good = file != NULL;
+    if (good && !take_bytes(onnx, file->bytes, file->count, error))
+        good = et_fail_within(error, "%s", path);
+    if (good)
+        return onnx;
+    onnx_close(onnx);
+    return NULL;
 }
 
 void onnx_close(struct onnx *onnx) {

@@ -1,9 +1,13 @@
 /* Reads an ONNX file, which anybody may have written.
  *
  * protobuf-c unpacks by recursion without a bound and takes what lengths it finds, so the bytes are
- * walked first, with the descriptors that it made of onnx.proto: lengths, nesting, texts. What is
- * unpacked then takes memory from an arena with a limit. */
+ * walked first, with the descriptors that it made of onnx.proto: lengths, nesting, texts. It copies
+ * all that it unpacks, so what it gets is an outline: in place of the raw data of a large tensor
+ * stands where that is, and unknown fields are left out. What is unpacked then takes memory from an
+ * arena with a limit. */
 #include "compiler/import/onnx_file.h"
+
+#include "compiler/base/allocate.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -138,38 +142,61 @@ static bool check_delimited(struct wire *inner, const ProtobufCFieldDescriptor *
     }
 }
 
-static bool check_field(struct wire *wire, const ProtobufCMessageDescriptor *message, int depth) {
+/* A field as it stands: a tag, perhaps a length, and what follows. */
+struct field {
+    const ProtobufCFieldDescriptor *facts; /* NULL: the format does not have it, here at least */
+    enum wire_type type;
+    const uint8_t *start, *data, *end;
+};
+
+/* How long what follows the tag is, behind the length where there is one. */
+static bool read_length(struct wire *wire, enum wire_type type, uint64_t *length) {
+    switch (type) {
+    case VARINT:
+    case DELIMITED:
+        return read_varint(wire, length);
+    case FIXED_32:
+    case FIXED_64:
+        *length = type == FIXED_32 ? 4 : 8;
+        return true;
+    default:
+        return broken(wire, "a field of no kind");
+    }
+}
+
+static bool read_field(struct wire *wire, const ProtobufCMessageDescriptor *message,
+                       struct field *field) {
     uint64_t tag, length = 0;
+    field->start = wire->at;
     if (!read_varint(wire, &tag))
         return false;
     uint64_t number = tag >> 3;
     if (number == 0 || number > (1 << 29) - 1)
         return broken(wire, "a field of no number");
-    enum wire_type type = (enum wire_type)(tag & 7);
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field(message, (unsigned)number);
-    bool packs = field && field->label == PROTOBUF_C_LABEL_REPEATED && type == DELIMITED;
-    if (field && type != wire_type_of(field) && !packs)
+    field->type = (enum wire_type)(tag & 7);
+    field->facts = protobuf_c_message_descriptor_get_field(message, (unsigned)number);
+    bool packs = field->facts && field->facts->label == PROTOBUF_C_LABEL_REPEATED &&
+                 field->type == DELIMITED;
+    if (field->facts && field->type != wire_type_of(field->facts) && !packs)
         return broken(wire, "a field of another kind than the format says");
-    switch (type) {
-    case VARINT:
-        return read_varint(wire, &length);
-    case FIXED_32:
-    case FIXED_64:
-        length = type == FIXED_32 ? 4 : 8;
-        break;
-    case DELIMITED:
-        if (!read_varint(wire, &length))
-            return false;
-        break;
-    default:
-        return broken(wire, "a field of no kind");
-    }
+    if (!read_length(wire, field->type, &length))
+        return false;
+    field->data = wire->at;
+    if (field->type == VARINT)
+        length = 0;
     if (length > (uint64_t)(wire->end - wire->at))
         return broken(wire, "a field that is longer than what holds it (is the file whole?)");
-    struct wire inner = {wire->start, wire->at, wire->at + length, wire->error};
     wire->at += length;
-    return type != DELIMITED || check_delimited(&inner, field, depth);
+    field->end = wire->at;
+    return true;
+}
+
+static bool check_field(struct wire *wire, const ProtobufCMessageDescriptor *message, int depth) {
+    struct field field;
+    if (!read_field(wire, message, &field))
+        return false;
+    struct wire inner = {wire->start, field.data, field.end, wire->error};
+    return field.type != DELIMITED || check_delimited(&inner, field.facts, depth);
 }
 
 static bool check_message(struct wire *wire, const ProtobufCMessageDescriptor *type, int depth) {
@@ -179,6 +206,88 @@ static bool check_message(struct wire *wire, const ProtobufCMessageDescriptor *t
         if (!check_field(wire, type, depth))
             return false;
     return true;
+}
+
+/* ---- The outline ---- */
+
+/* Raw data of up to so many bytes stays in it. Of more, the field says where it is, as a struct
+ * onnx_raw, and is one byte longer than this. */
+enum { MOST_INLINE = 32 };
+static_assert(sizeof(struct onnx_raw) <= MOST_INLINE, "it would be taken for data");
+
+/* The lengths of messages are written once these are there: as numbers with leading zeros. */
+enum { LENGTH_BYTES = 5 };
+
+static void put(struct onnx_outline *outline, const void *bytes, size_t count) {
+    if (outline->bytes)
+        memcpy(outline->bytes + outline->count, bytes, count);
+    outline->count += count;
+}
+
+static void put_length(const struct onnx_outline *outline, size_t at) {
+    size_t length = outline->count - at - LENGTH_BYTES;
+    for (int i = 0; outline->bytes && i < LENGTH_BYTES; i++, length >>= 7)
+        outline->bytes[at + i] = (uint8_t)((length & 127) | (i + 1 < LENGTH_BYTES ? 128 : 0));
+}
+
+static void put_raw_data(struct onnx_outline *outline, const struct field *field) {
+    static const uint8_t length = MOST_INLINE + 1;
+    struct onnx_raw raw = {field->data, (size_t)(field->end - field->data)};
+    uint8_t place[MOST_INLINE + 1] = {0};
+    memcpy(place, &raw, sizeof raw);
+    put(outline, &length, 1);
+    put(outline, place, sizeof place);
+}
+
+/* Requires that the message was checked. Without bytes yet, what it takes is only counted. */
+static void put_message(struct onnx_outline *outline, const uint8_t *at, const uint8_t *end,
+                        const ProtobufCMessageDescriptor *type) {
+    struct wire wire = {at, at, end, NULL};
+    struct field field;
+    while (wire.at < wire.end && read_field(&wire, type, &field)) {
+        if (!field.facts)
+            continue;
+        struct wire behind_tag = {field.start, field.start, field.end, NULL};
+        uint64_t tag;
+        read_varint(&behind_tag, &tag);
+        bool is_raw =
+            type == &onnx__tensor__descriptor && strcmp(field.facts->name, "raw_data") == 0;
+        if (is_raw && field.end - field.data > MOST_INLINE) {
+            put(outline, field.start, (size_t)(behind_tag.at - field.start));
+            put_raw_data(outline, &field);
+        } else if (field.facts->type == PROTOBUF_C_TYPE_MESSAGE) {
+            put(outline, field.start, (size_t)(behind_tag.at - field.start));
+            size_t length = outline->count;
+            outline->count += LENGTH_BYTES;
+            put_message(outline, field.data, field.end, field.facts->descriptor);
+            put_length(outline, length);
+        } else {
+            put(outline, field.start, (size_t)(field.end - field.start));
+        }
+    }
+}
+
+bool onnx_outline(const void *bytes, size_t count, struct onnx_outline *outline,
+                  struct et_error *error) {
+    const uint8_t *at = bytes, *end = at + count;
+    struct wire wire = {at, at, end, error};
+    *outline = (struct onnx_outline){.whole = count};
+    if (!check_message(&wire, &onnx__model__descriptor, 0))
+        return false;
+    put_message(outline, at, end, &onnx__model__descriptor);
+    outline->bytes = et_allocate_unset(outline->count);
+    if (!outline->bytes)
+        return et_fail(error, "out of memory");
+    outline->count = 0;
+    put_message(outline, at, end, &onnx__model__descriptor);
+    return true;
+}
+
+struct onnx_raw onnx_raw_data(const Onnx__Tensor *tensor) {
+    struct onnx_raw raw = {tensor->raw_data.data, tensor->raw_data.len};
+    if (raw.count > MOST_INLINE)
+        memcpy(&raw, tensor->raw_data.data, sizeof raw);
+    return raw;
 }
 
 /* ---- Unpacking ---- */
@@ -234,17 +343,15 @@ static void release(void *data, void *memory) {
     *list = piece;
 }
 
-const Onnx__Model *onnx_decode(const void *bytes, size_t count, struct arena *arena,
+const Onnx__Model *onnx_unpack(const struct onnx_outline *outline, struct arena *arena,
                                struct et_error *error) {
-    struct wire wire = {bytes, bytes, (const uint8_t *)bytes + count, error};
-    if (!check_message(&wire, &onnx__model__descriptor, 0))
-        return NULL;
-    struct unpacking unpacking = {
-        .limit = {take}, .left = UNPACKED_TIMES * (double)count + UNPACKED_LEAST, .arena = arena};
+    struct unpacking unpacking = {.limit = {take},
+                                  .left = UNPACKED_TIMES * (double)outline->whole + UNPACKED_LEAST,
+                                  .arena = arena};
     struct arena_limit *outer = arena->limit;
     ProtobufCAllocator allocator = {allocate, release, &unpacking};
     arena->limit = &unpacking.limit;
-    const Onnx__Model *model = onnx__model__unpack(&allocator, count, bytes);
+    const Onnx__Model *model = onnx__model__unpack(&allocator, outline->count, outline->bytes);
     arena->limit = outer;
     if (!model || !model->graph) {
         et_fail(error, model ? "not an ONNX model: there is no graph in it"

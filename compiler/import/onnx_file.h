@@ -8,12 +8,30 @@
 
 #define MOST_ONNX_BYTES ((size_t)1 << 32)
 
-/* Unpacks a model. The bytes must be a whole message of onnx.proto: every length within what holds
- * it, texts in UTF-8 without zero bytes, no more levels of messages than real models have. All of
- * it is in `arena` then, which must have an escape, and is given a limit meanwhile; the bytes are
- * not needed any more. NULL and an error. */
-const Onnx__Model *onnx_decode(const void *bytes, size_t count, struct arena *arena,
+/* A model's bytes without those of its large tensors, which stay where they are. */
+struct onnx_outline {
+    uint8_t *bytes; /* to be released with et_release */
+    size_t count;
+    size_t whole; /* bytes of the model */
+};
+
+/* Checks a model and makes its outline. The bytes must be a whole message of onnx.proto: every
+ * length within what holds it, texts in UTF-8 without zero bytes, no more levels of messages than
+ * real models have. They must stay as long as tensors of the model are looked at. */
+bool onnx_outline(const void *bytes, size_t count, struct onnx_outline *outline,
+                  struct et_error *error);
+
+/* Unpacks an outline, which is not needed afterwards, into `arena`, which must have an escape, and
+ * is given a limit meanwhile. NULL and an error. */
+const Onnx__Model *onnx_unpack(const struct onnx_outline *outline, struct arena *arena,
                                struct et_error *error);
+
+/* The raw data of an unpacked tensor, of any alignment: its own field may only say where it is. */
+struct onnx_raw {
+    const uint8_t *bytes;
+    size_t count;
+};
+struct onnx_raw onnx_raw_data(const Onnx__Tensor *tensor);
 
 /* "" for the two names that the domain of ONNX itself has; others as they are. */
 const char *onnx_domain(const char *name);

@@ -63,7 +63,9 @@ static bool know_leaf(struct simplifying *simplifying, const struct node *node) 
     void *buffer;
     if (node->op != OP_CONST && node->op != OP_WEIGHT)
         return true;
-    if (!evaluate(node, NULL, NULL, &view, &buffer, simplifying->error))
+    if (node->op == OP_WEIGHT && node->value)
+        view = view_contiguous(node, node->value); /* aligned or not: only fold() computes */
+    else if (!evaluate(node, NULL, NULL, &view, &buffer, simplifying->error))
         return false;
     return remember(simplifying, node, &view,
                     node->op == OP_CONST && node->value_count == 1 ? 0 : node_bytes(node));
@@ -112,6 +114,20 @@ static struct node *append_folded(struct simplifying *simplifying, const struct 
     return append(simplifying, &folded);
 }
 
+static bool evaluate_aligned(struct simplifying *simplifying, const struct node *node,
+                             struct view *sources, struct view *view, void **buffer) {
+    void *copies[3] = {0};
+    bool good = true;
+    for (int i = 0; good && i < node->source_count; i++)
+        if (!view_is_aligned(&sources[i]))
+            good = (copies[i] = view_align(&sources[i])) != NULL ||
+                   et_fail(simplifying->error, "out of memory");
+    good = good && evaluate(node, sources, NULL, view, buffer, simplifying->error);
+    for (int i = 0; i < 3; i++)
+        et_release(copies[i]);
+    return good;
+}
+
 /* Evaluates a node whose sources are known; *made stays NULL where it is better computed later. */
 static bool fold(struct simplifying *simplifying, const struct node *node, struct node **made) {
     struct view sources[3], view;
@@ -129,7 +145,7 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
     if (node_bytes(&inferred) > limit || steps > simplifying->steps_left)
         return true;
     simplifying->steps_left -= steps;
-    if (!evaluate(&inferred, sources, NULL, &view, &buffer, simplifying->error))
+    if (!evaluate_aligned(simplifying, &inferred, sources, &view, &buffer))
         return false;
     *made = append_folded(simplifying, &inferred, &view);
     et_release(buffer);

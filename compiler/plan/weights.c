@@ -15,7 +15,7 @@ struct placed {
 struct weight_placing {
     const struct mapped_file *file; /* where values may lie */
     char *block;
-    size_t end;
+    size_t end, rested; /* up to there what was read of the file has been given back */
     int count;
     struct placed *placed;
     bool share; /* look for equal ones */
@@ -37,10 +37,13 @@ static bool same_making(const struct buffer *a, const struct buffer *b) {
     return a->packing ? same_packing(a->packing, b->packing) : a->value == b->value;
 }
 
+/* So much is copied or packed before the pages that it came from are given back. */
+#define RESTING_BYTES ((size_t)8 << 20)
+
 /* Copies pieces, and gives the pages back that they came from. */
 static void copy_constant(const struct mapped_file *file, const char *from, size_t bytes,
                           char *place) {
-    const size_t most = (size_t)16 << 20;
+    const size_t most = RESTING_BYTES;
     for (size_t at = 0; at < bytes; at += most) {
         size_t count = bytes - at < most ? bytes - at : most;
         memcpy(place + at, from + at, count);
@@ -109,6 +112,10 @@ static void place(struct weight_placing *placing, struct buffer *buffer) {
     buffer->offset = placing->end;
     placing->placed[placing->count++] = (struct placed){buffer, bytes, hash};
     placing->end += bytes;
+    if (placing->end - placing->rested < RESTING_BYTES)
+        return;
+    forget_pages(placing->file, placing->file->bytes, placing->file->count);
+    placing->rested = placing->end;
 }
 
 /* The constants of an ir in the order of their first use, each once. */

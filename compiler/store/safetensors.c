@@ -393,12 +393,42 @@ void elements_release(struct elements *elements) {
     et_release(elements);
 }
 
+struct mapped_file *elements_map(struct elements *elements, const char *path, size_t limit,
+                                 struct et_error *error) {
+    for (struct elements_file *each = elements->files; each; each = each->next)
+        if (strcmp(each->path, path) == 0)
+            return &each->file;
+    struct elements_file *each = arena_new(&elements->arena, struct elements_file);
+    char *own = each ? arena_copy_text(&elements->arena, path) : NULL;
+    if (!own) {
+        et_fail(error, "%s: out of memory", path);
+        return NULL;
+    }
+    each->path = own;
+    if (!map_file(path, limit, &each->file, error))
+        return NULL;
+    each->next = elements->files;
+    elements->files = each;
+    return &each->file;
+}
+
+/* Of a small file nothing is worth being read again. */
+static void rest(const struct mapped_file *file) {
+    if (file->count > WINDOW)
+        forget_pages(file, file->bytes, file->count);
+}
+
+void elements_rest(const struct elements *elements) {
+    for (struct elements_file *each = elements->files; each; each = each->next)
+        rest(&each->file);
+}
+
 void weights_rest(const struct weights *weights) {
-    if (weights && weights->file.count > WINDOW)
-        forget_pages(&weights->file, weights->file.bytes, weights->file.count);
-    const struct elements *elements = weights ? weights->elements : NULL;
-    for (struct elements_file *each = elements ? elements->files : NULL; each; each = each->next)
-        forget_pages(&each->file, each->file.bytes, each->file.count);
+    if (!weights)
+        return;
+    rest(&weights->file);
+    if (weights->elements)
+        elements_rest(weights->elements);
 }
 
 const struct weight *weights_find(const struct weights *weights, const char *name) {
@@ -474,8 +504,9 @@ static bool add_header(struct text *header, const struct weight *tensors, int co
     return text_check(header, error);
 }
 
-static bool join(const struct text *header, const struct weight *tensors, int count, void **joined,
-                 size_t *total, struct et_error *error) {
+static bool join(const struct text *header, const struct weight *tensors, int count,
+                 const struct weights *owner, void **joined, size_t *total,
+                 struct et_error *error) {
     const char *head = text_read(header, error);
     if (!head)
         return false;
@@ -489,10 +520,15 @@ static bool join(const struct text *header, const struct weight *tensors, int co
     memcpy(at, &length, sizeof length);
     memcpy(at += sizeof length, head, header->length);
     at += header->length;
+    const uint8_t *rested = at;
     for (int i = 0; i < count; i++) {
         if (tensors[i].bytes)
             memcpy(at, tensors[i].data, tensors[i].bytes);
         at += tensors[i].bytes;
+        if ((size_t)(at - rested) < WINDOW)
+            continue;
+        weights_rest(owner);
+        rested = at;
     }
     *joined = bytes;
     return true;
@@ -510,8 +546,9 @@ static bool check_tensors(struct weight *sorted, int count, struct et_error *err
     return true;
 }
 
-bool weights_encode(const struct weight *tensors, int count, const char *const *metadata,
-                    void **bytes, size_t *byte_count, struct et_error *error) {
+bool weights_encode(const struct weight *tensors, int count, const struct weights *owner,
+                    const char *const *metadata, void **bytes, size_t *byte_count,
+                    struct et_error *error) {
     struct weight *sorted = et_allocate((size_t)count, sizeof *sorted);
     if (!sorted)
         return et_fail(error, "out of memory");
@@ -522,7 +559,7 @@ bool weights_encode(const struct weight *tensors, int count, const char *const *
     struct text header = {0};
     bool good = check_tensors(sorted, usable, error) &&
                 add_header(&header, sorted, usable, metadata, error) &&
-                join(&header, sorted, usable, bytes, byte_count, error);
+                join(&header, sorted, usable, owner, bytes, byte_count, error);
     text_free(&header);
     et_release(sorted);
     return good;
@@ -532,7 +569,7 @@ bool weights_save(const char *path, const struct weight *tensors, int count,
                   const char *const *metadata, struct et_error *error) {
     void *bytes = NULL;
     size_t byte_count;
-    bool good = weights_encode(tensors, count, metadata, &bytes, &byte_count, error)
+    bool good = weights_encode(tensors, count, NULL, metadata, &bytes, &byte_count, error)
                     ? write_file(path, bytes, byte_count, error)
                     : et_fail_within(error, "%s", path);
     et_release(bytes);

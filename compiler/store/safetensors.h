@@ -41,6 +41,11 @@ struct elements {
 struct elements *elements_new(void);
 void elements_hold(struct elements *elements);
 void elements_release(struct elements *elements); /* NULL is fine */
+/* The file of that name, mapped once, until the last holder is gone; NULL and an error. */
+struct mapped_file *elements_map(struct elements *elements, const char *path, size_t limit,
+                                 struct et_error *error);
+/* Gives back the memory of pages of the files until they are looked at again. */
+void elements_rest(const struct elements *elements);
 
 /* The tensors of one file, or of a model with files beside it. They own their memory and do not
  * change. */
@@ -83,8 +88,11 @@ struct shape_text weight_shape_text(const struct weight *weight);
  * 8-byte aligned in the file. `metadata` is NULL or a list key, value, key, value, ..., NULL. */
 bool weights_save(const char *path, const struct weight *tensors, int count,
                   const char *const *metadata, struct et_error *error);
-/* The bytes of such a file; the caller gives them back with et_release. */
-bool weights_encode(const struct weight *tensors, int count, const char *const *metadata,
-                    void **bytes, size_t *byte_count, struct et_error *error);
+/* The bytes of such a file; the caller gives them back with et_release. Where data lies in files of
+ * `owner` (NULL: it does not), the memory of these is given back on the way, as weights_rest does.
+ */
+bool weights_encode(const struct weight *tensors, int count, const struct weights *owner,
+                    const char *const *metadata, void **bytes, size_t *byte_count,
+                    struct et_error *error);
 
 #endif

@@ -292,6 +292,28 @@ Test(eval, a_failed_allocation_is_reported) {
     cr_assert_str_eq(error.message, "neg: out of memory for 8 bytes");
 }
 
+/* Elements of a weight that lie in a file may begin anywhere. */
+Test(eval, a_weight_that_is_not_aligned_is_copied) {
+    static const float three[3] = {1, 2, 3};
+    _Alignas(8) char bytes[sizeof three + 1];
+    struct node node = {.op = OP_WEIGHT, .dtype = DTYPE_FLOAT32, .rank = 1, .shape = {3}};
+    struct et_error error = {0};
+    struct view result;
+    void *buffer;
+    for (int at = 0; at < 2; at++) {
+        node.value = memcpy(bytes + at, three, sizeof three);
+        cr_assert(evaluate(&node, NULL, NULL, &result, &buffer, &error));
+        cr_assert_eq(at == 0, result.data == node.value);
+        cr_assert_eq(at == 0, buffer == NULL);
+        cr_assert(view_is_aligned(&result));
+        cr_assert(memcmp(result.data, three, sizeof three) == 0);
+        et_release(buffer);
+    }
+    et_fail_allocation(1);
+    cr_assert(!evaluate(&node, NULL, NULL, &result, &buffer, &error));
+    cr_assert_str_eq(error.message, "weight: out of memory");
+}
+
 Test(eval, quiet_nans_leaves_only_the_quiet_nan) {
     struct tensor t;
     parse_tensor("i32[4] 0x7f800001 -1 0x7f800000 1", DTYPE_BOOL, &t);

@@ -236,6 +236,48 @@ Test(import_onnx, weights_keep_their_names) {
     weights_free(weights);
 }
 
+/* Of raw data up to 32 bytes lie in the outline, more stay where they are. */
+Test(import_onnx, weights_of_any_length_are_whole) {
+    for (int64_t count = 1; count <= 40; count++) {
+        struct et_error error = {0};
+        struct weights *weights = NULL;
+        begin();
+        Onnx__Tensor *tensor = add_weights(count, (size_t)count);
+        tensor->data_type = 2;
+        tensor->dims[0] = count;
+        tensor->raw_data.data = (uint8_t *)"0123456789abcdefghijklmnopqrstuvwxyzABCD";
+        struct graph *graph = imported(NULL, &weights, &error);
+        cr_assert_not_null(graph, "%s", error.message);
+        const struct node *node = graph->outputs[1].node;
+        cr_assert_eq(node_elements(node), count);
+        cr_assert(memcmp(node->value, tensor->raw_data.data, (size_t)count) == 0, "%d", (int)count);
+        graph_free(graph);
+        weights_free(weights);
+        end();
+    }
+    begin();
+}
+
+Test(import_onnx, says_when_memory_runs_out) {
+    add_weights(100, sizeof hundred);
+    size_t count;
+    const void *bytes = onnx_pack(&model, &count);
+    unsigned long nth = 1;
+    for (bool done = false; !done; nth++) {
+        struct et_error error = {0};
+        struct weights *weights = NULL;
+        et_fail_allocation(nth);
+        struct graph *graph = imported_bytes(bytes, count, NULL, &weights, &error);
+        et_fail_allocation(0);
+        done = graph != NULL;
+        cr_assert(done || strstr(error.message, "out of memory"), "%s", error.message);
+        cr_assert(done || !weights);
+        graph_free(graph);
+        weights_free(weights);
+    }
+    cr_assert_gt(nth, 10);
+}
+
 Test(import_onnx, refuses_wrong_numbers_of_elements) {
     Onnx__Tensor *tensor = add_weights(100, 396);
     refuses(NULL, "m.onnx: cannot be imported:\n"
