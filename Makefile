@@ -198,7 +198,7 @@ fuzz: fuzz-build
 
 # What has threads, under ThreadSanitizer. Criterion's own main does not run there.
 TSAN_TESTS = $(addprefix $(BUILD)/tests/,runtime/test_pool server/test_server \
-               server/test_server_workers modes/test_random)
+               server/test_server_sizes server/test_server_workers modes/test_random)
 ifneq ($(findstring thread,$(SANITIZE)),)
 $(TSAN_TESTS): $(BUILD)/tests/tsan/main.o
 endif

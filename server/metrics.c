@@ -6,6 +6,7 @@
 
 #include "runtime/kernels/cpu.h"
 #include "server/server.h"
+#include "server/sizes.h"
 
 static const double bounds[BUCKETS] = {25,  50,    100, 250, 500,   1000, 2500, 5000,
                                        1e4, 2.5e4, 5e4, 1e5, 2.5e5, 1e6,  1e7}; /* us */
@@ -43,7 +44,7 @@ void metrics_request(struct metrics *metrics, int route, int status, double micr
 
 void metrics_stage(struct server *server, const struct model *model, enum et_mode mode,
                    enum request_stage stage, double microseconds) {
-    histogram_add(&server->metrics.stages[model - server->models.items][mode][stage], microseconds);
+    histogram_add(&server->metrics.stages[model->index][mode][stage], microseconds);
 }
 
 void metrics_stages(struct server *server, const struct model *model, enum et_mode mode,
@@ -55,7 +56,7 @@ void metrics_stages(struct server *server, const struct model *model, enum et_mo
 
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,
                        bool good) {
-    long which = model - server->models.items;
+    int which = model->index;
     if (!good) {
         atomic_fetch_add(&server->metrics.failures[which], 1);
         return;
@@ -66,7 +67,7 @@ void metrics_inference(struct server *server, const struct model *model, enum et
 }
 
 void metrics_images(struct server *server, const struct model *model, int64_t count) {
-    atomic_fetch_add(&server->metrics.images[model - server->models.items], (unsigned long)count);
+    atomic_fetch_add(&server->metrics.images[model->index], (unsigned long)count);
 }
 
 /* Printing. Label values are names of models (checked to have no control characters), routes. */
@@ -186,6 +187,42 @@ static void add_models(struct text *text, struct server *server) {
                            model_is_ready(&server->models.items[i], (enum et_mode)mode));
 }
 
+/* Of models with open axes. */
+static void add_sizes(struct text *text, struct server *server, const char *name, const char *type,
+                      const char *help, unsigned long (*value)(struct sizes *sizes)) {
+    head(text, name, type, help);
+    for (int i = 0; i < server->models.count; i++)
+        if (server->models.items[i].sizes)
+            add_model_mode(text, server, name, i, NULL, value(server->models.items[i].sizes));
+}
+
+static unsigned long ready_sizes(struct sizes *sizes) {
+    return (unsigned long)sizes_ready(sizes);
+}
+
+static unsigned long made_sizes(struct sizes *sizes) {
+    return atomic_load(&sizes->made);
+}
+
+static unsigned long failed_sizes(struct sizes *sizes) {
+    return atomic_load(&sizes->failed);
+}
+
+static unsigned long forgotten_sizes(struct sizes *sizes) {
+    return atomic_load(&sizes->forgotten);
+}
+
+static void add_all_sizes(struct text *text, struct server *server) {
+    add_sizes(text, server, "eigentensor_sizes_ready", "gauge",
+              "Sizes of a model with open axes for which a program is ready.", ready_sizes);
+    add_sizes(text, server, "eigentensor_sizes_made_total", "counter",
+              "Programs made for sizes that requests came with.", made_sizes);
+    add_sizes(text, server, "eigentensor_sizes_failed_total", "counter",
+              "Programs that could not be made for such sizes.", failed_sizes);
+    add_sizes(text, server, "eigentensor_sizes_forgotten_total", "counter",
+              "Programs of sizes that made room for others (--max-sizes).", forgotten_sizes);
+}
+
 static void add_value(struct text *text, const char *name, const char *type, const char *help,
                       double value) {
     head(text, name, type, help);
@@ -244,6 +281,7 @@ void handle_metrics(struct worker *worker, const struct request *request, struct
     struct server *server = worker->server;
     add_requests(&reply->body, &server->metrics);
     add_models(&reply->body, server);
+    add_all_sizes(&reply->body, server);
     add_stages(&reply->body, server);
     add_process(&reply->body, server);
     reply_finish_json(reply, 200);

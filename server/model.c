@@ -11,13 +11,13 @@
 
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
-#include "compiler/import/model_file.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/eager.h"
 #include "runtime/formats/image.h"
 #include "runtime/kernels/cpu.h"
 #include "server/kernel_times.h"
 #include "server/server.h"
+#include "server/sizes.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U /* of Linux 6.3; there vm.memfd_noexec may insist on it */
@@ -112,35 +112,16 @@ static bool check_memory(const struct model *model, int64_t batch, enum et_mode 
                    model->most_memory);
 }
 
-/* At the sizes that are given for its own axes. Weights stay in memory: a server goes on whatever
- * becomes of its files. */
-static struct graph *graph_of(const struct models *models, struct model_file *file,
-                              struct et_axis *own, struct weights **weights,
-                              struct et_error *error) {
-    struct import_options options = {.axes = own};
-    for (int i = 0; i < models->axis_count; i++)
-        if (model_file_has_axis(file, models->axes[i].name))
-            own[options.axis_count++] = models->axes[i];
-    return model_file_graph(file, &options, weights, error);
-}
-
+/* Weights stay in memory: a server goes on whatever becomes of its files. */
 static struct et_program *open_file(const struct models *models, const char *path,
-                                    struct et_error *error) {
+                                    struct sizes **sizes, struct et_error *error) {
     const struct graph_load_options load = {.in_memory = true};
     struct model_file *file = model_file_open(path, &load, error);
-    struct et_axis *own = et_allocate((size_t)models->axis_count + 1, sizeof *own);
-    struct weights *weights = NULL;
-    struct graph *graph = NULL;
-    if (!own)
-        et_fail(error, "%s: out of memory", path);
-    else if (file)
-        graph = graph_of(models, file, own, &weights, error);
-    model_file_close(file);
-    et_release(own);
-    return graph ? program_from_graph(graph, weights, error) : NULL;
+    struct et_program *program;
+    return file && sizes_open(models, file, sizes, &program, error) ? program : NULL;
 }
 
-static void free_model(struct model *model) {
+void model_end(struct model *model) {
     build_free(&model->aot);
     et_release(atomic_load(&model->kernel_microseconds));
     compiled_free(model->unused);
@@ -165,28 +146,47 @@ static bool prepare(struct model *model, struct et_error *error) {
     return model->compiled;
 }
 
+bool model_make(struct model *model, struct et_program *program,
+                const struct compile_limits *limits, double most_memory, struct et_error *error) {
+    double began = now_microseconds();
+    model->program = program;
+    model->most_memory = most_memory;
+    program_set_limits(program, limits);
+    bool good =
+        prepare(model, error) && (!et_program_is_batched(program) ||
+                                  (model->one = graph_at_batch(program_graph(program), 1, error)));
+    if (good) {
+        model->jit_milliseconds = (now_microseconds() - began) / 1000;
+        gather_facts(model);
+        good = check_memory(model, 1, ET_JIT, error);
+    }
+    if (good)
+        return true;
+    model_end(model);
+    model->program = NULL;
+    return false;
+}
+
 static bool open_model(struct models *models, const char *path, struct et_error *error) {
-    struct et_program *program = path ? open_file(models, path, error) : open_shipped(error);
+    struct sizes *sizes = NULL;
+    struct et_program *program =
+        path ? open_file(models, path, &sizes, error) : open_shipped(error);
+    struct model *model = &models->items[models->count];
+    *model = (struct model){.index = models->count, .sizes = sizes};
     if (!program)
         return false;
-    const char *name = et_program_name(program);
-    bool twice = models_find(models, name) != NULL, batched = et_program_is_batched(program);
-    double began = now_microseconds();
-    struct model *model = &models->items[models->count];
-    *model = (struct model){.program = program};
-    program_set_limits(program, &models->limits);
-    if (twice)
-        et_fail(error, "%s: there is already a model \"%s\"", path, name);
-    if (twice || !prepare(model, error) ||
-        (batched && !(model->one = graph_at_batch(program_graph(program), 1, error)))) {
-        free_model(model);
+    if (models_find(models, et_program_name(program))) {
+        et_fail(error, "%s: there is already a model \"%s\"", path, et_program_name(program));
+        et_program_free(program);
+        sizes_free(sizes);
+        return false;
+    }
+    if (!model_make(model, program, &models->limits, models->most_memory, error)) {
+        sizes_free(sizes);
         return false;
     }
     models->count++;
-    model->most_memory = models->most_memory;
-    model->jit_milliseconds = (now_microseconds() - began) / 1000;
-    gather_facts(model);
-    return check_memory(model, 1, ET_JIT, error);
+    return !sizes || sizes_begin(sizes, model, error);
 }
 
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error) {
@@ -214,16 +214,21 @@ bool model_build_aot(const struct et_program *program, bool profile, struct buil
     return program_build(program, mode_backend(ET_AOT), &compiling, &building, build, error);
 }
 
+void model_build(struct model *model) {
+    double began = now_microseconds();
+    bool good = model_build_aot(model->program, false, &model->aot, &model->aot_error);
+    model->aot_milliseconds = (now_microseconds() - began) / 1000;
+    atomic_store(&model->aot_state, good ? AOT_READY : AOT_FAILED);
+}
+
 static void *build_models(void *context) {
     struct models *models = context;
     setpriority(PRIO_PROCESS, (id_t)gettid(), 10); /* requests come first; gcc inherits it */
-    for (int i = 0; i < models->count; i++) {
-        struct model *model = &models->items[i];
-        double began = now_microseconds();
-        bool good = model_build_aot(model->program, false, &model->aot, &model->aot_error);
-        model->aot_milliseconds = (now_microseconds() - began) / 1000;
-        atomic_store(&model->aot_state, good ? AOT_READY : AOT_FAILED);
-    }
+    for (int i = 0; i < models->count; i++)
+        model_build(&models->items[i]);
+    for (int i = 0; i < models->count; i++)
+        if (models->items[i].sizes)
+            sizes_build(models->items[i].sizes);
     for (int i = 0; i < models->count; i++) {
         struct model *model = &models->items[i];
         if (atomic_load(&model->aot_state) == AOT_READY)
@@ -252,8 +257,10 @@ bool models_wait(struct models *models, int seconds) {
 }
 
 void models_free(struct models *models) {
-    for (int i = 0; i < models->count; i++)
-        free_model(&models->items[i]);
+    for (int i = 0; i < models->count; i++) {
+        sizes_free(models->items[i].sizes);
+        model_end(&models->items[i]);
+    }
     *models = (struct models){0};
 }
 
@@ -322,7 +329,7 @@ bool model_memory_fit(struct model_memory *memory, const struct model *model, in
         return et_fail_within(error, "%s", et_program_name(program));
     if (!check_memory(model, batch, ET_JIT, error))
         return false;
-    if (memory->workspace && memory->capacity >= batch) {
+    if (memory->workspace && memory->serial == model->serial && memory->capacity >= batch) {
         memory->batch = batch;
         return true;
     }
@@ -333,6 +340,7 @@ bool model_memory_fit(struct model_memory *memory, const struct model *model, in
                              et_program_output_count(program), batch, et_program_output, program) &&
                 (memory->workspace = et_workspace_new(program));
     memory->batch = memory->capacity = batch;
+    memory->serial = model->serial;
     if (good)
         return true;
     model_memory_free(memory);

@@ -13,9 +13,13 @@ enum { MODELS_MOST = 64 };
 enum aot_state { AOT_ABSENT, AOT_BUILDING, AOT_READY, AOT_FAILED };
 
 /* What `aot_state` guards is written before it becomes AOT_READY or AOT_FAILED, and never again. */
+struct sizes;
 struct model {
     struct et_program *program;
-    struct graph *one; /* of a program with a batch axis: its graph for one image */
+    struct sizes *sizes; /* of a model with open axes, whose first size this is; or NULL */
+    int index;           /* among the models that are served: also of other sizes of one */
+    uint64_t serial;     /* of other sizes: no two of one model have the same; else 0 */
+    struct graph *one;   /* of a program with a batch axis: its graph for one image */
     int64_t parameters, weights_bytes, flops;
     bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
     enum et_mode first;  /* what runs at once: ET_JIT, or ET_EAGER where the system refuses that */
@@ -38,14 +42,22 @@ struct models {
     pthread_t builder;
     bool building;
     double most_memory; /* bytes that one request may take, for models that are opened; 0: any */
-    struct compile_limits limits; /* of compiling each */
-    const struct et_axis *axes;   /* sizes of open axes, of whichever model has one of that name */
+    struct compile_limits limits;  /* of compiling each */
+    const struct axis_sizes *axes; /* sizes of open axes, of whichever model has one of that name */
     int axis_count;
+    int most_sizes; /* programs of one model with open axes; 0: one */
 };
 
 /* Opens the graphs, or the shipped model when there are none, and compiles each with libtcc, unless
  * the system refuses memory for machine code: then the interpreter runs until gcc is done. */
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error);
+/* Makes of the program, which it takes, what can be run: the model's other facts are set before.
+ * False, an error and nothing to end. */
+bool model_make(struct model *model, struct et_program *program,
+                const struct compile_limits *limits, double most_memory, struct et_error *error);
+void model_end(struct model *model);
+/* Builds it with gcc, for which its state is AOT_BUILDING; sets that to what came of it. */
+void model_build(struct model *model);
 /* Begins to build all of them with gcc, in a thread of its own: they are used when they are ready.
  */
 void models_build(struct models *models);
@@ -80,6 +92,7 @@ struct model_memory {
     void **inputs, **outputs;
     int input_count, output_count;
     int64_t batch, capacity; /* images to run; images that the buffers have room for */
+    uint64_t serial;         /* of the model that they are for */
 };
 /* Makes it fit for one image. */
 bool model_memory_fill(struct model_memory *memory, const struct model *model,

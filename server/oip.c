@@ -44,6 +44,19 @@ struct model *model_of_path(struct worker *worker, const struct request *request
     return model;
 }
 
+/* A digest is of one size: replies have it. What each open axis may be is told here. */
+static void write_axes(struct text *body, const struct sizes *sizes) {
+    text_add(body, ",\"parameters\":{\"axes\":{");
+    for (int i = 0; i < sizes->axis_count; i++) {
+        text_add(body, "%s", i ? "," : "");
+        text_add_json(body, sizes->axes[i].name);
+        text_add(body, ":\"");
+        describe_served_axis(&sizes->axes[i], body);
+        text_add(body, "\"");
+    }
+    text_add(body, "}}}");
+}
+
 void handle_oip_model(struct worker *worker, const struct request *request, struct reply *reply) {
     struct model *model = model_of_path(worker, request, reply);
     if (!model)
@@ -54,11 +67,14 @@ void handle_oip_model(struct worker *worker, const struct request *request, stru
     text_add_json(body, et_program_name(program));
     text_add(body,
              ",\"versions\":[\"" MODEL_VERSION "\"],\"platform\":\"eigentensor\",\"inputs\":");
-    oip_write_tensors(body, program, et_program_input_count(program), et_program_input);
+    oip_write_tensors(body, model, et_program_input_count(program), model_input);
     text_add(body, ",\"outputs\":");
-    oip_write_tensors(body, program, et_program_output_count(program), et_program_output);
-    text_add(body, ",\"parameters\":{\"digest\":\"%s\",\"uuid\":\"%s\"}}",
-             et_program_digest(program), et_program_uuid(program));
+    oip_write_tensors(body, model, et_program_output_count(program), model_output);
+    if (model->sizes)
+        write_axes(body, model->sizes);
+    else
+        text_add(body, ",\"parameters\":{\"digest\":\"%s\",\"uuid\":\"%s\"}}",
+                 et_program_digest(program), et_program_uuid(program));
     reply_finish_json(reply, 200);
 }
 
@@ -75,7 +91,8 @@ void handle_oip_model_ready(struct worker *worker, const struct request *request
 
 /* One request being served. */
 struct inference {
-    struct model *model;
+    struct model *served; /* that it named */
+    struct model *model;  /* at the sizes of its tensors; NULL: not found yet */
     struct model_memory *memory;
     json_t *document;
     struct oip_bytes behind;
@@ -116,6 +133,21 @@ static bool read_mode(const json_t *document, enum et_mode *mode, struct et_erro
     return et_fail(error, "parameter \"mode\": expected \"eager\", \"jit\" or \"aot\"");
 }
 
+/* The model at the sizes that the tensors have, and memory for it. */
+static bool choose_size(struct inference *inference, const struct request *request,
+                        struct et_error *error) {
+    struct sizes *sizes = inference->served->sizes;
+    struct sizes_asked asked;
+    if (!sizes) {
+        inference->model = inference->served;
+        return true;
+    }
+    if (!oip_read_sizes(inference->document, request->body_bytes, sizes, &asked, error))
+        return false;
+    inference->model = sizes_take(sizes, &asked, request->limit, &inference->run.stop, error);
+    return inference->model && model_memory_fill(inference->memory, inference->model, error);
+}
+
 static bool read_inference(struct inference *inference, const struct request *request,
                            int64_t max_batch, struct et_error *error) {
     size_t json_bytes;
@@ -130,7 +162,7 @@ static bool read_inference(struct inference *inference, const struct request *re
     const json_t *id = oip_optional(document, "id");
     if (id && !json_is_string(id))
         return et_fail(error, "\"id\" is %s, expected a string", json_kind(id));
-    return read_mode(document, &inference->mode, error) &&
+    return read_mode(document, &inference->mode, error) && choose_size(inference, request, error) &&
            oip_read_outputs(document, inference->model, &inference->outputs, error) &&
            oip_read_inputs(document, &inference->behind, inference->model, max_batch,
                            inference->memory, error);
@@ -190,7 +222,7 @@ static int infer_from(struct inference *inference, struct worker *worker,
     double began = now_microseconds();
     struct model_run *run = &inference->run;
     if (!read_inference(inference, request, worker->server->options.max_batch, error))
-        return 400;
+        return run->stop == ET_NOT_STOPPED ? 400 : 504;
     reply->stages[STAGE_parse] = now_microseconds() - began;
     if (!model_run(inference->model, inference->memory, inference->mode, request->limit, run,
                    error))
@@ -208,8 +240,8 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
     struct et_error error = {0};
     struct inference inference = {0};
     int status = 503;
-    inference.model = model_of_path(worker, request, reply);
-    if (!inference.model)
+    inference.served = model_of_path(worker, request, reply);
+    if (!inference.served)
         return;
     if (!request_may_be_json(request) && !request_has_type(request, "application/octet-stream")) {
         reply_error(reply, STYLE_OIP, 415,
@@ -218,8 +250,8 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
                     request_header(request, "Content-Type"));
         return;
     }
-    inference.memory = &worker->memory[inference.model - worker->server->models.items];
-    if (!model_memory_fill(inference.memory, inference.model, &error))
+    inference.memory = &worker->memory[inference.served->index];
+    if (!inference.served->sizes && !model_memory_fill(inference.memory, inference.served, &error))
         reply_error(reply, STYLE_OIP, 503, "%s", error.message);
     else
         status = infer_from(&inference, worker, request, reply, &error);
@@ -228,7 +260,9 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
     else if (status == 504)
         reply_stopped(reply, STYLE_OIP, inference.run.stop, &worker->server->options);
     if (status == 400 || status == 504)
-        metrics_inference(worker->server, inference.model, inference.mode, false);
+        metrics_inference(worker->server, inference.served, inference.mode, false);
+    if (inference.served->sizes && inference.model)
+        sizes_give_back(inference.served->sizes, inference.model);
     json_decref(inference.document);
     et_release(inference.outputs.items);
 }

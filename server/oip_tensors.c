@@ -30,11 +30,11 @@ static void write_shape(struct text *text, const struct et_tensor *tensor) {
     text_add(text, "]");
 }
 
-void oip_write_tensors(struct text *text, const struct et_program *program, int count,
-                       struct et_tensor (*facts)(const struct et_program *, int)) {
+void oip_write_tensors(struct text *text, const struct model *model, int count,
+                       struct et_tensor (*facts)(const struct model *, int)) {
     text_add(text, "[");
     for (int i = 0; i < count; i++) {
-        struct et_tensor tensor = facts(program, i);
+        struct et_tensor tensor = facts(model, i);
         text_add(text, "%s{\"name\":", i ? "," : "");
         text_add_json(text, tensor.name);
         text_add(text, ",");

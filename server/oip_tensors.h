@@ -3,6 +3,7 @@
 #define EIGENTENSOR_SERVER_OIP_TENSORS_H
 
 #include "server/server.h"
+#include "server/sizes.h"
 
 /* The model that the path names; NULL with a finished 404. */
 struct model *model_of_path(struct worker *worker, const struct request *request,
@@ -18,15 +19,22 @@ bool oip_parameters(const json_t *object, const json_t **parameters, struct et_e
 /* "FP32" of "float32" and so on. */
 const char *oip_datatype(const char *dtype);
 
-/* {"name": .., "datatype": .., "shape": [..]} of tensors, as a JSON list; a batch axis is -1. */
-void oip_write_tensors(struct text *text, const struct et_program *program, int count,
-                       struct et_tensor (*facts)(const struct et_program *, int));
+/* {"name": .., "datatype": .., "shape": [..]} of tensors, as a JSON list; a batch axis is -1, and
+ * so is an open one. */
+void oip_write_tensors(struct text *text, const struct model *model, int count,
+                       struct et_tensor (*facts)(const struct model *, int));
 
 /* The bytes behind the JSON of a request, and how many of them were used. */
 struct oip_bytes {
     const char *bytes;
     size_t count, used;
 };
+
+/* oip_sizes.c: the sizes of open axes that "inputs" of a request have, of a body of so many bytes;
+ * those of the first size where they say nothing. False, and an error, for sizes that are not
+ * allowed. What else is wrong with the inputs is for oip_read_inputs. */
+bool oip_read_sizes(const json_t *document, size_t body_bytes, const struct sizes *sizes,
+                    struct sizes_asked *asked, struct et_error *error);
 
 /* Reads "inputs" of a request into memory->inputs, which it makes fit for the images in them, at
  * most `max_batch`. */

@@ -76,17 +76,13 @@ static void add_graph(struct options *options, char *path, struct argp_state *st
 
 static void add_axis(struct options *options, char *text, struct argp_state *state) {
     struct et_error error = {0};
-    struct axis_sizes sizes;
-    struct et_axis *grown =
+    struct axis_sizes *grown =
         realloc(options->axes, (size_t)(options->axis_count + 1) * sizeof *grown);
     if (!grown)
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
     options->axes = grown;
-    if (!read_axis_sizes(text, &sizes, &error))
+    if (!read_axis_sizes(text, &grown[options->axis_count++], &error))
         argp_error(state, "%s", error.message);
-    if (sizes.ranges[0].first == ET_BATCH || axis_size_count(&sizes) > 1)
-        argp_error(state, "%s: a server's axes need one size", text);
-    grown[options->axis_count++] = (struct et_axis){sizes.name, sizes.ranges[0].first};
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -140,8 +136,10 @@ static const struct argp_option rows[] = {
 #undef TEXT
     {"aot", KEY_AOT, NULL, 0, "build faster code with gcc in the background (EIGENTENSOR_AOT)", 0},
     {"no-aot", KEY_NO_AOT, NULL, 0, "do not", 0},
-    {"axis", KEY_AXIS, "NAME=SIZE", 0,
-     "the size of an open axis, of each MODEL.onnx that has one of that name; for each", 0},
+    {"axis", KEY_AXIS, "NAME=SIZES", 0,
+     "the sizes that an open axis may have, of each model that has one of that name: 16, 1,16,128 "
+     "or 1..512; N: it is the axis of images. What is not given stays open; for each",
+     0},
     {"quiet", KEY_QUIET, NULL, 0, "no access log (EIGENTENSOR_QUIET)", 0},
     {0},
 };

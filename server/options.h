@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-struct et_axis;
+struct axis_sizes;
 
 struct options {
 #define NUMBER(field, option, environment, argument, value, least, most, help) long field;
@@ -17,7 +17,7 @@ struct options {
     int graph_count;
     char **graphs; /* paths; none: the shipped model */
     int axis_count;
-    struct et_axis *axes; /* sizes of open axes, of whichever model has one of that name */
+    struct axis_sizes *axes; /* sizes of open axes, of whichever model has one of that name */
 };
 
 /* The defaults, and what the environment says of them. False with a message for a bad value. */

@@ -129,7 +129,7 @@ struct model *drawing_model(struct worker *worker, const struct request *request
         return NULL;
     }
     reply->model = et_program_name(model->program);
-    *memory = &worker->memory[model - models->items];
+    *memory = &worker->memory[model->index];
     struct et_error error = {0};
     if (model_memory_fill(*memory, model, &error))
         return model;

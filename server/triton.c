@@ -35,12 +35,11 @@ static bool all_batched(const struct et_program *program, int count,
     return true;
 }
 
-static json_t *configured(const struct et_program *program, int count, int first_axis,
-                          bool are_inputs,
-                          struct et_tensor (*facts)(const struct et_program *, int)) {
+static json_t *configured(const struct model *model, int count, int first_axis, bool are_inputs,
+                          struct et_tensor (*facts)(const struct model *, int)) {
     json_t *list = json_array();
     for (int i = 0; i < count; i++) {
-        struct et_tensor tensor = facts(program, i);
+        struct et_tensor tensor = facts(model, i);
         json_t *dims = json_array();
         for (int axis = first_axis; axis < tensor.rank; axis++)
             list_add_json(&dims, json_integer(tensor.shape[axis]));
@@ -61,8 +60,8 @@ void handle_oip_config(struct worker *worker, const struct request *request, str
     int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
     bool batched = inputs > 0 && all_batched(program, inputs, et_program_input) &&
                    all_batched(program, outputs, et_program_output);
-    json_t *input = configured(program, inputs, batched, true, et_program_input);
-    json_t *output = configured(program, outputs, batched, false, et_program_output);
+    json_t *input = configured(model, inputs, batched, true, model_input);
+    json_t *output = configured(model, outputs, batched, false, model_output);
     reply_json(reply, 200,
                json_pack("{sssssss{s{si}}sIsoso}", "name", reply->model, "platform", "eigentensor",
                          "backend", "eigentensor", "version_policy", "latest", "num_versions", 1,
@@ -116,7 +115,7 @@ void handle_oip_model_statistics(struct worker *worker, const struct request *re
     const struct model *model = model_of_path(worker, request, reply);
     if (!model)
         return;
-    int which = (int)(model - worker->server->models.items);
+    int which = model->index;
     reply_json(reply, 200,
                json_pack("{s[o]}", "model_stats", statistics_of(worker->server, which)));
 }

@@ -51,6 +51,8 @@ struct declared_inputs {
     const struct declared_input *inputs; /* in the file's order, without initialisers */
 };
 struct declared_inputs onnx_inputs(const struct onnx *onnx);
+/* The same of its outputs. What the file says of their shapes may be wrong. */
+struct declared_inputs onnx_outputs(const struct onnx *onnx);
 /* Whether the model has such an open axis, or an input of that name. */
 bool onnx_has_axis(const struct onnx *onnx, const char *name);
 

@@ -44,7 +44,7 @@ struct onnx {
     const char *path;
     struct elements *elements; /* their arena holds the model */
     const Onnx__Model *model;
-    struct declared_inputs inputs;
+    struct declared_inputs inputs, outputs;
 };
 
 /* A name of the model and what it stands for. */

@@ -13,7 +13,7 @@ struct model_file {
     struct weights *weights; /* of the stored graph; NULL: it has none */
     struct arena arena;      /* of the texts and axes */
     const char *path;
-    struct declared_inputs inputs;
+    struct declared_inputs inputs, outputs;
     struct open_axes axes;
     pthread_mutex_t importing; /* one at a time */
 };
@@ -61,15 +61,28 @@ static bool declare_inputs(struct model_file *file) {
     const struct graph *graph = file->stored->graph;
     struct declared_input *inputs =
         arena_array(&file->arena, struct declared_input, (size_t)graph->input_count + 1);
-    for (int i = 0; inputs && i < graph->input_count; i++)
+    struct declared_input *outputs =
+        arena_array(&file->arena, struct declared_input, (size_t)graph->output_count + 1);
+    if (!inputs || !outputs)
+        return false;
+    for (int i = 0; i < graph->input_count; i++)
         declare_input(file->stored, graph->inputs[i], &inputs[i]);
+    for (int i = 0; i < graph->output_count; i++) {
+        declare_input(file->stored, graph->outputs[i].node, &outputs[i]);
+        outputs[i].name = graph->outputs[i].name;
+    }
     file->inputs = (struct declared_inputs){graph->input_count, inputs};
+    file->outputs = (struct declared_inputs){graph->output_count, outputs};
     file->axes = file->stored->axes;
-    return inputs;
+    return true;
 }
 
 struct declared_inputs model_file_inputs(const struct model_file *file) {
     return file->inputs;
+}
+
+struct declared_inputs model_file_outputs(const struct model_file *file) {
+    return file->outputs;
 }
 
 struct open_axes model_file_axes(const struct model_file *file) {
@@ -91,6 +104,7 @@ static bool open_onnx(struct model_file *file, struct et_error *error) {
     if (!file->onnx)
         return false;
     file->inputs = onnx_inputs(file->onnx);
+    file->outputs = onnx_outputs(file->onnx);
     return list_axes(file) || et_fail(error, "%s: out of memory", file->path);
 }
 

@@ -22,6 +22,10 @@ void model_file_close(struct model_file *file); /* NULL is fine */
  * open axes none. They live as long as the model is open. */
 struct declared_inputs model_file_inputs(const struct model_file *file);
 
+/* The same of outputs: of an extent that is not the same at all sizes -1, as far as the file says;
+ * a rank of -1 where it does not. */
+struct declared_inputs model_file_outputs(const struct model_file *file);
+
 /* The open axes, in the order in which inputs name them, each once. */
 struct open_axes model_file_axes(const struct model_file *file);
 

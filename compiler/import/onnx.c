@@ -43,25 +43,36 @@ static void describe_shape(struct arena *arena, const Onnx__Shape *shape,
     }
 }
 
+static void describe_tensor(struct arena *arena, const Onnx__ValueInfo *declared,
+                            struct declared_input *input) {
+    const Onnx__Type__TensorType *type = declared->type ? declared->type->tensor_type : NULL;
+    *input = (struct declared_input){.name = declared->name, .rank = -1};
+    if (!type)
+        return;
+    input->type = type->elem_type;
+    describe_shape(arena, type->shape, input);
+}
+
 static void describe_inputs(struct onnx *onnx) {
     struct arena *arena = &onnx->elements->arena;
     const Onnx__Graph *graph = onnx->model->graph;
     const char **known = initialiser_names(arena, graph);
     struct declared_input *inputs = arena_array(arena, struct declared_input, graph->n_input + 1);
     for (size_t i = 0; i < graph->n_input; i++) {
-        const Onnx__ValueInfo *declared = graph->input[i];
-        const char *name = declared->name;
-        if (bsearch(&name, known, graph->n_initializer, sizeof name, by_text))
-            continue;
-        struct declared_input *input = &inputs[onnx->inputs.count++];
-        *input = (struct declared_input){.name = name, .rank = -1};
-        const Onnx__Type__TensorType *type = declared->type ? declared->type->tensor_type : NULL;
-        if (!type)
-            continue;
-        input->type = type->elem_type;
-        describe_shape(arena, type->shape, input);
+        const char *name = graph->input[i]->name;
+        if (!bsearch(&name, known, graph->n_initializer, sizeof name, by_text))
+            describe_tensor(arena, graph->input[i], &inputs[onnx->inputs.count++]);
     }
     onnx->inputs.inputs = inputs;
+}
+
+static void describe_outputs(struct onnx *onnx) {
+    struct arena *arena = &onnx->elements->arena;
+    const Onnx__Graph *graph = onnx->model->graph;
+    struct declared_input *outputs = arena_array(arena, struct declared_input, graph->n_output + 1);
+    for (size_t i = 0; i < graph->n_output; i++)
+        describe_tensor(arena, graph->output[i], &outputs[i]);
+    onnx->outputs = (struct declared_inputs){(int)graph->n_output, outputs};
 }
 
 static bool check_opsets(const Onnx__Model *model, struct et_error *error) {
@@ -90,8 +101,10 @@ static bool take_outline(struct onnx *onnx, const struct onnx_outline *outline,
     if (good) {
         onnx->model = onnx_unpack(outline, arena, error);
         good = onnx->model && check_opsets(onnx->model, error);
-        if (good)
+        if (good) {
             describe_inputs(onnx);
+            describe_outputs(onnx);
+        }
     } else {
         et_fail(error, "out of memory");
     }
@@ -153,6 +166,10 @@ void onnx_close(struct onnx *onnx) {
 
 struct declared_inputs onnx_inputs(const struct onnx *onnx) {
     return onnx->inputs;
+}
+
+struct declared_inputs onnx_outputs(const struct onnx *onnx) {
+    return onnx->outputs;
 }
 
 /* "X.K", where K is an open axis of the input X. */

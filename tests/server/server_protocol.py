@@ -233,11 +233,56 @@ def test_onnx_models_at_the_sizes_given():
             shutil.copy(f"tests/fuzz/corpus/onnx/{name}", paths[-1])
         with Server(*paths, "--no-aot", "--axis", "width=4") as server:
             assert server.json("GET", "/v2/models/conv")["inputs"][0]["shape"] == [1, 2, 6, 6]
-            assert server.json("GET", "/v2/models/open_axes")["inputs"][0]["shape"] == [1, 3, 4]
+            assert server.json("GET", "/v2/models/open_axes")["inputs"][0]["shape"] == [-1, 3, 4]
             inputs = [{"name": "x", "datatype": "FP32", "shape": [1, 3, 4], "data": list(range(12))}]
             reply = server.json("POST", "/v2/models/open_axes/infer", {"inputs": inputs})
             assert reply["outputs"][0]["shape"] == [3, 4]
             assert reply["outputs"][0]["data"] == list(range(12))
+
+
+def counting(name, *shape):
+    count = 1
+    for extent in shape:
+        count *= extent
+    return {"name": name, "datatype": "FP32", "shape": list(shape), "data": list(range(count))}
+
+
+def test_onnx_models_at_the_sizes_of_requests():
+    """What is not named stays open; what is has the sizes that it is said to have."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/open_axes.onnx"
+        shutil.copy("tests/fuzz/corpus/onnx/open_axes", path)
+        infer = "/v2/models/open_axes/infer"
+        with Server(path, "--no-aot", "--axis", "width=2..9", "--max-sizes", "2") as server:
+            model = server.json("GET", "/v2/models/open_axes")
+            assert model["inputs"][0]["shape"] == [-1, 3, -1]
+            assert model["parameters"]["axes"]["width"] == "2..9"
+            for n, width in ((1, 2), (2, 9), (3, 3), (2, 9), (1, 2)):
+                reply = server.json("POST", infer, {"inputs": [counting("x", n, 3, width)]})
+                assert reply["outputs"][0]["shape"] == [3, n * width]
+            request = {"inputs": [counting("x", 1, 3, 10)]}
+            reply = server.json("POST", infer, request, status=400)
+            assert reply["error"] == 'axis "width": input "x" has size 10, expected 2..9'
+            metrics = server.request("GET", "/metrics")[2].decode()
+            assert 'eigentensor_sizes_ready{model="open_axes"} 2' in metrics
+        with Server(path, "--no-aot", "--axis", "width=4", "--axis", "x.0=2") as server:
+            model = server.json("GET", "/v2/models/open_axes")
+            assert model["inputs"][0]["shape"] == [2, 3, 4] and model["parameters"]["digest"]
+        with Server(path, "--no-aot", "--axis", "N=N") as server:  # one text for each N
+            for n, width in ((1, 4), (7, 4), (2, 5)):
+                reply = server.json("POST", infer, {"inputs": [counting("x", n, 1, 3, width)]})
+                assert reply["outputs"][0]["shape"] == [n, 3, width]
+            metrics = server.request("GET", "/metrics")[2].decode()
+            assert 'eigentensor_sizes_made_total{model="open_axes"} 2' in metrics
+        with Server(path, "--axis", "width=4,5", "--axis", "x.0=1") as server:
+            for width in (4, 5):  # both are built by gcc, too
+                request = {"inputs": [counting("x", 1, 3, width)]}
+                for _ in range(300):
+                    if server.json("POST", infer, request)["parameters"]["mode"] == "aot":
+                        break
+                    time.sleep(0.1)
+                else:
+                    raise AssertionError(f"width {width} never ran by aot")
 
 
 def check_integers(server, kind, code, data, expected):

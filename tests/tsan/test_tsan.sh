@@ -32,6 +32,7 @@ requests() {
 cases runtime/test_pool
 cases server/test_server_workers
 cases server/test_server
+cases server/test_server_sizes
 cases modes/test_random random/threads_
 requests server_http test_replies_say_where_their_time_went \
     test_too_many_connections_are_told test_pipelining_and_half_closed_sockets \
