@@ -34,33 +34,34 @@ void forest_set_leaf(struct forest *forest, int index) {
     forest->nodes[index] = (struct branch){.yes = index, .no = index};
 }
 
-/* The greatest float that is not above t. */
-static float float_not_above(double t) {
-    float nearest = (float)t;
-    return (double)nearest > t ? nextafterf(nearest, -INFINITY) : nearest;
+/* The float64 that x is compared with by <= or ==; NaN: the answer is always no. */
+static double double_threshold(const struct branch *node) {
+    if (!node->below)
+        return node->threshold;
+    return node->threshold == -(double)INFINITY ? (double)NAN
+                                                : nextafter(node->threshold, -(double)INFINITY);
 }
 
-/* The greatest float below t; NaN if there is none. */
-static float float_below(double t) {
+/* The same of float32: the greatest that is not above the threshold, or is below it. */
+static float float_threshold(const struct branch *node) {
+    double t = node->threshold;
     float nearest = (float)t;
-    if (t == -(double)INFINITY)
+    if (node->equal)
+        return (double)nearest == t ? nearest : NAN;
+    if (node->below && t == -(double)INFINITY)
         return NAN;
-    return (double)nearest >= t ? nextafterf(nearest, -INFINITY) : nearest;
+    bool beyond = node->below ? (double)nearest >= t : (double)nearest > t;
+    return beyond ? nextafterf(nearest, -INFINITY) : nearest;
 }
 
-static float float_equal_to(double t) {
-    return (double)(float)t == t ? (float)t : NAN;
-}
-
-/* How a mode is said: which threshold, whether yes and no change places. */
+/* How a mode is said, and whether yes and no change places. */
 struct mode_facts {
-    float (*threshold)(double t);
-    bool equal, exchanged;
+    bool equal, below, exchanged;
 };
 static const struct mode_facts mode_facts[BRANCH_MODES] = {
-    [BRANCH_LEQ] = {float_not_above, false, false}, [BRANCH_LT] = {float_below, false, false},
-    [BRANCH_GTE] = {float_below, false, true},      [BRANCH_GT] = {float_not_above, false, true},
-    [BRANCH_EQ] = {float_equal_to, true, false},    [BRANCH_NEQ] = {float_equal_to, true, true},
+    [BRANCH_LEQ] = {false, false, false}, [BRANCH_LT] = {false, true, false},
+    [BRANCH_GTE] = {false, true, true},   [BRANCH_GT] = {false, false, true},
+    [BRANCH_EQ] = {true, false, false},   [BRANCH_NEQ] = {true, false, true},
 };
 
 static void set_branch(struct forest *forest, int index, struct branch_of branch) {
@@ -70,10 +71,11 @@ static void set_branch(struct forest *forest, int index, struct branch_of branch
     bool nan_is_true = branch.nan_is_true || branch.mode == BRANCH_NEQ;
     forest->nodes[index] = (struct branch){
         .feature = branch.feature,
-        .threshold = facts->threshold(branch.threshold),
+        .threshold = branch.threshold,
         .yes = facts->exchanged ? branch.no : branch.yes,
         .no = facts->exchanged ? branch.yes : branch.no,
         .equal = facts->equal,
+        .below = facts->below,
         .nan_yes = nan_is_true != facts->exchanged,
     };
 }
@@ -135,11 +137,8 @@ bool forest_set_member(struct call *call, struct forest *forest, int index, stru
     return true;
 }
 
-float held_by_float32(struct call *call, double number, const char *what) {
-    if (!isnan(number) && (double)(float)number != number)
-        call_refuse(call, "%s: %.17g is none of float32, and graphs do not compute with float64",
-                    what, number);
-    return (float)number;
+void forest_note(struct forest *forest, double number) {
+    forest->wide |= !isnan(number) && (double)(float)number != number;
 }
 
 static bool is_leaf(const struct forest *forest, int index) {
@@ -163,9 +162,10 @@ bool forest_vote(struct call *call, struct forest *forest, int node, int64_t tar
     }
     if (of_extremes && !isfinite(weight))
         call_refuse(call, "the least or greatest of weights that are not finite");
-    if (is_leaf(forest, node))
-        forest->votes[forest->vote_count++] =
-            (struct vote){node, (int)target, held_by_float32(call, weight, "a weight")};
+    if (!is_leaf(forest, node))
+        return true;
+    forest->votes[forest->vote_count++] = (struct vote){node, (int)target, weight};
+    forest_note(forest, weight);
     return true;
 }
 
@@ -275,13 +275,15 @@ static int place_of(const struct forest *forest, const struct forest_survey *sur
 }
 
 static void lay_tables(struct call *call, const struct forest *forest,
-                       const struct forest_survey *survey, struct forest_walk *walk) {
+                       const struct forest_survey *survey, struct tensor x,
+                       struct forest_walk *walk) {
     struct arena *arena = &call->importer->arena;
     int64_t count = (int64_t)survey->leaves + 1 + survey->branches;
     int32_t *feature = arena_array(arena, int32_t, (size_t)count);
     int32_t *yes = arena_array(arena, int32_t, (size_t)count);
     int32_t *no = arena_array(arena, int32_t, (size_t)count);
     float *threshold = arena_array(arena, float, (size_t)count);
+    double *wide = arena_array(arena, double, (size_t)count);
     uint8_t *equal = arena_array(arena, uint8_t, (size_t)count);
     uint8_t *nan_yes = arena_array(arena, uint8_t, (size_t)count);
     yes[survey->leaves] = no[survey->leaves] = survey->leaves;
@@ -289,14 +291,17 @@ static void lay_tables(struct call *call, const struct forest *forest,
         const struct branch *node = &forest->nodes[survey->order[i]];
         int at = place_of(forest, survey, survey->order[i]);
         feature[at] = node->feature;
-        threshold[at] = node->threshold;
+        threshold[at] = float_threshold(node);
+        wide[at] = double_threshold(node);
         yes[at] = place_of(forest, survey, node->yes);
         no[at] = place_of(forest, survey, node->no);
         equal[at] = node->equal;
         nan_yes[at] = node->nan_yes;
     }
     walk->feature = import_table(call, "feature", DTYPE_INT32, 1, &count, feature);
-    walk->threshold = import_table(call, "threshold", DTYPE_FLOAT32, 1, &count, threshold);
+    bool is_wide = tensor_dtype(x) == DTYPE_FLOAT64;
+    walk->threshold = import_table(call, "threshold", tensor_dtype(x), 1, &count,
+                                   is_wide ? (const void *)wide : threshold);
     walk->yes = import_table(call, "yes", DTYPE_INT32, 1, &count, yes);
     walk->no = import_table(call, "no", DTYPE_INT32, 1, &count, no);
     walk->less = survey->less;
@@ -341,7 +346,7 @@ static struct tensor leaves_from(struct call *call, const struct forest *forest,
     struct tensor at = import_table(call, "roots", DTYPE_INT32, 2, (int64_t[]){1, count}, roots);
     if (survey->depth == 0)
         return at;
-    lay_tables(call, forest, survey, &walk);
+    lay_tables(call, forest, survey, x, &walk);
     lay_rows(&walk, x);
     for (int step = 0; step < survey->depth; step++)
         at = step_from(&walk, at);
@@ -413,14 +418,15 @@ static struct arrangement arrange(struct call *call, const struct forest *forest
 }
 
 /* What changes no result. */
-static const float neutral[AGGREGATES] = {[AGGREGATE_MIN] = INFINITY, [AGGREGATE_MAX] = -INFINITY};
+static const double neutral[AGGREGATES] = {
+    [AGGREGATE_MIN] = (double)INFINITY, [AGGREGATE_MAX] = -(double)INFINITY};
 
-static float combined(enum aggregate aggregate, float a, float b) {
-    if (aggregate == AGGREGATE_MIN)
+static double combined(const struct forest *forest, double a, double b) {
+    if (forest->aggregate == AGGREGATE_MIN)
         return b < a ? b : a;
-    if (aggregate == AGGREGATE_MAX)
+    if (forest->aggregate == AGGREGATE_MAX)
         return b > a ? b : a;
-    return a + b;
+    return forest->wide ? a + b : (double)(float)(a + b);
 }
 
 /* The weights of leaves, one each or one for each target. */
@@ -430,22 +436,26 @@ static struct tensor weights_of_leaves(struct call *call, const struct forest *f
     if ((!by_target && !checked_multiply(shape[0], shape[1], &elements)) ||
         !call_affords(call, elements))
         return call_refuse(call, "too many leaves and targets");
-    float *weights = arena_array(&call->importer->arena, float, (size_t)elements);
+    double *weights = arena_array(&call->importer->arena, double, (size_t)elements);
+    float *narrow = arena_array(&call->importer->arena, float, (size_t)elements);
     for (int64_t i = 0; i < elements; i++)
         weights[i] = neutral[forest->aggregate];
     for (int i = 0; i < forest->vote_count; i++) {
         const struct vote *vote = &forest->votes[i];
         int place = survey->place[vote->leaf];
-        float *weight = &weights[by_target ? place : place * shape[1] + vote->target];
+        double *weight = &weights[by_target ? place : place * shape[1] + vote->target];
         if (place >= 0)
-            *weight = combined(forest->aggregate, *weight, vote->weight);
+            *weight = combined(forest, *weight, vote->weight);
     }
-    return float_table(call, "weights", by_target ? 1 : 2, shape, weights);
+    for (int64_t i = 0; i < elements; i++)
+        narrow[i] = (float)weights[i];
+    return import_table(call, "weights", forest->wide ? DTYPE_FLOAT64 : DTYPE_FLOAT32,
+                        by_target ? 1 : 2, shape, forest->wide ? (const void *)weights : narrow);
 }
 
 /* Over one axis of (rows, .., ..). A product with 1 is added in the order of the axis. */
 static struct tensor aggregated(const struct forest *forest, struct tensor x, int axis) {
-    struct tensor identity = scalar_like(x, (double)neutral[forest->aggregate]), y;
+    struct tensor identity = scalar_like(x, neutral[forest->aggregate]), y;
     switch (forest->aggregate) {
     case AGGREGATE_MIN:
         y = tensor_reduce_min(x, AXES(axis));
@@ -467,6 +477,7 @@ struct tensor forest_scores(struct call *call, struct forest *forest, struct ten
     if (forest->targets < 1 || forest->targets > MAX_CONSTANT || forest->tree_count < 1)
         return call_refuse(call, "%d trees for %" PRId64 " targets", forest->tree_count,
                            forest->targets);
+    forest->wide |= tensor_dtype(x) == DTYPE_FLOAT64;
     if (!survey_forest(call, forest, &survey))
         return NO_TENSOR;
     if (survey.features > tensor_extent(x, 1))

@@ -23,16 +23,17 @@ enum branch_mode { /* in TreeEnsemble's numbers, but for leaves */
 
 struct branch {
     int feature;
-    float threshold; /* NaN: it always says no */
-    int yes, no;     /* nodes; of a leaf its own */
-    bool equal;      /* ==, not <= */
-    bool nan_yes;    /* where NaN goes */
+    double threshold;
+    int yes, no;  /* nodes; of a leaf its own */
+    bool equal;   /* ==, not <= */
+    bool below;   /* <, not <= */
+    bool nan_yes; /* where NaN goes */
 };
 
 /* What a leaf adds to one target. */
 struct vote {
     int leaf, target;
-    float weight;
+    double weight;
 };
 
 enum aggregate { AGGREGATE_AVERAGE, AGGREGATE_SUM, AGGREGATE_MIN, AGGREGATE_MAX, AGGREGATES };
@@ -46,6 +47,7 @@ struct forest {
     struct vote *votes;
     int64_t targets;
     enum aggregate aggregate;
+    bool wide; /* votes are added up in float64: not all are float32 */
 };
 
 /* Room for nodes that are set later; false when the node is refused. */
@@ -69,8 +71,8 @@ bool forest_set_branch(struct call *call, struct forest *forest, int index, stru
 bool forest_set_member(struct call *call, struct forest *forest, int index, struct branch_of branch,
                        int64_t feature, int count, double *values);
 
-/* The number as one of float32; refuses others: `what` names them. */
-float held_by_float32(struct call *call, double number, const char *what);
+/* Notes whether a number that is added up is none of float32. */
+void forest_note(struct forest *forest, double number);
 /* Room for that many votes; false when the node is refused. */
 bool forest_reserve_votes(struct call *call, struct forest *forest, int count);
 /* One of them. False, and the node is refused, for a target that there is not. Votes of branches do
@@ -79,7 +81,8 @@ bool forest_vote(struct call *call, struct forest *forest, int node, int64_t tar
 
 /* What the leaves add up to for each row of x (rows, features) and target: (rows, targets). Each
  * target's sum begins with +0; trees are added in their order, what a leaf says more than once is
- * added up before. Targets for which no leaf speaks get 0. */
+ * added up before. Targets for which no leaf speaks get 0. In float64 where x is, or where votes
+ * are not all float32. */
 struct tensor forest_scores(struct call *call, struct forest *forest, struct tensor x);
 
 #endif

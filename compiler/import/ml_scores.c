@@ -7,18 +7,8 @@
 
 /* ---- Features ---- */
 
-/* Whether each value of the dtype is one of float32. */
-static bool is_within_float32(enum dtype dtype) {
-    return dtype == DTYPE_FLOAT16 || dtype == DTYPE_BFLOAT16 || dtype_bytes(dtype) == 1 ||
-           dtype == DTYPE_FLOAT32;
-}
-
-struct tensor in_float32(struct call *call, struct tensor x) {
-    if (!x.node || x.node->dtype != DTYPE_FLOAT64)
-        return tensor_cast(x, DTYPE_FLOAT32);
-    if (x.node->op == OP_CAST && is_within_float32(x.node->sources[0]->dtype))
-        return tensor_cast(x, DTYPE_FLOAT32);
-    return call_refuse(call, "elements of float64, with which graphs do not compute");
+struct tensor as_features(struct tensor x) {
+    return tensor_dtype(x) == DTYPE_FLOAT64 ? x : tensor_cast(x, DTYPE_FLOAT32);
 }
 
 struct tensor rows_of_features(struct call *call) {
@@ -26,7 +16,7 @@ struct tensor rows_of_features(struct call *call) {
     int rank = tensor_rank(x);
     if (rank < 1 || rank > 2)
         return call_refuse(call, "%s, expected rows of features", tensor_text(x).text);
-    x = in_float32(call, x);
+    x = as_features(x);
     return rank == 2 ? x : unsqueeze(x, 0);
 }
 
@@ -133,6 +123,6 @@ struct tensor as_position(struct tensor condition) {
 }
 
 struct tensor float_table(struct call *call, const char *what, int rank, const int64_t *shape,
-                          const float *elements) {
-    return import_table(call, what, DTYPE_FLOAT32, rank, shape, elements);
+                          const float *elements, enum dtype dtype) {
+    return tensor_cast(import_table(call, what, DTYPE_FLOAT32, rank, shape, elements), dtype);
 }

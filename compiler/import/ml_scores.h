@@ -5,9 +5,10 @@
 
 #include "compiler/import/importer.h"
 
-/* x as float32, of which every value is one: refuses float64 but where it was float32 before. */
-struct tensor in_float32(struct call *call, struct tensor x);
-/* Input 0 as float32 (rows, features); one axis is one row. */
+/* x as what is computed with: float64 as it is, else float32. */
+struct tensor as_features(struct tensor x);
+/* Input 0 as features (rows, features); one axis is one row. What is made of them is float32 in the
+ * end, even where it was computed in float64. */
 struct tensor rows_of_features(struct call *call);
 
 /* Applied to the scores of each row. In TreeEnsemble's numbers. */
@@ -39,8 +40,8 @@ struct tensor labels_at(struct call *call, const struct classes *classes, struct
 /* 0 where the bool is false, 1 where it is true. */
 struct tensor as_position(struct tensor condition);
 
-/* A table of float32; see import_table. */
+/* A table of floats of the file as elements of `dtype`; see import_table. */
 struct tensor float_table(struct call *call, const char *what, int rank, const int64_t *shape,
-                          const float *elements);
+                          const float *elements, enum dtype dtype);
 
 #endif

@@ -1,10 +1,12 @@
-/* Elementary functions of float32 that are not operations of the graph, made of those that are.
+/* Elementary functions that are not operations of the graph, made of those that are; for float64
+ * see math64.h.
  *
  * Each reduces its argument to where a polynomial or exp, log, sin or cos serves, as textbooks and
  * the Cephes library of S. Moshier do. The polynomials are our own: minimax by the Remez exchange
  * for the relative error of the function, the coefficients rounded to float one after the other;
  * their errors stand beside them. tests/import/operators_math.py measures the whole functions. */
 #include "compiler/import/activation.h"
+#include "compiler/import/math64.h"
 #include "compiler/import/meaning.h"
 
 #include <math.h>
@@ -30,13 +32,16 @@ static struct tensor odd(const struct polynomial *p, struct tensor t) {
     return odd_of_square(p, t, tensor_mul(t, t));
 }
 
-/* The input, which must be float32 by now. */
+/* The input, which must be float32 or float64 by now. */
 static struct tensor argument(const struct call *call) {
     struct tensor x = call_input(call, 0);
-    if (tensor_dtype(x) == DTYPE_FLOAT32)
+    if (dtype_is_real(tensor_dtype(x)))
         return x;
-    return call_refuse(call, "of %s; it is made for 16-bit floats and float32",
-                       dtype_facts[tensor_dtype(x)].name);
+    return call_refuse(call, "of %s; it is made for floats", dtype_facts[tensor_dtype(x)].name);
+}
+
+static bool is_wide(struct tensor x) {
+    return tensor_dtype(x) == DTYPE_FLOAT64;
 }
 
 static struct tensor less_than(struct tensor x, double number) {
@@ -45,13 +50,15 @@ static struct tensor less_than(struct tensor x, double number) {
 
 /* |y| with the sign of x, that of a zero, too. */
 static struct tensor with_sign_of(struct tensor x, struct tensor y) {
-    struct tensor bits = tensor_bitcast(x, DTYPE_INT32);
-    struct tensor sign = tensor_and(bits, scalar_like(bits, INT32_MIN));
-    return tensor_bitcast(tensor_or(tensor_bitcast(y, DTYPE_INT32), sign), DTYPE_FLOAT32);
+    enum dtype as_bits = is_wide(x) ? DTYPE_INT64 : DTYPE_INT32;
+    struct tensor bits = tensor_bitcast(x, as_bits);
+    struct tensor sign = tensor_and(bits, scalar_like(bits, (double)dtype_facts[as_bits].least));
+    return tensor_bitcast(tensor_or(tensor_bitcast(y, as_bits), sign), tensor_dtype(x));
 }
 
-/* pi / 2 and ln(2) as sums of two floats. */
+/* pi / 2 and ln(2) as sums of two floats, and pi / 2 as one of two float64. */
 static const double half_pi = 0x1.921fb6p+0, half_pi_rest = -0x1.777a5cp-25;
+static const double half_pi_wide = 0x1.921fb54442d18p+0, half_pi_wide_rest = 0x1.1a62633145c07p-54;
 static const double ln_2 = 0x1.62e430p-1;
 
 /* ---- Inverse circular functions ---- */
@@ -67,8 +74,7 @@ static const struct polynomial atan_rest = {
 
 /* Of |x|: atan(x) itself, pi / 4 + atan((x - 1) / (x + 1)) from tan(pi / 8) on, or
  * pi / 2 + atan(-1 / x) from tan(3 * pi / 8) on. */
-struct tensor import_atan(struct call *call) {
-    struct tensor x = argument(call), a = tensor_abs(x);
+static struct tensor atan_of(struct tensor a) {
     struct tensor one = scalar_like(a, 1), zero = scalar_like(a, 0);
     struct tensor small = less_than(a, 0x1.a8279ap-2),
                   great = tensor_le(scalar_like(a, 0x1.3504f4p+1), a);
@@ -81,7 +87,25 @@ struct tensor import_atan(struct call *call) {
     base = tensor_where(small, zero, base);
     rest = tensor_where(small, zero, rest);
     t = odd(&atan_rest, t);
-    return with_sign_of(x, tensor_add(base, tensor_add(t, rest)));
+    return tensor_add(base, tensor_add(t, rest));
+}
+
+/* pi / 2 - x */
+static struct tensor from_half_pi(struct tensor x) {
+    double rest = is_wide(x) ? half_pi_wide_rest : half_pi_rest;
+    return tensor_sub(scalar_like(x, is_wide(x) ? half_pi_wide : half_pi), add_number(x, -rest));
+}
+
+/* Beyond 1 that of 1 / |x| from pi / 2. */
+static struct tensor atan_wide(struct tensor a) {
+    struct tensor great = tensor_lt(scalar_like(a, 1), a);
+    struct tensor b = tensor_where(great, tensor_recip(a), a), y = atan_from(b, atan_of(b));
+    return tensor_where(great, from_half_pi(y), y);
+}
+
+struct tensor import_atan(struct call *call) {
+    struct tensor x = argument(call), a = tensor_abs(x);
+    return with_sign_of(x, is_wide(x) ? atan_wide(a) : atan_of(a));
 }
 
 /* Up to 1 / 2: 2^-31.7. */
@@ -92,12 +116,9 @@ static const struct polynomial asin_rest = {
 static struct tensor asin_of_reduced(struct tensor a, struct tensor small) {
     struct tensor z = multiply_by(tensor_sub(scalar_like(a, 1), a), 0.5);
     z = tensor_where(small, tensor_mul(a, a), z);
-    return odd_of_square(&asin_rest, tensor_where(small, a, tensor_sqrt(z)), z);
-}
-
-/* pi / 2 - x */
-static struct tensor from_half_pi(struct tensor x) {
-    return tensor_sub(scalar_like(x, half_pi), add_number(x, -half_pi_rest));
+    struct tensor root = tensor_where(small, a, tensor_sqrt(z));
+    struct tensor y = odd_of_square(&asin_rest, root, z);
+    return is_wide(y) ? asin_from(root, y) : y;
 }
 
 struct tensor import_asin(struct call *call) {
@@ -134,7 +155,8 @@ static const struct polynomial sinh_rest = {
 struct tensor import_sinh(struct call *call) {
     struct tensor x = argument(call), a = tensor_abs(x);
     struct tensor great = of_exponentials(a, tensor_sub);
-    return with_sign_of(x, tensor_where(less_than(a, 1), odd(&sinh_rest, a), great));
+    struct tensor small = is_wide(a) ? sinh_of_small(a) : odd(&sinh_rest, a);
+    return with_sign_of(x, tensor_where(less_than(a, 1), small, great));
 }
 
 struct tensor import_cosh(struct call *call) {
@@ -157,6 +179,8 @@ static const struct polynomial asinh_rest = {9,
 
 struct tensor import_asinh(struct call *call) {
     struct tensor x = argument(call), a = tensor_abs(x);
+    if (is_wide(x))
+        return with_sign_of(x, asinh_of(a));
     struct tensor root = tensor_sqrt(add_number(tensor_mul(a, a), 1));
     struct tensor great = log_with_root(a, root);
     return with_sign_of(x, tensor_where(less_than(a, 1), odd(&asinh_rest, a), great));
@@ -168,6 +192,8 @@ static const struct polynomial acosh_rest = {
 
 struct tensor import_acosh(struct call *call) {
     struct tensor x = argument(call), t = add_number(x, -1);
+    if (is_wide(x))
+        return acosh_beyond_1(t);
     struct tensor root = tensor_sqrt(add_number(tensor_mul(x, x), -1));
     struct tensor great = log_with_root(x, root), small = tensor_sqrt(multiply_by(t, 2));
     small = tensor_add(small, tensor_mul(tensor_mul(small, t), evaluated(&acosh_rest, t)));
@@ -181,6 +207,8 @@ static const struct polynomial atanh_rest = {
 /* log((1 + a) / (1 - a)) / 2 from 1 / 2 on. */
 struct tensor import_atanh(struct call *call) {
     struct tensor x = argument(call), a = tensor_abs(x), one = scalar_like(x, 1);
+    if (is_wide(x))
+        return with_sign_of(x, atanh_of(a));
     struct tensor ratio = tensor_div(tensor_add(one, a), tensor_sub(one, a));
     struct tensor great = multiply_by(tensor_log(ratio), 0.5);
     return with_sign_of(x, tensor_where(less_than(a, 0.5), odd(&atanh_rest, a), great));
@@ -197,8 +225,12 @@ static const struct polynomial log1p_rest = {
 /* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
 struct tensor softplus(struct tensor x) {
     struct tensor e = tensor_exp(tensor_neg(tensor_abs(x)));
-    struct tensor rest = tensor_mul(tensor_mul(e, e), evaluated(&log1p_rest, e));
-    return tensor_add(tensor_max(x, scalar_like(x, 0)), tensor_add(e, rest));
+    struct tensor log;
+    if (is_wide(x))
+        log = log_of_1_and(e);
+    else
+        log = tensor_add(e, tensor_mul(tensor_mul(e, e), evaluated(&log1p_rest, e)));
+    return tensor_add(tensor_max(x, scalar_like(x, 0)), log);
 }
 
 struct tensor import_softplus(struct call *call) {

@@ -27,15 +27,16 @@ static struct tensor along_features(struct call *call, const char *name, struct 
         return scalar_like(x, otherwise);
     if (!goes_with(call, name, list.count, x))
         return NO_TENSOR;
-    return float_table(call, name, 1, &count, list.values);
+    return float_table(call, name, 1, &count, list.values, tensor_dtype(x));
 }
 
 struct tensor import_scaler(struct call *call) {
-    struct tensor x = in_float32(call, call_input(call, 0));
+    struct tensor x = as_features(call_input(call, 0));
     if (tensor_rank(x) < 1 || tensor_rank(x) > 2)
         return call_refuse(call, "%s, expected rows of features", tensor_text(x).text);
     struct tensor offset = along_features(call, "offset", x, 0);
-    return tensor_mul(tensor_sub(x, offset), along_features(call, "scale", x, 1));
+    struct tensor y = tensor_mul(tensor_sub(x, offset), along_features(call, "scale", x, 1));
+    return tensor_cast(y, DTYPE_FLOAT32);
 }
 
 /* x / divisor of its row; x where that is 0. */
@@ -53,9 +54,8 @@ static struct tensor divided_by_norm(struct tensor x) {
     return tensor_where(tensor_eq(unsqueeze(sum, -1), zero), x, y);
 }
 
-struct tensor import_normalizer(struct call *call) {
+static struct tensor normalised_rows(struct call *call, struct tensor x) {
     const char *norm = call_text(call, "norm", "MAX");
-    struct tensor x = in_float32(call, call_input(call, 0));
     if (tensor_rank(x) < 1 || tensor_rank(x) > 2)
         return call_refuse(call, "%s, expected rows of features", tensor_text(x).text);
     if (strcmp(norm, "MAX") == 0)
@@ -67,15 +67,17 @@ struct tensor import_normalizer(struct call *call) {
     return call_refuse(call, "norm is neither MAX nor L1 nor L2");
 }
 
+struct tensor import_normalizer(struct call *call) {
+    return tensor_cast(normalised_rows(call, as_features(call_input(call, 0))), DTYPE_FLOAT32);
+}
+
 /* Of integers, x > threshold is x > its floor. */
 struct tensor import_binarizer(struct call *call) {
     double threshold = call_float(call, "threshold", 0);
-    struct tensor x = call_input(call, 0), compared = x;
-    if (tensor_dtype(x) == DTYPE_FLOAT64)
-        compared = in_float32(call, x);
-    else if (!holds_floats(x))
+    struct tensor x = call_input(call, 0);
+    if (!holds_floats(x))
         threshold = floor(threshold);
-    struct tensor above = tensor_lt(scalar_like(compared, threshold), compared);
+    struct tensor above = tensor_lt(scalar_like(x, threshold), x);
     return tensor_cast(above, tensor_dtype(x));
 }
 
@@ -88,7 +90,7 @@ static struct tensor replaced_by(struct tensor x, struct tensor replaced, bool i
 }
 
 static struct tensor impute_floats(struct call *call) {
-    struct tensor given = call_input(call, 0), x = in_float32(call, given);
+    struct tensor given = call_input(call, 0), x = as_features(given);
     double replaced = call_float(call, "replaced_value_float", 0);
     struct tensor imputed = along_features(call, "imputed_value_floats", x, 0);
     struct tensor y = replaced_by(x, scalar_like(x, replaced), isnan(replaced), imputed);

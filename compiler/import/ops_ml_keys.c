@@ -102,7 +102,7 @@ static int compare_keys(const void *a, const void *b) {
 
 /* The keys in their order; of equal ones the last in the file. */
 struct keys {
-    bool integers;
+    enum dtype dtype;    /* int64, float32 or float64 */
     int64_t count, room; /* a power of two, no less than the count */
     struct key *list;
     int64_t nan_at; /* the place of a key that is NaN; -1: there is none */
@@ -123,16 +123,17 @@ static struct key key_at(const struct column *column, bool integers, int64_t i) 
     return key;
 }
 
-static struct keys sorted_keys(struct call *call, const struct column *column) {
-    struct keys keys = {
-        .integers = dtype_facts[column->dtype].letter == 'I', .room = 1, .nan_at = -1};
+/* For elements of `floats` where they are no integers. */
+static struct keys sorted_keys(struct call *call, const struct column *column, enum dtype floats) {
+    bool integers = dtype_facts[column->dtype].letter == 'I';
+    struct keys keys = {.dtype = integers ? DTYPE_INT64 : floats, .room = 1, .nan_at = -1};
     keys.list = arena_array(&call->importer->arena, struct key, (size_t)column->count + 1);
     int64_t found = 0;
     for (int64_t i = 0; i < column->count; i++) {
-        struct key key = key_at(column, keys.integers, i);
+        struct key key = key_at(column, integers, i);
         if (isnan(key.number))
             keys.nan_at = i;
-        else if (key.number == (double)(float)key.number) /* no float32 equals others */
+        else if (floats == DTYPE_FLOAT64 || key.number == (double)(float)key.number)
             keys.list[found++] = key;
     }
     qsort(keys.list, (size_t)found, sizeof *keys.list, compare_keys);
@@ -150,13 +151,17 @@ static struct keys sorted_keys(struct call *call, const struct column *column) {
 static struct tensor keys_table(struct call *call, const struct keys *keys) {
     int64_t *integers = arena_array(&call->importer->arena, int64_t, (size_t)keys->room);
     float *floats = arena_array(&call->importer->arena, float, (size_t)keys->room);
+    double *doubles = arena_array(&call->importer->arena, double, (size_t)keys->room);
     for (int64_t i = 0; i < keys->room; i++) {
         const struct key *key = &keys->list[i < keys->count ? i : keys->count - 1];
         integers[i] = key->integer;
         floats[i] = (float)key->number;
+        doubles[i] = key->number;
     }
-    return import_table(call, "keys", keys->integers ? DTYPE_INT64 : DTYPE_FLOAT32, 1, &keys->room,
-                        keys->integers ? (const void *)integers : floats);
+    const void *elements = keys->dtype == DTYPE_INT64     ? (const void *)integers
+                           : keys->dtype == DTYPE_FLOAT64 ? (const void *)doubles
+                                                          : floats;
+    return import_table(call, "keys", keys->dtype, 1, &keys->room, elements);
 }
 
 /* The values of those, the one for what no key equals, and that of NaN. */
@@ -218,13 +223,14 @@ struct tensor import_label_encoder(struct call *call) {
         return call_refuse(call, "%lld keys, %lld values and %s", (long long)keys.count,
                            (long long)values.count,
                            otherwise ? "a default" : "no default of their type");
-    struct keys sorted = sorted_keys(call, &keys);
-    if (sorted.integers != holds_integers(x) || keys.dtype == DTYPE_BOOL)
+    bool integers = holds_integers(x);
+    x = integers ? tensor_cast(x, DTYPE_INT64) : as_features(x);
+    struct keys sorted = sorted_keys(call, &keys, tensor_dtype(x));
+    if ((sorted.dtype == DTYPE_INT64) != integers || keys.dtype == DTYPE_BOOL)
         return call_refuse(call, "%s keys for %s", dtype_facts[keys.dtype].name,
                            tensor_text(x).text);
     if (sorted.count == 0)
         return call_refuse(call, "no key that an element could be");
-    x = sorted.integers ? tensor_cast(x, DTYPE_INT64) : in_float32(call, x);
     return tensor_gather(values_table(call, &sorted, &values, otherwise), 0,
                          looked_up(call, &sorted, x));
 }

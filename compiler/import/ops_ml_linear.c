@@ -17,8 +17,10 @@ static struct tensor products(struct call *call, struct tensor x, int64_t count)
                            coefficients.count, intercepts.count, features);
     struct tensor bias = NO_TENSOR;
     if (intercepts.count)
-        bias = float_table(call, "intercepts", 1, shape, intercepts.values);
-    return linear(x, float_table(call, "coefficients", 2, shape, coefficients.values), bias);
+        bias = float_table(call, "intercepts", 1, shape, intercepts.values, tensor_dtype(x));
+    struct tensor table =
+        float_table(call, "coefficients", 2, shape, coefficients.values, tensor_dtype(x));
+    return linear(x, table, bias);
 }
 
 struct tensor import_linear_regressor(struct call *call) {
@@ -26,7 +28,8 @@ struct tensor import_linear_regressor(struct call *call) {
     enum post_transform transform = post_transform(call);
     if (targets < 1)
         return call_refuse(call, "%" PRId64 " targets", targets);
-    return transformed(products(call, rows_of_features(call), targets), transform);
+    struct tensor scores = products(call, rows_of_features(call), targets);
+    return tensor_cast(transformed(scores, transform), DTYPE_FLOAT32);
 }
 
 struct tensor import_linear_classifier(struct call *call) {
@@ -37,11 +40,11 @@ struct tensor import_linear_classifier(struct call *call) {
     int64_t count = tensor_extent(scores, 1);
     if (count == 1 && classes.count == 2) {
         struct tensor positive = tensor_lt(scalar_like(scores, 0), scores);
-        call_output(call, 1, of_two_classes(scores, transform, true));
+        call_output(call, 1, tensor_cast(of_two_classes(scores, transform, true), DTYPE_FLOAT32));
         return labels_at(call, &classes, as_position(tensor_reshape(positive, SHAPE(-1))));
     }
     if (count != classes.count)
         return call_refuse(call, "%" PRId64 " scores for %d classes", count, classes.count);
-    call_output(call, 1, transformed(scores, transform));
+    call_output(call, 1, tensor_cast(transformed(scores, transform), DTYPE_FLOAT32));
     return labels_at(call, &classes, tensor_argmax(scores, AXES(1)));
 }

@@ -59,7 +59,7 @@ static struct tensor rows_like(struct call *call, const char *name, int64_t rows
         elements != list.count)
         return call_refuse(call, "%d numbers in \"%s\", expected %" PRId64 " times %" PRId64,
                            list.count, name, rows, shape[1]);
-    return float_table(call, name, 2, shape, list.values);
+    return float_table(call, name, 2, shape, list.values, tensor_dtype(x));
 }
 
 static void ignore_kernel(struct call *call) {
@@ -83,9 +83,9 @@ struct tensor import_svm_regressor(struct call *call) {
         y = kernel(call, x, rows_like(call, "support_vectors", vectors, x));
     y = linear(y, rows_like(call, "coefficients", 1, y), NO_TENSOR);
     y = add_number(y, (double)rho.values[0]);
-    if (!one_class)
-        return y;
-    return tensor_where(tensor_lt(scalar_like(y, 0), y), scalar_like(y, 1), scalar_like(y, -1));
+    if (one_class)
+        y = tensor_where(tensor_lt(scalar_like(y, 0), y), scalar_like(y, 1), scalar_like(y, -1));
+    return tensor_cast(y, DTYPE_FLOAT32);
 }
 
 /* ---- Pairs of classes ---- */
@@ -161,7 +161,7 @@ static struct tensor scores_of_pairs(struct call *call, const struct pairs *pair
     }
     struct tensor sum =
         tensor_add(take_positions(said, 1, count, for_it), take_positions(said, 1, count, against));
-    return tensor_add(sum, float_table(call, "rho", 1, &count, rho.values));
+    return tensor_add(sum, float_table(call, "rho", 1, &count, rho.values, tensor_dtype(sum)));
 }
 
 /* The class that wins most pairs; the first of equal ones. */
@@ -176,8 +176,8 @@ static struct tensor most_pairs(struct call *call, const struct pairs *pairs,
         lost[pairs->second[i]] += 1; /* won, when the score is not positive */
     }
     struct tensor won = tensor_cast(tensor_lt(scalar_like(scores, 0), scores), DTYPE_FLOAT32);
-    struct tensor votes = linear(won, float_table(call, "pairs", 2, shape, signs),
-                                 float_table(call, "second", 1, shape, lost));
+    struct tensor votes = linear(won, float_table(call, "pairs", 2, shape, signs, DTYPE_FLOAT32),
+                                 float_table(call, "second", 1, shape, lost, DTYPE_FLOAT32));
     return tensor_argmax(votes, AXES(1));
 }
 
@@ -195,12 +195,13 @@ static struct tensor against_each_other(struct call *call, const struct pairs *p
     if (a.count != count || b.count != count)
         return call_refuse(call, "%d numbers in \"prob_a\" and %d in \"prob_b\", expected %" PRId64,
                            a.count, b.count, count);
+    enum dtype dtype = tensor_dtype(scores);
     struct tensor x =
-        tensor_add(tensor_mul(scores, float_table(call, "prob_a", 1, &count, a.values)),
-                   float_table(call, "prob_b", 1, &count, b.values));
+        tensor_add(tensor_mul(scores, float_table(call, "prob_a", 1, &count, a.values, dtype)),
+                   float_table(call, "prob_b", 1, &count, b.values, dtype));
     x = tensor_max(sigmoid(tensor_neg(x)), scalar_like(x, (double)1e-7F));
     x = tensor_min(x, scalar_like(x, (double)(1 - 1e-7F)));
-    struct tensor zero = filled_like(cut_axis(x, 1, 0, 1), DTYPE_FLOAT32, 0);
+    struct tensor zero = filled_like(cut_axis(x, 1, 0, 1), dtype, 0);
     struct tensor all = tensor_concat(TENSORS(zero, x, tensor_sub(scalar_like(x, 1), x)), 1);
     for (int i = 0; i < count; i++) {
         from[pairs->first[i] * classes + pairs->second[i]] = 1 + i;
@@ -254,7 +255,7 @@ static void couple_class(struct coupling *c, int64_t i) {
 static struct tensor coupled(struct tensor r) {
     struct coupling c = {.classes = tensor_extent(r, -1), .q = coupling_matrix(r)};
     float bound = 0.005F / (float)c.classes, equal = 1 / (float)c.classes;
-    c.p = filled_like(squeeze(cut_axis(r, 1, 0, 1), 1), DTYPE_FLOAT32, (double)equal);
+    c.p = filled_like(squeeze(cut_axis(r, 1, 0, 1), 1), tensor_dtype(r), (double)equal);
     for (int i = 0; i < MOST_ITERATIONS; i++) {
         struct tensor before = c.p;
         c.qp = tensor_contract(c.q, unsqueeze(c.p, 1), AXES(2));
@@ -292,7 +293,7 @@ static struct tensor classify_linearly(struct call *call, const struct classes *
                                         : tensor_le(scalar_like(scores, 0.5), greatest_score);
         best = tensor_where(second, scalar_like(best, 1), best);
     }
-    call_output(call, 1, transformed(scores, transform));
+    call_output(call, 1, tensor_cast(transformed(scores, transform), DTYPE_FLOAT32));
     return labels_at(call, classes, best);
 }
 
@@ -315,6 +316,6 @@ struct tensor import_svm_classifier(struct call *call) {
         scores = of_two_classes(of_pairs, transform, transform != TRANSFORM_NONE);
     else
         scores = transformed(of_pairs, transform);
-    call_output(call, 1, scores);
+    call_output(call, 1, tensor_cast(scores, DTYPE_FLOAT32));
     return labels_at(call, &classes, most_pairs(call, &pairs, of_pairs));
 }

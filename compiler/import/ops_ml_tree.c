@@ -189,26 +189,27 @@ static bool read_forest(struct call *call, const char *prefix, struct forest *fo
     for (int i = 0; i < lists.count; i++)
         if (!set_node(call, &lists, &places, forest, i))
             return false;
+    struct doubles base = call_numbers(call, "base_values", "base_values_as_tensor");
+    for (int i = 0; i < base.count; i++)
+        forest_note(forest, base.values[i]);
     return find_roots(call, &lists, &places, forest) && read_votes(call, prefix, &places, forest);
 }
 
-/* What is added to each score behind all trees; refuses another number of them than `count`.
- * NO_TENSOR: nothing. */
-static struct tensor base_values(struct call *call, int64_t count) {
+/* The scores and what is added to each behind all trees; refuses another number of them. */
+static struct tensor with_base(struct call *call, struct tensor scores) {
     struct doubles list = call_numbers(call, "base_values", "base_values_as_tensor");
+    int64_t count = tensor_extent(scores, 1);
     if (!list.count)
-        return NO_TENSOR;
+        return scores;
     if (list.count != count)
         return call_refuse(call, "%d base_values, expected %" PRId64, list.count, count);
-    float *values = arena_array(&call->importer->arena, float, (size_t)count);
-    for (int i = 0; i < list.count; i++)
-        values[i] = held_by_float32(call, list.values[i], "a base value");
-    return float_table(call, "base", 1, &count, values);
-}
-
-static struct tensor with_base(struct call *call, struct tensor scores) {
-    struct tensor base = base_values(call, tensor_extent(scores, 1));
-    return is_given(base) ? tensor_add(scores, base) : scores;
+    enum dtype dtype = tensor_dtype(scores);
+    float *narrow = arena_array(&call->importer->arena, float, (size_t)count);
+    for (int64_t i = 0; i < count; i++)
+        narrow[i] = (float)list.values[i];
+    return tensor_add(scores,
+                      import_table(call, "base", dtype, 1, &count,
+                                   dtype == DTYPE_FLOAT64 ? (const void *)list.values : narrow));
 }
 
 static enum aggregate aggregate_named(struct call *call) {
@@ -228,7 +229,8 @@ struct tensor import_tree_ensemble_regressor(struct call *call) {
     struct tensor x = rows_of_features(call);
     if (!read_forest(call, "target", &forest))
         return NO_TENSOR;
-    return transformed(with_base(call, forest_scores(call, &forest, x)), transform);
+    struct tensor scores = with_base(call, forest_scores(call, &forest, x));
+    return tensor_cast(transformed(scores, transform), DTYPE_FLOAT32);
 }
 
 /* ---- Classes ---- */
@@ -263,12 +265,13 @@ static struct tensor import_one_of_two(struct call *call, struct forest *forest,
     struct tensor score = forest_scores(call, forest, x), zero = scalar_like(score, 0);
     if (voted == 0) {
         score = with_base(call, score);
-        call_output(call, 1, of_two_classes(score, transform, share));
+        call_output(call, 1, tensor_cast(of_two_classes(score, transform, share), DTYPE_FLOAT32));
     } else if (call_numbers(call, "base_values", "base_values_as_tensor").count) {
         return call_refuse(call, "base_values where all votes are for the second of two classes");
     } else {
-        struct tensor none = filled_like(score, DTYPE_FLOAT32, 0);
-        call_output(call, 1, transformed(tensor_concat(TENSORS(none, score), 1), transform));
+        struct tensor none = filled_like(score, tensor_dtype(score), 0);
+        struct tensor both = transformed(tensor_concat(TENSORS(none, score), 1), transform);
+        call_output(call, 1, tensor_cast(both, DTYPE_FLOAT32));
     }
     struct tensor second = tensor_lt(share ? scalar_like(score, 0.5) : zero, score);
     return labels_at(call, classes, as_position(tensor_reshape(second, SHAPE(-1))));
@@ -284,7 +287,7 @@ struct tensor import_tree_ensemble_classifier(struct call *call) {
     if (only_class(&forest) >= 0)
         return import_one_of_two(call, &forest, &classes, transform, x);
     struct tensor scores = with_base(call, forest_scores(call, &forest, x));
-    call_output(call, 1, transformed(scores, transform));
+    call_output(call, 1, tensor_cast(transformed(scores, transform), DTYPE_FLOAT32));
     return labels_at(call, &classes, tensor_argmax(scores, AXES(1)));
 }
 
@@ -412,11 +415,9 @@ struct tensor import_tree_ensemble(struct call *call) {
         return call_refuse(call, "aggregate_function %" PRId64 " and post_transform %" PRId64,
                            aggregate, transform);
     forest.aggregate = (enum aggregate)aggregate;
-    struct tensor x = call_input(call, 0);
-    if (tensor_dtype(x) != DTYPE_FLOAT32)
-        return call_refuse(call, "%s, with which graphs do not compute", tensor_text(x).text);
-    struct tensor rows = rows_of_features(call);
+    struct tensor x = rows_of_features(call);
     if (!read_apart(call, &forest))
         return NO_TENSOR;
-    return transformed(forest_scores(call, &forest, rows), (enum post_transform)transform);
+    struct tensor scores = forest_scores(call, &forest, x);
+    return tensor_cast(transformed(scores, (enum post_transform)transform), tensor_dtype(x));
 }

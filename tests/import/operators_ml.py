@@ -421,13 +421,10 @@ def refusals():
             ({"base_values": [1., 2.]}, "2 base_values, expected 1"),
             ({"aggregate_function": "MEDIAN"}, "none of the four"),
             ({"aggregate_function": "MIN", "target_weights": [1., NAN]}, "not finite"),
-            ({"post_transform": "ELU"}, "none of the five"),
-            ({"target_weights": None, "target_weights_as_tensor": tensor([.1, 2], float64)},
-             "graphs do not compute with float64")]:
+            ({"post_transform": "ELU"}, "none of the five")]:
         attributes = {**nodes, **leaves, **changed}
         yield ml("TreeEnsembleRegressor", 3, one, **{name: value for name, value in
                                                      attributes.items() if value is not None}), said
-    yield ml("TreeEnsembleRegressor", 3, one.astype(float64), **nodes, **leaves), "float64"
     yield ml("TreeEnsembleRegressor", 3, one[None], **nodes, **leaves), "rows of features"
     deep = 1100
     yield ml("TreeEnsembleRegressor", 3, one, nodes_treeids=[0] * (deep + 1), n_targets=1,
@@ -479,7 +476,6 @@ def refusals():
     yield ml("SVMRegressor", 1, one, coefficients=[1.], rho=[0.], support_vectors=[1.],
              n_supports=2**62), '"support_vectors"'
     yield ml("Scaler", 1, ROWS, scale=[1., 2.]), '2 numbers in "scale"'
-    yield ml("Normalizer", 1, ROWS.astype(float64)), "float64"
     yield ml("Imputer", 1, ROWS, imputed_value_int64s=[1]), "another type"
     yield ml("FeatureVectorizer", 1, ROWS, inputdimensions=[2**62]), "columns"
     yield ml("FeatureVectorizer", 1, ROWS, inputdimensions=[1, 2]), '1 inputs and 2'
