@@ -278,6 +278,10 @@ void program_set_limits(struct et_program *program, const struct compile_limits 
     program->limits = *limits;
 }
 
+void program_keep_builds(struct et_program *program) {
+    program->compiler.keep_for = program->digest.text;
+}
+
 struct compile_limits program_limits(const struct et_program *program) {
     return program->limits;
 }

@@ -100,7 +100,9 @@ struct et_program *et_program_open_sized(const char *path, const char *weights_p
 
 /* A model at any sizes of its open axes: for sizes that are asked for first, a program is made, and
  * kept while it is among those used last (8, unless et_model_keep says how many). Programs of one
- * model share its weights in memory. Any number of threads may use a model. */
+ * model share its weights in memory. What ET_AOT builds for them is kept on disk, too, below
+ * $XDG_CACHE_HOME, else ~/.cache: 512 MiB of what was used last. Any number of threads may use a
+ * model. */
 struct et_model;
 struct et_model *et_model_open(const char *path, const char *weights_path, struct et_error *error);
 void et_model_free(struct et_model *model); /* NULL is fine; once all programs are given back */

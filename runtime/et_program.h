@@ -35,6 +35,9 @@ const struct backend *mode_backend(enum et_mode mode);
  * of them is not heeded. CALL IT BEFORE ANYTHING IS PREPARED OR RUN. */
 void program_set_limits(struct et_program *program, const struct compile_limits *limits);
 struct compile_limits program_limits(const struct et_program *program);
+/* What ET_AOT builds of it is kept for later processes (backend/aot_cache.h). CALL IT BEFORE
+ * ANYTHING IS PREPARED OR RUN. */
+void program_keep_builds(struct et_program *program);
 /* compile() for a backend, which the options need not name, with the tuning that was set, or else,
  * where the options are for this CPU, the one that is kept for it and the backend; one that is kept
  * and does not fit is done without. */

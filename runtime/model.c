@@ -147,7 +147,10 @@ static struct et_program *make_program(const struct et_model *model, const struc
     const struct import_options options = {.axis_count = count, .axes = axes};
     struct weights *weights = NULL;
     struct graph *graph = model_file_graph(model->file, &options, &weights, error);
-    return graph ? program_from_graph(graph, weights, error) : NULL;
+    struct et_program *program = graph ? program_from_graph(graph, weights, error) : NULL;
+    if (program)
+        program_keep_builds(program); /* it may be made again and again */
+    return program;
 }
 
 /* Takes `axes`, also when it fails. */

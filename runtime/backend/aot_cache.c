@@ -11,12 +11,13 @@
 #include "runtime/backend/cache.h"
 #include "runtime/kernels/cpu.h"
 
-enum { MOST_BYTES = 1 << 30 }; /* of a library */
+enum { MOST_BYTES = 1 << 30 };      /* of a library */
+enum { MOST_KEPT_BYTES = 1 << 29 }; /* of all that are kept */
 
 /* Where things lie, in the arena; `path` is NULL when there is no cache. */
 struct cache {
     struct arena arena;
-    const char *path, *unfinished;
+    const char *folder, *path, *unfinished;
 };
 
 /* Everything that the library depends on. */
@@ -49,6 +50,7 @@ static bool cache_find(struct cache *cache, const struct compiled *compiled,
     const char *place = cache_folder(&folder, true) ? text_read(&folder, NULL) : NULL;
     if (!place)
         return text_check(&folder, error); /* no folder, no cache */
+    cache->folder = place;
     cache->path =
         arena_format(&cache->arena, "%s/%.16s-%.32s.so", place, options->keep_for, key.text);
     if (!cache->path)
@@ -99,7 +101,10 @@ static bool keep(const struct cache *cache) {
 }
 
 static bool load(const struct cache *cache, const char *prefix, struct executable *executable) {
-    return is_whole(cache->path) && aot_load(cache->path, prefix, executable, NULL);
+    if (!is_whole(cache->path) || !aot_load(cache->path, prefix, executable, NULL))
+        return false;
+    cache_touch(cache->path);
+    return true;
 }
 
 /* A library is an executable without a main; the weights are not put into it. */
@@ -110,6 +115,8 @@ static bool build_into_cache(const struct cache *cache, const struct compiled *c
     bare.weights_bytes = 0;
     bool good = aot_build_program(&bare, &library, options, NULL) && keep(cache);
     unlink(cache->unfinished);
+    if (good)
+        cache_trim(cache->folder, ".so", MOST_KEPT_BYTES);
     return good;
 }
 

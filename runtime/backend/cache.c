@@ -1,6 +1,9 @@
 #include "runtime/backend/cache.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,4 +69,70 @@ bool cache_folder(struct text *folder, bool make) {
         make_folder(folder);
     const char *path = text_read(folder, NULL);
     return path && cache_folder_is_ours(path);
+}
+
+/* ---- The bound ---- */
+
+struct cached_file {
+    struct timespec used;
+    int64_t bytes;
+    char name[NAME_MAX + 1];
+};
+
+void cache_touch(const char *path) {
+    utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+static int by_use(const void *a, const void *b) {
+    const struct timespec *one = &((const struct cached_file *)a)->used;
+    const struct timespec *other = &((const struct cached_file *)b)->used;
+    if (one->tv_sec != other->tv_sec)
+        return one->tv_sec < other->tv_sec ? 1 : -1;
+    return one->tv_nsec < other->tv_nsec ? 1 : one->tv_nsec > other->tv_nsec ? -1 : 0;
+}
+
+static bool ends_with(const char *name, const char *ending) {
+    size_t length = strlen(name), count = strlen(ending);
+    return length > count && strcmp(name + length - count, ending) == 0;
+}
+
+/* The plain files of that ending; what cannot be seen is left out. */
+static int list_files(DIR *folder, const char *ending, struct cached_file **files) {
+    int count = 0, capacity = 0;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        struct stat facts;
+        if (!ends_with(entry->d_name, ending) ||
+            fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(facts.st_mode))
+            continue;
+        if (count == capacity) {
+            capacity = 2 * capacity + 16;
+            struct cached_file *grown = realloc(*files, (size_t)capacity * sizeof *grown);
+            if (!grown)
+                return count;
+            *files = grown;
+        }
+        struct cached_file *file = &(*files)[count++];
+        *file = (struct cached_file){.used = facts.st_mtim, .bytes = facts.st_size};
+        snprintf(file->name, sizeof file->name, "%s", entry->d_name);
+    }
+    return count;
+}
+
+void cache_trim(const char *folder, const char *ending, int64_t most_bytes) {
+    DIR *opened = opendir(folder);
+    struct cached_file *files = NULL;
+    int64_t bytes = 0;
+    if (!opened)
+        return;
+    int count = list_files(opened, ending, &files);
+    if (count)
+        qsort(files, (size_t)count, sizeof *files, by_use);
+    for (int i = 0; i < count; i++) {
+        bytes += files[i].bytes;
+        if (bytes > most_bytes)
+            unlinkat(dirfd(opened), files[i].name, 0);
+    }
+    free(files);
+    closedir(opened);
 }

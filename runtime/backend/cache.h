@@ -13,6 +13,12 @@ bool cache_folder_is_ours(const char *path);
 
 bool cache_file_is_ours(const char *path);
 
+/* Marks a file as used now; and removes those files of the folder whose names end with `ending`
+ * that were used longest ago, until all of them together take no more than so many bytes. A file
+ * that is in use may be removed: whoever has mapped it keeps it. */
+void cache_touch(const char *path);
+void cache_trim(const char *folder, const char *ending, int64_t most_bytes);
+
 /* What the CPU can do, as far as compiled code and its speed can depend on it. False when it cannot
  * be read. */
 bool cache_add_cpu(struct digest_stream *stream);

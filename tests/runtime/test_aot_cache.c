@@ -10,6 +10,7 @@
 
 #include "compiler/builder/builder.h"
 #include "runtime/backend/backend.h"
+#include "runtime/backend/cache.h"
 
 static char folder[] = "/tmp/test-aot-cache-XXXXXX";
 static struct graph *graph;
@@ -145,4 +146,39 @@ Test(aot_cache, a_kept_library_needs_no_compiler) {
     cr_assert_not(backend_build(&backends[BACKEND_AOT], compiled, &options, &library, &error));
     cr_assert_not_null(strstr(error.message, "no-such-compiler"), "%s", error.message);
     setenv("PATH", "/usr/bin:/bin", 1); /* for the end of the test */
+}
+
+/* ---- The bound ---- */
+
+static void add_file(const char *name, size_t bytes, time_t used) {
+    char path[160];
+    const struct timespec times[] = {{.tv_sec = used}, {.tv_sec = used}};
+    char *content = calloc(bytes, 1);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    cr_assert(write_file(path, content, bytes, NULL));
+    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+    free(content);
+}
+
+static bool is_there(const char *name) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+Test(aot_cache, what_was_used_longest_ago_goes) {
+    char path[160];
+    add_file("a.so", 300, 1000);
+    add_file("b.so", 300, 3000);
+    add_file("c.so", 300, 2000);
+    add_file("d.json", 5000, 1);
+    cache_trim(folder, ".so", 900);
+    cr_expect(is_there("a.so") && is_there("b.so") && is_there("c.so"));
+    snprintf(path, sizeof path, "%s/a.so", folder);
+    cache_touch(path);
+    cache_trim(folder, ".so", 899);
+    cr_expect(is_there("a.so") && is_there("b.so") && !is_there("c.so"));
+    cache_trim(folder, ".so", 0);
+    cr_expect(!is_there("a.so") && !is_there("b.so") && is_there("d.json"));
+    cache_trim("/no/such/folder", ".so", 0);
 }

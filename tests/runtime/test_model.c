@@ -145,3 +145,41 @@ Test(model, threads_may_share_it) {
         pthread_join(threads[i], NULL);
     et_model_free(model);
 }
+
+/* ---- Builds of programs, kept on disk ---- */
+
+static int kept_libraries(const char *cache) {
+    char command[160], line[16];
+    snprintf(command, sizeof command, "ls %s/eigentensor/*.so | wc -l", cache);
+    FILE *count = popen(command, "r");
+    cr_assert(count && fgets(line, sizeof line, count));
+    pclose(count);
+    return atoi(line);
+}
+
+/* Once built, the program of a size needs no compiler. */
+Test(model, builds_are_kept_for_other_processes) {
+    char cache[100], command[120];
+    struct et_error error = {0};
+    struct et_model *model = et_model_open(path, NULL, NULL);
+    snprintf(cache, sizeof cache, "%s/cache", folder);
+    setenv("XDG_CACHE_HOME", cache, 1);
+    et_model_keep(model, 0);
+    for (int64_t width = 3; width <= 4; width++) {
+        struct et_program *program = at_width(model, width, NULL);
+        cr_assert(et_program_prepare(program, ET_AOT, &error), "%s", error.message);
+        et_model_give_back(model, program);
+    }
+    cr_expect_eq(kept_libraries(cache), 2);
+    setenv("PATH", "/nonexistent", 1);
+    struct et_program *again = at_width(model, 3, NULL);
+    cr_expect(et_program_prepare(again, ET_AOT, &error), "%s", error.message);
+    et_model_give_back(model, again);
+    struct et_program *other = at_width(model, 5, NULL);
+    cr_expect_not(et_program_prepare(other, ET_AOT, NULL));
+    et_model_give_back(model, other);
+    et_model_free(model);
+    setenv("PATH", "/usr/bin:/bin", 1);
+    snprintf(command, sizeof command, "rm -r %s", cache);
+    cr_assert_eq(system(command), 0);
+}
