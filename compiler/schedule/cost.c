@@ -8,8 +8,9 @@
 #include "compiler/schedule/blocking.h"
 #include "templates/tile_shape.h"
 
-/* Cycles for a line of a panel that L1 could not keep: from L2, and beyond. */
-static const double NEAR_LINE_CYCLES = 0.5, FAR_LINE_CYCLES = 4;
+/* Cycles for a line of a panel that L1 could not keep: from L2, and beyond; and from one line to
+ * the next where they come from L2 in order. */
+static const double NEAR_LINE_CYCLES = 0.5, FAR_LINE_CYCLES = 4, NEXT_LINE_CYCLES = 2;
 static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005,
                     TWICE_FACTOR = 1.02, COPIED_FACTOR = 1.1;
 enum {
@@ -151,14 +152,27 @@ static double stream_cycles(const struct contraction *contraction, const struct 
     return tiles * (double)contraction->depth * tiling->rows * CONFLICT_CYCLES;
 }
 
+/* A packed panel that is larger than L1 comes from L2 for each tile, in order: it is waited for
+ * where the tile has too little to multiply meanwhile, as those of one row. */
+static double again_cycles(const struct contraction *contraction, const struct loop_tiling *tiling,
+                           double tiles) {
+    const struct target *target = contraction->ir->target;
+    double bytes = tiling->columns * (double)dtype_bytes(tiling->kind->panel);
+    double wait = bytes / target->line * NEXT_LINE_CYCLES -
+                  step_cycles(target, tiling->kind, tiling->lanes, tiling->rows, tiling->columns);
+    bool stays = (double)contraction->depth * bytes <= (double)target->l1;
+    return stays || wait < 0 ? 0 : tiles * (double)contraction->depth * wait;
+}
+
 /* A panel that lies where it is, its rows far apart, does not stay in L1. */
 static double panel_traffic_cycles(const struct contraction *contraction,
                                    const struct loop_tiling *tiling, double tiles) {
     const struct target *target = contraction->ir->target;
     if (tiling->panel->buffer->kind == BUFFER_CONSTANT)
-        return 0;
+        return again_cycles(contraction, tiling, tiles);
     if (tiling->place == PANEL_PACKED)
-        return PACK_CYCLES * operand_elements(contraction, tiling->panel);
+        return PACK_CYCLES * operand_elements(contraction, tiling->panel) +
+               again_cycles(contraction, tiling, tiles);
     if (tiling->place == PANEL_COPIED)
         return COPY_CYCLES * (double)tiling->copied_elements;
     int64_t element = dtype_bytes(tiling->kind->panel);

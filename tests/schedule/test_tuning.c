@@ -64,6 +64,16 @@ static struct tensor build_transposed(struct tensor_context *c) {
                           (struct conv_transpose_options){.stride = {2, 2}, .dilation = {1, 1}});
 }
 
+/* Rows that no tile divides, and weights of which no panel fits into L1: not row by row. */
+static struct tensor build_tokens(struct tensor_context *c) {
+    static float values[768 * 64];
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        values[i] = (float)(i % 7) - 3;
+    struct tensor weights =
+        tensor_const(c, DTYPE_FLOAT32, SHAPE(768, 64), sizeof values / sizeof *values, values);
+    return matmul(input(c, "x", SHAPE(2, 17, 768)), weights);
+}
+
 static struct et_program *program_of(struct tensor (*build)(struct tensor_context *context)) {
     struct et_error error = {0};
     struct tensor_context *context = tensor_context_new("tuned");
@@ -89,7 +99,8 @@ static const struct {
              {"tests/golden/convolutions.cost", build_convolutions},
              {"tests/golden/square.cost", build_square},
              {"tests/golden/row.cost", build_row},
-             {"tests/golden/transposed.cost", build_transposed}};
+             {"tests/golden/transposed.cost", build_transposed},
+             {"tests/golden/tokens.cost", build_tokens}};
 
 Test(tuning, costs_are_golden) {
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
