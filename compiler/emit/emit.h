@@ -272,6 +272,12 @@ const char *emit_reduction(struct emitter *emitter, const struct expression *red
 void emit_open_axes(struct emitter *emitter, const struct expression *e, int count);
 /* Whether elements are dealt to lanes in order along the innermost axis. */
 bool emit_deals_in_order(const struct expression *e);
+/* lane = lane (op) element, in C. */
+void emit_accumulate(struct emitter *emitter, const struct expression *e, const char *lane,
+                     const char *element);
+/* Whether neighbours in memory belong to neighbouring results, and not to one: as most loads have
+ * it, of those that differ between results. */
+bool emit_reduces_down(struct ir *ir, const struct expression *e, const struct axis *results);
 
 /* ---- expression.c: expressions as C ---- */
 
@@ -284,6 +290,10 @@ const char *emit_expression(struct emitter *emitter, const struct expression *ex
 /* The same in at most `width` columns with the indentation, if a local makes it so. */
 const char *emit_expression_within(struct emitter *emitter, const struct expression *expression,
                                    size_t width);
+/* The name of an expression, which gets one if it has none. */
+const char *emit_local(struct emitter *emitter, const struct expression *e);
+/* What a guard asks. */
+const char *emit_predicates(struct emitter *emitter, const struct expression *guard);
 const char *emit_index(struct emitter *emitter, const struct index *index);
 const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bits);
 /* A value with the one NaN that may leave a graph in place of every other. */

@@ -23,8 +23,7 @@ static const char *make_local(struct emitter *emitter, const struct expression *
     return name;
 }
 
-/* The name of an expression, which gets one if it has none. */
-static const char *emit_local(struct emitter *emitter, const struct expression *e) {
+const char *emit_local(struct emitter *emitter, const struct expression *e) {
     const char *text = emit_expression(emitter, e);
     return emit_named(emitter, e) || e->kind == EXPRESSION_CONSTANT ? text
                                                                     : make_local(emitter, e, text);
@@ -325,7 +324,7 @@ static void add_bound(struct emitter *emitter, struct text *text, size_t *column
     text_add(text, "%s", test);
 }
 
-static const char *emit_predicates(struct emitter *emitter, const struct expression *guard) {
+const char *emit_predicates(struct emitter *emitter, const struct expression *guard) {
     struct text text = text_in(emitter->ir->arena);
     size_t column = 4 * (size_t)emitter->indent;
     for (int i = 0; i < guard->predicate_count; i++) {

@@ -66,9 +66,8 @@ static const char *emit_position(struct emitter *emitter, const struct expressio
 
 /* ---- Lanes ---- */
 
-/* lane = lane (op) element, in C. */
-static void accumulate(struct emitter *emitter, const struct expression *e, const char *lane,
-                       const char *element) {
+void emit_accumulate(struct emitter *emitter, const struct expression *e, const char *lane,
+                     const char *element) {
     bool real = dtype_is_real(e->dtype);
     if (real && e->op == OP_REDUCE_SUM)
         emit_line(emitter, "%s += %s;", lane, element);
@@ -85,6 +84,28 @@ bool emit_deals_in_order(const struct expression *e) {
            (e->axis_count > 1 && e->axes[e->axis_count - 1]->extent % REDUCTION_LANES == 0);
 }
 
+struct directions {
+    const struct axis *along, *down;
+    int along_count, down_count;
+};
+
+static void note_direction(void *context, const struct expression *e) {
+    struct directions *directions = context;
+    bool plain = true;
+    int64_t down =
+        e->kind == EXPRESSION_LOAD ? index_coefficient(e->index, directions->down, &plain) : 0;
+    if (down == 0)
+        return;
+    directions->down_count += down == 1;
+    directions->along_count += index_coefficient(e->index, directions->along, &plain) == 1;
+}
+
+bool emit_reduces_down(struct ir *ir, const struct expression *e, const struct axis *results) {
+    struct directions directions = {.along = e->axes[e->axis_count - 1], .down = results};
+    expression_walk(ir, e->sources[0], note_direction, &directions);
+    return directions.down_count > directions.along_count;
+}
+
 /* The innermost axis in strides of all lanes. */
 static void accumulate_strip(struct emitter *emitter, const struct expression *e,
                              const char *lanes) {
@@ -97,7 +118,7 @@ static void accumulate_strip(struct emitter *emitter, const struct expression *e
     emit_open(emitter, "for (long %s = 0; %s < %d; %s++) {", lane, lane, REDUCTION_LANES, lane);
     emit_name_axis(emitter, axis, arena_format(arena, "(%s + %s)", strip, lane));
     const char *element = emit_expression(emitter, e->sources[0]);
-    accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane), element);
+    emit_accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane), element);
     emit_close(emitter);
     emit_close(emitter);
     if (whole == axis->extent)
@@ -106,7 +127,7 @@ static void accumulate_strip(struct emitter *emitter, const struct expression *e
               axis->extent - whole, lane);
     emit_name_axis(emitter, axis, arena_format(arena, "(%" PRId64 " + %s)", whole, lane));
     element = emit_expression(emitter, e->sources[0]);
-    accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane), element);
+    emit_accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane), element);
     emit_close(emitter);
 }
 
@@ -117,9 +138,9 @@ static void accumulate_dealt(struct emitter *emitter, const struct expression *e
     emit_line(emitter, "long %s = 0;", turn);
     emit_open_axes(emitter, e, e->axis_count);
     const char *element = emit_expression(emitter, e->sources[0]);
-    accumulate(emitter, e,
-               arena_format(emitter->ir->arena, "%s[%s %% %d]", lanes, turn, REDUCTION_LANES),
-               element);
+    emit_accumulate(emitter, e,
+                    arena_format(emitter->ir->arena, "%s[%s %% %d]", lanes, turn, REDUCTION_LANES),
+                    element);
     emit_line(emitter, "%s++;", turn);
     emit_close_loops(emitter, e->axis_count);
 }
@@ -146,8 +167,8 @@ static const char *emit_lanes(struct emitter *emitter, const struct expression *
     emit_open(emitter, "for (long %s = %d; %s > 0; %s /= 2) {", step, REDUCTION_LANES / 2, step,
               step);
     emit_open(emitter, "for (long %s = 0; %s < %s; %s++) {", lane, lane, step, lane);
-    accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane),
-               arena_format(arena, "%s[%s + %s]", lanes, lane, step));
+    emit_accumulate(emitter, e, arena_format(arena, "%s[%s]", lanes, lane),
+                    arena_format(arena, "%s[%s + %s]", lanes, lane, step));
     emit_close(emitter);
     emit_close(emitter);
     return arena_format(arena, "%s[0]", lanes);

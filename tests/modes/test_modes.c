@@ -93,6 +93,32 @@ static struct graph *reductions(struct tensor_context *context, struct et_error 
         error);
 }
 
+/* Sums and the like whose elements lie beside those of other results: of rows, of rows that are
+ * looked up or missing, of some that are padded before and beside, with what is the same for all.
+ */
+static struct graph *columns(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 37, 40));
+    struct tensor n = add_graph_input(context, "n", DTYPE_INT32, SHAPE(3, 29));
+    struct tensor table = add_weight(context, "table", DTYPE_FLOAT32, SHAPE(6, 150));
+    struct tensor scale = add_weight(context, "scale", DTYPE_FLOAT32, SHAPE(2, 37, 1));
+    struct tensor rows = embedding(table, tensor_and(n, scalar_like(n, 7)));
+    struct tensor padded = tensor_pad(x, 3, (struct range[]){{0, 0}, {2, 1}, {0, 0}}, 0.5);
+    struct tensor beside = tensor_pad(x, 3, (struct range[]){{0, 0}, {0, 0}, {3, 4}}, 0.5);
+    struct tensor steady = tensor_add(x, tensor_sqrt(tensor_abs(scale)));
+    struct tensor split = tensor_reshape(tensor_cast(x, DTYPE_FLOAT64), SHAPE(2, 37, 2, 20));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"sum", tensor_reduce_sum(x, AXES(1))}, {"bag", mean(rows, AXES(1), false)},
+                {"two", tensor_reduce_prod(x, AXES(0, 1))},
+                {"exp", tensor_log(tensor_reduce_sum(tensor_exp(x), AXES(1)))},
+                {"steady", tensor_reduce_max(steady, AXES(1))},
+                {"padded", tensor_reduce_sum(padded, AXES(1))},
+                {"beside", tensor_reduce_min(beside, AXES(0, 1))},
+                {"double", tensor_reduce_sum(split, AXES(1, 2))},
+                {"integers", tensor_reduce_sum(tensor_cast(x, DTYPE_INT32), AXES(1))}),
+        error);
+}
+
 static struct graph *normalisation(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 3, 19));
     struct tensor weight = add_weight(context, "weight", DTYPE_FLOAT32, SHAPE(19));
@@ -256,6 +282,7 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(truncated)                                                                                   \
     X(movement)                                                                                    \
     X(reductions)                                                                                  \
+    X(columns)                                                                                     \
     X(normalisation) X(convolution) X(attention) X(panels) X(leaves) X(without_elements) X(nothing)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */

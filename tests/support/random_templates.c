@@ -454,16 +454,46 @@ static void template_mask(struct generator *generator) {
                                      .sources = (struct node *[]){mask, x, lowest}});
 }
 
-static void template_embedding(struct generator *generator) {
-    int64_t table[2] = {generator_between(generator, 1, 30), generator_pick(generator, columns)};
-    int64_t shape[MAX_RANK];
-    int rank = pick_shape(generator, 0, 2, generator->most_elements / table[1], shape);
-    struct node *data = append_leaf(generator, pick_dtype(generator, "FIBS"), 2, table);
+/* Rows of a table of that many columns, at positions of that shape. */
+static struct node *look_up(struct generator *generator, enum dtype dtype, int64_t width, int rank,
+                            const int64_t *shape) {
+    int64_t table[2] = {generator_between(generator, 1, 30), width};
+    struct node *data = append_leaf(generator, dtype, 2, table);
     struct node *positions = append_positions(generator, table[0], rank, shape);
-    append(generator, &(struct node){.op = OP_GATHER,
-                                     .axis = 0,
-                                     .source_count = 2,
-                                     .sources = (struct node *[]){data, positions}});
+    return append(generator, &(struct node){.op = OP_GATHER,
+                                            .axis = 0,
+                                            .source_count = 2,
+                                            .sources = (struct node *[]){data, positions}});
+}
+
+static void template_embedding(struct generator *generator) {
+    int64_t width = generator_pick(generator, columns), shape[MAX_RANK];
+    int rank = pick_shape(generator, 0, 2, generator->most_elements / width, shape);
+    look_up(generator, pick_dtype(generator, "FIBS"), width, rank, shape);
+}
+
+/* Reductions over rows whose elements lie side by side: of the second axis, or the first two. */
+static void template_columns(struct generator *generator) {
+    static const enum op ops[] = {OP_REDUCE_SUM,  OP_REDUCE_SUM, OP_REDUCE_SUM,
+                                  OP_REDUCE_PROD, OP_REDUCE_MAX, OP_REDUCE_MIN};
+    int64_t shape[3] = {generator_between(generator, 1, 3), generator_between(generator, 17, 40),
+                        generator_between(generator, 16, 70)};
+    bool whole = generator_chance(generator, 30), floats = generator_chance(generator, 70);
+    enum dtype dtype = floats ? DTYPE_FLOAT32 : pick_dtype(generator, "FI");
+    if (shape[0] * shape[1] * shape[2] > generator->most_elements)
+        return;
+    struct node *x = generator_chance(generator, 40) ? look_up(generator, dtype, shape[2], 2, shape)
+                                                     : append_leaf(generator, dtype, 3, shape);
+    if (generator_chance(generator, 30))
+        x = append_binary(generator, OP_ADD, x, along_axis(generator, x, 1));
+    if (dtype == DTYPE_FLOAT32 && generator_chance(generator, 30))
+        x = append_unary(generator, OP_EXP, x);
+    if (generator_chance(generator, 20))
+        x = append_pad(generator, x, (int64_t[]){0, generator_between(generator, 0, 2), 0},
+                       (int64_t[]){0, 1, generator_between(generator, 0, 2)}, NULL);
+    x = append_reduce(generator, generator_pick(generator, ops), x, whole ? 2 : 1,
+                      whole ? (int[]){0, 1} : (int[]){1});
+    epilogue(generator, x, x->rank - 1);
 }
 
 static void template_movement(struct generator *generator) {
@@ -485,6 +515,7 @@ void append_template(struct generator *generator) {
     static void (*const templates[])(struct generator *) = {
         template_contract,    template_contract,     template_contract,  template_convolution,
         template_convolution, template_few_channels, template_normalise, template_mask,
-        template_embedding,   template_movement,     template_movement,  template_pool};
+        template_embedding,   template_columns,      template_movement,  template_movement,
+        template_pool};
     generator_pick(generator, templates)(generator);
 }

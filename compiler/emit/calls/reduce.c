@@ -25,27 +25,6 @@ struct reducing {
 
 /* ---- What is possible ---- */
 
-struct preference {
-    const struct axis *inner, *results;
-    int along, down;
-};
-
-/* Which of the two axes goes through neighbours in memory, load by load. */
-static void note_preference(void *context, const struct expression *e) {
-    struct preference *preference = context;
-    bool plain = true;
-    if (e->kind != EXPRESSION_LOAD)
-        return;
-    preference->along += index_coefficient(e->index, preference->inner, &plain) == 1;
-    preference->down += index_coefficient(e->index, preference->results, &plain) == 1;
-}
-
-static bool prefers_down(struct ir *ir, const struct expression *e, const struct row_block *block) {
-    struct preference preference = {.inner = e->axes[e->axis_count - 1], .results = block->column};
-    expression_walk(ir, e->sources[0], note_preference, &preference);
-    return preference.down > preference.along;
-}
-
 /* The block over which the elements of a reduction are computed: results by elements. */
 static struct row_block element_block(const struct expression *e, const struct row_block *block,
                                       bool down) {
@@ -79,7 +58,7 @@ bool rows_can_reduce(struct ir *ir, const struct expression *e, const struct row
         return can_contract(e, block);
     if (block->row || e->axis_count == 0 || dtype_facts[e->sources[0]->dtype].letter == 'S')
         return false;
-    struct row_block elements = element_block(e, block, prefers_down(ir, e, block));
+    struct row_block elements = element_block(e, block, emit_reduces_down(ir, e, block->column));
     return rows_can(ir, e->sources[0], &elements);
 }
 
@@ -316,7 +295,7 @@ void rows_reduce(struct row_emitter *rows, const struct expression *e, struct ro
     struct reducing reducing = {.rows = rows,
                                 .e = e,
                                 .axis = e->axes[e->axis_count - 1],
-                                .down = prefers_down(ir, e, rows->block),
+                                .down = emit_reduces_down(ir, e, rows->block->column),
                                 .results = rows->block->column_limit,
                                 .stem = arena_format(ir->arena, "row_%s_%s",
                                                      dtype_facts[dtype].short_name,

@@ -152,6 +152,7 @@ const char *rows_operand_text(struct row_emitter *rows, struct row_operand opera
 /* What goes into an elementwise call, beside the result. */
 struct row_arguments {
     int count;
+    bool turned; /* the block's first column, as a row */
     struct row_operand operands[3];
     enum dtype dtypes[3];
 };
@@ -165,8 +166,10 @@ static void call_elementwise(struct row_emitter *rows, const char *name, enum dt
     const char *parameters = arena_format(
         arena, "long rows, long columns, %s *result, long result_row, long result_step",
         dtype_facts[result_dtype].c_type);
-    const char *text = arena_format(arena, "%s, %s, %s", rows->block->row_count,
-                                    rows->block->column_count, rows_operand_text(rows, result));
+    const char *text =
+        arena_format(arena, "%s, %s, %s", arguments->turned ? "1" : rows->block->row_count,
+                     arguments->turned ? rows->block->row_count : rows->block->column_count,
+                     rows_operand_text(rows, result));
     for (int i = 0; i < arguments->count; i++) {
         parameters =
             arena_format(arena, "%s,\n        const %s *%s, long %s_row, long %s_step", parameters,
@@ -284,11 +287,20 @@ static const char *function_name(struct row_emitter *rows, const struct expressi
                         op_facts[e->op].name);
 }
 
+/* The first column of an operand, as a row. */
+static struct row_operand turned(struct row_operand operand) {
+    return (struct row_operand){.pointer = operand.pointer, .step = operand.row};
+}
+
 static void compute_op(struct row_emitter *rows, const struct expression *e,
                        struct row_operand result) {
-    struct row_arguments arguments = {.count = e->source_count};
+    bool one_column = result.step == 0 && rows->block->column_limit != 1;
+    struct row_arguments arguments = {.count = e->source_count, .turned = one_column};
+    if (arguments.turned)
+        result = turned(result);
     for (int i = 0; i < e->source_count; i++) {
-        arguments.operands[i] = use(rows, e->sources[i]);
+        struct row_operand operand = use(rows, e->sources[i]);
+        arguments.operands[i] = arguments.turned ? turned(operand) : operand;
         arguments.dtypes[i] = e->sources[i]->dtype;
     }
     call_elementwise(rows, function_name(rows, e), e->dtype, result, &arguments, "", "");
@@ -393,6 +405,23 @@ static const struct store *storing(int count, const struct store *stores,
     return NULL;
 }
 
+/* Whether an operation has one result for all columns of a row. */
+static bool is_same_along_rows(struct row_emitter *rows, const struct expression *e) {
+    bool plain = true;
+    if (e->kind != EXPRESSION_OP || rows->block->column_limit == 1)
+        return false;
+    for (int i = 0; i < e->source_count; i++) {
+        const struct expression *source = e->sources[i];
+        int64_t step = source->kind == EXPRESSION_CONSTANT ? 0
+                       : source->kind == EXPRESSION_LOAD
+                           ? index_coefficient(source->index, rows->block->column, &plain)
+                           : find_value(rows, source)->operand.step;
+        if (step != 0)
+            return false;
+    }
+    return true;
+}
+
 /* Computes all listed values, those that are stored in their places. */
 static void compute_listed(struct row_emitter *rows, int count, const struct store *stores) {
     for (int i = 0; i < rows->count; i++) {
@@ -403,6 +432,8 @@ static void compute_listed(struct row_emitter *rows, int count, const struct sto
         int temporary = store ? -1 : take_temporary(rows, e->dtype);
         struct row_operand place =
             store ? target_of(rows, store) : temporary_operand(rows, temporary);
+        if (!store && is_same_along_rows(rows, e))
+            place = (struct row_operand){.pointer = place.pointer, .row = 1};
         rows->values[i].temporary = temporary;
         rows->values[i].operand = place;
         compute(rows, e, place);

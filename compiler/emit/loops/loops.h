@@ -23,8 +23,10 @@ struct strip {
 bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
                        const struct expression *value);
 bool emit_is_strip_function(const struct expression *e);
-/* Opens the loop over strips. */
-struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane);
+enum { MOST_STRIP = 256 }; /* several arrays of so many elements stay in L1 */
+/* Opens the loop over strips of at most so many elements. */
+struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane,
+                             int64_t most);
 /* The loop over the elements of one. */
 void emit_open_lanes(struct emitter *emitter, const struct strip *strip);
 /* Computes the functions into arrays, which the value then reads lane by lane. If the value is a
@@ -38,6 +40,13 @@ const char *emit_strip_address(struct emitter *emitter, const struct strip *stri
 /* Prefetches what the next iteration of the axis reads where this one reads strips. */
 void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
                         const struct axis *around, const struct expression *value);
+
+/* ---- columns.c ---- */
+
+/* A statement whose only reduction goes down columns, all results of a strip side by side. False
+ * where it is none. */
+bool emit_in_columns(struct emitter *emitter, const struct statement *statement,
+                     const struct store *store);
 
 /* ---- reduce.c ---- */
 

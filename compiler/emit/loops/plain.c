@@ -12,7 +12,7 @@ static bool emit_in_strips(struct emitter *emitter, const struct statement *stat
     if (reduction)
         emit_begin_taking(emitter, reduction);
     emit_open_loops(emitter, statement, outer);
-    struct strip strip = emit_open_strip(emitter, axis, "lane");
+    struct strip strip = emit_open_strip(emitter, axis, "lane", MOST_STRIP);
     const char *to = NULL;
     bool canonical = store->output->kind == BUFFER_OUTPUT && !store->unfinished;
     if (!canonical && emit_is_strip_function(store->value))
@@ -35,6 +35,8 @@ static bool emit_in_strips(struct emitter *emitter, const struct statement *stat
 
 void emit_statements(struct emitter *emitter, struct statement *const *statements, int count) {
     const struct store *stores = emit_stores_of(emitter, statements, count);
-    if (count > 1 || !emit_in_strips(emitter, statements[0], &stores[0]))
-        emit_statement_loops(emitter, statements, count);
+    if (count == 1 && (emit_in_strips(emitter, statements[0], &stores[0]) ||
+                       emit_in_columns(emitter, statements[0], &stores[0])))
+        return;
+    emit_statement_loops(emitter, statements, count);
 }

@@ -39,7 +39,7 @@ static void take_axis(struct emitter *emitter, const struct expression *e, const
         }
     }
     const char *lane = emit_local_name(emitter, "lane"), *part = emit_local_name(emitter, "part");
-    struct strip strip = emit_open_strip(emitter, axis, lane);
+    struct strip strip = emit_open_strip(emitter, axis, lane, MOST_STRIP);
     emit_strip_functions(emitter, &strip, element, NULL);
     emit_line(emitter, "_Alignas(64) float %s[%" PRId64 "];", part, strip.length);
     emit_open_lanes(emitter, &strip);

@@ -7,10 +7,7 @@
 
 #include <inttypes.h>
 
-enum {
-    LEAST_STRIP = 16, /* elements for which it is worthwhile */
-    MOST_STRIP = 256, /* several arrays of that size stay in L1 */
-};
+enum { LEAST_STRIP = 16 }; /* elements for which it is worthwhile */
 
 /* ---- Which functions ---- */
 
@@ -65,18 +62,19 @@ bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
 
 /* ---- The loop ---- */
 
-static int64_t strip_length(const struct emitter *emitter, const struct axis *axis) {
-    if (axis->extent <= MOST_STRIP && axis != emitter->parallel_loop)
+static int64_t strip_length(const struct emitter *emitter, const struct axis *axis, int64_t most) {
+    if (axis->extent <= most && axis != emitter->parallel_loop)
         return axis->extent;
-    for (int64_t length = MOST_STRIP; length >= MOST_STRIP / 4; length /= 2)
+    for (int64_t length = most; length >= most / 4; length /= 2)
         if (axis->extent % length == 0)
             return length;
-    return MOST_STRIP;
+    return most;
 }
 
-struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane) {
+struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane,
+                             int64_t most) {
     struct arena *arena = emitter->ir->arena;
-    struct strip strip = {.axis = axis, .lane = lane, .length = strip_length(emitter, axis)};
+    struct strip strip = {.axis = axis, .lane = lane, .length = strip_length(emitter, axis, most)};
     if (strip.length == axis->extent) {
         strip.count = arena_format(arena, "%" PRId64, strip.length);
         emit_open(emitter, "{");
