@@ -47,4 +47,13 @@ double rint(double a);
 double fmod(double a, double b);
 double fabs(double a);
 
+//: section f32_sort_key
+uint64_t f32_sort_key(float a);
+
+//: section f64_sort_key
+uint64_t f64_sort_key(double a);
+
+//: section sort_keys
+void sort_keys(int32_t *positions, uint64_t *keys, long count);
+
 //: end

@@ -445,6 +445,25 @@ struct tensor tensor_gather(struct tensor data, int axis, struct tensor position
     return append(context, node, 2, operands);
 }
 
+static struct tensor sort(enum op op, struct tensor x, int axis) {
+    struct node node = {.op = op};
+    if (!alive(x.context, op_facts[op].name, 1, &x) ||
+        !resolve_axis(x, op_facts[op].name, axis, &node.axis))
+        return dead(x.context);
+    return append(x.context, node, 1, &x);
+}
+
+static struct tensor scatter(enum op op, struct tensor data, int axis, struct tensor positions,
+                             struct tensor updates) {
+    struct node node = {.op = op};
+    struct tensor operands[] = {data, positions, updates};
+    struct tensor_context *context = common_context(3, operands);
+    if (!alive(context, op_facts[op].name, 3, operands) ||
+        !resolve_axis(data, op_facts[op].name, axis, &node.axis))
+        return dead(context);
+    return append(context, node, 3, operands);
+}
+
 /* Arithmetic: operands broadcast to their common shape by explicit reshape and expand */
 
 static bool broadcast(struct tensor_context *context, enum op op, int count,
@@ -548,6 +567,15 @@ static struct tensor contract(enum op op, struct tensor a, struct tensor b, int 
     struct tensor tensor_##name(struct tensor a, struct tensor b, int axis_count,                  \
                                 const int *axes) {                                                 \
         return contract(OP_##id, a, b, axis_count, axes);                                          \
+    }
+#define DEFINE_SORT(id, name)                                                                      \
+    struct tensor tensor_##name(struct tensor x, int axis) {                                       \
+        return sort(OP_##id, x, axis);                                                             \
+    }
+#define DEFINE_SCATTER(id, name)                                                                   \
+    struct tensor tensor_##name(struct tensor data, int axis, struct tensor positions,             \
+                                struct tensor updates) {                                           \
+        return scatter(OP_##id, data, axis, positions, updates);                                   \
     }
 #define DEFINE_SCAN(id, name)
 #define OP(id, name, class, ...) DEFINE_##class(id, name)

@@ -112,6 +112,10 @@ struct tensor tensor_gather(struct tensor data, int axis, struct tensor position
     struct tensor tensor_##name(struct tensor x, int axis_count, const int *axes);
 #define DECLARE_CONTRACT(name)                                                                     \
     struct tensor tensor_##name(struct tensor a, struct tensor b, int axis_count, const int *axes);
+#define DECLARE_SORT(name) struct tensor tensor_##name(struct tensor x, int axis);
+#define DECLARE_SCATTER(name)                                                                      \
+    struct tensor tensor_##name(struct tensor data, int axis, struct tensor positions,             \
+                                struct tensor updates);
 #define DECLARE_SCAN(name)
 #define OP(id, name, class, ...) DECLARE_##class(name)
 #include "compiler/graph/ops.def"

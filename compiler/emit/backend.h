@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+struct buffer;
 struct emitter;
 struct epilogue;
 struct expression;
@@ -35,6 +36,8 @@ struct emit_backend {
     /* What is stored of a tile's sums. */
     void (*epilogue)(struct emitter *emitter, const struct store *store,
                      const struct epilogue *epilogue);
+    /* All elements of a buffer into an output, as they leave the graph: with one NaN. */
+    void (*copy_out)(struct emitter *emitter, const struct buffer *from, const struct buffer *to);
     /* A reduction within an expression; gives the name of the result. */
     const char *(*reduction)(struct emitter *emitter, const struct expression *reduction);
 };

@@ -115,6 +115,8 @@ static const char *kernel_source(struct emitter *emitter, const struct kernel *k
     text_add(&function, " */\n");
     if (scan)
         emit_scan(emitter, kernel);
+    else if (runs_alone(kernel->statements[0]))
+        emit_whole(emitter, kernel);
     else
         emit_kernel(emitter, kernel);
     return text_keep(&function);
@@ -166,7 +168,7 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
     template_exact, template_math,   template_math64, template_strip, template_convert,
-    template_lanes, template_branch, template_tile,   template_pool,
+    template_lanes, template_branch, template_sort,   template_tile,  template_pool,
 };
 
 static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,

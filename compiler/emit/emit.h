@@ -235,6 +235,19 @@ void emit_scan(struct emitter *emitter, const struct kernel *kernel);
 int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
                         const char **arguments);
 
+/* ---- whole.c: kernels that are sorts or scatters ---- */
+
+void emit_whole(struct emitter *emitter, const struct kernel *kernel);
+/* As of scans: at most 1. */
+int emit_whole_arguments(struct emitter *emitter, const struct kernel *kernel,
+                         const char **arguments);
+/* All elements of a buffer into another. */
+void emit_copy_loop(struct emitter *emitter, const struct buffer *from, const struct buffer *to);
+/* Whether the kernel works in the arena. */
+bool emit_needs_room(const struct kernel *kernel);
+/* What the whole costs, in elements gone through. */
+double emit_whole_work(const struct expression *whole);
+
 /* ---- tile.c: a tiled statement ---- */
 
 void emit_tiled(struct emitter *emitter, const struct statement *statement);

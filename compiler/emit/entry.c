@@ -224,6 +224,8 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
         arguments[count++] = "part, parts";
     if (runs_scan(kernel->statements[0]))
         count += emit_scan_arguments(emitter, kernel, arguments + count);
+    else if (runs_alone(kernel->statements[0]))
+        count += emit_whole_arguments(emitter, kernel, arguments + count);
     if (emit_takes_long(emitter, kernel))
         arguments[count++] = stop;
     emit_arguments(text, indent, strlen(kernel->name), count, arguments);

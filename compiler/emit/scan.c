@@ -32,15 +32,28 @@ static bool uses(const struct ir *body, enum buffer_kind kind) {
     return false;
 }
 
+/* Whether it keeps anything in the arena: temporaries, or what a sort needs. */
+static bool needs_arena(const struct ir *body) {
+    if (uses(body, BUFFER_TEMPORARY))
+        return true;
+    for (int g = 0; g < body->kernel_count; g++)
+        if (emit_needs_room(body->kernels[g]))
+            return true;
+    for (int i = 0; i < body->body_count; i++)
+        if (needs_arena(body->bodies[i]))
+            return true;
+    return false;
+}
+
 int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
                         const char **arguments) {
     const struct ir *body = body_of(emitter, kernel);
     int count = 0;
     if (uses(body, BUFFER_CONSTANT))
         arguments[count++] = "(const char *)weights";
-    if (uses(body, BUFFER_TEMPORARY))
+    if (needs_arena(body))
         arguments[count++] = arena_format(emitter->ir->arena, "(char *)arena + %zu",
-                                          emitter->ir->memory.bodies_offset);
+                                          emitter->ir->memory.room_offset);
     return count;
 }
 
@@ -48,7 +61,7 @@ int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
 static const char *more_parameters(struct emitter *emitter, const struct ir *body, bool looks) {
     return arena_format(
         emitter->ir->arena, "%s%s%s) {", uses(body, BUFFER_CONSTANT) ? ", const char *weights" : "",
-        uses(body, BUFFER_TEMPORARY) ? ", char *arena" : "",
+        needs_arena(body) ? ", char *arena" : "",
         looks ? arena_format(emitter->ir->arena, ", %s *stop", emit_stop_type(emitter)) : "");
 }
 
@@ -122,7 +135,7 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
                                       statement->output->name, output_of(body)->elements);
     if (uses(body, BUFFER_CONSTANT))
         arguments[count++] = "weights";
-    if (uses(body, BUFFER_TEMPORARY))
+    if (needs_arena(body))
         arguments[count++] = "arena";
     if (step_looks(emitter, kernel))
         arguments[count++] = "stop";

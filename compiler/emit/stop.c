@@ -26,6 +26,8 @@ static double kernel_work(struct ir *ir, const struct kernel *kernel) {
             work += kernel_work(body, body->kernels[i]);
         return work * (double)scan_step_count(body->scan);
     }
+    if (runs_alone(kernel->statements[0]))
+        return emit_whole_work(kernel->statements[0]->value);
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         size = nest_size(&kernel->statements[i], kernel->statement_count - i);
         work += nest_work(ir, &kernel->statements[i], size);

@@ -16,6 +16,7 @@ EMBED(template_pool, "templates/pool.h");
 EMBED(template_chain, "templates/chain.h");
 EMBED(template_lanes, "templates/lanes.h");
 EMBED(template_strip, "templates/strip.h");
+EMBED(template_sort, "templates/sort.h");
 EMBED(template_branch, "templates/branch.h");
 
 static const char section_mark[] = "//: section ";

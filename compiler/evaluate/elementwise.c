@@ -41,6 +41,8 @@ typedef void row_function(const struct rows *rows);
 #define ROW_LEAF(...)
 #define ROW_MOVEMENT(...)
 #define ROW_JOIN(...)
+#define ROW_SORT(...)
+#define ROW_SCATTER(...)
 #define ROW_SCAN(...)
 #define ROW_CONVERT(...)
 #define ROW_TERNARY(...)

@@ -1,6 +1,7 @@
 #include "compiler/evaluate/evaluate.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* The elements that a const or weight brings along. */
@@ -17,7 +18,7 @@ static bool view_of_leaf(const struct node *node, struct view *result, void **bu
     return et_fail(error, "%s: out of memory", op_facts[node->op].name);
 }
 
-/* False: an error, which only a scan can have. */
+/* False: an error, which only a scan and a sort can have. */
 static bool evaluate_class(const struct node *node, const struct view *sources, struct stop *stop,
                            const struct view *result, struct et_error *error) {
     switch (op_facts[node->op].class) {
@@ -39,6 +40,11 @@ static bool evaluate_class(const struct node *node, const struct view *sources, 
         return true;
     case CLASS_CONTRACT:
         evaluate_contract(node, sources, stop, result);
+        return true;
+    case CLASS_SORT:
+        return evaluate_argsort(node, sources, stop, result, error);
+    case CLASS_SCATTER:
+        evaluate_scatter(node, sources, stop, result);
         return true;
     case CLASS_SCAN:
         return evaluate_scan(evaluate, node, sources, stop, result, error);
@@ -76,6 +82,10 @@ bool evaluate(const struct node *node, const struct view *sources, struct stop *
 double evaluation_steps(const struct node *node) {
     enum op_class class = op_facts[node->op].class;
     double steps = (double)node_elements(node);
+    if (class == CLASS_SORT)
+        steps *= 1 + log2((double)node->shape[node->axis] + 1);
+    if (class == CLASS_SCATTER)
+        steps += (double)node_elements(node->sources[2]);
     for (int i = 0; (class == CLASS_REDUCE || class == CLASS_CONTRACT) && i < node->axis_count; i++)
         steps *= (double)node->sources[0]->shape[node->axes[i]];
     return steps;

@@ -53,6 +53,12 @@ void evaluate_reduce(const struct node *node, const struct view *source, struct 
 /* eval_contract.c */
 void evaluate_contract(const struct node *node, const struct view *sources, struct stop *stop,
                        const struct view *result);
+/* argsort.c; false, and an error, where memory runs out */
+bool evaluate_argsort(const struct node *node, const struct view *source, struct stop *stop,
+                      const struct view *result, struct et_error *error);
+/* scatter.c */
+void evaluate_scatter(const struct node *node, const struct view *sources, struct stop *stop,
+                      const struct view *result);
 
 /* Separates `source` into the axes named by node->axes, in their order, and the others. */
 void separate_axes(const struct node *node, const struct view *source, struct view *named,

@@ -71,6 +71,8 @@ struct reduction {
 #define FUNCTIONS_LEAF(...)
 #define FUNCTIONS_MOVEMENT(...)
 #define FUNCTIONS_JOIN(...)
+#define FUNCTIONS_SORT(...)
+#define FUNCTIONS_SCATTER(...)
 #define FUNCTIONS_SCAN(...)
 #define FUNCTIONS_UNARY(...)
 #define FUNCTIONS_CONVERT(...)

@@ -97,12 +97,14 @@ _Static_assert(FOR_FLOAT_DTYPES(IS_OF, 'F') FOR_INTEGER_DTYPES(IS_OF, 'I') IS_OF
     }
 
 /* By class: elementwise operations over their sources; a reduction over what was accumulated and
- * the next element; a contraction over two elements and what was accumulated. */
+ * the next element; a scatter over an element and an update; a contraction over two elements and
+ * what was accumulated. */
 #define SCALAR_LEAF(...)
 #define SCALAR_MOVEMENT(...)
 #define SCALAR_JOIN(...)
 #define SCALAR_CONVERT(...)
 #define SCALAR_TERNARY(...)
+#define SCALAR_SORT(...)
 #define SCALAR_SCAN(...)
 #define SCALARS(SCALAR, name, gives, float_form, integer_form)                                     \
     FOR_FLOAT_DTYPES(SCALAR, name, gives, float_form)                                              \
@@ -111,6 +113,7 @@ _Static_assert(FOR_FLOAT_DTYPES(IS_OF, 'F') FOR_INTEGER_DTYPES(IS_OF, 'I') IS_OF
 #define SCALAR_UNARY(...) SCALARS(SCALAR_1, __VA_ARGS__)
 #define SCALAR_BINARY(...) SCALARS(SCALAR_2, __VA_ARGS__)
 #define SCALAR_REDUCE(...) SCALARS(SCALAR_2, __VA_ARGS__)
+#define SCALAR_SCATTER(...) SCALARS(SCALAR_2, __VA_ARGS__)
 #define SCALAR_CONTRACT(...) SCALARS(SCALAR_3, __VA_ARGS__)
 #define OP(id, name, class, sources, accepts, gives, cost, infix, float_form, integer_form,        \
            meaning)                                                                                \

@@ -28,6 +28,8 @@ enum op_class {
     CLASS_TERNARY,
     CLASS_REDUCE,
     CLASS_CONTRACT,
+    CLASS_SORT,
+    CLASS_SCATTER,
     CLASS_SCAN,
 };
 
@@ -123,7 +125,7 @@ struct node {
     struct node **sources;
 
     const char *name; /* input, weight */
-    int axis;         /* window, concat, gather, scan */
+    int axis;         /* window, concat, gather, argsort, scatters, scan */
     int axis_count;   /* permute, flip, reductions, contract: how many of `axes` */
     int axes[MAX_RANK];
     int64_t before[MAX_RANK];       /* pad: elements before; shrink: begin */

@@ -305,6 +305,49 @@ static bool infer_reduce(struct node *node, struct et_error *error) {
     return true;
 }
 
+static bool infer_argsort(struct node *node, struct et_error *error) {
+    const struct node *source = node->sources[0];
+    if (!check_axis(node, node->axis, source->rank, error))
+        return false;
+    if (source->batched && node->axis == 0)
+        return fail_at_batch(node, "sorts along", error);
+    if (source->shape[node->axis] > INT32_MAX)
+        return et_fail(error, "argsort: %" PRId64 " positions do not fit int32",
+                       source->shape[node->axis]);
+    take_shape(node, source);
+    return true;
+}
+
+/* Whether `source` repeated along its axes of extent 1 has the shape of `whole`. */
+static bool repeats_to(const struct node *source, const struct node *whole) {
+    bool fits = source->rank == whole->rank && (whole->batched || !source->batched);
+    for (int i = 0; fits && i < source->rank; i++)
+        fits = source->shape[i] == 1 || source->shape[i] == whole->shape[i];
+    return fits;
+}
+
+static bool infer_scatter(struct node *node, struct et_error *error) {
+    const struct node *data = node->sources[0], *positions = node->sources[1];
+    struct node updates = *node->sources[2];
+    if (!check_axis(node, node->axis, data->rank, error))
+        return false;
+    if (positions->dtype != DTYPE_INT32 && positions->dtype != DTYPE_INT64)
+        return et_fail(error, "%s: positions are %s, expected int32 or int64", name_of(node),
+                       shape_text(positions).text);
+    if (data->batched && node->axis == 0)
+        return fail_at_batch(node, "puts along", error);
+    if (!repeats_to(positions, &updates))
+        return et_fail(error, "%s: positions %s for updates %s", name_of(node),
+                       shape_text(positions).text, shape_text(&updates).text);
+    if (updates.rank == data->rank)
+        updates.shape[node->axis] = data->shape[node->axis];
+    if (!same_shape(&updates, data))
+        return et_fail(error, "%s: updates %s along axis %d of %s", name_of(node),
+                       shape_text(node->sources[2]).text, node->axis, shape_text(data).text);
+    take_shape(node, data);
+    return true;
+}
+
 static bool check_sources(const struct node *node, struct et_error *error) {
     int expected = op_facts[node->op].sources;
     if (expected == SOURCES_MANY ? node->source_count < 1 || node->source_count > MAX_SOURCES
@@ -315,7 +358,8 @@ static bool check_sources(const struct node *node, struct et_error *error) {
     for (int i = 0; i < node->source_count; i++) {
         const struct node *source = node->sources[i];
         bool mask = node->op == OP_WHERE && i == 0;
-        bool positions = node->op == OP_GATHER && i == 1;
+        bool takes_positions = node->op == OP_GATHER || op_facts[node->op].class == CLASS_SCATTER;
+        bool positions = takes_positions && i == 1;
         if (mask && source->dtype != DTYPE_BOOL)
             return et_fail(error, "where: the first source is %s, expected bool",
                            shape_text(source).text);
@@ -390,6 +434,10 @@ bool infer(struct node *node, struct et_error *error) {
     case CLASS_REDUCE:
     case CLASS_CONTRACT:
         return infer_reduce(node, error);
+    case CLASS_SORT:
+        return infer_argsort(node, error);
+    case CLASS_SCATTER:
+        return infer_scatter(node, error);
     case CLASS_SCAN:
         return infer_scan(node, error);
     }

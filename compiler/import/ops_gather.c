@@ -9,16 +9,6 @@ struct tensor import_gather(struct call *call) {
     return gather_at(call, x, axis, from_front(call_input(call, 1), tensor_extent(x, axis)));
 }
 
-/* All elements in one row. */
-static struct tensor in_a_row(struct tensor x) {
-    return tensor_reshape(x, SHAPE(elements_of(x)));
-}
-
-/* int64 where int32 could not count the elements of x. */
-static struct tensor wide_enough(struct tensor positions, struct tensor x) {
-    return elements_of(x) > INT32_MAX ? tensor_cast(positions, DTYPE_INT64) : positions;
-}
-
 struct tensor import_gather_elements(struct call *call) {
     struct tensor x = call_input(call, 0), indices = call_input(call, 1);
     int64_t shape[MAX_RANK];

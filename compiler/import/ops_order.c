@@ -1,5 +1,6 @@
 /* Running sums and products, and the greatest elements in their order. */
 #include "compiler/import/meaning.h"
+#include "compiler/import/positions.h"
 
 #include <inttypes.h>
 
@@ -120,78 +121,24 @@ struct tensor import_cum_prod(struct call *call) {
 
 /* ---- TopK ---- */
 
-/* What is to be sorted, each (rows, elements). */
-struct order_candidates {
-    struct tensor bits; /* bits_of them */
-    bool are_floats;
-    struct tensor positions; /* along the axis, int32; they ascend among equals */
-};
-
-/* The place of each element of rows, int32, when they are sorted; equal ones keep their order. */
-static struct tensor places(struct tensor keys, bool largest) {
-    int64_t count = tensor_extent(keys, 1);
-    struct tensor own = unsqueeze(keys, 2), other = unsqueeze(keys, 1);
-    struct tensor position = tensor_iota(keys.context, DTYPE_INT32, count);
-    struct tensor own_position = tensor_reshape(position, SHAPE(count, 1));
-    struct tensor before = largest ? tensor_lt(own, other) : tensor_lt(other, own);
-    struct tensor tied = tensor_and(tensor_eq(own, other), tensor_lt(position, own_position));
-    before = tensor_cast(tensor_or(before, tied), DTYPE_INT32);
-    return tensor_reduce_sum(before, AXES(-1));
+/* What argsort takes, in the order of x. */
+static struct tensor sortable(struct tensor x) {
+    if (op_accepts(OP_ARGSORT, tensor_dtype(x)))
+        return x;
+    return dtype_bytes(tensor_dtype(x)) == 2 ? tensor_cast(x, DTYPE_FLOAT32)
+                                             : ordered_bits(bits_of(x));
 }
 
-/* bool (rows, k, elements): which element is which of the first k. */
-static struct tensor chosen(struct tensor keys, int64_t k, bool largest) {
-    if (k != 1) {
-        struct tensor order = tensor_iota(keys.context, DTYPE_INT32, k);
-        return tensor_eq(unsqueeze(places(keys, largest), 1), tensor_reshape(order, SHAPE(k, 1)));
-    }
-    struct tensor elements = tensor_iota(keys.context, DTYPE_INT32, tensor_extent(keys, 1));
-    struct tensor first = largest ? tensor_argmax(keys, AXES(1)) : tensor_argmin(keys, AXES(1));
-    return tensor_eq(elements, tensor_reshape(first, SHAPE(-1, 1, 1)));
-}
-
-/* Of integers (rows, elements), those which are chosen: (rows, k). */
-static struct tensor take(struct tensor which, struct tensor integers) {
-    struct tensor some = tensor_where(which, unsqueeze(integers, 1), scalar_like(integers, 0));
-    return tensor_reduce_sum(some, AXES(-1));
-}
-
-static struct order_candidates best(struct order_candidates c, int64_t k, bool largest) {
-    struct tensor which = chosen(c.are_floats ? ordered_bits(c.bits) : c.bits, k, largest);
-    c.bits = take(which, c.bits);
-    c.positions = take(which, c.positions);
-    return c;
-}
-
-static struct tensor blocks_of(struct tensor x, int64_t blocks, int64_t block) {
-    struct tensor whole = part_of(x, 0, blocks * block);
-    return tensor_reshape(whole, SHAPE(tensor_extent(x, 0) * blocks, block));
-}
-
-/* The best of each block, and what is left of the blocks. */
-static struct tensor joined(struct tensor x, struct tensor best, int64_t done) {
-    int64_t rows = tensor_extent(x, 0), count = tensor_extent(x, 1);
-    int64_t chosen_count = rows > 0 ? tensor_extent(best, 0) / rows * tensor_extent(best, 1) : 0;
-    best = tensor_reshape(best, SHAPE(rows, chosen_count));
-    return count == done ? best : tensor_concat(TENSORS(best, part_of(x, done, count)), 1);
-}
-
-enum { LEAST_BLOCK = 128 };
-
-/* All pairs are compared, so many elements are sorted in blocks first, and then the best of those.
- */
-static struct order_candidates best_by_blocks(struct order_candidates c, int64_t k, bool largest) {
-    int64_t block = k < LEAST_BLOCK / 4 ? LEAST_BLOCK : 4 * k;
-    for (int64_t count; (count = tensor_extent(c.bits, 1)) / 4 > block && k > 1;) {
-        int64_t blocks = count / block, done = blocks * block;
-        struct order_candidates part = c;
-        part.bits = blocks_of(c.bits, blocks, block);
-        part.positions = blocks_of(c.positions, blocks, block);
-        part = best(part, k, largest);
-        c.bits = joined(c.bits, part.bits, done);
-        c.positions = joined(c.positions, part.positions, done);
-    }
-    return best(c, k, largest);
+/* The first k positions along the last axis of rows, int32, in the order of their elements; equal
+ * ones by their positions, which is why the greatest are found from the end. */
+static struct tensor first_positions(struct tensor x, int64_t k, bool largest) {
+    if (k == 1)
+        return unsqueeze(position_of(x, 1, !largest, false), 1);
+    if (!largest)
+        return part_of(tensor_argsort(sortable(x), 1), 0, k);
+    struct tensor order = tensor_argsort(tensor_flip(sortable(x), AXES(1)), 1);
+    struct tensor last = scalar_like(order, (double)(tensor_extent(x, 1) - 1));
+    return part_of(tensor_flip(tensor_sub(last, order), AXES(1)), 0, k);
 }
 
 static int64_t wanted_count(struct call *call, int64_t most) {
@@ -213,13 +160,10 @@ struct tensor import_top_k(struct call *call) {
     bool largest = call_int(call, "largest", 1) != 0;
     call_ignore(call, "sorted"); /* else any order will do */
     x = as_rows(x, axis, &layout);
-    int64_t rows = tensor_extent(x, 0), count = tensor_extent(x, 1);
-    int64_t k = wanted_count(call, count);
-    struct tensor positions = tensor_iota(call->context, DTYPE_INT32, count);
-    positions = tensor_expand(unsqueeze(positions, 0), SHAPE(rows, count));
-    struct order_candidates c = {bits_of(x), holds_floats(x), positions};
-    c = best_by_blocks(c, k, largest);
-    call_output(call, 1, tensor_cast(from_rows(c.positions, &layout), DTYPE_INT64));
-    struct tensor values = c.are_floats ? tensor_bitcast(c.bits, tensor_dtype(x)) : c.bits;
+    int64_t shape[MAX_RANK], k = wanted_count(call, tensor_extent(x, 1));
+    shape_of(x, shape);
+    struct tensor positions = wide_enough(first_positions(x, k, largest), x);
+    struct tensor values = tensor_gather(in_a_row(x), 0, flat_along(positions, 1, shape));
+    call_output(call, 1, tensor_cast(from_rows(positions, &layout), DTYPE_INT64));
     return from_rows(values, &layout);
 }

@@ -158,30 +158,6 @@ struct tensor import_roi_align(struct call *call) {
 
 /* ---- MaxUnpool ---- */
 
-enum { MOST_COMPARISONS = 1 << 26 };
-
-/* Elements (planes, elements) at places (planes, elements) of planes of `places`; the last of those
- * at one place, 0 where there is none. */
-static struct tensor put_at(struct call *call, struct tensor x, struct tensor at, int64_t places) {
-    int64_t planes = tensor_extent(x, 0), count = tensor_extent(x, 1), compared;
-    if (!checked_multiply(planes * count, places, &compared) || compared > MOST_COMPARISONS)
-        return call_refuse(call,
-                           "%" PRId64 " elements for %" PRId64 " places: each is compared with "
-                           "each, which are more than %d comparisons",
-                           planes * count, places, MOST_COMPARISONS);
-    struct tensor place =
-        tensor_reshape(tensor_iota(call->context, DTYPE_INT64, places), SHAPE(places, 1));
-    struct tensor own = tensor_iota(call->context, DTYPE_INT64, count);
-    struct tensor found =
-        tensor_where(tensor_eq(unsqueeze(at, 1), place), own, scalar_like(own, -1));
-    found = tensor_reduce_max(found, AXES(2));
-    struct tensor plane =
-        tensor_reshape(tensor_iota(call->context, DTYPE_INT64, planes), SHAPE(planes, 1));
-    struct tensor from = tensor_add(tensor_mul(plane, scalar_like(own, (double)count)), found);
-    from = tensor_where(tensor_lt(found, scalar_like(own, 0)), scalar_like(own, -1), from);
-    return tensor_gather(tensor_reshape(x, SHAPE(-1)), 0, from);
-}
-
 /* The extents that the pool had before it, as far as its attributes tell. */
 static bool unpooled_shape(struct call *call, struct tensor x, int64_t *shape) {
     int axes = tensor_rank(x) - 2;
@@ -221,7 +197,8 @@ struct tensor import_max_unpool(struct call *call) {
         tensor_reshape(tensor_iota(call->context, DTYPE_INT64, planes), SHAPE(planes, 1));
     at = tensor_reshape(tensor_cast(at, DTYPE_INT64), SHAPE(planes, -1));
     at = tensor_sub(at, tensor_mul(plane, scalar_like(at, (double)places)));
-    struct tensor y = put_at(call, tensor_reshape(x, SHAPE(planes, -1)), at, places);
+    struct tensor y = zeros(call->context, tensor_dtype(x), SHAPE(planes, places));
+    y = tensor_scatter(y, 1, at, tensor_reshape(x, SHAPE(planes, -1)));
     y = tensor_reshape(y, rank, shape);
     if (!call_has_input(call, 2))
         return y;

@@ -18,6 +18,14 @@ struct tensor from_front(struct tensor positions, int64_t extent) {
                         positions);
 }
 
+struct tensor wide_enough(struct tensor positions, struct tensor x) {
+    return elements_of(x) > INT32_MAX ? tensor_cast(positions, DTYPE_INT64) : positions;
+}
+
+struct tensor in_a_row(struct tensor x) {
+    return tensor_reshape(x, SHAPE(elements_of(x)));
+}
+
 static bool are_within(struct call *call, struct integers positions, int64_t extent) {
     for (int i = 0; i < positions.count; i++)
         if (positions.values[i] < 0 || positions.values[i] >= extent) {

@@ -9,6 +9,10 @@
 struct tensor position(struct tensor_context *context, enum dtype dtype, int64_t value);
 /* Positions along an axis of that extent; those that are negative count from its end. */
 struct tensor from_front(struct tensor positions, int64_t extent);
+/* Positions as int64 where int32 could not count the elements of x. */
+struct tensor wide_enough(struct tensor positions, struct tensor x);
+/* All elements of x in one row. */
+struct tensor in_a_row(struct tensor x);
 /* The axis replaced by the axes of the positions, which count from its front. Known ones are
  * checked, and become movement where they can. */
 struct tensor gather_at(struct call *call, struct tensor x, int axis, struct tensor positions);

@@ -52,7 +52,7 @@ static void note_word(void *context, const struct expression *e) {
         const char *name = op_facts[e->op].name;
         const char *short_name = strncmp(name, "reduce_", 7) == 0 ? name + 7 : name;
         add_word(words, words->contraction && e->op != OP_CONTRACT ? "pool" : short_name);
-    } else if (e->kind == EXPRESSION_SCAN) {
+    } else if (stands_alone(e)) {
         add_word(words, op_facts[e->op].name);
     } else if (e->kind == EXPRESSION_OP) {
         words->arithmetic = true;
@@ -186,6 +186,7 @@ static void add_formula(struct text *text, const struct expression *e) {
         add_reduction(text, e);
         return;
     case EXPRESSION_SCAN:
+    case EXPRESSION_WHOLE:
         text_add(text, "%s", op_facts[e->op].name);
         add_arguments(text, e, ", ");
         return;
@@ -256,6 +257,12 @@ const char *kernels_dot(struct ir *ir) {
 
 /* ---- Counts ---- */
 
+/* Updates that compute something; a sort computes nothing. */
+static double whole_flops(const struct expression *whole) {
+    bool computes = op_facts[whole->op].class == CLASS_SCATTER && whole->op != OP_SCATTER;
+    return computes ? (double)whole->sources[2]->buffer->elements : 0;
+}
+
 /* What statements of one nest have in common is computed once. */
 static double statement_flops(struct ir *ir, const struct statement *statement) {
     struct uses uses = list_uses(ir, statement);
@@ -270,6 +277,8 @@ static double statement_flops(struct ir *ir, const struct statement *statement) 
             points *= (double)e->axes[k]->extent;
         if (e->kind == EXPRESSION_OP)
             flops += points;
+        if (e->kind == EXPRESSION_WHOLE) /* of the whole: once for an update, not a point */
+            flops += whole_flops(e);
         if (e->kind == EXPRESSION_REDUCE)
             flops += points * (e->op == OP_CONTRACT ? 2 : 1);
     }

@@ -47,6 +47,8 @@ static uint64_t hash_expression(const struct expression *e) {
         hash = mix(hash, hash_index(e->predicates[i].index) ^ (uint64_t)e->predicates[i].upper);
     for (int i = 0; i < e->axis_count; i++)
         hash = mix(hash, (uint64_t)e->axes[i]->id);
+    for (int i = 0; i < e->size_count; i++)
+        hash = mix(hash, (uint64_t)e->sizes[i]);
     return hash;
 }
 
@@ -75,8 +77,11 @@ static bool equal_predicates(const struct expression *a, const struct expression
 static bool equal(const struct expression *a, const struct expression *b) {
     if (a->kind != b->kind || a->op != b->op || a->dtype != b->dtype || a->bits != b->bits ||
         a->buffer != b->buffer || a->source_count != b->source_count ||
-        a->axis_count != b->axis_count)
+        a->axis_count != b->axis_count || a->size_count != b->size_count)
         return false;
+    for (int i = 0; i < a->size_count; i++)
+        if (a->sizes[i] != b->sizes[i])
+            return false;
     for (int i = 0; i < a->source_count; i++)
         if (a->sources[i] != b->sources[i])
             return false;
@@ -260,6 +265,28 @@ const struct expression *expression_scan(struct ir *ir, enum dtype dtype, int bo
                                            .sources = sources});
 }
 
+int whole_size_count(enum op op) {
+    enum op_class class = op_facts[op].class;
+    return class == CLASS_SORT ? SORT_SIZES : class == CLASS_SCATTER ? SCATTER_SIZES : 0;
+}
+
+const struct expression *expression_whole(struct ir *ir, enum op op, enum dtype dtype,
+                                          const int64_t *sizes, int count,
+                                          const struct expression *const *sources) {
+    int size_count = whole_size_count(op);
+    return intern(ir, &(struct expression){.kind = EXPRESSION_WHOLE,
+                                           .op = op,
+                                           .dtype = dtype,
+                                           .source_count = count,
+                                           .sources = sources,
+                                           .size_count = size_count,
+                                           .sizes = copy(ir, sizes, size_count, sizeof *sizes)});
+}
+
+bool stands_alone(const struct expression *expression) {
+    return expression->kind == EXPRESSION_SCAN || expression->kind == EXPRESSION_WHOLE;
+}
+
 /* ---- Rewriting ---- */
 
 /* What was already reached, by id: an open hash table that grows with what is reached, not with the
@@ -417,6 +444,8 @@ static const struct expression *rebuild(struct ir *ir, const struct expression *
         return rewrite_guard(ir, e, sources, rewrite);
     case EXPRESSION_REDUCE:
         return rebuild_reduce(ir, e, sources, rewrite);
+    case EXPRESSION_WHOLE:
+        return expression_whole(ir, e->op, e->dtype, e->sizes, e->source_count, sources);
     case EXPRESSION_SCAN:
         break;
     }
@@ -499,7 +528,7 @@ void expression_walk(struct ir *ir, const struct expression *expression,
 
 static void note_reduction(void *context, const struct expression *e) {
     bool *found = context;
-    *found |= e->kind == EXPRESSION_REDUCE || e->kind == EXPRESSION_SCAN;
+    *found |= e->kind == EXPRESSION_REDUCE || stands_alone(e);
 }
 
 bool expression_reduces(struct ir *ir, const struct expression *expression) {

@@ -17,6 +17,7 @@ enum expression_kind {
     EXPRESSION_REDUCE, /* a reduction or contraction of sources over axes */
     EXPRESSION_SCAN,   /* all states of a scan, of which a statement stores each where it is; its
                           sources are loads that stand for the whole of their buffers */
+    EXPRESSION_WHOLE,  /* the same of a sort or a scatter */
 };
 
 struct predicate {
@@ -26,7 +27,7 @@ struct predicate {
 
 struct expression {
     enum expression_kind kind;
-    enum op op; /* OP, REDUCE */
+    enum op op; /* OP, REDUCE, WHOLE */
     enum dtype dtype;
     int id;                    /* order of creation: sources come first */
     uint64_t bits;             /* CONSTANT: the element's bytes, little-endian; SCAN: which of the
@@ -41,6 +42,21 @@ struct expression {
     const struct predicate *predicates;
     int axis_count; /* REDUCE: bound here, outermost first */
     const struct axis *const *axes;
+    int size_count; /* WHOLE: what the row-major order of its buffers means; enum whole_size */
+    const int64_t *sizes;
+};
+
+/* A sort goes along the last axis of [OUTER, EXTENT]. A scatter puts updates [OUTER, COUNT, INNER]
+ * into [OUTER, EXTENT, INNER] by positions whose first and last axis are these or 1. */
+enum whole_size {
+    WHOLE_OUTER,
+    WHOLE_EXTENT,
+    SORT_SIZES,
+    WHOLE_COUNT = SORT_SIZES,
+    WHOLE_INNER,
+    WHOLE_POSITIONS_OUTER,
+    WHOLE_POSITIONS_INNER,
+    SCATTER_SIZES
 };
 
 const struct expression *expression_constant(struct ir *ir, enum dtype dtype, uint64_t bits);
@@ -64,6 +80,13 @@ const struct expression *expression_reduce(struct ir *ir, enum op op, enum dtype
  * the order of the body's inputs. */
 const struct expression *expression_scan(struct ir *ir, enum dtype dtype, int body, int count,
                                          const struct expression *const *sources);
+
+/* A sort or a scatter, whose sources are loads. */
+const struct expression *expression_whole(struct ir *ir, enum op op, enum dtype dtype,
+                                          const int64_t *sizes, int count,
+                                          const struct expression *const *sources);
+/* How many sizes an operation of these classes has; 0: it is of another. */
+int whole_size_count(enum op op);
 
 /* A load at one linear address, in elements. */
 const struct expression *expression_load_linear(struct ir *ir, struct buffer *buffer,
@@ -96,7 +119,9 @@ struct extent {
 };
 struct extent expression_extent(struct ir *ir, const struct expression *expression,
                                 const struct buffer *buffer, int most);
-/* Whether there is a reduction, a contraction or a scan in it. */
+/* Whether it is all that its statement does: a scan, a sort or a scatter. */
+bool stands_alone(const struct expression *expression);
+/* Whether there is a reduction or a contraction in it, or it stands alone. */
 bool expression_reduces(struct ir *ir, const struct expression *expression);
 /* The same over several expressions, whose common parts are visited once. */
 void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,

@@ -28,8 +28,8 @@ enum ir_stage {
 /* Where temporaries lie. */
 struct memory_plan {
     size_t arena_bytes, lower_bound;
-    size_t bodies_offset; /* where bodies work, one at a time; of their arenas the largest fits */
-    const char *table;    /* for people: a line a temporary */
+    size_t room_offset; /* where bodies of scans and sorts work, one at a time */
+    const char *table;  /* for people: a line a temporary */
 };
 
 struct ir {

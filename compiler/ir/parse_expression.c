@@ -232,8 +232,11 @@ static void parse_sources(struct parser *parser, enum op op, const struct expres
         if (i)
             require(parser, ",");
         sources[i] = parse_expression(parser);
+        bool positions = op_facts[op].class == CLASS_SCATTER && i == 1;
         enum dtype expected = i < first ? DTYPE_BOOL : sources[first]->dtype;
-        if (sources[i]->dtype != expected || !op_accepts(op, sources[i]->dtype))
+        bool fits = positions ? sources[i]->dtype == DTYPE_INT32 || sources[i]->dtype == DTYPE_INT64
+                              : sources[i]->dtype == expected;
+        if (!fits || !op_accepts(op, sources[i]->dtype))
             parse_fail(parser, "%s does not take %s as source %d", op_facts[op].name,
                        dtype_facts[sources[i]->dtype].name, i + 1);
     }
@@ -284,6 +287,24 @@ static const struct expression *parse_scan(struct parser *parser) {
     return expression_scan(parser->ir, dtype, body, count, sources);
 }
 
+/* argsort{8,3}(x[0, 0]) */
+static const struct expression *parse_whole(struct parser *parser, enum op op) {
+    const struct expression *sources[3];
+    int64_t sizes[SCATTER_SIZES];
+    for (int i = 0; i < whole_size_count(op); i++) {
+        require(parser, i ? "," : "{");
+        sizes[i] = parse_integer(parser, 0, MAX_ELEMENTS);
+    }
+    require(parser, "}");
+    require(parser, "(");
+    parse_sources(parser, op, sources);
+    for (int i = 0; i < op_facts[op].sources; i++)
+        if (sources[i]->kind != EXPRESSION_LOAD)
+            parse_fail(parser, "%s: source %d is no load", op_facts[op].name, i + 1);
+    return expression_whole(parser->ir, op, dtype_of(op, sources), sizes, op_facts[op].sources,
+                            sources);
+}
+
 static const struct expression *parse_operation(struct parser *parser, const char *name) {
     enum op op;
     const struct expression *sources[3];
@@ -301,6 +322,9 @@ static const struct expression *parse_operation(struct parser *parser, const cha
         break;
     case CLASS_SCAN:
         return parse_scan(parser);
+    case CLASS_SORT:
+    case CLASS_SCATTER:
+        return parse_whole(parser, op);
     case CLASS_UNARY:
     case CLASS_BINARY:
     case CLASS_TERNARY:

@@ -184,6 +184,9 @@ static void print_head(struct printing *printing, const struct expression *e) {
     }
     if (e->kind == EXPRESSION_SCAN)
         text_add(text, ":%s{%d}", dtype_facts[e->dtype].name, (int)e->bits);
+    for (int i = 0; i < e->size_count; i++)
+        text_add(text, "%s%" PRId64 "%s", i ? "," : "{", e->sizes[i],
+                 i + 1 < e->size_count ? "" : "}");
     text_add(text, "(");
 }
 
@@ -206,6 +209,7 @@ static void print_whole(struct printing *printing, const struct expression *e) {
     case EXPRESSION_GUARD:
     case EXPRESSION_REDUCE:
     case EXPRESSION_SCAN:
+    case EXPRESSION_WHOLE:
         print_head(printing, e);
         for (int i = 0; i < e->source_count; i++) {
             text_add(text, "%s", i ? ", " : "");

@@ -144,7 +144,7 @@ struct loads {
 
 static void note_load(void *context, const struct expression *e) {
     struct loads *loads = context;
-    loads->reduces |= e->kind == EXPRESSION_REDUCE || e->kind == EXPRESSION_SCAN;
+    loads->reduces |= e->kind == EXPRESSION_REDUCE || stands_alone(e);
     if (e->kind != EXPRESSION_LOAD || e->buffer != loads->buffer)
         return;
     loads->any = true;

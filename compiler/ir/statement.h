@@ -51,6 +51,11 @@ struct statement {
     int64_t parallel_step;
 };
 
+/* Whether the statement is a scan, a sort or a scatter: it runs in a kernel of its own and touches
+ * whole buffers. */
+static inline bool runs_alone(const struct statement *statement) {
+    return stands_alone(statement->value);
+}
 /* Whether the statement is a scan, which runs in a kernel of its own and touches whole buffers. */
 static inline bool runs_scan(const struct statement *statement) {
     return statement->value->kind == EXPRESSION_SCAN;

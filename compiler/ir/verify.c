@@ -226,14 +226,39 @@ static bool check_nest(const struct checking *checking) {
     return same || et_fail(checking->error, "kernel %d joins one with other loops", statement->id);
 }
 
-/* A scan is all that its statement does. */
-static bool check_scan(const struct checking *checking, const struct expression *scan) {
-    bool loads = scan == checking->statement->value && !checking->statement->joins;
-    for (int i = 0; i < scan->source_count; i++)
-        loads &= scan->sources[i]->kind == EXPRESSION_LOAD;
-    return loads ||
-           et_fail(checking->error, "kernel %d has a scan that is not a statement of loads",
-                   checking->statement->id);
+/* What stands alone is all that its statement does. */
+static bool check_alone(const struct checking *checking, const struct expression *e) {
+    bool loads = e == checking->statement->value && !checking->statement->joins;
+    for (int i = 0; i < e->source_count; i++)
+        loads &= e->sources[i]->kind == EXPRESSION_LOAD;
+    return loads || et_fail(checking->error, "kernel %d has a %s that is not a statement of loads",
+                            checking->statement->id, op_facts[e->op].name);
+}
+
+/* The elements of a buffer that its axes say, of those of enum whole_size. */
+static bool check_elements(const struct checking *checking, const struct expression *whole,
+                           const struct buffer *buffer, int64_t a, int64_t b, int64_t c) {
+    int64_t shape[] = {a, b, c};
+    return (elements_fit(3, shape) && a * b * c == buffer->elements) ||
+           et_fail(checking->error, "kernel %d: %s does not have the sizes of its %s",
+                   checking->statement->id, buffer->name, op_facts[whole->op].name);
+}
+
+static bool check_whole(const struct checking *checking, const struct expression *whole) {
+    const int64_t *sizes = whole->sizes;
+    const struct buffer *output = checking->statement->output;
+    bool sorts = whole->size_count == SORT_SIZES;
+    int64_t inner = sorts ? 1 : sizes[WHOLE_INNER];
+    if (!check_alone(checking, whole) ||
+        !check_elements(checking, whole, output, sizes[WHOLE_OUTER], sizes[WHOLE_EXTENT], inner) ||
+        !check_elements(checking, whole, whole->sources[0]->buffer, sizes[WHOLE_OUTER],
+                        sizes[WHOLE_EXTENT], inner))
+        return false;
+    return sorts ||
+           (check_elements(checking, whole, whole->sources[1]->buffer, sizes[WHOLE_POSITIONS_OUTER],
+                           sizes[WHOLE_COUNT], sizes[WHOLE_POSITIONS_INNER]) &&
+            check_elements(checking, whole, whole->sources[2]->buffer, sizes[WHOLE_OUTER],
+                           sizes[WHOLE_COUNT], inner));
 }
 
 /* From scheduling on every load has one linear index, and none before. */
@@ -254,7 +279,9 @@ static bool check_statement(struct checking *checking) {
         const struct expression *e = checking->uses.expressions[i];
         if (e->kind == EXPRESSION_LOAD && !check_load(checking, e, &checking->uses.items[i]))
             return false;
-        if (e->kind == EXPRESSION_SCAN && !check_scan(checking, e))
+        if (e->kind == EXPRESSION_SCAN && !check_alone(checking, e))
+            return false;
+        if (e->kind == EXPRESSION_WHOLE && !check_whole(checking, e))
             return false;
     }
     return check_store(checking) && check_axes(checking) && check_nest(checking) &&

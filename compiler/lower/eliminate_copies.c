@@ -22,7 +22,7 @@ struct copy_elimination {
     struct ir *ir;
     struct placement **placements; /* by buffer id; NULL: it stays */
     int *readers;                  /* by buffer id: statements that read it */
-    bool *scanned;                 /* by buffer id: a scan reads or stores it */
+    bool *whole;                   /* by buffer id: a statement that runs alone touches it */
 };
 
 /* ---- Which copies can go ---- */
@@ -64,13 +64,12 @@ static bool is_renamed(struct ir *ir, const struct buffer *buffer,
                          linear_address(ir, placement->target, placement->store)) == 0;
 }
 
-/* Outputs are never read, so only a buffer that nothing else reads can become one. Scans know
- * nothing of places. */
+/* Outputs are never read, so only a buffer that nothing else reads can become one. What
+ * runs alone knows nothing of places. */
 static bool can_place(const struct copy_elimination *elimination, const struct statement *statement,
                       const struct placement *placement) {
     int id = statement->value->buffer->id;
-    if (elimination->scanned[id] &&
-        !is_renamed(elimination->ir, statement->value->buffer, placement))
+    if (elimination->whole[id] && !is_renamed(elimination->ir, statement->value->buffer, placement))
         return false;
     return !elimination->placements[id] &&
            (statement->output->kind == BUFFER_TEMPORARY || elimination->readers[id] == 1);
@@ -83,9 +82,9 @@ static void count_readers(struct copy_elimination *elimination) {
         int count = statement_reads(ir, ir->statements[i], &reads);
         for (int k = 0; k < count; k++) {
             elimination->readers[reads[k]->id]++;
-            elimination->scanned[reads[k]->id] |= runs_scan(ir->statements[i]);
+            elimination->whole[reads[k]->id] |= runs_alone(ir->statements[i]);
         }
-        elimination->scanned[ir->statements[i]->output->id] |= runs_scan(ir->statements[i]);
+        elimination->whole[ir->statements[i]->output->id] |= runs_alone(ir->statements[i]);
     }
 }
 
@@ -183,7 +182,7 @@ void eliminate_copies(struct ir *ir) {
         .ir = ir,
         .placements = arena_array(ir->arena, struct placement *, (size_t)ir->buffer_count),
         .readers = arena_array(ir->arena, int, (size_t)ir->buffer_count),
-        .scanned = arena_array(ir->arena, bool, (size_t)ir->buffer_count)};
+        .whole = arena_array(ir->arena, bool, (size_t)ir->buffer_count)};
     count_readers(&elimination);
     if (find_placements(&elimination)) {
         struct rewrite rewrite = {.replace = move_load, .context = &elimination};

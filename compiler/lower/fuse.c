@@ -24,7 +24,7 @@ struct facts {
     int operations;
     struct extent extent;
     int largest_index; /* in terms */
-    bool has_reduction, has_contraction, has_guard, has_costly, has_scan;
+    bool has_reduction, has_contraction, has_guard, has_costly, alone;
 };
 
 static bool is_costly(const struct expression *e) {
@@ -53,7 +53,7 @@ static void note_fact(void *context, const struct expression *e) {
     facts->operations += e->kind == EXPRESSION_OP || e->kind == EXPRESSION_GUARD;
     facts->has_reduction |= e->kind == EXPRESSION_REDUCE;
     facts->has_contraction |= is_contraction(e);
-    facts->has_scan |= e->kind == EXPRESSION_SCAN;
+    facts->alone |= stands_alone(e);
     facts->has_guard |= e->kind == EXPRESSION_GUARD;
     facts->has_costly |= is_costly(e);
 }
@@ -150,7 +150,7 @@ static bool is_worth_inlining(const struct fusion *fusion, const struct statemen
     const struct facts *facts = &fusion->facts[producer->id];
     bool only = fusion->consumers[producer->output->id] == 1;
     bool cheap = facts->operations <= CHEAP_OPERATIONS && !facts->has_costly;
-    if (facts->has_scan || fusion->facts[consumer->id].has_scan)
+    if (facts->alone || fusion->facts[consumer->id].alone)
         return false; /* it reads and stores whole buffers */
     if (facts->operations == 0 && !facts->has_reduction)
         return true; /* a copy */

@@ -26,23 +26,48 @@ static struct place place_of_axes(struct ir *ir, int rank, const struct axis *co
     return place;
 }
 
-/* The axis of the steps is the first of what is stored for a scan. */
-static void bring_steps_home(const struct node *scan, struct place *place) {
-    const struct index *step = place->at[0];
-    memmove(place->at, place->at + 1, (size_t)scan->axis * sizeof *place->at);
-    place->at[scan->axis] = step;
+/* ---- Where axes are stored ---- */
+
+/* Of what is stored for a node, an axis stands elsewhere: the steps of a scan come first, and what
+ * a sort goes along last. */
+struct axis_move {
+    int from, to;
+};
+
+static struct axis_move stored_move(const struct node *node) {
+    if (node->op == OP_SCAN)
+        return (struct axis_move){node->axis, 0};
+    if (node->op == OP_ARGSORT)
+        return (struct axis_move){node->axis, node->rank - 1};
+    return (struct axis_move){0, 0};
 }
 
-static void take_steps_first(const struct node *scan, struct place *place) {
-    const struct index *step = place->at[scan->axis];
-    memmove(place->at + 1, place->at, (size_t)scan->axis * sizeof *place->at);
-    place->at[0] = step;
+static void move_index(const struct index **indices, int from, int to) {
+    const struct index *moved = indices[from];
+    if (from < to)
+        memmove(indices + from, indices + from + 1, (size_t)(to - from) * sizeof *indices);
+    else
+        memmove(indices + to + 1, indices + to, (size_t)(from - to) * sizeof *indices);
+    indices[to] = moved;
 }
 
-static void steps_first(const struct node *scan, int64_t *shape, const struct node *tensor) {
-    memcpy(shape, tensor->shape, sizeof tensor->shape);
-    memmove(shape + 1, tensor->shape, (size_t)scan->axis * sizeof *shape);
-    shape[0] = tensor->shape[scan->axis];
+static void move_extent(int64_t *shape, int from, int to) {
+    int64_t moved = shape[from];
+    if (from < to)
+        memmove(shape + from, shape + from + 1, (size_t)(to - from) * sizeof *shape);
+    else
+        memmove(shape + to + 1, shape + to, (size_t)(from - to) * sizeof *shape);
+    shape[to] = moved;
+}
+
+/* Whether the elements lie in row-major order all the same. */
+static bool keeps_order(const struct node *node, struct axis_move move) {
+    int64_t crossed = 1;
+    for (int i = move.to; i < move.from; i++)
+        crossed *= node->shape[i];
+    for (int i = move.from + 1; i <= move.to; i++)
+        crossed *= node->shape[i];
+    return crossed == 1;
 }
 
 static uint64_t element_bits(const void *element, enum dtype dtype) {
@@ -155,8 +180,8 @@ static const struct expression *value_at(struct lowering *lowering, const struct
     struct descent at = {.node = node, .place = place, .stored = stored};
     while (move_down(lowering, &at))
         continue;
-    if (at.node->op == OP_SCAN)
-        take_steps_first(at.node, &at.place);
+    const struct axis_move move = stored_move(at.node);
+    move_index(at.place.at, move.from, move.to);
     const struct expression *value =
         op_facts[at.node->op].class == CLASS_LEAF && !has_buffer(lowering, at.node)
             ? leaf_value(lowering, at.node, &at.place)
@@ -242,7 +267,7 @@ static const struct expression *gathering(struct lowering *lowering, const struc
     return expression_guard(ir, 1, &within, element, expression_zero(ir, node->dtype));
 }
 
-/* ---- Scans ---- */
+/* ---- What stands alone: scans, sorts, scatters ---- */
 
 static struct place first_place(struct ir *ir, int rank) {
     struct place place = {.rank = rank};
@@ -251,39 +276,34 @@ static struct place first_place(struct ir *ir, int rank) {
     return place;
 }
 
-/* Whether the steps of a scan come one after another in a row-major tensor. */
-static bool has_steps_first(const struct node *scan, const struct node *tensor) {
-    int64_t before = 1;
-    for (int i = 0; i < scan->axis; i++)
-        before *= tensor->shape[i];
-    return before == 1;
-}
-
 /* The node whose buffer holds the elements of `source` in its row-major order; NULL: there is none.
  */
 static const struct node *holder_of(const struct node *source) {
     while (source->op == OP_RESHAPE)
         source = source->sources[0];
     bool listed = source->op == OP_CONST ? source->value_count > 1 : source->op != OP_IOTA;
-    bool in_order = source->op != OP_SCAN || has_steps_first(source, source);
-    return op_facts[source->op].class != CLASS_MOVEMENT && listed && in_order ? source : NULL;
+    return op_facts[source->op].class != CLASS_MOVEMENT && listed &&
+                   keeps_order(source, stored_move(source))
+               ? source
+               : NULL;
 }
 
-/* Stores a source of a scan for it: row-major, and the steps first where it goes along them. */
-static struct buffer *store_source(struct lowering *lowering, const struct node *scan, int source) {
+/* Stores a source of a node for it: row-major, repeated to `shape`, and with an axis moved. */
+static struct buffer *store_source(struct lowering *lowering, const struct node *user, int source,
+                                   const int64_t *shape, struct axis_move move) {
     struct ir *ir = lowering->ir;
-    const struct node *node = scan->sources[source];
-    bool scanned = source >= 1 && source <= scan->scanned;
-    int64_t shape[MAX_RANK];
-    memcpy(shape, node->shape, sizeof shape);
-    if (scanned)
-        steps_first(scan, shape, node);
-    struct buffer *buffer = ir_buffer(ir, BUFFER_TEMPORARY, node->dtype, node->rank, shape,
-                                      arena_format(ir->arena, "t%d_%d", scan->id, source));
+    const struct node *node = user->sources[source];
+    int64_t stored[MAX_RANK];
+    memcpy(stored, shape, sizeof stored);
+    move_extent(stored, move.from, move.to);
+    struct buffer *buffer = ir_buffer(ir, BUFFER_TEMPORARY, node->dtype, node->rank, stored,
+                                      arena_format(ir->arena, "t%d_%d", user->id, source));
     struct statement *statement = ir_statement(ir, buffer);
     struct place place = place_of_axes(ir, node->rank, statement->axes);
-    if (scanned)
-        bring_steps_home(scan, &place);
+    move_index(place.at, move.to, move.from);
+    for (int i = 0; i < node->rank; i++)
+        if (node->shape[i] != shape[i])
+            place.at[i] = index_constant(ir, 0);
     statement->value = value_at(lowering, node, place, false);
     statement->nodes = arena_array(ir->arena, const struct node *, 1);
     statement->nodes[statement->node_count++] = node;
@@ -291,14 +311,69 @@ static struct buffer *store_source(struct lowering *lowering, const struct node 
     return buffer;
 }
 
-static struct buffer *source_of_scan(struct lowering *lowering, const struct node *scan,
-                                     int source) {
-    const struct node *node = scan->sources[source], *holder = holder_of(node);
-    bool scanned = source >= 1 && source <= scan->scanned;
-    return holder && (!scanned || has_steps_first(scan, node))
-               ? buffer_of(lowering, holder)
-               : store_source(lowering, scan, source);
+/* A load that stands for all of a source. */
+static const struct expression *load_source(struct lowering *lowering, const struct node *user,
+                                            int source, const int64_t *shape,
+                                            struct axis_move move) {
+    const struct node *node = user->sources[source], *holder = holder_of(node);
+    bool same = memcmp(shape, node->shape, (size_t)node->rank * sizeof *shape) == 0;
+    struct buffer *buffer = holder && same && keeps_order(node, move)
+                                ? buffer_of(lowering, holder)
+                                : store_source(lowering, user, source, shape, move);
+    return expression_load(lowering->ir, buffer, first_place(lowering->ir, buffer->rank).at);
 }
+
+/* ---- Sorts and scatters ---- */
+
+static int64_t extent_between(const struct node *node, int begin, int end) {
+    int64_t extent = 1;
+    for (int i = begin; i < end; i++)
+        extent *= node->shape[i];
+    return extent;
+}
+
+static const struct expression *sort(struct lowering *lowering, const struct node *node) {
+    const struct node *source = node->sources[0];
+    const struct expression *load =
+        load_source(lowering, node, 0, source->shape, stored_move(node));
+    int64_t sizes[SORT_SIZES] = {[WHOLE_EXTENT] = node->shape[node->axis]};
+    sizes[WHOLE_OUTER] = node_elements(node) / sizes[WHOLE_EXTENT];
+    return expression_whole(lowering->ir, node->op, node->dtype, sizes, 1, &load);
+}
+
+/* Positions are the same for all of some neighbouring axes of the updates, or for none of them:
+ * repeats them along those that are left. */
+static void repeat_evenly(const struct node *positions, const struct node *updates, int begin,
+                          int end, int64_t *shape) {
+    if (extent_between(positions, begin, end) > 1)
+        memcpy(shape + begin, updates->shape + begin, (size_t)(end - begin) * sizeof *shape);
+}
+
+static const struct expression *scatter(struct lowering *lowering, const struct node *node) {
+    const struct node *positions = node->sources[1], *updates = node->sources[2];
+    const int axis = node->axis, rank = node->rank;
+    const struct axis_move stays = {0, 0};
+    struct node repeated = *positions;
+    repeat_evenly(positions, updates, 0, axis, repeated.shape);
+    repeat_evenly(positions, updates, axis + 1, rank, repeated.shape);
+    repeated.shape[axis] = updates->shape[axis];
+    const struct expression *loads[] = {
+        load_source(lowering, node, 0, node->shape, stays),
+        load_source(lowering, node, 1, repeated.shape, stays),
+        load_source(lowering, node, 2, updates->shape, stays),
+    };
+    const int64_t sizes[SCATTER_SIZES] = {
+        [WHOLE_OUTER] = extent_between(node, 0, axis),
+        [WHOLE_EXTENT] = node->shape[axis],
+        [WHOLE_COUNT] = updates->shape[axis],
+        [WHOLE_INNER] = extent_between(node, axis + 1, rank),
+        [WHOLE_POSITIONS_OUTER] = extent_between(&repeated, 0, axis),
+        [WHOLE_POSITIONS_INNER] = extent_between(&repeated, axis + 1, rank),
+    };
+    return expression_whole(lowering->ir, node->op, node->dtype, sizes, 3, loads);
+}
+
+/* ---- Scans ---- */
 
 /* The place of a scan among those of the graph. */
 static int number_of_scan(const struct graph *graph, const struct node *scan) {
@@ -326,8 +401,9 @@ static const struct expression *scan(struct lowering *lowering, const struct nod
     int sources[MAX_SOURCES], number = number_of_scan(ir->graph, node);
     int count = list_sources_read(ir, node, number, sources);
     for (int i = 0; i < count; i++) {
-        struct buffer *buffer = source_of_scan(lowering, node, sources[i]);
-        loads[i] = expression_load(ir, buffer, first_place(ir, buffer->rank).at);
+        bool scanned = sources[i] >= 1 && sources[i] <= node->scanned;
+        loads[i] = load_source(lowering, node, sources[i], node->sources[sources[i]]->shape,
+                               scanned ? stored_move(node) : (struct axis_move){0, 0});
     }
     return expression_scan(ir, node->dtype, number, count, loads);
 }
@@ -349,6 +425,10 @@ static const struct expression *computed_value(struct lowering *lowering, const 
     case CLASS_BINARY:
     case CLASS_TERNARY:
         return elementwise(lowering, node, place);
+    case CLASS_SORT:
+        return sort(lowering, node);
+    case CLASS_SCATTER:
+        return scatter(lowering, node);
     case CLASS_SCAN:
         return scan(lowering, node);
     }
@@ -385,8 +465,8 @@ static struct buffer *temporary_of(struct lowering *lowering, const struct node 
     struct arena *arena = lowering->ir->arena;
     int64_t shape[MAX_RANK];
     memcpy(shape, node->shape, sizeof shape);
-    if (node->op == OP_SCAN)
-        steps_first(node, shape, node);
+    const struct axis_move move = stored_move(node);
+    move_extent(shape, move.from, move.to);
     return lowering->buffers[node->id] =
                ir_buffer(lowering->ir, BUFFER_TEMPORARY, node->dtype, node->rank, shape,
                          arena_format(arena, "t%d", node->id));

@@ -230,6 +230,8 @@ static bool is_all(const struct simplifying *simplifying, const struct node *nod
 static struct node *identity(const struct simplifying *simplifying, const struct node *node) {
     struct node *a = node->source_count > 0 ? node->sources[0] : NULL;
     struct node *b = node->source_count > 1 ? node->sources[1] : NULL;
+    if (op_facts[node->op].class == CLASS_SCATTER && node_elements(node->sources[2]) == 0)
+        return a;
     switch (node->op) {
     case OP_MUL:
         return is_all(simplifying, b, 1.0f) ? a : is_all(simplifying, a, 1.0f) ? b : NULL;

@@ -287,9 +287,20 @@ static const char *memory_table(struct ir *ir, const struct life *lives, int cou
     return text_keep(&text);
 }
 
-/* The bodies of scans work behind all temporaries. */
-static void add_bodies(struct ir *ir) {
+size_t sort_room(const struct expression *sort) {
+    /* Keys twice, and positions. */
+    return (size_t)sort->sizes[WHOLE_EXTENT] * (2 * sizeof(uint64_t) + sizeof(int32_t));
+}
+
+/* Bodies of scans, and sorts, work behind all temporaries. */
+static void add_room(struct ir *ir) {
     size_t bytes = 0, bound = 0;
+    for (int g = 0; g < ir->kernel_count; g++) {
+        const struct expression *value = ir->kernels[g]->statements[0]->value;
+        if (value && value->kind == EXPRESSION_WHOLE && value->op == OP_ARGSORT)
+            bound = sort_room(value) > bound ? sort_room(value) : bound;
+    }
+    bytes = bound;
     for (int i = 0; i < ir->body_count; i++) {
         const struct memory_plan *body = &ir->bodies[i]->memory;
         bytes = body->arena_bytes > bytes ? body->arena_bytes : bytes;
@@ -297,11 +308,12 @@ static void add_bodies(struct ir *ir) {
     }
     if (!bytes)
         return;
-    ir->memory.bodies_offset = whole_lines(ir->memory.arena_bytes);
-    ir->memory.arena_bytes = ir->memory.bodies_offset + bytes;
+    ir->memory.room_offset = whole_lines(ir->memory.arena_bytes);
+    ir->memory.arena_bytes = ir->memory.room_offset + bytes;
     ir->memory.lower_bound += bound;
-    ir->memory.table = arena_format(ir->arena, "%s%12zu %12zu             bodies of scans\n",
-                                    ir->memory.table, ir->memory.bodies_offset, bytes);
+    ir->memory.table =
+        arena_format(ir->arena, "%s%12zu %12zu             bodies of scans, and sorts\n",
+                     ir->memory.table, ir->memory.room_offset, bytes);
 }
 
 void memory(struct ir *ir) {
@@ -314,5 +326,5 @@ void memory(struct ir *ir) {
     ir->memory.lower_bound = bound;
     ir->memory.arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread;
     ir->memory.table = memory_table(ir, lives, count);
-    add_bodies(ir);
+    add_room(ir);
 }

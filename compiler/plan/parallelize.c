@@ -180,7 +180,7 @@ void parallelize(struct ir *ir) {
         ir->least_cycles = LEAST_CYCLES;
     for (int g = 0; g < ir->kernel_count; g++) {
         struct kernel *kernel = ir->kernels[g];
-        if (runs_scan(kernel->statements[0]))
+        if (runs_alone(kernel->statements[0]))
             continue; /* by one thread */
         kernel->parallel = kernel->statements[0]->shared_count
                                ? divide_together(ir, kernel)

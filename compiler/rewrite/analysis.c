@@ -130,7 +130,8 @@ static bool is_affordable(struct analysis *analysis, const struct node *node) {
     int64_t work = node_elements(node);
     if (class == CLASS_REDUCE || class == CLASS_CONTRACT)
         work = node_elements(node->sources[0]);
-    if (class == CLASS_SCAN || work > MOST_CONSTANT_ELEMENTS || work > analysis->work_left)
+    if (class == CLASS_SCAN || class == CLASS_SORT || work > MOST_CONSTANT_ELEMENTS ||
+        work > analysis->work_left)
         return false;
     analysis->work_left -= work;
     return true;

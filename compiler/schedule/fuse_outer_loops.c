@@ -254,7 +254,7 @@ static void begin_chain(struct outer_chain *chain, struct statement *statement) 
 static bool add_link(struct outer_chain *chain, struct statement *statement) {
     struct trying trying = {.chain = chain, .link = {.statement = statement}};
     int count = chain->axis_count;
-    if (chain->count == 0 || chain->count == MAX_CHAIN || runs_scan(statement))
+    if (chain->count == 0 || chain->count == MAX_CHAIN || runs_alone(statement))
         return false;
     memcpy(trying.shared, chain->shared, sizeof trying.shared);
     expression_walk(chain->ir, statement->value, match_load, &trying);
@@ -444,7 +444,7 @@ void fuse_outer_loops(struct ir *ir) {
         if (add_nest(chain, nest, size))
             continue;
         end_chain(chain, i - 1);
-        if (nest[0]->value->kind == EXPRESSION_CONSTANT || runs_scan(nest[0]))
+        if (nest[0]->value->kind == EXPRESSION_CONSTANT || runs_alone(nest[0]))
             continue;
         begin_chain(chain, nest[0]);
         if (!add_joined(chain, nest + 1, size - 1))

@@ -157,12 +157,12 @@ static struct statement *largest_part(struct statement *const *statements, int f
     return largest;
 }
 
-/* What scans read and store is row-major. */
-static void lay_out_scanned(struct ir *ir, const struct statement *scan) {
+/* What statements that run alone read and store is row-major. */
+static void lay_out_whole(struct ir *ir, const struct statement *statement) {
     struct buffer **reads;
-    int count = statement_reads(ir, scan, &reads);
+    int count = statement_reads(ir, statement, &reads);
     for (int i = 0; i <= count; i++) {
-        struct buffer *buffer = i < count ? reads[i] : scan->output;
+        struct buffer *buffer = i < count ? reads[i] : statement->output;
         if (buffer->kind != BUFFER_TEMPORARY)
             continue;
         lay_out_in_order(buffer);
@@ -172,8 +172,8 @@ static void lay_out_scanned(struct ir *ir, const struct statement *scan) {
 
 void layout(struct ir *ir) {
     for (int i = 0; i < ir->statement_count; i++)
-        if (runs_scan(ir->statements[i]))
-            lay_out_scanned(ir, ir->statements[i]);
+        if (runs_alone(ir->statements[i]))
+            lay_out_whole(ir, ir->statements[i]);
     for (int i = 0; i < ir->statement_count; i++)
         choose_layout(ir, largest_part(ir->statements, i, ir->statement_count));
 }

@@ -1,6 +1,7 @@
 #include "runtime/backend/math_symbols.h"
 
 #include "templates/math.h"
+#include "templates/sort.h"
 
 float et_f32_exp(float a) {
     return f32_exp(a);
@@ -28,4 +29,16 @@ float et_f32_erf(float a) {
 
 float et_f32_pow(float a, float b) {
     return f32_pow(a, b);
+}
+
+uint64_t et_f32_sort_key(float a) {
+    return f32_sort_key(a);
+}
+
+uint64_t et_f64_sort_key(double a) {
+    return f64_sort_key(a);
+}
+
+void et_sort_keys(int32_t *positions, uint64_t *keys, long count) {
+    sort_keys(positions, keys, count);
 }

@@ -1,6 +1,9 @@
-/* The functions of templates/math.h, compiled once, for callers that cannot inline them. */
+/* The functions of templates/math.h and sort.h, compiled once, for callers that cannot inline them.
+ */
 #ifndef EIGENTENSOR_MATH_SYMBOLS_H
 #define EIGENTENSOR_MATH_SYMBOLS_H
+
+#include <stdint.h>
 
 float et_f32_exp(float a);
 float et_f32_log(float a);
@@ -9,5 +12,8 @@ float et_f32_cos(float a);
 float et_f32_tanh(float a);
 float et_f32_erf(float a);
 float et_f32_pow(float a, float b);
+uint64_t et_f32_sort_key(float a);
+uint64_t et_f64_sort_key(double a);
+void et_sort_keys(int32_t *positions, uint64_t *keys, long count);
 
 #endif

@@ -28,6 +28,8 @@ static const char *colour_of(enum op_class class, enum op op) {
         return "#f6dfb7";
     case CLASS_CONTRACT:
     case CLASS_SCAN:
+    case CLASS_SORT:
+    case CLASS_SCATTER:
         return "#f3c9b5";
     default:
         return "#d6e4f5";

@@ -379,7 +379,7 @@ static const struct {
     {CLASS_LEAF, "Leaves"},     {CLASS_MOVEMENT, "Movement"}, {CLASS_JOIN, "Join"},
     {CLASS_UNARY, "Unary"},     {CLASS_CONVERT, "Convert"},   {CLASS_BINARY, "Binary"},
     {CLASS_TERNARY, "Ternary"}, {CLASS_REDUCE, "Reduction"},  {CLASS_CONTRACT, "Contraction"},
-    {CLASS_SCAN, "Scan"}};
+    {CLASS_SORT, "Sort"},       {CLASS_SCATTER, "Scatter"},   {CLASS_SCAN, "Scan"}};
 
 /* The text in lines of at most 76 columns, indented. */
 static void print_wrapped(const char *text) {

@@ -390,6 +390,16 @@ static struct tensor build_scan(struct tensor_context *c) {
                                .next = tensor_tanh(tensor_add(linear(h, w, NO_TENSOR), x))});
 }
 
+/* The greatest first, and rows of a table that some of them are added to. */
+static struct tensor build_order(struct tensor_context *c) {
+    struct tensor x = input(c, "x", SHAPE(40)), table = input(c, "table", SHAPE(8, 5));
+    struct tensor order = tensor_argsort(tensor_neg(x), 0);
+    struct tensor p = add_graph_input(c, "p", DTYPE_INT64, SHAPE(40, 1));
+    struct tensor rows =
+        tensor_expand(tensor_reshape(tensor_gather(x, 0, order), SHAPE(40, 1)), SHAPE(40, 5));
+    return tensor_scatter_add(table, 0, p, rows);
+}
+
 static const struct golden {
     const char *file; /* in tests/golden */
     struct tensor (*build)(struct tensor_context *context);
@@ -419,6 +429,9 @@ static const struct golden {
     {"scan.c", build_scan, &emit_loops, false, 1},
     {"scan_calls.c", build_scan, &emit_calls, true, 1},
     {"scan_threads.c", build_scan, &emit_loops, false, 2},
+    {"order.c", build_order, &emit_loops, true, 1},
+    {"order_calls.c", build_order, &emit_calls, true, 1},
+    {"order_threads.c", build_order, &emit_loops, false, 2},
     {"mlp_threads.c", build_mlp, &emit_loops, false, 3},
     {"transform_threads.c", build_transform, &emit_loops, false, 2},
     {"conv_relu_threads.c", build_conv_relu, &emit_loops, false, 3},

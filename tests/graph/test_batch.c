@@ -102,6 +102,12 @@ static const struct refusal {
      "g: node 1 (neg): stated as float32[65521,4], but its sources give float32[N,4]"},
     {HEAD("[\"N\", 4]") NODE1("reduce_sum", "\"axes\": [0], ", "[4]") TAIL(1),
      "g: node 1 (reduce_sum): runs over the batch axis N of float32[N,4]: images must stay apart"},
+    {HEAD("[\"N\", 4]") NODE1("argsort", "\"axis\": 0, ", "[\"N\", 4]") TAIL(1),
+     "g: node 1 (argsort): sorts along the batch axis N of float32[N,4]: images must stay apart"},
+    {HEAD("[\"N\", 4]") "{\"id\": 1, \"op\": \"cast\", \"src\": [0], \"dtype\": \"int32\", "
+                        "\"shape\": [\"N\", 4]}, {\"id\": 2, \"op\": \"scatter\", \"src\": [0, 1, "
+                        "0], \"axis\": 0, \"dtype\": \"float32\", \"shape\": [\"N\", 4]}" TAIL(2),
+     "g: node 2 (scatter): puts along the batch axis N of float32[N,4]: images must stay apart"},
     {HEAD("[\"N\", 4]") NODE1("reshape", "", "[4, \"N\"]") TAIL(1),
      "g: node 1 (reshape): \"shape\"[1] is a string, expected an integer"},
     {HEAD("[\"N\", 4]") NODE1("reshape", "", "[4]") TAIL(1),

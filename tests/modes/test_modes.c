@@ -211,6 +211,11 @@ static struct graph *nothing(struct tensor_context *context, struct et_error *er
 
 /* One operation on x and y; there is none that only moves or makes elements. */
 typedef struct tensor apply_function(struct tensor x, struct tensor y);
+/* Each of half of the positions along the second axis twice. */
+static struct tensor some_positions(struct tensor y) {
+    struct tensor order = tensor_argsort(y, 1);
+    return tensor_shr(order, scalar_like(order, 1));
+}
 #define FUNCTION(name, expression)                                                                 \
     static struct tensor apply_##name(struct tensor x, struct tensor y) {                          \
         (void)y;                                                                                   \
@@ -219,6 +224,8 @@ typedef struct tensor apply_function(struct tensor x, struct tensor y);
 #define LEAF(name, NAMED)
 #define MOVEMENT(name, NAMED)
 #define JOIN(name, NAMED)
+#define SORT(name, NAMED) NAMED(name, tensor_##name(tensor_sub(x, y), 1))
+#define SCATTER(name, NAMED) NAMED(name, tensor_##name(x, 1, some_positions(y), y))
 #define SCAN(name, NAMED)
 #define CONVERT(name, NAMED)
 #define UNARY(name, NAMED) NAMED(name, tensor_##name(x))

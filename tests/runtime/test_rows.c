@@ -292,7 +292,8 @@ Test(rows, names) {
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
             enum op_class class = op_facts[op].class;
             if (class == CLASS_LEAF || class == CLASS_MOVEMENT || class == CLASS_JOIN ||
-                class == CLASS_CONVERT || class == CLASS_SCAN)
+                class == CLASS_CONVERT || class == CLASS_SORT || class == CLASS_SCATTER ||
+                class == CLASS_SCAN)
                 continue;
             char name[64];
             snprintf(name, sizeof name, "row_%s_%s", dtype_facts[dtype].short_name,

@@ -142,6 +142,17 @@ static void add_conversions(struct graph *graph, enum op op, struct node *x) {
     }
 }
 
+static void add_scatter(struct graph *graph, enum op op, struct node *x) {
+    int32_t values[] = {2, 0, 2};
+    struct node *positions = append(graph, (struct node){.op = OP_CONST,
+                                                         .dtype = DTYPE_INT32,
+                                                         .rank = 2,
+                                                         .shape = {3, 1},
+                                                         .value = values,
+                                                         .value_count = 3});
+    append(graph, (struct node){.op = op, .axis = 0, FROM(x, positions, x)});
+}
+
 /* The first row is the state, rows are slices; the body takes the slice where the mask says so. */
 static void add_scan(struct graph *graph, struct node *x) {
     struct node *row = append(graph, (struct node){.op = OP_SHRINK, .after = {1, 4}, FROM(x)});
@@ -201,6 +212,12 @@ static void add_of_class(struct graph *graph, enum op op, struct node *x, struct
         break;
     case CLASS_CONTRACT:
         append(graph, (struct node){.op = op, .axis_count = 2, .axes = {1, 0}, FROM(x, x)});
+        break;
+    case CLASS_SORT:
+        append(graph, (struct node){.op = op, .axis = 1, FROM(x)});
+        break;
+    case CLASS_SCATTER:
+        add_scatter(graph, op, x);
         break;
     case CLASS_SCAN:
         add_scan(graph, x);

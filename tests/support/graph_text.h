@@ -40,7 +40,8 @@ static inline void list_node(struct text *text, const struct node *node) {
         list_axes(text, node);
     if (node->op == OP_PAD || node->op == OP_SHRINK)
         list_ranges(text, node);
-    if (node->op == OP_WINDOW || node->op == OP_CONCAT || node->op == OP_GATHER)
+    if (node->op == OP_WINDOW || node->op == OP_CONCAT || node->op == OP_GATHER ||
+        op_facts[node->op].class == CLASS_SORT || op_facts[node->op].class == CLASS_SCATTER)
         text_add(text, " axis %d", node->axis);
     if (node->op == OP_WINDOW)
         text_add(text, " size %" PRId64 " stride %" PRId64 " dilation %" PRId64, node->size,

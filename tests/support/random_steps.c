@@ -213,6 +213,34 @@ static void step_gather(struct generator *generator) {
                                      .sources = (struct node *[]){data, positions}});
 }
 
+static void step_argsort(struct generator *generator) {
+    struct node *node = find_ranked(generator, op_facts[OP_ARGSORT].accepts);
+    int axis = (int)generator_between(generator, 0, node->rank - 1);
+    append(generator,
+           &(struct node){.op = OP_ARGSORT, .axis = axis, .source_count = 1, .sources = &node});
+}
+
+static void step_scatter(struct generator *generator, enum op op) {
+    struct node *data = find_ranked(generator, op_facts[op].accepts);
+    int axis = (int)generator_between(generator, 0, data->rank - 1);
+    struct node like = *data;
+    like.shape[axis] = generator_pick(generator, ((const int64_t[]){1, 2, 3, 5, 8, 17, 40}));
+    if (node_elements(&like) > generator->most_elements)
+        like.shape[axis] = 1;
+    if (generator->empties && generator_chance(generator, 10))
+        like.shape[axis] = 0;
+    struct node *updates = find_operand(generator, &like);
+    for (int i = 0; i < like.rank; i++)
+        if (generator_chance(generator, 30))
+            like.shape[i] = 1;
+    int64_t extent = data->shape[axis];
+    struct node *positions = append_positions(generator, extent, like.rank, like.shape);
+    append(generator, &(struct node){.op = op,
+                                     .axis = axis,
+                                     .source_count = 3,
+                                     .sources = (struct node *[]){data, positions, updates}});
+}
+
 static void step_bitcast(struct generator *generator) {
     struct node *node = find_node(generator, "FIS");
     struct node prototype = {.op = OP_BITCAST, .source_count = 1, .sources = &node};
@@ -327,6 +355,12 @@ void append_step(struct generator *generator, enum op op) {
         return;
     case CLASS_CONTRACT:
         step_contract(generator);
+        return;
+    case CLASS_SORT:
+        step_argsort(generator);
+        return;
+    case CLASS_SCATTER:
+        step_scatter(generator, op);
         return;
     case CLASS_SCAN:
         step_scan(generator);

@@ -2,6 +2,8 @@
  * goes over many elements. */
 #include "compiler/emit/calls/rows.h"
 
+#include <inttypes.h>
+
 /* In the graph, or in bodies of its scans. */
 static bool has_dtype(const struct graph *graph, enum dtype dtype) {
     for (int i = 0; i < graph->node_count; i++) {
@@ -33,6 +35,21 @@ void emit_aligned_array(struct emitter *emitter, const char *type, const char *n
     emit_line(emitter, "ALIGNED_ARRAY(%s, %s, %s);", type, name, count);
 }
 
+/* One row of the runtime's operation for that. */
+static void copy_row(struct emitter *emitter, const struct buffer *from, const struct buffer *to) {
+    const struct dtype_facts *facts = &dtype_facts[to->dtype];
+    struct arena *arena = emitter->ir->arena;
+    const char *name = arena_format(arena, "row_%s_canonical", facts->short_name);
+    emit_runtime_function(
+        emitter, name,
+        arena_format(arena,
+                     "long rows, long columns, %s *result, long result_row, long result_step,\n"
+                     "        const %s *a, long a_row, long a_step",
+                     facts->c_type, facts->c_type));
+    emit_line(emitter, "%s(1, %" PRId64 ", %s, 0, 1, %s, 0, 1);", name, to->elements, to->name,
+              from->name);
+}
+
 static const char *const templates[] = {template_calls, template_chain, NULL};
 
 const struct emit_backend emit_calls = {
@@ -46,5 +63,6 @@ const struct emit_backend emit_calls = {
     .declare_array = emit_aligned_array,
     .statements = emit_statement_blocks,
     .epilogue = emit_epilogue_blocks,
+    .copy_out = copy_row,
     .reduction = emit_reduction,
 };

@@ -108,6 +108,7 @@ static bool survey(struct survey *found, const struct expression *e) {
     case EXPRESSION_REDUCE:
         return rows_can_reduce(found->ir, e, found->block);
     case EXPRESSION_SCAN:
+    case EXPRESSION_WHOLE:
         break;
     }
     unreachable();
@@ -359,6 +360,7 @@ static void compute(struct row_emitter *rows, const struct expression *e,
     case EXPRESSION_CONSTANT:
     case EXPRESSION_LOAD:
     case EXPRESSION_SCAN:
+    case EXPRESSION_WHOLE:
         break;
     }
     unreachable();

@@ -37,5 +37,6 @@ const struct emit_backend emit_loops = {
     .declare_array = declare_array,
     .statements = emit_statements,
     .epilogue = emit_epilogue_loops,
+    .copy_out = emit_copy_loop,
     .reduction = emit_vector_reduction,
 };
