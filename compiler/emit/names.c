@@ -30,8 +30,9 @@ static const char macros[] =
 
 /* What the text calls and declares where it also speaks of buffers. */
 static const char own_words[] =
-    " arena begin c ceilf columns end fabsf floorf fma fmaf fmodf inputs k m memcpy n outputs "
-    "part parts rintf row rows sqrtf step strip sums tile vector walk weights ";
+    " arena begin c ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod fmodf inputs k m "
+    "memcpy n outputs part parts rint rintf row rows sqrt sqrtf step strip sums tile vector walk "
+    "weights ";
 
 /* How names begin that headers may have as macros, then those of the text, among which are its
  * scalar functions: f32_exp. */
