@@ -79,9 +79,21 @@ bool evaluate(const struct node *node, const struct view *sources, struct stop *
                 : et_fail_within(error, "%s", op_facts[node->op].name);
 }
 
+/* As many as it takes to evaluate a node of one element. */
+enum { STEPS_OF_A_NODE = 100 };
+
+static double scan_steps(const struct node *scan) {
+    double steps = 0;
+    for (int i = 0; i < scan->body->node_count; i++)
+        steps += STEPS_OF_A_NODE + evaluation_steps(scan->body->nodes[i]);
+    return steps * (double)scan_step_count(scan);
+}
+
 double evaluation_steps(const struct node *node) {
     enum op_class class = op_facts[node->op].class;
     double steps = (double)node_elements(node);
+    if (class == CLASS_SCAN)
+        return scan_steps(node);
     if (class == CLASS_SORT)
         steps *= 1 + log2((double)node->shape[node->axis] + 1);
     if (class == CLASS_SCATTER)

@@ -17,8 +17,8 @@
 bool evaluate(const struct node *node, const struct view *sources, struct stop *stop,
               struct view *result, void **buffer, struct et_error *error);
 
-/* How many elements evaluate() goes through for a node, but a scan: its results, or all those that
- * are added up to them. */
+/* How many elements evaluate() goes through for a node, about: its results, or all those that are
+ * added up to them. */
 double evaluation_steps(const struct node *node);
 
 /* evaluate(), or another meaning of operations. */

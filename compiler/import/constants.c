@@ -63,8 +63,7 @@ static const struct view *known(struct importer *importer, const struct node *no
     if (depth > MOST_SOURCES_DEPTH)
         return NULL;
     struct view view = {0};
-    bool is_known = node->op != OP_INPUT && node->op != OP_SCAN && /* of unknown cost */
-                    node_elements(node) <= MOST_EVALUATED;
+    bool is_known = node->op != OP_INPUT && node_elements(node) <= MOST_EVALUATED;
     if (is_known && node->op == OP_WEIGHT) {
         view = view_contiguous(node, node->value);
         if (!view_is_aligned(&view))

@@ -35,25 +35,13 @@ static struct tensor from_rows(struct tensor x, const struct layout *layout) {
 
 /* ---- Running sums ---- */
 
-enum { BLOCK = 64 }; /* elements that are accumulated together */
-
 struct running {
-    struct tensor (*reduce)(struct tensor x, int axis_count, const int *axes);
     struct tensor (*combine)(struct tensor a, struct tensor b);
-    double identity;
+    double identity; /* of combine, for every element */
+    double nothing;  /* before the first element, where it is asked for */
 };
-static const struct running sums = {tensor_reduce_sum, tensor_add, 0};
-static const struct running products = {tensor_reduce_prod, tensor_mul, 1};
-
-/* The identity before and after the elements of the last axis. */
-static struct tensor padded(const struct running *f, struct tensor x, int64_t before,
-                            int64_t after) {
-    struct range padding[MAX_RANK] = {{0, 0}};
-    int rank = tensor_rank(x);
-    if (rank > 0)
-        padding[rank - 1] = (struct range){before, after};
-    return tensor_pad(x, rank, padding, f->identity);
-}
+static const struct running sums = {tensor_add, -0.0, 0};
+static const struct running products = {tensor_mul, 1, 1};
 
 /* The elements from `begin` to `end` of the last axis. */
 static struct tensor part_of(struct tensor x, int64_t begin, int64_t end) {
@@ -65,31 +53,25 @@ static struct tensor part_of(struct tensor x, int64_t begin, int64_t end) {
     return tensor_shrink(x, rank, ranges);
 }
 
-/* Over the last axis, each element with all before it, of which there are few. */
-static struct tensor within_block(const struct running *f, struct tensor x) {
-    int64_t count = tensor_extent(x, -1);
-    int axis = tensor_rank(x) - 1;
-    return f->reduce(tensor_window(padded(f, x, count - 1, 0), axis, count, 1, 1), AXES(-1));
-}
-
+/* Of no elements, and then of all but the last. */
 static struct tensor shifted_by_one(const struct running *f, struct tensor x) {
-    return part_of(padded(f, x, 1, 0), 0, tensor_extent(x, -1));
+    return tensor_pad(part_of(x, 0, tensor_extent(x, -1) - 1), RANGES({0, 0}, {1, 0}), f->nothing);
 }
 
-/* Over the last of two axes: within blocks, and then what the blocks before one add to it. */
+/* Over the last of two axes: from its first element on, one after another. */
 static struct tensor running(const struct running *f, struct tensor x) {
-    int64_t rows = tensor_extent(x, 0), count = tensor_extent(x, 1);
-    int64_t blocks = count / BLOCK + (count % BLOCK != 0);
-    if (count <= 1)
+    int64_t rows = tensor_extent(x, 0);
+    if (tensor_extent(x, 1) <= 1)
         return x;
-    if (blocks == 1)
-        return within_block(f, x);
-    struct tensor whole = padded(f, x, 0, blocks * BLOCK - count);
-    struct tensor inner = within_block(f, tensor_reshape(whole, SHAPE(rows, blocks, BLOCK)));
-    struct tensor totals = tensor_reshape(part_of(inner, BLOCK - 1, BLOCK), SHAPE(rows, blocks));
-    struct tensor before = shifted_by_one(f, running(f, totals));
-    struct tensor y = f->combine(unsqueeze(before, -1), inner);
-    return part_of(tensor_reshape(y, SHAPE(rows, blocks * BLOCK)), 0, count);
+    struct tensor_context *body = tensor_context_new("running");
+    struct tensor before = add_graph_input(body, "before", tensor_dtype(x), SHAPE(rows));
+    struct tensor element = add_graph_input(body, "element", tensor_dtype(x), SHAPE(rows));
+    struct tensor initial = filled_like(pick_axis(x, 1, 0), tensor_dtype(x), f->identity);
+    return tensor_scan(&(struct scan_options){.initial = initial,
+                                              .axis = 1,
+                                              .scanned_count = 1,
+                                              .scanned = &x,
+                                              .next = f->combine(before, element)});
 }
 
 static struct tensor cumulated(struct call *call, const struct running *f) {

@@ -242,6 +242,15 @@ SCATTERS = [
     known("ScatterND", 13, floats(30, 40, 85), slices(range(30), range(40), range(60)),
           floats(30, 40, 60)),
     *both("ScatterND", 13, floats(5, 4), numpy.zeros((0, 1), int64), floats(0, 4)),
+    # many of both, and many of one place
+    *both("ScatterND", 18, floats(3000, 20), positions(4000, 1, extent=3000), floats(4000, 20),
+          reduction="max"),
+    *both("ScatterElements", 18, floats(2000, 30), positions(1500, 30, extent=2000),
+          floats(1500, 30), reduction="min"),
+    *both("ScatterElements", 16, integers(int64, 70, 300), positions(70, 900, extent=300),
+          integers(int64, 70, 900), axis=1, reduction="add"),
+    *both("ScatterElements", 16, integers(int64, 3), positions(500, extent=3),
+          integers(int64, 500), reduction="mul"),
 ]
 
 
