@@ -22,6 +22,6 @@ ELEMENTS = {
     "bool": Element("BOOL", "?", ctypes.c_bool),
 }
 FLOATS = ("float32", "float64", "float16", "bfloat16")
-STORED_ONLY = ("float64", "float16", "bfloat16")
+STORED_ONLY = ("float16", "bfloat16")
 INTEGERS = tuple(name for name in ELEMENTS if "int" in name)
 BYTES = {name: ctypes.sizeof(element.ctype) for name, element in ELEMENTS.items()}

@@ -96,6 +96,24 @@ unary("gelu exact", lambda x: x.gelu(approximate="none"))
 unary("clamp", lambda x: x.clamp(-1, 2), of=(F, I), exact=True, count=3)
 unary("half precision", lambda x: ((x.half() * 1.5 + x.half()).half() - 2).float(), exact=True)
 
+# In float64, where TinyGrad's polynomials are as long: no more apart than float64 can be.
+for _name in ("exp", "log", "sqrt", "sin", "sigmoid", "tanh", "reciprocal", "floor", "abs"):
+    unary(f"{_name} of float64", lambda x, name=_name: getattr(x.double() / 3, name)(), low=0.1,
+          high=9.0, scale=1e-8)
+unary("casts of float64", lambda x: ((x.double() / 3).half().double() + (x.double() * 3).long()),
+      exact=True)
+
+
+@operation("sums of float64", 4)
+def _(rng):
+    m, k, n = (rng.randint(1, 9) for _ in range(3))
+    return Case([((m, k), F), ((k, n), F)], rng.choice((
+        lambda a, b: (a.double() / 3) @ b.double(),
+        lambda a, b: (a.double() / 7).softmax() @ b.double(),
+        lambda a, b: (a.double() / 3).mean(1) + (b.double() / 3).max(),
+        lambda a, b: a.double().argmax(1))), scale=1e-8)
+
+
 binary("add", lambda a, b: a + b, ALL, exact=True, count=12)
 binary("sub", lambda a, b: a - b, (F, *INTEGERS), exact=True, count=10)
 binary("mul", lambda a, b: a * b, ALL, exact=True, count=12)
