@@ -248,11 +248,13 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
                             const char *name);
 
 enum { MOST_COMPUTED = 1 << 24 }; /* elements of one table that a builder computes */
-/* Room for the elements of such a table; NULL: it would be too large. */
-float *computed_elements(struct importer *importer, int rank, const int64_t *shape);
+/* Room for the elements of such a table, of float32 or float64; NULL: it would be too large. */
+void *computed_elements(struct importer *importer, enum dtype dtype, int rank,
+                        const int64_t *shape);
+void set_computed(void *elements, enum dtype dtype, int64_t at, double value);
 /* The table as a const, or as a weight that is named after the node. */
-struct tensor computed_tensor(struct call *call, const char *name, int rank, const int64_t *shape,
-                              const float *elements);
+struct tensor computed_tensor(struct call *call, const char *name, enum dtype dtype, int rank,
+                              const int64_t *shape, const void *elements);
 /* The attribute `name`, a list of floats, or where that is not there the tensor `tensor_name`
  * (NULL: there is none), as numbers; NULL values where neither is. Refuses both at once. */
 struct doubles {

@@ -320,12 +320,20 @@ struct tensor import_tensor(struct importer *importer, const Onnx__Tensor *tenso
 
 /* ---- Tables that builders compute ---- */
 
-float *computed_elements(struct importer *importer, int rank, const int64_t *shape) {
+void *computed_elements(struct importer *importer, enum dtype dtype, int rank,
+                        const int64_t *shape) {
     int64_t count = 1;
     for (int i = 0; i < rank; i++)
         if (shape[i] < 0 || !checked_multiply(count, shape[i], &count) || count > MOST_COMPUTED)
             return NULL;
-    return arena_array(&importer->weights->arena, float, (size_t)count + 1);
+    return arena_allocate(&importer->weights->arena, (size_t)count + 1, dtype_facts[dtype].bytes);
+}
+
+void set_computed(void *elements, enum dtype dtype, int64_t at, double value) {
+    if (dtype == DTYPE_FLOAT64)
+        ((double *)elements)[at] = value;
+    else
+        ((float *)elements)[at] = (float)value;
 }
 
 /* `elements` outlive the import when they are more than a const has. */
@@ -340,9 +348,9 @@ static struct tensor as_table(struct call *call, const char *name, struct node *
                               arena_format(&call->importer->arena, "%s.%s", own, name), elements));
 }
 
-struct tensor computed_tensor(struct call *call, const char *name, int rank, const int64_t *shape,
-                              const float *elements) {
-    struct node node = {.dtype = DTYPE_FLOAT32, .rank = rank};
+struct tensor computed_tensor(struct call *call, const char *name, enum dtype dtype, int rank,
+                              const int64_t *shape, const void *elements) {
+    struct node node = {.dtype = dtype, .rank = rank};
     memcpy(node.shape, shape, (size_t)rank * sizeof *shape);
     return as_table(call, name, &node, elements);
 }

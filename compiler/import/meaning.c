@@ -8,6 +8,10 @@ bool holds_floats(struct tensor x) {
     return letter == 'F' || letter == 'S';
 }
 
+enum dtype computing_dtype(enum dtype dtype) {
+    return dtype == DTYPE_FLOAT64 ? dtype : DTYPE_FLOAT32;
+}
+
 bool holds_integers(struct tensor x) {
     return dtype_facts[tensor_dtype(x)].letter == 'I';
 }

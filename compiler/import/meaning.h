@@ -6,6 +6,8 @@
 
 /* What kind of elements a tensor has. */
 bool holds_floats(struct tensor x);
+/* What floats of the dtype are computed in where ONNX says float32: float64 stays. */
+enum dtype computing_dtype(enum dtype dtype);
 bool holds_integers(struct tensor x);
 bool holds_unsigned(struct tensor x); /* an integer without sign, or bool */
 

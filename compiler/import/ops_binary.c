@@ -207,6 +207,6 @@ struct tensor import_pow(struct call *call) {
         return tensor_pow(x, tensor_cast(exponent, tensor_dtype(x)));
     if (holds_integers(exponent))
         return integer_power(x, exponent);
-    struct tensor y = tensor_pow(tensor_cast(x, DTYPE_FLOAT32), exponent);
+    struct tensor y = tensor_pow(tensor_cast(x, tensor_dtype(exponent)), exponent);
     return tensor_cast(y, tensor_dtype(x));
 }

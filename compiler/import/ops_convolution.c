@@ -119,7 +119,7 @@ static struct sample_axis deformed_places(struct tensor x, struct tensor offsets
     element = multiply_by(element, (double)options->dilation[axis]);
     struct tensor place =
         tensor_add(add_number(window, -(double)options->padding[axis].begin), element);
-    place = tensor_add(tensor_cast(place, DTYPE_FLOAT32), offset);
+    place = tensor_add(tensor_cast(place, tensor_dtype(offset)), offset);
     return sample_along(place, tensor_extent(x, 2 + axis));
 }
 

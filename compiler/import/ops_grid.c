@@ -9,28 +9,33 @@
 /* ---- AffineGrid ---- */
 
 /* `count` places from -1 to 1: those of the first and last pixel, or of the edges around all. */
-static struct tensor places(struct call *call, int64_t count, bool align_corners) {
+static struct tensor places(struct call *call, enum dtype dtype, int64_t count,
+                            bool align_corners) {
     float *values = arena_array(&call->importer->arena, float, (size_t)count + 1);
+    double *wide = arena_array(&call->importer->arena, double, (size_t)count + 1);
     for (int64_t i = 0; i < count; i++) {
         double at = (double)i;
-        values[i] = (float)(align_corners ? (count > 1 ? 2 * at / (double)(count - 1) - 1 : 0)
-                                          : (2 * at + 1) / (double)count - 1);
+        wide[i] = align_corners ? (count > 1 ? 2 * at / (double)(count - 1) - 1 : 0)
+                                : (2 * at + 1) / (double)count - 1;
+        values[i] = (float)wide[i];
     }
-    return tensor_const(call->context, DTYPE_FLOAT32, SHAPE(count), count, values);
+    return tensor_const(call->context, dtype, SHAPE(count), count,
+                        dtype == DTYPE_FLOAT64 ? (const void *)wide : values);
 }
 
 /* Of every element of an image of these extents its place, width first, and a 1. */
-static struct tensor place_vectors(struct call *call, int axes, const int64_t *extents,
-                                   bool align_corners) {
+static struct tensor place_vectors(struct call *call, enum dtype dtype, int axes,
+                                   const int64_t *extents, bool align_corners) {
     struct tensor parts[4];
     int64_t shape[MAX_RANK];
     for (int i = 0; i < axes; i++)
         shape[i] = extents[i];
     shape[axes] = 1;
     for (int i = 0; i < axes; i++)
-        parts[axes - 1 - i] = tensor_expand(
-            along_axis(places(call, extents[i], align_corners), i, axes + 1), axes + 1, shape);
-    parts[axes] = tensor_expand(scalar(call->context, 1), axes + 1, shape);
+        parts[axes - 1 - i] =
+            tensor_expand(along_axis(places(call, dtype, extents[i], align_corners), i, axes + 1),
+                          axes + 1, shape);
+    parts[axes] = tensor_expand(tensor_cast(scalar(call->context, 1), dtype), axes + 1, shape);
     return tensor_concat(axes + 1, parts, axes);
 }
 
@@ -52,7 +57,8 @@ struct tensor import_affine_grid(struct call *call) {
     apart[axes + 1] = axes;
     among[axes + 1] = 1;
     apart[axes + 2] = among[axes + 2] = axes + 1;
-    struct tensor vectors = place_vectors(call, axes, size.values + 2, align_corners);
+    struct tensor vectors =
+        place_vectors(call, tensor_dtype(theta), axes, size.values + 2, align_corners);
     return tensor_contract(tensor_reshape(theta, axes + 3, apart),
                            tensor_reshape(vectors, axes + 3, among), AXES(-1));
 }

@@ -93,11 +93,11 @@ static struct axes normalised_axes(struct call *call, struct tensor x) {
     return last_axes(x, tensor_rank(x) - axis);
 }
 
-/* The dtype of statistics, which are always computed in float32. */
+/* The dtype of statistics; what is computed is in float32, or in float64 of that. */
 static enum dtype stash_type(struct call *call) {
     enum dtype dtype = DTYPE_FLOAT32;
     int64_t number = call_int(call, "stash_type", 1);
-    if (!onnx_dtype((int32_t)number, &dtype) || dtype == DTYPE_FLOAT64)
+    if (!onnx_dtype((int32_t)number, &dtype))
         call_refuse(call, "stash_type %" PRId64, number);
     return dtype;
 }
@@ -106,13 +106,14 @@ struct tensor import_layer_normalization(struct call *call) {
     struct tensor x = call_input(call, 0);
     struct axes axes = normalised_axes(call, x);
     enum dtype stash = stash_type(call);
-    struct standardised y = standardise(tensor_cast(x, DTYPE_FLOAT32), axes.count, axes.list,
+    enum dtype computing = computing_dtype(tensor_dtype(x));
+    struct standardised y = standardise(tensor_cast(x, computing), axes.count, axes.list,
                                         call_float(call, "epsilon", 1e-5));
     call_output(call, 1, tensor_cast(y.mean, stash));
     call_output(call, 2, tensor_cast(y.inverse, stash));
-    struct tensor scaled = tensor_mul(y.x, tensor_cast(call_input(call, 1), DTYPE_FLOAT32));
+    struct tensor scaled = tensor_mul(y.x, tensor_cast(call_input(call, 1), computing));
     if (call_has_input(call, 2))
-        scaled = tensor_add(scaled, tensor_cast(call_input(call, 2), DTYPE_FLOAT32));
+        scaled = tensor_add(scaled, tensor_cast(call_input(call, 2), computing));
     return tensor_cast(scaled, tensor_dtype(x));
 }
 

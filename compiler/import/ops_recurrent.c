@@ -98,8 +98,9 @@ struct recurrence {
     int directions;
     bool reverse; /* the first direction */
     int64_t steps, batch, hidden;
-    double clip; /* 0: none */
-    bool flag;   /* linear_before_reset, input_forget */
+    enum dtype dtype; /* of all but the lengths */
+    double clip;      /* 0: none */
+    bool flag;        /* linear_before_reset, input_forget */
     struct activation activations[2][MOST_ACTIVATIONS];
     struct tensor recurrent[2], recurrent_bias[2]; /* [gates * H, H]; [gates * H] */
     struct tensor peepholes[2];                    /* [3 * H] or none */
@@ -335,7 +336,7 @@ static struct tensor next_states(struct scanned_cell *cell, int direction, struc
                                  struct tensor goes_on) {
     struct recurrence *r = &cell->recurrence;
     struct tensor before =
-        add_graph_input(cell->body, "states", DTYPE_FLOAT32, SHAPE(r->states, r->batch, r->hidden));
+        add_graph_input(cell->body, "states", r->dtype, SHAPE(r->states, r->batch, r->hidden));
     struct tensor x = seen_by_step(cell, "x", products), state[2] = {pick_axis(before, 0, 0)};
     struct tensor holds = is_given(goes_on) ? seen_by_step(cell, "goes_on", goes_on) : NO_TENSOR;
     r->recurrent[direction] = seen_whole(cell, "recurrent", r->recurrent[direction]);
@@ -377,7 +378,7 @@ static struct tensor scan_direction(const struct recurrence *r, int direction, b
 static struct tensor run_direction(struct recurrence *r, int direction, struct tensor x,
                                    struct tensor state[2]) {
     if (r->steps == 0)
-        return zeros(r->call->context, DTYPE_FLOAT32, SHAPE(0, r->batch, r->hidden));
+        return zeros(r->call->context, r->dtype, SHAPE(0, r->batch, r->hidden));
     bool reverse = r->reverse || direction == 1;
     struct tensor products = input_products(r, direction, x);
     if (r->steps <= MOST_WRITTEN_OUT)
@@ -390,7 +391,7 @@ static struct tensor first_state(const struct recurrence *r, int index, int dire
                                  bool batch_first) {
     struct tensor given = call_input(r->call, index);
     if (!is_given(given))
-        return zeros(r->call->context, DTYPE_FLOAT32, SHAPE(r->batch, r->hidden));
+        return zeros(r->call->context, r->dtype, SHAPE(r->batch, r->hidden));
     return pick_axis(batch_first ? transposed(given) : given, 0, direction);
 }
 
@@ -399,6 +400,7 @@ static struct tensor import_recurrence(struct recurrence *r) {
     bool batch_first = call_int(call, "layout", 0) == 1;
     struct tensor x = call_input(call, 0);
     x = batch_first ? transposed(x) : x;
+    r->dtype = tensor_dtype(x);
     r->clip = call_float(call, "clip", 0);
     call_ignore(call, "hidden_size"); /* R has it */
     call_ignore(call, "output_sequence");

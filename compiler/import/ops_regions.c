@@ -13,9 +13,9 @@ static struct tensor column(struct tensor boxes, int64_t k) {
     return unsqueeze(cut_axis(boxes, 1, k, k + 1), 2);
 }
 
-/* 0, 1, .. as floats along an axis of three. */
-static struct tensor numbers(struct tensor_context *context, int64_t count, int axis) {
-    return tensor_cast(positions_along(context, DTYPE_INT32, count, axis, 3), DTYPE_FLOAT32);
+/* 0, 1, .. as floats like x's along an axis of three. */
+static struct tensor numbers(struct tensor x, int64_t count, int axis) {
+    return tensor_cast(positions_along(x.context, DTYPE_INT32, count, axis, 3), tensor_dtype(x));
 }
 
 /* Image `index` (regions) of each region: (regions, channels, height, width). */
@@ -39,7 +39,7 @@ static struct region_parts parts_of_axis(struct tensor low, struct tensor high, 
     struct tensor last = tensor_floor(tensor_add(multiply_by(high, scale), half));
     struct tensor length = tensor_max(add_number(tensor_sub(last, first), 1), scalar_like(low, 1));
     struct tensor size = divide_exactly(length, (double)count);
-    struct tensor part = numbers(low.context, count, 1), limit = scalar_like(low, (double)extent);
+    struct tensor part = numbers(low, count, 1), limit = scalar_like(low, (double)extent);
     struct tensor begin = tensor_add(tensor_floor(tensor_mul(part, size)), first);
     struct tensor end = tensor_add(tensor_ceil(tensor_mul(add_number(part, 1), size)), first);
     return (struct region_parts){tensor_min(tensor_max(begin, none), limit),
@@ -48,7 +48,7 @@ static struct region_parts parts_of_axis(struct tensor low, struct tensor high, 
 
 /* (regions, channels, rows, columns) as the greatest of each part of the rows. */
 static struct tensor greatest_of_parts(struct tensor x, struct region_parts parts) {
-    struct tensor row = numbers(x.context, tensor_extent(x, 2), 2);
+    struct tensor row = numbers(x, tensor_extent(x, 2), 2);
     struct tensor inside = tensor_and(tensor_le(parts.begin, row), tensor_lt(row, parts.end));
     inside = unsqueeze(unsqueeze(inside, 1), 4);
     struct tensor each = tensor_where(inside, unsqueeze(x, 2), scalar_like(x, -INFINITY));
@@ -94,8 +94,8 @@ static struct sample_axis sample_bins(struct call *call, struct tensor low, stru
     if (!half_pixel)
         length = tensor_max(length, scalar_like(length, 1));
     struct tensor size = divide_exactly(length, (double)bins);
-    struct tensor bin = numbers(call->context, bins, 1);
-    struct tensor sample = add_number(numbers(call->context, samples, 2), 0.5);
+    struct tensor bin = numbers(low, bins, 1);
+    struct tensor sample = add_number(numbers(low, samples, 2), 0.5);
     struct tensor within = divide_exactly(tensor_mul(sample, size), (double)samples);
     struct tensor place = tensor_add(tensor_add(begin, tensor_mul(bin, size)), within);
     struct tensor counts = tensor_and(tensor_le(scalar_like(place, -1), place),

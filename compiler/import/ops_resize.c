@@ -358,7 +358,7 @@ static struct tensor resize_axes(const struct resize *resize, struct tensor x) {
     enum dtype dtype = tensor_dtype(x);
     char letter = dtype_facts[dtype].letter;
     int rank = tensor_rank(x);
-    if (resize->kind != NEAREST && (letter != 'S' || dtype_facts[dtype].bytes == 2))
+    if (resize->kind != NEAREST && dtype != DTYPE_FLOAT64)
         x = tensor_cast(x, DTYPE_FLOAT32);
     for (int i = 0; i < rank; i++)
         if (!stays(&resize->axes[i]))

@@ -18,11 +18,13 @@ static struct tensor cosine_window(struct call *call, const double a[3]) {
     if (!onnx_dtype((int32_t)type, &dtype))
         return call_refuse(call, "output_datatype %" PRId64, type);
     int64_t count = size.values[0], whole = periodic ? count : count - 1;
-    float *window = computed_elements(call->importer, SHAPE(count));
+    enum dtype computing = computing_dtype(dtype);
+    void *window = computed_elements(call->importer, computing, SHAPE(count));
     for (int64_t n = 0; n < count; n++) /* one alone stands at its beginning */
-        window[n] = (float)(a[0] - a[1] * cosine_of_turn(n, whole > 0 ? whole : 1) +
-                            a[2] * cosine_of_turn(2 * n, whole > 0 ? whole : 1));
-    return tensor_cast(computed_tensor(call, "window", SHAPE(count), window), dtype);
+        set_computed(window, computing, n,
+                     a[0] - a[1] * cosine_of_turn(n, whole > 0 ? whole : 1) +
+                         a[2] * cosine_of_turn(2 * n, whole > 0 ? whole : 1));
+    return tensor_cast(computed_tensor(call, "window", computing, SHAPE(count), window), dtype);
 }
 
 struct tensor import_hann_window(struct call *call) {
@@ -60,9 +62,10 @@ static double factor(const struct fourier *t, int64_t output, int64_t output_par
 }
 
 /* (outputs, their parts, inputs, their parts) */
-static struct tensor transform_table(struct call *call, const struct fourier *t) {
+static struct tensor transform_table(struct call *call, const struct fourier *t, enum dtype dtype) {
     int64_t shape[] = {t->outputs, t->output_parts, t->inputs, t->input_parts};
-    float *table = computed_elements(call->importer, 4, shape), *next = table;
+    void *table = computed_elements(call->importer, dtype, 4, shape);
+    int64_t at = 0;
     if (!table)
         return call_refuse(call,
                            "a transform of %" PRId64 " numbers is a product with a table of more "
@@ -72,13 +75,13 @@ static struct tensor transform_table(struct call *call, const struct fourier *t)
         for (int64_t part = 0; part < t->output_parts; part++)
             for (int64_t input = 0; input < t->inputs; input++)
                 for (int64_t from = 0; from < t->input_parts; from++)
-                    *next++ = (float)factor(t, output, part, input, from);
-    return computed_tensor(call, "transform", 4, shape, table);
+                    set_computed(table, dtype, at++, factor(t, output, part, input, from));
+    return computed_tensor(call, "transform", dtype, 4, shape, table);
 }
 
 /* (.., inputs, their parts) as (.., outputs, their parts) */
 static struct tensor transformed(struct call *call, struct tensor x, const struct fourier *t) {
-    struct tensor table = transform_table(call, t);
+    struct tensor table = transform_table(call, t, tensor_dtype(x));
     int rank = tensor_rank(x);
     x = unsqueeze(unsqueeze(x, rank - 2), rank - 2);
     x = tensor_contract(x, table, AXES(-2, -1));

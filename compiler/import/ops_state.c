@@ -1,5 +1,6 @@
 /* Convolution and attention that carry a state from one call to the next. */
 #include "compiler/import/attention.h"
+#include "compiler/import/meaning.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/unrolled.h"
 
@@ -69,7 +70,7 @@ static struct tensor by_head(struct call *call, int index, int64_t heads) {
     struct tensor x = call_input(call, index);
     if (!is_given(x))
         return x;
-    x = tensor_cast(x, DTYPE_FLOAT32);
+    x = tensor_cast(x, computing_dtype(tensor_dtype(call_input(call, 0))));
     return split_heads(call, x, tensor_extent(x, -1) == 1 ? 1 : heads);
 }
 
@@ -87,8 +88,8 @@ static bool check_rule(struct call *call) {
 
 static struct tensor first_state(struct call *call, const struct linear_attention *a) {
     if (call_has_input(call, 3))
-        return tensor_cast(call_input(call, 3), DTYPE_FLOAT32);
-    return tensor_expand(scalar(call->context, 0),
+        return tensor_cast(call_input(call, 3), tensor_dtype(a->k));
+    return tensor_expand(scalar_like(a->k, 0),
                          SHAPE(tensor_extent(a->k, 0), tensor_extent(a->k, 1),
                                tensor_extent(a->k, 3), tensor_extent(a->v, 3)));
 }
@@ -96,12 +97,12 @@ static struct tensor first_state(struct call *call, const struct linear_attentio
 struct tensor import_linear_attention(struct call *call) {
     int64_t heads = call_int(call, "q_num_heads", 0), groups = call_int(call, "kv_num_heads", 0);
     struct tensor parts[MOST_UNROLLED], x = call_input(call, 0);
-    enum dtype dtype = tensor_dtype(x);
+    enum dtype dtype = tensor_dtype(x), computing = computing_dtype(dtype);
     call_ignore(call, "chunk_size");
     struct linear_attention a = {
-        .q = split_heads(call, tensor_cast(x, DTYPE_FLOAT32), heads),
-        .k = split_heads(call, tensor_cast(call_input(call, 1), DTYPE_FLOAT32), groups),
-        .v = split_heads(call, tensor_cast(call_input(call, 2), DTYPE_FLOAT32), groups),
+        .q = split_heads(call, tensor_cast(x, computing), heads),
+        .k = split_heads(call, tensor_cast(call_input(call, 1), computing), groups),
+        .v = split_heads(call, tensor_cast(call_input(call, 2), computing), groups),
         .decay = by_head(call, 4, groups),
         .rate = by_head(call, 5, groups)};
     int64_t steps = tensor_extent(a.k, 2);

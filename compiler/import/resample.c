@@ -24,10 +24,13 @@ struct resampling resampling_new(struct call *call, int64_t count, int64_t taps)
                                arena_array(arena, double, (size_t)weights + 1)};
 }
 
-static struct tensor weights_like(struct tensor x, int rank, const int64_t *shape, int64_t count,
-                                  const float *weights) {
-    return tensor_cast(tensor_const(x.context, DTYPE_FLOAT32, rank, shape, count, weights),
-                       tensor_dtype(x));
+static struct tensor weights_like(struct call *call, struct tensor x, int rank,
+                                  const int64_t *shape, int64_t count, const double *weights) {
+    enum dtype dtype = tensor_dtype(x);
+    void *elements = computed_elements(call->importer, dtype, 1, &count);
+    for (int64_t i = 0; elements && i < count; i++)
+        set_computed(elements, dtype, i, weights[i]);
+    return tensor_const(x.context, dtype, rank, shape, count, elements);
 }
 
 /* ---- Weights that repeat: windows ---- */
@@ -37,7 +40,8 @@ struct phases {
     int64_t count, step;
 };
 
-static bool repeats_after(const struct resampling *r, int64_t period) {
+/* What is no more apart than `far` is the same. */
+static bool repeats_after(const struct resampling *r, int64_t period, double far) {
     int64_t step = r->first[period] - r->first[0];
     if (step < 1)
         return false;
@@ -45,7 +49,7 @@ static bool repeats_after(const struct resampling *r, int64_t period) {
         if (r->first[i] - r->first[i - period] != step)
             return false;
         for (int64_t k = 0; k < r->taps; k++)
-            if (fabs(r->weights[i * r->taps + k] - r->weights[i % period * r->taps + k]) > 1e-7)
+            if (fabs(r->weights[i * r->taps + k] - r->weights[i % period * r->taps + k]) > far)
                 return false;
     }
     return true;
@@ -67,9 +71,10 @@ static bool is_period(const struct resampling *r, int64_t period, int64_t extent
 }
 
 /* A count of 0: they do not repeat soon, or a window for all phases would be mostly zeros. */
-static struct phases find_phases(const struct resampling *r, int64_t extent) {
+static struct phases find_phases(const struct resampling *r, int64_t extent, enum dtype dtype) {
     for (int64_t period = 1; period <= MOST_COPIES && period < r->count; period++) {
-        if (!is_period(r, period, extent) || !repeats_after(r, period))
+        if (!is_period(r, period, extent) ||
+            !repeats_after(r, period, dtype == DTYPE_FLOAT64 ? 1e-15 : 1e-7))
             continue;
         struct phases phases = {period, r->first[period] - r->first[0]};
         struct range window = reach(r, phases);
@@ -95,10 +100,11 @@ static struct tensor resample_phases(struct call *call, struct tensor x, int axi
                                      const struct resampling *r, struct phases phases) {
     struct range range = reach(r, phases);
     int64_t size = range.end - range.begin, windows = divide_up(r->count, phases.count);
-    float *weights = arena_array(&call->importer->arena, float, (size_t)(phases.count * size) + 1);
+    double *weights =
+        arena_array(&call->importer->arena, double, (size_t)(phases.count * size) + 1);
     for (int64_t i = 0; i < phases.count; i++)
         for (int64_t k = 0; k < r->taps; k++)
-            weights[i * size + r->first[i] - range.begin + k] = (float)r->weights[i * r->taps + k];
+            weights[i * size + r->first[i] - range.begin + k] = r->weights[i * r->taps + k];
     range.end = range.begin + (windows - 1) * phases.step + size;
     x = tensor_window(extend(x, axis, range), axis, size, phases.step, 1);
     x = unsqueeze(x, axis + 1);
@@ -106,7 +112,7 @@ static struct tensor resample_phases(struct call *call, struct tensor x, int axi
     int64_t shape[MAX_RANK] = {0};
     for (int i = 0; i < rank; i++)
         shape[i] = i == axis + 1 ? phases.count : i == rank - 1 ? size : 1;
-    struct tensor factors = weights_like(x, rank, shape, phases.count * size, weights);
+    struct tensor factors = weights_like(call, x, rank, shape, phases.count * size, weights);
     const int64_t merged = windows * phases.count;
     x = tensor_contract(x, factors, AXES(-1));
     return cut_axis(reshape_axes(x, axis, 2, 1, &merged), axis, 0, r->count);
@@ -124,11 +130,11 @@ static struct taps read_taps(struct call *call, struct tensor x, int axis,
                              const struct resampling *r, int64_t begin, int64_t end) {
     int64_t taps = end - begin, count = r->count * taps, last = tensor_extent(x, axis) - 1;
     int64_t *positions = arena_array(&call->importer->arena, int64_t, (size_t)count + 1);
-    float *weights = arena_array(&call->importer->arena, float, (size_t)count + 1);
+    double *weights = arena_array(&call->importer->arena, double, (size_t)count + 1);
     for (int64_t i = 0; i < count; i++) {
         int64_t tap = begin + i % taps, at = r->first[i / taps] + tap;
         positions[i] = at < 0 ? 0 : at > last ? last : at;
-        weights[i] = (float)r->weights[i / taps * r->taps + tap];
+        weights[i] = r->weights[i / taps * r->taps + tap];
     }
     int64_t shape[MAX_RANK + 1];
     int own = taps > 1 ? 2 : 1, rank = tensor_rank(x) - 1 + own;
@@ -136,7 +142,7 @@ static struct taps read_taps(struct call *call, struct tensor x, int axis,
         shape[i] = i == axis ? r->count : own == 2 && i == axis + 1 ? taps : 1;
     return (struct taps){
         tensor_const(call->context, DTYPE_INT64, own, shape + axis, count, positions),
-        weights_like(x, rank, shape, count, weights)};
+        weights_like(call, x, rank, shape, count, weights)};
 }
 
 /* A few are added up one by one, which needs no gathered tensor in memory. */
@@ -173,7 +179,7 @@ struct tensor resample(struct call *call, struct tensor x, int axis,
         return call_refuse(call, "axis %d of %s cannot be resampled", axis, tensor_text(x).text);
     if (resampling->count == 0)
         return cut_axis(x, axis, 0, 0);
-    struct phases phases = find_phases(resampling, tensor_extent(x, axis));
+    struct phases phases = find_phases(resampling, tensor_extent(x, axis), tensor_dtype(x));
     return phases.count ? resample_phases(call, x, axis, resampling, phases)
                         : resample_gathered(call, x, axis, resampling);
 }

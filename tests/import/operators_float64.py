@@ -70,7 +70,8 @@ def composed():
     x = numpy.concatenate([doubles(400, low=-30, high=30), doubles(400, low=-1, high=1),
                            10.0 ** doubles(200, low=-300, high=300),
                            [0., -0., 1., -1., .5, -.5, 1e-300, math.inf, -math.inf, math.nan]])
-    unit = numpy.concatenate([doubles(900, low=-1, high=1), 1 - 10.0 ** doubles(99, low=-16, high=-1),
+    unit = numpy.concatenate([doubles(900, low=-1, high=1),
+                              1 - 10.0 ** doubles(99, low=-16, high=-1),
                               [0., -0., 1., -1., .5, math.nan, 1e-200]])
     some = x[numpy.abs(x) < 700]
     with numpy.errstate(all="ignore"):
@@ -122,12 +123,33 @@ def reductions():
     yield case("AveragePool", 11, image, kernel_shape=[3, 3],
                expected=[windows.mean((3, 4))[None]], **CLOSE)
     rows = doubles(6, 16)
-    spread = (rows - rows.mean(1, keepdims=True)) / numpy.sqrt(rows.var(1, keepdims=True) + 1e-5)
-    yield case("LayerNormalization", 17, rows, numpy.ones(16),
-               expected=[spread], rtol=1e-6, atol=1e-6)
     yield case("Einsum", 12, doubles(3, 4), doubles(4, 5), equation="ij,jk->ki", **CLOSE)
     yield case("TopK", 11, rows, numpy.array([3], int64), known=[1], outputs=BOTH)
     yield case("Gather", 13, rows, numpy.array([3, 0], int64), axis=1)
+    spread = (rows - rows.mean(1, keepdims=True)) / numpy.sqrt(rows.var(1, keepdims=True) + 1e-5)
+    yield case("LayerNormalization", 17, rows, numpy.ones(16), expected=[spread], rtol=1e-8,
+               atol=1e-8)  # epsilon is a float of the file
+    signal = doubles(2, 12, 1)
+    spectrum = numpy.fft.fft(signal[..., 0], axis=1)
+    yield case("DFT", 17, signal, expected=[numpy.stack([spectrum.real, spectrum.imag], -1)],
+               axis=1, **CLOSE)
+    line = doubles(1, 1, 1, 4)
+    at = (numpy.arange(12) + .5) / 3 - .5
+    yield case("Resize", 19, line, numpy.array([]), numpy.array([1, 1, 1, 3], float32),
+               known=[1, 2], mode="linear",
+               expected=[numpy.interp(at, range(4), line[0, 0, 0]).reshape(1, 1, 1, 12)], **CLOSE)
+
+
+def recurrences():
+    """As long as a scan, and written out."""
+    for steps in (3, 20):
+        x, weights, recurrent = doubles(steps, 2, 3), doubles(1, 5, 3), doubles(1, 5, 5) / 3
+        state, states = numpy.zeros((2, 5)), []
+        for step in x:
+            state = numpy.tanh(step @ weights[0].T + state @ recurrent[0].T)
+            states.append(state)
+        yield case("RNN", 14, x, weights, recurrent, known=[1, 2], hidden_size=5,
+                   expected=[numpy.array(states)[:, None]], **CLOSE)
 
 
 # ai.onnx.ml
@@ -208,4 +230,5 @@ def linear_models():
              coefficients=given.tolist(), classlabels_ints=[3, 8], **supports)
 
 
-sys.exit(main([*elementwise(), *composed(), *casts(), *reductions(), *trees(), *features(), *linear_models()]))
+sys.exit(main([*elementwise(), *composed(), *casts(), *reductions(), *recurrences(), *trees(),
+               *features(), *linear_models()]))
