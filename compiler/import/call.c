@@ -114,6 +114,17 @@ int64_t call_int(struct call *call, const char *name, int64_t otherwise) {
     return attribute ? attribute->i : otherwise;
 }
 
+bool call_dtype(struct call *call, const char *name, enum dtype otherwise, enum dtype *dtype) {
+    *dtype = otherwise;
+    int64_t type = call_int(call, name, 0);
+    if (type == 0 && !call_has(call, name))
+        return true;
+    if (type > 0 && type <= INT32_MAX && onnx_dtype((int32_t)type, dtype))
+        return true;
+    call_refuse(call, "elements of type %" PRId64 ", which graphs do not have", type);
+    return false;
+}
+
 double call_float(struct call *call, const char *name, double otherwise) {
     const Onnx__Attribute *attribute = attribute_as(call, name, ONE_FLOAT);
     return attribute ? (double)attribute->f : otherwise;

@@ -132,6 +132,7 @@ struct importer {
     bool left_out;                    /* something that is known was too much to evaluate */
     double evaluated;                 /* steps of the interpreter, so far */
     const Onnx__Function **functions; /* by name; NULL: nothing asked for one */
+    uint64_t random_nodes;            /* without a seed, so far */
     int64_t tabled;                   /* elements of tables that were made of attributes, so far */
     struct et_error *error;           /* what ends the import: the file is not a model */
 };
@@ -178,6 +179,8 @@ int call_axis(const struct call *call, int64_t axis, int rank);
 
 bool call_has(struct call *call, const char *name);
 int64_t call_int(struct call *call, const char *name, int64_t otherwise);
+/* A type of elements that graphs have; refuses others. */
+bool call_dtype(struct call *call, const char *name, enum dtype otherwise, enum dtype *dtype);
 double call_float(struct call *call, const char *name, double otherwise);
 /* A copy that ends with a zero byte. */
 const char *call_text(struct call *call, const char *name, const char *otherwise);

@@ -138,25 +138,12 @@ struct tensor import_range(struct call *call) {
     return tensor_add(bounds[0], tensor_mul(i, bounds[2]));
 }
 
-/* The dtype that the attribute names, or `otherwise` where it is not there. */
-static bool attribute_dtype(struct call *call, const char *name, enum dtype otherwise,
-                            enum dtype *dtype) {
-    *dtype = otherwise;
-    int64_t type = call_int(call, name, 0);
-    if (type == 0 && !call_has(call, name))
-        return true;
-    if (type > 0 && type <= INT32_MAX && onnx_dtype((int32_t)type, dtype))
-        return true;
-    call_refuse(call, "elements of type %" PRId64 ", which graphs do not have", type);
-    return false;
-}
-
 /* Positions in rows and columns of a matrix, or of the last two axes. */
 struct tensor import_eye_like(struct call *call) {
     struct tensor x = call_input(call, 0);
     enum dtype dtype;
     int64_t k = call_int(call, "k", 0), rows = tensor_extent(x, 0), columns = tensor_extent(x, 1);
-    if (!attribute_dtype(call, "dtype", tensor_dtype(x), &dtype))
+    if (!call_dtype(call, "dtype", tensor_dtype(x), &dtype))
         return NO_TENSOR;
     if (tensor_rank(x) != 2)
         return call_refuse(call, "rank %d, expected 2", tensor_rank(x));

@@ -39,18 +39,3 @@ struct tensor import_is_inf(struct call *call) {
 }
 
 /* What training drops at random is all kept. */
-struct tensor import_dropout(struct call *call) {
-    struct tensor x = call_input(call, 0);
-    call_ignore(call, "consumed_inputs");
-    call_ignore(call, "is_test");
-    call_ignore(call, "ratio");
-    call_ignore(call, "seed");
-    bool drops = call_has_input(call, 2) &&
-                 call_known_number(call, call_input(call, 2), "training_mode") != 0;
-    if (drops &&
-        (!call_has_input(call, 1) || call_known_number(call, call_input(call, 1), "ratio") != 0))
-        return call_refuse(call, "training_mode is true: what is dropped would be random");
-    if (call_wants_output(call, 1))
-        call_output(call, 1, filled_like(x, call->opset < 10 ? tensor_dtype(x) : DTYPE_BOOL, 1));
-    return x;
-}

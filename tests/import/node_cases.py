@@ -40,6 +40,11 @@ def read_reasons(name):
 ROUNDINGS = read_reasons("roundings.txt")
 
 
+# Their expected outputs are numbers of another generator: only types and shapes are looked at.
+# operators_random.py has ours.
+RANDOM = ("test_bernoulli", "test_training_dropout")
+
+
 def as_arrays(data_sets):
     """Some cases come with tensors as files have them."""
     return [[[numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
@@ -157,6 +162,8 @@ def run_case(case, folder, modes):
                 if array.shape != wanted.shape or array.dtype != wanted.dtype:
                     return (f"wrong: {mode}: {array.dtype}{list(array.shape)}, expected "
                             f"{wanted.dtype}{list(wanted.shape)}")
+                if case.name.startswith(RANDOM) and "zero_ratio" not in case.name:
+                    continue
                 try:
                     numpy.testing.assert_allclose(array, wanted, **tolerances(case, wanted))
                 except AssertionError as error:
