@@ -155,16 +155,18 @@ bool model_make(struct model *model, struct et_program *program,
     bool good =
         prepare(model, error) && (!et_program_is_batched(program) ||
                                   (model->one = graph_at_batch(program_graph(program), 1, error)));
-    if (good) {
-        model->jit_milliseconds = (now_microseconds() - began) / 1000;
-        gather_facts(model);
-        good = check_memory(model, 1, ET_JIT, error);
+    if (!good) {
+        model_end(model);
+        *model = (struct model){.index = model->index, .serial = model->serial};
+        return false;
     }
-    if (good)
-        return true;
-    model_end(model);
-    model->program = NULL;
-    return false;
+    model->jit_milliseconds = (now_microseconds() - began) / 1000;
+    gather_facts(model);
+    return true;
+}
+
+bool model_fits(const struct model *model, struct et_error *error) {
+    return check_memory(model, 1, ET_JIT, error);
 }
 
 static bool open_model(struct models *models, const char *path, struct et_error *error) {
@@ -186,7 +188,7 @@ static bool open_model(struct models *models, const char *path, struct et_error 
         return false;
     }
     models->count++;
-    return !sizes || sizes_begin(sizes, model, error);
+    return model_fits(model, error) && (!sizes || sizes_begin(sizes, model, error));
 }
 
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error) {

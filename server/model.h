@@ -55,6 +55,8 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
  * False, an error and nothing to end. */
 bool model_make(struct model *model, struct et_program *program,
                 const struct compile_limits *limits, double most_memory, struct et_error *error);
+/* Whether a run on one image takes no more than its most_memory. */
+bool model_fits(const struct model *model, struct et_error *error);
 void model_end(struct model *model);
 /* Builds it with gcc, for which its state is AOT_BUILDING; sets that to what came of it. */
 void model_build(struct model *model);

@@ -98,6 +98,7 @@ struct inference {
     struct oip_bytes behind;
     struct oip_outputs outputs;
     enum et_mode mode; /* that was asked for */
+    int status;        /* while it is read: of the reply if that fails */
     struct model_run run;
 };
 
@@ -144,8 +145,12 @@ static bool choose_size(struct inference *inference, const struct request *reque
     }
     if (!oip_read_sizes(inference->document, request->body_bytes, sizes, &asked, error))
         return false;
-    inference->model = sizes_take(sizes, &asked, request->limit, &inference->run.stop, error);
-    return inference->model && model_memory_fill(inference->memory, inference->model, error);
+    inference->model =
+        sizes_take(sizes, &asked, request->limit, &inference->run.stop, &inference->status, error);
+    if (!inference->model || !model_memory_fill(inference->memory, inference->model, error))
+        return false;
+    inference->status = 400;
+    return true;
 }
 
 static bool read_inference(struct inference *inference, const struct request *request,
@@ -221,8 +226,9 @@ static int infer_from(struct inference *inference, struct worker *worker,
                       const struct request *request, struct reply *reply, struct et_error *error) {
     double began = now_microseconds();
     struct model_run *run = &inference->run;
+    inference->status = 400;
     if (!read_inference(inference, request, worker->server->options.max_batch, error))
-        return run->stop == ET_NOT_STOPPED ? 400 : 504;
+        return inference->status;
     reply->stages[STAGE_parse] = now_microseconds() - began;
     if (!model_run(inference->model, inference->memory, inference->mode, request->limit, run,
                    error))
@@ -251,15 +257,13 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
         return;
     }
     inference.memory = &worker->memory[inference.served->index];
-    if (!inference.served->sizes && !model_memory_fill(inference.memory, inference.served, &error))
-        reply_error(reply, STYLE_OIP, 503, "%s", error.message);
-    else
+    if (inference.served->sizes || model_memory_fill(inference.memory, inference.served, &error))
         status = infer_from(&inference, worker, request, reply, &error);
-    if (status == 400)
-        reply_error(reply, STYLE_OIP, 400, "%s", error.message);
+    if (status == 400 || status == 503)
+        reply_error(reply, STYLE_OIP, status, "%s", error.message);
     else if (status == 504)
         reply_stopped(reply, STYLE_OIP, inference.run.stop, &worker->server->options);
-    if (status == 400 || status == 504)
+    if (status != 200)
         metrics_inference(worker->server, inference.served, inference.mode, false);
     if (inference.served->sizes && inference.model)
         sizes_give_back(inference.served->sizes, inference.model);

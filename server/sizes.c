@@ -12,6 +12,7 @@ struct served_size {
     enum { SIZE_IN_MAKING, SIZE_READY, SIZE_FAILED } state;
     struct model model;
     struct et_error error; /* why it failed */
+    int status;            /* of the requests for it, then */
     int holders;           /* who use it or wait for it */
     uint64_t used;         /* when last, as the sizes count */
     struct served_size *next;
@@ -337,13 +338,26 @@ static struct compile_limits limits_within(const struct models *models,
     return limits;
 }
 
-/* Without the lock. */
+/* Whether it runs as the first size does: where that has machine code, no size does without. */
+static bool runs_alike(const struct sizes *sizes, struct served_size *size) {
+    const struct model *model = &size->model;
+    return model->first == sizes->model->first || model->first == ET_JIT ||
+           et_fail(&size->error, "%s", model->jit_error.message);
+}
+
+/* Without the lock. A graph that there is not at these sizes, or is too large, is the request's
+ * fault. */
 static bool make_size(struct sizes *sizes, struct served_size *size,
                       const struct run_limit *limit) {
     struct et_program *program = make_program(sizes, &size->asked, &size->error);
     struct compile_limits limits = limits_within(sizes->models, limit);
-    return program &&
-           model_make(&size->model, program, &limits, sizes->models->most_memory, &size->error);
+    size->status = program ? 503 : 400;
+    if (!program ||
+        !model_make(&size->model, program, &limits, sizes->models->most_memory, &size->error) ||
+        !runs_alike(sizes, size))
+        return false;
+    size->status = 400;
+    return model_fits(&size->model, &size->error);
 }
 
 static void wait_for(struct sizes *sizes, struct served_size *size, const struct run_limit *limit,
@@ -390,23 +404,27 @@ static struct served_size *hold_size(struct sizes *sizes, const struct sizes_ask
 }
 
 struct model *sizes_take(struct sizes *sizes, const struct sizes_asked *asked,
-                         const struct run_limit *limit, enum et_stop *stop,
+                         const struct run_limit *limit, enum et_stop *stop, int *status,
                          struct et_error *error) {
     const struct sizes_asked first = sizes_first(sizes);
     *stop = ET_NOT_STOPPED;
+    *status = 503;
     if (same_asked(sizes, asked, &first))
         return sizes->model;
     pthread_mutex_lock(&sizes->lock);
     struct served_size *size = hold_size(sizes, asked, limit, stop);
     struct model *model = NULL;
-    if (!size)
+    if (!size) {
         et_fail(error, "out of memory");
-    else if (size->state == SIZE_READY)
+    } else if (size->state == SIZE_READY) {
         model = &size->model;
-    else if (*stop != ET_NOT_STOPPED)
+    } else if (*stop != ET_NOT_STOPPED) {
+        *status = 504;
         run_limit_fail(*stop, error);
-    else
+    } else {
+        *status = size->status;
         et_fail(error, "%s", size->error.message);
+    }
     if (size && !model)
         let_go(sizes, size);
     pthread_mutex_unlock(&sizes->lock);
@@ -463,7 +481,8 @@ bool sizes_begin(struct sizes *sizes, struct model *model, struct et_error *erro
     for (int i = 0; i < count; i++) {
         const struct sizes_asked asked = sizes_at(sizes, i);
         enum et_stop stop;
-        struct model *taken = sizes_take(sizes, &asked, NULL, &stop, error);
+        int status;
+        struct model *taken = sizes_take(sizes, &asked, NULL, &stop, &status, error);
         if (!taken)
             return et_fail_within(error, "%s", et_program_name(model->program));
         sizes_give_back(sizes, taken);

@@ -54,9 +54,11 @@ bool sizes_begin(struct sizes *sizes, struct model *model, struct et_error *erro
 void sizes_free(struct sizes *sizes); /* NULL is fine; nothing is taken */
 
 /* The model at these sizes, which are allowed, until it is given back: of the first size the model
- * itself. Waits for whoever makes it. NULL and an error; *stop tells whether `limit` passed. */
+ * itself. Waits for whoever makes it. NULL and an error with the status of the reply: 400, 503, or
+ * 504, and then *stop tells how `limit` passed. */
 struct model *sizes_take(struct sizes *sizes, const struct sizes_asked *asked,
-                         const struct run_limit *limit, enum et_stop *stop, struct et_error *error);
+                         const struct run_limit *limit, enum et_stop *stop, int *status,
+                         struct et_error *error);
 void sizes_give_back(struct sizes *sizes, struct model *model);
 
 /* Builds with gcc what was made at the beginning. */

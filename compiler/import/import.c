@@ -172,11 +172,13 @@ static int compare_weights(const void *a, const void *b) {
     return strcmp(((const struct weight *)a)->name, ((const struct weight *)b)->name);
 }
 
-/* Leaves those weights that the graph has. */
-static void keep_weights(struct weights *weights, struct graph *graph) {
+/* Leaves those weights that the graph has. False: out of memory. */
+static bool keep_weights(struct weights *weights, struct graph *graph, struct et_error *error) {
+    bool *used = et_allocate((size_t)weights->count + 1, sizeof *used); /* an arena would escape */
+    if (!used)
+        return et_fail(error, "out of memory");
     if (weights->count)
         qsort(weights->tensors, (size_t)weights->count, sizeof *weights->tensors, compare_weights);
-    bool *used = arena_array(&weights->arena, bool, (size_t)weights->count + 1);
     for (int i = 0; i < graph->node_count; i++)
         if (graph->nodes[i]->op == OP_WEIGHT)
             used[weights_find(weights, graph->nodes[i]->name) - weights->tensors] = true;
@@ -185,10 +187,12 @@ static void keep_weights(struct weights *weights, struct graph *graph) {
         if (used[i])
             weights->tensors[kept++] = weights->tensors[i];
     weights->count = kept;
+    et_release(used);
     const struct elements_file *files = weights->elements->files;
     for (const struct elements_file *each = files; each; each = each->next)
         if (each->file.count > graph->stored.count)
             graph->stored = each->file; /* most of what is to be packed lies in the largest */
+    return true;
 }
 
 static struct graph *import_outputs(struct importer *importer, const struct tensor *tensors) {
@@ -245,8 +249,8 @@ static struct graph *import_escaping(struct importer *importer) {
     struct graph *graph = import_model(importer);
     if (!graph)
         return NULL;
-    keep_weights(importer->weights, graph);
-    if (graph_canonicalize(graph, importer->error))
+    if (keep_weights(importer->weights, graph, importer->error) &&
+        graph_canonicalize(graph, importer->error))
         return graph;
     graph_free(graph);
     return NULL;

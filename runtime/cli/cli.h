@@ -171,6 +171,7 @@ struct cli_sizes {
     int count;
     struct cli_size {
         const int64_t *sizes;       /* by axis */
+        const char *name;           /* "seq_len=16, width=4" */
         struct et_program *program; /* of the model that is open */
     } * items;                      /* the largest first */
     struct arena arena;
@@ -179,8 +180,6 @@ struct cli_sizes {
 bool sizes_open(struct cli_sizes *sizes, struct cli_model *model, struct et_error *error);
 /* All programs but model->program, which model_close() gives back. */
 void sizes_close(struct cli_sizes *sizes, struct cli_model *model);
-/* "seq_len=16, width=4". */
-void sizes_name(const struct cli_sizes *sizes, int item, struct text *text);
 /* program_compile() of model->program, or of all sizes in one text. */
 struct compiled *sizes_compile(const struct cli_sizes *sizes, const struct cli_model *model,
                                const struct backend *backend, const struct compile_options *options,

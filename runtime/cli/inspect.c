@@ -227,20 +227,12 @@ static void print_kernels_of(const struct kernel_facts *kernels, int count, bool
     printf("%-34s %12" PRId64 "\n", batched ? "an image" : "all", flops);
 }
 
-static void print_size_line(const struct cli_sizes *sizes, int item, const char *end) {
-    struct text name = {0};
-    sizes_name(sizes, item, &name);
-    const char *text = text_read(&name, NULL);
-    printf("at %s%s", text ? text : "?", end);
-    text_free(&name);
-}
-
 static void print_kernels(const struct cli_sizes *sizes, const struct compiled *compiled) {
     printf("%-34s %12s %11s %11s  nodes\n", "kernel", "flop", "bytes in", "bytes out");
     for (int i = 0; i < compiled->variant_count; i++) {
         const struct sized_variant *variant = &compiled->variants[i];
         if (compiled->axis_count)
-            print_size_line(sizes, i, ":\n");
+            printf("at %s:\n", sizes->items[i].name);
         print_kernels_of(compiled->kernels + variant->first_kernel, variant->kernel_count,
                          variant->block_count > 0);
     }
@@ -307,8 +299,7 @@ static bool print_size(const struct inspect_arguments *arguments, const struct c
         return false;
     printf("%8d %8d %12zu %14zu  ", variant->kernel_count, own_kernels(compiled, variant),
            variant->arena_bytes, alone->weights_bytes);
-    print_size_line(&arguments->sizes, item, "");
-    printf("  %s\n", et_program_digest(program));
+    printf("at %s  %s\n", arguments->sizes.items[item].name, et_program_digest(program));
     compiled_free(alone);
     return true;
 }
@@ -328,7 +319,7 @@ static bool print_sizes(const struct inspect_arguments *arguments, const struct 
 
 static void print_plans(const struct cli_sizes *sizes, const struct compiled *compiled) {
     for (int i = 0; i < compiled->variant_count; i++) {
-        print_size_line(sizes, i, ":\n");
+        printf("at %s:\n", sizes->items[i].name);
         fputs(compiled->variants[i].plan, stdout);
     }
 }

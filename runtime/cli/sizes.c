@@ -31,10 +31,19 @@ static const int64_t *sizes_at(struct cli_sizes *sizes, const struct cli_model *
     return at;
 }
 
+static const char *name_sizes(struct cli_sizes *sizes, const int64_t *at) {
+    const char *name = "";
+    for (int i = 0; name && i < sizes->axis_count; i++)
+        name = arena_format(&sizes->arena, "%s%s%s=%" PRId64, name, i ? ", " : "", sizes->axes[i],
+                            at[i]);
+    return name;
+}
+
 /* `axes` has room for those of the model and of the set. */
 static bool open_size(struct cli_sizes *sizes, struct cli_model *model, struct et_axis *axes,
                       struct cli_size *size, struct et_error *error) {
-    if (!size->sizes)
+    size->name = size->sizes ? name_sizes(sizes, size->sizes) : NULL;
+    if (!size->name)
         return et_fail(error, "out of memory");
     for (int i = 0; i < sizes->axis_count; i++)
         axes[model->axis_count + i] = (struct et_axis){sizes->axes[i], size->sizes[i]};
@@ -80,11 +89,6 @@ void sizes_close(struct cli_sizes *sizes, struct cli_model *model) {
             et_model_give_back(model->open, sizes->items[i].program);
     arena_free(&sizes->arena);
     *sizes = (struct cli_sizes){0};
-}
-
-void sizes_name(const struct cli_sizes *sizes, int item, struct text *text) {
-    for (int i = 0; i < sizes->axis_count; i++)
-        text_add(text, "%s%s=%" PRId64, i ? ", " : "", sizes->axes[i], sizes->items[item].sizes[i]);
 }
 
 struct compiled *sizes_compile(const struct cli_sizes *sizes, const struct cli_model *model,

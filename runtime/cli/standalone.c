@@ -171,12 +171,8 @@ static void add_digests(struct text *text, const struct cli_sizes *sizes,
                  et_program_digest(program_at(sizes, model, i)));
         if (!sizes->axis_count)
             continue;
-        struct text name = {0};
-        text_add(&name, " at ");
-        sizes_name(sizes, i, &name);
-        text_add(text, " \\\n    ");
-        add_string(text, text_read(&name, NULL));
-        text_free(&name);
+        text_add(text, " \" at \" \\\n    ");
+        add_string(text, sizes->items[i].name);
     }
     text_add(text, "\n");
 }
@@ -196,15 +192,11 @@ static void add_sizes(struct text *text, const struct cli_sizes *sizes,
              "    const char *name;\n    long sizes[%d];\n} model_sizes[] = {\n",
              sizes->axis_count ? sizes->axis_count : 1);
     for (int i = 0; i < size_count(sizes); i++) {
-        struct text name = {0};
-        text_add(&name, " ");
-        sizes_name(sizes, i, &name);
         text_add(text, "    {model_inputs_%d, model_outputs_%d, ", i, i);
-        add_string(text, text_read(&name, NULL) + 1);
+        add_string(text, sizes->axis_count ? sizes->items[i].name : "");
         for (int k = 0; k < sizes->axis_count; k++)
             text_add(text, "%s%" PRId64, k ? ", " : ", {", sizes->items[i].sizes[k]);
         text_add(text, sizes->axis_count ? "}},\n" : ", {0}},\n");
-        text_free(&name);
     }
     text_add(text, "};\n");
 }

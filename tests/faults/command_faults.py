@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fail_nth
-from fail_nth import KINDS
+from fail_nth import KINDS, message, open_model
 
 TOOL, LIBRARY, ROOT = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 SPARED = fail_nth.spared(TOOL)
@@ -136,25 +136,6 @@ def numeral(folder):
     x = graph.input("x", [1, 4])
     much = graph.add("const", [], [1, 4], value=123456789012345678)
     return graph.store(folder, {"y": graph.add("add", [x, much], [1, 4])})
-
-
-def message(*fields):
-    """A message of protobuf's: pairs of a field's number and its value, an integer or bytes."""
-    def varint(value):
-        digits = []
-        while value > 127:
-            digits.append(value & 127 | 128)
-            value >>= 7
-        return bytes([*digits, value])
-
-    parts = []
-    for number, value in fields:
-        if isinstance(value, int):
-            parts.append(varint(number << 3) + varint(value))
-        else:
-            value = value.encode() if isinstance(value, str) else value
-            parts.append(varint(number << 3 | 2) + varint(len(value)) + value)
-    return b"".join(parts)
 
 
 def onnx_model(folder):
@@ -340,6 +321,7 @@ def scenarios(folder):
     model, simple = layers(folder), small(folder)
     x, little = npy(folder / "x.npy", [1, 2, 6, 6]), npy(folder / "little.npy", [1, 4])
     number, foreign, six = numeral(folder), onnx_model(folder), npy(folder / "six.npy", [4, 6])
+    opened = open_model(folder / "open.onnx")
     mnist, digit = "models/mnist/mnist.json", "models/mnist/samples/7-pen.png"
     mnist, digit = (str(Path(name).resolve()) for name in (mnist, digit))
     return [
@@ -351,6 +333,8 @@ def scenarios(folder):
         Scenario("emit", ["emit", model, "-o", "c"]),
         Scenario("emit, threads", ["emit", simple, "-o", "c", "--threads=2", "--dump=all"]),
         Scenario("emit, calls", ["emit", model, "-o", "c", "--dialect=calls"]),
+        Scenario("emit, sizes", ["emit", opened, "--axis=width=3,5", "-o", "c"]),
+        Scenario("inspect, sizes", ["inspect", opened, "--axis=width=3,5"]),
         Scenario("inspect", ["inspect", simple, "--cost"]),
         Scenario("build", ["build", simple, "-o", "program"]),
         Scenario("check", ["check", simple, "--seeds=1"], compilers=False),

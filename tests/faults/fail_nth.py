@@ -1,5 +1,6 @@
 """What tests that preload fail_nth.c share."""
 import os
+import struct
 import subprocess
 
 # What can fail: the enum kind of fail_nth.c.
@@ -22,3 +23,35 @@ def spared(program):
     names = functions(archive) if os.path.exists(archive) else {}
     found = [where for name, where in functions(program).items() if name in names]
     return f"{min(found)[0]:x}-{max(found)[1]:x}" if found else ""
+
+
+def message(*fields):
+    """A message of protobuf's: pairs of a field's number and its value, an integer or bytes."""
+    def varint(value):
+        digits = []
+        while value > 127:
+            digits.append(value & 127 | 128)
+            value >>= 7
+        return bytes([*digits, value])
+
+    parts = []
+    for number, value in fields:
+        if isinstance(value, int):
+            parts.append(varint(number << 3) + varint(value))
+        else:
+            value = value.encode() if isinstance(value, str) else value
+            parts.append(varint(number << 3 | 2) + varint(len(value)) + value)
+    return b"".join(parts)
+
+
+def open_model(path):
+    """y = -x + w, of x: 2 x width."""
+    width = [(1, message((1, 2))), (1, message((2, "width")))]
+    x = message((1, message((1, 1), (2, message(*width)))))
+    weight = message((1, 2), (1, 1), (2, 1), (4, struct.pack("<2f", 1, 2)), (8, "w"))
+    nodes = [message((1, "x"), (2, "n"), (4, "Neg")),
+             message((1, "n"), (1, "w"), (2, "y"), (4, "Add"))]
+    graph = message((1, nodes[0]), (1, nodes[1]), (5, weight), (2, "g"),
+                    (11, message((1, "x"), (2, x))), (12, message((1, "y"))))
+    path.write_bytes(message((1, 10), (7, graph), (8, message((2, 20)))))
+    return str(path)

@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fail_nth
-from fail_nth import KINDS
+from fail_nth import KINDS, open_model
 
 sys.path.append(str(Path(__file__).parent.parent / "server"))
 from server_client import CACHE, ROOT, demo_body, oip_request, sample
@@ -168,6 +168,12 @@ def batch_request(extent=3):
                                   (("x", 4, 8), ("w", 8, 16), ("b", 16))]}).encode()
 
 
+def sized_request():
+    """For open_model, at a size that is not the first."""
+    x = {"name": "x", "datatype": "FP32", "shape": [2, 5], "data": list(range(10))}
+    return json.dumps({"inputs": [x]}).encode()
+
+
 def requests():
     """{name: request}; a name is a row of routes.def, or none."""
     values = {"{model}": "mnist", "{version}": "1"}
@@ -192,6 +198,7 @@ def requests():
         "inference, gzip": http("POST", infer, zipped, more="Content-Encoding: gzip\r\n"),
         "inference, binary": http("POST", infer, binary, "application/octet-stream", header),
         "inference, batch": http("POST", "/v2/models/linear/infer", batch_request()),
+        "inference, new size": http("POST", "/v2/models/open/infer", sized_request()),
         "inference, eager": http("POST", infer, json.dumps(oip_request("eager")).encode()),
         "not JSON": http("POST", infer, b'{"inputs": [1, 2'),
         "not a picture": http("POST", "/infer", b"x" * 3000, "image/png"),
@@ -356,8 +363,10 @@ def main():
         folder = Path(name)
         logged = [(f"{name}, logged", row) for name, row in rows if name in LOGGED]
         batched = batched_model(folder)
-        parts = [try_requests(folder / "0", rows[::2], "--quiet", MNIST, batched),
-                 try_requests(folder / "1", rows[1::2], "--quiet", MNIST, batched),
+        # No program but that of the first size is kept: each request makes its own.
+        models = "--quiet", "--max-sizes=1", MNIST, batched, open_model(folder / "open.onnx")
+        parts = [try_requests(folder / "0", rows[::2], *models),
+                 try_requests(folder / "1", rows[1::2], *models),
                  try_requests(folder / "2", logged)]
         if len(sys.argv) <= 2 or "start" in sys.argv[2:]:
             parts.append(try_starts(folder / "3", batched))

@@ -273,10 +273,12 @@ Test(server_sizes, a_request_whose_time_is_over_gets_504) {
     struct sizes_asked size = {{1, 9}};
     struct et_error error = {0};
     enum et_stop stop;
+    int status;
     struct sizes *sizes = server.models.items[0].sizes;
     server.models.limits.most[LIMIT_NODES] = 1; /* so that none can be made */
-    cr_expect_null(sizes_take(sizes, &size, &limit, &stop, &error));
+    cr_expect_null(sizes_take(sizes, &size, &limit, &stop, &status, &error));
     cr_expect_eq(stop, ET_TOO_LATE);
+    cr_expect_eq(status, 504);
     server_answer(worker, &request, &reply);
     cr_expect_eq(reply.status, 504);
     reply_free(&reply);
