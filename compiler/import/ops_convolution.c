@@ -4,6 +4,7 @@
 #include "compiler/import/sampling.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- Conv ---- */
@@ -31,12 +32,77 @@ bool call_convolution(struct call *call, struct tensor x, struct tensor weight,
     return false;
 }
 
+/* Elements of the kernel at either end of axis i that see nothing but padding, wherever the kernel
+ * lies. */
+static struct range blind_ends(struct tensor x, struct tensor weight,
+                               const struct conv_options *options, int i) {
+    int64_t extent = tensor_extent(x, 2 + i), size = tensor_extent(weight, 2 + i);
+    int64_t dilation = options->dilation[i], span = (size - 1) * dilation + 1;
+    struct range padding = options->padding[i], blind = {0, 0};
+    int64_t room = padding.begin + extent + padding.end - span;
+    if (extent < 1 || room < 0)
+        return blind;
+    int64_t last = room - room % options->stride[i]; /* where the last kernel begins */
+    while (blind.begin < size - 1 && last + blind.begin * dilation < padding.begin &&
+           padding.begin >= (blind.begin + 1) * dilation)
+        blind.begin++;
+    while (blind.begin + blind.end < size - 1 &&
+           (size - 1 - blind.end) * dilation >= padding.begin + extent &&
+           padding.end >= (blind.end + 1) * dilation)
+        blind.end++;
+    return blind;
+}
+
+/* Of a tensor of the file, which may be large and not be aligned; or of what is computed from such.
+ */
+static bool is_finite(struct importer *importer, struct tensor weight) {
+    bool of_file = weight.node->op == OP_WEIGHT && tensor_dtype(weight) == DTYPE_FLOAT32;
+    const struct view *elements = of_file ? NULL : known_elements(importer, weight);
+    if (!of_file && !elements)
+        return false;
+    for (int64_t i = 0; i < elements_of(weight); i++) {
+        float element;
+        if (of_file)
+            memcpy(&element, (const char *)weight.node->value + i * (int64_t)sizeof element,
+                   sizeof element);
+        else
+            element = (float)number_at(elements, i);
+        if (!isfinite(element))
+            return false;
+    }
+    return true;
+}
+
+/* The kernel without such ends, which are most of it where a wide dilation meets a small image:
+ * their products are all 0, unless a weight is not finite. */
+static struct tensor cut_blind_ends(struct call *call, struct tensor x, struct tensor weight,
+                                    struct conv_options *options) {
+    struct range blind[MAX_SPATIAL];
+    int axes = tensor_rank(x) - 2;
+    bool any = false;
+    if (!x.node || !weight.node)
+        return weight;
+    for (int i = 0; i < axes; i++) {
+        blind[i] = blind_ends(x, weight, options, i);
+        any |= blind[i].begin || blind[i].end;
+    }
+    if (!any || !is_finite(call->importer, weight))
+        return weight;
+    for (int i = 0; i < axes; i++) {
+        weight =
+            cut_axis(weight, 2 + i, blind[i].begin, tensor_extent(weight, 2 + i) - blind[i].end);
+        options->padding[i].begin -= blind[i].begin * options->dilation[i];
+        options->padding[i].end -= blind[i].end * options->dilation[i];
+    }
+    return weight;
+}
+
 struct tensor import_conv(struct call *call) {
     struct conv_options options;
     struct tensor x = call_input(call, 0), weight = call_input(call, 1);
     if (!call_convolution(call, x, weight, &options))
         return NO_TENSOR;
-    return conv(x, weight, call_input(call, 2), options);
+    return conv(x, cut_blind_ends(call, x, weight, &options), call_input(call, 2), options);
 }
 
 /* ---- ConvTranspose ---- */

@@ -2,6 +2,7 @@
 #include "tests/support/onnx_model.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,49 @@ Test(import_onnx, does_not_compute_for_ever) {
     refuses(NULL, "m.onnx: cannot be imported:\n"
                   "  Expand \"y\" (opset 20): the shape depends on the model's inputs, or takes "
                   "too long to compute; here it must be known before");
+}
+
+/* ---- Convolutions ---- */
+
+static void add_integers(Onnx__Node *node, const char *name, size_t count, int64_t *values) {
+    Onnx__Attribute *attribute = onnx_add_attribute(&model, node, name);
+    attribute->has_type = true;
+    attribute->type = 7;
+    attribute->n_ints = count;
+    attribute->ints = values;
+}
+
+/* Whether a convolution of two elements by three, three apart, pads the two. */
+static bool pads_for_kernel(const float *kernel) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    int64_t shape[] = {1, 1, 3}, pads[] = {3, 3}, dilations[] = {3};
+    end();
+    begin();
+    onnx_add_input(&model, "x", 1, "1,1,2");
+    Onnx__Tensor *weight = onnx_add_initializer(&model, "w", 1, 3);
+    weight->n_dims = 3;
+    weight->dims = shape;
+    weight->has_raw_data = true;
+    weight->raw_data = (ProtobufCBinaryData){3 * sizeof *kernel, (uint8_t *)(uintptr_t)kernel};
+    Onnx__Node *node = onnx_add_node(&model, "Conv", "x,w", "y");
+    add_integers(node, "pads", 2, pads);
+    add_integers(node, "dilations", 1, dilations);
+    onnx_add_output(&model, "y");
+    struct graph *graph = imported(NULL, &weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    cr_expect_str_eq(shape_text(graph->outputs[0].node).text, "float32[1,1,2]");
+    bool pads_it = false;
+    for (int i = 0; i < graph->node_count; i++)
+        pads_it |= graph->nodes[i]->op == OP_PAD;
+    graph_free(graph);
+    weights_free(weights);
+    return pads_it;
+}
+
+Test(import_onnx, kernels_lose_ends_that_see_nothing_but_padding) {
+    cr_expect_not(pads_for_kernel((float[]){5, 6, 7}));
+    cr_expect(pads_for_kernel((float[]){5, 6, (float)INFINITY}));
 }
 
 /* ---- Elements ---- */
