@@ -1,17 +1,17 @@
 /* mnist.c: the graph "mnist", compiled to C by Eigentensor. Do not edit.
  *
- * graph    3297d60534bd9929108fbedad39237797bd0eb5412a838015e1cc163740c8c49
+ * graph    ea41d113cc31f352748e8397daaaaa04bdfcbabdb60cd78294741bf8f8b760db
  * command  eigentensor emit mnist.json
  *
  * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
  *   k01_contract_relu
- *     t19 float32[1,32,24,24]  976896 flop  6464 + 73728 bytes
+ *     t19 float32[1,32,24,24]  958464 flop  6464 + 73728 bytes
  *   k02_contract_relu_pool
- *     t54 float32[1,32,10,10]  20582400 flop  176768 + 12800 bytes
+ *     t54 float32[1,32,10,10]  20569600 flop  176768 + 12800 bytes
  *   k03_contract_relu
- *     t71 float32[1,64,8,8]  2371584 flop  86784 + 16384 bytes
+ *     t71 float32[1,64,8,8]  2367488 flop  86784 + 16384 bytes
  *   k04_contract_relu_pool
- *     t106 float32[1,64,3,3]  2672640 flop  165120 + 2304 bytes
+ *     t106 float32[1,64,3,3]  2670336 flop  165120 + 2304 bytes
  *   k05_contract
  *     logits float32[1,10]  11530 flop  39208 + 40 bytes
  */
@@ -321,6 +321,10 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
 }
 
 static inline float f32_max(float a, float b) {
+    return (a < b ? b : a) + (b != b ? b : -0.0f);
+}
+
+static inline float f32_greater_of(float a, float b) {
     return a < b ? b : a;
 }
 
@@ -356,7 +360,8 @@ static void k01_contract_relu(const float *restrict input_image,
             for (long r0 = 0; r0 < 12; r0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[32 * r0 + c] + layers_0_bias[c];
-                    t19[768 * i0 + 32 * i1 + 32 * r0 + c] = 0.0f < v0 ? v0 : 0.0f;
+                    const float v1 = f32_greater_of(0.0f, v0);
+                    t19[768 * i0 + 32 * i1 + 32 * r0 + c] = v1;
                 }
             }
         }
@@ -382,9 +387,9 @@ static void k02_contract_relu_pool(const float *restrict t19,
             for (long s0 = 0; s0 < 8; s0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[c + 32 * s0] + layers_2_bias[c];
-                    const float v1 = (0.0f < v0 ? v0 : 0.0f) - layers_4_running_mean[c];
+                    const float v1 = f32_greater_of(0.0f, v0) - layers_4_running_mean[c];
                     const float v2 = v1 * layers_4_weight[c] * folded_52[c];
-                    sums[c + 32 * s0] = f32_max(-INFINITY, v2 + layers_4_bias[c]);
+                    sums[c + 32 * s0] = v2 + layers_4_bias[c];
                 }
             }
             for (long r0 = 0; r0 < 2; r0++) {
@@ -414,7 +419,7 @@ static void k03_contract_relu(const float *restrict t54,
             for (long r0 = 0; r0 < 8; r0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[32 * r0 + c] + layers_6_bias[n + c];
-                    t71[n + 512 * i1 + 64 * r0 + c] = 0.0f < v0 ? v0 : 0.0f;
+                    t71[n + 512 * i1 + 64 * r0 + c] = f32_greater_of(0.0f, v0);
                 }
             }
         }
@@ -441,10 +446,9 @@ static void k04_contract_relu_pool(const float *restrict t71,
             for (long s0 = 0; s0 < 12; s0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[c + 32 * s0] + layers_8_bias[n + c];
-                    const float v1 = (0.0f < v0 ? v0 : 0.0f) - layers_10_running_mean[n + c];
+                    const float v1 = f32_greater_of(0.0f, v0) - layers_10_running_mean[n + c];
                     const float v2 = v1 * layers_10_weight[n + c] * folded_109[n + c];
-                    const float v3 = f32_max(-INFINITY, v2 + layers_10_bias[n + c]);
-                    sums[c + 32 * s0] = v3;
+                    sums[c + 32 * s0] = v2 + layers_10_bias[n + c];
                 }
             }
             for (long r0 = 0; r0 < 3; r0++) {
@@ -542,7 +546,7 @@ void mnist_run_array(const void *const *inputs, void *const *outputs, const void
 }
 
 const char *mnist_metadata(void) {
-    return "eigentensor 1; graph 3297d60534bd9929108fbedad39237797bd0eb5412a838015e1cc163740c8c49"
+    return "eigentensor 1; graph ea41d113cc31f352748e8397daaaaa04bdfcbabdb60cd78294741bf8f8b760db"
            "; input input_image float32[1,1,28,28]"
            "; output logits float32[1,10]";
 }

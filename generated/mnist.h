@@ -1,5 +1,5 @@
 /* mnist.h: how to run the graph "mnist", compiled to C by Eigentensor.
- * Graph 3297d60534bd9929108fbedad39237797bd0eb5412a838015e1cc163740c8c49 */
+ * Graph ea41d113cc31f352748e8397daaaaa04bdfcbabdb60cd78294741bf8f8b760db */
 #ifndef MNIST_H
 #define MNIST_H
 

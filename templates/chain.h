@@ -32,6 +32,10 @@ enum row_step_op {
     STEP_MIN_REVERSED,
     STEP_MAX,
     STEP_MAX_REVERSED,
+    STEP_LESSER_OF,
+    STEP_LESSER_OF_REVERSED,
+    STEP_GREATER_OF,
+    STEP_GREATER_OF_REVERSED,
     STEP_PUT,       // into results[from], a block
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,

@@ -11,8 +11,7 @@
 //: section lanes
 enum lanes_op { LANES_SUM, LANES_PROD, LANES_MAX, LANES_MIN };
 
-// a (op) b of one element; the greatest and the least keep a where the two are equal or not
-// ordered, as the instructions that x86 has for them keep their second operand.
+// a (op) b of one element.
 static inline float lane_join(enum lanes_op op, float a, float b) {
     switch (op) {
     case LANES_SUM:
@@ -20,12 +19,15 @@ static inline float lane_join(enum lanes_op op, float a, float b) {
     case LANES_PROD:
         return a * b;
     case LANES_MAX:
-        return a < b ? b : a;
+        return (a < b ? b : a) + (b != b ? b : -0.0f);
     default:
-        return b < a ? b : a;
+        return (b < a ? b : a) + (b != b ? b : -0.0f);
     }
 }
 
+// Vectors of lanes. lanes_choose: as lanes_join, but the greatest and the least keep a where b is
+// NaN, as the instructions that x86 has for them keep their second operand. lanes_join: so that a
+// NaN of either is the result. lanes_met: whether any of what was given to lanes_meet was NaN.
 #if defined __AVX512F__ || defined __AVX__ || defined __SSE__
 #include <immintrin.h>
 #if defined __AVX512F__
@@ -44,7 +46,7 @@ static inline lanes_vector lanes_load(const float *from) {
 static inline void lanes_store(float *to, lanes_vector x) {
     LANES_X86(storeu_ps)(to, x);
 }
-static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+static inline lanes_vector lanes_choose(enum lanes_op op, lanes_vector a, lanes_vector b) {
     switch (op) {
     case LANES_SUM:
         return LANES_X86(add_ps)(a, b);
@@ -56,16 +58,67 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
         return LANES_X86(min_ps)(b, a);
     }
 }
+#if defined __AVX512F__
+typedef __mmask16 lanes_nans; // where none was
+static inline lanes_nans lanes_meet_none(void) {
+    return 0xffff;
+}
+static inline lanes_nans lanes_meet(lanes_nans met, lanes_vector a, lanes_vector b) {
+    return _mm512_mask_cmp_ps_mask(met, a, b, _CMP_ORD_Q);
+}
+static inline lanes_nans lanes_meet_four(lanes_nans met, lanes_vector a, lanes_vector b,
+                                         lanes_vector c, lanes_vector d) {
+    return met & lanes_meet(_mm512_cmp_ps_mask(a, b, _CMP_ORD_Q), c, d); // a short chain in `met`
+}
+static inline int lanes_met(lanes_nans met) {
+    return met != 0xffff;
+}
+static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    const __mmask16 numbers = _mm512_cmp_ps_mask(b, b, _CMP_ORD_Q);
+    switch (op) {
+    case LANES_MAX:
+        return _mm512_mask_max_ps(b, numbers, b, a);
+    case LANES_MIN:
+        return _mm512_mask_min_ps(b, numbers, b, a);
+    default:
+        return lanes_choose(op, a, b);
+    }
+}
+#else
+typedef lanes_vector lanes_nans; // all bits where one was
+static inline lanes_vector lanes_unordered(lanes_vector a, lanes_vector b) {
+#if defined __AVX__
+    return _mm256_cmp_ps(a, b, _CMP_UNORD_Q);
+#else
+    return _mm_cmpunord_ps(a, b);
+#endif
+}
+static inline lanes_nans lanes_meet_none(void) {
+    return LANES_X86(setzero_ps)();
+}
+static inline lanes_nans lanes_meet(lanes_nans met, lanes_vector a, lanes_vector b) {
+    return LANES_X86(or_ps)(met, lanes_unordered(a, b));
+}
+static inline int lanes_met(lanes_nans met) {
+    return LANES_X86(movemask_ps)(met) != 0;
+}
+static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    const lanes_vector joined = lanes_choose(op, a, b);
+    if (op == LANES_SUM || op == LANES_PROD)
+        return joined;
+    return LANES_X86(or_ps)(joined, lanes_unordered(b, b)); // all bits are a NaN
+}
+#endif
 #elif defined __aarch64__ && defined __ARM_NEON
 #include <arm_neon.h>
-typedef float32x4_t lanes_vector;
+typedef float32x4_t lanes_vector, lanes_nans; // NaN where one was
 static inline lanes_vector lanes_load(const float *from) {
     return vld1q_f32(from);
 }
 static inline void lanes_store(float *to, lanes_vector x) {
     vst1q_f32(to, x);
 }
-static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+static inline lanes_vector lanes_choose(enum lanes_op op, lanes_vector a, lanes_vector b) {
     switch (op) {
     case LANES_SUM:
         return vaddq_f32(a, b);
@@ -77,16 +130,57 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
         return vbslq_f32(vcltq_f32(b, a), b, a);
     }
 }
+static inline lanes_nans lanes_meet_none(void) {
+    return vdupq_n_f32(0);
+}
+static inline lanes_nans lanes_meet(lanes_nans met, lanes_vector a, lanes_vector b) {
+    return vmaxq_f32(met, vmaxq_f32(a, b));
+}
+static inline int lanes_met(lanes_nans met) {
+    const float any = vmaxvq_f32(met);
+    return any != any;
+}
+static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    switch (op) {
+    case LANES_MAX: // the instruction takes +0 for greater than -0
+        return vbslq_f32(vceqq_f32(a, b), a, vmaxq_f32(a, b));
+    case LANES_MIN:
+        return vbslq_f32(vceqq_f32(a, b), a, vminq_f32(a, b));
+    default:
+        return lanes_choose(op, a, b);
+    }
+}
 #else
 typedef float lanes_vector;
+typedef int lanes_nans; // how many there were
 static inline lanes_vector lanes_load(const float *from) {
     return *from;
 }
 static inline void lanes_store(float *to, lanes_vector x) {
     *to = x;
 }
+static inline lanes_vector lanes_choose(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    if (op == LANES_MAX)
+        return a < b ? b : a;
+    return op == LANES_MIN ? (b < a ? b : a) : lane_join(op, a, b);
+}
+static inline lanes_nans lanes_meet_none(void) {
+    return 0;
+}
+static inline lanes_nans lanes_meet(lanes_nans met, lanes_vector a, lanes_vector b) {
+    return met | (a != a) | (b != b);
+}
+static inline int lanes_met(lanes_nans met) {
+    return met;
+}
 static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
     return lane_join(op, a, b);
+}
+#endif
+#if !defined __AVX512F__
+static inline lanes_nans lanes_meet_four(lanes_nans met, lanes_vector a, lanes_vector b,
+                                         lanes_vector c, lanes_vector d) {
+    return lanes_meet(lanes_meet(met, a, b), c, d);
 }
 #endif
 enum { LANES_WIDTH = sizeof(lanes_vector) / sizeof(float), LANES_PARTS = 16 / LANES_WIDTH };
@@ -106,13 +200,29 @@ LANES_INLINE struct lanes lanes_begin(float identity) {
     return x;
 }
 
-// Whole rounds of the lanes.
+// NaN in every lane where one was met: it is the result wherever it stood.
+LANES_INLINE struct lanes lanes_with(struct lanes x, lanes_nans met) {
+    return lanes_met(met) ? lanes_begin(__builtin_nanf("")) : x;
+}
+
+// Whole rounds of the lanes. What is NaN is found beside the greatest and the least, with one
+// comparison for two vectors.
 LANES_INLINE struct lanes lanes_take_rounds(enum lanes_op op, struct lanes x, const float *a,
                                             long rounds) {
+    enum { TWO = LANES_PARTS > 1 };
+    const int orders = op == LANES_MAX || op == LANES_MIN;
+    lanes_nans met = lanes_meet_none();
     for (long r = 0; r < rounds; r++, a += 16)
-        for (int i = 0; i < LANES_PARTS; i++)
-            x.part[i] = lanes_join(op, x.part[i], lanes_load(a + i * LANES_WIDTH));
-    return x;
+        for (int i = 0; i < LANES_PARTS; i += 1 + TWO) {
+            const lanes_vector first = lanes_load(a + i * LANES_WIDTH);
+            const lanes_vector next = lanes_load(a + (i + TWO) * LANES_WIDTH);
+            x.part[i] = lanes_choose(op, x.part[i], first);
+            if (TWO)
+                x.part[i + TWO] = lanes_choose(op, x.part[i + TWO], next);
+            if (orders)
+                met = lanes_meet(met, first, next);
+        }
+    return orders ? lanes_with(x, met) : x;
 }
 
 // The greatest of a row is the first of those that are no less than any other, in whatever groups
@@ -121,19 +231,43 @@ LANES_INLINE struct lanes lanes_take_rounds(enum lanes_op op, struct lanes x, co
 LANES_INLINE struct lanes lanes_take_quarters(enum lanes_op op, struct lanes x, float identity,
                                               const float *a, long rounds) {
     struct lanes y = lanes_begin(identity), z = y, w = y;
+    lanes_nans met = lanes_meet_none();
     for (const float *end = a + 16 * rounds; a < end; a += 16)
         for (int i = 0; i < LANES_PARTS; i++) {
             const float *from = a + i * LANES_WIDTH;
-            x.part[i] = lanes_join(op, x.part[i], lanes_load(from));
-            y.part[i] = lanes_join(op, y.part[i], lanes_load(from + 16 * rounds));
-            z.part[i] = lanes_join(op, z.part[i], lanes_load(from + 32 * rounds));
-            w.part[i] = lanes_join(op, w.part[i], lanes_load(from + 48 * rounds));
+            const lanes_vector first = lanes_load(from), second = lanes_load(from + 16 * rounds);
+            const lanes_vector third = lanes_load(from + 32 * rounds);
+            const lanes_vector fourth = lanes_load(from + 48 * rounds);
+            x.part[i] = lanes_choose(op, x.part[i], first);
+            y.part[i] = lanes_choose(op, y.part[i], second);
+            z.part[i] = lanes_choose(op, z.part[i], third);
+            w.part[i] = lanes_choose(op, w.part[i], fourth);
+            met = lanes_meet_four(met, first, second, third, fourth);
         }
     for (int i = 0; i < LANES_PARTS; i++) {
-        x.part[i] = lanes_join(op, x.part[i], y.part[i]);
-        x.part[i] = lanes_join(op, x.part[i], z.part[i]);
-        x.part[i] = lanes_join(op, x.part[i], w.part[i]);
+        x.part[i] = lanes_choose(op, x.part[i], y.part[i]);
+        x.part[i] = lanes_choose(op, x.part[i], z.part[i]);
+        x.part[i] = lanes_choose(op, x.part[i], w.part[i]);
     }
+    return lanes_with(x, met);
+}
+
+// The first lanes take one element each, `count` in all.
+LANES_INLINE struct lanes lanes_take_rest(enum lanes_op op, struct lanes x, const float *a,
+                                          long count) {
+#if defined __AVX512F__
+    const __mmask16 taking = (__mmask16)((1u << count) - 1);
+    const lanes_vector next = _mm512_maskz_loadu_ps(taking, a);
+    x.part[0] = _mm512_mask_mov_ps(x.part[0], taking, lanes_join(op, x.part[0], next));
+#else
+    float all[16];
+    for (int i = 0; i < LANES_PARTS; i++)
+        lanes_store(all + i * LANES_WIDTH, x.part[i]);
+    for (long i = 0; i < count; i++)
+        all[i] = lane_join(op, all[i], a[i]);
+    for (int i = 0; i < LANES_PARTS; i++)
+        x.part[i] = lanes_load(all + i * LANES_WIDTH);
+#endif
     return x;
 }
 
@@ -147,16 +281,7 @@ LANES_INLINE struct lanes lanes_take(enum lanes_op op, struct lanes x, const flo
         count -= 64 * rounds;
     }
     x = lanes_take_rounds(op, x, a, count / 16);
-    if (count % 16) {
-        float all[16];
-        for (int i = 0; i < LANES_PARTS; i++)
-            lanes_store(all + i * LANES_WIDTH, x.part[i]);
-        for (long i = 0; i < count % 16; i++)
-            all[i] = lane_join(op, all[i], a[count / 16 * 16 + i]);
-        for (int i = 0; i < LANES_PARTS; i++)
-            x.part[i] = lanes_load(all + i * LANES_WIDTH);
-    }
-    return x;
+    return count % 16 ? lanes_take_rest(op, x, a + count / 16 * 16, count % 16) : x;
 }
 
 // The tree.

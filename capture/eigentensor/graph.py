@@ -170,7 +170,7 @@ class Graph:
         ids = {id(node): i for i, node in enumerate(ordered)}
         weights = sorted((node for node in ordered if node.op == "weight"),
                          key=lambda node: node.attributes["name"].encode())
-        document = {"format": "eigentensor", "version": 1, "name": self.name,
+        document = {"format": "eigentensor", "version": 2, "name": self.name,
                     "inputs": [described(node) for node in inputs.values()]}
         if weights:
             document["weights"] = {"tensors": [described(node) for node in weights]}

@@ -1,6 +1,8 @@
 """TinyGrad's tensor graph, before scheduling, as a stored graph: a function for each of its
 operations, which the page "Port your model" lists by their decorators."""
 
+import math
+
 from tinygrad import dtypes
 from tinygrad.uop.ops import Ops
 
@@ -350,7 +352,7 @@ def mul(translator, uop):
     return graph.apply("and" if nodes[0].dtype == "bool" else "mul", *nodes)
 
 
-BINARY = {Ops.SUB: "sub", Ops.FDIV: "div", Ops.MAX: "max", Ops.CDIV: "div", Ops.CMOD: "mod",
+BINARY = {Ops.SUB: "sub", Ops.FDIV: "div", Ops.CDIV: "div", Ops.CMOD: "mod",
           Ops.CMPLT: "lt", Ops.CMPEQ: "eq", Ops.AND: "and", Ops.XOR: "xor", Ops.SHL: "shl",
           Ops.SHR: "shr"}
 
@@ -361,6 +363,16 @@ def binary(translator, uop):
 
 for _op, _name in BINARY.items():
     supports(_op, becomes=_name)(binary)
+
+
+@supports(Ops.MAX, becomes="max; where, of two floats of which the second may be NaN")
+def maximum(translator, uop):
+    """TinyGrad's is `a < b ? b : a`, which keeps a where b is NaN; ours is NaN then."""
+    graph, number = translator.graph, uniform(uop.src[1])
+    a, b = yield from elementwise(translator, uop)
+    if not a.is_float or (number is not None and not math.isnan(number)):
+        return graph.apply("max", a, b)
+    return graph.apply("where", graph.apply("lt", a, b), b, a)
 
 
 @supports(Ops.OR, becomes="or; concat, of tensors padded apart")

@@ -55,7 +55,11 @@ static const char *emit_position(struct emitter *emitter, const struct expressio
     const char *value = emit_local_name(emitter, "v");
     emit_line(emitter, "const %s %s = %s;", dtype_facts[dtype].c_type, value,
               emit_expression(emitter, e->sources[0]));
-    emit_open(emitter, "if (%s %c %s) {", value, greatest ? '>' : '<', best);
+    if (dtype_is_real(dtype))
+        emit_open(emitter, "if (%s(%s, %s)) {", emit_scalar_call(emitter, e->op, dtype), best,
+                  value);
+    else
+        emit_open(emitter, "if (%s %c %s) {", value, greatest ? '>' : '<', best);
     emit_line(emitter, "%s = %s;", best, value);
     emit_line(emitter, "%s = %s;", where, position);
     emit_close(emitter);

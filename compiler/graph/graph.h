@@ -15,7 +15,8 @@ enum op {
 #define OP(id, ...) OP_##id,
 #include "compiler/graph/ops.def"
 #undef OP
-    OP_COUNT
+    OP_COUNT,
+    OP_STORED_COUNT = OP_GREATER_OF, /* from here on: within the compiler only */
 };
 
 enum op_class {

@@ -413,6 +413,8 @@ static bool infer_movement(struct node *node, struct et_error *error) {
 }
 
 bool infer(struct node *node, struct et_error *error) {
+    if (node->op >= OP_STORED_COUNT)
+        return et_fail(error, "%s: no operation of a graph", op_facts[node->op].name);
     if (!check_sources(node, error))
         return false;
     infer_dtype(node);

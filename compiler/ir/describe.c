@@ -36,12 +36,17 @@ static bool is_zero(const struct expression *e) {
     return e->kind == EXPRESSION_CONSTANT && e->bits == 0;
 }
 
-/* x > 0 ? x : 0 */
-static bool is_relu(const struct expression *e) {
-    const struct expression *condition = e->sources[0];
-    return e->op == OP_WHERE && is_zero(e->sources[2]) && condition->kind == EXPRESSION_OP &&
-           condition->op == OP_LT && is_zero(condition->sources[0]) &&
-           condition->sources[1] == e->sources[1];
+/* The other operand where it is max(x, 0), or what else keeps the positive ones; NULL: it is not.
+ */
+static const struct expression *relu_operand(const struct expression *e) {
+    if (e->op != OP_GREATER_OF)
+        return NULL;
+    return is_zero(e->sources[0]) ? e->sources[1] : is_zero(e->sources[1]) ? e->sources[0] : NULL;
+}
+
+/* As the graph calls it. */
+static const char *op_name(enum op op) {
+    return op_facts[op == OP_GREATER_OF ? OP_MAX : op == OP_LESSER_OF ? OP_MIN : op].name;
 }
 
 static void note_word(void *context, const struct expression *e) {
@@ -57,7 +62,7 @@ static void note_word(void *context, const struct expression *e) {
     } else if (e->kind == EXPRESSION_OP) {
         words->arithmetic = true;
         enum op_class class = op_facts[e->op].class;
-        if (is_relu(e))
+        if (relu_operand(e))
             add_word(words, "relu");
         else if (class == CLASS_UNARY && e->op != OP_NEG && e->op != OP_RECIP && e->op != OP_NOT)
             add_word(words, op_facts[e->op].name);
@@ -131,16 +136,16 @@ static void add_arguments(struct text *text, const struct expression *e, const c
 
 static void add_op(struct text *text, const struct expression *e) {
     const struct op_facts *facts = &op_facts[e->op];
-    if (e->op == OP_WHERE && is_relu(e)) {
+    if (relu_operand(e)) {
         text_add(text, "relu(");
-        add_formula(text, e->sources[1]);
+        add_formula(text, relu_operand(e));
         text_add(text, ")");
     } else if (facts->infix[0]) {
         char separator[8];
         snprintf(separator, sizeof separator, " %s ", facts->infix);
         add_operands(text, e, separator);
     } else {
-        text_add(text, "%s", e->op == OP_CAST ? dtype_facts[e->dtype].name : facts->name);
+        text_add(text, "%s", e->op == OP_CAST ? dtype_facts[e->dtype].name : op_name(e->op));
         add_arguments(text, e, ", ");
     }
 }

@@ -65,6 +65,7 @@ const struct expression *expression_index(struct ir *ir, enum dtype dtype,
                                           const struct index *index);
 const struct expression *expression_load(struct ir *ir, struct buffer *buffer,
                                          const struct index *const *indices);
+/* max, min and where become greater_of or lesser_of wherever these give the same bits. */
 const struct expression *expression_op(struct ir *ir, enum op op, enum dtype dtype, int count,
                                        const struct expression *const *sources);
 /* Predicates that always hold are dropped; one that never holds selects `otherwise`. */
@@ -129,5 +130,17 @@ void expression_walk_all(struct ir *ir, int count, const struct expression *cons
                          void *context);
 
 bool is_contraction(const struct expression *e);
+
+/* choice.c */
+
+/* Whether it is certain that a float32 or float64 is never NaN, whatever the inputs hold. */
+bool expression_is_number(const struct expression *e);
+/* A greater_of or lesser_of of two sources that has the bits of an operation, if there is one. */
+struct choice {
+    enum op op;
+    const struct expression *sources[2];
+};
+bool find_choice(enum op op, enum dtype dtype, const struct expression *const *sources,
+                 struct choice *choice);
 
 #endif

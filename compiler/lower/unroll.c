@@ -76,6 +76,8 @@ static const struct expression *at_position(struct ir *ir, const struct expressi
 
 const struct expression *begin_lane(struct ir *ir, const struct expression *reduce,
                                     const struct expression *element) {
+    if (reduce->op == OP_REDUCE_MAX || reduce->op == OP_REDUCE_MIN)
+        return element; /* its identity gives way to everything, and has the bits of its equals */
     const struct expression *pair[] = {
         expression_constant(ir, reduce->dtype, identity_bits(reduce->op, reduce->dtype)), element};
     return expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);

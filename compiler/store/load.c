@@ -22,6 +22,7 @@ struct reader {
     struct weights listed; /* names, dtypes and shapes of "tensors"; no data */
     const char *weights_file;
     struct digest sha256;
+    int64_t version;
     bool has_weights, has_file;
     struct weights *weights;
 };
@@ -58,7 +59,7 @@ bool graph_bind(struct graph *graph, const struct weights *weights, struct et_er
     return true;
 }
 
-static bool read_format(const json_t *document, struct et_error *error) {
+static bool read_format(struct reader *reader, const json_t *document, struct et_error *error) {
     static const char *const keys[] = {"format",  "version", "name",    "axes", "inputs",
                                        "weights", "nodes",   "outputs", NULL};
     if (!json_is_object(document))
@@ -69,8 +70,7 @@ static bool read_format(const json_t *document, struct et_error *error) {
     if (strcmp(format, "eigentensor") != 0)
         return et_fail(error, "\"format\" is \"%s\", expected \"eigentensor\"",
                        quoted(format).text);
-    int64_t version;
-    if (!json_read_integer(document, "version", 1, 1, &version, error))
+    if (!json_read_integer(document, "version", 1, STORE_VERSION, &reader->version, error))
         return false;
     return json_check_keys(document, keys, error);
 }
@@ -310,8 +310,20 @@ static bool load_weights(struct reader *reader, struct et_error *error) {
            et_fail_within(error, "%s", other ? other : reader->weights_file);
 }
 
+/* Says today's way what an older version said in its own. */
+static bool take_version(struct reader *reader, struct et_error *error) {
+    if (reader->version > 1)
+        return true;
+    if (reader->open->nodes || reader->open->axes.count)
+        return et_fail(error, "\"axes\": version 1 has none");
+    if (!graph_from_version_1(&reader->graph, error))
+        return false;
+    reader->open->graph = reader->graph;
+    return true;
+}
+
 static bool read_graph(struct reader *reader, const json_t *document, struct et_error *error) {
-    if (!read_format(document, error))
+    if (!read_format(reader, document, error))
         return false;
     const char *name = json_read_name(document, "name", error);
     if (!name)
@@ -324,8 +336,8 @@ static bool read_graph(struct reader *reader, const json_t *document, struct et_
     reader->loader.open = reader->open;
     return read_axes(reader, document, error) && read_weights(reader, document, error) &&
            read_nodes(reader, document, error) && read_outputs(reader, document, error) &&
-           check_inputs(reader, document, error) && load_weights(reader, error) &&
-           verify_graph(reader->graph, error) &&
+           check_inputs(reader, document, error) && take_version(reader, error) &&
+           load_weights(reader, error) && verify_graph(reader->graph, error) &&
            (reader->options->as_written || reader->open->nodes ||
             graph_canonicalize(reader->graph, error));
 }

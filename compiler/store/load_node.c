@@ -410,7 +410,7 @@ bool load_node(struct graph *graph, const struct weights *listed, const json_t *
     const char *name = json_read_name(object, "op", error);
     if (!name)
         return et_fail_within(error, "node %d", id);
-    if (!op_from_name(name, &node.op))
+    if (!op_from_name(name, &node.op) || node.op >= OP_STORED_COUNT)
         return et_fail(error, "node %d: unknown operation \"%s\"", id, quoted(name).text);
     loader->node = loader->nodes ? &loader->nodes[id] : NULL;
     loader->capacity = 0;

@@ -282,7 +282,8 @@ static bool add_graph(struct text *text, const struct open_graph *open,
                       const struct digest *sha256, struct et_error *error) {
     const struct graph *graph = open->graph;
     const struct writer writer = {text, &open->axes, open->nodes};
-    text_add(text, "{\n  \"format\": \"eigentensor\",\n  \"version\": 1,\n  \"name\": ");
+    text_add(text,
+             "{\n  \"format\": \"eigentensor\",\n  \"version\": %d,\n  \"name\": ", STORE_VERSION);
     if (!add_name(text, "the graph's name", graph->name, error))
         return false;
     text_add(text, ",\n");

@@ -2,7 +2,7 @@
  *
  *   {
  *     "format": "eigentensor",
- *     "version": 1,
+ *     "version": 2,
  *     "name": "scale",
  *     "inputs": [
  *       {"name": "x", "dtype": "float32", "shape": [3]}
@@ -52,6 +52,12 @@
  * a text stands for a graph of each size, with the digest of that graph; the digest of the text
  * itself tells the open graph. See open_graph.h.
  *
+ * VERSION 2 says of NaN what ops.def says: max, min, the reductions of their names, argmax and
+ * argmin let it through. In version 1 they passed over it, and had no other difference: a file of
+ * version 1 is read, and is then a graph of version 2 that says so with `where` (version_1.c), so
+ * that it gives the bits that it gave. The version is a part of the canonical text, and thus of the
+ * digest.
+ *
  * THE CANONICAL TEXT of a graph is this text, byte for byte as graph_to_json writes it, without the
  * lines "file" and "sha256". THE DIGEST of a graph is the SHA-256 of its canonical text followed by
  * the digest_tensor (32 bytes) of each of its weights in the order of "tensors", which is by name.
@@ -73,6 +79,8 @@ enum {
     STORE_MOST_NAMED = 1024,     /* inputs; outputs */
     STORE_MOST_SIZES = 4 << 20,  /* bytes of all sizes that depend on open axes */
 };
+
+enum { STORE_VERSION = 2 }; /* that is written; those from 1 on are read */
 
 /* store.c: writing. All require what verify_graph checks, and check it. */
 
@@ -116,6 +124,12 @@ struct graph *graph_decode(const char *json, size_t count, const char *name, con
 
 /* Points every weight node to its elements, which must be of its dtype and shape. */
 bool graph_bind(struct graph *graph, const struct weights *weights, struct et_error *error);
+
+/* version_1.c */
+
+/* Replaces a graph that was read from version 1 by one with the same bits. Its weights are not
+ * bound yet. False leaves it as it was. */
+bool graph_from_version_1(struct graph **graph, struct et_error *error);
 
 /* canonicalize.c */
 

@@ -414,7 +414,7 @@ static void print_operation(const struct op_facts *facts) {
 static int print_operations(void) {
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         printf("%s%s\n\n", i ? "\n" : "", classes[i].title);
-        for (int op = 0; op < OP_COUNT; op++)
+        for (int op = 0; op < OP_STORED_COUNT; op++)
             if (op_facts[op].class == classes[i].class)
                 print_operation(&op_facts[op]);
     }

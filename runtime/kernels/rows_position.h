@@ -46,7 +46,7 @@ enum { SEARCHED = 512 /* elements of a block */, SHORT = 24 /* few enough to loo
             if (!scalar_##name##_##short(*kept, found))                                            \
                 continue;                                                                          \
             long place = 0;                                                                        \
-            while (from[place] != found)                                                           \
+            while (from[place] != found && (found == found || from[place] == from[place]))         \
                 place++;                                                                           \
             *kept = found;                                                                         \
             *where = (int32_t)(first + i + place);                                                 \

@@ -77,6 +77,104 @@ struct row_reduction {
             block_##name##_##short(1, rounds, to + r * REDUCTION_LANES, from + r * a_row, a_row);  \
     }
 
+/* The same of the greatest and the least float, which compilers do not make the instructions for
+ * that there are. A block is computed as if it had no NaN, and again when it has. */
+static inline __attribute__((always_inline)) void
+join_part(enum lanes_op op, long count, float *result, const float *x, const float *y) {
+#if defined __AVX512F__
+    const __mmask16 part = (__mmask16)((1u << count) - 1);
+    const lanes_vector joined =
+        lanes_join(op, _mm512_maskz_loadu_ps(part, x), _mm512_maskz_loadu_ps(part, y));
+    _mm512_mask_storeu_ps(result, part, joined);
+#else
+    for (long i = 0; i < count; i++)
+        result[i] = lane_join(op, x[i], y[i]);
+#endif
+}
+#define JOIN_ORDERED(name, op)                                                                     \
+    static void join_##name##_f32(long count, void *to, const void *a, const void *b) {            \
+        float *result = to;                                                                        \
+        const float *x = a, *y = b;                                                                \
+        long i = 0;                                                                                \
+        for (; i + LANES_WIDTH <= count; i += LANES_WIDTH)                                         \
+            lanes_store(result + i, lanes_join(op, lanes_load(x + i), lanes_load(y + i)));         \
+        if (i < count)                                                                             \
+            join_part(op, count - i, result + i, x + i, y + i);                                    \
+    }                                                                                              \
+    static void join_four_##name##_f32(long count, void *to, const void *a, long apart) {          \
+        float *result = to;                                                                        \
+        const float *x = a;                                                                        \
+        long i = 0;                                                                                \
+        for (; i + LANES_WIDTH <= count; i += LANES_WIDTH) {                                       \
+            const lanes_vector first = lanes_load(x + i), second = lanes_load(x + i + apart);      \
+            const lanes_vector third = lanes_load(x + i + 2 * apart);                              \
+            const lanes_vector fourth = lanes_load(x + i + 3 * apart);                             \
+            lanes_vector sum = lanes_join(op, lanes_load(result + i), first);                      \
+            sum = lanes_join(op, lanes_join(op, sum, second), third);                              \
+            lanes_store(result + i, lanes_join(op, sum, fourth));                                  \
+        }                                                                                          \
+        for (; i < count; i++)                                                                     \
+            for (long k = 0; k < 4; k++)                                                           \
+                result[i] = lane_join(op, result[i], x[i + k * apart]);                            \
+    }
+enum { ORDERED_HEIGHT = LANES_WIDTH > 4 ? LANES_WIDTH / 4 : 1 /* rows, as HEIGHT has it */ };
+static inline __attribute__((always_inline)) lanes_nans ordered_block(enum lanes_op op, bool exact,
+                                                                      long height, long rounds,
+                                                                      float *lanes, const float *a,
+                                                                      long a_row) {
+    lanes_vector sums[ORDERED_HEIGHT][LANES_PARTS], next[ORDERED_HEIGHT * LANES_PARTS + 1];
+    lanes_nans met = lanes_meet_none();
+    const long count = height * LANES_PARTS;
+    for (long i = 0; i < count; i++)
+        sums[i / LANES_PARTS][i % LANES_PARTS] = lanes_load(lanes + i * LANES_WIDTH);
+    for (long round = 0; round < rounds; round++) {
+        for (long i = 0; i < count; i++) {
+            lanes_vector *sum = &sums[i / LANES_PARTS][i % LANES_PARTS];
+            next[i] = lanes_load(a + i / LANES_PARTS * a_row + round * REDUCTION_LANES +
+                                 i % LANES_PARTS * LANES_WIDTH);
+            *sum = exact ? lanes_join(op, *sum, next[i]) : lanes_choose(op, *sum, next[i]);
+        }
+        next[count] = next[count - 1];
+        for (long i = 0; i < count && !exact; i += 4)
+            met = lanes_meet_four(met, next[i], next[i + 1 < count ? i + 1 : count],
+                                  next[i + 2 < count ? i + 2 : count],
+                                  next[i + 3 < count ? i + 3 : count]);
+    }
+    if (!lanes_met(met))
+        for (long i = 0; i < count; i++)
+            lanes_store(lanes + i * LANES_WIDTH, sums[i / LANES_PARTS][i % LANES_PARTS]);
+    return met;
+}
+#define ROUNDS_ORDERED(name, op)                                                                   \
+    static inline __attribute__((always_inline)) void block_##name##_f32(                          \
+        long height, long rounds, float *lanes, const float *a, long a_row) {                      \
+        if (lanes_met(ordered_block(op, false, height, rounds, lanes, a, a_row)))                  \
+            ordered_block(op, true, height, rounds, lanes, a, a_row);                              \
+    }                                                                                              \
+    static void rounds_##name##_f32(long rows, long rounds, void *lanes, const void *a,            \
+                                    long a_row) {                                                  \
+        const float *from = a;                                                                     \
+        float *to = lanes;                                                                         \
+        long r = 0;                                                                                \
+        for (; r + (long)ORDERED_HEIGHT <= rows; r += ORDERED_HEIGHT)                              \
+            block_##name##_f32(ORDERED_HEIGHT, rounds, to + r * REDUCTION_LANES, from + r * a_row, \
+                               a_row);                                                             \
+        for (; r < rows; r++)                                                                      \
+            block_##name##_f32(1, rounds, to + r * REDUCTION_LANES, from + r * a_row, a_row);      \
+    }
+#define ORDERED(name, op)                                                                          \
+    JOIN_ORDERED(name, op)                                                                         \
+    ROUNDS_ORDERED(name, op)                                                                       \
+    static void along_end_##name##_f32(long rows, void *result, const void *lanes) {               \
+        for (long r = 0; r < rows; r++) {                                                          \
+            struct lanes x;                                                                        \
+            for (long i = 0; i < LANES_PARTS; i++)                                                 \
+                x.part[i] =                                                                        \
+                    lanes_load((const float *)lanes + r * REDUCTION_LANES + i * LANES_WIDTH);      \
+            ((float *)result)[r] = lanes_end(op, x);                                               \
+        }                                                                                          \
+    }
+
 /* The tree, in registers: lane l takes l + 8, l + 4, l + 2, l + 1. (A result at a time: vectors
  * across results would be put together lane by lane.) */
 #define ALONG_END(short, name)                                                                     \
@@ -106,10 +204,11 @@ ROW_ALONE(reduce_prod, LANES_PROD)
 ROW_ALONE(reduce_max, LANES_MAX)
 ROW_ALONE(reduce_min, LANES_MIN)
 
-#define REDUCTION_OF(id, short, name, row)                                                         \
+#define USUAL(short, name)                                                                         \
     JOIN(short, name)                                                                              \
     ROUNDS(short, name)                                                                            \
-    ALONG_END(short, name)                                                                         \
+    ALONG_END(short, name)
+#define REDUCTION_OF(id, short, name, row)                                                         \
     static const type_##short identity_##name##_##short = IDENTITY_##name(short);                  \
     static const struct row_reduction name##_##short = {sizeof(type_##short),                      \
                                                         &identity_##name##_##short,                \
@@ -128,11 +227,22 @@ ROW_ALONE(reduce_min, LANES_MIN)
                                                    rounds_##name##_u8,                             \
                                                    along_end_##name##_u8,                          \
                                                    NULL};
+#define REDUCTION_OF_INTEGER(id, short, name, row)                                                 \
+    USUAL(short, name)                                                                             \
+    REDUCTION_OF(id, short, name, row)
 #define REDUCTION(name)                                                                            \
     REDUCTION_OF(FLOAT32, f32, name, row_##name##_f32)                                             \
     REDUCTION_OF(FLOAT64, f64, name, NULL)                                                         \
-    FOR_INTEGER_DTYPES(REDUCTION_OF, name, NULL)                                                   \
+    FOR_INTEGER_DTYPES(REDUCTION_OF_INTEGER, name, NULL)                                           \
     REDUCTION_OF_BOOL(name)
+USUAL(f32, reduce_sum)
+USUAL(f32, reduce_prod)
+ORDERED(reduce_max, LANES_MAX)
+ORDERED(reduce_min, LANES_MIN)
+USUAL(f64, reduce_sum)
+USUAL(f64, reduce_prod)
+USUAL(f64, reduce_max)
+USUAL(f64, reduce_min)
 REDUCTION(reduce_sum)
 REDUCTION(reduce_prod)
 REDUCTION(reduce_max)

@@ -54,24 +54,36 @@ FOR_INTEGER_DTYPES(COMPUTING, )
     ((vector_##short)((computing_##short)(a) * (computing_##short)(b)))
 #define VECTOR_reduce_max(short, a, b) greater_##short(a, b)
 #define VECTOR_reduce_min(short, a, b) lesser_##short(a, b)
-#define GREATER(a, b) SELECT((a) < (b), (b), (a))
-#define LESSER(a, b) SELECT((b) < (a), (b), (a))
-/* Compilers do not see the instructions that do this for floats. */
-#if defined __SSE__ || (defined __aarch64__ && defined __ARM_NEON)
-#define JOINED(op, a, b) ((vector_f32)lanes_join(op, (lanes_vector)(a), (lanes_vector)(b)))
-#define GREATER_f32 , JOINED(LANES_MAX, a, b)
-#define LESSER_f32 , JOINED(LANES_MIN, a, b)
-#endif
 #define ORDER(id, short, ...)                                                                      \
     static inline vector_##short greater_##short(vector_##short a, vector_##short b) {             \
-        return ORDER_OR(GREATER_##short, GREATER(a, b));                                           \
+        return SELECT(a < b, b, a);                                                                \
     }                                                                                              \
     static inline vector_##short lesser_##short(vector_##short a, vector_##short b) {              \
-        return ORDER_OR(LESSER_##short, LESSER(a, b));                                             \
+        return SELECT(b < a, b, a);                                                                \
     }
-#define ORDER_OR(special, usual) SECOND(special, usual, )
-FOR_FLOAT_DTYPES(ORDER, )
 FOR_INTEGER_DTYPES(ORDER, )
+static inline vector_f64 greater_f64(vector_f64 a, vector_f64 b) {
+    return SELECT((a < b) | (b != b), b, a);
+}
+static inline vector_f64 lesser_f64(vector_f64 a, vector_f64 b) {
+    return SELECT((b < a) | (b != b), b, a);
+}
+/* Compilers do not see the instructions that do this for floats. */
+#if defined __SSE__ || (defined __aarch64__ && defined __ARM_NEON)
+#define ORDER_OF_FLOATS(name, join, op, otherwise)                                                 \
+    static inline vector_f32 name(vector_f32 a, vector_f32 b) {                                    \
+        return (vector_f32)join(op, (lanes_vector)a, (lanes_vector)b);                             \
+    }
+#else
+#define ORDER_OF_FLOATS(name, join, op, otherwise)                                                 \
+    static inline vector_f32 name(vector_f32 a, vector_f32 b) {                                    \
+        return SELECT(otherwise, b, a);                                                            \
+    }
+#endif
+ORDER_OF_FLOATS(greater_f32, lanes_join, LANES_MAX, (a < b) | (b != b))
+ORDER_OF_FLOATS(lesser_f32, lanes_join, LANES_MIN, (b < a) | (b != b))
+ORDER_OF_FLOATS(greater_of_vectors, lanes_choose, LANES_MAX, a < b)
+ORDER_OF_FLOATS(lesser_of_vectors, lanes_choose, LANES_MIN, b < a)
 
 /* a * b + c, as ops.def has it for a contraction. */
 static inline vector_f32 multiply_add_f32(vector_f32 a, vector_f32 b, vector_f32 c) {

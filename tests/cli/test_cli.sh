@@ -16,7 +16,7 @@ npy() {
 cat >pair.json <<'END'
 {
   "format": "eigentensor",
-  "version": 1,
+  "version": 2,
   "name": "pair",
   "inputs": [
     {"name": "x", "dtype": "float32", "shape": [3]},
@@ -199,7 +199,7 @@ expect 0 "$tool" inspect "$mnist" --plan --threads=2
 cat >long.json <<'END'
 {
   "format": "eigentensor",
-  "version": 1,
+  "version": 2,
   "name": "long",
   "inputs": [{"name": "x", "dtype": "float32", "shape": [1]}],
   "nodes": [
@@ -381,7 +381,7 @@ says out 'input   k int32[2]'
 cat >row.json <<'END'
 {
   "format": "eigentensor",
-  "version": 1,
+  "version": 2,
   "name": "row",
   "inputs": [
     {"name": "x", "dtype": "float32", "shape": [1, 2]}

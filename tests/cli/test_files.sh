@@ -11,7 +11,7 @@ mkdir temporary cache
 # model FILE NAME CONSTANT [NODE]: y = recip(x + CONSTANT), or NODE for it.
 model() {
     cat >"$1" <<MODEL
-{"format": "eigentensor", "version": 1, "name": "$2",
+{"format": "eigentensor", "version": 2, "name": "$2",
  "inputs": [{"name": "x", "dtype": "float32", "shape": [1]}],
  "nodes": [
   {"id": 0, "op": "input", "src": [], "name": "x", "dtype": "float32", "shape": [1]},

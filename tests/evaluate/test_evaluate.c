@@ -242,7 +242,7 @@ Test(eval, every_cast) {
 }
 
 Test(eval, the_tables_cover_every_operation_and_dtype) {
-    for (int op = 0; op < OP_COUNT; op++) {
+    for (int op = 0; op < OP_STORED_COUNT; op++) {
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
             bool covered = op == OP_INPUT || op == OP_CAST || !op_accepts(op, (enum dtype)dtype) ||
                            op == OP_SCAN; /* test_scan.c */

@@ -39,7 +39,7 @@ static void check_operation(enum op op) {
 
 Test(wide, each_operation_is_near_its_float32_self) {
     int checked = 0;
-    for (int op = 0; op < OP_COUNT; op++) {
+    for (int op = 0; op < OP_STORED_COUNT; op++) {
         enum op_class class = op_facts[op].class;
         bool computes = class == CLASS_UNARY || class == CLASS_BINARY || class == CLASS_REDUCE ||
                         class == CLASS_CONTRACT;

@@ -74,7 +74,7 @@ class Graph:
         return self.add("weight", [], shape, name=name)
 
     def store(self, folder, outputs):
-        document = {"format": "eigentensor", "version": 1, "name": self.name, "inputs": self.inputs}
+        document = {"format": "eigentensor", "version": 2, "name": self.name, "inputs": self.inputs}
         if self.tensors:
             blob = safetensors(self.tensors)
             (folder / f"{self.name}.safetensors").write_bytes(blob)

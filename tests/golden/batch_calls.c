@@ -3,13 +3,13 @@
  * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
  *  in blocks of 16:
  *   k01_contract_relu
- *     y float32[16,48]  100608 flop  16576 + 3072 bytes
+ *     y float32[16,48]  99840 flop  16576 + 3072 bytes
  *  in blocks of 2:
  *   k02_contract_relu
- *     y float32[2,48]  12576 flop  12992 + 384 bytes
+ *     y float32[2,48]  12480 flop  12992 + 384 bytes
  *  in blocks of 1:
  *   k03_contract_relu
- *     y float32[1,48]  6288 flop  12736 + 192 bytes
+ *     y float32[1,48]  6240 flop  12736 + 192 bytes
  */
 typedef signed char int8_t;
 typedef int int32_t;
@@ -72,6 +72,10 @@ enum row_step_op {
     STEP_MIN_REVERSED,
     STEP_MAX,
     STEP_MAX_REVERSED,
+    STEP_LESSER_OF,
+    STEP_LESSER_OF_REVERSED,
+    STEP_GREATER_OF,
+    STEP_GREATER_OF_REVERSED,
     STEP_PUT,       // into results[from], a block
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
@@ -155,7 +159,7 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
                 const float constant0 = 0.0f;
                 static const struct row_step steps1[] = {
                     {STEP_TAKE, FORM_BLOCK, 0, 32}, {STEP_ADD, FORM_COLUMNS, 1},
-                    {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+                    {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
                     {STEP_PUT, FORM_BLOCK, 0, 48}};
                 const float *const operands1[] = {sums, bias + n, &constant0};
                 float *const results1[] = {y + 48 * i1 + n};
@@ -170,7 +174,7 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
             const float constant0 = 0.0f;
             static const struct row_step steps1[] = {
                 {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_ADD, FORM_COLUMNS, 1},
-                {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
                 {STEP_PUT, FORM_BLOCK, 0, 48}};
             const float *const operands1[] = {sums, bias + 32, &constant0};
             float *const results1[] = {y + 48 * i1 + 32};
@@ -193,7 +197,8 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
-            {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 48}};
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+            {STEP_PUT, FORM_BLOCK, 0, 48}};
         const float *const operands1[] = {sums, bias, &constant0};
         float *const results1[] = {y};
         row_f32_chain(2, 48, 5, steps1, operands1, results1);
@@ -214,7 +219,8 @@ static void k03_contract_relu(const float *restrict x, const float *restrict wei
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
             {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1},
-            {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 0}};
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+            {STEP_PUT, FORM_BLOCK, 0, 0}};
         const float *const operands1[] = {sums, bias, &constant0};
         float *const results1[] = {y};
         row_f32_chain(1, 48, 5, steps1, operands1, results1);

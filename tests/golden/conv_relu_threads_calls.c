@@ -62,12 +62,10 @@ static void k02_contract_relu(const float *restrict t1, const float *restrict we
         {
             ALIGNED_ARRAY(float, block0, 96);
             row_f32_add(12, 8, block0, 8, 1, sums, 16, 1, bias, 0, 1);
-            ALIGNED_ARRAY(uint8_t, block1, 96);
+            ALIGNED_ARRAY(float, block1, 96);
             const float constant0 = 0.0f;
-            row_f32_lt(12, 8, block1, 8, 1, &constant0, 0, 0, block0, 8, 1);
-            ALIGNED_ARRAY(float, block2, 96);
-            row_f32_where(12, 8, block2, 8, 1, block1, 8, 1, block0, 8, 1, &constant0, 0, 0);
-            row_f32_canonical(12, 8, y + 12 * i0, 1, 144, block2, 8, 1);
+            row_f32_greater_of(12, 8, block1, 8, 1, &constant0, 0, 0, block0, 8, 1);
+            row_f32_canonical(12, 8, y + 12 * i0, 1, 144, block1, 8, 1);
         }
     }
 }

@@ -2,7 +2,7 @@
  *
  * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
  *   k01_contract_relu
- *     t17 float32[4,48]  25152 flop  13504 + 768 bytes
+ *     t17 float32[4,48]  24960 flop  13504 + 768 bytes
  *   k02_contract
  *     y float32[4,10]  3880 flop  3880 + 160 bytes
  */
@@ -67,6 +67,10 @@ enum row_step_op {
     STEP_MIN_REVERSED,
     STEP_MAX,
     STEP_MAX_REVERSED,
+    STEP_LESSER_OF,
+    STEP_LESSER_OF_REVERSED,
+    STEP_GREATER_OF,
+    STEP_GREATER_OF_REVERSED,
     STEP_PUT,       // into results[from], a block
     STEP_CANONICAL, // every NaN is the one that may leave a graph
     STEP_NEG,
@@ -137,7 +141,7 @@ static void k01_contract_relu(const float *restrict x,
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
-            {STEP_MAX_REVERSED, FORM_SAME, 2}, {STEP_PUT, FORM_BLOCK, 0, 48}};
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_PUT, FORM_BLOCK, 0, 48}};
         const float *const operands1[] = {sums, tensor_0_bias, &constant0};
         float *const results1[] = {t17};
         row_f32_chain(4, 48, 4, steps1, operands1, results1);

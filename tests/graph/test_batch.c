@@ -54,7 +54,7 @@ static struct graph *loaded(const char *json, struct et_error *error) {
 /* ---- Storing ---- */
 
 #define HEAD(input)                                                                                \
-    "{\"format\": \"eigentensor\", \"version\": 1, \"name\": \"g\", \"inputs\": ["                 \
+    "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"g\", \"inputs\": ["                 \
     "{\"name\": \"x\", \"dtype\": \"float32\", \"shape\": " input "}], \"nodes\": ["               \
     "{\"id\": 0, \"op\": \"input\", \"src\": [], \"name\": \"x\", \"dtype\": \"float32\", "        \
     "\"shape\": " input "}, "

@@ -35,7 +35,7 @@ static const char every_construct[] =
     "  v2 = mul(x[<v1 0..2>, a4], layers.0.bias[a0])\n"
     "  v3 = where(lt(v2, -0.0), 1.5, v2)\n"
     "  value when(1<=a0 - a4<4 & 0<=a0 + <v1 0..2><3, "
-    "add(v3, reduce_sum{a9}(x[a9, (a4 + 3)/4])), max(v3, -inf))\n"
+    "add(v3, reduce_sum{a9}(x[a9, (a4 + 3)/4])), greater_of(v3, -inf))\n"
     "kernel 1 nodes -> t4 temporary int32[2,3] strides[1,2]\n"
     "  loops a5:2 a6:3\n"
     "  v1 = cast:int32(x'2[0])\n"

@@ -89,7 +89,7 @@ static int chained_count;
 static enum op chained[OP_COUNT];
 
 static void list_chained(void) {
-    for (int op = 0; op < OP_COUNT; op++)
+    for (int op = 0; op < OP_STORED_COUNT; op++)
         if (can_chain((enum op)op))
             chained[chained_count++] = (enum op)op;
 }

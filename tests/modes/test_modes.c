@@ -250,8 +250,8 @@ static const struct {
 enum { EDGES = 24 };
 static struct graph *arithmetic(struct tensor_context *context, enum dtype dtype,
                                 struct et_error *error) {
-    struct named_tensor outputs[2 * OP_COUNT];
-    char names[OP_COUNT][32];
+    struct named_tensor outputs[2 * OP_STORED_COUNT];
+    char names[OP_STORED_COUNT][32];
     int count = 0;
     struct tensor x = add_graph_input(context, "x", dtype, SHAPE(EDGES, 1));
     struct tensor y = add_graph_input(context, "y", dtype, SHAPE(1, EDGES));
@@ -259,7 +259,7 @@ static struct graph *arithmetic(struct tensor_context *context, enum dtype dtype
     struct tensor most = tensor_const(context, dtype, SHAPE(EDGES, EDGES), 1, &greatest);
     x = tensor_expand(x, SHAPE(EDGES, EDGES));
     y = tensor_expand(y, SHAPE(EDGES, EDGES));
-    for (int op = 0; op < OP_COUNT; op++) {
+    for (int op = 0; op < OP_STORED_COUNT; op++) {
         if (!functions[op].apply || !op_accepts((enum op)op, dtype))
             continue;
         outputs[count++] = (struct named_tensor){op_facts[op].name, functions[op].apply(x, y)};
@@ -414,7 +414,7 @@ static struct weights *bound_weights(struct graph *graph, uint64_t *state, struc
     return weights;
 }
 
-enum { MOST = 2 * OP_COUNT };
+enum { MOST = 2 * OP_STORED_COUNT };
 
 /* Outputs of one run; every byte is set before, to another value each time. */
 static void run(struct et_program *program, enum et_mode mode, const void *const *inputs,

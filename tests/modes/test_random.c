@@ -61,7 +61,7 @@ Test(random, any_choice_of_the_scheduler_equals_the_interpreter, .timeout = 600)
 
 Test(random, all_operations_and_dtypes_occur, .timeout = 60) {
     enum { LEAST = 20 };
-    int ops[OP_COUNT] = {0}, dtypes[DTYPE_COUNT] = {0}, ranks[MAX_RANK + 1] = {0};
+    int ops[OP_STORED_COUNT] = {0}, dtypes[DTYPE_COUNT] = {0}, ranks[MAX_RANK + 1] = {0};
     for (uint64_t seed = USUAL_SEED; seed < USUAL_SEED + USUAL_COUNT; seed++) {
         struct graph *graph = made(seed);
         for (int i = 0; i < graph->node_count; i++) {
@@ -71,7 +71,7 @@ Test(random, all_operations_and_dtypes_occur, .timeout = 60) {
         }
         graph_free(graph);
     }
-    for (int i = 0; i < OP_COUNT; i++)
+    for (int i = 0; i < OP_STORED_COUNT; i++)
         cr_expect_geq(ops[i], LEAST, "%s: %d", op_facts[i].name, ops[i]);
     for (int i = 0; i < DTYPE_COUNT; i++)
         cr_expect_geq(dtypes[i], LEAST, "%s: %d", dtype_facts[i].name, dtypes[i]);
@@ -81,7 +81,7 @@ Test(random, all_operations_and_dtypes_occur, .timeout = 60) {
 
 /* Each binary operation that computes has met each dtype it accepts. */
 Test(random, all_pairs_of_operation_and_dtype_occur, .timeout = 60) {
-    bool seen[OP_COUNT][DTYPE_COUNT] = {{false}};
+    bool seen[OP_STORED_COUNT][DTYPE_COUNT] = {{false}};
     for (uint64_t seed = USUAL_SEED; seed < USUAL_SEED + 4 * USUAL_COUNT; seed++) {
         struct graph *graph = made(seed);
         for (int i = 0; i < graph->node_count; i++)
@@ -89,7 +89,7 @@ Test(random, all_pairs_of_operation_and_dtype_occur, .timeout = 60) {
                 seen[graph->nodes[i]->op][graph->nodes[i]->sources[k]->dtype] = true;
         graph_free(graph);
     }
-    for (int op = 0; op < OP_COUNT; op++)
+    for (int op = 0; op < OP_STORED_COUNT; op++)
         for (int dtype = 0; op_facts[op].class != CLASS_LEAF && dtype < DTYPE_COUNT; dtype++)
             if (op_accepts((enum op)op, (enum dtype)dtype))
                 cr_expect(seen[op][dtype], "%s of %s never occurs", op_facts[op].name,

@@ -9,7 +9,7 @@
 /* y = sum over rows of x * w + 1, in an order of its own: the weight and a node without use first,
  * the constant twice, and no name of a weights file. */
 static const char foreign[] =
-    "{\"format\": \"eigentensor\", \"version\": 1, \"name\": \"foreign\","
+    "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"foreign\","
     " \"inputs\": [{\"name\": \"x\", \"dtype\": \"float32\", \"shape\": [2, 2]}],"
     " \"weights\": {\"tensors\": [{\"name\": \"w\", \"dtype\": \"float32\", \"shape\": [2, 2]}]},"
     " \"nodes\": ["

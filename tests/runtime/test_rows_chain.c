@@ -54,6 +54,14 @@ static float take_step(int op, float v, float x) {
         return scalar_max_f32(v, x);
     case STEP_MAX_REVERSED:
         return scalar_max_f32(x, v);
+    case STEP_LESSER_OF:
+        return scalar_lesser_of_f32(v, x);
+    case STEP_LESSER_OF_REVERSED:
+        return scalar_lesser_of_f32(x, v);
+    case STEP_GREATER_OF:
+        return scalar_greater_of_f32(v, x);
+    case STEP_GREATER_OF_REVERSED:
+        return scalar_greater_of_f32(x, v);
     case STEP_CANONICAL:
         return f32_canonical(v);
     case STEP_NEG:

@@ -199,36 +199,51 @@ Test(rows_reduce, reductions_are_the_evaluators, .timeout = 300) {
     for_every_target(check_reductions);
 }
 
+/* What an extreme is of two: a NaN, whose bits are not said, or the better one, or else the first.
+ */
+static float extreme_of(bool greatest, float a, float b) {
+    if (isnan(a) || isnan(b))
+        return NAN;
+    return (greatest ? a < b : b < a) ? b : a;
+}
+
 /* The greatest and the least of one row are the first in the order of the lanes, whichever zero
- * that is; NaN never. */
+ * that is; NaN where `nan_at`, a place, or one besides, has it. */
 static void check_extreme(const struct target *target, const char *name, bool greatest,
-                          long columns) {
-    static const float choice[] = {0.0f, -0.0f, NAN};
+                          long columns, long nan_at) {
+    static const float choice[] = {0.0f, -0.0f};
     float elements[600], lanes[LANES], result;
     for (long i = 0; i < LANES; i++)
         lanes[i] = greatest ? -INFINITY : INFINITY;
     for (long i = 0; i < columns; i++) {
-        elements[i] = choice[random_below(3)];
+        elements[i] = choice[random_below(2)];
         if (random_below(4) == 0)
             elements[i] = greatest ? -INFINITY : INFINITY;
-        float *lane = &lanes[i % LANES];
-        *lane = (greatest ? *lane < elements[i] : elements[i] < *lane) ? elements[i] : *lane;
+        if (i == nan_at)
+            elements[i] = random_below(2) ? NAN : -NAN;
+        lanes[i % LANES] = extreme_of(greatest, lanes[i % LANES], elements[i]);
     }
     for (long step = LANES / 2; step > 0; step /= 2)
         for (long i = 0; i < step; i++)
-            if (greatest ? lanes[i] < lanes[i + step] : lanes[i + step] < lanes[i])
-                lanes[i] = lanes[i + step];
+            lanes[i] = extreme_of(greatest, lanes[i], lanes[i + step]);
     ((reduce_function *)function(target, DTYPE_FLOAT32, name))(1, columns, &result, 1, elements, 0,
                                                                1);
-    cr_assert_arr_eq(&result, &lanes[0], sizeof result, "%s of %ld at %s: %a for %a", name, columns,
-                     target->name, (double)result, (double)lanes[0]);
+    cr_assert((isnan(result) && isnan(lanes[0])) || memcmp(&result, &lanes[0], sizeof result) == 0,
+              "%s of %ld at %s: %a for %a", name, columns, target->name, (double)result,
+              (double)lanes[0]);
 }
 
 static void check_extremes(const struct target *target) {
     for (long columns = 1; columns <= 600; columns++) {
-        check_extreme(target, "reduce_max", true, columns);
-        check_extreme(target, "reduce_min", false, columns);
+        for (int nan = 0; nan < 2; nan++) {
+            const long nan_at = nan ? (long)random_below((unsigned)columns) : -1;
+            check_extreme(target, "reduce_max", true, columns, nan_at);
+            check_extreme(target, "reduce_min", false, columns, nan_at);
+        }
     }
+    for (long columns = 1; columns <= 140; columns += 3) /* at every place */
+        for (long nan_at = 0; nan_at < columns; nan_at++)
+            check_extreme(target, "reduce_max", true, columns, nan_at);
 }
 
 Test(rows_reduce, extremes_are_the_first) {
@@ -252,11 +267,11 @@ Test(rows_reduce, reductions_of_nothing) {
     for_every_target(check_reduction_of_nothing);
 }
 
-/* The first of equals, whichever zero it is; NaN never; nothing above the least value: 0. */
+/* The first of equals, whichever zero it is; the first NaN; nothing above the least value: 0. */
 static void check_first_position(const struct target *target) {
     static float elements[2000];
     for (int i = 0; i < 2000; i++)
-        elements[i] = i % 3 ? -INFINITY : NAN;
+        elements[i] = -INFINITY;
     reduce_function *argmax = (reduce_function *)function(target, DTYPE_FLOAT32, "argmax");
     int32_t position = 7;
     argmax(1, 2000, &position, 1, elements, 0, 1);
@@ -268,6 +283,12 @@ static void check_first_position(const struct target *target) {
         cr_assert_eq(position, begin <= 3 ? 3 - begin : 1500 - begin);
         argmax(1, 2000 - begin, &position, 1, elements + begin, 1, 1);
         cr_assert_eq(position, begin <= 3 ? 3 - begin : 1500 - begin);
+    }
+    elements[1999] = NAN;
+    for (int at = 1998; at >= 0; at -= at > 40 ? 37 : 1) {
+        elements[at] = -NAN;
+        argmax(1, 2000, &position, 1, elements, 0, 1);
+        cr_assert_eq(position, at, "NaN at %d, found %d", at, position);
     }
 }
 

@@ -608,7 +608,7 @@ def test_a_graph_file_replaced_while_running():
 
 
 def test_any_graph_is_served():
-    graph = {"format": "eigentensor", "version": 1, "name": "sum of two",
+    graph = {"format": "eigentensor", "version": 2, "name": "sum of two",
              "inputs": [{"name": "a", "dtype": "int32", "shape": [2, 2]},
                         {"name": "b", "dtype": "int32", "shape": [2, 2]}],
              "nodes": [{"id": 0, "op": "input", "src": [], "name": "a", "dtype": "int32", "shape": [2, 2]},

@@ -7,7 +7,7 @@ from server_client import *
 def long_file(folder, elements=2**36):
     """The sum of exp(x * i) over so many i: nothing to store, and minutes to compute."""
     wide = {"dtype": "float32", "shape": [elements]}
-    graph = {"format": "eigentensor", "version": 1, "name": "long",
+    graph = {"format": "eigentensor", "version": 2, "name": "long",
              "inputs": [{"name": "x", "dtype": "float32", "shape": [1]}],
              "nodes": [{"id": 0, "op": "input", "src": [], "dtype": "float32", "shape": [1], "name": "x"},
                        {"id": 1, "op": "expand", "src": [0], **wide},
@@ -110,7 +110,7 @@ def test_the_interpreter_ends_between_operations():
              {"id": 1, "op": "expand", "src": [0], **wide}]
     nodes += [{"id": i, "op": "exp", "src": [i - 1], **wide} for i in range(2, 62)]
     nodes += [{"id": 62, "op": "reduce_sum", "src": [61], "dtype": "float32", "shape": [], "axes": [0]}]
-    graph = {"format": "eigentensor", "version": 1, "name": "long", "nodes": nodes,
+    graph = {"format": "eigentensor", "version": 2, "name": "long", "nodes": nodes,
              "inputs": [{"name": "x", "dtype": "float32", "shape": [1]}], "outputs": [{"name": "y", "node": 62}]}
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "long.json")
@@ -172,7 +172,7 @@ def test_memory_of_a_request_is_bounded():
         mnist = f"{ROOT}/models/mnist/mnist.json"
         with Server(mnist, "--no-aot", "--max-memory", "1048576") as server:
             assert server.json("POST", "/infer", demo_body())["data"] == 3
-        graph = {"format": "eigentensor", "version": 1, "name": "big",
+        graph = {"format": "eigentensor", "version": 2, "name": "big",
                  "inputs": [{"name": "x", "dtype": "float32", "shape": ["N", 100000]}],
                  "nodes": [{"id": 0, "op": "input", "src": [], "dtype": "float32", "shape": ["N", 100000],
                             "name": "x"},

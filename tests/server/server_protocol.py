@@ -146,7 +146,7 @@ def test_continue_is_said_when_it_is_awaited():
 
 
 def graph_file(folder, name, nodes, inputs, outputs):
-    graph = {"format": "eigentensor", "version": 1, "name": name, "inputs": inputs, "nodes": nodes,
+    graph = {"format": "eigentensor", "version": 2, "name": name, "inputs": inputs, "nodes": nodes,
              "outputs": outputs}
     path = os.path.join(folder, f"graph{len(os.listdir(folder))}.json")
     with open(path, "w") as file:

@@ -17,7 +17,7 @@ static void begin_long_names(void) {
     int file = mkstemp(graph_path);
     cr_assert(file >= 0);
     dprintf(file,
-            "{\"format\": \"eigentensor\", \"version\": 1, \"name\": \"%s\", \"inputs\": "
+            "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"%s\", \"inputs\": "
             "[{\"name\": \"%s\", \"dtype\": \"float32\", \"shape\": [2]}], \"nodes\": ["
             "{\"id\": 0, \"op\": \"input\", \"src\": [], \"name\": \"%s\", \"dtype\": \"float32\", "
             "\"shape\": [2]}, {\"id\": 1, \"op\": \"neg\", \"src\": [0], \"dtype\": \"float32\", "

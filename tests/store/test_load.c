@@ -91,8 +91,8 @@ Test(load, malformed_documents) {
     expect_refusal("{}", NULL, "g: \"format\" is missing");
     expect_refusal("{\"format\": \"eigentensor\"", NULL,
                    "g: line 1, column 24: '}' expected near end of file");
-    expect_refusal("{\n\"format\": \"eigentensor\", \"version\": 2, \"layers\": 3}", NULL,
-                   "g: \"version\" is 2, expected 1");
+    expect_refusal("{\n\"format\": \"eigentensor\", \"version\": 3, \"layers\": 3}", NULL,
+                   "g: \"version\" is 3, expected 1 to 2");
 }
 
 /* Every byte of the document cut off, and every byte replaced: refused or loaded, never more. */
@@ -291,7 +291,7 @@ Test(load, bounds) {
     text_add(&text, "[0,\n\"\\\"[[[[[[[[[[[[[[[[[[[\",\n [[[[[[[[[[[[[[[[");
     expect_refusal(text.bytes, NULL, "g: line 3, column 17: nested deeper than 16");
     text_free(&text);
-    text_add(&text, "{\"format\": \"eigentensor\", \"version\": 1, \"name\": \"n\", \"nodes\": [");
+    text_add(&text, "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"n\", \"nodes\": [");
     for (int i = 0; i < 1025; i++)
         text_add(&text,
                  "%s{\"id\": %d, \"op\": \"input\", \"src\": [], \"name\": \"x%d\", "

@@ -8,7 +8,7 @@
 static const char stored[] =
     "{\n"
     "  \"format\": \"eigentensor\",\n"
-    "  \"version\": 1,\n"
+    "  \"version\": 2,\n"
     "  \"name\": \"steps\",\n"
     "  \"inputs\": [\n"
     "    {\"name\": \"start\", \"dtype\": \"float32\", \"shape\": [2]},\n"
@@ -127,7 +127,7 @@ static void add_nested(struct text *text, int depth) {
 
 static struct graph *decode_nested(int depth, struct et_error *error) {
     struct text text = {0};
-    text_add(&text, "{\"format\": \"eigentensor\", \"version\": 1, \"name\": \"nested\", "
+    text_add(&text, "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"nested\", "
                     "\"inputs\": [{\"name\": \"state\", \"dtype\": \"int32\", \"shape\": []}, "
                     "{\"name\": \"x\", \"dtype\": \"int32\", \"shape\": []}], \"nodes\": [");
     add_nested(&text, depth);

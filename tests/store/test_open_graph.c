@@ -290,7 +290,7 @@ Test(open_graph, axes_are_checked_before_anything_is_made) {
 static const char stored[] =
     "{\n"
     "  \"format\": \"eigentensor\",\n"
-    "  \"version\": 1,\n"
+    "  \"version\": 2,\n"
     "  \"name\": \"half\",\n"
     "  \"axes\": [\n"
     "    {\"name\": \"n\", \"least\": 1, \"most\": 64},\n"

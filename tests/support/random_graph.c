@@ -7,7 +7,7 @@
 static enum op pick_op(struct generator *generator) {
     enum op op;
     do
-        op = (enum op)generator_between(generator, 0, OP_COUNT - 1);
+        op = (enum op)generator_between(generator, 0, OP_STORED_COUNT - 1);
     while (op_facts[op].class != CLASS_MOVEMENT && generator_chance(generator, 50));
     return op;
 }

@@ -48,7 +48,7 @@ static struct node *body_input(struct generator *generator, const struct node *s
 
 static void random_steps(struct generator *generator) {
     for (int64_t i = generator_between(generator, 1, 6); i > 0; i--) {
-        enum op op = (enum op)generator_between(generator, 0, OP_COUNT - 1);
+        enum op op = (enum op)generator_between(generator, 0, OP_STORED_COUNT - 1);
         if (op == OP_SCAN && generator->depth >= MOST_DEPTH)
             op = OP_ADD;
         append_step(generator, op);

@@ -45,26 +45,9 @@ struct operation {
     const struct expression *sources[2];
 };
 
-/* p < q ? q : p is the greater of the two, bit for bit, and p < q ? p : q the lesser. */
-static bool is_choice(const struct expression *e, struct operation *operation) {
-    const struct expression *mask = e->sources[0], *yes = e->sources[1], *no = e->sources[2];
-    if (e->op != OP_WHERE || mask->kind != EXPRESSION_OP || mask->op != OP_LT)
-        return false;
-    const struct expression *p = mask->sources[0], *q = mask->sources[1];
-    if (yes == q && no == p)
-        *operation = (struct operation){OP_MAX, 2, {p, q}};
-    else if (yes == p && no == q)
-        *operation = (struct operation){OP_MIN, 2, {q, p}};
-    else
-        return false;
-    return true;
-}
-
 static bool is_operation(const struct expression *e, struct operation *operation) {
     if (e->kind != EXPRESSION_OP || e->dtype != DTYPE_FLOAT32)
         return false;
-    if (e->op == OP_WHERE)
-        return is_choice(e, operation);
     if (!step_names[e->op].name)
         return false;
     *operation = (struct operation){.op = e->op, .count = e->source_count};

@@ -1,0 +1,173 @@
+/* Graphs of version 1 of the stored form, in the words of today's.
+ *
+ * In version 1 max and min gave `a` where either operand was NaN, reductions passed over NaN, and
+ * so did argmax and argmin. Said exactly:
+ *
+ *   max(a, b)      where(lt(a, b), b, a)            unless b is certainly no NaN
+ *   min(a, b)      where(lt(b, a), b, a)
+ *   reduce_max(x)  reduce_max(where(ne(x, x), -inf, x))        unless x is certainly no NaN
+ *   argmax(x)      argmax(where(ne(x, x), -inf, x))
+ *   reduce_min(x), argmin(x)    the same with +inf
+ *
+ * An element that is the least value never was better than what a lane began with, nor is it now:
+ * it gives the result and the position that a NaN gave. */
+#include "compiler/store/store.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct graph *translate(const struct graph *graph, struct et_error *error);
+
+enum { DEEPEST = 16 }; /* that a source is looked into */
+
+static bool are_numbers(const struct node *node) {
+    const float *narrow = node->value;
+    const double *wide = node->value;
+    for (int64_t i = 0; i < node->value_count; i++)
+        if (node->dtype == DTYPE_FLOAT32 ? isnan(narrow[i]) : isnan(wide[i]))
+            return false;
+    return true;
+}
+
+/* Whether no element can be NaN, as far as a constant, or a number that was an integer, tells. */
+static bool is_number(const struct node *node) {
+    for (int depth = 0; depth < DEEPEST; depth++) {
+        if (!dtype_is_real(node->dtype) || node_elements(node) == 0)
+            return true;
+        if (node->op == OP_CONST)
+            return are_numbers(node);
+        if (node->op == OP_CAST)
+            return dtype_is_integer(node->sources[0]->dtype);
+        if (op_facts[node->op].class != CLASS_MOVEMENT ||
+            (node->op == OP_PAD && !are_numbers(node)))
+            return false;
+        node = node->sources[0];
+    }
+    return false;
+}
+
+static struct node *append(struct graph *graph, enum op op, int count, struct node *const *sources,
+                           struct et_error *error) {
+    struct node *own[3];
+    for (int i = 0; i < count; i++) {
+        if (!sources[i])
+            return NULL;
+        own[i] = sources[i];
+    }
+    return graph_append(graph, &(struct node){.op = op, .source_count = count, .sources = own},
+                        error);
+}
+
+/* A number as often as `like` has elements. */
+static struct node *filled_like(struct graph *graph, struct node *like, float number,
+                                struct et_error *error) {
+    double wide = (double)number;
+    struct node one = {.op = OP_CONST,
+                       .dtype = like->dtype,
+                       .rank = like->rank,
+                       .value = like->dtype == DTYPE_FLOAT32 ? (void *)&number : (void *)&wide,
+                       .value_count = 1};
+    for (int i = 0; i < one.rank; i++)
+        one.shape[i] = 1;
+    struct node *source = graph_append(graph, &one, error);
+    struct node repeated = {.op = OP_EXPAND,
+                            .source_count = 1,
+                            .sources = &source,
+                            .rank = like->rank,
+                            .batched = like->batched};
+    memcpy(repeated.shape, like->shape, sizeof repeated.shape);
+    return source ? graph_append(graph, &repeated, error) : NULL;
+}
+
+static struct node *append_choice(struct graph *graph, const struct node *node,
+                                  struct et_error *error) {
+    struct node *a = node->sources[0], *b = node->sources[1];
+    bool greater = node->op == OP_MAX;
+    struct node *better =
+        append(graph, OP_LT, 2, (struct node *const[]){greater ? a : b, greater ? b : a}, error);
+    return append(graph, OP_WHERE, 3, (struct node *const[]){better, b, a}, error);
+}
+
+/* The node, after NaN has become what no element is worse than. */
+static struct node *append_reduction(struct graph *graph, struct node *node,
+                                     struct et_error *error) {
+    struct node *x = node->sources[0];
+    bool greatest = node->op == OP_REDUCE_MAX || node->op == OP_ARGMAX;
+    struct node *is_nan = append(graph, OP_NE, 2, (struct node *const[]){x, x}, error);
+    struct node *worst =
+        is_nan ? filled_like(graph, x, greatest ? -INFINITY : INFINITY, error) : NULL;
+    struct node *numbers =
+        append(graph, OP_WHERE, 3, (struct node *const[]){is_nan, worst, x}, error);
+    node->sources = &numbers;
+    return numbers ? graph_append(graph, node, error) : NULL;
+}
+
+static struct node *append_scan(struct graph *graph, struct node *node, struct et_error *error) {
+    struct graph *body = translate(node->body, error);
+    node->body = body;
+    struct node *appended = body ? graph_append(graph, node, error) : NULL;
+    graph_free(body); /* the graph has a copy */
+    return appended;
+}
+
+/* What becomes of a node whose sources are the new graph's. */
+static struct node *append_node(struct graph *graph, struct node *node, struct et_error *error) {
+    switch (node->op) {
+    case OP_MAX:
+    case OP_MIN:
+        if (!is_number(node->sources[1]))
+            return append_choice(graph, node, error);
+        break;
+    case OP_REDUCE_MAX:
+    case OP_REDUCE_MIN:
+    case OP_ARGMAX:
+    case OP_ARGMIN:
+        if (!is_number(node->sources[0]))
+            return append_reduction(graph, node, error);
+        break;
+    case OP_SCAN:
+        return append_scan(graph, node, error);
+    default:
+        break;
+    }
+    return graph_append(graph, node, error);
+}
+
+static bool translate_into(struct graph *made, const struct graph *graph, struct node **nodes,
+                           struct et_error *error) {
+    for (int i = 0; i < graph->node_count; i++) {
+        struct node *sources[MAX_SOURCES], again = *graph->nodes[i];
+        for (int k = 0; k < again.source_count; k++)
+            sources[k] = nodes[again.sources[k]->id];
+        again.sources = sources;
+        nodes[i] = append_node(made, &again, error);
+        if (!nodes[i])
+            return et_fail_within(error, "node %d, as version 1 has it", i);
+    }
+    for (int i = 0; i < graph->output_count; i++)
+        if (!graph_add_output(made, graph->outputs[i].name, nodes[graph->outputs[i].node->id],
+                              error))
+            return false;
+    return true;
+}
+
+static struct graph *translate(const struct graph *graph, struct et_error *error) {
+    struct graph *made = graph_new(graph->name);
+    struct node **nodes = et_allocate((size_t)graph->node_count + 1, sizeof *nodes);
+    bool good = (made && nodes) || et_fail(error, "out of memory");
+    good = good && translate_into(made, graph, nodes, error);
+    et_release(nodes);
+    if (good)
+        return made;
+    graph_free(made);
+    return NULL;
+}
+
+bool graph_from_version_1(struct graph **graph, struct et_error *error) {
+    struct graph *made = translate(*graph, error);
+    if (!made)
+        return false;
+    graph_free(*graph);
+    *graph = made;
+    return true;
+}
