@@ -1,6 +1,6 @@
 /* Running sums and products, and the greatest elements in their order. */
 #include "compiler/import/meaning.h"
-#include "compiler/import/positions.h"
+#include "compiler/import/movement.h"
 
 #include <inttypes.h>
 
@@ -123,6 +123,18 @@ static struct tensor first_positions(struct tensor x, int64_t k, bool largest) {
     return part_of(tensor_flip(tensor_sub(last, order), AXES(1)), 0, k);
 }
 
+/* The elements at positions (rows, k) of rows, none of which is there twice. Each row by itself, so
+ * that a batch may be made of them: where each element goes, if anywhere, and then it is put there.
+ */
+static struct tensor elements_at(struct tensor x, struct tensor positions) {
+    int64_t rows = tensor_extent(x, 0), k = tensor_extent(positions, 1);
+    struct tensor place = tensor_iota(x.context, DTYPE_INT32, k);
+    place = tensor_expand(unsqueeze(place, 0), SHAPE(rows, k));
+    struct tensor nowhere = filled_like(x, DTYPE_INT32, -1);
+    struct tensor places = tensor_scatter(nowhere, 1, positions, place);
+    return tensor_scatter(zeros(x.context, tensor_dtype(x), SHAPE(rows, k)), 1, places, x);
+}
+
 static int64_t wanted_count(struct call *call, int64_t most) {
     int64_t count = call_int(call, "k", -1);
     if (call->opset >= 10) {
@@ -142,10 +154,8 @@ struct tensor import_top_k(struct call *call) {
     bool largest = call_int(call, "largest", 1) != 0;
     call_ignore(call, "sorted"); /* else any order will do */
     x = as_rows(x, axis, &layout);
-    int64_t shape[MAX_RANK], k = wanted_count(call, tensor_extent(x, 1));
-    shape_of(x, shape);
-    struct tensor positions = wide_enough(first_positions(x, k, largest), x);
-    struct tensor values = tensor_gather(in_a_row(x), 0, flat_along(positions, 1, shape));
+    struct tensor positions = first_positions(x, wanted_count(call, tensor_extent(x, 1)), largest);
+    struct tensor values = elements_at(x, positions);
     call_output(call, 1, tensor_cast(from_rows(positions, &layout), DTYPE_INT64));
     return from_rows(values, &layout);
 }

@@ -45,6 +45,17 @@ static struct tensor build_values(struct tensor_context *context) {
     return tensor_gather(x, 0, tensor_shrink(order, RANGES({0, 100})));
 }
 
+/* The least ones of each row, without picking from it, so that there may be a batch. */
+static struct tensor build_chosen(struct tensor_context *context) {
+    struct tensor x = input(context, "x", SHAPE(3, 70));
+    struct tensor first = tensor_shrink(tensor_argsort(x, 1), RANGES({0, 3}, {0, 9}));
+    struct tensor place = tensor_expand(
+        tensor_reshape(tensor_iota(context, DTYPE_INT32, 9), SHAPE(1, 9)), SHAPE(3, 9));
+    struct tensor nowhere = tensor_expand(scalar_like(place, -1), SHAPE(3, 70));
+    struct tensor none = tensor_expand(scalar(context, 0), SHAPE(3, 9));
+    return tensor_scatter(none, 1, tensor_scatter(nowhere, 1, first, place), x);
+}
+
 /* Integers of each width, with ties; the order is stored as it is given out. */
 static struct tensor build_integers(struct tensor_context *context) {
     struct tensor x = input(context, "x", SHAPE(4, 90)), sum = NO_TENSOR;
@@ -121,7 +132,7 @@ static struct tensor build_bools(struct tensor_context *context) {
 static struct tensor (*const builders[])(struct tensor_context *context) = {
     build_lengths,     build_first_axis, build_values,      build_integers,
     build_order_alone, build_rows,       build_elements,    build_repeated,
-    build_constants,   build_bools,      build_within_scan,
+    build_constants,   build_bools,      build_within_scan, build_chosen,
 };
 enum { BUILDERS = sizeof builders / sizeof *builders };
 
