@@ -28,8 +28,8 @@ static const void *listed(struct importer *importer, const Onnx__Tensor *tensor,
                           size_t *count) {
     switch (dtype) {
     case DTYPE_FLOAT32:
-        *count = tensor->n_float_data;
-        return tensor->float_data;
+        *count = onnx_float_data(tensor).count / sizeof(float);
+        return onnx_float_data(tensor).bytes;
     case DTYPE_FLOAT64:
         *count = tensor->n_double_data;
         return tensor->double_data;
@@ -176,6 +176,12 @@ static const void *aligned(struct arena *arena, const void *data, size_t count, 
     return memcpy(arena_allocate(arena, count, width), data, count * width);
 }
 
+static const void *left(struct importer *importer, const void *data, int64_t count, size_t width) {
+    if ((size_t)count * width >= LEAST_LEFT)
+        return data;
+    return aligned(&importer->weights->arena, data, (size_t)count, width);
+}
+
 static const void *elements_of(struct importer *importer, const Onnx__Tensor *tensor,
                                enum dtype dtype, int64_t elements, struct et_error *error) {
     const struct low_type *low = low_type(tensor->data_type);
@@ -186,15 +192,13 @@ static const void *elements_of(struct importer *importer, const Onnx__Tensor *te
         const void *data = raw_bytes(importer, tensor, bytes, error);
         if (low && data)
             return unpacked_codes(&importer->weights->arena, low, data, elements);
-        return data && bytes < LEAST_LEFT
-                   ? aligned(&importer->weights->arena, data, (size_t)elements, width)
-                   : data;
+        return data ? left(importer, data, elements, width) : NULL;
     }
     if (low)
         return listed_codes(importer, tensor, low, elements, error);
     const void *list = listed(importer, tensor, dtype, &count);
     if (count == (size_t)elements)
-        return elements ? list : "";
+        return elements ? left(importer, list, elements, width) : "";
     et_fail(error, "%zu elements, expected %" PRId64, count, elements);
     return NULL;
 }

@@ -2,9 +2,9 @@
  *
  * protobuf-c unpacks by recursion without a bound and takes what lengths it finds, so the bytes are
  * walked first, with the descriptors that it made of onnx.proto: lengths, nesting, texts. It copies
- * all that it unpacks, so what it gets is an outline: in place of the raw data of a large tensor
- * stands where that is, and unknown fields are left out. What is unpacked then takes memory from an
- * arena with a limit. */
+ * all that it unpacks, so what it gets is an outline: in place of the raw data, or the list of
+ * float32, of a large tensor stands where that is, and unknown fields are left out. What is
+ * unpacked then takes memory from an arena with a limit. */
 #include "compiler/import/onnx_file.h"
 
 #include "compiler/base/allocate.h"
@@ -142,6 +142,9 @@ static bool check_delimited(struct wire *inner, const ProtobufCFieldDescriptor *
     }
 }
 
+/* The one that only outlines have, float_bytes. */
+enum { OUTLINE_FIELD = 536870911 };
+
 /* A field as it stands: a tag, perhaps a length, and what follows. */
 struct field {
     const ProtobufCFieldDescriptor *facts; /* NULL: the format does not have it, here at least */
@@ -174,7 +177,9 @@ static bool read_field(struct wire *wire, const ProtobufCMessageDescriptor *mess
     if (number == 0 || number > (1 << 29) - 1)
         return broken(wire, "a field of no number");
     field->type = (enum wire_type)(tag & 7);
-    field->facts = protobuf_c_message_descriptor_get_field(message, (unsigned)number);
+    field->facts = number == OUTLINE_FIELD
+                       ? NULL
+                       : protobuf_c_message_descriptor_get_field(message, (unsigned)number);
     bool packs = field->facts && field->facts->label == PROTOBUF_C_LABEL_REPEATED &&
                  field->type == DELIMITED;
     if (field->facts && field->type != wire_type_of(field->facts) && !packs)
@@ -230,7 +235,7 @@ static void put_length(const struct onnx_outline *outline, size_t at) {
         outline->bytes[at + i] = (uint8_t)((length & 127) | (i + 1 < LENGTH_BYTES ? 128 : 0));
 }
 
-static void put_raw_data(struct onnx_outline *outline, const struct field *field) {
+static void put_place(struct onnx_outline *outline, const struct field *field) {
     static const uint8_t length = MOST_INLINE + 1;
     struct onnx_raw raw = {field->data, (size_t)(field->end - field->data)};
     uint8_t place[MOST_INLINE + 1] = {0};
@@ -239,22 +244,45 @@ static void put_raw_data(struct onnx_outline *outline, const struct field *field
     put(outline, place, sizeof place);
 }
 
+/* A tensor's field of that name and so many bytes that only their place is put down. */
+static bool is_long(const struct field *field, const ProtobufCMessageDescriptor *type,
+                    const char *name) {
+    return type == &onnx__tensor__descriptor && field->type == DELIMITED &&
+           field->end - field->data > MOST_INLINE && strcmp(field->facts->name, name) == 0;
+}
+
+/* A list of a message may come in pieces: whether no other field is of the same. */
+static bool is_whole(const struct field *field, const uint8_t *at, const uint8_t *end,
+                     const ProtobufCMessageDescriptor *type) {
+    struct wire wire = {at, at, end, NULL};
+    struct field other;
+    int count = 0;
+    while (count < 2 && wire.at < wire.end && read_field(&wire, type, &other))
+        count += other.facts == field->facts;
+    return count == 1;
+}
+
 /* Requires that the message was checked. Without bytes yet, what it takes is only counted. */
 static void put_message(struct onnx_outline *outline, const uint8_t *at, const uint8_t *end,
                         const ProtobufCMessageDescriptor *type) {
     struct wire wire = {at, at, end, NULL};
     struct field field;
+    bool in_pieces = false;
     while (wire.at < wire.end && read_field(&wire, type, &field)) {
         if (!field.facts)
             continue;
+        bool is_list = !in_pieces && is_long(&field, type, "float_data");
+        in_pieces |= is_list && !is_whole(&field, at, end, type); /* asked once in a message */
         struct wire behind_tag = {field.start, field.start, field.end, NULL};
         uint64_t tag;
         read_varint(&behind_tag, &tag);
-        bool is_raw =
-            type == &onnx__tensor__descriptor && strcmp(field.facts->name, "raw_data") == 0;
-        if (is_raw && field.end - field.data > MOST_INLINE) {
+        if (is_long(&field, type, "raw_data")) {
             put(outline, field.start, (size_t)(behind_tag.at - field.start));
-            put_raw_data(outline, &field);
+            put_place(outline, &field);
+        } else if (is_list && !in_pieces) {
+            static const uint8_t float_bytes[] = {0xfa, 0xff, 0xff, 0xff, 0x0f};
+            put(outline, float_bytes, sizeof float_bytes);
+            put_place(outline, &field);
         } else if (field.facts->type == PROTOBUF_C_TYPE_MESSAGE) {
             put(outline, field.start, (size_t)(behind_tag.at - field.start));
             size_t length = outline->count;
@@ -283,11 +311,22 @@ bool onnx_outline(const void *bytes, size_t count, struct onnx_outline *outline,
     return true;
 }
 
-struct onnx_raw onnx_raw_data(const Onnx__Tensor *tensor) {
-    struct onnx_raw raw = {tensor->raw_data.data, tensor->raw_data.len};
+static struct onnx_raw place_of(const ProtobufCBinaryData *field) {
+    struct onnx_raw raw = {field->data, field->len};
     if (raw.count > MOST_INLINE)
-        memcpy(&raw, tensor->raw_data.data, sizeof raw);
+        memcpy(&raw, field->data, sizeof raw);
     return raw;
+}
+
+struct onnx_raw onnx_raw_data(const Onnx__Tensor *tensor) {
+    return place_of(&tensor->raw_data);
+}
+
+struct onnx_raw onnx_float_data(const Onnx__Tensor *tensor) {
+    if (tensor->has_float_bytes)
+        return place_of(&tensor->float_bytes);
+    return (struct onnx_raw){(const uint8_t *)tensor->float_data,
+                             tensor->n_float_data * sizeof *tensor->float_data};
 }
 
 /* ---- Unpacking ---- */

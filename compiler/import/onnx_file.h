@@ -26,12 +26,14 @@ bool onnx_outline(const void *bytes, size_t count, struct onnx_outline *outline,
 const Onnx__Model *onnx_unpack(const struct onnx_outline *outline, struct arena *arena,
                                struct et_error *error);
 
-/* The raw data of an unpacked tensor, of any alignment: its own field may only say where it is. */
+/* The raw data of an unpacked tensor, and its list of float32, in bytes and of any alignment: their
+ * own fields may only say where they are. */
 struct onnx_raw {
     const uint8_t *bytes;
     size_t count;
 };
 struct onnx_raw onnx_raw_data(const Onnx__Tensor *tensor);
+struct onnx_raw onnx_float_data(const Onnx__Tensor *tensor);
 
 /* "" for the two names that the domain of ONNX itself has; others as they are. */
 const char *onnx_domain(const char *name);

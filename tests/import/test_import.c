@@ -302,6 +302,57 @@ Test(import_onnx, weights_of_any_length_are_whole) {
     begin();
 }
 
+/* The same of lists, which may come in pieces. */
+Test(import_onnx, lists_of_any_length_are_whole) {
+    for (int i = 0; i < 100; i++)
+        hundred[i] = (float)i;
+    for (int64_t count = 1; count <= 100; count++) {
+        struct et_error error = {0};
+        struct weights *weights = NULL;
+        begin();
+        Onnx__Tensor *tensor = add_weights(count, 0);
+        tensor->dims[0] = count;
+        tensor->n_float_data = (size_t)count;
+        tensor->float_data = hundred;
+        struct graph *graph = imported(NULL, &weights, &error);
+        cr_assert_not_null(graph, "%s", error.message);
+        const struct node *node = graph->outputs[1].node;
+        cr_assert_eq(node_elements(node), count);
+        cr_assert(memcmp(node->value, hundred, (size_t)count * sizeof *hundred) == 0);
+        graph_free(graph);
+        weights_free(weights);
+        end();
+    }
+    begin();
+}
+
+/* A tensor's fields by hand: 20 and 30 floats, and a field of the number that outlines use. */
+Test(import_onnx, lists_in_pieces_are_whole) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    size_t count;
+    for (int i = 0; i < 100; i++)
+        hundred[i] = (float)i;
+    Onnx__Tensor *tensor = add_weights(50, 0);
+    tensor->n_float_data = 20;
+    tensor->float_data = hundred;
+    uint8_t *more = arena_allocate(&model.arena, 1, 200);
+    memcpy(more, (uint8_t[]){0x22, 120}, 2); /* float_data, 120 bytes */
+    memcpy(more + 2, hundred + 20, 120);
+    memcpy(more + 122, (uint8_t[]){0xfa, 0xff, 0xff, 0xff, 0x0f, 40}, 6);
+    ProtobufCMessageUnknownField fields[] = {
+        {4, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, 121, more + 1},
+        {536870911, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, 41, more + 127}};
+    tensor->base.n_unknown_fields = 2;
+    tensor->base.unknown_fields = fields;
+    const void *bytes = onnx_pack(&model, &count);
+    struct graph *graph = imported_bytes(bytes, count, NULL, &weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    cr_assert(memcmp(graph->outputs[1].node->value, hundred, 50 * sizeof *hundred) == 0);
+    graph_free(graph);
+    weights_free(weights);
+}
+
 Test(import_onnx, says_when_memory_runs_out) {
     add_weights(100, sizeof hundred);
     size_t count;
