@@ -101,13 +101,43 @@ static struct reading reading_of(const struct uses *uses, const struct buffer *b
     return reading;
 }
 
+/* Whether split_axes could take a division or remainder apart: along each axis in it, a period is
+ * so many elements, and the extent so many periods or less than one. */
+static bool splits(const struct atom *atom) {
+    for (int i = 0; i < atom->operand->count; i++) {
+        const struct index_term *term = &atom->operand->terms[i];
+        int64_t stride = term->coefficient < 0 ? -term->coefficient : term->coefficient;
+        if (term->atom->operand && !splits(term->atom))
+            return false;
+        if (term->atom->kind != ATOM_AXIS || stride % atom->divisor == 0)
+            continue;
+        int64_t period = atom->divisor / stride, extent = term->atom->axis->extent;
+        if (atom->divisor % stride || (extent > period && extent % period))
+            return false;
+    }
+    return true;
+}
+
+/* Tiles take a contraction where each operand is read along plain axes, so a consumer must read it
+ * along such, or along what becomes such. */
+static bool keeps_tiles(const struct expression *load) {
+    for (int i = 0; i < load->index_count; i++)
+        for (int k = 0; k < load->indices[i]->count; k++) {
+            const struct atom *atom = load->indices[i]->terms[k].atom;
+            if (atom->operand && !splits(atom))
+                return false;
+        }
+    return true;
+}
+
 /* A reduction may stand once in a statement; around a contraction, one small pool may stand, but no
  * guard: partition_loops.c can cut a statement at its guards only where there is no contraction. */
 static bool reduction_fits(const struct fusion *fusion, const struct statement *consumer,
                            const struct facts *producer, const struct reading *reading) {
     if (reading->several || reading->guarded ||
         reading->evaluations > (double)reading->load->buffer->elements ||
-        (producer->has_contraction && fusion->facts[consumer->id].has_guard))
+        (producer->has_contraction &&
+         (fusion->facts[consumer->id].has_guard || !keeps_tiles(reading->load))))
         return false;
     if (!fusion->facts[consumer->id].has_reduction)
         return true;
