@@ -268,6 +268,18 @@ def test_onnx_models_at_the_sizes_of_requests():
         with Server(path, "--no-aot", "--axis", "width=4", "--axis", "x.0=2") as server:
             model = server.json("GET", "/v2/models/open_axes")
             assert model["inputs"][0]["shape"] == [2, 3, 4] and model["parameters"]["digest"]
+        stored = f"{folder}/stored.json"
+        tool = os.path.join(os.path.dirname(os.environ["SERVER"]), "eigentensor")
+        subprocess.run([tool, "import", path, "--axis=x.0=1..4", "--axis=width=2..9", "-o", stored],
+                       check=True, stdout=subprocess.DEVNULL)
+        with Server(stored, "--no-aot", "--axis", "width=2..5") as server:
+            assert server.json("GET", "/v2/models/open_axes")["outputs"][0]["shape"] == [3, -1]
+            reply = server.json("POST", infer, {"inputs": [counting("x", 4, 3, 5)]})
+            assert reply["outputs"][0]["data"] == list(range(60))
+            for shape, why in (((5, 3, 5), 'has size 5, expected 1..4'),
+                               ((4, 3, 6), 'has size 6, expected 2..5')):
+                reply = server.json("POST", infer, {"inputs": [counting("x", *shape)]}, status=400)
+                assert why in reply["error"], reply
         with Server(path, "--no-aot", "--axis", "N=N") as server:  # one text for each N
             for n, width in ((1, 4), (7, 4), (2, 5)):
                 reply = server.json("POST", infer, {"inputs": [counting("x", n, 1, 3, width)]})
