@@ -111,14 +111,14 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-struct row {
+struct bench_row {
     bool measured, tuned;
     double prepare, median, least;
     int64_t runs;
 };
 
 static bool bench_mode(struct bench *bench, const struct bench_arguments *arguments,
-                       enum et_mode mode, struct row *row, struct et_error *error) {
+                       enum et_mode mode, struct bench_row *row, struct et_error *error) {
     double begin = now_seconds();
     if (!et_program_prepare(bench->program, mode, error))
         return false;
@@ -135,11 +135,11 @@ static bool bench_mode(struct bench *bench, const struct bench_arguments *argume
     return true;
 }
 
-static void print_rows(const struct row *rows, int threads, double flops, double peak) {
+static void print_rows(const struct bench_row *rows, int threads, double flops, double peak) {
     printf("%-6s %12s %13s %13s %9s %9s %9s\n", "mode", "prepare ms", "median us", "least us",
            "GFLOP/s", "of peak", "runs");
     for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
-        const struct row *row = &rows[mode];
+        const struct bench_row *row = &rows[mode];
         double rate = flops / row->least * 1e-9;
         double limit = mode == ET_EAGER ? peak : threads * peak;
         if (row->measured)
@@ -162,7 +162,7 @@ static bool count_flops(const struct et_program *program, double *flops, struct 
 
 static bool bench_all(struct bench *bench, const struct bench_arguments *arguments,
                       struct et_error *error) {
-    struct row rows[ET_MODE_COUNT] = {0};
+    struct bench_row rows[ET_MODE_COUNT] = {0};
     double flops, peak = peak_gflops(0.1);
     if (!count_flops(bench->program, &flops, error))
         return false;
