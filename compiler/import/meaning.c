@@ -35,59 +35,6 @@ struct tensor filled_like(struct tensor like, enum dtype dtype, double number) {
                          like.node->shape);
 }
 
-/* ---- NaN ---- */
-
-/* False when it is certain that no element is one. */
-static bool may_be_nan(const struct call *call, struct tensor x) {
-    if (!holds_floats(x))
-        return false;
-    const struct view *view = known_elements(call->importer, x);
-    if (!view || view->dtype != DTYPE_FLOAT32)
-        return true;
-    const float *elements = view->data;
-    for (int64_t i = 0; i < node_elements(x.node); i++)
-        if (isnan(elements[i]))
-            return true;
-    return false;
-}
-
-typedef struct tensor binary(struct tensor a, struct tensor b);
-
-/* `choose` gives a when either is NaN. */
-static struct tensor choose_or_nan(const struct call *call, binary *choose, struct tensor a,
-                                   struct tensor b) {
-    if (!may_be_nan(call, b))
-        return choose(a, b);
-    if (!may_be_nan(call, a))
-        return choose(b, a);
-    return tensor_where(tensor_ne(b, b), b, choose(a, b));
-}
-
-struct tensor maximum(const struct call *call, struct tensor a, struct tensor b) {
-    return choose_or_nan(call, tensor_max, a, b);
-}
-
-struct tensor minimum(const struct call *call, struct tensor a, struct tensor b) {
-    return choose_or_nan(call, tensor_min, a, b);
-}
-
-/* The reduction of x, or NaN where an element is NaN, which no reduction lets win. */
-static struct tensor nan_or(struct tensor reduced, struct tensor x, int axis_count,
-                            const int *axes) {
-    if (!holds_floats(x))
-        return reduced;
-    struct tensor found = tensor_reduce_max(tensor_ne(x, x), axis_count, axes);
-    return tensor_where(found, scalar_like(x, (double)NAN), reduced);
-}
-
-struct tensor greatest(struct tensor x, int axis_count, const int *axes) {
-    return nan_or(tensor_reduce_max(x, axis_count, axes), x, axis_count, axes);
-}
-
-struct tensor least(struct tensor x, int axis_count, const int *axes) {
-    return nan_or(tensor_reduce_min(x, axis_count, axes), x, axis_count, axes);
-}
-
 /* ---- Order ---- */
 
 struct tensor bits_of(struct tensor x) {

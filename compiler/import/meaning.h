@@ -14,14 +14,6 @@ bool holds_unsigned(struct tensor x); /* an integer without sign, or bool */
 /* x / number, rounded once. */
 struct tensor divide_exactly(struct tensor x, double number);
 
-/* The greater and the lesser of two; a NaN of either is the result. */
-struct tensor maximum(const struct call *call, struct tensor a, struct tensor b);
-struct tensor minimum(const struct call *call, struct tensor a, struct tensor b);
-
-/* The greatest and the least element over axes, which vanish; NaN where one of them is NaN. */
-struct tensor greatest(struct tensor x, int axis_count, const int *axes);
-struct tensor least(struct tensor x, int axis_count, const int *axes);
-
 /* The bits of floats, of 32 or 64, as integers; integers themselves. */
 struct tensor bits_of(struct tensor x);
 /* Integers in the order of the floats that have such bits: zeros are equal, NaN is greatest. */

@@ -69,35 +69,28 @@ struct tensor import_bit_shift(struct call *call) {
 
 /* ---- Any number of operands ---- */
 
-typedef struct tensor joined(const struct call *call, struct tensor a, struct tensor b);
-
-static struct tensor join_all(struct call *call, joined *join) {
+static struct tensor join_all(struct call *call, binary *join) {
     struct tensor y = call_input(call, 0);
     call_ignore(call, "consumed_inputs");
     for (int i = 1; i < call->input_count; i++)
-        y = join(call, y, call_input(call, i));
+        y = join(y, call_input(call, i));
     return y;
 }
 
-static struct tensor sum_of(const struct call *call, struct tensor a, struct tensor b) {
-    (void)call;
-    return tensor_add(a, b);
-}
-
 struct tensor import_max(struct call *call) {
-    return join_all(call, maximum);
+    return join_all(call, tensor_max);
 }
 
 struct tensor import_min(struct call *call) {
-    return join_all(call, minimum);
+    return join_all(call, tensor_min);
 }
 
 struct tensor import_sum(struct call *call) {
-    return join_all(call, sum_of);
+    return join_all(call, tensor_add);
 }
 
 struct tensor import_mean(struct call *call) {
-    struct tensor sum = join_all(call, sum_of);
+    struct tensor sum = join_all(call, tensor_add);
     return call->input_count > 1 ? divide_exactly(sum, call->input_count) : sum;
 }
 

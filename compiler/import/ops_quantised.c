@@ -48,8 +48,8 @@ struct tensor import_dequantize_linear(struct call *call) {
 /* The range of x, which includes 0, is dealt to 255 steps; where it is 0 alone, the scale is 1. */
 struct dynamic quantised_dynamically(const struct call *call, struct tensor x) {
     struct tensor nothing = scalar_like(x, 0);
-    struct tensor high = maximum(call, greatest(x, ALL_AXES), nothing);
-    struct tensor low = minimum(call, least(x, ALL_AXES), nothing);
+    struct tensor high = tensor_max(tensor_reduce_max(x, ALL_AXES), nothing);
+    struct tensor low = tensor_min(tensor_reduce_min(x, ALL_AXES), nothing);
     struct tensor range = tensor_sub(high, low);
     struct dynamic result;
     result.scale =

@@ -69,8 +69,8 @@ static struct tensor as_before(const struct onnx_reduction *r, struct tensor y) 
 static reducer *const reducers[OP_COUNT] = {
     [OP_REDUCE_SUM] = tensor_reduce_sum,
     [OP_REDUCE_PROD] = tensor_reduce_prod,
-    [OP_REDUCE_MAX] = greatest,
-    [OP_REDUCE_MIN] = least,
+    [OP_REDUCE_MAX] = tensor_reduce_max,
+    [OP_REDUCE_MIN] = tensor_reduce_min,
 };
 
 struct tensor import_reduce(struct call *call) {

@@ -15,24 +15,11 @@ enum { MOST_PLACES = 1 << 20 }; /* among which known positions are looked at */
 
 typedef struct tensor scatter_function(struct tensor data, int axis, struct tensor positions,
                                        struct tensor updates);
-typedef struct tensor combine_function(const struct call *call, struct tensor old,
-                                       struct tensor update);
+typedef struct tensor combine_function(struct tensor old, struct tensor update);
 
-static struct tensor combine_none(const struct call *call, struct tensor old,
-                                  struct tensor update) {
-    (void)call;
+static struct tensor combine_none(struct tensor old, struct tensor update) {
     (void)old;
     return update;
-}
-
-static struct tensor combine_add(const struct call *call, struct tensor old, struct tensor update) {
-    (void)call;
-    return tensor_add(old, update);
-}
-
-static struct tensor combine_mul(const struct call *call, struct tensor old, struct tensor update) {
-    (void)call;
-    return tensor_mul(old, update);
 }
 
 static const struct scatter_reduction {
@@ -43,10 +30,10 @@ static const struct scatter_reduction {
     const char *of_bools;      /* what adds and multiplies these */
 } reductions[] = {
     {"none", 1, tensor_scatter, combine_none, NULL},
-    {"add", 16, tensor_scatter_add, combine_add, "max"},
-    {"mul", 16, tensor_scatter_mul, combine_mul, "min"},
-    {"max", 18, tensor_scatter_max, maximum, NULL},
-    {"min", 18, tensor_scatter_min, minimum, NULL},
+    {"add", 16, tensor_scatter_add, tensor_add, "max"},
+    {"mul", 16, tensor_scatter_mul, tensor_mul, "min"},
+    {"max", 18, tensor_scatter_max, tensor_max, NULL},
+    {"min", 18, tensor_scatter_min, tensor_min, NULL},
 };
 
 static const struct scatter_reduction *named_reduction(const char *name) {
@@ -124,7 +111,7 @@ static bool find_box(const struct scatter *s, const int64_t *positions, struct s
 static struct tensor fill_box(const struct scatter *s, const struct scatter_box *box,
                               struct tensor x, struct tensor updates, int axis) {
     if (axis == s->rank)
-        return s->reduction->combine(s->call, x, updates);
+        return s->reduction->combine(x, updates);
     int64_t begin = box->begin[axis], end = begin + box->extent[axis];
     struct tensor parts[3];
     int count = 0;
