@@ -12,6 +12,7 @@ enum { MAX_LAYER_DEPTH = 8 }; /* layers within layers whose names an error shows
 
 struct tensor_context {
     struct graph *graph;
+    bool keeps_all; /* movement that moves nothing, and equal nodes apart */
     bool failed;
     struct et_error error;
     int depth;
@@ -302,6 +303,15 @@ struct tensor scalar_like(struct tensor like, double value) {
 
 /* Movement */
 
+void tensor_keep_all(struct tensor_context *context) {
+    if (context)
+        context->keeps_all = true;
+}
+
+bool tensor_keeps_all(const struct tensor_context *context) {
+    return context && context->keeps_all;
+}
+
 /* Replaces an extent of -1 by what the others leave of the source's elements. */
 static bool infer_extent(struct tensor x, struct node *node) {
     int64_t known = 1;
@@ -332,7 +342,7 @@ struct tensor tensor_reshape(struct tensor x, int rank, const int64_t *shape) {
     if (!alive(x.context, "reshape", 1, &x) || !set_shape(x.context, &node, rank, shape) ||
         !infer_extent(x, &node))
         return dead(x.context);
-    if (has_shape(x.node, node.rank, node.shape))
+    if (has_shape(x.node, node.rank, node.shape) && !x.context->keeps_all)
         return x;
     return append(x.context, node, 1, &x);
 }
@@ -362,7 +372,7 @@ struct tensor tensor_expand(struct tensor x, int rank, const int64_t *shape) {
             node.shape[i] = aligned[i];
     }
     x = tensor_reshape(x, rank, aligned);
-    if (!x.node || has_shape(x.node, node.rank, node.shape))
+    if (!x.node || (has_shape(x.node, node.rank, node.shape) && !x.context->keeps_all))
         return x;
     return append(x.context, node, 1, &x);
 }
@@ -385,7 +395,7 @@ struct tensor tensor_pad(struct tensor x, int rank, const struct range *padding,
     union element element;
     if (!alive(x.context, "pad", 1, &x) || !set_ranges(x, &node, rank, padding))
         return dead(x.context);
-    bool pads = false;
+    bool pads = x.context->keeps_all;
     for (int i = 0; i < rank; i++)
         pads |= node.before[i] != 0 || node.after[i] != 0;
     if (!pads)
@@ -404,7 +414,7 @@ struct tensor tensor_shrink(struct tensor x, int rank, const struct range *range
     struct node node = {.op = OP_SHRINK};
     if (!alive(x.context, "shrink", 1, &x) || !set_ranges(x, &node, rank, ranges))
         return dead(x.context);
-    bool cuts = false;
+    bool cuts = x.context->keeps_all;
     for (int i = 0; i < rank; i++)
         cuts |= node.before[i] != 0 || node.after[i] != x.node->shape[i];
     return cuts ? append(x.context, node, 1, &x) : x;
@@ -604,7 +614,8 @@ static struct graph *program_of(struct tensor_context *context, int count,
     if (outputs && program) {
         for (int i = 0; i < count; i++)
             outputs[i] = (struct output){named[i].name, named[i].tensor.node};
-        copied = copy_graph(context->graph, program, count, outputs, &context->error);
+        copied = (context->keeps_all ? copy_graph_apart : copy_graph)(
+            context->graph, program, count, outputs, &context->error);
     } else {
         et_fail(&context->error, "out of memory");
     }

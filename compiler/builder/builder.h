@@ -58,6 +58,11 @@ struct range {
 struct tensor_context *tensor_context_new(const char *name);
 /* For a context that is not to be compiled. */
 void tensor_context_free(struct tensor_context *context);
+/* From now on movements stay that move nothing, as those do whose shapes happen to be equal, and
+ * nodes apart that say the same: the nodes of graphs of several sizes are the same then.
+ * open_graph.h makes graphs of them as they are otherwise. */
+void tensor_keep_all(struct tensor_context *context);
+bool tensor_keeps_all(const struct tensor_context *context);
 
 /* The graph program of the context: the inputs, and what the outputs need, in the order of
  * copy_graph; so the order of calls (of arguments, too) has no influence on it.  Frees the

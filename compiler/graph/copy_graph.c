@@ -10,6 +10,7 @@ struct copying {
     struct node **path;   /* from an output down to the node in hand */
     struct node **table;  /* the program's nodes by hash, open addressing */
     size_t table_size;    /* a power of two, at least twice the nodes */
+    bool apart;           /* equal nodes stay so */
     struct et_error *error;
 };
 
@@ -121,7 +122,7 @@ static bool copy_node(struct copying *copying, const struct node *original) {
     for (int i = 0; i < node.source_count; i++)
         sources[i] = copying->copies[node.sources[i]->id];
     node.sources = sources;
-    struct node **place = find_place(copying, &node);
+    struct node *alone = NULL, **place = copying->apart ? &alone : find_place(copying, &node);
     if (!*place)
         *place = graph_append(copying->program, &node, copying->error);
     copying->copies[original->id] = *place;
@@ -157,16 +158,27 @@ static bool copy_with_sources(struct copying *copying, struct node *node) {
     return true;
 }
 
+static bool copy(struct copying *copying, int count, const struct output *outputs) {
+    const struct graph *graph = copying->graph;
+    bool copied = prepare(copying);
+    for (int i = 0; copied && i < graph->input_count; i++)
+        copied = copy_node(copying, graph->inputs[i]);
+    for (int i = 0; copied && i < count; i++)
+        copied = copy_with_sources(copying, outputs[i].node) &&
+                 graph_add_output(copying->program, outputs[i].name,
+                                  copying->copies[outputs[i].node->id], copying->error);
+    release(copying);
+    return copied && verify_graph(copying->program, copying->error);
+}
+
 bool copy_graph(const struct graph *graph, struct graph *program, int count,
                 const struct output *outputs, struct et_error *error) {
     struct copying copying = {.graph = graph, .program = program, .error = error};
-    bool copied = prepare(&copying);
-    for (int i = 0; copied && i < graph->input_count; i++)
-        copied = copy_node(&copying, graph->inputs[i]);
-    for (int i = 0; copied && i < count; i++)
-        copied =
-            copy_with_sources(&copying, outputs[i].node) &&
-            graph_add_output(program, outputs[i].name, copying.copies[outputs[i].node->id], error);
-    release(&copying);
-    return copied && verify_graph(program, error);
+    return copy(&copying, count, outputs);
+}
+
+bool copy_graph_apart(const struct graph *graph, struct graph *program, int count,
+                      const struct output *outputs, struct et_error *error) {
+    struct copying copying = {.graph = graph, .program = program, .apart = true, .error = error};
+    return copy(&copying, count, outputs);
 }

@@ -10,5 +10,8 @@
  * depends on what the graph computes, not on the order in which its nodes were appended. */
 bool copy_graph(const struct graph *graph, struct graph *program, int count,
                 const struct output *outputs, struct et_error *error);
+/* The same, but that nodes stay apart which say the same. */
+bool copy_graph_apart(const struct graph *graph, struct graph *program, int count,
+                      const struct output *outputs, struct et_error *error);
 
 #endif

@@ -9,6 +9,8 @@ struct built_graph *body_begin(struct importer *importer, const char *name) {
     body->around = importer->innermost;
     importer->innermost = importer->graph = body;
     body->context = tensor_context_new(name);
+    if (importer->options->open)
+        tensor_keep_all(body->context);
     return body;
 }
 

@@ -192,22 +192,42 @@ double call_known_number(struct call *call, struct tensor x, const char *what) {
 
 /* The elements of x as a const. */
 static struct tensor const_of(struct tensor x, const struct view *view) {
-    int64_t count = node_elements(x.node);
+    return tensor_const(x.context, view->dtype, view->rank, view->shape,
+                        view_is_uniform(view) ? 1 : view_elements(view), view->data);
+}
+
+bool view_is_uniform(const struct view *view) {
+    int64_t count = view_elements(view);
     size_t width = dtype_facts[view->dtype].bytes;
     const char *elements = view->data;
-    bool same = count && memcmp(elements, elements + width, (size_t)(count - 1) * width) == 0;
-    return tensor_const(x.context, view->dtype, view->rank, view->shape, same ? 1 : count,
-                        view->data);
+    return count && memcmp(elements, elements + width, (size_t)(count - 1) * width) == 0;
+}
+
+/* `view` is NULL where that is not known. */
+static struct tensor folded_to(struct importer *importer, struct tensor x,
+                               const struct view *view) {
+    return view ? typed(importer, const_of(x, view), element_type(importer, x)) : x;
+}
+
+static bool may_fold(struct tensor x) {
+    return x.node && x.node->op != OP_CONST && x.node->op != OP_WEIGHT && x.node->op != OP_INPUT;
 }
 
 struct tensor folded(struct importer *importer, struct tensor x) {
-    if (!x.node || x.node->op == OP_CONST || x.node->op == OP_WEIGHT || x.node->op == OP_INPUT ||
-        node_elements(x.node) > MOST_FOLDED)
+    if (!may_fold(x) || node_elements(x.node) > MOST_FOLDED)
         return x;
+    return folded_to(importer, x, known_elements(importer, x));
+}
+
+/* However many they are, if one says all: so it does not depend on the size. */
+struct tensor folded_output(struct importer *importer, struct tensor x, const char *name) {
+    struct folds *folds = importer->options->folds;
+    if (!folds || !may_fold(x))
+        return folded(importer, x);
     const struct view *view = known_elements(importer, x);
-    if (!view)
-        return x;
-    return typed(importer, const_of(x, view), element_type(importer, x));
+    if (view && view_elements(view) > MOST_FOLDED && !view_is_uniform(view))
+        view = NULL;
+    return folds_agree(folds, name, view) ? folded_to(importer, x, view) : x;
 }
 
 struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values) {

@@ -250,7 +250,7 @@ static struct graph *import_escaping(struct importer *importer) {
     if (!graph)
         return NULL;
     if (keep_weights(importer->weights, graph, importer->error) &&
-        graph_canonicalize(graph, importer->error))
+        (importer->options->open || graph_canonicalize(graph, importer->error)))
         return graph;
     graph_free(graph);
     return NULL;

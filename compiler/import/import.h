@@ -10,10 +10,22 @@
 #include "compiler/store/store.h"
 #include "runtime/eigentensor.h"
 
+/* What is computed while models are imported, at one size after another: what differs is left to
+ * the graph, when it is imported once more. */
+struct folds;
+struct folds *folds_new(void); /* NULL when memory is exhausted */
+void folds_free(struct folds *folds);
+/* From now on imports leave what differed to the graph, and nothing more is remembered. */
+void folds_settle(struct folds *folds);
+
 struct import_options {
     int axis_count;
     const struct et_axis *axes;
     const char *name; /* the graph's; NULL: the file's without ".onnx" */
+    /* For graphs of other sizes, too: nodes do not depend on a size where they need not, and
+     * movement that moves nothing stays. The graph is not canonical. */
+    bool open;
+    struct folds *folds; /* with `open`; NULL: nothing is remembered */
 };
 
 /* Whether a file of that name is one to import. */

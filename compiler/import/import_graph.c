@@ -183,7 +183,7 @@ static void keep_outputs(struct call *call) {
         struct value *value = value_find(call->scope, call->node->output[i]);
         if (!value)
             continue;
-        struct tensor x = folded(call->importer, call->outputs[i]);
+        struct tensor x = folded_output(call->importer, call->outputs[i], call->node->output[i]);
         value->tensor = x;
         value->state = x.node ? VALUE_MADE : VALUE_REFUSED;
     }

@@ -150,6 +150,7 @@ struct call {
     int output_count;
     struct tensor *outputs;
     bool *asked; /* of each attribute of the node */
+    int choices; /* of its builder that folds.c was asked about */
 };
 
 /* captured.c: bodies of scans, which are graphs of their own */
@@ -241,6 +242,25 @@ double number_at(const struct view *view, int64_t i);
 struct integers call_ints_or_input(struct call *call, const char *name, int index);
 /* x itself, or one const of its elements when they are known and few. */
 struct tensor folded(struct importer *importer, struct tensor x);
+/* The same of the output of that name, unless its elements depend on open axes (folds.c). */
+struct tensor folded_output(struct importer *importer, struct tensor x, const char *name);
+
+/* folds.c */
+
+/* Whether the elements under that name (NULL: none are known, or too many) may become a const: they
+ * were the same at all sizes, or are integers that a const can say for all sizes. */
+bool folds_agree(struct folds *folds, const char *name, const struct view *view);
+/* Why a node is refused in a graph with open axes. */
+#define DEPENDS_ON_SIZE                                                                            \
+    "its nodes or a table of it depend on the size of an open axis; such an axis needs one size, " \
+    "as --axis NAME=SIZE"
+/* Whether a number by which a builder chooses among nodes is the same at all sizes. */
+bool call_number_agrees(struct call *call, int64_t number);
+/* The same of a table that a builder makes of sizes; refuses the node where it differs. */
+bool call_table_agrees(struct call *call, enum dtype dtype, int rank, const int64_t *shape,
+                       const void *elements);
+/* Whether all elements are the same, and there are some. */
+bool view_is_uniform(const struct view *view);
 /* A const of rank 1, int64. */
 struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values);
 

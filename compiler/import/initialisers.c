@@ -344,6 +344,8 @@ void set_computed(void *elements, enum dtype dtype, int64_t at, double value) {
 static struct tensor as_table(struct call *call, const char *name, struct node *node,
                               const void *elements) {
     int64_t count = node_elements(node);
+    if (!call_table_agrees(call, node->dtype, node->rank, node->shape, elements))
+        return NO_TENSOR;
     if (count <= MOST_LISTED)
         return tensor_const(call->context, node->dtype, node->rank, node->shape, count, elements);
     const char *own = call->node->output[0];

@@ -45,11 +45,16 @@ struct graph *model_file_graph(struct model_file *file, const struct import_opti
 
 /* Makes one graph of a model to import, in which these axes stay open; `fixed` has the sizes of
  * others. The caller frees it and *weights. NULL and an error when that cannot be (open_fit.h),
- * which names the file. `progress` may be NULL. */
+ * which names the file. `progress` may be NULL.
+ *
+ * What an import computes of a size (positions, counts) the graph computes itself where it is no
+ * shape, and it has scans where an import writes few steps out. *plain: it does not need to, and so
+ * is at each size the graph that model_file_graph makes; else one of other nodes that gives the
+ * same bits. */
 struct open_graph *model_file_open_graph(struct model_file *file, const struct open_axes *axes,
                                          const struct import_options *fixed,
                                          void (*progress)(void *context, int64_t done, int64_t all),
-                                         void *context, struct weights **weights,
+                                         void *context, struct weights **weights, bool *plain,
                                          struct et_error *error);
 
 /* model_file_open and model_file_graph, for one graph only. */

@@ -70,9 +70,9 @@ static int64_t repetitions(int64_t count, const int64_t *positions) {
     int64_t times = 1;
     while (times < count && positions[times] == positions[0])
         times++;
-    if (times == 1 || times == count || count % times)
+    if (times == 1 || count % times)
         return 1;
-    int64_t step = positions[times] - positions[0];
+    int64_t step = times < count ? positions[times] - positions[0] : 1;
     for (int64_t i = 0; i < count; i++)
         if (positions[i] != positions[0] + i / times * step)
             return 1;
@@ -83,7 +83,7 @@ static struct tensor take_repeated(struct tensor x, int axis, int64_t count,
                                    const int64_t *positions, int64_t times) {
     int64_t kept = count / times;
     int64_t merged[] = {count}, apart[MAX_RANK];
-    x = slice_axis(x, axis, positions[0], kept, positions[times] - positions[0]);
+    x = slice_axis(x, axis, positions[0], kept, kept > 1 ? positions[times] - positions[0] : 1);
     x = unsqueeze(x, axis + 1);
     int rank = shape_of(x, apart);
     if (axis + 1 < rank)
@@ -92,9 +92,10 @@ static struct tensor take_repeated(struct tensor x, int axis, int64_t count,
 }
 
 struct tensor take_positions(struct tensor x, int axis, int64_t count, const int64_t *positions) {
-    if (are_few_runs(count, positions))
-        return take_runs(x, axis, count, positions);
     int64_t times = repetitions(count, positions);
+    bool few = are_few_runs(count, positions);
+    if (few && (times == 1 || !tensor_keeps_all(x.context)))
+        return take_runs(x, axis, count, positions);
     if (times > 1)
         return take_repeated(x, axis, count, positions, times);
     if (count > MAX_CONSTANT)

@@ -23,6 +23,58 @@ static struct graph *import_at(void *context, const int64_t *sizes, struct weigh
     return model_file_graph(importing->file, &importing->options, weights, error);
 }
 
+enum { LOOKS = 12 };
+
+/* Some sizes of the axes, others at each look: several of each axis, also multiples of 32. */
+static void choose_sizes(const struct open_axes *axes, int look, int64_t *sizes) {
+    static const int64_t percents[] = {61, 43, 83, 27, 100, 0};
+    for (int i = 0; i < axes->count; i++) {
+        const struct open_axis *axis = &axes->axes[i];
+        int64_t last = (axis->most - axis->least) / axis->step;
+        sizes[i] = axis->least + last * percents[(look + i) % 6] / 100 * axis->step;
+        int64_t rounded = (sizes[i] + 31) / 32 * 32;
+        if (look >= LOOKS / 2 && open_axis_allows(axis, rounded, NULL))
+            sizes[i] = rounded;
+    }
+}
+
+/* Imports at a few sizes, to see what differs. What cannot be imported tells nothing. */
+static void see_folds(struct open_importing *importing) {
+    for (int look = 0; look < LOOKS; look++) {
+        int64_t sizes[MOST_OPEN_AXES];
+        struct weights *weights = NULL;
+        choose_sizes(importing->axes, look, sizes);
+        graph_free(import_at(importing, sizes, &weights, NULL));
+        weights_free(weights);
+    }
+    folds_settle(importing->options.folds);
+}
+
+/* Whether the graph of these sizes is the one that is imported where no axis stays open. */
+static bool is_plain_at(struct open_importing *importing, const struct open_graph *open,
+                        const int64_t *sizes) {
+    struct weights *weights = NULL;
+    importing->options.open = false;
+    struct graph *plain = import_at(importing, sizes, &weights, NULL);
+    importing->options.open = true;
+    struct graph *found = plain ? open_graph_at(open, sizes, NULL) : NULL;
+    bool same = found && graphs_alike(plain, found, NULL) && graphs_equal(plain, found, NULL);
+    graph_free(plain);
+    graph_free(found);
+    weights_free(weights);
+    return same;
+}
+
+static bool is_plain(struct open_importing *importing, const struct open_graph *open) {
+    bool same = true;
+    for (int look = 0; look < LOOKS && same; look++) {
+        int64_t sizes[MOST_OPEN_AXES];
+        choose_sizes(importing->axes, look, sizes);
+        same = is_plain_at(importing, open, sizes);
+    }
+    return same;
+}
+
 static void tell(void *context, int64_t done, int64_t all) {
     const struct open_importing *importing = context;
     if (importing->progress)
@@ -32,14 +84,18 @@ static void tell(void *context, int64_t done, int64_t all) {
 struct open_graph *model_file_open_graph(struct model_file *file, const struct open_axes *axes,
                                          const struct import_options *fixed,
                                          void (*progress)(void *context, int64_t done, int64_t all),
-                                         void *context, struct weights **weights,
+                                         void *context, struct weights **weights, bool *plain,
                                          struct et_error *error) {
     struct open_importing importing = {
         .file = file, .axes = axes, .options = *fixed, .progress = progress, .context = context};
     *weights = NULL;
     importing.options.axis_count += axes->count;
+    importing.options.open = true;
     importing.sizes = et_allocate((size_t)importing.options.axis_count + 1, sizeof(struct et_axis));
-    if (!importing.sizes) {
+    importing.options.folds = folds_new();
+    if (!importing.sizes || !importing.options.folds) {
+        et_release(importing.sizes);
+        folds_free(importing.options.folds);
         et_fail(error, "out of memory");
         return NULL;
     }
@@ -49,8 +105,13 @@ struct open_graph *model_file_open_graph(struct model_file *file, const struct o
         memcpy(importing.sizes + axes->count, fixed->axes,
                (size_t)fixed->axis_count * sizeof *fixed->axes);
     importing.options.axes = importing.sizes;
+    see_folds(&importing);
     const struct graph_source source = {import_at, tell, &importing};
     struct open_graph *open = open_graph_fit(axes, &source, weights, error);
+    struct folds *folds = importing.options.folds;
+    importing.options.folds = NULL;
+    *plain = open && is_plain(&importing, open);
     et_release(importing.sizes);
+    folds_free(folds);
     return open;
 }

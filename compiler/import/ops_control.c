@@ -140,7 +140,8 @@ static bool take_steps(struct loop *loop) {
 /* Whether it runs so often for all that is known now, unless its body ends it. */
 static bool runs_long(struct loop *loop) {
     struct call *call = loop->unrolled.call;
-    return loop->trips > MOST_UNROLLED && loop->trips <= INT32_MAX &&
+    bool many = !call_number_agrees(call, loop->trips) || loop->trips > MOST_UNROLLED;
+    return many && loop->trips > 0 && loop->trips <= INT32_MAX &&
            call_is_known(call, loop->condition) &&
            call_known_number(call, loop->condition, "the condition") != 0;
 }
@@ -288,7 +289,8 @@ static bool run_scan(const struct scan *scan, const struct tensor *given, struct
     const struct tensor *inputs = given + scan->states;
     int *axes = arena_array(&scan->call->importer->arena, int, (size_t)scan->inputs + 1);
     int64_t steps = scan_steps(scan, inputs, axes);
-    if (steps > MOST_UNROLLED)
+    bool agrees = call_number_agrees(scan->call, steps);
+    if (steps > MOST_UNROLLED || (steps > 0 && !agrees))
         return run_as_scan(scan, given, axes, steps, results);
     if (steps < 0 || !unrolled_begin(&u, scan->states + scan->inputs))
         return false;

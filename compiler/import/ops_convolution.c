@@ -79,14 +79,16 @@ static struct tensor cut_blind_ends(struct call *call, struct tensor x, struct t
                                     struct conv_options *options) {
     struct range blind[MAX_SPATIAL];
     int axes = tensor_rank(x) - 2;
-    bool any = false;
+    bool any = false, agree = true;
     if (!x.node || !weight.node)
         return weight;
     for (int i = 0; i < axes; i++) {
         blind[i] = blind_ends(x, weight, options, i);
         any |= blind[i].begin || blind[i].end;
+        agree &= call_number_agrees(call, blind[i].begin);
+        agree &= call_number_agrees(call, blind[i].end);
     }
-    if (!any || !is_finite(call->importer, weight))
+    if (!any || !agree || !is_finite(call->importer, weight))
         return weight;
     for (int i = 0; i < axes; i++) {
         weight =

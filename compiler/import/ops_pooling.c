@@ -118,8 +118,9 @@ struct tensor average_pooled(struct call *call, struct tensor x) {
     struct tensor count = counted_along(x, &spatial, 0, padding_counts);
     for (int i = 1; i < spatial.axes; i++)
         count = tensor_mul(count, counted_along(x, &spatial, i, padding_counts));
+    const char *name = arena_format(&call->importer->arena, "%s count", call->node->output[0]);
     return tensor_div(tensor_reduce_sum(windows, kernel.count, kernel.list),
-                      folded(call->importer, count));
+                      folded_output(call->importer, count, name));
 }
 
 struct tensor import_average_pool(struct call *call) {

@@ -356,6 +356,8 @@ static struct tensor flipped(bool flip, struct tensor x) {
 static struct tensor scan_direction(const struct recurrence *r, int direction, bool reverse,
                                     struct tensor products, struct tensor state[2]) {
     struct scanned_cell cell = {.body = tensor_context_new(r->call->op->name), .recurrence = *r};
+    if (r->call->importer->options->open)
+        tensor_keep_all(cell.body);
     struct tensor goes_on = steps_that_go_on(r);
     struct tensor next =
         next_states(&cell, direction, flipped(reverse, products), flipped(reverse, goes_on));
@@ -381,7 +383,7 @@ static struct tensor run_direction(struct recurrence *r, int direction, struct t
         return zeros(r->call->context, r->dtype, SHAPE(0, r->batch, r->hidden));
     bool reverse = r->reverse || direction == 1;
     struct tensor products = input_products(r, direction, x);
-    if (r->steps <= MOST_WRITTEN_OUT)
+    if (call_number_agrees(r->call, r->steps) && r->steps <= MOST_WRITTEN_OUT)
         return unroll_direction(r, direction, reverse, products, state);
     return scan_direction(r, direction, reverse, products, state);
 }

@@ -138,6 +138,7 @@ static struct taps read_taps(struct call *call, struct tensor x, int axis,
     }
     int64_t shape[MAX_RANK + 1];
     int own = taps > 1 ? 2 : 1, rank = tensor_rank(x) - 1 + own;
+    call_table_agrees(call, DTYPE_INT64, 1, &count, positions);
     for (int i = 0; i < rank; i++)
         shape[i] = i == axis ? r->count : own == 2 && i == axis + 1 ? taps : 1;
     return (struct taps){
@@ -180,6 +181,9 @@ struct tensor resample(struct call *call, struct tensor x, int axis,
     if (resampling->count == 0)
         return cut_axis(x, axis, 0, 0);
     struct phases phases = find_phases(resampling, tensor_extent(x, axis), tensor_dtype(x));
+    bool agree = call_number_agrees(call, phases.count);
+    if (!agree || !call_number_agrees(call, phases.step))
+        return call_refuse(call, DEPENDS_ON_SIZE);
     return phases.count ? resample_phases(call, x, axis, resampling, phases)
                         : resample_gathered(call, x, axis, resampling);
 }

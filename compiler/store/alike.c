@@ -69,12 +69,14 @@ static bool alike_values(const struct node *a, const struct node *b) {
     return alike;
 }
 
+bool node_alike(const struct node *a, const struct node *b) {
+    return a->op == b->op && a->dtype == b->dtype && a->rank == b->rank &&
+           a->batched == b->batched && a->scanned == b->scanned && same_name(a->name, b->name) &&
+           same_sources(a, b) && same_axes(a, b) && !a->body == !b->body;
+}
+
 static bool nodes_alike(const struct node *a, const struct node *b, struct et_error *error) {
-    bool alike = a->op == b->op && a->dtype == b->dtype && a->rank == b->rank &&
-                 a->batched == b->batched && a->scanned == b->scanned &&
-                 same_name(a->name, b->name) && same_sources(a, b) && same_axes(a, b) &&
-                 !a->body == !b->body;
-    if (!alike)
+    if (!node_alike(a, b))
         return et_fail(error, "node %d is %s %s, or %s %s", a->id, op_facts[a->op].name,
                        shape_text(a).text, op_facts[b->op].name, shape_text(b).text);
     if (!alike_values(a, b))

@@ -162,7 +162,28 @@ static void sample_axis(struct fit *fit, int k, int at) {
         kept[samples->count++] = sizes[k];
     }
     samples->step = axis->step;
-    samples->marked[2] = samples->count - 1;
+    /* Of each axis others, as what has the same size may become one node. */
+    samples->marked[1] = k < samples->count ? k : 0;
+    samples->marked[2] = samples->count - 1 - (k < samples->count ? k : 0);
+}
+
+static bool fail_mixed(struct fit *fit, const int64_t *sizes, const struct et_error *error) {
+    struct text at = text_in(&fit->arena);
+    for (int i = 0; i < fit->axes->count; i++)
+        text_add(&at, " %s=%" PRId64, quoted(fit->axes->axes[i].name).text, sizes[i]);
+    return et_fail(fit->error, "at%s it is another graph: %s", text_keep(&at), error->message);
+}
+
+/* Says where the graph is not of the same nodes, and why. */
+static bool fail_combination(struct fit *fit, const int64_t *sizes) {
+    struct weights *weights = NULL;
+    struct et_error error = {0};
+    struct graph *graph = make(fit, sizes, &weights, &error);
+    if (graph)
+        graphs_alike(fit->base, graph, &error);
+    graph_free(graph);
+    weights_free(weights);
+    return fail_mixed(fit, sizes, &error);
 }
 
 static bool sample_combinations(struct fit *fit, int at) {
@@ -171,8 +192,7 @@ static bool sample_combinations(struct fit *fit, int at) {
         for (int k = 0; k < fit->axes->count; k++)
             sizes[k] = size_in_combination(&fit->samples, i, k);
         if (!(fit->noted[at + i] = note(fit, sizes)))
-            return et_fail(fit->error, "the graph of several sizes that are not the usual ones is "
-                                       "another one");
+            return fail_combination(fit, sizes);
     }
     return true;
 }
@@ -314,12 +334,8 @@ static bool name_sizes(struct fit *fit) {
     struct naming naming = {.fit = fit};
     naming.values = arena_array(&fit->arena, int64_t, (size_t)size_value_count(&fit->samples));
     fit->open->axes = own_axes(&fit->open->arena, fit->axes);
-    fit->open->nodes = name_graph(&naming, fit->base);
-    if (!fit->open->nodes)
-        return false;
-    fit->open->graph = fit->base;
-    fit->base = NULL;
-    return true;
+    const struct open_node *nodes = name_graph(&naming, fit->base);
+    return nodes && open_graph_tidy(fit->open, fit->base, nodes, fit->error);
 }
 
 /* ---- Comparing ---- */
@@ -327,10 +343,14 @@ static bool name_sizes(struct fit *fit) {
 /* Whether the open graph is the one that is made at these sizes. */
 static bool compare_at(struct fit *fit, const int64_t *sizes, struct et_error *error) {
     struct weights *weights = NULL;
-    struct graph *wanted = make(fit, sizes, &weights, error);
+    struct graph *made = make(fit, sizes, &weights, error);
+    struct graph *wanted = made ? graph_settled(made, error) : NULL;
     struct graph *found = wanted ? open_graph_at(fit->open, sizes, error) : NULL;
     bool same = found && graphs_alike(wanted, found, error) && graphs_equal(wanted, found, error) &&
                 weights_equal(wanted, found, error);
+    if (!same && made)
+        graphs_alike(fit->base, made, error); /* says more, where they are not */
+    graph_free(made);
     graph_free(wanted);
     graph_free(found);
     weights_free(weights);
@@ -421,13 +441,6 @@ static bool fail_trial(struct fit *fit, const struct trial *trial) {
                    trial->count - trial->good_count, trial->count, quoted(axis->name).text,
                    quoted(axis->name).text, text_keep(&bounds));
     return false;
-}
-
-static bool fail_mixed(struct fit *fit, const int64_t *sizes, const struct et_error *error) {
-    struct text at = text_in(&fit->arena);
-    for (int i = 0; i < fit->axes->count; i++)
-        text_add(&at, " %s=%" PRId64, quoted(fit->axes->axes[i].name).text, sizes[i]);
-    return et_fail(fit->error, "at%s it is another graph: %s", text_keep(&at), error->message);
 }
 
 static bool compare_mixed(struct fit *fit, const int64_t *sizes) {

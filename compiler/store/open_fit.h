@@ -16,7 +16,9 @@ enum {
 
 /* What makes graphs. */
 struct graph_source {
-    /* The graph at these sizes, and its weights, which are the caller's. */
+    /* The graph at these sizes, and its weights, which are the caller's. It may have movement that
+     * moves nothing, equal nodes, and sums of products that are to be contractions: so graphs of
+     * more sizes have the same nodes. */
     struct graph *(*make)(void *context, const int64_t *sizes, struct weights **weights,
                           struct et_error *error);
     /* Told now and then how much is done; NULL: nobody is. */
@@ -30,11 +32,20 @@ struct graph_source {
 struct open_graph *open_graph_fit(const struct open_axes *axes, const struct graph_source *source,
                                   struct weights **weights, struct et_error *error);
 
+/* open_tidy.c */
+
+/* Sets graph and nodes of an open graph, whose axes are set: those that are given, without movement
+ * that moves nothing at any size, and one node for those that say the same. */
+bool open_graph_tidy(struct open_graph *open, const struct graph *graph,
+                     const struct open_node *nodes, struct et_error *error);
+
 /* alike.c: graphs beside each other */
 
 /* Whether two graphs have the same nodes but for integers that open axes can stand for. The error
  * tells the first difference. */
 bool graphs_alike(const struct graph *a, const struct graph *b, struct et_error *error);
+/* The same of two nodes but for their bodies and elements. */
+bool node_alike(const struct node *a, const struct node *b);
 /* Whether these integers agree as well; requires that the graphs are alike. */
 bool graphs_equal(const struct graph *a, const struct graph *b, struct et_error *error);
 /* Whether the weights that both graphs read are the same. */

@@ -181,7 +181,7 @@ static bool size_node(struct sizing *sizing, const struct node *original,
         return et_fail(sizing->error, "out of memory");
     struct graph *body = NULL;
     bool good = set_integers(&node, open, sizing->sizes, elements, sizing->error);
-    if (good && open->body) {
+    if (good && node.body) {
         body = graph_at(node.body, open->body, sizing->sizes, sizing->error);
         node.body = body;
         good = body != NULL;
@@ -205,15 +205,17 @@ static bool order(const struct sizing *sizing, const struct graph *graph, struct
     return good;
 }
 
+/* `nodes` NULL: it has no sizes. */
 static struct graph *graph_at(const struct graph *graph, const struct open_node *nodes,
                               const int64_t *sizes, struct et_error *error) {
+    static const struct open_node closed;
     struct sizing sizing = {sizes, graph_new(graph->name),
                             et_allocate((size_t)graph->node_count + 1, sizeof(struct node *)),
                             error};
     struct graph *ordered = graph_new(graph->name);
     bool good = (sizing.plain && sizing.made && ordered) || et_fail(error, "out of memory");
     for (int i = 0; good && i < graph->node_count; i++)
-        good = size_node(&sizing, graph->nodes[i], &nodes[i]);
+        good = size_node(&sizing, graph->nodes[i], nodes ? &nodes[i] : &closed);
     good = good && order(&sizing, graph, ordered);
     graph_free(sizing.plain);
     et_release(sizing.made);
@@ -242,6 +244,14 @@ static struct graph *same_graph(const struct graph *graph, struct et_error *erro
     if (same)
         same->stored = graph->stored;
     return same;
+}
+
+struct graph *graph_settled(const struct graph *graph, struct et_error *error) {
+    struct graph *settled = graph_at(graph, NULL, NULL, error);
+    if (settled && graph_canonicalize(settled, error))
+        return settled;
+    graph_free(settled);
+    return NULL;
 }
 
 struct graph *open_graph_at(const struct open_graph *open, const int64_t *sizes,

@@ -65,6 +65,8 @@ void open_integers_sort(struct open_node *node);
  */
 struct graph *open_graph_at(const struct open_graph *open, const int64_t *sizes,
                             struct et_error *error);
+/* The same of a graph that has the integers of its sizes already. */
+struct graph *graph_settled(const struct graph *graph, struct et_error *error);
 /* Sizes for the axes of an open graph, by their names: each once, and no other. False and an error
  * that lists what is open where one is missing. */
 bool open_graph_sizes(const struct open_graph *open, int count, const struct et_axis *given,

@@ -119,7 +119,7 @@ static void show(void *context, int64_t done, int64_t all) {
 }
 
 static bool store_open(const struct import_arguments *arguments, const struct open_graph *open,
-                       const struct weights *weights, struct et_error *error) {
+                       const struct weights *weights, bool plain, struct et_error *error) {
     struct digest digest;
     struct text name = {0};
     const char *path = output_path(arguments, open->graph->name, &name, error);
@@ -134,6 +134,8 @@ static bool store_open(const struct import_arguments *arguments, const struct op
         printf("open   %s %s\n", quoted(open->axes.axes[i].name).text, said ? said : "");
         text_free(&bounds);
     }
+    if (good && !plain)
+        printf("At a size it is another graph than the import for it, and gives the same bits.\n");
     text_free(&name);
     return good;
 }
@@ -146,11 +148,12 @@ static bool import_open(const struct import_arguments *arguments, struct et_erro
     struct open_graph *open = NULL;
     struct model_file *file = model_file_open(model->path, NULL, error);
     struct progress progress = {0};
+    bool plain = false;
     if (file) {
-        open = model_file_open_graph(file, &axes, &fixed, show, &progress, &weights, error);
+        open = model_file_open_graph(file, &axes, &fixed, show, &progress, &weights, &plain, error);
         progress_end(&progress);
     }
-    bool good = open && store_open(arguments, open, weights, error);
+    bool good = open && store_open(arguments, open, weights, plain, error);
     open_graph_free(open);
     weights_free(weights);
     model_file_close(file);

@@ -68,12 +68,14 @@ static void refuses(const struct import_options *options, const char *message) {
 Test(import_onnx, first_axis_is_one_unless_it_is_given) {
     make_negation("batch,3");
     takes(NULL, "float32[1,3]");
-    takes(&(struct import_options){1, &(struct et_axis){"batch", 7}, NULL}, "float32[7,3]");
+    takes(&(struct import_options){.axis_count = 1, .axes = &(struct et_axis){"batch", 7}},
+          "float32[7,3]");
 }
 
 Test(import_onnx, axes_have_names_by_place_too) {
     make_negation("1,?");
-    takes(&(struct import_options){1, &(struct et_axis){"x.1", 0}, NULL}, "float32[1,0]");
+    takes(&(struct import_options){.axis_count = 1, .axes = &(struct et_axis){"x.1", 0}},
+          "float32[1,0]");
 }
 
 Test(import_onnx, says_which_axes_have_no_size) {
@@ -84,7 +86,7 @@ Test(import_onnx, says_which_axes_have_no_size) {
 
 Test(import_onnx, says_which_size_is_of_no_axis) {
     make_negation("2,3");
-    refuses(&(struct import_options){1, &(struct et_axis){"width", 7}, NULL},
+    refuses(&(struct import_options){.axis_count = 1, .axes = &(struct et_axis){"width", 7}},
             "m.onnx: no input has an open axis \"width\"; it has none");
 }
 
@@ -97,7 +99,8 @@ Test(import_onnx, refuses_more_inputs_than_a_graph_has) {
 
 Test(import_onnx, says_which_axes_there_are) {
     make_negation("N,3,height");
-    refuses(&(struct import_options){2, (struct et_axis[]){{"height", 2}, {"H", 7}}, NULL},
+    refuses(&(struct import_options){.axis_count = 2,
+                                     .axes = (struct et_axis[]){{"height", 2}, {"H", 7}}},
             "m.onnx: no input has an open axis \"H\"; there are N, height");
 }
 

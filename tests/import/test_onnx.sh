@@ -16,3 +16,4 @@ for script in tests/import/operators_*.py; do
     "$venv/bin/python" "$script" || failed=1
 done
 "$venv/bin/python" tests/import/real_files.py "$build/import/files" || failed=1
+"$venv/bin/python" tests/import/open_axes.py "$build/eigentensor" "$build/import/files" || failed=1

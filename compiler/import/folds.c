@@ -1,0 +1,139 @@
+/* What is known at import and differs from size to size. A graph of all sizes computes it itself.
+ */
+#include "compiler/import/importer.h"
+
+#include <math.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What stood under a name. */
+struct fold {
+    const char *name;
+    uint64_t elements; /* a hash of them */
+    bool differs;      /* from what stood there at another size, or in the same import */
+};
+
+struct folds {
+    struct arena arena;
+    void *by_name; /* tsearch's */
+    bool settled;
+};
+
+struct folds *folds_new(void) {
+    return et_allocate(1, sizeof(struct folds));
+}
+
+static void keep_fold(void *fold) {
+    (void)fold; /* the arena's */
+}
+
+void folds_free(struct folds *folds) {
+    if (!folds)
+        return;
+    tdestroy(folds->by_name, keep_fold);
+    arena_free(&folds->arena);
+    et_release(folds);
+}
+
+void folds_settle(struct folds *folds) {
+    folds->settled = true;
+}
+
+static int compare_folds(const void *a, const void *b) {
+    return strcmp(((const struct fold *)a)->name, ((const struct fold *)b)->name);
+}
+
+/* As FNV-1a has it. */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static size_t count_elements(const struct view *view) {
+    size_t count = 1;
+    for (int i = 0; i < view->rank; i++)
+        count *= (size_t)view->shape[i];
+    return count;
+}
+
+/* A shape, or a number: what a const of an open graph can say for all sizes. */
+static bool holds_sizes(const struct view *view, size_t count) {
+    bool whole = count <= MAX_RANK && view->dtype != DTYPE_BOOL;
+    for (size_t i = 0; whole && i < count; i++) {
+        double number = number_at(view, (int64_t)i);
+        whole = number == floor(number) && fabs(number) <= 0x1p24;
+    }
+    return whole;
+}
+
+static uint64_t hash_kind(const struct view *view) {
+    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), &view->dtype, sizeof view->dtype);
+    return mix(hash, &view->rank, sizeof view->rank);
+}
+
+static uint64_t hash_all(const struct view *view) {
+    uint64_t hash = mix(hash_kind(view), view->shape, (size_t)view->rank * sizeof *view->shape);
+    return mix(hash, view->data, count_elements(view) * dtype_facts[view->dtype].bytes);
+}
+
+/* Of what a const of an open graph could not say for all sizes. */
+static uint64_t hash_elements(const struct view *view) {
+    size_t count = view_is_uniform(view) ? 1 : count_elements(view);
+    if (!holds_sizes(view, count) && count > 1)
+        return hash_all(view);
+    if (holds_sizes(view, count))
+        return count > 1
+                   ? mix(hash_kind(view), view->shape, (size_t)view->rank * sizeof *view->shape)
+                   : hash_kind(view);
+    return mix(hash_kind(view), view->data, count * dtype_facts[view->dtype].bytes);
+}
+
+/* Whether it is what stood under the name at all other sizes; while sizes are looked at, yes. */
+static bool agree(struct folds *folds, const char *name, uint64_t elements) {
+    const struct fold key = {.name = name};
+    struct fold *const *found = tfind(&key, &folds->by_name, compare_folds);
+    if (folds->settled)
+        return found && !(*found)->differs && (*found)->elements == elements;
+    if (found) {
+        (*found)->differs |= (*found)->elements != elements;
+        return true;
+    }
+    struct fold *fold = arena_new(&folds->arena, struct fold);
+    const char *kept = arena_copy_text(&folds->arena, name);
+    if (fold && kept) { /* else it counts as differing */
+        *fold = (struct fold){kept, elements, false};
+        tsearch(fold, &folds->by_name, compare_folds);
+    }
+    return true;
+}
+
+bool folds_agree(struct folds *folds, const char *name, const struct view *view) {
+    return agree(folds, name, view ? hash_elements(view) : 0);
+}
+
+/* What the builder of a node makes of sizes has no name: its first output's, and a number. */
+static const char *name_in(struct call *call) {
+    return arena_format(&call->importer->arena, "%s %d", call->node->output[0], call->choices++);
+}
+
+bool call_number_agrees(struct call *call, int64_t number) {
+    struct folds *folds = call->importer->options->folds;
+    return !folds ||
+           agree(folds, name_in(call), mix(UINT64_C(0xcbf29ce484222325), &number, sizeof number));
+}
+
+bool call_table_agrees(struct call *call, enum dtype dtype, int rank, const int64_t *shape,
+                       const void *elements) {
+    struct folds *folds = call->importer->options->folds;
+    if (!folds)
+        return true;
+    struct node node = {.dtype = dtype, .rank = rank};
+    memcpy(node.shape, shape, (size_t)rank * sizeof *shape);
+    const struct view view = view_contiguous(&node, (void *)elements);
+    if (agree(folds, name_in(call), hash_all(&view)))
+        return true;
+    call_refuse(call, DEPENDS_ON_SIZE);
+    return false;
+}
