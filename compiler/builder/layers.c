@@ -95,7 +95,7 @@ struct tensor squared_sum(struct tensor x, int axis_count, const int *axes) {
     return tensor_contract(x, x, count, ascending);
 }
 
-/* mean: the sum, in int32 for smaller integers, divided by how many. */
+/* mean: the sum, in int32 for smaller integers, divided by how many; float32 but of float64. */
 struct tensor mean(struct tensor x, int axis_count, const int *axes, bool keep_axes) {
     LAYER(x);
     if (dtype_is_integer(tensor_dtype(x)) && dtype_bytes(tensor_dtype(x)) < 4)
@@ -104,7 +104,9 @@ struct tensor mean(struct tensor x, int axis_count, const int *axes, bool keep_a
     int64_t count = reduced_elements(x, sum);
     if (keep_axes)
         sum = restore_axes(sum, x, axis_count, axes);
-    return divide_by(tensor_cast(sum, DTYPE_FLOAT32), (double)count);
+    if (tensor_dtype(sum) != DTYPE_FLOAT64)
+        sum = tensor_cast(sum, DTYPE_FLOAT32);
+    return divide_by(sum, (double)count);
 }
 
 /* var: the sum of squared distances from the mean, divided by how many less the correction. */

@@ -147,6 +147,28 @@ static struct graph *convolution(struct tensor_context *context, struct et_error
         error);
 }
 
+/* Contractions of float64, side by side and each by itself, of what is padded and what is computed;
+ * and what else has kernels of float64. */
+static struct graph *doubles(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT64, SHAPE(2, 3, 11, 21));
+    struct tensor rows = add_graph_input(context, "rows", DTYPE_FLOAT64, SHAPE(9, 37));
+    struct tensor wide = add_weight(context, "wide", DTYPE_FLOAT64, SHAPE(150, 37));
+    struct tensor few = add_weight(context, "few", DTYPE_FLOAT64, SHAPE(3, 37));
+    struct tensor weight = add_weight(context, "w", DTYPE_FLOAT64, SHAPE(18, 3, 3, 3));
+    struct tensor bias = add_weight(context, "b", DTYPE_FLOAT64, SHAPE(18));
+    struct tensor y = conv2d(x, weight, bias, (struct conv2d_options){.padding = {1, 1}});
+    struct tensor hidden = tensor_tanh(linear(rows, wide, NO_TENSOR));
+    struct tensor back = matmul(tensor_exp(tensor_neg(tensor_abs(hidden))), wide);
+    return compile_to_graph(
+        context,
+        OUTPUTS({"y", relu(y)}, {"hidden", hidden}, {"back", back},
+                {"few", linear(back, few, NO_TENSOR)}, {"softmax", softmax(rows, -1)},
+                {"place", tensor_argmax(rows, AXES(1))},
+                {"normal", layer_norm(rows, AXES(-1), 1e-5, NO_TENSOR, NO_TENSOR)},
+                {"power", tensor_pow(tensor_abs(rows), tensor_sin(rows))}),
+        error);
+}
+
 static struct graph *attention(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 5, 16));
     struct tensor q = linear(x, add_weight(context, "q", DTYPE_FLOAT32, SHAPE(16, 16)), NO_TENSOR);
@@ -290,6 +312,7 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(movement)                                                                                    \
     X(reductions)                                                                                  \
     X(columns)                                                                                     \
+    X(doubles)                                                                                     \
     X(normalisation) X(convolution) X(attention) X(panels) X(leaves) X(without_elements) X(nothing)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */

@@ -2,6 +2,8 @@
  * reduced side by side. Each result has the sixteen lanes of ops.def; a lane of all results is a
  * row of an array, to which a whole row of elements is added at once.
  *
+ * Contractions of float64, for which there are no tiles, have one sum a result.
+ *
  * What is the same for all results, such as the position of a row that is looked up, is computed
  * once for each row, and where it decides whether there is a row at all, one branch does. */
 #include "compiler/emit/loops/loops.h"
@@ -47,8 +49,10 @@ find_reduction(struct emitter *emitter, const struct expression *value, const st
     struct only_reduction only = {0};
     expression_walk(emitter->ir, value, note_reduction, &only);
     const struct expression *e = only.found;
-    if (only.count != 1 || e->op == OP_CONTRACT || e->op == OP_ARGMAX || e->op == OP_ARGMIN ||
-        e->axis_count == 0 || !emit_reduces_down(emitter->ir, e, column))
+    if (only.count != 1 || e->op == OP_ARGMAX || e->op == OP_ARGMIN || e->axis_count == 0)
+        return NULL;
+    if (e->op == OP_CONTRACT ? e->dtype != DTYPE_FLOAT64
+                             : !emit_reduces_down(emitter->ir, e, column))
         return NULL;
     emitter->mark++;
     return stands_unguarded(emitter, value, e) ? e : NULL;
@@ -200,18 +204,41 @@ static void take_rows(struct columns *columns) {
     emit_close_loops(emitter, e->axis_count);
 }
 
-/* ---- Lanes ---- */
+/* ---- Sums of products ---- */
 
-static void begin_lanes(const struct columns *columns) {
+static void add_products(const struct columns *columns) {
     struct emitter *emitter = columns->emitter;
     const struct expression *e = columns->reduction;
-    int64_t count = REDUCTION_LANES * columns->strip->length;
+    const char *text[2];
+    emit_open_axes(emitter, e, e->axis_count);
+    for (int i = 0; i < 2; i++) {
+        struct steady_search search = search_steady(emitter, e->sources[i], columns->strip->axis);
+        for (int k = 0; k < search.count; k++)
+            emit_local(emitter, search.steady[k]);
+    }
+    emit_open_lanes(emitter, columns->strip);
+    for (int i = 0; i < 2; i++)
+        text[i] = emit_expression_within(emitter, e->sources[i], 40);
+    emit_line(emitter, "%s[%s] = fma(%s, %s, %s[%s]);", columns->lanes, columns->strip->lane,
+              text[0], text[1], columns->lanes, columns->strip->lane);
+    emit_close(emitter);
+    emit_close_loops(emitter, e->axis_count);
+}
+
+/* ---- Lanes ---- */
+
+/* `each`: how many a result has. */
+static void begin_lanes(const struct columns *columns, int each) {
+    struct emitter *emitter = columns->emitter;
+    const struct expression *e = columns->reduction;
+    uint64_t identity = e->op == OP_CONTRACT ? 0 : identity_bits(e->op, e->dtype);
+    int64_t count = each * columns->strip->length;
     const char *at = emit_local_name(emitter, "at");
     emit_line(emitter, "_Alignas(64) %s %s[%" PRId64 "];", dtype_facts[e->dtype].c_type,
               columns->lanes, count);
     emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", at, at, count, at);
     emit_line(emitter, "%s[%s] = %s;", columns->lanes, at,
-              emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
+              emit_constant(emitter, e->dtype, identity));
     emit_close(emitter);
 }
 
@@ -245,9 +272,14 @@ bool emit_in_columns(struct emitter *emitter, const struct statement *statement,
                               .reduction = reduction,
                               .strip = &strip,
                               .lanes = emit_local_name(emitter, "lanes")};
-    begin_lanes(&columns);
-    take_rows(&columns);
-    combine_rows(&columns);
+    if (reduction->op == OP_CONTRACT) {
+        begin_lanes(&columns, 1);
+        add_products(&columns);
+    } else {
+        begin_lanes(&columns, REDUCTION_LANES);
+        take_rows(&columns);
+        combine_rows(&columns);
+    }
     emit_name_expression(emitter, reduction,
                          arena_format(emitter->ir->arena, "%s[%s]", columns.lanes, strip.lane));
     emit_strip_functions(emitter, &strip, store->value, NULL);
