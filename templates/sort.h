@@ -1,5 +1,5 @@
-// Sorting as emitted C does it: by the bytes of unsigned keys, so that its time depends on little but
-// their number.
+// Sorting as emitted C does it: by the bytes of unsigned keys, so that its time depends on little
+// but their number.
 //
 // The text is cut by tools: from one section line to the next (or to the end line) reaches one
 // section, and "needs" names the sections that must stand before it.
@@ -54,7 +54,8 @@ static inline void sort_keys(int32_t *positions, uint64_t *keys, long count) {
         return;
     }
     for (int shift = 0; shift < 64; shift += 8) {
-        long place[257] = {0}; // how many have the byte before; then where the next that has it goes
+        // How many have the byte before; then where the next that has it goes.
+        long place[257] = {0};
         if (!(differ >> shift & 255))
             continue;
         for (long i = 0; i < count; i++)

@@ -92,7 +92,8 @@ static inline void sort_keys(int32_t *positions, uint64_t *keys, long count) {
         return;
     }
     for (int shift = 0; shift < 64; shift += 8) {
-        long place[257] = {0}; // how many have the byte before; then where the next that has it goes
+        // How many have the byte before; then where the next that has it goes.
+        long place[257] = {0};
         if (!(differ >> shift & 255))
             continue;
         for (long i = 0; i < count; i++)
