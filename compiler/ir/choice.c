@@ -77,22 +77,23 @@ static bool is_nonzero_constant(const struct expression *e) {
 }
 
 /* where(p < q, q, p) and where(p < q, p, q). */
-static bool find_choice_of_where(const struct expression *const *sources, struct choice *choice) {
+static bool find_choice_of_where(const struct expression *const *sources,
+                                 struct float_choice *choice) {
     const struct expression *mask = sources[0];
     if (mask->kind != EXPRESSION_OP || mask->op != OP_LT)
         return false;
     const struct expression *p = mask->sources[0], *q = mask->sources[1];
     if (sources[1] == q && sources[2] == p)
-        *choice = (struct choice){OP_GREATER_OF, {p, q}};
+        *choice = (struct float_choice){OP_GREATER_OF, {p, q}};
     else if (sources[1] == p && sources[2] == q)
-        *choice = (struct choice){OP_LESSER_OF, {q, p}};
+        *choice = (struct float_choice){OP_LESSER_OF, {q, p}};
     else
         return false;
     return true;
 }
 
 bool find_choice(enum op op, enum dtype dtype, const struct expression *const *sources,
-                 struct choice *choice) {
+                 struct float_choice *choice) {
     if (!dtype_is_real(dtype))
         return false;
     if (op == OP_WHERE)
@@ -102,7 +103,7 @@ bool find_choice(enum op op, enum dtype dtype, const struct expression *const *s
     bool last = expression_is_number(sources[1]);
     if (!last && !is_nonzero_constant(sources[0]))
         return false;
-    *choice = (struct choice){op == OP_MAX ? OP_GREATER_OF : OP_LESSER_OF,
-                              {sources[!last], sources[last]}};
+    *choice = (struct float_choice){op == OP_MAX ? OP_GREATER_OF : OP_LESSER_OF,
+                                    {sources[!last], sources[last]}};
     return true;
 }

@@ -166,7 +166,7 @@ const struct expression *expression_load_linear(struct ir *ir, struct buffer *bu
 
 const struct expression *expression_op(struct ir *ir, enum op op, enum dtype dtype, int count,
                                        const struct expression *const *sources) {
-    struct choice choice;
+    struct float_choice choice;
     if (find_choice(op, dtype, sources, &choice)) {
         op = choice.op;
         count = 2;

@@ -136,11 +136,11 @@ bool is_contraction(const struct expression *e);
 /* Whether it is certain that a float32 or float64 is never NaN, whatever the inputs hold. */
 bool expression_is_number(const struct expression *e);
 /* A greater_of or lesser_of of two sources that has the bits of an operation, if there is one. */
-struct choice {
+struct float_choice {
     enum op op;
     const struct expression *sources[2];
 };
 bool find_choice(enum op op, enum dtype dtype, const struct expression *const *sources,
-                 struct choice *choice);
+                 struct float_choice *choice);
 
 #endif
