@@ -101,7 +101,7 @@ static bool compare(struct graph *const *graphs, struct scan_size size, struct e
 
 int main(int count, char **words) {
     struct scan_size size = {count > 1 ? atoll(words[1]) : 100, count > 2 ? atoll(words[2]) : 128,
-                        count > 3 ? atoll(words[3]) : 1};
+                             count > 3 ? atoll(words[3]) : 1};
     struct et_error error = {0};
     struct graph *loop = build(size, true, &error);
     struct graph *unrolled = loop ? build(size, false, &error) : NULL;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What stood under a name. */
-struct fold {
+struct kept_fold {
     const char *name;
     uint64_t elements; /* a hash of them */
     bool differs;      /* from what stood there at another size, or in the same import */
@@ -41,7 +41,7 @@ void folds_settle(struct folds *folds) {
 }
 
 static int compare_folds(const void *a, const void *b) {
-    return strcmp(((const struct fold *)a)->name, ((const struct fold *)b)->name);
+    return strcmp(((const struct kept_fold *)a)->name, ((const struct kept_fold *)b)->name);
 }
 
 /* As FNV-1a has it. */
@@ -92,18 +92,18 @@ static uint64_t hash_elements(const struct view *view) {
 
 /* Whether it is what stood under the name at all other sizes; while sizes are looked at, yes. */
 static bool agree(struct folds *folds, const char *name, uint64_t elements) {
-    const struct fold key = {.name = name};
-    struct fold *const *found = tfind(&key, &folds->by_name, compare_folds);
+    const struct kept_fold key = {.name = name};
+    struct kept_fold *const *found = tfind(&key, &folds->by_name, compare_folds);
     if (folds->settled)
         return found && !(*found)->differs && (*found)->elements == elements;
     if (found) {
         (*found)->differs |= (*found)->elements != elements;
         return true;
     }
-    struct fold *fold = arena_new(&folds->arena, struct fold);
+    struct kept_fold *fold = arena_new(&folds->arena, struct kept_fold);
     const char *kept = arena_copy_text(&folds->arena, name);
     if (fold && kept) { /* else it counts as differing */
-        *fold = (struct fold){kept, elements, false};
+        *fold = (struct kept_fold){kept, elements, false};
         tsearch(fold, &folds->by_name, compare_folds);
     }
     return true;

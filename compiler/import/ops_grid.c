@@ -76,20 +76,20 @@ struct sampling {
     int axes; /* of the image, without batch and channels */
 };
 
-struct choice {
+struct grid_choice {
     const char *name;
     int value;
 };
 
-static const struct choice grid_kinds[] = {
+static const struct grid_choice grid_kinds[] = {
     {"nearest", GRID_NEAREST}, {"linear", GRID_LINEAR}, {"bilinear", GRID_LINEAR},
     {"cubic", GRID_CUBIC},     {"bicubic", GRID_CUBIC},
 };
-static const struct choice grid_paddings[] = {
+static const struct grid_choice grid_paddings[] = {
     {"zeros", GRID_ZEROS}, {"border", GRID_BORDER}, {"reflection", GRID_REFLECTION}};
 
 static int choose(struct call *call, const char *attribute, const char *otherwise, int count,
-                  const struct choice *choices) {
+                  const struct grid_choice *choices) {
     const char *name = call_text(call, attribute, otherwise);
     for (int i = 0; i < count; i++)
         if (strcmp(choices[i].name, name) == 0)

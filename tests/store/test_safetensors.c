@@ -146,7 +146,8 @@ Test(safetensors, tensors_that_no_graph_can_use) {
         cr_assert(usable && !usable->unusable && usable->data);
         void *encoded;
         size_t count;
-        cr_assert(weights_encode(weights->tensors, weights->count, NULL, NULL, &encoded, &count, NULL));
+        cr_assert(
+            weights_encode(weights->tensors, weights->count, NULL, NULL, &encoded, &count, NULL));
         cr_assert_null(memmem(encoded, count, "\"q\"", 3));
         et_release(encoded);
         weights_free(weights);
