@@ -1,13 +1,14 @@
 /* Graphs of version 1 of the stored form, in the words of today's.
  *
  * In version 1 max and min gave `a` where either operand was NaN, reductions passed over NaN, and
- * so did argmax and argmin. Said exactly:
+ * so did argmax and argmin; casts to 16-bit floats went through float32. Said exactly:
  *
  *   max(a, b)      where(lt(a, b), b, a)            unless b is certainly no NaN
  *   min(a, b)      where(lt(b, a), b, a)
  *   reduce_max(x)  reduce_max(where(ne(x, x), -inf, x))        unless x is certainly no NaN
  *   argmax(x)      argmax(where(ne(x, x), -inf, x))
  *   reduce_min(x), argmin(x)    the same with +inf
+ *   cast(x) to 16 bits          cast(cast(x) to float32), where float32 may round x
  *
  * An element that is the least value never was better than what a lane began with, nor is it now:
  * it gives the result and the position that a NaN gave. */
@@ -102,6 +103,19 @@ static struct node *append_reduction(struct graph *graph, struct node *node,
     return numbers ? graph_append(graph, node, error) : NULL;
 }
 
+/* Whether float32 does not have all numbers of the type. */
+static bool is_finer(enum dtype dtype) {
+    return dtype != DTYPE_FLOAT32 && dtype_bytes(dtype) >= dtype_bytes(DTYPE_FLOAT32);
+}
+
+static struct node *append_cast(struct graph *graph, struct node *node, struct et_error *error) {
+    struct node narrow = *node;
+    narrow.dtype = DTYPE_FLOAT32;
+    struct node *rounded = graph_append(graph, &narrow, error);
+    node->sources = &rounded;
+    return rounded ? graph_append(graph, node, error) : NULL;
+}
+
 static struct node *append_scan(struct graph *graph, struct node *node, struct et_error *error) {
     struct graph *body = translate(node->body, error);
     node->body = body;
@@ -124,6 +138,10 @@ static struct node *append_node(struct graph *graph, struct node *node, struct e
     case OP_ARGMIN:
         if (!is_number(node->sources[0]))
             return append_reduction(graph, node, error);
+        break;
+    case OP_CAST:
+        if (dtype_facts[node->dtype].letter == 'S' && is_finer(node->sources[0]->dtype))
+            return append_cast(graph, node, error);
         break;
     case OP_SCAN:
         return append_scan(graph, node, error);

@@ -1,6 +1,6 @@
 /* Files of version 1 keep their bits: random graphs of max, min and their reductions over NaN,
- * zeros of both signs and infinities, each with the digest that the last release with version 1
- * gave. */
+ * zeros of both signs and infinities, and casts that rounded twice, each with the digest that the
+ * last release with version 1 gave. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
