@@ -36,20 +36,6 @@
 #define _Alignas alignas
 #endif
 
-// The float32 of a bit pattern.
-static inline float f32_from_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline float f32_canonical(float x) {
-    return x != x ? f32_from_bits(0x7fc00000u) : x;
-}
-
-// Stands in a branch that alone may read what it reads. gcc 12 makes vectors of such loads, with
-// masks, and then reads what some of these masks leave out.
-#define KEEP_BRANCH __asm__("")
 // The bit pattern of a float32.
 static inline uint32_t f32_bits(float value) {
     uint32_t bits;
@@ -57,6 +43,24 @@ static inline uint32_t f32_bits(float value) {
     return bits;
 }
 
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
+// the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
+static inline float f32_canonical(float x) {
+    const uint32_t bits = f32_bits(x);
+    const uint32_t nan = 0u - ((0x7f800000u - (bits & 0x7fffffffu)) >> 31);
+    return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
+}
+
+// Stands in a branch that alone may read what it reads. gcc 12 makes vectors of such loads, with
+// masks, and then reads what some of these masks leave out.
+#define KEEP_BRANCH __asm__("")
 // In the order of the numbers: zeros are equal, NaN is greatest.
 static inline uint64_t f32_sort_key(float a) {
     uint32_t bits = f32_bits(a);

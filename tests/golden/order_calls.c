@@ -47,6 +47,13 @@ uint64_t f32_sort_key(float a);
 
 void sort_keys(int32_t *positions, uint64_t *keys, long count);
 
+// The bit pattern of a float32.
+static inline uint32_t f32_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 // The float32 of a bit pattern.
 static inline float f32_from_bits(uint32_t bits) {
     float value;
@@ -54,8 +61,12 @@ static inline float f32_from_bits(uint32_t bits) {
     return value;
 }
 
+// In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
+// the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
 static inline float f32_canonical(float x) {
-    return x != x ? f32_from_bits(0x7fc00000u) : x;
+    const uint32_t bits = f32_bits(x);
+    const uint32_t nan = 0u - ((0x7f800000u - (bits & 0x7fffffffu)) >> 31);
+    return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
 }
 
 

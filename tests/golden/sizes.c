@@ -91,8 +91,12 @@ static inline float f32_exp(float x) {
     return f32_from_bits(f32_bits(y) | (nan & 0x7fc00000u)); // NaN was bounded: y is 0 or infinite
 }
 
+// In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
+// the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
 static inline float f32_canonical(float x) {
-    return x != x ? f32_from_bits(0x7fc00000u) : x;
+    const uint32_t bits = f32_bits(x);
+    const uint32_t nan = 0u - ((0x7f800000u - (bits & 0x7fffffffu)) >> 31);
+    return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
 }
 
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can

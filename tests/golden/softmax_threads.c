@@ -139,8 +139,12 @@ static inline void f32_exp_strip(float *to, const float *from, long count) {
 }
 #endif
 
+// In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
+// the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
 static inline float f32_canonical(float x) {
-    return x != x ? f32_from_bits(0x7fc00000u) : x;
+    const uint32_t bits = f32_bits(x);
+    const uint32_t nan = 0u - ((0x7f800000u - (bits & 0x7fffffffu)) >> 31);
+    return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
 }
 
 enum lanes_op { LANES_SUM, LANES_PROD, LANES_MAX, LANES_MIN };
