@@ -1,5 +1,6 @@
 #include "runtime/backend/aot_cache.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static bool cache_key(const struct compiled *compiled, const struct build_option
     cache_add_word(&stream, "eigentensor aot 2");
     cache_add_word(&stream, cpu);
     if (!cache_add_cpu(&stream))
-        return et_fail(error, "cannot read /proc/cpuinfo");
+        return et_fail(error, "cannot read /proc/cpuinfo: %s", strerror(errno));
     cache_add_word(&stream, options->cc ? options->cc : "gcc");
     for (const char *const *flag = options->flags; flag && *flag; flag++)
         cache_add_word(&stream, *flag);

@@ -24,8 +24,10 @@ bool cache_add_cpu(struct digest_stream *stream) {
                 digest_add(stream, line, strlen(line));
     }
     bool whole = length > 0 || feof(facts);
+    int reason = errno;
     free(line);
     fclose(facts);
+    errno = reason;
     return whole;
 }
 

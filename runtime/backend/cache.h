@@ -19,8 +19,8 @@ bool cache_file_is_ours(const char *path);
 void cache_touch(const char *path);
 void cache_trim(const char *folder, const char *ending, int64_t most_bytes);
 
-/* What the CPU can do, as far as compiled code and its speed can depend on it. False when it cannot
- * be read. */
+/* What the CPU can do, as far as compiled code and its speed can depend on it. False, and
+ * errno says why, when it cannot be read. */
 bool cache_add_cpu(struct digest_stream *stream);
 void cache_add_word(struct digest_stream *stream, const char *word);
 
