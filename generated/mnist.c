@@ -63,6 +63,16 @@ static inline float f32_canonical(float x) {
     return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
 }
 
+// All bits where a or b is NaN, else none: one comparison.
+static inline uint32_t f32_unordered(float a, float b) {
+    return 0u - (uint32_t)(isunordered(a, b) != 0);
+}
+
+// A NaN where all bits of `nan` are set, x where none is.
+static inline float f32_nan_or(uint32_t nan, float x) {
+    return f32_from_bits(f32_bits(x) | nan);
+}
+
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
 // hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
 // the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
@@ -331,10 +341,6 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
     }
 }
 
-static inline float f32_max(float a, float b) {
-    return (a < b ? b : a) + (b != b ? b : -0.0f);
-}
-
 static inline float f32_greater_of(float a, float b) {
     return a < b ? b : a;
 }
@@ -405,9 +411,17 @@ static void k02_contract_relu_pool(const float *restrict t19,
             }
             for (long r0 = 0; r0 < 2; r0++) {
                 for (long c = 0; c < 32; c++) {
-                    const float v0 = f32_max(sums[32 * r0 + c], sums[32 * r0 + c + 64]);
-                    const float v1 = f32_max(sums[32 * r0 + c + 128], sums[32 * r0 + c + 192]);
-                    t54[320 * i0 + 32 * i1 + 32 * r0 + c] = f32_max(v0, v1);
+                    const float v0 = sums[32 * r0 + c];
+                    const float v1 = sums[32 * r0 + c + 64];
+                    uint32_t nan2 = f32_unordered(v0, v1);
+                    const float v3 = f32_greater_of(v0, v1);
+                    const float v4 = sums[32 * r0 + c + 128];
+                    const float v5 = sums[32 * r0 + c + 192];
+                    nan2 |= f32_unordered(v4, v5);
+                    const float v6 = f32_greater_of(v4, v5);
+                    const float v7 = f32_greater_of(v3, v6);
+                    const float v8 = f32_nan_or(nan2, v7);
+                    t54[320 * i0 + 32 * i1 + 32 * r0 + c] = v8;
                 }
             }
         }
@@ -464,9 +478,17 @@ static void k04_contract_relu_pool(const float *restrict t71,
             }
             for (long r0 = 0; r0 < 3; r0++) {
                 for (long c = 0; c < 32; c++) {
-                    const float v0 = f32_max(sums[32 * r0 + c], sums[32 * r0 + c + 96]);
-                    const float v1 = f32_max(sums[32 * r0 + c + 192], sums[32 * r0 + c + 288]);
-                    t106[n + 192 * i1 + 64 * r0 + c] = f32_max(v0, v1);
+                    const float v0 = sums[32 * r0 + c];
+                    const float v1 = sums[32 * r0 + c + 96];
+                    uint32_t nan2 = f32_unordered(v0, v1);
+                    const float v3 = f32_greater_of(v0, v1);
+                    const float v4 = sums[32 * r0 + c + 192];
+                    const float v5 = sums[32 * r0 + c + 288];
+                    nan2 |= f32_unordered(v4, v5);
+                    const float v6 = f32_greater_of(v4, v5);
+                    const float v7 = f32_greater_of(v3, v6);
+                    const float v8 = f32_nan_or(nan2, v7);
+                    t106[n + 192 * i1 + 64 * r0 + c] = v8;
                 }
             }
         }

@@ -40,6 +40,9 @@ struct emit_backend {
     void (*copy_out)(struct emitter *emitter, const struct buffer *from, const struct buffer *to);
     /* A reduction within an expression; gives the name of the result. */
     const char *(*reduction)(struct emitter *emitter, const struct expression *reduction);
+    /* A max or min of floats within an expression, in a way of its own: gives the name of the
+     * result, or NULL where it is said as other operations are. May be NULL. */
+    const char *(*extreme)(struct emitter *emitter, const struct expression *e);
 };
 
 /* gcc, clang and their cross compilers: self-contained, fused loops, tiles inlined. */

@@ -293,6 +293,11 @@ static const char *emit_op(struct emitter *emitter, const struct expression *e) 
         return emit_bitcast(emitter, e);
     if (e->op == OP_WHERE)
         return emit_choice(emitter, e);
+    if (emitter->backend->extreme) {
+        const char *extreme = emitter->backend->extreme(emitter, e);
+        if (extreme)
+            return extreme;
+    }
     if (prints_infix(e)) {
         int own = binding(e); /* from the left, as C groups; a comparison of comparisons in full */
         const char *left = operand(emitter, e->sources[0], own == BIND_COMPARISON ? own + 1 : own);

@@ -18,6 +18,7 @@ EMBED(template_lanes, "templates/lanes.h");
 EMBED(template_strip, "templates/strip.h");
 EMBED(template_sort, "templates/sort.h");
 EMBED(template_branch, "templates/branch.h");
+EMBED(template_unordered, "templates/unordered.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";

@@ -11,7 +11,7 @@
 /* Whole files, terminated. */
 extern const char template_exact[], template_math[], template_math64[], template_convert[],
     template_tile[], template_calls[], template_chain[], template_pool[], template_lanes[],
-    template_strip[], template_branch[], template_sort[];
+    template_strip[], template_branch[], template_sort[], template_unordered[];
 
 enum { MAX_SECTIONS = 512 };
 

@@ -39,4 +39,5 @@ const struct emit_backend emit_loops = {
     .epilogue = emit_epilogue_loops,
     .copy_out = emit_copy_loop,
     .reduction = emit_vector_reduction,
+    .extreme = emit_extreme,
 };

@@ -48,6 +48,12 @@ void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
 bool emit_in_columns(struct emitter *emitter, const struct statement *statement,
                      const struct store *store);
 
+/* ---- extreme.c ---- */
+
+/* The greatest or least of three floats or more, one max or min within the other: gives the name of
+ * the result; or NULL for all else. */
+const char *emit_extreme(struct emitter *emitter, const struct expression *e);
+
 /* ---- reduce.c ---- */
 
 /* A reduction, in vectors where that is possible; gives the name of the result. */
