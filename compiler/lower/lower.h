@@ -51,8 +51,8 @@ uint64_t identity_bits(enum op op, enum dtype dtype);
 enum op combining_op(enum op op);
 /* Whether a reduction has no more elements than there are lanes. */
 bool unrolls(const struct expression *e);
-/* What a lane holds after its first and only element; and the tree over such lanes, where `lane` is
- * given in terms of the reduction's axes. */
+/* What a lane holds after its first element; and the tree over such lanes, where `lane` is given in
+ * terms of the reduction's axes, once they have taken any further elements. */
 const struct expression *begin_lane(struct ir *ir, const struct expression *reduce,
                                     const struct expression *element);
 const struct expression *combine_lanes(struct ir *ir, const struct expression *reduce,

@@ -1,5 +1,6 @@
 /* Small reductions, unrolled: of no more elements than ops.def has lanes, so that each element has
- * a lane of its own, and only the combining tree remains. What is left is elementwise. */
+ * a lane of its own, and only the combining tree remains; and windows of a few more. What is left
+ * is elementwise. */
 #include "compiler/lower/lower.h"
 
 #include <math.h>
@@ -55,9 +56,21 @@ enum op combining_op(enum op op) {
     }
 }
 
-bool unrolls(const struct expression *e) {
+static bool has_lanes(const struct expression *e) {
     return e->kind == EXPRESSION_REDUCE && e->op != OP_CONTRACT && e->op != OP_ARGMAX &&
-           e->op != OP_ARGMIN && reduced_elements(e) <= REDUCTION_LANES;
+           e->op != OP_ARGMIN;
+}
+
+bool unrolls(const struct expression *e) {
+    return has_lanes(e) && reduced_elements(e) <= REDUCTION_LANES;
+}
+
+/* No axis of it deals its elements to the lanes in order: a loop would look for the lane of each,
+ * one after the other. */
+static bool is_small_window(const struct expression *e) {
+    return has_lanes(e) && e->axis_count > 1 &&
+           e->axes[e->axis_count - 1]->extent % REDUCTION_LANES != 0 &&
+           reduced_elements(e) <= 2 * REDUCTION_LANES;
 }
 
 /* An expression over a reduction's axes, at the element of a given row-major position. */
@@ -83,24 +96,33 @@ const struct expression *begin_lane(struct ir *ir, const struct expression *redu
     return expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
 }
 
+static const struct expression *combine(struct ir *ir, const struct expression *reduce,
+                                        const struct expression *a, const struct expression *b) {
+    const struct expression *pair[] = {a, b};
+    return expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
+}
+
 const struct expression *combine_lanes(struct ir *ir, const struct expression *reduce,
                                        const struct expression *lane) {
     const struct expression *lanes[REDUCTION_LANES];
-    int count = (int)reduced_elements(reduce);
-    for (int i = 0; i < count; i++)
-        lanes[i] = at_position(ir, reduce, lane, i);
+    int elements = (int)reduced_elements(reduce), count = 0;
+    for (; count < elements && count < REDUCTION_LANES; count++)
+        lanes[count] = at_position(ir, reduce, lane, count);
+    for (int i = count; i < elements; i++) {
+        const struct expression *next = at_position(ir, reduce, reduce->sources[0], i);
+        lanes[i % REDUCTION_LANES] = combine(ir, reduce, lanes[i % REDUCTION_LANES], next);
+    }
     for (int step = REDUCTION_LANES / 2; step > 0; step /= 2)
-        for (int i = 0; i < step && i + step < count; i++) {
-            const struct expression *pair[] = {lanes[i], lanes[i + step]};
-            lanes[i] = expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
-        }
+        for (int i = 0; i < step && i + step < count; i++)
+            lanes[i] = combine(ir, reduce, lanes[i], lanes[i + step]);
     return lanes[0];
 }
 
 static const struct expression *unroll_if_small(struct ir *ir, void *context,
                                                 const struct expression *e) {
     (void)context;
-    return unrolls(e) ? combine_lanes(ir, e, begin_lane(ir, e, e->sources[0])) : e;
+    bool small = unrolls(e) || is_small_window(e);
+    return small ? combine_lanes(ir, e, begin_lane(ir, e, e->sources[0])) : e;
 }
 
 const struct expression *unroll_small_reductions(struct ir *ir, const struct expression *value) {

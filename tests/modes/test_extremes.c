@@ -14,6 +14,10 @@ static struct tensor input(struct tensor_context *context, const char *name, enu
     return add_graph_input(context, name, dtype, rank, shape);
 }
 
+static struct tensor flat(struct tensor x) {
+    return tensor_reshape(x, SHAPE(node_elements(x.node)));
+}
+
 /* Of 3 to 16 elements: each end of the tree of lanes. */
 static struct tensor build_rows(struct tensor_context *context, enum dtype dtype) {
     enum { LEAST = 3, COUNT = 14, ROWS = 200 };
@@ -41,6 +45,17 @@ static struct tensor build_windows(struct tensor_context *context) {
         x, (struct pool2d_options){.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
 }
 
+/* Of more elements than there are lanes, up to twice as many; sums keep their order, too. */
+static struct tensor build_large_windows(struct tensor_context *context) {
+    struct tensor x = input(context, "x", DTYPE_FLOAT32, SHAPE(2, 3, 19, 21));
+    struct tensor y = max_pool2d(
+        x, (struct pool2d_options){.kernel = {5, 5}, .stride = {1, 1}, .padding = {2, 2}});
+    struct tensor z = avg_pool2d(
+        x, (struct pool2d_options){.kernel = {3, 6}, .stride = {2, 3}, .padding = {1, 2}});
+    struct tensor w = max_pool2d(x, (struct pool2d_options){.kernel = {4, 8}, .stride = {4, 3}});
+    return tensor_concat(TENSORS(flat(y), flat(z), flat(w)), 0);
+}
+
 /* Numbers among the operands, from both sides, and values of others that are used once more; NaN
  * is seen by its bits, too. */
 static struct tensor build_operations(struct tensor_context *context) {
@@ -56,7 +71,7 @@ static struct tensor build_operations(struct tensor_context *context) {
 }
 
 static struct tensor (*const builders[])(struct tensor_context *context) = {
-    build_float32, build_float64, build_windows, build_operations};
+    build_float32, build_float64, build_windows, build_large_windows, build_operations};
 enum { BUILDERS = sizeof builders / sizeof *builders };
 
 static bool has_nan_and_numbers(const struct trial *trial) {
