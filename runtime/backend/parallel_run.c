@@ -26,7 +26,8 @@ static void **pointers_of(const struct shared_run *run, const char *arena) {
 /* The inputs as such a text takes them. */
 static const void *const *inputs_and_stop(const struct shared_run *run) {
     void **pointers = pointers_of(run, run->memory);
-    memcpy(pointers, run->inputs, (size_t)run->graph->input_count * sizeof *pointers);
+    if (run->graph->input_count) /* else there may be no array */
+        memcpy(pointers, run->inputs, (size_t)run->graph->input_count * sizeof *pointers);
     pointers[run->graph->input_count] = run->stop;
     return (const void *const *)pointers;
 }

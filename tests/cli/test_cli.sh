@@ -296,8 +296,9 @@ for which in graph kernels; do
     fi
 done
 expect 0 "$tool" inspect --operations
-[ "$(grep -Ec '^  [a-z_]+  ' out)" -eq "$(grep -c '^OP(' "$top/compiler/graph/ops.def")" ] ||
-    wrong "--operations has not a paragraph for every row of ops.def"
+stored_rows=$(sed '/^OP(GREATER_OF/,$d' "$top/compiler/graph/ops.def" | grep -c '^OP(')
+[ "$(grep -Ec '^  [a-z_]+  ' out)" -eq "$stored_rows" ] ||
+    wrong "--operations has not a paragraph for every row of ops.def that graphs may have"
 
 expect 0 "$tool" inspect "$top/models/mnist/mnist.json" --cost
 grep -Eq '^k02_contract_relu_pool$' out || wrong "no kernels: $(cat out)"
