@@ -2,8 +2,8 @@
 # onnxscript 0.7.2: optimizer.optimize() makes an invalid model of a valid one where Min and Max
 # bound one tensor twice. Both pairs become Clip, with bounds named after the tensor; the second
 # pair's names are taken, so one Clip reads names with "_1" that no initializer has. PyTorch's
-# exporter (2.15.0) ends with this optimizer: a module with x.clamp(-1, 1) in two places gives a file
-# that onnx's checker and onnxruntime refuse.
+# exporter (2.15.0) ends with this optimizer: a module with x.clamp(-1, 1) in two places gives a
+# file that onnx's checker and onnxruntime refuse.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
