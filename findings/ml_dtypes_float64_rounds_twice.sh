@@ -2,13 +2,9 @@
 # ml_dtypes 0.6.0: a cast from float64 to float8_e4m3fn or bfloat16 goes through float32, so it
 # rounds twice. Just over the middle of two numbers it gives the lower one; NumPy's own cast to
 # float16 gives the upper.
-set -eu
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q --disable-pip-version-check \
-    'ml_dtypes==0.6.0' 'numpy==2.4.6'
-"$folder/venv/bin/python" - <<'END'
+. "$(dirname "$0")/support/prepare.sh"
+prepare 'ml_dtypes==0.6.0' 'numpy==2.4.6'
+"$python" - <<'END'
 import ml_dtypes
 import numpy
 

@@ -1,13 +1,9 @@
 #!/bin/sh
 # onnx 1.23.2: helper.make_tensor writes the least number of FLOAT8E8M0, 2^-127, which has code 0,
 # as code 1, which is 2^-126; others come out right.
-set -eu
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q --disable-pip-version-check \
-    'onnx==1.23.2' 'numpy==2.4.6' 'ml_dtypes==0.6.0'
-"$folder/venv/bin/python" - <<'END'
+. "$(dirname "$0")/support/prepare.sh"
+prepare 'onnx==1.23.2' 'numpy==2.4.6' 'ml_dtypes==0.6.0'
+"$python" - <<'END'
 import ml_dtypes
 import numpy
 import onnx

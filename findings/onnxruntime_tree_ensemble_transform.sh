@@ -1,29 +1,12 @@
 #!/bin/sh
 # onnxruntime 1.32.0, CPU: TreeEnsemble of ai.onnx.ml 5. Its specification numbers post_transform
 # NONE 0, SOFTMAX 1, LOGISTIC 2; the runtime gives the logistic function for 1 and softmax for 2.
-set -eu
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q --disable-pip-version-check \
-    'onnx==1.23.2' 'onnxruntime==1.32.0' 'numpy==2.4.6'
-"$folder/venv/bin/python" - <<'END'
+. "$(dirname "$0")/support/prepare.sh"
+prepare 'onnx==1.23.2' 'onnxruntime==1.32.0' 'numpy==2.4.6'
+"$python" - <<'END'
 import numpy
-import onnxruntime
 from onnx import helper
-
-
-def run(node, feeds, domain="", version=20, initializers=()):
-    """The first output of a model of one node."""
-    graph = helper.make_graph(
-        [node], "g",
-        [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-         for name, x in feeds.items()],
-        [helper.make_empty_tensor_value_info("y")], list(initializers))
-    model = helper.make_model(graph, ir_version=10, opset_imports=[
-        helper.make_opsetid("", 20), *([helper.make_opsetid(domain, version)] if domain else [])])
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    return session.run(None, feeds)[0]
+from one_node import by_onnxruntime, run
 
 
 def scores(transform):
@@ -35,7 +18,8 @@ def scores(transform):
         nodes_modes=helper.make_tensor("m", 2, [1], [0]), nodes_truenodeids=[0],
         nodes_trueleafs=[1], nodes_falsenodeids=[1], nodes_falseleafs=[1], leaf_targetids=[0, 1],
         leaf_weights=helper.make_tensor("w", 1, [2], [2.0, 3.0]))
-    return run(node, {"x": numpy.array([[-1.0]], numpy.float32)}, "ai.onnx.ml", 5)[0]
+    x = numpy.array([[-1.0]], numpy.float32)
+    return run(by_onnxruntime, node, {"x": x}, domains={"ai.onnx.ml": 5})[0][0]
 
 
 one, two = scores(1), scores(2)

@@ -4,13 +4,9 @@
 # pair's names are taken, so one Clip reads names with "_1" that no initializer has. PyTorch's
 # exporter (2.15.0) ends with this optimizer: a module with x.clamp(-1, 1) in two places gives a
 # file that onnx's checker and onnxruntime refuse.
-set -eu
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q --disable-pip-version-check \
-    'onnx==1.23.2' 'onnxscript==0.7.2' 'onnx_ir==1.1.0' 'numpy==2.4.6'
-"$folder/venv/bin/python" - <<'END'
+. "$(dirname "$0")/support/prepare.sh"
+prepare 'onnx==1.23.2' 'onnxscript==0.7.2' 'onnx_ir==1.1.0' 'numpy==2.4.6'
+"$python" - <<'END'
 import numpy
 import onnx
 import onnx_ir
