@@ -221,7 +221,9 @@ pageTest(
             return undefined;
         });
         const told = await listen(page);
+        const asked = page.waitForRequest('**/api/draw*');
         await page.getByRole('button', { name: 'Sample 5' }).click();
+        await asked;
         await page.waitForTimeout(400);
         await page.getByRole('button', { name: 'Sample 2' }).click();
         await expectText(page, '#digit', '2');
