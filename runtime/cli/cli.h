@@ -83,9 +83,9 @@ enum { KEY_THREADS = 300, KEY_AXIS, KEY_TUNED = 310, KEY_NO_TUNED };
 #define AXES_OPTION                                                                                \
     {                                                                                              \
         "axis", KEY_AXIS, "NAME=SIZES", 0,                                                         \
-            "The size of an open axis of an .onnx model, by the name that the file gives it, or "  \
-            "of axis K of its input X as X.K; or several: 1,16,128 or 1..8. N for the axis of "    \
-            "images leaves it open. To be given for each",                                         \
+            "The size of an open axis, by the name that the model gives it, or several: 1,16,128 " \
+            "or 1..8; in an .onnx model also of axis K of its input X as X.K, and N for the axis " \
+            "of images leaves it open. To be given for each",                                      \
             0                                                                                      \
     }
 #define WEIGHTS_OPTION                                                                             \
