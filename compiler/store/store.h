@@ -53,10 +53,10 @@
  * itself tells the open graph. See open_graph.h.
  *
  * VERSION 2 says of NaN what ops.def says: max, min, the reductions of their names, argmax and
- * argmin let it through. In version 1 they passed over it, and had no other difference: a file of
- * version 1 is read, and is then a graph of version 2 that says so with `where` (version_1.c), so
- * that it gives the bits that it gave. The version is a part of the canonical text, and thus of the
- * digest.
+ * argmin let it through. In version 1 they passed over it, and casts to 16-bit floats went through
+ * float32; there is no other difference. A file of version 1 is read, and is then a graph of
+ * version 2 that says so with `where` and `cast` (version_1.c), so that it gives the bits that it
+ * gave. The version is a part of the canonical text, and thus of the digest.
  *
  * THE CANONICAL TEXT of a graph is this text, byte for byte as graph_to_json writes it, without the
  * lines "file" and "sha256". THE DIGEST of a graph is the SHA-256 of its canonical text followed by
