@@ -12,8 +12,9 @@ enum { MODELS_MOST = 64 };
 
 enum aot_state { AOT_ABSENT, AOT_BUILDING, AOT_READY, AOT_FAILED };
 
-/* What `aot_state` guards is written before it becomes AOT_READY or AOT_FAILED, and never again. */
 struct sizes;
+
+/* What `aot_state` guards is written before it becomes AOT_READY or AOT_FAILED, and never again. */
 struct model {
     struct et_program *program;
     struct sizes *sizes; /* of a model with open axes, whose first size this is; or NULL */
