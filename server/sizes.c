@@ -1,7 +1,6 @@
 #include "server/sizes.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "compiler/base/json_read.h"
@@ -61,14 +60,9 @@ static bool is_fixed(const struct sizes *sizes, const char *name) {
 
 static bool is_place_fixed(const struct sizes *sizes, const struct declared_input *input,
                            int axis) {
-    const size_t length = strlen(input->name);
-    char place[16];
-    snprintf(place, sizeof place, ".%d", axis);
-    for (int i = 0; i < sizes->fixed_count; i++) {
-        const char *name = sizes->fixed[i].name;
-        if (strncmp(name, input->name, length) == 0 && strcmp(name + length, place) == 0)
+    for (int i = 0; i < sizes->fixed_count; i++)
+        if (names_place(input, axis, sizes->fixed[i].name))
             return true;
-    }
     return false;
 }
 

@@ -65,6 +65,8 @@ struct declared_inputs {
 struct declared_inputs onnx_inputs(const struct onnx *onnx);
 /* The same of its outputs. What the file says of their shapes may be wrong. */
 struct declared_inputs onnx_outputs(const struct onnx *onnx);
+/* Whether the name is that of the axis by its place: "X.2" of axis 2 of the input X. */
+bool names_place(const struct declared_input *input, int axis, const char *name);
 /* Whether the model has such an open axis, or an input of that name. */
 bool onnx_has_axis(const struct onnx *onnx, const char *name);
 

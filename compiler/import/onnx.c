@@ -172,27 +172,21 @@ struct declared_inputs onnx_outputs(const struct onnx *onnx) {
     return onnx->outputs;
 }
 
-/* "X.K", where K is an open axis of the input X. */
-static bool names_place(const struct declared_input *input, const char *name) {
+bool names_place(const struct declared_input *input, int axis, const char *name) {
     size_t length = strlen(input->name);
-    if (strncmp(name, input->name, length) != 0 || name[length] != '.')
-        return false;
-    for (int i = 0; i < input->rank; i++) {
-        char place[16];
-        snprintf(place, sizeof place, "%d", i);
-        if (input->axis[i] && strcmp(name + length + 1, place) == 0)
-            return true;
-    }
-    return false;
+    char place[16];
+    snprintf(place, sizeof place, ".%d", axis);
+    return strncmp(name, input->name, length) == 0 && strcmp(name + length, place) == 0;
 }
 
 bool onnx_has_axis(const struct onnx *onnx, const char *name) {
     for (int i = 0; i < onnx->inputs.count; i++) {
         const struct declared_input *input = &onnx->inputs.inputs[i];
-        if (strcmp(input->name, name) == 0 || names_place(input, name))
+        if (strcmp(input->name, name) == 0)
             return true;
         for (int k = 0; k < input->rank; k++)
-            if (input->axis[k] && strcmp(input->axis[k], name) == 0)
+            if (input->axis[k] &&
+                (strcmp(input->axis[k], name) == 0 || names_place(input, k, name)))
                 return true;
     }
     return false;
