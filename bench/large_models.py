@@ -54,7 +54,8 @@ class Encoder:
 
     def linear(self, x, name, inner, outer):
         weight = self.weight(name + ".weight", (inner, outer), inner ** -0.5)
-        return self.add("Add", self.add("MatMul", x, weight), self.weight(name + ".bias", outer, 0.02))
+        bias = self.weight(name + ".bias", outer, 0.02)
+        return self.add("Add", self.add("MatMul", x, weight), bias)
 
     def norm(self, x, name):
         return self.add("LayerNormalization", x, self.weight(name + ".weight", WIDTH, 1),
@@ -71,7 +72,8 @@ class Encoder:
         y = self.add("MatMul", shares, self.add("Transpose", v, perm=[0, 2, 1, 3]))
         y = self.add("Reshape", self.add("Transpose", y, perm=[0, 2, 1, 3]),
                      self.constant(numpy.array([1, LENGTH, WIDTH])))
-        x = self.norm(self.add("Add", x, self.linear(y, name + "out", WIDTH, WIDTH)), name + "norm1")
+        y = self.linear(y, name + "out", WIDTH, WIDTH)
+        x = self.norm(self.add("Add", x, y), name + "norm1")
         y = self.linear(x, name + "up", WIDTH, INNER)
         gate = self.add("Erf", self.add("Mul", y, self.constant(numpy.float32(0.5 ** 0.5))))
         gate = self.add("Add", gate, self.constant(numpy.float32(1)))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""real_files.py FOLDER [WORD...]: models that packages bring (tests/import/real_files.py), by JIT and
-AOT and in ONNX Runtime, on one thread each, at all of their sizes: the least of runs in turn.
+"""real_files.py FOLDER [WORD...]: models that packages bring (tests/import/real_files.py), by JIT
+and AOT and in ONNX Runtime, on one thread each, at all of their sizes: the least of runs in turn.
 
 FOLDER keeps the packages. With words, only files with one of them in their names."""
 
@@ -58,8 +58,8 @@ def main(folder, words):
         for sizes in all_sizes:
             jit, aot, ort = measure(path, sizes)
             at = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
-            print(f"{path.name:40} {jit:6.2f} ms {aot:6.2f} ms {ort:6.2f} ms  {aot / ort:7.2f}  {at}",
-                  flush=True)
+            print(f"{path.name:40} {jit:6.2f} ms {aot:6.2f} ms {ort:6.2f} ms  {aot / ort:7.2f}  "
+                  f"{at}", flush=True)
     return 0
 
 

@@ -46,7 +46,8 @@ class GraphProgram:
 
     An input is a tensor of TinyGrad or PyTorch, nested lists, or whatever shows its memory to
     Python (a NumPy array, array.array, memoryview). An output is a memoryview: of one output it is
-    returned itself, of several a dictionary by name. `numpy.asarray(output)` and `output.tolist()` read it.
+    returned itself, of several a dictionary by name. `numpy.asarray(output)` and
+    `output.tolist()` read it.
 
     A program with a batch axis runs as many images as its inputs hold.
     """
@@ -68,8 +69,8 @@ class GraphProgram:
     @classmethod
     def load(cls, path, weights=None, batched=False, axes=None):
         """Reads "NAME.json" and the weights that it names, or those of another file; or imports
-        "NAME.onnx". `axes` gives sizes to open axes of either, as {"seq_len": 64}. `batched` gives it a
-        batch axis unless it has one."""
+        "NAME.onnx". `axes` gives sizes to open axes of either, as {"seq_len": 64}. `batched` gives
+        it a batch axis unless it has one."""
         weights = None if weights is None else os.fsencode(weights)
         if batched:
             return cls(_call("et_program_open_batched", os.fsencode(path), weights))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""open_axes.py TOOL FOLDER [WORD...]: models stored with open axes give at each size the bits of the
-import for that size, in eager and JIT.
+"""open_axes.py TOOL FOLDER [WORD...]: models stored with open axes give at each size the bits of
+the import for that size, in eager and JIT.
 
 TOOL is the command; FOLDER has what real_files.py fetched: models that are not there are left out.
 A row of MODELS is a file, or what makes one, the arguments of the import, and the sizes to run at.
@@ -50,7 +50,8 @@ def model(inputs, nodes, initialisers=()):
 def convolution():
     return model([("x", FLOAT, [1, 3, "h", "w"])], [
         ("Conv", "x w b", "c", {"strides": [2, 3], "pads": [1, 0, 1, 2]}),
-        ("AveragePool", "c", "p", {"kernel_shape": [2, 2], "pads": [0, 1, 1, 0], "strides": [2, 2]}),
+        ("AveragePool", "c", "p",
+         {"kernel_shape": [2, 2], "pads": [0, 1, 1, 0], "strides": [2, 2]}),
         ("ConvTranspose", "p v", "t", {"strides": [2, 2], "output_padding": [1, 0]}),
         ("GlobalAveragePool", "t", "m", {}),
         ("Sub", "t m", "y", {}),
@@ -164,7 +165,8 @@ MODELS = (
 )
 REFUSED = (
     (attention, "batch=2 length=1..70", "--axis length=1..64 would do: "),
-    (stretched, "h=2..30", 'Resize "y" (opset 18): its nodes or a table of it depend on the size of an open axis'),
+    (stretched, "h=2..30",
+     'Resize "y" (opset 18): its nodes or a table of it depend on the size of an open axis'),
 )
 
 
