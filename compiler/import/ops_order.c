@@ -45,12 +45,7 @@ static const struct running products = {tensor_mul, 1, 1};
 
 /* The elements from `begin` to `end` of the last axis. */
 static struct tensor part_of(struct tensor x, int64_t begin, int64_t end) {
-    struct range ranges[MAX_RANK];
-    int rank = tensor_rank(x);
-    for (int i = 0; i < rank; i++)
-        ranges[i] =
-            i < rank - 1 ? (struct range){0, tensor_extent(x, i)} : (struct range){begin, end};
-    return tensor_shrink(x, rank, ranges);
+    return cut_axis(x, tensor_rank(x) - 1, begin, end);
 }
 
 /* Of no elements, and then of all but the last. */

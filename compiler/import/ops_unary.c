@@ -37,5 +37,3 @@ struct tensor import_is_inf(struct call *call) {
     struct tensor infinity = scalar_like(x, positive ? INFINITY : -INFINITY);
     return tensor_eq(negative && positive ? tensor_abs(x) : x, infinity);
 }
-
-/* What training drops at random is all kept. */
