@@ -12,7 +12,7 @@
 /* ---- Where numbers come from ---- */
 
 struct random_source {
-    struct tensor seed; /* NO_TENSOR: there are none */
+    struct tensor seed;
     uint64_t stream;
 };
 
@@ -20,11 +20,9 @@ struct random_source {
 static struct random_source source_of(struct call *call, bool seeded, uint64_t key) {
     struct importer *importer = call->importer;
     struct random_source source = {.stream = 0};
-    if (importer->graph->around) {
+    if (importer->graph->around)
         call_refuse(call, "its numbers would be the same in each of many steps");
-        return source;
-    }
-    if (!seeded)
+    else if (!seeded)
         source.stream = ++importer->random_nodes;
     source.seed = tensor_const(call->context, DTYPE_UINT64, SCALAR_SHAPE, 1, &key);
     return source;
@@ -40,30 +38,22 @@ static struct random_source own_source(struct call *call) {
 
 /* ---- Uniform and normal ---- */
 
-static struct tensor uniform(struct random_source source, int rank, const int64_t *shape) {
-    return is_given(source.seed) ? random_uniform(source.seed, source.stream, rank, shape)
-                                 : NO_TENSOR;
-}
-
-/* x * by + more, of a tensor that may not be there. */
+/* x * by + more */
 static struct tensor scaled(struct tensor x, double by, double more) {
-    if (!is_given(x))
-        return x;
     return tensor_add(tensor_mul(x, scalar_like(x, by)), scalar_like(x, more));
 }
 
 static struct tensor uniform_between(struct call *call, int rank, const int64_t *shape,
                                      enum dtype dtype) {
     double least = call_float(call, "low", 0), most = call_float(call, "high", 1);
-    struct tensor x = scaled(uniform(own_source(call), rank, shape), most - least, least);
-    return is_given(x) ? tensor_cast(x, dtype) : x;
+    struct random_source source = own_source(call);
+    struct tensor x = random_uniform(source.seed, source.stream, rank, shape);
+    return tensor_cast(scaled(x, most - least, least), dtype);
 }
 
 static struct tensor normal(struct call *call, int rank, const int64_t *shape, enum dtype dtype) {
     double mean = call_float(call, "mean", 0), scale = call_float(call, "scale", 1);
     struct random_source source = own_source(call);
-    if (!is_given(source.seed))
-        return NO_TENSOR;
     struct tensor x = random_normal(source.seed, source.stream, rank, shape);
     return tensor_cast(scaled(x, scale, mean), dtype);
 }
@@ -117,12 +107,9 @@ static struct tensor falls_below(struct random_source source, struct tensor x,
                                  struct tensor probability) {
     int64_t shape[MAX_RANK];
     int rank = shape_of(x, shape);
-    struct tensor number = uniform(source, rank, shape);
-    if (!is_given(number))
-        return number;
-    bool wide = tensor_dtype(probability) == DTYPE_FLOAT64;
-    return wide ? tensor_lt(tensor_cast(number, DTYPE_FLOAT64), probability)
-                : tensor_lt(number, tensor_cast(probability, DTYPE_FLOAT32));
+    struct tensor number = random_uniform(source.seed, source.stream, rank, shape);
+    enum dtype dtype = computing_dtype(tensor_dtype(probability));
+    return tensor_lt(tensor_cast(number, dtype), tensor_cast(probability, dtype));
 }
 
 struct tensor import_bernoulli(struct call *call) {
@@ -130,8 +117,7 @@ struct tensor import_bernoulli(struct call *call) {
     enum dtype dtype;
     if (!call_dtype(call, "dtype", tensor_dtype(x), &dtype))
         return NO_TENSOR;
-    struct tensor below = falls_below(own_source(call), x, x);
-    return is_given(below) ? tensor_cast(below, dtype) : below;
+    return tensor_cast(falls_below(own_source(call), x, x), dtype);
 }
 
 /* x (batch, classes) are logarithms of what is proportional to probabilities. The class whose
@@ -144,10 +130,9 @@ struct tensor import_multinomial(struct call *call) {
         return NO_TENSOR;
     if (tensor_rank(x) != 2 || tensor_extent(x, 1) < 1 || samples < 1 || samples > MAX_ELEMENTS)
         return call_refuse(call, "%" PRId64 " samples of %s", samples, tensor_text(x).text);
-    struct tensor u =
-        uniform(own_source(call), SHAPE(tensor_extent(x, 0), samples, tensor_extent(x, 1)));
-    if (!is_given(u))
-        return u;
+    struct random_source source = own_source(call);
+    struct tensor u = random_uniform(source.seed, source.stream,
+                                     SHAPE(tensor_extent(x, 0), samples, tensor_extent(x, 1)));
     u = tensor_sub(scalar_like(u, 1), u); /* not 0 */
     struct tensor rate = tensor_neg(tensor_log(u));
     rate = tensor_max(rate, scalar_like(rate, 0x1p-25)); /* not 0 */
@@ -179,9 +164,7 @@ struct tensor import_dropout(struct call *call) {
     struct random_source source =
         source_of(call, call_has(call, "seed"), (uint64_t)call_int(call, "seed", 0));
     struct tensor below = falls_below(source, x, scalar(call->context, (float)ratio));
-    if (!is_given(below))
-        return below;
-    struct tensor wide = tensor_dtype(x) == DTYPE_FLOAT64 ? x : tensor_cast(x, DTYPE_FLOAT32);
+    struct tensor wide = tensor_cast(x, computing_dtype(tensor_dtype(x)));
     struct tensor kept =
         tensor_cast(tensor_mul(wide, scalar_like(wide, 1 / (1 - ratio))), tensor_dtype(x));
     call_output(call, 1, tensor_not(below));
