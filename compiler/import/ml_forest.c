@@ -282,26 +282,23 @@ static void lay_tables(struct call *call, const struct forest *forest,
     int32_t *feature = arena_array(arena, int32_t, (size_t)count);
     int32_t *yes = arena_array(arena, int32_t, (size_t)count);
     int32_t *no = arena_array(arena, int32_t, (size_t)count);
-    float *threshold = arena_array(arena, float, (size_t)count);
-    double *wide = arena_array(arena, double, (size_t)count);
+    double *threshold = arena_array(arena, double, (size_t)count);
     uint8_t *equal = arena_array(arena, uint8_t, (size_t)count);
     uint8_t *nan_yes = arena_array(arena, uint8_t, (size_t)count);
+    bool wide = tensor_dtype(x) == DTYPE_FLOAT64;
     yes[survey->leaves] = no[survey->leaves] = survey->leaves;
     for (int i = 0; i < survey->leaves + survey->branches; i++) {
         const struct branch *node = &forest->nodes[survey->order[i]];
         int at = place_of(forest, survey, survey->order[i]);
         feature[at] = node->feature;
-        threshold[at] = float_threshold(node);
-        wide[at] = double_threshold(node);
+        threshold[at] = wide ? double_threshold(node) : (double)float_threshold(node);
         yes[at] = place_of(forest, survey, node->yes);
         no[at] = place_of(forest, survey, node->no);
         equal[at] = node->equal;
         nan_yes[at] = node->nan_yes;
     }
     walk->feature = import_table(call, "feature", DTYPE_INT32, 1, &count, feature);
-    bool is_wide = tensor_dtype(x) == DTYPE_FLOAT64;
-    walk->threshold = import_table(call, "threshold", tensor_dtype(x), 1, &count,
-                                   is_wide ? (const void *)wide : threshold);
+    walk->threshold = number_table(call, "threshold", tensor_dtype(x), 1, &count, threshold);
     walk->yes = import_table(call, "yes", DTYPE_INT32, 1, &count, yes);
     walk->no = import_table(call, "no", DTYPE_INT32, 1, &count, no);
     walk->less = survey->less;
@@ -437,7 +434,6 @@ static struct tensor weights_of_leaves(struct call *call, const struct forest *f
         !call_affords(call, elements))
         return call_refuse(call, "too many leaves and targets");
     double *weights = arena_array(&call->importer->arena, double, (size_t)elements);
-    float *narrow = arena_array(&call->importer->arena, float, (size_t)elements);
     for (int64_t i = 0; i < elements; i++)
         weights[i] = neutral[forest->aggregate];
     for (int i = 0; i < forest->vote_count; i++) {
@@ -447,10 +443,8 @@ static struct tensor weights_of_leaves(struct call *call, const struct forest *f
         if (place >= 0)
             *weight = combined(forest, *weight, vote->weight);
     }
-    for (int64_t i = 0; i < elements; i++)
-        narrow[i] = (float)weights[i];
-    return import_table(call, "weights", forest->wide ? DTYPE_FLOAT64 : DTYPE_FLOAT32,
-                        by_target ? 1 : 2, shape, forest->wide ? (const void *)weights : narrow);
+    return number_table(call, "weights", forest->wide ? DTYPE_FLOAT64 : DTYPE_FLOAT32,
+                        by_target ? 1 : 2, shape, weights);
 }
 
 /* Over one axis of (rows, .., ..). A product with 1 is added in the order of the axis. */

@@ -8,7 +8,7 @@
 /* ---- Features ---- */
 
 struct tensor as_features(struct tensor x) {
-    return tensor_dtype(x) == DTYPE_FLOAT64 ? x : tensor_cast(x, DTYPE_FLOAT32);
+    return tensor_cast(x, computing_dtype(tensor_dtype(x)));
 }
 
 struct tensor rows_of_features(struct call *call) {
@@ -120,6 +120,19 @@ struct tensor labels_at(struct call *call, const struct classes *classes, struct
 
 struct tensor as_position(struct tensor condition) {
     return tensor_cast(condition, DTYPE_INT32);
+}
+
+struct tensor number_table(struct call *call, const char *what, enum dtype dtype, int rank,
+                           const int64_t *shape, const double *numbers) {
+    int64_t count = 1;
+    if (dtype == DTYPE_FLOAT64)
+        return import_table(call, what, dtype, rank, shape, numbers);
+    for (int i = 0; i < rank; i++)
+        count *= shape[i];
+    float *narrow = arena_array(&call->importer->arena, float, (size_t)count + 1);
+    for (int64_t i = 0; i < count; i++)
+        narrow[i] = (float)numbers[i];
+    return import_table(call, what, dtype, rank, shape, narrow);
 }
 
 struct tensor float_table(struct call *call, const char *what, int rank, const int64_t *shape,

@@ -40,6 +40,9 @@ struct tensor labels_at(struct call *call, const struct classes *classes, struct
 /* 0 where the bool is false, 1 where it is true. */
 struct tensor as_position(struct tensor condition);
 
+/* A table of float32 or float64, to which the numbers are rounded; see import_table. */
+struct tensor number_table(struct call *call, const char *what, enum dtype dtype, int rank,
+                           const int64_t *shape, const double *numbers);
 /* A table of floats of the file as elements of `dtype`; see import_table. */
 struct tensor float_table(struct call *call, const char *what, int rank, const int64_t *shape,
                           const float *elements, enum dtype dtype);

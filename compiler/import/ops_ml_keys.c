@@ -150,18 +150,15 @@ static struct keys sorted_keys(struct call *call, const struct column *column, e
 /* The keys, of which the last is repeated until there is no room. */
 static struct tensor keys_table(struct call *call, const struct keys *keys) {
     int64_t *integers = arena_array(&call->importer->arena, int64_t, (size_t)keys->room);
-    float *floats = arena_array(&call->importer->arena, float, (size_t)keys->room);
-    double *doubles = arena_array(&call->importer->arena, double, (size_t)keys->room);
+    double *numbers = arena_array(&call->importer->arena, double, (size_t)keys->room);
     for (int64_t i = 0; i < keys->room; i++) {
         const struct key *key = &keys->list[i < keys->count ? i : keys->count - 1];
         integers[i] = key->integer;
-        floats[i] = (float)key->number;
-        doubles[i] = key->number;
+        numbers[i] = key->number;
     }
-    const void *elements = keys->dtype == DTYPE_INT64     ? (const void *)integers
-                           : keys->dtype == DTYPE_FLOAT64 ? (const void *)doubles
-                                                          : floats;
-    return import_table(call, "keys", keys->dtype, 1, &keys->room, elements);
+    return keys->dtype == DTYPE_INT64
+               ? import_table(call, "keys", DTYPE_INT64, 1, &keys->room, integers)
+               : number_table(call, "keys", keys->dtype, 1, &keys->room, numbers);
 }
 
 /* The values of those, the one for what no key equals, and that of NaN. */

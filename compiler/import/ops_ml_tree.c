@@ -203,13 +203,8 @@ static struct tensor with_base(struct call *call, struct tensor scores) {
         return scores;
     if (list.count != count)
         return call_refuse(call, "%d base_values, expected %" PRId64, list.count, count);
-    enum dtype dtype = tensor_dtype(scores);
-    float *narrow = arena_array(&call->importer->arena, float, (size_t)count);
-    for (int64_t i = 0; i < count; i++)
-        narrow[i] = (float)list.values[i];
     return tensor_add(scores,
-                      import_table(call, "base", dtype, 1, &count,
-                                   dtype == DTYPE_FLOAT64 ? (const void *)list.values : narrow));
+                      number_table(call, "base", tensor_dtype(scores), 1, &count, list.values));
 }
 
 static enum aggregate aggregate_named(struct call *call) {
