@@ -44,6 +44,8 @@ struct tensor import_affine_grid(struct call *call) {
     struct integers size = call_known_shape(call, call_input(call, 1), 1);
     bool align_corners = call_int(call, "align_corners", 0) != 0;
     int axes = size.count - 2;
+    if (!dtype_is_real(tensor_dtype(theta)))
+        return call_refuse(call, "%s, expected floats", tensor_text(theta).text);
     if ((axes != 2 && axes != 3) || tensor_rank(theta) != 3 || tensor_extent(theta, 1) != axes ||
         tensor_extent(theta, 2) != axes + 1)
         return call_refuse(call, "%s for %d extents", tensor_text(theta).text, size.count);

@@ -111,6 +111,10 @@ static int64_t known_number(struct call *call, int index, const char *what, int6
 
 static bool check_signal(struct call *call, struct tensor x, int64_t length) {
     int64_t parts = tensor_extent(x, -1);
+    if (!dtype_is_real(tensor_dtype(x))) {
+        call_refuse(call, "a transform of %s, expected floats", tensor_text(x).text);
+        return false;
+    }
     if (tensor_rank(x) >= 2 && (parts == 1 || parts == 2) && length >= 1 && length <= INT32_MAX)
         return true;
     call_refuse(call,

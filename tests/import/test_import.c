@@ -390,6 +390,40 @@ Test(import_onnx, refuses_wrong_numbers_of_elements) {
                   "graphs do not have");
 }
 
+/* Their tables hold floats of the input's type. */
+Test(import_onnx, refuses_transforms_and_grids_of_integers) {
+    static const int types[] = {3, 7}; /* int8, int64 */
+    static const char *const names[] = {"int8", "int64"};
+    for (int i = 0; i < 2; i++) {
+        char message[256];
+        begin();
+        onnx_add_input(&model, "x", types[i], "1,400,1");
+        onnx_add_node(&model, "DFT", "x", "y");
+        onnx_add_output(&model, "y");
+        snprintf(message, sizeof message,
+                 "m.onnx: cannot be imported:\n"
+                 "  DFT \"y\" (opset 20): a transform of \"x\" %s[1,400,1], expected floats",
+                 names[i]);
+        refuses(NULL, message);
+        end();
+        begin();
+        int64_t extents[] = {1, 1, 500, 700};
+        Onnx__Tensor *size = onnx_add_initializer(&model, "size", 7, 4);
+        size->n_int64_data = 4;
+        size->int64_data = extents;
+        onnx_add_input(&model, "x", types[i], "1,2,3");
+        onnx_add_node(&model, "AffineGrid", "x,size", "y");
+        onnx_add_output(&model, "y");
+        snprintf(message, sizeof message,
+                 "m.onnx: cannot be imported:\n"
+                 "  AffineGrid \"y\" (opset 20): \"x\" %s[1,2,3], expected floats",
+                 names[i]);
+        refuses(NULL, message);
+        end();
+    }
+    begin();
+}
+
 /* The weight w as the graph has it, and its bytes. */
 static void holds(const char *kind, const void *bytes, size_t count) {
     struct et_error error = {0};
