@@ -11,16 +11,14 @@
 /* `count` places from -1 to 1: those of the first and last pixel, or of the edges around all. */
 static struct tensor places(struct call *call, enum dtype dtype, int64_t count,
                             bool align_corners) {
-    float *values = arena_array(&call->importer->arena, float, (size_t)count + 1);
-    double *wide = arena_array(&call->importer->arena, double, (size_t)count + 1);
+    double *values = arena_array(&call->importer->arena, double, (size_t)count + 1); /* or floats */
     for (int64_t i = 0; i < count; i++) {
         double at = (double)i;
-        wide[i] = align_corners ? (count > 1 ? 2 * at / (double)(count - 1) - 1 : 0)
-                                : (2 * at + 1) / (double)count - 1;
-        values[i] = (float)wide[i];
+        set_computed(values, dtype, i,
+                     align_corners ? (count > 1 ? 2 * at / (double)(count - 1) - 1 : 0)
+                                   : (2 * at + 1) / (double)count - 1);
     }
-    return tensor_const(call->context, dtype, SHAPE(count), count,
-                        dtype == DTYPE_FLOAT64 ? (const void *)wide : values);
+    return tensor_const(call->context, dtype, SHAPE(count), count, values);
 }
 
 /* Of every element of an image of these extents its place, width first, and a 1. */
