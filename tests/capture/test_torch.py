@@ -11,41 +11,9 @@ from torch import nn
 
 from eigentensor import from_torch
 from eigentensor.program import MODES
+from modules import Cnn, Encoder, Lstm  # of tests/import/torch
 
 torch.set_num_threads(1)
-
-
-class Cnn(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.SiLU(), nn.MaxPool2d(2),
-            nn.Conv2d(8, 16, 3, groups=8), nn.GroupNorm(4, 16), nn.AdaptiveAvgPool2d(1))
-        self.classify = nn.Linear(16, 5)
-
-    def forward(self, pictures):
-        return self.classify(self.features(pictures).flatten(1))
-
-
-class Encoder(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Embedding(50, 16)
-        layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-
-    def forward(self, tokens, hidden):
-        return self.layers(self.embed(tokens), src_key_padding_mask=hidden)
-
-
-class Lstm(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.LSTM(6, 8, num_layers=2, bidirectional=True)
-
-    def forward(self, steps, h, c):
-        outputs, (h, c) = self.layers(steps, (h, c))
-        return outputs, h, c
 
 
 class Scale(nn.Module):
@@ -90,7 +58,7 @@ class Modules(unittest.TestCase):
 
     def test_transformer_encoder(self):
         axes = {0: "batch", 1: "length"}
-        self.holds(Encoder(), (axes, axes), [masked(2, 7), masked(1, 12), masked(3, 4)])
+        self.holds(Encoder(50, 2), (axes, axes), [masked(2, 7), masked(1, 12), masked(3, 4)])
 
     def test_lstm(self):
         self.holds(Lstm(), ({0: "length", 1: "batch"}, {1: "batch"}, {1: "batch"}),

@@ -7,6 +7,6 @@ python=${TORCH_PYTHON:-python3}
 "$python" -c 'import torch, onnx, onnxscript' 2>/dev/null ||
     skip "no torch, onnx and onnxscript in $python (TORCH_PYTHON names another)"
 
-export EIGENTENSOR_LIBRARY="$build/libeigentensor.so" PYTHONPATH="$top/capture"
-export PYTHONDONTWRITEBYTECODE=1
+export EIGENTENSOR_LIBRARY="$build/libeigentensor.so" PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH="$top/capture:$top/tests/import/torch"
 "$python" -W ignore tests/capture/test_torch.py || failed=1

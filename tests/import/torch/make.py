@@ -6,48 +6,16 @@ Only the exporter's notes (where in Python each node comes from) are left out.""
 from pathlib import Path
 
 import torch
-from torch import nn
+
+from modules import Cnn, Encoder, Lstm
 
 HERE = Path(__file__).resolve().parent
-
-
-class Cnn(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.SiLU(), nn.MaxPool2d(2),
-            nn.Conv2d(8, 16, 3, groups=8), nn.GroupNorm(4, 16), nn.AdaptiveAvgPool2d(1))
-        self.classify = nn.Linear(16, 5)
-
-    def forward(self, pictures):
-        return self.classify(self.features(pictures).flatten(1))
-
-
-class Encoder(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Embedding(200, 16)
-        layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
-
-    def forward(self, tokens):
-        return self.layers(self.embed(tokens))
-
-
-class Lstm(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.LSTM(6, 8, num_layers=2, bidirectional=True)
-
-    def forward(self, steps, h, c):
-        outputs, (h, c) = self.layers(steps, (h, c))
-        return outputs, h, c
-
 
 STATE = {1: "batch"}
 MODELS = {
     "cnn": (Cnn, (torch.zeros(2, 3, 16, 20),), ({0: "batch", 2: "height", 3: "width"},)),
-    "encoder": (Encoder, (torch.zeros(2, 7, dtype=torch.int64),), ({0: "batch", 1: "length"},)),
+    "encoder": (lambda: Encoder(200, 1), (torch.zeros(2, 7, dtype=torch.int64),),
+                ({0: "batch", 1: "length"},)),
     "lstm": (Lstm, (torch.zeros(7, 2, 6), torch.zeros(4, 2, 8), torch.zeros(4, 2, 8)),
              ({0: "length", **STATE}, STATE, STATE)),
 }
