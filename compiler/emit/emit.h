@@ -243,8 +243,6 @@ int emit_whole_arguments(struct emitter *emitter, const struct kernel *kernel,
                          const char **arguments);
 /* All elements of a buffer into another. */
 void emit_copy_loop(struct emitter *emitter, const struct buffer *from, const struct buffer *to);
-/* Whether the kernel works in the arena. */
-bool emit_needs_room(const struct kernel *kernel);
 /* What the whole costs, in elements gone through. */
 double emit_whole_work(const struct expression *whole);
 

@@ -37,7 +37,7 @@ static bool needs_arena(const struct ir *body) {
     if (uses(body, BUFFER_TEMPORARY))
         return true;
     for (int g = 0; g < body->kernel_count; g++)
-        if (emit_needs_room(body->kernels[g]))
+        if (runs_sort(body->kernels[g]->statements[0]))
             return true;
     for (int i = 0; i < body->body_count; i++)
         if (needs_arena(body->bodies[i]))

@@ -4,27 +4,18 @@
 #include <inttypes.h>
 #include <string.h>
 
-static bool sorts(const struct expression *whole) {
-    return whole->op == OP_ARGSORT;
-}
-
 enum { SORT_PASSES = 16 }; /* over each key, about */
 
 double emit_whole_work(const struct expression *whole) {
     double outer = (double)whole->sizes[WHOLE_OUTER], extent = (double)whole->sizes[WHOLE_EXTENT];
-    if (sorts(whole))
+    if (whole->op == OP_ARGSORT)
         return outer * extent * SORT_PASSES;
     return outer * (extent + (double)whole->sizes[WHOLE_COUNT]) * (double)whole->sizes[WHOLE_INNER];
 }
 
-bool emit_needs_room(const struct kernel *kernel) {
-    const struct expression *value = kernel->statements[0]->value;
-    return value && value->kind == EXPRESSION_WHOLE && sorts(value);
-}
-
 int emit_whole_arguments(struct emitter *emitter, const struct kernel *kernel,
                          const char **arguments) {
-    if (!emit_needs_room(kernel))
+    if (!runs_sort(kernel->statements[0]))
         return 0;
     arguments[0] = arena_format(emitter->ir->arena, "(uint64_t *)(void *)((char *)arena + %zu)",
                                 emitter->ir->memory.room_offset);
@@ -181,7 +172,7 @@ static void emit_scatter(struct emitter *emitter, const struct kernel *kernel) {
 }
 
 void emit_whole(struct emitter *emitter, const struct kernel *kernel) {
-    if (sorts(kernel->statements[0]->value))
+    if (runs_sort(kernel->statements[0]))
         emit_sort(emitter, kernel);
     else
         emit_scatter(emitter, kernel);

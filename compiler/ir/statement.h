@@ -60,6 +60,10 @@ static inline bool runs_alone(const struct statement *statement) {
 static inline bool runs_scan(const struct statement *statement) {
     return statement->value->kind == EXPRESSION_SCAN;
 }
+/* Whether the statement is a sort, which works in room of its own. */
+static inline bool runs_sort(const struct statement *statement) {
+    return statement->value->kind == EXPRESSION_WHOLE && statement->value->op == OP_ARGSORT;
+}
 void ir_add_statement(struct ir *ir, struct statement *statement);
 /* How many statements, from the first of `count` on, run in one nest of loops. */
 int nest_size(struct statement *const *statements, int count);

@@ -287,7 +287,7 @@ static const char *memory_table(struct ir *ir, const struct life *lives, int cou
     return text_keep(&text);
 }
 
-size_t sort_room(const struct expression *sort) {
+static size_t sort_room(const struct expression *sort) {
     /* Keys twice, and positions. */
     return (size_t)sort->sizes[WHOLE_EXTENT] * (2 * sizeof(uint64_t) + sizeof(int32_t));
 }
@@ -296,9 +296,9 @@ size_t sort_room(const struct expression *sort) {
 static void add_room(struct ir *ir) {
     size_t bytes = 0, bound = 0;
     for (int g = 0; g < ir->kernel_count; g++) {
-        const struct expression *value = ir->kernels[g]->statements[0]->value;
-        if (value && value->kind == EXPRESSION_WHOLE && value->op == OP_ARGSORT)
-            bound = sort_room(value) > bound ? sort_room(value) : bound;
+        const struct statement *statement = ir->kernels[g]->statements[0];
+        size_t room = runs_sort(statement) ? sort_room(statement->value) : 0;
+        bound = room > bound ? room : bound;
     }
     bytes = bound;
     for (int i = 0; i < ir->body_count; i++) {
