@@ -48,7 +48,7 @@ size_t staging_bytes(const struct graph *graph, const struct sized_variant *vari
     return bytes;
 }
 
-static const char *parameters(struct emitter *emitter) {
+const char *emit_run_parameters(struct emitter *emitter) {
     return arena_format(emitter->ir->arena,
                         "const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
                         "        const void *weights, void *arena",
@@ -59,7 +59,7 @@ void emit_run_block(struct emitter *emitter, struct text *text, const struct blo
     struct run_text run = emit_run_text(emitter, "    ");
     text_add(text, "/* A block of %" PRId64 ". */\n", block->images);
     text_add(text, "static void run_block_%" PRId64 "%s(%s) {\n%s", block->images,
-             emitter->variant->suffix, parameters(emitter), text_keep(&run.offsets));
+             emitter->variant->suffix, emit_run_parameters(emitter), text_keep(&run.offsets));
     emit_run_body(emitter, text, &run);
 }
 
@@ -94,7 +94,7 @@ static void add_run_few(struct emitter *emitter, struct text *text, int64_t imag
     const struct graph *graph = emitter->graph;
     size_t staging = staging_bytes(graph, emitter->variant), offset = 0;
     if (!emitter->block_declared)
-        text_add(text, "typedef void block(%s);\n\n", parameters(emitter));
+        text_add(text, "typedef void block(%s);\n\n", emit_run_parameters(emitter));
     emitter->block_declared = true;
     text_add(text,
              "/* Runs a block of `images`, of which only `count` are there. */\n"
@@ -102,8 +102,8 @@ static void add_run_few(struct emitter *emitter, struct text *text, int64_t imag
              "        %s) {\n"
              "    char *staged = (char *)arena + %zu; /* behind the block's own */\n"
              "    struct %s_inputs in = *inputs;\n    struct %s_outputs out = *outputs;\n",
-             emitter->variant->suffix, parameters(emitter), emitter->variant->arena_bytes - staging,
-             emitter->prefix, emitter->prefix);
+             emitter->variant->suffix, emit_run_parameters(emitter),
+             emitter->variant->arena_bytes - staging, emitter->prefix, emitter->prefix);
     add_staged(emitter, text, false, images, &offset);
     add_staged(emitter, text, true, images, &offset);
     text_add(text, "    run(&in, &out, weights, arena);\n");
@@ -122,7 +122,7 @@ static void add_run_next(struct emitter *emitter, struct text *text) {
     text_add(text,
              "/* Runs the first of the `left` images that are left; returns how many. */\n"
              "static long run_next%s(%s, long left) {\n",
-             suffix, parameters(emitter));
+             suffix, emit_run_parameters(emitter));
     for (int i = 0; i < variant->block_count; i++) {
         const struct block *block = &variant->blocks[i];
         bool last = i == variant->block_count - 1;
@@ -169,7 +169,7 @@ void emit_run_batch(struct emitter *emitter, struct text *text) {
              "static void run_images%s(%s, long at, long end) {\n"
              "    while (at < end) {\n"
              "        struct %s_inputs in = *inputs;\n        struct %s_outputs out = *outputs;\n",
-             suffix, parameters(emitter), emitter->prefix, emitter->prefix);
+             suffix, emit_run_parameters(emitter), emitter->prefix, emitter->prefix);
     add_advance(emitter, text);
     text_add(text, "        at += run_next%s(&in, &out, weights, arena, end - at);\n    }\n}\n\n",
              suffix);
@@ -178,5 +178,5 @@ void emit_run_batch(struct emitter *emitter, struct text *text) {
     text_add(text,
              "%s, long batch) {\n    run_images%s(inputs, outputs, weights, arena, 0, batch);\n"
              "}\n\n",
-             parameters(emitter), suffix);
+             emit_run_parameters(emitter), suffix);
 }

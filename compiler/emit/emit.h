@@ -146,6 +146,8 @@ bool is_batched(const struct emitter *emitter, const struct buffer *buffer);
 const char *tensor_description(struct emitter *emitter, const struct buffer *buffer);
 /* Bytes that the arena needs behind `arena_bytes` for copies of inputs and outputs. */
 size_t staging_bytes(const struct graph *graph, const struct sized_variant *variant);
+/* What every run has as parameters: "const struct M_inputs *inputs, ..". */
+const char *emit_run_parameters(struct emitter *emitter);
 /* The function of one block, whose kernels the emitter has at hand. */
 void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
 /* PREFIX_run. */

@@ -45,7 +45,7 @@ void emit_name_sizes(struct emitter *emitter, struct compiled *compiled) {
     }
 }
 
-/* A text made of each parameter, with `format` for its name. */
+/* ", BEFOREseq_len" for each parameter. */
 static const char *join(struct emitter *emitter, const char *before) {
     const char *text = "";
     for (int i = 0; i < emitter->compiled->axis_count; i++)
@@ -158,17 +158,10 @@ void emit_size_interface(struct emitter *emitter, struct text *text, const char 
 
 /* ---- Functions ---- */
 
-static const char *run_parameters(struct emitter *emitter) {
-    return arena_format(emitter->ir->arena,
-                        "const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-                        "        const void *weights, void *arena",
-                        emitter->prefix, emitter->prefix);
-}
-
 void emit_run_size(struct emitter *emitter, struct text *text) {
     struct run_text run = emit_run_text(emitter, "    ");
-    text_add(text, "static void run%s(%s) {\n%s", emitter->variant->suffix, run_parameters(emitter),
-             text_keep(&run.offsets));
+    text_add(text, "static void run%s(%s) {\n%s", emitter->variant->suffix,
+             emit_run_parameters(emitter), text_keep(&run.offsets));
     emit_run_body(emitter, text, &run);
 }
 
@@ -189,8 +182,8 @@ static void add_run(struct emitter *emitter, struct text *text) {
     const struct compiled *compiled = emitter->compiled;
     const bool batched = compiled->block_count > 0;
     text_add(text, "int %s_run(%s%s%s) {\n    switch (find_size(%s)) {\n", emitter->prefix,
-             run_parameters(emitter), batched ? ", long batch" : "", emit_size_parameters(emitter),
-             emit_size_arguments(emitter) + 2);
+             emit_run_parameters(emitter), batched ? ", long batch" : "",
+             emit_size_parameters(emitter), emit_size_arguments(emitter) + 2);
     for (int i = compiled->variant_count - 1; i >= 0; i--)
         text_add(text,
                  "    case %d:\n        run%s(inputs, outputs, weights, arena%s);\n"
