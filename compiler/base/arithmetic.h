@@ -20,6 +20,16 @@ static inline int64_t divide_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+/* Not below 0; of 0 and b it is |b|. */
+static inline int64_t greatest_common_divisor(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
 /* Bytes, rounded up to whole cache lines: where blocks begin, and how far vectors may read. */
 static inline size_t whole_lines(size_t bytes) {
     return (bytes + 63) / 64 * 64;

@@ -39,10 +39,6 @@ struct transposed {
 
 /* ---- Places ---- */
 
-static int64_t common_divisor(int64_t a, int64_t b) {
-    return b ? common_divisor(b, a % b) : a;
-}
-
 static bool continues(const struct places *last, const struct places *next) {
     return next->first == last->first + last->count && next->tap == last->tap + last->count &&
            next->taps == last->taps && next->shift == last->shift;
@@ -97,7 +93,7 @@ static bool add_empty_places(struct transposed_axis *axis) {
 }
 
 static bool list_places(struct transposed_axis *axis, int64_t dilation) {
-    int64_t common = common_divisor(axis->stride, dilation);
+    int64_t common = greatest_common_divisor(axis->stride, dilation);
     axis->period = axis->stride / common;
     axis->dilation = dilation / common;
     for (int64_t tap = 0; tap < axis->kernel && tap < axis->period; tap++)

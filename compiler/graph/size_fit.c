@@ -112,15 +112,6 @@ struct row {
     int64_t step; /* of n, where there is no gap */
 };
 
-static int64_t greatest_divisor(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a < 0 ? -a : a;
-}
-
 /* The line through two points, if its slope is an integer. */
 static bool line_through(const struct row *row, int i, int k, int64_t *slope, int64_t *constant) {
     int64_t rise = row->v[k] - row->v[i], distance = row->n[k] - row->n[i], product;
@@ -189,7 +180,7 @@ static bool fit_quotient(struct fitting *fitting, const struct row *row, struct 
         int64_t distance = i * row->step;
         if (!repeats(row, distance, &rise) || rise < 0)
             continue;
-        int64_t common = greatest_divisor(rise, distance);
+        int64_t common = greatest_common_divisor(rise, distance);
         p = rise / common;
         d = distance / common;
         found = find_offset(row, p, d, &c);
@@ -398,11 +389,11 @@ static int64_t common_divisor(const struct fitting *fitting, const struct surfac
     for (int i = 0; i < fitting->samples->axis_count; i++) {
         const int64_t *values = values_along(fitting, surface, i);
         for (int k = 0; part >> i & 1 && k < fitting->samples->axes[i].count; k++)
-            common = greatest_divisor(common, values[k]);
+            common = greatest_common_divisor(common, values[k]);
     }
     for (int i = 0; i < combination_count(fitting->samples); i++)
         if (is_within(fitting->samples, i, part))
-            common = greatest_divisor(common, corners[i]);
+            common = greatest_common_divisor(common, corners[i]);
     return common;
 }
 

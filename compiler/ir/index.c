@@ -17,15 +17,6 @@ static int64_t floor_modulo(int64_t a, int64_t b) {
     return a - floor_divide(a, b) * b;
 }
 
-static int64_t greatest_common_divisor(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a < 0 ? -a : a;
-}
-
 static int compare_integers(int64_t a, int64_t b) {
     return (a > b) - (a < b);
 }

@@ -18,15 +18,6 @@ enum { LEAST_SHARING = 2 };
 /* Rows whose length is a multiple of this part of a page lie in few sets of L1. */
 enum { CROWDED_PARTS = 4 };
 
-static int64_t common_divisor(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return llabs(a);
-}
-
 static bool is_shared(const struct statement *statement, const struct axis *axis) {
     for (int i = 0; i < statement->shared_count; i++)
         if (statement->shared[i] == axis)
@@ -58,7 +49,7 @@ static void cover(struct copied_dimension *dimension, const struct index_term *t
     int64_t reach = term->coefficient * (term->atom->axis->extent - 1);
     dimension->lowest += reach < 0 ? reach : 0;
     dimension->extent += llabs(reach);
-    dimension->step = common_divisor(dimension->step, term->coefficient);
+    dimension->step = greatest_common_divisor(dimension->step, term->coefficient);
 }
 
 /* A dimension that the columns do not run along. */
@@ -76,7 +67,7 @@ static struct copied_dimension plan_other(const struct contraction *contraction,
 
 /* A term that does not move by whole steps of the columns: how much of it moves apart. */
 static bool plan_apart(struct panel_copy *copy, const struct index_term *term, int64_t step) {
-    int64_t phases = step / common_divisor(step, term->coefficient);
+    int64_t phases = step / greatest_common_divisor(step, term->coefficient);
     const struct axis *axis = term->atom->axis;
     bool splits = is_summed(copy->contraction, axis) && axis->extent % phases == 0;
     if (copy->apart_count == MAX_RANK)
