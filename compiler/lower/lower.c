@@ -60,14 +60,17 @@ static void move_extent(int64_t *shape, int from, int to) {
     shape[to] = moved;
 }
 
+static int64_t extent_between(const struct node *node, int begin, int end) {
+    int64_t extent = 1;
+    for (int i = begin; i < end; i++)
+        extent *= node->shape[i];
+    return extent;
+}
+
 /* Whether the elements lie in row-major order all the same. */
 static bool keeps_order(const struct node *node, struct axis_move move) {
-    int64_t crossed = 1;
-    for (int i = move.to; i < move.from; i++)
-        crossed *= node->shape[i];
-    for (int i = move.from + 1; i <= move.to; i++)
-        crossed *= node->shape[i];
-    return crossed == 1;
+    return extent_between(node, move.to, move.from) == 1 &&
+           extent_between(node, move.from + 1, move.to + 1) == 1;
 }
 
 static uint64_t element_bits(const void *element, enum dtype dtype) {
@@ -324,13 +327,6 @@ static const struct expression *load_source(struct lowering *lowering, const str
 }
 
 /* ---- Sorts and scatters ---- */
-
-static int64_t extent_between(const struct node *node, int begin, int end) {
-    int64_t extent = 1;
-    for (int i = begin; i < end; i++)
-        extent *= node->shape[i];
-    return extent;
-}
 
 static const struct expression *sort(struct lowering *lowering, const struct node *node) {
     const struct node *source = node->sources[0];
