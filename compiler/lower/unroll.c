@@ -87,19 +87,18 @@ static const struct expression *at_position(struct ir *ir, const struct expressi
     return expression_rewrite(ir, e, &rewrite);
 }
 
-const struct expression *begin_lane(struct ir *ir, const struct expression *reduce,
-                                    const struct expression *element) {
-    if (reduce->op == OP_REDUCE_MAX || reduce->op == OP_REDUCE_MIN)
-        return element; /* its identity gives way to everything, and has the bits of its equals */
-    const struct expression *pair[] = {
-        expression_constant(ir, reduce->dtype, identity_bits(reduce->op, reduce->dtype)), element};
-    return expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
-}
-
 static const struct expression *combine(struct ir *ir, const struct expression *reduce,
                                         const struct expression *a, const struct expression *b) {
     const struct expression *pair[] = {a, b};
     return expression_op(ir, combining_op(reduce->op), reduce->dtype, 2, pair);
+}
+
+const struct expression *begin_lane(struct ir *ir, const struct expression *reduce,
+                                    const struct expression *element) {
+    if (reduce->op == OP_REDUCE_MAX || reduce->op == OP_REDUCE_MIN)
+        return element; /* its identity gives way to everything, and has the bits of its equals */
+    uint64_t identity = identity_bits(reduce->op, reduce->dtype);
+    return combine(ir, reduce, expression_constant(ir, reduce->dtype, identity), element);
 }
 
 const struct expression *combine_lanes(struct ir *ir, const struct expression *reduce,
