@@ -140,13 +140,16 @@ static bool decides_for_all(struct steady_search *search, const struct expressio
     return guard->predicate_count > 0;
 }
 
-static struct steady_search search_steady(struct emitter *emitter, const struct expression *element,
-                                          const struct axis *column) {
+/* Computes it first. */
+static struct steady_search name_steady(struct emitter *emitter, const struct expression *element,
+                                        const struct axis *column) {
     struct steady_search search = {.emitter = emitter, .column = column};
     search.known =
         arena_array(emitter->ir->arena, unsigned char, (size_t)emitter->ir->expression_count + 1);
     if (!varies(&search, element, false))
         add_steady(&search, element);
+    for (int i = 0; i < search.count; i++)
+        emit_local(emitter, search.steady[i]);
     return search;
 }
 
@@ -163,9 +166,7 @@ struct columns {
 /* Adds a row of elements. */
 static void take_row(const struct columns *columns, const struct expression *element) {
     struct emitter *emitter = columns->emitter;
-    struct steady_search search = search_steady(emitter, element, columns->strip->axis);
-    for (int i = 0; i < search.count; i++)
-        emit_local(emitter, search.steady[i]);
+    struct steady_search search = name_steady(emitter, element, columns->strip->axis);
     if (element->kind == EXPRESSION_GUARD && decides_for_all(&search, element)) {
         emit_open(emitter, "if (%s) {", emit_predicates(emitter, element));
         take_row(columns, element->sources[0]);
@@ -211,11 +212,8 @@ static void add_products(const struct columns *columns) {
     const struct expression *e = columns->reduction;
     const char *text[2];
     emit_open_axes(emitter, e, e->axis_count);
-    for (int i = 0; i < 2; i++) {
-        struct steady_search search = search_steady(emitter, e->sources[i], columns->strip->axis);
-        for (int k = 0; k < search.count; k++)
-            emit_local(emitter, search.steady[k]);
-    }
+    for (int i = 0; i < 2; i++)
+        name_steady(emitter, e->sources[i], columns->strip->axis);
     emit_open_lanes(emitter, columns->strip);
     for (int i = 0; i < 2; i++)
         text[i] = emit_expression_within(emitter, e->sources[i], 40);
