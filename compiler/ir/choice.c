@@ -3,7 +3,6 @@
 #include "compiler/ir/ir.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { DEEPEST = 8 }; /* that an operand is looked into: enough for clips, activations and scales */
 
@@ -14,15 +13,6 @@ static bool are_numbers(const struct expression *e, int first, int depth) {
         if (!is_number_within(e->sources[i], depth))
             return false;
     return true;
-}
-
-static double value_of(const struct expression *e) {
-    double wide;
-    float narrow;
-    uint32_t bits = (uint32_t)e->bits;
-    memcpy(&wide, &e->bits, sizeof wide);
-    memcpy(&narrow, &bits, sizeof narrow);
-    return e->dtype == DTYPE_FLOAT32 ? (double)narrow : wide;
 }
 
 static bool op_gives_number(const struct expression *e, int depth) {
@@ -55,7 +45,7 @@ static bool is_number_within(const struct expression *e, int depth) {
         return false;
     switch (e->kind) {
     case EXPRESSION_CONSTANT:
-        return !isnan(value_of(e));
+        return !isnan(constant_value(e));
     case EXPRESSION_INDEX:
         return true;
     case EXPRESSION_OP:
@@ -73,7 +63,7 @@ bool expression_is_number(const struct expression *e) {
 
 /* A constant of which no other float of other bits is the equal. */
 static bool is_nonzero_constant(const struct expression *e) {
-    return e->kind == EXPRESSION_CONSTANT && !isnan(value_of(e)) && value_of(e) != 0;
+    return e->kind == EXPRESSION_CONSTANT && !isnan(constant_value(e)) && constant_value(e) != 0;
 }
 
 /* where(p < q, q, p) and where(p < q, p, q). */

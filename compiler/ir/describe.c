@@ -159,18 +159,12 @@ static void add_reduction(struct text *text, const struct expression *e) {
 
 /* An expression without its indices; stops where it is too long to be shown. */
 static void add_formula(struct text *text, const struct expression *e) {
-    float value;
-    double wide;
     if (text->length > LONGEST_FORMULA)
         return;
     switch (e->kind) {
     case EXPRESSION_CONSTANT:
-        memcpy(&value, &e->bits, sizeof value);
-        memcpy(&wide, &e->bits, sizeof wide);
-        if (e->dtype == DTYPE_FLOAT32)
-            text_add(text, "%.9g", (double)value);
-        else if (e->dtype == DTYPE_FLOAT64)
-            text_add(text, "%.17g", wide);
+        if (dtype_is_real(e->dtype))
+            text_add(text, "%.*g", e->dtype == DTYPE_FLOAT32 ? 9 : 17, constant_value(e));
         else
             text_add(text, e->dtype == DTYPE_UINT64 ? "%" PRIu64 : "%" PRId64, e->bits);
         return;

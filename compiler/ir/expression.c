@@ -289,6 +289,15 @@ const struct expression *expression_whole(struct ir *ir, enum op op, enum dtype 
                                            .sizes = copy(ir, sizes, size_count, sizeof *sizes)});
 }
 
+double constant_value(const struct expression *e) {
+    double wide;
+    float narrow;
+    uint32_t bits = (uint32_t)e->bits;
+    memcpy(&wide, &e->bits, sizeof wide);
+    memcpy(&narrow, &bits, sizeof narrow);
+    return e->dtype == DTYPE_FLOAT32 ? (double)narrow : wide;
+}
+
 bool stands_alone(const struct expression *expression) {
     return expression->kind == EXPRESSION_SCAN || expression->kind == EXPRESSION_WHOLE;
 }

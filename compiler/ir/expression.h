@@ -60,6 +60,8 @@ enum whole_size {
 };
 
 const struct expression *expression_constant(struct ir *ir, enum dtype dtype, uint64_t bits);
+/* Of a float32 or float64. */
+double constant_value(const struct expression *e);
 const struct expression *expression_zero(struct ir *ir, enum dtype dtype);
 const struct expression *expression_index(struct ir *ir, enum dtype dtype,
                                           const struct index *index);

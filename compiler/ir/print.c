@@ -93,11 +93,8 @@ static void print_float(float value, struct text *text) {
 }
 
 static void print_constant(const struct expression *e, struct text *text) {
-    float value;
-    uint32_t bits = (uint32_t)e->bits;
-    memcpy(&value, &bits, sizeof value);
-    if (e->dtype == DTYPE_FLOAT32 && !isnan(value))
-        print_float(value, text);
+    if (e->dtype == DTYPE_FLOAT32 && !isnan(constant_value(e)))
+        print_float((float)constant_value(e), text);
     else if (dtype_is_integer(e->dtype))
         text_add(text, "%s:%s", dtype_facts[e->dtype].name, integer_text(e->dtype, e->bits).text);
     else
