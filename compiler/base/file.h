@@ -35,6 +35,8 @@ void unmap_file(struct mapped_file *file);
 /* Gives back the memory of those pages of a file that lie within begin .. begin + count - 1, until
  * they are looked at again. What lies outside of the file is left alone. */
 void forget_pages(const struct mapped_file *file, const void *begin, size_t count);
+/* So much is made of a file's elements before the pages that it came from are given back. */
+enum { FORGETTING_BYTES = 8 << 20 };
 
 /* ---- file_write.c ---- */
 

@@ -37,13 +37,10 @@ static bool same_making(const struct buffer *a, const struct buffer *b) {
     return a->packing ? same_packing(a->packing, b->packing) : a->value == b->value;
 }
 
-/* So much is copied or packed before the pages that it came from are given back. */
-#define RESTING_BYTES ((size_t)8 << 20)
-
 /* Copies pieces, and gives the pages back that they came from. */
 static void copy_constant(const struct mapped_file *file, const char *from, size_t bytes,
                           char *place) {
-    const size_t most = RESTING_BYTES;
+    const size_t most = FORGETTING_BYTES;
     for (size_t at = 0; at < bytes; at += most) {
         size_t count = bytes - at < most ? bytes - at : most;
         memcpy(place + at, from + at, count);
@@ -112,7 +109,7 @@ static void place(struct weight_placing *placing, struct buffer *buffer) {
     buffer->offset = placing->end;
     placing->placed[placing->count++] = (struct placed){buffer, bytes, hash};
     placing->end += bytes;
-    if (placing->end - placing->rested < RESTING_BYTES)
+    if (placing->end - placing->rested < FORGETTING_BYTES)
         return;
     forget_pages(placing->file, placing->file->bytes, placing->file->count);
     placing->rested = placing->end;

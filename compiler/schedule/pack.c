@@ -185,9 +185,6 @@ static char *pack_one(const struct packing *packing, struct panel_strip strip) {
     return strip.to;
 }
 
-/* So much is packed before the pages that it came from are given back. */
-#define FORGETTING_BYTES ((ptrdiff_t)8 << 20)
-
 void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed) {
     const char *elements = packing->elements;
     const int64_t bytes = (int64_t)packing->element_bytes;
