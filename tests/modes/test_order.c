@@ -3,8 +3,6 @@
 #include "compiler/builder/builder.h"
 #include "compiler/builder/layers.h"
 #include "compiler/emit/backend.h"
-#include "runtime/eager.h"
-#include "tests/support/random_graph.h"
 #include "tests/support/trial.h"
 
 #include <criterion/criterion.h>
