@@ -20,6 +20,11 @@ static inline int64_t divide_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+/* The quotient rounded down; b != 0. */
+static inline int64_t floor_divide(int64_t a, int64_t b) {
+    return a / b - (a % b != 0 && (a % b < 0) != (b < 0));
+}
+
 /* Not below 0; of 0 and b it is |b|. */
 static inline int64_t greatest_common_divisor(int64_t a, int64_t b) {
     while (b) {

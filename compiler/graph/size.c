@@ -268,10 +268,6 @@ void size_add_text(struct text *text, const struct size *size, const struct open
 
 /* ---- Values ---- */
 
-static int64_t floor_quotient(int64_t a, int64_t b) {
-    return a / b - (a % b < 0);
-}
-
 static bool value_of_two(enum size_kind kind, int64_t a, int64_t b, int64_t *value,
                          struct et_error *error) {
     bool fits = true;
@@ -288,7 +284,7 @@ static bool value_of_two(enum size_kind kind, int64_t a, int64_t b, int64_t *val
     case SIZE_QUOTIENT:
         if (b < 1)
             return et_fail(error, "a division by %" PRId64, b);
-        *value = floor_quotient(a, b);
+        *value = floor_divide(a, b);
         break;
     case SIZE_LEAST:
         *value = a < b ? a : b;

@@ -9,10 +9,6 @@
 
 #include <string.h>
 
-static int64_t floor_divide(int64_t a, int64_t b) {
-    return a / b - (a % b != 0 && (a % b < 0) != (b < 0));
-}
-
 static int64_t floor_modulo(int64_t a, int64_t b) {
     return a - floor_divide(a, b) * b;
 }
