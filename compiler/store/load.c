@@ -235,15 +235,6 @@ static bool read_outputs(struct reader *reader, const json_t *document, struct e
     return true;
 }
 
-/* Of the shapes of two input nodes. */
-static bool same_sizes(const struct open_node *a, const struct open_node *b) {
-    bool same = a->count == b->count;
-    for (int i = 0; same && i < a->count; i++)
-        same = a->integers[i].index == b->integers[i].index &&
-               size_equal(a->integers[i].size, b->integers[i].size);
-    return same;
-}
-
 /* "inputs" says again what the input nodes are, in their order. */
 static bool check_input(struct reader *reader, const struct node *input, const json_t *object,
                         struct et_error *error) {
@@ -255,7 +246,8 @@ static bool check_input(struct reader *reader, const struct node *input, const j
         return false;
     struct shape_text found = shape_text(&stated), expected = shape_text(input);
     bool same = strcmp(stated.name, input->name) == 0 && strcmp(found.text, expected.text) == 0;
-    if (same && reader->open->nodes && !same_sizes(&sizes, &reader->open->nodes[input->id]))
+    if (same && reader->open->nodes &&
+        !open_integers_equal(&sizes, &reader->open->nodes[input->id]))
         return et_fail(error, "\"%s\": its sizes are not those of node %d",
                        quoted(stated.name).text, input->id);
     return same || et_fail(error, "\"%s\" %s, but node %d is \"%s\" %s", quoted(stated.name).text,

@@ -86,6 +86,14 @@ void open_integers_sort(struct open_node *node) {
         qsort(node->integers, (size_t)node->count, sizeof *node->integers, compare_places);
 }
 
+bool open_integers_equal(const struct open_node *a, const struct open_node *b) {
+    bool same = a->count == b->count;
+    for (int i = 0; same && i < a->count; i++)
+        same = compare_places(&a->integers[i], &b->integers[i]) == 0 &&
+               size_equal(a->integers[i].size, b->integers[i].size);
+    return same;
+}
+
 int64_t open_integer_value(const struct node *node, enum size_place place, int index) {
     int64_t value = 0;
     if (place != PLACE_VALUE)

@@ -59,6 +59,8 @@ const struct size *open_integer_find(const struct open_node *node, enum size_pla
 
 /* Puts them in their order. */
 void open_integers_sort(struct open_node *node);
+/* Whether the same sizes stand in the same places of two nodes, of which bodies are not heeded. */
+bool open_integers_equal(const struct open_node *a, const struct open_node *b);
 
 /* The graph at these sizes of the axes, in their order. NULL and an error when one is not allowed,
  * or when the graph breaks a rule there. The caller frees it; weights are bound as in open->graph.

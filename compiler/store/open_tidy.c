@@ -40,15 +40,6 @@ static bool same_places(const struct node *a, const struct node *b) {
     return true;
 }
 
-static bool same_sizes(const struct open_node *a, const struct open_node *b) {
-    bool same = a->count == b->count;
-    for (int i = 0; same && i < a->count; i++)
-        same = a->integers[i].place == b->integers[i].place &&
-               a->integers[i].index == b->integers[i].index &&
-               size_equal(a->integers[i].size, b->integers[i].size);
-    return same;
-}
-
 static bool same_value(const struct node *a, const struct node *b) {
     if (a->value == b->value)
         return true;
@@ -60,7 +51,7 @@ static bool same_value(const struct node *a, const struct node *b) {
 static bool says_the_same(const struct node *a, const struct open_node *open, const struct node *b,
                           const struct open_node *other) {
     return a->op != OP_INPUT && a->op != OP_SCAN && node_alike(a, b) && same_places(a, b) &&
-           same_value(a, b) && same_sizes(open, other);
+           same_value(a, b) && open_integers_equal(open, other);
 }
 
 /* Where the node, or one that says the same, is or belongs in the table. */
