@@ -120,7 +120,7 @@ static int64_t integer_at(const struct view *view, int64_t i) {
     }
 }
 
-static int64_t view_elements(const struct view *view) {
+int64_t view_elements(const struct view *view) {
     int64_t count = 1;
     for (int i = 0; i < view->rank; i++)
         count *= view->shape[i];

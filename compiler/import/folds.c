@@ -51,13 +51,6 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t count) {
     return hash;
 }
 
-static size_t count_elements(const struct view *view) {
-    size_t count = 1;
-    for (int i = 0; i < view->rank; i++)
-        count *= (size_t)view->shape[i];
-    return count;
-}
-
 /* A shape, or a number: what a const of an open graph can say for all sizes. */
 static bool holds_sizes(const struct view *view, size_t count) {
     bool whole = count <= MAX_RANK && view->dtype != DTYPE_BOOL;
@@ -75,12 +68,12 @@ static uint64_t hash_kind(const struct view *view) {
 
 static uint64_t hash_all(const struct view *view) {
     uint64_t hash = mix(hash_kind(view), view->shape, (size_t)view->rank * sizeof *view->shape);
-    return mix(hash, view->data, count_elements(view) * dtype_facts[view->dtype].bytes);
+    return mix(hash, view->data, (size_t)view_elements(view) * dtype_facts[view->dtype].bytes);
 }
 
 /* Of what a const of an open graph could not say for all sizes. */
 static uint64_t hash_elements(const struct view *view) {
-    size_t count = view_is_uniform(view) ? 1 : count_elements(view);
+    size_t count = view_is_uniform(view) ? 1 : (size_t)view_elements(view);
     if (!holds_sizes(view, count) && count > 1)
         return hash_all(view);
     if (holds_sizes(view, count))

@@ -259,6 +259,7 @@ bool call_number_agrees(struct call *call, int64_t number);
 /* The same of a table that a builder makes of sizes; refuses the node where it differs. */
 bool call_table_agrees(struct call *call, enum dtype dtype, int rank, const int64_t *shape,
                        const void *elements);
+int64_t view_elements(const struct view *view); /* how many there are */
 /* Whether all elements are the same, and there are some. */
 bool view_is_uniform(const struct view *view);
 /* A const of rank 1, int64. */

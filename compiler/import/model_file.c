@@ -20,26 +20,18 @@ struct model_file {
 
 /* ---- What is open ---- */
 
-static bool lists_axis(const struct open_axis *axes, int count, const char *name) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(axes[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* False: out of memory. */
 static bool list_axes(struct model_file *file) {
     struct declared_inputs inputs = file->inputs;
     struct open_axis *axes =
         arena_array(&file->arena, struct open_axis, (size_t)inputs.count * MAX_RANK + 1);
-    int count = 0;
+    file->axes = (struct open_axes){0, axes};
     for (int i = 0; axes && i < inputs.count; i++)
         for (int k = 0; k < inputs.inputs[i].rank; k++) {
             const char *name = inputs.inputs[i].axis[k];
-            if (name && !lists_axis(axes, count, name))
-                axes[count++] = (struct open_axis){name, 1, MAX_ELEMENTS, 1};
+            if (name && open_axis_find(&file->axes, name) < 0)
+                axes[file->axes.count++] = (struct open_axis){name, 1, MAX_ELEMENTS, 1};
         }
-    file->axes = (struct open_axes){count, axes};
     return axes;
 }
 
