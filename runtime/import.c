@@ -94,19 +94,12 @@ static bool save_with_weights(const struct open_graph *open, const struct weight
 
 bool open_graph_save(const struct open_graph *open, const struct weights *weights, const char *path,
                      struct et_error *error) {
-    struct text weights_path = {0}, text = {0};
+    struct text weights_path = {0};
     bool good = program_weights_path(path, &weights_path, error);
-    if (good && weights) {
-        good = save_with_weights(open, weights, path, text_read(&weights_path, NULL), error);
-    } else if (good) {
-        const char *bytes = open_graph_encode(open, NULL, NULL, NULL, &text, error)
-                                ? text_read(&text, error)
-                                : NULL;
-        if (!bytes)
-            et_fail_within(error, "%s", path);
-        good = bytes && write_file(path, bytes, text.length, error);
-    }
-    text_free(&text);
+    if (good)
+        good = weights
+                   ? save_with_weights(open, weights, path, text_read(&weights_path, NULL), error)
+                   : open_graph_store(open, NULL, NULL, path, error);
     text_free(&weights_path);
     return good;
 }

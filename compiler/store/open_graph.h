@@ -74,8 +74,8 @@ struct graph *graph_settled(const struct graph *graph, struct et_error *error);
 bool open_graph_sizes(const struct open_graph *open, int count, const struct et_axis *given,
                       int64_t *sizes, struct et_error *error);
 
-/* load.c, store.c: as graph_load_with, graph_decode, graph_digest, graph_to_json and graph_encode,
- * with axes or without. What options say of axes is not heeded. */
+/* load.c, store.c: as graph_load_with, graph_decode, graph_digest, graph_to_json, graph_encode and
+ * graph_store, with axes or without. What options say of axes is not heeded. */
 struct open_graph *open_graph_load(const char *path, const struct graph_load_options *options,
                                    struct weights **weights, struct et_error *error);
 struct open_graph *open_graph_decode(const char *json, size_t count, const char *name,
@@ -88,5 +88,7 @@ bool open_graph_to_json(const struct open_graph *open, const char *weights_file,
 bool open_graph_encode(const struct open_graph *open, const char *weights_file,
                        const struct weights *weights, const struct digest *sha256,
                        struct text *text, struct et_error *error);
+bool open_graph_store(const struct open_graph *open, const char *weights_file,
+                      const struct weights *weights, const char *path, struct et_error *error);
 
 #endif

@@ -404,14 +404,21 @@ bool graph_encode(const struct graph *graph, const char *weights_file,
     return open_graph_encode(&open, weights_file, weights, sha256, text, error);
 }
 
-bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,
-                 const char *path, struct et_error *error) {
+bool open_graph_store(const struct open_graph *open, const char *weights_file,
+                      const struct weights *weights, const char *path, struct et_error *error) {
     struct text text = {0};
-    bool good = graph_encode(graph, weights_file, weights, weights ? &weights->sha256 : NULL, &text,
-                             error) ||
-                et_fail_within(error, "%s", path);
-    const char *bytes = good ? text_read(&text, error) : NULL;
-    good = bytes && write_file(path, bytes, text.length, error);
+    const struct digest *sha256 = weights ? &weights->sha256 : NULL;
+    const char *bytes = open_graph_encode(open, weights_file, weights, sha256, &text, error)
+                            ? text_read(&text, error)
+                            : NULL;
+    bool good = bytes || et_fail_within(error, "%s", path);
+    good = good && write_file(path, bytes, text.length, error);
     text_free(&text);
     return good;
+}
+
+bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,
+                 const char *path, struct et_error *error) {
+    const struct open_graph open = closed(graph);
+    return open_graph_store(&open, weights_file, weights, path, error);
 }
