@@ -25,17 +25,9 @@ static struct graph *import_at(void *context, const int64_t *sizes, struct weigh
 
 enum { LOOKS = 12 };
 
-/* Some sizes of the axes, others at each look: several of each axis, also multiples of 32. */
+/* Several sizes of each axis, also multiples of 32. */
 static void choose_sizes(const struct open_axes *axes, int look, int64_t *sizes) {
-    static const int64_t percents[] = {61, 43, 83, 27, 100, 0};
-    for (int i = 0; i < axes->count; i++) {
-        const struct open_axis *axis = &axes->axes[i];
-        int64_t last = (axis->most - axis->least) / axis->step;
-        sizes[i] = axis->least + last * percents[(look + i) % 6] / 100 * axis->step;
-        int64_t rounded = (sizes[i] + 31) / 32 * 32;
-        if (look >= LOOKS / 2 && open_axis_allows(axis, rounded, NULL))
-            sizes[i] = rounded;
-    }
+    open_axes_spread(axes, look, look < LOOKS / 2 ? 1 : 32, sizes);
 }
 
 /* Imports at a few sizes, to see what differs. What cannot be imported tells nothing. */

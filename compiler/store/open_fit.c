@@ -60,22 +60,14 @@ static int64_t *note(struct fit *fit, const int64_t *sizes) {
 
 /* ---- The base ---- */
 
-/* Sizes that are not like each other and not at an end: as few things as may be coincide there. */
-static void set_reference(struct fit *fit, int attempt, int64_t *sizes) {
+void open_axes_spread(const struct open_axes *axes, int look, int64_t multiple, int64_t *sizes) {
     static const int percents[] = {61, 43, 83, 27, 100, 0};
-    for (int i = 0; i < fit->axes->count; i++) {
-        const struct open_axis *axis = &fit->axes->axes[i];
+    for (int i = 0; i < axes->count; i++) {
+        const struct open_axis *axis = &axes->axes[i];
         int64_t last = size_count(axis) - 1;
-        int64_t percent = percents[(attempt + i) % 6];
-        sizes[i] = size_at(axis, last * percent / 100);
-    }
-}
-
-/* The same as multiples of 64, which many models ask for. */
-static void round_reference(const struct fit *fit, int64_t *sizes) {
-    for (int i = 0; i < fit->axes->count; i++) {
-        int64_t rounded = (sizes[i] + 63) / 64 * 64;
-        if (open_axis_allows(&fit->axes->axes[i], rounded, NULL))
+        sizes[i] = size_at(axis, last * percents[(look + i) % 6] / 100);
+        int64_t rounded = (sizes[i] + multiple - 1) / multiple * multiple;
+        if (open_axis_allows(axis, rounded, NULL))
             sizes[i] = rounded;
     }
 }
@@ -96,11 +88,9 @@ static bool find_base(struct fit *fit) {
         int64_t sizes[MOST_OPEN_AXES] = {0};
         struct weights *weights = NULL;
         struct et_error error = {0};
-        set_reference(fit, attempt % 4, sizes);
-        if (attempt > 3)
-            round_reference(fit, sizes);
         if (attempt > 3 && fit->base)
             break;
+        open_axes_spread(fit->axes, attempt % 4, attempt > 3 ? 64 : 1, sizes);
         struct graph *graph = make(fit, sizes, &weights, &error);
         if (!graph && !first.message[0])
             first = error;

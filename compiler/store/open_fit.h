@@ -32,6 +32,10 @@ struct graph_source {
 struct open_graph *open_graph_fit(const struct open_axes *axes, const struct graph_source *source,
                                   struct weights **weights, struct et_error *error);
 
+/* Some sizes of the axes, others at each look (from 0), not like each other: as few things as may
+ * be coincide there. Multiples of `multiple`, which many models ask for, where that is allowed. */
+void open_axes_spread(const struct open_axes *axes, int look, int64_t multiple, int64_t *sizes);
+
 /* open_tidy.c */
 
 /* Sets graph and nodes of an open graph, whose axes are set: those that are given, without movement
