@@ -17,7 +17,6 @@ struct reader {
     const char *folder;
     const struct graph_load_options *options;
     struct open_graph *open;
-    struct graph *graph; /* its graph */
     struct size_loader loader;
     struct weights listed; /* names, dtypes and shapes of "tensors"; no data */
     const char *weights_file;
@@ -205,7 +204,8 @@ static bool read_nodes(struct reader *reader, const json_t *document, struct et_
     }
     reader->loader.nodes = reader->open->nodes;
     for (size_t i = 0; i < json_array_size(nodes); i++)
-        if (!load_node(reader->graph, listed, json_array_get(nodes, i), &reader->loader, error))
+        if (!load_node(reader->open->graph, listed, json_array_get(nodes, i), &reader->loader,
+                       error))
             return false;
     return true;
 }
@@ -230,7 +230,7 @@ static bool read_outputs(struct reader *reader, const json_t *document, struct e
     if (count < 1 || count > STORE_MOST_NAMED)
         return et_fail(error, "%zu outputs, expected 1 to %d", count, STORE_MOST_NAMED);
     for (size_t i = 0; i < count; i++)
-        if (!read_output(reader->graph, json_array_get(outputs, i), error))
+        if (!read_output(reader->open->graph, json_array_get(outputs, i), error))
             return et_fail_within(error, "\"outputs\"[%zu]", i);
     return true;
 }
@@ -258,11 +258,11 @@ static bool check_inputs(struct reader *reader, const json_t *document, struct e
     const json_t *inputs = json_read_member(document, "inputs", JSON_ARRAY, error);
     if (!inputs)
         return false;
-    if (json_array_size(inputs) != (size_t)reader->graph->input_count)
+    if (json_array_size(inputs) != (size_t)reader->open->graph->input_count)
         return et_fail(error, "\"inputs\" has %zu items, but %d nodes are inputs",
-                       json_array_size(inputs), reader->graph->input_count);
-    for (int i = 0; i < reader->graph->input_count; i++)
-        if (!check_input(reader, reader->graph->inputs[i], json_array_get(inputs, (size_t)i),
+                       json_array_size(inputs), reader->open->graph->input_count);
+    for (int i = 0; i < reader->open->graph->input_count; i++)
+        if (!check_input(reader, reader->open->graph->inputs[i], json_array_get(inputs, (size_t)i),
                          error))
             return et_fail_within(error, "\"inputs\"[%d]", i);
     return true;
@@ -298,7 +298,7 @@ static bool load_weights(struct reader *reader, struct et_error *error) {
         return et_fail(error, "weights: the sha256 of \"%s\" is %s, expected %s",
                        other ? other : reader->weights_file,
                        digest_hex(&reader->weights->sha256).text, digest_hex(&reader->sha256).text);
-    return graph_bind(reader->graph, reader->weights, error) ||
+    return graph_bind(reader->open->graph, reader->weights, error) ||
            et_fail_within(error, "%s", other ? other : reader->weights_file);
 }
 
@@ -306,12 +306,9 @@ static bool load_weights(struct reader *reader, struct et_error *error) {
 static bool take_version(struct reader *reader, struct et_error *error) {
     if (reader->version > 1)
         return true;
-    if (reader->open->nodes || reader->open->axes.count)
+    if (reader->open->axes.count)
         return et_fail(error, "\"axes\": version 1 has none");
-    if (!graph_from_version_1(&reader->graph, error))
-        return false;
-    reader->open->graph = reader->graph;
-    return true;
+    return graph_from_version_1(&reader->open->graph, error);
 }
 
 static bool read_graph(struct reader *reader, const json_t *document, struct et_error *error) {
@@ -321,17 +318,15 @@ static bool read_graph(struct reader *reader, const json_t *document, struct et_
     if (!name)
         return false;
     reader->open = open_graph_new();
-    reader->graph = reader->open ? graph_new(name) : NULL;
-    if (!reader->graph)
+    if (!reader->open || !(reader->open->graph = graph_new(name)))
         return et_fail(error, "out of memory");
-    reader->open->graph = reader->graph;
     reader->loader.open = reader->open;
     return read_axes(reader, document, error) && read_weights(reader, document, error) &&
            read_nodes(reader, document, error) && read_outputs(reader, document, error) &&
            check_inputs(reader, document, error) && take_version(reader, error) &&
-           load_weights(reader, error) && verify_graph(reader->graph, error) &&
+           load_weights(reader, error) && verify_graph(reader->open->graph, error) &&
            (reader->options->as_written || reader->open->nodes ||
-            graph_canonicalize(reader->graph, error));
+            graph_canonicalize(reader->open->graph, error));
 }
 
 struct open_graph *open_graph_decode(const char *json, size_t count, const char *name,
