@@ -138,8 +138,9 @@ bool command_check_saved(const struct common *common, const char *path, struct e
 /* model.c: the model, and tensors for it */
 
 /* Adds an axis; the name must outlive the model. False: out of memory. */
-bool model_add_sizes(struct cli_model *model, const struct axis_sizes *sizes);
 bool model_add_axis(struct cli_model *model, const char *name, int64_t size);
+bool model_add_sizes(struct cli_model *model, const struct axis_sizes *sizes);
+/* Sets model->program, to one of model->open where that is set. */
 bool model_open(struct cli_model *model, struct et_error *error);
 /* What a program of the model needs before anything is made of it; NULL is an error already said.
  */

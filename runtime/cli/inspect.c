@@ -461,17 +461,15 @@ static bool inspect_sized(struct inspect_arguments *arguments, struct et_error *
 
 /* Of a stored graph whose axes got no sizes, what it says itself. */
 static bool inspect(struct inspect_arguments *arguments, struct et_error *error) {
-    const struct cli_model *model = &arguments->common.model;
+    struct cli_model *model = &arguments->common.model;
     if (model->axis_count || model->set_count)
         return inspect_sized(arguments, error);
-    struct et_model *opened = et_model_open(model->path, model->weights, error);
-    if (!opened)
+    model->open = et_model_open(model->path, model->weights, error);
+    if (!model->open)
         return false;
-    const struct open_graph *stored = model_stored(opened);
+    const struct open_graph *stored = model_stored(model->open);
     bool is_open = stored && stored->axes.count;
-    bool good = is_open ? print_open(stored, error) : inspect_sized(arguments, error);
-    et_model_free(opened);
-    return good;
+    return is_open ? print_open(stored, error) : inspect_sized(arguments, error);
 }
 
 int inspect_command(int count, char **values) {

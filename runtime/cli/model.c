@@ -16,8 +16,10 @@ bool model_set_up(const struct cli_model *model, struct et_program *program,
 }
 
 bool model_open(struct cli_model *model, struct et_error *error) {
-    model->program =
-        et_program_open_sized(model->path, model->weights, model->axes, model->axis_count, error);
+    model->program = model->open
+                         ? et_model_program(model->open, model->axes, model->axis_count, error)
+                         : et_program_open_sized(model->path, model->weights, model->axes,
+                                                 model->axis_count, error);
     return model_set_up(model, model->program, error);
 }
 
