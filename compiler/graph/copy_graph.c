@@ -1,5 +1,7 @@
 #include "compiler/graph/copy_graph.h"
 
+#include "compiler/base/hash.h"
+
 #include <string.h>
 
 struct copying {
@@ -43,25 +45,19 @@ static void release(struct copying *copying) {
 
 /* Equal nodes */
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static size_t value_bytes(const struct node *node) {
     return node->value ? (size_t)node->value_count * dtype_facts[node->dtype].bytes : 0;
 }
 
 /* A hash of what differs most often. */
 static uint64_t hash_node(const struct node *node) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    hash = mix(hash, &node->op, sizeof node->op);
-    hash = mix(hash, node->shape, (size_t)node->rank * sizeof *node->shape);
+    uint64_t hash = HASH_BEGIN;
+    hash = hash_more(hash, &node->op, sizeof node->op);
+    hash = hash_more(hash, node->shape, (size_t)node->rank * sizeof *node->shape);
     for (int i = 0; i < node->source_count; i++)
-        hash = mix(hash, &node->sources[i]->id, sizeof node->sources[i]->id);
-    hash = mix(hash, node->name, node->name ? strlen(node->name) : 0);
-    return node->op == OP_WEIGHT ? hash : mix(hash, node->value, value_bytes(node));
+        hash = hash_more(hash, &node->sources[i]->id, sizeof node->sources[i]->id);
+    hash = hash_more(hash, node->name, node->name ? strlen(node->name) : 0);
+    return node->op == OP_WEIGHT ? hash : hash_more(hash, node->value, value_bytes(node));
 }
 
 static bool same_name(const char *a, const char *b) {

@@ -2,6 +2,8 @@
  */
 #include "compiler/import/importer.h"
 
+#include "compiler/base/hash.h"
+
 #include <math.h>
 #include <search.h>
 #include <stdlib.h>
@@ -44,13 +46,6 @@ static int compare_folds(const void *a, const void *b) {
     return strcmp(((const struct kept_fold *)a)->name, ((const struct kept_fold *)b)->name);
 }
 
-/* As FNV-1a has it. */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 /* A shape, or a number: what a const of an open graph can say for all sizes. */
 static bool holds_sizes(const struct view *view, size_t count) {
     bool whole = count <= MAX_RANK && view->dtype != DTYPE_BOOL;
@@ -62,13 +57,15 @@ static bool holds_sizes(const struct view *view, size_t count) {
 }
 
 static uint64_t hash_kind(const struct view *view) {
-    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), &view->dtype, sizeof view->dtype);
-    return mix(hash, &view->rank, sizeof view->rank);
+    uint64_t hash = hash_more(HASH_BEGIN, &view->dtype, sizeof view->dtype);
+    return hash_more(hash, &view->rank, sizeof view->rank);
 }
 
 static uint64_t hash_all(const struct view *view) {
-    uint64_t hash = mix(hash_kind(view), view->shape, (size_t)view->rank * sizeof *view->shape);
-    return mix(hash, view->data, (size_t)view_elements(view) * dtype_facts[view->dtype].bytes);
+    uint64_t hash =
+        hash_more(hash_kind(view), view->shape, (size_t)view->rank * sizeof *view->shape);
+    return hash_more(hash, view->data,
+                     (size_t)view_elements(view) * dtype_facts[view->dtype].bytes);
 }
 
 /* Of what a const of an open graph could not say for all sizes. */
@@ -77,10 +74,10 @@ static uint64_t hash_elements(const struct view *view) {
     if (!holds_sizes(view, count) && count > 1)
         return hash_all(view);
     if (holds_sizes(view, count))
-        return count > 1
-                   ? mix(hash_kind(view), view->shape, (size_t)view->rank * sizeof *view->shape)
-                   : hash_kind(view);
-    return mix(hash_kind(view), view->data, count * dtype_facts[view->dtype].bytes);
+        return count > 1 ? hash_more(hash_kind(view), view->shape,
+                                     (size_t)view->rank * sizeof *view->shape)
+                         : hash_kind(view);
+    return hash_more(hash_kind(view), view->data, count * dtype_facts[view->dtype].bytes);
 }
 
 /* Whether it is what stood under the name at all other sizes; while sizes are looked at, yes. */
@@ -113,8 +110,7 @@ static const char *name_in(struct call *call) {
 
 bool call_number_agrees(struct call *call, int64_t number) {
     struct folds *folds = call->importer->options->folds;
-    return !folds ||
-           agree(folds, name_in(call), mix(UINT64_C(0xcbf29ce484222325), &number, sizeof number));
+    return !folds || agree(folds, name_in(call), hash_more(HASH_BEGIN, &number, sizeof number));
 }
 
 bool call_table_agrees(struct call *call, enum dtype dtype, int rank, const int64_t *shape,

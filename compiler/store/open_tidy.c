@@ -2,6 +2,8 @@
  * say the same at all sizes become one. */
 #include "compiler/store/open_fit.h"
 
+#include "compiler/base/hash.h"
+
 #include <string.h>
 
 /* A graph, or the body of a scan, on its way. */
@@ -17,18 +19,13 @@ struct tidying {
 
 /* ---- Nodes that say the same ---- */
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static uint64_t hash_of(const struct node *node) {
-    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), &node->op, sizeof node->op);
-    hash = mix(hash, node->shape, (size_t)node->rank * sizeof *node->shape);
+    uint64_t hash = hash_more(HASH_BEGIN, &node->op, sizeof node->op);
+    hash = hash_more(hash, node->shape, (size_t)node->rank * sizeof *node->shape);
     for (int i = 0; i < node->source_count; i++)
-        hash = mix(hash, &node->sources[i]->id, sizeof node->sources[i]->id);
-    return node->op == OP_CONST ? mix(hash, node->value, dtype_facts[node->dtype].bytes) : hash;
+        hash = hash_more(hash, &node->sources[i]->id, sizeof node->sources[i]->id);
+    return node->op == OP_CONST ? hash_more(hash, node->value, dtype_facts[node->dtype].bytes)
+                                : hash;
 }
 
 static bool same_places(const struct node *a, const struct node *b) {
