@@ -1,6 +1,7 @@
 #include "compiler/store/open_fit.h"
 
 #include "compiler/base/json_read.h"
+#include "compiler/base/random.h"
 #include "compiler/graph/size_fit.h"
 
 #include <inttypes.h>
@@ -449,14 +450,6 @@ static bool compare_at_end(struct fit *fit, int k, bool at_most) {
             return false;
     }
     return true;
-}
-
-/* The generator of Steele, Lea and Flood: splitmix64. */
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
 }
 
 static bool compare_drawn(struct fit *fit) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/random.h"
 #include "compiler/graph/batch.h"
 
 bool model_set_up(const struct cli_model *model, struct et_program *program,
@@ -155,14 +156,6 @@ bool model_check_batch(const struct et_program *program, int64_t batch, struct e
 }
 
 /* ---- Random elements ---- */
-
-/* The generator of Steele, Lea and Flood: splitmix64. */
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
 
 /* The bits of a float whose magnitude is 2^-3 to 2^2, any sign and fraction. */
 static uint64_t random_float_bits(uint64_t *state, int exponent_bits, int fraction_bits) {
