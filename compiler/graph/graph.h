@@ -204,9 +204,10 @@ bool infer(struct node *node, struct et_error *error);
 
 /* scan.c: bodies of scans */
 
-/* A graph with a node for each node of another, and its outputs. `remake` appends to the copy what
- * becomes of `node`, which is the old one but for its sources: they are the copy's. The caller
- * frees it; NULL and an error when that fails. */
+/* A graph with one or more nodes for each node of another, and its outputs. `remake` appends to the
+ * copy what becomes of `node`, which is the old one but for its sources: they are the copy's; the
+ * last that it appends stands for the node. The caller frees it; NULL and an error when that fails.
+ */
 typedef bool node_remaker(struct graph *copy, struct node *node, const void *context,
                           struct et_error *error);
 struct graph *graph_remade(const struct graph *graph, node_remaker *remake, const void *context,

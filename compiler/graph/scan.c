@@ -103,17 +103,21 @@ bool infer_scan(struct node *node, struct et_error *error) {
 struct graph *graph_remade(const struct graph *graph, node_remaker *remake, const void *context,
                            struct et_error *error) {
     struct graph *copy = graph_new(graph->name);
-    bool good = copy || et_fail(error, "out of memory");
+    struct node **made = et_allocate((size_t)graph->node_count + 1, sizeof *made);
+    bool good = (copy && made) || et_fail(error, "out of memory");
     for (int i = 0; good && i < graph->node_count; i++) {
         struct node *sources[MAX_SOURCES], again = *graph->nodes[i];
         for (int k = 0; k < again.source_count; k++)
-            sources[k] = copy->nodes[again.sources[k]->id];
+            sources[k] = made[again.sources[k]->id];
         again.sources = sources;
         good = remake(copy, &again, context, error);
+        if (good)
+            made[i] = copy->nodes[copy->node_count - 1];
     }
     for (int i = 0; good && i < graph->output_count; i++)
-        good = graph_add_output(copy, graph->outputs[i].name,
-                                copy->nodes[graph->outputs[i].node->id], error);
+        good =
+            graph_add_output(copy, graph->outputs[i].name, made[graph->outputs[i].node->id], error);
+    et_release(made);
     if (good)
         return copy;
     graph_free(copy);

@@ -99,7 +99,7 @@ static struct node *append_reduction(struct graph *graph, struct node *node,
         is_nan ? filled_like(graph, x, greatest ? -INFINITY : INFINITY, error) : NULL;
     struct node *numbers =
         append(graph, OP_WHERE, 3, (struct node *const[]){is_nan, worst, x}, error);
-    node->sources = &numbers;
+    node->sources[0] = numbers;
     return numbers ? graph_append(graph, node, error) : NULL;
 }
 
@@ -112,7 +112,7 @@ static struct node *append_cast(struct graph *graph, struct node *node, struct e
     struct node narrow = *node;
     narrow.dtype = DTYPE_FLOAT32;
     struct node *rounded = graph_append(graph, &narrow, error);
-    node->sources = &rounded;
+    node->sources[0] = rounded;
     return rounded ? graph_append(graph, node, error) : NULL;
 }
 
@@ -151,34 +151,16 @@ static struct node *append_node(struct graph *graph, struct node *node, struct e
     return graph_append(graph, node, error);
 }
 
-static bool translate_into(struct graph *made, const struct graph *graph, struct node **nodes,
-                           struct et_error *error) {
-    for (int i = 0; i < graph->node_count; i++) {
-        struct node *sources[MAX_SOURCES], again = *graph->nodes[i];
-        for (int k = 0; k < again.source_count; k++)
-            sources[k] = nodes[again.sources[k]->id];
-        again.sources = sources;
-        nodes[i] = append_node(made, &again, error);
-        if (!nodes[i])
-            return et_fail_within(error, "node %d, as version 1 has it", i);
-    }
-    for (int i = 0; i < graph->output_count; i++)
-        if (!graph_add_output(made, graph->outputs[i].name, nodes[graph->outputs[i].node->id],
-                              error))
-            return false;
-    return true;
+static bool append_translated(struct graph *graph, struct node *node, const void *context,
+                              struct et_error *error) {
+    (void)context;
+    int id = node->id;
+    return append_node(graph, node, error) ||
+           et_fail_within(error, "node %d, as version 1 has it", id);
 }
 
 static struct graph *translate(const struct graph *graph, struct et_error *error) {
-    struct graph *made = graph_new(graph->name);
-    struct node **nodes = et_allocate((size_t)graph->node_count + 1, sizeof *nodes);
-    bool good = (made && nodes) || et_fail(error, "out of memory");
-    good = good && translate_into(made, graph, nodes, error);
-    et_release(nodes);
-    if (good)
-        return made;
-    graph_free(made);
-    return NULL;
+    return graph_remade(graph, append_translated, NULL, error);
 }
 
 bool graph_from_version_1(struct graph **graph, struct et_error *error) {
