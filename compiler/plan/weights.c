@@ -1,25 +1,55 @@
 /* The weights block: every constant that statements read, in the order in which they are read
- * first. The blocks of a batched graph share it; what is equal, to the last byte, is there once. */
+ * first. What several nodes read packed in the same way, or what is equal to the last byte, is
+ * there once; the blocks of a batched graph share it, and so do all sizes of a set. */
+#include "compiler/base/hash.h"
 #include "compiler/plan/plan.h"
 #include "compiler/schedule/pack.h"
 
 #include <string.h>
 
-/* A constant that has its place. */
-struct placed {
+enum { MOST_COMPARED = 8 }; /* with a constant whose bytes are hashed alike */
+
+/* A constant in a table, behind others whose hashes end alike. */
+struct constant_entry {
     const struct buffer *buffer;
-    size_t bytes;
     uint64_t hash;
+    struct constant_entry *next;
+};
+
+/* A power of two of lists. */
+struct constant_table {
+    struct arena *arena;
+    size_t lists;
+    struct constant_entry **first;
 };
 
 struct weight_placing {
     const struct mapped_file *file; /* where values may lie */
     char *block;
     size_t end, rested; /* up to there what was read of the file has been given back */
-    int count;
-    struct placed *placed;
-    bool share; /* look for equal ones */
+    struct constant_table made, placed; /* by how they are made; by their bytes */
 };
+
+static struct constant_table table_new(struct arena *arena, size_t count) {
+    struct constant_table table = {.arena = arena, .lists = 16};
+    while (table.lists < count)
+        table.lists *= 2;
+    table.first = arena_array(arena, struct constant_entry *, table.lists);
+    return table;
+}
+
+static struct constant_entry **list_of(const struct constant_table *table, uint64_t hash) {
+    return &table->first[(hash ^ hash >> 32) & (table->lists - 1)];
+}
+
+static void table_add(struct constant_table *table, const struct buffer *buffer, uint64_t hash) {
+    struct constant_entry **list = list_of(table, hash),
+                          *entry = arena_new(table->arena, struct constant_entry);
+    *entry = (struct constant_entry){buffer, hash, *list};
+    *list = entry;
+}
+
+/* ---- Made in the same way ---- */
 
 static bool same_packing(const struct packing *a, const struct packing *b) {
     size_t count = (size_t)a->count;
@@ -36,6 +66,57 @@ static bool same_making(const struct buffer *a, const struct buffer *b) {
         return false;
     return a->packing ? same_packing(a->packing, b->packing) : a->value == b->value;
 }
+
+static uint64_t hash_of_making(const struct buffer *buffer) {
+    const struct packing *packing = buffer->packing;
+    const void *from = packing ? packing->elements : buffer->value;
+    uint64_t hash = hash_more(HASH_BEGIN, &from, sizeof from);
+    if (!packing)
+        return hash;
+    hash = hash_more(hash, &packing->base, sizeof packing->base);
+    hash = hash_more(hash, &packing->block, sizeof packing->block);
+    return hash_more(hash, packing->steps, (size_t)packing->count * sizeof *packing->steps);
+}
+
+static const struct buffer *find_same_making(const struct constant_table *table,
+                                             const struct buffer *buffer, uint64_t hash) {
+    for (const struct constant_entry *entry = *list_of(table, hash); entry; entry = entry->next)
+        if (entry->hash == hash && same_making(entry->buffer, buffer))
+            return entry->buffer;
+    return NULL;
+}
+
+/* ---- The same bytes ---- */
+
+/* Of the size, and of lines here and there: those that are equal are compared. */
+static uint64_t hash_of_bytes(const char *bytes, size_t count) {
+    enum { LINE = 64, MOST_LINES = 32 };
+    size_t lines = count / LINE, step = lines > MOST_LINES ? lines / MOST_LINES : 1;
+    uint64_t hash = hash_more(HASH_BEGIN, &count, sizeof count);
+    for (size_t i = 0; i < lines; i += step)
+        hash = hash_more(hash, bytes + i * LINE, LINE);
+    return hash;
+}
+
+/* The one that has the bytes that were just put at the end. Not many are compared, whatever the
+ * elements are. */
+static const struct buffer *find_same_bytes(const struct weight_placing *placing, uint64_t hash,
+                                            size_t bytes) {
+    int compared = 0;
+    for (const struct constant_entry *entry = *list_of(&placing->placed, hash); entry;
+         entry = entry->next) {
+        const struct buffer *other = entry->buffer;
+        if (entry->hash != hash || aligned_bytes(other) != bytes)
+            continue;
+        if (memcmp(placing->block + other->offset, placing->block + placing->end, bytes) == 0)
+            return other;
+        if (++compared == MOST_COMPARED)
+            break;
+    }
+    return NULL;
+}
+
+/* ---- Filling ---- */
 
 /* Copies pieces, and gives the pages back that they came from. */
 static void copy_constant(const struct mapped_file *file, const char *from, size_t bytes,
@@ -60,54 +141,16 @@ static void fill_constant(const struct mapped_file *file, const struct buffer *b
     memset(place + bytes, 0, whole_lines(bytes) - bytes);
 }
 
-static uint64_t hash_of(const char *bytes, size_t count) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < count; i += sizeof hash) { /* sizes are multiples of 64 */
-        uint64_t word;
-        memcpy(&word, bytes + i, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
-static const struct buffer *find_same_making(const struct weight_placing *placing,
-                                             const struct buffer *buffer) {
-    for (int i = 0; placing->share && i < placing->count; i++)
-        if (same_making(placing->placed[i].buffer, buffer))
-            return placing->placed[i].buffer;
-    return NULL;
-}
-
-/* The one that has the bytes that were just put at the end. */
-static const struct buffer *find_same_bytes(const struct weight_placing *placing, uint64_t hash,
-                                            size_t bytes) {
-    for (int i = 0; i < placing->count; i++) {
-        const struct placed *placed = &placing->placed[i];
-        if (placed->hash == hash && placed->bytes == bytes &&
-            memcmp(placing->block + placed->buffer->offset, placing->block + placing->end, bytes) ==
-                0)
-            return placed->buffer;
-    }
-    return NULL;
-}
-
+/* Of one of those that are made in the same way. */
 static void place(struct weight_placing *placing, struct buffer *buffer) {
     size_t bytes = aligned_bytes(buffer);
-    const struct buffer *same = find_same_making(placing, buffer);
-    if (same) {
-        buffer->offset = same->offset;
-        return;
-    }
     fill_constant(placing->file, buffer, placing->block + placing->end);
-    uint64_t hash = placing->share ? hash_of(placing->block + placing->end, bytes) : 0;
-    same = placing->share ? find_same_bytes(placing, hash, bytes) : NULL;
-    if (same) {
-        buffer->offset = same->offset;
+    uint64_t hash = hash_of_bytes(placing->block + placing->end, bytes);
+    const struct buffer *same = find_same_bytes(placing, hash, bytes);
+    buffer->offset = same ? same->offset : placing->end;
+    if (same)
         return;
-    }
-    buffer->offset = placing->end;
-    placing->placed[placing->count++] = (struct placed){buffer, bytes, hash};
+    table_add(&placing->placed, buffer, hash);
     placing->end += bytes;
     if (placing->end - placing->rested < FORGETTING_BYTES)
         return;
@@ -130,41 +173,47 @@ static int list_constants(struct ir *ir, struct buffer **constants) {
     return count;
 }
 
-/* What the block can need at most: of folded constants some may turn out to be equal. */
-static size_t most_bytes(struct buffer *const *constants, int count) {
+/* Those that are made in the same way are one: gives, for each, the first of them, and what these
+ * take together. */
+static size_t find_firsts(struct weight_placing *placing, struct buffer *const *constants,
+                          int count, const struct buffer **firsts) {
     size_t bytes = 0;
     for (int i = 0; i < count; i++) {
-        bool again = false;
-        for (int k = 0; k < i && !again; k++)
-            again = same_making(constants[k], constants[i]);
-        bytes += again ? 0 : aligned_bytes(constants[i]);
+        uint64_t hash = hash_of_making(constants[i]);
+        firsts[i] = find_same_making(&placing->made, constants[i], hash);
+        if (firsts[i])
+            continue;
+        firsts[i] = constants[i];
+        table_add(&placing->made, constants[i], hash);
+        bytes += aligned_bytes(constants[i]);
     }
     return bytes;
 }
 
 bool place_constants(struct ir *const *irs, int count, const struct mapped_file *file,
                      void **weights, size_t *bytes, struct et_error *error) {
-    int capacity = 1, constant_count = 0;
+    struct arena *arena = irs[0]->arena;
+    size_t capacity = 1;
+    int constant_count = 0;
     for (int i = 0; i < count; i++)
-        capacity += irs[i]->buffer_count;
-    struct buffer **constants = arena_array(irs[0]->arena, struct buffer *, (size_t)capacity);
-    struct weight_placing placing = {
-        .file = file,
-        .placed = arena_array(irs[0]->arena, struct placed, (size_t)capacity),
-        .share = count > 1};
+        capacity += (size_t)irs[i]->buffer_count;
+    struct buffer **constants = arena_array(arena, struct buffer *, capacity);
     for (int i = 0; i < count; i++)
         constant_count += list_constants(irs[i], constants + constant_count);
-    size_t most = 0;
-    if (placing.share)
-        most = most_bytes(constants, constant_count);
-    for (int i = 0; !placing.share && i < constant_count; i++)
-        most += aligned_bytes(constants[i]);
+    const struct buffer **firsts = arena_array(arena, const struct buffer *, capacity);
+    struct weight_placing placing = {.file = file,
+                                     .made = table_new(arena, (size_t)constant_count),
+                                     .placed = table_new(arena, (size_t)constant_count)};
+    size_t most = find_firsts(&placing, constants, constant_count, firsts);
     *weights = et_allocate_unset(most);
     if (!*weights)
         return et_fail(error, "out of memory: %zu bytes of weights", most);
     placing.block = *weights;
     for (int i = 0; i < constant_count; i++)
-        place(&placing, constants[i]);
+        if (firsts[i] == constants[i])
+            place(&placing, constants[i]);
+        else
+            constants[i]->offset = firsts[i]->offset;
     *bytes = placing.end;
     return true;
 }
