@@ -144,7 +144,8 @@ static struct compilation *add_body(struct compilation *compilation, const struc
                             .target = outer->target,
                             .scan = scan,
                             .outermost = outer->scan ? outer->outermost : scan,
-                            .steps = steps_within(outer, scan)};
+                            .steps = steps_within(outer, scan),
+                            .may_end = outer->may_end || scan_may_end(scan)};
     compilation->parts->bodies = body;
     return body;
 }

@@ -38,8 +38,9 @@ struct tensor tensor_scan(const struct scan_options *options) {
         return (struct tensor){context, NULL};
     }
     struct et_error error = {0};
-    struct graph *body =
-        compile_to_graph(options->next.context, OUTPUTS({"state", options->next}), &error);
+    struct named_tensor outputs[] = {{"state", options->next}, {"goes_on", options->goes_on}};
+    int count = options->goes_on.context ? 2 : 1;
+    struct graph *body = compile_to_graph(options->next.context, count, outputs, &error);
     struct tensor states = body ? append_scan(options, body, axis)
                                 : tensor_fail(context, "scan: body: %s", error.message);
     graph_free(body);

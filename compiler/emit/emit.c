@@ -12,7 +12,8 @@ static void add_kernel_line(struct text *text, const struct kernel_facts *facts)
     text_add(text, " *   %s\n *     %s  %" PRId64 " flop  %" PRId64 " + %" PRId64 " bytes",
              facts->name, facts->output, facts->flops, facts->bytes_read, facts->bytes_written);
     if (facts->steps)
-        text_add(text, "  in each of %" PRId64 " steps", facts->steps);
+        text_add(text, "  in each of %s%" PRId64 " steps", facts->may_end ? "at most " : "",
+                 facts->steps);
     text_add(text, "\n");
 }
 

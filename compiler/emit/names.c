@@ -30,7 +30,8 @@ static const char macros[] =
 
 /* What the text calls and declares where it also speaks of buffers. */
 static const char own_words[] =
-    " arena begin c ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod fmodf inputs k m "
+    " another arena begin c ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod fmodf "
+    "inputs k m "
     "memcpy n outputs part parts rint rintf row rows sqrt sqrtf step strip sums tile vector walk "
     "weights ";
 

@@ -1,6 +1,7 @@
 /* Scans: a function that does one step, which is the body's run, and the kernel, which is a loop of
  * its calls. States lie one behind another in what the kernel stores: a step reads the one before
- * its own, and writes its own there at once.
+ * its own, and writes its own there at once. Where a body says whether there is another step, its
+ * states are copied on once there is none.
  *
  * Within a step these two are not the same, as `restrict` says, but from step to step they are.
  * clang forgets where a call ended once it is inlined into a loop, and would read a state before it
@@ -73,29 +74,35 @@ static bool step_looks(struct emitter *emitter, const struct kernel *kernel) {
 
 /* ---- One step ---- */
 
-static struct buffer *output_of(const struct ir *body) {
+static struct buffer *output_of(const struct ir *body, int position) {
     for (int i = 0; i < body->buffer_count; i++)
-        if (body->buffers[i]->kind == BUFFER_OUTPUT)
+        if (body->buffers[i]->kind == BUFFER_OUTPUT && body->buffers[i]->position == position)
             return body->buffers[i];
     unreachable();
 }
 
-/* The body's inputs, then its output. */
+/* The body's inputs, then its outputs. */
 static int list_parameters(struct ir *body, struct kernel_buffer **parameters) {
     struct buffer **inputs;
     int count = list_body_inputs(body, &inputs);
-    *parameters = arena_array(body->arena, struct kernel_buffer, (size_t)count + 1);
+    const int outputs = body->graph->output_count;
+    *parameters = arena_array(body->arena, struct kernel_buffer, (size_t)(count + outputs));
     for (int i = 0; i < count; i++)
         (*parameters)[i] = (struct kernel_buffer){.buffer = inputs[i], .read = true};
-    (*parameters)[count] = (struct kernel_buffer){.buffer = output_of(body), .written = true};
-    return count + 1;
+    for (int i = 0; i < outputs; i++)
+        (*parameters)[count++] =
+            (struct kernel_buffer){.buffer = output_of(body, i), .written = true};
+    return count;
 }
 
 void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
     struct ir *outer = emitter->ir, *body = body_of(emitter, kernel);
     struct kernel_buffer *parameters;
     int count = list_parameters(body, &parameters);
-    text_add(emitter->text, "/* One of %" PRId64 " steps. */\n", scan_step_count(body->scan));
+    text_add(emitter->text,
+             scan_may_end(body->scan) ? "/* One of at most %" PRId64 " steps. */\n"
+                                      : "/* One of %" PRId64 " steps. */\n",
+             scan_step_count(body->scan));
     emit_signature(emitter, emitter->backend->outlined, step_name(emitter, kernel), count,
                    parameters, more_parameters(emitter, body, step_looks(emitter, kernel)));
     emit_begin_ir(emitter, body);
@@ -127,12 +134,14 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
     const char *name = step_name(emitter, kernel);
     struct buffer **inputs;
     int count = list_body_inputs(body, &inputs);
-    const char **arguments = arena_array(body->arena, const char *, (size_t)count + 4);
+    const char **arguments = arena_array(body->arena, const char *, (size_t)count + 5);
     for (int i = 0; i < count; i++)
         arguments[i] = step_argument(emitter, body->scan, inputs[i],
                                      statement->value->sources[i]->buffer, statement->output);
     arguments[count++] = arena_format(body->arena, "%s + %" PRId64 " * step",
-                                      statement->output->name, output_of(body)->elements);
+                                      statement->output->name, output_of(body, 0)->elements);
+    if (scan_may_end(body->scan))
+        arguments[count++] = "&another";
     if (uses(body, BUFFER_CONSTANT))
         arguments[count++] = "weights";
     if (needs_arena(body))
@@ -143,15 +152,32 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
     emit_arguments(emitter->text, 4 * emitter->indent, strlen(name), count, arguments);
 }
 
+/* As long as there is another step; else the state stays what it is. */
+static void add_step_or_copy(struct emitter *emitter, const struct kernel *kernel) {
+    const char *states = kernel->statements[0]->output->name;
+    const int64_t elements = output_of(body_of(emitter, kernel), 0)->elements;
+    emit_open(emitter, "if (another) {");
+    add_step_call(emitter, kernel);
+    emit_else(emitter);
+    emit_line(emitter,
+              "memcpy(%s + %" PRId64 " * step, %s + %" PRId64 " * (step - 1), %" PRId64
+              " * sizeof *%s);",
+              states, elements, states, elements, elements, states);
+    emit_close(emitter);
+}
+
 void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
     const struct ir *body = body_of(emitter, kernel);
     const int64_t steps = scan_step_count(body->scan);
+    const bool may_end = scan_may_end(body->scan);
     emit_begin_work(emitter, kernel);
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
                    more_parameters(emitter, body, emitter->work > 0));
+    if (may_end)
+        emit_line(emitter, "%s another = 1;", dtype_facts[DTYPE_BOOL].c_type);
     emit_open_for(emitter, "step", "0", arena_format(emitter->ir->arena, "%" PRId64, steps), steps,
                   1);
-    add_step_call(emitter, kernel);
+    (may_end ? add_step_or_copy : add_step_call)(emitter, kernel);
     emit_close(emitter);
     emit_close(emitter);
     emitter->work = 0;

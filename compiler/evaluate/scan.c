@@ -61,11 +61,18 @@ static bool run_nodes(struct step_run *run, struct et_error *error) {
     return true;
 }
 
-/* The next state goes into `next`. */
-static bool run_step(struct step_run *run, const struct view *next, struct et_error *error) {
+static const struct view *output_of(const struct step_run *run, int output) {
+    return &run->values[run->body->outputs[output].node->id];
+}
+
+/* The next state goes into `next`; *goes_on: whether there is another step. */
+static bool run_step(struct step_run *run, const struct view *next, bool *goes_on,
+                     struct et_error *error) {
     bool good = run_nodes(run, error);
     if (good)
-        view_copy(next, &run->values[run->body->outputs[0].node->id]);
+        view_copy(next, output_of(run, 0));
+    if (good && run->body->output_count == 2)
+        *goes_on = *(const uint8_t *)output_of(run, 1)->data;
     for (int i = 0; i < run->body->node_count; i++) {
         et_release(run->buffers[i]);
         run->buffers[i] = NULL;
@@ -73,25 +80,34 @@ static bool run_step(struct step_run *run, const struct view *next, struct et_er
     return good;
 }
 
+/* What the inputs of the body are in a step. */
+static void set_inputs(struct step_run *run, const struct node *node, const struct view *sources,
+                       const struct view *state, int64_t step) {
+    for (int i = 0; i < node->source_count; i++) {
+        bool scanned = i >= 1 && i <= node->scanned;
+        run->values[node->body->inputs[i]->id] = i == 0    ? *state
+                                                 : scanned ? slice(&sources[i], node->axis, step)
+                                                           : sources[i];
+    }
+}
+
 bool evaluate_scan(evaluate_node *evaluate, const struct node *node, const struct view *sources,
                    struct stop *stop, const struct view *result, struct et_error *error) {
     struct step_run *run = step_run_new(node->body, error);
     struct view state = sources[0];
-    bool good = run != NULL;
+    bool good = run != NULL, goes_on = true;
     for (int64_t step = 0; good && step < scan_step_count(node); step++) {
         struct view next = slice(result, node->axis, step);
         run->evaluate = evaluate;
         run->stop = stop;
-        for (int i = 0; i < node->source_count; i++) {
-            bool scanned = i >= 1 && i <= node->scanned;
-            run->values[node->body->inputs[i]->id] = i == 0 ? state
-                                                     : scanned
-                                                         ? slice(&sources[i], node->axis, step)
-                                                         : sources[i];
+        if (goes_on) {
+            set_inputs(run, node, sources, &state, step);
+            good = (!stop_passed(stop) ||
+                    et_fail(error, "ended early, before step %lld", (long long)step)) &&
+                   run_step(run, &next, &goes_on, error);
+        } else {
+            view_copy(&next, &state);
         }
-        good = (!stop_passed(stop) ||
-                et_fail(error, "ended early, before step %lld", (long long)step)) &&
-               run_step(run, &next, error);
         state = next;
     }
     step_run_free(run);

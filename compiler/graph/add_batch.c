@@ -92,6 +92,11 @@ static struct graph *add_axis(const struct graph *graph, const bool *stays, bool
 static struct node *scan_for_images(struct adding *adding, const struct node *node) {
     struct node made = *node, *sources[MAX_SOURCES];
     bool stays[MAX_SOURCES];
+    if (scan_may_end(node)) {
+        et_fail(adding->error, "its body says whether there is another step, which has no form "
+                               "with a batch axis: images would end at different ones");
+        return NULL;
+    }
     for (int i = 0; i < node->source_count; i++) {
         struct node *plain = adding->plain[node->sources[i]->id];
         stays[i] = plain && i > node->scanned;

@@ -93,9 +93,11 @@ static bool same_node(const struct node *a, const struct node *b) {
 static bool same_body(const struct graph *a, const struct graph *b) {
     if (a == b)
         return true;
-    if (!a || !b || a->node_count != b->node_count ||
-        a->outputs[0].node->id != b->outputs[0].node->id)
+    if (!a || !b || a->node_count != b->node_count || a->output_count != b->output_count)
         return false;
+    for (int i = 0; i < a->output_count; i++)
+        if (a->outputs[i].node->id != b->outputs[i].node->id)
+            return false;
     for (int i = 0; i < a->node_count; i++)
         if (!same_node(a->nodes[i], b->nodes[i]))
             return false;

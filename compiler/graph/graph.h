@@ -219,6 +219,10 @@ struct graph *graph_copy(const struct graph *graph, struct et_error *error);
 static inline int64_t scan_step_count(const struct node *scan) {
     return scan->shape[scan->axis];
 }
+/* Whether its body says after each step if there is another; requires a body. */
+static inline bool scan_may_end(const struct node *scan) {
+    return scan->body->output_count == 2;
+}
 /* The part of infer() for a scan. */
 bool infer_scan(struct node *node, struct et_error *error);
 

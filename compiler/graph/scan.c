@@ -37,8 +37,23 @@ static bool check_body(const struct node *scan, struct et_error *error) {
     if (body->input_count != scan->source_count)
         return et_fail(error, "scan: the body has %d inputs, expected one for each of %d sources",
                        body->input_count, scan->source_count);
-    return body->output_count == 1 ||
-           et_fail(error, "scan: the body has %d outputs, expected 1", body->output_count);
+    return body->output_count == 1 || body->output_count == 2 ||
+           et_fail(error, "scan: the body has %d outputs, expected 1 or 2", body->output_count);
+}
+
+/* Whether there is another step is one bool for all. */
+static bool check_condition(const struct node *scan, struct et_error *error) {
+    if (!scan_may_end(scan))
+        return true;
+    const struct node *condition = scan->body->outputs[1].node;
+    if (scan->body->batched)
+        return et_fail(error,
+                       "scan: the body says whether there is another step, but it has the batch "
+                       "axis " BATCH_SYMBOL ": images would end at different steps");
+    return (condition->dtype == DTYPE_BOOL && condition->rank == 0) ||
+           et_fail(error,
+                   "scan: the body says by %s whether there is another step, expected bool[]",
+                   shape_text(condition).text);
 }
 
 /* The scanned sources have the axis, all with the same extent. */
@@ -87,7 +102,8 @@ bool infer_scan(struct node *node, struct et_error *error) {
     if (node->axis == 0 && initial->batched)
         return et_fail(error, "scan: states %s with the steps as first axis, which is the batch's",
                        shape_text(initial).text);
-    if (!check_body(node, error) || !check_scanned(node, error) || !check_inputs(node, error))
+    if (!check_body(node, error) || !check_scanned(node, error) || !check_inputs(node, error) ||
+        !check_condition(node, error))
         return false;
     node->batched = initial->batched;
     node->rank = initial->rank + 1;

@@ -343,6 +343,7 @@ struct kernel_facts describe_kernel(struct ir *ir, const struct kernel *kernel) 
                                  .nodes = list_nodes(ir, kernel),
                                  .output = buffer_description(ir, output),
                                  .steps = ir->steps,
+                                 .may_end = ir->may_end,
                                  .flops = kernel_flops(ir, kernel)};
     for (int i = 0; i < kernel->buffer_count; i++) {
         const struct buffer *buffer = kernel->buffers[i].buffer;

@@ -15,6 +15,7 @@ struct kernel_facts {
     int64_t images;                    /* of the block that it is part of; 0: there is no batch */
     int64_t steps;                     /* it is done so often in a run, as part of a scan; 0: it is
                                           part of none */
+    bool may_end;                      /* it is done so often at most */
     int64_t flops;                     /* arithmetic operations, a multiply-add counted as two */
     int64_t bytes_read, bytes_written; /* each tensor counted once */
 };

@@ -61,6 +61,7 @@ struct ir {
     const struct node *scan;      /* whose body this is; NULL: of none */
     const struct node *outermost; /* of the scans around it, that one included */
     int64_t steps;                /* of that scan and those around it, multiplied; 0: of none */
+    bool may_end;                 /* one of them may take fewer */
     int body_count; /* of the graph's scans, by their nodes; planned before this is lowered */
     struct ir **bodies;
     const struct candidate_visitor *visitor; /* schedule/candidates.h; NULL: there is none */

@@ -78,8 +78,12 @@ static bool fill_body(const struct node *scan, struct graph *body, struct node *
         if (!made[i])
             return false;
     }
-    const struct output *output = &original->outputs[0];
-    return graph_add_output(body, output->name, made[output->node->id], error);
+    for (int i = 0; i < original->output_count; i++) {
+        const struct output *output = &original->outputs[i];
+        if (!graph_add_output(body, output->name, made[output->node->id], error))
+            return false;
+    }
+    return true;
 }
 
 struct graph *scan_body(const struct node *scan, struct et_error *error) {

@@ -278,15 +278,22 @@ static bool load_body_nodes(const json_t *nodes, struct graph *body, struct size
     return true;
 }
 
+static bool load_body_output(const json_t *object, const char *key, const char *name,
+                             struct graph *body, struct et_error *error) {
+    int64_t output;
+    return json_read_integer(object, key, 0, body->node_count - 1, &output, error) &&
+           graph_add_output(body, name, body->nodes[output], error);
+}
+
 static bool load_body(const json_t *object, struct graph *body, struct size_loader *loader,
                       struct et_error *error) {
-    static const char *const keys[] = {"nodes", "output", NULL};
+    static const char *const keys[] = {"nodes", "output", "goes_on", NULL};
     const json_t *nodes = json_read_member(object, "nodes", JSON_ARRAY, error);
-    int64_t output;
     return nodes && json_check_keys(object, keys, error) &&
            load_body_nodes(nodes, body, loader, error) &&
-           json_read_integer(object, "output", 0, body->node_count - 1, &output, error) &&
-           graph_add_output(body, "state", body->nodes[output], error);
+           load_body_output(object, "output", "state", body, error) &&
+           (!json_object_get(object, "goes_on") ||
+            load_body_output(object, "goes_on", "goes_on", body, error));
 }
 
 /* What depends on open axes in the body is the scan's. */

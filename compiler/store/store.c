@@ -195,8 +195,11 @@ static bool add_scan(const struct writer *writer, const struct node *node, int i
              "");
     if (!add_nodes(&body, node->body, indent + 4, error))
         return et_fail_within(error, "body");
-    text_add(text, "\n%*s],\n%*s\"output\": %d\n%*s}", indent + 2, "", indent + 2, "",
-             node->body->outputs[0].node->id, indent, "");
+    text_add(text, "\n%*s],\n%*s\"output\": %d", indent + 2, "", indent + 2, "",
+             node->body->outputs[0].node->id);
+    if (scan_may_end(node))
+        text_add(text, ", \"goes_on\": %d", node->body->outputs[1].node->id);
+    text_add(text, "\n%*s}", indent, "");
     return true;
 }
 

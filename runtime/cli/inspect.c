@@ -211,7 +211,8 @@ static void print_kernel(const struct kernel_facts *facts) {
         printf("as above");
     printf("\n");
     if (facts->steps)
-        printf("    in each of %" PRId64 " steps\n", facts->steps);
+        printf("    in each of %s%" PRId64 " steps\n", facts->may_end ? "at most " : "",
+               facts->steps);
 }
 
 static void print_kernels_of(const struct kernel_facts *kernels, int count, bool batched) {

@@ -377,6 +377,20 @@ static struct tensor build_transform(struct tensor_context *c) {
 }
 
 /* h = tanh(W h + x) over six steps of three sequences. */
+/* Until all elements are positive. */
+static struct tensor build_ending_scan(struct tensor_context *c) {
+    struct tensor xs = input(c, "xs", SHAPE(6, 16));
+    struct tensor_context *body = tensor_context_new("body");
+    struct tensor state = input(body, "h", SHAPE(16)), x = input(body, "x", SHAPE(16));
+    struct tensor next = tensor_add(state, x);
+    struct tensor least = tensor_reduce_min(next, ALL_AXES);
+    return tensor_scan(&(struct scan_options){.initial = input(c, "h", SHAPE(16)),
+                                              .scanned_count = 1,
+                                              .scanned = &xs,
+                                              .next = next,
+                                              .goes_on = tensor_lt(least, scalar(body, 0))});
+}
+
 static struct tensor build_scan(struct tensor_context *c) {
     struct tensor_context *body = tensor_context_new("cell");
     struct tensor h = input(body, "h", SHAPE(3, 16)), x = input(body, "x", SHAPE(3, 16));
@@ -431,6 +445,7 @@ static const struct golden {
     {"scan.c", build_scan, &emit_loops, false, 1},
     {"scan_calls.c", build_scan, &emit_calls, true, 1},
     {"scan_threads.c", build_scan, &emit_loops, false, 2},
+    {"ending_scan.c", build_ending_scan, &emit_loops, false, 1},
     {"order.c", build_order, &emit_loops, true, 1},
     {"order_calls.c", build_order, &emit_calls, true, 1},
     {"order_threads.c", build_order, &emit_loops, false, 2},

@@ -155,6 +155,39 @@ Test(scan, a_scan_within_a_body) {
                (int32_t[]){16, 31}, 8);
 }
 
+/* Doubles a number as long as it is below a bound, of which another scalar tells. */
+static struct tensor doubled_below(struct tensor start, struct tensor bound, int64_t steps) {
+    struct tensor_context *body = tensor_context_new("doubling");
+    struct tensor count = tensor_iota(context, DTYPE_INT32, steps);
+    struct tensor x = add_graph_input(body, "x", DTYPE_INT32, SCALAR_SHAPE);
+    add_graph_input(body, "count", DTYPE_INT32, SCALAR_SHAPE);
+    struct tensor most = add_graph_input(body, "most", DTYPE_INT32, SCALAR_SHAPE);
+    struct tensor next = tensor_add(x, x);
+    return tensor_scan(&(struct scan_options){.initial = start,
+                                              .scanned_count = 1,
+                                              .scanned = &count,
+                                              .captured_count = 1,
+                                              .captured = &bound,
+                                              .next = next,
+                                              .goes_on = tensor_lt(next, most)});
+}
+
+Test(scan, states_stay_after_the_step_that_says_so) {
+    static const struct {
+        int32_t start, bound, states[5];
+    } cases[] = {
+        {1, 8, {2, 4, 8, 8, 8}},    {1, 0, {2, 2, 2, 2, 2}},      {1, 99, {2, 4, 8, 16, 32}},
+        {1, 17, {2, 4, 8, 16, 32}}, {3, 24, {6, 12, 24, 24, 24}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tensor start = input("start", DTYPE_INT32, SCALAR_SHAPE);
+        struct tensor bound = input("bound", DTYPE_INT32, SCALAR_SHAPE);
+        expect_run(finish(doubled_below(start, bound, 5)),
+                   (const void *[]){&cases[i].start, &cases[i].bound}, cases[i].states, 20);
+        begin();
+    }
+}
+
 /* 2^24 + 1 is no float32: there the second step loses its 1. */
 Test(scan, float64_is_carried_as_such) {
     struct tensor start = input("start", DTYPE_FLOAT32, SCALAR_SHAPE);
@@ -258,6 +291,36 @@ Test(scan, bodies_that_do_not_fit) {
         tensor_add(options.next, add_weight(options.next.context, "w", DTYPE_FLOAT32, SHAPE(2)));
     expect_error(tensor_scan(&options), "scan: node 2: body: node 3 is a weight, which has to be a "
                                         "source of the scan");
+}
+
+Test(scan, images_would_end_at_different_steps) {
+    struct et_error error = {0};
+    struct graph *graph = finish(doubled_below(input("start", DTYPE_INT32, SCALAR_SHAPE),
+                                               input("bound", DTYPE_INT32, SCALAR_SHAPE), 5));
+    cr_expect_null(graph_add_batch(graph, &error));
+    cr_expect_str_eq(error.message, "node 3 (scan): its body says whether there is another step, "
+                                    "which has no form with a batch axis: images would end at "
+                                    "different ones");
+    graph_free(graph);
+}
+
+Test(scan, one_bool_says_whether_there_is_another_step) {
+    struct scan_options options = {.scanned_count = 1};
+    struct tensor x = input("xs", DTYPE_FLOAT32, SHAPE(3, 2));
+    options.scanned = &x;
+    options.initial = start_of(DTYPE_FLOAT32, SHAPE(2));
+    options.next = sum_body(DTYPE_FLOAT32, SHAPE(2));
+    options.goes_on = tensor_lt(options.next, options.next);
+    expect_error(tensor_scan(&options), "scan: scan: the body says by bool[2] whether there is "
+                                        "another step, expected bool[]");
+    x = input("xs", DTYPE_FLOAT32, SHAPE(BATCH, 3));
+    options.initial = start_of(DTYPE_FLOAT32, SHAPE(BATCH));
+    options.axis = 1;
+    options.next = sum_body(DTYPE_FLOAT32, SHAPE(BATCH));
+    options.goes_on = tensor_lt(options.next, options.next);
+    expect_error(tensor_scan(&options),
+                 "scan: scan: the body says whether there is another step, but it has the batch "
+                 "axis N: images would end at different steps");
 }
 
 Test(scan, the_batch_axis_is_no_axis_of_steps) {

@@ -3,6 +3,7 @@
 #include "compiler/store/store.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char stored[] =
@@ -65,6 +66,54 @@ Test(load_scan, a_scan_is_written_as_it_was_read) {
     graph_free(graph);
 }
 
+static char *replaced(const char *found, const char *instead) {
+    struct text text = {0};
+    const char *at = strstr(stored, found);
+    cr_assert(at, "\"%s\" is not there", found);
+    text_add_bytes(&text, stored, (size_t)(at - stored));
+    text_add(&text, "%s%s", instead, at + strlen(found));
+    char *copy = strdup(text.bytes);
+    text_free(&text);
+    return copy;
+}
+
+/* The body's last node says by a bool whether there is another step. */
+static char *stored_ending(int goes_on) {
+    char ending[512];
+    snprintf(ending, sizeof ending,
+             "\"shape\": [2]},\n"
+             "        {\"id\": 6, \"op\": \"lt\", \"src\": [3, 5], \"dtype\": \"bool\", "
+             "\"shape\": [2]},\n"
+             "        {\"id\": 7, \"op\": \"reduce_max\", \"src\": [6], \"axes\": [0], "
+             "\"dtype\": \"bool\", \"shape\": []},\n"
+             "        {\"id\": 8, \"op\": \"not\", \"src\": [7], \"dtype\": \"bool\", "
+             "\"shape\": []}\n"
+             "      ],\n"
+             "      \"output\": 5, \"goes_on\": %d\n",
+             goes_on);
+    return replaced("\"shape\": [2]}\n      ],\n      \"output\": 5\n", ending);
+}
+
+Test(load_scan, whether_there_is_another_step_is_written_and_counts) {
+    struct et_error error = {0};
+    struct digest digests[3];
+    for (int i = 0; i < 3; i++) {
+        char *json = i ? stored_ending(6 + i) : strdup(stored);
+        struct graph *graph = decode(json, &error);
+        struct text text = {0};
+        cr_assert(graph, "%s", error.message);
+        cr_expect_eq(scan_may_end(graph->nodes[3]), i > 0);
+        cr_assert(graph_to_json(graph, NULL, NULL, &text, &error), "%s", error.message);
+        cr_expect(i == 1 || strcmp(text.bytes, json) == 0, "%s", text.bytes);
+        cr_assert(graph_digest(graph, &digests[i], &error));
+        for (int k = 0; k < i; k++)
+            cr_expect(!digest_equal(&digests[i], &digests[k]));
+        text_free(&text);
+        graph_free(graph);
+        free(json);
+    }
+}
+
 /* A body is part of the identity. */
 Test(load_scan, each_node_of_a_body_counts_in_the_digest) {
     struct et_error error = {0};
@@ -89,15 +138,11 @@ static const struct malformed {
 
 Test(load_scan, malformed_scans_are_refused) {
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
-        const char *at = strstr(stored, malformed[i].found);
-        cr_assert(at, "row %zu: \"%s\" is not there", i, malformed[i].found);
-        struct text text = {0};
+        char *json = replaced(malformed[i].found, malformed[i].instead);
         struct et_error error = {0};
-        text_add_bytes(&text, stored, (size_t)(at - stored));
-        text_add(&text, "%s%s", malformed[i].instead, at + strlen(malformed[i].found));
-        cr_expect_null(decode(text.bytes, &error), "row %zu", i);
+        cr_expect_null(decode(json, &error), "row %zu", i);
         cr_expect_str_eq(error.message, malformed[i].message, "row %zu: %s", i, error.message);
-        text_free(&text);
+        free(json);
     }
 }
 

@@ -91,6 +91,21 @@ static struct node *next_state(struct generator *generator, struct node *state,
     return append_reshape(generator, last, state->rank, state->shape);
 }
 
+/* A bool that often changes from step to step: two elements compared. */
+static struct node *another_step(struct generator *generator) {
+    struct node *a = find_node(generator, "FI"), *pair[2] = {a, find_operand(generator, a)};
+    int64_t begin[MAX_RANK] = {0}, end[MAX_RANK] = {0};
+    if (node_elements(a) == 0)
+        return append_leaf(generator, DTYPE_BOOL, 0, begin);
+    for (int i = 0; i < a->rank; i++)
+        end[i] = (begin[i] = generator_between(generator, 0, a->shape[i] - 1)) + 1;
+    for (int i = 0; i < 2; i++)
+        pair[i] =
+            append_reshape(generator, append_shrink(generator, pair[i], begin, end), 0, begin);
+    return append_binary(generator, generator_chance(generator, 50) ? OP_LT : OP_NE, pair[0],
+                         pair[1]);
+}
+
 /* `scan` has all but its body; the last source is a square matrix for the state if `squares`. */
 static struct graph *random_body(struct generator *outer, const struct node *scan, bool squares) {
     struct generator inner = {.graph = graph_new("body"),
@@ -112,7 +127,10 @@ static struct graph *random_body(struct generator *outer, const struct node *sca
         state = i ? state : input;
     }
     struct node *next = next_state(&inner, state, squares ? input : NULL);
-    if (!graph_add_output(inner.graph, "state", next, inner.error))
+    bool good = graph_add_output(inner.graph, "state", next, inner.error);
+    if (generator_chance(&inner, 30))
+        good = good && graph_add_output(inner.graph, "goes_on", another_step(&inner), inner.error);
+    if (!good)
         longjmp(inner.escape, 1);
     outer->random = inner.random;
     return inner.graph;
