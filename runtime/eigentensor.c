@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "compiler/base/rows.h"
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
 #include "runtime/backend/code_pages.h"
@@ -206,6 +207,45 @@ struct et_tensor et_program_output(const struct et_program *program, int index) 
     const struct output *output = &program->graph->outputs[index];
     return tensor_facts(output->name, output->node,
                         program->shapes[program->graph->input_count + index]);
+}
+
+bool et_program_output_count_of(const struct et_program *program, int index, int *axis,
+                                int *count) {
+    const struct output *output = &program->graph->outputs[index];
+    *axis = output->counted_axis;
+    *count = output->count - 1;
+    return output->count > 0;
+}
+
+bool et_program_output_counts(const struct et_program *program, int index) {
+    return graph_output_counts(program->graph, index);
+}
+
+void et_program_true_shape(const struct et_program *program, int index, const void *const *outputs,
+                           int64_t *shape) {
+    const struct output *output = &program->graph->outputs[index];
+    const struct node *node = output->node;
+    memcpy(shape, node->shape, (size_t)node->rank * sizeof *shape);
+    if (!output->count)
+        return;
+    int64_t count = *(const int64_t *)outputs[output->count - 1];
+    int64_t *extent = &shape[output->counted_axis];
+    *extent = count < 0 ? 0 : count < *extent ? count : *extent;
+}
+
+void et_program_cut_output(const struct et_program *program, int index, void *const *outputs) {
+    const struct output *output = &program->graph->outputs[index];
+    const struct node *node = output->node;
+    int64_t shape[MAX_RANK];
+    size_t outer = 1, inner = dtype_facts[node->dtype].bytes;
+    if (!output->count)
+        return;
+    et_program_true_shape(program, index, (const void *const *)outputs, shape);
+    for (int i = 0; i < node->rank; i++)
+        *(i < output->counted_axis ? &outer : &inner) *=
+            i == output->counted_axis ? 1 : (size_t)shape[i];
+    narrow_rows(outputs[index], outer, inner * (size_t)node->shape[output->counted_axis],
+                inner * (size_t)shape[output->counted_axis]);
 }
 
 int et_program_find_input(const struct et_program *program, const char *name) {

@@ -161,6 +161,24 @@ struct et_tensor et_program_input(const struct et_program *program, int index);
 int et_program_output_count(const struct et_program *program);
 struct et_tensor et_program_output(const struct et_program *program, int index);
 
+/* An output whose extent along one axis depends on the data has, as a tensor, the greatest extent
+ * that there can be, and another output says, an int64 of rank 0, how many elements along the axis
+ * are true: the first ones. True for such an output: the axis, and the position of the output that
+ * counts it. (A digest is made of all elements, true or not.) */
+bool et_program_output_count_of(const struct et_program *program, int index, int *axis, int *count);
+
+/* Whether an output counts another one: then it need not be shown by itself. */
+bool et_program_output_counts(const struct et_program *program, int index);
+
+/* The shape of an output after a run that wrote `outputs`, all of them: its rank of extents, of
+ * which a counted one is the true one. It has no batch axis. */
+void et_program_true_shape(const struct et_program *program, int index, const void *const *outputs,
+                           int64_t *shape);
+
+/* Moves the true elements of an output of that run together, in place: they are contiguous then, in
+ * the true shape. */
+void et_program_cut_output(const struct et_program *program, int index, void *const *outputs);
+
 /* The position of the input or output of that name, or -1. */
 int et_program_find_input(const struct et_program *program, const char *name);
 int et_program_find_output(const struct et_program *program, const char *name);

@@ -57,8 +57,10 @@ static bool takes_pictures(const struct et_program *program) {
     if (et_program_input_count(program) != 1 || et_program_output_count(program) < 1)
         return false;
     struct et_tensor input = et_program_input(program, 0), output = et_program_output(program, 0);
-    return input.rank >= 2 && strcmp(input.dtype, "float32") == 0 &&
-           input.shape[input.rank - 1] == DIGIT_SIDE && input.shape[input.rank - 2] == DIGIT_SIDE &&
+    int axis, count;
+    return !et_program_output_count_of(program, 0, &axis, &count) && input.rank >= 2 &&
+           strcmp(input.dtype, "float32") == 0 && input.shape[input.rank - 1] == DIGIT_SIDE &&
+           input.shape[input.rank - 2] == DIGIT_SIDE &&
            input.bytes == DIGIT_PIXELS * sizeof(float) && strcmp(output.dtype, "float32") == 0 &&
            output.bytes >= 2 * sizeof(float) && output.bytes <= 1000 * sizeof(float);
 }

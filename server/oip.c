@@ -208,6 +208,7 @@ static void write_inference(struct inference *inference, struct reply *reply) {
     add_names(body, "inputs_not_finite", inputs_not_finite(model, inference->memory));
     add_names(body, "outputs_not_finite", outputs_not_finite(model, inference->memory));
     text_add(body, "},");
+    oip_cut_outputs(model, inference->memory);
     oip_write_outputs(body, model, inference->memory, &inference->outputs);
     text_add(body, "}");
     size_t json_bytes = body->length;

@@ -31,11 +31,15 @@ static void write_shape(struct text *text, const struct et_tensor *tensor) {
 }
 
 void oip_write_tensors(struct text *text, const struct model *model, int count,
-                       struct et_tensor (*facts)(const struct model *, int)) {
+                       model_tensor *facts) {
+    int written = 0;
     text_add(text, "[");
     for (int i = 0; i < count; i++) {
-        struct et_tensor tensor = facts(model, i);
-        text_add(text, "%s{\"name\":", i ? "," : "");
+        int64_t shape[MAX_RANK];
+        struct et_tensor tensor = facts(model, i, shape);
+        if (facts == model_output && !model_shows_output(model, i))
+            continue;
+        text_add(text, "%s{\"name\":", written++ ? "," : "");
         text_add_json(text, tensor.name);
         text_add(text, ",");
         write_shape(text, &tensor);
@@ -228,21 +232,43 @@ bool oip_read_outputs(const json_t *document, const struct model *model,
     bool binary = false;
     int all = et_program_output_count(model->program);
     const json_t *wanted = oip_optional(document, "outputs");
-    size_t count = wanted ? json_array_size(wanted) : (size_t)all;
+    size_t count = wanted ? json_array_size(wanted) : 0;
     if (!read_flag(document, "binary_data_output", &binary, error))
         return false;
     if (wanted && (!json_is_array(wanted) || count > (size_t)all))
         return et_fail(error, "\"outputs\": expected an array of at most %d", all);
-    outputs->items = et_allocate(count + 1, sizeof *outputs->items);
+    outputs->items = et_allocate((size_t)all + 1, sizeof *outputs->items);
     if (!outputs->items)
         return et_fail(error, "out of memory");
+    for (int i = 0; !wanted && i < all; i++)
+        if (model_shows_output(model, i))
+            outputs->items[outputs->count++] = (struct oip_output){i, binary};
     for (size_t i = 0; i < count; i++) {
-        outputs->items[i] = (struct oip_output){.index = (int)i, .binary = binary};
-        if (wanted && !read_output(json_array_get(wanted, i), i, model, &outputs->items[i], error))
+        struct oip_output *output = &outputs->items[outputs->count++];
+        output->binary = binary;
+        if (!read_output(json_array_get(wanted, i), i, model, output, error))
             return false;
     }
-    outputs->count = (int)count;
     return true;
+}
+
+void oip_cut_outputs(const struct model *model, const struct model_memory *memory) {
+    for (int i = 0; i < memory->output_count; i++)
+        et_program_cut_output(model->program, i, memory->outputs);
+}
+
+/* An output of the run, as it was cut; `shape` has room for its extents. */
+static struct et_tensor output_of_run(const struct model *model, const struct model_memory *memory,
+                                      int index, int64_t *shape) {
+    int axis, count;
+    struct et_tensor tensor = et_program_output(model->program, index);
+    if (!et_program_output_count_of(model->program, index, &axis, &count))
+        return at_batch(tensor, memory->batch, shape);
+    et_program_true_shape(model->program, index, (const void *const *)memory->outputs, shape);
+    if (tensor.shape[axis])
+        tensor.bytes = tensor.bytes / (size_t)tensor.shape[axis] * (size_t)shape[axis];
+    tensor.shape = shape;
+    return tensor;
 }
 
 /* Plain numbers, also where the stored form has a string. */
@@ -271,8 +297,7 @@ void oip_write_outputs(struct text *text, const struct model *model,
     for (int i = 0; i < outputs->count; i++) {
         const struct oip_output *output = &outputs->items[i];
         int64_t shape[MAX_RANK];
-        struct et_tensor tensor =
-            at_batch(et_program_output(model->program, output->index), memory->batch, shape);
+        struct et_tensor tensor = output_of_run(model, memory, output->index, shape);
         text_add(text, "%s{\"name\":", i ? "," : "");
         text_add_json(text, tensor.name);
         text_add(text, ",");
@@ -291,8 +316,7 @@ void oip_write_bytes(struct text *text, const struct model *model,
     for (int i = 0; i < outputs->count; i++) {
         int index = outputs->items[i].index;
         int64_t shape[MAX_RANK];
-        struct et_tensor tensor =
-            at_batch(et_program_output(model->program, index), memory->batch, shape);
+        struct et_tensor tensor = output_of_run(model, memory, index, shape);
         if (outputs->items[i].binary)
             text_add_bytes(text, memory->outputs[index], tensor.bytes);
     }

@@ -20,9 +20,9 @@ bool oip_parameters(const json_t *object, const json_t **parameters, struct et_e
 const char *oip_datatype(const char *dtype);
 
 /* {"name": .., "datatype": .., "shape": [..]} of tensors, as a JSON list; a batch axis is -1, and
- * so is an open one. */
+ * so is an open one, and one whose extent depends on the data. */
 void oip_write_tensors(struct text *text, const struct model *model, int count,
-                       struct et_tensor (*facts)(const struct model *, int));
+                       model_tensor *facts);
 
 /* The bytes behind the JSON of a request, and how many of them were used. */
 struct oip_bytes {
@@ -53,7 +53,10 @@ struct oip_outputs {
 bool oip_read_outputs(const json_t *document, const struct model *model,
                       struct oip_outputs *outputs, struct et_error *error);
 
-/* Writes "outputs": [..]. */
+/* After a run, once: leaves what is true of outputs whose extent depends on the data. A digest is
+ * made before. */
+void oip_cut_outputs(const struct model *model, const struct model_memory *memory);
+/* Writes "outputs": [..], as they were cut. */
 void oip_write_outputs(struct text *text, const struct model *model,
                        const struct model_memory *memory, const struct oip_outputs *outputs);
 /* Appends the elements of those outputs that are binary. */

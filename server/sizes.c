@@ -517,16 +517,27 @@ void describe_served_axis(const struct served_axis *axis, struct text *text) {
         describe_axis_sizes(&axis->allowed, text);
 }
 
-struct et_tensor model_input(const struct model *model, int index) {
-    struct et_tensor tensor = et_program_input(model->program, index);
-    if (model->sizes)
-        tensor.shape = model->sizes->inputs[index];
+static struct et_tensor with_shape(struct et_tensor tensor, const int64_t *extents,
+                                   int64_t *shape) {
+    memcpy(shape, extents, (size_t)tensor.rank * sizeof *shape);
+    tensor.shape = shape;
     return tensor;
 }
 
-struct et_tensor model_output(const struct model *model, int index) {
+struct et_tensor model_input(const struct model *model, int index, int64_t shape[MAX_RANK]) {
+    struct et_tensor tensor = et_program_input(model->program, index);
+    return with_shape(tensor, model->sizes ? model->sizes->inputs[index] : tensor.shape, shape);
+}
+
+struct et_tensor model_output(const struct model *model, int index, int64_t shape[MAX_RANK]) {
+    int axis, count;
     struct et_tensor tensor = et_program_output(model->program, index);
-    if (model->sizes)
-        tensor.shape = model->sizes->outputs[index];
+    tensor = with_shape(tensor, model->sizes ? model->sizes->outputs[index] : tensor.shape, shape);
+    if (et_program_output_count_of(model->program, index, &axis, &count))
+        shape[axis] = -1;
     return tensor;
+}
+
+bool model_shows_output(const struct model *model, int index) {
+    return !et_program_output_counts(model->program, index);
 }

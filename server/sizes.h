@@ -71,9 +71,15 @@ int sizes_ready(struct sizes *sizes);
 int axes_before(const struct et_tensor *tensor, const struct declared_input *declared);
 /* Appends what the axis may be: "1..512", "1,16", "1 or more". */
 void describe_served_axis(const struct served_axis *axis, struct text *text);
-/* An input or output of the model; of open axes the extents are -1, and `bytes` those of the first
- * size. */
-struct et_tensor model_input(const struct model *model, int index);
-struct et_tensor model_output(const struct model *model, int index);
+/* An input or output of the model; of open axes, and where a run finds how many elements there are,
+ * the extents are -1, and `bytes` those of the first size, and the most. The extents are in
+ * `shape`. */
+typedef struct et_tensor model_tensor(const struct model *model, int index,
+                                      int64_t shape[MAX_RANK]);
+model_tensor model_input;
+model_tensor model_output;
+/* Whether a client is told of an output that it has not asked for: not if it only counts another.
+ */
+bool model_shows_output(const struct model *model, int index);
 
 #endif

@@ -36,10 +36,13 @@ static bool all_batched(const struct et_program *program, int count,
 }
 
 static json_t *configured(const struct model *model, int count, int first_axis, bool are_inputs,
-                          struct et_tensor (*facts)(const struct model *, int)) {
+                          model_tensor *facts) {
     json_t *list = json_array();
     for (int i = 0; i < count; i++) {
-        struct et_tensor tensor = facts(model, i);
+        int64_t shape[MAX_RANK];
+        struct et_tensor tensor = facts(model, i, shape);
+        if (!are_inputs && !model_shows_output(model, i))
+            continue;
         json_t *dims = json_array();
         for (int axis = first_axis; axis < tensor.rank; axis++)
             list_add_json(&dims, json_integer(tensor.shape[axis]));

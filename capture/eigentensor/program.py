@@ -50,6 +50,9 @@ class GraphProgram:
     `output.tolist()` read it.
 
     A program with a batch axis runs as many images as its inputs hold.
+
+    The extent of an output may depend on the data: then `outputs` has the greatest one, the result
+    the true one, and outputs that only count others are not among the results.
     """
 
     def __init__(self, handle, model=None):
@@ -57,6 +60,10 @@ class GraphProgram:
         self._model = model  # whose program it is
         self.placeholders = self._described("input")
         self.outputs = self._described("output")
+        counting = [self._library.et_program_output_counts(handle, i)
+                    for i in range(len(self.outputs))]
+        self._shown = [i for i, counts in enumerate(counting) if not counts]
+        self._is_counted = any(counting)
 
     def __del__(self):
         if getattr(self, "_handle", None):
@@ -125,11 +132,26 @@ class GraphProgram:
                 for placeholder, view in zip(self.placeholders, views)]
         results = [bytearray(math.prod(output.at(batch)) * BYTES[output.dtype])
                    for output in self.outputs]
-        _call("et_program_run_batch", self._handle, _mode(mode), batch, _pointers(held),
-              _pointers(results), None)
-        views = {output.name: _shaped(result, _format(output), output.at(batch))
-                 for output, result in zip(self.outputs, results)}
+        pointers = _pointers(results)
+        _call("et_program_run_batch", self._handle, _mode(mode), batch, _pointers(held), pointers,
+              None)
+        views = {}
+        for i in self._shown:
+            output, shape = self.outputs[i], self._cut(i, pointers, batch)
+            data = memoryview(results[i])[:math.prod(shape) * BYTES[output.dtype]]
+            views[output.name] = _shaped(data, _format(output), shape)
         return views if len(views) > 1 else next(iter(views.values()))
+
+    def _cut(self, index, pointers, batch):
+        """The shape that an output of a run has. Of one whose extent depends on the data the
+        elements lie together then."""
+        output = self.outputs[index]
+        if not self._is_counted:
+            return output.at(batch)
+        shape = (ctypes.c_int64 * (len(output.shape) + 1))()
+        self._library.et_program_true_shape(self._handle, index, pointers, shape)
+        self._library.et_program_cut_output(self._handle, index, pointers)
+        return tuple(shape[:len(output.shape)])
 
     def _check_names(self, inputs):
         known = [placeholder.name for placeholder in self.placeholders]

@@ -613,7 +613,7 @@ static struct graph *program_of(struct tensor_context *context, int count,
     bool copied = false;
     if (outputs && program) {
         for (int i = 0; i < count; i++)
-            outputs[i] = (struct output){named[i].name, named[i].tensor.node};
+            outputs[i] = (struct output){.name = named[i].name, .node = named[i].tensor.node};
         copied = (context->keeps_all ? copy_graph_apart : copy_graph)(
             context->graph, program, count, outputs, &context->error);
     } else {

@@ -7,6 +7,16 @@
 
 /* ---- Header ---- */
 
+/* Behind the description of an output that is counted: by which. */
+static const char *count_text(struct emitter *emitter, const struct buffer *buffer) {
+    const struct graph *graph = emitter->ir->graph;
+    const struct output *output = &graph->outputs[buffer->position];
+    if (buffer->kind != BUFFER_OUTPUT || !output->count)
+        return "";
+    return arena_format(emitter->ir->arena, "; of axis %d the first *%s are true",
+                        output->counted_axis, emitter->fields[BUFFER_OUTPUT][output->count - 1]);
+}
+
 static void add_tensor_fields(struct emitter *emitter, struct text *text, enum buffer_kind kind,
                               const char *constant) {
     const struct ir *ir = emitter->ir;
@@ -19,8 +29,8 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
             continue;
         count++;
         const char *description = tensor_description(emitter, buffer);
-        text_add(text, "    %s%s *%s; /* %s */\n", constant, dtype_facts[buffer->dtype].c_type,
-                 buffer->name, strchr(description, ' ') + 1);
+        text_add(text, "    %s%s *%s; /* %s%s */\n", constant, dtype_facts[buffer->dtype].c_type,
+                 buffer->name, strchr(description, ' ') + 1, count_text(emitter, buffer));
     }
     if (!count)
         text_add(text, "    char none; /* the graph has none */\n");
@@ -31,6 +41,18 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
     text_add(text, "};\n\n");
 }
 
+/* For those that go by position: which output says how many elements of an axis are true. */
+static void add_counts(struct text *text, const struct graph *graph, const char *upper) {
+    for (int i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i].count)
+            text_add(text,
+                     "/* Of output %d as many elements along an axis are true, the first ones, as "
+                     "the int64_t that\n * is output %d says: */\n"
+                     "#define %s_OUTPUT_%d_AXIS %d\n#define %s_OUTPUT_%d_COUNT %d\n",
+                     i, graph->outputs[i].count - 1, upper, i, graph->outputs[i].counted_axis,
+                     upper, i, graph->outputs[i].count - 1);
+}
+
 static void add_sizes(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     const char *upper = emit_upper_case(emitter->ir, emitter->prefix);
     text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
@@ -38,6 +60,7 @@ static void add_sizes(struct emitter *emitter, struct text *text, const struct c
              compiled->axis_count ? " /* enough for every size */" : "");
     text_add(text, "#define %s_INPUT_COUNT %d\n", upper, emitter->ir->graph->input_count);
     text_add(text, "#define %s_OUTPUT_COUNT %d\n", upper, emitter->ir->graph->output_count);
+    add_counts(text, emitter->ir->graph, upper);
     if (compiled->block_count && !compiled->axis_count)
         text_add(text, "#define %s_BLOCK_IMAGES %" PRId64 " /* fastest are multiples of it */\n",
                  upper, compiled->blocks[0].images);

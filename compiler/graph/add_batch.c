@@ -198,7 +198,12 @@ static bool add_nodes(struct adding *adding, const struct graph *graph, struct o
             images = append(adding, with_shape(OP_RESHAPE, node, BATCH_EXTENT, 1), 1, images, NULL);
         if (!images)
             return et_fail_within(adding->error, "output %d", i);
-        outputs[i] = (struct output){graph->outputs[i].name, images};
+        if (graph->outputs[i].count)
+            return et_fail(adding->error,
+                           "the extent of output \"%s\" depends on the data: it differs from one "
+                           "image to another",
+                           graph->outputs[i].name);
+        outputs[i] = (struct output){.name = graph->outputs[i].name, .node = images};
     }
     return true;
 }

@@ -163,8 +163,8 @@ static bool copy(struct copying *copying, int count, const struct output *output
         copied = copy_node(copying, graph->inputs[i]);
     for (int i = 0; copied && i < count; i++)
         copied = copy_with_sources(copying, outputs[i].node) &&
-                 graph_add_output(copying->program, outputs[i].name,
-                                  copying->copies[outputs[i].node->id], copying->error);
+                 graph_add_output_again(copying->program, &outputs[i],
+                                        copying->copies[outputs[i].node->id], copying->error);
     release(copying);
     return copied && verify_graph(copying->program, copying->error);
 }

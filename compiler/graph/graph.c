@@ -229,6 +229,34 @@ bool graph_add_output(struct graph *graph, const char *name, struct node *node,
     return true;
 }
 
+bool graph_add_output_again(struct graph *graph, const struct output *output, struct node *node,
+                            struct et_error *error) {
+    if (!graph_add_output(graph, output->name, node, error))
+        return false;
+    struct output *added = &graph->outputs[graph->output_count - 1];
+    added->counted_axis = output->counted_axis;
+    added->count = output->count;
+    return true;
+}
+
+bool graph_count_output(struct graph *graph, int index, int axis, int count,
+                        struct et_error *error) {
+    struct output counted = graph->outputs[index];
+    counted.counted_axis = axis;
+    counted.count = count + 1;
+    if (!verify_count(graph, &counted, error))
+        return false;
+    graph->outputs[index] = counted;
+    return true;
+}
+
+bool graph_output_counts(const struct graph *graph, int index) {
+    for (int i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i].count == index + 1)
+            return true;
+    return false;
+}
+
 struct node *graph_find_input(const struct graph *graph, const char *name) {
     for (int i = 0; i < graph->input_count; i++)
         if (strcmp(graph->inputs[i]->name, name) == 0)

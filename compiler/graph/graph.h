@@ -140,9 +140,15 @@ struct node {
     int64_t value_count;
 };
 
+/* Where the extent along one axis depends on the data, the node has the greatest one that there can
+ * be, and another output says the true one, an int64 of rank 0: the output is COUNTED. What reads
+ * it shows as many elements as are true; a writer of graphs puts zeros into the others. Such an
+ * output has no batch axis. */
 struct output {
     const char *name;
     struct node *node;
+    int counted_axis;
+    int count; /* 1 + the position of the output that says it; 0: the extent is as it stands */
 };
 
 /* A graph owns its nodes and names through its arena. Values of weights belong to whoever loaded
@@ -177,6 +183,15 @@ struct node *graph_append(struct graph *graph, const struct node *prototype,
                           struct et_error *error);
 bool graph_add_output(struct graph *graph, const char *name, struct node *node,
                       struct et_error *error);
+/* The same for what an output of another graph has become, with its name and, if its outputs are
+ * these in the same order, what counts it. */
+bool graph_add_output_again(struct graph *graph, const struct output *output, struct node *node,
+                            struct et_error *error);
+/* Lets output `index` be counted along `axis` by the output at position `count`. */
+bool graph_count_output(struct graph *graph, int index, int axis, int count,
+                        struct et_error *error);
+/* Whether an output counts another. */
+bool graph_output_counts(const struct graph *graph, int index);
 struct node *graph_find_input(const struct graph *graph, const char *name);
 
 int64_t
@@ -227,6 +242,9 @@ static inline bool scan_may_end(const struct node *scan) {
 bool infer_scan(struct node *node, struct et_error *error);
 
 /* verify.c */
+
+/* Checks what an output says of its count: an axis that it has, an int64 of rank 0, no batch. */
+bool verify_count(const struct graph *graph, const struct output *output, struct et_error *error);
 
 /* Checks the whole graph and the bodies of its scans: order, arity, inferred against stored shapes
  * and dtypes, unique names, limits, at least one output. */

@@ -131,8 +131,8 @@ struct graph *graph_remade(const struct graph *graph, node_remaker *remake, cons
             made[i] = copy->nodes[copy->node_count - 1];
     }
     for (int i = 0; good && i < graph->output_count; i++)
-        good =
-            graph_add_output(copy, graph->outputs[i].name, made[graph->outputs[i].node->id], error);
+        good = graph_add_output_again(copy, &graph->outputs[i], made[graph->outputs[i].node->id],
+                                      error);
     et_release(made);
     if (good)
         return copy;

@@ -40,6 +40,23 @@ static bool check_node(const struct graph *graph, const struct node *node, struc
                    shape_text(node).text);
 }
 
+bool verify_count(const struct graph *graph, const struct output *output, struct et_error *error) {
+    const struct node *node = output->node;
+    if (output->count < 0 || output->count > graph->output_count)
+        return et_fail(error, "output \"%s\": output %d, which is to count it, is not there",
+                       output->name, output->count - 1);
+    const struct output *count = &graph->outputs[output->count - 1];
+    if (node->batched || graph->batched)
+        return et_fail(error, "output \"%s\" is counted, which no graph with " BATCH_SYMBOL " has",
+                       output->name);
+    if (output->counted_axis < 0 || output->counted_axis >= node->rank)
+        return et_fail(error, "output \"%s\" is %s, and counted along axis %d", output->name,
+                       shape_text(node).text, output->counted_axis);
+    return (count->node->dtype == DTYPE_INT64 && count->node->rank == 0) ||
+           et_fail(error, "output \"%s\" counts \"%s\", and is %s, expected int64[]", count->name,
+                   output->name, shape_text(count->node).text);
+}
+
 bool verify_graph(const struct graph *graph, struct et_error *error) {
     for (int i = 0; i < graph->node_count; i++) {
         if (graph->nodes[i]->id != i)
@@ -62,6 +79,8 @@ bool verify_graph(const struct graph *graph, struct et_error *error) {
         if (image_bytes(node) > MAX_TENSOR_BYTES)
             return et_fail(error, "output \"%s\" is too large: %s", graph->outputs[i].name,
                            shape_text(node).text);
+        if (graph->outputs[i].count && !verify_count(graph, &graph->outputs[i], error))
+            return false;
     }
     return true;
 }

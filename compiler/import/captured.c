@@ -1,5 +1,6 @@
 /* Bodies of scans on their way: each is a graph of its own within another, of which it captures
  * what it reads. */
+#include "compiler/import/counted.h"
 #include "compiler/import/low_types.h"
 
 #include <stdio.h>
@@ -41,6 +42,22 @@ static struct tensor capture(struct built_graph *graph, struct tensor outer) {
     return add_graph_input(graph->context, name, node->dtype, node->rank, node->shape);
 }
 
+static struct tensor captured_by(struct importer *importer, struct built_graph *graph,
+                                 struct tensor x);
+
+/* A counted tensor is so within the body, too. */
+static struct tensor count_captured(struct importer *importer, struct built_graph *graph,
+                                    struct tensor inner, struct counted c) {
+    struct built_graph *at_hand = importer->graph;
+    if (!is_counted(c))
+        return inner;
+    c.count = captured_by(importer, graph, c.count);
+    importer->graph = graph;
+    counted(importer, inner, c);
+    importer->graph = at_hand;
+    return inner;
+}
+
 /* x as `graph` has it, which is the graph at hand or one around it. */
 static struct tensor captured_by(struct importer *importer, struct built_graph *graph,
                                  struct tensor x) {
@@ -54,6 +71,7 @@ static struct tensor captured_by(struct importer *importer, struct built_graph *
     importer->graph = graph->around;
     const struct view *view = known_elements(importer, outer);
     int type = element_type(importer, outer);
+    struct counted c = counted_of(importer, outer);
     importer->graph = graph;
     inner = typed(importer, capture(graph, outer), type);
     if (view)
@@ -65,7 +83,7 @@ static struct tensor captured_by(struct importer *importer, struct built_graph *
         graph->captured[graph->captured_count++] =
             (struct captured){outer, inner, outer.node->op == OP_CONST};
     }
-    return inner;
+    return count_captured(importer, graph, inner, c);
 }
 
 struct tensor captured(struct importer *importer, struct tensor x) {

@@ -2,6 +2,7 @@
 #include "compiler/import/import.h"
 
 #include "compiler/base/json_read.h"
+#include "compiler/import/counted.h"
 #include "compiler/import/low_types.h"
 
 #include <inttypes.h>
@@ -195,15 +196,76 @@ static bool keep_weights(struct weights *weights, struct graph *graph, struct et
     return true;
 }
 
+/* The outputs of the graph: those of the model, each of which may be counted by one of those that
+ * follow them. */
+struct made_outputs {
+    int count;
+    struct named_tensor *list;
+    int *axes, *counts; /* counts: positions; -1: it is not counted */
+};
+
+static bool is_output_name(const struct made_outputs *made, const char *name) {
+    for (int i = 0; i < made->count; i++)
+        if (strcmp(made->list[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The position of the output that is this count, which is new unless one of those from `first` on
+ * is it already. */
+static int count_output(struct importer *importer, struct made_outputs *made, int first,
+                        const char *counted, struct tensor count) {
+    for (int i = first; i < made->count; i++)
+        if (made->list[i].tensor.node == count.node)
+            return i;
+    const char *name = counted;
+    do
+        name = arena_format(&importer->arena, "%s.count", name);
+    while (is_output_name(made, name));
+    made->list[made->count] = (struct named_tensor){name, count};
+    made->counts[made->count] = -1;
+    return made->count++;
+}
+
+/* Zeros stand behind what counts. */
+static void count_outputs(struct importer *importer, struct made_outputs *made) {
+    int own = made->count;
+    for (int i = 0; i < own; i++) {
+        struct named_tensor *output = &made->list[i];
+        struct counted c = counted_of(importer, output->tensor);
+        made->counts[i] = -1;
+        if (!is_counted(c))
+            continue;
+        output->tensor = filled_behind(output->tensor, c, FILL_ZERO);
+        made->axes[i] = c.axis;
+        made->counts[i] = count_output(importer, made, own, output->name, c.count);
+    }
+}
+
+static struct graph *with_counts(struct graph *graph, const struct made_outputs *made,
+                                 struct et_error *error) {
+    for (int i = 0; graph && i < made->count; i++)
+        if (made->counts[i] >= 0 &&
+            !graph_count_output(graph, i, made->axes[i], made->counts[i], error)) {
+            graph_free(graph);
+            return NULL;
+        }
+    return graph;
+}
+
 static struct graph *import_outputs(struct importer *importer, const struct tensor *tensors) {
     const Onnx__Graph *graph = importer->model->graph;
-    struct named_tensor *outputs =
-        arena_array(&importer->arena, struct named_tensor, graph->n_output + 1);
-    for (size_t i = 0; i < graph->n_output; i++)
-        outputs[i] = (struct named_tensor){graph->output[i]->name, tensors[i]};
+    size_t most = 2 * graph->n_output + 1;
+    struct made_outputs made = {
+        (int)graph->n_output, arena_array(&importer->arena, struct named_tensor, most),
+        arena_array(&importer->arena, int, most), arena_array(&importer->arena, int, most)};
+    for (int i = 0; i < made.count; i++)
+        made.list[i] = (struct named_tensor){graph->output[i]->name, tensors[i]};
+    count_outputs(importer, &made);
     struct tensor_context *context = importer->model_graph->context;
     importer->model_graph->context = NULL; /* compile_to_graph frees it */
-    return compile_to_graph(context, (int)graph->n_output, outputs, importer->error);
+    return with_counts(compile_to_graph(context, made.count, made.list, importer->error), &made,
+                       importer->error);
 }
 
 static struct graph *import_model(struct importer *importer) {

@@ -1,5 +1,6 @@
 /* Nodes in their order, with what they read by name; functions and branches as if they were written
  * in their places. Only what some output needs is imported. */
+#include "compiler/import/counted.h"
 #include "compiler/import/low_types.h"
 
 #include "compiler/base/json_read.h"
@@ -137,13 +138,15 @@ static bool widen(struct call *call, enum dtype *narrow) {
 
 static void build(struct call *call) {
     enum dtype narrow = DTYPE_FLOAT32;
+    bool is_of_counted = counted_inputs(call);
     bool widened = call->op->arithmetic == WIDENED && widen(call, &narrow);
-    struct tensor first = call->op->build(call);
+    struct tensor first = is_of_counted ? build_counted(call) : call->op->build(call);
     if (call->output_count)
         call->outputs[0] = first;
     for (int i = 0; widened && i < call->output_count; i++)
         if (call->outputs[i].node && call->outputs[i].node->dtype == DTYPE_FLOAT32)
             call->outputs[i] = tensor_cast(call->outputs[i], narrow);
+    keep_counts(call);
     for (size_t i = 0; i < call->node->n_attribute; i++)
         if (!call->asked[i])
             call_refuse(call, "attribute \"%s\" is not known here",
@@ -226,6 +229,8 @@ static bool import_node(struct importer *importer, struct scope *scope, const On
                         .output_count = (int)node->n_output};
     call.inputs = arena_array(arena, struct tensor, node->n_input + 1);
     call.outputs = arena_array(arena, struct tensor, node->n_output + 1);
+    call.input_counted = arena_array(arena, struct counted, node->n_input + 1);
+    call.output_counted = arena_array(arena, struct counted, node->n_output + 1);
     call.asked = arena_array(arena, bool, node->n_attribute + 1);
     bool refused = false;
     if (!find_inputs(&call, &refused) || !import_operator(&call, refused))

@@ -22,6 +22,7 @@
 #include "compiler/import/onnx_file.h"
 
 struct call;
+struct counted;
 typedef struct tensor onnx_builder(struct call *call);
 
 enum onnx_arithmetic {
@@ -107,6 +108,8 @@ struct built_graph {
     struct known *constants; /* by id of the context's nodes */
     int constant_count;
     struct low_nodes low_nodes;
+    struct counted *counted; /* by id of the context's nodes (counted.h) */
+    int counted_count;
     struct built_graph *around; /* NULL: of the model's */
     int captured_count, captured_capacity;
     struct captured *captured;
@@ -149,6 +152,7 @@ struct call {
     struct tensor *inputs; /* NO_TENSOR: left out */
     int output_count;
     struct tensor *outputs;
+    struct counted *input_counted, *output_counted; /* of each of them */
     bool *asked; /* of each attribute of the node */
     int choices; /* of its builder that folds.c was asked about */
 };

@@ -1,5 +1,5 @@
 /* The table of operators, and the page that is made of it. */
-#include "compiler/import/importer.h"
+#include "compiler/import/counted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +51,13 @@ void onnx_describe(struct text *text) {
              "%d operators are imported, each in all of its versions from the opset named "
              "here up to 28 (5 of ai.onnx.ml). Of 16-bit floats, operators that compute do so in "
              "float32 and round "
-             "each result once; the others move the bits."
-             "\n\n| operator | from opset | 16-bit floats | notes |\n|---|---|---|---|\n",
+             "each result once; the others move the bits.\n\n"
+             "What NonZero, Compress and Unique find in the data of a run has no extent that is "
+             "known before: it has the greatest that there can be, and a count beside it, by which "
+             "results are cut. These operators take it on: ",
              COUNT - refused);
+    counted_describe(text);
+    text_add(text, "\n| operator | from opset | 16-bit floats | notes |\n|---|---|---|---|\n");
     for (int i = 0; i < COUNT; i++)
         if (!is_refused(&sorted[i]))
             text_add(text, "| %s%s%s | %d | %s | %s |\n", sorted[i].domain,

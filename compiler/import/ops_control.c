@@ -1,5 +1,5 @@
 /* Operators with graphs within them: what is known to be taken is written in their place. */
-#include "compiler/import/importer.h"
+#include "compiler/import/counted.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/scanned.h"
 #include "compiler/import/unrolled.h"
@@ -50,6 +50,8 @@ static struct tensor select_one(struct call *call, struct tensor condition, stru
         return dead(call);
     int rank = shape_of(a, a_shape);
     bool same = tensor_dtype(a) == tensor_dtype(b) && shape_of(b, b_shape) == rank;
+    struct counted c = counted_of(call->importer, a);
+    same = same && same_counted(c, counted_of(call->importer, b));
     for (int i = 0; i < rank && same; i++)
         same = a_shape[i] == b_shape[i];
     if (!same)
@@ -57,7 +59,7 @@ static struct tensor select_one(struct call *call, struct tensor condition, stru
                            "the condition depends on the model's inputs and decides between %s "
                            "and %s: what depends on it must be known before",
                            tensor_text(a).text, tensor_text(b).text);
-    return a.node == b.node ? a : tensor_where(condition, a, b);
+    return a.node == b.node ? a : counted(call->importer, tensor_where(condition, a, b), c);
 }
 
 struct tensor import_if(struct call *call) {

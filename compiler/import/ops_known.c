@@ -1,6 +1,6 @@
 /* Operators whose results are as large as what they find: in elements that are known when the model
- * is imported. */
-#include "compiler/import/importer.h"
+ * is imported. What runs bring is ops_found.c's. */
+#include "compiler/import/found.h"
 #include "compiler/import/movement.h"
 
 #include <inttypes.h>
@@ -11,13 +11,15 @@
 /* ---- Compress ---- */
 
 struct tensor import_compress(struct call *call) {
-    struct tensor x = call_input(call, 0);
-    struct integers kept = call_known(call, call_input(call, 1), "the condition");
+    struct tensor x = call_input(call, 0), condition = call_input(call, 1);
     int axis = 0, count = 0;
     if (call_has(call, "axis"))
         axis = call_axis(call, call_int(call, "axis", 0), tensor_rank(x));
     else
         x = tensor_reshape(x, SHAPE(elements_of(x)));
+    if (!call_is_known(call, condition))
+        return found_compress(call, x, axis);
+    struct integers kept = call_known(call, condition, "the condition");
     if (kept.count > tensor_extent(x, axis))
         return call_refuse(call, "%d conditions for axis %d of %s", kept.count, axis,
                            tensor_text(x).text);
@@ -41,6 +43,8 @@ static const struct view *known_truths(struct call *call, struct tensor x) {
 
 struct tensor import_non_zero(struct call *call) {
     struct tensor x = call_input(call, 0);
+    if (!call_is_known(call, x))
+        return found_non_zero(call, x);
     const struct view *view = known_truths(call, x);
     if (!view)
         return NO_TENSOR;
@@ -176,6 +180,8 @@ struct tensor import_unique(struct call *call) {
     else
         x = tensor_reshape(x, SHAPE(elements_of(x)));
     int64_t count = tensor_extent(x, axis);
+    if (!call_is_known(call, x))
+        return found_unique(call, x, axis, sorted);
     struct rows_of_keys rows = {
         call_known_elements(call, as_keys(move_axis(x, axis, 0)), "the tensor"),
         count ? elements_of(x) / count : 0};

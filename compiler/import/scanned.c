@@ -1,6 +1,7 @@
 #include "compiler/import/scanned.h"
 
 #include "compiler/base/arithmetic.h"
+#include "compiler/import/counted.h"
 #include "compiler/import/low_types.h"
 #include "compiler/import/movement.h"
 
@@ -47,6 +48,13 @@ static bool check_outputs(struct scanned *s) {
     for (size_t i = 0; i < s->body->n_output; i++) {
         if (!s->outputs[i].node) {
             call_refuse(s->call, "%" PRId64 " steps, whose body cannot be imported by itself",
+                        s->steps);
+            return false;
+        }
+        if (is_counted(counted_of(s->call->importer, s->outputs[i]))) {
+            call_refuse(s->call,
+                        "%" PRId64 " steps, of which one gives a tensor whose extent "
+                        "depends on the data",
                         s->steps);
             return false;
         }

@@ -287,8 +287,9 @@ static bool simplify_nodes(struct simplifying *simplifying, const struct graph *
         if (!simplify_node(simplifying, graph->nodes[i]))
             return et_fail_within(simplifying->error, "node %d", i);
     for (int i = 0; i < graph->output_count; i++)
-        if (!graph_add_output(simplifying->result, graph->outputs[i].name,
-                              simplifying->made[graph->outputs[i].node->id], simplifying->error))
+        if (!graph_add_output_again(simplifying->result, &graph->outputs[i],
+                                    simplifying->made[graph->outputs[i].node->id],
+                                    simplifying->error))
             return false;
     return true;
 }

@@ -52,7 +52,12 @@ static struct graph *finish_graph(struct rewriting *rewriting) {
                                            rewriting->made[graph->outputs[i].node->id]};
     struct tensor_context *context = rewriting->context;
     rewriting->context = NULL;
-    return compile_to_graph(context, graph->output_count, outputs, rewriting->error);
+    struct graph *next = compile_to_graph(context, graph->output_count, outputs, rewriting->error);
+    for (int i = 0; next && i < graph->output_count; i++) {
+        next->outputs[i].counted_axis = graph->outputs[i].counted_axis;
+        next->outputs[i].count = graph->outputs[i].count;
+    }
+    return next;
 }
 
 void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan) {

@@ -93,7 +93,9 @@ bool graphs_alike(const struct graph *a, const struct graph *b, struct et_error 
     bool same = a->node_count == b->node_count && a->output_count == b->output_count;
     for (int i = 0; same && i < a->output_count; i++)
         same = a->outputs[i].node->id == b->outputs[i].node->id &&
-               same_name(a->outputs[i].name, b->outputs[i].name);
+               same_name(a->outputs[i].name, b->outputs[i].name) &&
+               a->outputs[i].counted_axis == b->outputs[i].counted_axis &&
+               a->outputs[i].count == b->outputs[i].count;
     return same || et_fail(error, "there are %d nodes, or %d", a->node_count, b->node_count);
 }
 

@@ -210,8 +210,33 @@ static bool read_nodes(struct reader *reader, const json_t *document, struct et_
     return true;
 }
 
+static int find_output(const struct graph *graph, const char *name) {
+    for (int i = 0; i < graph->output_count; i++)
+        if (strcmp(graph->outputs[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* "count", once all outputs are there. */
+static bool read_count(struct graph *graph, int index, const json_t *object,
+                       struct et_error *error) {
+    static const char *const keys[] = {"axis", "output", NULL};
+    if (!json_object_get(object, "count"))
+        return true;
+    const json_t *count = json_read_member(object, "count", JSON_OBJECT, error);
+    const char *name = count ? json_read_name(count, "output", error) : NULL;
+    int64_t axis;
+    if (!name || !json_check_keys(count, keys, error) ||
+        !json_read_integer(count, "axis", 0, MAX_RANK - 1, &axis, error))
+        return false;
+    int by = find_output(graph, name);
+    if (by < 0)
+        return et_fail(error, "\"count\": there is no output \"%s\"", quoted(name).text);
+    return graph_count_output(graph, index, (int)axis, by, error);
+}
+
 static bool read_output(struct graph *graph, const json_t *object, struct et_error *error) {
-    static const char *const keys[] = {"name", "node", NULL};
+    static const char *const keys[] = {"name", "node", "count", NULL};
     if (!json_is_object(object))
         return et_fail(error, "%s, expected an object", json_kind(object));
     const char *name = json_read_name(object, "name", error);
@@ -231,6 +256,9 @@ static bool read_outputs(struct reader *reader, const json_t *document, struct e
         return et_fail(error, "%zu outputs, expected 1 to %d", count, STORE_MOST_NAMED);
     for (size_t i = 0; i < count; i++)
         if (!read_output(reader->open->graph, json_array_get(outputs, i), error))
+            return et_fail_within(error, "\"outputs\"[%zu]", i);
+    for (size_t i = 0; i < count; i++)
+        if (!read_count(reader->open->graph, (int)i, json_array_get(outputs, i), error))
             return et_fail_within(error, "\"outputs\"[%zu]", i);
     return true;
 }

@@ -205,9 +205,10 @@ static bool order(const struct sizing *sizing, const struct graph *graph, struct
     struct output *outputs = et_allocate((size_t)graph->output_count, sizeof *outputs);
     if (!outputs)
         return et_fail(sizing->error, "out of memory");
-    for (int i = 0; i < graph->output_count; i++)
-        outputs[i] =
-            (struct output){graph->outputs[i].name, sizing->made[graph->outputs[i].node->id]};
+    for (int i = 0; i < graph->output_count; i++) {
+        outputs[i] = graph->outputs[i];
+        outputs[i].node = sizing->made[outputs[i].node->id];
+    }
     bool good = copy_graph(sizing->plain, ordered, graph->output_count, outputs, sizing->error);
     et_release(outputs);
     return good;

@@ -132,8 +132,8 @@ static struct graph *tidy(struct arena *arena, const struct graph *graph,
     for (int i = 0; good && i < graph->node_count; i++)
         good = take_node(&tidying, graph->nodes[i], &nodes[i]);
     for (int i = 0; good && i < graph->output_count; i++)
-        good = graph_add_output(tidying.tidy, graph->outputs[i].name,
-                                tidying.made[graph->outputs[i].node->id], error);
+        good = graph_add_output_again(tidying.tidy, &graph->outputs[i],
+                                      tidying.made[graph->outputs[i].node->id], error);
     et_release(tidying.made);
     et_release(tidying.table);
     *tidied = tidying.nodes;

@@ -280,6 +280,18 @@ static bool add_axes(struct text *text, const struct open_axes *axes, struct et_
     return true;
 }
 
+/* "count": {"axis": 0, "output": "y.count"}, where an output has it. */
+static bool add_count(struct text *text, const struct graph *graph, const struct output *output,
+                      struct et_error *error) {
+    if (!output->count)
+        return true;
+    text_add(text, ", \"count\": {\"axis\": %d, \"output\": ", output->counted_axis);
+    if (!add_name(text, "the name of an output", graph->outputs[output->count - 1].name, error))
+        return false;
+    text_add(text, "}");
+    return true;
+}
+
 static bool add_graph(struct text *text, const struct open_graph *open,
                       const struct used_weights *used, const char *file,
                       const struct digest *sha256, struct et_error *error) {
@@ -306,7 +318,10 @@ static bool add_graph(struct text *text, const struct open_graph *open,
         text_add(text, "%s\n    {\"name\": ", i ? "," : "");
         if (!add_name(text, "the name of an output", graph->outputs[i].name, error))
             return false;
-        text_add(text, ", \"node\": %d}", graph->outputs[i].node->id);
+        text_add(text, ", \"node\": %d", graph->outputs[i].node->id);
+        if (!add_count(text, graph, &graph->outputs[i], error))
+            return false;
+        text_add(text, "}");
     }
     text_add(text, "\n  ]\n}\n");
     return text_check(text, error);

@@ -41,6 +41,16 @@
  * an expand from 1 may bring a weight there; a shrink's range along it is [0, "N"]. No operation
  * may look from one image at another, and every output has the axis. See batch.h.
  *
+ * The extent of an output along one axis may DEPEND ON THE DATA:
+ *
+ *       {"name": "boxes", "node": 12, "count": {"axis": 0, "output": "boxes.count"}},
+ *       {"name": "boxes.count", "node": 9}
+ *
+ * The shape of node 12 has the greatest extent that there can be; the true one is the value of the
+ * other output, an int64 of rank 0 (one that is outside of 0 .. the greatest counts as the nearer
+ * of the two). Of such an output the elements before the count are shown; the digest of a run is
+ * made of all.
+ *
  * Axes may be OPEN within bounds: behind "name" then stands
  *
  *     "axes": [

@@ -133,8 +133,15 @@ bool model_inputs(const struct et_program *program, int64_t batch, struct tensor
 
 bool model_outputs(const struct et_program *program, int64_t batch, struct tensors *outputs,
                    struct et_error *error) {
-    return make(program, "output", et_program_output_count(program), et_program_output, batch,
-                outputs, error);
+    int count = et_program_output_count(program);
+    if (!make(program, "output", count, et_program_output, batch, outputs, error))
+        return false;
+    for (int i = 0; i < count; i++) {
+        struct tensor_count *own = &outputs->counts[i];
+        if (!et_program_output_count_of(program, i, &own->axis, &own->count))
+            own->count = -1;
+    }
+    return true;
 }
 
 bool model_batch(const struct et_program *program, char *const *files, int count, int64_t *batch,

@@ -114,22 +114,23 @@ static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
            run(arguments, inputs, outputs, error);
 }
 
-static bool show(const struct run_arguments *arguments, const struct tensors *outputs,
+static bool show(const struct run_arguments *arguments, struct tensors *outputs,
                  struct et_error *error) {
     bool *written = et_allocate((size_t)outputs->count, sizeof *written);
     if (!written)
         return et_fail(error, "out of memory");
+    struct et_digest digest =
+        et_program_output_digest_batch(arguments->common.model.program, arguments->common.batch,
+                                       (const void *const *)outputs->elements);
+    tensors_cut(outputs);
     bool good = tensors_write(outputs, arguments->common.outputs.items,
                               arguments->common.outputs.count, written, error);
     for (int i = 0; good && i < outputs->count; i++)
-        if (!written[i])
+        if (!written[i] && tensors_shows(outputs, i))
             tensor_print(stdout, &outputs->facts[i], outputs->elements[i]);
     et_release(written);
     if (good)
-        printf("digest %s\n", et_program_output_digest_batch(arguments->common.model.program,
-                                                             arguments->common.batch,
-                                                             (const void *const *)outputs->elements)
-                                  .text);
+        printf("digest %s\n", digest.text);
     return good;
 }
 

@@ -26,6 +26,7 @@
     TEXT(standalone_file_h, "compiler/base/file.h")                                                \
     TEXT(standalone_file, "compiler/base/file.c")                                                  \
     TEXT(standalone_file_write, "compiler/base/file_write.c")                                      \
+    TEXT(standalone_rows_h, "compiler/base/rows.h")                                                \
     TEXT(standalone_text_h, "compiler/base/text.h")                                                \
     TEXT(standalone_text, "compiler/base/text.c")                                                  \
     TEXT(standalone_dtypes, "compiler/graph/dtypes.def")                                           \
@@ -201,6 +202,18 @@ static void add_sizes(struct text *text, const struct cli_sizes *sizes,
     text_add(text, "};\n");
 }
 
+/* What counts each output: the axis, and the position of the output that says how many; or -1. */
+static void add_counts(struct text *text, const struct et_program *program) {
+    text_add(text, "#define MODEL_COUNTS {");
+    for (int i = 0; i < et_program_output_count(program); i++) {
+        int axis, count;
+        if (!et_program_output_count_of(program, i, &axis, &count))
+            axis = 0, count = -1;
+        text_add(text, "%s{%d, %d}", i ? ", " : "", axis, count);
+    }
+    text_add(text, "}\n");
+}
+
 /* How the main runs the model, with threads of its own or without; on so many images, which are 1
  * where the model has no batch axis. */
 static void add_run(struct text *text, const struct cli_sizes *sizes,
@@ -251,6 +264,7 @@ static bool describe_model(const struct cli_sizes *sizes, const struct cli_model
              ", MODEL_SIZES = %d };\n",
              inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0,
              size_count(sizes));
+    add_counts(text, program);
     add_sizes(text, sizes, model);
     return text_check(text, error);
 }

@@ -1,5 +1,6 @@
 #include "runtime/cli/tensors.h"
 
+#include "compiler/base/rows.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/formats/idx.h"
 #include "runtime/formats/image.h"
@@ -78,9 +79,12 @@ bool tensors_make(struct tensors *tensors, const char *kind, int count,
     tensors->facts = et_allocate((size_t)count, sizeof *tensors->facts);
     tensors->elements = et_allocate((size_t)count, sizeof *tensors->elements);
     tensors->shapes = et_allocate((size_t)count, sizeof *tensors->shapes);
-    bool good = tensors->facts && tensors->elements && tensors->shapes;
-    for (int i = 0; good && i < count; i++)
+    tensors->counts = et_allocate((size_t)count, sizeof *tensors->counts);
+    bool good = tensors->facts && tensors->elements && tensors->shapes && tensors->counts;
+    for (int i = 0; good && i < count; i++) {
         tensors->facts[i] = facts[i];
+        tensors->counts[i].count = -1;
+    }
     if (good && !set_batch(tensors, batch, error))
         return false;
     for (int i = 0; good && i < count; i++)
@@ -94,7 +98,40 @@ void tensors_free(struct tensors *tensors) {
     et_release(tensors->elements);
     et_release(tensors->facts);
     et_release(tensors->shapes);
+    et_release(tensors->counts);
     *tensors = (struct tensors){0};
+}
+
+/* ---- Counts ---- */
+
+static void cut(struct tensors *outputs, int index) {
+    struct et_tensor *facts = &outputs->facts[index];
+    const struct tensor_count *count = &outputs->counts[index];
+    int64_t *shape = outputs->shapes[index], most = facts->shape[count->axis], found;
+    size_t rows = 1, bytes = format_of(facts->dtype)->bytes;
+    memcpy(&found, outputs->elements[count->count], sizeof found);
+    found = found < 0 ? 0 : found > most ? most : found;
+    memcpy(shape, facts->shape, (size_t)facts->rank * sizeof *shape);
+    for (int i = 0; i < facts->rank; i++)
+        if (i != count->axis)
+            *(i < count->axis ? &rows : &bytes) *= (size_t)shape[i];
+    narrow_rows(outputs->elements[index], rows, bytes * (size_t)most, bytes * (size_t)found);
+    shape[count->axis] = found;
+    facts->shape = shape;
+    facts->bytes = rows * bytes * (size_t)found;
+}
+
+void tensors_cut(struct tensors *outputs) {
+    for (int i = 0; i < outputs->count; i++)
+        if (outputs->counts[i].count >= 0)
+            cut(outputs, i);
+}
+
+bool tensors_shows(const struct tensors *tensors, int index) {
+    for (int i = 0; i < tensors->count; i++)
+        if (tensors->counts[i].count == index)
+            return false;
+    return true;
 }
 
 /* ---- Reading ---- */
@@ -390,15 +427,19 @@ static bool write_npy(const struct et_tensor *facts, const void *elements, const
 
 bool tensors_write(const struct tensors *outputs, char *const *arguments, int count, bool *written,
                    struct et_error *error) {
+    int shown = 0, only = 0;
+    for (int i = 0; i < outputs->count; i++)
+        if (tensors_shows(outputs, i) && shown++ == 0)
+            only = i;
     for (int i = 0; i < count; i++) {
         int position;
         const char *file;
         if (!parse_argument(outputs, arguments[i], &position, &file, error))
             return false;
-        if (position < 0 && outputs->count > 1)
+        if (position < 0 && shown > 1)
             return et_fail(error, "%s: say which of the %d outputs, as NAME=FILE", arguments[i],
-                           outputs->count);
-        position = position < 0 ? 0 : position;
+                           shown);
+        position = position < 0 ? only : position;
         if (!write_npy(&outputs->facts[position], outputs->elements[position], file, error))
             return false;
         written[position] = true;

@@ -9,13 +9,20 @@
 
 #include <stdio.h>
 
+/* What counts an output: the position of the output that says its true extent along an axis; -1:
+ * nothing does (et_program_output_count_of). */
+struct tensor_count {
+    int axis, count;
+};
+
 /* All inputs or all outputs of a graph, in its order. */
 struct tensors {
     const char *kind; /* "input" or "output", for messages */
     int count;
-    struct et_tensor *facts; /* names, dtypes and shapes belong to someone else */
-    void **elements;         /* zeroed by tensors_make, 64-byte aligned */
-    int64_t (*shapes)[16];   /* of the facts, where there is a batch; NULL: there is none */
+    struct et_tensor *facts;     /* names, dtypes and shapes belong to someone else */
+    void **elements;             /* zeroed by tensors_make, 64-byte aligned */
+    int64_t (*shapes)[16];       /* of the facts, where there is a batch or a count */
+    struct tensor_count *counts; /* nothing counts any, as tensors_make leaves them */
 };
 
 /* Room for `count` tensors with these facts, in which `batch` takes the place of ET_BATCH.
@@ -48,7 +55,13 @@ bool tensors_shapes(int input_count, const struct et_tensor *facts, char *const 
 bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *arguments,
                    int count, int64_t *batch, struct et_error *error);
 
-/* Writes outputs as .npy: "NAME=FILE", or "FILE" where there is one output only. Marks those that
+/* After a run: cuts each output that is counted to what is true of it. */
+void tensors_cut(struct tensors *outputs);
+
+/* Whether a tensor is there for itself, not to count another one. */
+bool tensors_shows(const struct tensors *tensors, int index);
+
+/* Writes outputs as .npy: "NAME=FILE", or "FILE" where one output only is shown. Marks those that
  * it wrote in written[]. */
 bool tensors_write(const struct tensors *outputs, char *const *arguments, int count, bool *written,
                    struct et_error *error);

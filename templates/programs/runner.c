@@ -154,13 +154,16 @@ static bool run(const struct runner_arguments *arguments, struct tensors *inputs
     return began || et_fail(error, "no threads");
 }
 
-static bool show(const struct runner_arguments *arguments, const struct tensors *outputs,
+static bool show(const struct runner_arguments *arguments, struct tensors *outputs,
                  struct et_error *error) {
+    static const struct tensor_count counts[] = MODEL_COUNTS;
     bool written[MODEL_OUTPUTS] = {0};
+    memcpy(outputs->counts, counts, sizeof counts);
+    tensors_cut(outputs);
     if (!tensors_write(outputs, arguments->outputs, arguments->output_count, written, error))
         return false;
     for (int i = 0; i < MODEL_OUTPUTS; i++)
-        if (!written[i])
+        if (!written[i] && tensors_shows(outputs, i))
             tensor_print(stdout, &outputs->facts[i], outputs->elements[i]);
     return (fflush(stdout) == 0 && !ferror(stdout)) ||
            et_fail(error, "standard output: %s", strerror(errno));

@@ -1,0 +1,115 @@
+#include "compiler/import/counted.h"
+#include "compiler/import/movement.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- Which tensors are counted ---- */
+
+struct counted counted_of(struct importer *importer, struct tensor x) {
+    const struct built_graph *graph = importer->graph;
+    if (!x.node || x.context != graph->context || x.node->id >= graph->counted_count)
+        return (struct counted){NO_TENSOR, 0};
+    return graph->counted[x.node->id];
+}
+
+bool same_counted(struct counted a, struct counted b) {
+    return a.count.node == b.count.node && (!is_counted(a) || a.axis == b.axis);
+}
+
+struct tensor counted(struct importer *importer, struct tensor x, struct counted c) {
+    struct built_graph *graph = importer->graph;
+    if (!x.node || !is_counted(c))
+        return x;
+    if (x.node->id >= graph->counted_count) {
+        int count = x.node->id + x.node->id / 2 + 64;
+        graph->counted = arena_resize(&importer->arena, graph->counted,
+                                      (size_t)graph->counted_count * sizeof *graph->counted,
+                                      (size_t)count * sizeof *graph->counted);
+        graph->counted_count = count;
+    }
+    graph->counted[x.node->id] = c;
+    return x;
+}
+
+void call_counts_output(struct call *call, int index, int axis, struct tensor count) {
+    if (index < call->output_count)
+        call->output_counted[index] = (struct counted){count, axis};
+}
+
+struct counted call_counted(const struct call *call, int index) {
+    return index < call->input_count ? call->input_counted[index] : (struct counted){NO_TENSOR, 0};
+}
+
+/* ---- What lies behind the count ---- */
+
+struct tensor number64(struct tensor_context *context, int64_t value) {
+    return tensor_const(context, DTYPE_INT64, SCALAR_SHAPE, 1, &value);
+}
+
+struct tensor before_count(struct tensor x, struct counted c) {
+    struct tensor along =
+        positions_along(x.context, DTYPE_INT64, tensor_extent(x, c.axis), c.axis, tensor_rank(x));
+    return tensor_lt(along, c.count);
+}
+
+static struct tensor fill_like(struct tensor x, enum fill fill) {
+    static const double floats[] = {[FILL_ZERO] = 0,
+                                    [FILL_ONE] = 1,
+                                    [FILL_LEAST] = -INFINITY,
+                                    [FILL_GREATEST] = INFINITY,
+                                    [FILL_LAST] = NAN};
+    const struct dtype_facts *facts = &dtype_facts[tensor_dtype(x)];
+    if (facts->letter == 'F')
+        return scalar_like(x, floats[fill]);
+    if (facts->letter == 'S')
+        return tensor_cast(scalar(x.context, (float)floats[fill]), tensor_dtype(x));
+    int64_t least = facts->least;
+    uint64_t bits = fill == FILL_ZERO    ? 0
+                    : fill == FILL_ONE   ? 1
+                    : fill == FILL_LEAST ? (uint64_t)least
+                                         : facts->greatest;
+    return tensor_const(x.context, tensor_dtype(x), SCALAR_SHAPE, 1, &bits); /* little-endian */
+}
+
+struct tensor filled_behind(struct tensor x, struct counted c, enum fill fill) {
+    if (!is_counted(c) || !x.node)
+        return x;
+    return tensor_where(before_count(x, c), x, fill_like(x, fill));
+}
+
+struct tensor count_of(struct tensor truths) {
+    return tensor_reduce_sum(tensor_cast(truths, DTYPE_INT64), ALL_AXES);
+}
+
+struct tensor places_of(struct tensor truths) {
+    return tensor_argsort(tensor_not(truths), 0);
+}
+
+/* ---- Building ---- */
+
+bool counted_inputs(struct call *call) {
+    bool any = false;
+    for (int i = 0; i < call->input_count; i++) {
+        call->input_counted[i] = counted_of(call->importer, call->inputs[i]);
+        any |= is_counted(call->input_counted[i]);
+    }
+    return any;
+}
+
+struct tensor build_counted(struct call *call) {
+    const struct counted_op *op = counted_op_find(call->op->domain, call->op->name);
+    if (op)
+        return op->rule(call);
+    return call_refuse(call, "of a tensor whose extent depends on the data");
+}
+
+/* Nodes that are known may be those of other tensors, too. */
+void keep_counts(struct call *call) {
+    for (int i = 0; i < call->output_count; i++) {
+        struct counted c = call->output_counted[i];
+        if (is_counted(c) && known_elements(call->importer, call->outputs[i]))
+            call->outputs[i] = filled_behind(call->outputs[i], c, FILL_ZERO);
+        counted(call->importer, call->outputs[i], c);
+    }
+}

@@ -1,0 +1,208 @@
+/* What becomes of counts: parts, joining, and elements at positions. */
+#include "compiler/import/counted_rules.h"
+#include "compiler/import/movement.h"
+#include "compiler/import/positions.h"
+
+#include <inttypes.h>
+
+/* ---- What is found ---- */
+
+struct tensor count_found(struct call *call) {
+    return build_plain(call);
+}
+
+/* A tensor that is counted needs conditions that are counted alike. */
+struct tensor count_compress(struct call *call) {
+    struct counted x = call_counted(call, 0), condition = call_counted(call, 1);
+    int axis = 0;
+    if (call_has(call, "axis"))
+        axis = call_axis(call, call_int(call, "axis", 0), tensor_rank(call_input(call, 0)));
+    else if (is_counted(x) && tensor_rank(call_input(call, 0)) != 1)
+        return refuse_counted(call, "in a row");
+    if (is_counted(x) && (x.axis != axis || x.count.node != condition.count.node))
+        return refuse_counted(call, "by conditions for another extent");
+    return build_plain(call);
+}
+
+/* ---- Parts ---- */
+
+/* What is left of a count when a slice is taken, from the front: of the elements from `start` to
+ * `end` (negative: from the count on backwards) every step-th. */
+static struct tensor count_of_slice(struct tensor count, int64_t start, int64_t end, int64_t step) {
+    struct tensor_context *context = count.context;
+    struct tensor zero = number64(context, 0);
+    struct tensor last = end < 0 ? tensor_add(count, number64(context, end))
+                                 : tensor_min(count, number64(context, end));
+    struct tensor length = tensor_sub(last, number64(context, start));
+    length = tensor_max(length, zero);
+    if (step > 1)
+        length =
+            tensor_div(tensor_add(length, number64(context, step - 1)), number64(context, step));
+    return length;
+}
+
+struct tensor count_slice(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    struct integers starts = call_ints_or_input(call, "starts", 1);
+    struct integers ends = call_ints_or_input(call, "ends", 2);
+    struct integers axes = call_ints_or_input(call, "axes", 3);
+    struct integers steps = call_ints_or_input(call, "steps", 4);
+    int rank = tensor_rank(call_input(call, 0));
+    struct tensor count = c.count;
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    for (int i = 0; i < starts.count && i < ends.count; i++) {
+        int64_t step = integer_or(steps, i, 1);
+        if (call_axis(call, integer_or(axes, i, i), rank) != c.axis)
+            continue;
+        if (starts.values[i] < 0 || step < 1 || starts.values[i] > MAX_ELEMENTS ||
+            step > MAX_ELEMENTS || ends.values[i] < -MAX_ELEMENTS)
+            return refuse_counted(call, "from its end, or backwards");
+        count = count_of_slice(c.count, starts.values[i], ends.values[i], step);
+    }
+    return build_along(call, c.axis, count);
+}
+
+/* ---- Joining ---- */
+
+/* All are counted alike, along another axis than they are joined along. */
+static struct tensor concat_across(struct call *call, struct counted c) {
+    for (int i = 0; i < call->input_count; i++)
+        if (!same_counted(c, call_counted(call, i)))
+            return refuse_counted(call, "joined with others across its axis");
+    return build_along(call, c.axis, c.count);
+}
+
+/* Whether only the last is counted: the true elements stand together already. */
+static bool is_last_only(const struct call *call) {
+    for (int i = 0; i + 1 < call->input_count; i++)
+        if (is_counted(call_counted(call, i)))
+            return false;
+    return true;
+}
+
+/* What is true of each, one after another. */
+static struct tensor concat_along(struct call *call, int axis) {
+    struct tensor count = number64(call->context, 0);
+    struct tensor *truths =
+        arena_array(&call->importer->arena, struct tensor, (size_t)call->input_count);
+    static const uint8_t one = 1;
+    for (int i = 0; i < call->input_count; i++) {
+        struct counted c = call_counted(call, i);
+        int64_t extent = tensor_extent(call_input(call, i), axis);
+        struct tensor own = is_counted(c) ? c.count : number64(call->context, extent);
+        count = tensor_add(count, own);
+        if (is_counted(c) && c.axis != axis)
+            return refuse_counted(call, "joined along an axis that is not counted");
+        truths[i] = is_counted(c) ? tensor_lt(tensor_iota(call->context, DTYPE_INT64, extent), own)
+                                  : tensor_const(call->context, DTYPE_BOOL, SHAPE(extent), 1, &one);
+    }
+    struct tensor y = build_plain(call);
+    call_counts_output(call, 0, axis, count);
+    if (is_last_only(call))
+        return y;
+    return tensor_gather(y, axis, places_of(tensor_concat(call->input_count, truths, 0)));
+}
+
+struct tensor count_concat(struct call *call) {
+    int rank = tensor_rank(call_input(call, 0));
+    int axis = call_axis(call, call_int(call, "axis", 1), rank);
+    struct counted c = {NO_TENSOR, 0};
+    for (int i = 0; i < call->input_count; i++)
+        if (is_counted(call_counted(call, i)))
+            c = call_counted(call, i);
+    return c.axis == axis ? concat_along(call, axis) : concat_across(call, c);
+}
+
+/* ---- Elements at positions ---- */
+
+/* Positions along a counted axis: those that are negative count from the count on. */
+static struct tensor from_count(struct tensor positions, struct tensor count) {
+    struct tensor wide = tensor_cast(positions, DTYPE_INT64);
+    return tensor_where(tensor_lt(wide, number64(wide.context, 0)), tensor_add(wide, count), wide);
+}
+
+struct tensor count_gather(struct call *call) {
+    struct counted x = call_counted(call, 0), positions = call_counted(call, 1);
+    int rank = tensor_rank(call_input(call, 0)), more = tensor_rank(call_input(call, 1)) - 1;
+    int axis = call_axis(call, call_int(call, "axis", 0), rank);
+    if (is_counted(x) && x.axis == axis) {
+        call->inputs[0] = filled_behind(call->inputs[0], x, FILL_ZERO);
+        call->inputs[1] = from_count(call->inputs[1], x.count);
+        x.count = NO_TENSOR;
+    }
+    if (is_counted(x) && is_counted(positions))
+        return refuse_counted(call, "by positions that are counted, along another axis");
+    if (is_counted(x))
+        return build_along(call, x.axis < axis ? x.axis : x.axis + more, x.count);
+    if (is_counted(positions))
+        return build_along(call, axis + positions.axis, positions.count);
+    return build_plain(call);
+}
+
+struct tensor count_gather_elements(struct call *call) {
+    struct counted x = call_counted(call, 0), positions = call_counted(call, 1);
+    int rank = tensor_rank(call_input(call, 0));
+    int axis = call_axis(call, call_int(call, "axis", 0), rank);
+    if (is_counted(x) && x.axis == axis) {
+        call->inputs[0] = filled_behind(call->inputs[0], x, FILL_ZERO);
+        call->inputs[1] = from_count(call->inputs[1], x.count);
+    } else if (is_counted(x) && !same_counted(x, positions)) {
+        return refuse_counted(call, "by positions for another extent");
+    }
+    if (!is_counted(positions))
+        return build_plain(call);
+    return build_along(call, positions.axis, positions.count);
+}
+
+/* Positions that are counted, but for the last axis of them, which is a place. */
+struct tensor count_gather_nd(struct call *call) {
+    struct counted positions = call_counted(call, 1);
+    if (is_counted(call_counted(call, 0)) || positions.axis + 1 >= tensor_rank(call_input(call, 1)))
+        return refuse_counted(call, "by such positions");
+    return build_along(call, positions.axis, positions.count);
+}
+
+/* ---- Updates at positions ---- */
+
+/* Whether positions and updates are counted alike, and nothing else; refuses the node otherwise. */
+static bool are_updates(struct call *call) {
+    struct counted positions = call_counted(call, 1);
+    bool good = !is_counted(call_counted(call, 0)) && is_counted(positions) &&
+                same_counted(positions, call_counted(call, 2));
+    if (!good)
+        refuse_counted(call, "without updates and positions that are counted alike");
+    return good;
+}
+
+/* Positions behind the count are out of the tensor, where nothing is put anywhere. */
+static void drop_updates(struct call *call, struct tensor outside) {
+    struct tensor positions = tensor_cast(call_input(call, 1), DTYPE_INT64);
+    call->inputs[1] =
+        tensor_where(before_count(positions, call_counted(call, 1)), positions, outside);
+}
+
+struct tensor count_scatter_elements(struct call *call) {
+    struct tensor x = call_input(call, 0);
+    int64_t shape[MAX_RANK], strides[MAX_RANK];
+    int rank = shape_of(x, shape), axis = call_axis(call, call_int(call, "axis", 0), rank);
+    if (!are_updates(call))
+        return NO_TENSOR;
+    row_major_strides(rank, shape, strides);
+    int64_t stride = rank && strides[axis] ? strides[axis] : 1;
+    int64_t outside = -divide_up(elements_of(x), stride) - (rank ? shape[axis] : 0) - 1;
+    drop_updates(call, number64(call->context, outside));
+    return build_plain(call);
+}
+
+struct tensor count_scatter_nd(struct call *call) {
+    struct tensor x = call_input(call, 0), positions = call_input(call, 1);
+    int last = tensor_rank(positions) - 1;
+    if (!are_updates(call))
+        return NO_TENSOR;
+    if (call_counted(call, 1).axis == last || tensor_extent(positions, last) > MAX_RANK)
+        return refuse_counted(call, "by such positions");
+    int64_t outside[MAX_RANK] = {-2 * tensor_extent(x, 0)};
+    drop_updates(call, int64_list(call->context, (int)tensor_extent(positions, last), outside));
+    return build_plain(call);
+}

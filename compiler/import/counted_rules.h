@@ -1,0 +1,24 @@
+/* The rules of counted_ops.def, and what they have in common. */
+#ifndef EIGENTENSOR_IMPORT_COUNTED_RULES_H
+#define EIGENTENSOR_IMPORT_COUNTED_RULES_H
+
+#include "compiler/import/counted.h"
+
+#define COUNTED(domain, name, rule, fill) count_rule count_##rule;
+#include "compiler/import/counted_ops.def"
+#undef COUNTED
+
+/* The node as its operator builds it. */
+static inline struct tensor build_plain(struct call *call) {
+    return call->op->build(call);
+}
+/* The same, and all outputs are counted along that axis. */
+struct tensor build_along(struct call *call, int axis, struct tensor count);
+/* Refuses the node for what is counted. */
+struct tensor refuse_counted(struct call *call, const char *why);
+/* The fill that the operator's row names. */
+enum fill fill_of(const struct call *call);
+/* Whether no input but those below `most` is counted; refuses the node otherwise. */
+bool only_counted_below(struct call *call, int most);
+
+#endif

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Chains of operators of which the shapes depend on the data, beside ONNX Runtime: what detectors
+do with their scores, on data of which nothing, something and everything is found."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+from beside_ort import RANDOM, floats, integers, run_ort
+from onnx import TensorProto, helper, numpy_helper
+
+import eigentensor
+
+
+def chain(nodes, inputs, outputs, opset=18, **constants):
+    """A model of nodes (operator, inputs, outputs, attributes); inputs are arrays by name."""
+    made = [helper.make_node(operator, ["" if name == "-" else name for name in reads.split()],
+                             gives.split(), **dict(*attributes))
+            for operator, reads, gives, *attributes in nodes]
+    graph = helper.make_graph(
+        made, "chain",
+        [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype),
+                                       array.shape) for name, array in inputs.items()],
+        [helper.make_empty_tensor_value_info(name) for name in outputs.split()],
+        [numpy_helper.from_array(numpy.asarray(array), name)
+         for name, array in constants.items()])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def scores(*shape):
+    """Of a detector: between 0 and 1, so that thresholds find none, some and all of them."""
+    return RANDOM.uniform(0.1, 0.9, size=shape).astype(numpy.float32)
+
+
+KEEP = [("Greater", "scores threshold", "kept"), ("NonZero", "kept", "places")]
+ROWS = [*KEEP, ("Squeeze", "places zero", "rows"), ("Gather", "boxes rows", "found")]
+BOXES = {"scores": scores(40), "boxes": floats(40, 4)}
+GRID = {"scores": scores(6, 9), "values": floats(6, 9)}
+ZERO = {"zero": numpy.array([0])}
+
+
+def each(operator, attributes=(), reads="found", gives="y", **more):
+    """An operator behind a score filter; what else it reads are constants."""
+    return [*ROWS, (operator, reads, gives, attributes)], BOXES, gives, {**ZERO, **more}
+
+
+def also(nodes, outputs="y", inputs=None, **more):
+    return [*ROWS, *nodes], inputs or BOXES, outputs, {**ZERO, **more}
+
+
+ONE = {"one": numpy.array([1])}
+CASES = {
+    "places": (KEEP, GRID, "places", {}),
+    "places of integers": ([("NonZero", "x", "y")], {"x": integers("int32", 7, 5, low=0, high=3)},
+                           "y", {}),
+    "score filter": also([("Gather", "scores rows", "kept_scores")], "found kept_scores rows"),
+    "two axes": ([*KEEP, ("Transpose", "places", "tuples", {"perm": [1, 0]}),
+                  ("GatherND", "values tuples", "y")], GRID, "tuples y", {}),
+    "compress rows": ([KEEP[0], ("Compress", "boxes kept", "y", {"axis": 0})], BOXES, "y", {}),
+    "compress all": ([KEEP[0], ("Cast", "kept", "flat", {"to": TensorProto.BOOL}),
+                      ("Reshape", "flat all", "row"), ("Compress", "values row", "y")], GRID, "y",
+                     {"all": numpy.array([-1])}),
+    "compress columns": ([KEEP[0], ("Compress", "x kept", "y", {"axis": -1})],
+                         {"scores": scores(6), "x": floats(3, 6, 2).transpose(0, 2, 1).copy()}, "y",
+                         {}),
+    "elementwise": also([("Mul", "found scale", "a"), ("Exp", "a", "b"), ("Add", "b found", "y")],
+                        scale=floats(4)),
+    "where": also([("Less", "found null", "negative"), ("Where", "negative null found", "y")],
+                  null=numpy.array(0, numpy.float32)),
+    "cast": each("Cast", {"to": TensorProto.INT32}),
+    "16 bits": also([("Cast", "found", "half", {"to": TensorProto.FLOAT16}),
+                     ("Neg", "half", "b")], "b"),
+    "transpose": each("Transpose", {"perm": [1, 0]}),
+    "unsqueeze": each("Unsqueeze", (), "found one", **ONE),
+    "slice columns": each("Slice", (), "found zero two one",
+                          two=numpy.array([2]), **ONE),
+    "slice rows": each("Slice", (), "found one seven zero", seven=numpy.array([7]), **ONE),
+    "slice steps": each("Slice", (), "found one end zero three", end=numpy.array([2**62]),
+                        three=numpy.array([3]), **ONE),
+    "slice before the end": each("Slice", (), "found zero end zero", end=numpy.array([-2])),
+    "split columns": each("Split", {"axis": 1}, "found sizes", "a b", sizes=numpy.array([1, 3])),
+    "concat columns": each("Concat", {"axis": 1}, "found found"),
+    "concat rows": also([("Gather", "boxes rows", "other"), ("Neg", "other", "less"),
+                         ("Concat", "found more less", "y", {"axis": 0})], more=floats(3, 4)),
+    "concat behind": each("Concat", {"axis": 0}, "more found", more=floats(3, 4)),
+    "reshape": each("Reshape", (), "found shape", shape=numpy.array([-1, 2, 2])),
+    "reshape, as it is": each("Reshape", (), "found shape", shape=numpy.array([0, 2, 2])),
+    "reshape, in a row": each("Reshape", (), "found shape", shape=numpy.array([-1])),
+    "flatten": also([("Reshape", "found shape", "a"), ("Flatten", "a", "y")],
+                    shape=numpy.array([0, 2, 2])),
+    "sum of columns": each("ReduceSum", {"keepdims": 0}, "found one", **ONE),
+    "sum of rows": each("ReduceSum", (), "found zero"),
+    "sum of all": each("ReduceSum", {"keepdims": 0}),
+    "greatest": each("ReduceMax", (), "found zero"),
+    "least": each("ReduceMin", {"keepdims": 0}, "found zero"),
+    "product": each("ReduceProd", (), "found zero"),
+    "mean": each("ReduceMean", (), "found zero"),
+    "mean of all": each("ReduceMean", {"keepdims": 0}),
+    "sum of squares": each("ReduceSumSquare", (), "found zero"),
+    "log of sums": each("ReduceLogSumExp", {"keepdims": 0}, "found zero"),
+    "greatest column": each("ArgMax", {"axis": 1}),
+    "softmax of rows": each("Softmax", {"axis": 0}),
+    "softmax of columns": each("Softmax", {"axis": 1}),
+    "layer norm": each("LayerNormalization", {"axis": -1}, "found scale",
+                       scale=numpy.ones(4, numpy.float32)),
+    "running sum": each("CumSum", (), "found axis", axis=numpy.array(0)),
+    "running sum backwards": each("CumSum", {"reverse": 1}, "found axis", axis=numpy.array(0)),
+    "product of matrices": each("MatMul", (), "found w", w=floats(4, 5)),
+    "product from the left": also([("Transpose", "found", "a", {"perm": [1, 0]}),
+                                   ("MatMul", "w a", "y")], w=floats(5, 4)),
+    "sum over rows": also([("Transpose", "found", "a", {"perm": [1, 0]}),
+                           ("MatMul", "a found", "y")]),
+    "gemm": each("Gemm", (), "found w bias", w=floats(4, 5), bias=floats(5)),
+    "put back": also([("Gather", "scores rows", "some"),
+                      ("ScatterElements", "null rows some", "y", {"axis": 0})], null=floats(40)),
+    "put back rows": also([("Unsqueeze", "rows one", "tuples"),
+                           ("ScatterND", "null tuples found", "y")], null=floats(40, 4), **ONE),
+    "add to rows": also([("Unsqueeze", "rows one", "tuples"),
+                         ("ScatterND", "null tuples found", "y", {"reduction": "add"})],
+                        null=floats(40, 4), **ONE),
+    "filter twice": also([("Gather", "scores rows", "again"), ("Less", "again upper", "low"),
+                          ("NonZero", "low", "inner"), ("Squeeze", "inner zero", "own"),
+                          ("Gather", "found own", "y")], upper=numpy.array(0.6, numpy.float32)),
+    "compress twice": also([("Gather", "scores rows", "again"), ("Less", "again upper", "low"),
+                            ("Compress", "found low", "y", {"axis": 0})],
+                           upper=numpy.array(0.6, numpy.float32)),
+    "how many": also([("Shape", "found", "shape"), ("Size", "found", "size")], "shape size"),
+    "unique": ([("Unique", "x", "y first inverse counts")],
+               {"x": integers("int64", 50, low=-9, high=9)}, "y first inverse counts", {}),
+    "unique by place": ([("Unique", "x", "y first inverse counts", {"sorted": 0})],
+                        {"x": integers("int64", 300, low=-9, high=99)}, "y first inverse counts",
+                        {}),
+    "unique floats": ([("Round", "x", "a"), ("Unique", "a", "y first inverse counts")],
+                      {"x": floats(600)}, "y first inverse counts", {}),
+    "unique rows": ([("Unique", "x", "y first inverse counts", {"axis": 0})],
+                    {"x": integers("int64", 60, 3, low=0, high=3)}, "y first inverse counts", {}),
+    "unique columns": ([("Unique", "x", "y first inverse counts", {"axis": 1, "sorted": 0})],
+                       {"x": integers("int64", 2, 30, 2, low=0, high=2)},
+                       "y first inverse counts", {}),
+}
+# Of no elements ONNX Runtime refuses these, or they mean nothing.
+NOT_EMPTY = ("greatest", "least", "mean", "mean of all", "log of sums")
+# Of as many as are wanted; ONNX wants no more than there are.
+for name, k, largest in (("top", 3, 1), ("least ones", 3, 0)):
+    CASES[name] = also([("Gather", "scores rows", "some"),
+                        ("TopK", "some k", "y at", {"largest": largest}),
+                        ("Gather", "rows at", "own"), ("Gather", "boxes own", "best")],
+                       "y at best", k=numpy.array([k]))
+NOT_EMPTY += ("top", "least ones")
+
+REFUSED = {
+    "beside another extent": also([("Add", "found boxes", "y")]),
+    "the last ones": each("Slice", (), "found end far zero", end=numpy.array([-2]),
+                          far=numpy.array([2**62])),
+    "a shape that is not said": each("Reshape", (), "found shape", shape=numpy.array([40, 4])),
+    "padded": each("Pad", (), "found pads", pads=numpy.array([1, 0, 0, 0])),
+}
+
+
+def thresholds(constants, inputs):
+    if "scores" not in inputs:
+        return [constants]
+    return [{**constants, "threshold": numpy.array(each, numpy.float32)}
+            for each in (0.5, 0, 0.8, 1)]
+
+
+def loaded(model, folder):
+    path = Path(folder) / "chain.onnx"
+    path.write_bytes(model.SerializeToString())
+    return eigentensor.GraphProgram.load(path)
+
+
+def wrong_with(case, name, folder):
+    """None, or what is wrong."""
+    nodes, inputs, outputs, constants = case
+    for all_constants in thresholds(constants, inputs):
+        found_none = float(all_constants.get("threshold", 0)) == 1
+        if found_none and name in NOT_EMPTY:
+            continue
+        model = chain(nodes, inputs, outputs, **all_constants)
+        expected = run_ort(model, inputs)
+        program = loaded(model, folder)
+        digests = []
+        for mode in ("eager", "jit"):
+            result = program(mode=mode, **inputs)
+            result = result if isinstance(result, dict) else {outputs: result}
+            if list(result) != outputs.split():
+                return f"outputs {list(result)}"
+            arrays = [numpy.array(result[each]) for each in outputs.split()]
+            digests.append([array.tobytes() for array in arrays])
+            for array, wanted in zip(arrays, expected):
+                array = array.view(wanted.dtype) if wanted.dtype == numpy.float16 else array
+                if array.shape != wanted.shape or array.dtype != wanted.dtype:
+                    return (f"{array.dtype}{list(array.shape)}, expected "
+                            f"{wanted.dtype}{list(wanted.shape)}")
+                numpy.testing.assert_allclose(array, wanted, rtol=1e-5, atol=1e-5)
+        if digests[0] != digests[1]:
+            return "other bits in JIT"
+    return None
+
+
+def main():
+    words, failures = sys.argv[1:], 0
+    wanted = [name for name in CASES if not words or any(word in name for word in words)]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in wanted:
+            try:
+                wrong = wrong_with(CASES[name], name, folder)
+            except Exception as error:  # pylint: disable=broad-except
+                wrong = f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"
+            if wrong:
+                print(f"{name}: {wrong}", flush=True)
+                failures += 1
+        for name, (nodes, inputs, outputs, constants) in REFUSED.items():
+            try:
+                loaded(chain(nodes, inputs, outputs,
+                             **thresholds(constants, inputs)[0]), folder)
+            except eigentensor.ProgramError as error:
+                if "depends on the data" in str(error):
+                    continue
+                print(f"{name}: {error}")
+            print(f"{name}: not refused")
+            failures += 1
+    print(f"# {len(wanted)} chains whose shapes depend on the data: {failures} wrong")
+    return failures != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
