@@ -101,7 +101,9 @@ static bool check_axes(struct importer *importer, const bool *used,
                        "open axes without a size: %s%s; give each one, as --axis NAME=SIZE",
                        text_keep((struct text *)&open->names), open->count > 8 ? ", ..." : "");
     for (int i = 0; i < options->axis_count; i++)
-        if (!used[i])
+        if (!used[i] && strcmp(options->axes[i].name, LOOP_AXIS) == 0)
+            importer->only_loops = true;
+        else if (!used[i])
             return et_fail(importer->error, "no input has an open axis \"%s\"%s",
                            quoted(options->axes[i].name).text, known_axes(importer));
     return true;
@@ -142,6 +144,21 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
             return false;
     }
     return check_axes(importer, used, &open);
+}
+
+int64_t import_loop_bound(struct importer *importer) {
+    const struct import_options *options = importer->options;
+    importer->bounds_loop = true;
+    for (int i = 0; i < options->axis_count; i++)
+        if (strcmp(options->axes[i].name, LOOP_AXIS) == 0)
+            return options->axes[i].size;
+    return 0;
+}
+
+static bool check_loop_axis(const struct importer *importer) {
+    return !importer->only_loops || importer->bounds_loop ||
+           et_fail(importer->error, "no input has an open axis \"" LOOP_AXIS "\", and no loop "
+                                    "runs as often as is known at run time only");
 }
 
 /* ---- The model ---- */
@@ -279,7 +296,7 @@ static struct graph *import_model(struct importer *importer) {
         return NULL;
     }
     if (!import_inputs(importer, inputs) || !import_graph(importer, model, NULL, inputs, outputs) ||
-        !report_refusals(importer))
+        !report_refusals(importer) || !check_loop_axis(importer))
         return NULL;
     return import_outputs(importer, outputs);
 }

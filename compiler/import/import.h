@@ -18,6 +18,10 @@ void folds_free(struct folds *folds);
 /* From now on imports leave what differed to the graph, and nothing more is remembered. */
 void folds_settle(struct folds *folds);
 
+/* An axis that every model has: of the steps of loops whose count is known at run time only. Its
+ * size is how many there are at most. */
+#define LOOP_AXIS "loop"
+
 struct import_options {
     int axis_count;
     const struct et_axis *axes;

@@ -130,6 +130,8 @@ struct importer {
     struct built_graph *graph;     /* the one at hand: that, or for a moment one around it */
     int refusal_count, refusal_capacity;
     bool more_refusals; /* than are listed */
+    bool bounds_loop;   /* some loop asked for LOOP_AXIS */
+    bool only_loops;    /* could, as no input has an axis of that name */
     struct refusal *refusals;
     int64_t imported;                 /* nodes, so far */
     bool left_out;                    /* something that is known was too much to evaluate */
@@ -307,6 +309,11 @@ bool scope_of_graph(struct importer *importer, const Onnx__Graph *graph, struct 
                     struct scope *scope);
 bool scope_of_function(const struct call *call, const Onnx__Function *function,
                        struct scope *scope);
+
+/* import.c */
+
+/* The size of LOOP_AXIS; 0: it has none. */
+int64_t import_loop_bound(struct importer *importer);
 
 /* import_graph.c */
 

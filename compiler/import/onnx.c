@@ -180,6 +180,8 @@ bool names_place(const struct declared_input *input, int axis, const char *name)
 }
 
 bool onnx_has_axis(const struct onnx *onnx, const char *name) {
+    if (strcmp(name, LOOP_AXIS) == 0)
+        return true;
     for (int i = 0; i < onnx->inputs.count; i++) {
         const struct declared_input *input = &onnx->inputs.inputs[i];
         if (strcmp(input->name, name) == 0)

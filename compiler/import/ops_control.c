@@ -5,6 +5,7 @@
 #include "compiler/import/unrolled.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* A dead tensor: the reason has been said where it arose. */
 static struct tensor dead(const struct call *call) {
@@ -81,11 +82,18 @@ struct tensor import_if(struct call *call) {
 
 /* ---- Loop ---- */
 
+static struct tensor truth(const struct call *call) {
+    static const uint8_t yes = 1;
+    return tensor_const(call->context, DTYPE_BOOL, SCALAR_SHAPE, 1, &yes);
+}
+
 struct loop {
     struct unrolled unrolled;
-    int64_t trips;           /* at most */
+    int64_t trips;           /* at most; INT64_MAX: as often as the condition says */
+    struct tensor limit;     /* the same where it is not known; else NO_TENSOR */
     struct tensor condition; /* whether there is another step */
     struct tensor active;    /* whether the run is still going on; NO_TENSOR: it is */
+    bool many;               /* too many to be written out, or not as many at all sizes */
 };
 
 /* Whether another step may be taken. It is known, or from now on steps count only while the run's
@@ -139,42 +147,6 @@ static bool take_steps(struct loop *loop) {
     return true;
 }
 
-/* Whether it runs so often for all that is known now, unless its body ends it. */
-static bool runs_long(struct loop *loop) {
-    struct call *call = loop->unrolled.call;
-    bool many = !call_number_agrees(call, loop->trips) || loop->trips > MOST_UNROLLED;
-    return many && loop->trips > 0 && loop->trips <= INT32_MAX &&
-           call_is_known(call, loop->condition) &&
-           call_known_number(call, loop->condition, "the condition") != 0;
-}
-
-/* All steps as a scan; `*ends`: the body may end it before, and they must be written out. */
-static bool scan_steps_of(struct loop *loop, struct tensor *results, bool *ends) {
-    struct call *call = loop->unrolled.call;
-    int states = loop->unrolled.states;
-    struct scanned scanned = {.call = call,
-                              .body = loop->unrolled.body,
-                              .steps = loop->trips,
-                              .states = states,
-                              .first_state_in = 2,
-                              .first_state_out = 1,
-                              .slices = 1,
-                              .input_count = states + 2};
-    scanned.inputs = arena_array(&call->importer->arena, struct tensor, (size_t)states + 2);
-    scanned.inputs[0] = tensor_iota(call->context, DTYPE_INT64, loop->trips);
-    scanned.inputs[1] = loop->condition;
-    for (int i = 0; i < states; i++)
-        scanned.inputs[2 + i] = call->inputs[2 + i];
-    if (!scanned_begin(&scanned))
-        return false;
-    *ends = !call_is_known(call, scanned.outputs[0]) ||
-            call_known_number(call, scanned.outputs[0], "the condition") == 0;
-    if (!*ends)
-        return scanned_end(&scanned, results);
-    scanned_drop(&scanned);
-    return true;
-}
-
 static bool write_out(struct loop *loop, struct tensor *results) {
     struct unrolled *u = &loop->unrolled;
     struct call *call = u->call;
@@ -191,28 +163,222 @@ static bool write_out(struct loop *loop, struct tensor *results) {
     return true;
 }
 
+/* What decides whether there is another step. */
+enum decision {
+    GOES_ON,  /* nothing: there is one after each */
+    BY_COUNT, /* how many there have been */
+    AT_RUN_TIME,
+};
+
+/* Whether x depends on no input of its body but `step`. */
+static bool depends_on_step_only(struct importer *importer, struct tensor x, struct tensor step) {
+    int64_t room = (int64_t)x.node->id + 1, waiting = 1;
+    bool *seen = arena_array(&importer->arena, bool, (size_t)room);
+    const struct node **stack = arena_array(&importer->arena, const struct node *, (size_t)room);
+    stack[0] = x.node;
+    while (waiting > 0) {
+        const struct node *node = stack[--waiting];
+        if (node->op == OP_INPUT && node != step.node)
+            return false;
+        for (int i = 0; i < node->source_count; i++) {
+            const struct node *source = node->sources[i];
+            if (!seen[source->id])
+                stack[waiting++] = source;
+            seen[source->id] = true;
+        }
+    }
+    return true;
+}
+
+/* Requires that the body is the graph at hand; `begins`: there is a first step for certain. */
+static enum decision decision_of(const struct loop *loop, const struct scanned *scanned,
+                                 bool begins) {
+    struct call *call = loop->unrolled.call;
+    struct tensor goes_on = scanned->outputs[0];
+    if (is_given(loop->limit) || !begins)
+        return AT_RUN_TIME;
+    if (call_is_known(call, goes_on))
+        return call_known_number(call, goes_on, "the condition") != 0 ? GOES_ON : BY_COUNT;
+    return depends_on_step_only(call->importer, goes_on, scanned->own[0]) ? BY_COUNT : AT_RUN_TIME;
+}
+
+/* Whether an output is asked for that collects a part of each step. */
+static bool collects(const struct loop *loop) {
+    const struct call *call = loop->unrolled.call;
+    bool any = false;
+    for (int i = loop->unrolled.states; i < call->output_count; i++)
+        any |= call_wants_output(call, i);
+    return any;
+}
+
+static const Onnx__Node *node_giving(const Onnx__Graph *graph, const char *name) {
+    for (size_t i = 0; i < graph->n_node; i++)
+        if (graph->node[i]->n_output == 1 && strcmp(graph->node[i]->output[0], name) == 0)
+            return graph->node[i];
+    return NULL;
+}
+
+/* Whether its body gives out the condition that it is given, or a constant, as exporters write it
+ * where nothing ends a loop. */
+static bool hands_condition_on(const Onnx__Graph *body) {
+    if (!body || body->n_input < 2 || body->n_output < 1)
+        return false;
+    const char *name = body->output[0]->name;
+    for (size_t i = 0; i < body->n_node; i++) {
+        const Onnx__Node *node = node_giving(body, name);
+        if (!node)
+            break;
+        if (strcmp(node->op_type, "Constant") == 0)
+            return true;
+        if (node->n_input != 1 ||
+            (strcmp(node->op_type, "Identity") != 0 && strcmp(node->op_type, "Cast") != 0))
+            return false;
+        name = node->input[0];
+    }
+    bool constant = false;
+    for (size_t i = 0; i < body->n_initializer; i++)
+        constant |= strcmp(body->initializer[i]->name, name) == 0;
+    return constant || strcmp(body->input[1]->name, name) == 0;
+}
+
+/* Whether its body has to be imported by itself: it runs often for all that is known now, or how
+ * often is not known. Else its steps are written out. */
+static bool runs_long(struct loop *loop, bool begins) {
+    struct call *call = loop->unrolled.call;
+    bool agrees = call_number_agrees(call, loop->trips);
+    loop->many = loop->trips > MOST_UNROLLED || (begins && !agrees);
+    if (is_given(loop->limit) || loop->trips <= 0)
+        return loop->trips > 0;
+    return loop->many || (collects(loop) && !(begins && hands_condition_on(loop->unrolled.body)));
+}
+
+/* How many steps there are room for. 0: refused. */
+static int64_t most_steps(const struct loop *loop) {
+    struct importer *importer = loop->unrolled.call->importer;
+    int64_t bound = import_loop_bound(importer);
+    if (bound)
+        return bound < loop->trips ? bound : loop->trips;
+    if (!is_given(loop->limit) && loop->trips <= INT32_MAX)
+        return loop->trips;
+    call_refuse(loop->unrolled.call,
+                "how often it runs depends on the model's inputs; it must be known before, or has "
+                "to get a bound, as --axis " LOOP_AXIS "=100");
+    return 0;
+}
+
+/* Whether there is a first step, where that is not known; else NO_TENSOR. */
+static struct tensor first_step(const struct loop *loop, bool begins) {
+    if (!is_given(loop->limit))
+        return begins ? NO_TENSOR : loop->condition;
+    return tensor_and(loop->condition, tensor_lt(scalar_like(loop->limit, 0), loop->limit));
+}
+
+/* Says in the body whether there is another step, and how many there have been. */
+static bool end_at_run_time(const struct loop *loop, struct scanned *scanned) {
+    struct importer *importer = loop->unrolled.call->importer;
+    struct tensor taken = tensor_add(scanned->own[0], scalar_like(scanned->own[0], 1));
+    scanned->steps = most_steps(loop);
+    scanned->goes_on = tensor_reshape(scanned->outputs[0], SCALAR_SHAPE);
+    if (is_given(loop->limit))
+        scanned->goes_on =
+            tensor_and(scanned->goes_on, tensor_lt(taken, captured(importer, loop->limit)));
+    scanned->taken = collects(loop) ? taken : NO_TENSOR;
+    return scanned->steps;
+}
+
+/* Where there is no step, states are what they were and nothing is collected. */
+static void unless_none(const struct loop *loop, const struct scanned *scanned, struct tensor first,
+                        struct tensor *results) {
+    struct call *call = loop->unrolled.call;
+    int states = loop->unrolled.states;
+    struct tensor count = scanned->count;
+    if (is_given(first)) {
+        for (int i = 0; i < states; i++)
+            results[i] = tensor_where(first, results[i], call->inputs[2 + i]);
+        count = is_given(count) ? tensor_where(first, count, scalar_like(count, 0)) : count;
+    }
+    for (int i = states; i < call->output_count; i++)
+        if (call_wants_output(call, i))
+            results[i] = call_refuse(call, "collects as many parts as are known at run time only");
+}
+
+static bool end_scan(struct loop *loop, struct scanned *scanned, bool begins,
+                     struct tensor *results) {
+    struct call *call = loop->unrolled.call;
+    if (!end_at_run_time(loop, scanned)) {
+        scanned_drop(scanned);
+        return false;
+    }
+    scanned->inputs[0] = tensor_iota(call->context, DTYPE_INT64, scanned->steps);
+    if (!scanned_end(scanned, results))
+        return false;
+    unless_none(loop, scanned, first_step(loop, begins), results);
+    return true;
+}
+
+/* All steps as a scan; `*written`: they are to be written out. */
+static bool scan_steps_of(struct loop *loop, bool begins, struct tensor *results, bool *written) {
+    struct call *call = loop->unrolled.call;
+    int states = loop->unrolled.states;
+    bool bounded = loop->trips <= INT32_MAX;
+    struct scanned scanned = {.call = call,
+                              .body = loop->unrolled.body,
+                              .steps = bounded ? loop->trips : 1,
+                              .states = states,
+                              .first_state_in = 2,
+                              .first_state_out = 1,
+                              .slices = 1,
+                              .input_count = states + 2};
+    scanned.inputs = arena_array(&call->importer->arena, struct tensor, (size_t)states + 2);
+    scanned.inputs[0] = tensor_iota(call->context, DTYPE_INT64, scanned.steps);
+    scanned.inputs[1] = truth(call); /* else there is no step */
+    for (int i = 0; i < states; i++)
+        scanned.inputs[2 + i] = call->inputs[2 + i];
+    if (!scanned_begin(&scanned))
+        return false;
+    enum decision decision = decision_of(loop, &scanned, begins);
+    *written = decision == BY_COUNT || (decision == GOES_ON && !(bounded && loop->many));
+    if (decision == AT_RUN_TIME)
+        return end_scan(loop, &scanned, begins, results);
+    if (!*written)
+        return scanned_end(&scanned, results);
+    scanned_drop(&scanned);
+    return true;
+}
+
+/* How often it runs at most, as far as that is known. */
+static void read_trips(struct loop *loop) {
+    struct call *call = loop->unrolled.call;
+    struct tensor trips = call_input(call, 0);
+    if (call_has_input(call, 0) && !call_is_known(call, trips)) {
+        loop->limit = tensor_reshape(trips, SCALAR_SHAPE);
+    } else if (call_has_input(call, 0)) {
+        struct integers known = call_known(call, trips, "how often it runs");
+        loop->trips = known.count == 1 ? known.values[0] : 0;
+    }
+}
+
 struct tensor import_loop(struct call *call) {
-    static const uint8_t yes = 1;
     struct loop loop = {.unrolled = {.call = call,
                                      .body = call_graph(call, "body"),
                                      .states = call->input_count > 2 ? call->input_count - 2 : 0,
                                      .first_state_in = 2,
                                      .first_state_out = 1},
                         .trips = INT64_MAX,
-                        .condition =
-                            tensor_const(call->context, DTYPE_BOOL, SCALAR_SHAPE, 1, &yes)};
-    if (call_has_input(call, 0)) {
-        struct integers trips = call_known(call, call_input(call, 0), "how often it runs");
-        loop.trips = trips.count == 1 ? trips.values[0] : 0;
-    }
+                        .condition = truth(call)};
+    read_trips(&loop);
     if (call_has_input(call, 1))
         loop.condition = tensor_reshape(call_input(call, 1), SCALAR_SHAPE);
     size_t room = (size_t)(call->output_count + loop.unrolled.states) + 1;
     struct tensor *results = arena_array(&call->importer->arena, struct tensor, room);
-    bool ends = true;
-    if (runs_long(&loop) && !scan_steps_of(&loop, results, &ends))
+    bool begins = call_is_known(call, loop.condition) &&
+                  call_known_number(call, loop.condition, "the condition") != 0;
+    bool written = true;
+    if (call_is_known(call, loop.condition) && !begins)
+        loop.trips = 0;
+    if (runs_long(&loop, begins) && !scan_steps_of(&loop, begins, results, &written))
         return refused(call);
-    if (ends && !write_out(&loop, results))
+    if (written && !write_out(&loop, results))
         return refused(call);
     for (int i = 0; i < call->output_count; i++)
         call_output(call, i, results[i]);

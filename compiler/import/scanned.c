@@ -31,16 +31,15 @@ static struct tensor add_input(struct tensor_context *context, int number, struc
 
 static bool import_body(struct scanned *s) {
     struct importer *importer = s->call->importer;
-    struct tensor *inputs =
-        arena_array(&importer->arena, struct tensor, (size_t)s->input_count + 1);
+    s->own = arena_array(&importer->arena, struct tensor, (size_t)s->input_count + 1);
     for (int i = 0; i < s->input_count; i++) {
         bool own = is_state(s, i) || is_slice(s, i);
         if (!s->inputs[i].node)
             return false;
-        inputs[i] = own ? add_input(s->graph->context, i, s->inputs[i], is_slice(s, i))
+        s->own[i] = own ? add_input(s->graph->context, i, s->inputs[i], is_slice(s, i))
                         : captured(importer, s->inputs[i]);
     }
-    return import_graph(importer, s->body, s->call->scope, inputs, s->outputs);
+    return import_graph(importer, s->body, s->call->scope, s->own, s->outputs);
 }
 
 /* Whether all of its outputs are there, and are numbers. */
@@ -92,11 +91,12 @@ void scanned_drop(struct scanned *s) {
 
 /* ---- One state of several ---- */
 
-/* A state of the body, or what it collects: a part of the scan's state. */
+/* A state of the body, or what it collects or counts: a part of the scan's state. */
 struct state_part {
-    int result;            /* its place among the outputs of the node */
+    int result;            /* its place among the outputs of the node; -1: it counts the steps */
     struct tensor initial; /* NO_TENSOR: it is collected */
     struct tensor next;    /* of the body, until that is compiled */
+    enum dtype dtype;
     int rank;
     int64_t shape[MAX_RANK];
     int64_t begin, end; /* in the joined state */
@@ -105,7 +105,7 @@ struct state_part {
 struct joined {
     int count;
     struct state_part *pieces;
-    enum dtype dtype; /* of all */
+    enum dtype dtype; /* of all; pieces of other ones are there as integers of that */
     int64_t extent;
 };
 
@@ -116,18 +116,13 @@ static bool same_shape(struct tensor a, const struct state_part *piece) {
 }
 
 static bool add_piece(const struct scanned *s, struct joined *joined, struct state_part piece) {
-    const struct state_part *first = joined->pieces;
     piece.rank = shape_of(piece.next, piece.shape);
+    piece.dtype = tensor_dtype(piece.next);
     piece.begin = joined->extent;
-    if (is_given(piece.initial) && (!same_shape(piece.initial, &piece) ||
-                                    tensor_dtype(piece.initial) != tensor_dtype(piece.next))) {
+    if (is_given(piece.initial) &&
+        (!same_shape(piece.initial, &piece) || tensor_dtype(piece.initial) != piece.dtype)) {
         call_refuse(s->call, "%" PRId64 " steps, of which one makes %s of a state %s", s->steps,
                     tensor_text(piece.next).text, tensor_text(piece.initial).text);
-        return false;
-    }
-    if (joined->count && tensor_dtype(first->next) != tensor_dtype(piece.next)) {
-        call_refuse(s->call, "%" PRId64 " steps that give %s and %s, expected one dtype", s->steps,
-                    tensor_text(first->next).text, tensor_text(piece.next).text);
         return false;
     }
     if (!checked_add(joined->extent, elements_of(piece.next), &piece.end) ||
@@ -135,15 +130,32 @@ static bool add_piece(const struct scanned *s, struct joined *joined, struct sta
         call_refuse(s->call, "its states are too large");
         return false;
     }
-    joined->dtype = tensor_dtype(piece.next);
     joined->extent = piece.end;
     joined->pieces[joined->count++] = piece;
     return true;
 }
 
-static bool join_states(const struct scanned *s, struct joined *joined) {
+/* The one dtype of all pieces; or else an integer as wide as the widest. */
+static enum dtype common_dtype(const struct joined *joined) {
+    int64_t width = 4;
+    bool same = true;
+    for (int i = 0; i < joined->count; i++) {
+        enum dtype dtype = joined->pieces[i].dtype;
+        same = same && dtype == joined->pieces[0].dtype;
+        width = dtype_bytes(dtype) > width ? dtype_bytes(dtype) : width;
+    }
+    return same && joined->count ? joined->pieces[0].dtype : width == 4 ? DTYPE_INT32 : DTYPE_INT64;
+}
+
+/* Whether elements of the type can be any number of steps. */
+static bool can_count(enum dtype dtype, int64_t steps) {
+    return dtype == DTYPE_INT32 || dtype == DTYPE_INT64 || dtype == DTYPE_FLOAT64 ||
+           (dtype == DTYPE_FLOAT32 && steps <= 1 << 24);
+}
+
+static bool join_states(struct scanned *s, struct joined *joined) {
     int outputs = (int)s->body->n_output - s->first_state_out;
-    joined->pieces = arena_array(&s->call->importer->arena, struct state_part, (size_t)outputs + 1);
+    joined->pieces = arena_array(&s->call->importer->arena, struct state_part, (size_t)outputs + 2);
     for (int i = 0; i < outputs; i++) {
         struct state_part piece = {.result = i, .next = s->outputs[s->first_state_out + i]};
         if (i < s->states)
@@ -153,11 +165,55 @@ static bool join_states(const struct scanned *s, struct joined *joined) {
         if (!add_piece(s, joined, piece))
             return false;
     }
+    enum dtype dtype = common_dtype(joined);
+    if (is_given(s->taken)) {
+        enum dtype own = can_count(dtype, s->steps) ? dtype : DTYPE_INT32;
+        if (!add_piece(s, joined,
+                       (struct state_part){.result = -1, .next = tensor_cast(s->taken, own)}))
+            return false;
+    }
+    joined->dtype = common_dtype(joined);
     return true;
 }
 
 static struct tensor flat(struct tensor x) {
     return tensor_reshape(x, SHAPE(elements_of(x)));
+}
+
+/* The integer of so many bytes. */
+static enum dtype integer_of(enum dtype dtype) {
+    switch (dtype_bytes(dtype)) {
+    case 8:
+        return DTYPE_INT64;
+    case 4:
+        return DTYPE_INT32;
+    default:
+        return DTYPE_INT16;
+    }
+}
+
+/* Whether casts to the carrier and back keep every element. */
+static bool is_narrow_integer(enum dtype dtype, enum dtype carrier) {
+    return dtype_is_integer(dtype) && dtype_bytes(dtype) < dtype_bytes(carrier);
+}
+
+/* A piece as the joined state has it: the elements, or integers with their bits. */
+static struct tensor carried(struct tensor x, enum dtype carrier) {
+    enum dtype dtype = tensor_dtype(x);
+    if (dtype == carrier)
+        return flat(x);
+    if (!is_narrow_integer(dtype, carrier))
+        x = tensor_bitcast(x, integer_of(dtype));
+    return flat(tensor_cast(x, carrier));
+}
+
+static struct tensor uncarried(struct tensor x, enum dtype dtype) {
+    enum dtype carrier = tensor_dtype(x);
+    if (dtype == carrier)
+        return x;
+    if (is_narrow_integer(dtype, carrier))
+        return tensor_cast(x, dtype);
+    return tensor_bitcast(tensor_cast(x, integer_of(dtype)), dtype);
 }
 
 /* Zeros stand for what has not been collected yet. */
@@ -167,7 +223,7 @@ static struct tensor initial_state(const struct scanned *s, const struct joined 
     for (int i = 0; i < joined->count; i++) {
         const struct state_part *piece = &joined->pieces[i];
         parts[i] = is_given(piece->initial)
-                       ? flat(piece->initial)
+                       ? carried(piece->initial, joined->dtype)
                        : zeros(s->call->context, joined->dtype, SHAPE(piece->end - piece->begin));
     }
     return tensor_concat(joined->count, parts, 0);
@@ -182,8 +238,8 @@ static struct tensor piece_of(struct tensor states, const struct state_part *pie
     if (before + piece->rank > MAX_RANK)
         return tensor_fail(states.context, "collected: a rank over %d", MAX_RANK);
     memcpy(shape + before, piece->shape, (size_t)piece->rank * sizeof *shape);
-    return tensor_reshape(cut_axis(states, before, piece->begin, piece->end), before + piece->rank,
-                          shape);
+    struct tensor part = cut_axis(states, before, piece->begin, piece->end);
+    return tensor_reshape(uncarried(part, piece->dtype), before + piece->rank, shape);
 }
 
 /* ---- The scan ---- */
@@ -254,7 +310,9 @@ static struct tensor next_state(struct scanned *s, const struct joined *joined,
             copy->made[i] = tensor_of_node(copy->context, node, node->source_count, sources);
     }
     for (int i = 0; i < joined->count; i++)
-        parts[i] = flat(copy->made[body->outputs[i].node->id]);
+        parts[i] = carried(copy->made[body->outputs[i].node->id], joined->dtype);
+    if (is_given(s->goes_on))
+        copy->options.goes_on = copy->made[body->outputs[joined->count].node->id];
     return tensor_concat(joined->count, parts, 0);
 }
 
@@ -277,13 +335,16 @@ static bool compile_body(struct scanned *s, const struct joined *joined) {
     struct arena *arena = &s->call->importer->arena;
     struct named_tensor *outputs =
         arena_array(arena, struct named_tensor, (size_t)joined->count + 1);
+    int count = joined->count;
     struct et_error error = {0};
-    for (int i = 0; i < joined->count; i++)
+    for (int i = 0; i < count; i++)
         outputs[i] =
             (struct named_tensor){arena_format(arena, "output%d", i), joined->pieces[i].next};
+    if (is_given(s->goes_on))
+        outputs[count++] = (struct named_tensor){"goes_on", s->goes_on};
     struct tensor_context *context = s->graph->context;
     s->graph->context = NULL; /* compile_to_graph frees it */
-    s->graph->program = compile_to_graph(context, joined->count, outputs, &error);
+    s->graph->program = compile_to_graph(context, count, outputs, &error);
     if (!s->graph->program)
         call_refuse(s->call, "its body: %s", error.message);
     return s->graph->program;
@@ -299,7 +360,10 @@ bool scanned_end(struct scanned *s, struct tensor *results) {
     struct tensor last = squeeze(cut_axis(states, 0, s->steps - 1, s->steps), 0);
     for (int i = 0; i < joined.count; i++) {
         const struct state_part *piece = &joined.pieces[i];
-        results[piece->result] = piece_of(is_given(piece->initial) ? last : states, piece);
+        if (piece->result < 0)
+            s->count = tensor_cast(piece_of(last, piece), DTYPE_INT64);
+        else
+            results[piece->result] = piece_of(is_given(piece->initial) ? last : states, piece);
     }
     return true;
 }

@@ -5,7 +5,7 @@
 #include "compiler/import/importer.h"
 
 /* A body, as in unrolled.h. What it carries and collects is the state of the scan, flattened and
- * joined: all of one dtype. */
+ * joined; as integers that have their bits where they are of several dtypes. */
 struct scanned {
     struct call *call; /* its outputs are the states, then what is collected */
     const Onnx__Graph *body;
@@ -17,11 +17,16 @@ struct scanned {
     struct tensor *inputs; /* states before the first step; all else as a whole */
 
     struct built_graph *graph;
-    struct tensor *outputs; /* of the body */
+    struct tensor *own, *outputs; /* of the body: its inputs and outputs */
+
+    /* Set between begin and end, in the body, where a step says whether there is another. */
+    struct tensor goes_on;
+    struct tensor taken; /* with it: how many steps have been, an integer; NO_TENSOR: none asks */
+    struct tensor count; /* what that was in the last one, int64 */
 };
 
-/* Imports the body, which can be asked for what is known of its outputs, until one of the others.
- * False: refused, and ended. */
+/* Imports the body, which is the graph at hand until one of the others is called, and can be asked
+ * for what is known of its outputs. False: refused, and ended. */
 bool scanned_begin(struct scanned *scanned);
 /* Makes the scan. `results` gets the states after the last step, and what is collected and wanted,
  * along a new axis 0. False: refused. */

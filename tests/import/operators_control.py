@@ -38,6 +38,12 @@ def loop(states, graph, outputs, steps=STEPS):
                 outputs=(True,) * outputs, body=graph)
 
 
+def loop_at_run_time(states, graph, outputs, steps=None, go=None, bound=None):
+    """How often it runs, whether it begins, or what its body says is known at run time only."""
+    return Case("Loop", 16, [steps, go, *states], outputs=(True,) * outputs, body=graph,
+                axes={"loop": bound} if bound else None)
+
+
 def scan(states, inputs, graph, outputs, **attributes):
     return Case("Scan", 16, [*states, *inputs], outputs=(True,) * outputs, body=graph,
                 num_scan_inputs=len(inputs), **attributes)
@@ -51,6 +57,13 @@ NUMBER = ("Cast", "i", "n", TO_FLOAT)
 HALF = ("Slice", "next zero two", "half")
 ENDS = {"zero": numpy.array([0, 0]), "two": numpy.array([2, 2])}
 RUNNING = [("Add", "sum x", "next"), ("Mul", "next x", "y")]
+# h = h + h, until its greatest element is over 100
+DOUBLE = [("Add", "h h", "next"), ("ReduceMax", "next", "most", {"keepdims": 0}),
+          ("Less", "most end", "goes_on")]
+END = numpy.array(100, numpy.float32)
+# ... but as one step more, an int64, with a bool that changes and a float64
+MIXED = [*DOUBLE, ("Add", "k i", "more"), ("Not", "b", "flipped"),
+         ("Cast", "most", "wide", {"to": TensorProto.DOUBLE}), ("Div", "wide d", "quotient")]
 INNER = body([GO, ("Mul", "h near", "less"), ("ReduceSum", "x1", "all", {"keepdims": 0}),
               ("Add", "all x", "more"), ("Add", "less more", "next")], (*STEP, "h"),
              ("goes_on", "next"), near=numpy.array(0.5, numpy.float32))
@@ -74,6 +87,30 @@ CASES = [
     loop([floats(3)],
          body([("Less", "i end", "goes_on"), ("Add", "h h", "next")], (*STEP, "h"),
               ("goes_on", "next"), end=numpy.array(9)), 1),
+    # few steps that collect, and end by their count, or by what it is all the same
+    *(loop([floats(3)], body([*nodes, ("Add", "h h", "next")], (*STEP, "h"),
+                             ("goes_on", "next", "next"), end=numpy.array(9)), 2, steps)
+      for nodes in ([("Less", "i end", "goes_on")], [("Equal", "i i", "goes_on")], [GO])
+      for steps in (5, 20)),
+    # states of several types
+    loop([floats(3), numpy.array(1)],
+         body([GO, ("Add", "h h", "next"), ("Add", "k i", "more")],
+              (*STEP, "h", ("k", TensorProto.INT64, None)), ("goes_on", "next", "more")), 2),
+    # how often is known at run time only: by the count, by the condition, by both
+    *(loop_at_run_time([floats(3, 40)],
+                       body([GO, *LAYER], (*STEP, "h"), ("goes_on", "next"), **WEIGHTS), 1,
+                       numpy.array(steps), bound=20) for steps in (-1, 0, 1, 7, 20)),
+    *(loop_at_run_time([floats(3), floats(2)],
+                       body(DOUBLE, (*STEP, "h", "k"), ("goes_on", "next", "k"), end=END), 2,
+                       go=numpy.array(go), bound=70) for go in (True, False)),
+    *(loop_at_run_time([floats(3)], body(DOUBLE, (*STEP, "h"), ("goes_on", "next"), end=END), 1,
+                       numpy.array([steps]), numpy.array(go), bound)
+      for steps, go, bound in ((3, True, 9), (9, True, 9), (9, False, 9), (99, True, 1000))),
+    *(loop_at_run_time([floats(3), numpy.array(5), numpy.array(True), numpy.array(3.0)],
+                       body(MIXED, (*STEP, "h", ("k", TensorProto.INT64, ()),
+                                    ("b", TensorProto.BOOL, ()), ("d", TensorProto.DOUBLE, ())),
+                            ("goes_on", "next", "more", "flipped", "quotient"), end=END), 4,
+                       go=numpy.array(go), bound=40) for go in (True, False)),
     *(scan([floats(4)], [floats(steps, 4)], body(RUNNING, ("sum", "x"), ("next", "y")), 2)
       for steps in (64, 65, STEPS)),
     scan([floats(2, 4)], [floats(2, STEPS, 4), floats(STEPS, 4)],
@@ -93,17 +130,19 @@ CASES = [
 
 def message_of(case):
     try:
-        run_here(case.model(), case.given(), "eager")
+        run_here(case.model(), case.given(), "eager", case.axes)
     except Exception as error:  # pylint: disable=broad-except
         return str(error)
     return "nothing"
 
 
 REFUSED = (
-    (loop([floats(3), numpy.array(1)],
-          body([GO, ("Add", "h h", "next"), ("Add", "k i", "more")],
-               (*STEP, "h", ("k", TensorProto.INT64, None)), ("goes_on", "next", "more")), 2),
-     "expected one dtype"),
+    (loop_at_run_time([floats(3)], body(DOUBLE, (*STEP, "h"), ("goes_on", "next"), end=END), 1),
+     "has to get a bound, as --axis loop=100"),
+    (loop_at_run_time([floats(3)], body([GO, ("Add", "h h", "next")], (*STEP, "h"),
+                                        ("goes_on", "next")), 1, numpy.array(7)),
+     "has to get a bound, as --axis loop=100"),
+    (Case("Add", 14, [floats(3), floats(3)], axes={"loop": 5}), "and no loop runs as often as"),
     (loop([floats(3)],
           body([GO, ("Concat", "h h", "next", {"axis": 0})], (*STEP, "h"), ("goes_on", "next")), 1),
      "of which one makes float32[6] of a state"),
