@@ -299,7 +299,7 @@ static void unless_none(const struct loop *loop, const struct scanned *scanned, 
     }
     for (int i = states; i < call->output_count; i++)
         if (call_wants_output(call, i))
-            results[i] = call_refuse(call, "collects as many parts as are known at run time only");
+            call_counts_output(call, i, 0, count);
 }
 
 static bool end_scan(struct loop *loop, struct scanned *scanned, bool begins,

@@ -111,6 +111,18 @@ CASES = [
                                     ("b", TensorProto.BOOL, ()), ("d", TensorProto.DOUBLE, ())),
                             ("goes_on", "next", "more", "flipped", "quotient"), end=END), 4,
                        go=numpy.array(go), bound=40) for go in (True, False)),
+    # ... and what is collected is as long
+    *(loop_at_run_time([floats(3)],
+                       body([*DOUBLE, NUMBER], (*STEP, "h"),
+                            ("goes_on", "next", "n", ("next", TensorProto.FLOAT, (3,))),
+                            end=END), 3, steps, numpy.array(go), bound)
+      for steps, go, bound in ((numpy.array(3), True, 9), (numpy.array(0), True, 9),
+                               (numpy.array([99]), True, 1000), (None, False, 9),
+                               (None, True, 100))),
+    *(loop_at_run_time([], body([GO, NUMBER], STEP, ("goes_on", "n")), 1, numpy.array(steps),
+                       bound=20) for steps in (0, 7, 20)),
+    loop([floats(3)],
+         body([*DOUBLE, NUMBER], (*STEP, "h"), ("goes_on", "next", "n"), end=END), 2, 30),
     *(scan([floats(4)], [floats(steps, 4)], body(RUNNING, ("sum", "x"), ("next", "y")), 2)
       for steps in (64, 65, STEPS)),
     scan([floats(2, 4)], [floats(2, STEPS, 4), floats(STEPS, 4)],
