@@ -20,12 +20,30 @@ bool call_affords(struct call *call, int64_t elements) {
 
 /* ---- Inputs and outputs ---- */
 
-struct tensor call_input(const struct call *call, int index) {
-    return index < call->input_count ? call->inputs[index] : NO_TENSOR;
+void call_ignore_input(const struct call *call, int index) {
+    if (index < call->input_count)
+        call->taken[index] = true;
 }
 
 bool call_has_input(const struct call *call, int index) {
-    return is_given(call_input(call, index));
+    call_ignore_input(call, index);
+    return index < call->input_count && is_given(call->inputs[index]);
+}
+
+struct tensor call_optional(const struct call *call, int index) {
+    return call_has_input(call, index) ? call->inputs[index] : NO_TENSOR;
+}
+
+struct tensor call_input(const struct call *call, int index) {
+    if (!call_has_input(call, index) && *call->absent < 0)
+        *call->absent = index;
+    return call_optional(call, index);
+}
+
+const struct tensor *call_inputs(const struct call *call, int first) {
+    for (int i = first; i < call->input_count; i++)
+        call_ignore_input(call, i);
+    return call->inputs + first;
 }
 
 bool call_wants_output(const struct call *call, int index) {

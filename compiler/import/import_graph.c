@@ -136,6 +136,18 @@ static bool widen(struct call *call, enum dtype *narrow) {
     return widened;
 }
 
+/* What the node says and nothing asked for. */
+static void refuse_unasked(const struct call *call) {
+    for (size_t i = 0; i < call->node->n_attribute; i++)
+        if (!call->asked[i])
+            call_refuse(call, "attribute \"%s\" is not known here",
+                        quoted(call->node->attribute[i]->name).text);
+    for (int i = 0; i < call->input_count; i++)
+        if (!call->taken[i] && is_given(call->inputs[i]))
+            call_refuse(call, "input %d, \"%s\", is not known here", i,
+                        quoted(call->node->input[i]).text);
+}
+
 static void build(struct call *call) {
     enum dtype narrow = DTYPE_FLOAT32;
     bool is_of_counted = counted_inputs(call);
@@ -147,10 +159,7 @@ static void build(struct call *call) {
         if (call->outputs[i].node && call->outputs[i].node->dtype == DTYPE_FLOAT32)
             call->outputs[i] = tensor_cast(call->outputs[i], narrow);
     keep_counts(call);
-    for (size_t i = 0; i < call->node->n_attribute; i++)
-        if (!call->asked[i])
-            call_refuse(call, "attribute \"%s\" is not known here",
-                        quoted(call->node->attribute[i]->name).text);
+    refuse_unasked(call);
     for (int i = 0; i < call->output_count; i++)
         if (call_wants_output(call, i) && !is_given(call->outputs[i]))
             call_refuse(call, "output %d is not made here", i);
@@ -194,6 +203,14 @@ static void keep_outputs(struct call *call) {
 
 static bool import_function(struct call *call, const Onnx__Function *function);
 
+/* The reason for which the node is refused, with what it leaves out that its builder took. */
+static const char *reason_of(const struct call *call, const char *why) {
+    const char *reason = with_low_type(call, why);
+    return *call->absent < 0 ? reason
+                             : arena_format(&call->importer->arena, "%s (input %d is left out)",
+                                            reason, *call->absent);
+}
+
 /* Builds what an operator stands for; what is wrong with it is recorded. */
 static bool import_operator(struct call *call, bool refused) {
     const Onnx__Function *function = function_of(call->importer, call->node);
@@ -213,13 +230,14 @@ static bool import_operator(struct call *call, bool refused) {
         return et_fail(call->importer->error, "out of memory");
     if (error.message[0]) {
         memset(call->outputs, 0, (size_t)call->output_count * sizeof *call->outputs);
-        refuse_node(call, with_low_type(call, error.message));
+        refuse_node(call, reason_of(call, error.message));
     }
     return !call->importer->error->message[0];
 }
 
 static bool import_node(struct importer *importer, struct scope *scope, const Onnx__Node *node) {
     struct arena *arena = &importer->arena;
+    int absent = -1;
     struct call call = {.importer = importer,
                         .context = importer->graph->context,
                         .scope = scope,
@@ -232,6 +250,8 @@ static bool import_node(struct importer *importer, struct scope *scope, const On
     call.input_counted = arena_array(arena, struct counted, node->n_input + 1);
     call.output_counted = arena_array(arena, struct counted, node->n_output + 1);
     call.asked = arena_array(arena, bool, node->n_attribute + 1);
+    call.taken = arena_array(arena, bool, node->n_input + 1);
+    call.absent = &absent;
     bool refused = false;
     if (!find_inputs(&call, &refused) || !import_operator(&call, refused))
         return false;

@@ -156,6 +156,8 @@ struct call {
     struct tensor *outputs;
     struct counted *input_counted, *output_counted; /* of each of them */
     bool *asked; /* of each attribute of the node */
+    bool *taken; /* of each input, whether anything asked for it */
+    int *absent; /* an input that is left out and was taken all the same; -1: none */
     int choices; /* of its builder that folds.c was asked about */
 };
 
@@ -170,9 +172,15 @@ struct tensor captured(struct importer *importer, struct tensor x);
 
 /* call.c: inputs and outputs */
 
-/* NO_TENSOR where it is left out. */
+/* NO_TENSOR where it is left out: which an error says, then, but not of one that is optional. An
+ * input that nothing asks for refuses the node. */
 struct tensor call_input(const struct call *call, int index);
+struct tensor call_optional(const struct call *call, int index);
 bool call_has_input(const struct call *call, int index);
+/* All from this index on. */
+const struct tensor *call_inputs(const struct call *call, int first);
+/* One whose elements change nothing. */
+void call_ignore_input(const struct call *call, int index);
 /* Whether anything that is imported reads that output. */
 bool call_wants_output(const struct call *call, int index);
 void call_output(struct call *call, int index, struct tensor x);

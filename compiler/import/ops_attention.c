@@ -28,7 +28,7 @@ static struct tensor first_place(struct call *call, int64_t queries) {
 
 /* The mask of input 3, filled up to `keys` with what does not count. */
 static struct tensor whole_mask(struct call *call, int64_t keys) {
-    struct tensor mask = call_input(call, 3);
+    struct tensor mask = call_optional(call, 3);
     if (!is_given(mask) || tensor_rank(mask) < 1 || tensor_extent(mask, -1) >= keys ||
         tensor_extent(mask, -1) == 1)
         return mask;

@@ -79,8 +79,8 @@ static void take_past(struct tensor past, struct attention *attention) {
 /* ---- Attention ---- */
 
 struct tensor import_attention_of_input(struct call *call) {
-    struct tensor weight = call_input(call, 1), bias = call_input(call, 2),
-                  past = call_input(call, 4);
+    struct tensor weight = call_input(call, 1), bias = call_optional(call, 2),
+                  past = call_optional(call, 4);
     struct integers sizes = call_ints(call, "qkv_hidden_sizes");
     int64_t heads = call_int(call, "num_heads", 0), third = tensor_extent(weight, -1) / 3;
     int64_t widths[] = {third, third, third};
@@ -103,7 +103,7 @@ struct tensor import_attention_of_input(struct call *call) {
         *parts[i] = split_heads(call, part_of(all, begin, widths[i]), heads);
     take_past(past, &attention);
     struct tensor y =
-        attend_heads(call, attention, call_input(call, 3), call_input(call, 5), &result);
+        attend_heads(call, attention, call_optional(call, 3), call_optional(call, 5), &result);
     if (call_wants_output(call, 1))
         call_output(call, 1, stack(2, (struct tensor[]){attention.k, attention.v}, 0));
     return y;
@@ -132,7 +132,7 @@ static void read_packed(struct call *call, struct tensor parts[3]) {
 /* Those that are not in heads already, with their part of the bias. */
 static struct tensor biased_heads(struct call *call, struct tensor x, int64_t begin,
                                   int64_t heads) {
-    struct tensor bias = call_input(call, 3);
+    struct tensor bias = call_optional(call, 3);
     if (tensor_rank(x) == 4)
         return x;
     if (is_given(bias))
@@ -158,7 +158,7 @@ struct tensor import_multi_head_attention(struct call *call) {
         attention.v = tensor_concat(TENSORS(call_input(call, 7), attention.v), 2);
     }
     struct tensor y =
-        attend_heads(call, attention, call_input(call, 4), call_input(call, 5), &result);
+        attend_heads(call, attention, call_optional(call, 4), call_optional(call, 5), &result);
     call_output(call, 1, attention.k);
     call_output(call, 2, attention.v);
     call_output(call, 3, result.scores);

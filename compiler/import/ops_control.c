@@ -153,7 +153,7 @@ static bool write_out(struct loop *loop, struct tensor *results) {
     if (!unrolled_begin(u, u->states + 2))
         return false;
     for (int i = 0; i < u->states; i++)
-        u->inputs[2 + i] = call->inputs[2 + i];
+        u->inputs[2 + i] = call_inputs(call, 2)[i];
     if (!take_steps(loop))
         return false;
     for (int i = 0; i < call->output_count; i++)
@@ -294,7 +294,7 @@ static void unless_none(const struct loop *loop, const struct scanned *scanned, 
     struct tensor count = scanned->count;
     if (is_given(first)) {
         for (int i = 0; i < states; i++)
-            results[i] = tensor_where(first, results[i], call->inputs[2 + i]);
+            results[i] = tensor_where(first, results[i], call_inputs(call, 2)[i]);
         count = is_given(count) ? tensor_where(first, count, scalar_like(count, 0)) : count;
     }
     for (int i = states; i < call->output_count; i++)
@@ -333,7 +333,7 @@ static bool scan_steps_of(struct loop *loop, bool begins, struct tensor *results
     scanned.inputs[0] = tensor_iota(call->context, DTYPE_INT64, scanned.steps);
     scanned.inputs[1] = truth(call); /* else there is no step */
     for (int i = 0; i < states; i++)
-        scanned.inputs[2 + i] = call->inputs[2 + i];
+        scanned.inputs[2 + i] = call_inputs(call, 2)[i];
     if (!scanned_begin(&scanned))
         return false;
     enum decision decision = decision_of(loop, &scanned, begins);
@@ -526,7 +526,7 @@ struct tensor import_scan(struct call *call) {
                         call_ints(call, "scan_output_directions")};
     size_t room = (size_t)(call->output_count + scan.states) + 1;
     struct tensor *results = arena_array(&call->importer->arena, struct tensor, room);
-    if (!(first ? run_scan_8 : run_scan)(&scan, call->inputs + first, results))
+    if (!(first ? run_scan_8 : run_scan)(&scan, call_inputs(call, first), results))
         return refused(call);
     for (int i = 0; i < call->output_count; i++)
         call_output(call, i, results[i]);

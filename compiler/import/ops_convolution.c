@@ -104,7 +104,7 @@ struct tensor import_conv(struct call *call) {
     struct tensor x = call_input(call, 0), weight = call_input(call, 1);
     if (!call_convolution(call, x, weight, &options))
         return NO_TENSOR;
-    return conv(x, cut_blind_ends(call, x, weight, &options), call_input(call, 2), options);
+    return conv(x, cut_blind_ends(call, x, weight, &options), call_optional(call, 2), options);
 }
 
 /* ---- ConvTranspose ---- */
@@ -170,7 +170,7 @@ struct tensor import_conv_transpose(struct call *call) {
         return NO_TENSOR;
     memcpy(options.stride, spatial.stride, sizeof options.stride);
     memcpy(options.dilation, spatial.dilation, sizeof options.dilation);
-    return conv_transpose(x, weight, call_input(call, 2), options);
+    return conv_transpose(x, weight, call_optional(call, 2), options);
 }
 
 /* ---- DeformConv ---- */
@@ -211,7 +211,7 @@ static struct tensor deformed_windows(struct tensor x, struct tensor offsets, st
 
 struct tensor import_deform_conv(struct call *call) {
     struct tensor x = call_input(call, 0), weight = call_input(call, 1);
-    struct tensor offsets = call_input(call, 2), mask = call_input(call, 4);
+    struct tensor offsets = call_input(call, 2), mask = call_optional(call, 4);
     int64_t groups = call_int(call, "offset_group", 1), batch = tensor_extent(x, 0);
     int64_t kh = tensor_extent(weight, 2), kw = tensor_extent(weight, 3);
     int64_t oh = tensor_extent(offsets, 2), ow = tensor_extent(offsets, 3);
@@ -234,5 +234,5 @@ struct tensor import_deform_conv(struct call *call) {
     if (is_given(mask))
         mask = tensor_reshape(mask, SHAPE(batch, groups, kh, kw, oh, ow));
     return conv_of_windows(deformed_windows(x, offsets, mask, &options), weight,
-                           call_input(call, 3), options.groups);
+                           call_optional(call, 3), options.groups);
 }

@@ -66,14 +66,14 @@ struct tensor import_fused_conv(struct call *call) {
         numbers[i] = (double)given.values[i];
     if (!call_convolution(call, x, weight, &options))
         return NO_TENSOR;
-    x = conv(x, weight, call_input(call, 2), options);
+    x = conv(x, weight, call_optional(call, 2), options);
     if (call_has_input(call, 3))
         x = tensor_add(x, call_input(call, 3));
     return activated(call, x, given.count ? numbers : NULL);
 }
 
 struct tensor import_fused_gemm(struct call *call) {
-    struct tensor y = gemm(call, call_input(call, 0), call_input(call, 1), call_input(call, 2));
+    struct tensor y = gemm(call, call_input(call, 0), call_input(call, 1), call_optional(call, 2));
     double numbers[] = {call_float(call, "activation_alpha", 0),
                         call_float(call, "activation_beta", 0)};
     bool given = call_has(call, "activation_alpha") || call_has(call, "activation_beta");
@@ -118,7 +118,7 @@ static struct tensor unpacked(struct tensor bytes, int bits) {
 
 /* The zero points, as floats (rows, blocks), or a scalar. */
 static struct tensor zero_points(struct call *call, int bits, int64_t rows, int64_t blocks) {
-    struct tensor zero = call_input(call, 3);
+    struct tensor zero = call_optional(call, 3);
     if (!is_given(zero))
         return scalar(call->context, (float)(1 << (bits - 1)));
     if (tensor_dtype(zero) == DTYPE_UINT8) {
@@ -147,7 +147,7 @@ struct tensor import_matmul_nbits(struct call *call) {
     zero = tensor_rank(zero) ? unsqueeze(zero, 2) : zero;
     weight = tensor_mul(tensor_sub(weight, zero), scale);
     weight = cut_axis(tensor_reshape(weight, SHAPE(rows, -1)), 1, 0, inner);
-    return linear(x, weight, call_input(call, 5));
+    return linear(x, weight, call_optional(call, 5));
 }
 
 /* ---- SkipLayerNormalization and its like ---- */
@@ -187,7 +187,7 @@ struct tensor import_skip_simplified_layer_normalization(struct call *call) {
 
 /* How many words of each sentence count: int32, (batch). */
 static struct tensor counted_words(struct call *call, struct tensor words) {
-    struct tensor mask = call_input(call, 7);
+    struct tensor mask = call_optional(call, 7);
     if (!is_given(mask))
         return tensor_expand(tensor_cast(scalar(call->context, 0), DTYPE_INT32),
                              SHAPE(tensor_extent(words, 0)));
@@ -196,9 +196,10 @@ static struct tensor counted_words(struct call *call, struct tensor words) {
 }
 
 struct tensor import_embed_layer_normalization(struct call *call) {
-    struct tensor words = call_input(call, 0), segments = call_input(call, 1);
-    struct tensor positions = call_input(call, 8);
+    struct tensor words = call_input(call, 0), segments = call_optional(call, 1);
+    struct tensor positions = call_optional(call, 8);
     call_ignore(call, "mask_index_type");
+    call_ignore_input(call, 4); /* where there are no segments */
     if (!is_given(positions))
         positions = unsqueeze(tensor_iota(call->context, DTYPE_INT32, tensor_extent(words, 1)), 0);
     struct tensor sum = tensor_add(embedding(call_input(call, 2), words),

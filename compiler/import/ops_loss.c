@@ -29,7 +29,7 @@ static struct tensor each_loss(struct tensor x, struct tensor targets, struct te
 }
 
 static struct tensor likelihood_loss(struct call *call, struct tensor x) {
-    struct tensor targets = call_input(call, 1), classes = call_input(call, 2);
+    struct tensor targets = call_input(call, 1), classes = call_optional(call, 2);
     const char *kind = call_text(call, "reduction", "mean");
     bool mean = strcmp(kind, "mean") == 0;
     if (tensor_rank(x) < 2 || tensor_rank(targets) != tensor_rank(x) - 1)

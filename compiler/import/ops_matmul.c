@@ -29,7 +29,7 @@ struct tensor gemm(struct call *call, struct tensor a, struct tensor b, struct t
 }
 
 struct tensor import_gemm(struct call *call) {
-    return gemm(call, call_input(call, 0), call_input(call, 1), call_input(call, 2));
+    return gemm(call, call_input(call, 0), call_input(call, 1), call_optional(call, 2));
 }
 
 /* ---- Det ---- */

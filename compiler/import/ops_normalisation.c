@@ -66,7 +66,8 @@ struct tensor import_instance_normalization(struct call *call) {
 }
 
 struct tensor import_group_normalization(struct call *call) {
-    struct tensor x = call_input(call, 0), scale = call_input(call, 1), bias = call_input(call, 2);
+    struct tensor x = call_input(call, 0), scale = call_input(call, 1),
+                  bias = call_optional(call, 2);
     int64_t groups = call_int(call, "num_groups", 0), shape[MAX_RANK];
     int rank = shape_of(x, shape);
     double epsilon = call_float(call, "epsilon", 1e-5);

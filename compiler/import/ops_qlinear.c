@@ -123,7 +123,7 @@ struct tensor import_matmul_integer_to_float(struct call *call) {
     struct tensor a = centred(call, call_input(call, 0), by_column(call, 4));
     struct tensor b = centred(call, call_input(call, 1), by_column(call, 5));
     struct tensor scale = tensor_mul(by_column(call, 2), by_column(call, 3));
-    return scaled_sums(matmul(a, b), scale, call_input(call, 6));
+    return scaled_sums(matmul(a, b), scale, call_optional(call, 6));
 }
 
 /* The left matrix is quantised as DynamicQuantizeLinear does. */
@@ -131,7 +131,7 @@ struct tensor import_dynamic_quantize_matmul(struct call *call) {
     struct dynamic a = quantised_dynamically(call, call_input(call, 0));
     struct tensor b = centred(call, call_input(call, 1), by_column(call, 3));
     struct tensor sums = matmul(centred(call, a.x, a.zero), b);
-    return scaled_sums(sums, tensor_mul(a.scale, by_column(call, 2)), call_input(call, 4));
+    return scaled_sums(sums, tensor_mul(a.scale, by_column(call, 2)), call_optional(call, 4));
 }
 
 /* One number for each column of the right matrix, which transB makes its rows. */

@@ -15,7 +15,7 @@ static void read_scales(struct call *call, struct tensor *scale, struct tensor *
     bool one = tensor_rank(call_input(call, 1)) == 0 || elements_of(call_input(call, 1)) == 1;
     int from_front = one ? 0 : call_axis(call, axis, tensor_rank(x));
     *scale = spread_over(call, call_input(call, 1), x, from_front, block);
-    *zero = spread_over(call, call_input(call, 2), x, from_front, block);
+    *zero = spread_over(call, call_optional(call, 2), x, from_front, block);
 }
 
 /* The type that "output_dtype" names, if it does. */
@@ -78,8 +78,8 @@ static struct tensor along_rows(struct tensor values) {
 }
 
 struct tensor import_matmul_integer(struct call *call) {
-    return matmul(centred(call, call_input(call, 0), along_rows(call_input(call, 2))),
-                  centred(call, call_input(call, 1), call_input(call, 3)));
+    return matmul(centred(call, call_input(call, 0), along_rows(call_optional(call, 2))),
+                  centred(call, call_input(call, 1), call_optional(call, 3)));
 }
 
 /* The product of two scales over a third, as float32. */
@@ -118,8 +118,8 @@ struct tensor import_conv_integer(struct call *call) {
     struct conv_options options;
     if (!call_convolution(call, x, weight, &options))
         return NO_TENSOR;
-    x = centred(call, x, call_input(call, 2));
-    weight = centred(call, weight, per_output(call, call_input(call, 3), weight, 0));
+    x = centred(call, x, call_optional(call, 2));
+    weight = centred(call, weight, per_output(call, call_optional(call, 3), weight, 0));
     return conv(x, weight, NO_TENSOR, options);
 }
 
@@ -130,7 +130,7 @@ struct tensor import_qlinear_conv(struct call *call) {
         return NO_TENSOR;
     x = centred(call, x, per_output(call, call_input(call, 2), x, 1));
     weight = centred(call, weight, per_output(call, call_input(call, 5), weight, 0));
-    struct tensor sums = conv(x, weight, call_input(call, 8), options);
+    struct tensor sums = conv(x, weight, call_optional(call, 8), options);
     struct tensor x_scale = per_output(call, call_input(call, 1), sums, 1);
     struct tensor weight_scale = per_output(call, call_input(call, 4), sums, 1);
     struct tensor y_scale = per_output(call, call_input(call, 6), sums, 1);

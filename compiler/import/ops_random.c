@@ -153,6 +153,7 @@ struct tensor import_dropout(struct call *call) {
     call_ignore(call, "consumed_inputs");
     call_ignore(call, "is_test");
     call_ignore(call, "ratio");
+    call_ignore_input(call, 1); /* the ratio, where nothing is dropped */
     call_ignore(call, "seed");
     bool drops = call_has_input(call, 2) &&
                  call_known_number(call, call_input(call, 2), "training_mode") != 0;

@@ -391,7 +391,7 @@ static struct tensor run_direction(struct recurrence *r, int direction, struct t
 /* The state that a direction begins with, [B, H]: input `index`, or zeros. */
 static struct tensor first_state(const struct recurrence *r, int index, int direction,
                                  bool batch_first) {
-    struct tensor given = call_input(r->call, index);
+    struct tensor given = call_optional(r->call, index);
     if (!is_given(given))
         return zeros(r->call->context, r->dtype, SHAPE(r->batch, r->hidden));
     return pick_axis(batch_first ? transposed(given) : given, 0, direction);

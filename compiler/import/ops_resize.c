@@ -165,7 +165,7 @@ struct numbers {
 };
 
 static struct numbers known_numbers(struct call *call, int index, const char *what) {
-    struct tensor x = call_input(call, index);
+    struct tensor x = call_optional(call, index);
     if (!is_given(x) || elements_of(x) == 0)
         return (struct numbers){0};
     const struct view *view = call_known_elements(call, tensor_cast(x, DTYPE_FLOAT32), what);
@@ -249,6 +249,7 @@ static bool set_sizes(struct resize *resize, int count, const int *axes, struct 
 }
 
 static bool set_roi(struct resize *resize, int count, const int *axes) {
+    call_ignore_input(resize->call, 1); /* where nothing is cropped */
     if (resize->coordinate != crop_and_resize)
         return true;
     struct numbers roi = known_numbers(resize->call, 1, "the region");

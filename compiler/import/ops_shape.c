@@ -218,7 +218,7 @@ struct tensor import_concat(struct call *call) {
     int axis = call_axis(call, call_int(call, "axis", 1), rank);
     if (call->input_count < 1)
         return call_refuse(call, "no inputs");
-    return concat_all(call, call->input_count, call->inputs, axis);
+    return concat_all(call, call->input_count, call_inputs(call, 0), axis);
 }
 
 /* Equal parts; since opset 18 the last may be smaller. */

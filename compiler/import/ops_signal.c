@@ -149,7 +149,7 @@ struct tensor import_dft(struct call *call) {
 }
 
 struct tensor import_stft(struct call *call) {
-    struct tensor x = call_input(call, 0), window = call_input(call, 2);
+    struct tensor x = call_input(call, 0), window = call_optional(call, 2);
     bool half = call_int(call, "onesided", 1) != 0;
     x = tensor_rank(x) == 2 ? unsqueeze(x, 2) : x;
     int64_t step = known_number(call, 1, "frame_step", 0);

@@ -25,7 +25,7 @@ struct tensor import_causal_conv_with_state(struct call *call) {
     else
         x = tensor_pad(x, RANGES({0, 0}, {0, 0}, {before, 0}), 0);
     struct conv_options options = {.stride = {1}, .dilation = {1}, .groups = tensor_extent(x, 1)};
-    struct tensor y = conv(x, weight, call_input(call, 2), options);
+    struct tensor y = conv(x, weight, call_optional(call, 2), options);
     int64_t end = tensor_extent(x, 2);
     call_output(call, 1, cut_axis(x, 2, end - before, end));
     return gated ? silu(y) : y;
