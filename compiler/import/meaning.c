@@ -53,10 +53,8 @@ struct tensor ordered_bits(struct tensor bits) {
 
 struct tensor position_of(struct tensor x, int axis, bool smallest, bool last) {
     double end = (double)tensor_extent(x, axis) - 1;
-    struct tensor keys = holds_floats(x) ? ordered_bits(bits_of(x)) : x;
     if (last)
-        keys = tensor_flip(keys, AXES(axis));
-    struct tensor position =
-        smallest ? tensor_argmin(keys, AXES(axis)) : tensor_argmax(keys, AXES(axis));
+        x = tensor_flip(x, AXES(axis));
+    struct tensor position = smallest ? tensor_argmin(x, AXES(axis)) : tensor_argmax(x, AXES(axis));
     return last ? tensor_sub(scalar_like(position, end), position) : position;
 }

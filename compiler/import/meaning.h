@@ -20,7 +20,8 @@ struct tensor bits_of(struct tensor x);
 struct tensor ordered_bits(struct tensor bits);
 
 /* The position along an axis, int32, of the first greatest element (the least, if `smallest`), or
- * the last of equal ones. NaN is greatest. The axis vanishes. */
+ * the last of equal ones. NaN comes before all else, as argmax and argmin have it. The axis
+ * vanishes. */
 struct tensor position_of(struct tensor x, int axis, bool smallest, bool last);
 
 /* A tensor of the same shape, each element of which is the number. */

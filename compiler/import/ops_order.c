@@ -109,8 +109,10 @@ static struct tensor sortable(struct tensor x) {
 /* The first k positions along the last axis of rows, int32, in the order of their elements; equal
  * ones by their positions, which is why the greatest are found from the end. */
 static struct tensor first_positions(struct tensor x, int64_t k, bool largest) {
-    if (k == 1)
-        return unsqueeze(position_of(x, 1, !largest, false), 1);
+    if (k == 1) { /* NaN is never the least */
+        struct tensor keys = holds_floats(x) && !largest ? ordered_bits(bits_of(x)) : x;
+        return unsqueeze(position_of(keys, 1, !largest, false), 1);
+    }
     if (!largest)
         return part_of(tensor_argsort(sortable(x), 1), 0, k);
     struct tensor order = tensor_argsort(tensor_flip(sortable(x), AXES(1)), 1);
