@@ -146,7 +146,7 @@ $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 
 $(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test $(ONNX_FORMAT).h
-TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential
+TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential $(BUILD)/tests/import/sweep
 # Tests may look into a text without asking whether it is whole (compiler/base/text.h).
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
@@ -164,15 +164,17 @@ LONG := $(shell sed '/^[^t]/d; s/ .*//' tests/long.txt)
 SHORT := $(if $(T)$(F),$(CHOSEN),$(filter-out $(LONG),$(CHOSEN)))
 run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
+sweep = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep)
 # What tests need: the programs among them, and for the scripts all else.
 needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED)) \
-        $(if $(filter tests/fuzz/%,$(1)),fuzz-build) $(if $(filter tests/tsan/%,$(1)),tsan-build)
+        $(call sweep,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) $(if $(filter tests/tsan/%,$(1)),tsan-build)
 
 SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 sanitized: | build/setup-test
 	@$(MAKE) $(SANITIZED) chosen
-chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(CHOSEN)),all)
+chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(CHOSEN)),all) \
+        $(call sweep,$(CHOSEN))
 
 check: $(call needs,$(SHORT))
 	$(call run_tests,$(BUILD),$(SHORT))

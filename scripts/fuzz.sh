@@ -36,12 +36,14 @@ run_one() {
     mkdir -p "$fuzz/corpus/$name" "$fuzz/found" "tests/fuzz/corpus/$name"
     dictionary=tests/fuzz/$name.dict
     [ -f "$dictionary" ] || dictionary=
+    seeds=$fuzz/seeds/$name # what a test made for it (tests/fuzz/test_fuzz.sh)
+    [ -d "$seeds" ] || seeds=
     ASAN_OPTIONS=quarantine_size_mb=16:allocator_may_return_null=1 \
         UBSAN_OPTIONS=print_stacktrace=1 \
         "$fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -max_len="$(most_bytes "$name")" \
         -timeout=25 -rss_limit_mb=1536 -malloc_limit_mb=256 -print_final_stats=1 \
         -artifact_prefix="$fuzz/found/$name-" ${dictionary:+"-dict=$dictionary"} \
-        "$fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1 </dev/null
+        "$fuzz/corpus/$name" "tests/fuzz/corpus/$name" ${seeds:+"$seeds"} >"$log" 2>&1 </dev/null
     status=$?
     awk -v name="$name" '/^stat::number_of_executed_units/ { count = $2 }
         / cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") covered = $(i + 1) }

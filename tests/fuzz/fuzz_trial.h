@@ -3,30 +3,16 @@
 #define EIGENTENSOR_FUZZ_TRIAL_H
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/import_trial.h"
 #include "tests/support/trial.h"
 
-enum { MOST_TRIED_NODES = 40, MOST_TRIED_ELEMENTS = 1024, MOST_TRIED_STEPS = 16 };
-
-/* And so are the bodies of its scans. */
-static inline bool fuzz_is_small(const struct graph *graph) {
-    if (graph->node_count > MOST_TRIED_NODES)
-        return false;
-    for (int i = 0; i < graph->node_count; i++) {
-        const struct node *node = graph->nodes[i];
-        if (node_elements(node) > MOST_TRIED_ELEMENTS)
-            return false;
-        if (node->op == OP_SCAN &&
-            (scan_step_count(node) > MOST_TRIED_STEPS || !fuzz_is_small(node->body)))
-            return false;
-    }
-    return true;
-}
+static const struct trial_limits fuzz_limits = {.nodes = 40, .elements = 1024, .steps = 16};
 
 /* Compiles a small graph, and runs it beside the interpreter; leaves others alone. */
 static inline void fuzz_try(const struct graph *graph, uint64_t seed) {
     struct et_error error = {0};
     struct trial trial;
-    if (graph->batched || !fuzz_is_small(graph))
+    if (graph->batched || !graph_within(graph, &fuzz_limits))
         return;
     must(trial_begin(&trial, graph, seed, &error), "%s", error.message);
     must(trial_check(&trial, &modes[MODE_JIT], &error), "seed %ju: %s", (uintmax_t)seed,

@@ -1,6 +1,19 @@
 #!/bin/sh
-# Every fuzz target for a while ($EIGENTENSOR_FUZZ_SECONDS each, 20), from the inputs in corpus/ on.
+# Every fuzz target for a while ($EIGENTENSOR_FUZZ_SECONDS each, 20), from the inputs in corpus/ on;
+# that of ONNX models from one of each operator, too, if the package onnx can be installed.
 . "$(dirname "$0")/../support/shell.sh"
+. tests/support/venv.sh
+
+# In a shell of its own, which a `skip` ends.
+make_seeds() (
+    trap - EXIT
+    make_venv import "the package onnx needs"
+    install -r tests/import/requirements.txt >"$log" 2>&1 ||
+        skip "onnx cannot be installed: $(tail -n 1 "$log")"
+    EIGENTENSOR_LIBRARY=$build/libeigentensor.so PYTHONDONTWRITEBYTECODE=1 \
+        "$venv/bin/python" tests/import/models.py "$build/fuzz/seeds/onnx"
+)
 
 scripts/fuzz.sh check || exit 77
+make_seeds || echo "# no seeds of ONNX operators"
 BUILD=$build scripts/fuzz.sh run '' "${EIGENTENSOR_FUZZ_SECONDS:-20}" || failed=1

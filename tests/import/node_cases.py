@@ -29,6 +29,7 @@ from onnx.backend.test.case.node import collect_testcases  # noqa: E402
 
 import eigentensor  # noqa: E402
 from codes import codes  # noqa: E402
+from models import choices_of_known, with_known  # noqa: E402
 
 
 def read_reasons(name):
@@ -83,30 +84,6 @@ def as_array(program, name, output, wanted):
     dtype = next(each.dtype for each in program.outputs if each.name == name)
     array = numpy.asarray(output)
     return array.view(wanted.dtype) if dtype == str(wanted.dtype) and array.size else array
-
-
-def choices_of_known(inputs):
-    """Which inputs to make part of the model, from none on: shapes, axes, counts and the like are
-    inputs of these cases, but graphs of fixed sizes need to know them. Lists first, then what
-    comes after the first input, then all."""
-    lists = {i for i, array in enumerate(inputs) if array.ndim <= 1}
-    return [set(), lists - {0}, lists, set(range(1, len(inputs))), set(range(len(inputs)))]
-
-
-def with_known(model, inputs, known):
-    """The model with some of its inputs as initialisers."""
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
-    graph = changed.graph
-    values = list(graph.input)
-    del graph.input[:]
-    for i, (value, array) in enumerate(zip(values, inputs)):
-        if i in known:
-            graph.initializer.append(onnx.numpy_helper.from_array(numpy.asarray(array),
-                                                                  value.name))
-        else:
-            graph.input.append(value)
-    return changed
 
 
 def load(case, inputs, path):

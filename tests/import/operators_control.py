@@ -173,5 +173,6 @@ def check_refusals():
     return not wrong
 
 
-SAID = check_refusals()
-sys.exit(main(CASES) or not SAID)
+if __name__ == "__main__":
+    SAID = check_refusals()
+    sys.exit(main(CASES) or not SAID)

@@ -230,5 +230,8 @@ def linear_models():
              coefficients=given.tolist(), classlabels_ints=[3, 8], **supports)
 
 
-sys.exit(main([*elementwise(), *composed(), *casts(), *reductions(), *recurrences(), *trees(),
-               *features(), *linear_models()]))
+CASES = [*elementwise(), *composed(), *casts(), *reductions(), *recurrences(), *trees(),
+         *features(), *linear_models()]
+
+if __name__ == "__main__":
+    sys.exit(main(CASES))

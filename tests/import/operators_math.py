@@ -24,6 +24,8 @@ SPECIAL = array(NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 100.0, -100.0, 
 A, B, C = floats(2, 3, 4, 5), floats(3, 4), floats(3)
 ROWS, COLUMN = B.reshape(3, 4, 1), C.reshape(3, 1, 1)
 TIES = array([3, 1, 3, 2, 1], [NAN, 1, 5, NAN, 0], [-0.0, 0.0, -1, 0.0, -INF], [2, 2, 2, 2, 2])
+# ONNX Runtime takes the place of a NaN only where it comes first.
+NANS = array([1, NAN, 3, NAN], [NAN, 2, NAN, 0], [5, 0, 0, 5], [0, 5, 5, -NAN])
 FLAGS = integers(int32, 2, 3, low=0, high=2).astype(bool)
 LONG = floats(3, 1000)
 WHOLE = integers(int64, 3, 200, low=-1000, high=1000)
@@ -232,10 +234,15 @@ CASES = [
     Case("ArgMax", 13, [TIES], axis=1, expected=[array([0], [0], [0], [0], dtype=int64)]),
     Case("ArgMax", 13, [TIES], axis=-1, keepdims=0, select_last_index=1,
          expected=[array(2, 3, 3, 4, dtype=int64)]),
-    Case("ArgMin", 13, [TIES], axis=1, expected=[array([1], [4], [4], [0], dtype=int64)]),
+    Case("ArgMin", 13, [TIES], axis=1, expected=[array([1], [0], [4], [0], dtype=int64)]),
     Case("ArgMin", 13, [TIES], axis=1, select_last_index=1, keepdims=0,
-         expected=[array(4, 4, 4, 4, dtype=int64)]),
+         expected=[array(4, 3, 4, 4, dtype=int64)]),
     Case("ArgMax", 13, [integers(uint8, 4, 30, high=5)], axis=1, select_last_index=1),
+    *(Case(operator, 13, [NANS], axis=1, keepdims=0, select_last_index=last,
+           expected=[array(*places, dtype=int64)])
+      for operator, last, places in [
+          ("ArgMax", 0, (1, 0, 0, 3)), ("ArgMax", 1, (3, 2, 3, 3)),
+          ("ArgMin", 0, (1, 0, 1, 3)), ("ArgMin", 1, (3, 2, 2, 3))]),
     Case("Softmax", 1, [A]),
     Case("Softmax", 11, [A], axis=2),
     Case("Softmax", 11, [A], axis=-1),
@@ -344,4 +351,5 @@ def check_functions(words):
     return failures != 0
 
 
-sys.exit(beside_ort.main(CASES) | check_functions(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(beside_ort.main(CASES) | check_functions(sys.argv[1:]))

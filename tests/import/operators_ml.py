@@ -647,4 +647,6 @@ def run_models():
 warnings.simplefilter("ignore")
 CASES = [*FEATURES, *LABELS, *linear_classifiers(), *vector_machines(), *regressors(),
          *exact_thresholds(), *classifiers(), *ensembles()]
-sys.exit(main(CASES) + (run_refusals() if len(sys.argv) == 1 else 0) + run_models() != 0)
+
+if __name__ == "__main__":
+    sys.exit(main(CASES) + (run_refusals() if len(sys.argv) == 1 else 0) + run_models() != 0)

@@ -79,4 +79,5 @@ CASES = [
     Case("Dropout", 13, [X, numpy.array(1, float32), TRUE], known=[1, 2], expected=[X * 0]),
 ]
 
-sys.exit(main(CASES))
+if __name__ == "__main__":
+    sys.exit(main(CASES))

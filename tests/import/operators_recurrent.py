@@ -109,6 +109,7 @@ def check_single_steps(operator, reverse):
     return len(set(runs)) == 1
 
 
-SAME = [check_single_steps(operator, reverse)
-        for operator in GATES for reverse in (False, True)]
-sys.exit(main(CASES) or not all(SAME))
+if __name__ == "__main__":
+    SAME = [check_single_steps(operator, reverse)
+            for operator in GATES for reverse in (False, True)]
+    sys.exit(main(CASES) or not all(SAME))

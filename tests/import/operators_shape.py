@@ -435,5 +435,8 @@ NGRAMS = [
         (int64, (1, 2), "TF", 1, 3)]
 ]
 
-sys.exit(main([*NGRAMS, *SHAPES, *NUMBERS, *SLICES, *PADS, *GATHERS, *SCATTERS, *RESIZES, *SAMPLES,
-               *GRAPHS]))
+CASES = [*NGRAMS, *SHAPES, *NUMBERS, *SLICES, *PADS, *GATHERS, *SCATTERS, *RESIZES, *SAMPLES,
+         *GRAPHS]
+
+if __name__ == "__main__":
+    sys.exit(main(CASES))

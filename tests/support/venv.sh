@@ -1,19 +1,19 @@
 # shellcheck shell=sh disable=SC2154,SC2034  # names of shell.sh, and for the tests
 # make_venv NAME WHO: a virtual environment of the test's own, $venv, in the build folder NAME, and
-# the log of what is installed there, $log. The test is skipped where Python cannot make one, or is
-# older than WHO needs.
+# the log of what is installed there, $log. Tests that run at once may share it. The test is skipped
+# where Python cannot make one, or is older than WHO needs.
 make_venv() {
     python=${PYTHON:-python3}
-    venv=$build/$1/venv log=$build/$1/install.log
+    venv=$build/$1/venv log=$build/$1/install.$$.log
     mkdir -p "$build/$1"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
         skip "no Python 3.11 or newer, which $2"
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         skip "this Python cannot make virtual environments (Debian: python3-venv)"
-    [ -x "$venv/bin/pip" ] || "$python" -m venv "$venv" || exit 1
+    [ -x "$venv/bin/pip" ] || flock "$build/$1" "$python" -m venv "$venv" || exit 1
 }
 
 # Installs packages in it, quietly.
 install() {
-    "$venv/bin/pip" install -q --disable-pip-version-check "$@"
+    flock "${venv%/venv}" "$venv/bin/pip" install -q --disable-pip-version-check "$@"
 }

@@ -1,0 +1,27 @@
+/* An ONNX model from bytes, imported and run: what fuzz_onnx and the sweep have in common. */
+#ifndef EIGENTENSOR_IMPORT_TRIAL_H
+#define EIGENTENSOR_IMPORT_TRIAL_H
+
+#include "compiler/graph/graph.h"
+
+/* What is larger is imported only. The bodies of scans have the same limits. */
+struct trial_limits {
+    int nodes;
+    int64_t elements; /* of a node */
+    int64_t steps;    /* of a scan */
+};
+bool graph_within(const struct graph *graph, const struct trial_limits *limits);
+
+enum import_outcome {
+    IMPORT_REFUSED,  /* the error says why */
+    IMPORT_LARGE,    /* imported, not run */
+    IMPORT_SAME,     /* JIT gave the bits of the interpreter */
+    IMPORT_MISTAKEN, /* no message, a graph that is none, other bits; the error says what */
+};
+
+/* Every open axis gets size 4. Inputs are filled by random numbers of `seed`. Files that the model
+ * names are not there. */
+enum import_outcome import_trial(const void *bytes, size_t count, uint64_t seed,
+                                 const struct trial_limits *limits, struct et_error *error);
+
+#endif
