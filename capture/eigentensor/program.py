@@ -267,17 +267,37 @@ def _format(placeholder):
     return code
 
 
+class _Buffer(ctypes.Structure):
+    """Py_buffer of Python's stable interface."""
+    _fields_ = [("address", ctypes.c_void_p), ("owner", ctypes.c_void_p),
+                ("bytes", ctypes.c_ssize_t), ("itemsize", ctypes.c_ssize_t),
+                ("readonly", ctypes.c_int), ("rank", ctypes.c_int), ("format", ctypes.c_char_p),
+                ("shape", ctypes.POINTER(ctypes.c_ssize_t)),
+                ("strides", ctypes.POINTER(ctypes.c_ssize_t)), ("suboffsets", ctypes.c_void_p),
+                ("internal", ctypes.c_void_p)]
+
+
+_CODES = {element.code: element.code.encode() for element in ELEMENTS.values()}
+_NOTHING = ctypes.create_string_buffer(8)  # where elements lie of which there are none
+
+
+def _empty(code, shape):
+    """A view of no elements, whose cast refuses such shapes. (ctypes has arrays of them, but their
+    views, with an order of bytes in their format, cannot be read as lists.)"""
+    extents = (ctypes.c_ssize_t * len(shape))(*shape)
+    size = struct.calcsize(code)
+    strides = (ctypes.c_ssize_t * len(shape))(*(size * math.prod(shape[axis + 1:])
+                                                for axis in range(len(shape))))
+    buffer = _Buffer(address=ctypes.addressof(_NOTHING), itemsize=size, rank=len(shape),
+                     format=_CODES[code], shape=extents, strides=strides)
+    view_of = ctypes.pythonapi.PyMemoryView_FromBuffer
+    view_of.restype, view_of.argtypes = ctypes.py_object, [ctypes.POINTER(_Buffer)]
+    return view_of(ctypes.byref(buffer))  # which copies the extents and strides
+
+
 def _shaped(data, code, shape):
-    """The elements as a view of that shape. memoryview's own cast knows no extents of 0, which
-    ctypes has; only such views come with an order of bytes in their format."""
-    if 0 not in shape:
-        return memoryview(data).cast(code, shape)
-    if len(shape) == 1:
-        return memoryview(data).cast(code)
-    kind = next(element.ctype for element in ELEMENTS.values() if element.code == code)
-    for extent in reversed(shape):
-        kind = kind * extent
-    return memoryview(kind())
+    """The elements as a view of that shape."""
+    return _empty(code, shape) if 0 in shape else memoryview(data).cast(code, shape)
 
 
 def _elements(placeholder, view, batch):

@@ -109,6 +109,17 @@ class Inputs(unittest.TestCase):
             self.assertEqual(memoryview(found["sums"]).cast("f").tolist(), [0, 0])
         self.assertEqual(program(a=nothing, b=[[1.0], [2.0]])["none"].tolist(), [])
 
+    def test_outputs_of_no_elements(self):
+        program = capture(lambda x, n: {"rows": x[:0], "columns": x[:, :0], "deep": n[:, :0]},
+                          {"x": ((2, 3), F), "n": ((2, 3, 4), dtypes.int64)})
+        found = program(x=[[1.0] * 3] * 2, n=[[[1] * 4] * 3] * 2)
+        for name, shape, code, elements in (("rows", (0, 3), "f", []),
+                                            ("columns", (2, 0), "f", [[]] * 2),
+                                            ("deep", (2, 0, 4), "q", [[]] * 2)):
+            view = found[name]
+            self.assertEqual((view.shape, view.format, view.tolist()), (shape, code, elements))
+            self.assertEqual((view.nbytes, bytes(view), view.contiguous), (0, b"", True))
+
     def test_outputs_that_compute_nothing(self):
         program = capture(lambda x: {"numbers": Tensor([1.5, 2.5]), "ramp": Tensor.arange(3),
                                      "sevens": Tensor.full((2, 2), 7, dtype=dtypes.uint16),
