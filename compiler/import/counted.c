@@ -32,6 +32,38 @@ struct tensor counted(struct importer *importer, struct tensor x, struct counted
     return x;
 }
 
+/* The one axis along which two tensors may differ; -1: they differ in more. */
+static int axis_of_difference(struct tensor a, struct counted of_a, struct tensor b,
+                              struct counted of_b) {
+    int axis = is_counted(of_a) ? of_a.axis : is_counted(of_b) ? of_b.axis : -1;
+    if (tensor_dtype(a) != tensor_dtype(b) || tensor_rank(a) != tensor_rank(b) ||
+        (is_counted(of_a) && is_counted(of_b) && of_a.axis != of_b.axis))
+        return -1;
+    for (int i = 0; i < tensor_rank(a); i++) {
+        if (i == axis || tensor_extent(a, i) == tensor_extent(b, i))
+            continue;
+        if (axis >= 0)
+            return -1;
+        axis = i;
+    }
+    return axis;
+}
+
+struct tensor select_counted(struct importer *importer, struct tensor condition, struct tensor a,
+                             struct tensor b) {
+    struct counted of_a = counted_of(importer, a), of_b = counted_of(importer, b);
+    int axis = axis_of_difference(a, of_a, b, of_b);
+    if (axis < 0)
+        return NO_TENSOR;
+    int64_t one = tensor_extent(a, axis), other = tensor_extent(b, axis);
+    int64_t most = one > other ? one : other;
+    struct tensor own = is_counted(of_a) ? of_a.count : number64(a.context, one);
+    struct tensor others = is_counted(of_b) ? of_b.count : number64(a.context, other);
+    struct tensor y =
+        tensor_where(condition, reach_of_axis(a, axis, 0, most), reach_of_axis(b, axis, 0, most));
+    return counted(importer, y, (struct counted){tensor_where(condition, own, others), axis});
+}
+
 void call_counts_output(struct call *call, int index, int axis, struct tensor count) {
     if (index < call->output_count)
         call->output_counted[index] = (struct counted){count, axis};

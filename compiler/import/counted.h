@@ -37,6 +37,10 @@ struct counted counted_of(struct importer *importer, struct tensor x);
 struct tensor counted(struct importer *importer, struct tensor x, struct counted c);
 /* Whether two are counted in the same way, or both not. */
 bool same_counted(struct counted a, struct counted b);
+/* `a` where the scalar condition holds, else `b`, of the same dtype: they may differ in the extent
+ * of one axis, which is counted then. NO_TENSOR where they differ in more. */
+struct tensor select_counted(struct importer *importer, struct tensor condition, struct tensor a,
+                             struct tensor b);
 /* Output `index` of the node that is being built is counted. */
 void call_counts_output(struct call *call, int index, int axis, struct tensor count);
 /* What that input is, whatever its dtype was made. */

@@ -1,6 +1,7 @@
 /* What becomes of counts: elementwise operators, and those that give the same elements another
  * shape. */
 #include "compiler/import/counted_rules.h"
+#include "compiler/import/lengths.h"
 #include "compiler/import/movement.h"
 
 #include <inttypes.h>
@@ -171,9 +172,7 @@ static int64_t product_of(struct tensor x, int begin, int end) {
     return product;
 }
 
-/* y has the elements of x in another shape: whether its axis `to` is the counted one, together with
- * `*times` elements that stood behind it. */
-static bool goes_to(struct tensor x, int axis, struct tensor y, int to, int64_t *times) {
+bool counted_goes_to(struct tensor x, int axis, struct tensor y, int to, int64_t *times) {
     int64_t extent = tensor_extent(x, axis), wide = tensor_extent(y, to);
     if (extent == 0 || wide % extent)
         return false;
@@ -191,10 +190,10 @@ static struct tensor times64(struct tensor count, int64_t times) {
 static int unsaid_axis(struct tensor x, int axis, struct tensor y, struct integers asked,
                        bool zero_is_zero, int64_t *times) {
     if (!zero_is_zero && axis < asked.count && asked.values[axis] == 0 &&
-        goes_to(x, axis, y, axis, times))
+        counted_goes_to(x, axis, y, axis, times))
         return axis;
     for (int i = 0; i < asked.count; i++)
-        if (asked.values[i] == -1 && goes_to(x, axis, y, i, times))
+        if (asked.values[i] == -1 && counted_goes_to(x, axis, y, i, times))
             return i;
     return -1;
 }
@@ -226,7 +225,7 @@ struct tensor count_flatten(struct call *call) {
     struct tensor x = call_input(call, 0), y = build_plain(call);
     int64_t times = 1;
     for (int i = 0; i < 2 && y.node; i++)
-        if (goes_to(x, c.axis, y, i, &times)) {
+        if (counted_goes_to(x, c.axis, y, i, &times)) {
             call_counts_output(call, 0, i, times64(c.count, times));
             return y;
         }
@@ -246,18 +245,27 @@ struct tensor count_shape(struct call *call) {
     struct counted c = call_counted(call, 0);
     struct tensor x = call_input(call, 0), extents[MAX_RANK];
     int rank = tensor_rank(x), count = 0;
+    struct length *lengths = arena_array(&call->importer->arena, struct length, MAX_RANK);
     int start = bound(call_int(call, "start", 0), rank);
     int end = bound(call_int(call, "end", rank), rank);
     for (int i = start; i < end; i++) {
         struct tensor extent = i == c.axis ? c.count : number64(call->context, tensor_extent(x, i));
+        lengths[count] = i == c.axis ? (struct length){c.count, 1, 0, tensor_extent(x, i)}
+                                     : (struct length){.offset = tensor_extent(x, i)};
         extents[count++] = tensor_reshape(extent, SHAPE(1));
     }
-    return count ? tensor_concat(count, extents, 0) : int64_list(call->context, 0, NULL);
+    struct tensor y = count ? tensor_concat(count, extents, 0) : int64_list(call->context, 0, NULL);
+    if (start > c.axis || end <= c.axis) /* it is known */
+        return y;
+    return with_lengths(call->importer, y, (struct lengths){count, lengths});
 }
 
 struct tensor count_size(struct call *call) {
     struct counted c = call_counted(call, 0);
     struct tensor x = call_input(call, 0);
     int rank = tensor_rank(x);
-    return times64(c.count, product_of(x, 0, c.axis) * product_of(x, c.axis + 1, rank));
+    int64_t others = product_of(x, 0, c.axis) * product_of(x, c.axis + 1, rank);
+    struct length *length = arena_new(&call->importer->arena, struct length);
+    *length = (struct length){c.count, others, 0, tensor_extent(x, c.axis)};
+    return with_lengths(call->importer, times64(c.count, others), (struct lengths){1, length});
 }

@@ -14,6 +14,9 @@ static inline struct tensor build_plain(struct call *call) {
 }
 /* The same, and all outputs are counted along that axis. */
 struct tensor build_along(struct call *call, int axis, struct tensor count);
+/* y has the elements of x in another shape: whether its axis `to` is the counted one, together with
+ * `*times` elements that stood behind it. */
+bool counted_goes_to(struct tensor x, int axis, struct tensor y, int to, int64_t *times);
 /* Refuses the node for what is counted. */
 struct tensor refuse_counted(struct call *call, const char *why);
 /* The fill that the operator's row names. */

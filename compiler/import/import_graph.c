@@ -1,6 +1,6 @@
 /* Nodes in their order, with what they read by name; functions and branches as if they were written
  * in their places. Only what some output needs is imported. */
-#include "compiler/import/counted.h"
+#include "compiler/import/lengths.h"
 #include "compiler/import/low_types.h"
 
 #include "compiler/base/json_read.h"
@@ -152,9 +152,13 @@ static void build(struct call *call) {
     enum dtype narrow = DTYPE_FLOAT32;
     bool is_of_counted = counted_inputs(call);
     bool widened = call->op->arithmetic == WIDENED && widen(call, &narrow);
-    struct tensor first = is_of_counted ? build_counted(call) : call->op->build(call);
+    struct tensor first = takes_lengths(call) ? build_of_lengths(call)
+                          : is_of_counted     ? build_counted(call)
+                                              : call->op->build(call);
     if (call->output_count)
         call->outputs[0] = first;
+    if (!is_of_counted)
+        lengths_follow(call);
     for (int i = 0; widened && i < call->output_count; i++)
         if (call->outputs[i].node && call->outputs[i].node->dtype == DTYPE_FLOAT32)
             call->outputs[i] = tensor_cast(call->outputs[i], narrow);

@@ -23,6 +23,7 @@
 
 struct call;
 struct counted;
+struct lengths;
 typedef struct tensor onnx_builder(struct call *call);
 
 enum onnx_arithmetic {
@@ -110,6 +111,8 @@ struct built_graph {
     struct low_nodes low_nodes;
     struct counted *counted; /* by id of the context's nodes (counted.h) */
     int counted_count;
+    struct lengths *lengths; /* the same (lengths.h) */
+    int lengths_count;
     struct built_graph *around; /* NULL: of the model's */
     int captured_count, captured_capacity;
     struct captured *captured;

@@ -55,6 +55,9 @@ static struct tensor select_one(struct call *call, struct tensor condition, stru
     same = same && same_counted(c, counted_of(call->importer, b));
     for (int i = 0; i < rank && same; i++)
         same = a_shape[i] == b_shape[i];
+    struct tensor chosen = same ? NO_TENSOR : select_counted(call->importer, condition, a, b);
+    if (is_given(chosen))
+        return chosen;
     if (!same)
         return call_refuse(call,
                            "the condition depends on the model's inputs and decides between %s "

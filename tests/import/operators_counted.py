@@ -126,6 +126,42 @@ CASES = {
                             ("Compress", "found low", "y", {"axis": 0})],
                            upper=numpy.array(0.6, numpy.float32)),
     "how many": also([("Shape", "found", "shape"), ("Size", "found", "size")], "shape size"),
+    "reshape by its shape": also([
+        ("Shape", "found", "shape"), ("Gather", "shape zero", "n"), ("Concat", "n two two", "to",
+                                                                     {"axis": 0}),
+        ("Reshape", "found to", "y")], two=numpy.array([2])),
+    "flattened by its shape": also([
+        ("Shape", "found", "shape"), ("Gather", "shape null", "n"), ("Gather", "shape last", "w"),
+        ("Mul", "n w", "all"), ("Unsqueeze", "all zero", "to"), ("Reshape", "found to", "row"),
+        ("Concat", "minus width", "back", {"axis": 0}), ("Reshape", "found back", "y")], "row y",
+        null=numpy.array(0), last=numpy.array(1), minus=numpy.array([-1]), width=numpy.array([4])),
+    "columns by its shape": also([
+        ("Shape", "found", "shape"), ("Slice", "shape one two", "w"),
+        ("Reshape", "weights w", "row"), ("Mul", "found row", "y")],
+        two=numpy.array([2]), weights=floats(2, 2), **ONE),
+    "repeated": also([
+        ("Shape", "found", "shape"), ("Gather", "shape zero", "n"),
+        ("Concat", "n width", "to", {"axis": 0}), ("Expand", "row to", "y")],
+        width=numpy.array([3]), row=floats(1, 3)),
+    "filled": also([
+        ("Shape", "found", "shape"), ("ConstantOfShape", "shape", "y", {
+            "value": helper.make_tensor("value", TensorProto.FLOAT, [1], [2.5])})]),
+    "numbered": also([
+        ("Shape", "rows", "shape"), ("Squeeze", "shape", "n"), ("Range", "null n step", "y"),
+        ("Gather", "rows y", "some"), ("Range", "five n step", "z")], "y some z",
+        null=numpy.array(0), step=numpy.array(2), five=numpy.array(5)),
+    "labelled": also([
+        ("Shape", "rows", "shape"), ("ConstantOfShape", "shape", "label", {
+            "value": helper.make_tensor("value", TensorProto.INT64, [1], [7])}),
+        ("Unsqueeze", "label one", "label1"), ("Unsqueeze", "rows one", "rows1"),
+        ("Concat", "label1 rows1 rows1", "y", {"axis": 1})], **ONE),
+    "mean by its count": also([
+        ("ReduceSum", "found zero", "sum", {"keepdims": 0}), ("Shape", "found", "shape", {"end": 1}),
+        ("Cast", "shape", "n", {"to": TensorProto.FLOAT}), ("Div", "sum n", "y")]),
+    "as many as there are": also([
+        ("Gather", "scores rows", "some"), ("Shape", "some", "n"), ("Min", "n five", "k"),
+        ("TopK", "some k", "y at"), ("Gather", "found at", "best")], "y at best",
+        five=numpy.array([5])),
     "unique": ([("Unique", "x", "y first inverse counts")],
                {"x": integers("int64", 50, low=-9, high=9)}, "y first inverse counts", {}),
     "unique by place": ([("Unique", "x", "y first inverse counts", {"sorted": 0})],
@@ -140,7 +176,28 @@ CASES = {
                        "y first inverse counts", {}),
 }
 # Of no elements ONNX Runtime refuses these, or they mean nothing.
-NOT_EMPTY = ("greatest", "least", "mean", "mean of all", "log of sums")
+NOT_EMPTY = ("mean by its count", "greatest", "least", "mean", "mean of all", "log of sums")
+# Branches that give what was found, or nothing.
+CASES["if any"] = also([
+    ("Shape", "rows", "shape"), ("Squeeze", "shape", "n"), ("Greater", "n few", "many"),
+    ("If", "many", "y", {
+        "then_branch": helper.make_graph(
+            [helper.make_node("Neg", ["found"], ["then_y"])], "then", [],
+            [helper.make_empty_tensor_value_info("then_y")]),
+        "else_branch": helper.make_graph(
+            [helper.make_node("Identity", ["none"], ["else_y"])], "else", [],
+            [helper.make_empty_tensor_value_info("else_y")])})],
+    few=numpy.array(9), none=floats(2, 4))
+CASES["if of two extents"] = (
+    [("ReduceMax", "scores", "most", {"keepdims": 0}), ("Greater", "most threshold", "any"),
+     ("If", "any", "y", {
+         "then_branch": helper.make_graph(
+             [helper.make_node("Identity", ["boxes"], ["then_y"])], "then", [],
+             [helper.make_empty_tensor_value_info("then_y")]),
+         "else_branch": helper.make_graph(
+             [helper.make_node("Identity", ["none"], ["else_y"])], "else", [],
+             [helper.make_empty_tensor_value_info("else_y")])})],
+    BOXES, "y", {"none": floats(2, 4)})
 # Of as many as are wanted; ONNX wants no more than there are.
 for name, k, largest in (("top", 3, 1), ("least ones", 3, 0)):
     CASES[name] = also([("Gather", "scores rows", "some"),
