@@ -141,13 +141,19 @@ struct et_program *et_program_open(const char *path, const char *weights_path,
     return et_program_open_sized(path, weights_path, NULL, 0, error);
 }
 
+void program_forget(struct et_program *program) {
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+        build_free(&program->modes[mode].build);
+        atomic_store(&program->modes[mode].ready, false);
+    }
+}
+
 void et_program_free(struct et_program *program) {
     if (!program)
         return;
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
-        build_free(&program->modes[mode].build);
+    program_forget(program);
+    for (int mode = 0; mode < ET_MODE_COUNT; mode++)
         pthread_mutex_destroy(&program->modes[mode].lock);
-    }
     tuning_free(program->tuning);
     arena_free(&program->arena);
     graph_free(program->graph);

@@ -19,6 +19,14 @@ const struct weights *program_weights(const struct et_program *program); /* NULL
  * caller frees the text. */
 bool program_weights_path(const char *path, struct text *text, struct et_error *error);
 
+/* Takes back what was prepared: the program is as it was opened. Nothing of it may run meanwhile.
+ */
+void program_forget(struct et_program *program);
+
+/* Fills so many bytes of a dtype, by its name ("float32"), from a state, the same on every machine:
+ * floats within a few units of 0, integers of -3 to 15, uint8 and bool of their whole range. */
+void random_input_elements(uint64_t *state, const char *name, size_t bytes, void *elements);
+
 /* Stores an open graph (or one without axes) and its weights, which may be NULL, as
  * et_program_save does. */
 struct open_graph;

@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from ctypes import POINTER, c_bool, c_char, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +38,8 @@ _FUNCTIONS = {
     "et_model_give_back": (None, c_void_p, c_void_p),
     "et_program_open_batched": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_program_import": (c_void_p, c_char_p, c_size_t, c_char_p, POINTER(Error)),
+    "et_program_fast": (c_bool, c_void_p, c_double, POINTER(c_void_p), POINTER(c_double),
+                        POINTER(Error)),
     "et_program_save": (c_bool, c_void_p, c_char_p, POINTER(Error)),
     "et_program_free": (None, c_void_p),
     "et_program_name": (c_char_p, c_void_p),

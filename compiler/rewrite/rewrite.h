@@ -60,6 +60,7 @@ struct rewritten {
 struct rewrite_options {
     const char *name;     /* of the new graph; NULL: it stays */
     int winograd_tile[2]; /* outputs of a tile, height and width, whatever the cost; {0}: by cost */
+    int winograd_most;    /* outputs of a tile, along each side: fewer round better; 0: any */
 };
 /* Applies rewrites one after another to a verified graph with weights bound. `options` may be NULL.
  * A graph without a site of a rewrite is not an error: see `sites`. False: out of memory, or a

@@ -193,10 +193,10 @@ struct winograd_tiles {
     double direct, cost; /* of the convolution either way */
     int64_t multiplications_before, multiplications_after; /* with those of transforms */
 };
-/* The tiles of least cost, or those of `outputs` if not 0. Requires kernels that winograd_outputs
- * knows. False: there are no such tiles. */
-bool choose_winograd_tiles(const struct convolution *convolution, const int outputs[2],
-                           struct winograd_tiles *tiles);
+/* The tiles of least cost among those that the options allow. Requires kernels that
+ * winograd_outputs knows. False: there are no such tiles. */
+bool choose_winograd_tiles(const struct convolution *convolution,
+                           const struct rewrite_options *options, struct winograd_tiles *tiles);
 /* The numbers of outputs that a tile of a filter of that many taps may have, ended by 0; NULL: no
  * such filter. */
 const int *winograd_outputs(int64_t taps);

@@ -310,9 +310,10 @@ static const char *plan_site(struct rewriting *rewriting, struct winograd_site *
     if (why_not)
         return why_not;
     const int *outputs = rewriting->options.winograd_tile;
-    if (!choose_winograd_tiles(&site->convolution, outputs, &site->tiles))
-        return arena_format(&rewriting->result->arena, "it has no tiles of %dx%d", outputs[0],
-                            outputs[1]);
+    if (!choose_winograd_tiles(&site->convolution, &rewriting->options, &site->tiles))
+        return !outputs[0] ? "it has no tiles that small"
+                           : arena_format(&rewriting->result->arena, "it has no tiles of %dx%d",
+                                          outputs[0], outputs[1]);
     if (!outputs[0] && site->tiles.direct < LEAST_GAIN * site->tiles.cost)
         return "it would not be faster";
     for (int i = 0; i < 2; i++) {

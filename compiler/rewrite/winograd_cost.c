@@ -82,14 +82,20 @@ static double price_of(const struct winograd_tiles *tiles) {
     return tiles->cost * (1 + prices.rounding * (tiles->outputs[0] + tiles->outputs[1]));
 }
 
-bool choose_winograd_tiles(const struct convolution *convolution, const int outputs[2],
-                           struct winograd_tiles *best) {
+static bool allowed(const struct rewrite_options *options, int height, int width) {
+    const int *tile = options->winograd_tile, most = options->winograd_most;
+    return (!tile[0] || (tile[0] == height && tile[1] == width)) &&
+           (!most || (height <= most && width <= most));
+}
+
+bool choose_winograd_tiles(const struct convolution *convolution,
+                           const struct rewrite_options *options, struct winograd_tiles *best) {
     const struct convolution_window *h = &convolution->windows[0], *w = &convolution->windows[1];
     *best = (struct winograd_tiles){.cost = 0};
     for (const int *m = winograd_outputs(h->size); *m; m++)
         for (const int *n = winograd_outputs(w->size); *n; n++) {
             struct winograd_tiles tiles = {.outputs = {*m, *n}};
-            if (outputs[0] && (outputs[0] != *m || outputs[1] != *n))
+            if (!allowed(options, *m, *n))
                 continue;
             measure(convolution, &tiles);
             if (best->cost == 0 || price_of(&tiles) < price_of(best))

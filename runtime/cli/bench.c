@@ -21,6 +21,7 @@ static const struct argp_option options[] = {
         "Share each run of jit and aot among N threads (0: one for each core; default: 1)"),
     COMPILER_OPTIONS,
     TUNED_OPTIONS,
+    FAST_OPTION,
     MODEL_OPTIONS,
     {0}};
 

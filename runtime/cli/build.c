@@ -29,6 +29,7 @@ static const struct argp_option options[] = {
     THREADS_OPTION(
         "The program shares each run among N threads (0: one for each core; default: 1)"),
     TUNED_OPTIONS,
+    FAST_OPTION,
     WEIGHTS_OPTION,
     AXES_OPTION,
     {0}};

@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
     {"cc", 'c', "COMPILER", 0, "Also check code made by this C compiler", 0},
     {"cflags", 'f', "FLAGS", 0, "Also check code made with these flags", 0},
     TUNED_OPTION("Check the code with the choices in FILE, which `eigentensor tune -o` wrote"),
+    FAST_OPTION,
     WEIGHTS_OPTION,
     AXES_OPTION,
     {0}};

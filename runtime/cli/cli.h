@@ -54,7 +54,9 @@ struct cli_model {
     int axis_count;
     struct axis_sizes *sets; /* and of several */
     int set_count;
-    struct et_model *open; /* of an .onnx model; `program` is one of its programs */
+    double fast;                 /* FAST_OPTION: the bound of the error; 0: none was asked for */
+    struct et_model *open;       /* of an .onnx model; `program` is one of its programs */
+    struct et_program *original; /* what `program` was made of by FAST_OPTION; NULL: nothing */
     struct compile_limits limits;
     struct et_program *program; /* model_open sets it */
 };
@@ -70,7 +72,15 @@ struct common {
     struct list files;    /* arguments behind the model, or given by an option */
     struct list outputs;  /* "[NAME=]FILE" */
 };
-enum { KEY_THREADS = 300, KEY_AXIS, KEY_TUNED = 310, KEY_NO_TUNED };
+enum { KEY_THREADS = 300, KEY_AXIS, KEY_FAST, KEY_TUNED = 310, KEY_NO_TUNED };
+#define FAST_OPTION                                                                                \
+    {                                                                                              \
+        "fast", KEY_FAST, "BOUND", OPTION_ARG_OPTIONAL,                                            \
+            "Take another graph of the model: all rewrites (`eigentensor rewrite`) that keep the " \
+            "error within BOUND, measured against float64 on random inputs, as a share of the "    \
+            "output's largest element (default: 1e-4). Its digest is another one",                 \
+            0                                                                                      \
+    }
 #define AXIS_OPTION                                                                                \
     {                                                                                              \
         "axis", KEY_AXIS, "NAME=SIZE", 0,                                                          \
@@ -225,8 +235,8 @@ struct bandwidth {
     double read;
     double copy; /* every byte counted twice, as it is read and written */
 };
-/* Takes about twice `seconds`, in `bytes` of memory: little stays in a cache, and is measured
- * there. */
+/* The highest rates of any pass; takes about twice `seconds`, in `bytes` of memory: little stays in
+ * a cache, and is measured there. */
 bool bandwidth_measure(size_t bytes, double seconds, struct bandwidth *found,
                        struct et_error *error);
 

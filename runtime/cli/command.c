@@ -4,6 +4,7 @@
 #include "compiler/import/model_file.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,6 +50,17 @@ int64_t parse_number(struct argp_state *state, const char *text, int64_t least, 
         argp_error(state, "%s: expected a number from %lld to %lld", text, (long long)least,
                    (long long)most);
     return number;
+}
+
+/* What --fast by itself allows. */
+#define FAST_BOUND 1e-4
+
+static double parse_bound(struct argp_state *state, const char *text) {
+    char *end;
+    double bound = strtod(text, &end);
+    if (end == text || *end || !(bound > 0) || !isfinite(bound))
+        argp_error(state, "%s: expected a bound of the error, as 1e-4", text);
+    return bound;
 }
 
 /* Splits flags as a shell does, quotes and all. */
@@ -131,6 +143,9 @@ static error_t parse_common(const struct command_line *line, struct common *comm
     case KEY_AXIS:
         take_axis(line, &common->model, argument, state);
         return 0;
+    case KEY_FAST:
+        common->model.fast = argument ? parse_bound(state, argument) : FAST_BOUND;
+        return 0;
     case KEY_TUNED:
     case KEY_NO_TUNED:
         common->model.tuning = argument;
@@ -196,7 +211,8 @@ static bool is_weights_file(const struct weights *weights, const char *path) {
 
 bool command_check_output(const struct common *common, const char *path, struct et_error *error) {
     const struct cli_model *model = &common->model;
-    const struct weights *weights = model->program ? program_weights(model->program) : NULL;
+    const struct et_program *given = model->original ? model->original : model->program;
+    const struct weights *weights = given ? program_weights(given) : NULL;
     char *const read[] = {(char *)model->path, (char *)model->tuning};
     for (size_t i = 0; i < sizeof read / sizeof *read; i++)
         if (read[i] && is_same_file(path, read[i]))

@@ -39,6 +39,7 @@ static const struct argp_option options[] = {
      "time that each took; the passes are listed below",
      0},
     TUNED_OPTION("Take the choices in FILE, which `eigentensor tune -o` wrote, and its target"),
+    FAST_OPTION,
     WEIGHTS_OPTION,
     AXES_OPTION,
     {0}};

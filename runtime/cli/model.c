@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/base/random.h"
 #include "compiler/graph/batch.h"
 
 bool model_set_up(const struct cli_model *model, struct et_program *program,
@@ -16,12 +15,31 @@ bool model_set_up(const struct cli_model *model, struct et_program *program,
            et_program_set_tuning(program, model->tuning, error);
 }
 
+/* Puts a faster one in the program's place, where it was asked for and there is one. */
+static bool make_fast(struct cli_model *model, struct et_error *error) {
+    struct et_program *fast = NULL;
+    double found;
+    if (!model->fast)
+        return true;
+    if (!et_program_fast(model->program, model->fast, &fast, &found, error))
+        return et_fail_within(error, "%s", model->path);
+    if (!fast) {
+        fprintf(stderr, "eigentensor: --fast: no rewrite of %s keeps within %g\n", model->path,
+                model->fast);
+        return true;
+    }
+    fprintf(stderr, "eigentensor: --fast: graph %s, error %.2g\n", et_program_digest(fast), found);
+    model->original = model->program;
+    model->program = fast;
+    return model_set_up(model, fast, error);
+}
+
 bool model_open(struct cli_model *model, struct et_error *error) {
     model->program = model->open
                          ? et_model_program(model->open, model->axes, model->axis_count, error)
                          : et_program_open_sized(model->path, model->weights, model->axes,
                                                  model->axis_count, error);
-    return model_set_up(model, model->program, error);
+    return model_set_up(model, model->program, error) && make_fast(model, error);
 }
 
 bool model_add_axis(struct cli_model *model, const char *name, int64_t size) {
@@ -93,10 +111,14 @@ bool model_open_for(struct cli_model *model, const struct list *files, struct et
     if (!model->open || !take_shapes(model, files, error))
         return false;
     model->program = et_model_program(model->open, model->axes, model->axis_count, error);
-    return model_set_up(model, model->program, error);
+    return model_set_up(model, model->program, error) && make_fast(model, error);
 }
 
 void model_close(struct cli_model *model) {
+    if (model->original) {
+        et_program_free(model->program);
+        model->program = model->original;
+    }
     if (model->open && model->program)
         et_model_give_back(model->open, model->program);
     else
@@ -105,7 +127,7 @@ void model_close(struct cli_model *model) {
     free(model->axes);
     free(model->sets);
     model->open = NULL;
-    model->program = NULL;
+    model->program = model->original = NULL;
     model->axes = NULL;
     model->sets = NULL;
 }
@@ -162,50 +184,11 @@ bool model_check_batch(const struct et_program *program, int64_t batch, struct e
            et_fail_within(error, "%s", et_program_name(program));
 }
 
-/* ---- Random elements ---- */
-
-/* The bits of a float whose magnitude is 2^-3 to 2^2, any sign and fraction. */
-static uint64_t random_float_bits(uint64_t *state, int exponent_bits, int fraction_bits) {
-    uint64_t random = next_random(state);
-    uint64_t bias = ((uint64_t)1 << (exponent_bits - 1)) - 1;
-    uint64_t exponent = bias - 3 + (random >> 61) % 5;
-    uint64_t sign = random >> 60 & 1;
-    uint64_t fraction = random & (((uint64_t)1 << fraction_bits) - 1);
-    return sign << (exponent_bits + fraction_bits) | exponent << fraction_bits | fraction;
-}
-
-static uint64_t random_element(uint64_t *state, enum dtype dtype) {
-    switch (dtype) {
-    case DTYPE_FLOAT32:
-        return random_float_bits(state, 8, 23);
-    case DTYPE_FLOAT64:
-        return random_float_bits(state, 11, 52);
-    case DTYPE_FLOAT16:
-        return random_float_bits(state, 5, 10);
-    case DTYPE_BFLOAT16:
-        return random_float_bits(state, 8, 7);
-    case DTYPE_BOOL:
-        return next_random(state) >> 63;
-    case DTYPE_UINT8:
-        return next_random(state) >> 56;
-    default: /* -3 to 15 */
-        return (next_random(state) >> 60) -
-               (dtype_facts[dtype].least < 0 ? next_random(state) >> 62 : 0);
-    }
-}
-
 void model_randomise(uint64_t seed, struct tensors *inputs) {
     uint64_t state = seed;
-    for (int i = 0; i < inputs->count; i++) {
-        const struct et_tensor *facts = &inputs->facts[i];
-        enum dtype dtype = DTYPE_FLOAT32;
-        dtype_from_name(facts->dtype, &dtype);
-        size_t bytes = dtype_facts[dtype].bytes;
-        for (size_t at = 0; at < facts->bytes; at += bytes) {
-            uint64_t element = random_element(&state, dtype);
-            memcpy((char *)inputs->elements[i] + at, &element, bytes); /* little-endian */
-        }
-    }
+    for (int i = 0; i < inputs->count; i++)
+        random_input_elements(&state, inputs->facts[i].dtype, inputs->facts[i].bytes,
+                        inputs->elements[i]);
 }
 
 int64_t compiled_flops(const struct compiled *compiled) {

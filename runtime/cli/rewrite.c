@@ -15,6 +15,7 @@ struct rewrite_arguments {
     int count;
     enum rewrite_kind rewrites[REWRITE_COUNT];
     struct rewrite_options options;
+    double bound; /* of --fast; 0: by names */
     const char *output;
     int64_t seed;
     bool allow_none;
@@ -36,6 +37,7 @@ static const struct argp_option options[] = {
      "given for each input (default: random inputs)",
      0},
     INDEX_OPTION,
+    FAST_OPTION,
     {"seed", KEY_SEED, "S", 0, "The seed of random inputs (default: 1)", 0},
     MODEL_OPTIONS,
     {0}};
@@ -71,7 +73,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     struct rewrite_arguments *arguments = input;
     if (key == ARGP_KEY_NO_ARGS)
         argp_error(state, "expected the name of a rewrite; see --help");
-    if (key == ARGP_KEY_ARG && arguments->count == 0) {
+    if (key == ARGP_KEY_ARG && arguments->count == 0 && !arguments->common.model.fast) {
         parse_names(arguments, argument, state);
         return 0;
     }
@@ -118,15 +120,17 @@ static char *help_text(int key, const char *text, void *input) {
 static const struct command_line line = {
     .options = options,
     .parse = parse,
-    .arguments = "NAME[,NAME...] MODEL.json",
-    .about = "Makes another graph that computes the same over the real numbers but rounds "
-             "elsewhere, with a digest of its own; says what was changed, and measures the errors "
-             "of both graphs against float64.\v"
-             "Compiling never approximates; rewriting is how one asks for it. All ways of running "
-             "the new graph give the same bits, which are not those of the old one. Exit status: 1 "
-             "also when a rewrite found nothing to do.\n\n"
-             "  eigentensor rewrite winograd mnist.json -o mnist-winograd.json\n"
-             "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy",
+    .arguments = "NAME[,NAME...] MODEL.json\n--fast[=BOUND] MODEL.json",
+    .about =
+        "Makes another graph that computes the same over the real numbers but rounds "
+        "elsewhere, with a digest of its own; says what was changed, and measures the errors "
+        "of both graphs against float64.\v"
+        "Compiling never approximates; rewriting is how one asks for it. All ways of running "
+        "the new graph give the same bits, which are not those of the old one. Exit status: 1 "
+        "also when a rewrite found nothing to do.\n\n"
+        "  eigentensor rewrite winograd mnist.json -o mnist-winograd.json\n"
+        "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy\n"
+        "  eigentensor rewrite --fast=1e-5 resnet.json -o fast.json",
     .help_filter = help_text,
 };
 
@@ -312,17 +316,43 @@ static struct et_program *program_of(struct rewritten *rewritten, struct et_erro
     return program;
 }
 
-static bool rewrite_model(const struct rewrite_arguments *arguments, struct et_error *error) {
+/* What the rewrites that were named make of it, and what they did; NULL when it fails. */
+static struct et_program *rewrite_by_name(const struct rewrite_arguments *arguments,
+                                          struct et_error *error) {
     struct et_program *before = arguments->common.model.program;
     struct rewritten rewritten;
     if (!rewrite_graph(program_graph(before), &arguments->options, arguments->count,
-                       arguments->rewrites, &rewritten, error))
-        return et_fail_within(error, "%s", arguments->common.model.path);
+                       arguments->rewrites, &rewritten, error)) {
+        et_fail_within(error, "%s", arguments->common.model.path);
+        return NULL;
+    }
     for (int i = 0; i < arguments->count; i++)
         print_sites(&rewritten, arguments->rewrites[i]);
     struct et_program *after =
         check_found(arguments, &rewritten, error) ? program_of(&rewritten, error) : NULL;
     rewritten_free(&rewritten);
+    return after;
+}
+
+/* The same of those that keep within a bound. */
+static struct et_program *rewrite_within(const struct rewrite_arguments *arguments,
+                                         struct et_error *error) {
+    const char *path = arguments->common.model.path;
+    struct et_program *after = NULL;
+    double found;
+    if (!et_program_fast(arguments->common.model.program, arguments->bound, &after, &found, error))
+        et_fail_within(error, "%s", path);
+    else if (!after)
+        et_fail(error, "%s: no rewrite keeps within %g", path, arguments->bound);
+    else
+        printf("error %.2g of the largest element, at most %g\n", found, arguments->bound);
+    return after;
+}
+
+static bool rewrite_model(const struct rewrite_arguments *arguments, struct et_error *error) {
+    struct et_program *before = arguments->common.model.program;
+    struct et_program *after =
+        arguments->bound > 0 ? rewrite_within(arguments, error) : rewrite_by_name(arguments, error);
     bool good = after && measure(arguments, after, error) &&
                 et_program_save(after, arguments->output, error);
     if (good)
@@ -336,6 +366,8 @@ int rewrite_command(int count, char **values) {
     struct rewrite_arguments arguments = {.seed = 1};
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
+    arguments.bound = arguments.common.model.fast;
+    arguments.common.model.fast = 0; /* what is opened is the graph itself */
     bool good = model_open(&arguments.common.model, &error) &&
                 command_check_saved(&arguments.common, arguments.output, &error) &&
                 rewrite_model(&arguments, &error);

@@ -23,6 +23,7 @@ static const struct argp_option options[] = {
     {"output", 'o', "[NAME=]FILE.npy", 0,
      "Write an output to a file instead of printing it; may be given for each output", 0},
     TUNED_OPTIONS,
+    FAST_OPTION,
     MODEL_OPTIONS,
     {0}};
 

@@ -77,6 +77,8 @@ bool sizes_open(struct cli_sizes *sizes, struct cli_model *model, struct et_erro
     *sizes = (struct cli_sizes){0};
     if (!model->set_count)
         return model_open(model, error);
+    if (model->fast)
+        return et_fail(error, "--fast: expected one size of each axis");
     if (!count_sizes(model, &sizes->count, error))
         return false;
     model->open = et_model_open(model->path, model->weights, error);

@@ -75,6 +75,43 @@ done
 expect 0 "$tool" --help
 says out '  rewrite '
 
+# ---- --fast: as much as a bound allows ----
+
+expect 0 "$tool" rewrite fold-batchnorm,winograd "$mnist" -o both.json
+expect 0 "$tool" rewrite --fast "$mnist" -o fast.json
+grep -Eq '^error [0-9.]+e-[0-9]+ of the largest element, at most 0.0001$' out ||
+    wrong "no error: $(cat out)"
+[ "$(digest_of fast.json)" = "$(digest_of both.json)" ] || wrong "not all rewrites were done"
+expect 0 "$tool" rewrite --fast=6e-7 "$mnist" -o careful.json
+[ "$(digest_of careful.json)" != "$(digest_of both.json)" ] || wrong "the bound changes nothing"
+expect 1 "$tool" rewrite --fast=1e-9 "$mnist" -o x.json
+says err 'mnist.json: no rewrite keeps within 1e-09'
+[ ! -e x.json ] || wrong "a file in spite of an error"
+
+# The other commands take it, and say which graph they run.
+"$tool" run fast.json "$digit" >wanted
+expect 0 "$tool" run --fast "$mnist" "$digit"
+same wanted out
+says err "eigentensor: --fast: graph $(digest_of fast.json), error "
+expect 0 "$tool" run --fast=1e-9 "$mnist" "$digit"
+says err 'mnist.json keeps within 1e-09'
+"$tool" run "$mnist" "$digit" >direct
+same direct out
+expect 0 "$tool" emit --fast "$mnist" -o emitted
+says emitted/mnist.c "$(digest_of fast.json)"
+expect 0 "$tool" build --fast "$mnist" -o fast
+expect 0 ./fast "$digit"
+mv out standalone
+expect 0 "$tool" build fast.json -o stored
+expect 0 ./stored "$digit"
+same standalone out
+expect 0 "$tool" check --fast --seeds=1 "$mnist"
+expect 0 "$tool" bench --fast --time=1 "$mnist"
+for bound in 0 -1 x nan inf 1e-4x; do
+    expect 2 "$tool" run --fast=$bound "$mnist" "$digit"
+    says err "$bound: expected a bound of the error, as 1e-4"
+done
+
 # ---- Nothing to do ----
 
 expect 1 "$tool" rewrite winograd winograd.json -o none.json
