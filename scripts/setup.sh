@@ -118,16 +118,24 @@ if ! may_install; then
 fi
 
 echo "Installing $packages"
-install() {
-    # shellcheck disable=SC2086  # one word a package
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq -y --no-install-recommends $packages >"$log" 2>&1
-}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+
+# Runs apt-get, and while another holds its lock again and again, for ten minutes.
+apt() {
+    tries=120
+    until as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" >"$log" 2>&1; do
+        tries=$((tries - 1))
+        if [ $tries -eq 0 ] || ! grep -q 'Could not get lock' "$log"; then return 1; fi
+        [ $tries -lt 119 ] || echo "Waiting for apt's lock, which another process holds"
+        sleep 5
+    done
+}
+
 # A fresh machine has no lists of packages, an old one outdated lists.
-if ! install; then
-    if ! as_root apt-get update -qq >"$log" 2>&1 || ! install; then
+# shellcheck disable=SC2086  # one word a package
+if ! apt install --no-install-recommends $packages; then
+    if ! apt update || ! apt install --no-install-recommends $packages; then
         cat "$log" >&2
         exit 1
     fi
