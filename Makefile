@@ -241,7 +241,7 @@ $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 bench-programs: $(BENCHES)
 bench: $(PEERS) $(SHARED) $(BENCHES) $(BUILD)/eigentensor
 	$(BUILD)/bench/venv/bin/python bench/peers/side_by_side.py --build=$(BUILD) $(BENCH)
-bench-graphs: $(PEERS) $(SHARED)
+bench-graphs: $(PEERS) $(SHARED) $(BUILD)/eigentensor
 	EIGENTENSOR_LIBRARY=$(SHARED) $(BUILD)/bench/venv/bin/python bench/peers/graphs.py $(GRAPHS) \
 	    $(WORKLOADS)
 

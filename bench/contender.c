@@ -1,14 +1,16 @@
-/* contender [--threads N] GRAPH.json MODE INPUT.f32...: one way of running a graph, measured on
+/* contender [--threads N] GRAPH.json MODE INPUT...: one way of running a graph, measured on
  * demand. Each line on standard input asks, and one line on standard output answers:
  *
  *     (at the start)  ready NAME VERSION
  *     open            opened LOAD COMPILE COLD     seconds; COLD: from files to first result
  *     run N           ran SECONDS...               of each of N calls
- *     write FILE      wrote                        the output's elements, as of the last call
+ *     write FILE      wrote                        the outputs' elements, as of the last call
+ *     expect FILE     wrote                        the same in float64; of ours only, without open
  *     facts           facts NAME=NUMBER...         what there is to know
  *     (anything)      error MESSAGE                when it fails
  *
  * The peers speak the same (peers/worker.py), so that none is measured by another's means. */
+#include "compiler/evaluate/float64.h"
 #include "runtime/backend/backend.h"
 #include "runtime/et_program.h"
 
@@ -25,9 +27,7 @@ struct contender {
     int input_count;
     struct et_program *program;
     struct et_workspace *workspace;
-    void **inputs;
-    void *output;
-    size_t output_bytes;
+    void **inputs, **outputs;
 };
 
 /* ---- Opening ---- */
@@ -48,16 +48,27 @@ static bool read_input(const char *path, size_t bytes, void **input, struct et_e
     return good || et_fail(error, "%s: expected %zu bytes", path, bytes);
 }
 
-static bool make_tensors(struct contender *contender, struct et_error *error) {
+/* `scale` times as many bytes as each output has; what was allocated is freed at the end. */
+static bool make_outputs(struct contender *contender, size_t scale, struct et_error *error) {
+    int count = et_program_output_count(contender->program);
+    contender->outputs = calloc((size_t)count + 1, sizeof *contender->outputs);
+    for (int i = 0; contender->outputs && i < count; i++) {
+        struct et_tensor facts = et_program_output(contender->program, i);
+        if (strcmp(facts.dtype, "float32") != 0)
+            return et_fail(error, "output %s: expected float32", facts.name);
+        contender->outputs[i] = elements(scale * facts.bytes);
+        if (!contender->outputs[i])
+            return et_fail(error, "out of memory");
+    }
+    return contender->outputs || et_fail(error, "out of memory");
+}
+
+static bool read_inputs(struct contender *contender, struct et_error *error) {
     const struct et_program *program = contender->program;
-    if (et_program_input_count(program) != contender->input_count ||
-        et_program_output_count(program) != 1)
-        return et_fail(error, "expected %d inputs and one output", contender->input_count);
+    if (et_program_input_count(program) != contender->input_count)
+        return et_fail(error, "expected %d inputs", et_program_input_count(program));
     contender->inputs = calloc((size_t)contender->input_count + 1, sizeof *contender->inputs);
-    contender->output_bytes = et_program_output(program, 0).bytes;
-    contender->output = elements(contender->output_bytes);
-    contender->workspace = et_workspace_new(program);
-    if (!contender->inputs || !contender->output || !contender->workspace)
+    if (!contender->inputs)
         return et_fail(error, "out of memory");
     for (int i = 0; i < contender->input_count; i++)
         if (!read_input(contender->input_paths[i], et_program_input(program, i).bytes,
@@ -67,10 +78,9 @@ static bool make_tensors(struct contender *contender, struct et_error *error) {
 }
 
 static bool run_once(struct contender *contender, struct et_error *error) {
-    void *const outputs[] = {contender->output};
     return et_program_run(contender->program, contender->mode,
-                          (const void *const *)contender->inputs, outputs, contender->workspace,
-                          error);
+                          (const void *const *)contender->inputs, contender->outputs,
+                          contender->workspace, error);
 }
 
 static bool open_all(struct contender *contender, struct et_error *error) {
@@ -83,7 +93,11 @@ static bool open_all(struct contender *contender, struct et_error *error) {
         !et_program_prepare(contender->program, contender->mode, error))
         return false;
     double compiled = now_seconds();
-    if (!make_tensors(contender, error) || !run_once(contender, error))
+    contender->workspace = et_workspace_new(contender->program);
+    if (!contender->workspace)
+        return et_fail(error, "out of memory");
+    if (!read_inputs(contender, error) || !make_outputs(contender, 1, error) ||
+        !run_once(contender, error))
         return false;
     printf("opened %.9f %.9f %.9f\n", loaded - begin, compiled - loaded, now_seconds() - begin);
     return true;
@@ -107,17 +121,31 @@ static bool run_many(struct contender *contender, long count, struct et_error *e
     return good;
 }
 
-static bool write_output(const struct contender *contender, const char *path,
-                         struct et_error *error) {
+/* All outputs one after another, `scale` times as many bytes as each has. */
+static bool write_outputs(const struct contender *contender, size_t scale, const char *path,
+                          struct et_error *error) {
     FILE *file = fopen(path, "wb");
     if (!file)
         return et_fail(error, "%s: %s", path, strerror(errno));
-    bool good =
-        fwrite(contender->output, 1, contender->output_bytes, file) == contender->output_bytes;
+    bool good = true;
+    for (int i = 0; good && i < et_program_output_count(contender->program); i++) {
+        size_t bytes = scale * et_program_output(contender->program, i).bytes;
+        good = fwrite(contender->outputs[i], 1, bytes, file) == bytes;
+    }
     good = fclose(file) == 0 && good;
     if (good)
         puts("wrote");
     return good || et_fail(error, "%s: cannot be written", path);
+}
+
+/* What the graph is without rounding to float32. */
+static bool expect(struct contender *contender, const char *path, struct et_error *error) {
+    contender->program = et_program_open(contender->path, NULL, error);
+    return contender->program && read_inputs(contender, error) &&
+           make_outputs(contender, 2, error) &&
+           wide_run(program_graph(contender->program), (const void *const *)contender->inputs,
+                    contender->outputs, error) &&
+           write_outputs(contender, 2, path, error);
 }
 
 /* Not what is measured, so the public interface need not do. */
@@ -146,12 +174,14 @@ static bool answer(struct contender *contender, char *line, struct et_error *err
         *argument++ = '\0';
     if (strcmp(line, "open") == 0 && !contender->program)
         return open_all(contender, error);
-    if (!contender->output)
+    if (strcmp(line, "expect") == 0 && argument && !contender->program)
+        return expect(contender, argument, error);
+    if (!contender->workspace)
         return et_fail(error, "expected \"open\" first");
     if (strcmp(line, "run") == 0 && argument && strtol(argument, NULL, 10) > 0)
         return run_many(contender, strtol(argument, NULL, 10), error);
     if (strcmp(line, "write") == 0 && argument)
-        return write_output(contender, argument, error);
+        return write_outputs(contender, 1, argument, error);
     if (strcmp(line, "facts") == 0)
         return print_facts(contender, error);
     return et_fail(error, "%s: expected open, run N, write FILE or facts", line);
@@ -178,12 +208,14 @@ static void answer_all(struct contender *contender) {
 }
 
 static void close_all(struct contender *contender) {
+    for (int i = 0; contender->outputs && contender->outputs[i]; i++)
+        free(contender->outputs[i]);
     et_workspace_free(contender->workspace);
     et_program_free(contender->program);
     for (int i = 0; contender->inputs && i < contender->input_count; i++)
         free(contender->inputs[i]);
     free(contender->inputs);
-    free(contender->output);
+    free(contender->outputs);
 }
 
 int main(int count, char **values) {
@@ -194,7 +226,7 @@ int main(int count, char **values) {
         values += 2;
     }
     if (count < 3 || contender.threads < 1 || !et_mode_from_name(values[2], &contender.mode)) {
-        fprintf(stderr, "usage: contender [--threads N] GRAPH.json MODE INPUT.f32...\n");
+        fprintf(stderr, "usage: contender [--threads N] GRAPH.json MODE INPUT...\n");
         return 2;
     }
     contender.path = values[1];

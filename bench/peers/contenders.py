@@ -27,9 +27,13 @@ class Contender:
     title: str
     color: tuple           # in light and in dark
     mode: str = ""         # ours: the mode of the runtime
-    rewrite: str = ""      # ours: the rewrite that the graph has gone through
+    rewritten: bool = False  # ours: the graph is one that `--fast` made
     library: str = ""      # a peer: what worker.py calls it
+    needs: tuple = ()      # a peer: what its worker imports
+    suffix: str = "json"   # what its files of workloads end with
     files: str = "^$"      # a peer: its own shared libraries, by a pattern of their paths
+    convolutions: str = "direct"  # or "fast": fewer multiplications, where those are to be had
+    variant: bool = False  # takes part only where that makes a difference
     usual: bool = True     # measured unless others were chosen
     environment: tuple = ()
 
@@ -37,22 +41,43 @@ class Contender:
     def ours(self):
         return bool(self.mode)
 
+    def takes(self, workload):
+        if self.rewritten:
+            return bool(workload.fast)
+        return not self.variant or workload.fast == "winograd"
+
+    def computes(self, fast):
+        """How it does the convolutions of a workload of that kind."""
+        return self.convolutions if fast == "winograd" else "direct"
+
 
 CONTENDERS = [
     Contender("aot", "Eigentensor AOT", ("#c2410c", "#fb923c"), mode="aot"),
     Contender("jit", "Eigentensor JIT", ("#ca8a04", "#facc15"), mode="jit"),
-    Contender("winograd", "Eigentensor AOT, Winograd", ("#9d174d", "#f472b6"), mode="aot",
-              rewrite="winograd"),
-    Contender("winograd-jit", "Eigentensor JIT, Winograd", ("#7e22ce", "#c084fc"), mode="jit",
-              rewrite="winograd"),
+    Contender("fast", "Eigentensor AOT --fast", ("#9d174d", "#f472b6"), mode="aot",
+              rewritten=True, convolutions="fast"),
+    Contender("fast-jit", "Eigentensor JIT --fast", ("#7e22ce", "#c084fc"), mode="jit",
+              rewritten=True, convolutions="fast"),
     Contender("onnxruntime", "ONNX Runtime", ("#1d4ed8", "#60a5fa"), library="onnxruntime",
-              files=r"/onnxruntime/"),
+              suffix="onnx", needs=("onnxruntime",), files=r"/onnxruntime/"),
+    Contender("openvino", "OpenVINO", ("#6d28d9", "#a78bfa"), library="openvino",
+              suffix="onnx", needs=("openvino",), files=r"/openvino/"),
+    Contender("ncnn", "ncnn", ("#be123c", "#fb7185"), library="ncnn",
+              suffix="ncnn.param", needs=("ncnn",), files=r"/ncnn", convolutions="fast"),
+    Contender("ncnn-direct", "ncnn, direct", ("#9f1239", "#fda4af"), library="ncnn-direct",
+              suffix="ncnn.param", needs=("ncnn",), files=r"/ncnn", variant=True),
+    Contender("mnn", "MNN", ("#0369a1", "#38bdf8"), library="mnn",
+              suffix="mnn", needs=("MNN",), files=r"mnn", convolutions="fast"),
     Contender("pytorch", "PyTorch", ("#0f766e", "#2dd4bf"), library="pytorch",
-              files=r"torch|dnnl|blas"),
-    Contender("tinygrad", "TinyGrad", ("#57534e", "#a8a29e"), library="tinygrad"),
+              suffix="pt", needs=("torch",), files=r"torch|dnnl|blas"),
+    Contender("tinygrad", "TinyGrad", ("#57534e", "#a8a29e"), library="tinygrad",
+              suffix="weights.safetensors", needs=("tinygrad",)),
     Contender("tinygrad-beam", "TinyGrad, BEAM=2", ("#3f6212", "#a3e635"), library="tinygrad",
-              usual=False, environment=(("BEAM", "2"),)),
+              suffix="weights.safetensors", needs=("tinygrad",), usual=False,
+              environment=(("BEAM", "2"),)),
 ]
+# Large blocks of memory lie in huge pages, where the system has them: ours do of themselves.
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 BASE = "aot"  # what the others are held against
 
 
@@ -70,52 +95,37 @@ class Place:
 
     def missing(self, contender):
         """None if the contender can be had, else why not."""
-        if contender.rewrite:
-            return None if has_rewrites(self.tool) else "there is no `eigentensor rewrite` yet"
         if contender.ours:
             return None
         python = self.python(contender)
         if not python.exists():
             return "it could not be installed"
-        said = subprocess.run([python, "-c", f"import {module_of(contender)}"],
+        said = subprocess.run([python, "-c", f"import {', '.join(contender.needs)}"],
                               capture_output=True, text=True, check=False)
         return None if said.returncode == 0 else said.stderr.strip().splitlines()[-1]
 
     def command(self, contender, workload, threads, mode=None):
         """Its arguments."""
+        path = self.path(contender, workload)
+        if not path.exists():
+            raise ContenderError(f"there is no {path.name}")
         if contender.ours:
             inputs = [elements.input_path(self.graphs, workload, name) for name in workload.inputs]
-            graph = self.graph(contender, workload)
-            return [self.bench / "contender", "--threads", str(threads), graph,
+            return [self.bench / "contender", "--threads", str(threads), path,
                     mode or contender.mode, *inputs]
         return [self.python(contender), HERE / "worker.py", "--threads", str(threads),
                 contender.library, workload.name, self.graphs]
 
-    def graph(self, contender, workload):
-        """The stored graph; made anew by a rewrite, where there is one."""
-        path = self.graphs / f"{workload.name}.json"
-        if not contender.rewrite:
-            return path
-        to = self.graphs / f"{workload.name}.{contender.rewrite}.json"
-        said = subprocess.run([self.tool, "rewrite", contender.rewrite, path, "-o", to],
-                              capture_output=True, text=True, check=False)
-        if said.returncode != 0:
-            raise ContenderError(said.stderr.strip().splitlines()[-1])
-        return to
+    def path(self, contender, workload):
+        """Its file of the workload; of ours the stored graph, or what `--fast` made of it."""
+        fast = ".fast" if contender.rewritten else ""
+        return self.graphs / f"{workload.name}{fast}.{contender.suffix}"
 
     def start(self, contender, workload, threads, mode=None):
-        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), **dict(contender.environment))
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), **HUGE_PAGES,
+                           **dict(contender.environment))
         return Process(self.command(contender, workload, threads, mode), self.cores[:threads],
                        environment, contender.files)
-
-
-def module_of(contender):
-    return {"pytorch": "torch"}.get(contender.library, contender.library)
-
-
-def has_rewrites(tool):
-    said = subprocess.run([tool, "--help"], capture_output=True, text=True, check=False)
-    return re.search(r"^ +rewrite\b", said.stdout, re.MULTILINE) is not None
 
 
 class Process:
@@ -205,15 +215,15 @@ class Process:
 def standalone(place, workload, folder):
     """What the program of one file takes: building it, from its start to its end, its size."""
     program, inputs = folder / "standalone", []
-    for name, array in elements.load_inputs(place.graphs, workload).items():
-        inputs.append(f"{name}={folder}/{name}.npy")
-        numpy.save(inputs[-1].partition("=")[2], array)
+    for i, array in enumerate(elements.load_inputs(place.graphs, workload).values()):
+        inputs.append(f"{folder}/{i}.npy")
+        numpy.save(inputs[-1], array)
     begin = time.monotonic()
     build = [place.tool, "build", "--main=runner", place.graphs / f"{workload.name}.json", "-o",
              program]
     subprocess.run(build, check=True, capture_output=True)
     built = time.monotonic() - begin
-    run = [program, *inputs, "-o", f"{folder}/out.npy"]
+    run = [program, *inputs]
     seconds = []
     for _ in range(4):  # the first brings its file into memory
         begin = time.monotonic()

@@ -35,13 +35,36 @@ class InOnnx(Vocabulary):
     def convolve(self, x, weight, bias, stride, padding, groups):
         shape = self.survey.convolve(self.shape(x), self.shape(weight), None, stride, padding,
                                      groups)
+        pixels = len(shape) - 2
         return self.node("Conv", [x, weight, bias] if bias else [x, weight], shape,
-                         strides=[stride] * 2, pads=[padding] * 4, group=groups)
+                         strides=[stride] * pixels, pads=[padding] * 2 * pixels, group=groups)
+
+    def convolve_transposed(self, x, weight, bias, size):
+        shape = self.survey.convolve_transposed(self.shape(x), self.shape(weight), None, size)
+        return self.node("ConvTranspose", [x, weight, bias], shape, strides=[size] * 2)
+
+    def rows_of(self, ids, table):
+        return self.node("Gather", [table, ids], (*self.shape(ids), self.shape(table)[1]))
+
+    def recur(self, x, of_inputs, of_states, *biases):
+        """ONNX has its gates in the order input, output, forget, cell."""
+        weights = [self.constant(f"{name}.reordered", reordered(self.weights[name])[None])
+                   for name in (of_inputs, of_states)]
+        both = numpy.concatenate([reordered(self.weights[name]) for name in biases])
+        weights.append(self.constant("biases.reordered", both[None]))
+        for name in (of_inputs, of_states, *biases):
+            self.initializers.pop(name)
+        length, batch, width = shape = self.survey.recur(self.shape(x), self.shape(of_inputs),
+                                                         self.shape(of_states))
+        outputs = self.node("LSTM", [x, *weights], (length, 1, batch, width), hidden_size=width)
+        return self.reshape(outputs, shape)
 
     def affine(self, x, weight, bias):
         shape = (*self.shape(x)[:-1], self.shape(weight)[0])
+        if self.weights[weight].dtype == numpy.float16:
+            weight = self.node("Cast", [weight], self.shape(weight), to=TensorProto.FLOAT)
         if len(shape) == 2:
-            return self.node("Gemm", [x, weight, bias], shape, transB=1)
+            return self.node("Gemm", [x, weight, bias] if bias else [x, weight], shape, transB=1)
         name = f"{weight}.transposed"  # MatMul has no attribute for it
         self.constant(name, numpy.ascontiguousarray(self.weights[weight].T))
         self.initializers.pop(weight, None)
@@ -60,6 +83,9 @@ class InOnnx(Vocabulary):
     def softmax(self, x):
         return self.node("Softmax", [x], self.shape(x), axis=-1)
 
+    def sigmoid(self, x):
+        return self.node("Sigmoid", [x], self.shape(x))
+
     def relu(self, x):
         return self.node("Relu", [x], self.shape(x))
 
@@ -71,17 +97,45 @@ class InOnnx(Vocabulary):
     def gelu(self, x):
         return self.node("Gelu", [x], self.shape(x), approximate="tanh")
 
+    def gelu_erf(self, x):
+        return self.node("Gelu", [x], self.shape(x))
+
     def max_pool(self, x, size, stride, padding=0):
         shape = self.survey.max_pool(self.shape(x), size, stride, padding)
-        return self.node("MaxPool", [x], shape, kernel_shape=[size] * 2, strides=[stride] * 2,
-                         pads=[padding] * 4)
+        pixels = len(shape) - 2
+        return self.node("MaxPool", [x], shape, kernel_shape=[size] * pixels,
+                         strides=[stride] * pixels, pads=[padding] * 2 * pixels)
 
     def mean_pixels(self, x):
         shape = self.shape(x)[:2]
         return self.reshape(self.node("GlobalAveragePool", [x], (*shape, 1, 1)), shape)
 
+    def mean_rows(self, x):
+        axes = self.constant("axis.of.rows", numpy.array([-2], numpy.int64))
+        return self.node("ReduceMean", [x, axes], self.survey.mean_rows(self.shape(x)), keepdims=0)
+
     def add(self, a, b):
         return self.node("Add", [a, b], self.shape(a))
+
+    def multiply(self, a, b):
+        return self.node("Mul", [a, b], self.shape(a))
+
+    def gate_channels(self, x, gate):
+        return self.multiply(x, self.reshape(gate, (*self.shape(gate), 1, 1)))
+
+    def concat(self, parts, axis):
+        shape = self.survey.concat([self.shape(part) for part in parts], axis)
+        return self.node("Concat", list(parts), shape, axis=axis)
+
+    def row(self, x, number):
+        name = self.constant(f"row.{number}", numpy.array(number, numpy.int64))
+        return self.node("Gather", [x, name], self.survey.first_row(self.shape(x)), axis=1)
+
+    def first_row(self, x):
+        return self.row(x, 0)
+
+    def last_row(self, x):
+        return self.row(x, self.shape(x)[1] - 1)
 
     def scale(self, x, number):
         name = f"scale.{len(self.nodes)}"
@@ -104,12 +158,19 @@ class InOnnx(Vocabulary):
         return self.node("Transpose", [x], [self.shape(x)[axis] for axis in axes], perm=axes)
 
 
+def reordered(gates):
+    """Input, forget, cell, output -> input, output, forget, cell."""
+    parts = numpy.split(gates, 4)
+    return numpy.concatenate([parts[i] for i in (0, 3, 1, 2)])
+
+
 def save(workload, weights, path):
     vocabulary = InOnnx(weights)
     vocabulary.shapes.update(workload.inputs)
     output = workload.define(vocabulary, *workload.inputs)
-    described = [helper.make_tensor_value_info(name, TensorProto.FLOAT, vocabulary.shape(name))
-                 for name in (*workload.inputs, output)]
+    described = [helper.make_tensor_value_info(
+        name, TensorProto.INT64 if name in workload.ids else TensorProto.FLOAT,
+        vocabulary.shape(name)) for name in (*workload.inputs, output)]
     graph = helper.make_graph(vocabulary.nodes, workload.name, described[:-1], described[-1:],
                               list(vocabulary.initializers.values()))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],

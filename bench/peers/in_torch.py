@@ -13,10 +13,21 @@ class InTorch(Vocabulary):
         return tuple(map(int, x.shape))
 
     def convolve(self, x, weight, bias, stride, padding, groups):
-        return functional.conv2d(x, weight, bias, stride, padding, groups=groups)
+        convolve = functional.conv3d if x.dim() == 5 else functional.conv2d
+        return convolve(x, weight, bias, stride, padding, groups=groups)
+
+    def convolve_transposed(self, x, weight, bias, size):
+        return functional.conv_transpose2d(x, weight, bias, size)
+
+    def rows_of(self, ids, table):
+        return functional.embedding(ids, table)
+
+    def recur(self, x, *weights):
+        zeros = x.new_zeros((1, x.shape[1], weights[1].shape[1]))
+        return torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, False, False, False)[0]
 
     def affine(self, x, weight, bias):
-        return functional.linear(x, weight, bias)
+        return functional.linear(x, weight.to(x.dtype), bias if bias is None else bias.to(x.dtype))
 
     def normalise_channels(self, x, weight, bias, mean, variance):
         return functional.batch_norm(x, mean, variance, weight, bias, eps=EPSILON)
@@ -24,10 +35,10 @@ class InTorch(Vocabulary):
     def normalise_rows(self, x, weight, bias):
         return functional.layer_norm(x, weight.shape, weight, bias, EPSILON)
 
-    def attend(self, q, k, v):
+    def attend(self, q, k, v, mask=None):
         if hasattr(functional, "scaled_dot_product_attention"):  # since 2.0
-            return functional.scaled_dot_product_attention(q, k, v)
-        return super().attend(q, k, v)
+            return functional.scaled_dot_product_attention(q, k, v, mask)
+        return super().attend(q, k, v, mask)
 
     def matmul(self, a, b):
         return a @ b
@@ -41,14 +52,42 @@ class InTorch(Vocabulary):
     def relu6(self, x):
         return functional.relu6(x)
 
+    def sigmoid(self, x):
+        return torch.sigmoid(x)
+
+    def swish(self, x):
+        return functional.silu(x)
+
     def gelu(self, x):
         return functional.gelu(x, approximate="tanh")
 
+    def gelu_erf(self, x):
+        return functional.gelu(x)
+
     def max_pool(self, x, size, stride, padding=0):
-        return functional.max_pool2d(x, size, stride, padding)
+        pool = functional.max_pool3d if x.dim() == 5 else functional.max_pool2d
+        return pool(x, size, stride, padding)
 
     def mean_pixels(self, x):
         return x.mean((2, 3))
+
+    def mean_rows(self, x):
+        return x.mean(-2)
+
+    def multiply(self, a, b):
+        return a * b
+
+    def gate_channels(self, x, gate):
+        return x * gate[:, :, None, None]
+
+    def concat(self, parts, axis):
+        return torch.cat(list(parts), axis)
+
+    def first_row(self, x):
+        return x[:, 0]
+
+    def last_row(self, x):
+        return x[:, -1]
 
     def add(self, a, b):
         return a + b
@@ -83,7 +122,9 @@ class Model(torch.nn.Module):
 
 def save(workload, arrays, path):
     """A TorchScript file, as one would deploy it."""
-    inputs = tuple(torch.randn(shape) for shape in workload.inputs.values())
-    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # shapes are constant
+    inputs = tuple(torch.zeros(shape, dtype=getattr(torch, workload.dtype(name)))
+                   for name, shape in workload.inputs.items())
+    for category in (torch.jit.TracerWarning, FutureWarning):  # shapes are constant
+        warnings.filterwarnings("ignore", category=category)
     with torch.no_grad():
         torch.jit.trace(Model(workload, arrays).eval(), inputs).save(str(path))

@@ -12,8 +12,9 @@ import numpy
 import workloads
 from contenders import BASE, ContenderError, standalone
 
-TOLERANCE = 1e-4     # of the largest element of the output; what is rounded otherwise
-REWRITTEN = 1e-3     # the same, after a rewrite
+# How far outputs may be from those of float64, as a share of the largest element.
+TOLERANCE = 1e-4  # of ours
+ROUGH = 1e-3      # of ours by fast convolutions, and of peers, of which some have a rough exp
 MOST_CALLS = 5000    # in one turn
 EAGER_FLOPS = 6e9    # the eager interpreter is not asked for more
 LARGE = 256 << 20    # bytes that no cache holds
@@ -47,37 +48,37 @@ def limit(facts, gflops, read, copy):
 
 
 class Limits:
-    """Sampled in every round, as the contenders are: neighbours slow all of them alike. `large`:
-    what was measured past the caches, and the best rate of arithmetic seen so far."""
+    """Sampled in every round, as the contenders are. What counts is the best that was seen, here or
+    past the caches (`large`, in which the best rate of arithmetic is kept for later workloads):
+    neighbours only ever make a machine slower."""
 
     def __init__(self, place, facts, threads, large):
         self.place, self.facts, self.threads, self.large = place, facts, threads, large
-        self.samples = []
+        self.best = dict(large)
 
     def sample(self):
         size = max(4096, self.facts["bytes_read"] + self.facts["bytes_written"])
-        self.samples.append(machine(self.place, self.threads, min(size, LARGE), 10))
-        self.large["gflops"] = max(self.large["gflops"], self.samples[-1]["gflops"])
+        found = machine(self.place, self.threads, min(size, LARGE), 10)
+        for key in ("gflops", "read_gbs", "copy_gbs"):
+            self.best[key] = max(self.best[key], found[key])
+        self.large["gflops"] = self.best["gflops"]
 
     def found(self):
-        """The limit by the medians, for medians; and by the best that was seen, for the least."""
-        rates, best = (self._rates(how) for how in (statistics.median, max))
+        rates = {key: self.best[key] for key in ("gflops", "read_gbs", "copy_gbs")}
         seconds, binds = limit(self.facts, *rates.values())
-        least, _ = limit(self.facts, self.large["gflops"], *list(best.values())[1:])
-        return {"seconds": seconds, "least": least, "binds": binds, **rates}
-
-    def _rates(self, how):
-        rates = {key: how(sample[key] for sample in self.samples)
-                 for key in ("gflops", "read_gbs", "copy_gbs")}
-        for key in ("read_gbs", "copy_gbs"):  # past the caches it may be the faster one
-            rates[key] = max(rates[key], self.large[key])
-        return rates
+        return {"seconds": seconds, "binds": binds, **rates}
 
 
 # ---- Agreement ----
 
 def read_output(path):
     return numpy.fromfile(path, numpy.float32)
+
+
+def expected_of(place, workload):
+    """In float64; None if there is no such file."""
+    path = place.graphs / f"{workload.name}.expected"
+    return numpy.fromfile(path, numpy.float64) if path.exists() else None
 
 
 def difference(found, expected):
@@ -173,33 +174,52 @@ def start_again(place, contenders, workload, threads, opened, settings):
 
 
 def agree(place, contenders, workload, facts, running, settings):
-    """What the outputs have to do with each other: {"bits": ..., "differences": name -> share}."""
+    """How far everyone's outputs are from float64, or where that is not known from ours, and
+    whether our modes have the same bits: {"bits": ..., "differences": name -> share}."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
+        folder, by_name, silent = Path(name), {c.name: c for c in contenders}, {}
         for contender, process in running.items():
-            process.write(folder / contender)
-        by_name = {contender.name: contender for contender in contenders}
+            try:
+                process.write(folder / contender)
+            except ContenderError as error:
+                silent[contender] = str(error)
+        heard = [n for n in running if n not in silent]
         found = {}
-        for rewrite in {contender.rewrite for contender in contenders if contender.ours}:
-            modes = {n: (folder / n).read_bytes() for n in running
-                     if by_name[n].ours and by_name[n].rewrite == rewrite}
-            if modes:
-                first = by_name[next(iter(modes))]
-                found[rewrite or "graph"] = same_bits(place, workload, facts, first, modes,
-                                                      folder, settings.say)
-        base = BASE if BASE in running else next(iter(running))
-        expected = read_output(folder / base)
-        shares = {n: difference(read_output(folder / n), expected) for n in running}
-        bounds = {n: REWRITTEN if by_name[n].rewrite else TOLERANCE for n in running}
-        return {"bits": found, "differences": shares, "against": base,
-                "disagree": [n for n in running if shares[n] > bounds[n]]}
+        for rewritten in {by_name[n].rewritten for n in heard if by_name[n].ours}:
+            modes = {n: (folder / n).read_bytes() for n in heard
+                     if by_name[n].ours and by_name[n].rewritten == rewritten}
+            first = by_name[next(iter(modes))]
+            found["--fast" if rewritten else "graph"] = same_bits(
+                place, workload, facts, first, modes, folder, settings.say)
+        expected, base = expected_of(place, workload), BASE if BASE in heard else heard[0]
+        against = "float64" if expected is not None else base
+        if expected is None:
+            expected = read_output(folder / base)
+        shares = {n: difference(read_output(folder / n), expected) for n in heard}
+        return {"bits": found, "differences": shares, "against": against, "silent": silent,
+                "disagree": [n for n in heard
+                             if not shares[n] <= tolerance(by_name[n], workload)]}
+
+
+def tolerance(contender, workload):
+    return TOLERANCE if contender.ours and contender.computes(workload.fast) == "direct" else ROUGH
+
+
+def leave_out(agreement, contenders, running, refused):
+    """Peers whose outputs are wrong are not measured; where ours are, the command fails."""
+    ours = {contender.name for contender in contenders if contender.ours}
+    for name in [*agreement["silent"], *agreement["disagree"]]:
+        if name not in ours:
+            refused[name] = agreement["silent"].get(name) or (
+                f"its outputs are wrong, by {agreement['differences'][name]:.1e} of the largest")
+            running.pop(name).close()
+    agreement["disagree"] = [name for name in agreement["disagree"] if name in ours]
 
 
 def measure(place, contenders, workload, threads, large, settings):
     """All that is known of a workload afterwards."""
-    facts = workloads.facts(workload)
-    contenders = [contender for contender in contenders
-                  if not contender.rewrite or contender.rewrite in workload.rewrites]
+    facts = workloads.facts(workload, place.graphs)
+    contenders = [contender for contender in contenders if contender.takes(workload)]
     opened, refused = open_all(place, contenders, workload, threads, settings)
     running = {name: process for name, (process, _) in opened.items()}
     starts = {name: seconds for name, (_, seconds) in opened.items()}
@@ -208,6 +228,7 @@ def measure(place, contenders, workload, threads, large, settings):
         if not running:
             return result
         result["agreement"] = agree(place, contenders, workload, facts, running, settings)
+        leave_out(result["agreement"], contenders, running, refused)
         limits = Limits(place, facts, threads, large)
         turns = take_turns(running, limits, settings)
         result["limit"] = limits.found()
@@ -215,6 +236,7 @@ def measure(place, contenders, workload, threads, large, settings):
     finally:
         for process in running.values():
             process.close()
+    starts = {name: starts[name] for name in running}
     start_again(place, contenders, workload, threads, starts, settings)
     for name in running:
         result["contenders"][name] = {**summary(turns[name]), **starts[name], **known[name]}

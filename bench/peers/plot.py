@@ -87,12 +87,19 @@ def share_of(result, found):
     return 100 * result["limit"]["seconds"] / found["median"]
 
 
+def only_direct(result):
+    """Without those for whom the limit is none."""
+    kinds = {contender.name: contender.computes(result["fast"]) for contender in CONTENDERS}
+    return {**result, "contenders": {name: found for name, found in result["contenders"].items()
+                                     if kinds[name] == "direct"}}
+
+
 def shares(document):
-    """A row for each workload, a dot for each contender."""
-    results = [result for result in document["workloads"]
-               if result["contenders"] and result["flops"]]
-    results += [result for result in document["workloads"]
-                if result["contenders"] and not result["flops"] and result["name"] != "call"]
+    """A row for each workload, a dot for each contender whose convolutions are direct."""
+    results = [only_direct(result) for result in document["workloads"]]
+    results = [result for result in results if result["contenders"] and result["flops"]] + [
+        result for result in results
+        if result["contenders"] and not result["flops"] and result["name"] != "call"]
     drawing = Drawing(WIDTH, [contender.color for contender in CONTENDERS])
     values = [share_of(result, found) for result in results
               for found in result["contenders"].values()]

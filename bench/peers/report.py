@@ -1,7 +1,10 @@
 """Results as people read them: a table for each workload, and one of all for the README."""
 
+import math
+
 from contenders import BASE, CONTENDERS
 
+BY_NAME = {contender.name: contender for contender in CONTENDERS}
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
 ABSENT = "-"
 NOISY = 1.3  # a median that is so many times the least time
@@ -51,17 +54,20 @@ def columns(rows):
 
 # ---- A workload ----
 
-HEADINGS = ["", "median", "least", "x ours", "of limit", "of it least", "compile", "cold start",
-            "process", "memory", "arena", "code", "error"]
+HEADINGS = ["", "convolutions", "median", "least", "x ours", "of limit", "of it least", "compile",
+            "cold start", "process", "memory", "arena", "code", "error"]
 
 
 def row(result, name):
     found, base = result["contenders"][name], result["contenders"].get(BASE)
+    computes = BY_NAME[name].computes(result["fast"])
     bound = result["limit"]
     share = result["agreement"]["differences"][name]
-    return [TITLES[name], duration(found["median"]), duration(found["least"]),
+    return [TITLES[name], computes, duration(found["median"]),
+            duration(found["least"]),
             short(found["median"] / base["median"]) if base else ABSENT,
-            percent(bound["seconds"] / found["median"]), percent(bound["least"] / found["least"]),
+            *(percent(bound["seconds"] / found[key]) if computes == "direct" else
+              ABSENT for key in ("median", "least")),
             duration(found["compile"]), duration(found["cold"]), duration(found["process"]),
             size(found["memory"]), size(found["arena"]) if "arena" in found else ABSENT,
             size(found["code"]),
@@ -69,7 +75,7 @@ def row(result, name):
 
 
 def standalone_row(found):
-    return ["Eigentensor, a program of its own", *[ABSENT] * 5, duration(found["compile"]), ABSENT,
+    return ["Eigentensor, a program of its own", *[ABSENT] * 6, duration(found["compile"]), ABSENT,
             duration(found["process"]), ABSENT, ABSENT, size(found["file"]), ABSENT]
 
 
@@ -94,6 +100,11 @@ def remarks(result):
                         ("the same bits" if bits["equal"] else "DIFFERENT BITS"))
         said += [f"{TITLES[name]}: DISAGREES with {TITLES[agreement['against']]}"
                  for name in agreement["disagree"]]
+    if bound := result.get("limit"):
+        said += [f"{TITLES[name]}: faster than the limit, which is therefore none"
+                 for name, found in result["contenders"].items()
+                 if found["least"] < bound["seconds"] and
+                 BY_NAME[name].computes(result["fast"]) == "direct"]
     spread = max((found["median"] / found["least"] for found in result["contenders"].values()),
                  default=1)
     if spread > NOISY:
@@ -114,33 +125,79 @@ def table(result):
 
 
 LEGEND = """\
-x ours: the median as a multiple of Eigentensor AOT's. of limit: how much of the median the limit
-is; "of it least" has the least time, and the best the machine was seen to do. The limit counts
-multiply-adds of convolutions and matrices, and each byte of inputs, weights and output once.
+All compute in float32, and have huge pages. convolutions: fast ones take fewer multiplications than
+the sum has products (Winograd's), at the cost of accuracy. x ours: the median as a multiple of
+Eigentensor AOT's. of limit: how much of the median the limit is; "of it least" has the least time.
+The limit, which is none for fast convolutions, counts multiply-adds of convolutions and matrices,
+without those with padding, and each byte of inputs, weights and outputs once, at the best rates
+that the machine was seen to reach.
 compile: until calls are at full speed. cold start: from the model's file to the first result, with
 the library loaded; process: from the start of a fresh process. Files are in the page cache.
-memory: the most that the process had resident. code: machine code made for the graph, and of ONNX
-Runtime and PyTorch also their own libraries; the program of its own is its whole file, with its
-weights. error: the largest difference from ours as a share of the largest element."""
+memory: the most that the process had resident. code: machine code made for the graph, and of peers
+also their own libraries; the program of its own is its whole file, with its weights. error: the
+largest difference from float64 as a share of the largest element."""
 
 
 # ---- All workloads ----
 
 def markdown(results, cpu, versions, threads):
-    """The table that the README quotes: of each workload the limit, and how long each took."""
+    """The tables to quote: ours beside the best peer of each workload, and how long each took."""
     chosen = [result for result in results if result["threads"] == threads]
+    return (f"{cpu}, {on(threads)}; float32, medians, everyone with huge pages.\n\n" +
+            best_peers(chosen) + "\n" + all_times(chosen, versions))
+
+
+def table_of(headings, rows):
+    lines = ["| " + " | ".join(headings) + " |", "|---|" + "--:|" * (len(headings) - 1)]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows]) + "\n"
+
+
+def best(result, wanted, key):
+    """The fastest contender of those, by medians or least times; None: there is none."""
+    names = [name for name in result["contenders"]
+             if wanted(BY_NAME[name], BY_NAME[name].computes(result["fast"]))]
+    return min(names, key=lambda name: result["contenders"][name][key], default=None)
+
+
+def against(result, ours, peers):
+    """The best of the peers, and how many times as long it takes as the best of ours: by medians,
+    and in parentheses by least times."""
+    ratios = []
+    for key in ("median", "least"):
+        pair = [best(result, wanted, key) for wanted in (peers, ours)]
+        if None in pair:
+            return [ABSENT, ABSENT]
+        ratios.append(short(math.prod(result["contenders"][name][key] ** power
+                                      for name, power in zip(pair, (1, -1)))))
+    name = best(result, peers, "median")
+    return [f"{TITLES[name]} {duration(result['contenders'][name]['median'])}".replace("us", "µs"),
+            f"{ratios[0]} ({ratios[1]})"]
+
+
+def best_peers(chosen):
+    """Direct against direct, and whatever is fastest against whatever is fastest."""
+    rows = []
+    for result in chosen:
+        cells = [duration(result["contenders"][name]["median"]).replace("us", "µs")
+                 if name in result["contenders"] else "" for name in ("aot", "jit", "fast")]
+        cells += against(result, lambda c, how: c.name == BASE,
+                         lambda c, how: not c.ours and how == "direct")
+        cells += against(result, lambda c, how: c.mode == "aot", lambda c, how: not c.ours)
+        rows.append([result["title"], *cells])
+    return table_of(["", "AOT", "JIT", "--fast", "best direct peer", "÷ AOT", "best peer",
+                     "÷ our best"], rows)
+
+
+def all_times(chosen, versions):
     names = [contender.name for contender in CONTENDERS
              if any(contender.name in result["contenders"] for result in chosen)]
-    lines = [f"{cpu}, {on(threads)}; medians, in parentheses as multiples of {TITLES[BASE]}'s.", "",
-             "| | limit | " + " | ".join(with_version(name, versions) for name in names) + " |",
-             "|---|--:|" + "--:|" * len(names)]
+    rows = []
     for result in chosen:
         base = result["contenders"].get(BASE, {}).get("median")
-        cells = [cell(result["contenders"].get(name), base, name) for name in names]
         bound = f"{duration(result['limit']['seconds'])}, {result['limit']['binds']}"
-        bound = bound.replace("us", "µs")
-        lines.append(f"| {result['title']} | {bound} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append([result["title"], bound.replace("us", "µs"),
+                     *(cell(result["contenders"].get(name), base, name) for name in names)])
+    return table_of(["", "limit", *(with_version(name, versions) for name in names)], rows)
 
 
 def with_version(name, versions):

@@ -109,7 +109,13 @@ def arguments_of():
 # ---- Graphs ----
 
 SOURCES = ("workloads.py", "vocabulary.py", "elements.py", "graphs.py")
-PARTS = {"json": ("in_tinygrad.py",), "onnx": ("in_onnx.py",), "pt": ("in_torch.py",)}
+# What a part's file ends with, and what it is made by, besides SOURCES; in the order of making.
+PARTS = {"elements": ("0.input", ()), "onnx": ("onnx", ("in_onnx.py", "real.py")),
+         "json": ("json", ("in_tinygrad.py", "in_onnx.py", "real.py")),
+         "fast": ("fast.json", ("in_tinygrad.py", "in_onnx.py", "real.py")),
+         "expected": ("expected", ("in_tinygrad.py", "in_onnx.py", "real.py")),
+         "pt": ("pt", ("in_torch.py",)), "mnn": ("mnn", ("in_onnx.py", "real.py")),
+         "ncnn": ("ncnn.param", ("in_onnx.py", "real.py"))}
 
 
 def outdated(path, sources):
@@ -120,15 +126,18 @@ def outdated(path, sources):
 def make_graphs(place, chosen, library, fresh):
     """Those that are not there yet, or older than what says how they are."""
     torch = place.bench / "torch-python"
-    for part, sources in PARTS.items():
+    for part, (suffix, sources) in PARTS.items():
         python = torch if part == "pt" else place.venv
-        wanted = [w.name for w in chosen
-                  if fresh or outdated(place.graphs / f"{w.name}.{part}", (*SOURCES, *sources))]
-        if not wanted or not python.exists():
-            continue
-        parts = "elements,json" if part == "json" else part
-        subprocess.run([python, HERE / "graphs.py", "--parts", parts, place.graphs, *wanted],
-                       env=dict(os.environ, EIGENTENSOR_LIBRARY=str(library)), check=False)
+        wanted = [w.name for w in chosen if has_part(w, part) and (
+            fresh or outdated(place.graphs / f"{w.name}.{suffix}", (*SOURCES, *sources)))]
+        if wanted and python.exists():
+            subprocess.run([python, HERE / "graphs.py", "--parts", part, place.graphs, *wanted],
+                           env=dict(os.environ, EIGENTENSOR_LIBRARY=str(library)), check=False)
+
+
+def has_part(workload, part):
+    """Files that packages bring are none for PyTorch."""
+    return bool(workload.fast) if part == "fast" else not (workload.source and part == "pt")
 
 
 # ---- All of it ----

@@ -7,7 +7,10 @@ import argparse
 import os
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
+
+import numpy
 
 now = time.perf_counter
 
@@ -33,17 +36,130 @@ class Onnxruntime:
         self.held = [self.onnxruntime.OrtValue.ortvalue_from_numpy(x) for x in inputs.values()]
         for name, value in zip(inputs, self.held):
             binding.bind_ortvalue_input(name, value)
-        output = session.get_outputs()[0]
-        self.result = self.onnxruntime.OrtValue.ortvalue_from_shape_and_type(
-            output.shape, inputs[next(iter(inputs))].dtype)
-        binding.bind_ortvalue_output(output.name, self.result)
+        self.results = []
+        for output in session.get_outputs():
+            self.results.append(self.onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                output.shape, numpy.float32))
+            binding.bind_ortvalue_output(output.name, self.results[-1])
         self.run_bound, self.binding = session.run_with_iobinding, binding
 
     def call(self):
         self.run_bound(self.binding)
 
-    def output(self):
-        return self.result.numpy()
+    def outputs(self):
+        return [result.numpy() for result in self.results]
+
+
+class Openvino:
+    def __init__(self, threads):
+        import openvino
+        self.openvino, self.version = openvino, version("openvino")
+        # The default precision depends on the processor: here and there it is bfloat16.
+        self.options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads,
+                        "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+
+    def load(self, stem):
+        self.model = self.openvino.Core().read_model(f"{stem}.onnx")
+
+    def compile(self, inputs):
+        compiled = self.openvino.Core().compile_model(self.model, "CPU", self.options)
+        self.request = compiled.create_infer_request()
+        self.held = [self.openvino.Tensor(x) for x in inputs.values()]
+        for i, x in enumerate(self.held):
+            self.request.set_input_tensor(i, x)
+        self.count = len(compiled.outputs)
+
+    def call(self):
+        self.request.infer(share_outputs=True)
+
+    def outputs(self):
+        return [self.request.get_output_tensor(i).data for i in range(self.count)]
+
+
+class Ncnn:
+    def __init__(self, threads, winograd=True):
+        import ncnn
+        self.ncnn, self.version, self.net = ncnn, version("ncnn"), ncnn.Net()
+        options = self.net.opt
+        options.num_threads, options.use_winograd_convolution = threads, winograd
+        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        options.use_bf16_storage = False
+
+    def load(self, stem):
+        if self.net.load_param(f"{stem}.ncnn.param") or self.net.load_model(f"{stem}.ncnn.bin"):
+            raise RuntimeError("its files cannot be loaded")
+
+    def compile(self, inputs):
+        """Its tensors have no batch axis."""
+        arrays = [x.astype(numpy.int32) if x.dtype == numpy.int64 else x for x in inputs.values()]
+        if any(len(x.shape) > 1 and x.shape[0] != 1 for x in arrays):
+            raise RuntimeError("it has no batch axis")
+        self.inputs = [self.ncnn.Mat(numpy.ascontiguousarray(x[0])).clone() for x in arrays]
+        self.names = self.net.input_names(), self.net.output_names()
+
+    def call(self):
+        extractor = self.net.create_extractor()
+        for name, x in zip(self.names[0], self.inputs):
+            extractor.input(name, x)
+        self.results = [extractor.extract(name) for name in self.names[1]]
+
+    def outputs(self):
+        if any(status for status, _ in self.results):
+            raise RuntimeError("it cannot run the graph")
+        return [numpy.array(result) for _, result in self.results]
+
+
+class NcnnDirect(Ncnn):
+    def __init__(self, threads):
+        super().__init__(threads, winograd=False)
+
+
+class Mnn:
+    def __init__(self, threads):
+        import MNN
+        self.mnn, self.version = MNN, version("MNN")
+        self.options = {"backend": "CPU", "numThread": threads, "precision": "high"}
+
+    def load(self, stem):
+        self.stem = stem
+        self.model = self.mnn.Interpreter(f"{stem}.mnn")
+
+    def compile(self, inputs):
+        mnn = self.mnn
+        self.session = self.model.createSession(self.options)
+        self.given, self.held = [], []
+        into = self.model.getSessionInputAll(self.session)
+        for name, x in inputs.items():
+            integers = x.dtype == numpy.int64
+            x = x.astype(numpy.int32) if integers else x
+            kind = mnn.Halide_Type_Int if integers else mnn.Halide_Type_Float
+            self.held.append(x)  # its tensors do not hold what they lie over
+            self.given.append((into[name], mnn.Tensor(x.shape, kind, x,
+                                                      mnn.Tensor_DimensionType_Caffe)))
+
+    def call(self):
+        """The inputs go in anew: their memory may serve others while it runs."""
+        for tensor, x in self.given:
+            tensor.copyFrom(x)
+        self.model.runSession(self.session)
+
+    def outputs(self):
+        found, tensors = [], self.model.getSessionOutputAll(self.session)
+        for name in output_names(self.stem) if len(tensors) > 1 else tensors:
+            tensor = tensors[name]
+            shape = tensor.getShape()
+            host = self.mnn.Tensor(shape, self.mnn.Halide_Type_Float,
+                                   numpy.zeros(shape, numpy.float32),
+                                   self.mnn.Tensor_DimensionType_Caffe)
+            tensor.copyToHostTensor(host)
+            found.append(host.getNumpyData().reshape(shape).copy())
+        return found
+
+
+def output_names(stem):
+    """In the model's order."""
+    import onnx
+    return [value.name for value in onnx.load(f"{stem}.onnx").graph.output]
 
 
 class Tinygrad:
@@ -51,8 +167,6 @@ class Tinygrad:
         os.environ.update(DEV="CPU", NUM_CPU_THREADS=str(threads))
         # What is kept on disk would hide the time of compiling; the search is too slow without.
         os.environ.setdefault("CACHELEVEL", "2" if os.environ.get("BEAM") else "0")
-        from importlib.metadata import version
-
         import tinygrad
         from in_tinygrad import InTinygrad, tensors
         self.tinygrad, self.version = tinygrad, version("tinygrad")
@@ -60,7 +174,7 @@ class Tinygrad:
 
     def load(self, stem):
         from elements import load_tensors
-        self.weights = self.tensors(load_tensors(f"{stem}.safetensors"))
+        self.weights = self.tensors(load_tensors(f"{stem}.weights.safetensors"))
 
     def compile(self, inputs):
         def define(*placeholders):
@@ -79,8 +193,8 @@ class Tinygrad:
         self.result = self.jitted(*self.inputs)
         self.device.synchronize()
 
-    def output(self):
-        return self.result.numpy()
+    def outputs(self):
+        return [self.result.numpy()]
 
 
 class Pytorch:
@@ -106,11 +220,12 @@ class Pytorch:
     def call(self):
         self.result = self.model(*self.inputs)
 
-    def output(self):
-        return self.result.numpy()
+    def outputs(self):
+        return [self.result.numpy()]
 
 
-LIBRARIES = {"onnxruntime": Onnxruntime, "tinygrad": Tinygrad, "pytorch": Pytorch}
+LIBRARIES = {"onnxruntime": Onnxruntime, "openvino": Openvino, "ncnn": Ncnn,
+             "ncnn-direct": NcnnDirect, "mnn": Mnn, "tinygrad": Tinygrad, "pytorch": Pytorch}
 
 
 def open_peer(peer, stem):
@@ -145,7 +260,9 @@ def answer(peer, stem, line):
     if word == "run":
         return run(peer, int(argument))
     if word == "write":
-        peer.output().tofile(argument)
+        with open(argument, "wb") as file:
+            for output in peer.outputs():
+                file.write(numpy.ascontiguousarray(output, numpy.float32).data)
         return "wrote"
     return "facts" if word == "facts" else f"error {word}: expected open, run N, write FILE, facts"
 
@@ -158,7 +275,8 @@ def main():
     parser.add_argument("graphs", type=Path)
     arguments = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parent))
-    answers, sys.stdout = sys.stdout, sys.stderr  # a library may print; the answers stay clean
+    answers = os.fdopen(os.dup(1), "w")  # a library may print; the answers stay clean
+    os.dup2(2, 1)
     peer = LIBRARIES[arguments.library](arguments.threads)
     import workloads
     peer.workload = workloads.BY_NAME[arguments.workload]
