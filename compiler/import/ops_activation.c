@@ -178,18 +178,15 @@ struct tensor import_fast_gelu(struct call *call) {
 
 /* ---- Shrink ---- */
 
-/* The numbers are of x's type in it: those of integers are cut to integers. */
+/* Integers are moved as float64 and cut to integers again. */
 struct tensor import_shrink(struct call *call) {
     struct tensor x = call_input(call, 0);
     double bias = call_float(call, "bias", 0), limit = call_float(call, "lambd", 0.5);
-    if (!holds_floats(x)) {
-        bias = trunc(bias);
-        limit = trunc(limit);
-    }
-    if (holds_unsigned(x))
-        return call_refuse(call, "of %s, which has no negative numbers",
-                           dtype_facts[tensor_dtype(x)].name);
+    enum dtype dtype = tensor_dtype(x);
+    if (!holds_floats(x))
+        x = tensor_cast(x, DTYPE_FLOAT64);
     struct tensor above =
         tensor_where(tensor_lt(scalar_like(x, limit), x), add_number(x, -bias), scalar_like(x, 0));
-    return tensor_where(tensor_lt(x, scalar_like(x, -limit)), add_number(x, bias), above);
+    x = tensor_where(tensor_lt(x, scalar_like(x, -limit)), add_number(x, bias), above);
+    return tensor_cast(x, dtype);
 }

@@ -149,7 +149,9 @@ CASES = [
     Case("Gelu", 20, [A], approximate="tanh"),
     Case("Gelu", 20, [A.astype(float16)], atol=2e-3),
     Case("Shrink", 9, [A], lambd=0.4, bias=0.2),
-    Case("Shrink", 9, [integers(int32, 40, low=-9, high=9)], lambd=2.0, bias=1.0),
+    *(Case("Shrink", 9, [integers(dtype, 40, low=low, high=9)], lambd=lambd, bias=bias)
+      for dtype, low in ((int8, -9), (uint8, 0), (int32, -9), (int64, -9))
+      for lambd, bias in ((2.0, 1.0), (1.5, 1.5))),
     two_of("PRelu", 6, A, C, numpy.where(A < 0, COLUMN * A, A)),
     Case("PRelu", 7, [A, COLUMN]),
     Case("PRelu", 16, [A, array(0.2)]),
