@@ -59,7 +59,9 @@ static const struct command_line line = {
         "compilers at several levels of optimisation and vector widths; up to eight threads share "
         "a run. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
         "A FILE for every input makes one more set of inputs; so do as many again.\n\n"
-        "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs.",
+        "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs, and the text "
+        "that "
+        "`emit` makes of all of them.",
 };
 
 /* ---- The ways ---- */
@@ -404,6 +406,137 @@ static bool check_program(const struct check_arguments *arguments, struct et_pro
     return good;
 }
 
+/* ---- One text for several sizes ---- */
+
+static const struct way combined_ways[] = {
+    {"jit, best kernels", ET_JIT, 1, TARGET_BASELINE, NULL, {0}},
+    {"gcc -O2", ET_AOT, 1, TARGET_BASELINE, "gcc", {"-O2"}},
+};
+enum { COMBINED_WAYS = sizeof combined_ways / sizeof *combined_ways };
+
+/* A text of all sizes in one way of running it. */
+struct combined {
+    const struct check_arguments *arguments;
+    const struct cli_sizes *sizes;
+    const struct way *way;
+    struct build build;
+    struct text differences;
+};
+
+/* Takes the images, where there is a batch axis, and the size of each axis behind them. */
+static int call_combined(const struct build *build, const struct tensors *inputs,
+                         const struct tensors *outputs, void *arena, int count, const long *n) {
+#define COMBINED(...)                                                                              \
+    ((int (*)(const void *const *, void *const *, const void *, void *, __VA_ARGS__))(             \
+         void (*)(void))build->executable.entry)
+#define BEFORE (const void *const *)inputs->elements, outputs->elements, weights, arena
+    const void *weights = build->compiled->weights;
+    switch (count) {
+    case 1:
+        return COMBINED(long)(BEFORE, n[0]);
+    case 2:
+        return COMBINED(long, long)(BEFORE, n[0], n[1]);
+    case 3:
+        return COMBINED(long, long, long)(BEFORE, n[0], n[1], n[2]);
+    case 4:
+        return COMBINED(long, long, long, long)(BEFORE, n[0], n[1], n[2], n[3]);
+    default:
+        return COMBINED(long, long, long, long, long)(BEFORE, n[0], n[1], n[2], n[3], n[4]);
+    }
+#undef BEFORE
+#undef COMBINED
+}
+enum { MOST_COMBINED = 5 };
+
+static int combined_numbers(const struct combined *combined, const struct cli_size *size,
+                            int64_t batch, long *n) {
+    int count = 0;
+    if (et_program_is_batched(size->program))
+        n[count++] = (long)batch;
+    for (int i = 0; i < combined->sizes->axis_count; i++)
+        n[count++] = (long)size->sizes[i];
+    return count;
+}
+
+static bool compare_combined(struct combined *combined, const struct cli_size *size,
+                             struct input_set *set, void *arena, struct et_error *error) {
+    long n[MOST_COMBINED];
+    int count = combined_numbers(combined, size, set->batch, n);
+    if (!et_program_run_batch(size->program, ET_EAGER, set->batch,
+                              (const void *const *)set->inputs.elements, set->expected.elements,
+                              NULL, error))
+        return false;
+    bool same = call_combined(&combined->build, &set->inputs, &set->found, arena, count, n) == 0;
+    for (int i = 0; same && i < set->found.count; i++)
+        same = memcmp(set->expected.elements[i], set->found.elements[i],
+                      set->found.facts[i].bytes) == 0;
+    if (!same)
+        text_add(&combined->differences, "%s, one text, %s: other bits at %s\n",
+                 combined->way->name, set->name, size->name);
+    return true;
+}
+
+static bool run_combined_size(struct combined *combined, const struct cli_size *size,
+                              struct et_error *error) {
+    struct check check = {.arguments = combined->arguments,
+                          .program = size->program,
+                          .block = block_of(size->program)};
+    const struct compiled *compiled = combined->build.compiled;
+    void *arena = et_allocate_aligned(whole_lines(compiled->arena_bytes) + 64);
+    bool good = (arena || et_fail(error, "out of memory")) && make_sets(&check, error);
+    for (int i = 0; good && i < check.set_count; i++)
+        good = compare_combined(combined, size, &check.sets[i], arena, error);
+    et_release(arena);
+    check_close(&check);
+    return good;
+}
+
+static bool build_combined(struct combined *combined, const struct cli_model *model,
+                           struct et_error *error) {
+    const struct backend *backend = mode_backend(combined->way->mode);
+    const struct compile_options compiling = {.threads = 1};
+    const struct build_options building = {.cc = combined->way->cc, .flags = combined->way->flags};
+    struct build *build = &combined->build;
+    build->compiled = sizes_compile(combined->sizes, model, backend, &compiling, error);
+    return build->compiled &&
+           backend_build(backend, build->compiled, &building, &build->executable, error);
+}
+
+static bool run_combined(struct combined *combined, const struct cli_model *model, bool *differed,
+                         struct et_error *error) {
+    bool good = build_combined(combined, model, error);
+    for (int i = 0; good && i < combined->sizes->count; i++)
+        good = run_combined_size(combined, &combined->sizes->items[i], error);
+    const char *differences = good ? text_read(&combined->differences, error) : NULL;
+    if (differences) {
+        printf("%-24s %7d  %s", combined->way->name, 1,
+               differences[0] ? differences : "the same bits at every size\n");
+        *differed |= differences[0] != '\0';
+    }
+    build_free(&combined->build);
+    text_free(&combined->differences);
+    return differences != NULL;
+}
+
+/* What `emit` makes of several sizes. */
+static bool check_combined(const struct check_arguments *arguments, const struct cli_sizes *sizes,
+                           bool *differed, struct et_error *error) {
+    if (sizes->axis_count + et_program_is_batched(sizes->items[0].program) > MOST_COMBINED)
+        return true;
+    printf("\n%s, one text for %d sizes\n", et_program_name(sizes->items[0].program), sizes->count);
+    for (int i = 0; i < COMBINED_WAYS; i++) {
+        struct check skipped = {0};
+        bool skip;
+        struct combined combined = {arguments, sizes, &combined_ways[i], {0}, {0}};
+        bool good = find_skipped(&skipped, combined.way, &skip, error) &&
+                    (skip || run_combined(&combined, &arguments->common.model, differed, error));
+        check_close(&skipped);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
 static bool check_sizes(const struct check_arguments *arguments, const struct cli_sizes *sizes,
                         bool *differed, struct et_error *error) {
     if (arguments->common.files.count)
@@ -415,7 +548,7 @@ static bool check_sizes(const struct check_arguments *arguments, const struct cl
         if (!check_program(arguments, program, differed, error))
             return false;
     }
-    return true;
+    return check_combined(arguments, sizes, differed, error);
 }
 
 int check_command(int count, char **values) {

@@ -105,6 +105,8 @@ says err '--dot and --cost show one size'
 expect 0 "$tool" check open_axes.onnx --axis width=4,5 -n 1
 says out 'open_axes at width=4 '
 says out 'open_axes at width=5 '
+says out 'open_axes, one text for 2 sizes'
+[ "$(grep -c 'the same bits at every size' out)" -eq 2 ] || wrong "not checked: $(tail -n 3 out)"
 expect 1 "$tool" check open_axes.onnx four.npy --axis width=4,5
 says err 'files have one size'
 
