@@ -235,7 +235,7 @@ GRAPHS = $(BUILD)/bench/graphs
 $(PEERS): bench/peers/setup.sh bench/peers/requirements.txt | build/setup-bench
 	bench/peers/setup.sh $(@D)
 # The measuring programs of our own.
-BENCHES = $(addprefix $(BUILD)/bench/, contender compile_time batch scan)
+BENCHES = $(addprefix $(BUILD)/bench/, contender compile_time batch scan costs)
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 	$(call step,link) $(CC) $(LINK_PROGRAM) $< $(LIBRARY) -o $@ $(LIBRARIES)
 bench-programs: $(BENCHES)

@@ -1,21 +1,30 @@
 /* The cost model: estimated cycles of tiles and of how they reach their operands.
  *
- * A step of a tile multiplies and adds one element of every sum. It takes as long as the slowest of
- * three: the multiplies that the core can begin, the loads that it can do, and, where too few sums
- * are under way, the latency of one. Numbers are rough; what counts is their order. */
+ * A step of a tile multiplies and adds one element of every sum. Four things go on meanwhile: the
+ * multiplies that the core can begin, the loads that it can do, the latency of one multiply-add,
+ * which too few sums have to wait for, and lines of the panel that come from L2. They overlap; each
+ * line of the panel takes a little beside them. Numbers are rough; what counts is their order.
+ * bench/costs.c compares it with what is measured. */
 #include "compiler/schedule/cost.h"
 
 #include "compiler/schedule/blocking.h"
 #include "templates/tile_shape.h"
 
-/* Cycles for a line of a panel that L1 could not keep: from L2, and beyond; and from one line to
- * the next where they come from L2 in order. */
-static const double NEAR_LINE_CYCLES = 0.5, FAR_LINE_CYCLES = 4, NEXT_LINE_CYCLES = 2;
-static const double HALVES_FACTOR = 1.05, HITCH_FACTOR = 1.15, REMAINDER_FACTOR = 1.005,
-                    TWICE_FACTOR = 1.02, COPIED_FACTOR = 1.1;
+#include <math.h>
+
+/* Cycles for a line of the panel: wherever it is, beside what overlaps; from one to the next where
+ * it is packed and comes from L2; and where its lines drive one another out of L1, from L2 and from
+ * beyond. */
+static const double PANEL_LINE_CYCLES = 0.2, NEXT_LINE_CYCLES = 1.5, NEAR_LINE_CYCLES = 0.5,
+                    FAR_LINE_CYCLES = 4;
+/* Loads for the offset of a row: none in a tile that is inlined, one in one that is called. */
+static const double OFFSET_LOADS = 0.5;
+static const double HALVES_FACTOR = 1.05, REMAINDER_FACTOR = 1.005, TWICE_FACTOR = 1.02,
+                    COPIED_FACTOR = 1.1;
 enum {
-    TILE_OVERHEAD = 12,  /* cycles: call, addresses */
-    EPILOGUE_CYCLES = 5, /* for each vector of sums: stored, loaded, finished, stored */
+    OFFSETS_HELD = 8,    /* offsets of rows that a tile keeps in registers */
+    TILE_OVERHEAD = 20,  /* cycles: call, addresses */
+    EPILOGUE_CYCLES = 3, /* for each vector of sums: stored, loaded, finished, stored */
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours, .. */
     EVICTED_CYCLES = 14, /* .. and instead where their lines drive one another out of L1 */
     PACK_CYCLES = 2,     /* for each element that a statement packs */
@@ -29,29 +38,52 @@ static double larger(double a, double b) {
     return a > b ? a : b;
 }
 
-/* A step of a block of height x width vectors. Four lines of the panel a step are more than caches
- * deliver without a hitch. */
+/* What overlaps takes about as long as the longest of it, and somewhat longer where others are not
+ * much shorter: the norm of exponent 8. */
+static double overlapped(int count, const double *cycles) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+        double square = cycles[i] * cycles[i], fourth = square * square;
+        sum += fourth * fourth;
+    }
+    return sqrt(sqrt(sqrt(sum)));
+}
+
+/* A step of a block of height x width vectors, of a panel in L1 or (`far`) in L2. Beside what it
+ * multiplies it loads the offsets of rows that registers do not hold, and with several rows it
+ * prefetches what the panel has further on. */
 static double register_cycles(const struct target *target, const struct tile_kind *kind, bool lanes,
-                              int height, int width) {
-    double multiplies = (double)(height * width) / target->multiplies;
-    double loads = (double)(width + height * (lanes ? width : 1)) / target->loads;
-    double cycles = larger(larger(multiplies, loads), target->latency);
-    int64_t panel = width * tile_kind_lanes(kind, target) * dtype_bytes(kind->panel);
-    return height > 1 && panel > 3 * target->line ? cycles * HITCH_FACTOR : cycles;
+                              int height, int width, bool far) {
+    int offsets = height > OFFSETS_HELD ? height - OFFSETS_HELD : 0;
+    int fetches = !lanes && height > 1 ? width : 0;
+    double loads = width + fetches + height * (lanes ? width : 1) + OFFSET_LOADS * offsets;
+    double lines =
+        (double)(width * tile_kind_lanes(kind, target) * dtype_bytes(kind->panel)) / target->line;
+    const double cycles[] = {(double)(height * width) / target->multiplies, loads / target->loads,
+                             target->latency, far ? lines * NEXT_LINE_CYCLES : 0};
+    return overlapped(sizeof cycles / sizeof *cycles, cycles) + lines * PANEL_LINE_CYCLES;
 }
 
 /* Of all its blocks. A tile that passes through its panel once for these columns and once for those
  * reads it from memory by halves, which no cache prefetches well. */
 double step_cycles(const struct target *target, const struct tile_kind *kind, bool lanes, int rows,
-                   int columns) {
+                   int columns, bool far) {
     struct tile_shape shape = tile_shape(rows, columns, tile_kind_lanes(kind, target),
                                          target->registers, target->accumulators);
     double cycles =
-        shape.high_blocks * register_cycles(target, kind, lanes, shape.height, shape.width);
+        shape.high_blocks * register_cycles(target, kind, lanes, shape.height, shape.width, far);
     if (shape.height > 1)
         cycles += (shape.blocks - shape.high_blocks) *
-                  register_cycles(target, kind, lanes, shape.height - 1, shape.width);
+                  register_cycles(target, kind, lanes, shape.height - 1, shape.width, far);
     return cycles * shape.vectors / shape.width * (shape.width < shape.vectors ? HALVES_FACTOR : 1);
+}
+
+/* Whether a packed panel is larger than L1, so that it comes from L2 for each tile, in order. */
+static bool is_far(const struct contraction *contraction, const struct loop_tiling *tiling) {
+    bool packed = tiling->place == PANEL_PACKED || tiling->panel->buffer->kind == BUFFER_CONSTANT;
+    return packed &&
+           (double)contraction->depth * tiling->columns * (double)dtype_bytes(tiling->kind->panel) >
+               (double)contraction->ir->target->l1;
 }
 
 /* One tile of so many rows and columns. */
@@ -59,8 +91,8 @@ static double tile_cycles(const struct contraction *contraction, const struct lo
                           int rows, int columns) {
     const struct target *target = contraction->ir->target;
     double vectors = (double)rows * columns / tile_kind_lanes(tiling->kind, target);
-    return (double)contraction->depth *
-               step_cycles(target, tiling->kind, tiling->lanes, rows, columns) +
+    return (double)contraction->depth * step_cycles(target, tiling->kind, tiling->lanes, rows,
+                                                    columns, is_far(contraction, tiling)) +
            TILE_OVERHEAD + EPILOGUE_CYCLES * vectors;
 }
 
@@ -152,27 +184,14 @@ static double stream_cycles(const struct contraction *contraction, const struct 
     return tiles * (double)contraction->depth * tiling->rows * CONFLICT_CYCLES;
 }
 
-/* A packed panel that is larger than L1 comes from L2 for each tile, in order: it is waited for
- * where the tile has too little to multiply meanwhile, as those of one row. */
-static double again_cycles(const struct contraction *contraction, const struct loop_tiling *tiling,
-                           double tiles) {
-    const struct target *target = contraction->ir->target;
-    double bytes = tiling->columns * (double)dtype_bytes(tiling->kind->panel);
-    double wait = bytes / target->line * NEXT_LINE_CYCLES -
-                  step_cycles(target, tiling->kind, tiling->lanes, tiling->rows, tiling->columns);
-    bool stays = (double)contraction->depth * bytes <= (double)target->l1;
-    return stays || wait < 0 ? 0 : tiles * (double)contraction->depth * wait;
-}
-
 /* A panel that lies where it is, its rows far apart, does not stay in L1. */
 static double panel_traffic_cycles(const struct contraction *contraction,
                                    const struct loop_tiling *tiling, double tiles) {
     const struct target *target = contraction->ir->target;
-    if (tiling->panel->buffer->kind == BUFFER_CONSTANT)
-        return again_cycles(contraction, tiling, tiles);
+    if (tiling->panel->buffer->kind == BUFFER_CONSTANT) /* packed when the weights are */
+        return 0;
     if (tiling->place == PANEL_PACKED)
-        return PACK_CYCLES * operand_elements(contraction, tiling->panel) +
-               again_cycles(contraction, tiling, tiles);
+        return PACK_CYCLES * operand_elements(contraction, tiling->panel);
     if (tiling->place == PANEL_COPIED)
         return COPY_CYCLES * (double)tiling->copied_elements;
     int64_t element = dtype_bytes(tiling->kind->panel);

@@ -4,9 +4,10 @@
 
 #include "compiler/schedule/tiling.h"
 
-/* What the one element that a step adds to every sum of a tile takes. */
+/* What the one element that a step adds to every sum of a tile takes; `far`: the panel comes from
+ * L2. */
 double step_cycles(const struct target *target, const struct tile_kind *kind, bool lanes, int rows,
-                   int columns);
+                   int columns, bool far);
 
 /* What a whole tiling takes, without the caches beyond L1. */
 double tiling_cycles(const struct contraction *contraction, const struct loop_tiling *tiling);

@@ -4,11 +4,14 @@
  *  in blocks of 16:
  *   k01_contract_relu
  *     y float32[16,48]  99840 flop  16576 + 3072 bytes
- *  in blocks of 2:
+ *  in blocks of 4:
  *   k02_contract_relu
+ *     y float32[4,48]  24960 flop  13504 + 768 bytes
+ *  in blocks of 2:
+ *   k03_contract_relu
  *     y float32[2,48]  12480 flop  12992 + 384 bytes
  *  in blocks of 1:
- *   k03_contract_relu
+ *   k04_contract_relu
  *     y float32[1,48]  6240 flop  12736 + 192 bytes
  */
 typedef signed char int8_t;
@@ -102,19 +105,19 @@ struct tile_walk {
 
 void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
         const float *const *operands, float *const *results);
-void tile_8x16(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume, const float *ahead);
-
-void tile_8x32(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume, const float *ahead);
-
 void tile_1x48(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume, const float *ahead);
 
 void tile_2x48(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume, const float *ahead);
 
-#define GOLDEN_WEIGHTS_BYTES 24768
+void tile_4x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead);
+
+void tile_6x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead);
+
+#define GOLDEN_WEIGHTS_BYTES 12480
 #define GOLDEN_ARENA_BYTES 7168
 #define GOLDEN_INPUT_COUNT 1
 #define GOLDEN_OUTPUT_COUNT 1
@@ -144,48 +147,68 @@ void golden_run_array(const void *const *inputs, void *const *outputs, const voi
 static void k01_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
-        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .rows = {0, 64, 128, 192, 256, 320},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 32}, .sums = 32};
+        .panel = {0, 0, 48}, .sums = 48};
     static const struct tile_walk walk_2 = {
-        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 16}, .sums = 16};
-    for (long n = 0; n < 32; n += 32) {
-        for (long i1 = 0; i1 < 16; i1 += 8) {
-            ALIGNED_ARRAY(float, sums, 8 * 32);
-            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0, 0);
-            {
-                const float constant0 = 0.0f;
-                static const struct row_step steps1[] = {
-                    {STEP_TAKE, FORM_BLOCK, 0, 32}, {STEP_ADD, FORM_COLUMNS, 1},
-                    {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-                    {STEP_PUT, FORM_BLOCK, 0, 48}};
-                const float *const operands1[] = {sums, bias + n, &constant0};
-                float *const results1[] = {y + 48 * i1 + n};
-                row_f32_chain(8, 32, 5, steps1, operands1, results1);
-            }
-        }
-    }
-    for (long i1 = 0; i1 < 16; i1 += 8) {
-        ALIGNED_ARRAY(float, sums, 8 * 16);
-        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0, 0);
+        .panel = {0, 0, 48}, .sums = 48};
+    for (long i0 = 0; i0 < 12; i0 += 6) {
+        ALIGNED_ARRAY(float, sums, 6 * 48);
+        tile_6x48(sums, x + 64 * i0, weight_packed, &walk, 0, 0);
         {
             const float constant0 = 0.0f;
             static const struct row_step steps1[] = {
-                {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_ADD, FORM_COLUMNS, 1},
+                {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
                 {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
                 {STEP_PUT, FORM_BLOCK, 0, 48}};
-            const float *const operands1[] = {sums, bias + 32, &constant0};
-            float *const results1[] = {y + 48 * i1 + 32};
-            row_f32_chain(8, 16, 5, steps1, operands1, results1);
+            const float *const operands1[] = {sums, bias, &constant0};
+            float *const results1[] = {y + 48 * i0};
+            row_f32_chain(6, 48, 5, steps1, operands1, results1);
         }
+    }
+    {
+        ALIGNED_ARRAY(float, sums, 4 * 48);
+        tile_4x48(sums, x + 64 * 12, weight_packed, &walk_2, 0, 0);
+        {
+            const float constant0 = 0.0f;
+            static const struct row_step steps1[] = {
+                {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
+                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+                {STEP_PUT, FORM_BLOCK, 0, 48}};
+            const float *const operands1[] = {sums, bias, &constant0};
+            float *const results1[] = {y + 48 * 12};
+            row_f32_chain(4, 48, 5, steps1, operands1, results1);
+        }
+    }
+}
+
+/* y float32[4,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64, 128, 192},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}, .sums = 48};
+    ALIGNED_ARRAY(float, sums, 4 * 48);
+    tile_4x48(sums, x, weight_packed, &walk, 0, 0);
+    {
+        const float constant0 = 0.0f;
+        static const struct row_step steps1[] = {
+            {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
+            {STEP_PUT, FORM_BLOCK, 0, 48}};
+        const float *const operands1[] = {sums, bias, &constant0};
+        float *const results1[] = {y};
+        row_f32_chain(4, 48, 5, steps1, operands1, results1);
     }
 }
 
 /* y float32[2,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
-static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
         .rows = {0, 64},
@@ -207,7 +230,7 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
 
 /* y float32[1,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
-static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
+static void k04_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
         .rows = {0},
@@ -242,18 +265,33 @@ static void run_block_16(const struct golden_inputs *inputs, const struct golden
             (const float *)(constants + AT_bias), outputs->y);
 }
 
+/* A block of 4. */
+static void run_block_4(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 0, /* float32[3072] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
 /* A block of 2. */
 static void run_block_2(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
     /* Constants, in bytes from the beginning of the weights block. */
     enum {
         AT_bias = 12288, /* float32[48] */
-        AT_weight_packed = 12480, /* float32[3072] */
+        AT_weight_packed = 0, /* float32[3072] */
     };
 
     const char *constants = (const char *)weights;
     (void)arena;
-    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -263,12 +301,12 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
     /* Constants, in bytes from the beginning of the weights block. */
     enum {
         AT_bias = 12288, /* float32[48] */
-        AT_weight_packed = 12480, /* float32[3072] */
+        AT_weight_packed = 0, /* float32[3072] */
     };
 
     const char *constants = (const char *)weights;
     (void)arena;
-    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+    k04_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -298,8 +336,16 @@ static long run_next(const struct golden_inputs *inputs, const struct golden_out
         run_block_16(inputs, outputs, weights, arena);
         return 16;
     }
-    if (left >= 15) {
+    if (left >= 13) {
         run_few(run_block_16, 16, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 4) {
+        run_block_4(inputs, outputs, weights, arena);
+        return 4;
+    }
+    if (left >= 3) {
+        run_few(run_block_4, 4, left, inputs, outputs, weights, arena);
         return left;
     }
     if (left >= 2) {

@@ -4,11 +4,14 @@
  *  in blocks of 16:
  *   k01_contract_relu
  *     y float32[16,48]  99840 flop  16576 + 3072 bytes
- *  in blocks of 2:
+ *  in blocks of 4:
  *   k02_contract_relu
+ *     y float32[4,48]  24960 flop  13504 + 768 bytes
+ *  in blocks of 2:
+ *   k03_contract_relu
  *     y float32[2,48]  12480 flop  12992 + 384 bytes
  *  in blocks of 1:
- *   k03_contract_relu
+ *   k04_contract_relu
  *     y float32[1,48]  6240 flop  12736 + 192 bytes
  */
 #define _POSIX_C_SOURCE 200809L
@@ -552,16 +555,6 @@ static inline float f32_greater_of(float a, float b) {
     return a < b ? b : a;
 }
 
-TILE_INLINE tile_8x16(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume, const float *ahead) {
-    tile(0, 8, 16, sums, stream, panel, walk, resume, ahead);
-}
-
-TILE_INLINE tile_8x32(float *restrict sums, const float *stream, const float *panel,
-        const struct tile_walk *walk, int resume, const float *ahead) {
-    tile(0, 8, 32, sums, stream, panel, walk, resume, ahead);
-}
-
 TILE_INLINE tile_1x48(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume, const float *ahead) {
     tile(0, 1, 48, sums, stream, panel, walk, resume, ahead);
@@ -572,45 +565,71 @@ TILE_INLINE tile_2x48(float *restrict sums, const float *stream, const float *pa
     tile(0, 2, 48, sums, stream, panel, walk, resume, ahead);
 }
 
+TILE_INLINE tile_4x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 4, 48, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_6x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 6, 48, sums, stream, panel, walk, resume, ahead);
+}
+
 /* y float32[16,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
 static void k01_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
-        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .rows = {0, 64, 128, 192, 256, 320},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 32}, .sums = 32};
+        .panel = {0, 0, 48}, .sums = 48};
     static const struct tile_walk walk_2 = {
-        .rows = {0, 64, 128, 192, 256, 320, 384, 448},
+        .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
-        .panel = {0, 0, 16}, .sums = 16};
-    for (long n = 0; n < 32; n += 32) {
-        for (long i1 = 0; i1 < 16; i1 += 8) {
-            _Alignas(64) float sums[8 * 32];
-            tile_8x32(sums, x + 64 * i1, weight_packed + 64 * n, &walk, 0, 0);
-            for (long r0 = 0; r0 < 8; r0++) {
-                for (long c = 0; c < 32; c++) {
-                    const float v0 = f32_greater_of(0.0f, sums[32 * r0 + c] + bias[n + c]);
-                    y[48 * i1 + n + 48 * r0 + c] = f32_canonical(v0);
-                }
+        .panel = {0, 0, 48}, .sums = 48};
+    for (long i0 = 0; i0 < 12; i0 += 6) {
+        _Alignas(64) float sums[6 * 48];
+        tile_6x48(sums, x + 64 * i0, weight_packed, &walk, 0, 0);
+        for (long r0 = 0; r0 < 6; r0++) {
+            for (long c = 0; c < 48; c++) {
+                const float v0 = f32_greater_of(0.0f, sums[48 * r0 + c] + bias[c]);
+                y[48 * i0 + 48 * r0 + c] = f32_canonical(v0);
             }
         }
     }
-    for (long i1 = 0; i1 < 16; i1 += 8) {
-        _Alignas(64) float sums[8 * 16];
-        tile_8x16(sums, x + 64 * i1, weight_packed + 64 * 32, &walk_2, 0, 0);
-        for (long r0 = 0; r0 < 8; r0++) {
-            for (long c = 0; c < 16; c++) {
-                const float v0 = f32_greater_of(0.0f, sums[16 * r0 + c] + bias[32 + c]);
-                y[48 * i1 + 32 + 48 * r0 + c] = f32_canonical(v0);
+    {
+        _Alignas(64) float sums[4 * 48];
+        tile_4x48(sums, x + 64 * 12, weight_packed, &walk_2, 0, 0);
+        for (long r0 = 0; r0 < 4; r0++) {
+            for (long c = 0; c < 48; c++) {
+                const float v0 = f32_greater_of(0.0f, sums[48 * r0 + c] + bias[c]);
+                y[48 * 12 + 48 * r0 + c] = f32_canonical(v0);
             }
+        }
+    }
+}
+
+/* y float32[4,48] = relu(sum over 64(x * weight) + bias)
+ * nodes 8 12 16 17 */
+static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0, 64, 128, 192},
+        .extent = {1, 1, 64}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}, .sums = 48};
+    _Alignas(64) float sums[4 * 48];
+    tile_4x48(sums, x, weight_packed, &walk, 0, 0);
+    for (long r0 = 0; r0 < 4; r0++) {
+        for (long c = 0; c < 48; c++) {
+            const float v0 = f32_greater_of(0.0f, sums[48 * r0 + c] + bias[c]);
+            y[48 * r0 + c] = f32_canonical(v0);
         }
     }
 }
 
 /* y float32[2,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
-static void k02_contract_relu(const float *restrict x, const float *restrict weight_packed,
+static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
         .rows = {0, 64},
@@ -628,7 +647,7 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
 
 /* y float32[1,48] = relu(sum over 64(x * weight) + bias)
  * nodes 8 12 16 17 */
-static void k03_contract_relu(const float *restrict x, const float *restrict weight_packed,
+static void k04_contract_relu(const float *restrict x, const float *restrict weight_packed,
         const float *restrict bias, float *restrict y) {
     static const struct tile_walk walk = {
         .rows = {0},
@@ -656,18 +675,33 @@ static void run_block_16(const struct golden_inputs *inputs, const struct golden
             (const float *)(constants + AT_bias), outputs->y);
 }
 
+/* A block of 4. */
+static void run_block_4(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_bias = 12288, /* float32[48] */
+        AT_weight_packed = 0, /* float32[3072] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
 /* A block of 2. */
 static void run_block_2(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
     /* Constants, in bytes from the beginning of the weights block. */
     enum {
         AT_bias = 12288, /* float32[48] */
-        AT_weight_packed = 12480, /* float32[3072] */
+        AT_weight_packed = 0, /* float32[3072] */
     };
 
     const char *constants = (const char *)weights;
     (void)arena;
-    k02_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -677,12 +711,12 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
     /* Constants, in bytes from the beginning of the weights block. */
     enum {
         AT_bias = 12288, /* float32[48] */
-        AT_weight_packed = 12480, /* float32[3072] */
+        AT_weight_packed = 0, /* float32[3072] */
     };
 
     const char *constants = (const char *)weights;
     (void)arena;
-    k03_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
+    k04_contract_relu(inputs->x, (const float *)(constants + AT_weight_packed),
             (const float *)(constants + AT_bias), outputs->y);
 }
 
@@ -710,8 +744,16 @@ static long run_next(const struct golden_inputs *inputs, const struct golden_out
         run_block_16(inputs, outputs, weights, arena);
         return 16;
     }
-    if (left >= 15) {
+    if (left >= 13) {
         run_few(run_block_16, 16, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 4) {
+        run_block_4(inputs, outputs, weights, arena);
+        return 4;
+    }
+    if (left >= 3) {
+        run_few(run_block_4, 4, left, inputs, outputs, weights, arena);
         return left;
     }
     if (left >= 2) {
