@@ -144,9 +144,10 @@ struct scan_options {
     struct tensor next;            /* the next state: a tensor of a context of its own, whose inputs
                                     are, in order, the state, the slices and what is captured */
     struct tensor goes_on;         /* optional, of that context: a bool, whether there is another */
+    bool last;                     /* gives the last state alone, without the axis */
 };
-/* The states after each step, stacked along the axis; once it does not go on, they stay what they
- * are. Frees the body's context in any case. */
+/* The states after each step, stacked along the axis, or the last one; once it does not go on, they
+ * stay what they are. Frees the body's context in any case. */
 struct tensor tensor_scan(const struct scan_options *options);
 
 /* What a tensor is.  A dead tensor has rank 0, float32; an axis that is not there, extent 1. */

@@ -21,8 +21,11 @@ static bool list_sources(const struct scan_options *options, struct tensor *sour
 static struct tensor append_scan(const struct scan_options *options, const struct graph *body,
                                  int axis) {
     struct tensor sources[MAX_SOURCES];
-    struct node node = {
-        .op = OP_SCAN, .axis = axis, .scanned = options->scanned_count, .body = body};
+    struct node node = {.op = OP_SCAN,
+                        .axis = axis,
+                        .scanned = options->scanned_count,
+                        .last = options->last,
+                        .body = body};
     int count;
     if (!list_sources(options, sources, &count))
         return tensor_fail(options->initial.context, "scan: more than %d sources", MAX_SOURCES);
@@ -31,7 +34,8 @@ static struct tensor append_scan(const struct scan_options *options, const struc
 
 struct tensor tensor_scan(const struct scan_options *options) {
     struct tensor_context *context = options->initial.context;
-    int rank = tensor_rank(options->initial) + 1;
+    bool along = options->last && options->scanned_count > 0;
+    int rank = along ? tensor_rank(options->scanned[0]) : tensor_rank(options->initial) + 1;
     int axis = options->axis < 0 ? options->axis + rank : options->axis;
     if (options->next.context == context) {
         tensor_fail(context, "scan: the next state is of the same context");

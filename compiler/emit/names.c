@@ -32,7 +32,8 @@ static const char macros[] =
 static const char own_words[] =
     " another arena begin c ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod fmodf "
     "inputs k m "
-    "memcpy n outputs part parts rint rintf row rows sqrt sqrtf step strip sums tile vector walk "
+    "memcpy n outputs part parts rint rintf row rows sqrt sqrtf states step strip sums taken tile "
+    "vector walk "
     "weights ";
 
 /* How names begin that headers may have as macros, then those of the text, among which are its

@@ -33,8 +33,10 @@ static bool uses(const struct ir *body, enum buffer_kind kind) {
     return false;
 }
 
-/* Whether it keeps anything in the arena: temporaries, or what a sort needs. */
-static bool needs_arena(const struct ir *body) {
+static bool needs_arena(const struct ir *body);
+
+/* Whether a step keeps anything in the arena: temporaries, or what a sort needs. */
+static bool step_needs_arena(const struct ir *body) {
     if (uses(body, BUFFER_TEMPORARY))
         return true;
     for (int g = 0; g < body->kernel_count; g++)
@@ -44,6 +46,10 @@ static bool needs_arena(const struct ir *body) {
         if (needs_arena(body->bodies[i]))
             return true;
     return false;
+}
+
+static bool needs_arena(const struct ir *body) {
+    return body->scan->last || step_needs_arena(body);
 }
 
 int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
@@ -59,10 +65,11 @@ int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
 }
 
 /* What stands behind the buffers in both functions. */
-static const char *more_parameters(struct emitter *emitter, const struct ir *body, bool looks) {
+static const char *more_parameters(struct emitter *emitter, const struct ir *body, bool arena,
+                                   bool looks) {
     return arena_format(
         emitter->ir->arena, "%s%s%s) {", uses(body, BUFFER_CONSTANT) ? ", const char *weights" : "",
-        needs_arena(body) ? ", char *arena" : "",
+        arena ? ", char *arena" : "",
         looks ? arena_format(emitter->ir->arena, ", %s *stop", emit_stop_type(emitter)) : "");
 }
 
@@ -103,8 +110,9 @@ void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
              scan_may_end(body->scan) ? "/* One of at most %" PRId64 " steps. */\n"
                                       : "/* One of %" PRId64 " steps. */\n",
              scan_step_count(body->scan));
-    emit_signature(emitter, emitter->backend->outlined, step_name(emitter, kernel), count,
-                   parameters, more_parameters(emitter, body, step_looks(emitter, kernel)));
+    emit_signature(
+        emitter, emitter->backend->outlined, step_name(emitter, kernel), count, parameters,
+        more_parameters(emitter, body, step_needs_arena(body), step_looks(emitter, kernel)));
     emit_begin_ir(emitter, body);
     struct run_text run = emit_run_text(emitter, "    ");
     text_add(emitter->text, "%s%s", text_keep(&run.offsets), text_keep(&run.calls));
@@ -115,15 +123,26 @@ void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
 
 /* ---- All steps ---- */
 
+/* Where the state of a step is. Of the last state alone the two places are in `states`. */
+static const char *state_place(struct emitter *emitter, const struct ir *body,
+                               const struct buffer *states, const char *step) {
+    if (body->scan->last)
+        return arena_format(emitter->ir->arena, "states[%s %% 2]", step);
+    return arena_format(emitter->ir->arena, "%s + %" PRId64 " * %s", states->name,
+                        output_of(body, 0)->elements, step);
+}
+
 /* What a step is given for an input of the body, in terms of the kernel's buffers. */
-static const char *step_argument(struct emitter *emitter, const struct node *scan,
+static const char *step_argument(struct emitter *emitter, const struct ir *body,
                                  const struct buffer *input, const struct buffer *source,
                                  const struct buffer *states) {
     struct arena *arena = emitter->ir->arena;
     if (input->position == 0)
-        return arena_format(arena, "step ? %s + %" PRId64 " * (step - 1) : %s", states->name,
-                            input->elements, source->name);
-    if (input->position <= scan->scanned)
+        return arena_format(
+            arena, "step ? %s : %s",
+            state_place(emitter, body, states, body->scan->last ? "(step + 1)" : "(step - 1)"),
+            source->name);
+    if (input->position <= body->scan->scanned)
         return arena_format(arena, "%s + %" PRId64 " * step", source->name, input->elements);
     return source->name;
 }
@@ -136,15 +155,14 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
     int count = list_body_inputs(body, &inputs);
     const char **arguments = arena_array(body->arena, const char *, (size_t)count + 5);
     for (int i = 0; i < count; i++)
-        arguments[i] = step_argument(emitter, body->scan, inputs[i],
-                                     statement->value->sources[i]->buffer, statement->output);
-    arguments[count++] = arena_format(body->arena, "%s + %" PRId64 " * step",
-                                      statement->output->name, output_of(body, 0)->elements);
+        arguments[i] = step_argument(emitter, body, inputs[i], statement->value->sources[i]->buffer,
+                                     statement->output);
+    arguments[count++] = state_place(emitter, body, statement->output, "step");
     if (scan_may_end(body->scan))
         arguments[count++] = "&another";
     if (uses(body, BUFFER_CONSTANT))
         arguments[count++] = "weights";
-    if (needs_arena(body))
+    if (step_needs_arena(body))
         arguments[count++] = "arena";
     if (step_looks(emitter, kernel))
         arguments[count++] = "stop";
@@ -155,30 +173,61 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
 /* As long as there is another step; else the state stays what it is. */
 static void add_step_or_copy(struct emitter *emitter, const struct kernel *kernel) {
     const char *states = kernel->statements[0]->output->name;
-    const int64_t elements = output_of(body_of(emitter, kernel), 0)->elements;
+    const struct ir *body = body_of(emitter, kernel);
+    const int64_t elements = output_of(body, 0)->elements;
     emit_open(emitter, "if (another) {");
     add_step_call(emitter, kernel);
-    emit_else(emitter);
-    emit_line(emitter,
-              "memcpy(%s + %" PRId64 " * step, %s + %" PRId64 " * (step - 1), %" PRId64
-              " * sizeof *%s);",
-              states, elements, states, elements, elements, states);
+    if (body->scan->last) {
+        emit_line(emitter, "taken++;");
+    } else {
+        emit_else(emitter);
+        emit_line(emitter,
+                  "memcpy(%s + %" PRId64 " * step, %s + %" PRId64 " * (step - 1), %" PRId64
+                  " * sizeof *%s);",
+                  states, elements, states, elements, elements, states);
+    }
     emit_close(emitter);
+}
+
+/* States lie in turn in the result and in the arena. Where all steps are taken the last one is in
+ * the result; else it is copied there if it is not. */
+static void declare_states(struct emitter *emitter, const struct kernel *kernel) {
+    const struct ir *body = body_of(emitter, kernel);
+    const struct buffer *output = kernel->statements[0]->output;
+    const char *type = dtype_facts[output->dtype].c_type;
+    const char *spare =
+        arena_format(emitter->ir->arena, "(%s *)(arena + %zu)", type, body->memory.state_offset);
+    const bool first = scan_may_end(body->scan) || scan_step_count(body->scan) % 2;
+    emit_line(emitter, "%s *const states[2] = {%s, %s};", type, first ? output->name : spare,
+              first ? spare : output->name);
+    if (scan_may_end(body->scan))
+        emit_line(emitter, "long taken = 0;");
+}
+
+static void copy_last_state(struct emitter *emitter, const struct kernel *kernel) {
+    const struct buffer *output = kernel->statements[0]->output;
+    emit_line(emitter, "if (taken %% 2 == 0)");
+    emit_line(emitter, "    memcpy(%s, states[1], %" PRId64 " * sizeof *%s);", output->name,
+              output->elements, output->name);
 }
 
 void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
     const struct ir *body = body_of(emitter, kernel);
     const int64_t steps = scan_step_count(body->scan);
-    const bool may_end = scan_may_end(body->scan);
+    const bool may_end = scan_may_end(body->scan), last = body->scan->last;
     emit_begin_work(emitter, kernel);
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
-                   more_parameters(emitter, body, emitter->work > 0));
+                   more_parameters(emitter, body, needs_arena(body), emitter->work > 0));
+    if (last)
+        declare_states(emitter, kernel);
     if (may_end)
         emit_line(emitter, "%s another = 1;", dtype_facts[DTYPE_BOOL].c_type);
     emit_open_for(emitter, "step", "0", arena_format(emitter->ir->arena, "%" PRId64, steps), steps,
                   1);
     (may_end ? add_step_or_copy : add_step_call)(emitter, kernel);
     emit_close(emitter);
+    if (last && may_end)
+        copy_last_state(emitter, kernel);
     emit_close(emitter);
     emitter->work = 0;
 }

@@ -91,13 +91,27 @@ static void set_inputs(struct step_run *run, const struct node *node, const stru
     }
 }
 
+/* Where the state after a step goes: to its place in the result; or of the last state alone in turn
+ * to the result and to `spare`, so that the last one is in the result if all steps are taken. */
+static struct view place_of(const struct node *node, const struct view *result, void *spare,
+                            int64_t step) {
+    struct view place = *result;
+    if (!node->last)
+        return slice(result, node->axis, step);
+    if ((scan_step_count(node) - 1 - step) % 2)
+        place.data = spare;
+    return place;
+}
+
 bool evaluate_scan(evaluate_node *evaluate, const struct node *node, const struct view *sources,
                    struct stop *stop, const struct view *result, struct et_error *error) {
     struct step_run *run = step_run_new(node->body, error);
+    size_t spared = node->last ? (size_t)node_elements(node) : 0;
+    void *spare = et_allocate(spared + 1, (size_t)dtype_bytes(result->dtype));
     struct view state = sources[0];
-    bool good = run != NULL, goes_on = true;
+    bool good = run && (spare || et_fail(error, "out of memory")), goes_on = true;
     for (int64_t step = 0; good && step < scan_step_count(node); step++) {
-        struct view next = slice(result, node->axis, step);
+        struct view next = place_of(node, result, spare, step);
         run->evaluate = evaluate;
         run->stop = stop;
         if (goes_on) {
@@ -111,5 +125,6 @@ bool evaluate_scan(evaluate_node *evaluate, const struct node *node, const struc
         state = next;
     }
     step_run_free(run);
+    et_release(spare);
     return good;
 }

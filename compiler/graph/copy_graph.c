@@ -84,7 +84,7 @@ static bool same_node(const struct node *a, const struct node *b) {
         if (a->sources[i]->id != b->sources[i]->id)
             return false;
     return SAME(axis) && SAME(axis_count) && SAME(axes) && SAME(before) && SAME(after) &&
-           SAME(size) && SAME(stride) && SAME(dilation) && SAME(scanned) &&
+           SAME(size) && SAME(stride) && SAME(dilation) && SAME(scanned) && SAME(last) &&
            same_name(a->name, b->name) && same_value(a, b) && same_body(a->body, b->body);
 }
 #undef SAME

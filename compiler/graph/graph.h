@@ -133,6 +133,7 @@ struct node {
     int64_t after[MAX_RANK];        /* pad: elements after;  shrink: end */
     int64_t size, stride, dilation; /* window */
     int scanned;                    /* scan: how many sources it goes along */
+    bool last;                      /* scan: it gives the last state, not all of them */
     const struct graph *body;       /* scan: the graph's own, once the node is appended */
     /* weight, const: the elements, row-major; for const, value_count of them: 1 (every element is
      * that one) or all. pad: one element. Those of a weight may begin at any byte. */
@@ -230,9 +231,9 @@ struct graph *graph_remade(const struct graph *graph, node_remaker *remake, cons
 /* The same nodes and outputs again. Values of weights stay where they are. The caller frees it;
  * NULL and an error when memory is exhausted. */
 struct graph *graph_copy(const struct graph *graph, struct et_error *error);
-/* Steps of a scan; requires that its shape is inferred. */
+/* Steps of a scan; requires its sources. */
 static inline int64_t scan_step_count(const struct node *scan) {
-    return scan->shape[scan->axis];
+    return scan->sources[1]->shape[scan->axis];
 }
 /* Whether its body says after each step if there is another; requires a body. */
 static inline bool scan_may_end(const struct node *scan) {

@@ -94,8 +94,25 @@ static bool check_inputs(const struct node *scan, struct et_error *error) {
                    shape_text(output).text, shape_text(scan->sources[0]).text);
 }
 
+/* Of a scan that gives the last state alone. */
+static bool infer_last(struct node *node, struct et_error *error) {
+    const struct node *initial = node->sources[0];
+    if (node->axis < 0 || node->axis >= MAX_RANK)
+        return et_fail(error, "scan: axis %d, expected 0 to %d", node->axis, MAX_RANK - 1);
+    if (!check_body(node, error) || !check_scanned(node, error) || !check_inputs(node, error) ||
+        !check_condition(node, error))
+        return false;
+    node->batched = initial->batched;
+    node->rank = initial->rank;
+    memcpy(node->shape, initial->shape, sizeof node->shape);
+    return scan_step_count(node) > 0 ||
+           et_fail(error, "scan: no step, after which there would be a state");
+}
+
 bool infer_scan(struct node *node, struct et_error *error) {
     const struct node *initial = node->sources[0];
+    if (node->last)
+        return infer_last(node, error);
     if (node->axis < 0 || node->axis > initial->rank || initial->rank == MAX_RANK)
         return et_fail(error, "scan: axis %d, expected 0 to %d for states %s of rank under %d",
                        node->axis, initial->rank, shape_text(initial).text, MAX_RANK);

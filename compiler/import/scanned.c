@@ -107,6 +107,7 @@ struct joined {
     struct state_part *pieces;
     enum dtype dtype; /* of all; pieces of other ones are there as integers of that */
     int64_t extent;
+    bool collects; /* some piece is collected */
 };
 
 static bool same_shape(struct tensor a, const struct state_part *piece) {
@@ -131,6 +132,7 @@ static bool add_piece(const struct scanned *s, struct joined *joined, struct sta
         return false;
     }
     joined->extent = piece.end;
+    joined->collects |= piece.result >= s->states;
     joined->pieces[joined->count++] = piece;
     return true;
 }
@@ -316,7 +318,7 @@ static struct tensor next_state(struct scanned *s, const struct joined *joined,
     return tensor_concat(joined->count, parts, 0);
 }
 
-/* All states, [steps, elements]. */
+/* All states, [steps, elements]; or the last one where nothing is collected. */
 static struct tensor scan_states(struct scanned *s, const struct joined *joined,
                                  const struct graph *body) {
     struct importer *importer = s->call->importer;
@@ -325,6 +327,7 @@ static struct tensor scan_states(struct scanned *s, const struct joined *joined,
     copy.made = arena_array(&importer->arena, struct tensor, (size_t)body->node_count + 1);
     make_inputs(s, joined, body, &copy);
     copy.options.next = next_state(s, joined, body, &copy);
+    copy.options.last = !joined->collects;
     importer->innermost->context = NULL; /* the scan frees it */
     body_end(importer);
     return tensor_scan(&copy.options);
@@ -357,7 +360,8 @@ bool scanned_end(struct scanned *s, struct tensor *results) {
     body_end(s->call->importer);
     if (!good)
         return false;
-    struct tensor last = squeeze(cut_axis(states, 0, s->steps - 1, s->steps), 0);
+    struct tensor last =
+        joined.collects ? squeeze(cut_axis(states, 0, s->steps - 1, s->steps), 0) : states;
     for (int i = 0; i < joined.count; i++) {
         const struct state_part *piece = &joined.pieces[i];
         if (piece->result < 0)

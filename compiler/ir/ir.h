@@ -28,8 +28,9 @@ enum ir_stage {
 /* Where temporaries lie. */
 struct memory_plan {
     size_t arena_bytes, lower_bound;
-    size_t room_offset; /* where bodies of scans and sorts work, one at a time */
-    const char *table;  /* for people: a line a temporary */
+    size_t room_offset;  /* where bodies of scans and sorts work, one at a time */
+    size_t state_offset; /* of a body: where every other state is, if the last alone is wanted */
+    const char *table;   /* for people: a line a temporary */
 };
 
 struct ir {

@@ -35,7 +35,7 @@ struct axis_move {
 };
 
 static struct axis_move stored_move(const struct node *node) {
-    if (node->op == OP_SCAN)
+    if (node->op == OP_SCAN && !node->last)
         return (struct axis_move){node->axis, 0};
     if (node->op == OP_ARGSORT)
         return (struct axis_move){node->axis, node->rank - 1};
@@ -399,7 +399,7 @@ static const struct expression *scan(struct lowering *lowering, const struct nod
     for (int i = 0; i < count; i++) {
         bool scanned = sources[i] >= 1 && sources[i] <= node->scanned;
         loads[i] = load_source(lowering, node, sources[i], node->sources[sources[i]]->shape,
-                               scanned ? stored_move(node) : (struct axis_move){0, 0});
+                               (struct axis_move){scanned ? node->axis : 0, 0});
     }
     return expression_scan(ir, node->dtype, number, count, loads);
 }

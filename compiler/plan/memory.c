@@ -316,6 +316,14 @@ static void add_room(struct ir *ir) {
                      ir->memory.table, ir->memory.room_offset, bytes);
 }
 
+/* Behind what a body needs: its kernel reads one state while it writes the next. */
+static void add_state(struct ir *ir) {
+    size_t bytes = (size_t)node_bytes(ir->scan);
+    ir->memory.state_offset = whole_lines(ir->memory.arena_bytes);
+    ir->memory.arena_bytes = ir->memory.state_offset + bytes;
+    ir->memory.lower_bound += bytes;
+}
+
 void memory(struct ir *ir) {
     struct life *lives = find_lives(ir);
     int count = 0;
@@ -327,4 +335,6 @@ void memory(struct ir *ir) {
     ir->memory.arena_bytes = place_temporaries(ir, lives, count, bound) + ir->overread;
     ir->memory.table = memory_table(ir, lives, count);
     add_room(ir);
+    if (ir->scan && ir->scan->last)
+        add_state(ir);
 }

@@ -71,8 +71,9 @@ static bool alike_values(const struct node *a, const struct node *b) {
 
 bool node_alike(const struct node *a, const struct node *b) {
     return a->op == b->op && a->dtype == b->dtype && a->rank == b->rank &&
-           a->batched == b->batched && a->scanned == b->scanned && same_name(a->name, b->name) &&
-           same_sources(a, b) && same_axes(a, b) && !a->body == !b->body;
+           a->batched == b->batched && a->scanned == b->scanned && a->last == b->last &&
+           same_name(a->name, b->name) && same_sources(a, b) && same_axes(a, b) &&
+           !a->body == !b->body;
 }
 
 static bool nodes_alike(const struct node *a, const struct node *b, struct et_error *error) {

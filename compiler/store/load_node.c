@@ -92,7 +92,7 @@ static bool check_node_keys(enum op op, const json_t *object, struct et_error *e
         {"name", ATTRIBUTE_NAME},    {"value", ATTRIBUTE_VALUE},   {"axes", ATTRIBUTE_AXES},
         {"axis", ATTRIBUTE_AXIS},    {"range", ATTRIBUTE_RANGE},   {"padding", ATTRIBUTE_PADDING},
         {"size", ATTRIBUTE_WINDOW},  {"stride", ATTRIBUTE_WINDOW}, {"dilation", ATTRIBUTE_WINDOW},
-        {"scanned", ATTRIBUTE_SCAN}, {"body", ATTRIBUTE_SCAN},
+        {"scanned", ATTRIBUTE_SCAN}, {"body", ATTRIBUTE_SCAN},     {"last", ATTRIBUTE_SCAN},
     };
     const char *keys[16] = {"id", "op", "src", "dtype", "shape"};
     int count = 5;
@@ -321,6 +321,10 @@ static bool load_scan(const json_t *object, struct node *node, struct size_loade
     if (!json_read_integer(object, "scanned", 1, MAX_SOURCES - 1, &scanned, error))
         return false;
     node->scanned = (int)scanned;
+    const json_t *last = json_object_get(object, "last");
+    if (last && !json_is_true(last))
+        return et_fail(error, "\"last\" is not true, which is all that it can be");
+    node->last = last != NULL;
     const json_t *stored = json_read_member(object, "body", JSON_OBJECT, error);
     struct graph *body = stored ? graph_new("body") : NULL;
     node->body = body;

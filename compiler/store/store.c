@@ -191,8 +191,8 @@ static bool add_scan(const struct writer *writer, const struct node *node, int i
     struct text *text = writer->text;
     const struct open_node *open = open_node_of(writer, node);
     const struct writer body = {text, writer->axes, open ? open->body : NULL};
-    text_add(text, ", \"scanned\": %d, \"body\": {\n%*s\"nodes\": [", node->scanned, indent + 2,
-             "");
+    text_add(text, ", \"scanned\": %d%s, \"body\": {\n%*s\"nodes\": [", node->scanned,
+             node->last ? ", \"last\": true" : "", indent + 2, "");
     if (!add_nodes(&body, node->body, indent + 4, error))
         return et_fail_within(error, "body");
     text_add(text, "\n%*s],\n%*s\"output\": %d", indent + 2, "", indent + 2, "",

@@ -34,7 +34,8 @@
  * The "body" of a scan is {"nodes": [...], "output": 5}: nodes as those of the graph, with ids of
  * their own, of which the input nodes are the body's inputs in their order; and the node whose
  * value is the next state; with "goes_on": 4 behind it where a node says whether there is another
- * step. It has no weights: these are sources of the scan.
+ * step. It has no weights: these are sources of the scan. "last": true stands before it where the
+ * scan gives the last state alone.
  *
  * The first extent of an input may be "N", the batch axis: the graph then runs any number of
  * images. Shapes of nodes say "N" wherever it is carried on, which is always as the first axis, and

@@ -378,7 +378,7 @@ static struct tensor build_transform(struct tensor_context *c) {
 
 /* h = tanh(W h + x) over six steps of three sequences. */
 /* Until all elements are positive. */
-static struct tensor build_ending_scan(struct tensor_context *c) {
+static struct tensor ending_scan(struct tensor_context *c, bool last) {
     struct tensor xs = input(c, "xs", SHAPE(6, 16));
     struct tensor_context *body = tensor_context_new("body");
     struct tensor state = input(body, "h", SHAPE(16)), x = input(body, "x", SHAPE(16));
@@ -388,7 +388,16 @@ static struct tensor build_ending_scan(struct tensor_context *c) {
                                               .scanned_count = 1,
                                               .scanned = &xs,
                                               .next = next,
-                                              .goes_on = tensor_lt(least, scalar(body, 0))});
+                                              .goes_on = tensor_lt(least, scalar(body, 0)),
+                                              .last = last});
+}
+
+static struct tensor build_ending_scan(struct tensor_context *c) {
+    return ending_scan(c, false);
+}
+
+static struct tensor build_last_of_scan(struct tensor_context *c) {
+    return ending_scan(c, true);
 }
 
 static struct tensor build_scan(struct tensor_context *c) {
@@ -446,6 +455,7 @@ static const struct golden {
     {"scan_calls.c", build_scan, &emit_calls, true, 1},
     {"scan_threads.c", build_scan, &emit_loops, false, 2},
     {"ending_scan.c", build_ending_scan, &emit_loops, false, 1},
+    {"last_of_scan.c", build_last_of_scan, &emit_loops, false, 1},
     {"order.c", build_order, &emit_loops, true, 1},
     {"order_calls.c", build_order, &emit_calls, true, 1},
     {"order_threads.c", build_order, &emit_loops, false, 2},

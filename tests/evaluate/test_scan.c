@@ -156,7 +156,8 @@ Test(scan, a_scan_within_a_body) {
 }
 
 /* Doubles a number as long as it is below a bound, of which another scalar tells. */
-static struct tensor doubled_below(struct tensor start, struct tensor bound, int64_t steps) {
+static struct tensor doubled_below(struct tensor start, struct tensor bound, int64_t steps,
+                                   bool last) {
     struct tensor_context *body = tensor_context_new("doubling");
     struct tensor count = tensor_iota(context, DTYPE_INT32, steps);
     struct tensor x = add_graph_input(body, "x", DTYPE_INT32, SCALAR_SHAPE);
@@ -169,7 +170,8 @@ static struct tensor doubled_below(struct tensor start, struct tensor bound, int
                                               .captured_count = 1,
                                               .captured = &bound,
                                               .next = next,
-                                              .goes_on = tensor_lt(next, most)});
+                                              .goes_on = tensor_lt(next, most),
+                                              .last = last});
 }
 
 Test(scan, states_stay_after_the_step_that_says_so) {
@@ -182,8 +184,15 @@ Test(scan, states_stay_after_the_step_that_says_so) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tensor start = input("start", DTYPE_INT32, SCALAR_SHAPE);
         struct tensor bound = input("bound", DTYPE_INT32, SCALAR_SHAPE);
-        expect_run(finish(doubled_below(start, bound, 5)),
-                   (const void *[]){&cases[i].start, &cases[i].bound}, cases[i].states, 20);
+        const void *given[] = {&cases[i].start, &cases[i].bound};
+        expect_run(finish(doubled_below(start, bound, 5, false)), given, cases[i].states, 20);
+        for (int steps = 4; steps <= 5; steps++) {
+            begin();
+            start = input("start", DTYPE_INT32, SCALAR_SHAPE);
+            bound = input("bound", DTYPE_INT32, SCALAR_SHAPE);
+            expect_run(finish(doubled_below(start, bound, steps, true)), given,
+                       &cases[i].states[steps - 1], 4);
+        }
         begin();
     }
 }
@@ -295,13 +304,24 @@ Test(scan, bodies_that_do_not_fit) {
 
 Test(scan, images_would_end_at_different_steps) {
     struct et_error error = {0};
-    struct graph *graph = finish(doubled_below(input("start", DTYPE_INT32, SCALAR_SHAPE),
-                                               input("bound", DTYPE_INT32, SCALAR_SHAPE), 5));
+    struct graph *graph =
+        finish(doubled_below(input("start", DTYPE_INT32, SCALAR_SHAPE),
+                             input("bound", DTYPE_INT32, SCALAR_SHAPE), 5, false));
     cr_expect_null(graph_add_batch(graph, &error));
     cr_expect_str_eq(error.message, "node 3 (scan): its body says whether there is another step, "
                                     "which has no form with a batch axis: images would end at "
                                     "different ones");
     graph_free(graph);
+}
+
+Test(scan, the_last_state_needs_a_step) {
+    struct tensor x = input("xs", DTYPE_FLOAT32, SHAPE(0, 2));
+    struct scan_options options = {.initial = start_of(DTYPE_FLOAT32, SHAPE(2)),
+                                   .scanned_count = 1,
+                                   .scanned = &x,
+                                   .next = sum_body(DTYPE_FLOAT32, SHAPE(2)),
+                                   .last = true};
+    expect_error(tensor_scan(&options), "scan: scan: no step, after which there would be a state");
 }
 
 Test(scan, one_bool_says_whether_there_is_another_step) {

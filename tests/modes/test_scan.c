@@ -148,8 +148,8 @@ static struct tensor build_other_type(struct tensor_context *context) {
 }
 
 /* Ends once the elements of a state lie far apart: with most seeds before the last step. */
-static struct tensor build_ending(struct tensor_context *context) {
-    struct tensor xs = input(context, "xs", SHAPE(40, 4, 16)),
+static struct tensor spreading(struct tensor_context *context, int64_t steps, bool last) {
+    struct tensor xs = input(context, "xs", SHAPE(steps, 4, 16)),
                   h = input(context, "h", SHAPE(4, 16));
     struct tensor w = input(context, "w", SHAPE(16, 16));
     struct tensor_context *body = tensor_context_new("cell");
@@ -163,7 +163,36 @@ static struct tensor build_ending(struct tensor_context *context) {
                                               .captured_count = 1,
                                               .captured = &w,
                                               .next = next,
-                                              .goes_on = tensor_lt(spread, scalar(body, 1000))});
+                                              .goes_on = tensor_lt(spread, scalar(body, 1000)),
+                                              .last = last});
+}
+
+static struct tensor build_ending(struct tensor_context *context) {
+    return spreading(context, 40, false);
+}
+
+static struct tensor build_last_of_ending(struct tensor_context *context) {
+    return spreading(context, 40, true);
+}
+
+/* The last state alone, of an even and an odd number of steps; each is the one before, reversed. */
+static struct tensor build_last(struct tensor_context *context) {
+    struct tensor xs = input(context, "xs", SHAPE(4, 6, 16)), h = input(context, "h", SHAPE(4, 16));
+    struct tensor last = h;
+    for (int i = 0; i < 2; i++) {
+        struct tensor part = tensor_shrink(xs, RANGES({0, 4}, {i, 6}, {0, 16}));
+        struct tensor_context *body = tensor_context_new("body");
+        struct tensor state = input(body, "state", SHAPE(4, 16)),
+                      x = input(body, "x", SHAPE(4, 16));
+        last = tensor_scan(
+            &(struct scan_options){.initial = last,
+                                   .axis = 1,
+                                   .scanned_count = 1,
+                                   .scanned = &part,
+                                   .next = tensor_sub(x, tensor_flip(state, AXES(0, 1))),
+                                   .last = true});
+    }
+    return last;
 }
 
 /* Another within it, whose state says by itself whether it goes on. */
@@ -191,11 +220,12 @@ static struct tensor build_ending_within(struct tensor_context *context) {
 }
 
 static struct tensor (*const builders[])(struct tensor_context *context) = {
-    build_lstm,   build_lstm_row,      build_both_ways,     build_within_others,
-    build_nested, build_without_state, build_integers,      build_other_type,
-    build_small,  build_ending,        build_ending_within,
+    build_lstm,           build_lstm_row,      build_both_ways, build_within_others,
+    build_nested,         build_without_state, build_integers,  build_other_type,
+    build_small,          build_last,          build_ending,    build_ending_within,
+    build_last_of_ending,
 };
-enum { BUILDERS = sizeof builders / sizeof *builders, SMALL = 8, ENDING = 9 };
+enum { BUILDERS = sizeof builders / sizeof *builders, SMALL = 8, ENDING = 10 };
 
 /* ---- Every mode ---- */
 

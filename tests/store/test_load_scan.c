@@ -94,15 +94,28 @@ static char *stored_ending(int goes_on) {
     return replaced("\"shape\": [2]}\n      ],\n      \"output\": 5\n", ending);
 }
 
-Test(load_scan, whether_there_is_another_step_is_written_and_counts) {
+static char *stored_last(void) {
+    char *json = replaced("\"shape\": [3, 2]}\n  ]", "\"shape\": [2]}\n  ]");
+    struct text text = {0};
+    char *at = strstr(json, "\"scanned\": 2");
+    text_add_bytes(&text, json, (size_t)(at - json));
+    text_add(&text, "\"scanned\": 2, \"last\": true%s", at + strlen("\"scanned\": 2"));
+    free(json);
+    json = strdup(text.bytes);
+    text_free(&text);
+    return json;
+}
+
+Test(load_scan, what_ends_it_and_what_it_gives_is_written_and_counts) {
     struct et_error error = {0};
-    struct digest digests[3];
-    for (int i = 0; i < 3; i++) {
-        char *json = i ? stored_ending(6 + i) : strdup(stored);
+    struct digest digests[4];
+    for (int i = 0; i < 4; i++) {
+        char *json = i == 3 ? stored_last() : i ? stored_ending(6 + i) : strdup(stored);
         struct graph *graph = decode(json, &error);
         struct text text = {0};
         cr_assert(graph, "%s", error.message);
-        cr_expect_eq(scan_may_end(graph->nodes[3]), i > 0);
+        cr_expect_eq(scan_may_end(graph->nodes[3]), i == 1 || i == 2);
+        cr_expect_eq(graph->nodes[3]->last, i == 3);
         cr_assert(graph_to_json(graph, NULL, NULL, &text, &error), "%s", error.message);
         cr_expect(i == 1 || strcmp(text.bytes, json) == 0, "%s", text.bytes);
         cr_assert(graph_digest(graph, &digests[i], &error));

@@ -157,6 +157,7 @@ void step_scan(struct generator *generator) {
     if (squares)
         sources[scan.source_count++] =
             append_leaf(generator, DTYPE_FLOAT32, 2, (int64_t[]){side, side});
+    scan.last = steps > 0 && generator_chance(generator, 25);
     struct graph *body = random_body(generator, &scan, squares);
     if (!body)
         longjmp(generator->escape, 1);
