@@ -62,6 +62,8 @@ CONTENDERS = [
               suffix="onnx", needs=("onnxruntime",), files=r"/onnxruntime/"),
     Contender("openvino", "OpenVINO", ("#6d28d9", "#a78bfa"), library="openvino",
               suffix="onnx", needs=("openvino",), files=r"/openvino/"),
+    Contender("litert", "LiteRT", ("#15803d", "#4ade80"), library="litert",
+              suffix="tflite", needs=("ai_edge_litert.interpreter",), files=r"/ai_edge_litert/"),
     Contender("ncnn", "ncnn", ("#be123c", "#fb7185"), library="ncnn",
               suffix="ncnn.param", needs=("ncnn",), files=r"/ncnn", convolutions="fast"),
     Contender("ncnn-direct", "ncnn, direct", ("#9f1239", "#fda4af"), library="ncnn-direct",

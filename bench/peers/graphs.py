@@ -7,6 +7,7 @@
   expected  NAME.expected, the outputs in float64, of the stored graph
   pt        NAME.pt, TorchScript
   mnn       NAME.mnn, by MNN's converter
+  tflite    NAME.tflite
   ncnn      NAME.ncnn.param and NAME.ncnn.bin, by pnnx
 
 A part that cannot be made is said, and the others are made all the same."""
@@ -135,12 +136,18 @@ def write_ncnn(workload, folder):
             (made / f"{name}.ncnn.{suffix}").rename(folder / f"{workload.name}.ncnn.{suffix}")
 
 
+def write_tflite(workload, folder):
+    import in_litert
+    in_litert.save(workload, stored(workload, folder), folder / f"{workload.name}.tflite")
+
+
 def stored(workload, folder):
     return elements.load_tensors(weights_path(workload, folder))
 
 
 PARTS = {"elements": write_elements, "onnx": write_onnx, "json": write_graph, "fast": write_fast,
-         "expected": write_expected, "pt": write_torch, "mnn": write_mnn, "ncnn": write_ncnn}
+         "expected": write_expected, "pt": write_torch, "mnn": write_mnn, "ncnn": write_ncnn,
+         "tflite": write_tflite}
 
 
 def write(workload, folder, parts):

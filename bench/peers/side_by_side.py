@@ -115,7 +115,7 @@ PARTS = {"elements": ("0.input", ()), "onnx": ("onnx", ("in_onnx.py", "real.py")
          "fast": ("fast.json", ("in_tinygrad.py", "in_onnx.py", "real.py")),
          "expected": ("expected", ("in_tinygrad.py", "in_onnx.py", "real.py")),
          "pt": ("pt", ("in_torch.py",)), "mnn": ("mnn", ("in_onnx.py", "real.py")),
-         "ncnn": ("ncnn.param", ("in_onnx.py", "real.py"))}
+         "ncnn": ("ncnn.param", ("in_onnx.py", "real.py")), "tflite": ("tflite", ("in_litert.py",))}
 
 
 def outdated(path, sources):
@@ -136,8 +136,9 @@ def make_graphs(place, chosen, library, fresh):
 
 
 def has_part(workload, part):
-    """Files that packages bring are none for PyTorch."""
-    return bool(workload.fast) if part == "fast" else not (workload.source and part == "pt")
+    """Files that packages bring are none for PyTorch and LiteRT."""
+    return bool(workload.fast) if part == "fast" else not (
+        workload.source and part in ("pt", "tflite"))
 
 
 # ---- All of it ----

@@ -76,6 +76,31 @@ class Openvino:
         return [self.request.get_output_tensor(i).data for i in range(self.count)]
 
 
+class Litert:
+    def __init__(self, threads):
+        from ai_edge_litert.interpreter import Interpreter
+        self.interpreter, self.version = Interpreter, version("ai-edge-litert")
+        self.threads = threads
+
+    def load(self, stem):
+        self.path = f"{stem}.tflite"
+
+    def compile(self, inputs):
+        """By XNNPACK, which its interpreter takes of its own accord."""
+        from in_litert import IMAGES, arranged
+        self.model = self.interpreter(self.path, num_threads=self.threads)
+        self.model.allocate_tensors()
+        for (name, x), facts in zip(inputs.items(), self.model.get_input_details()):
+            self.model.set_tensor(facts["index"],
+                                  (arranged(x) if name in IMAGES else x).astype(facts["dtype"]))
+        self.call = self.model.invoke
+
+    def outputs(self):
+        from in_litert import arranged_back
+        return [arranged_back(self.model.get_tensor(facts["index"]))
+                for facts in self.model.get_output_details()]
+
+
 class Ncnn:
     def __init__(self, threads, winograd=True):
         import ncnn
@@ -224,7 +249,7 @@ class Pytorch:
         return [self.result.numpy()]
 
 
-LIBRARIES = {"onnxruntime": Onnxruntime, "openvino": Openvino, "ncnn": Ncnn,
+LIBRARIES = {"onnxruntime": Onnxruntime, "openvino": Openvino, "litert": Litert, "ncnn": Ncnn,
              "ncnn-direct": NcnnDirect, "mnn": Mnn, "tinygrad": Tinygrad, "pytorch": Pytorch}
 
 

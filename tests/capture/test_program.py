@@ -323,6 +323,27 @@ class Refused(unittest.TestCase):
                 self.check(f"{word}(", model)  # the line itself
 
 
+class Fast(unittest.TestCase):
+    def test_is_another_graph_within_the_bound(self):
+        program = GraphProgram.load(ROOT / "models/mnist/mnist.json")
+        fast = program.fast()
+        self.assertNotEqual(fast.digest, program.digest)
+        self.assertEqual(fast.placeholders, program.placeholders)
+        pixels = [[[[(7 * i + j) % 11 / 10 for j in range(28)] for i in range(28)]]]
+        before, after = (p(input_image=pixels).tolist()[0] for p in (program, fast))
+        self.assertNotEqual(before, after)
+        for a, b in zip(before, after):
+            self.assertAlmostEqual(a, b, delta=1e-4 * max(map(abs, before)))
+
+    def test_is_the_program_itself_where_nothing_is_within_the_bound(self):
+        program = GraphProgram.load(ROOT / "models/mnist/mnist.json")
+        self.assertIs(program.fast(1e-9), program)
+
+    def test_refuses_no_bound(self):
+        with self.assertRaisesRegex(ProgramError, "expected a bound"):
+            GraphProgram.load(ROOT / "models/mnist/mnist.json").fast(0)
+
+
 class Page(unittest.TestCase):
     def test_lists_the_supported_operations(self):
         text = (ROOT / "docs/port-your-model.md").read_text()
