@@ -29,7 +29,8 @@ WARNINGS = -Wall -Wextra -Werror $(if $(IS_CLANG),,-Wno-format-truncation)
 # Against what slips through: canaries on the stack, checked copies, tables that are read-only once
 # the program runs, and addresses that differ from run to run.
 FORTIFY = $(if $(SANITIZE)$(findstring -O0,$(OPTIMIZE)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
-LINK = -Wl,-z,relro,-z,now
+# What is kept for later processes is for one build (runtime/compiled_cache.c).
+LINK = -Wl,-z,relro,-z,now -Wl,--build-id
 LINK_PROGRAM = -pie $(LINK)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
              -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx -MMD -MP

@@ -371,8 +371,11 @@ static bool place_all_constants(struct parts *parts, struct compiled *compiled,
     int count = 0;
     for (int i = 0; i < parts->count; i++)
         list_irs(&parts->irs[i], all, &count);
-    return place_constants(all, count, &compiled->variants[0].graph->stored, &compiled->weights,
-                           &compiled->weights_bytes, error);
+    void *weights;
+    bool good = place_constants(all, count, &compiled->variants[0].graph->stored, &weights,
+                                &compiled->weights_bytes, error);
+    compiled->weights = good ? weights : NULL;
+    return good;
 }
 
 static bool run_parts(struct parts *parts, struct compiled *compiled, struct et_error *error) {
@@ -477,11 +480,16 @@ struct compiled *compile_set(const struct size_set *set, const struct compile_op
     return compile_variants(set, options, error);
 }
 
+static void release_weights(struct compiled *compiled) {
+    if (!compiled->shares_weights && !compiled->mapped.count)
+        et_release((void *)compiled->weights);
+    unmap_file(&compiled->mapped);
+}
+
 void compiled_free(struct compiled *compiled) {
     if (!compiled)
         return;
-    if (!compiled->shares_weights)
-        et_release(compiled->weights);
+    release_weights(compiled);
     arena_free(&compiled->arena);
     et_release(compiled);
 }
@@ -490,7 +498,7 @@ void compiled_share_weights(struct compiled *compiled, const struct compiled *ot
     if (compiled->shares_weights || compiled->weights_bytes != other->weights_bytes ||
         memcmp(compiled->weights, other->weights, other->weights_bytes) != 0)
         return;
-    et_release(compiled->weights);
+    release_weights(compiled);
     compiled->weights = other->weights;
     compiled->shares_weights = true;
 }

@@ -11,6 +11,8 @@
 #include "runtime/backend/code_pages.h"
 #include "runtime/backend/limit.h"
 #include "runtime/backend/parallel_run.h"
+#include "runtime/compiled_cache.h"
+#include "runtime/digest_notes.h"
 #include "runtime/eager.h"
 #include "runtime/kernels/cpu.h"
 #include "runtime/tuning_cache.h"
@@ -33,6 +35,7 @@ struct et_program {
     int64_t (*shapes)[MAX_RANK]; /* of inputs, then outputs, of a batched graph: ET_BATCH first */
     struct build_options compiler;
     int threads;
+    bool kept; /* for later processes: what is compiled, and digests */
     bool tuning_set;
     struct tuning *tuning; /* that was set; NULL: none */
     struct compile_limits limits;
@@ -88,7 +91,8 @@ bool et_mode_allowed(enum et_mode mode, struct et_error *error) {
 
 static bool identify(struct et_program *program, struct et_error *error) {
     struct digest digest;
-    if (!graph_digest(program->graph, &digest, error))
+    const struct digest_notes *notes = program->kept ? &cached_notes : NULL;
+    if (!graph_digest_noted(program->graph, notes, &digest, error))
         return false;
     program->digest = digest_hex(&digest);
     program->uuid = digest_uuid(&digest);
@@ -114,8 +118,8 @@ static bool set_shapes(struct et_program *program, struct et_error *error) {
     return true;
 }
 
-struct et_program *program_from_graph(struct graph *graph, struct weights *weights,
-                                      struct et_error *error) {
+static struct et_program *from_graph(struct graph *graph, struct weights *weights, bool kept,
+                                     struct et_error *error) {
     struct et_program *program = et_allocate(1, sizeof *program);
     if (!program) {
         et_fail(error, "%s: out of memory", graph->name);
@@ -125,6 +129,7 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
     }
     program->graph = graph;
     program->weights = weights;
+    program->kept = kept;
     program->threads = 1;
     for (int mode = 0; mode < ET_MODE_COUNT; mode++)
         pthread_mutex_init(&program->modes[mode].lock, NULL);
@@ -133,6 +138,19 @@ struct et_program *program_from_graph(struct graph *graph, struct weights *weigh
         return NULL;
     }
     weights_rest(weights);
+    return program;
+}
+
+struct et_program *program_from_graph(struct graph *graph, struct weights *weights,
+                                      struct et_error *error) {
+    return from_graph(graph, weights, false, error);
+}
+
+struct et_program *program_from_graph_kept(struct graph *graph, struct weights *weights,
+                                           struct et_error *error) {
+    struct et_program *program = from_graph(graph, weights, true, error);
+    if (program)
+        program_keep_builds(program);
     return program;
 }
 
@@ -332,8 +350,18 @@ struct compile_limits program_limits(const struct et_program *program) {
     return program->limits;
 }
 
-struct compiled *program_compile(const struct et_program *program, const struct backend *backend,
-                                 const struct compile_options *options, struct et_error *error) {
+static struct compiled *compile_for(const struct et_program *program,
+                                    const struct compile_options *options, bool keep,
+                                    struct et_error *error) {
+    return keep ? compiled_cache_compile(program->graph, options, error)
+                : compile(program->graph, options, error);
+}
+
+/* program_compile(); `keep`: what is compiled is kept for later processes. */
+static struct compiled *compile_tuned(const struct et_program *program,
+                                      const struct backend *backend,
+                                      const struct compile_options *options, bool keep,
+                                      struct et_error *error) {
     struct compile_options plain = *options;
     plain.backend = backend->emits;
     plain.limits = program->limits;
@@ -344,11 +372,16 @@ struct compiled *program_compile(const struct et_program *program, const struct 
     tuned.tuning = kept ? kept : program->tuning;
     if (!options->target && tuned.tuning)
         tuned.target = target_find(tuned.tuning->target);
-    struct compiled *compiled = compile(program->graph, &tuned, error);
+    struct compiled *compiled = compile_for(program, &tuned, keep, error);
     if (!compiled && kept) /* by another version of the compiler, say */
-        compiled = compile(program->graph, &plain, error);
+        compiled = compile_for(program, &plain, keep, error);
     tuning_free(kept);
     return compiled;
+}
+
+struct compiled *program_compile(const struct et_program *program, const struct backend *backend,
+                                 const struct compile_options *options, struct et_error *error) {
+    return compile_tuned(program, backend, options, false, error);
 }
 
 /* All backends expect the same weights, mostly. */
@@ -363,7 +396,8 @@ static void share_weights(const struct et_program *program, struct compiled *com
 bool program_build(const struct et_program *program, const struct backend *backend,
                    const struct compile_options *compiling, const struct build_options *building,
                    struct build *build, struct et_error *error) {
-    *build = (struct build){.compiled = program_compile(program, backend, compiling, error)};
+    *build = (struct build){.compiled =
+                                compile_tuned(program, backend, compiling, program->kept, error)};
     weights_rest(program->weights); /* of its own it has what it needs */
     if (!build->compiled)
         return false;

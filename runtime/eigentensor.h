@@ -98,6 +98,18 @@ struct et_program *et_program_open_sized(const char *path, const char *weights_p
                                          const struct et_axis *axes, int axis_count,
                                          struct et_error *error);
 
+/* Opens as et_program_open_sized does, and keeps on disk what takes time, for the next process that
+ * opens the model so, below $XDG_CACHE_HOME, else ~/.cache, in a folder of this user alone: the
+ * digests of weights' files, which hold until a file's times tell that it was changed; for each
+ * mode that is prepared, what was compiled and the weights as it reads them, which later processes
+ * map, from memory that they share; and what ET_AOT builds. What was used longest ago goes: of
+ * programs with their weights, when they take more than 4 GiB or a quarter of the space that is
+ * free there, of builds, when they take more than 512 MiB. The first time, preparing takes longer,
+ * by writing. The bits are the same. */
+struct et_program *et_program_open_kept(const char *path, const char *weights_path,
+                                        const struct et_axis *axes, int axis_count,
+                                        struct et_error *error);
+
 /* A model at any sizes of its open axes: for sizes that are asked for first, a program is made, and
  * kept while it is among those used last (8, unless et_model_keep says how many). Programs of one
  * model share its weights in memory. What ET_AOT builds for them is kept on disk, too, below

@@ -12,6 +12,10 @@
 struct et_program *program_from_graph(struct graph *graph, struct weights *weights,
                                       struct et_error *error);
 
+/* The same of one that et_program_open_kept() opens. */
+struct et_program *program_from_graph_kept(struct graph *graph, struct weights *weights,
+                                           struct et_error *error);
+
 const struct graph *program_graph(const struct et_program *program);
 const struct weights *program_weights(const struct et_program *program); /* NULL: it has none */
 

@@ -6,6 +6,7 @@
 #include "compiler/graph/copy_graph.h"
 #include "compiler/import/model_file.h"
 #include "compiler/store/open_graph.h"
+#include "runtime/digest_notes.h"
 
 /* The nodes that the outputs need, each once, in the order in which this library writes them. Only
  * then is a product known to have one reader. */
@@ -55,6 +56,16 @@ struct et_program *et_program_open_sized(const char *path, const char *weights_p
     struct weights *weights = NULL;
     struct graph *graph = model_load(path, &load, &options, &weights, error);
     return graph ? program_from_graph(graph, weights, error) : NULL;
+}
+
+struct et_program *et_program_open_kept(const char *path, const char *weights_path,
+                                        const struct et_axis *axes, int axis_count,
+                                        struct et_error *error) {
+    const struct graph_load_options load = {.weights_path = weights_path, .notes = &cached_notes};
+    const struct import_options options = {.axis_count = axis_count, .axes = axes};
+    struct weights *weights = NULL;
+    struct graph *graph = model_load(path, &load, &options, &weights, error);
+    return graph ? program_from_graph_kept(graph, weights, error) : NULL;
 }
 
 bool program_weights_path(const char *path, struct text *text, struct et_error *error) {

@@ -28,6 +28,7 @@ _FUNCTIONS = {
     "et_version": (c_char_p,),
     "et_program_open": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_program_open_sized": (c_void_p, c_char_p, c_char_p, c_void_p, c_int, POINTER(Error)),
+    "et_program_open_kept": (c_void_p, c_char_p, c_char_p, c_void_p, c_int, POINTER(Error)),
     "et_model_open": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_model_free": (None, c_void_p),
     "et_model_input_count": (c_int, c_void_p),

@@ -74,15 +74,19 @@ class GraphProgram:
             self._handle = None
 
     @classmethod
-    def load(cls, path, weights=None, batched=False, axes=None):
+    def load(cls, path, weights=None, batched=False, axes=None, keep=False):
         """Reads "NAME.json" and the weights that it names, or those of another file; or imports
         "NAME.onnx". `axes` gives sizes to open axes of either, as {"seq_len": 64}. `batched` gives
-        it a batch axis unless it has one."""
+        it a batch axis unless it has one. `keep` keeps what loading and compiling it give below
+        $XDG_CACHE_HOME, else ~/.cache, so that the next process that does so begins at once."""
         weights = None if weights is None else os.fsencode(weights)
+        if batched and keep:
+            raise ValueError("a program that is given a batch axis is not kept")
         if batched:
             return cls(_call("et_program_open_batched", os.fsencode(path), weights))
         sizes = _sizes(axes or {})
-        return cls(_call("et_program_open_sized", os.fsencode(path), weights, sizes, len(sizes)))
+        name = "et_program_open_kept" if keep else "et_program_open_sized"
+        return cls(_call(name, os.fsencode(path), weights, sizes, len(sizes)))
 
     @classmethod
     def from_json(cls, text, weights=None):

@@ -103,7 +103,11 @@ static bool map_all(int descriptor, const char *path, size_t limit, struct mappe
     if (!check_size(descriptor, path, limit, &facts, error))
         return false;
     size_t count = (size_t)facts.st_size;
-    *file = (struct mapped_file){.bytes = "", .device = facts.st_dev, .inode = facts.st_ino};
+    *file = (struct mapped_file){.bytes = "",
+                                 .device = facts.st_dev,
+                                 .inode = facts.st_ino,
+                                 .modified = facts.st_mtim,
+                                 .changed = facts.st_ctim};
     if (!count)
         return true;
     void *pages = et_allocation_fails() ? MAP_FAILED

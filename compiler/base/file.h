@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* Reads a whole file of at most `limit` bytes (terminated by a zero byte that is not counted).
  * The caller releases *bytes with et_release. */
@@ -27,6 +28,7 @@ struct mapped_file {
     size_t count;
     dev_t device; /* with `inode`: which file it is */
     ino_t inode;
+    struct timespec modified, changed; /* when it was mapped: its elements, anything about it */
 };
 /* Requires that nothing writes into the file while it is mapped; another may take its name. The
  * caller gives it back with unmap_file. */

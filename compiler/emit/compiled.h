@@ -78,9 +78,10 @@ struct compiled {
     size_t source_bytes;
     const char *header; /* the .h file */
     size_t header_bytes;
-    void *weights; /* the block PREFIX_run expects, 64-byte aligned */
+    const void *weights; /* the block PREFIX_run expects, 64-byte aligned */
     size_t weights_bytes;
     bool shares_weights;             /* they belong to another */
+    struct mapped_file mapped;       /* where they lie; none: in memory of its own */
     int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
     struct block blocks[MAX_BLOCKS]; /* of the first variant */
     size_t arena_bytes;              /* of the block PREFIX_run works in, 64-byte aligned */

@@ -298,7 +298,8 @@ static bool check_inputs(struct reader *reader, const json_t *document, struct e
 
 static struct weights *load_file(const struct reader *reader, const char *path,
                                  struct et_error *error) {
-    return reader->options->in_memory ? weights_read(path, error) : weights_load(path, error);
+    return reader->options->in_memory ? weights_read(path, error)
+                                      : weights_load_noted(path, reader->options->notes, error);
 }
 
 static struct weights *load_named_file(const struct reader *reader, struct et_error *error) {

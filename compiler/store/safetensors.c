@@ -322,7 +322,30 @@ static struct digest digest_file(const struct mapped_file *file) {
     return digest_end(&stream);
 }
 
+/* The digest of the file, noted before or from now on. */
+static struct digest digest_noted(const struct mapped_file *file,
+                                  const struct digest_notes *notes) {
+    static const char what[] = "eigentensor sha256 of file 1";
+    struct digest_stream stream;
+    struct digest key, digest;
+    digest_begin(&stream);
+    digest_add(&stream, what, sizeof what);
+    if (!notes || !notes_add_file(&stream, file))
+        return digest_file(file);
+    key = digest_end(&stream);
+    if (!notes->find(&key, &digest)) {
+        digest = digest_file(file);
+        notes->note(&key, &digest);
+    }
+    return digest;
+}
+
 struct weights *weights_load(const char *path, struct et_error *error) {
+    return weights_load_noted(path, NULL, error);
+}
+
+struct weights *weights_load_noted(const char *path, const struct digest_notes *notes,
+                                   struct et_error *error) {
     struct weights *weights = et_allocate(1, sizeof *weights);
     if (!weights) {
         et_fail(error, "%s: out of memory", path);
@@ -331,7 +354,7 @@ struct weights *weights_load(const char *path, struct et_error *error) {
     struct mapped_file *file = &weights->file;
     if (map_file(path, MOST_FILE_BYTES, file, error)) {
         if (decode(weights, (const uint8_t *)file->bytes, file->count, error)) {
-            weights->sha256 = digest_file(file);
+            weights->sha256 = digest_noted(file, notes);
             return weights;
         }
         et_fail_within(error, "%s", path);

@@ -3,7 +3,7 @@
 #define EIGENTENSOR_SAFETENSORS_H
 
 #include "compiler/graph/graph.h"
-#include "compiler/store/digest.h"
+#include "compiler/store/notes.h"
 
 #include <stdatomic.h>
 
@@ -67,6 +67,10 @@ struct weights {
  * weights back with weights_free. Until then the file is mapped: it may be replaced by another of
  * its name, but not be written into. */
 struct weights *weights_load(const char *path, struct et_error *error);
+/* The same, but the digest of a file that has not changed since is the noted one; `notes` may be
+ * NULL. */
+struct weights *weights_load_noted(const char *path, const struct digest_notes *notes,
+                                   struct et_error *error);
 /* The same, but all of the file is in memory, and it does not matter what becomes of it. */
 struct weights *weights_read(const char *path, struct et_error *error);
 /* The same from memory, which is not needed afterwards; `name` stands for the file in messages. */

@@ -369,28 +369,85 @@ static bool add_values(struct digest_stream *stream, const struct used_weights *
     return true;
 }
 
-bool open_graph_digest(const struct open_graph *open, struct digest *digest,
-                       struct et_error *error) {
-    struct used_weights used = {0};
-    struct text text = {0};
+/* What tells the elements of all weights: where those in the file lie, the digests of others.
+ * False: they are not bound, or of files that may yet change. */
+static bool add_places(struct digest_stream *stream, const struct used_weights *used,
+                       const struct mapped_file *file) {
+    if (!notes_add_file(stream, file))
+        return false;
+    for (int i = 0; i < used->count; i++) {
+        const struct node *node = used->nodes[i];
+        uintptr_t place = (uintptr_t)node->value - (uintptr_t)file->bytes;
+        bool within = place < file->count;
+        if (!node->value)
+            return false;
+        digest_add(stream, &within, sizeof within);
+        if (within) {
+            digest_add(stream, &place, sizeof place);
+            continue;
+        }
+        struct digest value = digest_tensor(node->dtype, node->rank, node->shape, node->value);
+        digest_add(stream, value.bytes, sizeof value.bytes);
+    }
+    return true;
+}
+
+/* The canonical text, and what tells the elements without looking at them. */
+static bool make_note_key(const struct graph *graph, const struct used_weights *used,
+                          const char *text, size_t length, struct digest *key) {
+    static const char what[] = "eigentensor digest of graph 1";
     struct digest_stream stream;
     digest_begin(&stream);
+    digest_add(&stream, what, sizeof what);
+    digest_add(&stream, text, length);
+    bool good = add_places(&stream, used, &graph->stored);
+    *key = digest_end(&stream);
+    return good;
+}
+
+static bool digest_text(const struct graph *graph, const struct used_weights *used,
+                        const char *text, size_t length, const struct digest_notes *notes,
+                        struct digest *digest, struct et_error *error) {
+    struct digest_stream stream;
+    struct digest key;
+    bool noted = notes && make_note_key(graph, used, text, length, &key);
+    if (noted && notes->find(&key, digest))
+        return true;
+    digest_begin(&stream);
+    digest_add(&stream, text, length);
+    bool good = add_values(&stream, used, error);
+    *digest = digest_end(&stream);
+    if (good && noted)
+        notes->note(&key, digest);
+    return good;
+}
+
+static bool digest_noted(const struct open_graph *open, const struct digest_notes *notes,
+                         struct digest *digest, struct et_error *error) {
+    struct used_weights used = {0};
+    struct text text = {0};
     bool good = check_graph(open->graph, error) && find_used_weights(open->graph, &used, error) &&
                 add_graph(&text, open, &used, NULL, NULL, error);
     const char *bytes = good ? text_read(&text, error) : NULL;
-    if (bytes)
-        digest_add(&stream, bytes, text.length);
-    good = bytes != NULL;
-    good = good && add_values(&stream, &used, error);
-    *digest = digest_end(&stream);
+    good = bytes && digest_text(open->graph, &used, bytes, text.length, notes, digest, error);
     text_free(&text);
     et_release(used.nodes);
     return good;
 }
 
-bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error) {
+bool open_graph_digest(const struct open_graph *open, struct digest *digest,
+                       struct et_error *error) {
+    return digest_noted(open, NULL, digest, error);
+}
+
+bool graph_digest_noted(const struct graph *graph, const struct digest_notes *notes,
+                        struct digest *digest, struct et_error *error) {
     const struct open_graph open = closed(graph);
-    return open_graph_digest(&open, digest, error);
+    return digest_noted(&open, notes, digest, error);
+}
+
+bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error) {
+    return graph_digest_noted(graph, NULL, digest, error);
 }
 
 static bool check_weights(const struct graph *graph, const struct weights *weights,

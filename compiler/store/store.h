@@ -101,6 +101,10 @@ bool graph_to_json(const struct graph *graph, const char *weights_file, const st
                    struct text *text, struct et_error *error);
 /* Requires that every weight node is bound to its elements. */
 bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error);
+/* The same, but that of a graph whose weights lie in files that have not changed since is the noted
+ * one; `notes` may be NULL. */
+bool graph_digest_noted(const struct graph *graph, const struct digest_notes *notes,
+                        struct digest *digest, struct et_error *error);
 /* Appends the text of the JSON file, as graph_store writes it, for weights of that digest. */
 bool graph_encode(const struct graph *graph, const char *weights_file,
                   const struct weights *weights, const struct digest *sha256, struct text *text,
@@ -118,7 +122,8 @@ struct graph_load_options {
     bool require_sha256;      /* ... they need, after all */
     bool as_written;          /* no graph_canonicalize() */
     bool in_memory;           /* the weights: whatever becomes of their file (weights_read) */
-    int axis_count;           /* sizes of the graph's open axes, each once */
+    const struct digest_notes *notes; /* of the weights' file, unless in_memory; NULL: none */
+    int axis_count;                   /* sizes of the graph's open axes, each once */
     const struct et_axis *axes;
 };
 

@@ -64,23 +64,12 @@ static bool cache_find(struct cache *cache, const struct compiled *compiled,
     return cache->unfinished != NULL;
 }
 
-/* Is the file this user's, and does it end with the SHA-256 of what comes before? */
 static bool is_whole(const char *path) {
-    if (!cache_file_is_ours(path))
-        return false;
     char *bytes;
     size_t count;
-    struct digest stored, found;
-    if (!read_file(path, MOST_BYTES, &bytes, &count, NULL))
-        return false;
-    bool whole = count > sizeof stored.bytes;
-    if (whole) {
-        count -= sizeof stored.bytes;
-        memcpy(stored.bytes, bytes + count, sizeof stored.bytes);
-        found = digest_bytes(bytes, count);
-        whole = digest_equal(&stored, &found);
-    }
-    et_release(bytes);
+    bool whole = cache_read(path, MOST_BYTES, &bytes, &count);
+    if (whole)
+        et_release(bytes);
     return whole;
 }
 
@@ -117,7 +106,7 @@ static bool build_into_cache(const struct cache *cache, const struct compiled *c
     bool good = aot_build_program(&bare, &library, options, NULL) && keep(cache);
     unlink(cache->unfinished);
     if (good)
-        cache_trim(cache->folder, ".so", MOST_KEPT_BYTES);
+        cache_trim(cache->folder, ".so", NULL, MOST_KEPT_BYTES);
     return good;
 }
 

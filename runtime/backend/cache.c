@@ -1,5 +1,8 @@
 #include "runtime/backend/cache.h"
 
+#include "compiler/base/allocate.h"
+#include "compiler/base/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 bool cache_add_cpu(struct digest_stream *stream) {
@@ -73,13 +77,72 @@ bool cache_folder(struct text *folder, bool make) {
     return path && cache_folder_is_ours(path);
 }
 
+/* ---- Sealed files ---- */
+
+bool cache_read(const char *path, size_t limit, char **bytes, size_t *count) {
+    struct digest stored, found;
+    if (!cache_file_is_ours(path) || !read_file(path, limit, bytes, count, NULL))
+        return false;
+    bool whole = *count > sizeof stored.bytes;
+    if (whole) {
+        *count -= sizeof stored.bytes;
+        memcpy(stored.bytes, *bytes + *count, sizeof stored.bytes);
+        found = digest_bytes(*bytes, *count);
+        whole = digest_equal(&stored, &found);
+    }
+    if (!whole)
+        et_release(*bytes);
+    return whole;
+}
+
+int cache_create(const char *path) {
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+bool cache_write_bytes(int file, const void *bytes, size_t count) {
+    const char *at = bytes;
+    while (count) {
+        ssize_t written = write(file, at, count);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        at += written;
+        count -= (size_t)written;
+    }
+    return true;
+}
+
+static bool write_sealed(const char *part, const void *bytes, size_t count) {
+    struct digest digest = digest_bytes(bytes, count);
+    int file = cache_create(part);
+    if (file < 0)
+        return false;
+    bool good = cache_write_bytes(file, bytes, count) &&
+                cache_write_bytes(file, digest.bytes, sizeof digest.bytes);
+    return close(file) == 0 && good;
+}
+
+bool cache_write(const char *path, const void *bytes, size_t count) {
+    struct text part = {0};
+    const char *unfinished = begin_part(path, &part, NULL) ? text_read(&part, NULL) : NULL;
+    bool good =
+        unfinished && write_sealed(unfinished, bytes, count) && rename(unfinished, path) == 0;
+    if (unfinished && !good)
+        unlink(unfinished);
+    text_free(&part);
+    return good;
+}
+
 /* ---- The bound ---- */
 
 struct cached_file {
     struct timespec used;
-    int64_t bytes;
+    int64_t bytes; /* with what lies beside it */
     char name[NAME_MAX + 1];
 };
+
+enum { ALONE_SECONDS = 600 }; /* what stands beside a file comes before it */
 
 void cache_touch(const char *path) {
     utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
@@ -98,15 +161,32 @@ static bool ends_with(const char *name, const char *ending) {
     return length > count && strcmp(name + length - count, ending) == 0;
 }
 
+/* Another name of the same length but for the ending; "": it is too long. */
+static void name_beside(const char *name, const char *ending, const char *beside,
+                        char result[NAME_MAX + 1]) {
+    int kept = (int)(strlen(name) - strlen(ending));
+    if (snprintf(result, NAME_MAX + 1, "%.*s%s", kept, name, beside) > NAME_MAX)
+        *result = 0;
+}
+
+static bool look(DIR *folder, const char *name, struct stat *facts) {
+    return *name && fstatat(dirfd(folder), name, facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(facts->st_mode);
+}
+
 /* The plain files of that ending; what cannot be seen is left out. */
-static int list_files(DIR *folder, const char *ending, struct cached_file **files) {
+static int list_files(DIR *folder, const char *ending, const char *beside,
+                      struct cached_file **files) {
     int count = 0, capacity = 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
-        struct stat facts;
-        if (!ends_with(entry->d_name, ending) ||
-            fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(facts.st_mode))
+        struct stat facts, other = {0};
+        char name[NAME_MAX + 1] = "";
+        if (!ends_with(entry->d_name, ending) || !look(folder, entry->d_name, &facts))
             continue;
+        if (beside)
+            name_beside(entry->d_name, ending, beside, name);
+        if (!look(folder, name, &other))
+            other.st_size = 0;
         if (count == capacity) {
             capacity = 2 * capacity + 16;
             struct cached_file *grown = realloc(*files, (size_t)capacity * sizeof *grown);
@@ -115,26 +195,52 @@ static int list_files(DIR *folder, const char *ending, struct cached_file **file
             *files = grown;
         }
         struct cached_file *file = &(*files)[count++];
-        *file = (struct cached_file){.used = facts.st_mtim, .bytes = facts.st_size};
+        *file = (struct cached_file){.used = facts.st_mtim,
+                                     .bytes = (int64_t)facts.st_size + other.st_size};
         snprintf(file->name, sizeof file->name, "%s", entry->d_name);
     }
     return count;
 }
 
-void cache_trim(const char *folder, const char *ending, int64_t most_bytes) {
+/* Removes what was to lie beside a file that was never written, or is no more. */
+static void sweep_alone(DIR *folder, const char *ending, const char *beside) {
+    rewinddir(folder);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        struct stat facts, other;
+        char name[NAME_MAX + 1];
+        if (!ends_with(entry->d_name, beside) || !look(folder, entry->d_name, &facts))
+            continue;
+        name_beside(entry->d_name, beside, ending, name);
+        if (!look(folder, name, &other) && time(NULL) - facts.st_mtime >= ALONE_SECONDS)
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    }
+}
+
+static void remove_both(DIR *folder, const char *name, const char *ending, const char *beside) {
+    char other[NAME_MAX + 1] = "";
+    unlinkat(dirfd(folder), name, 0);
+    if (beside)
+        name_beside(name, ending, beside, other);
+    if (*other)
+        unlinkat(dirfd(folder), other, 0);
+}
+
+void cache_trim(const char *folder, const char *ending, const char *beside, int64_t most_bytes) {
     DIR *opened = opendir(folder);
     struct cached_file *files = NULL;
     int64_t bytes = 0;
     if (!opened)
         return;
-    int count = list_files(opened, ending, &files);
+    int count = list_files(opened, ending, beside, &files);
     if (count)
         qsort(files, (size_t)count, sizeof *files, by_use);
     for (int i = 0; i < count; i++) {
         bytes += files[i].bytes;
         if (bytes > most_bytes)
-            unlinkat(dirfd(opened), files[i].name, 0);
+            remove_both(opened, files[i].name, ending, beside);
     }
+    if (beside)
+        sweep_alone(opened, ending, beside);
     free(files);
     closedir(opened);
 }

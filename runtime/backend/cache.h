@@ -13,11 +13,21 @@ bool cache_folder_is_ours(const char *path);
 
 bool cache_file_is_ours(const char *path);
 
+/* Small files that end with their own SHA-256: the bytes before it, of a whole file of this user's,
+ * for et_release. And writes such a file under a name that it takes once it is whole. */
+bool cache_read(const char *path, size_t limit, char **bytes, size_t *count);
+bool cache_write(const char *path, const void *bytes, size_t count);
+/* A new file for this user alone, for writing; -1: it cannot be made. */
+int cache_create(const char *path);
+bool cache_write_bytes(int file, const void *bytes, size_t count);
+
 /* Marks a file as used now; and removes those files of the folder whose names end with `ending`
- * that were used longest ago, until all of them together take no more than so many bytes. A file
- * that is in use may be removed: whoever has mapped it keeps it. */
+ * that were used longest ago, until all of them together take no more than so many bytes, each with
+ * the file beside it that has its name but the ending `beside` (NULL: none has one). What has that
+ * ending alone goes once it is old. A file that is in use may be removed: whoever has mapped it
+ * keeps it. */
 void cache_touch(const char *path);
-void cache_trim(const char *folder, const char *ending, int64_t most_bytes);
+void cache_trim(const char *folder, const char *ending, const char *beside, int64_t most_bytes);
 
 /* What the CPU can do, as far as compiled code and its speed can depend on it. False, and
  * errno says why, when it cannot be read. */

@@ -49,6 +49,7 @@ struct cli_model {
     const char *path, *weights;
     const char *tuning;   /* a file; NULL: the kept one, if there is any */
     bool untuned;         /* not even that */
+    bool kept;            /* for later processes: et_program_open_kept */
     bool optional;        /* the command can do without */
     struct et_axis *axes; /* AXIS_OPTION, of one size */
     int axis_count;

@@ -35,10 +35,14 @@ static bool make_fast(struct cli_model *model, struct et_error *error) {
 }
 
 bool model_open(struct cli_model *model, struct et_error *error) {
-    model->program = model->open
-                         ? et_model_program(model->open, model->axes, model->axis_count, error)
-                         : et_program_open_sized(model->path, model->weights, model->axes,
-                                                 model->axis_count, error);
+    if (model->kept)
+        model->program = et_program_open_kept(model->path, model->weights, model->axes,
+                                              model->axis_count, error);
+    else if (model->open)
+        model->program = et_model_program(model->open, model->axes, model->axis_count, error);
+    else
+        model->program = et_program_open_sized(model->path, model->weights, model->axes,
+                                               model->axis_count, error);
     return model_set_up(model, model->program, error) && make_fast(model, error);
 }
 
@@ -110,8 +114,7 @@ bool model_open_for(struct cli_model *model, const struct list *files, struct et
         model->open = et_model_open(model->path, model->weights, error);
     if (!model->open || !take_shapes(model, files, error))
         return false;
-    model->program = et_model_program(model->open, model->axes, model->axis_count, error);
-    return model_set_up(model, model->program, error) && make_fast(model, error);
+    return model_open(model, error);
 }
 
 void model_close(struct cli_model *model) {
@@ -119,7 +122,7 @@ void model_close(struct cli_model *model) {
         et_program_free(model->program);
         model->program = model->original;
     }
-    if (model->open && model->program)
+    if (model->open && model->program && !model->kept)
         et_model_give_back(model->open, model->program);
     else
         et_program_free(model->program);

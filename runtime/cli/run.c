@@ -8,7 +8,7 @@ struct run_arguments {
     enum et_mode mode;    /* ET_MODE_COUNT: none was asked for */
     int64_t seconds;      /* that the run may take; 0: any */
 };
-enum { KEY_TIMEOUT = 400 };
+enum { KEY_TIMEOUT = 400, KEY_KEEP };
 
 static const struct argp_option options[] = {
     {"mode", 'm', "MODE", 0,
@@ -19,6 +19,10 @@ static const struct argp_option options[] = {
         "Share the run among N threads (0: one for each core; default: 1), but not that of "
         "eager. The bits are the same."),
     {"timeout", KEY_TIMEOUT, "SECONDS", 0, "Stop a run that takes longer, and fail", 0},
+    {"keep", KEY_KEEP, NULL, 0,
+     "Keep what was compiled, weights as it reads them, and their digests, so that the next run "
+     "with --keep begins at once: below $XDG_CACHE_HOME, else ~/.cache",
+     0},
     INDEX_OPTION,
     {"output", 'o', "[NAME=]FILE.npy", 0,
      "Write an output to a file instead of printing it; may be given for each output", 0},
@@ -36,6 +40,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         return 0;
     case KEY_TIMEOUT:
         arguments->seconds = parse_number(state, argument, 1, 1000000000);
+        return 0;
+    case KEY_KEEP:
+        arguments->common.model.kept = true;
         return 0;
     case 'o':
         list_add(&arguments->common.outputs, argument, state);

@@ -6,6 +6,7 @@ import ctypes
 import io
 import math
 import json
+import os
 import re
 import tempfile
 import unittest
@@ -62,6 +63,25 @@ class Inputs(unittest.TestCase):
                 self.assertEqual(found.tolist(), [2 * sum(row) for row in rows])
         with self.assertRaisesRegex(ValueError, r"float32\[N, 3\], found shape \[1, 2\]"):
             program(a=[[1.0, 2.0]])
+
+    def test_a_kept_program_is_the_same(self):
+        before = os.environ.get("XDG_CACHE_HOME")
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["XDG_CACHE_HOME"] = folder
+            try:
+                self.program.save(f"{folder}/g.json")
+                for _ in range(2):
+                    kept = GraphProgram.load(f"{folder}/g.json", keep=True)
+                    rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+                    self.assertEqual(kept(mode="jit", a=rows, b=self.b).tolist(),
+                                     [[3, 6, 9], [9, 12, 15]])
+                    self.assertEqual(kept.digest, self.program.digest)
+                self.assertTrue(os.listdir(f"{folder}/eigentensor"))
+            finally:
+                if before is None:
+                    del os.environ["XDG_CACHE_HOME"]
+                else:
+                    os.environ["XDG_CACHE_HOME"] = before
 
     def test_errors_name_the_placeholder(self):
         rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]

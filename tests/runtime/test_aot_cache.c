@@ -172,13 +172,13 @@ Test(aot_cache, what_was_used_longest_ago_goes) {
     add_file("b.so", 300, 3000);
     add_file("c.so", 300, 2000);
     add_file("d.json", 5000, 1);
-    cache_trim(folder, ".so", 900);
+    cache_trim(folder, ".so", NULL, 900);
     cr_expect(is_there("a.so") && is_there("b.so") && is_there("c.so"));
     snprintf(path, sizeof path, "%s/a.so", folder);
     cache_touch(path);
-    cache_trim(folder, ".so", 899);
+    cache_trim(folder, ".so", NULL, 899);
     cr_expect(is_there("a.so") && is_there("b.so") && !is_there("c.so"));
-    cache_trim(folder, ".so", 0);
+    cache_trim(folder, ".so", NULL, 0);
     cr_expect(!is_there("a.so") && !is_there("b.so") && is_there("d.json"));
-    cache_trim("/no/such/folder", ".so", 0);
+    cache_trim("/no/such/folder", ".so", NULL, 0);
 }
