@@ -95,9 +95,10 @@ static bool check_node_keys(enum op op, const json_t *object, struct et_error *e
         {"scanned", ATTRIBUTE_SCAN}, {"body", ATTRIBUTE_SCAN},     {"last", ATTRIBUTE_SCAN},
     };
     const char *keys[16] = {"id", "op", "src", "dtype", "shape"};
+    unsigned attributes = op_attributes(op);
     int count = 5;
     for (size_t i = 0; i < sizeof attribute_keys / sizeof *attribute_keys; i++)
-        if (op_attributes(op) & attribute_keys[i].attribute)
+        if (attributes & attribute_keys[i].attribute)
             keys[count++] = attribute_keys[i].key;
     return json_check_keys(object, keys, error);
 }

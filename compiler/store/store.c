@@ -5,10 +5,11 @@
 #include "compiler/store/element.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-unsigned op_attributes(enum op op) {
+static unsigned find_attributes(enum op op) {
     static const struct {
         const char *word;
         enum attribute attribute;
@@ -23,6 +24,17 @@ unsigned op_attributes(enum op op) {
         if (strstr(op_facts[op].meaning, words[i].word))
             attributes |= words[i].attribute;
     return attributes;
+}
+
+unsigned op_attributes(enum op op) {
+    enum { KNOWN = 1U << 30 };
+    static atomic_uint found[OP_COUNT];
+    unsigned attributes = atomic_load_explicit(&found[op], memory_order_relaxed);
+    if (!attributes) {
+        attributes = find_attributes(op) | KNOWN;
+        atomic_store_explicit(&found[op], attributes, memory_order_relaxed);
+    }
+    return attributes & ~KNOWN;
 }
 
 /* The weight nodes of a graph, one for each name, by name. */
@@ -73,6 +85,24 @@ static bool add_name(struct text *text, const char *what, const char *name,
     return json_write_string(text, name) || et_fail(error, "%s is not valid UTF-8", what);
 }
 
+/* As printf does, but most of a graph's text is numbers. */
+static void add_number(struct text *text, int64_t value) {
+    char digits[20], *end = digits + sizeof digits, *at = end;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        *--at = '-';
+    text_add_bytes(text, at, (size_t)(end - at));
+}
+
+static void add_comma(struct text *text, bool wanted) {
+    if (wanted)
+        text_add_bytes(text, ", ", 2);
+}
+
 /* The graph at hand, or a body in it, and what in it depends on open axes. */
 struct writer {
     struct text *text;
@@ -102,18 +132,19 @@ static bool add_open(const struct writer *writer, const struct node *node, enum 
 static void add_integer(const struct writer *writer, const struct node *node, enum size_place place,
                         int index) {
     if (!add_open(writer, node, place, index))
-        text_add(writer->text, "%" PRId64, open_integer_value(node, place, index));
+        add_number(writer->text, open_integer_value(node, place, index));
 }
 
 static void add_dtype_and_shape(const struct writer *writer, const struct node *node) {
     struct text *text = writer->text;
     text_add(text, ", \"dtype\": \"%s\", \"shape\": [", dtype_facts[node->dtype].name);
-    text_add(text, "%s", node->batched ? "\"" BATCH_SYMBOL "\"" : "");
+    if (node->batched)
+        text_add(text, "\"" BATCH_SYMBOL "\"");
     for (int i = node->batched; i < node->rank; i++) {
-        text_add(text, "%s", i ? ", " : "");
+        add_comma(text, i > 0);
         add_integer(writer, node, PLACE_SHAPE, i);
     }
-    text_add(text, "]}");
+    text_add_bytes(text, "]}", 2);
 }
 
 /* {"name": "x", "dtype": "float32", "shape": [3]} on lines of their own. */
@@ -154,11 +185,12 @@ static void add_pairs(const struct writer *writer, const char *key, const struct
     bool symbol = node->batched && node->op == OP_SHRINK;
     text_add(text, ", \"%s\": [%s", key, symbol ? "[0, \"" BATCH_SYMBOL "\"]" : "");
     for (int i = symbol; i < node->rank; i++) {
-        text_add(text, "%s[", i ? ", " : "");
+        add_comma(text, i > 0);
+        text_add_bytes(text, "[", 1);
         add_integer(writer, node, PLACE_BEFORE, i);
-        text_add(text, ", ");
+        add_comma(text, true);
         add_integer(writer, node, PLACE_AFTER, i);
-        text_add(text, "]");
+        text_add_bytes(text, "]", 1);
     }
     text_add(text, "]");
 }
@@ -244,9 +276,11 @@ static bool add_node(const struct writer *writer, const struct node *node, int i
     struct text *text = writer->text;
     text_add(text, "%*s{\"id\": %d, \"op\": \"%s\", \"src\": [", indent, "", node->id,
              op_facts[node->op].name);
-    for (int i = 0; i < node->source_count; i++)
-        text_add(text, "%s%d", i ? ", " : "", node->sources[i]->id);
-    text_add(text, "]");
+    for (int i = 0; i < node->source_count; i++) {
+        add_comma(text, i > 0);
+        add_number(text, node->sources[i]->id);
+    }
+    text_add_bytes(text, "]", 1);
     if (!add_attributes(writer, node, indent, error))
         return et_fail_within(error, "node %d (%s)", node->id, op_facts[node->op].name);
     add_dtype_and_shape(writer, node);
