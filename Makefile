@@ -45,7 +45,7 @@ MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model generated check test asan test-programs chosen \
         sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
-        tsan-programs lint setup bench bench-programs bench-graphs clean
+        tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
@@ -155,6 +155,14 @@ $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY
 	    -o $@ $(LIBRARIES) -lcriterion $(if $(filter %/test_math %/test_math64,$@),-lmpfr -lgmp)
 
 test-programs: $(TEST_PROGRAMS)
+
+# All 2^32 inputs of the elementary functions of float32, of which the tests look at a part; other
+# machines and compilers by CC and MATH_FLAGS.
+MATH_FLAGS = -march=native
+math-digests: | build/setup-run
+	$(call step,cc) mkdir -p $(BUILD); $(CC) -std=gnu11 -O3 $(MATH_FLAGS) -I. \
+	    tests/templates/math_digests.c -lm -o $(BUILD)/math-digests
+	$(BUILD)/math-digests
 
 # `check` leaves out what tests/long.txt lists, unless T or F asks for it.
 TESTS := $(sort $(wildcard tests/*/test_*.c tests/*/test_*.sh))

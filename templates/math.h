@@ -5,8 +5,8 @@
 // integer operations, each fully defined; so gcc and clang give the same bits at every -O level and
 // vector width, with and without FMA hardware, provided the build contracts nothing (as
 // templates/exact.h asks it), keeps subnormals and rounds to nearest. Nothing branches: a plain
-// loop over any of them vectorises. A result that is NaN is always the quiet NaN 0x7fc00000, as
-// machines disagree about the others.
+// loop over any of them vectorises. A result that is NaN may be any NaN, as after any arithmetic,
+// of which machines disagree: what leaves a graph is made canonical.
 //
 // The text is cut by tools: from one section line to the next (or to the end line) reaches one
 // function, and "needs" names the sections that must stand before it.
@@ -67,146 +67,146 @@ static inline double f64_select(int condition, double yes, double no) {
     return f64_from_bits((f64_bits(yes) & mask) | (f64_bits(no) & ~mask));
 }
 
-//: section f32_exp_parts needs f32_bits
-// exp(x) = y * 2^n for |x| < 110: returns y, in [0.7, 1.42]; *shifted is n + 1.5 * 2^23.
+//: section f32_exp needs f32_bits f32_from_bits
+// e^x.
 //
 // Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
 // first fused step is exact. exp(r) = 1 + r + r^2 * q(r); q has degree 4, minimax with coefficients
-// that are floats (fpminimax) for the relative error of exp(r): 2^-28.2. What r loses by rounding
-// only matters where it is added.
-static inline float f32_exp_parts(float x, float *shifted) {
-    const float round_to_integer = 0x1.8p+23f; // added, leaves n in the lowest bits
-    *shifted = fmaf(x, 0x1.715476p+0f /* 1.44269502 = 1/ln(2) */, round_to_integer);
-    float n = *shifted - round_to_integer;
-    float high = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
-    float low = n * 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */;
-    float r = high + low;
-    float q = 0x1.694cd4p-10f; // 0.00137824565
-    q = fmaf(q, r, 0x1.123988p-7f /* 0.00836867467 */);
-    q = fmaf(q, r, 0x1.555a26p-5f /* 0.0416689627 */);
-    q = fmaf(q, r, 0x1.555492p-3f /* 0.166665211 */);
-    q = fmaf(q, r, 0x1.fffffap-2f /* 0.499999911 */);
-    return 1.0f + (fmaf(r * r, q, low) + high);
-}
-
-//: section f32_exp_moderate needs f32_bits f32_from_bits f32_exp_parts
-// exp(x) where neither it nor its power of two overflows or is subnormal: |x| < 87.
-static inline float f32_exp_moderate(float x) {
-    float shifted, y = f32_exp_parts(x, &shifted);
-    return f32_from_bits(f32_bits(y) + (f32_bits(shifted) << 23));
-}
-
-//: section f32_exp needs f32_bits f32_from_bits f32_exp_parts
-// e^x; method at f32_exp_parts. The power of two is applied as two factors, so that results below
-// 2^-126 underflow gradually and those from 2^128 on overflow to infinity. Bounds are applied to
-// bits, which compare as the numbers do: exp(89) overflows, exp(-104) rounds to 0.
-// Largest error: 0.873 ulp, at exp(-5.8907).
+// that are floats (fpminimax) for the relative error of exp(r): 2^-28.2. Here all is doubled, so
+// that 2^(n-1) remains, which is a float for n = 128 too; for n < -62 it is a product of two, so
+// that results below 2^-126 underflow gradually. exp(-104) rounds to 0. From 88.73 on, n is 128 and
+// the result overflows. NaN comes through all of it.
+// Largest error: 0.892 ulp, at exp(-5.8486).
 static inline float f32_exp(float x) {
-    uint32_t bits = f32_bits(x), nan = 0u - (uint32_t)(x != x);
-    bits = (int32_t)bits < 0x42b20000 /* 89 */ ? bits : 0x42b20000u;
-    bits = bits < 0xc2d00000u /* -104; beyond it is what is less */ ? bits : 0xc2d00000u;
-    float shifted, y = f32_exp_parts(f32_from_bits(bits), &shifted);
-    float halved = fmaf(shifted - 0x1.8p+23f, 0.5f, 0x1.8p+23f);
-    uint32_t whole = f32_bits(shifted) << 23, half = f32_bits(halved) << 23;
-    y = f32_from_bits(f32_bits(y) + half) * f32_from_bits(whole - half + 0x3f800000u);
-    return f32_from_bits(f32_bits(y) | (nan & 0x7fc00000u)); // NaN was bounded: y is 0 or infinite
+    const float round_to_integer = 0x1.8000fcp+23f; // 1.5 * 2^23 + 126: added, leaves n + 126
+    const int32_t most = 0x4b400000 + 126 + 128;    // the bits of that sum for n = 128
+    x = x < -104.0f ? -104.0f : x;
+    int32_t turns = (int32_t)f32_bits(fmaf(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
+    turns = turns < most ? turns : most;
+    float n = f32_from_bits((uint32_t)turns) - round_to_integer;
+    float r = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
+    r = fmaf(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
+    float y = 0x1.694cd4p-9f; // 2 * 0.00137824565
+    y = fmaf(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
+    y = fmaf(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
+    y = fmaf(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
+    y = fmaf(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
+    y = fmaf(y, r, 2.0f);
+    y = fmaf(y, r, 2.0f);
+    int32_t power = (int32_t)((uint32_t)turns << 23), least = 64 << 23; // exponents as bits
+    uint32_t factor = (uint32_t)(power > least ? power : least);
+    y = y * f32_from_bits(factor);
+    return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
 
 //: section f32_log needs f32_bits f32_from_bits f32_select
 // Natural logarithm.
 //
-// x = 2^e * m with m in [sqrt(1/2), sqrt(2)); with f = m - 1,
-// log(x) = e * ln(2) + f + f^2 * q(f). q has degree 9, minimax (Remez) for the relative error of
-// log(1 + f), coefficients rounded to float one after the other: 2^-30.2. e * ln(2) is split in
-// two, its first part exact; what the rounding of that part plus f loses is added back (Fast2Sum).
-// Largest error: 0.828 ulp, at 1.41015.
+// x = 2^e * m with m in [2/3, 4/3); with f = m - 1, log(x) = e * ln(2) + (f + f^2 * q(f)). q has
+// degree 8, minimax (Remez) to 2^-27.7 and then fitted to the least error of the float32 result;
+// its even and odd powers are summed apart, as each step of a sum waits for the one before. The
+// product e * ln(2) is not rounded before it is added, and where the sum may be smaller than
+// log(m), for e of 1 and -1, it is mostly exact. Largest error: 0.945 ulp, at 2.67714.
 static inline float f32_log(float x) {
     const float infinity = f32_from_bits(0x7f800000u);
-    int tiny = x < 0x1p-126f;
-    uint32_t bits = f32_bits(f32_select(tiny, x * 0x1p+23f, x)) + (0x3f800000u - 0x3f3504f3u);
-    float e = (float)(int32_t)(bits >> 23) - f32_select(tiny, 150.0f, 127.0f);
-    float f = f32_from_bits((bits & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
-    float q = 0x1.11fd3ep-4f; // 0.0668919012
-    q = fmaf(q, f, -0x1.dcf8eep-4f /* -0.116448335 */);
-    q = fmaf(q, f, 0x1.e73f9ap-4f /* 0.11895714 */);
-    q = fmaf(q, f, -0x1.fc5dd6p-4f /* -0.124112926 */);
-    q = fmaf(q, f, 0x1.233762p-3f /* 0.142195478 */);
-    q = fmaf(q, f, -0x1.555a9cp-3f /* -0.16667673 */);
-    q = fmaf(q, f, 0x1.99a48ep-3f /* 0.200020894 */);
-    q = fmaf(q, f, -0x1.00000ap-2f /* -0.250000149 */);
-    q = fmaf(q, f, 0x1.555548p-2f /* 0.333333135 */);
-    q = fmaf(q, f, -0x1.000000p-1f /* -0.5 */);
-    float whole = e * 0x1.62e400p-1f; // 0.693145752: 16 bits, so the product is exact
-    float head = whole + f;
-    float tail = (whole - head) + f;
-    tail = fmaf(e, 0x1.7f7d1cp-20f /* 1.42860677e-06 */, tail);
-    float y = head + fmaf(f * f, q, tail);
+    const uint32_t least = 0x3f2aaaabu; // 2/3; a mantissa below it takes the exponent below
+    uint32_t scaled = f32_bits(x * 0x1p+23f) - (23u << 23);
+    uint32_t bits = f32_bits(f32_select(x < 0x1p-126f, f32_from_bits(scaled), x)) - least;
+    float e = (float)((int32_t)bits >> 23);
+    float f = f32_from_bits((bits & 0x007fffffu) + least) - 1.0f;
+    float square = f * f;
+    float even = -0x1.0a067cp-3f; // -0.12989518
+    even = fmaf(even, square, -0x1.f276fap-4f /* -0.121695496 */);
+    even = fmaf(even, square, -0x1.55a48ap-3f /* -0.16681774 */);
+    even = fmaf(even, square, -0x1.fffe8cp-3f /* -0.249997228 */);
+    even = fmaf(even, square, -0.5f);
+    float odd = 0x1.1ed5fcp-3f; // 0.14005658
+    odd = fmaf(odd, square, 0x1.1eb806p-3f /* 0.139999434 */);
+    odd = fmaf(odd, square, 0x1.99d1a4p-3f /* 0.200106889 */);
+    odd = fmaf(odd, square, 0x1.55550cp-2f /* 0.333332241 */);
+    float q = fmaf(odd, f, even);
+    float y = fmaf(e, 0x1.62e430p-1f /* 0.693147182 */, fmaf(square, q, f));
     y = f32_select(x < infinity, y, x);
-    y = f32_select(x == 0.0f, -infinity, y);
-    return f32_select(x >= 0.0f, y, f32_from_bits(0x7fc00000u));
+    float beyond = f32_select(x == 0.0f, -infinity, f32_from_bits(0x7fc00000u));
+    return f32_select(x > 0.0f, y, beyond);
 }
 
-//: section f32_tanh needs f32_bits f32_from_bits f32_select f32_exp_parts f32_exp_moderate
+//: section f32_tanh needs f32_bits f32_from_bits f32_select
 // Hyperbolic tangent.
 //
-// |x| < 1: x + x * x^2 * p(x^2), p of degree 6, minimax with coefficients that are floats
-// (fpminimax) for the relative error of tanh: 2^-27.6. Otherwise 1 - 2 / (exp(2|x|) + 1), whose
-// errors are divided by 4 at least before they reach the result. The sign is x's.
-// Largest error: 0.947 ulp, at 1.00013.
+// |x| < 1: x + x * x^2 * p(x^2), p of degree 6. Otherwise 1 - 2 / (2^n * q(r) + 1) with
+// 2 * |x| / ln(2) = n + r, |r| <= 1/2; q has degree 6; errors of 2^n * q(r) are divided by 4 at
+// least before they reach the result. p is minimax (Remez) to 2^-27.7, q to 2^-29; then both were
+// fitted to the least error of the float32 result. tanh(10) rounds to 1. The sign is x's; NaN takes
+// the first way.
+// Largest error: 0.969 ulp, at 1.00809.
 static inline float f32_tanh(float x) {
-    uint32_t sign = f32_bits(x) & 0x80000000u, nan = 0u - (uint32_t)(x != x);
+    uint32_t sign = f32_bits(x) & 0x80000000u;
     uint32_t magnitude = f32_bits(x) ^ sign;
     float a = f32_from_bits(magnitude);
     float square = a * a;
-    float p = -0x1.7806d8p-12f; // -0.000358607388
-    p = fmaf(p, square, 0x1.2db79ep-9f /* 0.00230192835 */);
-    p = fmaf(p, square, -0x1.04675p-7f /* -0.00794688 */);
-    p = fmaf(p, square, 0x1.600bd6p-6f /* 0.0214871969 */);
-    p = fmaf(p, square, -0x1.b96288p-5f /* -0.0538800862 */);
-    p = fmaf(p, square, 0x1.110be6p-3f /* 0.133323476 */);
+    float p = -0x1.77dcb4p-12f; // -0.000358450052
+    p = fmaf(p, square, 0x1.2da3cep-9f /* 0.00230132951 */);
+    p = fmaf(p, square, -0x1.046066p-7f /* -0.0079460619 */);
+    p = fmaf(p, square, 0x1.6009a4p-6f /* 0.0214866735 */);
+    p = fmaf(p, square, -0x1.b96238p-5f /* -0.0538798422 */);
+    p = fmaf(p, square, 0x1.110be4p-3f /* 0.133323461 */);
     p = fmaf(p, square, -0x1.55553cp-2f /* -0.333332956 */);
     float small = fmaf(a, square * p, a);
 
-    uint32_t bounded = magnitude < 0x41200000u ? magnitude : 0x41200000u; // tanh(10) rounds to 1
-    float power = f32_exp_moderate(2.0f * f32_from_bits(bounded));
-    float y = f32_select(a < 1.0f, small, 1.0f - 2.0f / (power + 1.0f));
-    return f32_from_bits(f32_bits(y) | (sign & ~nan) | (nan & 0x7fc00000u));
+    const float round_to_integer = 0x1.8000fep+23f; // 1.5 * 2^23 + 127: added, leaves n + 127
+    float bounded = f32_from_bits(magnitude < 0x41200000u ? magnitude : 0x41200000u); // 10
+    float shifted = fmaf(bounded, 0x1.715476p+1f /* 2.88539004 */, round_to_integer);
+    float r = fmaf(bounded, 0x1.715476p+1f, round_to_integer - shifted);
+    r = fmaf(bounded, 0x1.5ad0e2p-25f /* 4.03748075e-08 */, r);
+    float q = 0x1.3d37ap-13f; // 0.000151260989
+    q = fmaf(q, r, 0x1.60c024p-10f /* 0.00134563656 */);
+    q = fmaf(q, r, 0x1.3b2b98p-7f /* 0.00961823389 */);
+    q = fmaf(q, r, 0x1.c6ac7cp-5f /* 0.0555021688 */);
+    q = fmaf(q, r, 0x1.ebfc0ap-3f /* 0.24022682 */);
+    q = fmaf(q, r, 0x1.62e432p-1f /* 0.693147242 */);
+    q = fmaf(q, r, 1.0f);
+    float power = f32_from_bits(f32_bits(shifted) << 23);
+    float large = 1.0f - 2.0f / fmaf(q, power, 1.0f);
+    return f32_from_bits(f32_bits(f32_select(a >= 1.0f, large, small)) | sign);
 }
 
-//: section f32_erf needs f32_bits f32_from_bits f32_select f32_exp_parts f32_exp_moderate
+//: section f32_erf needs f32_bits f32_from_bits f32_select
 // Error function.
 //
-// |x| < 0.921875: x + x * p(x^2), p of degree 6, minimax (Remez) for the relative error of erf,
-// coefficients rounded to float: 2^-30. Otherwise 1 - erfc(|x|) with
-// erfc(1 + w) = 5/32 * exp(q(w)), q of degree 6, minimax for the absolute error of erfc up to
-// |x| = 3.95: 2^-29. 5/32 is short and next to erfc(1), so that q is small where erfc is large.
-// Largest error: 0.853 ulp, at 0.92124.
+// |x| < 0.84375: x + x * p(x^2), p of degree 5. Otherwise 1 - q(|x| - 1)^2: q, of degree 11, is the
+// square root of erfc, and less of its error reaches the result the larger |x| is. p is minimax
+// (Remez) to 2^-27.4, 1 - q^2 to 2^-29.6; then both were fitted to the least error of the float32
+// result. erf(4) rounds to 1. The sign is x's; NaN takes the first way.
+// Largest error: 0.882 ulp, at 0.843498.
 static inline float f32_erf(float x) {
-    uint32_t sign = f32_bits(x) & 0x80000000u, nan = 0u - (uint32_t)(x != x);
+    uint32_t sign = f32_bits(x) & 0x80000000u;
     uint32_t magnitude = f32_bits(x) ^ sign;
     float a = f32_from_bits(magnitude);
     float square = a * a;
-    float p = 0x1.4f34eap-14f; // 7.99195041e-05
-    p = fmaf(p, square, -0x1.a6001ap-11f /* -0.00080490188 */);
-    p = fmaf(p, square, 0x1.54497ap-8f /* 0.00519236783 */);
-    p = fmaf(p, square, -0x1.b80114p-6f /* -0.0268557258 */);
-    p = fmaf(p, square, 0x1.ce2d64p-4f /* 0.112836257 */);
-    p = fmaf(p, square, -0x1.812740p-2f /* -0.376126289 */);
+    float p = -0x1.4c59bcp-11f; // -0.000633908319
+    p = fmaf(p, square, 0x1.4b479cp-8f /* 0.00505492743 */);
+    p = fmaf(p, square, -0x1.b72a62p-6f /* -0.0268045384 */);
+    p = fmaf(p, square, 0x1.ce2434p-4f /* 0.112827495 */);
+    p = fmaf(p, square, -0x1.81271ap-2f /* -0.376125723 */);
     p = fmaf(p, square, 0x1.06eba8p-3f /* 0.128379166 */);
     float small = fmaf(a, p, a);
 
-    uint32_t bounded = magnitude < 0x407c0000u ? magnitude : 0x407c0000u; // erf(3.9375) rounds to 1
-    float w = f32_from_bits(bounded) - 1.0f;
-    float q = 0x1.9d21ecp-13f; // 0.000196996931
-    q = fmaf(q, w, -0x1.e9c9eep-10f /* -0.00186839595 */);
-    q = fmaf(q, w, 0x1.45f57cp-7f /* 0.00994747691 */);
-    q = fmaf(q, w, -0x1.5441f8p-5f /* -0.0415353626 */);
-    q = fmaf(q, w, -0x1.afabf4p-1f /* -0.843108773 */);
-    q = fmaf(q, w, -0x1.51c9b2p+1f /* -2.63896775 */);
-    q = fmaf(q, w, 0x1.b69948p-8f /* 0.00669248588 */);
-    float large = fmaf(-0.15625f, f32_exp_moderate(q), 1.0f);
-    float y = f32_select(a < 0.921875f, small, large);
-    return f32_from_bits(f32_bits(y) | (sign & ~nan) | (nan & 0x7fc00000u));
+    float w = f32_from_bits(magnitude < 0x40800000u ? magnitude : 0x40800000u /* 4 */) - 1.0f;
+    float q = 0x1.acaf0cp-18f; // 6.38788606e-06
+    q = fmaf(q, w, -0x1.967476p-14f /* -9.69064058e-05 */);
+    q = fmaf(q, w, 0x1.2c01cp-11f /* 0.000572217628 */);
+    q = fmaf(q, w, -0x1.726c06p-10f /* -0.00141304766 */);
+    q = fmaf(q, w, -0x1.917266p-13f /* -0.000191424784 */);
+    q = fmaf(q, w, 0x1.e205dep-8f /* 0.00735508604 */);
+    q = fmaf(q, w, -0x1.34b992p-9f /* -0.00235538394 */);
+    q = fmaf(q, w, -0x1.83dbep-5f /* -0.0473460555 */);
+    q = fmaf(q, w, 0x1.efb0e8p-5f /* 0.0605091602 */);
+    q = fmaf(q, w, 0x1.6caceep-3f /* 0.178064212 */);
+    q = fmaf(q, w, -0x1.0bf098p-1f /* -0.52331996 */);
+    q = fmaf(q, w, 0x1.9620d6p-2f /* 0.396609634 */);
+    float large = fmaf(-q, q, 1.0f);
+    return f32_from_bits(f32_bits(f32_select(a >= 0.84375f, large, small)) | sign);
 }
 
 //: section u32_choose

@@ -1,6 +1,5 @@
 // Elementary functions of many neighbouring float32 at a time, where that gives the bits of
-// templates/math.h with fewer instructions than what compilers make of a loop. Only a NaN may be
-// another one, as after any arithmetic: what leaves a graph is made canonical.
+// templates/math.h with fewer instructions than what compilers make of a loop.
 //
 // The text is cut by tools: from one section line to the next (or to the end line) reaches one
 // section, and "needs" names the sections that must stand before it.
@@ -11,14 +10,14 @@
 #include "templates/math.h"
 
 //: section f32_exp_strip needs f32_exp
-// to[i] = f32_exp(from[i]), but for NaN any NaN; `to` may be `from`. AVX-512 multiplies by a power
-// of two with one rounding, whatever the power, and its bounds let NaN through. The steps of
-// several vectors stand side by side: each waits for the one before.
+// to[i] = f32_exp(from[i]); `to` may be `from`. AVX-512 multiplies by a power of two with one
+// rounding, whatever the power, and its bounds let NaN through. The steps of several vectors stand
+// side by side: each waits for the one before.
 #if defined __AVX512F__
 #include <immintrin.h>
 static inline __attribute__((always_inline)) void
 f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
-    __m512 x[4], n[4], high[4], low[4], r[4], q[4];
+    __m512 x[4], n[4], r[4], y[4];
 #if defined __clang__
 #define EXP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
 #else
@@ -30,19 +29,16 @@ f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
     EXP_EACH x[i] = _mm512_min_ps(EXP_ALL(89.0f), x[i]);
     EXP_EACH n[i] = _mm512_fmadd_ps(x[i], EXP_ALL(0x1.715476p+0f), EXP_ALL(0x1.8p+23f));
     EXP_EACH n[i] = _mm512_sub_ps(n[i], EXP_ALL(0x1.8p+23f));
-    EXP_EACH high[i] = _mm512_fmadd_ps(n[i], EXP_ALL(-0x1.62e430p-1f), x[i]);
-    EXP_EACH low[i] = _mm512_mul_ps(n[i], EXP_ALL(0x1.05c610p-29f));
-    EXP_EACH r[i] = _mm512_add_ps(high[i], low[i]);
-    EXP_EACH q[i] = _mm512_fmadd_ps(EXP_ALL(0x1.694cd4p-10f), r[i], EXP_ALL(0x1.123988p-7f));
-    EXP_EACH q[i] = _mm512_fmadd_ps(q[i], r[i], EXP_ALL(0x1.555a26p-5f));
-    EXP_EACH q[i] = _mm512_fmadd_ps(q[i], r[i], EXP_ALL(0x1.555492p-3f));
-    EXP_EACH q[i] = _mm512_fmadd_ps(q[i], r[i], EXP_ALL(0x1.fffffap-2f));
-    EXP_EACH r[i] = _mm512_mul_ps(r[i], r[i]);
-    EXP_EACH q[i] = _mm512_fmadd_ps(r[i], q[i], low[i]);
-    EXP_EACH q[i] = _mm512_add_ps(q[i], high[i]);
-    EXP_EACH q[i] = _mm512_add_ps(EXP_ALL(1.0f), q[i]);
-    EXP_EACH q[i] = _mm512_scalef_ps(q[i], n[i]);
-    EXP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, q[i]);
+    EXP_EACH r[i] = _mm512_fmadd_ps(n[i], EXP_ALL(-0x1.62e430p-1f), x[i]);
+    EXP_EACH r[i] = _mm512_fmadd_ps(n[i], EXP_ALL(0x1.05c610p-29f), r[i]);
+    EXP_EACH y[i] = _mm512_fmadd_ps(EXP_ALL(0x1.694cd4p-10f), r[i], EXP_ALL(0x1.123988p-7f));
+    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(0x1.555a26p-5f));
+    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(0x1.555492p-3f));
+    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(0x1.fffffap-2f));
+    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(1.0f));
+    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(1.0f));
+    EXP_EACH y[i] = _mm512_scalef_ps(y[i], n[i]);
+    EXP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, y[i]);
 #undef EXP_EACH
 #undef EXP_ALL
 }

@@ -55,40 +55,35 @@ static inline float f32_from_bits(uint32_t bits) {
     return value;
 }
 
-// exp(x) = y * 2^n for |x| < 110: returns y, in [0.7, 1.42]; *shifted is n + 1.5 * 2^23.
+// e^x.
 //
 // Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
 // first fused step is exact. exp(r) = 1 + r + r^2 * q(r); q has degree 4, minimax with coefficients
-// that are floats (fpminimax) for the relative error of exp(r): 2^-28.2. What r loses by rounding
-// only matters where it is added.
-static inline float f32_exp_parts(float x, float *shifted) {
-    const float round_to_integer = 0x1.8p+23f; // added, leaves n in the lowest bits
-    *shifted = fmaf(x, 0x1.715476p+0f /* 1.44269502 = 1/ln(2) */, round_to_integer);
-    float n = *shifted - round_to_integer;
-    float high = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
-    float low = n * 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */;
-    float r = high + low;
-    float q = 0x1.694cd4p-10f; // 0.00137824565
-    q = fmaf(q, r, 0x1.123988p-7f /* 0.00836867467 */);
-    q = fmaf(q, r, 0x1.555a26p-5f /* 0.0416689627 */);
-    q = fmaf(q, r, 0x1.555492p-3f /* 0.166665211 */);
-    q = fmaf(q, r, 0x1.fffffap-2f /* 0.499999911 */);
-    return 1.0f + (fmaf(r * r, q, low) + high);
-}
-
-// e^x; method at f32_exp_parts. The power of two is applied as two factors, so that results below
-// 2^-126 underflow gradually and those from 2^128 on overflow to infinity. Bounds are applied to
-// bits, which compare as the numbers do: exp(89) overflows, exp(-104) rounds to 0.
-// Largest error: 0.873 ulp, at exp(-5.8907).
+// that are floats (fpminimax) for the relative error of exp(r): 2^-28.2. Here all is doubled, so
+// that 2^(n-1) remains, which is a float for n = 128 too; for n < -62 it is a product of two, so
+// that results below 2^-126 underflow gradually. exp(-104) rounds to 0. From 88.73 on, n is 128 and
+// the result overflows. NaN comes through all of it.
+// Largest error: 0.892 ulp, at exp(-5.8486).
 static inline float f32_exp(float x) {
-    uint32_t bits = f32_bits(x), nan = 0u - (uint32_t)(x != x);
-    bits = (int32_t)bits < 0x42b20000 /* 89 */ ? bits : 0x42b20000u;
-    bits = bits < 0xc2d00000u /* -104; beyond it is what is less */ ? bits : 0xc2d00000u;
-    float shifted, y = f32_exp_parts(f32_from_bits(bits), &shifted);
-    float halved = fmaf(shifted - 0x1.8p+23f, 0.5f, 0x1.8p+23f);
-    uint32_t whole = f32_bits(shifted) << 23, half = f32_bits(halved) << 23;
-    y = f32_from_bits(f32_bits(y) + half) * f32_from_bits(whole - half + 0x3f800000u);
-    return f32_from_bits(f32_bits(y) | (nan & 0x7fc00000u)); // NaN was bounded: y is 0 or infinite
+    const float round_to_integer = 0x1.8000fcp+23f; // 1.5 * 2^23 + 126: added, leaves n + 126
+    const int32_t most = 0x4b400000 + 126 + 128;    // the bits of that sum for n = 128
+    x = x < -104.0f ? -104.0f : x;
+    int32_t turns = (int32_t)f32_bits(fmaf(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
+    turns = turns < most ? turns : most;
+    float n = f32_from_bits((uint32_t)turns) - round_to_integer;
+    float r = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
+    r = fmaf(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
+    float y = 0x1.694cd4p-9f; // 2 * 0.00137824565
+    y = fmaf(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
+    y = fmaf(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
+    y = fmaf(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
+    y = fmaf(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
+    y = fmaf(y, r, 2.0f);
+    y = fmaf(y, r, 2.0f);
+    int32_t power = (int32_t)((uint32_t)turns << 23), least = 64 << 23; // exponents as bits
+    uint32_t factor = (uint32_t)(power > least ? power : least);
+    y = y * f32_from_bits(factor);
+    return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
 
 // In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
