@@ -10,13 +10,13 @@
 #include "templates/math.h"
 
 //: section f32_exp_strip needs f32_exp
-// to[i] = f32_exp(from[i]); `to` may be `from`. AVX-512 multiplies by a power of two with one
-// rounding, whatever the power, and its bounds let NaN through. The steps of several vectors stand
-// side by side: each waits for the one before.
+// to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
+// one rounding, whatever the power, and its bounds let NaN through. The steps of several vectors
+// stand side by side: each waits for the one before.
 #if defined __AVX512F__
 #include <immintrin.h>
 static inline __attribute__((always_inline)) void
-f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
+f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
     __m512 x[4], n[4], r[4], y[4];
 #if defined __clang__
 #define EXP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
@@ -25,6 +25,7 @@ f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
 #endif
 #define EXP_ALL(x) _mm512_set1_ps(x)
     EXP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    EXP_EACH x[i] = _mm512_sub_ps(x[i], EXP_ALL(less));
     EXP_EACH x[i] = _mm512_max_ps(EXP_ALL(-104.0f), x[i]);
     EXP_EACH x[i] = _mm512_min_ps(EXP_ALL(89.0f), x[i]);
     EXP_EACH n[i] = _mm512_fmadd_ps(x[i], EXP_ALL(0x1.715476p+0f), EXP_ALL(0x1.8p+23f));
@@ -42,19 +43,19 @@ f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
 #undef EXP_EACH
 #undef EXP_ALL
 }
-static inline void f32_exp_strip(float *to, const float *from, long count) {
+static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     long i = 0;
     for (; i + 64 <= count; i += 64)
-        f32_exp_vectors(4, to + i, from + i, 0xffff);
+        f32_exp_vectors(4, to + i, from + i, less, 0xffff);
     for (; i + 16 <= count; i += 16)
-        f32_exp_vectors(1, to + i, from + i, 0xffff);
+        f32_exp_vectors(1, to + i, from + i, less, 0xffff);
     if (i < count)
-        f32_exp_vectors(1, to + i, from + i, (__mmask16)((1u << (count - i)) - 1));
+        f32_exp_vectors(1, to + i, from + i, less, (__mmask16)((1u << (count - i)) - 1));
 }
 #else
-static inline void f32_exp_strip(float *to, const float *from, long count) {
+static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     for (long i = 0; i < count; i++)
-        to[i] = f32_exp(from[i]);
+        to[i] = f32_exp(from[i] - less);
 }
 #endif
 

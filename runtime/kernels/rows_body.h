@@ -159,7 +159,7 @@ static inline bool is_one(long rows, long columns) {
     INDEPENDENT                                                                                    \
     for (long i = 0; i < columns; i++)                                                             \
         result[i] = (result_type)expression;
-#define STRIP_exp_f32 , f32_exp_strip(result, a, columns);
+#define STRIP_exp_f32 , f32_exp_strip(result, a, 0, columns);
 #define SECOND(first, second, ...) second
 #define STRIP_OR(strip, loop) SECOND(strip, loop, )
 

@@ -14,11 +14,7 @@ static void k01_max(const float *restrict x, float *restrict t1) {
 static void k02_exp(const float *restrict x, const float *restrict t1, float *restrict t5) {
     for (long i0 = 0; i0 < 5; i0++) {
         {
-            _Alignas(64) float exp0[100];
-            for (long lane = 0; lane < 100; lane++) {
-                exp0[lane] = x[100 * i0 + lane] - t1[i0];
-            }
-            f32_exp_strip(t5 + 100 * i0, exp0, 100);
+            f32_exp_strip(t5 + 100 * i0, x + 100 * i0, t1[i0], 100);
         }
     }
 }

@@ -83,13 +83,13 @@ static inline float f32_exp(float x) {
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
 
-// to[i] = f32_exp(from[i]); `to` may be `from`. AVX-512 multiplies by a power of two with one
-// rounding, whatever the power, and its bounds let NaN through. The steps of several vectors stand
-// side by side: each waits for the one before.
+// to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
+// one rounding, whatever the power, and its bounds let NaN through. The steps of several vectors
+// stand side by side: each waits for the one before.
 #if defined __AVX512F__
 #include <immintrin.h>
 static inline __attribute__((always_inline)) void
-f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
+f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
     __m512 x[4], n[4], r[4], y[4];
 #if defined __clang__
 #define EXP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
@@ -98,6 +98,7 @@ f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
 #endif
 #define EXP_ALL(x) _mm512_set1_ps(x)
     EXP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    EXP_EACH x[i] = _mm512_sub_ps(x[i], EXP_ALL(less));
     EXP_EACH x[i] = _mm512_max_ps(EXP_ALL(-104.0f), x[i]);
     EXP_EACH x[i] = _mm512_min_ps(EXP_ALL(89.0f), x[i]);
     EXP_EACH n[i] = _mm512_fmadd_ps(x[i], EXP_ALL(0x1.715476p+0f), EXP_ALL(0x1.8p+23f));
@@ -115,19 +116,19 @@ f32_exp_vectors(int vectors, float *to, const float *from, __mmask16 width) {
 #undef EXP_EACH
 #undef EXP_ALL
 }
-static inline void f32_exp_strip(float *to, const float *from, long count) {
+static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     long i = 0;
     for (; i + 64 <= count; i += 64)
-        f32_exp_vectors(4, to + i, from + i, 0xffff);
+        f32_exp_vectors(4, to + i, from + i, less, 0xffff);
     for (; i + 16 <= count; i += 16)
-        f32_exp_vectors(1, to + i, from + i, 0xffff);
+        f32_exp_vectors(1, to + i, from + i, less, 0xffff);
     if (i < count)
-        f32_exp_vectors(1, to + i, from + i, (__mmask16)((1u << (count - i)) - 1));
+        f32_exp_vectors(1, to + i, from + i, less, (__mmask16)((1u << (count - i)) - 1));
 }
 #else
-static inline void f32_exp_strip(float *to, const float *from, long count) {
+static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     for (long i = 0; i < count; i++)
-        to[i] = f32_exp(from[i]);
+        to[i] = f32_exp(from[i] - less);
 }
 #endif
 
@@ -678,11 +679,7 @@ static void k02_exp(const float *restrict x, const float *restrict t1,
     for (long i0 = 0; i0 < 5; i0++) {
         for (long at0 = begin; at0 < end; at0 += 256) {
             long count1 = end - at0 < 256 ? end - at0 : 256;
-            _Alignas(64) float exp2[256];
-            for (long lane = 0; lane < count1; lane++) {
-                exp2[lane] = x[100 * i0 + (at0 + lane)] - t1[i0];
-            }
-            f32_exp_strip(t5 + 100 * i0 + at0, exp2, count1);
+            f32_exp_strip(t5 + 100 * i0 + at0, x + 100 * i0 + at0, t1[i0], count1);
         }
     }
 }

@@ -6,7 +6,7 @@ static void k01_exp(const float *restrict x, float *restrict t1) {
         for (long lane = 0; lane < 64; lane++) {
             exp2[lane] = x[(at0 + lane)];
         }
-        f32_exp_strip(t1 + at0, exp2, 64);
+        f32_exp_strip(t1 + at0, exp2, 0.0f, 64);
     }
 }
 

@@ -9,7 +9,7 @@ static void k01_exp(const float *restrict x, float *restrict t1, long part, long
         for (long lane = 0; lane < count1; lane++) {
             exp2[lane] = x[(at0 + lane)];
         }
-        f32_exp_strip(t1 + at0, exp2, count1);
+        f32_exp_strip(t1 + at0, exp2, 0.0f, count1);
     }
 }
 

@@ -199,6 +199,35 @@ static const char *element(struct emitter *emitter, const struct strip *strip, c
     return arena_format(emitter->ir->arena, "%s[%s]", array, strip->lane);
 }
 
+static bool is_same_for_all(const struct strip *strip, const struct expression *e) {
+    bool plain = true;
+    return e->kind == EXPRESSION_CONSTANT ||
+           (e->kind == EXPRESSION_LOAD && index_coefficient(e->index, strip->axis, &plain) == 0 &&
+            plain);
+}
+
+/* A function whose argument is neighbours in memory less one number, as in a softmax, goes over
+ * them as they lie. */
+static bool emit_shifted(struct emitter *emitter, const struct strip *strip, const char *name,
+                         const struct expression *function, const char *to) {
+    const struct expression *argument = function->sources[0];
+    if (argument->kind != EXPRESSION_OP || argument->op != OP_SUB ||
+        emit_named(emitter, argument) || is_marked(emitter, argument))
+        return false;
+    const struct expression *from = argument->sources[0], *less = argument->sources[1];
+    if (from->kind != EXPRESSION_LOAD || !is_same_for_all(strip, less))
+        return false;
+    const char *address = emit_strip_address(emitter, strip, from->buffer, from->index);
+    if (!address)
+        return false;
+    const char *result = to ? to : array(emitter, strip, function, op_facts[function->op].name);
+    emit_line(emitter, "%s(%s, %s, %s, %s);", name, result, address, emit_expression(emitter, less),
+              strip->count);
+    if (!to)
+        emit_name_expression(emitter, function, element(emitter, strip, result));
+    return true;
+}
+
 /* The stage's loop, then the function over its array. */
 static void emit_stage(struct strip_stage *stage, const struct expression *function,
                        const char *to) {
@@ -206,6 +235,9 @@ static void emit_stage(struct strip_stage *stage, const struct expression *funct
     const struct strip *strip = stage->strip;
     const char *name = strip_function(function);
     const struct expression *argument = function->sources[0];
+    sections_want(&emitter->sections, name);
+    if (emit_shifted(emitter, strip, name, function, to))
+        return;
     keep_needed(stage, argument);
     const char *result = array(emitter, strip, function, op_facts[function->op].name);
     emit_open_lanes(emitter, strip);
@@ -221,8 +253,7 @@ static void emit_stage(struct strip_stage *stage, const struct expression *funct
     for (int i = 0; i < stage->kept_count; i++)
         emit_name_expression(emitter, stage->kept[i].e,
                              element(emitter, strip, stage->kept[i].array));
-    emit_line(emitter, "%s(%s, %s, %s);", name, to ? to : result, result, strip->count);
-    sections_want(&emitter->sections, name);
+    emit_line(emitter, "%s(%s, %s, 0.0f, %s);", name, to ? to : result, result, strip->count);
     emit_name_expression(emitter, function, element(emitter, strip, result));
 }
 
