@@ -199,7 +199,7 @@ void et_program_true_shape(const struct et_program *program, int index, const vo
                            int64_t *shape);
 
 /* Moves the true elements of an output of that run together, in place: they are contiguous then, in
- * the true shape. */
+ * the true shape. ONCE FOR EACH RUN. */
 void et_program_cut_output(const struct et_program *program, int index, void *const *outputs);
 
 /* The position of the input or output of that name, or -1. */

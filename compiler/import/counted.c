@@ -17,6 +17,51 @@ bool same_counted(struct counted a, struct counted b) {
     return a.count.node == b.count.node && (!is_counted(a) || a.axis == b.axis);
 }
 
+/* ---- Counts that are alike ---- */
+
+enum { MOST_COMPARED = 1024 }; /* nodes, for two counts; counts, for one */
+
+static bool same_elements(const struct node *a, const struct node *b) {
+    size_t bytes = a->value ? (size_t)(a->value_count * dtype_bytes(a->dtype)) : 0;
+    return a->value_count == b->value_count && !a->value == !b->value &&
+           (!bytes || memcmp(a->value, b->value, bytes) == 0);
+}
+
+#define SAME(field) (memcmp(&a->field, &b->field, sizeof a->field) == 0)
+/* Whether two nodes are computed alike, of the same leaves; `left` bounds the nodes looked at. */
+static bool is_alike(const struct node *a, const struct node *b, int *left) {
+    if (a == b)
+        return true;
+    if (--*left < 0 || a->op != b->op || a->dtype != b->dtype || a->rank != b->rank ||
+        a->source_count != b->source_count || a->op == OP_INPUT || a->op == OP_WEIGHT ||
+        a->op == OP_SCAN || memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) != 0)
+        return false;
+    if (!SAME(axis) || !SAME(axis_count) || !SAME(axes) || !SAME(before) || !SAME(after) ||
+        !SAME(size) || !SAME(stride) || !SAME(dilation) || !same_elements(a, b))
+        return false;
+    for (int i = 0; i < a->source_count; i++)
+        if (!is_alike(a->sources[i], b->sources[i], left))
+            return false;
+    return true;
+}
+#undef SAME
+
+/* The first of the counts that are like this one. (In a graph that is to have open axes equal nodes
+ * stay apart.) */
+static struct tensor first_alike(struct importer *importer, struct tensor count) {
+    struct built_graph *graph = importer->graph;
+    int from = graph->count_count > MOST_COMPARED ? graph->count_count - MOST_COMPARED : 0;
+    for (int i = from; i < graph->count_count; i++) {
+        int left = MOST_COMPARED;
+        if (is_alike(graph->counts[i].node, count.node, &left))
+            return graph->counts[i];
+    }
+    graph->counts = arena_extend(&importer->arena, graph->counts, graph->count_count,
+                                 &graph->count_capacity, sizeof *graph->counts);
+    graph->counts[graph->count_count++] = count;
+    return count;
+}
+
 struct tensor counted(struct importer *importer, struct tensor x, struct counted c) {
     struct built_graph *graph = importer->graph;
     if (!x.node || !is_counted(c))
@@ -28,6 +73,7 @@ struct tensor counted(struct importer *importer, struct tensor x, struct counted
                                       (size_t)count * sizeof *graph->counted);
         graph->counted_count = count;
     }
+    c.count = first_alike(importer, c.count);
     graph->counted[x.node->id] = c;
     return x;
 }

@@ -33,7 +33,7 @@ static inline bool is_counted(struct counted c) {
 }
 /* Of a tensor of the graph at hand. */
 struct counted counted_of(struct importer *importer, struct tensor x);
-/* x, which is counted from now on. */
+/* x, which is counted from now on. Counts that are computed alike are one. */
 struct tensor counted(struct importer *importer, struct tensor x, struct counted c);
 /* Whether two are counted in the same way, or both not. */
 bool same_counted(struct counted a, struct counted b);

@@ -1,5 +1,6 @@
 /* What becomes of counts: reductions, what goes along an axis, and products of matrices. */
 #include "compiler/import/counted_rules.h"
+#include "compiler/import/lengths.h"
 #include "compiler/import/movement.h"
 
 #include <inttypes.h>
@@ -113,7 +114,15 @@ static struct tensor wanted_of(struct call *call) {
     return tensor_reshape(tensor_cast(call_input(call, 1), DTYPE_INT64), SCALAR_SHAPE);
 }
 
-/* Of fewer than k elements all are given. */
+/* How many elements are taken: of fewer than k all. */
+static struct tensor taken_of(struct call *call, struct tensor k, struct tensor count) {
+    struct lengths lengths = lengths_of(call->importer, call_input(call, 1));
+    const struct length *all = lengths.list;
+    if (lengths.count == 1 && all->count.node == count.node && all->factor == 1 && !all->offset)
+        return count;
+    return tensor_min(tensor_max(k, number64(call->context, 0)), count);
+}
+
 struct tensor count_top_k(struct call *call) {
     struct counted c = call_counted(call, 0);
     struct tensor x = call_input(call, 0), k = wanted_of(call);
@@ -123,6 +132,7 @@ struct tensor count_top_k(struct call *call) {
         return NO_TENSOR;
     if (axis != c.axis)
         return build_along(call, c.axis, c.count);
+    struct tensor count = taken_of(call, k, c.count);
     int64_t most = tensor_extent(x, axis);
     if (call_is_known(call, k)) {
         double number = call_known_number(call, k, "k");
@@ -131,8 +141,7 @@ struct tensor count_top_k(struct call *call) {
     if (call->opset >= 10)
         call->inputs[1] = int64_list(call->context, 1, &most);
     call->inputs[0] = filled_behind(x, c, largest ? FILL_LEAST : FILL_LAST);
-    k = tensor_max(k, number64(call->context, 0));
-    return build_along(call, c.axis, tensor_min(k, c.count));
+    return build_along(call, c.axis, count);
 }
 
 /* ---- Products of matrices ---- */
@@ -211,4 +220,30 @@ struct tensor count_gemm(struct call *call) {
     if (is_given(c) && own >= 0 && tensor_extent(c, own) != 1)
         return refuse_counted(call, "plus a matrix");
     return build_along(call, rows ? 0 : 1, rows ? a.count : b.count);
+}
+
+/* ---- Rows by themselves ---- */
+
+/* Each element of the first axis gives one, whatever the others are. */
+struct tensor count_first_axis(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    if (c.axis != 0)
+        return refuse_counted(call, "but along its first axis");
+    return build_along(call, 0, c.count);
+}
+
+/* One scale for all, or one for each element of another axis. */
+struct tensor count_by_scale(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    struct tensor scale = call_input(call, 1);
+    int rank = tensor_rank(call_input(call, 0));
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    bool is_one = elements_of(scale) == 1;
+    if (tensor_rank(scale) > 1 ||
+        (!is_one && call_axis(call, call_int(call, "axis", 1), rank) == c.axis))
+        return refuse_counted(call, "with scales along its axis");
+    return build_along(call, c.axis, c.count);
 }

@@ -155,12 +155,43 @@ struct tensor count_gather_elements(struct call *call) {
     return build_along(call, positions.axis, positions.count);
 }
 
-/* Positions that are counted, but for the last axis of them, which is a place. */
+/* Tuples of positions, of which the element for an axis counts from the count of that axis on where
+ * it is negative. */
+static struct tensor tuples_from_count(struct tensor tuples, int element, int64_t extent,
+                                       struct tensor count) {
+    struct tensor_context *context = tuples.context;
+    struct tensor wide = tensor_cast(tuples, DTYPE_INT64);
+    int rank = tensor_rank(tuples);
+    struct tensor along =
+        positions_along(context, DTYPE_INT64, tensor_extent(tuples, rank - 1), rank - 1, rank);
+    struct tensor own = tensor_and(tensor_lt(wide, number64(context, 0)),
+                                   tensor_eq(along, number64(context, element)));
+    struct tensor less = tensor_sub(count, number64(context, extent));
+    return tensor_where(own, tensor_add(wide, less), wide);
+}
+
+/* The last axis of the positions is a place. */
 struct tensor count_gather_nd(struct call *call) {
-    struct counted positions = call_counted(call, 1);
-    if (is_counted(call_counted(call, 0)) || positions.axis + 1 >= tensor_rank(call_input(call, 1)))
+    struct counted x = call_counted(call, 0), positions = call_counted(call, 1);
+    struct tensor data = call_input(call, 0), tuples = call_input(call, 1);
+    int64_t batch = call_int(call, "batch_dims", 0);
+    int last = tensor_rank(tuples) - 1, places = (int)tensor_extent(tuples, last);
+    if (last < 0 || batch < 0 || batch > last || (is_counted(positions) && positions.axis == last))
         return refuse_counted(call, "by such positions");
-    return build_along(call, positions.axis, positions.count);
+    if (is_counted(x) && x.axis < batch && !same_counted(x, positions))
+        return refuse_counted(call, "by positions for another extent");
+    if (is_counted(x) && x.axis >= batch && x.axis < batch + places) {
+        int64_t extent = tensor_extent(data, x.axis);
+        call->inputs[0] = filled_behind(data, x, FILL_ZERO);
+        call->inputs[1] = tuples_from_count(tuples, x.axis - (int)batch, extent, x.count);
+    } else if (is_counted(x) && x.axis >= batch) {
+        if (is_counted(positions))
+            return refuse_counted(call, "by positions that are counted, along another axis");
+        return build_along(call, last + x.axis - (int)batch - places, x.count);
+    }
+    if (is_counted(positions))
+        return build_along(call, positions.axis, positions.count);
+    return build_plain(call);
 }
 
 /* ---- Updates at positions ---- */
@@ -205,4 +236,57 @@ struct tensor count_scatter_nd(struct call *call) {
     int64_t outside[MAX_RANK] = {-2 * tensor_extent(x, 0)};
     drop_updates(call, int64_list(call->context, (int)tensor_extent(positions, last), outside));
     return build_plain(call);
+}
+
+/* ---- More of the same ---- */
+
+/* An axis stays for which the shape says 1, or nothing. */
+struct tensor count_expand(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    int rank = tensor_rank(call_input(call, 0));
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    struct integers asked = call_known_shape(call, call_input(call, 1), 0);
+    int more = asked.count > rank ? asked.count - rank : 0, at = c.axis + asked.count - rank;
+    if (at >= 0 && asked.values && asked.values[at] != 1)
+        return refuse_counted(call, "expanded along its axis");
+    return build_along(call, c.axis + more, c.count);
+}
+
+struct tensor count_tile(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    struct integers times = call_known(call, call_input(call, 1), "the repeats");
+    if (call->opset < 6 || integer_or(times, c.axis, 1) != 1)
+        return refuse_counted(call, "repeated along its axis");
+    return build_along(call, c.axis, c.count);
+}
+
+/* Borders of other axes. */
+struct tensor count_pad(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    int rank = tensor_rank(call_input(call, 0));
+    struct integers axes = {0};
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    struct integers pads =
+        call->opset < 2 ? call_ints(call, "paddings") : call_ints_or_input(call, "pads", 1);
+    if (call_has_input(call, 3))
+        axes = call_known(call, call_input(call, 3), "the axes");
+    int count = axes.values ? axes.count : rank;
+    for (int i = 0; i < count; i++)
+        if ((axes.values ? call_axis(call, axes.values[i], rank) : i) == c.axis &&
+            (integer_or(pads, i, 0) != 0 || integer_or(pads, count + i, 0) != 0))
+            return refuse_counted(call, "with a border along its axis");
+    return build_along(call, c.axis, c.count);
+}
+
+struct tensor count_one_hot(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    int rank = tensor_rank(call_input(call, 0)) + 1;
+    int axis = call_axis(call, call_int(call, "axis", -1), rank);
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    return build_along(call, c.axis < axis ? c.axis : c.axis + 1, c.count);
 }

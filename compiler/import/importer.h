@@ -111,6 +111,8 @@ struct built_graph {
     struct low_nodes low_nodes;
     struct counted *counted; /* by id of the context's nodes (counted.h) */
     int counted_count;
+    struct tensor *counts; /* that differ */
+    int count_count, count_capacity;
     struct lengths *lengths; /* the same (lengths.h) */
     int lengths_count;
     struct built_graph *around; /* NULL: of the model's */

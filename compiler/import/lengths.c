@@ -5,6 +5,7 @@
 #include "compiler/import/movement.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum { MOST_LENGTHS = 64 }; /* of one tensor */
@@ -303,11 +304,12 @@ static struct tensor range_by_lengths(struct call *call) {
     if (asked.axis < 0 || !call_is_known(call, call_input(call, 0)) ||
         !call_is_known(call, call_input(call, 2)))
         return call_refuse(call, "a start or a delta that depends on the data");
-    int64_t start = (int64_t)call_known_number(call, call_input(call, 0), "the start");
-    int64_t delta = (int64_t)call_known_number(call, call_input(call, 2), "the delta");
-    if (delta < 1)
-        return call_refuse(call, "a delta that is not positive, to a limit that depends on the "
-                                 "data");
+    double first = call_known_number(call, call_input(call, 0), "the start");
+    double step = call_known_number(call, call_input(call, 2), "the delta");
+    if (step < 1 || step > 0x1p40 || fabs(first) > 0x1p40)
+        return call_refuse(call, "a start or a delta out of their range, to a limit that depends "
+                                 "on the data");
+    int64_t start = (int64_t)first, delta = (int64_t)step;
     struct tensor distance =
         tensor_add(count_of_length(&asked.length), number64(call->context, delta - 1 - start));
     distance = tensor_max(distance, number64(call->context, 0));

@@ -111,6 +111,34 @@ CASES = {
                                    ("MatMul", "w a", "y")], w=floats(5, 4)),
     "sum over rows": also([("Transpose", "found", "a", {"perm": [1, 0]}),
                            ("MatMul", "a found", "y")]),
+    "expanded": each("Expand", (), "found shape", shape=numpy.array([3, 1, 4])),
+    "tiled": each("Tile", (), "found times", times=numpy.array([1, 3])),
+    "bordered": each("Pad", (), "found pads", pads=numpy.array([0, 1, 0, 2])),
+    "one hot": also([("OneHot", "rows depth values", "y")], depth=numpy.array(40),
+                    values=floats(2)),
+    "one hot in front": also([("OneHot", "rows depth values", "y", {"axis": 0})],
+                             depth=numpy.array(40), values=floats(2)),
+    "found by tuples": also([
+        ("Gather", "scores rows", "again"), ("Less", "again upper", "low"), ("NonZero", "low", "in"),
+        ("Transpose", "in", "tuples", {"perm": [1, 0]}), ("GatherND", "found tuples", "y")],
+        upper=numpy.array(0.6, numpy.float32)),
+    "the last by a tuple": also([("GatherND", "found tuples", "y")],
+                                tuples=numpy.array([[-1, 2], [0, 1]])),
+    "sorted": also([
+        ("Gather", "scores rows", "some"), ("Shape", "some", "n"), ("TopK", "some n", "y at"),
+        ("Gather", "found at", "best"), ("Unsqueeze", "y one", "column"),
+        ("Mul", "best column", "z"), ("Add", "y some", "w")], "z w", **ONE),
+    "prelu": each("PRelu", (), "found slope", slope=floats(4)),
+    "pictures": also([("Reshape", "found shape", "a"), ("Conv", "a w", "b", {"pads": [1] * 4}),
+                      ("MaxPool", "b", "c", {"kernel_shape": [2, 2]}),
+                      ("GlobalAveragePool", "c", "y")],
+                     shape=numpy.array([0, 1, 2, 2]), w=floats(3, 1, 3, 3)),
+    "quantised": also([("QuantizeLinear", "found scale point", "y"),
+                       ("DequantizeLinear", "y scale point", "z")], "y z",
+                      scale=numpy.array(0.05, numpy.float32), point=numpy.array(3, numpy.uint8)),
+    "quantised by columns": also([("QuantizeLinear", "found scales points", "y", {"axis": 1})],
+                                 scales=floats(4, low=0.02, high=0.1),
+                                 points=numpy.zeros(4, numpy.int8)),
     "gemm": each("Gemm", (), "found w bias", w=floats(4, 5), bias=floats(5)),
     "put back": also([("Gather", "scores rows", "some"),
                       ("ScatterElements", "null rows some", "y", {"axis": 0})], null=floats(40)),
@@ -176,7 +204,7 @@ CASES = {
                        "y first inverse counts", {}),
 }
 # Of no elements ONNX Runtime refuses these, or they mean nothing.
-NOT_EMPTY = ("mean by its count", "greatest", "least", "mean", "mean of all", "log of sums")
+NOT_EMPTY = ("mean by its count", "the last by a tuple", "greatest", "least", "mean", "mean of all", "log of sums")
 # Branches that give what was found, or nothing.
 CASES["if any"] = also([
     ("Shape", "rows", "shape"), ("Squeeze", "shape", "n"), ("Greater", "n few", "many"),
@@ -211,6 +239,8 @@ REFUSED = {
     "the last ones": each("Slice", (), "found end far zero", end=numpy.array([-2]),
                           far=numpy.array([2**62])),
     "a shape that is not said": each("Reshape", (), "found shape", shape=numpy.array([40, 4])),
+    "expanded along its axis": each("Expand", (), "found shape", shape=numpy.array([40, 4])),
+    "tiled along its axis": each("Tile", (), "found times", times=numpy.array([2, 1])),
     "padded": each("Pad", (), "found pads", pads=numpy.array([1, 0, 0, 0])),
 }
 
