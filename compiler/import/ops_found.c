@@ -170,12 +170,20 @@ static struct runs in_order_of_places(struct runs sorted, int64_t rows) {
                          tensor_gather(place, 0, sorted.inverse)};
 }
 
+static struct tensor unique_of_nothing(struct call *call, struct tensor x) {
+    for (int i = 1; i < 4; i++)
+        call_output(call, i, int64_list(call->context, 0, NULL));
+    return x;
+}
+
 struct tensor found_unique(struct call *call, struct tensor x, int axis, bool sorted) {
     int64_t rows = tensor_extent(x, axis);
     if (is_counted(call_counted(call, 0)))
         return call_refuse(call, "of a tensor whose extent depends on the data");
-    if (rows == 0 || elements_of(x) == 0)
-        return call_refuse(call, "of no elements");
+    if (rows == 0)
+        return unique_of_nothing(call, x);
+    if (elements_of(x) == 0)
+        return call_refuse(call, "rows of no elements");
     struct key_columns columns = columns_of(call, x, axis);
     if (!columns.count)
         return NO_TENSOR;

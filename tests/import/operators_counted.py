@@ -119,7 +119,8 @@ CASES = {
     "one hot in front": also([("OneHot", "rows depth values", "y", {"axis": 0})],
                              depth=numpy.array(40), values=floats(2)),
     "found by tuples": also([
-        ("Gather", "scores rows", "again"), ("Less", "again upper", "low"), ("NonZero", "low", "in"),
+        ("Gather", "scores rows", "again"), ("Less", "again upper", "low"),
+        ("NonZero", "low", "in"),
         ("Transpose", "in", "tuples", {"perm": [1, 0]}), ("GatherND", "found tuples", "y")],
         upper=numpy.array(0.6, numpy.float32)),
     "the last by a tuple": also([("GatherND", "found tuples", "y")],
@@ -184,7 +185,8 @@ CASES = {
         ("Unsqueeze", "label one", "label1"), ("Unsqueeze", "rows one", "rows1"),
         ("Concat", "label1 rows1 rows1", "y", {"axis": 1})], **ONE),
     "mean by its count": also([
-        ("ReduceSum", "found zero", "sum", {"keepdims": 0}), ("Shape", "found", "shape", {"end": 1}),
+        ("ReduceSum", "found zero", "sum", {"keepdims": 0}),
+        ("Shape", "found", "shape", {"end": 1}),
         ("Cast", "shape", "n", {"to": TensorProto.FLOAT}), ("Div", "sum n", "y")]),
     "as many as there are": also([
         ("Gather", "scores rows", "some"), ("Shape", "some", "n"), ("Min", "n five", "k"),
@@ -192,6 +194,9 @@ CASES = {
         five=numpy.array([5])),
     "unique": ([("Unique", "x", "y first inverse counts")],
                {"x": integers("int64", 50, low=-9, high=9)}, "y first inverse counts", {}),
+    "unique of nothing": ([("Unique", "x", "y first inverse counts")],
+                          {"x": integers("int64", 0, low=-9, high=9)}, "y first inverse counts",
+                          {}),
     "unique by place": ([("Unique", "x", "y first inverse counts", {"sorted": 0})],
                         {"x": integers("int64", 300, low=-9, high=99)}, "y first inverse counts",
                         {}),
@@ -204,7 +209,8 @@ CASES = {
                        "y first inverse counts", {}),
 }
 # Of no elements ONNX Runtime refuses these, or they mean nothing.
-NOT_EMPTY = ("mean by its count", "the last by a tuple", "greatest", "least", "mean", "mean of all", "log of sums")
+NOT_EMPTY = ("mean by its count", "the last by a tuple", "greatest", "least", "mean", "mean of all",
+             "log of sums")
 # Branches that give what was found, or nothing.
 CASES["if any"] = also([
     ("Shape", "rows", "shape"), ("Squeeze", "shape", "n"), ("Greater", "n few", "many"),
