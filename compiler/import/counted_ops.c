@@ -174,9 +174,11 @@ static int64_t product_of(struct tensor x, int begin, int end) {
 
 bool counted_goes_to(struct tensor x, int axis, struct tensor y, int to, int64_t *times) {
     int64_t extent = tensor_extent(x, axis), wide = tensor_extent(y, to);
-    if (extent == 0 || wide % extent)
+    if (extent == 0 ? wide != 0 : wide % extent != 0)
         return false;
-    *times = wide / extent;
+    *times = extent ? wide / extent : 1;
+    if (extent == 0) /* nothing stands anywhere */
+        return true;
     return product_of(x, 0, axis) == product_of(y, 0, to) &&
            product_of(x, axis + 1, tensor_rank(x)) ==
                *times * product_of(y, to + 1, tensor_rank(y));
