@@ -105,6 +105,7 @@ static const char *kernel_source(struct emitter *emitter, const struct kernel *k
     struct text function = text_in(emitter->ir->arena);
     const bool scan = runs_scan(kernel->statements[0]);
     emitter->text = &function;
+    const bool of_number = emit_is_of_number(emitter, emitter->ir);
     if (scan)
         emit_scan_step(emitter, kernel);
     text_add(&function, "/* ");
@@ -114,7 +115,9 @@ static const char *kernel_source(struct emitter *emitter, const struct kernel *k
         add_wrapped(&function, facts->nodes);
     }
     text_add(&function, " */\n");
-    if (scan)
+    if (of_number)
+        emit_number_step(emitter, kernel);
+    else if (scan)
         emit_scan(emitter, kernel);
     else if (runs_alone(kernel->statements[0]))
         emit_whole(emitter, kernel);

@@ -223,6 +223,9 @@ const char *emit_runtime_function(struct emitter *emitter, const char *name,
 /* ---- function.c: a kernel as a C function ---- */
 
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
+/* Opens a function: what stands before its parameters, those, and what stands behind, up to "{". */
+void emit_open_function(struct emitter *emitter, const char *before, int count,
+                        const char *const *parameters, const char *more);
 /* Opens a function over buffers; `how` is "" or what stands before the type and a space, `more`
  * what stands behind the buffers, up to "{". */
 void emit_signature(struct emitter *emitter, const char *how, const char *name, int count,
@@ -233,6 +236,11 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
 /* The function for one step, and the kernel that calls it. */
 void emit_scan_step(struct emitter *emitter, const struct kernel *kernel);
 void emit_scan(struct emitter *emitter, const struct kernel *kernel);
+/* scan_number.c: those whose state is one number. Whether a body is of such; then the body's only
+ * kernel, and the loop of all steps. */
+bool emit_is_of_number(const struct emitter *emitter, struct ir *body);
+void emit_number_step(struct emitter *emitter, const struct kernel *kernel);
+void emit_number_scan(struct emitter *emitter, const struct kernel *kernel, struct ir *body);
 /* What the kernel is given behind its buffers where it is called: at most 2, how many. */
 int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
                         const char **arguments);

@@ -6,17 +6,14 @@
 
 /* ---- Parameters ---- */
 
-void emit_signature(struct emitter *emitter, const char *how, const char *name, int count,
-                    const struct kernel_buffer *buffers, const char *more) {
+void emit_open_function(struct emitter *emitter, const char *before, int count,
+                        const char *const *parameters, const char *more) {
     struct text line = text_in(emitter->ir->arena);
-    text_add(&line, "static %svoid %s(", how, name);
+    text_add(&line, "%s", before);
     size_t begin = 0;
     for (int i = 0; i < count; i++) {
-        const struct buffer *buffer = buffers[i].buffer;
-        bool last = i + 1 == count;
-        const char *parameter = arena_format(
-            emitter->ir->arena, "%s%s *restrict %s%s", buffers[i].written ? "" : "const ",
-            dtype_facts[buffer->dtype].c_type, buffer->name, last ? more : ",");
+        const char *parameter =
+            arena_format(emitter->ir->arena, "%s%s", parameters[i], i + 1 == count ? more : ",");
         bool breaks = i > 0 && line.length - begin + strlen(parameter) + 1 > 98;
         if (breaks) {
             text_add(&line, "\n        ");
@@ -25,6 +22,18 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
         text_add(&line, "%s%s", i && !breaks ? " " : "", parameter);
     }
     emit_open(emitter, "%s", text_keep(&line));
+}
+
+void emit_signature(struct emitter *emitter, const char *how, const char *name, int count,
+                    const struct kernel_buffer *buffers, const char *more) {
+    struct arena *arena = emitter->ir->arena;
+    const char **parameters = arena_array(arena, const char *, (size_t)count + 1);
+    for (int i = 0; i < count; i++)
+        parameters[i] =
+            arena_format(arena, "%s%s *restrict %s", buffers[i].written ? "" : "const ",
+                         dtype_facts[buffers[i].buffer->dtype].c_type, buffers[i].buffer->name);
+    emit_open_function(emitter, arena_format(arena, "static %svoid %s(", how, name), count,
+                       parameters, more);
 }
 
 static const char *more_parameters(struct emitter *emitter, const struct kernel *kernel) {

@@ -30,7 +30,7 @@ static const char macros[] =
 
 /* What the text calls and declares where it also speaks of buffers. */
 static const char own_words[] =
-    " another arena begin c ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod fmodf "
+    " another arena begin c carried ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod fmodf "
     "inputs k m "
     "memcpy n outputs part parts rint rintf row rows sqrt sqrtf states step strip sums taken tile "
     "vector walk "

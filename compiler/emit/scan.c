@@ -105,6 +105,8 @@ static int list_parameters(struct ir *body, struct kernel_buffer **parameters) {
 void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
     struct ir *outer = emitter->ir, *body = body_of(emitter, kernel);
     struct kernel_buffer *parameters;
+    if (emit_is_of_number(emitter, body))
+        return;
     int count = list_parameters(body, &parameters);
     text_add(emitter->text,
              scan_may_end(body->scan) ? "/* One of at most %" PRId64 " steps. */\n"
@@ -211,13 +213,10 @@ static void copy_last_state(struct emitter *emitter, const struct kernel *kernel
               output->elements, output->name);
 }
 
-void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
-    const struct ir *body = body_of(emitter, kernel);
-    const int64_t steps = scan_step_count(body->scan);
-    const bool may_end = scan_may_end(body->scan), last = body->scan->last;
-    emit_begin_work(emitter, kernel);
-    emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
-                   more_parameters(emitter, body, needs_arena(body), emitter->work > 0));
+static void add_steps(struct emitter *emitter, const struct kernel *kernel) {
+    const struct node *scan = body_of(emitter, kernel)->scan;
+    const int64_t steps = scan_step_count(scan);
+    const bool may_end = scan_may_end(scan), last = scan->last;
     if (last)
         declare_states(emitter, kernel);
     if (may_end)
@@ -228,6 +227,17 @@ void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
     emit_close(emitter);
     if (last && may_end)
         copy_last_state(emitter, kernel);
+}
+
+void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
+    struct ir *body = body_of(emitter, kernel);
+    emit_begin_work(emitter, kernel);
+    emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
+                   more_parameters(emitter, body, needs_arena(body), emitter->work > 0));
+    if (emit_is_of_number(emitter, body))
+        emit_number_scan(emitter, kernel, body);
+    else
+        add_steps(emitter, kernel);
     emit_close(emitter);
     emitter->work = 0;
 }

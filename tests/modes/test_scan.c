@@ -147,6 +147,63 @@ static struct tensor build_other_type(struct tensor_context *context) {
                                               .next = tensor_cast(narrow, DTYPE_UINT32)});
 }
 
+/* What the next state is of one number and another, and of a third. */
+typedef struct tensor of_numbers(struct tensor state, struct tensor x, struct tensor captured);
+
+static struct tensor chosen(struct tensor state, struct tensor x, struct tensor captured) {
+    return tensor_where(tensor_lt(state, x), tensor_sub(state, tensor_mul(x, captured)),
+                        tensor_max(tensor_neg(state), x));
+}
+static struct tensor of_bits(struct tensor state, struct tensor x, struct tensor captured) {
+    struct tensor bits = tensor_bitcast(state, DTYPE_INT32);
+    struct tensor ends = tensor_and(bits, scalar_like(bits, -0x7fffffff));
+    return tensor_add(tensor_div(x, state), tensor_where(tensor_eq(ends, scalar_like(ends, 0)),
+                                                         captured, tensor_abs(state)));
+}
+static struct tensor mixed(struct tensor state, struct tensor x, struct tensor captured) {
+    return tensor_xor(tensor_mul(state, scalar_like(state, 3)), tensor_add(x, captured));
+}
+static struct tensor summed(struct tensor state, struct tensor x, struct tensor captured) {
+    return tensor_add(tensor_mul(state, captured), x);
+}
+
+static struct tensor along_numbers(struct tensor xs, struct tensor start, struct tensor captured,
+                                   enum dtype dtype, int rank, of_numbers *next) {
+    static const int64_t one[] = {1};
+    struct tensor_context *body = tensor_context_new("body");
+    struct tensor state = add_graph_input(body, "state", dtype, rank, one);
+    struct tensor x = add_graph_input(body, "x", dtype, rank, one);
+    struct tensor other = add_graph_input(body, "captured", dtype, rank, one);
+    captured = tensor_reshape(tensor_cast(captured, dtype), rank, one);
+    xs = tensor_cast(rank ? unsqueeze(xs, 1) : xs, dtype);
+    struct tensor y = tensor_scan(
+        &(struct scan_options){.initial = tensor_reshape(tensor_cast(start, dtype), rank, one),
+                               .scanned_count = 1,
+                               .scanned = &xs,
+                               .captured_count = 1,
+                               .captured = &captured,
+                               .next = next(state, x, other)});
+    return tensor_cast(tensor_reshape(y, SHAPE(70)), DTYPE_FLOAT32);
+}
+
+/* States of one number, which a register holds. */
+static struct tensor build_numbers(struct tensor_context *context) {
+    static const struct {
+        enum dtype dtype;
+        int rank;
+        of_numbers *next;
+    } kinds[] = {{DTYPE_FLOAT32, 0, chosen}, {DTYPE_FLOAT32, 1, of_bits},
+                 {DTYPE_FLOAT64, 0, summed}, {DTYPE_FLOAT64, 1, chosen},
+                 {DTYPE_INT32, 1, mixed},    {DTYPE_INT64, 0, mixed},
+                 {DTYPE_INT64, 0, chosen},   {DTYPE_FLOAT32, 0, summed}};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    struct tensor xs = input(context, "xs", SHAPE(70)), start = input(context, "start", SHAPE(1));
+    struct tensor captured = input(context, "carried", SHAPE(1)), y[KINDS];
+    for (int i = 0; i < KINDS; i++)
+        y[i] = along_numbers(xs, start, captured, kinds[i].dtype, kinds[i].rank, kinds[i].next);
+    return tensor_concat(KINDS, y, 0);
+}
+
 /* Ends once the elements of a state lie far apart: with most seeds before the last step. */
 static struct tensor spreading(struct tensor_context *context, int64_t steps, bool last) {
     struct tensor xs = input(context, "xs", SHAPE(steps, 4, 16)),
@@ -220,12 +277,11 @@ static struct tensor build_ending_within(struct tensor_context *context) {
 }
 
 static struct tensor (*const builders[])(struct tensor_context *context) = {
-    build_lstm,           build_lstm_row,      build_both_ways, build_within_others,
-    build_nested,         build_without_state, build_integers,  build_other_type,
-    build_small,          build_last,          build_ending,    build_ending_within,
-    build_last_of_ending,
+    build_lstm,          build_lstm_row, build_both_ways,     build_within_others,  build_nested,
+    build_without_state, build_integers, build_other_type,    build_small,          build_last,
+    build_numbers,       build_ending,   build_ending_within, build_last_of_ending,
 };
-enum { BUILDERS = sizeof builders / sizeof *builders, SMALL = 8, ENDING = 10 };
+enum { BUILDERS = sizeof builders / sizeof *builders, SMALL = 8, ENDING = 11 };
 
 /* ---- Every mode ---- */
 
