@@ -81,8 +81,11 @@ static void add_axis(struct options *options, char *text, struct argp_state *sta
     if (!grown)
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
     options->axes = grown;
-    if (!read_axis_sizes(text, &grown[options->axis_count++], &error))
+    struct axis_sizes *sizes = &grown[options->axis_count++];
+    if (!read_axis_sizes(text, sizes, &error))
         argp_error(state, "%s", error.message);
+    if (sizes->place_count)
+        argp_error(state, "%s: `eigentensor import` makes one axis of several places", sizes->name);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {

@@ -91,7 +91,9 @@ static bool add_open_axis(struct sizes *sizes, const struct open_axis *bounds,
         axis->allowed = *given;
     else
         axis->allowed =
-            (struct axis_sizes){bounds->name, 1, {{bounds->least, bounds->most, bounds->step}}};
+            (struct axis_sizes){.name = bounds->name,
+                                .range_count = 1,
+                                .ranges = {{bounds->least, bounds->most, bounds->step}}};
     axis->first = axis_size_at(&axis->allowed, 0);
     return open_axis_allows(bounds, axis->first, error);
 }

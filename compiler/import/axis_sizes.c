@@ -3,6 +3,7 @@
 
 #include "compiler/base/json_read.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -88,12 +89,43 @@ static bool read_ranges(const char *at, struct axis_sizes *sizes, struct et_erro
     return put_in_order(sizes, error);
 }
 
+/* Whether a piece of text is "X.0". */
+static bool is_place(const char *text, size_t length) {
+    size_t digits = 0;
+    while (digits < length && isdigit((unsigned char)text[length - 1 - digits]))
+        digits++;
+    return digits > 0 && digits + 1 < length && text[length - 1 - digits] == '.';
+}
+
+/* "NAME@X.0,Y.1"; what has another form is a name as it is. */
+static bool read_places(char *text, struct axis_sizes *sizes, struct et_error *error) {
+    char *at = strchr(text, '@');
+    if (!at || at == text)
+        return true;
+    for (const char *piece = at + 1, *end; piece; piece = *end ? end + 1 : NULL) {
+        end = piece + strcspn(piece, ",");
+        if (!is_place(piece, (size_t)(end - piece)))
+            return true;
+    }
+    *at = '\0';
+    char *rest = NULL;
+    for (char *piece = strtok_r(at + 1, ",", &rest); piece; piece = strtok_r(NULL, ",", &rest)) {
+        if (sizes->place_count == MOST_TIED_PLACES)
+            return et_fail(error, "%s: expected at most %d places", quoted(text).text,
+                           MOST_TIED_PLACES);
+        sizes->places[sizes->place_count++] = piece;
+    }
+    return true;
+}
+
 bool read_axis_sizes(char *text, struct axis_sizes *sizes, struct et_error *error) {
     char *equals = strrchr(text, '=');
     if (!equals || equals == text)
         return et_fail(error, "%s: expected NAME=SIZE", quoted(text).text);
     *equals = '\0';
     *sizes = (struct axis_sizes){.name = text};
+    if (!read_places(text, sizes, error))
+        return false;
     if (strcmp(equals + 1, BATCH_SYMBOL) != 0)
         return read_ranges(equals + 1, sizes, error);
     sizes->ranges[sizes->range_count++] = (struct size_range){ET_BATCH, ET_BATCH, 1};

@@ -43,15 +43,23 @@ bool model_file_has_axis(const struct model_file *file, const char *name);
 struct graph *model_file_graph(struct model_file *file, const struct import_options *options,
                                struct weights **weights, struct et_error *error);
 
+/* A place of an open axis: "X.0" of axis 0 of the input X; which axis. */
+struct axis_place {
+    const char *place;
+    int axis;
+};
+
 /* Makes one graph of a model to import, in which these axes stay open; `fixed` has the sizes of
- * others. The caller frees it and *weights. NULL and an error when that cannot be (open_fit.h),
- * which names the file. `progress` may be NULL.
+ * others. An axis that has places stands there, else where the file has its name. The caller frees
+ * it and *weights. NULL and an error when that cannot be (open_fit.h), which names the file.
+ * `progress` may be NULL.
  *
  * What an import computes of a size (positions, counts) the graph computes itself where it is no
  * shape, and it has scans where an import writes few steps out. *plain: it does not need to, and so
  * is at each size the graph that model_file_graph makes; else one of other nodes that gives the
  * same bits. */
 struct open_graph *model_file_open_graph(struct model_file *file, const struct open_axes *axes,
+                                         int place_count, const struct axis_place *places,
                                          const struct import_options *fixed,
                                          void (*progress)(void *context, int64_t done, int64_t all),
                                          void *context, struct weights **weights, bool *plain,
@@ -71,16 +79,19 @@ struct graph *graph_with_batch(struct graph *graph, struct weights **weights,
 
 /* Sizes that an axis may have: "16", "1,16,128", "1..8,32", "32..1024:32" in
  * steps of 32; or ET_BATCH, by "N". */
-enum { MOST_SIZE_RANGES = 16, MOST_SIZES = 256 };
+enum { MOST_SIZE_RANGES = 16, MOST_SIZES = 256, MOST_TIED_PLACES = 8 };
 struct axis_sizes {
     const char *name;
     int range_count;
     struct size_range {
         int64_t first, last, step;
     } ranges[MOST_SIZE_RANGES]; /* ascending, apart */
+    int place_count;            /* that it ties together; 0: the file has an axis of that name */
+    const char *places[MOST_TIED_PLACES];
 };
 
-/* Reads "NAME=SIZES". The name may have any characters, and stays in `text`, which is cut. */
+/* Reads "NAME=SIZES", or "NAME@X.0,Y.1=SIZES" for one axis in several places: axis 0 of the input X
+ * and axis 1 of Y. The name may have any characters, and stays in `text`, which is cut. */
 bool read_axis_sizes(char *text, struct axis_sizes *sizes, struct et_error *error);
 bool axis_allows(const struct axis_sizes *sizes, int64_t size);
 /* How many sizes there are. */

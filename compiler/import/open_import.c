@@ -11,6 +11,8 @@ struct open_importing {
     struct import_options
         options; /* its sizes: those of the open axes first, then the fixed ones */
     struct et_axis *sizes;
+    int size_count; /* of open axes, by their places */
+    int *axis_of;   /* each of those */
     void (*progress)(void *context, int64_t done, int64_t all);
     void *context;
 };
@@ -18,8 +20,8 @@ struct open_importing {
 static struct graph *import_at(void *context, const int64_t *sizes, struct weights **weights,
                                struct et_error *error) {
     struct open_importing *importing = context;
-    for (int i = 0; i < importing->axes->count; i++)
-        importing->sizes[i].size = sizes[i];
+    for (int i = 0; i < importing->size_count; i++)
+        importing->sizes[i].size = sizes[importing->axis_of[i]];
     return model_file_graph(importing->file, &importing->options, weights, error);
 }
 
@@ -73,7 +75,25 @@ static void tell(void *context, int64_t done, int64_t all) {
         importing->progress(importing->context, done, all);
 }
 
+/* A size for each place of an axis, or one by its name. */
+static void list_places(struct open_importing *importing, int place_count,
+                        const struct axis_place *places) {
+    for (int axis = 0; axis < importing->axes->count; axis++) {
+        int before = importing->size_count;
+        for (int i = 0; i < place_count; i++)
+            if (places[i].axis == axis) {
+                importing->axis_of[importing->size_count] = axis;
+                importing->sizes[importing->size_count++].name = places[i].place;
+            }
+        if (importing->size_count > before)
+            continue;
+        importing->axis_of[importing->size_count] = axis;
+        importing->sizes[importing->size_count++].name = importing->axes->axes[axis].name;
+    }
+}
+
 struct open_graph *model_file_open_graph(struct model_file *file, const struct open_axes *axes,
+                                         int place_count, const struct axis_place *places,
                                          const struct import_options *fixed,
                                          void (*progress)(void *context, int64_t done, int64_t all),
                                          void *context, struct weights **weights, bool *plain,
@@ -81,22 +101,24 @@ struct open_graph *model_file_open_graph(struct model_file *file, const struct o
     struct open_importing importing = {
         .file = file, .axes = axes, .options = *fixed, .progress = progress, .context = context};
     *weights = NULL;
-    importing.options.axis_count += axes->count;
+    size_t most = (size_t)fixed->axis_count + (size_t)axes->count + (size_t)place_count;
     importing.options.open = true;
-    importing.sizes = et_allocate((size_t)importing.options.axis_count + 1, sizeof(struct et_axis));
+    importing.sizes = et_allocate(most + 1, sizeof *importing.sizes);
+    importing.axis_of = et_allocate(most + 1, sizeof *importing.axis_of);
     importing.options.folds = folds_new();
-    if (!importing.sizes || !importing.options.folds) {
+    if (!importing.sizes || !importing.axis_of || !importing.options.folds) {
         et_release(importing.sizes);
+        et_release(importing.axis_of);
         folds_free(importing.options.folds);
         et_fail(error, "out of memory");
         return NULL;
     }
-    for (int i = 0; i < axes->count; i++)
-        importing.sizes[i].name = axes->axes[i].name;
+    list_places(&importing, place_count, places);
     if (fixed->axis_count)
-        memcpy(importing.sizes + axes->count, fixed->axes,
+        memcpy(importing.sizes + importing.size_count, fixed->axes,
                (size_t)fixed->axis_count * sizeof *fixed->axes);
     importing.options.axes = importing.sizes;
+    importing.options.axis_count += importing.size_count;
     see_folds(&importing);
     const struct graph_source source = {import_at, tell, &importing};
     struct open_graph *open = open_graph_fit(axes, &source, weights, error);
@@ -104,6 +126,7 @@ struct open_graph *model_file_open_graph(struct model_file *file, const struct o
     importing.options.folds = NULL;
     *plain = open && is_plain(&importing, open);
     et_release(importing.sizes);
+    et_release(importing.axis_of);
     folds_free(folds);
     return open;
 }

@@ -127,6 +127,8 @@ static void take_axis(const struct command_line *line, struct cli_model *model, 
     if (axis_size_count(&sizes) > 1 && !line->takes_sets)
         argp_error(state, "%s: expected one size; emit, build, check and inspect take several",
                    sizes.name);
+    if (axis_size_count(&sizes) > 1 && sizes.place_count)
+        argp_error(state, "%s: an axis of several places has one size here", sizes.name);
     if (!model_add_sizes(model, &sizes))
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
 }

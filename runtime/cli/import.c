@@ -14,6 +14,8 @@ struct import_arguments {
     bool operators;
     struct open_axis open[MOST_OPEN_AXES]; /* those that stay open */
     int open_count;
+    struct axis_place places[MOST_OPEN_AXES * MOST_TIED_PLACES]; /* of those that have some */
+    int place_count;
 };
 
 enum { KEY_OPERATORS = 256 };
@@ -25,11 +27,20 @@ static const struct argp_option options[] = {
     {"axis", KEY_AXIS, "NAME=SIZE[..SIZE[:STEP]]", 0,
      "The size of an open axis, by the name that the file gives it, or of axis K of its input X as "
      "X.K; N for the axis of images leaves it open. With a range, as 1..512 or 32..1024:32 for "
-     "multiples of 32, the stored graph keeps the axis open, and takes these sizes. To be given "
-     "for "
-     "each",
+     "multiples of 32, the stored graph keeps the axis open, and takes these sizes. "
+     "batch@X.0,Y.1=1..8 is one axis of a name of your own in places to which the file gives none. "
+     "To be given for each",
      0},
     {0}};
+
+static void leave_open(struct import_arguments *arguments, const struct axis_sizes *sizes) {
+    const struct size_range *range = &sizes->ranges[0];
+    for (int i = 0; i < sizes->place_count; i++)
+        arguments->places[arguments->place_count++] =
+            (struct axis_place){sizes->places[i], arguments->open_count};
+    arguments->open[arguments->open_count++] =
+        (struct open_axis){sizes->name, range->first, range->last, range->step};
+}
 
 /* A range leaves the axis open. */
 static void take_axis(struct import_arguments *arguments, char *argument,
@@ -44,9 +55,8 @@ static void take_axis(struct import_arguments *arguments, char *argument,
     if (range->first != range->last && arguments->open_count == MOST_OPEN_AXES)
         argp_error(state, "%s: expected at most %d open axes", sizes.name, MOST_OPEN_AXES);
     if (range->first != range->last)
-        arguments->open[arguments->open_count++] =
-            (struct open_axis){sizes.name, range->first, range->last, range->step};
-    else if (!model_add_axis(&arguments->common.model, sizes.name, range->first))
+        leave_open(arguments, &sizes);
+    else if (!model_add_sizes(&arguments->common.model, &sizes))
         argp_failure(state, EXIT_FAILURE, 0, "out of memory");
 }
 
@@ -150,7 +160,8 @@ static bool import_open(const struct import_arguments *arguments, struct et_erro
     struct progress progress = {0};
     bool plain = false;
     if (file) {
-        open = model_file_open_graph(file, &axes, &fixed, show, &progress, &weights, &plain, error);
+        open = model_file_open_graph(file, &axes, arguments->place_count, arguments->places, &fixed,
+                                     show, &progress, &weights, &plain, error);
         progress_end(&progress);
     }
     bool good = open && store_open(arguments, open, weights, plain, error);

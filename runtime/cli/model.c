@@ -56,6 +56,11 @@ bool model_add_axis(struct cli_model *model, const char *name, int64_t size) {
 }
 
 bool model_add_sizes(struct cli_model *model, const struct axis_sizes *sizes) {
+    bool good = true;
+    for (int i = 0; i < sizes->place_count; i++)
+        good &= model_add_axis(model, sizes->places[i], sizes->ranges[0].first);
+    if (sizes->place_count)
+        return good;
     if (axis_size_count(sizes) == 1)
         return model_add_axis(model, sizes->name, sizes->ranges[0].first);
     struct axis_sizes *sets = realloc(model->sets, ((size_t)model->set_count + 1) * sizeof *sets);
@@ -191,7 +196,7 @@ void model_randomise(uint64_t seed, struct tensors *inputs) {
     uint64_t state = seed;
     for (int i = 0; i < inputs->count; i++)
         random_input_elements(&state, inputs->facts[i].dtype, inputs->facts[i].bytes,
-                        inputs->elements[i]);
+                              inputs->elements[i]);
 }
 
 int64_t compiled_flops(const struct compiled *compiled) {

@@ -59,6 +59,19 @@ expect 0 "$tool" run open.json five.npy
 cp out open
 expect 0 "$tool" run open_axes.onnx five.npy
 same out open
+expect 0 "$tool" import open_axes.onnx --axis n@x.0,x.2=2..4 -o tied.json
+says out 'open   n 2..4'
+expect 0 "$tool" inspect tied.json
+says out 'input       x float32[n,3,n]'
+expect 0 "$tool" inspect --summary tied.json --axis n=3
+sed -n '/^digest/s/  *//p' out >tied
+expect 0 "$tool" import open_axes.onnx --axis n@x.0,x.2=3 -o three.json
+sed -n '/^digest/s/ //p' out >three
+same three tied 'the tied graph at a size is another one than the import'
+expect 1 "$tool" import open_axes.onnx --axis n@x.0,y.2=2..4 --axis width=2 -o tied.json
+says err 'no input has an open axis "y.2"'
+expect 2 "$tool" check open_axes.onnx --axis n@x.0,x.2=2,3
+says err 'an axis of several places has one size here'
 expect 0 "$tool" inspect --summary open.json --axis x.0=2 --axis width=5
 sed -n '/^digest/s/  *//p' out >open
 expect 0 "$tool" import open_axes.onnx --axis x.0=2 --axis width=5 -o closed.json

@@ -34,6 +34,26 @@ Test(axis_sizes, may_be_one_or_many) {
     reads("x=20,4..12:4,1..3", "x: 1..3,4..12:4,20");
 }
 
+static void ties(const char *given, const char *name, int count, const char *last) {
+    char text[256];
+    struct axis_sizes sizes;
+    snprintf(text, sizeof text, "%s", given);
+    cr_assert(read_axis_sizes(text, &sizes, NULL));
+    cr_expect_str_eq(sizes.name, name);
+    cr_expect_eq(sizes.place_count, count);
+    cr_expect(count == 0 || strcmp(sizes.places[count - 1], last) == 0);
+}
+
+Test(axis_sizes, may_be_of_several_places) {
+    ties("batch@input.0,state.1=1..8", "batch", 2, "state.1");
+    ties("n@a@b.c.12=3", "n", 1, "a@b.c.12");
+    ties("a@b=3", "a@b", 0, NULL); /* no places: the file's names may have any characters */
+    ties("a@b.0,c=3", "a@b.0,c", 0, NULL);
+    ties("a@.0=3", "a@.0", 0, NULL);
+    ties("@a.0=3", "@a.0", 0, NULL);
+    reads("b@a.0,a.1,a.2,a.3,a.4,a.5,a.6,a.7,a.8=1", "b: expected at most 8 places");
+}
+
 Test(axis_sizes, say_what_is_wrong) {
     reads("x", "x: expected NAME=SIZE");
     reads("=3", "=3: expected NAME=SIZE");

@@ -13,8 +13,9 @@ enum { KEPT = 4 };
 
 static char folder[] = "/tmp/test-sizes-XXXXXX";
 static char sums_path[64], tables_path[64];
-static struct axis_sizes allowed[] = {{"width", 1, {{1, 64, 1}}},
-                                      {"rows", 2, {{2, 2, 1}, {5, 5, 1}}}};
+static struct axis_sizes allowed[] = {
+    {.name = "width", .range_count = 1, .ranges = {{1, 64, 1}}},
+    {.name = "rows", .range_count = 2, .ranges = {{2, 2, 1}, {5, 5, 1}}}};
 
 static void write_model(struct onnx_model *model, const char *path) {
     size_t count;
