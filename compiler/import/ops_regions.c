@@ -206,7 +206,13 @@ struct tensor import_max_unpool(struct call *call) {
     struct range padding[MAX_RANK] = {0};
     if (wanted.count != rank)
         return call_refuse(call, "output_shape has %d numbers, expected %d", wanted.count, rank);
-    for (int i = 0; i < rank; i++)
+    for (int i = 0; i < rank; i++) {
+        if (wanted.values[i] < shape[i] || wanted.values[i] > MAX_ELEMENTS)
+            return call_refuse(call,
+                               "output_shape is %" PRId64 " along axis %d, expected at least "
+                               "%" PRId64,
+                               wanted.values[i], i, shape[i]);
         padding[i].end = wanted.values[i] - shape[i];
+    }
     return tensor_pad(y, rank, padding, 0);
 }

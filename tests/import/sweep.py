@@ -33,6 +33,8 @@ OTHERS = {
     **dict.fromkeys(("Bernoulli", "Dropout", "Multinomial", "RandomNormalLike",
                      "RandomUniformLike"), ("", "numbers of another generator")),
     "Cast": (" as ", "floats that the integers do not hold saturate"),
+    "Pow": (" as INT", "powers that the integers do not hold saturate"),
+    **dict.fromkeys(("ReduceMax", "ReduceMin"), (" as ", "a NaN is the result")),
     "Col2Im": (" as ", "those of one axis with a dilation are wrong there"),
     "CastLike": (" as U", "floats that the integers do not hold saturate"),
     "TreeEnsembleClassifier": ("", "two labels that are not 0 and 1"),
