@@ -37,7 +37,7 @@ OTHERS = {
     **dict.fromkeys(("ReduceMax", "ReduceMin"), (" as ", "a NaN is the result")),
     "Col2Im": (" as ", "those of one axis with a dilation are wrong there"),
     "CastLike": (" as U", "floats that the integers do not hold saturate"),
-    "TreeEnsembleClassifier": ("", "two labels that are not 0 and 1"),
+    "TreeEnsembleClassifier": ("", "findings/onnxruntime_tree_ensemble_labels.sh"),
 }
 
 
