@@ -89,9 +89,10 @@ struct tensor import_attention_of_input(struct call *call) {
     call_ignore(call, "rotary_embedding_dim");
     if (call_int(call, "do_rotary", 0) || call_int(call, "past_present_share_buffer", 0))
         return call_refuse(call, "rotation, or a past in the place of the present");
-    if (heads < 1 || widths[0] < 1 || widths[1] != widths[0] || widths[2] < 1 ||
-        widths[0] + widths[1] > tensor_extent(weight, -1) ||
-        widths[0] + widths[1] + widths[2] != tensor_extent(weight, -1))
+    bool fits = heads >= 1 && widths[0] == widths[1];
+    for (int i = 0; i < 3; i++)
+        fits &= widths[i] >= 1 && widths[i] <= tensor_extent(weight, -1);
+    if (!fits || widths[0] + widths[1] + widths[2] != tensor_extent(weight, -1))
         return call_refuse(call, "weights %s for queries, keys and values",
                            tensor_text(weight).text);
     struct tensor all = matmul(call_input(call, 0), weight), *parts[3];
