@@ -122,13 +122,17 @@ def choices(model):
 
 
 def base_models():
-    """{operator: models of different kinds, the smallest first}."""
+    """{operator: models of different kinds, the smallest first}. Of operators that have none, as
+    those that are refused by name, one that is valid for Identity."""
     found = {}
     for model in (*of_node_cases(), *of_tables()):
         alias = ALIASES.get(model.operator)
         for each in (model, *([model.named(*alias)] if alias else [])):
             if each.operator in operators():
                 found.setdefault(each.operator, {}).setdefault(each.kind(), each)
+    plain = found["", "Identity"]
+    for operator in operators() - set(found):
+        found[operator] = {0: next(iter(plain.values())).named(*operator)}
     return {operator: sorted(kinds.values(), key=lambda model: model.proto.ByteSize())
             for operator, kinds in sorted(found.items())}
 
