@@ -34,16 +34,16 @@ class Case:
     """An operator with its attributes, at an opset, on arrays; None: an input that is left out.
     `known` lists inputs that the file holds. `outputs` says of each whether it is asked for;
     None: it has a name, which nothing reads.
-    `expected` lists the outputs where ONNX Runtime is not to be asked. `axes` are sizes for open
-    axes."""
+    `expected` lists the outputs where ONNX Runtime is not to be asked. `open_axes` gives
+    axes that the file leaves open their sizes."""
 
     # pylint: disable=too-many-arguments
     def __init__(self, operator, version, inputs, *, domain="", known=(), outputs=(True,),
-                 rtol=1e-5, atol=1e-5, expected=None, axes=None, **attributes):
+                 rtol=1e-5, atol=1e-5, expected=None, open_axes=None, **attributes):
         self.operator, self.opset, self.domain = operator, version, domain
         self.inputs, self.known, self.outputs = inputs, known, outputs
         self.rtol, self.atol, self.attributes = rtol, atol, attributes
-        self.expected, self.axes = expected, axes
+        self.expected, self.open_axes = expected, open_axes
 
     def __str__(self):
         shapes = " ".join("-" if x is None else f"{x.dtype}{list(x.shape)}" for x in self.inputs)
@@ -102,7 +102,7 @@ def outcome(case):
     model, given = case.model(), case.given()
     try:
         expected = case.expected or run_ort(model, given)
-        eager, jit = (run_here(model, given, mode, case.axes) for mode in ("eager", "jit"))
+        eager, jit = (run_here(model, given, mode, case.open_axes) for mode in ("eager", "jit"))
     except Exception as error:  # pylint: disable=broad-except
         return f"{type(error).__name__}: {error}"
     for one, other, wanted in zip(eager, jit, expected):

@@ -41,7 +41,7 @@ def loop(states, graph, outputs, steps=STEPS):
 def loop_at_run_time(states, graph, outputs, steps=None, go=None, bound=None):
     """How often it runs, whether it begins, or what its body says is known at run time only."""
     return Case("Loop", 16, [steps, go, *states], outputs=(True,) * outputs, body=graph,
-                axes={"loop": bound} if bound else None)
+                open_axes={"loop": bound} if bound else None)
 
 
 def scan(states, inputs, graph, outputs, **attributes):
@@ -142,7 +142,7 @@ CASES = [
 
 def message_of(case):
     try:
-        run_here(case.model(), case.given(), "eager", case.axes)
+        run_here(case.model(), case.given(), "eager", case.open_axes)
     except Exception as error:  # pylint: disable=broad-except
         return str(error)
     return "nothing"
@@ -154,7 +154,8 @@ REFUSED = (
     (loop_at_run_time([floats(3)], body([GO, ("Add", "h h", "next")], (*STEP, "h"),
                                         ("goes_on", "next")), 1, numpy.array(7)),
      "has to get a bound, as --axis loop=100"),
-    (Case("Add", 14, [floats(3), floats(3)], axes={"loop": 5}), "and no loop runs as often as"),
+    (Case("Add", 14, [floats(3), floats(3)], open_axes={"loop": 5}),
+     "and no loop runs as often as"),
     (loop([floats(3)],
           body([GO, ("Concat", "h h", "next", {"axis": 0})], (*STEP, "h"), ("goes_on", "next")), 1),
      "of which one makes float32[6] of a state"),
