@@ -29,6 +29,9 @@ struct prepared {
 struct et_program {
     struct graph *graph;
     struct weights *weights;
+    pthread_mutex_t identifying;
+    bool identified; /* under the lock; until then there is `identity` */
+    struct graph_identity identity;
     struct digest_hex digest;
     struct digest_uuid uuid;
     struct arena arena;          /* of `compiler`'s texts and of `shapes` */
@@ -89,14 +92,33 @@ bool et_mode_allowed(enum et_mode mode, struct et_error *error) {
 
 /* Opening. */
 
+static void set_digest(struct et_program *program, const struct digest *digest) {
+    program->digest = digest_hex(digest);
+    program->uuid = digest_uuid(digest);
+    program->identified = true;
+}
+
+/* Its digest, or all that it takes to find it. */
 static bool identify(struct et_program *program, struct et_error *error) {
     struct digest digest;
-    const struct digest_notes *notes = program->kept ? &cached_notes : NULL;
-    if (!graph_digest_noted(program->graph, notes, &digest, error))
+    if (!program->kept)
+        return graph_identity_begin(program->graph, &program->identity, error);
+    if (!graph_digest_noted(program->graph, &cached_notes, &digest, error))
         return false;
-    program->digest = digest_hex(&digest);
-    program->uuid = digest_uuid(&digest);
+    set_digest(program, &digest);
     return true;
+}
+
+/* Reads all weights, the first time: which a program that only runs need not do. */
+static void find_digest(const struct et_program *program) {
+    struct et_program *own = (struct et_program *)program;
+    pthread_mutex_lock(&own->identifying);
+    if (!own->identified) {
+        struct digest digest = graph_identity_end(&own->identity);
+        set_digest(own, &digest);
+        weights_rest(own->weights);
+    }
+    pthread_mutex_unlock(&own->identifying);
 }
 
 static void set_shape(int64_t *shape, const struct node *node) {
@@ -131,6 +153,7 @@ static struct et_program *from_graph(struct graph *graph, struct weights *weight
     program->weights = weights;
     program->kept = kept;
     program->threads = 1;
+    pthread_mutex_init(&program->identifying, NULL);
     for (int mode = 0; mode < ET_MODE_COUNT; mode++)
         pthread_mutex_init(&program->modes[mode].lock, NULL);
     if (!set_shapes(program, error) || !identify(program, error)) {
@@ -172,6 +195,8 @@ void et_program_free(struct et_program *program) {
     program_forget(program);
     for (int mode = 0; mode < ET_MODE_COUNT; mode++)
         pthread_mutex_destroy(&program->modes[mode].lock);
+    pthread_mutex_destroy(&program->identifying);
+    graph_identity_free(&program->identity);
     tuning_free(program->tuning);
     arena_free(&program->arena);
     graph_free(program->graph);
@@ -194,10 +219,12 @@ const char *et_program_name(const struct et_program *program) {
 }
 
 const char *et_program_digest(const struct et_program *program) {
+    find_digest(program);
     return program->digest.text;
 }
 
 const char *et_program_uuid(const struct et_program *program) {
+    find_digest(program);
     return program->uuid.text;
 }
 
@@ -326,7 +353,7 @@ bool et_program_set_tuning(struct et_program *program, const char *path, struct 
     struct tuning *tuning = path ? tuning_load(path, error) : NULL;
     if (path && !tuning)
         return false;
-    if (tuning && strcmp(tuning->digest, program->digest.text) != 0) {
+    if (tuning && strcmp(tuning->digest, et_program_digest(program)) != 0) {
         et_fail(error, "%s: made for the graph %s, not for %s, %s", path, tuning->digest,
                 program->graph->name, program->digest.text);
         tuning_free(tuning);
@@ -367,8 +394,9 @@ static struct compiled *compile_tuned(const struct et_program *program,
     plain.limits = program->limits;
     struct compile_options tuned = plain;
     struct tuning *kept = NULL;
-    if (!program->tuning_set && options->target && options->target == cpu_target(NULL))
-        kept = tuning_cache_load(program->digest.text, options->target, backend->name);
+    if (!program->tuning_set && options->target && options->target == cpu_target(NULL) &&
+        tuning_cache_has_any())
+        kept = tuning_cache_load(et_program_digest(program), options->target, backend->name);
     tuned.tuning = kept ? kept : program->tuning;
     if (!options->target && tuned.tuning)
         tuned.target = target_find(tuned.tuning->target);
@@ -419,10 +447,10 @@ static bool open_mode(struct et_program *program, enum et_mode mode, struct et_e
     const struct target *target = cpu_target(error);
     if (!target)
         return false;
-    const struct compile_options options = {.target = target,
-                                            .digest = program->digest.text,
-                                            .threads = program->threads,
-                                            .stop_every = STOP_EVERY};
+    /* Nobody keeps the text of ET_JIT: that alone is no reason to read all weights. */
+    const char *digest = mode == ET_JIT && !program->kept ? NULL : et_program_digest(program);
+    const struct compile_options options = {
+        .target = target, .digest = digest, .threads = program->threads, .stop_every = STOP_EVERY};
     return program_build(program, mode_backend(mode), &options, &program->compiler,
                          &program->modes[mode].build, error);
 }

@@ -167,7 +167,8 @@ void et_program_free(struct et_program *program);
 /* The name stored in the graph. */
 const char *et_program_name(const struct et_program *program);
 
-/* The identity of graph and weights: SHA-256, 64 hexadecimal digits. */
+/* The identity of graph and weights: SHA-256, 64 hexadecimal digits. The first call reads all
+ * weights, unless the program is kept (et_program_open_kept) or ET_AOT was prepared. */
 const char *et_program_digest(const struct et_program *program);
 
 /* The same identity as a UUID. */

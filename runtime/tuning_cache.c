@@ -1,5 +1,6 @@
 #include "runtime/tuning_cache.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,12 +8,14 @@
 
 #include "runtime/backend/cache.h"
 
+static const char tuned[] = "tuned-";
+
 /* FOLDER/tuned-DIGEST/CPU-MODE.json. The CPU is looked at only where the graph has any. */
 static bool find_path(const char *digest, const struct target *target, const char *mode, bool make,
                       struct text *path) {
     if (!cache_folder(path, make))
         return false;
-    text_add(path, "/tuned-%.32s", digest);
+    text_add(path, "/%s%.32s", tuned, digest);
     const char *folder = text_read(path, NULL);
     if (folder && make)
         mkdir(folder, 0700);
@@ -27,6 +30,19 @@ static bool find_path(const char *digest, const struct target *target, const cha
     struct digest key = digest_end(&stream);
     text_add(path, "/%.32s-%s.json", digest_hex(&key).text, mode);
     return text_check(path, NULL);
+}
+
+bool tuning_cache_has_any(void) {
+    struct text path = {0};
+    const char *place = cache_folder(&path, false) ? text_read(&path, NULL) : NULL;
+    DIR *folder = place ? opendir(place) : NULL;
+    bool found = false;
+    for (struct dirent *entry; folder && !found && (entry = readdir(folder));)
+        found = strncmp(entry->d_name, tuned, strlen(tuned)) == 0;
+    if (folder)
+        closedir(folder);
+    text_free(&path);
+    return found;
 }
 
 struct tuning *tuning_cache_load(const char *digest, const struct target *target,

@@ -5,6 +5,8 @@
 #include "compiler/schedule/tuning.h"
 #include "compiler/target/target.h"
 
+/* Whether any is kept, of whatever graph. */
+bool tuning_cache_has_any(void);
 /* The kept tuning of a graph (its digest, 64 hexadecimal digits) for this CPU used as that target,
  * in a mode (its name); NULL: there is none that can be read. It is the caller's to free. */
 struct tuning *tuning_cache_load(const char *digest, const struct target *target, const char *mode);

@@ -390,17 +390,21 @@ bool graph_to_json(const struct graph *graph, const char *weights_file, const st
     return open_graph_to_json(&open, weights_file, sha256, text, error);
 }
 
-static bool add_values(struct digest_stream *stream, const struct used_weights *used,
-                       struct et_error *error) {
+static bool check_bound(const struct used_weights *used, struct et_error *error) {
+    for (int i = 0; i < used->count; i++)
+        if (!used->nodes[i]->value)
+            return et_fail(error, "node %d (weight): \"%s\" is not bound to its elements",
+                           used->nodes[i]->id, quoted(used->nodes[i]->name).text);
+    return true;
+}
+
+/* Requires that they are bound. */
+static void add_values(struct digest_stream *stream, const struct used_weights *used) {
     for (int i = 0; i < used->count; i++) {
         const struct node *node = used->nodes[i];
-        if (!node->value)
-            return et_fail(error, "node %d (weight): \"%s\" is not bound to its elements", node->id,
-                           quoted(node->name).text);
         struct digest value = digest_tensor(node->dtype, node->rank, node->shape, node->value);
         digest_add(stream, value.bytes, sizeof value.bytes);
     }
-    return true;
 }
 
 /* What tells the elements of all weights: where those in the file lie, the digests of others.
@@ -447,13 +451,15 @@ static bool digest_text(const struct graph *graph, const struct used_weights *us
     bool noted = notes && make_note_key(graph, used, text, length, &key);
     if (noted && notes->find(&key, digest))
         return true;
+    if (!check_bound(used, error))
+        return false;
     digest_begin(&stream);
     digest_add(&stream, text, length);
-    bool good = add_values(&stream, used, error);
+    add_values(&stream, used);
     *digest = digest_end(&stream);
-    if (good && noted)
+    if (noted)
         notes->note(&key, digest);
-    return good;
+    return true;
 }
 
 static bool digest_noted(const struct open_graph *open, const struct digest_notes *notes,
@@ -482,6 +488,47 @@ bool graph_digest_noted(const struct graph *graph, const struct digest_notes *no
 
 bool graph_digest(const struct graph *graph, struct digest *digest, struct et_error *error) {
     return graph_digest_noted(graph, NULL, digest, error);
+}
+
+static bool add_canonical_text(const struct graph *graph, const struct used_weights *used,
+                               struct digest_stream *stream, struct et_error *error) {
+    const struct open_graph open = closed(graph);
+    struct text text = {0};
+    bool good = add_graph(&text, &open, used, NULL, NULL, error);
+    const char *bytes = good ? text_read(&text, error) : NULL;
+    if (bytes)
+        digest_add(stream, bytes, text.length);
+    text_free(&text);
+    return bytes != NULL;
+}
+
+bool graph_identity_begin(const struct graph *graph, struct graph_identity *identity,
+                          struct et_error *error) {
+    struct used_weights used = {0};
+    *identity = (struct graph_identity){0};
+    digest_begin(&identity->stream);
+    bool good = check_graph(graph, error) && find_used_weights(graph, &used, error) &&
+                add_canonical_text(graph, &used, &identity->stream, error) &&
+                check_bound(&used, error);
+    identity->count = used.count;
+    identity->weights = used.nodes;
+    if (!good)
+        graph_identity_free(identity);
+    return good;
+}
+
+struct digest graph_identity_end(struct graph_identity *identity) {
+    const struct used_weights used = {identity->weights, identity->count};
+    add_values(&identity->stream, &used);
+    struct digest digest = digest_end(&identity->stream);
+    graph_identity_free(identity);
+    return digest;
+}
+
+void graph_identity_free(struct graph_identity *identity) {
+    et_release(identity->weights);
+    identity->weights = NULL;
+    identity->count = 0;
 }
 
 static bool check_weights(const struct graph *graph, const struct weights *weights,

@@ -109,6 +109,17 @@ bool graph_digest_noted(const struct graph *graph, const struct digest_notes *no
 bool graph_encode(const struct graph *graph, const char *weights_file,
                   const struct weights *weights, const struct digest *sha256, struct text *text,
                   struct et_error *error);
+/* The same in two steps: the first does what can fail, the second reads the elements of all
+ * weights. What the first gives is released by the second, or by graph_identity_free. */
+struct graph_identity {
+    struct digest_stream stream;
+    int count;
+    struct node **weights;
+};
+bool graph_identity_begin(const struct graph *graph, struct graph_identity *identity,
+                          struct et_error *error);
+struct digest graph_identity_end(struct graph_identity *identity);
+void graph_identity_free(struct graph_identity *identity); /* fine for one that is all zero */
 /* Writes the JSON file. `weights` are those of `weights_file`, which lies in the same folder and
  * which weights_save wrote; both NULL for a graph without weights. */
 bool graph_store(const struct graph *graph, const char *weights_file, const struct weights *weights,
