@@ -197,8 +197,10 @@ static void declare_states(struct emitter *emitter, const struct kernel *kernel)
     const struct ir *body = body_of(emitter, kernel);
     const struct buffer *output = kernel->statements[0]->output;
     const char *type = dtype_facts[output->dtype].c_type;
-    const char *spare =
-        arena_format(emitter->ir->arena, "(%s *)(arena + %zu)", type, body->memory.state_offset);
+    const size_t offset = body->memory.state_offset;
+    const char *spare = offset
+                            ? arena_format(emitter->ir->arena, "(%s *)(arena + %zu)", type, offset)
+                            : arena_format(emitter->ir->arena, "(%s *)arena", type);
     const bool first = scan_may_end(body->scan) || scan_step_count(body->scan) % 2;
     emit_line(emitter, "%s *const states[2] = {%s, %s};", type, first ? output->name : spare,
               first ? spare : output->name);

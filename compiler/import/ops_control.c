@@ -221,13 +221,15 @@ static const Onnx__Node *node_giving(const Onnx__Graph *graph, const char *name)
     return NULL;
 }
 
+enum { MOST_HANDS = 8 }; /* nodes in a row that hand a condition on */
+
 /* Whether its body gives out the condition that it is given, or a constant, as exporters write it
  * where nothing ends a loop. */
 static bool hands_condition_on(const Onnx__Graph *body) {
     if (!body || body->n_input < 2 || body->n_output < 1)
         return false;
     const char *name = body->output[0]->name;
-    for (size_t i = 0; i < body->n_node; i++) {
+    for (int i = 0; i < MOST_HANDS; i++) {
         const Onnx__Node *node = node_giving(body, name);
         if (!node)
             break;

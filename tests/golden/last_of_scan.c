@@ -57,7 +57,7 @@ static __attribute__((noinline)) void step03(const float *restrict h, const floa
  * nodes 2 */
 static void k03_scan(const float *restrict h, const float *restrict xs,
         float *restrict y, char *arena) {
-    float *const states[2] = {y, (float *)(arena + 0)};
+    float *const states[2] = {y, (float *)arena};
     long taken = 0;
     uint8_t another = 1;
     for (long step = 0; step < 6; step++) {

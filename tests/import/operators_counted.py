@@ -50,6 +50,16 @@ def also(nodes, outputs="y", inputs=None, **more):
 
 
 ONE = {"one": numpy.array([1])}
+
+# Suppression, and then the boxes, classes and scores of what it selects.
+SUPPRESS = [("NonMaxSuppression", "boxes scores most overlap least", "selected"),
+            ("Gather", "selected two", "rows", {"axis": 1}),
+            ("Gather", "boxes rows", "found", {"axis": 1}),
+            ("Gather", "selected one", "labels", {"axis": 1}),
+            ("GatherND", "scores selected", "y")]
+LIMITS = {"most": numpy.array([9]), "overlap": numpy.array([0.4], numpy.float32),
+          "least": numpy.array([0.3], numpy.float32), "two": numpy.array(2), "one": numpy.array(1)}
+DETECTIONS = {"boxes": numpy.abs(floats(1, 40, 4)), "scores": scores(1, 3, 40)}
 CASES = {
     "places": (KEEP, GRID, "places", {}),
     "places of integers": ([("NonZero", "x", "y")], {"x": integers("int32", 7, 5, low=0, high=3)},
@@ -64,6 +74,15 @@ CASES = {
     "compress columns": ([KEEP[0], ("Compress", "x kept", "y", {"axis": -1})],
                          {"scores": scores(6), "x": floats(3, 6, 2).transpose(0, 2, 1).copy()}, "y",
                          {}),
+    "suppression": (SUPPRESS, DETECTIONS, "selected found labels y", LIMITS),
+    # ... of what passed another filter, whose boxes and scores are counted
+    "suppression behind a filter": (
+        [*ROWS, ("Gather", "scores rows", "row"), ("Unsqueeze", "found zero", "some_boxes"),
+         ("Unsqueeze", "row zero_one", "some_scores"),
+         ("NonMaxSuppression", "some_boxes some_scores most overlap", "y"),
+         ("NonMaxSuppression", "some_boxes some_scores many overlap least", "z")],
+        {"scores": scores(40), "boxes": numpy.abs(floats(40, 4))}, "y z",
+        {**ZERO, **LIMITS, "zero_one": numpy.array([0, 1]), "many": numpy.array([1000])}),
     "elementwise": also([("Mul", "found scale", "a"), ("Exp", "a", "b"), ("Add", "b found", "y")],
                         scale=floats(4)),
     "where": also([("Less", "found null", "negative"), ("Where", "negative null found", "y")],
