@@ -10,7 +10,10 @@
 
 #define SAID_BYTES ((size_t)64 * 1024)
 
-/* Starts with nothing to read, `output` for all it writes, and the signals as a shell leaves them,
+/* Not `environ`: in the shared library that is a copy (shared/libc_data.c), which points to freed
+ * memory once the process has set a variable.
+ *
+ * Starts with nothing to read, `output` for all it writes, and the signals as a shell leaves them,
  * whatever this process ignores or blocks. */
 static int start(const char *const *arguments, int output, pid_t *process) {
     posix_spawn_file_actions_t files;
@@ -35,7 +38,7 @@ static int start(const char *const *arguments, int output, pid_t *process) {
         problem = posix_spawn_file_actions_adddup2(&files, output, 2);
     if (!problem)
         problem = posix_spawnp(process, arguments[0], &files, &attributes,
-                               (char *const *)(uintptr_t)arguments, environ);
+                               (char *const *)(uintptr_t)arguments, __environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return problem;
