@@ -15,6 +15,7 @@
  *   k05_contract
  *     logits float32[1,10]  11530 flop  39208 + 40 bytes
  */
+#ifndef VERSION_ENDING
 #include "mnist.h"
 
 #include <math.h>
@@ -40,6 +41,111 @@
 #define restrict __restrict
 #define _Alignas alignas
 #endif
+
+// What gcc leaves out at -O2, vectors above all. No bit of any result depends on it.
+#if defined __GNUC__ && __GNUC__ >= 8 && !defined __clang__ && defined __OPTIMIZE__ &&             \
+    !defined __OPTIMIZE_SIZE__
+#pragma GCC optimize("O3,no-math-errno,no-trapping-math,no-loop-unroll-and-jam")
+#endif
+
+#define TEXT_NAME "mnist.c"
+// Which vectors an x86-64 CPU has turns out when the program runs. So the kernels are compiled
+// three times, by including this file again: their names get an ending, and each run asks the CPU.
+// There is one version, with plain names, on other machines, where the compiler's options promise
+// AVX2 or more anyway, and where ONE_VERSION is defined.
+#if defined __GNUC__ && defined __x86_64__ && defined __SSE2__ && !defined __AVX2__ &&             \
+    !defined ONE_VERSION
+#if defined __FILE_NAME__
+#define VERSIONS __FILE_NAME__
+#elif defined __has_include // gcc before 12
+#if __has_include(TEXT_NAME)
+#define VERSIONS TEXT_NAME
+#endif
+#endif
+#endif
+#ifdef VERSIONS
+#include <immintrin.h>
+#define VERSION_JOIN(name, ending) name##ending
+#define VERSION_EXPAND(name, ending) VERSION_JOIN(name, ending)
+#define OF_VERSION(name) VERSION_EXPAND(name, VERSION_ENDING)
+
+#define f32_bits OF_VERSION(f32_bits)
+#define f32_from_bits OF_VERSION(f32_from_bits)
+#define f32_canonical OF_VERSION(f32_canonical)
+#define f32_unordered OF_VERSION(f32_unordered)
+#define f32_nan_or OF_VERSION(f32_nan_or)
+#define vector OF_VERSION(vector)
+#define VECTOR_LANES OF_VERSION(VECTOR_LANES)
+#define TILE_REGISTERS OF_VERSION(TILE_REGISTERS)
+#define TILE_ACCUMULATORS OF_VERSION(TILE_ACCUMULATORS)
+#define vector_load OF_VERSION(vector_load)
+#define vector_store OF_VERSION(vector_store)
+#define vector_of OF_VERSION(vector_of)
+#define vector_fma OF_VERSION(vector_fma)
+#define tile_walk OF_VERSION(tile_walk)
+#define tile_block OF_VERSION(tile_block)
+#define TILE_AHEAD OF_VERSION(TILE_AHEAD)
+#define TILE_LINE OF_VERSION(TILE_LINE)
+#define tile_narrow OF_VERSION(tile_narrow)
+#define tile OF_VERSION(tile)
+#define vector_bits OF_VERSION(vector_bits)
+#define f32_greater_of OF_VERSION(f32_greater_of)
+#define tile_1x16 OF_VERSION(tile_1x16)
+#define tile_8x32 OF_VERSION(tile_8x32)
+#define tile_12x32 OF_VERSION(tile_12x32)
+#define k01_contract_relu OF_VERSION(k01_contract_relu)
+#define k02_contract_relu_pool OF_VERSION(k02_contract_relu_pool)
+#define k03_contract_relu OF_VERSION(k03_contract_relu)
+#define k04_contract_relu_pool OF_VERSION(k04_contract_relu_pool)
+#define k05_contract OF_VERSION(k05_contract)
+#define run_kernels OF_VERSION(run_kernels)
+
+#define VERSION_ENDING _avx512
+#define VECTOR_BITS 512
+#ifdef __clang__
+#define VERSION_TARGET target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2")
+#pragma clang attribute push(__attribute__((VERSION_TARGET)), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2")
+#endif
+#include VERSIONS
+#ifdef __clang__
+#pragma clang attribute pop
+#undef VERSION_TARGET
+#else
+#pragma GCC pop_options
+#endif
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+
+#define VERSION_ENDING _avx2
+#define VECTOR_BITS 256
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi,bmi2")
+#endif
+#include VERSIONS
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+
+#define VERSION_ENDING _plain
+#define VECTOR_BITS 0
+#include VERSIONS
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+#endif // VERSIONS
+
+#endif // once
+
+#if !defined VERSIONS || defined VERSION_ENDING
 
 // The bit pattern of a float32.
 static inline uint32_t f32_bits(float value) {
@@ -73,11 +179,24 @@ static inline float f32_nan_or(uint32_t nan, float x) {
     return f32_from_bits(f32_bits(x) | nan);
 }
 
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
 // hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
 // the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
 // use.
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 #include <immintrin.h>
 typedef __m512 vector;
 enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
@@ -94,7 +213,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm512_fmadd_ps(a, b, c);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+v"(x))
-#elif defined __AVX2__ && defined __FMA__
+#elif VECTOR_BITS == 256
 #include <immintrin.h>
 typedef __m256 vector;
 enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
@@ -111,7 +230,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm256_fmadd_ps(a, b, c);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+v"(x))
-#elif defined __aarch64__ && defined __ARM_NEON
+#elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef float32x4_t vector;
 enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
@@ -184,7 +303,7 @@ enum { TILE_AHEAD = 64 };
 enum { TILE_LINE = 16 }; // elements of a line of memory
 // Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
 // that needs, operands and constants, once before the loop over tiles, and spill sums.
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \
@@ -193,14 +312,14 @@ enum { TILE_LINE = 16 }; // elements of a line of memory
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
                        "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
                        "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
-#elif defined __AVX2__ && defined __FMA__
+#elif VECTOR_BITS == 256
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \
                      :                                                                             \
                      : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
-#elif defined __aarch64__ && defined __ARM_NEON
+#elif VECTOR_BITS == 128
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \
@@ -511,38 +630,38 @@ static void k05_contract(const float *restrict t106,
     }
 }
 
-/* Constants, in bytes from the beginning of the weights block. */
-enum {
-    AT_layers_0_bias = 3200, /* float32[32] */
-    AT_layers_2_bias = 105728, /* float32[32] */
-    AT_layers_4_running_mean = 105856, /* float32[32] */
-    AT_layers_4_weight = 105984, /* float32[32] */
-    AT_folded_52 = 106112, /* float32[1,32,1,1] */
-    AT_layers_4_bias = 106240, /* float32[32] */
-    AT_layers_6_bias = 180096, /* float32[64] */
-    AT_layers_8_bias = 327808, /* float32[64] */
-    AT_layers_10_running_mean = 328064, /* float32[64] */
-    AT_layers_10_weight = 328320, /* float32[64] */
-    AT_folded_109 = 328576, /* float32[1,64,1,1] */
-    AT_layers_10_bias = 328832, /* float32[64] */
-    AT_layers_13_bias = 365952, /* float32[10] */
-    AT_layers_0_weight_packed = 0, /* float32[800] */
-    AT_layers_2_weight_packed = 3328, /* float32[25600] */
-    AT_layers_6_weight_packed = 106368, /* float32[18432] */
-    AT_layers_8_weight_packed = 180352, /* float32[36864] */
-    AT_layers_13_weight_packed = 329088, /* float32[9216] */
-};
-
-/* Temporaries, in bytes from the beginning of the arena. */
-enum {
-    AT_t19 = 0, /* float32[1,32,24,24], alive from k01 to k02 */
-    AT_t54 = 73728, /* float32[1,32,10,10], alive from k02 to k03 */
-    AT_t71 = 0, /* float32[1,64,8,8], alive from k03 to k04 */
-    AT_t106 = 16384, /* float32[1,64,3,3], alive from k04 to k05 */
-};
-
-void mnist_run(const struct mnist_inputs *inputs, const struct mnist_outputs *outputs,
+static void run_kernels(const struct mnist_inputs *inputs, const struct mnist_outputs *outputs,
         const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_layers_0_bias = 3200, /* float32[32] */
+        AT_layers_2_bias = 105728, /* float32[32] */
+        AT_layers_4_running_mean = 105856, /* float32[32] */
+        AT_layers_4_weight = 105984, /* float32[32] */
+        AT_folded_52 = 106112, /* float32[1,32,1,1] */
+        AT_layers_4_bias = 106240, /* float32[32] */
+        AT_layers_6_bias = 180096, /* float32[64] */
+        AT_layers_8_bias = 327808, /* float32[64] */
+        AT_layers_10_running_mean = 328064, /* float32[64] */
+        AT_layers_10_weight = 328320, /* float32[64] */
+        AT_folded_109 = 328576, /* float32[1,64,1,1] */
+        AT_layers_10_bias = 328832, /* float32[64] */
+        AT_layers_13_bias = 365952, /* float32[10] */
+        AT_layers_0_weight_packed = 0, /* float32[800] */
+        AT_layers_2_weight_packed = 3328, /* float32[25600] */
+        AT_layers_6_weight_packed = 106368, /* float32[18432] */
+        AT_layers_8_weight_packed = 180352, /* float32[36864] */
+        AT_layers_13_weight_packed = 329088, /* float32[9216] */
+    };
+
+    /* Temporaries, in bytes from the beginning of the arena. */
+    enum {
+        AT_t19 = 0, /* float32[1,32,24,24], alive from k01 to k02 */
+        AT_t54 = 73728, /* float32[1,32,10,10], alive from k02 to k03 */
+        AT_t71 = 0, /* float32[1,64,8,8], alive from k03 to k04 */
+        AT_t106 = 16384, /* float32[1,64,3,3], alive from k04 to k05 */
+    };
+
     const char *constants = (const char *)weights;
     char *scratch = (char *)arena;
     k01_contract_relu(inputs->input_image, (const float *)(constants + AT_layers_0_weight_packed),
@@ -569,6 +688,33 @@ void mnist_run(const struct mnist_inputs *inputs, const struct mnist_outputs *ou
             (const float *)(constants + AT_layers_13_bias), outputs->logits);
 }
 
+#ifdef VERSIONS
+#undef VECTOR_HOLD
+#undef TILE_SEPARATE
+#endif
+#endif // what each version has
+
+#ifndef VERSION_ENDING
+// The version of a function for the CPU at hand.
+#ifdef VERSIONS
+static int has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#define FOR_THIS_CPU(name) (has_avx512() ? name##_avx512 : has_avx2() ? name##_avx2 : name##_plain)
+#else
+#define FOR_THIS_CPU(name) name
+#endif
+
+void mnist_run(const struct mnist_inputs *inputs, const struct mnist_outputs *outputs,
+        const void *weights, void *arena) {
+    FOR_THIS_CPU(run_kernels)(inputs, outputs, weights, arena);
+}
+
 void mnist_run_array(const void *const *inputs, void *const *outputs, const void *weights,
         void *arena) {
     struct mnist_inputs named_inputs;
@@ -583,3 +729,4 @@ const char *mnist_metadata(void) {
            "; input input_image float32[1,1,28,28]"
            "; output logits float32[1,10]";
 }
+#endif // once

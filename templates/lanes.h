@@ -8,7 +8,14 @@
 #ifndef ET_TEMPLATES_LANES_H
 #define ET_TEMPLATES_LANES_H
 
-//: section lanes
+#include "templates/vector.h"
+
+//: section lanes needs vector_bits
+//: names lanes_op LANES_SUM LANES_PROD LANES_MAX LANES_MIN LANES_WIDTH LANES_PARTS lanes_vector
+//: names lanes_nans lane_join lanes_load lanes_store lanes_choose lanes_join lanes_unordered
+//: names lanes_meet_none lanes_meet lanes_meet_four lanes_met lanes_begin lanes_with
+//: names lanes_take_rounds lanes_take_quarters lanes_take_rest lanes_take lanes_end
+//: macros LANES_X86
 enum lanes_op { LANES_SUM, LANES_PROD, LANES_MAX, LANES_MIN };
 
 // a (op) b of one element.
@@ -28,12 +35,12 @@ static inline float lane_join(enum lanes_op op, float a, float b) {
 // Vectors of lanes. lanes_choose: as lanes_join, but the greatest and the least keep a where b is
 // NaN, as the instructions that x86 has for them keep their second operand. lanes_join: so that a
 // NaN of either is the result. lanes_met: whether any of what was given to lanes_meet was NaN.
-#if defined __AVX512F__ || defined __AVX__ || defined __SSE__
+#if VECTOR_BITS >= 256 || defined __SSE__
 #include <immintrin.h>
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 typedef __m512 lanes_vector;
 #define LANES_X86(name) _mm512_##name
-#elif defined __AVX__
+#elif VECTOR_BITS == 256
 typedef __m256 lanes_vector;
 #define LANES_X86(name) _mm256_##name
 #else
@@ -58,7 +65,7 @@ static inline lanes_vector lanes_choose(enum lanes_op op, lanes_vector a, lanes_
         return LANES_X86(min_ps)(b, a);
     }
 }
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 typedef __mmask16 lanes_nans; // where none was
 static inline lanes_nans lanes_meet_none(void) {
     return 0xffff;
@@ -87,7 +94,7 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
 #else
 typedef lanes_vector lanes_nans; // all bits where one was
 static inline lanes_vector lanes_unordered(lanes_vector a, lanes_vector b) {
-#if defined __AVX__
+#if VECTOR_BITS == 256
     return _mm256_cmp_ps(a, b, _CMP_UNORD_Q);
 #else
     return _mm_cmpunord_ps(a, b);
@@ -109,7 +116,7 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
     return LANES_X86(or_ps)(joined, lanes_unordered(b, b)); // all bits are a NaN
 }
 #endif
-#elif defined __aarch64__ && defined __ARM_NEON
+#elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef float32x4_t lanes_vector, lanes_nans; // NaN where one was
 static inline lanes_vector lanes_load(const float *from) {
@@ -177,7 +184,7 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
     return lane_join(op, a, b);
 }
 #endif
-#if !defined __AVX512F__
+#if VECTOR_BITS != 512
 static inline lanes_nans lanes_meet_four(lanes_nans met, lanes_vector a, lanes_vector b,
                                          lanes_vector c, lanes_vector d) {
     return lanes_meet(lanes_meet(met, a, b), c, d);
@@ -255,7 +262,7 @@ LANES_INLINE struct lanes lanes_take_quarters(enum lanes_op op, struct lanes x, 
 // The first lanes take one element each, `count` in all.
 LANES_INLINE struct lanes lanes_take_rest(enum lanes_op op, struct lanes x, const float *a,
                                           long count) {
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
     const __mmask16 taking = (__mmask16)((1u << count) - 1);
     const lanes_vector next = _mm512_maskz_loadu_ps(taking, a);
     x.part[0] = _mm512_mask_mov_ps(x.part[0], taking, lanes_join(op, x.part[0], next));
@@ -290,7 +297,7 @@ LANES_INLINE float lanes_end(enum lanes_op op, struct lanes x) {
         for (int i = 0; i < half; i++)
             x.part[i] = lanes_join(op, x.part[i], x.part[i + half]);
     lanes_vector y = x.part[0];
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
     y = lanes_join(op, y, _mm512_shuffle_f32x4(y, y, 0x4e));
     y = lanes_join(op, y, _mm512_shuffle_f32x4(y, y, 0xb1));
     y = lanes_join(op, y, _mm512_permute_ps(y, 0x4e));

@@ -27,6 +27,7 @@ static inline uint64_t f64_sort_key(double a) {
 }
 
 //: section sort_keys
+//: names insert_keys
 // Positions in the ascending order of their keys; equal keys keep theirs. Few keys are inserted one
 // by one, many are dealt out by one byte after another, the lowest first, unless all have the same.
 // Behind the keys there is room for as many again and for a position each.

@@ -8,12 +8,14 @@
 #define ET_TEMPLATES_STRIP_H
 
 #include "templates/math.h"
+#include "templates/vector.h"
 
-//: section f32_exp_strip needs f32_exp
+//: section f32_exp_strip needs f32_exp vector_bits
+//: names f32_exp_vectors
 // to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
 // one rounding, whatever the power, and its bounds let NaN through. The steps of several vectors
 // stand side by side: each waits for the one before.
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 #include <immintrin.h>
 static inline __attribute__((always_inline)) void
 f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {

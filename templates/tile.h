@@ -19,12 +19,17 @@
 #include <math.h>
 #include <stddef.h>
 
-//: section vector
+#include "templates/vector.h"
+
+//: section vector needs vector_bits
+//: names VECTOR_LANES TILE_REGISTERS TILE_ACCUMULATORS
+//: names vector_load vector_store vector_of vector_fma
+//: macros VECTOR_HOLD
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
 // hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
 // the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
 // use.
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 #include <immintrin.h>
 typedef __m512 vector;
 enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
@@ -41,7 +46,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm512_fmadd_ps(a, b, c);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+v"(x))
-#elif defined __AVX2__ && defined __FMA__
+#elif VECTOR_BITS == 256
 #include <immintrin.h>
 typedef __m256 vector;
 enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
@@ -58,7 +63,7 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm256_fmadd_ps(a, b, c);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+v"(x))
-#elif defined __aarch64__ && defined __ARM_NEON
+#elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef float32x4_t vector;
 enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
@@ -112,6 +117,8 @@ struct tile_walk {
 };
 
 //: section tile_block needs vector tile_walk
+//: names TILE_AHEAD TILE_LINE
+//: macros TILE_SEPARATE
 #if defined __clang__
 #define TILE_UNROLL _Pragma("clang loop unroll(full)")
 #define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
@@ -133,7 +140,7 @@ enum { TILE_AHEAD = 64 };
 enum { TILE_LINE = 16 }; // elements of a line of memory
 // Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
 // that needs, operands and constants, once before the loop over tiles, and spill sums.
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \
@@ -142,14 +149,14 @@ enum { TILE_LINE = 16 }; // elements of a line of memory
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
                        "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
                        "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
-#elif defined __AVX2__ && defined __FMA__
+#elif VECTOR_BITS == 256
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \
                      :                                                                             \
                      : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
-#elif defined __aarch64__ && defined __ARM_NEON
+#elif VECTOR_BITS == 128
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \

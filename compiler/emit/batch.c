@@ -61,6 +61,8 @@ void emit_run_block(struct emitter *emitter, struct text *text, const struct blo
     text_add(text, "static void run_block_%" PRId64 "%s(%s) {\n%s", block->images,
              emitter->variant->suffix, emit_run_parameters(emitter), text_keep(&run.offsets));
     emit_run_body(emitter, text, &run);
+    emit_own_name(emitter, arena_format(emitter->ir->arena, "run_block_%" PRId64 "%s",
+                                        block->images, emitter->variant->suffix));
 }
 
 /* ---- Too few images ---- */
@@ -94,11 +96,13 @@ static void add_run_few(struct emitter *emitter, struct text *text, int64_t imag
     const struct graph *graph = emitter->graph;
     size_t staging = staging_bytes(graph, emitter->variant), offset = 0;
     if (!emitter->block_declared)
-        text_add(text, "typedef void block(%s);\n\n", emit_run_parameters(emitter));
+        text_add(text, "typedef void run_block(%s);\n\n", emit_run_parameters(emitter));
+    if (!emitter->block_declared)
+        emit_own_name(emitter, "run_block");
     emitter->block_declared = true;
     text_add(text,
              "/* Runs a block of `images`, of which only `count` are there. */\n"
-             "static void run_few%s(block *run, long images, long count,\n"
+             "static void run_few%s(run_block *run, long images, long count,\n"
              "        %s) {\n"
              "    char *staged = (char *)arena + %zu; /* behind the block's own */\n"
              "    struct %s_inputs in = *inputs;\n    struct %s_outputs out = *outputs;\n",
@@ -106,6 +110,7 @@ static void add_run_few(struct emitter *emitter, struct text *text, int64_t imag
              emitter->variant->arena_bytes - staging, emitter->prefix, emitter->prefix);
     add_staged(emitter, text, false, images, &offset);
     add_staged(emitter, text, true, images, &offset);
+    emit_own_name(emitter, arena_format(emitter->ir->arena, "run_few%s", emitter->variant->suffix));
     text_add(text, "    run(&in, &out, weights, arena);\n");
     for (int i = 0; i < graph->output_count; i++)
         text_add(text, "    memcpy(outputs->%s, out.%s, count * %" PRId64 ");\n",
@@ -143,6 +148,7 @@ static void add_run_next(struct emitter *emitter, struct text *text) {
                      block->least, suffix, block->images, suffix, block->images);
     }
     text_add(text, "}\n\n");
+    emit_own_name(emitter, arena_format(emitter->ir->arena, "run_next%s", suffix));
 }
 
 static void add_advance(struct emitter *emitter, struct text *text) {
@@ -156,7 +162,7 @@ static void add_advance(struct emitter *emitter, struct text *text) {
                  image_elements(graph->outputs[i].node));
 }
 
-void emit_run_batch(struct emitter *emitter, struct text *text) {
+void emit_run_images(struct emitter *emitter, struct text *text) {
     const char *suffix = emitter->variant->suffix;
     int64_t staged = staged_images(emitter->variant);
     if (staged && !emitter->block_declared && !emitter->backend->has_system_headers)
@@ -173,10 +179,16 @@ void emit_run_batch(struct emitter *emitter, struct text *text) {
     add_advance(emitter, text);
     text_add(text, "        at += run_next%s(&in, &out, weights, arena, end - at);\n    }\n}\n\n",
              suffix);
+    emit_own_name(emitter, arena_format(emitter->ir->arena, "run_images%s", suffix));
+}
+
+void emit_run_batch(struct emitter *emitter, struct text *text) {
+    const char *suffix = emitter->variant->suffix;
+    const char *run = arena_format(emitter->ir->arena, "run_images%s", suffix);
     text_add(text, *suffix ? "static void run%s(" : "void %s_run(",
              *suffix ? suffix : emitter->prefix);
     text_add(text,
-             "%s, long batch) {\n    run_images%s(inputs, outputs, weights, arena, 0, batch);\n"
+             "%s, long batch) {\n    %s(inputs, outputs, weights, arena, 0, batch);\n"
              "}\n\n",
-             emit_run_parameters(emitter), suffix);
+             emit_run_parameters(emitter), emit_for_this_cpu(emitter, run));
 }

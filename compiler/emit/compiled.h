@@ -27,6 +27,8 @@ struct compile_options {
     void *dump_context;
     struct compile_limits limits; /* after which it is an error */
     bool verify;                  /* run the verifier after every pass */
+    bool portable;                /* the text asks gcc for what its user's options may leave out */
+    bool versions;        /* and is compiled for each kind of vectors that x86-64 CPUs may have */
     int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
     bool pool;            /* the text has threads of its own, if the backend can have them */
     int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */

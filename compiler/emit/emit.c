@@ -81,21 +81,31 @@ static void add_title(struct emitter *emitter, struct text *text, const struct c
 
 /* ---- Prelude ---- */
 
-static void add_prelude(struct emitter *emitter, struct text *text) {
+void emit_prelude(struct emitter *emitter, struct text *text) {
+    emitter->backend->prelude(emitter, text);
+    if (emitter->portable) { /* the user's options are looked at before gcc gets others */
+        sections_print_one(&emitter->sections, "exact_floats", text);
+        sections_print_one(&emitter->sections, "gcc_optimize", text);
+    }
+    if (emitter->pool)
+        sections_want(&emitter->sections, "pool");
+}
+
+/* What kernels need. */
+static void add_declarations(struct emitter *emitter, struct text *text) {
     const struct emit_backend *backend = emitter->backend;
     struct sections *sections = &emitter->sections;
-    backend->prelude(emitter, text);
     if (emitter->tile_count > 0)
         sections_want(sections, backend->tile_section);
-    if (emitter->pool)
-        sections_want(sections, "pool");
     sections_print(sections, text);
     text_add(text, "\n");
     emit_scalar_functions(emitter, text);
     for (int i = 0; i < emitter->function_count; i++)
         text_add(text, "%s", emitter->functions[i].declaration);
-    for (int i = 0; i < emitter->tile_count; i++)
+    for (int i = 0; i < emitter->tile_count; i++) {
         backend->declare_tile(emitter, text, &emitter->tiles[i]);
+        emit_own_name(emitter, emit_tile_name(emitter, &emitter->tiles[i]));
+    }
 }
 
 /* ---- Kernels ---- */
@@ -171,9 +181,9 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
-    template_exact,   template_math,      template_math64, template_strip,
-    template_convert, template_unordered, template_lanes,  template_branch,
-    template_sort,    template_tile,      template_pool,
+    template_exact,     template_math,   template_math64,   template_strip, template_convert,
+    template_unordered, template_lanes,  template_branch,   template_sort,  template_tile,
+    template_pool,      template_vector, template_versions,
 };
 
 static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,
@@ -186,6 +196,9 @@ static struct emitter *emitter_new(struct ir *ir, const struct compile_options *
     emitter->threads = ir->threads > 1;
     emitter->pool =
         emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
+    emitter->portable = options->portable && emitter->backend->has_system_headers;
+    emitter->versions = emitter->portable && options->versions;
+    emitter->own_names = text_in(ir->arena);
     emitter->profile = options->profile && !emitter->threads && !emitter->pool;
     if (!emitter->profile && !emitter->pool)
         emitter->stop_every = (double)options->stop_every;
@@ -237,6 +250,21 @@ static void add_variants(struct emitter *emitter, struct ir *const *irs,
     emit_begin_ir(emitter, irs[0]);
 }
 
+/* Kernels, what they need, and what calls them. */
+static void add_all_kernels(struct emitter *emitter, struct text *text, struct ir *const *irs) {
+    const struct compiled *compiled = emitter->compiled;
+    add_declarations(emitter, text);
+    if (!emitter->backend->has_system_headers) /* nor the one beside the text */
+        emit_interface(emitter, text, compiled);
+    for (int i = 0; i < compiled->kernel_count; i++) {
+        if (!compiled->kernels[i].source[0])
+            continue;
+        emit_own_name(emitter, compiled->kernels[i].name);
+        text_add(text, "%s\n", compiled->kernels[i].source);
+    }
+    emit_runs(emitter, text, irs);
+}
+
 void emit(struct ir *const *irs, const struct compile_options *options, struct compiled *compiled) {
     struct arena *arena = irs[0]->arena;
     struct emitter *emitter = emitter_new(irs[0], options, compiled);
@@ -245,13 +273,16 @@ void emit(struct ir *const *irs, const struct compile_options *options, struct c
     compiled->kernel_dot = kernels_dot(irs[0]);
     struct text file = text_in(arena), header = text_in(arena);
     add_title(emitter, &file, compiled, options);
-    add_prelude(emitter, &file);
-    if (!emitter->backend->has_system_headers) /* nor the one beside the text */
-        emit_interface(emitter, &file, compiled);
-    for (int i = 0; i < compiled->kernel_count; i++)
-        if (compiled->kernels[i].source[0])
-            text_add(&file, "%s\n", compiled->kernels[i].source);
-    emit_entries(emitter, &file, irs);
+    if (emitter->versions) {
+        struct text each = text_in(arena);
+        add_all_kernels(emitter, &each, irs);
+        emit_versions(emitter, &file, text_keep(&each));
+    } else {
+        emit_prelude(emitter, &file);
+        add_all_kernels(emitter, &file, irs);
+    }
+    emit_entries(emitter, &file);
+    text_add(&file, "%s", emitter->versions ? "#endif // once\n" : "");
     compiled->runtime_function_count = emitter->function_count;
     compiled->runtime_functions = names_of_functions(emitter);
     compiled->source = text_keep(&file);

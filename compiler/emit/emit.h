@@ -72,6 +72,9 @@ struct emitter {
     double stop_every;                  /* work between two looks; 0: there are none */
     bool threads;                       /* a run can be shared */
     int pool;                           /* threads that the text has for it; 0: none */
+    bool portable;                      /* asks for what its user's options may lack */
+    bool versions;                      /* the text has several of its kernels (versions.c) */
+    struct text own_names;              /* macros for functions that each of these has */
 
     /* of the statement at hand */
     int indent, depth;
@@ -101,8 +104,19 @@ struct emitter {
 void emit(struct ir *const *irs, const struct compile_options *options, struct compiled *compiled);
 /* Takes an ir to hand, the first or that of another block. */
 void emit_begin_ir(struct emitter *emitter, struct ir *ir);
+/* What stands before all that kernels need; sections of it are wanted, but for some not printed. */
+void emit_prelude(struct emitter *emitter, struct text *text);
 /* Takes a variant to hand: what belongs to its graph. */
 void emit_begin_variant(struct emitter *emitter, const struct sized_variant *variant);
+
+/* ---- versions.c: a text whose kernels are compiled for several kinds of vectors ---- */
+
+/* A function that each version has, apart from what sections declare; and how entries call it. */
+void emit_own_name(struct emitter *emitter, const char *name);
+const char *emit_for_this_cpu(struct emitter *emitter, const char *name);
+/* The file up to its entries, behind which "#endif" must stand; `each` is what each version has, to
+ * which all sections belong that are printed by now. */
+void emit_versions(struct emitter *emitter, struct text *file, const char *each);
 
 /* ---- names.c: identifiers of C ---- */
 
@@ -123,8 +137,9 @@ void emit_name_fields(struct emitter *emitter);
 /* The structs, macros and prototypes; and the whole .h file. */
 void emit_interface(struct emitter *emitter, struct text *text, const struct compiled *compiled);
 void emit_header(struct emitter *emitter, struct text *text, const struct compiled *compiled);
-/* All functions that stand behind the kernels. */
-void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs);
+/* The functions that call kernels, and then all that stand behind them. */
+void emit_runs(struct emitter *emitter, struct text *text, struct ir *const *irs);
+void emit_entries(struct emitter *emitter, struct text *text);
 
 /* The calls of all kernels of an ir, and before them where constants and temporaries lie. */
 struct run_text {
@@ -150,7 +165,8 @@ size_t staging_bytes(const struct graph *graph, const struct sized_variant *vari
 const char *emit_run_parameters(struct emitter *emitter);
 /* The function of one block, whose kernels the emitter has at hand. */
 void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
-/* PREFIX_run. */
+/* run_images, which runs some of a batch; then PREFIX_run, or that of the size at hand. */
+void emit_run_images(struct emitter *emitter, struct text *text);
 void emit_run_batch(struct emitter *emitter, struct text *text);
 
 /* ---- sizes.c: a text for several sizes, whose functions have a parameter for each axis ---- */

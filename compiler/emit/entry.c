@@ -326,18 +326,37 @@ void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *
 
 /* ---- Entry points ---- */
 
+static const char run_of_version[] = "run_kernels";
+
+/* The line that opens PREFIX_run or a step of it, or what these call in each version. */
+static void open_run(struct emitter *emitter, struct text *text, bool of_version) {
+    if (of_version)
+        text_add(text, "static void %s", run_of_version);
+    else
+        text_add(text, "void %s_run%s", emitter->prefix, emitter->threads ? "_step" : "");
+    text_add(text, "(%s%s) {\n", emit_run_parameters(emitter),
+             emitter->threads ? ", long step, long part, long parts" : "");
+}
+
 /* PREFIX_run, or a step of it. */
 static void add_run(struct emitter *emitter, struct text *text) {
-    const char *prefix = emitter->prefix;
-    struct run_text run = emit_run_text(emitter, "");
-    text_add(text,
-             "%svoid %s_run%s(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-             "        const void *weights, void *arena",
-             text_keep(&run.offsets), prefix, emitter->threads ? "_step" : "", prefix, prefix);
-    text_add(text, emitter->threads ? ", long step, long part, long parts) {\n" : ") {\n");
+    struct run_text run = emit_run_text(emitter, emitter->versions ? "    " : "");
+    const char *offsets = text_keep(&run.offsets);
+    text_add(text, "%s", emitter->versions ? "" : offsets);
+    open_run(emitter, text, emitter->versions);
+    text_add(text, "%s", emitter->versions ? offsets : "");
     if (emitter->threads && emitter->compiled->threads == 1)
         text_add(text, "    (void)parts;\n");
     emit_run_body(emitter, text, &run);
+    emit_own_name(emitter, run_of_version);
+}
+
+/* The same where it is one of several versions. */
+static void add_choice(struct emitter *emitter, struct text *text) {
+    open_run(emitter, text, false);
+    text_add(text, "    %s(inputs, outputs, weights, arena%s);\n}\n\n",
+             emit_for_this_cpu(emitter, run_of_version),
+             emitter->threads ? ", step, part, parts" : "");
 }
 
 /* PREFIX_run`what`_array; `more` parameters and `values` for them follow. */
@@ -394,6 +413,14 @@ static void add_pool(struct emitter *emitter, struct text *text) {
     add_run_array(emitter, text, "_on", more, batched ? ", batch, pool" : ", pool");
 }
 
+/* What the variant at hand has behind the functions that call its kernels. */
+static void add_variant_entry(struct emitter *emitter, struct text *text) {
+    if (emitter->variant->block_count)
+        emit_run_batch(emitter, text);
+    else if (emitter->versions && !emitter->compiled->axis_count)
+        add_choice(emitter, text);
+}
+
 /* The functions that call kernels, of the variant at hand, whose irs these are; how many. */
 static int add_runs(struct emitter *emitter, struct text *text, struct ir *const *irs) {
     const struct sized_variant *variant = emitter->variant;
@@ -403,15 +430,17 @@ static int add_runs(struct emitter *emitter, struct text *text, struct ir *const
     }
     emit_begin_ir(emitter, irs[0]);
     if (variant->block_count)
-        emit_run_batch(emitter, text);
+        emit_run_images(emitter, text);
     else if (emitter->compiled->axis_count)
         emit_run_size(emitter, text);
     else
         add_run(emitter, text);
+    if (!emitter->versions)
+        add_variant_entry(emitter, text);
     return variant->block_count ? variant->block_count : 1;
 }
 
-static void add_all_runs(struct emitter *emitter, struct text *text, struct ir *const *irs) {
+void emit_runs(struct emitter *emitter, struct text *text, struct ir *const *irs) {
     const struct compiled *compiled = emitter->compiled;
     for (int i = 0, first = 0; i < compiled->variant_count; i++) {
         emit_begin_variant(emitter, &compiled->variants[i]);
@@ -419,8 +448,16 @@ static void add_all_runs(struct emitter *emitter, struct text *text, struct ir *
     }
     emit_begin_variant(emitter, compiled->variants);
     emit_begin_ir(emitter, irs[0]);
-    if (compiled->axis_count)
-        emit_run_sizes(emitter, text);
+}
+
+/* What stands once behind all versions, for each variant. */
+static void add_variant_entries(struct emitter *emitter, struct text *text) {
+    const struct compiled *compiled = emitter->compiled;
+    for (int i = 0; i < compiled->variant_count; i++) {
+        emit_begin_variant(emitter, &compiled->variants[i]);
+        add_variant_entry(emitter, text);
+    }
+    emit_begin_variant(emitter, compiled->variants);
 }
 
 static void add_metadata(struct emitter *emitter, struct text *text) {
@@ -444,9 +481,12 @@ static void add_metadata(struct emitter *emitter, struct text *text) {
     text_add(text, ";\n}\n");
 }
 
-void emit_entries(struct emitter *emitter, struct text *text, struct ir *const *irs) {
+void emit_entries(struct emitter *emitter, struct text *text) {
     const bool batched = emitter->graph->batched;
-    add_all_runs(emitter, text, irs);
+    if (emitter->versions)
+        add_variant_entries(emitter, text);
+    if (emitter->compiled->axis_count)
+        emit_run_sizes(emitter, text);
     if (emitter->threads)
         add_step_entries(emitter, text);
     add_run_array(emitter, text, "", batched ? ", long batch" : "", batched ? ", batch" : "");

@@ -30,17 +30,15 @@ static const char macros[] =
 
 /* What the text calls and declares where it also speaks of buffers. */
 static const char own_words[] =
-    " another arena begin c carried ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod fmodf "
-    "inputs k m "
-    "memcpy n outputs part parts rint rintf row rows sqrt sqrtf states step strip sums taken tile "
-    "vector walk "
-    "weights ";
+    " another arena begin c carried ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod "
+    "fmodf inputs insert_keys k m memcpy n outputs part parts rint rintf row rows sqrt sqrtf states "
+    "step strip sums taken tile vector walk weights ";
 
 /* How names begin that headers may have as macros, then those of the text, among which are its
  * scalar functions: f32_exp. */
 static const char *const reserved_beginnings[] = {
-    "M_",    "atomic_", "memory_order_", "sa_",   "sched_", "si_",   "sigev_",  "st_",   "sv_",
-    "ahead", "fetch_",  "lanes",         "pool_", "row_",   "tile_", "vector_", "walk_",
+    "M_",    "atomic_", "memory_order_", "sa_",   "sched_", "si_",  "sigev_", "st_",     "sv_",
+    "ahead", "fetch_",  "lanes",         "pool_", "row_",   "run_", "tile_",  "vector_", "walk_",
 #define DTYPE(id, name, c_type, unsigned_type, ones, safetensors, numpy, letter, short_name, ...)  \
 #short_name "_",
 #include "compiler/graph/dtypes.def"
@@ -77,6 +75,12 @@ static bool looks_local(const char *name) {
     return digits > 0 && name[letters + digits] == 0;
 }
 
+/* As kernels are called: k01_contract. */
+static bool looks_like_kernel(const char *name) {
+    size_t digits = name[0] == 'k' ? strspn(name + 1, "0123456789") : 0;
+    return digits > 0 && name[1 + digits] == '_';
+}
+
 /* As macros and enumerators are: INT32_MAX. One letter is an ordinary name, but for the unit of
  * <complex.h>. */
 static bool looks_constant(const char *name) {
@@ -93,7 +97,8 @@ static bool is_taken(const char *name) {
     for (size_t i = 0; i < sizeof reserved_beginnings / sizeof *reserved_beginnings; i++)
         if (strncmp(name, reserved_beginnings[i], strlen(reserved_beginnings[i])) == 0)
             return true;
-    return looks_local(name) || looks_constant(name) || ends_with(name, "_t");
+    return looks_local(name) || looks_like_kernel(name) || looks_constant(name) ||
+           ends_with(name, "_t");
 }
 
 static bool is_reserved(const char *name) {

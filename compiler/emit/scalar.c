@@ -81,6 +81,8 @@ static void print_function(enum op op, enum dtype dtype, struct text *text) {
 void emit_scalar_functions(struct emitter *emitter, struct text *text) {
     for (int op = 0; op < OP_COUNT; op++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
-            if (emitter->scalar_wanted[op][dtype])
+            if (emitter->scalar_wanted[op][dtype]) {
+                emit_own_name(emitter, emit_scalar_call(emitter, (enum op)op, (enum dtype)dtype));
                 print_function((enum op)op, (enum dtype)dtype, text);
+            }
 }

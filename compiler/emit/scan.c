@@ -112,6 +112,7 @@ void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
              scan_may_end(body->scan) ? "/* One of at most %" PRId64 " steps. */\n"
                                       : "/* One of %" PRId64 " steps. */\n",
              scan_step_count(body->scan));
+    emit_own_name(emitter, step_name(emitter, kernel));
     emit_signature(
         emitter, emitter->backend->outlined, step_name(emitter, kernel), count, parameters,
         more_parameters(emitter, body, step_needs_arena(body), step_looks(emitter, kernel)));

@@ -158,11 +158,16 @@ void emit_size_interface(struct emitter *emitter, struct text *text, const char 
 
 /* ---- Functions ---- */
 
+static const char *run_name(struct emitter *emitter, const struct sized_variant *variant) {
+    return arena_format(emitter->ir->arena, "run%s", variant->suffix);
+}
+
 void emit_run_size(struct emitter *emitter, struct text *text) {
     struct run_text run = emit_run_text(emitter, "    ");
     text_add(text, "static void run%s(%s) {\n%s", emitter->variant->suffix,
              emit_run_parameters(emitter), text_keep(&run.offsets));
     emit_run_body(emitter, text, &run);
+    emit_own_name(emitter, run_name(emitter, emitter->variant));
 }
 
 static void add_find_size(struct emitter *emitter, struct text *text) {
@@ -186,9 +191,11 @@ static void add_run(struct emitter *emitter, struct text *text) {
              emit_size_parameters(emitter), emit_size_arguments(emitter) + 2);
     for (int i = compiled->variant_count - 1; i >= 0; i--)
         text_add(text,
-                 "    case %d:\n        run%s(inputs, outputs, weights, arena%s);\n"
+                 "    case %d:\n        %s(inputs, outputs, weights, arena%s);\n"
                  "        return 0;\n",
-                 compiled->variant_count - 1 - i, compiled->variants[i].suffix,
+                 compiled->variant_count - 1 - i,
+                 batched ? run_name(emitter, &compiled->variants[i])
+                         : emit_for_this_cpu(emitter, run_name(emitter, &compiled->variants[i])),
                  batched ? ", batch" : "");
     text_add(text, "    }\n    return -1;\n}\n\n");
 }

@@ -19,19 +19,28 @@ EMBED(template_strip, "templates/strip.h");
 EMBED(template_sort, "templates/sort.h");
 EMBED(template_branch, "templates/branch.h");
 EMBED(template_unordered, "templates/unordered.h");
+EMBED(template_vector, "templates/vector.h");
+EMBED(template_versions, "templates/versions.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";
+static const char more_mark[] = "//: "; /* where a section has begun, and before its body */
 
 static const char *line_end(const char *text) {
     const char *end = strchr(text, '\n');
     return end ? end : text + strlen(text);
 }
 
-/* The next line that begins with "//: ", or NULL. */
+static const char *next_line(const char *line) {
+    const char *end = line_end(line);
+    return end + (*end == '\n');
+}
+
+/* The next line that begins or ends a section, or NULL. */
 static const char *next_mark(const char *text) {
-    for (const char *line = text; *line; line = line_end(line) + (*line_end(line) == '\n'))
-        if (strncmp(line, "//: ", 4) == 0)
+    for (const char *line = text; *line; line = next_line(line))
+        if (strncmp(line, section_mark, sizeof section_mark - 1) == 0 ||
+            strncmp(line, end_mark, sizeof end_mark - 1) == 0)
             return line;
     return NULL;
 }
@@ -44,7 +53,9 @@ static struct section parse_section(const char *mark) {
         section.needs = after + 7;
         section.needs_length = (size_t)(end - section.needs);
     }
-    section.body = end + (*end == '\n');
+    section.more = section.body = next_line(mark);
+    while (strncmp(section.body, more_mark, sizeof more_mark - 1) == 0)
+        section.body = next_line(section.body);
     const char *next = next_mark(section.body);
     section.body_length = next ? (size_t)(next - section.body) : strlen(section.body);
     return section;
@@ -103,8 +114,39 @@ static void print_section(struct sections *sections, int which, struct text *tex
     text_add_bytes(text, section->body, section->body_length);
 }
 
+void sections_print_one(struct sections *sections, const char *name, struct text *text) {
+    print_section(sections, find_section(sections, name, strlen(name)), text);
+}
+
 void sections_print(struct sections *sections, struct text *text) {
     for (int i = 0; i < sections->count; i++)
         if (sections->wanted[i])
             print_section(sections, i, text);
+}
+
+/* The words of a line from there on. */
+static void each_word(const char *line, section_name *each, void *context) {
+    const char *end = line_end(line);
+    for (const char *at = line; at < end;) {
+        const size_t length = strcspn(at, " \n");
+        each(context, at, length);
+        at += length + (at[length] == ' ');
+    }
+}
+
+void sections_each_name(const struct sections *sections, const char *kind, section_name *each,
+                        void *context) {
+    const size_t length = strlen(kind);
+    for (int i = 0; i < sections->count; i++) {
+        const struct section *section = &sections->items[i];
+        if (!sections->printed[i])
+            continue;
+        if (strcmp(kind, "names") == 0)
+            each(context, section->name, section->name_length);
+        for (const char *line = section->more; line < section->body; line = next_line(line)) {
+            const char *word = line + sizeof more_mark - 1;
+            if (strncmp(word, kind, length) == 0 && word[length] == ' ')
+                each_word(word + length + 1, each, context);
+        }
+    }
 }

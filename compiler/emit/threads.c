@@ -64,10 +64,10 @@ static void add_take_part(struct emitter *emitter, struct text *text, const char
     if (emitter->graph->batched)
         text_add(text,
                  "    (void)step;\n"
-                 "    run_images(run->inputs, run->outputs, run->weights,\n"
+                 "    %s(run->inputs, run->outputs, run->weights,\n"
                  "            (char *)run->arena + part * %s_ARENA_BYTES, run->batch * part / "
                  "run->parts,\n            run->batch * (part + 1) / run->parts);\n}\n\n",
-                 upper);
+                 emit_for_this_cpu(emitter, "run_images"), upper);
     else
         text_add(
             text,

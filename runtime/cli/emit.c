@@ -29,7 +29,8 @@ static const struct argp_option options[] = {
      0},
     {"target", 'T', "CPU", 0,
      "Plan for avx512 (the default), avx2, neon, baseline or native; the text runs on all, with "
-     "the same bits",
+     "the same bits. Where this is given, the text has one version, for the vectors that the "
+     "compiler's options promise",
      0},
     THREADS_OPTION(
         "Let up to N threads share a run (0: one for each core; default: 1); the text for "
@@ -117,6 +118,9 @@ static const struct command_line line = {
         "Results have the same bits from gcc and clang at every level of optimisation; options "
         "that would change them, such as -ffast-math, are refused, but for clang's "
         "-ffp-contract=fast, which a text cannot see. "
+        "gcc -O2 and clang -O2 are enough, also for speed: on x86-64 the kernels are compiled for "
+        "AVX-512, for AVX2 and for neither, by a text that includes itself, and each run asks the "
+        "CPU; with -DONE_VERSION, or where an option promises AVX2, there is one version. "
         "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
         "aligned.\n\n"
         "  eigentensor emit mnist.json -o generated\n"
@@ -233,6 +237,8 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
                                         .command = command,
                                         .threads = arguments->common.threads,
                                         .pool = true,
+                                        .portable = true,
+                                        .versions = !arguments->target,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
     struct compiled *compiled = command ? sizes_compile(&arguments->sizes, &arguments->common.model,

@@ -9,6 +9,8 @@
 #include "tests/support/collection.h"
 #include "tests/support/random_graph.h"
 
+#define EMULATOR "qemu-x86_64"
+
 enum { USUAL_COUNT = 12, USUAL_SEED = 1, PATH_ROOM = 512 };
 
 struct build {
@@ -58,6 +60,38 @@ Test(safe, gcc_told_to_contract, .timeout = 900) {
     expect_bits(
         (const char *[]){"gcc", "-O2", "-march=native", "-ffp-contract=fast", "-flto", NULL});
 }
+
+/* For any x86-64 CPU, which on this one takes what vectors it has. */
+Test(safe, gcc_for_all, .timeout = 900) {
+    expect_bits((const char *[]){"gcc", "-O2", NULL});
+    expect_bits((const char *[]){"gcc", "-O2", "-DONE_VERSION", NULL});
+}
+
+Test(safe, clang_for_all, .timeout = 900) {
+    expect_bits((const char *[]){"clang", "-O2", NULL});
+}
+
+#if defined __x86_64__
+/* The same program on CPUs of which one has AVX2 alone and one has neither. */
+Test(safe, other_vectors, .timeout = 900) {
+    static const char *const cpus[] = {"max,-avx512f", "qemu64"};
+    struct build build;
+    struct text said = {0};
+    begin(&build);
+    if (!can_build_for(build.scratch.path, (const char *[]){"gcc", NULL}, EMULATOR)) {
+        end(&build);
+        cr_skip("there is no " EMULATOR);
+    }
+    add_random(&build);
+    int status = collection_build(&build.collection, (const char *[]){"gcc", "-O2", NULL},
+                                  build.program, &said);
+    cr_assert_eq(status, 0, "exit status %d\n%s", status, said.bytes ? said.bytes : "");
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++)
+        expect_success((const char *[]){EMULATOR, "-cpu", cpus[i], build.program, NULL});
+    text_free(&said);
+    end(&build);
+}
+#endif
 
 Test(safe, clang, .timeout = 900) {
     expect_bits((const char *[]){"clang", "-O2", "-march=native", NULL});

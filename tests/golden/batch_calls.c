@@ -312,11 +312,11 @@ static void run_block_1(const struct golden_inputs *inputs, const struct golden_
 
 void *memset(void *to, int byte, unsigned long bytes);
 
-typedef void block(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+typedef void run_block(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena);
 
 /* Runs a block of `images`, of which only `count` are there. */
-static void run_few(block *run, long images, long count,
+static void run_few(run_block *run, long images, long count,
         const struct golden_inputs *inputs, const struct golden_outputs *outputs,
         const void *weights, void *arena) {
     char *staged = (char *)arena + 0; /* behind the block's own */

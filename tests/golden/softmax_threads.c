@@ -83,10 +83,23 @@ static inline float f32_exp(float x) {
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
 
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
 // to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
 // one rounding, whatever the power, and its bounds let NaN through. The steps of several vectors
 // stand side by side: each waits for the one before.
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 #include <immintrin.h>
 static inline __attribute__((always_inline)) void
 f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
@@ -159,12 +172,12 @@ static inline float lane_join(enum lanes_op op, float a, float b) {
 // Vectors of lanes. lanes_choose: as lanes_join, but the greatest and the least keep a where b is
 // NaN, as the instructions that x86 has for them keep their second operand. lanes_join: so that a
 // NaN of either is the result. lanes_met: whether any of what was given to lanes_meet was NaN.
-#if defined __AVX512F__ || defined __AVX__ || defined __SSE__
+#if VECTOR_BITS >= 256 || defined __SSE__
 #include <immintrin.h>
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 typedef __m512 lanes_vector;
 #define LANES_X86(name) _mm512_##name
-#elif defined __AVX__
+#elif VECTOR_BITS == 256
 typedef __m256 lanes_vector;
 #define LANES_X86(name) _mm256_##name
 #else
@@ -189,7 +202,7 @@ static inline lanes_vector lanes_choose(enum lanes_op op, lanes_vector a, lanes_
         return LANES_X86(min_ps)(b, a);
     }
 }
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
 typedef __mmask16 lanes_nans; // where none was
 static inline lanes_nans lanes_meet_none(void) {
     return 0xffff;
@@ -218,7 +231,7 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
 #else
 typedef lanes_vector lanes_nans; // all bits where one was
 static inline lanes_vector lanes_unordered(lanes_vector a, lanes_vector b) {
-#if defined __AVX__
+#if VECTOR_BITS == 256
     return _mm256_cmp_ps(a, b, _CMP_UNORD_Q);
 #else
     return _mm_cmpunord_ps(a, b);
@@ -240,7 +253,7 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
     return LANES_X86(or_ps)(joined, lanes_unordered(b, b)); // all bits are a NaN
 }
 #endif
-#elif defined __aarch64__ && defined __ARM_NEON
+#elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef float32x4_t lanes_vector, lanes_nans; // NaN where one was
 static inline lanes_vector lanes_load(const float *from) {
@@ -308,7 +321,7 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
     return lane_join(op, a, b);
 }
 #endif
-#if !defined __AVX512F__
+#if VECTOR_BITS != 512
 static inline lanes_nans lanes_meet_four(lanes_nans met, lanes_vector a, lanes_vector b,
                                          lanes_vector c, lanes_vector d) {
     return lanes_meet(lanes_meet(met, a, b), c, d);
@@ -386,7 +399,7 @@ LANES_INLINE struct lanes lanes_take_quarters(enum lanes_op op, struct lanes x, 
 // The first lanes take one element each, `count` in all.
 LANES_INLINE struct lanes lanes_take_rest(enum lanes_op op, struct lanes x, const float *a,
                                           long count) {
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
     const __mmask16 taking = (__mmask16)((1u << count) - 1);
     const lanes_vector next = _mm512_maskz_loadu_ps(taking, a);
     x.part[0] = _mm512_mask_mov_ps(x.part[0], taking, lanes_join(op, x.part[0], next));
@@ -421,7 +434,7 @@ LANES_INLINE float lanes_end(enum lanes_op op, struct lanes x) {
         for (int i = 0; i < half; i++)
             x.part[i] = lanes_join(op, x.part[i], x.part[i + half]);
     lanes_vector y = x.part[0];
-#if defined __AVX512F__
+#if VECTOR_BITS == 512
     y = lanes_join(op, y, _mm512_shuffle_f32x4(y, y, 0x4e));
     y = lanes_join(op, y, _mm512_shuffle_f32x4(y, y, 0xb1));
     y = lanes_join(op, y, _mm512_permute_ps(y, 0x4e));

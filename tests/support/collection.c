@@ -104,6 +104,7 @@ static void collect(struct collection *collection, const char *name, struct grap
     char file[64];
     cr_assert(trial_begin(&trial, graph, seed, &error), "%s: %s", name, error.message);
     trial.stop_every = 0; /* the text runs alone: nothing can end it early */
+    trial.portable = true;
     if (collection->target)
         trial.target = collection->target;
     struct compiled *compiled = trial_compile(&trial, &mode, name, &error);

@@ -296,6 +296,7 @@ struct compiled *trial_compile(const struct trial *trial, const struct mode *mod
     job.options.threads = mode->threads ? trial->threads : 1;
     job.options.least_cycles = 1;
     job.options.target = trial->target;
+    job.options.portable = job.options.versions = trial->portable;
     job.options.verify = true;
     job.options.stop_every = trial->stop_every;
     bool good = (!mode->tuned || tune_job(&job, trial->seed, tunings, error)) &&

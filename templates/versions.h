@@ -1,0 +1,100 @@
+// One text for all x86-64 CPUs, whatever options its user gives to the compiler.
+//
+// The text is cut by tools: from one section line to the next (or to the end line) reaches one
+// section.
+
+#ifndef ET_TEMPLATES_VERSIONS_H
+#define ET_TEMPLATES_VERSIONS_H
+
+//: section gcc_optimize
+// What gcc leaves out at -O2, vectors above all. No bit of any result depends on it.
+#if defined __GNUC__ && __GNUC__ >= 8 && !defined __clang__ && defined __OPTIMIZE__ &&             \
+    !defined __OPTIMIZE_SIZE__
+#pragma GCC optimize("O3,no-math-errno,no-trapping-math,no-loop-unroll-and-jam")
+#endif
+
+//: section versions
+// Which vectors an x86-64 CPU has turns out when the program runs. So the kernels are compiled
+// three times, by including this file again: their names get an ending, and each run asks the CPU.
+// There is one version, with plain names, on other machines, where the compiler's options promise
+// AVX2 or more anyway, and where ONE_VERSION is defined.
+#if defined __GNUC__ && defined __x86_64__ && defined __SSE2__ && !defined __AVX2__ &&             \
+    !defined ONE_VERSION
+#if defined __FILE_NAME__
+#define VERSIONS __FILE_NAME__
+#elif defined __has_include // gcc before 12
+#if __has_include(TEXT_NAME)
+#define VERSIONS TEXT_NAME
+#endif
+#endif
+#endif
+#ifdef VERSIONS
+#include <immintrin.h>
+#define VERSION_JOIN(name, ending) name##ending
+#define VERSION_EXPAND(name, ending) VERSION_JOIN(name, ending)
+#define OF_VERSION(name) VERSION_EXPAND(name, VERSION_ENDING)
+
+//: section versions_each
+
+#define VERSION_ENDING _avx512
+#define VECTOR_BITS 512
+#ifdef __clang__
+#define VERSION_TARGET target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2")
+#pragma clang attribute push(__attribute__((VERSION_TARGET)), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2")
+#endif
+#include VERSIONS
+#ifdef __clang__
+#pragma clang attribute pop
+#undef VERSION_TARGET
+#else
+#pragma GCC pop_options
+#endif
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+
+#define VERSION_ENDING _avx2
+#define VECTOR_BITS 256
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi,bmi2")
+#endif
+#include VERSIONS
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+
+#define VERSION_ENDING _plain
+#define VECTOR_BITS 0
+#include VERSIONS
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+#endif // VERSIONS
+
+//: section versions_choice
+// The version of a function for the CPU at hand.
+#ifdef VERSIONS
+static int has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#define FOR_THIS_CPU(name) (has_avx512() ? name##_avx512 : has_avx2() ? name##_avx2 : name##_plain)
+#else
+#define FOR_THIS_CPU(name) name
+#endif
+
+//: end
+
+#endif
