@@ -31,8 +31,8 @@ static const char macros[] =
 /* What the text calls and declares where it also speaks of buffers. */
 static const char own_words[] =
     " another arena begin c carried ceil ceilf columns end fabs fabsf floor floorf fma fmaf fmod "
-    "fmodf inputs insert_keys k m memcpy n outputs part parts rint rintf row rows sqrt sqrtf states "
-    "step strip sums taken tile vector walk weights ";
+    "fmodf inputs insert_keys k m memcpy n outputs part parts rint rintf row rows sqrt sqrtf "
+    "states step strip sums taken tile vector walk weights ";
 
 /* How names begin that headers may have as macros, then those of the text, among which are its
  * scalar functions: f32_exp. */

@@ -160,7 +160,7 @@ struct call {
     int output_count;
     struct tensor *outputs;
     struct counted *input_counted, *output_counted; /* of each of them */
-    bool *asked; /* of each attribute of the node */
+    bool *asked;                                    /* of each attribute of the node */
     bool *taken; /* of each input, whether anything asked for it */
     int *absent; /* an input that is left out and was taken all the same; -1: none */
     int choices; /* of its builder that folds.c was asked about */
