@@ -376,7 +376,6 @@ static struct tensor build_transform(struct tensor_context *c) {
                          2);
 }
 
-/* h = tanh(W h + x) over six steps of three sequences. */
 /* Until all elements are positive. */
 static struct tensor ending_scan(struct tensor_context *c, bool last) {
     struct tensor xs = input(c, "xs", SHAPE(6, 16));
@@ -400,6 +399,7 @@ static struct tensor build_last_of_scan(struct tensor_context *c) {
     return ending_scan(c, true);
 }
 
+/* h = tanh(W h + x) over six steps of three sequences. */
 static struct tensor build_scan(struct tensor_context *c) {
     struct tensor_context *body = tensor_context_new("cell");
     struct tensor h = input(body, "h", SHAPE(3, 16)), x = input(body, "x", SHAPE(3, 16));
