@@ -66,11 +66,11 @@ Test(load_scan, a_scan_is_written_as_it_was_read) {
     graph_free(graph);
 }
 
-static char *replaced(const char *found, const char *instead) {
+static char *replaced(const char *json, const char *found, const char *instead) {
     struct text text = {0};
-    const char *at = strstr(stored, found);
+    const char *at = strstr(json, found);
     cr_assert(at, "\"%s\" is not there", found);
-    text_add_bytes(&text, stored, (size_t)(at - stored));
+    text_add_bytes(&text, json, (size_t)(at - json));
     text_add(&text, "%s%s", instead, at + strlen(found));
     char *copy = strdup(text.bytes);
     text_free(&text);
@@ -91,18 +91,13 @@ static char *stored_ending(int goes_on) {
              "      ],\n"
              "      \"output\": 5, \"goes_on\": %d\n",
              goes_on);
-    return replaced("\"shape\": [2]}\n      ],\n      \"output\": 5\n", ending);
+    return replaced(stored, "\"shape\": [2]}\n      ],\n      \"output\": 5\n", ending);
 }
 
 static char *stored_last(void) {
-    char *json = replaced("\"shape\": [3, 2]}\n  ]", "\"shape\": [2]}\n  ]");
-    struct text text = {0};
-    char *at = strstr(json, "\"scanned\": 2");
-    text_add_bytes(&text, json, (size_t)(at - json));
-    text_add(&text, "\"scanned\": 2, \"last\": true%s", at + strlen("\"scanned\": 2"));
-    free(json);
-    json = strdup(text.bytes);
-    text_free(&text);
+    char *state = replaced(stored, "\"shape\": [3, 2]}\n  ]", "\"shape\": [2]}\n  ]");
+    char *json = replaced(state, "\"scanned\": 2", "\"scanned\": 2, \"last\": true");
+    free(state);
     return json;
 }
 
@@ -151,7 +146,7 @@ static const struct malformed {
 
 Test(load_scan, malformed_scans_are_refused) {
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
-        char *json = replaced(malformed[i].found, malformed[i].instead);
+        char *json = replaced(stored, malformed[i].found, malformed[i].instead);
         struct et_error error = {0};
         cr_expect_null(decode(json, &error), "row %zu", i);
         cr_expect_str_eq(error.message, malformed[i].message, "row %zu: %s", i, error.message);
