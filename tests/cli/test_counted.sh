@@ -5,14 +5,6 @@
 tool=$build/eigentensor
 enter_work_folder
 
-# npy DTYPE SHAPE BYTES: an array as NumPy stores it; the bytes as printf has them.
-npy() {
-    printf '\223NUMPY\001\000\166\000'
-    printf "%-117s\n" "{'descr': '$1', 'fortran_order': False, 'shape': $2, }"
-    # shellcheck disable=SC2059
-    printf "$3"
-}
-
 # y: the first n columns of x, and zeros behind them.
 cat >columns.json <<'END'
 {"format": "eigentensor", "version": 2, "name": "columns",

@@ -21,14 +21,7 @@ model() {
  "outputs": [{"name": "y", "node": 3}]}
 MODEL
 }
-# npy BYTES: one float32.
-npy() {
-    printf '\223NUMPY\001\000\166\000'
-    printf "%-117s\n" "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"
-    # shellcheck disable=SC2059
-    printf "$1"
-}
-npy '\0\0\0\200' >minus.npy
+npy '<f4' '(1,)' '\0\0\0\200' >minus.npy
 model m.json m -0
 
 # ---- What is read ----

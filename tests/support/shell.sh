@@ -58,3 +58,11 @@ says() {
 same() {
     cmp "$1" "$2" || wrong "${3:-$1 and $2 differ}"
 }
+
+# npy DTYPE SHAPE BYTES: an array as NumPy stores it; the bytes as printf has them.
+npy() {
+    printf '\223NUMPY\001\000\166\000'
+    printf "%-117s\n" "{'descr': '$1', 'fortran_order': False, 'shape': $2, }"
+    # shellcheck disable=SC2059
+    printf "$3"
+}
