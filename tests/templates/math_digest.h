@@ -1,7 +1,10 @@
-// The digest of a function's results over all 2^32 float32, or over a part of them.
+// The digest of a function's results over all 2^32 float32, or over a part of them; and what is on
+// record of those of templates/math.h.
 
 #ifndef ET_TESTS_MATH_DIGEST_H
 #define ET_TESTS_MATH_DIGEST_H
+
+#include "templates/math.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -33,5 +36,24 @@ static inline uint64_t math_digest(digested_function *function, uint64_t step) {
     }
     return digest;
 }
+
+#define MATH_DIGEST(name, part, whole)                                                             \
+    static void run_##name(float *restrict y, const float *restrict x) {                           \
+        for (int i = 0; i < DIGEST_BLOCK; i++)                                                     \
+            y[i] = f32_##name(x[i]);                                                               \
+    }
+#include "tests/templates/math_digests.def"
+#undef MATH_DIGEST
+
+static const struct digested {
+    const char *name;
+    digested_function *run;
+    uint64_t part, whole;
+} digested[] = {
+#define MATH_DIGEST(name, part, whole) {#name, run_##name, part, whole},
+#include "tests/templates/math_digests.def"
+#undef MATH_DIGEST
+};
+enum { DIGESTED = sizeof digested / sizeof *digested };
 
 #endif

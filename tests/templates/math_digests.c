@@ -6,37 +6,17 @@
 // Over all 2^32 inputs of each function, which takes minutes at most, or over the part of them that
 // the tests look at. Prints the digests; exits with 1 if one is another.
 
-#include "tests/templates/math_digest.h"
+#include "templates/exact.h" // before the functions
 
-#include "templates/exact.h"
-#include "templates/math.h"
 #include "templates/strip.h"
+#include "tests/templates/math_digest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define RUN(name)                                                                                  \
-    static void run_##name(float *restrict y, const float *restrict x) {                           \
-        for (int i = 0; i < DIGEST_BLOCK; i++)                                                     \
-            y[i] = f32_##name(x[i]);                                                               \
-    }
-#define MATH_DIGEST(name, part, whole) RUN(name)
-#include "tests/templates/math_digests.def"
-#undef MATH_DIGEST
-
 static void run_exp_strip(float *restrict y, const float *restrict x) {
     f32_exp_strip(y, x, 0, DIGEST_BLOCK);
 }
-
-static const struct row {
-    const char *name;
-    digested_function *run;
-    uint64_t part, whole;
-} rows[] = {
-#define MATH_DIGEST(name, part, whole) {#name, run_##name, part, whole},
-#include "tests/templates/math_digests.def"
-#undef MATH_DIGEST
-};
 
 // Returns whether the digest is `expected`.
 static int check(const char *name, digested_function *run, uint64_t step, uint64_t expected) {
@@ -54,8 +34,9 @@ int main(int count, char **arguments) {
         return 2;
     }
     uint64_t step = part ? DIGEST_PART : DIGEST_WHOLE;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        good &= check(rows[i].name, rows[i].run, step, part ? rows[i].part : rows[i].whole);
-    good &= check("exp_strip", run_exp_strip, step, part ? rows[0].part : rows[0].whole);
+    for (int i = 0; i < DIGESTED; i++)
+        good &= check(digested[i].name, digested[i].run, step,
+                      part ? digested[i].part : digested[i].whole);
+    good &= check("exp_strip", run_exp_strip, step, part ? digested[0].part : digested[0].whole);
     return good ? 0 : 1;
 }
