@@ -124,14 +124,14 @@ def choices(model):
 def base_models():
     """{operator: models of different kinds, the smallest first}. Of operators that have none, as
     those that are refused by name, one that is valid for Identity."""
-    found = {}
+    found, known = {}, operators()
     for model in (*of_node_cases(), *of_tables()):
         alias = ALIASES.get(model.operator)
         for each in (model, *([model.named(*alias)] if alias else [])):
-            if each.operator in operators():
+            if each.operator in known:
                 found.setdefault(each.operator, {}).setdefault(each.kind(), each)
     plain = found["", "Identity"]
-    for operator in operators() - set(found):
+    for operator in known - set(found):
         found[operator] = {0: next(iter(plain.values())).named(*operator)}
     return {operator: sorted(kinds.values(), key=lambda model: model.proto.ByteSize())
             for operator, kinds in sorted(found.items())}
@@ -224,8 +224,8 @@ def by_type(model):
 def attribute_values(attribute):
     """Others of its type."""
     if attribute.type == AttributeProto.INT:
-        types = attribute.name in ("to", "dtype", "output_dtype", "stash_type", "precision")
-        return (*EDGES, *(TYPES if types or "precision" in attribute.name else ()))
+        is_type = attribute.name in ("to", "dtype", "output_dtype", "stash_type")
+        return (*EDGES, *(TYPES if is_type or "precision" in attribute.name else ()))
     if attribute.type == AttributeProto.INTS:
         ints = list(attribute.ints)
         others = [[edge, *ints[1:]] for edge in EDGES] + [[*ints[:-1], edge] for edge in EDGES]
