@@ -49,6 +49,12 @@ def also(nodes, outputs="y", inputs=None, **more):
     return [*ROWS, *nodes], inputs or BOXES, outputs, {**ZERO, **more}
 
 
+def branch(operator, reads, gives):
+    """Of an If: a node that reads what there is around it."""
+    return helper.make_graph([helper.make_node(operator, [reads], [gives])], gives, [],
+                             [helper.make_empty_tensor_value_info(gives)])
+
+
 ONE = {"one": numpy.array([1])}
 
 # Suppression, and then the boxes, classes and scores of what it selects.
@@ -237,23 +243,13 @@ NOT_EMPTY = ("mean by its count", "the last by a tuple", "greatest", "least", "m
 # Branches that give what was found, or nothing.
 CASES["if any"] = also([
     ("Shape", "rows", "shape"), ("Squeeze", "shape", "n"), ("Greater", "n few", "many"),
-    ("If", "many", "y", {
-        "then_branch": helper.make_graph(
-            [helper.make_node("Neg", ["found"], ["then_y"])], "then", [],
-            [helper.make_empty_tensor_value_info("then_y")]),
-        "else_branch": helper.make_graph(
-            [helper.make_node("Identity", ["none"], ["else_y"])], "else", [],
-            [helper.make_empty_tensor_value_info("else_y")])})],
+    ("If", "many", "y", {"then_branch": branch("Neg", "found", "then_y"),
+                         "else_branch": branch("Identity", "none", "else_y")})],
     few=numpy.array(9), none=floats(2, 4))
 CASES["if of two extents"] = (
     [("ReduceMax", "scores", "most", {"keepdims": 0}), ("Greater", "most threshold", "any"),
-     ("If", "any", "y", {
-         "then_branch": helper.make_graph(
-             [helper.make_node("Identity", ["boxes"], ["then_y"])], "then", [],
-             [helper.make_empty_tensor_value_info("then_y")]),
-         "else_branch": helper.make_graph(
-             [helper.make_node("Identity", ["none"], ["else_y"])], "else", [],
-             [helper.make_empty_tensor_value_info("else_y")])})],
+     ("If", "any", "y", {"then_branch": branch("Identity", "boxes", "then_y"),
+                         "else_branch": branch("Identity", "none", "else_y")})],
     BOXES, "y", {"none": floats(2, 4)})
 # Of as many as are wanted; ONNX wants no more than there are.
 for name, k, largest in (("top", 3, 1), ("least ones", 3, 0)):
