@@ -7,11 +7,8 @@
 # In a shell of its own, which a `skip` ends.
 make_seeds() (
     trap - EXIT
-    make_venv import "the package onnx needs"
-    install -r tests/import/requirements.txt >"$log" 2>&1 ||
-        skip "onnx cannot be installed: $(tail -n 1 "$log")"
-    EIGENTENSOR_LIBRARY=$build/libeigentensor.so PYTHONDONTWRITEBYTECODE=1 \
-        "$venv/bin/python" tests/import/models.py "$build/fuzz/seeds/onnx"
+    make_onnx_venv
+    "$venv/bin/python" tests/import/models.py "$build/fuzz/seeds/onnx"
 )
 
 scripts/fuzz.sh check || exit 77

@@ -4,12 +4,7 @@
 . "$(dirname "$0")/../support/shell.sh"
 . tests/support/venv.sh
 
-make_venv import "these packages need"
-install -r tests/import/requirements.txt >"$log" 2>&1 ||
-    skip "onnx cannot be installed: $(tail -n 1 "$log")"
-
-EIGENTENSOR_LIBRARY=$build/libeigentensor.so
-export EIGENTENSOR_LIBRARY PYTHONDONTWRITEBYTECODE=1
+make_onnx_venv
 "$venv/bin/python" tests/import/node_cases.py || failed=1
 "$venv/bin/python" tests/import/node_cases.py --modes eager,aot --every 10 || failed=1
 for script in tests/import/operators_*.py; do

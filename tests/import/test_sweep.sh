@@ -4,12 +4,8 @@
 . "$(dirname "$0")/../support/shell.sh"
 . tests/support/venv.sh
 
-make_venv import "these packages need"
-install -r tests/import/requirements.txt >"$log" 2>&1 ||
-    skip "onnx cannot be installed: $(tail -n 1 "$log")"
-
-EIGENTENSOR_LIBRARY=$build/libeigentensor.so
+make_onnx_venv
 ASAN_OPTIONS=quarantine_size_mb=16:allocator_may_return_null=1
-export EIGENTENSOR_LIBRARY ASAN_OPTIONS PYTHONDONTWRITEBYTECODE=1
+export ASAN_OPTIONS
 "$venv/bin/python" tests/import/sweep.py --every "${EIGENTENSOR_SWEEP_EVERY:-12}" \
     "${SANITIZED:-$build}/tests/import/sweep" || failed=1

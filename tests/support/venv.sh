@@ -17,3 +17,13 @@ make_venv() {
 install() {
     flock "${venv%/venv}" "$venv/bin/pip" install -q --disable-pip-version-check "$@"
 }
+
+# make_onnx_venv: one with the packages onnx and onnxruntime, for the scripts of tests/import/, that
+# load the built library. Skipped, too, where they cannot be installed.
+make_onnx_venv() {
+    make_venv import "these packages need"
+    install -r "$top/tests/import/requirements.txt" >"$log" 2>&1 ||
+        skip "onnx cannot be installed: $(tail -n 1 "$log")"
+    EIGENTENSOR_LIBRARY=$build/libeigentensor.so
+    export EIGENTENSOR_LIBRARY PYTHONDONTWRITEBYTECODE=1
+}
