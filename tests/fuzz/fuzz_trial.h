@@ -4,20 +4,14 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/import_trial.h"
-#include "tests/support/trial.h"
 
 static const struct trial_limits fuzz_limits = {.nodes = 40, .elements = 1024, .steps = 16};
 
 /* Compiles a small graph, and runs it beside the interpreter; leaves others alone. */
 static inline void fuzz_try(const struct graph *graph, uint64_t seed) {
     struct et_error error = {0};
-    struct trial trial;
-    if (graph->batched || !graph_within(graph, &fuzz_limits))
-        return;
-    must(trial_begin(&trial, graph, seed, &error), "%s", error.message);
-    must(trial_check(&trial, &modes[MODE_JIT], &error), "seed %ju: %s", (uintmax_t)seed,
-         error.message);
-    trial_end(&trial);
+    must(graph_trial(graph, seed, &fuzz_limits, &error) != IMPORT_MISTAKEN, "seed %ju: %s",
+         (uintmax_t)seed, error.message);
 }
 
 #endif

@@ -5,7 +5,7 @@
 
 enum { MOST_AXES = 8 };
 
-bool graph_within(const struct graph *graph, const struct trial_limits *limits) {
+static bool is_within(const struct graph *graph, const struct trial_limits *limits) {
     if (graph->node_count > limits->nodes)
         return false;
     for (int i = 0; i < graph->node_count; i++) {
@@ -13,7 +13,7 @@ bool graph_within(const struct graph *graph, const struct trial_limits *limits) 
         if (node_elements(node) > limits->elements)
             return false;
         if (node->op == OP_SCAN &&
-            (scan_step_count(node) > limits->steps || !graph_within(node->body, limits)))
+            (scan_step_count(node) > limits->steps || !is_within(node->body, limits)))
             return false;
     }
     return true;
@@ -31,8 +31,11 @@ static struct graph *graph_of(const struct onnx *onnx, struct weights **weights,
     return onnx_graph(onnx, &options, weights, error);
 }
 
-static enum import_outcome run(const struct graph *graph, uint64_t seed, struct et_error *error) {
+enum import_outcome graph_trial(const struct graph *graph, uint64_t seed,
+                                const struct trial_limits *limits, struct et_error *error) {
     struct trial trial;
+    if (graph->batched || !is_within(graph, limits))
+        return IMPORT_LARGE;
     if (!trial_begin(&trial, graph, seed, error))
         return IMPORT_MISTAKEN;
     bool good = trial_check(&trial, &modes[MODE_JIT], error);
@@ -53,8 +56,7 @@ enum import_outcome import_trial(const void *bytes, size_t count, uint64_t seed,
     } else if (graph && !verify_graph(graph, error)) {
         outcome = IMPORT_MISTAKEN;
     } else if (graph) {
-        bool tried = !graph->batched && graph_within(graph, limits);
-        outcome = tried ? run(graph, seed, error) : IMPORT_LARGE;
+        outcome = graph_trial(graph, seed, limits, error);
     }
     graph_free(graph);
     weights_free(weights);

@@ -1,4 +1,5 @@
-/* An ONNX model from bytes, imported and run: what fuzz_onnx and the sweep have in common. */
+/* Graphs from bytes that may be anything, ONNX models above all, run: for the fuzz targets and the
+ * sweep. */
 #ifndef EIGENTENSOR_IMPORT_TRIAL_H
 #define EIGENTENSOR_IMPORT_TRIAL_H
 
@@ -10,11 +11,10 @@ struct trial_limits {
     int64_t elements; /* of a node */
     int64_t steps;    /* of a scan */
 };
-bool graph_within(const struct graph *graph, const struct trial_limits *limits);
 
 enum import_outcome {
     IMPORT_REFUSED,  /* the error says why */
-    IMPORT_LARGE,    /* imported, not run */
+    IMPORT_LARGE,    /* imported, not run: beyond the limits, or with a batch axis */
     IMPORT_SAME,     /* JIT gave the bits of the interpreter */
     IMPORT_MISTAKEN, /* no message, a graph that is none, other bits; the error says what */
 };
@@ -23,5 +23,8 @@ enum import_outcome {
  * names are not there. */
 enum import_outcome import_trial(const void *bytes, size_t count, uint64_t seed,
                                  const struct trial_limits *limits, struct et_error *error);
+/* The same of a graph that is there and was verified: large, same or mistaken. */
+enum import_outcome graph_trial(const struct graph *graph, uint64_t seed,
+                                const struct trial_limits *limits, struct et_error *error);
 
 #endif
