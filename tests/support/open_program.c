@@ -50,12 +50,6 @@ static struct tensor places(const struct step_input *in) {
     return tensor_iota(in->x.context, DTYPE_INT32, in->extent);
 }
 
-static int shape_of_x(const struct step_input *in, int64_t *shape) {
-    for (int i = 0; i < in->rank; i++)
-        shape[i] = tensor_extent(in->x, i);
-    return in->rank;
-}
-
 /* ---- Steps ---- */
 
 static struct tensor step_unary(const struct step_input *in) {
@@ -123,7 +117,7 @@ static struct tensor step_permute(const struct step_input *in) {
 /* The axis and the next become one. */
 static struct tensor step_merge(const struct step_input *in) {
     int64_t shape[MAX_RANK];
-    shape_of_x(in, shape);
+    shape_of(in->x, shape);
     if (in->axis + 1 >= in->rank)
         return tensor_reshape(in->x, SHAPE(-1));
     shape[in->axis] *= shape[in->axis + 1];
