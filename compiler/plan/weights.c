@@ -26,8 +26,8 @@ struct constant_table {
 struct weight_placing {
     const struct mapped_file *file; /* where values may lie */
     char *block;
-    size_t end, rested; /* up to there what was read of the file has been given back */
-    struct constant_table made, placed; /* by how they are made; by their bytes */
+    size_t end, rested;           /* up to there what was read of the file has been given back */
+    struct constant_table placed; /* by their bytes */
 };
 
 static struct constant_table table_new(struct arena *arena, size_t count) {
@@ -175,16 +175,17 @@ static int list_constants(struct ir *ir, struct buffer **constants) {
 
 /* Those that are made in the same way are one: gives, for each, the first of them, and what these
  * take together. */
-static size_t find_firsts(struct weight_placing *placing, struct buffer *const *constants,
-                          int count, const struct buffer **firsts) {
+static size_t find_firsts(struct arena *arena, struct buffer *const *constants, int count,
+                          const struct buffer **firsts) {
+    struct constant_table made = table_new(arena, (size_t)count);
     size_t bytes = 0;
     for (int i = 0; i < count; i++) {
         uint64_t hash = hash_of_making(constants[i]);
-        firsts[i] = find_same_making(&placing->made, constants[i], hash);
+        firsts[i] = find_same_making(&made, constants[i], hash);
         if (firsts[i])
             continue;
         firsts[i] = constants[i];
-        table_add(&placing->made, constants[i], hash);
+        table_add(&made, constants[i], hash);
         bytes += aligned_bytes(constants[i]);
     }
     return bytes;
@@ -202,9 +203,8 @@ bool place_constants(struct ir *const *irs, int count, const struct mapped_file 
         constant_count += list_constants(irs[i], constants + constant_count);
     const struct buffer **firsts = arena_array(arena, const struct buffer *, capacity);
     struct weight_placing placing = {.file = file,
-                                     .made = table_new(arena, (size_t)constant_count),
                                      .placed = table_new(arena, (size_t)constant_count)};
-    size_t most = find_firsts(&placing, constants, constant_count, firsts);
+    size_t most = find_firsts(arena, constants, constant_count, firsts);
     *weights = et_allocate_unset(most);
     if (!*weights)
         return et_fail(error, "out of memory: %zu bytes of weights", most);
