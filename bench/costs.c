@@ -13,6 +13,7 @@
 #include "compiler/emit/backend.h"
 #include "runtime/et_program.h"
 #include "runtime/kernels/cpu.h"
+#include "runtime/tune/tune.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,21 +59,6 @@ struct stage {
     struct subject *subjects;
     struct tuned_choice *choices;
 };
-
-/* The kernels of a contraction, and those that pack for them, each once, in seconds. */
-static double spent(const struct compiled *compiled, const char *contraction, const double *times) {
-    double seconds = 0;
-    int done = -1;
-    for (int i = 0; i < compiled->contraction_count; i++) {
-        const struct contraction_facts *facts = &compiled->contractions[i];
-        if (strcmp(facts->contraction, contraction) != 0)
-            continue;
-        for (int kernel = facts->first_kernel; kernel <= facts->kernel; kernel++)
-            if (kernel > done)
-                seconds += times[done = kernel];
-    }
-    return seconds;
-}
 
 static int by_value(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
@@ -135,7 +121,7 @@ static bool measure_round(struct stage *stage, int round, struct et_error *error
         struct subject *subject = &stage->subjects[i];
         if (round >= subject->count)
             continue;
-        double seconds = spent(compiled, subject->contraction, times);
+        double seconds = contraction_time(compiled, subject->contraction, times);
         if (subject->seconds[round] == 0 || seconds < subject->seconds[round])
             subject->seconds[round] = seconds;
     }

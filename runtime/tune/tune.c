@@ -220,22 +220,25 @@ static double whole_time(const struct variant *variant) {
     return time;
 }
 
-/* The kernels of a unit's contractions, and those that pack for them, each once. */
-static double unit_time(const struct variant *variant, const struct unit *unit) {
-    const struct compiled *compiled = variant->compiled;
+double contraction_time(const struct compiled *compiled, const char *contraction,
+                        const double *times) {
     double time = 0;
     int done = -1; /* contractions come in the order of their kernels */
     for (int i = 0; i < compiled->contraction_count; i++) {
         const struct contraction_facts *facts = &compiled->contractions[i];
-        if (strcmp(facts->contraction, unit->contraction) != 0)
+        if (strcmp(facts->contraction, contraction) != 0)
             continue;
         for (int kernel = facts->first_kernel; kernel <= facts->kernel; kernel++)
             if (kernel > done) {
-                time += variant->times[kernel];
+                time += times[kernel];
                 done = kernel;
             }
     }
     return time;
+}
+
+static double unit_time(const struct variant *variant, const struct unit *unit) {
+    return contraction_time(variant->compiled, unit->contraction, variant->times);
 }
 
 /* ---- Units ---- */

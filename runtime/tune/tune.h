@@ -44,4 +44,9 @@ struct tuned *tune(const struct et_program *program, const struct tune_options *
                    struct et_error *error);
 void tuned_free(struct tuned *tuned); /* NULL is fine */
 
+/* What a contraction takes, of what each kernel of the program takes: all of its kernels, and those
+ * that pack for them, each once. */
+double contraction_time(const struct compiled *compiled, const char *contraction,
+                        const double *times);
+
 #endif
