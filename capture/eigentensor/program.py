@@ -289,6 +289,8 @@ class _Buffer(ctypes.Structure):
                 ("internal", ctypes.c_void_p)]
 
 
+_view_of = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.POINTER(_Buffer))(
+    ("PyMemoryView_FromBuffer", ctypes.pythonapi))
 _CODES = {element.code: element.code.encode() for element in ELEMENTS.values()}
 _NOTHING = ctypes.create_string_buffer(8)  # where elements lie of which there are none
 
@@ -302,9 +304,7 @@ def _empty(code, shape):
                                                 for axis in range(len(shape))))
     buffer = _Buffer(address=ctypes.addressof(_NOTHING), itemsize=size, rank=len(shape),
                      format=_CODES[code], shape=extents, strides=strides)
-    view_of = ctypes.pythonapi.PyMemoryView_FromBuffer
-    view_of.restype, view_of.argtypes = ctypes.py_object, [ctypes.POINTER(_Buffer)]
-    return view_of(ctypes.byref(buffer))  # which copies the extents and strides
+    return _view_of(ctypes.byref(buffer))  # which copies the extents and strides
 
 
 def _shaped(data, code, shape):
