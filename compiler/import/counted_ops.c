@@ -236,28 +236,20 @@ struct tensor count_flatten(struct call *call) {
 
 /* ---- How many there are ---- */
 
-/* Bounds of Shape's range, as Python's slices have them. */
-static int bound(int64_t position, int rank) {
-    if (position < 0)
-        position = position < -rank ? 0 : position + rank;
-    return position > rank ? rank : (int)position;
-}
-
 struct tensor count_shape(struct call *call) {
     struct counted c = call_counted(call, 0);
     struct tensor x = call_input(call, 0), extents[MAX_RANK];
-    int rank = tensor_rank(x), count = 0;
+    int count = 0;
     struct length *lengths = arena_array(&call->importer->arena, struct length, MAX_RANK);
-    int start = bound(call_int(call, "start", 0), rank);
-    int end = bound(call_int(call, "end", rank), rank);
-    for (int i = start; i < end; i++) {
+    struct range axes = call_shown_axes(call, tensor_rank(x));
+    for (int i = (int)axes.begin; i < axes.end; i++) {
         struct tensor extent = i == c.axis ? c.count : number64(call->context, tensor_extent(x, i));
         lengths[count] = i == c.axis ? (struct length){c.count, 1, 0, tensor_extent(x, i)}
                                      : (struct length){.offset = tensor_extent(x, i)};
         extents[count++] = tensor_reshape(extent, SHAPE(1));
     }
     struct tensor y = count ? tensor_concat(count, extents, 0) : int64_list(call->context, 0, NULL);
-    if (start > c.axis || end <= c.axis) /* it is known */
+    if (axes.begin > c.axis || axes.end <= c.axis) /* it is known */
         return y;
     return with_lengths(call->importer, y, (struct lengths){count, lengths});
 }

@@ -284,6 +284,11 @@ bool view_is_uniform(const struct view *view);
 /* A const of rank 1, int64. */
 struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values);
 
+/* ops_constant.c */
+
+/* The axes of which a Shape gives the extents, as Python's slices have them: perhaps none. */
+struct range call_shown_axes(struct call *call, int rank);
+
 /* initialisers.c: tensors that the file holds */
 
 /* A weight or const. `name` is the weight's. Dead when it cannot be taken. */

@@ -68,19 +68,23 @@ struct tensor import_constant_of_shape(struct call *call) {
     return tensor_expand(tensor_reshape(value, SCALAR_SHAPE), shape.count, shape.values);
 }
 
-/* Bounds of Shape's range, as Python's slices have them. */
 static int bound(int64_t position, int rank) {
     if (position < 0)
         position = position < -rank ? 0 : position + rank;
     return position > rank ? rank : (int)position;
 }
 
+struct range call_shown_axes(struct call *call, int rank) {
+    int begin = bound(call_int(call, "start", 0), rank);
+    int end = bound(call_int(call, "end", rank), rank);
+    return (struct range){begin, end > begin ? end : begin};
+}
+
 struct tensor import_shape(struct call *call) {
     int64_t shape[MAX_RANK];
     int rank = shape_of(call_input(call, 0), shape);
-    int start = bound(call_int(call, "start", 0), rank);
-    int end = bound(call_int(call, "end", rank), rank);
-    return int64_list(call->context, end > start ? end - start : 0, shape + start);
+    struct range axes = call_shown_axes(call, rank);
+    return int64_list(call->context, (int)(axes.end - axes.begin), shape + axes.begin);
 }
 
 struct tensor import_size(struct call *call) {
