@@ -73,21 +73,27 @@ static bool same_value(const struct node *a, const struct node *b) {
 
 static bool same_body(const struct graph *a, const struct graph *b);
 
-/* The ids of sources say all, in graphs that are equal so far. */
 #define SAME(field) (memcmp(&a->field, &b->field, sizeof a->field) == 0)
+bool same_but_sources(const struct node *a, const struct node *b) {
+    return a->op == b->op && a->dtype == b->dtype && a->rank == b->rank &&
+           a->batched == b->batched &&
+           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0 &&
+           a->source_count == b->source_count && SAME(axis) && SAME(axis_count) && SAME(axes) &&
+           SAME(before) && SAME(after) && SAME(size) && SAME(stride) && SAME(dilation) &&
+           SAME(scanned) && SAME(last) && same_name(a->name, b->name) && same_value(a, b) &&
+           same_body(a->body, b->body);
+}
+#undef SAME
+
+/* The ids of sources say all, in graphs that are equal so far. */
 static bool same_node(const struct node *a, const struct node *b) {
-    if (a->op != b->op || a->dtype != b->dtype || a->rank != b->rank || a->batched != b->batched ||
-        memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) != 0 ||
-        a->source_count != b->source_count)
+    if (!same_but_sources(a, b))
         return false;
     for (int i = 0; i < a->source_count; i++)
         if (a->sources[i]->id != b->sources[i]->id)
             return false;
-    return SAME(axis) && SAME(axis_count) && SAME(axes) && SAME(before) && SAME(after) &&
-           SAME(size) && SAME(stride) && SAME(dilation) && SAME(scanned) && SAME(last) &&
-           same_name(a->name, b->name) && same_value(a, b) && same_body(a->body, b->body);
+    return true;
 }
-#undef SAME
 
 /* Node by node; their depth is bounded. */
 static bool same_body(const struct graph *a, const struct graph *b) {

@@ -13,5 +13,7 @@ bool copy_graph(const struct graph *graph, struct graph *program, int count,
 /* The same, but that nodes stay apart which say the same. */
 bool copy_graph_apart(const struct graph *graph, struct graph *program, int count,
                       const struct output *outputs, struct et_error *error);
+/* Whether two nodes say the same of as many sources, whatever these are. */
+bool same_but_sources(const struct node *a, const struct node *b);
 
 #endif

@@ -1,8 +1,9 @@
 #include "compiler/import/counted.h"
+
+#include "compiler/graph/copy_graph.h"
 #include "compiler/import/movement.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- Which tensors are counted ---- */
 
@@ -21,30 +22,18 @@ bool same_counted(struct counted a, struct counted b) {
 
 enum { MOST_COMPARED = 1024 }; /* nodes, for two counts; counts, for one */
 
-static bool same_elements(const struct node *a, const struct node *b) {
-    size_t bytes = a->value ? (size_t)(a->value_count * dtype_bytes(a->dtype)) : 0;
-    return a->value_count == b->value_count && !a->value == !b->value &&
-           (!bytes || memcmp(a->value, b->value, bytes) == 0);
-}
-
-#define SAME(field) (memcmp(&a->field, &b->field, sizeof a->field) == 0)
 /* Whether two nodes are computed alike, of the same leaves; `left` bounds the nodes looked at. */
 static bool is_alike(const struct node *a, const struct node *b, int *left) {
     if (a == b)
         return true;
-    if (--*left < 0 || a->op != b->op || a->dtype != b->dtype || a->rank != b->rank ||
-        a->source_count != b->source_count || a->op == OP_INPUT || a->op == OP_WEIGHT ||
-        a->op == OP_SCAN || memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) != 0)
-        return false;
-    if (!SAME(axis) || !SAME(axis_count) || !SAME(axes) || !SAME(before) || !SAME(after) ||
-        !SAME(size) || !SAME(stride) || !SAME(dilation) || !same_elements(a, b))
+    if (--*left < 0 || a->op == OP_INPUT || a->op == OP_WEIGHT || a->op == OP_SCAN ||
+        !same_but_sources(a, b))
         return false;
     for (int i = 0; i < a->source_count; i++)
         if (!is_alike(a->sources[i], b->sources[i], left))
             return false;
     return true;
 }
-#undef SAME
 
 /* The first of the counts that are like this one. (In a graph that is to have open axes equal nodes
  * stay apart.) */
