@@ -121,6 +121,16 @@ void *arena_extend(struct arena *arena, void *array, int count, int *capacity, s
     return memory;
 }
 
+void *arena_reach(struct arena *arena, void *array, int *count, int index, size_t size) {
+    if (index < *count)
+        return array;
+    int larger = index + index / 2 + 64;
+    void *memory = arena_resize(arena, array, (size_t)*count * size, (size_t)larger * size);
+    if (memory)
+        *count = larger;
+    return memory;
+}
+
 char *arena_copy_text(struct arena *arena, const char *text) {
     size_t bytes = strlen(text) + 1;
     char *copy = arena_allocate(arena, bytes, 1);

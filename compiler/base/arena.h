@@ -22,6 +22,9 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size);
 /* Room for one more element behind `count`: the array itself, or a larger copy of it; *capacity is
  * kept. */
 void *arena_extend(struct arena *arena, void *array, int count, int *capacity, size_t size);
+/* Room for the element at `index`: the array itself, or a larger copy of it, whose new elements are
+ * zeroed; *count, how many there are, is kept. */
+void *arena_reach(struct arena *arena, void *array, int *count, int index, size_t size);
 /* The piece with another size, perhaps in another place; NULL: a new one. What it gains is zeroed.
  */
 void *arena_resize(struct arena *arena, void *piece, size_t before, size_t bytes);

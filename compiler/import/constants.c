@@ -20,13 +20,8 @@ enum {
 
 static struct known *constant_of(struct importer *importer, const struct node *node) {
     struct built_graph *graph = importer->graph;
-    if (node->id >= graph->constant_count) {
-        int count = node->id + node->id / 2 + 64;
-        graph->constants = arena_resize(&importer->arena, graph->constants,
-                                        (size_t)graph->constant_count * sizeof *graph->constants,
-                                        (size_t)count * sizeof *graph->constants);
-        graph->constant_count = count;
-    }
+    graph->constants = arena_reach(&importer->arena, graph->constants, &graph->constant_count,
+                                   node->id, sizeof *graph->constants);
     return &graph->constants[node->id];
 }
 

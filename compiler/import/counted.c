@@ -55,13 +55,8 @@ struct tensor counted(struct importer *importer, struct tensor x, struct counted
     struct built_graph *graph = importer->graph;
     if (!x.node || !is_counted(c))
         return x;
-    if (x.node->id >= graph->counted_count) {
-        int count = x.node->id + x.node->id / 2 + 64;
-        graph->counted = arena_resize(&importer->arena, graph->counted,
-                                      (size_t)graph->counted_count * sizeof *graph->counted,
-                                      (size_t)count * sizeof *graph->counted);
-        graph->counted_count = count;
-    }
+    graph->counted = arena_reach(&importer->arena, graph->counted, &graph->counted_count,
+                                 x.node->id, sizeof *graph->counted);
     c.count = first_alike(importer, c.count);
     graph->counted[x.node->id] = c;
     return x;

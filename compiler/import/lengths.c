@@ -21,13 +21,8 @@ struct tensor with_lengths(struct importer *importer, struct tensor x, struct le
     struct built_graph *graph = importer->graph;
     if (!x.node)
         return x;
-    if (x.node->id >= graph->lengths_count) {
-        int count = x.node->id + x.node->id / 2 + 64;
-        graph->lengths = arena_resize(&importer->arena, graph->lengths,
-                                      (size_t)graph->lengths_count * sizeof *graph->lengths,
-                                      (size_t)count * sizeof *graph->lengths);
-        graph->lengths_count = count;
-    }
+    graph->lengths = arena_reach(&importer->arena, graph->lengths, &graph->lengths_count,
+                                 x.node->id, sizeof *graph->lengths);
     graph->lengths[x.node->id] = lengths;
     return x;
 }
