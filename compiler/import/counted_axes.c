@@ -14,8 +14,7 @@ static void reduced_axes(struct call *call, bool reduced[MAX_RANK]) {
     struct integers axes = call_ints_or_input(call, "axes", 1);
     for (int i = 0; i < rank; i++)
         reduced[i] = axes.count == 0 && !none;
-    for (int i = 0; i < axes.count; i++)
-        reduced[call_axis(call, axes.values[i], rank)] = true;
+    mark_listed(call, axes, rank, reduced);
 }
 
 /* Where an axis that stays is in the result. */

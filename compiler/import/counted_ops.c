@@ -132,9 +132,7 @@ struct tensor count_transpose(struct call *call) {
     return build_along(call, to, c.count);
 }
 
-/* Marks the axes that input 1 or the attribute lists, of so many. */
-static void listed_axes(struct call *call, int rank, bool listed[MAX_RANK]) {
-    struct integers axes = call_ints_or_input(call, "axes", 1);
+void mark_listed(struct call *call, struct integers axes, int rank, bool listed[MAX_RANK]) {
     for (int i = 0; i < axes.count && rank <= MAX_RANK; i++)
         listed[call_axis(call, axes.values[i], rank)] = true;
 }
@@ -145,7 +143,7 @@ struct tensor count_squeeze(struct call *call) {
     struct integers axes = call_ints_or_input(call, "axes", 1);
     bool gone[MAX_RANK] = {false};
     int before = 0;
-    listed_axes(call, tensor_rank(x), gone);
+    mark_listed(call, axes, tensor_rank(x), gone);
     for (int i = 0; i < c.axis; i++)
         before += axes.values ? gone[i] : tensor_extent(x, i) == 1;
     if (axes.values ? gone[c.axis] : tensor_extent(x, c.axis) == 1)
@@ -158,7 +156,7 @@ struct tensor count_unsqueeze(struct call *call) {
     struct integers axes = call_ints_or_input(call, "axes", 1);
     int rank = tensor_rank(call_input(call, 0)) + axes.count, to = 0;
     bool added[MAX_RANK] = {false};
-    listed_axes(call, rank, added);
+    mark_listed(call, axes, rank, added);
     for (int own = 0; to < rank && to < MAX_RANK; to++)
         if (!added[to] && own++ == c.axis)
             break;

@@ -17,6 +17,8 @@ struct tensor build_along(struct call *call, int axis, struct tensor count);
 /* y has the elements of x in another shape: whether its axis `to` is the counted one, together with
  * `*times` elements that stood behind it. */
 bool counted_goes_to(struct tensor x, int axis, struct tensor y, int to, int64_t *times);
+/* Marks the axes that are listed, of so many. */
+void mark_listed(struct call *call, struct integers axes, int rank, bool listed[MAX_RANK]);
 /* Refuses the node for what is counted. */
 struct tensor refuse_counted(struct call *call, const char *why);
 /* The fill that the operator's row names. */
