@@ -70,9 +70,12 @@ struct tensor count_position(struct call *call) {
 
 /* ---- Along an axis ---- */
 
-/* Before opset 13 the axes from `axis` on are one: what is behind the count is nothing there. */
-struct tensor count_softmax(struct call *call) {
+/* What is behind the count changes nothing before it: a sum may run backwards, and before opset 13
+ * the axes from Softmax's on are one. */
+struct tensor count_filled(struct call *call) {
     struct counted c = call_counted(call, 0);
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
     call->inputs[0] = filled_behind(call->inputs[0], c, fill_of(call));
     return build_along(call, c.axis, c.count);
 }
@@ -95,14 +98,6 @@ struct tensor count_along_last(struct call *call) {
     return only_counted_below(call, 1) ? build_along(call, c.axis, c.count) : NO_TENSOR;
 }
 
-struct tensor count_running(struct call *call) {
-    struct counted c = call_counted(call, 0);
-    if (!only_counted_below(call, 1))
-        return NO_TENSOR;
-    call->inputs[0] =
-        filled_behind(call->inputs[0], c, fill_of(call)); /* as it may run backwards */
-    return build_along(call, c.axis, c.count);
-}
 
 /* ---- Order ---- */
 
