@@ -98,7 +98,6 @@ struct tensor count_along_last(struct call *call) {
     return only_counted_below(call, 1) ? build_along(call, c.axis, c.count) : NO_TENSOR;
 }
 
-
 /* ---- Order ---- */
 
 /* k as an int64 of rank 0, known or not. */
@@ -111,8 +110,7 @@ static struct tensor wanted_of(struct call *call) {
 /* How many elements are taken: of fewer than k all. */
 static struct tensor taken_of(struct call *call, struct tensor k, struct tensor count) {
     struct lengths lengths = lengths_of(call->importer, call_input(call, 1));
-    const struct length *all = lengths.list;
-    if (lengths.count == 1 && all->count.node == count.node && all->factor == 1 && !all->offset)
+    if (lengths.count == 1 && is_times(lengths.list, count, 1))
         return count;
     return tensor_min(tensor_max(k, number64(call->context, 0)), count);
 }

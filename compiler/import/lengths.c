@@ -31,6 +31,16 @@ static bool varies(const struct length *length) {
     return length->count.node && length->factor;
 }
 
+bool is_times(const struct length *length, struct tensor count, int64_t times) {
+    return length->count.node == count.node && length->factor == times && length->offset == 0;
+}
+
+/* Integers in the place of x, of its dtype and rank. */
+static struct tensor list_like(struct tensor x, int count, const int64_t *values) {
+    struct tensor list = int64_list(x.context, count, values);
+    return tensor_cast(tensor_rank(x) ? list : tensor_reshape(list, SCALAR_SHAPE), tensor_dtype(x));
+}
+
 /* ---- Operators that hand lengths on ---- */
 
 /* Those whose results are sums of multiples of their operands' elements; of a product at most one
@@ -92,8 +102,7 @@ static struct tensor at_count(struct tensor x, struct lengths lengths, const str
         bool is_one = varies(length) && length->count.node == one;
         values[i] = length->offset + (is_one ? length->factor : 0);
     }
-    struct tensor list = int64_list(x.context, lengths.count, values);
-    return tensor_cast(tensor_rank(x) ? list : tensor_reshape(list, SCALAR_SHAPE), tensor_dtype(x));
+    return list_like(x, lengths.count, values);
 }
 
 /* The outputs there, as far as they are known. */
@@ -221,12 +230,9 @@ static int64_t most_of(const struct length *length) {
 /* The greatest that each can be, in the place of that input. */
 static void ask_for_most(struct call *call, int input, struct lengths lengths) {
     int64_t values[MOST_LENGTHS];
-    struct tensor x = call_input(call, input);
     for (int i = 0; i < lengths.count; i++)
         values[i] = most_of(&lengths.list[i]);
-    struct tensor list = int64_list(call->context, lengths.count, values);
-    call->inputs[input] =
-        tensor_cast(tensor_rank(x) ? list : tensor_reshape(list, SCALAR_SHAPE), tensor_dtype(x));
+    call->inputs[input] = list_like(call_input(call, input), lengths.count, values);
 }
 
 /* What a length is when the graph runs. */
@@ -236,12 +242,6 @@ static struct tensor count_of_length(const struct length *length) {
     if (length->factor != 1)
         x = tensor_mul(x, number64(context, length->factor));
     return length->offset ? tensor_add(x, number64(context, length->offset)) : x;
-}
-
-/* Whether a tensor that is counted has as many as the length says. */
-static bool is_as_many(struct counted c, const struct length *length) {
-    return is_counted(c) && c.count.node == length->count.node && length->factor == 1 &&
-           length->offset == 0;
 }
 
 static struct tensor reshape_by_lengths(struct call *call) {
@@ -255,11 +255,8 @@ static struct tensor reshape_by_lengths(struct call *call) {
     struct tensor y = build_plain(call);
     if (!y.node)
         return y;
-    struct length each = asked.length;
-    bool stays =
-        is_counted(c) && counted_goes_to(x, c.axis, y, asked.axis, &times) && each.factor == times;
-    each.factor = 1;
-    if (!stays || !is_as_many(c, &each))
+    if (!is_counted(c) || !counted_goes_to(x, c.axis, y, asked.axis, &times) ||
+        !is_times(&asked.length, c.count, times))
         return call_refuse(call,
                            "%s to %s, of which an extent depends on the data: it is not that "
                            "of an axis which stays",
@@ -276,7 +273,7 @@ static struct tensor expand_by_lengths(struct call *call) {
         return NO_TENSOR;
     int rank = tensor_rank(x) > asked.lengths.count ? tensor_rank(x) : asked.lengths.count;
     int to = asked.axis + rank - asked.lengths.count, own = to - (rank - tensor_rank(x));
-    bool stays = is_counted(c) && c.axis == own && is_as_many(c, &asked.length);
+    bool stays = c.axis == own && is_times(&asked.length, c.count, 1);
     if (is_counted(c) ? !stays : own >= 0 && tensor_extent(x, own) != 1)
         return call_refuse(call, "%s to an extent that depends on the data", tensor_text(x).text);
     ask_for_most(call, 1, asked.lengths);

@@ -22,6 +22,8 @@ struct lengths {
 };
 /* Of a tensor of the graph at hand, of rank 0 or 1. */
 struct lengths lengths_of(struct importer *importer, struct tensor x);
+/* Whether a length is so many times that count. */
+bool is_times(const struct length *length, struct tensor count, int64_t times);
 /* x, whose elements are these from now on. */
 struct tensor with_lengths(struct importer *importer, struct tensor x, struct lengths lengths);
 
