@@ -94,13 +94,17 @@ static bool check_inputs(const struct node *scan, struct et_error *error) {
                    shape_text(output).text, shape_text(scan->sources[0]).text);
 }
 
+static bool check_parts(const struct node *scan, struct et_error *error) {
+    return check_body(scan, error) && check_scanned(scan, error) && check_inputs(scan, error) &&
+           check_condition(scan, error);
+}
+
 /* Of a scan that gives the last state alone. */
 static bool infer_last(struct node *node, struct et_error *error) {
     const struct node *initial = node->sources[0];
     if (node->axis < 0 || node->axis >= MAX_RANK)
         return et_fail(error, "scan: axis %d, expected 0 to %d", node->axis, MAX_RANK - 1);
-    if (!check_body(node, error) || !check_scanned(node, error) || !check_inputs(node, error) ||
-        !check_condition(node, error))
+    if (!check_parts(node, error))
         return false;
     node->batched = initial->batched;
     node->rank = initial->rank;
@@ -119,14 +123,12 @@ bool infer_scan(struct node *node, struct et_error *error) {
     if (node->axis == 0 && initial->batched)
         return et_fail(error, "scan: states %s with the steps as first axis, which is the batch's",
                        shape_text(initial).text);
-    if (!check_body(node, error) || !check_scanned(node, error) || !check_inputs(node, error) ||
-        !check_condition(node, error))
+    if (!check_parts(node, error))
         return false;
     node->batched = initial->batched;
     node->rank = initial->rank + 1;
     for (int i = 0, from = 0; i < node->rank; i++)
-        node->shape[i] =
-            i == node->axis ? node->sources[1]->shape[node->axis] : initial->shape[from++];
+        node->shape[i] = i == node->axis ? scan_step_count(node) : initial->shape[from++];
     return elements_fit(node->rank - node->batched, node->shape + node->batched) ||
            et_fail(error, "scan: more than %" PRId64 " elements", MAX_ELEMENTS);
 }
