@@ -370,11 +370,23 @@ static bool check_graph(const struct graph *graph, struct et_error *error) {
     return true;
 }
 
+/* The caller releases used->nodes in any case. */
+static bool add_checked(struct text *text, const struct open_graph *open, struct used_weights *used,
+                        const char *file, const struct digest *sha256, struct et_error *error) {
+    return check_graph(open->graph, error) && find_used_weights(open->graph, used, error) &&
+           add_graph(text, open, used, file, sha256, error);
+}
+
+/* The canonical text. */
+static const char *canonical_text(struct text *text, const struct open_graph *open,
+                                  struct used_weights *used, struct et_error *error) {
+    return add_checked(text, open, used, NULL, NULL, error) ? text_read(text, error) : NULL;
+}
+
 bool open_graph_to_json(const struct open_graph *open, const char *weights_file,
                         const struct digest *sha256, struct text *text, struct et_error *error) {
     struct used_weights used = {0};
-    bool good = check_graph(open->graph, error) && find_used_weights(open->graph, &used, error) &&
-                add_graph(text, open, &used, weights_file, sha256, error);
+    bool good = add_checked(text, open, &used, weights_file, sha256, error);
     et_release(used.nodes);
     return good;
 }
@@ -398,13 +410,15 @@ static bool check_bound(const struct used_weights *used, struct et_error *error)
     return true;
 }
 
+static void add_weight_value(struct digest_stream *stream, const struct node *weight) {
+    struct digest value = digest_tensor(weight->dtype, weight->rank, weight->shape, weight->value);
+    digest_add(stream, value.bytes, sizeof value.bytes);
+}
+
 /* Requires that they are bound. */
 static void add_values(struct digest_stream *stream, const struct used_weights *used) {
-    for (int i = 0; i < used->count; i++) {
-        const struct node *node = used->nodes[i];
-        struct digest value = digest_tensor(node->dtype, node->rank, node->shape, node->value);
-        digest_add(stream, value.bytes, sizeof value.bytes);
-    }
+    for (int i = 0; i < used->count; i++)
+        add_weight_value(stream, used->nodes[i]);
 }
 
 /* What tells the elements of all weights: where those in the file lie, the digests of others.
@@ -420,12 +434,10 @@ static bool add_places(struct digest_stream *stream, const struct used_weights *
         if (!node->value)
             return false;
         digest_add(stream, &within, sizeof within);
-        if (within) {
+        if (within)
             digest_add(stream, &place, sizeof place);
-            continue;
-        }
-        struct digest value = digest_tensor(node->dtype, node->rank, node->shape, node->value);
-        digest_add(stream, value.bytes, sizeof value.bytes);
+        else
+            add_weight_value(stream, node);
     }
     return true;
 }
@@ -466,10 +478,8 @@ static bool digest_noted(const struct open_graph *open, const struct digest_note
                          struct digest *digest, struct et_error *error) {
     struct used_weights used = {0};
     struct text text = {0};
-    bool good = check_graph(open->graph, error) && find_used_weights(open->graph, &used, error) &&
-                add_graph(&text, open, &used, NULL, NULL, error);
-    const char *bytes = good ? text_read(&text, error) : NULL;
-    good = bytes && digest_text(open->graph, &used, bytes, text.length, notes, digest, error);
+    const char *bytes = canonical_text(&text, open, &used, error);
+    bool good = bytes && digest_text(open->graph, &used, bytes, text.length, notes, digest, error);
     text_free(&text);
     et_release(used.nodes);
     return good;
@@ -490,26 +500,18 @@ bool graph_digest(const struct graph *graph, struct digest *digest, struct et_er
     return graph_digest_noted(graph, NULL, digest, error);
 }
 
-static bool add_canonical_text(const struct graph *graph, const struct used_weights *used,
-                               struct digest_stream *stream, struct et_error *error) {
-    const struct open_graph open = closed(graph);
-    struct text text = {0};
-    bool good = add_graph(&text, &open, used, NULL, NULL, error);
-    const char *bytes = good ? text_read(&text, error) : NULL;
-    if (bytes)
-        digest_add(stream, bytes, text.length);
-    text_free(&text);
-    return bytes != NULL;
-}
-
 bool graph_identity_begin(const struct graph *graph, struct graph_identity *identity,
                           struct et_error *error) {
+    const struct open_graph open = closed(graph);
     struct used_weights used = {0};
+    struct text text = {0};
     *identity = (struct graph_identity){0};
     digest_begin(&identity->stream);
-    bool good = check_graph(graph, error) && find_used_weights(graph, &used, error) &&
-                add_canonical_text(graph, &used, &identity->stream, error) &&
-                check_bound(&used, error);
+    const char *bytes = canonical_text(&text, &open, &used, error);
+    bool good = bytes && check_bound(&used, error);
+    if (good)
+        digest_add(&identity->stream, bytes, text.length);
+    text_free(&text);
     identity->count = used.count;
     identity->weights = used.nodes;
     if (!good)
