@@ -21,11 +21,13 @@ bool is_onnx_path(const char *path) {
 
 /* ---- Inputs ---- */
 
+/* `used`, which marks it, may be NULL. */
 static const struct et_axis *axis_named(const struct import_options *options, const char *name,
                                         bool *used) {
     for (int i = 0; i < options->axis_count; i++)
         if (strcmp(options->axes[i].name, name) == 0) {
-            used[i] = true;
+            if (used)
+                used[i] = true;
             return &options->axes[i];
         }
     return NULL;
@@ -147,12 +149,9 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
 }
 
 int64_t import_loop_bound(struct importer *importer) {
-    const struct import_options *options = importer->options;
+    const struct et_axis *bound = axis_named(importer->options, LOOP_AXIS, NULL);
     importer->bounds_loop = true;
-    for (int i = 0; i < options->axis_count; i++)
-        if (strcmp(options->axes[i].name, LOOP_AXIS) == 0)
-            return options->axes[i].size;
-    return 0;
+    return bound ? bound->size : 0;
 }
 
 static bool check_loop_axis(const struct importer *importer) {
