@@ -1,7 +1,7 @@
 #include "compiler/import/counted.h"
 
 #include "compiler/graph/copy_graph.h"
-#include "compiler/import/movement.h"
+#include "compiler/import/positions.h"
 
 #include <math.h>
 
@@ -106,7 +106,7 @@ struct counted call_counted(const struct call *call, int index) {
 /* ---- What lies behind the count ---- */
 
 struct tensor number64(struct tensor_context *context, int64_t value) {
-    return tensor_const(context, DTYPE_INT64, SCALAR_SHAPE, 1, &value);
+    return position(context, DTYPE_INT64, value);
 }
 
 struct tensor before_count(struct tensor x, struct counted c) {
