@@ -6,8 +6,6 @@
 #include "compiler/import/movement.h"
 #include "compiler/import/positions.h"
 
-#include <inttypes.h>
-
 enum { MOST_BOXES = 1 << 24 }; /* float32 counts no further */
 
 enum plane { X_LEAST, Y_LEAST, X_MOST, Y_MOST, POSITION, PLANES }; /* POSITION -1: there is none */
@@ -48,8 +46,8 @@ static struct tensor scalar_input(const struct call *call, int index) {
     return call_has_input(call, index) ? tensor_reshape(x, SCALAR_SHAPE) : NO_TENSOR;
 }
 
-/* How many may be selected; false: refused. */
-static bool read_limit(struct suppression *s) {
+/* How many may be selected. */
+static void read_limit(struct suppression *s) {
     struct call *call = s->call;
     struct tensor limit = scalar_input(call, 2);
     s->most = is_given(limit) ? s->boxes : 0;
@@ -61,7 +59,6 @@ static bool read_limit(struct suppression *s) {
         struct tensor most = position(call->context, DTYPE_INT64, s->boxes);
         s->limit = tensor_cast(tensor_min(limit, most), DTYPE_INT32);
     }
-    return true;
 }
 
 /* Those of boxes that are not true come last. */
@@ -98,7 +95,8 @@ static bool read_inputs(struct suppression *s) {
     s->overlap = scalar_input(call, 3);
     s->overlap = is_given(s->overlap) ? s->overlap : scalar(call->context, 0);
     s->score = scalar_input(call, 4);
-    return read_limit(s);
+    read_limit(s);
+    return true;
 }
 
 /* Positions of the boxes of each row, the highest score first, equal ones as they stand. */
