@@ -3,8 +3,6 @@
 #include "compiler/import/lengths.h"
 #include "compiler/import/movement.h"
 
-#include <inttypes.h>
-
 /* ---- Reductions ---- */
 
 /* The axes that a node reduces. */

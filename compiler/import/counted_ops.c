@@ -4,7 +4,6 @@
 #include "compiler/import/lengths.h"
 #include "compiler/import/movement.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,8 +3,6 @@
 #include "compiler/import/movement.h"
 #include "compiler/import/positions.h"
 
-#include <inttypes.h>
-
 /* ---- What is found ---- */
 
 struct tensor count_found(struct call *call) {

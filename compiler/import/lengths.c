@@ -4,7 +4,6 @@
 #include "compiler/import/counted_rules.h"
 #include "compiler/import/movement.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
