@@ -256,6 +256,8 @@ struct tensor count_size(struct call *call) {
     struct tensor x = call_input(call, 0);
     int rank = tensor_rank(x);
     int64_t others = product_of(x, 0, c.axis) * product_of(x, c.axis + 1, rank);
+    if (others == 0) /* it is known */
+        return number64(call->context, 0);
     struct length *length = arena_new(&call->importer->arena, struct length);
     *length = (struct length){c.count, others, 0, tensor_extent(x, c.axis)};
     return with_lengths(call->importer, times64(c.count, others), (struct lengths){1, length});

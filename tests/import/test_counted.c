@@ -74,6 +74,28 @@ Test(counted, outputs_that_are_as_long_share_a_count) {
     weights_free(weights);
 }
 
+/* However many rows are found, none of them has an element. */
+Test(counted, the_size_of_what_has_no_elements_is_known) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    make_filter();
+    onnx_add_input(&model, "empty", 1, "6,0");
+    onnx_add_node(&model, "Gather", "empty,rows", "none");
+    onnx_add_node(&model, "Size", "none", "size");
+    onnx_add_node(&model, "Unsqueeze", "size,zero", "shape");
+    onnx_add_node(&model, "ConstantOfShape", "shape", "filled");
+    onnx_add_node(&model, "Expand", "zero,size", "spread"); /* a scalar is one extent */
+    onnx_add_output(&model, "filled");
+    onnx_add_output(&model, "spread");
+    struct graph *graph = imported(&weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    cr_assert_eq(graph->output_count, 2);
+    expect_output(graph, 0, "filled", "float32[0]", 0, -1);
+    expect_output(graph, 1, "spread", "int64[0]", 0, -1);
+    graph_free(graph);
+    weights_free(weights);
+}
+
 static void refuses(const char *message) {
     struct et_error error = {0};
     struct weights *weights = NULL;
