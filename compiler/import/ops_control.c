@@ -354,10 +354,10 @@ static bool scan_steps_of(struct loop *loop, bool begins, struct tensor *results
 /* How often it runs at most, as far as that is known. */
 static void read_trips(struct loop *loop) {
     struct call *call = loop->unrolled.call;
-    struct tensor trips = call_input(call, 0);
-    if (call_has_input(call, 0) && !call_is_known(call, trips)) {
+    struct tensor trips = call_optional(call, 0);
+    if (is_given(trips) && !call_is_known(call, trips)) {
         loop->limit = tensor_reshape(trips, SCALAR_SHAPE);
-    } else if (call_has_input(call, 0)) {
+    } else if (is_given(trips)) {
         struct integers known = call_known(call, trips, "how often it runs");
         loop->trips = known.count == 1 ? known.values[0] : 0;
     }

@@ -42,8 +42,8 @@ static struct tensor corners_of(struct call *call, struct tensor boxes) {
 }
 
 static struct tensor scalar_input(const struct call *call, int index) {
-    struct tensor x = call_input(call, index);
-    return call_has_input(call, index) ? tensor_reshape(x, SCALAR_SHAPE) : NO_TENSOR;
+    struct tensor x = call_optional(call, index);
+    return is_given(x) ? tensor_reshape(x, SCALAR_SHAPE) : NO_TENSOR;
 }
 
 /* How many may be selected. */
