@@ -51,10 +51,20 @@ static bool evaluate_known(struct importer *importer, const struct node *node,
     return good;
 }
 
+/* The elements of a node from now on; NULL: they are not known. */
+static const struct view *keep_known(struct importer *importer, const struct node *node,
+                                     const struct view *view) {
+    struct view *kept = view ? arena_new(&importer->arena, struct view) : NULL;
+    if (view)
+        *kept = *view;
+    *constant_of(importer, node) = (struct known){true, kept};
+    return kept;
+}
+
 static const struct view *known(struct importer *importer, const struct node *node, int depth) {
     struct known *constant = constant_of(importer, node);
     if (constant->tried)
-        return constant->known ? &constant->view : NULL;
+        return constant->view;
     if (depth > MOST_SOURCES_DEPTH)
         return NULL;
     struct view view = {0};
@@ -74,9 +84,7 @@ static const struct view *known(struct importer *importer, const struct node *no
         }
         is_known = is_known && evaluate_known(importer, node, sources, &view);
     }
-    constant = constant_of(importer, node); /* the list may have moved */
-    *constant = (struct known){true, is_known, view};
-    return is_known ? &constant->view : NULL;
+    return keep_known(importer, node, is_known ? &view : NULL);
 }
 
 const struct view *known_elements(struct importer *importer, struct tensor x) {
@@ -85,7 +93,7 @@ const struct view *known_elements(struct importer *importer, struct tensor x) {
 
 void set_known_elements(struct importer *importer, struct tensor x, const struct view *view) {
     if (x.node)
-        *constant_of(importer, x.node) = (struct known){true, true, *view};
+        keep_known(importer, x.node, view);
 }
 
 /* ---- As numbers ---- */

@@ -15,8 +15,8 @@
  * know nothing of counts, unless they import graphs within them (counted_of, counted). Outputs of
  * the model get zeros behind the count, and an output "NAME.count" beside them (graph.h).
  *
- * A counted tensor must not be the node of one that is not: what is made of constants only is laid
- * through counted_by_mask first. */
+ * A counted tensor must not be the node of one that is not: what is made of constants only, or as
+ * another tensor may be made, too, gets zeros behind the count (filled_behind). */
 #ifndef EIGENTENSOR_IMPORT_COUNTED_H
 #define EIGENTENSOR_IMPORT_COUNTED_H
 

@@ -24,15 +24,20 @@ struct tensor count_compress(struct call *call) {
 
 /* ---- Parts ---- */
 
-/* What is left of a count when a slice is taken, from the front: of the elements from `start` to
- * `end` (negative: from the count on backwards) every step-th. */
-static struct tensor count_of_slice(struct tensor count, int64_t start, int64_t end, int64_t step) {
+/* What is left of a count of at most `most` when a slice is taken, from the front: of the elements
+ * from `start` to `end` (negative: from the count on backwards) every step-th. */
+static struct tensor count_of_slice(struct tensor count, int64_t most, int64_t start, int64_t end,
+                                    int64_t step) {
     struct tensor_context *context = count.context;
-    struct tensor zero = number64(context, 0);
-    struct tensor last = end < 0 ? tensor_add(count, number64(context, end))
-                                 : tensor_min(count, number64(context, end));
-    struct tensor length = tensor_sub(last, number64(context, start));
-    length = tensor_max(length, zero);
+    struct tensor length = count;
+    if (end < 0)
+        length = tensor_add(length, number64(context, end));
+    else if (end < most)
+        length = tensor_min(length, number64(context, end));
+    if (start)
+        length = tensor_sub(length, number64(context, start));
+    if (start || end < 0)
+        length = tensor_max(length, number64(context, 0));
     if (step > 1)
         length =
             tensor_div(tensor_add(length, number64(context, step - 1)), number64(context, step));
@@ -45,8 +50,9 @@ struct tensor count_slice(struct call *call) {
     struct integers ends = call_ints_or_input(call, "ends", 2);
     struct integers axes = call_ints_or_input(call, "axes", 3);
     struct integers steps = call_ints_or_input(call, "steps", 4);
-    int rank = tensor_rank(call_input(call, 0));
-    struct tensor count = c.count;
+    struct tensor x = call_input(call, 0), count = c.count;
+    int rank = tensor_rank(x);
+    int64_t extent = tensor_extent(x, c.axis);
     if (!only_counted_below(call, 1))
         return NO_TENSOR;
     for (int i = 0; i < starts.count && i < ends.count; i++) {
@@ -56,7 +62,7 @@ struct tensor count_slice(struct call *call) {
         if (starts.values[i] < 0 || step < 1 || starts.values[i] > MAX_ELEMENTS ||
             step > MAX_ELEMENTS || ends.values[i] < -MAX_ELEMENTS)
             return refuse_counted(call, "from its end, or backwards");
-        count = count_of_slice(c.count, starts.values[i], ends.values[i], step);
+        count = count_of_slice(c.count, extent, starts.values[i], ends.values[i], step);
     }
     return build_along(call, c.axis, count);
 }
@@ -81,7 +87,7 @@ static bool is_last_only(const struct call *call) {
 
 /* What is true of each, one after another. */
 static struct tensor concat_along(struct call *call, int axis) {
-    struct tensor count = number64(call->context, 0);
+    struct tensor count = NO_TENSOR;
     struct tensor *truths =
         arena_array(&call->importer->arena, struct tensor, (size_t)call->input_count);
     static const uint8_t one = 1;
@@ -89,7 +95,7 @@ static struct tensor concat_along(struct call *call, int axis) {
         struct counted c = call_counted(call, i);
         int64_t extent = tensor_extent(call_input(call, i), axis);
         struct tensor own = is_counted(c) ? c.count : number64(call->context, extent);
-        count = tensor_add(count, own);
+        count = i ? tensor_add(count, own) : own;
         if (is_counted(c) && c.axis != axis)
             return refuse_counted(call, "joined along an axis that is not counted");
         truths[i] = is_counted(c) ? tensor_lt(tensor_iota(call->context, DTYPE_INT64, extent), own)
@@ -192,13 +198,22 @@ struct tensor count_gather_nd(struct call *call) {
     return build_plain(call);
 }
 
+/* One result for each region; each has the number of its picture beside it. */
+struct tensor count_regions(struct call *call) {
+    struct counted regions = call_counted(call, 1);
+    if (is_counted(call_counted(call, 0)))
+        return refuse_counted(call, "regions of pictures");
+    if (!same_counted(regions, call_counted(call, 2)) || regions.axis != 0)
+        return refuse_counted(call, "without regions and pictures that are counted alike");
+    return build_along(call, 0, regions.count);
+}
+
 /* ---- Updates at positions ---- */
 
-/* Whether positions and updates are counted alike, and nothing else; refuses the node otherwise. */
+/* Whether positions and updates are counted alike; refuses the node otherwise. */
 static bool are_updates(struct call *call) {
     struct counted positions = call_counted(call, 1);
-    bool good = !is_counted(call_counted(call, 0)) && is_counted(positions) &&
-                same_counted(positions, call_counted(call, 2));
+    bool good = is_counted(positions) && same_counted(positions, call_counted(call, 2));
     if (!good)
         refuse_counted(call, "without updates and positions that are counted alike");
     return good;
@@ -213,6 +228,7 @@ static void drop_updates(struct call *call, struct tensor outside) {
 
 struct tensor count_scatter_elements(struct call *call) {
     struct tensor x = call_input(call, 0);
+    struct counted c = call_counted(call, 0);
     int64_t shape[MAX_RANK], strides[MAX_RANK];
     int rank = shape_of(x, shape), axis = call_axis(call, call_int(call, "axis", 0), rank);
     if (!are_updates(call))
@@ -220,8 +236,10 @@ struct tensor count_scatter_elements(struct call *call) {
     row_major_strides(rank, shape, strides);
     int64_t stride = rank && strides[axis] ? strides[axis] : 1;
     int64_t outside = -divide_up(elements_of(x), stride) - (rank ? shape[axis] : 0) - 1;
+    if (is_counted(c) && c.axis == axis)
+        call->inputs[1] = from_count(call_input(call, 1), c.count);
     drop_updates(call, number64(call->context, outside));
-    return build_plain(call);
+    return is_counted(c) ? build_along(call, c.axis, c.count) : build_plain(call);
 }
 
 struct tensor count_scatter_nd(struct call *call) {
@@ -229,6 +247,8 @@ struct tensor count_scatter_nd(struct call *call) {
     int last = tensor_rank(positions) - 1;
     if (!are_updates(call))
         return NO_TENSOR;
+    if (is_counted(call_counted(call, 0)))
+        return refuse_counted(call, "put into at tuples of positions");
     if (call_counted(call, 1).axis == last || tensor_extent(positions, last) > MAX_RANK)
         return refuse_counted(call, "by such positions");
     int64_t outside[MAX_RANK] = {-2 * tensor_extent(x, 0)};

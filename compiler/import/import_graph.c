@@ -152,12 +152,13 @@ static void build(struct call *call) {
     enum dtype narrow = DTYPE_FLOAT32;
     bool is_of_counted = counted_inputs(call);
     bool widened = call->op->arithmetic == WIDENED && widen(call, &narrow);
-    struct tensor first = takes_lengths(call) ? build_of_lengths(call)
-                          : is_of_counted     ? build_counted(call)
-                                              : call->op->build(call);
+    bool has_shape = takes_lengths(call);
+    struct tensor first = has_shape       ? build_of_lengths(call)
+                          : is_of_counted ? build_counted(call)
+                                          : call->op->build(call);
     if (call->output_count)
         call->outputs[0] = first;
-    if (!is_of_counted)
+    if (!is_of_counted && !has_shape)
         lengths_follow(call);
     for (int i = 0; widened && i < call->output_count; i++)
         if (call->outputs[i].node && call->outputs[i].node->dtype == DTYPE_FLOAT32)

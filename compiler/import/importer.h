@@ -77,8 +77,7 @@ struct scope {
 /* Elements that are known now. */
 struct known {
     bool tried;
-    bool known;
-    struct view view; /* contiguous */
+    const struct view *view; /* contiguous; NULL: they are not known. Stays where it is */
 };
 
 /* What elements nodes have, by their ids (low_types.c). */

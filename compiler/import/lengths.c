@@ -42,16 +42,17 @@ static struct tensor list_like(struct tensor x, int count, const int64_t *values
 
 /* ---- Operators that hand lengths on ---- */
 
-/* Those whose results are sums of multiples of their operands' elements; of a product at most one
- * operand may have a count in it. */
+/* Those whose results are sums of multiples of their operands' elements. What follows the operands
+ * (positions, axes, sizes) must have no count in it; of a product at most one element may. */
 static const struct linear_op {
     const char *name;
+    int operands; /* 0: all inputs */
     bool is_product;
 } linear_ops[] = {
-    {"Identity", false},  {"Cast", false},    {"Gather", false},    {"Slice", false},
-    {"Concat", false},    {"Squeeze", false}, {"Reshape", false},   {"Unsqueeze", false},
-    {"Split", false},     {"Add", false},     {"Sub", false},       {"Neg", false},
-    {"ReduceSum", false}, {"Mul", true},      {"ReduceProd", true},
+    {"Identity", 1, false},  {"Cast", 1, false},    {"Gather", 1, false},  {"Slice", 1, false},
+    {"Concat", 0, false},    {"Squeeze", 1, false}, {"Reshape", 1, false}, {"Unsqueeze", 1, false},
+    {"Split", 1, false},     {"Add", 0, false},     {"Sub", 0, false},     {"Neg", 1, false},
+    {"ReduceSum", 1, false}, {"Where", 0, false},   {"Mul", 0, true},      {"ReduceProd", 1, true},
 };
 
 static const struct linear_op *find_linear(const struct onnx_op *op) {
@@ -78,15 +79,15 @@ static bool add_count(struct found_counts *counts, const struct length *length) 
     return true;
 }
 
-/* False: none, or too many. */
-static bool find_counts(struct importer *importer, const struct tensor *inputs, int input_count,
-                        struct found_counts *counts) {
+/* False: none, or too many, or in an input that is no operand. */
+static bool find_counts(struct call *call, int operands, struct found_counts *counts) {
     memset(counts, 0, sizeof *counts);
-    for (int i = 0; i < input_count; i++) {
-        struct lengths lengths = lengths_of(importer, inputs[i]);
+    for (int i = 0; i < call->input_count; i++) {
+        struct lengths lengths = lengths_of(call->importer, call->inputs[i]);
         for (int k = 0; k < lengths.count; k++) {
-            counts->varying += varies(&lengths.list[k]);
-            if (varies(&lengths.list[k]) && !add_count(counts, &lengths.list[k]))
+            const struct length *length = &lengths.list[k];
+            counts->varying += varies(length);
+            if (varies(length) && ((operands && i >= operands) || !add_count(counts, length)))
                 return false;
         }
     }
@@ -174,12 +175,11 @@ static bool holds_lengths(struct tensor x) {
     return x.node && (tensor_dtype(x) == DTYPE_INT64 || tensor_dtype(x) == DTYPE_INT32);
 }
 
-void lengths_follow(struct call *call) {
+static void follow_linear(struct call *call) {
     const struct linear_op *found = find_linear(call->op);
     struct found_counts counts;
     if (!found || !call->output_count || !holds_lengths(call->outputs[0]) ||
-        !find_counts(call->importer, call->inputs, call->input_count, &counts) ||
-        (found->is_product && counts.varying > 1))
+        !find_counts(call, found->operands, &counts) || (found->is_product && counts.varying > 1))
         return;
     size_t outputs = (size_t)call->output_count;
     struct arena *arena = &call->importer->arena;
@@ -195,6 +195,106 @@ void lengths_follow(struct call *call) {
             own[k] = ones[(size_t)k * outputs + i];
         set_lengths(call, (int)i, &counts, none[i], own);
     }
+}
+
+/* ---- Comparisons that are decided whatever the counts are ---- */
+
+static int64_t most_of(const struct length *length) {
+    return varies(length) ? length->factor * length->most + length->offset : length->offset;
+}
+
+/* What each element of an operand can be. */
+struct bounds {
+    int count;
+    int64_t least[MOST_LENGTHS], most[MOST_LENGTHS];
+};
+
+static bool find_bounds(struct importer *importer, struct tensor x, struct bounds *bounds) {
+    struct lengths lengths = lengths_of(importer, x);
+    const struct view *known = NULL;
+    if (!lengths.count) {
+        if (!x.node || tensor_rank(x) > 1 || elements_of(x) > MOST_LENGTHS)
+            return false;
+        known = known_elements(importer, tensor_cast(x, DTYPE_INT64));
+        if (!known)
+            return false;
+    }
+    bounds->count = known ? (int)elements_of(x) : lengths.count;
+    for (int i = 0; i < bounds->count; i++) {
+        bounds->least[i] = known ? element_at(known, i) : lengths.list[i].offset;
+        bounds->most[i] = known ? element_at(known, i) : most_of(&lengths.list[i]);
+    }
+    return true;
+}
+
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_OPEN };
+
+static enum answer is_equal(int64_t a, int64_t most_a, int64_t b, int64_t most_b) {
+    if (most_a < b || most_b < a)
+        return ANSWER_NO;
+    return a == most_a && b == most_b ? ANSWER_YES : ANSWER_OPEN;
+}
+
+static enum answer is_less(int64_t a, int64_t most_a, int64_t b, int64_t most_b) {
+    if (most_a < b)
+        return ANSWER_YES;
+    return a >= most_b ? ANSWER_NO : ANSWER_OPEN;
+}
+
+static const struct length_comparison {
+    const char *name;
+    enum answer (*answer)(int64_t a, int64_t most_a, int64_t b, int64_t most_b);
+    bool turned, negated; /* b is compared with a; the answer is the other one */
+} comparisons[] = {
+    {"Equal", is_equal, false, false},        {"Less", is_less, false, false},
+    {"Greater", is_less, true, false},        {"LessOrEqual", is_less, true, true},
+    {"GreaterOrEqual", is_less, false, true},
+};
+
+static const struct length_comparison *find_comparison(const struct onnx_op *op) {
+    for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0]; i++)
+        if (!op->domain[0] && strcmp(op->name, comparisons[i].name) == 0)
+            return &comparisons[i];
+    return NULL;
+}
+
+static enum answer compare_at(const struct length_comparison *how, const struct bounds *a,
+                              const struct bounds *b, int i) {
+    int own = a->count == 1 ? 0 : i, other = b->count == 1 ? 0 : i;
+    if (how->turned)
+        return how->answer(b->least[other], b->most[other], a->least[own], a->most[own]);
+    return how->answer(a->least[own], a->most[own], b->least[other], b->most[other]);
+}
+
+/* The output as a constant, if each of its elements is decided. */
+static void decide(struct call *call, const struct length_comparison *how) {
+    struct bounds a, b;
+    uint8_t truths[MOST_LENGTHS];
+    struct tensor y = call->outputs[0];
+    if (!lengths_of(call->importer, call_input(call, 0)).count &&
+        !lengths_of(call->importer, call_input(call, 1)).count)
+        return;
+    if (!y.node || tensor_rank(y) > 1 || !find_bounds(call->importer, call_input(call, 0), &a) ||
+        !find_bounds(call->importer, call_input(call, 1), &b) || elements_of(y) > MOST_LENGTHS)
+        return;
+    int count = (int)elements_of(y);
+    for (int i = 0; i < count; i++) {
+        enum answer answer = compare_at(how, &a, &b, i);
+        if (answer == ANSWER_OPEN)
+            return;
+        truths[i] = (answer == ANSWER_YES) != how->negated;
+    }
+    int64_t shape[MAX_RANK];
+    int rank = shape_of(y, shape);
+    call->outputs[0] = tensor_const(call->context, DTYPE_BOOL, rank, shape, count, truths);
+}
+
+void lengths_follow(struct call *call) {
+    const struct length_comparison *how = find_comparison(call->op);
+    if (how && call->output_count)
+        decide(call, how);
+    else
+        follow_linear(call);
 }
 
 /* ---- Operators that take lengths for a shape ---- */
@@ -220,10 +320,6 @@ static bool read_asked(struct call *call, int input, struct asked_shape *asked) 
         asked->length = asked->lengths.list[i];
     }
     return true;
-}
-
-static int64_t most_of(const struct length *length) {
-    return varies(length) ? length->factor * length->most + length->offset : length->offset;
 }
 
 /* The greatest that each can be, in the place of that input. */
@@ -264,6 +360,12 @@ static struct tensor reshape_by_lengths(struct call *call) {
     return y;
 }
 
+/* The output y, counted, as a node that no tensor is which is counted in another way or not. */
+static struct tensor counted_apart(struct call *call, struct tensor y, struct counted c) {
+    call_counts_output(call, 0, c.axis, c.count);
+    return filled_behind(y, c, FILL_ZERO);
+}
+
 static struct tensor expand_by_lengths(struct call *call) {
     struct asked_shape asked;
     struct counted c = call_counted(call, 0);
@@ -276,7 +378,10 @@ static struct tensor expand_by_lengths(struct call *call) {
     if (is_counted(c) ? !stays : own >= 0 && tensor_extent(x, own) != 1)
         return call_refuse(call, "%s to an extent that depends on the data", tensor_text(x).text);
     ask_for_most(call, 1, asked.lengths);
-    return build_along(call, to, count_of_length(&asked.length));
+    if (is_counted(c))
+        return build_along(call, to, c.count);
+    return counted_apart(call, build_plain(call),
+                         (struct counted){count_of_length(&asked.length), to});
 }
 
 static struct tensor fill_by_lengths(struct call *call) {
@@ -301,11 +406,39 @@ static struct tensor range_by_lengths(struct call *call) {
         return call_refuse(call, "a start or a delta out of their range, to a limit that depends "
                                  "on the data");
     int64_t start = (int64_t)first, delta = (int64_t)step;
-    struct tensor distance =
-        tensor_add(count_of_length(&asked.length), number64(call->context, delta - 1 - start));
-    distance = tensor_max(distance, number64(call->context, 0));
+    struct tensor count = count_of_length(&asked.length);
     ask_for_most(call, 1, asked.lengths);
+    if (start == 0 && delta == 1 && asked.length.offset >= 0)
+        return build_along(call, 0, count);
+    struct tensor distance = tensor_add(count, number64(call->context, delta - 1 - start));
+    distance = tensor_max(distance, number64(call->context, 0));
     return build_along(call, 0, tensor_div(distance, number64(call->context, delta)));
+}
+
+/* Up to an end that depends on the data. */
+static struct tensor slice_by_lengths(struct call *call) {
+    struct asked_shape asked;
+    struct tensor x = call_input(call, 0);
+    struct counted c = call_counted(call, 0);
+    if (!read_asked(call, 2, &asked))
+        return NO_TENSOR;
+    struct integers starts = call_ints_or_input(call, "starts", 1);
+    struct integers axes = call_ints_or_input(call, "axes", 3);
+    struct integers steps = call_ints_or_input(call, "steps", 4);
+    ask_for_most(call, 2, asked.lengths);
+    if (asked.axis < 0)
+        return is_counted(c) ? build_counted(call) : build_plain(call);
+    int axis = call_axis(call, integer_or(axes, asked.axis, asked.axis), tensor_rank(x));
+    int64_t start = integer_or(starts, asked.axis, 0);
+    if (asked.length.offset < 0 || start != 0 || integer_or(steps, asked.axis, 1) != 1 ||
+        (is_counted(c) && c.axis != axis))
+        return call_refuse(call, "%s to an end that depends on the data", tensor_text(x).text);
+    struct tensor own = is_counted(c) ? c.count : number64(call->context, tensor_extent(x, axis));
+    struct tensor count = is_times(&asked.length, c.count, 1)
+                              ? c.count
+                              : tensor_min(own, count_of_length(&asked.length));
+    struct tensor y = is_counted(c) ? build_counted(call) : build_plain(call);
+    return counted_apart(call, y, (struct counted){count, axis});
 }
 
 static const struct shaped_op {
@@ -313,10 +446,9 @@ static const struct shaped_op {
     int input; /* that is a shape */
     struct tensor (*build)(struct call *call);
 } shaped_ops[] = {
-    {"Reshape", 1, reshape_by_lengths},
-    {"Expand", 1, expand_by_lengths},
-    {"ConstantOfShape", 0, fill_by_lengths},
-    {"Range", 1, range_by_lengths},
+    {"Reshape", 1, reshape_by_lengths},      {"Expand", 1, expand_by_lengths},
+    {"ConstantOfShape", 0, fill_by_lengths}, {"Range", 1, range_by_lengths},
+    {"Slice", 2, slice_by_lengths},
 };
 
 static const struct shaped_op *shaped_op_of(const struct call *call) {

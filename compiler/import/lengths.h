@@ -31,7 +31,8 @@ struct tensor with_lengths(struct importer *importer, struct tensor x, struct le
 bool takes_lengths(const struct call *call);
 /* Builds it, then. */
 struct tensor build_of_lengths(struct call *call);
-/* After a node was built: says of its outputs which lengths they are. */
+/* After a node was built: says of its outputs which lengths they are, and makes those known of
+ * which that is so whatever the counts are. */
 void lengths_follow(struct call *call);
 
 #endif

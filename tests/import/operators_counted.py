@@ -103,11 +103,24 @@ CASES = {
     "slice rows": each("Slice", (), "found one seven zero", seven=numpy.array([7]), **ONE),
     "slice steps": each("Slice", (), "found one end zero three", end=numpy.array([2**62]),
                         three=numpy.array([3]), **ONE),
+    "slice of all": also([("Slice", "found zero end zero", "all"), ("Add", "found all", "y")],
+                         end=numpy.array([2**62])),
+    # Up to a count: of all that there are, of what is counted itself, and of fewer
+    "slice up to a count": also([
+        ("Shape", "found", "shape"), ("Slice", "shape zero one", "n"),
+        ("Slice", "boxes zero n zero", "some"), ("Slice", "found zero n zero", "all"),
+        ("Add", "all found", "y"), ("Neg", "boxes", "z")], "some y z", **ONE),
+    "slice up to another count": also([
+        ("Gather", "scores rows", "again"), ("Less", "again upper", "low"),
+        ("NonZero", "low", "in"), ("Shape", "in", "shape"), ("Slice", "shape one two", "n"),
+        ("Slice", "found zero n zero", "y"), ("Neg", "found", "z")], "y z",
+        upper=numpy.array(0.6, numpy.float32), two=numpy.array([2]), **ONE),
     "slice before the end": each("Slice", (), "found zero end zero", end=numpy.array([-2])),
     "split columns": each("Split", {"axis": 1}, "found sizes", "a b", sizes=numpy.array([1, 3])),
     "concat columns": each("Concat", {"axis": 1}, "found found"),
     "concat rows": also([("Gather", "boxes rows", "other"), ("Neg", "other", "less"),
                          ("Concat", "found more less", "y", {"axis": 0})], more=floats(3, 4)),
+    "concat alone": also([("Concat", "found", "all", {"axis": 0}), ("Add", "found all", "y")]),
     "concat behind": each("Concat", {"axis": 0}, "more found", more=floats(3, 4)),
     "reshape": each("Reshape", (), "found shape", shape=numpy.array([-1, 2, 2])),
     "reshape, as it is": each("Reshape", (), "found shape", shape=numpy.array([0, 2, 2])),
@@ -163,6 +176,17 @@ CASES = {
                       ("MaxPool", "b", "c", {"kernel_shape": [2, 2]}),
                       ("GlobalAveragePool", "c", "y")],
                      shape=numpy.array([0, 1, 2, 2]), w=floats(3, 1, 3, 3)),
+    "pictures made larger": also([
+        ("Reshape", "found shape", "a"),
+        ("ConvTranspose", "a w", "y", {"strides": [2, 2]})],
+        shape=numpy.array([0, 1, 2, 2]), w=floats(1, 3, 2, 2)),
+    "regions": also([
+        ("Abs", "found", "corners"), ("Shape", "rows", "shape"),
+        ("ConstantOfShape", "shape", "first", {
+            "value": helper.make_tensor("value", TensorProto.INT64, [1], [1])}),
+        ("RoiAlign", "maps corners first", "y", {
+            "output_height": 3, "output_width": 2, "sampling_ratio": 2})],
+        maps=floats(2, 3, 9, 9)),
     "quantised": also([("QuantizeLinear", "found scale point", "y"),
                        ("DequantizeLinear", "y scale point", "z")], "y z",
                       scale=numpy.array(0.05, numpy.float32), point=numpy.array(3, numpy.uint8)),
@@ -172,6 +196,14 @@ CASES = {
     "gemm": each("Gemm", (), "found w bias", w=floats(4, 5), bias=floats(5)),
     "put back": also([("Gather", "scores rows", "some"),
                       ("ScatterElements", "null rows some", "y", {"axis": 0})], null=floats(40)),
+    # Those of lower scores are put among all that were found; the last of them stays
+    "put back among others": also([
+        ("Gather", "scores rows", "again"), ("Less", "again upper", "low"),
+        ("NonZero", "low", "in"), ("Squeeze", "in zero", "own"), ("Gather", "again own", "some"),
+        ("Neg", "some", "less"), ("ScatterElements", "again own less", "y", {"axis": 0}),
+        ("Shape", "again", "shape"), ("Sub", "own shape", "back"),
+        ("ScatterElements", "again back less", "z", {"axis": 0})], "y z",
+        upper=numpy.array(0.6, numpy.float32)),
     "put back rows": also([("Unsqueeze", "rows one", "tuples"),
                            ("ScatterND", "null tuples found", "y")], null=floats(40, 4), **ONE),
     "add to rows": also([("Unsqueeze", "rows one", "tuples"),
@@ -201,6 +233,22 @@ CASES = {
         ("Shape", "found", "shape"), ("Gather", "shape zero", "n"),
         ("Concat", "n width", "to", {"axis": 0}), ("Expand", "row to", "y")],
         width=numpy.array([3]), row=floats(1, 3)),
+    # A count is never -1: what torch's Expand asks of each extent
+    "repeated by a choice": also([
+        ("Shape", "found", "shape"), ("Slice", "shape zero one", "n"),
+        ("Concat", "n width", "to", {"axis": 0}), ("Equal", "to minus", "stays"),
+        ("Where", "stays ones to", "sizes"), ("Expand", "row sizes", "y")],
+        width=numpy.array([3]), row=floats(1, 3), minus=numpy.array([-1, -1]),
+        ones=numpy.array([1, 1]), **ONE),
+    "compared": also([
+        ("Shape", "found", "shape"), ("Less", "shape most", "a"), ("Greater", "shape most", "b"),
+        ("LessOrEqual", "shape least", "c"), ("GreaterOrEqual", "shape least", "d"),
+        ("Equal", "shape most", "e")], "a b c d e", most=numpy.array([41, 4]),
+        least=numpy.array([0, 4])),
+    # A table at a count is not a multiple of it
+    "chosen by a count": also([
+        ("Shape", "rows", "shape"), ("Gather", "table shape", "n"), ("Equal", "n three", "y")],
+        table=numpy.array([0, 0] + [3] * 39), three=numpy.array([3])),
     "filled": also([
         ("Shape", "found", "shape"), ("ConstantOfShape", "shape", "y", {
             "value": helper.make_tensor("value", TensorProto.FLOAT, [1], [2.5])})]),
