@@ -176,7 +176,8 @@ run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
 sweep = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep)
 # What tests need: the programs among them, and for the scripts all else.
 needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED)) \
-        $(call sweep,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) $(if $(filter tests/tsan/%,$(1)),tsan-build)
+        $(call sweep,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) \
+        $(if $(filter tests/tsan/%,$(1)),tsan-build)
 
 SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'

@@ -60,8 +60,7 @@ static const struct command_line line = {
         "a run. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
         "A FILE for every input makes one more set of inputs; so do as many again.\n\n"
         "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs, and the text "
-        "that "
-        "`emit` makes of all of them.",
+        "that `emit` makes of all of them.",
 };
 
 /* ---- The ways ---- */
