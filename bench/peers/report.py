@@ -98,7 +98,8 @@ def remarks(result):
         for graph, bits in agreement["bits"].items():
             said.append(f"{graph}: {', '.join(bits['modes'])}: " +
                         ("the same bits" if bits["equal"] else "DIFFERENT BITS"))
-        said += [f"{TITLES[name]}: DISAGREES with {TITLES[agreement['against']]}"
+        against = agreement["against"]  # a contender, or float64
+        said += [f"{TITLES[name]}: DISAGREES with {TITLES.get(against, against)}"
                  for name in agreement["disagree"]]
     if bound := result.get("limit"):
         said += [f"{TITLES[name]}: faster than the limit as it was measured, by "
