@@ -164,10 +164,10 @@ def unet(v, x):
 # ---- Transformers ----
 
 def block(v, x, name, heads, gelu, causal=False):
-    """With the norms before what they are for."""
-    x = v.add(x, v.attention(v.layer_norm(x, f"{name}.ln_1"), f"{name}.attn", heads, causal))
-    y = gelu(v.linear(v.layer_norm(x, f"{name}.ln_2"), f"{name}.c_fc", 4 * v.shape(x)[-1]))
-    return v.add(x, v.linear(y, f"{name}.c_proj", v.shape(x)[-1]))
+    """With the norms before what they are for. `name` begins those of its layers."""
+    x = v.add(x, v.attention(v.layer_norm(x, f"{name}ln_1"), f"{name}attn", heads, causal))
+    y = gelu(v.linear(v.layer_norm(x, f"{name}ln_2"), f"{name}c_fc", 4 * v.shape(x)[-1]))
+    return v.add(x, v.linear(y, f"{name}c_proj", v.shape(x)[-1]))
 
 
 def vit_tiny(v, x):
@@ -176,7 +176,7 @@ def vit_tiny(v, x):
     x = v.concat([v.weight("class_token", (1, 1, 192), "offset"), x], 1)
     x = v.add(x, v.weight("positions", (1, 197, 192), "offset"))
     for i in range(12):
-        x = block(v, x, f"block{i}", 3, v.gelu_erf)
+        x = block(v, x, f"block{i}.", 3, v.gelu_erf)
     return v.linear(v.layer_norm(v.first_row(x), "norm"), "head", 1000)
 
 
@@ -201,7 +201,7 @@ def gpt2_prefill(v, ids):
     x = v.embedding(ids, "wte", 50257, 768)
     x = v.add(x, v.weight("wpe", (1, 128, 768), "offset"))
     for i in range(12):
-        x = block(v, x, f"h{i}", 12, v.gelu, causal=True)
+        x = block(v, x, f"h{i}.", 12, v.gelu, causal=True)
     return gpt2_logits(v, x)
 
 
@@ -249,9 +249,7 @@ def embedding_mean(v, ids):
 
 
 def transformer_block(v, x):
-    x = v.add(x, v.attention(v.layer_norm(x, "ln_1"), "attn", 8))
-    y = v.gelu(v.linear(v.layer_norm(x, "ln_2"), "c_fc", 4 * v.shape(x)[-1]))
-    return v.add(x, v.linear(y, "c_proj", v.shape(x)[-1]))
+    return block(v, x, "", 8, v.gelu)
 
 
 def norm_gelu(v, x):
