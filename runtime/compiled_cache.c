@@ -1,12 +1,9 @@
 #include "runtime/compiled_cache.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -233,14 +230,6 @@ static int64_t room(const struct kept_place *place) {
     return quarter < (double)most_kept_bytes ? (int64_t)quarter : most_kept_bytes;
 }
 
-static bool write_weights(const struct compiled *compiled, const char *part) {
-    int file = cache_create(part);
-    if (file < 0)
-        return false;
-    bool good = cache_write_bytes(file, compiled->weights, compiled->weights_bytes);
-    return close(file) == 0 && good;
-}
-
 /* Gives the file its name, and says what it is. */
 static bool keep_weights(const struct kept_place *place, const struct compiled *compiled,
                          struct weights_facts *facts) {
@@ -250,7 +239,8 @@ static bool keep_weights(const struct kept_place *place, const struct compiled *
     if (compiled->weights_bytes == 0)
         return true;
     const char *part = begin_part(place->weights, &text, NULL) ? text_read(&text, NULL) : NULL;
-    bool good = part && write_weights(compiled, part) && map_file(part, SIZE_MAX, &file, NULL);
+    bool good = part && cache_write_part(part, compiled->weights, compiled->weights_bytes, NULL) &&
+                map_file(part, SIZE_MAX, &file, NULL);
     *facts = facts_of(&file);
     facts->digest = digest_bytes(compiled->weights, compiled->weights_bytes);
     unmap_file(&file);

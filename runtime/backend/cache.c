@@ -95,11 +95,7 @@ bool cache_read(const char *path, size_t limit, char **bytes, size_t *count) {
     return whole;
 }
 
-int cache_create(const char *path) {
-    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-}
-
-bool cache_write_bytes(int file, const void *bytes, size_t count) {
+static bool write_bytes(int file, const void *bytes, size_t count) {
     const char *at = bytes;
     while (count) {
         ssize_t written = write(file, at, count);
@@ -113,21 +109,22 @@ bool cache_write_bytes(int file, const void *bytes, size_t count) {
     return true;
 }
 
-static bool write_sealed(const char *part, const void *bytes, size_t count) {
-    struct digest digest = digest_bytes(bytes, count);
-    int file = cache_create(part);
+bool cache_write_part(const char *part, const void *bytes, size_t count,
+                      const struct digest *seal) {
+    int file = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)
         return false;
-    bool good = cache_write_bytes(file, bytes, count) &&
-                cache_write_bytes(file, digest.bytes, sizeof digest.bytes);
+    bool good = write_bytes(file, bytes, count) &&
+                (!seal || write_bytes(file, seal->bytes, sizeof seal->bytes));
     return close(file) == 0 && good;
 }
 
 bool cache_write(const char *path, const void *bytes, size_t count) {
+    struct digest seal = digest_bytes(bytes, count);
     struct text part = {0};
     const char *unfinished = begin_part(path, &part, NULL) ? text_read(&part, NULL) : NULL;
-    bool good =
-        unfinished && write_sealed(unfinished, bytes, count) && rename(unfinished, path) == 0;
+    bool good = unfinished && cache_write_part(unfinished, bytes, count, &seal) &&
+                rename(unfinished, path) == 0;
     if (unfinished && !good)
         unlink(unfinished);
     text_free(&part);

@@ -17,9 +17,8 @@ bool cache_file_is_ours(const char *path);
  * for et_release. And writes such a file under a name that it takes once it is whole. */
 bool cache_read(const char *path, size_t limit, char **bytes, size_t *count);
 bool cache_write(const char *path, const void *bytes, size_t count);
-/* A new file for this user alone, for writing; -1: it cannot be made. */
-int cache_create(const char *path);
-bool cache_write_bytes(int file, const void *bytes, size_t count);
+/* Writes a new file for this user alone, which ends with `seal` unless that is NULL. */
+bool cache_write_part(const char *part, const void *bytes, size_t count, const struct digest *seal);
 
 /* Marks a file as used now; and removes those files of the folder whose names end with `ending`
  * that were used longest ago, until all of them together take no more than so many bytes, each with
