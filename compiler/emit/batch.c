@@ -95,10 +95,10 @@ static void add_staged(struct emitter *emitter, struct text *text, bool output, 
 static void add_run_few(struct emitter *emitter, struct text *text, int64_t images) {
     const struct graph *graph = emitter->graph;
     size_t staging = staging_bytes(graph, emitter->variant), offset = 0;
-    if (!emitter->block_declared)
+    if (!emitter->block_declared) {
         text_add(text, "typedef void run_block(%s);\n\n", emit_run_parameters(emitter));
-    if (!emitter->block_declared)
         emit_own_name(emitter, "run_block");
+    }
     emitter->block_declared = true;
     text_add(text,
              "/* Runs a block of `images`, of which only `count` are there. */\n"
