@@ -96,13 +96,12 @@ static void print_tensors(const char *kind, int count, const struct et_program *
 }
 
 /* Which outputs are cut to what a run finds. */
-static void print_counts(const struct et_program *program) {
-    int axis, count;
-    for (int i = 0; i < et_program_output_count(program); i++)
-        if (et_program_output_count_of(program, i, &axis, &count))
-            printf("%-12s%s: along axis %d as many as %s says\n", "count",
-                   et_program_output(program, i).name, axis,
-                   et_program_output(program, count).name);
+static void print_counts(const struct graph *graph) {
+    for (int i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i].count)
+            printf("%-12s%s: along axis %d as many as %s says\n", "count", graph->outputs[i].name,
+                   graph->outputs[i].counted_axis,
+                   graph->outputs[graph->outputs[i].count - 1].name);
 }
 
 struct parameters {
@@ -152,7 +151,7 @@ static void print_summary(const struct cli_model *model) {
     print_axes(model);
     print_tensors("input", et_program_input_count(program), program, et_program_input);
     print_tensors("output", et_program_output_count(program), program, et_program_output);
-    print_counts(program);
+    print_counts(program_graph(program));
     print_contents(program_graph(program));
 }
 
@@ -191,14 +190,10 @@ static bool print_open(const struct open_graph *open, struct et_error *error) {
         add_open_tensor(&text, "input", graph->inputs[i]->name, open, graph->inputs[i]);
     for (int i = 0; i < graph->output_count; i++)
         add_open_tensor(&text, "output", graph->outputs[i].name, open, graph->outputs[i].node);
-    for (int i = 0; i < graph->output_count; i++)
-        if (graph->outputs[i].count)
-            text_add(&text, "%-12s%s: along axis %d as many as %s says\n", "count",
-                     graph->outputs[i].name, graph->outputs[i].counted_axis,
-                     graph->outputs[graph->outputs[i].count - 1].name);
     const char *bytes = text_read(&text, error);
     if (bytes) {
         fputs(bytes, stdout);
+        print_counts(graph);
         print_contents(graph);
         printf("\nGive each axis a size, as --axis %s=%" PRId64
                ", to see what it is compiled to there.\n",
