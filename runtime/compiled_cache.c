@@ -81,8 +81,9 @@ static void add_tuning(struct digest_stream *stream, const struct tuning *tuning
 }
 
 static bool make_key(const struct compile_options *options, struct digest_hex *key) {
-    const int64_t numbers[] = {options->threads, options->pool, options->least_cycles,
-                               options->stop_every, options->tuning != NULL};
+    const int64_t numbers[] = {options->threads,       options->pool,     options->least_cycles,
+                               options->stop_every,    options->portable, options->versions,
+                               options->tuning != NULL};
     struct digest_stream stream;
     digest_begin(&stream);
     cache_add_word(&stream, "eigentensor compiled 1");

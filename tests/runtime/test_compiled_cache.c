@@ -115,21 +115,23 @@ Test(compiled_cache, what_was_compiled_is_found_again) {
 
 Test(compiled_cache, other_options_are_others) {
     char path[600];
-    struct compile_options options[] = {plain, plain, plain, plain, plain};
+    struct compile_options options[] = {plain, plain, plain, plain, plain, plain, plain};
     options[0].target = &targets[TARGET_AVX2];
     options[1].threads = 3;
     options[2].stop_every = 1000;
     options[3].backend = &emit_loops;
     options[4].digest = "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    options[5].portable = true;
+    options[6].portable = options[6].versions = true;
     cr_assert_not(from_cache(&plain));
     for (int again = 0; again < 2; again++)
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < 7; i++) {
             struct compiled *compiled = compiled_cache_compile(graph, &options[i], NULL);
             cr_assert_not_null(compiled);
             cr_expect_eq(compiled->mapped.count > 0, again, "%d", i);
             compiled_free(compiled);
         }
-    cr_expect_eq(kept(".program", path), 6);
+    cr_expect_eq(kept(".program", path), 8);
     cr_expect(from_cache(&plain));
 }
 
