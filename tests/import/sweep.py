@@ -37,6 +37,7 @@ OTHERS = {
     **dict.fromkeys(("ReduceMax", "ReduceMin"), (" as ", "a NaN is the result")),
     "Col2Im": (" as ", "those of one axis with a dilation are wrong there"),
     "CastLike": (" as U", "floats that the integers do not hold saturate"),
+    "ReduceLogSumExp": (" as INT", "findings/onnxruntime_reduce_log_sum_exp_integers.sh"),
     "TreeEnsembleClassifier": ("", "findings/onnxruntime_tree_ensemble_labels.sh"),
 }
 
