@@ -147,6 +147,8 @@ def retyped(array, number):
     with numpy.errstate(all="ignore"):
         if dtype.kind == "u" and array.dtype.kind in "if":
             array = numpy.abs(array)
+        if array.dtype.isbuiltin == dtype.isbuiltin == 2:  # of ml_dtypes: not all cast to another
+            array = array.astype(numpy.float32)
         return array.astype(dtype)
 
 
