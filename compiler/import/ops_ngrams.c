@@ -108,6 +108,8 @@ struct tensor import_tf_idf(struct call *call) {
     int rank = tensor_rank(x);
     if (call_has(call, "pool_strings"))
         return call_refuse(call, "graphs have no texts");
+    if (g.pool.count < 1)
+        return call_refuse(call, "a pool without numbers");
     if (rank < 1 || rank > 2 || g.starts.count < 1 || g.starts.count > MOST_LENGTH || g.skips < 0 ||
         g.skips > MOST_LENGTH)
         return call_refuse(call, "%d lengths of n-grams, %" PRId64 " skips, of %s", g.starts.count,

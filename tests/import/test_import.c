@@ -424,6 +424,16 @@ Test(import_onnx, refuses_transforms_and_grids_of_integers) {
     begin();
 }
 
+/* There is no first of its numbers then. */
+Test(import_onnx, refuses_n_grams_of_an_empty_pool) {
+    int64_t starts[] = {0};
+    onnx_add_input(&model, "x", 7, "4");
+    add_integers(onnx_add_node(&model, "TfIdfVectorizer", "x", "y"), "ngram_counts", 1, starts);
+    onnx_add_output(&model, "y");
+    refuses(NULL, "m.onnx: cannot be imported:\n"
+                  "  TfIdfVectorizer \"y\" (opset 20): a pool without numbers");
+}
+
 /* The weight w as the graph has it, and its bytes. */
 static void holds(const char *kind, const void *bytes, size_t count) {
     struct et_error error = {0};
