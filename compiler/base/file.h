@@ -55,6 +55,11 @@ struct new_file {
 };
 bool write_files(const struct new_file *files, int count, struct et_error *error);
 
+/* Writes all of it to a file that is open, however often that is interrupted. False: errno says
+ * why.
+ */
+bool write_bytes(int descriptor, const void *bytes, size_t count);
+
 /* Names the sibling in which the file `path` is made before it takes its name, NAME.PID-N.part; a
  * new one at each call. The caller frees `part`, also after an error. Removes those siblings that
  * processes which were killed left behind. */

@@ -112,14 +112,15 @@ bool begin_part(const char *path, struct text *part, struct et_error *error) {
 
 /* ---- Writing ---- */
 
-static bool write_bytes(int descriptor, const char *bytes, size_t count) {
+bool write_bytes(int descriptor, const void *bytes, size_t count) {
+    const char *at = bytes;
     while (count) {
-        ssize_t written = write(descriptor, bytes, count);
+        ssize_t written = write(descriptor, at, count);
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
             return false;
-        bytes += written;
+        at += written;
         count -= (size_t)written;
     }
     return true;

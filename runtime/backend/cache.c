@@ -95,20 +95,6 @@ bool cache_read(const char *path, size_t limit, char **bytes, size_t *count) {
     return whole;
 }
 
-static bool write_bytes(int file, const void *bytes, size_t count) {
-    const char *at = bytes;
-    while (count) {
-        ssize_t written = write(file, at, count);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        at += written;
-        count -= (size_t)written;
-    }
-    return true;
-}
-
 bool cache_write_part(const char *part, const void *bytes, size_t count,
                       const struct digest *seal) {
     int file = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
