@@ -12,9 +12,13 @@
 struct et_program *program_from_graph(struct graph *graph, struct weights *weights,
                                       struct et_error *error);
 
-/* The same of one that et_program_open_kept() opens. */
+/* As program_from_graph, of one that et_program_open_kept() opens. */
 struct et_program *program_from_graph_kept(struct graph *graph, struct weights *weights,
                                            struct et_error *error);
+
+/* A program of what rewrites made, whose graph and weights it takes, also when it fails. */
+struct rewritten;
+struct et_program *program_from_rewritten(struct rewritten *rewritten, struct et_error *error);
 
 const struct graph *program_graph(const struct et_program *program);
 const struct weights *program_weights(const struct et_program *program); /* NULL: it has none */

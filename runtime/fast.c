@@ -127,11 +127,8 @@ static bool rewrite(const struct et_program *program, const struct fast_attempt 
     bool changed = false;
     for (int i = 0; i < attempt->count; i++)
         changed = changed || rewritten_count(&rewritten, attempt->rewrites[i]) > 0;
-    if (changed) {
-        *made = program_from_graph(rewritten.graph, rewritten.weights, error);
-        rewritten.graph = NULL;
-        rewritten.weights = NULL;
-    }
+    if (changed)
+        *made = program_from_rewritten(&rewritten, error);
     rewritten_free(&rewritten);
     return *made || !changed;
 }

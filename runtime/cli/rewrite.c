@@ -308,14 +308,6 @@ static bool check_found(const struct rewrite_arguments *arguments,
     return true;
 }
 
-/* The graph as a program, which takes it. */
-static struct et_program *program_of(struct rewritten *rewritten, struct et_error *error) {
-    struct et_program *program = program_from_graph(rewritten->graph, rewritten->weights, error);
-    rewritten->graph = NULL;
-    rewritten->weights = NULL;
-    return program;
-}
-
 /* What the rewrites that were named make of it, and what they did; NULL when it fails. */
 static struct et_program *rewrite_by_name(const struct rewrite_arguments *arguments,
                                           struct et_error *error) {
@@ -328,8 +320,9 @@ static struct et_program *rewrite_by_name(const struct rewrite_arguments *argume
     }
     for (int i = 0; i < arguments->count; i++)
         print_sites(&rewritten, arguments->rewrites[i]);
-    struct et_program *after =
-        check_found(arguments, &rewritten, error) ? program_of(&rewritten, error) : NULL;
+    struct et_program *after = check_found(arguments, &rewritten, error)
+                                   ? program_from_rewritten(&rewritten, error)
+                                   : NULL;
     rewritten_free(&rewritten);
     return after;
 }
