@@ -59,8 +59,8 @@ static const struct command_line line = {
         "compilers at several levels of optimisation and vector widths; up to eight threads share "
         "a run. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
         "A FILE for every input makes one more set of inputs; so do as many again.\n\n"
-        "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs, and the text "
-        "that `emit` makes of all of them.",
+        "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs, and one text "
+        "of all of them.",
 };
 
 /* ---- The ways ---- */
@@ -517,7 +517,7 @@ static bool run_combined(struct combined *combined, const struct cli_model *mode
     return differences != NULL;
 }
 
-/* What `emit` makes of several sizes. */
+/* One text of several sizes. */
 static bool check_combined(const struct check_arguments *arguments, const struct cli_sizes *sizes,
                            bool *differed, struct et_error *error) {
     if (sizes->axis_count + et_program_is_batched(sizes->items[0].program) > MOST_COMBINED)
