@@ -15,7 +15,7 @@ struct file {
     char path[64];
 };
 
-static struct file write_bytes(const void *bytes, size_t count) {
+static struct file idx_file(const void *bytes, size_t count) {
     struct file file = {"/tmp/test_idx_XXXXXX"};
     int handle = mkstemp(file.path);
     cr_assert(handle >= 0);
@@ -40,7 +40,7 @@ static size_t pack(const void *bytes, size_t count, unsigned char *packed, size_
 /* Reads, removes the file, and takes the path from the front of the message. */
 static bool read_idx(const void *bytes, size_t count, size_t limit, struct idx *idx,
                      struct et_error *error) {
-    struct file file = write_bytes(bytes, count);
+    struct file file = idx_file(bytes, count);
     bool good = idx_read(file.path, limit, idx, error);
     remove(file.path);
     size_t length = strlen(file.path);
@@ -212,7 +212,7 @@ Test(idx, refuses_bombs_before_taking_memory) {
 Test(idx, survives_every_failing_allocation) {
     unsigned char packed[256];
     size_t count = pack(small, sizeof small, packed, sizeof packed);
-    struct file file = write_bytes(packed, count);
+    struct file file = idx_file(packed, count);
     struct idx idx;
     unsigned long nth = 0;
     for (bool good = false; !good;) {
