@@ -1,12 +1,18 @@
 /* NonMaxSuppression: the boxes of every batch and class go side by side, in the order of their
- * scores, through a scan whose state is the boxes that were selected so far. It ends once no score
- * passes, or as many are selected as may be: so a box that cannot be selected costs nothing but its
- * place in the order. */
+ * scores, through a scan whose state is the boxes that were selected so far. A step takes a block
+ * of boxes: it drops those that overlap one that is selected, looking at as many places as are
+ * filled, and then selects among the others, one after another. It ends once no score passes, or as
+ * many are selected as may be: so a box that cannot be selected costs nothing but its place in the
+ * order. */
 #include "compiler/import/counted_rules.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/positions.h"
 
-enum { MOST_BOXES = 1 << 24 }; /* float32 counts no further */
+enum {
+    MOST_BOXES = 1 << 24, /* float32 counts no further */
+    BLOCK = 64,           /* boxes that a step takes */
+    STRETCH = 256,        /* places that it looks at at once */
+};
 
 enum plane { X_LEAST, Y_LEAST, X_MOST, Y_MOST, POSITION, PLANES }; /* POSITION -1: there is none */
 
@@ -15,6 +21,8 @@ struct suppression {
     int64_t batches, classes, boxes;
     int64_t rows;                 /* batches * classes */
     int64_t most;                 /* selected in one row */
+    int64_t places;               /* for them, a multiple of what is looked at at once */
+    int64_t block, stretch;       /* BLOCK and STRETCH, or fewer */
     struct tensor limit;          /* the same where a run brings it, int32; else NO_TENSOR */
     struct tensor count;          /* of true boxes, int32; NO_TENSOR: all are */
     struct tensor corners;        /* [batches * boxes, 4] */
@@ -106,14 +114,7 @@ static struct tensor order_of(const struct suppression *s) {
     return tensor_argsort(tensor_sub(zero, rows), 1); /* both zeros are equal */
 }
 
-/* ---- One step: the next box of each row ---- */
-
-/* Inputs of the body. */
-struct step {
-    struct tensor state;    /* [PLANES, rows, most] */
-    struct tensor position; /* of the box among those of its row: [rows] */
-    struct tensor corners, scores, overlap, score, limit, count;
-};
+/* ---- Bodies ---- */
 
 static struct tensor body_input(struct tensor_context *body, const char *name, struct tensor x) {
     int64_t shape[MAX_RANK];
@@ -121,21 +122,26 @@ static struct tensor body_input(struct tensor_context *body, const char *name, s
     return is_given(x) ? add_graph_input(body, name, tensor_dtype(x), rank, shape) : NO_TENSOR;
 }
 
-/* Where the rows of the body's tables begin that the rows look into: [rows]. */
-static struct tensor beginnings(const struct suppression *s, struct tensor like, int64_t share) {
-    struct tensor row = tensor_iota(like.context, DTYPE_INT32, s->rows);
-    if (share > 1)
-        row = tensor_div(row, position(like.context, DTYPE_INT32, share));
-    return tensor_mul(row, position(like.context, DTYPE_INT32, s->boxes));
+/* What a step sees of a tensor that is scanned along its first axis. */
+static struct tensor body_slice(struct tensor_context *body, const char *name, struct tensor x) {
+    int64_t shape[MAX_RANK];
+    int rank = shape_of(x, shape);
+    return add_graph_input(body, name, tensor_dtype(x), rank - 1, shape + 1);
 }
+
+static struct tensor any_along(struct tensor truths, int axis) {
+    return tensor_reduce_max(truths, AXES(axis));
+}
+
+/* ---- Overlaps ---- */
 
 static struct tensor extent_of(struct tensor least, struct tensor most) {
     return tensor_sub(most, least);
 }
 
-/* Whether a box overlaps one that is selected too much: [rows, most]. Where there is none yet, the
- * area is 0. */
-static struct tensor overlaps(const struct step *step, const struct tensor *box,
+/* Whether a box overlaps one that is selected too much, of corners that broadcast. Where there is
+ * none yet, the area is 0. */
+static struct tensor overlaps(struct tensor limit, const struct tensor *box,
                               const struct tensor *selected) {
     struct tensor x0 = tensor_max(box[X_LEAST], selected[X_LEAST]);
     struct tensor y0 = tensor_max(box[Y_LEAST], selected[Y_LEAST]);
@@ -152,56 +158,175 @@ static struct tensor overlaps(const struct step *step, const struct tensor *box,
     }
     struct tensor together = tensor_sub(tensor_add(areas[0], areas[1]), common);
     meets = tensor_and(meets, tensor_lt(zero, together));
-    return tensor_and(meets, tensor_lt(step->overlap, tensor_div(common, together)));
+    return tensor_and(meets, tensor_lt(limit, tensor_div(common, together)));
 }
 
-/* The state with the box in the first free place of each row that selects it. */
-static struct tensor put(const struct suppression *s, const struct tensor *box,
-                         const struct tensor *selected, struct tensor free,
-                         struct tensor accepted) {
-    struct tensor place = positions_along(free.context, DTYPE_INT32, s->most, 1, 2), planes[PLANES];
-    struct tensor here = tensor_and(tensor_eq(place, unsqueeze(free, 1)), unsqueeze(accepted, 1));
-    for (int i = 0; i < PLANES; i++)
-        planes[i] = tensor_where(here, box[i], selected[i]);
-    return stack(PLANES, planes, 0);
+/* Whether boxes [4, rows, many] overlap others [4, rows, more] too much: [rows, many, more]. */
+static struct tensor overlaps_of(struct tensor limit, struct tensor boxes, struct tensor others) {
+    struct tensor box[POSITION], other[POSITION];
+    for (int i = 0; i < POSITION; i++) {
+        box[i] = unsqueeze(pick_axis(boxes, 0, i), 2);
+        other[i] = unsqueeze(pick_axis(others, 0, i), 1);
+    }
+    return overlaps(limit, box, other);
+}
+
+/* ---- One step: the next boxes of each row ---- */
+
+/* Inputs of the body. */
+struct step {
+    struct tensor state;    /* [PLANES, rows, places] */
+    struct tensor position; /* of the boxes among those of their row: [rows, block] */
+    struct tensor corners, scores, overlap, score, limit, count;
+};
+
+/* Where the rows of the body's tables begin that the rows look into: [rows, 1]. */
+static struct tensor beginnings(const struct suppression *s, struct tensor like, int64_t share) {
+    struct tensor row = tensor_iota(like.context, DTYPE_INT32, s->rows);
+    if (share > 1)
+        row = tensor_div(row, position(like.context, DTYPE_INT32, share));
+    return unsqueeze(tensor_mul(row, position(like.context, DTYPE_INT32, s->boxes)), 1);
+}
+
+/* Whether boxes of the block overlap one of those that are selected: [rows, block], 1 or 0. These
+ * are looked at by stretches, as far as places are filled. */
+static struct tensor near_selected(const struct suppression *s, const struct step *step,
+                                   struct tensor boxes, struct tensor filled) {
+    int64_t stretches = s->places / s->stretch;
+    struct tensor_context *context = boxes.context, *body = tensor_context_new("stretch");
+    struct tensor planes = tensor_shrink(
+        step->state, 3, (struct range[]){{0, POSITION}, {0, s->rows}, {0, s->places}});
+    planes = tensor_reshape(planes, SHAPE(POSITION, s->rows, stretches, s->stretch));
+    struct tensor scanned[] = {tensor_permute(planes, AXES(2, 0, 1, 3)),
+                               tensor_iota(context, DTYPE_INT32, stretches)};
+    struct tensor captured[] = {boxes, step->overlap, filled};
+    struct tensor none = zeros(context, DTYPE_INT32, SHAPE(s->rows, s->block));
+    struct tensor found = body_input(body, "found", none);
+    struct tensor selected = body_slice(body, "selected", scanned[0]);
+    struct tensor stretch = body_slice(body, "index", scanned[1]);
+    struct tensor own = body_input(body, "boxes", boxes);
+    struct tensor overlap = body_input(body, "overlap", step->overlap);
+    struct tensor end = body_input(body, "filled", filled);
+    struct tensor near = any_along(overlaps_of(overlap, own, selected), 2);
+    struct tensor next = tensor_add(stretch, position(body, DTYPE_INT32, 1));
+    next = tensor_mul(next, position(body, DTYPE_INT32, s->stretch));
+    return tensor_scan(
+        &(struct scan_options){.initial = none,
+                               .scanned_count = 2,
+                               .scanned = scanned,
+                               .captured_count = 3,
+                               .captured = captured,
+                               .next = tensor_max(found, tensor_cast(near, DTYPE_INT32)),
+                               .goes_on = tensor_lt(next, end),
+                               .last = true});
+}
+
+/* Which of the boxes are selected, one after another, each beside those of the block before it:
+ * [rows, block], 1 or 0. */
+static struct tensor accept(const struct suppression *s, const struct step *step,
+                            struct tensor boxes, struct tensor open, struct tensor free) {
+    struct tensor_context *context = boxes.context, *body = tensor_context_new("accept");
+    struct tensor near = overlaps_of(step->overlap, boxes, boxes);
+    struct tensor limit =
+        is_given(step->limit) ? step->limit : position(context, DTYPE_INT32, s->most);
+    struct tensor scanned[] = {tensor_permute(near, AXES(1, 0, 2)),
+                               tensor_permute(open, AXES(1, 0)),
+                               tensor_iota(context, DTYPE_INT32, s->block)};
+    struct tensor captured[] = {tensor_sub(limit, free)};
+    struct tensor none = zeros(context, DTYPE_INT32, SHAPE(s->rows, s->block));
+    struct tensor taken = body_input(body, "taken", none);
+    struct tensor own_near = body_slice(body, "near", scanned[0]);
+    struct tensor may = body_slice(body, "open", scanned[1]);
+    struct tensor index = body_slice(body, "index", scanned[2]);
+    struct tensor left = body_input(body, "left", captured[0]);
+    struct tensor is_taken = tensor_lt(position(body, DTYPE_INT32, 0), taken);
+    may = tensor_and(may, tensor_not(any_along(tensor_and(own_near, is_taken), 1)));
+    may = tensor_and(may, tensor_lt(tensor_reduce_sum(taken, AXES(1)), left));
+    struct tensor here = tensor_eq(positions_along(body, DTYPE_INT32, s->block, 1, 2), index);
+    here = tensor_and(here, unsqueeze(may, 1));
+    return tensor_scan(
+        &(struct scan_options){.initial = none,
+                               .scanned_count = 3,
+                               .scanned = scanned,
+                               .captured_count = 1,
+                               .captured = captured,
+                               .next = tensor_where(here, position(body, DTYPE_INT32, 1), taken),
+                               .last = true});
+}
+
+/* The state with the boxes that are accepted in the first free places of each row. */
+static struct tensor put(const struct suppression *s, const struct step *step, struct tensor boxes,
+                         struct tensor accepted, struct tensor free) {
+    struct tensor_context *context = boxes.context;
+    struct tensor row = positions_along(context, DTYPE_INT32, s->block, 1, 3);
+    struct tensor column = positions_along(context, DTYPE_INT32, s->block, 2, 3);
+    struct tensor before = tensor_where(tensor_lt(column, row), unsqueeze(accepted, 1),
+                                        position(context, DTYPE_INT32, 0));
+    struct tensor place = tensor_add(tensor_reduce_sum(before, AXES(2)), unsqueeze(free, 1));
+    place = tensor_where(tensor_lt(position(context, DTYPE_INT32, 0), accepted), place,
+                         position(context, DTYPE_INT32, s->places));
+    struct tensor own = unsqueeze(tensor_cast(step->position, DTYPE_FLOAT32), 0);
+    return tensor_scatter(step->state, 2, unsqueeze(place, 0),
+                          tensor_concat(TENSORS(boxes, own), 0));
+}
+
+/* Which boxes of the block may be selected: those that are true and whose scores pass, which come
+ * first in the order. */
+static struct tensor open_boxes(const struct suppression *s, const struct step *step) {
+    struct tensor_context *context = step->position.context;
+    struct tensor count =
+        is_given(step->count) ? step->count : position(context, DTYPE_INT32, s->boxes);
+    struct tensor open = tensor_lt(step->position, count);
+    if (!is_given(step->score))
+        return open;
+    struct tensor last = position(context, DTYPE_INT32, s->boxes - 1);
+    struct tensor at =
+        tensor_add(tensor_min(step->position, last), beginnings(s, step->position, 1));
+    return tensor_and(open, tensor_lt(step->score, tensor_gather(step->scores, 0, at)));
 }
 
 static void take_step(const struct suppression *s, const struct step *step,
                       struct scan_options *options) {
-    struct tensor box[PLANES], selected[PLANES];
-    struct tensor at = tensor_add(step->position, beginnings(s, step->position, s->classes));
-    struct tensor corners = tensor_gather(step->corners, 0, at);
-    for (int i = 0; i < PLANES; i++) {
-        selected[i] = pick_axis(step->state, 0, i);
-        box[i] = i == POSITION ? unsqueeze(tensor_cast(step->position, DTYPE_FLOAT32), 1)
-                               : cut_axis(corners, 1, i, i + 1);
-    }
-    struct tensor there = tensor_le(scalar_like(step->state, 0), selected[POSITION]);
+    struct tensor_context *context = step->position.context;
+    struct tensor last = position(context, DTYPE_INT32, s->boxes - 1);
+    struct tensor at =
+        tensor_add(tensor_min(step->position, last), beginnings(s, step->position, s->classes));
+    struct tensor boxes = tensor_permute(tensor_gather(step->corners, 0, at), AXES(2, 0, 1));
+    struct tensor there =
+        tensor_le(scalar_like(step->state, 0), pick_axis(step->state, 0, POSITION));
     struct tensor free = tensor_reduce_sum(tensor_cast(there, DTYPE_INT32), AXES(1));
+    struct tensor open = open_boxes(s, step);
+    struct tensor near = near_selected(s, step, boxes, tensor_reduce_max(free, ALL_AXES));
+    struct tensor zero = position(context, DTYPE_INT32, 0);
+    struct tensor accepted = accept(s, step, boxes, tensor_and(open, tensor_eq(near, zero)), free);
     struct tensor limit =
-        is_given(step->limit) ? step->limit : position(free.context, DTYPE_INT32, s->most);
-    struct tensor open = tensor_lt(free, limit);
-    if (is_given(step->score)) {
-        at = tensor_add(step->position, beginnings(s, step->position, 1));
-        open = tensor_and(open, tensor_lt(step->score, tensor_gather(step->scores, 0, at)));
-    }
-    if (is_given(step->count))
-        open = tensor_and(open, tensor_lt(step->position, step->count));
-    struct tensor too_near = tensor_reduce_max(overlaps(step, box, selected), AXES(1));
-    options->next = put(s, box, selected, free, tensor_and(open, tensor_not(too_near)));
-    options->goes_on = tensor_reduce_max(open, ALL_AXES);
+        is_given(step->limit) ? step->limit : position(context, DTYPE_INT32, s->most);
+    struct tensor left = tensor_lt(tensor_add(free, tensor_reduce_sum(accepted, AXES(1))), limit);
+    options->next = put(s, step, boxes, accepted, free);
+    options->goes_on =
+        tensor_reduce_max(tensor_and(left, pick_axis(open, 1, s->block - 1)), ALL_AXES);
+}
+
+/* The order in blocks, behind the boxes their number: [blocks, rows, block]. */
+static struct tensor blocks_of(const struct suppression *s, struct tensor order) {
+    int64_t blocks = divide_up(s->boxes, s->block), more = blocks * s->block - s->boxes;
+    int32_t none = (int32_t)s->boxes;
+    if (more)
+        order = tensor_concat(TENSORS(order, tensor_const(order.context, DTYPE_INT32,
+                                                          SHAPE(s->rows, more), 1, &none)),
+                              1);
+    return tensor_permute(tensor_reshape(order, SHAPE(s->rows, blocks, s->block)), AXES(1, 0, 2));
 }
 
 /* The positions of what is selected, in order, as float32, and behind them -1: [rows, most]. */
 static struct tensor select_boxes(const struct suppression *s) {
-    struct tensor_context *context = s->call->context, *body = tensor_context_new("box");
-    struct tensor none = scalar(context, -1), order = order_of(s);
-    struct tensor state = zeros(context, DTYPE_FLOAT32, SHAPE(POSITION, s->rows, s->most));
-    none = tensor_expand(tensor_reshape(none, SHAPE(1, 1, 1)), SHAPE(1, s->rows, s->most));
+    struct tensor_context *context = s->call->context, *body = tensor_context_new("boxes");
+    struct tensor none = scalar(context, -1), order = blocks_of(s, order_of(s));
+    struct tensor state = zeros(context, DTYPE_FLOAT32, SHAPE(POSITION, s->rows, s->places));
+    none = tensor_expand(tensor_reshape(none, SHAPE(1, 1, 1)), SHAPE(1, s->rows, s->places));
     state = tensor_concat(TENSORS(state, none), 0);
     struct tensor captured[6] = {s->corners, s->overlap};
-    struct step step = {body_input(body, "state", state),
-                        add_graph_input(body, "position", DTYPE_INT32, SHAPE(s->rows)),
+    struct step step = {body_input(body, "state", state), body_slice(body, "position", order),
                         body_input(body, "corners", s->corners),
                         .overlap = body_input(body, "overlap", s->overlap)};
     int count = 2;
@@ -214,14 +339,13 @@ static struct tensor select_boxes(const struct suppression *s) {
     if (is_given(s->count))
         step.count = body_input(body, "count", captured[count++] = s->count);
     struct scan_options options = {.initial = state,
-                                   .axis = 1,
                                    .scanned_count = 1,
                                    .scanned = &order,
                                    .captured_count = count,
                                    .captured = captured,
                                    .last = true};
     take_step(s, &step, &options);
-    return pick_axis(tensor_scan(&options), 0, POSITION);
+    return cut_axis(pick_axis(tensor_scan(&options), 0, POSITION), 1, 0, s->most);
 }
 
 /* ---- All of it ---- */
@@ -237,6 +361,9 @@ struct tensor import_non_max_suppression(struct call *call) {
         return NO_TENSOR;
     if (s.most == 0 || s.rows == 0)
         return zeros(call->context, DTYPE_INT64, SHAPE(0, 3));
+    s.block = s.boxes < BLOCK ? s.boxes : BLOCK;
+    s.stretch = s.most < STRETCH ? s.most : STRETCH;
+    s.places = divide_up(s.most, s.stretch) * s.stretch;
     struct tensor positions = in_a_row(select_boxes(&s));
     struct tensor selected = tensor_le(scalar_like(positions, 0), positions);
     struct tensor places = places_of(selected);

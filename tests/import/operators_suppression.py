@@ -22,6 +22,13 @@ def around(batches, count):
     return boxes
 
 
+def scattered(batches, count):
+    """Boxes of which most meet none, some a few others."""
+    corners = RANDOM.uniform(0, 30, (batches, count, 2))
+    sides = RANDOM.uniform(0.5, 2, (batches, count, 2))
+    return numpy.concatenate([corners, corners + sides], 2).astype(numpy.float32)
+
+
 def tied(*shape):
     return (RANDOM.integers(-3, 4, shape) / 4).astype(numpy.float32)
 
@@ -56,6 +63,10 @@ CASES = [
     suppression(around(2, 9), 3, 5, 0.5, 2),
     suppression(grid(2, 1), 0, 5, 0.5, 0, expected=[numpy.zeros((0, 3), numpy.int64)]),
     suppression(grid(2, 0), 3, 5, 0.5, 0, expected=[numpy.zeros((0, 3), numpy.int64)]),
+    # many: more than a step takes, or looks at at once; up to some, and up to all of them
+    *(suppression(scattered(2, count), 2, most, 0.1, score, known=known)
+      for count, most in ((64, 64), (65, 64), (200, 70), (700, 700), (700, 300), (1000, 257))
+      for score, known in ((-5, (2,)), (0.2, ()), (None, (2,)))),
     # many of one class
     suppression(around(1, 300), 1, 300, 0.3, 0.1, known=(2,)),
 ]
