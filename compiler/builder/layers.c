@@ -85,17 +85,7 @@ struct tensor restore_axes(struct tensor reduced, struct tensor x, int axis_coun
 }
 
 struct tensor squared_sum(struct tensor x, int axis_count, const int *axes) {
-    bool summed[MAX_RANK] = {false};
-    int rank = tensor_rank(x), ascending[MAX_RANK], count = 0;
-    for (int i = 0; i < axis_count; i++) {
-        if (axes[i] < -rank || axes[i] >= rank)
-            return tensor_fail(x.context, "squares: axis %d of %s", axes[i], tensor_text(x).text);
-        summed[axes[i] < 0 ? axes[i] + rank : axes[i]] = true;
-    }
-    for (int i = 0; i < rank; i++)
-        if (axis_count < 0 || summed[i])
-            ascending[count++] = i;
-    return tensor_contract(x, x, count, ascending);
+    return tensor_reduce_sum(tensor_mul(x, x), axis_count, axes);
 }
 
 /* mean: the sum, in int32 for smaller integers, divided by how many; float32 but of float64. */

@@ -31,7 +31,8 @@ struct tensor variance(struct tensor x, int axis_count, const int *axes, int cor
 struct tensor softmax(struct tensor x, int axis);
 struct tensor log_softmax(struct tensor x, int axis);
 
-/* x * x, summed over axes: a contraction, in the order in which a sum goes. */
+/* x * x, summed over axes in the lanes of a sum: a contraction of x with itself would be one chain
+ * of multiply-adds, each waiting for the one before. */
 struct tensor squared_sum(struct tensor x, int axis_count, const int *axes);
 /* A reduction of x with the reduced axes put back, with extent 1. */
 struct tensor restore_axes(struct tensor reduced, struct tensor x, int axis_count, const int *axes);

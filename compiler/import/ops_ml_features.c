@@ -48,7 +48,7 @@ static struct tensor divided(struct tensor x, struct tensor divisor) {
 
 /* By the root of x^2 / sum, as ONNX Runtime does, and not by the root of the sum. */
 static struct tensor divided_by_norm(struct tensor x) {
-    struct tensor sum = tensor_contract(x, x, AXES(-1)), zero = scalar_like(x, 0);
+    struct tensor sum = squared_sum(x, AXES(-1)), zero = scalar_like(x, 0);
     struct tensor size = tensor_sqrt(divided(tensor_mul(x, x), sum));
     struct tensor y = tensor_where(tensor_lt(x, zero), tensor_neg(size), size);
     return tensor_where(tensor_eq(unsqueeze(sum, -1), zero), x, y);

@@ -53,8 +53,7 @@ static struct tensor reduced(const struct onnx_reduction *r, reducer *reduce, st
 }
 
 static struct tensor sum_of_squares(const struct onnx_reduction *r, struct tensor x) {
-    struct tensor y = r->count ? tensor_contract(x, x, r->count, r->axes) : tensor_mul(x, x);
-    return r->keep ? kept(r, y) : y;
+    return reduced(r, tensor_reduce_sum, tensor_mul(x, x));
 }
 
 /* In floats what is a root or a logarithm; the result of integers is cut to their type. */

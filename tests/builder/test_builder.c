@@ -383,7 +383,7 @@ static const struct {
     {conv2d_kernel, "conv2d: window: size 3, dilation 1 on axis 2 of float32[1,1,2,3]: "
                     "too large"},
     {half_a_stride, "max_pool2d: stride {2, 0}, expected 1 to 1048576"},
-    {squares_of_an_axis, "squares: axis -3 of \"x\" float32[2,3]"},
+    {squares_of_an_axis, "reduce_sum: axis -3, expected -2 to 1 for float32[2,3]"},
     {split_sizes, "split_part: 2 elements along axis -1 of \"x\" float32[2,3]"},
     {both_masks, "scaled_dot_product_attention: causal and a mask are given: expected one of them"},
 };

@@ -7,39 +7,44 @@ static void k01_sum(const float *restrict x, float *restrict t6) {
     row_f32_mul(1, 6, t6, 0, 1, block0, 6, 1, &constant0, 0, 0);
 }
 
-/* t8 float32[6,40] = x - t6
- * nodes 8 */
-static void k02_elementwise(const float *restrict x, const float *restrict t6,
-        float *restrict t8) {
-    row_f32_sub(6, 40, t8, 40, 1, x, 40, 1, t6, 1, 0);
-}
-
-/* t17 float32[6,1] = recip(sqrt(sum over 40(t8 * t8) * 0.0250000004 + 9.99999975e-06))
- * nodes 9 11 15 16 17 */
-static void k03_contract_sqrt(const float *restrict t8, float *restrict t17) {
+/* t18 float32[6,1] = recip(sqrt(sum over 40((x - t6) * (x - t6)) * 0.0250000004 +
+ *     9.99999975e-06))
+ * nodes 8 9 10 12 16 17 18 */
+static void k02_sum_sqrt(const float *restrict x, const float *restrict t6, float *restrict t18) {
     ALIGNED_ARRAY(float, block0, 6);
-    static const long sums0[] = {40, 1, 1};
-    row_f32_contract(1, 6, block0, 6, 1, t8, 0, 40, t8, 0, 40, 0, 1, sums0);
-    const float constant1 = 0x1.99999ap-6f /* 0.0250000004 */;
-    const float constant2 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
-    static const struct row_step steps3[] = {
+    ALIGNED_ARRAY(float, lanes0, 96);
+    row_f32_reduce_sum_begin(6, lanes0);
+    {
+        ALIGNED_ARRAY(float, block0, 240);
+        static const struct row_step steps1[] = {
+            {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1, .keep = 1},
+            {STEP_MUL, FORM_SLOT, 1}, {STEP_PUT, FORM_BLOCK, 0, 40}};
+        const float *const operands1[] = {x, t6};
+        float *const results1[] = {block0};
+        row_f32_chain(6, 40, 4, steps1, operands1, results1);
+        row_f32_reduce_sum_along(6, 40, lanes0, 0, block0, 40, 1);
+    }
+    row_f32_reduce_sum_along_end(6, block0, 1, lanes0);
+    const float constant2 = 0x1.99999ap-6f /* 0.0250000004 */;
+    const float constant3 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
+    static const struct row_step steps4[] = {
         {STEP_TAKE, FORM_BLOCK, 0, 6}, {STEP_MUL, FORM_SAME, 1}, {STEP_ADD, FORM_SAME, 2},
         {STEP_SQRT}, {STEP_RECIP}, {STEP_PUT, FORM_BLOCK, 0, 0}};
-    const float *const operands3[] = {block0, &constant1, &constant2};
-    float *const results3[] = {t17};
-    row_f32_chain(1, 6, 6, steps3, operands3, results3);
+    const float *const operands4[] = {block0, &constant2, &constant3};
+    float *const results4[] = {t18};
+    row_f32_chain(1, 6, 6, steps4, operands4, results4);
 }
 
-/* y float32[6,40] = (x - t6) * t17 * weight + bias
- * nodes 8 19 23 27 */
-static void k04_elementwise(const float *restrict x, const float *restrict t6,
-        const float *restrict t17, const float *restrict weight, const float *restrict bias,
+/* y float32[6,40] = (x - t6) * t18 * weight + bias
+ * nodes 8 20 24 28 */
+static void k03_elementwise(const float *restrict x, const float *restrict t6,
+        const float *restrict t18, const float *restrict weight, const float *restrict bias,
         float *restrict y) {
     static const struct row_step steps0[] = {
         {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1},
         {STEP_MUL, FORM_ROWS, 2, 1}, {STEP_MUL, FORM_COLUMNS, 3}, {STEP_ADD, FORM_COLUMNS, 4},
         {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 40}};
-    const float *const operands0[] = {x, t6, t17, weight, bias};
+    const float *const operands0[] = {x, t6, t18, weight, bias};
     float *const results0[] = {y};
     row_f32_chain(6, 40, 7, steps0, operands0, results0);
 }
