@@ -20,6 +20,16 @@ struct et_program *program_from_graph_kept(struct graph *graph, struct weights *
 struct rewritten;
 struct et_program *program_from_rewritten(struct rewritten *rewritten, struct et_error *error);
 
+/* Sets of inputs, for rewrites that look at values. */
+struct program_samples {
+    int64_t count;
+    void *context;
+    /* Fills the inputs with those of sample `index`. */
+    bool (*fill)(void *context, int64_t index, void *const *inputs, struct et_error *error);
+};
+/* Runs graphs on the samples, by ET_JIT where the system allows it. The samples must outlive it. */
+struct rewrite_data program_data(struct program_samples *samples);
+
 const struct graph *program_graph(const struct et_program *program);
 const struct weights *program_weights(const struct et_program *program); /* NULL: it has none */
 

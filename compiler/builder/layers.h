@@ -136,6 +136,17 @@ struct tensor windows_by_movement(struct tensor x, const int64_t kernel[2], cons
  * (pad, shrink, reshape to blocks).  For tests. */
 struct tensor windows_by_blocks(struct tensor x, const int64_t kernel[2], const int64_t stride[2]);
 
+/* layers_quantised.c: integers that stand for (integer - zero point) * scale. A zero point is one
+ * for all or goes with the tensor as shapes broadcast; NO_TENSOR is 0. */
+
+/* x - zero, in that dtype. */
+struct tensor without_zero_point(struct tensor x, struct tensor zero, enum dtype dtype);
+/* x * scale in float32; x may be sums of products of integers. */
+struct tensor scaled_integers(struct tensor x, struct tensor scale);
+/* What a cast to integers, which saturates, makes integers of: float32 x in steps of their scale,
+ * rounded to nearest, halves to even, + zero. */
+struct tensor rounded_from_zero_point(struct tensor x, struct tensor zero);
+
 /* layers_attention.c */
 
 struct tensor matmul(struct tensor a, struct tensor b); /* dot, with NumPy's rules for ranks */

@@ -109,7 +109,7 @@ struct tensor import_qlinear_softmax(struct call *call) {
 
 /* Sums of products in float32, by their scale; the bias is added. */
 static struct tensor scaled_sums(struct tensor sums, struct tensor scale, struct tensor bias) {
-    struct tensor y = tensor_mul(tensor_cast(sums, DTYPE_FLOAT32), scale);
+    struct tensor y = scaled_integers(sums, scale);
     return is_given(bias) ? tensor_add(y, bias) : y;
 }
 

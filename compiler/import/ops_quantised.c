@@ -92,8 +92,7 @@ static struct tensor scale_ratio(struct tensor a, struct tensor b, struct tensor
 /* Sums of products, int32, in the steps of the result. */
 static struct tensor rescaled(const struct call *call, struct tensor sums, struct tensor ratio,
                               struct tensor zero) {
-    struct tensor y = tensor_mul(tensor_cast(sums, DTYPE_FLOAT32), ratio);
-    return rounded_to(call, y, zero,
+    return rounded_to(call, scaled_integers(sums, ratio), zero,
                       (struct cast_target){.type = element_type(call->importer, zero)});
 }
 

@@ -1,5 +1,6 @@
 #include "compiler/import/quantised.h"
 
+#include "compiler/builder/layers.h"
 #include "compiler/import/low_types.h"
 #include "compiler/import/meaning.h"
 #include "compiler/import/movement.h"
@@ -52,27 +53,31 @@ bool is_known_zero(const struct call *call, struct tensor x) {
     return view != NULL;
 }
 
+/* NO_TENSOR where it is 0. */
+static struct tensor zero_point(const struct call *call, struct tensor zero) {
+    return is_known_zero(call, zero) ? NO_TENSOR : numbers(call, zero);
+}
+
 struct tensor centred(const struct call *call, struct tensor x, struct tensor zero) {
     x = numbers(call, x);
-    enum dtype dtype = holds_floats(x) ? DTYPE_FLOAT32 : DTYPE_INT32;
-    x = tensor_cast(x, dtype);
-    return is_known_zero(call, zero) ? x : tensor_sub(x, tensor_cast(numbers(call, zero), dtype));
+    return without_zero_point(x, zero_point(call, zero),
+                              holds_floats(x) ? DTYPE_FLOAT32 : DTYPE_INT32);
 }
 
 struct tensor dequantised(const struct call *call, struct tensor x, struct tensor scale,
                           struct tensor zero) {
     struct tensor number = is_known_zero(call, zero) ? numbers(call, x) : centred(call, x, zero);
-    return tensor_mul(tensor_cast(number, DTYPE_FLOAT32),
-                      tensor_cast(numbers(call, scale), DTYPE_FLOAT32));
+    return scaled_integers(number, tensor_cast(numbers(call, scale), DTYPE_FLOAT32));
 }
 
 struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor zero,
                          struct cast_target target) {
     const struct low_type *low = low_type(target.type);
+    zero = zero_point(call, zero);
     if (!low || !low->is_float)
-        x = tensor_round(x);
-    if (!is_known_zero(call, zero))
-        x = tensor_add(x, tensor_cast(numbers(call, zero), DTYPE_FLOAT32));
+        x = rounded_from_zero_point(x, zero);
+    else if (is_given(zero))
+        x = tensor_add(x, tensor_cast(zero, DTYPE_FLOAT32));
     return rounded_to_type(call, x, target);
 }
 

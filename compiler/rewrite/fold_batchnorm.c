@@ -34,37 +34,13 @@ struct folding {
 
 /* ---- New weights ---- */
 
-/* The axes of the operand that its elements depend on; extent 1 along the others. */
-static int64_t dependent_shape(const struct view *view, int64_t *shape) {
-    int64_t count = 1;
-    for (int i = 0; i < view->rank; i++) {
-        shape[i] = view->stride[i] != 0 ? view->shape[i] : 1;
-        if (!checked_multiply(count, shape[i], &count) || count > MOST_CONSTANT_ELEMENTS)
-            return 0;
-    }
-    return count;
-}
-
-static struct view with_shape(const struct view *view, const int64_t *shape) {
-    struct view part = *view;
-    memcpy(part.shape, shape, (size_t)view->rank * sizeof *shape);
-    return part;
-}
-
-static struct view row_major(int rank, const int64_t *shape, enum dtype dtype, void *data) {
-    struct view view = {.data = data, .dtype = dtype, .rank = rank};
-    memcpy(view.shape, shape, (size_t)rank * sizeof *shape);
-    row_major_strides(rank, shape, view.stride);
-    return view;
-}
-
 /* The weights times the scale; false when a product is not finite. */
 static bool scale_weights(struct rewriting *rewriting, struct fold *fold, const struct view *weight,
                           const struct view *scale) {
     int64_t count = dependent_shape(weight, fold->weight_shape);
     if (!count)
         return false;
-    fold->weight = rewriting_elements(rewriting, count);
+    fold->weight = rewriting_elements(rewriting, DTYPE_FLOAT32, count);
     struct view result = row_major(weight->rank, fold->weight_shape, DTYPE_FLOAT32, fold->weight);
     struct view w = with_shape(weight, fold->weight_shape);
     struct view s = with_shape(scale, fold->weight_shape);
@@ -85,7 +61,7 @@ static bool scale_weights(struct rewriting *rewriting, struct fold *fold, const 
 static bool round_bias(struct rewriting *rewriting, struct fold *fold, const double *bias,
                        int64_t count) {
     bool finite = true, any = false;
-    float *rounded = rewriting_elements(rewriting, count);
+    float *rounded = rewriting_elements(rewriting, DTYPE_FLOAT32, count);
     for (int64_t i = 0; i < count; i++) {
         rounded[i] = (float)bias[i];
         finite &= isfinite(rounded[i]) != 0;
@@ -97,18 +73,6 @@ static bool round_bias(struct rewriting *rewriting, struct fold *fold, const dou
 }
 
 /* ---- Backward ---- */
-
-/* The axes of a contraction's result, as axes of its sources. */
-static int kept_axes(const struct node *contract, int *kept) {
-    bool summed[MAX_RANK] = {false};
-    int count = 0;
-    for (int i = 0; i < contract->axis_count; i++)
-        summed[contract->axes[i]] = true;
-    for (int i = 0; i < contract->sources[0]->rank; i++)
-        if (!summed[i])
-            kept[count++] = i;
-    return count;
-}
 
 /* The contraction with constant weights that a link follows, through movements, as its only
  * reader; or NULL. */
@@ -299,7 +263,7 @@ static struct tensor emit_bias(struct rewriting *rewriting, const struct fold *f
     const char *name = link_name(rewriting, last);
     bool named = !fold->forward && last->op == OP_ADD && name[0];
     return rewriting_weight(rewriting, named ? name : weight_name, named ? "folded" : "folded_bias",
-                            fold->contract->rank, fold->bias_shape, fold->bias);
+                            DTYPE_FLOAT32, fold->contract->rank, fold->bias_shape, fold->bias);
 }
 
 static struct tensor emit_contraction(struct rewriting *rewriting, const struct fold *fold) {
@@ -311,10 +275,10 @@ static struct tensor emit_contraction(struct rewriting *rewriting, const struct 
     struct node again = *node;
     again.origin = node->origin;
     if (fold->weight)
-        sources[operand] =
-            tensor_expand(rewriting_weight(rewriting, name, "folded", node->sources[0]->rank,
-                                           fold->weight_shape, fold->weight),
-                          node->sources[0]->rank, node->sources[0]->shape);
+        sources[operand] = tensor_expand(rewriting_weight(rewriting, name, "folded", DTYPE_FLOAT32,
+                                                          node->sources[0]->rank,
+                                                          fold->weight_shape, fold->weight),
+                                         node->sources[0]->rank, node->sources[0]->shape);
     struct tensor result = tensor_of_node(rewriting->context, &again, 2, sources);
     if (!fold->bias)
         return result;
@@ -339,7 +303,7 @@ static struct tensor emit_scale(struct rewriting *rewriting, const struct fold *
         passage_move(rewriting, chain->moves[i], &places); /* it could before */
     int64_t shape[MAX_RANK];
     int64_t count = dependent_shape(&places, shape);
-    float *scale = rewriting_elements(rewriting, count);
+    float *scale = rewriting_elements(rewriting, DTYPE_FLOAT32, count);
     struct view result = row_major(places.rank, shape, DTYPE_FLOAT32, scale);
     places = with_shape(&places, shape);
     struct rows rows = rows_of(2, (const struct view *const[]){&result, &places});
@@ -349,7 +313,7 @@ static struct tensor emit_scale(struct rewriting *rewriting, const struct fold *
                 (float)((const double *)rows.data[1])[i * rows.stride[1]];
     while (rows_next(&rows));
     return tensor_mul(x, rewriting_weight(rewriting, scale_name(rewriting, chain), "folded",
-                                          last->rank, shape, scale));
+                                          DTYPE_FLOAT32, last->rank, shape, scale));
 }
 
 static struct tensor emit(struct rewriting *rewriting, const struct node *node, void *plan) {

@@ -60,7 +60,7 @@ static struct graph *finish_graph(struct rewriting *rewriting) {
     return next;
 }
 
-void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan) {
+static void remake_nodes(struct rewriting *rewriting, emit_node *emit, void *plan) {
     const struct graph *graph = rewriting->graph;
     rewriting->made =
         arena_array(&rewriting->analysis->arena, struct tensor, (size_t)graph->node_count);
@@ -71,6 +71,26 @@ void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan) 
         struct tensor tensor = emit ? emit(rewriting, graph->nodes[i], plan) : NO_TENSOR;
         rewriting->made[i] = is_given(tensor) ? tensor : remake_node(rewriting, graph->nodes[i]);
     }
+}
+
+struct graph *rewriting_probe(struct rewriting *rewriting, int count,
+                              const struct node *const *nodes) {
+    struct arena *arena = &rewriting->analysis->arena;
+    remake_nodes(rewriting, NULL, NULL);
+    struct named_tensor *outputs = arena_array(arena, struct named_tensor, (size_t)count);
+    for (int i = 0; i < count; i++)
+        outputs[i] = (struct named_tensor){arena_format(arena, "probe_%d", i),
+                                           rewriting->made[nodes[i]->id]};
+    struct tensor_context *context = rewriting->context;
+    rewriting->context = NULL;
+    struct graph *probe = compile_to_graph(context, count, outputs, rewriting->error);
+    if (!probe)
+        rewriting_fail(rewriting);
+    return probe;
+}
+
+void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan) {
+    remake_nodes(rewriting, emit, plan);
     struct graph *next = finish_graph(rewriting);
     if (!next)
         rewriting_fail(rewriting);
@@ -91,19 +111,20 @@ struct rewrite_site *rewriting_site(struct rewriting *rewriting, const struct no
     return site;
 }
 
-float *rewriting_elements(struct rewriting *rewriting, int64_t count) {
+void *rewriting_elements(struct rewriting *rewriting, enum dtype dtype, int64_t count) {
     rewriting->element_count += count;
     if (rewriting->element_count > MOST_NEW_ELEMENTS) {
         et_fail(rewriting->error, "new weights of more than %" PRId64 " elements",
                 MOST_NEW_ELEMENTS);
         rewriting_fail(rewriting);
     }
-    return arena_array(&rewriting->elements, float, (size_t)count);
+    return arena_allocate(&rewriting->elements, (size_t)count, (size_t)dtype_bytes(dtype));
 }
 
 struct tensor rewriting_weight(struct rewriting *rewriting, const char *base, const char *suffix,
-                               int rank, const int64_t *shape, const float *elements) {
-    struct node weight = {.op = OP_WEIGHT, .dtype = DTYPE_FLOAT32, .value = elements};
+                               enum dtype dtype, int rank, const int64_t *shape,
+                               const void *elements) {
+    struct node weight = {.op = OP_WEIGHT, .dtype = dtype, .value = elements};
     for (int i = 0; i < rank; i++)
         if (shape[i] != 1)
             weight.shape[weight.rank++] = shape[i];

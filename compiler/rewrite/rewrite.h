@@ -18,7 +18,12 @@
     REWRITE(winograd, "winograd",                                                                  \
             "Convolutions of 3x3, 5x5 and 3x5 with stride 1 are done by tiles, which are "         \
             "transformed, multiplied at every position and transformed back: a half to a sixth "   \
-            "of the multiplications. Each gets the tile size that a cost model finds best")
+            "of the multiplications. Each gets the tile size that a cost model finds best")        \
+    REWRITE(quantize, "quantize",                                                                  \
+            "Convolutions and linear layers become sums of products of 8-bit integers: uint8 "     \
+            "activations, by the range that each tensor has on given data (--data), int8 weights " \
+            "with a scale for each output, int32 sums and biases. Folds batch normalisations "     \
+            "first")
 
 enum rewrite_kind {
 #define REWRITE_ID(id, name, summary) REWRITE_##id,
@@ -57,10 +62,22 @@ struct rewritten {
     struct arena arena; /* of the sites */
 };
 
+/* What a graph can be run on, for rewrites that look at the values in it. */
+typedef void see_outputs(void *seer, const struct graph *graph, const void *const *outputs);
+struct rewrite_data {
+    void *context;
+    /* Runs a graph, which has the inputs of the one that is rewritten, on all there is, and shows
+     * the outputs of each run. The graph is the function's to free; its weights have their elements
+     * meanwhile. False and an error when a run fails, or there is nothing to run it on. */
+    bool (*run)(void *context, struct graph *graph, see_outputs *see, void *seer,
+                struct et_error *error);
+};
+
 struct rewrite_options {
     const char *name;     /* of the new graph; NULL: it stays */
     int winograd_tile[2]; /* outputs of a tile, height and width, whatever the cost; {0}: by cost */
     int winograd_most;    /* outputs of a tile, along each side: fewer round better; 0: any */
+    const struct rewrite_data *data; /* quantize: what it needs, or else fails */
 };
 /* Applies rewrites one after another to a verified graph with weights bound. `options` may be NULL.
  * A graph without a site of a rewrite is not an error: see `sites`. False: out of memory, or a

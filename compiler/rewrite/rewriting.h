@@ -37,11 +37,17 @@ struct rewrite_site *rewriting_site(struct rewriting *rewriting, const struct no
 /* Room for the elements of a new weight, until all is done. Fails beyond MOST_NEW_ELEMENTS of all
  * weights together. */
 #define MOST_NEW_ELEMENTS ((int64_t)1 << 30)
-float *rewriting_elements(struct rewriting *rewriting, int64_t count);
+void *rewriting_elements(struct rewriting *rewriting, enum dtype dtype, int64_t count);
 /* A new weight, BASE.SUFFIX, of which the axes of extent 1 are left out, seen with `shape`. The
  * elements are those of rewriting_elements. */
 struct tensor rewriting_weight(struct rewriting *rewriting, const char *base, const char *suffix,
-                               int rank, const int64_t *shape, const float *elements);
+                               enum dtype dtype, int rank, const int64_t *shape,
+                               const void *elements);
+
+/* A graph of its own with the inputs of the graph in hand, whose outputs are these nodes of it. The
+ * elements of its weights belong to the rewriting. The caller frees it. */
+struct graph *rewriting_probe(struct rewriting *rewriting, int count,
+                              const struct node *const *nodes);
 
 /* analysis.c: what can be known about the graph in hand */
 
@@ -78,6 +84,17 @@ bool analysis_weight(struct rewriting *rewriting, const struct node *node, struc
 const char *analysis_weight_name(const struct node *node);
 /* BASE.SUFFIX, or the like, that no weight has yet. */
 const char *analysis_new_name(struct rewriting *rewriting, const char *base, const char *suffix);
+
+/* operands.c */
+
+/* The axes of an operand that its elements depend on; extent 1 along the others. Returns how many
+ * elements those are; 0: more than a rewrite works out. */
+int64_t dependent_shape(const struct view *view, int64_t *shape);
+/* A view with other extents: its first elements, or one element more often. */
+struct view with_shape(const struct view *view, const int64_t *shape);
+struct view row_major(int rank, const int64_t *shape, enum dtype dtype, void *data);
+/* The axes of a contraction's result, as axes of its sources. */
+int kept_axes(const struct node *contract, int *kept);
 
 /* chain.c */
 
@@ -213,5 +230,11 @@ void rewrite_fold_batchnorm(struct rewriting *rewriting);
  * requires nothing; bias, activation and the rest after a convolution stay
  * provides a graph without convolutions of the form for which F(m, r) costs less */
 void rewrite_winograd(struct rewriting *rewriting);
+
+/* quantize.c
+ * requires data to run the graph on
+ * provides a graph without float32 contractions with constant weights, but those whose site says
+ * why not; batch normalisations are folded */
+void rewrite_quantize(struct rewriting *rewriting);
 
 #endif

@@ -171,9 +171,9 @@ static struct tensor emit_site(struct rewriting *rewriting, const struct winogra
     x = tensor_reshape(x, SHAPE(th, tw, batch, nh, nw, channels, 1));
 
     int operand = analysis_constant_operand(rewriting->analysis, convolution->contract);
-    struct tensor weight =
-        rewriting_weight(rewriting, analysis_weight_name(convolution->contract->sources[operand]),
-                         "winograd", SHAPE(th, tw, 1, 1, 1, channels, outputs), site->weight);
+    struct tensor weight = rewriting_weight(
+        rewriting, analysis_weight_name(convolution->contract->sources[operand]), "winograd",
+        DTYPE_FLOAT32, SHAPE(th, tw, 1, 1, 1, channels, outputs), site->weight);
     struct tensor y = tensor_contract(x, weight, AXES(5)); /* (th, tw, batch, nh, nw, outputs) */
 
     y = apply_transform(&out_h, y, 0);
@@ -235,8 +235,8 @@ static bool transform_weights(struct rewriting *rewriting, struct winograd_site 
     bool finite = true;
     for (int i = 0; i < 2; i++)
         weight_transform(site->sides[i], (int)convolution->windows[i].size, g[i]);
-    site->weight =
-        rewriting_elements(rewriting, site->sides[0] * site->sides[1] * channels * outputs);
+    site->weight = rewriting_elements(rewriting, DTYPE_FLOAT32,
+                                      site->sides[0] * site->sides[1] * channels * outputs);
     for (int64_t c = 0; c < channels; c++)
         for (int64_t o = 0; o < outputs; o++)
             finite &= transform_filter(

@@ -42,6 +42,7 @@ struct list {
     int count;
 };
 void list_add(struct list *list, const char *item, struct argp_state *state);
+void list_free(struct list *list);
 /* The option's value as a number of that range; anything else is a usage error. */
 int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
 
@@ -77,7 +78,8 @@ enum { KEY_THREADS = 300, KEY_AXIS, KEY_FAST, KEY_TUNED = 310, KEY_NO_TUNED };
 #define FAST_OPTION                                                                                \
     {                                                                                              \
         "fast", KEY_FAST, "BOUND", OPTION_ARG_OPTIONAL,                                            \
-            "Take another graph of the model: all rewrites (`eigentensor rewrite`) that keep the " \
+            "Take another graph of the model: all rewrites (`eigentensor rewrite`, but for "       \
+            "quantize) that keep the "                                                             \
             "error within BOUND, measured against float64 on random inputs, as a share of the "    \
             "output's largest element (default: 1e-4). Its digest is another one",                 \
             0                                                                                      \

@@ -35,7 +35,7 @@ void list_add(struct list *list, const char *item, struct argp_state *state) {
     list->items[list->count] = NULL;
 }
 
-static void list_free(struct list *list) {
+void list_free(struct list *list) {
     for (int i = 0; i < list->count; i++)
         free(list->items[i]);
     free(list->items);

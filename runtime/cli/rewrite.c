@@ -3,6 +3,7 @@
 
 #include "compiler/evaluate/float64.h"
 #include "compiler/rewrite/rewrite.h"
+#include "runtime/cli/samples.h"
 #include "runtime/cli/terminal.h"
 
 #include <inttypes.h>
@@ -15,13 +16,16 @@ struct rewrite_arguments {
     int count;
     enum rewrite_kind rewrites[REWRITE_COUNT];
     struct rewrite_options options;
-    double bound; /* of --fast; 0: by names */
+    double bound;     /* of --fast; 0: by names */
+    struct list data; /* quantize */
+    int64_t most_samples;
+    struct sample_files samples; /* of the data */
     const char *output;
     int64_t seed;
     bool allow_none;
 };
 
-enum { KEY_NAME = 256, KEY_TILE, KEY_INPUT, KEY_SEED, KEY_ALLOW_NONE };
+enum { KEY_NAME = 256, KEY_TILE, KEY_INPUT, KEY_SEED, KEY_ALLOW_NONE, KEY_DATA, KEY_SAMPLES };
 static const struct argp_option options[] = {
     {"output", 'o', "OUT.json", 0, "The graph to write; its weights go beside it", 0},
     {"name", KEY_NAME, "NAME", 0, "The new graph's name (default: as it was)", 0},
@@ -30,6 +34,13 @@ static const struct argp_option options[] = {
      "instead "
      "of what the cost model finds best",
      0},
+    {"data", KEY_DATA, "[NAME=]FILE", 0,
+     "quantize: find the range of each tensor on these inputs, an IDX or .npy file whose first "
+     "axis "
+     "is that of the samples; to be given for each input",
+     0},
+    {"samples", KEY_SAMPLES, "N", 0,
+     "quantize: run on so many of them, evenly spread (default: 1000)", 0},
     {"allow-none", KEY_ALLOW_NONE, 0, 0, "Write a graph even where a rewrite found nothing to do",
      0},
     {"input", KEY_INPUT, "[NAME=]FILE", 0,
@@ -69,6 +80,13 @@ static void parse_tile(struct rewrite_arguments *arguments, const char *text,
         argp_error(state, "%s: expected height and width of a tile, as 4x4", text);
 }
 
+static bool names(const struct rewrite_arguments *arguments, enum rewrite_kind rewrite) {
+    for (int i = 0; i < arguments->count; i++)
+        if (arguments->rewrites[i] == rewrite)
+            return true;
+    return false;
+}
+
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
     struct rewrite_arguments *arguments = input;
     if (key == ARGP_KEY_NO_ARGS)
@@ -87,6 +105,12 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case KEY_TILE:
         parse_tile(arguments, argument, state);
         return 0;
+    case KEY_DATA:
+        list_add(&arguments->data, argument, state);
+        return 0;
+    case KEY_SAMPLES:
+        arguments->most_samples = parse_number(state, argument, 1, INT64_MAX);
+        return 0;
     case KEY_ALLOW_NONE:
         arguments->allow_none = true;
         return 0;
@@ -99,6 +123,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case ARGP_KEY_END:
         if (!arguments->output)
             argp_error(state, "expected where to write the new graph, --output=OUT.json");
+        if (names(arguments, REWRITE_quantize) != (arguments->data.count > 0))
+            argp_error(state, arguments->data.count ? "--data is for quantize"
+                                                    : "quantize needs inputs to run on, --data");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -130,6 +157,8 @@ static const struct command_line line = {
         "also when a rewrite found nothing to do.\n\n"
         "  eigentensor rewrite winograd mnist.json -o mnist-winograd.json\n"
         "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy\n"
+        "  eigentensor rewrite quantize mnist.json -o mnist-int8.json --data "
+        "train-images-idx3-ubyte.gz\n"
         "  eigentensor rewrite --fast=1e-5 resnet.json -o fast.json",
     .help_filter = help_text,
 };
@@ -283,8 +312,11 @@ static bool measure(const struct rewrite_arguments *arguments, struct et_program
            model_outputs(before, 1, &old_outputs, error) &&
            model_outputs(after, 1, &new_outputs, error);
     const struct list *files = &arguments->common.files;
+    const struct program_samples *samples = &arguments->samples.samples;
     if (good && files->count)
         good = tensors_read(&inputs, files->items, files->count, arguments->common.index, error);
+    else if (good && samples->count)
+        good = samples->fill(samples->context, 0, inputs.elements, error);
     else if (good)
         model_randomise((uint64_t)arguments->seed, &inputs);
     good = good && run_both(before, after, &inputs, &old_outputs, &new_outputs, expected, error);
@@ -309,12 +341,15 @@ static bool check_found(const struct rewrite_arguments *arguments,
 }
 
 /* What the rewrites that were named make of it, and what they did; NULL when it fails. */
-static struct et_program *rewrite_by_name(const struct rewrite_arguments *arguments,
+static struct et_program *rewrite_by_name(struct rewrite_arguments *arguments,
                                           struct et_error *error) {
-    struct et_program *before = arguments->common.model.program;
+    const struct et_program *before = arguments->common.model.program;
+    struct rewrite_options given = arguments->options;
+    struct rewrite_data data = program_data(&arguments->samples.samples);
     struct rewritten rewritten;
-    if (!rewrite_graph(program_graph(before), &arguments->options, arguments->count,
-                       arguments->rewrites, &rewritten, error)) {
+    given.data = &data;
+    if (!rewrite_graph(program_graph(before), &given, arguments->count, arguments->rewrites,
+                       &rewritten, error)) {
         et_fail_within(error, "%s", arguments->common.model.path);
         return NULL;
     }
@@ -342,7 +377,7 @@ static struct et_program *rewrite_within(const struct rewrite_arguments *argumen
     return after;
 }
 
-static bool rewrite_model(const struct rewrite_arguments *arguments, struct et_error *error) {
+static bool rewrite_model(struct rewrite_arguments *arguments, struct et_error *error) {
     struct et_program *before = arguments->common.model.program;
     struct et_program *after =
         arguments->bound > 0 ? rewrite_within(arguments, error) : rewrite_by_name(arguments, error);
@@ -355,14 +390,22 @@ static bool rewrite_model(const struct rewrite_arguments *arguments, struct et_e
     return good;
 }
 
+static bool open_data(struct rewrite_arguments *arguments, struct et_error *error) {
+    const struct list *data = &arguments->data;
+    return !data->count || samples_open(arguments->common.model.program, data->items, data->count,
+                                        arguments->most_samples, &arguments->samples, error);
+}
+
 int rewrite_command(int count, char **values) {
-    struct rewrite_arguments arguments = {.seed = 1};
+    struct rewrite_arguments arguments = {.seed = 1, .most_samples = 1000};
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     arguments.bound = arguments.common.model.fast;
     arguments.common.model.fast = 0; /* what is opened is the graph itself */
     bool good = model_open(&arguments.common.model, &error) &&
                 command_check_saved(&arguments.common, arguments.output, &error) &&
-                rewrite_model(&arguments, &error);
+                open_data(&arguments, &error) && rewrite_model(&arguments, &error);
+    samples_close(&arguments.samples);
+    list_free(&arguments.data);
     return command_end(&arguments.common, good, &error);
 }

@@ -223,10 +223,8 @@ static const char *name_of_idx_type(enum idx_type type) {
     return "unknown";
 }
 
-/* requires: the file was read
- * provides: its entry `index` in the input's elements */
-static bool take_entry(const struct idx *idx, const struct et_tensor *facts, const char *path,
-                       int64_t index, void *elements, struct et_error *error) {
+bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts, const char *path,
+                     int64_t index, void *elements, struct et_error *error) {
     const char *found = name_of_idx_type(idx->type);
     int64_t count = idx->shape[0];
     if (index < 0 || index >= count)
@@ -252,7 +250,7 @@ static bool read_idx(const struct et_tensor *facts, const char *path, int64_t in
     struct idx idx;
     if (!idx_read(path, MOST_FILE_BYTES, &idx, error))
         return false;
-    bool good = take_entry(&idx, facts, path, index, elements, error);
+    bool good = tensor_from_idx(&idx, facts, path, index, elements, error);
     idx_free(&idx);
     return good;
 }
@@ -304,7 +302,7 @@ static bool parse_argument(const struct tensors *tensors, const char *argument, 
                    (int)length, argument, tensors->kind, all_names(tensors, names, sizeof names));
 }
 
-/* Named files first, then the others in order into the inputs that are left. */
+/* The others in order into the inputs that are left. */
 static bool assign_files(const struct tensors *inputs, char *const *arguments, int count,
                          const char **files, struct et_error *error) {
     for (int named = 1; named >= 0; named--)
@@ -326,18 +324,22 @@ static bool assign_files(const struct tensors *inputs, char *const *arguments, i
     return true;
 }
 
-bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
-                  struct et_error *error) {
-    if (count != inputs->count) {
-        char names[400];
+bool tensors_files(const struct tensors *inputs, char *const *arguments, int count,
+                   const char **files, struct et_error *error) {
+    char names[400];
+    if (count != inputs->count)
         return et_fail(error, "expected a file for each of %d input%s (%s), found %d",
                        inputs->count, inputs->count == 1 ? "" : "s",
                        all_names(inputs, names, sizeof names), count);
-    }
-    const char **files = et_allocate((size_t)count, sizeof *files);
+    return assign_files(inputs, arguments, count, files, error);
+}
+
+bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
+                  struct et_error *error) {
+    const char **files = et_allocate((size_t)inputs->count + 1, sizeof *files);
     if (!files)
         return et_fail(error, "out of memory");
-    bool good = assign_files(inputs, arguments, count, files, error);
+    bool good = tensors_files(inputs, arguments, count, files, error);
     for (int i = 0; good && i < count; i++)
         good = tensor_read(&inputs->facts[i], files[i], index, inputs->elements[i], error);
     et_release(files);

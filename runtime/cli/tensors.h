@@ -41,6 +41,15 @@ void tensors_free(struct tensors *tensors);
 bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
                   struct et_error *error);
 
+/* The file of each input: those that arguments name, then the others in order. Files are parts of
+ * the arguments; files[inputs->count] are NULL before. */
+bool tensors_files(const struct tensors *inputs, char *const *arguments, int count,
+                   const char **files, struct et_error *error);
+/* Entry `index` of an IDX file, as tensors_read takes it; the path is for messages. */
+struct idx;
+bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts, const char *path,
+                     int64_t index, void *elements, struct et_error *error);
+
 /* The shapes of the .npy arrays among the files, as tensors_read takes them, of which each belongs
  * to an input; a rank of -1 where it is no such file. Only names of the facts are looked at. */
 struct array_shape {

@@ -54,6 +54,44 @@ expect 0 "$tool" rewrite winograd folded.json -o one.json
 expect 0 "$tool" rewrite fold-batchnorm,winograd "$mnist" -o two.json --name=folded
 [ "$(digest_of one.json)" = "$(digest_of two.json)" ] || wrong "two rewrites are not one and one"
 
+# ---- quantize ----
+
+# idx SHAPE-BYTES, then elements from standard input.
+idx() {
+    printf "$1"
+    cat
+}
+head -c 1568 /dev/urandom | idx '\0\0\010\003\0\0\0\002\0\0\0\034\0\0\0\034' >two
+expect 0 "$tool" rewrite quantize "$mnist" -o int8.json --data two
+says out 'quantize: 5 of 5 sites'
+says out 'layers.0.weight'
+says out 'in steps of 0.003922, zero is 0; 32 scales of weights, off by 0.56 %'
+says out "digest after   $(digest_of int8.json)"
+says int8.json '"name": "layers.2.weight.int8", "dtype": "int8", "shape": [32, 32, 5, 5]'
+expect 0 "$tool" rewrite quantize "$mnist" -o again/int8.json --data input_image=two --samples=2
+same int8.json again/int8.json
+same int8.safetensors again/int8.safetensors
+expect 0 "$tool" rewrite quantize "$mnist" -o one.json --data two --samples=1
+[ "$(digest_of one.json)" != "$(digest_of int8.json)" ] || wrong "--samples has no influence"
+expect 0 "$tool" check int8.json --seeds=1
+says out 'the same bits in every output'
+expect 2 "$tool" rewrite quantize "$mnist" -o none.json
+says err 'quantize needs inputs to run on, --data'
+expect 2 "$tool" rewrite winograd "$mnist" -o none.json --data two
+says err '--data is for quantize'
+expect 2 "$tool" rewrite quantize "$mnist" -o none.json --data two --samples=0
+head -c 1 /dev/zero | idx '\0\0\010\003\0\0\0\001\0\0\0\001\0\0\0\001' >tiny
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data tiny
+says err 'tiny: input input_image: expected float32[1,1,28,28], found entries uint8[1,1]'
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data two --data two
+says err 'expected a file for each of 1 input'
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data other=two
+says err 'there is no input "other"'
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data missing
+says err 'missing'
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data "$digit"
+[ ! -e none.json ] || wrong "a graph after an error"
+
 # ---- Options ----
 
 expect 0 "$tool" rewrite winograd "$mnist" -o tiles.json --tile=2x4

@@ -340,6 +340,8 @@ def scenarios(folder):
         Scenario("check", ["check", simple, "--seeds=1"], compilers=False),
         Scenario("check, compilers", ["check", simple, "--seeds=1"], kinds=("thread", "process")),
         Scenario("rewrite", ["rewrite", "winograd", "--allow-none", model, "-o", "new.json"]),
+        Scenario("quantize", ["rewrite", "quantize", "--allow-none", model, "-o", "new.json",
+                              "--data", x]),
         Scenario("tune", ["tune", simple, "--mode=jit", "-o", "tuned.json", "--tries=1",
                           "--time=1"], varies=True),
         Scenario("run onnx", ["run", "--mode=jit", foreign, six]),

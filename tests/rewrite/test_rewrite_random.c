@@ -1,11 +1,24 @@
 /* Rewrites of graphs of any kind: nothing breaks, and what has no site keeps its bits. */
 #include "tests/support/rewrite_support.h"
 
+#include "runtime/et_program.h"
+
 #include <inttypes.h>
 
 TestSuite(rewrite, .timeout = 300);
 
 static const enum rewrite_kind all[] = {REWRITE_fold_batchnorm, REWRITE_winograd};
+static const enum rewrite_kind quantized[] = {REWRITE_quantize};
+
+/* The inputs of a trial, once. */
+static bool fill_of_trial(void *context, int64_t index, void *const *inputs,
+                          struct et_error *error) {
+    const struct trial *trial = context;
+    (void)index, (void)error;
+    for (int i = 0; i < trial->graph->input_count; i++)
+        memcpy(inputs[i], trial->inputs[i], (size_t)node_bytes(trial->graph->inputs[i]));
+    return true;
+}
 
 static void expect_same_outputs(const struct trial *trial, const struct graph *after,
                                 uint64_t seed) {
@@ -22,21 +35,23 @@ static void expect_same_outputs(const struct trial *trial, const struct graph *a
 
 /* Random elements are of all kinds, so that only bits can be compared, where nothing changed; the
  * tests of each rewrite compare the rest. */
-static int check_graph(uint64_t seed) {
+static int check_graph(uint64_t seed, int kinds, const enum rewrite_kind *rewrites) {
     struct et_error error = {0};
     struct graph *graph = random_graph(seed, &error);
     struct trial trial;
     cr_assert(graph && trial_begin(&trial, graph, seed, &error), "%s", error.message);
-    struct rewrite_options options = {.winograd_tile = {2, 2}};
+    struct program_samples samples = {.count = 1, .context = &trial, .fill = fill_of_trial};
+    struct rewrite_data data = program_data(&samples);
+    struct rewrite_options options = {.winograd_tile = {2, 2}, .data = &data};
     struct rewritten rewritten;
     struct digest digest;
-    cr_assert(rewrite_graph(graph, &options, 2, all, &rewritten, &error), "seed %" PRIu64 ": %s",
-              seed, error.message);
+    cr_assert(rewrite_graph(graph, &options, kinds, rewrites, &rewritten, &error),
+              "seed %" PRIu64 ": %s", seed, error.message);
     cr_assert(graph_digest(rewritten.graph, &digest, &error), "seed %" PRIu64 ": %s", seed,
               error.message);
     int count = 0;
-    for (int i = 0; i < 2; i++)
-        count += rewritten_count(&rewritten, all[i]);
+    for (int i = 0; i < kinds; i++)
+        count += rewritten_count(&rewritten, rewrites[i]);
     if (count == 0)
         expect_same_outputs(&trial, rewritten.graph, seed);
     else
@@ -50,7 +65,14 @@ static int check_graph(uint64_t seed) {
 Test(rewrite, random_graphs_are_rewritten_or_left_alone) {
     int sites = 0;
     for (uint64_t seed = 1; seed <= 4000; seed++)
-        sites += check_graph(seed);
+        sites += check_graph(seed, 2, all);
+    cr_expect_gt(sites, 5, "%d sites", sites);
+}
+
+Test(rewrite, random_graphs_are_quantized_or_left_alone) {
+    int sites = 0;
+    for (uint64_t seed = 1; seed <= 1000; seed++)
+        sites += check_graph(seed, 1, quantized);
     cr_expect_gt(sites, 5, "%d sites", sites);
 }
 

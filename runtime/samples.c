@@ -1,0 +1,61 @@
+/* Graphs of rewrites, run on samples. */
+#include "runtime/et_program.h"
+
+#include "compiler/rewrite/rewrite.h"
+
+static void free_blocks(void **blocks, int count) {
+    for (int i = 0; blocks && i < count; i++)
+        et_release(blocks[i]);
+    et_release(blocks);
+}
+
+static void **make_blocks(const struct et_program *program, int count,
+                          struct et_tensor (*facts)(const struct et_program *, int)) {
+    void **blocks = et_allocate((size_t)count + 1, sizeof *blocks);
+    for (int i = 0; blocks && i < count; i++) {
+        blocks[i] = et_allocate_aligned(facts(program, i).bytes);
+        if (blocks[i])
+            continue;
+        free_blocks(blocks, i);
+        return NULL;
+    }
+    return blocks;
+}
+
+static bool run_program(struct et_program *program, const struct program_samples *samples,
+                        see_outputs *see, void *seer, struct et_error *error) {
+    enum et_mode mode = et_mode_allowed(ET_JIT, NULL) ? ET_JIT : ET_EAGER;
+    int input_count = et_program_input_count(program);
+    int output_count = et_program_output_count(program);
+    void **inputs = make_blocks(program, input_count, et_program_input);
+    void **outputs = make_blocks(program, output_count, et_program_output);
+    struct et_workspace *workspace = et_workspace_new(program);
+    bool good = (inputs && outputs && workspace) || et_fail(error, "out of memory");
+    for (int64_t i = 0; good && i < samples->count; i++) {
+        good =
+            samples->fill(samples->context, i, inputs, error) &&
+            et_program_run(program, mode, (const void *const *)inputs, outputs, workspace, error);
+        if (good)
+            see(seer, program_graph(program), (const void *const *)outputs);
+    }
+    et_workspace_free(workspace);
+    free_blocks(inputs, input_count);
+    free_blocks(outputs, output_count);
+    return good;
+}
+
+static bool run_samples(void *context, struct graph *graph, see_outputs *see, void *seer,
+                        struct et_error *error) {
+    const struct program_samples *samples = context;
+    struct et_program *program = program_from_graph(graph, NULL, error);
+    bool good = program != NULL;
+    if (good && samples->count < 1)
+        good = et_fail(error, "expected at least one sample of the inputs");
+    good = good && run_program(program, samples, see, seer, error);
+    et_program_free(program);
+    return good;
+}
+
+struct rewrite_data program_data(struct program_samples *samples) {
+    return (struct rewrite_data){.context = samples, .run = run_samples};
+}
