@@ -65,7 +65,6 @@ static void tell_costs(struct compilation *compilation, struct compiled *compile
     const struct compile_options *options = compilation->options;
     compiled->contraction_count =
         tell_contractions(compilation->ir, &compiled->arena, &compiled->contractions);
-    compiled->tuned = options->tuning != NULL;
     if (!options->dump)
         return;
     struct text text = text_in(compilation->ir->arena);
@@ -119,6 +118,10 @@ static bool run_pass(struct compilation *compilation, const struct pass *pass) {
         return false;
     dump(compilation, pass->name, took);
     return true;
+}
+
+static int step_count(const struct ir *ir) {
+    return ir->kernel_count ? ir->kernels[ir->kernel_count - 1]->step + 1 : 0;
 }
 
 static bool run_passes(struct compilation *compilation, const struct graph *graph);
@@ -186,14 +189,14 @@ static bool run_passes(struct compilation *compilation, const struct graph *grap
 }
 
 static bool run_root(struct compilation *compilation, const struct graph *graph,
-                     struct compiled *compiled) {
+                     struct sized_variant *variant) {
     const struct compile_options *options = compilation->options;
     struct ir *ir = compilation->ir;
-    inquire(ir, options->tuning, options->list_candidates || options->dump);
+    inquire(ir, variant->tuning, options->list_candidates || options->dump);
     if (!run_passes(compilation, graph) || !check_tuning(ir, compilation->error))
         return false;
-    compiled->threads = threads_used(ir);
-    compiled->steps = ir->kernel_count ? ir->kernels[ir->kernel_count - 1]->step + 1 : 0;
+    variant->threads = threads_used(ir);
+    variant->steps = step_count(ir);
     return true;
 }
 
@@ -252,14 +255,14 @@ static void parts_free(struct parts *parts) {
 }
 
 /* `part` of all, `block` of the variant's. */
-static bool run_part(struct parts *parts, int part, const struct sized_variant *variant, int block,
-                     struct compiled *compiled, struct et_error *error) {
+static bool run_part(struct parts *parts, int part, struct sized_variant *variant, int block,
+                     struct et_error *error) {
     struct compilation *item = &parts->items[part];
     parts->irs[part].largest = part ? &parts->irs[0] : NULL;
     if (!variant->block_count)
-        return run_root(item, variant->graph, compiled);
+        return run_root(item, variant->graph, variant);
     item->fixed = graph_at_batch(variant->graph, variant->blocks[block].images, error);
-    return item->fixed && run_root(item, item->fixed, compiled);
+    return item->fixed && run_root(item, item->fixed, variant);
 }
 
 /* The arena serves one block at a time. */
@@ -286,7 +289,7 @@ static bool run_variant(struct parts *parts, int first, struct sized_variant *va
     for (int i = 0; i < part_count(variant); i++)
         parts->items[first + i].label = label_of(compiled, variant, parts->irs[first].arena);
     for (int i = 0; i < part_count(variant); i++)
-        if (!run_part(parts, first + i, variant, i, compiled, error))
+        if (!run_part(parts, first + i, variant, i, error))
             return parts->items[first].label
                        ? et_fail_within(error, "%s", parts->items[first].label)
                        : false;
@@ -304,6 +307,11 @@ static bool run_variants(struct parts *parts, struct compiled *compiled, struct 
         first += part_count(variant);
         if (variant->arena_lower_bound > compiled->arena_lower_bound)
             compiled->arena_lower_bound = variant->arena_lower_bound;
+        if (variant->threads > compiled->threads)
+            compiled->threads = variant->threads;
+        if (variant->steps > compiled->steps)
+            compiled->steps = variant->steps;
+        compiled->tuned |= variant->tuning != NULL;
     }
     return true;
 }
@@ -324,6 +332,7 @@ static void keep_variants(struct compiled *compiled) {
             memcpy(sizes, variant->sizes, axes * sizeof *sizes);
         variant->graph = NULL;
         variant->digest = NULL;
+        variant->tuning = NULL;
         variant->sizes = sizes;
         variant->suffix = arena_copy_text(arena, variant->suffix);
         variant->plan = arena_copy_text(arena, variant->plan);
@@ -410,7 +419,11 @@ static struct compiled *compiled_new(const struct size_set *set,
     for (int i = 0; good && i < set->count; i++) {
         const struct set_size *item = &set->items[i];
         struct sized_variant *variant = &compiled->variants[compiled->variant_count++];
-        *variant = (struct sized_variant){item->graph, item->sizes, item->digest, .suffix = ""};
+        *variant = (struct sized_variant){.graph = item->graph,
+                                          .sizes = item->sizes,
+                                          .digest = item->digest,
+                                          .tuning = item->tuning,
+                                          .suffix = ""};
         if (item->graph->batched)
             variant->block_count = choose_blocks(item->graph, target_of(options), variant->blocks);
         good = variant->block_count || !item->graph->batched;
@@ -449,6 +462,11 @@ static bool run_escaping(struct parts *parts, struct arena *work, struct compile
 static struct compiled *compile_variants(const struct size_set *set,
                                          const struct compile_options *options,
                                          struct et_error *error) {
+    for (int i = 0; i < set->count; i++)
+        if (set->items[i].tuning && set->items[i].graph->batched) {
+            et_fail(error, "a graph with a batch axis takes no tuning");
+            return NULL;
+        }
     struct arena work = {0};
     struct compiled *compiled = compiled_new(set, options);
     struct parts *parts = compiled ? parts_new(options, &work, compiled, error) : NULL;
@@ -464,11 +482,8 @@ static struct compiled *compile_variants(const struct size_set *set,
 
 struct compiled *compile(const struct graph *graph, const struct compile_options *options,
                          struct et_error *error) {
-    if (graph->batched && options->tuning) {
-        et_fail(error, "a graph with a batch axis takes no tuning");
-        return NULL;
-    }
-    const struct set_size only = {.graph = graph, .digest = options->digest};
+    const struct set_size only = {
+        .graph = graph, .digest = options->digest, .tuning = options->tuning};
     const struct size_set set = {.count = 1, .items = &only};
     return compile_variants(&set, options, error);
 }

@@ -25,7 +25,8 @@ struct compiled *compile(const struct graph *graph, const struct compile_options
  * axis more, return 0, or -1 for other sizes, and beside them stand
  *   MNIST_SIZE_COUNT, MNIST_SIZES: what was compiled
  *   mnist_arena_bytes, mnist_input_elements, mnist_output_elements: functions of the axes
- * MNIST_ARENA_BYTES is enough for all. No tuning, and one thread. */
+ *   with threads, instead of MNIST_STEPS, mnist_steps: a function of the axes, too
+ * MNIST_ARENA_BYTES is enough for all. The tuning of each stands in the set. */
 struct compiled *compile_set(const struct size_set *set, const struct compile_options *options,
                              struct et_error *error);
 void compiled_free(struct compiled *compiled);

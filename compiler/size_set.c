@@ -43,9 +43,7 @@ bool check_size_set(const struct size_set *set, const struct compile_options *op
     if (set->count < 1 || set->count > MOST_SET_SIZES)
         return et_fail(error, "%d sizes, expected 1 to %d in one text", set->count, MOST_SET_SIZES);
     if (options->tuning)
-        return et_fail(error, "a text for several sizes takes no tuning");
-    if (options->threads > 1)
-        return et_fail(error, "a text for several sizes runs on one thread");
+        return et_fail(error, "a text for several sizes takes a tuning of each");
     for (int i = 0; i < set->count; i++)
         if (!check_item(set, i, error))
             return false;

@@ -63,7 +63,7 @@ static void *array_of(struct record *record, const void *elements, int *count, s
 
 /* What is added to one of these is to be added below, and to the test. */
 _Static_assert(sizeof(void *) != 8 ||
-                   (sizeof(struct kernel_facts) == 88 && sizeof(struct sized_variant) == 168 &&
+                   (sizeof(struct kernel_facts) == 88 && sizeof(struct sized_variant) == 184 &&
                     sizeof(struct compiled) == 400),
                "a field that records do not have");
 
@@ -88,6 +88,8 @@ static void variant_of(struct record *record, struct sized_variant *variant) {
     FIELD(record, variant->blocks);
     FIELD(record, variant->arena_bytes);
     FIELD(record, variant->arena_lower_bound);
+    FIELD(record, variant->threads);
+    FIELD(record, variant->steps);
     FIELD(record, variant->first_kernel);
     FIELD(record, variant->kernel_count);
 }

@@ -368,10 +368,22 @@ bool et_program_set_tuning(struct et_program *program, const char *path, struct 
         tuning_free(tuning);
         return false;
     }
+    program_take_tuning(program, tuning);
+    return true;
+}
+
+void program_take_tuning(struct et_program *program, struct tuning *tuning) {
     tuning_free(program->tuning);
     program->tuning = tuning;
     program->tuning_set = true;
-    return true;
+}
+
+const struct tuning *program_tuning(const struct et_program *program, const struct backend *backend,
+                                    const struct target *target, struct tuning **kept) {
+    *kept = NULL;
+    if (!program->tuning_set && target && target == cpu_target(NULL) && tuning_cache_has_any())
+        *kept = tuning_cache_load(et_program_digest(program), target, backend->name);
+    return *kept ? *kept : program->tuning;
 }
 
 void program_set_limits(struct et_program *program, const struct compile_limits *limits) {
@@ -402,11 +414,8 @@ static struct compiled *compile_tuned(const struct et_program *program,
     plain.backend = backend->emits;
     plain.limits = program->limits;
     struct compile_options tuned = plain;
-    struct tuning *kept = NULL;
-    if (!program->tuning_set && options->target && options->target == cpu_target(NULL) &&
-        tuning_cache_has_any())
-        kept = tuning_cache_load(et_program_digest(program), options->target, backend->name);
-    tuned.tuning = kept ? kept : program->tuning;
+    struct tuning *kept;
+    tuned.tuning = program_tuning(program, backend, options->target, &kept);
     if (!options->target && tuned.tuning)
         tuned.target = target_find(tuned.tuning->target);
     struct compiled *compiled = compile_for(program, &tuned, keep, error);

@@ -64,6 +64,13 @@ struct compile_limits program_limits(const struct et_program *program);
 /* What ET_AOT builds of it is kept for later processes (backend/aot_cache.h). CALL IT BEFORE
  * ANYTHING IS PREPARED OR RUN. */
 void program_keep_builds(struct et_program *program);
+/* Instead of any before; the program frees it. NULL: choices are left to the cost model. CALL IT
+ * BEFORE ANYTHING IS PREPARED OR RUN. */
+void program_take_tuning(struct et_program *program, struct tuning *tuning);
+/* The tuning of a compile for that target, NULL: the default one; NULL if there is none. Where it
+ * is not the program's own it is in *kept, too, and the caller's to free. */
+const struct tuning *program_tuning(const struct et_program *program, const struct backend *backend,
+                                    const struct target *target, struct tuning **kept);
 /* compile() for a backend, which the options need not name, with the tuning that was set, or else,
  * where the options are for this CPU, the one that is kept for it and the backend; one that is kept
  * and does not fit is done without. */

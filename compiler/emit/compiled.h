@@ -50,8 +50,9 @@ struct size_set {
     int count; /* the largest first: others take over how it packs weights, where that is cheap */
     const struct set_size {
         const struct graph *graph;
-        const int64_t *sizes; /* by axis; no two alike */
-        const char *digest;   /* for the header comment; NULL: left out */
+        const int64_t *sizes;        /* by axis; no two alike */
+        const char *digest;          /* for the header comment; NULL: left out */
+        const struct tuning *tuning; /* as that of the options, for this graph; NULL: none */
     } * items;
 };
 
@@ -60,10 +61,12 @@ struct sized_variant {
     const struct graph *graph; /* the caller's */
     const int64_t *sizes;      /* by axis; NULL: it is the only one */
     const char *digest;
+    const struct tuning *tuning;
     const char *suffix;              /* of its functions' names: "_at_16", or "" */
     int block_count;                 /* of a batched graph; 0: the graph has no batch axis */
     struct block blocks[MAX_BLOCKS]; /* the largest first; kernels are in this order */
     size_t arena_bytes, arena_lower_bound;
+    int threads, steps;             /* as those of compiled */
     int first_kernel, kernel_count; /* among compiled->kernels */
     const char *plan;
 };

@@ -196,6 +196,9 @@ bool emit_same_text(struct kernel_texts *texts, struct kernel_facts *kernel);
 
 /* ---- threads.c: what a text has whose runs threads can share; `upper` is the prefix ---- */
 
+/* What a step of a run has behind the parameters of every run. */
+#define STEP_PARAMETERS ", long step, long part, long parts"
+
 void emit_step_interface(struct emitter *emitter, struct text *text, const char *upper);
 /* PREFIX_run, where only PREFIX_run_step is there. */
 void emit_run_alone(struct emitter *emitter, struct text *text);

@@ -335,7 +335,7 @@ static void open_run(struct emitter *emitter, struct text *text, bool of_version
     else
         text_add(text, "void %s_run%s", emitter->prefix, emitter->threads ? "_step" : "");
     text_add(text, "(%s%s) {\n", emit_run_parameters(emitter),
-             emitter->threads ? ", long step, long part, long parts" : "");
+             emitter->threads ? STEP_PARAMETERS : "");
 }
 
 /* PREFIX_run, or a step of it. */
@@ -399,8 +399,7 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
 static void add_step_entries(struct emitter *emitter, struct text *text) {
     emit_run_alone(emitter, text);
     text_add(text, "\n");
-    add_run_array(emitter, text, "_step", ", long step, long part, long parts",
-                  ", step, part, parts");
+    add_run_array(emitter, text, "_step", STEP_PARAMETERS, ", step, part, parts");
     text_add(text, "\n");
 }
 
@@ -415,9 +414,10 @@ static void add_pool(struct emitter *emitter, struct text *text) {
 
 /* What the variant at hand has behind the functions that call its kernels. */
 static void add_variant_entry(struct emitter *emitter, struct text *text) {
-    if (emitter->variant->block_count)
+    const bool sized = emitter->compiled->axis_count > 0;
+    if (emitter->variant->block_count && !(sized && emitter->pool))
         emit_run_batch(emitter, text);
-    else if (emitter->versions && !emitter->compiled->axis_count)
+    else if (emitter->versions && !emitter->variant->block_count && !sized)
         add_choice(emitter, text);
 }
 

@@ -151,13 +151,17 @@ static const char *safe_name(const struct emitter *emitter, const char *name) {
 /* What the functions speak of that take sizes. */
 static const char size_words[] =
     " arena bytes elements find_size i in input inputs left out output outputs size sizes weights ";
+/* And those that let threads share a run. */
+static const char thread_words[] =
+    " at context end part parts pool run step steps take_part threads ";
 
 const char *emit_parameter_name(struct emitter *emitter, const char *name) {
     struct ir *ir = emitter->ir;
     const char *first = emit_identifier(ir, name), *prefix = emitter->prefix;
     const bool of_file = strncmp(first, "run_", 4) == 0 ||
                          strncmp(first, prefix, strlen(prefix)) == 0 ||
-                         (emitter->graph->batched && strcmp(first, "batch") == 0);
+                         (emitter->graph->batched && strcmp(first, "batch") == 0) ||
+                         ((emitter->threads || emitter->pool) && has_word(thread_words, first));
     const bool taken = of_file || is_taken(first) || has_word(size_words, first);
     return taken ? arena_format(ir->arena, "%s_", first) : first;
 }

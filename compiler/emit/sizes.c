@@ -158,16 +158,15 @@ void emit_size_interface(struct emitter *emitter, struct text *text, const char 
 
 /* ---- Functions ---- */
 
-static const char *run_name(struct emitter *emitter, const struct sized_variant *variant) {
-    return arena_format(emitter->ir->arena, "run%s", variant->suffix);
-}
-
 void emit_run_size(struct emitter *emitter, struct text *text) {
     struct run_text run = emit_run_text(emitter, "    ");
-    text_add(text, "static void run%s(%s) {\n%s", emitter->variant->suffix,
-             emit_run_parameters(emitter), text_keep(&run.offsets));
+    text_add(text, "static void run%s(%s%s) {\n%s", emitter->variant->suffix,
+             emit_run_parameters(emitter), emitter->threads ? STEP_PARAMETERS : "",
+             text_keep(&run.offsets));
+    if (emitter->threads && emitter->variant->threads == 1)
+        text_add(text, "    (void)parts;\n");
     emit_run_body(emitter, text, &run);
-    emit_own_name(emitter, run_name(emitter, emitter->variant));
+    emit_own_name(emitter, arena_format(emitter->ir->arena, "run%s", emitter->variant->suffix));
 }
 
 static void add_find_size(struct emitter *emitter, struct text *text) {
@@ -183,33 +182,89 @@ static void add_find_size(struct emitter *emitter, struct text *text) {
     text_add(text, ")\n            return i;\n    return -1;\n}\n\n");
 }
 
-static void add_run(struct emitter *emitter, struct text *text) {
+/* A function that calls the one of the size which it is given. */
+struct choice {
+    const char *storage, *name;
+    const char *parameters, *arguments; /* behind those of every run */
+    const char *of_size;                /* what the functions of sizes are called before "_at" */
+    bool once;                          /* they are not in each version */
+};
+
+static void add_choice(struct emitter *emitter, struct text *text, const struct choice *choice) {
     const struct compiled *compiled = emitter->compiled;
-    const bool batched = compiled->block_count > 0;
-    text_add(text, "int %s_run(%s%s%s) {\n    switch (find_size(%s)) {\n", emitter->prefix,
-             emit_run_parameters(emitter), batched ? ", long batch" : "",
+    text_add(text, "%sint %s(%s%s%s) {\n    switch (find_size(%s)) {\n", choice->storage,
+             choice->name, emit_run_parameters(emitter), choice->parameters,
              emit_size_parameters(emitter), emit_size_arguments(emitter) + 2);
-    for (int i = compiled->variant_count - 1; i >= 0; i--)
+    for (int i = compiled->variant_count - 1; i >= 0; i--) {
+        const char *name =
+            arena_format(emitter->ir->arena, "%s%s", choice->of_size, compiled->variants[i].suffix);
         text_add(text,
                  "    case %d:\n        %s(inputs, outputs, weights, arena%s);\n"
                  "        return 0;\n",
                  compiled->variant_count - 1 - i,
-                 batched ? run_name(emitter, &compiled->variants[i])
-                         : emit_for_this_cpu(emitter, run_name(emitter, &compiled->variants[i])),
-                 batched ? ", batch" : "");
+                 choice->once ? name : emit_for_this_cpu(emitter, name), choice->arguments);
+    }
     text_add(text, "    }\n    return -1;\n}\n\n");
 }
 
-static void add_arena_bytes(struct emitter *emitter, struct text *text) {
+/* Where threads share a batch. */
+static void add_run_batch(struct emitter *emitter, struct text *text, const char *run) {
+    const struct choice images = {.storage = "static ",
+                                  .name = "run_images",
+                                  .parameters = ", long at, long end",
+                                  .arguments = ", at, end",
+                                  .of_size = "run_images"};
+    text_add(text, "/* Images `at` to `end`, the last not included. */\n");
+    add_choice(emitter, text, &images);
+    text_add(text,
+             "int %s(%s, long batch%s) {\n"
+             "    return run_images(inputs, outputs, weights, arena, 0, batch%s);\n}\n\n",
+             run, emit_run_parameters(emitter), emit_size_parameters(emitter),
+             emit_size_arguments(emitter));
+}
+
+/* PREFIX_run, or a step of it. */
+static void add_run(struct emitter *emitter, struct text *text) {
+    const bool batched = emitter->compiled->block_count > 0, steps = emitter->threads;
+    const char *run =
+        arena_format(emitter->ir->arena, "%s_run%s", emitter->prefix, steps ? "_step" : "");
+    if (batched && emitter->pool) {
+        add_run_batch(emitter, text, run);
+        return;
+    }
+    const struct choice choice = {.storage = "",
+                                  .name = run,
+                                  .parameters = steps     ? STEP_PARAMETERS
+                                                : batched ? ", long batch"
+                                                          : "",
+                                  .arguments = steps     ? ", step, part, parts"
+                                               : batched ? ", batch"
+                                                         : "",
+                                  .of_size = "run",
+                                  .once = batched};
+    add_choice(emitter, text, &choice);
+}
+
+static size_t arena_bytes_at(const struct sized_variant *variant) {
+    return variant->arena_bytes;
+}
+
+static size_t steps_at(const struct sized_variant *variant) {
+    return (size_t)variant->steps;
+}
+
+/* PREFIX_`name`, a number of each size; `what` is the table's name. */
+static void add_table(struct emitter *emitter, struct text *text, const char *name,
+                      const char *what, size_t (*at)(const struct sized_variant *)) {
     const struct compiled *compiled = emitter->compiled;
-    text_add(text, "long %s_arena_bytes(%s) {\n    static const long bytes[%d] = {\n",
-             emitter->prefix, emit_size_parameters(emitter) + 2, compiled->variant_count);
+    text_add(text, "long %s_%s(%s) {\n    static const long %s[%d] = {\n", emitter->prefix, name,
+             emit_size_parameters(emitter) + 2, what, compiled->variant_count);
     for (int i = compiled->variant_count - 1; i >= 0; i--)
-        text_add(text, "        %zu,\n", compiled->variants[i].arena_bytes);
+        text_add(text, "        %zu,\n", at(&compiled->variants[i]));
     text_add(text,
              "    };\n    const int size = find_size(%s);\n"
-             "    return size < 0 ? -1 : bytes[size];\n}\n\n",
-             emit_size_arguments(emitter) + 2);
+             "    return size < 0 ? -1 : %s[size];\n}\n\n",
+             emit_size_arguments(emitter) + 2, what);
 }
 
 /* Of inputs or outputs. */
@@ -246,7 +301,9 @@ static void add_elements(struct emitter *emitter, struct text *text, enum buffer
 void emit_run_sizes(struct emitter *emitter, struct text *text) {
     add_find_size(emitter, text);
     add_run(emitter, text);
-    add_arena_bytes(emitter, text);
+    if (emitter->threads)
+        add_table(emitter, text, "steps", "steps", steps_at);
+    add_table(emitter, text, "arena_bytes", "bytes", arena_bytes_at);
     add_elements(emitter, text, BUFFER_INPUT);
     add_elements(emitter, text, BUFFER_OUTPUT);
 }

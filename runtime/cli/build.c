@@ -75,7 +75,7 @@ static const struct command_line line = {
              "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz\n"
              "  eigentensor build encoder.onnx --axis seq_len=1,16,128\n\n"
              "Built for several sizes, the program takes the one that the arrays given to it have; "
-             "it runs on one thread.",
+             "each --tuned is of one size.",
 };
 
 int build_command(int count, char **values) {

@@ -42,13 +42,13 @@ struct list {
     int count;
 };
 void list_add(struct list *list, const char *item, struct argp_state *state);
-void list_free(struct list *list);
+void list_free(struct list *list); /* empty afterwards */
 /* The option's value as a number of that range; anything else is a usage error. */
 int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
 
 struct cli_model {
     const char *path, *weights;
-    const char *tuning;   /* a file; NULL: the kept one, if there is any */
+    struct list tuned;    /* files; none: what is kept, if there is any */
     bool untuned;         /* not even that */
     bool kept;            /* for later processes: et_program_open_kept */
     bool optional;        /* the command can do without */
@@ -157,11 +157,14 @@ bool model_add_sizes(struct cli_model *model, const struct axis_sizes *sizes);
 bool model_open(struct cli_model *model, struct et_error *error);
 /* What a program of the model needs before anything is made of it; NULL is an error already said.
  */
-bool model_set_up(const struct cli_model *model, struct et_program *program,
-                  struct et_error *error);
+bool model_set_up(const struct cli_model *model, struct et_program *program);
 /* The same for files, of which each is for an input: open axes that were given no size get those of
  * the arrays in them. */
 bool model_open_for(struct cli_model *model, const struct list *files, struct et_error *error);
+/* Gives the tunings in the model's files to those of these programs that they were made for; an
+ * error where a file is for none of them. */
+bool model_take_tunings(const struct cli_model *model, int count,
+                        struct et_program *const *programs, struct et_error *error);
 void model_close(struct cli_model *model);
 /* Tensors for `batch` images; 1 for a model without a batch axis. */
 bool model_inputs(const struct et_program *program, int64_t batch, struct tensors *inputs,

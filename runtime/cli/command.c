@@ -150,8 +150,11 @@ static error_t parse_common(const struct command_line *line, struct common *comm
         return 0;
     case KEY_TUNED:
     case KEY_NO_TUNED:
-        common->model.tuning = argument;
-        common->model.untuned = key == KEY_NO_TUNED;
+        if (!argument || !line->takes_sets)
+            list_free(&common->model.tuned);
+        if (argument)
+            list_add(&common->model.tuned, argument, state);
+        common->model.untuned = !argument;
         return 0;
     case KEY_THREADS:
         common->threads = (int)parse_number(state, argument, 0, ET_MOST_THREADS);
@@ -215,13 +218,10 @@ bool command_check_output(const struct common *common, const char *path, struct 
     const struct cli_model *model = &common->model;
     const struct et_program *given = model->original ? model->original : model->program;
     const struct weights *weights = given ? program_weights(given) : NULL;
-    char *const read[] = {(char *)model->path, (char *)model->tuning};
-    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
-        if (read[i] && is_same_file(path, read[i]))
-            return et_fail(error, INPUT_AND_OUTPUT, path);
-    if (is_weights_file(weights, path))
+    if ((model->path && is_same_file(path, model->path)) || is_weights_file(weights, path))
         return et_fail(error, INPUT_AND_OUTPUT, path);
-    return tensors_check_apart(path, common->files.items, common->files.count, error);
+    return tensors_check_apart(path, model->tuned.items, model->tuned.count, error) &&
+           tensors_check_apart(path, common->files.items, common->files.count, error);
 }
 
 bool command_check_saved(const struct common *common, const char *path, struct et_error *error) {

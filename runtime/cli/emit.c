@@ -130,8 +130,9 @@ static const struct command_line line = {
         "For several sizes there is one text with one block of weights, whose functions take the "
         "size behind their other arguments: PREFIX_run(inputs, outputs, weights, arena, seq_len) "
         "returns 0, or -1 for a size that is not among them. PREFIX.h lists the sizes, and has "
-        "PREFIX_arena_bytes, PREFIX_input_elements and PREFIX_output_elements of each. It runs on "
-        "one thread.\n\n"
+        "PREFIX_arena_bytes, PREFIX_input_elements and PREFIX_output_elements of each. Each "
+        "--tuned "
+        "is of one size.\n\n"
         "What --dump can show:\n\n"
 #define GRAPH_PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
 #define PASS(id, name, function, requires, provides, what) "  " #name ": " what "\n"
@@ -220,9 +221,11 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
     if (arguments->common.threads > 1)
         text_add(command, " --threads=%d", arguments->common.threads);
     add_axes(&arguments->common.model, command);
-    const char *tuning = arguments->common.model.tuning;
-    if (tuning)
-        text_add(command, " --tuned=%s", strrchr(tuning, '/') ? strrchr(tuning, '/') + 1 : tuning);
+    const struct list *tuned = &arguments->common.model.tuned;
+    for (int i = 0; i < tuned->count; i++) {
+        const char *name = strrchr(tuned->items[i], '/');
+        text_add(command, " --tuned=%s", name ? name + 1 : tuned->items[i]);
+    }
 }
 
 static struct compiled *compile_model(struct emit_arguments *arguments, struct et_error *error) {
@@ -290,8 +293,7 @@ static void print_one(const struct compiled *compiled, char which) {
 int emit_command(int count, char **values) {
     struct emit_arguments arguments = {.folder = ".", .dialect = dialects};
     command_parse(&line, count, values, &arguments.common);
-    arguments.common.model.untuned =
-        !arguments.common.model.tuning; /* nothing hidden decides what is written */
+    arguments.common.model.untuned = true; /* nothing hidden decides what is written */
     struct et_error error = {0};
     if (!check_passes(&arguments, &error)) {
         command_end(&arguments.common, false, &error);

@@ -490,7 +490,7 @@ int inspect_command(int count, char **values) {
     if (arguments.operations)
         return print_operations();
     struct et_error error = {0};
-    arguments.common.model.untuned = !arguments.common.model.tuning;
+    arguments.common.model.untuned = true;
     bool good = inspect(&arguments, &error);
     return command_end(&arguments.common, good, &error);
 }

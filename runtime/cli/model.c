@@ -6,13 +6,38 @@
 
 #include "compiler/graph/batch.h"
 
-bool model_set_up(const struct cli_model *model, struct et_program *program,
-                  struct et_error *error) {
+bool model_set_up(const struct cli_model *model, struct et_program *program) {
     if (!program)
         return false;
     program_set_limits(program, &model->limits);
-    return (!model->tuning && !model->untuned) ||
-           et_program_set_tuning(program, model->tuning, error);
+    if (model->tuned.count || model->untuned)
+        program_take_tuning(program, NULL);
+    return true;
+}
+
+/* The tuning becomes that of the program which it was made for. */
+static bool take_tuning(struct tuning *tuning, int count, struct et_program *const *programs,
+                        struct et_error *error) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(tuning->digest, et_program_digest(programs[i])) == 0) {
+            program_take_tuning(programs[i], tuning);
+            return true;
+        }
+    et_fail(error, "%s: made for the graph %s, not for %s, %s%s", tuning->name, tuning->digest,
+            et_program_name(programs[0]), et_program_digest(programs[0]),
+            count > 1 ? ", nor for its other sizes" : "");
+    tuning_free(tuning);
+    return false;
+}
+
+bool model_take_tunings(const struct cli_model *model, int count,
+                        struct et_program *const *programs, struct et_error *error) {
+    for (int i = 0; i < model->tuned.count; i++) {
+        struct tuning *tuning = tuning_load(model->tuned.items[i], error);
+        if (!tuning || !take_tuning(tuning, count, programs, error))
+            return false;
+    }
+    return true;
 }
 
 /* Puts a faster one in the program's place, where it was asked for and there is one. */
@@ -31,7 +56,7 @@ static bool make_fast(struct cli_model *model, struct et_error *error) {
     fprintf(stderr, "eigentensor: --fast: graph %s, error %.2g\n", et_program_digest(fast), found);
     model->original = model->program;
     model->program = fast;
-    return model_set_up(model, fast, error);
+    return model_set_up(model, fast);
 }
 
 bool model_open(struct cli_model *model, struct et_error *error) {
@@ -43,7 +68,8 @@ bool model_open(struct cli_model *model, struct et_error *error) {
     else
         model->program = et_program_open_sized(model->path, model->weights, model->axes,
                                                model->axis_count, error);
-    return model_set_up(model, model->program, error) && make_fast(model, error);
+    return model_set_up(model, model->program) && make_fast(model, error) &&
+           model_take_tunings(model, 1, &model->program, error);
 }
 
 bool model_add_axis(struct cli_model *model, const char *name, int64_t size) {
@@ -134,6 +160,7 @@ void model_close(struct cli_model *model) {
     et_model_free(model->open);
     free(model->axes);
     free(model->sets);
+    list_free(&model->tuned);
     model->open = NULL;
     model->program = model->original = NULL;
     model->axes = NULL;

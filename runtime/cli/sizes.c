@@ -49,7 +49,7 @@ static bool open_size(struct cli_sizes *sizes, struct cli_model *model, struct e
         axes[model->axis_count + i] = (struct et_axis){sizes->axes[i], size->sizes[i]};
     size->program =
         et_model_program(model->open, axes, model->axis_count + sizes->axis_count, error);
-    return model_set_up(model, size->program, error);
+    return model_set_up(model, size->program);
 }
 
 static bool open_all(struct cli_sizes *sizes, struct cli_model *model, struct et_error *error) {
@@ -73,6 +73,18 @@ static bool open_all(struct cli_sizes *sizes, struct cli_model *model, struct et
     return true;
 }
 
+/* All programs are open. */
+static bool take_tunings(struct cli_sizes *sizes, const struct cli_model *model,
+                         struct et_error *error) {
+    struct et_program **programs =
+        arena_array(&sizes->arena, struct et_program *, (size_t)sizes->count);
+    if (!programs)
+        return et_fail(error, "out of memory");
+    for (int i = 0; i < sizes->count; i++)
+        programs[i] = sizes->items[i].program;
+    return model_take_tunings(model, sizes->count, programs, error);
+}
+
 bool sizes_open(struct cli_sizes *sizes, struct cli_model *model, struct et_error *error) {
     *sizes = (struct cli_sizes){0};
     if (!model->set_count)
@@ -82,7 +94,7 @@ bool sizes_open(struct cli_sizes *sizes, struct cli_model *model, struct et_erro
     if (!count_sizes(model, &sizes->count, error))
         return false;
     model->open = et_model_open(model->path, model->weights, error);
-    return model->open && open_all(sizes, model, error);
+    return model->open && open_all(sizes, model, error) && take_tunings(sizes, model, error);
 }
 
 void sizes_close(struct cli_sizes *sizes, struct cli_model *model) {
@@ -93,24 +105,72 @@ void sizes_close(struct cli_sizes *sizes, struct cli_model *model) {
     *sizes = (struct cli_sizes){0};
 }
 
+/* What is compiled at each size; kept[] are tunings that are kept for this CPU, to be freed. */
+static void list_items(const struct cli_sizes *sizes, const struct backend *backend,
+                       const struct target *target, struct set_size *items, struct tuning **kept) {
+    for (int i = 0; i < sizes->count; i++) {
+        const struct et_program *program = sizes->items[i].program;
+        items[i] = (struct set_size){.graph = program_graph(program),
+                                     .sizes = sizes->items[i].sizes,
+                                     .digest = et_program_digest(program),
+                                     .tuning = program_tuning(program, backend, target, &kept[i])};
+    }
+}
+
+/* Lets go of them; false: there are none. */
+static bool drop_kept(int count, struct set_size *items, struct tuning **kept) {
+    bool any = false;
+    for (int i = 0; i < count; i++) {
+        if (!kept[i])
+            continue;
+        any = true;
+        items[i].tuning = NULL;
+        tuning_free(kept[i]);
+        kept[i] = NULL;
+    }
+    return any;
+}
+
+/* That of the options, or else what a tuning was made for. */
+static const struct target *target_of(const struct compile_options *options, int count,
+                                      const struct set_size *items) {
+    const struct target *target = options->target;
+    for (int i = 0; !target && i < count; i++)
+        if (items[i].tuning)
+            target = target_find(items[i].tuning->target);
+    return target;
+}
+
+static struct compiled *compile_items(const struct cli_sizes *sizes, struct set_size *items,
+                                      struct tuning **kept, const struct backend *backend,
+                                      const struct compile_options *options,
+                                      struct et_error *error) {
+    const struct size_set set = {sizes->axis_count, sizes->axes, sizes->count, items};
+    struct compile_options whole = *options;
+    list_items(sizes, backend, options->target, items, kept);
+    whole.target = target_of(options, sizes->count, items);
+    struct compiled *compiled = compile_set(&set, &whole, error);
+    if (drop_kept(sizes->count, items, kept) && !compiled) /* by another version, say */
+        compiled = compile_set(&set, &whole, error);
+    return compiled;
+}
+
 struct compiled *sizes_compile(const struct cli_sizes *sizes, const struct cli_model *model,
                                const struct backend *backend, const struct compile_options *options,
                                struct et_error *error) {
     if (!sizes->axis_count)
         return program_compile(model->program, backend, options, error);
+    struct compiled *compiled = NULL;
     struct set_size *items = et_allocate((size_t)sizes->count, sizeof *items);
-    if (!items) {
-        et_fail(error, "out of memory");
-        return NULL;
-    }
-    for (int i = 0; i < sizes->count; i++)
-        items[i] = (struct set_size){program_graph(sizes->items[i].program), sizes->items[i].sizes,
-                                     et_program_digest(sizes->items[i].program)};
-    const struct size_set set = {sizes->axis_count, sizes->axes, sizes->count, items};
+    struct tuning **kept = et_allocate((size_t)sizes->count, sizeof(struct tuning *));
     struct compile_options whole = *options;
     whole.backend = backend->emits;
     whole.limits = model->limits;
-    struct compiled *compiled = compile_set(&set, &whole, error);
+    if (items && kept)
+        compiled = compile_items(sizes, items, kept, backend, &whole, error);
+    else
+        et_fail(error, "out of memory");
     et_release(items);
+    et_release(kept);
     return compiled;
 }

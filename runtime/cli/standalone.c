@@ -226,7 +226,7 @@ static void add_run(struct text *text, const struct cli_sizes *sizes,
                  "#define MODEL_BEGIN() ((model_pool = " PREFIX "_pool_new(%d)) != NULL)\n"
                  "#define MODEL_END() " PREFIX "_pool_free(model_pool)\n"
                  "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch) \\\n"
-                 "    " PREFIX "_run_on_array(inputs, outputs, weights, arena%s, model_pool)\n",
+                 "    " PREFIX "_run_on_array(inputs, outputs, weights, arena%s, model_pool",
                  threads, batch);
     else
         text_add(text,
@@ -236,7 +236,7 @@ static void add_run(struct text *text, const struct cli_sizes *sizes,
                  batch);
     for (int i = 0; i < sizes->axis_count; i++)
         text_add(text, ", (size)->sizes[%d]", i);
-    text_add(text, threads > 1 ? "" : ")\n");
+    text_add(text, ")\n");
 }
 
 static bool describe_model(const struct cli_sizes *sizes, const struct cli_model *model,

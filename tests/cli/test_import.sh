@@ -103,8 +103,10 @@ expect 1 "$tool" emit open_axes.onnx --axis width=1..65 -o set
 says err 'width: more than 64 sizes, of all axes together'
 expect 1 "$tool" emit open_axes.onnx --axis width=1,2 --axis height=1,2 -o set
 says err 'no input has an open axis "height"'
-expect 1 "$tool" emit open_axes.onnx --axis width=1,2 --threads 2 -o set
-says err 'a text for several sizes runs on one thread'
+expect 0 "$tool" emit open_axes.onnx --axis width=1,2 --threads 2 -o set
+expect 0 grep 'open_axes_steps\|open_axes_run_on(' -A 1 set/open_axes.h
+says out 'long open_axes_steps(long width);'
+says out 'struct open_axes_pool *pool, long width);'
 expect 2 "$tool" run open_axes.onnx five.npy --axis width=4,5
 says err 'width: expected one size; emit, build, check and inspect take several'
 expect 2 "$tool" emit open_axes.onnx --axis width=4..2 -o set
@@ -135,6 +137,33 @@ expect 1 ./sized six.npy
 says err 'not built for arrays of these shapes, but for width=4; width=5'
 expect 0 ./sized --help
 says out 'at width=5'
+expect 0 "$tool" build open_axes.onnx --axis N=N --axis width=4,5 --threads 2 -o sized
+npy '(2, 1, 3, 5)' zeros.npy 120
+{ head -c 128 zeros.npy && yes 0123 | head -c 120; } >two.npy
+expect 0 "$tool" run open_axes.onnx two.npy --axis N=N --axis width=5
+sed '$d' out >wanted # all but the digest
+expect 0 ./sized two.npy
+same out wanted 'threads give something else'
+
+# Tunings, each of one of the sizes.
+for width in 4 5; do
+    expect 0 "$tool" tune open_axes.onnx --axis N=1 --axis width=$width --tries=1 --time=1 \
+        -o "$width.tuned.json"
+done
+expect 0 "$tool" emit open_axes.onnx --axis N=1 --axis width=4,5 --tuned=5.tuned.json \
+    --tuned=4.tuned.json --print=c
+says out '--axis=width=4..5 --tuned=5.tuned.json --tuned=4.tuned.json'
+expect 1 "$tool" emit open_axes.onnx --axis N=1 --axis width=5,6 --tuned=5.tuned.json \
+    --tuned=4.tuned.json --print=c
+says err '4.tuned.json: made for the graph'
+says err 'nor for its other sizes'
+expect 1 "$tool" emit open_axes.onnx --axis N=N --axis width=4,5 --tuned=4.tuned.json --print=c
+says err '4.tuned.json: made for the graph'
+cp 4.tuned.json open.c
+expect 1 "$tool" emit open_axes.onnx --axis N=1 --axis width=4,5 --tuned=5.tuned.json \
+    --tuned=open.c -o . --prefix=open
+says err 'open.c'
+same open.c 4.tuned.json 'a tuning was written over'
 
 # Weights in another file.
 expect 1 "$tool" inspect external.onnx

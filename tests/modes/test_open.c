@@ -101,7 +101,7 @@ static void open_sizes(const struct open_graph *open, struct text_sizes *all) {
         struct graph *graph = open_graph_at(open, sizes, &error);
         cr_assert_not_null(graph, "%s", error.message);
         all->graphs[all->count] = graph;
-        all->items[all->count++] = (struct set_size){graph, sizes, NULL};
+        all->items[all->count++] = (struct set_size){.graph = graph, .sizes = sizes};
     }
 }
 

@@ -8,12 +8,15 @@
 
 #include "tests/support/golden.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SIZES = 3 };
 typedef int sized_run(const void *const *inputs, void *const *outputs, const void *weights,
                       void *arena, long size);
+typedef int sized_step(const void *const *inputs, void *const *outputs, const void *weights,
+                       void *arena, long step, long part, long parts, long size);
 typedef int sized_batch_run(const void *const *inputs, void *const *outputs, const void *weights,
                             void *arena, long batch, long size);
 
@@ -31,7 +34,8 @@ static void list_sizes(struct sized_graphs *graphs) {
     graphs->axes[0] = "size";
     graphs->set = (struct size_set){1, graphs->axes, SIZES, graphs->items};
     for (int i = 0; i < SIZES; i++)
-        graphs->items[i] = (struct set_size){graphs->graphs[i], &graphs->sizes[i], NULL};
+        graphs->items[i] =
+            (struct set_size){.graph = graphs->graphs[i], .sizes = &graphs->sizes[i]};
 }
 
 static void free_graphs(struct sized_graphs *graphs) {
@@ -73,8 +77,21 @@ static void free_room(const struct graph *graph, void **outputs) {
     free(outputs);
 }
 
+/* The parts of each step from the last to the first. */
+static int run_steps(const struct compiled *compiled, const struct executable *executable,
+                     const void *const *inputs, void **outputs, void *arena, int threads,
+                     int64_t size) {
+    sized_step *run_step = (sized_step *)(void (*)(void))executable->step_entry;
+    int result = 0;
+    for (int step = 0; step < compiled->steps; step++)
+        for (int part = threads - 1; part >= 0; part--)
+            result |= run_step(inputs, outputs, compiled->weights, arena, step, part, threads,
+                               (long)size);
+    return result;
+}
+
 static void check_size(const struct compiled *compiled, const struct executable *executable,
-                       const struct graph *graph, int64_t size, uint64_t seed) {
+                       const struct graph *graph, int64_t size, int threads, uint64_t seed) {
     struct trial trial;
     struct et_error error = {0};
     cr_assert(trial_begin(&trial, graph, seed, &error), "%s", error.message);
@@ -82,11 +99,18 @@ static void check_size(const struct compiled *compiled, const struct executable 
     sized_run *run = (sized_run *)(void (*)(void))executable->entry;
     const void *const *inputs = (const void *const *)trial.inputs;
     cr_expect_eq(run(inputs, outputs, compiled->weights, arena, 2), -1);
-    cr_expect_eq(run(inputs, outputs, compiled->weights, arena, size), 0);
-    for (int i = 0; i < graph->output_count; i++)
-        cr_expect_arr_eq(outputs[i], trial.expected[i], (size_t)node_bytes(graph->outputs[i].node),
-                         "seed %llu, size %lld, output %d", (unsigned long long)seed,
-                         (long long)size, i);
+    for (int how = 0; how < (threads > 1 ? 2 : 1); how++) {
+        cr_expect_eq(how ? run_steps(compiled, executable, inputs, outputs, arena, threads, size)
+                         : run(inputs, outputs, compiled->weights, arena, size),
+                     0);
+        for (int i = 0; i < graph->output_count; i++) {
+            size_t bytes = (size_t)node_bytes(graph->outputs[i].node);
+            cr_expect_arr_eq(outputs[i], trial.expected[i], bytes,
+                             "seed %llu, size %lld, output %d%s", (unsigned long long)seed,
+                             (long long)size, i, how ? ", in parts" : "");
+            memset(outputs[i], 0xa5, bytes);
+        }
+    }
     et_release(arena);
     free_room(graph, outputs);
     trial_end(&trial);
@@ -94,8 +118,12 @@ static void check_size(const struct compiled *compiled, const struct executable 
 
 static void check_set(const struct sized_graphs *graphs, enum backend_id id, const char *cc,
                       const char *flag, uint64_t seed) {
-    const struct compile_options options = {
-        .backend = backends[id].emits, .verify = true, .target = &targets[seed % TARGET_COUNT]};
+    const int threads = 1 + (int)(seed % 4);
+    const struct compile_options options = {.backend = backends[id].emits,
+                                            .verify = true,
+                                            .target = &targets[seed % TARGET_COUNT],
+                                            .threads = threads,
+                                            .least_cycles = 1};
     const char *const flags[] = {flag, NULL};
     const struct build_options building = {.cc = cc, .flags = flags};
     struct executable executable = {0};
@@ -105,7 +133,7 @@ static void check_set(const struct sized_graphs *graphs, enum backend_id id, con
     cr_assert(backend_build(&backends[id], compiled, &building, &executable, &error),
               "seed %llu: %s", (unsigned long long)seed, error.message);
     for (int i = 0; i < SIZES; i++)
-        check_size(compiled, &executable, graphs->graphs[i], graphs->sizes[i], seed);
+        check_size(compiled, &executable, graphs->graphs[i], graphs->sizes[i], threads, seed);
     executable_free(&executable);
     compiled_free(compiled);
 }
@@ -171,20 +199,53 @@ static void make_tables(struct sized_graphs *graphs) {
     graphs->axes[0] = "rows";
 }
 
-static struct compiled *compile_tables(struct sized_graphs *graphs) {
+static struct compiled *compiled_with(const struct sized_graphs *graphs,
+                                      const struct compile_options *options) {
     struct et_error error = {0};
-    make_tables(graphs);
-    struct compiled *compiled = compile_set(&graphs->set, &(struct compile_options){0}, &error);
+    struct compiled *compiled = compile_set(&graphs->set, options, &error);
     cr_assert_not_null(compiled, "%s", error.message);
     return compiled;
 }
 
+static struct compiled *compile_tables(struct sized_graphs *graphs) {
+    make_tables(graphs);
+    return compiled_with(graphs, &(struct compile_options){0});
+}
+
+/* All of them with a batch axis. */
+static void add_batch(struct sized_graphs *graphs, struct graph **batched) {
+    struct et_error error = {0};
+    for (int i = 0; i < SIZES; i++) {
+        batched[i] = graph_add_batch(graphs->graphs[i], &error);
+        cr_assert_not_null(batched[i], "%s", error.message);
+        graphs->items[i].graph = batched[i];
+    }
+}
+
+static void free_batched(struct graph **batched) {
+    for (int i = 0; i < SIZES; i++)
+        graph_free(batched[i]);
+}
+
+static void expect_goldens(struct compiled *compiled, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "tests/golden/%s.c", name);
+    expect_golden(path, compiled->source);
+    snprintf(path, sizeof path, "tests/golden/%s.h", name);
+    expect_golden(path, compiled->header);
+    compiled_free(compiled);
+}
+
 Test(sizes, text_is_golden) {
     struct sized_graphs graphs;
-    struct compiled *compiled = compile_tables(&graphs);
-    expect_golden("tests/golden/sizes.c", compiled->source);
-    expect_golden("tests/golden/sizes.h", compiled->header);
-    compiled_free(compiled);
+    expect_goldens(compile_tables(&graphs), "sizes");
+    const struct compile_options shared = {.threads = 2, .least_cycles = 1};
+    expect_goldens(compiled_with(&graphs, &shared), "sizes_threads");
+    struct graph *batched[SIZES];
+    const struct compile_options pool = {.threads = 2, .pool = true};
+    add_batch(&graphs, batched);
+    expect_goldens(compiled_with(&graphs, &pool), "sizes_batch_threads");
+    free_batched(batched);
     free_graphs(&graphs);
 }
 
@@ -205,9 +266,9 @@ Test(sizes, what_is_equal_is_there_once) {
 /* Axes are called as they like: parameters are not. */
 Test(sizes, axes_have_any_names) {
     static const char *const names[] = {
-        "inputs", "weights",   "int", "size", "run_at_6", "table_run",
-        "table",  "find_size", "x.0", "",     "i",        "class",
-        "errno",  "sizes",     "N",   "t12",  "*/\n\"\\", "\xc3\xa9",
+        "inputs",   "weights",  "int",  "size",  "run_at_6", "table_run", "table", "find_size",
+        "x.0",      "",         "i",    "class", "errno",    "sizes",     "N",     "t12",
+        "*/\n\"\\", "\xc3\xa9", "step", "part",  "run",      "parts",     "at",    "threads",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct sized_graphs graphs;
@@ -218,6 +279,50 @@ Test(sizes, axes_have_any_names) {
             check_set(&graphs, BACKEND_AOT, "gcc", "-Wall", i);
         free_graphs(&graphs);
     }
+}
+
+/* ---- Tunings ---- */
+
+/* The least likely choice for every contraction of a graph. */
+static struct tuning worst_of(const struct graph *graph, struct compiled **compiled) {
+    static struct tuned_choice choices[4];
+    struct tuning tuning = {.target = "avx512", .choices = choices};
+    struct et_error error = {0};
+    *compiled = compile(graph, &(struct compile_options){.list_candidates = true}, &error);
+    cr_assert_not_null(*compiled, "%s", error.message);
+    cr_assert_leq((*compiled)->contraction_count, 4);
+    for (int i = 0; i < (*compiled)->contraction_count; i++) {
+        const struct contraction_facts *facts = &(*compiled)->contractions[i];
+        choices[tuning.count++] =
+            (struct tuned_choice){.contraction = facts->contraction,
+                                  .tile = facts->tiles.items[facts->tiles.count - 1].text};
+    }
+    return tuning;
+}
+
+/* Only one of the sizes has a tuning, and only its kernels are others. */
+Test(sizes, each_takes_its_tuning) {
+    struct sized_graphs graphs;
+    struct compiled *plain = compile_tables(&graphs), *alone;
+    struct tuning tuning = worst_of(graphs.graphs[1], &alone);
+    cr_assert_not(plain->tuned);
+    graphs.items[1].tuning = &tuning;
+    struct compiled *tuned = compiled_with(&graphs, &(struct compile_options){0});
+    cr_expect(tuned->tuned);
+    for (int i = 0; i < SIZES; i++) {
+        const struct sized_variant *was = &plain->variants[i], *is = &tuned->variants[i];
+        bool same = was->kernel_count == is->kernel_count;
+        for (int k = 0; same && k < was->kernel_count; k++)
+            same = strcmp(plain->kernels[was->first_kernel + k].formula,
+                          tuned->kernels[is->first_kernel + k].formula) == 0;
+        cr_expect_eq(same, i != 1, "size %d", i);
+    }
+    check_set(&graphs, BACKEND_JIT, NULL, NULL, TARGET_AVX512);
+    check_set(&graphs, BACKEND_AOT, "gcc", "-O1", TARGET_AVX512);
+    compiled_free(tuned);
+    compiled_free(plain);
+    compiled_free(alone);
+    free_graphs(&graphs);
 }
 
 /* ---- What is no set ---- */
@@ -231,9 +336,23 @@ static void refused(const struct sized_graphs *graphs, const struct compile_opti
 
 Test(sizes, says_what_is_no_set) {
     struct sized_graphs graphs;
-    const struct compile_options plain = {0}, threads = {.threads = 2};
+    struct compiled *alone;
     make_tables(&graphs);
-    refused(&graphs, &threads, "a text for several sizes runs on one thread");
+    struct tuning tuning = worst_of(graphs.graphs[1], &alone);
+    const struct compile_options plain = {0}, tuned = {.tuning = &tuning},
+                                 other = {.target = &targets[TARGET_AVX2]};
+    refused(&graphs, &tuned, "a text for several sizes takes a tuning of each");
+    graphs.items[1].tuning = &tuning;
+    refused(&graphs, &other, "rows=4: the tuning: made for avx512, not for avx2");
+    graphs.items[1].tuning = NULL;
+    graphs.items[2].tuning = &tuning;
+    char why[400];
+    snprintf(why, sizeof why,
+             "rows=1: the tuning: choices[1]: the graph has no such contraction: \"%s\"",
+             tuning.choices[1].contraction);
+    refused(&graphs, &plain, why);
+    graphs.items[2].tuning = NULL;
+    compiled_free(alone);
     graphs.sizes[1] = 1;
     refused(&graphs, &plain, "table: the same sizes twice");
     graphs.sizes[1] = 4;
@@ -276,11 +395,7 @@ static void check_batches(enum backend_id id) {
     struct graph *batched[SIZES];
     struct et_error error = {0};
     make_tables(&graphs);
-    for (int i = 0; i < SIZES; i++) {
-        batched[i] = graph_add_batch(graphs.graphs[i], &error);
-        cr_assert_not_null(batched[i], "%s", error.message);
-        graphs.items[i].graph = batched[i];
-    }
+    add_batch(&graphs, batched);
     const struct compile_options options = {.backend = backends[id].emits};
     struct compiled *compiled = compile_set(&graphs.set, &options, &error);
     struct executable executable = {0};
@@ -292,8 +407,7 @@ static void check_batches(enum backend_id id) {
             check_batch(compiled, &executable, batched[i], batch, graphs.sizes[i]);
     executable_free(&executable);
     compiled_free(compiled);
-    for (int i = 0; i < SIZES; i++)
-        graph_free(batched[i]);
+    free_batched(batched);
     free_graphs(&graphs);
 }
 

@@ -1,0 +1,1708 @@
+/* table.c: the graph "table", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *  at rows=6:
+ *  in blocks of 32:
+ *   k01_contract_relu
+ *     same float32[32,2,16]  17408 flop  2560 + 4096 bytes
+ *   k02_contract_exp
+ *     each float32[32,6,16]  52224 flop  6656 + 12288 bytes
+ *  in blocks of 8:
+ *   k03_contract_relu
+ *     same float32[8,2,16]  4352 flop  1024 + 1024 bytes
+ *   k04_contract_exp
+ *     each float32[8,6,16]  13056 flop  2048 + 3072 bytes
+ *  in blocks of 4:
+ *   k05_contract_relu
+ *     same float32[4,2,16]  2176 flop  768 + 512 bytes
+ *   k06_contract_exp
+ *     each float32[4,6,16]  6528 flop  1280 + 1536 bytes
+ *  in blocks of 2:
+ *   k07_contract_relu
+ *     same float32[2,2,16]  1088 flop  640 + 256 bytes
+ *   k08_contract_exp
+ *     each float32[2,6,16]  3264 flop  896 + 768 bytes
+ *  in blocks of 1:
+ *   k09_contract_relu
+ *     same float32[1,2,16]  544 flop  576 + 128 bytes
+ *   k10_contract_exp
+ *     each float32[1,6,16]  1632 flop  704 + 384 bytes
+ *  at rows=4:
+ *  in blocks of 32:
+ *   k12_contract_exp
+ *     each float32[32,4,16]  34816 flop  4608 + 8192 bytes
+ *  in blocks of 8:
+ *   k14_contract_exp
+ *     each float32[8,4,16]  8704 flop  1536 + 2048 bytes
+ *  in blocks of 4:
+ *   k16_contract_exp
+ *     each float32[4,4,16]  4352 flop  1024 + 1024 bytes
+ *  in blocks of 2:
+ *   k18_contract_exp
+ *     each float32[2,4,16]  2176 flop  768 + 512 bytes
+ *  in blocks of 1:
+ *   k20_contract_exp
+ *     each float32[1,4,16]  1088 flop  640 + 256 bytes
+ *   and k01_contract_relu k03_contract_relu k05_contract_relu k07_contract_relu
+ *     k09_contract_relu
+ *  at rows=1:
+ *  in blocks of 64:
+ *   k21_contract_relu
+ *     same float32[64,2,16]  34816 flop  4608 + 8192 bytes
+ *   k22_contract_exp
+ *     each float32[64,1,16]  17408 flop  2560 + 4096 bytes
+ *  in blocks of 16:
+ *   k23_contract_relu
+ *     same float32[16,2,16]  8704 flop  1536 + 2048 bytes
+ *   k24_contract_exp
+ *     each float32[16,1,16]  4352 flop  1024 + 1024 bytes
+ *  in blocks of 8:
+ *   k26_contract_exp
+ *     each float32[8,1,16]  2176 flop  768 + 512 bytes
+ *  in blocks of 4:
+ *   k28_contract_exp
+ *     each float32[4,1,16]  1088 flop  640 + 256 bytes
+ *  in blocks of 1:
+ *   k30_contract_exp
+ *     each float32[1,1,16]  272 flop  544 + 64 bytes
+ *   and k03_contract_relu k05_contract_relu k09_contract_relu
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "table.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#endif
+
+// The bit pattern of a float32.
+static inline uint32_t f32_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// e^x.
+//
+// Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
+// first fused step is exact. exp(r) = 1 + r + r^2 * q(r); q has degree 4, minimax with coefficients
+// that are floats (fpminimax) for the relative error of exp(r): 2^-28.2. Here all is doubled, so
+// that 2^(n-1) remains, which is a float for n = 128 too; for n < -62 it is a product of two, so
+// that results below 2^-126 underflow gradually. exp(-104) rounds to 0. From 88.73 on, n is 128 and
+// the result overflows. NaN comes through all of it.
+// Largest error: 0.892 ulp, at exp(-5.8486).
+static inline float f32_exp(float x) {
+    const float round_to_integer = 0x1.8000fcp+23f; // 1.5 * 2^23 + 126: added, leaves n + 126
+    const int32_t most = 0x4b400000 + 126 + 128;    // the bits of that sum for n = 128
+    x = x < -104.0f ? -104.0f : x;
+    int32_t turns = (int32_t)f32_bits(fmaf(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
+    turns = turns < most ? turns : most;
+    float n = f32_from_bits((uint32_t)turns) - round_to_integer;
+    float r = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
+    r = fmaf(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
+    float y = 0x1.694cd4p-9f; // 2 * 0.00137824565
+    y = fmaf(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
+    y = fmaf(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
+    y = fmaf(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
+    y = fmaf(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
+    y = fmaf(y, r, 2.0f);
+    y = fmaf(y, r, 2.0f);
+    int32_t power = (int32_t)((uint32_t)turns << 23), least = 64 << 23; // exponents as bits
+    uint32_t factor = (uint32_t)(power > least ? power : least);
+    y = y * f32_from_bits(factor);
+    return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
+}
+
+// In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
+// the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
+static inline float f32_canonical(float x) {
+    const uint32_t bits = f32_bits(x);
+    const uint32_t nan = 0u - ((0x7f800000u - (bits & 0x7fffffffu)) >> 31);
+    return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
+}
+
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
+// As many neighbouring float32 as a register holds, how many registers there are, and how many can
+// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
+// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
+// use.
+#if VECTOR_BITS == 512
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif VECTOR_BITS == 256
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif VECTOR_BITS == 128
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+w"(x))
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#define VECTOR_HOLD(x) (void)(x)
+#endif
+
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), how far apart
+// rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
+// axis.
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums, ahead;
+};
+
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+#define TILE_INLINE static inline __attribute__((always_inline)) void
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+// How many steps ahead the panel is fetched: caches by themselves look less far.
+enum { TILE_AHEAD = 64 };
+enum { TILE_LINE = 16 }; // elements of a line of memory
+// Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
+// that needs, operands and constants, once before the loop over tiles, and spill sums.
+#if VECTOR_BITS == 512
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
+#elif VECTOR_BITS == 256
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#elif VECTOR_BITS == 128
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",       \
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",       \
+                       "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",       \
+                       "v30", "v31")
+#else
+#define TILE_SEPARATE __asm__ volatile("" : : : "memory")
+#endif
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold. The last vector begins at column `last`, which may lie within the one before.
+TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
+                       const float *stream, const float *panel, const struct tile_walk *walk,
+                       int resume, const float *ahead) {
+    vector sums[TILE_ACCUMULATORS];
+    int column[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        column[v] = v + 1 < width ? v * VECTOR_LANES : last;
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < near_rows; n++)
+        near[n] = walk->rows[first + n];
+    const ptrdiff_t lines = ahead ? walk->ahead : 0;
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++) {
+                    if (!lanes && height > 1)
+                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
+                    row[v] = vector_load(y + column[v]);
+                    if (height > 1)
+                        VECTOR_HOLD(row[v]);
+                }
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2); // into the second cache
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * walk->sums + column[n % width], sums[n]);
+    TILE_SEPARATE;
+}
+
+// A tile of 8 columns where vectors are longer.
+static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
+                               const float *panel, const struct tile_walk *walk, int resume) {
+    for (int row = 0; row < rows; row++) {
+        float sums[8] = {0};
+        for (int c = 0; c < 8 && resume; c++)
+            sums[c] = acc[walk->sums * row + c];
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
+                                     j * walk->stream[1] + k * walk->stream[2];
+                    const float *y =
+                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                    for (int c = 0; c < 8; c++)
+                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                }
+        for (int c = 0; c < 8; c++)
+            acc[walk->sums * row + c] = sums[c];
+    }
+}
+
+// acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
+// of stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
+// (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
+// then of one less. A block's sums, a row of the panel and an element of the stream are in
+// registers all at once. From `ahead` on (NULL: nowhere) memory is fetched that will be needed
+// next, as the walk says.
+TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const float *stream,
+                 const float *panel, const struct tile_walk *walk, int resume, const float *ahead) {
+    if (columns < VECTOR_LANES) {
+        tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
+        return;
+    }
+    const int vectors = (columns + VECTOR_LANES - 1) / VECTOR_LANES;
+    const int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
+    const int sums_fit = TILE_ACCUMULATORS / least, all_fit = (TILE_REGISTERS - 2) / least - 1;
+    const int fit = sums_fit < all_fit ? sums_fit : all_fit, highest = fit < rows ? fit : rows;
+    const int blocks = (rows + highest - 1) / highest;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int sums_wide = TILE_ACCUMULATORS / height;
+    const int all_wide = height > 1 ? (TILE_REGISTERS - 2) / (height + 1) : sums_wide;
+    const int fitting = sums_wide < all_wide ? sums_wide : all_wide;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
+        const int last = whole < end ? whole : end;
+        for (int row = 0; row < high_rows; row += height, ahead = NULL)
+            tile_block(lanes, row, height, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, ahead);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, NULL);
+    }
+}
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef void pool_work(void *context, long step, long part);
+
+// A count, on a cache line of its own. All counts only grow, and may wrap around.
+struct pool_count {
+    _Alignas(64) atomic_uint value;
+};
+
+struct pool_thread {
+    struct pool *pool;
+    long part;
+    pthread_t thread;
+};
+
+struct pool {
+    long parts;                  // threads, with the one that calls
+    int looks;                   // before a thread that waits goes to sleep
+    unsigned steps;              // of all work so far
+    struct pool_thread *threads; // parts - 1
+    struct pool_count *claimed;  // of each part: the steps that somebody began
+    struct pool_count done;      // parts of steps
+    struct pool_count started;   // twice for each piece of work; odd while the next fields change
+    _Atomic(pool_work *) work;   // NULL: the pool ends
+    _Atomic(void *) context;
+    atomic_uint first_step, step_count;
+    struct pool_count sleepers; // threads that must be woken
+    pthread_mutex_t lock;       // of those asleep
+    pthread_cond_t wake;
+};
+
+// A piece of work as a thread has seen it.
+struct pool_piece {
+    pool_work *work;
+    void *context;
+    unsigned first_step, step_count;
+};
+
+static inline void pool_pause(void) {
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
+static inline int pool_has(struct pool_count *count, unsigned wanted) {
+    return (int)(atomic_load(&count->value) - wanted) >= 0;
+}
+
+// Waits until a count has come as far as `wanted`.
+static inline void pool_await(struct pool *pool, struct pool_count *count, unsigned wanted) {
+    for (int i = 0; i < pool->looks; i++) {
+        if (pool_has(count, wanted))
+            return;
+        pool_pause();
+    }
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->sleepers.value, 1);
+    while (!pool_has(count, wanted))
+        pthread_cond_wait(&pool->wake, &pool->lock);
+    atomic_fetch_sub(&pool->sleepers.value, 1);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+// After a count has grown: either who goes to sleep sees that, or this thread sees that it sleeps.
+static inline void pool_wake(struct pool *pool) {
+    if (atomic_load(&pool->sleepers.value) == 0)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+// Does a part of a step if nobody has begun it.
+static inline void pool_try(struct pool *pool, const struct pool_piece *piece, unsigned step,
+                            long part) {
+    unsigned number = piece->first_step + step;
+    atomic_uint *claimed = &pool->claimed[part].value;
+    if (atomic_load_explicit(claimed, memory_order_relaxed) != number ||
+        !atomic_compare_exchange_strong(claimed, &number, number + 1))
+        return;
+    piece->work(piece->context, (long)step, part);
+    if (atomic_fetch_add(&pool->done.value, 1) + 1 == (number + 1) * (unsigned)pool->parts)
+        pool_wake(pool);
+}
+
+static inline void pool_take_part(struct pool *pool, const struct pool_piece *piece, long own) {
+    for (unsigned step = 0; step < piece->step_count; step++) {
+        for (long part = own; part < pool->parts; part++)
+            pool_try(pool, piece, step, part);
+        for (long part = 0; part < own; part++)
+            pool_try(pool, piece, step, part);
+        pool_await(pool, &pool->done, (piece->first_step + step + 1) * (unsigned)pool->parts);
+    }
+}
+
+static inline void pool_publish(struct pool *pool, pool_work *work, void *context,
+                                unsigned step_count) {
+    atomic_fetch_add(&pool->started.value, 1);
+    atomic_store(&pool->work, work);
+    atomic_store(&pool->context, context);
+    atomic_store(&pool->first_step, pool->steps);
+    atomic_store(&pool->step_count, step_count);
+    atomic_fetch_add(&pool->started.value, 1);
+    pool->steps += step_count;
+    pool_wake(pool);
+}
+
+// The newest piece of work, read as a whole; returns how far `started` was.
+static inline unsigned pool_read(struct pool *pool, struct pool_piece *piece) {
+    for (;;) {
+        unsigned started = atomic_load(&pool->started.value);
+        piece->work = atomic_load(&pool->work);
+        piece->context = atomic_load(&pool->context);
+        piece->first_step = atomic_load(&pool->first_step);
+        piece->step_count = atomic_load(&pool->step_count);
+        if (started % 2 == 0 && atomic_load(&pool->started.value) == started)
+            return started;
+        pool_pause();
+    }
+}
+
+// A thread that comes late finds all parts of its piece begun, and no step to wait for.
+static inline void *pool_thread_main(void *context) {
+    const struct pool_thread *thread = context;
+    struct pool_piece piece;
+    for (unsigned seen = 0;;) {
+        pool_await(thread->pool, &thread->pool->started, seen + 2);
+        seen = pool_read(thread->pool, &piece);
+        if (!piece.work)
+            return NULL;
+        pool_take_part(thread->pool, &piece, thread->part);
+    }
+}
+
+// Calls work(context, step, part) for every part of every step; returns when all are done. One
+// piece of work at a time.
+static inline void pool_share(struct pool *pool, pool_work *work, void *context, long step_count) {
+    struct pool_piece piece = {work, context, pool->steps, (unsigned)step_count};
+    pool_publish(pool, work, context, piece.step_count);
+    pool_take_part(pool, &piece, 0);
+}
+
+// Ends the threads that were begun.
+static inline void pool_end_threads(struct pool *pool, long count) {
+    pool_publish(pool, NULL, NULL, 0);
+    for (long i = 0; i < count; i++)
+        pthread_join(pool->threads[i].thread, NULL);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->lock);
+}
+
+static inline void pool_release(struct pool *pool) {
+    free(pool->threads);
+    free(pool->claimed);
+    free(pool);
+}
+
+// Begins the threads, with all signals left to those of the caller; returns how many there are.
+static inline long pool_begin_threads(struct pool *pool) {
+    sigset_t all, before;
+    long count = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (; count + 1 < pool->parts; count++) {
+        struct pool_thread *thread = &pool->threads[count];
+        *thread = (struct pool_thread){.pool = pool, .part = count + 1};
+        if (pthread_create(&thread->thread, NULL, pool_thread_main, thread) != 0)
+            break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return count;
+}
+
+static inline struct pool *pool_allocate(long parts) {
+    size_t line = sizeof(struct pool_count);
+    struct pool *pool = aligned_alloc(line, sizeof *pool);
+    if (!pool)
+        return NULL;
+    *pool = (struct pool){.parts = parts};
+    pool->threads = calloc((size_t)parts, sizeof *pool->threads);
+    pool->claimed = aligned_alloc(line, (size_t)parts * line);
+    for (long i = 0; i < parts && pool->claimed; i++)
+        atomic_init(&pool->claimed[i].value, 0);
+    if (pool->threads && pool->claimed)
+        return pool;
+    pool_release(pool);
+    return NULL;
+}
+
+// NULL when there is no memory or no thread to be had.
+static inline struct pool *pool_new(long parts) {
+    enum { LOOKS = 4000 }; // about 0.1 ms
+    struct pool *pool = pool_allocate(parts);
+    if (!pool)
+        return NULL;
+    pool->looks = parts > sysconf(_SC_NPROCESSORS_ONLN) ? 0 : LOOKS;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    long begun = pool_begin_threads(pool);
+    if (begun == parts - 1)
+        return pool;
+    pool_end_threads(pool, begun);
+    pool_release(pool);
+    return NULL;
+}
+
+// NULL is fine.
+static inline void pool_free(struct pool *pool) {
+    if (!pool)
+        return;
+    pool_end_threads(pool, pool->parts - 1);
+    pool_release(pool);
+}
+
+static inline float f32_greater_of(float a, float b) {
+    return a < b ? b : a;
+}
+
+TILE_INLINE tile_1x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 1, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_2x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 2, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_4x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 4, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_6x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 6, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_8x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 8, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_9x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 9, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_11x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 11, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_12x16(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 12, 16, sums, stream, panel, walk, resume, ahead);
+}
+
+/* same float32[32,2,16] = relu(sum over 8(y * w))
+ * nodes 11 17 18 */
+static void k01_contract_relu(const float *restrict y, const float *restrict w_packed,
+        float *restrict same) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 32; i0 += 4) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, y + 16 * i0, w_packed, &walk, 0, 0);
+        for (long r0 = 0; r0 < 4; r0++) {
+            for (long r1 = 0; r1 < 2; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_greater_of(0.0f, sums[32 * r0 + 16 * r1 + c]);
+                    same[32 * i0 + 32 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* each float32[32,6,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k02_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 32; i0 += 2) {
+        _Alignas(64) float sums[12 * 16];
+        tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 2; r0++) {
+            for (long r1 = 0; r1 < 6; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* same float32[8,2,16] = relu(sum over 8(y * w))
+ * nodes 11 17 18 */
+static void k03_contract_relu(const float *restrict y, const float *restrict w_packed,
+        float *restrict same) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 8; i0 += 4) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, y + 16 * i0, w_packed, &walk, 0, 0);
+        for (long r0 = 0; r0 < 4; r0++) {
+            for (long r1 = 0; r1 < 2; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_greater_of(0.0f, sums[32 * r0 + 16 * r1 + c]);
+                    same[32 * i0 + 32 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* each float32[8,6,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k04_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 8; i0 += 2) {
+        _Alignas(64) float sums[12 * 16];
+        tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 2; r0++) {
+            for (long r1 = 0; r1 < 6; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* same float32[4,2,16] = relu(sum over 8(y * w))
+ * nodes 11 17 18 */
+static void k05_contract_relu(const float *restrict y, const float *restrict w_packed,
+        float *restrict same) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[8 * 16];
+    tile_8x16(sums, y, w_packed, &walk, 0, 0);
+    for (long r0 = 0; r0 < 4; r0++) {
+        for (long r1 = 0; r1 < 2; r1++) {
+            for (long c = 0; c < 16; c++) {
+                const float v0 = f32_greater_of(0.0f, sums[32 * r0 + 16 * r1 + c]);
+                same[32 * r0 + 16 * r1 + c] = f32_canonical(v0);
+            }
+        }
+    }
+}
+
+/* each float32[4,6,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k06_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 4; i0 += 2) {
+        _Alignas(64) float sums[12 * 16];
+        tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 2; r0++) {
+            for (long r1 = 0; r1 < 6; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* same float32[2,2,16] = relu(sum over 8(y * w))
+ * nodes 11 17 18 */
+static void k07_contract_relu(const float *restrict y, const float *restrict w_packed,
+        float *restrict same) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[4 * 16];
+    tile_4x16(sums, y, w_packed, &walk, 0, 0);
+    for (long r0 = 0; r0 < 2; r0++) {
+        for (long r1 = 0; r1 < 2; r1++) {
+            for (long c = 0; c < 16; c++) {
+                const float v0 = f32_greater_of(0.0f, sums[32 * r0 + 16 * r1 + c]);
+                same[32 * r0 + 16 * r1 + c] = f32_canonical(v0);
+            }
+        }
+    }
+}
+
+/* each float32[2,6,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k08_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[12 * 16];
+    tile_12x16(sums, x, w_packed_2, &walk, 0, 0);
+    for (long r0 = 0; r0 < 2; r0++) {
+        for (long r1 = 0; r1 < 6; r1++) {
+            for (long c = 0; c < 16; c++) {
+                each[96 * r0 + 16 * r1 + c] = f32_canonical(f32_exp(sums[96 * r0 + 16 * r1 + c]));
+            }
+        }
+    }
+}
+
+/* same float32[1,2,16] = relu(sum over 8(y * w))
+ * nodes 11 17 18 */
+static void k09_contract_relu(const float *restrict y, const float *restrict w_packed,
+        float *restrict same) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[2 * 16];
+    tile_2x16(sums, y, w_packed, &walk, 0, 0);
+    for (long r0 = 0; r0 < 2; r0++) {
+        for (long c = 0; c < 16; c++) {
+            same[16 * r0 + c] = f32_canonical(f32_greater_of(0.0f, sums[16 * r0 + c]));
+        }
+    }
+}
+
+/* each float32[1,6,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k10_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[6 * 16];
+    tile_6x16(sums, x, w_packed_2, &walk, 0, 0);
+    for (long r0 = 0; r0 < 6; r0++) {
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+        }
+    }
+}
+
+/* each float32[32,4,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k12_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 32; i0 += 2) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 2; r0++) {
+            for (long r1 = 0; r1 < 4; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* each float32[8,4,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k14_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 8; i0 += 2) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 2; r0++) {
+            for (long r1 = 0; r1 < 4; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* each float32[4,4,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k16_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 4; i0 += 2) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 2; r0++) {
+            for (long r1 = 0; r1 < 4; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* each float32[2,4,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k18_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[8 * 16];
+    tile_8x16(sums, x, w_packed_2, &walk, 0, 0);
+    for (long r0 = 0; r0 < 2; r0++) {
+        for (long r1 = 0; r1 < 4; r1++) {
+            for (long c = 0; c < 16; c++) {
+                each[64 * r0 + 16 * r1 + c] = f32_canonical(f32_exp(sums[64 * r0 + 16 * r1 + c]));
+            }
+        }
+    }
+}
+
+/* each float32[1,4,16] = exp(sum over 8(x * w))
+ * nodes 24 25 */
+static void k20_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[4 * 16];
+    tile_4x16(sums, x, w_packed_2, &walk, 0, 0);
+    for (long r0 = 0; r0 < 4; r0++) {
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+        }
+    }
+}
+
+/* same float32[64,2,16] = relu(sum over 8(y * w))
+ * nodes 11 17 18 */
+static void k21_contract_relu(const float *restrict y, const float *restrict w_packed,
+        float *restrict same) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 64; i0 += 4) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, y + 16 * i0, w_packed, &walk, 0, 0);
+        for (long r0 = 0; r0 < 4; r0++) {
+            for (long r1 = 0; r1 < 2; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_greater_of(0.0f, sums[32 * r0 + 16 * r1 + c]);
+                    same[32 * i0 + 32 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* each float32[64,1,16] = exp(sum over 8(x * w))
+ * nodes 23 24 */
+static void k22_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    static const struct tile_walk walk_2 = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56, 64},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 55; i0 += 11) {
+        _Alignas(64) float sums[11 * 16];
+        tile_11x16(sums, x + 8 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 11; r0++) {
+            for (long c = 0; c < 16; c++) {
+                each[16 * i0 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+            }
+        }
+    }
+    {
+        _Alignas(64) float sums[9 * 16];
+        tile_9x16(sums, x + 8 * 55, w_packed_2, &walk_2, 0, 0);
+        for (long r0 = 0; r0 < 9; r0++) {
+            for (long c = 0; c < 16; c++) {
+                each[16 * 55 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+            }
+        }
+    }
+}
+
+/* same float32[16,2,16] = relu(sum over 8(y * w))
+ * nodes 11 17 18 */
+static void k23_contract_relu(const float *restrict y, const float *restrict w_packed,
+        float *restrict same) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 16; i0 += 4) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, y + 16 * i0, w_packed, &walk, 0, 0);
+        for (long r0 = 0; r0 < 4; r0++) {
+            for (long r1 = 0; r1 < 2; r1++) {
+                for (long c = 0; c < 16; c++) {
+                    const float v0 = f32_greater_of(0.0f, sums[32 * r0 + 16 * r1 + c]);
+                    same[32 * i0 + 32 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                }
+            }
+        }
+    }
+}
+
+/* each float32[16,1,16] = exp(sum over 8(x * w))
+ * nodes 23 24 */
+static void k24_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    for (long i0 = 0; i0 < 16; i0 += 8) {
+        _Alignas(64) float sums[8 * 16];
+        tile_8x16(sums, x + 8 * i0, w_packed_2, &walk, 0, 0);
+        for (long r0 = 0; r0 < 8; r0++) {
+            for (long c = 0; c < 16; c++) {
+                each[16 * i0 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+            }
+        }
+    }
+}
+
+/* each float32[8,1,16] = exp(sum over 8(x * w))
+ * nodes 23 24 */
+static void k26_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24, 32, 40, 48, 56},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[8 * 16];
+    tile_8x16(sums, x, w_packed_2, &walk, 0, 0);
+    for (long r0 = 0; r0 < 8; r0++) {
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+        }
+    }
+}
+
+/* each float32[4,1,16] = exp(sum over 8(x * w))
+ * nodes 23 24 */
+static void k28_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0, 8, 16, 24},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[4 * 16];
+    tile_4x16(sums, x, w_packed_2, &walk, 0, 0);
+    for (long r0 = 0; r0 < 4; r0++) {
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+        }
+    }
+}
+
+/* each float32[1,1,16] = exp(sum over 8(x * w))
+ * nodes 23 24 */
+static void k30_contract_exp(const float *restrict x, const float *restrict w_packed_2,
+        float *restrict each) {
+    static const struct tile_walk walk = {
+        .rows = {0},
+        .extent = {1, 1, 8}, .stream = {0, 0, 1},
+        .panel = {0, 0, 16}, .sums = 16};
+    _Alignas(64) float sums[1 * 16];
+    tile_1x16(sums, x, w_packed_2, &walk, 0, 0);
+    for (long c = 0; c < 16; c++) {
+        each[c] = f32_canonical(f32_exp(sums[c]));
+    }
+}
+
+/* A block of 32. */
+static void run_block_32_at_6(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k01_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k02_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 8. */
+static void run_block_8_at_6(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k03_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k04_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 4. */
+static void run_block_4_at_6(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k05_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k06_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 2. */
+static void run_block_2_at_6(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k07_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k08_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 1. */
+static void run_block_1_at_6(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k09_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k10_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+typedef void run_block(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena);
+
+/* Runs a block of `images`, of which only `count` are there. */
+static void run_few_at_6(run_block *run, long images, long count,
+        const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    char *staged = (char *)arena + 0; /* behind the block's own */
+    struct table_inputs in = *inputs;
+    struct table_outputs out = *outputs;
+    in.x = (const float *)memcpy(staged + 0, inputs->x, count * 192);
+    memset(staged + 0 + count * 192, 0, (images - count) * 192);
+    in.y = (const float *)memcpy(staged + 6144, inputs->y, count * 64);
+    memset(staged + 6144 + count * 64, 0, (images - count) * 64);
+    out.same = (float *)(staged + 8192);
+    out.each = (float *)(staged + 12288);
+    run(&in, &out, weights, arena);
+    memcpy(outputs->same, out.same, count * 128);
+    memcpy(outputs->each, out.each, count * 384);
+}
+
+/* Runs the first of the `left` images that are left; returns how many. */
+static long run_next_at_6(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long left) {
+    if (left >= 32) {
+        run_block_32_at_6(inputs, outputs, weights, arena);
+        return 32;
+    }
+    if (left >= 26) {
+        run_few_at_6(run_block_32_at_6, 32, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 8) {
+        run_block_8_at_6(inputs, outputs, weights, arena);
+        return 8;
+    }
+    if (left >= 6) {
+        run_few_at_6(run_block_8_at_6, 8, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 4) {
+        run_block_4_at_6(inputs, outputs, weights, arena);
+        return 4;
+    }
+    if (left >= 3) {
+        run_few_at_6(run_block_4_at_6, 4, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 2) {
+        run_block_2_at_6(inputs, outputs, weights, arena);
+        return 2;
+    }
+    run_block_1_at_6(inputs, outputs, weights, arena);
+    return 1;
+}
+
+/* Images `at` to `end`, the last not included. */
+static void run_images_at_6(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long at, long end) {
+    while (at < end) {
+        struct table_inputs in = *inputs;
+        struct table_outputs out = *outputs;
+        in.x += at * 48;
+        in.y += at * 16;
+        out.same += at * 32;
+        out.each += at * 96;
+        at += run_next_at_6(&in, &out, weights, arena, end - at);
+    }
+}
+
+/* A block of 32. */
+static void run_block_32_at_4(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k01_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k12_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 8. */
+static void run_block_8_at_4(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k03_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k14_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 4. */
+static void run_block_4_at_4(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k05_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k16_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 2. */
+static void run_block_2_at_4(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k07_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k18_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 1. */
+static void run_block_1_at_4(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k09_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k20_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* Runs a block of `images`, of which only `count` are there. */
+static void run_few_at_4(run_block *run, long images, long count,
+        const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    char *staged = (char *)arena + 0; /* behind the block's own */
+    struct table_inputs in = *inputs;
+    struct table_outputs out = *outputs;
+    in.x = (const float *)memcpy(staged + 0, inputs->x, count * 128);
+    memset(staged + 0 + count * 128, 0, (images - count) * 128);
+    in.y = (const float *)memcpy(staged + 4096, inputs->y, count * 64);
+    memset(staged + 4096 + count * 64, 0, (images - count) * 64);
+    out.same = (float *)(staged + 6144);
+    out.each = (float *)(staged + 10240);
+    run(&in, &out, weights, arena);
+    memcpy(outputs->same, out.same, count * 128);
+    memcpy(outputs->each, out.each, count * 256);
+}
+
+/* Runs the first of the `left` images that are left; returns how many. */
+static long run_next_at_4(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long left) {
+    if (left >= 32) {
+        run_block_32_at_4(inputs, outputs, weights, arena);
+        return 32;
+    }
+    if (left >= 25) {
+        run_few_at_4(run_block_32_at_4, 32, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 8) {
+        run_block_8_at_4(inputs, outputs, weights, arena);
+        return 8;
+    }
+    if (left >= 5) {
+        run_few_at_4(run_block_8_at_4, 8, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 4) {
+        run_block_4_at_4(inputs, outputs, weights, arena);
+        return 4;
+    }
+    if (left >= 3) {
+        run_few_at_4(run_block_4_at_4, 4, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 2) {
+        run_block_2_at_4(inputs, outputs, weights, arena);
+        return 2;
+    }
+    run_block_1_at_4(inputs, outputs, weights, arena);
+    return 1;
+}
+
+/* Images `at` to `end`, the last not included. */
+static void run_images_at_4(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long at, long end) {
+    while (at < end) {
+        struct table_inputs in = *inputs;
+        struct table_outputs out = *outputs;
+        in.x += at * 32;
+        in.y += at * 16;
+        out.same += at * 32;
+        out.each += at * 64;
+        at += run_next_at_4(&in, &out, weights, arena, end - at);
+    }
+}
+
+/* A block of 64. */
+static void run_block_64_at_1(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k21_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k22_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 16. */
+static void run_block_16_at_1(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k23_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k24_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 8. */
+static void run_block_8_at_1(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k03_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k26_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 4. */
+static void run_block_4_at_1(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k05_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k28_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* A block of 1. */
+static void run_block_1_at_1(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    /* Constants, in bytes from the beginning of the weights block. */
+    enum {
+        AT_w_packed = 0, /* float32[128] */
+        AT_w_packed_2 = 0, /* float32[128] */
+    };
+
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k09_contract_relu(inputs->y, (const float *)(constants + AT_w_packed), outputs->same);
+    k30_contract_exp(inputs->x, (const float *)(constants + AT_w_packed_2), outputs->each);
+}
+
+/* Runs a block of `images`, of which only `count` are there. */
+static void run_few_at_1(run_block *run, long images, long count,
+        const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena) {
+    char *staged = (char *)arena + 0; /* behind the block's own */
+    struct table_inputs in = *inputs;
+    struct table_outputs out = *outputs;
+    in.x = (const float *)memcpy(staged + 0, inputs->x, count * 32);
+    memset(staged + 0 + count * 32, 0, (images - count) * 32);
+    in.y = (const float *)memcpy(staged + 2048, inputs->y, count * 64);
+    memset(staged + 2048 + count * 64, 0, (images - count) * 64);
+    out.same = (float *)(staged + 6144);
+    out.each = (float *)(staged + 14336);
+    run(&in, &out, weights, arena);
+    memcpy(outputs->same, out.same, count * 128);
+    memcpy(outputs->each, out.each, count * 64);
+}
+
+/* Runs the first of the `left` images that are left; returns how many. */
+static long run_next_at_1(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long left) {
+    if (left >= 64) {
+        run_block_64_at_1(inputs, outputs, weights, arena);
+        return 64;
+    }
+    if (left >= 49) {
+        run_few_at_1(run_block_64_at_1, 64, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 16) {
+        run_block_16_at_1(inputs, outputs, weights, arena);
+        return 16;
+    }
+    if (left >= 10) {
+        run_few_at_1(run_block_16_at_1, 16, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 8) {
+        run_block_8_at_1(inputs, outputs, weights, arena);
+        return 8;
+    }
+    if (left >= 5) {
+        run_few_at_1(run_block_8_at_1, 8, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    if (left >= 4) {
+        run_block_4_at_1(inputs, outputs, weights, arena);
+        return 4;
+    }
+    if (left >= 2) {
+        run_few_at_1(run_block_4_at_1, 4, left, inputs, outputs, weights, arena);
+        return left;
+    }
+    run_block_1_at_1(inputs, outputs, weights, arena);
+    return 1;
+}
+
+/* Images `at` to `end`, the last not included. */
+static void run_images_at_1(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long at, long end) {
+    while (at < end) {
+        struct table_inputs in = *inputs;
+        struct table_outputs out = *outputs;
+        in.x += at * 8;
+        in.y += at * 16;
+        out.same += at * 32;
+        out.each += at * 16;
+        at += run_next_at_1(&in, &out, weights, arena, end - at);
+    }
+}
+
+/* The position of these sizes, or -1. */
+static int find_size(long rows) {
+    static const long sizes[3][1] = {
+        {1}, {4}, {6}};
+    for (int i = 0; i < 3; i++)
+        if (sizes[i][0] == rows)
+            return i;
+    return -1;
+}
+
+/* Images `at` to `end`, the last not included. */
+static int run_images(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long at, long end, long rows) {
+    switch (find_size(rows)) {
+    case 0:
+        run_images_at_1(inputs, outputs, weights, arena, at, end);
+        return 0;
+    case 1:
+        run_images_at_4(inputs, outputs, weights, arena, at, end);
+        return 0;
+    case 2:
+        run_images_at_6(inputs, outputs, weights, arena, at, end);
+        return 0;
+    }
+    return -1;
+}
+
+int table_run(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long batch, long rows) {
+    return run_images(inputs, outputs, weights, arena, 0, batch, rows);
+}
+
+long table_arena_bytes(long rows) {
+    static const long bytes[3] = {
+        18432,
+        18432,
+        24576,
+    };
+    const int size = find_size(rows);
+    return size < 0 ? -1 : bytes[size];
+}
+
+long table_input_elements(int input, long rows) {
+    static const long elements[3][2] = {
+        {8, 16},
+        {32, 16},
+        {48, 16},
+    };
+    const int size = find_size(rows);
+    return size < 0 || input < 0 || input >= 2 ? -1 : elements[size][input];
+}
+
+long table_output_elements(int output, long rows) {
+    static const long elements[3][2] = {
+        {32, 16},
+        {32, 64},
+        {32, 96},
+    };
+    const int size = find_size(rows);
+    return size < 0 || output < 0 || output >= 2 ? -1 : elements[size][output];
+}
+
+int table_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena, long batch, long rows) {
+    struct table_inputs named_inputs;
+    named_inputs.x = (const float *)inputs[0];
+    named_inputs.y = (const float *)inputs[1];
+    struct table_outputs named_outputs;
+    named_outputs.same = (float *)outputs[0];
+    named_outputs.each = (float *)outputs[1];
+    return table_run(&named_inputs, &named_outputs, weights, arena, batch, rows);
+}
+
+struct table_pool *table_pool_new(long threads) {
+    if (threads < 1 || threads > 2)
+        return NULL;
+    return (struct table_pool *)pool_new(threads);
+}
+
+void table_pool_free(struct table_pool *pool) {
+    pool_free((struct pool *)pool);
+}
+
+struct run {
+    const struct table_inputs *inputs;
+    const struct table_outputs *outputs;
+    const void *weights;
+    void *arena;
+    long batch, parts, rows;
+};
+
+static void take_part(void *context, long step, long part) {
+    const struct run *run = (const struct run *)context;
+    (void)step;
+    run_images(run->inputs, run->outputs, run->weights,
+            (char *)run->arena + part * TABLE_ARENA_BYTES, run->batch * part / run->parts,
+            run->batch * (part + 1) / run->parts, run->rows);
+}
+
+int table_run_on(const struct table_inputs *inputs, const struct table_outputs *outputs,
+        const void *weights, void *arena, long batch, struct table_pool *pool, long rows) {
+    struct pool *threads = (struct pool *)pool;
+    struct run run = {inputs, outputs, weights, arena, batch, threads->parts, rows};
+    if (find_size(rows) < 0)
+        return -1;
+    pool_share(threads, take_part, &run, 1);
+    return 0;
+}
+
+int table_run_on_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena, long batch, struct table_pool *pool, long rows) {
+    struct table_inputs named_inputs;
+    named_inputs.x = (const float *)inputs[0];
+    named_inputs.y = (const float *)inputs[1];
+    struct table_outputs named_outputs;
+    named_outputs.same = (float *)outputs[0];
+    named_outputs.each = (float *)outputs[1];
+    return table_run_on(&named_inputs, &named_outputs, weights, arena, batch, pool, rows);
+}
+
+const char *table_metadata(void) {
+    return "eigentensor 1; graph unknown"
+           " at rows=6"
+           "; graph unknown"
+           " at rows=4"
+           "; graph unknown"
+           " at rows=1"
+           "; input x float32[N,rows,8]"
+           "; input y float32[N,2,8]"
+           "; output same float32[N,2,16]"
+           "; output each float32[N,rows,16]";
+}
