@@ -265,6 +265,13 @@ static void keep(const struct kept_place *place, const struct compiled *compiled
     text_free(&record);
 }
 
+/* Whether a compile within these limits, of however many seconds, could have made it. */
+static bool keeps_within(const struct compiled *compiled, const struct compile_limits *limits) {
+    const struct budget budget = budget_begin(limits);
+    return compiled->nodes <= budget.most[LIMIT_NODES] &&
+           compiled->bytes <= budget.most[LIMIT_BYTES];
+}
+
 struct compiled *compiled_cache_compile(const struct graph *graph,
                                         const struct compile_options *options,
                                         struct et_error *error) {
@@ -273,6 +280,10 @@ struct compiled *compiled_cache_compile(const struct graph *graph,
                  !options->verify && !options->command;
     bool usable = plain && find_place(&place, options);
     struct compiled *compiled = usable ? load(&place) : NULL;
+    if (compiled && !keeps_within(compiled, &options->limits)) {
+        compiled_free(compiled);
+        compiled = NULL;
+    }
     if (!compiled) {
         compiled = compile(graph, options, error);
         if (compiled && usable)

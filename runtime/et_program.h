@@ -51,6 +51,10 @@ struct open_graph;
 bool open_graph_save(const struct open_graph *open, const struct weights *weights, const char *path,
                      struct et_error *error);
 
+/* et_model_open() of a model whose programs are kept as et_program_open_kept() keeps one. */
+struct et_model *model_open_kept(const char *path, const char *weights_path,
+                                 struct et_error *error);
+
 /* The stored graph of a model; NULL: it is one to import. */
 const struct open_graph *model_stored(const struct et_model *model);
 

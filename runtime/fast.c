@@ -5,6 +5,7 @@
 #include "compiler/rewrite/rewrite.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What is tried, in order, until one keeps within the bound: tiles of fewer outputs round better.
@@ -133,18 +134,31 @@ static bool rewrite(const struct et_program *program, const struct fast_attempt 
     return *made || !changed;
 }
 
+/* Whether the program is another one than the last; it is the last afterwards. */
+static bool is_new(const struct et_program *program, struct et_digest *last) {
+    const char *digest = et_program_digest(program);
+    bool is = strcmp(digest, last->text) != 0;
+    snprintf(last->text, sizeof last->text, "%s", digest);
+    return is;
+}
+
 bool et_program_fast(const struct et_program *program, double bound, struct et_program **fast,
                      double *found, struct et_error *error) {
     *fast = NULL;
     if (!(bound > 0))
         return et_fail(error, "expected a bound of the error above 0");
     struct fast_trial trial = {0};
+    struct et_digest last = {0};
     bool good = true, opened = false, fits = false;
     for (size_t i = 0; good && !fits && i < sizeof attempts / sizeof *attempts; i++) {
         struct et_program *made;
         good = rewrite(program, &attempts[i], &made, error);
         if (!good || !made)
             continue;
+        if (!is_new(made, &last)) { /* no tile was as large as the attempt before had it */
+            et_program_free(made);
+            continue;
+        }
         if (!opened)
             good = opened = trial_open(program, &trial, error);
         good = good && trial_run(&trial, made, error);

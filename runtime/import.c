@@ -48,24 +48,30 @@ struct et_program *et_program_open_batched(const char *path, const char *weights
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
 
+typedef struct et_program *program_maker(struct graph *graph, struct weights *weights,
+                                         struct et_error *error);
+
+static struct et_program *open_at(const char *path, const struct graph_load_options *load,
+                                  const struct et_axis *axes, int axis_count, program_maker *make,
+                                  struct et_error *error) {
+    const struct import_options options = {.axis_count = axis_count, .axes = axes};
+    struct weights *weights = NULL;
+    struct graph *graph = model_load(path, load, &options, &weights, error);
+    return graph ? make(graph, weights, error) : NULL;
+}
+
 struct et_program *et_program_open_sized(const char *path, const char *weights_path,
                                          const struct et_axis *axes, int axis_count,
                                          struct et_error *error) {
     const struct graph_load_options load = {.weights_path = weights_path};
-    const struct import_options options = {.axis_count = axis_count, .axes = axes};
-    struct weights *weights = NULL;
-    struct graph *graph = model_load(path, &load, &options, &weights, error);
-    return graph ? program_from_graph(graph, weights, error) : NULL;
+    return open_at(path, &load, axes, axis_count, program_from_graph, error);
 }
 
 struct et_program *et_program_open_kept(const char *path, const char *weights_path,
                                         const struct et_axis *axes, int axis_count,
                                         struct et_error *error) {
     const struct graph_load_options load = {.weights_path = weights_path, .notes = &cached_notes};
-    const struct import_options options = {.axis_count = axis_count, .axes = axes};
-    struct weights *weights = NULL;
-    struct graph *graph = model_load(path, &load, &options, &weights, error);
-    return graph ? program_from_graph_kept(graph, weights, error) : NULL;
+    return open_at(path, &load, axes, axis_count, program_from_graph_kept, error);
 }
 
 bool program_weights_path(const char *path, struct text *text, struct et_error *error) {

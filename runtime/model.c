@@ -3,6 +3,7 @@
 #include "runtime/et_program.h"
 
 #include "compiler/import/model_file.h"
+#include "runtime/digest_notes.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,13 +24,15 @@ struct sized {
 struct et_model {
     struct model_file *file;
     struct declared_inputs inputs;
+    bool keeps; /* its programs, for later processes */
     pthread_mutex_t lock;
     struct sized *sized;
     int kept;
     uint64_t uses;
 };
 
-struct et_model *et_model_open(const char *path, const char *weights_path, struct et_error *error) {
+static struct et_model *open_model(const char *path, const struct graph_load_options *load,
+                                   struct et_error *error) {
     struct et_model *model = et_allocate(1, sizeof *model);
     if (!model) {
         et_fail(error, "%s: out of memory", path);
@@ -37,14 +40,26 @@ struct et_model *et_model_open(const char *path, const char *weights_path, struc
     }
     pthread_mutex_init(&model->lock, NULL);
     model->kept = USUALLY_KEPT;
-    const struct graph_load_options load = {.weights_path = weights_path};
-    model->file = model_file_open(path, &load, error);
+    model->file = model_file_open(path, load, error);
     if (model->file) {
         model->inputs = model_file_inputs(model->file);
         return model;
     }
     et_model_free(model);
     return NULL;
+}
+
+struct et_model *et_model_open(const char *path, const char *weights_path, struct et_error *error) {
+    return open_model(path, &(struct graph_load_options){.weights_path = weights_path}, error);
+}
+
+struct et_model *model_open_kept(const char *path, const char *weights_path,
+                                 struct et_error *error) {
+    const struct graph_load_options load = {.weights_path = weights_path, .notes = &cached_notes};
+    struct et_model *model = open_model(path, &load, error);
+    if (model)
+        model->keeps = true;
+    return model;
 }
 
 static void sized_free(struct sized *sized) {
@@ -147,7 +162,10 @@ static struct et_program *make_program(const struct et_model *model, const struc
     const struct import_options options = {.axis_count = count, .axes = axes};
     struct weights *weights = NULL;
     struct graph *graph = model_file_graph(model->file, &options, &weights, error);
-    struct et_program *program = graph ? program_from_graph(graph, weights, error) : NULL;
+    if (!graph)
+        return NULL;
+    struct et_program *program = model->keeps ? program_from_graph_kept(graph, weights, error)
+                                              : program_from_graph(graph, weights, error);
     if (program)
         program_keep_builds(program); /* it may be made again and again */
     return program;

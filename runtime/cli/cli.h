@@ -50,7 +50,7 @@ struct cli_model {
     const char *path, *weights;
     struct list tuned;    /* files; none: what is kept, if there is any */
     bool untuned;         /* not even that */
-    bool kept;            /* for later processes: et_program_open_kept */
+    bool kept;            /* for later processes: model_open_kept, by model_open_for */
     bool optional;        /* the command can do without */
     struct et_axis *axes; /* AXIS_OPTION, of one size */
     int axis_count;

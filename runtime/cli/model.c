@@ -60,10 +60,7 @@ static bool make_fast(struct cli_model *model, struct et_error *error) {
 }
 
 bool model_open(struct cli_model *model, struct et_error *error) {
-    if (model->kept)
-        model->program = et_program_open_kept(model->path, model->weights, model->axes,
-                                              model->axis_count, error);
-    else if (model->open)
+    if (model->open)
         model->program = et_model_program(model->open, model->axes, model->axis_count, error);
     else
         model->program = et_program_open_sized(model->path, model->weights, model->axes,
@@ -142,7 +139,8 @@ static bool take_shapes(struct cli_model *model, const struct list *files, struc
 
 bool model_open_for(struct cli_model *model, const struct list *files, struct et_error *error) {
     if (!model->open)
-        model->open = et_model_open(model->path, model->weights, error);
+        model->open = model->kept ? model_open_kept(model->path, model->weights, error)
+                                  : et_model_open(model->path, model->weights, error);
     if (!model->open || !take_shapes(model, files, error))
         return false;
     return model_open(model, error);
@@ -153,7 +151,7 @@ void model_close(struct cli_model *model) {
         et_program_free(model->program);
         model->program = model->original;
     }
-    if (model->open && model->program && !model->kept)
+    if (model->open && model->program)
         et_model_give_back(model->open, model->program);
     else
         et_program_free(model->program);

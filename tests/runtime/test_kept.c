@@ -153,6 +153,39 @@ Test(kept, sees_that_a_file_was_changed) {
     cr_expect_not(open_and_run(true, digest, &result, &error));
 }
 
+/* What was compiled within more is no way around a limit. */
+Test(kept, heeds_limits) {
+    static const struct compile_limits limits[] = {{{[LIMIT_NODES] = 10}},
+                                                   {{[LIMIT_BYTES] = 1000}}};
+    expect_same();
+    for (int i = 0; i < 2; i++) {
+        struct et_error error = {0};
+        struct et_program *program = et_program_open_kept(model, NULL, NULL, 0, &error);
+        cr_assert_not_null(program, "%s", error.message);
+        program_set_limits(program, &limits[i]);
+        cr_expect_not(et_program_prepare(program, ET_JIT, &error));
+        cr_expect_not_null(strstr(error.message, "raises the limit"), "%s", error.message);
+        et_program_free(program);
+    }
+    expect_same();
+}
+
+/* A model that is open keeps its programs as one that is opened alone does, and finds those. */
+Test(kept, open_models_keep_the_same) {
+    struct et_error error = {0};
+    char paths[2][400];
+    expect_same();
+    struct et_model *open = model_open_kept(model, NULL, &error);
+    cr_assert_not_null(open, "%s", error.message);
+    struct et_program *program = et_model_program(open, NULL, 0, &error);
+    cr_assert_not_null(program, "%s", error.message);
+    cr_expect(et_program_prepare(program, ET_JIT, &error), "%s", error.message);
+    cr_expect(program_compiled(program, ET_JIT)->mapped.count > 0, "compiled anew");
+    cr_expect_eq(find(".program", paths), 1);
+    et_model_give_back(open, program);
+    et_model_free(open);
+}
+
 /* Other weights under the same name, which the graph does not ask to be its own. */
 Test(kept, sees_other_weights) {
     struct et_error error = {0};
