@@ -46,25 +46,20 @@ static struct tensor count_of_slice(struct tensor count, int64_t most, int64_t s
 
 struct tensor count_slice(struct call *call) {
     struct counted c = call_counted(call, 0);
-    struct integers starts = call_ints_or_input(call, "starts", 1);
-    struct integers ends = call_ints_or_input(call, "ends", 2);
-    struct integers axes = call_ints_or_input(call, "axes", 3);
-    struct integers steps = call_ints_or_input(call, "steps", 4);
     struct tensor x = call_input(call, 0), count = c.count;
-    int rank = tensor_rank(x);
-    int64_t extent = tensor_extent(x, c.axis);
-    if (!only_counted_below(call, 1))
-        return NO_TENSOR;
-    for (int i = 0; i < starts.count && i < ends.count; i++) {
-        int64_t step = integer_or(steps, i, 1);
-        if (call_axis(call, integer_or(axes, i, i), rank) != c.axis)
+    struct slice slices[MAX_RANK];
+    int slice_count = only_counted_below(call, 1) ? call_slices(call, tensor_rank(x), slices) : -1;
+    for (int i = 0; i < slice_count; i++) {
+        struct slice slice = slices[i];
+        if (slice.axis != c.axis)
             continue;
-        if (starts.values[i] < 0 || step < 1 || starts.values[i] > MAX_ELEMENTS ||
-            step > MAX_ELEMENTS || ends.values[i] < -MAX_ELEMENTS)
+        if (slice.start < 0 || slice.step < 1 || slice.start > MAX_ELEMENTS ||
+            slice.step > MAX_ELEMENTS || slice.end < -MAX_ELEMENTS)
             return refuse_counted(call, "from its end, or backwards");
-        count = count_of_slice(c.count, extent, starts.values[i], ends.values[i], step);
+        count =
+            count_of_slice(c.count, tensor_extent(x, c.axis), slice.start, slice.end, slice.step);
     }
-    return build_along(call, c.axis, count);
+    return slice_count < 0 ? NO_TENSOR : build_along(call, c.axis, count);
 }
 
 /* ---- Joining ---- */

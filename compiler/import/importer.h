@@ -283,6 +283,17 @@ bool view_is_uniform(const struct view *view);
 /* A const of rank 1, int64. */
 struct tensor int64_list(struct tensor_context *context, int count, const int64_t *values);
 
+/* ops_slice.c */
+
+/* What a Slice leaves of an axis: positions count from the end where they are negative. */
+struct slice {
+    int axis;
+    int64_t start, end, step; /* not 0 */
+};
+/* Reads those of a node whose input has that rank, of which each has another axis; how many, or -1:
+ * refused. */
+int call_slices(struct call *call, int rank, struct slice slices[MAX_RANK]);
+
 /* ops_constant.c */
 
 /* The axes of which a Shape gives the extents, as Python's slices have them: perhaps none. */

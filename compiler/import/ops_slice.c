@@ -40,26 +40,38 @@ static struct tensor slice_one(struct tensor x, int axis, int64_t start, int64_t
     return slice_axis(x, axis, start, divide_up(start - end, -step), step);
 }
 
-struct tensor import_slice(struct call *call) {
-    struct tensor x = call_input(call, 0);
+int call_slices(struct call *call, int rank, struct slice slices[MAX_RANK]) {
     struct integers starts = call_ints_or_input(call, "starts", 1);
     struct integers ends = call_ints_or_input(call, "ends", 2);
     struct integers axes = call_ints_or_input(call, "axes", 3);
     struct integers steps = call_ints_or_input(call, "steps", 4);
-    int rank = tensor_rank(x), count = starts.count;
+    const int count = starts.count;
     bool seen[MAX_RANK] = {false};
     if (!starts.values || !ends.values || ends.count != count ||
-        (axes.values && axes.count != count) || (steps.values && steps.count != count))
-        return call_refuse(call, "lists of starts, ends, axes and steps of different lengths");
+        (axes.values && axes.count != count) || (steps.values && steps.count != count)) {
+        call_refuse(call, "lists of starts, ends, axes and steps of different lengths");
+        return -1;
+    }
     for (int i = 0; i < count; i++) {
         int axis = call_axis(call, axes.values ? axes.values[i] : i, rank);
         int64_t step = steps.values ? steps.values[i] : 1;
-        if (step == 0 || rank == 0 || seen[axis])
-            return call_refuse(call, step ? "an axis is named twice" : "a step of 0");
+        if (step == 0 || rank == 0 || seen[axis]) {
+            call_refuse(call, step ? "an axis is named twice" : "a step of 0");
+            return -1;
+        }
         seen[axis] = true;
-        x = slice_one(x, axis, starts.values[i], ends.values[i], step);
+        slices[i] = (struct slice){axis, starts.values[i], ends.values[i], step};
     }
-    return x;
+    return count;
+}
+
+struct tensor import_slice(struct call *call) {
+    struct tensor x = call_input(call, 0);
+    struct slice slices[MAX_RANK];
+    int count = call_slices(call, tensor_rank(x), slices);
+    for (int i = 0; i < count; i++)
+        x = slice_one(x, slices[i].axis, slices[i].start, slices[i].end, slices[i].step);
+    return count < 0 ? NO_TENSOR : x;
 }
 
 /* ---- Pad ---- */

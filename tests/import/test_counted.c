@@ -32,15 +32,6 @@ static void make_filter(void) {
     onnx_add_node(&model, "Gather", "y,rows", "found");
 }
 
-static struct graph *imported(struct weights **weights, struct et_error *error) {
-    size_t count;
-    const void *bytes = onnx_pack(&model, &count);
-    struct onnx *onnx = onnx_open_bytes(bytes, count, "m.onnx", error);
-    struct graph *graph = onnx ? onnx_graph(onnx, NULL, weights, error) : NULL;
-    onnx_close(onnx);
-    return graph;
-}
-
 static void expect_output(const struct graph *graph, int index, const char *name, const char *shape,
                           int axis, int count) {
     const struct output *output = &graph->outputs[index];
@@ -61,7 +52,7 @@ Test(counted, outputs_that_are_as_long_share_a_count) {
     onnx_add_output(&model, "columns");
     onnx_add_output(&model, "sum");
     onnx_add_output(&model, "found.count");
-    struct graph *graph = imported(&weights, &error);
+    struct graph *graph = onnx_import(&model, NULL, &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_assert(verify_graph(graph, &error), "%s", error.message);
     cr_assert_eq(graph->output_count, 5);
@@ -87,7 +78,7 @@ Test(counted, the_size_of_what_has_no_elements_is_known) {
     onnx_add_node(&model, "Expand", "zero,size", "spread"); /* a scalar is one extent */
     onnx_add_output(&model, "filled");
     onnx_add_output(&model, "spread");
-    struct graph *graph = imported(&weights, &error);
+    struct graph *graph = onnx_import(&model, NULL, &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_assert_eq(graph->output_count, 2);
     expect_output(graph, 0, "filled", "float32[0]", 0, -1);
@@ -99,7 +90,7 @@ Test(counted, the_size_of_what_has_no_elements_is_known) {
 static void refuses(const char *message) {
     struct et_error error = {0};
     struct weights *weights = NULL;
-    cr_assert_null(imported(&weights, &error));
+    cr_assert_null(onnx_import(&model, NULL, &weights, &error));
     cr_assert_null(weights);
     cr_expect_str_eq(error.message, message);
 }
@@ -137,7 +128,7 @@ Test(counted, says_when_memory_runs_out, .timeout = 60) {
         cr_assert_lt(nth, 100000);
         et_fail_allocation(nth);
         error.message[0] = 0;
-        graph = imported(&weights, &error);
+        graph = onnx_import(&model, NULL, &weights, &error);
         et_fail_allocation(0);
         cr_assert(graph || strstr(error.message, "out of memory"), "%lu: %s", nth, error.message);
     }

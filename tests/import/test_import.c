@@ -28,26 +28,10 @@ static void make_negation(const char *shape) {
     onnx_add_output(&model, "y");
 }
 
-static struct graph *imported_bytes(const void *bytes, size_t count,
-                                    const struct import_options *options, struct weights **weights,
-                                    struct et_error *error) {
-    struct onnx *onnx = onnx_open_bytes(bytes, count, "m.onnx", error);
-    struct graph *graph = onnx ? onnx_graph(onnx, options, weights, error) : NULL;
-    onnx_close(onnx);
-    return graph;
-}
-
-static struct graph *imported(const struct import_options *options, struct weights **weights,
-                              struct et_error *error) {
-    size_t count;
-    const void *bytes = onnx_pack(&model, &count);
-    return imported_bytes(bytes, count, options, weights, error);
-}
-
 static void takes(const struct import_options *options, const char *output) {
     struct et_error error = {0};
     struct weights *weights = NULL;
-    struct graph *graph = imported(options, &weights, &error);
+    struct graph *graph = onnx_import(&model, options, &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_assert(verify_graph(graph, &error), "%s", error.message);
     cr_expect_str_eq(shape_text(graph->outputs[0].node).text, output);
@@ -58,7 +42,7 @@ static void takes(const struct import_options *options, const char *output) {
 static void refuses(const struct import_options *options, const char *message) {
     struct et_error error = {0};
     struct weights *weights = NULL;
-    cr_assert_null(imported(options, &weights, &error));
+    cr_assert_null(onnx_import(&model, options, &weights, &error));
     cr_assert_null(weights);
     cr_assert_str_eq(error.message, message);
 }
@@ -174,7 +158,7 @@ Test(import_onnx, counts_refusals_only_as_far_as_they_may_be_said) {
     }
     struct et_error error = {0};
     struct weights *weights = NULL;
-    cr_assert_null(imported(NULL, &weights, &error));
+    cr_assert_null(onnx_import(&model, NULL, &weights, &error));
     cr_assert_not_null(strstr(error.message, " or more kinds"), "%s", error.message);
 }
 
@@ -239,7 +223,7 @@ static bool pads_for_kernel(const float *kernel) {
     add_integers(node, "pads", 2, pads);
     add_integers(node, "dilations", 1, dilations);
     onnx_add_output(&model, "y");
-    struct graph *graph = imported(NULL, &weights, &error);
+    struct graph *graph = onnx_import(&model, NULL, &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_expect_str_eq(shape_text(graph->outputs[0].node).text, "float32[1,1,2]");
     bool pads_it = false;
@@ -274,7 +258,7 @@ Test(import_onnx, weights_keep_their_names) {
     for (int i = 0; i < 100; i++)
         hundred[i] = (float)i;
     add_weights(100, sizeof hundred);
-    struct graph *graph = imported(NULL, &weights, &error);
+    struct graph *graph = onnx_import(&model, NULL, &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_assert_eq(weights->count, 1);
     cr_assert_str_eq(weights->tensors[0].name, "w");
@@ -293,7 +277,7 @@ Test(import_onnx, weights_of_any_length_are_whole) {
         tensor->data_type = 2;
         tensor->dims[0] = count;
         tensor->raw_data.data = (uint8_t *)"0123456789abcdefghijklmnopqrstuvwxyzABCD";
-        struct graph *graph = imported(NULL, &weights, &error);
+        struct graph *graph = onnx_import(&model, NULL, &weights, &error);
         cr_assert_not_null(graph, "%s", error.message);
         const struct node *node = graph->outputs[1].node;
         cr_assert_eq(node_elements(node), count);
@@ -317,7 +301,7 @@ Test(import_onnx, lists_of_any_length_are_whole) {
         tensor->dims[0] = count;
         tensor->n_float_data = (size_t)count;
         tensor->float_data = hundred;
-        struct graph *graph = imported(NULL, &weights, &error);
+        struct graph *graph = onnx_import(&model, NULL, &weights, &error);
         cr_assert_not_null(graph, "%s", error.message);
         const struct node *node = graph->outputs[1].node;
         cr_assert_eq(node_elements(node), count);
@@ -349,7 +333,7 @@ Test(import_onnx, lists_in_pieces_are_whole) {
     tensor->base.n_unknown_fields = 2;
     tensor->base.unknown_fields = fields;
     const void *bytes = onnx_pack(&model, &count);
-    struct graph *graph = imported_bytes(bytes, count, NULL, &weights, &error);
+    struct graph *graph = onnx_import_bytes(bytes, count, NULL, &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_assert(memcmp(graph->outputs[1].node->value, hundred, 50 * sizeof *hundred) == 0);
     graph_free(graph);
@@ -365,7 +349,7 @@ Test(import_onnx, says_when_memory_runs_out) {
         struct et_error error = {0};
         struct weights *weights = NULL;
         et_fail_allocation(nth);
-        struct graph *graph = imported_bytes(bytes, count, NULL, &weights, &error);
+        struct graph *graph = onnx_import_bytes(bytes, count, NULL, &weights, &error);
         et_fail_allocation(0);
         done = graph != NULL;
         cr_assert(done || strstr(error.message, "out of memory"), "%s", error.message);
@@ -438,7 +422,7 @@ Test(import_onnx, refuses_n_grams_of_an_empty_pool) {
 static void holds(const char *kind, const void *bytes, size_t count) {
     struct et_error error = {0};
     struct weights *weights = NULL;
-    struct graph *graph = imported(NULL, &weights, &error);
+    struct graph *graph = onnx_import(&model, NULL, &weights, &error);
     cr_assert_not_null(graph, "%s", error.message);
     cr_expect_str_eq(shape_text(graph->outputs[1].node).text, kind);
     cr_assert_eq(weights->count, 1);
@@ -580,7 +564,7 @@ Test(import_onnx, every_beginning_is_refused) {
     for (size_t cut = 1; cut < count; cut++) {
         struct et_error error = {0};
         struct weights *weights = NULL;
-        struct graph *graph = imported_bytes(bytes, cut, NULL, &weights, &error);
+        struct graph *graph = onnx_import_bytes(bytes, cut, NULL, &weights, &error);
         /* Where only the opset is cut off, it is a model of the oldest. */
         cr_assert(graph || error.message[0], "%zu bytes", cut);
         graph_free(graph);
@@ -607,7 +591,7 @@ Test(import_onnx, depth_is_bounded) {
     }
     struct et_error error = {0};
     struct weights *weights = NULL;
-    cr_assert_null(imported_bytes(at, length, NULL, &weights, &error));
+    cr_assert_null(onnx_import_bytes(at, length, NULL, &weights, &error));
     cr_assert_not_null(strstr(error.message, "graphs within graphs, too deep"), "%s",
                        error.message);
     free(bytes);

@@ -117,3 +117,19 @@ const void *onnx_pack(struct onnx_model *model, size_t *count) {
     onnx__model__pack(&model->message, bytes);
     return bytes;
 }
+
+struct graph *onnx_import_bytes(const void *bytes, size_t count,
+                                const struct import_options *options, struct weights **weights,
+                                struct et_error *error) {
+    struct onnx *onnx = onnx_open_bytes(bytes, count, "m.onnx", error);
+    struct graph *graph = onnx ? onnx_graph(onnx, options, weights, error) : NULL;
+    onnx_close(onnx);
+    return graph;
+}
+
+struct graph *onnx_import(struct onnx_model *model, const struct import_options *options,
+                          struct weights **weights, struct et_error *error) {
+    size_t count;
+    const void *bytes = onnx_pack(model, &count);
+    return onnx_import_bytes(bytes, count, options, weights, error);
+}

@@ -25,6 +25,12 @@ Onnx__Attribute *onnx_add_attribute(struct onnx_model *model, Onnx__Node *node, 
 /* A float32 initialiser of rank 1 without elements: for the caller to fill. */
 Onnx__Tensor *onnx_add_initializer(struct onnx_model *model, const char *name, int type,
                                    int64_t extent);
+/* Its graph, called m.onnx in errors: onnx_open_bytes() and onnx_graph(). */
+struct graph *onnx_import(struct onnx_model *model, const struct import_options *options,
+                          struct weights **weights, struct et_error *error);
+struct graph *onnx_import_bytes(const void *bytes, size_t count,
+                                const struct import_options *options, struct weights **weights,
+                                struct et_error *error);
 /* Its bytes, in the model's arena. */
 const void *onnx_pack(struct onnx_model *model, size_t *count);
 
