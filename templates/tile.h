@@ -1,4 +1,5 @@
-// Register tiles: the arithmetic of every float32 contraction.
+// Register tiles: the arithmetic of every float32 contraction, and of those of float32 by constants
+// of 16-bit floats.
 //
 // A tile holds rows x columns sums in registers. Per element of the contracted axes it reads one
 // row of the panel (columns neighbours) and for each of its rows either one element of the stream,
@@ -15,6 +16,8 @@
 
 #ifndef ET_TEMPLATES_TILE_H
 #define ET_TEMPLATES_TILE_H
+
+#include "templates/convert.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -304,6 +307,94 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
         for (int row = high_rows; row < rows; row += height - 1)
             tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
                        stream + column * lanes, panel + column, walk, resume, NULL);
+    }
+}
+//: section tile_16 needs tile f16_to_f32 bf16_to_f32
+//: names TILE_F16 TILE_BF16 TILE_WIDENED tile_of_f16 tile_widen tile_part
+// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. So many
+// rows of the panel are widened at a time, which is exact; they are in L1 when `part`, the tile of
+// as many rows and columns, multiplies by them. Memory is read while that happens: it is asked for
+// what comes later.
+enum { TILE_F16, TILE_BF16, TILE_WIDENED = 32 };
+#if VECTOR_BITS == 256
+static inline vector tile_of_f16(__m128i bits) {
+#ifdef __F16C__
+    return _mm256_cvtph_ps(bits);
+#else // as if float32 had its exponents; then 2^112 times that, or infinities and NaN
+    __m256i x = _mm256_cvtepu16_epi32(bits), most = _mm256_set1_epi32(0x7bff);
+    __m256i sign = _mm256_and_si256(x, _mm256_set1_epi32(0x8000));
+    __m256i magnitude = _mm256_xor_si256(x, sign);
+    vector number = _mm256_mul_ps(_mm256_castsi256_ps(_mm256_slli_epi32(magnitude, 13)),
+                                  _mm256_set1_ps(0x1p112f));
+    __m256i special =
+        _mm256_and_si256(_mm256_cmpgt_epi32(magnitude, most), _mm256_set1_epi32(0x7f800000));
+    return _mm256_or_ps(number,
+                        _mm256_castsi256_ps(_mm256_or_si256(special, _mm256_slli_epi32(sign, 16))));
+#endif
+}
+#endif
+TILE_INLINE tile_widen(int format, int columns, float *restrict to, const uint16_t *from) {
+    int c = 0;
+#if VECTOR_BITS == 512
+    for (; c + 16 <= columns; c += 16) {
+        __m256i bits = _mm256_loadu_si256((const __m256i *)(from + c));
+        if (format == TILE_F16)
+            vector_store(to + c, _mm512_cvtph_ps(bits));
+        else
+            vector_store(to + c,
+                         _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)));
+    }
+#elif VECTOR_BITS == 256
+    for (; c + 8 <= columns; c += 8) {
+        __m128i bits = _mm_loadu_si128((const __m128i *)(from + c));
+        if (format == TILE_F16)
+            vector_store(to + c, tile_of_f16(bits));
+        else
+            vector_store(to + c,
+                         _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16)));
+    }
+#elif VECTOR_BITS == 128
+    for (; c + 4 <= columns; c += 4) {
+        uint16x4_t bits = vld1_u16(from + c);
+        if (format == TILE_F16)
+            vector_store(to + c, vcvt_f32_f16(vreinterpret_f16_u16(bits)));
+        else
+            vector_store(to + c, vreinterpretq_f32_u32(vshll_n_u16(bits, 16)));
+    }
+#endif
+    for (; c < columns; c++)
+        to[c] = format == TILE_F16 ? f16_to_f32(from[c]) : bf16_to_f32(from[c]);
+}
+typedef void tile_part(float *restrict acc, const float *stream, const float *panel,
+                       const struct tile_walk *walk, int resume, const float *ahead);
+TILE_INLINE tile_16(int format, int rows, int columns, tile_part *part, float *restrict acc,
+                    const float *stream, const uint16_t *panel, const struct tile_walk *walk,
+                    int resume, const uint16_t *ahead) {
+    _Alignas(64) float widened[TILE_WIDENED * 64];
+    struct tile_walk steps = *walk;
+    const ptrdiff_t lines = ahead ? walk->ahead : 0;
+    steps.extent[0] = steps.extent[1] = 1;
+    steps.panel[2] = columns;
+    for (int n = 0; n < rows * columns && !resume; n++)
+        acc[n / columns * walk->sums + n % columns] = 0.0f;
+    for (ptrdiff_t i = 0; i < walk->extent[0]; i++) {
+        for (ptrdiff_t j = 0; j < walk->extent[1]; j++) {
+            const float *x = stream + i * walk->stream[0] + j * walk->stream[1];
+            const uint16_t *y = panel + i * walk->panel[0] + j * walk->panel[1];
+            for (ptrdiff_t k = 0; k < walk->extent[2]; k += TILE_WIDENED) {
+                ptrdiff_t left = walk->extent[2] - k;
+                steps.extent[2] = left < TILE_WIDENED ? left : TILE_WIDENED;
+                for (ptrdiff_t s = 0; s < steps.extent[2]; s++) {
+                    const uint16_t *from = y + (k + s) * walk->panel[2];
+                    for (int c = 0; c < columns; c += 2 * TILE_LINE)
+                        __builtin_prefetch(from + TILE_AHEAD * columns + c);
+                    tile_widen(format, columns, widened + s * columns, from);
+                }
+                part(acc, x + k * walk->stream[2], widened, &steps, 1, NULL);
+            }
+        }
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += 2 * TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2);
     }
 }
 //: end

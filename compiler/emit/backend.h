@@ -15,6 +15,7 @@ struct wanted_tile;
 
 struct emit_backend {
     const char *name;
+    bool inlines_tiles;      /* the text defines tiles; else they are functions of the runtime */
     bool has_pool;           /* the text can have threads of its own */
     bool has_metadata;       /* PREFIX_metadata */
     bool has_system_headers; /* the text includes PREFIX.h and those of C; else it declares all */
@@ -23,6 +24,7 @@ struct emit_backend {
     const char *outlined;    /* says of a function that it is not inlined: "" or words */
     const char *const *templates; /* texts of templates/ before those of all backends; ends: NULL */
     const char *tile_section;     /* what a text needs that calls tiles */
+    const char *narrow_tile_section; /* and that calls tiles with panels of 16 bits */
     /* What stands before the sections. */
     void (*prelude)(struct emitter *emitter, struct text *text);
     /* One tile that the text calls: its definition, or its declaration. */

@@ -1,5 +1,6 @@
 /* The emitted file: title, index of kernels, prelude, kernels, entry points. */
 #include "compiler/emit/emit.h"
+#include "compiler/schedule/tile_kind.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -97,6 +98,9 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
     struct sections *sections = &emitter->sections;
     if (emitter->tile_count > 0)
         sections_want(sections, backend->tile_section);
+    for (int i = 0; i < emitter->tile_count; i++)
+        if (emitter->tiles[i].kind->panel != DTYPE_FLOAT32)
+            sections_want(sections, backend->narrow_tile_section);
     sections_print(sections, text);
     text_add(text, "\n");
     emit_scalar_functions(emitter, text);

@@ -16,10 +16,10 @@ struct wanted_tile {
     bool lanes;
     int rows, columns;
 };
-/* The parameters of every tile, in C. */
-#define TILE_PARAMETERS                                                                            \
-    "float *restrict sums, const float *stream, const float *panel,\n"                             \
-    "        const struct tile_walk *walk, int resume, const float *ahead"
+/* The parameters of every tile whose panel has elements of that C type. */
+#define TILE_PARAMETERS(panel)                                                                     \
+    "float *restrict sums, const float *stream, const " panel " *panel,\n"                         \
+    "        const struct tile_walk *walk, int resume, const " panel " *ahead"
 
 /* A function of the runtime that the text calls. */
 struct runtime_function {

@@ -556,6 +556,11 @@ bool is_contraction(const struct expression *e) {
     return e->kind == EXPRESSION_REDUCE && e->op == OP_CONTRACT;
 }
 
+bool is_widening(const struct expression *e) {
+    return e->kind == EXPRESSION_OP && e->op == OP_CAST && e->dtype == DTYPE_FLOAT32 &&
+           (e->sources[0]->dtype == DTYPE_FLOAT16 || e->sources[0]->dtype == DTYPE_BFLOAT16);
+}
+
 /* ---- Extents ---- */
 
 struct measuring {

@@ -5,7 +5,8 @@
  * element once: so bias, activation and normalisation come to stand on the accumulator, and pooling
  *     over windows that do not overlap reduces accumulators before anything is stored.
  *   - Padding that is read at several places stays a buffer, into which its source is stored.
- *   - Operands of float32 contractions stay in buffers, since each element is read many times. */
+ *   - Operands of float32 contractions stay in buffers, since each element is read many times. But
+ * a constant of 16-bit floats is widened where a tile reads it, or where it is packed. */
 #include "compiler/ir/uses.h"
 #include "compiler/lower/lower.h"
 
@@ -16,6 +17,7 @@ enum {
     CHEAP_OPERATIONS = 3, /* recomputing so many is cheaper than a trip through memory */
     LARGEST_KERNEL = 160, /* operations in one statement: keeps registers and readers happy */
     LARGEST_POOL = 12,  /* accumulators that one pooled element may need: a tile has no more rows */
+    FEWEST_COLUMNS = 8, /* of a contraction whose tiles widen their panel */
     LARGEST_INDEX = 48, /* terms: larger ones would double with each statement that moves in */
 };
 
@@ -173,6 +175,53 @@ static bool stays_small(const struct fusion *fusion, const struct statement *pro
     return stays_within(inner, outer, &read);
 }
 
+struct contraction_search {
+    const struct buffer *weight;
+    const struct expression *contraction, *weight_load, *other; /* operands; NULL: not found */
+};
+
+static void note_operands(void *context, const struct expression *e) {
+    struct contraction_search *search = context;
+    for (int i = 0; is_contraction(e) && i < 2; i++) {
+        const struct expression *source = e->sources[i];
+        if (source->kind != EXPRESSION_LOAD || source->buffer != search->weight)
+            continue;
+        search->contraction = e;
+        search->weight_load = source;
+        search->other = e->sources[1 - i];
+    }
+}
+
+static bool reads_along(const struct expression *load, const struct axis *axis) {
+    for (int i = 0; i < load->index_count; i++)
+        if (index_uses(load->indices[i], axis))
+            return true;
+    return false;
+}
+
+/* Whether the contraction will run as tiles along columns that only the weight has: they widen. */
+static bool widens_in_tiles(const struct fusion *fusion, const struct statement *producer,
+                            const struct statement *consumer, const struct reading *reading) {
+    struct contraction_search search = {.weight = producer->output};
+    const struct expression *value = producer->value;
+    if (reading->several || reading->guarded || !is_widening(value) ||
+        value->sources[0]->kind != EXPRESSION_LOAD ||
+        value->sources[0]->buffer->kind != BUFFER_CONSTANT || value->sources[0]->buffer->splat ||
+        !keeps_tiles(value->sources[0]))
+        return false;
+    expression_walk(fusion->ir, consumer->value, note_operands, &search);
+    if (!search.contraction || !keeps_tiles(search.weight_load) ||
+        search.other->kind != EXPRESSION_LOAD || search.other->buffer->splat ||
+        search.other->buffer == search.weight || !keeps_tiles(search.other))
+        return false;
+    for (int i = 0; i < consumer->axis_count; i++)
+        if (consumer->axes[i]->extent >= FEWEST_COLUMNS &&
+            reads_along(search.weight_load, consumer->axes[i]) &&
+            !reads_along(search.other, consumer->axes[i]))
+            return true;
+    return false;
+}
+
 /* Looks first at what is known, then at how the consumer reads: its uses are listed when the first
  * producer needs it. */
 static bool is_worth_inlining(const struct fusion *fusion, const struct statement *producer,
@@ -191,7 +240,7 @@ static bool is_worth_inlining(const struct fusion *fusion, const struct statemen
         *uses = list_uses(fusion->ir, consumer);
     struct reading reading = reading_of(uses, producer->output);
     if (reading.in_contraction)
-        return false;
+        return widens_in_tiles(fusion, producer, consumer, &reading);
     if (is_padding(producer) && (!only || reading.several))
         return false;
     if (facts->has_reduction)

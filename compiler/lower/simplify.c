@@ -1,8 +1,9 @@
 /* Simplification of a graph before it is lowered.
  *
  *   - What depends on constants only is computed now, with the evaluator that the interpreter uses,
- *     unless the result would be larger than what it came from, or all that takes more steps than
- *     the elements that the graph holds give reason for.
+ *     unless the result would be larger than what it came from (float32 made of 16-bit floats: and
+ *     than 1 MiB), or all that takes more steps than the elements that the graph holds give reason
+ *     for.
  *   - Tensors without elements become empty constants, and what is made of them alone constants
  *     that are the same everywhere. So nothing reads a tensor without elements: only inputs and
  *     outputs are left of them.
@@ -17,8 +18,9 @@
 
 enum {
     ALWAYS_FOLD_BYTES = 64,
-    ALWAYS_FOLD_STEPS = 1 << 26, /* of all nodes together */
-    FOLD_STEPS_OF_BYTE = 16,     /* more of them, for each byte of the graph's weights */
+    ALWAYS_WIDEN_BYTES = 1 << 20, /* of float32, made of 16-bit floats: stays in a second cache */
+    ALWAYS_FOLD_STEPS = 1 << 26,  /* of all nodes together */
+    FOLD_STEPS_OF_BYTE = 16,      /* more of them, for each byte of the graph's weights */
 };
 
 struct simplifying {
@@ -128,6 +130,12 @@ static bool evaluate_aligned(struct simplifying *simplifying, const struct node 
     return good;
 }
 
+/* Whether it makes float32 of 16-bit floats. */
+static bool widens(const struct node *node) {
+    return node->op == OP_CAST && node->dtype == DTYPE_FLOAT32 &&
+           (node->sources[0]->dtype == DTYPE_FLOAT16 || node->sources[0]->dtype == DTYPE_BFLOAT16);
+}
+
 /* Evaluates a node whose sources are known; *made stays NULL where it is better computed later. */
 static bool fold(struct simplifying *simplifying, const struct node *node, struct node **made) {
     struct view sources[3], view;
@@ -140,7 +148,8 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
         return true;
     if (!infer(&inferred, simplifying->error))
         return false;
-    int64_t limit = origin_bytes > ALWAYS_FOLD_BYTES ? origin_bytes : ALWAYS_FOLD_BYTES;
+    int64_t least = widens(node) ? ALWAYS_WIDEN_BYTES : ALWAYS_FOLD_BYTES;
+    int64_t limit = origin_bytes > least ? origin_bytes : least;
     double steps = evaluation_steps(&inferred);
     if (node_bytes(&inferred) > limit || steps > simplifying->steps_left)
         return true;

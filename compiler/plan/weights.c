@@ -55,7 +55,7 @@ static bool same_packing(const struct packing *a, const struct packing *b) {
     size_t count = (size_t)a->count;
     return a->elements == b->elements && a->base == b->base && a->columns == b->columns &&
            a->column_step == b->column_step && a->block == b->block && a->last == b->last &&
-           a->count == b->count && a->outer_count == b->outer_count &&
+           a->widened == b->widened && a->count == b->count && a->outer_count == b->outer_count &&
            memcmp(a->extents, b->extents, count * sizeof *a->extents) == 0 &&
            memcmp(a->steps, b->steps, count * sizeof *a->steps) == 0;
 }

@@ -39,10 +39,24 @@ static bool has_tiles(const struct expression *sum) {
     return tile_kind_of(sum->sources[0]->dtype, sum->sources[1]->dtype, sum->dtype) != NULL;
 }
 
+/* What a tile reads that widens its panel by itself. */
+static const struct expression *without_cast(const struct expression *operand) {
+    return is_widening(operand) ? operand->sources[0] : operand;
+}
+
+/* The same sum of what tiles read. */
+static const struct expression *sum_of_loads(struct ir *ir, const struct expression *sum) {
+    const struct expression *sources[] = {without_cast(sum->sources[0]),
+                                          without_cast(sum->sources[1])};
+    if (sources[0] == sum->sources[0] && sources[1] == sum->sources[1])
+        return sum;
+    return expression_reduce(ir, OP_CONTRACT, sum->dtype, sum->axis_count, sum->axes, 2, sources);
+}
+
 bool find_contraction(struct ir *ir, struct statement *statement, struct contraction *contraction) {
     struct finding finding = {0};
     expression_walk(ir, statement->value, note_reduction, &finding);
-    const struct expression *sum = finding.sum;
+    const struct expression *sum = finding.sum ? sum_of_loads(ir, finding.sum) : NULL;
     if (finding.sums != 1 || finding.reductions > 2 || !has_tiles(sum) ||
         statement->loop_count + sum->axis_count + 2 > MAX_LOOPS ||
         (finding.pool && !unrolls(finding.pool)) || !is_affine_load(sum->sources[0]) ||

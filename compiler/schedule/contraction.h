@@ -7,7 +7,7 @@
 struct contraction {
     struct ir *ir;
     struct statement *statement;
-    const struct expression *sum;  /* the contraction */
+    const struct expression *sum;  /* the contraction, of loads: casts that tiles do are left out */
     const struct expression *pool; /* a small reduction around it, or NULL */
     int64_t depth;                 /* elements that a sum has */
 };

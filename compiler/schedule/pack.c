@@ -6,6 +6,8 @@
  * filled; the rest by statements of their own. */
 #include "compiler/schedule/pack.h"
 
+#include "templates/convert.h"
+
 #include <string.h>
 
 /* ---- Layout ---- */
@@ -59,7 +61,7 @@ static void begin_packing(struct packing_plan *plan, enum buffer_kind kind, cons
     struct ir *ir = plan->contraction->ir;
     const struct buffer *source = plan->load->buffer;
     int64_t elements = packed_elements(plan);
-    plan->packed = ir_buffer(ir, kind, source->dtype, 1, &elements,
+    plan->packed = ir_buffer(ir, kind, plan->dtype, 1, &elements,
                              arena_format(ir->arena, "%s_%s", source->name, suffix));
     plan->packed->node = source->node;
 }
@@ -79,6 +81,7 @@ static struct packing *constant_packing(const struct packing_plan *plan) {
     struct packing *packing = arena_new(ir->arena, struct packing);
     packing->elements = plan->load->buffer->value;
     packing->element_bytes = dtype_facts[plan->load->buffer->dtype].bytes;
+    packing->widened = plan->dtype == plan->load->dtype ? DTYPE_FLOAT32 : plan->load->dtype;
     packing->source_bytes = (size_t)plan->load->buffer->elements * packing->element_bytes;
     packing->base = linear_address(ir, plan->load->buffer, plan->load->indices)->constant;
     packing->columns = plan->column->extent;
@@ -185,6 +188,23 @@ static char *pack_one(const struct packing *packing, struct panel_strip strip) {
     return strip.to;
 }
 
+/* The same where float32 is made of 16 bits: these are packed into the end of the place, and then
+ * become twice as long from the beginning on, where they never reach what is yet to be read. */
+static char *pack_and_widen(const struct packing *packing, struct panel_strip strip) {
+    float *wide = (float *)strip.to;
+    int64_t count = strip.width;
+    for (int i = packing->outer_count; i < packing->count; i++)
+        count *= packing->extents[i];
+    char *narrow = strip.to += count * (int64_t)packing->element_bytes;
+    char *end = pack_one(packing, strip);
+    for (int64_t i = 0; i < count; i++) {
+        uint16_t bits;
+        memcpy(&bits, narrow + i * (int64_t)sizeof bits, sizeof bits);
+        wide[i] = packing->widened == DTYPE_FLOAT16 ? f16_to_f32(bits) : bf16_to_f32(bits);
+    }
+    return end;
+}
+
 void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed) {
     const char *elements = packing->elements;
     const int64_t bytes = (int64_t)packing->element_bytes;
@@ -194,13 +214,14 @@ void pack_constant(const struct packing *packing, const struct mapped_file *file
         for (int64_t column = 0; column < packing->columns; column += packing->block) {
             int64_t left = packing->columns - column;
             int64_t width = left < packing->block && packing->last ? packing->last : packing->block;
-            to = pack_one(packing,
-                          (struct panel_strip){
-                              .from = elements + (from + column * packing->column_step) * bytes,
-                              .to = to,
-                              .width = width,
-                              .columns = left < width ? left : width,
-                              .column_step = packing->column_step});
+            const struct panel_strip strip = {
+                .from = elements + (from + column * packing->column_step) * bytes,
+                .to = to,
+                .width = width,
+                .columns = left < width ? left : width,
+                .column_step = packing->column_step};
+            to = packing->widened == DTYPE_FLOAT32 ? pack_one(packing, strip)
+                                                   : pack_and_widen(packing, strip);
             if (to - forgotten < FORGETTING_BYTES)
                 continue;
             forget_pages(file, packing->elements, packing->source_bytes);
@@ -324,7 +345,8 @@ struct packers provide_panel(struct tile *tile, const struct contraction *contra
                                 .load = tiling->panel,
                                 .column = tiling->column,
                                 .block = tiling->columns,
-                                .last = tiling->last_columns};
+                                .last = tiling->last_columns,
+                                .dtype = tiling->kind->panel};
     bool constant = source->kind == BUFFER_CONSTANT;
     begin_packing(&plan, constant ? BUFFER_CONSTANT : BUFFER_TEMPORARY, "packed");
     tile->panel = plan.packed;

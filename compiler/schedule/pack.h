@@ -9,7 +9,8 @@
  * axis with its extent and its step in the source. */
 struct packing {
     const void *elements;
-    size_t element_bytes; /* of one */
+    size_t element_bytes; /* of one, in the source */
+    enum dtype widened;   /* float16 or bfloat16, of which float32 is made; else float32 */
     size_t source_bytes;  /* of all elements that it packs from */
     int64_t base, columns, column_step, block, last;
     int count, outer_count;
@@ -25,6 +26,7 @@ struct packing_plan {
     const struct expression *load;
     const struct axis *column;
     int64_t block, last; /* columns of a panel, and of the last; 0: of that too */
+    enum dtype dtype;    /* of the panel; a constant's may be wider than its source's */
     struct buffer *packed;
 };
 

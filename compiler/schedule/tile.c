@@ -182,7 +182,7 @@ static const struct expression *find_stage(const struct contraction *contraction
                                            const struct expression *accumulator) {
     const struct expression *pool = contraction->pool;
     struct ir *ir = contraction->ir;
-    if (!pool || pool->dtype != accumulator->dtype || pool->sources[0] == contraction->sum)
+    if (!pool || pool->dtype != accumulator->dtype || is_contraction(pool->sources[0]))
         return NULL;
     struct replacement replacement = {.accumulator = accumulator};
     struct rewrite rewrite = {.replace = replace_contraction, .context = &replacement};

@@ -7,7 +7,10 @@
 #include "compiler/schedule/cost.h"
 #include "compiler/schedule/pack.h"
 
-enum { MAX_ROW_AXES = 3 };
+enum {
+    MAX_ROW_AXES = 3,
+    MOST_NARROW_ROWS = 8, /* with more, widening costs what it saves */
+};
 
 /* What is being put together, and the best so far. */
 struct search {
@@ -180,14 +183,34 @@ static void consider_column(struct search *search) {
     }
 }
 
+/* Rows of all tiles together: what only the stream has. */
+static int64_t rows_of(const struct contraction *contraction, const struct expression *stream,
+                       const struct expression *panel) {
+    const struct statement *statement = contraction->statement;
+    int64_t rows = 1;
+    for (int i = 0; i < statement->loop_count; i++)
+        if (load_uses(stream, statement->loops[i]) && !load_uses(panel, statement->loops[i]))
+            rows *= statement->loops[i]->extent;
+    return rows;
+}
+
+/* A constant of 16 bits stays so where memory binds; with many rows arithmetic does, and it is made
+ * float32 when it is packed. */
+static enum dtype panel_dtype(const struct contraction *contraction,
+                              const struct expression *stream, const struct expression *panel) {
+    bool narrow = panel->buffer->kind == BUFFER_CONSTANT && panel->dtype != stream->dtype;
+    return narrow && rows_of(contraction, stream, panel) > MOST_NARROW_ROWS ? stream->dtype
+                                                                            : panel->dtype;
+}
+
 /* One operand as the stream, and the columns along one loop that the other has. */
 static void consider_side(struct search *search, int side) {
     const struct contraction *contraction = search->contraction;
     const struct statement *statement = contraction->statement;
     const struct expression *stream = contraction->sum->sources[side];
     const struct expression *panel = contraction->sum->sources[1 - side];
-    const struct tile_kind *kind =
-        tile_kind_find(stream->dtype, panel->dtype, contraction->sum->dtype);
+    const struct tile_kind *kind = tile_kind_find(
+        stream->dtype, panel_dtype(contraction, stream, panel), contraction->sum->dtype);
     search->there = packed_by(contraction->ir->largest, panel->buffer);
     for (int i = 0; kind && i < statement->loop_count; i++) {
         const struct axis *column = statement->loops[i];

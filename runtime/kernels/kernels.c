@@ -1,7 +1,10 @@
 #include "runtime/kernels/kernels.h"
 
+#include <string.h>
+
 static const struct kernel_set sets[] = {
-#define KERNEL_SET(name, target) {&targets[TARGET_##target], tiles_##name, rows_##name},
+#define KERNEL_SET(name, target)                                                                   \
+    {&targets[TARGET_##target], tiles_##name, f16_tiles_##name, bf16_tiles_##name, rows_##name},
 #include "runtime/kernels/sets.def"
 #undef KERNEL_SET
 };
@@ -15,8 +18,12 @@ const struct kernel_set *kernels_for(const struct target *target) {
 }
 
 const void *kernel_find(const struct kernel_set *set, const char *name) {
-    int tile = tile_find(name), row = tile < 0 ? row_find(name) : -1;
-    return tile >= 0  ? (const void *)set->tiles[tile]
-           : row >= 0 ? (const void *)set->rows[row]
-                      : NULL;
+    bool f16 = strncmp(name, "f16_tile_", 9) == 0, bf16 = strncmp(name, "bf16_tile_", 10) == 0;
+    int tile = tile_find(f16 ? name + 4 : bf16 ? name + 5 : name);
+    if (tile >= 0)
+        return f16    ? (const void *)set->f16_tiles[tile]
+               : bf16 ? (const void *)set->bf16_tiles[tile]
+                      : (const void *)set->tiles[tile];
+    int row = row_find(name);
+    return row >= 0 ? (const void *)set->rows[row] : NULL;
 }

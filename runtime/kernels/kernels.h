@@ -10,7 +10,8 @@
 struct kernel_set {
     const struct target *target;
     tile_function *const *tiles; /* by TILE_OF_name */
-    row_function *const *rows;   /* by ROW_name */
+    tile_16_function *const *f16_tiles, *const *bf16_tiles;
+    row_function *const *rows; /* by ROW_name */
 };
 
 /* The set for a target; for one that has none of its own, that which every CPU runs. */

@@ -8,6 +8,10 @@
 typedef void tile_function(float *restrict acc, const float *stream, const float *panel,
                            const struct tile_walk *walk, int resume, const float *ahead);
 
+/* With a panel of float16 or bfloat16. */
+typedef void tile_16_function(float *restrict acc, const float *stream, const uint16_t *panel,
+                              const struct tile_walk *walk, int resume, const uint16_t *ahead);
+
 enum {
 #define TILE(name, lanes, rows, columns) TILE_OF_##name,
 #include "templates/tiles.def"
@@ -18,8 +22,12 @@ enum {
 /* Position of the tile that emitted C calls "tile_8x32"; -1: there is none. */
 int tile_find(const char *name);
 
-/* The sets, tiles_baseline and so on, by TILE_OF_name. */
-#define KERNEL_SET(name, target) extern tile_function *const tiles_##name[TILE_COUNT];
+/* The sets, tiles_baseline and so on, by TILE_OF_name; those of 16-bit panels have the same shapes.
+ */
+#define KERNEL_SET(name, target)                                                                   \
+    extern tile_function *const tiles_##name[TILE_COUNT];                                          \
+    extern tile_16_function *const f16_tiles_##name[TILE_COUNT];                                   \
+    extern tile_16_function *const bf16_tiles_##name[TILE_COUNT];
 #include "runtime/kernels/sets.def"
 #undef KERNEL_SET
 

@@ -33,6 +33,28 @@ ASSERT_OF_SET(TILE_LINE * sizeof(float), LINE);
 #include "templates/tiles.def"
 #undef TILE
 
+#define TILE(name, lanes, rows, columns)                                                           \
+    static void f16_##name(float *restrict acc, const float *stream, const uint16_t *panel,        \
+                           const struct tile_walk *walk, int resume, const uint16_t *ahead) {      \
+        tile_16(TILE_F16, rows, columns, name, acc, stream, panel, walk, resume, ahead);           \
+    }                                                                                              \
+    static void bf16_##name(float *restrict acc, const float *stream, const uint16_t *panel,       \
+                            const struct tile_walk *walk, int resume, const uint16_t *ahead) {     \
+        tile_16(TILE_BF16, rows, columns, name, acc, stream, panel, walk, resume, ahead);          \
+    }
+#include "templates/tiles.def"
+#undef TILE
+
+tile_16_function *const OF_SET(f16_tiles_, )[TILE_COUNT] = {
+#define TILE(name, lanes, rows, columns) f16_##name,
+#include "templates/tiles.def"
+#undef TILE
+};
+tile_16_function *const OF_SET(bf16_tiles_, )[TILE_COUNT] = {
+#define TILE(name, lanes, rows, columns) bf16_##name,
+#include "templates/tiles.def"
+#undef TILE
+};
 tile_function *const OF_SET(tiles_, )[TILE_COUNT] = {
 #define TILE(name, lanes, rows, columns) name,
 #include "templates/tiles.def"

@@ -229,6 +229,36 @@ static struct graph *nothing(struct tensor_context *context, struct et_error *er
     return compile_to_graph(context, OUTPUTS({"y", tensor_exp(x)}), error);
 }
 
+/* Products with weights of 16 bits: large ones are widened in tiles of few rows, others
+ * when they are packed, small ones before that. */
+static struct graph *narrow_weights(struct tensor_context *context, struct et_error *error) {
+    struct tensor row = add_graph_input(context, "row", DTYPE_FLOAT32, SHAPE(1, 700));
+    struct tensor rows = add_graph_input(context, "rows", DTYPE_FLOAT32, SHAPE(14, 700));
+    struct tensor f16 = add_weight(context, "f16", DTYPE_FLOAT16, SHAPE(700, 437));
+    struct tensor bf16 = add_weight(context, "bf16", DTYPE_BFLOAT16, SHAPE(500, 700));
+    struct tensor two = add_weight(context, "two", DTYPE_BFLOAT16, SHAPE(2, 7, 100, 200));
+    struct tensor line = add_weight(context, "line", DTYPE_FLOAT16, SHAPE(270000));
+    struct tensor small = add_weight(context, "small", DTYPE_FLOAT16, SHAPE(700, 40));
+    f16 = tensor_cast(f16, DTYPE_FLOAT32);
+    bf16 = transpose(tensor_cast(bf16, DTYPE_FLOAT32), 0, 1);
+    two = tensor_reshape(tensor_cast(two, DTYPE_FLOAT32), SHAPE(2, 700, 200));
+    small = tensor_cast(small, DTYPE_FLOAT32);
+    struct tensor few = tensor_shrink(rows, RANGES({0, 5}, {0, 700}));
+    line = tensor_cast(line, DTYPE_FLOAT32);
+    struct tensor long_rows = tensor_expand(tensor_reshape(row, SHAPE(700, 1)), SHAPE(700, 400));
+    long_rows = tensor_shrink(tensor_reshape(long_rows, SHAPE(280000)), RANGES({0, 270000}));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"one", relu(matmul(row, f16))}, {"several", matmul(rows, f16)},
+                {"transposed", matmul(row, bf16)}, {"and several", matmul(rows, bf16)},
+                {"few", matmul(few, f16)}, {"and few", matmul(few, bf16)},
+                {"batch",
+                 matmul(tensor_expand(tensor_reshape(rows, SHAPE(1, 14, 700)), SHAPE(2, 14, 700)),
+                        two)},
+                {"dot", tensor_contract(long_rows, line, AXES(0))}, {"small", matmul(rows, small)}),
+        error);
+}
+
 /* ---- Every operation on one dtype ---- */
 
 /* One operation on x and y; there is none that only moves or makes elements. */
@@ -313,7 +343,8 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(reductions)                                                                                  \
     X(columns)                                                                                     \
     X(doubles)                                                                                     \
-    X(normalisation) X(convolution) X(attention) X(panels) X(leaves) X(without_elements) X(nothing)
+    X(normalisation)                                                                               \
+    X(convolution) X(attention) X(panels) X(leaves) X(without_elements) X(nothing) X(narrow_weights)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {
@@ -402,6 +433,8 @@ static void *random_elements(enum dtype dtype, int64_t count, uint64_t *state, b
         float number = random_float(state, special);
         if (dtype == DTYPE_FLOAT32)
             memcpy(&bits, &number, sizeof number);
+        else if (!special && (dtype == DTYPE_FLOAT16 || dtype == DTYPE_BFLOAT16))
+            bits &= 0xbfff; /* less than 2 */
         else if (dtype_is_integer(dtype) && count == EDGES)
             bits = edge(dtype, (uint64_t)i);
         memcpy((char *)elements + (size_t)i * bytes, &bits, bytes); /* little-endian */

@@ -118,6 +118,39 @@ static void check_tile(int tile, const struct target *target, long rare) {
     }
 }
 
+/* A panel of 16 bits against the same tile with a panel of what these bits are in float32. */
+static void check_narrow(int tile, const struct target *target, bool f16) {
+    static float stream[STREAM], panel[PANEL];
+    static uint16_t narrow[PANEL];
+    float found[MAX_OUT + 2 * GUARD], expected[MAX_OUT + 2 * GUARD];
+    const struct kernel_set *set = kernels_for(target);
+    fill(stream, STREAM, 1L << 30);
+    for (int i = 0; i < PANEL; i++) {
+        narrow[i] = (uint16_t)(random_bits() & (random_below(500) ? 0xbfff : 0xffff));
+        panel[i] = f16 ? f16_to_f32(narrow[i]) : bf16_to_f32(narrow[i]);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        struct tile_walk walk = random_walk();
+        walk.extent[2] = random_below(3) ? walk.extent[2] : 40; /* more than are widened at once */
+        walk.panel[2] = random_below(33) - 16;
+        walk.sums = tiles[tile].columns + (random_below(2) ? random_below(MAX_GAP) : 0);
+        walk.ahead = random_below(4);
+        int resume = (int)random_below(2);
+        long count = tiles[tile].rows * walk.sums;
+        fill(found, MAX_OUT + 2 * GUARD, 1L << 30);
+        memcpy(expected, found, sizeof found);
+        const float *x = stream + STREAM / 2;
+        const uint16_t *y = narrow + PANEL / 2;
+        (f16 ? set->f16_tiles : set->bf16_tiles)[tile](found + GUARD, x, y, &walk, resume,
+                                                       random_below(2) ? y : NULL);
+        plain_tile(tile, expected + GUARD, x, panel + PANEL / 2, &walk, resume);
+        quiet(found + GUARD, count);
+        quiet(expected + GUARD, count);
+        cr_assert_arr_eq(found, expected, sizeof found, "%s of %s at %s", tiles[tile].name,
+                         f16 ? "float16" : "bfloat16", target->name);
+    }
+}
+
 static void check_target(const struct target *target) {
     if (!cpu_runs(target))
         cr_skip_test("this CPU lacks %s", target->name);
@@ -126,6 +159,8 @@ static void check_target(const struct target *target) {
         check_tile(tile, target, 1L << 30);
         check_tile(tile, target, 500);
         check_tile(tile, target, 5);
+        check_narrow(tile, target, true);
+        check_narrow(tile, target, false);
     }
 }
 
@@ -191,6 +226,12 @@ Test(tiles, kernels_by_name) {
     const struct kernel_set *set = kernels_for(&targets[TARGET_BASELINE]);
     cr_assert_eq(kernel_find(set, "tile_8x32"), (const void *)set->tiles[TILE_OF_tile_8x32]);
     cr_assert_eq(kernel_find(set, "row_f32_add"), (const void *)set->rows[ROW_row_f32_add]);
+    cr_assert_eq(kernel_find(set, "f16_tile_1x64"),
+                 (const void *)set->f16_tiles[TILE_OF_tile_1x64]);
+    cr_assert_eq(kernel_find(set, "bf16_tile_lanes_1x8"),
+                 (const void *)set->bf16_tiles[TILE_OF_tile_lanes_1x8]);
+    cr_assert_null(kernel_find(set, "f16_tile_"));
+    cr_assert_null(kernel_find(set, "f16_row_f32_add"));
     cr_assert_null(kernel_find(set, "row_f32_and"));
     cr_assert_null(kernel_find(set, "tile_"));
     cr_assert_null(kernel_find(set, "tile_walk"));

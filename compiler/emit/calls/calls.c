@@ -1,6 +1,7 @@
 /* The backend for libtcc, which keeps nothing in registers: its text calls the runtime for whatever
  * goes over many elements. */
 #include "compiler/emit/calls/rows.h"
+#include "compiler/schedule/tile_kind.h"
 
 #include <inttypes.h>
 
@@ -25,8 +26,10 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 
 static void declare_tile(struct emitter *emitter, struct text *text,
                          const struct wanted_tile *tile) {
+    const char *parameters =
+        tile->kind->panel == DTYPE_FLOAT32 ? TILE_PARAMETERS("float") : TILE_PARAMETERS("uint16_t");
     text_add(text, "%s\n",
-             emit_runtime_function(emitter, emit_tile_name(emitter, tile), TILE_PARAMETERS));
+             emit_runtime_function(emitter, emit_tile_name(emitter, tile), parameters));
 }
 
 /* libtcc ignores the alignment of locals. */
@@ -58,6 +61,7 @@ const struct emit_backend emit_calls = {
     .outlined = "",
     .templates = templates,
     .tile_section = "tile_walk",
+    .narrow_tile_section = "tile_walk",
     .prelude = add_prelude,
     .declare_tile = declare_tile,
     .declare_array = emit_aligned_array,

@@ -1,6 +1,8 @@
 /* The backend for gcc, clang and their cross compilers. */
 #include "compiler/emit/loops/loops.h"
 
+#include "compiler/schedule/tile_kind.h"
+
 static void add_prelude(struct emitter *emitter, struct text *text) {
     text_add(text,
              "%s#include \"%s.h\"\n\n#include <math.h>\n#include <stddef.h>\n"
@@ -9,11 +11,24 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     sections_want(&emitter->sections, "exact_floats");
 }
 
+/* A tile of 16-bit elements is built on that of float32, which stands before it. */
 static void define_tile(struct emitter *emitter, struct text *text,
                         const struct wanted_tile *tile) {
-    text_add(text, "TILE_INLINE %s(" TILE_PARAMETERS ") {\n", emit_tile_name(emitter, tile));
-    text_add(text, "    tile(%d, %d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
-             tile->lanes, tile->rows, tile->columns);
+    const char *name = emit_tile_name(emitter, tile);
+    if (tile->kind->panel == DTYPE_FLOAT32) {
+        text_add(text, "TILE_INLINE %s(" TILE_PARAMETERS("float") ") {\n", name);
+        text_add(text, "    tile(%d, %d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
+                 tile->lanes, tile->rows, tile->columns);
+        return;
+    }
+    text_add(text, "TILE_INLINE %s(" TILE_PARAMETERS("uint16_t") ") {\n", name);
+    text_add(
+        text,
+        "    tile_16(TILE_%s, %d, %d, %s,\n"
+        "            sums, stream, panel, walk, resume, ahead);\n}\n\n",
+        tile->kind->panel == DTYPE_FLOAT16 ? "F16" : "BF16", tile->rows, tile->columns,
+        emit_tile_name(emitter, &(struct wanted_tile){&tile_kinds[TILE_KIND_FLOAT32], tile->lanes,
+                                                      tile->rows, tile->columns}));
 }
 
 static void declare_array(struct emitter *emitter, const char *type, const char *name,
@@ -25,6 +40,7 @@ static const char *const templates[] = {NULL};
 
 const struct emit_backend emit_loops = {
     .name = "loops",
+    .inlines_tiles = true,
     .has_pool = true,
     .has_metadata = true,
     .has_system_headers = true,
@@ -32,6 +48,7 @@ const struct emit_backend emit_loops = {
     .outlined = "__attribute__((noinline)) ",
     .templates = templates,
     .tile_section = "tile",
+    .narrow_tile_section = "tile_16",
     .prelude = add_prelude,
     .declare_tile = define_tile,
     .declare_array = declare_array,
