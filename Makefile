@@ -131,7 +131,7 @@ VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-
                $(if $(findstring fuzzer,$(SANITIZE)),-fno-sanitize=all -Wno-pass-failed) \
                $(if $(IS_CLANG),,$(if $(SANITIZE),-Wno-maybe-uninitialized))
 ifeq ($(shell uname -m),x86_64)
-$(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma
+$(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma -mf16c
 $(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
     -mavx512dq -mavx512vl -mfma
 $(BUILD)/runtime/kernels/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma

@@ -318,7 +318,7 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
 enum { TILE_F16, TILE_BF16, TILE_WIDENED = 32 };
 #if VECTOR_BITS == 256
 static inline vector tile_of_f16(__m128i bits) {
-#ifdef __F16C__
+#if defined __F16C__ || defined VERSION_ENDING
     return _mm256_cvtph_ps(bits);
 #else // as if float32 had its exponents; then 2^112 times that, or infinities and NaN
     __m256i x = _mm256_cvtepu16_epi32(bits), most = _mm256_set1_epi32(0x7bff);

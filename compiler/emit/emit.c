@@ -99,7 +99,7 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
     if (emitter->tile_count > 0)
         sections_want(sections, backend->tile_section);
     for (int i = 0; i < emitter->tile_count; i++)
-        if (emitter->tiles[i].kind->panel != DTYPE_FLOAT32)
+        if (tile_kind_widens(emitter->tiles[i].kind))
             sections_want(sections, backend->narrow_tile_section);
     sections_print(sections, text);
     text_add(text, "\n");

@@ -19,6 +19,8 @@ static const double PANEL_LINE_CYCLES = 0.2, NEXT_LINE_CYCLES = 1.5, NEAR_LINE_C
                     FAR_LINE_CYCLES = 4;
 /* Loads for the offset of a row: none in a tile that is inlined, one in one that is called. */
 static const double OFFSET_LOADS = 0.5;
+/* Cycles for a byte of weights that are read in order, once in a run, and come from memory. */
+static const double WEIGHT_BYTE_CYCLES = 0.1;
 static const double HALVES_FACTOR = 1.05, REMAINDER_FACTOR = 1.005, TWICE_FACTOR = 1.02,
                     COPIED_FACTOR = 1.1;
 enum {
@@ -30,6 +32,7 @@ enum {
     PACK_CYCLES = 2,     /* for each element that a statement packs */
     COPY_CYCLES = 4,     /* for each that it copies, mostly against the order of the operand */
     CONFLICT_CYCLES = 4, /* a line of the stream that L1 could not keep */
+    WIDEN_CYCLES = 1,    /* for each vector of a 16-bit panel, before tiles can multiply by it */
 };
 
 /* ---- Tiles ---- */
@@ -75,7 +78,9 @@ double step_cycles(const struct target *target, const struct tile_kind *kind, bo
     if (shape.height > 1)
         cycles += (shape.blocks - shape.high_blocks) *
                   register_cycles(target, kind, lanes, shape.height - 1, shape.width, far);
-    return cycles * shape.vectors / shape.width * (shape.width < shape.vectors ? HALVES_FACTOR : 1);
+    cycles =
+        cycles * shape.vectors / shape.width * (shape.width < shape.vectors ? HALVES_FACTOR : 1);
+    return cycles + (tile_kind_widens(kind) ? WIDEN_CYCLES * shape.vectors : 0);
 }
 
 /* Whether a packed panel is larger than L1, so that it comes from L2 for each tile, in order. */
@@ -237,6 +242,16 @@ double tiling_cycles(const struct contraction *contraction, const struct loop_ti
     double cycles = (double)counts.times * once + stream_cycles(contraction, tiling, tiles) +
                     panel_traffic_cycles(contraction, tiling, tiles);
     return tiling->place == PANEL_COPIED ? COPIED_FACTOR * cycles : cycles;
+}
+
+double fetching_cycles(const struct contraction *contraction, const struct loop_tiling *tiling,
+                       double distance) {
+    double bytes =
+        (double)dtype_bytes(tiling->kind->panel) * operand_elements(contraction, tiling->panel);
+    double byte = byte_cycles(contraction->ir->target, distance);
+    const double cycles[] = {tiling->cycles,
+                             bytes * (byte < WEIGHT_BYTE_CYCLES ? byte : WEIGHT_BYTE_CYCLES)};
+    return overlapped(sizeof cycles / sizeof *cycles, cycles);
 }
 
 double sharing_cycles(const struct contraction *contraction, const struct loop_tiling *tiling) {

@@ -42,3 +42,7 @@ const struct tile_width *tile_width_find(const struct tile_kind *kind, bool lane
 int tile_kind_lanes(const struct tile_kind *kind, const struct target *target) {
     return (int)(target->lanes * dtype_bytes(DTYPE_FLOAT32) / dtype_bytes(kind->accumulator));
 }
+
+bool tile_kind_widens(const struct tile_kind *kind) {
+    return kind->panel == DTYPE_FLOAT16 || kind->panel == DTYPE_BFLOAT16;
+}

@@ -36,6 +36,9 @@ const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype outp
 /* The width of so many columns; NULL: there is none. */
 const struct tile_width *tile_width_find(const struct tile_kind *kind, bool lanes, int columns);
 
+/* Whether its tiles make float32 of a panel of 16-bit floats. */
+bool tile_kind_widens(const struct tile_kind *kind);
+
 /* Accumulators in one vector. */
 int tile_kind_lanes(const struct tile_kind *kind, const struct target *target);
 

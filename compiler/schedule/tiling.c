@@ -7,10 +7,7 @@
 #include "compiler/schedule/cost.h"
 #include "compiler/schedule/pack.h"
 
-enum {
-    MAX_ROW_AXES = 3,
-    MOST_NARROW_ROWS = 8, /* with more, widening costs what it saves */
-};
+enum { MAX_ROW_AXES = 3 };
 
 /* What is being put together, and the best so far. */
 struct search {
@@ -20,6 +17,7 @@ struct search {
     bool found;                  /* best is one */
     bool insists;                /* the visitor wants it to be that, whatever it costs */
     const struct packing *there; /* the panel as a larger block has it packed; or NULL */
+    double weight_bytes;         /* that a run reads; 0: the panel has the same type everywhere */
 };
 
 /* ---- Where the panel is ---- */
@@ -40,12 +38,20 @@ static const struct packing *packed_by(const struct ir *ir, const struct buffer 
     return NULL;
 }
 
+/* Whether that packing of the panel would do for this tiling, too. */
+static bool packs_like(const struct loop_tiling *tiling, const struct packing *packing) {
+    bool widens = tiling->kind->panel != tiling->panel->dtype;
+    return packing->block == tiling->columns && packing->last == tiling->last_columns &&
+           (packing->widened != DTYPE_FLOAT32) == widens;
+}
+
 static void consider(struct search *search, enum panel_place place) {
     struct loop_tiling *tiling = &search->tiling;
     tiling->place = place;
     tiling->cycles = tiling_cycles(search->contraction, tiling);
-    if (search->there &&
-        (search->there->block != tiling->columns || search->there->last != tiling->last_columns))
+    if (search->weight_bytes > 0)
+        tiling->cycles = fetching_cycles(search->contraction, tiling, search->weight_bytes);
+    if (search->there && !packs_like(tiling, search->there))
         tiling->cycles = sharing_cycles(search->contraction, tiling);
     bool insists = search->visitor && search->visitor->tiling(search->visitor->context, tiling);
     if (!insists && (search->insists || (search->found && tiling->cycles >= search->best.cycles)))
@@ -183,36 +189,12 @@ static void consider_column(struct search *search) {
     }
 }
 
-/* Rows of all tiles together: what only the stream has. */
-static int64_t rows_of(const struct contraction *contraction, const struct expression *stream,
-                       const struct expression *panel) {
-    const struct statement *statement = contraction->statement;
-    int64_t rows = 1;
-    for (int i = 0; i < statement->loop_count; i++)
-        if (load_uses(stream, statement->loops[i]) && !load_uses(panel, statement->loops[i]))
-            rows *= statement->loops[i]->extent;
-    return rows;
-}
-
-/* A constant of 16 bits stays so where memory binds; with many rows arithmetic does, and it is made
- * float32 when it is packed. */
-static enum dtype panel_dtype(const struct contraction *contraction,
-                              const struct expression *stream, const struct expression *panel) {
-    bool narrow = panel->buffer->kind == BUFFER_CONSTANT && panel->dtype != stream->dtype;
-    return narrow && rows_of(contraction, stream, panel) > MOST_NARROW_ROWS ? stream->dtype
-                                                                            : panel->dtype;
-}
-
 /* One operand as the stream, and the columns along one loop that the other has. */
-static void consider_side(struct search *search, int side) {
+static void consider_kind(struct search *search, const struct tile_kind *kind,
+                          const struct expression *stream, const struct expression *panel) {
     const struct contraction *contraction = search->contraction;
     const struct statement *statement = contraction->statement;
-    const struct expression *stream = contraction->sum->sources[side];
-    const struct expression *panel = contraction->sum->sources[1 - side];
-    const struct tile_kind *kind = tile_kind_find(
-        stream->dtype, panel_dtype(contraction, stream, panel), contraction->sum->dtype);
-    search->there = packed_by(contraction->ir->largest, panel->buffer);
-    for (int i = 0; kind && i < statement->loop_count; i++) {
+    for (int i = 0; i < statement->loop_count; i++) {
         const struct axis *column = statement->loops[i];
         if (!load_uses(panel, column))
             continue;
@@ -224,6 +206,33 @@ static void consider_side(struct search *search, int side) {
         if (!search->tiling.lanes || stride_of(contraction->ir, stream, column) == 1)
             consider_column(search);
     }
+}
+
+/* All constants together: so much is read from one use of them to the next. */
+static double constant_bytes(const struct ir *ir) {
+    double bytes = 0;
+    for (int i = 0; i < ir->buffer_count; i++)
+        if (ir->buffers[i]->value && !ir->buffers[i]->packing)
+            bytes += (double)ir->buffers[i]->elements * dtype_bytes(ir->buffers[i]->dtype);
+    return bytes;
+}
+
+/* A constant of 16 bits stays so where tiles wait for memory; where they do not, it is made float32
+ * when it is packed. */
+static void consider_side(struct search *search, int side) {
+    const struct contraction *contraction = search->contraction;
+    const struct expression *stream = contraction->sum->sources[side];
+    const struct expression *panel = contraction->sum->sources[1 - side];
+    enum dtype output = contraction->sum->dtype;
+    const struct tile_kind *kind = tile_kind_find(stream->dtype, panel->dtype, output);
+    if (!kind)
+        return;
+    bool narrow = tile_kind_widens(kind);
+    search->there = packed_by(contraction->ir->largest, panel->buffer);
+    search->weight_bytes = narrow ? constant_bytes(contraction->ir) : 0;
+    consider_kind(search, kind, stream, panel);
+    if (narrow)
+        consider_kind(search, &tile_kinds[TILE_KIND_FLOAT32], stream, panel);
 }
 
 bool find_tiling(const struct contraction *contraction, const struct candidate_visitor *visitor,

@@ -115,8 +115,9 @@ static const char *tile_text(const struct contraction *contraction,
     for (int i = 0; i < tiling->row_count; i++)
         text_add(&text, "%si%d:%" PRId64, i ? "," : " rows ",
                  loop_number(contraction, tiling->row_loops[i].loop), tiling->row_loops[i].block);
-    text_add(&text, " columns i%d %s", loop_number(contraction, tiling->column),
-             place_texts[tiling->place]);
+    text_add(&text, " columns i%d %s%s", loop_number(contraction, tiling->column),
+             place_texts[tiling->place],
+             tiling->kind->panel == tiling->panel->dtype ? "" : " as float32");
     return text_keep(&text);
 }
 

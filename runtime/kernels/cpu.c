@@ -4,13 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined __x86_64__
+#include <cpuid.h>
+#endif
+
 static bool always(void) {
     return true;
 }
 
 #if defined __x86_64__
+/* Some compilers know no such name for __builtin_cpu_supports(). */
+static bool has_f16c(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & bit_F16C;
+}
+
 static bool has_avx2(void) { /* x86-64-v3 */
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 static bool has_avx512(void) { /* x86-64-v4 */

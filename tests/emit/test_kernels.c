@@ -329,6 +329,13 @@ static struct tensor build_mlp(struct tensor_context *c) {
     return linear(x, weight(c, "1.weight", SHAPE(10, 48)), weight(c, "1.bias", SHAPE(10)));
 }
 
+/* A weight of 16 bits that tiles widen. */
+static struct tensor build_narrow(struct tensor_context *c) {
+    struct tensor narrow = add_weight(c, "weight", DTYPE_FLOAT16, SHAPE(1200, 900));
+    return relu(linear(input(c, "x", SHAPE(1, 900)), tensor_cast(narrow, DTYPE_FLOAT32),
+                       weight(c, "bias", SHAPE(1200))));
+}
+
 /* For any number of rows. */
 static struct tensor build_batch(struct tensor_context *c) {
     struct tensor x = input(c, "x", SHAPE(BATCH, 64));
@@ -437,6 +444,8 @@ static const struct golden {
     {"batch.c", build_batch, &emit_loops, true, 1},
     {"batch_calls.c", build_batch, &emit_calls, true, 1},
     {"batch_threads.c", build_batch, &emit_loops, true, 3},
+    {"narrow.c", build_narrow, &emit_loops, true, 1},
+    {"narrow_calls.c", build_narrow, &emit_calls, false, 1},
     {"conv_relu.c", build_conv_relu, &emit_loops, false, 1},
     {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
     {"softmax.c", build_softmax, &emit_loops, false, 1},

@@ -243,6 +243,10 @@ static struct graph *narrow_weights(struct tensor_context *context, struct et_er
     bf16 = transpose(tensor_cast(bf16, DTYPE_FLOAT32), 0, 1);
     two = tensor_reshape(tensor_cast(two, DTYPE_FLOAT32), SHAPE(2, 700, 200));
     small = tensor_cast(small, DTYPE_FLOAT32);
+    struct tensor filters = add_weight(context, "filters", DTYPE_FLOAT16, SHAPE(180, 180, 3, 3));
+    filters = tensor_cast(filters, DTYPE_FLOAT32);
+    struct tensor image = tensor_shrink(tensor_reshape(rows, SHAPE(9800)), RANGES({0, 4500}));
+    image = tensor_reshape(image, SHAPE(1, 180, 5, 5));
     struct tensor few = tensor_shrink(rows, RANGES({0, 5}, {0, 700}));
     line = tensor_cast(line, DTYPE_FLOAT32);
     struct tensor long_rows = tensor_expand(tensor_reshape(row, SHAPE(700, 1)), SHAPE(700, 400));
@@ -255,6 +259,8 @@ static struct graph *narrow_weights(struct tensor_context *context, struct et_er
                 {"batch",
                  matmul(tensor_expand(tensor_reshape(rows, SHAPE(1, 14, 700)), SHAPE(2, 14, 700)),
                         two)},
+                {"convolution",
+                 conv2d(image, filters, NO_TENSOR, (struct conv2d_options){.groups = 1})},
                 {"dot", tensor_contract(long_rows, line, AXES(0))}, {"small", matmul(rows, small)}),
         error);
 }

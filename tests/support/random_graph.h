@@ -89,6 +89,8 @@ struct node *append_contract(struct generator *generator, struct node *a, struct
 /* An input, weight or constant. */
 struct node *append_leaf(struct generator *generator, enum dtype dtype, int rank,
                          const int64_t *shape);
+struct node *append_weight(struct generator *generator, enum dtype dtype, int rank,
+                           const int64_t *shape);
 /* The same as int32 or int64 positions along an axis of `extent`: some of them outside of it. */
 struct node *append_positions(struct generator *generator, int64_t extent, int rank,
                               const int64_t *shape);

@@ -192,6 +192,11 @@ struct node *append_leaf(struct generator *generator, enum dtype dtype, int rank
     return leaf(generator, NULL, dtype, rank, shape);
 }
 
+struct node *append_weight(struct generator *generator, enum dtype dtype, int rank,
+                           const int64_t *shape) {
+    return named_leaf(generator, OP_WEIGHT, NULL, dtype, rank, shape);
+}
+
 struct node *append_positions(struct generator *generator, int64_t extent, int rank,
                               const int64_t *shape) {
     enum dtype dtype = generator_chance(generator, 50) ? DTYPE_INT32 : DTYPE_INT64;

@@ -398,6 +398,36 @@ static void template_few_channels(struct generator *generator) {
     epilogue(generator, convolve(generator, image, &shape), 1);
 }
 
+/* A product with a weight of 16-bit floats, one too large to be widened before the program is
+ * made. */
+static void template_narrow_weight(struct generator *generator) {
+    static const int64_t widths[] = {8, 200, 257, 437, 512};
+    enum { LEAST_ELEMENTS = 1 << 18 };
+    enum dtype dtype = generator_chance(generator, 50) ? DTYPE_FLOAT16 : DTYPE_BFLOAT16;
+    int64_t rows = generator_between(generator, 1, generator_chance(generator, 60) ? 3 : 13);
+    int64_t width = generator_pick(generator, widths);
+    int64_t depth = LEAST_ELEMENTS / width + generator_between(generator, 1, 40);
+    int64_t space[3] = {rows, width, depth};
+    struct node *x = append_leaf(generator, DTYPE_FLOAT32, 2, (int64_t[]){rows, depth});
+    x = append_reshape(generator, x, 3, (int64_t[]){rows, 1, depth});
+    x = append_expand(generator, x, space);
+    bool turned = generator_chance(generator, 50), early = generator_chance(generator, 50);
+    struct node *w = append_weight(generator, dtype, 2,
+                                   turned ? (int64_t[]){depth, width} : (int64_t[]){width, depth});
+    if (early)
+        w = append_cast(generator, w, DTYPE_FLOAT32);
+    if (turned)
+        w = append_permute(generator, w, (int[]){1, 0});
+    if (!early)
+        w = append_cast(generator, w, DTYPE_FLOAT32);
+    w = append_reshape(generator, w, 3, (int64_t[]){1, width, depth});
+    w = append_expand(generator, w, space);
+    struct node *y = generator_chance(generator, 50)
+                         ? append_contract(generator, x, w, 1, (int[]){2})
+                         : append_contract(generator, w, x, 1, (int[]){2});
+    epilogue(generator, y, 1);
+}
+
 /* Softmax, or mean and variance, over the last axis. */
 static struct node *repeat_last(struct generator *generator, struct node *node,
                                 const struct node *like) {
@@ -516,6 +546,6 @@ void append_template(struct generator *generator) {
         template_contract,    template_contract,     template_contract,  template_convolution,
         template_convolution, template_few_channels, template_normalise, template_mask,
         template_embedding,   template_columns,      template_movement,  template_movement,
-        template_pool};
+        template_pool,        template_narrow_weight};
     generator_pick(generator, templates)(generator);
 }

@@ -27,7 +27,7 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 static void declare_tile(struct emitter *emitter, struct text *text,
                          const struct wanted_tile *tile) {
     const char *parameters =
-        tile->kind->panel == DTYPE_FLOAT32 ? TILE_PARAMETERS("float") : TILE_PARAMETERS("uint16_t");
+        tile_kind_widens(tile->kind) ? TILE_PARAMETERS("uint16_t") : TILE_PARAMETERS("float");
     text_add(text, "%s\n",
              emit_runtime_function(emitter, emit_tile_name(emitter, tile), parameters));
 }

@@ -15,7 +15,7 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 static void define_tile(struct emitter *emitter, struct text *text,
                         const struct wanted_tile *tile) {
     const char *name = emit_tile_name(emitter, tile);
-    if (tile->kind->panel == DTYPE_FLOAT32) {
+    if (!tile_kind_widens(tile->kind)) {
         text_add(text, "TILE_INLINE %s(" TILE_PARAMETERS("float") ") {\n", name);
         text_add(text, "    tile(%d, %d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
                  tile->lanes, tile->rows, tile->columns);

@@ -1,0 +1,519 @@
+/* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *   k01_contract_relu
+ *     y float32[1,1200]  2162400 flop  2168400 + 4800 bytes
+ */
+#include "golden.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#endif
+
+// The bit pattern of a float32.
+static inline uint32_t f32_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
+// the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
+static inline float f32_canonical(float x) {
+    const uint32_t bits = f32_bits(x);
+    const uint32_t nan = 0u - ((0x7f800000u - (bits & 0x7fffffffu)) >> 31);
+    return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
+}
+
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
+// As many neighbouring float32 as a register holds, how many registers there are, and how many can
+// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
+// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
+// use.
+#if VECTOR_BITS == 512
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif VECTOR_BITS == 256
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif VECTOR_BITS == 128
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+w"(x))
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#define VECTOR_HOLD(x) (void)(x)
+#endif
+
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), how far apart
+// rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
+// axis.
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums, ahead;
+};
+
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+#define TILE_INLINE static inline __attribute__((always_inline)) void
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+// How many steps ahead the panel is fetched: caches by themselves look less far.
+enum { TILE_AHEAD = 64 };
+enum { TILE_LINE = 16 }; // elements of a line of memory
+// Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
+// that needs, operands and constants, once before the loop over tiles, and spill sums.
+#if VECTOR_BITS == 512
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
+#elif VECTOR_BITS == 256
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#elif VECTOR_BITS == 128
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",       \
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",       \
+                       "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",       \
+                       "v30", "v31")
+#else
+#define TILE_SEPARATE __asm__ volatile("" : : : "memory")
+#endif
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold. The last vector begins at column `last`, which may lie within the one before.
+TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
+                       const float *stream, const float *panel, const struct tile_walk *walk,
+                       int resume, const float *ahead) {
+    vector sums[TILE_ACCUMULATORS];
+    int column[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        column[v] = v + 1 < width ? v * VECTOR_LANES : last;
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < near_rows; n++)
+        near[n] = walk->rows[first + n];
+    const ptrdiff_t lines = ahead ? walk->ahead : 0;
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++) {
+                    if (!lanes && height > 1)
+                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
+                    row[v] = vector_load(y + column[v]);
+                    if (height > 1)
+                        VECTOR_HOLD(row[v]);
+                }
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2); // into the second cache
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * walk->sums + column[n % width], sums[n]);
+    TILE_SEPARATE;
+}
+
+// A tile of 8 columns where vectors are longer.
+static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
+                               const float *panel, const struct tile_walk *walk, int resume) {
+    for (int row = 0; row < rows; row++) {
+        float sums[8] = {0};
+        for (int c = 0; c < 8 && resume; c++)
+            sums[c] = acc[walk->sums * row + c];
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
+                                     j * walk->stream[1] + k * walk->stream[2];
+                    const float *y =
+                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                    for (int c = 0; c < 8; c++)
+                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                }
+        for (int c = 0; c < 8; c++)
+            acc[walk->sums * row + c] = sums[c];
+    }
+}
+
+// acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
+// of stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
+// (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
+// then of one less. A block's sums, a row of the panel and an element of the stream are in
+// registers all at once. From `ahead` on (NULL: nowhere) memory is fetched that will be needed
+// next, as the walk says.
+TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const float *stream,
+                 const float *panel, const struct tile_walk *walk, int resume, const float *ahead) {
+    if (columns < VECTOR_LANES) {
+        tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
+        return;
+    }
+    const int vectors = (columns + VECTOR_LANES - 1) / VECTOR_LANES;
+    const int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
+    const int sums_fit = TILE_ACCUMULATORS / least, all_fit = (TILE_REGISTERS - 2) / least - 1;
+    const int fit = sums_fit < all_fit ? sums_fit : all_fit, highest = fit < rows ? fit : rows;
+    const int blocks = (rows + highest - 1) / highest;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int sums_wide = TILE_ACCUMULATORS / height;
+    const int all_wide = height > 1 ? (TILE_REGISTERS - 2) / (height + 1) : sums_wide;
+    const int fitting = sums_wide < all_wide ? sums_wide : all_wide;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
+        const int last = whole < end ? whole : end;
+        for (int row = 0; row < high_rows; row += height, ahead = NULL)
+            tile_block(lanes, row, height, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, ahead);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, NULL);
+    }
+}
+// Exact.
+static inline float f16_to_f32(uint16_t x) {
+    uint32_t sign = (uint32_t)(x & 0x8000) << 16;
+    uint32_t exponent = (x >> 10) & 31, mantissa = x & 0x3ff;
+    if (exponent == 31)
+        return f32_from_bits(mantissa ? 0x7fc00000u : sign | 0x7f800000u);
+    if (exponent == 0)
+        return f32_from_bits(sign | f32_bits((float)mantissa * 0x1p-24f));
+    return f32_from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+// Exact.
+static inline float bf16_to_f32(uint16_t x) {
+    return f32_from_bits((uint32_t)x << 16);
+}
+
+// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. So many
+// rows of the panel are widened at a time, which is exact; they are in L1 when `part`, the tile of
+// as many rows and columns, multiplies by them. Memory is read while that happens: it is asked for
+// what comes later.
+enum { TILE_F16, TILE_BF16, TILE_WIDENED = 32 };
+#if VECTOR_BITS == 256
+static inline vector tile_of_f16(__m128i bits) {
+#if defined __F16C__ || defined VERSION_ENDING
+    return _mm256_cvtph_ps(bits);
+#else // as if float32 had its exponents; then 2^112 times that, or infinities and NaN
+    __m256i x = _mm256_cvtepu16_epi32(bits), most = _mm256_set1_epi32(0x7bff);
+    __m256i sign = _mm256_and_si256(x, _mm256_set1_epi32(0x8000));
+    __m256i magnitude = _mm256_xor_si256(x, sign);
+    vector number = _mm256_mul_ps(_mm256_castsi256_ps(_mm256_slli_epi32(magnitude, 13)),
+                                  _mm256_set1_ps(0x1p112f));
+    __m256i special =
+        _mm256_and_si256(_mm256_cmpgt_epi32(magnitude, most), _mm256_set1_epi32(0x7f800000));
+    return _mm256_or_ps(number,
+                        _mm256_castsi256_ps(_mm256_or_si256(special, _mm256_slli_epi32(sign, 16))));
+#endif
+}
+#endif
+TILE_INLINE tile_widen(int format, int columns, float *restrict to, const uint16_t *from) {
+    int c = 0;
+#if VECTOR_BITS == 512
+    for (; c + 16 <= columns; c += 16) {
+        __m256i bits = _mm256_loadu_si256((const __m256i *)(from + c));
+        if (format == TILE_F16)
+            vector_store(to + c, _mm512_cvtph_ps(bits));
+        else
+            vector_store(to + c,
+                         _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)));
+    }
+#elif VECTOR_BITS == 256
+    for (; c + 8 <= columns; c += 8) {
+        __m128i bits = _mm_loadu_si128((const __m128i *)(from + c));
+        if (format == TILE_F16)
+            vector_store(to + c, tile_of_f16(bits));
+        else
+            vector_store(to + c,
+                         _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16)));
+    }
+#elif VECTOR_BITS == 128
+    for (; c + 4 <= columns; c += 4) {
+        uint16x4_t bits = vld1_u16(from + c);
+        if (format == TILE_F16)
+            vector_store(to + c, vcvt_f32_f16(vreinterpret_f16_u16(bits)));
+        else
+            vector_store(to + c, vreinterpretq_f32_u32(vshll_n_u16(bits, 16)));
+    }
+#endif
+    for (; c < columns; c++)
+        to[c] = format == TILE_F16 ? f16_to_f32(from[c]) : bf16_to_f32(from[c]);
+}
+typedef void tile_part(float *restrict acc, const float *stream, const float *panel,
+                       const struct tile_walk *walk, int resume, const float *ahead);
+TILE_INLINE tile_16(int format, int rows, int columns, tile_part *part, float *restrict acc,
+                    const float *stream, const uint16_t *panel, const struct tile_walk *walk,
+                    int resume, const uint16_t *ahead) {
+    _Alignas(64) float widened[TILE_WIDENED * 64];
+    struct tile_walk steps = *walk;
+    const ptrdiff_t lines = ahead ? walk->ahead : 0;
+    steps.extent[0] = steps.extent[1] = 1;
+    steps.panel[2] = columns;
+    for (int n = 0; n < rows * columns && !resume; n++)
+        acc[n / columns * walk->sums + n % columns] = 0.0f;
+    for (ptrdiff_t i = 0; i < walk->extent[0]; i++) {
+        for (ptrdiff_t j = 0; j < walk->extent[1]; j++) {
+            const float *x = stream + i * walk->stream[0] + j * walk->stream[1];
+            const uint16_t *y = panel + i * walk->panel[0] + j * walk->panel[1];
+            for (ptrdiff_t k = 0; k < walk->extent[2]; k += TILE_WIDENED) {
+                ptrdiff_t left = walk->extent[2] - k;
+                steps.extent[2] = left < TILE_WIDENED ? left : TILE_WIDENED;
+                for (ptrdiff_t s = 0; s < steps.extent[2]; s++) {
+                    const uint16_t *from = y + (k + s) * walk->panel[2];
+                    for (int c = 0; c < columns; c += 2 * TILE_LINE)
+                        __builtin_prefetch(from + TILE_AHEAD * columns + c);
+                    tile_widen(format, columns, widened + s * columns, from);
+                }
+                part(acc, x + k * walk->stream[2], widened, &steps, 1, NULL);
+            }
+        }
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += 2 * TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2);
+    }
+}
+
+static inline float f32_greater_of(float a, float b) {
+    return a < b ? b : a;
+}
+
+TILE_INLINE tile_1x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 1, 48, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_1x64(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 1, 64, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE f16_tile_1x48(float *restrict sums, const float *stream, const uint16_t *panel,
+        const struct tile_walk *walk, int resume, const uint16_t *ahead) {
+    tile_16(TILE_F16, 1, 48, tile_1x48,
+            sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE f16_tile_1x64(float *restrict sums, const float *stream, const uint16_t *panel,
+        const struct tile_walk *walk, int resume, const uint16_t *ahead) {
+    tile_16(TILE_F16, 1, 64, tile_1x64,
+            sums, stream, panel, walk, resume, ahead);
+}
+
+/* y float32[1,1200] = relu(sum over 900(x * float32(weight)) + bias)
+ * nodes 2 8 11 15 16 */
+static void k01_contract_relu(const float *restrict x, const uint16_t *restrict weight_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0},
+        .extent = {1, 1, 900}, .stream = {0, 0, 1},
+        .panel = {0, 0, 64}, .sums = 64};
+    static const struct tile_walk walk_2 = {
+        .rows = {0},
+        .extent = {1, 1, 900}, .stream = {0, 0, 1},
+        .panel = {0, 0, 48}, .sums = 48};
+    for (long n = 0; n < 1152; n += 64) {
+        _Alignas(64) float sums[1 * 64];
+        f16_tile_1x64(sums, x, weight_packed + 900 * n, &walk, 0, 0);
+        for (long c = 0; c < 64; c++) {
+            y[n + c] = f32_canonical(f32_greater_of(0.0f, sums[c] + bias[n + c]));
+        }
+    }
+    {
+        _Alignas(64) float sums[1 * 48];
+        f16_tile_1x48(sums, x, weight_packed + 900 * 1152, &walk_2, 0, 0);
+        for (long c = 0; c < 48; c++) {
+            y[1152 + c] = f32_canonical(f32_greater_of(0.0f, sums[c] + bias[1152 + c]));
+        }
+    }
+}
+
+/* Constants, in bytes from the beginning of the weights block. */
+enum {
+    AT_bias = 2160000, /* float32[1200] */
+    AT_weight_packed = 0, /* float16[1080000] */
+};
+
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k01_contract_relu(inputs->x, (const uint16_t *)(constants + AT_weight_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena) {
+    struct golden_inputs named_inputs;
+    named_inputs.x = (const float *)inputs[0];
+    struct golden_outputs named_outputs;
+    named_outputs.y = (float *)outputs[0];
+    golden_run(&named_inputs, &named_outputs, weights, arena);
+}
+
+const char *golden_metadata(void) {
+    return "eigentensor 1; graph unknown"
+           "; input x float32[1,900]"
+           "; output y float32[1,1200]";
+}
