@@ -23,7 +23,10 @@
             "Convolutions and linear layers become sums of products of 8-bit integers: uint8 "     \
             "activations, by the range that each tensor has on given data (--data), int8 weights " \
             "with a scale for each output, int32 sums and biases. Folds batch normalisations "     \
-            "first")
+            "first")                                                                               \
+    REWRITE(store_weights, "store-weights",                                                        \
+            "Weights of convolutions and linear layers are stored as float16 or bfloat16 "         \
+            "(--type), half as much to keep and to read, and cast to float32 where they are used")
 
 enum rewrite_kind {
 #define REWRITE_ID(id, name, summary) REWRITE_##id,
@@ -77,6 +80,7 @@ struct rewrite_options {
     const char *name;     /* of the new graph; NULL: it stays */
     int winograd_tile[2]; /* outputs of a tile, height and width, whatever the cost; {0}: by cost */
     int winograd_most;    /* outputs of a tile, along each side: fewer round better; 0: any */
+    enum dtype stored;    /* store-weights: bfloat16 where it says so, else float16 */
     const struct rewrite_data *data; /* quantize: what it needs, or else fails */
 };
 /* Applies rewrites one after another to a verified graph with weights bound. `options` may be NULL.

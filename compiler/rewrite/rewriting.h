@@ -237,4 +237,10 @@ void rewrite_winograd(struct rewriting *rewriting);
  * why not; batch normalisations are folded */
 void rewrite_quantize(struct rewriting *rewriting);
 
+/* store_weights.c
+ * requires nothing
+ * provides a graph whose float32 contractions have weights of 16-bit floats, but those that would
+ * not fit; what is computed of weights, and bodies of scans, stay */
+void rewrite_store_weights(struct rewriting *rewriting);
+
 #endif

@@ -78,8 +78,8 @@ enum { KEY_THREADS = 300, KEY_AXIS, KEY_FAST, KEY_TUNED = 310, KEY_NO_TUNED };
 #define FAST_OPTION                                                                                \
     {                                                                                              \
         "fast", KEY_FAST, "BOUND", OPTION_ARG_OPTIONAL,                                            \
-            "Take another graph of the model: all rewrites (`eigentensor rewrite`, but for "       \
-            "quantize) that keep the "                                                             \
+            "Take another graph of the model: fold-batchnorm and winograd (`eigentensor "          \
+            "rewrite`), as far as they keep the "                                                  \
             "error within BOUND, measured against float64 on random inputs, as a share of the "    \
             "output's largest element (default: 1e-4). Its digest is another one",                 \
             0                                                                                      \

@@ -22,10 +22,19 @@ struct rewrite_arguments {
     struct sample_files samples; /* of the data */
     const char *output;
     int64_t seed;
-    bool allow_none;
+    bool stored_given, allow_none;
 };
 
-enum { KEY_NAME = 256, KEY_TILE, KEY_INPUT, KEY_SEED, KEY_ALLOW_NONE, KEY_DATA, KEY_SAMPLES };
+enum {
+    KEY_NAME = 256,
+    KEY_TILE,
+    KEY_INPUT,
+    KEY_SEED,
+    KEY_ALLOW_NONE,
+    KEY_DATA,
+    KEY_SAMPLES,
+    KEY_TYPE
+};
 static const struct argp_option options[] = {
     {"output", 'o', "OUT.json", 0, "The graph to write; its weights go beside it", 0},
     {"name", KEY_NAME, "NAME", 0, "The new graph's name (default: as it was)", 0},
@@ -41,6 +50,7 @@ static const struct argp_option options[] = {
      0},
     {"samples", KEY_SAMPLES, "N", 0,
      "quantize: run on so many of them, evenly spread (default: 1000)", 0},
+    {"type", KEY_TYPE, "TYPE", 0, "store-weights: float16 (the default) or bfloat16", 0},
     {"allow-none", KEY_ALLOW_NONE, 0, 0, "Write a graph even where a rewrite found nothing to do",
      0},
     {"input", KEY_INPUT, "[NAME=]FILE", 0,
@@ -80,6 +90,18 @@ static void parse_tile(struct rewrite_arguments *arguments, const char *text,
         argp_error(state, "%s: expected height and width of a tile, as 4x4", text);
 }
 
+static void parse_type(struct rewrite_arguments *arguments, const char *text,
+                       struct argp_state *state) {
+    static const enum dtype types[] = {DTYPE_FLOAT16, DTYPE_BFLOAT16};
+    for (int i = 0; i < 2; i++)
+        if (strcmp(text, dtype_facts[types[i]].name) == 0) {
+            arguments->options.stored = types[i];
+            arguments->stored_given = true;
+            return;
+        }
+    argp_error(state, "%s: expected float16 or bfloat16", text);
+}
+
 static bool names(const struct rewrite_arguments *arguments, enum rewrite_kind rewrite) {
     for (int i = 0; i < arguments->count; i++)
         if (arguments->rewrites[i] == rewrite)
@@ -111,6 +133,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case KEY_SAMPLES:
         arguments->most_samples = parse_number(state, argument, 1, INT64_MAX);
         return 0;
+    case KEY_TYPE:
+        parse_type(arguments, argument, state);
+        return 0;
     case KEY_ALLOW_NONE:
         arguments->allow_none = true;
         return 0;
@@ -126,6 +151,8 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         if (names(arguments, REWRITE_quantize) != (arguments->data.count > 0))
             argp_error(state, arguments->data.count ? "--data is for quantize"
                                                     : "quantize needs inputs to run on, --data");
+        if (arguments->stored_given && !names(arguments, REWRITE_store_weights))
+            argp_error(state, "--type is for store-weights");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -159,6 +186,7 @@ static const struct command_line line = {
         "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy\n"
         "  eigentensor rewrite quantize mnist.json -o mnist-int8.json --data "
         "train-images-idx3-ubyte.gz\n"
+        "  eigentensor rewrite store-weights gpt2.json -o half.json --type=bfloat16\n"
         "  eigentensor rewrite --fast=1e-5 resnet.json -o fast.json",
     .help_filter = help_text,
 };

@@ -54,6 +54,28 @@ expect 0 "$tool" rewrite winograd folded.json -o one.json
 expect 0 "$tool" rewrite fold-batchnorm,winograd "$mnist" -o two.json --name=folded
 [ "$(digest_of one.json)" = "$(digest_of two.json)" ] || wrong "two rewrites are not one and one"
 
+# ---- store-weights ----
+
+expect 0 "$tool" rewrite store-weights "$mnist" -o half.json
+says out 'store-weights: 5 of 5 sites'
+says out 'float16, off by 0.0'
+says out "digest after   $(digest_of half.json)"
+says half.json '"name": "layers.2.weight.float16", "dtype": "float16", "shape": [32, 32, 5, 5]'
+! grep -q '"layers.2.weight"' half.json || wrong "a weight without use is still there"
+expect 0 "$tool" rewrite store-weights "$mnist" -o brain.json --type=bfloat16
+says brain.json '"name": "layers.2.weight.bfloat16", "dtype": "bfloat16"'
+for model in half brain; do
+    expect 0 "$tool" check $model.json --seeds=1
+    says out 'the same bits in every output'
+done
+expect 1 "$tool" rewrite store-weights half.json -o none.json
+says err 'store-weights found nothing to do'
+expect 2 "$tool" rewrite store-weights "$mnist" -o none.json --type=float8
+says err 'float8: expected float16 or bfloat16'
+expect 2 "$tool" rewrite winograd "$mnist" -o none.json --type=float16
+says err '--type is for store-weights'
+[ ! -e none.json ] || wrong "a graph was written that should not be"
+
 # ---- quantize ----
 
 # idx SHAPE-BYTES, then elements from standard input.

@@ -9,6 +9,7 @@ TestSuite(rewrite, .timeout = 300);
 
 static const enum rewrite_kind all[] = {REWRITE_fold_batchnorm, REWRITE_winograd};
 static const enum rewrite_kind quantized[] = {REWRITE_quantize};
+static const enum rewrite_kind stored[] = {REWRITE_store_weights};
 
 /* The inputs of a trial, once. */
 static bool fill_of_trial(void *context, int64_t index, void *const *inputs,
@@ -74,6 +75,13 @@ Test(rewrite, random_graphs_are_quantized_or_left_alone) {
     for (uint64_t seed = 1; seed <= 1000; seed++)
         sites += check_graph(seed, 1, quantized);
     cr_expect_gt(sites, 5, "%d sites", sites);
+}
+
+Test(rewrite, random_graphs_have_weights_stored_or_are_left_alone) {
+    int sites = 0;
+    for (uint64_t seed = 1; seed <= 1000; seed++)
+        sites += check_graph(seed, 1, stored);
+    cr_expect_gt(sites, 20, "%d sites", sites);
 }
 
 /* A chain of links and movements that goes on and on is cut, not followed for ever. */
