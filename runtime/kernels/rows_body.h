@@ -160,6 +160,9 @@ static inline bool is_one(long rows, long columns) {
     for (long i = 0; i < columns; i++)                                                             \
         result[i] = (result_type)expression;
 #define STRIP_exp_f32 , f32_exp_strip(result, a, 0, columns);
+#define STRIP_sin_f32 , f32_sin_strip(result, a, 0, columns);
+#define STRIP_cos_f32 , f32_cos_strip(result, a, 0, columns);
+#define STRIP_erf_f32 , f32_erf_strip(result, a, 0, columns);
 #define SECOND(first, second, ...) second
 #define STRIP_OR(strip, loop) SECOND(strip, loop, )
 

@@ -1,6 +1,7 @@
 /* Every elementwise row operation for every target, with every kind of stride, against its form in
  * ops.def (conversions: against the interpreter) one element at a time. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +272,34 @@ Test(rows, avx2_is_the_form, .timeout = 120) {
 
 Test(rows, avx512_is_the_form, .timeout = 120) {
     check_target(&targets[TARGET_AVX512]);
+}
+
+/* ---- Sine and cosine: what is near is reduced in another way than what is far ---- */
+
+static float near_number(void) {
+    return (float)(random_below(131071) - 65535) / (float)(1 << random_below(20));
+}
+
+static void check_waves(const char *name, const struct target *target) {
+    static const float far[] = {65536, -65537, 1e30F, INFINITY, -INFINITY, NAN};
+    float *numbers = (float *)rooms[1] + ROOM / 2;
+    struct tensor t[4] = {{DTYPE_FLOAT32, 0, 1, rooms[0]}, {DTYPE_FLOAT32, 0, 1, rooms[1]}};
+    for (long columns = 1; columns <= 200; columns++) {
+        for (long i = 0; i < columns; i++)
+            numbers[i] = near_number();
+        check(row_find(name), target, 1, columns, t, 0);
+        numbers[random_below(columns)] = far[random_below(sizeof far / sizeof *far)];
+        check(row_find(name), target, 1, columns, t, 0);
+        check(row_find(name), target, 1, columns, t, 1);
+    }
+}
+
+Test(rows, waves_of_near_and_far) {
+    for (int i = 0; i < TARGET_COUNT; i++)
+        if (cpu_runs(&targets[i])) {
+            check_waves("row_f32_sin", &targets[i]);
+            check_waves("row_f32_cos", &targets[i]);
+        }
 }
 
 Test(rows, nothing_to_do) {

@@ -11,7 +11,12 @@ enum { LEAST_STRIP = 16 }; /* elements for which it is worthwhile */
 
 /* ---- Which functions ---- */
 
-static const char *const strip_functions[OP_COUNT] = {[OP_EXP] = "f32_exp_strip"};
+static const char *const strip_functions[OP_COUNT] = {
+    [OP_EXP] = "f32_exp_strip",
+    [OP_SIN] = "f32_sin_strip",
+    [OP_COS] = "f32_cos_strip",
+    [OP_ERF] = "f32_erf_strip",
+};
 
 static const char *strip_function(const struct expression *e) {
     return e->kind == EXPRESSION_OP && e->dtype == DTYPE_FLOAT32 ? strip_functions[e->op] : NULL;
