@@ -28,7 +28,10 @@ for compiler in 'gcc g++' 'clang clang++'; do
     expect 0 "${compiler% *}" -c "$top/generated/mnist.c" -o mnist.o
     expect 0 "${compiler#* }" -I"$top/generated" main.cc mnist.o -lm -o main
     expect 0 ./main
-    expect 0 "${compiler#* }" -x c++ -std=c++20 -Wall -Werror -c "$top/generated/mnist.c" -o mnist.o
+    expect 0 "${compiler#* }" -x c++ -std=c++20 -Wall -Wextra -pedantic -Werror \
+        -c "$top/generated/mnist.c" -o mnist.o
+    expect 0 "${compiler% *}" -std=c99 -Wall -Wextra -pedantic -Werror \
+        -c "$top/generated/mnist.c" -o mnist.o
 done
 
 # On x86-64 for CPUs without and with each set of vectors; elsewhere for the compiler's usual one.

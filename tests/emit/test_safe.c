@@ -161,3 +161,10 @@ Test(safe, wider_floats_are_refused) {
     expect_refused((const char *[]){"gcc", "-mfpmath=387", NULL}, "add -msse2 -mfpmath=sse");
 }
 #endif
+
+Test(safe, other_orders_of_bytes_are_refused) {
+    expect_refused((const char *[]){"gcc", "-U__BYTE_ORDER__", "-D__BYTE_ORDER__=4321", NULL},
+                   "little-endian order");
+    expect_refused((const char *[]){"clang", "-U__BYTE_ORDER__", "-D__BYTE_ORDER__=4321", NULL},
+                   "little-endian order");
+}

@@ -28,6 +28,9 @@
 #if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
 #error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
 #endif
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "results would differ: the bytes of weights are in little-endian order"
+#endif
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("fp-contract=off")
 #else
@@ -36,6 +39,11 @@
 #ifdef __cplusplus
 #define restrict __restrict
 #define _Alignas alignas
+#ifdef __GNUC__ // what is left out is zero, in C++ too
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#endif
+#elif defined __GNUC__ && __STDC_VERSION__ < 201112L
+#define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 
 // The bit pattern of a float32.
@@ -96,38 +104,42 @@ static inline float f32_exp(float x) {
 #define VECTOR_BITS 0
 #endif
 
-// to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
-// one rounding, whatever the power, and its bounds let NaN through. The steps of several vectors
-// stand side by side: each waits for the one before.
+// A loop whose result may lie where its operand does; a step of several vectors, side by side, as
+// each step waits for the one before; a number in all lanes.
+#if defined __clang__
+#define STRIP_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#define STRIP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
+#else
+#define STRIP_LOOP _Pragma("GCC ivdep")
+#define STRIP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
+#endif
 #if VECTOR_BITS == 512
 #include <immintrin.h>
+#define STRIP_ALL(x) _mm512_set1_ps(x)
+#endif
+
+// to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
+// one rounding, whatever the power, and its bounds let NaN through.
+#if VECTOR_BITS == 512
 static inline __attribute__((always_inline)) void
 f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
     __m512 x[4], n[4], r[4], y[4];
-#if defined __clang__
-#define EXP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
-#else
-#define EXP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
-#endif
-#define EXP_ALL(x) _mm512_set1_ps(x)
-    EXP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
-    EXP_EACH x[i] = _mm512_sub_ps(x[i], EXP_ALL(less));
-    EXP_EACH x[i] = _mm512_max_ps(EXP_ALL(-104.0f), x[i]);
-    EXP_EACH x[i] = _mm512_min_ps(EXP_ALL(89.0f), x[i]);
-    EXP_EACH n[i] = _mm512_fmadd_ps(x[i], EXP_ALL(0x1.715476p+0f), EXP_ALL(0x1.8p+23f));
-    EXP_EACH n[i] = _mm512_sub_ps(n[i], EXP_ALL(0x1.8p+23f));
-    EXP_EACH r[i] = _mm512_fmadd_ps(n[i], EXP_ALL(-0x1.62e430p-1f), x[i]);
-    EXP_EACH r[i] = _mm512_fmadd_ps(n[i], EXP_ALL(0x1.05c610p-29f), r[i]);
-    EXP_EACH y[i] = _mm512_fmadd_ps(EXP_ALL(0x1.694cd4p-10f), r[i], EXP_ALL(0x1.123988p-7f));
-    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(0x1.555a26p-5f));
-    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(0x1.555492p-3f));
-    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(0x1.fffffap-2f));
-    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(1.0f));
-    EXP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], EXP_ALL(1.0f));
-    EXP_EACH y[i] = _mm512_scalef_ps(y[i], n[i]);
-    EXP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, y[i]);
-#undef EXP_EACH
-#undef EXP_ALL
+    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
+    STRIP_EACH x[i] = _mm512_max_ps(STRIP_ALL(-104.0f), x[i]);
+    STRIP_EACH x[i] = _mm512_min_ps(STRIP_ALL(89.0f), x[i]);
+    STRIP_EACH n[i] = _mm512_fmadd_ps(x[i], STRIP_ALL(0x1.715476p+0f), STRIP_ALL(0x1.8p+23f));
+    STRIP_EACH n[i] = _mm512_sub_ps(n[i], STRIP_ALL(0x1.8p+23f));
+    STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(-0x1.62e430p-1f), x[i]);
+    STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(0x1.05c610p-29f), r[i]);
+    STRIP_EACH y[i] = _mm512_fmadd_ps(STRIP_ALL(0x1.694cd4p-10f), r[i], STRIP_ALL(0x1.123988p-7f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555a26p-5f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555492p-3f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.fffffap-2f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH y[i] = _mm512_scalef_ps(y[i], n[i]);
+    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, y[i]);
 }
 static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     long i = 0;
@@ -140,6 +152,7 @@ static inline void f32_exp_strip(float *to, const float *from, float less, long 
 }
 #else
 static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
+    STRIP_LOOP
     for (long i = 0; i < count; i++)
         to[i] = f32_exp(from[i] - less);
 }
