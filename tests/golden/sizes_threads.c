@@ -31,6 +31,9 @@
 #if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
 #error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
 #endif
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "results would differ: the bytes of weights are in little-endian order"
+#endif
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("fp-contract=off")
 #else
@@ -39,6 +42,11 @@
 #ifdef __cplusplus
 #define restrict __restrict
 #define _Alignas alignas
+#ifdef __GNUC__ // what is left out is zero, in C++ too
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#endif
+#elif defined __GNUC__ && __STDC_VERSION__ < 201112L
+#define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 
 // The bit pattern of a float32.
