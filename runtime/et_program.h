@@ -26,7 +26,13 @@ struct program_samples {
     void *context;
     /* Fills the inputs with those of sample `index`. */
     bool (*fill)(void *context, int64_t index, void *const *inputs, struct et_error *error);
+    const int64_t *labels; /* by sample: the place of the greatest element that the first output
+                              should have; NULL: not known */
 };
+/* The entry of `all` that the `index`th of `count` evenly spread ones is; count <= all. */
+static inline int64_t spread_evenly(int64_t index, int64_t count, int64_t all) {
+    return (int64_t)((double)index * (double)all / (double)count);
+}
 /* Runs graphs on the samples, by ET_JIT where the system allows it. The samples must outlive it. */
 struct rewrite_data program_data(struct program_samples *samples);
 

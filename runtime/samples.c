@@ -23,7 +23,7 @@ static void **make_blocks(const struct et_program *program, int count,
 }
 
 static bool run_program(struct et_program *program, const struct program_samples *samples,
-                        see_outputs *see, void *seer, struct et_error *error) {
+                        int64_t most, see_outputs *see, void *seer, struct et_error *error) {
     enum et_mode mode = et_mode_allowed(ET_JIT, NULL) ? ET_JIT : ET_EAGER;
     int input_count = et_program_input_count(program);
     int output_count = et_program_output_count(program);
@@ -31,12 +31,14 @@ static bool run_program(struct et_program *program, const struct program_samples
     void **outputs = make_blocks(program, output_count, et_program_output);
     struct et_workspace *workspace = et_workspace_new(program);
     bool good = (inputs && outputs && workspace) || et_fail(error, "out of memory");
-    for (int64_t i = 0; good && i < samples->count; i++) {
+    int64_t count = most > 0 && most < samples->count ? most : samples->count;
+    for (int64_t i = 0; good && i < count; i++) {
+        int64_t sample = spread_evenly(i, count, samples->count);
         good =
-            samples->fill(samples->context, i, inputs, error) &&
+            samples->fill(samples->context, sample, inputs, error) &&
             et_program_run(program, mode, (const void *const *)inputs, outputs, workspace, error);
         if (good)
-            see(seer, program_graph(program), (const void *const *)outputs);
+            see(seer, program_graph(program), sample, (const void *const *)outputs);
     }
     et_workspace_free(workspace);
     free_blocks(inputs, input_count);
@@ -44,18 +46,18 @@ static bool run_program(struct et_program *program, const struct program_samples
     return good;
 }
 
-static bool run_samples(void *context, struct graph *graph, see_outputs *see, void *seer,
-                        struct et_error *error) {
+static bool run_samples(void *context, struct graph *graph, int64_t most, see_outputs *see,
+                        void *seer, struct et_error *error) {
     const struct program_samples *samples = context;
     struct et_program *program = program_from_graph(graph, NULL, error);
     bool good = program != NULL;
     if (good && samples->count < 1)
         good = et_fail(error, "expected at least one sample of the inputs");
-    good = good && run_program(program, samples, see, seer, error);
+    good = good && run_program(program, samples, most, see, seer, error);
     et_program_free(program);
     return good;
 }
 
 struct rewrite_data program_data(struct program_samples *samples) {
-    return (struct rewrite_data){.context = samples, .run = run_samples};
+    return (struct rewrite_data){.context = samples, .run = run_samples, .labels = samples->labels};
 }

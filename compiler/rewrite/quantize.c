@@ -84,6 +84,13 @@ static void find_sites(struct quantizing *plan) {
 
 /* ---- The report ---- */
 
+/* What it does to the outputs by itself, where that was measured. */
+static const char *error_text(struct arena *arena, const struct quantized_site *site) {
+    return site->measured
+               ? arena_format(arena, "; alone it changes the outputs by %.2g %%", 100 * site->error)
+               : "";
+}
+
 static void report(struct rewriting *rewriting, const struct quantized_site *site) {
     struct rewrite_site *told = rewriting_site(rewriting, site->contract);
     struct arena *arena = &rewriting->result->arena;
@@ -92,14 +99,15 @@ static void report(struct rewriting *rewriting, const struct quantized_site *sit
     told->name =
         arena_copy_text(arena, analysis_weight_name(site->contract->sources[site->operand]));
     told->shape = arena_copy_text(arena, shape_text(tensor->node).text);
-    told->what =
-        site->why_not
-            ? site->why_not
-            : arena_format(arena,
-                           "%.4g to %.4g in steps of %.4g, zero is %d; %" PRId64
-                           " scales of weights, off by %.2g %%",
-                           tensor->low, tensor->high, (double)tensor->quantization.scale,
-                           tensor->quantization.zero, site->channels, 100 * site->weight_error);
+    const char *alone = error_text(arena, site);
+    told->what = site->why_not
+                     ? arena_format(arena, "%s%s", site->why_not, alone)
+                     : arena_format(arena,
+                                    "%.4g to %.4g in steps of %.4g, zero is %d; %" PRId64
+                                    " scales of weights, off by %.2g %%%s",
+                                    tensor->low, tensor->high, (double)tensor->quantization.scale,
+                                    tensor->quantization.zero, site->channels,
+                                    100 * site->weight_error, alone);
 }
 
 static void fold_first(struct rewriting *rewriting) {
@@ -108,21 +116,34 @@ static void fold_first(struct rewriting *rewriting) {
     rewriting->rewrite = REWRITE_quantize;
 }
 
+static void check_options(struct rewriting *rewriting) {
+    const struct rewrite_options *options = &rewriting->options;
+    if (!options->data)
+        et_fail(rewriting->error, "quantize: expected data to run the graph on");
+    else if (options->quantize_budget.accuracy > 0 && !options->data->labels)
+        et_fail(rewriting->error, "quantize: expected labels of the data, for its accuracy");
+    else
+        return;
+    rewriting_fail(rewriting);
+}
+
 void rewrite_quantize(struct rewriting *rewriting) {
     struct quantizing plan = {.rewriting = rewriting};
-    if (!rewriting->options.data) {
-        et_fail(rewriting->error, "quantize: expected data to run the graph on");
-        rewriting_fail(rewriting);
-    }
+    const struct quantize_budget *budget = &rewriting->options.quantize_budget;
+    check_options(rewriting);
     fold_first(rewriting);
     analysis_begin(rewriting);
     find_sites(&plan);
     if (plan.site_count)
         quantize_observe(&plan);
-    for (int i = 0; i < plan.site_count; i++) {
+    for (int i = 0; i < plan.site_count; i++)
         quantize_weights(rewriting, plan.sites[i]);
+    if (plan.site_count && (budget->error > 0 || budget->accuracy > 0))
+        quantize_within(&plan, budget);
+    for (int i = 0; i < plan.site_count; i++)
         report(rewriting, plan.sites[i]);
-    }
+    for (int i = 0; i < plan.tensor_count; i++)
+        plan.tensors[i]->codes = NO_TENSOR;
     if (plan.site_count)
         rewriting_remake(rewriting, quantize_emit, &plan);
     analysis_end(rewriting);

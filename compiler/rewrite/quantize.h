@@ -11,11 +11,16 @@ struct quantization {
     int zero;
 };
 
+/* Of a histogram. */
+enum { RANGE_BINS = 2048 };
+
 /* A tensor that contractions are to read as codes. */
 struct quantized_tensor {
     const struct node *node;
-    double low, high; /* what was seen, and 0 */
+    double low, high; /* what was seen, and 0; then the range of the codes */
     bool finite;      /* all that was seen is */
+    int64_t *bins;    /* [RANGE_BINS] of all that was seen but 0, which has a code of its own; NULL:
+                         not wanted */
     struct quantization quantization;
     struct tensor codes; /* in the new graph, once they are wanted */
 };
@@ -27,6 +32,9 @@ struct quantized_site {
     struct scale_chain chain;
     struct quantized_tensor *tensor; /* of which the other source is a movement */
     const char *why_not;             /* NULL: it is done */
+    bool stays;                      /* float32, while others are measured, or for good */
+    bool measured;
+    double error; /* of the outputs, when it alone is quantised, as a share of their size */
 
     int64_t weight_shape[MAX_RANK];  /* 1 along axes that the weights lack */
     const int8_t *weight;            /* codes: weight = code * scale */
@@ -54,6 +62,13 @@ struct quantizing {
 void quantize_observe(struct quantizing *quantizing);
 /* The code of a number. */
 int quantize_number(const struct quantization *quantization, float number);
+
+/* quantize_range.c: narrows the range of a tensor, of which there is a histogram. */
+void quantize_narrow(struct quantized_tensor *tensor, enum quantize_range range);
+
+/* quantize_budget.c: lets as many contractions stay as the budget asks for, which is not all 0.
+ * Requires the weights. */
+void quantize_within(struct quantizing *plan, const struct quantize_budget *budget);
 
 /* quantize_weights.c: sets the codes and scales of the weights, and the bias; or why not. Requires
  * the quantization of its tensor. */

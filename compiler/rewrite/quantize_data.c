@@ -19,10 +19,32 @@ static void see_tensor(struct quantized_tensor *tensor, const float *elements) {
     tensor->finite &= finite;
 }
 
-static void see_range(void *seer, const struct graph *graph, const void *const *outputs) {
+static void see_range(void *seer, const struct graph *graph, int64_t sample,
+                      const void *const *outputs) {
     const struct quantizing *quantizing = seer;
+    (void)sample;
     for (int i = 0; i < graph->output_count; i++)
         see_tensor(quantizing->tensors[i], outputs[i]);
+}
+
+/* Requires the range, and that all is finite. */
+static void count_elements(struct quantized_tensor *tensor, const float *elements) {
+    int64_t count = node_elements(tensor->node);
+    double per_unit = RANGE_BINS / (tensor->high - tensor->low);
+    for (int64_t i = 0; i < count; i++) {
+        double bin = ((double)elements[i] - tensor->low) * per_unit;
+        if (elements[i] != 0)
+            tensor->bins[bin >= RANGE_BINS ? RANGE_BINS - 1 : bin > 0 ? (int)bin : 0]++;
+    }
+}
+
+static void see_elements(void *seer, const struct graph *graph, int64_t sample,
+                         const void *const *outputs) {
+    const struct quantizing *quantizing = seer;
+    (void)sample;
+    for (int i = 0; i < graph->output_count; i++)
+        if (quantizing->tensors[i]->finite)
+            count_elements(quantizing->tensors[i], outputs[i]);
 }
 
 /* ---- Codes ---- */
@@ -43,20 +65,35 @@ int quantize_number(const struct quantization *quantization, float number) {
     return code > 255 ? 255 : code > 0 ? (int)code : 0;
 }
 
-void quantize_observe(struct quantizing *quantizing) {
+static void run_on_data(struct quantizing *quantizing, see_outputs *see) {
     struct rewriting *rewriting = quantizing->rewriting;
     const struct rewrite_data *data = rewriting->options.data;
     const struct node **nodes = arena_array(&rewriting->analysis->arena, const struct node *,
                                             (size_t)quantizing->tensor_count);
-    for (int i = 0; i < quantizing->tensor_count; i++) {
-        struct quantized_tensor *tensor = quantizing->tensors[i];
-        nodes[i] = tensor->node;
-        tensor->low = tensor->high = 0;
-        tensor->finite = true;
-    }
+    for (int i = 0; i < quantizing->tensor_count; i++)
+        nodes[i] = quantizing->tensors[i]->node;
     struct graph *probe = rewriting_probe(rewriting, quantizing->tensor_count, nodes);
-    if (!data->run(data->context, probe, see_range, quantizing, rewriting->error))
+    if (!data->run(data->context, probe, 0, see, quantizing, rewriting->error))
         rewriting_fail(rewriting);
+}
+
+/* Once more over the data, to see how the elements are spread over the range. */
+static void narrow_ranges(struct quantizing *quantizing, enum quantize_range range) {
+    struct arena *arena = &quantizing->rewriting->analysis->arena;
+    for (int i = 0; i < quantizing->tensor_count; i++)
+        quantizing->tensors[i]->bins = arena_array(arena, int64_t, RANGE_BINS);
+    run_on_data(quantizing, see_elements);
+    for (int i = 0; i < quantizing->tensor_count; i++)
+        quantize_narrow(quantizing->tensors[i], range);
+}
+
+void quantize_observe(struct quantizing *quantizing) {
+    enum quantize_range range = quantizing->rewriting->options.quantize_range;
+    for (int i = 0; i < quantizing->tensor_count; i++)
+        quantizing->tensors[i]->finite = true;
+    run_on_data(quantizing, see_range);
+    if (range != RANGE_extremes)
+        narrow_ranges(quantizing, range);
     for (int i = 0; i < quantizing->tensor_count; i++) {
         struct quantized_tensor *tensor = quantizing->tensors[i];
         tensor->quantization = quantization_of(tensor->low, tensor->high);

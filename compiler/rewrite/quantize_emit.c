@@ -79,7 +79,7 @@ struct ascent {
 
 static struct quantized_site *site_made(const struct quantizing *plan, const struct node *node) {
     struct quantized_site *site = plan->site_at[node->id];
-    return site && !site->why_not ? site : NULL;
+    return site && !site->why_not && !site->stays ? site : NULL;
 }
 
 /* What a node has the codes of, if they commute with it; else NULL. */

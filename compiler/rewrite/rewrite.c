@@ -73,20 +73,60 @@ static void remake_nodes(struct rewriting *rewriting, emit_node *emit, void *pla
     }
 }
 
-struct graph *rewriting_probe(struct rewriting *rewriting, int count,
-                              const struct node *const *nodes) {
+static struct graph *finish_probe(struct rewriting *rewriting, int count,
+                                  const struct tensor *tensors) {
     struct arena *arena = &rewriting->analysis->arena;
-    remake_nodes(rewriting, NULL, NULL);
     struct named_tensor *outputs = arena_array(arena, struct named_tensor, (size_t)count);
     for (int i = 0; i < count; i++)
-        outputs[i] = (struct named_tensor){arena_format(arena, "probe_%d", i),
-                                           rewriting->made[nodes[i]->id]};
+        outputs[i] = (struct named_tensor){arena_format(arena, "probe_%d", i), tensors[i]};
     struct tensor_context *context = rewriting->context;
     rewriting->context = NULL;
     struct graph *probe = compile_to_graph(context, count, outputs, rewriting->error);
     if (!probe)
         rewriting_fail(rewriting);
     return probe;
+}
+
+struct graph *rewriting_probe(struct rewriting *rewriting, int count,
+                              const struct node *const *nodes) {
+    struct tensor *tensors = arena_array(&rewriting->analysis->arena, struct tensor, (size_t)count);
+    remake_nodes(rewriting, NULL, NULL);
+    for (int i = 0; i < count; i++)
+        tensors[i] = rewriting->made[nodes[i]->id];
+    return finish_probe(rewriting, count, tensors);
+}
+
+/* Once more in the same context: what is not changed is what it was. */
+static void emit_again(struct rewriting *rewriting, emit_node *emit, void *plan) {
+    const struct graph *graph = rewriting->graph;
+    bool *changed = arena_array(&rewriting->analysis->arena, bool, (size_t)graph->node_count);
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        struct tensor tensor = emit(rewriting, node, plan);
+        changed[i] = is_given(tensor);
+        for (int k = 0; k < node->source_count; k++)
+            changed[i] |= changed[node->sources[k]->id];
+        if (changed[i])
+            rewriting->made[i] = is_given(tensor) ? tensor : remake_node(rewriting, node);
+    }
+}
+
+struct graph *rewriting_both(struct rewriting *rewriting, emit_node *emit, void *plan) {
+    struct analysis *analysis = rewriting->analysis;
+    const struct graph *graph = rewriting->graph;
+    int count = graph->output_count;
+    size_t slots = (size_t)analysis->name_slots;
+    struct tensor *tensors = arena_array(&analysis->arena, struct tensor, 2 * (size_t)count);
+    const char **names = arena_array(&analysis->arena, const char *, slots);
+    memcpy((void *)names, (const void *)analysis->names, slots * sizeof *names);
+    remake_nodes(rewriting, NULL, NULL);
+    for (int i = 0; i < count; i++)
+        tensors[i] = rewriting->made[graph->outputs[i].node->id];
+    emit_again(rewriting, emit, plan);
+    for (int i = 0; i < count; i++)
+        tensors[count + i] = rewriting->made[graph->outputs[i].node->id];
+    analysis->names = names;
+    return finish_probe(rewriting, 2 * count, tensors);
 }
 
 void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan) {

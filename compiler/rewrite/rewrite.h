@@ -65,15 +65,43 @@ struct rewritten {
     struct arena arena; /* of the sites */
 };
 
+/* How quantize finds the range of a tensor of what was seen of it. What is beyond gets the code at
+ * the end of the range. RANGE(id, name, what it does) */
+#define QUANTIZE_RANGES(RANGE)                                                                     \
+    RANGE(extremes, "extremes", "from the least to the greatest element")                          \
+    RANGE(percentile, "percentile", "without the outermost 0.01 % of the elements")                \
+    RANGE(squares, "squares", "what makes the mean square error least")                            \
+    RANGE(entropy, "entropy", "what keeps most of the distribution's information")
+enum quantize_range {
+#define RANGE_ID(id, name, summary) RANGE_##id,
+    QUANTIZE_RANGES(RANGE_ID)
+#undef RANGE_ID
+        RANGE_COUNT
+};
+bool quantize_range_from_name(const char *name, enum quantize_range *range);
+
 /* What a graph can be run on, for rewrites that look at the values in it. */
-typedef void see_outputs(void *seer, const struct graph *graph, const void *const *outputs);
+typedef void see_outputs(void *seer, const struct graph *graph, int64_t sample,
+                         const void *const *outputs);
 struct rewrite_data {
     void *context;
-    /* Runs a graph, which has the inputs of the one that is rewritten, on all there is, and shows
-     * the outputs of each run. The graph is the function's to free; its weights have their elements
-     * meanwhile. False and an error when a run fails, or there is nothing to run it on. */
-    bool (*run)(void *context, struct graph *graph, see_outputs *see, void *seer,
+    /* Runs a graph, which has the inputs of the one that is rewritten, on the samples there are, or
+     * on `most` of them, evenly spread (0: on all), and shows the outputs of each run. The graph is
+     * the function's to free; its weights have their elements meanwhile. False and an error when a
+     * run fails, or there is nothing to run it on. */
+    bool (*run)(void *context, struct graph *graph, int64_t most, see_outputs *see, void *seer,
                 struct et_error *error);
+    /* By sample: the position of what is to be the greatest element of the first output; NULL: not
+     * known. */
+    const int64_t *labels;
+};
+
+/* What quantize may cost: as many contractions stay float32, the most sensitive ones first, as it
+ * takes. 0: whatever it costs. */
+struct quantize_budget {
+    double error;    /* of the outputs, root mean square, as a share of that of their elements */
+    double accuracy; /* share of the samples whose label it may miss where the graph finds it;
+                        needs labels */
 };
 
 struct rewrite_options {
@@ -82,6 +110,8 @@ struct rewrite_options {
     int winograd_most;    /* outputs of a tile, along each side: fewer round better; 0: any */
     enum dtype stored;    /* store-weights: bfloat16 where it says so, else float16 */
     const struct rewrite_data *data; /* quantize: what it needs, or else fails */
+    enum quantize_range quantize_range;
+    struct quantize_budget quantize_budget;
 };
 /* Applies rewrites one after another to a verified graph with weights bound. `options` may be NULL.
  * A graph without a site of a rewrite is not an error: see `sites`. False: out of memory, or a

@@ -48,6 +48,9 @@ struct tensor rewriting_weight(struct rewriting *rewriting, const char *base, co
  * elements of its weights belong to the rewriting. The caller frees it. */
 struct graph *rewriting_probe(struct rewriting *rewriting, int count,
                               const struct node *const *nodes);
+/* The same whose outputs are those of the graph in hand, and then those of what rewriting_remake
+ * would make of it. Names of weights stay free. */
+struct graph *rewriting_both(struct rewriting *rewriting, emit_node *emit, void *plan);
 
 /* analysis.c: what can be known about the graph in hand */
 

@@ -16,8 +16,9 @@ struct rewrite_arguments {
     int count;
     enum rewrite_kind rewrites[REWRITE_COUNT];
     struct rewrite_options options;
-    double bound;     /* of --fast; 0: by names */
-    struct list data; /* quantize */
+    double bound;       /* of --fast; 0: by names */
+    struct list data;   /* quantize */
+    const char *labels; /* NULL: none */
     int64_t most_samples;
     struct sample_files samples; /* of the data */
     const char *output;
@@ -33,7 +34,11 @@ enum {
     KEY_ALLOW_NONE,
     KEY_DATA,
     KEY_SAMPLES,
-    KEY_TYPE
+    KEY_TYPE,
+    KEY_LABELS,
+    KEY_RANGE,
+    KEY_ERROR,
+    KEY_ACCURACY
 };
 static const struct argp_option options[] = {
     {"output", 'o', "OUT.json", 0, "The graph to write; its weights go beside it", 0},
@@ -51,6 +56,16 @@ static const struct argp_option options[] = {
     {"samples", KEY_SAMPLES, "N", 0,
      "quantize: run on so many of them, evenly spread (default: 1000)", 0},
     {"type", KEY_TYPE, "TYPE", 0, "store-weights: float16 (the default) or bfloat16", 0},
+    {"range", KEY_RANGE, "NAME", 0,
+     "quantize: which range of what was seen has codes, of those below (default: extremes)", 0},
+    {"error", KEY_ERROR, "SHARE", 0,
+     "quantize: let the most sensitive layers stay float32, so that the outputs change by no more "
+     "than SHARE of their size on the data, root mean square: 0.01 or 1%",
+     0},
+    {"accuracy", KEY_ACCURACY, "SHARE", 0,
+     "quantize: the same, so that no more than SHARE of the samples lose their right label", 0},
+    {"labels", KEY_LABELS, "FILE", 0,
+     "quantize: the labels of the data, an IDX or .npy file: for --accuracy", 0},
     {"allow-none", KEY_ALLOW_NONE, 0, 0, "Write a graph even where a rewrite found nothing to do",
      0},
     {"input", KEY_INPUT, "[NAME=]FILE", 0,
@@ -102,11 +117,36 @@ static void parse_type(struct rewrite_arguments *arguments, const char *text,
     argp_error(state, "%s: expected float16 or bfloat16", text);
 }
 
+/* "0.01" or "1%" */
+static double parse_share(const char *text, struct argp_state *state) {
+    char *end;
+    double share = strtod(text, &end);
+    if (*end == '%') {
+        share /= 100;
+        end++;
+    }
+    if (end == text || *end || !(share > 0 && share <= 1))
+        argp_error(state, "%s: expected a share above 0, as 0.01 or 1%%", text);
+    return share;
+}
+
 static bool names(const struct rewrite_arguments *arguments, enum rewrite_kind rewrite) {
     for (int i = 0; i < arguments->count; i++)
         if (arguments->rewrites[i] == rewrite)
             return true;
     return false;
+}
+
+static void check_quantize(const struct rewrite_arguments *arguments, struct argp_state *state) {
+    bool has_data = arguments->data.count > 0;
+    if (names(arguments, REWRITE_quantize) && !has_data)
+        argp_error(state, "quantize needs inputs to run on, --data");
+    if (!names(arguments, REWRITE_quantize) && has_data)
+        argp_error(state, "--data is for quantize");
+    if (arguments->options.quantize_budget.accuracy > 0 && !arguments->labels)
+        argp_error(state, "--accuracy needs --labels");
+    if (arguments->labels && !has_data)
+        argp_error(state, "--labels are those of --data");
 }
 
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
@@ -136,6 +176,19 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case KEY_TYPE:
         parse_type(arguments, argument, state);
         return 0;
+    case KEY_LABELS:
+        arguments->labels = argument;
+        return 0;
+    case KEY_RANGE:
+        if (!quantize_range_from_name(argument, &arguments->options.quantize_range))
+            argp_error(state, "%s: no such range; see --help", argument);
+        return 0;
+    case KEY_ERROR:
+        arguments->options.quantize_budget.error = parse_share(argument, state);
+        return 0;
+    case KEY_ACCURACY:
+        arguments->options.quantize_budget.accuracy = parse_share(argument, state);
+        return 0;
     case KEY_ALLOW_NONE:
         arguments->allow_none = true;
         return 0;
@@ -148,9 +201,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case ARGP_KEY_END:
         if (!arguments->output)
             argp_error(state, "expected where to write the new graph, --output=OUT.json");
-        if (names(arguments, REWRITE_quantize) != (arguments->data.count > 0))
-            argp_error(state, arguments->data.count ? "--data is for quantize"
-                                                    : "quantize needs inputs to run on, --data");
+        check_quantize(arguments, state);
         if (arguments->stored_given && !names(arguments, REWRITE_store_weights))
             argp_error(state, "--type is for store-weights");
         return 0;
@@ -168,6 +219,10 @@ static char *help_text(int key, const char *text, void *input) {
     text_add(&list, "%s\n", text);
     for (int i = 0; i < REWRITE_COUNT; i++)
         text_add(&list, "\n  %s\n%s.\n", rewrite_facts[i].name, rewrite_facts[i].summary);
+    text_add(&list, "\nRanges:\n");
+#define RANGE_TEXT(id, name, summary) text_add(&list, "  %-12s%s\n", name, summary);
+    QUANTIZE_RANGES(RANGE_TEXT)
+#undef RANGE_TEXT
     return help_of(&list);
 }
 
@@ -420,8 +475,12 @@ static bool rewrite_model(struct rewrite_arguments *arguments, struct et_error *
 
 static bool open_data(struct rewrite_arguments *arguments, struct et_error *error) {
     const struct list *data = &arguments->data;
-    return !data->count || samples_open(arguments->common.model.program, data->items, data->count,
-                                        arguments->most_samples, &arguments->samples, error);
+    struct sample_files *samples = &arguments->samples;
+    if (!data->count)
+        return true;
+    return samples_open(arguments->common.model.program, data->items, data->count,
+                        arguments->most_samples, samples, error) &&
+           (!arguments->labels || samples_open_labels(samples, arguments->labels, error));
 }
 
 int rewrite_command(int count, char **values) {

@@ -53,13 +53,21 @@ static bool check_bools(const struct sample_file *file, const struct et_tensor *
     return true;
 }
 
-static bool open_file(struct sample_file *file, const struct et_tensor *facts, int64_t *entries,
-                      struct et_error *error) {
+static bool is_npy(const char *path, bool *is, struct et_error *error) {
     char first[6] = {0};
     size_t got;
-    if (!read_beginning(file->path, first, sizeof first, &got, error))
+    if (!read_beginning(path, first, sizeof first, &got, error))
         return false;
-    if (memcmp(first, "\x93NUMPY", 6) != 0) {
+    *is = memcmp(first, "\x93NUMPY", 6) == 0;
+    return true;
+}
+
+static bool open_file(struct sample_file *file, const struct et_tensor *facts, int64_t *entries,
+                      struct et_error *error) {
+    bool numpy;
+    if (!is_npy(file->path, &numpy, error))
+        return false;
+    if (!numpy) {
         if (!idx_read(file->path, MOST_SAMPLE_BYTES, &file->idx, error))
             return false;
         *entries = file->idx.shape[0];
@@ -87,8 +95,7 @@ static bool open_files(struct sample_files *files, struct et_error *error) {
 
 static bool fill(void *context, int64_t index, void *const *inputs, struct et_error *error) {
     const struct sample_files *files = context;
-    int64_t entry =
-        (int64_t)((double)index * (double)files->entries / (double)files->samples.count);
+    int64_t entry = spread_evenly(index, files->samples.count, files->entries);
     for (int i = 0; i < files->inputs.count; i++) {
         const struct sample_file *file = &files->files[i];
         const struct et_tensor *facts = &files->inputs.facts[i];
@@ -120,11 +127,62 @@ bool samples_open(const struct et_program *program, char *const *arguments, int 
     return good;
 }
 
+/* ---- Labels ---- */
+
+static bool take_label(const char *descr, const void *elements, int64_t index, int64_t *label) {
+    if (strcmp(descr, "|u1") == 0)
+        *label = ((const uint8_t *)elements)[index];
+    else if (strcmp(descr, "<i4") == 0)
+        *label = ((const int32_t *)elements)[index];
+    else if (strcmp(descr, "<i8") == 0)
+        *label = ((const int64_t *)elements)[index];
+    else
+        return false;
+    return true;
+}
+
+static bool take_labels(struct sample_files *files, const struct sample_file *file,
+                        struct et_error *error) {
+    const struct idx *idx = &file->idx;
+    const struct npy *npy = &file->npy;
+    bool numpy = npy->bytes != NULL;
+    const char *descr = numpy ? npy->descr : idx->type == IDX_UINT8 ? "|u1" : "";
+    int rank = numpy ? npy->rank : idx->rank;
+    int64_t count = rank == 1 ? (numpy ? npy->shape : idx->shape)[0] : -1;
+    const void *elements = numpy ? npy->bytes : idx->bytes;
+    if (count != files->entries)
+        return et_fail(error, "%s: expected %" PRId64 " labels along one axis, one for each sample",
+                       file->path, files->entries);
+    files->labels = et_allocate((size_t)files->samples.count, sizeof *files->labels);
+    if (!files->labels)
+        return et_fail(error, "out of memory");
+    for (int64_t i = 0; i < files->samples.count; i++)
+        if (!take_label(descr, elements, spread_evenly(i, files->samples.count, count),
+                        &files->labels[i]))
+            return et_fail(error, "%s: expected labels of uint8, int32 or int64", file->path);
+    files->samples.labels = files->labels;
+    return true;
+}
+
+bool samples_open_labels(struct sample_files *files, const char *path, struct et_error *error) {
+    struct sample_file file = {.path = path};
+    bool numpy, good = is_npy(path, &numpy, error);
+    if (good && numpy)
+        good = npy_read(path, MOST_SAMPLE_BYTES, &file.npy, error);
+    else if (good)
+        good = idx_read(path, MOST_SAMPLE_BYTES, &file.idx, error);
+    good = good && take_labels(files, &file, error);
+    idx_free(&file.idx);
+    npy_free(&file.npy);
+    return good;
+}
+
 void samples_close(struct sample_files *files) {
     for (int i = 0; files->files && i < files->inputs.count; i++) {
         idx_free(&files->files[i].idx);
         npy_free(&files->files[i].npy);
     }
     et_release(files->files);
+    et_release(files->labels);
     tensors_free(&files->inputs);
 }

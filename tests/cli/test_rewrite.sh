@@ -80,10 +80,11 @@ says err '--type is for store-weights'
 
 # idx SHAPE-BYTES, then elements from standard input.
 idx() {
+    # shellcheck disable=SC2059
     printf "$1"
     cat
 }
-head -c 1568 /dev/urandom | idx '\0\0\010\003\0\0\0\002\0\0\0\034\0\0\0\034' >two
+cat "$top"/models/mnist/samples/*.png | tail -c 1568 | idx '\0\0\010\003\0\0\0\002\0\0\0\034\0\0\0\034' >two
 expect 0 "$tool" rewrite quantize "$mnist" -o int8.json --data two
 says out 'quantize: 5 of 5 sites'
 says out 'layers.0.weight'
@@ -112,7 +113,28 @@ says err 'there is no input "other"'
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data missing
 says err 'missing'
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data "$digit"
+printf '\001\007' | idx '\0\0\010\001\0\0\0\002' >labels
+printf '\001\007\007' | idx '\0\0\010\001\0\0\0\003' >three
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data two --labels three --accuracy 1%
+says err 'three: expected 2 labels along one axis, one for each sample'
+expect 2 "$tool" rewrite quantize "$mnist" -o none.json --data two --accuracy 1%
+says err '--accuracy needs --labels'
+expect 2 "$tool" rewrite quantize "$mnist" -o none.json --data two --error 101%
+says err '101%: expected a share above 0, as 0.01 or 1%'
+expect 2 "$tool" rewrite quantize "$mnist" -o none.json --data two --range all
+says err 'all: no such range'
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data two --error 1e-9
+says out 'stays: it is too sensitive for the budget; alone it changes the outputs by '
+says err 'quantize found nothing to do'
 [ ! -e none.json ] || wrong "a graph after an error"
+expect 0 "$tool" rewrite quantize "$mnist" -o budget.json --data two --labels labels --accuracy 1%
+says out 'quantize: 5 of 5 sites'
+[ "$(digest_of budget.json)" = "$(digest_of int8.json)" ] ||
+    wrong "a budget changes what it need not"
+for range in percentile squares entropy; do
+    expect 0 "$tool" rewrite quantize "$mnist" -o $range.json --data two --range $range
+done
+[ "$(digest_of entropy.json)" != "$(digest_of int8.json)" ] || wrong "--range has no influence"
 
 # ---- Options ----
 
