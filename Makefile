@@ -3,6 +3,7 @@
 # make serve     the page, to draw digits on          make asan    the sanitized programs alone
 # make library   static and shared                    make lint    format, rooms, clang-tidy, clang
 # make model     models/mnist/mnist.json anew         make bench   we and our peers, side by side
+# make model-int8  the same in 8-bit integers, by the training images in MNIST_DIR
 # make generated   generated/ anew                    make bench-graphs   the graphs that it runs
 # make setup     what tests and lint need, installed  make clean
 # make fuzz      the fuzz targets; T=npy SECONDS=60 runs those with "npy" in their names
@@ -43,8 +44,8 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library shared run serve model generated check test asan test-programs chosen \
-        sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
+.PHONY: all library shared run serve model model-int8 generated check test asan test-programs \
+        chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
         tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
@@ -57,6 +58,12 @@ run: $(BUILD)/eigentensor $(BUILD)/demo
 
 model: $(BUILD)/mnist-define
 	$< $(MODEL).json $(MODEL).safetensors
+
+# In 8-bit integers, by the ranges on training images: needs MNIST's files in MNIST_DIR.
+MNIST_DIR ?= ../shared/mnist
+model-int8: $(BUILD)/eigentensor
+	$< rewrite quantize $(MODEL).json -o $(MODEL)-int8.json --name mnist-int8 \
+	    --data $(MNIST_DIR)/train-images-idx3-ubyte.gz
 
 generated: $(BUILD)/eigentensor
 	$< emit $(MODEL).json -o generated

@@ -5,6 +5,7 @@
 tool=$build/eigentensor
 mnist=$top/models/mnist/mnist.json
 digit=$top/models/mnist/samples/7-pen.png
+mnist_folder=$(realpath -m "${MNIST_DIR:-../shared/mnist}")
 enter_work_folder
 
 digest_of() {
@@ -135,6 +136,14 @@ for range in percentile squares entropy; do
     expect 0 "$tool" rewrite quantize "$mnist" -o $range.json --data two --range $range
 done
 [ "$(digest_of entropy.json)" != "$(digest_of int8.json)" ] || wrong "--range has no influence"
+
+# The shipped model is what `make model-int8` makes, where MNIST's training images are.
+images=$mnist_folder/train-images-idx3-ubyte.gz
+if [ -r "$images" ]; then
+    expect 0 "$tool" rewrite quantize "$mnist" -o mnist-int8.json --name mnist-int8 --data "$images"
+    same mnist-int8.json "$top/models/mnist/mnist-int8.json"
+    same mnist-int8.safetensors "$top/models/mnist/mnist-int8.safetensors"
+fi
 
 # ---- Options ----
 
