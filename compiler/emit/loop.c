@@ -111,13 +111,36 @@ const char *emit_epilogue_axis(struct emitter *emitter, const struct epilogue *e
     return arena_format(emitter->ir->arena, "%s%d", epilogue->stem, i);
 }
 
+static void open_epilogue_axis(struct emitter *emitter, const struct epilogue *epilogue, int i) {
+    emit_open_loop(emitter, epilogue->axes[i], emit_epilogue_axis(emitter, epilogue, i),
+                   epilogue->axes[i]->extent, 1);
+}
+
+/* The axis that fills what lies between columns; -1: there is none. */
+static int interleaved_axis(const struct store *store, const struct epilogue *epilogue) {
+    bool plain = true;
+    int64_t step = index_coefficient(store->address, epilogue->column, &plain);
+    for (int i = 0; i < epilogue->axis_count; i++) {
+        const struct axis *axis = epilogue->axes[i];
+        int64_t stride = index_coefficient(store->address, axis, &plain);
+        if (plain && is_interleaved(step, axis->extent, stride))
+            return i;
+    }
+    return -1;
+}
+
+/* What lies between columns is stored together with them: C compilers make whole vectors of that.
+ */
 void emit_epilogue_loops(struct emitter *emitter, const struct store *store,
                          const struct epilogue *epilogue) {
+    const int innermost = interleaved_axis(store, epilogue);
     for (int i = 0; i < epilogue->axis_count; i++)
-        emit_open_loop(emitter, epilogue->axes[i], emit_epilogue_axis(emitter, epilogue, i),
-                       epilogue->axes[i]->extent, 1);
+        if (i != innermost)
+            open_epilogue_axis(emitter, epilogue, i);
     emit_name_axis(emitter, epilogue->column, "c");
     emit_open(emitter, "for (long c = 0; c < %s; c++) {", epilogue->columns);
+    if (innermost >= 0)
+        open_epilogue_axis(emitter, epilogue, innermost);
     emit_store(emitter, store);
     emit_close_loops(emitter, epilogue->axis_count + 1);
 }

@@ -8,6 +8,14 @@
 
 struct tile_kind; /* schedule/tile_kind.h */
 
+/* Whether an axis of that extent fills what lies in the output between one column and the next,
+ * `step` apart, as the phases of a transposed convolution do: C compilers store all of it as whole
+ * vectors, which gcc and clang do of so many, not of more. */
+enum { MOST_INTERLEAVED = 4 };
+static inline bool is_interleaved(int64_t step, int64_t extent, int64_t stride) {
+    return stride == 1 && extent == step && step > 1 && step <= MOST_INTERLEAVED;
+}
+
 /* A contraction that runs as register tiles: blocks of rows x columns accumulators. The columns are
  * its vectors: they lie along one axis of the panel operand, and either the stream operand has not
  * that axis, so that its elements are shared by all columns, or it has it too, and goes lane by

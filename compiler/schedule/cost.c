@@ -28,6 +28,7 @@ enum {
     TILE_OVERHEAD = 20,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 3, /* for each vector of sums: stored, loaded, finished, stored */
     SCATTER_CYCLES = 2,  /* more for each element that is stored away from its neighbours, .. */
+    NAN_CYCLES = 4,      /* .. and where its NaN is made the one that outputs have, alone, .. */
     EVICTED_CYCLES = 14, /* .. and instead where their lines drive one another out of L1 */
     PACK_CYCLES = 2,     /* for each element that a statement packs */
     COPY_CYCLES = 4,     /* for each that it copies, mostly against the order of the operand */
@@ -217,6 +218,33 @@ static bool scatters(const struct contraction *contraction, const struct loop_ti
     return output_stride(contraction->statement, tiling->column) != 1;
 }
 
+/* Whether rows of the same tile lie between its columns. */
+static bool interleaves(const struct contraction *contraction, const struct loop_tiling *tiling) {
+    const struct statement *statement = contraction->statement;
+    int64_t step = output_stride(statement, tiling->column);
+    for (int i = 0; i < tiling->row_count; i++) {
+        const struct axis *loop = tiling->row_loops[i].loop;
+        if (tiling->row_loops[i].block == loop->extent &&
+            is_interleaved(step, loop->extent, output_stride(statement, loop)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether elements of an output of floats come to lie side by side neither by columns nor by rows:
+ * gcc makes their NaN one by one then. */
+static bool has_no_neighbours(const struct contraction *contraction,
+                              const struct loop_tiling *tiling) {
+    const struct statement *statement = contraction->statement;
+    const struct buffer *output = statement->output;
+    if (output->kind != BUFFER_OUTPUT || !dtype_is_real(output->dtype))
+        return false;
+    for (int i = 0; i < tiling->row_count; i++)
+        if (output_stride(statement, tiling->row_loops[i].loop) == 1)
+            return false;
+    return true;
+}
+
 /* More for each element that is stored away from its neighbours. */
 static double scatter_cycles(const struct contraction *contraction,
                              const struct loop_tiling *tiling) {
@@ -225,7 +253,8 @@ static double scatter_cycles(const struct contraction *contraction,
     int64_t stride =
         output_stride(statement, tiling->column) * dtype_bytes(statement->output->dtype);
     bool conflicts = lines_on_one_set(target, tiling->columns, stride) > target->ways;
-    return conflicts ? EVICTED_CYCLES : SCATTER_CYCLES;
+    int cycles = conflicts ? EVICTED_CYCLES : SCATTER_CYCLES;
+    return has_no_neighbours(contraction, tiling) ? cycles + NAN_CYCLES : cycles;
 }
 
 double tiling_cycles(const struct contraction *contraction, const struct loop_tiling *tiling) {
@@ -235,7 +264,7 @@ double tiling_cycles(const struct contraction *contraction, const struct loop_ti
     if (tiling->last_columns)
         once += panel_cycles(contraction, tiling, &counts, tiling->last_columns);
     double tiles = (double)counts.times * (double)counts.panels * (double)counts.blocks;
-    if (scatters(contraction, tiling))
+    if (scatters(contraction, tiling) && !interleaves(contraction, tiling))
         once += scatter_cycles(contraction, tiling) *
                 (double)(counts.blocks * tiling->rows + counts.last_rows) *
                 (double)tiling->column->extent;

@@ -422,6 +422,13 @@ static struct tensor build_scan(struct tensor_context *c) {
                                .next = tensor_tanh(tensor_add(linear(h, w, NO_TENSOR), x))});
 }
 
+/* Each element becomes two by two, whose columns lie between one another. */
+static struct tensor build_interleaved(struct tensor_context *c) {
+    return conv_transpose(input(c, "x", SHAPE(1, 16, 4, 32)), weight(c, "w", SHAPE(16, 3, 2, 2)),
+                          NO_TENSOR,
+                          (struct conv_transpose_options){.stride = {2, 2}, .dilation = {1, 1}});
+}
+
 /* The greatest first, and rows of a table that some of them are added to. */
 static struct tensor build_order(struct tensor_context *c) {
     struct tensor x = input(c, "x", SHAPE(40)), table = input(c, "table", SHAPE(8, 5));
@@ -465,6 +472,7 @@ static const struct golden {
     {"scan_threads.c", build_scan, &emit_loops, false, 2},
     {"ending_scan.c", build_ending_scan, &emit_loops, false, 1},
     {"last_of_scan.c", build_last_of_scan, &emit_loops, false, 1},
+    {"interleaved.c", build_interleaved, &emit_loops, false, 1},
     {"order.c", build_order, &emit_loops, true, 1},
     {"order_calls.c", build_order, &emit_calls, true, 1},
     {"order_threads.c", build_order, &emit_loops, false, 2},

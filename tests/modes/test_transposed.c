@@ -163,22 +163,48 @@ static void check_mode(const struct problem *p, struct et_program *program, enum
     et_release(y);
 }
 
+static void check_problem(const struct problem *p, struct random *random, enum et_mode last,
+                          int number) {
+    int channels = p->groups * p->inputs, outputs = p->groups * p->outputs;
+    float *x = numbers(random, p->batch * channels * product(p->extent), false);
+    float *weight = numbers(random, channels * p->outputs * product(p->kernel), true);
+    float *bias = numbers(random, outputs, true);
+    const void *const inputs[] = {x, weight, bias};
+    struct et_program *program = program_of(p, weight, bias);
+    for (int mode = ET_EAGER; mode <= (int)last; mode++)
+        check_mode(p, program, (enum et_mode)mode, inputs, number);
+    et_program_free(program);
+    et_release(x);
+    et_release(weight);
+    et_release(bias);
+}
+
 Test(transposed, convolutions_meet_real_elements_alone) {
     struct random random = {7};
     for (int i = 0; i < CASES; i++) {
         struct problem p = pick(&random);
-        int channels = p.groups * p.inputs, outputs = p.groups * p.outputs;
-        float *x = numbers(&random, p.batch * channels * product(p.extent), false);
-        float *weight = numbers(&random, channels * p.outputs * product(p.kernel), true);
-        float *bias = numbers(&random, outputs, true);
-        const void *const inputs[] = {x, weight, bias};
-        struct et_program *program = program_of(&p, weight, bias);
-        check_mode(&p, program, ET_EAGER, inputs, i);
-        check_mode(&p, program, ET_JIT, inputs, i);
-        et_program_free(program);
-        et_release(x);
-        et_release(weight);
-        et_release(bias);
+        check_problem(&p, &random, ET_JIT, i);
+    }
+}
+
+/* Steps as large as the kernel, over rows that tiles have columns of: each step's elements lie
+ * between those of its neighbours. */
+Test(transposed, phases_lie_between_columns, .timeout = 120) {
+    struct random random = {3};
+    for (int step = 2; step <= 5; step++) {
+        struct problem p = {.axes = 2,
+                            .batch = 1,
+                            .groups = 1,
+                            .inputs = 8,
+                            .outputs = 5,
+                            .extent = {1, 3, 36},
+                            .kernel = {1, step, step},
+                            .stride = {1, step, step},
+                            .dilation = {1, 1, 1},
+                            .result = {1, 3 * step, 36 * step},
+                            .bias = true,
+                            .constant = true};
+        check_problem(&p, &random, ET_AOT, step);
     }
 }
 
