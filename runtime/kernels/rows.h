@@ -57,6 +57,10 @@
  *       row r of the block belongs to result r; column c is its element first + c
  *   row_T_REDUCE_down (rows, columns, T *lanes, long first, a, a_row, a_step)
  *       column c of the block belongs to result c; row r is its element first + r
+ *   row_T_REDUCE_down_at_i32(.., first, a, a_row, a_step, position, position_row, long extent,
+ *                            long stride), row_T_REDUCE_down_at_i64:
+ *       the same of the block that row_T_gather_i32 makes of a, whose position for all columns of
+ *       row r is position[r * position_row]
  *
  * and at last, along or down as for the strips:
  *

@@ -264,6 +264,8 @@ BLOCK_WHERE(bytes_8)
     (row, RESULT_##gives(short), type_##short, scalar_##name##_##short)
 #define BINARY_f32 , DEFINE_2_REPEATING
 #define BINARY_f64 , DEFINE_2_REPEATING
+#define BINARY_i32 , DEFINE_2_REPEATING
+#define BINARY_i64 , DEFINE_2_REPEATING
 #define BINARY_OR(special, usual) SECOND(special, usual, )
 #define DEFINE_CONVERT(row, from, to)                                                              \
     DEFINE_1(row, type_##to, type_##from, cast_##from##_##to(a[i]))

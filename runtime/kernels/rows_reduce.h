@@ -350,6 +350,17 @@ static void reduce_down(const struct row_reduction *reduction, long rows, long c
         }
 }
 
+/* One row, whose elements lie at a position; where there is none, zeros. */
+static void reduce_row_at(const struct row_reduction *reduction, long columns, char *lanes,
+                          long first, const struct operand *a, long position, long extent,
+                          long stride) {
+    static const char zero[8];
+    const bool inside = position >= 0 && position < extent;
+    const struct operand from = {inside ? a->data + position * stride * a->bytes : (char *)zero, 0,
+                                 inside ? a->step : 0, a->bytes};
+    reduce_down(reduction, 1, columns, lanes, first, &from);
+}
+
 /* Results are made as neighbours and then put where they belong. */
 static void reduce_end(const struct row_reduction *reduction, bool down, long count,
                        const struct operand *result, const char *lanes) {
@@ -421,6 +432,16 @@ static void reduce(const struct row_reduction *reduction, long rows, long column
     static void row(long rows, long columns, type_##short *lanes, long first,                      \
                     const type_##short *a, long a_row, long a_step) {                              \
         reduce_down(&name##_##short, rows, columns, (char *)lanes, first, ROW_OPERAND(a));         \
+    }
+#define DEFINE_DOWN_AT(row, short, name, index)                                                    \
+    static void row(long rows, long columns, type_##short *lanes, long first,                      \
+                    const type_##short *a, long a_row, long a_step, const type_##index *position,  \
+                    long position_row, long extent, long stride) {                                 \
+        for (long r = 0; r < rows; r++) {                                                          \
+            const struct operand from = part_of(ROW_OPERAND(a), r, 0);                             \
+            reduce_row_at(&name##_##short, columns, (char *)lanes, first + r, &from,               \
+                          position[r * position_row], extent, stride);                             \
+        }                                                                                          \
     }
 #define DEFINE_DOWN_END(row, short, name)                                                          \
     static void row(long columns, type_##short *result, long result_step,                          \

@@ -199,6 +199,106 @@ Test(rows_reduce, reductions_are_the_evaluators, .timeout = 300) {
     for_every_target(check_reductions);
 }
 
+/* Rows of a table, at positions of which some are not in it. */
+enum { MOST_ROWS = 90 };
+
+struct gathering {
+    const struct target *target;
+    enum op op;
+    enum dtype index;
+    long rows, extent;
+    struct block table;
+    long table_row; /* what the next row of positions begins behind this one */
+    int32_t narrow[MOST_ROWS];
+    int64_t wide[MOST_ROWS];
+};
+
+typedef void gather_function(long rows, long columns, void *result, long result_row,
+                             long result_step, const void *a, long a_row, long a_step,
+                             const void *position, long position_row, long position_step,
+                             long extent, long stride);
+typedef void strip_at_function(long rows, long columns, void *lanes, long first, const void *a,
+                               long a_row, long a_step, const void *position, long position_row,
+                               long extent, long stride);
+
+static const void *positions_of(const struct gathering *gathering, long row) {
+    return gathering->index == DTYPE_INT32 ? (const void *)&gathering->narrow[row]
+                                           : &gathering->wide[row];
+}
+
+/* The lanes after a strip of all rows, gathered before or while they are taken. */
+static void *lanes_of_gathered(const struct gathering *gathering, long first, bool before) {
+    const struct block *table = &gathering->table;
+    const enum dtype dtype = table->dtype;
+    const size_t bytes = dtype_facts[dtype].bytes;
+    const char *index = dtype_facts[gathering->index].short_name;
+    char name[32];
+    void *lanes = malloc((size_t)(table->columns * LANES) * bytes);
+    char *gathered = malloc((size_t)(gathering->rows * table->columns) * bytes);
+    cr_assert(lanes && gathered);
+    ((begin_function *)reduction(gathering->target, gathering->op, dtype, "_begin"))(table->columns,
+                                                                                     lanes);
+    if (before) {
+        snprintf(name, sizeof name, "gather_%s", index);
+        ((gather_function *)function(gathering->target, dtype, name))(
+            gathering->rows, table->columns, gathered, table->columns, 1, table->first,
+            gathering->table_row, table->step, positions_of(gathering, 0), 1, 0, gathering->extent,
+            table->row);
+        ((strip_function *)reduction(gathering->target, gathering->op, dtype, "_down"))(
+            gathering->rows, table->columns, lanes, first, gathered, table->columns, 1);
+    } else {
+        snprintf(name, sizeof name, "_down_at_%s", index);
+        ((strip_at_function *)reduction(gathering->target, gathering->op, dtype, name))(
+            gathering->rows, table->columns, lanes, first, table->first, gathering->table_row,
+            table->step, positions_of(gathering, 0), 1, gathering->extent, table->row);
+    }
+    free(gathered);
+    return lanes;
+}
+
+static void check_gathered(const struct target *target, enum op op, enum dtype dtype) {
+    struct gathering gathering = {.target = target,
+                                  .op = op,
+                                  .index = random_below(2) ? DTYPE_INT32 : DTYPE_INT64,
+                                  .rows = 1 + random_below(MOST_ROWS),
+                                  .extent = 1 + random_below(20)};
+    gathering.table =
+        random_block(dtype, gathering.extent + gathering.rows, 1 + random_below(200), true, true);
+    gathering.table_row = random_below(2) ? gathering.table.row : 0;
+    for (int i = 0; i < MOST_ROWS; i++) {
+        gathering.narrow[i] = (int32_t)random_below((unsigned)gathering.extent + 4) - 2;
+        gathering.wide[i] = random_below(20) ? gathering.narrow[i] : INT64_MIN + i;
+    }
+    const long first = random_below(40);
+    void *lanes = lanes_of_gathered(&gathering, first, false);
+    void *expected = lanes_of_gathered(&gathering, first, true);
+    const long count = gathering.table.columns * LANES;
+    quiet_nans(dtype, lanes, count);
+    quiet_nans(dtype, expected, count);
+    cr_assert_arr_eq(lanes, expected, (size_t)count * dtype_facts[dtype].bytes,
+                     "%s of %s at %s: %ld of %ld rows, strides %ld %ld", op_facts[op].name,
+                     dtype_facts[dtype].name, target->name, gathering.rows, gathering.extent,
+                     gathering.table.row, gathering.table.step);
+    free(lanes);
+    free(expected);
+    block_free(&gathering.table);
+}
+
+static void check_gathered_reductions(const struct target *target) {
+    for (int op = 0; op < OP_COUNT; op++)
+        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+            if (op_facts[op].class != CLASS_REDUCE || op_facts[op].gives == GIVES_INDEX ||
+                !op_accepts((enum op)op, (enum dtype)dtype))
+                continue;
+            for (int i = 0; i < 40; i++)
+                check_gathered(target, (enum op)op, (enum dtype)dtype);
+        }
+}
+
+Test(rows_reduce, gathered_rows_are_those_that_were_gathered_before) {
+    for_every_target(check_gathered_reductions);
+}
+
 /* What an extreme is of two: a NaN, whose bits are not said, or the better one, or else the first.
  */
 static float extreme_of(bool greatest, float a, float b) {

@@ -5,9 +5,9 @@
 #include <inttypes.h>
 
 enum {
-    STRIP = 1024,      /* elements of a block of row operations: it stays in L1 */
-    LEAST_STRIP = 256, /* for which a call is worthwhile */
-    MOST_RESULTS = 64, /* of reductions side by side, which have sixteen lanes each */
+    STRIP = 1024,       /* elements of a block of row operations: it stays in L1 */
+    LEAST_STRIP = 256,  /* for which a call is worthwhile */
+    MOST_RESULTS = 128, /* of reductions side by side, which have sixteen lanes each */
 };
 
 static void note_reduction(void *context, const struct expression *e) {

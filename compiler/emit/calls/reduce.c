@@ -244,12 +244,72 @@ static void reduce_strip(const struct reducing *reducing, const struct accumulat
                            accumulator->names, first, rows_operand_text(rows, a)));
 }
 
+/* Whether a value changes along the columns of a block. */
+struct column_use {
+    const struct axis *column;
+    bool found;
+};
+
+static void note_column(void *context, const struct expression *e) {
+    struct column_use *use = context;
+    if (e->kind == EXPRESSION_LOAD || e->kind == EXPRESSION_INDEX)
+        use->found |= index_uses(e->index, use->column);
+}
+
+/* Whether elements are rows looked up in a buffer, each at one position. */
+static bool is_gathered(const struct reducing *reducing, struct row_lookup *lookup) {
+    struct ir *ir = reducing->rows->emitter->ir;
+    const struct expression *element = reducing->e->sources[0];
+    struct column_use use = {.column = reducing->rows->block->column};
+    if (!reducing->down || finds_position(reducing->e) || element->kind != EXPRESSION_GUARD ||
+        !rows_lookup(ir, element, lookup))
+        return false;
+    expression_walk(ir, lookup->position, note_column, &use);
+    return !use.found;
+}
+
+/* One strip of rows that stay where they are: their positions, and the call that takes them in. */
+static void reduce_gathered_strip(const struct reducing *reducing,
+                                  const struct accumulator *accumulator,
+                                  const struct row_block *strip, const char *first,
+                                  const struct row_lookup *lookup) {
+    struct emitter *emitter = reducing->rows->emitter;
+    struct arena *arena = emitter->ir->arena;
+    const struct dtype_facts *index = &dtype_facts[lookup->position->dtype];
+    int64_t length = strip->elements / reducing->results;
+    struct row_block places = {.column = strip->row,
+                               .row_count = "1",
+                               .column_count = strip->row_count,
+                               .column_limit = length,
+                               .elements = length,
+                               .strip = strip->row_strip};
+    struct row_emitter *positions = arena_new(arena, struct row_emitter);
+    struct row_emitter *elements = arena_new(arena, struct row_emitter);
+    *positions = (struct row_emitter){.emitter = emitter, .block = &places};
+    *elements = (struct row_emitter){.emitter = emitter, .block = strip};
+    struct row_operand position = rows_evaluate(positions, lookup->position);
+    struct row_operand a = rows_memory(elements, lookup->load->buffer->name, lookup->rest);
+    rows_call(elements, arena_format(arena, "%s_down_at_%s", reducing->stem, index->short_name),
+              arena_format(arena,
+                           "long rows, long columns, %s, long first,\n"
+                           "        const %s *a, long a_row, long a_step, const %s *position,\n"
+                           "        long position_row, long extent, long stride",
+                           accumulator->parameters, reducing->type, index->c_type),
+              arena_format(arena, "%s, %s, %s, %s, %s, %s, %" PRId64 ", %" PRId64 ", %" PRId64,
+                           strip->row_count, strip->column_count, accumulator->names, first,
+                           rows_operand_text(elements, a), position.pointer, position.step,
+                           lookup->extent, lookup->stride));
+}
+
 static void reduce_in_strips(const struct reducing *reducing, struct row_operand result) {
     struct emitter *emitter = reducing->rows->emitter;
     struct arena *arena = emitter->ir->arena;
     const struct row_block *block = reducing->rows->block;
     const struct expression *e = reducing->e;
-    int64_t extent = reducing->axis->extent, most = STRIP_ELEMENTS / reducing->results;
+    struct row_lookup lookup;
+    bool gathers = is_gathered(reducing, &lookup);
+    int64_t extent = reducing->axis->extent;
+    int64_t most = gathers ? STRIP_ELEMENTS : STRIP_ELEMENTS / reducing->results;
     int64_t length = extent < most ? extent : most;
     struct accumulator accumulator = begin_accumulator(reducing);
     struct row_block strip = element_block(e, block, reducing->down);
@@ -279,7 +339,10 @@ static void reduce_in_strips(const struct reducing *reducing, struct row_operand
     strip.column_limit = reducing->down ? reducing->results : length;
     strip.elements = length * reducing->results;
     *(reducing->down ? &strip.strip : &strip.row_strip) = block->strip;
-    reduce_strip(reducing, &accumulator, &strip, first);
+    if (gathers)
+        reduce_gathered_strip(reducing, &accumulator, &strip, first, &lookup);
+    else
+        reduce_strip(reducing, &accumulator, &strip, first);
     emit_close_loops(emitter, e->axis_count);
     end_accumulator(reducing, &accumulator, result);
 }

@@ -24,14 +24,7 @@ bool rows_are_even(const struct index *index, const struct row_block *block) {
     return plain;
 }
 
-/* A look-up as lower.c makes it: an element at a position known at run time, 0 if there is none. */
-struct lookup {
-    const struct expression *load, *position;
-    int64_t extent, stride;   /* of the position in the load's address */
-    const struct index *rest; /* of the address */
-};
-
-static bool is_lookup(struct ir *ir, const struct expression *e, struct lookup *lookup) {
+bool rows_lookup(struct ir *ir, const struct expression *e, struct row_lookup *lookup) {
     const struct expression *load = e->sources[0], *none = e->sources[1];
     if (e->predicate_count != 1 || load->kind != EXPRESSION_LOAD ||
         none->kind != EXPRESSION_CONSTANT || none->bits)
@@ -41,10 +34,10 @@ static bool is_lookup(struct ir *ir, const struct expression *e, struct lookup *
         predicate->index->terms[0].coefficient != 1 ||
         predicate->index->terms[0].atom->kind != ATOM_VALUE)
         return false;
-    *lookup = (struct lookup){.load = load,
-                              .position = predicate->index->terms[0].atom->value,
-                              .extent = predicate->upper,
-                              .rest = index_constant(ir, load->index->constant)};
+    *lookup = (struct row_lookup){.load = load,
+                                  .position = predicate->index->terms[0].atom->value,
+                                  .extent = predicate->upper,
+                                  .rest = index_constant(ir, load->index->constant)};
     for (int i = 0; i < load->index->count; i++) {
         const struct index_term *term = &load->index->terms[i];
         if (term->atom->kind == ATOM_VALUE && term->atom->value == lookup->position)
@@ -85,7 +78,7 @@ static bool survey_op(struct survey *found, const struct expression *e) {
 }
 
 static bool survey(struct survey *found, const struct expression *e) {
-    struct lookup lookup;
+    struct row_lookup lookup;
     for (int i = 0; i < found->count; i++)
         if (found->seen[i] == e)
             return true;
@@ -103,7 +96,7 @@ static bool survey(struct survey *found, const struct expression *e) {
     case EXPRESSION_OP:
         return survey_op(found, e);
     case EXPRESSION_GUARD:
-        return is_lookup(found->ir, e, &lookup) && rows_are_even(lookup.rest, found->block) &&
+        return rows_lookup(found->ir, e, &lookup) && rows_are_even(lookup.rest, found->block) &&
                survey(found, lookup.position);
     case EXPRESSION_REDUCE:
         return rows_can_reduce(found->ir, e, found->block);
@@ -322,8 +315,8 @@ static void compute_index(struct row_emitter *rows, const struct expression *e,
 static void compute_lookup(struct row_emitter *rows, const struct expression *e,
                            struct row_operand result) {
     struct arena *arena = rows->emitter->ir->arena;
-    struct lookup lookup;
-    is_lookup(rows->emitter->ir, e, &lookup);
+    struct row_lookup lookup;
+    rows_lookup(rows->emitter->ir, e, &lookup);
     struct row_arguments arguments = {
         .count = 2,
         .operands = {rows_memory(rows, lookup.load->buffer->name, lookup.rest),
@@ -370,7 +363,7 @@ static void compute(struct row_emitter *rows, const struct expression *e,
 
 /* Lists a value after those that it is made of, and counts its users. */
 static void list_value(struct row_emitter *rows, const struct expression *e) {
-    struct lookup lookup;
+    struct row_lookup lookup;
     struct row_value *known = find_value(rows, e);
     if (known) {
         known->uses_left++;
@@ -379,7 +372,7 @@ static void list_value(struct row_emitter *rows, const struct expression *e) {
     if (e->kind == EXPRESSION_OP)
         for (int i = 0; i < e->source_count; i++)
             list_value(rows, e->sources[i]);
-    if (e->kind == EXPRESSION_GUARD && is_lookup(rows->emitter->ir, e, &lookup))
+    if (e->kind == EXPRESSION_GUARD && rows_lookup(rows->emitter->ir, e, &lookup))
         list_value(rows, lookup.position);
     rows->values = arena_extend(rows->emitter->ir->arena, rows->values, rows->count,
                                 &rows->capacity, sizeof *rows->values);

@@ -67,6 +67,15 @@ bool emit_rows_possible(struct emitter *emitter, const struct store *store,
 void emit_rows(struct emitter *emitter, int count, const struct store *stores,
                const struct row_block *block);
 
+/* A look-up as lower.c makes it: an element at a position known at run time, 0 if there is none. */
+struct row_lookup {
+    const struct expression *load, *position;
+    int64_t extent, stride;   /* of the position in the load's address */
+    const struct index *rest; /* of the address */
+};
+/* Whether a guard is one, and which. */
+bool rows_lookup(struct ir *ir, const struct expression *guard, struct row_lookup *lookup);
+
 /* Whether row operations can compute a value over a block. */
 bool rows_can(struct ir *ir, const struct expression *e, const struct row_block *block);
 /* Whether an address steps evenly along the block's rows and columns. */
