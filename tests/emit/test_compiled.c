@@ -1,8 +1,10 @@
 /* What comes out of the emitter beside the text: the functions that it calls, and laps on request.
  */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
+#include "compiler/builder/builder.h"
 #include "compiler/compile.h"
 #include "compiler/emit/backend.h"
 #include "tests/support/random_graph.h"
@@ -135,4 +137,23 @@ Test(compiled, short_kernels_do_not_ask_whether_to_stop) {
             compiled_free(usual);
             compiled_free(often);
         }
+}
+
+/* Windows beyond a small picture whose channels are neighbours: a guard chooses for all of them. */
+Test(compiled, guards_of_whole_rows_are_calls) {
+    struct et_error error = {0};
+    struct tensor_context *context = tensor_context_new("pool");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(3, 3, 64));
+    struct tensor padded = tensor_pad(x, RANGES({2, 2}, {2, 2}, {0, 0}), -INFINITY);
+    struct tensor windows = tensor_window(tensor_window(padded, 0, 5, 1, 1), 1, 5, 1, 1);
+    struct graph *graph =
+        compile_to_graph(context, OUTPUTS({"y", tensor_reduce_max(windows, AXES(3, 4))}), &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    struct compiled *compiled =
+        compile(graph, &(struct compile_options){.backend = &emit_calls}, &error);
+    cr_assert_not_null(compiled, "%s", error.message);
+    cr_expect(strstr(compiled->source, "*guarded"), "%s", compiled->source);
+    cr_expect_null(strstr(compiled->source, "f32_max("), "%s", compiled->source);
+    compiled_free(compiled);
+    graph_free(graph);
 }

@@ -59,6 +59,30 @@ static struct graph *casts(struct tensor_context *context, struct et_error *erro
         error);
 }
 
+/* Windows that reach beyond small pictures, channels last, so that guards choose whole rows: of
+ * neighbours, of elements that lie apart, and of one element for all channels. */
+static struct tensor reaching(struct tensor x, double beyond) {
+    struct tensor padded = tensor_pad(x, RANGES({2, 2}, {2, 2}, {0, 0}), beyond);
+    return tensor_window(tensor_window(padded, 0, 5, 1, 1), 1, 5, 1, 1);
+}
+
+static struct graph *guarded(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(3, 3, 67));
+    struct tensor y = add_graph_input(context, "y", DTYPE_FLOAT32, SHAPE(19, 3, 3));
+    struct tensor n = add_graph_input(context, "n", DTYPE_INT32, SHAPE(3, 3, 21));
+    struct tensor one = add_graph_input(context, "one", DTYPE_FLOAT32, SHAPE(3, 3, 1));
+    struct tensor apart = reaching(tensor_permute(y, AXES(1, 2, 0)), 0.5);
+    struct tensor same = tensor_expand(one, SHAPE(3, 3, 67));
+    return compile_to_graph(
+        context,
+        OUTPUTS(
+            {"neighbours", tensor_reduce_max(reaching(x, -INFINITY), AXES(3, 4))},
+            {"apart", tensor_reduce_sum(apart, AXES(3, 4))},
+            {"integers", tensor_reduce_min(reaching(n, 9), AXES(3, 4))},
+            {"same", tensor_reduce_max(tensor_mul(reaching(x, 1), reaching(same, 2)), AXES(3, 4))}),
+        error);
+}
+
 /* Left alone, gcc takes this for a truncation where its vectors end, which is -0 for -0.5. */
 static struct graph *truncated(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1119));
@@ -346,6 +370,7 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(casts)                                                                                       \
     X(truncated)                                                                                   \
     X(movement)                                                                                    \
+    X(guarded)                                                                                     \
     X(reductions)                                                                                  \
     X(columns)                                                                                     \
     X(doubles)                                                                                     \

@@ -7,6 +7,7 @@
 enum {
     STRIP = 1024,       /* elements of a block of row operations: it stays in L1 */
     LEAST_STRIP = 256,  /* for which a call is worthwhile */
+    LEAST_GUARDED = 8,  /* columns of one row, for which calls are */
     MOST_RESULTS = 128, /* of reductions side by side, which have sixteen lanes each */
 };
 
@@ -19,6 +20,25 @@ static bool has_reduction(struct ir *ir, const struct expression *value) {
     bool found = false;
     expression_walk(ir, value, note_reduction, &found);
     return found;
+}
+
+struct guard_search {
+    struct ir *ir;
+    bool found;
+};
+
+static void note_guard(void *context, const struct expression *e) {
+    struct guard_search *search = context;
+    struct row_lookup lookup;
+    search->found |= e->kind == EXPRESSION_GUARD && !rows_lookup(search->ir, e, &lookup);
+}
+
+/* Guards may choose otherwise in each row. */
+static bool has_guard(struct ir *ir, int count, struct statement *const *statements) {
+    struct guard_search search = {.ir = ir};
+    for (int i = 0; i < count; i++)
+        expression_walk(ir, statements[i]->value, note_guard, &search);
+    return search.found;
 }
 
 /* How much of the two innermost loops one block takes. */
@@ -50,6 +70,11 @@ static bool emit_in_blocks(struct emitter *emitter, struct statement *const *sta
         copy.loops[copy.loop_count++] = &alone;
     struct block_size size = size_of_block(emitter->ir, &copy, count);
     const struct axis *column = copy.loops[copy.loop_count - 1];
+    if (has_guard(emitter->ir, count, statements)) {
+        if (column->extent < LEAST_GUARDED)
+            return false;
+        size.rows = 1;
+    }
     const struct axis *row = size.rows > 1 ? copy.loops[copy.loop_count - 2] : NULL;
     struct row_block block = {.row = row,
                               .column = column,

@@ -3,8 +3,8 @@
  * libtcc keeps nothing in registers, so its text does no arithmetic on elements: one call of the
  * runtime does one operation on a whole block of rows x columns, and intermediate blocks go through
  * small local arrays. runtime/kernels/rows.h tells what can be called. This is possible where
- * every access steps evenly along rows and columns; where it is not (what is left of guards,
- * divisions in an index), the caller prints plain loops. */
+ * every access steps evenly along rows and columns, and guards choose for a whole row; where it is
+ * not (other guards, divisions in an index), the caller prints plain loops. */
 #include "compiler/emit/calls/rows.h"
 
 #include <inttypes.h>
@@ -53,6 +53,18 @@ bool rows_lookup(struct ir *ir, const struct expression *e, struct row_lookup *l
            (lookup->position->dtype == DTYPE_INT32 || lookup->position->dtype == DTYPE_INT64);
 }
 
+/* Whether a guard chooses for a whole row of the block between memory and a constant. */
+static bool guards_row(const struct expression *e, const struct row_block *block) {
+    const struct expression *load = e->sources[0];
+    if (block->row || load->kind != EXPRESSION_LOAD || !rows_are_even(load->index, block) ||
+        e->sources[1]->kind != EXPRESSION_CONSTANT)
+        return false;
+    for (int i = 0; i < e->predicate_count; i++)
+        if (index_uses(e->predicates[i].index, block->column))
+            return false;
+    return true;
+}
+
 struct survey {
     struct ir *ir;
     const struct row_block *block;
@@ -96,8 +108,9 @@ static bool survey(struct survey *found, const struct expression *e) {
     case EXPRESSION_OP:
         return survey_op(found, e);
     case EXPRESSION_GUARD:
-        return rows_lookup(found->ir, e, &lookup) && rows_are_even(lookup.rest, found->block) &&
-               survey(found, lookup.position);
+        if (!rows_lookup(found->ir, e, &lookup))
+            return guards_row(e, found->block);
+        return rows_are_even(lookup.rest, found->block) && survey(found, lookup.position);
     case EXPRESSION_REDUCE:
         return rows_can_reduce(found->ir, e, found->block);
     case EXPRESSION_SCAN:
@@ -254,12 +267,72 @@ struct row_operand rows_place(struct row_emitter *rows, enum dtype dtype) {
     return temporary_operand(rows, take_temporary(rows, dtype));
 }
 
+static void fill(struct row_emitter *rows, struct row_operand place, const struct expression *e) {
+    struct arena *arena = rows->emitter->ir->arena;
+    struct row_operand value = constant_operand(rows, e);
+    struct row_arguments none = {0};
+    call_elementwise(rows, arena_format(arena, "row_%s_fill", dtype_facts[e->dtype].short_name),
+                     e->dtype, place, &none,
+                     arena_format(arena, ", const %s *value", dtype_facts[e->dtype].c_type),
+                     arena_format(arena, ", %s", value.pointer));
+}
+
+/* A constant in all columns: guards have the same one, as a rule. */
+static struct row_operand filled_operand(struct row_emitter *rows, const struct expression *e) {
+    const struct expression *known = rows->filled;
+    if (!known || known->dtype != e->dtype || known->bits != e->bits) {
+        rows->filled = e;
+        rows->filled_place = rows_place(rows, e->dtype);
+        fill(rows, rows->filled_place, e);
+    }
+    return rows->filled_place;
+}
+
+static void copy_load(struct row_emitter *rows, const struct expression *load,
+                      struct row_operand place) {
+    struct row_arguments arguments = {
+        .count = 1,
+        .operands = {rows_memory(rows, load->buffer->name, load->index)},
+        .dtypes = {load->dtype}};
+    call_elementwise(
+        rows,
+        arena_format(rows->emitter->ir->arena, "row_%s_copy", dtype_facts[load->dtype].short_name),
+        load->dtype, place, &arguments, "", "");
+}
+
+/* What a guard chooses for the row: a pointer to memory where it holds, else to the constant. What
+ * does not lie side by side is copied over the constant. */
+static struct row_operand guarded_operand(struct row_emitter *rows, const struct expression *e) {
+    struct emitter *emitter = rows->emitter;
+    const struct expression *load = e->sources[0], *constant = e->sources[1];
+    struct row_operand inside = rows_memory(rows, load->buffer->name, load->index), chosen;
+    if (inside.step == 0 || inside.step == 1) {
+        chosen = inside.step ? filled_operand(rows, constant) : constant_operand(rows, constant);
+        const char *name = arena_format(emitter->ir->arena, "guarded%d", emitter->value_count++);
+        emit_line(emitter, "const %s *%s = %s;", dtype_facts[e->dtype].c_type, name,
+                  chosen.pointer);
+        emit_open(emitter, "if (%s) {", emit_predicates(emitter, e));
+        emit_line(emitter, "%s = %s;", name, inside.pointer);
+        chosen.pointer = name;
+    } else {
+        chosen = rows_place(rows, e->dtype);
+        fill(rows, chosen, constant);
+        emit_open(emitter, "if (%s) {", emit_predicates(emitter, e));
+        copy_load(rows, load, chosen);
+    }
+    emit_close(emitter);
+    chosen.row = 0;
+    return chosen;
+}
+
 static struct row_operand use(struct row_emitter *rows, const struct expression *e) {
     struct row_value *value = find_value(rows, e);
     if (e->kind == EXPRESSION_CONSTANT && !value->operand.pointer)
         value->operand = constant_operand(rows, e);
     if (e->kind == EXPRESSION_LOAD && !value->operand.pointer)
         value->operand = rows_memory(rows, e->buffer->name, e->index);
+    if (e->kind == EXPRESSION_GUARD && !value->operand.pointer)
+        value->operand = guarded_operand(rows, e);
     return value->operand;
 }
 
@@ -331,7 +404,10 @@ static void compute_lookup(struct row_emitter *rows, const struct expression *e,
 }
 
 /* Whether a value is computed, and not just read. */
-static bool is_computed(const struct expression *e) {
+static bool is_computed(struct row_emitter *rows, const struct expression *e) {
+    struct row_lookup lookup;
+    if (e->kind == EXPRESSION_GUARD)
+        return rows_lookup(rows->emitter->ir, e, &lookup);
     return e->kind != EXPRESSION_CONSTANT && e->kind != EXPRESSION_LOAD;
 }
 
@@ -410,7 +486,7 @@ static bool is_same_along_rows(struct row_emitter *rows, const struct expression
         int64_t step = source->kind == EXPRESSION_CONSTANT ? 0
                        : source->kind == EXPRESSION_LOAD
                            ? index_coefficient(source->index, rows->block->column, &plain)
-                           : find_value(rows, source)->operand.step;
+                           : use(rows, source).step;
         if (step != 0)
             return false;
     }
@@ -421,7 +497,7 @@ static bool is_same_along_rows(struct row_emitter *rows, const struct expression
 static void compute_listed(struct row_emitter *rows, int count, const struct store *stores) {
     for (int i = 0; i < rows->count; i++) {
         const struct expression *e = rows->values[i].expression;
-        if (!is_computed(e))
+        if (!is_computed(rows, e))
             continue;
         const struct store *store = storing(count, stores, e);
         int temporary = store ? -1 : take_temporary(rows, e->dtype);
@@ -449,14 +525,7 @@ struct row_operand rows_evaluate(struct row_emitter *rows, const struct expressi
 /* A load with other steps, side by side. */
 static struct row_operand copied(struct row_emitter *rows, const struct expression *load) {
     struct row_operand place = rows_place(rows, load->dtype);
-    struct row_arguments arguments = {
-        .count = 1,
-        .operands = {rows_memory(rows, load->buffer->name, load->index)},
-        .dtypes = {load->dtype}};
-    call_elementwise(
-        rows,
-        arena_format(rows->emitter->ir->arena, "row_%s_copy", dtype_facts[load->dtype].short_name),
-        load->dtype, place, &arguments, "", "");
+    copy_load(rows, load, place);
     return place;
 }
 
@@ -520,8 +589,8 @@ void emit_rows(struct emitter *emitter, int count, const struct store *stores,
         list_value(&rows, stores[i].value);
     compute_listed(&rows, count, stores);
     for (int i = 0; i < count; i++) {
-        bool computed =
-            is_computed(stores[i].value) && storing(count, stores, stores[i].value) == &stores[i];
+        bool computed = is_computed(&rows, stores[i].value) &&
+                        storing(count, stores, stores[i].value) == &stores[i];
         if (!computed)
             copy_value(&rows, &stores[i]);
         end_use(&rows, stores[i].value);

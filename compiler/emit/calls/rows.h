@@ -43,6 +43,8 @@ struct row_emitter {
     struct row_value *values; /* in order: sources first */
     int temporary_count, temporary_capacity;
     struct row_temporary *temporaries;
+    const struct expression *filled; /* the constant that filled_place has; NULL: none */
+    struct row_operand filled_place;
 };
 
 /* ---- calls.c ---- */
@@ -73,7 +75,7 @@ struct row_lookup {
     int64_t extent, stride;   /* of the position in the load's address */
     const struct index *rest; /* of the address */
 };
-/* Whether a guard is one, and which. */
+/* Whether a guard is one, and which. Others are possible where they hold for whole rows. */
 bool rows_lookup(struct ir *ir, const struct expression *guard, struct row_lookup *lookup);
 
 /* Whether row operations can compute a value over a block. */
