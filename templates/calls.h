@@ -47,11 +47,11 @@ double rint(double a);
 double fmod(double a, double b);
 double fabs(double a);
 
-//: section f32_sort_key
-uint64_t f32_sort_key(float a);
+//: section f32_sort_keys
+void f32_sort_keys(uint64_t *keys, const float *elements, long count);
 
-//: section f64_sort_key
-uint64_t f64_sort_key(double a);
+//: section f64_sort_keys
+void f64_sort_keys(uint64_t *keys, const double *elements, long count);
 
 //: section sort_keys
 void sort_keys(int32_t *positions, uint64_t *keys, long count);

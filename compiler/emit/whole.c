@@ -50,17 +50,23 @@ static const char *term(struct emitter *emitter, int64_t factor, const char *nam
 
 /* ---- Sorts ---- */
 
-/* An unsigned integer in the order of the elements. */
-static const char *sort_key(struct emitter *emitter, enum dtype dtype, const char *element) {
+/* Keys of a row: unsigned integers in the order of its elements, which begin there. */
+static void emit_sort_keys(struct emitter *emitter, const struct buffer *source, const char *row,
+                           const char *offset, int64_t count) {
     struct arena *arena = emitter->ir->arena;
-    if (!dtype_is_integer(dtype)) {
-        const char *name = arena_format(arena, "%s_sort_key", dtype_facts[dtype].short_name);
+    const struct dtype_facts *facts = &dtype_facts[source->dtype];
+    if (!dtype_is_integer(source->dtype)) {
+        const char *name = arena_format(arena, "%s_sort_keys", facts->short_name);
         sections_want(&emitter->sections, name);
-        return arena_format(arena, "%s(%s)", name, element);
+        emit_line(emitter, "%s(arena, %s%s, %" PRId64 ");", name, source->name, offset, count);
+        return;
     }
-    uint64_t least = (uint64_t)dtype_facts[dtype].least;
-    return least ? arena_format(arena, "(uint64_t)%s + 0x%" PRIx64 "u", element, 0 - least)
-                 : element;
+    const uint64_t least = (uint64_t)facts->least;
+    const char *element = arena_format(arena, "%s[%sk]", source->name, row);
+    if (least)
+        element = arena_format(arena, "(uint64_t)%s + 0x%" PRIx64 "u", element, 0 - least);
+    emit_line(emitter, "for (long k = 0; k < %" PRId64 "; k++)", count);
+    emit_line(emitter, "    arena[k] = %s;", element);
 }
 
 static void emit_sort(struct emitter *emitter, const struct kernel *kernel) {
@@ -70,16 +76,13 @@ static void emit_sort(struct emitter *emitter, const struct kernel *kernel) {
     const int64_t rows = sort->sizes[WHOLE_OUTER], count = sort->sizes[WHOLE_EXTENT];
     struct arena *arena = emitter->ir->arena;
     const char *row = term(emitter, count, "row", rows);
-    const char *offset = arena_format(arena, " + %" PRId64 " * row", count);
+    const char *offset = row[0] ? arena_format(arena, " + %" PRId64 " * row", count) : "";
     sections_want(&emitter->sections, "sort_keys");
     open_kernel(emitter, kernel, ", uint64_t *arena");
     if (rows > 1)
         open_count(emitter, "row", rows);
-    emit_line(emitter, "for (long k = 0; k < %" PRId64 "; k++)", count);
-    emit_line(emitter, "    arena[k] = %s;",
-              sort_key(emitter, source->dtype, arena_format(arena, "%s[%sk]", source->name, row)));
-    emit_line(emitter, "sort_keys(%s%s, arena, %" PRId64 ");", positions->name,
-              row[0] ? offset : "", count);
+    emit_sort_keys(emitter, source, row, offset, count);
+    emit_line(emitter, "sort_keys(%s%s, arena, %" PRId64 ");", positions->name, offset, count);
     emit_close_loops(emitter, rows > 1);
     close_kernel(emitter);
 }

@@ -31,12 +31,12 @@ float et_f32_pow(float a, float b) {
     return f32_pow(a, b);
 }
 
-uint64_t et_f32_sort_key(float a) {
-    return f32_sort_key(a);
+void et_f32_sort_keys(uint64_t *keys, const float *elements, long count) {
+    f32_sort_keys(keys, elements, count);
 }
 
-uint64_t et_f64_sort_key(double a) {
-    return f64_sort_key(a);
+void et_f64_sort_keys(uint64_t *keys, const double *elements, long count) {
+    f64_sort_keys(keys, elements, count);
 }
 
 void et_sort_keys(int32_t *positions, uint64_t *keys, long count) {

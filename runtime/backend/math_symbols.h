@@ -12,8 +12,8 @@ float et_f32_cos(float a);
 float et_f32_tanh(float a);
 float et_f32_erf(float a);
 float et_f32_pow(float a, float b);
-uint64_t et_f32_sort_key(float a);
-uint64_t et_f64_sort_key(double a);
+void et_f32_sort_keys(uint64_t *keys, const float *elements, long count);
+void et_f64_sort_keys(uint64_t *keys, const double *elements, long count);
 void et_sort_keys(int32_t *positions, uint64_t *keys, long count);
 
 #endif

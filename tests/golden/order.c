@@ -69,36 +69,58 @@ static inline float f32_canonical(float x) {
 // Stands in a branch that alone may read what it reads. gcc 12 makes vectors of such loads, with
 // masks, and then reads what some of these masks leave out.
 #define KEEP_BRANCH __asm__("")
-// In the order of the numbers: zeros are equal, NaN is greatest.
+// Keys in the order of the numbers: zeros are equal, NaN is greatest.
 static inline uint64_t f32_sort_key(float a) {
     uint32_t bits = f32_bits(a);
     if (a != a)
         return UINT32_MAX;
     return a == 0 ? 0x80000000u : bits >> 31 ? ~bits : bits | 0x80000000u;
 }
+static inline void f32_sort_keys(uint64_t *keys, const float *elements, long count) {
+    for (long i = 0; i < count; i++)
+        keys[i] = f32_sort_key(elements[i]);
+}
 
-// Positions in the ascending order of their keys; equal keys keep theirs. Few keys are inserted one
-// by one, many are dealt out by one byte after another, the lowest first, unless all have the same.
-// Behind the keys there is room for as many again and for a position each.
+// Positions in the ascending order of their keys; equal keys keep theirs. Those with the greatest
+// key, often many, such as NaN for what does not count, are put last as they stand. Of the others
+// few are inserted one by one, many are dealt out by one byte after another, the lowest first,
+// unless all have the same. Behind the keys there is room for as many again and a position each.
 static inline void insert_keys(int32_t *positions, uint64_t *keys, long count) {
     for (long i = 1; i < count; i++) {
         uint64_t key = keys[i];
+        int32_t position = positions[i];
         long place = i;
         for (; place > 0 && keys[place - 1] > key; place--) {
             keys[place] = keys[place - 1];
             positions[place] = positions[place - 1];
         }
         keys[place] = key;
-        positions[place] = (int32_t)i;
+        positions[place] = position;
     }
+}
+// Gives how many keys are not the greatest; they and their positions come first.
+static inline long set_greatest_apart(int32_t *positions, int32_t *last, uint64_t *keys,
+                                      long count) {
+    uint64_t greatest = 0;
+    long others = 0, apart = 0;
+    for (long i = 0; i < count; i++)
+        greatest = keys[i] > greatest ? keys[i] : greatest;
+    for (long i = 0; i < count; i++) {
+        const uint64_t key = keys[i];
+        keys[others] = key;
+        positions[others] = last[apart] = (int32_t)i;
+        others += key != greatest;
+        apart += key == greatest;
+    }
+    memcpy(positions + others, last, (size_t)apart * sizeof *positions);
+    return others;
 }
 static inline void sort_keys(int32_t *positions, uint64_t *keys, long count) {
     uint64_t *from = keys, *to = keys + count, differ = 0;
     int32_t *at = positions, *next = (int32_t *)(keys + 2 * count);
-    for (long i = 0; i < count; i++) {
-        positions[i] = (int32_t)i;
+    count = set_greatest_apart(positions, next, keys, count);
+    for (long i = 0; i < count; i++)
         differ |= keys[i] ^ keys[0];
-    }
     if (count <= 32) {
         insert_keys(positions, keys, count);
         return;
@@ -142,8 +164,7 @@ static void k01_elementwise(const float *restrict x, float *restrict t3) {
 /* t4 int32[40] = argsort(t3)
  * nodes 4 */
 static void k02_argsort(const float *restrict t3, int32_t *restrict t4, uint64_t *arena) {
-    for (long k = 0; k < 40; k++)
-        arena[k] = f32_sort_key(t3[k]);
+    f32_sort_keys(arena, t3, 40);
     sort_keys(t4, arena, 40);
 }
 

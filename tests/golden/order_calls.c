@@ -43,7 +43,7 @@ float f32_pow(float a, float b);
     type name##_room[(count) + 64 / sizeof(type)];                                                 \
     type *const name = (type *)(((unsigned long)name##_room + 63) & ~63ul)
 
-uint64_t f32_sort_key(float a);
+void f32_sort_keys(uint64_t *keys, const float *elements, long count);
 
 void sort_keys(int32_t *positions, uint64_t *keys, long count);
 
@@ -115,8 +115,7 @@ static void k01_elementwise(const float *restrict x, float *restrict t3) {
 /* t4 int32[40] = argsort(t3)
  * nodes 4 */
 static void k02_argsort(const float *restrict t3, int32_t *restrict t4, uint64_t *arena) {
-    for (long k = 0; k < 40; k++)
-        arena[k] = f32_sort_key(t3[k]);
+    f32_sort_keys(arena, t3, 40);
     sort_keys(t4, arena, 40);
 }
 

@@ -11,8 +11,7 @@ static void k01_elementwise(const float *restrict x, float *restrict t3, long pa
 /* t4 int32[40] = argsort(t3)
  * nodes 4 */
 static void k02_argsort(const float *restrict t3, int32_t *restrict t4, uint64_t *arena) {
-    for (long k = 0; k < 40; k++)
-        arena[k] = f32_sort_key(t3[k]);
+    f32_sort_keys(arena, t3, 40);
     sort_keys(t4, arena, 40);
 }
 

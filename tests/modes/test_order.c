@@ -6,6 +6,7 @@
 #include "tests/support/trial.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 static struct tensor input(struct tensor_context *context, const char *name, int rank,
@@ -28,6 +29,17 @@ static struct tensor build_lengths(struct tensor_context *context) {
     for (int i = 0; i < 5; i++)
         orders[i] = tensor_argsort(tensor_shrink(x, RANGES({0, 3}, {0, lengths[i]})), 1);
     return tensor_concat(5, orders, 1);
+}
+
+/* Those with the greatest key come last, as they stand: few, many, or all. */
+static struct tensor build_filtered(struct tensor_context *context) {
+    static const float limits[] = {-1e9f, -0.7f, -0.2f, 0, 0.5f, 1e9f};
+    struct tensor x = input(context, "x", SHAPE(3, 300)), orders[6];
+    for (int i = 0; i < 6; i++) {
+        struct tensor passes = tensor_lt(x, scalar(context, limits[i]));
+        orders[i] = tensor_argsort(tensor_where(passes, x, scalar(context, NAN)), 1);
+    }
+    return tensor_concat(6, orders, 1);
 }
 
 static struct tensor build_first_axis(struct tensor_context *context) {
@@ -128,9 +140,9 @@ static struct tensor build_bools(struct tensor_context *context) {
 }
 
 static struct tensor (*const builders[])(struct tensor_context *context) = {
-    build_lengths,     build_first_axis, build_values,      build_integers,
-    build_order_alone, build_rows,       build_elements,    build_repeated,
-    build_constants,   build_bools,      build_within_scan, build_chosen,
+    build_lengths,     build_first_axis, build_values,   build_integers,  build_order_alone,
+    build_rows,        build_elements,   build_repeated, build_constants, build_bools,
+    build_within_scan, build_chosen,     build_filtered,
 };
 enum { BUILDERS = sizeof builders / sizeof *builders };
 
