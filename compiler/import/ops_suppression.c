@@ -1,53 +1,37 @@
 /* NonMaxSuppression: the boxes of every batch and class go side by side, in the order of their
- * scores, through a scan whose state is the boxes that were selected so far. A step takes a block
- * of boxes: it drops those that overlap one that is selected, looking at as many places as are
- * filled, and then selects among the others, one after another. It ends once no score passes, or as
- * many are selected as may be: so a box that cannot be selected costs nothing but its place in the
- * order. */
+ * scores, through a scan whose state says which boxes were selected so far. A step takes a block of
+ * boxes: it drops those that overlap one that is selected, looking at as many places as are filled,
+ * and then selects among the others. It ends once no score passes, or as many are selected as may
+ * be: so a box that cannot be selected costs nothing but its place in the order. */
 #include "compiler/import/counted_rules.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/positions.h"
 
+#include <math.h>
+
 enum {
-    MOST_BOXES = 1 << 24, /* float32 counts no further */
-    BLOCK = 64,           /* boxes that a step takes */
-    STRETCH = 256,        /* places that it looks at at once */
+    BLOCK = 64,   /* boxes that a step takes */
+    STRETCH = 64, /* places that it looks at at once */
 };
 
-enum plane { X_LEAST, Y_LEAST, X_MOST, Y_MOST, POSITION, PLANES }; /* POSITION -1: there is none */
+enum plane { X_LEAST, Y_LEAST, X_MOST, Y_MOST, AREA, PLANES };
 
 struct suppression {
     struct call *call;
+    bool centered; /* boxes are given by their centers and sides */
     int64_t batches, classes, boxes;
-    int64_t rows;                 /* batches * classes */
-    int64_t most;                 /* selected in one row */
-    int64_t places;               /* for them, a multiple of what is looked at at once */
-    int64_t block, stretch;       /* BLOCK and STRETCH, or fewer */
-    struct tensor limit;          /* the same where a run brings it, int32; else NO_TENSOR */
-    struct tensor count;          /* of true boxes, int32; NO_TENSOR: all are */
-    struct tensor corners;        /* [batches * boxes, 4] */
-    struct tensor scores;         /* [rows * boxes] */
-    struct tensor overlap, score; /* thresholds; score: NO_TENSOR, every score passes */
+    int64_t rows;           /* batches * classes */
+    int64_t most;           /* selected in one row */
+    int64_t block, stretch; /* BLOCK and STRETCH, or fewer */
+    int64_t stretches;      /* of places for what is selected */
+    struct tensor limit;    /* `most` where a run brings it, int32; else the same as a constant */
+    struct tensor table;    /* of boxes as they are given: [batches * boxes, 4] */
+    struct tensor scores;   /* [rows, boxes] */
+    struct tensor overlap;  /* the threshold, 0 at least */
+    struct tensor passing;  /* how many boxes of each row may be selected, int32: [rows] */
 };
 
 /* ---- What is given ---- */
-
-/* Least and greatest coordinates: x, y, x, y. */
-static struct tensor corners_of(struct call *call, struct tensor boxes) {
-    struct tensor v[4], least[2], most[2];
-    for (int i = 0; i < 4; i++)
-        v[i] = cut_axis(boxes, 2, i, i + 1);
-    for (int i = 0; i < 2; i++) {
-        struct tensor center = v[i], half = tensor_mul(v[2 + i], scalar_like(v[2 + i], 0.5));
-        struct tensor one = v[1 - i], other = v[3 - i]; /* y comes first */
-        bool centered = call_int(call, "center_point_box", 0) != 0;
-        least[i] = centered ? tensor_sub(center, half) : tensor_min(one, other);
-        most[i] = centered ? tensor_add(center, half) : tensor_max(one, other);
-    }
-    int64_t rows = tensor_extent(boxes, 0) * tensor_extent(boxes, 1);
-    return tensor_reshape(tensor_concat(TENSORS(least[0], least[1], most[0], most[1]), 2),
-                          SHAPE(rows, 4));
-}
 
 static struct tensor scalar_input(const struct call *call, int index) {
     struct tensor x = call_optional(call, index);
@@ -63,21 +47,41 @@ static void read_limit(struct suppression *s) {
         struct integers known = call_known(call, limit, "how many boxes may be selected");
         int64_t most = known.count == 1 && known.values[0] > 0 ? known.values[0] : 0;
         s->most = most < s->boxes ? most : s->boxes;
-    } else if (is_given(limit)) {
+    }
+    s->limit = position(call->context, DTYPE_INT32, s->most);
+    if (is_given(limit) && !call_is_known(call, limit)) {
+        struct tensor least = position(call->context, DTYPE_INT64, 0);
         struct tensor most = position(call->context, DTYPE_INT64, s->boxes);
-        s->limit = tensor_cast(tensor_min(limit, most), DTYPE_INT32);
+        s->limit = tensor_cast(tensor_max(tensor_min(limit, most), least), DTYPE_INT32);
     }
 }
 
-/* Those of boxes that are not true come last. */
-static struct tensor true_scores(struct suppression *s, struct tensor scores) {
+/* Scores that pass, and how many do. NaN stands for others: it comes last in the order. */
+static void read_scores(struct suppression *s, struct tensor scores) {
+    struct tensor_context *context = s->call->context;
     struct counted c = call_counted(s->call, 1);
+    struct tensor least = scalar_input(s->call, 4);
+    int64_t rows = s->rows;
     if (!is_counted(c))
         c = (struct counted){call_counted(s->call, 0).count, 2};
-    if (!is_counted(c))
-        return scores;
-    s->count = tensor_cast(c.count, DTYPE_INT32);
-    return filled_behind(scores, c, FILL_LAST);
+    scores = filled_behind(scores, c, FILL_LAST);
+    s->scores = tensor_reshape(scores, SHAPE(rows, s->boxes));
+    s->passing = is_counted(c) ? tensor_cast(c.count, DTYPE_INT32)
+                               : position(context, DTYPE_INT32, s->boxes);
+    s->passing = tensor_expand(tensor_reshape(s->passing, SHAPE(1)), SHAPE(rows));
+    if (is_given(least)) {
+        struct tensor passes = tensor_lt(least, s->scores);
+        s->scores = tensor_where(passes, s->scores, scalar_like(s->scores, (double)NAN));
+        s->passing = tensor_reduce_sum(tensor_cast(passes, DTYPE_INT32), AXES(1));
+    }
+}
+
+/* How blocks and places are laid out; false: int32 cannot count them. */
+static bool lay_out(struct suppression *s) {
+    s->block = s->boxes < BLOCK ? s->boxes : BLOCK;
+    s->stretch = s->most < STRETCH ? s->most : STRETCH;
+    s->stretches = s->most ? divide_up(s->most, s->stretch) : 0;
+    return s->rows == 0 || (s->boxes + 2 * STRETCH) <= INT32_MAX / s->rows;
 }
 
 static bool read_inputs(struct suppression *s) {
@@ -90,28 +94,28 @@ static bool read_inputs(struct suppression *s) {
                     tensor_text(scores).text);
         return false;
     }
+    s->centered = call_int(call, "center_point_box", 0) != 0;
     s->batches = tensor_extent(scores, 0);
     s->classes = tensor_extent(scores, 1);
     s->boxes = tensor_extent(scores, 2);
     s->rows = s->batches * s->classes;
-    if (s->boxes > MOST_BOXES || elements_of(scores) > INT32_MAX) {
-        call_refuse(call, "more than %d boxes, or %d scores", MOST_BOXES, INT32_MAX);
-        return false;
-    }
-    s->corners = corners_of(call, boxes);
-    s->scores = in_a_row(true_scores(s, scores));
     s->overlap = scalar_input(call, 3);
     s->overlap = is_given(s->overlap) ? s->overlap : scalar(call->context, 0);
-    s->score = scalar_input(call, 4);
+    s->overlap = tensor_max(s->overlap, scalar(call->context, 0));
     read_limit(s);
+    if (!lay_out(s)) {
+        call_refuse(call, "more than %d boxes for all classes", INT32_MAX);
+        return false;
+    }
+    s->table = tensor_reshape(boxes, SHAPE(s->batches * s->boxes, 4));
+    read_scores(s, scores);
     return true;
 }
 
 /* Positions of the boxes of each row, the highest score first, equal ones as they stand. */
 static struct tensor order_of(const struct suppression *s) {
-    struct tensor rows = tensor_reshape(s->scores, SHAPE(s->rows, s->boxes));
-    struct tensor zero = scalar_like(rows, 0);
-    return tensor_argsort(tensor_sub(zero, rows), 1); /* both zeros are equal */
+    struct tensor zero = scalar_like(s->scores, 0);
+    return tensor_argsort(tensor_sub(zero, s->scores), 1); /* both zeros are equal */
 }
 
 /* ---- Bodies ---- */
@@ -139,34 +143,58 @@ static struct tensor extent_of(struct tensor least, struct tensor most) {
     return tensor_sub(most, least);
 }
 
-/* Whether a box overlaps one that is selected too much, of corners that broadcast. Where there is
- * none yet, the area is 0. */
+/* Boxes [rows, many] by the rows of the table that they stand in; all 0 where that is none. */
+static void boxes_at(const struct suppression *s, struct tensor table, struct tensor at,
+                     struct tensor planes[PLANES]) {
+    struct tensor v[4], given = tensor_gather(table, 0, at);
+    for (int i = 0; i < 4; i++)
+        v[i] = pick_axis(given, 2, i);
+    for (int i = 0; i < 2; i++) {
+        struct tensor center = v[i], half = tensor_mul(v[2 + i], scalar_like(v[2 + i], 0.5));
+        struct tensor one = v[1 - i], other = v[3 - i]; /* y comes first */
+        planes[X_LEAST + i] = s->centered ? tensor_sub(center, half) : tensor_min(one, other);
+        planes[X_MOST + i] = s->centered ? tensor_add(center, half) : tensor_max(one, other);
+    }
+    planes[AREA] = tensor_mul(extent_of(planes[X_LEAST], planes[X_MOST]),
+                              extent_of(planes[Y_LEAST], planes[Y_MOST]));
+}
+
+/* The same as one tensor, [PLANES, rows, many]. */
+static struct tensor stacked_boxes_at(const struct suppression *s, struct tensor table,
+                                      struct tensor at) {
+    struct tensor planes[PLANES];
+    boxes_at(s, table, at, planes);
+    for (int i = 0; i < PLANES; i++)
+        planes[i] = unsqueeze(planes[i], 0);
+    return tensor_concat(PLANES, planes, 0);
+}
+
+static void unstack(struct tensor boxes, struct tensor planes[PLANES]) {
+    for (int i = 0; i < PLANES; i++)
+        planes[i] = pick_axis(boxes, 0, i);
+}
+
+/* Whether a box overlaps one that is selected too much, of planes that broadcast. Where they have
+ * nothing in common the share is 0, or NaN where they have no area: above no limit. */
 static struct tensor overlaps(struct tensor limit, const struct tensor *box,
                               const struct tensor *selected) {
     struct tensor x0 = tensor_max(box[X_LEAST], selected[X_LEAST]);
     struct tensor y0 = tensor_max(box[Y_LEAST], selected[Y_LEAST]);
     struct tensor width = extent_of(x0, tensor_min(box[X_MOST], selected[X_MOST]));
     struct tensor height = extent_of(y0, tensor_min(box[Y_MOST], selected[Y_MOST]));
-    struct tensor common = tensor_mul(width, height), zero = scalar_like(common, 0), areas[2];
-    struct tensor meets = tensor_and(tensor_lt(zero, width), tensor_lt(zero, height));
-    meets = tensor_and(meets, tensor_lt(zero, common));
-    for (int i = 0; i < 2; i++) {
-        const struct tensor *of = i ? selected : box;
-        areas[i] =
-            tensor_mul(extent_of(of[X_LEAST], of[X_MOST]), extent_of(of[Y_LEAST], of[Y_MOST]));
-        meets = tensor_and(meets, tensor_lt(zero, areas[i]));
-    }
-    struct tensor together = tensor_sub(tensor_add(areas[0], areas[1]), common);
-    meets = tensor_and(meets, tensor_lt(zero, together));
-    return tensor_and(meets, tensor_lt(limit, tensor_div(common, together)));
+    struct tensor zero = scalar_like(width, 0);
+    struct tensor common = tensor_mul(tensor_max(width, zero), tensor_max(height, zero));
+    struct tensor together = tensor_sub(tensor_add(box[AREA], selected[AREA]), common);
+    return tensor_lt(limit, tensor_div(common, together));
 }
 
-/* Whether boxes [4, rows, many] overlap others [4, rows, more] too much: [rows, many, more]. */
-static struct tensor overlaps_of(struct tensor limit, struct tensor boxes, struct tensor others) {
-    struct tensor box[POSITION], other[POSITION];
-    for (int i = 0; i < POSITION; i++) {
-        box[i] = unsqueeze(pick_axis(boxes, 0, i), 2);
-        other[i] = unsqueeze(pick_axis(others, 0, i), 1);
+/* Whether boxes [rows, many] overlap others [rows, more] too much: [rows, many, more]. */
+static struct tensor overlaps_of(struct tensor limit, const struct tensor boxes[PLANES],
+                                 const struct tensor others[PLANES]) {
+    struct tensor box[PLANES], other[PLANES];
+    for (int i = 0; i < PLANES; i++) {
+        box[i] = unsqueeze(boxes[i], 2);
+        other[i] = unsqueeze(others[i], 1);
     }
     return overlaps(limit, box, other);
 }
@@ -175,180 +203,183 @@ static struct tensor overlaps_of(struct tensor limit, struct tensor boxes, struc
 
 /* Inputs of the body. */
 struct step {
-    struct tensor state;    /* [PLANES, rows, places] */
-    struct tensor position; /* of the boxes among those of their row: [rows, block] */
-    struct tensor corners, scores, overlap, score, limit, count;
+    /* Which box stands at a place, as its row of the table: [stretches + 1, rows, stretch]. In the
+     * last stretch the first element of each row says how many places are filled. */
+    struct tensor state;
+    struct tensor index; /* of the step */
+    struct tensor order, passing, table, overlap, limit;
 };
 
-/* Where the rows of the body's tables begin that the rows look into: [rows, 1]. */
-static struct tensor beginnings(const struct suppression *s, struct tensor like, int64_t share) {
-    struct tensor row = tensor_iota(like.context, DTYPE_INT32, s->rows);
-    if (share > 1)
-        row = tensor_div(row, position(like.context, DTYPE_INT32, share));
-    return unsqueeze(tensor_mul(row, position(like.context, DTYPE_INT32, s->boxes)), 1);
+static struct tensor number(struct tensor like, int64_t value) {
+    return position(like.context, DTYPE_INT32, value);
 }
 
-/* Whether boxes of the block overlap one of those that are selected: [rows, block], 1 or 0. These
- * are looked at by stretches, as far as places are filled. */
+/* Each row's number times that, divided before: [rows, 1]. */
+static struct tensor beginnings(const struct suppression *s, struct tensor like, int64_t share,
+                                int64_t times) {
+    struct tensor row = tensor_iota(like.context, DTYPE_INT32, s->rows);
+    return unsqueeze(tensor_mul(tensor_div(row, number(like, share)), number(like, times)), 1);
+}
+
+/* How many places of each row are filled: [rows]. */
+static struct tensor filled_of(const struct suppression *s, struct tensor state) {
+    return pick_axis(pick_axis(state, 0, s->stretches), 1, 0);
+}
+
+/* Whether boxes overlap one of those that are selected: [rows, block]. These are looked at by
+ * stretches, as far as places are filled. */
 static struct tensor near_selected(const struct suppression *s, const struct step *step,
                                    struct tensor boxes, struct tensor filled) {
-    int64_t stretches = s->places / s->stretch;
     struct tensor_context *context = boxes.context, *body = tensor_context_new("stretch");
-    struct tensor planes = tensor_shrink(
-        step->state, 3, (struct range[]){{0, POSITION}, {0, s->rows}, {0, s->places}});
-    planes = tensor_reshape(planes, SHAPE(POSITION, s->rows, stretches, s->stretch));
-    struct tensor scanned[] = {tensor_permute(planes, AXES(2, 0, 1, 3)),
-                               tensor_iota(context, DTYPE_INT32, stretches)};
-    struct tensor captured[] = {boxes, step->overlap, filled};
-    struct tensor none = zeros(context, DTYPE_INT32, SHAPE(s->rows, s->block));
+    struct tensor scanned[] = {step->state, tensor_iota(context, DTYPE_INT32, s->stretches + 1)};
+    struct tensor captured[] = {boxes, step->table, step->overlap,
+                                tensor_reduce_max(filled, ALL_AXES)};
+    struct tensor none = zeros(context, DTYPE_BOOL, SHAPE(s->rows, s->block));
     struct tensor found = body_input(body, "found", none);
     struct tensor selected = body_slice(body, "selected", scanned[0]);
     struct tensor stretch = body_slice(body, "index", scanned[1]);
     struct tensor own = body_input(body, "boxes", boxes);
+    struct tensor table = body_input(body, "table", step->table);
     struct tensor overlap = body_input(body, "overlap", step->overlap);
-    struct tensor end = body_input(body, "filled", filled);
-    struct tensor near = any_along(overlaps_of(overlap, own, selected), 2);
-    struct tensor next = tensor_add(stretch, position(body, DTYPE_INT32, 1));
-    next = tensor_mul(next, position(body, DTYPE_INT32, s->stretch));
-    return tensor_scan(
-        &(struct scan_options){.initial = none,
-                               .scanned_count = 2,
-                               .scanned = scanned,
-                               .captured_count = 3,
-                               .captured = captured,
-                               .next = tensor_max(found, tensor_cast(near, DTYPE_INT32)),
-                               .goes_on = tensor_lt(next, end),
-                               .last = true});
+    struct tensor end = body_input(body, "filled", captured[3]);
+    struct tensor planes[PLANES], others[PLANES];
+    unstack(own, planes);
+    boxes_at(s, table, selected, others);
+    struct tensor near = overlaps_of(overlap, planes, others);
+    struct tensor next = tensor_add(stretch, number(found, 1));
+    return tensor_scan(&(struct scan_options){
+        .initial = none,
+        .scanned_count = 2,
+        .scanned = scanned,
+        .captured_count = 4,
+        .captured = captured,
+        .next = tensor_or(found, any_along(near, 2)),
+        .goes_on = tensor_lt(tensor_mul(next, number(found, s->stretch)), end),
+        .last = true});
 }
 
-/* Which of the boxes are selected, one after another, each beside those of the block before it:
- * [rows, block], 1 or 0. */
+/* Whether a row stands before its column, of a square: [1, block, block]. */
+static struct tensor stands_before(const struct suppression *s, struct tensor like) {
+    return tensor_lt(positions_along(like.context, DTYPE_INT32, s->block, 1, 3),
+                     positions_along(like.context, DTYPE_INT32, s->block, 2, 3));
+}
+
+/* Which of the boxes that are open are selected, each beside those of the block that are before it:
+ * [rows, block]. At first all are; then those that overlap none that is, which is right for one box
+ * more each time, and for all once nothing changes. */
 static struct tensor accept(const struct suppression *s, const struct step *step,
-                            struct tensor boxes, struct tensor open, struct tensor free) {
+                            struct tensor boxes, struct tensor open) {
     struct tensor_context *context = boxes.context, *body = tensor_context_new("accept");
-    struct tensor near = overlaps_of(step->overlap, boxes, boxes);
-    struct tensor limit =
-        is_given(step->limit) ? step->limit : position(context, DTYPE_INT32, s->most);
-    struct tensor scanned[] = {tensor_permute(near, AXES(1, 0, 2)),
-                               tensor_permute(open, AXES(1, 0)),
-                               tensor_iota(context, DTYPE_INT32, s->block)};
-    struct tensor captured[] = {tensor_sub(limit, free)};
-    struct tensor none = zeros(context, DTYPE_INT32, SHAPE(s->rows, s->block));
-    struct tensor taken = body_input(body, "taken", none);
-    struct tensor own_near = body_slice(body, "near", scanned[0]);
-    struct tensor may = body_slice(body, "open", scanned[1]);
-    struct tensor index = body_slice(body, "index", scanned[2]);
-    struct tensor left = body_input(body, "left", captured[0]);
-    struct tensor is_taken = tensor_lt(position(body, DTYPE_INT32, 0), taken);
-    may = tensor_and(may, tensor_not(any_along(tensor_and(own_near, is_taken), 1)));
-    may = tensor_and(may, tensor_lt(tensor_reduce_sum(taken, AXES(1)), left));
-    struct tensor here = tensor_eq(positions_along(body, DTYPE_INT32, s->block, 1, 2), index);
-    here = tensor_and(here, unsqueeze(may, 1));
+    struct tensor planes[PLANES];
+    unstack(boxes, planes);
+    struct tensor near = overlaps_of(step->overlap, planes, planes);
+    struct tensor times = tensor_iota(context, DTYPE_INT32, s->block);
+    struct tensor captured[] = {tensor_and(near, stands_before(s, near)), open};
+    struct tensor taken = body_input(body, "taken", open);
+    body_slice(body, "index", times);
+    struct tensor own_near = body_input(body, "near", captured[0]);
+    struct tensor may = body_input(body, "open", open);
+    struct tensor drops = any_along(tensor_and(own_near, unsqueeze(taken, 2)), 1);
+    struct tensor next = tensor_and(may, tensor_not(drops));
     return tensor_scan(
-        &(struct scan_options){.initial = none,
-                               .scanned_count = 3,
-                               .scanned = scanned,
-                               .captured_count = 1,
+        &(struct scan_options){.initial = open,
+                               .scanned_count = 1,
+                               .scanned = &times,
+                               .captured_count = 2,
                                .captured = captured,
-                               .next = tensor_where(here, position(body, DTYPE_INT32, 1), taken),
+                               .next = next,
+                               .goes_on = tensor_reduce_max(tensor_xor(next, taken), ALL_AXES),
                                .last = true});
 }
 
-/* The state with the boxes that are accepted in the first free places of each row. */
-static struct tensor put(const struct suppression *s, const struct step *step, struct tensor boxes,
-                         struct tensor accepted, struct tensor free) {
-    struct tensor_context *context = boxes.context;
-    struct tensor row = positions_along(context, DTYPE_INT32, s->block, 1, 3);
-    struct tensor column = positions_along(context, DTYPE_INT32, s->block, 2, 3);
-    struct tensor before = tensor_where(tensor_lt(column, row), unsqueeze(accepted, 1),
-                                        position(context, DTYPE_INT32, 0));
-    struct tensor place = tensor_add(tensor_reduce_sum(before, AXES(2)), unsqueeze(free, 1));
-    place = tensor_where(tensor_lt(position(context, DTYPE_INT32, 0), accepted), place,
-                         position(context, DTYPE_INT32, s->places));
-    struct tensor own = unsqueeze(tensor_cast(step->position, DTYPE_FLOAT32), 0);
-    return tensor_scatter(step->state, 2, unsqueeze(place, 0),
-                          tensor_concat(TENSORS(boxes, own), 0));
+/* Where boxes that are accepted go in the state, in a row: the first places that are free. */
+static struct tensor places_for(const struct suppression *s, const struct step *step,
+                                struct tensor accepted, struct tensor filled) {
+    struct tensor zero = number(accepted, 0);
+    struct tensor before = tensor_and(stands_before(s, accepted), unsqueeze(accepted, 2));
+    before = tensor_reduce_sum(tensor_where(before, number(accepted, 1), zero), AXES(1));
+    struct tensor place = tensor_add(before, unsqueeze(filled, 1));
+    struct tensor goes = tensor_and(accepted, tensor_lt(place, step->limit));
+    struct tensor stretch = tensor_div(place, number(accepted, s->stretch));
+    struct tensor at = tensor_mul(stretch, number(accepted, (s->rows - 1) * s->stretch));
+    at = tensor_add(tensor_add(at, place), beginnings(s, accepted, 1, s->stretch));
+    return tensor_where(goes, at, number(accepted, elements_of(step->state)));
 }
 
-/* Which boxes of the block may be selected: those that are true and whose scores pass, which come
- * first in the order. */
-static struct tensor open_boxes(const struct suppression *s, const struct step *step) {
-    struct tensor_context *context = step->position.context;
-    struct tensor count =
-        is_given(step->count) ? step->count : position(context, DTYPE_INT32, s->boxes);
-    struct tensor open = tensor_lt(step->position, count);
-    if (!is_given(step->score))
-        return open;
-    struct tensor last = position(context, DTYPE_INT32, s->boxes - 1);
-    struct tensor at =
-        tensor_add(tensor_min(step->position, last), beginnings(s, step->position, 1));
-    return tensor_and(open, tensor_lt(step->score, tensor_gather(step->scores, 0, at)));
+/* The state with the boxes that are accepted. */
+static struct tensor put(const struct suppression *s, const struct step *step, struct tensor at,
+                         struct tensor accepted, struct tensor filled) {
+    struct tensor count = tensor_reduce_sum(tensor_cast(accepted, DTYPE_INT32), AXES(1));
+    count = tensor_min(tensor_add(filled, count), step->limit);
+    struct tensor place = places_for(s, step, accepted, filled);
+    struct tensor count_place = tensor_add(beginnings(s, accepted, 1, s->stretch),
+                                           number(accepted, s->stretches * s->rows * s->stretch));
+    place = in_a_row(tensor_concat(TENSORS(place, count_place), 1));
+    at = in_a_row(tensor_concat(TENSORS(at, unsqueeze(count, 1)), 1));
+    return tensor_reshape(tensor_scatter(in_a_row(step->state), 0, place, at),
+                          SHAPE(s->stretches + 1, s->rows, s->stretch));
 }
 
 static void take_step(const struct suppression *s, const struct step *step,
                       struct scan_options *options) {
-    struct tensor_context *context = step->position.context;
-    struct tensor last = position(context, DTYPE_INT32, s->boxes - 1);
-    struct tensor at =
-        tensor_add(tensor_min(step->position, last), beginnings(s, step->position, s->classes));
-    struct tensor boxes = tensor_permute(tensor_gather(step->corners, 0, at), AXES(2, 0, 1));
-    struct tensor there =
-        tensor_le(scalar_like(step->state, 0), pick_axis(step->state, 0, POSITION));
-    struct tensor free = tensor_reduce_sum(tensor_cast(there, DTYPE_INT32), AXES(1));
-    struct tensor open = open_boxes(s, step);
-    struct tensor near = near_selected(s, step, boxes, tensor_reduce_max(free, ALL_AXES));
-    struct tensor zero = position(context, DTYPE_INT32, 0);
-    struct tensor accepted = accept(s, step, boxes, tensor_and(open, tensor_eq(near, zero)), free);
-    struct tensor limit =
-        is_given(step->limit) ? step->limit : position(context, DTYPE_INT32, s->most);
-    struct tensor left = tensor_lt(tensor_add(free, tensor_reduce_sum(accepted, AXES(1))), limit);
-    options->next = put(s, step, boxes, accepted, free);
-    options->goes_on =
-        tensor_reduce_max(tensor_and(left, pick_axis(open, 1, s->block - 1)), ALL_AXES);
+    struct tensor_context *context = step->index.context;
+    struct tensor begin = tensor_mul(step->index, number(step->index, s->block));
+    struct tensor end = tensor_add(begin, number(begin, s->block));
+    struct tensor ranks = tensor_add(tensor_iota(context, DTYPE_INT32, s->block), begin);
+    struct tensor passing = unsqueeze(step->passing, 1);
+    struct tensor own =
+        tensor_gather(step->order, 1, tensor_min(ranks, number(begin, s->boxes - 1)));
+    struct tensor at = tensor_add(own, beginnings(s, own, s->classes, s->boxes));
+    struct tensor boxes = stacked_boxes_at(s, step->table, at), filled = filled_of(s, step->state);
+    struct tensor near = near_selected(s, step, boxes, filled);
+    struct tensor open = tensor_lt(unsqueeze(ranks, 0), passing);
+    struct tensor accepted = accept(s, step, boxes, tensor_and(open, tensor_not(near)));
+    options->next = put(s, step, at, accepted, filled);
+    struct tensor left = tensor_lt(filled_of(s, options->next), step->limit);
+    options->goes_on = tensor_reduce_max(tensor_and(left, tensor_lt(end, step->passing)), ALL_AXES);
 }
 
-/* The order in blocks, behind the boxes their number: [blocks, rows, block]. */
-static struct tensor blocks_of(const struct suppression *s, struct tensor order) {
-    int64_t blocks = divide_up(s->boxes, s->block), more = blocks * s->block - s->boxes;
-    int32_t none = (int32_t)s->boxes;
-    if (more)
-        order = tensor_concat(TENSORS(order, tensor_const(order.context, DTYPE_INT32,
-                                                          SHAPE(s->rows, more), 1, &none)),
-                              1);
-    return tensor_permute(tensor_reshape(order, SHAPE(s->rows, blocks, s->block)), AXES(1, 0, 2));
+/* No box anywhere, and no place is filled. */
+static struct tensor nothing_selected(const struct suppression *s) {
+    struct tensor_context *context = s->call->context;
+    struct tensor none = position(context, DTYPE_INT32, s->batches * s->boxes);
+    none = tensor_reshape(none, SHAPE(1, 1, 1));
+    return tensor_concat(TENSORS(tensor_expand(none, SHAPE(s->stretches, s->rows, s->stretch)),
+                                 zeros(context, DTYPE_INT32, SHAPE(1, s->rows, s->stretch))),
+                         0);
 }
 
-/* The positions of what is selected, in order, as float32, and behind them -1: [rows, most]. */
+/* The state behind the last step. */
 static struct tensor select_boxes(const struct suppression *s) {
     struct tensor_context *context = s->call->context, *body = tensor_context_new("boxes");
-    struct tensor none = scalar(context, -1), order = blocks_of(s, order_of(s));
-    struct tensor state = zeros(context, DTYPE_FLOAT32, SHAPE(POSITION, s->rows, s->places));
-    none = tensor_expand(tensor_reshape(none, SHAPE(1, 1, 1)), SHAPE(1, s->rows, s->places));
-    state = tensor_concat(TENSORS(state, none), 0);
-    struct tensor captured[6] = {s->corners, s->overlap};
-    struct step step = {body_input(body, "state", state), body_slice(body, "position", order),
-                        body_input(body, "corners", s->corners),
-                        .overlap = body_input(body, "overlap", s->overlap)};
-    int count = 2;
-    if (is_given(s->score)) {
-        step.scores = body_input(body, "scores", captured[count++] = s->scores);
-        step.score = body_input(body, "score", captured[count++] = s->score);
-    }
-    if (is_given(s->limit))
-        step.limit = body_input(body, "limit", captured[count++] = s->limit);
-    if (is_given(s->count))
-        step.count = body_input(body, "count", captured[count++] = s->count);
+    struct tensor steps = tensor_iota(context, DTYPE_INT32, divide_up(s->boxes, s->block));
+    struct tensor state = nothing_selected(s);
+    struct tensor captured[] = {order_of(s), s->passing, s->table, s->overlap, s->limit};
+    struct step step = {.state = body_input(body, "state", state),
+                        .index = body_slice(body, "index", steps),
+                        .order = body_input(body, "order", captured[0]),
+                        .passing = body_input(body, "passing", s->passing),
+                        .table = body_input(body, "table", s->table),
+                        .overlap = body_input(body, "overlap", s->overlap),
+                        .limit = body_input(body, "limit", s->limit)};
     struct scan_options options = {.initial = state,
                                    .scanned_count = 1,
-                                   .scanned = &order,
-                                   .captured_count = count,
+                                   .scanned = &steps,
+                                   .captured_count = 5,
                                    .captured = captured,
                                    .last = true};
     take_step(s, &step, &options);
-    return cut_axis(pick_axis(tensor_scan(&options), 0, POSITION), 1, 0, s->most);
+    return tensor_scan(&options);
 }
 
 /* ---- All of it ---- */
+
+/* What is selected, as positions within each row, and behind it whatever: [rows, most]. */
+static struct tensor positions_of(const struct suppression *s, struct tensor state) {
+    struct tensor at = tensor_permute(cut_axis(state, 0, 0, s->stretches), AXES(1, 0, 2));
+    at = tensor_reshape(at, SHAPE(s->rows, s->stretches * s->stretch));
+    return tensor_sub(cut_axis(at, 1, 0, s->most), beginnings(s, at, s->classes, s->boxes));
+}
 
 /* Batch, class and box of each place, which counts along all rows: a column. */
 static struct tensor column(struct tensor x) {
@@ -361,17 +392,16 @@ struct tensor import_non_max_suppression(struct call *call) {
         return NO_TENSOR;
     if (s.most == 0 || s.rows == 0)
         return zeros(call->context, DTYPE_INT64, SHAPE(0, 3));
-    s.block = s.boxes < BLOCK ? s.boxes : BLOCK;
-    s.stretch = s.most < STRETCH ? s.most : STRETCH;
-    s.places = divide_up(s.most, s.stretch) * s.stretch;
-    struct tensor positions = in_a_row(select_boxes(&s));
-    struct tensor selected = tensor_le(scalar_like(positions, 0), positions);
+    struct tensor state = select_boxes(&s);
+    struct tensor place = positions_along(call->context, DTYPE_INT32, s.most, 1, 2);
+    struct tensor selected = in_a_row(tensor_lt(place, unsqueeze(filled_of(&s, state), 1)));
     struct tensor places = places_of(selected);
+    struct tensor positions = tensor_gather(in_a_row(positions_of(&s, state)), 0, places);
     struct tensor row = tensor_div(places, position(call->context, DTYPE_INT32, s.most));
     struct tensor classes = position(call->context, DTYPE_INT32, s.classes);
     call_counts_output(call, 0, 0, count_of(selected));
     return tensor_concat(TENSORS(column(tensor_div(row, classes)), column(tensor_mod(row, classes)),
-                                 column(tensor_gather(positions, 0, places))),
+                                 column(positions)),
                          1);
 }
 
