@@ -21,6 +21,8 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "templates/vector.h"
 
@@ -118,6 +120,56 @@ struct tile_walk {
     ptrdiff_t extent[3], stream[3], panel[3];
     ptrdiff_t sums, ahead;
 };
+
+//: section tile_steps needs tile_walk
+//: names tile_function
+// Of the contracted axes: the steps to take, from the first to before the end.
+struct tile_steps {
+    ptrdiff_t first[3], end[3];
+};
+typedef void tile_function(float *restrict acc, const float *stream, const float *panel,
+                           const struct tile_walk *walk, int resume, const float *ahead);
+
+//: section tile_inside needs tile_steps
+//: names tile_has_negative_zero
+static inline int tile_has_negative_zero(int rows, int columns, const float *acc,
+                                         ptrdiff_t row_step) {
+    uint32_t found = 0;
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++) {
+            uint32_t bits;
+            memcpy(&bits, acc + row * row_step + column, sizeof bits);
+            found |= bits == 0x80000000u;
+        }
+    return found != 0;
+}
+
+// A tile of rows x columns sums, of which all steps but those given multiply padding, zeros, by
+// finite numbers. Without them the sums are the same, but where a sum is -0, since all that came
+// before is a product so small that it was rounded to that: +0 on top of it gives +0. Where a sum
+// is -0 at last, all steps are taken after all.
+static __attribute__((noinline, unused)) void
+tile_inside(tile_function *tile, int rows, int columns, float *restrict acc, const float *stream,
+            const float *panel, const struct tile_walk *walk, const struct tile_steps *steps,
+            int resume, const float *ahead) {
+    enum { MOST_SUMS = 12 * 32 };
+    float before[MOST_SUMS];
+    for (int row = 0; row < rows && resume; row++)
+        memcpy(before + row * columns, acc + row * walk->sums, sizeof *acc * (size_t)columns);
+    struct tile_walk part = *walk;
+    const float *part_stream = stream, *part_panel = panel;
+    for (int axis = 0; axis < 3; axis++) {
+        part.extent[axis] = steps->end[axis] - steps->first[axis];
+        part_stream += steps->first[axis] * walk->stream[axis];
+        part_panel += steps->first[axis] * walk->panel[axis];
+    }
+    tile(acc, part_stream, part_panel, &part, resume, ahead);
+    if (!tile_has_negative_zero(rows, columns, acc, walk->sums))
+        return;
+    for (int row = 0; row < rows && resume; row++)
+        memcpy(acc + row * walk->sums, before + row * columns, sizeof *acc * (size_t)columns);
+    tile(acc, stream, panel, walk, resume, NULL);
+}
 
 //: section tile_block needs vector tile_walk
 //: names TILE_AHEAD TILE_LINE

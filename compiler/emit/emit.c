@@ -101,6 +101,10 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
     for (int i = 0; i < emitter->tile_count; i++)
         if (tile_kind_widens(emitter->tiles[i].kind))
             sections_want(sections, backend->narrow_tile_section);
+    if (emitter->calls_inside)
+        sections_want(sections, backend->inside_section);
+    if (emitter->calls_inside && backend->declares_inside)
+        emit_runtime_function(emitter, "tile_inside", TILE_INSIDE_PARAMETERS);
     sections_print(sections, text);
     text_add(text, "\n");
     emit_scalar_functions(emitter, text);

@@ -20,6 +20,11 @@ struct wanted_tile {
 #define TILE_PARAMETERS(panel)                                                                     \
     "float *restrict sums, const float *stream, const " panel " *panel,\n"                         \
     "        const struct tile_walk *walk, int resume, const " panel " *ahead"
+/* Those of tile_inside. */
+#define TILE_INSIDE_PARAMETERS                                                                     \
+    "tile_function *tile, int rows, int columns, float *restrict sums,\n"                          \
+    "        const float *stream, const float *panel, const struct tile_walk *walk,\n"             \
+    "        const struct tile_steps *steps, int resume, const float *ahead"
 
 /* A function of the runtime that the text calls. */
 struct runtime_function {
@@ -64,6 +69,7 @@ struct emitter {
     struct sections sections;
     bool scalar_wanted[OP_COUNT][DTYPE_COUNT]; /* functions made from ops.def's forms */
     int tile_count;
+    bool calls_inside;                   /* tile_inside() */
     struct wanted_tile tiles[MAX_TILES]; /* in order, each once */
     int function_count, function_capacity;
     struct runtime_function *functions; /* by their first call, each once */

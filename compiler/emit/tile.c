@@ -156,22 +156,148 @@ static void emit_parts(struct emitter *emitter, int count, const char *const *pa
     emit_line(emitter, "%s%s", indent, line);
 }
 
+/* A call that begins so, and says which steps to take: an argument with its comma, or "". */
+static void emit_call_of(const struct tiling *tiling, const struct tile_call *call,
+                         const char *begin, const char *steps) {
+    struct emitter *emitter = tiling->emitter;
+    struct arena *arena = emitter->ir->arena;
+    const char *resume = call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0";
+    const char *const parts[] = {arena_format(arena, "%s%s,", begin, call->sums),
+                                 arena_format(arena, "%s,", call->stream),
+                                 arena_format(arena, "%s,", call->panel),
+                                 arena_format(arena, "&%s,%s", tiling->walk, steps),
+                                 arena_format(arena, "%s,", resume),
+                                 fetches(tiling) ? "ahead < ahead_end ? ahead : 0);" : "0);"};
+    emit_parts(emitter, sizeof parts / sizeof *parts, parts);
+}
+
+static void emit_whole_call(const struct tiling *tiling, const struct tile_call *call,
+                            const char *name) {
+    emit_call_of(tiling, call, arena_format(tiling->emitter->ir->arena, "%s(", name), "");
+}
+
+/* ---- Steps that only multiply padding ---- */
+
+/* The level of the walk that goes through a sum. */
+static int level_of(const struct tiling *tiling, int sum) {
+    int free = WALK_LEVELS - tiling->tile->sum_axis_count;
+    return sum == 0 && free > 0 && fetches(tiling) ? 0 : sum + free;
+}
+
+static int64_t last_step(const struct tiling *tiling, const struct tile_cut *cut) {
+    return steps_of_sum(tiling->tile, cut->sum) - 1;
+}
+
+/* The place, as an operand of + and -. */
+static const char *place_text(const struct tiling *tiling, const struct tile_cut *cut) {
+    const char *text = emit_index(tiling->emitter, cut->place);
+    return cut->place->count > 1 ? arena_format(tiling->emitter->ir->arena, "(%s)", text) : text;
+}
+
+static const char *divided(struct arena *arena, const char *dividend, int64_t divisor) {
+    return divisor == 1 ? dividend
+                        : arena_format(arena, "(%s + %" PRId64 ") / %" PRId64, dividend,
+                                       divisor - 1, divisor);
+}
+
+static const char *first_step(const struct tiling *tiling, const struct tile_cut *cut) {
+    struct arena *arena = tiling->emitter->ir->arena;
+    if (cut->place->minimum >= cut->first)
+        return "0";
+    const char *place = place_text(tiling, cut);
+    const char *skipped = arena_format(arena, "%" PRId64 " - %s", cut->first, place);
+    return arena_format(arena, "%s < %" PRId64 " ? %s : 0", place, cut->first,
+                        divided(arena, skipped, cut->step));
+}
+
+static const char *end_of_steps(const struct tiling *tiling, const struct tile_cut *cut) {
+    struct arena *arena = tiling->emitter->ir->arena;
+    int64_t last = last_step(tiling, cut), whole = cut->end - cut->step * last;
+    if (cut->place->maximum < whole)
+        return arena_format(arena, "%" PRId64, last + 1);
+    const char *place = place_text(tiling, cut);
+    const char *taken = arena_format(arena, "%" PRId64 " - %s", cut->end, place);
+    return arena_format(arena, "%s < %" PRId64 " ? %" PRId64 " : %s", place, whole, last + 1,
+                        divided(arena, taken, cut->step));
+}
+
+/* Says where all steps are taken, as an "if"; false: nowhere. */
+static bool open_where_whole(const struct tiling *tiling) {
+    const struct tile *tile = tiling->tile;
+    struct arena *arena = tiling->emitter->ir->arena;
+    const char *condition = "";
+    for (int i = 0; i < tile->cut_count; i++) {
+        const struct tile_cut *cut = &tile->cuts[i];
+        const char *place = place_text(tiling, cut);
+        int64_t whole = cut->end - cut->step * last_step(tiling, cut);
+        if (cut->place->minimum < cut->first)
+            condition = arena_format(arena, "%s%s%s >= %" PRId64, condition,
+                                     *condition ? " && " : "", place, cut->first);
+        if (cut->place->maximum >= whole)
+            condition = arena_format(arena, "%s%s%s < %" PRId64, condition,
+                                     *condition ? " && " : "", place, whole);
+        if (whole <= cut->first && whole <= cut->place->maximum)
+            return false;
+    }
+    emit_open(tiling->emitter, "if (%s) {", condition);
+    return true;
+}
+
+static void emit_steps(const struct tiling *tiling) {
+    const struct tile *tile = tiling->tile;
+    struct arena *arena = tiling->emitter->ir->arena;
+    struct levels levels = levels_of(tiling);
+    const char *first[WALK_LEVELS], *end[WALK_LEVELS];
+    for (int i = 0; i < WALK_LEVELS; i++) {
+        first[i] = "0";
+        end[i] = arena_format(arena, "%" PRId64, levels.extent[i]);
+    }
+    for (int i = 0; i < tile->cut_count; i++) {
+        int level = level_of(tiling, tile->cuts[i].sum);
+        first[level] = first_step(tiling, &tile->cuts[i]);
+        end[level] = end_of_steps(tiling, &tile->cuts[i]);
+    }
+    const char *const parts[] = {
+        arena_format(arena, "const struct tile_steps steps = {.first = {%s,", first[0]),
+        arena_format(arena, "%s,", first[1]),
+        arena_format(arena, "%s},", first[2]),
+        arena_format(arena, ".end = {%s,", end[0]),
+        arena_format(arena, "%s,", end[1]),
+        arena_format(arena, "%s}};", end[2])};
+    emit_parts(tiling->emitter, sizeof parts / sizeof *parts, parts);
+}
+
+/* Where a tile touches padding, in a function of its own; elsewhere inlined, with all steps. */
+static void emit_cut_call(const struct tiling *tiling, const struct tile_call *call,
+                          const char *name) {
+    struct emitter *emitter = tiling->emitter;
+    const struct tile_block *block = tiling->block;
+    emitter->calls_inside = true;
+    if (open_where_whole(tiling)) {
+        emit_whole_call(tiling, call, name);
+        emit_else(emitter);
+    } else {
+        emit_open(emitter, "{");
+    }
+    emit_steps(tiling);
+    emit_call_of(tiling, call,
+                 arena_format(emitter->ir->arena, "tile_inside(%s, %d, %d, ", name, block->rows,
+                              block->columns),
+                 " &steps,");
+    emit_close(emitter);
+}
+
 static void emit_call_lines(const struct tiling *tiling, const struct tile_call *call) {
     struct emitter *emitter = tiling->emitter;
     const struct tile_block *block = tiling->block;
-    struct arena *arena = emitter->ir->arena;
-    const char *resume = call->resume[0] ? arena_format(arena, "%s > 0", call->resume) : "0";
     const struct wanted_tile tile = {tiling->tile->kind, tiling->tile->lanes, block->rows,
                                      block->columns};
-    const char *const parts[] = {
-        arena_format(arena, "%s(%s,", emit_tile_name(emitter, &tile), call->sums),
-        arena_format(arena, "%s,", call->stream),
-        arena_format(arena, "%s,", call->panel),
-        arena_format(arena, "&%s,", tiling->walk),
-        arena_format(arena, "%s,", resume),
-        fetches(tiling) ? "ahead < ahead_end ? ahead : 0);" : "0);"};
+    const char *name = emit_tile_name(emitter, &tile);
     emit_want_tile(emitter, tile);
-    emit_parts(emitter, sizeof parts / sizeof *parts, parts);
+    if (tiling->tile->cut_count)
+        emit_cut_call(tiling, call, name);
+    else
+        emit_whole_call(tiling, call, name);
     if (!fetches(tiling))
         return;
     emit_line(emitter, "ahead += %" PRId64 ";", fetched_elements(tiling));

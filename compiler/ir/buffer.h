@@ -16,6 +16,11 @@ enum buffer_kind {
     BUFFER_LOCAL,     /* a tile's accumulators: an array in its own kernel's function */
 };
 
+/* A part of a buffer: along each axis from the first index to before the end. */
+struct inner_box {
+    int64_t first[MAX_RANK], end[MAX_RANK];
+};
+
 struct buffer {
     int id;
     enum buffer_kind kind;
@@ -31,6 +36,7 @@ struct buffer {
     const struct node *node;       /* constants: the node whose value it holds */
     const void *value;             /* constants: elements in the buffer's layout, unless packed */
     const struct packing *packing; /* constants that are packed */
+    struct inner_box *inner;       /* elements outside of it are +0 or -0; NULL: none known to be */
     bool splat;                    /* constants: one element stands for all */
     bool per_thread;               /* each thread has one of its own */
     size_t offset;                 /* bytes into the arena or the weights block */

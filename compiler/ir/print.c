@@ -413,6 +413,16 @@ static void print_tile_loops(const struct tile *tile, struct text *text) {
     text_add(text, "\n");
 }
 
+static void print_cuts(const struct tile *tile, struct text *text) {
+    for (int i = 0; i < tile->cut_count; i++) {
+        const struct tile_cut *cut = &tile->cuts[i];
+        text_add(text, "    steps k of sum %" PRId64 " with %" PRId64 "<=",
+                 tile->sum_axes[cut->sum].extent, cut->first);
+        print_index(cut->place, text);
+        text_add(text, " + %" PRId64 "*k<%" PRId64 "\n", cut->step, cut->end);
+    }
+}
+
 static void print_tile(struct printing *printing, const struct tile *tile) {
     struct text *text = printing->text;
     text_add(text, "  tile%s, columns a%d in steps of %d, about %.0f cycles\n",
@@ -433,6 +443,7 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
         text_add(text, "    sum %" PRId64 " strides %" PRId64 " %" PRId64 "%s\n",
                  tile->sum_axes[i].extent, tile->sum_axes[i].stream_stride,
                  tile->sum_axes[i].panel_stride, tile->packed ? " rows" : "");
+    print_cuts(tile, text);
     print_tile_loops(tile, text);
     if (tile->prefetch.next)
         text_add(text,

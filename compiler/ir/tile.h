@@ -8,6 +8,8 @@
 
 struct tile_kind; /* schedule/tile_kind.h */
 
+enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over */
+
 /* Whether an axis of that extent fills what lies in the output between one column and the next,
  * `step` apart, as the phases of a transposed convolution do: C compilers store all of it as whole
  * vectors, which gcc and clang do of so many, not of more. */
@@ -29,7 +31,16 @@ struct tile_row_axis {
 
 struct tile_sum_axis {
     int64_t extent, stream_stride;
-    int64_t panel_stride; /* of a packed panel: panel rows */
+    int64_t panel_stride;    /* of a packed panel: panel rows */
+    const struct axis *axis; /* NULL: several in one */
+};
+
+/* Steps of a sum that only multiply padding in some tiles: all but those steps k of sum_axes[sum]
+ * for which first <= place + step * k < end. */
+struct tile_cut {
+    int sum;
+    const struct index *place; /* of loops that stand still within a tile */
+    int64_t step, first, end;
 };
 
 /* One shape of block. Where the first row axis does not divide, a last shorter one follows; where
@@ -57,8 +68,6 @@ struct tile_block {
     int64_t sums_row;
 };
 
-enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over */
-
 /* A loop around blocks. One over rows may stand twice: the outer in steps of several blocks. */
 struct tile_loop {
     const struct axis *axis; /* NULL: the loop over parts of the sums */
@@ -85,6 +94,8 @@ struct tile {
     int sum_axis_count; /* outermost first */
     struct tile_sum_axis sum_axes[MAX_LOOPS];
     int64_t sum_step; /* of sum_axes[0], added up at a time; partial sums wait in the output */
+    int cut_count;
+    struct tile_cut cuts[WALK_LEVELS]; /* in the order of their sums */
     struct buffer *stream, *panel;
     bool packed;                                  /* the panel */
     const struct index *stream_base, *panel_base; /* of a block's first element */

@@ -6,6 +6,7 @@
 #include "compiler/schedule/schedule.h"
 
 #include "compiler/lower/lower.h"
+#include "compiler/schedule/padding.h"
 #include "compiler/schedule/tile.h"
 #include "compiler/schedule/tile_kind.h"
 
@@ -289,6 +290,7 @@ static void schedule_nest(struct ir *ir, struct statement *const *statements, in
 void schedule(struct ir *ir) {
     struct statement **statements = ir->statements;
     int count = ir->statement_count;
+    find_padding(ir->arena, count, statements);
     ir->statements = NULL;
     ir->statement_count = ir->statement_capacity = 0;
     for (int i = 0; i < count;) {

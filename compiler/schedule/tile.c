@@ -8,6 +8,7 @@
 #include "compiler/lower/lower.h"
 #include "compiler/schedule/candidates.h"
 #include "compiler/schedule/copy_panel.h"
+#include "compiler/schedule/padding.h"
 
 #include <string.h>
 
@@ -43,13 +44,15 @@ static void merge_sums(struct tile *tile, const struct contraction *contraction)
     int kept = 0;
     for (int i = 0; i < contraction->sum->axis_count; i++) {
         struct tile_sum_axis inner = tile->sum_axes[i];
-        inner.extent = contraction->sum->axes[i]->extent;
+        inner.axis = contraction->sum->axes[i];
+        inner.extent = inner.axis->extent;
         if (inner.extent == 1)
             continue;
         struct tile_sum_axis *outer = kept ? &tile->sum_axes[kept - 1] : NULL;
         if (outer && outer->stream_stride == inner.stream_stride * inner.extent &&
             outer->panel_stride == inner.panel_stride * inner.extent) {
             inner.extent *= outer->extent;
+            inner.axis = NULL;
             *outer = inner;
         } else {
             tile->sum_axes[kept++] = inner;
@@ -294,6 +297,7 @@ bool begin_tile(struct ir *ir, struct statement *statement, struct tiled *tiled)
     merge_sums(tile, contraction);
     struct blocking blocking = block_loops(tile, contraction, tiling, visitor);
     order_loops(tile, contraction, tiling, blocking);
+    find_cuts(tile, contraction, tiling);
     if (visitor)
         visitor->end(visitor->context, tiling, &blocking);
     tile->stream_base = at_block(ir, tile, tile->stream_base);

@@ -18,6 +18,8 @@ const struct kernel_set *kernels_for(const struct target *target) {
 }
 
 const void *kernel_find(const struct kernel_set *set, const char *name) {
+    if (strcmp(name, "tile_inside") == 0)
+        return (const void *)tile_inside;
     bool f16 = strncmp(name, "f16_tile_", 9) == 0, bf16 = strncmp(name, "bf16_tile_", 10) == 0;
     int tile = tile_find(f16 ? name + 4 : bf16 ? name + 5 : name);
     if (tile >= 0)

@@ -5,9 +5,6 @@
 
 #include "templates/tile.h"
 
-typedef void tile_function(float *restrict acc, const float *stream, const float *panel,
-                           const struct tile_walk *walk, int resume, const float *ahead);
-
 /* With a panel of float16 or bfloat16. */
 typedef void tile_16_function(float *restrict acc, const float *stream, const uint16_t *panel,
                               const struct tile_walk *walk, int resume, const uint16_t *ahead);

@@ -49,6 +49,7 @@ const struct emit_backend emit_loops = {
     .templates = templates,
     .tile_section = "tile",
     .narrow_tile_section = "tile_16",
+    .inside_section = "tile_inside",
     .prelude = add_prelude,
     .declare_tile = define_tile,
     .declare_array = declare_array,

@@ -1,0 +1,140 @@
+/* Convolutions whose tiles leave out what multiplies padding, in every mode: kernels that reach
+ * over one end and over both, strides, dilations, several axes, pools, sums in parts. Products are
+ * so small that some round to -0, which a padding of +0 makes +0 again, or not. */
+#include "compiler/builder/layers.h"
+#include "compiler/emit/backend.h"
+#include "tests/support/trial.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+enum { AXES = 3 };
+
+struct problem {
+    const char *name;
+    int64_t inputs, outputs;
+    int axes;
+    int64_t extent[AXES], kernel[AXES], stride[AXES], dilation[AXES];
+    struct range padding[AXES];
+    bool pooled;
+};
+
+#define ONES                                                                                       \
+    { 1, 1, 1 }
+static const struct problem problems[] = {
+    {"both ends", 8, 33, 2, {7, 7}, {3, 3}, ONES, ONES, {{1, 1}, {1, 1}}, false},
+    {"wide", 5, 16, 2, {6, 41}, {5, 3}, ONES, ONES, {{2, 2}, {1, 1}}, false},
+    {"stride", 6, 32, 2, {13, 11}, {7, 7}, {2, 2}, ONES, {{3, 3}, {3, 3}}, false},
+    {"dilation", 7, 24, 2, {9, 9}, {4, 3}, {2, 1}, {3, 2}, {{4, 5}, {2, 2}}, false},
+    {"over both ends", 7, 16, 2, {3, 20}, {5, 3}, ONES, ONES, {{2, 2}, {0, 1}}, false},
+    {"three axes",
+     3,
+     32,
+     3,
+     {5, 6, 14},
+     {3, 4, 3},
+     {1, 2, 1},
+     ONES,
+     {{1, 1}, {2, 1}, {1, 1}},
+     false},
+    {"pooled", 8, 32, 2, {8, 8}, {5, 5}, ONES, ONES, {{2, 2}, {2, 2}}, true},
+    {"long sums", 448, 16, 2, {5, 7}, {3, 3}, ONES, ONES, {{1, 1}, {1, 1}}, false},
+};
+enum { PROBLEMS = sizeof problems / sizeof *problems };
+
+/* A weight of each kind in some order: none makes a product that is seen beside the others. */
+static float weight(uint32_t *state, bool finite) {
+    static const float kinds[] = {0x1p-70f, -0x1p-70f, -0x1.8p-74f, 0x1.4p-73f,
+                                  -0.0f,    0,         -0x1p-70f};
+    *state = *state * 1664525u + 1013904223u;
+    uint32_t kind = *state >> 16;
+    return !finite && kind % 50 == 0 ? INFINITY : kinds[kind % (sizeof kinds / sizeof *kinds)];
+}
+
+static struct tensor weights_of(struct tensor_context *context, const struct problem *p,
+                                bool finite) {
+    int64_t shape[2 + AXES] = {p->outputs, p->inputs}, count = p->outputs * p->inputs;
+    for (int i = 0; i < p->axes; i++)
+        count *= shape[2 + i] = p->kernel[i];
+    float *values = et_allocate((size_t)count, sizeof *values);
+    cr_assert_not_null(values);
+    uint32_t state = 7;
+    for (int64_t i = 0; i < count; i++)
+        values[i] = weight(&state, finite);
+    struct tensor w = tensor_const(context, DTYPE_FLOAT32, 2 + p->axes, shape, count, values);
+    et_release(values);
+    return w;
+}
+
+/* Of negative numbers of about 2^-78, but for every fourth. */
+static struct graph *graph_of(const struct problem *p, bool finite) {
+    struct tensor_context *context = tensor_context_new("padding");
+    int64_t shape[2 + AXES] = {1, p->inputs};
+    struct conv_options options = {.groups = 1};
+    memcpy(shape + 2, p->extent, (size_t)p->axes * sizeof *shape);
+    memcpy(options.stride, p->stride, sizeof p->stride);
+    memcpy(options.dilation, p->dilation, sizeof p->dilation);
+    memcpy(options.padding, p->padding, sizeof p->padding);
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, 2 + p->axes, shape);
+    struct tensor sign = tensor_cos(tensor_mul(x, scalar_like(x, 100)));
+    struct tensor size =
+        tensor_add(tensor_min(tensor_abs(x), scalar_like(x, 1)), scalar_like(x, 1));
+    struct tensor sized = tensor_mul(tensor_mul(size, scalar_like(x, 0x1p-79)), sign);
+    struct tensor y = conv(sized, weights_of(context, p, finite), NO_TENSOR, options);
+    if (p->pooled)
+        y = max_pool2d(y, (struct pool2d_options){.kernel = {2, 2}, .stride = {2, 2}});
+    struct et_error error = {0};
+    struct graph *graph = compile_to_graph(context, OUTPUTS({"y", y}), &error);
+    cr_assert(graph, "%s: %s", p->name, error.message);
+    return graph;
+}
+
+static bool leaves_out(const struct graph *graph) {
+    struct compile_options options = {.backend = &emit_loops, .verify = true};
+    struct et_error error = {0};
+    struct compiled *compiled = compile(graph, &options, &error);
+    cr_assert(compiled, "%s", error.message);
+    bool found = strstr(compiled->source, "tile_inside(tile_") != NULL;
+    compiled_free(compiled);
+    return found;
+}
+
+/* Zeros of one sign and of the other, and other numbers. */
+static void count_signs(const struct trial *trial, int64_t counts[3]) {
+    const float *y = trial->expected[0];
+    int64_t elements = node_elements(trial->graph->outputs[0].node);
+    for (int64_t i = 0; i < elements; i++)
+        counts[y[i] != 0 ? 2 : signbit(y[i]) ? 1 : 0]++;
+}
+
+static void check_modes(const struct problem *p, bool finite, int64_t counts[3]) {
+    struct graph *graph = graph_of(p, finite);
+    cr_expect_eq(leaves_out(graph), finite, "%s", p->name);
+    for (int k = 0; k < MODE_COUNT; k++) {
+        struct et_error error = {0};
+        struct trial trial;
+        if (modes[k].batched)
+            continue;
+        cr_assert(trial_begin(&trial, graph, (uint64_t)k, &error), "%s", error.message);
+        count_signs(&trial, counts);
+        cr_expect(trial_check(&trial, &modes[k], &error), "%s, %s: %s", p->name, modes[k].name,
+                  error.message);
+        trial_end(&trial);
+    }
+    graph_free(graph);
+}
+
+Test(padding, is_not_multiplied, .timeout = 300) {
+    int64_t counts[3] = {0};
+    for (int i = 0; i < PROBLEMS; i++)
+        check_modes(&problems[i], true, counts);
+    for (int i = 0; i < 3; i++)
+        cr_expect(counts[i] > 1000, "%d: %d", i, (int)counts[i]);
+}
+
+/* 0 times infinity is NaN. */
+Test(padding, is_multiplied_by_what_is_not_finite, .timeout = 60) {
+    int64_t counts[3] = {0};
+    check_modes(&problems[0], false, counts);
+}
