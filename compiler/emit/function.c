@@ -52,9 +52,10 @@ static void open_shared(struct emitter *emitter, const struct statement *first) 
                        first->shared[i]->extent, 1);
 }
 
-/* In braces if it has names of its own; by the first thread if no other has a part of it. */
+/* In braces if it has names of its own; by the first thread if no other has a part of it; under a
+ * condition that `opening` begins a block with, unless that is NULL. */
 static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
-                      struct statement *const *nest, int size) {
+                      struct statement *const *nest, int size, const char *opening) {
     const struct statement *first = nest[0];
     const bool last = nest + size == kernel->statements + kernel->statement_count;
     bool alone = kernel->parallel && !first->parallel_loop;
@@ -62,7 +63,7 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
     bool apart = size < kernel->statement_count && (first->tile || first->loop_count == 0 ||
                                                     parallel || emitter->backend->encloses_nests);
     if (apart || alone)
-        emit_open(emitter, alone ? "if (part == 0) {" : "{");
+        emit_open(emitter, "%s", opening ? opening : alone ? "if (part == 0) {" : "{");
     if (parallel && !first->tile)
         emit_part(emitter, first, first->parallel_loop->extent);
     emitter->following = last || apart || alone ? NULL : nest[size];
@@ -79,6 +80,81 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
         emitter->parallel_loop = NULL;
 }
 
+/* ---- One iteration ahead ---- */
+
+struct load_search {
+    const struct buffer *buffer;
+    bool found;
+};
+
+static void match_load(void *context, const struct expression *e) {
+    struct load_search *search = context;
+    search->found |= e->kind == EXPRESSION_LOAD && e->buffer == search->buffer;
+}
+
+static bool reads(struct emitter *emitter, const struct statement *statement,
+                  const struct buffer *buffer) {
+    struct load_search search = {buffer, false};
+    expression_walk(emitter->ir, statement->value, match_load, &search);
+    return search.found;
+}
+
+/* Whether each iteration of the shared loops begins with a reduction to one number, of what the
+ * kernel does not write, that the next nest alone reads, as a softmax does. Where it is computed
+ * behind that nest, for the iteration to come, the CPU need not wait for it: nor, meanwhile, for
+ * what the nest has summed up. */
+static bool begins_ahead(struct emitter *emitter, const struct kernel *kernel) {
+    const struct statement *first = kernel->statements[0];
+    const int count = kernel->statement_count;
+    if (!emitter->backend->computes_ahead || count < 3 || first->shared_count == 0 || first->tile ||
+        first->loop_count > 0 || nest_size(kernel->statements, count) > 1 ||
+        first->output->kind != BUFFER_TEMPORARY || !index_is_constant(first->address, 0) ||
+        !expression_reduces(emitter->ir, first->value))
+        return false;
+    const int behind = 1 + nest_size(kernel->statements + 1, count - 1);
+    for (int i = 0; i < count; i++) {
+        const struct statement *statement = kernel->statements[i];
+        if (statement->tile || reads(emitter, first, statement->output) ||
+            (i > 0 && statement->output == first->output) ||
+            (i >= behind && reads(emitter, statement, first->output)))
+            return false;
+    }
+    return behind < count;
+}
+
+/* The innermost shared loop, as C text. */
+struct shared_loop {
+    const struct axis *axis;
+    const char *name, *first, *limit;
+};
+
+static struct shared_loop innermost_shared(struct emitter *emitter,
+                                           const struct statement *statement) {
+    struct arena *arena = emitter->ir->arena;
+    const int depth = statement->shared_count - 1;
+    const struct axis *axis = statement->shared[depth];
+    const bool parallel = axis == emitter->parallel_loop;
+    return (struct shared_loop){axis, arena_format(arena, "g%d", depth), parallel ? "begin" : "0",
+                                parallel ? "end" : arena_format(arena, "%" PRId64, axis->extent)};
+}
+
+/* The first statement, in the first iteration. */
+static void emit_beginning(struct emitter *emitter, const struct kernel *kernel) {
+    const struct shared_loop loop = innermost_shared(emitter, kernel->statements[0]);
+    emit_nest(emitter, kernel, kernel->statements, 1,
+              arena_format(emitter->ir->arena, "if (%s == %s) {", loop.name, loop.first));
+}
+
+/* The first statement, for the next iteration. */
+static void emit_ahead(struct emitter *emitter, const struct kernel *kernel) {
+    struct arena *arena = emitter->ir->arena;
+    const struct shared_loop loop = innermost_shared(emitter, kernel->statements[0]);
+    emit_name_axis(emitter, loop.axis, arena_format(arena, "(%s + 1)", loop.name));
+    emit_nest(emitter, kernel, kernel->statements, 1,
+              arena_format(arena, "if (%s + 1 < %s) {", loop.name, loop.limit));
+    emit_name_axis(emitter, loop.axis, loop.name);
+}
+
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
     const struct statement *first = kernel->statements[0];
     emit_begin_work(emitter, kernel);
@@ -89,13 +165,19 @@ void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
     if (first->parallel_loop && first->shared_count)
         emit_part(emitter, first, first->parallel_loop->extent);
     open_shared(emitter, first);
+    const bool ahead = begins_ahead(emitter, kernel);
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         struct statement *const *nest = &kernel->statements[i];
         const struct expression *taken = emitter->taken;
         size = nest_size(nest, kernel->statement_count - i);
-        emit_nest(emitter, kernel, nest, size);
+        if (ahead && i == 0)
+            emit_beginning(emitter, kernel);
+        else
+            emit_nest(emitter, kernel, nest, size, NULL);
         if (emitter->taken == taken)
             emitter->taken = NULL;
+        if (ahead && i == 1)
+            emit_ahead(emitter, kernel);
     }
     emit_close_loops(emitter, first->shared_count);
     emit_close(emitter);

@@ -351,6 +351,11 @@ static struct tensor build_softmax(struct tensor_context *c) {
     return softmax(input(c, "x", SHAPE(5, 100)), -1);
 }
 
+/* So many rows that they go through one by one. */
+static struct tensor build_softmax_rows(struct tensor_context *c) {
+    return softmax(input(c, "x", SHAPE(60, 100)), -1);
+}
+
 static struct tensor build_layer_norm(struct tensor_context *c) {
     return layer_norm(input(c, "x", SHAPE(6, 40)), AXES(-1), 1e-5, weight(c, "weight", SHAPE(40)),
                       weight(c, "bias", SHAPE(40)));
@@ -457,6 +462,8 @@ static const struct golden {
     {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
     {"softmax.c", build_softmax, &emit_loops, false, 1},
     {"softmax_calls.c", build_softmax, &emit_calls, false, 1},
+    {"softmax_rows.c", build_softmax_rows, &emit_loops, false, 1},
+    {"softmax_rows_threads.c", build_softmax_rows, &emit_loops, false, 2},
     {"layer_norm.c", build_layer_norm, &emit_loops, false, 1},
     {"layer_norm_calls.c", build_layer_norm, &emit_calls, false, 1},
     {"embedding.c", build_embedding, &emit_loops, false, 1},

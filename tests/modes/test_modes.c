@@ -289,6 +289,15 @@ static struct graph *narrow_weights(struct tensor_context *context, struct et_er
         error);
 }
 
+/* Rows enough to go through one by one, each beginning with its greatest element: for one output
+ * the nest behind that is all that reads it, for the other one it is not. */
+static struct graph *rows_one_by_one(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(3, 40, 150));
+    struct tensor y = add_graph_input(context, "y", DTYPE_FLOAT32, SHAPE(120, 100));
+    return compile_to_graph(
+        context, OUTPUTS({"softmax", softmax(x, -1)}, {"logarithm", log_softmax(y, -1)}), error);
+}
+
 /* ---- Every operation on one dtype ---- */
 
 /* One operation on x and y; there is none that only moves or makes elements. */
@@ -375,7 +384,9 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(columns)                                                                                     \
     X(doubles)                                                                                     \
     X(normalisation)                                                                               \
-    X(convolution) X(attention) X(panels) X(leaves) X(without_elements) X(nothing) X(narrow_weights)
+    X(convolution)                                                                                 \
+    X(attention)                                                                                   \
+    X(panels) X(leaves) X(without_elements) X(nothing) X(narrow_weights) X(rows_one_by_one)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {

@@ -45,6 +45,7 @@ const struct emit_backend emit_loops = {
     .has_metadata = true,
     .has_system_headers = true,
     .keeps_branches = true,
+    .computes_ahead = true,
     .outlined = "__attribute__((noinline)) ",
     .templates = templates,
     .tile_section = "tile",

@@ -25,6 +25,23 @@ static void take(struct emitter *emitter, const struct expression *e, const char
               count);
 }
 
+/* Computes a strip's elements into an array. */
+static void emit_elements(struct emitter *emitter, const struct strip *strip,
+                          const struct expression *element, const char *part) {
+    const bool function = emit_is_strip_function(element);
+    if (!function)
+        emit_strip_functions(emitter, strip, element, NULL);
+    emit_line(emitter, "_Alignas(64) float %s[%" PRId64 "];", part, strip->length);
+    if (function) {
+        emit_strip_functions(emitter, strip, element, part);
+        return;
+    }
+    emit_open_lanes(emitter, strip);
+    emit_line(emitter, "%s[%s] = %s;", part, strip->lane,
+              emit_expression_within(emitter, element, 80));
+    emit_close(emitter);
+}
+
 /* The innermost axis: at once, or strip after strip. */
 static void take_axis(struct emitter *emitter, const struct expression *e, const char *lanes) {
     struct arena *arena = emitter->ir->arena;
@@ -40,11 +57,7 @@ static void take_axis(struct emitter *emitter, const struct expression *e, const
     }
     const char *lane = emit_local_name(emitter, "lane"), *part = emit_local_name(emitter, "part");
     struct strip strip = emit_open_strip(emitter, axis, lane, MOST_STRIP);
-    emit_strip_functions(emitter, &strip, element, NULL);
-    emit_line(emitter, "_Alignas(64) float %s[%" PRId64 "];", part, strip.length);
-    emit_open_lanes(emitter, &strip);
-    emit_line(emitter, "%s[%s] = %s;", part, lane, emit_expression_within(emitter, element, 80));
-    emit_close(emitter);
+    emit_elements(emitter, &strip, element, part);
     take(emitter, e, lanes, part, strip.count);
     emit_close(emitter);
 }
