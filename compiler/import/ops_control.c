@@ -97,6 +97,7 @@ struct loop {
     struct tensor condition; /* whether there is another step */
     struct tensor active;    /* whether the run is still going on; NO_TENSOR: it is */
     bool many;               /* too many to be written out, or not as many at all sizes */
+    bool undecided;          /* written out, it turned out to collect as much as a run decides */
 };
 
 /* Whether another step may be taken. It is known, or from now on steps count only while the run's
@@ -110,6 +111,15 @@ static bool another_step(struct loop *loop) {
     loop->active =
         is_given(loop->active) ? tensor_and(loop->active, loop->condition) : loop->condition;
     return true;
+}
+
+/* Whether an output is asked for that collects a part of each step. */
+static bool collects(const struct loop *loop) {
+    const struct call *call = loop->unrolled.call;
+    bool any = false;
+    for (int i = loop->unrolled.states; i < call->output_count; i++)
+        any |= call_wants_output(call, i);
+    return any;
 }
 
 /* The states of a step that may not have been taken. */
@@ -134,11 +144,9 @@ static bool take_steps(struct loop *loop) {
         arena_array(&call->importer->arena, struct tensor, (size_t)u->states + 1);
     set_step(loop);
     while (another_step(loop)) {
-        if (is_given(loop->active) && (u->collected || loop->trips > MOST_UNROLLED)) {
-            call_refuse(call, "how often it runs depends on the model's inputs; here it must be "
-                              "known before");
+        loop->undecided = is_given(loop->active) && collects(loop);
+        if (loop->undecided)
             return false;
-        }
         for (int i = 0; i < u->states; i++)
             before[i] = u->inputs[2 + i];
         if (!unrolled_step(u))
@@ -205,56 +213,16 @@ static enum decision decision_of(const struct loop *loop, const struct scanned *
     return depends_on_step_only(call->importer, goes_on, scanned->own[0]) ? BY_COUNT : AT_RUN_TIME;
 }
 
-/* Whether an output is asked for that collects a part of each step. */
-static bool collects(const struct loop *loop) {
-    const struct call *call = loop->unrolled.call;
-    bool any = false;
-    for (int i = loop->unrolled.states; i < call->output_count; i++)
-        any |= call_wants_output(call, i);
-    return any;
-}
-
-static const Onnx__Node *node_giving(const Onnx__Graph *graph, const char *name) {
-    for (size_t i = 0; i < graph->n_node; i++)
-        if (graph->node[i]->n_output == 1 && strcmp(graph->node[i]->output[0], name) == 0)
-            return graph->node[i];
-    return NULL;
-}
-
-enum { MOST_HANDS = 8 }; /* nodes in a row that hand a condition on */
-
-/* Whether its body gives out the condition that it is given, or a constant, as exporters write it
- * where nothing ends a loop. */
-static bool hands_condition_on(const Onnx__Graph *body) {
-    if (!body || body->n_input < 2 || body->n_output < 1)
-        return false;
-    const char *name = body->output[0]->name;
-    for (int i = 0; i < MOST_HANDS; i++) {
-        const Onnx__Node *node = node_giving(body, name);
-        if (!node)
-            break;
-        if (strcmp(node->op_type, "Constant") == 0)
-            return true;
-        if (node->n_input != 1 ||
-            (strcmp(node->op_type, "Identity") != 0 && strcmp(node->op_type, "Cast") != 0))
-            return false;
-        name = node->input[0];
-    }
-    bool constant = false;
-    for (size_t i = 0; i < body->n_initializer; i++)
-        constant |= strcmp(body->initializer[i]->name, name) == 0;
-    return constant || strcmp(body->input[1]->name, name) == 0;
-}
-
 /* Whether its body has to be imported by itself: it runs often for all that is known now, or how
- * often is not known. Else its steps are written out. */
+ * often is not known. Else its steps are written out, unless that shows that they end as a run
+ * decides while something is collected. */
 static bool runs_long(struct loop *loop, bool begins) {
     struct call *call = loop->unrolled.call;
     bool agrees = call_number_agrees(call, loop->trips);
     loop->many = loop->trips > MOST_UNROLLED || (begins && !agrees);
     if (is_given(loop->limit) || loop->trips <= 0)
         return loop->trips > 0;
-    return loop->many || (collects(loop) && !(begins && hands_condition_on(loop->unrolled.body)));
+    return loop->many;
 }
 
 /* How many steps there are room for. 0: refused. */
@@ -351,6 +319,17 @@ static bool scan_steps_of(struct loop *loop, bool begins, struct tensor *results
     return true;
 }
 
+/* Steps that could not be written out, for a run decides how many there are, as a scan. */
+static bool end_by_run(struct loop *loop, bool begins, struct tensor *results) {
+    bool written = false;
+    if (!loop->undecided || !scan_steps_of(loop, begins, results, &written))
+        return false;
+    if (written)
+        call_refuse(loop->unrolled.call, "how often it runs depends on the model's inputs; here it "
+                                         "must be known before");
+    return !written;
+}
+
 /* How often it runs at most, as far as that is known. */
 static void read_trips(struct loop *loop) {
     struct call *call = loop->unrolled.call;
@@ -383,7 +362,7 @@ struct tensor import_loop(struct call *call) {
         loop.trips = 0;
     if (runs_long(&loop, begins) && !scan_steps_of(&loop, begins, results, &written))
         return refused(call);
-    if (written && !write_out(&loop, results))
+    if (written && !write_out(&loop, results) && !end_by_run(&loop, begins, results))
         return refused(call);
     for (int i = 0; i < call->output_count; i++)
         call_output(call, i, results[i]);

@@ -92,6 +92,13 @@ CASES = [
                              ("goes_on", "next", "next"), end=numpy.array(9)), 2, steps)
       for nodes in ([("Less", "i end", "goes_on")], [("Equal", "i i", "goes_on")], [GO])
       for steps in (5, 20)),
+    # ... whose steps look at more each time, which a body by itself cannot
+    *(loop([floats(3)],
+           body([("Less", "i end", "goes_on"), ("Add", "i one", "count"),
+                 ("Slice", "long zero count zero", "some"),
+                 ("ReduceSum", "some", "sum", {"keepdims": 0}), ("Add", "h sum", "next")],
+                (*STEP, "h"), ("goes_on", "next", "sum"), end=numpy.array(3), one=numpy.array([1]),
+                zero=numpy.array([0]), long=floats(9)), 2, steps) for steps in (3, 20)),
     # states of several types
     loop([floats(3), numpy.array(1)],
          body([GO, ("Add", "h h", "next"), ("Add", "k i", "more")],
