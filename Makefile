@@ -105,7 +105,7 @@ $(BUILD)/server/files.def: $(SERVER_FILES) $(wildcard server/page) | build/setup
 	    echo "FILE_ROW(file_$$n, \"$$file\", \"$$url\")"; done >$@
 $(BUILD)/server/files.o: $(BUILD)/server/files.def
 $(BUILD)/server/files.o: CFLAGS_FILE = -I$(BUILD)/server
-$(BUILD)/server/model.o: $(MODEL).json $(MODEL).safetensors
+$(BUILD)/server/model.o: $(wildcard $(MODEL)*.json $(MODEL)*.safetensors)
 $(BUILD)/eigentensor-server $(SERVER_TESTS): $(BUILD)/libserver.a
 $(BUILD)/eigentensor-server $(SERVER_TESTS): LIBRARIES := $(BUILD)/libserver.a \
     $(LIBRARY) $(LIBRARIES)

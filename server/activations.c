@@ -11,19 +11,37 @@ enum { MOST_TILES = 256, GAP = 1, MOST_SIDE = 64 };
 /* How a value of some shape is laid out: its last two axes are a tile, all axes before count them;
  * a value with fewer than three axes longer than 1 is tiles of 1x1. */
 struct sheet {
-    struct view value; /* float32 */
+    struct view value; /* of numbers that number_at() knows */
     int64_t tiles;
     int shown, width, height, columns;
     float minimum, maximum;
 };
 
+static bool is_shown(enum dtype dtype) {
+    return dtype == DTYPE_FLOAT32 || dtype == DTYPE_UINT8 || dtype == DTYPE_INT8 ||
+           dtype == DTYPE_INT32;
+}
+
+static float number_at(const struct view *value, int64_t index) {
+    switch (value->dtype) {
+    case DTYPE_UINT8:
+        return ((const uint8_t *)value->data)[index];
+    case DTYPE_INT8:
+        return ((const int8_t *)value->data)[index];
+    case DTYPE_INT32:
+        return (float)((const int32_t *)value->data)[index];
+    default:
+        return ((const float *)value->data)[index];
+    }
+}
+
 static float element(const struct view *value, int64_t position) {
-    const float *at = value->data;
+    int64_t index = 0;
     for (int axis = value->rank - 1; axis >= 0; axis--) {
-        at += position % value->shape[axis] * value->stride[axis];
+        index += position % value->shape[axis] * value->stride[axis];
         position /= value->shape[axis];
     }
-    return *at;
+    return number_at(value, index);
 }
 
 /* False when the value is no picture. */
@@ -36,7 +54,7 @@ static bool sheet_of(struct sheet *sheet, const struct view *value) {
     }
     bool flat = long_axes < 2 || rank < 2;
     int64_t width = flat ? 1 : value->shape[rank - 1], height = flat ? 1 : value->shape[rank - 2];
-    if (value->dtype != DTYPE_FLOAT32 || elements == 0 || width > MOST_SIDE || height > MOST_SIDE)
+    if (!is_shown(value->dtype) || elements == 0 || width > MOST_SIDE || height > MOST_SIDE)
         return false;
     *sheet = (struct sheet){.value = *value,
                             .tiles = elements / (width * height),

@@ -27,17 +27,27 @@
     __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path "\"\n.globl " #name  \
             "_end\n" #name "_end:\n.byte 0\n.previous\n");                                         \
     extern const char name[], name##_end[]
-EMBED(shipped_graph, "models/mnist/mnist.json");
-EMBED(shipped_weights, "models/mnist/mnist.safetensors");
+EMBED(mnist_graph, "models/mnist/mnist.json");
+EMBED(mnist_weights, "models/mnist/mnist.safetensors");
+EMBED(mnist_int8_graph, "models/mnist/mnist-int8.json");
+EMBED(mnist_int8_weights, "models/mnist/mnist-int8.safetensors");
+
+static const struct shipped {
+    const char *name, *graph, *graph_end, *weights, *weights_end;
+} shipped_models[] = {
+    {"mnist", mnist_graph, mnist_graph_end, mnist_weights, mnist_weights_end},
+    {"mnist-int8", mnist_int8_graph, mnist_int8_graph_end, mnist_int8_weights,
+     mnist_int8_weights_end},
+};
 
 /* The weights are read like any file, from one in memory. */
-static struct et_program *open_shipped(struct et_error *error) {
-    size_t count = (size_t)(shipped_weights_end - shipped_weights);
-    int file = memfd_create("mnist.safetensors", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+static struct et_program *open_shipped(const struct shipped *shipped, struct et_error *error) {
+    size_t count = (size_t)(shipped->weights_end - shipped->weights);
+    int file = memfd_create(shipped->name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
     if (file < 0 && errno == EINVAL)
-        file = memfd_create("mnist.safetensors", MFD_CLOEXEC);
-    if (file < 0 || write(file, shipped_weights, count) != (ssize_t)count) {
-        et_fail(error, "mnist: no memory for the shipped weights");
+        file = memfd_create(shipped->name, MFD_CLOEXEC);
+    if (file < 0 || write(file, shipped->weights, count) != (ssize_t)count) {
+        et_fail(error, "%s: no memory for the shipped weights", shipped->name);
         if (file >= 0)
             close(file);
         return NULL;
@@ -47,8 +57,9 @@ static struct et_program *open_shipped(struct et_error *error) {
     struct graph_load_options options = {
         .weights_path = path, .require_sha256 = true, .in_memory = true};
     struct weights *weights = NULL;
-    struct graph *graph = graph_decode(shipped_graph, (size_t)(shipped_graph_end - shipped_graph),
-                                       "mnist.json", ".", &options, &weights, error);
+    struct graph *graph =
+        graph_decode(shipped->graph, (size_t)(shipped->graph_end - shipped->graph), shipped->name,
+                     ".", &options, &weights, error);
     close(file);
     return graph ? program_from_graph(graph, weights, error) : NULL;
 }
@@ -171,10 +182,9 @@ bool model_fits(const struct model *model, struct et_error *error) {
     return check_memory(model, 1, ET_JIT, error);
 }
 
-static bool open_model(struct models *models, const char *path, struct et_error *error) {
-    struct sizes *sizes = NULL;
-    struct et_program *program =
-        path ? open_file(models, path, &sizes, error) : open_shipped(error);
+/* Takes the program, which is NULL where it could not be opened, and the sizes. */
+static bool add_model(struct models *models, const char *path, struct et_program *program,
+                      struct sizes *sizes, struct et_error *error) {
     struct model *model = &models->items[models->count];
     *model = (struct model){.index = models->count, .sizes = sizes};
     if (!program)
@@ -193,14 +203,26 @@ static bool open_model(struct models *models, const char *path, struct et_error 
     return model_fits(model, error) && (!sizes || sizes_begin(sizes, model, error));
 }
 
+static bool open_all_shipped(struct models *models, struct et_error *error) {
+    for (size_t i = 0; i < sizeof shipped_models / sizeof *shipped_models; i++) {
+        struct et_program *program = open_shipped(&shipped_models[i], error);
+        if (!add_model(models, shipped_models[i].name, program, NULL, error))
+            return false;
+    }
+    return true;
+}
+
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error) {
     if (count > MODELS_MOST)
         return et_fail(error, "%d graphs, expected at most %d", count, MODELS_MOST);
     if (count == 0)
-        return open_model(models, NULL, error);
-    for (int i = 0; i < count; i++)
-        if (!open_model(models, paths[i], error))
+        return open_all_shipped(models, error);
+    for (int i = 0; i < count; i++) {
+        struct sizes *sizes = NULL;
+        struct et_program *program = open_file(models, paths[i], &sizes, error);
+        if (!add_model(models, paths[i], program, sizes, error))
             return false;
+    }
     return true;
 }
 

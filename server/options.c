@@ -154,7 +154,7 @@ void options_parse(struct options *options, int count, char **values) {
         .args_doc = "[GRAPH.json | MODEL.onnx]...",
         .doc = "Serves stored tensor graphs and ONNX models over HTTP, and a page to draw digits "
                "on.\v"
-               "Without one: the shipped MNIST model. Every option may also be given in "
+               "Without one: the shipped MNIST models. Every option may also be given in "
                "the environment variable named behind it, which the command line overrides. "
                "SIGTERM finishes the requests in flight, then ends the process.",
     };

@@ -15,7 +15,7 @@ struct options {
     bool aot;   /* build with the machine's C compiler in the background */
     bool quiet; /* no access log */
     int graph_count;
-    char **graphs; /* paths; none: the shipped model */
+    char **graphs; /* paths; none: the shipped models */
     int axis_count;
     struct axis_sizes *axes; /* sizes of open axes, of whichever model has one of that name */
 };

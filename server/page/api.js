@@ -26,6 +26,19 @@ export class Refusal extends Error {
     }
 }
 
+let chosen = ''; /* the model that is asked; '': the server's first */
+
+/** From now on all questions are about that model. */
+export function chooseModel(name) {
+    chosen = name;
+}
+
+/** A path that names the model. */
+export function about(path, name = chosen) {
+    if (!name) return path;
+    return `${path}${path.includes('?') ? '&' : '?'}model=${encodeURIComponent(name)}`;
+}
+
 async function request(path, options = {}) {
     const ends = [AbortSignal.timeout(PATIENCE_MS), options.signal].filter(Boolean);
     const answer = await fetch(path, { ...options, signal: AbortSignal.any(ends) });
@@ -37,7 +50,7 @@ async function request(path, options = {}) {
 }
 
 const send = (path, png, signal) =>
-    request(path, {
+    request(about(path), {
         method: 'POST',
         body: png,
         headers: { 'Content-Type': 'image/png' },
@@ -48,9 +61,9 @@ const send = (path, png, signal) =>
 export const fetchAnswer = (png, modes, signal) =>
     send(`api/draw?modes=${modes.join(',')}`, png, signal);
 export const fetchActivations = (png) => send('api/activations', png);
-export const fetchModel = () => request('api/model');
-export const fetchGraph = () => request('api/graph');
-export const fetchKernels = () => request('api/kernels');
+export const fetchModel = (name) => request(about('api/model', name));
+export const fetchGraph = () => request(about('api/graph'));
+export const fetchKernels = () => request(about('api/kernels'));
 
 /**
  * Does one thing at a time: what is asked for meanwhile is done once, afterwards, with whatever is

@@ -1,5 +1,6 @@
 /** The pipeline: a card for each kernel, and one of them in detail. */
 import { drawActivation } from './activations.js';
+import { about } from './api.js';
 import { highlightC, highlightFormula } from './highlight.js';
 import { bytes, counted, element, flops, shape, time } from './text.js';
 
@@ -255,7 +256,7 @@ export class KernelView {
                 `The C that ${compiler} gets`,
                 said,
                 button,
-                element('a', { href: `api/source?mode=${this.#compiler}` }, 'Whole file'),
+                element('a', { href: about(`api/source?mode=${this.#compiler}`) }, 'Whole file'),
             ),
             element(
                 'pre',

@@ -2,6 +2,7 @@
 import { decodeActivation } from './activations.js';
 import { AnswerView } from './answer.js';
 import {
+    chooseModel,
     Connection,
     fetchActivations,
     fetchAnswer,
@@ -188,13 +189,34 @@ async function loadModel() {
         const model = await fetchModel();
         kernels.showModel(model);
         byId('model').textContent = `${model.name} · ${model.uuid} · ${model.cpu}`;
-        await loadKernels();
+        await Promise.all([loadKernels(), offerModels(model)]);
         connection.found();
         if (model.modes.aot?.state === 'building') waitForCompiler();
     } catch (error) {
         connection.lost(error);
     }
 }
+
+/** Where several models take drawings, lets one be chosen. */
+async function offerModels(shown) {
+    const facts = await Promise.all(
+        shown.models.map((name) => (name === shown.name ? shown : fetchModel(name))),
+    );
+    const names = facts.filter((model) => model.takes_pictures).map((model) => model.name);
+    byId('choice').hidden = names.length < 2;
+    byId('models').replaceChildren(
+        ...names.map((name) => new Option(name, name, false, name === shown.name)),
+    );
+}
+
+byId('models').addEventListener('change', (event) => {
+    chooseModel(event.target.value);
+    isEagerSlow = false;
+    timesAsked = 0;
+    kernels.clearActivations();
+    loadModel();
+    predictor.insist();
+});
 
 /** Looks once a second whether gcc is done, then shows what it made. */
 function waitForCompiler() {

@@ -1,6 +1,7 @@
 /* The pipeline: five kernels with their facts, C and activations. */
 import assert from 'node:assert/strict';
 import {
+    beginBlank,
     compilerIsDone,
     drawDigit,
     eventually,
@@ -89,4 +90,23 @@ pageTest('the whole C file is a click away', {}, async (page) => {
     const answer = await fetch(new URL(address, serverUrl()));
     assert.equal(answer.status, 200);
     assert.match(await answer.text(), /static void k05_/);
+});
+
+pageTest('another model can be chosen, and answers', {}, async (page) => {
+    const { digest } = await ask('/api/model?model=mnist-int8');
+    await page.locator('#models').selectOption('mnist-int8');
+    await expectText(page, '#model', new RegExp(`^mnist-int8 · ${digest.slice(0, 8)}`));
+    await expectText(page, '#pipeline-facts', /^mnist-int8\.json asks for /);
+    await beginBlank(page);
+    await drawDigit(page, 3);
+    await expectDigit(page, 3);
+    await eventually(
+        'activations of integers are shown',
+        async () => (await colours(page, '#card-0 canvas')) > 3,
+    );
+    const { kernels } = await ask('/api/kernels?model=mnist-int8');
+    assert.equal(await page.locator('.card').count(), kernels.length);
+    await page.locator('#models').selectOption('mnist');
+    await expectText(page, '#model', /^mnist · /);
+    await expectDigit(page, 3);
 });

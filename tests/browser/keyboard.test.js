@@ -65,7 +65,9 @@ pageTest('Tab reaches every control, visibly', {}, async (page) => {
     const wanted = await page.evaluate(
         () =>
             [
-                ...document.querySelectorAll('a[href], button, input:not([type=file]), #pad, pre'),
+                ...document.querySelectorAll(
+                    'a[href], button, select, input:not([type=file]), #pad, pre',
+                ),
             ].filter((each) => !each.disabled && each.tabIndex >= 0 && each.checkVisibility())
                 .length,
     );

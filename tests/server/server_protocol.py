@@ -171,9 +171,10 @@ def tensor(name, data):
 
 def test_index_configuration_and_statistics():
     with Server("--no-aot") as server:
-        ready = {"name": "mnist", "version": "1", "state": "READY", "reason": ""}
+        ready = [{"name": name, "version": "1", "state": "READY", "reason": ""}
+                 for name in ("mnist", "mnist-int8")]
         for body in (None, {}, {"ready": True}):
-            assert server.json("POST", "/v2/repository/index", body) == [ready]
+            assert server.json("POST", "/v2/repository/index", body) == ready
         for path in ("/v2/models/mnist/config", "/v2/models/mnist/versions/1/config"):
             config = server.json("GET", path)
             assert config["input"] == [{"name": "input_image", "data_type": "TYPE_FP32",
@@ -183,7 +184,7 @@ def test_index_configuration_and_statistics():
             server.json("POST", "/v2/models/mnist/infer", oip_request())
         server.json("POST", "/v2/models/mnist/infer", {}, 400)
         for path in ("/v2/models/stats", "/v2/models/mnist/stats", "/v2/models/mnist/versions/1/stats"):
-            [stats] = server.json("GET", path)["model_stats"]
+            stats = server.json("GET", path)["model_stats"][0]
             assert stats["name"] == "mnist" and stats["inference_count"] == 3
             assert abs(stats["last_inference"] / 1000 - time.time()) < 60
             parts = stats["inference_stats"]

@@ -13,7 +13,7 @@
 static struct server server;
 static struct worker *worker;
 
-/* These models, with libtcc's code alone; none: the shipped one. */
+/* These models, with libtcc's code alone; none: the shipped ones. */
 static void begin_server_with(char *const *paths, int count) {
     struct et_error error = {0};
     unsetenv("EIGENTENSOR_CPU");
