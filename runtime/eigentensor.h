@@ -158,6 +158,27 @@ struct et_program *et_program_open_batched(const char *path, const char *weights
 bool et_program_fast(const struct et_program *program, double bound, struct et_program **fast,
                      double *error_found, struct et_error *error);
 
+/* Sets of inputs, the samples, on which et_program_quantize finds what range each tensor has. */
+struct et_samples {
+    int64_t count;             /* at least 1 */
+    const void *const *inputs; /* of each input the elements of all samples, one after another */
+    const int64_t *labels; /* of each sample the place of the greatest element that the first output
+                              should have; NULL: not known */
+    const char *range;     /* "extremes" (NULL, too), "percentile", "squares" or "entropy": of what
+                              was seen of a tensor, what has codes of its own */
+    /* What it may cost, at most 1; 0: whatever it costs. Shares: by how much the outputs may
+     * change, root mean square, of their size; how many samples may lose their right label. */
+    double error, accuracy;
+};
+/* Makes a program of another graph, whose convolutions and linear layers are sums of products of
+ * 8-bit integers (docs/using.md, quantize). It has its own digest, and its own bits, the same in
+ * every mode. *quantized is the caller's to free; NULL where there is nothing to quantize, or not
+ * within the cost, which is no error. Nothing of `program` or the samples is needed any more then.
+ * False and an error when it fails, or the program has a batch axis: give that to one of one image.
+ */
+bool et_program_quantize(const struct et_program *program, const struct et_samples *samples,
+                         struct et_program **quantized, struct et_error *error);
+
 /* Stores a program: "NAME.json", and its weights beside it as "NAME.safetensors". */
 bool et_program_save(const struct et_program *program, const char *path, struct et_error *error);
 

@@ -19,6 +19,11 @@ class Axis(ctypes.Structure):
     _fields_ = [("name", c_char_p), ("size", c_int64)]
 
 
+class Samples(ctypes.Structure):
+    _fields_ = [("count", c_int64), ("inputs", c_void_p), ("labels", POINTER(c_int64)),
+                ("range", c_char_p), ("error", c_double), ("accuracy", c_double)]
+
+
 class Tensor(ctypes.Structure):
     _fields_ = [("name", c_char_p), ("dtype", c_char_p), ("rank", c_int),
                 ("shape", POINTER(c_int64)), ("bytes", c_size_t)]
@@ -39,6 +44,8 @@ _FUNCTIONS = {
     "et_model_give_back": (None, c_void_p, c_void_p),
     "et_program_open_batched": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
     "et_program_import": (c_void_p, c_char_p, c_size_t, c_char_p, POINTER(Error)),
+    "et_program_quantize": (c_bool, c_void_p, POINTER(Samples), POINTER(c_void_p),
+                            POINTER(Error)),
     "et_program_fast": (c_bool, c_void_p, c_double, POINTER(c_void_p), POINTER(c_double),
                         POINTER(Error)),
     "et_program_save": (c_bool, c_void_p, c_char_p, POINTER(Error)),

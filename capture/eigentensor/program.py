@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 from .elements import BYTES, ELEMENTS
-from .library import Axis, Error, library
+from .library import Axis, Error, Samples, library
 
 MODES = ("eager", "jit", "aot")
 # Codes that mean the same on some machines.
@@ -104,6 +104,25 @@ class GraphProgram:
         as a share of the output's largest element. This one itself where there are none."""
         made, error = ctypes.c_void_p(), ctypes.c_double()
         _call("et_program_fast", self._handle, bound, ctypes.byref(made), ctypes.byref(error))
+        return GraphProgram(made.value) if made else self
+
+    def quantized(self, samples, labels=None, range="extremes", error=0, accuracy=0):
+        """A program whose convolutions and linear layers are sums of products of 8-bit integers, in
+        steps of the ranges that tensors have on the samples, each a dictionary of inputs. `range`
+        is "extremes", "percentile", "squares" or "entropy". Within `error`, a share of the outputs'
+        size, or `accuracy`, a share of the samples that may lose their right one of `labels`, the
+        most sensitive layers stay float32. This one itself where nothing is quantized."""
+        for sample in samples:
+            self._check_names(sample)
+        held = [bytearray().join(_elements(each, _view(each, sample[each.name]), 1)
+                                 for sample in samples) for each in self.placeholders]
+        if labels is not None and len(labels) != len(samples):
+            raise ValueError(f"{len(labels)} labels of {len(samples)} samples")
+        given = Samples(len(samples), ctypes.cast(_pointers(held), ctypes.c_void_p),
+                        (ctypes.c_int64 * len(labels))(*labels) if labels is not None else None,
+                        range.encode(), error, accuracy)
+        made = ctypes.c_void_p()
+        _call("et_program_quantize", self._handle, ctypes.byref(given), ctypes.byref(made))
         return GraphProgram(made.value) if made else self
 
     @property

@@ -364,6 +364,41 @@ class Fast(unittest.TestCase):
             GraphProgram.load(ROOT / "models/mnist/mnist.json").fast(0)
 
 
+class Quantized(unittest.TestCase):
+    def setUp(self):
+        self.program = GraphProgram.load(ROOT / "models/mnist/mnist.json")
+        self.samples = [{"input_image": [[[[float(30 < (i - 13) ** 2 + (j - 12 - k) ** 2 < 60)
+                                            for j in range(28)] for i in range(28)]]]}
+                        for k in range(3)]
+
+    def test_is_near_and_the_same_in_every_mode(self):
+        quantized = self.program.quantized(self.samples)
+        self.assertNotEqual(quantized.digest, self.program.digest)
+        self.assertEqual(quantized.placeholders, self.program.placeholders)
+        before = self.program(**self.samples[1]).tolist()[0]
+        after = memoryview(run_all_modes(quantized, self.samples[1])["logits"]).cast("f").tolist()
+        for a, b in zip(before, after):
+            self.assertAlmostEqual(a, b, delta=0.05 * max(map(abs, before)))
+
+    def test_takes_labels_ranges_and_budgets(self):
+        likely = [max(range(10), key=self.program(**sample).tolist()[0].__getitem__)
+                  for sample in self.samples]
+        digests = {self.program.quantized(self.samples, likely, name, accuracy=0.5).digest
+                   for name in ("extremes", "entropy")}
+        self.assertEqual(len(digests), 2)
+        self.assertIs(self.program.quantized(self.samples, error=1e-9), self.program)
+
+    def test_refuses(self):
+        for kind, message, arguments in (
+            (ProgramError, "at least one sample", {"samples": []}),
+            (ProgramError, "no such", {"samples": self.samples, "range": "wide"}),
+            (ValueError, "1 labels of 3 samples", {"samples": self.samples, "labels": [1]}),
+            (TypeError, "there is no placeholder 'x'", {"samples": [{"x": 1, **self.samples[0]}]}),
+        ):
+            with self.subTest(message), self.assertRaisesRegex(kind, message):
+                self.program.quantized(**arguments)
+
+
 class Page(unittest.TestCase):
     def test_lists_the_supported_operations(self):
         text = (ROOT / "docs/port-your-model.md").read_text()

@@ -1,0 +1,58 @@
+/* A program in 8-bit integers, by the ranges on samples that the caller has in memory. */
+#include "runtime/et_program.h"
+
+#include "compiler/rewrite/rewrite.h"
+
+#include <string.h>
+
+struct samples_given {
+    const struct et_program *program;
+    const struct et_samples *samples;
+};
+
+static bool fill(void *context, int64_t index, void *const *inputs, struct et_error *error) {
+    const struct samples_given *given = context;
+    (void)error;
+    for (int i = 0; i < et_program_input_count(given->program); i++) {
+        size_t bytes = et_program_input(given->program, i).bytes;
+        memcpy(inputs[i], (const char *)given->samples->inputs[i] + (size_t)index * bytes, bytes);
+    }
+    return true;
+}
+
+static bool is_share(double share) {
+    return share >= 0 && share <= 1;
+}
+
+static bool read_options(const struct et_samples *samples, struct rewrite_options *options,
+                         struct et_error *error) {
+    if (samples->count < 1)
+        return et_fail(error, "expected at least one sample of the inputs");
+    if (samples->range && !quantize_range_from_name(samples->range, &options->quantize_range))
+        return et_fail(error, "range \"%.100s\": there is no such", samples->range);
+    if (!is_share(samples->error) || !is_share(samples->accuracy))
+        return et_fail(error, "expected shares from 0 to 1 of error and accuracy");
+    options->quantize_budget =
+        (struct quantize_budget){.error = samples->error, .accuracy = samples->accuracy};
+    return true;
+}
+
+bool et_program_quantize(const struct et_program *program, const struct et_samples *samples,
+                         struct et_program **quantized, struct et_error *error) {
+    struct samples_given given = {program, samples};
+    struct program_samples shown = {
+        .count = samples->count, .context = &given, .fill = fill, .labels = samples->labels};
+    struct rewrite_data data = program_data(&shown);
+    struct rewrite_options options = {.data = &data};
+    const enum rewrite_kind rewrite = REWRITE_quantize;
+    struct rewritten rewritten;
+    *quantized = NULL;
+    if (!read_options(samples, &options, error) ||
+        !rewrite_graph(program_graph(program), &options, 1, &rewrite, &rewritten, error))
+        return false;
+    bool changed = rewritten_count(&rewritten, rewrite) > 0;
+    if (changed)
+        *quantized = program_from_rewritten(&rewritten, error);
+    rewritten_free(&rewritten);
+    return *quantized || !changed;
+}
