@@ -1,8 +1,8 @@
 /* Reductions that remain as loops of C.
  *
- * A contraction is one accumulator and fused multiply-adds. Other reductions follow the sixteen
- * lanes of ops.def: where the innermost axis is a multiple of the lanes long or the only one, a
- * loop over lanes stands inside, which C compilers turn into vectors. */
+ * A contraction is one accumulator and fused multiply-adds; so are reductions of integers one.
+ * Others follow the sixteen lanes of ops.def: where the innermost axis is a multiple of the lanes
+ * long or the only one, a loop over lanes stands inside, which C compilers turn into vectors. */
 #include "compiler/emit/emit.h"
 #include "compiler/lower/lower.h"
 
@@ -24,13 +24,18 @@ void emit_open_axes(struct emitter *emitter, const struct expression *e, int cou
 
 /* ---- Contraction ---- */
 
+/* A cast gets a line of its own. */
+static const char *emit_factor(struct emitter *emitter, const struct expression *e) {
+    return is_widening(e) ? emit_local(emitter, e) : emit_expression(emitter, e);
+}
+
 static const char *emit_contraction(struct emitter *emitter, const struct expression *e) {
     const char *sum = emit_local_name(emitter, "sum");
     emit_line(emitter, "%s %s = %s;", dtype_facts[e->dtype].c_type, sum,
               emit_constant(emitter, e->dtype, 0));
     emit_open_axes(emitter, e, e->axis_count);
-    const char *a = emit_expression(emitter, e->sources[0]);
-    const char *b = emit_expression(emitter, e->sources[1]);
+    const char *a = emit_factor(emitter, e->sources[0]);
+    const char *b = emit_factor(emitter, e->sources[1]);
     emit_line(emitter, "%s = %s(%s, %s, %s);", sum,
               e->dtype == DTYPE_FLOAT32   ? "fmaf"
               : e->dtype == DTYPE_FLOAT64 ? "fma"
@@ -178,10 +183,22 @@ static const char *emit_lanes(struct emitter *emitter, const struct expression *
     return arena_format(arena, "%s[0]", lanes);
 }
 
+/* Integers give the same in any order. gcc 12 adds up lanes of small integers wrongly. */
+static const char *emit_in_any_order(struct emitter *emitter, const struct expression *e) {
+    const char *total = emit_local_name(emitter, "total");
+    emit_line(emitter, "%s %s = %s;", dtype_facts[e->dtype].c_type, total,
+              emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
+    emit_open_axes(emitter, e, e->axis_count);
+    emit_accumulate(emitter, e, total, emit_expression(emitter, e->sources[0]));
+    emit_close_loops(emitter, e->axis_count);
+    return total;
+}
+
 const char *emit_reduction(struct emitter *emitter, const struct expression *reduction) {
     if (reduction->op == OP_CONTRACT)
         return emit_contraction(emitter, reduction);
     if (reduction->op == OP_ARGMAX || reduction->op == OP_ARGMIN)
         return emit_position(emitter, reduction);
-    return emit_lanes(emitter, reduction);
+    return dtype_is_real(reduction->dtype) ? emit_lanes(emitter, reduction)
+                                           : emit_in_any_order(emitter, reduction);
 }
