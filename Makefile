@@ -142,6 +142,10 @@ $(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma -m
 $(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
     -mavx512dq -mavx512vl -mfma
 $(BUILD)/runtime/kernels/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma
+$(BUILD)/runtime/kernels/dots_avxvnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma -mavxvnni
+$(BUILD)/runtime/kernels/dots_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw
+$(BUILD)/runtime/kernels/dots_avx512vnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
+    -mavx512vnni
 endif
 $(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 

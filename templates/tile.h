@@ -171,7 +171,7 @@ tile_inside(tile_function *tile, int rows, int columns, float *restrict acc, con
     tile(acc, stream, panel, walk, resume, NULL);
 }
 
-//: section tile_block needs vector tile_walk
+//: section tile_loops
 //: names TILE_AHEAD TILE_LINE
 //: macros TILE_SEPARATE
 #if defined __clang__
@@ -223,6 +223,7 @@ enum { TILE_LINE = 16 }; // elements of a line of memory
 #else
 #define TILE_SEPARATE __asm__ volatile("" : : : "memory")
 #endif
+//: section tile_block needs vector tile_walk tile_loops
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold. The last vector begins at column `last`, which may lie within the one before.
 TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,

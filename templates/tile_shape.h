@@ -8,6 +8,8 @@
 #ifndef EIGENTENSOR_TILE_SHAPE_H
 #define EIGENTENSOR_TILE_SHAPE_H
 
+//: section tile_shape
+/* How the sums of a tile are shared out to registers: in blocks of rows x vectors. */
 struct tile_shape {
     int vectors;     /* that a row of the tile takes */
     int width;       /* vectors of a block; fewer than `vectors`: the panel is read in parts */
@@ -37,5 +39,7 @@ tile_shape(int rows, int columns, int lanes, int registers, int accumulators) {
                                      .high_blocks = rows - blocks * (height - 1)};
     return shape;
 }
+
+//: end
 
 #endif

@@ -96,11 +96,9 @@ void emit_prelude(struct emitter *emitter, struct text *text) {
 static void add_declarations(struct emitter *emitter, struct text *text) {
     const struct emit_backend *backend = emitter->backend;
     struct sections *sections = &emitter->sections;
-    if (emitter->tile_count > 0)
-        sections_want(sections, backend->tile_section);
     for (int i = 0; i < emitter->tile_count; i++)
-        if (tile_kind_widens(emitter->tiles[i].kind))
-            sections_want(sections, backend->narrow_tile_section);
+        sections_want(sections,
+                      backend->inlines_tiles ? emitter->tiles[i].kind->section : "tile_walk");
     if (emitter->calls_inside)
         sections_want(sections, backend->inside_section);
     if (emitter->calls_inside && backend->declares_inside)
@@ -189,9 +187,9 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
-    template_exact,     template_math,   template_math64,   template_strip, template_convert,
-    template_unordered, template_lanes,  template_branch,   template_sort,  template_tile,
-    template_pool,      template_vector, template_versions,
+    template_exact,      template_math,     template_math64, template_strip,  template_convert,
+    template_unordered,  template_lanes,    template_branch, template_sort,   template_tile,
+    template_tile_shape, template_tile_dot, template_pool,   template_vector, template_versions,
 };
 
 static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,

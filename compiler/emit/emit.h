@@ -16,11 +16,7 @@ struct wanted_tile {
     bool lanes;
     int rows, columns;
 };
-/* The parameters of every tile whose panel has elements of that C type. */
-#define TILE_PARAMETERS(panel)                                                                     \
-    "float *restrict sums, const float *stream, const " panel " *panel,\n"                         \
-    "        const struct tile_walk *walk, int resume, const " panel " *ahead"
-/* Those of tile_inside. */
+/* The parameters of tile_inside. */
 #define TILE_INSIDE_PARAMETERS                                                                     \
     "tile_function *tile, int rows, int columns, float *restrict sums,\n"                          \
     "        const float *stream, const float *panel, const struct tile_walk *walk,\n"             \
@@ -241,6 +237,8 @@ void emit_open_for(struct emitter *emitter, const char *name, const char *first,
 void emit_want_tile(struct emitter *emitter, struct wanted_tile wanted);
 /* "tile_8x32". */
 const char *emit_tile_name(struct emitter *emitter, const struct wanted_tile *tile);
+/* Its parameters, in C. */
+const char *emit_tile_parameters(struct emitter *emitter, const struct wanted_tile *tile);
 /* Remembers a function of the runtime; gives its declaration. */
 const char *emit_runtime_function(struct emitter *emitter, const char *name,
                                   const char *parameters);

@@ -11,6 +11,8 @@ EMBED(template_math, "templates/math.h");
 EMBED(template_math64, "templates/math64.h");
 EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");
+EMBED(template_tile_shape, "templates/tile_shape.h");
+EMBED(template_tile_dot, "templates/tile_dot.h");
 EMBED(template_calls, "templates/calls.h");
 EMBED(template_pool, "templates/pool.h");
 EMBED(template_chain, "templates/chain.h");

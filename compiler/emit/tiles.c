@@ -35,6 +35,15 @@ const char *emit_tile_name(struct emitter *emitter, const struct wanted_tile *ti
                         tile->lanes ? "lanes_" : "", tile->rows, tile->columns);
 }
 
+const char *emit_tile_parameters(struct emitter *emitter, const struct wanted_tile *tile) {
+    const char *panel = dtype_facts[tile->kind->panel].c_type;
+    return arena_format(emitter->ir->arena,
+                        "%s *restrict sums, const %s *stream, const %s *panel,\n"
+                        "        const struct tile_walk *walk, int resume, const %s *ahead",
+                        dtype_facts[tile->kind->accumulator].c_type,
+                        dtype_facts[tile->kind->stream].c_type, panel, panel);
+}
+
 const char *emit_runtime_function(struct emitter *emitter, const char *name,
                                   const char *parameters) {
     for (int i = 0; i < emitter->function_count; i++)

@@ -132,7 +132,8 @@ void expression_walk_all(struct ir *ir, int count, const struct expression *cons
                          void *context);
 
 bool is_contraction(const struct expression *e);
-/* Whether it is a cast of float16 or bfloat16 to float32, which is exact. */
+/* Whether it is a cast of float16 or bfloat16 to float32, or of 8-bit integers to int32: they are
+ * exact. */
 bool is_widening(const struct expression *e);
 
 /* choice.c */

@@ -205,7 +205,7 @@ static bool widens_in_tiles(const struct fusion *fusion, const struct statement 
     struct contraction_search search = {.weight = producer->output};
     const struct expression *value = producer->value;
     if (reading->several || reading->guarded || !is_widening(value) ||
-        value->sources[0]->kind != EXPRESSION_LOAD ||
+        value->dtype != DTYPE_FLOAT32 || value->sources[0]->kind != EXPRESSION_LOAD ||
         value->sources[0]->buffer->kind != BUFFER_CONSTANT || value->sources[0]->buffer->splat ||
         !keeps_tiles(value->sources[0]))
         return false;

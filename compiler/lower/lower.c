@@ -202,6 +202,18 @@ static const struct expression *elementwise(struct lowering *lowering, const str
     return expression_op(lowering->ir, node->op, node->dtype, node->source_count, sources);
 }
 
+/* A contraction of casts of 8-bit integers, as narrow.c makes them: they are not stored, but stand
+ * within it. */
+static bool multiplies_bytes(const struct node *node) {
+    bool widens = node->op == OP_CONTRACT && node->dtype == DTYPE_INT32;
+    for (int i = 0; widens && i < node->source_count; i++) {
+        const struct node *cast = node->sources[i];
+        widens = cast->op == OP_CAST &&
+                 (cast->sources[0]->dtype == DTYPE_UINT8 || cast->sources[0]->dtype == DTYPE_INT8);
+    }
+    return widens;
+}
+
 static const struct expression *reduction(struct lowering *lowering, const struct node *node,
                                           const struct place *place) {
     struct ir *ir = lowering->ir;
@@ -215,10 +227,14 @@ static const struct expression *reduction(struct lowering *lowering, const struc
     for (int i = 0, kept = 0; i < source->rank; i++)
         if (!inner.at[i])
             inner.at[i] = place->at[kept++];
-    bool contract = node->op == OP_CONTRACT;
+    bool contract = node->op == OP_CONTRACT, narrow = multiplies_bytes(node);
     const struct expression *sources[3];
-    for (int i = 0; i < node->source_count; i++)
-        sources[i] = value_at(lowering, node->sources[i], inner, contract);
+    for (int i = 0; i < node->source_count; i++) {
+        const struct node *cast = node->sources[i];
+        sources[i] = value_at(lowering, narrow ? cast->sources[0] : cast, inner, contract);
+        if (narrow)
+            sources[i] = expression_op(ir, OP_CAST, cast->dtype, 1, &sources[i]);
+    }
     return expression_reduce(ir, node->op, node->dtype, node->axis_count, bound, node->source_count,
                              sources);
 }
@@ -500,10 +516,15 @@ void lower(struct ir *ir) {
     const struct graph *graph = ir->graph;
     struct lowering lowering = {
         .ir = ir, .buffers = arena_array(ir->arena, struct buffer *, (size_t)graph->node_count)};
+    bool *within = arena_array(ir->arena, bool, (size_t)graph->node_count);
+    for (int i = 0; i < graph->node_count; i++)
+        for (int k = 0; k < 2 && multiplies_bytes(graph->nodes[i]); k++)
+            within[graph->nodes[i]->sources[k]->id] = true;
     /* In graph order, so that what a node reads has its statement already: no deep recursion. */
     for (int i = 0; i < graph->node_count; i++) {
         enum op_class class = op_facts[graph->nodes[i]->op].class;
-        if (class != CLASS_MOVEMENT && (class != CLASS_LEAF || graph->nodes[i]->op == OP_INPUT))
+        if (!within[i] && class != CLASS_MOVEMENT &&
+            (class != CLASS_LEAF || graph->nodes[i]->op == OP_INPUT))
             buffer_of(&lowering, graph->nodes[i]);
     }
     for (int i = 0; i < graph->output_count; i++) {

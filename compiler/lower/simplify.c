@@ -9,10 +9,12 @@
  *     outputs are left of them.
  *   - Identities that hold for every bit pattern: x * 1, x / 1, x - 0, x + -0, a cast to its own
  *     dtype, --x, not not x.
+ *   - Contractions of 8-bit integers less their zero points are said as such (narrow.c).
  *   - Equal nodes become one; nodes that no output needs are dropped (copy_graph.c). */
 #include "compiler/evaluate/evaluate.h"
 #include "compiler/graph/copy_graph.h"
 #include "compiler/lower/lower.h"
+#include "compiler/lower/simplifying.h"
 
 #include <string.h>
 
@@ -21,15 +23,6 @@ enum {
     ALWAYS_WIDEN_BYTES = 1 << 20, /* of float32, made of 16-bit floats: stays in a second cache */
     ALWAYS_FOLD_STEPS = 1 << 26,  /* of all nodes together */
     FOLD_STEPS_OF_BYTE = 16,      /* more of them, for each byte of the graph's weights */
-};
-
-struct simplifying {
-    struct graph *result;
-    struct node **made;    /* by the old node's id: what stands for it */
-    struct view **known;   /* by the new node's id: its elements, if they are known now */
-    int64_t *origin_bytes; /* by the new node's id: the largest list of elements behind it */
-    double steps_left;     /* of evaluation */
-    struct et_error *error;
 };
 
 /* ---- What is known ---- */
@@ -84,8 +77,33 @@ static bool know_movement(struct simplifying *simplifying, const struct node *no
 
 /* ---- Folding ---- */
 
+/* Room for what is known of one more node. */
+static bool make_room(struct simplifying *simplifying) {
+    size_t count = (size_t)simplifying->capacity, more = 2 * count + 64;
+    if (simplifying->result->node_count < simplifying->capacity)
+        return true;
+    struct view **known = et_allocate(more, sizeof *known);
+    int64_t *origin_bytes = et_allocate(more, sizeof *origin_bytes);
+    if (!known || !origin_bytes) {
+        et_release(known);
+        et_release(origin_bytes);
+        return et_fail(simplifying->error, "out of memory");
+    }
+    if (count) {
+        memcpy(known, simplifying->known, count * sizeof *known);
+        memcpy(origin_bytes, simplifying->origin_bytes, count * sizeof *origin_bytes);
+    }
+    et_release(simplifying->known);
+    et_release(simplifying->origin_bytes);
+    simplifying->known = known;
+    simplifying->origin_bytes = origin_bytes;
+    simplifying->capacity = (int)more;
+    return true;
+}
+
 static struct node *append(struct simplifying *simplifying, const struct node *node) {
-    struct node *made = graph_append(simplifying->result, node, simplifying->error);
+    struct node *made =
+        make_room(simplifying) ? graph_append(simplifying->result, node, simplifying->error) : NULL;
     if (!made)
         return NULL;
     bool good = op_facts[made->op].class == CLASS_LEAF       ? know_leaf(simplifying, made)
@@ -94,25 +112,24 @@ static struct node *append(struct simplifying *simplifying, const struct node *n
     return good ? made : NULL;
 }
 
-/* The elements as a weight of the simplified graph. */
-static struct node *append_folded(struct simplifying *simplifying, const struct node *node,
-                                  const struct view *view) {
+struct node *simplify_constant(struct simplifying *simplifying, const struct node *like,
+                               const char *what, const void *elements) {
     struct arena *arena = &simplifying->result->arena;
-    size_t bytes = (size_t)node_bytes(node);
+    size_t bytes = (size_t)node_bytes(like);
     void *value = arena_allocate(arena, bytes, 1);
-    char *name = arena_format(arena, "folded_%d", node->origin);
+    char *name = arena_format(arena, "%s_%d", what, like->origin);
     if (!value || !name) {
         et_fail(simplifying->error, "out of memory");
         return NULL;
     }
-    memcpy(value, view->data, bytes);
+    memcpy(value, elements, bytes);
     struct node folded = {.op = OP_WEIGHT,
-                          .dtype = node->dtype,
-                          .rank = node->rank,
+                          .dtype = like->dtype,
+                          .rank = like->rank,
                           .name = name,
-                          .origin = node->origin,
+                          .origin = like->origin,
                           .value = value};
-    memcpy(folded.shape, node->shape, sizeof folded.shape);
+    memcpy(folded.shape, like->shape, sizeof folded.shape);
     return append(simplifying, &folded);
 }
 
@@ -156,7 +173,7 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
     simplifying->steps_left -= steps;
     if (!evaluate_aligned(simplifying, &inferred, sources, &view, &buffer))
         return false;
-    *made = append_folded(simplifying, &inferred, &view);
+    *made = simplify_constant(simplifying, &inferred, "folded", view.data);
     et_release(buffer);
     return *made != NULL;
 }
@@ -260,6 +277,13 @@ static struct node *identity(const struct simplifying *simplifying, const struct
     }
 }
 
+struct node *simplify_make(struct simplifying *simplifying, const struct node *node) {
+    struct node *made = identity(simplifying, node);
+    if (!made && !fold(simplifying, node, &made))
+        return NULL;
+    return made ? made : append(simplifying, node);
+}
+
 /* ---- The pass ---- */
 
 static bool simplify_node(struct simplifying *simplifying, const struct node *old) {
@@ -271,12 +295,10 @@ static bool simplify_node(struct simplifying *simplifying, const struct node *ol
     struct node *made = NULL;
     if (!replace_empty(simplifying, &node, &made))
         return false;
-    if (!made)
-        made = identity(simplifying, &node);
-    if (!made && !fold(simplifying, &node, &made))
+    if (!made && !narrow_contraction(simplifying, &node, &made))
         return false;
     if (!made)
-        made = append(simplifying, &node);
+        made = simplify_make(simplifying, &node);
     simplifying->made[old->id] = made;
     return made != NULL;
 }
@@ -284,9 +306,7 @@ static bool simplify_node(struct simplifying *simplifying, const struct node *ol
 static bool simplify_nodes(struct simplifying *simplifying, const struct graph *graph) {
     size_t count = (size_t)graph->node_count;
     simplifying->made = et_allocate(count, sizeof *simplifying->made);
-    simplifying->known = et_allocate(count, sizeof *simplifying->known);
-    simplifying->origin_bytes = et_allocate(count, sizeof *simplifying->origin_bytes);
-    if (!simplifying->made || !simplifying->known || !simplifying->origin_bytes)
+    if (!simplifying->made || !make_room(simplifying))
         return et_fail(simplifying->error, "out of memory");
     simplifying->steps_left = ALWAYS_FOLD_STEPS;
     for (int i = 0; i < graph->node_count; i++)

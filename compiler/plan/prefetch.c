@@ -4,6 +4,7 @@
  * it in L2, and leave memory idle. So each of them prefetches its share of the next one, a few
  * lines after every iteration of its sum. */
 #include "compiler/plan/plan.h"
+#include "compiler/schedule/tile_kind.h"
 
 enum {
     MOST_TILES = 32,  /* of a panel: among more, it does not matter that the first waits */
@@ -93,7 +94,8 @@ static void prefetch_next_panel(const struct ir *ir, const struct statement *sta
     int panel_loop = find_panel_loop(tile);
     if (panel_loop < 0 || !tile->packed || tile->lanes || tile->sum_axis_count == 0)
         return;
-    int64_t tiles = count_tiles(ir, statement, panel_loop), panel = tile->columns;
+    int64_t tiles = count_tiles(ir, statement, panel_loop);
+    int64_t panel = (int64_t)tile->columns * tile->kind->group;
     int64_t parts = tile->sum_axes[0].extent / outer_steps(tile);
     if (tiles == 1 || tiles > MOST_TILES || !come_from_afar(ir, statement, panel_loop, parts))
         return;

@@ -55,7 +55,9 @@ static bool same_packing(const struct packing *a, const struct packing *b) {
     size_t count = (size_t)a->count;
     return a->elements == b->elements && a->base == b->base && a->columns == b->columns &&
            a->column_step == b->column_step && a->block == b->block && a->last == b->last &&
-           a->widened == b->widened && a->count == b->count && a->outer_count == b->outer_count &&
+           a->widened == b->widened && a->group == b->group && a->group_step == b->group_step &&
+           a->group_axis == b->group_axis && a->group_extent == b->group_extent &&
+           a->count == b->count && a->outer_count == b->outer_count &&
            memcmp(a->extents, b->extents, count * sizeof *a->extents) == 0 &&
            memcmp(a->steps, b->steps, count * sizeof *a->steps) == 0;
 }

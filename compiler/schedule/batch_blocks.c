@@ -94,8 +94,8 @@ static double best_step_cycles(const struct target *target, const struct tile_ki
     for (int height = 1; height <= rows; height++)
         for (int vectors = 1; vectors <= 4; vectors *= 2) {
             int columns = vectors * tile_kind_lanes(kind, target);
-            double cycles =
-                step_cycles(target, kind, false, height, columns, false) / (height * columns);
+            double cycles = step_cycles(target, kind, false, height, columns, false) /
+                            (height * columns * kind->group);
             best = cycles < best ? cycles : best;
         }
     return best;

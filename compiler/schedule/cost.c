@@ -53,6 +53,11 @@ static double overlapped(int count, const double *cycles) {
     return sqrt(sqrt(sqrt(sum)));
 }
 
+/* How often a tile of the contraction steps. */
+static double step_count(const struct contraction *contraction, const struct tile_kind *kind) {
+    return (double)contraction->depth / kind->group;
+}
+
 /* A step of a block of height x width vectors, of a panel in L1 or (`far`) in L2. Beside what it
  * multiplies it loads the offsets of rows that registers do not hold, and with several rows it
  * prefetches what the panel has further on. */
@@ -62,7 +67,8 @@ static double register_cycles(const struct target *target, const struct tile_kin
     int fetches = !lanes && height > 1 ? width : 0;
     double loads = width + fetches + height * (lanes ? width : 1) + OFFSET_LOADS * offsets;
     double lines =
-        (double)(width * tile_kind_lanes(kind, target) * dtype_bytes(kind->panel)) / target->line;
+        (double)(width * tile_kind_lanes(kind, target) * kind->group * dtype_bytes(kind->panel)) /
+        target->line;
     const double cycles[] = {(double)(height * width) / target->multiplies, loads / target->loads,
                              target->latency, far ? lines * NEXT_LINE_CYCLES : 0};
     return overlapped(sizeof cycles / sizeof *cycles, cycles) + lines * PANEL_LINE_CYCLES;
@@ -97,8 +103,9 @@ static double tile_cycles(const struct contraction *contraction, const struct lo
                           int rows, int columns) {
     const struct target *target = contraction->ir->target;
     double vectors = (double)rows * columns / tile_kind_lanes(tiling->kind, target);
-    return (double)contraction->depth * step_cycles(target, tiling->kind, tiling->lanes, rows,
-                                                    columns, is_far(contraction, tiling)) +
+    return step_count(contraction, tiling->kind) * step_cycles(target, tiling->kind, tiling->lanes,
+                                                               rows, columns,
+                                                               is_far(contraction, tiling)) +
            TILE_OVERHEAD + EPILOGUE_CYCLES * vectors;
 }
 
@@ -187,7 +194,7 @@ static double stream_cycles(const struct contraction *contraction, const struct 
                      dtype_bytes(tiling->kind->stream);
     if (lines_on_one_set(target, tiling->rows, stride) <= target->ways)
         return 0;
-    return tiles * (double)contraction->depth * tiling->rows * CONFLICT_CYCLES;
+    return tiles * step_count(contraction, tiling->kind) * tiling->rows * CONFLICT_CYCLES;
 }
 
 /* A panel that lies where it is, its rows far apart, does not stay in L1. */

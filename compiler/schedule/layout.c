@@ -2,7 +2,8 @@
  *
  * Statements are taken in order of execution, so that what a statement reads has its layout
  * already. A tiled contraction stores its columns side by side (for a convolution: channels
- * innermost). Other statements follow the layout of what they read. */
+ * innermost). What tiles read groups of lies so that these are neighbours. Other statements follow
+ * the layout of what they read. */
 #include "compiler/schedule/layout.h"
 
 #include "compiler/schedule/schedule.h"
@@ -46,25 +47,30 @@ static void lay_out_in_order(struct buffer *buffer) {
     lay_out(buffer, order, NULL);
 }
 
-/* Moves the axis of the buffer that `axis` runs along, step 1, to the end. */
-static void lay_out_innermost(const struct target *target, const struct statement *statement,
-                              const struct axis *axis) {
-    struct buffer *buffer = statement->output;
-    int order[MAX_RANK], count = 0, innermost = -1;
-    for (int i = 0; i < buffer->rank; i++) {
-        bool plain = true;
-        if (index_coefficient(statement->store[i], axis, &plain) == 1 && plain)
-            innermost = i;
-    }
-    if (innermost < 0) {
-        lay_out_in_order(buffer);
-        return;
-    }
+/* With one dimension moved to the end. */
+static void lay_out_with(const struct target *target, struct buffer *buffer, int innermost) {
+    int order[MAX_RANK], count = 0;
     for (int i = 0; i < buffer->rank; i++)
         if (i != innermost)
             order[count++] = i;
     order[count] = innermost;
     lay_out(buffer, order, target);
+}
+
+/* Moves the axis of the buffer that `axis` runs along, step 1, to the end. */
+static void lay_out_innermost(const struct target *target, const struct statement *statement,
+                              const struct axis *axis) {
+    const struct buffer *buffer = statement->output;
+    int innermost = -1;
+    for (int i = 0; i < buffer->rank; i++) {
+        bool plain = true;
+        if (index_coefficient(statement->store[i], axis, &plain) == 1 && plain)
+            innermost = i;
+    }
+    if (innermost < 0)
+        lay_out_in_order(statement->output);
+    else
+        lay_out_with(target, statement->output, innermost);
 }
 
 struct follow {
@@ -121,6 +127,57 @@ static void lay_out_following(struct ir *ir, const struct statement *statement) 
     lay_out(statement->output, order, NULL);
 }
 
+/* ---- What tiles of groups read ---- */
+
+struct layouts {
+    struct ir *ir;
+    int count;
+    struct contraction *grouped; /* whose tiles take groups of neighbours from the stream */
+};
+
+static const struct tile_kind *kind_of(const struct contraction *contraction) {
+    const struct expression *sum = contraction->sum;
+    return tile_kind_of(sum->sources[0]->dtype, sum->sources[1]->dtype, sum->dtype);
+}
+
+static struct layouts find_grouped(struct ir *ir) {
+    struct layouts layouts = {
+        .ir = ir,
+        .grouped = arena_array(ir->arena, struct contraction, (size_t)ir->statement_count)};
+    for (int i = 0; i < ir->statement_count; i++) {
+        struct contraction *contraction = &layouts.grouped[layouts.count];
+        layouts.count +=
+            find_contraction(ir, ir->statements[i], contraction) && kind_of(contraction)->group > 1;
+    }
+    return layouts;
+}
+
+static bool runs_along(const struct index *index, const struct axis *axis) {
+    bool plain = true;
+    return index->count == 1 && index_coefficient(index, axis, &plain) == 1 && plain;
+}
+
+/* The innermost dimension of a buffer along which such tiles could take groups; -1: none do. */
+static int find_grouped_dimension(const struct layouts *layouts, const struct buffer *buffer) {
+    int found = -1;
+    for (int i = 0; i < layouts->count; i++) {
+        const struct contraction *contraction = &layouts->grouped[i];
+        const struct tile_kind *kind = kind_of(contraction);
+        const struct expression *sum = contraction->sum;
+        for (int side = 0; side < 2; side++) {
+            const struct expression *load = sum->sources[side];
+            for (int k = 0; k < sum->axis_count && load->buffer == buffer; k++)
+                for (int d = found + 1; d < buffer->rank && load->dtype == kind->stream; d++)
+                    if (2 * sum->axes[k]->extent > kind->group &&
+                        runs_along(load->indices[d], sum->axes[k]))
+                        found = d;
+        }
+    }
+    return found;
+}
+
+/* ---- Which ---- */
+
 /* The axis that the tiles of a contraction would have as columns. */
 static const struct axis *find_columns(struct ir *ir, struct statement *statement) {
     struct contraction contraction;
@@ -132,13 +189,17 @@ static const struct axis *find_columns(struct ir *ir, struct statement *statemen
 
 /* Of several statements that store into a buffer the first decides, or the largest of its kernel.
  */
-static void choose_layout(struct ir *ir, struct statement *statement) {
+static void choose_layout(const struct layouts *layouts, struct statement *statement) {
+    struct ir *ir = layouts->ir;
     struct buffer *output = statement->output;
     if (output->kind != BUFFER_TEMPORARY || output->laid_out)
         return;
     const struct axis *column = find_columns(ir, statement);
+    int grouped = column ? -1 : find_grouped_dimension(layouts, output);
     if (column)
         lay_out_innermost(ir->target, statement, column);
+    else if (grouped >= 0)
+        lay_out_with(ir->target, output, grouped);
     else
         lay_out_following(ir, statement);
     output->laid_out = true;
@@ -174,6 +235,7 @@ void layout(struct ir *ir) {
     for (int i = 0; i < ir->statement_count; i++)
         if (runs_alone(ir->statements[i]))
             lay_out_whole(ir, ir->statements[i]);
+    const struct layouts layouts = find_grouped(ir);
     for (int i = 0; i < ir->statement_count; i++)
-        choose_layout(ir, largest_part(ir->statements, i, ir->statement_count));
+        choose_layout(&layouts, largest_part(ir->statements, i, ir->statement_count));
 }

@@ -1,9 +1,10 @@
 /* Packing: panels in the order in which tiles read them.
  *
  * A packed panel is [others...][panel][sums...][columns], where the others are further loops that
- * move the operand. The last panel may have fewer columns, or columns beyond the last, which need
- * not be set: sums of them are never looked at. Constants are packed when the weights block is
- * filled; the rest by statements of their own. */
+ * move the operand. Where tiles take groups of the innermost sum, these are behind the columns. The
+ * last panel may have fewer columns, or columns beyond the last, which need not be set: sums of
+ * them are never looked at. Constants are packed when the weights block is filled; the rest by
+ * statements of their own. */
 #include "compiler/schedule/pack.h"
 
 #include "templates/convert.h"
@@ -91,8 +92,17 @@ static struct packing *constant_packing(const struct packing_plan *plan) {
     for (int i = 0; i < count; i++)
         add_packing_axis(packing, others[i]->extent, stride_of(ir, plan->load, others[i]));
     packing->outer_count = packing->count;
-    for (int i = 0; i < sum->axis_count; i++)
+    packing->group = plan->group;
+    int sums = sum->axis_count - (plan->group > 1);
+    for (int i = 0; i < sums; i++)
         add_packing_axis(packing, sum->axes[i]->extent, stride_of(ir, plan->load, sum->axes[i]));
+    packing->group_axis = -1;
+    packing->group_extent = plan->grouped_extent;
+    for (int i = 0; i < sums; i++)
+        if (sum->axes[i] == plan->groups)
+            packing->group_axis = packing->outer_count + i;
+    if (plan->group > 1)
+        packing->group_step = stride_of(ir, plan->load, sum->axes[sums]);
     return packing;
 }
 
@@ -188,6 +198,21 @@ static char *pack_one(const struct packing *packing, struct panel_strip strip) {
     return strip.to;
 }
 
+/* The same with groups of single bytes behind the columns, the last of which is filled up. */
+static char *pack_groups(const struct packing *packing, struct panel_strip strip) {
+    int64_t digits[MAX_LOOPS] = {0}, offset = 0;
+    do {
+        int64_t group = packing->group_axis < 0 ? 0 : digits[packing->group_axis];
+        int64_t left = packing->group_extent - packing->group * group;
+        for (int64_t c = 0; c < strip.width; c++)
+            for (int64_t k = 0; k < packing->group; k++) {
+                int64_t from = offset + c * strip.column_step + k * packing->group_step;
+                *strip.to++ = c < strip.columns && k < left ? strip.from[from] : 0;
+            }
+    } while (next_place(packing, packing->outer_count, packing->count, digits, &offset));
+    return strip.to;
+}
+
 /* The same where float32 is made of 16 bits: these are packed into the end of the place, and then
  * become twice as long from the beginning on, where they never reach what is yet to be read. */
 static char *pack_and_widen(const struct packing *packing, struct panel_strip strip) {
@@ -220,8 +245,9 @@ void pack_constant(const struct packing *packing, const struct mapped_file *file
                 .width = width,
                 .columns = left < width ? left : width,
                 .column_step = packing->column_step};
-            to = packing->widened == DTYPE_FLOAT32 ? pack_one(packing, strip)
-                                                   : pack_and_widen(packing, strip);
+            to = packing->group > 1                  ? pack_groups(packing, strip)
+                 : packing->widened == DTYPE_FLOAT32 ? pack_one(packing, strip)
+                                                     : pack_and_widen(packing, strip);
             if (to - forgotten < FORGETTING_BYTES)
                 continue;
             forget_pages(file, packing->elements, packing->source_bytes);
@@ -267,8 +293,9 @@ static struct statement *make_packer(const struct packing_plan *plan, struct ker
         values[axis_count++] = index_axis(ir, copy);
     }
     struct substitution substitution = {.count = axis_count, .axes = axes, .values = values};
-    const struct index *address = index_add(
-        ir, index_substitute(ir, packed_base(plan), &substitution), index_axis(ir, within));
+    const struct index *address =
+        index_add(ir, index_substitute(ir, packed_base(plan), &substitution),
+                  index_scale(ir, index_axis(ir, within), plan->group));
     statement->loops[statement->loop_count++] = block;
     int64_t stride = plan->contraction->depth * width;
     for (int i = 0; i < sum->axis_count; i++) {
@@ -278,7 +305,9 @@ static struct statement *make_packer(const struct packing_plan *plan, struct ker
         statement->points *= copy->extent;
         axes[axis_count] = sum->axes[i];
         values[axis_count++] = index_axis(ir, copy);
-        address = index_add(ir, address, index_scale(ir, index_axis(ir, copy), stride));
+        bool grouped = plan->group > 1 && i + 1 == sum->axis_count;
+        address =
+            index_add(ir, address, index_scale(ir, index_axis(ir, copy), grouped ? 1 : stride));
     }
     statement->loops[statement->loop_count++] = within;
     values[0] = inner;
@@ -346,6 +375,9 @@ struct packers provide_panel(struct tile *tile, const struct contraction *contra
                                 .column = tiling->column,
                                 .block = tiling->columns,
                                 .last = tiling->last_columns,
+                                .group = tiling->kind->group,
+                                .groups = tiling->groups,
+                                .grouped_extent = tiling->grouped_extent,
                                 .dtype = tiling->kind->panel};
     bool constant = source->kind == BUFFER_CONSTANT;
     begin_packing(&plan, constant ? BUFFER_CONSTANT : BUFFER_TEMPORARY, "packed");

@@ -6,13 +6,17 @@
 
 /* How the elements of a packed constant lie in the one that it is made from: [outer axes][panel]
  * [further axes][columns], panels of `block` columns, the last of `last` (0: also of `block`), each
- * axis with its extent and its step in the source. */
+ * axis with its extent and its step in the source. Of a group, so many neighbours along the
+ * innermost sum lie side by side in each column. */
 struct packing {
     const void *elements;
     size_t element_bytes; /* of one, in the source */
     enum dtype widened;   /* float16 or bfloat16, of which float32 is made; else float32 */
     size_t source_bytes;  /* of all elements that it packs from */
     int64_t base, columns, column_step, block, last;
+    int64_t group, group_step; /* 1: there are no groups */
+    int group_axis;            /* the axis of groups, -1: there is only one .. */
+    int64_t group_extent;      /* .. and how many elements they have before zeros */
     int count, outer_count;
     int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
 };
@@ -26,7 +30,10 @@ struct packing_plan {
     const struct expression *load;
     const struct axis *column;
     int64_t block, last; /* columns of a panel, and of the last; 0: of that too */
-    enum dtype dtype;    /* of the panel; a constant's may be wider than its source's */
+    int group;           /* of the tiles' kind */
+    const struct axis *groups;
+    int64_t grouped_extent;
+    enum dtype dtype; /* of the panel; a constant's may be wider than its source's */
     struct buffer *packed;
 };
 

@@ -8,6 +8,7 @@
 #include "compiler/lower/lower.h"
 #include "compiler/schedule/candidates.h"
 #include "compiler/schedule/copy_panel.h"
+#include "compiler/schedule/group_sums.h"
 #include "compiler/schedule/padding.h"
 
 #include <string.h>
@@ -41,8 +42,8 @@ static void add_rows(struct tile *tile, const struct contraction *contraction,
 }
 
 static void merge_sums(struct tile *tile, const struct contraction *contraction) {
-    int kept = 0;
-    for (int i = 0; i < contraction->sum->axis_count; i++) {
+    int kept = 0, count = contraction->sum->axis_count - (tile->kind->group > 1);
+    for (int i = 0; i < count; i++) {
         struct tile_sum_axis inner = tile->sum_axes[i];
         inner.axis = contraction->sum->axes[i];
         inner.extent = inner.axis->extent;
@@ -280,6 +281,8 @@ bool begin_tile(struct ir *ir, struct statement *statement, struct tiled *tiled)
         visitor = NULL;
     if (!find_tiling(contraction, visitor, tiling))
         return false;
+    if (tiling->kind->group > 1)
+        group_sums(contraction, tiling);
     struct statement *copies = NULL;
     if (tiling->place == PANEL_COPIED)
         copies = copy_panel(contraction, tiling, packing_kernel(contraction));

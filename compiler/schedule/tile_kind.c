@@ -6,13 +6,21 @@ static const struct tile_width shapes_of_tiles[] = {
 #undef TILE_WIDTH
 };
 
+static const struct tile_width shapes_of_dots[] = {
+#define DOT_WIDTH(columns, most_rows) {false, columns, most_rows},
+#include "templates/dots.def"
+#undef DOT_WIDTH
+};
+
 const struct tile_kind tile_kinds[TILE_KIND_COUNT] = {
-#define TILE_KIND(id, name_, stream_, panel_, accumulator_, output_, shapes)                       \
+#define TILE_KIND(id, name_, stream_, panel_, accumulator_, output_, group_, shapes, section_)     \
     {.name = #name_,                                                                               \
      .stream = DTYPE_##stream_,                                                                    \
      .panel = DTYPE_##panel_,                                                                      \
      .accumulator = DTYPE_##accumulator_,                                                          \
      .output = DTYPE_##output_,                                                                    \
+     .group = (group_),                                                                            \
+     .section = (section_),                                                                        \
      .width_count = sizeof(shapes) / sizeof *(shapes),                                             \
      .widths = (shapes)},
 #include "compiler/schedule/tile_kinds.def"

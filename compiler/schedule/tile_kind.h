@@ -15,8 +15,10 @@ struct tile_width {
 struct tile_kind {
     const char *name;
     enum dtype stream, panel, accumulator, output;
+    int group;
     int width_count;
     const struct tile_width *widths; /* the narrower first */
+    const char *section;
 };
 
 enum tile_kind_id {

@@ -5,6 +5,7 @@
 #include "compiler/schedule/candidates.h"
 #include "compiler/schedule/copy_panel.h"
 #include "compiler/schedule/cost.h"
+#include "compiler/schedule/group_sums.h"
 #include "compiler/schedule/pack.h"
 
 enum { MAX_ROW_AXES = 3 };
@@ -27,7 +28,7 @@ struct search {
 static bool may_stay(const struct search *search) {
     const struct loop_tiling *tiling = &search->tiling;
     struct ir *ir = search->contraction->ir;
-    return tiling->panel->buffer->kind != BUFFER_CONSTANT &&
+    return tiling->kind->group == 1 && tiling->panel->buffer->kind != BUFFER_CONSTANT &&
            stride_of(ir, tiling->panel, tiling->column) == 1 && columns_beyond(tiling) == 0;
 }
 
@@ -73,7 +74,8 @@ static void consider_places(struct search *search) {
 static int64_t copied_elements(const struct search *search) {
     const struct loop_tiling *tiling = &search->tiling;
     struct panel_copy copy;
-    bool can = !tiling->lanes && tiling->panel->buffer->kind != BUFFER_CONSTANT &&
+    bool can = tiling->kind->group == 1 && !tiling->lanes &&
+               tiling->panel->buffer->kind != BUFFER_CONSTANT &&
                plan_panel_copy(search->contraction, tiling->panel, tiling->column,
                                columns_beyond(tiling), &copy);
     return can ? copy.elements : 0;
@@ -225,7 +227,7 @@ static void consider_side(struct search *search, int side) {
     const struct expression *panel = contraction->sum->sources[1 - side];
     enum dtype output = contraction->sum->dtype;
     const struct tile_kind *kind = tile_kind_find(stream->dtype, panel->dtype, output);
-    if (!kind)
+    if (!kind || (kind->group > 1 && !find_grouped_sum(contraction, stream, panel, kind->group)))
         return;
     bool narrow = tile_kind_widens(kind);
     search->there = packed_by(contraction->ir->largest, panel->buffer);

@@ -26,7 +26,9 @@ struct loop_tiling {
     int row_count;
     struct row_loop row_loops[MAX_RANK]; /* the first may leave a shorter last block */
     enum panel_place place;
-    int64_t copied_elements; /* of a copy of the panel; 0: there can be none */
+    int64_t copied_elements;   /* of a copy of the panel; 0: there can be none */
+    const struct axis *groups; /* where sums are taken in groups (group_sums.h); or NULL */
+    int64_t grouped_extent;    /* of the sum that they are of, without what fills up the last */
     double cycles;
 };
 

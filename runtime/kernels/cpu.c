@@ -64,6 +64,10 @@ static const char *asked_name(void) {
     return asked && *asked ? asked : NULL;
 }
 
+bool cpu_is_asked_for(void) {
+    return asked_name() != NULL;
+}
+
 /* "avx512, avx2 or baseline". */
 static void list_names(char *names, size_t capacity) {
     size_t length = 0;

@@ -14,6 +14,9 @@ const struct target *cpu_best_target(void);
  * NULL and an error when it names none, or one that this CPU cannot run. */
 const struct target *cpu_target(struct et_error *error);
 
+/* Whether the environment variable is set: then no instructions beyond that target are used. */
+bool cpu_is_asked_for(void);
+
 /* The option that makes gcc and clang compile for a target. For NULL it is that of cpu_target(), or
  * "-march=native" where EIGENTENSOR_CPU is not set. NULL and an error as for cpu_target; "": no
  * option is needed. */

@@ -117,6 +117,14 @@ static int count_of(const char *text, const char *what) {
     return count;
 }
 
+/* Whether no kernel has work enough for a look. */
+static bool is_small(const struct compiled *compiled) {
+    for (int i = 0; i < compiled->kernel_count; i++)
+        if (compiled->kernels[i].flops >= STOP_EVERY)
+            return false;
+    return true;
+}
+
 /* The field, where it is set, and nothing in kernels this small: so the text is never the same, for
  * caches that go by it; nor slower. */
 Test(compiled, short_kernels_do_not_ask_whether_to_stop) {
@@ -130,7 +138,8 @@ Test(compiled, short_kernels_do_not_ask_whether_to_stop) {
             struct compiled *often = compile_with(seed, &options);
             cr_expect_eq(count_of(plain->source, "stop"), 0, "seed %lu", seed);
             cr_expect_eq(count_of(usual->source, "named_inputs.stop = "), 1, "seed %lu", seed);
-            cr_expect_eq(count_of(usual->source, "stop->passed(stop)"), 0, "seed %lu", seed);
+            cr_expect(!is_small(usual) || !strstr(usual->source, "stop->passed(stop)"), "seed %lu",
+                      seed);
             cr_expect_geq(count_of(often->source, "stop->passed("),
                           count_of(usual->source, "stop->passed("), "seed %lu", seed);
             compiled_free(plain);

@@ -336,6 +336,18 @@ static struct tensor build_narrow(struct tensor_context *c) {
                        weight(c, "bias", SHAPE(1200))));
 }
 
+/* 8-bit integers less a zero point, by an int8 weight, and quantised again. */
+static struct tensor build_bytes(struct tensor_context *c) {
+    struct tensor x = add_graph_input(c, "x", DTYPE_UINT8, SHAPE(4, 64));
+    struct tensor w = add_weight(c, "weight", DTYPE_INT8, SHAPE(64, 48));
+    x = tensor_cast(x, DTYPE_INT32);
+    x = tensor_sub(x, scalar_like(x, 3));
+    struct tensor y = tensor_add(matmul(x, tensor_cast(w, DTYPE_INT32)),
+                                 add_weight(c, "bias", DTYPE_INT32, SHAPE(48)));
+    y = tensor_mul(tensor_cast(y, DTYPE_FLOAT32), weight(c, "scale", SHAPE(48)));
+    return tensor_cast(tensor_round(y), DTYPE_UINT8);
+}
+
 /* For any number of rows. */
 static struct tensor build_batch(struct tensor_context *c) {
     struct tensor x = input(c, "x", SHAPE(BATCH, 64));
@@ -458,6 +470,8 @@ static const struct golden {
     {"batch_threads.c", build_batch, &emit_loops, true, 3},
     {"narrow.c", build_narrow, &emit_loops, true, 1},
     {"narrow_calls.c", build_narrow, &emit_calls, false, 1},
+    {"bytes.c", build_bytes, &emit_loops, true, 1},
+    {"bytes_calls.c", build_bytes, &emit_calls, false, 1},
     {"conv_relu.c", build_conv_relu, &emit_loops, false, 1},
     {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
     {"softmax.c", build_softmax, &emit_loops, false, 1},

@@ -298,6 +298,80 @@ static struct graph *rows_one_by_one(struct tensor_context *context, struct et_e
         context, OUTPUTS({"softmax", softmax(x, -1)}, {"logarithm", log_softmax(y, -1)}), error);
 }
 
+/* ---- 8-bit integers less their zero points ---- */
+
+/* In int32. */
+static struct tensor centred(struct tensor x, int zero) {
+    x = tensor_cast(x, DTYPE_INT32);
+    return zero ? tensor_sub(x, scalar_like(x, zero)) : x;
+}
+
+/* Sums by a scale, as 8-bit integers again. */
+static struct tensor requantised(struct tensor sums, enum dtype dtype) {
+    struct tensor y = tensor_cast(sums, DTYPE_FLOAT32);
+    return tensor_cast(tensor_round(tensor_mul(y, scalar_like(y, 0x1p-9))), dtype);
+}
+
+/* Constants that fit into int8 less their zero point and ones that do not; operands that are both
+ * computed; zero points that are known when the program runs; sums of any length. */
+static struct graph *byte_products(struct tensor_context *context, struct et_error *error) {
+    struct tensor u = add_graph_input(context, "u", DTYPE_UINT8, SHAPE(29, 68));
+    struct tensor s = add_graph_input(context, "s", DTYPE_INT8, SHAPE(29, 68));
+    struct tensor zero = add_graph_input(context, "zero", DTYPE_UINT8, SHAPE(1));
+    struct tensor w = add_weight(context, "w", DTYPE_INT8, SHAPE(68, 45));
+    struct tensor v = add_weight(context, "v", DTYPE_UINT8, SHAPE(68, 45));
+    struct tensor few = add_weight(context, "few", DTYPE_INT8, SHAPE(67, 45));
+    struct tensor columns = add_weight(context, "columns", DTYPE_INT8, SHAPE(1, 45));
+    struct tensor other = add_graph_input(context, "other", DTYPE_UINT8, SHAPE(68, 33));
+    struct tensor dynamic = tensor_sub(centred(u, 0), tensor_cast(zero, DTYPE_INT32));
+    struct tensor varies = tensor_sub(centred(w, 0), tensor_cast(columns, DTYPE_INT32));
+    struct tensor odd = tensor_shrink(u, RANGES({0, 29}, {0, 67}));
+    return compile_to_graph(
+        context,
+        OUTPUTS(
+            {"u w", matmul(centred(u, 0), centred(w, 0))},
+            {"s w", matmul(centred(s, -3), centred(w, 0))},
+            {"u v", matmul(centred(u, 5), centred(v, 0))},
+            {"s v", matmul(centred(s, 7), centred(v, 120))},
+            {"transposed", matmul(transpose(centred(v, 0), 0, 1), transpose(centred(s, 1), 0, 1))},
+            {"dynamic w", matmul(dynamic, centred(w, 0))},
+            {"dynamic v", matmul(dynamic, centred(v, 3))},
+            {"computed", matmul(centred(u, 9), centred(other, 128))},
+            {"both",
+             matmul(dynamic, tensor_sub(centred(other, 0), tensor_cast(zero, DTYPE_INT32)))},
+            {"varies", matmul(centred(s, 2), varies)},
+            {"few", matmul(centred(odd, 2), centred(few, 0))},
+            {"chain", requantised(matmul(centred(u, 5), centred(w, 0)), DTYPE_INT8)}),
+        error);
+}
+
+/* Padded, strided, in groups, one after another: layouts and zero points in padding. */
+static struct graph *byte_convolutions(struct tensor_context *context, struct et_error *error) {
+    struct conv_options options = {
+        .stride = {1, 1}, .dilation = {1, 1}, .padding = {{1, 1}, {1, 1}}};
+    struct tensor x = add_graph_input(context, "x", DTYPE_UINT8, SHAPE(2, 3, 9, 11));
+    struct tensor image = add_graph_input(context, "image", DTYPE_INT8, SHAPE(1, 8, 9, 11));
+    struct tensor first = add_weight(context, "first", DTYPE_INT8, SHAPE(24, 3, 3, 3));
+    struct tensor second = add_weight(context, "second", DTYPE_INT8, SHAPE(17, 24, 3, 3));
+    struct tensor third = add_weight(context, "third", DTYPE_UINT8, SHAPE(32, 8, 3, 3));
+    struct tensor deep = add_weight(context, "deep", DTYPE_INT8, SHAPE(24, 1, 3, 3));
+    struct tensor bias = add_weight(context, "bias", DTYPE_INT32, SHAPE(24));
+    struct tensor y =
+        requantised(conv(centred(x, 77), centred(first, 0), bias, options), DTYPE_UINT8);
+    struct tensor z = conv(centred(y, 3), centred(second, 0), NO_TENSOR, options);
+    struct tensor signs =
+        requantised(conv(centred(image, -7), centred(third, 128), NO_TENSOR, options), DTYPE_INT8);
+    options.groups = 4;
+    options.stride[0] = options.stride[1] = 2;
+    struct tensor parts = add_weight(context, "parts", DTYPE_INT8, SHAPE(64, 8, 3, 3));
+    struct tensor groups = conv(centred(signs, 1), centred(parts, 0), NO_TENSOR, options);
+    options.groups = 24;
+    struct tensor each = conv(centred(y, 3), centred(deep, 0), bias, options);
+    return compile_to_graph(
+        context, OUTPUTS({"y", y}, {"z", z}, {"signs", signs}, {"groups", groups}, {"each", each}),
+        error);
+}
+
 /* ---- Every operation on one dtype ---- */
 
 /* One operation on x and y; there is none that only moves or makes elements. */
@@ -386,7 +460,9 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(normalisation)                                                                               \
     X(convolution)                                                                                 \
     X(attention)                                                                                   \
-    X(panels) X(leaves) X(without_elements) X(nothing) X(narrow_weights) X(rows_one_by_one)
+    X(panels)                                                                                      \
+    X(leaves) X(without_elements) X(nothing) X(narrow_weights) X(rows_one_by_one) X(byte_products) \
+        X(byte_convolutions)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {

@@ -213,7 +213,42 @@ static void shuffle_space(struct generator *generator, struct space *space) {
     }
 }
 
-/* A leaf, stored in any order of its axes, seen in the space's order and repeated over it. */
+/* A zero point for `like`, in int32: a constant, a leaf, or one for each place of the first axis.
+ */
+static struct node *append_zero(struct generator *generator, enum dtype dtype,
+                                const struct node *like) {
+    int64_t ones[MAX_RANK];
+    for (int i = 0; i < like->rank; i++)
+        ones[i] = 1;
+    int32_t value = (int32_t)generator_between(generator, -128, 255);
+    struct node *zero;
+    if (generator_chance(generator, 50)) {
+        zero = append(generator,
+                      &(struct node){
+                          .op = OP_CONST, .dtype = DTYPE_INT32, .value = &value, .value_count = 1});
+    } else {
+        bool varies = like->rank > 0 && generator_chance(generator, 30);
+        if (varies)
+            ones[0] = like->shape[0];
+        zero = append_leaf(generator, dtype, varies, ones);
+        zero = append_cast(generator, zero, DTYPE_INT32);
+    }
+    zero = append_reshape(generator, zero, like->rank, ones);
+    return append_expand(generator, zero, like->shape);
+}
+
+/* 8-bit integers less their zero point, in int32, as quantised models multiply them. */
+static struct node *append_centred(struct generator *generator, int rank, const int64_t *shape) {
+    enum dtype dtype = generator_chance(generator, 50) ? DTYPE_UINT8 : DTYPE_INT8;
+    struct node *leaf = append_leaf(generator, dtype, rank, shape);
+    struct node *node = append_cast(generator, leaf, DTYPE_INT32);
+    if (generator_chance(generator, 30))
+        return node;
+    return append_binary(generator, OP_SUB, node, append_zero(generator, dtype, node));
+}
+
+/* A leaf, stored in any order of its axes, seen in the space's order and repeated over it. Of bool
+ * there are 8-bit integers less a zero point. */
 static struct node *operand_of(struct generator *generator, enum dtype dtype,
                                const struct space *space, int which) {
     int rank = 0, place[MAX_RANK], axes[MAX_RANK];
@@ -232,7 +267,8 @@ static struct node *operand_of(struct generator *generator, enum dtype dtype,
         if (space->roles[i] & which)
             stored[place[next++]] = space->shape[i];
     memcpy(axes, place, sizeof axes);
-    struct node *node = append_leaf(generator, dtype, rank, stored);
+    struct node *node = dtype == DTYPE_BOOL ? append_centred(generator, rank, stored)
+                                            : append_leaf(generator, dtype, rank, stored);
     if (shuffled)
         node = append_permute(generator, node, axes);
     node = append_reshape(generator, node, space->rank, seen);
@@ -263,7 +299,9 @@ static void pick_space(struct generator *generator, struct space *space) {
 static void template_contract(struct generator *generator) {
     struct space space = {0};
     pick_space(generator, &space);
-    enum dtype dtype = generator_chance(generator, 80) ? DTYPE_FLOAT32 : pick_dtype(generator, "I");
+    enum dtype dtype = generator_chance(generator, 70)   ? DTYPE_FLOAT32
+                       : generator_chance(generator, 50) ? pick_dtype(generator, "I")
+                                                         : DTYPE_BOOL;
     int axes[MAX_RANK], count = 0;
     for (int i = 0; i < space.rank; i++) {
         if (!(space.roles[i] & SUMMED))
@@ -305,6 +343,7 @@ static struct convolution pick_convolution(struct generator *generator, int64_t 
     return shape;
 }
 
+/* Of int32 with a weight of 8-bit integers. */
 static struct node *convolve(struct generator *generator, struct node *image,
                              const struct convolution *shape) {
     struct node *x = windows_of(generator, image, &shape->windows);
@@ -316,9 +355,9 @@ static struct node *convolve(struct generator *generator, struct node *image,
                                    seen[4], seen[5]});
     x = append_permute(generator, x, (int[]){0, 1, 3, 4, 5, 2, 6, 7});
     x = append_expand(generator, x, space);
-    struct node *w =
-        append_leaf(generator, DTYPE_FLOAT32, 4,
-                    (int64_t[]){shape->groups * shape->outer, shape->inner, space[6], space[7]});
+    const int64_t weight[4] = {shape->groups * shape->outer, shape->inner, space[6], space[7]};
+    struct node *w = image->dtype == DTYPE_INT32 ? append_centred(generator, 4, weight)
+                                                 : append_leaf(generator, DTYPE_FLOAT32, 4, weight);
     w = append_reshape(
         generator, w, 8,
         (int64_t[]){1, shape->groups, shape->outer, 1, 1, shape->inner, space[6], space[7]});
@@ -333,15 +372,34 @@ static struct node *convolve(struct generator *generator, struct node *image,
         (int64_t[]){shape->batch, shape->groups * shape->outer, space[3], space[4]});
 }
 
+static struct node *append_image(struct generator *generator, struct convolution *shape) {
+    bool narrow = generator_chance(generator, 25);
+    if (narrow && shape->groups == 1 && generator_chance(generator, 70))
+        shape->inner = 4 * generator_between(generator, 1, 3);
+    const int64_t extents[4] = {shape->batch, shape->groups * shape->inner,
+                                generator_between(generator, 1, 12),
+                                generator_between(generator, 1, 12)};
+    return narrow ? append_centred(generator, 4, extents)
+                  : append_leaf(generator, DTYPE_FLOAT32, 4, extents);
+}
+
+/* The result of an integer convolution quantised again, less a zero point. */
+static struct node *requantise(struct generator *generator, struct node *sums) {
+    struct node *node = append_cast(generator, sums, DTYPE_FLOAT32);
+    node = append_binary(generator, OP_MUL, node, along_axis(generator, node, 1));
+    node = append_binary(generator, OP_MUL, node, append_number(generator, 0x1p-8f, node));
+    enum dtype dtype = generator_chance(generator, 50) ? DTYPE_UINT8 : DTYPE_INT8;
+    node = append_cast(generator, append_unary(generator, OP_ROUND, node), dtype);
+    node = append_cast(generator, node, DTYPE_INT32);
+    return append_binary(generator, OP_SUB, node, append_zero(generator, dtype, node));
+}
+
 static struct node *convolution(struct generator *generator, struct node *image) {
     struct convolution shape = pick_convolution(generator, image ? image->shape[1] : 0);
     if (image)
         shape.batch = image->shape[0];
     else
-        image = append_leaf(generator, DTYPE_FLOAT32, 4,
-                            (int64_t[]){shape.batch, shape.groups * shape.inner,
-                                        generator_between(generator, 1, 12),
-                                        generator_between(generator, 1, 12)});
+        image = append_image(generator, &shape);
     if (generator_chance(generator, 40))
         image = border(generator, image, NULL);
     shape.windows = pick_windows(generator, image, 5);
@@ -352,7 +410,10 @@ static struct node *convolution(struct generator *generator, struct node *image)
                                       (image->shape[2] * image->shape[3]) * shape.outer >
                                   400000)
         shape.outer /= 2;
-    return epilogue(generator, convolve(generator, image, &shape), 1);
+    struct node *sums = convolve(generator, image, &shape);
+    return sums->dtype == DTYPE_INT32 && generator_chance(generator, 70)
+               ? requantise(generator, sums)
+               : epilogue(generator, sums, 1);
 }
 
 static void template_convolution(struct generator *generator) {
@@ -360,7 +421,7 @@ static void template_convolution(struct generator *generator) {
     bool image = node->rank == 4 && node->shape[1] <= 33;
     if (image && generator_chance(generator, 35))
         node = convolution(generator, node);
-    if (node->rank != 4 || !generator_chance(generator, 35))
+    if (node->rank != 4 || node->dtype != DTYPE_FLOAT32 || !generator_chance(generator, 35))
         return;
     /* A classifier's end. */
     int64_t features = node->shape[1] * node->shape[2] * node->shape[3];

@@ -1,7 +1,6 @@
 /* The backend for libtcc, which keeps nothing in registers: its text calls the runtime for whatever
  * goes over many elements. */
 #include "compiler/emit/calls/rows.h"
-#include "compiler/schedule/tile_kind.h"
 
 #include <inttypes.h>
 
@@ -26,10 +25,9 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 
 static void declare_tile(struct emitter *emitter, struct text *text,
                          const struct wanted_tile *tile) {
-    const char *parameters =
-        tile_kind_widens(tile->kind) ? TILE_PARAMETERS("uint16_t") : TILE_PARAMETERS("float");
     text_add(text, "%s\n",
-             emit_runtime_function(emitter, emit_tile_name(emitter, tile), parameters));
+             emit_runtime_function(emitter, emit_tile_name(emitter, tile),
+                                   emit_tile_parameters(emitter, tile)));
 }
 
 /* libtcc ignores the alignment of locals. */
@@ -60,8 +58,6 @@ const struct emit_backend emit_calls = {
     .encloses_nests = true,
     .outlined = "",
     .templates = templates,
-    .tile_section = "tile_walk",
-    .narrow_tile_section = "tile_walk",
     .inside_section = "tile_steps",
     .declares_inside = true,
     .prelude = add_prelude,

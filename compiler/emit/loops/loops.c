@@ -14,21 +14,22 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 /* A tile of 16-bit elements is built on that of float32, which stands before it. */
 static void define_tile(struct emitter *emitter, struct text *text,
                         const struct wanted_tile *tile) {
-    const char *name = emit_tile_name(emitter, tile);
-    if (!tile_kind_widens(tile->kind)) {
-        text_add(text, "TILE_INLINE %s(" TILE_PARAMETERS("float") ") {\n", name);
+    text_add(text, "TILE_INLINE %s(%s) {\n", emit_tile_name(emitter, tile),
+             emit_tile_parameters(emitter, tile));
+    if (tile->kind == &tile_kinds[TILE_KIND_FLOAT32])
         text_add(text, "    tile(%d, %d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
                  tile->lanes, tile->rows, tile->columns);
-        return;
-    }
-    text_add(text, "TILE_INLINE %s(" TILE_PARAMETERS("uint16_t") ") {\n", name);
-    text_add(
-        text,
-        "    tile_16(TILE_%s, %d, %d, %s,\n"
-        "            sums, stream, panel, walk, resume, ahead);\n}\n\n",
-        tile->kind->panel == DTYPE_FLOAT16 ? "F16" : "BF16", tile->rows, tile->columns,
-        emit_tile_name(emitter, &(struct wanted_tile){&tile_kinds[TILE_KIND_FLOAT32], tile->lanes,
-                                                      tile->rows, tile->columns}));
+    else if (tile->kind == &tile_kinds[TILE_KIND_DOT])
+        text_add(text, "    tile_dot(%d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
+                 tile->rows, tile->columns);
+    else
+        text_add(
+            text,
+            "    tile_16(TILE_%s, %d, %d, %s,\n"
+            "            sums, stream, panel, walk, resume, ahead);\n}\n\n",
+            tile->kind->panel == DTYPE_FLOAT16 ? "F16" : "BF16", tile->rows, tile->columns,
+            emit_tile_name(emitter, &(struct wanted_tile){&tile_kinds[TILE_KIND_FLOAT32],
+                                                          tile->lanes, tile->rows, tile->columns}));
 }
 
 static void declare_array(struct emitter *emitter, const char *type, const char *name,
@@ -48,8 +49,6 @@ const struct emit_backend emit_loops = {
     .computes_ahead = true,
     .outlined = "__attribute__((noinline)) ",
     .templates = templates,
-    .tile_section = "tile",
-    .narrow_tile_section = "tile_16",
     .inside_section = "tile_inside",
     .prelude = add_prelude,
     .declare_tile = define_tile,
