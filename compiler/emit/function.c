@@ -82,19 +82,19 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
 
 /* ---- One iteration ahead ---- */
 
-struct load_search {
+struct buffer_search {
     const struct buffer *buffer;
     bool found;
 };
 
 static void match_load(void *context, const struct expression *e) {
-    struct load_search *search = context;
+    struct buffer_search *search = context;
     search->found |= e->kind == EXPRESSION_LOAD && e->buffer == search->buffer;
 }
 
 static bool reads(struct emitter *emitter, const struct statement *statement,
                   const struct buffer *buffer) {
-    struct load_search search = {buffer, false};
+    struct buffer_search search = {buffer, false};
     expression_walk(emitter->ir, statement->value, match_load, &search);
     return search.found;
 }
