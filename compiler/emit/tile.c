@@ -1,6 +1,7 @@
 /* Tiled statements in C: loops around blocks, each a call of a tile and what is done with its sums.
  */
 #include "compiler/emit/emit.h"
+#include "compiler/schedule/tile_kind.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -54,6 +55,12 @@ struct levels {
     int64_t extent[WALK_LEVELS], stream[WALK_LEVELS], panel[WALK_LEVELS];
 };
 
+/* The sum that a walk takes all its steps again for; -1: none. */
+static int sum_of_again(const struct tile *tile) {
+    bool can = tile->kind == &tile_kinds[TILE_KIND_FLOAT32];
+    return can && tile->sum_axis_count > WALK_LEVELS ? tile->sum_axis_count - WALK_LEVELS - 1 : -1;
+}
+
 static bool fetches(const struct tiling *tiling) {
     return tiling->tile->prefetch.next && tiling->block->columns == tiling->tile->columns;
 }
@@ -83,7 +90,9 @@ static struct levels levels_of(const struct tiling *tiling) {
 
 /* By one tile. */
 static int64_t fetched_elements(const struct tiling *tiling) {
-    return levels_of(tiling).extent[0] * tiling->tile->prefetch.lines *
+    int again = sum_of_again(tiling->tile);
+    int64_t times = again < 0 ? 1 : steps_of_sum(tiling->tile, again);
+    return times * levels_of(tiling).extent[0] * tiling->tile->prefetch.lines *
            tiling->emitter->ir->target->line / dtype_bytes(tiling->tile->panel->dtype);
 }
 
@@ -108,6 +117,15 @@ static void emit_walk(const struct tiling *tiling) {
              tiling->block->in_place ? tiling->block->sums_row : tiling->block->columns);
     if (fetches(tiling))
         text_add(&text, ", .ahead = %" PRId64, tiling->tile->prefetch.lines);
+    int again = sum_of_again(tiling->tile);
+    if (again >= 0) {
+        emit_line(emitter, "    %s,", text_keep(&text));
+        text = text_in(emitter->ir->arena);
+        text_add(&text,
+                 ".again = %" PRId64 ", .again_stream = %" PRId64 ", .again_panel = %" PRId64,
+                 steps_of_sum(tiling->tile, again) - 1, tiling->tile->sum_axes[again].stream_stride,
+                 panel_stride(tiling, again));
+    }
     emit_line(emitter, "    %s};", text_keep(&text));
 }
 
@@ -326,7 +344,8 @@ static void emit_tile_call(const struct tiling *tiling) {
                              plus_index(emitter, tile->panel->name, tile->panel_base), ""};
     if (tile->sum_step)
         move_along_sum(tiling, &call, 0, "k");
-    int outer = tile->sum_axis_count > WALK_LEVELS ? tile->sum_axis_count - WALK_LEVELS : 0;
+    int again = sum_of_again(tile), count = tile->sum_axis_count;
+    int outer = again >= 0 ? again : count > WALK_LEVELS ? count - WALK_LEVELS : 0;
     for (int i = 0; i < outer; i++) {
         const char *counter = arena_format(emitter->ir->arena, "k%d", i);
         emit_open(emitter, "for (long %s = 0; %s < %" PRId64 "; %s++) {", counter, counter,

@@ -8,7 +8,7 @@
 
 struct tile_kind; /* schedule/tile_kind.h */
 
-enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over */
+enum { WALK_LEVELS = 3 }; /* sums that a tile itself loops over; one of float32 over one more */
 
 /* Whether an axis of that extent fills what lies in the output between one column and the next,
  * `step` apart, as the phases of a transposed convolution do: C compilers store all of it as whole

@@ -120,7 +120,7 @@ static void cut_sums(struct tile *tile, const struct contraction *contraction,
 
 static int64_t steps_of_walk(const struct tile *tile) {
     int64_t steps = 1;
-    int first = tile->sum_axis_count > WALK_LEVELS ? tile->sum_axis_count - WALK_LEVELS : 0;
+    int first = tile->sum_axis_count > WALK_LEVELS ? tile->sum_axis_count - WALK_LEVELS - 1 : 0;
     for (int i = first; i < tile->sum_axis_count; i++)
         steps *= i == 0 && tile->sum_step ? tile->sum_step : tile->sum_axes[i].extent;
     return steps;

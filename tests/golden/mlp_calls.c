@@ -87,11 +87,11 @@ enum { CHAIN_SLOTS = 64 }; // from 1
 // Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
 // what length the contracted axes take, outermost first (absent axes: one step), how far apart
 // rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
-// axis.
+// axis. A tile of float32 takes all these steps `again` so many times, from so much farther on.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
-    ptrdiff_t sums, ahead;
+    ptrdiff_t sums, ahead, again, again_stream, again_panel;
 };
 
 

@@ -156,11 +156,11 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 // Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
 // what length the contracted axes take, outermost first (absent axes: one step), how far apart
 // rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
-// axis.
+// axis. A tile of float32 takes all these steps `again` so many times, from so much farther on.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
-    ptrdiff_t sums, ahead;
+    ptrdiff_t sums, ahead, again, again_stream, again_panel;
 };
 
 #if defined __clang__
@@ -237,45 +237,52 @@ TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, fl
         near[n] = walk->rows[first + n];
     const ptrdiff_t lines = ahead ? walk->ahead : 0;
     TILE_KEEP_LOOP
-    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
-        const float *stream_j = stream, *panel_j = panel;
+    for (ptrdiff_t h = walk->again; h >= 0; h--) {
+        const float *stream_i = stream, *panel_i = panel;
         TILE_KEEP_LOOP
-        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
-            const float *x = stream_j, *y = panel_j;
+        for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+            const float *stream_j = stream_i, *panel_j = panel_i;
             TILE_KEEP_LOOP
-            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
-                TILE_HIDE(x);
-                if (height > NEAR)
-                    TILE_HIDE_UNKNOWN(walk);
-                vector row[TILE_ACCUMULATORS];
-                TILE_UNROLL
-                for (int v = 0; v < width; v++) {
-                    if (!lanes && height > 1)
-                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
-                    row[v] = vector_load(y + column[v]);
-                    if (height > 1)
-                        VECTOR_HOLD(row[v]);
+            for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+                const float *x = stream_j, *y = panel_j;
+                TILE_KEEP_LOOP
+                for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                    TILE_HIDE(x);
+                    if (height > NEAR)
+                        TILE_HIDE_UNKNOWN(walk);
+                    vector row[TILE_ACCUMULATORS];
+                    TILE_UNROLL
+                    for (int v = 0; v < width; v++) {
+                        if (!lanes && height > 1)
+                            __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
+                        row[v] = vector_load(y + column[v]);
+                        if (height > 1)
+                            VECTOR_HOLD(row[v]);
+                    }
+                    TILE_UNROLL
+                    for (int n = 0; n < height * width; n++) {
+                        int r = n / width;
+                        const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                        vector element =
+                            lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                        sums[n] = vector_fma(element, row[n % width], sums[n]);
+                    }
+                    x += walk->stream[2];
+                    y += walk->panel[2];
                 }
-                TILE_UNROLL
-                for (int n = 0; n < height * width; n++) {
-                    int r = n / width;
-                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
-                    vector element =
-                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
-                    sums[n] = vector_fma(element, row[n % width], sums[n]);
-                }
-                x += walk->stream[2];
-                y += walk->panel[2];
+                TILE_HIDE_UNKNOWN(walk);
+                stream_j += walk->stream[1];
+                panel_j += walk->panel[1];
             }
             TILE_HIDE_UNKNOWN(walk);
-            stream_j += walk->stream[1];
-            panel_j += walk->panel[1];
+            stream_i += walk->stream[0];
+            panel_i += walk->panel[0];
+            for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
+                __builtin_prefetch(ahead, 0, 2); // into the second cache
         }
         TILE_HIDE_UNKNOWN(walk);
-        stream += walk->stream[0];
-        panel += walk->panel[0];
-        for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
-            __builtin_prefetch(ahead, 0, 2); // into the second cache
+        stream += walk->again_stream;
+        panel += walk->again_panel;
     }
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
@@ -290,16 +297,21 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
         float sums[8] = {0};
         for (int c = 0; c < 8 && resume; c++)
             sums[c] = acc[walk->sums * row + c];
-        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
-            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
-                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
-                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
-                                     j * walk->stream[1] + k * walk->stream[2];
-                    const float *y =
-                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
-                    for (int c = 0; c < 8; c++)
-                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
-                }
+        const float *stream_h = stream + walk->rows[row], *panel_h = panel;
+        for (ptrdiff_t h = 0; h <= walk->again; h++) {
+            for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+                for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                    for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                        const float *x = stream_h + i * walk->stream[0] + j * walk->stream[1] +
+                                         k * walk->stream[2];
+                        const float *y =
+                            panel_h + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                        for (int c = 0; c < 8; c++)
+                            sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                    }
+            stream_h += walk->again_stream;
+            panel_h += walk->again_panel;
+        }
         for (int c = 0; c < 8; c++)
             acc[walk->sums * row + c] = sums[c];
     }

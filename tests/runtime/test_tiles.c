@@ -61,21 +61,29 @@ static void quiet(float *elements, long count) {
             elements[i] = f32_from_bits(0x7fc00000u);
 }
 
+/* One sum, of elements from there on. */
+static float plain_sum(const float *stream, const float *panel, const struct tile_walk *walk,
+                       float sum) {
+    for (ptrdiff_t h = 0; h <= walk->again; h++)
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++)
+                    sum = fmaf(stream[h * walk->again_stream + i * walk->stream[0] +
+                                      j * walk->stream[1] + k * walk->stream[2]],
+                               panel[h * walk->again_panel + i * walk->panel[0] +
+                                     j * walk->panel[1] + k * walk->panel[2]],
+                               sum);
+    return sum;
+}
+
 static void plain_tile(int tile, float *acc, const float *stream, const float *panel,
                        const struct tile_walk *walk, int resume) {
     const int lanes = tiles[tile].lanes, rows = tiles[tile].rows, columns = tiles[tile].columns;
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++) {
-            float sum = resume ? acc[r * walk->sums + c] : 0.0f;
-            for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
-                for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
-                    for (ptrdiff_t k = 0; k < walk->extent[2]; k++)
-                        sum = fmaf(
-                            stream[walk->rows[r] + i * walk->stream[0] + j * walk->stream[1] +
-                                   k * walk->stream[2] + c * lanes],
-                            panel[c + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2]],
-                            sum);
-            acc[r * walk->sums + c] = sum;
+            float *sum = &acc[r * walk->sums + c];
+            *sum = plain_sum(stream + walk->rows[r] + c * lanes, panel + c, walk,
+                             resume ? *sum : 0.0f);
         }
 }
 
@@ -101,6 +109,9 @@ static void check_tile(int tile, const struct target *target, long rare) {
         struct tile_walk walk = random_walk();
         walk.sums = tiles[tile].columns + (random_below(2) ? random_below(MAX_GAP) : 0);
         walk.ahead = random_below(4);
+        walk.again = random_below(3);
+        walk.again_stream = random_below(129) - 64;
+        walk.again_panel = random_below(129) - 64;
         int resume = (int)random_below(2);
         long count = tiles[tile].rows * walk.sums, offset = GUARD + random_below(4);
         fill(found, MAX_OUT + 2 * GUARD, rare);
@@ -187,6 +198,9 @@ static const struct tile_walk known_walk = {
     .stream = {1, 100, 4},
     .panel = {480, 160, 32},
     .ahead = 2,
+    .again = 1,
+    .again_stream = -3,
+    .again_panel = 96,
 };
 #define TILE(name, lanes, rows, columns) KNOWN(name, lanes, rows, columns)
 #include "templates/tiles.def"
