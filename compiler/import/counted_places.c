@@ -44,22 +44,72 @@ static struct tensor count_of_slice(struct tensor count, int64_t most, int64_t s
     return length;
 }
 
+/* Whether it is from the front, so that the elements stand where they do whatever the count is. */
+static bool is_from_front(struct slice slice) {
+    return slice.start >= 0 && slice.step > 0 && slice.start <= MAX_ELEMENTS &&
+           slice.step <= MAX_ELEMENTS && slice.end >= -MAX_ELEMENTS;
+}
+
+/* Where a slice begins or ends, from the count on where that is negative: from `least` on, 0 or
+ * backwards -1, to as much as the count is more. */
+static struct tensor cut_position(struct tensor count, int64_t at, int64_t least) {
+    struct tensor_context *context = count.context;
+    at = at > MAX_ELEMENTS ? MAX_ELEMENTS : at < -MAX_ELEMENTS ? -MAX_ELEMENTS : at;
+    if (at < 0)
+        return tensor_max(tensor_add(count, number64(context, at)), number64(context, least));
+    return tensor_min(tensor_add(count, number64(context, least)), number64(context, at));
+}
+
+/* How many elements of an axis a slice may take at most: all of them, but for what is certain. */
+static int64_t most_of_slice(int64_t extent, struct slice slice, int64_t step) {
+    int64_t most = extent, between = extent;
+    if (slice.start < 0 && slice.step > 0 && slice.start > -extent)
+        most = -slice.start;
+    if (slice.start < 0 && slice.end < 0 && slice.start > -extent && slice.end > -extent)
+        between = slice.step > 0 ? slice.end - slice.start : slice.start - slice.end;
+    most = between < most ? between : most;
+    return divide_up(most < 1 ? 1 : most, step);
+}
+
+/* Any other slice: elements at positions that depend on the count, of which it leaves another. */
+static struct tensor slice_by_count(struct tensor x, struct slice slice, struct tensor *count) {
+    struct tensor_context *context = x.context;
+    bool back = slice.step < 0;
+    int64_t least = back ? -1 : 0, step = back ? -(slice.step + 1) : slice.step - 1;
+    step = (step < MAX_ELEMENTS ? step : MAX_ELEMENTS) + 1;
+    struct tensor start = cut_position(*count, slice.start, least);
+    struct tensor end = back && slice_is_to_the_end(slice.end)
+                            ? number64(context, -1)
+                            : cut_position(*count, slice.end, least);
+    struct tensor length = back ? tensor_sub(start, end) : tensor_sub(end, start);
+    length = tensor_max(length, number64(context, 0));
+    *count = tensor_div(tensor_add(length, number64(context, step - 1)), number64(context, step));
+    int64_t most = most_of_slice(tensor_extent(x, slice.axis), slice, step);
+    struct tensor steps =
+        tensor_mul(tensor_iota(context, DTYPE_INT64, most), number64(context, back ? -step : step));
+    return tensor_gather(x, slice.axis, tensor_add(start, steps));
+}
+
 struct tensor count_slice(struct call *call) {
     struct counted c = call_counted(call, 0);
-    struct tensor x = call_input(call, 0), count = c.count;
+    struct tensor x = call_input(call, 0);
     struct slice slices[MAX_RANK];
     int slice_count = only_counted_below(call, 1) ? call_slices(call, tensor_rank(x), slices) : -1;
     for (int i = 0; i < slice_count; i++) {
         struct slice slice = slices[i];
-        if (slice.axis != c.axis)
+        if (tensor_extent(x, slice.axis) == 0)
             continue;
-        if (slice.start < 0 || slice.step < 1 || slice.start > MAX_ELEMENTS ||
-            slice.step > MAX_ELEMENTS || slice.end < -MAX_ELEMENTS)
-            return refuse_counted(call, "from its end, or backwards");
-        count =
-            count_of_slice(c.count, tensor_extent(x, c.axis), slice.start, slice.end, slice.step);
+        if (slice.axis == c.axis && !is_from_front(slice)) {
+            x = slice_by_count(x, slice, &c.count);
+            continue;
+        }
+        if (slice.axis == c.axis)
+            c.count = count_of_slice(c.count, tensor_extent(x, c.axis), slice.start, slice.end,
+                                     slice.step);
+        x = take_slice(x, slice);
     }
-    return slice_count < 0 ? NO_TENSOR : build_along(call, c.axis, count);
+    call_counts_output(call, 0, c.axis, c.count);
+    return slice_count < 0 ? NO_TENSOR : x;
 }
 
 /* ---- Joining ---- */

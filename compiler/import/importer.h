@@ -293,6 +293,10 @@ struct slice {
 /* Reads those of a node whose input has that rank, of which each has another axis; how many, or -1:
  * refused. */
 int call_slices(struct call *call, int rank, struct slice slices[MAX_RANK]);
+/* x without what the slice leaves out. */
+struct tensor take_slice(struct tensor x, struct slice slice);
+/* Whether the end stands for that of the axis, whichever way the slice goes. */
+bool slice_is_to_the_end(int64_t end);
 
 /* ops_constant.c */
 

@@ -15,29 +15,28 @@ static int64_t clamp(int64_t x, int64_t least, int64_t greatest) {
 
 /* The greatest integers stand for the end of an axis: backwards for its first element, as ONNX
  * Runtime has it; the specification would have nothing there. */
-static bool is_to_the_end(int64_t end) {
+bool slice_is_to_the_end(int64_t end) {
     return end == INT64_MAX || end == INT32_MAX;
 }
 
 /* Positions of a slice count from the end where they are negative, and are cut to the axis. */
-static struct tensor slice_one(struct tensor x, int axis, int64_t start, int64_t end,
-                               int64_t step) {
-    int64_t extent = tensor_extent(x, axis);
+struct tensor take_slice(struct tensor x, struct slice slice) {
+    int64_t extent = tensor_extent(x, slice.axis), step = slice.step;
     if (extent == 0)
         return x;
-    bool whole = is_to_the_end(end);
-    start = start < 0 ? start + extent : start;
-    end = end < 0 ? end + extent : end;
+    bool whole = slice_is_to_the_end(slice.end);
+    int64_t start = slice.start < 0 ? slice.start + extent : slice.start;
+    int64_t end = slice.end < 0 ? slice.end + extent : slice.end;
     if (step > 0) {
         start = clamp(start, 0, extent);
         end = clamp(end, start, extent);
         step = clamp(step, 1, extent + 1);
-        return slice_axis(x, axis, start, divide_up(end - start, step), step);
+        return slice_axis(x, slice.axis, start, divide_up(end - start, step), step);
     }
     start = clamp(start, 0, extent - 1);
     end = whole ? -1 : clamp(end, -1, start);
     step = clamp(step, -extent - 1, -1);
-    return slice_axis(x, axis, start, divide_up(start - end, -step), step);
+    return slice_axis(x, slice.axis, start, divide_up(start - end, -step), step);
 }
 
 int call_slices(struct call *call, int rank, struct slice slices[MAX_RANK]) {
@@ -70,7 +69,7 @@ struct tensor import_slice(struct call *call) {
     struct slice slices[MAX_RANK];
     int count = call_slices(call, tensor_rank(x), slices);
     for (int i = 0; i < count; i++)
-        x = slice_one(x, slices[i].axis, slices[i].start, slices[i].end, slices[i].step);
+        x = take_slice(x, slices[i]);
     return count < 0 ? NO_TENSOR : x;
 }
 

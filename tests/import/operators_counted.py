@@ -115,6 +115,17 @@ CASES = {
         ("NonZero", "low", "in"), ("Shape", "in", "shape"), ("Slice", "shape one two", "n"),
         ("Slice", "found zero n zero", "y"), ("Neg", "found", "z")], "y z",
         upper=numpy.array(0.6, numpy.float32), two=numpy.array([2]), **ONE),
+    # ... from its end, or backwards, of which there may be fewer
+    **{f"slice {start}, {end}, {step}":
+       each("Slice", (), "found start end zero step", start=numpy.array([start]),
+            end=numpy.array([end]), step=numpy.array([step]))
+       for start, end, step in ((-3, 2**62, 1), (-3, -1, 1), (-9, 5, 1), (-30, 2**62, 7),
+                                (2**62, -(2**62), -1), (-1, -4, -1), (-2, 3, -2), (30, 2, -3),
+                                (-1, 2**63 - 1, -1), (-5, -2, -1), (-2**63, -4, 2),
+                                (-1, -(2**63), -(2**63)))},
+    "slice of columns and rows": each("Slice", (), "found starts ends axes steps",
+                                      starts=numpy.array([3, -6]), ends=numpy.array([0, 2**62]),
+                                      axes=numpy.array([1, 0]), steps=numpy.array([-2, 1])),
     "slice before the end": each("Slice", (), "found zero end zero", end=numpy.array([-2])),
     "split columns": each("Split", {"axis": 1}, "found sizes", "a b", sizes=numpy.array([1, 3])),
     "concat columns": each("Concat", {"axis": 1}, "found found"),
@@ -309,8 +320,6 @@ NOT_EMPTY += ("top", "least ones")
 
 REFUSED = {
     "beside another extent": also([("Add", "found boxes", "y")]),
-    "the last ones": each("Slice", (), "found end far zero", end=numpy.array([-2]),
-                          far=numpy.array([2**62])),
     "a shape that is not said": each("Reshape", (), "found shape", shape=numpy.array([40, 4])),
     "expanded along its axis": each("Expand", (), "found shape", shape=numpy.array([40, 4])),
     "tiled along its axis": each("Tile", (), "found times", times=numpy.array([2, 1])),
