@@ -41,8 +41,8 @@ static inline void fetch_row(const void *row, long bytes) {
         __builtin_prefetch((const char *)row + at);
 }
 
-/* One row: neighbours, one element repeated, or any steps. (The last as it stands: gathers and
- * scatters are slower.) */
+/* One row: neighbours, every other element, one repeated, or any steps. (The last as it stands:
+ * gathers and scatters are slower.) */
 #define COPY(type)                                                                                 \
     static void copy_##type(long rows, long columns, const struct operand *to,                     \
                             const struct operand *from) {                                          \
@@ -55,6 +55,10 @@ static inline void fetch_row(const void *row, long bytes) {
                 INDEPENDENT                                                                        \
                 for (long i = 0; i < columns; i++)                                                 \
                     result[i] = a[i];                                                              \
+            } else if (result_step == 1 && a_step == 2) {                                          \
+                INDEPENDENT                                                                        \
+                for (long i = 0; i < columns; i++)                                                 \
+                    result[i] = a[2 * i];                                                          \
             } else if (result_step == 1 && a_step == 0) {                                          \
                 const type same = *a;                                                              \
                 for (long i = 0; i < columns; i++)                                                 \

@@ -135,14 +135,37 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
 #define CHAIN_REVERSED(name, op, value) CHAIN_CASE(STEP_##name, value)
 #define CHAIN_UNARY(name, op, value) CHAIN_CASE_ALONE(STEP_##name, value)
 #define CHAIN_CANONICAL(name, value) CHAIN_CASE_ALONE(STEP_##name, value)
+#define CHAIN_NUMBER(name, value) CHAIN_CASE(STEP_##name, value)
 #include "templates/chain.def"
+        case CHAIN_CODE(STEP_RAMP, FORM_SAME): {
+            const vector_f32 bound = repeated(*chain->operands[step->from]);
+            const vector_f32 shift = repeated(*chain->operands[step->from + 1]);
+            EACH v[i] = greater_of_vectors(bound, v[i]) - greater_of_vectors(bound, v[i] + shift);
+            break;
+        }
+        case CHAIN_CODE(STEP_NORMALIZE, FORM_COLUMNS): {
+            const float *const *from = chain->operands + step->from;
+            CHAIN_UNROLL
+            for (int k = 0; k < across; k++) {
+                const long at = column + k * CHAIN_LANES;
+                const vector_f32 mean = CHAIN_LOAD(from[0] + at), scale = CHAIN_LOAD(from[1] + at);
+                const vector_f32 factor = CHAIN_LOAD(from[2] + at);
+                const vector_f32 bias = CHAIN_LOAD(from[3] + at);
+                CHAIN_UNROLL
+                for (int i = k; i < rows * across; i += across)
+                    v[i] = (v[i] - mean) * scale * factor + bias;
+            }
+            break;
+        }
         case CHAIN_CODE(STEP_PUT, FORM_BLOCK): {
-            float *to = chain->results[step->from] + row * step->row + column;
+            const long apart = step->row; /* stores keep the compiler from knowing it still */
+            float *const to = chain->results[step->from] + row * apart + column;
             EACH {
+                float *const place = to + i / across * apart + i % across * CHAIN_LANES;
                 if (part)
-                    store_part(to + CHAIN_OFFSET, v[i], chain->width);
+                    store_part(place, v[i], chain->width);
                 else
-                    STORE(f32, to + CHAIN_OFFSET, v[i]);
+                    STORE(f32, place, v[i]);
             }
             break;
         }
@@ -151,8 +174,10 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             take_scratch(chain, step->op, rows * across * CHAIN_LANES);
             EACH v[i] = LOAD(f32, chain->scratch + i * CHAIN_LANES);
         }
-        if (step->keep)
-            EACH STORE(f32, CHAIN_SLOT(step->keep) + i * CHAIN_LANES, v[i]);
+        if (step->keep) {
+            float *const slot = CHAIN_SLOT(step->keep);
+            EACH STORE(f32, slot + i * CHAIN_LANES, v[i]);
+        }
     }
 }
 

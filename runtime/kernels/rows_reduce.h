@@ -145,6 +145,15 @@ static inline __attribute__((always_inline)) lanes_nans ordered_block(enum lanes
             lanes_store(lanes + i * LANES_WIDTH, sums[i / LANES_PARTS][i % LANES_PARTS]);
     return met;
 }
+static inline __attribute__((always_inline)) void ordered_row(enum lanes_op op, long rounds,
+                                                              float *lanes, const float *a) {
+    struct lanes x;
+    for (long i = 0; i < LANES_PARTS; i++)
+        x.part[i] = lanes_load(lanes + i * LANES_WIDTH);
+    x = lanes_take(op, x, a, rounds * REDUCTION_LANES);
+    for (long i = 0; i < LANES_PARTS; i++)
+        lanes_store(lanes + i * LANES_WIDTH, x.part[i]);
+}
 #define ROUNDS_ORDERED(name, op)                                                                   \
     static inline __attribute__((always_inline)) void block_##name##_f32(                          \
         long height, long rounds, float *lanes, const float *a, long a_row) {                      \
@@ -160,7 +169,7 @@ static inline __attribute__((always_inline)) lanes_nans ordered_block(enum lanes
             block_##name##_f32(ORDERED_HEIGHT, rounds, to + r * REDUCTION_LANES, from + r * a_row, \
                                a_row);                                                             \
         for (; r < rows; r++)                                                                      \
-            block_##name##_f32(1, rounds, to + r * REDUCTION_LANES, from + r * a_row, a_row);      \
+            ordered_row(op, rounds, to + r * REDUCTION_LANES, from + r * a_row);                   \
     }
 #define ORDERED(name, op)                                                                          \
     JOIN_ORDERED(name, op)                                                                         \

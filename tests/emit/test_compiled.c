@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "compiler/builder/builder.h"
+#include "compiler/builder/layers.h"
 #include "compiler/compile.h"
 #include "compiler/emit/backend.h"
 #include "tests/support/random_graph.h"
@@ -163,6 +163,31 @@ Test(compiled, guards_of_whole_rows_are_calls) {
     cr_assert_not_null(compiled, "%s", error.message);
     cr_expect(strstr(compiled->source, "*guarded"), "%s", compiled->source);
     cr_expect_null(strstr(compiled->source, "f32_max("), "%s", compiled->source);
+    compiled_free(compiled);
+    graph_free(graph);
+}
+
+/* A batch norm, and a ReLU6 by two ReLUs, behind a product of matrices. */
+Test(compiled, chains_take_several_operations_in_a_step) {
+    struct et_error error = {0};
+    struct tensor_context *context = tensor_context_new("normal");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(48, 16));
+    struct tensor w = add_graph_input(context, "w", DTYPE_FLOAT32, SHAPE(16, 32)), columns[4];
+    static const char *const names[] = {"mean", "scale", "factor", "bias"};
+    for (int i = 0; i < 4; i++)
+        columns[i] = add_graph_input(context, names[i], DTYPE_FLOAT32, SHAPE(32));
+    struct tensor scaled = tensor_mul(tensor_sub(matmul(x, w), columns[0]), columns[1]);
+    struct tensor normal = tensor_add(tensor_mul(scaled, columns[2]), columns[3]);
+    struct tensor moved = tensor_add(normal, scalar(context, -6));
+    struct tensor ramp = tensor_sub(relu(normal), relu(moved));
+    struct graph *graph = compile_to_graph(context, OUTPUTS({"y", ramp}), &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    struct compiled *compiled =
+        compile(graph, &(struct compile_options){.backend = &emit_calls}, &error);
+    cr_assert_not_null(compiled, "%s", error.message);
+    cr_expect(strstr(compiled->source, "{STEP_NORMALIZE, FORM_COLUMNS, 1}"), "%s",
+              compiled->source);
+    cr_expect(strstr(compiled->source, "{STEP_RAMP, FORM_SAME, 5}"), "%s", compiled->source);
     compiled_free(compiled);
     graph_free(graph);
 }

@@ -80,7 +80,11 @@ enum row_step_op {
     STEP_EXP,
     STEP_LOG,
     STEP_TANH,
-    STEP_ERF
+    STEP_ERF,
+    STEP_NUMBER_OR, // the operand where what went through the chain, a, is NaN
+    // several operations at once, with operands[from], operands[from + 1], ... as b, c, ...
+    STEP_RAMP,     // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
+    STEP_NORMALIZE // (a - b) * c * d + e, FORM_COLUMNS
 };
 enum { CHAIN_SLOTS = 64 }; // from 1
 

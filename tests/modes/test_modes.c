@@ -83,6 +83,26 @@ static struct graph *guarded(struct tensor_context *context, struct et_error *er
         error);
 }
 
+/* What chains by libtcc take in one step, with parts that are needed by themselves, too. */
+static struct graph *several(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(5, 67));
+    struct tensor mean = add_graph_input(context, "mean", DTYPE_FLOAT32, SHAPE(67));
+    struct tensor scale = add_graph_input(context, "scale", DTYPE_FLOAT32, SHAPE(67));
+    struct tensor bias = add_graph_input(context, "bias", DTYPE_FLOAT32, SHAPE(67));
+    struct tensor scaled = tensor_mul(tensor_mul(tensor_sub(x, mean), scale), mean);
+    struct tensor normal = tensor_add(scaled, bias), positive = relu(normal);
+    struct tensor moved = tensor_add(normal, scalar(context, -0.5f));
+    struct tensor ramp = tensor_sub(positive, relu(moved));
+    struct tensor number = tensor_where(tensor_ne(x, x), scalar(context, -2), x);
+    return compile_to_graph(context,
+                            OUTPUTS({"normal", normal}, {"ramp", ramp},
+                                    {"positive", tensor_mul(positive, x)},
+                                    {"silu", tensor_mul(normal, tensor_exp(tensor_neg(normal)))},
+                                    {"number", tensor_mul(number, number)},
+                                    {"greatest", tensor_reduce_max(number, AXES(1))}),
+                            error);
+}
+
 /* Left alone, gcc takes this for a truncation where its vectors end, which is -0 for -0.5. */
 static struct graph *truncated(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1119));
@@ -454,6 +474,7 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(truncated)                                                                                   \
     X(movement)                                                                                    \
     X(guarded)                                                                                     \
+    X(several)                                                                                     \
     X(reductions)                                                                                  \
     X(columns)                                                                                     \
     X(doubles)                                                                                     \
@@ -461,7 +482,8 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(convolution)                                                                                 \
     X(attention)                                                                                   \
     X(panels)                                                                                      \
-    X(leaves) X(without_elements) X(nothing) X(narrow_weights) X(rows_one_by_one) X(byte_products) \
+    X(leaves)                                                                                      \
+    X(without_elements) X(nothing) X(narrow_weights) X(rows_one_by_one) X(byte_products)           \
         X(byte_convolutions)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */

@@ -62,6 +62,8 @@ static float take_step(int op, float v, float x) {
         return scalar_greater_of_f32(v, x);
     case STEP_GREATER_OF_REVERSED:
         return scalar_greater_of_f32(x, v);
+    case STEP_NUMBER_OR:
+        return v == v ? v : x;
     case STEP_CANONICAL:
         return f32_canonical(v);
     case STEP_NEG:
@@ -85,6 +87,16 @@ static float take_step(int op, float v, float x) {
     }
 }
 
+static float take_several(const struct trial *trial, const struct row_step *step, float v,
+                          long column) {
+    const float *const *operands = trial->operands + step->from;
+    if (step->op == STEP_RAMP)
+        return scalar_greater_of_f32(*operands[0], v) -
+               scalar_greater_of_f32(*operands[0], v + *operands[1]);
+    return (v - operands[0][column]) * operands[1][column] * operands[2][column] +
+           operands[3][column];
+}
+
 static void expect_element(const struct trial *trial, long row, long column) {
     float v = 0, slots[CHAIN_SLOTS + 1] = {0};
     for (long i = 0; i < trial->count; i++) {
@@ -93,6 +105,8 @@ static void expect_element(const struct trial *trial, long row, long column) {
         const long place = row * step->row + (by_column ? column : 0);
         if (step->op == STEP_PUT)
             expected[step->from][place] = v;
+        else if (step->op == STEP_RAMP || step->op == STEP_NORMALIZE)
+            v = take_several(trial, step, v, column);
         else if (step->form == FORM_SLOT)
             v = take_step(step->op, v, slots[step->from]);
         else
@@ -130,12 +144,16 @@ static void random_steps(struct trial *trial) {
     for (int i = 1; i <= CHAIN_SLOTS && kept; i++)
         trial->steps[trial->count++] = (struct row_step){.op = STEP_NEG, .keep = i};
     for (long more = random_below(20); more > 0; more--) {
-        int op = (int)random_below(STEP_ERF + 1);
+        int op = (int)random_below(STEP_NORMALIZE + 1);
         struct row_step step = {.op = op};
         if (op == STEP_PUT)
             continue;
-        if (op <= STEP_MAX_REVERSED)
+        if (op < STEP_PUT || op == STEP_NUMBER_OR)
             step = random_operand_step(trial, op, kept);
+        if (op == STEP_RAMP)
+            step = (struct row_step){.op = op, .form = FORM_SAME, .from = (int)random_below(4)};
+        if (op == STEP_NORMALIZE)
+            step = (struct row_step){.op = op, .form = FORM_COLUMNS, .from = (int)random_below(2)};
         if (kept && random_below(3) == 0)
             step.keep = random_slot();
         trial->steps[trial->count++] = step;

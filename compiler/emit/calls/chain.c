@@ -36,21 +36,95 @@ enum {
 #define CHAIN_STEP(step)                                                                           \
     _Static_assert((int)STEP_##step == (int)NUMBER_##step, "STEP_" #step " has its number");
 #include "templates/chain.def"
-_Static_assert(STEP_COUNT == STEP_ERF + 1, "chain.def has every step");
+_Static_assert(STEP_COUNT == STEP_NORMALIZE + 1, "chain.def has every step");
 
-/* An operation of a chain: its sources are float32 too. */
+enum { MOST_OPERANDS = 4 };
+
+/* What one step does to one value or two, which are float32 too. */
 struct operation {
-    enum op op;
+    struct step_name step;
+    int work; /* operations of the graph */
     int count;
     const struct expression *sources[2];
+    int operand_count; /* of a step of several operations: read where they lie */
+    const struct expression *operands[MOST_OPERANDS];
 };
 
-static bool is_operation(const struct expression *e, struct operation *operation) {
-    if (e->kind != EXPRESSION_OP || e->dtype != DTYPE_FLOAT32)
+static bool is_op(const struct expression *e, enum op op) {
+    return e->kind == EXPRESSION_OP && e->op == op && e->dtype == DTYPE_FLOAT32;
+}
+
+/* where(x != x, constant, x) */
+static bool is_number_or(const struct expression *e, struct operation *operation) {
+    if (!is_op(e, OP_WHERE))
         return false;
-    if (!step_names[e->op].name)
+    const struct expression *test = e->sources[0], *constant = e->sources[1], *x = e->sources[2];
+    if (test->kind != EXPRESSION_OP || test->op != OP_NE || test->sources[0] != x ||
+        test->sources[1] != x || constant->kind != EXPRESSION_CONSTANT)
         return false;
-    *operation = (struct operation){.op = e->op, .count = e->source_count};
+    *operation = (struct operation){
+        .step = {.name = "STEP_NUMBER_OR"}, .work = 2, .count = 2, .sources = {x, constant}};
+    return true;
+}
+
+/* greater_of(least, x) - greater_of(least, x + shift), with constants: a ReLU6
+ * by two ReLUs. */
+static bool is_ramp(const struct expression *e, struct operation *operation) {
+    if (!is_op(e, OP_SUB) || !is_op(e->sources[0], OP_GREATER_OF) ||
+        !is_op(e->sources[1], OP_GREATER_OF) || !is_op(e->sources[1]->sources[1], OP_ADD))
+        return false;
+    const struct expression *least = e->sources[0]->sources[0], *x = e->sources[0]->sources[1];
+    const struct expression *moved = e->sources[1]->sources[1], *shift = moved->sources[1];
+    if (e->sources[1]->sources[0] != least || moved->sources[0] != x ||
+        least->kind != EXPRESSION_CONSTANT || shift->kind != EXPRESSION_CONSTANT)
+        return false;
+    *operation = (struct operation){.step = {.name = "STEP_RAMP, FORM_SAME"},
+                                    .work = 4,
+                                    .count = 1,
+                                    .sources = {x},
+                                    .operand_count = 2,
+                                    .operands = {least, shift}};
+    return true;
+}
+
+/* Whether a value is in memory, side by side for the columns and the same in
+ * all rows. */
+static bool is_of_columns(const struct row_block *block, const struct expression *e) {
+    bool plain = true;
+    return e->kind == EXPRESSION_LOAD && block->column_limit > 1 &&
+           index_coefficient(e->index, block->column, &plain) == 1 &&
+           (!block->row || index_coefficient(e->index, block->row, &plain) == 0);
+}
+
+/* (x - mean) * scale * factor + bias, each of the columns: a batch norm. */
+static bool is_normalization(const struct row_block *block, const struct expression *e,
+                             struct operation *operation) {
+    static const enum op ops[] = {OP_ADD, OP_MUL, OP_MUL, OP_SUB};
+    const struct expression *operands[MOST_OPERANDS];
+    const struct expression *x = e;
+    for (int i = 0; i < MOST_OPERANDS; i++) {
+        if (!is_op(x, ops[i]) || !is_of_columns(block, x->sources[1]))
+            return false;
+        operands[MOST_OPERANDS - 1 - i] = x->sources[1];
+        x = x->sources[0];
+    }
+    *operation = (struct operation){.step = {.name = "STEP_NORMALIZE, FORM_COLUMNS"},
+                                    .work = MOST_OPERANDS,
+                                    .count = 1,
+                                    .sources = {x},
+                                    .operand_count = MOST_OPERANDS};
+    memcpy(operation->operands, operands, sizeof operands);
+    return true;
+}
+
+static bool is_operation(const struct row_block *block, const struct expression *e,
+                         struct operation *operation) {
+    if (is_number_or(e, operation) || is_ramp(e, operation) ||
+        is_normalization(block, e, operation))
+        return true;
+    if (e->kind != EXPRESSION_OP || e->dtype != DTYPE_FLOAT32 || !step_names[e->op].name)
+        return false;
+    *operation = (struct operation){.step = step_names[e->op], .work = 1, .count = e->source_count};
     for (int i = 0; i < e->source_count; i++) /* step_names has operations of one and two */
         operation->sources[i] = e->sources[i];
     return true;
@@ -72,6 +146,8 @@ struct chain_step {
     struct row_link *link;             /* the operand, or NULL */
     const struct chain_result *result; /* what is put, or NULL */
     int keep;                          /* the slot for what it computed, or 0 */
+    int operand_count;                 /* of a step of several operations, one behind another */
+    struct row_link *operands[MOST_OPERANDS];
 };
 
 struct row_chain {
@@ -98,10 +174,12 @@ static void add_links(struct row_chain *chain, const struct expression *e) {
         known->uses_left++;
     if (known || chain->too_large)
         return;
-    if (is_operation(e, &operation)) {
-        chain->operations++;
+    if (is_operation(chain->rows->block, e, &operation)) {
+        chain->operations += operation.work;
         for (int i = 0; i < operation.count; i++)
             add_links(chain, operation.sources[i]);
+        for (int i = 0; i < operation.operand_count; i++)
+            add_links(chain, operation.operands[i]);
     }
     chain->too_large |= chain->count == MAX_LINKS;
     if (chain->too_large)
@@ -122,15 +200,25 @@ static void add_step(struct row_chain *chain, const char *name, int slot, struct
 }
 
 /* Whether a value can be an operand as it is: what is in memory, or in a slot. */
-static bool is_ready(const struct row_link *link) {
+static bool is_ready(const struct row_chain *chain, const struct row_link *link) {
     struct operation operation;
-    return link->slot > 0 || !is_operation(link->e, &operation);
+    return link->slot > 0 || !is_operation(chain->rows->block, link->e, &operation);
+}
+
+static void end_use(struct row_chain *chain, struct row_link *link) {
+    if (--link->uses_left == 0 && link->slot)
+        chain->taken[link->slot] = false;
 }
 
 static void use_ready(struct row_chain *chain, const char *name, struct row_link *link) {
     add_step(chain, name, link->slot, link->slot ? NULL : link);
-    if (--link->uses_left == 0 && link->slot)
-        chain->taken[link->slot] = false;
+    end_use(chain, link);
+}
+
+/* Whether it was computed just now. */
+static bool is_accumulated(const struct row_chain *chain, const struct row_link *link) {
+    return link->slot > 0 && chain->step_count > 0 &&
+           chain->steps[chain->step_count - 1].keep == link->slot;
 }
 
 static void keep(struct row_chain *chain, struct row_link *link) {
@@ -150,14 +238,14 @@ static void accumulate(struct row_chain *chain, struct row_link *link);
 static void accumulate_two(struct row_chain *chain, const struct operation *operation) {
     struct row_link *a = find_link(chain, operation->sources[0]);
     struct row_link *b = find_link(chain, operation->sources[1]);
-    const struct step_name *names = &step_names[operation->op];
-    if (is_ready(a) && !is_ready(b)) {
+    const struct step_name *names = &operation->step;
+    if (is_ready(chain, a) && !is_ready(chain, b)) {
         accumulate(chain, b);
         use_ready(chain, names->reversed ? names->reversed : names->name, a);
         return;
     }
     accumulate(chain, a);
-    if (is_ready(b)) { /* perhaps since just now */
+    if (is_ready(chain, b)) { /* perhaps since just now */
         use_ready(chain, names->name, b);
         return;
     }
@@ -170,21 +258,35 @@ static void accumulate_two(struct row_chain *chain, const struct operation *oper
     use_ready(chain, names->reversed ? names->reversed : names->name, a);
 }
 
+static void add_step_of_one(struct row_chain *chain, const struct operation *operation) {
+    add_step(chain, operation->step.name, 0, NULL);
+    if (chain->too_large)
+        return;
+    struct chain_step *step = &chain->steps[chain->step_count - 1];
+    step->operand_count = operation->operand_count;
+    for (int i = 0; i < operation->operand_count; i++)
+        step->operands[i] = find_link(chain, operation->operands[i]);
+}
+
 /* Steps after which the accumulator is the value. */
 static void accumulate(struct row_chain *chain, struct row_link *link) {
     struct operation operation;
     if (chain->too_large)
         return;
-    if (is_ready(link)) {
+    if (is_accumulated(chain, link)) {
+        end_use(chain, link);
+        return;
+    }
+    if (is_ready(chain, link)) {
         use_ready(chain, "STEP_TAKE", link);
         return;
     }
-    is_operation(link->e, &operation);
+    is_operation(chain->rows->block, link->e, &operation);
     if (operation.count == 2) {
         accumulate_two(chain, &operation);
     } else {
         accumulate(chain, find_link(chain, operation.sources[0]));
-        add_step(chain, step_names[operation.op].name, 0, NULL);
+        add_step_of_one(chain, &operation);
     }
     if (--link->uses_left > 0)
         keep(chain, link);
@@ -196,7 +298,7 @@ static void accumulate(struct row_chain *chain, struct row_link *link) {
 static void place_operands(struct row_chain *chain) {
     struct operation operation;
     for (int i = 0; i < chain->count; i++)
-        if (!is_operation(chain->links[i].e, &operation))
+        if (!is_operation(chain->rows->block, chain->links[i].e, &operation))
             chain->links[i].place = rows_operand(chain->rows, chain->links[i].e);
 }
 
@@ -237,6 +339,16 @@ static const char *operand_text(struct arena *arena, int number, struct row_oper
     return arena_format(arena, ", %s, %d, %" PRId64, form, number, place.row);
 }
 
+/* Operands behind one another, though one may stand there already. */
+static const char *several_text(struct emitter *emitter, const struct chain_step *step,
+                                struct chain_text *text) {
+    int first = text->operand_count;
+    for (int i = 0; i < step->operand_count; i++)
+        text->operands = and_item(emitter, text->operands, step->operands[i]->place.pointer);
+    text->operand_count += step->operand_count;
+    return arena_format(emitter->ir->arena, ", %d", first);
+}
+
 static const char *place_text(struct emitter *emitter, const struct chain_step *step,
                               struct chain_text *text) {
     struct arena *arena = emitter->ir->arena;
@@ -248,6 +360,8 @@ static const char *place_text(struct emitter *emitter, const struct chain_step *
     }
     if (step->slot)
         return arena_format(arena, ", FORM_SLOT, %d", step->slot);
+    if (step->operand_count)
+        return several_text(emitter, step, text);
     if (!link)
         return "";
     if (link->operand < 0) {
@@ -278,6 +392,8 @@ static bool is_one_row(const struct row_chain *chain) {
             one = step->result->place.row == block->column_limit;
         else if (step->link)
             one = step->link->place.row == block->column_limit * step->link->place.step;
+        for (int k = 0; k < step->operand_count && one; k++)
+            one = step->operands[k]->place.step == 0;
     }
     return one;
 }
