@@ -93,8 +93,8 @@ static bool is_useful(const struct tile_cut *cut, int64_t extent) {
 static bool is_finite_constant(const struct expression *load) {
     const struct buffer *buffer = load->buffer;
     const float *elements = buffer->value;
-    if (buffer->kind != BUFFER_CONSTANT || !elements)
-        return false;
+    if (buffer->kind != BUFFER_CONSTANT || buffer->dtype != DTYPE_FLOAT32 || !elements)
+        return false; /* those of 16 bits are not looked through */
     for (int64_t i = 0; i < buffer->elements; i++)
         if (!isfinite(elements[i]))
             return false;

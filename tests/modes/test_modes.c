@@ -303,8 +303,8 @@ static struct graph *narrow_weights(struct tensor_context *context, struct et_er
                 {"batch",
                  matmul(tensor_expand(tensor_reshape(rows, SHAPE(1, 14, 700)), SHAPE(2, 14, 700)),
                         two)},
-                {"convolution",
-                 conv2d(image, filters, NO_TENSOR, (struct conv2d_options){.groups = 1})},
+                {"convolution", conv2d(image, filters, NO_TENSOR,
+                                       (struct conv2d_options){.padding = {1, 1}, .groups = 1})},
                 {"dot", tensor_contract(long_rows, line, AXES(0))}, {"small", matmul(rows, small)}),
         error);
 }

@@ -138,3 +138,29 @@ Test(padding, is_multiplied_by_what_is_not_finite, .timeout = 60) {
     int64_t counts[3] = {0};
     check_modes(&problems[0], false, counts);
 }
+
+/* The same with weights of 16 bits, too many to be cast before they are packed. Each infinity is
+ * the lower half of a float32 that would be finite. */
+Test(padding, is_multiplied_by_16_bits_that_are_not_finite, .timeout = 60) {
+    enum { CHANNELS = 180, COUNT = CHANNELS * CHANNELS * 9 };
+    static uint16_t values[COUNT];
+    struct et_error error = {0};
+    struct tensor_context *context = tensor_context_new("narrow");
+    for (int i = 0; i < COUNT; i++)
+        values[i] = i % 100 ? 0x3f80 : 0x7f80;
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1, CHANNELS, 7, 7));
+    struct tensor w = add_weight(context, "w", DTYPE_BFLOAT16, SHAPE(CHANNELS, CHANNELS, 3, 3));
+    struct tensor y = conv2d(tensor_abs(x), tensor_cast(w, DTYPE_FLOAT32), NO_TENSOR,
+                             (struct conv2d_options){.padding = {1, 1}, .groups = 1});
+    struct graph *graph = compile_to_graph(context, OUTPUTS({"y", y}), &error);
+    struct trial trial;
+    cr_assert_not_null(graph, "%s", error.message);
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_WEIGHT)
+            graph->nodes[i]->value = values;
+    cr_assert(trial_begin(&trial, graph, 1, &error), "%s", error.message);
+    cr_expect_not(leaves_out(graph));
+    cr_expect(trial_check(&trial, mode_find("jit"), &error), "%s", error.message);
+    trial_end(&trial);
+    graph_free(graph);
+}
