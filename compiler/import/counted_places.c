@@ -3,6 +3,8 @@
 #include "compiler/import/movement.h"
 #include "compiler/import/positions.h"
 
+#include <string.h>
+
 /* ---- What is found ---- */
 
 struct tensor count_found(struct call *call) {
@@ -316,33 +318,63 @@ struct tensor count_expand(struct call *call) {
     return build_along(call, c.axis + more, c.count);
 }
 
+/* All that is true, so many times, one after another. */
+static struct tensor repeat_true(struct tensor x, struct counted c, int64_t times) {
+    int64_t extent = tensor_extent(x, c.axis) * times;
+    return tensor_gather(x, c.axis,
+                         tensor_mod(tensor_iota(x.context, DTYPE_INT64, extent), c.count));
+}
+
 struct tensor count_tile(struct call *call) {
     struct counted c = call_counted(call, 0);
+    struct tensor x = call_input(call, 0);
+    int rank = tensor_rank(x);
     if (!only_counted_below(call, 1))
         return NO_TENSOR;
     struct integers times = call_known(call, call_input(call, 1), "the repeats");
-    if (call->opset < 6 || integer_or(times, c.axis, 1) != 1)
+    int64_t own = integer_or(times, c.axis, 1), others[MAX_RANK];
+    if (call->opset < 6 || own < 1 || own > INT32_MAX || (own > 1 && times.count != rank))
         return refuse_counted(call, "repeated along its axis");
-    return build_along(call, c.axis, c.count);
+    if (own == 1)
+        return build_along(call, c.axis, c.count);
+    for (int i = 0; i < rank; i++)
+        others[i] = i == c.axis ? 1 : times.values[i];
+    call->inputs[0] = repeat_true(x, c, own);
+    call->inputs[1] = int64_list(call->context, rank, others);
+    return build_along(call, c.axis, tensor_mul(c.count, number64(call->context, own)));
 }
 
-/* Borders of other axes. */
-struct tensor count_pad(struct call *call) {
-    struct counted c = call_counted(call, 0);
+/* What is known of the borders of an axis. */
+static struct range border_of(struct call *call, int axis) {
     int rank = tensor_rank(call_input(call, 0));
     struct integers axes = {0};
-    if (!only_counted_below(call, 1))
-        return NO_TENSOR;
+    struct range border = {0};
     struct integers pads =
         call->opset < 2 ? call_ints(call, "paddings") : call_ints_or_input(call, "pads", 1);
     if (call_has_input(call, 3))
         axes = call_known(call, call_input(call, 3), "the axes");
     int count = axes.values ? axes.count : rank;
     for (int i = 0; i < count; i++)
-        if ((axes.values ? call_axis(call, axes.values[i], rank) : i) == c.axis &&
-            (integer_or(pads, i, 0) != 0 || integer_or(pads, count + i, 0) != 0))
-            return refuse_counted(call, "with a border along its axis");
-    return build_along(call, c.axis, c.count);
+        if ((axes.values ? call_axis(call, axes.values[i], rank) : i) == axis)
+            border = (struct range){integer_or(pads, i, 0), integer_or(pads, count + i, 0)};
+    return border;
+}
+
+/* A constant border along the axis: the same constant behind the count begins it. */
+struct tensor count_pad(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    struct tensor x = call_input(call, 0);
+    if (!only_counted_below(call, 1))
+        return NO_TENSOR;
+    struct range border = border_of(call, c.axis);
+    if (border.begin == 0 && border.end == 0)
+        return build_along(call, c.axis, c.count);
+    if (border.begin < 0 || border.end < 0 || border.begin > MAX_ELEMENTS ||
+        border.end > MAX_ELEMENTS || strcmp(call_text(call, "mode", "constant"), "constant") != 0)
+        return refuse_counted(call, "with a border along its axis that is no constant");
+    call->inputs[0] = tensor_where(before_count(x, c), x, call_pad_value(call, x));
+    return build_along(call, c.axis,
+                       tensor_add(c.count, number64(call->context, border.begin + border.end)));
 }
 
 struct tensor count_one_hot(struct call *call) {

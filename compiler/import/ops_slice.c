@@ -195,7 +195,7 @@ static struct tensor crop(struct call *call, struct tensor x, struct range pads[
 }
 
 /* The value around: of the dtype of x, of one element. */
-static struct tensor pad_value(struct call *call, struct tensor x) {
+struct tensor call_pad_value(struct call *call, struct tensor x) {
     if (call_has_input(call, 2))
         return tensor_reshape(call_input(call, 2), SCALAR_SHAPE);
     return call_has(call, "value")
@@ -214,7 +214,7 @@ static struct tensor pad_with(struct tensor x, const struct range *pads, struct 
 }
 
 static struct tensor constant_border(struct call *call, struct tensor x, const struct range *pads) {
-    struct tensor value = pad_value(call, x);
+    struct tensor value = call_pad_value(call, x);
     const struct view *known = known_elements(call->importer, value);
     struct node node = {.op = OP_PAD};
     bool any = false;

@@ -123,6 +123,10 @@ CASES = {
                                 (2**62, -(2**62), -1), (-1, -4, -1), (-2, 3, -2), (30, 2, -3),
                                 (-1, 2**63 - 1, -1), (-5, -2, -1), (-2**63, -4, 2),
                                 (-1, -(2**63), -(2**63)))},
+    "tiled along its axis": each("Tile", (), "found times", times=numpy.array([3, 2])),
+    **{f"padded by {pads}": each("Pad", (), "found pads seven", pads=numpy.array(pads),
+                                 seven=numpy.array(7, numpy.float32))
+       for pads in ([1, 0, 0, 0], [0, 0, 2, 0], [2, 1, 3, 1])},
     "slice of columns and rows": each("Slice", (), "found starts ends axes steps",
                                       starts=numpy.array([3, -6]), ends=numpy.array([0, 2**62]),
                                       axes=numpy.array([1, 0]), steps=numpy.array([-2, 1])),
@@ -322,8 +326,8 @@ REFUSED = {
     "beside another extent": also([("Add", "found boxes", "y")]),
     "a shape that is not said": each("Reshape", (), "found shape", shape=numpy.array([40, 4])),
     "expanded along its axis": each("Expand", (), "found shape", shape=numpy.array([40, 4])),
-    "tiled along its axis": each("Tile", (), "found times", times=numpy.array([2, 1])),
-    "padded": each("Pad", (), "found pads", pads=numpy.array([1, 0, 0, 0])),
+    "padded by its elements": each("Pad", {"mode": "reflect"}, "found pads",
+                                   pads=numpy.array([1, 0, 0, 0])),
 }
 
 
