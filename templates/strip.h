@@ -168,7 +168,7 @@ static inline float f32_near_sin(float x) {
 static inline void f32_sin_strip(float *to, const float *from, float less, long count) {
     float x[NEAR_STRIP];
     for (long at = 0; at < count; at += NEAR_STRIP) {
-        const long taken = count - at < NEAR_STRIP ? count - at : NEAR_STRIP;
+        const long left = count - at, taken = left < NEAR_STRIP ? left : (long)NEAR_STRIP;
         if (f32_take_near(x, from + at, less, taken)) {
             for (int i = 0; i < NEAR_STRIP; i++)
                 x[i] = f32_near_sin(x[i]);
@@ -199,7 +199,7 @@ static inline float f32_near_cos(float x) {
 static inline void f32_cos_strip(float *to, const float *from, float less, long count) {
     float x[NEAR_STRIP];
     for (long at = 0; at < count; at += NEAR_STRIP) {
-        const long taken = count - at < NEAR_STRIP ? count - at : NEAR_STRIP;
+        const long left = count - at, taken = left < NEAR_STRIP ? left : (long)NEAR_STRIP;
         if (f32_take_near(x, from + at, less, taken)) {
             for (int i = 0; i < NEAR_STRIP; i++)
                 x[i] = f32_near_cos(x[i]);
