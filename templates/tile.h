@@ -163,6 +163,7 @@ tile_inside(tile_function *tile, int rows, int columns, float *restrict acc, con
         part_stream += steps->first[axis] * walk->stream[axis];
         part_panel += steps->first[axis] * walk->panel[axis];
     }
+    __asm__("" : "+r"(tile)); // inlined here, with what is known of `part`, it would be slower
     tile(acc, part_stream, part_panel, &part, resume, ahead);
     if (!tile_has_negative_zero(rows, columns, acc, walk->sums))
         return;
