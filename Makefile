@@ -190,7 +190,7 @@ needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),a
         $(call sweep,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) \
         $(if $(filter tests/tsan/%,$(1)),tsan-build)
 
-SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 sanitized: | build/setup-test
 	@$(MAKE) $(SANITIZED) chosen
@@ -206,7 +206,7 @@ asan: sanitized
 
 # What reads bytes from outside, fed by libFuzzer: a program for each tests/fuzz/fuzz_NAME.c.
 FUZZ_PROGRAMS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZED = BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE='-O1 -g -fno-omit-frame-pointer' SANITIZE='$\
+FUZZED = BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' SANITIZE='$\
   -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 $(FUZZ_PROGRAMS:=.o): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(FUZZ_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
@@ -225,7 +225,7 @@ TSAN_TESTS = $(addprefix $(BUILD)/tests/,runtime/test_pool server/test_server \
 ifneq ($(findstring thread,$(SANITIZE)),)
 $(TSAN_TESTS): $(BUILD)/tests/tsan/main.o
 endif
-THREADED = BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' SANITIZE=-fsanitize=thread
+THREADED = BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' SANITIZE=-fsanitize=thread
 tsan-programs: $(TSAN_TESTS) $(BUILD)/eigentensor-server
 tsan-build: | build/setup-test
 	@$(MAKE) $(THREADED) tsan-programs

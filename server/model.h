@@ -49,8 +49,8 @@ struct models {
     int most_sizes; /* programs of one model with open axes; 0: one */
 };
 
-/* Opens the graphs, or the shipped models when there are none, and compiles each with libtcc, unless
- * the system refuses memory for machine code: then the interpreter runs until gcc is done. */
+/* Opens the graphs, or the shipped models when there are none, and compiles each with libtcc,
+ * unless the system refuses memory for machine code: the interpreter runs until gcc is done. */
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error);
 /* Makes of the program, which it takes, what can be run: the model's other facts are set before.
  * False, an error and nothing to end. */

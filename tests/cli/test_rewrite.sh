@@ -85,7 +85,8 @@ idx() {
     printf "$1"
     cat
 }
-cat "$top"/models/mnist/samples/*.png | tail -c 1568 | idx '\0\0\010\003\0\0\0\002\0\0\0\034\0\0\0\034' >two
+cat "$top"/models/mnist/samples/*.png | tail -c 1568 |
+    idx '\0\0\010\003\0\0\0\002\0\0\0\034\0\0\0\034' >two
 expect 0 "$tool" rewrite quantize "$mnist" -o int8.json --data two
 says out 'quantize: 5 of 5 sites'
 says out 'layers.0.weight'

@@ -483,8 +483,12 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     X(attention)                                                                                   \
     X(panels)                                                                                      \
     X(leaves)                                                                                      \
-    X(without_elements) X(nothing) X(narrow_weights) X(rows_one_by_one) X(byte_products)           \
-        X(byte_convolutions)
+    X(without_elements)                                                                            \
+    X(nothing)                                                                                     \
+    X(narrow_weights)                                                                              \
+    X(rows_one_by_one)                                                                             \
+    X(byte_products)                                                                               \
+    X(byte_convolutions)
 
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {
