@@ -5,7 +5,7 @@
 #include <string.h>
 
 static void *element_at(void *data, enum dtype dtype, int64_t offset) {
-    return (char *)data + offset * (int64_t)dtype_facts[dtype].bytes;
+    return data ? (char *)data + offset * (int64_t)dtype_facts[dtype].bytes : NULL;
 }
 
 struct view view_contiguous(const struct node *node, const void *data) {

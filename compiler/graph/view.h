@@ -6,7 +6,8 @@
 #include "compiler/graph/graph.h"
 
 /* Element [i, j, ..] is at data + (i * stride[0] + j * stride[1] + ..) elements. Strides may be 0
- * or negative. A view owns nothing; `data` is only written where a function says so. */
+ * or negative. A view owns nothing; `data` is only written where a function says so, and NULL where
+ * it is a matter of strides only. */
 struct view {
     void *data;
     enum dtype dtype;

@@ -112,6 +112,18 @@ Test(view, reshape_of_repeated_and_single_elements) {
     CHECK(still_one, 0);
 }
 
+Test(view, strides_alone_have_no_elements_to_point_to) {
+    struct node node = {.dtype = DTYPE_INT32, .rank = 1, .shape = {4}};
+    struct view source = view_contiguous(&node, NULL);
+    struct node shrink = {.op = OP_SHRINK, .rank = 1, .shape = {2}, .before = {1}};
+    struct node flip = {.op = OP_FLIP, .rank = 1, .shape = {2}, .axis_count = 1, .axes = {0}};
+    struct view part = moved(&shrink, &source);
+    struct view flipped = moved(&flip, &part);
+    cr_assert_null(part.data);
+    cr_assert_null(flipped.data);
+    cr_assert_eq(flipped.stride[0], -1);
+}
+
 Test(view, pad_is_no_view) {
     struct view source = counting_view(1, (int64_t[]){2}), result;
     struct node pad = {.op = OP_PAD, .rank = 1, .shape = {4}, .before = {1}, .after = {1}};
