@@ -11,21 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct rewrite_arguments {
-    struct common common;
-    int count;
-    enum rewrite_kind rewrites[REWRITE_COUNT];
-    struct rewrite_options options;
-    double bound;       /* of --fast; 0: by names */
-    struct list data;   /* quantize */
-    const char *labels; /* NULL: none */
-    int64_t most_samples;
-    struct sample_files samples; /* of the data */
-    const char *output;
-    int64_t seed;
-    bool stored_given, allow_none;
-};
-
 enum {
     KEY_NAME = 256,
     KEY_TILE,
@@ -38,8 +23,26 @@ enum {
     KEY_LABELS,
     KEY_RANGE,
     KEY_ERROR,
-    KEY_ACCURACY
+    KEY_ACCURACY,
+    KEYS_END
 };
+
+struct rewrite_arguments {
+    struct common common;
+    int count;
+    enum rewrite_kind rewrites[REWRITE_COUNT];
+    struct rewrite_options options;
+    double bound;       /* of --fast; 0: by names */
+    struct list data;   /* quantize */
+    const char *labels; /* NULL: none */
+    int64_t most_samples;
+    struct sample_files samples; /* of the data */
+    const char *output;
+    int64_t seed;
+    bool allow_none;
+    bool given[KEYS_END - KEY_NAME]; /* by key */
+};
+
 static const struct argp_option options[] = {
     {"output", 'o', "OUT.json", 0, "The graph to write; its weights go beside it", 0},
     {"name", KEY_NAME, "NAME", 0, "The new graph's name (default: as it was)", 0},
@@ -54,23 +57,25 @@ static const struct argp_option options[] = {
      "is that of the samples; to be given for each input",
      0},
     {"samples", KEY_SAMPLES, "N", 0,
-     "quantize: run on so many of them, evenly spread (default: 1000)", 0},
+     "quantize: run on so many samples of --data, evenly spread (default: 1000)", 0},
     {"type", KEY_TYPE, "TYPE", 0, "store-weights: float16 (the default) or bfloat16", 0},
     {"range", KEY_RANGE, "NAME", 0,
-     "quantize: which range of what was seen has codes, of those below (default: extremes)", 0},
+     "quantize: which range of what was seen has codes, of those above (default: extremes)", 0},
     {"error", KEY_ERROR, "SHARE", 0,
      "quantize: let the most sensitive layers stay float32, so that the outputs change by no more "
      "than SHARE of their size on the data, root mean square: 0.01 or 1%",
      0},
     {"accuracy", KEY_ACCURACY, "SHARE", 0,
-     "quantize: the same, so that no more than SHARE of the samples lose their right label", 0},
+     "quantize: let the most sensitive layers stay float32, so that no more than SHARE of the "
+     "samples lose their right label; needs --labels",
+     0},
     {"labels", KEY_LABELS, "FILE", 0,
      "quantize: the labels of the data, an IDX or .npy file: for --accuracy", 0},
     {"allow-none", KEY_ALLOW_NONE, 0, 0, "Write a graph even where a rewrite found nothing to do",
      0},
     {"input", KEY_INPUT, "[NAME=]FILE", 0,
      "Measure on this input, an .npy array, PNG or IDX file as `eigentensor run` takes them; to be "
-     "given for each input (default: random inputs)",
+     "given for each input (default: the first sample of --data, else random inputs)",
      0},
     INDEX_OPTION,
     FAST_OPTION,
@@ -111,7 +116,6 @@ static void parse_type(struct rewrite_arguments *arguments, const char *text,
     for (int i = 0; i < 2; i++)
         if (strcmp(text, dtype_facts[types[i]].name) == 0) {
             arguments->options.stored = types[i];
-            arguments->stored_given = true;
             return;
         }
     argp_error(state, "%s: expected float16 or bfloat16", text);
@@ -137,16 +141,39 @@ static bool names(const struct rewrite_arguments *arguments, enum rewrite_kind r
     return false;
 }
 
-static void check_quantize(const struct rewrite_arguments *arguments, struct argp_state *state) {
-    bool has_data = arguments->data.count > 0;
-    if (names(arguments, REWRITE_quantize) && !has_data)
+/* Options that are for one rewrite alone. */
+static const struct rewrite_key {
+    int key;
+    enum rewrite_kind rewrite;
+} rewrite_keys[] = {
+    {KEY_TILE, REWRITE_winograd},    {KEY_DATA, REWRITE_quantize},
+    {KEY_SAMPLES, REWRITE_quantize}, {KEY_RANGE, REWRITE_quantize},
+    {KEY_ERROR, REWRITE_quantize},   {KEY_ACCURACY, REWRITE_quantize},
+    {KEY_LABELS, REWRITE_quantize},  {KEY_TYPE, REWRITE_store_weights},
+};
+
+static bool was_given(const struct rewrite_arguments *arguments, int key) {
+    return arguments->given[key - KEY_NAME];
+}
+
+static const char *option_name(int key) {
+    const struct argp_option *option = options;
+    while (option->key != key)
+        option++;
+    return option->name;
+}
+
+static void check_options(const struct rewrite_arguments *arguments, struct argp_state *state) {
+    for (size_t i = 0; i < sizeof rewrite_keys / sizeof *rewrite_keys; i++) {
+        const struct rewrite_key *one = &rewrite_keys[i];
+        if (was_given(arguments, one->key) && !names(arguments, one->rewrite))
+            argp_error(state, "--%s is for %s", option_name(one->key),
+                       rewrite_facts[one->rewrite].name);
+    }
+    if (names(arguments, REWRITE_quantize) && !was_given(arguments, KEY_DATA))
         argp_error(state, "quantize needs inputs to run on, --data");
-    if (!names(arguments, REWRITE_quantize) && has_data)
-        argp_error(state, "--data is for quantize");
-    if (arguments->options.quantize_budget.accuracy > 0 && !arguments->labels)
+    if (was_given(arguments, KEY_ACCURACY) && !was_given(arguments, KEY_LABELS))
         argp_error(state, "--accuracy needs --labels");
-    if (arguments->labels && !has_data)
-        argp_error(state, "--labels are those of --data");
 }
 
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
@@ -157,6 +184,8 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         parse_names(arguments, argument, state);
         return 0;
     }
+    if (key >= KEY_NAME && key < KEYS_END)
+        arguments->given[key - KEY_NAME] = true;
     switch (key) {
     case 'o':
         arguments->output = argument;
@@ -201,9 +230,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case ARGP_KEY_END:
         if (!arguments->output)
             argp_error(state, "expected where to write the new graph, --output=OUT.json");
-        check_quantize(arguments, state);
-        if (arguments->stored_given && !names(arguments, REWRITE_store_weights))
-            argp_error(state, "--type is for store-weights");
+        check_options(arguments, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -219,7 +246,7 @@ static char *help_text(int key, const char *text, void *input) {
     text_add(&list, "%s\n", text);
     for (int i = 0; i < REWRITE_COUNT; i++)
         text_add(&list, "\n  %s\n%s.\n", rewrite_facts[i].name, rewrite_facts[i].summary);
-    text_add(&list, "\nRanges:\n");
+    text_add(&list, "\nRanges that quantize knows, for --range:\n");
 #define RANGE_TEXT(id, name, summary) text_add(&list, "  %-12s%s\n", name, summary);
     QUANTIZE_RANGES(RANGE_TEXT)
 #undef RANGE_TEXT
@@ -232,8 +259,9 @@ static const struct command_line line = {
     .arguments = "NAME[,NAME...] MODEL.json\n--fast[=BOUND] MODEL.json",
     .about =
         "Makes another graph that computes the same over the real numbers but rounds "
-        "elsewhere, with a digest of its own; says what was changed, and measures the errors "
-        "of both graphs against float64.\v"
+        "elsewhere, or, by quantize and store-weights, with numbers of fewer bits. It has a digest "
+        "of its own. Says what was changed, and measures the errors of both graphs against "
+        "float64.\v"
         "Compiling never approximates; rewriting is how one asks for it. All ways of running "
         "the new graph give the same bits, which are not those of the old one. Exit status: 1 "
         "also when a rewrite found nothing to do.\n\n"

@@ -102,8 +102,14 @@ expect 0 "$tool" check int8.json --seeds=1
 says out 'the same bits in every output'
 expect 2 "$tool" rewrite quantize "$mnist" -o none.json
 says err 'quantize needs inputs to run on, --data'
-expect 2 "$tool" rewrite winograd "$mnist" -o none.json --data two
-says err '--data is for quantize'
+for option in --data=two --samples=2 --range=entropy --error=1% --accuracy=1% --labels=two; do
+    expect 2 "$tool" rewrite winograd "$mnist" -o none.json $option
+    says err "${option%%=*} is for quantize"
+done
+expect 2 "$tool" rewrite --fast "$mnist" -o none.json --error=1%
+says err '--error is for quantize'
+expect 2 "$tool" rewrite fold-batchnorm "$mnist" -o none.json --tile=2x2
+says err '--tile is for winograd'
 expect 2 "$tool" rewrite quantize "$mnist" -o none.json --data two --samples=0
 head -c 1 /dev/zero | idx '\0\0\010\003\0\0\0\001\0\0\0\001\0\0\0\001' >tiny
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data tiny
