@@ -1,6 +1,5 @@
 #include "runtime/cli/samples.h"
 
-#include "compiler/graph/graph.h"
 #include "runtime/cli/cli.h"
 #include "runtime/formats/idx.h"
 #include "runtime/formats/npy.h"
@@ -17,73 +16,55 @@ struct sample_file {
     struct npy npy;
 };
 
-static const char *npy_name(const char *descr) {
-    for (int i = 0; i < DTYPE_COUNT; i++)
-        if (strcmp(dtype_facts[i].npy, descr) == 0)
-            return dtype_facts[i].name;
-    return descr;
+static bool read_array(struct sample_file *file, struct et_error *error) {
+    bool numpy;
+    if (!tensor_file_is_npy(file->path, &numpy, error))
+        return false;
+    return numpy ? npy_read(file->path, MOST_SAMPLE_BYTES, &file->npy, error)
+                 : idx_read(file->path, MOST_SAMPLE_BYTES, &file->idx, error);
 }
 
-/* Of one sample; 0: there is none, or a part of one. */
-static size_t entry_bytes(const struct npy *npy) {
-    size_t entries = npy->rank > 0 ? (size_t)npy->shape[0] : 0;
-    return entries && npy->byte_count % entries == 0 ? npy->byte_count / entries : 0;
+static void free_array(struct sample_file *file) {
+    idx_free(&file->idx);
+    npy_free(&file->npy);
 }
 
+/* Extents of the array, of which the first is that of the samples. */
+static const int64_t *shape_of(const struct sample_file *file, int *rank) {
+    *rank = file->npy.bytes ? file->npy.rank : file->idx.rank;
+    return file->npy.bytes ? file->npy.shape : file->idx.shape;
+}
+
+static int64_t entries_of(const struct sample_file *file) {
+    int rank;
+    const int64_t *shape = shape_of(file, &rank);
+    return rank > 0 ? shape[0] : 0;
+}
+
+/* That each entry is an input; of IDX files tensor_from_idx sees to that. */
 static bool check_npy(const struct sample_file *file, const struct et_tensor *facts,
                       struct et_error *error) {
     const struct npy *npy = &file->npy;
-    if (strcmp(npy_name(npy->descr), facts->dtype) == 0 && entry_bytes(npy) == facts->bytes)
-        return true;
-    return et_fail(error,
-                   "%s: input %s: expected %s along a first axis of samples, found an array of %s "
-                   "with %zu bytes for each entry of its first axis",
-                   file->path, facts->name, facts_text(facts).text, npy_name(npy->descr),
-                   entry_bytes(npy));
+    const struct et_tensor found = {
+        .dtype = tensor_npy_dtype(npy->descr), .rank = npy->rank, .shape = npy->shape};
+    size_t entries = (size_t)entries_of(file);
+    if (strcmp(found.dtype, facts->dtype) != 0 || entries == 0 || npy->byte_count % entries != 0 ||
+        npy->byte_count / entries != facts->bytes)
+        return et_fail(error, "%s: input %s: expected %s along a first axis of samples, found %s",
+                       file->path, facts->name, facts_text(facts).text, facts_text(&found).text);
+    return tensor_check_bools(facts, file->path, npy->bytes, npy->byte_count, error);
 }
 
-/* A bool is an index in compiled code: no other byte may come in. */
-static bool check_bools(const struct sample_file *file, const struct et_tensor *facts,
-                        struct et_error *error) {
-    const unsigned char *bytes = file->npy.bytes;
-    for (size_t i = 0; strcmp(facts->dtype, "bool") == 0 && i < file->npy.byte_count; i++)
-        if (bytes[i] > 1)
-            return et_fail(error, "%s: input %s: element %zu: expected 0 or 1, found %d",
-                           file->path, facts->name, i, bytes[i]);
-    return true;
-}
-
-static bool is_npy(const char *path, bool *is, struct et_error *error) {
-    char first[6] = {0};
-    size_t got;
-    if (!read_beginning(path, first, sizeof first, &got, error))
-        return false;
-    *is = memcmp(first, "\x93NUMPY", 6) == 0;
-    return true;
-}
-
-static bool open_file(struct sample_file *file, const struct et_tensor *facts, int64_t *entries,
+static bool open_file(struct sample_file *file, const struct et_tensor *facts,
                       struct et_error *error) {
-    bool numpy;
-    if (!is_npy(file->path, &numpy, error))
-        return false;
-    if (!numpy) {
-        if (!idx_read(file->path, MOST_SAMPLE_BYTES, &file->idx, error))
-            return false;
-        *entries = file->idx.shape[0];
-        return true;
-    }
-    if (!npy_read(file->path, MOST_SAMPLE_BYTES, &file->npy, error))
-        return false;
-    *entries = file->npy.rank > 0 ? file->npy.shape[0] : 0;
-    return check_npy(file, facts, error) && check_bools(file, facts, error);
+    return read_array(file, error) && (!file->npy.bytes || check_npy(file, facts, error));
 }
 
 static bool open_files(struct sample_files *files, struct et_error *error) {
     for (int i = 0; i < files->inputs.count; i++) {
-        int64_t entries;
-        if (!open_file(&files->files[i], &files->inputs.facts[i], &entries, error))
+        if (!open_file(&files->files[i], &files->inputs.facts[i], error))
             return false;
+        int64_t entries = entries_of(&files->files[i]);
         if (i > 0 && entries != files->entries)
             return et_fail(error, "%s: %" PRId64 " samples, but there are %" PRId64 " in %s",
                            files->files[i].path, entries, files->entries, files->files[0].path);
@@ -143,14 +124,12 @@ static bool take_label(const char *descr, const void *elements, int64_t index, i
 
 static bool take_labels(struct sample_files *files, const struct sample_file *file,
                         struct et_error *error) {
-    const struct idx *idx = &file->idx;
-    const struct npy *npy = &file->npy;
-    bool numpy = npy->bytes != NULL;
-    const char *descr = numpy ? npy->descr : idx->type == IDX_UINT8 ? "|u1" : "";
-    int rank = numpy ? npy->rank : idx->rank;
-    int64_t count = rank == 1 ? (numpy ? npy->shape : idx->shape)[0] : -1;
-    const void *elements = numpy ? npy->bytes : idx->bytes;
-    if (count != files->entries)
+    bool numpy = file->npy.bytes != NULL;
+    const char *descr = numpy ? file->npy.descr : file->idx.type == IDX_UINT8 ? "|u1" : "";
+    const void *elements = numpy ? file->npy.bytes : file->idx.bytes;
+    int rank;
+    int64_t count = shape_of(file, &rank)[0];
+    if (rank != 1 || count != files->entries)
         return et_fail(error, "%s: expected %" PRId64 " labels along one axis, one for each sample",
                        file->path, files->entries);
     files->labels = et_allocate((size_t)files->samples.count, sizeof *files->labels);
@@ -166,22 +145,14 @@ static bool take_labels(struct sample_files *files, const struct sample_file *fi
 
 bool samples_open_labels(struct sample_files *files, const char *path, struct et_error *error) {
     struct sample_file file = {.path = path};
-    bool numpy, good = is_npy(path, &numpy, error);
-    if (good && numpy)
-        good = npy_read(path, MOST_SAMPLE_BYTES, &file.npy, error);
-    else if (good)
-        good = idx_read(path, MOST_SAMPLE_BYTES, &file.idx, error);
-    good = good && take_labels(files, &file, error);
-    idx_free(&file.idx);
-    npy_free(&file.npy);
+    bool good = read_array(&file, error) && take_labels(files, &file, error);
+    free_array(&file);
     return good;
 }
 
 void samples_close(struct sample_files *files) {
-    for (int i = 0; files->files && i < files->inputs.count; i++) {
-        idx_free(&files->files[i].idx);
-        npy_free(&files->files[i].npy);
-    }
+    for (int i = 0; files->files && i < files->inputs.count; i++)
+        free_array(&files->files[i]);
     et_release(files->files);
     et_release(files->labels);
     tensors_free(&files->inputs);

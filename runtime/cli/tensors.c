@@ -151,7 +151,7 @@ static bool shapes_agree(int rank, const int64_t *shape, const struct et_tensor 
     }
 }
 
-static const char *name_of_npy(const char *descr) {
+const char *tensor_npy_dtype(const char *descr) {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(formats[i].npy, descr) == 0)
             return formats[i].name;
@@ -159,13 +159,13 @@ static const char *name_of_npy(const char *descr) {
 }
 
 /* A bool is an index in compiled code: no other byte may come in. */
-static bool check_bools(const struct et_tensor *facts, const char *path, const void *elements,
-                        struct et_error *error) {
-    const unsigned char *bytes = elements;
-    for (size_t i = 0; strcmp(facts->dtype, "bool") == 0 && i < facts->bytes; i++)
-        if (bytes[i] > 1)
+bool tensor_check_bools(const struct et_tensor *facts, const char *path, const void *elements,
+                        size_t bytes, struct et_error *error) {
+    const unsigned char *bools = elements;
+    for (size_t i = 0; strcmp(facts->dtype, "bool") == 0 && i < bytes; i++)
+        if (bools[i] > 1)
             return et_fail(error, "%s: input %s: element %zu: expected 0 or 1, found %d", path,
-                           facts->name, i, bytes[i]);
+                           facts->name, i, bools[i]);
     return true;
 }
 
@@ -177,11 +177,12 @@ static bool read_npy(const struct et_tensor *facts, const char *path, void *elem
     bool good = strcmp(npy.descr, format_of(facts->dtype)->npy) == 0 &&
                 shapes_agree(npy.rank, npy.shape, facts) && npy.byte_count == facts->bytes;
     if (good)
-        good = check_bools(facts, path, memcpy(elements, npy.bytes, facts->bytes), error);
+        good = tensor_check_bools(facts, path, memcpy(elements, npy.bytes, facts->bytes),
+                                  facts->bytes, error);
     else
         et_fail(error, "%s: input %s: expected %s, found %s", path, facts->name,
                 facts_text(facts).text,
-                shape_as_text(name_of_npy(npy.descr), npy.rank, npy.shape).text);
+                shape_as_text(tensor_npy_dtype(npy.descr), npy.rank, npy.shape).text);
     npy_free(&npy);
     return good;
 }
@@ -346,7 +347,7 @@ bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int
     return good;
 }
 
-static bool is_npy(const char *path, bool *is, struct et_error *error) {
+bool tensor_file_is_npy(const char *path, bool *is, struct et_error *error) {
     unsigned char first[6] = {0};
     size_t got;
     bool good = read_beginning(path, first, sizeof first, &got, error);
@@ -367,7 +368,7 @@ bool tensors_shapes(int input_count, const struct et_tensor *facts, char *const 
         struct npy npy;
         bool is_array = false;
         shapes[i].rank = -1;
-        good = good && (!files[i] || is_npy(files[i], &is_array, error));
+        good = good && (!files[i] || tensor_file_is_npy(files[i], &is_array, error));
         good = good && (!is_array || npy_read(files[i], MOST_FILE_BYTES, &npy, error));
         if (!good || !is_array)
             continue;

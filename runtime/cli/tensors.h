@@ -50,6 +50,14 @@ struct idx;
 bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts, const char *path,
                      int64_t index, void *elements, struct et_error *error);
 
+/* Whether a file is an .npy array, by its first bytes. */
+bool tensor_file_is_npy(const char *path, bool *is, struct et_error *error);
+/* Our name of the dtype that NumPy calls `descr`; where we have none, NumPy's. */
+const char *tensor_npy_dtype(const char *descr);
+/* That all of so many bytes are 0 or 1, if the tensor is of bools. */
+bool tensor_check_bools(const struct et_tensor *facts, const char *path, const void *elements,
+                        size_t bytes, struct et_error *error);
+
 /* The shapes of the .npy arrays among the files, as tensors_read takes them, of which each belongs
  * to an input; a rank of -1 where it is no such file. Only names of the facts are looked at. */
 struct array_shape {

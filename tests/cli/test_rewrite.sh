@@ -121,6 +121,19 @@ says err 'there is no input "other"'
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data missing
 says err 'missing'
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data "$digit"
+npy() { # SHAPE, then elements from standard input
+    printf "\223NUMPY\001\000v\000%-117s\n" \
+        "{'descr': '<f4', 'fortran_order': False, 'shape': $1, }"
+    cat
+}
+head -c 6272 /dev/zero | npy '(2, 784)' >two.npy
+expect 0 "$tool" rewrite quantize "$mnist" -o zeros.json --data two.npy --samples=1
+head -c 6272 /dev/zero | npy '(4, 1, 28, 14)' >narrow.npy
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data narrow.npy
+says err 'narrow.npy: input input_image: expected float32[1,1,28,28] along a first axis of samples, found float32[4,1,28,14]'
+npy '(0, 1, 28, 28)' </dev/null >empty.npy
+expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data empty.npy
+says err 'along a first axis of samples, found float32[0,1,28,28]'
 printf '\001\007' | idx '\0\0\010\001\0\0\0\002' >labels
 printf '\001\007\007' | idx '\0\0\010\001\0\0\0\003' >three
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data two --labels three --accuracy 1%
