@@ -23,11 +23,18 @@ static int64_t greatest_of(const float *elements, int64_t count) {
     return best;
 }
 
+/* What is NaN in both is the same. */
+static double squared_difference(float before, float after) {
+    double difference = (double)after - (double)before;
+    if (before == after || (isnan(before) && isnan(after)))
+        return 0;
+    return isfinite(difference) ? difference * difference : INFINITY;
+}
+
 static void add_errors(struct quantize_score *score, const float *before, const float *after,
                        int64_t count) {
     for (int64_t i = 0; i < count; i++) {
-        double error = (double)after[i] - (double)before[i];
-        score->errors += before[i] == after[i] ? 0 : isfinite(error) ? error * error : INFINITY;
+        score->errors += squared_difference(before[i], after[i]);
         score->sizes += isfinite(before[i]) ? (double)before[i] * (double)before[i] : 0;
     }
 }

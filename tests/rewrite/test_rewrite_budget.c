@@ -242,6 +242,26 @@ Test(quantize_budget, stays_float32_where_nothing_fits) {
     graph_free(graph);
 }
 
+/* Outputs that are NaN without codes too are no change. */
+Test(quantize_budget, takes_NaN_in_both_for_the_same) {
+    struct tensor_context *context = tensor_context_new("NaN");
+    struct tensor x = test_input(context, SHAPE(1, 24));
+    x = tensor_tanh(linear(x, test_weight(context, "a", SHAPE(3, 24)), NO_TENSOR));
+    const float added[3] = {0, NAN, 1};
+    struct graph *graph =
+        test_graph(tensor_add(x, tensor_const(context, DTYPE_FLOAT32, SHAPE(3), 3, added)));
+    struct program_samples samples = {
+        .count = MANY_SAMPLES, .context = graph, .fill = fill_ordinarily};
+    struct rewrite_data data = program_data(&samples);
+    struct rewritten found =
+        rewrite_with(graph, REWRITE_quantize,
+                     &(struct rewrite_options){.data = &data, .quantize_budget = {.error = 0.1}});
+    cr_expect_eq(rewritten_count(&found, REWRITE_quantize), 1, "%s", found.sites[0].what);
+    cr_expect_null(strstr(found.sites[0].what, "inf"), "%s", found.sites[0].what);
+    rewritten_free(&found);
+    graph_free(graph);
+}
+
 Test(quantize_budget, needs_labels_for_accuracy) {
     struct graph *graph = sensitive_graph();
     struct program_samples samples = {.count = 1, .context = graph, .fill = fill_ordinarily};
