@@ -148,13 +148,13 @@ struct et_program *et_program_open_batched(const char *path, const char *weights
                                            struct et_error *error);
 
 /* Makes a program of another graph that computes the same over the real numbers, runs faster and
- * rounds elsewhere: it has its own digest, and its own bits, the same in every mode. Of all
- * rewrites there are, as many are done as keep the error within a bound: the largest difference
- * from float64 as a share of the output's largest element, measured in one run on seeded random
- * inputs (outputs that are no float32 do not change there); none of them quantizes. It is in
- * *error_found, if not NULL. *fast is the caller's to free; NULL where nothing can be had within
- * the bound, which is no error. `program` is not needed any more then. False and an error when it
- * fails, or the program has a batch axis: give that to a fast one of one image. */
+ * rounds elsewhere: it has its own digest, and its own bits, the same in every mode. Of the
+ * rewrites fold-batchnorm and winograd, as much is done as keeps the error within a bound: the
+ * largest difference from float64 as a share of the output's largest element, measured in one run
+ * on seeded random inputs (outputs that are no float32 do not change there). It is in *error_found,
+ * if not NULL. *fast is the caller's to free; NULL where nothing can be had within the bound, which
+ * is no error. `program` is not needed any more then. False and an error when it fails, or the
+ * program has a batch axis: give that to a fast one of one image. */
 bool et_program_fast(const struct et_program *program, double bound, struct et_program **fast,
                      double *error_found, struct et_error *error);
 

@@ -100,8 +100,9 @@ class GraphProgram:
 
     def fast(self, bound=1e-4):
         """A program of another graph that is faster and rounds elsewhere, with another digest: by
-        all rewrites that keep the error within `bound`, measured against float64 on random inputs,
-        as a share of the output's largest element. This one itself where there are none."""
+        as much of the rewrites fold-batchnorm and winograd as keeps the error within `bound`,
+        measured against float64 on random inputs, as a share of the output's largest element. This
+        one itself where that is nothing."""
         made, error = ctypes.c_void_p(), ctypes.c_double()
         _call("et_program_fast", self._handle, bound, ctypes.byref(made), ctypes.byref(error))
         return GraphProgram(made.value) if made else self

@@ -1,6 +1,7 @@
 /* Rewrites: from a graph to another graph that computes the same over the real numbers, but rounds
- * elsewhere. That is how this house approximates: never in code generation, always as a graph of
- * its own, with its own digest, whose bits the interpreter defines as it defines all others.
+ * elsewhere, or has numbers of fewer bits. That is how this house approximates: never in code
+ * generation, always as a graph of its own, with its own digest, whose bits the interpreter defines
+ * as it defines all others.
  *
  * A rewrite is a row of REWRITES and a file of its own. It works on sites: places of the graph that
  * have the form it knows. What has another form stays as it is, node by node. */
