@@ -8,7 +8,6 @@
 #include "compiler/base/rows.h"
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
-#include "compiler/rewrite/rewrite.h"
 #include "runtime/backend/code_pages.h"
 #include "runtime/backend/limit.h"
 #include "runtime/backend/parallel_run.h"
@@ -176,14 +175,6 @@ struct et_program *program_from_graph_kept(struct graph *graph, struct weights *
     if (program)
         program_keep_builds(program);
     return program;
-}
-
-struct et_program *program_from_rewritten(struct rewritten *rewritten, struct et_error *error) {
-    struct graph *graph = rewritten->graph;
-    struct weights *weights = rewritten->weights;
-    rewritten->graph = NULL;
-    rewritten->weights = NULL;
-    return program_from_graph(graph, weights, error);
 }
 
 struct et_program *et_program_open(const char *path, const char *weights_path,

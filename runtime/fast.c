@@ -1,8 +1,7 @@
 /* A program of another graph that runs faster and rounds elsewhere, as far as a bound allows. */
-#include "runtime/et_program.h"
+#include "runtime/rewritten.h"
 
 #include "compiler/evaluate/float64.h"
-#include "compiler/rewrite/rewrite.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,31 +29,21 @@ struct fast_trial {
     void **found;
 };
 
-static void free_all(void **blocks, int count) {
-    for (int i = 0; blocks && i < count; i++)
-        et_release(blocks[i]);
-    et_release(blocks);
-}
-
 static void trial_close(struct fast_trial *trial) {
-    free_all(trial->inputs, trial->input_count);
-    free_all(trial->expected, trial->output_count);
-    free_all(trial->found, trial->output_count);
+    blocks_free(trial->inputs, trial->input_count);
+    blocks_free(trial->expected, trial->output_count);
+    blocks_free(trial->found, trial->output_count);
 }
 
 static bool trial_allocate(struct fast_trial *trial, struct et_error *error) {
-    trial->inputs = et_allocate((size_t)trial->input_count + 1, sizeof *trial->inputs);
+    trial->inputs = program_blocks(trial->program, trial->input_count, et_program_input);
+    trial->found = program_blocks(trial->program, trial->output_count, et_program_output);
     trial->expected = et_allocate((size_t)trial->output_count + 1, sizeof *trial->expected);
-    trial->found = et_allocate((size_t)trial->output_count + 1, sizeof *trial->found);
     bool good = trial->inputs && trial->expected && trial->found;
-    for (int i = 0; good && i < trial->input_count; i++)
-        good = (trial->inputs[i] =
-                    et_allocate_aligned(et_program_input(trial->program, i).bytes)) != NULL;
     for (int i = 0; good && i < trial->output_count; i++) {
         size_t bytes = et_program_output(trial->program, i).bytes;
         trial->expected[i] = bytes <= SIZE_MAX / 2 ? et_allocate_aligned(2 * bytes) : NULL;
-        trial->found[i] = et_allocate_aligned(bytes);
-        good = trial->expected[i] && trial->found[i];
+        good = trial->expected[i] != NULL;
     }
     return good || et_fail(error, "out of memory");
 }
@@ -116,24 +105,6 @@ static bool trial_run(const struct fast_trial *trial, struct et_program *program
     return good;
 }
 
-/* The graph that an attempt makes, as a program; *made is NULL where it changes nothing. */
-static bool rewrite(const struct et_program *program, const struct fast_attempt *attempt,
-                    struct et_program **made, struct et_error *error) {
-    const struct rewrite_options options = {.winograd_most = attempt->winograd_most};
-    struct rewritten rewritten;
-    *made = NULL;
-    if (!rewrite_graph(program_graph(program), &options, attempt->count, attempt->rewrites,
-                       &rewritten, error))
-        return false;
-    bool changed = false;
-    for (int i = 0; i < attempt->count; i++)
-        changed = changed || rewritten_count(&rewritten, attempt->rewrites[i]) > 0;
-    if (changed)
-        *made = program_from_rewritten(&rewritten, error);
-    rewritten_free(&rewritten);
-    return *made || !changed;
-}
-
 /* Whether the program is another one than the last; it is the last afterwards. */
 static bool is_new(const struct et_program *program, struct et_digest *last) {
     const char *digest = et_program_digest(program);
@@ -151,8 +122,10 @@ bool et_program_fast(const struct et_program *program, double bound, struct et_p
     struct et_digest last = {0};
     bool good = true, opened = false, fits = false;
     for (size_t i = 0; good && !fits && i < sizeof attempts / sizeof *attempts; i++) {
+        const struct fast_attempt *attempt = &attempts[i];
+        const struct rewrite_options options = {.winograd_most = attempt->winograd_most};
         struct et_program *made;
-        good = rewrite(program, &attempts[i], &made, error);
+        good = program_rewrite(program, &options, attempt->count, attempt->rewrites, &made, error);
         if (!good || !made)
             continue;
         if (!is_new(made, &last)) { /* no tile was as large as the attempt before had it */

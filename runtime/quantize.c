@@ -1,7 +1,5 @@
 /* A program in 8-bit integers, by the ranges on samples that the caller has in memory. */
-#include "runtime/et_program.h"
-
-#include "compiler/rewrite/rewrite.h"
+#include "runtime/rewritten.h"
 
 #include <string.h>
 
@@ -45,14 +43,7 @@ bool et_program_quantize(const struct et_program *program, const struct et_sampl
     struct rewrite_data data = program_data(&shown);
     struct rewrite_options options = {.data = &data};
     const enum rewrite_kind rewrite = REWRITE_quantize;
-    struct rewritten rewritten;
     *quantized = NULL;
-    if (!read_options(samples, &options, error) ||
-        !rewrite_graph(program_graph(program), &options, 1, &rewrite, &rewritten, error))
-        return false;
-    bool changed = rewritten_count(&rewritten, rewrite) > 0;
-    if (changed)
-        *quantized = program_from_rewritten(&rewritten, error);
-    rewritten_free(&rewritten);
-    return *quantized || !changed;
+    return read_options(samples, &options, error) &&
+           program_rewrite(program, &options, 1, &rewrite, quantized, error);
 }

@@ -1,34 +1,13 @@
 /* Graphs of rewrites, run on samples. */
-#include "runtime/et_program.h"
-
-#include "compiler/rewrite/rewrite.h"
-
-static void free_blocks(void **blocks, int count) {
-    for (int i = 0; blocks && i < count; i++)
-        et_release(blocks[i]);
-    et_release(blocks);
-}
-
-static void **make_blocks(const struct et_program *program, int count,
-                          struct et_tensor (*facts)(const struct et_program *, int)) {
-    void **blocks = et_allocate((size_t)count + 1, sizeof *blocks);
-    for (int i = 0; blocks && i < count; i++) {
-        blocks[i] = et_allocate_aligned(facts(program, i).bytes);
-        if (blocks[i])
-            continue;
-        free_blocks(blocks, i);
-        return NULL;
-    }
-    return blocks;
-}
+#include "runtime/rewritten.h"
 
 static bool run_program(struct et_program *program, const struct program_samples *samples,
                         int64_t most, see_outputs *see, void *seer, struct et_error *error) {
     enum et_mode mode = et_mode_allowed(ET_JIT, NULL) ? ET_JIT : ET_EAGER;
     int input_count = et_program_input_count(program);
     int output_count = et_program_output_count(program);
-    void **inputs = make_blocks(program, input_count, et_program_input);
-    void **outputs = make_blocks(program, output_count, et_program_output);
+    void **inputs = program_blocks(program, input_count, et_program_input);
+    void **outputs = program_blocks(program, output_count, et_program_output);
     struct et_workspace *workspace = et_workspace_new(program);
     bool good = (inputs && outputs && workspace) || et_fail(error, "out of memory");
     int64_t count = most > 0 && most < samples->count ? most : samples->count;
@@ -41,8 +20,8 @@ static bool run_program(struct et_program *program, const struct program_samples
             see(seer, program_graph(program), sample, (const void *const *)outputs);
     }
     et_workspace_free(workspace);
-    free_blocks(inputs, input_count);
-    free_blocks(outputs, output_count);
+    blocks_free(inputs, input_count);
+    blocks_free(outputs, output_count);
     return good;
 }
 
