@@ -101,12 +101,10 @@ static struct view over_sources(const struct node *contract, const struct view *
 static struct fold *fold_backward(struct folding *folding, const struct node *contract,
                                   const struct node *link) {
     struct rewriting *rewriting = folding->rewriting;
-    bool allowed[MAX_RANK] = {false};
+    bool allowed[MAX_RANK];
     struct view weight;
-    int kept[MAX_RANK], count = kept_axes(contract, kept);
     analysis_weight(rewriting, contract, &weight);
-    for (int i = 0; i < count; i++)
-        allowed[i] = weight.stride[kept[i]] != 0;
+    channel_axes(contract, &weight, allowed);
     struct fold *fold = arena_new(&rewriting->analysis->arena, struct fold);
     *fold = (struct fold){.contract = contract,
                           .chain = find_chain(rewriting, contract, link, allowed)};
@@ -116,7 +114,7 @@ static struct fold *fold_backward(struct folding *folding, const struct node *co
     struct view scale = over_sources(contract, &chain->places);
     if (chain_is_scaled(chain) && !scale_weights(rewriting, fold, &weight, &scale))
         return NULL;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < contract->rank; i++)
         fold->bias_shape[i] = allowed[i] ? contract->shape[i] : 1;
     return round_bias(rewriting, fold, chain->shift, chain->channels) ? fold : NULL;
 }

@@ -36,3 +36,9 @@ int kept_axes(const struct node *contract, int *kept) {
             kept[count++] = i;
     return count;
 }
+
+void channel_axes(const struct node *contract, const struct view *weight, bool *channels) {
+    int kept[MAX_RANK], count = kept_axes(contract, kept);
+    for (int i = 0; i < MAX_RANK; i++)
+        channels[i] = i < count && weight->stride[kept[i]] != 0;
+}

@@ -28,7 +28,7 @@ static struct quantized_tensor *add_tensor(struct quantizing *plan, const struct
     if (plan->tensor_at[node->id])
         return plan->tensor_at[node->id];
     struct quantized_tensor *tensor = arena_new(arena, struct quantized_tensor);
-    *tensor = (struct quantized_tensor){.node = node};
+    *tensor = (struct quantized_tensor){.node = node, .finite = true};
     plan->tensors = arena_extend(arena, (void *)plan->tensors, plan->tensor_count,
                                  &plan->tensor_capacity, sizeof *plan->tensors);
     plan->tensors[plan->tensor_count++] = plan->tensor_at[node->id] = tensor;
@@ -39,10 +39,8 @@ static struct quantized_tensor *add_tensor(struct quantizing *plan, const struct
 static struct scale_chain chain_behind(struct rewriting *rewriting, const struct node *contract,
                                        const struct view *weight) {
     const struct analysis *analysis = rewriting->analysis;
-    bool allowed[MAX_RANK] = {false};
-    int kept[MAX_RANK], count = kept_axes(contract, kept);
-    for (int i = 0; i < count; i++)
-        allowed[i] = weight->stride[kept[i]] != 0;
+    bool allowed[MAX_RANK];
+    channel_axes(contract, weight, allowed);
     const struct node *reader = analysis_only_reader(analysis, contract);
     while (reader && (reader->op == OP_RESHAPE || reader->op == OP_PERMUTE))
         reader = analysis_only_reader(analysis, reader);
@@ -142,8 +140,6 @@ void rewrite_quantize(struct rewriting *rewriting) {
         quantize_within(&plan, budget);
     for (int i = 0; i < plan.site_count; i++)
         report(rewriting, plan.sites[i]);
-    for (int i = 0; i < plan.tensor_count; i++)
-        plan.tensors[i]->codes = NO_TENSOR;
     if (plan.site_count)
         rewriting_remake(rewriting, quantize_emit, &plan);
     analysis_end(rewriting);

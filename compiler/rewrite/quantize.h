@@ -22,7 +22,7 @@ struct quantized_tensor {
     int64_t *bins;    /* [RANGE_BINS] of all that was seen but 0, which has a code of its own; NULL:
                          not wanted */
     struct quantization quantization;
-    struct tensor codes; /* in the new graph, once they are wanted */
+    struct tensor codes; /* in the graph that is being made, once they are wanted */
 };
 
 /* A contraction with constant weights, and the bias behind it. */

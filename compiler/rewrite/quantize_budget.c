@@ -61,9 +61,9 @@ static struct quantize_score score_of(struct quantizing *plan, int64_t most) {
     struct rewriting *rewriting = plan->rewriting;
     const struct rewrite_data *data = rewriting->options.data;
     struct quantize_score score = {.labels = data->labels};
-    for (int i = 0; i < plan->tensor_count; i++)
-        plan->tensors[i]->codes = NO_TENSOR;
     struct graph *both = rewriting_both(rewriting, quantize_emit, plan);
+    for (int i = 0; i < plan->tensor_count; i++)
+        plan->tensors[i]->codes = NO_TENSOR; /* the next graph has others */
     if (!data->run(data->context, both, most, see_score, &score, rewriting->error))
         rewriting_fail(rewriting);
     return score;

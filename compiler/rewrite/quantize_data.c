@@ -89,8 +89,6 @@ static void narrow_ranges(struct quantizing *quantizing, enum quantize_range ran
 
 void quantize_observe(struct quantizing *quantizing) {
     enum quantize_range range = quantizing->rewriting->options.quantize_range;
-    for (int i = 0; i < quantizing->tensor_count; i++)
-        quantizing->tensors[i]->finite = true;
     run_on_data(quantizing, see_range);
     if (range != RANGE_extremes)
         narrow_ranges(quantizing, range);

@@ -98,6 +98,8 @@ struct view with_shape(const struct view *view, const int64_t *shape);
 struct view row_major(int rank, const int64_t *shape, enum dtype dtype, void *data);
 /* The axes of a contraction's result, as axes of its sources. */
 int kept_axes(const struct node *contract, int *kept);
+/* Along which axes of a contraction's result there are weights of their own: [MAX_RANK]. */
+void channel_axes(const struct node *contract, const struct view *weight, bool *channels);
 
 /* chain.c */
 
