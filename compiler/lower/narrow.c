@@ -45,12 +45,16 @@ static bool is_widened(const struct node *node) {
 
 /* ---- What an operand is ---- */
 
-/* The one integer that all elements are, of what is known. */
+/* The one integer that all elements are, of what is known; repeated ones are looked at once. */
 static bool all_equal(const struct view *view, int32_t *value) {
-    struct rows rows = rows_of(1, &view);
+    struct view part = *view;
     const int32_t *first = view->data;
     if (view_is_empty(view))
         return false;
+    for (int i = 0; i < part.rank; i++)
+        if (part.stride[i] == 0)
+            part.shape[i] = 1;
+    struct rows rows = rows_of(1, (const struct view *const[]){&part});
     do
         for (int64_t i = 0; i < rows.length; i++)
             if (((const int32_t *)rows.data[0])[i * rows.stride[0]] != *first)
@@ -288,7 +292,7 @@ static bool change_sign(struct simplifying *simplifying, struct narrow_operand *
             by ? make(simplifying, OP_ADD, DTYPE_INT32, offset, by, offset->origin) : NULL;
         return operand->offset != NULL;
     }
-    operand->zero += more;
+    operand->zero = (int32_t)((uint32_t)operand->zero + (uint32_t)more);
     return operand->raw != NULL;
 }
 
@@ -343,12 +347,14 @@ static int sum_shape(const struct node *contraction, const struct narrow_operand
     return rank;
 }
 
-/* Sums of a constant, each one a row of steps through its view. */
+/* Sums of a constant, each one a row of steps through its view; what is repeated along a contracted
+ * axis is added up once. */
 static struct node *constant_sum(struct simplifying *simplifying, const struct node *contraction,
                                  const struct narrow_operand *operand) {
     const struct view *all = simplifying->known[operand->narrow->id];
     struct view kept = *all, summed = *all;
     int64_t shape[MAX_RANK], kept_rank = 0, rank = 0;
+    uint32_t repeats = 1;
     struct node like = {.dtype = DTYPE_INT32, .origin = contraction->origin};
     like.rank = sum_shape(contraction, operand, shape);
     memcpy(like.shape, shape, sizeof like.shape);
@@ -356,7 +362,11 @@ static struct node *constant_sum(struct simplifying *simplifying, const struct n
         bool sums = is_contracted(contraction, i);
         struct view *view = sums ? &summed : &kept;
         int64_t *at = sums ? &rank : &kept_rank;
-        view->shape[*at] = sums ? operand->source->shape[i] : shape[kept_rank];
+        view->shape[*at] = !sums                 ? shape[kept_rank]
+                           : all->stride[i] == 0 ? 1
+                                                 : operand->source->shape[i];
+        if (sums && all->stride[i] == 0)
+            repeats *= (uint32_t)operand->source->shape[i];
         view->stride[(*at)++] = all->stride[i];
     }
     kept.rank = (int)kept_rank;
@@ -374,8 +384,9 @@ static struct node *constant_sum(struct simplifying *simplifying, const struct n
             *to = 0;
             do
                 for (int64_t k = 0; k < rows.length; k++)
-                    *to += (uint32_t)((const int8_t *)rows.data[0])[k * rows.stride[0]];
+                    *to += (uint32_t)integer_at(all->dtype, rows.data[0], k * rows.stride[0]);
             while (rows_next(&rows));
+            *to *= repeats;
         }
     while (rows_next(&results));
     struct node *made = simplify_constant(simplifying, &like, "sums", sums);

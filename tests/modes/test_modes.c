@@ -346,6 +346,9 @@ static struct graph *byte_products(struct tensor_context *context, struct et_err
     struct tensor dynamic = tensor_sub(centred(u, 0), tensor_cast(zero, DTYPE_INT32));
     struct tensor varies = tensor_sub(centred(w, 0), tensor_cast(columns, DTYPE_INT32));
     struct tensor odd = tensor_shrink(u, RANGES({0, 29}, {0, 67}));
+    struct tensor left = transpose(tensor_sub(centred(v, 0), tensor_cast(zero, DTYPE_INT32)), 0, 1);
+    struct tensor rows = tensor_reshape(centred(u, 5), SHAPE(29, 1, 68, 1));
+    struct tensor filters = tensor_reshape(transpose(centred(w, 0), 0, 1), SHAPE(1, 45, 68, 1));
     return compile_to_graph(
         context,
         OUTPUTS(
@@ -359,6 +362,10 @@ static struct graph *byte_products(struct tensor_context *context, struct et_err
             {"computed", matmul(centred(u, 9), centred(other, 128))},
             {"both",
              matmul(dynamic, tensor_sub(centred(other, 0), tensor_cast(zero, DTYPE_INT32)))},
+            {"dynamic left", matmul(left, centred(other, 9))},
+            {"far", matmul(centred(s, INT32_MAX), centred(w, 0))},
+            {"repeated", tensor_contract(tensor_expand(rows, SHAPE(29, 45, 68, 3)),
+                                         tensor_expand(filters, SHAPE(29, 45, 68, 3)), AXES(2, 3))},
             {"varies", matmul(centred(s, 2), varies)},
             {"few", matmul(centred(odd, 2), centred(few, 0))},
             {"chain", requantised(matmul(centred(u, 5), centred(w, 0)), DTYPE_INT8)}),
