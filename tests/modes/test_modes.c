@@ -473,30 +473,6 @@ static struct graph *casts_of(struct tensor_context *context, enum dtype dtype,
     return compile_to_graph(context, DTYPE_COUNT, outputs, error);
 }
 
-#define GRAPHS(X)                                                                                  \
-    X(unary)                                                                                       \
-    X(binary)                                                                                      \
-    X(integers)                                                                                    \
-    X(casts)                                                                                       \
-    X(truncated)                                                                                   \
-    X(movement)                                                                                    \
-    X(guarded)                                                                                     \
-    X(several)                                                                                     \
-    X(reductions)                                                                                  \
-    X(columns)                                                                                     \
-    X(doubles)                                                                                     \
-    X(normalisation)                                                                               \
-    X(convolution)                                                                                 \
-    X(attention)                                                                                   \
-    X(panels)                                                                                      \
-    X(leaves)                                                                                      \
-    X(without_elements)                                                                            \
-    X(nothing)                                                                                     \
-    X(narrow_weights)                                                                              \
-    X(rows_one_by_one)                                                                             \
-    X(byte_products)                                                                               \
-    X(byte_convolutions)
-
 /* Bits that have no influence on each other: a small generator (SplitMix64), always the same. */
 static uint64_t random_bits(uint64_t *state) {
     uint64_t bits = *state += 0x9e3779b97f4a7c15u;
@@ -679,13 +655,14 @@ static void check_modes(struct graph *graph, struct et_error error) {
 
 TestSuite(modes, .timeout = 60);
 
-#define MODES_TEST(name)                                                                           \
+#define SMALL_GRAPH(name)                                                                          \
     Test(modes, name) {                                                                            \
         struct et_error error = {0};                                                               \
         struct graph *graph = name(tensor_context_new(#name), &error);                             \
         check_modes(graph, error);                                                                 \
     }
-GRAPHS(MODES_TEST)
+#include "tests/modes/small_graphs.def"
+#undef SMALL_GRAPH
 
 Test(modes, every_operation_of_every_integer) {
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
