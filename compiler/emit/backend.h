@@ -24,8 +24,6 @@ struct emit_backend {
     bool encloses_nests;     /* each of several nests in a kernel declares arrays of its own */
     const char *outlined;    /* says of a function that it is not inlined: "" or words */
     const char *const *templates; /* texts of templates/ before those of all backends; ends: NULL */
-    const char *inside_section;   /* what a text needs that calls tile_inside(), */
-    bool declares_inside;         /* which it has to declare */
     /* What stands before the sections. */
     void (*prelude)(struct emitter *emitter, struct text *text);
     /* One tile that the text calls: its definition, or its declaration. */

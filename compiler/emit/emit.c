@@ -100,8 +100,8 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
         sections_want(sections,
                       backend->inlines_tiles ? emitter->tiles[i].kind->section : "tile_walk");
     if (emitter->calls_inside)
-        sections_want(sections, backend->inside_section);
-    if (emitter->calls_inside && backend->declares_inside)
+        sections_want(sections, backend->inlines_tiles ? "tile_inside" : "tile_steps");
+    if (emitter->calls_inside && !backend->inlines_tiles)
         emit_runtime_function(emitter, "tile_inside", TILE_INSIDE_PARAMETERS);
     sections_print(sections, text);
     text_add(text, "\n");

@@ -49,7 +49,6 @@ const struct emit_backend emit_loops = {
     .computes_ahead = true,
     .outlined = "__attribute__((noinline)) ",
     .templates = templates,
-    .inside_section = "tile_inside",
     .prelude = add_prelude,
     .declare_tile = define_tile,
     .declare_array = declare_array,
