@@ -82,21 +82,9 @@ static void emit_nest(struct emitter *emitter, const struct kernel *kernel,
 
 /* ---- One iteration ahead ---- */
 
-struct buffer_search {
-    const struct buffer *buffer;
-    bool found;
-};
-
-static void match_load(void *context, const struct expression *e) {
-    struct buffer_search *search = context;
-    search->found |= e->kind == EXPRESSION_LOAD && e->buffer == search->buffer;
-}
-
 static bool reads(struct emitter *emitter, const struct statement *statement,
                   const struct buffer *buffer) {
-    struct buffer_search search = {buffer, false};
-    expression_walk(emitter->ir, statement->value, match_load, &search);
-    return search.found;
+    return expression_find_load(emitter->ir, statement->value, buffer) != NULL;
 }
 
 /* Whether each iteration of the shared loops begins with a reduction to one number, of what the

@@ -552,6 +552,24 @@ bool expression_reduces(struct ir *ir, const struct expression *expression) {
     return reduces;
 }
 
+struct load_search {
+    const struct buffer *buffer;
+    const struct expression *load;
+};
+
+static void note_load(void *context, const struct expression *e) {
+    struct load_search *search = context;
+    if (!search->load && e->kind == EXPRESSION_LOAD && e->buffer == search->buffer)
+        search->load = e;
+}
+
+const struct expression *expression_find_load(struct ir *ir, const struct expression *expression,
+                                              const struct buffer *buffer) {
+    struct load_search search = {.buffer = buffer};
+    expression_walk(ir, expression, note_load, &search);
+    return search.load;
+}
+
 bool is_contraction(const struct expression *e) {
     return e->kind == EXPRESSION_REDUCE && e->op == OP_CONTRACT;
 }

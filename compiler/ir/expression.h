@@ -112,6 +112,10 @@ const struct expression *expression_rewrite(struct ir *ir, const struct expressi
 void expression_walk(struct ir *ir, const struct expression *expression,
                      void (*visit)(void *context, const struct expression *expression),
                      void *context);
+/* The same over several expressions, whose common parts are visited once. */
+void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
+                         void (*visit)(void *context, const struct expression *expression),
+                         void *context);
 /* What it takes to write an expression down, where what stands under a guard is written under it:
  * again, where it is needed outside too, or under another. */
 struct extent {
@@ -126,10 +130,9 @@ struct extent expression_extent(struct ir *ir, const struct expression *expressi
 bool stands_alone(const struct expression *expression);
 /* Whether there is a reduction or a contraction in it, or it stands alone. */
 bool expression_reduces(struct ir *ir, const struct expression *expression);
-/* The same over several expressions, whose common parts are visited once. */
-void expression_walk_all(struct ir *ir, int count, const struct expression *const *expressions,
-                         void (*visit)(void *context, const struct expression *expression),
-                         void *context);
+/* The first load of the buffer in it; NULL: there is none. */
+const struct expression *expression_find_load(struct ir *ir, const struct expression *expression,
+                                              const struct buffer *buffer);
 
 bool is_contraction(const struct expression *e);
 /* Whether it is a cast of float16 or bfloat16 to float32, or of 8-bit integers to int32: they are

@@ -81,25 +81,6 @@ static void match_places(struct axis_matching *matching, int rank, const struct 
         }
 }
 
-/* Looks in a value for a load of the buffer. */
-struct load_search {
-    const struct buffer *buffer;
-    const struct expression *load;
-};
-
-static void note_load(void *context, const struct expression *e) {
-    struct load_search *search = context;
-    if (!search->load && e->kind == EXPRESSION_LOAD && e->buffer == search->buffer)
-        search->load = e;
-}
-
-static const struct expression *find_load(struct ir *ir, const struct expression *value,
-                                          const struct buffer *buffer) {
-    struct load_search search = {.buffer = buffer};
-    expression_walk(ir, value, note_load, &search);
-    return search.load;
-}
-
 /* What the nest stored decides first. */
 static void match_stored(void *context, const struct expression *e) {
     struct axis_matching *matching = context;
@@ -116,7 +97,7 @@ static void match_loaded(void *context, const struct expression *e) {
     if (e->kind != EXPRESSION_LOAD || e->buffer->kind == BUFFER_CONSTANT)
         return;
     const struct expression *load =
-        find_load(matching->nest->ir, matching->nest->statements[0]->value, e->buffer);
+        expression_find_load(matching->nest->ir, matching->nest->statements[0]->value, e->buffer);
     if (load)
         match_places(matching, e->buffer->rank, e->indices, load->indices);
 }
@@ -268,7 +249,7 @@ struct joining {
 
 static bool nest_reads(const struct joined_nest *nest, const struct buffer *buffer) {
     for (int i = 0; i < nest->count; i++)
-        if (find_load(nest->ir, nest->statements[i]->value, buffer))
+        if (expression_find_load(nest->ir, nest->statements[i]->value, buffer))
             return true;
     return false;
 }
