@@ -344,33 +344,18 @@ struct tensor count_tile(struct call *call) {
     return build_along(call, c.axis, tensor_mul(c.count, number64(call->context, own)));
 }
 
-/* What is known of the borders of an axis. */
-static struct range border_of(struct call *call, int axis) {
-    int rank = tensor_rank(call_input(call, 0));
-    struct integers axes = {0};
-    struct range border = {0};
-    struct integers pads =
-        call->opset < 2 ? call_ints(call, "paddings") : call_ints_or_input(call, "pads", 1);
-    if (call_has_input(call, 3))
-        axes = call_known(call, call_input(call, 3), "the axes");
-    int count = axes.values ? axes.count : rank;
-    for (int i = 0; i < count; i++)
-        if ((axes.values ? call_axis(call, axes.values[i], rank) : i) == axis)
-            border = (struct range){integer_or(pads, i, 0), integer_or(pads, count + i, 0)};
-    return border;
-}
-
 /* A constant border along the axis: the same constant behind the count begins it. */
 struct tensor count_pad(struct call *call) {
     struct counted c = call_counted(call, 0);
     struct tensor x = call_input(call, 0);
-    if (!only_counted_below(call, 1))
+    struct range pads[MAX_RANK];
+    if (!only_counted_below(call, 1) || !call_borders(call, x, pads))
         return NO_TENSOR;
-    struct range border = border_of(call, c.axis);
+    const struct range border = pads[c.axis];
     if (border.begin == 0 && border.end == 0)
         return build_along(call, c.axis, c.count);
-    if (border.begin < 0 || border.end < 0 || border.begin > MAX_ELEMENTS ||
-        border.end > MAX_ELEMENTS || strcmp(call_text(call, "mode", "constant"), "constant") != 0)
+    if (border.begin < 0 || border.end < 0 ||
+        strcmp(call_text(call, "mode", "constant"), "constant") != 0)
         return refuse_counted(call, "with a border along its axis that is no constant");
     call->inputs[0] = tensor_where(before_count(x, c), x, call_pad_value(call, x));
     return build_along(call, c.axis,

@@ -297,6 +297,8 @@ int call_slices(struct call *call, int rank, struct slice slices[MAX_RANK]);
 struct tensor take_slice(struct tensor x, struct slice slice);
 /* Whether the end stands for that of the axis, whichever way the slice goes. */
 bool slice_is_to_the_end(int64_t end);
+/* Reads the borders that a Pad puts around x, by axis; false: refused. */
+bool call_borders(struct call *call, struct tensor x, struct range pads[MAX_RANK]);
 /* What a Pad of x puts around it, where that is a constant: a scalar. */
 struct tensor call_pad_value(struct call *call, struct tensor x);
 

@@ -154,8 +154,8 @@ static const struct pad_mode *pad_mode(struct call *call) {
     return NULL;
 }
 
-/* Pads of the axes of x, from those of some axes: all that stand before, then all after. */
-static bool read_pads(struct call *call, struct tensor x, struct range pads[MAX_RANK]) {
+/* From those of some axes: all that stand before, then all after. */
+bool call_borders(struct call *call, struct tensor x, struct range pads[MAX_RANK]) {
     struct integers list =
         call->opset < 2 ? call_ints(call, "paddings") : call_ints_or_input(call, "pads", 1);
     struct integers axes = {0};
@@ -237,7 +237,7 @@ struct tensor import_pad(struct call *call) {
     struct tensor x = call_input(call, 0);
     const struct pad_mode *mode = pad_mode(call);
     struct range pads[MAX_RANK];
-    if (!mode || !read_pads(call, x, pads))
+    if (!mode || !call_borders(call, x, pads))
         return NO_TENSOR;
     x = crop(call, x, pads);
     if (!mode->build)
