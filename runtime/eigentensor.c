@@ -349,24 +349,35 @@ int et_core_count(void) {
     return count < 1 ? 1 : count > ET_MOST_THREADS ? ET_MOST_THREADS : count;
 }
 
-bool et_program_set_tuning(struct et_program *program, const char *path, struct et_error *error) {
-    struct tuning *tuning = path ? tuning_load(path, error) : NULL;
-    if (path && !tuning)
-        return false;
-    if (tuning && strcmp(tuning->digest, et_program_digest(program)) != 0) {
-        et_fail(error, "%s: made for the graph %s, not for %s, %s", path, tuning->digest,
-                program->graph->name, program->digest.text);
-        tuning_free(tuning);
-        return false;
-    }
-    program_take_tuning(program, tuning);
-    return true;
-}
-
-void program_take_tuning(struct et_program *program, struct tuning *tuning) {
+/* Instead of any before; the program frees it. */
+static void take_tuning(struct et_program *program, struct tuning *tuning) {
     tuning_free(program->tuning);
     program->tuning = tuning;
     program->tuning_set = true;
+}
+
+bool programs_set_tuning(int count, struct et_program *const *programs, const char *path,
+                         struct et_error *error) {
+    struct tuning *tuning = tuning_load(path, error);
+    if (!tuning)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (strcmp(tuning->digest, et_program_digest(programs[i])) == 0) {
+            take_tuning(programs[i], tuning);
+            return true;
+        }
+    et_fail(error, "%s: made for the graph %s, not for %s, %s%s", path, tuning->digest,
+            et_program_name(programs[0]), et_program_digest(programs[0]),
+            count > 1 ? ", nor for its other sizes" : "");
+    tuning_free(tuning);
+    return false;
+}
+
+bool et_program_set_tuning(struct et_program *program, const char *path, struct et_error *error) {
+    if (path)
+        return programs_set_tuning(1, &program, path, error);
+    take_tuning(program, NULL);
+    return true;
 }
 
 const struct tuning *program_tuning(const struct et_program *program, const struct backend *backend,

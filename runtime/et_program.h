@@ -74,9 +74,10 @@ struct compile_limits program_limits(const struct et_program *program);
 /* What ET_AOT builds of it is kept for later processes (backend/aot_cache.h). CALL IT BEFORE
  * ANYTHING IS PREPARED OR RUN. */
 void program_keep_builds(struct et_program *program);
-/* Instead of any before; the program frees it. NULL: choices are left to the cost model. CALL IT
- * BEFORE ANYTHING IS PREPARED OR RUN. */
-void program_take_tuning(struct et_program *program, struct tuning *tuning);
+/* et_program_set_tuning() of that one of the programs which the file's tuning was made for; an
+ * error where that is none of them. */
+bool programs_set_tuning(int count, struct et_program *const *programs, const char *path,
+                         struct et_error *error);
 /* The tuning of a compile for that target, NULL: the default one; NULL if there is none. Where it
  * is not the program's own it is in *kept, too, and the caller's to free. */
 const struct tuning *program_tuning(const struct et_program *program, const struct backend *backend,

@@ -11,32 +11,15 @@ bool model_set_up(const struct cli_model *model, struct et_program *program) {
         return false;
     program_set_limits(program, &model->limits);
     if (model->tuned.count || model->untuned)
-        program_take_tuning(program, NULL);
+        et_program_set_tuning(program, NULL, NULL);
     return true;
-}
-
-/* The tuning becomes that of the program which it was made for. */
-static bool take_tuning(struct tuning *tuning, int count, struct et_program *const *programs,
-                        struct et_error *error) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(tuning->digest, et_program_digest(programs[i])) == 0) {
-            program_take_tuning(programs[i], tuning);
-            return true;
-        }
-    et_fail(error, "%s: made for the graph %s, not for %s, %s%s", tuning->name, tuning->digest,
-            et_program_name(programs[0]), et_program_digest(programs[0]),
-            count > 1 ? ", nor for its other sizes" : "");
-    tuning_free(tuning);
-    return false;
 }
 
 bool model_take_tunings(const struct cli_model *model, int count,
                         struct et_program *const *programs, struct et_error *error) {
-    for (int i = 0; i < model->tuned.count; i++) {
-        struct tuning *tuning = tuning_load(model->tuned.items[i], error);
-        if (!tuning || !take_tuning(tuning, count, programs, error))
+    for (int i = 0; i < model->tuned.count; i++)
+        if (!programs_set_tuning(count, programs, model->tuned.items[i], error))
             return false;
-    }
     return true;
 }
 
