@@ -303,7 +303,7 @@ static bool parse_argument(const struct tensors *tensors, const char *argument, 
                    (int)length, argument, tensors->kind, all_names(tensors, names, sizeof names));
 }
 
-/* The others in order into the inputs that are left. */
+/* Named files first, then the others in order into the inputs that are left. */
 static bool assign_files(const struct tensors *inputs, char *const *arguments, int count,
                          const char **files, struct et_error *error) {
     for (int named = 1; named >= 0; named--)
