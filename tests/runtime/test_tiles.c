@@ -18,7 +18,7 @@ static const struct {
 
 enum {
     ROUNDS = 6,
-    STREAM = 6000,
+    STREAM = 8400,
     PANEL = 6000,
     MAX_GAP = 20, /* elements between rows of sums that no tile may touch */
     MAX_OUT = 12 * (64 + MAX_GAP),
