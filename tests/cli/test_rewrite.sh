@@ -130,7 +130,8 @@ head -c 6272 /dev/zero | npy '(2, 784)' >two.npy
 expect 0 "$tool" rewrite quantize "$mnist" -o zeros.json --data two.npy --samples=1
 head -c 6272 /dev/zero | npy '(4, 1, 28, 14)' >narrow.npy
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data narrow.npy
-says err 'narrow.npy: input input_image: expected float32[1,1,28,28] along a first axis of samples, found float32[4,1,28,14]'
+says err 'narrow.npy: input input_image: expected float32[1,1,28,28] along a first axis'
+says err ' of samples, found float32[4,1,28,14]'
 npy '(0, 1, 28, 28)' </dev/null >empty.npy
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data empty.npy
 says err 'along a first axis of samples, found float32[0,1,28,28]'

@@ -46,7 +46,10 @@ expect() {
     shift
     "$@" >out 2>err
     status=$?
-    [ "$status" -eq "$wanted" ] || wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
+    [ "$status" -eq "$wanted" ] || {
+        tail -n 40 out | sed 's/^/    /'
+        wrong "status $status instead of $wanted: $* ($(head -n 3 err))"
+    }
 }
 
 # says FILE TEXT: the text stands in the file, word for word.
