@@ -183,18 +183,11 @@ static struct node *make(struct simplifying *simplifying, enum op op, enum dtype
     return a ? simplify_make(simplifying, &node) : NULL;
 }
 
-static struct node *expand(struct simplifying *simplifying, struct node *source, int rank,
-                           const int64_t *shape, int origin) {
+/* By OP_EXPAND or OP_RESHAPE. */
+static struct node *shaped(struct simplifying *simplifying, enum op op, struct node *source,
+                           int rank, const int64_t *shape, int origin) {
     struct node node = {
-        .op = OP_EXPAND, .source_count = 1, .sources = &source, .rank = rank, .origin = origin};
-    memcpy(node.shape, shape, (size_t)rank * sizeof *shape);
-    return source ? simplify_make(simplifying, &node) : NULL;
-}
-
-static struct node *reshape(struct simplifying *simplifying, struct node *source, int rank,
-                            const int64_t *shape, int origin) {
-    struct node node = {
-        .op = OP_RESHAPE, .source_count = 1, .sources = &source, .rank = rank, .origin = origin};
+        .op = op, .source_count = 1, .sources = &source, .rank = rank, .origin = origin};
     memcpy(node.shape, shape, (size_t)rank * sizeof *shape);
     return source ? simplify_make(simplifying, &node) : NULL;
 }
@@ -431,9 +424,9 @@ static struct node *zero_of(struct simplifying *simplifying, const struct node *
         ones[i] = 1;
     if (!operand->offset)
         return uniform(simplifying, DTYPE_INT32, operand->zero, like);
-    struct node *one =
-        reshape(simplifying, (struct node *)operand->offset, like->rank, ones, like->origin);
-    return expand(simplifying, one, like->rank, like->shape, like->origin);
+    struct node *one = shaped(simplifying, OP_RESHAPE, (struct node *)operand->offset, like->rank,
+                              ones, like->origin);
+    return shaped(simplifying, OP_EXPAND, one, like->rank, like->shape, like->origin);
 }
 
 static bool has_zero(const struct narrow_operand *operand) {
@@ -450,7 +443,7 @@ static struct node *less_zero(struct simplifying *simplifying, const struct node
     struct node *zero = other ? zero_of(simplifying, other, a) : NULL;
     struct node *product =
         zero ? make(simplifying, OP_MUL, DTYPE_INT32, other, zero, contraction->origin) : NULL;
-    product = expand(simplifying, product, sum->rank, sum->shape, contraction->origin);
+    product = shaped(simplifying, OP_EXPAND, product, sum->rank, sum->shape, contraction->origin);
     return product ? make(simplifying, OP_SUB, DTYPE_INT32, sum, product, contraction->origin)
                    : NULL;
 }
