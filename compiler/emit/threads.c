@@ -113,7 +113,6 @@ static void add_take_part(struct emitter *emitter, struct text *text, const char
 static void add_run_on(struct emitter *emitter, struct text *text) {
     const char *prefix = emitter->prefix, *sizes = emit_size_arguments(emitter);
     const bool batched = emitter->graph->batched, sized = *sizes;
-    const char *steps = FORMAT("%d", batched ? 1 : emitter->variant->steps);
     text_add(text,
              "%s %s_run_on(%s,%s struct %s_pool *pool%s) {\n"
              "    struct pool *threads = (struct pool *)pool;\n"
@@ -127,7 +126,10 @@ static void add_run_on(struct emitter *emitter, struct text *text) {
                  "    const long steps = %s_steps(%s);\n    if (steps < 0)\n        return -1;\n",
                  prefix, sizes + 2);
     text_add(text, "    pool_share(threads, take_part, &run, %s);\n%s}\n",
-             sized && !batched ? "steps" : steps, sized ? "    return 0;\n" : "");
+             batched ? "1"
+             : sized ? "steps"
+                     : FORMAT("%d", emitter->variant->steps),
+             sized ? "    return 0;\n" : "");
 }
 
 void emit_pool(struct emitter *emitter, struct text *text, const char *upper) {
