@@ -141,17 +141,16 @@ static const struct target *target_of(const struct compile_options *options, int
     return target;
 }
 
+/* The options have a backend, and lack a target where none was asked for. */
 static struct compiled *compile_items(const struct cli_sizes *sizes, struct set_size *items,
                                       struct tuning **kept, const struct backend *backend,
-                                      const struct compile_options *options,
-                                      struct et_error *error) {
+                                      struct compile_options *whole, struct et_error *error) {
     const struct size_set set = {sizes->axis_count, sizes->axes, sizes->count, items};
-    struct compile_options whole = *options;
-    list_items(sizes, backend, options->target, items, kept);
-    whole.target = target_of(options, sizes->count, items);
-    struct compiled *compiled = compile_set(&set, &whole, error);
+    list_items(sizes, backend, whole->target, items, kept);
+    whole->target = target_of(whole, sizes->count, items);
+    struct compiled *compiled = compile_set(&set, whole, error);
     if (drop_kept(sizes->count, items, kept) && !compiled) /* by another version, say */
-        compiled = compile_set(&set, &whole, error);
+        compiled = compile_set(&set, whole, error);
     return compiled;
 }
 
