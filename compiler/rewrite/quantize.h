@@ -13,6 +13,10 @@ struct quantization {
 
 /* Of a histogram. */
 enum { RANGE_BINS = 2048 };
+/* The bin of a place, counted in bins; the first or last one for what lies beyond. */
+static inline int range_bin(double place) {
+    return place >= RANGE_BINS ? RANGE_BINS - 1 : place > 0 ? (int)place : 0;
+}
 
 /* A tensor that contractions are to read as codes. */
 struct quantized_tensor {

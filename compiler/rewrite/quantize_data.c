@@ -32,9 +32,8 @@ static void count_elements(struct quantized_tensor *tensor, const float *element
     int64_t count = node_elements(tensor->node);
     double per_unit = RANGE_BINS / (tensor->high - tensor->low);
     for (int64_t i = 0; i < count; i++) {
-        double bin = ((double)elements[i] - tensor->low) * per_unit;
         if (elements[i] != 0)
-            tensor->bins[bin >= RANGE_BINS ? RANGE_BINS - 1 : bin > 0 ? (int)bin : 0]++;
+            tensor->bins[range_bin(((double)elements[i] - tensor->low) * per_unit)]++;
     }
 }
 

@@ -51,8 +51,7 @@ static double cost_squares(const struct range_seen *seen) {
 }
 
 static int bin_at(const struct range_seen *seen, double x) {
-    double bin = (x - seen->low) / seen->width;
-    return bin >= RANGE_BINS ? RANGE_BINS - 1 : bin > 0 ? (int)bin : 0;
+    return range_bin((x - seen->low) / seen->width);
 }
 
 static double sum_bins(const struct range_seen *seen, int from, int to) {
