@@ -48,13 +48,11 @@ static const struct argp_option options[] = {
     {"name", KEY_NAME, "NAME", 0, "The new graph's name (default: as it was)", 0},
     {"tile", KEY_TILE, "HxW", 0,
      "winograd: tiles of that many outputs, 2x2 to 6x6, in every convolution that has such, "
-     "instead "
-     "of what the cost model finds best",
+     "instead of what the cost model finds best",
      0},
     {"data", KEY_DATA, "[NAME=]FILE", 0,
      "quantize: find the range of each tensor on these inputs, an IDX or .npy file whose first "
-     "axis "
-     "is that of the samples; to be given for each input",
+     "axis is that of the samples; to be given for each input",
      0},
     {"samples", KEY_SAMPLES, "N", 0,
      "quantize: run on so many samples of --data, evenly spread (default: 1000)", 0},

@@ -67,8 +67,7 @@ static bool is_number_or(const struct expression *e, struct operation *operation
     return true;
 }
 
-/* greater_of(least, x) - greater_of(least, x + shift), with constants: a ReLU6
- * by two ReLUs. */
+/* greater_of(least, x) - greater_of(least, x + shift), with constants: a ReLU6 by two ReLUs. */
 static bool is_ramp(const struct expression *e, struct operation *operation) {
     if (!is_op(e, OP_SUB) || !is_op(e->sources[0], OP_GREATER_OF) ||
         !is_op(e->sources[1], OP_GREATER_OF) || !is_op(e->sources[1]->sources[1], OP_ADD))
@@ -87,8 +86,7 @@ static bool is_ramp(const struct expression *e, struct operation *operation) {
     return true;
 }
 
-/* Whether a value is in memory, side by side for the columns and the same in
- * all rows. */
+/* Whether a value is in memory, side by side for the columns and the same in all rows. */
 static bool is_of_columns(const struct row_block *block, const struct expression *e) {
     bool plain = true;
     return e->kind == EXPRESSION_LOAD && block->column_limit > 1 &&
