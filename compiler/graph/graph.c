@@ -40,6 +40,11 @@ bool dtype_is_real(enum dtype dtype) {
     return dtype_facts[dtype].letter == 'F';
 }
 
+bool dtype_widens(enum dtype from, enum dtype to) {
+    return to == DTYPE_FLOAT32 ? from == DTYPE_FLOAT16 || from == DTYPE_BFLOAT16
+                               : to == DTYPE_INT32 && (from == DTYPE_UINT8 || from == DTYPE_INT8);
+}
+
 struct integer_text integer_text(enum dtype dtype, uint64_t bits) {
     struct integer_text out;
     int unused = 64 - 8 * (int)dtype_facts[dtype].bytes;
@@ -262,6 +267,10 @@ struct node *graph_find_input(const struct graph *graph, const char *name) {
         if (strcmp(graph->inputs[i]->name, name) == 0)
             return graph->inputs[i];
     return NULL;
+}
+
+bool node_widens(const struct node *node) {
+    return node->op == OP_CAST && dtype_widens(node->sources[0]->dtype, node->dtype);
 }
 
 int64_t node_elements(const struct node *node) {

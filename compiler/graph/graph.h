@@ -88,6 +88,9 @@ bool dtype_from_name(const char *name, enum dtype *dtype);
 bool dtype_is_integer(enum dtype dtype);
 /* A float that is computed with: those that are stored only are not. */
 bool dtype_is_real(enum dtype dtype);
+/* Whether `to` is what products of the narrow type `from` are summed in: float32 for float16 and
+ * bfloat16, int32 for 8-bit integers. Such casts are exact. */
+bool dtype_widens(enum dtype from, enum dtype to);
 /* The decimal of an integer, from its element's bits; those above its width are not looked at. */
 struct integer_text {
     char text[24];
@@ -201,6 +204,8 @@ int64_t node_bytes(const struct node *node);
 /* The same of one image, where a node is batched. */
 int64_t image_elements(const struct node *node);
 int64_t image_bytes(const struct node *node);
+/* Whether it is a cast as dtype_widens() says. */
+bool node_widens(const struct node *node);
 /* Whether a tensor of that shape, of extents from 0 on, is within MAX_ELEMENTS, and so are its
  * strides: an extent of 0 counts as 1. */
 bool elements_fit(int rank, const int64_t *shape);

@@ -575,10 +575,8 @@ bool is_contraction(const struct expression *e) {
 }
 
 bool is_widening(const struct expression *e) {
-    enum dtype from =
-        e->kind == EXPRESSION_OP && e->op == OP_CAST ? e->sources[0]->dtype : e->dtype;
-    return (e->dtype == DTYPE_FLOAT32 && (from == DTYPE_FLOAT16 || from == DTYPE_BFLOAT16)) ||
-           (e->dtype == DTYPE_INT32 && (from == DTYPE_UINT8 || from == DTYPE_INT8));
+    return e->kind == EXPRESSION_OP && e->op == OP_CAST &&
+           dtype_widens(e->sources[0]->dtype, e->dtype);
 }
 
 /* ---- Extents ---- */

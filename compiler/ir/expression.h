@@ -135,8 +135,7 @@ const struct expression *expression_find_load(struct ir *ir, const struct expres
                                               const struct buffer *buffer);
 
 bool is_contraction(const struct expression *e);
-/* Whether it is a cast of float16 or bfloat16 to float32, or of 8-bit integers to int32: they are
- * exact. */
+/* Whether it is a cast as dtype_widens() says. */
 bool is_widening(const struct expression *e);
 
 /* choice.c */

@@ -205,13 +205,8 @@ static const struct expression *elementwise(struct lowering *lowering, const str
 /* A contraction of casts of 8-bit integers, as narrow.c makes them: they are not stored, but stand
  * within it. */
 static bool multiplies_bytes(const struct node *node) {
-    bool widens = node->op == OP_CONTRACT && node->dtype == DTYPE_INT32;
-    for (int i = 0; widens && i < node->source_count; i++) {
-        const struct node *cast = node->sources[i];
-        widens = cast->op == OP_CAST &&
-                 (cast->sources[0]->dtype == DTYPE_UINT8 || cast->sources[0]->dtype == DTYPE_INT8);
-    }
-    return widens;
+    return node->op == OP_CONTRACT && node->dtype == DTYPE_INT32 && node_widens(node->sources[0]) &&
+           node_widens(node->sources[1]);
 }
 
 static const struct expression *reduction(struct lowering *lowering, const struct node *node,
@@ -518,8 +513,9 @@ void lower(struct ir *ir) {
         .ir = ir, .buffers = arena_array(ir->arena, struct buffer *, (size_t)graph->node_count)};
     bool *within = arena_array(ir->arena, bool, (size_t)graph->node_count);
     for (int i = 0; i < graph->node_count; i++)
-        for (int k = 0; k < 2 && multiplies_bytes(graph->nodes[i]); k++)
-            within[graph->nodes[i]->sources[k]->id] = true;
+        if (multiplies_bytes(graph->nodes[i]))
+            within[graph->nodes[i]->sources[0]->id] = within[graph->nodes[i]->sources[1]->id] =
+                true;
     /* In graph order, so that what a node reads has its statement already: no deep recursion. */
     for (int i = 0; i < graph->node_count; i++) {
         enum op_class class = op_facts[graph->nodes[i]->op].class;

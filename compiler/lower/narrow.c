@@ -35,14 +35,6 @@ struct narrow_operand {
     int64_t stride[MAX_RANK];  /* 0 along an axis that it does not have */
 };
 
-static bool is_narrow(enum dtype dtype) {
-    return dtype == DTYPE_UINT8 || dtype == DTYPE_INT8;
-}
-
-static bool is_widened(const struct node *node) {
-    return node->op == OP_CAST && node->dtype == DTYPE_INT32 && is_narrow(node->sources[0]->dtype);
-}
-
 /* ---- What an operand is ---- */
 
 /* The one integer that all elements are, of what is known; repeated ones are looked at once. */
@@ -85,8 +77,8 @@ static bool read_zero(const struct simplifying *simplifying, const struct node *
 
 static bool read_core(const struct simplifying *simplifying, struct narrow_operand *operand) {
     const struct node *core = operand->core;
-    bool less = core->op == OP_SUB && core->dtype == DTYPE_INT32 && is_widened(core->sources[0]);
-    if (less || is_widened(core))
+    bool less = core->op == OP_SUB && core->dtype == DTYPE_INT32 && node_widens(core->sources[0]);
+    if (less || node_widens(core))
         operand->raw = (less ? core->sources[0] : core)->sources[0];
     operand->constant = operand->raw
                             ? simplifying->known[operand->raw->id] != NULL &&

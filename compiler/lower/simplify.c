@@ -147,12 +147,6 @@ static bool evaluate_aligned(struct simplifying *simplifying, const struct node 
     return good;
 }
 
-/* Whether it makes float32 of 16-bit floats. */
-static bool widens(const struct node *node) {
-    return node->op == OP_CAST && node->dtype == DTYPE_FLOAT32 &&
-           (node->sources[0]->dtype == DTYPE_FLOAT16 || node->sources[0]->dtype == DTYPE_BFLOAT16);
-}
-
 /* Evaluates a node whose sources are known; *made stays NULL where it is better computed later. */
 static bool fold(struct simplifying *simplifying, const struct node *node, struct node **made) {
     struct view sources[3], view;
@@ -165,7 +159,8 @@ static bool fold(struct simplifying *simplifying, const struct node *node, struc
         return true;
     if (!infer(&inferred, simplifying->error))
         return false;
-    int64_t least = widens(node) ? ALWAYS_WIDEN_BYTES : ALWAYS_FOLD_BYTES;
+    bool widens = node->dtype == DTYPE_FLOAT32 && node_widens(node);
+    int64_t least = widens ? ALWAYS_WIDEN_BYTES : ALWAYS_FOLD_BYTES;
     int64_t limit = origin_bytes > least ? origin_bytes : least;
     double steps = evaluation_steps(&inferred);
     if (node_bytes(&inferred) > limit || steps > simplifying->steps_left)
