@@ -16,6 +16,7 @@ enum {
     MOST_STEPS = 1 << 26,     /* of evaluation, all nodes together: also bounds what it keeps */
     MOST_FOLDED = 4096,       /* of what takes the place of nodes */
     MOST_SOURCES_DEPTH = 512, /* of nodes that are not known yet */
+    MOST_MOVES = 16,          /* of what is dequantised */
 };
 
 static struct known *constant_of(struct importer *importer, const struct node *node) {
@@ -212,8 +213,22 @@ static struct tensor folded_to(struct importer *importer, struct tensor x,
     return view ? typed(importer, const_of(x, view), element_type(importer, x)) : x;
 }
 
+/* Several integers times scales, moved or not: they stay apart, which takes less room, and products
+ * can be made of the integers. */
+static bool is_dequantised(const struct node *node) {
+    if (node_elements(node) == 1)
+        return false;
+    for (int i = 0; i < MOST_MOVES && op_facts[node->op].class == CLASS_MOVEMENT; i++)
+        node = node->sources[0];
+    const struct node *number = node->op == OP_MUL ? node->sources[0] : NULL;
+    return number && number->op == OP_CAST && number->dtype == DTYPE_FLOAT32 &&
+           dtype_is_integer(number->sources[0]->dtype) &&
+           dtype_bytes(number->sources[0]->dtype) <= dtype_bytes(DTYPE_INT32);
+}
+
 static bool may_fold(struct tensor x) {
-    return x.node && x.node->op != OP_CONST && x.node->op != OP_WEIGHT && x.node->op != OP_INPUT;
+    return x.node && x.node->op != OP_CONST && x.node->op != OP_WEIGHT && x.node->op != OP_INPUT &&
+           !is_dequantised(x.node);
 }
 
 struct tensor folded(struct importer *importer, struct tensor x) {
