@@ -5,7 +5,6 @@
 #include "compiler/rewrite/quantize.h"
 
 #include <math.h>
-#include <string.h>
 
 static struct tensor move_again(struct rewriting *rewriting, const struct node *move,
                                 struct tensor x, double padding) {
@@ -19,53 +18,6 @@ static struct tensor move_again(struct rewriting *rewriting, const struct node *
 
 static float padding_of(const struct node *pad) {
     return pad->value ? *(const float *)pad->value : 0;
-}
-
-/* ---- max(x, number) and min(x, number) ---- */
-
-struct cut {
-    const struct node *x;
-    enum op op; /* OP_MAX, OP_MIN */
-    float number;
-};
-
-/* The number that all elements of a node are. */
-static bool is_number(struct rewriting *rewriting, const struct node *node, float *number) {
-    struct view view;
-    if (node->dtype != DTYPE_FLOAT32 || !analysis_constant(rewriting, node, &view) ||
-        view_is_empty(&view))
-        return false;
-    for (int i = 0; i < view.rank; i++)
-        if (view.stride[i] != 0)
-            return false;
-    memcpy(number, view.data, sizeof *number);
-    return !isnan(*number);
-}
-
-/* where(a < b, .., ..), of a and b themselves, is a maximum or minimum. */
-static bool match_choice(const struct node *node, enum op *op, const struct node *const **pair) {
-    const struct node *mask = node->op == OP_WHERE ? node->sources[0] : node;
-    if (mask->op != OP_LT && mask->op != OP_LE)
-        return false;
-    const struct node *a = mask->sources[0], *b = mask->sources[1];
-    *pair = (const struct node *const *)mask->sources;
-    *op = node->sources[1] == a ? OP_MIN : OP_MAX;
-    return (node->sources[1] == a && node->sources[2] == b) ||
-           (node->sources[1] == b && node->sources[2] == a);
-}
-
-static bool match_cut(struct rewriting *rewriting, const struct node *node, struct cut *cut) {
-    const struct node *const *pair = (const struct node *const *)node->sources;
-    cut->op = node->op;
-    if (node->dtype != DTYPE_FLOAT32 ||
-        (node->op != OP_MAX && node->op != OP_MIN && !match_choice(node, &cut->op, &pair)))
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (is_number(rewriting, pair[i], &cut->number)) {
-            cut->x = pair[1 - i];
-            return true;
-        }
-    return false;
 }
 
 /* ---- From the sums to what is read ---- */
@@ -91,7 +43,7 @@ static const struct node *step_up(const struct quantizing *plan, const struct no
     if (op_facts[node->op].class == CLASS_MOVEMENT || node->op == OP_REDUCE_MAX ||
         node->op == OP_REDUCE_MIN)
         return node->sources[0];
-    return match_cut(rewriting, node, &cut) ? cut.x : NULL;
+    return find_cut(rewriting, node, &cut) ? cut.x : NULL;
 }
 
 /* All the way to sums; else up to what something else reads too. */
@@ -131,7 +83,7 @@ static struct tensor step_down(const struct quantizing *plan, const struct node 
         return codes;
     if (op_facts[node->op].class == CLASS_MOVEMENT)
         return move_again(rewriting, node, codes, quantize_number(quantization, padding_of(node)));
-    if (match_cut(rewriting, node, &cut))
+    if (find_cut(rewriting, node, &cut))
         return cut_codes(codes, &cut, quantization);
     return tensor_of_node(rewriting->context, node, 1, &codes);
 }

@@ -25,6 +25,11 @@
             "activations, by the range that each tensor has on given data (--data), int8 weights " \
             "with a scale for each output, int32 sums and biases. Folds batch normalisations "     \
             "first")                                                                               \
+    REWRITE(integers, "integers",                                                                  \
+            "Convolutions and linear layers of dequantised integers become sums of products of "   \
+            "the integers, int32, which are multiplied by the scales; biases with the scale of "   \
+            "the sums are added to them, and a quantisation behind them is one multiplication "    \
+            "and one rounding. With --exact only where float32 gives the same bits")               \
     REWRITE(store_weights, "store-weights",                                                        \
             "Weights of convolutions and linear layers are stored as float16 or bfloat16 "         \
             "(--type), half as much to keep and to read, and cast to float32 where they are used")
@@ -109,6 +114,7 @@ struct rewrite_options {
     const char *name;     /* of the new graph; NULL: it stays */
     int winograd_tile[2]; /* outputs of a tile, height and width, whatever the cost; {0}: by cost */
     int winograd_most;    /* outputs of a tile, along each side: fewer round better; 0: any */
+    bool exact;           /* integers: only where every bit stays what it is */
     enum dtype stored;    /* store-weights: bfloat16 where it says so, else float16 */
     const struct rewrite_data *data; /* quantize: what it needs, or else fails */
     enum quantize_range quantize_range;

@@ -132,6 +132,17 @@ bool chain_is_worthwhile(const struct scale_chain *chain);
 bool chain_is_scaled(const struct scale_chain *chain);  /* some scale is not 1 */
 bool chain_is_shifted(const struct scale_chain *chain); /* some shift is not 0 */
 
+/* cut.c */
+
+/* max(x, number), min(x, number) of float32. */
+struct cut {
+    const struct node *x;
+    enum op op; /* OP_MAX, OP_MIN */
+    float number;
+};
+/* False: the node is neither, or the number is not known or NaN. */
+bool find_cut(struct rewriting *rewriting, const struct node *node, struct cut *cut);
+
 /* propagate.c */
 
 /* What a chain's scale and shift are, seen over the node that they have reached. */
@@ -145,7 +156,7 @@ struct passage passage_from(const struct scale_chain *chain, bool scaled);
  * the views are over its sources. NULL: reached; otherwise why not. */
 const char *passage_to_contraction(struct rewriting *rewriting, struct passage *passage,
                                    const struct scale_chain *chain);
-/* What a movement other than padding makes of a view of float64; false: too many elements. */
+/* What a movement other than padding makes of a view; false: too many elements. */
 bool passage_move(struct rewriting *rewriting, const struct node *move, struct view *view);
 
 /* convolution.c */
@@ -241,6 +252,12 @@ void rewrite_winograd(struct rewriting *rewriting);
  * provides a graph without float32 contractions with constant weights, but those whose site says
  * why not; batch normalisations are folded */
 void rewrite_quantize(struct rewriting *rewriting);
+
+/* integers.c
+ * requires nothing
+ * provides a graph without float32 contractions of integers times scales, but those whose site says
+ * why not */
+void rewrite_integers(struct rewriting *rewriting);
 
 /* store_weights.c
  * requires nothing

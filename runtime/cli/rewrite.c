@@ -24,6 +24,7 @@ enum {
     KEY_RANGE,
     KEY_ERROR,
     KEY_ACCURACY,
+    KEY_EXACT,
     KEYS_END
 };
 
@@ -69,6 +70,7 @@ static const struct argp_option options[] = {
      0},
     {"labels", KEY_LABELS, "FILE", 0,
      "quantize: the labels of the data, an IDX or .npy file: for --accuracy", 0},
+    {"exact", KEY_EXACT, 0, 0, "integers: only what keeps every bit of the outputs", 0},
     {"allow-none", KEY_ALLOW_NONE, 0, 0, "Write a graph even where a rewrite found nothing to do",
      0},
     {"input", KEY_INPUT, "[NAME=]FILE", 0,
@@ -148,6 +150,7 @@ static const struct rewrite_key {
     {KEY_SAMPLES, REWRITE_quantize}, {KEY_RANGE, REWRITE_quantize},
     {KEY_ERROR, REWRITE_quantize},   {KEY_ACCURACY, REWRITE_quantize},
     {KEY_LABELS, REWRITE_quantize},  {KEY_TYPE, REWRITE_store_weights},
+    {KEY_EXACT, REWRITE_integers},
 };
 
 static bool was_given(const struct rewrite_arguments *arguments, int key) {
@@ -216,6 +219,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case KEY_ACCURACY:
         arguments->options.quantize_budget.accuracy = parse_share(argument, state);
         return 0;
+    case KEY_EXACT:
+        arguments->options.exact = true;
+        return 0;
     case KEY_ALLOW_NONE:
         arguments->allow_none = true;
         return 0;
@@ -267,6 +273,7 @@ static const struct command_line line = {
         "  eigentensor rewrite fold-batchnorm,winograd resnet.json -o fast.json --input=x.npy\n"
         "  eigentensor rewrite quantize mnist.json -o mnist-int8.json --data "
         "train-images-idx3-ubyte.gz\n"
+        "  eigentensor rewrite integers resnet-qdq.onnx -o integers.json\n"
         "  eigentensor rewrite store-weights gpt2.json -o half.json --type=bfloat16\n"
         "  eigentensor rewrite --fast=1e-5 resnet.json -o fast.json",
     .help_filter = help_text,

@@ -121,18 +121,18 @@ says err 'there is no input "other"'
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data missing
 says err 'missing'
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data "$digit"
-npy() { # SHAPE, then elements from standard input
+npy_of_floats() { # SHAPE, then elements from standard input
     printf "\223NUMPY\001\000v\000%-117s\n" \
         "{'descr': '<f4', 'fortran_order': False, 'shape': $1, }"
     cat
 }
-head -c 6272 /dev/zero | npy '(2, 784)' >two.npy
+head -c 6272 /dev/zero | npy_of_floats '(2, 784)' >two.npy
 expect 0 "$tool" rewrite quantize "$mnist" -o zeros.json --data two.npy --samples=1
-head -c 6272 /dev/zero | npy '(4, 1, 28, 14)' >narrow.npy
+head -c 6272 /dev/zero | npy_of_floats '(4, 1, 28, 14)' >narrow.npy
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data narrow.npy
 says err 'narrow.npy: input input_image: expected float32[1,1,28,28] along a first axis'
 says err ' of samples, found float32[4,1,28,14]'
-npy '(0, 1, 28, 28)' </dev/null >empty.npy
+npy_of_floats '(0, 1, 28, 28)' </dev/null >empty.npy
 expect 1 "$tool" rewrite quantize "$mnist" -o none.json --data empty.npy
 says err 'along a first axis of samples, found float32[0,1,28,28]'
 printf '\001\007' | idx '\0\0\010\001\0\0\0\002' >labels
@@ -223,6 +223,46 @@ for bound in 0 -1 x nan inf 1e-4x; do
     expect 2 "$tool" run --fast=$bound "$mnist" "$digit"
     says err "$bound: expected a bound of the error, as 1e-4"
 done
+
+# ---- Integers ----
+
+cat >codes.json <<'END'
+{"format": "eigentensor", "version": 2, "name": "codes",
+ "inputs": [{"name": "x", "dtype": "uint8", "shape": [2, 4]}],
+ "nodes": [
+  {"id": 0, "op": "input", "src": [], "name": "x", "dtype": "uint8", "shape": [2, 4]},
+  {"id": 1, "op": "cast", "src": [0], "dtype": "float32", "shape": [2, 4]},
+  {"id": 2, "op": "const", "src": [], "value": 0.5, "dtype": "float32", "shape": [2, 4]},
+  {"id": 3, "op": "mul", "src": [1, 2], "dtype": "float32", "shape": [2, 4]},
+  {"id": 4, "op": "const", "src": [], "value": [1, -2, 3, -4], "dtype": "int8", "shape": [1, 4]},
+  {"id": 5, "op": "cast", "src": [4], "dtype": "float32", "shape": [1, 4]},
+  {"id": 6, "op": "const", "src": [], "value": SCALE, "dtype": "float32", "shape": [1, 4]},
+  {"id": 7, "op": "mul", "src": [5, 6], "dtype": "float32", "shape": [1, 4]},
+  {"id": 8, "op": "expand", "src": [7], "dtype": "float32", "shape": [2, 4]},
+  {"id": 9, "op": "contract", "src": [3, 8], "axes": [1], "dtype": "float32", "shape": [2]}
+ ],
+ "outputs": [{"name": "y", "node": 9}]}
+END
+npy '|u1' '(2, 4)' '\0\1\2\377\200\177\003\005' >codes.npy
+sed 's/SCALE/0.25/' codes.json >powers.json
+sed 's/SCALE/0.3/' codes.json >others.json
+expect 0 "$tool" rewrite integers --exact powers.json -o integers.json
+says out 'integers: 1 of 1 sites'
+says out 'sums up to 4080: the bits are the same'
+for mode in eager jit aot; do
+    "$tool" run --mode=$mode integers.json codes.npy | grep '^digest' >>integers
+done
+"$tool" run --mode=eager powers.json codes.npy | grep '^digest' >>integers
+[ "$(wc -l <integers)" -eq 4 ] || wrong "a mode does not run"
+[ "$(sort -u integers | wc -l)" -eq 1 ] || wrong "bits changed: $(cat integers)"
+expect 1 "$tool" rewrite integers --exact others.json -o none.json
+says out 'stays: float32 rounds the products: some scale is no power of two'
+says err 'others.json: integers found nothing to do'
+[ ! -e none.json ] || wrong "a file in spite of an error"
+expect 0 "$tool" rewrite integers others.json -o integers.json
+says out 'sums up to 4080: float32 would round them'
+expect 2 "$tool" rewrite winograd --exact "$mnist" -o x.json
+says err '--exact is for integers'
 
 # ---- Nothing to do ----
 

@@ -342,6 +342,7 @@ def scenarios(folder):
         Scenario("rewrite", ["rewrite", "winograd", "--allow-none", model, "-o", "new.json"]),
         Scenario("quantize", ["rewrite", "quantize", "--allow-none", model, "-o", "new.json",
                               "--data", x]),
+        Scenario("integers", ["rewrite", "integers", "--allow-none", model, "-o", "new.json"]),
         Scenario("tune", ["tune", simple, "--mode=jit", "-o", "tuned.json", "--tries=1",
                           "--time=1"], varies=True),
         Scenario("run onnx", ["run", "--mode=jit", foreign, six]),
