@@ -208,7 +208,7 @@ static void report(struct rewriting *rewriting, const struct node *node,
     told->what = why_not ? arena_copy_text(arena, why_not)
                          : arena_format(arena, "sums up to %" PRId64 ": %s", scaled->high,
                                         scaled->exact ? "the bits are the same"
-                                                      : "float32 would round them");
+                                                      : "float32 rounds on the way");
 }
 
 /* One number for all elements, as averages are sums of products by: 1 times a scale. */

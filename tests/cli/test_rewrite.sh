@@ -260,7 +260,7 @@ says out 'stays: float32 rounds the products: some scale is no power of two'
 says err 'others.json: integers found nothing to do'
 [ ! -e none.json ] || wrong "a file in spite of an error"
 expect 0 "$tool" rewrite integers others.json -o integers.json
-says out 'sums up to 4080: float32 would round them'
+says out 'sums up to 4080: float32 rounds on the way'
 expect 2 "$tool" rewrite winograd --exact "$mnist" -o x.json
 says err '--exact is for integers'
 

@@ -350,11 +350,11 @@ Test(integers, say_how_large_sums_are) {
     expect_site(long_sums(-32, 2056), true, true, "sums up to 16776960: the bits are the same");
     expect_site(long_sums(-32, 2057), true, false,
                 "float32 may round the sums, which may be beyond 2^24");
-    expect_site(long_sums(-32, 2057), false, true, "sums up to 16785120: float32 would round them");
+    expect_site(long_sums(-32, 2057), false, true,
+                "sums up to 16785120: float32 rounds on the way");
     /* 255 * 127 * 66311 is below 2^31, one more is not */
     expect_site(long_sums(127, 66311), false, true,
-                "sums up to 2147481735: float32 would round "
-                "them");
+                "sums up to 2147481735: float32 rounds on the way");
     expect_site(long_sums(127, 66312), false, false,
                 "sums of so many products may not fit 32 bits");
 }
