@@ -60,6 +60,10 @@ enum fill {
 };
 /* x with that behind the count; x itself where it is not counted. */
 struct tensor filled_behind(struct tensor x, struct counted c, enum fill fill);
+/* x with a border along its counted axis, of elements that a Pad's mode takes from the axis (from
+ * at least one); NO_TENSOR where it takes none (ops_slice.c). */
+struct tensor border_by_count(struct call *call, struct tensor x, struct counted c,
+                              struct range border);
 /* How many bools are true, an int64 of rank 0. */
 struct tensor count_of(struct tensor truths);
 /* The positions of those that are true among bools of rank 1, in their order, and behind them those

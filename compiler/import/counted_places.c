@@ -333,6 +333,8 @@ struct tensor count_tile(struct call *call) {
         return NO_TENSOR;
     struct integers times = call_known(call, call_input(call, 1), "the repeats");
     int64_t own = integer_or(times, c.axis, 1), others[MAX_RANK];
+    if (call->opset >= 6 && own == 0) /* nothing, whatever there is */
+        return build_plain(call);
     if (call->opset < 6 || own < 1 || own > INT32_MAX || (own > 1 && times.count != rank))
         return refuse_counted(call, "repeated along its axis");
     if (own == 1)
@@ -344,22 +346,45 @@ struct tensor count_tile(struct call *call) {
     return build_along(call, c.axis, tensor_mul(c.count, number64(call->context, own)));
 }
 
-/* A constant border along the axis: the same constant behind the count begins it. */
+/* x without what negative borders take from its counted axis; NO_TENSOR: more than there can be. */
+static struct tensor crop_counted(struct tensor x, struct counted *c, struct range *border) {
+    int64_t extent = tensor_extent(x, c->axis);
+    int64_t begin = border->begin < 0 ? border->begin : 0;
+    int64_t end = border->end < 0 ? border->end : 0;
+    if (begin < -extent || end < -extent - begin)
+        return NO_TENSOR;
+    c->count = count_of_slice(c->count, extent, -begin, end ? end : extent, 1);
+    border->begin -= begin;
+    border->end -= end;
+    return cut_axis(x, c->axis, -begin, extent + end);
+}
+
+/* What becomes of the count: where there is nothing that a border is made of, there is none. */
+static struct tensor count_of_bordered(struct tensor count, struct range border, bool of_own) {
+    struct tensor more = tensor_add(count, number64(count.context, border.begin + border.end));
+    struct tensor none = number64(count.context, 0);
+    return of_own ? tensor_where(tensor_eq(count, none), none, more) : more;
+}
+
+/* A constant behind the count begins a border of the same constant. */
 struct tensor count_pad(struct call *call) {
     struct counted c = call_counted(call, 0);
+    struct range pads[MAX_RANK], *own = &pads[c.axis];
     struct tensor x = call_input(call, 0);
-    struct range pads[MAX_RANK];
     if (!only_counted_below(call, 1) || !call_borders(call, x, pads))
         return NO_TENSOR;
-    const struct range border = pads[c.axis];
-    if (border.begin == 0 && border.end == 0)
-        return build_along(call, c.axis, c.count);
-    if (border.begin < 0 || border.end < 0 ||
-        strcmp(call_text(call, "mode", "constant"), "constant") != 0)
-        return refuse_counted(call, "with a border along its axis that is no constant");
-    call->inputs[0] = tensor_where(before_count(x, c), x, call_pad_value(call, x));
-    return build_along(call, c.axis,
-                       tensor_add(c.count, number64(call->context, border.begin + border.end)));
+    x = crop_counted(x, &c, own);
+    if (!is_given(x))
+        return refuse_counted(call, "pads that take more than there can be");
+    if (own->begin || own->end) {
+        struct tensor bordered = border_by_count(call, x, c, *own);
+        bool of_own = is_given(bordered);
+        x = of_own ? bordered : tensor_where(before_count(x, c), x, call_pad_value(call, x));
+        c.count = count_of_bordered(c.count, *own, of_own);
+        *own = of_own ? (struct range){0, 0} : *own;
+    }
+    call_counts_output(call, 0, c.axis, c.count);
+    return put_border(call, x, pads);
 }
 
 struct tensor count_one_hot(struct call *call) {

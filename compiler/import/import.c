@@ -227,6 +227,14 @@ static bool is_output_name(const struct made_outputs *made, const char *name) {
     return false;
 }
 
+/* `name`, or what it has to be called so that no other output has that name. */
+static const char *output_name(struct importer *importer, const struct made_outputs *made,
+                               const char *name, const char *more) {
+    while (is_output_name(made, name))
+        name = arena_format(&importer->arena, "%s%s", name, more);
+    return name;
+}
+
 /* The position of the output that is this count, which is new unless one of those from `first` on
  * is it already. */
 static int count_output(struct importer *importer, struct made_outputs *made, int first,
@@ -234,10 +242,8 @@ static int count_output(struct importer *importer, struct made_outputs *made, in
     for (int i = first; i < made->count; i++)
         if (made->list[i].tensor.node == count.node)
             return i;
-    const char *name = counted;
-    do
-        name = arena_format(&importer->arena, "%s.count", name);
-    while (is_output_name(made, name));
+    const char *name = arena_format(&importer->arena, "%s.count", counted);
+    name = output_name(importer, made, name, ".count");
     made->list[made->count] = (struct named_tensor){name, count};
     made->counts[made->count] = -1;
     return made->count++;
@@ -258,6 +264,16 @@ static void count_outputs(struct importer *importer, struct made_outputs *made) 
     }
 }
 
+/* Tells of a run in which a loop would have gone on at its bound. */
+static void tell_cut(struct importer *importer, struct made_outputs *made) {
+    struct tensor cut = importer->model_graph->cut;
+    if (!is_given(cut))
+        return;
+    const char *name = output_name(importer, made, LOOP_AXIS ".cut", ".cut");
+    made->counts[made->count] = -1;
+    made->list[made->count++] = (struct named_tensor){name, cut};
+}
+
 static struct graph *with_counts(struct graph *graph, const struct made_outputs *made,
                                  struct et_error *error) {
     for (int i = 0; graph && i < made->count; i++)
@@ -271,13 +287,14 @@ static struct graph *with_counts(struct graph *graph, const struct made_outputs 
 
 static struct graph *import_outputs(struct importer *importer, const struct tensor *tensors) {
     const Onnx__Graph *graph = importer->model->graph;
-    size_t most = 2 * graph->n_output + 1;
+    size_t most = 2 * graph->n_output + 2;
     struct made_outputs made = {
         (int)graph->n_output, arena_array(&importer->arena, struct named_tensor, most),
         arena_array(&importer->arena, int, most), arena_array(&importer->arena, int, most)};
     for (int i = 0; i < made.count; i++)
         made.list[i] = (struct named_tensor){graph->output[i]->name, tensors[i]};
     count_outputs(importer, &made);
+    tell_cut(importer, &made);
     struct tensor_context *context = importer->model_graph->context;
     importer->model_graph->context = NULL; /* compile_to_graph frees it */
     return with_counts(compile_to_graph(context, made.count, made.list, importer->error), &made,

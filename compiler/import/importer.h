@@ -114,6 +114,8 @@ struct built_graph {
     int count_count, count_capacity;
     struct lengths *lengths; /* the same (lengths.h) */
     int lengths_count;
+    struct tensor
+        cut; /* whether a loop's bound ended it, a bool; NO_TENSOR: none can (scanned.h) */
     struct built_graph *around; /* NULL: of the model's */
     int captured_count, captured_capacity;
     struct captured *captured;
@@ -299,6 +301,8 @@ struct tensor take_slice(struct tensor x, struct slice slice);
 bool slice_is_to_the_end(int64_t end);
 /* Reads the borders that a Pad puts around x, by axis; false: refused. */
 bool call_borders(struct call *call, struct tensor x, struct range pads[MAX_RANK]);
+/* x as the Pad leaves it, with these borders; negative ones take from it. */
+struct tensor put_border(struct call *call, struct tensor x, struct range pads[MAX_RANK]);
 /* What a Pad of x puts around it, where that is a constant: a scalar. */
 struct tensor call_pad_value(struct call *call, struct tensor x);
 

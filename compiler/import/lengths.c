@@ -441,6 +441,22 @@ static struct tensor slice_by_lengths(struct call *call) {
     return counted_apart(call, y, (struct counted){count, axis});
 }
 
+/* To sizes of which one is the extent that there is. */
+static struct tensor resize_by_lengths(struct call *call) {
+    struct asked_shape asked;
+    struct counted c = call_counted(call, 0);
+    if (!read_asked(call, 3, &asked))
+        return NO_TENSOR;
+    struct integers axes = call_ints(call, "axes");
+    int rank = tensor_rank(call_input(call, 0));
+    if (asked.axis >= 0 &&
+        (!is_counted(c) || !is_times(&asked.length, c.count, 1) ||
+         call_axis(call, integer_or(axes, asked.axis, asked.axis), rank) != c.axis))
+        return call_refuse(call, "to sizes that depend on the data");
+    ask_for_most(call, 3, asked.lengths);
+    return is_counted(c) ? build_counted(call) : build_plain(call);
+}
+
 static const struct shaped_op {
     const char *name;
     int input; /* that is a shape */
@@ -448,7 +464,7 @@ static const struct shaped_op {
 } shaped_ops[] = {
     {"Reshape", 1, reshape_by_lengths},      {"Expand", 1, expand_by_lengths},
     {"ConstantOfShape", 0, fill_by_lengths}, {"Range", 1, range_by_lengths},
-    {"Slice", 2, slice_by_lengths},
+    {"Slice", 2, slice_by_lengths},          {"Resize", 3, resize_by_lengths},
 };
 
 static const struct shaped_op *shaped_op_of(const struct call *call) {

@@ -74,10 +74,16 @@ struct tensor import_if(struct call *call) {
         bool holds = call_known_number(call, condition, "the condition") != 0;
         return import_taken(call, holds ? then_branch : else_branch);
     }
+    struct importer *importer = call->importer;
+    struct tensor cuts = cuts_begin(importer);
     struct tensor *taken = import_branch(call, then_branch);
+    struct tensor cut_taken = cuts_end(importer, NO_TENSOR);
     struct tensor *other = taken ? import_branch(call, else_branch) : NULL;
+    struct tensor cut_other = cuts_end(importer, cuts);
     if (!other)
         return refused(call);
+    note_cut(importer, cut_taken, condition);
+    note_cut(importer, cut_other, is_given(cut_other) ? tensor_not(condition) : NO_TENSOR);
     for (int i = 0; i < call->output_count; i++)
         call_output(call, i, select_one(call, condition, taken[i], other[i]));
     return call->outputs[0];
@@ -149,7 +155,10 @@ static bool take_steps(struct loop *loop) {
             return false;
         for (int i = 0; i < u->states; i++)
             before[i] = u->inputs[2 + i];
-        if (!unrolled_step(u))
+        struct tensor cuts = cuts_begin(call->importer);
+        bool good = unrolled_step(u);
+        note_cut(call->importer, cuts_end(call->importer, cuts), loop->active);
+        if (!good)
             return false;
         keep_states(loop, before);
         loop->condition = tensor_reshape(u->outputs[0], SCALAR_SHAPE);
@@ -256,6 +265,7 @@ static bool end_at_run_time(const struct loop *loop, struct scanned *scanned) {
         scanned->goes_on =
             tensor_and(scanned->goes_on, tensor_lt(taken, captured(importer, loop->limit)));
     scanned->taken = collects(loop) ? taken : NO_TENSOR;
+    scanned->is_bound = scanned->steps < loop->trips;
     return scanned->steps;
 }
 
@@ -285,8 +295,17 @@ static bool end_scan(struct loop *loop, struct scanned *scanned, bool begins,
     scanned->inputs[0] = tensor_iota(call->context, DTYPE_INT64, scanned->steps);
     if (!scanned_end(scanned, results))
         return false;
-    unless_none(loop, scanned, first_step(loop, begins), results);
+    struct tensor first = first_step(loop, begins);
+    unless_none(loop, scanned, first, results);
+    note_cut(call->importer, scanned->cut, first);
     return true;
+}
+
+/* The same where each step is taken. */
+static bool end_all_steps(struct scanned *scanned, struct tensor *results) {
+    bool good = scanned_end(scanned, results);
+    note_cut(scanned->call->importer, scanned->cut, NO_TENSOR);
+    return good;
 }
 
 /* All steps as a scan; `*written`: they are to be written out. */
@@ -314,7 +333,7 @@ static bool scan_steps_of(struct loop *loop, bool begins, struct tensor *results
     if (decision == AT_RUN_TIME)
         return end_scan(loop, &scanned, begins, results);
     if (!*written)
-        return scanned_end(&scanned, results);
+        return end_all_steps(&scanned, results);
     scanned_drop(&scanned);
     return true;
 }
@@ -362,8 +381,12 @@ struct tensor import_loop(struct call *call) {
         loop.trips = 0;
     if (runs_long(&loop, begins) && !scan_steps_of(&loop, begins, results, &written))
         return refused(call);
-    if (written && !write_out(&loop, results) && !end_by_run(&loop, begins, results))
-        return refused(call);
+    struct tensor cuts = call->importer->graph->cut;
+    if (written && !write_out(&loop, results)) {
+        call->importer->graph->cut = cuts; /* of steps that are not written out after all */
+        if (!end_by_run(&loop, begins, results))
+            return refused(call);
+    }
     for (int i = 0; i < call->output_count; i++)
         call_output(call, i, results[i]);
     return call->outputs[0];
@@ -422,7 +445,7 @@ static bool run_as_scan(const struct scan *scan, const struct tensor *given, con
         bool reversed = i >= states && integer_or(scan->reversed_inputs, i - states, 0) != 0;
         scanned.inputs[i] = reversed ? tensor_flip(x, AXES(0)) : x;
     }
-    if (!scanned_begin(&scanned) || !scanned_end(&scanned, results))
+    if (!scanned_begin(&scanned) || !end_all_steps(&scanned, results))
         return false;
     for (int i = states; i < call->output_count; i++) {
         struct tensor x = results[i];

@@ -1,4 +1,5 @@
 /* Resize and Upsample: axes of other lengths, one after the other. */
+#include "compiler/import/counted_rules.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/resample.h"
 
@@ -375,15 +376,19 @@ static struct tensor resize_axes(const struct resize *resize, struct tensor x) {
 /* ---- Operators ---- */
 
 /* Before opset 11: nearest and linear, from the left edges of pixels. */
-static struct tensor scale_by(struct call *call, struct tensor x, struct numbers scales) {
-    struct resize resize = {.call = call, .coordinate = asymmetric, .nearest = nearest_simple};
+static bool read_scales(struct resize *resize, struct tensor x, struct numbers scales) {
     int axes[MAX_RANK];
     for (int i = 0; i < MAX_RANK; i++)
         axes[i] = i;
-    keep_lengths(&resize, x);
-    if (!read_kind(&resize) || !set_scales(&resize, tensor_rank(x), axes, scales))
-        return NO_TENSOR;
-    return resize_axes(&resize, x);
+    resize->coordinate = asymmetric;
+    resize->nearest = nearest_simple;
+    keep_lengths(resize, x);
+    return read_kind(resize) && set_scales(resize, tensor_rank(x), axes, scales);
+}
+
+static struct tensor scale_by(struct call *call, struct tensor x, struct numbers scales) {
+    struct resize resize = {.call = call};
+    return read_scales(&resize, x, scales) ? resize_axes(&resize, x) : NO_TENSOR;
 }
 
 struct tensor import_upsample(struct call *call) {
@@ -404,26 +409,43 @@ struct tensor import_upsample(struct call *call) {
     return scale_by(call, x, scales);
 }
 
-struct tensor import_resize(struct call *call) {
-    struct tensor x = call_input(call, 0);
+/* False: refused. */
+static bool read_resize(struct call *call, struct tensor x, struct resize *resize) {
+    *resize = (struct resize){.call = call};
     if (call->opset < 11)
-        return scale_by(call, x, known_numbers(call, 1, "the scales"));
-    struct resize resize = {.call = call,
-                            .antialias = call_int(call, "antialias", 0) != 0,
-                            .exclude_outside = call_int(call, "exclude_outside", 0) != 0,
-                            .cubic_a = call_float(call, "cubic_coeff_a", -0.75),
-                            .extrapolation = call_float(call, "extrapolation_value", 0)};
-    int axes[MAX_RANK], count = read_axes(&resize, tensor_rank(x), axes);
+        return read_scales(resize, x, known_numbers(call, 1, "the scales"));
+    resize->antialias = call_int(call, "antialias", 0) != 0;
+    resize->exclude_outside = call_int(call, "exclude_outside", 0) != 0;
+    resize->cubic_a = call_float(call, "cubic_coeff_a", -0.75);
+    resize->extrapolation = call_float(call, "extrapolation_value", 0);
+    int axes[MAX_RANK], count = read_axes(resize, tensor_rank(x), axes);
     call_ignore(call, "keep_aspect_ratio_policy");
-    keep_lengths(&resize, x);
-    if (count < 0 || !read_kind(&resize) || !read_coordinate(&resize) || !read_nearest(&resize))
-        return NO_TENSOR;
+    keep_lengths(resize, x);
+    if (count < 0 || !read_kind(resize) || !read_coordinate(resize) || !read_nearest(resize))
+        return false;
     struct numbers scales = known_numbers(call, 2, "the scales");
     bool sized = call_has_input(call, 3) && elements_of(call_input(call, 3)) > 0;
-    if (!(sized
-              ? set_sizes(&resize, count, axes, call_known(call, call_input(call, 3), "the sizes"))
-              : set_scales(&resize, count, axes, scales)) ||
-        !set_roi(&resize, count, axes))
+    bool good =
+        sized ? set_sizes(resize, count, axes, call_known(call, call_input(call, 3), "the sizes"))
+              : set_scales(resize, count, axes, scales);
+    return good && set_roi(resize, count, axes);
+}
+
+struct tensor import_resize(struct call *call) {
+    struct tensor x = call_input(call, 0);
+    struct resize resize;
+    return read_resize(call, x, &resize) ? resize_axes(&resize, x) : NO_TENSOR;
+}
+
+/* Each element of the axis by itself. */
+struct tensor count_resize(struct call *call) {
+    struct counted c = call_counted(call, 0);
+    struct tensor x = call_input(call, 0);
+    struct resize resize;
+    if (!only_counted_below(call, 1) || !read_resize(call, x, &resize))
         return NO_TENSOR;
+    if (!stays(&resize.axes[c.axis]))
+        return refuse_counted(call, "another extent");
+    call_counts_output(call, 0, c.axis, c.count);
     return resize_axes(&resize, x);
 }

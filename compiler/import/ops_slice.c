@@ -1,4 +1,5 @@
 /* Parts of tensors, and tensors with a border. */
+#include "compiler/import/counted.h"
 #include "compiler/import/importer.h"
 #include "compiler/import/movement.h"
 
@@ -133,15 +134,39 @@ static struct tensor wrap_border(struct tensor x, int axis, int64_t before, int6
     return x;
 }
 
+/* ---- The same of an axis whose count is known at run time only ---- */
+
+/* Which element of the axis stands at a position, counted from where the axis begins: int64. */
+typedef struct tensor bordering(struct tensor position, struct tensor count);
+
+/* What is left of a division, from 0 on; by 0 or less it is of no account. */
+static struct tensor wrapped(struct tensor position, struct tensor period) {
+    return tensor_mod(tensor_add(tensor_mod(position, period), period), period);
+}
+
+static struct tensor at_edge(struct tensor position, struct tensor count) {
+    struct tensor last = tensor_sub(count, number64(count.context, 1));
+    return tensor_max(tensor_min(position, last), number64(count.context, 0));
+}
+
+static struct tensor at_mirror(struct tensor position, struct tensor count) {
+    struct tensor last = tensor_sub(count, number64(count.context, 1));
+    struct tensor period = tensor_add(last, last);
+    struct tensor there = wrapped(position, period); /* and back */
+    return tensor_where(tensor_eq(last, number64(count.context, 0)), last,
+                        tensor_min(there, tensor_sub(period, there)));
+}
+
 static const struct pad_mode {
     const char *name;
     int since;
     border *build; /* NULL: a constant */
+    bordering *at;
 } pad_modes[] = {
-    {"constant", 1, NULL},
-    {"reflect", 1, reflect_border},
-    {"edge", 1, edge_border},
-    {"wrap", 19, wrap_border},
+    {"constant", 1, NULL, NULL},
+    {"reflect", 1, reflect_border, at_mirror},
+    {"edge", 1, edge_border, at_edge},
+    {"wrap", 19, wrap_border, wrapped},
 };
 
 static const struct pad_mode *pad_mode(struct call *call) {
@@ -233,11 +258,9 @@ static struct tensor constant_border(struct call *call, struct tensor x, const s
     return any ? tensor_of_node(call->context, &node, 1, &x) : x;
 }
 
-struct tensor import_pad(struct call *call) {
-    struct tensor x = call_input(call, 0);
+struct tensor put_border(struct call *call, struct tensor x, struct range pads[MAX_RANK]) {
     const struct pad_mode *mode = pad_mode(call);
-    struct range pads[MAX_RANK];
-    if (!mode || !call_borders(call, x, pads))
+    if (!mode)
         return NO_TENSOR;
     x = crop(call, x, pads);
     if (!mode->build)
@@ -253,6 +276,23 @@ struct tensor import_pad(struct call *call) {
         x = mode->build(x, i, pads[i].begin, pads[i].end);
     }
     return x;
+}
+
+struct tensor import_pad(struct call *call) {
+    struct tensor x = call_input(call, 0);
+    struct range pads[MAX_RANK];
+    return call_borders(call, x, pads) ? put_border(call, x, pads) : NO_TENSOR;
+}
+
+struct tensor border_by_count(struct call *call, struct tensor x, struct counted c,
+                              struct range border) {
+    const struct pad_mode *mode = pad_mode(call);
+    if (!mode || !mode->at || !x.node)
+        return NO_TENSOR;
+    int64_t extent = tensor_extent(x, c.axis) + border.begin + border.end;
+    struct tensor along = tensor_iota(call->context, DTYPE_INT64, extent);
+    struct tensor from = tensor_sub(along, number64(call->context, border.begin));
+    return tensor_gather(x, c.axis, mode->at(from, c.count));
 }
 
 /* ---- CenterCropPad ---- */

@@ -93,13 +93,19 @@ void scanned_drop(struct scanned *s) {
 
 /* A state of the body, or what it collects or counts: a part of the scan's state. */
 struct state_part {
-    int result;            /* its place among the outputs of the node; -1: it counts the steps */
+    int result;            /* its place among the outputs of the node; or one of those below */
     struct tensor initial; /* NO_TENSOR: it is collected */
     struct tensor next;    /* of the body, until that is compiled */
     enum dtype dtype;
     int rank;
     int64_t shape[MAX_RANK];
     int64_t begin, end; /* in the joined state */
+};
+
+enum {
+    COUNTS_STEPS = -1,
+    RUNS_ON = -2, /* whether there is another step */
+    WAS_CUT = -3, /* whether a loop within any step so far was cut */
 };
 
 struct joined {
@@ -155,6 +161,22 @@ static bool can_count(enum dtype dtype, int64_t steps) {
            (dtype == DTYPE_FLOAT32 && steps <= 1 << 24);
 }
 
+/* Bools that are of no output, as elements of the type that the others have, which all can be 0 and
+ * 1. */
+static bool add_truths(struct scanned *s, struct joined *joined) {
+    enum dtype own = common_dtype(joined);
+    struct tensor cut = s->graph->cut;
+    if (s->is_bound &&
+        !add_piece(s, joined,
+                   (struct state_part){.result = RUNS_ON, .next = tensor_cast(s->goes_on, own)}))
+        return false;
+    return !is_given(cut) ||
+           add_piece(s, joined,
+                     (struct state_part){.result = WAS_CUT,
+                                         .initial = zeros(s->call->context, own, SCALAR_SHAPE),
+                                         .next = tensor_cast(cut, own)});
+}
+
 static bool join_states(struct scanned *s, struct joined *joined) {
     int outputs = (int)s->body->n_output - s->first_state_out;
     joined->pieces = arena_array(&s->call->importer->arena, struct state_part, (size_t)outputs + 2);
@@ -170,10 +192,13 @@ static bool join_states(struct scanned *s, struct joined *joined) {
     enum dtype dtype = common_dtype(joined);
     if (is_given(s->taken)) {
         enum dtype own = can_count(dtype, s->steps) ? dtype : DTYPE_INT32;
-        if (!add_piece(s, joined,
-                       (struct state_part){.result = -1, .next = tensor_cast(s->taken, own)}))
+        if (!add_piece(
+                s, joined,
+                (struct state_part){.result = COUNTS_STEPS, .next = tensor_cast(s->taken, own)}))
             return false;
     }
+    if (!add_truths(s, joined))
+        return false;
     joined->dtype = common_dtype(joined);
     return true;
 }
@@ -244,12 +269,39 @@ static struct tensor piece_of(struct tensor states, const struct state_part *pie
     return tensor_reshape(uncarried(part, piece->dtype), before + piece->rank, shape);
 }
 
+/* ---- Loops that their bound ends ---- */
+
+static struct tensor either(struct tensor a, struct tensor b) {
+    if (!is_given(a) || !is_given(b))
+        return is_given(a) ? a : b;
+    return tensor_or(a, b);
+}
+
+void note_cut(struct importer *importer, struct tensor cut, struct tensor active) {
+    struct built_graph *graph = importer->graph;
+    if (is_given(cut))
+        graph->cut = either(graph->cut, is_given(active) ? tensor_and(active, cut) : cut);
+}
+
+struct tensor cuts_begin(struct importer *importer) {
+    struct tensor before = importer->graph->cut;
+    importer->graph->cut = NO_TENSOR;
+    return before;
+}
+
+struct tensor cuts_end(struct importer *importer, struct tensor before) {
+    struct tensor since = importer->graph->cut;
+    importer->graph->cut = before;
+    return since;
+}
+
 /* ---- The scan ---- */
 
 /* The body's graph again, over inputs that the scan has. */
 struct body_copy {
     struct tensor_context *context;
     struct scan_options options;
+    struct tensor state;
     struct tensor *made; /* by id of the body's nodes */
 };
 
@@ -272,12 +324,12 @@ static void make_inputs(struct scanned *s, const struct joined *joined, const st
     struct tensor *scanned = arena_array(arena, struct tensor, (size_t)s->slices + 1);
     struct tensor *outer = arena_array(arena, struct tensor, (size_t)body->input_count + 1);
     int captures = 0, input = 0;
-    struct tensor state = add_graph_input(
-        copy->context, "state", tensor_dtype(copy->options.initial), SHAPE(joined->extent));
+    copy->state = add_graph_input(copy->context, "state", tensor_dtype(copy->options.initial),
+                                  SHAPE(joined->extent));
     for (int i = 0; i < s->input_count; i++) {
         if (is_state(s, i)) {
             const struct state_part *piece = &joined->pieces[i - s->first_state_in];
-            copy->made[body->inputs[input++]->id] = piece_of(state, piece);
+            copy->made[body->inputs[input++]->id] = piece_of(copy->state, piece);
         } else if (is_slice(s, i)) {
             scanned[i - s->first_slice_in] = s->inputs[i];
             copy->made[body->inputs[input++]->id] = add_input(copy->context, i, s->inputs[i], true);
@@ -299,6 +351,15 @@ static void make_inputs(struct scanned *s, const struct joined *joined, const st
     copy->options.captured = outer;
 }
 
+/* What a piece of the state becomes: what the body makes of it. */
+static struct tensor next_piece(const struct state_part *piece, struct tensor state,
+                                struct tensor made) {
+    if (piece->result != WAS_CUT)
+        return made;
+    struct tensor before = tensor_cast(piece_of(state, piece), DTYPE_BOOL);
+    return tensor_cast(tensor_or(before, tensor_cast(made, DTYPE_BOOL)), piece->dtype);
+}
+
 static struct tensor next_state(struct scanned *s, const struct joined *joined,
                                 const struct graph *body, struct body_copy *copy) {
     struct arena *arena = &s->call->importer->arena;
@@ -312,7 +373,9 @@ static struct tensor next_state(struct scanned *s, const struct joined *joined,
             copy->made[i] = tensor_of_node(copy->context, node, node->source_count, sources);
     }
     for (int i = 0; i < joined->count; i++)
-        parts[i] = carried(copy->made[body->outputs[i].node->id], joined->dtype);
+        parts[i] = carried(
+            next_piece(&joined->pieces[i], copy->state, copy->made[body->outputs[i].node->id]),
+            joined->dtype);
     if (is_given(s->goes_on))
         copy->options.goes_on = copy->made[body->outputs[joined->count].node->id];
     return tensor_concat(joined->count, parts, 0);
@@ -364,8 +427,11 @@ bool scanned_end(struct scanned *s, struct tensor *results) {
         joined.collects ? squeeze(cut_axis(states, 0, s->steps - 1, s->steps), 0) : states;
     for (int i = 0; i < joined.count; i++) {
         const struct state_part *piece = &joined.pieces[i];
-        if (piece->result < 0)
-            s->count = tensor_cast(piece_of(last, piece), DTYPE_INT64);
+        struct tensor own = piece->result < 0 ? piece_of(last, piece) : NO_TENSOR;
+        if (piece->result == COUNTS_STEPS)
+            s->count = tensor_cast(own, DTYPE_INT64);
+        else if (piece->result < 0)
+            s->cut = either(s->cut, tensor_cast(own, DTYPE_BOOL));
         else
             results[piece->result] = piece_of(is_given(piece->initial) ? last : states, piece);
     }

@@ -23,6 +23,10 @@ struct scanned {
     struct tensor goes_on;
     struct tensor taken; /* with it: how many steps have been, an integer; NO_TENSOR: none asks */
     struct tensor count; /* what that was in the last one, int64 */
+    bool is_bound;       /* with goes_on: there may have been more steps to take */
+
+    /* Set at the end: whether that was so, or a loop within a step was cut. */
+    struct tensor cut;
 };
 
 /* Imports the body, which is the graph at hand until one of the others is called, and can be asked
@@ -33,5 +37,17 @@ bool scanned_begin(struct scanned *scanned);
 bool scanned_end(struct scanned *scanned, struct tensor *results);
 /* Leaves it. */
 void scanned_drop(struct scanned *scanned);
+
+/* ---- Loops that their bound ends ----
+ *
+ * A run cannot fail, so that an output of the model tells of them (import.c). */
+
+/* In the graph at hand a loop was cut where `cut` is true, in runs where `active` is: bools of rank
+ * 0; NO_TENSOR: none can be, or in all. */
+void note_cut(struct importer *importer, struct tensor cut, struct tensor active);
+/* Begins a part of the graph at hand whose loops are noted by themselves; takes what was noted
+ * before, to be given back at the end, which says what was noted since. */
+struct tensor cuts_begin(struct importer *importer);
+struct tensor cuts_end(struct importer *importer, struct tensor before);
 
 #endif

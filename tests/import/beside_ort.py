@@ -88,7 +88,7 @@ def run_here(model, given, mode, axes=None):
         path.write_bytes(model.SerializeToString())
         program = eigentensor.GraphProgram.load(path, axes=axes)
         outputs = program(mode=mode, **given)
-        if len(model.graph.output) == 1:
+        if not isinstance(outputs, dict):
             outputs = {model.graph.output[0].name: outputs}
         arrays = {name: numpy.array(output) for name, output in outputs.items()}
     for each in program.outputs:

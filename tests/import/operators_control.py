@@ -3,10 +3,14 @@
 and what is said of those that cannot be a scan."""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy
 from beside_ort import Case, floats, main, run_here
 from onnx import TensorProto, helper, numpy_helper
+
+import eigentensor
 
 STEPS = 100
 
@@ -18,9 +22,10 @@ def described(value, otherwise=TensorProto.UNDEFINED):
 
 
 def body(nodes, inputs, outputs, **constants):
-    """A graph of nodes (operator, inputs, output, attributes). Inputs and outputs are names; or
+    """A graph of nodes (operator, inputs, output, attributes), "-" for what is left out. Inputs and outputs are names; or
     also their type and their shape."""
-    made = [helper.make_node(operator, reads.split(), [gives], **dict(*attributes))
+    made = [helper.make_node(operator, ["" if name == "-" else name for name in reads.split()],
+                             [gives], **dict(*attributes))
             for operator, reads, gives, *attributes in nodes]
     return helper.make_graph(
         made, "body", [described(each, TensorProto.FLOAT) for each in inputs],
@@ -147,6 +152,65 @@ CASES = [
 ]
 
 
+# Doubles h in each step, and in a loop of its own as often as the input says
+TWICE = body([GO, ("Add", "k k", "twice")], (*STEP, "k"), ("goes_on", "twice"))
+AROUND = [GO, ("Loop", "x2 - h", "inner", {"body": TWICE}), ("Add", "inner h", "next")]
+ONCE = body([("Loop", "x3 - x2", "y0", {"body": TWICE})], (), ("y0",))
+NEVER = body([("Neg", "x2", "y0")], (), ("y0",))
+
+
+def condition(holds, steps):
+    """An If whose first branch has a loop of as many steps."""
+    return Case("If", 16, [numpy.array(holds), numpy.array(0), floats(3), numpy.array(steps)],
+                then_branch=ONCE, else_branch=NEVER)
+
+
+def nested(outer, inner):
+    return Case("Loop", 16, [numpy.array(outer), None, numpy.array(inner), floats(3)],
+                body=body(AROUND, (*STEP, "k", "h"), ("goes_on", "k", "next")), known=(0,),
+                outputs=(True, True))
+
+
+# A case, the bound of its loops, and whether that ends one of them.
+DOUBLED = body(DOUBLE, (*STEP, "h"), ("goes_on", "next"), end=END)
+COLLECTED = body([*DOUBLE, NUMBER], (*STEP, "h"), ("goes_on", "next", "n"), end=END)
+ONES = numpy.ones(3, numpy.float32) # which are over 100 after 7 steps
+CUTS = [
+    *((loop_at_run_time([ONES], DOUBLED, 1), bound, bound < 7) for bound in (1, 6, 7, 8, 70)),
+    *((loop_at_run_time([ONES], COLLECTED, 2), bound, bound < 7) for bound in (1, 6, 7, 8)),
+    *((loop_at_run_time([ONES], DOUBLED, 1, numpy.array(steps), numpy.array(go)), 5,
+       go and steps > 5) for steps in (0, 4, 5, 6) for go in (True, False)),
+    *((loop_at_run_time([], body([GO, NUMBER], STEP, ("goes_on", "n")), 1, numpy.array(steps)), 5,
+       steps > 5) for steps in (5, 6)),
+    *((nested(outer, inner), 4, inner > 4) for outer in (3, 100) for inner in (0, 4, 5)),
+    *((condition(holds, steps), 4, holds and steps > 4) for holds in (True, False)
+      for steps in (4, 5)),
+]
+
+
+def cut_of(case, bound):
+    """What "loop.cut" says; None: there is none."""
+    model, inputs = case.model(), case.given()
+    if case.operator == "If":
+        del model.graph.node[0].input[1:] # which the branches read
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "case.onnx"
+        path.write_bytes(model.SerializeToString())
+        program = eigentensor.GraphProgram.load(path, axes={"loop": bound})
+    results = [program(mode=mode, **inputs) for mode in ("eager", "jit")]
+    told = [each["loop.cut"].tolist() if isinstance(each, dict) else None for each in results]
+    return told[0] if told[0] == told[1] else "other bits in JIT"
+
+
+def check_cuts():
+    wrong = [(str(case), bound, cut_of(case, bound)) for case, bound, cut in CUTS
+             if cut_of(case, bound) is not cut]
+    for case, bound, told in wrong:
+        print(f"{case} of at most {bound} steps: is cut: {told}")
+    print(f"# {len(CUTS)} loops that may be cut: {len(wrong)} wrong")
+    return not wrong
+
+
 def message_of(case):
     try:
         run_here(case.model(), case.given(), "eager", case.open_axes)
@@ -182,5 +246,5 @@ def check_refusals():
 
 
 if __name__ == "__main__":
-    SAID = check_refusals()
+    SAID = all([check_refusals(), check_cuts()])
     sys.exit(main(CASES) or not SAID)

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 import eigentensor
 
 
-def chain(nodes, inputs, outputs, opset=18, **constants):
+def chain(nodes, inputs, outputs, opset=19, **constants):
     """A model of nodes (operator, inputs, outputs, attributes); inputs are arrays by name."""
     made = [helper.make_node(operator, ["" if name == "-" else name for name in reads.split()],
                              gives.split(), **dict(*attributes))
@@ -123,10 +123,23 @@ CASES = {
                                 (2**62, -(2**62), -1), (-1, -4, -1), (-2, 3, -2), (30, 2, -3),
                                 (-1, 2**63 - 1, -1), (-5, -2, -1), (-2**63, -4, 2),
                                 (-1, -(2**63), -(2**63)))},
-    "tiled along its axis": each("Tile", (), "found times", times=numpy.array([3, 2])),
+    **{f"tiled along its axis {times}": each("Tile", (), "found times", times=numpy.array(times))
+       for times in ([3, 2], [0, 2], [2, 0])},
     **{f"padded by {pads}": each("Pad", (), "found pads seven", pads=numpy.array(pads),
                                  seven=numpy.array(7, numpy.float32))
-       for pads in ([1, 0, 0, 0], [0, 0, 2, 0], [2, 1, 3, 1])},
+       for pads in ([1, 0, 0, 0], [0, 0, 2, 0], [2, 1, 3, 1], [-2, 0, 0, 0], [0, 1, -3, 1],
+                    [-1, 0, 2, 0])},
+    # ... by its own elements, of which there are fewer or more than the border is wide
+    **{f"{mode} padded by {pads}": each("Pad", {"mode": mode}, "found pads", pads=numpy.array(pads))
+       for mode, most in (("edge", 9), ("reflect", 5), ("wrap", 5))
+       for pads in ([1, 0, 0, 0], [0, 0, most, 0], [3, 2, most, 1])},
+    "pictures to another size": also([
+        ("Reshape", "found shape", "a"), ("Resize", "a - factors", "y", {"mode": "linear"}),
+        ("Shape", "a", "n", {"end": 1}), ("Concat", "n sizes", "wanted", {"axis": 0}),
+        ("Resize", "a - - wanted", "z", {"mode": "cubic"}),
+        ("Resize", "a - - sizes", "w", {"axes": [1, 2, 3]})], "y z w",
+        shape=numpy.array([0, 1, 2, 2]), factors=numpy.array([1, 1, 2, 2.5], numpy.float32),
+        sizes=numpy.array([1, 5, 3])),
     "slice of columns and rows": each("Slice", (), "found starts ends axes steps",
                                       starts=numpy.array([3, -6]), ends=numpy.array([0, 2**62]),
                                       axes=numpy.array([1, 0]), steps=numpy.array([-2, 1])),
@@ -302,7 +315,8 @@ CASES = {
 }
 # Of no elements ONNX Runtime refuses these, or they mean nothing.
 NOT_EMPTY = ("mean by its count", "the last by a tuple", "greatest", "least", "mean", "mean of all",
-             "log of sums")
+             "log of sums", *(name for name in CASES if "padded by" in name and
+                              ("-" in name or not name.startswith("padded"))))
 # Branches that give what was found, or nothing.
 CASES["if any"] = also([
     ("Shape", "rows", "shape"), ("Squeeze", "shape", "n"), ("Greater", "n few", "many"),
@@ -326,8 +340,9 @@ REFUSED = {
     "beside another extent": also([("Add", "found boxes", "y")]),
     "a shape that is not said": each("Reshape", (), "found shape", shape=numpy.array([40, 4])),
     "expanded along its axis": each("Expand", (), "found shape", shape=numpy.array([40, 4])),
-    "padded by its elements": each("Pad", {"mode": "reflect"}, "found pads",
-                                   pads=numpy.array([1, 0, 0, 0])),
+    "to another extent": also([("Reshape", "found shape", "a"), ("Resize", "a - factors", "y")],
+                              shape=numpy.array([0, 1, 2, 2]),
+                              factors=numpy.array([2, 1, 2, 2], numpy.float32)),
 }
 
 
