@@ -18,7 +18,7 @@
 
 enum {
     MOST_MOVES = 24,   /* between the integers and the contraction */
-    FEWEST_COLUMNS = 8 /* that only the int8 operand has: fewer make no tile */
+    FEWEST_COLUMNS = 8 /* fewer make no tile */
 };
 
 /* One operand: moves, outermost last, of 8-bit integers `raw` less a zero point. */
@@ -150,19 +150,23 @@ static bool is_stored(const struct narrow_operand *operand) {
     return op_facts[raw->op].class != CLASS_LEAF;
 }
 
-/* Whether tiles would run it: there are columns, and groups of four along a sum. */
+/* Whether tiles would run it: there are columns, which the int8 operand alone has, and groups of
+ * four along a sum; or, without such columns, there are lanes, which both have, as in a convolution
+ * of each channel by itself. */
 static bool suits_tiles(const struct node *contraction, const struct narrow_operand *unsigned_one,
                         const struct narrow_operand *signed_one) {
-    bool columns = false, groups = false;
+    bool columns = false, groups = false, lanes = false;
     for (int i = 0; i < contraction->sources[0]->rank; i++) {
         int64_t extent = contraction->sources[0]->shape[i];
-        if (is_contracted(contraction, i))
+        bool many = has_axis(signed_one, i) && extent >= FEWEST_COLUMNS;
+        if (is_contracted(contraction, i)) {
             groups |= has_axis(unsigned_one, i) && (extent % 4 == 0 || is_stored(unsigned_one));
-        else
-            columns |=
-                has_axis(signed_one, i) && !has_axis(unsigned_one, i) && extent >= FEWEST_COLUMNS;
+        } else {
+            columns |= many && !has_axis(unsigned_one, i);
+            lanes |= many && has_axis(unsigned_one, i) && signed_one->constant;
+        }
     }
-    return columns && groups;
+    return columns ? groups : lanes;
 }
 
 /* ---- Other integers ---- */

@@ -12,6 +12,12 @@ static const struct tile_width shapes_of_dots[] = {
 #undef DOT_WIDTH
 };
 
+static const struct tile_width shapes_of_lane_dots[] = {
+#define DOT_LANES_WIDTH(columns, most_rows) {true, columns, most_rows},
+#include "templates/dots.def"
+#undef DOT_LANES_WIDTH
+};
+
 const struct tile_kind tile_kinds[TILE_KIND_COUNT] = {
 #define TILE_KIND(id, name_, stream_, panel_, accumulator_, output_, group_, shapes, section_)     \
     {.name = #name_,                                                                               \

@@ -220,21 +220,25 @@ static double constant_bytes(const struct ir *ir) {
 }
 
 /* A constant of 16 bits stays so where tiles wait for memory; where they do not, it is made float32
- * when it is packed. */
+ * when it is packed. Of 8-bit integers, tiles of one kind take groups, those of another go lane by
+ * lane. */
 static void consider_side(struct search *search, int side) {
     const struct contraction *contraction = search->contraction;
     const struct expression *stream = contraction->sum->sources[side];
     const struct expression *panel = contraction->sum->sources[1 - side];
     enum dtype output = contraction->sum->dtype;
     const struct tile_kind *kind = tile_kind_find(stream->dtype, panel->dtype, output);
-    if (!kind || (kind->group > 1 && !find_grouped_sum(contraction, stream, panel, kind->group)))
+    if (!kind)
         return;
     bool narrow = tile_kind_widens(kind);
     search->there = packed_by(contraction->ir->largest, panel->buffer);
     search->weight_bytes = narrow ? constant_bytes(contraction->ir) : 0;
-    consider_kind(search, kind, stream, panel);
+    if (kind->group == 1 || find_grouped_sum(contraction, stream, panel, kind->group))
+        consider_kind(search, kind, stream, panel);
     if (narrow)
         consider_kind(search, &tile_kinds[TILE_KIND_FLOAT32], stream, panel);
+    if (kind == &tile_kinds[TILE_KIND_DOT])
+        consider_kind(search, &tile_kinds[TILE_KIND_LANE_DOT], stream, panel);
 }
 
 bool find_tiling(const struct contraction *contraction, const struct candidate_visitor *visitor,

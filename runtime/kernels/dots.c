@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *const names[DOT_COUNT] = {
-#define DOT(name, rows, columns) #name,
+#define DOT(name, lanes, rows, columns) #name,
 #include "templates/dots.def"
 #undef DOT
 };

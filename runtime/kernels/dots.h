@@ -1,16 +1,16 @@
-/* The tiles of 8-bit integers, templates/tile_dot.h, compiled for each kind of vectors, for callers
- * that cannot inline them. */
+/* The tiles of 8-bit integers, templates/tile_dot.h and tile_dot_lanes.h, compiled for each kind of
+ * vectors, for callers that cannot inline them. */
 #ifndef EIGENTENSOR_DOTS_H
 #define EIGENTENSOR_DOTS_H
 
 #include "compiler/target/target.h"
-#include "templates/tile_dot.h"
+#include "templates/tile_dot_lanes.h"
 
 typedef void dot_function(int32_t *restrict acc, const uint8_t *stream, const int8_t *panel,
                           const struct tile_walk *walk, int resume, const int8_t *ahead);
 
 enum {
-#define DOT(name, rows, columns) DOT_OF_##name,
+#define DOT(name, lanes, rows, columns) DOT_OF_##name,
 #include "templates/dots.def"
 #undef DOT
     DOT_COUNT

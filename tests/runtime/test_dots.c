@@ -6,9 +6,9 @@
 
 static const struct {
     const char *name;
-    int rows, columns;
+    int lanes, rows, columns;
 } tiles[DOT_COUNT] = {
-#define DOT(name, rows, columns) {#name, rows, columns},
+#define DOT(name, lanes, rows, columns) {#name, lanes, rows, columns},
 #include "templates/dots.def"
 #undef DOT
 };
@@ -42,17 +42,20 @@ static void fill(void *elements, size_t bytes, int extreme) {
 
 static void plain_tile(int tile, int32_t *acc, const uint8_t *stream, const int8_t *panel,
                        const struct tile_walk *walk, int resume) {
+    const int group = tiles[tile].lanes ? 1 : 4;
     for (int r = 0; r < tiles[tile].rows; r++)
         for (int c = 0; c < tiles[tile].columns; c++) {
             uint32_t sum = resume ? (uint32_t)acc[r * walk->sums + c] : 0;
             for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
                 for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
-                    for (ptrdiff_t k = 0; k < 4 * walk->extent[2]; k++)
-                        sum += (uint32_t)(stream[walk->rows[r] + i * walk->stream[0] +
-                                                 j * walk->stream[1] + k / 4 * walk->stream[2] +
-                                                 k % 4] *
-                                          panel[4 * c + k % 4 + i * walk->panel[0] +
-                                                j * walk->panel[1] + k / 4 * walk->panel[2]]);
+                    for (ptrdiff_t k = 0; k < group * walk->extent[2]; k++) {
+                        const uint8_t *x = stream + walk->rows[r] + i * walk->stream[0] +
+                                           j * walk->stream[1] + k / group * walk->stream[2] +
+                                           k % group + c * tiles[tile].lanes;
+                        const int8_t *y = panel + group * c + k % group + i * walk->panel[0] +
+                                          j * walk->panel[1] + k / group * walk->panel[2];
+                        sum += (uint32_t)(*x * *y);
+                    }
             acc[r * walk->sums + c] = (int32_t)sum;
         }
 }
@@ -130,6 +133,7 @@ Test(dots, names) {
         cr_assert_eq(dot_find(tiles[i].name), i);
     cr_assert_eq(dot_find("dot_13x32"), -1);
     cr_assert_eq(dot_find("dot_7x64"), -1);
+    cr_assert_eq(dot_find("dot_lanes_7x32"), -1);
     cr_assert_eq(dot_find("dot_"), -1);
     cr_assert_eq(dot_find(""), -1);
 }
@@ -138,7 +142,8 @@ Test(dots, names) {
 Test(dots, kernels_by_name) {
     const struct kernel_set *set = kernels_for(&targets[TARGET_BASELINE]);
     cr_assert_eq(kernel_find(set, "dot_8x32"), (const void *)set->dots[DOT_OF_dot_8x32]);
-    cr_assert_null(kernel_find(set, "dot_lanes_1x8"));
+    cr_assert_eq(kernel_find(set, "dot_lanes_1x8"), (const void *)set->dots[DOT_OF_dot_lanes_1x8]);
+    cr_assert_null(kernel_find(set, "dot_lanes_1x64"));
     setenv("EIGENTENSOR_CPU", "avx512", 1);
     set = kernels_for(&targets[TARGET_AVX512]);
     cr_assert_eq(kernel_find(set, "dot_1x16"), (const void *)set->dots[DOT_OF_dot_1x16]);

@@ -22,6 +22,10 @@ static void define_tile(struct emitter *emitter, struct text *text,
     else if (tile->kind == &tile_kinds[TILE_KIND_DOT])
         text_add(text, "    tile_dot(%d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
                  tile->rows, tile->columns);
+    else if (tile->kind == &tile_kinds[TILE_KIND_LANE_DOT])
+        text_add(text,
+                 "    tile_dot_lanes(%d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
+                 tile->rows, tile->columns);
     else
         text_add(
             text,
