@@ -332,6 +332,12 @@ static struct convolution pick_convolution(struct generator *generator, int64_t 
     struct convolution shape = {.batch = generator_between(generator, 1, 2), .groups = 1};
     shape.inner = generator_between(generator, 1, 5);
     shape.outer = generator_pick(generator, columns);
+    if (channels && generator_chance(generator, 25)) {
+        shape.groups = channels; /* each channel by itself */
+        shape.inner = 1;
+        shape.outer = generator_between(generator, 1, 2);
+        return shape;
+    }
     if (channels)
         shape.inner = channels;
     else if (generator_chance(generator, 30))
