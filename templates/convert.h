@@ -89,40 +89,43 @@ static inline int64_t f32_to_i64(float x) {
     return x <= -0x1p63f ? INT64_MIN : (int64_t)x;
 }
 
-//: section f32_to_u8
+// Floats of one sign are ordered as their bits are. Limits on floats would be branches to gcc,
+// which makes vectors of limits on integers.
+//: section f32_to_unsigned needs f32_bits f32_from_bits
+// x without what lies below 0 or above `most`, 0 for NaN.
+static inline int32_t f32_to_unsigned(float x, float most) {
+    const int32_t bits = (int32_t)f32_bits(x > 0.0f ? x : 0.0f), limit = (int32_t)f32_bits(most);
+    return (int32_t)f32_from_bits((uint32_t)(bits < limit ? bits : limit));
+}
+
+//: section f32_to_signed needs f32_bits f32_from_bits
+// x without what lies below -most or from `most` on, 0 for NaN; `most` is an integer.
+static inline int32_t f32_to_signed(float x, float most) {
+    const uint32_t bits = f32_bits(x == x ? x : 0.0f), sign = bits & 0x80000000u;
+    const int32_t size = (int32_t)(bits ^ sign), limit = (int32_t)f32_bits(most);
+    const int32_t whole = (int32_t)f32_from_bits((uint32_t)(size < limit ? size : limit) | sign);
+    const int32_t greatest = (int32_t)most - 1;
+    return whole < greatest ? whole : greatest;
+}
+
+//: section f32_to_u8 needs f32_to_unsigned
 static inline uint8_t f32_to_u8(float x) {
-    if (x != x)
-        return 0;
-    if (x >= 255.0f)
-        return 255;
-    return x <= 0.0f ? 0 : (uint8_t)x;
+    return (uint8_t)f32_to_unsigned(x, 255.0f);
 }
 
-//: section f32_to_i8
+//: section f32_to_i8 needs f32_to_signed
 static inline int8_t f32_to_i8(float x) {
-    if (x != x)
-        return 0;
-    if (x >= 127.0f)
-        return 127;
-    return x <= -128.0f ? -128 : (int8_t)x;
+    return (int8_t)f32_to_signed(x, 128.0f);
 }
 
-//: section f32_to_i16
+//: section f32_to_i16 needs f32_to_signed
 static inline int16_t f32_to_i16(float x) {
-    if (x != x)
-        return 0;
-    if (x >= 32767.0f)
-        return 32767;
-    return x <= -32768.0f ? -32768 : (int16_t)x;
+    return (int16_t)f32_to_signed(x, 32768.0f);
 }
 
-//: section f32_to_u16
+//: section f32_to_u16 needs f32_to_unsigned
 static inline uint16_t f32_to_u16(float x) {
-    if (x != x)
-        return 0;
-    if (x >= 65535.0f)
-        return 65535;
-    return x <= 0.0f ? 0 : (uint16_t)x;
+    return (uint16_t)f32_to_unsigned(x, 65535.0f);
 }
 
 //: section f32_to_u32

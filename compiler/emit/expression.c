@@ -193,6 +193,10 @@ static const char *operand(struct emitter *emitter, const struct expression *e, 
     return bare ? text : in_parentheses(emitter, text);
 }
 
+static const char *plain_cast(struct emitter *emitter, const char *type, const char *text) {
+    return arena_format(emitter->ir->arena, is_atomic(text) ? "(%s)%s" : "(%s)(%s)", type, text);
+}
+
 /* A cast, or NaN made canonical for a bitcast; by name if templates/convert.h has it. */
 static const char *conversion(struct emitter *emitter, const char *name, const char *type,
                               const char *text) {
@@ -201,9 +205,20 @@ static const char *conversion(struct emitter *emitter, const char *name, const c
         sections_want(&emitter->sections, name);
         return arena_format(arena, "%s(%s)", name, text);
     }
-    if (!type)
-        return text;
-    return arena_format(arena, is_atomic(text) ? "(%s)%s" : "(%s)(%s)", type, text);
+    return type ? plain_cast(emitter, type, text) : text;
+}
+
+/* Whether it is one of a tile's integer sums, by itself or with something added or taken away: no
+ * compiler can take that for a float that was cast to an integer, from which functions that make
+ * floats of integers have to keep gcc (templates/convert.h). */
+static bool is_integer_sum(const struct expression *e) {
+    const bool adds = e->kind == EXPRESSION_OP && (e->op == OP_ADD || e->op == OP_SUB);
+    if (dtype_is_real(e->dtype))
+        return false;
+    if (adds && e->sources[0]->kind == EXPRESSION_OP && e->sources[1]->kind == EXPRESSION_OP)
+        return false; /* rather than look at all of what they are made of */
+    return adds ? is_integer_sum(e->sources[0]) != is_integer_sum(e->sources[1])
+                : e->kind == EXPRESSION_LOAD && e->buffer->kind == BUFFER_LOCAL;
 }
 
 static const char *emit_cast(struct emitter *emitter, const struct expression *e) {
@@ -212,6 +227,8 @@ static const char *emit_cast(struct emitter *emitter, const struct expression *e
     const char *text = emit_expression(emitter, e->sources[0]);
     if (e->sources[0]->dtype == e->dtype)
         return text;
+    if ((e->dtype == DTYPE_FLOAT32 || e->dtype == DTYPE_FLOAT64) && is_integer_sum(e->sources[0]))
+        return plain_cast(emitter, to->c_type, text);
     const char *name =
         arena_format(emitter->ir->arena, "%s_to_%s", from->short_name, to->short_name);
     return conversion(emitter, name, to->c_type, text);

@@ -38,16 +38,28 @@
 #define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 
-static inline uint8_t f32_to_u8(float x) {
-    if (x != x)
-        return 0;
-    if (x >= 255.0f)
-        return 255;
-    return x <= 0.0f ? 0 : (uint8_t)x;
+// The bit pattern of a float32.
+static inline uint32_t f32_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
 }
 
-static inline float i32_to_f32(int32_t x) {
-    return x ? (float)x : 0.0f;
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// x without what lies below 0 or above `most`, 0 for NaN.
+static inline int32_t f32_to_unsigned(float x, float most) {
+    const int32_t bits = (int32_t)f32_bits(x > 0.0f ? x : 0.0f), limit = (int32_t)f32_bits(most);
+    return (int32_t)f32_from_bits((uint32_t)(bits < limit ? bits : limit));
+}
+
+static inline uint8_t f32_to_u8(float x) {
+    return (uint8_t)f32_to_unsigned(x, 255.0f);
 }
 
 // The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
@@ -446,7 +458,7 @@ static void k01_contract_round(const uint8_t *restrict x, const int8_t *restrict
     for (long r0 = 0; r0 < 4; r0++) {
         for (long c = 0; c < 48; c++) {
             const int32_t v0 = i32_add(i32_sub(sums[64 * r0 + c], folded_13[c]), bias[c]);
-            y[48 * r0 + c] = f32_to_u8(rintf(i32_to_f32(v0) * scale[c]));
+            y[48 * r0 + c] = f32_to_u8(rintf((float)v0 * scale[c]));
         }
     }
 }
