@@ -8,7 +8,7 @@
  *     that are the same everywhere. So nothing reads a tensor without elements: only inputs and
  *     outputs are left of them.
  *   - Identities that hold for every bit pattern: x * 1, x / 1, x - 0, x + -0, a cast to its own
- *     dtype, --x, not not x.
+ *     dtype, --x, not not x, rounding of what has no fractions.
  *   - Contractions of 8-bit integers less their zero points are said as such (narrow.c).
  *   - Equal nodes become one; nodes that no output needs are dropped (copy_graph.c). */
 #include "compiler/evaluate/evaluate.h"
@@ -16,6 +16,7 @@
 #include "compiler/lower/lower.h"
 #include "compiler/lower/simplifying.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -247,6 +248,58 @@ static bool is_all(const struct simplifying *simplifying, const struct node *nod
                                         : memcmp(view->data, &value, sizeof value) == 0;
 }
 
+enum { MOST_STEPS_TO_INTEGERS = 8 };
+
+/* Whether a known tensor has one number everywhere, and no fraction. */
+static bool is_known_integer(const struct view *view) {
+    double wide;
+    float number;
+    if ((view->dtype != DTYPE_FLOAT32 && view->dtype != DTYPE_FLOAT64) || view_is_empty(view))
+        return false;
+    for (int i = 0; i < view->rank; i++)
+        if (view->shape[i] > 1 && view->stride[i] != 0)
+            return false;
+    memcpy(&number, view->data, sizeof number);
+    if (view->dtype == DTYPE_FLOAT64)
+        memcpy(&wide, view->data, sizeof wide);
+    else
+        wide = (double)number;
+    return wide == trunc(wide);
+}
+
+/* Whether all elements of floats are integers, infinite or NaN: sums and products of integers are
+ * again, since floats that are too large for fractions are integers. */
+static bool is_integral(const struct simplifying *simplifying, const struct node *node, int steps) {
+    const struct view *known = simplifying->known[node->id];
+    if (steps == 0 || (known && is_known_integer(known)))
+        return steps > 0;
+    switch (node->op) {
+    case OP_ROUND:
+    case OP_FLOOR:
+    case OP_CEIL:
+        return true;
+    case OP_CAST:
+        return dtype_is_integer(node->sources[0]->dtype);
+    case OP_NEG:
+    case OP_RESHAPE:
+    case OP_EXPAND:
+    case OP_PERMUTE:
+    case OP_SHRINK:
+    case OP_FLIP:
+    case OP_WINDOW:
+        return is_integral(simplifying, node->sources[0], steps - 1);
+    case OP_ADD:
+    case OP_SUB:
+    case OP_MUL:
+    case OP_MAX:
+    case OP_MIN:
+        return is_integral(simplifying, node->sources[0], steps / 2) &&
+               is_integral(simplifying, node->sources[1], steps / 2);
+    default:
+        return false;
+    }
+}
+
 /* The source that a node is equal to, bit for bit, or NULL. */
 static struct node *identity(const struct simplifying *simplifying, const struct node *node) {
     struct node *a = node->source_count > 0 ? node->sources[0] : NULL;
@@ -267,6 +320,10 @@ static struct node *identity(const struct simplifying *simplifying, const struct
     case OP_NEG:
     case OP_NOT:
         return a->op == node->op ? a->sources[0] : NULL;
+    case OP_ROUND:
+    case OP_FLOOR:
+    case OP_CEIL:
+        return is_integral(simplifying, a, MOST_STEPS_TO_INTEGERS) ? a : NULL;
     default:
         return NULL;
     }
