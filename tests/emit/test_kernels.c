@@ -348,6 +348,17 @@ static struct tensor build_bytes(struct tensor_context *c) {
     return tensor_cast(tensor_round(y), DTYPE_UINT8);
 }
 
+/* Channels of 8-bit integers, innermost, each convolved by itself. */
+static struct tensor build_bytes_lanes(struct tensor_context *c) {
+    struct tensor x = add_graph_input(c, "x", DTYPE_UINT8, SHAPE(1, 8, 8, 48));
+    struct tensor w = add_weight(c, "weight", DTYPE_INT8, SHAPE(48, 1, 3, 3));
+    x = tensor_permute(tensor_cast(x, DTYPE_INT32), AXES(0, 3, 1, 2));
+    struct tensor y =
+        conv2d(x, tensor_cast(w, DTYPE_INT32), NO_TENSOR, (struct conv2d_options){.groups = 48});
+    y = tensor_mul(tensor_cast(y, DTYPE_FLOAT32), weight(c, "scale", SHAPE(48, 1, 1)));
+    return tensor_permute(tensor_cast(tensor_round(y), DTYPE_UINT8), AXES(0, 2, 3, 1));
+}
+
 /* For any number of rows. */
 static struct tensor build_batch(struct tensor_context *c) {
     struct tensor x = input(c, "x", SHAPE(BATCH, 64));
@@ -472,6 +483,8 @@ static const struct golden {
     {"narrow_calls.c", build_narrow, &emit_calls, false, 1},
     {"bytes.c", build_bytes, &emit_loops, true, 1},
     {"bytes_calls.c", build_bytes, &emit_calls, false, 1},
+    {"bytes_lanes.c", build_bytes_lanes, &emit_loops, false, 1},
+    {"bytes_lanes_calls.c", build_bytes_lanes, &emit_calls, false, 1},
     {"conv_relu.c", build_conv_relu, &emit_loops, false, 1},
     {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
     {"softmax.c", build_softmax, &emit_loops, false, 1},
