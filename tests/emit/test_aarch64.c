@@ -16,6 +16,16 @@ enum { USUAL_COUNT = 60, USUAL_SEED = 1, PATH_ROOM = 512 };
 static const char *const command[] = {COMPILER,          "-std=gnu11",         "-O2", "-static",
                                       "-fno-math-errno", "-fno-trapping-math", NULL};
 
+/* Skips the test where there is no compiler or no emulator. */
+static void make_scratch(struct scratch *scratch) {
+    struct et_error error = {0};
+    cr_assert(scratch_make(scratch, &error), "%s", error.message);
+    if (can_build_for(scratch->path, (const char *[]){COMPILER, "-static", NULL}, EMULATOR))
+        return;
+    scratch_remove(scratch);
+    cr_skip(COMPILER " builds nothing that " EMULATOR " runs");
+}
+
 static void build(const struct collection *collection, const char *program) {
     struct text said = {0};
     int status = collection_build(collection, command, program, &said);
@@ -24,13 +34,8 @@ static void build(const struct collection *collection, const char *program) {
 }
 
 Test(aarch64, the_same_bits, .timeout = 900) {
-    struct et_error error = {0};
     struct scratch scratch;
-    cr_assert(scratch_make(&scratch, &error), "%s", error.message);
-    if (!can_build_for(scratch.path, (const char *[]){COMPILER, "-static", NULL}, EMULATOR)) {
-        scratch_remove(&scratch);
-        cr_skip(COMPILER " builds nothing that " EMULATOR " runs");
-    }
+    make_scratch(&scratch);
     struct collection collection = {.folder = scratch.path, .target = target_find("neon")};
     collect_stored(&collection);
     uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
@@ -42,5 +47,22 @@ Test(aarch64, the_same_bits, .timeout = 900) {
     build(&collection, path);
     expect_success((const char *[]){EMULATOR, path, NULL});
     collection_end(&collection);
+    scratch_remove(&scratch);
+}
+
+/* Tiles of 8-bit integers: widened, and by each instruction that there may be. */
+Test(aarch64, tiles_of_bytes_are_the_plain_loop, .timeout = 300) {
+    static const char *const options[] = {"-march=armv8-a"};
+    struct scratch scratch;
+    char path[PATH_ROOM];
+    make_scratch(&scratch);
+    snprintf(path, sizeof path, "%s/dots", scratch.path);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        expect_success((const char *[]){COMPILER, "-std=gnu11", "-O2", "-static", "-Wall",
+                                        "-Wextra", "-Werror", options[i], "-I.",
+                                        "tests/emit/collection/dots.c",
+                                        "runtime/kernels/dots_baseline.c", "-o", path, NULL});
+        expect_success((const char *[]){EMULATOR, "-cpu", "max", path, NULL});
+    }
     scratch_remove(&scratch);
 }
