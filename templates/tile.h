@@ -463,6 +463,120 @@ TILE_INLINE tile_16(int format, int rows, int columns, tile_part *part, float *r
             __builtin_prefetch(ahead, 0, 2);
     }
 }
+//: section tile_codes needs tile
+//: names TILE_DECODED tile_code_pair tile_decode tile_decoded_part tile_coded_row
+// tile() for panels of codes of 4 bits, of at most 64 columns. A panel is block by block of
+// extent[2] codes: float32 scales of all columns, then zeros, then for each two steps a byte for
+// each column, the first one's code in the lower bits. An element is (code - zero) * scale. A
+// single row multiplies by it at once; for several, so many steps are made in L1, for `part`, the
+// tile of as many rows and columns.
+enum { TILE_DECODED = 32 };
+#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+static inline void tile_code_pair(const uint8_t *from, vector zero, vector scale, vector *low,
+                                  vector *high) {
+#if VECTOR_BITS == 512
+    __m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
+    *low = _mm512_cvtepi32_ps(_mm512_and_epi32(x, _mm512_set1_epi32(15)));
+    *high = _mm512_cvtepi32_ps(_mm512_srli_epi32(x, 4));
+    *low = _mm512_mul_ps(_mm512_sub_ps(*low, zero), scale);
+    *high = _mm512_mul_ps(_mm512_sub_ps(*high, zero), scale);
+#else
+    __m256i x = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+    *low = _mm256_cvtepi32_ps(_mm256_and_si256(x, _mm256_set1_epi32(15)));
+    *high = _mm256_cvtepi32_ps(_mm256_srli_epi32(x, 4));
+    *low = _mm256_mul_ps(_mm256_sub_ps(*low, zero), scale);
+    *high = _mm256_mul_ps(_mm256_sub_ps(*high, zero), scale);
+#endif
+}
+// One row of sums by the steps of one block.
+TILE_INLINE tile_coded_row(int vectors, vector *sums, const float *x, ptrdiff_t step,
+                           const float *scales, ptrdiff_t steps) {
+    const int columns = vectors * VECTOR_LANES;
+    const uint8_t *codes = (const uint8_t *)(scales + 2 * columns);
+    TILE_KEEP_LOOP
+    for (ptrdiff_t k = 0; k < steps; k += 2, x += 2 * step, codes += columns) {
+        const vector first = vector_of(x[0]), second = vector_of(x[step]);
+        __builtin_prefetch(codes + TILE_AHEAD * columns);
+        TILE_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vector low, high;
+            tile_code_pair(codes + v * VECTOR_LANES,
+                           vector_load(scales + columns + v * VECTOR_LANES),
+                           vector_load(scales + v * VECTOR_LANES), &low, &high);
+            sums[v] = vector_fma(first, low, sums[v]);
+            sums[v] = vector_fma(second, high, sums[v]);
+        }
+    }
+}
+#endif
+TILE_INLINE tile_decode(int columns, float *restrict to, const uint8_t *codes, const float *scales,
+                        ptrdiff_t steps) {
+    const float *zeros = scales + columns;
+    int c = 0;
+#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+    for (; c + VECTOR_LANES <= columns; c += VECTOR_LANES) {
+        const vector scale = vector_load(scales + c), zero = vector_load(zeros + c);
+        for (ptrdiff_t k = 0; k < steps; k += 2) {
+            vector low, high;
+            tile_code_pair(codes + k / 2 * columns + c, zero, scale, &low, &high);
+            vector_store(to + k * columns + c, low);
+            vector_store(to + (k + 1) * columns + c, high);
+        }
+    }
+#endif
+    for (ptrdiff_t k = 0; k < steps; k += 2)
+        for (int n = c; n < columns; n++) {
+            const uint8_t byte = codes[k / 2 * columns + n];
+            const float low = (float)(byte & 15) - zeros[n], high = (float)(byte >> 4) - zeros[n];
+            to[k * columns + n] = low * scales[n];
+            to[(k + 1) * columns + n] = high * scales[n];
+        }
+}
+typedef void tile_decoded_part(float *restrict acc, const float *stream, const float *panel,
+                               const struct tile_walk *walk, int resume, const float *ahead);
+TILE_INLINE tile_codes(int rows, int columns, tile_decoded_part *part, float *restrict acc,
+                       const float *stream, const uint8_t *panel, const struct tile_walk *walk,
+                       int resume, const uint8_t *ahead) {
+    (void)ahead;
+#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+    if (rows == 1 && columns % VECTOR_LANES == 0) {
+        const int vectors = columns / VECTOR_LANES;
+        vector sums[64 / VECTOR_LANES];
+        TILE_UNROLL
+        for (int v = 0; v < vectors; v++)
+            sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                tile_coded_row(vectors, sums,
+                               stream + walk->rows[0] + i * walk->stream[0] + j * walk->stream[1],
+                               walk->stream[2],
+                               (const float *)(panel + i * walk->panel[0] + j * walk->panel[1]),
+                               walk->extent[2]);
+        TILE_UNROLL
+        for (int v = 0; v < vectors; v++)
+            vector_store(acc + v * VECTOR_LANES, sums[v]);
+        return;
+    }
+#endif
+    _Alignas(64) float decoded[TILE_DECODED * 64];
+    struct tile_walk steps = *walk;
+    steps.extent[0] = steps.extent[1] = 1;
+    steps.panel[2] = columns;
+    for (int n = 0; n < rows * columns && !resume; n++)
+        acc[n / columns * walk->sums + n % columns] = 0.0f;
+    for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+        for (ptrdiff_t j = 0; j < walk->extent[1]; j++) {
+            const float *x = stream + i * walk->stream[0] + j * walk->stream[1];
+            const float *scales = (const float *)(panel + i * walk->panel[0] + j * walk->panel[1]);
+            const uint8_t *codes = (const uint8_t *)(scales + 2 * columns);
+            for (ptrdiff_t k = 0; k < walk->extent[2]; k += TILE_DECODED) {
+                ptrdiff_t left = walk->extent[2] - k;
+                steps.extent[2] = left < TILE_DECODED ? left : TILE_DECODED;
+                tile_decode(columns, decoded, codes + k / 2 * columns, scales, steps.extent[2]);
+                part(acc, x + k * walk->stream[2], decoded, &steps, 1, NULL);
+            }
+        }
+}
 //: end
 #undef tile_block
 

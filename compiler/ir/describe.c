@@ -274,8 +274,8 @@ static double statement_flops(struct ir *ir, const struct statement *statement) 
         ir->counted[e->id] = ir->counted_nests;
         for (int k = 0; k < e->axis_count; k++)
             points *= (double)e->axes[k]->extent;
-        if (e->kind == EXPRESSION_OP && !(is_widening(e) && uses.items[i].in_contraction))
-            flops += points; /* a tile, or packing, widens an element once, not for each sum */
+        if (e->kind == EXPRESSION_OP && !uses.items[i].in_contraction)
+            flops += points; /* what a tile makes its panel of, it makes once, not for each sum */
         if (e->kind == EXPRESSION_WHOLE) /* of the whole: once for an update, not a point */
             flops += whole_flops(e);
         if (e->kind == EXPRESSION_REDUCE)

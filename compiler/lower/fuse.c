@@ -7,6 +7,7 @@
  *   - Padding that is read at several places stays a buffer, into which its source is stored.
  *   - Operands of float32 contractions stay in buffers, since each element is read many times. But
  * a constant of 16-bit floats is widened where a tile reads it, or where it is packed. */
+#include "compiler/ir/coded.h"
 #include "compiler/ir/uses.h"
 #include "compiler/lower/lower.h"
 
@@ -199,15 +200,35 @@ static bool reads_along(const struct expression *load, const struct axis *axis) 
     return false;
 }
 
+/* Whether it is a weight of which tiles make float32: of 16-bit floats, or of codes. */
+static bool is_narrow(const struct statement *producer) {
+    const struct expression *value = producer->value, *loads[CODED_LOADS];
+    struct coded_weight weight;
+    if (is_widening(value))
+        return value->sources[0]->kind == EXPRESSION_LOAD &&
+               value->sources[0]->buffer->kind == BUFFER_CONSTANT &&
+               !value->sources[0]->buffer->splat && keeps_tiles(value->sources[0]);
+    if (!find_coded_weight(value, &weight))
+        return false;
+    int count = list_coded_loads(&weight, loads);
+    for (int i = 0; i < count; i++)
+        if (!keeps_tiles(loads[i]))
+            return false;
+    int64_t block = 1; /* codes that share what is loaded beside the codes and their shifts */
+    for (int i = 0; i < producer->axis_count; i++) {
+        bool shared = true;
+        for (int k = 2; k < count; k++)
+            shared &= !reads_along(loads[k], producer->axes[i]);
+        block *= shared ? producer->axes[i]->extent : 1;
+    }
+    return block >= SHORTEST_CODED_BLOCK;
+}
+
 /* Whether the contraction will run as tiles along columns that only the weight has: they widen. */
 static bool widens_in_tiles(const struct fusion *fusion, const struct statement *producer,
                             const struct statement *consumer, const struct reading *reading) {
     struct contraction_search search = {.weight = producer->output};
-    const struct expression *value = producer->value;
-    if (reading->several || reading->guarded || !is_widening(value) ||
-        value->dtype != DTYPE_FLOAT32 || value->sources[0]->kind != EXPRESSION_LOAD ||
-        value->sources[0]->buffer->kind != BUFFER_CONSTANT || value->sources[0]->buffer->splat ||
-        !keeps_tiles(value->sources[0]))
+    if (reading->several || reading->guarded || !is_narrow(producer))
         return false;
     expression_walk(fusion->ir, consumer->value, note_operands, &search);
     if (!search.contraction || !keeps_tiles(search.weight_load) ||

@@ -92,7 +92,9 @@ static void prefetch_next_panel(const struct ir *ir, const struct statement *sta
     struct tile *tile = statement->tile;
     struct tile_prefetch *prefetch = &tile->prefetch;
     int panel_loop = find_panel_loop(tile);
-    if (panel_loop < 0 || !tile->packed || tile->lanes || tile->sum_axis_count == 0)
+    if (panel_loop < 0 || !tile->packed || tile->lanes || tile->sum_axis_count == 0 ||
+        tile->kind ==
+            &tile_kinds[TILE_KIND_CODES]) /* decoding it takes longer than it takes to come */
         return;
     int64_t tiles = count_tiles(ir, statement, panel_loop);
     int64_t panel = (int64_t)tile->columns * tile->kind->group;

@@ -3,7 +3,7 @@
  * there once; the blocks of a batched graph share it, and so do all sizes of a set. */
 #include "compiler/base/hash.h"
 #include "compiler/plan/plan.h"
-#include "compiler/schedule/pack.h"
+#include "compiler/schedule/pack_codes.h"
 
 #include <string.h>
 
@@ -59,7 +59,8 @@ static bool same_packing(const struct packing *a, const struct packing *b) {
            a->group_axis == b->group_axis && a->group_extent == b->group_extent &&
            a->count == b->count && a->outer_count == b->outer_count &&
            memcmp(a->extents, b->extents, count * sizeof *a->extents) == 0 &&
-           memcmp(a->steps, b->steps, count * sizeof *a->steps) == 0;
+           memcmp(a->steps, b->steps, count * sizeof *a->steps) == 0 &&
+           same_coded_packing(a->coded, b->coded);
 }
 
 /* Made in the same way from the same elements. */

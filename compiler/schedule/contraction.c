@@ -39,18 +39,89 @@ static bool has_tiles(const struct expression *sum) {
     return tile_kind_of(sum->sources[0]->dtype, sum->sources[1]->dtype, sum->dtype) != NULL;
 }
 
-/* What a tile reads that widens its panel by itself. */
-static const struct expression *without_cast(const struct expression *operand) {
+/* What a tile reads that makes float32 of its panel by itself. */
+static const struct expression *read_by_tiles(const struct expression *operand) {
+    struct coded_weight weight;
+    if (find_coded_weight(operand, &weight))
+        return weight.codes.bytes;
     return is_widening(operand) ? operand->sources[0] : operand;
 }
 
 /* The same sum of what tiles read. */
 static const struct expression *sum_of_loads(struct ir *ir, const struct expression *sum) {
-    const struct expression *sources[] = {without_cast(sum->sources[0]),
-                                          without_cast(sum->sources[1])};
+    const struct expression *sources[] = {read_by_tiles(sum->sources[0]),
+                                          read_by_tiles(sum->sources[1])};
     if (sources[0] == sum->sources[0] && sources[1] == sum->sources[1])
         return sum;
     return expression_reduce(ir, OP_CONTRACT, sum->dtype, sum->axis_count, sum->axes, 2, sources);
+}
+
+/* ---- Weights of codes ---- */
+
+static bool uses_any(int count, const struct expression *const *loads, const struct axis *axis) {
+    for (int i = 0; i < count; i++)
+        if (load_uses(loads[i], axis))
+            return true;
+    return false;
+}
+
+/* Whether a list of shifts goes with an axis of its own, which the bytes do not have. */
+static bool shifts_along(const struct nibbles *nibbles, const struct axis *axis) {
+    return index_only_axis(nibbles->shift->indices[0]) == axis && !load_uses(nibbles->bytes, axis);
+}
+
+/* Whether the axes of a block lie in the stream as one. */
+static bool runs_as_one(const struct contraction *contraction, const struct expression *stream) {
+    const struct expression *sum = contraction->sum;
+    for (int i = contraction->within; i + 1 < sum->axis_count; i++)
+        if (stride_of(contraction->ir, stream, sum->axes[i]) !=
+            stride_of(contraction->ir, stream, sum->axes[i + 1]) * sum->axes[i + 1]->extent)
+            return false;
+    return true;
+}
+
+/* Whether tiles can decode the weight: blocks are long enough and along the innermost axes of the
+ * sum, the last of which tells the codes of a byte apart; and all that it loads moves with the
+ * bytes.
+ */
+static bool find_blocks(struct contraction *contraction, int side) {
+    const struct coded_weight *coded = contraction->coded;
+    const struct expression *sum = contraction->sum, *loads[CODED_LOADS];
+    const struct statement *statement = contraction->statement;
+    int count = list_coded_loads(coded, loads), first = sum->axis_count;
+    for (int i = 0; i < count; i++)
+        if (!is_affine_load(loads[i]))
+            return false;
+    for (contraction->block = 1; first > 0; first--) {
+        if (uses_any(count - 2, loads + 2, sum->axes[first - 1]))
+            break;
+        contraction->block *= sum->axes[first - 1]->extent;
+    }
+    contraction->within = first;
+    for (int i = 0; i < statement->loop_count; i++)
+        if (uses_any(count, loads, statement->loops[i]) &&
+            !load_uses(loads[0], statement->loops[i]))
+            return false;
+    for (int i = 0; i < statement->shared_count; i++)
+        if (uses_any(count, loads, statement->shared[i]))
+            return false;
+    return first < sum->axis_count && contraction->block >= SHORTEST_CODED_BLOCK &&
+           shifts_along(&coded->codes, sum->axes[sum->axis_count - 1]) &&
+           runs_as_one(contraction, sum->sources[1 - side]);
+}
+
+/* Sets what is coded; false where an operand is, and tiles cannot decode it. */
+static bool find_coded(struct contraction *contraction, const struct expression *sum) {
+    for (int side = 0; side < 2; side++) {
+        struct coded_weight weight;
+        if (!find_coded_weight(sum->sources[side], &weight))
+            continue;
+        struct coded_weight *coded = arena_new(contraction->ir->arena, struct coded_weight);
+        *coded = weight;
+        contraction->coded = coded;
+        return find_blocks(contraction, side);
+    }
+    return true;
 }
 
 bool find_contraction(struct ir *ir, struct statement *statement, struct contraction *contraction) {
@@ -66,7 +137,7 @@ bool find_contraction(struct ir *ir, struct statement *statement, struct contrac
         .ir = ir, .statement = statement, .sum = sum, .pool = finding.pool, .depth = 1};
     for (int i = 0; i < sum->axis_count; i++)
         contraction->depth *= sum->axes[i]->extent;
-    return true;
+    return find_coded(contraction, finding.sum);
 }
 
 bool load_uses(const struct expression *load, const struct axis *axis) {

@@ -33,7 +33,8 @@ enum {
     PACK_CYCLES = 2,     /* for each element that a statement packs */
     COPY_CYCLES = 4,     /* for each that it copies, mostly against the order of the operand */
     CONFLICT_CYCLES = 4, /* a line of the stream that L1 could not keep */
-    WIDEN_CYCLES = 1,    /* for each vector of a 16-bit panel, before tiles can multiply by it */
+    WIDEN_CYCLES = 1,  /* for each vector of a 16-bit panel, before tiles can multiply by it, .. */
+    DECODE_CYCLES = 2, /* .. and of one of codes */
 };
 
 /* ---- Tiles ---- */
@@ -74,6 +75,10 @@ static double register_cycles(const struct target *target, const struct tile_kin
     return overlapped(sizeof cycles / sizeof *cycles, cycles) + lines * PANEL_LINE_CYCLES;
 }
 
+static int decoding_cycles(const struct tile_kind *kind) {
+    return tile_kind_widens(kind) ? WIDEN_CYCLES : tile_kind_decodes(kind) ? DECODE_CYCLES : 0;
+}
+
 /* Of all its blocks. A tile that passes through its panel once for these columns and once for those
  * reads it from memory by halves, which no cache prefetches well. */
 double step_cycles(const struct target *target, const struct tile_kind *kind, bool lanes, int rows,
@@ -87,7 +92,7 @@ double step_cycles(const struct target *target, const struct tile_kind *kind, bo
                   register_cycles(target, kind, lanes, shape.height - 1, shape.width, far);
     cycles =
         cycles * shape.vectors / shape.width * (shape.width < shape.vectors ? HALVES_FACTOR : 1);
-    return cycles + (tile_kind_widens(kind) ? WIDEN_CYCLES * shape.vectors : 0);
+    return cycles + (decoding_cycles(kind) * shape.vectors);
 }
 
 /* Whether a packed panel is larger than L1, so that it comes from L2 for each tile, in order. */

@@ -7,6 +7,7 @@
  * statements of their own. */
 #include "compiler/schedule/pack.h"
 
+#include "compiler/schedule/pack_codes.h"
 #include "templates/convert.h"
 
 #include <string.h>
@@ -39,9 +40,8 @@ static const struct index *packed_base(const struct packing_plan *plan) {
     struct ir *ir = plan->contraction->ir;
     const struct axis *others[MAX_LOOPS];
     int count = list_others(plan, others);
-    int64_t stride = plan->contraction->depth * padded_extent(plan);
-    const struct index *base =
-        index_scale(ir, index_axis(ir, plan->column), plan->contraction->depth);
+    int64_t stride = plan->depth * padded_extent(plan);
+    const struct index *base = index_scale(ir, index_axis(ir, plan->column), plan->depth);
     for (int i = count - 1; i >= 0; i--) {
         base = index_add(ir, base, index_scale(ir, index_axis(ir, others[i]), stride));
         stride *= others[i]->extent;
@@ -52,7 +52,7 @@ static const struct index *packed_base(const struct packing_plan *plan) {
 static int64_t packed_elements(const struct packing_plan *plan) {
     const struct axis *others[MAX_LOOPS];
     int count = list_others(plan, others);
-    int64_t elements = plan->contraction->depth * padded_extent(plan);
+    int64_t elements = plan->depth * padded_extent(plan);
     for (int i = 0; i < count; i++)
         elements *= others[i]->extent;
     return elements;
@@ -103,6 +103,8 @@ static struct packing *constant_packing(const struct packing_plan *plan) {
             packing->group_axis = packing->outer_count + i;
     if (plan->group > 1)
         packing->group_step = stride_of(ir, plan->load, sum->axes[sums]);
+    if (plan->contraction->coded)
+        packing->coded = coded_packing(plan, count, others);
     return packing;
 }
 
@@ -231,6 +233,11 @@ static char *pack_and_widen(const struct packing *packing, struct panel_strip st
 }
 
 void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed) {
+    if (packing->coded) {
+        pack_codes(packing, packed);
+        forget_pages(file, packing->elements, packing->source_bytes);
+        return;
+    }
     const char *elements = packing->elements;
     const int64_t bytes = (int64_t)packing->element_bytes;
     int64_t digits[MAX_LOOPS] = {0}, from = packing->base;
@@ -297,7 +304,7 @@ static struct statement *make_packer(const struct packing_plan *plan, struct ker
         index_add(ir, index_substitute(ir, packed_base(plan), &substitution),
                   index_scale(ir, index_axis(ir, within), plan->group));
     statement->loops[statement->loop_count++] = block;
-    int64_t stride = plan->contraction->depth * width;
+    int64_t stride = plan->depth * width;
     for (int i = 0; i < sum->axis_count; i++) {
         const struct axis *copy = ir_axis(ir, sum->axes[i]->extent);
         stride /= copy->extent;
@@ -341,11 +348,15 @@ struct statement *next_packer(struct packers *packers) {
 
 /* ---- The panel ---- */
 
-/* Strides of the sums within a packed block, in its rows. */
+/* Strides of the sums within a packed block, in its rows; between blocks of codes, in bytes that
+ * these take of a column. */
 static int64_t packed_stride(const struct contraction *contraction, int axis) {
     int64_t stride = 1;
-    for (int i = contraction->sum->axis_count - 1; i > axis; i--)
+    for (int i = contraction->sum->axis_count - 1; i > axis; i--) {
         stride *= contraction->sum->axes[i]->extent;
+        if (contraction->coded && i == contraction->within)
+            stride = coded_bytes(contraction);
+    }
     return stride;
 }
 
@@ -378,7 +389,10 @@ struct packers provide_panel(struct tile *tile, const struct contraction *contra
                                 .group = tiling->kind->group,
                                 .groups = tiling->groups,
                                 .grouped_extent = tiling->grouped_extent,
-                                .dtype = tiling->kind->panel};
+                                .dtype = tiling->kind->panel,
+                                .depth = contraction->depth};
+    if (contraction->coded)
+        plan.depth = contraction->depth / contraction->block * coded_bytes(contraction);
     bool constant = source->kind == BUFFER_CONSTANT;
     begin_packing(&plan, constant ? BUFFER_CONSTANT : BUFFER_TEMPORARY, "packed");
     tile->panel = plan.packed;

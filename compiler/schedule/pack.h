@@ -19,6 +19,7 @@ struct packing {
     int64_t group_extent;      /* .. and how many elements they have before zeros */
     int count, outer_count;
     int64_t extents[MAX_LOOPS], steps[MAX_LOOPS];
+    const struct coded_packing *coded; /* pack_codes.h; NULL: elements are copied */
 };
 
 /* Fills the block that a packed constant takes; what it reads of the file may be forgotten. */
@@ -34,6 +35,7 @@ struct packing_plan {
     const struct axis *groups;
     int64_t grouped_extent;
     enum dtype dtype; /* of the panel; a constant's may be wider than its source's */
+    int64_t depth;    /* elements of the panel that a column takes */
     struct buffer *packed;
 };
 

@@ -102,6 +102,11 @@ static const struct axis *outermost_row_loop(const struct contraction *contracti
     return NULL;
 }
 
+/* A block of codes is not cut. */
+static bool splits_sums(const struct tile *tile, const struct contraction *contraction) {
+    return !contraction->coded || tile->sum_axis_count > 1;
+}
+
 static struct blocking block_loops(const struct tile *tile, const struct contraction *contraction,
                                    const struct loop_tiling *tiling,
                                    const struct candidate_visitor *visitor) {
@@ -129,7 +134,7 @@ static struct blocking block_loops(const struct tile *tile, const struct contrac
                                    .panel_bytes = dtype_bytes(tiling->kind->panel),
                                    .sum_bytes = dtype_bytes(tiling->kind->accumulator),
                                    .may_split_sums =
-                                       !contraction->pool &&
+                                       !contraction->pool && splits_sums(tile, contraction) &&
                                        statement->output->dtype == tiling->kind->accumulator &&
                                        tile->sum_axis_count > 0};
     return find_blocking(contraction->ir->target, &sizes, visitor);

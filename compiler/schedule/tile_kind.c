@@ -60,3 +60,7 @@ int tile_kind_lanes(const struct tile_kind *kind, const struct target *target) {
 bool tile_kind_widens(const struct tile_kind *kind) {
     return kind->panel == DTYPE_FLOAT16 || kind->panel == DTYPE_BFLOAT16;
 }
+
+bool tile_kind_decodes(const struct tile_kind *kind) {
+    return tile_kind_widens(kind) || kind == &tile_kinds[TILE_KIND_CODES];
+}

@@ -41,6 +41,9 @@ const struct tile_width *tile_width_find(const struct tile_kind *kind, bool lane
 /* Whether its tiles make float32 of a panel of 16-bit floats. */
 bool tile_kind_widens(const struct tile_kind *kind);
 
+/* Whether they make float32 of their panel in any way: of 16-bit floats, or of codes. */
+bool tile_kind_decodes(const struct tile_kind *kind);
+
 /* Accumulators in one vector. */
 int tile_kind_lanes(const struct tile_kind *kind, const struct target *target);
 

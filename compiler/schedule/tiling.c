@@ -198,7 +198,9 @@ static void consider_kind(struct search *search, const struct tile_kind *kind,
     const struct statement *statement = contraction->statement;
     for (int i = 0; i < statement->loop_count; i++) {
         const struct axis *column = statement->loops[i];
-        if (!load_uses(panel, column))
+        if (!load_uses(panel, column) ||
+            (contraction->coded &&
+             (panel != contraction->coded->codes.bytes || load_uses(stream, column))))
             continue;
         search->tiling = (struct loop_tiling){.kind = kind,
                                               .lanes = load_uses(stream, column),

@@ -4,8 +4,8 @@
 
 static const struct kernel_set sets[] = {
 #define KERNEL_SET(name, target)                                                                   \
-    {&targets[TARGET_##target], tiles_##name, f16_tiles_##name,                                    \
-     bf16_tiles_##name,         rows_##name,  dots_##name},
+    {&targets[TARGET_##target], tiles_##name, f16_tiles_##name, bf16_tiles_##name,                 \
+     coded_tiles_##name,        rows_##name,  dots_##name},
 #include "runtime/kernels/sets.def"
 #undef KERNEL_SET
 };
@@ -25,18 +25,29 @@ static const void *find_dot(const struct kernel_set *set, int dot) {
     return (const void *)set->dots[dot];
 }
 
+/* Where a name goes on behind a prefix; NULL: it has another. */
+static const char *behind(const char *name, const char *prefix) {
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) == 0 ? name + length : NULL;
+}
+
+static const void *tile_of(const struct kernel_set *set, const char *name) {
+    const char *f16 = behind(name, "f16_"), *bf16 = behind(name, "bf16_");
+    const char *coded = behind(name, "coded_");
+    int tile = tile_find(f16 ? f16 : bf16 ? bf16 : coded ? coded : name);
+    if (tile < 0)
+        return NULL;
+    return f16     ? (const void *)set->f16_tiles[tile]
+           : bf16  ? (const void *)set->bf16_tiles[tile]
+           : coded ? (const void *)set->coded_tiles[tile]
+                   : (const void *)set->tiles[tile];
+}
+
 const void *kernel_find(const struct kernel_set *set, const char *name) {
     if (strcmp(name, "tile_inside") == 0)
         return (const void *)tile_inside;
-    bool f16 = strncmp(name, "f16_tile_", 9) == 0, bf16 = strncmp(name, "bf16_tile_", 10) == 0;
-    int tile = tile_find(f16 ? name + 4 : bf16 ? name + 5 : name);
-    if (tile >= 0)
-        return f16    ? (const void *)set->f16_tiles[tile]
-               : bf16 ? (const void *)set->bf16_tiles[tile]
-                      : (const void *)set->tiles[tile];
-    int dot = dot_find(name);
-    if (dot >= 0)
-        return find_dot(set, dot);
-    int row = row_find(name);
-    return row >= 0 ? (const void *)set->rows[row] : NULL;
+    int dot = dot_find(name), row = row_find(name);
+    return dot >= 0   ? find_dot(set, dot)
+           : row >= 0 ? (const void *)set->rows[row]
+                      : tile_of(set, name);
 }

@@ -12,6 +12,7 @@ struct kernel_set {
     const struct target *target;
     tile_function *const *tiles; /* by TILE_OF_name */
     tile_16_function *const *f16_tiles, *const *bf16_tiles;
+    tile_codes_function *const *coded_tiles;
     row_function *const *rows; /* by ROW_name */
     dot_function *const *dots; /* by DOT_OF_name */
 };

@@ -9,6 +9,10 @@
 typedef void tile_16_function(float *restrict acc, const float *stream, const uint16_t *panel,
                               const struct tile_walk *walk, int resume, const uint16_t *ahead);
 
+/* With a panel of codes. */
+typedef void tile_codes_function(float *restrict acc, const float *stream, const uint8_t *panel,
+                                 const struct tile_walk *walk, int resume, const uint8_t *ahead);
+
 enum {
 #define TILE(name, lanes, rows, columns) TILE_OF_##name,
 #include "templates/tiles.def"
@@ -24,7 +28,8 @@ int tile_find(const char *name);
 #define KERNEL_SET(name, target)                                                                   \
     extern tile_function *const tiles_##name[TILE_COUNT];                                          \
     extern tile_16_function *const f16_tiles_##name[TILE_COUNT];                                   \
-    extern tile_16_function *const bf16_tiles_##name[TILE_COUNT];
+    extern tile_16_function *const bf16_tiles_##name[TILE_COUNT];                                  \
+    extern tile_codes_function *const coded_tiles_##name[TILE_COUNT];
 #include "runtime/kernels/sets.def"
 #undef KERNEL_SET
 

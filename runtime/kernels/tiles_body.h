@@ -41,6 +41,10 @@ ASSERT_OF_SET(TILE_LINE * sizeof(float), LINE);
     static void bf16_##name(float *restrict acc, const float *stream, const uint16_t *panel,       \
                             const struct tile_walk *walk, int resume, const uint16_t *ahead) {     \
         tile_16(TILE_BF16, rows, columns, name, acc, stream, panel, walk, resume, ahead);          \
+    }                                                                                              \
+    static void coded_##name(float *restrict acc, const float *stream, const uint8_t *panel,       \
+                             const struct tile_walk *walk, int resume, const uint8_t *ahead) {     \
+        tile_codes(rows, columns, name, acc, stream, panel, walk, resume, ahead);                  \
     }
 #include "templates/tiles.def"
 #undef TILE
@@ -52,6 +56,11 @@ tile_16_function *const OF_SET(f16_tiles_, )[TILE_COUNT] = {
 };
 tile_16_function *const OF_SET(bf16_tiles_, )[TILE_COUNT] = {
 #define TILE(name, lanes, rows, columns) bf16_##name,
+#include "templates/tiles.def"
+#undef TILE
+};
+tile_codes_function *const OF_SET(coded_tiles_, )[TILE_COUNT] = {
+#define TILE(name, lanes, rows, columns) coded_##name,
 #include "templates/tiles.def"
 #undef TILE
 };

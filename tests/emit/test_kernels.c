@@ -359,6 +359,18 @@ static struct tensor build_bytes_lanes(struct tensor_context *c) {
     return tensor_permute(tensor_cast(tensor_round(y), DTYPE_UINT8), AXES(0, 2, 3, 1));
 }
 
+/* A weight of 4 bits that tiles decode. */
+static struct tensor build_codes(struct tensor_context *c) {
+    static const uint8_t shifts[] = {0, 4};
+    struct tensor bytes = add_weight(c, "codes", DTYPE_UINT8, SHAPE(72, 4, 16, 1));
+    struct tensor shift = tensor_const(c, DTYPE_UINT8, SHAPE(2), 2, shifts);
+    struct tensor codes = tensor_and(tensor_shr(bytes, shift), scalar_like(bytes, 15));
+    codes = tensor_reshape(tensor_cast(codes, DTYPE_FLOAT32), SHAPE(72, 4, 32));
+    codes = tensor_mul(tensor_sub(codes, scalar(c, 8)), weight(c, "scale", SHAPE(72, 4, 1)));
+    return linear(input(c, "x", SHAPE(1, 128)), tensor_reshape(codes, SHAPE(72, 128)),
+                  weight(c, "bias", SHAPE(72)));
+}
+
 /* For any number of rows. */
 static struct tensor build_batch(struct tensor_context *c) {
     struct tensor x = input(c, "x", SHAPE(BATCH, 64));
@@ -485,6 +497,8 @@ static const struct golden {
     {"bytes_calls.c", build_bytes, &emit_calls, false, 1},
     {"bytes_lanes.c", build_bytes_lanes, &emit_loops, false, 1},
     {"bytes_lanes_calls.c", build_bytes_lanes, &emit_calls, false, 1},
+    {"codes.c", build_codes, &emit_loops, true, 1},
+    {"codes_calls.c", build_codes, &emit_calls, false, 1},
     {"conv_relu.c", build_conv_relu, &emit_loops, false, 1},
     {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
     {"softmax.c", build_softmax, &emit_loops, false, 1},

@@ -284,6 +284,10 @@ CASES = [
       for bits, scale, zero, known in (
           (4, (6, 3), None, (1, 2)), (8, (6, 3), None, (1, 2)), (2, (6, 3), None, (1, 2)),
           (4, (6, 3), integers(uint8, 6, 2), (1, 2, 3)), (4, (6, 3), floats(6, 3), (1, 2, 3)))),
+    *(Case("MatMulNBits", 1, [floats(rows, 128), integers(uint8, 40, 4, 16), floats(40, 4), zero],
+           domain=MS, K=128, N=40, bits=4, block_size=32, known=known, atol=2e-3, rtol=1e-4)
+      for rows, zero, known in ((1, None, (1, 2)), (3, integers(uint8, 40, 2), (1, 2, 3)),
+                                (2, floats(40, 4), (1, 2, 3)))),
     Case("SkipLayerNormalization", 1, [floats(2, 3, 8), floats(2, 3, 8), floats(8), floats(8),
                                        floats(8)], domain=MS, epsilon=1e-5,
          outputs=(True, False, False, True)),

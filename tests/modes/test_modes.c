@@ -399,6 +399,56 @@ static struct graph *byte_convolutions(struct tensor_context *context, struct et
         error);
 }
 
+/* Bytes (rows, n) as the two codes in each, (rows, 2 n). */
+static struct tensor codes_of(struct tensor bytes) {
+    static const uint8_t shifts[] = {0, 4};
+    int64_t rows = tensor_extent(bytes, 0), count = tensor_extent(bytes, 1);
+    struct tensor shift = tensor_const(bytes.context, DTYPE_UINT8, SHAPE(2), 2, shifts);
+    bytes = tensor_shr(tensor_reshape(bytes, SHAPE(rows, count, 1)), shift);
+    bytes = tensor_reshape(tensor_and(bytes, scalar_like(bytes, 15)), SHAPE(rows, 2 * count));
+    return tensor_cast(bytes, DTYPE_FLOAT32);
+}
+
+/* x times weights of 4 bits by blocks; `zeros`: 0, a number; 1, floats; 2, codes. */
+static struct tensor coded_product(struct tensor x, const char *name, int64_t columns,
+                                   int64_t block, int zeros) {
+    struct tensor_context *context = x.context;
+    int64_t depth = tensor_extent(x, -1), blocks = depth / block;
+    char bytes[32], scale[32], zero[32];
+    snprintf(bytes, sizeof bytes, "%s.bytes", name);
+    snprintf(scale, sizeof scale, "%s.scale", name);
+    snprintf(zero, sizeof zero, "%s.zero", name);
+    struct tensor w = codes_of(add_weight(context, bytes, DTYPE_UINT8, SHAPE(columns, depth / 2)));
+    struct tensor scales = add_weight(context, scale, DTYPE_FLOAT32, SHAPE(columns, blocks, 1));
+    struct tensor none = scalar(context, 8);
+    if (zeros == 1)
+        none = add_weight(context, zero, DTYPE_FLOAT32, SHAPE(columns, blocks, 1));
+    if (zeros == 2)
+        none = tensor_reshape(
+            codes_of(add_weight(context, zero, DTYPE_UINT8, SHAPE(columns, blocks / 2))),
+            SHAPE(columns, blocks, 1));
+    w = tensor_mul(tensor_sub(tensor_reshape(w, SHAPE(columns, blocks, block)), none), scales);
+    return linear(x, tensor_reshape(w, SHAPE(columns, depth)), NO_TENSOR);
+}
+
+/* Weights of 4 bits, which tiles decode; and such as they cannot: of short blocks, and of few
+ * columns. */
+static struct graph *coded_weights(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(14, 256));
+    struct tensor row = tensor_shrink(x, RANGES({2, 3}, {0, 256}));
+    struct tensor few = tensor_shrink(x, RANGES({0, 3}, {0, 256}));
+    return compile_to_graph(context,
+                            OUTPUTS({"one", relu(coded_product(row, "a", 200, 32, 0))},
+                                    {"listed", coded_product(row, "b", 72, 32, 1)},
+                                    {"coded", coded_product(row, "c", 72, 64, 2)},
+                                    {"few", coded_product(few, "d", 100, 32, 2)},
+                                    {"many", coded_product(x, "e", 88, 128, 1)},
+                                    {"one block", coded_product(few, "f", 40, 256, 0)},
+                                    {"short blocks", coded_product(few, "g", 40, 16, 0)},
+                                    {"few columns", coded_product(few, "h", 5, 32, 1)}),
+                            error);
+}
+
 /* ---- Every operation on one dtype ---- */
 
 /* One operation on x and y; there is none that only moves or makes elements. */
@@ -569,15 +619,17 @@ static void *random_elements(enum dtype dtype, int64_t count, uint64_t *state, b
     return elements;
 }
 
+enum { MOST_WEIGHTS = 32 };
+
 /* Weights for every weight node, by way of a file, as in life. NULL for a graph without. */
 static struct weights *bound_weights(struct graph *graph, uint64_t *state, struct et_error *error) {
-    struct weight tensors[8];
+    struct weight tensors[MOST_WEIGHTS];
     int count = 0;
     for (int i = 0; i < graph->node_count; i++) {
         const struct node *node = graph->nodes[i];
         if (node->op != OP_WEIGHT)
             continue;
-        cr_assert_lt(count, 8);
+        cr_assert_lt(count, MOST_WEIGHTS);
         struct weight *tensor = &tensors[count++];
         *tensor = (struct weight){.name = node->name, .dtype = node->dtype, .rank = node->rank};
         memcpy(tensor->shape, node->shape, sizeof tensor->shape);

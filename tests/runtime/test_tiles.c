@@ -162,6 +162,61 @@ static void check_narrow(int tile, const struct target *target, bool f16) {
     }
 }
 
+/* Scales, zeros and codes of one block, and what they are: `block` steps of so many columns. */
+static void make_block(int columns, long block, uint8_t *panel, float *decoded) {
+    float *scales = (float *)(void *)panel, *zeros = scales + columns;
+    uint8_t *codes = (uint8_t *)(void *)(zeros + columns);
+    fill(scales, columns, 50);
+    fill(zeros, columns, 50);
+    for (int c = 0; c < columns && random_below(2); c++)
+        zeros[c] = (float)random_below(16);
+    for (long k = 0; k < block; k++)
+        for (int c = 0; c < columns; c++) {
+            uint8_t *byte = &codes[k / 2 * columns + c];
+            int code = (int)random_below(16);
+            *byte = (uint8_t)(k % 2 ? *byte | code << 4 : code);
+            float difference = (float)code - zeros[c];
+            decoded[k * columns + c] = difference * scales[c];
+        }
+}
+
+/* A panel of codes against the same tile with a panel of what they stand for. */
+static void check_coded(int tile, const struct target *target) {
+    enum { MOST_BLOCKS = 9, MOST_CODES = 80, WIDEST = 64 };
+    static float stream[STREAM], decoded[MOST_BLOCKS * MOST_CODES * WIDEST];
+    static _Alignas(64) uint8_t panel[MOST_BLOCKS * (MOST_CODES / 2 + 8) * WIDEST];
+    float found[MAX_OUT + 2 * GUARD], expected[MAX_OUT + 2 * GUARD];
+    const int columns = tiles[tile].columns;
+    fill(stream, STREAM, 1L << 30);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct tile_walk walk = random_walk(), plain;
+        const long block = walk.extent[2] = 2 * (1 + random_below(MOST_CODES / 2));
+        walk.extent[0] = random_below(4);
+        walk.extent[1] = 1 + random_below(3);
+        walk.panel[1] = columns * (8 + block / 2);
+        walk.panel[0] = walk.extent[1] * walk.panel[1];
+        walk.panel[2] = columns;
+        walk.stream[2] = random_below(65) - 32;
+        walk.sums = columns + (random_below(2) ? random_below(MAX_GAP) : 0);
+        plain = walk;
+        plain.panel[1] = block * columns;
+        plain.panel[0] = walk.extent[1] * plain.panel[1];
+        for (long i = 0; i < walk.extent[0] * walk.extent[1]; i++)
+            make_block(columns, block, panel + i * walk.panel[1], decoded + i * plain.panel[1]);
+        int resume = (int)random_below(2);
+        long count = tiles[tile].rows * walk.sums;
+        fill(found, MAX_OUT + 2 * GUARD, 1L << 30);
+        memcpy(expected, found, sizeof found);
+        const float *x = stream + STREAM / 2;
+        kernels_for(target)->coded_tiles[tile](found + GUARD, x, panel, &walk, resume, NULL);
+        plain_tile(tile, expected + GUARD, x, decoded, &plain, resume);
+        quiet(found + GUARD, count);
+        quiet(expected + GUARD, count);
+        cr_assert_arr_eq(found, expected, sizeof found, "%s of codes at %s: %ld codes",
+                         tiles[tile].name, target->name, block);
+    }
+}
+
 static void check_target(const struct target *target) {
     if (!cpu_runs(target))
         cr_skip_test("this CPU lacks %s", target->name);
@@ -172,6 +227,8 @@ static void check_target(const struct target *target) {
         check_tile(tile, target, 5);
         check_narrow(tile, target, true);
         check_narrow(tile, target, false);
+        if (!tiles[tile].lanes)
+            check_coded(tile, target);
     }
 }
 

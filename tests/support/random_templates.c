@@ -495,6 +495,61 @@ static void template_narrow_weight(struct generator *generator) {
     epilogue(generator, y, 1);
 }
 
+/* Bytes (rows, n) as codes of 4 bits, (rows, 2 n), the lower ones first; or rarely otherwise. */
+static struct node *codes_of(struct generator *generator, struct node *bytes) {
+    static const uint8_t shifts[][2] = {{0, 4}, {0, 4}, {0, 4}, {0, 4}, {4, 0}, {0, 3}};
+    const int64_t space[3] = {bytes->shape[0], bytes->shape[1], 2};
+    struct node shift = {
+        .op = OP_CONST, .dtype = DTYPE_UINT8, .rank = 1, .shape = {2}, .value_count = 2};
+    struct node mask = {.op = OP_CONST, .dtype = DTYPE_UINT8, .rank = 3, .value_count = 1};
+    shift.value = generator_pick(generator, shifts);
+    mask.value = &(uint8_t){generator_chance(generator, 95) ? 15 : 7};
+    memcpy(mask.shape, space, sizeof space);
+    bytes = append_reshape(generator, bytes, 3, (int64_t[]){space[0], space[1], 1});
+    bytes = append_expand(generator, bytes, space);
+    struct node *by = append_reshape(generator, append(generator, &shift), 3, (int64_t[]){1, 1, 2});
+    bytes = append_binary(generator, OP_SHR, bytes, append_expand(generator, by, space));
+    bytes = append_binary(generator, OP_AND, bytes, append(generator, &mask));
+    return append_reshape(generator, append_cast(generator, bytes, DTYPE_FLOAT32), 2,
+                          (int64_t[]){space[0], 2 * space[1]});
+}
+
+/* A product with a weight of 4 bits by blocks, each with a scale and a zero. */
+static void template_coded_weight(struct generator *generator) {
+    static const int64_t blocks[] = {16, 32, 32, 32, 64, 128}, widths[] = {5, 8, 17, 48, 65, 100};
+    int64_t rows = generator_between(generator, 1, generator_chance(generator, 60) ? 3 : 13);
+    int64_t width = generator_pick(generator, widths), block = generator_pick(generator, blocks);
+    int64_t count = generator_between(generator, 1, 4), depth = count * block;
+    const int64_t parts[3] = {width, count, block}, space[3] = {rows, width, depth};
+    struct node *w = codes_of(
+        generator, append_weight(generator, DTYPE_UINT8, 2, (int64_t[]){width, depth / 2}));
+    w = append_reshape(generator, w, 3, parts);
+    struct node *zero = append_number(generator, 8, w);
+    if (generator_chance(generator, 50)) {
+        bool coded = count % 2 == 0 && generator_chance(generator, 50);
+        zero = coded ? codes_of(generator, append_weight(generator, DTYPE_UINT8, 2,
+                                                         (int64_t[]){width, count / 2}))
+                     : append_weight(generator, DTYPE_FLOAT32, 2, parts);
+        zero = append_reshape(generator, zero, 3, (int64_t[]){width, count, 1});
+        zero = append_expand(generator, zero, parts);
+    }
+    struct node *scale = append_weight(generator, DTYPE_FLOAT32, 2, parts);
+    scale = append_reshape(generator, scale, 3, (int64_t[]){width, count, 1});
+    scale = append_expand(generator, scale, parts);
+    w = append_binary(generator, OP_SUB, w, zero);
+    w = generator_chance(generator, 50) ? append_binary(generator, OP_MUL, w, scale)
+                                        : append_binary(generator, OP_MUL, scale, w);
+    w = append_reshape(generator, w, 3, (int64_t[]){1, width, depth});
+    w = append_expand(generator, w, space);
+    struct node *x = append_leaf(generator, DTYPE_FLOAT32, 2, (int64_t[]){rows, depth});
+    x = append_reshape(generator, x, 3, (int64_t[]){rows, 1, depth});
+    x = append_expand(generator, x, space);
+    struct node *y = generator_chance(generator, 50)
+                         ? append_contract(generator, x, w, 1, (int[]){2})
+                         : append_contract(generator, w, x, 1, (int[]){2});
+    epilogue(generator, y, 1);
+}
+
 /* Softmax, or mean and variance, over the last axis. */
 static struct node *repeat_last(struct generator *generator, struct node *node,
                                 const struct node *like) {
@@ -610,9 +665,9 @@ static void template_pool(struct generator *generator) {
 
 void append_template(struct generator *generator) {
     static void (*const templates[])(struct generator *) = {
-        template_contract,    template_contract,     template_contract,  template_convolution,
-        template_convolution, template_few_channels, template_normalise, template_mask,
-        template_embedding,   template_columns,      template_movement,  template_movement,
-        template_pool,        template_narrow_weight};
+        template_contract,    template_contract,      template_contract,    template_convolution,
+        template_convolution, template_few_channels,  template_normalise,   template_mask,
+        template_embedding,   template_columns,       template_movement,    template_movement,
+        template_pool,        template_narrow_weight, template_coded_weight};
     generator_pick(generator, templates)(generator);
 }

@@ -11,7 +11,14 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
     sections_want(&emitter->sections, "exact_floats");
 }
 
-/* A tile of 16-bit elements is built on that of float32, which stands before it. */
+/* How the template begins that makes tiles of a kind out of those of float32. */
+static const char *decoding_call(const struct tile_kind *kind) {
+    return kind == &tile_kinds[TILE_KIND_FLOAT16]    ? "tile_16(TILE_F16, "
+           : kind == &tile_kinds[TILE_KIND_BFLOAT16] ? "tile_16(TILE_BF16, "
+                                                     : "tile_codes(";
+}
+
+/* A tile that makes float32 of its panel is built on that of float32, which stands before it. */
 static void define_tile(struct emitter *emitter, struct text *text,
                         const struct wanted_tile *tile) {
     text_add(text, "TILE_INLINE %s(%s) {\n", emit_tile_name(emitter, tile),
@@ -29,9 +36,8 @@ static void define_tile(struct emitter *emitter, struct text *text,
     else
         text_add(
             text,
-            "    tile_16(TILE_%s, %d, %d, %s,\n"
-            "            sums, stream, panel, walk, resume, ahead);\n}\n\n",
-            tile->kind->panel == DTYPE_FLOAT16 ? "F16" : "BF16", tile->rows, tile->columns,
+            "    %s%d, %d, %s,\n            sums, stream, panel, walk, resume, ahead);\n}\n\n",
+            decoding_call(tile->kind), tile->rows, tile->columns,
             emit_tile_name(emitter, &(struct wanted_tile){&tile_kinds[TILE_KIND_FLOAT32],
                                                           tile->lanes, tile->rows, tile->columns}));
 }

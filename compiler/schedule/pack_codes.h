@@ -1,0 +1,32 @@
+/* Packing weights of codes: scales, zeros and bytes in the order in which tiles read them. */
+#ifndef EIGENTENSOR_PACK_CODES_H
+#define EIGENTENSOR_PACK_CODES_H
+
+#include "compiler/schedule/pack.h"
+
+/* Where the elements of a constant lie: an address for each place of the packing's axes. */
+struct coded_source {
+    const void *elements; /* NULL: there is none */
+    int64_t base, column_step, steps[MAX_LOOPS];
+};
+
+/* Of a weight (ir/coded.h). Each panel is, block by block of codes, a float32 scale and zero for
+ * each of its columns, and then for each two rows of codes a byte for each column, the first row's
+ * code in the lower bits. */
+struct coded_packing {
+    struct coded_source codes, shift, scale, zero, zero_codes, zero_shift;
+    float zero_number; /* where neither zero nor zero_codes is a source */
+    int within;        /* of the packing's axes, the first that runs within blocks */
+    int64_t block;     /* codes */
+};
+
+/* Bytes that a block takes of a panel for each column. */
+int64_t coded_bytes(const struct contraction *contraction);
+/* What a packing has beside its codes; `others` are its outer axes. */
+struct coded_packing *coded_packing(const struct packing_plan *plan, int other_count,
+                                    const struct axis *const *others);
+void pack_codes(const struct packing *packing, void *packed);
+/* Whether both make the same; either may be NULL. */
+bool same_coded_packing(const struct coded_packing *a, const struct coded_packing *b);
+
+#endif

@@ -1,0 +1,534 @@
+/* golden.c: the graph "golden", compiled to C by Eigentensor. Do not edit.
+ *
+ * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
+ *   k01_contract
+ *     y float32[1,72]  18504 flop  8480 + 288 bytes
+ */
+#include "golden.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// The same bits from every compiler at every level of optimisation: no product and sum become one
+// operation unless fmaf says so. What cannot be had by asking is refused.
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
+#error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
+#endif
+#if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
+#endif
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "results would differ: the bytes of weights are in little-endian order"
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
+#define _Alignas alignas
+#ifdef __GNUC__ // what is left out is zero, in C++ too
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#endif
+#elif defined __GNUC__ && __STDC_VERSION__ < 201112L
+#define _Alignas(bytes) __attribute__((aligned(bytes)))
+#endif
+
+// The bit pattern of a float32.
+static inline uint32_t f32_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// The float32 of a bit pattern.
+static inline float f32_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
+// the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
+static inline float f32_canonical(float x) {
+    const uint32_t bits = f32_bits(x);
+    const uint32_t nan = 0u - ((0x7f800000u - (bits & 0x7fffffffu)) >> 31);
+    return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
+}
+
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
+// As many neighbouring float32 as a register holds, how many registers there are, and how many can
+// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
+// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
+// use.
+#if VECTOR_BITS == 512
+#include <immintrin.h>
+typedef __m512 vector;
+enum { VECTOR_LANES = 16, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
+static inline vector vector_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif VECTOR_BITS == 256
+#include <immintrin.h>
+typedef __m256 vector;
+enum { VECTOR_LANES = 8, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 12 };
+static inline vector vector_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm256_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif VECTOR_BITS == 128
+#include <arm_neon.h>
+typedef float32x4_t vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 20 };
+static inline vector vector_load(const float *from) {
+    return vld1q_f32(from);
+}
+static inline void vector_store(float *to, vector x) {
+    vst1q_f32(to, x);
+}
+static inline vector vector_of(float x) {
+    return vdupq_n_f32(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return vfmaq_f32(c, a, b);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+w"(x))
+#else
+typedef struct {
+    float lane[4];
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {{from[0], from[1], from[2], from[3]}};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = x.lane[i];
+}
+static inline vector vector_of(float x) {
+    vector all = {{x, x, x, x}};
+    return all;
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    for (int i = 0; i < 4; i++)
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+#define VECTOR_HOLD(x) (void)(x)
+#endif
+
+// Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
+// what length the contracted axes take, outermost first (absent axes: one step), how far apart
+// rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
+// axis.
+struct tile_walk {
+    ptrdiff_t rows[12];
+    ptrdiff_t extent[3], stream[3], panel[3];
+    ptrdiff_t sums, ahead;
+};
+
+#if defined __clang__
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#define TILE_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 24")
+#define TILE_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
+#define TILE_INLINE static inline __attribute__((always_inline)) void
+// Hides where a pointer comes from. Of the stream: compilers would keep what steps share, and spill
+// sums. Of a walk that is not known to them: they would keep its fields, and spill addresses.
+#define TILE_HIDE(pointer) __asm__("" : "+r"(pointer))
+#define TILE_HIDE_UNKNOWN(walk)                                                                    \
+    do {                                                                                           \
+        if (!__builtin_constant_p((walk)->extent[2]))                                              \
+            TILE_HIDE(walk);                                                                       \
+    } while (0)
+// How many steps ahead the panel is fetched: caches by themselves look less far.
+enum { TILE_AHEAD = 64 };
+enum { TILE_LINE = 16 }; // elements of a line of memory
+// Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
+// that needs, operands and constants, once before the loop over tiles, and spill sums.
+#if VECTOR_BITS == 512
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",     \
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31")
+#elif VECTOR_BITS == 256
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#elif VECTOR_BITS == 128
+#define TILE_SEPARATE                                                                              \
+    __asm__ volatile(""                                                                            \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",       \
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",       \
+                       "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",       \
+                       "v30", "v31")
+#else
+#define TILE_SEPARATE __asm__ volatile("" : : : "memory")
+#endif
+// One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
+// hold. The last vector begins at column `last`, which may lie within the one before.
+TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, float *restrict acc,
+                       const float *stream, const float *panel, const struct tile_walk *walk,
+                       int resume, const float *ahead) {
+    vector sums[TILE_ACCUMULATORS];
+    int column[TILE_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        column[v] = v + 1 < width ? v * VECTOR_LANES : last;
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++) {
+        const float *from = acc + n / width * walk->sums + column[n % width];
+        if (walk->sums > width * VECTOR_LANES)
+            __builtin_prefetch(from, 1); // rows of a tensor, to be stored when all steps are done
+        sums[n] = resume ? vector_load(from) : vector_of(0.0f);
+    }
+    enum { NEAR = 8 }; // rows whose offsets stay in registers
+    const int near_rows = height < NEAR ? height : NEAR;
+    ptrdiff_t near[NEAR];
+    TILE_UNROLL
+    for (int n = 0; n < near_rows; n++)
+        near[n] = walk->rows[first + n];
+    const ptrdiff_t lines = ahead ? walk->ahead : 0;
+    TILE_KEEP_LOOP
+    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+        const float *stream_j = stream, *panel_j = panel;
+        TILE_KEEP_LOOP
+        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+            const float *x = stream_j, *y = panel_j;
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                TILE_HIDE(x);
+                if (height > NEAR)
+                    TILE_HIDE_UNKNOWN(walk);
+                vector row[TILE_ACCUMULATORS];
+                TILE_UNROLL
+                for (int v = 0; v < width; v++) {
+                    if (!lanes && height > 1)
+                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
+                    row[v] = vector_load(y + column[v]);
+                    if (height > 1)
+                        VECTOR_HOLD(row[v]);
+                }
+                TILE_UNROLL
+                for (int n = 0; n < height * width; n++) {
+                    int r = n / width;
+                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                    vector element =
+                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                    sums[n] = vector_fma(element, row[n % width], sums[n]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+            TILE_HIDE_UNKNOWN(walk);
+            stream_j += walk->stream[1];
+            panel_j += walk->panel[1];
+        }
+        TILE_HIDE_UNKNOWN(walk);
+        stream += walk->stream[0];
+        panel += walk->panel[0];
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2); // into the second cache
+    }
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        vector_store(acc + n / width * walk->sums + column[n % width], sums[n]);
+    TILE_SEPARATE;
+}
+
+// A tile of 8 columns where vectors are longer.
+static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
+                               const float *panel, const struct tile_walk *walk, int resume) {
+    for (int row = 0; row < rows; row++) {
+        float sums[8] = {0};
+        for (int c = 0; c < 8 && resume; c++)
+            sums[c] = acc[walk->sums * row + c];
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
+                                     j * walk->stream[1] + k * walk->stream[2];
+                    const float *y =
+                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                    for (int c = 0; c < 8; c++)
+                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                }
+        for (int c = 0; c < 8; c++)
+            acc[walk->sums * row + c] = sums[c];
+    }
+}
+
+// acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
+// of stream[walk->rows[row] + step] * panel[step + column], or with `lanes` of
+// stream[walk->rows[row] + step + column] * panel[step + column]. lanes, rows (1 to 12) and columns
+// (a multiple of 8) must be constants. The rows are shared out evenly: first blocks of `height`,
+// then of one less. A block's sums, a row of the panel and an element of the stream are in
+// registers all at once. From `ahead` on (NULL: nowhere) memory is fetched that will be needed
+// next, as the walk says.
+TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const float *stream,
+                 const float *panel, const struct tile_walk *walk, int resume, const float *ahead) {
+    if (columns < VECTOR_LANES) {
+        tile_narrow(lanes, rows, acc, stream, panel, walk, resume);
+        return;
+    }
+    const int vectors = (columns + VECTOR_LANES - 1) / VECTOR_LANES;
+    const int least = vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1;
+    const int sums_fit = TILE_ACCUMULATORS / least, all_fit = (TILE_REGISTERS - 2) / least - 1;
+    const int fit = sums_fit < all_fit ? sums_fit : all_fit, highest = fit < rows ? fit : rows;
+    const int blocks = (rows + highest - 1) / highest;
+    const int height = (rows + blocks - 1) / blocks;
+    const int high_rows = (rows - blocks * (height - 1)) * height;
+    const int sums_wide = TILE_ACCUMULATORS / height;
+    const int all_wide = height > 1 ? (TILE_REGISTERS - 2) / (height + 1) : sums_wide;
+    const int fitting = sums_wide < all_wide ? sums_wide : all_wide;
+    const int width = fitting >= vectors ? vectors : fitting >= 4 && vectors % 4 == 0 ? 4 : least;
+    for (int column = 0; column < columns; column += width * VECTOR_LANES) {
+        const int whole = (width - 1) * VECTOR_LANES, end = columns - VECTOR_LANES - column;
+        const int last = whole < end ? whole : end;
+        for (int row = 0; row < high_rows; row += height, ahead = NULL)
+            tile_block(lanes, row, height, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, ahead);
+        for (int row = high_rows; row < rows; row += height - 1)
+            tile_block(lanes, row, height - 1, width, last, acc + row * walk->sums + column,
+                       stream + column * lanes, panel + column, walk, resume, NULL);
+    }
+}
+// tile() for panels of codes of 4 bits, of at most 64 columns. A panel is block by block of
+// extent[2] codes: float32 scales of all columns, then zeros, then for each two steps a byte for
+// each column, the first one's code in the lower bits. An element is (code - zero) * scale. A
+// single row multiplies by it at once; for several, so many steps are made in L1, for `part`, the
+// tile of as many rows and columns.
+enum { TILE_DECODED = 32 };
+#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+static inline void tile_code_pair(const uint8_t *from, vector zero, vector scale, vector *low,
+                                  vector *high) {
+#if VECTOR_BITS == 512
+    __m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
+    *low = _mm512_cvtepi32_ps(_mm512_and_epi32(x, _mm512_set1_epi32(15)));
+    *high = _mm512_cvtepi32_ps(_mm512_srli_epi32(x, 4));
+    *low = _mm512_mul_ps(_mm512_sub_ps(*low, zero), scale);
+    *high = _mm512_mul_ps(_mm512_sub_ps(*high, zero), scale);
+#else
+    __m256i x = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+    *low = _mm256_cvtepi32_ps(_mm256_and_si256(x, _mm256_set1_epi32(15)));
+    *high = _mm256_cvtepi32_ps(_mm256_srli_epi32(x, 4));
+    *low = _mm256_mul_ps(_mm256_sub_ps(*low, zero), scale);
+    *high = _mm256_mul_ps(_mm256_sub_ps(*high, zero), scale);
+#endif
+}
+// One row of sums by the steps of one block.
+TILE_INLINE tile_coded_row(int vectors, vector *sums, const float *x, ptrdiff_t step,
+                           const float *scales, ptrdiff_t steps) {
+    const int columns = vectors * VECTOR_LANES;
+    const uint8_t *codes = (const uint8_t *)(scales + 2 * columns);
+    TILE_KEEP_LOOP
+    for (ptrdiff_t k = 0; k < steps; k += 2, x += 2 * step, codes += columns) {
+        const vector first = vector_of(x[0]), second = vector_of(x[step]);
+        __builtin_prefetch(codes + TILE_AHEAD * columns);
+        TILE_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vector low, high;
+            tile_code_pair(codes + v * VECTOR_LANES,
+                           vector_load(scales + columns + v * VECTOR_LANES),
+                           vector_load(scales + v * VECTOR_LANES), &low, &high);
+            sums[v] = vector_fma(first, low, sums[v]);
+            sums[v] = vector_fma(second, high, sums[v]);
+        }
+    }
+}
+#endif
+TILE_INLINE tile_decode(int columns, float *restrict to, const uint8_t *codes, const float *scales,
+                        ptrdiff_t steps) {
+    const float *zeros = scales + columns;
+    int c = 0;
+#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+    for (; c + VECTOR_LANES <= columns; c += VECTOR_LANES) {
+        const vector scale = vector_load(scales + c), zero = vector_load(zeros + c);
+        for (ptrdiff_t k = 0; k < steps; k += 2) {
+            vector low, high;
+            tile_code_pair(codes + k / 2 * columns + c, zero, scale, &low, &high);
+            vector_store(to + k * columns + c, low);
+            vector_store(to + (k + 1) * columns + c, high);
+        }
+    }
+#endif
+    for (ptrdiff_t k = 0; k < steps; k += 2)
+        for (int n = c; n < columns; n++) {
+            const uint8_t byte = codes[k / 2 * columns + n];
+            const float low = (float)(byte & 15) - zeros[n], high = (float)(byte >> 4) - zeros[n];
+            to[k * columns + n] = low * scales[n];
+            to[(k + 1) * columns + n] = high * scales[n];
+        }
+}
+typedef void tile_decoded_part(float *restrict acc, const float *stream, const float *panel,
+                               const struct tile_walk *walk, int resume, const float *ahead);
+TILE_INLINE tile_codes(int rows, int columns, tile_decoded_part *part, float *restrict acc,
+                       const float *stream, const uint8_t *panel, const struct tile_walk *walk,
+                       int resume, const uint8_t *ahead) {
+    (void)ahead;
+#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+    if (rows == 1 && columns % VECTOR_LANES == 0) {
+        const int vectors = columns / VECTOR_LANES;
+        vector sums[64 / VECTOR_LANES];
+        TILE_UNROLL
+        for (int v = 0; v < vectors; v++)
+            sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
+        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                tile_coded_row(vectors, sums,
+                               stream + walk->rows[0] + i * walk->stream[0] + j * walk->stream[1],
+                               walk->stream[2],
+                               (const float *)(panel + i * walk->panel[0] + j * walk->panel[1]),
+                               walk->extent[2]);
+        TILE_UNROLL
+        for (int v = 0; v < vectors; v++)
+            vector_store(acc + v * VECTOR_LANES, sums[v]);
+        return;
+    }
+#endif
+    _Alignas(64) float decoded[TILE_DECODED * 64];
+    struct tile_walk steps = *walk;
+    steps.extent[0] = steps.extent[1] = 1;
+    steps.panel[2] = columns;
+    for (int n = 0; n < rows * columns && !resume; n++)
+        acc[n / columns * walk->sums + n % columns] = 0.0f;
+    for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+        for (ptrdiff_t j = 0; j < walk->extent[1]; j++) {
+            const float *x = stream + i * walk->stream[0] + j * walk->stream[1];
+            const float *scales = (const float *)(panel + i * walk->panel[0] + j * walk->panel[1]);
+            const uint8_t *codes = (const uint8_t *)(scales + 2 * columns);
+            for (ptrdiff_t k = 0; k < walk->extent[2]; k += TILE_DECODED) {
+                ptrdiff_t left = walk->extent[2] - k;
+                steps.extent[2] = left < TILE_DECODED ? left : TILE_DECODED;
+                tile_decode(columns, decoded, codes + k / 2 * columns, scales, steps.extent[2]);
+                part(acc, x + k * walk->stream[2], decoded, &steps, 1, NULL);
+            }
+        }
+}
+
+TILE_INLINE tile_1x32(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 1, 32, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE tile_1x48(float *restrict sums, const float *stream, const float *panel,
+        const struct tile_walk *walk, int resume, const float *ahead) {
+    tile(0, 1, 48, sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE coded_tile_1x32(float *restrict sums, const float *stream, const uint8_t *panel,
+        const struct tile_walk *walk, int resume, const uint8_t *ahead) {
+    tile_codes(1, 32, tile_1x32,
+            sums, stream, panel, walk, resume, ahead);
+}
+
+TILE_INLINE coded_tile_1x48(float *restrict sums, const float *stream, const uint8_t *panel,
+        const struct tile_walk *walk, int resume, const uint8_t *ahead) {
+    tile_codes(1, 48, tile_1x48,
+            sums, stream, panel, walk, resume, ahead);
+}
+
+/* y float32[1,72] = sum over 4x16x2(x * (float32(and(shr(codes, constant_1), 15)) - 8) *
+ *     scale) + bias
+ * nodes 6 10 11 16 19 26 29 */
+static void k01_contract(const float *restrict x, const uint8_t *restrict codes_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0},
+        .extent = {1, 4, 32}, .stream = {0, 32, 1},
+        .panel = {0, 1152, 48}, .sums = 48};
+    static const struct tile_walk walk_2 = {
+        .rows = {0},
+        .extent = {1, 4, 32}, .stream = {0, 32, 1},
+        .panel = {0, 768, 32}, .sums = 32};
+    for (long n = 0; n < 48; n += 48) {
+        _Alignas(64) float sums[1 * 48];
+        coded_tile_1x48(sums, x, codes_packed + 96 * n, &walk, 0, 0);
+        for (long c = 0; c < 48; c++) {
+            y[n + c] = f32_canonical(sums[c] + bias[n + c]);
+        }
+    }
+    {
+        _Alignas(64) float sums[1 * 32];
+        coded_tile_1x32(sums, x, codes_packed + 96 * 48, &walk_2, 0, 0);
+        for (long c = 0; c < 24; c++) {
+            y[48 + c] = f32_canonical(sums[c] + bias[48 + c]);
+        }
+    }
+}
+
+/* Constants, in bytes from the beginning of the weights block. */
+enum {
+    AT_bias = 7680, /* float32[72] */
+    AT_codes_packed = 0, /* uint8[7680] */
+};
+
+void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,
+        const void *weights, void *arena) {
+    const char *constants = (const char *)weights;
+    (void)arena;
+    k01_contract(inputs->x, (const uint8_t *)(constants + AT_codes_packed),
+            (const float *)(constants + AT_bias), outputs->y);
+}
+
+void golden_run_array(const void *const *inputs, void *const *outputs, const void *weights,
+        void *arena) {
+    struct golden_inputs named_inputs;
+    named_inputs.x = (const float *)inputs[0];
+    struct golden_outputs named_outputs;
+    named_outputs.y = (float *)outputs[0];
+    golden_run(&named_inputs, &named_outputs, weights, arena);
+}
+
+const char *golden_metadata(void) {
+    return "eigentensor 1; graph unknown"
+           "; input x float32[1,128]"
+           "; output y float32[1,72]";
+}

@@ -1,0 +1,38 @@
+/* y float32[1,72] = sum over 4x16x2(x * (float32(and(shr(codes, constant_1), 15)) - 8) *
+ *     scale) + bias
+ * nodes 6 10 11 16 19 26 29 */
+static void k01_contract(const float *restrict x, const uint8_t *restrict codes_packed,
+        const float *restrict bias, float *restrict y) {
+    static const struct tile_walk walk = {
+        .rows = {0},
+        .extent = {1, 4, 32}, .stream = {0, 32, 1},
+        .panel = {0, 1152, 48}, .sums = 48};
+    static const struct tile_walk walk_2 = {
+        .rows = {0},
+        .extent = {1, 4, 32}, .stream = {0, 32, 1},
+        .panel = {0, 768, 32}, .sums = 32};
+    for (long n = 0; n < 48; n += 48) {
+        ALIGNED_ARRAY(float, sums, 1 * 48);
+        coded_tile_1x48(sums, x, codes_packed + 96 * n, &walk, 0, 0);
+        {
+            static const struct row_step steps0[] = {
+                {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
+                {STEP_PUT, FORM_BLOCK, 0, 0}};
+            const float *const operands0[] = {sums, bias + n};
+            float *const results0[] = {y + n};
+            row_f32_chain(1, 48, 4, steps0, operands0, results0);
+        }
+    }
+    {
+        ALIGNED_ARRAY(float, sums, 1 * 32);
+        coded_tile_1x32(sums, x, codes_packed + 96 * 48, &walk_2, 0, 0);
+        {
+            static const struct row_step steps0[] = {
+                {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
+                {STEP_PUT, FORM_BLOCK, 0, 0}};
+            const float *const operands0[] = {sums, bias + 48};
+            float *const results0[] = {y + 48};
+            row_f32_chain(1, 24, 4, steps0, operands0, results0);
+        }
+    }
+}
