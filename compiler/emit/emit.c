@@ -97,8 +97,8 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
     const struct emit_backend *backend = emitter->backend;
     struct sections *sections = &emitter->sections;
     for (int i = 0; i < emitter->tile_count; i++)
-        sections_want(sections,
-                      backend->inlines_tiles ? emitter->tiles[i].kind->section : "tile_walk");
+        sections_want(sections, backend->inlines_tiles ? emitter->tiles[i].kind->section
+                                                       : emitter->tiles[i].kind->walk);
     if (emitter->calls_inside)
         sections_want(sections, backend->inlines_tiles ? "tile_inside" : "tile_steps");
     if (emitter->calls_inside && !backend->inlines_tiles)
@@ -187,10 +187,11 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
-    template_exact,          template_math,      template_math64,     template_strip,
-    template_convert,        template_unordered, template_lanes,      template_branch,
-    template_sort,           template_tile,      template_tile_shape, template_tile_dot,
-    template_tile_dot_lanes, template_pool,      template_vector,     template_versions,
+    template_exact,          template_math,       template_math64,     template_strip,
+    template_convert,        template_unordered,  template_lanes,      template_branch,
+    template_sort,           template_tile,       template_tile_shape, template_tile_dot,
+    template_tile_dot_lanes, template_tile_codes, template_pool,       template_vector,
+    template_versions,
 };
 
 static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,

@@ -14,8 +14,8 @@
 /* Whole files, terminated. */
 extern const char template_exact[], template_math[], template_math64[], template_convert[],
     template_tile[], template_tile_shape[], template_tile_dot[], template_tile_dot_lanes[],
-    template_calls[], template_chain[], template_pool[], template_lanes[], template_strip[],
-    template_branch[], template_sort[], template_unordered[], template_vector[],
+    template_tile_codes[], template_calls[], template_chain[], template_pool[], template_lanes[],
+    template_strip[], template_branch[], template_sort[], template_unordered[], template_vector[],
     template_versions[];
 
 enum { MAX_SECTIONS = 512 };

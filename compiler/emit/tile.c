@@ -96,21 +96,35 @@ static int64_t fetched_elements(const struct tiling *tiling) {
            tiling->emitter->ir->target->line / dtype_bytes(tiling->tile->panel->dtype);
 }
 
+/* The rest of a walk through codes: what these are. */
+static void emit_codes(struct emitter *emitter, const struct tile_codes *codes) {
+    uint32_t bits;
+    memcpy(&bits, &codes->zero, sizeof bits);
+    if (codes->lists_zeros)
+        emit_line(emitter, "    .bits = %d, .listed = 1};", codes->bits);
+    else
+        emit_line(emitter, "    .bits = %d, .zero = %s};", codes->bits,
+                  emit_constant(emitter, DTYPE_FLOAT32, bits));
+}
+
 static void emit_walk(const struct tiling *tiling) {
     struct emitter *emitter = tiling->emitter;
     int64_t offsets[64];
     int rows = row_offsets(tiling->tile, tiling->block, offsets);
     struct levels levels = levels_of(tiling);
+    const char *indent = tiling->tile->codes.bits ? "        " : "    ";
     struct text text = text_in(emitter->ir->arena);
     add_list(&text, "rows", rows, offsets);
-    emit_line(emitter, "static const struct tile_walk %s = {", tiling->walk);
-    emit_line(emitter, "    %s,", text_keep(&text));
+    emit_line(emitter, "static const struct %s %s = {", tiling->tile->kind->walk, tiling->walk);
+    if (tiling->tile->codes.bits)
+        emit_line(emitter, "    .steps = {");
+    emit_line(emitter, "%s%s,", indent, text_keep(&text));
     text = text_in(emitter->ir->arena);
     add_list(&text, "extent", WALK_LEVELS, levels.extent);
     text_add(&text, ", ");
     add_list(&text, "stream", WALK_LEVELS, levels.stream);
     text_add(&text, ",");
-    emit_line(emitter, "    %s", text_keep(&text));
+    emit_line(emitter, "%s%s", indent, text_keep(&text));
     text = text_in(emitter->ir->arena);
     add_list(&text, "panel", WALK_LEVELS, levels.panel);
     text_add(&text, ", .sums = %" PRId64,
@@ -126,7 +140,9 @@ static void emit_walk(const struct tiling *tiling) {
                  steps_of_sum(tiling->tile, again) - 1, tiling->tile->sum_axes[again].stream_stride,
                  panel_stride(tiling, again));
     }
-    emit_line(emitter, "    %s};", text_keep(&text));
+    emit_line(emitter, "%s%s}%s", indent, text_keep(&text), tiling->tile->codes.bits ? "," : ";");
+    if (tiling->tile->codes.bits)
+        emit_codes(emitter, &tiling->tile->codes);
 }
 
 /* ---- The call ---- */

@@ -39,9 +39,9 @@ const char *emit_tile_parameters(struct emitter *emitter, const struct wanted_ti
     const char *panel = dtype_facts[tile->kind->panel].c_type;
     return arena_format(emitter->ir->arena,
                         "%s *restrict sums, const %s *stream, const %s *panel,\n"
-                        "        const struct tile_walk *walk, int resume, const %s *ahead",
+                        "        const struct %s *walk, int resume, const %s *ahead",
                         dtype_facts[tile->kind->accumulator].c_type,
-                        dtype_facts[tile->kind->stream].c_type, panel, panel);
+                        dtype_facts[tile->kind->stream].c_type, panel, tile->kind->walk, panel);
 }
 
 const char *emit_runtime_function(struct emitter *emitter, const char *name,

@@ -128,6 +128,14 @@ static struct tensor zero_points(struct call *call, int bits, int64_t rows, int6
     return tensor_reshape(tensor_cast(zero, DTYPE_FLOAT32), SHAPE(rows, blocks));
 }
 
+/* x with so many zeros behind its last axis. */
+static struct tensor filled_up(struct tensor x, int64_t count) {
+    struct range padding[MAX_RANK] = {{0, 0}};
+    int rank = tensor_rank(x);
+    padding[rank - 1].end = count;
+    return count ? tensor_pad(x, rank, padding, 0) : x;
+}
+
 struct tensor import_matmul_nbits(struct call *call) {
     struct tensor x = call_input(call, 0), packed = call_input(call, 1);
     int64_t inner = call_int(call, "K", 0), rows = call_int(call, "N", 0);
@@ -146,8 +154,8 @@ struct tensor import_matmul_nbits(struct call *call) {
     struct tensor weight = tensor_cast(unpacked(packed, (int)bits), DTYPE_FLOAT32);
     zero = tensor_rank(zero) ? unsqueeze(zero, 2) : zero;
     weight = tensor_mul(tensor_sub(weight, zero), scale);
-    weight = cut_axis(tensor_reshape(weight, SHAPE(rows, -1)), 1, 0, inner);
-    return linear(x, weight, call_optional(call, 5));
+    x = filled_up(x, blocks * block - inner); /* whole blocks, as tiles take them */
+    return linear(x, tensor_reshape(weight, SHAPE(rows, -1)), call_optional(call, 5));
 }
 
 /* ---- SkipLayerNormalization and its like ---- */

@@ -1,5 +1,7 @@
 #include "compiler/ir/coded.h"
 
+#include <math.h>
+
 static bool is_constant_load(const struct expression *e, enum dtype dtype) {
     return e->kind == EXPRESSION_LOAD && e->dtype == dtype && e->buffer->kind == BUFFER_CONSTANT &&
            !e->buffer->splat;
@@ -19,44 +21,76 @@ static bool is_mask(const struct expression *e) {
     return e->kind == EXPRESSION_CONSTANT && e->dtype == DTYPE_UINT8 && e->bits == 15;
 }
 
-static bool find_nibbles(const struct expression *e, struct nibbles *nibbles) {
-    if (!is_op(e, OP_CAST) || e->dtype != DTYPE_FLOAT32 || !is_op(e->sources[0], OP_AND))
+/* Codes of 8 bits, or of 4. */
+static bool find_codes(const struct expression *e, struct codes *codes) {
+    if (!is_op(e, OP_CAST) || e->dtype != DTYPE_FLOAT32)
         return false;
-    const struct expression *masked = e->sources[0];
-    const struct expression *shifted = masked->sources[is_mask(masked->sources[0])];
-    if (!is_mask(masked->sources[shifted == masked->sources[0]]) || !is_op(shifted, OP_SHR) ||
-        !is_constant_load(shifted->sources[0], DTYPE_UINT8) || !is_shift(shifted->sources[1]))
+    const struct expression *code = e->sources[0];
+    *codes = (struct codes){.bytes = code};
+    if (is_constant_load(code, DTYPE_UINT8))
+        return true;
+    if (!is_op(code, OP_AND))
         return false;
-    *nibbles = (struct nibbles){shifted->sources[0], shifted->sources[1]};
-    return true;
+    int masked = is_mask(code->sources[0]);
+    const struct expression *shifted = code->sources[masked];
+    *codes = (struct codes){shifted->sources[0], shifted->sources[1]};
+    return is_mask(code->sources[1 - masked]) && is_op(shifted, OP_SHR) &&
+           is_constant_load(codes->bytes, DTYPE_UINT8) && is_shift(codes->shift);
+}
+
+static bool find_zero(const struct expression *e, struct coded_weight *weight) {
+    if (find_codes(e, &weight->zero_codes))
+        return true;
+    weight->zero_codes = (struct codes){0};
+    if (e->kind == EXPRESSION_CONSTANT && e->dtype == DTYPE_FLOAT32) {
+        weight->zero_number = (float)constant_value(e);
+        return isfinite(weight->zero_number);
+    }
+    weight->zero = e;
+    return is_constant_load(e, DTYPE_FLOAT32);
+}
+
+/* A zero of 0 need not be there. */
+static bool find_difference(const struct expression *e, struct coded_weight *weight) {
+    return is_op(e, OP_SUB)
+               ? find_codes(e->sources[0], &weight->codes) && find_zero(e->sources[1], weight)
+               : find_codes(e, &weight->codes);
+}
+
+static bool find_scale(const struct expression *e, struct coded_weight *weight) {
+    if (e->dtype == DTYPE_FLOAT32 && is_widening(e))
+        e = e->sources[0];
+    weight->scale = e;
+    return is_constant_load(e, DTYPE_FLOAT32) || is_constant_load(e, DTYPE_FLOAT16) ||
+           is_constant_load(e, DTYPE_BFLOAT16);
 }
 
 bool find_coded_weight(const struct expression *e, struct coded_weight *weight) {
-    *weight = (struct coded_weight){0};
-    if (!is_op(e, OP_MUL))
-        return false;
-    const struct expression *difference = e->sources[is_op(e->sources[1], OP_SUB)];
-    weight->scale = e->sources[difference == e->sources[0]];
-    if (!is_op(difference, OP_SUB) || !is_constant_load(weight->scale, DTYPE_FLOAT32) ||
-        !find_nibbles(difference->sources[0], &weight->codes))
-        return false;
-    const struct expression *zero = difference->sources[1];
-    if (find_nibbles(zero, &weight->zero_codes))
-        return true;
-    weight->zero = zero;
-    return zero->dtype == DTYPE_FLOAT32 &&
-           (zero->kind == EXPRESSION_CONSTANT || is_constant_load(zero, DTYPE_FLOAT32));
+    for (int i = 0; i < 2 && is_op(e, OP_MUL) && e->dtype == DTYPE_FLOAT32; i++) {
+        *weight = (struct coded_weight){0};
+        if (find_difference(e->sources[i], weight) && find_scale(e->sources[1 - i], weight))
+            return true;
+    }
+    return false;
+}
+
+static void add_load(const struct expression *load, const struct expression *loads[], int *count) {
+    if (load)
+        loads[(*count)++] = load;
+}
+
+int list_block_loads(const struct coded_weight *weight, const struct expression *loads[]) {
+    int count = 0;
+    add_load(weight->scale, loads, &count);
+    add_load(weight->zero, loads, &count);
+    add_load(weight->zero_codes.bytes, loads, &count);
+    add_load(weight->zero_codes.shift, loads, &count);
+    return count;
 }
 
 int list_coded_loads(const struct coded_weight *weight, const struct expression *loads[]) {
-    const struct expression *all[CODED_LOADS] = {weight->codes.bytes, weight->codes.shift,
-                                                 weight->scale, weight->zero_codes.bytes,
-                                                 weight->zero_codes.shift};
     int count = 0;
-    if (weight->zero && weight->zero->kind == EXPRESSION_LOAD)
-        all[3] = weight->zero;
-    for (int i = 0; i < CODED_LOADS; i++)
-        if (all[i])
-            loads[count++] = all[i];
-    return count;
+    add_load(weight->codes.bytes, loads, &count);
+    add_load(weight->codes.shift, loads, &count);
+    return count + list_block_loads(weight, loads + count);
 }

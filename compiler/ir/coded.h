@@ -1,30 +1,35 @@
-/* Weights of 4 bits: what a graph computes of bytes that hold two codes each. */
+/* Weights of codes: what a graph computes of bytes, each a number of 8 bits or two of 4. */
 #ifndef EIGENTENSOR_IR_CODED_H
 #define EIGENTENSOR_IR_CODED_H
 
 #include "compiler/ir/expression.h"
 
-/* Codes: float32(bytes >> shift & 15). Both are loads of constants; the shifts are 0 and 4. */
-struct nibbles {
-    const struct expression *bytes, *shift;
+/* Codes as float32: of 4 bits, of bytes >> shift & 15, where the shifts are 0 and 4. */
+struct codes {
+    const struct expression *bytes; /* a load of a constant of uint8; NULL: there are no codes */
+    const struct expression *shift; /* a load of a constant; NULL: a code has all 8 bits */
 };
 
 /* scale * (code - zero), or in the other order. */
 struct coded_weight {
-    struct nibbles codes;
-    const struct expression *scale; /* a load of a float32 constant */
-    const struct expression *zero;  /* float32, a number or a load of a constant; NULL: codes */
-    struct nibbles zero_codes;
+    struct codes codes;
+    const struct expression *scale; /* a load of a constant of float32, float16 or bfloat16 */
+    const struct expression *zero;  /* a load of one of float32; NULL: codes, or a number */
+    struct codes zero_codes;
+    float zero_number; /* where there is neither; finite */
 };
 
 /* Tiles decode so many codes at a time, which share a scale and a zero. */
-enum { SHORTEST_CODED_BLOCK = 32 };
+enum { SHORTEST_CODED_BLOCK = 16 };
 
 /* Whether an expression is such a weight, and nothing but that. */
 bool find_coded_weight(const struct expression *e, struct coded_weight *weight);
 
-/* What a weight loads: the bytes of its codes, and then whatever else; at most so many. */
-enum { CODED_LOADS = 5 };
+/* What a weight loads beside its codes and their shifts, the same for a block; at most so many. */
+enum { BLOCK_LOADS = 3 };
+int list_block_loads(const struct coded_weight *weight, const struct expression *loads[]);
+/* The same behind its codes, and their shifts if they have any. */
+enum { CODED_LOADS = 2 + BLOCK_LOADS };
 int list_coded_loads(const struct coded_weight *weight, const struct expression *loads[]);
 
 #endif

@@ -84,8 +84,16 @@ struct tile_prefetch {
     int64_t lines; /* of memory, after each iteration of the outermost sum */
 };
 
+/* What a panel of codes is like, as struct coded_walk of templates/tile_codes.h tells a tile. */
+struct tile_codes {
+    int bits; /* of a code */
+    bool lists_zeros;
+    float zero; /* where it does not, that of all codes */
+};
+
 struct tile {
     const struct tile_kind *kind;
+    struct tile_codes codes;        /* of a kind that has them */
     bool lanes;                     /* the stream goes lane by lane */
     const struct axis *column_loop; /* in steps of `columns` */
     int columns;

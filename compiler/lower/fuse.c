@@ -6,7 +6,8 @@
  *     over windows that do not overlap reduces accumulators before anything is stored.
  *   - Padding that is read at several places stays a buffer, into which its source is stored.
  *   - Operands of float32 contractions stay in buffers, since each element is read many times. But
- * a constant of 16-bit floats is widened where a tile reads it, or where it is packed. */
+ * a constant of 16-bit floats is widened where a tile reads it, or where it is packed, and tiles
+ * decode weights of codes, whose blocks are then cut out of the axis that is summed. */
 #include "compiler/ir/coded.h"
 #include "compiler/ir/uses.h"
 #include "compiler/lower/lower.h"
@@ -215,9 +216,10 @@ static bool is_narrow(const struct statement *producer) {
         if (!keeps_tiles(loads[i]))
             return false;
     int64_t block = 1; /* codes that share what is loaded beside the codes and their shifts */
+    count = list_block_loads(&weight, loads);
     for (int i = 0; i < producer->axis_count; i++) {
         bool shared = true;
-        for (int k = 2; k < count; k++)
+        for (int k = 0; k < count; k++)
             shared &= !reads_along(loads[k], producer->axes[i]);
         block *= shared ? producer->axes[i]->extent : 1;
     }
@@ -232,6 +234,7 @@ static bool widens_in_tiles(const struct fusion *fusion, const struct statement 
         return false;
     expression_walk(fusion->ir, consumer->value, note_operands, &search);
     if (!search.contraction || !keeps_tiles(search.weight_load) ||
+        (!is_widening(producer->value) && search.contraction->axis_count > 1) ||
         search.other->kind != EXPRESSION_LOAD || search.other->buffer->splat ||
         search.other->buffer == search.weight || !keeps_tiles(search.other))
         return false;

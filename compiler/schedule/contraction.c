@@ -65,11 +65,6 @@ static bool uses_any(int count, const struct expression *const *loads, const str
     return false;
 }
 
-/* Whether a list of shifts goes with an axis of its own, which the bytes do not have. */
-static bool shifts_along(const struct nibbles *nibbles, const struct axis *axis) {
-    return index_only_axis(nibbles->shift->indices[0]) == axis && !load_uses(nibbles->bytes, axis);
-}
-
 /* Whether the axes of a block lie in the stream as one. */
 static bool runs_as_one(const struct contraction *contraction, const struct expression *stream) {
     const struct expression *sum = contraction->sum;
@@ -80,33 +75,34 @@ static bool runs_as_one(const struct contraction *contraction, const struct expr
     return true;
 }
 
-/* Whether tiles can decode the weight: blocks are long enough and along the innermost axes of the
- * sum, the last of which tells the codes of a byte apart; and all that it loads moves with the
- * bytes.
- */
+/* Whether tiles can decode the weight: blocks are long enough, whole bytes of codes, and along the
+ * innermost axes of the sum; all that it loads moves with the bytes, and shifts are those of a row
+ * of codes. */
 static bool find_blocks(struct contraction *contraction, int side) {
     const struct coded_weight *coded = contraction->coded;
-    const struct expression *sum = contraction->sum, *loads[CODED_LOADS];
+    const struct expression *sum = contraction->sum, *loads[CODED_LOADS], *shared[BLOCK_LOADS];
     const struct statement *statement = contraction->statement;
-    int count = list_coded_loads(coded, loads), first = sum->axis_count;
+    int count = list_coded_loads(coded, loads), shared_count = list_block_loads(coded, shared);
+    int first = sum->axis_count;
     for (int i = 0; i < count; i++)
         if (!is_affine_load(loads[i]))
             return false;
     for (contraction->block = 1; first > 0; first--) {
-        if (uses_any(count - 2, loads + 2, sum->axes[first - 1]))
+        if (uses_any(shared_count, shared, sum->axes[first - 1]))
             break;
         contraction->block *= sum->axes[first - 1]->extent;
     }
     contraction->within = first;
     for (int i = 0; i < statement->loop_count; i++)
-        if (uses_any(count, loads, statement->loops[i]) &&
-            !load_uses(loads[0], statement->loops[i]))
+        if ((uses_any(count, loads, statement->loops[i]) &&
+             !load_uses(loads[0], statement->loops[i])) ||
+            (coded->codes.shift && load_uses(coded->codes.shift, statement->loops[i])))
             return false;
     for (int i = 0; i < statement->shared_count; i++)
         if (uses_any(count, loads, statement->shared[i]))
             return false;
     return first < sum->axis_count && contraction->block >= SHORTEST_CODED_BLOCK &&
-           shifts_along(&coded->codes, sum->axes[sum->axis_count - 1]) &&
+           (!coded->codes.shift || contraction->block % 2 == 0) &&
            runs_as_one(contraction, sum->sources[1 - side]);
 }
 

@@ -393,6 +393,8 @@ struct packers provide_panel(struct tile *tile, const struct contraction *contra
                                 .depth = contraction->depth};
     if (contraction->coded)
         plan.depth = contraction->depth / contraction->block * coded_bytes(contraction);
+    if (contraction->coded)
+        tile->codes = codes_of(contraction->coded);
     bool constant = source->kind == BUFFER_CONSTANT;
     begin_packing(&plan, constant ? BUFFER_CONSTANT : BUFFER_TEMPORARY, "packed");
     tile->panel = plan.packed;

@@ -1,11 +1,24 @@
 #include "compiler/schedule/pack_codes.h"
 
+#include "templates/convert.h"
+
 #include <string.h>
 
-enum { SCALE_BYTES = 4, ZERO_BYTES = 4, CODES_OF_BYTE = 2 };
+enum { SCALE_BYTES = 4, ZERO_BYTES = 4, BYTE_BITS = 8 };
+
+struct tile_codes codes_of(const struct coded_weight *weight) {
+    return (struct tile_codes){.bits = weight->codes.shift ? 4 : 8,
+                               .lists_zeros = weight->zero || weight->zero_codes.bytes,
+                               .zero = weight->zero_number};
+}
+
+static int64_t head_bytes(const struct tile_codes *format) {
+    return SCALE_BYTES + (format->lists_zeros ? ZERO_BYTES : 0);
+}
 
 int64_t coded_bytes(const struct contraction *contraction) {
-    return SCALE_BYTES + ZERO_BYTES + contraction->block / CODES_OF_BYTE;
+    const struct tile_codes format = codes_of(contraction->coded);
+    return head_bytes(&format) + contraction->block * format.bits / BYTE_BITS;
 }
 
 /* ---- Where the elements are ---- */
@@ -18,6 +31,7 @@ static struct coded_source source_of(const struct packing_plan *plan, int other_
     if (!load)
         return (struct coded_source){0};
     struct coded_source source = {.elements = load->buffer->value,
+                                  .dtype = load->dtype,
                                   .base = linear_address(ir, load->buffer, load->indices)->constant,
                                   .column_step = stride_of(ir, load, plan->column)};
     int count = 0;
@@ -33,14 +47,13 @@ struct coded_packing *coded_packing(const struct packing_plan *plan, int other_c
     const struct contraction *contraction = plan->contraction;
     const struct coded_weight *coded = contraction->coded;
     struct coded_packing *packing = arena_new(contraction->ir->arena, struct coded_packing);
-    bool listed = coded->zero && coded->zero->kind == EXPRESSION_LOAD;
     packing->codes = source_of(plan, other_count, others, coded->codes.bytes);
     packing->shift = source_of(plan, other_count, others, coded->codes.shift);
     packing->scale = source_of(plan, other_count, others, coded->scale);
-    packing->zero = source_of(plan, other_count, others, listed ? coded->zero : NULL);
+    packing->zero = source_of(plan, other_count, others, coded->zero);
     packing->zero_codes = source_of(plan, other_count, others, coded->zero_codes.bytes);
     packing->zero_shift = source_of(plan, other_count, others, coded->zero_codes.shift);
-    packing->zero_number = coded->zero && !listed ? (float)constant_value(coded->zero) : 0;
+    packing->format = codes_of(coded);
     packing->within = other_count + contraction->within;
     packing->block = contraction->block;
     return packing;
@@ -73,67 +86,74 @@ static bool next_of(struct packing_place *place, int first, int end) {
 
 static float float_at(const struct coded_source *source, const struct packing_place *place,
                       int64_t more) {
+    int64_t address = address_of(source, place) + more * source->column_step;
+    uint16_t bits;
     float number;
-    memcpy(&number,
-           (const char *)source->elements +
-               (address_of(source, place) + more * source->column_step) * (int64_t)sizeof number,
-           sizeof number);
-    return number;
+    if (source->dtype == DTYPE_FLOAT32) {
+        memcpy(&number, (const float *)source->elements + address, sizeof number);
+        return number;
+    }
+    memcpy(&bits, (const uint16_t *)source->elements + address, sizeof bits);
+    return source->dtype == DTYPE_FLOAT16 ? f16_to_f32(bits) : bf16_to_f32(bits);
 }
 
 static int code_at(const struct coded_source *codes, const struct coded_source *shift,
                    const struct packing_place *place, int64_t more) {
     int64_t address = address_of(codes, place) + more * codes->column_step;
+    int byte = ((const uint8_t *)codes->elements)[address];
+    if (!shift->elements)
+        return byte;
     int64_t which = address_of(shift, place) + more * shift->column_step;
-    return ((const uint8_t *)codes->elements)[address] >>
-               ((const uint8_t *)shift->elements)[which] &
-           15;
+    return byte >> ((const uint8_t *)shift->elements)[which] & 15;
 }
 
 static float zero_at(const struct coded_packing *coded, const struct packing_place *place,
                      int64_t more) {
-    return coded->zero.elements ? float_at(&coded->zero, place, more)
-           : coded->zero_codes.elements
-               ? (float)code_at(&coded->zero_codes, &coded->zero_shift, place, more)
-               : coded->zero_number;
+    return coded->zero.elements
+               ? float_at(&coded->zero, place, more)
+               : (float)code_at(&coded->zero_codes, &coded->zero_shift, place, more);
 }
 
 /* ---- Packing ---- */
 
-/* Scales and zeros of a block, of `columns` columns of a panel of `width`. */
+/* Scales of a block, and zeros if they are listed, of `columns` columns of a panel of `width`. */
 static char *pack_block_head(const struct coded_packing *coded, const struct packing_place *place,
                              int64_t width, int64_t columns, char *to) {
-    memset(to, 0, (size_t)(width * (SCALE_BYTES + ZERO_BYTES)));
+    char *zeros = to + width * SCALE_BYTES;
+    memset(to, 0, (size_t)(width * head_bytes(&coded->format)));
     for (int64_t c = 0; c < columns; c++) {
-        float scale = float_at(&coded->scale, place, c), zero = zero_at(coded, place, c);
+        float scale = float_at(&coded->scale, place, c);
         memcpy(to + c * SCALE_BYTES, &scale, sizeof scale);
-        memcpy(to + width * SCALE_BYTES + c * ZERO_BYTES, &zero, sizeof zero);
     }
-    return to + width * (SCALE_BYTES + ZERO_BYTES);
+    for (int64_t c = 0; c < columns && coded->format.lists_zeros; c++) {
+        float zero = zero_at(coded, place, c);
+        memcpy(zeros + c * ZERO_BYTES, &zero, sizeof zero);
+    }
+    return to + width * head_bytes(&coded->format);
 }
 
-/* A row of codes, into the lower or the upper halves of its bytes. A shift is the same for all. */
+/* A row of codes, into bytes from that bit on. A shift is the same for all. */
 static void add_codes(const struct coded_packing *coded, const struct packing_place *place,
                       int64_t columns, int upwards, uint8_t *to) {
     const uint8_t *bytes =
         (const uint8_t *)coded->codes.elements + address_of(&coded->codes, place);
-    int shift = ((const uint8_t *)coded->shift.elements)[address_of(&coded->shift, place)];
+    const uint8_t *shifts = coded->shift.elements;
+    int shift = shifts ? shifts[address_of(&coded->shift, place)] : 0, mask = shifts ? 15 : 255;
     for (int64_t c = 0; c < columns; c++)
-        to[c] |= (uint8_t)((bytes[c * coded->codes.column_step] >> shift & 15) << upwards);
+        to[c] |= (uint8_t)((bytes[c * coded->codes.column_step] >> shift & mask) << upwards);
 }
 
-/* Its codes, two rows at a time: the last axis, of two, stands for them. */
+/* Its codes, those of 4 bits in bytes of two rows. */
 static char *pack_block_codes(const struct coded_packing *coded, struct packing_place *place,
                               int64_t width, int64_t columns, char *to) {
-    const int last = place->packing->count - 1;
+    int bit = 0;
     do {
-        memset(to, 0, (size_t)width);
-        add_codes(coded, place, columns, 0, (uint8_t *)to);
-        place->digits[last] = 1;
-        add_codes(coded, place, columns, 4, (uint8_t *)to);
-        place->digits[last] = 0;
-        to += width;
-    } while (next_of(place, coded->within, last));
+        if (bit == 0)
+            memset(to, 0, (size_t)width);
+        add_codes(coded, place, columns, bit, (uint8_t *)to);
+        bit = (bit + coded->format.bits) % BYTE_BITS;
+        to += bit == 0 ? width : 0;
+    } while (next_of(place, coded->within, place->packing->count));
     return to;
 }
 
@@ -155,8 +175,8 @@ void pack_codes(const struct packing *packing, void *packed) {
 }
 
 static bool same_source(const struct coded_source *a, const struct coded_source *b) {
-    return a->elements == b->elements && a->base == b->base && a->column_step == b->column_step &&
-           memcmp(a->steps, b->steps, sizeof a->steps) == 0;
+    return a->elements == b->elements && a->dtype == b->dtype && a->base == b->base &&
+           a->column_step == b->column_step && memcmp(a->steps, b->steps, sizeof a->steps) == 0;
 }
 
 bool same_coded_packing(const struct coded_packing *a, const struct coded_packing *b) {
@@ -165,7 +185,7 @@ bool same_coded_packing(const struct coded_packing *a, const struct coded_packin
     return same_source(&a->codes, &b->codes) && same_source(&a->shift, &b->shift) &&
            same_source(&a->scale, &b->scale) && same_source(&a->zero, &b->zero) &&
            same_source(&a->zero_codes, &b->zero_codes) &&
-           same_source(&a->zero_shift, &b->zero_shift) &&
-           memcmp(&a->zero_number, &b->zero_number, sizeof a->zero_number) == 0 &&
-           a->within == b->within && a->block == b->block;
+           same_source(&a->zero_shift, &b->zero_shift) && a->format.bits == b->format.bits &&
+           a->format.lists_zeros == b->format.lists_zeros && a->within == b->within &&
+           a->block == b->block;
 }

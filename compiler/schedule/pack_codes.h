@@ -2,24 +2,25 @@
 #ifndef EIGENTENSOR_PACK_CODES_H
 #define EIGENTENSOR_PACK_CODES_H
 
+#include "compiler/ir/tile.h"
 #include "compiler/schedule/pack.h"
 
 /* Where the elements of a constant lie: an address for each place of the packing's axes. */
 struct coded_source {
     const void *elements; /* NULL: there is none */
+    enum dtype dtype;
     int64_t base, column_step, steps[MAX_LOOPS];
 };
 
-/* Of a weight (ir/coded.h). Each panel is, block by block of codes, a float32 scale and zero for
- * each of its columns, and then for each two rows of codes a byte for each column, the first row's
- * code in the lower bits. */
+/* Of a weight (ir/coded.h), into panels as templates/tile_codes.h says. */
 struct coded_packing {
     struct coded_source codes, shift, scale, zero, zero_codes, zero_shift;
-    float zero_number; /* where neither zero nor zero_codes is a source */
-    int within;        /* of the packing's axes, the first that runs within blocks */
-    int64_t block;     /* codes */
+    struct tile_codes format;
+    int within;    /* of the packing's axes, the first that runs within blocks */
+    int64_t block; /* codes */
 };
 
+struct tile_codes codes_of(const struct coded_weight *weight);
 /* Bytes that a block takes of a panel for each column. */
 int64_t coded_bytes(const struct contraction *contraction);
 /* What a packing has beside its codes; `others` are its outer axes. */

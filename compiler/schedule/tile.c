@@ -42,14 +42,17 @@ static void add_rows(struct tile *tile, const struct contraction *contraction,
 }
 
 static void merge_sums(struct tile *tile, const struct contraction *contraction) {
-    int kept = 0, count = contraction->sum->axis_count - (tile->kind->group > 1);
+    int kept = 0, last = 0, count = contraction->sum->axis_count - (tile->kind->group > 1);
     for (int i = 0; i < count; i++) {
         struct tile_sum_axis inner = tile->sum_axes[i];
         inner.axis = contraction->sum->axes[i];
         inner.extent = inner.axis->extent;
         if (inner.extent == 1)
             continue;
-        struct tile_sum_axis *outer = kept ? &tile->sum_axes[kept - 1] : NULL;
+        bool begins_block =
+            contraction->coded && last < contraction->within && i >= contraction->within;
+        struct tile_sum_axis *outer = kept && !begins_block ? &tile->sum_axes[kept - 1] : NULL;
+        last = i;
         if (outer && outer->stream_stride == inner.stream_stride * inner.extent &&
             outer->panel_stride == inner.panel_stride * inner.extent) {
             inner.extent *= outer->extent;

@@ -19,7 +19,8 @@ static const struct tile_width shapes_of_lane_dots[] = {
 };
 
 const struct tile_kind tile_kinds[TILE_KIND_COUNT] = {
-#define TILE_KIND(id, name_, stream_, panel_, accumulator_, output_, group_, shapes, section_)     \
+#define TILE_KIND(id, name_, stream_, panel_, accumulator_, output_, group_, shapes, section_,     \
+                  walk_)                                                                           \
     {.name = #name_,                                                                               \
      .stream = DTYPE_##stream_,                                                                    \
      .panel = DTYPE_##panel_,                                                                      \
@@ -27,6 +28,7 @@ const struct tile_kind tile_kinds[TILE_KIND_COUNT] = {
      .output = DTYPE_##output_,                                                                    \
      .group = (group_),                                                                            \
      .section = (section_),                                                                        \
+     .walk = (walk_),                                                                              \
      .width_count = sizeof(shapes) / sizeof *(shapes),                                             \
      .widths = (shapes)},
 #include "compiler/schedule/tile_kinds.def"

@@ -18,7 +18,7 @@ struct tile_kind {
     int group;
     int width_count;
     const struct tile_width *widths; /* the narrower first */
-    const char *section;
+    const char *section, *walk;
 };
 
 enum tile_kind_id {

@@ -3,7 +3,7 @@
 #ifndef EIGENTENSOR_TILES_H
 #define EIGENTENSOR_TILES_H
 
-#include "templates/tile.h"
+#include "templates/tile_codes.h"
 
 /* With a panel of float16 or bfloat16. */
 typedef void tile_16_function(float *restrict acc, const float *stream, const uint16_t *panel,
@@ -11,7 +11,7 @@ typedef void tile_16_function(float *restrict acc, const float *stream, const ui
 
 /* With a panel of codes. */
 typedef void tile_codes_function(float *restrict acc, const float *stream, const uint8_t *panel,
-                                 const struct tile_walk *walk, int resume, const uint8_t *ahead);
+                                 const struct coded_walk *walk, int resume, const uint8_t *ahead);
 
 enum {
 #define TILE(name, lanes, rows, columns) TILE_OF_##name,

@@ -43,8 +43,9 @@ ASSERT_OF_SET(TILE_LINE * sizeof(float), LINE);
         tile_16(TILE_BF16, rows, columns, name, acc, stream, panel, walk, resume, ahead);          \
     }                                                                                              \
     static void coded_##name(float *restrict acc, const float *stream, const uint8_t *panel,       \
-                             const struct tile_walk *walk, int resume, const uint8_t *ahead) {     \
-        tile_codes(rows, columns, name, acc, stream, panel, walk, resume, ahead);                  \
+                             const struct coded_walk *walk, int resume, const uint8_t *ahead) {    \
+        if (!lanes) /* there are none that go lane by lane */                                      \
+            tile_codes(rows, columns, name, acc, stream, panel, walk, resume, ahead);              \
     }
 #include "templates/tiles.def"
 #undef TILE

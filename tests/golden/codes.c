@@ -2,7 +2,7 @@
  *
  * kernel, what it stores, arithmetic operations, bytes read and written, nodes of the graph:
  *   k01_contract
- *     y float32[1,72]  18504 flop  8480 + 288 bytes
+ *     y float32[1,72]  18504 flop  7200 + 288 bytes
  */
 #include "golden.h"
 
@@ -156,11 +156,11 @@ static inline vector vector_fma(vector a, vector b, vector c) {
 // Where a tile reads and writes, in elements: the stream's offset of each row, how many steps of
 // what length the contracted axes take, outermost first (absent axes: one step), how far apart
 // rows of sums lie, and how many lines of memory to fetch ahead after each turn of the outermost
-// axis.
+// axis. A tile of float32 takes all these steps `again` so many times, from so much farther on.
 struct tile_walk {
     ptrdiff_t rows[12];
     ptrdiff_t extent[3], stream[3], panel[3];
-    ptrdiff_t sums, ahead;
+    ptrdiff_t sums, ahead, again, again_stream, again_panel;
 };
 
 #if defined __clang__
@@ -237,45 +237,52 @@ TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, fl
         near[n] = walk->rows[first + n];
     const ptrdiff_t lines = ahead ? walk->ahead : 0;
     TILE_KEEP_LOOP
-    for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
-        const float *stream_j = stream, *panel_j = panel;
+    for (ptrdiff_t h = walk->again; h >= 0; h--) {
+        const float *stream_i = stream, *panel_i = panel;
         TILE_KEEP_LOOP
-        for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
-            const float *x = stream_j, *y = panel_j;
+        for (ptrdiff_t i = walk->extent[0]; i > 0; i--) {
+            const float *stream_j = stream_i, *panel_j = panel_i;
             TILE_KEEP_LOOP
-            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
-                TILE_HIDE(x);
-                if (height > NEAR)
-                    TILE_HIDE_UNKNOWN(walk);
-                vector row[TILE_ACCUMULATORS];
-                TILE_UNROLL
-                for (int v = 0; v < width; v++) {
-                    if (!lanes && height > 1)
-                        __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
-                    row[v] = vector_load(y + column[v]);
-                    if (height > 1)
-                        VECTOR_HOLD(row[v]);
+            for (ptrdiff_t j = walk->extent[1]; j > 0; j--) {
+                const float *x = stream_j, *y = panel_j;
+                TILE_KEEP_LOOP
+                for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                    TILE_HIDE(x);
+                    if (height > NEAR)
+                        TILE_HIDE_UNKNOWN(walk);
+                    vector row[TILE_ACCUMULATORS];
+                    TILE_UNROLL
+                    for (int v = 0; v < width; v++) {
+                        if (!lanes && height > 1)
+                            __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + column[v]);
+                        row[v] = vector_load(y + column[v]);
+                        if (height > 1)
+                            VECTOR_HOLD(row[v]);
+                    }
+                    TILE_UNROLL
+                    for (int n = 0; n < height * width; n++) {
+                        int r = n / width;
+                        const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
+                        vector element =
+                            lanes ? vector_load(from + column[n % width]) : vector_of(*from);
+                        sums[n] = vector_fma(element, row[n % width], sums[n]);
+                    }
+                    x += walk->stream[2];
+                    y += walk->panel[2];
                 }
-                TILE_UNROLL
-                for (int n = 0; n < height * width; n++) {
-                    int r = n / width;
-                    const float *from = x + (r < NEAR ? near[r] : walk->rows[first + r]);
-                    vector element =
-                        lanes ? vector_load(from + column[n % width]) : vector_of(*from);
-                    sums[n] = vector_fma(element, row[n % width], sums[n]);
-                }
-                x += walk->stream[2];
-                y += walk->panel[2];
+                TILE_HIDE_UNKNOWN(walk);
+                stream_j += walk->stream[1];
+                panel_j += walk->panel[1];
             }
             TILE_HIDE_UNKNOWN(walk);
-            stream_j += walk->stream[1];
-            panel_j += walk->panel[1];
+            stream_i += walk->stream[0];
+            panel_i += walk->panel[0];
+            for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
+                __builtin_prefetch(ahead, 0, 2); // into the second cache
         }
         TILE_HIDE_UNKNOWN(walk);
-        stream += walk->stream[0];
-        panel += walk->panel[0];
-        for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_LINE)
-            __builtin_prefetch(ahead, 0, 2); // into the second cache
+        stream += walk->again_stream;
+        panel += walk->again_panel;
     }
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
@@ -290,16 +297,21 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
         float sums[8] = {0};
         for (int c = 0; c < 8 && resume; c++)
             sums[c] = acc[walk->sums * row + c];
-        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
-            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
-                for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
-                    const float *x = stream + walk->rows[row] + i * walk->stream[0] +
-                                     j * walk->stream[1] + k * walk->stream[2];
-                    const float *y =
-                        panel + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
-                    for (int c = 0; c < 8; c++)
-                        sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
-                }
+        const float *stream_h = stream + walk->rows[row], *panel_h = panel;
+        for (ptrdiff_t h = 0; h <= walk->again; h++) {
+            for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+                for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
+                    for (ptrdiff_t k = 0; k < walk->extent[2]; k++) {
+                        const float *x = stream_h + i * walk->stream[0] + j * walk->stream[1] +
+                                         k * walk->stream[2];
+                        const float *y =
+                            panel_h + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
+                        for (int c = 0; c < 8; c++)
+                            sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                    }
+            stream_h += walk->again_stream;
+            panel_h += walk->again_panel;
+        }
         for (int c = 0; c < 8; c++)
             acc[walk->sums * row + c] = sums[c];
     }
@@ -340,115 +352,197 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
                        stream + column * lanes, panel + column, walk, resume, NULL);
     }
 }
-// tile() for panels of codes of 4 bits, of at most 64 columns. A panel is block by block of
-// extent[2] codes: float32 scales of all columns, then zeros, then for each two steps a byte for
-// each column, the first one's code in the lower bits. An element is (code - zero) * scale. A
-// single row multiplies by it at once; for several, so many steps are made in L1, for `part`, the
-// tile of as many rows and columns.
-enum { TILE_DECODED = 32 };
-#if VECTOR_BITS == 512 || VECTOR_BITS == 256
-static inline void tile_code_pair(const uint8_t *from, vector zero, vector scale, vector *low,
-                                  vector *high) {
+// A walk through a panel of codes of so many bits. `listed`: it holds zeros; else `zero` is that of
+// all codes.
+struct coded_walk {
+    struct tile_walk steps;
+    int bits, listed;
+    float zero;
+};
+
+// As many neighbouring bytes as a vector has lanes; what the codes in them stand for before the
+// scale, less a number that the values were made for.
 #if VECTOR_BITS == 512
-    __m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
-    *low = _mm512_cvtepi32_ps(_mm512_and_epi32(x, _mm512_set1_epi32(15)));
-    *high = _mm512_cvtepi32_ps(_mm512_srli_epi32(x, 4));
-    *low = _mm512_mul_ps(_mm512_sub_ps(*low, zero), scale);
-    *high = _mm512_mul_ps(_mm512_sub_ps(*high, zero), scale);
-#else
-    __m256i x = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
-    *low = _mm256_cvtepi32_ps(_mm256_and_si256(x, _mm256_set1_epi32(15)));
-    *high = _mm256_cvtepi32_ps(_mm256_srli_epi32(x, 4));
-    *low = _mm256_mul_ps(_mm256_sub_ps(*low, zero), scale);
-    *high = _mm256_mul_ps(_mm256_sub_ps(*high, zero), scale);
-#endif
+typedef __m512i code_bytes;
+static inline code_bytes code_bytes_load(const uint8_t *from) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
 }
-// One row of sums by the steps of one block.
-TILE_INLINE tile_coded_row(int vectors, vector *sums, const float *x, ptrdiff_t step,
-                           const float *scales, ptrdiff_t steps) {
+// All values of 4 bits: a code looks up its own by its lower bits.
+static inline vector code_values(float less) {
+    const vector all = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return all - vector_of(less);
+}
+static inline vector code_low(code_bytes x, vector values) {
+    return _mm512_permutexvar_ps(x, values);
+}
+static inline vector code_high(code_bytes x, vector values) {
+    return _mm512_permutexvar_ps(_mm512_srli_epi32(x, 4), values);
+}
+static inline vector code_whole(code_bytes x, vector less) {
+    return _mm512_cvtepi32_ps(x) - less;
+}
+#elif VECTOR_BITS == 256
+typedef __m256i code_bytes;
+static inline code_bytes code_bytes_load(const uint8_t *from) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+}
+static inline vector code_values(float less) {
+    return vector_of(less);
+}
+static inline vector code_low(code_bytes x, vector values) {
+    return _mm256_cvtepi32_ps(_mm256_and_si256(x, _mm256_set1_epi32(15))) - values;
+}
+static inline vector code_high(code_bytes x, vector values) {
+    return _mm256_cvtepi32_ps(_mm256_srli_epi32(x, 4)) - values;
+}
+static inline vector code_whole(code_bytes x, vector less) {
+    return _mm256_cvtepi32_ps(x) - less;
+}
+#elif VECTOR_BITS == 128
+typedef uint32x4_t code_bytes;
+static inline code_bytes code_bytes_load(const uint8_t *from) {
+    uint32_t four;
+    memcpy(&four, from, sizeof four);
+    return vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))));
+}
+static inline vector code_values(float less) {
+    return vector_of(less);
+}
+static inline vector code_low(code_bytes x, vector values) {
+    return vcvtq_f32_u32(vandq_u32(x, vdupq_n_u32(15))) - values;
+}
+static inline vector code_high(code_bytes x, vector values) {
+    return vcvtq_f32_u32(vshrq_n_u32(x, 4)) - values;
+}
+static inline vector code_whole(code_bytes x, vector less) {
+    return vcvtq_f32_u32(x) - less;
+}
+#endif
+
+// One row of sums by a block of so many steps, in registers: its elements are multiplied as soon as
+// they are made.
+#if VECTOR_BITS
+TILE_INLINE codes_row(int bits, int listed, int vectors, vector *sums, const float *x,
+                      ptrdiff_t step, const float *scales, vector values, ptrdiff_t steps) {
     const int columns = vectors * VECTOR_LANES;
-    const uint8_t *codes = (const uint8_t *)(scales + 2 * columns);
+    const uint8_t *codes = (const uint8_t *)(scales + (1 + listed) * columns);
     TILE_KEEP_LOOP
-    for (ptrdiff_t k = 0; k < steps; k += 2, x += 2 * step, codes += columns) {
-        const vector first = vector_of(x[0]), second = vector_of(x[step]);
+    for (ptrdiff_t k = 0; k < steps; k += 8 / bits, x += 8 / bits * step, codes += columns) {
+        const vector first = vector_of(x[0]), second = bits == 4 ? vector_of(x[step]) : first;
         __builtin_prefetch(codes + TILE_AHEAD * columns);
         TILE_UNROLL
         for (int v = 0; v < vectors; v++) {
-            vector low, high;
-            tile_code_pair(codes + v * VECTOR_LANES,
-                           vector_load(scales + columns + v * VECTOR_LANES),
-                           vector_load(scales + v * VECTOR_LANES), &low, &high);
-            sums[v] = vector_fma(first, low, sums[v]);
-            sums[v] = vector_fma(second, high, sums[v]);
+            const code_bytes bytes = code_bytes_load(codes + v * VECTOR_LANES);
+            const vector scale = vector_load(scales + v * VECTOR_LANES);
+            vector low = bits == 4 ? code_low(bytes, values) : code_whole(bytes, values);
+            vector high = bits == 4 ? code_high(bytes, values) : low;
+            if (listed) {
+                const vector zero = vector_load(scales + columns + v * VECTOR_LANES);
+                low = low - zero;
+                high = high - zero;
+            }
+            sums[v] = vector_fma(first, low * scale, sums[v]);
+            if (bits == 4)
+                sums[v] = vector_fma(second, high * scale, sums[v]);
         }
     }
 }
+TILE_INLINE codes_row_of(int bits, int listed, int vectors, float *restrict acc, const float *x,
+                         const uint8_t *panel, const struct coded_walk *walk, int resume) {
+    const struct tile_walk *steps = &walk->steps;
+    const float less = listed ? 0.0f : walk->zero;
+    const vector values = bits == 4 ? code_values(less) : vector_of(less);
+    vector sums[64 / VECTOR_LANES];
+    TILE_UNROLL
+    for (int v = 0; v < vectors; v++)
+        sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
+    for (ptrdiff_t i = 0; i < steps->extent[0]; i++)
+        for (ptrdiff_t j = 0; j < steps->extent[1]; j++)
+            codes_row(bits, listed, vectors, sums,
+                      x + steps->rows[0] + i * steps->stream[0] + j * steps->stream[1],
+                      steps->stream[2],
+                      (const float *)(panel + i * steps->panel[0] + j * steps->panel[1]), values,
+                      steps->extent[2]);
+    TILE_UNROLL
+    for (int v = 0; v < vectors; v++)
+        vector_store(acc + v * VECTOR_LANES, sums[v]);
+}
 #endif
-TILE_INLINE tile_decode(int columns, float *restrict to, const uint8_t *codes, const float *scales,
-                        ptrdiff_t steps) {
+// Steps k to k + steps of a block as float32, [step][column].
+enum { CODES_DECODED = 32 }; // steps at a time: they stay in L1
+static inline void code_decode(int columns, float *restrict to, const float *scales,
+                               const struct coded_walk *walk, ptrdiff_t k, ptrdiff_t steps) {
+    const int listed = walk->listed != 0, each = walk->bits == 4 ? 2 : 1; // codes of a byte
     const float *zeros = scales + columns;
-    int c = 0;
-#if VECTOR_BITS == 512 || VECTOR_BITS == 256
-    for (; c + VECTOR_LANES <= columns; c += VECTOR_LANES) {
-        const vector scale = vector_load(scales + c), zero = vector_load(zeros + c);
-        for (ptrdiff_t k = 0; k < steps; k += 2) {
-            vector low, high;
-            tile_code_pair(codes + k / 2 * columns + c, zero, scale, &low, &high);
-            vector_store(to + k * columns + c, low);
-            vector_store(to + (k + 1) * columns + c, high);
+    const uint8_t *codes = (const uint8_t *)(scales + (1 + listed) * columns) + k / each * columns;
+    int first = 0;
+#if VECTOR_BITS
+    const float less = listed ? 0.0f : walk->zero;
+    const vector values = each == 2 ? code_values(less) : vector_of(less);
+    for (; first + VECTOR_LANES <= columns; first += VECTOR_LANES) {
+        const vector scale = vector_load(scales + first);
+        const vector zero = listed ? vector_load(zeros + first) : vector_of(0.0f);
+        const uint8_t *from = codes + first;
+        float *row = to + first;
+        for (ptrdiff_t s = 0; s < steps; s += each, from += columns, row += each * columns) {
+            const code_bytes bytes = code_bytes_load(from);
+            const vector low = each == 2 ? code_low(bytes, values) : code_whole(bytes, values);
+            vector_store(row, (low - zero) * scale);
+            if (each == 2)
+                vector_store(row + columns, (code_high(bytes, values) - zero) * scale);
         }
     }
 #endif
-    for (ptrdiff_t k = 0; k < steps; k += 2)
-        for (int n = c; n < columns; n++) {
-            const uint8_t byte = codes[k / 2 * columns + n];
-            const float low = (float)(byte & 15) - zeros[n], high = (float)(byte >> 4) - zeros[n];
-            to[k * columns + n] = low * scales[n];
-            to[(k + 1) * columns + n] = high * scales[n];
+    for (; first < columns; first++) {
+        const float scale = scales[first], zero = listed ? zeros[first] : walk->zero;
+        const uint8_t *from = codes + first;
+        float *row = to + first;
+        for (ptrdiff_t s = 0; s < steps; s += each, from += columns, row += each * columns) {
+            const float low = (float)(each == 2 ? *from & 15 : *from) - zero;
+            const float high = (float)(*from >> 4) - zero;
+            row[0] = low * scale;
+            if (each == 2)
+                row[columns] = high * scale;
         }
+    }
 }
-typedef void tile_decoded_part(float *restrict acc, const float *stream, const float *panel,
-                               const struct tile_walk *walk, int resume, const float *ahead);
-TILE_INLINE tile_codes(int rows, int columns, tile_decoded_part *part, float *restrict acc,
-                       const float *stream, const uint8_t *panel, const struct tile_walk *walk,
+typedef void codes_part(float *restrict acc, const float *stream, const float *panel,
+                        const struct tile_walk *walk, int resume, const float *ahead);
+// tile() for such panels, of at most 64 columns; for several rows, so many steps of the panel are
+// made in L1, for `part`, the tile of as many rows and columns.
+TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict acc,
+                       const float *stream, const uint8_t *panel, const struct coded_walk *walk,
                        int resume, const uint8_t *ahead) {
     (void)ahead;
-#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+#if VECTOR_BITS
+    const int vectors = columns / VECTOR_LANES;
     if (rows == 1 && columns % VECTOR_LANES == 0) {
-        const int vectors = columns / VECTOR_LANES;
-        vector sums[64 / VECTOR_LANES];
-        TILE_UNROLL
-        for (int v = 0; v < vectors; v++)
-            sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
-        for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
-            for (ptrdiff_t j = 0; j < walk->extent[1]; j++)
-                tile_coded_row(vectors, sums,
-                               stream + walk->rows[0] + i * walk->stream[0] + j * walk->stream[1],
-                               walk->stream[2],
-                               (const float *)(panel + i * walk->panel[0] + j * walk->panel[1]),
-                               walk->extent[2]);
-        TILE_UNROLL
-        for (int v = 0; v < vectors; v++)
-            vector_store(acc + v * VECTOR_LANES, sums[v]);
+        if (walk->bits == 4 && walk->listed)
+            codes_row_of(4, 1, vectors, acc, stream, panel, walk, resume);
+        else if (walk->bits == 4)
+            codes_row_of(4, 0, vectors, acc, stream, panel, walk, resume);
+        else if (walk->listed)
+            codes_row_of(8, 1, vectors, acc, stream, panel, walk, resume);
+        else
+            codes_row_of(8, 0, vectors, acc, stream, panel, walk, resume);
         return;
     }
 #endif
-    _Alignas(64) float decoded[TILE_DECODED * 64];
-    struct tile_walk steps = *walk;
+    _Alignas(64) float decoded[CODES_DECODED * 64];
+    struct tile_walk steps = walk->steps;
     steps.extent[0] = steps.extent[1] = 1;
     steps.panel[2] = columns;
     for (int n = 0; n < rows * columns && !resume; n++)
-        acc[n / columns * walk->sums + n % columns] = 0.0f;
-    for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
-        for (ptrdiff_t j = 0; j < walk->extent[1]; j++) {
-            const float *x = stream + i * walk->stream[0] + j * walk->stream[1];
-            const float *scales = (const float *)(panel + i * walk->panel[0] + j * walk->panel[1]);
-            const uint8_t *codes = (const uint8_t *)(scales + 2 * columns);
-            for (ptrdiff_t k = 0; k < walk->extent[2]; k += TILE_DECODED) {
-                ptrdiff_t left = walk->extent[2] - k;
-                steps.extent[2] = left < TILE_DECODED ? left : TILE_DECODED;
-                tile_decode(columns, decoded, codes + k / 2 * columns, scales, steps.extent[2]);
-                part(acc, x + k * walk->stream[2], decoded, &steps, 1, NULL);
+        acc[n / columns * steps.sums + n % columns] = 0.0f;
+    for (ptrdiff_t i = 0; i < walk->steps.extent[0]; i++)
+        for (ptrdiff_t j = 0; j < walk->steps.extent[1]; j++) {
+            const float *x = stream + i * steps.stream[0] + j * steps.stream[1];
+            const uint8_t *block = panel + i * steps.panel[0] + j * steps.panel[1];
+            for (ptrdiff_t k = 0; k < walk->steps.extent[2]; k += CODES_DECODED) {
+                const ptrdiff_t left = walk->steps.extent[2] - k;
+                steps.extent[2] = left < CODES_DECODED ? left : CODES_DECODED;
+                code_decode(columns, decoded, (const float *)block, walk, k, steps.extent[2]);
+                part(acc, x + k * steps.stream[2], decoded, &steps, 1, NULL);
             }
         }
 }
@@ -464,13 +558,13 @@ TILE_INLINE tile_1x48(float *restrict sums, const float *stream, const float *pa
 }
 
 TILE_INLINE coded_tile_1x32(float *restrict sums, const float *stream, const uint8_t *panel,
-        const struct tile_walk *walk, int resume, const uint8_t *ahead) {
+        const struct coded_walk *walk, int resume, const uint8_t *ahead) {
     tile_codes(1, 32, tile_1x32,
             sums, stream, panel, walk, resume, ahead);
 }
 
 TILE_INLINE coded_tile_1x48(float *restrict sums, const float *stream, const uint8_t *panel,
-        const struct tile_walk *walk, int resume, const uint8_t *ahead) {
+        const struct coded_walk *walk, int resume, const uint8_t *ahead) {
     tile_codes(1, 48, tile_1x48,
             sums, stream, panel, walk, resume, ahead);
 }
@@ -480,24 +574,28 @@ TILE_INLINE coded_tile_1x48(float *restrict sums, const float *stream, const uin
  * nodes 6 10 11 16 19 26 29 */
 static void k01_contract(const float *restrict x, const uint8_t *restrict codes_packed,
         const float *restrict bias, float *restrict y) {
-    static const struct tile_walk walk = {
-        .rows = {0},
-        .extent = {1, 4, 32}, .stream = {0, 32, 1},
-        .panel = {0, 1152, 48}, .sums = 48};
-    static const struct tile_walk walk_2 = {
-        .rows = {0},
-        .extent = {1, 4, 32}, .stream = {0, 32, 1},
-        .panel = {0, 768, 32}, .sums = 32};
+    static const struct coded_walk walk = {
+        .steps = {
+            .rows = {0},
+            .extent = {1, 4, 32}, .stream = {0, 32, 1},
+            .panel = {0, 960, 48}, .sums = 48},
+        .bits = 4, .zero = 8.0f};
+    static const struct coded_walk walk_2 = {
+        .steps = {
+            .rows = {0},
+            .extent = {1, 4, 32}, .stream = {0, 32, 1},
+            .panel = {0, 640, 32}, .sums = 32},
+        .bits = 4, .zero = 8.0f};
     for (long n = 0; n < 48; n += 48) {
         _Alignas(64) float sums[1 * 48];
-        coded_tile_1x48(sums, x, codes_packed + 96 * n, &walk, 0, 0);
+        coded_tile_1x48(sums, x, codes_packed + 80 * n, &walk, 0, 0);
         for (long c = 0; c < 48; c++) {
             y[n + c] = f32_canonical(sums[c] + bias[n + c]);
         }
     }
     {
         _Alignas(64) float sums[1 * 32];
-        coded_tile_1x32(sums, x, codes_packed + 96 * 48, &walk_2, 0, 0);
+        coded_tile_1x32(sums, x, codes_packed + 80 * 48, &walk_2, 0, 0);
         for (long c = 0; c < 24; c++) {
             y[48 + c] = f32_canonical(sums[c] + bias[48 + c]);
         }
@@ -506,8 +604,8 @@ static void k01_contract(const float *restrict x, const uint8_t *restrict codes_
 
 /* Constants, in bytes from the beginning of the weights block. */
 enum {
-    AT_bias = 7680, /* float32[72] */
-    AT_codes_packed = 0, /* uint8[7680] */
+    AT_bias = 6400, /* float32[72] */
+    AT_codes_packed = 0, /* uint8[6400] */
 };
 
 void golden_run(const struct golden_inputs *inputs, const struct golden_outputs *outputs,

@@ -3,17 +3,21 @@
  * nodes 6 10 11 16 19 26 29 */
 static void k01_contract(const float *restrict x, const uint8_t *restrict codes_packed,
         const float *restrict bias, float *restrict y) {
-    static const struct tile_walk walk = {
-        .rows = {0},
-        .extent = {1, 4, 32}, .stream = {0, 32, 1},
-        .panel = {0, 1152, 48}, .sums = 48};
-    static const struct tile_walk walk_2 = {
-        .rows = {0},
-        .extent = {1, 4, 32}, .stream = {0, 32, 1},
-        .panel = {0, 768, 32}, .sums = 32};
+    static const struct coded_walk walk = {
+        .steps = {
+            .rows = {0},
+            .extent = {1, 4, 32}, .stream = {0, 32, 1},
+            .panel = {0, 960, 48}, .sums = 48},
+        .bits = 4, .zero = 8.0f};
+    static const struct coded_walk walk_2 = {
+        .steps = {
+            .rows = {0},
+            .extent = {1, 4, 32}, .stream = {0, 32, 1},
+            .panel = {0, 640, 32}, .sums = 32},
+        .bits = 4, .zero = 8.0f};
     for (long n = 0; n < 48; n += 48) {
         ALIGNED_ARRAY(float, sums, 1 * 48);
-        coded_tile_1x48(sums, x, codes_packed + 96 * n, &walk, 0, 0);
+        coded_tile_1x48(sums, x, codes_packed + 80 * n, &walk, 0, 0);
         {
             static const struct row_step steps0[] = {
                 {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
@@ -25,7 +29,7 @@ static void k01_contract(const float *restrict x, const uint8_t *restrict codes_
     }
     {
         ALIGNED_ARRAY(float, sums, 1 * 32);
-        coded_tile_1x32(sums, x, codes_packed + 96 * 48, &walk_2, 0, 0);
+        coded_tile_1x32(sums, x, codes_packed + 80 * 48, &walk_2, 0, 0);
         {
             static const struct row_step steps0[] = {
                 {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},

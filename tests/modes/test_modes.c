@@ -399,18 +399,20 @@ static struct graph *byte_convolutions(struct tensor_context *context, struct et
         error);
 }
 
-/* Bytes (rows, n) as the two codes in each, (rows, 2 n). */
-static struct tensor codes_of(struct tensor bytes) {
+/* Bytes (rows, n) as the two codes in each, (rows, 2 n): all lower ones of so many bytes, then all
+ * upper ones. */
+static struct tensor codes_of(struct tensor bytes, int64_t run) {
     static const uint8_t shifts[] = {0, 4};
     int64_t rows = tensor_extent(bytes, 0), count = tensor_extent(bytes, 1);
-    struct tensor shift = tensor_const(bytes.context, DTYPE_UINT8, SHAPE(2), 2, shifts);
-    bytes = tensor_shr(tensor_reshape(bytes, SHAPE(rows, count, 1)), shift);
+    struct tensor shift = tensor_const(bytes.context, DTYPE_UINT8, SHAPE(2, 1), 2, shifts);
+    bytes = tensor_shr(tensor_reshape(bytes, SHAPE(rows, count / run, 1, run)), shift);
     bytes = tensor_reshape(tensor_and(bytes, scalar_like(bytes, 15)), SHAPE(rows, 2 * count));
     return tensor_cast(bytes, DTYPE_FLOAT32);
 }
 
-/* x times weights of 4 bits by blocks; `zeros`: 0, a number; 1, floats; 2, codes. */
-static struct tensor coded_product(struct tensor x, const char *name, int64_t columns,
+/* x times weights of 4 bits by blocks, or of 8; `zeros`: 0, a number; 1, floats; 2, codes; 3, there
+ * are none, scales are of 16 bits, and a byte has codes from the halves of its block. */
+static struct tensor coded_product(struct tensor x, const char *name, int bits, int64_t columns,
                                    int64_t block, int zeros) {
     struct tensor_context *context = x.context;
     int64_t depth = tensor_extent(x, -1), blocks = depth / block;
@@ -418,34 +420,43 @@ static struct tensor coded_product(struct tensor x, const char *name, int64_t co
     snprintf(bytes, sizeof bytes, "%s.bytes", name);
     snprintf(scale, sizeof scale, "%s.scale", name);
     snprintf(zero, sizeof zero, "%s.zero", name);
-    struct tensor w = codes_of(add_weight(context, bytes, DTYPE_UINT8, SHAPE(columns, depth / 2)));
-    struct tensor scales = add_weight(context, scale, DTYPE_FLOAT32, SHAPE(columns, blocks, 1));
-    struct tensor none = scalar(context, 8);
+    struct tensor w = add_weight(context, bytes, DTYPE_UINT8, SHAPE(columns, depth * bits / 8));
+    struct tensor scales = add_weight(context, scale, zeros == 3 ? DTYPE_FLOAT16 : DTYPE_FLOAT32,
+                                      SHAPE(columns, blocks, 1));
+    struct tensor none = scalar(context, (float)(1 << (bits - 1)));
+    w = bits == 4 ? codes_of(w, zeros == 3 ? block / 2 : 1) : tensor_cast(w, DTYPE_FLOAT32);
+    scales = zeros == 3 ? tensor_cast(scales, DTYPE_FLOAT32) : scales;
     if (zeros == 1)
         none = add_weight(context, zero, DTYPE_FLOAT32, SHAPE(columns, blocks, 1));
     if (zeros == 2)
         none = tensor_reshape(
-            codes_of(add_weight(context, zero, DTYPE_UINT8, SHAPE(columns, blocks / 2))),
+            codes_of(add_weight(context, zero, DTYPE_UINT8, SHAPE(columns, blocks / 2)), 1),
             SHAPE(columns, blocks, 1));
-    w = tensor_mul(tensor_sub(tensor_reshape(w, SHAPE(columns, blocks, block)), none), scales);
+    w = tensor_reshape(w, SHAPE(columns, blocks, block));
+    w = tensor_mul(zeros == 3 ? w : tensor_sub(w, none), scales);
     return linear(x, tensor_reshape(w, SHAPE(columns, depth)), NO_TENSOR);
 }
 
-/* Weights of 4 bits, which tiles decode; and such as they cannot: of short blocks, and of few
+/* Weights of 4 and 8 bits, which tiles decode; and such as they cannot: of short blocks, and of few
  * columns. */
 static struct graph *coded_weights(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(14, 256));
     struct tensor row = tensor_shrink(x, RANGES({2, 3}, {0, 256}));
     struct tensor few = tensor_shrink(x, RANGES({0, 3}, {0, 256}));
     return compile_to_graph(context,
-                            OUTPUTS({"one", relu(coded_product(row, "a", 200, 32, 0))},
-                                    {"listed", coded_product(row, "b", 72, 32, 1)},
-                                    {"coded", coded_product(row, "c", 72, 64, 2)},
-                                    {"few", coded_product(few, "d", 100, 32, 2)},
-                                    {"many", coded_product(x, "e", 88, 128, 1)},
-                                    {"one block", coded_product(few, "f", 40, 256, 0)},
-                                    {"short blocks", coded_product(few, "g", 40, 16, 0)},
-                                    {"few columns", coded_product(few, "h", 5, 32, 1)}),
+                            OUTPUTS({"one", relu(coded_product(row, "a", 4, 200, 32, 0))},
+                                    {"listed", coded_product(row, "b", 4, 72, 32, 1)},
+                                    {"coded", coded_product(row, "c", 4, 72, 64, 2)},
+                                    {"few", coded_product(few, "d", 4, 100, 32, 2)},
+                                    {"many", coded_product(x, "e", 4, 88, 128, 1)},
+                                    {"one block", coded_product(few, "f", 4, 40, 256, 0)},
+                                    {"blocks of 16", coded_product(few, "g", 4, 40, 16, 1)},
+                                    {"short blocks", coded_product(few, "h", 4, 40, 8, 0)},
+                                    {"few columns", coded_product(few, "i", 4, 5, 32, 1)},
+                                    {"bytes", coded_product(row, "j", 8, 200, 32, 0)},
+                                    {"bytes, listed", coded_product(row, "k", 8, 72, 16, 1)},
+                                    {"bytes, many", coded_product(x, "l", 8, 88, 256, 3)},
+                                    {"halves", coded_product(row, "m", 4, 200, 32, 3)}),
                             error);
 }
 
@@ -619,7 +630,7 @@ static void *random_elements(enum dtype dtype, int64_t count, uint64_t *state, b
     return elements;
 }
 
-enum { MOST_WEIGHTS = 32 };
+enum { MOST_WEIGHTS = 64 };
 
 /* Weights for every weight node, by way of a file, as in life. NULL for a graph without. */
 static struct weights *bound_weights(struct graph *graph, uint64_t *state, struct et_error *error) {

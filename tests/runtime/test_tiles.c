@@ -162,20 +162,21 @@ static void check_narrow(int tile, const struct target *target, bool f16) {
     }
 }
 
-/* Scales, zeros and codes of one block, and what they are: `block` steps of so many columns. */
-static void make_block(int columns, long block, uint8_t *panel, float *decoded) {
+/* Scales, zeros and codes of one block, and what they are: as many steps of so many columns. */
+static void make_block(int columns, const struct coded_walk *walk, uint8_t *panel, float *decoded) {
     float *scales = (float *)(void *)panel, *zeros = scales + columns;
-    uint8_t *codes = (uint8_t *)(void *)(zeros + columns);
+    uint8_t *codes = (uint8_t *)(void *)(walk->listed ? zeros + columns : zeros);
     fill(scales, columns, 50);
-    fill(zeros, columns, 50);
-    for (int c = 0; c < columns && random_below(2); c++)
+    if (walk->listed)
+        fill(zeros, columns, 50);
+    for (int c = 0; c < columns && walk->listed && random_below(2); c++)
         zeros[c] = (float)random_below(16);
-    for (long k = 0; k < block; k++)
+    for (long k = 0; k < walk->steps.extent[2]; k++)
         for (int c = 0; c < columns; c++) {
-            uint8_t *byte = &codes[k / 2 * columns + c];
-            int code = (int)random_below(16);
-            *byte = (uint8_t)(k % 2 ? *byte | code << 4 : code);
-            float difference = (float)code - zeros[c];
+            uint8_t *byte = &codes[k * walk->bits / 8 * columns + c];
+            int code = (int)random_below(1 << walk->bits);
+            *byte = (uint8_t)(walk->bits == 4 && k % 2 ? *byte | code << 4 : code);
+            float difference = (float)code - (walk->listed ? zeros[c] : walk->zero);
             decoded[k * columns + c] = difference * scales[c];
         }
 }
@@ -184,27 +185,31 @@ static void make_block(int columns, long block, uint8_t *panel, float *decoded) 
 static void check_coded(int tile, const struct target *target) {
     enum { MOST_BLOCKS = 9, MOST_CODES = 80, WIDEST = 64 };
     static float stream[STREAM], decoded[MOST_BLOCKS * MOST_CODES * WIDEST];
-    static _Alignas(64) uint8_t panel[MOST_BLOCKS * (MOST_CODES / 2 + 8) * WIDEST];
+    static _Alignas(64) uint8_t panel[MOST_BLOCKS * (MOST_CODES + 8) * WIDEST];
     float found[MAX_OUT + 2 * GUARD], expected[MAX_OUT + 2 * GUARD];
     const int columns = tiles[tile].columns;
     fill(stream, STREAM, 1L << 30);
     for (int round = 0; round < ROUNDS; round++) {
-        struct tile_walk walk = random_walk(), plain;
-        const long block = walk.extent[2] = 2 * (1 + random_below(MOST_CODES / 2));
-        walk.extent[0] = random_below(4);
-        walk.extent[1] = 1 + random_below(3);
-        walk.panel[1] = columns * (8 + block / 2);
-        walk.panel[0] = walk.extent[1] * walk.panel[1];
-        walk.panel[2] = columns;
-        walk.stream[2] = random_below(65) - 32;
-        walk.sums = columns + (random_below(2) ? random_below(MAX_GAP) : 0);
-        plain = walk;
+        struct coded_walk walk = {.steps = random_walk(), .listed = (int)random_below(2)};
+        struct tile_walk *steps = &walk.steps, plain;
+        walk.bits = random_below(2) ? 4 : 8;
+        walk.zero = random_below(2) ? 8 : (float)random_below(1000) / 7;
+        const long block = steps->extent[2] =
+            walk.bits == 4 ? 2 * (1 + random_below(MOST_CODES / 2)) : 1 + random_below(MOST_CODES);
+        steps->extent[0] = random_below(4);
+        steps->extent[1] = 1 + random_below(3);
+        steps->panel[1] = columns * (4 + 4 * walk.listed + block * walk.bits / 8);
+        steps->panel[0] = steps->extent[1] * steps->panel[1];
+        steps->panel[2] = columns;
+        steps->stream[2] = random_below(65) - 32;
+        steps->sums = columns + (random_below(2) ? random_below(MAX_GAP) : 0);
+        plain = *steps;
         plain.panel[1] = block * columns;
-        plain.panel[0] = walk.extent[1] * plain.panel[1];
-        for (long i = 0; i < walk.extent[0] * walk.extent[1]; i++)
-            make_block(columns, block, panel + i * walk.panel[1], decoded + i * plain.panel[1]);
+        plain.panel[0] = steps->extent[1] * plain.panel[1];
+        for (long i = 0; i < steps->extent[0] * steps->extent[1]; i++)
+            make_block(columns, &walk, panel + i * steps->panel[1], decoded + i * plain.panel[1]);
         int resume = (int)random_below(2);
-        long count = tiles[tile].rows * walk.sums;
+        long count = tiles[tile].rows * steps->sums;
         fill(found, MAX_OUT + 2 * GUARD, 1L << 30);
         memcpy(expected, found, sizeof found);
         const float *x = stream + STREAM / 2;
@@ -212,8 +217,8 @@ static void check_coded(int tile, const struct target *target) {
         plain_tile(tile, expected + GUARD, x, decoded, &plain, resume);
         quiet(found + GUARD, count);
         quiet(expected + GUARD, count);
-        cr_assert_arr_eq(found, expected, sizeof found, "%s of codes at %s: %ld codes",
-                         tiles[tile].name, target->name, block);
+        cr_assert_arr_eq(found, expected, sizeof found, "%s of %d bits at %s: %ld codes",
+                         tiles[tile].name, walk.bits, target->name, block);
     }
 }
 

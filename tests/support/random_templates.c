@@ -514,15 +514,28 @@ static struct node *codes_of(struct generator *generator, struct node *bytes) {
                           (int64_t[]){space[0], 2 * space[1]});
 }
 
-/* A product with a weight of 4 bits by blocks, each with a scale and a zero. */
+/* A scale for each block of a weight. */
+static struct node *block_scales(struct generator *generator, const int64_t *parts) {
+    static const enum dtype dtypes[] = {DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_FLOAT16,
+                                        DTYPE_BFLOAT16};
+    struct node *scale = append_weight(generator, generator_pick(generator, dtypes), 2, parts);
+    if (scale->dtype != DTYPE_FLOAT32)
+        scale = append_cast(generator, scale, DTYPE_FLOAT32);
+    scale = append_reshape(generator, scale, 3, (int64_t[]){parts[0], parts[1], 1});
+    return append_expand(generator, scale, parts);
+}
+
+/* A product with a weight of 4 or 8 bits by blocks, each with a scale and maybe a zero. */
 static void template_coded_weight(struct generator *generator) {
-    static const int64_t blocks[] = {16, 32, 32, 32, 64, 128}, widths[] = {5, 8, 17, 48, 65, 100};
+    static const int64_t blocks[] = {8, 16, 32, 32, 64, 128}, widths[] = {5, 8, 17, 48, 65, 100};
     int64_t rows = generator_between(generator, 1, generator_chance(generator, 60) ? 3 : 13);
     int64_t width = generator_pick(generator, widths), block = generator_pick(generator, blocks);
     int64_t count = generator_between(generator, 1, 4), depth = count * block;
     const int64_t parts[3] = {width, count, block}, space[3] = {rows, width, depth};
-    struct node *w = codes_of(
-        generator, append_weight(generator, DTYPE_UINT8, 2, (int64_t[]){width, depth / 2}));
+    bool whole = generator_chance(generator, 30), centred = generator_chance(generator, 90);
+    struct node *w =
+        append_weight(generator, DTYPE_UINT8, 2, (int64_t[]){width, whole ? depth : depth / 2});
+    w = whole ? append_cast(generator, w, DTYPE_FLOAT32) : codes_of(generator, w);
     w = append_reshape(generator, w, 3, parts);
     struct node *zero = append_number(generator, 8, w);
     if (generator_chance(generator, 50)) {
@@ -533,10 +546,9 @@ static void template_coded_weight(struct generator *generator) {
         zero = append_reshape(generator, zero, 3, (int64_t[]){width, count, 1});
         zero = append_expand(generator, zero, parts);
     }
-    struct node *scale = append_weight(generator, DTYPE_FLOAT32, 2, parts);
-    scale = append_reshape(generator, scale, 3, (int64_t[]){width, count, 1});
-    scale = append_expand(generator, scale, parts);
-    w = append_binary(generator, OP_SUB, w, zero);
+    struct node *scale = block_scales(generator, parts);
+    if (centred)
+        w = append_binary(generator, OP_SUB, w, zero);
     w = generator_chance(generator, 50) ? append_binary(generator, OP_MUL, w, scale)
                                         : append_binary(generator, OP_MUL, scale, w);
     w = append_reshape(generator, w, 3, (int64_t[]){1, width, depth});
