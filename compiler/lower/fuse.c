@@ -252,7 +252,8 @@ static bool is_worth_inlining(const struct fusion *fusion, const struct statemen
                               const struct statement *consumer, struct uses *uses) {
     const struct facts *facts = &fusion->facts[producer->id];
     bool only = fusion->consumers[producer->output->id] == 1;
-    bool cheap = facts->operations <= CHEAP_OPERATIONS && !facts->has_costly;
+    bool cheap = (facts->operations <= CHEAP_OPERATIONS && !facts->has_costly) ||
+                 is_narrow(producer); /* what it reads is less than what it would store */
     if (facts->alone || fusion->facts[consumer->id].alone)
         return false; /* it reads and stores whole buffers */
     if (facts->operations == 0 && !facts->has_reduction)

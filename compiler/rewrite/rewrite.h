@@ -32,7 +32,9 @@
             "and one rounding. With --exact only where float32 gives the same bits")               \
     REWRITE(store_weights, "store-weights",                                                        \
             "Weights of convolutions and linear layers are stored as float16 or bfloat16 "         \
-            "(--type), half as much to keep and to read, and cast to float32 where they are used")
+            "(--type), half as much to keep and to read, and cast to float32 where they are "      \
+            "used. Or, those of linear layers, as int8 or int4 with a scale for each block of "    \
+            "neighbours, about a quarter or a sixth as much")
 
 enum rewrite_kind {
 #define REWRITE_ID(id, name, summary) REWRITE_##id,
@@ -110,12 +112,37 @@ struct quantize_budget {
                         needs labels */
 };
 
+/* What store-weights stores numbers as. Of codes, each block of neighbours that are summed shares a
+ * scale. STORED_TYPE(name, bits, whether it is codes) */
+#define STORED_TYPES(STORED_TYPE)                                                                  \
+    STORED_TYPE(float16, 16, false)                                                                \
+    STORED_TYPE(bfloat16, 16, false)                                                               \
+    STORED_TYPE(int8, 8, true)                                                                     \
+    STORED_TYPE(int4, 4, true)
+enum stored_type {
+#define STORED_ID(name, bits, is_coded) STORED_##name,
+    STORED_TYPES(STORED_ID)
+#undef STORED_ID
+        STORED_TYPE_COUNT
+};
+struct stored_type_facts {
+    const char *name;
+    int bits;
+    bool is_coded;
+};
+extern const struct stored_type_facts stored_types[STORED_TYPE_COUNT];
+bool stored_type_from_name(const char *name, enum stored_type *type);
+/* Codes of a block: an even number. */
+enum { LEAST_STORED_BLOCK = 16, USUAL_STORED_BLOCK = 32, MOST_STORED_BLOCK = 1024 };
+
 struct rewrite_options {
     const char *name;     /* of the new graph; NULL: it stays */
     int winograd_tile[2]; /* outputs of a tile, height and width, whatever the cost; {0}: by cost */
     int winograd_most;    /* outputs of a tile, along each side: fewer round better; 0: any */
     bool exact;           /* integers: only where every bit stays what it is */
-    enum dtype stored;    /* store-weights: bfloat16 where it says so, else float16 */
+    enum stored_type stored;         /* store-weights */
+    int stored_block;                /* codes; 0: as usual */
+    bool stored_zeros;               /* each block of codes has a zero of its own */
     const struct rewrite_data *data; /* quantize: what it needs, or else fails */
     enum quantize_range quantize_range;
     struct quantize_budget quantize_budget;

@@ -1,27 +1,28 @@
 /* store-weights: the weights of contractions are stored as 16-bit floats, which the graph casts
- * back to float32 where they are read. A cast from 16 bits is exact, so that rounding the weights,
- * once, is all that changes. */
-#include "compiler/rewrite/rewriting.h"
+ * back to float32 where they are read; or as codes of fewer bits (store_codes.c). A cast from 16
+ * bits is exact, so that rounding the weights, once, is all that changes. */
+#include "compiler/rewrite/store_weights.h"
 
 #include "templates/convert.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-struct stored_weight {
-    const struct node *node;
-    uint16_t *elements;
-    double error;         /* root mean square, as a share of that of the elements */
-    const char *why_not;  /* NULL: it is done */
-    struct tensor tensor; /* the cast, once it is made */
+const struct stored_type_facts stored_types[STORED_TYPE_COUNT] = {
+#define STORED_ROW(id, bits, is_coded) {#id, bits, is_coded},
+    STORED_TYPES(STORED_ROW)
+#undef STORED_ROW
 };
 
-struct storing {
-    enum dtype dtype;
-    int count;
-    struct stored_weight *weights;
-    struct stored_weight **at; /* by node; NULL: none */
-};
+bool stored_type_from_name(const char *name, enum stored_type *type) {
+    for (int i = 0; i < STORED_TYPE_COUNT; i++)
+        if (strcmp(stored_types[i].name, name) == 0) {
+            *type = (enum stored_type)i;
+            return true;
+        }
+    return false;
+}
 
 /* ---- Which weights ---- */
 
@@ -71,24 +72,29 @@ static void find_weights(struct rewriting *rewriting, struct storing *storing) {
         if (storing->at[i])
             continue;
         storing->at[i] = &storing->weights[storing->count++];
-        *storing->at[i] = (struct stored_weight){.node = node};
+        *storing->at[i] = (struct stored_weight){.node = node, .sum_axis = NO_SUM_AXIS};
     }
 }
 
 /* ---- What becomes of them ---- */
 
+static enum dtype dtype_of(const struct storing *storing) {
+    return storing->type == STORED_bfloat16 ? DTYPE_BFLOAT16 : DTYPE_FLOAT16;
+}
+
 static void round_weight(struct rewriting *rewriting, enum dtype dtype,
                          struct stored_weight *weight) {
     int64_t count = node_elements(weight->node);
     double errors = 0, sizes = 0;
-    weight->elements = rewriting_elements(rewriting, dtype, count);
+    uint16_t *elements = rewriting_elements(rewriting, dtype, count);
+    weight->elements = elements;
     for (int64_t i = 0; i < count; i++) {
         float number, again;
         memcpy(&number, (const char *)weight->node->value + i * (int64_t)sizeof number,
                sizeof number); /* aligned or not */
         uint16_t bits = dtype == DTYPE_FLOAT16 ? f32_to_f16(number) : f32_to_bf16(number);
         again = dtype == DTYPE_FLOAT16 ? f16_to_f32(bits) : bf16_to_f32(bits);
-        weight->elements[i] = bits;
+        elements[i] = bits;
         if (!isfinite(number))
             continue;
         if (!isfinite(again))
@@ -99,16 +105,28 @@ static void round_weight(struct rewriting *rewriting, enum dtype dtype,
     weight->error = sizes > 0 ? sqrt(errors / sizes) : 0;
 }
 
-static void report(struct rewriting *rewriting, enum dtype dtype,
+static void report(struct rewriting *rewriting, const struct storing *storing,
                    const struct stored_weight *weight) {
+    const struct stored_type_facts *type = &stored_types[storing->type];
     struct rewrite_site *told = rewriting_site(rewriting, weight->node);
     struct arena *arena = &rewriting->result->arena;
     told->applied = !weight->why_not;
     told->name = arena_copy_text(arena, weight->node->name);
     told->shape = arena_copy_text(arena, shape_text(weight->node).text);
+    const char *blocks =
+        type->is_coded ? arena_format(arena, " by blocks of %" PRId64, storing->block) : "";
     told->what = weight->why_not ? weight->why_not
-                                 : arena_format(arena, "%s, off by %.2g %%",
-                                                dtype_facts[dtype].name, 100 * weight->error);
+                                 : arena_format(arena, "%s%s, off by %.2g %%", type->name, blocks,
+                                                100 * weight->error);
+}
+
+static struct tensor emit_cast(struct rewriting *rewriting, const struct storing *storing,
+                               const struct stored_weight *weight) {
+    const struct node *node = weight->node;
+    return tensor_cast(rewriting_weight(rewriting, node->name, stored_types[storing->type].name,
+                                        dtype_of(storing), node->rank, node->shape,
+                                        weight->elements),
+                       DTYPE_FLOAT32);
 }
 
 static struct tensor emit_stored(struct rewriting *rewriting, const struct node *node, void *plan) {
@@ -117,21 +135,29 @@ static struct tensor emit_stored(struct rewriting *rewriting, const struct node 
     if (!weight || weight->why_not)
         return NO_TENSOR;
     if (!is_given(weight->tensor))
-        weight->tensor =
-            tensor_cast(rewriting_weight(rewriting, node->name, dtype_facts[storing->dtype].name,
-                                         storing->dtype, node->rank, node->shape, weight->elements),
-                        DTYPE_FLOAT32);
+        weight->tensor = stored_types[storing->type].is_coded
+                             ? emit_codes(rewriting, storing, weight)
+                             : emit_cast(rewriting, storing, weight);
     return weight->tensor;
 }
 
 void rewrite_store_weights(struct rewriting *rewriting) {
-    struct storing storing = {.dtype = rewriting->options.stored == DTYPE_BFLOAT16 ? DTYPE_BFLOAT16
-                                                                                   : DTYPE_FLOAT16};
+    const struct rewrite_options *options = &rewriting->options;
+    struct storing storing = {.type = options->stored,
+                              .block = options->stored_block ? options->stored_block
+                                                             : USUAL_STORED_BLOCK,
+                              .zeros = options->stored_zeros};
+    bool is_coded = stored_types[storing.type].is_coded;
     analysis_begin(rewriting);
     find_weights(rewriting, &storing);
+    if (is_coded)
+        find_sum_axes(rewriting, &storing);
     for (int i = 0; i < storing.count; i++) {
-        round_weight(rewriting, storing.dtype, &storing.weights[i]);
-        report(rewriting, storing.dtype, &storing.weights[i]);
+        if (is_coded)
+            make_codes(rewriting, &storing, &storing.weights[i]);
+        else
+            round_weight(rewriting, dtype_of(&storing), &storing.weights[i]);
+        report(rewriting, &storing, &storing.weights[i]);
     }
     if (storing.count)
         rewriting_remake(rewriting, emit_stored, &storing);

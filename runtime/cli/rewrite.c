@@ -20,6 +20,8 @@ enum {
     KEY_DATA,
     KEY_SAMPLES,
     KEY_TYPE,
+    KEY_BLOCK,
+    KEY_ZEROS,
     KEY_LABELS,
     KEY_RANGE,
     KEY_ERROR,
@@ -57,7 +59,16 @@ static const struct argp_option options[] = {
      0},
     {"samples", KEY_SAMPLES, "N", 0,
      "quantize: run on so many samples of --data, evenly spread (default: 1000)", 0},
-    {"type", KEY_TYPE, "TYPE", 0, "store-weights: float16 (the default) or bfloat16", 0},
+    {"type", KEY_TYPE, "TYPE", 0,
+     "store-weights: float16 (the default), bfloat16, int8 or int4, of which neighbours that are "
+     "summed share a scale",
+     0},
+    {"block", KEY_BLOCK, "N", 0,
+     "store-weights: so many codes of int8 or int4 share a scale, an even number of 16 to 1024 "
+     "(default: 32)",
+     0},
+    {"zeros", KEY_ZEROS, 0, 0,
+     "store-weights: and a zero of their own, which is better where they are not centred", 0},
     {"range", KEY_RANGE, "NAME", 0,
      "quantize: which range of what was seen has codes, of those above (default: extremes)", 0},
     {"error", KEY_ERROR, "SHARE", 0,
@@ -110,15 +121,12 @@ static void parse_tile(struct rewrite_arguments *arguments, const char *text,
         argp_error(state, "%s: expected height and width of a tile, as 4x4", text);
 }
 
-static void parse_type(struct rewrite_arguments *arguments, const char *text,
-                       struct argp_state *state) {
-    static const enum dtype types[] = {DTYPE_FLOAT16, DTYPE_BFLOAT16};
-    for (int i = 0; i < 2; i++)
-        if (strcmp(text, dtype_facts[types[i]].name) == 0) {
-            arguments->options.stored = types[i];
-            return;
-        }
-    argp_error(state, "%s: expected float16 or bfloat16", text);
+static void parse_block(struct rewrite_arguments *arguments, const char *text,
+                        struct argp_state *state) {
+    int64_t block = parse_number(state, text, LEAST_STORED_BLOCK, MOST_STORED_BLOCK);
+    if (block % 2)
+        argp_error(state, "%s: expected an even number", text);
+    arguments->options.stored_block = (int)block;
 }
 
 /* "0.01" or "1%" */
@@ -146,10 +154,11 @@ static const struct rewrite_key {
     int key;
     enum rewrite_kind rewrite;
 } rewrite_keys[] = {
-    {KEY_TILE, REWRITE_winograd},    {KEY_DATA, REWRITE_quantize},
-    {KEY_SAMPLES, REWRITE_quantize}, {KEY_RANGE, REWRITE_quantize},
-    {KEY_ERROR, REWRITE_quantize},   {KEY_ACCURACY, REWRITE_quantize},
-    {KEY_LABELS, REWRITE_quantize},  {KEY_TYPE, REWRITE_store_weights},
+    {KEY_TILE, REWRITE_winograd},       {KEY_DATA, REWRITE_quantize},
+    {KEY_SAMPLES, REWRITE_quantize},    {KEY_RANGE, REWRITE_quantize},
+    {KEY_ERROR, REWRITE_quantize},      {KEY_ACCURACY, REWRITE_quantize},
+    {KEY_LABELS, REWRITE_quantize},     {KEY_TYPE, REWRITE_store_weights},
+    {KEY_BLOCK, REWRITE_store_weights}, {KEY_ZEROS, REWRITE_store_weights},
     {KEY_EXACT, REWRITE_integers},
 };
 
@@ -171,6 +180,9 @@ static void check_options(const struct rewrite_arguments *arguments, struct argp
             argp_error(state, "--%s is for %s", option_name(one->key),
                        rewrite_facts[one->rewrite].name);
     }
+    if (!stored_types[arguments->options.stored].is_coded &&
+        (was_given(arguments, KEY_BLOCK) || was_given(arguments, KEY_ZEROS)))
+        argp_error(state, "--block and --zeros are for --type=int8 and int4");
     if (names(arguments, REWRITE_quantize) && !was_given(arguments, KEY_DATA))
         argp_error(state, "quantize needs inputs to run on, --data");
     if (was_given(arguments, KEY_ACCURACY) && !was_given(arguments, KEY_LABELS))
@@ -204,7 +216,14 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         arguments->most_samples = parse_number(state, argument, 1, INT64_MAX);
         return 0;
     case KEY_TYPE:
-        parse_type(arguments, argument, state);
+        if (!stored_type_from_name(argument, &arguments->options.stored))
+            argp_error(state, "%s: expected float16, bfloat16, int8 or int4", argument);
+        return 0;
+    case KEY_BLOCK:
+        parse_block(arguments, argument, state);
+        return 0;
+    case KEY_ZEROS:
+        arguments->options.stored_zeros = true;
         return 0;
     case KEY_LABELS:
         arguments->labels = argument;
@@ -275,6 +294,7 @@ static const struct command_line line = {
         "train-images-idx3-ubyte.gz\n"
         "  eigentensor rewrite integers resnet-qdq.onnx -o integers.json\n"
         "  eigentensor rewrite store-weights gpt2.json -o half.json --type=bfloat16\n"
+        "  eigentensor rewrite store-weights gpt2.json -o eighth.json --type=int4\n"
         "  eigentensor rewrite --fast=1e-5 resnet.json -o fast.json",
     .help_filter = help_text,
 };

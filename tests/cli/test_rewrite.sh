@@ -72,9 +72,28 @@ done
 expect 1 "$tool" rewrite store-weights half.json -o none.json
 says err 'store-weights found nothing to do'
 expect 2 "$tool" rewrite store-weights "$mnist" -o none.json --type=float8
-says err 'float8: expected float16 or bfloat16'
+says err 'float8: expected float16, bfloat16, int8 or int4'
 expect 2 "$tool" rewrite winograd "$mnist" -o none.json --type=float16
 says err '--type is for store-weights'
+expect 0 "$tool" rewrite store-weights "$mnist" -o codes.json --type=int4
+says out 'store-weights: 1 of 5 sites'
+says out 'int4 by blocks of 32, off by'
+says out 'stays: nothing sums over one axis of it alone'
+says codes.json '"name": "layers.13.weight.int4", "dtype": "uint8", "shape": [10, 18, 16]'
+expect 0 "$tool" rewrite store-weights "$mnist" -o zeros.json --type=int8 --block=64 --zeros
+says out 'int8 by blocks of 64, off by 0.'
+says zeros.json '"name": "layers.13.weight.zero", "dtype": "uint8", "shape": [10, 9]'
+for model in codes zeros; do
+    expect 0 "$tool" check $model.json --seeds=1
+    says out 'the same bits in every output'
+done
+expect 1 "$tool" rewrite store-weights "$mnist" -o none.json --type=int8 --block=128
+says out 'its sums have 576 elements, which are no blocks of 128'
+expect 2 "$tool" rewrite store-weights "$mnist" -o none.json --type=int4 --block=33
+says err '33: expected an even number'
+expect 2 "$tool" rewrite store-weights "$mnist" -o none.json --type=int4 --block=8
+expect 2 "$tool" rewrite store-weights "$mnist" -o none.json --zeros
+says err '--block and --zeros are for --type=int8 and int4'
 [ ! -e none.json ] || wrong "a graph was written that should not be"
 
 # ---- quantize ----

@@ -36,14 +36,19 @@ static void expect_same_outputs(const struct trial *trial, const struct graph *a
 
 /* Random elements are of all kinds, so that only bits can be compared, where nothing changed; the
  * tests of each rewrite compare the rest. */
-static int check_graph(uint64_t seed, int kinds, const enum rewrite_kind *rewrites) {
+static int check_graph(uint64_t seed, int kinds, const enum rewrite_kind *rewrites,
+                       enum stored_type type) {
     struct et_error error = {0};
     struct graph *graph = random_graph(seed, &error);
     struct trial trial;
     cr_assert(graph && trial_begin(&trial, graph, seed, &error), "%s", error.message);
     struct program_samples samples = {.count = 1, .context = &trial, .fill = fill_of_trial};
     struct rewrite_data data = program_data(&samples);
-    struct rewrite_options options = {.winograd_tile = {2, 2}, .data = &data};
+    struct rewrite_options options = {.winograd_tile = {2, 2},
+                                      .data = &data,
+                                      .stored = type,
+                                      .stored_block = LEAST_STORED_BLOCK,
+                                      .stored_zeros = seed % 2};
     struct rewritten rewritten;
     struct digest digest;
     cr_assert(rewrite_graph(graph, &options, kinds, rewrites, &rewritten, &error),
@@ -66,22 +71,29 @@ static int check_graph(uint64_t seed, int kinds, const enum rewrite_kind *rewrit
 Test(rewrite, random_graphs_are_rewritten_or_left_alone) {
     int sites = 0;
     for (uint64_t seed = 1; seed <= 4000; seed++)
-        sites += check_graph(seed, 2, all);
+        sites += check_graph(seed, 2, all, STORED_float16);
     cr_expect_gt(sites, 5, "%d sites", sites);
 }
 
 Test(rewrite, random_graphs_are_quantized_or_left_alone) {
     int sites = 0;
     for (uint64_t seed = 1; seed <= 1000; seed++)
-        sites += check_graph(seed, 1, quantized);
+        sites += check_graph(seed, 1, quantized, STORED_float16);
     cr_expect_gt(sites, 5, "%d sites", sites);
 }
 
 Test(rewrite, random_graphs_have_weights_stored_or_are_left_alone) {
     int sites = 0;
     for (uint64_t seed = 1; seed <= 1000; seed++)
-        sites += check_graph(seed, 1, stored);
+        sites += check_graph(seed, 1, stored, STORED_float16);
     cr_expect_gt(sites, 20, "%d sites", sites);
+}
+
+Test(rewrite, random_graphs_have_weights_coded_or_are_left_alone) {
+    int sites = 0;
+    for (uint64_t seed = 1; seed <= 3000; seed++)
+        sites += check_graph(seed, 1, stored, seed % 3 ? STORED_int4 : STORED_int8);
+    cr_expect_gt(sites, 5, "%d sites", sites);
 }
 
 /* A chain of links and movements that goes on and on is cut, not followed for ever. */

@@ -525,32 +525,44 @@ static struct node *block_scales(struct generator *generator, const int64_t *par
     return append_expand(generator, scale, parts);
 }
 
-/* A product with a weight of 4 or 8 bits by blocks, each with a scale and maybe a zero. */
+/* A zero for each block, of codes or of float32. */
+static struct node *block_zeros(struct generator *generator, const int64_t *parts) {
+    const int64_t packed[] = {parts[0], parts[1] / 2};
+    bool coded = parts[1] % 2 == 0 && generator_chance(generator, 50);
+    struct node *zero = coded
+                            ? codes_of(generator, append_weight(generator, DTYPE_UINT8, 2, packed))
+                            : append_weight(generator, DTYPE_FLOAT32, 2, parts);
+    zero = append_reshape(generator, zero, 3, (int64_t[]){parts[0], parts[1], 1});
+    return append_expand(generator, zero, parts);
+}
+
+/* A weight of so many rows, blocks and elements of 4 or 8 bits, with a scale and maybe a zero of
+ * each block. */
+static struct node *coded_weight(struct generator *generator, const int64_t *parts) {
+    bool whole = generator_chance(generator, 30), centred = generator_chance(generator, 90);
+    const int64_t packed[] = {parts[0], parts[1] * parts[2] / (whole ? 1 : 2)};
+    struct node *w = append_weight(generator, DTYPE_UINT8, 2, packed);
+    w = whole ? append_cast(generator, w, DTYPE_FLOAT32) : codes_of(generator, w);
+    w = append_reshape(generator, w, 3, parts);
+    struct node *zero = generator_chance(generator, 50) ? append_number(generator, 8, w)
+                                                        : block_zeros(generator, parts);
+    struct node *scale = block_scales(generator, parts);
+    if (centred)
+        w = append_binary(generator, OP_SUB, w, zero);
+    return generator_chance(generator, 50) ? append_binary(generator, OP_MUL, w, scale)
+                                           : append_binary(generator, OP_MUL, scale, w);
+}
+
+/* A product with such a weight, or with one of float32 that could be stored so. */
 static void template_coded_weight(struct generator *generator) {
     static const int64_t blocks[] = {8, 16, 32, 32, 64, 128}, widths[] = {5, 8, 17, 48, 65, 100};
     int64_t rows = generator_between(generator, 1, generator_chance(generator, 60) ? 3 : 13);
     int64_t width = generator_pick(generator, widths), block = generator_pick(generator, blocks);
     int64_t count = generator_between(generator, 1, 4), depth = count * block;
     const int64_t parts[3] = {width, count, block}, space[3] = {rows, width, depth};
-    bool whole = generator_chance(generator, 30), centred = generator_chance(generator, 90);
-    struct node *w =
-        append_weight(generator, DTYPE_UINT8, 2, (int64_t[]){width, whole ? depth : depth / 2});
-    w = whole ? append_cast(generator, w, DTYPE_FLOAT32) : codes_of(generator, w);
-    w = append_reshape(generator, w, 3, parts);
-    struct node *zero = append_number(generator, 8, w);
-    if (generator_chance(generator, 50)) {
-        bool coded = count % 2 == 0 && generator_chance(generator, 50);
-        zero = coded ? codes_of(generator, append_weight(generator, DTYPE_UINT8, 2,
-                                                         (int64_t[]){width, count / 2}))
-                     : append_weight(generator, DTYPE_FLOAT32, 2, parts);
-        zero = append_reshape(generator, zero, 3, (int64_t[]){width, count, 1});
-        zero = append_expand(generator, zero, parts);
-    }
-    struct node *scale = block_scales(generator, parts);
-    if (centred)
-        w = append_binary(generator, OP_SUB, w, zero);
-    w = generator_chance(generator, 50) ? append_binary(generator, OP_MUL, w, scale)
-                                        : append_binary(generator, OP_MUL, scale, w);
+    struct node *w = generator_chance(generator, 70)
+                         ? coded_weight(generator, parts)
+                         : append_weight(generator, DTYPE_FLOAT32, 2, (int64_t[]){width, depth});
     w = append_reshape(generator, w, 3, (int64_t[]){1, width, depth});
     w = append_expand(generator, w, space);
     struct node *x = append_leaf(generator, DTYPE_FLOAT32, 2, (int64_t[]){rows, depth});

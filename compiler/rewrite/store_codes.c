@@ -1,0 +1,283 @@
+/* store-weights as int8 or int4: neighbours along the axis that contractions sum over share a scale
+ * and, if wanted, a zero. An element is (code - zero) * scale; codes of 4 bits share a byte with
+ * their neighbour, the first in the lower bits. That is what tiles decode (ir/coded.h). */
+#include "compiler/rewrite/store_weights.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { BYTE_BITS = 8 };
+
+static int bits_of(const struct storing *storing) {
+    return stored_types[storing->type].bits;
+}
+
+/* Of all codes, where blocks have none of their own. */
+static int middle_of(const struct storing *storing) {
+    return 1 << (bits_of(storing) - 1);
+}
+
+/* ---- Along which axis ---- */
+
+/* The axis of a weight with that stride and extent. */
+static int axis_of(const struct node *weight, int64_t stride, int64_t extent) {
+    int64_t strides[MAX_RANK];
+    row_major_strides(weight->rank, weight->shape, strides);
+    for (int i = 0; i < weight->rank; i++)
+        if (weight->shape[i] == extent && strides[i] == stride)
+            return i;
+    return SEVERAL_SUM_AXES;
+}
+
+/* The one axis of a weight over which a contraction sums, as it reads the weight. */
+static int summed_axis(const struct node *contract, const struct view *read,
+                       const struct node *weight) {
+    int found = SEVERAL_SUM_AXES, count = 0;
+    for (int i = 0; i < contract->axis_count; i++) {
+        int axis = contract->axes[i];
+        if (read->stride[axis] == 0)
+            continue;
+        found = axis_of(weight, read->stride[axis], read->shape[axis]);
+        count++;
+    }
+    return count == 1 && read->data == weight->value ? found : SEVERAL_SUM_AXES;
+}
+
+/* The weight that a node is a movement of; NULL: of something else. */
+static const struct node *moved_weight(const struct node *node) {
+    while (op_facts[node->op].class == CLASS_MOVEMENT)
+        node = node->sources[0];
+    return node->op == OP_WEIGHT ? node : NULL;
+}
+
+void find_sum_axes(struct rewriting *rewriting, const struct storing *storing) {
+    const struct graph *graph = rewriting->graph;
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        struct view read;
+        if (node->op != OP_CONTRACT || node->dtype != DTYPE_FLOAT32)
+            continue;
+        int operand = analysis_constant_operand(rewriting->analysis, node);
+        const struct node *weight = operand < 0 ? NULL : moved_weight(node->sources[operand]);
+        struct stored_weight *stored = weight ? storing->at[weight->id] : NULL;
+        if (!stored)
+            continue;
+        int axis = analysis_constant(rewriting, node->sources[operand], &read)
+                       ? summed_axis(node, &read, weight)
+                       : SEVERAL_SUM_AXES;
+        bool agrees = stored->sum_axis == NO_SUM_AXIS || stored->sum_axis == axis;
+        stored->sum_axis = agrees ? axis : SEVERAL_SUM_AXES;
+    }
+}
+
+/* ---- Blocks ---- */
+
+/* A weight as [before][blocks][block][after]. */
+struct blocks {
+    int64_t before, count, length, after;
+};
+
+static struct blocks blocks_of(const struct storing *storing, const struct stored_weight *weight) {
+    struct blocks blocks = {1, 1, storing->block, 1};
+    const struct node *node = weight->node;
+    for (int i = 0; i < node->rank; i++) {
+        int64_t *part = i < weight->sum_axis   ? &blocks.before
+                        : i > weight->sum_axis ? &blocks.after
+                                               : &blocks.count;
+        *part *= node->shape[i];
+    }
+    blocks.count /= blocks.length;
+    return blocks;
+}
+
+/* A block of numbers as codes. */
+struct encoding {
+    float scale;
+    int zero;
+    double error; /* the sum of its squares; not finite where some number cannot be had */
+    uint8_t codes[MOST_STORED_BLOCK];
+};
+
+/* As the graph computes it. */
+static float decoded(const struct encoding *fit, int64_t i) {
+    return ((float)fit->codes[i] - (float)fit->zero) * fit->scale;
+}
+
+static void measure(struct encoding *fit, const float *numbers, int64_t count) {
+    fit->error = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double off = (double)decoded(fit, i) - (double)numbers[i];
+        fit->error += off * off;
+    }
+}
+
+static void round_block(struct encoding *fit, const float *numbers, int64_t count, int most) {
+    double inverse = fit->scale != 0 ? 1 / (double)fit->scale : 0;
+    for (int64_t i = 0; i < count; i++) {
+        double code = nearbyint((double)numbers[i] * inverse) + fit->zero;
+        fit->codes[i] = (uint8_t)fmin(fmax(code, 0), most);
+    }
+    measure(fit, numbers, count);
+}
+
+/* The scale that is best for the codes there are. */
+static void improve_scale(struct encoding *fit, const float *numbers, int64_t count) {
+    struct encoding better = *fit;
+    double products = 0, squares = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double code = fit->codes[i] - fit->zero;
+        products += code * (double)numbers[i];
+        squares += code * code;
+    }
+    if (squares == 0)
+        return;
+    better.scale = (float)(products / squares);
+    measure(&better, numbers, count);
+    if (better.error < fit->error)
+        *fit = better;
+}
+
+/* One code lies farther on one side of the middle than on the other: the number of the greatest
+ * size may have either end. */
+static struct encoding fit_around_middle(const float *numbers, int64_t count, int middle) {
+    struct encoding best = {.error = INFINITY};
+    float extreme = 0;
+    for (int64_t i = 0; i < count; i++)
+        extreme = fabsf(numbers[i]) > fabsf(extreme) ? numbers[i] : extreme;
+    for (int end = 0; end < 2; end++) {
+        struct encoding fit = {.scale = extreme / (float)(end ? middle - 1 : -middle),
+                               .zero = middle};
+        round_block(&fit, numbers, count, 2 * middle - 1);
+        improve_scale(&fit, numbers, count);
+        if (end == 0 || fit.error < best.error)
+            best = fit;
+    }
+    return best;
+}
+
+/* From the least to the greatest number, and 0. */
+static struct encoding fit_with_zero(const float *numbers, int64_t count, int most) {
+    double least = 0, greatest = 0;
+    for (int64_t i = 0; i < count; i++) {
+        least = fmin(least, (double)numbers[i]);
+        greatest = fmax(greatest, (double)numbers[i]);
+    }
+    struct encoding fit = {.scale = (float)((greatest - least) / most)};
+    if (fit.scale > 0)
+        fit.zero = (int)fmin(nearbyint(-least / (double)fit.scale), most);
+    round_block(&fit, numbers, count, most);
+    improve_scale(&fit, numbers, count);
+    return fit;
+}
+
+static bool read_block(const struct node *weight, int64_t first, int64_t step, int64_t count,
+                       float *numbers) {
+    bool finite = true;
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(&numbers[i], (const char *)weight->value + (first + i * step) * 4,
+               sizeof *numbers); /* aligned or not */
+        finite &= isfinite(numbers[i]) != 0;
+    }
+    return finite;
+}
+
+/* Codes of a block among bytes in which neighbours are `step` apart. */
+static void write_block(const struct encoding *fit, int64_t count, int bits, int64_t step,
+                        uint8_t *bytes) {
+    for (int64_t i = 0; i < count; i++)
+        if (bits == BYTE_BITS)
+            bytes[i * step] = fit->codes[i];
+        else if (i % 2 == 0)
+            bytes[i / 2 * step] = (uint8_t)(fit->codes[i] | fit->codes[i + 1] << bits);
+}
+
+/* Block `which` of all; false where its numbers, or what would become of them, are not finite. */
+static bool encode_block(const struct storing *storing, struct stored_weight *weight,
+                         const struct blocks *blocks, int64_t which, double *error, double *size) {
+    float numbers[MOST_STORED_BLOCK];
+    int64_t row = which / blocks->after, column = which % blocks->after, count = blocks->length;
+    int64_t first = row * count * blocks->after + column;
+    int bits = bits_of(storing);
+    if (!read_block(weight->node, first, blocks->after, count, numbers))
+        return false;
+    struct encoding fit = storing->zeros ? fit_with_zero(numbers, count, 2 * middle_of(storing) - 1)
+                                         : fit_around_middle(numbers, count, middle_of(storing));
+    write_block(&fit, count, bits, blocks->after,
+                (uint8_t *)weight->elements + row * (count * bits / BYTE_BITS) * blocks->after +
+                    column);
+    weight->scales[which] = fit.scale;
+    if (weight->zeros)
+        weight->zeros[which] = (uint8_t)fit.zero;
+    *error += fit.error;
+    for (int64_t i = 0; i < count; i++)
+        *size += (double)numbers[i] * (double)numbers[i];
+    return isfinite(fit.error) != 0;
+}
+
+static const char *why_no_codes(struct rewriting *rewriting, const struct storing *storing,
+                                const struct stored_weight *weight) {
+    if (weight->sum_axis < 0)
+        return "nothing sums over one axis of it alone";
+    int64_t extent = weight->node->shape[weight->sum_axis];
+    if (extent % storing->block)
+        return arena_format(&rewriting->result->arena,
+                            "its sums have %" PRId64 " elements, which are no blocks of %" PRId64,
+                            extent, storing->block);
+    return NULL;
+}
+
+void make_codes(struct rewriting *rewriting, const struct storing *storing,
+                struct stored_weight *weight) {
+    weight->why_not = why_no_codes(rewriting, storing, weight);
+    if (weight->why_not)
+        return;
+    struct blocks blocks = blocks_of(storing, weight);
+    int64_t count = blocks.before * blocks.count * blocks.after;
+    double error = 0, size = 0;
+    weight->elements = rewriting_elements(
+        rewriting, DTYPE_UINT8, node_elements(weight->node) * bits_of(storing) / BYTE_BITS);
+    weight->scales = rewriting_elements(rewriting, DTYPE_FLOAT32, count);
+    weight->zeros = storing->zeros ? rewriting_elements(rewriting, DTYPE_UINT8, count) : NULL;
+    for (int64_t i = 0; i < count; i++)
+        if (!encode_block(storing, weight, &blocks, i, &error, &size)) {
+            weight->why_not = "it has numbers that are not finite, or too large";
+            return;
+        }
+    weight->error = size > 0 ? sqrt(error / size) : 0;
+}
+
+/* ---- The graph ---- */
+
+/* Bytes as their codes in float32, [before][blocks][block][after]. */
+static struct tensor emit_unpacked(struct rewriting *rewriting, const struct storing *storing,
+                                   const struct stored_weight *weight, struct blocks blocks) {
+    const uint8_t shifts[] = {0, 4};
+    int each = BYTE_BITS / bits_of(storing);
+    const int64_t packed[] = {blocks.before, blocks.count, blocks.length / each, 1, blocks.after};
+    struct tensor bytes =
+        rewriting_weight(rewriting, weight->node->name, stored_types[storing->type].name,
+                         DTYPE_UINT8, 5, packed, weight->elements);
+    if (each == 2) {
+        struct tensor shift = tensor_const(rewriting->context, DTYPE_UINT8, SHAPE(2, 1), 2, shifts);
+        bytes = tensor_and(tensor_shr(bytes, shift), scalar_like(bytes, 15));
+    }
+    return tensor_reshape(tensor_cast(bytes, DTYPE_FLOAT32),
+                          SHAPE(blocks.before, blocks.count, blocks.length, blocks.after));
+}
+
+struct tensor emit_codes(struct rewriting *rewriting, const struct storing *storing,
+                         const struct stored_weight *weight) {
+    struct blocks blocks = blocks_of(storing, weight);
+    const int64_t shared[] = {blocks.before, blocks.count, 1, blocks.after};
+    struct tensor codes = emit_unpacked(rewriting, storing, weight, blocks);
+    struct tensor zero = scalar(rewriting->context, (float)middle_of(storing));
+    struct tensor scale = rewriting_weight(rewriting, weight->node->name, "scale", DTYPE_FLOAT32, 4,
+                                           shared, weight->scales);
+    if (weight->zeros)
+        zero = tensor_cast(rewriting_weight(rewriting, weight->node->name, "zero", DTYPE_UINT8, 4,
+                                            shared, weight->zeros),
+                           DTYPE_FLOAT32);
+    return tensor_reshape(tensor_mul(tensor_sub(codes, zero), scale), weight->node->rank,
+                          weight->node->shape);
+}
