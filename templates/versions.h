@@ -34,6 +34,57 @@
 #define VERSION_EXPAND(name, ending) VERSION_JOIN(name, ending)
 #define OF_VERSION(name) VERSION_EXPAND(name, VERSION_ENDING)
 
+//: section versions_dot
+// With the instructions for dot products of bytes, where the compiler knows them, too.
+#if defined __clang__ ? __clang_major__ >= 13 : __GNUC__ >= 11
+#define VERSIONS_DOT
+#endif
+#ifdef VERSIONS_DOT
+#ifdef __clang__
+#include <cpuid.h>
+#endif
+#define VERSION_DOT
+
+#define VERSION_ENDING _avx512vnni
+#define VECTOR_BITS 512
+#ifdef __clang__
+#define VERSION_TARGET target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,bmi,bmi2")
+#pragma clang attribute push(__attribute__((VERSION_TARGET)), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,bmi,bmi2")
+#endif
+#include VERSIONS
+#ifdef __clang__
+#pragma clang attribute pop
+#undef VERSION_TARGET
+#else
+#pragma GCC pop_options
+#endif
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+
+#define VERSION_ENDING _avxvnni
+#define VECTOR_BITS 256
+#ifdef __clang__
+#define VERSION_TARGET target("avxvnni,avx2,fma,f16c,bmi,bmi2")
+#pragma clang attribute push(__attribute__((VERSION_TARGET)), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avxvnni,avx2,fma,f16c,bmi,bmi2")
+#endif
+#include VERSIONS
+#ifdef __clang__
+#pragma clang attribute pop
+#undef VERSION_TARGET
+#else
+#pragma GCC pop_options
+#endif
+#undef VERSION_ENDING
+#undef VECTOR_BITS
+#undef VERSION_DOT
+#endif // VERSIONS_DOT
+
 //: section versions_each
 
 #define VERSION_ENDING _avx512
@@ -79,7 +130,7 @@
 #undef VECTOR_BITS
 #endif // VERSIONS
 
-//: section versions_choice
+//: section versions_cpu
 // The version of a function for the CPU at hand. F16C is not asked for, since some compilers
 // cannot: every CPU that has all of these has it too.
 #ifdef VERSIONS
@@ -91,7 +142,31 @@ static int has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+//: section versions_choice_dot
+#ifdef VERSIONS_DOT
+static int has_avx512vnni(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+static int has_avxvnni(void) {
+#ifdef __clang__ // most of which do not know it by name
+    unsigned int a = 0, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+#else
+    return has_avx2() && __builtin_cpu_supports("avxvnni");
+#endif
+}
+#define FOR_THIS_CPU(name)                                                                         \
+    (has_avx512vnni() ? name##_avx512vnni                                                          \
+     : has_avx512()   ? name##_avx512                                                              \
+     : has_avxvnni()  ? name##_avxvnni                                                             \
+     : has_avx2()     ? name##_avx2                                                                \
+                      : name##_plain)
+#else
 #define FOR_THIS_CPU(name) (has_avx512() ? name##_avx512 : has_avx2() ? name##_avx2 : name##_plain)
+#endif
+//: section versions_choice
+#define FOR_THIS_CPU(name) (has_avx512() ? name##_avx512 : has_avx2() ? name##_avx2 : name##_plain)
+//: section versions_choice_end
 #else
 #define FOR_THIS_CPU(name) name
 #endif

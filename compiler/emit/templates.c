@@ -100,6 +100,11 @@ void sections_provide(struct sections *sections, const char *name) {
         sections->printed[found] = true;
 }
 
+bool sections_printed(const struct sections *sections, const char *name) {
+    int found = find_section(sections, name, strlen(name));
+    return found >= 0 && sections->printed[found];
+}
+
 static void print_section(struct sections *sections, int which, struct text *text) {
     if (sections->printed[which])
         return;

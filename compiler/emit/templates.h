@@ -36,6 +36,7 @@ bool sections_have(const struct sections *sections, const char *name);
 void sections_want(struct sections *sections, const char *name);
 /* A section that stands already: neither it nor what it needs is printed. */
 void sections_provide(struct sections *sections, const char *name);
+bool sections_printed(const struct sections *sections, const char *name);
 /* One section that is wanted, and what it needs. */
 void sections_print_one(struct sections *sections, const char *name, struct text *text);
 /* All wanted sections that are not printed yet, in the order of the files, what they need first. */

@@ -41,6 +41,7 @@ void emit_versions(struct emitter *emitter, struct text *file, const char *each)
     struct sections *sections = &emitter->sections;
     struct text names = text_in(emitter->ir->arena);
     struct text end = text_in(emitter->ir->arena);
+    const bool dots = sections_printed(sections, "dot_products");
     sections_each_name(sections, "names", define_name, &names);
     end_version(emitter, &end);
     text_add(file, "#ifndef VERSION_ENDING\n");
@@ -49,9 +50,13 @@ void emit_versions(struct emitter *emitter, struct text *file, const char *each)
     text_add(file, "#define TEXT_NAME \"%s.c\"\n", emitter->prefix);
     sections_print_one(sections, "versions", file);
     text_add(file, "%s%s", text_keep(&names), text_keep(&emitter->own_names));
+    if (dots)
+        sections_print_one(sections, "versions_dot", file);
     sections_print_one(sections, "versions_each", file);
     text_add(file, "#endif // once\n\n#if !defined VERSIONS || defined VERSION_ENDING\n\n%s%s",
              each, text_keep(&end));
     text_add(file, "#ifndef VERSION_ENDING\n");
-    sections_print_one(sections, "versions_choice", file);
+    sections_print_one(sections, "versions_cpu", file);
+    sections_print_one(sections, dots ? "versions_choice_dot" : "versions_choice", file);
+    sections_print_one(sections, "versions_choice_end", file);
 }

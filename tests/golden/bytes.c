@@ -117,11 +117,9 @@ static inline dot_bytes dot_four(const uint8_t *from) {
     memcpy(&four, from, sizeof four);
     return DOT_X86(set1_epi32)(four);
 }
-#if VECTOR_BITS == 512 && defined __AVX512VNNI__
+#if VECTOR_BITS == 512 && (defined __AVX512VNNI__ || defined VERSION_DOT)
 #define DOT_SUM _mm512_dpbusd_epi32
-#elif VECTOR_BITS == 256 && defined __AVX512VNNI__ && defined __AVX512VL__
-#define DOT_SUM _mm256_dpbusd_epi32
-#elif VECTOR_BITS == 256 && defined __AVXVNNI__
+#elif VECTOR_BITS == 256 && (defined __AVXVNNI__ || defined VERSION_DOT)
 #define DOT_SUM _mm256_dpbusd_avx_epi32
 #endif
 #ifdef DOT_SUM

@@ -125,10 +125,15 @@ static void collect(struct collection *collection, const char *name, struct grap
 }
 
 void collect_stored(struct collection *collection) {
+    static const char *const files[STORED_COUNT] = {"models/mnist/mnist.json",
+                                                    "models/mnist/mnist-int8.json"};
+    static const char *const names[STORED_COUNT] = {"stored", "stored_int8"};
     struct et_error error = {0};
-    struct graph *graph = graph_load("models/mnist/mnist.json", &collection->weights, &error);
-    cr_assert(graph, "%s", error.message);
-    collect(collection, "stored", graph, STORED_SEED);
+    for (int i = 0; i < STORED_COUNT; i++) {
+        struct graph *graph = graph_load(files[i], &collection->weights[i], &error);
+        cr_assert(graph, "%s", error.message);
+        collect(collection, names[i], graph, STORED_SEED);
+    }
 }
 
 void collect_random(struct collection *collection, uint64_t seed) {
@@ -172,5 +177,6 @@ void collection_end(struct collection *collection) {
         free(collection->sources[i]);
     text_free(&collection->includes);
     text_free(&collection->table);
-    weights_free(collection->weights);
+    for (int i = 0; i < STORED_COUNT; i++)
+        weights_free(collection->weights[i]);
 }

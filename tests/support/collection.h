@@ -7,7 +7,7 @@
 #include "compiler/store/store.h"
 #include "compiler/target/target.h"
 
-enum { MOST_COLLECTED = 1000 };
+enum { MOST_COLLECTED = 1000, STORED_COUNT = 2 };
 
 /* Graphs in a folder, and what the program has to say of them. */
 struct collection {
@@ -16,10 +16,10 @@ struct collection {
     int count;
     char *sources[MOST_COLLECTED]; /* paths */
     struct text includes, table;
-    struct weights *weights;
+    struct weights *weights[STORED_COUNT];
 };
 
-/* The stored network, and the random graph of a seed. */
+/* The stored networks, of float32 and of 8-bit integers, and the random graph of a seed. */
 void collect_stored(struct collection *collection);
 void collect_random(struct collection *collection, uint64_t seed);
 /* Builds the program: `command` is the compiler and its options, ends with NULL and knows nothing
