@@ -260,6 +260,22 @@ struct et_tensor et_program_output(const struct et_program *program, int index) 
                         program->shapes[program->graph->input_count + index]);
 }
 
+static bool tell_scaling(const struct scaling *scaling, float *scale, int64_t *zero) {
+    *scale = scaling->scale;
+    *zero = scaling->zero;
+    return scaling->scale != 0;
+}
+
+bool et_program_input_scale(const struct et_program *program, int index, float *scale,
+                            int64_t *zero) {
+    return tell_scaling(&program->graph->inputs[index]->scaling, scale, zero);
+}
+
+bool et_program_output_scale(const struct et_program *program, int index, float *scale,
+                             int64_t *zero) {
+    return tell_scaling(&program->graph->outputs[index].scaling, scale, zero);
+}
+
 bool et_program_output_count_of(const struct et_program *program, int index, int *axis,
                                 int *count) {
     const struct output *output = &program->graph->outputs[index];

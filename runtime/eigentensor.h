@@ -206,6 +206,13 @@ struct et_tensor et_program_input(const struct et_program *program, int index);
 int et_program_output_count(const struct et_program *program);
 struct et_tensor et_program_output(const struct et_program *program, int index);
 
+/* Whether it is said what the integers of an input or output stand for: (integer - *zero) * *scale,
+ * where the scale is positive. A run does not heed it. */
+bool et_program_input_scale(const struct et_program *program, int index, float *scale,
+                            int64_t *zero);
+bool et_program_output_scale(const struct et_program *program, int index, float *scale,
+                             int64_t *zero);
+
 /* An output whose extent along one axis depends on the data has, as a tensor, the greatest extent
  * that there can be, and another output says, an int64 of rank 0, how many elements along the axis
  * are true: the first ones. True for such an output: the axis, and the position of the output that

@@ -30,6 +30,16 @@ static void write_shape(struct text *text, const struct et_tensor *tensor) {
     text_add(text, "]");
 }
 
+/* What integers stand for, where that is said. */
+static void write_scale(struct text *text, const struct model *model, int index, bool is_input) {
+    float scale;
+    int64_t zero;
+    if ((is_input ? et_program_input_scale : et_program_output_scale)(model->program, index, &scale,
+                                                                      &zero))
+        text_add(text, ",\"parameters\":{\"scale\":%.9g,\"zero\":%" PRId64 "}", (double)scale,
+                 zero);
+}
+
 void oip_write_tensors(struct text *text, const struct model *model, int count,
                        model_tensor *facts) {
     int written = 0;
@@ -43,6 +53,7 @@ void oip_write_tensors(struct text *text, const struct model *model, int count,
         text_add_json(text, tensor.name);
         text_add(text, ",");
         write_shape(text, &tensor);
+        write_scale(text, model, i, facts == model_input);
         text_add(text, "}");
     }
     text_add(text, "]");

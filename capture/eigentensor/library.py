@@ -2,7 +2,8 @@
 
 import ctypes
 import os
-from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int64
+from ctypes import c_size_t, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -57,6 +58,8 @@ _FUNCTIONS = {
     "et_program_input": (Tensor, c_void_p, c_int),
     "et_program_output_count": (c_int, c_void_p),
     "et_program_output": (Tensor, c_void_p, c_int),
+    "et_program_input_scale": (c_bool, c_void_p, c_int, POINTER(c_float), POINTER(c_int64)),
+    "et_program_output_scale": (c_bool, c_void_p, c_int, POINTER(c_float), POINTER(c_int64)),
     "et_program_output_counts": (c_bool, c_void_p, c_int),
     "et_program_true_shape": (None, c_void_p, c_int, POINTER(c_void_p), POINTER(c_int64)),
     "et_program_cut_output": (None, c_void_p, c_int, POINTER(c_void_p)),

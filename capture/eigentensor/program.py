@@ -20,10 +20,13 @@ class ProgramError(Exception):
 
 @dataclass(frozen=True)
 class Placeholder:
-    """An input or an output. Its first extent is -1 where it has a batch axis."""
+    """An input or an output. Its first extent is -1 where it has a batch axis. Integers may stand
+    for the numbers (integer - zero) * scale; scale is None where that is not said."""
     name: str
     dtype: str
     shape: tuple
+    scale: float | None = None
+    zero: int | None = None
 
     @property
     def batched(self):
@@ -199,7 +202,15 @@ class GraphProgram:
         facts = [getattr(self._library, f"et_program_{kind}")(self._handle, i)
                  for i in range(count)]
         return tuple(Placeholder(fact.name.decode(), fact.dtype.decode(),
-                                 tuple(fact.shape[:fact.rank])) for fact in facts)
+                                 tuple(fact.shape[:fact.rank]), *self._scale(kind, i))
+                     for i, fact in enumerate(facts))
+
+    def _scale(self, kind, index):
+        """What the integers of an input or output stand for: scale and zero, or nothing."""
+        scale, zero = ctypes.c_float(), ctypes.c_int64()
+        told = getattr(self._library, f"et_program_{kind}_scale")(
+            self._handle, index, ctypes.byref(scale), ctypes.byref(zero))
+        return (scale.value, zero.value) if told else ()
 
     def __repr__(self):
         return (f"<GraphProgram {self.name} {self.uuid}: "

@@ -17,6 +17,21 @@ static const char *count_text(struct emitter *emitter, const struct buffer *buff
                         output->counted_axis, emitter->fields[BUFFER_OUTPUT][output->count - 1]);
 }
 
+static const struct scaling *scaling_of(const struct graph *graph, enum buffer_kind kind,
+                                        int position) {
+    return kind == BUFFER_INPUT ? &graph->inputs[position]->scaling
+                                : &graph->outputs[position].scaling;
+}
+
+/* Behind the description of a tensor: what its integers stand for. */
+static const char *scaling_text(struct emitter *emitter, const struct buffer *buffer) {
+    const struct scaling *scaling = scaling_of(emitter->ir->graph, buffer->kind, buffer->position);
+    if (scaling->scale == 0)
+        return "";
+    return arena_format(emitter->ir->arena, ", scale %.9g, zero %" PRId64, (double)scaling->scale,
+                        scaling->zero);
+}
+
 static void add_tensor_fields(struct emitter *emitter, struct text *text, enum buffer_kind kind,
                               const char *constant) {
     const struct ir *ir = emitter->ir;
@@ -29,8 +44,9 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
             continue;
         count++;
         const char *description = tensor_description(emitter, buffer);
-        text_add(text, "    %s%s *%s; /* %s%s */\n", constant, dtype_facts[buffer->dtype].c_type,
-                 buffer->name, strchr(description, ' ') + 1, count_text(emitter, buffer));
+        text_add(text, "    %s%s *%s; /* %s%s%s */\n", constant, dtype_facts[buffer->dtype].c_type,
+                 buffer->name, strchr(description, ' ') + 1, scaling_text(emitter, buffer),
+                 count_text(emitter, buffer));
     }
     if (!count)
         text_add(text, "    char none; /* the graph has none */\n");
@@ -53,6 +69,22 @@ static void add_counts(struct text *text, const struct graph *graph, const char 
                      upper, i, graph->outputs[i].count - 1);
 }
 
+/* Scale and zero of what has them, by position. */
+static void add_scaling(struct text *text, const struct graph *graph, enum buffer_kind kind,
+                        const char *upper) {
+    const char *what = kind == BUFFER_INPUT ? "INPUT" : "OUTPUT";
+    int count = kind == BUFFER_INPUT ? graph->input_count : graph->output_count;
+    for (int i = 0; i < count; i++) {
+        const struct scaling *scaling = scaling_of(graph, kind, i);
+        if (scaling->scale != 0)
+            text_add(text,
+                     "/* The integers of %s %d stand for (integer - zero) * scale: */\n"
+                     "#define %s_%s_%d_SCALE %af /* %.9g */\n#define %s_%s_%d_ZERO %" PRId64 "\n",
+                     kind == BUFFER_INPUT ? "input" : "output", i, upper, what, i,
+                     (double)scaling->scale, (double)scaling->scale, upper, what, i, scaling->zero);
+    }
+}
+
 static void add_sizes(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     const char *upper = emit_upper_case(emitter->ir, emitter->prefix);
     text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
@@ -61,6 +93,8 @@ static void add_sizes(struct emitter *emitter, struct text *text, const struct c
     text_add(text, "#define %s_INPUT_COUNT %d\n", upper, emitter->ir->graph->input_count);
     text_add(text, "#define %s_OUTPUT_COUNT %d\n", upper, emitter->ir->graph->output_count);
     add_counts(text, emitter->ir->graph, upper);
+    add_scaling(text, emitter->ir->graph, BUFFER_INPUT, upper);
+    add_scaling(text, emitter->ir->graph, BUFFER_OUTPUT, upper);
     if (compiled->block_count && !compiled->axis_count)
         text_add(text, "#define %s_BLOCK_IMAGES %" PRId64 " /* fastest are multiples of it */\n",
                  upper, compiled->blocks[0].images);

@@ -147,6 +147,7 @@ static struct node *append_input(struct adding *adding, const struct node *node)
     struct node input = with_shape(OP_INPUT, node, BATCH_EXTENT, adding->takes_first);
     input.batched = true;
     input.name = node->name;
+    input.scaling = node->scaling;
     struct node *made = append(adding, input, 0, NULL, NULL);
     if (!made || !adding->takes_first)
         return made;
@@ -203,7 +204,8 @@ static bool add_nodes(struct adding *adding, const struct graph *graph, struct o
                            "the extent of output \"%s\" depends on the data: it differs from one "
                            "image to another",
                            graph->outputs[i].name);
-        outputs[i] = (struct output){.name = graph->outputs[i].name, .node = images};
+        outputs[i] = graph->outputs[i];
+        outputs[i].node = images;
     }
     return true;
 }

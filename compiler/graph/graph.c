@@ -241,6 +241,7 @@ bool graph_add_output_again(struct graph *graph, const struct output *output, st
     struct output *added = &graph->outputs[graph->output_count - 1];
     added->counted_axis = output->counted_axis;
     added->count = output->count;
+    added->scaling = output->scaling;
     return true;
 }
 

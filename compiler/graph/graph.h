@@ -116,6 +116,13 @@ bool op_accepts(enum op op, enum dtype dtype);
 /* The form of its operands' dtype, C text; "NONE" */
 const char *op_form(enum op op, enum dtype dtype);
 
+/* What the integers of an input or output stand for: the numbers (integer - zero) * scale. No
+ * operation heeds it; it is for those who make the inputs and read the outputs. */
+struct scaling {
+    float scale;  /* positive and finite; 0: nothing is said */
+    int64_t zero; /* one of the dtype's integers, which has at most 32 bits */
+};
+
 /* One node. Fields after `shape` are attributes; each belongs to the operations named beside it. */
 struct node {
     int id;     /* position in the graph */
@@ -128,9 +135,10 @@ struct node {
     int source_count;
     struct node **sources;
 
-    const char *name; /* input, weight */
-    int axis;         /* window, concat, gather, argsort, scatters, scan */
-    int axis_count;   /* permute, flip, reductions, contract: how many of `axes` */
+    const char *name;       /* input, weight */
+    struct scaling scaling; /* input */
+    int axis;               /* window, concat, gather, argsort, scatters, scan */
+    int axis_count;         /* permute, flip, reductions, contract: how many of `axes` */
     int axes[MAX_RANK];
     int64_t before[MAX_RANK];       /* pad: elements before; shrink: begin */
     int64_t after[MAX_RANK];        /* pad: elements after;  shrink: end */
@@ -153,6 +161,7 @@ struct output {
     struct node *node;
     int counted_axis;
     int count; /* 1 + the position of the output that says it; 0: the extent is as it stands */
+    struct scaling scaling;
 };
 
 /* A graph owns its nodes and names through its arena. Values of weights belong to whoever loaded
@@ -187,8 +196,8 @@ struct node *graph_append(struct graph *graph, const struct node *prototype,
                           struct et_error *error);
 bool graph_add_output(struct graph *graph, const char *name, struct node *node,
                       struct et_error *error);
-/* The same for what an output of another graph has become, with its name and, if its outputs are
- * these in the same order, what counts it. */
+/* The same for what an output of another graph has become, with its name, what its integers stand
+ * for and, if its outputs are these in the same order, what counts it. */
 bool graph_add_output_again(struct graph *graph, const struct output *output, struct node *node,
                             struct et_error *error);
 /* Lets output `index` be counted along `axis` by the output at position `count`. */

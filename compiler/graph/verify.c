@@ -1,5 +1,7 @@
 #include "compiler/graph/graph.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* Sources come earlier in the same graph: so there is no cycle. */
@@ -57,6 +59,28 @@ bool verify_count(const struct graph *graph, const struct output *output, struct
                    output->name, shape_text(count->node).text);
 }
 
+static bool verify_scaling(const struct scaling *scaling, enum dtype dtype,
+                           struct et_error *error) {
+    const struct dtype_facts *facts = &dtype_facts[dtype];
+    if (scaling->scale == 0 && scaling->zero == 0)
+        return true;
+    if (!dtype_is_integer(dtype) || dtype == DTYPE_BOOL || facts->bytes > 4)
+        return et_fail(error, "%s has a scale, which is for integers of 8 to 32 bits", facts->name);
+    if (!(scaling->scale > 0) || !isfinite(scaling->scale))
+        return et_fail(error, "the scale is %g, expected a positive number",
+                       (double)scaling->scale);
+    if (scaling->zero < facts->least || scaling->zero > (int64_t)facts->greatest)
+        return et_fail(error, "zero is %" PRId64 ", which is no %s", scaling->zero, facts->name);
+    return true;
+}
+
+static bool verify_inputs(const struct graph *graph, struct et_error *error) {
+    for (int i = 0; i < graph->input_count; i++)
+        if (!verify_scaling(&graph->inputs[i]->scaling, graph->inputs[i]->dtype, error))
+            return et_fail_within(error, "input \"%s\"", graph->inputs[i]->name);
+    return true;
+}
+
 bool verify_graph(const struct graph *graph, struct et_error *error) {
     for (int i = 0; i < graph->node_count; i++) {
         if (graph->nodes[i]->id != i)
@@ -64,6 +88,8 @@ bool verify_graph(const struct graph *graph, struct et_error *error) {
         if (!check_node(graph, graph->nodes[i], error))
             return et_fail_within(error, "node %d", i);
     }
+    if (!verify_inputs(graph, error))
+        return false;
     if (graph->output_count == 0)
         return et_fail(error, "the graph has no outputs");
     for (int i = 0; i < graph->output_count; i++) {
@@ -81,6 +107,8 @@ bool verify_graph(const struct graph *graph, struct et_error *error) {
                            shape_text(node).text);
         if (graph->outputs[i].count && !verify_count(graph, &graph->outputs[i], error))
             return false;
+        if (!verify_scaling(&graph->outputs[i].scaling, node->dtype, error))
+            return et_fail_within(error, "output \"%s\"", graph->outputs[i].name);
     }
     return true;
 }

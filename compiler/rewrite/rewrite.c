@@ -56,6 +56,7 @@ static struct graph *finish_graph(struct rewriting *rewriting) {
     for (int i = 0; next && i < graph->output_count; i++) {
         next->outputs[i].counted_axis = graph->outputs[i].counted_axis;
         next->outputs[i].count = graph->outputs[i].count;
+        next->outputs[i].scaling = graph->outputs[i].scaling;
     }
     return next;
 }

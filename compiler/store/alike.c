@@ -96,7 +96,9 @@ bool graphs_alike(const struct graph *a, const struct graph *b, struct et_error 
         same = a->outputs[i].node->id == b->outputs[i].node->id &&
                same_name(a->outputs[i].name, b->outputs[i].name) &&
                a->outputs[i].counted_axis == b->outputs[i].counted_axis &&
-               a->outputs[i].count == b->outputs[i].count;
+               a->outputs[i].count == b->outputs[i].count &&
+               a->outputs[i].scaling.scale == b->outputs[i].scaling.scale &&
+               a->outputs[i].scaling.zero == b->outputs[i].scaling.zero;
     return same || et_fail(error, "there are %d nodes, or %d", a->node_count, b->node_count);
 }
 

@@ -8,6 +8,7 @@
 #include "compiler/store/open_graph.h"
 
 #include "compiler/base/json_read.h"
+#include "compiler/store/element.h"
 
 #include <errno.h>
 #include <string.h>
@@ -140,14 +141,31 @@ static bool read_axes(struct reader *reader, const json_t *document, struct et_e
 
 /* ---- Lists of tensors ---- */
 
-static bool read_listed(struct node *node, const json_t *object, bool may_be_batched,
+/* "scale" and "zero": both or neither. verify_graph() looks at what they are. */
+static bool read_scaling(const json_t *object, struct scaling *scaling, struct et_error *error) {
+    const json_t *scale = json_object_get(object, "scale");
+    if (!scale && !json_object_get(object, "zero"))
+        return true;
+    if (!scale)
+        return et_fail(error, "\"scale\" is missing");
+    if (!element_from_json(scale, DTYPE_FLOAT32, &scaling->scale, error))
+        return et_fail_within(error, "\"scale\"");
+    if (scaling->scale == 0)
+        return et_fail(error, "\"scale\" is 0");
+    return json_read_integer(object, "zero", INT64_MIN, INT64_MAX, &scaling->zero, error);
+}
+
+/* An input may say what its integers stand for. */
+static bool read_listed(struct node *node, const json_t *object, bool is_input,
                         struct size_loader *loader, struct et_error *error) {
     static const char *const keys[] = {"name", "dtype", "shape", NULL};
+    static const char *const input_keys[] = {"name", "dtype", "shape", "scale", "zero", NULL};
     if (!json_is_object(object))
         return et_fail(error, "%s, expected an object", json_kind(object));
     node->name = json_read_name(object, "name", error);
-    return node->name && json_check_keys(object, keys, error) &&
-           load_dtype_and_shape(object, node, may_be_batched, loader, error);
+    return node->name && json_check_keys(object, is_input ? input_keys : keys, error) &&
+           load_dtype_and_shape(object, node, is_input, loader, error) &&
+           read_scaling(object, &node->scaling, error);
 }
 
 static bool read_tensors(struct reader *reader, const json_t *tensors, struct et_error *error) {
@@ -236,15 +254,16 @@ static bool read_count(struct graph *graph, int index, const json_t *object,
 }
 
 static bool read_output(struct graph *graph, const json_t *object, struct et_error *error) {
-    static const char *const keys[] = {"name", "node", "count", NULL};
+    static const char *const keys[] = {"name", "node", "count", "scale", "zero", NULL};
     if (!json_is_object(object))
         return et_fail(error, "%s, expected an object", json_kind(object));
-    const char *name = json_read_name(object, "name", error);
+    struct output output = {.name = json_read_name(object, "name", error)};
     int64_t id;
-    if (!name || !json_check_keys(object, keys, error) ||
-        !json_read_integer(object, "node", 0, graph->node_count - 1, &id, error))
+    if (!output.name || !json_check_keys(object, keys, error) ||
+        !json_read_integer(object, "node", 0, graph->node_count - 1, &id, error) ||
+        !read_scaling(object, &output.scaling, error))
         return false;
-    return graph_add_output(graph, name, graph->nodes[id], error);
+    return graph_add_output_again(graph, &output, graph->nodes[id], error);
 }
 
 static bool read_outputs(struct reader *reader, const json_t *document, struct et_error *error) {
@@ -263,8 +282,9 @@ static bool read_outputs(struct reader *reader, const json_t *document, struct e
     return true;
 }
 
-/* "inputs" says again what the input nodes are, in their order. */
-static bool check_input(struct reader *reader, const struct node *input, const json_t *object,
+/* "inputs" says again what the input nodes are, in their order, and what their integers stand for.
+ */
+static bool check_input(struct reader *reader, struct node *input, const json_t *object,
                         struct et_error *error) {
     struct node stated = {0};
     struct open_node sizes = {0};
@@ -272,6 +292,7 @@ static bool check_input(struct reader *reader, const struct node *input, const j
     reader->loader.capacity = 0;
     if (!read_listed(&stated, object, true, &reader->loader, error))
         return false;
+    input->scaling = stated.scaling;
     struct shape_text found = shape_text(&stated), expected = shape_text(input);
     bool same = strcmp(stated.name, input->name) == 0 && strcmp(found.text, expected.text) == 0;
     if (same && reader->open->nodes &&

@@ -144,7 +144,16 @@ static void add_dtype_and_shape(const struct writer *writer, const struct node *
         add_comma(text, i > 0);
         add_integer(writer, node, PLACE_SHAPE, i);
     }
-    text_add_bytes(text, "]}", 2);
+    text_add_bytes(text, "]", 1);
+}
+
+/* What integers of an input or output stand for, where that is said. */
+static void add_scaling(struct text *text, const struct scaling *scaling) {
+    if (scaling->scale == 0)
+        return;
+    text_add(text,
+             ", \"scale\": %s, \"zero\": ", element_text(DTYPE_FLOAT32, &scaling->scale).text);
+    add_number(text, scaling->zero);
 }
 
 /* {"name": "x", "dtype": "float32", "shape": [3]} on lines of their own. */
@@ -156,6 +165,8 @@ static bool add_named(const struct writer *writer, struct node *const *nodes, in
         if (!add_name(text, "the name of an input or weight", nodes[i]->name, error))
             return false;
         add_dtype_and_shape(writer, nodes[i]);
+        add_scaling(text, &nodes[i]->scaling);
+        text_add_bytes(text, "}", 1);
     }
     text_add(text, "%s%s]", count ? "\n" : "", count ? indent : "");
     return true;
@@ -284,6 +295,7 @@ static bool add_node(const struct writer *writer, const struct node *node, int i
     if (!add_attributes(writer, node, indent, error))
         return et_fail_within(error, "node %d (%s)", node->id, op_facts[node->op].name);
     add_dtype_and_shape(writer, node);
+    text_add_bytes(text, "}", 1);
     return true;
 }
 
@@ -355,6 +367,7 @@ static bool add_graph(struct text *text, const struct open_graph *open,
         text_add(text, ", \"node\": %d", graph->outputs[i].node->id);
         if (!add_count(text, graph, &graph->outputs[i], error))
             return false;
+        add_scaling(text, &graph->outputs[i].scaling);
         text_add(text, "}");
     }
     text_add(text, "\n  ]\n}\n");

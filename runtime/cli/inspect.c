@@ -88,10 +88,16 @@ static const struct command_line line = {
 /* ---- Summary ---- */
 
 static void print_tensors(const char *kind, int count, const struct et_program *program,
-                          struct et_tensor (*at)(const struct et_program *, int)) {
+                          struct et_tensor (*at)(const struct et_program *, int),
+                          bool (*scale_of)(const struct et_program *, int, float *, int64_t *)) {
     for (int i = 0; i < count; i++) {
         struct et_tensor tensor = at(program, i);
-        printf("%-12s%s %s\n", kind, tensor.name, facts_text(&tensor).text);
+        float scale;
+        int64_t zero;
+        printf("%-12s%s %s", kind, tensor.name, facts_text(&tensor).text);
+        if (scale_of(program, i, &scale, &zero))
+            printf(", scale %.9g, zero %" PRId64, (double)scale, zero);
+        printf("\n");
     }
 }
 
@@ -149,8 +155,10 @@ static void print_summary(const struct cli_model *model) {
     printf("%-12s%s\n", "digest", et_program_digest(program));
     printf("%-12s%s\n", "uuid", et_program_uuid(program));
     print_axes(model);
-    print_tensors("input", et_program_input_count(program), program, et_program_input);
-    print_tensors("output", et_program_output_count(program), program, et_program_output);
+    print_tensors("input", et_program_input_count(program), program, et_program_input,
+                  et_program_input_scale);
+    print_tensors("output", et_program_output_count(program), program, et_program_output,
+                  et_program_output_scale);
     print_counts(program_graph(program));
     print_contents(program_graph(program));
 }

@@ -187,6 +187,18 @@ class Inputs(unittest.TestCase):
         self.program.prepare("jit")
         self.assertIn("static void k01", self.program.source("jit"))
 
+    def test_what_integers_stand_for(self):
+        self.assertEqual([(p.scale, p.zero) for p in self.program.placeholders], [(None, None)] * 2)
+        text = json.dumps({
+            "format": "eigentensor", "version": 2, "name": "codes",
+            "inputs": [{"name": "x", "dtype": "uint8", "shape": [2], "scale": 0.25, "zero": 7}],
+            "nodes": [{"id": 0, "op": "input", "src": [], "name": "x", "dtype": "uint8",
+                       "shape": [2]}],
+            "outputs": [{"name": "y", "node": 0, "scale": 0.5, "zero": 255}]})
+        program = GraphProgram.from_json(text.encode())
+        self.assertEqual([(p.scale, p.zero) for p in program.placeholders], [(0.25, 7)])
+        self.assertEqual([(p.scale, p.zero) for p in program.outputs], [(0.5, 255)])
+
     def test_errors_of_the_library(self):
         with self.assertRaisesRegex(ProgramError, "nowhere.json"):
             GraphProgram.load("/nowhere.json")

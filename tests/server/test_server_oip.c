@@ -2,6 +2,8 @@
  * bodies and failing memory do to any route: nothing. */
 #include "tests/support/server_support.h"
 
+#include <unistd.h>
+
 TestSuite(server_oip, .init = begin_server, .fini = end_server, .timeout = 300);
 
 static const char infer_path[] = "/v2/models/mnist/infer";
@@ -398,4 +400,43 @@ Test(server_oip, failing_memory_in_activations) {
                           .body = png->bytes,
                           .body_bytes = png->count};
     fail_every_allocation(&asked);
+}
+
+/* ---- What integers stand for ---- */
+
+static char scales_folder[] = "/tmp/test-scales-XXXXXX";
+static char scales_path[64];
+
+static void begin_scales_server(void) {
+    static const char graph[] =
+        "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"codes\",\n"
+        " \"inputs\": [{\"name\": \"x\", \"dtype\": \"uint8\", \"shape\": [2], \"scale\": 0.1, "
+        "\"zero\": 7}],\n"
+        " \"nodes\": [\n"
+        "  {\"id\": 0, \"op\": \"input\", \"src\": [], \"name\": \"x\", \"dtype\": \"uint8\", "
+        "\"shape\": [2]},\n"
+        "  {\"id\": 1, \"op\": \"cast\", \"src\": [0], \"dtype\": \"int16\", \"shape\": [2]}],\n"
+        " \"outputs\": [{\"name\": \"y\", \"node\": 1, \"scale\": 0.5, \"zero\": -300}, "
+        "{\"name\": \"z\", \"node\": 0}]}\n";
+    cr_assert_not_null(mkdtemp(scales_folder));
+    snprintf(scales_path, sizeof scales_path, "%s/codes.json", scales_folder);
+    cr_assert(write_file(scales_path, graph, strlen(graph), NULL));
+    begin_server_with((char *[]){scales_path}, 1);
+}
+
+static void end_scales_server(void) {
+    end_server();
+    unlink(scales_path);
+    rmdir(scales_folder);
+}
+
+Test(server_scales, metadata_tells_what_integers_stand_for, .init = begin_scales_server,
+     .fini = end_scales_server, .timeout = 60) {
+    json_t *json = json_get("/v2/models/codes", 200);
+    cr_expect_eq((float)json_number_value(at(json, "inputs.0.parameters.scale")), 0.1F);
+    cr_expect_eq(json_integer_value(at(json, "inputs.0.parameters.zero")), 7);
+    cr_expect_eq(json_number_value(at(json, "outputs.0.parameters.scale")), 0.5);
+    cr_expect_eq(json_integer_value(at(json, "outputs.0.parameters.zero")), -300);
+    cr_expect_null(json_object_get(at(json, "outputs.1"), "parameters"));
+    json_decref(json);
 }

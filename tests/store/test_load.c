@@ -1,5 +1,6 @@
 /* Stored graphs that must be refused, each with its whole message. Every case is the good document
  * tests/store/golden_store.json with one piece of text replaced. */
+#include "compiler/graph/batch.h"
 #include "compiler/store/store.h"
 
 #include <criterion/criterion.h>
@@ -300,4 +301,143 @@ Test(load, bounds) {
     text_add(&text, "]}");
     expect_refusal(text.bytes, NULL, "g: node 1024 (input): more than 1024 inputs");
     text_free(&text);
+}
+
+/* ---- What integers stand for ---- */
+
+/* Inputs of two types and their outputs; what is said of x and of its output, u. The caller frees
+ * it. */
+static char *coded(const char *of_x, const char *of_u) {
+    char *document;
+    cr_assert_gt(
+        asprintf(&document,
+                 "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"c\", \"inputs\": [\n"
+                 "  {\"name\": \"x\", \"dtype\": \"uint8\", \"shape\": [3]%s},\n"
+                 "  {\"name\": \"y\", \"dtype\": \"float32\", \"shape\": [3]}\n], \"nodes\": [\n"
+                 "{\"id\": 0, \"op\": \"input\", \"src\": [], \"name\": \"x\", \"dtype\": "
+                 "\"uint8\", \"shape\": [3]},\n"
+                 "{\"id\": 1, \"op\": \"input\", \"src\": [], \"name\": \"y\", \"dtype\": "
+                 "\"float32\", \"shape\": [3]}\n], \"outputs\": [\n"
+                 "  {\"name\": \"u\", \"node\": 0%s}, {\"name\": \"v\", \"node\": 1}]}",
+                 of_x, of_u),
+        0);
+    return document;
+}
+
+Test(load, scales_of_integers_are_checked) {
+    static const struct {
+        const char *more, *message;
+    } cases[] = {
+        {", \"scale\": 0.5", "\"zero\" is missing"},
+        {", \"zero\": 0", "\"scale\" is missing"},
+        {", \"scale\": 0, \"zero\": 0", "\"scale\" is 0"},
+        {", \"scale\": 1e-60, \"zero\": 0", "\"scale\" is 0"},
+        {", \"scale\": -0.5, \"zero\": 0", "the scale is -0.5, expected a positive number"},
+        {", \"scale\": \"nan\", \"zero\": 0", "the scale is nan, expected a positive number"},
+        {", \"scale\": \"inf\", \"zero\": 0", "the scale is inf, expected a positive number"},
+        {", \"scale\": 1e39, \"zero\": 0", "\"scale\": 1e+39 does not fit float32"},
+        {", \"scale\": \"half\", \"zero\": 0", "\"scale\": "},
+        {", \"scale\": true, \"zero\": 0", "\"scale\": "},
+        {", \"scale\": 0.5, \"zero\": 256", "zero is 256, which is no uint8"},
+        {", \"scale\": 0.5, \"zero\": -1", "zero is -1, which is no uint8"},
+        {", \"scale\": 0.5, \"zero\": 1.5", "\"zero\" is a real number, expected an integer"},
+        {", \"scale\": 0.5, \"zero\": null", "\"zero\" is null, expected an integer"},
+        {", \"scale\": 0.5, \"zero\": 0, \"zero_point\": 0", "unknown key \"zero_point\""},
+    };
+    struct weights *weights;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int output = 0; output < 2; output++) {
+            struct et_error error = {""};
+            char *document = coded(output ? "" : cases[i].more, output ? cases[i].more : "");
+            cr_expect_null(
+                graph_decode(document, strlen(document), "g", NULL, NULL, &weights, &error), "%s",
+                document);
+            cr_expect_not_null(strstr(error.message, cases[i].message), "%s: %s", cases[i].more,
+                               error.message);
+            free(document);
+        }
+}
+
+Test(load, scales_are_of_narrow_integers) {
+    static const char *const refused_types[] = {"float32", "bool", "int64", "uint64", "float16"};
+    static const char *const types[] = {"int8", "uint8", "int16", "uint16", "int32", "uint32"};
+    for (size_t i = 0; i < sizeof types / sizeof *types + 5; i++) {
+        bool refused = i < 5;
+        const char *type = refused ? refused_types[i] : types[i - 5];
+        struct weights *weights;
+        struct et_error error = {""};
+        char document[512];
+        snprintf(document, sizeof document,
+                 "{\"format\": \"eigentensor\", \"version\": 2, \"name\": \"c\", \"inputs\": [\n"
+                 "{\"name\": \"x\", \"dtype\": \"%s\", \"shape\": [3], \"scale\": 0.25, \"zero\": "
+                 "127}], \"nodes\": [{\"id\": 0, \"op\": \"input\", \"src\": [], \"name\": \"x\", "
+                 "\"dtype\": \"%s\", \"shape\": [3]}], \"outputs\": [{\"name\": \"y\", \"node\": "
+                 "0}]}",
+                 type, type);
+        struct graph *graph =
+            graph_decode(document, strlen(document), "g", NULL, NULL, &weights, &error);
+        cr_expect_eq(graph == NULL, refused, "%s: %s", type, error.message);
+        cr_expect(!refused || strstr(error.message, "a scale, which is for integers of 8 to 32"),
+                  "%s", error.message);
+        graph_free(graph);
+    }
+}
+
+/* They are written as they were read, and a part of the digest. */
+Test(load, scales_are_kept) {
+    static const char *const said[] = {
+        "",
+        ", \"scale\": 0.003921569, \"zero\": 12",
+        ", \"scale\": 0.003921569, \"zero\": 13",
+        ", \"scale\": 0.00392157, \"zero\": 12",
+        ", \"scale\": 1e-45, \"zero\": 255",
+    };
+    struct digest digests[10];
+    struct weights *weights;
+    int count = 0;
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        for (int output = 0; output < (i ? 2 : 1); output++, count++) {
+            struct text text = {0};
+            char *document = coded(output ? "" : said[i], output ? said[i] : "");
+            struct graph *graph =
+                graph_decode(document, strlen(document), "g", NULL, NULL, &weights, NULL);
+            cr_assert_not_null(graph, "%s", document);
+            cr_assert(graph_digest(graph, &digests[count], NULL));
+            cr_assert(graph_to_json(graph, NULL, NULL, &text, NULL));
+            const char *written = text_read(&text, NULL);
+            cr_expect_eq(strstr(written, "scale") != NULL, i > 0);
+            cr_expect_not_null(strstr(written, said[i]), "%s", written);
+            struct graph *again =
+                graph_decode(written, strlen(written), "g", NULL, NULL, &weights, NULL);
+            cr_assert_not_null(again);
+            const struct scaling *x = &again->inputs[0]->scaling, *u = &again->outputs[0].scaling;
+            cr_expect_eq(x->scale, graph->inputs[0]->scaling.scale);
+            cr_expect_eq(x->zero, graph->inputs[0]->scaling.zero);
+            cr_expect_eq(u->scale, graph->outputs[0].scaling.scale);
+            cr_expect_eq(u->zero, graph->outputs[0].scaling.zero);
+            cr_expect_eq((output ? x : u)->scale, 0);
+            graph_free(again);
+            graph_free(graph);
+            text_free(&text);
+            free(document);
+        }
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < i; k++)
+            cr_expect_not(digest_equal(&digests[i], &digests[k]), "%d and %d", k, i);
+}
+
+Test(load, scales_go_along_with_a_batch_axis) {
+    char *document = coded(", \"scale\": 0.5, \"zero\": 3", ", \"scale\": 0.25, \"zero\": 4");
+    struct weights *weights;
+    struct graph *graph = graph_decode(document, strlen(document), "g", NULL, NULL, &weights, NULL);
+    cr_assert_not_null(graph);
+    struct graph *images = graph_add_batch(graph, NULL);
+    cr_assert_not_null(images);
+    cr_expect_eq(images->inputs[0]->scaling.scale, 0.5F);
+    cr_expect_eq(images->inputs[0]->scaling.zero, 3);
+    cr_expect_eq(images->outputs[0].scaling.scale, 0.25F);
+    cr_expect_eq(images->outputs[0].scaling.zero, 4);
+    graph_free(images);
+    graph_free(graph);
+    free(document);
 }
