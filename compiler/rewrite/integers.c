@@ -314,4 +314,5 @@ void rewrite_integers(struct rewriting *rewriting) {
                               (size_t)rewriting->graph->node_count);
     rewriting_remake(rewriting, emit, &plan);
     analysis_end(rewriting);
+    rewrite_io(rewriting);
 }

@@ -80,6 +80,17 @@ static void find_sites(struct quantizing *plan) {
             add_site(plan, graph->nodes[i], &weight);
 }
 
+/* Outputs that are to be integers have ranges, too. */
+static void find_outputs(struct quantizing *plan) {
+    struct rewriting *rewriting = plan->rewriting;
+    const struct graph *graph = rewriting->graph;
+    for (int i = 0; i < graph->output_count; i++) {
+        const struct node *node = graph->outputs[i].node;
+        if (node->dtype == DTYPE_FLOAT32 && rewriting->analysis->uses[node->id] == 1)
+            add_tensor(plan, node)->is_output = true;
+    }
+}
+
 /* ---- The report ---- */
 
 /* What it does to the outputs by itself, where that was measured. */
@@ -132,6 +143,8 @@ void rewrite_quantize(struct rewriting *rewriting) {
     fold_first(rewriting);
     analysis_begin(rewriting);
     find_sites(&plan);
+    if (plan.site_count && rewrites_io(&rewriting->options))
+        find_outputs(&plan);
     if (plan.site_count)
         quantize_observe(&plan);
     for (int i = 0; i < plan.site_count; i++)
@@ -140,7 +153,9 @@ void rewrite_quantize(struct rewriting *rewriting) {
         quantize_within(&plan, budget);
     for (int i = 0; i < plan.site_count; i++)
         report(rewriting, plan.sites[i]);
+    plan.rounds_outputs = true;
     if (plan.site_count)
         rewriting_remake(rewriting, quantize_emit, &plan);
     analysis_end(rewriting);
+    rewrite_io(rewriting);
 }

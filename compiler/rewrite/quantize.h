@@ -26,6 +26,7 @@ struct quantized_tensor {
     int64_t *bins;    /* [RANGE_BINS] of all that was seen but 0, which has a code of its own; NULL:
                          not wanted */
     struct quantization quantization;
+    bool is_output;      /* it is an output and nothing else, which is to be rounded to codes */
     struct tensor codes; /* in the graph that is being made, once they are wanted */
 };
 
@@ -60,6 +61,7 @@ struct quantizing {
     int site_count, site_capacity;
     struct quantized_site **sites;
     struct quantized_site **site_at; /* by node: of a contraction, or of a link of its chain */
+    bool rounds_outputs;             /* those that are to be; not while errors are measured */
 };
 
 /* quantize_data.c: runs the graph on the data, and sets range and quantization of each tensor. */

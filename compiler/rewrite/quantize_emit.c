@@ -180,11 +180,28 @@ static struct tensor emit_site(const struct quantizing *plan, struct quantized_s
     return scaled_integers(site->sums, sum_scale(rewriting, site, 1, "scale"));
 }
 
-struct tensor quantize_emit(struct rewriting *rewriting, const struct node *node, void *plan) {
-    const struct quantizing *quantizing = plan;
-    struct quantized_site *site = site_made(quantizing, node);
+static struct tensor emit_node_of(struct rewriting *rewriting, const struct node *node,
+                                  const struct quantizing *plan) {
+    struct quantized_site *site = site_made(plan, node);
     if (!site)
         return NO_TENSOR;
-    return site->contract == node ? emit_site(quantizing, site)
+    return site->contract == node ? emit_site(plan, site)
                                   : rewriting->made[link_source(rewriting->analysis, node)->id];
+}
+
+/* An output is what its codes stand for. */
+static struct tensor emit_output(struct rewriting *rewriting, const struct quantizing *plan,
+                                 struct quantized_tensor *tensor, struct tensor x) {
+    rewriting->made[tensor->node->id] = is_given(x) ? x : rewriting_again(rewriting, tensor->node);
+    return scaled_integers(centred_codes(plan, tensor),
+                           scalar(rewriting->context, tensor->quantization.scale));
+}
+
+struct tensor quantize_emit(struct rewriting *rewriting, const struct node *node, void *plan) {
+    const struct quantizing *quantizing = plan;
+    struct quantized_tensor *tensor = quantizing->tensor_at[node->id];
+    struct tensor x = emit_node_of(rewriting, node, quantizing);
+    return quantizing->rounds_outputs && tensor && tensor->is_output && tensor->finite
+               ? emit_output(rewriting, quantizing, tensor, x)
+               : x;
 }

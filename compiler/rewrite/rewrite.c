@@ -34,7 +34,7 @@ static int first_id(const struct rewriting *rewriting, const struct node *node) 
     return rewriting->owned ? node->origin : node->id;
 }
 
-static struct tensor remake_node(struct rewriting *rewriting, const struct node *node) {
+struct tensor rewriting_again(struct rewriting *rewriting, const struct node *node) {
     struct tensor sources[MAX_SOURCES];
     struct node again = *node;
     again.origin = first_id(rewriting, node);
@@ -70,7 +70,8 @@ static void remake_nodes(struct rewriting *rewriting, emit_node *emit, void *pla
         rewriting_fail(rewriting);
     for (int i = 0; i < graph->node_count; i++) {
         struct tensor tensor = emit ? emit(rewriting, graph->nodes[i], plan) : NO_TENSOR;
-        rewriting->made[i] = is_given(tensor) ? tensor : remake_node(rewriting, graph->nodes[i]);
+        rewriting->made[i] =
+            is_given(tensor) ? tensor : rewriting_again(rewriting, graph->nodes[i]);
     }
 }
 
@@ -108,7 +109,7 @@ static void emit_again(struct rewriting *rewriting, emit_node *emit, void *plan)
         for (int k = 0; k < node->source_count; k++)
             changed[i] |= changed[node->sources[k]->id];
         if (changed[i])
-            rewriting->made[i] = is_given(tensor) ? tensor : remake_node(rewriting, node);
+            rewriting->made[i] = is_given(tensor) ? tensor : rewriting_again(rewriting, node);
     }
 }
 

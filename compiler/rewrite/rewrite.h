@@ -140,6 +140,7 @@ struct rewrite_options {
     int winograd_tile[2]; /* outputs of a tile, height and width, whatever the cost; {0}: by cost */
     int winograd_most;    /* outputs of a tile, along each side: fewer round better; 0: any */
     bool exact;           /* integers: only where every bit stays what it is */
+    enum dtype io;        /* integers, quantize: int8 or uint8, for inputs and outputs; else none */
     enum stored_type stored;         /* store-weights */
     int stored_block;                /* codes; 0: as usual */
     bool stored_zeros;               /* each block of codes has a zero of its own */

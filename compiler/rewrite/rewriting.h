@@ -31,6 +31,9 @@ _Noreturn void rewriting_fail(struct rewriting *rewriting);
 typedef struct tensor emit_node(struct rewriting *rewriting, const struct node *node, void *plan);
 void rewriting_remake(struct rewriting *rewriting, emit_node *emit, void *plan);
 
+/* A node of the graph in hand again, of what its sources have become. */
+struct tensor rewriting_again(struct rewriting *rewriting, const struct node *node);
+
 /* A site about `node`, of which the caller sets more. */
 struct rewrite_site *rewriting_site(struct rewriting *rewriting, const struct node *node);
 
@@ -258,6 +261,15 @@ void rewrite_quantize(struct rewriting *rewriting);
  * provides a graph without float32 contractions of integers times scales, but those whose site says
  * why not */
 void rewrite_integers(struct rewriting *rewriting);
+
+/* io.c
+ * requires what integers are: the graph that `integers` or `quantize` made
+ * provides a graph whose inputs and outputs are of the type that options.io says, if it says one,
+ * but those whose site says why not */
+void rewrite_io(struct rewriting *rewriting);
+static inline bool rewrites_io(const struct rewrite_options *options) {
+    return options->io == DTYPE_INT8 || options->io == DTYPE_UINT8;
+}
 
 /* store_weights.c
  * requires nothing

@@ -27,6 +27,7 @@ enum {
     KEY_ERROR,
     KEY_ACCURACY,
     KEY_EXACT,
+    KEY_IO,
     KEYS_END
 };
 
@@ -82,6 +83,10 @@ static const struct argp_option options[] = {
     {"labels", KEY_LABELS, "FILE", 0,
      "quantize: the labels of the data, an IDX or .npy file: for --accuracy", 0},
     {"exact", KEY_EXACT, 0, 0, "integers: only what keeps every bit of the outputs", 0},
+    {"io", KEY_IO, "TYPE", 0,
+     "integers, quantize: inputs and outputs are to be int8 or uint8, whose scales and zeros the "
+     "graph, its header in C and `inspect` tell",
+     0},
     {"allow-none", KEY_ALLOW_NONE, 0, 0, "Write a graph even where a rewrite found nothing to do",
      0},
     {"input", KEY_INPUT, "[NAME=]FILE", 0,
@@ -127,6 +132,13 @@ static void parse_block(struct rewrite_arguments *arguments, const char *text,
     if (block % 2)
         argp_error(state, "%s: expected an even number", text);
     arguments->options.stored_block = (int)block;
+}
+
+static void parse_io(struct rewrite_arguments *arguments, const char *text,
+                     struct argp_state *state) {
+    enum dtype *io = &arguments->options.io;
+    if (!dtype_from_name(text, io) || (*io != DTYPE_INT8 && *io != DTYPE_UINT8))
+        argp_error(state, "%s: expected int8 or uint8", text);
 }
 
 /* "0.01" or "1%" */
@@ -185,6 +197,9 @@ static void check_options(const struct rewrite_arguments *arguments, struct argp
         argp_error(state, "--block and --zeros are for --type=int8 and int4");
     if (names(arguments, REWRITE_quantize) && !was_given(arguments, KEY_DATA))
         argp_error(state, "quantize needs inputs to run on, --data");
+    if (was_given(arguments, KEY_IO) && !names(arguments, REWRITE_integers) &&
+        !names(arguments, REWRITE_quantize))
+        argp_error(state, "--io is for integers and quantize");
     if (was_given(arguments, KEY_ACCURACY) && !was_given(arguments, KEY_LABELS))
         argp_error(state, "--accuracy needs --labels");
 }
@@ -240,6 +255,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         return 0;
     case KEY_EXACT:
         arguments->options.exact = true;
+        return 0;
+    case KEY_IO:
+        parse_io(arguments, argument, state);
         return 0;
     case KEY_ALLOW_NONE:
         arguments->allow_none = true;
@@ -411,6 +429,51 @@ static void print_output(const struct et_tensor *facts, const void *before, cons
     print_deviation("after", deviation_of(after, expected, count));
 }
 
+/* Whether numbers of the old graph are 8-bit integers of the new one. */
+static bool became_codes(const struct et_tensor *old, const struct et_tensor *new) {
+    return strcmp(old->dtype, "float32") == 0 && tensor_element_bytes(new->dtype) == 1;
+}
+
+/* What the new graph reads in place of what the old one does. */
+static void take_inputs(const struct et_program *after, const struct tensors *old,
+                        const struct tensors *new) {
+    for (int i = 0; i < old->count; i++) {
+        float scale;
+        int64_t zero;
+        if (!became_codes(&old->facts[i], &new->facts[i])) {
+            memcpy(new->elements[i], old->elements[i], old->facts[i].bytes);
+            continue;
+        }
+        int low = strcmp(new->facts[i].dtype, "int8") == 0 ? INT8_MIN : 0;
+        et_program_input_scale(after, i, &scale, &zero);
+        for (size_t k = 0; k < new->facts[i].bytes; k++) {
+            float code = nearbyintf(((const float *)old->elements[i])[k] / scale) + (float)zero;
+            code = fminf(fmaxf(code, (float)low), (float)(low + 255));
+            ((uint8_t *)new->elements[i])[k] = (uint8_t)(int)code;
+        }
+    }
+}
+
+/* Outputs of the new graph as numbers, where the old one has such: there is room for these. */
+static void outputs_to_numbers(const struct et_program *after, const struct tensors *old,
+                               const struct tensors *new, void *const *numbers) {
+    for (int i = 0; i < old->count; i++) {
+        float scale;
+        int64_t zero;
+        if (!became_codes(&old->facts[i], &new->facts[i])) {
+            memcpy(numbers[i], new->elements[i], old->facts[i].bytes);
+            continue;
+        }
+        bool is_signed = strcmp(new->facts[i].dtype, "int8") == 0;
+        et_program_output_scale(after, i, &scale, &zero);
+        for (size_t k = 0; k < new->facts[i].bytes; k++) {
+            int code = is_signed ? ((const int8_t *)new->elements[i])[k]
+                                 : ((const uint8_t *)new->elements[i])[k];
+            ((float *)numbers[i])[k] = (float)(code - (int)zero) * scale;
+        }
+    }
+}
+
 /* float64 where the output is float32. */
 static bool make_expected(const struct tensors *outputs, void **expected, struct et_error *error) {
     for (int i = 0; i < outputs->count; i++) {
@@ -421,47 +484,66 @@ static bool make_expected(const struct tensors *outputs, void **expected, struct
     return true;
 }
 
+/* What one sample gives. */
+struct measured {
+    struct tensors inputs, new_inputs, outputs, new_outputs;
+    struct tensors numbers; /* the new outputs as those of the old graph are */
+    void **expected;
+};
+
 static bool run_both(struct et_program *before, struct et_program *after,
-                     const struct tensors *inputs, const struct tensors *old_outputs,
-                     const struct tensors *new_outputs, void **expected, struct et_error *error) {
-    const void *const *elements = (const void *const *)inputs->elements;
-    if (!make_expected(old_outputs, expected, error) ||
-        !et_program_run(before, ET_EAGER, elements, old_outputs->elements, NULL, error) ||
-        !et_program_run(after, ET_EAGER, elements, new_outputs->elements, NULL, error) ||
-        !wide_run(program_graph(before), elements, expected, error))
+                     const struct measured *measured, struct et_error *error) {
+    const struct tensors *outputs = &measured->outputs;
+    const void *const *elements = (const void *const *)measured->inputs.elements;
+    take_inputs(after, &measured->inputs, &measured->new_inputs);
+    if (!make_expected(outputs, measured->expected, error) ||
+        !et_program_run(before, ET_EAGER, elements, outputs->elements, NULL, error) ||
+        !et_program_run(after, ET_EAGER, (const void *const *)measured->new_inputs.elements,
+                        measured->new_outputs.elements, NULL, error) ||
+        !wide_run(program_graph(before), elements, measured->expected, error))
         return false;
+    outputs_to_numbers(after, outputs, &measured->new_outputs, measured->numbers.elements);
     printf("error against float64 %22s %13s %13s\n", "greatest", "relative", "root mean sq");
-    for (int i = 0; i < old_outputs->count; i++)
-        print_output(&old_outputs->facts[i], old_outputs->elements[i], new_outputs->elements[i],
-                     expected[i]);
+    for (int i = 0; i < outputs->count; i++)
+        print_output(&outputs->facts[i], outputs->elements[i], measured->numbers.elements[i],
+                     measured->expected[i]);
     return true;
+}
+
+static void measured_free(struct measured *measured) {
+    for (int i = 0; measured->expected && i < measured->outputs.count; i++)
+        et_release(measured->expected[i]);
+    et_release(measured->expected);
+    tensors_free(&measured->inputs);
+    tensors_free(&measured->new_inputs);
+    tensors_free(&measured->outputs);
+    tensors_free(&measured->new_outputs);
+    tensors_free(&measured->numbers);
 }
 
 static bool measure(const struct rewrite_arguments *arguments, struct et_program *after,
                     struct et_error *error) {
     struct et_program *before = arguments->common.model.program;
-    struct tensors inputs = {0}, old_outputs = {0}, new_outputs = {0};
-    int count = et_program_output_count(before);
-    void **expected = et_allocate((size_t)count, sizeof *expected);
-    bool good = expected || et_fail(error, "out of memory");
-    good = good && model_inputs(before, 1, &inputs, error) &&
-           model_outputs(before, 1, &old_outputs, error) &&
-           model_outputs(after, 1, &new_outputs, error);
+    struct measured measured = {0};
+    struct tensors *inputs = &measured.inputs;
+    const size_t count = (size_t)et_program_output_count(before);
+    measured.expected = et_allocate(count, sizeof *measured.expected);
+    bool good = measured.expected || et_fail(error, "out of memory");
+    good = good && model_inputs(before, 1, inputs, error) &&
+           model_inputs(after, 1, &measured.new_inputs, error) &&
+           model_outputs(before, 1, &measured.outputs, error) &&
+           model_outputs(after, 1, &measured.new_outputs, error) &&
+           model_outputs(before, 1, &measured.numbers, error);
     const struct list *files = &arguments->common.files;
     const struct program_samples *samples = &arguments->samples.samples;
     if (good && files->count)
-        good = tensors_read(&inputs, files->items, files->count, arguments->common.index, error);
+        good = tensors_read(inputs, files->items, files->count, arguments->common.index, error);
     else if (good && samples->count)
-        good = samples->fill(samples->context, 0, inputs.elements, error);
+        good = samples->fill(samples->context, 0, inputs->elements, error);
     else if (good)
-        model_randomise((uint64_t)arguments->seed, &inputs);
-    good = good && run_both(before, after, &inputs, &old_outputs, &new_outputs, expected, error);
-    for (int i = 0; expected && i < count; i++)
-        et_release(expected[i]);
-    et_release(expected);
-    tensors_free(&inputs);
-    tensors_free(&old_outputs);
-    tensors_free(&new_outputs);
+        model_randomise((uint64_t)arguments->seed, inputs);
+    good = good && run_both(before, after, &measured, error);
+    measured_free(&measured);
     return good;
 }
 

@@ -283,6 +283,65 @@ says out 'sums up to 4080: float32 rounds on the way'
 expect 2 "$tool" rewrite winograd --exact "$mnist" -o x.json
 says err '--exact is for integers'
 
+# ---- Integer inputs and outputs ----
+
+expect 0 "$tool" rewrite quantize "$mnist" -o sensor.json --data two --io int8 --name sensor
+says out 'input_image              float32[1,1,28,28]   int8, scale 0.00392156886, zero -128'
+says out 'quantize: 7 of 7 sites'
+says sensor.json '"shape": [1, 1, 28, 28], "scale": 0.003921569, "zero": -128}'
+expect 0 "$tool" check sensor.json --seeds=2
+says out 'the same bits in every output'
+expect 0 "$tool" inspect --summary sensor.json
+says out 'input       input_image int8[1,1,28,28], scale 0.00392156886, zero -128'
+grep -Eq '^output      logits int8\[1,10\], scale 0\.[0-9]+, zero -?[0-9]+$' out ||
+    wrong "no scale of the output: $(cat out)"
+
+# A program in C, which the header tells what the integers are, and `run`, on the same digit.
+cat >sensor_main.c <<'END'
+#include "sensor/sensor.h"
+#include <stdio.h>
+static _Alignas(64) unsigned char weights[SENSOR_WEIGHTS_BYTES], arena[SENSOR_ARENA_BYTES];
+int main(int argc, char **argv) {
+    int8_t image[784], logits[10];
+    FILE *file = argc == 3 ? fopen(argv[1], "rb") : NULL;
+    if (!file || fread(weights, 1, sizeof weights, file) != sizeof weights)
+        return 1;
+    fclose(file);
+    file = fopen(argv[2], "rb");
+    if (!file || fseek(file, 128, SEEK_SET) || fread(image, 1, sizeof image, file) != sizeof image)
+        return 1;
+    fclose(file);
+    const struct sensor_inputs inputs = {.input_image = image};
+    const struct sensor_outputs outputs = {.logits = logits};
+    sensor_run(&inputs, &outputs, weights, arena);
+    fwrite(logits, 1, sizeof logits, stdout);
+    return !(SENSOR_INPUT_0_SCALE * 255 == 1 && SENSOR_INPUT_0_ZERO == INT8_MIN &&
+             SENSOR_OUTPUT_0_SCALE > 0 && SENSOR_OUTPUT_0_ZERO > INT8_MIN);
+}
+END
+{
+    npy '|i1' '(1, 1, 28, 28)' ''
+    tail -c 784 two | LC_ALL=C tr '\000-\377' '\200-\377\000-\177'
+} >image.npy
+expect 0 "$tool" emit sensor.json -o sensor
+says sensor/sensor.h '#define SENSOR_INPUT_0_SCALE 0x1.010102p-8f /* 0.00392156886 */'
+says sensor/sensor.h '#define SENSOR_INPUT_0_ZERO -128'
+says sensor/sensor.h \
+    'const int8_t *input_image; /* int8[1,1,28,28], scale 0.00392156886, zero -128 */'
+expect 0 gcc -std=c11 -O1 -Wall -Wextra -Werror -ffp-contract=off sensor_main.c sensor/sensor.c \
+    -o sensor_main
+expect 0 ./sensor_main sensor/sensor.weights image.npy
+mv out found
+expect 0 "$tool" run --mode=eager sensor.json image.npy -o logits.npy
+tail -c 10 logits.npy >logits
+same found logits
+expect 0 "$tool" rewrite integers others.json -o sensor.json --io uint8
+says out 'stays: it is not made of 8-bit integers alone'
+expect 2 "$tool" rewrite winograd --io int8 "$mnist" -o x.json
+says err '--io is for integers and quantize'
+expect 2 "$tool" rewrite integers --io int16 "$mnist" -o x.json
+says err 'int16: expected int8 or uint8'
+
 # ---- Nothing to do ----
 
 expect 1 "$tool" rewrite winograd winograd.json -o none.json
