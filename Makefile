@@ -126,7 +126,7 @@ $(BUILD)/%.o: %.c | build/setup-run
 
 # These carry other files of the tree inside, word for word.
 $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o: \
-    $(wildcard templates/* templates/programs/* compiler/base/* compiler/graph/*.def runtime/*.h \
+    $(wildcard templates/* templates/cuda/* templates/programs/* compiler/base/* compiler/graph/*.def runtime/*.h \
       runtime/formats/* runtime/cli/*.[ch])
 
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
@@ -158,7 +158,8 @@ $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 
 $(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test $(ONNX_FORMAT).h
-TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential $(BUILD)/tests/import/sweep
+TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential $(BUILD)/tests/import/sweep \
+                $(BUILD)/tests/cuda/device
 # Tests may look into a text without asking whether it is whole (compiler/base/text.h).
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)

@@ -28,7 +28,9 @@ struct compilation {
 };
 
 static const struct target *target_of(const struct compile_options *options) {
-    return options->target ? options->target : &targets[TARGET_AVX512];
+    if (options->target)
+        return options->target;
+    return options->backend == &emit_cuda ? &gpu_targets[GPU_SM_90] : &targets[TARGET_AVX512];
 }
 
 /* Hands the state after a pass to the caller's dump. */
@@ -229,7 +231,9 @@ static struct parts *parts_new(const struct compile_options *options, struct are
         parts->irs[i] = (struct ir){.arena = work,
                                     .budget = &parts->budget,
                                     .target = target_of(options),
-                                    .threads = compiled->block_count ? 1 : options->threads,
+                                    .threads = compiled->block_count || target_of(options)->gpu
+                                                   ? 1
+                                                   : options->threads,
                                     .least_cycles = options->least_cycles};
         parts->in_order[i] = &parts->irs[i];
         parts->items[i] = (struct compilation){
@@ -340,6 +344,14 @@ static void keep_variants(struct compiled *compiled) {
     compiled->plan = compiled->variants[0].plan;
 }
 
+static struct launch_argument *keep_arguments(struct arena *arena, const struct launch *launch) {
+    struct launch_argument *arguments =
+        arena_array(arena, struct launch_argument, (size_t)launch->count + 1);
+    if (launch->count)
+        memcpy(arguments, launch->arguments, (size_t)launch->count * sizeof *arguments);
+    return arguments;
+}
+
 /* Copies the texts that the passes made, whose memory ends with the compile. */
 static void keep_texts(struct compiled *compiled) {
     struct arena *arena = &compiled->arena;
@@ -353,6 +365,7 @@ static void keep_texts(struct compiled *compiled) {
         kernels[i].nodes = arena_copy_text(arena, made[i].nodes);
         kernels[i].source = arena_copy_text(arena, made[i].source);
         kernels[i].output = arena_copy_text(arena, made[i].output);
+        kernels[i].launch.arguments = keep_arguments(arena, &made[i].launch);
     }
     compiled->kernels = kernels;
     const char **functions =

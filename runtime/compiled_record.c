@@ -63,9 +63,20 @@ static void *array_of(struct record *record, const void *elements, int *count, s
 
 /* What is added to one of these is to be added below, and to the test. */
 _Static_assert(sizeof(void *) != 8 ||
-                   (sizeof(struct kernel_facts) == 88 && sizeof(struct sized_variant) == 184 &&
+                   (sizeof(struct kernel_facts) == 112 && sizeof(struct sized_variant) == 184 &&
                     sizeof(struct compiled) == 400),
                "a field that records do not have");
+
+static void launch_of(struct record *record, struct launch *launch) {
+    FIELD(record, launch->blocks);
+    FIELD(record, launch->threads);
+    launch->arguments =
+        array_of(record, launch->arguments, &launch->count, sizeof *launch->arguments);
+    for (int i = 0; i < launch->count; i++) {
+        FIELD(record, launch->arguments[i].place);
+        FIELD(record, launch->arguments[i].at);
+    }
+}
 
 static void kernel_of(struct record *record, struct kernel_facts *facts) {
     text_of(record, &facts->name);
@@ -79,6 +90,7 @@ static void kernel_of(struct record *record, struct kernel_facts *facts) {
     FIELD(record, facts->flops);
     FIELD(record, facts->bytes_read);
     FIELD(record, facts->bytes_written);
+    launch_of(record, &facts->launch);
 }
 
 static void variant_of(struct record *record, struct sized_variant *variant) {

@@ -40,6 +40,7 @@ enum et_mode {
     ET_EAGER, /* one operation at a time: slow, the reference */
     ET_JIT,   /* compiled within milliseconds, in this process, with nothing but this library */
     ET_AOT,   /* compiled by the machine's C compiler, within seconds: the fastest code */
+    ET_CUDA,  /* compiled for the machine's GPU by NVRTC, which it must have, within seconds */
     ET_MODE_COUNT
 };
 

@@ -3,11 +3,15 @@
 #define EIGENTENSOR_EMIT_BACKEND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct buffer;
+struct emit_threads;
 struct emitter;
 struct epilogue;
 struct expression;
+struct kernel;
+struct launch;
 struct statement;
 struct store;
 struct text;
@@ -15,6 +19,7 @@ struct wanted_tile;
 
 struct emit_backend {
     const char *name;
+    const char *ending; /* of the text's file: "c" */
     bool inlines_tiles;      /* the text defines tiles; else they are functions of the runtime */
     bool has_pool;           /* the text can have threads of its own */
     bool has_metadata;       /* PREFIX_metadata */
@@ -44,11 +49,32 @@ struct emit_backend {
     /* A max or min of floats within an expression, in a way of its own: gives the name of the
      * result, or NULL where it is said as other operations are. May be NULL. */
     const char *(*extreme)(struct emitter *emitter, const struct expression *e);
+    /* Where many threads run a kernel, on a GPU; else NULL, all of them. Up to the name of a
+     * function over buffers that is no entry; all of a kernel that is neither scan, sort nor
+     * scatter; one that is a sort or scatter; what stands before the arguments where a kernel is
+     * called from outside; what all of them stand in, and its end. */
+    const struct emit_threads *threads;
+};
+
+struct emit_threads {
+    const char *(*function)(struct emitter *emitter, const char *name);
+    void (*kernel)(struct emitter *emitter, const struct kernel *kernel);
+    void (*whole)(struct emitter *emitter, const struct kernel *kernel);
+    const char *(*launch)(struct emitter *emitter, const struct kernel *kernel,
+                          struct launch *launch);
+    const char *begin_host, *end_host;
+    /* Of the threads that run the body of a scan: how one of them begins what it alone does; the
+     * loop in which they share what is done so many times; where they wait for each other. */
+    void (*open_alone)(struct emitter *emitter);
+    void (*open_shared)(struct emitter *emitter, const char *name, int64_t count);
+    void (*wait)(struct emitter *emitter);
 };
 
 /* gcc, clang and their cross compilers: self-contained, fused loops, tiles inlined. */
 extern const struct emit_backend emit_loops;
 /* libtcc: loops around calls of the runtime's precompiled tiles and row operations. */
 extern const struct emit_backend emit_calls;
+/* NVRTC, nvcc and clang for GPUs: kernels in CUDA C++, and what launches them. */
+extern const struct emit_backend emit_cuda;
 
 #endif

@@ -19,7 +19,8 @@ enum { STOP_EVERY = 1 << 22 };
 
 struct compile_options {
     const struct emit_backend *backend; /* what the text is for (emit/backend.h); NULL: loops */
-    const struct target *target; /* what to plan for; NULL: avx512. The bits are the same for all */
+    const struct target *target; /* what to plan for, a GPU for emit_cuda and for no other; NULL:
+                                    avx512 or sm_90. The bits are the same for all */
     const char *prefix;          /* of the exported names; NULL: made from the graph's name */
     const char *digest;  /* hex digest of the graph for the header comment; NULL: left out */
     const char *command; /* command line for the header comment; NULL: left out */

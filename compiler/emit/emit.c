@@ -71,8 +71,10 @@ static void add_graphs(struct emitter *emitter, struct text *text,
 
 static void add_title(struct emitter *emitter, struct text *text, const struct compiled *compiled,
                       const struct compile_options *options) {
-    text_add(text, "/* %s.c: the graph \"%s\", compiled to C by Eigentensor. Do not edit.\n",
-             emitter->prefix, emit_identifier(emitter->ir, emitter->ir->graph->name));
+    text_add(text, "/* %s.%s: the graph \"%s\", compiled to %s by Eigentensor. Do not edit.\n",
+             emitter->prefix, emitter->backend->ending,
+             emit_identifier(emitter->ir, emitter->ir->graph->name),
+             emitter->backend->threads ? "CUDA C++" : "C");
     add_graphs(emitter, text, compiled);
     if (options->command)
         text_add(text, " * command  %s\n", options->command);
@@ -92,6 +94,21 @@ void emit_prelude(struct emitter *emitter, struct text *text) {
         sections_want(&emitter->sections, "pool");
 }
 
+/* Functions for kernels of a GPU say that they are. */
+static const char *of_device(struct emitter *emitter, const char *functions) {
+    static const char plain[] = "static inline ";
+    struct text text = text_in(emitter->ir->arena);
+    for (const char *line = functions; *line;) {
+        const size_t length = strcspn(line, "\n") + (strchr(line, '\n') != NULL);
+        const bool begins = strncmp(line, plain, sizeof plain - 1) == 0;
+        const size_t from = begins ? sizeof plain - 1 : 0;
+        text_add(&text, "%s", begins ? "static __device__ inline " : "");
+        text_add_bytes(&text, line + from, length - from);
+        line += length;
+    }
+    return text_keep(&text);
+}
+
 /* What kernels need. */
 static void add_declarations(struct emitter *emitter, struct text *text) {
     const struct emit_backend *backend = emitter->backend;
@@ -103,9 +120,12 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
         sections_want(sections, backend->inlines_tiles ? "tile_inside" : "tile_steps");
     if (emitter->calls_inside && !backend->inlines_tiles)
         emit_runtime_function(emitter, "tile_inside", TILE_INSIDE_PARAMETERS);
-    sections_print(sections, text);
-    text_add(text, "\n");
-    emit_scalar_functions(emitter, text);
+    struct text functions = text_in(emitter->ir->arena);
+    sections_print(sections, &functions);
+    text_add(&functions, "\n");
+    emit_scalar_functions(emitter, &functions);
+    text_add(text, "%s", backend->threads ? of_device(emitter, text_keep(&functions))
+                                          : text_keep(&functions));
     for (int i = 0; i < emitter->function_count; i++)
         text_add(text, "%s", emitter->functions[i].declaration);
     for (int i = 0; i < emitter->tile_count; i++) {
@@ -119,7 +139,10 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
 static const char *kernel_source(struct emitter *emitter, const struct kernel *kernel,
                                  const struct kernel_facts *facts) {
     struct text function = text_in(emitter->ir->arena);
+    const struct emit_threads *threads = emitter->backend->threads;
     const bool scan = runs_scan(kernel->statements[0]);
+    emitter->changes_states = emitter->ir->scan || scan;
+    emitter->is_entry = !emitter->ir->scan;
     emitter->text = &function;
     const bool of_number = emit_is_of_number(emitter, emitter->ir);
     if (scan)
@@ -136,10 +159,10 @@ static const char *kernel_source(struct emitter *emitter, const struct kernel *k
     else if (scan)
         emit_scan(emitter, kernel);
     else if (runs_alone(kernel->statements[0]))
-        emit_whole(emitter, kernel);
+        (threads ? threads->whole : emit_whole)(emitter, kernel);
     else
-        emit_kernel(emitter, kernel);
-    return text_keep(&function);
+        (threads ? threads->kernel : emit_kernel)(emitter, kernel);
+    return threads ? of_device(emitter, text_keep(&function)) : text_keep(&function);
 }
 
 /* The kernels of the ir at hand, whose bodies have theirs: facts[kernel_count]. */
@@ -204,11 +227,13 @@ static struct emitter *emitter_new(struct ir *ir, const struct compile_options *
     emitter->threads = ir->threads > 1;
     emitter->pool =
         emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
-    emitter->portable = options->portable && emitter->backend->has_system_headers;
+    emitter->portable =
+        options->portable && emitter->backend->has_system_headers && !emitter->backend->threads;
     emitter->versions = emitter->portable && options->versions;
     emitter->own_names = text_in(ir->arena);
-    emitter->profile = options->profile && !emitter->threads && !emitter->pool;
-    if (!emitter->profile && !emitter->pool)
+    const bool gpu = emitter->backend->threads != NULL;
+    emitter->profile = options->profile && !emitter->threads && !emitter->pool && !gpu;
+    if (!emitter->profile && !emitter->pool && !gpu)
         emitter->stop_every = (double)options->stop_every;
     emitter->prefix = options->prefix ? emit_identifier(ir, options->prefix)
                                       : emit_prefix_of(ir, ir->graph->name);
@@ -270,6 +295,8 @@ static void add_all_kernels(struct emitter *emitter, struct text *text, struct i
         emit_own_name(emitter, compiled->kernels[i].name);
         text_add(text, "%s\n", compiled->kernels[i].source);
     }
+    if (emitter->backend->threads)
+        text_add(text, "%s", emitter->backend->threads->begin_host);
     emit_runs(emitter, text, irs);
 }
 
@@ -290,6 +317,8 @@ void emit(struct ir *const *irs, const struct compile_options *options, struct c
         add_all_kernels(emitter, &file, irs);
     }
     emit_entries(emitter, &file);
+    if (emitter->backend->threads)
+        text_add(&file, "%s", emitter->backend->threads->end_host);
     text_add(&file, "%s", emitter->versions ? "#endif // once\n" : "");
     compiled->runtime_function_count = emitter->function_count;
     compiled->runtime_functions = names_of_functions(emitter);

@@ -78,6 +78,10 @@ struct emitter {
     bool versions;                      /* the text has several of its kernels (versions.c) */
     struct text own_names;              /* macros for functions that each of these has */
 
+    /* of the kernel at hand */
+    bool changes_states; /* it is a scan's, or part of one: from step to step what is read changes */
+    bool is_entry;       /* it is called from outside of kernels */
+
     /* of the statement at hand */
     int indent, depth;
     int value_count; /* locals v0, v1, ... */
@@ -87,6 +91,8 @@ struct emitter {
     const char **axis_names; /* by axis id */
     int *uses;               /* by expression id, within the statement */
     int *marks, mark;        /* by expression id: the last set that has it; the newest set */
+    const char *lane, *lanes_mask;    /* C text: which of the threads that reduce for one element
+                                         this is, and all of them; NULL: one does it alone */
     const struct axis *parallel_loop; /* its loop goes from `begin` to `end` */
     double work;                      /* of what comes next in the block of C; 0: no looks */
     int works_capacity;
@@ -264,6 +270,8 @@ void emit_scan(struct emitter *emitter, const struct kernel *kernel);
 bool emit_is_of_number(const struct emitter *emitter, struct ir *body);
 void emit_number_step(struct emitter *emitter, const struct kernel *kernel);
 void emit_number_scan(struct emitter *emitter, const struct kernel *kernel, struct ir *body);
+/* The same of a kernel that is launched. */
+void emit_scan_launch(struct emitter *emitter, const struct kernel *kernel, struct launch *launch);
 /* What the kernel is given behind its buffers where it is called: at most 2, how many. */
 int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
                         const char **arguments);

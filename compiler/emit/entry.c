@@ -54,6 +54,8 @@ static void add_tensor_fields(struct emitter *emitter, struct text *text, enum b
         text_add(text, "    void (*lap)(int kernel);\n");
     if (emitter->stop_every && kind == BUFFER_INPUT)
         text_add(text, "    %s *stop;\n", emit_stop_type(emitter));
+    if (emitter->backend->threads && kind == BUFFER_INPUT)
+        text_add(text, "    struct CUstream_st *cuda_stream; /* a cudaStream_t; 0: the usual */\n");
     text_add(text, "};\n\n");
 }
 
@@ -124,6 +126,9 @@ void emit_interface(struct emitter *emitter, struct text *text, const struct com
               "overlap nothing else.\n"
             : "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap "
               "nothing else.\n");
+    if (emitter->backend->threads)
+        text_add(text, " * All of them lie in the GPU's memory. The run is put into a stream: wait for it\n"
+                       " * before the outputs are read.\n");
     text_add(text,
              " * `weights` is the block that was written beside this file, `arena` is scratch\n"
              " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
@@ -259,6 +264,38 @@ void emit_arguments(struct text *text, int indent, size_t length, int count,
     text_add(text, ");\n");
 }
 
+/* Where a kernel that is launched finds its arguments. */
+static struct launch_argument launch_argument(const struct buffer *buffer) {
+    switch (buffer->kind) {
+    case BUFFER_INPUT:
+        return (struct launch_argument){LAUNCH_INPUT, (size_t)buffer->position};
+    case BUFFER_OUTPUT:
+        return (struct launch_argument){LAUNCH_OUTPUT, (size_t)buffer->position};
+    case BUFFER_CONSTANT:
+        return (struct launch_argument){LAUNCH_WEIGHTS, buffer->offset};
+    case BUFFER_TEMPORARY:
+        return (struct launch_argument){LAUNCH_ARENA, buffer->offset};
+    case BUFFER_LOCAL:
+        break;
+    }
+    unreachable();
+}
+
+/* What stands before the arguments of a launch, which is noted among the facts of the kernel. */
+static const char *begin_launch(struct emitter *emitter, const struct kernel *kernel,
+                                int position) {
+    const struct ir *ir = emitter->ir;
+    struct launch *launch = &emitter->compiled->kernels[ir->first_number + position].launch;
+    const int most = kernel->buffer_count + 2;
+    *launch = (struct launch){
+        .arguments = arena_array(ir->arena, struct launch_argument, (size_t)most)};
+    for (; launch->count < kernel->buffer_count; launch->count++)
+        launch->arguments[launch->count] = launch_argument(kernel->buffers[launch->count].buffer);
+    if (runs_scan(kernel->statements[0]))
+        emit_scan_launch(emitter, kernel, launch);
+    return emitter->backend->threads->launch(emitter, kernel, launch);
+}
+
 /* The call of a kernel by its position in the ir at hand; `since` is of emit_looks_before(). */
 static void add_call(struct emitter *emitter, struct text *text, int position, int indent,
                      double *since) {
@@ -270,7 +307,10 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
                  "");
     if (emitter->profile && !body)
         text_add(text, "%*sinputs->lap(%d);\n", indent, "", emitter->ir->first_number + position);
-    text_add(text, "%*s%s(", indent, "", kernel->name);
+    const char *callee = emitter->backend->threads && !body
+                             ? begin_launch(emitter, kernel, position)
+                             : arena_format(emitter->ir->arena, "%s(", kernel->name);
+    text_add(text, "%*s%s", indent, "", callee);
     const char **arguments =
         arena_array(emitter->ir->arena, const char *, (size_t)kernel->buffer_count + 4);
     int count = 0;
@@ -281,11 +321,11 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
         arguments[count++] = "part, parts";
     if (runs_scan(kernel->statements[0]))
         count += emit_scan_arguments(emitter, kernel, arguments + count);
-    else if (runs_alone(kernel->statements[0]))
+    else if (runs_alone(kernel->statements[0]) && !emitter->backend->threads)
         count += emit_whole_arguments(emitter, kernel, arguments + count);
     if (emit_takes_long(emitter, kernel))
         arguments[count++] = stop;
-    emit_arguments(text, indent, strlen(kernel->name), count, arguments);
+    emit_arguments(text, indent, strlen(callee) - 1, count, arguments);
 }
 
 /* A case for each step; kernels that threads do not share stand in blocks for the first part. */
@@ -419,6 +459,8 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
     if (emitter->profile)
         text_add(text, "    named_inputs.lap = (void (*)(int))inputs[%d];\n",
                  emitter->graph->input_count);
+    if (emitter->backend->threads)
+        text_add(text, "    named_inputs.cuda_stream = 0;\n");
     if (emitter->stop_every)
         text_add(text, "    named_inputs.stop = (%s *)inputs[%d];\n", emit_stop_type(emitter),
                  emitter->graph->input_count);

@@ -28,12 +28,17 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
                     const struct kernel_buffer *buffers, const char *more) {
     struct arena *arena = emitter->ir->arena;
     const char **parameters = arena_array(arena, const char *, (size_t)count + 1);
+    const struct emit_threads *threads = emitter->backend->threads;
+    const char *restricted = threads && emitter->changes_states ? "" : "restrict ";
     for (int i = 0; i < count; i++)
         parameters[i] =
-            arena_format(arena, "%s%s *restrict %s", buffers[i].written ? "" : "const ",
-                         dtype_facts[buffers[i].buffer->dtype].c_type, buffers[i].buffer->name);
-    emit_open_function(emitter, arena_format(arena, "static %svoid %s(", how, name), count,
-                       parameters, more);
+            arena_format(arena, "%s%s *%s%s", buffers[i].written ? "" : "const ",
+                         dtype_facts[buffers[i].buffer->dtype].c_type, restricted,
+                         buffers[i].buffer->name);
+    emit_open_function(emitter,
+                       threads ? arena_format(arena, "%s(", threads->function(emitter, name))
+                               : arena_format(arena, "static %svoid %s(", how, name),
+                       count, parameters, more);
 }
 
 static const char *more_parameters(struct emitter *emitter, const struct kernel *kernel) {

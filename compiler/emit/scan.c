@@ -5,7 +5,9 @@
  *
  * Within a step these two are not the same, as `restrict` says, but from step to step they are.
  * clang forgets where a call ended once it is inlined into a loop, and would read a state before it
- * is written: so the calls stay calls. */
+ * is written: so the calls stay calls. On a GPU the threads of one block run all steps, and wait for
+ * each other behind every kernel of a step; nothing is `restrict` there, since what is read through
+ * such pointers may come from a cache that does not see what other threads store. */
 #include "compiler/emit/emit.h"
 #include "compiler/lower/lower.h"
 
@@ -64,6 +66,15 @@ int emit_scan_arguments(struct emitter *emitter, const struct kernel *kernel,
     return count;
 }
 
+void emit_scan_launch(struct emitter *emitter, const struct kernel *kernel, struct launch *launch) {
+    const struct ir *body = body_of(emitter, kernel);
+    if (uses(body, BUFFER_CONSTANT))
+        launch->arguments[launch->count++] = (struct launch_argument){LAUNCH_WEIGHTS, 0};
+    if (needs_arena(body))
+        launch->arguments[launch->count++] =
+            (struct launch_argument){LAUNCH_ARENA, emitter->ir->memory.room_offset};
+}
+
 /* What stands behind the buffers in both functions. */
 static const char *more_parameters(struct emitter *emitter, const struct ir *body, bool arena,
                                    bool looks) {
@@ -107,6 +118,8 @@ void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
     struct kernel_buffer *parameters;
     if (emit_is_of_number(emitter, body))
         return;
+    const bool entry = emitter->is_entry;
+    emitter->is_entry = false;
     int count = list_parameters(body, &parameters);
     text_add(emitter->text,
              scan_may_end(body->scan) ? "/* One of at most %" PRId64 " steps. */\n"
@@ -122,6 +135,7 @@ void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
     emit_begin_ir(emitter, outer);
     emit_close(emitter);
     text_add(emitter->text, "\n");
+    emitter->is_entry = entry;
 }
 
 /* ---- All steps ---- */
@@ -173,21 +187,47 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
     emit_arguments(emitter->text, 4 * emitter->indent, strlen(name), count, arguments);
 }
 
+/* One state, by all threads there are. */
+static void copy_state(struct emitter *emitter, const char *to, const char *from, int64_t elements,
+                       const char *states) {
+    const struct emit_threads *threads = emitter->backend->threads;
+    if (!threads) {
+        emit_line(emitter, "memcpy(%s, %s, %" PRId64 " * sizeof *%s);", to, from, elements, states);
+        return;
+    }
+    threads->open_shared(emitter, "k", elements);
+    emit_line(emitter, "(%s)[k] = (%s)[k];", to, from);
+    emit_close(emitter);
+    threads->wait(emitter);
+}
+
+/* Opens what is done if there is another step: all threads have read that before one of them may
+ * write it. */
+static void emit_ask_for_another(struct emitter *emitter) {
+    if (!emitter->backend->threads) {
+        emit_open(emitter, "if (another) {");
+        return;
+    }
+    emit_line(emitter, "const bool goes_on = another;");
+    emitter->backend->threads->wait(emitter);
+    emit_open(emitter, "if (goes_on) {");
+}
+
 /* As long as there is another step; else the state stays what it is. */
 static void add_step_or_copy(struct emitter *emitter, const struct kernel *kernel) {
     const char *states = kernel->statements[0]->output->name;
     const struct ir *body = body_of(emitter, kernel);
     const int64_t elements = output_of(body, 0)->elements;
-    emit_open(emitter, "if (another) {");
+    struct arena *arena = emitter->ir->arena;
+    emit_ask_for_another(emitter);
     add_step_call(emitter, kernel);
     if (body->scan->last) {
         emit_line(emitter, "taken++;");
     } else {
         emit_else(emitter);
-        emit_line(emitter,
-                  "memcpy(%s + %" PRId64 " * step, %s + %" PRId64 " * (step - 1), %" PRId64
-                  " * sizeof *%s);",
-                  states, elements, states, elements, elements, states);
+        copy_state(emitter, arena_format(arena, "%s + %" PRId64 " * step", states, elements),
+                   arena_format(arena, "%s + %" PRId64 " * (step - 1)", states, elements), elements,
+                   states);
     }
     emit_close(emitter);
 }
@@ -211,9 +251,29 @@ static void declare_states(struct emitter *emitter, const struct kernel *kernel)
 
 static void copy_last_state(struct emitter *emitter, const struct kernel *kernel) {
     const struct buffer *output = kernel->statements[0]->output;
-    emit_line(emitter, "if (taken %% 2 == 0)");
-    emit_line(emitter, "    memcpy(%s, states[1], %" PRId64 " * sizeof *%s);", output->name,
-              output->elements, output->name);
+    if (!emitter->backend->threads) {
+        emit_line(emitter, "if (taken %% 2 == 0)");
+        emit_line(emitter, "    memcpy(%s, states[1], %" PRId64 " * sizeof *%s);", output->name,
+                  output->elements, output->name);
+        return;
+    }
+    emit_open(emitter, "if (taken %% 2 == 0) {");
+    copy_state(emitter, output->name, "states[1]", output->elements, output->name);
+    emit_close(emitter);
+}
+
+/* Whether there is another step: of a GPU's threads one may find that out, and all go by it. */
+static void declare_another(struct emitter *emitter) {
+    const struct emit_threads *threads = emitter->backend->threads;
+    if (!threads) {
+        emit_line(emitter, "%s another = 1;", dtype_facts[DTYPE_BOOL].c_type);
+        return;
+    }
+    emit_line(emitter, "__shared__ %s another;", dtype_facts[DTYPE_BOOL].c_type);
+    threads->open_alone(emitter);
+    emit_line(emitter, "another = 1;");
+    emit_close(emitter);
+    threads->wait(emitter);
 }
 
 static void add_steps(struct emitter *emitter, const struct kernel *kernel) {
@@ -223,7 +283,7 @@ static void add_steps(struct emitter *emitter, const struct kernel *kernel) {
     if (last)
         declare_states(emitter, kernel);
     if (may_end)
-        emit_line(emitter, "%s another = 1;", dtype_facts[DTYPE_BOOL].c_type);
+        declare_another(emitter);
     emit_open_for(emitter, "step", "0", arena_format(emitter->ir->arena, "%" PRId64, steps), steps,
                   1);
     (may_end ? add_step_or_copy : add_step_call)(emitter, kernel);
@@ -232,13 +292,26 @@ static void add_steps(struct emitter *emitter, const struct kernel *kernel) {
         copy_last_state(emitter, kernel);
 }
 
+/* One number has one thread. */
+static void add_number(struct emitter *emitter, const struct kernel *kernel, struct ir *body) {
+    const struct emit_threads *threads = emitter->backend->threads;
+    if (threads)
+        threads->open_alone(emitter);
+    emit_number_scan(emitter, kernel, body);
+    if (!threads)
+        return;
+    emit_close(emitter);
+    if (!emitter->is_entry)
+        threads->wait(emitter);
+}
+
 void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
     struct ir *body = body_of(emitter, kernel);
     emit_begin_work(emitter, kernel);
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
                    more_parameters(emitter, body, needs_arena(body), emitter->work > 0));
     if (emit_is_of_number(emitter, body))
-        emit_number_scan(emitter, kernel, body);
+        add_number(emitter, kernel, body);
     else
         add_steps(emitter, kernel);
     emit_close(emitter);

@@ -25,6 +25,7 @@ EMBED(template_branch, "templates/branch.h");
 EMBED(template_unordered, "templates/unordered.h");
 EMBED(template_vector, "templates/vector.h");
 EMBED(template_versions, "templates/versions.h");
+EMBED(template_cuda, "templates/cuda/cuda.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";

@@ -4,6 +4,24 @@
 
 #include "compiler/ir/ir.h"
 
+/* What a kernel of a GPU is given, and how many threads run it. */
+enum launch_place {
+    LAUNCH_INPUT, /* of the run: the argument is that one's address; `at` says which */
+    LAUNCH_OUTPUT,
+    LAUNCH_WEIGHTS, /* `at` bytes behind where they begin */
+    LAUNCH_ARENA,
+};
+struct launch_argument {
+    enum launch_place place;
+    size_t at;
+};
+struct launch {
+    int64_t blocks; /* 0: the kernel is none of a GPU's, or part of another */
+    int threads;    /* of a block */
+    int count;
+    struct launch_argument *arguments; /* in the order of the parameters */
+};
+
 /* One kernel, for people. */
 struct kernel_facts {
     const char *name;                  /* "k02_contract_relu_pool": the C function's name */
@@ -18,6 +36,7 @@ struct kernel_facts {
     bool may_end;                      /* it is done so often at most */
     int64_t flops;                     /* arithmetic operations, a multiply-add counted as two */
     int64_t bytes_read, bytes_written; /* each tensor counted once */
+    struct launch launch;
 };
 
 /* The arithmetic operations of a kernel in one run of the graph, and of all those before it; ends

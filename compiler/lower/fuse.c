@@ -3,7 +3,8 @@
  *   - Elementwise work moves into its only consumer, or, where it is cheap, into all of them.
  *   - A reduction or contraction moves into the only statement that reads it, if that reads each
  * element once: so bias, activation and normalisation come to stand on the accumulator, and pooling
- *     over windows that do not overlap reduces accumulators before anything is stored.
+ *     over windows that do not overlap reduces accumulators before anything is stored (but not on a
+ *     GPU, whose tiles are whole rows and columns).
  *   - Padding that is read at several places stays a buffer, into which its source is stored.
  *   - Operands of float32 contractions stay in buffers, since each element is read many times. But
  * a constant of 16-bit floats is widened where a tile reads it, or where it is packed, and tiles
@@ -146,7 +147,7 @@ static bool reduction_fits(const struct fusion *fusion, const struct statement *
     if (!fusion->facts[consumer->id].has_reduction)
         return true;
     return reading->in_pool && reading->pool <= LARGEST_POOL && producer->has_contraction &&
-           !fusion->facts[consumer->id].has_contraction;
+           !fusion->facts[consumer->id].has_contraction && !fusion->ir->target->gpu;
 }
 
 /* Something with constants around it: guards at every load of it cost more than a border that is

@@ -37,7 +37,8 @@ static void list_buffers(struct ir *ir, struct kernel *kernel) {
     kernel->buffers = ordered;
 }
 
-/* Statements of one kernel between which others stand become several kernels. */
+/* Statements of one kernel between which others stand, or which must wait for others, become several
+ * kernels. */
 static struct kernel *begin_kernel(struct ir *ir, struct statement **first) {
     struct kernel *kernel = (*first)->kernel;
     if (kernel->statement_count > 0)
@@ -48,13 +49,37 @@ static struct kernel *begin_kernel(struct ir *ir, struct statement **first) {
     return kernel;
 }
 
+/* Whether one of the statements reads what the other stores. */
+static bool depend(struct ir *ir, const struct statement *a, const struct statement *b) {
+    return expression_find_load(ir, a->value, b->output) ||
+           expression_find_load(ir, b->value, a->output);
+}
+
+/* Whether nests of a kernel so far must be done before the next: on a GPU they run at once. */
+static bool must_wait(struct ir *ir, const struct kernel *kernel, struct statement *const *nest,
+                      int size) {
+    if (!ir->target->gpu)
+        return false;
+    for (int i = 0; i < kernel->statement_count; i++)
+        for (int k = 0; k < size; k++)
+            if (depend(ir, kernel->statements[i], nest[k]))
+                return true;
+    return false;
+}
+
 void form_kernels(struct ir *ir) {
     struct kernel *kernel = NULL;
+    const struct kernel *before = NULL; /* of the statement before, as it was until now */
     ir->kernels = arena_array(ir->arena, struct kernel *, (size_t)ir->statement_count + 1);
-    for (int i = 0; i < ir->statement_count; i++) {
-        if (i == 0 || ir->statements[i]->kernel != ir->statements[i - 1]->kernel)
-            kernel = begin_kernel(ir, &ir->statements[i]);
-        kernel->statement_count++;
+    for (int i = 0, size; i < ir->statement_count; i += size) {
+        struct statement **nest = &ir->statements[i];
+        size = nest_size(nest, ir->statement_count - i);
+        if (nest[0]->kernel != before || must_wait(ir, kernel, nest, size))
+            kernel = begin_kernel(ir, nest);
+        before = nest[0]->kernel;
+        kernel->statement_count += size;
+        for (int k = 0; k < size; k++)
+            nest[k]->kernel = kernel;
     }
     for (int i = 0; i < ir->kernel_count; i++)
         list_buffers(ir, ir->kernels[i]);

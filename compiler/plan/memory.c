@@ -288,7 +288,7 @@ static const char *memory_table(struct ir *ir, const struct life *lives, int cou
 }
 
 static size_t sort_room(const struct expression *sort) {
-    /* Keys twice, and positions. */
+    /* Keys twice, and positions; threads of a GPU need none. */
     return (size_t)sort->sizes[WHOLE_EXTENT] * (2 * sizeof(uint64_t) + sizeof(int32_t));
 }
 
@@ -297,7 +297,7 @@ static void add_room(struct ir *ir) {
     size_t bytes = 0, bound = 0;
     for (int g = 0; g < ir->kernel_count; g++) {
         const struct statement *statement = ir->kernels[g]->statements[0];
-        size_t room = runs_sort(statement) ? sort_room(statement->value) : 0;
+        size_t room = runs_sort(statement) && !ir->target->gpu ? sort_room(statement->value) : 0;
         bound = room > bound ? room : bound;
     }
     bytes = bound;

@@ -68,8 +68,9 @@ static bool fits(const struct buffer *operand, const struct buffer *output) {
 static void reuse_operand(struct reuse *reuse, struct statement *statement, int place) {
     struct ir *ir = reuse->ir;
     struct buffer **reads, *output = statement->output;
-    if (output->kind != BUFFER_TEMPORARY || !is_alone(ir, statement, place))
-        return;
+    if (output->kind != BUFFER_TEMPORARY || !is_alone(ir, statement, place) ||
+        (ir->target->gpu && expression_reduces(ir, statement->value)))
+        return; /* several threads of a GPU reduce, and one of them stores */
     int count = statement_reads(ir, statement, &reads);
     for (int i = 0; i < count; i++) {
         if (reuse->last_reader[reads[i]->id] != place || !fits(reads[i], output) ||

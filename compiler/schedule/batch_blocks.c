@@ -205,8 +205,7 @@ static int64_t largest_block(const struct cover *cover, int64_t most) {
 }
 
 /* How many images keep every tensor within its limit. */
-static int64_t most_images(const struct graph *graph) {
-    int64_t most = LARGEST;
+static int64_t most_images(const struct graph *graph, int64_t most) {
     for (int i = 0; i < graph->node_count; i++)
         while (most > 1 && image_elements(graph->nodes[i]) > MAX_ELEMENTS / most)
             most /= 2;
@@ -215,8 +214,20 @@ static int64_t most_images(const struct graph *graph) {
     return most;
 }
 
+/* A GPU runs whole blocks only: nothing is copied on its way. */
+static int choose_gpu_blocks(const struct graph *graph, struct block blocks[MAX_BLOCKS]) {
+    const int64_t images[] = {256, 16, 1}, most = most_images(graph, images[0]);
+    int count = 0;
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+        if (images[i] <= most)
+            blocks[count++] = (struct block){images[i], images[i]};
+    return count;
+}
+
 int choose_blocks(const struct graph *graph, const struct target *target,
                   struct block blocks[MAX_BLOCKS]) {
+    if (target->gpu)
+        return choose_gpu_blocks(graph, blocks);
     struct block_work work = {0};
     struct cover cover = {0};
     work.parts = et_allocate((size_t)graph->node_count, sizeof *work.parts);
@@ -227,7 +238,7 @@ int choose_blocks(const struct graph *graph, const struct target *target,
     for (int64_t images = 1; images <= LARGEST; images++)
         cover.cycles[images] = block_cycles(target, &work, images);
     et_release(work.parts);
-    int64_t largest = largest_block(&cover, most_images(graph));
+    int64_t largest = largest_block(&cover, most_images(graph, LARGEST));
     insert(&cover, 1);
     if (largest > 1)
         insert(&cover, largest);

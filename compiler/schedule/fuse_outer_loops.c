@@ -435,6 +435,8 @@ static const struct use_span *find_uses(struct ir *ir) {
 }
 
 void fuse_outer_loops(struct ir *ir) {
+    if (ir->target->gpu)
+        return; /* its threads share all loops */
     struct outer_chain *chain = arena_new(ir->arena, struct outer_chain);
     chain->ir = ir;
     chain->uses = find_uses(ir);

@@ -3,7 +3,8 @@
  * Statements are taken in order of execution, so that what a statement reads has its layout
  * already. A tiled contraction stores its columns side by side (for a convolution: channels
  * innermost). What tiles read groups of lies so that these are neighbours. Other statements follow
- * the layout of what they read. */
+ * the layout of what they read. For a GPU everything is row-major: neighbouring threads store
+ * neighbouring elements whatever the order is. */
 #include "compiler/schedule/layout.h"
 
 #include "compiler/schedule/schedule.h"
@@ -194,6 +195,11 @@ static void choose_layout(const struct layouts *layouts, struct statement *state
     struct buffer *output = statement->output;
     if (output->kind != BUFFER_TEMPORARY || output->laid_out)
         return;
+    if (ir->target->gpu) {
+        lay_out_in_order(output);
+        output->laid_out = true;
+        return;
+    }
     const struct axis *column = find_columns(ir, statement);
     int grouped = column ? -1 : find_grouped_dimension(layouts, output);
     if (column)

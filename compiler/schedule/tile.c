@@ -282,8 +282,8 @@ static void allow_overread(struct ir *ir, const struct loop_tiling *tiling) {
 bool begin_tile(struct ir *ir, struct statement *statement, struct tiled *tiled) {
     struct contraction *contraction = &tiled->contraction;
     struct loop_tiling *tiling = &tiled->tiling;
-    if (!find_contraction(ir, statement, contraction))
-        return false;
+    if (ir->target->gpu || !find_contraction(ir, statement, contraction))
+        return false; /* a GPU's tiles are found when they are emitted */
     const struct candidate_visitor *visitor = ir->visitor;
     if (visitor && !visitor->begin(visitor->context, contraction))
         visitor = NULL;

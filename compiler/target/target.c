@@ -28,6 +28,46 @@ const struct target targets[TARGET_COUNT] = {
 #undef TARGET
 };
 
+static const struct gpu gpus[GPU_COUNT] = {
+#define GPU(id, called, capability, processors, held, kilobytes, megabytes, rate)                  \
+    {.compute = capability,                                                                        \
+     .multiprocessors = processors,                                                                \
+     .threads = held,                                                                              \
+     .shared = (kilobytes)*1024,                                                                   \
+     .l2 = (megabytes) * 1024 * 1024,                                                              \
+     .bandwidth = rate},
+#include "compiler/target/gpus.def"
+#undef GPU
+};
+
+/* Of a thread, which has no vectors. */
+const struct target gpu_targets[GPU_COUNT] = {
+#define GPU(id, called, ...)                                                                       \
+    {.name = #called,                                                                              \
+     .option = "",                                                                                 \
+     .lanes = 1,                                                                                   \
+     .registers = 128,                                                                             \
+     .accumulators = 64,                                                                           \
+     .multiplies = 1,                                                                              \
+     .loads = 1,                                                                                   \
+     .latency = 4,                                                                                 \
+     .l1 = 48 * 1024,                                                                              \
+     .l2 = 40 * 1024 * 1024,                                                                       \
+     .line = 128,                                                                                  \
+     .page = 4096,                                                                                 \
+     .ways = 4,                                                                                    \
+     .gpu = &gpus[GPU_##id]},
+#include "compiler/target/gpus.def"
+#undef GPU
+};
+
+const struct target *gpu_target_find(const char *name) {
+    for (int i = 0; i < GPU_COUNT; i++)
+        if (strcmp(gpu_targets[i].name, name) == 0)
+            return &gpu_targets[i];
+    return NULL;
+}
+
 const struct target *target_find(const char *name) {
     for (int i = 0; i < TARGET_COUNT; i++)
         if (strcmp(targets[i].name, name) == 0)

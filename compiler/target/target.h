@@ -4,6 +4,13 @@
 
 #include "compiler/base/base.h"
 
+/* gpus.def says what the fields mean. */
+struct gpu {
+    int compute, multiprocessors, threads;
+    int64_t shared, l2; /* bytes */
+    int bandwidth;
+};
+
 /* target.def says what the fields mean. */
 struct target {
     const char *name;
@@ -12,6 +19,7 @@ struct target {
     int multiplies, loads, latency;
     int64_t l1, l2; /* bytes */
     int line, page, ways;
+    const struct gpu *gpu; /* NULL: it is a CPU */
 };
 
 enum target_id {
@@ -21,6 +29,14 @@ enum target_id {
     TARGET_COUNT
 };
 extern const struct target targets[TARGET_COUNT];
+
+enum gpu_id {
+#define GPU(id, ...) GPU_##id,
+#include "compiler/target/gpus.def"
+#undef GPU
+    GPU_COUNT
+};
+extern const struct target gpu_targets[GPU_COUNT];
 
 /* What code that is compiled for a target can be held against: TARGET_AVX2_LANES, ... */
 enum {
@@ -34,6 +50,8 @@ enum {
 
 /* The target of that name; NULL: there is none. */
 const struct target *target_find(const char *name);
+/* The same of GPUs: "sm_90". */
+const struct target *gpu_target_find(const char *name);
 
 /* float32 of a line of memory. */
 static inline int line_elements(const struct target *target) {

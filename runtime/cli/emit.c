@@ -14,23 +14,25 @@ struct emit_arguments {
     struct common common;
     struct cli_sizes sizes;
     const char *folder, *prefix, *print, *dump;
-    const struct dialect *dialect;
-    const struct target *target; /* NULL: the default */
+    const struct dialect *dialect; /* NULL: what the target asks for */
+    const struct target *target;   /* NULL: the default */
 };
 
 static const struct argp_option options[] = {
     {"output", 'o', "DIRECTORY", 0, "Where to write (default: here); made if it is not there", 0},
-    {"print", 'p', "c|h|weights", 0, "Write one of the three to standard output, and no file", 0},
+    {"print", 'p', "c|h|weights", 0,
+     "Write one of the three to standard output, and no file (c: the text, also that for GPUs)", 0},
     {"prefix", 'x', "NAME", 0, "Of files and exported names (default: made from the model's name)",
      0},
-    {"dialect", 't', "vector|calls", 0,
+    {"dialect", 't', "vector|calls|cuda", 0,
      "vector: self-contained, for gcc and clang (the default); calls: for libtcc, on the runtime's "
-     "precompiled kernels",
+     "precompiled kernels; cuda: CUDA C++ for GPUs, a file PREFIX.cu",
      0},
     {"target", 'T', "CPU", 0,
      "Plan for avx512 (the default), avx2, neon, baseline or native; the text runs on all, with "
      "the same bits. Where this is given, the text has one version, for the vectors that the "
-     "compiler's options promise",
+     "compiler's options promise. For a GPU: cuda, or sm_80, sm_90 (the default) or sm_100, which "
+     "say --dialect=cuda too",
      0},
     THREADS_OPTION(
         "Let up to N threads share a run (0: one for each core; default: 1); the text for "
@@ -49,7 +51,9 @@ static const struct argp_option options[] = {
 static const struct dialect {
     const char *name;
     enum backend_id backend;
-} dialects[] = {{"vector", BACKEND_AOT}, {"calls", BACKEND_JIT}};
+} dialects[] = {{"vector", BACKEND_AOT}, {"calls", BACKEND_JIT}, {"cuda", BACKEND_CUDA}};
+
+enum { CUDA_DIALECT = 2 };
 
 static void choose_dialect(struct emit_arguments *arguments, const char *name,
                            struct argp_state *state) {
@@ -58,15 +62,27 @@ static void choose_dialect(struct emit_arguments *arguments, const char *name,
             arguments->dialect = &dialects[i];
             return;
         }
-    argp_error(state, "%s: expected vector or calls", name);
+    argp_error(state, "%s: expected vector, calls or cuda", name);
 }
 
 static void choose_target(struct emit_arguments *arguments, const char *name,
                           struct argp_state *state) {
-    bool native = strcmp(name, "native") == 0;
-    arguments->target = native ? cpu_best_target() : target_find(name);
+    const bool native = strcmp(name, "native") == 0, cuda = strcmp(name, "cuda") == 0;
+    const struct target *gpu = cuda ? &gpu_targets[GPU_SM_90] : gpu_target_find(name);
+    arguments->target = gpu ? gpu : native ? cpu_best_target() : target_find(name);
     if (!arguments->target)
-        argp_error(state, "%s: expected avx512, avx2, neon, baseline or native", name);
+        argp_error(state, "%s: expected avx512, avx2, neon, baseline or native, or for a GPU cuda, "
+                   "sm_80, sm_90 or sm_100", name);
+}
+
+/* A GPU's target and its dialect go together. */
+static void fit_dialect(struct emit_arguments *arguments, struct argp_state *state) {
+    const bool gpu = arguments->target && arguments->target->gpu;
+    if (!arguments->dialect)
+        arguments->dialect = gpu ? &dialects[CUDA_DIALECT] : dialects;
+    if (arguments->target && gpu != (arguments->dialect == &dialects[CUDA_DIALECT]))
+        argp_error(state, "--dialect=%s is not for --target=%s", arguments->dialect->name,
+                   arguments->target->name);
 }
 
 static bool is_identifier(const char *name) {
@@ -101,6 +117,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case 'd':
         arguments->dump = argument;
         return 0;
+    case ARGP_KEY_END:
+        fit_dialect(arguments, state);
+        return ARGP_ERR_UNKNOWN; /* others look at the end too */
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -261,7 +280,8 @@ static bool write_all(const struct emit_arguments *arguments, const struct compi
         const char *ending;
         const void *bytes;
         size_t count;
-    } contents[] = {{"c", compiled->source, compiled->source_bytes},
+    } contents[] = {{backends[arguments->dialect->backend].emits->ending, compiled->source,
+                     compiled->source_bytes},
                     {"h", compiled->header, compiled->header_bytes},
                     {"weights", compiled->weights, compiled->weights_bytes}};
     enum { FILES = sizeof contents / sizeof *contents };
@@ -291,7 +311,7 @@ static void print_one(const struct compiled *compiled, char which) {
 }
 
 int emit_command(int count, char **values) {
-    struct emit_arguments arguments = {.folder = ".", .dialect = dialects};
+    struct emit_arguments arguments = {.folder = ".", .dialect = NULL};
     command_parse(&line, count, values, &arguments.common);
     arguments.common.model.untuned = true; /* nothing hidden decides what is written */
     struct et_error error = {0};

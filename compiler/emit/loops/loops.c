@@ -51,6 +51,7 @@ static const char *const templates[] = {NULL};
 
 const struct emit_backend emit_loops = {
     .name = "loops",
+    .ending = "c",
     .inlines_tiles = true,
     .has_pool = true,
     .has_metadata = true,

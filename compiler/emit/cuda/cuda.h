@@ -1,0 +1,38 @@
+/* What the files of this backend share. */
+#ifndef EIGENTENSOR_EMIT_CUDA_H
+#define EIGENTENSOR_EMIT_CUDA_H
+
+#include "compiler/emit/emit.h"
+
+enum {
+    BLOCK_THREADS = 256, /* that run together, share memory and can wait for each other */
+};
+
+/* ---- kernel.c ---- */
+
+/* A kernel whose threads share the elements of its statements. */
+void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel);
+/* How many blocks of threads run it. */
+int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel);
+
+/* Opens what each thread does for one of `count` things, or `threads` of them do together; names
+ * the number of the thing. Of a kernel the threads of block `first` and of those behind it do it,
+ * one thing each; in the body of a scan they are the threads of one block, which take turns. */
+void emit_open_things(struct emitter *emitter, const char *name, int64_t count, int threads,
+                      const char *block);
+/* Ends that. In the body of a scan the threads wait for each other then. */
+void emit_close_things(struct emitter *emitter);
+
+/* ---- reduce.c ---- */
+
+/* How many threads reduce for an element that a statement stores: 16 or one. */
+int emit_reducing_threads(struct emitter *emitter, const struct statement *statement);
+/* A reduction, by as many; gives the name of the result, which each of them has then. */
+const char *emit_thread_reduction(struct emitter *emitter, const struct expression *reduction);
+
+/* ---- whole.c ---- */
+
+void emit_thread_whole(struct emitter *emitter, const struct kernel *kernel);
+int64_t emit_whole_blocks(const struct kernel *kernel);
+
+#endif

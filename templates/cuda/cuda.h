@@ -1,0 +1,33 @@
+// What kernels for GPUs begin with: the types and constants that headers of C have, which NVRTC has
+// not.
+//
+// The text is cut by tools: from one section line to the next (or to the end line) reaches one
+// section, and "needs" names the sections that must stand before it.
+
+//: section cuda
+//: macros restrict
+#ifdef __CUDACC_RTC__
+typedef signed char int8_t;
+typedef unsigned char uint8_t;
+typedef short int16_t;
+typedef unsigned short uint16_t;
+typedef int int32_t;
+typedef unsigned int uint32_t;
+typedef long int64_t;
+typedef unsigned long uint64_t;
+#define INT32_MIN (-2147483647 - 1)
+#define INT32_MAX 2147483647
+#define INT64_MIN (-9223372036854775807L - 1)
+#define INT64_MAX 9223372036854775807L
+#define UINT32_MAX 4294967295u
+#define UINT64_MAX 18446744073709551615ul
+#define INFINITY __int_as_float(0x7f800000)
+#else
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#endif
+#define restrict __restrict__
+
+//: end
