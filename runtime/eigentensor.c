@@ -9,6 +9,7 @@
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
 #include "runtime/backend/code_pages.h"
+#include "runtime/backend/cuda.h"
 #include "runtime/backend/limit.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/compiled_cache.h"
@@ -42,7 +43,7 @@ struct et_program {
     bool tuning_set;
     struct tuning *tuning; /* that was set; NULL: none */
     struct compile_limits limits;
-    struct prepared modes[ET_MODE_COUNT];
+    struct prepared modes[ET_ALL_MODES];
 };
 
 struct et_workspace {
@@ -56,12 +57,14 @@ struct et_workspace {
 /* A mode for each backend, in the same order. */
 #define BACKEND(id, ...)                                                                           \
     _Static_assert((int)ET_##id == (int)BACKEND_##id + 1, "modes and backends");
+#define DEVICE_BACKEND BACKEND
 #include "runtime/backend/backends.def"
 #undef BACKEND
-_Static_assert((int)ET_MODE_COUNT == (int)BACKEND_COUNT + 1, "modes and backends");
+#undef DEVICE_BACKEND
+_Static_assert((int)ET_ALL_MODES == (int)ALL_BACKENDS + 1, "modes and backends");
 
 static bool is_mode(enum et_mode mode) {
-    return (unsigned)mode < ET_MODE_COUNT;
+    return (unsigned)mode < ET_ALL_MODES;
 }
 
 const struct backend *mode_backend(enum et_mode mode) {
@@ -77,7 +80,7 @@ const char *et_mode_name(enum et_mode mode) {
 }
 
 bool et_mode_from_name(const char *name, enum et_mode *mode) {
-    for (int i = 0; i < ET_MODE_COUNT; i++) {
+    for (int i = 0; i < ET_ALL_MODES; i++) {
         if (strcmp(name, mode_name((enum et_mode)i)) != 0)
             continue;
         *mode = (enum et_mode)i;
@@ -87,7 +90,9 @@ bool et_mode_from_name(const char *name, enum et_mode *mode) {
 }
 
 bool et_mode_allowed(enum et_mode mode, struct et_error *error) {
-    return mode != ET_JIT || code_pages_allowed(error);
+    return mode == ET_JIT    ? code_pages_allowed(error)
+           : mode == ET_CUDA ? cuda_allowed(error)
+                             : true;
 }
 
 /* Opening. */
@@ -154,7 +159,7 @@ static struct et_program *from_graph(struct graph *graph, struct weights *weight
     program->kept = kept;
     program->threads = 1;
     pthread_mutex_init(&program->identifying, NULL);
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+    for (int mode = 0; mode < ET_ALL_MODES; mode++)
         pthread_mutex_init(&program->modes[mode].lock, NULL);
     if (!set_shapes(program, error) || !identify(program, error)) {
         et_program_free(program);
@@ -183,7 +188,7 @@ struct et_program *et_program_open(const char *path, const char *weights_path,
 }
 
 void program_forget(struct et_program *program) {
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+    for (int mode = 0; mode < ET_ALL_MODES; mode++) {
         build_free(&program->modes[mode].build);
         atomic_store(&program->modes[mode].ready, false);
     }
@@ -193,7 +198,7 @@ void et_program_free(struct et_program *program) {
     if (!program)
         return;
     program_forget(program);
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+    for (int mode = 0; mode < ET_ALL_MODES; mode++)
         pthread_mutex_destroy(&program->modes[mode].lock);
     pthread_mutex_destroy(&program->identifying);
     graph_identity_free(&program->identity);
@@ -399,6 +404,8 @@ bool et_program_set_tuning(struct et_program *program, const char *path, struct 
 const struct tuning *program_tuning(const struct et_program *program, const struct backend *backend,
                                     const struct target *target, struct tuning **kept) {
     *kept = NULL;
+    if (backend == mode_backend(ET_CUDA))
+        return NULL; /* tunings are of CPUs */
     if (!program->tuning_set && target && target == cpu_target(NULL) && tuning_cache_has_any())
         *kept = tuning_cache_load(et_program_digest(program), target, backend->name);
     return *kept ? *kept : program->tuning;
@@ -450,7 +457,7 @@ struct compiled *program_compile(const struct et_program *program, const struct 
 
 /* All backends expect the same weights, mostly. */
 static void share_weights(const struct et_program *program, struct compiled *compiled) {
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+    for (int mode = 0; mode < ET_ALL_MODES; mode++) {
         const struct prepared *prepared = &program->modes[mode];
         if (atomic_load(&prepared->ready) && prepared->build.compiled)
             compiled_share_weights(compiled, prepared->build.compiled);
@@ -480,8 +487,8 @@ void build_free(struct build *build) {
 
 /* Requires the mode's lock. */
 static bool open_mode(struct et_program *program, enum et_mode mode, struct et_error *error) {
-    const struct target *target = cpu_target(error);
-    if (!target)
+    const struct target *target = mode == ET_CUDA ? NULL : cpu_target(error);
+    if (!target && mode != ET_CUDA)
         return false;
     /* Nobody keeps the text of ET_JIT: that alone is no reason to read all weights. */
     const char *digest = mode == ET_JIT && !program->kept ? NULL : et_program_digest(program);
@@ -493,7 +500,7 @@ static bool open_mode(struct et_program *program, enum et_mode mode, struct et_e
 
 bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et_error *error) {
     if (!is_mode(mode))
-        return et_fail(error, "mode %d: expected eager, jit or aot", (int)mode);
+        return et_fail(error, "mode %d: expected eager, jit, aot or cuda", (int)mode);
     if (et_program_is_prepared(program, mode))
         return true;
     struct prepared *prepared = &program->modes[mode];
@@ -599,6 +606,10 @@ static bool run_compiled(const struct et_program *program, const struct prepared
                          struct et_error *error) {
     const struct compiled *compiled = prepared->build.compiled;
     const struct executable *executable = &prepared->build.executable;
+    if (executable->run)
+        return executable->run(
+            executable->code,
+            &(struct device_run){program->graph, compiled, batch, inputs, outputs}, error);
     bool steps = compiled->threads > 1 && executable->step_entry;
     bool images = batch > 1, shared = images && program->threads > 1;
     int threads = images ? program->threads : compiled->threads;

@@ -40,11 +40,13 @@ enum et_mode {
     ET_EAGER, /* one operation at a time: slow, the reference */
     ET_JIT,   /* compiled within milliseconds, in this process, with nothing but this library */
     ET_AOT,   /* compiled by the machine's C compiler, within seconds: the fastest code */
-    ET_CUDA,  /* compiled for the machine's GPU by NVRTC, which it must have, within seconds */
-    ET_MODE_COUNT
+    ET_MODE_COUNT,           /* of those that need nothing but a CPU */
+    ET_CUDA = ET_MODE_COUNT, /* on an NVIDIA GPU, compiled by NVRTC within seconds; both must be there
+                                (et_mode_allowed) */
+    ET_ALL_MODES
 };
 
-/* "eager", "jit", "aot"; NULL for no mode. */
+/* "eager", "jit", "aot", "cuda"; NULL for no mode. */
 const char *et_mode_name(enum et_mode mode);
 
 /* The mode of that name; false when there is none. */
@@ -54,8 +56,8 @@ bool et_mode_from_name(const char *name, enum et_mode *mode);
 #define ET_BATCH (-1)
 
 /* Whether this system lets the process run what the mode compiles. ET_JIT needs memory that is
- * mapped for executing, which a hardened system may refuse: false, and an error that says what it
- * refused. A library keeps quiet: whether to run by another mode then, and to say so, is the
+ * mapped for executing, which a hardened system may refuse; ET_CUDA a GPU, its driver and NVRTC:
+ * false, and an error that says what was refused or is not there. A library keeps quiet: whether to run by another mode then, and to say so, is the
  * caller's. */
 bool et_mode_allowed(enum et_mode mode, struct et_error *error);
 

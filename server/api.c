@@ -34,7 +34,7 @@ static bool check_modes(const char *list, struct reply *reply) {
         size_t length = strcspn(at, ",");
         if (length < sizeof name)
             memcpy(name, at, length);
-        if (!et_mode_from_name(name, &mode)) {
+        if (!et_mode_from_name(name, &mode) || mode >= ET_MODE_COUNT) {
             reply_error(reply, STYLE_DETAIL, 422, "modes: expected a list of eager, jit, aot");
             return false;
         }
@@ -278,7 +278,7 @@ void handle_source(struct worker *worker, const struct request *request, struct 
         return;
     const char *name = request_query(request, "mode");
     enum et_mode mode = model_compiled_mode(model);
-    if (name && (!et_mode_from_name(name, &mode) || mode == ET_EAGER)) {
+    if (name && (!et_mode_from_name(name, &mode) || mode == ET_EAGER || mode >= ET_MODE_COUNT)) {
         reply_error(reply, STYLE_DETAIL, 422, "mode: expected jit or aot");
         return;
     }

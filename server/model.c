@@ -305,8 +305,9 @@ const char *model_state(const struct model *model, enum et_mode mode) {
 }
 
 bool model_is_ready(const struct model *model, enum et_mode mode) {
-    return mode == ET_AOT ? atomic_load(&model->aot_state) == AOT_READY
-                          : mode == ET_EAGER || model->first == ET_JIT;
+    return mode == ET_AOT   ? atomic_load(&model->aot_state) == AOT_READY
+           : mode == ET_JIT ? model->first == ET_JIT
+                            : mode == ET_EAGER;
 }
 
 enum et_mode model_fastest(const struct model *model) {

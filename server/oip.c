@@ -129,7 +129,8 @@ static bool read_mode(const json_t *document, enum et_mode *mode, struct et_erro
     if (!oip_parameters(document, &parameters, error))
         return false;
     const json_t *value = oip_optional(parameters, "mode");
-    if (!value || (json_is_string(value) && et_mode_from_name(json_string_value(value), mode)))
+    if (!value || (json_is_string(value) && et_mode_from_name(json_string_value(value), mode) &&
+                   *mode < ET_MODE_COUNT))
         return true;
     return et_fail(error, "parameter \"mode\": expected \"eager\", \"jit\" or \"aot\"");
 }

@@ -1,10 +1,12 @@
 #include "runtime/backend/backend.h"
 
-const struct backend backends[BACKEND_COUNT] = {
+const struct backend backends[ALL_BACKENDS] = {
 #define BACKEND(id, called, text, builds, releases)                                                \
-    {.name = #called, .emits = &(text), .build = builds, .release = releases},
+    [BACKEND_##id] = {.name = #called, .emits = &(text), .build = builds, .release = releases},
+#define DEVICE_BACKEND BACKEND
 #include "runtime/backend/backends.def"
 #undef BACKEND
+#undef DEVICE_BACKEND
 };
 
 bool backend_build(const struct backend *backend, const struct compiled *compiled,

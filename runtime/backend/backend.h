@@ -10,15 +10,29 @@
 struct build_options {
     const struct target
         *target;              /* that the code is for, which this CPU must run; NULL: cpu_target(),
-                                 and for C compilers the very CPU (cpu_compiler_option) */
+                                 and for C compilers the very CPU (cpu_compiler_option); for a GPU
+                                 it is always the one that is there */
     const char *cc;           /* C compiler: gcc or clang, a name or a path; NULL: "gcc" */
     const char *const *flags; /* for it, after our own, so they win; ends with NULL; NULL: none */
     const char *keep_for;     /* the graph's digest, 64 hexadecimal digits: what takes long to
                                  build is kept for the next process; NULL: it is not */
 };
 
+/* A run on a device of its own: of so many images, 1 where the graph has no batch axis. Inputs and
+ * outputs are in this process's memory. */
+struct device_run {
+    const struct graph *graph;
+    const struct compiled *compiled;
+    int64_t batch;
+    const void *const *inputs;
+    void *const *outputs;
+};
+typedef bool device_run_function(void *code, const struct device_run *run, struct et_error *error);
+
 /* A compiled graph's functions. All zero: none. */
 struct executable {
+    device_run_function *run;   /* where a device runs it: that takes `code`, and any number of
+                                   threads may call it; NULL: there are entries */
     run_array *entry;           /* PREFIX_run_array */
     run_step_array *step_entry; /* PREFIX_run_step_array; NULL where the text has none */
     size_t code_bytes;          /* of machine code and constants; 0: not known */
@@ -42,17 +56,28 @@ struct backend {
 
 enum backend_id {
 #define BACKEND(id, ...) BACKEND_##id,
+#define DEVICE_BACKEND(...)
 #include "runtime/backend/backends.def"
 #undef BACKEND
-    BACKEND_COUNT
+#undef DEVICE_BACKEND
+    BACKEND_COUNT, /* of those for CPUs; the others follow */
+    BEFORE_DEVICES = BACKEND_COUNT - 1,
+#define BACKEND(...)
+#define DEVICE_BACKEND(id, ...) BACKEND_##id,
+#include "runtime/backend/backends.def"
+#undef BACKEND
+#undef DEVICE_BACKEND
+    ALL_BACKENDS
 };
-extern const struct backend backends[BACKEND_COUNT];
+extern const struct backend backends[ALL_BACKENDS];
 
 #define BACKEND(id, name, emits, build, release)                                                   \
     backend_build_function build;                                                                  \
     backend_release_function release;
+#define DEVICE_BACKEND BACKEND
 #include "runtime/backend/backends.def"
 #undef BACKEND
+#undef DEVICE_BACKEND
 
 /* Builds a graph that was compiled for `backend->emits`. Needs nothing of `compiled` afterwards but
  * its weights. `options` may be NULL. Any number of threads may build at the same time. False and

@@ -8,12 +8,12 @@
 
 struct bench_arguments {
     struct common common;
-    bool chosen[ET_MODE_COUNT], any_chosen;
+    bool chosen[ET_ALL_MODES], any_chosen;
     int64_t calls, milliseconds;
 };
 
 static const struct argp_option options[] = {
-    {"mode", 'm', "MODE", 0, "eager, jit or aot (default: all); may be given again", 0},
+    {"mode", 'm', "MODE", 0, "eager, jit, aot or cuda (default: all that this machine has); may be given again", 0},
     {"calls", 'n', "N", 0, "Measure N runs", 0},
     {"time", 't', "MILLISECONDS", 0, "Measure runs for so long (default: 1000)", 0},
     BATCH_OPTION("Images in each run, of a model with a batch axis (default: 1)"),
@@ -29,7 +29,7 @@ static void choose_mode(struct bench_arguments *arguments, const char *name,
                         struct argp_state *state) {
     enum et_mode mode;
     if (!et_mode_from_name(name, &mode))
-        argp_error(state, "%s: expected eager, jit or aot", name);
+        argp_error(state, "%s: expected eager, jit, aot or cuda", name);
     arguments->chosen[mode] = true;
     arguments->any_chosen = true;
 }
@@ -139,7 +139,7 @@ static bool bench_mode(struct bench *bench, const struct bench_arguments *argume
 static void print_rows(const struct bench_row *rows, int threads, double flops, double peak) {
     printf("%-6s %12s %13s %13s %9s %9s %9s\n", "mode", "prepare ms", "median us", "least us",
            "GFLOP/s", "of peak", "runs");
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+    for (int mode = 0; mode < ET_ALL_MODES; mode++) {
         const struct bench_row *row = &rows[mode];
         double rate = flops / row->least * 1e-9;
         double limit = mode == ET_EAGER ? peak : threads * peak;
@@ -163,13 +163,14 @@ static bool count_flops(const struct et_program *program, double *flops, struct 
 
 static bool bench_all(struct bench *bench, const struct bench_arguments *arguments,
                       struct et_error *error) {
-    struct bench_row rows[ET_MODE_COUNT] = {0};
+    struct bench_row rows[ET_ALL_MODES] = {0};
     double flops, peak = peak_gflops(0.1);
     if (!count_flops(bench->program, &flops, error))
         return false;
     flops *= (double)bench->batch;
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++)
-        if ((arguments->chosen[mode] || !arguments->any_chosen) &&
+    for (int mode = 0; mode < ET_ALL_MODES; mode++)
+        if ((arguments->chosen[mode] ||
+             (!arguments->any_chosen && et_mode_allowed((enum et_mode)mode, NULL))) &&
             !bench_mode(bench, arguments, (enum et_mode)mode, &rows[mode], error))
             return false;
     double again = peak_gflops(0.1);

@@ -57,7 +57,7 @@ static const struct command_line line = {
         "the outputs bit by bit.\v"
         "The ways are the interpreter, the JIT compiler on each set of precompiled kernels, and C "
         "compilers at several levels of optimisation and vector widths; up to eight threads share "
-        "a run. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
+        "a run; and an NVIDIA GPU, if there is one. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
         "A FILE for every input makes one more set of inputs; so do as many again.\n\n"
         "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs, and one text "
         "of all of them.",
@@ -92,6 +92,7 @@ static const struct way ways[] = {
     {"gcc -O3 SSE2", ET_AOT, 1, TARGET_BASELINE, "gcc", {"-O3", "-march=x86-64"}},
 #endif
     {"clang -O3", ET_AOT, 1, TARGET_BASELINE, "clang", {"-O3", "-march=native"}},
+    {"cuda", ET_CUDA, 1, TARGET_BASELINE, NULL, {0}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -137,6 +138,10 @@ static bool machine_run(const struct machine *machine, int64_t batch, const stru
     const struct compiled *compiled = machine->build.compiled;
     const struct executable *executable = &machine->build.executable;
     const struct graph *graph = program_graph(machine->program);
+    if (executable->run)
+        return executable->run(
+            executable->code,
+            &(struct device_run){graph, compiled, batch, elements, outputs->elements}, error);
     struct run_stop stop = run_stop_begin(NULL);
     struct shared_run run = {graph, compiled, elements, outputs->elements, NULL, &stop};
     run.memory = et_allocate_aligned(run_bytes(graph, compiled, 1));
@@ -328,12 +333,16 @@ static bool find_skipped(struct check *check, const struct way *way, bool *skipp
     bool installed = true, able = cpu_runs(&targets[way->needs]);
     if (able && way->mode == ET_AOT && !find_compiler(way->cc, &installed, error))
         return false;
-    if (!able)
+    struct et_error lacks = {0};
+    const bool device = way->mode != ET_CUDA || et_mode_allowed(ET_CUDA, &lacks);
+    if (!device)
+        text_add(&check->skipped, "skipped %s: %s\n", way->name, lacks.message);
+    else if (!able)
         text_add(&check->skipped, "skipped %s: this CPU lacks %s\n", way->name,
                  targets[way->needs].name);
     else if (!installed)
         text_add(&check->skipped, "skipped %s: %s is not installed\n", way->name, way->cc);
-    *skipped = !able || !installed;
+    *skipped = !able || !installed || !device;
     return true;
 }
 

@@ -5,7 +5,7 @@
 
 struct run_arguments {
     struct common common; /* batch: images in the files */
-    enum et_mode mode;    /* ET_MODE_COUNT: none was asked for */
+    enum et_mode mode;    /* ET_ALL_MODES: none was asked for */
     int64_t seconds;      /* that the run may take; 0: any */
 };
 enum { KEY_TIMEOUT = 400, KEY_KEEP };
@@ -13,7 +13,8 @@ enum { KEY_TIMEOUT = 400, KEY_KEEP };
 static const struct argp_option options[] = {
     {"mode", 'm', "MODE", 0,
      "How to run: eager (one operation at a time, the reference), jit (compiled at once in this "
-     "process; the default), aot (compiled by gcc). All give the same bits.",
+     "process; the default), aot (compiled by gcc), cuda (on an NVIDIA GPU). All give the same "
+     "bits.",
      0},
     THREADS_OPTION(
         "Share the run among N threads (0: one for each core; default: 1), but not that of "
@@ -36,7 +37,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     switch (key) {
     case 'm':
         if (!et_mode_from_name(argument, &arguments->mode))
-            argp_error(state, "%s: expected eager, jit or aot", argument);
+            argp_error(state, "%s: expected eager, jit, aot or cuda", argument);
         return 0;
     case KEY_TIMEOUT:
         arguments->seconds = parse_number(state, argument, 1, 1000000000);
@@ -113,7 +114,7 @@ static bool run_model(struct run_arguments *arguments, struct tensors *inputs,
     struct common *common = &arguments->common;
     if (!check_outputs(common, error) || !et_program_set_threads(program, common->threads, error))
         return false;
-    if (arguments->mode == ET_MODE_COUNT)
+    if (arguments->mode == ET_ALL_MODES)
         choose_mode(arguments);
     return model_batch(program, common->files.items, common->files.count, &common->batch, error) &&
            model_inputs(program, common->batch, inputs, error) &&
@@ -143,7 +144,7 @@ static bool show(const struct run_arguments *arguments, struct tensors *outputs,
 }
 
 int run_command(int count, char **values) {
-    struct run_arguments arguments = {.common.threads = 1, .mode = ET_MODE_COUNT};
+    struct run_arguments arguments = {.common.threads = 1, .mode = ET_ALL_MODES};
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct tensors inputs = {0}, outputs = {0};

@@ -30,7 +30,7 @@ static const struct argp_option options[] = {
 static void choose_mode(struct tune_arguments *arguments, const char *name,
                         struct argp_state *state) {
     enum et_mode mode;
-    if (!et_mode_from_name(name, &mode) || mode == ET_EAGER)
+    if (!et_mode_from_name(name, &mode) || mode == ET_EAGER || mode >= ET_MODE_COUNT)
         argp_error(state, "%s: expected jit or aot", name);
     arguments->chosen[mode] = true;
     arguments->any_chosen = true;

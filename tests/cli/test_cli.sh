@@ -101,7 +101,7 @@ expect 2 "$tool" run
 says err 'expected a model'
 expect 2 "$tool" run --frobnicate pair.json
 expect 2 "$tool" run --mode=fast pair.json
-says err 'fast: expected eager, jit or aot'
+says err 'fast: expected eager, jit, aot or cuda'
 expect 2 "$tool" run --index=-1 pair.json x.npy k.npy
 expect 2 "$tool" check --seeds=many pair.json
 expect 2 "$tool" build pair.json "--cflags='"

@@ -91,11 +91,11 @@ Test(program, modes_have_names) {
     cr_assert(et_mode_from_name("aot", &mode) && mode == ET_AOT);
     cr_assert_not(et_mode_from_name("fast", &mode));
     cr_assert_str_eq(et_mode_name(ET_JIT), "jit");
-    cr_assert_null(et_mode_name(ET_MODE_COUNT));
+    cr_assert_null(et_mode_name(ET_ALL_MODES));
     struct et_program *program = opened();
     struct et_error error = {0};
-    cr_assert_not(et_program_prepare(program, ET_MODE_COUNT, &error));
-    cr_assert_str_eq(error.message, "mode 3: expected eager, jit or aot");
+    cr_assert_not(et_program_prepare(program, ET_ALL_MODES, &error));
+    cr_assert_str_eq(error.message, "mode 4: expected eager, jit, aot or cuda");
     et_program_free(program);
     et_program_free(NULL);
 }
