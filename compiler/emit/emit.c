@@ -98,14 +98,11 @@ void emit_prelude(struct emitter *emitter, struct text *text) {
 static const char *of_device(struct emitter *emitter, const char *functions) {
     static const char plain[] = "static inline ";
     struct text text = text_in(emitter->ir->arena);
-    for (const char *line = functions; *line;) {
-        const size_t length = strcspn(line, "\n") + (strchr(line, '\n') != NULL);
-        const bool begins = strncmp(line, plain, sizeof plain - 1) == 0;
-        const size_t from = begins ? sizeof plain - 1 : 0;
-        text_add(&text, "%s", begins ? "static __device__ inline " : "");
-        text_add_bytes(&text, line + from, length - from);
-        line += length;
+    for (const char *next; (next = strstr(functions, plain)); functions = next + sizeof plain - 1) {
+        text_add_bytes(&text, functions, (size_t)(next - functions));
+        text_add(&text, "static __device__ inline ");
     }
+    text_add(&text, "%s", functions);
     return text_keep(&text);
 }
 

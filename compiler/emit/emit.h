@@ -81,6 +81,7 @@ struct emitter {
     /* of the kernel at hand */
     bool changes_states; /* it is a scan's, or part of one: from step to step what is read changes */
     bool is_entry;       /* it is called from outside of kernels */
+    bool has_tile;       /* of a GPU: two blocks of threads keep a multiprocessor busy */
 
     /* of the statement at hand */
     int indent, depth;

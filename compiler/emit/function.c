@@ -10,7 +10,8 @@ void emit_open_function(struct emitter *emitter, const char *before, int count,
                         const char *const *parameters, const char *more) {
     struct text line = text_in(emitter->ir->arena);
     text_add(&line, "%s", before);
-    size_t begin = 0;
+    const char *last = strrchr(before, '\n');
+    size_t begin = last ? (size_t)(last + 1 - before) : 0; /* of the line */
     for (int i = 0; i < count; i++) {
         const char *parameter =
             arena_format(emitter->ir->arena, "%s%s", parameters[i], i + 1 == count ? more : ",");

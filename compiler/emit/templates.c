@@ -26,6 +26,7 @@ EMBED(template_unordered, "templates/unordered.h");
 EMBED(template_vector, "templates/vector.h");
 EMBED(template_versions, "templates/versions.h");
 EMBED(template_cuda, "templates/cuda/cuda.h");
+EMBED(template_cuda_contract, "templates/cuda/contract.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";

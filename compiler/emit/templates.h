@@ -17,7 +17,7 @@ extern const char template_exact[], template_math[], template_math64[], template
     template_tile_codes[], template_calls[], template_chain[], template_pool[], template_lanes[],
     template_strip[], template_branch[], template_sort[], template_unordered[], template_vector[],
     template_versions[];
-extern const char template_cuda[];
+extern const char template_cuda[], template_cuda_contract[];
 
 enum { MAX_SECTIONS = 512 };
 

@@ -55,14 +55,26 @@ static bool depend(struct ir *ir, const struct statement *a, const struct statem
            expression_find_load(ir, b->value, a->output);
 }
 
-/* Whether nests of a kernel so far must be done before the next: on a GPU they run at once. */
+static void note_contraction(void *context, const struct expression *e) {
+    *(bool *)context |= is_contraction(e);
+}
+
+static bool has_contraction(struct ir *ir, const struct statement *statement) {
+    bool found = false;
+    expression_walk(ir, statement->value, note_contraction, &found);
+    return found;
+}
+
+/* Whether nests of a kernel so far must be done before the next: on a GPU they run at once. A
+ * contraction has all of a kernel's shared memory. */
 static bool must_wait(struct ir *ir, const struct kernel *kernel, struct statement *const *nest,
                       int size) {
     if (!ir->target->gpu)
         return false;
     for (int i = 0; i < kernel->statement_count; i++)
         for (int k = 0; k < size; k++)
-            if (depend(ir, kernel->statements[i], nest[k]))
+            if (depend(ir, kernel->statements[i], nest[k]) || has_contraction(ir, nest[k]) ||
+                has_contraction(ir, kernel->statements[i]))
                 return true;
     return false;
 }

@@ -13,8 +13,8 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 static const char *function(struct emitter *emitter, const char *name) {
     struct arena *arena = emitter->ir->arena;
     return emitter->is_entry
-               ? arena_format(arena, "extern \"C\" __global__ void __launch_bounds__(%d) %s",
-                              BLOCK_THREADS, name)
+               ? arena_format(arena, "extern \"C\" __global__ void __launch_bounds__(%d%s)\n%s",
+                              BLOCK_THREADS, emitter->has_tile ? ", 2" : "", name)
                : arena_format(arena, "static __device__ void %s", name);
 }
 
@@ -73,7 +73,7 @@ static void declare_array(struct emitter *emitter, const char *type, const char 
     emit_line(emitter, "%s %s[%s];", type, name, count);
 }
 
-static const char *const templates[] = {template_cuda, NULL};
+static const char *const templates[] = {template_cuda, template_cuda_contract, NULL};
 
 const struct emit_backend emit_cuda = {
     .name = "cuda",

@@ -30,6 +30,28 @@ int emit_reducing_threads(struct emitter *emitter, const struct statement *state
 /* A reduction, by as many; gives the name of the result, which each of them has then. */
 const char *emit_thread_reduction(struct emitter *emitter, const struct expression *reduction);
 
+/* ---- contract.c ---- */
+
+/* Loops whose extents together are that. */
+struct tile_axes {
+    int count;
+    const struct axis *axes[MAX_LOOPS]; /* outermost first */
+    int64_t extent;
+};
+/* A contraction as tiles of 256 threads. */
+struct thread_tile {
+    const struct expression *sum, *stream, *panel; /* the contraction, and its operands as loads */
+    struct tile_axes rows, columns, apart;         /* of the stream, of the panel, of both */
+    int64_t depth;                                 /* steps of a sum */
+    int row_sums, column_sums;                     /* of a thread */
+    int64_t blocks; /* of threads, for one position of the loops that both operands have */
+};
+/* Whether the statement is best said so. */
+bool emit_find_tile(struct emitter *emitter, const struct statement *statement,
+                    struct thread_tile *tile);
+void emit_thread_tile(struct emitter *emitter, const struct statement *statement,
+                      const struct thread_tile *tile, const char *block);
+
 /* ---- whole.c ---- */
 
 void emit_thread_whole(struct emitter *emitter, const struct kernel *kernel);

@@ -47,6 +47,9 @@ static int64_t points_of(const struct statement *statement) {
 }
 
 static int64_t nest_blocks(struct emitter *emitter, struct statement *const *nest) {
+    struct thread_tile tile;
+    if (emit_find_tile(emitter, nest[0], &tile))
+        return tile.blocks * tile.apart.extent;
     return blocks_for(points_of(nest[0]), emit_reducing_threads(emitter, nest[0]));
 }
 
@@ -74,6 +77,11 @@ static void name_loops(struct emitter *emitter, const struct statement *statemen
 /* What one thread of a nest does, or several together: one of these stores. */
 static void emit_nest(struct emitter *emitter, struct statement *const *nest, int size,
                       const char *block) {
+    struct thread_tile tile;
+    if (emit_find_tile(emitter, nest[0], &tile)) {
+        emit_thread_tile(emitter, nest[0], &tile, block);
+        return;
+    }
     const int threads = emit_reducing_threads(emitter, nest[0]);
     const struct store *stores = emit_stores_of(emitter, nest, size);
     emit_begin_statements(emitter, nest, size);
@@ -122,7 +130,10 @@ static void emit_nests(struct emitter *emitter, const struct kernel *kernel) {
 }
 
 void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel) {
+    struct thread_tile tile;
+    emitter->has_tile = emit_find_tile(emitter, kernel->statements[0], &tile);
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers, ") {");
+    emitter->has_tile = false;
     emit_nests(emitter, kernel);
     emit_close(emitter);
 }
