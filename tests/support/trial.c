@@ -179,9 +179,9 @@ static bool run_eager(void *context, struct et_error *error) {
 /* Those that there are, and others whose caches are so small that random graphs do not fit. */
 static const struct target *pick_target(uint64_t seed) {
     static const struct target tiny[] = {
-        {"tiny4", "", 4, 16, 4, 1, 1, 4, 256, 1024, 64, 4096, 8},
-        {"tiny8", "", 8, 16, 12, 2, 2, 5, 512, 2048, 64, 4096, 8},
-        {"tiny16", "", 16, 32, 24, 1, 2, 4, 256, 2048, 64, 4096, 8},
+        {"tiny4", "", 4, 16, 4, 1, 1, 4, 256, 1024, 64, 4096, 8, NULL},
+        {"tiny8", "", 8, 16, 12, 2, 2, 5, 512, 2048, 64, 4096, 8, NULL},
+        {"tiny16", "", 16, 32, 24, 1, 2, 4, 256, 2048, 64, 4096, 8, NULL},
     };
     enum { TINY_COUNT = sizeof tiny / sizeof *tiny };
     uint64_t choice = seed % (TARGET_COUNT + TINY_COUNT);
