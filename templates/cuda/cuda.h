@@ -5,7 +5,7 @@
 // section, and "needs" names the sections that must stand before it.
 
 //: section cuda
-//: macros restrict
+//: macros restrict KERNEL
 #ifdef __CUDACC_RTC__
 typedef signed char int8_t;
 typedef unsigned char uint8_t;
@@ -22,11 +22,13 @@ typedef unsigned long uint64_t;
 #define UINT32_MAX 4294967295u
 #define UINT64_MAX 18446744073709551615ul
 #define INFINITY __int_as_float(0x7f800000)
+#define KERNEL extern "C" __global__ void // called by its name
 #else
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#define KERNEL static __global__ void // of this text alone
 #endif
 #define restrict __restrict__
 

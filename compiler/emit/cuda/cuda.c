@@ -1,6 +1,6 @@
 /* The backend for GPUs: kernels in CUDA C++, which threads run, and behind them, for compilers that
- * compile for the CPU too, the functions that launch them. NVRTC compiles the kernels alone, and has
- * no headers. */
+ * compile for the CPU too, the functions that launch them. NVRTC compiles the kernels alone, and
+ * has no headers. */
 #include "compiler/emit/cuda/cuda.h"
 
 #include <inttypes.h>
@@ -12,10 +12,9 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 
 static const char *function(struct emitter *emitter, const char *name) {
     struct arena *arena = emitter->ir->arena;
-    return emitter->is_entry
-               ? arena_format(arena, "extern \"C\" __global__ void __launch_bounds__(%d%s)\n%s",
-                              BLOCK_THREADS, emitter->has_tile ? ", 2" : "", name)
-               : arena_format(arena, "static __device__ void %s", name);
+    return emitter->is_entry ? arena_format(arena, "KERNEL __launch_bounds__(%d%s)\n%s",
+                                            BLOCK_THREADS, emitter->has_tile ? ", 2" : "", name)
+                             : arena_format(arena, "static __device__ void %s", name);
 }
 
 static const char *launch(struct emitter *emitter, const struct kernel *kernel,

@@ -1,14 +1,15 @@
 /* Reductions by threads: the lanes of ops.def are sixteen threads of a warp, each of which takes
- * every sixteenth element, and the tree that combines them goes by shuffles. What is the same in any
- * order, integers and positions, goes that way too. Contractions are one chain of additions, and
- * small reductions, or those whose neighbouring results lie side by side, have a thread each. */
+ * every sixteenth element, and the tree that combines them goes by shuffles. What is the same in
+ * any order, integers and positions, goes that way too. Contractions are one chain of additions,
+ * and small reductions, or those whose neighbouring results lie side by side, have a thread each.
+ */
 #include "compiler/emit/cuda/cuda.h"
 #include "compiler/lower/lower.h"
 
 #include <inttypes.h>
 
 enum {
-    FEWEST_REDUCED = 32, /* elements, for which several threads are worth it */
+    FEWEST_REDUCED = 32,    /* elements, for which several threads are worth it */
     MANY_RESULTS = 1 << 15, /* for as many there are threads enough */
 };
 
@@ -94,7 +95,7 @@ static const char *element_of(struct emitter *emitter, const struct expression *
 }
 
 static const char *reduce_in_lanes(struct emitter *emitter, const struct expression *e) {
-    const char *own = emit_local_name(emitter, "lane"), *step = emit_local_name(emitter, "step");
+    const char *own = emit_local_name(emitter, "part"), *step = emit_local_name(emitter, "step");
     emit_line(emitter, "%s %s = %s;", dtype_facts[e->dtype].c_type, own,
               emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
     open_elements(emitter, e);
