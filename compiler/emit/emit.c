@@ -94,13 +94,13 @@ void emit_prelude(struct emitter *emitter, struct text *text) {
         sections_want(&emitter->sections, "pool");
 }
 
-/* Functions for kernels of a GPU say that they are. */
+/* Functions for kernels of a GPU say that they are, by a macro. */
 static const char *of_device(struct emitter *emitter, const char *functions) {
     static const char plain[] = "static inline ";
     struct text text = text_in(emitter->ir->arena);
     for (const char *next; (next = strstr(functions, plain)); functions = next + sizeof plain - 1) {
         text_add_bytes(&text, functions, (size_t)(next - functions));
-        text_add(&text, "static __device__ inline ");
+        text_add(&text, "DEVICE ");
     }
     text_add(&text, "%s", functions);
     return text_keep(&text);

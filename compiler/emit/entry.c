@@ -282,8 +282,8 @@ static struct launch_argument launch_argument(const struct buffer *buffer) {
 }
 
 /* What stands before the arguments of a launch, which is noted among the facts of the kernel. */
-static const char *begin_launch(struct emitter *emitter, const struct kernel *kernel,
-                                int position) {
+static const char *begin_launch(struct emitter *emitter, const struct kernel *kernel, int position,
+                                int indent) {
     const struct ir *ir = emitter->ir;
     struct launch *launch = &emitter->compiled->kernels[ir->first_number + position].launch;
     const int most = kernel->buffer_count + 2;
@@ -293,7 +293,8 @@ static const char *begin_launch(struct emitter *emitter, const struct kernel *ke
         launch->arguments[launch->count] = launch_argument(kernel->buffers[launch->count].buffer);
     if (runs_scan(kernel->statements[0]))
         emit_scan_launch(emitter, kernel, launch);
-    return emitter->backend->threads->launch(emitter, kernel, launch);
+    return arena_format(ir->arena, "%s\n%*s",
+                        emitter->backend->threads->launch(emitter, kernel, launch), indent + 8, "");
 }
 
 /* The call of a kernel by its position in the ir at hand; `since` is of emit_looks_before(). */
@@ -307,8 +308,9 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
                  "");
     if (emitter->profile && !body)
         text_add(text, "%*sinputs->lap(%d);\n", indent, "", emitter->ir->first_number + position);
-    const char *callee = emitter->backend->threads && !body
-                             ? begin_launch(emitter, kernel, position)
+    const bool launches = emitter->backend->threads && !body;
+    const char *callee = launches
+                             ? begin_launch(emitter, kernel, position, indent)
                              : arena_format(emitter->ir->arena, "%s(", kernel->name);
     text_add(text, "%*s%s", indent, "", callee);
     const char **arguments =
@@ -325,7 +327,7 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
         count += emit_whole_arguments(emitter, kernel, arguments + count);
     if (emit_takes_long(emitter, kernel))
         arguments[count++] = stop;
-    emit_arguments(text, indent, strlen(callee) - 1, count, arguments);
+    emit_arguments(text, indent, launches ? 7 : strlen(kernel->name), count, arguments);
 }
 
 /* A case for each step; kernels that threads do not share stand in blocks for the first part. */

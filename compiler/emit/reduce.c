@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { WIDE_FACTOR = 28 }; /* characters */
+
 /* Opens a loop over one bound axis. */
 static void open_axis(struct emitter *emitter, const struct axis *axis) {
     const char *name = emit_local_name(emitter, "r");
@@ -24,9 +26,12 @@ void emit_open_axes(struct emitter *emitter, const struct expression *e, int cou
 
 /* ---- Contraction ---- */
 
-/* A cast gets a line of its own. */
+/* A cast gets a line of its own; so does what leaves no room for another, where loops may stand as
+ * deep as those of a whole product. */
 static const char *emit_factor(struct emitter *emitter, const struct expression *e) {
-    return is_widening(e) ? emit_local(emitter, e) : emit_expression(emitter, e);
+    const char *text = is_widening(e) ? emit_local(emitter, e) : emit_expression(emitter, e);
+    const bool wide = strlen(text) > WIDE_FACTOR && emitter->backend->threads;
+    return wide ? emit_local(emitter, e) : text;
 }
 
 static const char *emit_contraction(struct emitter *emitter, const struct expression *e) {

@@ -5,7 +5,7 @@
 // section, and "needs" names the sections that must stand before it.
 
 //: section cuda
-//: macros restrict KERNEL
+//: macros restrict DEVICE KERNEL
 #ifdef __CUDACC_RTC__
 typedef signed char int8_t;
 typedef unsigned char uint8_t;
@@ -30,6 +30,7 @@ typedef unsigned long uint64_t;
 #include <string.h>
 #define KERNEL static __global__ void // of this text alone
 #endif
+#define DEVICE static __device__ inline // a function that kernels call
 #define restrict __restrict__
 
 //: end

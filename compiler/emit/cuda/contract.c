@@ -134,12 +134,13 @@ bool emit_find_tile(struct emitter *emitter, const struct statement *statement,
     if (search.reductions != 1 || search.sum->op != OP_CONTRACT)
         return false;
     const enum dtype dtype = search.sum->dtype;
-    tile->sum = search.sum;
-    choose_sides(statement, tile);
     if ((dtype != DTYPE_FLOAT32 && dtype != DTYPE_FLOAT64 && dtype != DTYPE_INT32) ||
-        !is_plain_load(tile->stream) || !is_plain_load(tile->panel) ||
+        !is_plain_load(without_cast(search.sum->sources[0])) ||
+        !is_plain_load(without_cast(search.sum->sources[1])) ||
         statement->output->elements > MOST_ELEMENTS)
         return false;
+    tile->sum = search.sum;
+    choose_sides(statement, tile);
     tile->depth = 1;
     for (int i = 0; i < search.sum->axis_count; i++)
         tile->depth *= search.sum->axes[i]->extent;

@@ -14,7 +14,7 @@ static const char *function(struct emitter *emitter, const char *name) {
     struct arena *arena = emitter->ir->arena;
     return emitter->is_entry ? arena_format(arena, "KERNEL __launch_bounds__(%d%s)\n%s",
                                             BLOCK_THREADS, emitter->has_tile ? ", 2" : "", name)
-                             : arena_format(arena, "static __device__ void %s", name);
+                             : arena_format(arena, "DEVICE void %s", name);
 }
 
 static const char *launch(struct emitter *emitter, const struct kernel *kernel,
@@ -24,7 +24,7 @@ static const char *launch(struct emitter *emitter, const struct kernel *kernel,
     launch->blocks = runs_scan(first)    ? 1
                      : runs_alone(first) ? emit_whole_blocks(kernel)
                                          : emit_kernel_blocks(emitter, kernel);
-    return arena_format(emitter->ir->arena, "LAUNCH(%s, %" PRId64 ", %d, inputs->cuda_stream, ",
+    return arena_format(emitter->ir->arena, "LAUNCH(%s, %" PRId64 ", %d, inputs->cuda_stream,",
                         kernel->name, launch->blocks, launch->threads);
 }
 
