@@ -121,8 +121,8 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
     sections_print(sections, &functions);
     text_add(&functions, "\n");
     emit_scalar_functions(emitter, &functions);
-    text_add(text, "%s", backend->threads ? of_device(emitter, text_keep(&functions))
-                                          : text_keep(&functions));
+    text_add(text, "%s",
+             backend->threads ? of_device(emitter, text_keep(&functions)) : text_keep(&functions));
     for (int i = 0; i < emitter->function_count; i++)
         text_add(text, "%s", emitter->functions[i].declaration);
     for (int i = 0; i < emitter->tile_count; i++) {

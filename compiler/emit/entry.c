@@ -127,8 +127,10 @@ void emit_interface(struct emitter *emitter, struct text *text, const struct com
             : "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap "
               "nothing else.\n");
     if (emitter->backend->threads)
-        text_add(text, " * All of them lie in the GPU's memory. The run is put into a stream: wait for it\n"
-                       " * before the outputs are read.\n");
+        text_add(
+            text,
+            " * All of them lie in the GPU's memory. The run is put into a stream: wait for it\n"
+            " * before the outputs are read.\n");
     text_add(text,
              " * `weights` is the block that was written beside this file, `arena` is scratch\n"
              " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
@@ -287,8 +289,8 @@ static const char *begin_launch(struct emitter *emitter, const struct kernel *ke
     const struct ir *ir = emitter->ir;
     struct launch *launch = &emitter->compiled->kernels[ir->first_number + position].launch;
     const int most = kernel->buffer_count + 2;
-    *launch = (struct launch){
-        .arguments = arena_array(ir->arena, struct launch_argument, (size_t)most)};
+    *launch =
+        (struct launch){.arguments = arena_array(ir->arena, struct launch_argument, (size_t)most)};
     for (; launch->count < kernel->buffer_count; launch->count++)
         launch->arguments[launch->count] = launch_argument(kernel->buffers[launch->count].buffer);
     if (runs_scan(kernel->statements[0]))
@@ -309,9 +311,8 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
     if (emitter->profile && !body)
         text_add(text, "%*sinputs->lap(%d);\n", indent, "", emitter->ir->first_number + position);
     const bool launches = emitter->backend->threads && !body;
-    const char *callee = launches
-                             ? begin_launch(emitter, kernel, position, indent)
-                             : arena_format(emitter->ir->arena, "%s(", kernel->name);
+    const char *callee = launches ? begin_launch(emitter, kernel, position, indent)
+                                  : arena_format(emitter->ir->arena, "%s(", kernel->name);
     text_add(text, "%*s%s", indent, "", callee);
     const char **arguments =
         arena_array(emitter->ir->arena, const char *, (size_t)kernel->buffer_count + 4);

@@ -32,10 +32,9 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
     const struct emit_threads *threads = emitter->backend->threads;
     const char *restricted = threads && emitter->changes_states ? "" : "restrict ";
     for (int i = 0; i < count; i++)
-        parameters[i] =
-            arena_format(arena, "%s%s *%s%s", buffers[i].written ? "" : "const ",
-                         dtype_facts[buffers[i].buffer->dtype].c_type, restricted,
-                         buffers[i].buffer->name);
+        parameters[i] = arena_format(arena, "%s%s *%s%s", buffers[i].written ? "" : "const ",
+                                     dtype_facts[buffers[i].buffer->dtype].c_type, restricted,
+                                     buffers[i].buffer->name);
     emit_open_function(emitter,
                        threads ? arena_format(arena, "%s(", threads->function(emitter, name))
                                : arena_format(arena, "static %svoid %s(", how, name),

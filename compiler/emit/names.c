@@ -14,11 +14,14 @@
 static const char keywords[] =
     " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class "
     "co_await co_return co_yield complex compl concept const const_cast consteval constexpr "
-    "constinit continue contract_assert contract_tile cuda_stream blockDim blockIdx decltype default delete do double dynamic_cast else "
-    "enum explicit export extern false float for friend goto gridDim if imaginary import inline int "
+    "constinit continue contract_assert contract_tile cuda_stream blockDim blockIdx decltype "
+    "default delete do double dynamic_cast else "
+    "enum explicit export extern false float for friend goto gridDim if imaginary import inline "
+    "int "
     "long module mutable namespace new noexcept noreturn not not_eq nullptr operator or or_eq "
     "private protected public register reinterpret_cast requires restrict return short signed "
-    "sizeof static static_assert static_cast struct switch template this threadIdx thread_local throw "
+    "sizeof static static_assert static_cast struct switch template this threadIdx thread_local "
+    "throw "
     "true try typedef typeid typename typeof typeof_unqual union unsigned using virtual void "
     "volatile warpSize while xor xor_eq ";
 

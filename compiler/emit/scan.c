@@ -5,9 +5,9 @@
  *
  * Within a step these two are not the same, as `restrict` says, but from step to step they are.
  * clang forgets where a call ended once it is inlined into a loop, and would read a state before it
- * is written: so the calls stay calls. On a GPU the threads of one block run all steps, and wait for
- * each other behind every kernel of a step; nothing is `restrict` there, since what is read through
- * such pointers may come from a cache that does not see what other threads store. */
+ * is written: so the calls stay calls. On a GPU the threads of one block run all steps, and wait
+ * for each other behind every kernel of a step; nothing is `restrict` there, since what is read
+ * through such pointers may come from a cache that does not see what other threads store. */
 #include "compiler/emit/emit.h"
 #include "compiler/lower/lower.h"
 

@@ -37,8 +37,8 @@ static void list_buffers(struct ir *ir, struct kernel *kernel) {
     kernel->buffers = ordered;
 }
 
-/* Statements of one kernel between which others stand, or which must wait for others, become several
- * kernels. */
+/* Statements of one kernel between which others stand, or which must wait for others, become
+ * several kernels. */
 static struct kernel *begin_kernel(struct ir *ir, struct statement **first) {
     struct kernel *kernel = (*first)->kernel;
     if (kernel->statement_count > 0)

@@ -34,7 +34,7 @@ static const struct gpu gpus[GPU_COUNT] = {
      .multiprocessors = processors,                                                                \
      .threads = held,                                                                              \
      .shared = (kilobytes)*1024,                                                                   \
-     .l2 = (megabytes) * 1024 * 1024,                                                              \
+     .l2 = (megabytes)*1024 * 1024,                                                                \
      .bandwidth = rate},
 #include "compiler/target/gpus.def"
 #undef GPU

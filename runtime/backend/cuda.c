@@ -92,8 +92,8 @@ static bool allocate_room(struct cuda_code *code, const struct device_run *run,
     room->outputs = room->inputs + graph->input_count;
     if (!place_tensors(run, room, &bytes))
         return et_fail(error, "the tensors are larger than any memory");
-    if (!cuda_check(code->driver, code->driver->allocate(&room->memory, bytes),
-                    "the GPU's memory", error))
+    if (!cuda_check(code->driver, code->driver->allocate(&room->memory, bytes), "the GPU's memory",
+                    error))
         return false;
     for (size_t i = 0; i < count; i++)
         room->inputs[i] += room->memory;
@@ -145,12 +145,12 @@ static bool launch(const struct launching *launching, int kernel) {
         addresses[i] = address_of(launching, &launch->arguments[i]);
         arguments[i] = &addresses[i];
     }
-    good = good && cuda_check(code->driver,
-                              code->driver->launch(code->functions[kernel],
-                                                   (unsigned)launch->blocks, 1, 1,
-                                                   (unsigned)launch->threads, 1, 1, 0, code->stream,
-                                                   arguments, NULL),
-                              facts->name, launching->error);
+    good =
+        good && cuda_check(code->driver,
+                           code->driver->launch(code->functions[kernel], (unsigned)launch->blocks,
+                                                1, 1, (unsigned)launch->threads, 1, 1, 0,
+                                                code->stream, arguments, NULL),
+                           facts->name, launching->error);
     et_release(addresses);
     et_release(arguments);
     return good;
@@ -192,9 +192,9 @@ static bool make_graph(struct cuda_code *code, const struct device_run *run,
         return false;
     bool good = launch_all(&launching);
     int ended = driver->end_capture(code->stream, &graph);
-    good = good && cuda_check(driver, ended, "a CUDA graph", error) &&
-           cuda_check(driver, driver->instantiate(&code->room.graph, graph, 0), "a CUDA graph",
-                      error);
+    good =
+        good && cuda_check(driver, ended, "a CUDA graph", error) &&
+        cuda_check(driver, driver->instantiate(&code->room.graph, graph, 0), "a CUDA graph", error);
     if (graph)
         driver->destroy_graph(graph);
     return good;
@@ -249,8 +249,29 @@ static bool cuda_run(void *of, const struct device_run *run, struct et_error *er
                cuda_check(driver, driver->launch_graph(code->room.graph, code->stream), "the run",
                           error) &&
                copy_out(code, run, error);
-        int ended = driver->wait(code->stream); /* also after a failure: nothing is under way then */
+        int ended =
+            driver->wait(code->stream); /* also after a failure: nothing is under way then */
         good = good && cuda_check(driver, ended, "the run", error);
+        leave(code);
+    }
+    pthread_mutex_unlock(&code->lock);
+    return good;
+}
+
+bool cuda_measure(const struct executable *executable, int64_t times, double *seconds,
+                  struct et_error *error) {
+    struct cuda_code *code = executable->code;
+    const struct cuda_driver *driver = code->driver;
+    pthread_mutex_lock(&code->lock);
+    bool good = enter(code, error);
+    if (good) {
+        const double began = now_seconds();
+        for (int64_t i = 0; good && i < times; i++)
+            good = cuda_check(driver, driver->launch_graph(code->room.graph, code->stream),
+                              "the run", error);
+        const int ended = driver->wait(code->stream);
+        good = good && cuda_check(driver, ended, "the run", error);
+        *seconds = (now_seconds() - began) / (double)times;
         leave(code);
     }
     pthread_mutex_unlock(&code->lock);
@@ -307,8 +328,8 @@ bool cuda_build(const struct compiled *compiled, const struct build_options *opt
     if (!device)
         return false;
     size_t bytes;
-    void *image = cuda_compile(compiled, device, options->keep_for, &bytes,
-                               &executable->from_cache, error);
+    void *image =
+        cuda_compile(compiled, device, options->keep_for, &bytes, &executable->from_cache, error);
     struct cuda_code *code = image ? et_allocate(1, sizeof *code) : NULL;
     if (!code) {
         et_release(image);
@@ -316,9 +337,8 @@ bool cuda_build(const struct compiled *compiled, const struct build_options *opt
     }
     *code = (struct cuda_code){.driver = device->driver, .device = device->device};
     pthread_mutex_init(&code->lock, NULL);
-    bool good = cuda_check(code->driver,
-                           code->driver->retain_context(&code->context, code->device), "the GPU",
-                           error) &&
+    bool good = cuda_check(code->driver, code->driver->retain_context(&code->context, code->device),
+                           "the GPU", error) &&
                 enter(code, error);
     if (good) {
         good = load(code, compiled, image, error);

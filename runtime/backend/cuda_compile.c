@@ -46,7 +46,7 @@ static char *compile_text(const struct compiled *compiled, int compute, size_t *
     const struct cuda_compiler *compiler = cuda_compiler(error);
     char architecture[32];
     snprintf(architecture, sizeof architecture, "-arch=sm_%d", compute);
-    const char *const options[] = {architecture, "-std=c++17",      "-fmad=false",
+    const char *const options[] = {architecture, "-std=c++17",     "-fmad=false",
                                    "-ftz=false", "-prec-div=true", "-prec-sqrt=true"};
     void *program = NULL;
     if (!compiler)
@@ -91,8 +91,7 @@ void *cuda_compile(const struct compiled *compiled, const struct cuda_device *de
                    const char *keep_for, size_t *bytes, bool *from_cache, struct et_error *error) {
     struct arena arena = {0};
     const char *folder = NULL;
-    const char *path =
-        keep_for ? cache_path(compiled, device, keep_for, &arena, &folder) : NULL;
+    const char *path = keep_for ? cache_path(compiled, device, keep_for, &arena, &folder) : NULL;
     char *code = NULL;
     *from_cache = path && cache_read(path, MOST_BYTES, &code, bytes);
     if (*from_cache) {

@@ -29,8 +29,8 @@ struct cuda_device {
     char name[64];
 };
 
-/* Both are opened once, by whoever asks first; any number of threads may ask. NULL and an error where
- * they are not there, or too old. */
+/* Both are opened once, by whoever asks first; any number of threads may ask. NULL and an error
+ * where they are not there, or too old. */
 const struct cuda_device *cuda_device(struct et_error *error);
 const struct cuda_compiler *cuda_compiler(struct et_error *error);
 

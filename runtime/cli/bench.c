@@ -13,7 +13,8 @@ struct bench_arguments {
 };
 
 static const struct argp_option options[] = {
-    {"mode", 'm', "MODE", 0, "eager, jit, aot or cuda (default: all that this machine has); may be given again", 0},
+    {"mode", 'm', "MODE", 0,
+     "eager, jit, aot or cuda (default: all that this machine has); may be given again", 0},
     {"calls", 'n', "N", 0, "Measure N runs", 0},
     {"time", 't', "MILLISECONDS", 0, "Measure runs for so long (default: 1000)", 0},
     BATCH_OPTION("Images in each run, of a model with a batch axis (default: 1)"),

@@ -57,7 +57,8 @@ static const struct command_line line = {
         "the outputs bit by bit.\v"
         "The ways are the interpreter, the JIT compiler on each set of precompiled kernels, and C "
         "compilers at several levels of optimisation and vector widths; up to eight threads share "
-        "a run; and an NVIDIA GPU, if there is one. Exit status: 0 when all agree, 1 when any output differs in a bit.\n\n"
+        "a run; and an NVIDIA GPU, if there is one. Exit status: 0 when all agree, 1 when any "
+        "output differs in a bit.\n\n"
         "A FILE for every input makes one more set of inputs; so do as many again.\n\n"
         "Of several sizes (--axis seq_len=1,16) each is checked, on random inputs, and one text "
         "of all of them.",

@@ -71,8 +71,10 @@ static void choose_target(struct emit_arguments *arguments, const char *name,
     const struct target *gpu = cuda ? &gpu_targets[GPU_SM_90] : gpu_target_find(name);
     arguments->target = gpu ? gpu : native ? cpu_best_target() : target_find(name);
     if (!arguments->target)
-        argp_error(state, "%s: expected avx512, avx2, neon, baseline or native, or for a GPU cuda, "
-                   "sm_80, sm_90 or sm_100", name);
+        argp_error(state,
+                   "%s: expected avx512, avx2, neon, baseline or native, or for a GPU cuda, "
+                   "sm_80, sm_90 or sm_100",
+                   name);
 }
 
 /* A GPU's target and its dialect go together. */

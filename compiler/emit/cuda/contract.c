@@ -7,9 +7,9 @@
 #include <inttypes.h>
 
 enum {
-    THREADS_ACROSS = 16, /* of a tile, either way */
-    TILE_STEPS = 16,     /* of the sum, between which threads wait for each other */
-    FEWEST_ACROSS = 4,   /* rows and columns, with which a tile is worth it anyway */
+    THREADS_ACROSS = 16,     /* of a tile, either way */
+    TILE_STEPS = 16,         /* of the sum, between which threads wait for each other */
+    FEWEST_ACROSS = 4,       /* rows and columns, with which a tile is worth it anyway */
     MOST_ELEMENTS = 1 << 30, /* of a buffer, whose addresses are an int then */
 };
 
@@ -61,7 +61,9 @@ static bool deal_loops(const struct statement *statement, struct thread_tile *ti
         const bool of_panel = step_of(tile->panel, axis) != 0;
         if (!of_stream && !of_panel)
             return false;
-        add_axis(of_stream && of_panel ? &tile->apart : of_stream ? &tile->rows : &tile->columns,
+        add_axis(of_stream && of_panel ? &tile->apart
+                 : of_stream           ? &tile->rows
+                                       : &tile->columns,
                  axis);
     }
     return true;
@@ -96,8 +98,8 @@ static double tile_time(const struct emitter *emitter, const struct thread_tile 
 }
 
 static void choose_shape(const struct emitter *emitter, struct thread_tile *tile) {
-    static const int sums[][2] = {{8, 8}, {8, 4}, {4, 8}, {4, 4}, {4, 2}, {2, 4},
-                                  {2, 2}, {1, 4}, {4, 1}, {1, 1}};
+    static const int sums[][2] = {{8, 8}, {8, 4}, {4, 8}, {4, 4}, {4, 2},
+                                  {2, 4}, {2, 2}, {1, 4}, {4, 1}, {1, 1}};
     double best = 0;
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
         const double time = tile_time(emitter, tile, sums[i][0], sums[i][1]);
@@ -206,8 +208,7 @@ static void emit_offsets(struct emitter *emitter, const struct expression *load,
 /* Whether neighbouring steps of the sum are neighbours in memory, and not neighbouring rows. */
 static bool lies_along_steps(const struct expression *load, const struct expression *sum,
                              const struct tile_axes *side) {
-    const bool side_neighbours =
-        side->count > 0 && step_of(load, side->axes[side->count - 1]) == 1;
+    const bool side_neighbours = side->count > 0 && step_of(load, side->axes[side->count - 1]) == 1;
     return !side_neighbours && sum->axis_count > 0 &&
            step_of(load, sum->axes[sum->axis_count - 1]) == 1;
 }
@@ -216,9 +217,9 @@ static bool lies_along_steps(const struct expression *load, const struct express
 static const char *operand_of(struct emitter *emitter, const struct expression *load,
                               const struct tile_axes *apart) {
     struct ir *ir = emitter->ir;
-    const struct index *first = index_add(
-        ir, part_of_index(emitter, load, apart->count, apart->axes),
-        index_constant(ir, load->index->constant));
+    const struct index *first =
+        index_add(ir, part_of_index(emitter, load, apart->count, apart->axes),
+                  index_constant(ir, load->index->constant));
     return index_is_constant(first, 0)
                ? load->buffer->name
                : arena_format(ir->arena, "%s + %s", load->buffer->name, emit_index(emitter, first));

@@ -16,7 +16,8 @@ void emit_open_things(struct emitter *emitter, const char *name, int64_t count, 
                       const char *block) {
     struct arena *arena = emitter->ir->arena;
     const int each = BLOCK_THREADS / threads;
-    const char *thread = threads > 1 ? arena_format(arena, "threadIdx.x / %d", threads) : "threadIdx.x";
+    const char *thread =
+        threads > 1 ? arena_format(arena, "threadIdx.x / %d", threads) : "threadIdx.x";
     if (threads > 1) {
         emit_line(emitter, "const int lane0 = threadIdx.x %% %d;", threads);
         emit_line(emitter, "const unsigned lanes0 = 0x%xu << (threadIdx.x & %d);",
@@ -109,9 +110,9 @@ int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel)
 /* Nests of an entry have blocks of their own, one after another. */
 static void emit_nests(struct emitter *emitter, const struct kernel *kernel) {
     struct arena *arena = emitter->ir->arena;
-    const bool choose = emitter->is_entry &&
-                        nest_size(kernel->statements, kernel->statement_count) <
-                            kernel->statement_count;
+    const bool choose =
+        emitter->is_entry &&
+        nest_size(kernel->statements, kernel->statement_count) < kernel->statement_count;
     int64_t first = 0;
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         struct statement *const *nest = &kernel->statements[i];

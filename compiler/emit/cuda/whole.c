@@ -24,8 +24,7 @@ static const char *sort_key(struct emitter *emitter, const struct buffer *source
     const char *element = arena_format(arena, "%s[%s]", source->name, which);
     const uint64_t least = (uint64_t)facts->least;
     if (!dtype_is_integer(source->dtype)) {
-        sections_want(&emitter->sections,
-                      arena_format(arena, "%s_sort_keys", facts->short_name));
+        sections_want(&emitter->sections, arena_format(arena, "%s_sort_keys", facts->short_name));
         return arena_format(arena, "%s_sort_key(%s)", facts->short_name, element);
     }
     return least ? arena_format(arena, "(uint64_t)%s + 0x%" PRIx64 "u", element, 0 - least)
@@ -69,9 +68,9 @@ static const char *place(struct emitter *emitter, int64_t outer, int64_t count, 
     if (outer > 1)
         text = arena_format(arena, "%" PRId64 " * row0 + %s", count, text);
     if (inner > 1)
-        text = arena_format(arena, outer > 1 ? "%" PRId64 " * (%s) + column0"
-                                             : "%" PRId64 " * %s + column0",
-                            inner, text);
+        text = arena_format(
+            arena, outer > 1 ? "%" PRId64 " * (%s) + column0" : "%" PRId64 " * %s + column0", inner,
+            text);
     return text;
 }
 
@@ -79,12 +78,14 @@ static const char *place(struct emitter *emitter, int64_t outer, int64_t count, 
 static void copy_line(struct emitter *emitter, const struct expression *scatter,
                       const struct buffer *output) {
     const int64_t *sizes = scatter->sizes;
-    const char *at = place(emitter, sizes[WHOLE_OUTER], sizes[WHOLE_EXTENT], sizes[WHOLE_INNER], "k");
+    const char *at =
+        place(emitter, sizes[WHOLE_OUTER], sizes[WHOLE_EXTENT], sizes[WHOLE_INNER], "k");
     emit_open(emitter, "for (long k = 0; k < %" PRId64 "; k++) {", sizes[WHOLE_EXTENT]);
     emit_line(emitter, "const long to0 = %s;", at);
-    emit_line(emitter, "%s[to0] = %s;", output->name,
-              stored(emitter, output,
-                     arena_format(emitter->ir->arena, "%s[to0]", scatter->sources[0]->buffer->name)));
+    emit_line(
+        emitter, "%s[to0] = %s;", output->name,
+        stored(emitter, output,
+               arena_format(emitter->ir->arena, "%s[to0]", scatter->sources[0]->buffer->name)));
     emit_close(emitter);
 }
 
@@ -117,11 +118,13 @@ static void emit_scatter(struct emitter *emitter, const struct kernel *kernel) {
     const int64_t outer = scatter->sizes[WHOLE_OUTER], inner = scatter->sizes[WHOLE_INNER];
     emit_open_things(emitter, "i0", outer * inner, 1, "blockIdx.x");
     if (outer > 1)
-        emit_line(emitter, inner > 1 ? "const long row0 = i0 / %" PRId64 ";" : "const long row0 = i0;",
+        emit_line(emitter,
+                  inner > 1 ? "const long row0 = i0 / %" PRId64 ";" : "const long row0 = i0;",
                   inner);
     if (inner > 1)
-        emit_line(emitter, outer > 1 ? "const long column0 = i0 %% %" PRId64 ";"
-                                     : "const long column0 = i0;",
+        emit_line(emitter,
+                  outer > 1 ? "const long column0 = i0 %% %" PRId64 ";"
+                            : "const long column0 = i0;",
                   inner);
     copy_line(emitter, scatter, statement->output);
     put_updates(emitter, scatter, statement->output);
