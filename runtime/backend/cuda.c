@@ -17,7 +17,6 @@ struct cuda_room {
 
 struct cuda_code {
     const struct cuda_driver *driver;
-    int device;
     void *context, *module, *stream;
     void **functions; /* by kernel of the compiled graph; NULL: it is part of another */
     uint64_t weights;
@@ -335,11 +334,9 @@ bool cuda_build(const struct compiled *compiled, const struct build_options *opt
         et_release(image);
         return image ? et_fail(error, "out of memory") : false;
     }
-    *code = (struct cuda_code){.driver = device->driver, .device = device->device};
+    *code = (struct cuda_code){.driver = device->driver, .context = device->context};
     pthread_mutex_init(&code->lock, NULL);
-    bool good = cuda_check(code->driver, code->driver->retain_context(&code->context, code->device),
-                           "the GPU", error) &&
-                enter(code, error);
+    bool good = enter(code, error);
     if (good) {
         good = load(code, compiled, image, error);
         leave(code);
@@ -356,7 +353,7 @@ bool cuda_build(const struct compiled *compiled, const struct build_options *opt
 void cuda_release(void *of) {
     struct cuda_code *code = of;
     const struct cuda_driver *driver = code->driver;
-    if (code->context && enter(code, NULL)) {
+    if (enter(code, NULL)) {
         room_free(code);
         if (code->weights)
             driver->release(code->weights);
@@ -366,8 +363,6 @@ void cuda_release(void *of) {
             driver->unload_module(code->module);
         leave(code);
     }
-    if (code->context)
-        driver->release_context(code->device);
     et_release(code->functions);
     pthread_mutex_destroy(&code->lock);
     et_release(code);

@@ -92,9 +92,11 @@ static bool find_device(struct cuda_device *found, struct et_error *error) {
                     "its compute capability", error))
         return false;
     found->compute = 10 * major + minor;
-    return found->compute >= LEAST_COMPUTE ||
-           et_fail(error, "%s has compute capability %d.%d: expected %d.0 or later", found->name,
-                   major, minor, LEAST_COMPUTE / 10);
+    if (found->compute < LEAST_COMPUTE)
+        return et_fail(error, "%s has compute capability %d.%d: expected %d.0 or later",
+                       found->name, major, minor, LEAST_COMPUTE / 10);
+    return cuda_check(&driver, driver.retain_context(&found->context, found->device), "the GPU",
+                      error);
 }
 
 static pthread_once_t device_once = PTHREAD_ONCE_INIT, compiler_once = PTHREAD_ONCE_INIT;

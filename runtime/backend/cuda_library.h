@@ -24,6 +24,7 @@ struct cuda_compiler {
 /* The first GPU. */
 struct cuda_device {
     const struct cuda_driver *driver;
+    void *context;       /* the process has it from now on */
     int device, compute; /* 90: of compute capability 9.0 */
     int version;         /* of what the driver can do, 13000: of CUDA 13.0 */
     char name[64];

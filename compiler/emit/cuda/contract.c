@@ -15,13 +15,13 @@ enum {
 
 /* ---- Which contractions ---- */
 
-struct contraction_search {
+struct tile_search {
     const struct expression *sum;
     int reductions;
 };
 
 static void note_reduction(void *context, const struct expression *e) {
-    struct contraction_search *search = context;
+    struct tile_search *search = context;
     if (e->kind != EXPRESSION_REDUCE)
         return;
     search->reductions++;
@@ -127,7 +127,7 @@ static bool is_worth_it(const struct thread_tile *tile) {
 
 bool emit_find_tile(struct emitter *emitter, const struct statement *statement,
                     struct thread_tile *tile) {
-    struct contraction_search search = {0};
+    struct tile_search search = {0};
     *tile = (struct thread_tile){
         .rows = {.extent = 1}, .columns = {.extent = 1}, .apart = {.extent = 1}};
     if (emitter->ir->scan)
