@@ -9,6 +9,7 @@
 # make fuzz      the fuzz targets; T=npy SECONDS=60 runs those with "npy" in their names
 # make tsan      threads under ThreadSanitizer
 # make coverage  which lines the tests run, by room
+# make cuda-test   random graphs on an NVIDIA GPU, held against the interpreter
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
@@ -44,7 +45,7 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library shared run serve model model-int8 generated check test asan test-programs \
+.PHONY: cuda-test all library shared run serve model model-int8 generated check test asan test-programs \
         chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
         tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
@@ -219,6 +220,12 @@ fuzz-build: | build/setup-test
 	+@! scripts/fuzz.sh check || $(MAKE) $(FUZZED) fuzz-programs
 fuzz: fuzz-build
 	$(if $(T)$(SECONDS),@BUILD=$(BUILD) scripts/fuzz.sh run '$(T)' '$(SECONDS)')
+
+# Random graphs on this machine's GPU, from a seed on.
+GRAPHS_ON_GPU = 3000
+SEED = 1
+cuda-test: $(BUILD)/tests/cuda/device
+	tests/cuda/device.sh $< $(GRAPHS_ON_GPU) $(SEED)
 
 # What has threads, under ThreadSanitizer. Criterion's own main does not run there.
 TSAN_TESTS = $(addprefix $(BUILD)/tests/,runtime/test_pool server/test_server \

@@ -528,6 +528,14 @@ static const struct golden {
     {"transform_threads.c", build_transform, &emit_loops, false, 2},
     {"conv_relu_threads.c", build_conv_relu, &emit_loops, false, 3},
     {"conv_relu_threads_calls.c", build_conv_relu, &emit_calls, false, 3},
+    {"mlp.cu", build_mlp, &emit_cuda, true, 1},
+    {"conv_relu.cu", build_conv_relu, &emit_cuda, false, 1},
+    {"softmax.cu", build_softmax, &emit_cuda, false, 1},
+    {"concat.cu", build_concat, &emit_cuda, false, 1},
+    {"integers.cu", build_integers, &emit_cuda, false, 1},
+    {"scan.cu", build_scan, &emit_cuda, true, 1},
+    {"ending_scan.cu", build_ending_scan, &emit_cuda, false, 1},
+    {"order.cu", build_order, &emit_cuda, false, 1},
 };
 
 Test(kernels, c_text_is_golden) {
