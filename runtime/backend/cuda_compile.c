@@ -27,15 +27,12 @@ static bool fail_to_compile(const struct cuda_compiler *compiler, void *program,
 
 static char *code_of(const struct cuda_compiler *compiler, void *program, size_t *bytes,
                      struct et_error *error) {
-    char *code = NULL;
-    if (compiler->nvrtcGetCUBINSize(program, bytes) || !*bytes || *bytes > MOST_BYTES)
-        et_fail(error, "NVRTC gave no code");
-    else if (!(code = et_allocate_unset(*bytes)))
-        et_fail(error, "out of memory");
-    else if (!compiler->nvrtcGetCUBIN(program, code))
+    const bool sized =
+        !compiler->nvrtcGetCUBINSize(program, bytes) && *bytes > 0 && *bytes <= MOST_BYTES;
+    char *code = sized ? et_allocate_unset(*bytes) : NULL;
+    if (code && !compiler->nvrtcGetCUBIN(program, code))
         return code;
-    else
-        et_fail(error, "NVRTC gave no code");
+    et_fail(error, sized && !code ? "out of memory" : "NVRTC gave no code");
     et_release(code);
     return NULL;
 }
