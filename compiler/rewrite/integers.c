@@ -6,6 +6,9 @@
  * cuts at 0 make of such, and sums of products of two, whose scale is the product of their scales.
  * The integers of sums are summed as such, in int32, where they cannot wrap around.
  *
+ * Codes that are rounded to the same codes again, past movements and maxima, go there as they are,
+ * and of a sum of two that is rounded to codes each is multiplied by one number.
+ *
  * That is what the numbers mean, but float32 rounds at every addition, and integers do not. The
  * bits are the same where all scales are powers of two and no partial sum is beyond 2^24: then
  * every number on the way is an integer times a power of two that float32 holds, whatever the order
@@ -293,14 +296,76 @@ static void find_scaled(struct rewriting *rewriting, const struct plan *plan,
     }
 }
 
+static void report_node(struct rewriting *rewriting, const struct node *node, const char *what) {
+    struct rewrite_site *site = rewriting_site(rewriting, node);
+    site->applied = true;
+    site->shape = arena_copy_text(&rewriting->result->arena, shape_text(node).text);
+    site->what = what;
+}
+
+/* One of two that are added, times or over a number. */
+static struct tensor emit_term(struct rewriting *rewriting, const struct plan *plan,
+                               const struct node *source, const struct view *number,
+                               enum scale_form form) {
+    struct scaled scaled = plan->scaled[source->id];
+    bool exact = scaled.exact && scaled.powers;
+    if (!scaled.found || rewriting->analysis->constant[source->id] ||
+        !scale_by(rewriting, &scaled, number, form) ||
+        (rewriting->options.exact && !(exact && scaled.powers)))
+        return NO_TENSOR;
+    return emit_scaled(rewriting, &scaled, "rescale");
+}
+
+/* A sum of two, times or over a number, as one is rounded to codes: each integer is multiplied by
+ * its scale times or over that. Powers of two keep every bit. */
+static struct tensor emit_rescaled_sum(struct rewriting *rewriting, const struct plan *plan,
+                                       const struct node *node) {
+    struct view number;
+    struct tensor terms[2];
+    enum scale_form form = node->op == OP_MUL ? SCALE_TIMES : SCALE_OVER;
+    if (node->op != OP_MUL && node->op != OP_DIV)
+        return NO_TENSOR;
+    int operand = analysis_constant_operand(rewriting->analysis, node);
+    if (operand < 0 || (node->op == OP_DIV && operand == 0))
+        return NO_TENSOR;
+    const struct node *sum = node->sources[1 - operand];
+    if (sum->op != OP_ADD || analysis_only_reader(rewriting->analysis, sum) != node ||
+        !analysis_constant(rewriting, node->sources[operand], &number) ||
+        !scale_is_uniform(&number))
+        return NO_TENSOR;
+    for (int i = 0; i < 2; i++) {
+        terms[i] = emit_term(rewriting, plan, sum->sources[i], &number, form);
+        if (!is_given(terms[i]))
+            return NO_TENSOR;
+    }
+    report_node(rewriting, node,
+                rewriting->options.exact
+                    ? "the sum of two is one of integers times scales: the bits are the same"
+                    : "the sum of two is one of integers times scales: float32 rounds elsewhere");
+    return tensor_add(terms[0], terms[1]);
+}
+
+/* Codes that go through maxima and movements. */
+static struct tensor emit_codes(struct rewriting *rewriting, const struct node *node) {
+    struct tensor codes = codes_again(rewriting, node);
+    if (is_given(codes))
+        report_node(rewriting, node,
+                    "was rounded to the integers that it was: the bits are the same");
+    return codes;
+}
+
 /* Sums, and what multiplications and additions make of them, are made of the integers at once;
  * everything else reads that. */
 static struct tensor emit(struct rewriting *rewriting, const struct node *node, void *context) {
     const struct plan *plan = context;
     struct scaled *scaled = &plan->scaled[node->id];
+    if (node->op == OP_CAST && dtype_is_integer(node->dtype))
+        return emit_codes(rewriting, node);
     find_scaled(rewriting, plan, node, scaled);
     if (rewriting->options.exact)
         scaled->found &= scaled->exact;
+    if (node->dtype == DTYPE_FLOAT32 && !scaled->found)
+        return emit_rescaled_sum(rewriting, plan, node);
     if (!scaled->found || !scaled->summed ||
         (node->op != OP_CONTRACT && node->op != OP_ADD && node->op != OP_MUL && node->op != OP_DIV))
         return NO_TENSOR;

@@ -8,9 +8,6 @@
 #include "compiler/builder/layers.h"
 #include "compiler/rewrite/rewriting.h"
 
-#include <math.h>
-#include <string.h>
-
 /* An input or an output. */
 struct end {
     const struct node *node;
@@ -30,97 +27,48 @@ struct ends {
 
 /* ---- Which can be integers ---- */
 
-/* The one number that all elements of a float32 or int32 are. */
-static bool known_number(struct rewriting *rewriting, const struct node *node, double *number) {
-    struct view view;
-    float real;
-    int32_t integer;
-    if ((node->dtype != DTYPE_FLOAT32 && node->dtype != DTYPE_INT32) ||
-        !analysis_constant(rewriting, node, &view) || view_is_empty(&view))
-        return false;
-    for (int i = 0; i < view.rank; i++)
-        if (view.stride[i] != 0)
-            return false;
-    memcpy(&real, view.data, sizeof real);
-    memcpy(&integer, view.data, sizeof integer);
-    *number = node->dtype == DTYPE_FLOAT32 ? (double)real : integer;
-    return true;
-}
-
-/* The source of an operation on one known number; NULL: it is none. */
-static const struct node *source_beside(struct rewriting *rewriting, const struct node *node,
-                                        enum op op, double *number) {
-    int operand;
-    if (!node || node->op != op)
-        return NULL;
-    operand = analysis_constant_operand(rewriting->analysis, node);
-    if (operand < 0 || (operand == 0 && (op == OP_DIV || op == OP_SUB)) ||
-        !known_number(rewriting, node->sources[operand], number))
-        return NULL;
-    return node->sources[1 - operand];
-}
-
 static bool is_move(const struct node *node) {
     return node && op_facts[node->op].class == CLASS_MOVEMENT && node->op != OP_PAD;
 }
 
-/* Whether numbers of 8 bits, with this scale and zero, can be told. 128 lies between those of int8
- * and uint8. */
-static bool take_meaning(const struct rewriting *rewriting, struct end *end,
-                         const struct node *codes, double scale, double zero) {
-    const struct dtype_facts *facts = &dtype_facts[codes->dtype];
-    float narrow = (float)scale;
-    if ((codes->dtype != DTYPE_UINT8 && codes->dtype != DTYPE_INT8) || !(narrow > 0) ||
-        !isfinite(narrow) || zero != nearbyint(zero) || zero < (double)facts->least ||
-        zero > (double)facts->greatest)
+/* What codes of 8 bits stand for in the type that was asked for: 128 lies between those of int8 and
+ * uint8. */
+static bool take_form(const struct rewriting *rewriting, struct end *end,
+                      const struct code_form *form) {
+    const struct dtype_facts *facts = &dtype_facts[form->codes->dtype];
+    if (facts->bytes != 1)
         return false;
     int64_t more = dtype_facts[rewriting->options.io].least - facts->least;
-    end->meaning = (struct scaling){narrow, (int64_t)zero + more};
-    end->codes = codes;
+    end->meaning = (struct scaling){(float)form->scale, (int64_t)form->zero + more};
+    end->codes = form->codes;
     return true;
 }
+
+enum { MOST_STEPS_TO_CODES = 6 };
 
 /* From an input to what it is rounded to. */
 static bool follow_input(struct rewriting *rewriting, struct end *end) {
     const struct analysis *analysis = rewriting->analysis;
-    double scale, zero = 0;
-    const struct node *node = analysis_only_reader(analysis, end->node);
+    struct code_form form;
+    const struct node *numbers = end->node, *node = analysis_only_reader(analysis, numbers);
     for (; is_move(node) && end->move_count < MOST_CHAIN_MOVES;
          node = analysis_only_reader(analysis, node))
-        end->moves[end->move_count++] = node;
-    if (source_beside(rewriting, node, OP_MUL, &scale))
-        scale = 1 / scale;
-    else if (!source_beside(rewriting, node, OP_DIV, &scale))
-        return false;
-    node = analysis_only_reader(analysis, node);
-    if (!node || node->op != OP_ROUND)
-        return false;
-    node = analysis_only_reader(analysis, node);
-    if (source_beside(rewriting, node, OP_ADD, &zero))
+        end->moves[end->move_count++] = numbers = node;
+    for (int i = 0; node && node->op != OP_CAST && i < MOST_STEPS_TO_CODES; i++)
         node = analysis_only_reader(analysis, node);
-    if (node && node->op == OP_ROUND)
-        node = analysis_only_reader(analysis, node);
-    return node && node->op == OP_CAST && take_meaning(rewriting, end, node, scale, zero);
+    return node && find_rounded(rewriting, node, &form) && form.numbers == numbers &&
+           take_form(rewriting, end, &form);
 }
 
 /* From an output up to what it is made of. */
 static bool follow_output(struct rewriting *rewriting, struct end *end) {
-    double scale, zero = 0;
+    struct code_form form;
     const struct node *node = end->node;
     if (rewriting->analysis->uses[node->id] != 1)
         return false;
     for (; is_move(node) && end->move_count < MOST_CHAIN_MOVES; node = node->sources[0])
         end->moves[end->move_count++] = node;
-    node = source_beside(rewriting, node, OP_MUL, &scale);
-    if (!node || node->op != OP_CAST)
-        return false;
-    node = node->sources[0];
-    const struct node *source = source_beside(rewriting, node, OP_SUB, &zero);
-    if (source)
-        node = source;
-    if (node->op == OP_CAST && node->dtype == DTYPE_INT32)
-        node = node->sources[0];
-    return take_meaning(rewriting, end, node, scale, zero);
+    return find_numbers(rewriting, node, &form) && take_form(rewriting, end, &form);
 }
 
 static void report(struct rewriting *rewriting, const struct end *end) {

@@ -6,20 +6,6 @@
 
 #include <math.h>
 
-static struct tensor move_again(struct rewriting *rewriting, const struct node *move,
-                                struct tensor x, double padding) {
-    struct range ranges[MAX_RANK];
-    for (int i = 0; i < move->rank; i++)
-        ranges[i] = (struct range){move->before[i], move->after[i]};
-    if (move->op == OP_PAD)
-        return tensor_pad(x, move->rank, ranges, padding);
-    return tensor_of_node(rewriting->context, move, 1, &x);
-}
-
-static float padding_of(const struct node *pad) {
-    return pad->value ? *(const float *)pad->value : 0;
-}
-
 /* ---- From the sums to what is read ---- */
 
 /* Nodes from a tensor up to where its codes are made. */
@@ -37,13 +23,9 @@ static struct quantized_site *site_made(const struct quantizing *plan, const str
 /* What a node has the codes of, if they commute with it; else NULL. */
 static const struct node *step_up(const struct quantizing *plan, const struct node *node) {
     struct rewriting *rewriting = plan->rewriting;
-    struct cut cut;
     if (site_made(plan, node))
         return node->op == OP_CONTRACT ? NULL : link_source(rewriting->analysis, node);
-    if (op_facts[node->op].class == CLASS_MOVEMENT || node->op == OP_REDUCE_MAX ||
-        node->op == OP_REDUCE_MIN)
-        return node->sources[0];
-    return find_cut(rewriting, node, &cut) ? cut.x : NULL;
+    return code_source(rewriting, node);
 }
 
 /* All the way to sums; else up to what something else reads too. */
@@ -66,26 +48,13 @@ static struct ascent ascend(const struct quantizing *plan, const struct node *no
     return ascent;
 }
 
-static struct tensor cut_codes(struct tensor codes, const struct cut *cut,
-                               const struct quantization *quantization) {
-    int bound = quantize_number(quantization, cut->number);
-    if (bound == (cut->op == OP_MAX ? 0 : 255))
-        return codes; /* as saturation has it anyway */
-    struct tensor number = scalar_like(codes, bound);
-    return cut->op == OP_MAX ? tensor_max(codes, number) : tensor_min(codes, number);
-}
-
 static struct tensor step_down(const struct quantizing *plan, const struct node *node,
                                struct tensor codes, const struct quantization *quantization) {
     struct rewriting *rewriting = plan->rewriting;
-    struct cut cut;
     if (site_made(plan, node))
         return codes;
-    if (op_facts[node->op].class == CLASS_MOVEMENT)
-        return move_again(rewriting, node, codes, quantize_number(quantization, padding_of(node)));
-    if (find_cut(rewriting, node, &cut))
-        return cut_codes(codes, &cut, quantization);
-    return tensor_of_node(rewriting->context, node, 1, &codes);
+    return code_step(rewriting, node, codes,
+                     quantize_number(quantization, code_number(rewriting, node)));
 }
 
 static const char *site_name(const struct quantized_site *site) {
@@ -152,7 +121,7 @@ static struct tensor read_by(struct rewriting *rewriting, const struct quantized
          node != site->tensor->node; node = node->sources[0])
         moves[count++] = node;
     while (count-- > 0)
-        codes = move_again(rewriting, moves[count], codes, 0);
+        codes = code_step(rewriting, moves[count], codes, 0);
     return codes;
 }
 

@@ -29,7 +29,8 @@
             "Convolutions and linear layers of dequantised integers become sums of products of "   \
             "the integers, int32, which are multiplied by the scales; biases with the scale of "   \
             "the sums are added to them, and a quantisation behind them is one multiplication "    \
-            "and one rounding. With --exact only where float32 gives the same bits")               \
+            "and one rounding. Codes go through pooling by maxima as they are, and of a sum of "   \
+            "two each is multiplied once. With --exact only where float32 gives the same bits")    \
     REWRITE(store_weights, "store-weights",                                                        \
             "Weights of convolutions and linear layers are stored as float16 or bfloat16 "         \
             "(--type), half as much to keep and to read, and cast to float32 where they are "      \

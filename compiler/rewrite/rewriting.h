@@ -146,6 +146,31 @@ struct cut {
 /* False: the node is neither, or the number is not known or NaN. */
 bool find_cut(struct rewriting *rewriting, const struct node *node, struct cut *cut);
 
+/* codes.c */
+
+/* Codes, integers of 8 or 16 bits that stand for float32 numbers: (code - zero) * scale. */
+struct code_form {
+    const struct node *codes, *numbers;
+    double scale, zero;
+    bool multiplies; /* numbers are rounded by a product with 1 / scale, not by a division */
+};
+/* Whether a node is codes that numbers are rounded to, cast(round(numbers / scale) + zero), which
+ * may be rounded once more. */
+bool find_rounded(struct rewriting *rewriting, const struct node *node, struct code_form *form);
+/* Whether a node is the numbers that codes stand for, (int32(codes) - zero) * scale. */
+bool find_numbers(struct rewriting *rewriting, const struct node *node, struct code_form *form);
+/* What a node is made of by something that commutes with rounding to codes: movements, greatest and
+ * least elements along axes, max and min with a number. NULL: by something else. */
+const struct node *code_source(struct rewriting *rewriting, const struct node *node);
+/* The number that such a node pads with or cuts off at; 0 where there is none. */
+float code_number(struct rewriting *rewriting, const struct node *node);
+/* What it makes of codes, among which that number is `code`. */
+struct tensor code_step(struct rewriting *rewriting, const struct node *node, struct tensor codes,
+                        int code);
+/* Codes that numbers are rounded to which were such codes before, and went through nothing but what
+ * commutes: they go through it as they are, with the same bits. NO_TENSOR: a node is none. */
+struct tensor codes_again(struct rewriting *rewriting, const struct node *node);
+
 /* propagate.c */
 
 /* What a chain's scale and shift are, seen over the node that they have reached. */

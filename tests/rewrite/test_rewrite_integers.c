@@ -122,7 +122,7 @@ static const struct {
     make_tensor *make;
     int sites;
 } graphs[] = {
-    {"layers", layers, 2},       {"pictures", pictures, 2}, {"by channel", by_channel, 2},
+    {"layers", layers, 2},       {"pictures", pictures, 3}, {"by channel", by_channel, 2},
     {"attention", attention, 1}, {"averaged", averaged, 2},
 };
 
@@ -200,11 +200,42 @@ static struct scales random_scales(struct random *random, bool powers_alone) {
     return scales;
 }
 
+/* Codes that go through what commutes with rounding. */
+static struct tensor random_passage(struct random *random, struct tensor x, float scale) {
+    const int zero = (int)random_between(random, 0, 255);
+    x = through_codes(x, scale, zero);
+    for (int64_t steps = random_between(random, 0, 4); steps > 0; steps--) {
+        double number = (double)scale * (double)random_between(random, -300, 300) / 2;
+        int64_t rows = tensor_extent(x, 0), columns = tensor_extent(x, 1);
+        switch (random_between(random, 0, 5)) {
+        case 0:
+            x = tensor_flip(x, AXES(1));
+            break;
+        case 1:
+            x = tensor_max(x, scalar_like(x, number));
+            break;
+        case 2:
+            x = tensor_min(scalar_like(x, number), x);
+            break;
+        case 3:
+            x = tensor_pad(x, RANGES({1, 0}, {0, 1}),
+                           random_chance(random, 30) ? -INFINITY : number);
+            break;
+        case 4:
+            x = tensor_reshape(tensor_reduce_max(x, AXES(1)), SHAPE(1, rows));
+            break;
+        default:
+            x = tensor_reshape(tensor_reduce_min(x, AXES(0)), SHAPE(1, columns));
+        }
+    }
+    return through_codes(x, scale, random_chance(random, 80) ? zero : zero ^ 1);
+}
+
 /* A matrix, of some matrix. */
 static struct tensor random_step(struct random *random, struct tensor x, bool power) {
     struct scales scales = random_scales(random, power);
     int64_t rows = tensor_extent(x, 0);
-    switch (random_between(random, 0, 12)) {
+    switch (random_between(random, 0, 14)) {
     case 0:
         return relu(x);
     case 1:
@@ -225,6 +256,12 @@ static struct tensor random_step(struct random *random, struct tensor x, bool po
         return tensor_reshape(row_means(x, scales.x), SHAPE(1, rows));
     case 9:
         return matmul(matmul(x, transpose(x, 0, 1)), x);
+    case 10:
+        return random_passage(random, x, random_scale(random, false));
+    case 11:
+        x = through_codes(x, scales.x, (int)random_between(random, 0, 255));
+        x = tensor_add(x, tensor_flip(through_codes(x, scales.w[0], 128), AXES(0)));
+        return through_codes(x, scales.w[1], (int)random_between(random, 0, 255));
     default:
         x = through_codes(x, scales.x, (int)random_between(random, 0, 255));
         return random_chance(random, 80) ? q_linear(x, &scales, random_between(random, 1, 12)) : x;
@@ -277,6 +314,45 @@ Test(integers, of_random_graphs_have_the_same_bits_in_every_mode) {
         graph_free(graph);
     }
     cr_expect_gt(sites, 50, "%d sites", sites);
+}
+
+/* ---- Codes that stay codes ---- */
+
+/* A picture goes through a pool, padding, an activation and movements. */
+static struct tensor passage(struct tensor x) {
+    x = max_pool2d(x,
+                   (struct pool2d_options){.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
+    x = tensor_pad(relu(x), RANGES({0, 0}, {0, 0}, {1, 2}, {0, 1}), 0.37);
+    return tensor_reshape(tensor_flip(x, AXES(2)), SHAPE(4, 2, -1));
+}
+
+Test(integers, are_not_rounded_again_behind_what_commutes) {
+    static const struct {
+        float scale;
+        int zero;
+        bool same;
+    } cases[] = {{0.0173F, 117, true},
+                 {0.0173F, 116, false},
+                 {0.0174F, 117, false},
+                 {0.017300002F, 117, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int exact = 0; exact < 2; exact++) {
+            struct tensor_context *context = tensor_context_new("passage");
+            struct tensor x = test_input(context, SHAPE(2, 4, 9, 8));
+            x = passage(through_codes(x, 0.0173F, 117));
+            struct graph *graph = test_graph(codes_of(x, cases[i].scale, cases[i].zero));
+            struct rewritten found = rewrite(graph, exact);
+            cr_expect_eq(rewritten_count(&found, REWRITE_integers), cases[i].same);
+            cr_expect_eq(count_op(found.graph, OP_DIV), 2 - cases[i].same);
+            for (uint64_t seed = 1; seed < 20; seed++)
+                expect_kept(graph, found.graph, seed);
+            expect_same_bits(found.graph, "jit", "passage");
+            expect_same_bits(found.graph, "gcc-O3", "passage");
+            if (cases[i].same)
+                expect_done(&found, REWRITE_integers, NULL);
+            rewritten_free(&found);
+            graph_free(graph);
+        }
 }
 
 /* ---- By hand ---- */
