@@ -147,6 +147,9 @@ $(BUILD)/runtime/kernels/dots_avxvnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -m
 $(BUILD)/runtime/kernels/dots_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw
 $(BUILD)/runtime/kernels/dots_avx512vnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
     -mavx512vnni
+else ifeq ($(shell uname -m),aarch64)
+$(BUILD)/runtime/kernels/dots_dotprod.o: CFLAGS_FILE = $(VECTOR_FLAGS) -march=armv8.2-a+dotprod
+$(BUILD)/runtime/kernels/dots_i8mm.o: CFLAGS_FILE = $(VECTOR_FLAGS) -march=armv8.2-a+i8mm
 endif
 $(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 

@@ -18,13 +18,15 @@
 #include <string.h>
 
 //: section dot_products needs vector_bits
-//: names DOT_LANES DOT_REGISTERS DOT_ACCUMULATORS dot_sums dot_row dot_element
+//: names DOT_LANES DOT_REGISTERS DOT_ACCUMULATORS DOT_FREE dot_sums dot_row dot_element
 //: names dot_bytes dot_load dot_store dot_zero dot_four dot_row_of dot_element_of dot_add
-//: macros DOT_X86 DOT_BITS DOT_SUM
+//: names dot_add_excess dot_subtract
+//: macros DOT_X86 DOT_BITS DOT_SUM DOT_EXCESS
 // As many neighbouring int32 as a register holds, each the sum of products of four uint8 of an
 // element by four int8 of a row. Without an instruction for that, the even and the odd bytes are
 // widened to 16 bits, whose products of two are added exactly; instructions that take bytes as they
-// are saturate.
+// are saturate. Where that takes registers beside those of sums, rows and an element, tile_shape()
+// is told of fewer than there are: of DOT_FREE.
 #if VECTOR_BITS == 512
 #include <immintrin.h>
 #define DOT_X86(name) _mm512_##name
@@ -48,6 +50,7 @@ typedef int32_t dot_sums __attribute__((vector_size(16)));
 enum { DOT_LANES = 4, DOT_REGISTERS = 16, DOT_ACCUMULATORS = 4 };
 #endif
 #ifdef DOT_X86
+enum { DOT_FREE = DOT_REGISTERS };
 // gcc copies sums back and forth whose type is that of the intrinsics.
 static inline dot_sums dot_load(const int32_t *from) {
     return (dot_sums)DOT_BITS(loadu)((const dot_bytes *)from);
@@ -114,6 +117,47 @@ static inline void dot_store(int32_t *to, dot_sums x) {
 static inline dot_sums dot_zero(void) {
     return vdupq_n_s32(0);
 }
+static inline uint8x16_t dot_four(const uint8_t *from) {
+    uint32_t four;
+    memcpy(&four, from, sizeof four);
+    return vreinterpretq_u8_u32(vdupq_n_u32(four));
+}
+#if defined __ARM_FEATURE_MATMUL_INT8
+enum { DOT_FREE = DOT_REGISTERS };
+typedef int8x16_t dot_row;
+typedef uint8x16_t dot_element;
+static inline dot_row dot_row_of(const int8_t *from) {
+    return vld1q_s8(from);
+}
+static inline dot_element dot_element_of(const uint8_t *from) {
+    return dot_four(from);
+}
+static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
+    return vusdotq_s32(sums, x, y);
+}
+#elif defined __ARM_FEATURE_DOTPROD
+// The instruction takes bytes of one kind: an element is 128 less than it should be, as int8. What
+// sums lack for that, the tile adds up once for all its rows.
+#define DOT_EXCESS
+enum { DOT_FREE = 20 };
+typedef int8x16_t dot_row, dot_element;
+static inline dot_row dot_row_of(const int8_t *from) {
+    return vld1q_s8(from);
+}
+static inline dot_element dot_element_of(const uint8_t *from) {
+    return vreinterpretq_s8_u8(veorq_u8(dot_four(from), vdupq_n_u8(128)));
+}
+static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
+    return vdotq_s32(sums, x, y);
+}
+static inline dot_sums dot_add_excess(dot_sums excess, dot_row y) {
+    return vdotq_s32(excess, vdupq_n_s8(-128), y);
+}
+static inline dot_sums dot_subtract(dot_sums sums, dot_sums excess) {
+    return vsubq_s32(sums, excess);
+}
+#else
+enum { DOT_FREE = 12 };
 typedef struct {
     int16x8_t low, high; // columns 0 and 1, 2 and 3
 } dot_row;
@@ -124,9 +168,7 @@ static inline dot_row dot_row_of(const int8_t *from) {
     return row;
 }
 static inline dot_element dot_element_of(const uint8_t *from) {
-    uint32_t four;
-    memcpy(&four, from, sizeof four);
-    return vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four))));
+    return vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(dot_four(from))));
 }
 // Of four products for each column, first the neighbours are added, then what these give.
 static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
@@ -136,11 +178,12 @@ static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
     const int32x4_t c3 = vmull_high_s16(x, y.high);
     return vaddq_s32(sums, vpaddq_s32(vpaddq_s32(c0, c1), vpaddq_s32(c2, c3)));
 }
+#endif
 #else
 typedef struct {
     int32_t lane[4];
 } dot_sums;
-enum { DOT_LANES = 4, DOT_REGISTERS = 16, DOT_ACCUMULATORS = 4 };
+enum { DOT_LANES = 4, DOT_REGISTERS = 16, DOT_ACCUMULATORS = 4, DOT_FREE = 16 };
 static inline dot_sums dot_load(const int32_t *from) {
     const dot_sums x = {{from[0], from[1], from[2], from[3]}};
     return x;
@@ -184,6 +227,12 @@ TILE_INLINE tile_dot_block(int first, int height, int width, int32_t *restrict a
         const int32_t *from = acc + n / width * walk->sums + n % width * DOT_LANES;
         sums[n] = resume ? dot_load(from) : dot_zero();
     }
+#ifdef DOT_EXCESS
+    dot_sums excess[DOT_ACCUMULATORS];
+    TILE_UNROLL
+    for (int v = 0; v < width; v++)
+        excess[v] = dot_zero();
+#endif
     enum { NEAR = 8 }; // rows whose offsets stay in registers
     const int near_rows = height < NEAR ? height : NEAR;
     ptrdiff_t near[NEAR];
@@ -210,6 +259,9 @@ TILE_INLINE tile_dot_block(int first, int height, int width, int32_t *restrict a
                     if (height > 1)
                         __builtin_prefetch(y + TILE_AHEAD * walk->panel[2] + v * 4 * DOT_LANES);
                     row[v] = dot_row_of(y + v * 4 * DOT_LANES);
+#ifdef DOT_EXCESS
+                    excess[v] = dot_add_excess(excess[v], row[v]);
+#endif
                 }
                 TILE_UNROLL
                 for (int n = 0; n < height * width; n++) {
@@ -231,6 +283,11 @@ TILE_INLINE tile_dot_block(int first, int height, int width, int32_t *restrict a
         for (ptrdiff_t n = 0; n < lines; n++, ahead += TILE_DOT_LINE)
             __builtin_prefetch(ahead, 0, 2); // into the second cache
     }
+#ifdef DOT_EXCESS
+    TILE_UNROLL
+    for (int n = 0; n < height * width; n++)
+        sums[n] = dot_subtract(sums[n], excess[n % width]);
+#endif
     TILE_UNROLL
     for (int n = 0; n < height * width; n++)
         dot_store(acc + n / width * walk->sums + n % width * DOT_LANES, sums[n]);
@@ -275,7 +332,7 @@ TILE_INLINE tile_dot(int rows, int columns, int32_t *restrict acc, const uint8_t
         return;
     }
     const struct tile_shape shape =
-        tile_shape(rows, columns, DOT_LANES, DOT_REGISTERS, DOT_ACCUMULATORS);
+        tile_shape(rows, columns, DOT_LANES, DOT_FREE, DOT_ACCUMULATORS);
     const int height = shape.height, width = shape.width;
     const int high_rows = shape.high_blocks * height;
     for (int column = 0; column < columns; column += width * DOT_LANES) {

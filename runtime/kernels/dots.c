@@ -2,6 +2,8 @@
 
 #if defined __x86_64__
 #include <cpuid.h>
+#elif defined __aarch64__ && defined __linux__
+#include <sys/auxv.h>
 #endif
 #include <string.h>
 
@@ -27,6 +29,14 @@ static bool has_avx512vnni(void) {
 static bool has_avxvnni(void) {
     unsigned int a, b, c, d;
     return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
+}
+#elif defined __aarch64__ && defined __linux__
+static bool has_i8mm(void) {
+    return getauxval(AT_HWCAP2) & HWCAP2_I8MM;
+}
+
+static bool has_dotprod(void) {
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 }
 #endif
 

@@ -52,7 +52,8 @@ Test(aarch64, the_same_bits, .timeout = 900) {
 
 /* Tiles of 8-bit integers: widened, and by each instruction that there may be. */
 Test(aarch64, tiles_of_bytes_are_the_plain_loop, .timeout = 300) {
-    static const char *const options[] = {"-march=armv8-a"};
+    static const char *const options[] = {"-march=armv8-a", "-march=armv8.2-a+dotprod",
+                                          "-march=armv8.2-a+i8mm"};
     struct scratch scratch;
     char path[PATH_ROOM];
     make_scratch(&scratch);

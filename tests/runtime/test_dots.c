@@ -38,6 +38,14 @@ Test(dots, names) {
     cr_assert_eq(dot_find(""), -1);
 }
 
+/* Of those for its target. */
+static bool is_first_that_runs(int which) {
+    for (int i = 0; i < which; i++)
+        if (faster_dots[i].target == faster_dots[which].target && faster_dots[i].runs())
+            return false;
+    return faster_dots[which].runs();
+}
+
 /* What the environment asks for is all that is used. */
 Test(dots, kernels_by_name) {
     const struct kernel_set *set = kernels_for(&targets[TARGET_BASELINE]);
@@ -49,7 +57,7 @@ Test(dots, kernels_by_name) {
     cr_assert_eq(kernel_find(set, "dot_1x16"), (const void *)set->dots[DOT_OF_dot_1x16]);
     unsetenv("EIGENTENSOR_CPU");
     for (int i = 0; i < FASTER_DOTS_COUNT; i++)
-        if (faster_dots[i].runs())
+        if (is_first_that_runs(i))
             cr_assert_eq(kernel_find(kernels_for(faster_dots[i].target), "dot_1x16"),
                          (const void *)faster_dots[i].dots[DOT_OF_dot_1x16]);
 }
