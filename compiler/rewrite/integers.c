@@ -303,14 +303,34 @@ static void report_node(struct rewriting *rewriting, const struct node *node, co
     site->what = what;
 }
 
+/* Constants, as biases are, times or over a number. */
+static struct tensor constant_term(struct rewriting *rewriting, const struct node *source,
+                                   float number, enum scale_form form) {
+    struct view view;
+    int64_t shape[MAX_RANK], count;
+    if (!analysis_constant(rewriting, source, &view) || !(count = dependent_shape(&view, shape)))
+        return NO_TENSOR;
+    float *elements = rewriting_elements(rewriting, DTYPE_FLOAT32, count);
+    struct view result = row_major(view.rank, shape, DTYPE_FLOAT32, elements);
+    struct view part = with_shape(&view, shape);
+    view_copy(&result, &part);
+    for (int64_t i = 0; i < count; i++)
+        elements[i] = form == SCALE_TIMES ? elements[i] * number : elements[i] / number;
+    return rewriting_weight(rewriting, analysis_weight_name(source), "rescale", DTYPE_FLOAT32,
+                            view.rank, shape, elements);
+}
+
 /* One of two that are added, times or over a number. */
 static struct tensor emit_term(struct rewriting *rewriting, const struct plan *plan,
                                const struct node *source, const struct view *number,
                                enum scale_form form) {
     struct scaled scaled = plan->scaled[source->id];
     bool exact = scaled.exact && scaled.powers;
-    if (!scaled.found || rewriting->analysis->constant[source->id] ||
-        !scale_by(rewriting, &scaled, number, form) ||
+    if (rewriting->analysis->constant[source->id])
+        return rewriting->options.exact
+                   ? NO_TENSOR
+                   : constant_term(rewriting, source, *(const float *)number->data, form);
+    if (!scaled.found || !scale_by(rewriting, &scaled, number, form) ||
         (rewriting->options.exact && !(exact && scaled.powers)))
         return NO_TENSOR;
     return emit_scaled(rewriting, &scaled, "rescale");
@@ -329,7 +349,8 @@ static struct tensor emit_rescaled_sum(struct rewriting *rewriting, const struct
     if (operand < 0 || (node->op == OP_DIV && operand == 0))
         return NO_TENSOR;
     const struct node *sum = node->sources[1 - operand];
-    if (sum->op != OP_ADD || analysis_only_reader(rewriting->analysis, sum) != node ||
+    if (sum->op != OP_ADD || rewriting->analysis->constant[sum->id] ||
+        analysis_only_reader(rewriting->analysis, sum) != node ||
         !analysis_constant(rewriting, node->sources[operand], &number) ||
         !scale_is_uniform(&number))
         return NO_TENSOR;

@@ -458,8 +458,7 @@ Test(integers, leave_what_is_something_else) {
                 "the scale of the sums is not an ordinary number");
 }
 
-/* A bias in other steps than the sums is added in float32, where padding is no zero, and where
- * scales are negative, so are the products. */
+/* Padding that is no zero, and scales that are negative or none. */
 Test(integers, do_not_follow_what_is_no_scale) {
     const float no_scales[] = {0, -0x1p-8F, INFINITY, NAN, 0x1p-130F};
     for (size_t i = 0; i < sizeof no_scales / sizeof *no_scales; i++) {
@@ -475,14 +474,24 @@ Test(integers, do_not_follow_what_is_no_scale) {
     x = tensor_pad(x, RANGES({0, 0}, {1, 1}), 1);
     expect_site(linear(x, all_codes(context, 3, 3, 6), NO_TENSOR), false, false,
                 "one of its operands is no integer times a scale");
+}
 
-    context = tensor_context_new("bias");
-    x = through_codes(test_input(context, SHAPE(2, 4)), 0.5F, 128);
-    struct tensor y = linear(x, all_codes(context, 3, 3, 4), q_bias(context, &others, 3));
-    struct graph *graph = test_graph(codes_of(y, 0.5F, 3));
-    struct rewritten found = rewrite(graph, false);
-    cr_expect_eq(rewritten_count(&found, REWRITE_integers), 1);
-    cr_expect_eq(count_op(found.graph, OP_DIV), count_op(graph, OP_DIV));
-    rewritten_free(&found);
-    graph_free(graph);
+/* In steps of the codes that the sums are rounded to; by one multiplication of each sum. */
+Test(integers, add_biases_of_floats) {
+    for (int exact = 0; exact < 2; exact++) {
+        struct tensor_context *context = tensor_context_new("bias");
+        struct tensor x = through_codes(test_input(context, SHAPE(2, 4)), 0.5F, 128);
+        struct tensor b = test_weight(context, "b", SHAPE(3));
+        struct tensor y = linear(x, all_codes(context, 3, 3, 4), b);
+        struct graph *graph = test_graph(codes_of(y, 0x1p-7F, 120));
+        struct rewritten found = rewrite(graph, exact);
+        cr_expect_eq(rewritten_count(&found, REWRITE_integers), 2 - exact);
+        cr_expect_eq(count_op(found.graph, OP_DIV), 1 + exact);
+        for (uint64_t seed = 1; seed < 20; seed++) /* powers of two keep every bit */
+            expect_kept(graph, found.graph, seed);
+        expect_same_bits(found.graph, "jit", "bias");
+        expect_same_bits(found.graph, "gcc-O3", "bias");
+        rewritten_free(&found);
+        graph_free(graph);
+    }
 }
