@@ -2,8 +2,7 @@
 #ifndef EIGENTENSOR_EMIT_BACKEND_H
 #define EIGENTENSOR_EMIT_BACKEND_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "compiler/graph/graph.h"
 
 struct buffer;
 struct emit_threads;
@@ -19,7 +18,7 @@ struct wanted_tile;
 
 struct emit_backend {
     const char *name;
-    const char *ending; /* of the text's file: "c" */
+    const char *ending;      /* of the text's file: "c" */
     bool inlines_tiles;      /* the text defines tiles; else they are functions of the runtime */
     bool has_pool;           /* the text can have threads of its own */
     bool has_metadata;       /* PREFIX_metadata */
@@ -62,6 +61,8 @@ struct emit_threads {
     void (*whole)(struct emitter *emitter, const struct kernel *kernel);
     const char *(*launch)(struct emitter *emitter, const struct kernel *kernel,
                           struct launch *launch);
+    /* A constant within an expression. */
+    const char *(*constant)(struct emitter *emitter, enum dtype dtype, uint64_t bits);
     const char *begin_host, *end_host;
     /* Of the threads that run the body of a scan: how one of them begins what it alone does; the
      * loop in which they share what is done so many times; where they wait for each other. */

@@ -421,7 +421,8 @@ static const char *emit_load(struct emitter *emitter, const struct expression *e
 static const char *emit_text(struct emitter *emitter, const struct expression *e) {
     switch (e->kind) {
     case EXPRESSION_CONSTANT:
-        return emit_constant(emitter, e->dtype, e->bits);
+        return (emitter->backend->threads ? emitter->backend->threads->constant
+                                          : emit_constant)(emitter, e->dtype, e->bits);
     case EXPRESSION_INDEX:
         return arena_format(emitter->ir->arena, "(%s)(%s)", dtype_facts[e->dtype].c_type,
                             emit_index(emitter, e->index));

@@ -33,4 +33,24 @@ typedef unsigned long uint64_t;
 #define DEVICE static __device__ inline // a function that kernels call
 #define restrict __restrict__
 
+//: section f32_zero
+// 0, of which compilers know nothing. They make a minimum of x < 0.0f ? x : 0.0f (NVRTC 13.0 does),
+// which is -0 for -0, and a maximum of -0.0f < x ? x : -0.0f, which is +0 for +0.
+static inline float f32_zero(void) {
+    float zero = 0.0f;
+#ifdef __CUDA_ARCH__
+    asm("" : "+f"(zero));
+#endif
+    return zero;
+}
+
+//: section f64_zero
+// The same for float64.
+static inline double f64_zero(void) {
+    double zero = 0.0;
+#ifdef __CUDA_ARCH__
+    asm("" : "+d"(zero));
+#endif
+    return zero;
+}
 //: end

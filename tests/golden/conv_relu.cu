@@ -7,14 +7,14 @@ k01_copy(const float *restrict x, float *restrict t1) {
         if (point0 < 42) {
             const long i0 = point0 / 14;
             const long i1 = point0 % 14;
-            t1[196 * i0 + i1] = 0.0f;
+            t1[196 * i0 + i1] = f32_zero();
         }
     } else if (blockIdx.x < 2) {
         const long point0 = 256L * (blockIdx.x - 1) + threadIdx.x;
         if (point0 < 36) {
             const long i0 = point0 / 12;
             const long i1 = point0 % 12;
-            t1[196 * i0 + 14 * i1 + 14] = 0.0f;
+            t1[196 * i0 + 14 * i1 + 14] = f32_zero();
         }
     } else if (blockIdx.x < 4) {
         const long point0 = 256L * (blockIdx.x - 2) + threadIdx.x;
@@ -29,14 +29,14 @@ k01_copy(const float *restrict x, float *restrict t1) {
         if (point0 < 36) {
             const long i0 = point0 / 12;
             const long i1 = point0 % 12;
-            t1[196 * i0 + 14 * i1 + 27] = 0.0f;
+            t1[196 * i0 + 14 * i1 + 27] = f32_zero();
         }
     } else if (blockIdx.x < 6) {
         const long point0 = 256L * (blockIdx.x - 5) + threadIdx.x;
         if (point0 < 42) {
             const long i0 = point0 / 14;
             const long i1 = point0 % 14;
-            t1[196 * i0 + i1 + 182] = 0.0f;
+            t1[196 * i0 + i1 + 182] = f32_zero();
         }
     }
 }
@@ -46,7 +46,7 @@ k01_copy(const float *restrict x, float *restrict t1) {
 KERNEL __launch_bounds__(256, 2)
 k02_contract_relu(const float *restrict t1, const float *restrict weight,
         const float *restrict bias, float *restrict y) {
-    contract_tile<16, 16, 16, 1, 1, true, false, float>(
+    contract_tile<16, 16, 32, 1, 1, true, false, float>(
         blockIdx.x, 8, 144, 27,
         weight,
         t1,
@@ -73,6 +73,7 @@ k02_contract_relu(const float *restrict t1, const float *restrict weight,
         [=](int row0, int column0, float sum0) {
             const int i8 = column0 / 12;
             const int i9 = column0 % 12;
-            y[144 * row0 + 12 * i8 + i9] = f32_canonical(f32_greater_of(0.0f, sum0 + bias[row0]));
+            const float v10 = f32_greater_of(f32_zero(), sum0 + bias[row0]);
+            y[144 * row0 + 12 * i8 + i9] = f32_canonical(v10);
         });
 }

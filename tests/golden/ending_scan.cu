@@ -23,7 +23,7 @@ DEVICE void k02_elementwise(const float *h, const float *x, uint8_t *goes_on) {
         const float v8 = f32_min(h[7] + x[7], h[15] + x[15]);
         const float v9 = f32_min(f32_min(v1, v2), f32_min(v3, v4));
         const float v10 = f32_min(f32_min(v5, v6), f32_min(v7, v8));
-        goes_on[0] = f32_min(v9, v10) < 0.0f;
+        goes_on[0] = f32_min(v9, v10) < f32_zero();
     }
     __syncthreads();
 }

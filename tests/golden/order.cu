@@ -33,7 +33,7 @@ k03_copy(const int32_t *restrict t4, const float *restrict x, float *restrict t8
         const long i0 = point0 / 5;
         const long i1 = point0 % 5;
         const int32_t v1 = t4[i0];
-        float v2 = 0.0f;
+        float v2 = f32_zero();
         if ((long)v1 >= 0 && (long)v1 < 40) {
             v2 = x[(long)v1];
         }

@@ -5,11 +5,13 @@
 #include "compiler/emit/cuda/cuda.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 enum {
     THREADS_ACROSS = 16,     /* of a tile, either way */
-    TILE_STEPS = 16,         /* of the sum, between which threads wait for each other */
     FEWEST_ACROSS = 4,       /* rows and columns, with which a tile is worth it anyway */
+    MANY_STEPS = 64,         /* of a sum, which one thread alone would wait for */
+    FEWEST_STEPS = 16,       /* of the sum, between which threads wait for each other */
     MOST_ELEMENTS = 1 << 30, /* of a buffer, whose addresses are an int then */
 };
 
@@ -82,33 +84,55 @@ static void choose_sides(const struct statement *statement, struct thread_tile *
 
 /* ---- Which tile ---- */
 
-/* About how long it takes, where a multiprocessor runs its blocks one after another: sums that a
- * thread has for itself are fed from few loads. */
-static double tile_time(const struct emitter *emitter, const struct thread_tile *tile, int row_sums,
-                        int column_sums) {
-    enum { BARRIER = 48 };
-    const int rows = THREADS_ACROSS * row_sums, columns = THREADS_ACROSS * column_sums;
+/* Steps of the sum between which threads wait for each other: small tiles need many, so that what
+ * is loaded meanwhile is there in time. */
+static int steps_between(const struct thread_tile *tile) {
+    const int sums = tile->row_sums * tile->column_sums;
+    int steps = sums > 16 || tile->row_sums == 8 ? FEWEST_STEPS : sums > 2 ? 32 : 64;
+    while (steps > FEWEST_STEPS && steps / 2 >= tile->depth)
+        steps /= 2;
+    return steps;
+}
+
+/* What the two halves of the operands take of shared memory, where rows are padded. */
+static int64_t shared_bytes(const struct thread_tile *tile) {
+    enum { HALVES = 2, PAD = 4 };
+    const int64_t across = THREADS_ACROSS * (tile->row_sums + tile->column_sums) + 2 * PAD;
+    return HALVES * tile->steps * across * dtype_bytes(tile->sum->dtype);
+}
+
+/* About how many cycles a step of the sum takes, as measured on an H200: for the sums of a thread,
+ * for what it loads of both sides, and for the rest. A block that a multiprocessor has alone takes
+ * a little longer; few blocks more than there are multiprocessors take as long as twice as many. */
+static double tile_time(const struct emitter *emitter, const struct thread_tile *tile) {
+    const int rows = THREADS_ACROSS * tile->row_sums, columns = THREADS_ACROSS * tile->column_sums;
     const double blocks = (double)((tile->rows.extent + rows - 1) / rows) *
                           (double)((tile->columns.extent + columns - 1) / columns) *
                           (double)tile->apart.extent;
-    const int processors = emitter->ir->target->gpu->multiprocessors;
-    const double turns = blocks <= processors ? 1 : blocks / processors;
-    const double loads = 2.0 * (row_sums + column_sums) / (row_sums * column_sums);
-    return turns * (row_sums * column_sums * (2 + loads) + BARRIER);
+    const double cycles =
+        2.0 * tile->row_sums * tile->column_sums + 4.0 * (tile->row_sums + tile->column_sums) + 12;
+    const double turns = blocks / emitter->ir->target->gpu->multiprocessors;
+    return cycles * (turns <= 1 ? 1.2 : turns < 4 ? ceil(turns) : turns);
 }
 
 static void choose_shape(const struct emitter *emitter, struct thread_tile *tile) {
-    static const int sums[][2] = {{8, 8}, {8, 4}, {4, 8}, {4, 4}, {4, 2},
-                                  {2, 4}, {2, 2}, {1, 4}, {4, 1}, {1, 1}};
-    double best = 0;
+    static const int sums[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {1, 4}, {4, 1}, {2, 4},
+                                  {4, 2}, {4, 4}, {2, 8}, {8, 2}, {4, 8}, {8, 4}, {8, 8}};
+    struct thread_tile best = *tile;
+    double least = 0;
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
-        const double time = tile_time(emitter, tile, sums[i][0], sums[i][1]);
-        if (i > 0 && time >= best)
-            continue;
-        best = time;
         tile->row_sums = sums[i][0];
         tile->column_sums = sums[i][1];
+        tile->steps = steps_between(tile);
+        while (shared_bytes(tile) > emitter->ir->target->gpu->shared && tile->steps > FEWEST_STEPS)
+            tile->steps /= 2;
+        const double time = tile_time(emitter, tile);
+        if (shared_bytes(tile) > emitter->ir->target->gpu->shared || (i > 0 && time >= least))
+            continue;
+        least = time;
+        best = *tile;
     }
+    *tile = best;
 }
 
 static int64_t tiles_along(int64_t extent, int sums) {
@@ -116,13 +140,13 @@ static int64_t tiles_along(int64_t extent, int sums) {
     return (extent + width - 1) / width;
 }
 
-/* With few rows a thread for each sum does as well, if its neighbours read neighbours. */
+/* With few rows a thread for each sum does as well, unless it has many steps, for which it would
+ * wait alone. */
 static bool is_worth_it(const struct thread_tile *tile) {
-    const struct tile_axes *columns = &tile->columns;
-    if (tile->rows.extent >= FEWEST_ACROSS && columns->extent >= FEWEST_ACROSS)
+    const int64_t columns = tile->columns.extent;
+    if (tile->rows.extent >= FEWEST_ACROSS && columns >= FEWEST_ACROSS)
         return true;
-    return columns->count && columns->extent > THREADS_ACROSS &&
-           step_of(tile->panel, columns->axes[columns->count - 1]) != 1;
+    return columns >= THREADS_ACROSS && tile->depth >= MANY_STEPS;
 }
 
 bool emit_find_tile(struct emitter *emitter, const struct statement *statement,
@@ -255,7 +279,7 @@ void emit_thread_tile(struct emitter *emitter, const struct statement *statement
         block = arena_format(emitter->ir->arena, "%s %% %" PRId64, block, tile->blocks);
     }
     emit_line(emitter, "contract_tile<%d, %d, %d, %d, %d, %s, %s, %s>(",
-              THREADS_ACROSS * tile->row_sums, THREADS_ACROSS * tile->column_sums, TILE_STEPS,
+              THREADS_ACROSS * tile->row_sums, THREADS_ACROSS * tile->column_sums, tile->steps,
               tile->row_sums, tile->column_sums,
               lies_along_steps(tile->stream, sum, &tile->rows) ? "true" : "false",
               lies_along_steps(tile->panel, sum, &tile->columns) ? "true" : "false",

@@ -28,6 +28,16 @@ static const char *launch(struct emitter *emitter, const struct kernel *kernel,
                         kernel->name, launch->blocks, launch->threads);
 }
 
+/* Compilers must not know a zero that may be compared: templates/cuda/cuda.h says why. */
+static const char *constant(struct emitter *emitter, enum dtype dtype, uint64_t bits) {
+    const uint64_t sign = dtype == DTYPE_FLOAT32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
+    if ((dtype != DTYPE_FLOAT32 && dtype != DTYPE_FLOAT64) || (bits & ~sign) != 0)
+        return emit_constant(emitter, dtype, bits);
+    const char *name = dtype == DTYPE_FLOAT32 ? "f32_zero" : "f64_zero";
+    sections_want(&emitter->sections, name);
+    return arena_format(emitter->ir->arena, "%s%s()", bits ? "-" : "", name);
+}
+
 static void open_alone(struct emitter *emitter) {
     emit_open(emitter, "if (threadIdx.x == 0) {");
 }
@@ -46,6 +56,7 @@ static const struct emit_threads threads = {
     .kernel = emit_thread_kernel,
     .whole = emit_thread_whole,
     .launch = launch,
+    .constant = constant,
     .begin_host = "#ifndef __CUDACC_RTC__\n"
                   "#ifndef LAUNCH\n"
                   "#define LAUNCH(kernel, blocks, threads, stream, ...)"

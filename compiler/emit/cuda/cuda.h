@@ -44,6 +44,7 @@ struct thread_tile {
     struct tile_axes rows, columns, apart;         /* of the stream, of the panel, of both */
     int64_t depth;                                 /* steps of a sum */
     int row_sums, column_sums;                     /* of a thread */
+    int steps;      /* of the sum, between which threads wait for each other */
     int64_t blocks; /* of threads, for one position of the loops that both operands have */
 };
 /* Whether the statement is best said so. */
