@@ -45,8 +45,8 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: cuda-test all library shared run serve model model-int8 generated check test asan test-programs \
-        chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
+.PHONY: all library shared run serve model model-int8 generated check test asan test-programs \
+        cuda-test chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
         tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
@@ -127,8 +127,8 @@ $(BUILD)/%.o: %.c | build/setup-run
 
 # These carry other files of the tree inside, word for word.
 $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o: \
-    $(wildcard templates/* templates/cuda/* templates/programs/* compiler/base/* compiler/graph/*.def runtime/*.h \
-      runtime/formats/* runtime/cli/*.[ch])
+    $(wildcard templates/* templates/cuda/* templates/programs/* compiler/base/* \
+      compiler/graph/*.def runtime/*.h runtime/formats/* runtime/cli/*.[ch])
 
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in

@@ -228,13 +228,12 @@ static struct parts *parts_new(const struct compile_options *options, struct are
     parts->budget = budget_begin(&options->limits);
     parts->count = count;
     for (int i = 0; i < parts->count; i++) {
-        parts->irs[i] = (struct ir){.arena = work,
-                                    .budget = &parts->budget,
-                                    .target = target_of(options),
-                                    .threads = compiled->block_count || target_of(options)->gpu
-                                                   ? 1
-                                                   : options->threads,
-                                    .least_cycles = options->least_cycles};
+        parts->irs[i] = (struct ir){
+            .arena = work,
+            .budget = &parts->budget,
+            .target = target_of(options),
+            .threads = compiled->block_count || target_of(options)->gpu ? 1 : options->threads,
+            .least_cycles = options->least_cycles};
         parts->in_order[i] = &parts->irs[i];
         parts->items[i] = (struct compilation){
             .parts = parts, .ir = &parts->irs[i], .options = options, .error = error};

@@ -8,8 +8,6 @@
 #include "compiler/base/rows.h"
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
-#include "runtime/backend/code_pages.h"
-#include "runtime/backend/cuda.h"
 #include "runtime/backend/limit.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/compiled_cache.h"
@@ -53,47 +51,6 @@ struct et_workspace {
     struct run_limit limit;
     enum et_stop stopped; /* what ended the last run early */
 };
-
-/* A mode for each backend, in the same order. */
-#define BACKEND(id, ...)                                                                           \
-    _Static_assert((int)ET_##id == (int)BACKEND_##id + 1, "modes and backends");
-#define DEVICE_BACKEND BACKEND
-#include "runtime/backend/backends.def"
-#undef BACKEND
-#undef DEVICE_BACKEND
-_Static_assert((int)ET_ALL_MODES == (int)ALL_BACKENDS + 1, "modes and backends");
-
-static bool is_mode(enum et_mode mode) {
-    return (unsigned)mode < ET_ALL_MODES;
-}
-
-const struct backend *mode_backend(enum et_mode mode) {
-    return mode == ET_EAGER ? NULL : &backends[mode - 1];
-}
-
-static const char *mode_name(enum et_mode mode) {
-    return mode == ET_EAGER ? "eager" : mode_backend(mode)->name;
-}
-
-const char *et_mode_name(enum et_mode mode) {
-    return is_mode(mode) ? mode_name(mode) : NULL;
-}
-
-bool et_mode_from_name(const char *name, enum et_mode *mode) {
-    for (int i = 0; i < ET_ALL_MODES; i++) {
-        if (strcmp(name, mode_name((enum et_mode)i)) != 0)
-            continue;
-        *mode = (enum et_mode)i;
-        return true;
-    }
-    return false;
-}
-
-bool et_mode_allowed(enum et_mode mode, struct et_error *error) {
-    return mode == ET_JIT    ? code_pages_allowed(error)
-           : mode == ET_CUDA ? cuda_allowed(error)
-                             : true;
-}
 
 /* Opening. */
 
@@ -499,7 +456,7 @@ static bool open_mode(struct et_program *program, enum et_mode mode, struct et_e
 }
 
 bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et_error *error) {
-    if (!is_mode(mode))
+    if (!et_mode_name(mode))
         return et_fail(error, "mode %d: expected eager, jit, aot or cuda", (int)mode);
     if (et_program_is_prepared(program, mode))
         return true;
@@ -509,11 +466,11 @@ bool et_program_prepare(struct et_program *program, enum et_mode mode, struct et
     if (good)
         atomic_store(&prepared->ready, true);
     pthread_mutex_unlock(&prepared->lock);
-    return good || et_fail_within(error, "%s: %s", program->graph->name, mode_name(mode));
+    return good || et_fail_within(error, "%s: %s", program->graph->name, et_mode_name(mode));
 }
 
 bool et_program_is_prepared(const struct et_program *program, enum et_mode mode) {
-    return is_mode(mode) && (mode == ET_EAGER || atomic_load(&program->modes[mode].ready));
+    return et_mode_name(mode) && (mode == ET_EAGER || atomic_load(&program->modes[mode].ready));
 }
 
 const struct compiled *program_compiled(const struct et_program *program, enum et_mode mode) {

@@ -35,14 +35,14 @@ struct et_error {
 };
 #endif
 
-/* How to run a graph. All three give the same bits. */
+/* How to run a graph. All give the same bits. */
 enum et_mode {
     ET_EAGER, /* one operation at a time: slow, the reference */
     ET_JIT,   /* compiled within milliseconds, in this process, with nothing but this library */
     ET_AOT,   /* compiled by the machine's C compiler, within seconds: the fastest code */
-    ET_MODE_COUNT,           /* of those that need nothing but a CPU */
-    ET_CUDA = ET_MODE_COUNT, /* on an NVIDIA GPU, compiled by NVRTC within seconds; both must be there
-                                (et_mode_allowed) */
+    ET_MODE_COUNT, /* of those that need nothing but a CPU */
+    /* On an NVIDIA GPU, compiled by NVRTC within seconds; both must be there (et_mode_allowed). */
+    ET_CUDA = ET_MODE_COUNT,
     ET_ALL_MODES
 };
 
@@ -56,9 +56,9 @@ bool et_mode_from_name(const char *name, enum et_mode *mode);
 #define ET_BATCH (-1)
 
 /* Whether this system lets the process run what the mode compiles. ET_JIT needs memory that is
- * mapped for executing, which a hardened system may refuse; ET_CUDA a GPU, its driver and NVRTC:
- * false, and an error that says what was refused or is not there. A library keeps quiet: whether to run by another mode then, and to say so, is the
- * caller's. */
+ * mapped for executing, which a hardened system may refuse; ET_CUDA a GPU, its driver and NVRTC.
+ * False, and an error that says what was refused or is not there. A library keeps quiet: whether
+ * to run by another mode then, and to say so, is the caller's. */
 bool et_mode_allowed(enum et_mode mode, struct et_error *error);
 
 /* An input or an output: contiguous, row-major, in the machine's byte order. */

@@ -79,7 +79,7 @@ struct emitter {
     struct text own_names;              /* macros for functions that each of these has */
 
     /* of the kernel at hand */
-    bool changes_states; /* it is a scan's, or part of one: from step to step what is read changes */
+    bool changes_states; /* it is of a scan: what it reads changes from step to step */
     bool is_entry;       /* it is called from outside of kernels */
     bool has_tile;       /* of a GPU: two blocks of threads keep a multiprocessor busy */
 
@@ -89,11 +89,11 @@ struct emitter {
     int named_count, named_capacity;
     struct named *named;
     int axis_capacity;
-    const char **axis_names; /* by axis id */
-    int *uses;               /* by expression id, within the statement */
-    int *marks, mark;        /* by expression id: the last set that has it; the newest set */
-    const char *lane, *lanes_mask;    /* C text: which of the threads that reduce for one element
-                                         this is, and all of them; NULL: one does it alone */
+    const char **axis_names;       /* by axis id */
+    int *uses;                     /* by expression id, within the statement */
+    int *marks, mark;              /* by expression id: the last set that has it; the newest set */
+    const char *lane, *lanes_mask; /* C text: which of the threads that reduce for one element
+                                      this is, and all of them; NULL: one does it alone */
     const struct axis *parallel_loop; /* its loop goes from `begin` to `end` */
     double work;                      /* of what comes next in the block of C; 0: no looks */
     int works_capacity;

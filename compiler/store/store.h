@@ -58,8 +58,9 @@
  *       {"name": "x", "dtype": "uint8", "shape": [1, 784], "scale": 0.003921569, "zero": 0}
  *       {"name": "y", "node": 12, "scale": 0.25, "zero": -3}
  *
- * Both keys or neither: a float32, positive and finite, and one of the dtype's integers, which has 8
- * to 32 bits. No operation heeds them: they are for those who make the inputs and read the outputs.
+ * Both keys or neither: a float32, positive and finite, and one of the dtype's integers, which has
+ * 8 to 32 bits. No operation heeds them: they are for those who make the inputs and read the
+ * outputs.
  *
  * Axes may be OPEN within bounds: behind "name" then stands
  *

@@ -1,6 +1,6 @@
 #!/bin/sh
-# device.sh PROGRAM GRAPHS SEED: so many random graphs on this machine's GPU, by as many processes as
-# there are cores, each with seeds of its own.
+# device.sh PROGRAM GRAPHS SEED: so many random graphs on the GPU of this machine, by as many
+# processes as there are cores, each with seeds of its own.
 program=$1 graphs=$2 seed=$3
 processes=$(nproc)
 each=$(((graphs + processes - 1) / processes))
