@@ -166,6 +166,8 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential $(BUILD)/tests/i
                 $(BUILD)/tests/cuda/device
 # Tests may look into a text without asking whether it is whole (compiler/base/text.h).
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
+# CUDA kernels that tests compile call what the program has (tests/support/on_cpu.h).
+$(TEST_PROGRAMS): LINK += -Wl,--dynamic-list=tests/support/on_cpu.list
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) \
 	    -o $@ $(LIBRARIES) -lcriterion $(if $(filter %/test_math %/test_math64,$@),-lmpfr -lgmp)
@@ -189,7 +191,8 @@ LONG := $(shell sed '/^[^t]/d; s/ .*//' tests/long.txt)
 SHORT := $(if $(T)$(F),$(CHOSEN),$(filter-out $(LONG),$(CHOSEN)))
 run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
-sweep = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep)
+sweep = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep) \
+        $(if $(filter %/test_nvrtc.sh,$(1)),$(BUILD)/tests/modes/differential)
 # What tests need: the programs among them, and for the scripts all else.
 needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED)) \
         $(call sweep,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) \
