@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/emit/backend.h"
 #include "tests/support/differ.h"
+#include "tests/support/random_graph.h"
 
 struct arguments {
     uint64_t seed;
     uint64_t count;
     char *modes;
-    const char *folder;
+    const char *folder, *texts;
 };
 
 static const struct argp_option options[] = {
@@ -20,10 +22,12 @@ static const struct argp_option options[] = {
     {"count", 'n', "N", 0, "how many seeds (1000)", 0},
     {"modes", 'm', "LIST", 0,
      "of eager, jit, jit-threads, jit-tuned, gcc-O0, gcc-O3, gcc-threads, gcc-tuned, gcc-avx2, "
-     "gcc-x86-64, clang-O3, and on batches jit-batch, gcc-O0-batch, gcc-O3-batch; with commas "
-     "(eager,jit)",
+     "gcc-x86-64, clang-O3, cuda-gcc, cuda-clang, and on batches jit-batch, gcc-O0-batch, "
+     "gcc-O3-batch, cuda-batch; with commas (eager,jit)",
      0},
     {"save", 'o', "DIR", 0, "also write each smallest graph into this folder", 0},
+    {"texts", 't', "DIR", 0,
+     "run nothing, but write the CUDA text of each graph into this folder, as gSEED.cu", 0},
     {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -40,6 +44,9 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case 'o':
         arguments->folder = value;
+        return 0;
+    case 't':
+        arguments->texts = value;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -70,12 +77,41 @@ static uint64_t run_mode(const struct arguments *arguments, const struct mode *m
     return failures;
 }
 
+static bool write_text(const struct graph *graph, uint64_t seed, const char *folder,
+                       struct et_error *error) {
+    char path[512], prefix[32];
+    snprintf(prefix, sizeof prefix, "g%" PRIu64, seed);
+    snprintf(path, sizeof path, "%s/%s.cu", folder, prefix);
+    const struct compile_options options = {.backend = &emit_cuda, .prefix = prefix};
+    struct compiled *compiled = compile(graph, &options, error);
+    bool good = compiled && write_file(path, compiled->source, compiled->source_bytes, error);
+    compiled_free(compiled);
+    return good;
+}
+
+static uint64_t write_texts(const struct arguments *arguments) {
+    uint64_t failures = 0;
+    for (uint64_t i = 0; i < arguments->count; i++) {
+        struct et_error error = {0};
+        const uint64_t seed = arguments->seed + i;
+        struct graph *graph = random_graph(seed, &error);
+        if (!graph || !write_text(graph, seed, arguments->texts, &error)) {
+            failures++;
+            printf("seed %" PRIu64 ": %s\n", seed, error.message);
+        }
+        graph_free(graph);
+    }
+    return failures;
+}
+
 int main(int count, char **words) {
     char usual[] = "eager,jit";
     struct arguments arguments = {.seed = 1, .count = 1000, .modes = usual};
     static const struct argp argp = {
         options, parse, NULL, "Runs random graphs in several ways and compares bits.", 0, 0, 0};
     argp_parse(&argp, count, words, 0, NULL, &arguments);
+    if (arguments.texts)
+        return write_texts(&arguments) > 0;
     uint64_t failures = 0;
     for (char *name = strtok(arguments.modes, ","); name; name = strtok(NULL, ",")) {
         const struct mode *mode = mode_find(name);

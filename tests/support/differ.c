@@ -224,7 +224,8 @@ struct entries {
 };
 
 static void entries_text(const struct batch *batch, const struct mode *mode, struct text *text) {
-    text_add(text, "typedef void run(void);\nstruct entries { run *run, *run_step; };\n");
+    text_add(text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
+                   "typedef void run(void);\nstruct entries { run *run, *run_step; };\n");
     for (int i = 0; i < batch->count; i++)
         text_add(text, "extern run g%d_run_array, g%d_run_step_array;\n", i, i);
     text_add(text, "void batch_run_array(const void *const *inputs, void *const *outputs, "
@@ -236,7 +237,7 @@ static void entries_text(const struct batch *batch, const struct mode *mode, str
         if (mode->threads)
             text_add(text, "    entries[%d].run_step = g%d_run_step_array;\n", i, i);
     }
-    text_add(text, "}\n");
+    text_add(text, "}\n#ifdef __cplusplus\n}\n#endif\n");
 }
 
 static bool batch_build(const struct batch *batch, const struct mode *mode,
@@ -271,8 +272,8 @@ static bool batch_run(const struct batch *batch, const struct mode *mode, bool *
     executable.entry(NULL, (void **)entries, NULL, NULL);
     for (int i = 0; i < batch->count; i++) {
         const struct trial *trial = &batch->trials[i];
-        failed[i] = !trial_run(trial, entries[i].run, batch->compiled[i], error) ||
-                    !trial_run_steps(trial, entries[i].run_step, batch->compiled[i], error);
+        failed[i] = !trial_run_mode(trial, mode, entries[i].run, entries[i].run_step,
+                                    batch->compiled[i], error);
     }
     executable_free(&executable);
     return true;

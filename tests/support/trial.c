@@ -16,7 +16,11 @@
 #include "compiler/store/element.h"
 #include "runtime/eager.h"
 #include "templates/pool.h"
+#include "tests/support/on_cpu.h"
 #include "tests/support/random_graph.h"
+
+/* For kernels of a GPU. */
+#define CUDA_FLAGS ON_CPU_FLAGS, "-march=native", "-O1"
 
 /* Later options win, so these are what the name says whatever CPU is compiled for. */
 const struct mode modes[MODE_COUNT] = {
@@ -33,6 +37,13 @@ const struct mode modes[MODE_COUNT] = {
     {.name = "jit-batch", .batched = true},
     {.name = "gcc-O0-batch", .cc = "gcc", .flags = {"-march=native", "-O0"}, .batched = true},
     {.name = "gcc-O3-batch", .cc = "gcc", .flags = {"-march=native", "-O3"}, .batched = true},
+    {.name = "cuda-gcc", .cc = "g++ -x c++", .flags = {CUDA_FLAGS}, .cuda = true},
+    {.name = "cuda-clang", .cc = "clang++ -x c++", .flags = {CUDA_FLAGS}, .cuda = true},
+    {.name = "cuda-batch",
+     .cc = "g++ -x c++",
+     .flags = {CUDA_FLAGS},
+     .batched = true,
+     .cuda = true},
 };
 
 const struct mode *mode_find(const char *name) {
@@ -291,14 +302,14 @@ struct compiled *trial_compile(const struct trial *trial, const struct mode *mod
                                const char *prefix, struct et_error *error) {
     struct compile_job job = {.graph = trial->batched ? trial->batched : trial->graph};
     struct tuning tunings[2] = {0};
-    job.options.backend = backend_of(mode)->emits;
+    job.options.backend = mode->cuda ? &emit_cuda : backend_of(mode)->emits;
     job.options.prefix = prefix;
     job.options.threads = mode->threads ? trial->threads : 1;
     job.options.least_cycles = 1;
-    job.options.target = trial->target;
+    job.options.target = mode->cuda ? &gpu_targets[trial->seed % GPU_COUNT] : trial->target;
     job.options.portable = job.options.versions = trial->portable;
     job.options.verify = true;
-    job.options.stop_every = trial->stop_every;
+    job.options.stop_every = mode->cuda ? 0 : trial->stop_every;
     bool good = (!mode->tuned || tune_job(&job, trial->seed, tunings, error)) &&
                 call_guarded(run_compile, &job, error);
     arena_free(&tunings[0].arena);
@@ -321,7 +332,8 @@ struct run {
     void **pointers;
     const void **inputs; /* as the entry takes them: those, and `stop` */
     struct stop stop;
-    long answers; /* that go on, before the others */
+    long answers;     /* that go on, before the others */
+    uint64_t shuffle; /* of CUDA's threads */
 };
 
 static int answer(void *stop) {
@@ -380,6 +392,15 @@ static bool call_entry(void *context, struct et_error *error) {
                   run->pointers[run->count - 1]);
     }
     return true;
+}
+
+static bool call_cuda(void *context, struct et_error *error) {
+    struct run *run = context;
+    on_cpu_begin(run->shuffle);
+    run_entry(run->entry, run->trial->batched, run->trial->batch, run->inputs,
+              run->pointers + run->trial->graph->input_count, run->pointers[run->count - 2],
+              run->pointers[run->count - 1]);
+    return !on_cpu_error() || et_fail(error, "%s", on_cpu_error());
 }
 
 static void take_part(void *context, long step, long part) {
@@ -465,6 +486,18 @@ bool trial_run(const struct trial *trial, run_array *entry, const struct compile
     return run_and_check(&run, call_entry, error);
 }
 
+static bool run_cuda(const struct trial *trial, run_array *entry, const struct compiled *compiled,
+                     struct et_error *error) {
+    enum { SHUFFLES = 3 };
+    struct run run = {.trial = trial, .compiled = compiled, .entry = entry};
+    for (uint64_t i = 0; i < SHUFFLES; i++) {
+        run.shuffle = trial->seed * SHUFFLES + i;
+        if (!run_and_check(&run, call_cuda, error))
+            return et_fail_within(error, "shuffle %" PRIu64, i);
+    }
+    return true;
+}
+
 bool trial_run_steps(const struct trial *trial, run_step_array *entry,
                      const struct compiled *compiled, struct et_error *error) {
     struct run run = {.trial = trial, .compiled = compiled, .step_entry = entry};
@@ -472,14 +505,21 @@ bool trial_run_steps(const struct trial *trial, run_step_array *entry,
            et_fail_within(error, "%d threads", trial->threads);
 }
 
+bool trial_run_mode(const struct trial *trial, const struct mode *mode, run_array *entry,
+                    run_step_array *step_entry, const struct compiled *compiled,
+                    struct et_error *error) {
+    return mode->cuda ? run_cuda(trial, entry, compiled, error)
+                      : trial_run(trial, entry, compiled, error) &&
+                            trial_run_steps(trial, step_entry, compiled, error);
+}
+
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error) {
     const struct build_options options = {.cc = mode->cc, .flags = mode->flags};
     struct executable executable = {0};
     struct compiled *compiled = trial_compile(trial, mode, NULL, error);
-    bool good = compiled &&
-                backend_build(backend_of(mode), compiled, &options, &executable, error) &&
-                trial_run(trial, executable.entry, compiled, error) &&
-                trial_run_steps(trial, executable.step_entry, compiled, error);
+    bool good =
+        compiled && backend_build(backend_of(mode), compiled, &options, &executable, error) &&
+        trial_run_mode(trial, mode, executable.entry, executable.step_entry, compiled, error);
     executable_free(&executable);
     compiled_free(compiled);
     return good || et_fail_within(error, "%s", mode->name);

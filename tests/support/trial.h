@@ -15,8 +15,9 @@ struct mode {
     const char *const flags[8]; /* after our own; ends with NULL */
     bool tuned;                 /* to choices that the seed picks among all candidates */
     bool batched;               /* the graph gets a batch axis first, and runs several images */
+    bool cuda;                  /* emitted CUDA on this CPU, where threads run in shuffled order */
 };
-enum { MODE_JIT, MODE_COUNT = 13 };
+enum { MODE_JIT, MODE_COUNT = 16 };
 extern const struct mode modes[MODE_COUNT];
 /* "jit", "gcc-O0", ...; NULL: none. */
 const struct mode *mode_find(const char *name);
@@ -60,6 +61,12 @@ bool trial_run(const struct trial *trial, run_array *entry, const struct compile
 /* The same, shared by the trial's number of threads; NULL is no mistake of a text without steps. */
 bool trial_run_steps(const struct trial *trial, run_step_array *entry,
                      const struct compiled *compiled, struct et_error *error);
+
+/* One of these or both, as the mode has it. CUDA runs by several orders of its threads; false, too,
+ * when some of them wait in vain (on_cpu.h). */
+bool trial_run_mode(const struct trial *trial, const struct mode *mode, run_array *entry,
+                    run_step_array *step_entry, const struct compiled *compiled,
+                    struct et_error *error);
 
 /* All of it: compiles the graph, builds the code as the mode does, runs it. */
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error);

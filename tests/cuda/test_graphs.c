@@ -1,0 +1,64 @@
+/* Emitted CUDA on this CPU against the interpreter: random graphs and those of the repository, by
+ * several orders of threads each. EIGENTENSOR_SEED and EIGENTENSOR_CUDA_COUNT change where the
+ * seeds begin and how many. */
+#include <criterion/criterion.h>
+
+#include "compiler/store/store.h"
+#include "tests/support/differ.h"
+#include "tests/support/random_graph.h"
+
+enum { USUAL_COUNT = 200, USUAL_SEED = 1, BATCH = 50 };
+
+static void check_mode(const char *name) {
+    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
+    uint64_t left = number_from_environment("EIGENTENSOR_CUDA_COUNT", USUAL_COUNT);
+    for (; left > 0; seed += BATCH) {
+        struct text report = {0};
+        int count = left < BATCH ? (int)left : BATCH;
+        cr_assert(check_batch(seed, count, mode_find(name), NULL, &report), "\n%s",
+                  report.bytes ? report.bytes : "out of memory");
+        text_free(&report);
+        left -= (uint64_t)count;
+    }
+}
+
+Test(cuda_graphs, random_ones_by_gcc, .timeout = 600) {
+    check_mode("cuda-gcc");
+}
+
+Test(cuda_graphs, random_ones_by_clang, .timeout = 600) {
+    check_mode("cuda-clang");
+}
+
+Test(cuda_graphs, batches, .timeout = 600) {
+    check_mode("cuda-batch");
+}
+
+static const char *const paths[] = {
+    "models/mnist/mnist.json",
+    "models/mnist/mnist-int8.json",
+    "examples/linear.json",
+};
+enum { PATHS = sizeof paths / sizeof *paths };
+
+static void check_path(const char *path, const char *mode) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    struct trial trial = {0};
+    struct graph *graph = graph_load(path, &weights, &error);
+    cr_assert(graph && trial_begin(&trial, graph, 1, &error), "%s: %s", path, error.message);
+    cr_expect(trial_check(&trial, mode_find(mode), &error), "%s: %s", path, error.message);
+    trial_end(&trial);
+    graph_free(graph);
+    weights_free(weights);
+}
+
+Test(cuda_graphs, models_by_gcc, .timeout = 600) {
+    for (int i = 0; i < PATHS; i++)
+        check_path(paths[i], "cuda-gcc");
+}
+
+Test(cuda_graphs, models_by_clang, .timeout = 600) {
+    for (int i = 0; i < PATHS; i++)
+        check_path(paths[i], "cuda-clang");
+}
