@@ -74,20 +74,20 @@ template <class SUM, int SUMS> struct tile_group {
     alignas(WIDTH * sizeof(SUM)) SUM element[WIDTH];
 };
 
-// The row or column that a thread's sum i belongs to, where sixteen threads share the side: a group
+// The row or column that a thread's sum i belongs to, where so many THREADS share the side: a group
 // of neighbours, then the next of all threads.
-template <class SUM, int SUMS> static inline int tile_place(int thread, int i) {
+template <class SUM, int SUMS, int THREADS> static inline int tile_place(int thread, int i) {
     const int width = tile_group<SUM, SUMS>::WIDTH;
-    return width * thread + 16 * width * (i / width) + i % width;
+    return width * thread + THREADS * width * (i / width) + i % width;
 }
 
 // What a thread needs of a side for one step of the sum.
-template <class SUM, int SUMS>
+template <int THREADS, class SUM, int SUMS>
 static inline void tile_load(SUM (&elements)[SUMS], const SUM *side, int thread) {
     typedef tile_group<SUM, SUMS> group;
 #pragma unroll
     for (int i = 0; i < SUMS; i += group::WIDTH) {
-        const group loaded = *(const group *)(side + tile_place<SUM, SUMS>(thread, i));
+        const group loaded = *(const group *)(side + tile_place<SUM, SUMS, THREADS>(thread, i));
 #pragma unroll
         for (int j = 0; j < group::WIDTH; j++)
             elements[i + j] = loaded.element[j];
@@ -95,12 +95,12 @@ static inline void tile_load(SUM (&elements)[SUMS], const SUM *side, int thread)
 }
 
 // One step of the sum for all of a thread's sums.
-template <int ROW_SUMS, int COLUMN_SUMS, class SUM>
+template <int THREAD_ROWS, int THREAD_COLUMNS, int ROW_SUMS, int COLUMN_SUMS, class SUM>
 static inline void tile_step(SUM (&sums)[ROW_SUMS][COLUMN_SUMS], const SUM *stream,
                              const SUM *panel, int row_thread, int column_thread) {
     SUM a[ROW_SUMS], b[COLUMN_SUMS];
-    tile_load(a, stream, row_thread);
-    tile_load(b, panel, column_thread);
+    tile_load<THREAD_ROWS>(a, stream, row_thread);
+    tile_load<THREAD_COLUMNS>(b, panel, column_thread);
 #pragma unroll
     for (int r = 0; r < ROW_SUMS; r++)
 #pragma unroll
@@ -110,10 +110,11 @@ static inline void tile_step(SUM (&sums)[ROW_SUMS][COLUMN_SUMS], const SUM *stre
 
 // Tile `block` of the sums over `depth` steps k of stream[row_of(row) + stream_step(k)] *
 // panel[column_of(column) + panel_step(k)], in the order of k, from 0: ROWS x COLUMNS of them,
-// ROW_SUMS x COLUMN_SUMS in the registers of each thread. Tiles are numbered along the columns
-// first; at the end of `rows` and `columns` a part of one is enough. store(row, column, sum) is
-// called for each sum. STREAM_ALONG_STEPS, PANEL_ALONG_STEPS: what lies side by side in memory
-// (tile_share). All threads of the block call it.
+// ROW_SUMS x COLUMN_SUMS in the registers of each thread, so that ROWS / ROW_SUMS threads share the
+// rows, a multiple of 4, and others the columns, a multiple of 8. Tiles are numbered along the
+// columns first; at the end of `rows` and `columns` a part of one is enough. store(row, column,
+// sum) is called for each sum. STREAM_ALONG_STEPS, PANEL_ALONG_STEPS: what lies side by side in
+// memory (tile_share). All threads of the block call it.
 //
 // While shared memory feeds DEPTH steps, the elements for the next come from global memory into
 // registers; they go to the other half of the shared memory, so that one barrier is enough.
@@ -124,7 +125,9 @@ static inline void contract_tile(long block, long rows, long columns, long depth
                                  const STREAM *restrict stream, const PANEL *restrict panel,
                                  ROW_OF row_of, STREAM_STEP stream_step, COLUMN_OF column_of,
                                  PANEL_STEP panel_step, STORE store) {
-    static_assert(ROWS == 16 * ROW_SUMS && COLUMNS == 16 * COLUMN_SUMS, "16 x 16 threads");
+    enum { THREAD_ROWS = ROWS / ROW_SUMS, THREAD_COLUMNS = COLUMNS / COLUMN_SUMS };
+    static_assert(THREAD_ROWS * THREAD_COLUMNS == TILE_THREADS, "all threads have sums");
+    static_assert(THREAD_ROWS % 4 == 0 && THREAD_COLUMNS % 8 == 0, "warps of 4 x 8 threads");
     typedef tile_share<ROWS, DEPTH, STREAM_ALONG_STEPS> stream_share;
     typedef tile_share<COLUMNS, DEPTH, PANEL_ALONG_STEPS> panel_share;
     __shared__ __align__(16) SUM streams[2][DEPTH][ROWS + TILE_PAD];
@@ -133,7 +136,9 @@ static inline void contract_tile(long block, long rows, long columns, long depth
     const long first_row = block / across * ROWS, first_column = block % across * COLUMNS;
     // The threads of a warp are 4 x 8, so that they read few elements of either side.
     const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
-    const int row_thread = lane / 8 + warp / 2 * 4, column_thread = lane % 8 + warp % 2 * 8;
+    const int across_warps = THREAD_COLUMNS / 8;
+    const int row_thread = lane / 8 + warp / across_warps * 4;
+    const int column_thread = lane % 8 + warp % across_warps * 8;
     decltype(row_of(0L)) row_offsets[stream_share::PLACES];
     decltype(column_of(0L)) column_offsets[panel_share::PLACES];
 #pragma unroll
@@ -169,12 +174,12 @@ static inline void contract_tile(long block, long rows, long columns, long depth
         if (next <= depth) {
 #pragma unroll
             for (int k = 0; k < DEPTH; k++)
-                tile_step<ROW_SUMS, COLUMN_SUMS>(sums, streams[half][k], panels[half][k],
-                                                 row_thread, column_thread);
+                tile_step<THREAD_ROWS, THREAD_COLUMNS>(sums, streams[half][k], panels[half][k],
+                                                       row_thread, column_thread);
         } else { // a step more would not keep all bits, not even one of zeros
             for (int k = 0; k < depth - done; k++)
-                tile_step<ROW_SUMS, COLUMN_SUMS>(sums, streams[half][k], panels[half][k],
-                                                 row_thread, column_thread);
+                tile_step<THREAD_ROWS, THREAD_COLUMNS>(sums, streams[half][k], panels[half][k],
+                                                       row_thread, column_thread);
         }
         half = 1 - half;
         if (next < depth) {
@@ -185,10 +190,11 @@ static inline void contract_tile(long block, long rows, long columns, long depth
     }
 #pragma unroll
     for (int r = 0; r < ROW_SUMS; r++) {
-        const long row = first_row + tile_place<SUM, ROW_SUMS>(row_thread, r);
+        const long row = first_row + tile_place<SUM, ROW_SUMS, THREAD_ROWS>(row_thread, r);
 #pragma unroll
         for (int c = 0; c < COLUMN_SUMS; c++) {
-            const long column = first_column + tile_place<SUM, COLUMN_SUMS>(column_thread, c);
+            const long column =
+                first_column + tile_place<SUM, COLUMN_SUMS, THREAD_COLUMNS>(column_thread, c);
             if (row < rows && column < columns)
                 store(row, column, sums[r][c]);
         }

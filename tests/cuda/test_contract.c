@@ -22,7 +22,9 @@ static const struct contraction {
 } contractions[] = {
     {"f32_128x128", true, false, F32, F32, F32}, {"f32_64x128", false, false, F32, F32, F32},
     {"f32_64x64", true, true, F32, F32, F32},    {"f32_32x32", false, true, F32, F32, F32},
-    {"f64_64x64", true, false, F64, F64, F64},   {"i32_32x64", true, true, I32, U8, I8},
+    {"f32_32x256", true, false, F32, F32, F32},  {"f32_256x32", false, true, F32, F32, F32},
+    {"f32_16x16", true, true, F32, F32, F32},    {"f64_64x64", true, false, F64, F64, F64},
+    {"i32_32x64", true, true, I32, U8, I8},
 };
 enum { CONTRACTIONS = sizeof contractions / sizeof *contractions, SIZES = 12, SEEDS = 2 };
 
@@ -66,9 +68,9 @@ static void expect(const struct contraction *how, const void *x, const void *w, 
 
 /* Buffers of the very sizes, so that the address sanitizer sees a step beyond. */
 static void check(const struct contraction *how, contracting *call, struct random *random) {
-    const int rows = (int)random_between(random, 1, 150);
-    const int columns = (int)random_between(random, 1, 150);
-    const int depth = (int)random_between(random, 1, 70);
+    const int rows = (int)random_between(random, 1, 300);
+    const int columns = (int)random_between(random, 1, 300);
+    const int depth = (int)random_between(random, 1, 150);
     const size_t sums = (size_t)rows * (size_t)columns;
     void *x = malloc((size_t)rows * (size_t)depth * element_bytes[how->stream]);
     void *w = malloc((size_t)columns * (size_t)depth * element_bytes[how->panel]);
