@@ -97,7 +97,7 @@ TILE_INLINE codes_row(int bits, int listed, int vectors, vector *sums, const flo
     TILE_KEEP_LOOP
     for (ptrdiff_t k = 0; k < steps; k += 8 / bits, x += 8 / bits * step, codes += columns) {
         const vector first = vector_of(x[0]), second = bits == 4 ? vector_of(x[step]) : first;
-        __builtin_prefetch(codes + TILE_AHEAD * columns);
+        __builtin_prefetch(codes + 2 * TILE_AHEAD * columns); // rows of bytes are short
         TILE_UNROLL
         for (int v = 0; v < vectors; v++) {
             const code_bytes bytes = code_bytes_load(codes + v * VECTOR_LANES);

@@ -210,8 +210,8 @@ static const char *const templates_of_all[] = {
     template_exact,          template_math,       template_math64,     template_strip,
     template_convert,        template_unordered,  template_lanes,      template_branch,
     template_sort,           template_tile,       template_tile_shape, template_tile_dot,
-    template_tile_dot_lanes, template_tile_codes, template_pool,       template_vector,
-    template_versions,
+    template_tile_dot_lanes, template_tile_codes, template_transpose,  template_pool,
+    template_vector,         template_versions,
 };
 
 static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,

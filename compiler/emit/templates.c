@@ -15,6 +15,7 @@ EMBED(template_tile_shape, "templates/tile_shape.h");
 EMBED(template_tile_dot, "templates/tile_dot.h");
 EMBED(template_tile_dot_lanes, "templates/tile_dot_lanes.h");
 EMBED(template_tile_codes, "templates/tile_codes.h");
+EMBED(template_transpose, "templates/transpose.h");
 EMBED(template_calls, "templates/calls.h");
 EMBED(template_pool, "templates/pool.h");
 EMBED(template_chain, "templates/chain.h");

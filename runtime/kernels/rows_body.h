@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "templates/strip.h"
+#include "templates/transpose.h"
 
 /* One tensor of a call; strides in elements of `bytes`. The result is the first. */
 struct operand {
@@ -76,12 +77,32 @@ COPY(bytes_2)
 COPY(bytes_4)
 COPY(bytes_8)
 
+/* Whether rows are made of columns that are worth to be turned in registers. */
+enum { LEAST_TURNED = 8 };
+static bool turns_floats(long rows, long columns, const struct operand *to,
+                         const struct operand *from) {
+    return to->bytes == 4 && rows >= LEAST_TURNED && columns >= LEAST_TURNED && to->step == 1 &&
+           from->row == 1 && from->step > 1 && to->row > 1;
+}
+
+/* The same operand with rows for columns. */
+static struct operand turned(const struct operand *x) {
+    return (struct operand){x->data, x->step, x->row, x->bytes};
+}
+
 static void copy(long rows, long columns, const struct operand *to, const struct operand *from) {
+    const struct operand turned_to = turned(to), turned_from = turned(from);
     if (to->row == columns * to->step && from->row == columns * from->step) {
         columns *= rows; /* rows behind one another are one row */
         rows = 1;
     }
-    if (to->bytes == 4)
+    if (turns_floats(rows, columns, to, from))
+        f32_transpose((float *)to->data, to->row, (const float *)from->data, from->step, rows,
+                      columns);
+    else if (turns_floats(columns, rows, &turned_to, &turned_from))
+        f32_transpose((float *)to->data, to->step, (const float *)from->data, from->row, columns,
+                      rows);
+    else if (to->bytes == 4)
         copy_bytes_4(rows, columns, to, from);
     else if (to->bytes == 1)
         copy_bytes_1(rows, columns, to, from);

@@ -222,6 +222,21 @@ static struct graph *attention(struct tensor_context *context, struct et_error *
     return compile_to_graph(context, OUTPUTS({"y", y}), error);
 }
 
+/* Operands that are turned into panels, of sizes around those of squares of vectors. */
+static struct graph *turned(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 20, 70));
+    struct tensor y = add_graph_input(context, "y", DTYPE_FLOAT32, SHAPE(2, 61, 70));
+    struct tensor z = add_graph_input(context, "z", DTYPE_FLOAT32, SHAPE(130, 35));
+    struct tensor narrow = tensor_shrink(z, RANGES({0, 8}, {0, 35}));
+    struct tensor wide = tensor_shrink(y, RANGES({1, 2}, {0, 61}, {0, 17}));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"a", matmul(x, transpose(y, 1, 2))}, {"b", matmul(z, transpose(narrow, 0, 1))},
+                {"c", matmul(tensor_reshape(wide, SHAPE(61, 17)),
+                             transpose(tensor_shrink(z, RANGES({3, 99}, {9, 26})), 0, 1))}),
+        error);
+}
+
 /* Weights of which tiles fetch the next while they compute. */
 static struct graph *panels(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1, 96, 7, 7));

@@ -229,6 +229,21 @@ static void check_steps(int index, const struct target *target, long rows, long 
     }
 }
 
+/* Rows from columns, and columns from rows. */
+static void check_turned(int index, const struct target *target) {
+    const struct subject *subject = &subjects[index];
+    for (int round = 0; round < 40; round++) {
+        long rows = 1 + random_below(70), columns = 1 + random_below(70);
+        struct tensor along = {subject->result, columns + random_below(3), 1, rooms[0]};
+        struct tensor across = {subject->result, 1, rows + random_below(3), rooms[1]};
+        bool swaps = random_below(2);
+        struct tensor t[4] = {swaps ? across : along, swaps ? along : across};
+        t[0].room = rooms[0];
+        t[1].room = rooms[1];
+        check(index, target, rows, columns, t, 0);
+    }
+}
+
 enum { STEPS = 4, LONGEST = 70 };
 static const long some_steps[STEPS] = {1, 0, 3, -2};
 
@@ -247,6 +262,8 @@ static void check_subject(int index, const struct target *target) {
             }
     for (long columns = 1; columns <= LONGEST; columns++)
         check_steps(index, target, 1 + random_below(3), columns, (long[]){1, 1, 1, 1});
+    if (subject->exact && subject->operands == 1)
+        check_turned(index, target);
     check_steps(index, target, 2, 1300, (long[]){1, 1, 1, 0});
     check_steps(index, target, 2, 1300, (long[]){1, 0, 1, 1});
     check_steps(index, target, 2, 1300, (long[]){3, 1, 0, -2});

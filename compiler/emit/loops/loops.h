@@ -48,6 +48,13 @@ void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
 bool emit_in_columns(struct emitter *emitter, const struct statement *statement,
                      const struct store *store);
 
+/* ---- transpose.c ---- */
+
+/* A statement that only copies, from neighbours along one axis to neighbours along another. False
+ * where it is none. */
+bool emit_transposed(struct emitter *emitter, const struct statement *statement,
+                     const struct store *store);
+
 /* ---- extreme.c ---- */
 
 /* The greatest or least of three floats or more, one max or min within the other: gives the name of

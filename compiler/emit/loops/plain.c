@@ -35,7 +35,8 @@ static bool emit_in_strips(struct emitter *emitter, const struct statement *stat
 
 void emit_statements(struct emitter *emitter, struct statement *const *statements, int count) {
     const struct store *stores = emit_stores_of(emitter, statements, count);
-    if (count == 1 && (emit_in_strips(emitter, statements[0], &stores[0]) ||
+    if (count == 1 && (emit_transposed(emitter, statements[0], &stores[0]) ||
+                       emit_in_strips(emitter, statements[0], &stores[0]) ||
                        emit_in_columns(emitter, statements[0], &stores[0])))
         return;
     emit_statement_loops(emitter, statements, count);
