@@ -36,19 +36,29 @@ static int summed_axis(const struct node *contract, const struct view *read,
     int found = SEVERAL_SUM_AXES, count = 0;
     for (int i = 0; i < contract->axis_count; i++) {
         int axis = contract->axes[i];
-        if (read->stride[axis] == 0)
+        if (read->stride[axis] == 0 || read->shape[axis] == 1)
             continue;
         found = axis_of(weight, read->stride[axis], read->shape[axis]);
         count++;
     }
-    return count == 1 && read->data == weight->value ? found : SEVERAL_SUM_AXES;
+    return count == 1 ? found : SEVERAL_SUM_AXES;
 }
 
-/* The weight that a node is a movement of; NULL: of something else. */
-static const struct node *moved_weight(const struct node *node) {
-    while (op_facts[node->op].class == CLASS_MOVEMENT)
-        node = node->sources[0];
-    return node->op == OP_WEIGHT ? node : NULL;
+/* The weight that a node is a movement of; NULL: of something else. `view` is how it is read; false
+ * where no strides say so. */
+static const struct node *moved_weight(const struct analysis *analysis, const struct node *node,
+                                       struct view *view, bool *is_view) {
+    int count = 0;
+    for (; op_facts[node->op].class == CLASS_MOVEMENT; node = node->sources[0])
+        analysis->path[count++] = node;
+    if (node->op != OP_WEIGHT)
+        return NULL;
+    *view = view_contiguous(node, NULL);
+    for (*is_view = true; *is_view && count > 0; count--) {
+        const struct view source = *view;
+        *is_view = view_move(analysis->path[count - 1], &source, view);
+    }
+    return node;
 }
 
 void find_sum_axes(struct rewriting *rewriting, const struct storing *storing) {
@@ -56,16 +66,17 @@ void find_sum_axes(struct rewriting *rewriting, const struct storing *storing) {
     for (int i = 0; i < graph->node_count; i++) {
         const struct node *node = graph->nodes[i];
         struct view read;
+        bool is_view;
         if (node->op != OP_CONTRACT || node->dtype != DTYPE_FLOAT32)
             continue;
         int operand = analysis_constant_operand(rewriting->analysis, node);
-        const struct node *weight = operand < 0 ? NULL : moved_weight(node->sources[operand]);
+        const struct node *weight = NULL;
+        if (operand >= 0)
+            weight = moved_weight(rewriting->analysis, node->sources[operand], &read, &is_view);
         struct stored_weight *stored = weight ? storing->at[weight->id] : NULL;
         if (!stored)
             continue;
-        int axis = analysis_constant(rewriting, node->sources[operand], &read)
-                       ? summed_axis(node, &read, weight)
-                       : SEVERAL_SUM_AXES;
+        int axis = is_view ? summed_axis(node, &read, weight) : SEVERAL_SUM_AXES;
         bool agrees = stored->sum_axis == NO_SUM_AXIS || stored->sum_axis == axis;
         stored->sum_axis = agrees ? axis : SEVERAL_SUM_AXES;
     }

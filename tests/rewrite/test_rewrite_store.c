@@ -293,6 +293,25 @@ Test(store_weights, codes_are_near_the_numbers) {
     }
 }
 
+/* As in files of ONNX. */
+Test(store_weights, codes_of_weights_at_odd_addresses) {
+    const struct rewrite_options options = {.stored = STORED_int4};
+    struct graph *graph = test_graph(columns_of_sums(tensor_context_new("odd")));
+    struct node *weight = (struct node *)(uintptr_t)weight_named(graph, "w");
+    struct digest digests[2];
+    for (int odd = 0; odd < 2; odd++) {
+        size_t bytes = (size_t)node_bytes(weight);
+        char *room = arena_allocate(&graph->arena, bytes + 1, 1);
+        weight->value = memcpy(room + odd, weight->value, bytes);
+        struct rewritten found = rewrite_with(graph, REWRITE_store_weights, &options);
+        cr_expect_eq(rewritten_count(&found, REWRITE_store_weights), 1, "%d", odd);
+        cr_assert(graph_digest(found.graph, &digests[odd], NULL));
+        rewritten_free(&found);
+    }
+    cr_expect(digest_equal(&digests[0], &digests[1]));
+    graph_free(graph);
+}
+
 /* Blocks of zeros, of one number, of what is as small or as large as can be. */
 Test(store_weights, codes_of_extreme_numbers) {
     static const struct {
