@@ -191,11 +191,11 @@ LONG := $(shell sed '/^[^t]/d; s/ .*//' tests/long.txt)
 SHORT := $(if $(T)$(F),$(CHOSEN),$(filter-out $(LONG),$(CHOSEN)))
 run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
-sweep = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep) \
-        $(if $(filter %/test_nvrtc.sh,$(1)),$(BUILD)/tests/modes/differential)
+used_by_scripts = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep) \
+                  $(if $(filter %/test_nvrtc.sh %/test_onnx.sh,$(1)),$(BUILD)/tests/modes/differential)
 # What tests need: the programs among them, and for the scripts all else.
 needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED)) \
-        $(call sweep,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) \
+        $(call used_by_scripts,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) \
         $(if $(filter tests/tsan/%,$(1)),tsan-build)
 
 SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' \
@@ -203,7 +203,7 @@ SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' \
 sanitized: | build/setup-test
 	@$(MAKE) $(SANITIZED) chosen
 chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(CHOSEN)),all) \
-        $(call sweep,$(CHOSEN))
+        $(call used_by_scripts,$(CHOSEN))
 
 check: $(call needs,$(SHORT))
 	$(call run_tests,$(BUILD),$(SHORT))

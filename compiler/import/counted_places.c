@@ -52,14 +52,16 @@ static bool is_from_front(struct slice slice) {
            slice.step <= MAX_ELEMENTS && slice.end >= -MAX_ELEMENTS;
 }
 
-/* Where a slice begins or ends, from the count on where that is negative: from `least` on, 0 or
- * backwards -1, to as much as the count is more. */
-static struct tensor cut_position(struct tensor count, int64_t at, int64_t least) {
+/* Where a slice begins or ends, from the count on where that is negative: from `least` on, 0 or -1,
+ * up to the count, or `back`wards up to the last element, which of none is -1. */
+static struct tensor cut_position(struct tensor count, int64_t at, int64_t least, bool back) {
     struct tensor_context *context = count.context;
     at = at > MAX_ELEMENTS ? MAX_ELEMENTS : at < -MAX_ELEMENTS ? -MAX_ELEMENTS : at;
+    struct tensor most = back ? tensor_sub(count, number64(context, 1)) : count;
+    struct tensor from = number64(context, at);
     if (at < 0)
-        return tensor_max(tensor_add(count, number64(context, at)), number64(context, least));
-    return tensor_min(tensor_add(count, number64(context, least)), number64(context, at));
+        from = tensor_max(tensor_add(count, from), number64(context, least));
+    return at < 0 && !(back && least == 0) ? from : tensor_min(most, from);
 }
 
 /* How many elements of an axis a slice may take at most: all of them, but for what is certain. */
@@ -77,12 +79,12 @@ static int64_t most_of_slice(int64_t extent, struct slice slice, int64_t step) {
 static struct tensor slice_by_count(struct tensor x, struct slice slice, struct tensor *count) {
     struct tensor_context *context = x.context;
     bool back = slice.step < 0;
-    int64_t least = back ? -1 : 0, step = back ? -(slice.step + 1) : slice.step - 1;
+    int64_t step = back ? -(slice.step + 1) : slice.step - 1;
     step = (step < MAX_ELEMENTS ? step : MAX_ELEMENTS) + 1;
-    struct tensor start = cut_position(*count, slice.start, least);
+    struct tensor start = cut_position(*count, slice.start, 0, back);
     struct tensor end = back && slice_is_to_the_end(slice.end)
                             ? number64(context, -1)
-                            : cut_position(*count, slice.end, least);
+                            : cut_position(*count, slice.end, back ? -1 : 0, back);
     struct tensor length = back ? tensor_sub(start, end) : tensor_sub(end, start);
     length = tensor_max(length, number64(context, 0));
     *count = tensor_div(tensor_add(length, number64(context, step - 1)), number64(context, step));

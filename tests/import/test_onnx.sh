@@ -10,5 +10,6 @@ make_onnx_venv
 for script in tests/import/operators_*.py; do
     "$venv/bin/python" "$script" || failed=1
 done
+"$venv/bin/python" tests/import/random_found.py "$build/tests/modes/differential" || failed=1
 "$venv/bin/python" tests/import/real_files.py "$build/import/files" || failed=1
 "$venv/bin/python" tests/import/open_axes.py "$build/eigentensor" "$build/import/files" || failed=1

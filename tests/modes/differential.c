@@ -1,20 +1,23 @@
 /* The program `differential`: random graphs through every way of running them, for as long as one
- * likes. Exit status 0: the same bits everywhere. */
+ * likes; those of seeds from 2^63 on are models of what a run finds (random_found.h). Exit status
+ * 0: the same bits everywhere. */
 #include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/file.h"
 #include "compiler/emit/backend.h"
 #include "tests/support/differ.h"
+#include "tests/support/random_found.h"
 #include "tests/support/random_graph.h"
 
 struct arguments {
     uint64_t seed;
     uint64_t count;
     char *modes;
-    const char *folder, *texts;
+    const char *folder, *texts, *models;
 };
 
 static const struct argp_option options[] = {
@@ -28,6 +31,7 @@ static const struct argp_option options[] = {
     {"save", 'o', "DIR", 0, "also write each smallest graph into this folder", 0},
     {"texts", 't', "DIR", 0,
      "run nothing, but write the CUDA text of each graph into this folder, as gSEED.cu", 0},
+    {"models", 'w', "DIR", 0, "only write the models of seeds from 2^63 on into this folder", 0},
     {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -47,6 +51,9 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case 't':
         arguments->texts = value;
+        return 0;
+    case 'w':
+        arguments->models = value;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -104,6 +111,25 @@ static uint64_t write_texts(const struct arguments *arguments) {
     return failures;
 }
 
+/* DIR/SEED.onnx of each; returns the exit status. */
+static int write_models(const struct arguments *arguments) {
+    bool good = true;
+    for (uint64_t i = 0; good && i < arguments->count; i++) {
+        struct onnx_model model;
+        struct et_error error = {0};
+        char path[512];
+        size_t bytes;
+        random_found_model(arguments->seed + i, &model);
+        const void *packed = onnx_pack(&model, &bytes);
+        snprintf(path, sizeof path, "%s/%" PRIu64 ".onnx", arguments->models, arguments->seed + i);
+        good = write_file(path, packed, bytes, &error);
+        if (!good)
+            fprintf(stderr, "differential: %s\n", error.message);
+        arena_free(&model.arena);
+    }
+    return good ? 0 : 2;
+}
+
 int main(int count, char **words) {
     char usual[] = "eager,jit";
     struct arguments arguments = {.seed = 1, .count = 1000, .modes = usual};
@@ -113,6 +139,8 @@ int main(int count, char **words) {
     if (arguments.texts)
         return write_texts(&arguments) > 0;
     uint64_t failures = 0;
+    if (arguments.models)
+        return write_models(&arguments);
     for (char *name = strtok(arguments.modes, ","); name; name = strtok(NULL, ",")) {
         const struct mode *mode = mode_find(name);
         if (!mode && strcmp(name, "eager") != 0) {

@@ -9,6 +9,7 @@
 #include "runtime/backend/backend.h"
 #include "runtime/backend/scratch.h"
 #include "runtime/eager.h"
+#include "tests/support/random_found.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/shrink.h"
 
@@ -56,6 +57,10 @@ static bool save_graph(const struct graph *graph, const char *folder, const char
     return good;
 }
 
+static bool same_count(const struct output *a, const struct output *b) {
+    return a->count == b->count && (!a->count || a->counted_axis == b->counted_axis);
+}
+
 /* The graph as it comes back from a file, run on the trial's inputs. */
 static bool check_stored(const struct trial *trial, const char *folder, uint64_t seed,
                          struct et_error *error) {
@@ -72,6 +77,9 @@ static bool check_stored(const struct trial *trial, const char *folder, uint64_t
         good = memcmp(again.expected[i], trial->expected[i],
                       (size_t)node_bytes(loaded->outputs[i].node)) == 0 ||
                et_fail(error, "output %d differs after storing and loading", i);
+    for (int i = 0; good && i < loaded->output_count; i++)
+        good = same_count(&trial->graph->outputs[i], &loaded->outputs[i]) ||
+               et_fail(error, "output %d is counted otherwise after storing and loading", i);
     if (again.graph)
         trial_end(&again);
     graph_free(loaded);
@@ -152,8 +160,12 @@ static void report_failure(struct question *question, const struct graph *graph,
     graph_free(small);
 }
 
+static struct graph *graph_of(uint64_t seed, struct et_error *error) {
+    return seed < FOUND_SEEDS ? random_graph(seed, error) : random_found_graph(seed, error);
+}
+
 static bool check(struct question *question, const char *folder, struct text *report) {
-    struct graph *graph = random_graph(question->seed, &question->error);
+    struct graph *graph = graph_of(question->seed, &question->error);
     if (!graph) {
         text_add(report, "the generator: %s\n", question->error.message);
         return false;
@@ -199,7 +211,7 @@ static bool batch_add(struct batch *batch, const struct mode *mode, uint64_t see
     int i = batch->count++;
     char prefix[32];
     snprintf(prefix, sizeof prefix, "g%d", i);
-    if (!(batch->graphs[i] = random_graph(seed, error)) ||
+    if (!(batch->graphs[i] = graph_of(seed, error)) ||
         !begin(&batch->trials[i], batch->graphs[i], mode, seed, error))
         return false;
     batch->compiled[i] = trial_compile(&batch->trials[i], mode, prefix, error);

@@ -5,7 +5,9 @@
 
 #include "tests/support/trial.h"
 
-/* Each is true when all is well. Otherwise a report is appended: the mode, the seed of graph,
+/* Graphs are those of random_graph.h, or with seeds from FOUND_SEEDS on of random_found.h.
+ *
+ * Each is true when all is well. Otherwise a report is appended: the mode, the seed of graph,
  * inputs and weights, what differs, and the smallest graph found that fails too, as stored JSON.
  * With a folder that graph is also saved there, with its weights (`folder` NULL: it is not). */
 

@@ -3,6 +3,7 @@
  * the shapes that follow, where they can, and otherwise the variant is dropped. */
 #include "tests/support/shrink.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -184,6 +185,22 @@ static bool rebuild_node(struct rebuild *rebuild, const struct node *old) {
            (rebuild->image[old->id] = graph_append(rebuild->graph, &node, NULL));
 }
 
+/* Outputs that are counted, and what counts them, are so again, unless one of them was dropped. */
+static bool count_outputs(struct rebuild *rebuild) {
+    const struct edit *edit = rebuild->edit;
+    int dropped = edit->kind == EDIT_DROP_OUTPUT ? edit->choice : INT_MAX;
+    for (int i = 0; i < rebuild->old->output_count; i++) {
+        const struct output *output = &rebuild->old->outputs[i];
+        int by = output->count - 1;
+        if (by < 0 || i == dropped || by == dropped)
+            continue;
+        if (!graph_count_output(rebuild->graph, i - (i > dropped), output->counted_axis,
+                                by - (by > dropped), NULL))
+            return false;
+    }
+    return true;
+}
+
 static bool rebuild_outputs(struct rebuild *rebuild) {
     const struct edit *edit = rebuild->edit;
     if (edit->kind == EDIT_ONLY_OUTPUT)
@@ -195,7 +212,7 @@ static bool rebuild_outputs(struct rebuild *rebuild) {
         if (!graph_add_output(rebuild->graph, output->name, rebuild->image[output->node->id], NULL))
             return false;
     }
-    return rebuild->graph->output_count > 0;
+    return rebuild->graph->output_count > 0 && count_outputs(rebuild);
 }
 
 /* NULL when the edit does not fit the graph. */
