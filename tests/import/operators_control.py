@@ -22,8 +22,8 @@ def described(value, otherwise=TensorProto.UNDEFINED):
 
 
 def body(nodes, inputs, outputs, **constants):
-    """A graph of nodes (operator, inputs, output, attributes), "-" for what is left out. Inputs and outputs are names; or
-    also their type and their shape."""
+    """A graph of nodes (operator, inputs, output, attributes), "-" for what is left out. Inputs
+    and outputs are names; or also their type and their shape."""
     made = [helper.make_node(operator, ["" if name == "-" else name for name in reads.split()],
                              [gives], **dict(*attributes))
             for operator, reads, gives, *attributes in nodes]

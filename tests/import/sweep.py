@@ -36,6 +36,7 @@ OTHERS = {
     "Pow": (" as INT", "powers that the integers do not hold saturate"),
     **dict.fromkeys(("ReduceMax", "ReduceMin"), (" as ", "a NaN is the result")),
     "Col2Im": (" as ", "those of one axis with a dilation are wrong there"),
+    "MaxUnpool": (" as ", "findings/onnxruntime_max_unpool_output_shape.sh"),
     "CastLike": (" as U", "floats that the integers do not hold saturate"),
     "ReduceLogSumExp": (" as INT", "findings/onnxruntime_reduce_log_sum_exp_integers.sh"),
     "TreeEnsembleClassifier": ("", "findings/onnxruntime_tree_ensemble_labels.sh"),
