@@ -317,6 +317,21 @@ static struct graph *import_model(struct importer *importer) {
     return import_outputs(importer, outputs);
 }
 
+/* Whether the names can be stored, as a digest of the graph needs them. */
+static bool check_names(const struct graph *graph, struct et_error *error) {
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        const char *what = node->op == OP_INPUT ? "the name of an input" : "the name of a weight";
+        if ((node->op == OP_INPUT || node->op == OP_WEIGHT) &&
+            !json_check_name(what, node->name, error))
+            return false;
+    }
+    for (int i = 0; i < graph->output_count; i++)
+        if (!json_check_name("the name of an output", graph->outputs[i].name, error))
+            return false;
+    return true;
+}
+
 /* What the trees hold belongs to an arena. */
 static void keep_entry(void *entry) {
     (void)entry;
@@ -344,7 +359,8 @@ static struct graph *import_escaping(struct importer *importer) {
     struct graph *graph = import_model(importer);
     if (!graph)
         return NULL;
-    if (keep_weights(importer->weights, graph, importer->error) &&
+    if (check_names(graph, importer->error) &&
+        keep_weights(importer->weights, graph, importer->error) &&
         (importer->options->open || graph_canonicalize(graph, importer->error)))
         return graph;
     graph_free(graph);

@@ -340,6 +340,10 @@ REFUSED = {
     "beside another extent": also([("Add", "found boxes", "y")]),
     "a shape that is not said": each("Reshape", (), "found shape", shape=numpy.array([40, 4])),
     "expanded along its axis": each("Expand", (), "found shape", shape=numpy.array([40, 4])),
+    "two extents": also([
+        ("Gather", "scores rows", "some"), ("Unsqueeze", "some one", "column"),
+        ("Less", "some upper", "low"), ("Compress", "some low", "few", {"axis": 0}),
+        ("Mul", "column few", "y")], upper=numpy.array(0.6, numpy.float32), **ONE),
     "to another extent": also([("Reshape", "found shape", "a"), ("Resize", "a - factors", "y")],
                               shape=numpy.array([0, 1, 2, 2]),
                               factors=numpy.array([2, 1, 2, 2], numpy.float32)),
