@@ -82,6 +82,7 @@ struct emitter {
     bool changes_states; /* it is of a scan: what it reads changes from step to step */
     bool is_entry;       /* it is called from outside of kernels */
     bool has_tile;       /* of a GPU: two blocks of threads keep a multiprocessor busy */
+    int group;           /* of a GPU's threads that run an iteration of shared loops; 0: none do */
 
     /* of the statement at hand */
     int indent, depth;

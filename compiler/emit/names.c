@@ -187,8 +187,8 @@ void emit_name_buffers(struct emitter *emitter) {
     names.names = arena_array(ir->arena, const char *, names.capacity);
     for (int i = 0; i < ir->buffer_count; i++) {
         struct buffer *buffer = ir->buffers[i];
-        if (buffer->kind != BUFFER_LOCAL &&
-            !(buffer->kind == BUFFER_TEMPORARY && looks_local(buffer->name))) /* t12 */
+        if ((buffer->kind != BUFFER_LOCAL || is_slice(buffer)) &&
+            !(buffer->kind >= BUFFER_TEMPORARY && looks_local(buffer->name))) /* t12 */
             buffer->name = free_name(emitter, &names, buffer->name);
         *name_place(&names, buffer->name) = buffer->name;
     }

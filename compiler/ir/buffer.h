@@ -13,7 +13,8 @@ enum buffer_kind {
     BUFFER_OUTPUT,    /* of the graph: position among its outputs */
     BUFFER_CONSTANT,  /* known now: its elements go into the weights block */
     BUFFER_TEMPORARY, /* lives in the arena */
-    BUFFER_LOCAL,     /* a tile's accumulators: an array in its own kernel's function */
+    BUFFER_LOCAL,     /* a tile's accumulators, or a slice on a GPU: an array in its own kernel's
+                         function */
 };
 
 /* A part of a buffer: along each axis from the first index to before the end. */
@@ -42,6 +43,14 @@ struct buffer {
     size_t offset;                 /* bytes into the arena or the weights block */
     int first_kernel, last_kernel; /* temporaries live from the one to the other */
 };
+
+/* Whether it is as large as one iteration of loops around statements. */
+static inline bool is_slice(const struct buffer *buffer) {
+    bool any = false;
+    for (int i = 0; i < buffer->rank; i++)
+        any |= buffer->sliced[i];
+    return any;
+}
 
 /* A row-major buffer. */
 struct buffer *ir_buffer(struct ir *ir, enum buffer_kind kind, enum dtype dtype, int rank,

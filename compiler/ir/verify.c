@@ -191,7 +191,8 @@ static bool check_load(const struct checking *checking, const struct expression 
 static bool check_store(const struct checking *checking) {
     const struct statement *statement = checking->statement;
     const struct buffer *output = statement->output;
-    if (output->kind != BUFFER_OUTPUT && output->kind != BUFFER_TEMPORARY)
+    const bool slice = output->kind == BUFFER_LOCAL && statement->shared_count > 0;
+    if (output->kind != BUFFER_OUTPUT && output->kind != BUFFER_TEMPORARY && !slice)
         return et_fail(checking->error, "kernel %d writes %s, which is no output or temporary",
                        statement->id, output->name);
     const struct statement *before = checking->writers[output->id];

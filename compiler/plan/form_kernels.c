@@ -25,7 +25,8 @@ static void list_buffers(struct ir *ir, struct kernel *kernel) {
         int count = statement_reads(ir, kernel->statements[i], &reads);
         for (int k = 0; k < count; k++)
             add_buffer(ir, kernel, reads[k], false);
-        add_buffer(ir, kernel, kernel->statements[i]->output, true);
+        if (kernel->statements[i]->output->kind != BUFFER_LOCAL)
+            add_buffer(ir, kernel, kernel->statements[i]->output, true);
     }
     struct kernel_buffer *ordered =
         arena_array(ir->arena, struct kernel_buffer, (size_t)kernel->buffer_count);
@@ -69,8 +70,8 @@ static bool has_contraction(struct ir *ir, const struct statement *statement) {
  * contraction has all of a kernel's shared memory. */
 static bool must_wait(struct ir *ir, const struct kernel *kernel, struct statement *const *nest,
                       int size) {
-    if (!ir->target->gpu)
-        return false;
+    if (!ir->target->gpu || nest[0]->shared_count)
+        return false; /* of such threads wait for each other */
     for (int i = 0; i < kernel->statement_count; i++)
         for (int k = 0; k < size; k++)
             if (depend(ir, kernel->statements[i], nest[k]) || has_contraction(ir, nest[k]) ||

@@ -7,7 +7,10 @@
  * of the arena.
  *
  * A contraction shares only loops that both operands have, which are no rows of its tiles, or loops
- * that leave it rows enough while its constant operand stays in the cache. */
+ * that leave it rows enough while its constant operand stays in the cache.
+ *
+ * On a GPU a warp or a block of threads runs each iteration of these loops, and slices lie in
+ * shared memory; contractions have kernels of their own. */
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/layout.h"
 #include "compiler/schedule/schedule.h"
@@ -19,6 +22,7 @@ enum {
     FEWEST_VECTORS = 4, /* that a slice has */
     FEWEST_TILES = 2,   /* for whose rows a contraction keeps enough */
     FEWEST_COLUMNS = 8,
+    ALIGNED = 16, /* bytes, to which a GPU's slices are rounded up at most */
 };
 
 /* A statement in the chain: which of its loops goes along each of the chain's axes. */
@@ -132,7 +136,8 @@ static bool may_share(struct ir *ir, const struct statement *statement, const st
     if (!is_loop || runs_side_by_side(ir, statement, axis))
         return false;
     expression_walk(ir, statement->value, note_operands, &operands);
-    return !operands.sum || contraction_may_share(ir, statement, operands.sum, axis);
+    return !operands.sum ||
+           (!ir->target->gpu && contraction_may_share(ir, statement, operands.sum, axis));
 }
 
 /* ---- Links ---- */
@@ -341,6 +346,23 @@ static bool leaves_tiles(const struct outer_chain *chain, const bool *chosen) {
     return true;
 }
 
+/* Whether a buffer is neither used before nor after the chain. */
+static bool is_within(const struct outer_chain *chain, const struct buffer *buffer, int last) {
+    const struct use_span *use = &chain->uses[buffer->id];
+    return buffer->kind == BUFFER_TEMPORARY && use->first >= chain->links[0].statement->id &&
+           use->last <= last;
+}
+
+/* All axes, if what is left lies in the shared memory of a block of a GPU's threads. */
+static bool choose_gpu_axes(const struct outer_chain *chain, int last) {
+    int64_t bytes = 0;
+    for (int i = 0; i < chain->count; i++)
+        if (is_within(chain, chain->links[i].statement->output, last))
+            bytes += ALIGNED + slice_bytes(&chain->links[i], chain->shared, chain->axis_count);
+    return chain->reads && any(chain->shared, chain->axis_count) &&
+           bytes <= chain->ir->target->gpu->shared;
+}
+
 /* Axes from the outermost inwards, until what an iteration touches stays in L1. */
 static bool choose_axes(struct outer_chain *chain) {
     bool chosen[MAX_SHARED] = {0};
@@ -362,15 +384,20 @@ static bool choose_axes(struct outer_chain *chain) {
 /* A buffer that is not used before or after the chain is as large as one iteration. */
 static void slice(const struct outer_chain *chain, const struct outer_link *link, int last) {
     struct buffer *buffer = link->statement->output;
-    const struct use_span *use = &chain->uses[buffer->id];
-    if (buffer->kind != BUFFER_TEMPORARY || use->first < chain->links[0].statement->id ||
-        use->last > last)
+    if (!is_within(chain, buffer, last))
         return;
     for (int d = 0; d < buffer->rank; d++)
         for (int j = 0; j < chain->axis_count; j++)
             buffer->sliced[d] |=
                 chain->shared[j] && index_only_axis(link->statement->store[d]) == link->axes[j];
     lay_out_again(buffer);
+}
+
+/* Of a GPU, where it lies beside the threads of a block. */
+static void slice_locally(const struct outer_chain *chain) {
+    for (int i = 0; chain->ir->target->gpu && i < chain->count; i++)
+        if (is_slice(chain->links[i].statement->output))
+            chain->links[i].statement->output->kind = BUFFER_LOCAL;
 }
 
 static void remove_loop(struct statement *statement, const struct axis *axis) {
@@ -403,9 +430,10 @@ static void share_loops_of(const struct outer_chain *chain, const struct outer_l
 }
 
 static void end_chain(struct outer_chain *chain, int last) {
-    if (choose_axes(chain)) {
+    if (chain->ir->target->gpu ? choose_gpu_axes(chain, last) : choose_axes(chain)) {
         for (int i = 0; i < chain->count; i++)
             slice(chain, &chain->links[i], last);
+        slice_locally(chain);
         struct kernel *kernel = arena_new(chain->ir->arena, struct kernel);
         for (int i = chain->count - 1; i >= 0; i--)
             share_loops_of(chain, &chain->links[i], kernel);
@@ -435,8 +463,8 @@ static const struct use_span *find_uses(struct ir *ir) {
 }
 
 void fuse_outer_loops(struct ir *ir) {
-    if (ir->target->gpu)
-        return; /* its threads share all loops */
+    if (ir->target->gpu && ir->scan)
+        return; /* one block of threads runs all of it anyway */
     struct outer_chain *chain = arena_new(ir->arena, struct outer_chain);
     chain->ir = ir;
     chain->uses = find_uses(ir);

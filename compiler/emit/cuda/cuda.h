@@ -6,6 +6,7 @@
 
 enum {
     BLOCK_THREADS = 256, /* that run together, share memory and can wait for each other */
+    WARP_THREADS = 32,   /* of these, that do so at little cost */
 };
 
 /* ---- kernel.c ---- */

@@ -23,7 +23,11 @@ void emit_open_things(struct emitter *emitter, const char *name, int64_t count, 
         emit_line(emitter, "const unsigned lanes0 = 0x%xu << (threadIdx.x & %d);",
                   (1u << threads) - 1, 32 - threads);
     }
-    if (emitter->is_entry) {
+    if (emitter->group) {
+        emit_open(emitter, "for (long %s = thread0%s; %s < %" PRId64 "; %s += %d) {", name,
+                  threads > 1 ? arena_format(arena, " / %d", threads) : "", name, count, name,
+                  emitter->group / threads);
+    } else if (emitter->is_entry) {
         emit_line(emitter, "const long %s = %dL * %s + %s;", name, each, block, thread);
         emit_open(emitter, "if (%s < %" PRId64 ") {", name, count);
     } else {
@@ -34,7 +38,9 @@ void emit_open_things(struct emitter *emitter, const char *name, int64_t count, 
 
 void emit_close_things(struct emitter *emitter) {
     emit_close(emitter);
-    if (!emitter->is_entry)
+    if (emitter->group == WARP_THREADS)
+        emit_line(emitter, "__syncwarp();");
+    else if (emitter->group || !emitter->is_entry)
         emit_line(emitter, "__syncthreads();");
 }
 
@@ -54,24 +60,25 @@ static int64_t nest_blocks(struct emitter *emitter, struct statement *const *nes
     return blocks_for(points_of(nest[0]), emit_reducing_threads(emitter, nest[0]));
 }
 
-/* Where in the loops the thread stands, whose point has that name; the innermost goes first. */
-static void name_loops(struct emitter *emitter, const struct statement *statement,
-                       const char *point) {
+/* Where in some loops the thread stands, whose point among all of them has that name; the innermost
+ * goes first. */
+static void name_axes(struct emitter *emitter, int count, const struct axis *const *axes,
+                      const char *stem, const char *point) {
     struct arena *arena = emitter->ir->arena;
-    const int count = statement->loop_count;
-    int64_t inner = points_of(statement);
+    int64_t inner = 1;
+    for (int i = 0; i < count; i++)
+        inner *= axes[i]->extent;
     for (int i = 0; i < count; i++) {
-        const struct axis *axis = statement->loops[i];
-        const char *name = count == 1 ? point : arena_format(arena, "i%d", i);
+        const char *name = count == 1 ? point : arena_format(arena, "%s%d", stem, i);
         const char *text = point;
-        inner /= axis->extent;
+        inner /= axes[i]->extent;
         if (inner > 1)
             text = arena_format(arena, "%s / %" PRId64, text, inner);
         if (i > 0)
-            text = arena_format(arena, "%s %% %" PRId64, text, axis->extent);
+            text = arena_format(arena, "%s %% %" PRId64, text, axes[i]->extent);
         if (count > 1)
             emit_line(emitter, "const long %s = %s;", name, text);
-        emit_name_axis(emitter, axis, name);
+        emit_name_axis(emitter, axes[i], name);
     }
 }
 
@@ -88,7 +95,7 @@ static void emit_nest(struct emitter *emitter, struct statement *const *nest, in
     emit_begin_statements(emitter, nest, size);
     const char *point = nest[0]->loop_count == 1 ? "i0" : emit_local_name(emitter, "point");
     emit_open_things(emitter, point, points_of(nest[0]), threads, block);
-    name_loops(emitter, nest[0], point);
+    name_axes(emitter, nest[0]->loop_count, nest[0]->loops, "i", point);
     emitter->lane = threads > 1 ? "lane0" : NULL;
     emitter->lanes_mask = "lanes0";
     for (int i = 0; i < size; i++)
@@ -97,10 +104,95 @@ static void emit_nest(struct emitter *emitter, struct statement *const *nest, in
     emit_close_things(emitter);
 }
 
+/* ---- Shared loops ---- */
+
+enum { MANY_ITERATIONS = 4096 }; /* that keep a GPU busy with a warp each */
+
+static int64_t local_bytes(const struct buffer *buffer) {
+    return buffer->elements * dtype_bytes(buffer->dtype);
+}
+
+static int64_t iterations_of(const struct kernel *kernel) {
+    const struct statement *first = kernel->statements[0];
+    int64_t iterations = 1;
+    for (int i = 0; i < first->shared_count; i++)
+        iterations *= first->shared[i]->extent;
+    return iterations;
+}
+
+/* Whether the statement is the first of its kernel that stores into a slice. */
+static bool declares(const struct kernel *kernel, int place) {
+    const struct buffer *output = kernel->statements[place]->output;
+    for (int i = 0; i < place; i++)
+        if (kernel->statements[i]->output == output)
+            return false;
+    return output->kind == BUFFER_LOCAL;
+}
+
+/* A warp runs an iteration where there are many, whose slices fit together into shared memory; else
+ * a block does. */
+static int group_of(const struct emitter *emitter, const struct kernel *kernel) {
+    int64_t bytes = 0;
+    for (int i = 0; i < kernel->statement_count; i++)
+        if (declares(kernel, i))
+            bytes += local_bytes(kernel->statements[i]->output);
+    const bool fits =
+        bytes * (BLOCK_THREADS / WARP_THREADS) <= emitter->ir->target->gpu->shared - 1024;
+    return fits && iterations_of(kernel) >= MANY_ITERATIONS ? WARP_THREADS : BLOCK_THREADS;
+}
+
+/* A slice for each group of threads, by the name that it has in expressions. */
+static void declare_slices(struct emitter *emitter, const struct kernel *kernel) {
+    const int groups = BLOCK_THREADS / emitter->group;
+    for (int i = 0; i < kernel->statement_count; i++) {
+        const struct buffer *buffer = kernel->statements[i]->output;
+        if (!declares(kernel, i))
+            continue;
+        const char *type = dtype_facts[buffer->dtype].c_type;
+        const char *all = emit_local_name(emitter, "slices");
+        emit_line(emitter, "__shared__ %s %s[%d][%" PRId64 "];", type, all, groups,
+                  buffer->elements);
+        emit_line(emitter,
+                  groups > 1 ? "%s *const %s = %s[threadIdx.x / %d];" : "%s *const %s = %s[0];",
+                  type, buffer->name, all, emitter->group);
+    }
+}
+
+/* The loops that all statements share: a group of threads has an iteration. */
+static void emit_shared_nests(struct emitter *emitter, const struct kernel *kernel) {
+    const struct statement *first = kernel->statements[0];
+    const int groups = BLOCK_THREADS / group_of(emitter, kernel);
+    emitter->value_count = 0;
+    emitter->group = BLOCK_THREADS / groups;
+    declare_slices(emitter, kernel);
+    if (groups > 1)
+        emit_line(emitter, "const int thread0 = threadIdx.x %% %d;", emitter->group);
+    else
+        emit_line(emitter, "const int thread0 = threadIdx.x;");
+    const char *point = first->shared_count == 1 ? "g0" : "shared0";
+    if (groups > 1)
+        emit_line(emitter, "const long %s = %dL * blockIdx.x + threadIdx.x / %d;", point, groups,
+                  emitter->group);
+    else
+        emit_line(emitter, "const long %s = blockIdx.x;", point);
+    emit_open(emitter, "if (%s < %" PRId64 ") {", point, iterations_of(kernel));
+    name_axes(emitter, first->shared_count, first->shared, "g", point);
+    for (int i = 0, size; i < kernel->statement_count; i += size) {
+        size = nest_size(&kernel->statements[i], kernel->statement_count - i);
+        emit_open(emitter, "{");
+        emit_nest(emitter, &kernel->statements[i], size, NULL);
+        emit_close(emitter);
+    }
+    emit_close(emitter);
+    emitter->group = 0;
+}
+
 /* ---- Kernels ---- */
 
 int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel) {
     int64_t blocks = 0;
+    if (kernel->statements[0]->shared_count)
+        return blocks_for(iterations_of(kernel), group_of(emitter, kernel));
     for (int i = 0; i < kernel->statement_count;
          i += nest_size(&kernel->statements[i], kernel->statement_count - i))
         blocks += nest_blocks(emitter, &kernel->statements[i]);
@@ -135,6 +227,9 @@ void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel) {
     emitter->has_tile = emit_find_tile(emitter, kernel->statements[0], &tile);
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers, ") {");
     emitter->has_tile = false;
-    emit_nests(emitter, kernel);
+    if (kernel->statements[0]->shared_count)
+        emit_shared_nests(emitter, kernel);
+    else
+        emit_nests(emitter, kernel);
     emit_close(emitter);
 }
