@@ -199,13 +199,6 @@ static bool strides_stay_within(const struct buffer *buffer) {
     return last < buffer->elements;
 }
 
-static bool is_sliced(const struct buffer *buffer) {
-    bool any = false;
-    for (int i = 0; i < buffer->rank; i++)
-        any |= buffer->sliced[i];
-    return any;
-}
-
 static bool slices_have_no_stride(const struct buffer *buffer) {
     for (int i = 0; i < buffer->rank; i++)
         if (buffer->sliced[i] && buffer->stride[i])
@@ -224,7 +217,7 @@ static const struct buffer_field {
     bool (*holds)(const struct buffer *buffer); /* NULL: any will do */
 } buffer_fields[] = {
     {"stride", IR_LAID_OUT, is_laid_out, strides_stay_within},
-    {"sliced", IR_SHARED, is_sliced, slices_have_no_stride},
+    {"sliced", IR_SHARED, is_slice, slices_have_no_stride},
     {"per_thread", IR_PARALLEL, is_per_thread, NULL},
 };
 

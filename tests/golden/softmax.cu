@@ -1,63 +1,60 @@
-/* t1 float32[5] = max over 100(x)
- * nodes 1 */
+/* t1 float32[5] = max over 100(x); t5 float32[5,100] = exp(x - t1); t8 float32[5,1] =
+ *     recip(sum over 100(t5)); y float32[5,100] = t5 * t8
+ * nodes 1 4 5 6 8 10 */
 KERNEL __launch_bounds__(256)
-k01_max(const float *restrict x, float *restrict t1) {
-    const int lane0 = threadIdx.x % 16;
-    const unsigned lanes0 = 0xffffu << (threadIdx.x & 16);
-    const long i0 = 16L * blockIdx.x + threadIdx.x / 16;
-    if (i0 < 5) {
-        float part0 = -INFINITY;
-        for (long p2 = lane0; p2 < 100; p2 += 16) {
-            part0 = f32_max(part0, x[100 * i0 + p2]);
+k01_max_exp_sum(const float *restrict x, float *restrict y) {
+    __shared__ float slices0[1][1];
+    float *const t1 = slices0[0];
+    __shared__ float slices1[1][100];
+    float *const t5 = slices1[0];
+    __shared__ float slices2[1][1];
+    float *const t8 = slices2[0];
+    const int thread0 = threadIdx.x;
+    const long g0 = blockIdx.x;
+    if (g0 < 5) {
+        {
+            const int lane0 = threadIdx.x % 16;
+            const unsigned lanes0 = 0xffffu << (threadIdx.x & 16);
+            for (long point0 = thread0 / 16; point0 < 1; point0 += 16) {
+                float part1 = -INFINITY;
+                for (long p3 = lane0; p3 < 100; p3 += 16) {
+                    part1 = f32_max(part1, x[100 * g0 + p3]);
+                }
+                for (int step2 = 8; step2 > 0; step2 /= 2) {
+                    part1 = f32_max(part1, __shfl_down_sync(lanes0, part1, step2, 16));
+                }
+                part1 = __shfl_sync(lanes0, part1, 0, 16);
+                t1[0] = part1;
+            }
+            __syncthreads();
         }
-        for (int step1 = 8; step1 > 0; step1 /= 2) {
-            part0 = f32_max(part0, __shfl_down_sync(lanes0, part0, step1, 16));
+        {
+            for (long i0 = thread0; i0 < 100; i0 += 256) {
+                t5[i0] = f32_exp(x[100 * g0 + i0] - t1[0]);
+            }
+            __syncthreads();
         }
-        part0 = __shfl_sync(lanes0, part0, 0, 16);
-        t1[i0] = part0;
-    }
-}
-
-/* t5 float32[5,100] = exp(x - t1)
- * nodes 4 5 */
-KERNEL __launch_bounds__(256)
-k02_exp(const float *restrict x, const float *restrict t1, float *restrict t5) {
-    const long point0 = 256L * blockIdx.x + threadIdx.x;
-    if (point0 < 500) {
-        const long i0 = point0 / 100;
-        const long i1 = point0 % 100;
-        t5[100 * i0 + i1] = f32_exp(x[100 * i0 + i1] - t1[i0]);
-    }
-}
-
-/* t8 float32[5,1] = recip(sum over 100(t5))
- * nodes 6 8 */
-KERNEL __launch_bounds__(256)
-k03_sum(const float *restrict t5, float *restrict t8) {
-    const int lane0 = threadIdx.x % 16;
-    const unsigned lanes0 = 0xffffu << (threadIdx.x & 16);
-    const long i0 = 16L * blockIdx.x + threadIdx.x / 16;
-    if (i0 < 5) {
-        float part0 = 0.0f;
-        for (long p2 = lane0; p2 < 100; p2 += 16) {
-            part0 += t5[p2 + 100 * i0];
+        {
+            const int lane0 = threadIdx.x % 16;
+            const unsigned lanes0 = 0xffffu << (threadIdx.x & 16);
+            for (long point0 = thread0 / 16; point0 < 1; point0 += 16) {
+                float part1 = 0.0f;
+                for (long p3 = lane0; p3 < 100; p3 += 16) {
+                    part1 += t5[p3];
+                }
+                for (int step2 = 8; step2 > 0; step2 /= 2) {
+                    part1 += __shfl_down_sync(lanes0, part1, step2, 16);
+                }
+                part1 = __shfl_sync(lanes0, part1, 0, 16);
+                t8[0] = 1.0f / part1;
+            }
+            __syncthreads();
         }
-        for (int step1 = 8; step1 > 0; step1 /= 2) {
-            part0 += __shfl_down_sync(lanes0, part0, step1, 16);
+        {
+            for (long i0 = thread0; i0 < 100; i0 += 256) {
+                y[100 * g0 + i0] = f32_canonical(t5[i0] * t8[0]);
+            }
+            __syncthreads();
         }
-        part0 = __shfl_sync(lanes0, part0, 0, 16);
-        t8[i0] = 1.0f / part0;
-    }
-}
-
-/* y float32[5,100] = t5 * t8
- * nodes 10 */
-KERNEL __launch_bounds__(256)
-k04_elementwise(const float *restrict t5, const float *restrict t8, float *restrict y) {
-    const long point0 = 256L * blockIdx.x + threadIdx.x;
-    if (point0 < 500) {
-        const long i0 = point0 / 100;
-        const long i1 = point0 % 100;
-        y[100 * i0 + i1] = f32_canonical(t5[100 * i0 + i1] * t8[i0]);
     }
 }
