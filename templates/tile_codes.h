@@ -27,11 +27,12 @@ struct coded_walk {
 //: section code_vectors needs vector
 //: names code_bytes code_bytes_load code_low code_high code_whole code_values
 // As many neighbouring bytes as a vector has lanes; what the codes in them stand for before the
-// scale, less a number that the values were made for.
+// scale, less a number that the values were made for. (Without a mask, of all, g++ 12 warns of its
+// own headers.)
 #if VECTOR_BITS == 512
 typedef __m512i code_bytes;
 static inline code_bytes code_bytes_load(const uint8_t *from) {
-    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
+    return _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128((const __m128i *)from));
 }
 // All values of 4 bits: a code looks up its own by its lower bits.
 static inline vector code_values(float less) {
@@ -39,13 +40,13 @@ static inline vector code_values(float less) {
     return all - vector_of(less);
 }
 static inline vector code_low(code_bytes x, vector values) {
-    return _mm512_permutexvar_ps(x, values);
+    return _mm512_maskz_permutexvar_ps(0xffff, x, values);
 }
 static inline vector code_high(code_bytes x, vector values) {
-    return _mm512_permutexvar_ps(_mm512_srli_epi32(x, 4), values);
+    return _mm512_maskz_permutexvar_ps(0xffff, _mm512_maskz_srli_epi32(0xffff, x, 4), values);
 }
 static inline vector code_whole(code_bytes x, vector less) {
-    return _mm512_cvtepi32_ps(x) - less;
+    return _mm512_maskz_cvtepi32_ps(0xffff, x) - less;
 }
 #elif VECTOR_BITS == 256
 typedef __m256i code_bytes;
@@ -208,7 +209,7 @@ TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict 
             const uint8_t *block = panel + i * steps.panel[0] + j * steps.panel[1];
             for (ptrdiff_t k = 0; k < walk->steps.extent[2]; k += CODES_DECODED) {
                 const ptrdiff_t left = walk->steps.extent[2] - k;
-                steps.extent[2] = left < CODES_DECODED ? left : CODES_DECODED;
+                steps.extent[2] = left < CODES_DECODED ? left : (ptrdiff_t)CODES_DECODED;
                 code_decode(columns, decoded, (const float *)block, walk, k, steps.extent[2]);
                 part(acc, x + k * steps.stream[2], decoded, &steps, 1, NULL);
             }
