@@ -1,0 +1,144 @@
+#include "tests/support/narrow_graphs.h"
+
+#include <stdio.h>
+
+#include "compiler/builder/layers.h"
+
+/* ---- 8-bit integers less their zero points ---- */
+
+/* In int32. */
+static struct tensor centred(struct tensor x, int zero) {
+    x = tensor_cast(x, DTYPE_INT32);
+    return zero ? tensor_sub(x, scalar_like(x, zero)) : x;
+}
+
+/* Sums by a scale, as 8-bit integers again. */
+static struct tensor requantised(struct tensor sums, enum dtype dtype) {
+    struct tensor y = tensor_cast(sums, DTYPE_FLOAT32);
+    return tensor_cast(tensor_round(tensor_mul(y, scalar_like(y, 0x1p-9))), dtype);
+}
+
+struct graph *byte_products(struct tensor_context *context, struct et_error *error) {
+    struct tensor u = add_graph_input(context, "u", DTYPE_UINT8, SHAPE(29, 68));
+    struct tensor s = add_graph_input(context, "s", DTYPE_INT8, SHAPE(29, 68));
+    struct tensor zero = add_graph_input(context, "zero", DTYPE_UINT8, SHAPE(1));
+    struct tensor w = add_weight(context, "w", DTYPE_INT8, SHAPE(68, 45));
+    struct tensor v = add_weight(context, "v", DTYPE_UINT8, SHAPE(68, 45));
+    struct tensor few = add_weight(context, "few", DTYPE_INT8, SHAPE(67, 45));
+    struct tensor columns = add_weight(context, "columns", DTYPE_INT8, SHAPE(1, 45));
+    struct tensor other = add_graph_input(context, "other", DTYPE_UINT8, SHAPE(68, 33));
+    struct tensor dynamic = tensor_sub(centred(u, 0), tensor_cast(zero, DTYPE_INT32));
+    struct tensor varies = tensor_sub(centred(w, 0), tensor_cast(columns, DTYPE_INT32));
+    struct tensor odd = tensor_shrink(u, RANGES({0, 29}, {0, 67}));
+    struct tensor left = transpose(tensor_sub(centred(v, 0), tensor_cast(zero, DTYPE_INT32)), 0, 1);
+    struct tensor rows = tensor_reshape(centred(u, 5), SHAPE(29, 1, 68, 1));
+    struct tensor filters = tensor_reshape(transpose(centred(w, 0), 0, 1), SHAPE(1, 45, 68, 1));
+    return compile_to_graph(
+        context,
+        OUTPUTS(
+            {"u w", matmul(centred(u, 0), centred(w, 0))},
+            {"s w", matmul(centred(s, -3), centred(w, 0))},
+            {"u v", matmul(centred(u, 5), centred(v, 0))},
+            {"s v", matmul(centred(s, 7), centred(v, 120))},
+            {"transposed", matmul(transpose(centred(v, 0), 0, 1), transpose(centred(s, 1), 0, 1))},
+            {"dynamic w", matmul(dynamic, centred(w, 0))},
+            {"dynamic v", matmul(dynamic, centred(v, 3))},
+            {"computed", matmul(centred(u, 9), centred(other, 128))},
+            {"both",
+             matmul(dynamic, tensor_sub(centred(other, 0), tensor_cast(zero, DTYPE_INT32)))},
+            {"dynamic left", matmul(left, centred(other, 9))},
+            {"far", matmul(centred(s, INT32_MAX), centred(w, 0))},
+            {"repeated", tensor_contract(tensor_expand(rows, SHAPE(29, 45, 68, 3)),
+                                         tensor_expand(filters, SHAPE(29, 45, 68, 3)), AXES(2, 3))},
+            {"varies", matmul(centred(s, 2), varies)},
+            {"few", matmul(centred(odd, 2), centred(few, 0))},
+            {"chain", requantised(matmul(centred(u, 5), centred(w, 0)), DTYPE_INT8)}),
+        error);
+}
+
+struct graph *byte_convolutions(struct tensor_context *context, struct et_error *error) {
+    struct conv_options options = {
+        .stride = {1, 1}, .dilation = {1, 1}, .padding = {{1, 1}, {1, 1}}};
+    struct tensor x = add_graph_input(context, "x", DTYPE_UINT8, SHAPE(2, 3, 9, 11));
+    struct tensor image = add_graph_input(context, "image", DTYPE_INT8, SHAPE(1, 8, 9, 11));
+    struct tensor first = add_weight(context, "first", DTYPE_INT8, SHAPE(24, 3, 3, 3));
+    struct tensor second = add_weight(context, "second", DTYPE_INT8, SHAPE(17, 24, 3, 3));
+    struct tensor third = add_weight(context, "third", DTYPE_UINT8, SHAPE(32, 8, 3, 3));
+    struct tensor deep = add_weight(context, "deep", DTYPE_INT8, SHAPE(24, 1, 3, 3));
+    struct tensor bias = add_weight(context, "bias", DTYPE_INT32, SHAPE(24));
+    struct tensor y =
+        requantised(conv(centred(x, 77), centred(first, 0), bias, options), DTYPE_UINT8);
+    struct tensor z = conv(centred(y, 3), centred(second, 0), NO_TENSOR, options);
+    struct tensor signs =
+        requantised(conv(centred(image, -7), centred(third, 128), NO_TENSOR, options), DTYPE_INT8);
+    options.groups = 4;
+    options.stride[0] = options.stride[1] = 2;
+    struct tensor parts = add_weight(context, "parts", DTYPE_INT8, SHAPE(64, 8, 3, 3));
+    struct tensor groups = conv(centred(signs, 1), centred(parts, 0), NO_TENSOR, options);
+    options.groups = 24;
+    struct tensor each = conv(centred(y, 3), centred(deep, 0), bias, options);
+    return compile_to_graph(
+        context, OUTPUTS({"y", y}, {"z", z}, {"signs", signs}, {"groups", groups}, {"each", each}),
+        error);
+}
+
+/* ---- Weights of 4 and 8 bits by blocks ---- */
+
+/* Bytes (rows, n) as the two codes in each, (rows, 2 n): all lower ones of so many bytes, then all
+ * upper ones. */
+static struct tensor codes_of(struct tensor bytes, int64_t run) {
+    static const uint8_t shifts[] = {0, 4};
+    int64_t rows = tensor_extent(bytes, 0), count = tensor_extent(bytes, 1);
+    struct tensor shift = tensor_const(bytes.context, DTYPE_UINT8, SHAPE(2, 1), 2, shifts);
+    bytes = tensor_shr(tensor_reshape(bytes, SHAPE(rows, count / run, 1, run)), shift);
+    bytes = tensor_reshape(tensor_and(bytes, scalar_like(bytes, 15)), SHAPE(rows, 2 * count));
+    return tensor_cast(bytes, DTYPE_FLOAT32);
+}
+
+/* x times weights of 4 bits by blocks, or of 8; `zeros`: 0, a number; 1, floats; 2, codes; 3, there
+ * are none, scales are of 16 bits, and a byte has codes from the halves of its block. */
+static struct tensor coded_product(struct tensor x, const char *name, int bits, int64_t columns,
+                                   int64_t block, int zeros) {
+    struct tensor_context *context = x.context;
+    int64_t depth = tensor_extent(x, -1), blocks = depth / block;
+    char bytes[32], scale[32], zero[32];
+    snprintf(bytes, sizeof bytes, "%s.bytes", name);
+    snprintf(scale, sizeof scale, "%s.scale", name);
+    snprintf(zero, sizeof zero, "%s.zero", name);
+    struct tensor w = add_weight(context, bytes, DTYPE_UINT8, SHAPE(columns, depth * bits / 8));
+    struct tensor scales = add_weight(context, scale, zeros == 3 ? DTYPE_FLOAT16 : DTYPE_FLOAT32,
+                                      SHAPE(columns, blocks, 1));
+    struct tensor none = scalar(context, (float)(1 << (bits - 1)));
+    w = bits == 4 ? codes_of(w, zeros == 3 ? block / 2 : 1) : tensor_cast(w, DTYPE_FLOAT32);
+    scales = zeros == 3 ? tensor_cast(scales, DTYPE_FLOAT32) : scales;
+    if (zeros == 1)
+        none = add_weight(context, zero, DTYPE_FLOAT32, SHAPE(columns, blocks, 1));
+    if (zeros == 2)
+        none = tensor_reshape(
+            codes_of(add_weight(context, zero, DTYPE_UINT8, SHAPE(columns, blocks / 2)), 1),
+            SHAPE(columns, blocks, 1));
+    w = tensor_reshape(w, SHAPE(columns, blocks, block));
+    w = tensor_mul(zeros == 3 ? w : tensor_sub(w, none), scales);
+    return linear(x, tensor_reshape(w, SHAPE(columns, depth)), NO_TENSOR);
+}
+
+struct graph *coded_weights(struct tensor_context *context, struct et_error *error) {
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(14, 256));
+    struct tensor row = tensor_shrink(x, RANGES({2, 3}, {0, 256}));
+    struct tensor few = tensor_shrink(x, RANGES({0, 3}, {0, 256}));
+    return compile_to_graph(context,
+                            OUTPUTS({"one", relu(coded_product(row, "a", 4, 200, 32, 0))},
+                                    {"listed", coded_product(row, "b", 4, 72, 32, 1)},
+                                    {"coded", coded_product(row, "c", 4, 72, 64, 2)},
+                                    {"few", coded_product(few, "d", 4, 100, 32, 2)},
+                                    {"many", coded_product(x, "e", 4, 88, 128, 1)},
+                                    {"one block", coded_product(few, "f", 4, 40, 256, 0)},
+                                    {"blocks of 16", coded_product(few, "g", 4, 40, 16, 1)},
+                                    {"short blocks", coded_product(few, "h", 4, 40, 8, 0)},
+                                    {"few columns", coded_product(few, "i", 4, 5, 32, 1)},
+                                    {"bytes", coded_product(row, "j", 8, 200, 32, 0)},
+                                    {"bytes, listed", coded_product(row, "k", 8, 72, 16, 1)},
+                                    {"bytes, many", coded_product(x, "l", 8, 88, 256, 3)},
+                                    {"halves", coded_product(row, "m", 4, 200, 32, 3)}),
+                            error);
+}
