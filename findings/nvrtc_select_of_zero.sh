@@ -1,9 +1,9 @@
 #!/bin/sh
 # nvidia-cuda-nvrtc 13.5.37, as 13.0.88: `x < 0.0f ? x : 0.0f` becomes min.f32, by which -0 is less
-# than +0 (PTX ISA, min), so that -0 gives -0; but -0 is not less than 0, and C++ gives +0. So it is
-# with -0.0f < x ? x : -0.0f (max.f32), and with double, whatever -ftz, -fmad and -prec-div say.
-# Where the zero is no constant it stays a comparison, and right. No GPU is needed: the PTX tells. On
-# an H200 the results are so.
+# than +0 (PTX ISA, min), so that -0 gives -0; but -0 is not less than 0, and C++ gives +0. So it
+# is with -0.0f < x ? x : -0.0f (max.f32), and with double, whatever -ftz, -fmad and -prec-div say.
+# Where the zero is no constant it stays a comparison, and right. No GPU is needed: the PTX tells.
+# On an H200 the results are so.
 . "$(dirname "$0")/support/prepare.sh"
 prepare 'nvidia-cuda-nvrtc==13.5.37'
 "$python" - <<'END'

@@ -1,7 +1,8 @@
 #!/bin/sh
 # onnxruntime 1.32.0, CPU: MaxUnpool with output_shape takes its indices for places in a tensor of
 # that shape. onnx's own node case has them in the tensor that kernel_shape and strides give, which
-# output_shape then makes larger: of 4 x 4 made 5 x 5, index 5 is row 1, column 1, not row 1, column 0.
+# output_shape then makes larger: of 4 x 4 made 5 x 5, index 5 is row 1, column 1, not row 1,
+# column 0.
 . "$(dirname "$0")/support/prepare.sh"
 prepare 'onnx==1.23.2' 'onnxruntime==1.32.0' 'numpy==2.4.6'
 "$python" -W ignore - <<'END'
