@@ -279,7 +279,7 @@ static bool is_integral(const struct simplifying *simplifying, const struct node
     case OP_CEIL:
         return true;
     case OP_CAST:
-        if (!dtype_is_real(node->sources[0]->dtype))
+        if (dtype_is_integer(node->sources[0]->dtype) || node->sources[0]->dtype == DTYPE_BOOL)
             return true;
         return is_integral(simplifying, node->sources[0], steps - 1);
     case OP_NEG:
