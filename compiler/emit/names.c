@@ -40,8 +40,11 @@ static const char own_words[] =
 /* How names begin that headers may have as macros, then those of the text, among which are its
  * scalar functions: f32_exp. */
 static const char *const reserved_beginnings[] = {
-    "M_",    "atomic_", "memory_order_", "sa_",   "sched_", "si_",  "sigev_", "st_",     "sv_",
-    "ahead", "fetch_",  "lanes",         "pool_", "row_",   "run_", "tile_",  "vector_", "walk_",
+    "M_",    "atomic_", "memory_order_", "sa_",   "sched_", "si_",  "sigev_",  "st_",   "sv_",
+    "ahead", "fetch_",  "lanes",         "pool_", "row_",   "run_", "vector_", "walk_",
+#define TILE_KIND(id, name, ...) #name "_",
+#include "compiler/schedule/tile_kinds.def"
+#undef TILE_KIND
 #define DTYPE(id, name, c_type, unsigned_type, ones, safetensors, numpy, letter, short_name, ...)  \
 #short_name "_",
 #include "compiler/graph/dtypes.def"
