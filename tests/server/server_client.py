@@ -166,6 +166,9 @@ def png(width, height, rows=None, colour=0, depth=8, extra=b""):
 def run_tests(names):
     """Every test_ function there, or those that the arguments name; ends the process."""
     chosen = sys.argv[1:]
+    unknown = [name for name in chosen if not name.startswith("test_") or name not in names]
+    if unknown:
+        sys.exit(f"no test is called {' '.join(unknown)}")
     failed = 0
     for name, test in list(names.items()):
         if not name.startswith("test_") or (chosen and name not in chosen):
