@@ -278,8 +278,11 @@ bool models_wait(struct models *models, int seconds) {
     if (!models->building)
         return true;
     struct timespec until = deadline_in((int64_t)seconds * 1000);
-    models->building = pthread_timedjoin_np(models->builder, NULL, &until) != 0;
-    return !models->building;
+    bool done = pthread_timedjoin_np(models->builder, NULL, &until) == 0;
+    if (!done)
+        pthread_detach(models->builder); /* nobody waits for it again */
+    models->building = false;
+    return done;
 }
 
 void models_free(struct models *models) {

@@ -64,7 +64,8 @@ void model_build(struct model *model);
 /* Begins to build all of them with gcc, in a thread of its own: they are used when they are ready.
  */
 void models_build(struct models *models);
-/* Waits for the builder, at most so long; false when it is still at work. */
+/* Waits for the builder, at most so long; false when it is still at work: it reads the models until
+ * the process ends. Called once. */
 bool models_wait(struct models *models, int seconds);
 /* Builds a program with gcc, or takes what an earlier process built; with laps (compiled.h) if
  * `profile`. */
