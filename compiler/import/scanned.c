@@ -106,6 +106,7 @@ enum {
     COUNTS_STEPS = -1,
     RUNS_ON = -2, /* whether there is another step */
     WAS_CUT = -3, /* whether a loop within any step so far was cut */
+    OWN_PARTS = 3 /* that are of no output, at most: one of each */
 };
 
 struct joined {
@@ -179,7 +180,8 @@ static bool add_truths(struct scanned *s, struct joined *joined) {
 
 static bool join_states(struct scanned *s, struct joined *joined) {
     int outputs = (int)s->body->n_output - s->first_state_out;
-    joined->pieces = arena_array(&s->call->importer->arena, struct state_part, (size_t)outputs + 2);
+    joined->pieces =
+        arena_array(&s->call->importer->arena, struct state_part, (size_t)outputs + OWN_PARTS);
     for (int i = 0; i < outputs; i++) {
         struct state_part piece = {.result = i, .next = s->outputs[s->first_state_out + i]};
         if (i < s->states)

@@ -171,6 +171,13 @@ def nested(outer, inner):
                 outputs=(True, True))
 
 
+def nested_collecting(outer, inner):
+    """The same, but how often is known at run time only, and the steps are collected."""
+    return loop_at_run_time([numpy.array(inner), floats(3)],
+                            body([*AROUND, NUMBER], (*STEP, "k", "h"),
+                                 ("goes_on", "k", "next", "n")), 3, numpy.array(outer))
+
+
 # A case, the bound of its loops, and whether that ends one of them.
 DOUBLED = body(DOUBLE, (*STEP, "h"), ("goes_on", "next"), end=END)
 COLLECTED = body([*DOUBLE, NUMBER], (*STEP, "h"), ("goes_on", "next", "n"), end=END)
@@ -183,6 +190,8 @@ CUTS = [
     *((loop_at_run_time([], body([GO, NUMBER], STEP, ("goes_on", "n")), 1, numpy.array(steps)), 5,
        steps > 5) for steps in (5, 6)),
     *((nested(outer, inner), 4, inner > 4) for outer in (3, 100) for inner in (0, 4, 5)),
+    *((nested_collecting(outer, inner), 4, outer > 4 or (inner > 4 and outer > 0))
+      for outer in (0, 4, 5) for inner in (4, 5)),
     *((condition(holds, steps), 4, holds and steps > 4) for holds in (True, False)
       for steps in (4, 5)),
 ]
