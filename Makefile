@@ -10,6 +10,10 @@
 # make tsan      threads under ThreadSanitizer
 # make coverage  which lines the tests run, by room
 # make cuda-test   random graphs on an NVIDIA GPU, held against the interpreter
+# make install   programs, library, header, manuals, completions below PREFIX (/usr/local);
+#                make uninstall takes them away; DESTDIR is put before every path
+# make dist      eigentensor-VERSION.tar.gz of what is committed, the same bytes anywhere
+# make abi       what the shared library offers, into packaging/, where the tests hold it against
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
@@ -46,7 +50,7 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model model-int8 generated check test asan test-programs \
-        cuda-test chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
+        cuda-test stage install uninstall dist abi chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
         tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
@@ -80,8 +84,10 @@ $(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/onnx/onnx.pb-c.o
 	$(call step,ar) rm -f $@; ar rcs $@ $^
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
+VERSION := $(shell sed -n 's/^\#define ET_VERSION "\(.*\)"/\1/p' runtime/eigentensor.h)
+SONAME = libeigentensor.so.$(firstword $(subst ., ,$(VERSION)))
 $(SHARED): $(LIBRARY) $(call objects,runtime/shared/*.c) runtime/shared/exports.map
-	$(call step,link) $(CC) -shared $(SANITIZE) $(LINK) $(filter %.o,$^) \
+	$(call step,link) $(CC) -shared $(SANITIZE) $(LINK) -Wl,-soname,$(SONAME) $(filter %.o,$^) \
 	    -Wl,--version-script=$(lastword $^) -Wl,-z,defs \
 	    -Wl,--wrap=stdout,--wrap=stderr,--wrap=environ -Wl,--whole-archive $(LIBRARY) \
 	    -Wl,--no-whole-archive -o $@ $(LIBRARIES)
@@ -281,6 +287,8 @@ bench-graphs: $(PEERS) $(SHARED) $(BUILD)/eigentensor
 	EIGENTENSOR_LIBRARY=$(SHARED) $(BUILD)/bench/venv/bin/python bench/peers/graphs.py $(GRAPHS) \
 	    $(WORKLOADS)
 
+include packaging/install.mk
+
 # ---- What must be installed ----
 
 setup: build/setup-test build/setup-lint
@@ -293,4 +301,4 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) $(foreach other,asan clang coverage fuzz tsan, \
-           -path $(BUILD)/$(other) -prune -o) -name '*.d' -print 2>/dev/null)
+           -path $(BUILD)/$(other) -prune -o) -name '*.d' -type f -print 2>/dev/null)

@@ -12,7 +12,7 @@ c_files() {
 }
 
 scripts() {
-    find .ci scripts tests bench models findings -type f | sort | while read -r file; do
+    find .ci packaging scripts tests bench models findings -type f | sort | while read -r file; do
         case $(head -n 1 "$file" | tr -d '\0') in
         '#!/bin/sh' | '#!/bin/bash') echo "$file" ;;
         esac

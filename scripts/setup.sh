@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh run|test|lint|bench|torch: sees to it that what the target needs is installed. On Debian
+# setup.sh run|install|test|lint|bench|torch: sees to it that what the target needs is installed. On Debian
 # and its descendants it installs what is missing; elsewhere it says what that is and how it is
 # called.
 set -eu
 
-target=${1:?usage: setup.sh run|test|lint|bench|torch}
+target=${1:?usage: setup.sh run|install|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -38,6 +38,11 @@ bench python3              python3          python3                 python      
 bench python:ensurepip     python3-venv     python3                 python      python3
 torch python:torch         python3-torch    python3-torch           python-pytorch pytorch
 torch libopenblas.so.0     libopenblas0-pthread openblas            openblas    openblas
+install help2man          help2man         help2man                help2man    help2man
+test help2man             help2man         help2man                help2man    help2man
+test cmake                cmake            cmake                   cmake       cmake
+test pkg-config           pkg-config       pkgconf                 pkgconf     pkg-config
+test abidw                abigail-tools    libabigail              libabigail  -
 lint clang-format          clang-format     clang-tools-extra       clang       clang-format
 lint clang-tidy            clang-tidy       clang-tools-extra       clang       llvm
 lint shellcheck            shellcheck       ShellCheck              shellcheck  shellcheck
@@ -67,7 +72,7 @@ missing() {
     run) wanted=run ;;
     test) wanted='run test' ;;
     lint) wanted='run test lint' ;;
-    bench | torch) wanted="run $target" ;;
+    bench | torch | install) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
     # Cross compilers and an emulator, where it is sure what they are called.

@@ -13,7 +13,7 @@ struct bench_arguments {
 };
 
 static const struct argp_option options[] = {
-    {"mode", 'm', "MODE", 0,
+    {"mode", 'm', "eager|jit|aot|cuda", 0,
      "eager, jit, aot or cuda (default: all that this machine has); may be given again", 0},
     {"calls", 'n', "N", 0, "Measure N runs", 0},
     {"time", 't', "MILLISECONDS", 0, "Measure runs for so long (default: 1000)", 0},

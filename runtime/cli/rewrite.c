@@ -60,7 +60,7 @@ static const struct argp_option options[] = {
      0},
     {"samples", KEY_SAMPLES, "N", 0,
      "quantize: run on so many samples of --data, evenly spread (default: 1000)", 0},
-    {"type", KEY_TYPE, "TYPE", 0,
+    {"type", KEY_TYPE, "float16|bfloat16|int8|int4", 0,
      "store-weights: float16 (the default), bfloat16, int8 or int4, of which neighbours that are "
      "summed share a scale",
      0},
@@ -83,7 +83,7 @@ static const struct argp_option options[] = {
     {"labels", KEY_LABELS, "FILE", 0,
      "quantize: the labels of the data, an IDX or .npy file: for --accuracy", 0},
     {"exact", KEY_EXACT, 0, 0, "integers: only what keeps every bit of the outputs", 0},
-    {"io", KEY_IO, "TYPE", 0,
+    {"io", KEY_IO, "int8|uint8", 0,
      "integers, quantize: inputs and outputs are to be int8 or uint8, whose scales and zeros the "
      "graph, its header in C and `inspect` tell",
      0},

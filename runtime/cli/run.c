@@ -11,7 +11,7 @@ struct run_arguments {
 enum { KEY_TIMEOUT = 400, KEY_KEEP };
 
 static const struct argp_option options[] = {
-    {"mode", 'm', "MODE", 0,
+    {"mode", 'm', "eager|jit|aot|cuda", 0,
      "How to run: eager (one operation at a time, the reference), jit (compiled at once in this "
      "process; the default), aot (compiled by gcc), cuda (on an NVIDIA GPU). All give the same "
      "bits.",

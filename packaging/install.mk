@@ -1,0 +1,26 @@
+# ---- Installing: a part of the Makefile, which says how what is installed is built ----
+
+PREFIX = /usr/local
+export BINDIR = $(PREFIX)/bin
+export LIBDIR = $(PREFIX)/lib
+export INCLUDEDIR = $(PREFIX)/include
+export DATADIR = $(PREFIX)/share
+export PREFIX VERSION SONAME LIBRARIES
+
+stage: all $(SHARED) | build/setup-install
+	packaging/stage.sh $(BUILD)
+install: stage
+	mkdir -p '$(DESTDIR)/' && cp -R -P $(BUILD)/stage/. '$(DESTDIR)/'
+uninstall: stage
+	cd $(BUILD)/stage && find . ! -type d | (cd '$(DESTDIR)/' && xargs rm -f)
+	rm -rf '$(DESTDIR)$(LIBDIR)/cmake/eigentensor'
+
+DIST = eigentensor-$(VERSION)
+dist:
+	mkdir -p $(BUILD) && git archive --prefix=$(DIST)/ HEAD | gzip -n9 >$(BUILD)/$(DIST).tar.gz
+
+# What the shared library offers by its header; tests/packaging/test_install.sh holds later
+# ones against it.
+ABI = packaging/eigentensor.abi
+abi: $(SHARED) | build/setup-test
+	packaging/abi.sh describe $(SHARED) >$(ABI)
