@@ -13,6 +13,7 @@
 # make install   programs, library, header, manuals, completions below PREFIX (/usr/local);
 #                make uninstall takes them away; DESTDIR is put before every path
 # make dist      eigentensor-VERSION.tar.gz of what is committed, the same bytes anywhere
+# make wheel     a package for pip, with all it needs inside
 # make abi       what the shared library offers, into packaging/, where the tests hold it against
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
@@ -50,8 +51,8 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run serve model model-int8 generated check test asan test-programs \
-        cuda-test stage install uninstall dist abi chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build \
-        tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
+        cuda-test stage install uninstall dist wheel abi chosen sanitized coverage fuzz fuzz-build \
+        fuzz-programs tsan tsan-build tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)

@@ -1,5 +1,6 @@
 """Installing takes libeigentensor.so along: the one named in EIGENTENSOR_LIBRARY, else the
-checkout's, which is built first if it is not there."""
+checkout's, which is built first if it is not there. It is called by ctypes, so one wheel serves
+every Python 3."""
 
 import os
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
+from wheel.bdist_wheel import bdist_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,4 +35,10 @@ class OfOnePlatform(Distribution):
         return True
 
 
-setup(cmdclass={"build_py": BuildWithLibrary}, distclass=OfOnePlatform)
+class WheelOfAnyPython(bdist_wheel):
+    def get_tag(self):
+        return "py3", "none", super().get_tag()[2]
+
+
+setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": WheelOfAnyPython},
+      distclass=OfOnePlatform)

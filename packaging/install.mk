@@ -19,6 +19,10 @@ DIST = eigentensor-$(VERSION)
 dist:
 	mkdir -p $(BUILD) && git archive --prefix=$(DIST)/ HEAD | gzip -n9 >$(BUILD)/$(DIST).tar.gz
 
+# A wheel for pip that needs nothing but the C library, in $(BUILD)/wheel.
+wheel: $(SHARED) | build/setup-wheel
+	packaging/wheel.sh $(BUILD)
+
 # What the shared library offers by its header; tests/packaging/test_install.sh holds later
 # ones against it.
 ABI = packaging/eigentensor.abi

@@ -61,7 +61,8 @@ manual eigentensor-server 'serves stored tensor graphs and ONNX models over HTTP
     "$build/eigentensor-server"
 "$build/eigentensor" --help | awk -v command=- -f "$here/options.awk" |
     while IFS='	' read -r of command _ _ _ summary; do
-        [ "$of" != command ] || manual "eigentensor-$command" "$summary" "$build/eigentensor" "$command"
+        [ "$of" != command ] ||
+            manual "eigentensor-$command" "$summary" "$build/eigentensor" "$command"
     done
 
 completion() {

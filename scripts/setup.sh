@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh run|install|test|lint|bench|torch: sees to it that what the target needs is installed. On Debian
-# and its descendants it installs what is missing; elsewhere it says what that is and how it is
-# called.
+# setup.sh run|install|wheel|test|lint|bench|torch: sees to it that what the target needs is
+# installed. On Debian and its descendants it installs what is missing; elsewhere it says what that
+# is and how it is called.
 set -eu
 
-target=${1:?usage: setup.sh run|install|test|lint|bench|torch}
+target=${1:?usage: setup.sh run|install|wheel|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -33,6 +33,8 @@ cross /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross -     -           
 cross qemu-aarch64         qemu-user        -                       -           -
 cross i686-linux-gnu-gcc   gcc-i686-linux-gnu -                     -           -
 cross /usr/i686-linux-gnu/lib/libc.a libc6-dev-i386-cross -         -           -
+wheel python3              python3          python3                 python      python3
+wheel python:ensurepip     python3-venv     python3                 python      python3
 bench clang                clang            clang                   clang       llvm
 bench python3              python3          python3                 python      python3
 bench python:ensurepip     python3-venv     python3                 python      python3
@@ -72,7 +74,7 @@ missing() {
     run) wanted=run ;;
     test) wanted='run test' ;;
     lint) wanted='run test lint' ;;
-    bench | torch | install) wanted="run $target" ;;
+    bench | torch | install | wheel) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
     # Cross compilers and an emulator, where it is sure what they are called.

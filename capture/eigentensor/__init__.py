@@ -1,4 +1,9 @@
-"""Eigentensor: TinyGrad models as stored graphs, compiled and run with the same bits everywhere.
+"""Eigentensor: models of ONNX, TinyGrad and PyTorch, compiled, with the same bits everywhere.
+
+    model = eigentensor.load("model.onnx")
+    outputs = model(pixels)                 # arrays of NumPy in and out, without a copy
+
+A model of TinyGrad as a stored graph:
 
     context = TensorContext()
     x = context.add_graph_input("input_image", (1, 1, 28, 28), dtypes.float32)
@@ -8,11 +13,11 @@
 
 from .graph import CaptureError
 from .library import LibraryError
-from .program import GraphProgram, OpenModel, Placeholder, ProgramError
+from .program import GraphProgram, OpenModel, Placeholder, ProgramError, load
 from .pytorch import from_torch
 from .version import VERSION as __version__
 
-__all__ = ["TensorContext", "from_torch", "GraphProgram", "OpenModel", "Placeholder",
+__all__ = ["load", "TensorContext", "from_torch", "GraphProgram", "OpenModel", "Placeholder",
            "CaptureError", "ProgramError", "LibraryError"]
 
 
@@ -20,5 +25,10 @@ def __getattr__(name):
     """Capturing needs TinyGrad; running a program does not."""
     if name != "TensorContext":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .context import TensorContext
+    try:
+        from .context import TensorContext
+    except ModuleNotFoundError as error:
+        if error.name != "tinygrad":
+            raise
+        raise ImportError("capturing needs TinyGrad: pip install 'eigentensor[tinygrad]'") from None
     return TensorContext

@@ -30,6 +30,10 @@ class Tensor(ctypes.Structure):
                 ("shape", POINTER(c_int64)), ("bytes", c_size_t)]
 
 
+class Digest(ctypes.Structure):
+    _fields_ = [("text", c_char * 65)]
+
+
 _FUNCTIONS = {
     "et_version": (c_char_p,),
     "et_program_open": (c_void_p, c_char_p, c_char_p, POINTER(Error)),
@@ -64,10 +68,14 @@ _FUNCTIONS = {
     "et_program_true_shape": (None, c_void_p, c_int, POINTER(c_void_p), POINTER(c_int64)),
     "et_program_cut_output": (None, c_void_p, c_int, POINTER(c_void_p)),
     "et_program_set_compiler": (c_bool, c_void_p, c_char_p, POINTER(c_char_p), POINTER(Error)),
+    "et_program_set_threads": (c_bool, c_void_p, c_int, POINTER(Error)),
     "et_program_prepare": (c_bool, c_void_p, c_int, POINTER(Error)),
     "et_program_source": (c_char_p, c_void_p, c_int),
     "et_program_run_batch": (c_bool, c_void_p, c_int, c_int64, POINTER(c_void_p),
                              POINTER(c_void_p), c_void_p, POINTER(Error)),
+    "et_program_output_digest_batch": (Digest, c_void_p, c_int64, POINTER(c_void_p)),
+    "et_workspace_new": (c_void_p, c_void_p),
+    "et_workspace_free": (None, c_void_p),
 }
 
 

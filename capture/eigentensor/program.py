@@ -3,16 +3,17 @@
 import ctypes
 import math
 import os
-import struct
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakValueDictionary
 
-from .elements import BYTES, ELEMENTS
+from . import arrays
+from .elements import BYTES
 from .library import Axis, Error, Samples, library
 
 MODES = ("eager", "jit", "aot")
-# Codes that mean the same on some machines.
-ALIKE = {"int64": "lq", "int32": "il", "uint64": "LQ", "uint32": "IL"}
-
 
 class ProgramError(Exception):
     """What the library says when a program cannot be loaded, stored, compiled or run."""
@@ -42,20 +43,25 @@ class Placeholder:
 
 
 class GraphProgram:
-    """Runs like a function of its placeholders:
+    """Runs like a function of its placeholders, by name or in their order:
 
-        program = GraphProgram.load("mnist.json")
-        logits = program(input_image=pixels)
+        program = eigentensor.load("mnist.json")
+        logits = program(pixels)
+        logits = program(input_image=pixels, mode="aot")
 
-    An input is a tensor of TinyGrad or PyTorch, nested lists, or whatever shows its memory to
-    Python (a NumPy array, array.array, memoryview). An output is a memoryview: of one output it is
-    returned itself, of several a dictionary by name. `numpy.asarray(output)` and
-    `output.tolist()` read it.
+    An input is whatever shows its memory to Python (a NumPy array, array.array, memoryview; by
+    DLPack, where NumPy is installed), which is read where it lies, without a copy, if it is
+    row-major; or a tensor of TinyGrad or PyTorch; or nested lists. An output is a NumPy array if an
+    input is one, else a memoryview: of one output it is returned itself, of several a dictionary by
+    name.
 
     A program with a batch axis runs as many images as its inputs hold.
 
     The extent of an output may depend on the data: then `outputs` has the greatest one, the result
     the true one, and outputs that only count others are not among the results.
+
+    Any number of threads may run a program at the same time; none holds Python's lock meanwhile.
+    Pickled, it is its graph and weights: who unpickles it again has one program for each digest.
     """
 
     def __init__(self, handle, model=None):
@@ -67,8 +73,11 @@ class GraphProgram:
                     for i in range(len(self.outputs))]
         self._shown = [i for i, counts in enumerate(counting) if not counts]
         self._is_counted = any(counting)
+        self._workspaces = []  # those that no run uses
 
     def __del__(self):
+        for workspace in getattr(self, "_workspaces", ()):
+            self._library.et_workspace_free(workspace)
         if getattr(self, "_handle", None):
             if self._model:
                 self._library.et_model_give_back(self._model.handle, self._handle)
@@ -77,7 +86,8 @@ class GraphProgram:
             self._handle = None
 
     @classmethod
-    def load(cls, path, weights=None, batched=False, axes=None, keep=False):
+    def load(cls, path, weights=None, batched=False, axes: Mapping[str, int] | None = None,
+             keep=False) -> "GraphProgram":
         """Reads "NAME.json" and the weights that it names, or those of another file; or imports
         "NAME.onnx". `axes` gives sizes to open axes of either, as {"seq_len": 64}. `batched` gives
         it a batch axis unless it has one. `keep` keeps what loading and compiling it give below
@@ -118,8 +128,8 @@ class GraphProgram:
         most sensitive layers stay float32. This one itself where nothing is quantized."""
         for sample in samples:
             self._check_names(sample)
-        held = [bytearray().join(_elements(each, _view(each, sample[each.name]), 1)
-                                 for sample in samples) for each in self.placeholders]
+        held = [memoryview(bytearray().join(_given(each, sample[each.name], 1)
+                                            for sample in samples)) for each in self.placeholders]
         if labels is not None and len(labels) != len(samples):
             raise ValueError(f"{len(labels)} labels of {len(samples)} samples")
         given = Samples(len(samples), ctypes.cast(_pointers(held), ctypes.c_void_p),
@@ -156,30 +166,108 @@ class GraphProgram:
         text = self._library.et_program_source(self._handle, _mode(mode))
         return text and text.decode()
 
-    def __call__(self, mode="jit", **inputs):
-        _mode(mode)
+    def set_threads(self, threads: int):
+        """How many threads share each run. Call it before anything is run."""
+        _call("et_program_set_threads", self._handle, threads)
+
+    def __call__(self, *arrays, mode="jit", out=None, **inputs):
+        """Runs inputs, given in the order of the placeholders or by name."""
+        if len(arrays) > len(self.placeholders):
+            raise TypeError(f"{len(arrays)} inputs, of {len(self.placeholders)} placeholders")
+        given = {each.name: value for each, value in zip(self.placeholders, arrays)}
+        twice = given.keys() & inputs.keys()
+        if twice:
+            raise TypeError(f"placeholder {min(twice)!r} is given twice")
+        return self.run({**given, **inputs}, mode, out)
+
+    def run(self, inputs: Mapping, mode="jit", out=None):
+        """Runs inputs by name, whatever the names are. `out` is memory for the output, or for all
+        outputs a dictionary by name: row-major, of its dtype and shape; it is returned."""
         self._check_names(inputs)
-        views = [_view(placeholder, inputs[placeholder.name])
-                 for placeholder in self.placeholders]
-        batch = next((view.shape[0] for placeholder, view in zip(self.placeholders, views)
-                      if placeholder.batched and view.ndim), 1)
-        held = [_elements(placeholder, view, batch)
-                for placeholder, view in zip(self.placeholders, views)]
-        results = [bytearray(math.prod(output.at(batch)) * BYTES[output.dtype])
-                   for output in self.outputs]
-        pointers = _pointers(results)
-        _call("et_program_run_batch", self._handle, _mode(mode), batch, _pointers(held), pointers,
-              None)
-        views = {}
-        for i in self._shown:
-            output, shape = self.outputs[i], self._cut(i, pointers, batch)
-            data = memoryview(results[i])[:math.prod(shape) * BYTES[output.dtype]]
-            views[output.name] = _shaped(data, _format(output), shape)
-        return views if len(views) > 1 else next(iter(views.values()))
+        views = [arrays.view_of(each, inputs[each.name]) for each in self.placeholders]
+        batch = next((view.shape[0] for each, view in zip(self.placeholders, views)
+                      if each.batched and view.ndim), 1)
+        views = [arrays.elements(each, view, batch)
+                 for each, view in zip(self.placeholders, views)]
+        if out is None:
+            of_numpy = any(map(arrays.is_of_numpy, inputs.values()))
+            results = [arrays.result(each, each.at(batch), of_numpy) for each in self.outputs]
+        else:
+            results = self._taken(out, batch)
+        pointers = _pointers([view for _, view in results])
+        self._run(_mode(mode), batch, _pointers(views), pointers)
+        if out is not None:
+            return out
+        shown = {self.outputs[i].name: self._shaped(i, results[i], pointers, batch)
+                 for i in self._shown}
+        return shown if len(shown) > 1 else next(iter(shown.values()))
+
+    def result_digest(self, outputs) -> str:
+        """The identity of a result, all outputs of a run: equal in every mode, on every machine."""
+        self._no_counted("a digest is made of all elements")
+        named = outputs if isinstance(outputs, Mapping) else {self.outputs[0].name: outputs}
+        views = [memoryview(named[each.name]) for each in self.outputs]
+        batch = next((view.shape[0] for each, view in zip(self.outputs, views) if each.batched), 1)
+        for each, view in zip(self.outputs, views):
+            arrays.check(each, view, batch, "output")
+        found = self._library.et_program_output_digest_batch(self._handle, batch, _pointers(views))
+        return found.text.decode()
+
+    def __reduce__(self):
+        with tempfile.TemporaryDirectory(prefix="eigentensor-") as folder:
+            graph, weights = Path(folder, "graph.json"), Path(folder, "graph.safetensors")
+            self.save(graph)
+            held = weights.read_bytes() if weights.exists() else None
+            return _unpickled, (self.digest, graph.read_bytes(), held)
+
+    def _run(self, mode, batch, inputs, outputs):
+        """With a workspace of its own, which the next run may have."""
+        try:
+            workspace = self._workspaces.pop()
+        except IndexError:
+            workspace = self._library.et_workspace_new(self._handle)
+        if not workspace:
+            raise MemoryError("no memory for a workspace")
+        try:
+            _call("et_program_run_batch", self._handle, mode, batch, inputs, outputs, workspace)
+        finally:
+            self._workspaces.append(workspace)
+
+    def _taken(self, out, batch):
+        """The caller's memory for outputs, as arrays.result() gives it."""
+        self._no_counted("`out` has a fixed one")
+        named = out if isinstance(out, Mapping) else {self.outputs[0].name: out}
+        if named.keys() != {each.name for each in self.outputs}:
+            raise TypeError(f"out: expected {[each.name for each in self.outputs]}")
+        results = []
+        for each in self.outputs:
+            view = memoryview(named[each.name])
+            arrays.check(each, view, batch, "output")
+            if view.readonly or not view.c_contiguous:
+                raise ValueError(f"output {each.name!r}: expected row-major memory to write to")
+            if view.nbytes and arrays.address(view) % BYTES[each.dtype]:
+                raise ValueError(f"output {each.name!r}: expected aligned memory")
+            results.append((named[each.name], view))
+        return results
+
+    def _no_counted(self, why):
+        if self._is_counted:
+            raise ValueError(f"the extent of an output depends on the data: {why}")
+
+    def _shaped(self, index, result, pointers, batch):
+        """An output of a run, in its true shape. Where that depends on the data the elements lie
+        together then."""
+        output, (held, view) = self.outputs[index], result
+        shape = self._cut(index, pointers, batch)
+        if not isinstance(held, bytearray):
+            whole = shape == held.shape
+            return held if whole else held.reshape(-1)[:math.prod(shape)].reshape(shape)
+        data = view[:math.prod(shape) * BYTES[output.dtype]]
+        return arrays.shaped(data, arrays.format_of(output), shape)
 
     def _cut(self, index, pointers, batch):
-        """The shape that an output of a run has. Of one whose extent depends on the data the
-        elements lie together then."""
+        """The shape that an output of a run has, whose elements are moved together if it is not the
+        greatest one."""
         output = self.outputs[index]
         if not self._is_counted:
             return output.at(batch)
@@ -256,13 +344,16 @@ class OpenModel:
         axes = _sizes({**self._fixed, **sizes})
         return GraphProgram(_call("et_model_program", self.handle, axes, len(axes)), self)
 
-    def __call__(self, mode="jit", **inputs):
-        """Runs inputs, at the sizes that their shapes have."""
+    def __call__(self, *arrays, mode="jit", out=None, **inputs):
+        """Runs inputs, given in their order or by name, at the sizes that their shapes have."""
         sizes = {}
-        for name, value in inputs.items():
+        for name, value in [*zip(self.axes, arrays), *inputs.items()]:
             sizes.update((axis, extent)
                          for axis, extent in zip(self.axes.get(name, ()), _shape(value)) if axis)
-        return self.program(**sizes)(mode=mode, **inputs)
+        return self.program(**sizes)(*arrays, mode=mode, out=out, **inputs)
+
+    def __reduce__(self):
+        raise TypeError("an OpenModel is not pickled; its programs are (OpenModel.program)")
 
 
 def _shape(value):
@@ -294,135 +385,38 @@ def _mode(mode):
     return MODES.index(mode)
 
 
-def _pointers(buffers):
-    """Where the elements lie. The buffers must outlive the call."""
-    addresses = [ctypes.addressof((ctypes.c_char * len(b)).from_buffer(b)) for b in buffers]
-    return (ctypes.c_void_p * len(addresses))(*addresses)
+def _given(placeholder, value, batch):
+    return arrays.elements(placeholder, arrays.view_of(placeholder, value), batch)
 
 
-def _format(placeholder):
-    """memoryview knows no half precision before Python 3.12; then it shows the bits."""
-    code = ELEMENTS[placeholder.dtype].code
-    try:
-        memoryview(bytes(2)).cast(code) if code == "e" else None
-    except ValueError:
-        return "H"
-    return code
+def _pointers(views):
+    """Where the elements lie. The views must outlive the call."""
+    return (ctypes.c_void_p * len(views))(*map(arrays.address, views))
 
 
-class _Buffer(ctypes.Structure):
-    """Py_buffer of Python's stable interface."""
-    _fields_ = [("address", ctypes.c_void_p), ("owner", ctypes.c_void_p),
-                ("bytes", ctypes.c_ssize_t), ("itemsize", ctypes.c_ssize_t),
-                ("readonly", ctypes.c_int), ("rank", ctypes.c_int), ("format", ctypes.c_char_p),
-                ("shape", ctypes.POINTER(ctypes.c_ssize_t)),
-                ("strides", ctypes.POINTER(ctypes.c_ssize_t)), ("suboffsets", ctypes.c_void_p),
-                ("internal", ctypes.c_void_p)]
+_PROGRAMS = WeakValueDictionary()  # what was unpickled, by digest
 
 
-_view_of = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.POINTER(_Buffer))(
-    ("PyMemoryView_FromBuffer", ctypes.pythonapi))
-_CODES = {element.code: element.code.encode() for element in ELEMENTS.values()}
-_NOTHING = ctypes.create_string_buffer(8)  # where elements lie of which there are none
+def _unpickled(digest, graph, weights):
+    """The program of that digest, if there is one here, else of these files."""
+    program = _PROGRAMS.get(digest)
+    if program is None:
+        with tempfile.TemporaryDirectory(prefix="eigentensor-") as folder:
+            if weights is not None:
+                Path(folder, "graph.safetensors").write_bytes(weights)
+            Path(folder, "graph.json").write_bytes(graph)
+            program = GraphProgram.load(Path(folder, "graph.json"))
+        if program.digest != digest:
+            raise ProgramError(f"what was pickled has the digest {program.digest}, not {digest}")
+        _PROGRAMS[digest] = program
+    return program
 
 
-def _empty(code, shape):
-    """A view of no elements, whose cast refuses such shapes. (ctypes has arrays of them, but their
-    views, with an order of bytes in their format, cannot be read as lists.)"""
-    extents = (ctypes.c_ssize_t * len(shape))(*shape)
-    size = struct.calcsize(code)
-    strides = (ctypes.c_ssize_t * len(shape))(*(size * math.prod(shape[axis + 1:])
-                                                for axis in range(len(shape))))
-    buffer = _Buffer(address=ctypes.addressof(_NOTHING), itemsize=size, rank=len(shape),
-                     format=_CODES[code], shape=extents, strides=strides)
-    return _view_of(ctypes.byref(buffer))  # which copies the extents and strides
-
-
-def _shaped(data, code, shape):
-    """The elements as a view of that shape."""
-    return _empty(code, shape) if 0 in shape else memoryview(data).cast(code, shape)
-
-
-def _elements(placeholder, view, batch):
-    """The input's elements, row-major, in memory of their own; an error that names the
-    placeholder when it is of another dtype or shape."""
-    wanted = ELEMENTS[placeholder.dtype].code
-    code = view.format.lstrip("@=<")
-    same = code == wanted or (view.itemsize == BYTES[placeholder.dtype]
-                              and code in ALIKE.get(placeholder.dtype, ()))
-    # Sixteen-bit floats may come as their bits.
-    same = same or (placeholder.dtype in ("float16", "bfloat16") and code == "H")
-    if not same:
-        name = next((d for d, element in ELEMENTS.items()
-                     if element.code == code and d != "bfloat16"), f"of format {view.format!r}")
-        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype {name}")
-    if tuple(view.shape) != placeholder.at(batch) or batch < 1:
-        raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found shape "
-                         f"{list(view.shape)}")
-    return bytearray(view.tobytes())
-
-
-def _view(placeholder, value):
-    if hasattr(value, "uop"):  # a TinyGrad tensor
-        return _tensor_view(placeholder, value)
-    if hasattr(value, "detach"):  # a PyTorch tensor
-        return _torch_view(placeholder, value)
-    if isinstance(value, (list, tuple, int, float)):
-        return _list_view(placeholder, value)
-    try:
-        return memoryview(value)
-    except TypeError:
-        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found "
-                        f"{type(value).__name__}") from None
-
-
-def _tensor_view(placeholder, tensor):
-    from .translate import DTYPES  # not at the top: running a program needs no TinyGrad
-    dtype = DTYPES.get(tensor.dtype)
-    if dtype != placeholder.dtype:
-        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype "
-                        f"{dtype or tensor.dtype}")
-    code = {"e": "H"}.get(ELEMENTS[dtype].code, ELEMENTS[dtype].code)
-    # TinyGrad allocates no memory of 0 bytes.
-    data = b"" if 0 in tensor.shape else bytes(tensor.contiguous()._data())
-    return _shaped(data, code, tuple(tensor.shape))
-
-
-def _torch_view(placeholder, tensor):
-    """PyTorch has its elements as NumPy's, but for bfloat16, which NumPy does not know."""
-    tensor = tensor.detach().cpu()
-    if placeholder.dtype == "bfloat16" and str(tensor.dtype) == "torch.bfloat16":
-        import torch
-        tensor = tensor.view(torch.uint16)
-    try:
-        return memoryview(tensor.numpy())
-    except TypeError:
-        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}, found dtype "
-                        f"{str(tensor.dtype).removeprefix('torch.')}") from None
-
-
-def _list_view(placeholder, value):
-    """Nested lists of Python numbers, converted to the placeholder's dtype."""
-    flat, shape = [value], []
-    while flat and isinstance(flat[0], (list, tuple)):
-        shape.append(len(flat[0]))
-        if any(not isinstance(row, (list, tuple)) or len(row) != shape[-1] for row in flat):
-            raise ValueError(f"placeholder {placeholder.name!r} is {placeholder}, found rows of "
-                             "different lengths")
-        flat = [item for row in flat for item in row]
-    code = ELEMENTS[placeholder.dtype].code
-    try:
-        if placeholder.dtype == "bfloat16":
-            flat = [_bfloat16(item) for item in flat]
-        packed = struct.pack(f"={len(flat)}{code}", *flat)
-    except struct.error as error:
-        raise TypeError(f"placeholder {placeholder.name!r} is {placeholder}: {error}") from None
-    return _shaped(packed, {"e": "H"}.get(code, code), tuple(shape))
-
-
-def _bfloat16(value):
-    """The bits of a number: float32's upper half, rounded to nearest even."""
-    if value != value:
-        return 0x7fc0
-    bits, = struct.unpack("<I", struct.pack("<f", value))
-    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16
+def load(path, weights=None, axes: Mapping[str, int] | None = None):
+    """A model to run, of an .onnx file or a stored graph: a GraphProgram; or, where it has open
+    axes to which `axes` gives no size, as {"seq_len": 64}, an OpenModel, which takes all sizes."""
+    if weights is None and not axes:
+        model = OpenModel(path)
+        if any(axis for names in model.axes.values() for axis in names):
+            return model
+    return GraphProgram.load(path, weights, axes=axes)

@@ -5,8 +5,8 @@
 
 command -v clang >/dev/null || skip "no clang, which TinyGrad's CPU backend needs"
 make_venv capture "TinyGrad needs"
-tinygrad=$(sed -n 's/^dependencies = \["\(.*\)"\]$/\1/p' capture/pyproject.toml)
-install "$tinygrad" 'setuptools>=64' wheel >"$log" 2>&1 ||
+tinygrad=$(sed -n 's/^tinygrad = \["\(.*\)"\]$/\1/p' capture/pyproject.toml)
+install "$tinygrad" numpy 'setuptools>=64' wheel >"$log" 2>&1 ||
     skip "$tinygrad cannot be installed: $(tail -n 1 "$log")"
 
 # A copy, so that building leaves nothing in the checkout.
@@ -23,6 +23,7 @@ for part in operations models; do
     eval "$part=$!"
 done
 "$venv/bin/python" tests/capture/test_program.py || failed=1
+"$venv/bin/python" tests/capture/test_arrays.py || failed=1
 # shellcheck disable=SC2154  # set by eval
 for part in "operations $operations" "models $models"; do
     wait "${part#* }" || failed=1
