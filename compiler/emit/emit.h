@@ -81,7 +81,8 @@ struct emitter {
     /* of the kernel at hand */
     bool changes_states; /* it is of a scan: what it reads changes from step to step */
     bool is_entry;       /* it is called from outside of kernels */
-    bool has_tile;       /* of a GPU: two blocks of threads keep a multiprocessor busy */
+    int block_threads;   /* of a GPU, if there are not as many as usual; 0: there are */
+    int least_blocks;    /* of threads, that a multiprocessor of it has at once; 0: one */
     int group;           /* of a GPU's threads that run an iteration of shared loops; 0: none do */
 
     /* of the statement at hand */

@@ -129,8 +129,8 @@ void emit_interface(struct emitter *emitter, struct text *text, const struct com
     if (emitter->backend->threads)
         text_add(
             text,
-            " * All of them lie in the GPU's memory. The run is put into a stream: wait for it\n"
-            " * before the outputs are read.\n");
+            " * All of them lie in the GPU's memory and begin at multiples of 16 bytes. The run is put\n"
+            " * into a stream: wait for it before the outputs are read.\n");
     text_add(text,
              " * `weights` is the block that was written beside this file, `arena` is scratch\n"
              " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"

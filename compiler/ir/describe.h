@@ -18,6 +18,7 @@ struct launch_argument {
 struct launch {
     int64_t blocks; /* 0: the kernel is none of a GPU's, or part of another */
     int threads;    /* of a block */
+    bool tile;      /* it takes long to compile */
     int count;
     struct launch_argument *arguments; /* in the order of the parameters */
 };

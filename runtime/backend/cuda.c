@@ -17,7 +17,9 @@ struct cuda_room {
 
 struct cuda_code {
     const struct cuda_driver *driver;
-    void *context, *module, *stream;
+    void *context, *stream;
+    void *modules[MOST_CUDA_MODULES];
+    int module_count;
     void **functions; /* by kernel of the compiled graph; NULL: it is part of another */
     uint64_t weights;
     pthread_mutex_t lock; /* of a run, and of the room */
@@ -279,6 +281,15 @@ bool cuda_measure(const struct executable *executable, int64_t times, double *se
 
 /* ---- Building ---- */
 
+static bool find_function(const struct cuda_code *code, const char *name, void **function,
+                          struct et_error *error) {
+    int status = 0;
+    for (int i = 0; i < code->module_count; i++)
+        if (!(status = code->driver->get_function(function, code->modules[i], name)))
+            return true;
+    return cuda_check(code->driver, status, name, error);
+}
+
 static bool get_functions(struct cuda_code *code, const struct compiled *compiled,
                           struct et_error *error) {
     code->functions = et_allocate((size_t)compiled->kernel_count + 1, sizeof *code->functions);
@@ -288,10 +299,7 @@ static bool get_functions(struct cuda_code *code, const struct compiled *compile
         const struct kernel_facts *facts = &compiled->kernels[i];
         if (facts->launch.blocks > INT_MAX)
             return et_fail(error, "%s: more blocks of threads than a GPU can run", facts->name);
-        if (facts->launch.blocks &&
-            !cuda_check(code->driver,
-                        code->driver->get_function(&code->functions[i], code->module, facts->name),
-                        facts->name, error))
+        if (facts->launch.blocks && !find_function(code, facts->name, &code->functions[i], error))
             return false;
     }
     return true;
@@ -311,11 +319,23 @@ static bool load_weights(struct cuda_code *code, const struct compiled *compiled
            cuda_check(driver, driver->wait(code->stream), "the weights", error);
 }
 
-static bool load(struct cuda_code *code, const struct compiled *compiled, const void *image,
-                 struct et_error *error) {
+static bool load_modules(struct cuda_code *code, const struct cuda_modules *modules,
+                         struct et_error *error) {
+    for (int i = 0; i < modules->count; i++) {
+        void **module = &code->modules[code->module_count];
+        if (!cuda_check(code->driver, code->driver->load_module(module, modules->codes[i]),
+                        "the kernels", error))
+            return false;
+        code->module_count++;
+    }
+    return true;
+}
+
+static bool load(struct cuda_code *code, const struct compiled *compiled,
+                 const struct cuda_modules *modules, struct et_error *error) {
     const struct cuda_driver *driver = code->driver;
     enum { NON_BLOCKING = 1 };
-    return cuda_check(driver, driver->load_module(&code->module, image), "the kernels", error) &&
+    return load_modules(code, modules, error) &&
            cuda_check(driver, driver->create_stream(&code->stream, NON_BLOCKING), "a stream",
                       error) &&
            get_functions(code, compiled, error) && load_weights(code, compiled, error);
@@ -326,24 +346,27 @@ bool cuda_build(const struct compiled *compiled, const struct build_options *opt
     const struct cuda_device *device = cuda_device(error);
     if (!device)
         return false;
-    size_t bytes;
-    void *image =
-        cuda_compile(compiled, device, options->keep_for, &bytes, &executable->from_cache, error);
-    struct cuda_code *code = image ? et_allocate(1, sizeof *code) : NULL;
+    struct cuda_modules modules;
+    if (!cuda_compile(compiled, device, options->keep_for, &modules, &executable->from_cache,
+                      error))
+        return false;
+    struct cuda_code *code = et_allocate(1, sizeof *code);
     if (!code) {
-        et_release(image);
-        return image ? et_fail(error, "out of memory") : false;
+        cuda_modules_free(&modules);
+        return et_fail(error, "out of memory");
     }
     *code = (struct cuda_code){.driver = device->driver, .context = device->context};
     pthread_mutex_init(&code->lock, NULL);
     bool good = enter(code, error);
     if (good) {
-        good = load(code, compiled, image, error);
+        good = load(code, compiled, &modules, error);
         leave(code);
     }
-    et_release(image);
+    executable->code_bytes = 0;
+    for (int i = 0; i < modules.count; i++)
+        executable->code_bytes += modules.bytes[i];
+    cuda_modules_free(&modules);
     executable->code = code;
-    executable->code_bytes = bytes;
     executable->run = cuda_run;
     if (!good)
         cuda_release(code);
@@ -359,8 +382,8 @@ void cuda_release(void *of) {
             driver->release(code->weights);
         if (code->stream)
             driver->destroy_stream(code->stream);
-        if (code->module)
-            driver->unload_module(code->module);
+        for (int i = 0; i < code->module_count; i++)
+            driver->unload_module(code->modules[i]);
         leave(code);
     }
     et_release(code->functions);

@@ -1,4 +1,4 @@
-/* Kernels in CUDA C++ become machine code, by NVRTC, in this process. */
+/* The machine code of a text: compiled by NVRTC, or kept from a process before. */
 #include "runtime/backend/cuda.h"
 
 #include "runtime/backend/cache.h"
@@ -12,55 +12,6 @@ enum {
     MOST_KEPT_BYTES = 1 << 28, /* of all that is kept */
 };
 
-/* What the compiler says, up to the first lines of it. */
-static bool fail_to_compile(const struct cuda_compiler *compiler, void *program,
-                            struct et_error *error) {
-    size_t bytes = 0;
-    char *log = NULL;
-    bool told = !compiler->nvrtcGetProgramLogSize(program, &bytes) && bytes > 1 &&
-                bytes <= MOST_BYTES && (log = et_allocate(bytes + 1, 1)) &&
-                !compiler->nvrtcGetProgramLog(program, log);
-    et_fail(error, "NVRTC: %.700s", told ? log : "it does not say what is wrong");
-    et_release(log);
-    return false;
-}
-
-static char *code_of(const struct cuda_compiler *compiler, void *program, size_t *bytes,
-                     struct et_error *error) {
-    const bool sized =
-        !compiler->nvrtcGetCUBINSize(program, bytes) && *bytes > 0 && *bytes <= MOST_BYTES;
-    char *code = sized ? et_allocate_unset(*bytes) : NULL;
-    if (code && !compiler->nvrtcGetCUBIN(program, code))
-        return code;
-    et_fail(error, sized && !code ? "out of memory" : "NVRTC gave no code");
-    et_release(code);
-    return NULL;
-}
-
-/* None of the options changes a bit of any result: they keep the compiler from what would. */
-static char *compile_text(const struct compiled *compiled, int compute, size_t *bytes,
-                          struct et_error *error) {
-    const struct cuda_compiler *compiler = cuda_compiler(error);
-    char architecture[32];
-    snprintf(architecture, sizeof architecture, "-arch=sm_%d", compute);
-    const char *const options[] = {architecture, "-std=c++17",     "-fmad=false",
-                                   "-ftz=false", "-prec-div=true", "-prec-sqrt=true"};
-    void *program = NULL;
-    if (!compiler)
-        return NULL;
-    if (compiler->nvrtcCreateProgram(&program, compiled->source, compiled->prefix, 0, NULL, NULL)) {
-        et_fail(error, "NVRTC: out of memory");
-        return NULL;
-    }
-    char *code = NULL;
-    if (!compiler->nvrtcCompileProgram(program, (int)(sizeof options / sizeof *options), options))
-        code = code_of(compiler, program, bytes, error);
-    else
-        fail_to_compile(compiler, program, error);
-    compiler->nvrtcDestroyProgram(&program);
-    return code;
-}
-
 /* Where the code is kept, in the arena; NULL where there is no cache. Everything that the code
  * depends on is in the name. */
 static const char *cache_path(const struct compiled *compiled, const struct cuda_device *device,
@@ -70,7 +21,7 @@ static const char *cache_path(const struct compiled *compiled, const struct cuda
     if (compiler)
         compiler->nvrtcVersion(&major, &minor);
     char facts[96];
-    snprintf(facts, sizeof facts, "eigentensor cuda 1, sm_%d, driver %d, nvrtc %d.%d",
+    snprintf(facts, sizeof facts, "eigentensor cuda 2, sm_%d, driver %d, nvrtc %d.%d",
              device->compute, device->version, major, minor);
     struct digest_stream stream;
     digest_begin(&stream);
@@ -80,24 +31,73 @@ static const char *cache_path(const struct compiled *compiled, const struct cuda
     struct digest_hex key = digest_hex(&digest);
     struct text text = text_in(arena);
     *folder = cache_folder(&text, true) ? text_read(&text, NULL) : NULL;
-    return *folder ? arena_format(arena, "%s/%.16s-%.32s.cubin", *folder, keep_for, key.text)
+    return *folder ? arena_format(arena, "%s/%.16s-%.32s.cubins", *folder, keep_for, key.text)
                    : NULL;
 }
 
-void *cuda_compile(const struct compiled *compiled, const struct cuda_device *device,
-                   const char *keep_for, size_t *bytes, bool *from_cache, struct et_error *error) {
+/* ---- The file: how many modules, how long each is, and their bytes ---- */
+
+static bool unpack(const char *bytes, size_t count, struct cuda_modules *modules) {
+    uint64_t lengths[1 + MOST_CUDA_MODULES];
+    if (count < sizeof *lengths)
+        return false;
+    memcpy(lengths, bytes, sizeof *lengths);
+    const uint64_t modules_there = lengths[0];
+    size_t at = (1 + modules_there) * sizeof *lengths;
+    if (modules_there < 1 || modules_there > MOST_CUDA_MODULES || count < at)
+        return false;
+    memcpy(lengths, bytes, at);
+    *modules = (struct cuda_modules){0};
+    for (uint64_t i = 0; i < modules_there; i++) {
+        const uint64_t length = lengths[1 + i];
+        char *code = length > 0 && length <= count - at ? et_allocate_unset(length) : NULL;
+        if (!code) {
+            cuda_modules_free(modules);
+            return false;
+        }
+        memcpy(code, bytes + at, length);
+        modules->codes[i] = code;
+        modules->bytes[i] = length;
+        modules->count++;
+        at += length;
+    }
+    return true;
+}
+
+static void keep(const char *path, const char *folder, const struct cuda_modules *modules) {
+    uint64_t lengths[1 + MOST_CUDA_MODULES] = {(uint64_t)modules->count};
+    struct text text = {0};
+    for (int i = 0; i < modules->count; i++)
+        lengths[1 + i] = modules->bytes[i];
+    text_add_bytes(&text, (const char *)lengths, (1 + (size_t)modules->count) * sizeof *lengths);
+    for (int i = 0; i < modules->count; i++)
+        text_add_bytes(&text, modules->codes[i], modules->bytes[i]);
+    const size_t bytes = text.length;
+    char *all = text_take(&text);
+    if (all && cache_write(path, all, bytes))
+        cache_trim(folder, ".cubins", NULL, MOST_KEPT_BYTES);
+    et_release(all);
+}
+
+bool cuda_compile(const struct compiled *compiled, const struct cuda_device *device,
+                  const char *keep_for, struct cuda_modules *modules, bool *from_cache,
+                  struct et_error *error) {
     struct arena arena = {0};
     const char *folder = NULL;
     const char *path = keep_for ? cache_path(compiled, device, keep_for, &arena, &folder) : NULL;
-    char *code = NULL;
-    *from_cache = path && cache_read(path, MOST_BYTES, &code, bytes);
-    if (*from_cache) {
+    char *kept = NULL;
+    size_t bytes = 0;
+    *from_cache =
+        path && cache_read(path, MOST_BYTES, &kept, &bytes) && unpack(kept, bytes, modules);
+    et_release(kept);
+    bool good = *from_cache;
+    if (good) {
         cache_touch(path);
     } else {
-        code = compile_text(compiled, device->compute, bytes, error);
-        if (code && path && cache_write(path, code, *bytes))
-            cache_trim(folder, ".cubin", NULL, MOST_KEPT_BYTES);
+        good = cuda_nvrtc(compiled, device->compute, modules, error);
+        if (good && path)
+            keep(path, folder, modules);
     }
     arena_free(&arena);
-    return code;
+    return good;
 }

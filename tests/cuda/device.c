@@ -190,7 +190,8 @@ static bool check_model(struct et_program *program, int64_t batch, struct et_err
 
 static int check_file(const char *path, int64_t batch) {
     struct et_error error = {0};
-    struct et_program *program = et_program_open(path, NULL, &error);
+    struct et_program *program = batch > 1 ? et_program_open_batched(path, NULL, &error)
+                                           : et_program_open(path, NULL, &error);
     const bool good = program && check_model(program, batch, &error);
     if (!good)
         printf("%s: %s\n", path, error.message);

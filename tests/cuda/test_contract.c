@@ -19,12 +19,23 @@ static const struct contraction {
     const char *name;
     bool stream_along, panel_along;
     enum element sum, stream, panel;
+    int width; /* all sizes are multiples of it */
 } contractions[] = {
-    {"f32_128x128", true, false, F32, F32, F32}, {"f32_64x128", false, false, F32, F32, F32},
-    {"f32_64x64", true, true, F32, F32, F32},    {"f32_32x32", false, true, F32, F32, F32},
-    {"f32_32x256", true, false, F32, F32, F32},  {"f32_256x32", false, true, F32, F32, F32},
-    {"f32_16x16", true, true, F32, F32, F32},    {"f64_64x64", true, false, F64, F64, F64},
-    {"i32_32x64", true, true, I32, U8, I8},
+    {"f32_128x128", true, false, F32, F32, F32, 1},
+    {"f32_128x128_wide", true, false, F32, F32, F32, 4},
+    {"f32_64x128", false, false, F32, F32, F32, 4},
+    {"f32_64x64", true, true, F32, F32, F32, 4},
+    {"f32_32x32", false, true, F32, F32, F32, 1},
+    {"f32_32x256", true, false, F32, F32, F32, 4},
+    {"f32_256x32", false, true, F32, F32, F32, 1},
+    {"f32_16x16", true, true, F32, F32, F32, 4},
+    {"f32_16x16_few", true, false, F32, F32, F32, 4},
+    {"f32_4x32", true, false, F32, F32, F32, 4},
+    {"f32_4x128", true, false, F32, F32, F32, 4},
+    {"f64_64x64", true, false, F64, F64, F64, 2},
+    {"f64_8x16", false, true, F64, F64, F64, 2},
+    {"i32_32x64", true, true, I32, U8, I8, 1},
+    {"i32_16x32", false, true, I32, I32, I32, 4},
 };
 enum { CONTRACTIONS = sizeof contractions / sizeof *contractions, SIZES = 12, SEEDS = 2 };
 
@@ -39,6 +50,8 @@ static void fill(enum element element, void *elements, long count, struct random
             ((float *)elements)[i] = (float)value * (small ? 0x1p-76f : 1.0f);
         else if (element == F64)
             ((double *)elements)[i] = value * (small ? 0x1p-540 : 1.0);
+        else if (element == I32)
+            ((uint32_t *)elements)[i] = (uint32_t)random_next(random);
         else
             ((uint8_t *)elements)[i] = (uint8_t)random_between(random, 0, 255);
     }
@@ -51,6 +64,8 @@ static void add(const struct contraction *how, void *y, const void *x, const voi
     else if (how->sum == F64)
         ((double *)y)[at] =
             fma(((const double *)x)[from], ((const double *)w)[by], ((double *)y)[at]);
+    else if (how->stream == I32)
+        ((uint32_t *)y)[at] += ((const uint32_t *)x)[from] * ((const uint32_t *)w)[by];
     else
         ((int32_t *)y)[at] += ((const uint8_t *)x)[from] * ((const int8_t *)w)[by];
 }
@@ -68,9 +83,9 @@ static void expect(const struct contraction *how, const void *x, const void *w, 
 
 /* Buffers of the very sizes, so that the address sanitizer sees a step beyond. */
 static void check(const struct contraction *how, contracting *call, struct random *random) {
-    const int rows = (int)random_between(random, 1, 300);
-    const int columns = (int)random_between(random, 1, 300);
-    const int depth = (int)random_between(random, 1, 150);
+    const int rows = how->width * (int)random_between(random, 1, 300 / how->width);
+    const int columns = how->width * (int)random_between(random, 1, 300 / how->width);
+    const int depth = how->width * (int)random_between(random, 1, 150 / how->width);
     const size_t sums = (size_t)rows * (size_t)columns;
     void *x = malloc((size_t)rows * (size_t)depth * element_bytes[how->stream]);
     void *w = malloc((size_t)columns * (size_t)depth * element_bytes[how->panel]);

@@ -7,6 +7,9 @@
 make_venv cuda "the package of NVRTC needs"
 install -r "$top/tests/cuda/requirements.txt" >"$log" 2>&1 ||
     skip "NVRTC cannot be installed: $(tail -n 1 "$log")"
+libraries=$(echo "$venv"/lib/python3*/site-packages/nvidia/*/lib)
+LD_LIBRARY_PATH=$libraries EIGENTENSOR_NVRTC=$(echo "$libraries"/libnvrtc.so.1?) \
+    "$build/tests/cuda/test_modules" >"$log" 2>&1 || wrong "$(cat "$log")"
 work=$(mktemp -d) || exit 1
 for model in models/mnist/mnist.json models/mnist/mnist-int8.json examples/linear.json; do
     "$build/eigentensor" emit --target=cuda -o "$work" "$model" >"$work/said" || wrong "$model"

@@ -43,10 +43,10 @@ k01_copy(const float *restrict x, float *restrict t1) {
 
 /* y float32[1,8,12,12] = relu(sum over 3x3x3(t1 * weight) + bias)
  * nodes 10 15 19 20 */
-KERNEL __launch_bounds__(256, 2)
+KERNEL __launch_bounds__(64, 8)
 k02_contract_relu(const float *restrict t1, const float *restrict weight,
         const float *restrict bias, float *restrict y) {
-    contract_tile<16, 16, 32, 1, 1, true, false, float>(
+    contract_tile<8, 8, 8, 4, 1, 1, true, 1, true, false, 1, true, float>(
         blockIdx.x, 8, 144, 27,
         weight,
         t1,

@@ -47,53 +47,141 @@ DEVICE float f32_zero(void) {
     return zero;
 }
 
-enum { TILE_THREADS = 256, TILE_PAD = 4 };
+#ifndef CUDA_ON_CPU
+DEVICE unsigned copy_address(void *shared) {
+    return (unsigned)__cvta_generic_to_shared(shared);
+}
+// Copies into shared memory that are under way while the thread goes on. It ends a group of them,
+// and waits until no more than so many groups are under way.
+DEVICE void copy_async_4(void *shared, const void *global) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(copy_address(shared)), "l"(global)
+                 : "memory");
+}
+DEVICE void copy_async_8(void *shared, const void *global) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(copy_address(shared)), "l"(global)
+                 : "memory");
+}
+DEVICE void copy_async_16(void *shared, const void *global) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(copy_address(shared)),
+                 "l"(global)
+                 : "memory");
+}
+DEVICE void copy_commit(void) {
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+template <int GROUPS> DEVICE void copy_wait(void) {
+    asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS) : "memory");
+}
+#endif
 
-// What a thread brings of the SIDE rows or columns of an operand for DEPTH steps of the sum: PLACES
-// of these in STEPS steps each. Neighbouring threads bring neighbours in memory, which are those of
-// neighbouring steps (ALONG_STEPS), or of neighbouring rows or columns in the same step.
-template <int SIDE, int DEPTH, bool ALONG_STEPS> struct tile_share {
-    static const int LANES = ALONG_STEPS ? DEPTH : SIDE < 32 ? SIDE : 32;
-    static const int APART = TILE_THREADS / LANES;
-    static const int PLACES = ALONG_STEPS ? SIDE / APART : SIDE / LANES;
-    static const int STEPS = ALONG_STEPS ? 1 : DEPTH / APART;
+// Neighbours in shared memory that one instruction loads: 16 bytes.
+template <class SUM> struct tile_group {
+    static const int WIDTH = 16 / (int)sizeof(SUM);
+    alignas(16) SUM element[WIDTH];
+};
+
+template <class A, class B> struct tile_same { static const bool value = false; };
+template <class A> struct tile_same<A, A> { static const bool value = true; };
+
+// One operand's side of a tile: SIDE rows, or columns, of which THREADS threads have SUMS each;
+// DEPTH steps of the sum are in shared memory at once. In global memory neighbours are those of
+// neighbouring steps (ALONG), or neighbouring rows in the same step; WIDTH of them are copied
+// together, which begin at a multiple of that many elements. In shared memory neighbours are those
+// of neighbouring steps too (BY_STEPS), or rows: a thread loads a group of neighbours at once.
+template <class SUM, class ELEMENT, int BLOCK_THREADS, int SIDE, int THREADS, int DEPTH, bool ALONG,
+          int WIDTH, bool BY_STEPS>
+struct tile_side {
+    static const int SUMS = SIDE / THREADS, GROUP = tile_group<SUM>::WIDTH;
+    static_assert(WIDTH == 1 || ALONG == BY_STEPS, "what is copied together stays so");
+    static_assert(BY_STEPS || SUMS % GROUP == 0, "rows are loaded in groups");
+    static const int LINES = BY_STEPS ? SIDE : DEPTH;
+    static const int LENGTH = (BY_STEPS ? DEPTH : SIDE) + GROUP; // so lines begin in other banks
+    typedef SUM lines[LINES][LENGTH];
+    // What a thread brings: PLACES rows in STEPS steps each, neighbours by neighbouring threads.
+    static const int LANES = ALONG ? DEPTH / WIDTH : SIDE / WIDTH < 32 ? SIDE / WIDTH : 32;
+    static const int APART = BLOCK_THREADS / LANES;
+    static const int PLACES = ALONG ? (SIDE + APART - 1) / APART : SIDE / WIDTH / LANES;
+    static const int STEPS = ALONG ? 1 : (DEPTH + APART - 1) / APART;
+    typedef SUM share[PLACES][STEPS]; // on its way through registers, where types differ
     DEVICE int place(int i) {
         const int thread = (int)threadIdx.x;
-        return ALONG_STEPS ? thread / LANES + APART * i : thread % LANES + LANES * i;
+        return ALONG ? thread / LANES + APART * i : WIDTH * (thread % LANES + LANES * i);
     }
     DEVICE int step(int i) {
         const int thread = (int)threadIdx.x;
-        return ALONG_STEPS ? thread % LANES : thread / LANES + APART * i;
+        return ALONG ? WIDTH * (thread % LANES) : thread / LANES + APART * i;
+    }
+    // Where in shared memory an element is.
+    DEVICE SUM *at(lines &tile, int place, int step) {
+        return BY_STEPS ? &tile[place][step] : &tile[step][place];
+    }
+    // The row that a thread's sum i belongs to: side by side where a group of rows is loaded.
+    DEVICE int row(int thread, int i) {
+        return BY_STEPS ? thread + THREADS * i
+                        : GROUP * thread + THREADS * GROUP * (i / GROUP) + i % GROUP;
+    }
+
+    // Begins to bring the steps from `first` on. What lies beyond `depth` or `count` is not read,
+    // and not used.
+    template <class OFFSET, class STEP_OFFSET>
+    DEVICE void begin(share &taken, lines &tile, const ELEMENT *from,
+                             const OFFSET (&offsets)[PLACES], int count, int first, int depth,
+                             STEP_OFFSET step_offset) {
+#pragma unroll
+        for (int s = 0; s < STEPS; s++) {
+            const int k = first + step(s);
+            if (k >= depth || step(s) >= DEPTH)
+                continue;
+            const auto offset = step_offset(k);
+#pragma unroll
+            for (int p = 0; p < PLACES; p++) {
+                if (place(p) >= count)
+                    continue;
+                const ELEMENT *element = from + (offsets[p] + offset);
+                if (!tile_same<SUM, ELEMENT>::value)
+                    taken[p][s] = (SUM)*element;
+                else if (WIDTH * sizeof(SUM) == 16)
+                    copy_async_16(at(tile, place(p), step(s)), element);
+                else if (sizeof(SUM) == 8)
+                    copy_async_8(at(tile, place(p), step(s)), element);
+                else
+                    copy_async_4(at(tile, place(p), step(s)), element);
+            }
+        }
+    }
+    // Puts what came through registers where it belongs.
+    DEVICE void end(const share &taken, lines &tile, int count) {
+        if (tile_same<SUM, ELEMENT>::value)
+            return;
+#pragma unroll
+        for (int s = 0; s < STEPS; s++)
+#pragma unroll
+            for (int p = 0; p < PLACES; p++)
+                if (step(s) < DEPTH && place(p) < count)
+                    *at(tile, place(p), step(s)) = taken[p][s];
+    }
+    // What a thread needs for STEPS steps: one, or where they are neighbours a group.
+    template <int STEPS>
+    DEVICE void load(SUM (&elements)[SUMS][STEPS], const lines &tile, int thread, int step) {
+#pragma unroll
+        for (int i = 0; BY_STEPS && i < SUMS; i++) {
+            const tile_group<SUM> group = *(const tile_group<SUM> *)&tile[row(thread, i)][step];
+#pragma unroll
+            for (int s = 0; s < STEPS; s++)
+                elements[i][s] = group.element[s];
+        }
+#pragma unroll
+        for (int s = 0; !BY_STEPS && s < STEPS; s++)
+#pragma unroll
+            for (int i = 0; i < SUMS; i += GROUP) {
+                const tile_group<SUM> group =
+                    *(const tile_group<SUM> *)&tile[step + s][row(thread, i)];
+#pragma unroll
+                for (int g = 0; g < GROUP; g++)
+                    elements[i + g][s] = group.element[g];
+            }
     }
 };
-
-// Loads a thread's share for the steps from `first` on: what lies beyond `depth` or `count` is not
-// read, and not used.
-template <class SHARE, class SUM, class ELEMENT, class OFFSET, class STEP_OFFSET>
-DEVICE void tile_take(SUM (&taken)[SHARE::PLACES][SHARE::STEPS], const ELEMENT *from,
-                             const OFFSET (&offsets)[SHARE::PLACES], long count, long first,
-                             long depth, STEP_OFFSET step_offset) {
-#pragma unroll
-    for (int s = 0; s < SHARE::STEPS; s++) {
-        const long step = first + SHARE::step(s);
-        const auto offset = step < depth ? step_offset(step) : 0;
-#pragma unroll
-        for (int p = 0; p < SHARE::PLACES; p++)
-            if (step < depth && SHARE::place(p) < count)
-                taken[p][s] = (SUM)from[offsets[p] + offset];
-    }
-}
-
-// Puts it into shared memory, step by step, where neighbouring rows or columns are neighbours.
-template <class SHARE, class SUM, int DEPTH, int WIDTH>
-DEVICE void tile_put(SUM (&tile)[DEPTH][WIDTH],
-                            const SUM (&taken)[SHARE::PLACES][SHARE::STEPS]) {
-#pragma unroll
-    for (int s = 0; s < SHARE::STEPS; s++)
-#pragma unroll
-        for (int p = 0; p < SHARE::PLACES; p++)
-            tile[SHARE::step(s)][SHARE::place(p)] = taken[p][s];
-}
 
 // sum + a * b: rounded once, or of integers that wrap.
 DEVICE float tile_add(float sum, float a, float b) {
@@ -106,133 +194,134 @@ DEVICE int32_t tile_add(int32_t sum, int32_t a, int32_t b) {
     return (int32_t)((uint32_t)sum + (uint32_t)a * (uint32_t)b);
 }
 
-// Neighbours in shared memory that one instruction loads: 16 bytes, or all SUMS of a thread.
-template <class SUM, int SUMS> struct tile_group {
-    static const int MOST = 16 / (int)sizeof(SUM), WIDTH = SUMS < MOST ? SUMS : MOST;
-    alignas(WIDTH * sizeof(SUM)) SUM element[WIDTH];
-};
-
-// The row or column that a thread's sum i belongs to, where so many THREADS share the side: a group
-// of neighbours, then the next of all threads.
-template <class SUM, int SUMS, int THREADS> DEVICE int tile_place(int thread, int i) {
-    const int width = tile_group<SUM, SUMS>::WIDTH;
-    return width * thread + THREADS * width * (i / width) + i % width;
-}
-
-// What a thread needs of a side for one step of the sum.
-template <int THREADS, class SUM, int SUMS>
-DEVICE void tile_load(SUM (&elements)[SUMS], const SUM *side, int thread) {
-    typedef tile_group<SUM, SUMS> group;
+// Some steps of the sum for all of a thread's sums.
+template <class SUM, int ROW_SUMS, int COLUMN_SUMS, int STEPS>
+DEVICE void tile_steps(SUM (&sums)[ROW_SUMS][COLUMN_SUMS], const SUM (&a)[ROW_SUMS][STEPS],
+                              const SUM (&b)[COLUMN_SUMS][STEPS]) {
 #pragma unroll
-    for (int i = 0; i < SUMS; i += group::WIDTH) {
-        const group loaded = *(const group *)(side + tile_place<SUM, SUMS, THREADS>(thread, i));
+    for (int s = 0; s < STEPS; s++)
 #pragma unroll
-        for (int j = 0; j < group::WIDTH; j++)
-            elements[i + j] = loaded.element[j];
-    }
-}
-
-// One step of the sum for all of a thread's sums.
-template <int THREAD_ROWS, int THREAD_COLUMNS, int ROW_SUMS, int COLUMN_SUMS, class SUM>
-DEVICE void tile_step(SUM (&sums)[ROW_SUMS][COLUMN_SUMS], const SUM *stream,
-                             const SUM *panel, int row_thread, int column_thread) {
-    SUM a[ROW_SUMS], b[COLUMN_SUMS];
-    tile_load<THREAD_ROWS>(a, stream, row_thread);
-    tile_load<THREAD_COLUMNS>(b, panel, column_thread);
+        for (int r = 0; r < ROW_SUMS; r++)
 #pragma unroll
-    for (int r = 0; r < ROW_SUMS; r++)
-#pragma unroll
-        for (int c = 0; c < COLUMN_SUMS; c++)
-            sums[r][c] = tile_add(sums[r][c], a[r], b[c]);
+            for (int c = 0; c < COLUMN_SUMS; c++)
+                sums[r][c] = tile_add(sums[r][c], a[r][s], b[c][s]);
 }
 
 // Tile `block` of the sums over `depth` steps k of stream[row_of(row) + stream_step(k)] *
 // panel[column_of(column) + panel_step(k)], in the order of k, from 0: ROWS x COLUMNS of them,
 // ROW_SUMS x COLUMN_SUMS in the registers of each thread, so that ROWS / ROW_SUMS threads share the
-// rows, a multiple of 4, and others the columns, a multiple of 8. Tiles are numbered along the
-// columns first; at the end of `rows` and `columns` a part of one is enough. store(row, column,
-// sum) is called for each sum. STREAM_ALONG_STEPS, PANEL_ALONG_STEPS: what lies side by side in
-// memory (tile_share). All threads of the block call it.
+// rows, a multiple of 4, and others the columns, a multiple of 8; the block has as many as the
+// product of these. Tiles are numbered along the columns first; at the end of `rows` and `columns`
+// a part of one is enough. store(row, column, sum) is called for each sum. The operands lie in
+// memory and in shared memory as tile_side says. All threads of the block call it.
 //
-// While shared memory feeds DEPTH steps, the elements for the next come from global memory into
-// registers; they go to the other half of the shared memory, so that one barrier is enough.
-template <int ROWS, int COLUMNS, int DEPTH, int ROW_SUMS, int COLUMN_SUMS, bool STREAM_ALONG_STEPS,
-          bool PANEL_ALONG_STEPS, class SUM, class STREAM, class PANEL, class ROW_OF,
+// Shared memory has room for STAGES times DEPTH steps: while it feeds some, those that come
+// STAGES - 1 later are on their way into it. A thread loads what it needs next before it computes,
+// and what is left of a stage before the barrier, so that there is one for each stage.
+template <int ROWS, int COLUMNS, int DEPTH, int STAGES, int ROW_SUMS, int COLUMN_SUMS,
+          bool STREAM_ALONG, int STREAM_WIDTH, bool STREAM_BY_STEPS, bool PANEL_ALONG,
+          int PANEL_WIDTH, bool PANEL_BY_STEPS, class SUM, class STREAM, class PANEL, class ROW_OF,
           class STREAM_STEP, class COLUMN_OF, class PANEL_STEP, class STORE>
-DEVICE void contract_tile(long block, long rows, long columns, long depth,
+DEVICE void contract_tile(int block, int rows, int columns, int depth,
                                  const STREAM *restrict stream, const PANEL *restrict panel,
                                  ROW_OF row_of, STREAM_STEP stream_step, COLUMN_OF column_of,
                                  PANEL_STEP panel_step, STORE store) {
     enum { THREAD_ROWS = ROWS / ROW_SUMS, THREAD_COLUMNS = COLUMNS / COLUMN_SUMS };
-    static_assert(THREAD_ROWS * THREAD_COLUMNS == TILE_THREADS, "all threads have sums");
+    enum { THREADS = THREAD_ROWS * THREAD_COLUMNS };
     static_assert(THREAD_ROWS % 4 == 0 && THREAD_COLUMNS % 8 == 0, "warps of 4 x 8 threads");
-    typedef tile_share<ROWS, DEPTH, STREAM_ALONG_STEPS> stream_share;
-    typedef tile_share<COLUMNS, DEPTH, PANEL_ALONG_STEPS> panel_share;
-    __shared__ __align__(16) SUM streams[2][DEPTH][ROWS + TILE_PAD];
-    __shared__ __align__(16) SUM panels[2][DEPTH][COLUMNS + TILE_PAD];
-    const long across = (columns + COLUMNS - 1) / COLUMNS;
-    const long first_row = block / across * ROWS, first_column = block % across * COLUMNS;
+    typedef tile_side<SUM, STREAM, THREADS, ROWS, THREAD_ROWS, DEPTH, STREAM_ALONG, STREAM_WIDTH,
+                      STREAM_BY_STEPS>
+        stream_side;
+    typedef tile_side<SUM, PANEL, THREADS, COLUMNS, THREAD_COLUMNS, DEPTH, PANEL_ALONG, PANEL_WIDTH,
+                      PANEL_BY_STEPS>
+        panel_side;
+    const bool same_types = tile_same<SUM, STREAM>::value && tile_same<SUM, PANEL>::value;
+    static_assert(same_types || STAGES == 2, "registers hold one stage");
+    __shared__ __align__(16) typename stream_side::lines streams[STAGES];
+    __shared__ __align__(16) typename panel_side::lines panels[STAGES];
+    const int across = (columns + COLUMNS - 1) / COLUMNS;
+    const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
+    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
+    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
     // The threads of a warp are 4 x 8, so that they read few elements of either side.
     const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
     const int across_warps = THREAD_COLUMNS / 8;
     const int row_thread = lane / 8 + warp / across_warps * 4;
     const int column_thread = lane % 8 + warp % across_warps * 8;
-    decltype(row_of(0L)) row_offsets[stream_share::PLACES];
-    decltype(column_of(0L)) column_offsets[panel_share::PLACES];
+    decltype(row_of(0)) row_offsets[stream_side::PLACES];
+    decltype(column_of(0)) column_offsets[panel_side::PLACES];
 #pragma unroll
-    for (int p = 0; p < stream_share::PLACES; p++) {
-        const long row = first_row + stream_share::place(p);
-        row_offsets[p] = row_of(row < rows ? row : first_row);
+    for (int p = 0; p < stream_side::PLACES; p++) {
+        const int place = stream_side::place(p);
+        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
     }
 #pragma unroll
-    for (int p = 0; p < panel_share::PLACES; p++) {
-        const long column = first_column + panel_share::place(p);
-        column_offsets[p] = column_of(column < columns ? column : first_column);
+    for (int p = 0; p < panel_side::PLACES; p++) {
+        const int place = panel_side::place(p);
+        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
     }
-    SUM stream_taken[stream_share::PLACES][stream_share::STEPS] = {};
-    SUM panel_taken[panel_share::PLACES][panel_share::STEPS] = {};
-    SUM sums[ROW_SUMS][COLUMN_SUMS] = {};
-    tile_take<stream_share>(stream_taken, stream, row_offsets, rows - first_row, 0, depth,
-                            stream_step);
-    tile_take<panel_share>(panel_taken, panel, column_offsets, columns - first_column, 0, depth,
-                           panel_step);
+    typename stream_side::share stream_taken = {};
+    typename panel_side::share panel_taken = {};
     __syncthreads(); // what a tile before left in shared memory is not read any more
-    tile_put<stream_share>(streams[0], stream_taken);
-    tile_put<panel_share>(panels[0], panel_taken);
-    __syncthreads();
-    int half = 0;
-    for (long done = 0; done < depth; done += DEPTH) {
-        const long next = done + DEPTH;
-        if (next < depth) {
-            tile_take<stream_share>(stream_taken, stream, row_offsets, rows - first_row, next,
-                                    depth, stream_step);
-            tile_take<panel_share>(panel_taken, panel, column_offsets, columns - first_column, next,
-                                   depth, panel_step);
-        }
-        if (next <= depth) {
-#pragma unroll
-            for (int k = 0; k < DEPTH; k++)
-                tile_step<THREAD_ROWS, THREAD_COLUMNS>(sums, streams[half][k], panels[half][k],
-                                                       row_thread, column_thread);
-        } else { // a step more would not keep all bits, not even one of zeros
-            for (int k = 0; k < depth - done; k++)
-                tile_step<THREAD_ROWS, THREAD_COLUMNS>(sums, streams[half][k], panels[half][k],
-                                                       row_thread, column_thread);
-        }
-        half = 1 - half;
-        if (next < depth) {
-            tile_put<stream_share>(streams[half], stream_taken);
-            tile_put<panel_share>(panels[half], panel_taken);
-            __syncthreads();
-        }
+#pragma unroll 1
+    for (int s = 0; s < STAGES - 1; s++) {
+        stream_side::begin(stream_taken, streams[s], stream, row_offsets, row_count, DEPTH * s,
+                           depth, stream_step);
+        panel_side::begin(panel_taken, panels[s], panel, column_offsets, column_count, DEPTH * s,
+                          depth, panel_step);
+        stream_side::end(stream_taken, streams[s], row_count);
+        panel_side::end(panel_taken, panels[s], column_count);
+        copy_commit();
     }
+    copy_wait<STAGES - 2>();
+    __syncthreads();
+    enum { GROUP = STREAM_BY_STEPS || PANEL_BY_STEPS ? stream_side::GROUP : 1 };
+    SUM a[2][ROW_SUMS][GROUP], b[2][COLUMN_SUMS][GROUP], sums[ROW_SUMS][COLUMN_SUMS] = {};
+    int stage = 0, last = STAGES - 1, done = 0;
+    stream_side::load(a[0], streams[0], row_thread, 0);
+    panel_side::load(b[0], panels[0], column_thread, 0);
+    for (; done + DEPTH <= depth; done += DEPTH) {
+        const int first = done + (STAGES - 1) * DEPTH;
+        stream_side::begin(stream_taken, streams[last], stream, row_offsets, row_count, first,
+                           depth, stream_step);
+        panel_side::begin(panel_taken, panels[last], panel, column_offsets, column_count, first,
+                          depth, panel_step);
+        copy_commit();
+        const int next_stage = stage + 1 < STAGES ? stage + 1 : 0;
+#pragma unroll
+        for (int k = 0; k < DEPTH; k += GROUP) {
+            const int next = k + GROUP, turn = k / GROUP % 2;
+            if (next == DEPTH) {
+                stream_side::end(stream_taken, streams[last], row_count);
+                panel_side::end(panel_taken, panels[last], column_count);
+                copy_wait<STAGES - 2>();
+                __syncthreads();
+            }
+            const int from = next == DEPTH ? next_stage : stage;
+            stream_side::load(a[1 - turn], streams[from], row_thread, next % DEPTH);
+            panel_side::load(b[1 - turn], panels[from], column_thread, next % DEPTH);
+            tile_steps(sums, a[turn], b[turn]);
+        }
+        last = stage;
+        stage = next_stage;
+    }
+    // A step more would not keep all bits, not even one of zeros.
+#pragma unroll 1
+    for (int k = 0; k < depth - done; k++)
+#pragma unroll
+        for (int r = 0; r < ROW_SUMS; r++)
+#pragma unroll
+            for (int c = 0; c < COLUMN_SUMS; c++)
+                sums[r][c] =
+                    tile_add(sums[r][c],
+                             *stream_side::at(streams[stage], stream_side::row(row_thread, r), k),
+                             *panel_side::at(panels[stage], panel_side::row(column_thread, c), k));
 #pragma unroll
     for (int r = 0; r < ROW_SUMS; r++) {
-        const long row = first_row + tile_place<SUM, ROW_SUMS, THREAD_ROWS>(row_thread, r);
+        const int row = first_row + stream_side::row(row_thread, r);
 #pragma unroll
         for (int c = 0; c < COLUMN_SUMS; c++) {
-            const long column =
-                first_column + tile_place<SUM, COLUMN_SUMS, THREAD_COLUMNS>(column_thread, c);
+            const int column = first_column + panel_side::row(column_thread, c);
             if (row < rows && column < columns)
                 store(row, column, sums[r][c]);
         }
@@ -267,10 +356,10 @@ DEVICE float f32_greater_of(float a, float b) {
 
 /* t17 float32[4,48] = relu(sum over 64(x * tensor_0_weight) + tensor_0_bias)
  * nodes 8 12 16 17 */
-KERNEL __launch_bounds__(256, 2)
+KERNEL __launch_bounds__(64, 8)
 k01_contract_relu(const float *restrict x, const float *restrict tensor_0_weight,
         const float *restrict tensor_0_bias, float *restrict t17) {
-    contract_tile<16, 16, 64, 1, 1, true, true, float>(
+    contract_tile<4, 16, 64, 5, 1, 1, true, 4, true, true, 4, true, float>(
         blockIdx.x, 4, 48, 64,
         x,
         tensor_0_weight,
@@ -294,10 +383,10 @@ k01_contract_relu(const float *restrict x, const float *restrict tensor_0_weight
 
 /* y float32[4,10] = sum over 48(t17 * tensor_1_weight) + tensor_1_bias
  * nodes 25 29 */
-KERNEL __launch_bounds__(256, 2)
+KERNEL __launch_bounds__(64, 8)
 k02_contract(const float *restrict t17, const float *restrict tensor_1_weight,
         const float *restrict tensor_1_bias, float *restrict y) {
-    contract_tile<16, 16, 64, 1, 1, true, true, float>(
+    contract_tile<4, 16, 16, 5, 1, 1, true, 4, true, true, 4, true, float>(
         blockIdx.x, 4, 10, 48,
         t17,
         tensor_1_weight,
@@ -341,10 +430,10 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
         const void *weights, void *arena) {
     const char *constants = (const char *)weights;
     char *scratch = (char *)arena;
-    LAUNCH(k01_contract_relu, 3, 256, inputs->cuda_stream,
+    LAUNCH(k01_contract_relu, 3, 64, inputs->cuda_stream,
             inputs->x, (const float *)(constants + AT_tensor_0_weight),
             (const float *)(constants + AT_tensor_0_bias), (float *)(scratch + AT_t17));
-    LAUNCH(k02_contract, 1, 256, inputs->cuda_stream,
+    LAUNCH(k02_contract, 1, 64, inputs->cuda_stream,
             (const float *)(scratch + AT_t17), (const float *)(constants + AT_tensor_1_weight),
             (const float *)(constants + AT_tensor_1_bias), outputs->y);
 }

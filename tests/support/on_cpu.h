@@ -89,6 +89,7 @@ void on_cpu_wait(int groups);
 /* cp.async and what belongs to it, which are instructions of a GPU: so many bytes into shared
  * memory; the end of a group of such copies; until no more than so many groups are unfinished. */
 #define copy_async_4(shared, global) on_cpu_copy(shared, global, 4, __FILE__, __LINE__)
+#define copy_async_8(shared, global) on_cpu_copy(shared, global, 8, __FILE__, __LINE__)
 #define copy_async_16(shared, global) on_cpu_copy(shared, global, 16, __FILE__, __LINE__)
 #define copy_commit() on_cpu_commit()
 template <int groups> static inline void copy_wait() {

@@ -5,13 +5,13 @@
 #include "compiler/emit/cuda/cuda.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 enum {
-    THREADS_ACROSS = 16,     /* of a tile, either way */
-    FEWEST_ACROSS = 4,       /* rows and columns, with which a tile is worth it anyway */
+    MANY_COLUMNS = 16,       /* with which a tile is worth it */
+    FEWEST_ACROSS = 4,       /* rows and columns, with which it is anyway */
     MANY_STEPS = 64,         /* of a sum, which one thread alone would wait for */
-    FEWEST_STEPS = 16,       /* of the sum, between which threads wait for each other */
+    FEW_SUMS = 4096,         /* all together */
+    COPIED_BYTES = 16,       /* at most, together */
     MOST_ELEMENTS = 1 << 30, /* of a buffer, whose addresses are an int then */
 };
 
@@ -82,79 +82,79 @@ static void choose_sides(const struct statement *statement, struct thread_tile *
     tile->panel = swaps ? a : b;
 }
 
-/* ---- Which tile ---- */
+/* ---- How an operand lies in memory ---- */
 
-/* Steps of the sum between which threads wait for each other: small tiles need many, so that what
- * is loaded meanwhile is there in time. */
-static int steps_between(const struct thread_tile *tile) {
-    const int sums = tile->row_sums * tile->column_sums;
-    int steps = sums > 16 || tile->row_sums == 8 ? FEWEST_STEPS : sums > 2 ? 32 : 64;
-    while (steps > FEWEST_STEPS && steps / 2 >= tile->depth)
-        steps /= 2;
-    return steps;
+/* Whether neighbouring steps of the sum are neighbours in memory, and not neighbouring rows. */
+static bool lies_along_steps(const struct expression *load, const struct expression *sum,
+                             const struct tile_axes *side) {
+    const bool side_neighbours = side->count > 0 && step_of(load, side->axes[side->count - 1]) == 1;
+    return !side_neighbours && sum->axis_count > 0 &&
+           step_of(load, sum->axes[sum->axis_count - 1]) == 1;
 }
 
-/* What the two halves of the operands take of shared memory, where rows are padded. */
-static int64_t shared_bytes(const struct thread_tile *tile) {
-    enum { HALVES = 2, PAD = 4 };
-    const int64_t across = THREADS_ACROSS * (tile->row_sums + tile->column_sums) + 2 * PAD;
-    return HALVES * tile->steps * across * dtype_bytes(tile->sum->dtype);
+/* Whether the buffer begins at a multiple of so many bytes: so does all memory that a kernel gets,
+ * but not each image of a batch. */
+static bool begins_aligned(const struct emitter *emitter, const struct buffer *buffer) {
+    const struct graph *graph = emitter->graph;
+    const struct node *node = buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]
+                              : buffer->kind == BUFFER_OUTPUT
+                                  ? graph->outputs[buffer->position].node
+                                  : NULL;
+    return !node || !node->batched || image_bytes(node) % COPIED_BYTES == 0;
 }
 
-/* About how many cycles a step of the sum takes, as measured on an H200: for the sums of a thread,
- * for what it loads of both sides, and for the rest. A block that a multiprocessor has alone takes
- * a little longer; few blocks more than there are multiprocessors take as long as twice as many. */
-static double tile_time(const struct emitter *emitter, const struct thread_tile *tile) {
-    const int rows = THREADS_ACROSS * tile->row_sums, columns = THREADS_ACROSS * tile->column_sums;
-    const double blocks = (double)((tile->rows.extent + rows - 1) / rows) *
-                          (double)((tile->columns.extent + columns - 1) / columns) *
-                          (double)tile->apart.extent;
-    const double cycles =
-        2.0 * tile->row_sums * tile->column_sums + 4.0 * (tile->row_sums + tile->column_sums) + 12;
-    const double turns = blocks / emitter->ir->target->gpu->multiprocessors;
-    return cycles * (turns <= 1 ? 1.2 : turns < 4 ? ceil(turns) : turns);
+/* How many elements lie side by side along the axes, from the last one on, which are taken off. */
+static int64_t side_by_side(const struct expression *load, int *count,
+                            const struct axis *const *axes) {
+    int64_t run = 1;
+    while (*count > 0 && (axes[*count - 1]->extent == 1 || step_of(load, axes[*count - 1]) == run))
+        run *= axes[--*count]->extent;
+    return run;
 }
 
-static void choose_shape(const struct emitter *emitter, struct thread_tile *tile) {
-    static const int sums[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {1, 4}, {4, 1}, {2, 4},
-                                  {4, 2}, {4, 4}, {2, 8}, {8, 2}, {4, 8}, {8, 4}, {8, 8}};
-    struct thread_tile best = *tile;
-    double least = 0;
-    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
-        tile->row_sums = sums[i][0];
-        tile->column_sums = sums[i][1];
-        tile->steps = steps_between(tile);
-        while (shared_bytes(tile) > emitter->ir->target->gpu->shared && tile->steps > FEWEST_STEPS)
-            tile->steps /= 2;
-        const double time = tile_time(emitter, tile);
-        if (shared_bytes(tile) > emitter->ir->target->gpu->shared || (i > 0 && time >= least))
-            continue;
-        least = time;
-        best = *tile;
-    }
-    *tile = best;
+static bool steps_are_multiples(const struct expression *load, int count,
+                                const struct axis *const *axes, int64_t of) {
+    for (int i = 0; i < count; i++)
+        if (axes[i]->extent > 1 && step_of(load, axes[i]) % of != 0)
+            return false;
+    return true;
 }
 
-static int64_t tiles_along(int64_t extent, int sums) {
-    const int64_t width = (int64_t)THREADS_ACROSS * sums;
-    return (extent + width - 1) / width;
+static struct operand_side side_of(const struct emitter *emitter, const struct thread_tile *tile,
+                                   const struct expression *load, const struct tile_axes *axes) {
+    const struct expression *sum = tile->sum;
+    const bool along = lies_along_steps(load, sum, axes);
+    int steps = sum->axis_count, places = axes->count;
+    const int64_t run =
+        along ? side_by_side(load, &steps, sum->axes) : side_by_side(load, &places, axes->axes);
+    int width = COPIED_BYTES / dtype_bytes(sum->dtype);
+    if (load->dtype != sum->dtype || run % width != 0 || load->index->constant % width != 0 ||
+        !steps_are_multiples(load, steps, sum->axes, width) ||
+        !steps_are_multiples(load, places, axes->axes, width) ||
+        !steps_are_multiples(load, tile->apart.count, tile->apart.axes, width) ||
+        !begins_aligned(emitter, load->buffer))
+        width = 1;
+    return (struct operand_side){.along = along, .most_width = width};
 }
 
-/* With few rows a thread for each sum does as well, unless it has many steps, for which it would
- * wait alone. */
+/* ---- Whether it is a tile ---- */
+
+/* With few rows or columns a thread for each sum does as well, unless it has many steps, for which
+ * it would wait alone. */
 static bool is_worth_it(const struct thread_tile *tile) {
-    const int64_t columns = tile->columns.extent;
-    if (tile->rows.extent >= FEWEST_ACROSS && columns >= FEWEST_ACROSS)
+    const int64_t rows = tile->rows.extent, columns = tile->columns.extent;
+    if (rows >= FEWEST_ACROSS && columns >= FEWEST_ACROSS)
         return true;
-    return columns >= THREADS_ACROSS && tile->depth >= MANY_STEPS;
+    return tile->depth >= MANY_STEPS &&
+           (columns >= MANY_COLUMNS || rows * columns * tile->apart.extent <= FEW_SUMS);
 }
 
-bool emit_find_tile(struct emitter *emitter, const struct statement *statement,
+bool emit_find_tile(struct emitter *emitter, const struct statement *statement, int nests,
                     struct thread_tile *tile) {
     struct tile_search search = {0};
     *tile = (struct thread_tile){
         .rows = {.extent = 1}, .columns = {.extent = 1}, .apart = {.extent = 1}};
-    if (emitter->ir->scan)
+    if (emitter->ir->scan || statement->shared_count)
         return false; /* the tiles of a step would need too much shared memory together */
     expression_walk(emitter->ir, statement->value, note_reduction, &search);
     if (search.reductions != 1 || search.sum->op != OP_CONTRACT)
@@ -172,10 +172,9 @@ bool emit_find_tile(struct emitter *emitter, const struct statement *statement,
         tile->depth *= search.sum->axes[i]->extent;
     if (tile->depth > MOST_ELEMENTS || !deal_loops(statement, tile) || !is_worth_it(tile))
         return false;
-    choose_shape(emitter, tile);
-    tile->blocks = tiles_along(tile->rows.extent, tile->row_sums) *
-                   tiles_along(tile->columns.extent, tile->column_sums);
-    return true;
+    tile->stream_side = side_of(emitter, tile, tile->stream, &tile->rows);
+    tile->panel_side = side_of(emitter, tile, tile->panel, &tile->columns);
+    return emit_choose_tile(emitter, nests, tile);
 }
 
 /* ---- What the tile is told ---- */
@@ -229,14 +228,6 @@ static void emit_offsets(struct emitter *emitter, const struct expression *load,
     emit_line(emitter, "},");
 }
 
-/* Whether neighbouring steps of the sum are neighbours in memory, and not neighbouring rows. */
-static bool lies_along_steps(const struct expression *load, const struct expression *sum,
-                             const struct tile_axes *side) {
-    const bool side_neighbours = side->count > 0 && step_of(load, side->axes[side->count - 1]) == 1;
-    return !side_neighbours && sum->axis_count > 0 &&
-           step_of(load, sum->axes[sum->axis_count - 1]) == 1;
-}
-
 /* Where an operand begins, for the loops that both have. */
 static const char *operand_of(struct emitter *emitter, const struct expression *load,
                               const struct tile_axes *apart) {
@@ -267,6 +258,11 @@ static void emit_sum_store(struct emitter *emitter, const struct statement *stat
     emit_line(emitter, "});");
 }
 
+static const char *side_text(struct emitter *emitter, const struct operand_side *side) {
+    return arena_format(emitter->ir->arena, "%s, %d, %s", side->along ? "true" : "false",
+                        side->width, side->by_steps ? "true" : "false");
+}
+
 void emit_thread_tile(struct emitter *emitter, const struct statement *statement,
                       const struct thread_tile *tile, const char *block) {
     struct statement *const nest[] = {(struct statement *)statement};
@@ -278,11 +274,10 @@ void emit_thread_tile(struct emitter *emitter, const struct statement *statement
         name_axes(emitter, tile->apart.count, tile->apart.axes, "g", "apart0");
         block = arena_format(emitter->ir->arena, "%s %% %" PRId64, block, tile->blocks);
     }
-    emit_line(emitter, "contract_tile<%d, %d, %d, %d, %d, %s, %s, %s>(",
-              THREADS_ACROSS * tile->row_sums, THREADS_ACROSS * tile->column_sums, tile->steps,
-              tile->row_sums, tile->column_sums,
-              lies_along_steps(tile->stream, sum, &tile->rows) ? "true" : "false",
-              lies_along_steps(tile->panel, sum, &tile->columns) ? "true" : "false",
+    emit_line(emitter, "contract_tile<%d, %d, %d, %d, %d, %d, %s, %s, %s>(",
+              tile->thread_rows * tile->row_sums, tile->thread_columns * tile->column_sums,
+              tile->steps, tile->stages, tile->row_sums, tile->column_sums,
+              side_text(emitter, &tile->stream_side), side_text(emitter, &tile->panel_side),
               dtype_facts[sum->dtype].c_type);
     emit_begin_scope(emitter);
     emit_line(emitter, "%s, %" PRId64 ", %" PRId64 ", %" PRId64 ",", block, tile->rows.extent,

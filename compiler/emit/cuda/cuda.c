@@ -12,15 +12,21 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 
 static const char *function(struct emitter *emitter, const char *name) {
     struct arena *arena = emitter->ir->arena;
-    return emitter->is_entry ? arena_format(arena, "KERNEL __launch_bounds__(%d%s)\n%s",
-                                            BLOCK_THREADS, emitter->has_tile ? ", 2" : "", name)
-                             : arena_format(arena, "DEVICE void %s", name);
+    const int threads = emitter->block_threads ? emitter->block_threads : BLOCK_THREADS;
+    if (!emitter->is_entry)
+        return arena_format(arena, "DEVICE void %s", name);
+    return emitter->least_blocks
+               ? arena_format(arena, "KERNEL __launch_bounds__(%d, %d)\n%s", threads,
+                              emitter->least_blocks, name)
+               : arena_format(arena, "KERNEL __launch_bounds__(%d)\n%s", threads, name);
 }
 
 static const char *launch(struct emitter *emitter, const struct kernel *kernel,
                           struct launch *launch) {
     const struct statement *first = kernel->statements[0];
-    launch->threads = BLOCK_THREADS;
+    struct thread_tile tile;
+    launch->tile = emit_begins_with_tile(emitter, kernel, &tile);
+    launch->threads = launch->tile ? tile.threads : BLOCK_THREADS;
     launch->blocks = runs_scan(first)    ? 1
                      : runs_alone(first) ? emit_whole_blocks(kernel)
                                          : emit_kernel_blocks(emitter, kernel);

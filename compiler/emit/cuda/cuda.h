@@ -9,12 +9,18 @@ enum {
     WARP_THREADS = 32,   /* of these, that do so at little cost */
 };
 
+struct thread_tile;
+
 /* ---- kernel.c ---- */
 
 /* A kernel whose threads share the elements of its statements. */
 void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel);
 /* How many blocks of threads run it. */
 int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel);
+/* Whether a tile is the first of what it does; if there is nothing else, blocks have its threads.
+ */
+bool emit_begins_with_tile(struct emitter *emitter, const struct kernel *kernel,
+                           struct thread_tile *tile);
 
 /* Opens what each thread does for one of `count` things, or `threads` of them do together; names
  * the number of the thing. Of a kernel the threads of block `first` and of those behind it do it,
@@ -39,20 +45,33 @@ struct tile_axes {
     const struct axis *axes[MAX_LOOPS]; /* outermost first */
     int64_t extent;
 };
-/* A contraction as tiles of 256 threads. */
+/* How an operand lies in memory, and in shared memory (templates/cuda/contract.h). */
+struct operand_side {
+    bool along, by_steps;  /* neighbouring steps of the sum are neighbours, there and here */
+    int width, most_width; /* elements that are copied together, and that could be */
+};
+/* A contraction as tiles of blocks of threads. */
 struct thread_tile {
     const struct expression *sum, *stream, *panel; /* the contraction, and its operands as loads */
     struct tile_axes rows, columns, apart;         /* of the stream, of the panel, of both */
     int64_t depth;                                 /* steps of a sum */
-    int row_sums, column_sums;                     /* of a thread */
-    int steps;      /* of the sum, between which threads wait for each other */
-    int64_t blocks; /* of threads, for one position of the loops that both operands have */
+    struct operand_side stream_side, panel_side;
+    int thread_rows, thread_columns, threads; /* of a block */
+    int row_sums, column_sums;                /* of a thread */
+    int steps, stages; /* of the sum, for which a stage of shared memory has room */
+    int64_t blocks;    /* of threads, for one position of the loops that both operands have */
+    int least_blocks;  /* that a multiprocessor is to hold at once */
 };
-/* Whether the statement is best said so. */
-bool emit_find_tile(struct emitter *emitter, const struct statement *statement,
+/* Whether the statement is best said so, in a kernel of that many nests. */
+bool emit_find_tile(struct emitter *emitter, const struct statement *statement, int nests,
                     struct thread_tile *tile);
 void emit_thread_tile(struct emitter *emitter, const struct statement *statement,
                       const struct thread_tile *tile, const char *block);
+
+/* ---- tile.c ---- */
+
+/* Chooses the shape of a tile whose operands are known. False where none fits. */
+bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_tile *tile);
 
 /* ---- whole.c ---- */
 

@@ -53,9 +53,22 @@ static int64_t points_of(const struct statement *statement) {
     return points;
 }
 
-static int64_t nest_blocks(struct emitter *emitter, struct statement *const *nest) {
+static int nest_count(const struct kernel *kernel) {
+    int count = 0;
+    for (int i = 0; i < kernel->statement_count; count++)
+        i += nest_size(&kernel->statements[i], kernel->statement_count - i);
+    return count;
+}
+
+bool emit_begins_with_tile(struct emitter *emitter, const struct kernel *kernel,
+                           struct thread_tile *tile) {
+    return !runs_alone(kernel->statements[0]) &&
+           emit_find_tile(emitter, kernel->statements[0], nest_count(kernel), tile);
+}
+
+static int64_t nest_blocks(struct emitter *emitter, struct statement *const *nest, int nests) {
     struct thread_tile tile;
-    if (emit_find_tile(emitter, nest[0], &tile))
+    if (emit_find_tile(emitter, nest[0], nests, &tile))
         return tile.blocks * tile.apart.extent;
     return blocks_for(points_of(nest[0]), emit_reducing_threads(emitter, nest[0]));
 }
@@ -83,10 +96,10 @@ static void name_axes(struct emitter *emitter, int count, const struct axis *con
 }
 
 /* What one thread of a nest does, or several together: one of these stores. */
-static void emit_nest(struct emitter *emitter, struct statement *const *nest, int size,
+static void emit_nest(struct emitter *emitter, struct statement *const *nest, int size, int nests,
                       const char *block) {
     struct thread_tile tile;
-    if (emit_find_tile(emitter, nest[0], &tile)) {
+    if (emit_find_tile(emitter, nest[0], nests, &tile)) {
         emit_thread_tile(emitter, nest[0], &tile, block);
         return;
     }
@@ -180,7 +193,7 @@ static void emit_shared_nests(struct emitter *emitter, const struct kernel *kern
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         size = nest_size(&kernel->statements[i], kernel->statement_count - i);
         emit_open(emitter, "{");
-        emit_nest(emitter, &kernel->statements[i], size, NULL);
+        emit_nest(emitter, &kernel->statements[i], size, 1, NULL);
         emit_close(emitter);
     }
     emit_close(emitter);
@@ -191,30 +204,30 @@ static void emit_shared_nests(struct emitter *emitter, const struct kernel *kern
 
 int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel) {
     int64_t blocks = 0;
+    const int nests = nest_count(kernel);
     if (kernel->statements[0]->shared_count)
         return blocks_for(iterations_of(kernel), group_of(emitter, kernel));
     for (int i = 0; i < kernel->statement_count;
          i += nest_size(&kernel->statements[i], kernel->statement_count - i))
-        blocks += nest_blocks(emitter, &kernel->statements[i]);
+        blocks += nest_blocks(emitter, &kernel->statements[i], nests);
     return blocks;
 }
 
 /* Nests of an entry have blocks of their own, one after another. */
 static void emit_nests(struct emitter *emitter, const struct kernel *kernel) {
     struct arena *arena = emitter->ir->arena;
-    const bool choose =
-        emitter->is_entry &&
-        nest_size(kernel->statements, kernel->statement_count) < kernel->statement_count;
+    const int nests = nest_count(kernel);
+    const bool choose = emitter->is_entry && nests > 1;
     int64_t first = 0;
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         struct statement *const *nest = &kernel->statements[i];
         size = nest_size(nest, kernel->statement_count - i);
-        const int64_t end = first + nest_blocks(emitter, nest);
+        const int64_t end = first + nest_blocks(emitter, nest, nests);
         if (choose && i > 0)
             emit_end_scope(emitter);
         if (choose)
             emit_open(emitter, "%sif (blockIdx.x < %" PRId64 ") {", i ? "} else " : "", end);
-        emit_nest(emitter, nest, size,
+        emit_nest(emitter, nest, size, nests,
                   first ? arena_format(arena, "(blockIdx.x - %" PRId64 ")", first) : "blockIdx.x");
         first = end;
     }
@@ -224,9 +237,12 @@ static void emit_nests(struct emitter *emitter, const struct kernel *kernel) {
 
 void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel) {
     struct thread_tile tile;
-    emitter->has_tile = emit_find_tile(emitter, kernel->statements[0], &tile);
+    if (emit_begins_with_tile(emitter, kernel, &tile)) {
+        emitter->block_threads = tile.threads;
+        emitter->least_blocks = tile.least_blocks;
+    }
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers, ") {");
-    emitter->has_tile = false;
+    emitter->block_threads = emitter->least_blocks = 0;
     if (kernel->statements[0]->shared_count)
         emit_shared_nests(emitter, kernel);
     else
