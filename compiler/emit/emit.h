@@ -317,6 +317,11 @@ void emit_statement_loops(struct emitter *emitter, struct statement *const *stat
 /* The same for an epilogue; and the name of one of its loops. */
 void emit_epilogue_loops(struct emitter *emitter, const struct store *store,
                          const struct epilogue *epilogue);
+/* Whether an axis around the columns fills what lies between them. */
+bool emit_interleaves(const struct store *store, const struct epilogue *epilogue);
+/* A block of its own around the columns, in the loops over all other axes. */
+void emit_open_epilogue(struct emitter *emitter, const struct epilogue *epilogue);
+void emit_close_epilogue(struct emitter *emitter, const struct epilogue *epilogue);
 const char *emit_epilogue_axis(struct emitter *emitter, const struct epilogue *epilogue, int i);
 
 /* ---- reduce.c: reductions as loops ---- */

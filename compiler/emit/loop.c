@@ -129,6 +129,21 @@ static int interleaved_axis(const struct store *store, const struct epilogue *ep
     return -1;
 }
 
+bool emit_interleaves(const struct store *store, const struct epilogue *epilogue) {
+    return interleaved_axis(store, epilogue) >= 0;
+}
+
+void emit_open_epilogue(struct emitter *emitter, const struct epilogue *epilogue) {
+    if (epilogue->axis_count == 0)
+        emit_open(emitter, "{");
+    for (int i = 0; i < epilogue->axis_count; i++)
+        open_epilogue_axis(emitter, epilogue, i);
+}
+
+void emit_close_epilogue(struct emitter *emitter, const struct epilogue *epilogue) {
+    emit_close_loops(emitter, epilogue->axis_count ? epilogue->axis_count : 1);
+}
+
 /* What lies between columns is stored together with them: C compilers make whole vectors of that.
  */
 void emit_epilogue_loops(struct emitter *emitter, const struct store *store,

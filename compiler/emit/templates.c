@@ -21,6 +21,7 @@ EMBED(template_pool, "templates/pool.h");
 EMBED(template_chain, "templates/chain.h");
 EMBED(template_lanes, "templates/lanes.h");
 EMBED(template_strip, "templates/strip.h");
+EMBED(template_narrow, "templates/narrow.h");
 EMBED(template_sort, "templates/sort.h");
 EMBED(template_branch, "templates/branch.h");
 EMBED(template_unordered, "templates/unordered.h");

@@ -38,6 +38,65 @@
 #define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
+// A loop over few neighbours, of which gcc makes scalars once it is unrolled.
+#ifdef __clang__
+#define NARROW_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define NARROW_LOOP _Pragma("GCC unroll 1")
+#endif
+
+// Eight neighbours become integers, to nearest even if that is asked for, else towards zero, in the
+// range of int16. What is no int32, NaN too, x86 makes the least that there is: so there is a limit
+// before, and NaN becomes 0 where the least is not. NEON gives what is nearest, and 0 for NaN.
+#if VECTOR_BITS == 512 || VECTOR_BITS == 256
+#include <immintrin.h>
+#define NARROW_X86
+static inline __m128i narrow_words(const float *from, float most, int nearest) {
+    __m256 x = _mm256_loadu_ps(from);
+    if (most < 255.0f) // of int8
+        x = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
+    x = _mm256_min_ps(_mm256_set1_ps(most), x); // the second, where one is NaN
+    const __m256i whole = nearest ? _mm256_cvtps_epi32(x) : _mm256_cvttps_epi32(x);
+    return _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+}
+#elif VECTOR_BITS == 0 && defined __SSE2__
+#include <emmintrin.h>
+#define NARROW_X86
+static inline __m128i narrow_words(const float *from, float most, int nearest) {
+    __m128i half[2];
+    for (int i = 0; i < 2; i++) {
+        __m128 x = _mm_loadu_ps(from + 4 * i);
+        if (most < 255.0f) // of int8
+            x = _mm_and_ps(x, _mm_cmpord_ps(x, x));
+        x = _mm_min_ps(_mm_set1_ps(most), x); // the second, where one is NaN
+        half[i] = nearest ? _mm_cvtps_epi32(x) : _mm_cvttps_epi32(x);
+    }
+    return _mm_packs_epi32(half[0], half[1]);
+}
+#elif VECTOR_BITS == 128
+#include <arm_neon.h>
+#define NARROW_NEON
+static inline int16x8_t narrow_words(const float *from, float most, int nearest) {
+    const float32x4_t low = vld1q_f32(from), high = vld1q_f32(from + 4);
+    (void)most;
+    return vcombine_s16(vqmovn_s32(nearest ? vcvtnq_s32_f32(low) : vcvtq_s32_f32(low)),
+                        vqmovn_s32(nearest ? vcvtnq_s32_f32(high) : vcvtq_s32_f32(high)));
+}
+#endif
+
 // The bit pattern of a float32.
 static inline uint32_t f32_bits(float value) {
     uint32_t bits;
@@ -62,19 +121,39 @@ static inline uint8_t f32_to_u8(float x) {
     return (uint8_t)f32_to_unsigned(x, 255.0f);
 }
 
-// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
-// text has none of its own for this machine.
-#if defined VECTOR_BITS // of one version of several
-#elif defined __AVX512F__
-#define VECTOR_BITS 512
-#elif defined __AVX2__ && defined __FMA__
-#define VECTOR_BITS 256
-#elif defined __aarch64__ && defined __ARM_NEON
-#define VECTOR_BITS 128
-#else
-#define VECTOR_BITS 0
+// to[i] = f32_to_u8(from[i]), of what is rounded to nearest even before if that is asked for.
+static inline void narrow_u8(uint8_t *to, const float *from, long count, int nearest) {
+    long i = 0;
+#if VECTOR_BITS == 512
+    const __m512 most = _mm512_set1_ps(255.0f);
+    for (; i + 16 <= count; i += 16) {
+        const __m512 x = _mm512_min_ps(most, _mm512_loadu_ps(from + i));
+        const __m512i whole = nearest ? _mm512_cvtps_epi32(x) : _mm512_cvttps_epi32(x);
+        const __m512i positive = _mm512_max_epi32(whole, _mm512_setzero_si512());
+        _mm_storeu_si128((__m128i *)(to + i), _mm512_cvtepi32_epi8(positive));
+    }
+#elif defined NARROW_X86
+    for (; i + 16 <= count; i += 16)
+        _mm_storeu_si128((__m128i *)(to + i),
+                         _mm_packus_epi16(narrow_words(from + i, 255.0f, nearest),
+                                          narrow_words(from + i + 8, 255.0f, nearest)));
 #endif
+#ifdef NARROW_X86
+    for (; i + 8 <= count; i += 8) {
+        const __m128i words = narrow_words(from + i, 255.0f, nearest);
+        _mm_storel_epi64((__m128i *)(to + i), _mm_packus_epi16(words, words));
+    }
+#elif defined NARROW_NEON
+    for (; i + 8 <= count; i += 8)
+        vst1_u8(to + i, vqmovun_s16(narrow_words(from + i, 255.0f, nearest)));
+#endif
+    for (; i < count; i++)
+        to[i] = f32_to_u8(nearest ? rintf(from[i]) : from[i]);
+}
 
+static inline void f32_round_to_u8_strip(uint8_t *to, const float *from, long count) {
+    narrow_u8(to, from, count, 1);
+}
 // As many neighbouring int32 as a register holds, each the sum of products of four uint8 of an
 // element by four int8 of a row. Without an instruction for that, the even and the odd bytes are
 // widened to 16 bits, whose products of two are added exactly; instructions that take bytes as they
@@ -510,10 +589,13 @@ static void k01_contract_round(const uint8_t *restrict x, const int8_t *restrict
     _Alignas(64) int32_t sums[4 * 64];
     dot_4x64(sums, x, weight_packed, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
+        _Alignas(64) float reals0[48];
+        NARROW_LOOP
         for (long c = 0; c < 48; c++) {
-            const int32_t v0 = i32_add(i32_sub(sums[64 * r0 + c], folded_13[c]), bias[c]);
-            y[48 * r0 + c] = f32_to_u8(rintf((float)v0 * scale[c]));
+            const int32_t v1 = i32_add(i32_sub(sums[64 * r0 + c], folded_13[c]), bias[c]);
+            reals0[c] = (float)v1 * scale[c];
         }
+        f32_round_to_u8_strip(y + 48 * r0, reals0, 48);
     }
 }
 

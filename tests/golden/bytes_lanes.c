@@ -16,10 +16,12 @@ static void k01_contract_round(const uint8_t *restrict x, const int8_t *restrict
             _Alignas(64) int32_t sums[6 * 32];
             dot_lanes_6x32(sums, x + 384 * i1 + n, weight_packed + 9 * n, &walk, 0, 0);
             for (long r0 = 0; r0 < 6; r0++) {
+                _Alignas(64) float reals0[32];
+                NARROW_LOOP
                 for (long c = 0; c < 32; c++) {
-                    const float v0 = rintf((float)sums[32 * r0 + c] * scale[n + c]);
-                    y[288 * i1 + n + 48 * r0 + c] = f32_to_u8(v0);
+                    reals0[c] = (float)sums[32 * r0 + c] * scale[n + c];
                 }
+                f32_round_to_u8_strip(y + 288 * i1 + n + 48 * r0, reals0, 32);
             }
         }
     }
@@ -27,10 +29,12 @@ static void k01_contract_round(const uint8_t *restrict x, const int8_t *restrict
         _Alignas(64) int32_t sums[6 * 16];
         dot_lanes_6x16(sums, x + 384 * i1 + 32, weight_packed + 9 * 32, &walk_2, 0, 0);
         for (long r0 = 0; r0 < 6; r0++) {
+            _Alignas(64) float reals0[16];
+            NARROW_LOOP
             for (long c = 0; c < 16; c++) {
-                const uint8_t v0 = f32_to_u8(rintf((float)sums[16 * r0 + c] * scale[32 + c]));
-                y[288 * i1 + 32 + 48 * r0 + c] = v0;
+                reals0[c] = (float)sums[16 * r0 + c] * scale[32 + c];
             }
+            f32_round_to_u8_strip(y + 288 * i1 + 32 + 48 * r0, reals0, 16);
         }
     }
 }

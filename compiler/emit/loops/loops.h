@@ -9,6 +9,10 @@
 /* A nest of statements as loops. Requires emit_begin_statements(). */
 void emit_statements(struct emitter *emitter, struct statement *const *statements, int count);
 
+/* What is stored of a tile's sums, its columns a strip. */
+void emit_strip_epilogue(struct emitter *emitter, const struct store *store,
+                         const struct epilogue *epilogue);
+
 /* ---- strip.c: the innermost loop in strips, for functions that are best computed for many
  * neighbours at once ---- */
 
@@ -23,7 +27,10 @@ struct strip {
 bool emit_wants_strips(struct emitter *emitter, const struct axis *axis,
                        const struct expression *value);
 bool emit_is_strip_function(const struct expression *e);
-enum { MOST_STRIP = 256 }; /* several arrays of so many elements stay in L1 */
+enum {
+    LEAST_STRIP = 16, /* elements for which it is worthwhile */
+    MOST_STRIP = 256, /* several arrays of so many stay in L1 */
+};
 /* Opens the loop over strips of at most so many elements. */
 struct strip emit_open_strip(struct emitter *emitter, const struct axis *axis, const char *lane,
                              int64_t most);
@@ -40,6 +47,13 @@ const char *emit_strip_address(struct emitter *emitter, const struct strip *stri
 /* Prefetches what the next iteration of the axis reads where this one reads strips. */
 void emit_strip_fetches(struct emitter *emitter, const struct strip *strip,
                         const struct axis *around, const struct expression *value);
+
+/* ---- narrow.c: floats that are stored as 8-bit integers ---- */
+
+/* Whether that is what is stored, as neighbours along an axis. */
+bool emit_narrows(const struct axis *axis, const struct store *store);
+/* A strip of it. */
+void emit_narrowed(struct emitter *emitter, const struct strip *strip, const struct store *store);
 
 /* ---- columns.c ---- */
 

@@ -7,8 +7,6 @@
 
 #include <inttypes.h>
 
-enum { LEAST_STRIP = 16 }; /* elements for which it is worthwhile */
-
 /* ---- Which functions ---- */
 
 static const char *const strip_functions[OP_COUNT] = {
