@@ -12,6 +12,7 @@
 #define ET_TEMPLATES_TILE_DOT_LANES_H
 
 #include "templates/tile_dot.h"
+#include "templates/tile_dot_quads.h"
 
 //: section lane_products needs dot_products
 //: names lane_element lane_row lane_element_of lane_row_of lane_add
@@ -85,7 +86,7 @@ static inline dot_sums lane_add(dot_sums sums, lane_element x, lane_row y) {
 #endif
 }
 
-//: section tile_dot_lanes_block needs lane_products tile_walk tile_loops
+//: section tile_dot_lanes_block needs lane_products tile_walk tile_loops tile_shape
 // One block of a tile: `height` rows from `first` times `width` vectors, no more than the registers
 // hold.
 TILE_INLINE tile_dot_lanes_block(int first, int height, int width, int32_t *restrict acc,
@@ -163,9 +164,9 @@ static inline void tile_dot_lanes_narrow(int rows, int columns, int32_t *restric
     }
 }
 
-//: section tile_dot_lanes needs tile_dot_lanes_block tile_dot_lanes_narrow tile_shape
+//: section tile_dot_lanes needs tile_dot_lanes_block tile_dot_lanes_narrow tile_dot_quads
 // acc[walk->sums * row + column] = the sums (resume: itself plus the sums) over the steps of walk
-// of stream[walk->rows[row] + step + column] * panel[step + column]. rows (1 to 6) and columns (a
+// of stream[walk->rows[row] + step + column] * panel[step + column]. rows (1 to 8) and columns (a
 // power of two from 8 to 32) must be constants. Nothing is fetched ahead.
 TILE_INLINE tile_dot_lanes(int rows, int columns, int32_t *restrict acc, const uint8_t *stream,
                            const int8_t *panel, const struct tile_walk *walk, int resume,
@@ -175,6 +176,20 @@ TILE_INLINE tile_dot_lanes(int rows, int columns, int32_t *restrict acc, const u
         tile_dot_lanes_narrow(rows, columns, acc, stream, panel, walk, resume);
         return;
     }
+#ifdef LANE_QUADS
+    if (rows > 1 && walk->extent[2] > 2) {
+        const int even = rows & ~1;
+        if (!lane_rows_slide(even, walk)) {
+            tile_dot_quads(0, rows, columns, acc, stream, panel, walk, resume);
+            return;
+        }
+        tile_dot_quads(1, even, columns, acc, stream, panel, walk, resume);
+        if (rows > even)
+            tile_dot_lanes_block(even, 1, columns / DOT_LANES, acc + even * walk->sums, stream,
+                                 panel, walk, resume);
+        return;
+    }
+#endif
     const struct tile_shape shape =
         tile_shape(rows, columns, DOT_LANES, DOT_REGISTERS, DOT_ACCUMULATORS);
     const int height = shape.height, width = shape.width;

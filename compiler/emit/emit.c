@@ -207,11 +207,11 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
-    template_exact,    template_math,           template_math64,     template_strip,
-    template_convert,  template_narrow,         template_unordered,  template_lanes,
-    template_branch,   template_sort,           template_tile,       template_tile_shape,
-    template_tile_dot, template_tile_dot_lanes, template_tile_codes, template_transpose,
-    template_pool,     template_vector,         template_versions,
+    template_exact,     template_math,           template_math64,         template_strip,
+    template_convert,   template_narrow,         template_unordered,      template_lanes,
+    template_branch,    template_sort,           template_tile,           template_tile_shape,
+    template_tile_dot,  template_tile_dot_quads, template_tile_dot_lanes, template_tile_codes,
+    template_transpose, template_pool,           template_vector,         template_versions,
 };
 
 static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,

@@ -13,6 +13,7 @@ EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");
 EMBED(template_tile_shape, "templates/tile_shape.h");
 EMBED(template_tile_dot, "templates/tile_dot.h");
+EMBED(template_tile_dot_quads, "templates/tile_dot_quads.h");
 EMBED(template_tile_dot_lanes, "templates/tile_dot_lanes.h");
 EMBED(template_tile_codes, "templates/tile_codes.h");
 EMBED(template_transpose, "templates/transpose.h");

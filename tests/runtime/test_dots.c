@@ -33,7 +33,7 @@ Test(dots, names) {
         cr_assert_eq(dot_find(dot_shapes[i].name), i);
     cr_assert_eq(dot_find("dot_13x32"), -1);
     cr_assert_eq(dot_find("dot_7x64"), -1);
-    cr_assert_eq(dot_find("dot_lanes_7x32"), -1);
+    cr_assert_eq(dot_find("dot_lanes_9x32"), -1);
     cr_assert_eq(dot_find("dot_"), -1);
     cr_assert_eq(dot_find(""), -1);
 }

@@ -19,7 +19,7 @@ static const struct dot_shape {
 };
 
 enum {
-    DOT_ROUNDS = 8,
+    DOT_ROUNDS = 16,
     DOT_STREAM = 6000,
     DOT_PANEL = 40000,
     DOT_MAX_GAP = 20, /* sums between rows that no tile may touch */
@@ -88,6 +88,8 @@ static inline struct tile_walk dot_random_walk(int columns) {
         walk.stream[i] = dot_random_below(129) - 64;
         walk.panel[i] = dot_random_below(513) - 256;
     }
+    for (int i = 1; i < 12 && dot_random_below(8); i += 2) /* windows that slide, or some of them */
+        walk.rows[i] = walk.rows[i - 1] + walk.stream[2];
     return walk;
 }
 
