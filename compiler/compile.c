@@ -28,8 +28,10 @@ struct compilation {
 };
 
 static const struct target *target_of(const struct compile_options *options) {
-    if (options->target)
-        return options->target;
+    if (options->target) /* the runtime has tiles for vectors alone */
+        return options->backend == &emit_calls && target_is_small(options->target)
+                   ? &targets[TARGET_BASELINE]
+                   : options->target;
     return options->backend == &emit_cuda ? &gpu_targets[GPU_SM_90] : &targets[TARGET_AVX512];
 }
 
@@ -376,6 +378,8 @@ static void keep_texts(struct compiled *compiled) {
     compiled->source = arena_copy_text(arena, compiled->source);
     compiled->header = arena_copy_text(arena, compiled->header);
     compiled->kernel_dot = arena_copy_text(arena, compiled->kernel_dot);
+    if (compiled->assembly)
+        compiled->assembly = arena_copy_text(arena, compiled->assembly);
     keep_variants(compiled);
 }
 
@@ -479,6 +483,8 @@ static struct compiled *compile_variants(const struct size_set *set,
             et_fail(error, "a graph with a batch axis takes no tuning");
             return NULL;
         }
+    if (!check_embedding(options, set->axis_count > 0, error))
+        return NULL;
     struct arena work = {0};
     struct compiled *compiled = compiled_new(set, options);
     struct parts *parts = compiled ? parts_new(options, &work, compiled, error) : NULL;

@@ -81,9 +81,10 @@ static void add_tuning(struct digest_stream *stream, const struct tuning *tuning
 }
 
 static bool make_key(const struct compile_options *options, struct digest_hex *key) {
-    const int64_t numbers[] = {options->threads,       options->pool,     options->least_cycles,
-                               options->stop_every,    options->portable, options->versions,
-                               options->tuning != NULL};
+    const int64_t numbers[] = {
+        options->threads,        options->pool,         options->least_cycles,
+        options->stop_every,     options->portable,     options->versions,
+        options->tuning != NULL, options->weights_form, options->static_arena};
     struct digest_stream stream;
     digest_begin(&stream);
     cache_add_word(&stream, "eigentensor compiled 1");
@@ -93,6 +94,7 @@ static bool make_key(const struct compile_options *options, struct digest_hex *k
     cache_add_word(&stream, options->backend ? options->backend->name : "");
     cache_add_word(&stream, options->target ? options->target->name : "");
     cache_add_word(&stream, options->prefix ? options->prefix : "");
+    cache_add_word(&stream, options->section ? options->section : "");
     digest_add(&stream, numbers, sizeof numbers);
     if (options->tuning)
         add_tuning(&stream, options->tuning);

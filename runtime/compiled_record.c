@@ -64,7 +64,7 @@ static void *array_of(struct record *record, const void *elements, int *count, s
 /* What is added to one of these is to be added below, and to the test. */
 _Static_assert(sizeof(void *) != 8 ||
                    (sizeof(struct kernel_facts) == 120 && sizeof(struct sized_variant) == 184 &&
-                    sizeof(struct compiled) == 400),
+                    sizeof(struct compiled) == 432),
                "a field that records do not have");
 
 static void launch_of(struct record *record, struct launch *launch) {
@@ -129,6 +129,10 @@ static void compiled_of(struct record *record, struct compiled *compiled) {
     FIELD(record, compiled->source_bytes);
     text_of(record, &compiled->header);
     FIELD(record, compiled->header_bytes);
+    text_of(record, &compiled->assembly);
+    FIELD(record, compiled->stack_bytes);
+    FIELD(record, compiled->code_bytes);
+    FIELD(record, compiled->multiply_adds);
     FIELD(record, compiled->weights_bytes);
     FIELD(record, compiled->block_count);
     FIELD(record, compiled->blocks);

@@ -33,6 +33,9 @@ cross /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross -     -           
 cross qemu-aarch64         qemu-user        -                       -           -
 cross i686-linux-gnu-gcc   gcc-i686-linux-gnu -                     -           -
 cross /usr/i686-linux-gnu/lib/libc.a libc6-dev-i386-cross -         -           -
+cross arm-none-eabi-gcc    gcc-arm-none-eabi -                      -           -
+cross /usr/lib/arm-none-eabi/lib/libc.a libnewlib-arm-none-eabi -   -           -
+cross qemu-system-arm      qemu-system-arm  -                       -           -
 wheel python3              python3          python3                 python      python3
 wheel python:ensurepip     python3-venv     python3                 python      python3
 bench clang                clang            clang                   clang       llvm

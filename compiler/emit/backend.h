@@ -20,6 +20,7 @@ struct emit_backend {
     const char *name;
     const char *ending;      /* of the text's file: "c" */
     bool inlines_tiles;      /* the text defines tiles; else they are functions of the runtime */
+    bool writes_tiles;       /* each by itself, sum by sum, out of no template */
     bool has_pool;           /* the text can have threads of its own */
     bool has_metadata;       /* PREFIX_metadata */
     bool has_system_headers; /* the text includes PREFIX.h and those of C; else it declares all */
@@ -73,6 +74,8 @@ struct emit_threads {
 
 /* gcc, clang and their cross compilers: self-contained, fused loops, tiles inlined. */
 extern const struct emit_backend emit_loops;
+/* The same for machines without vectors, in place of emit_loops. */
+extern const struct emit_backend emit_small;
 /* libtcc: loops around calls of the runtime's precompiled tiles and row operations. */
 extern const struct emit_backend emit_calls;
 /* NVRTC, nvcc and clang for GPUs: kernels in CUDA C++, and what launches them. */

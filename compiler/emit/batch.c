@@ -48,11 +48,18 @@ size_t staging_bytes(const struct graph *graph, const struct sized_variant *vari
     return bytes;
 }
 
-const char *emit_run_parameters(struct emitter *emitter) {
+static const char *run_parameters(struct emitter *emitter, const char *memory) {
     return arena_format(emitter->ir->arena,
-                        "const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-                        "        const void *weights, void *arena",
-                        emitter->prefix, emitter->prefix);
+                        "const struct %s_inputs *inputs, const struct %s_outputs *outputs%s",
+                        emitter->prefix, emitter->prefix, memory);
+}
+
+const char *emit_run_parameters(struct emitter *emitter) {
+    return run_parameters(emitter, ",\n        const void *weights, void *arena");
+}
+
+const char *emit_entry_parameters(struct emitter *emitter) {
+    return run_parameters(emitter, emit_memory_parameters(emitter));
 }
 
 void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block) {
@@ -187,8 +194,7 @@ void emit_run_batch(struct emitter *emitter, struct text *text) {
     const char *run = arena_format(emitter->ir->arena, "run_images%s", suffix);
     text_add(text, *suffix ? "static void run%s(" : "void %s_run(",
              *suffix ? suffix : emitter->prefix);
-    text_add(text,
-             "%s, long batch) {\n    %s(inputs, outputs, weights, arena, 0, batch);\n"
-             "}\n\n",
-             emit_run_parameters(emitter), emit_for_this_cpu(emitter, run));
+    text_add(text, "%s, long batch) {\n    %s(inputs, outputs, %s, 0, batch);\n}\n\n",
+             emit_entry_parameters(emitter), emit_for_this_cpu(emitter, run),
+             emit_own_memory(emitter));
 }

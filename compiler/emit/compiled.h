@@ -17,10 +17,15 @@ typedef void pass_dump(void *context, const char *pass, const char *text, bool c
 /* For `stop_every`: a few milliseconds of plain code, far more than a question takes. */
 enum { STOP_EVERY = 1 << 22 };
 
+/* Where a text has its weights: in a block that its caller loads, in an array of its own, or in one
+ * that a file of assembler takes from the block. */
+enum weights_form { WEIGHTS_FILE, WEIGHTS_ARRAY, WEIGHTS_ASSEMBLER };
+
 struct compile_options {
     const struct emit_backend *backend; /* what the text is for (emit/backend.h); NULL: loops */
     const struct target *target; /* what to plan for, a GPU for emit_cuda and for no other; NULL:
-                                    avx512 or sm_90. The bits are the same for all */
+                                    avx512 or sm_90; one without vectors is baseline to
+                                    emit_calls. The bits are the same for all */
     const char *prefix;          /* of the exported names; NULL: made from the graph's name */
     const char *digest;  /* hex digest of the graph for the header comment; NULL: left out */
     const char *command; /* command line for the header comment; NULL: left out */
@@ -33,6 +38,9 @@ struct compile_options {
     int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */
     bool pool;            /* the text has threads of its own, if the backend can have them */
     int64_t least_cycles; /* of a kernel that threads share; 0: as many as make it worth while */
+    enum weights_form weights_form; /* of a text of emit_loops, for one thread and one size: */
+    bool static_arena;              /* it has its arena, too: one run at a time */
+    const char *section;            /* that its weights are put into; NULL: the compiler's choice */
     const struct tuning *tuning; /* made for this graph and target; NULL: the cost model chooses */
     bool list_candidates;        /* fill compiled->contractions; a dump has them as "cost" */
     bool profile; /* the text calls a `lap`, which PREFIX_run_array takes as one input more; not
@@ -84,7 +92,11 @@ struct compiled {
     size_t source_bytes;
     const char *header; /* the .h file */
     size_t header_bytes;
-    const void *weights; /* the block PREFIX_run expects, 64-byte aligned */
+    const char *assembly;  /* the .S file of WEIGHTS_ASSEMBLER; NULL: there is none */
+    size_t stack_bytes;    /* of a run on a machine without vectors, at most; elsewhere 0 */
+    size_t code_bytes;     /* the same of its code, about */
+    int64_t multiply_adds; /* of a run there: of floats, or of integers */
+    const void *weights;   /* the block PREFIX_run expects, 64-byte aligned */
     size_t weights_bytes;
     bool shares_weights;             /* they belong to another */
     struct mapped_file mapped;       /* where they lie; none: in memory of its own */

@@ -88,7 +88,9 @@ void emit_prelude(struct emitter *emitter, struct text *text) {
     emitter->backend->prelude(emitter, text);
     if (emitter->portable) { /* the user's options are looked at before gcc gets others */
         sections_print_one(&emitter->sections, "exact_floats", text);
-        sections_print_one(&emitter->sections, "gcc_optimize", text);
+        sections_print_one(&emitter->sections,
+                           emitter->backend->writes_tiles ? "small_optimize" : "gcc_optimize",
+                           text);
     }
     if (emitter->pool)
         sections_want(&emitter->sections, "pool");
@@ -106,13 +108,19 @@ static const char *of_device(struct emitter *emitter, const char *functions) {
     return text_keep(&text);
 }
 
+/* The section that must stand before a tile of that kind. */
+static const char *tile_section(struct emitter *emitter, const struct tile_kind *kind) {
+    if (emitter->backend->writes_tiles)
+        return arena_format(emitter->ir->arena, "small_%s", kind->name);
+    return emitter->backend->inlines_tiles ? kind->section : kind->walk;
+}
+
 /* What kernels need. */
 static void add_declarations(struct emitter *emitter, struct text *text) {
     const struct emit_backend *backend = emitter->backend;
     struct sections *sections = &emitter->sections;
     for (int i = 0; i < emitter->tile_count; i++)
-        sections_want(sections, backend->inlines_tiles ? emitter->tiles[i].kind->section
-                                                       : emitter->tiles[i].kind->walk);
+        sections_want(sections, tile_section(emitter, emitter->tiles[i].kind));
     if (emitter->calls_inside)
         sections_want(sections, backend->inlines_tiles ? "tile_inside" : "tile_steps");
     if (emitter->calls_inside && !backend->inlines_tiles)
@@ -214,19 +222,29 @@ static const char *const templates_of_all[] = {
     template_transpose, template_pool,           template_vector,         template_versions,
 };
 
+/* Machines without vectors have loops of their own. */
+static const struct emit_backend *backend_for(const struct target *target,
+                                              const struct emit_backend *asked) {
+    const struct emit_backend *backend = asked ? asked : &emit_loops;
+    return backend == &emit_loops && target_is_small(target) ? &emit_small : backend;
+}
+
 static struct emitter *emitter_new(struct ir *ir, const struct compile_options *options,
                                    const struct compiled *compiled) {
     struct emitter *emitter = arena_new(ir->arena, struct emitter);
     emitter->ir = ir;
     emitter->compiled = compiled;
     emit_begin_variant(emitter, compiled->variants);
-    emitter->backend = options->backend ? options->backend : &emit_loops;
+    emitter->backend = backend_for(ir->target, options->backend);
     emitter->threads = ir->threads > 1;
     emitter->pool =
         emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
     emitter->portable =
         options->portable && emitter->backend->has_system_headers && !emitter->backend->threads;
     emitter->versions = emitter->portable && options->versions;
+    emitter->weights_form = options->weights_form;
+    emitter->static_arena = options->static_arena;
+    emitter->section = options->section;
     emitter->own_names = text_in(ir->arena);
     const bool gpu = emitter->backend->threads != NULL;
     emitter->profile = options->profile && !emitter->threads && !emitter->pool && !gpu;
@@ -297,6 +315,14 @@ static void add_all_kernels(struct emitter *emitter, struct text *text, struct i
     emit_runs(emitter, text, irs);
 }
 
+/* One for each variant or, where these are batched, for each block of one. */
+static int ir_count(const struct compiled *compiled) {
+    int count = 0;
+    for (int i = 0; i < compiled->variant_count; i++)
+        count += compiled->variants[i].block_count ? compiled->variants[i].block_count : 1;
+    return count;
+}
+
 void emit(struct ir *const *irs, const struct compile_options *options, struct compiled *compiled) {
     struct arena *arena = irs[0]->arena;
     struct emitter *emitter = emitter_new(irs[0], options, compiled);
@@ -313,6 +339,7 @@ void emit(struct ir *const *irs, const struct compile_options *options, struct c
         emit_prelude(emitter, &file);
         add_all_kernels(emitter, &file, irs);
     }
+    emit_memory(emitter, &file, irs, ir_count(compiled));
     emit_entries(emitter, &file);
     if (emitter->backend->threads)
         text_add(&file, "%s", emitter->backend->threads->end_host);
@@ -321,6 +348,8 @@ void emit(struct ir *const *irs, const struct compile_options *options, struct c
     compiled->runtime_functions = names_of_functions(emitter);
     compiled->source = text_keep(&file);
     compiled->source_bytes = file.length;
+    compiled->assembly = emit_assembly(emitter);
+    emit_needs(irs, ir_count(compiled), compiled);
     emit_header(emitter, &header, compiled);
     compiled->header = text_keep(&header);
     compiled->header_bytes = header.length;

@@ -76,7 +76,10 @@ struct emitter {
     int pool;                           /* threads that the text has for it; 0: none */
     bool portable;                      /* asks for what its user's options may lack */
     bool versions;                      /* the text has several of its kernels (versions.c) */
-    struct text own_names;              /* macros for functions that each of these has */
+    enum weights_form weights_form;
+    bool static_arena;
+    const char *section;   /* of weights that the text has; NULL: any */
+    struct text own_names; /* macros for functions that each of these has */
 
     /* of the kernel at hand */
     bool changes_states; /* it is of a scan: what it reads changes from step to step */
@@ -129,6 +132,28 @@ const char *emit_for_this_cpu(struct emitter *emitter, const char *name);
  * which all sections belong that are printed by now. */
 void emit_versions(struct emitter *emitter, struct text *file, const char *each);
 
+/* ---- embed.c: weights and arena that the text has itself ---- */
+
+/* Whether a text can have what the options ask for; `sized`: it is one for several sizes. */
+bool check_embedding(const struct compile_options *options, bool sized, struct et_error *error);
+bool emit_embeds(const struct emitter *emitter);
+/* What stands behind `outputs` where an entry is declared and where it is called: a comma, and
+ * what the text has not itself of "weights, arena"; and both where an entry calls the kernels. */
+const char *emit_memory_parameters(const struct emitter *emitter);
+const char *emit_memory_arguments(const struct emitter *emitter);
+const char *emit_own_memory(const struct emitter *emitter);
+/* Their definitions, for the constants of so many irs and their bodies. */
+void emit_memory(struct emitter *emitter, struct text *text, struct ir *const *irs, int count);
+/* The .S file; NULL: none is needed. */
+const char *emit_assembly(struct emitter *emitter);
+
+/* ---- needs.c: what a run takes of a machine without vectors; elsewhere nothing ---- */
+
+/* Fills stack_bytes and multiply_adds, from so many irs and their bodies. */
+void emit_needs(struct ir *const *irs, int count, struct compiled *compiled);
+/* As a comment and a macro. */
+void emit_needs_table(struct emitter *emitter, struct text *text, const struct compiled *compiled);
+
 /* ---- names.c: identifiers of C ---- */
 
 /* A name as an identifier, cut (cut_name) if it is long. */
@@ -174,6 +199,8 @@ const char *tensor_description(struct emitter *emitter, const struct buffer *buf
 size_t staging_bytes(const struct graph *graph, const struct sized_variant *variant);
 /* What every run has as parameters: "const struct M_inputs *inputs, ..". */
 const char *emit_run_parameters(struct emitter *emitter);
+/* Those of PREFIX_run: what the text has itself is not among them. */
+const char *emit_entry_parameters(struct emitter *emitter);
 /* The function of one block, whose kernels the emitter has at hand. */
 void emit_run_block(struct emitter *emitter, struct text *text, const struct block *block);
 /* run_images, which runs some of a batch; then PREFIX_run, or that of the size at hand. */

@@ -89,6 +89,7 @@ static void add_scaling(struct text *text, const struct graph *graph, enum buffe
 
 static void add_sizes(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     const char *upper = emit_upper_case(emitter->ir, emitter->prefix);
+    emit_needs_table(emitter, text, compiled);
     text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
     text_add(text, "#define %s_ARENA_BYTES %zu%s\n", upper, compiled->arena_bytes,
              compiled->axis_count ? " /* enough for every size */" : "");
@@ -103,6 +104,28 @@ static void add_sizes(struct emitter *emitter, struct text *text, const struct c
     text_add(text, "\n");
     if (compiled->axis_count)
         emit_size_interface(emitter, text, upper);
+}
+
+/* What callers must know of weights and arena. */
+static const char *memory_comment(const struct emitter *emitter) {
+    static const char *const comments[2][2] = {
+        {" * `weights` is the block that was written beside this file, `arena` is scratch\n"
+         " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
+         " * arena each.",
+         " * `weights` is the block that was written beside this file, 64-byte aligned. Scratch\n"
+         " * memory is static: one run at a time."},
+        {" * `arena` is scratch memory, 64-byte aligned. Touches nothing else: threads may run at\n"
+         " * once, an arena each.",
+         " * Scratch memory is static: one run at a time."}};
+    return comments[emitter->weights_form != WEIGHTS_FILE][emitter->static_arena];
+}
+
+static const char *array_parameters(const struct emitter *emitter) {
+    static const char tensors[] = "const void *const *inputs, void *const *outputs";
+    return emit_embeds(emitter)
+               ? arena_format(emitter->ir->arena, "%s%s", tensors, emit_memory_parameters(emitter))
+               : arena_format(emitter->ir->arena, "%s, const void *weights,\n        void *arena",
+                              tensors);
 }
 
 void emit_interface(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
@@ -127,24 +150,15 @@ void emit_interface(struct emitter *emitter, struct text *text, const struct com
             : "/* Computes all outputs. Tensors are contiguous and row-major; outputs overlap "
               "nothing else.\n");
     if (emitter->backend->threads)
-        text_add(
-            text,
-            " * All of them lie in the GPU's memory and begin at multiples of 16 bytes. The run is put\n"
-            " * into a stream: wait for it before the outputs are read.\n");
-    text_add(text,
-             " * `weights` is the block that was written beside this file, `arena` is scratch\n"
-             " * memory; both 64-byte aligned. Touches nothing else: threads may run at once, an\n"
-             " * arena each.%s */\n",
+        text_add(text, " * All of them lie in the GPU's memory and begin at multiples of 16 bytes. "
+                       "The run is put\n"
+                       " * into a stream: wait for it before the outputs are read.\n");
+    text_add(text, "%s%s */\n", memory_comment(emitter),
              *sizes ? " Returns 0, or -1 and has touched nothing for sizes not listed above." : "");
-    text_add(text,
-             "%s %s_run(const struct %s_inputs *inputs, const struct %s_outputs *outputs,\n"
-             "        const void *weights, void *arena%s%s);\n\n",
-             type, prefix, prefix, prefix, batch, sizes);
-    text_add(text,
-             "/* The same by position. */\n"
-             "%s %s_run_array(const void *const *inputs, void *const *outputs, "
-             "const void *weights,\n        void *arena%s%s);\n",
-             type, prefix, batch, sizes);
+    text_add(text, "%s %s_run(%s%s%s);\n\n", type, prefix, emit_entry_parameters(emitter), batch,
+             sizes);
+    text_add(text, "/* The same by position. */\n%s %s_run_array(%s%s%s);\n", type, prefix,
+             array_parameters(emitter), batch, sizes);
     if (emitter->threads)
         emit_step_interface(emitter, text, emit_upper_case(emitter->ir, prefix));
     if (emitter->pool)
@@ -405,34 +419,41 @@ void emit_run_body(struct emitter *emitter, struct text *text, struct run_text *
 
 static const char run_of_version[] = "run_kernels";
 
-/* The line that opens PREFIX_run or a step of it, or what these call in each version. */
-static void open_run(struct emitter *emitter, struct text *text, bool of_version) {
-    if (of_version)
-        text_add(text, "static void %s", run_of_version);
+/* Whether what calls the kernels is no entry, but called by one: of each version, or with weights
+ * and arena that the text has itself. */
+static bool runs_within(const struct emitter *emitter) {
+    return emitter->versions || emit_embeds(emitter);
+}
+
+/* The line that opens PREFIX_run or a step of it, or what these call. */
+static void open_run(struct emitter *emitter, struct text *text, bool within) {
+    if (within)
+        text_add(text, "static void %s(%s", run_of_version, emit_run_parameters(emitter));
     else
-        text_add(text, "void %s_run%s", emitter->prefix, emitter->threads ? "_step" : "");
-    text_add(text, "(%s%s) {\n", emit_run_parameters(emitter),
-             emitter->threads ? STEP_PARAMETERS : "");
+        text_add(text, "void %s_run%s(%s", emitter->prefix, emitter->threads ? "_step" : "",
+                 emit_entry_parameters(emitter));
+    text_add(text, "%s) {\n", emitter->threads ? STEP_PARAMETERS : "");
 }
 
 /* PREFIX_run, or a step of it. */
 static void add_run(struct emitter *emitter, struct text *text) {
-    struct run_text run = emit_run_text(emitter, emitter->versions ? "    " : "");
+    const bool within = runs_within(emitter);
+    struct run_text run = emit_run_text(emitter, within ? "    " : "");
     const char *offsets = text_keep(&run.offsets);
-    text_add(text, "%s", emitter->versions ? "" : offsets);
-    open_run(emitter, text, emitter->versions);
-    text_add(text, "%s", emitter->versions ? offsets : "");
+    text_add(text, "%s", within ? "" : offsets);
+    open_run(emitter, text, within);
+    text_add(text, "%s", within ? offsets : "");
     if (emitter->threads && emitter->compiled->threads == 1)
         text_add(text, "    (void)parts;\n");
     emit_run_body(emitter, text, &run);
     emit_own_name(emitter, run_of_version);
 }
 
-/* The same where it is one of several versions. */
+/* The entry that calls it. */
 static void add_choice(struct emitter *emitter, struct text *text) {
     open_run(emitter, text, false);
-    text_add(text, "    %s(inputs, outputs, weights, arena%s);\n}\n\n",
-             emit_for_this_cpu(emitter, run_of_version),
+    text_add(text, "    %s(inputs, outputs, %s%s);\n}\n\n",
+             emit_for_this_cpu(emitter, run_of_version), emit_own_memory(emitter),
              emitter->threads ? ", step, part, parts" : "");
 }
 
@@ -442,10 +463,8 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
     const char *prefix = emitter->prefix;
     const struct ir *ir = emitter->ir;
     const bool sizes = emitter->compiled->axis_count > 0;
-    text_add(text,
-             "%s %s_run%s_array(const void *const *inputs, void *const *outputs, "
-             "const void *weights,\n        void *arena%s%s) {\n",
-             sizes ? "int" : "void", prefix, what, more, emit_size_parameters(emitter));
+    text_add(text, "%s %s_run%s_array(%s%s%s) {\n", sizes ? "int" : "void", prefix, what,
+             array_parameters(emitter), more, emit_size_parameters(emitter));
     for (int kind = BUFFER_INPUT; kind <= BUFFER_OUTPUT; kind++) {
         const char *plural = kind == BUFFER_INPUT ? "inputs" : "outputs";
         text_add(text, "    struct %s_%s named_%s;\n", prefix, plural, plural);
@@ -467,8 +486,8 @@ static void add_run_array(struct emitter *emitter, struct text *text, const char
     if (emitter->stop_every)
         text_add(text, "    named_inputs.stop = (%s *)inputs[%d];\n", emit_stop_type(emitter),
                  emitter->graph->input_count);
-    text_add(text, "    %s%s_run%s(&named_inputs, &named_outputs, weights, arena%s%s);\n",
-             sizes ? "return " : "", prefix, what, values, emit_size_arguments(emitter));
+    text_add(text, "    %s%s_run%s(&named_inputs, &named_outputs%s%s%s);\n", sizes ? "return " : "",
+             prefix, what, emit_memory_arguments(emitter), values, emit_size_arguments(emitter));
     if (emitter->profile)
         text_add(text, "    named_inputs.lap(%d);\n", emitter->compiled->kernel_count);
     text_add(text, "}\n");
@@ -496,7 +515,7 @@ static void add_variant_entry(struct emitter *emitter, struct text *text) {
     const bool sized = emitter->compiled->axis_count > 0;
     if (emitter->variant->block_count && !(sized && emitter->pool))
         emit_run_batch(emitter, text);
-    else if (emitter->versions && !emitter->variant->block_count && !sized)
+    else if (runs_within(emitter) && !emitter->variant->block_count && !sized)
         add_choice(emitter, text);
 }
 
@@ -514,7 +533,7 @@ static int add_runs(struct emitter *emitter, struct text *text, struct ir *const
         emit_run_size(emitter, text);
     else
         add_run(emitter, text);
-    if (!emitter->versions)
+    if (!runs_within(emitter))
         add_variant_entry(emitter, text);
     return variant->block_count ? variant->block_count : 1;
 }
@@ -529,7 +548,7 @@ void emit_runs(struct emitter *emitter, struct text *text, struct ir *const *irs
     emit_begin_ir(emitter, irs[0]);
 }
 
-/* What stands once behind all versions, for each variant. */
+/* What stands once behind all that calls kernels, for each variant. */
 static void add_variant_entries(struct emitter *emitter, struct text *text) {
     const struct compiled *compiled = emitter->compiled;
     for (int i = 0; i < compiled->variant_count; i++) {
@@ -562,7 +581,7 @@ static void add_metadata(struct emitter *emitter, struct text *text) {
 
 void emit_entries(struct emitter *emitter, struct text *text) {
     const bool batched = emitter->graph->batched;
-    if (emitter->versions)
+    if (runs_within(emitter))
         add_variant_entries(emitter, text);
     if (emitter->compiled->axis_count)
         emit_run_sizes(emitter, text);

@@ -11,6 +11,7 @@ EMBED(template_math, "templates/math.h");
 EMBED(template_math64, "templates/math64.h");
 EMBED(template_convert, "templates/convert.h");
 EMBED(template_tile, "templates/tile.h");
+EMBED(template_tile_small, "templates/tile_small.h");
 EMBED(template_tile_shape, "templates/tile_shape.h");
 EMBED(template_tile_dot, "templates/tile_dot.h");
 EMBED(template_tile_dot_quads, "templates/tile_dot_quads.h");

@@ -18,6 +18,7 @@ extern const char template_exact[], template_math[], template_math64[], template
     template_chain[], template_pool[], template_lanes[], template_strip[], template_narrow[],
     template_branch[], template_sort[], template_unordered[], template_vector[],
     template_versions[];
+extern const char template_tile_small[];
 extern const char template_cuda[], template_cuda_contract[];
 
 enum { MAX_SECTIONS = 512 };

@@ -14,7 +14,8 @@ static int compare_tiles(const struct wanted_tile *a, const struct wanted_tile *
 
 void emit_want_tile(struct emitter *emitter, struct wanted_tile wanted) {
     struct wanted_tile *tiles = emitter->tiles;
-    if (emitter->backend->inlines_tiles && tile_kind_decodes(wanted.kind))
+    if (emitter->backend->inlines_tiles && !emitter->backend->writes_tiles &&
+        tile_kind_decodes(wanted.kind))
         emit_want_tile(emitter, (struct wanted_tile){&tile_kinds[TILE_KIND_FLOAT32], wanted.lanes,
                                                      wanted.rows, wanted.columns});
     int place = 0;

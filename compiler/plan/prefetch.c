@@ -111,7 +111,7 @@ static void prefetch_next_panel(const struct ir *ir, const struct statement *sta
 }
 
 void prefetch(struct ir *ir) {
-    for (int i = 0; i < ir->statement_count; i++)
+    for (int i = 0; !target_is_small(ir->target) && i < ir->statement_count; i++)
         if (ir->statements[i]->tile)
             prefetch_next_panel(ir, ir->statements[i]);
 }

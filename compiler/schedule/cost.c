@@ -24,6 +24,7 @@ static const double WEIGHT_BYTE_CYCLES = 0.1;
 static const double HALVES_FACTOR = 1.05, REMAINDER_FACTOR = 1.005, TWICE_FACTOR = 1.02,
                     COPIED_FACTOR = 1.1;
 enum {
+    LOOP_CYCLES = 4,     /* of a step where nothing overlaps */
     OFFSETS_HELD = 8,    /* offsets of rows that a tile keeps in registers */
     TILE_OVERHEAD = 20,  /* cycles: call, addresses */
     EPILOGUE_CYCLES = 3, /* for each vector of sums: stored, loaded, finished, stored */
@@ -64,6 +65,11 @@ static double step_count(const struct contraction *contraction, const struct til
  * prefetches what the panel has further on. */
 static double register_cycles(const struct target *target, const struct tile_kind *kind, bool lanes,
                               int height, int width, bool far) {
+    if (target_is_small(target)) { /* one instruction after the other; four bytes are widened */
+        const int add = kind->group == 4 ? 2 : 1, load = kind->group == 4 ? 3 : 1;
+        return (double)(add * height * width) + load * (width + height * (lanes ? width : 1)) +
+               LOOP_CYCLES;
+    }
     int offsets = height > OFFSETS_HELD ? height - OFFSETS_HELD : 0;
     int fetches = !lanes && height > 1 ? width : 0;
     double loads = width + fetches + height * (lanes ? width : 1) + OFFSET_LOADS * offsets;
@@ -208,6 +214,8 @@ static double panel_traffic_cycles(const struct contraction *contraction,
     const struct target *target = contraction->ir->target;
     if (tiling->panel->buffer->kind == BUFFER_CONSTANT) /* packed when the weights are */
         return 0;
+    if (tiling->place == PANEL_PACKED && target_is_small(target)) /* memory is dearer than time */
+        return tiles * (double)contraction->depth * tiling->columns;
     if (tiling->place == PANEL_PACKED)
         return PACK_CYCLES * operand_elements(contraction, tiling->panel);
     if (tiling->place == PANEL_COPIED)

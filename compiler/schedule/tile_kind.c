@@ -18,9 +18,19 @@ static const struct tile_width shapes_of_lane_dots[] = {
 #undef DOT_LANES_WIDTH
 };
 
+/* Few columns, so that the sums of several rows fit into registers, of which there are as many as a
+ * target's row says; pooling begins with four. */
+static const struct tile_width small_tiles[] = {
+    {false, 4, 6}, {false, 8, 3}, {true, 4, 6}, {true, 8, 3}};
+/* Sums of integers share their registers with addresses. */
+static const struct tile_width small_dots[] = {{false, 1, 4}, {false, 2, 2}, {false, 4, 1}};
+static const struct tile_width small_lane_dots[] = {{true, 4, 1}};
+/* Of kinds that run as plain loops there. */
+static const struct tile_width no_tiles[] = {{false, 0, 0}};
+
 const struct tile_kind tile_kinds[TILE_KIND_COUNT] = {
-#define TILE_KIND(id, name_, stream_, panel_, accumulator_, output_, group_, shapes, section_,     \
-                  walk_)                                                                           \
+#define TILE_KIND(id, name_, stream_, panel_, accumulator_, output_, group_, shapes, small,        \
+                  section_, walk_)                                                                 \
     {.name = #name_,                                                                               \
      .stream = DTYPE_##stream_,                                                                    \
      .panel = DTYPE_##panel_,                                                                      \
@@ -30,7 +40,9 @@ const struct tile_kind tile_kinds[TILE_KIND_COUNT] = {
      .section = (section_),                                                                        \
      .walk = (walk_),                                                                              \
      .width_count = sizeof(shapes) / sizeof *(shapes),                                             \
-     .widths = (shapes)},
+     .widths = (shapes),                                                                           \
+     .small_count = sizeof(small) / sizeof *(small),                                               \
+     .small_widths = (small)},
 #include "compiler/schedule/tile_kinds.def"
 #undef TILE_KIND
 };
@@ -48,11 +60,25 @@ const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype outp
     return kind ? kind : tile_kind_find(b, a, output);
 }
 
-const struct tile_width *tile_width_find(const struct tile_kind *kind, bool lanes, int columns) {
-    for (int i = 0; i < kind->width_count; i++)
-        if (kind->widths[i].lanes == lanes && kind->widths[i].columns == columns)
-            return &kind->widths[i];
-    return NULL;
+struct tile_widths tile_kind_widths(const struct tile_kind *kind, const struct target *target) {
+    if (!target_is_small(target))
+        return (struct tile_widths){kind->width_count, kind->widths};
+    return (struct tile_widths){kind->small_widths == no_tiles ? 0 : kind->small_count,
+                                kind->small_widths};
+}
+
+int tile_most_rows(const struct tile_kind *kind, const struct target *target, bool lanes,
+                   int columns) {
+    const struct tile_widths widths = tile_kind_widths(kind, target);
+    for (int i = 0; i < widths.count; i++) {
+        const struct tile_width *width = &widths.items[i];
+        if (width->lanes != lanes || width->columns != columns)
+            continue;
+        const int fit = target->accumulators / columns;
+        const bool floats = kind->accumulator == DTYPE_FLOAT32;
+        return floats && target_is_small(target) && fit < width->most_rows ? fit : width->most_rows;
+    }
+    return 0;
 }
 
 int tile_kind_lanes(const struct tile_kind *kind, const struct target *target) {

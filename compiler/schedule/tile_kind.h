@@ -18,6 +18,8 @@ struct tile_kind {
     int group;
     int width_count;
     const struct tile_width *widths; /* the narrower first */
+    int small_count;
+    const struct tile_width *small_widths;
     const char *section, *walk;
 };
 
@@ -35,8 +37,15 @@ const struct tile_kind *tile_kind_find(enum dtype stream, enum dtype panel, enum
 /* The same where either operand may be the stream. */
 const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype output);
 
-/* The width of so many columns; NULL: there is none. */
-const struct tile_width *tile_width_find(const struct tile_kind *kind, bool lanes, int columns);
+/* The widths of a kind that there are for a target, the narrower first. */
+struct tile_widths {
+    int count;
+    const struct tile_width *items;
+};
+struct tile_widths tile_kind_widths(const struct tile_kind *kind, const struct target *target);
+/* How many rows tiles of so many columns have at most; 0: there are none. */
+int tile_most_rows(const struct tile_kind *kind, const struct target *target, bool lanes,
+                   int columns);
 
 /* Whether its tiles make float32 of a panel of 16-bit floats. */
 bool tile_kind_widens(const struct tile_kind *kind);

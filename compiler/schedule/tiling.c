@@ -85,7 +85,8 @@ static int64_t copied_elements(const struct search *search) {
 
 static int64_t most_rows(const struct search *search) {
     const struct loop_tiling *tiling = &search->tiling;
-    return tile_width_find(tiling->kind, tiling->lanes, tiling->columns)->most_rows;
+    const struct target *target = search->contraction->ir->target;
+    return tile_most_rows(tiling->kind, target, tiling->lanes, tiling->columns);
 }
 
 /* Loops that only the stream has, from the innermost outwards. */
@@ -151,10 +152,11 @@ static bool width_fits(const struct search *search, const struct tile_width *wid
 
 /* The narrowest width for so many columns, or 0. */
 static int width_for(const struct search *search, int64_t columns) {
-    const struct tile_kind *kind = search->tiling.kind;
-    for (int i = 0; i < kind->width_count; i++)
-        if (kind->widths[i].columns >= columns && width_fits(search, &kind->widths[i]))
-            return kind->widths[i].columns;
+    const struct tile_widths widths =
+        tile_kind_widths(search->tiling.kind, search->contraction->ir->target);
+    for (int i = 0; i < widths.count; i++)
+        if (widths.items[i].columns >= columns && width_fits(search, &widths.items[i]))
+            return widths.items[i].columns;
     return 0;
 }
 
@@ -176,8 +178,10 @@ static void consider_column(struct search *search) {
     int enough = width_for(search, extent);
     const struct axis *loops[MAX_ROW_AXES];
     int count = list_row_loops(search, loops);
-    for (int i = 0; i < tiling->kind->width_count; i++) {
-        const struct tile_width *width = &tiling->kind->widths[i];
+    const struct tile_widths widths =
+        tile_kind_widths(tiling->kind, search->contraction->ir->target);
+    for (int i = 0; i < widths.count; i++) {
+        const struct tile_width *width = &widths.items[i];
         if (!width_fits(search, width) || (enough && width->columns > enough))
             continue;
         tiling->columns = width->columns;

@@ -1,5 +1,7 @@
 #include "compiler/target/target.h"
 
+#include "compiler/base/text.h"
+
 #include <string.h>
 
 #if defined __x86_64__
@@ -10,7 +12,7 @@
 
 const struct target targets[TARGET_COUNT] = {
 #define TARGET(id, called, gcc_option, lane_count, register_count, sums, fmas, vectors, cycles,    \
-               first, second, line_bytes, page_bytes, way_count)                                   \
+               first, second, line_bytes, page_bytes, way_count, cross)                            \
     {.name = #called,                                                                              \
      .option = gcc_option,                                                                         \
      .lanes = lane_count,                                                                          \
@@ -23,7 +25,8 @@ const struct target targets[TARGET_COUNT] = {
      .l2 = (second)*1024,                                                                          \
      .line = line_bytes,                                                                           \
      .page = page_bytes,                                                                           \
-     .ways = way_count},
+     .ways = way_count,                                                                            \
+     .compiler = cross},
 #include "compiler/target/target.def"
 #undef TARGET
 };
@@ -68,9 +71,28 @@ const struct target *gpu_target_find(const char *name) {
     return NULL;
 }
 
+/* What others call a row of target.def. */
+static const struct alias {
+    const char *name;
+    enum target_id target;
+} aliases[] = {
+    {"x86-64", TARGET_BASELINE},  {"x86-64-v2", TARGET_BASELINE}, {"x86-64-v3", TARGET_AVX2},
+    {"x86-64-v4", TARGET_AVX512}, {"aarch64", TARGET_NEON},
+};
+
 const struct target *target_find(const char *name) {
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcmp(aliases[i].name, name) == 0)
+            return &targets[aliases[i].target];
     for (int i = 0; i < TARGET_COUNT; i++)
         if (strcmp(targets[i].name, name) == 0)
             return &targets[i];
     return NULL;
+}
+
+void target_names(struct text *text) {
+    for (int i = 0; i < TARGET_COUNT; i++)
+        text_add(text, "%s%s", i ? ", " : "", targets[i].name);
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        text_add(text, ", %s", aliases[i].name);
 }

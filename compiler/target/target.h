@@ -19,6 +19,7 @@ struct target {
     int multiplies, loads, latency;
     int64_t l1, l2; /* bytes */
     int line, page, ways;
+    const char *compiler;
     const struct gpu *gpu; /* NULL: it is a CPU */
 };
 
@@ -41,17 +42,25 @@ extern const struct target gpu_targets[GPU_COUNT];
 /* What code that is compiled for a target can be held against: TARGET_AVX2_LANES, ... */
 enum {
 #define TARGET(id, name, option, lanes, registers, accumulators, multiplies, loads, latency, l1,   \
-               l2, line, page, ways)                                                               \
+               l2, line, page, ways, compiler)                                                     \
     TARGET_##id##_LANES = (lanes), TARGET_##id##_REGISTERS = (registers),                          \
     TARGET_##id##_ACCUMULATORS = (accumulators), TARGET_##id##_LINE = (line),
 #include "compiler/target/target.def"
 #undef TARGET
 };
 
-/* The target of that name; NULL: there is none. */
+/* The target of that name, or one that it stands for ("x86-64-v3"); NULL: there is none. */
 const struct target *target_find(const char *name);
+/* All such names, with commas. */
+struct text;
+void target_names(struct text *text);
 /* The same of GPUs: "sm_90". */
 const struct target *gpu_target_find(const char *name);
+
+/* Whether it has no vectors, so that every sum is a variable of its own. */
+static inline bool target_is_small(const struct target *target) {
+    return target->lanes == 1 && !target->gpu;
+}
 
 /* float32 of a line of memory. */
 static inline int line_elements(const struct target *target) {

@@ -16,7 +16,12 @@ struct emit_arguments {
     const char *folder, *prefix, *print, *dump;
     const struct dialect *dialect; /* NULL: what the target asks for */
     const struct target *target;   /* NULL: the default */
+    enum weights_form weights_form;
+    bool static_arena;
+    const char *section;
 };
+
+enum { KEY_WEIGHTS_AS = 0x1000, KEY_SECTION, KEY_ARENA };
 
 static const struct argp_option options[] = {
     {"output", 'o', "DIRECTORY", 0, "Where to write (default: here); made if it is not there", 0},
@@ -29,10 +34,21 @@ static const struct argp_option options[] = {
      "precompiled kernels; cuda: CUDA C++ for GPUs, a file PREFIX.cu",
      0},
     {"target", 'T', "CPU", 0,
-     "Plan for avx512 (the default), avx2, neon, baseline or native; the text runs on all, with "
-     "the same bits. Where this is given, the text has one version, for the vectors that the "
-     "compiler's options promise. For a GPU: cuda, or sm_80, sm_90 (the default) or sm_100, which "
-     "say --dialect=cuda too",
+     "Plan for avx512 (the default), avx2, neon, baseline or native, or for a machine without "
+     "vectors, where few sums at a time stay in registers: cortex-m0, -m3, -m4, -m7, -m33, -m55, "
+     "armv7, riscv32, riscv64 or generic; aarch64 and x86-64, -v2, -v3, -v4 are known by these "
+     "names, too. The text runs on all, with the same bits. Where this is given, the text has one "
+     "version, for the vectors that the compiler's options promise. For a GPU: cuda, or sm_80, "
+     "sm_90 (the default) or sm_100, which say --dialect=cuda too",
+     0},
+    {"weights-as", KEY_WEIGHTS_AS, "file|array|assembler", 0,
+     "file: the caller loads PREFIX.weights (the default); array: they stand in PREFIX.c, as an "
+     "array; assembler: PREFIX.S takes them from PREFIX.weights when it is assembled",
+     0},
+    {"section", KEY_SECTION, "NAME", 0, "Put weights of array or assembler into this section", 0},
+    {"arena", KEY_ARENA, "pointer|static", 0,
+     "pointer: the caller brings scratch memory (the default); static: PREFIX.c has it, for one "
+     "run at a time",
      0},
     THREADS_OPTION(
         "Let up to N threads share a run (0: one for each core; default: 1); the text for "
@@ -55,6 +71,37 @@ static const struct dialect {
 
 enum { CUDA_DIALECT = 2 };
 
+/* What --weights-as can say; the default first. */
+static const char *const weights_forms[] = {
+    [WEIGHTS_FILE] = "file", [WEIGHTS_ARRAY] = "array", [WEIGHTS_ASSEMBLER] = "assembler"};
+
+static void choose_weights(struct emit_arguments *arguments, const char *name,
+                           struct argp_state *state) {
+    for (size_t i = 0; i < sizeof weights_forms / sizeof *weights_forms; i++)
+        if (strcmp(name, weights_forms[i]) == 0) {
+            arguments->weights_form = (enum weights_form)i;
+            return;
+        }
+    argp_error(state, "%s: expected file, array or assembler", name);
+}
+
+static void choose_arena(struct emit_arguments *arguments, const char *name,
+                         struct argp_state *state) {
+    arguments->static_arena = strcmp(name, "static") == 0;
+    if (!arguments->static_arena && strcmp(name, "pointer") != 0)
+        argp_error(state, "%s: expected pointer or static", name);
+}
+
+/* Says which targets there are. */
+static void refuse_target(const char *name, struct argp_state *state) {
+    struct text names = {0};
+    target_names(&names);
+    const char *all = text_read(&names, NULL);
+    argp_error(state, "%s: expected native, %s, or for a GPU cuda, sm_80, sm_90 or sm_100", name,
+               all ? all : "a name of target.def");
+    text_free(&names);
+}
+
 static void choose_dialect(struct emit_arguments *arguments, const char *name,
                            struct argp_state *state) {
     for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++)
@@ -71,10 +118,7 @@ static void choose_target(struct emit_arguments *arguments, const char *name,
     const struct target *gpu = cuda ? &gpu_targets[GPU_SM_90] : gpu_target_find(name);
     arguments->target = gpu ? gpu : native ? cpu_best_target() : target_find(name);
     if (!arguments->target)
-        argp_error(state,
-                   "%s: expected avx512, avx2, neon, baseline or native, or for a GPU cuda, "
-                   "sm_80, sm_90 or sm_100",
-                   name);
+        refuse_target(name, state);
 }
 
 /* A GPU's target and its dialect go together. */
@@ -85,6 +129,9 @@ static void fit_dialect(struct emit_arguments *arguments, struct argp_state *sta
     if (arguments->target && gpu != (arguments->dialect == &dialects[CUDA_DIALECT]))
         argp_error(state, "--dialect=%s is not for --target=%s", arguments->dialect->name,
                    arguments->target->name);
+    if (arguments->target && target_is_small(arguments->target) && arguments->dialect != dialects)
+        argp_error(state, "--dialect=%s is not for --target=%s, which has no vectors",
+                   arguments->dialect->name, arguments->target->name);
 }
 
 static bool is_identifier(const char *name) {
@@ -119,6 +166,15 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case 'd':
         arguments->dump = argument;
         return 0;
+    case KEY_WEIGHTS_AS:
+        choose_weights(arguments, argument, state);
+        return 0;
+    case KEY_SECTION:
+        arguments->section = argument;
+        return 0;
+    case KEY_ARENA:
+        choose_arena(arguments, argument, state);
+        return 0;
     case ARGP_KEY_END:
         fit_dialect(arguments, state);
         return ARGP_ERR_UNKNOWN; /* others look at the end too */
@@ -144,11 +200,13 @@ static const struct command_line line = {
         "AVX-VNNI, too, by a text that includes itself, and each run asks the CPU; with "
         "-DONE_VERSION, or where an option promises AVX2, there is one version. "
         "PREFIX.weights is the block that PREFIX_run takes as its `weights`; load it 64-byte "
-        "aligned.\n\n"
+        "aligned. With --weights-as=array and --arena=static, PREFIX_run takes inputs and outputs "
+        "alone.\n\n"
         "  eigentensor emit mnist.json -o generated\n"
         "  eigentensor emit mnist.json --print=c --dump=fuse,schedule\n"
         "  eigentensor emit mnist.json --print=h --dump=cost\n"
-        "  eigentensor emit encoder.onnx --axis seq_len=1,16,128\n\n"
+        "  eigentensor emit encoder.onnx --axis seq_len=1,16,128\n"
+        "  eigentensor emit mnist.json -T cortex-m4 --weights-as=array --arena=static\n\n"
         "For several sizes there is one text with one block of weights, whose functions take the "
         "size behind their other arguments: PREFIX_run(inputs, outputs, weights, arena, seq_len) "
         "returns 0, or -1 for a size that is not among them. PREFIX.h lists the sizes, and has "
@@ -237,6 +295,12 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
         text_add(command, " --dialect=%s", arguments->dialect->name);
     if (arguments->target)
         text_add(command, " --target=%s", arguments->target->name);
+    if (arguments->weights_form != WEIGHTS_FILE)
+        text_add(command, " --weights-as=%s", weights_forms[arguments->weights_form]);
+    if (arguments->section)
+        text_add(command, " --section=%s", arguments->section);
+    if (arguments->static_arena)
+        text_add(command, " --arena=static");
     if (arguments->prefix)
         text_add(command, " --prefix=%s", arguments->prefix);
     if (arguments->common.threads > 1)
@@ -263,6 +327,9 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
                                         .pool = true,
                                         .portable = true,
                                         .versions = !arguments->target,
+                                        .weights_form = arguments->weights_form,
+                                        .static_arena = arguments->static_arena,
+                                        .section = arguments->section,
                                         .dump = arguments->dump ? dump_pass : NULL,
                                         .dump_context = arguments};
     struct compiled *compiled = command ? sizes_compile(&arguments->sizes, &arguments->common.model,
@@ -272,32 +339,38 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
     return compiled;
 }
 
-/* All three files or none. */
+/* All files or none. */
 static bool write_all(const struct emit_arguments *arguments, const struct compiled *compiled,
                       struct et_error *error) {
     const char *folder = arguments->folder;
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return et_fail(error, "%s: %s", folder, strerror(errno));
+    const char *assembly = compiled->assembly;
     const struct {
-        const char *ending;
+        const char *ending; /* NULL: there is no such file */
         const void *bytes;
         size_t count;
     } contents[] = {{backends[arguments->dialect->backend].emits->ending, compiled->source,
                      compiled->source_bytes},
                     {"h", compiled->header, compiled->header_bytes},
-                    {"weights", compiled->weights, compiled->weights_bytes}};
+                    {assembly ? "S" : NULL, assembly, assembly ? strlen(assembly) : 0},
+                    {arguments->weights_form == WEIGHTS_ARRAY ? NULL : "weights", compiled->weights,
+                     compiled->weights_bytes}};
     enum { FILES = sizeof contents / sizeof *contents };
     struct new_file files[FILES];
     struct arena arena = {0};
     bool good = true;
+    int count = 0;
     for (int i = 0; good && i < FILES; i++) {
+        if (!contents[i].ending)
+            continue;
         const char *path =
             arena_format(&arena, "%s/%s.%s", folder, compiled->prefix, contents[i].ending);
-        files[i] = (struct new_file){path, contents[i].bytes, contents[i].count};
+        files[count++] = (struct new_file){path, contents[i].bytes, contents[i].count};
         good = path ? command_check_output(&arguments->common, path, error)
                     : et_fail(error, "out of memory");
     }
-    good = good && write_files(files, FILES, error);
+    good = good && write_files(files, count, error);
     arena_free(&arena);
     return good;
 }

@@ -115,7 +115,8 @@ Test(compiled_cache, what_was_compiled_is_found_again) {
 
 Test(compiled_cache, other_options_are_others) {
     char path[600];
-    struct compile_options options[] = {plain, plain, plain, plain, plain, plain, plain};
+    struct compile_options options[] = {plain, plain, plain, plain, plain,
+                                        plain, plain, plain, plain};
     options[0].target = &targets[TARGET_AVX2];
     options[1].threads = 3;
     options[2].stop_every = 1000;
@@ -123,15 +124,18 @@ Test(compiled_cache, other_options_are_others) {
     options[4].digest = "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     options[5].portable = true;
     options[6].portable = options[6].versions = true;
+    options[7].backend = options[8].backend = &emit_loops;
+    options[7].weights_form = WEIGHTS_ASSEMBLER;
+    options[8].static_arena = true;
     cr_assert_not(from_cache(&plain));
     for (int again = 0; again < 2; again++)
-        for (int i = 0; i < 7; i++) {
+        for (int i = 0; i < 9; i++) {
             struct compiled *compiled = compiled_cache_compile(graph, &options[i], NULL);
             cr_assert_not_null(compiled);
             cr_expect_eq(compiled->mapped.count > 0, again, "%d", i);
             compiled_free(compiled);
         }
-    cr_expect_eq(kept(".program", path), 8);
+    cr_expect_eq(kept(".program", path), 10);
     cr_expect(from_cache(&plain));
 }
 
@@ -252,6 +256,12 @@ static void expect_same(const struct compiled *a, const struct compiled *b) {
     cr_expect_arr_eq(a->blocks, b->blocks, sizeof a->blocks);
     cr_expect_eq(a->arena_bytes, b->arena_bytes);
     cr_expect_eq(a->arena_lower_bound, b->arena_lower_bound);
+    cr_expect_eq(a->stack_bytes, b->stack_bytes);
+    cr_expect_eq(a->code_bytes, b->code_bytes);
+    cr_expect_eq(a->multiply_adds, b->multiply_adds);
+    cr_assert_eq(!a->assembly, !b->assembly);
+    if (a->assembly)
+        expect_same_text(a->assembly, b->assembly);
     cr_expect_eq(a->threads, b->threads);
     cr_expect_eq(a->steps, b->steps);
     cr_expect_eq(a->variant_count, b->variant_count);

@@ -82,12 +82,37 @@ static void write_data(const struct collection *collection, const char *name,
     cr_assert_eq(fclose(file), 0, "%s", name);
 }
 
+static void write_weights(const struct collection *collection, const char *name,
+                          const struct compiled *compiled) {
+    char path[64];
+    snprintf(path, sizeof path, "%s.weights", name);
+    FILE *file = open_file(collection, path);
+    fwrite(compiled->weights, 1, compiled->weights_bytes, file);
+    cr_assert_eq(fclose(file), 0, "%s", path);
+}
+
+static void add_source(struct collection *collection, const char *file) {
+    char **path = &collection->sources[collection->source_count++];
+    cr_assert_gt(asprintf(path, "%s/%s", collection->folder, file), 0);
+}
+
+/* Whatever of weights and arena the text has itself, all graphs are run in the same way. */
+static void add_run(struct collection *collection, const char *name) {
+    const bool weights = collection->weights_form == WEIGHTS_FILE;
+    text_add(
+        &collection->includes,
+        "#include \"%s.h\"\nstatic void run_%s(const void *const *inputs, void *const *outputs,\n"
+        "        const void *weights, void *arena) {\n    (void)weights, (void)arena;\n"
+        "    %s_run_array(inputs, outputs%s%s);\n}\n",
+        name, name, name, weights ? ", weights" : "", collection->static_arena ? "" : ", arena");
+}
+
 static void add_row(struct collection *collection, const char *name, const struct graph *graph,
                     const struct compiled *compiled) {
     struct text *table = &collection->table;
-    text_add(table, "    {\"%s\", \"%s/%s.data\", %s_run_array, %zu, %zu, %d, %d, {", name,
+    text_add(table, "    {\"%s\", \"%s/%s.data\", run_%s, %zu, %zu, %zu, %d, %d, {", name,
              collection->folder, name, name, compiled->weights_bytes, compiled->arena_bytes,
-             graph->input_count, graph->output_count);
+             compiled->stack_bytes, graph->input_count, graph->output_count);
     for (int i = 0; i < graph->input_count; i++)
         text_add(table, "%" PRId64 ", ", node_bytes(graph->inputs[i]));
     for (int i = 0; i < graph->output_count; i++)
@@ -105,19 +130,27 @@ static void collect(struct collection *collection, const char *name, struct grap
     cr_assert(trial_begin(&trial, graph, seed, &error), "%s: %s", name, error.message);
     trial.stop_every = 0; /* the text runs alone: nothing can end it early */
     trial.portable = true;
+    trial.weights_form = collection->weights_form;
+    trial.static_arena = collection->static_arena;
     if (collection->target)
         trial.target = collection->target;
     struct compiled *compiled = trial_compile(&trial, &mode, name, &error);
     cr_assert(compiled, "%s: %s", name, error.message);
     snprintf(file, sizeof file, "%s.c", name);
     write_text(collection, file, compiled->source);
-    cr_assert_gt(
-        asprintf(&collection->sources[collection->count++], "%s/%s", collection->folder, file), 0);
+    add_source(collection, file);
+    collection->count++;
+    if (compiled->assembly) {
+        snprintf(file, sizeof file, "%s.S", name);
+        write_text(collection, file, compiled->assembly);
+        add_source(collection, file);
+        write_weights(collection, name, compiled);
+    }
     snprintf(file, sizeof file, "%s.h", name);
     write_text(collection, file, compiled->header);
     snprintf(file, sizeof file, "%s.data", name);
     write_data(collection, file, &trial, compiled);
-    text_add(&collection->includes, "#include \"%s.h\"\n", name);
+    add_run(collection, name);
     add_row(collection, name, graph, compiled);
     compiled_free(compiled);
     trial_end(&trial);
@@ -157,12 +190,12 @@ static void write_table(const struct collection *collection) {
 
 int collection_build(const struct collection *collection, const char *const *command,
                      const char *program, struct text *said) {
-    const char *files[MOST_COLLECTED + 8], *arguments[MOST_COLLECTED + 8 + MOST_OPTIONS];
+    const char *files[2 * MOST_COLLECTED + 8], *arguments[2 * MOST_COLLECTED + 8 + MOST_OPTIONS];
     struct et_error error = {0};
     int count = 0, status = 0;
     write_table(collection);
     files[count++] = "tests/emit/collection/main.c";
-    for (int i = 0; i < collection->count; i++)
+    for (int i = 0; i < collection->source_count; i++)
         files[count++] = collection->sources[i];
     const char *const last[] = {"-I", collection->folder, "-o", program, "-lm", NULL};
     for (size_t i = 0; i < sizeof last / sizeof *last; i++)
@@ -173,7 +206,7 @@ int collection_build(const struct collection *collection, const char *const *com
 }
 
 void collection_end(struct collection *collection) {
-    for (int i = 0; i < collection->count; i++)
+    for (int i = 0; i < collection->source_count; i++)
         free(collection->sources[i]);
     text_free(&collection->includes);
     text_free(&collection->table);

@@ -4,6 +4,7 @@
 #ifndef EIGENTENSOR_COLLECTION_H
 #define EIGENTENSOR_COLLECTION_H
 
+#include "compiler/emit/compiled.h"
 #include "compiler/store/store.h"
 #include "compiler/target/target.h"
 
@@ -11,11 +12,14 @@ enum { MOST_COLLECTED = 1000, STORED_COUNT = 2 };
 
 /* Graphs in a folder, and what the program has to say of them. */
 struct collection {
-    const char *folder;          /* the caller's */
-    const struct target *target; /* compiled for; NULL: each graph takes the next */
+    const char *folder;             /* the caller's */
+    const struct target *target;    /* compiled for; NULL: each graph takes the next */
+    enum weights_form weights_form; /* of all graphs */
+    bool static_arena;
     int count;
-    char *sources[MOST_COLLECTED]; /* paths */
-    struct text includes, table;
+    char *sources[2 * MOST_COLLECTED]; /* paths, of which these are so many: */
+    int source_count;
+    struct text includes, table; /* includes: and functions */
     struct weights *weights[STORED_COUNT];
 };
 

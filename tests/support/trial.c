@@ -190,9 +190,9 @@ static bool run_eager(void *context, struct et_error *error) {
 /* Those that there are, and others whose caches are so small that random graphs do not fit. */
 static const struct target *pick_target(uint64_t seed) {
     static const struct target tiny[] = {
-        {"tiny4", "", 4, 16, 4, 1, 1, 4, 256, 1024, 64, 4096, 8, NULL},
-        {"tiny8", "", 8, 16, 12, 2, 2, 5, 512, 2048, 64, 4096, 8, NULL},
-        {"tiny16", "", 16, 32, 24, 1, 2, 4, 256, 2048, 64, 4096, 8, NULL},
+        {"tiny4", "", 4, 16, 4, 1, 1, 4, 256, 1024, 64, 4096, 8, "", NULL},
+        {"tiny8", "", 8, 16, 12, 2, 2, 5, 512, 2048, 64, 4096, 8, "", NULL},
+        {"tiny16", "", 16, 32, 24, 1, 2, 4, 256, 2048, 64, 4096, 8, "", NULL},
     };
     enum { TINY_COUNT = sizeof tiny / sizeof *tiny };
     uint64_t choice = seed % (TARGET_COUNT + TINY_COUNT);
@@ -308,6 +308,8 @@ struct compiled *trial_compile(const struct trial *trial, const struct mode *mod
     job.options.least_cycles = 1;
     job.options.target = mode->cuda ? &gpu_targets[trial->seed % GPU_COUNT] : trial->target;
     job.options.portable = job.options.versions = trial->portable;
+    job.options.weights_form = trial->weights_form;
+    job.options.static_arena = trial->static_arena;
     job.options.verify = true;
     job.options.stop_every = mode->cuda ? 0 : trial->stop_every;
     bool good = (!mode->tuned || tune_job(&job, trial->seed, tunings, error)) &&

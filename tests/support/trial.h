@@ -27,7 +27,9 @@ struct trial {
     struct graph *batched, *fixed; /* its own: the graph with a batch axis, which is compiled, and
                                       `graph`, which is that at `batch`; NULL: there is no axis */
     int64_t batch;
-    bool portable;               /* as emit's text is: with versions */
+    bool portable;                  /* as emit's text is: with versions */
+    enum weights_form weights_form; /* of emitted text, as its options have them */
+    bool static_arena;
     const struct target *target; /* compiled for; each seed takes the next */
     int threads;                 /* in modes with threads, chosen likewise */
     int64_t stop_every;          /* of compile_options; each seed takes the next: 0, little, more */

@@ -1,5 +1,6 @@
 /* Runs the graphs in graphs.h, which support/collection.c writes, and compares their outputs. Each
  * has a file: its weights, inputs and expected outputs. Exit status: 0 all agree, 1 some differ. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,42 @@ typedef void run_array(const void *const *inputs, void *const *outputs, const vo
 struct graph {
     const char *name, *file;
     run_array *run;
-    size_t weights_bytes, arena_bytes;
+    size_t weights_bytes, arena_bytes, stack_bytes;
     int input_count, output_count;
     size_t bytes[MOST_TENSORS]; /* of the inputs, then of the outputs */
 };
 
 #include "graphs.h"
+
+#ifdef MEASURES_STACK
+/* How much of the stack below here was written to by the last run. */
+enum { MARKED = 1 << 14, MARK = 0x5a };
+static unsigned char *marked;
+
+static __attribute__((noinline)) void mark_stack(void) {
+    volatile unsigned char room[MARKED];
+    for (int i = 0; i < MARKED; i++)
+        room[i] = MARK;
+    marked = (unsigned char *)(uintptr_t)room;
+}
+
+static __attribute__((noinline)) int takes_more(const struct graph *graph) {
+    int left = 0;
+    while (left < MARKED && marked[left] == MARK)
+        left++;
+    if ((size_t)(MARKED - left) <= graph->stack_bytes)
+        return 0;
+    printf("%s: %d bytes of stack, not %d\n", graph->name, MARKED - left, (int)graph->stack_bytes);
+    return 1;
+}
+#else
+static void mark_stack(void) {
+}
+static int takes_more(const struct graph *graph) {
+    (void)graph;
+    return 0;
+}
+#endif
 
 static void *room(size_t bytes) {
     void *memory = aligned_alloc(64, bytes / 64 * 64 + 64);
@@ -45,8 +76,9 @@ static int differs(const struct graph *graph) {
         inputs[i] = read_next(file, graph->bytes[i]);
     for (int i = 0; i < graph->output_count; i++)
         outputs[i] = room(output_bytes[i]);
+    mark_stack();
     graph->run(inputs, outputs, weights, arena);
-    int differing = 0;
+    int differing = takes_more(graph);
     for (int i = 0; i < graph->output_count; i++)
         if (memcmp(outputs[i], read_next(file, output_bytes[i]), output_bytes[i]) != 0) {
             printf("%s: output %d differs\n", graph->name, i);

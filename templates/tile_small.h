@@ -1,0 +1,80 @@
+// Tiles for machines without vectors, which are written out: each sum is a variable.
+//
+// The text is cut by tools: from one section line to the next (or to the end line) reaches one
+// section, and "needs" names the sections that must stand before it. No file includes this one.
+
+#ifndef ET_TEMPLATES_TILE_SMALL_H
+#define ET_TEMPLATES_TILE_SMALL_H
+
+//: section small_tile needs tile_walk
+// A tile becomes part of each kernel that calls it, where all its strides are constants; where code
+// is to be small, all kernels may share it.
+#ifdef __OPTIMIZE_SIZE__
+#define SMALL_TILE static __attribute__((unused)) void
+#else
+#define SMALL_TILE static inline __attribute__((always_inline)) void
+#endif
+// Unrolled, the innermost loop would load what later steps need, and sums would leave registers.
+#if defined __clang__
+#define SMALL_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#elif defined __GNUC__
+#define SMALL_KEEP_LOOP _Pragma("GCC unroll 1")
+#else
+#define SMALL_KEEP_LOOP
+#endif
+
+//: section small_f16_tile needs small_tile f16_to_f32
+
+//: section small_bf16_tile needs small_tile bf16_to_f32
+
+//: section small_dot needs small_tile
+//: names dot_four_of_stream dot_four_of_panel dot_stream dot_panel dot_add
+// Four uint8 by four int8, whose sum wraps around. Cortex-M4 and its like multiply two pairs of 16
+// bits at once: the even bytes and the odd ones are widened to that.
+#if defined __GNUC__ && defined __ARM_FEATURE_SIMD32
+typedef struct {
+    uint32_t even, odd;
+} dot_stream, dot_panel;
+static inline dot_stream dot_four_of_stream(const uint8_t *from) {
+    dot_stream x;
+    uint32_t four;
+    memcpy(&four, from, sizeof four);
+    __asm__("uxtb16 %0, %1" : "=r"(x.even) : "r"(four));
+    __asm__("uxtb16 %0, %1, ror #8" : "=r"(x.odd) : "r"(four));
+    return x;
+}
+static inline dot_panel dot_four_of_panel(const int8_t *from) {
+    dot_panel y;
+    uint32_t four;
+    memcpy(&four, from, sizeof four);
+    __asm__("sxtb16 %0, %1" : "=r"(y.even) : "r"(four));
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(y.odd) : "r"(four));
+    return y;
+}
+static inline uint32_t dot_add(uint32_t sum, dot_stream x, dot_panel y) {
+    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(x.even), "r"(y.even));
+    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(x.odd), "r"(y.odd));
+    return sum;
+}
+#else
+typedef const uint8_t *dot_stream;
+typedef const int8_t *dot_panel;
+static inline dot_stream dot_four_of_stream(const uint8_t *from) {
+    return from;
+}
+static inline dot_panel dot_four_of_panel(const int8_t *from) {
+    return from;
+}
+static inline uint32_t dot_add(uint32_t sum, dot_stream x, dot_panel y) {
+    return sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]);
+}
+#endif
+
+//: section small_optimize
+// No bit of any result depends on it.
+#if defined __GNUC__ && __GNUC__ >= 8 && !defined __clang__ && defined __OPTIMIZE__
+#pragma GCC optimize("no-math-errno,no-trapping-math")
+#endif
+//: end
+
+#endif
