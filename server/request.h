@@ -4,6 +4,7 @@
 
 #include "compiler/base/base.h"
 #include "compiler/base/json_read.h"
+#include "compiler/graph/graph.h"
 
 #include <jansson.h>
 
@@ -20,8 +21,8 @@ extern const char *const stage_names[STAGE_COUNT];
 
 enum request_part { PART_HEADER, PART_QUERY };
 
-/* A name as long as can be, each byte of it percent-encoded. */
-enum { ROUTE_MOST_VALUES = 2, ROUTE_VALUE_BYTES = 3 * JSON_MOST_NAME + 1 };
+/* A graph's name as long as can be, each byte of it percent-encoded. */
+enum { ROUTE_MOST_VALUES = 2, ROUTE_VALUE_BYTES = 3 * MAX_GRAPH_NAME + 1 };
 
 /* A request, wholly received. Strings live as long as the handler runs. */
 struct request {

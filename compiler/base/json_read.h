@@ -15,7 +15,7 @@
 enum {
     JSON_MOST_NESTED = 16,
     JSON_MOST_VALUES = 1 << 22,
-    JSON_MOST_NAME = 4096, /* bytes of a name */
+    JSON_MOST_NAME = 5 * 4096, /* bytes of a name */
 };
 
 /* How many of Jansson's allocations have failed in this thread since the first call here, in any

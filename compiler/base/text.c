@@ -117,5 +117,7 @@ void cut_name(char *name) {
     for (size_t i = 0; i < length; i++)
         hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3;
     size_t kept = MOST_NAME_KEPT - HASH_DIGITS - 1;
+    for (int i = 0; i < 3 && ((unsigned char)name[kept] & 0xc0) == 0x80; i++)
+        kept--; /* not in the middle of a character of UTF-8 */
     snprintf(name + kept, length + 1 - kept, "_%016" PRIx64, hash);
 }

@@ -1,5 +1,6 @@
 #include "compiler/builder/builder.h"
 
+#include "compiler/base/json_read.h"
 #include "compiler/graph/copy_graph.h"
 
 #include <inttypes.h>
@@ -30,8 +31,8 @@ struct tensor_context *tensor_context_new(const char *name) {
         et_release(context);
         return NULL;
     }
-    if (!name || !name[0] || strlen(name) > MAX_NAME)
-        tensor_fail(context, "the model's name: expected 1 to %d bytes", MAX_NAME);
+    if (!name || !name[0] || strlen(name) > MAX_GRAPH_NAME)
+        tensor_fail(context, "the model's name: expected 1 to %d bytes", MAX_GRAPH_NAME);
     return context;
 }
 
@@ -133,7 +134,8 @@ bool is_given(struct tensor optional) {
 struct tensor_text tensor_text(struct tensor x) {
     struct tensor_text text = {"no tensor"};
     if (x.node && x.node->name)
-        snprintf(text.text, sizeof text.text, "\"%s\" %s", x.node->name, shape_text(x.node).text);
+        snprintf(text.text, sizeof text.text, "\"%s\" %s", quoted(x.node->name).text,
+                 shape_text(x.node).text);
     else if (x.node)
         snprintf(text.text, sizeof text.text, "%s", shape_text(x.node).text);
     return text;

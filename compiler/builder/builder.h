@@ -171,7 +171,7 @@ const struct node *const *tensor_nodes(const struct tensor_context *context, int
 
 /* "\"layers.0.weight\" float32[32,1,5,5]", for messages; the name is there for named nodes. */
 struct tensor_text {
-    char text[MAX_NAME + 4 + sizeof(struct shape_text)];
+    char text[108 + sizeof(struct shape_text)]; /* as much of a name as quoted() shows */
 };
 struct tensor_text tensor_text(struct tensor x);
 

@@ -45,7 +45,8 @@ enum {
     MAX_RANK = 16,
     MAX_SOURCES = 1024, /* of one node */
     MAX_NODES = 1 << 20,
-    MAX_NAME = 4096,      /* bytes of any name */
+    MAX_GRAPH_NAME = 4096,
+    MAX_NAME = 5 * 4096,  /* bytes of any other name: of 4096, all escaped (name.h), and endings */
     MAX_CONSTANT = 65536, /* elements listed in one const */
     MAX_SCAN_DEPTH = 3,   /* scans within bodies of scans */
 };

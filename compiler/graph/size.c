@@ -78,6 +78,7 @@ struct size_reader {
     struct arena *arena;
     struct et_error *error;
     int depth;
+    ptrdiff_t named; /* bytes of names, so far */
 };
 
 static const struct size *fail_at(const struct size_reader *reader, const char *what) {
@@ -148,6 +149,7 @@ static const struct size *read_axis_name(struct size_reader *reader) {
         const char *name = reader->axes->axes[i].name;
         if (strlen(name) == length && memcmp(name, reader->at, length) == 0) {
             reader->at += length + is_quoted;
+            reader->named += (ptrdiff_t)length;
             return made(reader, size_axis(reader->arena, i));
         }
     }
@@ -160,6 +162,10 @@ static bool is_word(const char *text, size_t length, const char *word) {
 
 static const struct size *read_factor(struct size_reader *reader) {
     skip_blanks(reader);
+    if (reader->at - reader->text - reader->named > MOST_SIZE_TEXT) {
+        et_fail(reader->error, "more than %d characters, besides names", MOST_SIZE_TEXT);
+        return NULL;
+    }
     size_t length = name_length(reader->at);
     bool is_least = is_word(reader->at, length, "min");
     if (is_least || is_word(reader->at, length, "max")) {
@@ -210,11 +216,7 @@ static const struct size *read_sum(struct size_reader *reader) {
 
 const struct size *size_read(const char *text, const struct open_axes *axes, struct arena *arena,
                              struct et_error *error) {
-    struct size_reader reader = {text, text, axes, arena, error, 0};
-    if (strlen(text) > MOST_SIZE_TEXT) {
-        et_fail(error, "%zu characters, expected at most %d", strlen(text), MOST_SIZE_TEXT);
-        return NULL;
-    }
+    struct size_reader reader = {text, text, axes, arena, error, 0, 0};
     const struct size *size = read_sum(&reader);
     skip_blanks(&reader);
     return size && *reader.at ? fail_at(&reader, "expected an operator") : size;

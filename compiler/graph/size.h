@@ -25,7 +25,7 @@ struct open_axes {
 
 enum {
     MOST_OPEN_AXES = 4,
-    MOST_SIZE_TEXT = 1024, /* bytes */
+    MOST_SIZE_TEXT = 1024, /* bytes, besides names of axes */
     MOST_SIZE_DEPTH = 32,  /* of parentheses */
 };
 

@@ -37,7 +37,7 @@ static struct tensor capture(struct built_graph *graph, struct tensor outer) {
                            MAX_SOURCES);
     if (node->op == OP_CONST)
         return tensor_of_node(graph->context, node, 0, NULL);
-    char name[MAX_NAME];
+    char name[32];
     snprintf(name, sizeof name, "captured%d", graph->captured_count);
     return add_graph_input(graph->context, name, node->dtype, node->rank, node->shape);
 }

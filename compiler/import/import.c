@@ -2,6 +2,7 @@
 #include "compiler/import/import.h"
 
 #include "compiler/base/json_read.h"
+#include "compiler/base/name.h"
 #include "compiler/import/counted.h"
 #include "compiler/import/low_types.h"
 
@@ -317,7 +318,7 @@ static struct graph *import_model(struct importer *importer) {
     return import_outputs(importer, outputs);
 }
 
-/* Whether the names can be stored, as a digest of the graph needs them. */
+/* Whether the names can be stored, as a digest of the graph needs them: some may be too long. */
 static bool check_names(const struct graph *graph, struct et_error *error) {
     for (int i = 0; i < graph->node_count; i++) {
         const struct node *node = graph->nodes[i];
@@ -340,10 +341,12 @@ static void keep_entry(void *entry) {
 /* "models/mnist.onnx" is "mnist". */
 static const char *graph_name(struct importer *importer) {
     const char *slash = strrchr(importer->path, '/'), *name = slash ? slash + 1 : importer->path;
-    int length = (int)(strlen(name) - (is_onnx_path(name) ? strlen(".onnx") : 0));
+    size_t length = strlen(name) - (is_onnx_path(name) ? strlen(".onnx") : 0);
     if (importer->options->name)
         return importer->options->name;
-    return arena_format(&importer->arena, "%.*s", length, name);
+    struct text written = text_in(&importer->arena);
+    text_add_name(&written, arena_format(&importer->arena, "%.*s", (int)length, name));
+    return text_keep(&written);
 }
 
 /* Within an escape, which every arena has meanwhile. */

@@ -8,6 +8,7 @@
 #include "compiler/import/onnx_file.h"
 
 #include "compiler/base/allocate.h"
+#include "compiler/base/name.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -77,19 +78,12 @@ static bool read_varint(struct wire *wire, uint64_t *value) {
     return broken(wire, "a number of more than 64 bits");
 }
 
-/* Whether the bytes are UTF-8 (RFC 3629) without zeros: shortest forms, no surrogates. */
+/* Whether the bytes are UTF-8 without zeros. */
 static bool is_text(const uint8_t *at, const uint8_t *end) {
-    while (at < end) {
-        uint8_t first = *at++;
-        int more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-        if (first == 0 || (first >= 0x80 && first < 0xc2) || first > 0xf4 || end - at < more)
+    for (size_t length; at < end; at += length) {
+        length = utf8_length((const char *)at, (size_t)(end - at));
+        if (length == 0 || *at == 0)
             return false;
-        uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-        uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-        for (int i = 0; i < more; i++, least = 0x80, most = 0xbf)
-            if (at[i] < least || at[i] > most)
-                return false;
-        at += more;
     }
     return true;
 }
@@ -134,7 +128,6 @@ static bool check_delimited(struct wire *inner, const ProtobufCFieldDescriptor *
     case PROTOBUF_C_TYPE_MESSAGE:
         return check_message(inner, field->descriptor, depth + 1);
     case PROTOBUF_C_TYPE_STRING:
-        return is_text(inner->at, inner->end) || broken(inner, "a name that is not UTF-8");
     case PROTOBUF_C_TYPE_BYTES:
         return true;
     default:
@@ -201,6 +194,8 @@ static bool check_field(struct wire *wire, const ProtobufCMessageDescriptor *mes
     if (!read_field(wire, message, &field))
         return false;
     struct wire inner = {wire->start, field.data, field.end, wire->error};
+    if (message == &onnx__entry__descriptor && field.facts && !is_text(field.data, field.end))
+        return broken(&inner, "a file's name or place that is not UTF-8");
     return field.type != DELIMITED || check_delimited(&inner, field.facts, depth);
 }
 
@@ -244,6 +239,23 @@ static void put_place(struct onnx_outline *outline, const struct field *field) {
     put(outline, place, sizeof place);
 }
 
+/* A name as name.h writes it. */
+static void put_name(struct onnx_outline *outline, const struct field *field, size_t tag_bytes) {
+    const char *bytes = (const char *)field->data;
+    size_t count = (size_t)(field->end - field->data);
+    put(outline, field->start, tag_bytes);
+    size_t length = outline->count;
+    outline->count += LENGTH_BYTES;
+    outline->count +=
+        name_write(bytes, count, outline->bytes ? (char *)outline->bytes + outline->count : NULL);
+    put_length(outline, length);
+}
+
+/* Of an entry the texts are no names: where data lies. */
+static bool is_name(const struct field *field, const ProtobufCMessageDescriptor *type) {
+    return field->facts->type == PROTOBUF_C_TYPE_STRING && type != &onnx__entry__descriptor;
+}
+
 /* A tensor's field of that name and so many bytes that only their place is put down. */
 static bool is_long(const struct field *field, const ProtobufCMessageDescriptor *type,
                     const char *name) {
@@ -276,15 +288,18 @@ static void put_message(struct onnx_outline *outline, const uint8_t *at, const u
         struct wire behind_tag = {field.start, field.start, field.end, NULL};
         uint64_t tag;
         read_varint(&behind_tag, &tag);
-        if (is_long(&field, type, "raw_data")) {
-            put(outline, field.start, (size_t)(behind_tag.at - field.start));
+        size_t tag_bytes = (size_t)(behind_tag.at - field.start);
+        if (is_name(&field, type)) {
+            put_name(outline, &field, tag_bytes);
+        } else if (is_long(&field, type, "raw_data")) {
+            put(outline, field.start, tag_bytes);
             put_place(outline, &field);
         } else if (is_list && !in_pieces) {
             static const uint8_t float_bytes[] = {0xfa, 0xff, 0xff, 0xff, 0x0f};
             put(outline, float_bytes, sizeof float_bytes);
             put_place(outline, &field);
         } else if (field.facts->type == PROTOBUF_C_TYPE_MESSAGE) {
-            put(outline, field.start, (size_t)(behind_tag.at - field.start));
+            put(outline, field.start, tag_bytes);
             size_t length = outline->count;
             outline->count += LENGTH_BYTES;
             put_message(outline, field.data, field.end, field.facts->descriptor);
@@ -303,6 +318,9 @@ bool onnx_outline(const void *bytes, size_t count, struct onnx_outline *outline,
     if (!check_message(&wire, &onnx__model__descriptor, 0))
         return false;
     put_message(outline, at, end, &onnx__model__descriptor);
+    if (outline->count > count + UNPACKED_LEAST)
+        return et_fail(error, "not an ONNX model: %zu bytes, with names that are written in %zu",
+                       count, outline->count);
     outline->bytes = et_allocate_unset(outline->count);
     if (!outline->bytes)
         return et_fail(error, "out of memory");

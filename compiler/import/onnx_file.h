@@ -16,8 +16,9 @@ struct onnx_outline {
 };
 
 /* Checks a model and makes its outline. The bytes must be a whole message of onnx.proto: every
- * length within what holds it, texts in UTF-8 without zero bytes, no more levels of messages than
- * real models have. They must stay as long as tensors of the model are looked at. */
+ * length within what holds it, no more levels of messages than real models have. Names stand in the
+ * outline as name.h writes them. The bytes must stay as long as tensors of the model are looked at.
+ */
 bool onnx_outline(const void *bytes, size_t count, struct onnx_outline *outline,
                   struct et_error *error);
 

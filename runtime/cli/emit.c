@@ -1,6 +1,7 @@
 /* eigentensor emit: a model as C. */
 #include "runtime/cli/cli.h"
 
+#include "compiler/base/name.h"
 #include "compiler/emit/backend.h"
 #include "runtime/kernels/cpu.h"
 
@@ -290,7 +291,8 @@ static void add_axes(const struct cli_model *model, struct text *command) {
 /* The command in the header comment: the same wherever the files lie. */
 static void canonical_command(const struct emit_arguments *arguments, struct text *command) {
     const char *slash = strrchr(arguments->common.model.path, '/');
-    text_add(command, "eigentensor emit %s", slash ? slash + 1 : arguments->common.model.path);
+    text_add(command, "eigentensor emit ");
+    text_add_name(command, slash ? slash + 1 : arguments->common.model.path);
     if (arguments->dialect != dialects)
         text_add(command, " --dialect=%s", arguments->dialect->name);
     if (arguments->target)
@@ -309,7 +311,8 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
     const struct list *tuned = &arguments->common.model.tuned;
     for (int i = 0; i < tuned->count; i++) {
         const char *name = strrchr(tuned->items[i], '/');
-        text_add(command, " --tuned=%s", name ? name + 1 : tuned->items[i]);
+        text_add(command, " --tuned=");
+        text_add_name(command, name ? name + 1 : tuned->items[i]);
     }
 }
 

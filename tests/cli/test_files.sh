@@ -92,20 +92,20 @@ same minus.npy before
 
 # ---- Names ----
 
-long=$(printf '%4096s' '' | tr ' ' n)
+long=$(printf '%20480s' '' | tr ' ' n)
 sed "s/\"x\"/\"$long\"/g; s/\"y\"/\"${long%n}m\"/" whole.json >long.json
 for mode in eager jit aot; do
     expect 0 "$tool" run -m $mode long.json minus.npy
     says out '-inf'
 done
 "$tool" run long.json "$long=minus.npy" -o "${long%n}m=r.npy" >out 2>err ||
-    wrong "names of 4096 bytes"
+    wrong "names of 20480 bytes"
 expect 0 "$tool" emit long.json -o emitted
 expect 0 gcc -std=c11 -Wall -Wextra -Werror -ffp-contract=off -c emitted/m.c -o emitted/m.o
 expect 0 "$tool" inspect long.json
 sed "s/\"x\"/\"n$long\"/g" whole.json >long.json
 expect 1 "$tool" run long.json minus.npy
-says err 'has 4097 bytes, expected 1 to 4096'
+says err 'has 20481 bytes, expected 1 to 20480'
 
 name=$(printf '%250s' '' | tr ' ' a)
 model one.json "$name" -0

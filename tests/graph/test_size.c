@@ -72,9 +72,14 @@ Test(size, is_bounded, .fini = clean) {
     memset(text, '(', sizeof text);
     text[200] = 0;
     reads(text, "character 33: too many parentheses");
-    memset(text, '1', sizeof text);
+    for (int i = 0; i < 1500; i++)
+        text[i] = i % 2 ? '+' : '1';
     text[1500] = 0;
-    reads(text, "1500 characters, expected at most 1024");
+    reads(text, "more than 1024 characters, besides names");
+    strcpy(text, "seq_len");
+    while (strlen(text) < 1900)
+        strcat(text, "+seq_len");
+    cr_expect_not_null(size_read(text, &axes, &arena, NULL), "names do not count");
     strcpy(text, "1");
     for (int i = 0; i < 500; i++)
         strcat(text, "+1");

@@ -88,13 +88,6 @@ Test(import_onnx, says_which_axes_there_are) {
             "m.onnx: no input has an open axis \"H\"; there are N, height");
 }
 
-Test(import_onnx, refuses_names_that_cannot_be_stored) {
-    onnx_add_input(&model, "a\nb", 1, "2");
-    onnx_add_node(&model, "Neg", "a\nb", "y");
-    onnx_add_output(&model, "y");
-    refuses(NULL, "m.onnx: the name of an input has the control character 0x0a at byte 1");
-}
-
 /* ---- Nodes ---- */
 
 Test(import_onnx, names_all_that_it_cannot_do) {

@@ -7,10 +7,10 @@
 #include "compiler/graph/graph.h"
 
 static char graph_path[] = "/tmp/test-names-XXXXXX";
-static char model[MAX_NAME + 1], input[MAX_NAME + 1], output[MAX_NAME + 1];
+static char model[MAX_GRAPH_NAME + 1], input[MAX_NAME + 1], output[MAX_NAME + 1];
 
 static void begin_long_names(void) {
-    memset(model, 'm', MAX_NAME);
+    memset(model, 'm', MAX_GRAPH_NAME);
     memset(input, 'i', MAX_NAME);
     memset(output, 'o', MAX_NAME);
     model[0] = '/';
@@ -35,7 +35,7 @@ static void end_long_names(void) {
 TestSuite(server_names, .init = begin_long_names, .fini = end_long_names, .timeout = 60);
 
 Test(server_names, requests_may_carry_them) {
-    static char path[3 * MAX_NAME + 40], body[3 * MAX_NAME];
+    static char path[3 * MAX_GRAPH_NAME + 40], body[3 * MAX_NAME];
     char *end = stpcpy(path, "/v2/models/");
     for (const char *at = model; *at; at++)
         end += sprintf(end, "%%%02X", (unsigned)*at);
