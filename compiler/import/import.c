@@ -124,6 +124,25 @@ static bool fix_input(struct importer *importer, const struct node *node, const 
     return true;
 }
 
+/* The input that is the seed of random numbers, behind all others. */
+static bool add_seed(struct importer *importer) {
+    const char *name = importer->options->random_seed;
+    for (int i = 0; i < importer->inputs.count && name; i++)
+        if (strcmp(importer->inputs.inputs[i].name, name) == 0)
+            return et_fail(importer->error, "the model has an input \"%s\" already",
+                           quoted(name).text);
+    if (name)
+        importer->random_seed =
+            add_graph_input(importer->graph->context, name, DTYPE_UINT64, SCALAR_SHAPE);
+    return !tensor_recover(importer->graph->context, importer->error);
+}
+
+static bool check_seed(const struct importer *importer) {
+    return !importer->options->random_seed || importer->random_nodes ||
+           et_fail(importer->error, "no node makes random numbers, for which \"%s\" would be",
+                   quoted(importer->options->random_seed).text);
+}
+
 /* A tensor for each input of the graph, NO_TENSOR where it is an initialiser. */
 static bool import_inputs(struct importer *importer, struct tensor *inputs) {
     const Onnx__Graph *graph = importer->model->graph;
@@ -146,7 +165,7 @@ static bool import_inputs(struct importer *importer, struct tensor *inputs) {
         if (tensor_recover(importer->graph->context, importer->error))
             return false;
     }
-    return check_axes(importer, used, &open);
+    return check_axes(importer, used, &open) && add_seed(importer);
 }
 
 int64_t import_loop_bound(struct importer *importer) {
@@ -313,7 +332,7 @@ static struct graph *import_model(struct importer *importer) {
         return NULL;
     }
     if (!import_inputs(importer, inputs) || !import_graph(importer, model, NULL, inputs, outputs) ||
-        !report_refusals(importer) || !check_loop_axis(importer))
+        !report_refusals(importer) || !check_loop_axis(importer) || !check_seed(importer))
         return NULL;
     return import_outputs(importer, outputs);
 }

@@ -26,6 +26,9 @@ struct import_options {
     int axis_count;
     const struct et_axis *axes;
     const char *name; /* the graph's; NULL: the file's without ".onnx" */
+    /* What an input is called, a uint64 of rank 0, that is the seed of all random numbers; the
+     * number of a node among those that make some is their stream. NULL: nodes have their own. */
+    const char *random_seed;
     /* For graphs of other sizes, too: nodes do not depend on a size where they need not, and
      * movement that moves nothing stays. The graph is not canonical. */
     bool open;

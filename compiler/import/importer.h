@@ -143,7 +143,8 @@ struct importer {
     bool left_out;                    /* something that is known was too much to evaluate */
     double evaluated;                 /* steps of the interpreter, so far */
     const Onnx__Function **functions; /* by name; NULL: nothing asked for one */
-    uint64_t random_nodes;            /* without a seed, so far */
+    uint64_t random_nodes;            /* without a seed of their own, so far */
+    struct tensor random_seed;        /* an input, where one was asked for */
     int64_t tabled;                   /* elements of tables that were made of attributes, so far */
     struct et_error *error;           /* what ends the import: the file is not a model */
 };

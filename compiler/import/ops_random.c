@@ -1,6 +1,7 @@
 /* Random numbers, which are a function of a seed and of where they stand (builder/random.h): a
  * model gives the same in each run. The attribute `seed` is the key, by its bits as float32, and
  * the stream is 0; a node without has the key 0, and as stream its number among those, from 1 on.
+ * Where an input was asked for, that is the key of all nodes, each with its number as stream.
  */
 #include "compiler/builder/random.h"
 #include "compiler/import/meaning.h"
@@ -19,12 +20,14 @@ struct random_source {
 /* `key`: what the seed says, if there is one. */
 static struct random_source source_of(struct call *call, bool seeded, uint64_t key) {
     struct importer *importer = call->importer;
+    bool is_input = importer->options->random_seed != NULL;
     struct random_source source = {.stream = 0};
+    source.seed = is_input ? importer->random_seed
+                           : tensor_const(call->context, DTYPE_UINT64, SCALAR_SHAPE, 1, &key);
     if (importer->graph->around)
-        call_refuse(call, "its numbers would be the same in each of many steps");
-    else if (!seeded)
+        source.seed = call_refuse(call, "its numbers would be the same in each of many steps");
+    else if (!seeded || is_input)
         source.stream = ++importer->random_nodes;
-    source.seed = tensor_const(call->context, DTYPE_UINT64, SCALAR_SHAPE, 1, &key);
     return source;
 }
 

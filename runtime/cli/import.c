@@ -11,6 +11,7 @@
 struct import_arguments {
     struct common common;
     const char *output;
+    const char *random_seed; /* an input's name */
     bool operators;
     struct open_axis open[MOST_OPEN_AXES]; /* those that stay open */
     int open_count;
@@ -18,7 +19,7 @@ struct import_arguments {
     int place_count;
 };
 
-enum { KEY_OPERATORS = 256 };
+enum { KEY_OPERATORS = 256, KEY_RANDOM_SEED };
 
 static const struct argp_option options[] = {
     {"output", 'o', "NAME.json", 0,
@@ -30,6 +31,11 @@ static const struct argp_option options[] = {
      "multiples of 32, the stored graph keeps the axis open, and takes these sizes. "
      "batch@X.0,Y.1=1..8 is one axis of a name of your own in places to which the file gives none. "
      "To be given for each",
+     0},
+    {"random-seed", KEY_RANDOM_SEED, "NAME", 0,
+     "Make the seed of all random numbers an input of this name, a uint64 of no axes: those of a "
+     "node depend on the seed and on its number among the nodes that make some, whatever seeds the "
+     "file has (default: the same numbers in each run)",
      0},
     {0}};
 
@@ -70,6 +76,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case KEY_AXIS:
         take_axis(arguments, argument, state);
         return 0;
+    case KEY_RANDOM_SEED:
+        arguments->random_seed = argument;
+        return 0;
     case KEY_OPERATORS:
         arguments->operators = true;
         arguments->common.model.optional = true;
@@ -95,7 +104,10 @@ static const struct command_line line = {
              "Ranges keep axes open; the graph is then compared with the model at all of their "
              "sizes before it is stored:\n\n"
              "  eigentensor import encoder.onnx --axis batch=1 --axis seq_len=1..512\n"
-             "  eigentensor check encoder.json --axis seq_len=100",
+             "  eigentensor check encoder.json --axis seq_len=100\n\n"
+             "Random numbers are the same in each run, unless their seed is an input:\n\n"
+             "  eigentensor import sampler.onnx --random-seed=seed\n"
+             "  eigentensor run sampler.json seed=seed.npy",
 };
 
 /* Where the graph of that name goes; NULL and an error. */
@@ -106,9 +118,19 @@ static const char *output_path(const struct import_arguments *arguments, const c
     return path && command_check_saved(&arguments->common, path, error) ? path : NULL;
 }
 
+static struct import_options options_of(const struct import_arguments *arguments) {
+    const struct cli_model *model = &arguments->common.model;
+    return (struct import_options){.axis_count = model->axis_count,
+                                   .axes = model->axes,
+                                   .random_seed = arguments->random_seed};
+}
+
 static bool import_sized(struct import_arguments *arguments, struct et_error *error) {
     struct text name = {0};
-    if (!model_open(&arguments->common.model, error))
+    struct weights *weights = NULL;
+    const struct import_options sizes = options_of(arguments);
+    struct graph *graph = model_load(arguments->common.model.path, NULL, &sizes, &weights, error);
+    if (!graph || !(arguments->common.model.program = program_from_graph(graph, weights, error)))
         return false;
     const struct et_program *program = arguments->common.model.program;
     const char *path = output_path(arguments, et_program_name(program), &name, error);
@@ -153,7 +175,7 @@ static bool store_open(const struct import_arguments *arguments, const struct op
 static bool import_open(const struct import_arguments *arguments, struct et_error *error) {
     const struct cli_model *model = &arguments->common.model;
     const struct open_axes axes = {arguments->open_count, arguments->open};
-    const struct import_options fixed = {.axis_count = model->axis_count, .axes = model->axes};
+    const struct import_options fixed = options_of(arguments);
     struct weights *weights = NULL;
     struct open_graph *open = NULL;
     struct model_file *file = model_file_open(model->path, NULL, error);
