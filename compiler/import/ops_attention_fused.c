@@ -1,24 +1,42 @@
-/* Attention and MultiHeadAttention of com.microsoft. */
+/* Attention, QAttention and MultiHeadAttention of com.microsoft. */
 #include "compiler/import/attention.h"
 #include "compiler/import/movement.h"
+#include "compiler/import/quantised.h"
 
 #include <inttypes.h>
 #include <math.h>
 
 /* ---- Masks ---- */
 
+/* Which keys count by numbers, (batch): those before them, or (2 * batch), the second half of which
+ * is of the first ones. */
+static struct tensor keys_between(struct call *call, struct tensor mask, int64_t batch,
+                                  int64_t keys) {
+    struct tensor key = tensor_iota(call->context, tensor_dtype(mask), keys);
+    struct tensor ends = tensor_reshape(cut_axis(mask, 0, 0, batch), SHAPE(batch, 1, 1, 1));
+    struct tensor counts = tensor_lt(key, ends);
+    if (tensor_extent(mask, 0) == batch)
+        return counts;
+    struct tensor begins =
+        tensor_reshape(cut_axis(mask, 0, batch, 2 * batch), SHAPE(batch, 1, 1, 1));
+    return tensor_and(counts, tensor_le(begins, key));
+}
+
 /* What is added to the scores for a mask of 1 (counts) and 0: the filter value, which is finite.
- * The mask: (batch, keys), (batch, queries, keys), or how many keys count, (batch). */
+ * The mask: (batch, keys), (batch, queries, keys), or which keys count, (batch) or (2 * batch);
+ * (batch, 1) and (1, 1) say nothing. */
 static struct tensor padding_bias(struct call *call, struct tensor mask, struct tensor q,
                                   int64_t keys) {
     double filter = call_float(call, "mask_filter_value", -10000);
     int64_t batch = tensor_extent(q, 0);
-    if (!is_given(mask))
-        return mask;
+    bool says_nothing = tensor_rank(mask) == 2 && tensor_extent(mask, 1) == 1 &&
+                        (tensor_extent(mask, 0) == batch || tensor_extent(mask, 0) == 1);
+    if (!is_given(mask) || says_nothing)
+        return NO_TENSOR;
+    int64_t count = tensor_rank(mask) == 1 ? tensor_extent(mask, 0) : 0;
     struct tensor counts;
-    if (tensor_rank(mask) == 1 && tensor_extent(mask, 0) == batch) {
-        struct tensor key = tensor_iota(call->context, tensor_dtype(mask), keys);
-        counts = tensor_lt(key, tensor_reshape(mask, SHAPE(batch, 1, 1, 1)));
+    if (tensor_rank(mask) == 1 && (count == batch || count == 2 * batch)) {
+        counts = keys_between(call, mask, batch, keys);
     } else if (tensor_rank(mask) == 2 && tensor_extent(mask, 1) == keys) {
         counts = tensor_ne(unsqueeze(unsqueeze(mask, 1), 1), scalar_like(mask, 0));
     } else if (tensor_rank(mask) == 3 && tensor_extent(mask, 2) == keys) {
@@ -78,15 +96,11 @@ static void take_past(struct tensor past, struct attention *attention) {
 
 /* ---- Attention ---- */
 
-struct tensor import_attention_of_input(struct call *call) {
-    struct tensor weight = call_input(call, 1), bias = call_optional(call, 2),
-                  past = call_optional(call, 4);
-    struct integers sizes = call_ints(call, "qkv_hidden_sizes");
-    int64_t heads = call_int(call, "num_heads", 0), third = tensor_extent(weight, -1) / 3;
-    int64_t widths[] = {third, third, third};
-    for (int i = 0; sizes.count == 3 && i < 3; i++)
-        widths[i] = sizes.values[i];
-    call_ignore(call, "rotary_embedding_dim");
+/* `all`: queries, keys and values of a row beside each other, made by `weight`. */
+static struct tensor attend_all(struct call *call, struct tensor all, struct tensor weight,
+                                const int64_t widths[3], struct tensor mask, struct tensor past,
+                                struct tensor more_bias) {
+    int64_t heads = call_int(call, "num_heads", 0);
     if (call_int(call, "do_rotary", 0) || call_int(call, "past_present_share_buffer", 0))
         return call_refuse(call, "rotation, or a past in the place of the present");
     bool fits = heads >= 1 && widths[0] == widths[1];
@@ -95,19 +109,41 @@ struct tensor import_attention_of_input(struct call *call) {
     if (!fits || widths[0] + widths[1] + widths[2] != tensor_extent(weight, -1))
         return call_refuse(call, "weights %s for queries, keys and values",
                            tensor_text(weight).text);
-    struct tensor all = matmul(call_input(call, 0), weight), *parts[3];
     struct attention attention = {0};
+    struct tensor *const parts[] = {&attention.q, &attention.k, &attention.v};
     struct attended result;
-    parts[0] = &attention.q, parts[1] = &attention.k, parts[2] = &attention.v;
-    all = is_given(bias) ? tensor_add(all, bias) : all;
     for (int i = 0, begin = 0; i < 3; begin += (int)widths[i++])
         *parts[i] = split_heads(call, part_of(all, begin, widths[i]), heads);
     take_past(past, &attention);
-    struct tensor y =
-        attend_heads(call, attention, call_optional(call, 3), call_optional(call, 5), &result);
+    struct tensor y = attend_heads(call, attention, mask, more_bias, &result);
     if (call_wants_output(call, 1))
         call_output(call, 1, stack(2, (struct tensor[]){attention.k, attention.v}, 0));
     return y;
+}
+
+struct tensor import_attention_of_input(struct call *call) {
+    struct tensor weight = call_input(call, 1), bias = call_optional(call, 2);
+    struct integers sizes = call_ints(call, "qkv_hidden_sizes");
+    int64_t third = tensor_extent(weight, -1) / 3, widths[] = {third, third, third};
+    for (int i = 0; sizes.count == 3 && i < 3; i++)
+        widths[i] = sizes.values[i];
+    call_ignore(call, "rotary_embedding_dim");
+    struct tensor all = matmul(call_input(call, 0), weight);
+    all = is_given(bias) ? tensor_add(all, bias) : all;
+    return attend_all(call, all, weight, widths, call_optional(call, 3), call_optional(call, 4),
+                      call_optional(call, 5));
+}
+
+/* The input and the weight are integers that stand for real numbers. */
+struct tensor import_qattention(struct call *call) {
+    struct tensor weight = call_input(call, 1);
+    int64_t third = tensor_extent(weight, -1) / 3;
+    struct tensor x = centred(call, call_input(call, 0), by_column(call, 6));
+    struct tensor sums = matmul(x, centred(call, weight, by_column(call, 7)));
+    struct tensor scale = tensor_mul(by_column(call, 3), by_column(call, 4));
+    struct tensor all = scaled_sums(sums, scale, call_input(call, 2));
+    return attend_all(call, all, weight, (const int64_t[]){third, third, third},
+                      call_optional(call, 5), call_optional(call, 8), NO_TENSOR);
 }
 
 /* ---- MultiHeadAttention ---- */

@@ -160,13 +160,9 @@ struct tensor import_matmul_nbits(struct call *call) {
 
 /* ---- SkipLayerNormalization and its like ---- */
 
-/* Normalised over the last axis, scaled and shifted; sets outputs 1 and 2. */
-static struct tensor normalised(struct call *call, struct tensor x, struct tensor scale,
-                                struct tensor shift, double epsilon) {
-    struct standardised y = standardise(x, AXES(tensor_rank(x) - 1), epsilon);
-    call_output(call, 1, y.mean);
-    call_output(call, 2, y.inverse);
-    struct tensor scaled = tensor_mul(y.x, scale);
+/* Scaled and shifted, if it is. */
+static struct tensor scaled_and_shifted(struct tensor x, struct tensor scale, struct tensor shift) {
+    struct tensor scaled = tensor_mul(x, scale);
     return is_given(shift) ? tensor_add(scaled, shift) : scaled;
 }
 
@@ -180,8 +176,12 @@ static struct tensor skip_sum(struct call *call, int bias) {
 }
 
 struct tensor import_skip_layer_normalization(struct call *call) {
-    return normalised(call, skip_sum(call, 4), call_input(call, 2), call_input(call, 3),
-                      call_float(call, "epsilon", 1e-12));
+    struct tensor x = skip_sum(call, 4);
+    struct standardised y =
+        standardise(x, AXES(tensor_rank(x) - 1), call_float(call, "epsilon", 1e-12));
+    call_output(call, 1, y.mean);
+    call_output(call, 2, y.inverse);
+    return scaled_and_shifted(y.x, call_input(call, 2), call_input(call, 3));
 }
 
 struct tensor import_skip_simplified_layer_normalization(struct call *call) {
@@ -203,20 +203,55 @@ static struct tensor counted_words(struct call *call, struct tensor words) {
     return tensor_reduce_sum(tensor_cast(counts, DTYPE_INT32), AXES(1));
 }
 
-struct tensor import_embed_layer_normalization(struct call *call) {
+/* What input `index`, or some of its elements, stands for. */
+typedef struct tensor real_values(struct call *call, struct tensor x, int index);
+
+static struct tensor floats_of(struct call *call, struct tensor x, int index) {
+    (void)call, (void)index;
+    return x;
+}
+
+/* The scales of inputs 2 to 6 are inputs 8 to 12, their zero points 13 to 17. */
+static struct tensor integers_of(struct call *call, struct tensor x, int index) {
+    struct tensor scale = spread_over(call, call_input(call, index + 6), NO_TENSOR, 0, 0);
+    struct tensor zero = spread_over(call, call_input(call, index + 11), NO_TENSOR, 0, 0);
+    return dequantised(call, x, scale, zero);
+}
+
+static struct tensor embedded(struct call *call, int table, struct tensor rows,
+                              real_values *values) {
+    return values(call, embedding(call_input(call, table), rows), table);
+}
+
+/* Sets output 1; *sum is what is normalised. */
+static struct tensor embed(struct call *call, struct tensor positions, real_values *values,
+                           struct tensor *sum) {
     struct tensor words = call_input(call, 0), segments = call_optional(call, 1);
-    struct tensor positions = call_optional(call, 8);
-    call_ignore(call, "mask_index_type");
     call_ignore_input(call, 4); /* where there are no segments */
     if (!is_given(positions))
         positions = unsqueeze(tensor_iota(call->context, DTYPE_INT32, tensor_extent(words, 1)), 0);
-    struct tensor sum = tensor_add(embedding(call_input(call, 2), words),
-                                   embedding(call_input(call, 3), positions));
+    *sum = tensor_add(embedded(call, 2, words, values), embedded(call, 3, positions, values));
     if (is_given(segments))
-        sum = tensor_add(sum, embedding(call_input(call, 4), segments));
-    struct tensor y = normalised(call, sum, call_input(call, 5), call_input(call, 6),
-                                 call_float(call, "epsilon", 1e-12));
+        *sum = tensor_add(*sum, embedded(call, 4, segments, values));
+    struct standardised y =
+        standardise(*sum, AXES(tensor_rank(*sum) - 1), call_float(call, "epsilon", 1e-12));
+    struct tensor scale = values(call, call_input(call, 5), 5);
+    struct tensor shift = values(call, call_input(call, 6), 6);
     call_output(call, 1, counted_words(call, words));
+    return scaled_and_shifted(y.x, scale, shift);
+}
+
+struct tensor import_embed_layer_normalization(struct call *call) {
+    struct tensor sum;
+    call_ignore(call, "mask_index_type");
+    struct tensor y = embed(call, call_optional(call, 8), floats_of, &sum);
     call_output(call, 2, sum);
     return y;
+}
+
+struct tensor import_qembed_layer_normalization(struct call *call) {
+    struct tensor sum;
+    call_ignore_input(call, 10); /* of segments, where there are none */
+    call_ignore_input(call, 15);
+    return embed(call, NO_TENSOR, integers_of, &sum);
 }

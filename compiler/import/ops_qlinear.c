@@ -94,6 +94,23 @@ struct tensor import_qlinear_global_average_pool(struct call *call) {
     return real_output(call, channels_last(mean_over(x, axes.count, axes.list), last), 3, 0);
 }
 
+/* No axes: all of them. */
+struct tensor import_qlinear_reduce_mean(struct call *call) {
+    struct tensor x = real_input(call, 0);
+    struct integers given = call_ints(call, "axes");
+    bool keep = call_int(call, "keepdims", 1) != 0, reduced[MAX_RANK] = {false};
+    struct axes axes = {0};
+    for (int i = 0; i < given.count; i++)
+        reduced[call_axis(call, given.values[i], tensor_rank(x))] = true;
+    for (int axis = 0; axis < tensor_rank(x); axis++)
+        if (given.count == 0 || reduced[axis])
+            axes.list[axes.count++] = axis;
+    struct tensor y = axes.count ? mean_over(x, axes.count, axes.list) : x;
+    for (int i = axes.count; !keep && i-- > 0;)
+        y = squeeze(y, axes.list[i]);
+    return real_output(call, y, 3, 0);
+}
+
 /* Before opset 13, all axes from `axis` on are one. */
 struct tensor import_qlinear_softmax(struct call *call) {
     struct tensor x = real_input(call, 0);
@@ -107,18 +124,6 @@ struct tensor import_qlinear_softmax(struct call *call) {
 
 /* ---- Products ---- */
 
-/* Sums of products in float32, by their scale; the bias is added. */
-static struct tensor scaled_sums(struct tensor sums, struct tensor scale, struct tensor bias) {
-    struct tensor y = scaled_integers(sums, scale);
-    return is_given(bias) ? tensor_add(y, bias) : y;
-}
-
-/* A scale or zero point of a whole matrix, or one for each column. */
-static struct tensor by_column(struct call *call, int index) {
-    struct tensor values = call_input(call, index);
-    return tensor_rank(values) == 1 && tensor_extent(values, 0) == 1 ? whole(call, index) : values;
-}
-
 struct tensor import_matmul_integer_to_float(struct call *call) {
     struct tensor a = centred(call, call_input(call, 0), by_column(call, 4));
     struct tensor b = centred(call, call_input(call, 1), by_column(call, 5));
@@ -128,7 +133,7 @@ struct tensor import_matmul_integer_to_float(struct call *call) {
 
 /* The left matrix is quantised as DynamicQuantizeLinear does. */
 struct tensor import_dynamic_quantize_matmul(struct call *call) {
-    struct dynamic a = quantised_dynamically(call, call_input(call, 0));
+    struct dynamic a = quantised_dynamically(call_input(call, 0));
     struct tensor b = centred(call, call_input(call, 1), by_column(call, 3));
     struct tensor sums = matmul(centred(call, a.x, a.zero), b);
     return scaled_sums(sums, tensor_mul(a.scale, by_column(call, 2)), call_optional(call, 4));

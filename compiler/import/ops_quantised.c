@@ -45,23 +45,8 @@ struct tensor import_dequantize_linear(struct call *call) {
     return cast_to_type(call, dequantised(call, x, scale, zero), target);
 }
 
-/* The range of x, which includes 0, is dealt to 255 steps; where it is 0 alone, the scale is 1. */
-struct dynamic quantised_dynamically(const struct call *call, struct tensor x) {
-    struct tensor nothing = scalar_like(x, 0);
-    struct tensor high = tensor_max(tensor_reduce_max(x, ALL_AXES), nothing);
-    struct tensor low = tensor_min(tensor_reduce_min(x, ALL_AXES), nothing);
-    struct tensor range = tensor_sub(high, low);
-    struct dynamic result;
-    result.scale =
-        tensor_where(tensor_eq(range, nothing), scalar_like(x, 1), divide_exactly(range, 255));
-    result.zero = tensor_cast(tensor_round(tensor_neg(tensor_div(low, result.scale))), DTYPE_UINT8);
-    result.x = quantised(call, x, result.scale, result.zero,
-                         (struct cast_target){.type = onnx_type_of(DTYPE_UINT8)});
-    return result;
-}
-
 struct tensor import_dynamic_quantize_linear(struct call *call) {
-    struct dynamic result = quantised_dynamically(call, call_input(call, 0));
+    struct dynamic result = quantised_dynamically(call_input(call, 0));
     call_output(call, 1, result.scale);
     call_output(call, 2, result.zero);
     return result.x;

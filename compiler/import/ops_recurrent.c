@@ -1,4 +1,5 @@
-/* RNN, GRU and LSTM: a cell that is given one step of the input and its own state.
+/* RNN, GRU and LSTM, the last of integers, too: a cell that is given one step of the input and its
+ * own state.
  *
  * The products with the input are taken for all steps at once, as one contraction. Few steps are
  * written one after another, more are a scan, of the same bits. A direction runs over flipped steps
@@ -8,6 +9,7 @@
 #include "compiler/import/activation.h"
 #include "compiler/import/importer.h"
 #include "compiler/import/movement.h"
+#include "compiler/import/quantised.h"
 
 #include <string.h>
 
@@ -101,10 +103,12 @@ struct recurrence {
     enum dtype dtype; /* of all but the lengths */
     double clip;      /* 0: none */
     bool flag;        /* linear_before_reset, input_forget */
+    bool quantised;   /* the weights: integers, turned, with scales and zero points */
     struct activation activations[2][MOST_ACTIVATIONS];
     struct tensor recurrent[2], recurrent_bias[2]; /* [gates * H, H]; [gates * H] */
-    struct tensor peepholes[2];                    /* [3 * H] or none */
-    struct tensor lengths;                         /* [B, 1] or none */
+    struct tensor scale[2], zero[2]; /* of quantised recurrent weights: one, or [gates * H] */
+    struct tensor peepholes[2];      /* [3 * H] or none */
+    struct tensor lengths;           /* [B, 1] or none */
 };
 
 /* The numbers of activations come in the order of those that have some. */
@@ -173,10 +177,12 @@ static bool read_sizes(struct recurrence *r, struct tensor x) {
     }
     r->steps = tensor_extent(x, 0);
     r->batch = tensor_extent(x, 1);
-    r->hidden = tensor_extent(recurrent, 2);
-    int64_t d = r->directions, h = r->hidden, rows = r->gates * h;
-    bool good = has_extents(r, 1, 3, (int64_t[]){d, rows, tensor_extent(x, 2)}) &&
-                has_extents(r, 2, 3, (int64_t[]){d, rows, h});
+    r->hidden = tensor_extent(recurrent, r->quantised ? 1 : 2);
+    int64_t d = r->directions, h = r->hidden, rows = r->gates * h, width = tensor_extent(x, 2);
+    int64_t own[] = {d, rows, width}, between[] = {d, rows, h};
+    int64_t turned_own[] = {d, width, rows}, turned_between[] = {d, h, rows};
+    bool good = has_extents(r, 1, 3, r->quantised ? turned_own : own) &&
+                has_extents(r, 2, 3, r->quantised ? turned_between : between);
     good = good && (!call_has_input(r->call, 3) || has_extents(r, 3, 2, (int64_t[]){d, 2 * rows}));
     good = good && (!call_has_input(r->call, 4) || has_extents(r, 4, 1, (int64_t[]){r->batch}));
     return good;
@@ -192,11 +198,23 @@ static struct tensor apply(const struct recurrence *r, int direction, int index,
     return activate(r->activations[direction][index], clipped(r, x));
 }
 
+/* x, float32, by integers (rows, columns) that stand for real numbers: x is quantised, too. */
+static struct tensor integer_products(struct tensor x, struct tensor weight, struct tensor scale,
+                                      struct tensor zero) {
+    struct dynamic a = quantised_dynamically(x);
+    struct tensor sums = matmul(without_zero_point(a.x, a.zero, DTYPE_INT32),
+                                without_zero_point(weight, zero, DTYPE_INT32));
+    return scaled_sums(sums, tensor_mul(a.scale, scale), NO_TENSOR);
+}
+
 /* The products of a state with the recurrent weights of `count` gates from `first` on, and their
  * bias. */
 static struct tensor recurrent_products(const struct recurrence *r, int direction, int first,
                                         int count, struct tensor state) {
     struct range rows = {first * r->hidden, (first + count) * r->hidden};
+    if (r->quantised) /* an LSTM, which asks for all */
+        return integer_products(state, r->recurrent[direction], r->scale[direction],
+                                r->zero[direction]);
     struct tensor weight = tensor_shrink(r->recurrent[direction], RANGES(rows, {0, r->hidden}));
     struct tensor y = matmul(state, transposed(weight));
     if (!is_given(r->recurrent_bias[direction]))
@@ -254,12 +272,40 @@ static void lstm_step(const struct recurrence *r, int direction, struct tensor x
 
 /* ---- Steps ---- */
 
+/* Zeros behind the longest sequence, which are no part of what x is quantised by. */
+static struct tensor until_last(const struct recurrence *r, struct tensor x) {
+    if (!is_given(r->lengths))
+        return x;
+    struct tensor t = tensor_iota(r->call->context, tensor_dtype(r->lengths), r->steps);
+    struct tensor last = tensor_reduce_max(r->lengths, ALL_AXES);
+    struct tensor goes_on = tensor_lt(tensor_reshape(t, SHAPE(r->steps, 1, 1)), last);
+    return tensor_where(goes_on, x, scalar_like(x, 0));
+}
+
+/* What a direction has of an input. */
+static struct tensor direction_of(const struct recurrence *r, int input, int direction) {
+    return pick_axis(call_input(r->call, input), 0, direction);
+}
+
+/* The products of x with the input's weights. */
+static struct tensor own_products(const struct recurrence *r, int direction, struct tensor x) {
+    struct tensor weight = direction_of(r, 1, direction);
+    if (!r->quantised)
+        return matmul(x, transposed(weight));
+    return integer_products(until_last(r, x), weight, direction_of(r, 8, direction),
+                            direction_of(r, 9, direction));
+}
+
 /* The products of all steps with the input's weights, and both biases: [T, B, gates * H]. The bias
  * of the recurrent products goes with them where a gate multiplies those. */
 static struct tensor input_products(struct recurrence *r, int direction, struct tensor x) {
     struct call *call = r->call;
-    struct tensor y = matmul(x, transposed(pick_axis(call_input(call, 1), 0, direction)));
-    r->recurrent[direction] = pick_axis(call_input(call, 2), 0, direction);
+    struct tensor y = own_products(r, direction, x);
+    r->recurrent[direction] = direction_of(r, 2, direction);
+    if (r->quantised) {
+        r->scale[direction] = direction_of(r, 10, direction);
+        r->zero[direction] = direction_of(r, 11, direction);
+    }
     if (!call_has_input(call, 3))
         return y;
     struct tensor bias = pick_axis(call_input(call, 3), 0, direction);
@@ -303,7 +349,7 @@ struct scanned_cell {
     struct tensor_context *body;
     struct recurrence recurrence; /* whose weights are inputs of the body */
     int scanned_count, captured_count;
-    struct tensor scanned[2], captured[3];
+    struct tensor scanned[2], captured[5];
 };
 
 /* What the body sees of x; NO_TENSOR of an operand that is not there. */
@@ -341,6 +387,8 @@ static struct tensor next_states(struct scanned_cell *cell, int direction, struc
     struct tensor holds = is_given(goes_on) ? seen_by_step(cell, "goes_on", goes_on) : NO_TENSOR;
     r->recurrent[direction] = seen_whole(cell, "recurrent", r->recurrent[direction]);
     r->recurrent_bias[direction] = seen_whole(cell, "bias", r->recurrent_bias[direction]);
+    r->scale[direction] = seen_whole(cell, "scale", r->scale[direction]);
+    r->zero[direction] = seen_whole(cell, "zero", r->zero[direction]);
     r->peepholes[direction] = seen_whole(cell, "peepholes", r->peepholes[direction]);
     if (r->states == 2)
         state[1] = pick_axis(before, 0, 1);
@@ -430,6 +478,27 @@ static struct tensor import_recurrence(struct recurrence *r) {
     return batch_first ? tensor_permute(all, AXES(2, 0, 1, 3)) : all;
 }
 
+/* Weights and their zero points are integers of 8 bits; those, and the scales, one for each
+ * direction or one for each of its columns. */
+static bool check_quantised(struct recurrence *r) {
+    static const int weights[] = {1, 2, 9, 11}, numbers[] = {8, 9, 10, 11};
+    int64_t columns = tensor_extent(call_input(r->call, 2), -1);
+    for (int i = 0; i < 4; i++) {
+        struct tensor x = call_input(r->call, weights[i]);
+        enum dtype dtype = tensor_dtype(x);
+        if (x.node && dtype != DTYPE_UINT8 && dtype != DTYPE_INT8)
+            call_refuse(r->call, "input %d is %s, expected integers of 8 bits", weights[i],
+                        tensor_text(x).text);
+        int rank = tensor_rank(call_input(r->call, numbers[i])) == 1 ? 1 : 2;
+        if (!has_extents(r, numbers[i], rank, (int64_t[]){r->directions, columns}))
+            return false;
+    }
+    struct tensor x = call_input(r->call, 0);
+    if (x.node && tensor_dtype(x) != DTYPE_FLOAT32)
+        call_refuse(r->call, "the input is %s, expected float32", tensor_text(x).text);
+    return true;
+}
+
 struct tensor import_rnn(struct call *call) {
     static const char *const usual[] = {"Tanh"};
     struct recurrence r = {.call = call, .step = rnn_step, .gates = 1, .states = 1};
@@ -447,11 +516,20 @@ struct tensor import_gru(struct call *call) {
     return import_recurrence(&r);
 }
 
-struct tensor import_lstm(struct call *call) {
+static struct tensor import_any_lstm(struct call *call, bool quantised) {
     static const char *const usual[] = {"Sigmoid", "Tanh", "Tanh"};
-    struct recurrence r = {.call = call, .step = lstm_step, .gates = 4, .states = 2};
+    struct recurrence r = {
+        .call = call, .step = lstm_step, .gates = 4, .states = 2, .quantised = quantised};
     r.flag = call_int(call, "input_forget", 0) != 0;
     read_direction(&r);
     read_activations(&r, 3, usual);
-    return import_recurrence(&r);
+    return quantised && !check_quantised(&r) ? NO_TENSOR : import_recurrence(&r);
+}
+
+struct tensor import_lstm(struct call *call) {
+    return import_any_lstm(call, false);
+}
+
+struct tensor import_dynamic_quantize_lstm(struct call *call) {
+    return import_any_lstm(call, true);
 }

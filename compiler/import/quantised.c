@@ -86,3 +86,31 @@ struct tensor quantised(const struct call *call, struct tensor x, struct tensor 
     x = tensor_div(tensor_cast(x, DTYPE_FLOAT32), tensor_cast(numbers(call, scale), DTYPE_FLOAT32));
     return rounded_to(call, x, zero, target);
 }
+
+/* The range of x, which includes 0, is dealt to 255 steps; where it is 0 alone, the scale is 1. */
+struct dynamic quantised_dynamically(struct tensor x) {
+    struct tensor nothing = scalar_like(x, 0);
+    struct tensor high = tensor_max(tensor_reduce_max(x, ALL_AXES), nothing);
+    struct tensor low = tensor_min(tensor_reduce_min(x, ALL_AXES), nothing);
+    struct tensor range = tensor_sub(high, low);
+    struct dynamic result;
+    result.scale =
+        tensor_where(tensor_eq(range, nothing), scalar_like(x, 1), divide_exactly(range, 255));
+    result.zero = tensor_cast(tensor_round(tensor_neg(tensor_div(low, result.scale))), DTYPE_UINT8);
+    struct tensor steps = rounded_from_zero_point(tensor_div(x, result.scale), result.zero);
+    result.x = tensor_cast(tensor_round(steps), DTYPE_UINT8);
+    return result;
+}
+
+/* ---- Products ---- */
+
+struct tensor by_column(struct call *call, int index) {
+    struct tensor values = call_optional(call, index);
+    bool is_one = tensor_rank(values) == 1 && tensor_extent(values, 0) == 1;
+    return is_given(values) && is_one ? tensor_reshape(values, SCALAR_SHAPE) : values;
+}
+
+struct tensor scaled_sums(struct tensor sums, struct tensor scale, struct tensor bias) {
+    struct tensor y = scaled_integers(sums, scale);
+    return is_given(bias) ? tensor_add(y, bias) : y;
+}

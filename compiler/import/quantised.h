@@ -23,11 +23,17 @@ struct tensor rounded_to(const struct call *call, struct tensor x, struct tensor
 struct tensor quantised(const struct call *call, struct tensor x, struct tensor scale,
                         struct tensor zero, struct cast_target target);
 
-/* x as uint8, by its own range (ops_quantised.c). */
+/* x, float32, as uint8 by its own range. It may be of any context. */
 struct dynamic {
     struct tensor x, scale, zero;
 };
-struct dynamic quantised_dynamically(const struct call *call, struct tensor x);
+struct dynamic quantised_dynamically(struct tensor x);
+
+/* The scale or zero point that an input is, for a whole matrix or one for each column; or
+ * NO_TENSOR. */
+struct tensor by_column(struct call *call, int index);
+/* Sums of products in float32, by their scale; the bias (or NO_TENSOR) is added. */
+struct tensor scaled_sums(struct tensor sums, struct tensor scale, struct tensor bias);
 
 /* Whether it is known to be 0 everywhere, or is not given. */
 bool is_known_zero(const struct call *call, struct tensor x);

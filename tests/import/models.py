@@ -19,7 +19,7 @@ from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 warnings.simplefilter("ignore")
 TREE = Path(__file__).resolve().parent.parent.parent
-TABLES = ("control", "float64", "layers", "math", "ml", "random", "recurrent", "shape")
+TABLES = ("control", "float64", "layers", "math", "ml", "quantised", "random", "recurrent", "shape")
 MICROSOFT = "com.microsoft"
 # Operators of the domain that mean what others do, which the tables have.
 ALIASES = {("", "QuantizeLinear"): (MICROSOFT, "QuantizeLinear"),
