@@ -83,8 +83,9 @@ static void choose_mode(struct run_arguments *arguments) {
 
 static bool check_outputs(const struct common *common, struct et_error *error) {
     for (int i = 0; i < common->outputs.count; i++)
-        if (!command_check_output(common, tensor_file(common->outputs.items[i]), error))
-            return false;
+        for (const char *file = common->outputs.items[i]; file; file = next_tensor_file(file))
+            if (!command_check_output(common, file, error))
+                return false;
     return true;
 }
 

@@ -282,25 +282,27 @@ static const char *all_names(const struct tensors *tensors, char *room, size_t b
     return room;
 }
 
-/* The position of the tensor that "NAME=FILE" names, and its file; -1: the argument is a file. */
+/* The position of the tensor that "NAME=FILE" names, and its file; -1: the argument is a file. A
+ * name may have any characters, "=" and "/" among them. */
 static bool parse_argument(const struct tensors *tensors, const char *argument, int *position,
                            const char **file, struct et_error *error) {
-    const char *equals = strchr(argument, '=');
     *position = -1;
     *file = argument;
-    if (!equals || memchr(argument, '/', (size_t)(equals - argument)))
-        return true;
-    size_t length = (size_t)(equals - argument);
-    *file = equals + 1;
-    for (int i = 0; i < tensors->count; i++)
-        if (strlen(tensors->facts[i].name) == length &&
-            strncmp(tensors->facts[i].name, argument, length) == 0) {
+    for (int i = 0; i < tensors->count; i++) {
+        size_t length = strlen(tensors->facts[i].name);
+        if (strncmp(argument, tensors->facts[i].name, length) == 0 && argument[length] == '=' &&
+            argument + length >= *file) { /* the longest: one may go on behind another's "=" */
             *position = i;
-            return true;
+            *file = argument + length + 1;
         }
+    }
+    const char *equals = strchr(argument, '=');
+    if (*position >= 0 || !equals || memchr(argument, '/', (size_t)(equals - argument)))
+        return true;
     char names[400];
     return et_fail(error, "%s: there is no %s \"%.*s\"; the %ss are: %s", argument, tensors->kind,
-                   (int)length, argument, tensors->kind, all_names(tensors, names, sizeof names));
+                   (int)(equals - argument), argument, tensors->kind,
+                   all_names(tensors, names, sizeof names));
 }
 
 /* Named files first, then the others in order into the inputs that are left. */
@@ -401,17 +403,18 @@ bool tensors_batch(int input_count, const struct et_tensor *facts, char *const *
 
 /* ---- Writing ---- */
 
-const char *tensor_file(const char *argument) {
-    const char *equals = strchr(argument, '=');
-    return equals && !memchr(argument, '/', (size_t)(equals - argument)) ? equals + 1 : argument;
+const char *next_tensor_file(const char *file) {
+    const char *equals = strchr(file, '=');
+    return equals ? equals + 1 : NULL;
 }
 
 bool tensors_check_apart(const char *output, char *const *inputs, int count,
                          struct et_error *error) {
-    const char *file = tensor_file(output);
     for (int i = 0; i < count; i++)
-        if (is_same_file(file, tensor_file(inputs[i])))
-            return et_fail(error, INPUT_AND_OUTPUT, file);
+        for (const char *file = output; file; file = next_tensor_file(file))
+            for (const char *other = inputs[i]; other; other = next_tensor_file(other))
+                if (is_same_file(file, other))
+                    return et_fail(error, INPUT_AND_OUTPUT, file);
     return true;
 }
 

@@ -83,8 +83,9 @@ bool tensors_shows(const struct tensors *tensors, int index);
 bool tensors_write(const struct tensors *outputs, char *const *arguments, int count, bool *written,
                    struct et_error *error);
 
-/* The FILE of an argument "[NAME=]FILE". */
-const char *tensor_file(const char *argument);
+/* What the FILE of an argument "[NAME=]FILE" may be, while no names are known: all of it, and what
+ * is behind each "=". NULL: there is no more. */
+const char *next_tensor_file(const char *file);
 
 /* What is wrong with an output file, for messages. */
 #define INPUT_AND_OUTPUT "%s: is an input of this command, so it cannot be an output"

@@ -107,6 +107,16 @@ sed "s/\"x\"/\"n$long\"/g" whole.json >long.json
 expect 1 "$tool" run long.json minus.npy
 says err 'has 20481 bytes, expected 1 to 20480'
 
+sed 's|"x"|"a/b=c"|g; s|"y"|"d=e/f"|g' whole.json >signs.json
+expect 0 "$tool" run signs.json a/b=c=minus.npy -o d=e/f=r.npy
+expect 1 "$tool" run signs.json a/b=c=minus.npy -o d=e/f=minus.npy
+says err 'minus.npy: is an input of this command'
+expect 1 "$tool" run signs.json a/b=c=minus.npy -o d=e/f=signs.json
+says err 'signs.json: is an input of this command'
+expect 1 "$tool" run signs.json b=minus.npy
+says err 'there is no input "b"; the inputs are: a/b=c'
+expect 0 "$tool" run signs.json ./minus.npy
+
 name=$(printf '%250s' '' | tr ' ' a)
 model one.json "$name" -0
 model two.json "${name}b" -0
