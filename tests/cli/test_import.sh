@@ -4,7 +4,7 @@
 
 tool=$build/eigentensor
 enter_work_folder
-for seed in open_axes conv external; do
+for seed in open_axes conv external names; do
     cp "$top/tests/fuzz/corpus/onnx/$seed" "$seed.onnx"
 done
 
@@ -17,6 +17,7 @@ npy() {
 npy '(2, 3, 5)' five.npy 120
 npy '(1, 3, 4)' four.npy 48
 npy '(1, 2, 6, 6)' image.npy 288
+npy '(3, 2)' pairs.npy 24
 
 # Sizes: those of the files, those that are given, none.
 expect 0 "$tool" run open_axes.onnx five.npy
@@ -35,6 +36,14 @@ expect 2 "$tool" inspect open_axes.onnx --axis width=-3
 says err 'expected a number from 0'
 expect 1 "$tool" inspect "$top/models/mnist/mnist.json" --axis width=4
 says err 'a stored graph has no open axes to give a size (--axis)'
+
+# Names of any bytes, as they are shown.
+expect 0 "$tool" run names.onnx 'a\xff\x00\x0a\x5cx0a=pairs.npy' -o 'y\x09=out.npy'
+expect 0 "$tool" import names.onnx --axis '*/\x0aq\x60=1..4' -o names.json
+says out 'open   */\x0aq\x60 1..4'
+expect 0 "$tool" check names.json --axis '*/\x0aq\x60=2'
+expect 0 "$tool" emit names.json --axis '*/\x0aq\x60=1,2' -o names
+expect 0 gcc -std=c11 -Wall -Wextra -Werror -ffp-contract=off -c names/names.c -o names/names.o
 
 # Stored, it is the same model.
 expect 0 "$tool" import conv.onnx
