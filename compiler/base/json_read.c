@@ -271,10 +271,10 @@ bool json_read_integers(const json_t *object, const char *key, int64_t least, in
     return array != NULL;
 }
 
-bool json_check_name(const char *what, const char *name, struct et_error *error) {
+static bool check_name(const char *what, const char *name, int most, struct et_error *error) {
     size_t length = strlen(name);
-    if (length < 1 || length > JSON_MOST_NAME)
-        return et_fail(error, "%s has %zu bytes, expected 1 to %d", what, length, JSON_MOST_NAME);
+    if (length < 1 || length > (size_t)most)
+        return et_fail(error, "%s has %zu bytes, expected 1 to %d", what, length, most);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
             return et_fail(error, "%s has the control character 0x%02x at byte %zu", what,
@@ -282,13 +282,22 @@ bool json_check_name(const char *what, const char *name, struct et_error *error)
     return true;
 }
 
-const char *json_read_name(const json_t *object, const char *key, struct et_error *error) {
+bool json_check_name(const char *what, const char *name, struct et_error *error) {
+    return check_name(what, name, JSON_MOST_NAME, error);
+}
+
+const char *json_read_name_within(const json_t *object, const char *key, int most,
+                                  struct et_error *error) {
     const json_t *member = json_read_member(object, key, JSON_STRING, error);
     char what[32];
     snprintf(what, sizeof what, "\"%s\"", key);
-    if (!member || !json_check_name(what, json_string_value(member), error))
+    if (!member || !check_name(what, json_string_value(member), most, error))
         return NULL;
     return json_string_value(member);
+}
+
+const char *json_read_name(const json_t *object, const char *key, struct et_error *error) {
+    return json_read_name_within(object, key, JSON_MOST_NAME, error);
 }
 
 bool json_write_string(struct text *text, const char *string) {

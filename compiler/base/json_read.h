@@ -68,6 +68,9 @@ bool json_read_item(const json_t *array, const char *key, int i, int64_t least, 
 /* A text of at most JSON_MOST_NAME bytes, not empty, without control characters; valid for as long
  * as the document is. */
 const char *json_read_name(const json_t *object, const char *key, struct et_error *error);
+/* The same of at most so many bytes. */
+const char *json_read_name_within(const json_t *object, const char *key, int most,
+                                  struct et_error *error);
 /* What json_read_name asks of its text; `what` names it in the message. */
 bool json_check_name(const char *what, const char *name, struct et_error *error);
 

@@ -364,12 +364,9 @@ static bool take_version(struct reader *reader, struct et_error *error) {
 static bool read_graph(struct reader *reader, const json_t *document, struct et_error *error) {
     if (!read_format(reader, document, error))
         return false;
-    const char *name = json_read_name(document, "name", error);
+    const char *name = json_read_name_within(document, "name", MAX_GRAPH_NAME, error);
     if (!name)
         return false;
-    if (strlen(name) > MAX_GRAPH_NAME)
-        return et_fail(error, "\"name\" has %zu bytes, expected 1 to %d", strlen(name),
-                       MAX_GRAPH_NAME);
     reader->open = open_graph_new();
     if (!reader->open || !(reader->open->graph = graph_new(name)))
         return et_fail(error, "out of memory");

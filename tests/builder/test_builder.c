@@ -368,7 +368,7 @@ static const struct {
     {missing_first_operand, "add: operand 1 is no tensor"},
     {missing_layer_operand, "conv2d: operand 2 is no tensor"},
     {name_taken, "input: the name \"x\" is taken"},
-    {name_missing, "weight: expected a name of 1 to 4096 bytes"},
+    {name_missing, "weight: expected a name of 1 to 20480 bytes"},
     {dtype_missing, "weight: no such dtype"},
     {negative_extent, "weight: axis 1 has extent -1, expected at least 0"},
     {not_an_integer, "not: source 0 is float32[2,3], which it does not accept"},
