@@ -8,7 +8,7 @@
 
 /* A file in memory: the header's length as it is or as given, the header, zeros as data. */
 struct file {
-    char bytes[8192];
+    char bytes[24 << 10];
     size_t count;
 };
 
