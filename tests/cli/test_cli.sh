@@ -214,7 +214,8 @@ expect 2 "$tool" run pair.json x.npy k.npy --timeout=0
 
 # No page may become executable; or there are no files in memory either.
 hardened() {
-    expect "$1" python3 "$top/tests/support/hardened.py" "$2" env PATH=/nowhere "$tool" run \
+    expect "$1" python3 "$top/tests/support/hardened.py" "$2" env PATH=/nowhere \
+        XDG_CACHE_HOME="$work/none" "$tool" run \
         "$mnist" "$digit" ${3:+"$3"}
 }
 hardened 0 write-execute
