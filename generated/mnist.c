@@ -56,6 +56,15 @@
 #pragma GCC optimize("O3,no-math-errno,no-trapping-math,no-loop-unroll-and-jam")
 #endif
 
+// Vectors of floats on Cortex-M55 and its like take subnormals for zeros: there must be none.
+#if defined __ARM_FEATURE_MVE && __ARM_FEATURE_MVE >= 2
+#ifdef __clang__
+#error "results would differ: vectors of floats lose subnormals; add +nomve.fp to -mcpu or -march"
+#else
+#pragma GCC optimize("no-tree-vectorize")
+#endif
+#endif
+
 #define TEXT_NAME "mnist.c"
 // Which vectors an x86-64 CPU has turns out when the program runs. So the kernels are compiled
 // three times, by including this file again: their names get an ending, and each run asks the CPU.

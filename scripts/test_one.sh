@@ -33,6 +33,7 @@ run_program() {
     */asan/* | */coverage/*)
         export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}"
         export EIGENTENSOR_AARCH64_COUNT="${EIGENTENSOR_AARCH64_COUNT:-10}"
+        export EIGENTENSOR_SMALL_COUNT="${EIGENTENSOR_SMALL_COUNT:-4}"
         ;;
     *) if grep -Fxq "tests/${name#*/tests/}.c" tests/long.txt; then jobs=0; fi ;;
     esac

@@ -36,6 +36,16 @@
 #define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 
+//: section mve_floats
+// Vectors of floats on Cortex-M55 and its like take subnormals for zeros: there must be none.
+#if defined __ARM_FEATURE_MVE && __ARM_FEATURE_MVE >= 2
+#ifdef __clang__
+#error "results would differ: vectors of floats lose subnormals; add +nomve.fp to -mcpu or -march"
+#else
+#pragma GCC optimize("no-tree-vectorize")
+#endif
+#endif
+
 //: end
 
 #endif

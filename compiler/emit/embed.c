@@ -248,6 +248,6 @@ const char *emit_assembly(struct emitter *emitter) {
                  emitter->section ? emitter->section
                                   : arena_format(emitter->ir->arena, ".rodata.%s_weights", prefix),
                  prefix, prefix, prefix, prefix, compiled->weights_bytes, prefix, prefix);
-    text_add(&text, "    .section .note.GNU-stack, \"\", %%progbits\n");
+    text_add(&text, "#ifdef __linux__\n    .section .note.GNU-stack, \"\", %%progbits\n#endif\n");
     return text_keep(&text);
 }

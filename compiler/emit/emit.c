@@ -91,6 +91,7 @@ void emit_prelude(struct emitter *emitter, struct text *text) {
         sections_print_one(&emitter->sections,
                            emitter->backend->writes_tiles ? "small_optimize" : "gcc_optimize",
                            text);
+        sections_print_one(&emitter->sections, "mve_floats", text);
     }
     if (emitter->pool)
         sections_want(&emitter->sections, "pool");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compiler/builder/builder.h"
 #include "compiler/compile.h"
 #include "compiler/emit/backend.h"
 #include "runtime/backend/process.h"
@@ -168,6 +169,57 @@ static void expect_bits_on(const struct board *board, const char *level) {
                                     "-semihosting-config", "enable=on,target=native", "-kernel",
                                     build.program, NULL});
     end(&build);
+}
+
+/* ---- Cortex-M55, whose vectors of floats lose subnormals ---- */
+
+static void put_file(const char *folder, const char *name, const char *text) {
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0, "%s", path);
+}
+
+/* products.c and .h: z = x * y, as planned for a target. */
+static void write_products(const char *folder, const char *target) {
+    struct et_error error = {0};
+    struct tensor_context *context = tensor_context_new("products");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(7));
+    struct tensor y = add_graph_input(context, "y", DTYPE_FLOAT32, SHAPE(7));
+    struct graph *graph = compile_to_graph(context, OUTPUTS({"z", tensor_mul(x, y)}), &error);
+    cr_assert(graph, "%s", error.message);
+    const struct compile_options options = {.target = target_find(target), .portable = true};
+    struct compiled *compiled = compile(graph, &options, &error);
+    cr_assert(compiled, "%s", error.message);
+    put_file(folder, "products.c", compiled->source);
+    put_file(folder, "products.h", compiled->header);
+    compiled_free(compiled);
+    graph_free(graph);
+}
+
+static void expect_subnormals(const char *target, const char *level) {
+    struct build build;
+    char source[PATH_ROOM];
+    if (!has_tools())
+        cr_skip("there is no " CROSS " or no " EMULATOR);
+    begin(&build, target);
+    write_products(build.scratch.path, target);
+    snprintf(source, sizeof source, "%s/products.c", build.scratch.path);
+    expect_success(
+        (const char *[]){CROSS, "-std=gnu11", level, "-mcpu=cortex-m55", "-mthumb",
+                         "-mfloat-abi=hard", "--specs=rdimon.specs", "-nostartfiles",
+                         "-Wl,--defsym=small_stack=1", "-Ttests/emit/collection/cortex_m.ld",
+                         "tests/emit/collection/cortex_m.c", "tests/emit/collection/subnormals.c",
+                         "-I", build.scratch.path, source, "-o", build.program, NULL});
+    expect_success((const char *[]){EMULATOR, "-M", "mps3-an547", "-nographic",
+                                    "-semihosting-config", "enable=on,target=native", "-kernel",
+                                    build.program, NULL});
+    scratch_remove(&build.scratch);
+}
+
+Test(small, cortex_m55_keeps_subnormals, .timeout = 300) {
+    expect_subnormals("cortex-m55", "-O3");
+    expect_subnormals("avx512", "-O2");
 }
 
 Test(small, cortex_m4, .timeout = 900) {
