@@ -1,4 +1,4 @@
-/* Classifies the digit in digit.txt on a microcontroller: no C library, no files, no allocation. */
+/* Classifies the digit in digit.txt on a microcontroller: no files, no allocation. */
 #include "mnist.h"
 
 void say(const char *text);

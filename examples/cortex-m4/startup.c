@@ -1,5 +1,5 @@
 /* How a program starts on a Cortex-M4: what the core reads after a reset, the FPU switched on,
- * variables set, and text to the debugger by semihosting, without a C library. */
+ * variables set, and text to the debugger by semihosting. */
 #include <stdint.h>
 
 extern char stack_top[], data_begin[], data_end[], data_stored[], bss_begin[], bss_end[];
