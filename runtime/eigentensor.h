@@ -172,6 +172,8 @@ struct et_samples {
     /* What it may cost, at most 1; 0: whatever it costs. Shares: by how much the outputs may
      * change, root mean square, of their size; how many samples may lose their right label. */
     double error, accuracy;
+    const char *io; /* "int8" or "uint8": of inputs and outputs, where they can be such integers
+                       (et_program_input_scale()); NULL: they stay as they are */
 };
 /* Makes a program of another graph, whose convolutions and linear layers are sums of products of
  * 8-bit integers (docs/using.md, quantize). It has its own digest, and its own bits, the same in
@@ -181,6 +183,11 @@ struct et_samples {
  */
 bool et_program_quantize(const struct et_program *program, const struct et_samples *samples,
                          struct et_program **quantized, struct et_error *error);
+/* The same of a quantised model (QDQ), what it says of integers in float32 being done with them
+ * (docs/using.md, integers): with `exact` only where every bit stays what it is. `io` as above.
+ * *integers is NULL where there is nothing to do. */
+bool et_program_integers(const struct et_program *program, const char *io, bool exact,
+                         struct et_program **integers, struct et_error *error);
 
 /* Stores a program: "NAME.json", and its weights beside it as "NAME.safetensors". */
 bool et_program_save(const struct et_program *program, const char *path, struct et_error *error);

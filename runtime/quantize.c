@@ -1,4 +1,5 @@
-/* A program in 8-bit integers, by the ranges on samples that the caller has in memory. */
+/* A program in 8-bit integers: by the ranges on samples that the caller has in memory, or of what a
+ * model says of integers. */
 #include "runtime/rewritten.h"
 
 #include <string.h>
@@ -22,6 +23,13 @@ static bool is_share(double share) {
     return share >= 0 && share <= 1;
 }
 
+static bool read_io(const char *io, struct rewrite_options *options, struct et_error *error) {
+    if (io && (!dtype_from_name(io, &options->io) ||
+               (options->io != DTYPE_INT8 && options->io != DTYPE_UINT8)))
+        return et_fail(error, "inputs and outputs of \"%.100s\": expected int8 or uint8", io);
+    return true;
+}
+
 static bool read_options(const struct et_samples *samples, struct rewrite_options *options,
                          struct et_error *error) {
     if (samples->count < 1)
@@ -32,7 +40,7 @@ static bool read_options(const struct et_samples *samples, struct rewrite_option
         return et_fail(error, "expected shares from 0 to 1 of error and accuracy");
     options->quantize_budget =
         (struct quantize_budget){.error = samples->error, .accuracy = samples->accuracy};
-    return true;
+    return read_io(samples->io, options, error);
 }
 
 bool et_program_quantize(const struct et_program *program, const struct et_samples *samples,
@@ -46,4 +54,13 @@ bool et_program_quantize(const struct et_program *program, const struct et_sampl
     *quantized = NULL;
     return read_options(samples, &options, error) &&
            program_rewrite(program, &options, 1, &rewrite, quantized, error);
+}
+
+bool et_program_integers(const struct et_program *program, const char *io, bool exact,
+                         struct et_program **integers, struct et_error *error) {
+    struct rewrite_options options = {.exact = exact};
+    const enum rewrite_kind rewrite = REWRITE_integers;
+    *integers = NULL;
+    return read_io(io, &options, error) &&
+           program_rewrite(program, &options, 1, &rewrite, integers, error);
 }

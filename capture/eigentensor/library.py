@@ -22,7 +22,8 @@ class Axis(ctypes.Structure):
 
 class Samples(ctypes.Structure):
     _fields_ = [("count", c_int64), ("inputs", c_void_p), ("labels", POINTER(c_int64)),
-                ("range", c_char_p), ("error", c_double), ("accuracy", c_double)]
+                ("range", c_char_p), ("error", c_double), ("accuracy", c_double),
+                ("io", c_char_p)]
 
 
 class Tensor(ctypes.Structure):
@@ -51,6 +52,7 @@ _FUNCTIONS = {
     "et_program_import": (c_void_p, c_char_p, c_size_t, c_char_p, POINTER(Error)),
     "et_program_quantize": (c_bool, c_void_p, POINTER(Samples), POINTER(c_void_p),
                             POINTER(Error)),
+    "et_program_integers": (c_bool, c_void_p, c_char_p, c_bool, POINTER(c_void_p), POINTER(Error)),
     "et_program_fast": (c_bool, c_void_p, c_double, POINTER(c_void_p), POINTER(c_double),
                         POINTER(Error)),
     "et_program_save": (c_bool, c_void_p, c_char_p, POINTER(Error)),

@@ -400,9 +400,24 @@ class Quantized(unittest.TestCase):
         self.assertEqual(len(digests), 2)
         self.assertIs(self.program.quantized(self.samples, error=1e-9), self.program)
 
+    def test_takes_and_gives_integers(self):
+        quantized = self.program.quantized(self.samples, io="uint8")
+        pixels, logits = quantized.placeholders[0], quantized.outputs[0]
+        self.assertEqual((pixels.dtype, logits.dtype), ("uint8", "uint8"))
+        self.assertTrue(pixels.scale > 0 and logits.scale > 0)
+        likely = [row.index(max(row)) for row in (
+            [(code - logits.zero) * logits.scale for code in quantized(
+                [[[[round(pixel / pixels.scale) + pixels.zero for pixel in line] for line in rows]
+                  for rows in image] for image in sample["input_image"]]).tolist()[0]]
+            for sample in self.samples)]
+        self.assertEqual(likely, [max(range(10), key=self.program(**sample).tolist()[0].__getitem__)
+                                  for sample in self.samples])
+        self.assertIs(quantized.integers(io="uint8"), quantized)
+
     def test_refuses(self):
         for kind, message, arguments in (
             (ProgramError, "at least one sample", {"samples": []}),
+            (ProgramError, "int8 or uint8", {"samples": self.samples, "io": "int16"}),
             (ProgramError, "no such", {"samples": self.samples, "range": "wide"}),
             (ValueError, "1 labels of 3 samples", {"samples": self.samples, "labels": [1]}),
             (TypeError, "there is no placeholder 'x'", {"samples": [{"x": 1, **self.samples[0]}]}),
