@@ -1,4 +1,4 @@
-// Chains: how the text for libtcc says to row_f32_chain what to compute.
+// Chains: how the text for libtcc says to row_chain what to compute.
 
 #ifndef ET_TEMPLATES_CHAIN_H
 #define ET_TEMPLATES_CHAIN_H
@@ -41,6 +41,9 @@ enum row_step_op {
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
+    STEP_ROUND,
+    STEP_FLOOR,
+    STEP_CEIL,
     STEP_SQRT,
     STEP_EXP,
     STEP_LOG,
@@ -48,8 +51,25 @@ enum row_step_op {
     STEP_ERF,
     STEP_NUMBER_OR, // the operand where what went through the chain, a, is NaN
     // several operations at once, with operands[from], operands[from + 1], ... as b, c, ...
-    STEP_RAMP,     // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
-    STEP_NORMALIZE // (a - b) * c * d + e, FORM_COLUMNS
+    STEP_RAMP,      // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
+    STEP_NORMALIZE, // (a - b) * c * d + e, FORM_COLUMNS
+    // integers, those of eight bits as int32
+    STEP_TAKE_U8,
+    STEP_TAKE_I8,
+    STEP_PUT_BYTES, // the lowest eight bits
+    STEP_I32_ADD,
+    STEP_I32_SUB,
+    STEP_I32_SUB_REVERSED,
+    STEP_I32_MUL,
+    STEP_I32_MIN,
+    STEP_I32_MAX,
+    STEP_I32_TO_F32,
+    STEP_I32_TO_U8,
+    STEP_I32_TO_I8,
+    STEP_U8_TO_I32,
+    STEP_F32_TO_I32,
+    STEP_F32_TO_U8,
+    STEP_F32_TO_I8
 };
 enum { CHAIN_SLOTS = 64 }; // from 1
 

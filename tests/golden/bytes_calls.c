@@ -11,15 +11,12 @@ static void k01_contract_round(const uint8_t *restrict x, const int8_t *restrict
     ALIGNED_ARRAY(int32_t, sums, 4 * 64);
     dot_4x64(sums, x, weight_packed, &walk, 0, 0);
     {
-        ALIGNED_ARRAY(int32_t, block0, 192);
-        row_i32_sub(4, 48, block0, 48, 1, sums, 64, 1, folded_13, 0, 1);
-        ALIGNED_ARRAY(int32_t, block1, 192);
-        row_i32_add(4, 48, block1, 48, 1, block0, 48, 1, bias, 0, 1);
-        ALIGNED_ARRAY(float, block2, 192);
-        row_convert_i32_f32(4, 48, block2, 48, 1, block1, 48, 1);
-        ALIGNED_ARRAY(float, block3, 192);
-        row_f32_mul(4, 48, block3, 48, 1, block2, 48, 1, scale, 0, 1);
-        row_f32_round(4, 48, block2, 48, 1, block3, 48, 1);
-        row_convert_f32_u8(4, 48, y, 48, 1, block2, 48, 1);
+        static const struct row_step steps0[] = {
+            {STEP_TAKE, FORM_BLOCK, 0, 64}, {STEP_I32_SUB, FORM_COLUMNS, 1},
+            {STEP_I32_ADD, FORM_COLUMNS, 2}, {STEP_I32_TO_F32}, {STEP_MUL, FORM_COLUMNS, 3},
+            {STEP_ROUND}, {STEP_F32_TO_U8}, {STEP_PUT_BYTES, FORM_BLOCK, 0, 48}};
+        const void *const operands0[] = {sums, folded_13, bias, scale};
+        void *const results0[] = {y};
+        row_chain(4, 48, 8, steps0, operands0, results0);
     }
 }

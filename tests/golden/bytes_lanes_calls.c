@@ -16,12 +16,13 @@ static void k01_contract_round(const uint8_t *restrict x, const int8_t *restrict
             ALIGNED_ARRAY(int32_t, sums, 6 * 32);
             dot_lanes_6x32(sums, x + 384 * i1 + n, weight_packed + 9 * n, &walk, 0, 0);
             {
-                ALIGNED_ARRAY(float, block0, 192);
-                row_convert_i32_f32(6, 32, block0, 32, 1, sums, 32, 1);
-                ALIGNED_ARRAY(float, block1, 192);
-                row_f32_mul(6, 32, block1, 32, 1, block0, 32, 1, scale + n, 0, 1);
-                row_f32_round(6, 32, block0, 32, 1, block1, 32, 1);
-                row_convert_f32_u8(6, 32, y + 288 * i1 + n, 48, 1, block0, 32, 1);
+                static const struct row_step steps0[] = {
+                    {STEP_TAKE, FORM_BLOCK, 0, 32}, {STEP_I32_TO_F32},
+                    {STEP_MUL, FORM_COLUMNS, 1}, {STEP_ROUND}, {STEP_F32_TO_U8},
+                    {STEP_PUT_BYTES, FORM_BLOCK, 0, 48}};
+                const void *const operands0[] = {sums, scale + n};
+                void *const results0[] = {y + 288 * i1 + n};
+                row_chain(6, 32, 6, steps0, operands0, results0);
             }
         }
     }
@@ -29,12 +30,12 @@ static void k01_contract_round(const uint8_t *restrict x, const int8_t *restrict
         ALIGNED_ARRAY(int32_t, sums, 6 * 16);
         dot_lanes_6x16(sums, x + 384 * i1 + 32, weight_packed + 9 * 32, &walk_2, 0, 0);
         {
-            ALIGNED_ARRAY(float, block0, 96);
-            row_convert_i32_f32(6, 16, block0, 16, 1, sums, 16, 1);
-            ALIGNED_ARRAY(float, block1, 96);
-            row_f32_mul(6, 16, block1, 16, 1, block0, 16, 1, scale + 32, 0, 1);
-            row_f32_round(6, 16, block0, 16, 1, block1, 16, 1);
-            row_convert_f32_u8(6, 16, y + 288 * i1 + 32, 48, 1, block0, 16, 1);
+            static const struct row_step steps0[] = {
+                {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_I32_TO_F32}, {STEP_MUL, FORM_COLUMNS, 1},
+                {STEP_ROUND}, {STEP_F32_TO_U8}, {STEP_PUT_BYTES, FORM_BLOCK, 0, 48}};
+            const void *const operands0[] = {sums, scale + 32};
+            void *const results0[] = {y + 288 * i1 + 32};
+            row_chain(6, 16, 6, steps0, operands0, results0);
         }
     }
 }

@@ -22,9 +22,9 @@ static void k01_contract(const float *restrict x, const uint8_t *restrict codes_
             static const struct row_step steps0[] = {
                 {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
                 {STEP_PUT, FORM_BLOCK, 0, 0}};
-            const float *const operands0[] = {sums, bias + n};
-            float *const results0[] = {y + n};
-            row_f32_chain(1, 48, 4, steps0, operands0, results0);
+            const void *const operands0[] = {sums, bias + n};
+            void *const results0[] = {y + n};
+            row_chain(1, 48, 4, steps0, operands0, results0);
         }
     }
     {
@@ -34,9 +34,9 @@ static void k01_contract(const float *restrict x, const uint8_t *restrict codes_
             static const struct row_step steps0[] = {
                 {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
                 {STEP_PUT, FORM_BLOCK, 0, 0}};
-            const float *const operands0[] = {sums, bias + 48};
-            float *const results0[] = {y + 48};
-            row_f32_chain(1, 24, 4, steps0, operands0, results0);
+            const void *const operands0[] = {sums, bias + 48};
+            void *const results0[] = {y + 48};
+            row_chain(1, 24, 4, steps0, operands0, results0);
         }
     }
 }

@@ -19,9 +19,9 @@ static void k02_sum_sqrt(const float *restrict x, const float *restrict t6, floa
         static const struct row_step steps1[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1, .keep = 1},
             {STEP_MUL, FORM_SLOT, 1}, {STEP_PUT, FORM_BLOCK, 0, 40}};
-        const float *const operands1[] = {x, t6};
-        float *const results1[] = {block0};
-        row_f32_chain(6, 40, 4, steps1, operands1, results1);
+        const void *const operands1[] = {x, t6};
+        void *const results1[] = {block0};
+        row_chain(6, 40, 4, steps1, operands1, results1);
         row_f32_reduce_sum_along(6, 40, lanes0, 0, block0, 40, 1);
     }
     row_f32_reduce_sum_along_end(6, block0, 1, lanes0);
@@ -30,9 +30,9 @@ static void k02_sum_sqrt(const float *restrict x, const float *restrict t6, floa
     static const struct row_step steps4[] = {
         {STEP_TAKE, FORM_BLOCK, 0, 6}, {STEP_MUL, FORM_SAME, 1}, {STEP_ADD, FORM_SAME, 2},
         {STEP_SQRT}, {STEP_RECIP}, {STEP_PUT, FORM_BLOCK, 0, 0}};
-    const float *const operands4[] = {block0, &constant2, &constant3};
-    float *const results4[] = {t18};
-    row_f32_chain(1, 6, 6, steps4, operands4, results4);
+    const void *const operands4[] = {block0, &constant2, &constant3};
+    void *const results4[] = {t18};
+    row_chain(1, 6, 6, steps4, operands4, results4);
 }
 
 /* y float32[6,40] = (x - t6) * t18 * weight + bias
@@ -44,7 +44,7 @@ static void k03_elementwise(const float *restrict x, const float *restrict t6,
         {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1},
         {STEP_MUL, FORM_ROWS, 2, 1}, {STEP_MUL, FORM_COLUMNS, 3}, {STEP_ADD, FORM_COLUMNS, 4},
         {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 40}};
-    const float *const operands0[] = {x, t6, t18, weight, bias};
-    float *const results0[] = {y};
-    row_f32_chain(6, 40, 7, steps0, operands0, results0);
+    const void *const operands0[] = {x, t6, t18, weight, bias};
+    void *const results0[] = {y};
+    row_chain(6, 40, 7, steps0, operands0, results0);
 }

@@ -76,6 +76,9 @@ enum row_step_op {
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
+    STEP_ROUND,
+    STEP_FLOOR,
+    STEP_CEIL,
     STEP_SQRT,
     STEP_EXP,
     STEP_LOG,
@@ -83,8 +86,25 @@ enum row_step_op {
     STEP_ERF,
     STEP_NUMBER_OR, // the operand where what went through the chain, a, is NaN
     // several operations at once, with operands[from], operands[from + 1], ... as b, c, ...
-    STEP_RAMP,     // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
-    STEP_NORMALIZE // (a - b) * c * d + e, FORM_COLUMNS
+    STEP_RAMP,      // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
+    STEP_NORMALIZE, // (a - b) * c * d + e, FORM_COLUMNS
+    // integers, those of eight bits as int32
+    STEP_TAKE_U8,
+    STEP_TAKE_I8,
+    STEP_PUT_BYTES, // the lowest eight bits
+    STEP_I32_ADD,
+    STEP_I32_SUB,
+    STEP_I32_SUB_REVERSED,
+    STEP_I32_MUL,
+    STEP_I32_MIN,
+    STEP_I32_MAX,
+    STEP_I32_TO_F32,
+    STEP_I32_TO_U8,
+    STEP_I32_TO_I8,
+    STEP_U8_TO_I32,
+    STEP_F32_TO_I32,
+    STEP_F32_TO_U8,
+    STEP_F32_TO_I8
 };
 enum { CHAIN_SLOTS = 64 }; // from 1
 
@@ -99,8 +119,8 @@ struct tile_walk {
 };
 
 
-void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
-        const float *const *operands, float *const *results);
+void row_chain(long rows, long columns, long count, const struct row_step *steps,
+        const void *const *operands, void *const *results);
 void tile_3x16(float *restrict sums, const float *stream, const float *panel,
         const struct tile_walk *walk, int resume, const float *ahead);
 
@@ -142,9 +162,9 @@ static void k01_contract_tanh(const float *restrict h, const float *restrict wei
         static const struct row_step steps0[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_ADD, FORM_BLOCK, 1, 16}, {STEP_TANH},
             {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 16}};
-        const float *const operands0[] = {sums, x};
-        float *const results0[] = {state};
-        row_f32_chain(1, 3 * 16, 5, steps0, operands0, results0);
+        const void *const operands0[] = {sums, x};
+        void *const results0[] = {state};
+        row_chain(1, 3 * 16, 5, steps0, operands0, results0);
     }
 }
 

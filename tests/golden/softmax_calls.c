@@ -10,9 +10,9 @@ static void k02_exp(const float *restrict x, const float *restrict t1, float *re
     static const struct row_step steps0[] = {
         {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB, FORM_ROWS, 1, 1}, {STEP_EXP},
         {STEP_PUT, FORM_BLOCK, 0, 100}};
-    const float *const operands0[] = {x, t1};
-    float *const results0[] = {t5};
-    row_f32_chain(5, 100, 4, steps0, operands0, results0);
+    const void *const operands0[] = {x, t1};
+    void *const results0[] = {t5};
+    row_chain(5, 100, 4, steps0, operands0, results0);
 }
 
 /* t8 float32[5,1] = recip(sum over 100(t5))
@@ -30,7 +30,7 @@ static void k04_elementwise(const float *restrict t5, const float *restrict t8,
     static const struct row_step steps0[] = {
         {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_MUL, FORM_ROWS, 1, 1}, {STEP_CANONICAL},
         {STEP_PUT, FORM_BLOCK, 0, 100}};
-    const float *const operands0[] = {t5, t8};
-    float *const results0[] = {y};
-    row_f32_chain(5, 100, 4, steps0, operands0, results0);
+    const void *const operands0[] = {t5, t8};
+    void *const results0[] = {y};
+    row_chain(5, 100, 4, steps0, operands0, results0);
 }

@@ -80,6 +80,9 @@ enum row_step_op {
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
+    STEP_ROUND,
+    STEP_FLOOR,
+    STEP_CEIL,
     STEP_SQRT,
     STEP_EXP,
     STEP_LOG,
@@ -87,16 +90,33 @@ enum row_step_op {
     STEP_ERF,
     STEP_NUMBER_OR, // the operand where what went through the chain, a, is NaN
     // several operations at once, with operands[from], operands[from + 1], ... as b, c, ...
-    STEP_RAMP,     // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
-    STEP_NORMALIZE // (a - b) * c * d + e, FORM_COLUMNS
+    STEP_RAMP,      // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
+    STEP_NORMALIZE, // (a - b) * c * d + e, FORM_COLUMNS
+    // integers, those of eight bits as int32
+    STEP_TAKE_U8,
+    STEP_TAKE_I8,
+    STEP_PUT_BYTES, // the lowest eight bits
+    STEP_I32_ADD,
+    STEP_I32_SUB,
+    STEP_I32_SUB_REVERSED,
+    STEP_I32_MUL,
+    STEP_I32_MIN,
+    STEP_I32_MAX,
+    STEP_I32_TO_F32,
+    STEP_I32_TO_U8,
+    STEP_I32_TO_I8,
+    STEP_U8_TO_I32,
+    STEP_F32_TO_I32,
+    STEP_F32_TO_U8,
+    STEP_F32_TO_I8
 };
 enum { CHAIN_SLOTS = 64 }; // from 1
 
 
 void row_f32_reduce_max(long rows, long columns, float *result, long result_step,
         const float *a, long a_row, long a_step);
-void row_f32_chain(long rows, long columns, long count, const struct row_step *steps,
-        const float *const *operands, float *const *results);
+void row_chain(long rows, long columns, long count, const struct row_step *steps,
+        const void *const *operands, void *const *results);
 void row_f32_reduce_sum(long rows, long columns, float *result, long result_step,
         const float *a, long a_row, long a_step);
 void row_f32_recip(long rows, long columns, float *result, long result_row, long result_step,
@@ -156,9 +176,9 @@ static void k02_exp(const float *restrict x, const float *restrict t1,
         static const struct row_step steps0[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB, FORM_ROWS, 1, 1}, {STEP_EXP},
             {STEP_PUT, FORM_BLOCK, 0, 100}};
-        const float *const operands0[] = {x + strip, t1};
-        float *const results0[] = {t5 + strip};
-        row_f32_chain(5, columns, 4, steps0, operands0, results0);
+        const void *const operands0[] = {x + strip, t1};
+        void *const results0[] = {t5 + strip};
+        row_chain(5, columns, 4, steps0, operands0, results0);
     }
 }
 
@@ -186,9 +206,9 @@ static void k04_elementwise(const float *restrict t5, const float *restrict t8,
         static const struct row_step steps0[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_MUL, FORM_ROWS, 1, 1}, {STEP_CANONICAL},
             {STEP_PUT, FORM_BLOCK, 0, 100}};
-        const float *const operands0[] = {t5 + strip, t8};
-        float *const results0[] = {y + strip};
-        row_f32_chain(5, columns, 4, steps0, operands0, results0);
+        const void *const operands0[] = {t5 + strip, t8};
+        void *const results0[] = {y + strip};
+        row_chain(5, columns, 4, steps0, operands0, results0);
     }
 }
 

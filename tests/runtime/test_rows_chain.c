@@ -3,12 +3,13 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "compiler/evaluate/cast.h"
 #include "runtime/kernels/kernels.h"
 #include "templates/chain.h"
 #include "tests/support/random_rows.h"
 
 typedef void chain_function(long rows, long columns, long count, const struct row_step *steps,
-                            const float *const *operands, float *const *results);
+                            const void *const *operands, void *const *results);
 
 enum {
     ROOM = 1 << 14,
@@ -16,7 +17,7 @@ enum {
     RESULTS = 2,
     MOST_ROWS = 27,
     MOST_COLUMNS = 150,
-    MAX_STEPS = 160
+    MAX_STEPS = 200,
 };
 
 static float rooms[OPERANDS][ROOM], expected[RESULTS][ROOM], found[RESULTS][ROOM];
@@ -28,60 +29,80 @@ struct trial {
     const float *operands[OPERANDS];
 };
 
+/* What goes through a chain: integers of eight bits as int32. */
+union word {
+    float f32;
+    int32_t i32;
+};
+
+static union word word_f32(float x) {
+    return (union word){.f32 = x};
+}
+
+static union word word_i32(int32_t x) {
+    return (union word){.i32 = x};
+}
+#define word_u8 word_i32
+#define word_i8 word_i32
+
+/* ---- Which steps there are, by chain.def ---- */
+
+enum kind { TAKES, TAKES_BYTES, OF_TWO, OF_ONE, PUTS, SEVERAL };
+
+static const struct facts {
+    enum kind kind;
+    enum dtype from, to; /* FLOAT32 or INT32: what went through the chain, and what does then */
+} facts[] = {
+#define WORD_FLOAT32 DTYPE_FLOAT32
+#define WORD_INT32 DTYPE_INT32
+#define WORD_UINT8 DTYPE_INT32
+#define WORD_INT8 DTYPE_INT32
+#define FACTS(name, kind, from, to) [STEP_##name] = {kind, WORD_##from, WORD_##to},
+#define CHAIN_TAKE(name, value) FACTS(name, TAKES, FLOAT32, FLOAT32)
+#define CHAIN_TAKE_BYTES(name, dtype, short) FACTS(name, TAKES_BYTES, dtype, dtype)
+#define CHAIN_BINARY(name, op, function, dtype, short, value) FACTS(name, OF_TWO, dtype, dtype)
+#define CHAIN_REVERSED(name, op, function, dtype, short, value) FACTS(name, OF_TWO, dtype, dtype)
+#define CHAIN_UNARY(name, op, function, dtype, short, value) FACTS(name, OF_ONE, dtype, dtype)
+#define CHAIN_LOOP(name, op, function, row) FACTS(name, OF_ONE, FLOAT32, FLOAT32)
+#define CHAIN_CAST(name, from, from_short, to, to_short, value) FACTS(name, OF_ONE, from, to)
+#define CHAIN_WIDEN(name, from, from_short, to, to_short) FACTS(name, OF_ONE, from, to)
+#define CHAIN_CANONICAL(name, value) FACTS(name, OF_ONE, FLOAT32, FLOAT32)
+#define CHAIN_PUT(name) FACTS(name, PUTS, FLOAT32, FLOAT32)
+#define CHAIN_PUT_BYTES(name) FACTS(name, PUTS, INT32, INT32)
+#define CHAIN_NUMBER(name, value) FACTS(name, OF_TWO, FLOAT32, FLOAT32)
+#define CHAIN_SEVERAL(name) FACTS(name, SEVERAL, FLOAT32, FLOAT32)
+#include "templates/chain.def"
+};
+enum { STEPS = sizeof facts / sizeof *facts };
+
 /* ---- One element ---- */
 
-static float take_step(int op, float v, float x) {
+static union word take_step(int op, union word v, union word x) {
     switch (op) {
-    case STEP_TAKE:
+#define CHAIN_TAKE(name, value)                                                                    \
+    case STEP_##name:                                                                              \
         return x;
-    case STEP_ADD:
-        return v + x;
-    case STEP_SUB:
-        return v - x;
-    case STEP_SUB_REVERSED:
-        return x - v;
-    case STEP_MUL:
-        return v * x;
-    case STEP_DIV:
-        return v / x;
-    case STEP_DIV_REVERSED:
-        return x / v;
-    case STEP_MIN:
-        return scalar_min_f32(v, x);
-    case STEP_MIN_REVERSED:
-        return scalar_min_f32(x, v);
-    case STEP_MAX:
-        return scalar_max_f32(v, x);
-    case STEP_MAX_REVERSED:
-        return scalar_max_f32(x, v);
-    case STEP_LESSER_OF:
-        return scalar_lesser_of_f32(v, x);
-    case STEP_LESSER_OF_REVERSED:
-        return scalar_lesser_of_f32(x, v);
-    case STEP_GREATER_OF:
-        return scalar_greater_of_f32(v, x);
-    case STEP_GREATER_OF_REVERSED:
-        return scalar_greater_of_f32(x, v);
-    case STEP_NUMBER_OR:
-        return v == v ? v : x;
-    case STEP_CANONICAL:
-        return f32_canonical(v);
-    case STEP_NEG:
-        return scalar_neg_f32(v);
-    case STEP_ABS:
-        return scalar_abs_f32(v);
-    case STEP_RECIP:
-        return scalar_recip_f32(v);
-    case STEP_SQRT:
-        return scalar_sqrt_f32(v);
-    case STEP_EXP:
-        return scalar_exp_f32(v);
-    case STEP_LOG:
-        return scalar_log_f32(v);
-    case STEP_TANH:
-        return scalar_tanh_f32(v);
-    case STEP_ERF:
-        return scalar_erf_f32(v);
+#define CHAIN_TAKE_BYTES(name, dtype, short) CHAIN_TAKE(name, )
+#define CHAIN_BINARY(name, op, function, dtype, short, value)                                      \
+    case STEP_##name:                                                                              \
+        return word_##short(scalar_##function##_##short(v.short, x.short));
+#define CHAIN_REVERSED(name, op, function, dtype, short, value)                                    \
+    case STEP_##name:                                                                              \
+        return word_##short(scalar_##function##_##short(x.short, v.short));
+#define CHAIN_UNARY(name, op, function, dtype, short, value)                                       \
+    case STEP_##name:                                                                              \
+        return word_##short(scalar_##function##_##short(v.short));
+#define CHAIN_LOOP(name, op, function, row) CHAIN_UNARY(name, op, function, FLOAT32, f32, )
+#define CHAIN_CAST(name, from, from_short, to, to_short, value)                                    \
+    case STEP_##name:                                                                              \
+        return word_##to_short(cast_##from_short##_##to_short(v.from_short));
+#define CHAIN_CANONICAL(name, value)                                                               \
+    case STEP_##name:                                                                              \
+        return word_f32(f32_canonical(v.f32));
+#define CHAIN_NUMBER(name, value)                                                                  \
+    case STEP_##name:                                                                              \
+        return v.f32 == v.f32 ? v : x;
+#include "templates/chain.def"
     default:
         return v;
     }
@@ -97,70 +118,129 @@ static float take_several(const struct trial *trial, const struct row_step *step
            operands[3][column];
 }
 
+static union word operand_at(const struct trial *trial, const struct row_step *step, long place) {
+    const float *from = trial->operands[step->from];
+    union word x;
+    if (facts[step->op].kind != TAKES_BYTES)
+        memcpy(&x, from + place, sizeof x);
+    else
+        x.i32 = step->op == STEP_TAKE_I8 ? ((const int8_t *)from)[place]
+                                         : ((const uint8_t *)from)[place];
+    return x;
+}
+
 static void expect_element(const struct trial *trial, long row, long column) {
-    float v = 0, slots[CHAIN_SLOTS + 1] = {0};
+    union word v = {0}, slots[CHAIN_SLOTS + 1] = {{0}};
     for (long i = 0; i < trial->count; i++) {
         const struct row_step *step = &trial->steps[i];
         const bool by_column = step->form == FORM_COLUMNS || step->form == FORM_BLOCK;
         const long place = row * step->row + (by_column ? column : 0);
         if (step->op == STEP_PUT)
-            expected[step->from][place] = v;
-        else if (step->op == STEP_RAMP || step->op == STEP_NORMALIZE)
-            v = take_several(trial, step, v, column);
+            memcpy(&expected[step->from][place], &v, sizeof v);
+        else if (step->op == STEP_PUT_BYTES)
+            ((uint8_t *)expected[step->from])[place] = (uint8_t)v.i32;
+        else if (facts[step->op].kind == SEVERAL)
+            v.f32 = take_several(trial, step, v.f32, column);
         else if (step->form == FORM_SLOT)
             v = take_step(step->op, v, slots[step->from]);
         else
-            v = take_step(step->op, v, trial->operands[step->from][place]);
+            v = take_step(step->op, v, operand_at(trial, step, place));
         slots[step->keep] = v;
     }
 }
 
 /* ---- Random chains ---- */
 
+/* A chain as it is made: what goes through it, and what slots hold. */
+struct making {
+    struct trial *trial;
+    enum dtype dtype;
+    enum dtype slots[CHAIN_SLOTS + 1];
+    bool kept;
+};
+
+static void add_step(struct making *making, struct row_step step) {
+    struct trial *trial = making->trial;
+    if (step.keep)
+        making->slots[step.keep] = making->dtype;
+    trial->steps[trial->count++] = step;
+}
+
+static void make_dtype(struct making *making, enum dtype dtype) {
+    if (making->dtype == dtype)
+        return;
+    making->dtype = dtype;
+    add_step(making,
+             (struct row_step){.op = dtype == DTYPE_INT32 ? STEP_F32_TO_I32 : STEP_I32_TO_F32});
+}
+
 static int random_slot(void) {
     return 1 + (int)random_below(CHAIN_SLOTS);
 }
 
-static struct row_step random_operand_step(const struct trial *trial, int op, bool kept) {
-    int form = (int)random_below(kept ? STEP_FORMS : FORM_SLOT);
+static struct row_step random_operand_step(const struct making *making, int op) {
+    const struct trial *trial = making->trial;
+    const int slot = random_slot();
+    const bool fits =
+        making->kept && facts[op].kind != TAKES_BYTES && making->slots[slot] == making->dtype;
+    const int form = (int)random_below(fits ? STEP_FORMS : FORM_SLOT);
     if (form == FORM_SLOT)
-        return (struct row_step){.op = op, .form = form, .from = random_slot()};
-    long row = form == FORM_ROWS    ? 1 + random_below(5)
-               : form == FORM_BLOCK ? trial->columns + random_below(5)
-                                    : 0;
+        return (struct row_step){.op = op, .form = form, .from = slot};
+    const long row = form == FORM_ROWS    ? 1 + random_below(5)
+                     : form == FORM_BLOCK ? trial->columns + random_below(5)
+                                          : 0;
     return (struct row_step){op, form, (int)random_below(OPERANDS), row, 0};
 }
 
-static void put(struct trial *trial, int result) {
-    trial->steps[trial->count++] = (struct row_step){.op = STEP_CANONICAL};
-    trial->steps[trial->count++] =
-        (struct row_step){STEP_PUT, FORM_BLOCK, result, trial->result_row[result], 0};
+static void put(struct making *making, int result) {
+    int op = STEP_PUT;
+    if (making->dtype == DTYPE_FLOAT32)
+        add_step(making, (struct row_step){.op = STEP_CANONICAL});
+    else if (random_below(2))
+        op = STEP_PUT_BYTES;
+    add_step(making,
+             (struct row_step){op, FORM_BLOCK, result, making->trial->result_row[result], 0});
+}
+
+/* A step of any kind but those that put, with what must be before it. */
+static void add_random_step(struct making *making) {
+    const int op = (int)random_below(STEPS);
+    const struct facts *step_facts = &facts[op];
+    struct row_step step = {.op = op};
+    if (step_facts->kind == PUTS)
+        return;
+    if (step_facts->kind == TAKES_BYTES)
+        making->dtype = DTYPE_INT32;
+    else if (step_facts->kind != TAKES)
+        make_dtype(making, step_facts->from);
+    if (op == STEP_RAMP)
+        step = (struct row_step){.op = op, .form = FORM_SAME, .from = (int)random_below(4)};
+    else if (op == STEP_NORMALIZE)
+        step = (struct row_step){.op = op, .form = FORM_COLUMNS, .from = (int)random_below(2)};
+    else if (step_facts->kind != OF_ONE)
+        step = random_operand_step(making, op);
+    if (step_facts->kind == OF_ONE)
+        making->dtype = step_facts->to;
+    if (making->kept && random_below(3) == 0)
+        step.keep = random_slot();
+    add_step(making, step);
 }
 
 static void random_steps(struct trial *trial) {
-    const bool kept = random_below(2); /* slots that nothing was kept in hold nothing */
+    struct making making = {.trial = trial, .kept = random_below(2)};
     trial->count = 0;
-    trial->steps[trial->count++] = random_operand_step(trial, STEP_TAKE, false);
-    for (int i = 1; i <= CHAIN_SLOTS && kept; i++)
-        trial->steps[trial->count++] = (struct row_step){.op = STEP_NEG, .keep = i};
-    for (long more = random_below(20); more > 0; more--) {
-        int op = (int)random_below(STEP_NORMALIZE + 1);
-        struct row_step step = {.op = op};
-        if (op == STEP_PUT)
-            continue;
-        if (op < STEP_PUT || op == STEP_NUMBER_OR)
-            step = random_operand_step(trial, op, kept);
-        if (op == STEP_RAMP)
-            step = (struct row_step){.op = op, .form = FORM_SAME, .from = (int)random_below(4)};
-        if (op == STEP_NORMALIZE)
-            step = (struct row_step){.op = op, .form = FORM_COLUMNS, .from = (int)random_below(2)};
-        if (kept && random_below(3) == 0)
-            step.keep = random_slot();
-        trial->steps[trial->count++] = step;
-        if (more == 5)
-            put(trial, 0);
+    add_step(&making, (struct row_step){STEP_TAKE, FORM_BLOCK, (int)random_below(OPERANDS),
+                                        trial->columns, 0});
+    for (int i = 1; i <= CHAIN_SLOTS && making.kept; i++) {
+        make_dtype(&making, random_below(2) ? DTYPE_FLOAT32 : DTYPE_INT32);
+        add_step(&making, (struct row_step){.op = STEP_TAKE, .form = FORM_COLUMNS, .keep = i});
     }
-    put(trial, 1);
+    for (long more = random_below(20); more > 0; more--) {
+        add_random_step(&making);
+        if (more == 5)
+            put(&making, 0);
+    }
+    put(&making, 1);
 }
 
 static struct trial random_trial(void) {
@@ -181,14 +261,15 @@ static void fill_rooms(void) {
 }
 
 static void check_trial(const struct target *target, const struct trial *trial) {
-    chain_function *chain = (chain_function *)kernels_for(target)->rows[ROW_row_f32_chain];
+    chain_function *chain = (chain_function *)kernels_for(target)->rows[ROW_row_chain];
     memset(expected, 0xee, sizeof expected);
     memset(found, 0xee, sizeof found);
     for (long r = 0; r < trial->rows; r++)
         for (long c = 0; c < trial->columns; c++)
             expect_element(trial, r, c);
-    float *const results[] = {found[0], found[1]};
-    chain(trial->rows, trial->columns, trial->count, trial->steps, trial->operands, results);
+    void *const results[] = {found[0], found[1]};
+    chain(trial->rows, trial->columns, trial->count, trial->steps,
+          (const void *const *)trial->operands, results);
     for (int i = 0; i < RESULTS * ROOM; i++)
         cr_assert_eq(memcmp(expected[0] + i, found[0] + i, sizeof(float)), 0,
                      "%s: %ld x %ld, %ld steps: element %d is %a, expected %a", target->name,
@@ -217,14 +298,14 @@ Test(rows_chain, in_place, .timeout = 60) {
         if (!cpu_runs(&targets[target]))
             continue;
         chain_function *chain =
-            (chain_function *)kernels_for(&targets[target])->rows[ROW_row_f32_chain];
+            (chain_function *)kernels_for(&targets[target])->rows[ROW_row_chain];
         float x[7 * 40], bias[40];
         for (int i = 0; i < 7 * 40; i++)
             x[i] = (float)(i % 13) - 6;
         for (int i = 0; i < 40; i++)
             bias[i] = (float)i;
-        const float *const operands[] = {x, bias};
-        float *const results[] = {x};
+        const void *const operands[] = {x, bias};
+        void *const results[] = {x};
         chain(7, 39, 4, steps, operands, results);
         for (int i = 0; i < 7 * 40; i++) {
             float was = (float)(i % 13) - 6;

@@ -1,4 +1,5 @@
-/* Chains: whole elementwise expressions of float32 as one call of the runtime.
+/* Chains: whole elementwise expressions of float32, int32 and integers of eight bits as one call of
+ * the runtime.
  *
  * What is computed goes through one accumulator, step by step; what is needed again, or while
  * another operand is computed, is kept in a slot. What steps cannot do (other types, reductions,
@@ -17,13 +18,40 @@ enum {
 
 /* ---- Which steps there are ---- */
 
-static const struct step_name {
+struct step_name {
     const char *name, *reversed; /* NULL: order does not matter, or there is one source */
-} step_names[OP_COUNT] = {
-#define CHAIN_BINARY(step, op, value) [OP_##op].name = "STEP_" #step,
-#define CHAIN_REVERSED(step, op, value) [OP_##op].reversed = "STEP_" #step,
-#define CHAIN_UNARY(step, op, value) [OP_##op].name = "STEP_" #step,
-#define CHAIN_LOOP(step, op, row) [OP_##op].name = "STEP_" #step,
+};
+
+/* By the dtype of the sources. */
+static const struct step_name step_names[DTYPE_COUNT][OP_COUNT] = {
+#define CHAIN_BINARY(step, op, function, dtype, short, value)                                      \
+    [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
+#define CHAIN_REVERSED(step, op, function, dtype, short, value)                                    \
+    [DTYPE_##dtype][OP_##op].reversed = "STEP_" #step,
+#define CHAIN_UNARY(step, op, function, dtype, short, value)                                       \
+    [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
+#define CHAIN_LOOP(step, op, function, row) [DTYPE_FLOAT32][OP_##op].name = "STEP_" #step,
+#define CHAIN_ALSO(step, op, dtype) [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
+#include "templates/chain.def"
+};
+
+/* By the dtypes from and to. */
+static const char *const cast_names[DTYPE_COUNT][DTYPE_COUNT] = {
+#define CHAIN_CAST(step, from, from_short, to, to_short, value)                                    \
+    [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
+#define CHAIN_WIDEN(step, from, from_short, to, to_short)                                          \
+    [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
+#define CHAIN_CAST_ALSO(step, from, to) [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
+#include "templates/chain.def"
+};
+
+/* How values come into a chain and leave it; NULL: that dtype does neither. */
+static const struct crossing {
+    const char *take, *put;
+} crossings[DTYPE_COUNT] = {
+    [DTYPE_FLOAT32] = {"STEP_TAKE", "STEP_PUT"},
+    [DTYPE_INT32] = {"STEP_TAKE", "STEP_PUT"},
+#define CHAIN_TAKE_BYTES(step, dtype, short) [DTYPE_##dtype] = {"STEP_" #step, "STEP_PUT_BYTES"},
 #include "templates/chain.def"
 };
 
@@ -36,11 +64,11 @@ enum {
 #define CHAIN_STEP(step)                                                                           \
     _Static_assert((int)STEP_##step == (int)NUMBER_##step, "STEP_" #step " has its number");
 #include "templates/chain.def"
-_Static_assert(STEP_COUNT == STEP_NORMALIZE + 1, "chain.def has every step");
+_Static_assert(STEP_COUNT == STEP_F32_TO_I8 + 1, "chain.def has every step");
 
 enum { MOST_OPERANDS = 4 };
 
-/* What one step does to one value or two, which are float32 too. */
+/* What one step does to one value or two. */
 struct operation {
     struct step_name step;
     int work; /* operations of the graph */
@@ -120,9 +148,15 @@ static bool is_operation(const struct row_block *block, const struct expression 
     if (is_number_or(e, operation) || is_ramp(e, operation) ||
         is_normalization(block, e, operation))
         return true;
-    if (e->kind != EXPRESSION_OP || e->dtype != DTYPE_FLOAT32 || !step_names[e->op].name)
+    if (e->kind != EXPRESSION_OP)
         return false;
-    *operation = (struct operation){.step = step_names[e->op], .work = 1, .count = e->source_count};
+    enum dtype from = e->sources[0]->dtype;
+    struct step_name step = e->op == OP_CAST
+                                ? (struct step_name){.name = cast_names[from][e->dtype]}
+                                : step_names[from][e->op];
+    if (!step.name)
+        return false;
+    *operation = (struct operation){.step = step, .work = 1, .count = e->source_count};
     for (int i = 0; i < e->source_count; i++) /* step_names has operations of one and two */
         operation->sources[i] = e->sources[i];
     return true;
@@ -197,10 +231,16 @@ static void add_step(struct row_chain *chain, const char *name, int slot, struct
         (struct chain_step){.name = name, .slot = slot, .link = link};
 }
 
-/* Whether a value can be an operand as it is: what is in memory, or in a slot. */
-static bool is_ready(const struct row_chain *chain, const struct row_link *link) {
+/* Whether no step computes a value. */
+static bool is_read(const struct row_chain *chain, const struct row_link *link) {
     struct operation operation;
-    return link->slot > 0 || !is_operation(chain->rows->block, link->e, &operation);
+    return !is_operation(chain->rows->block, link->e, &operation);
+}
+
+/* Whether a value can be an operand as it is: what is in a slot, or 32 bits in memory. */
+static bool is_ready(const struct row_chain *chain, const struct row_link *link) {
+    return link->slot > 0 ||
+           (is_read(chain, link) && dtype_facts[link->e->dtype].bytes == sizeof(int32_t));
 }
 
 static void end_use(struct row_chain *chain, struct row_link *link) {
@@ -279,8 +319,9 @@ static void accumulate(struct row_chain *chain, struct row_link *link) {
         use_ready(chain, "STEP_TAKE", link);
         return;
     }
-    is_operation(chain->rows->block, link->e, &operation);
-    if (operation.count == 2) {
+    if (!is_operation(chain->rows->block, link->e, &operation)) {
+        add_step(chain, crossings[link->e->dtype].take, 0, link);
+    } else if (operation.count == 2) {
         accumulate_two(chain, &operation);
     } else {
         accumulate(chain, find_link(chain, operation.sources[0]));
@@ -294,9 +335,8 @@ static void accumulate(struct row_chain *chain, struct row_link *link) {
 
 /* Where values lie that no step computes. */
 static void place_operands(struct row_chain *chain) {
-    struct operation operation;
     for (int i = 0; i < chain->count; i++)
-        if (!is_operation(chain->rows->block, chain->links[i].e, &operation))
+        if (is_read(chain, &chain->links[i]))
             chain->links[i].place = rows_operand(chain->rows, chain->links[i].e);
 }
 
@@ -415,12 +455,12 @@ static void print_chain(struct row_chain *chain) {
         add_step_text(emitter, &chain->steps[i], &text);
     print_array(emitter, arena_format(arena, "static const struct row_step steps%d[] = {", number),
                 text.steps);
-    print_array(emitter, arena_format(arena, "const float *const operands%d[] = {", number),
+    print_array(emitter, arena_format(arena, "const void *const operands%d[] = {", number),
                 text.operands);
-    print_array(emitter, arena_format(arena, "float *const results%d[] = {", number), text.results);
-    rows_call(rows, "row_f32_chain",
+    print_array(emitter, arena_format(arena, "void *const results%d[] = {", number), text.results);
+    rows_call(rows, "row_chain",
               "long rows, long columns, long count, const struct row_step *steps,\n"
-              "        const float *const *operands, float *const *results",
+              "        const void *const *operands, void *const *results",
               arena_format(arena, "%s, %d, steps%d, operands%d, results%d", size_text(chain),
                            chain->step_count, number, number, number));
     sections_want(&emitter->sections, "row_step");
@@ -430,7 +470,7 @@ static void add_result(struct row_chain *chain, const struct chain_result *resul
     accumulate(chain, find_link(chain, result->value));
     if (result->canonical)
         add_step(chain, "STEP_CANONICAL", 0, NULL);
-    add_step(chain, "STEP_PUT", 0, NULL);
+    add_step(chain, crossings[result->value->dtype].put, 0, NULL);
     if (!chain->too_large)
         chain->steps[chain->step_count - 1].result = result;
 }
@@ -453,11 +493,11 @@ static struct row_chain *plan_chain(struct row_emitter *rows, int count,
 
 bool is_chain(struct row_emitter *rows, const struct expression *e) {
     struct chain_result result = {.value = e};
-    return e->dtype == DTYPE_FLOAT32 && plan_chain(rows, 1, &result);
+    return crossings[e->dtype].put && plan_chain(rows, 1, &result);
 }
 
 static bool can_put(const struct row_emitter *rows, const struct chain_result *result) {
-    return result->value->dtype == DTYPE_FLOAT32 &&
+    return crossings[result->value->dtype].put &&
            (result->place.step == 1 || rows->block->column_limit == 1);
 }
 

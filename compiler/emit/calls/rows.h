@@ -105,7 +105,7 @@ struct chain_result {
     struct row_operand place;
     bool canonical;
 };
-/* Computes float32 values in one call, if they are more than one operation and steps can do it.
+/* Computes values in one call, if they are more than one operation and steps can do it.
  * False: nothing is printed. */
 bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *results);
 /* Whether it can do that with one value that goes to a place of its own. */
