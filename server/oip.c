@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/base/json_read.h"
+#include "runtime/receipt.h"
 #include "server/finite.h"
 #include "server/oip_tensors.h"
 
@@ -97,8 +98,10 @@ struct inference {
     json_t *document;
     struct oip_bytes behind;
     struct oip_outputs outputs;
-    enum et_mode mode; /* that was asked for */
-    int status;        /* while it is read: of the reply if that fails */
+    enum et_mode mode;       /* that was asked for */
+    bool wants_receipt;      /* in the reply */
+    struct receipt *receipt; /* owned: to verify */
+    int status;              /* while it is read: of the reply if that fails */
     struct model_run run;
 };
 
@@ -123,16 +126,35 @@ static bool split_body(const struct request *request, struct oip_bytes *behind, 
     return true;
 }
 
-static bool read_mode(const json_t *document, enum et_mode *mode, struct et_error *error) {
+static bool read_parameters(struct inference *inference, struct et_error *error) {
     const json_t *parameters;
+    enum et_mode *mode = &inference->mode;
     *mode = ET_AOT; /* or the fastest that is ready */
-    if (!oip_parameters(document, &parameters, error))
+    if (!oip_parameters(inference->document, &parameters, error))
         return false;
+    const json_t *receipt = oip_optional(parameters, "receipt");
+    if (receipt && !json_is_boolean(receipt))
+        return et_fail(error, "parameter \"receipt\": expected true or false");
+    inference->wants_receipt = json_is_true(receipt);
     const json_t *value = oip_optional(parameters, "mode");
     if (!value || (json_is_string(value) && et_mode_from_name(json_string_value(value), mode) &&
                    *mode < ET_MODE_COUNT))
         return true;
     return et_fail(error, "parameter \"mode\": expected \"eager\", \"jit\" or \"aot\"");
+}
+
+/* Of a request that has one to verify. */
+static bool read_receipt(struct inference *inference, struct et_error *error) {
+    const json_t *value = json_object_get(inference->document, "receipt");
+    if (!json_is_object(value))
+        return et_fail(error, "\"receipt\": expected an object, found %s",
+                       value ? json_kind(value) : "none");
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!text)
+        return et_fail(error, "out of memory");
+    inference->receipt = receipt_from_json(text, strlen(text), error);
+    free(text);
+    return inference->receipt || et_fail_within(error, "\"receipt\"");
 }
 
 /* The model at the sizes that the tensors have, and memory for it. */
@@ -168,7 +190,7 @@ static bool read_inference(struct inference *inference, const struct request *re
     const json_t *id = oip_optional(document, "id");
     if (id && !json_is_string(id))
         return et_fail(error, "\"id\" is %s, expected a string", json_kind(id));
-    return read_mode(document, &inference->mode, error) && choose_size(inference, request, error) &&
+    return read_parameters(inference, error) && choose_size(inference, request, error) &&
            oip_read_outputs(document, inference->model, &inference->outputs, error) &&
            oip_read_inputs(document, &inference->behind, inference->model, max_batch,
                            inference->memory, error);
@@ -189,10 +211,21 @@ static void add_names(struct text *body, const char *key, json_t *names) {
     json_decref(names);
 }
 
-static void write_inference(struct inference *inference, struct reply *reply) {
+static void add_receipt(struct text *body, const struct inference *inference) {
+    const struct model_memory *memory = inference->memory;
+    struct receipt *receipt = receipt_of_run(inference->model->program, inference->run.mode,
+                                             memory->batch, (const void *const *)memory->inputs,
+                                             (const void *const *)memory->outputs, NULL);
+    text_add(body, ",\"receipt\":");
+    if (!receipt || !receipt_to_json(receipt, body, NULL))
+        text_fail(body);
+    receipt_free(receipt);
+}
+
+/* The beginning of a reply, up to its parameters, which are left open. */
+static void write_head(const struct inference *inference, struct reply *reply) {
     const struct model *model = inference->model;
     struct text *body = &reply->body;
-    bool binary = false;
     text_add(body, "{\"model_name\":");
     text_add_json(body, et_program_name(model->program));
     text_add(body, ",\"model_version\":\"" MODEL_VERSION "\"");
@@ -206,8 +239,41 @@ static void write_inference(struct inference *inference, struct reply *reply) {
              "\"parse_us\":%.1f,\"compute_us\":%.1f",
              et_mode_name(inference->run.mode), model_digest(model, inference->memory).text,
              reply->stages[STAGE_queue], reply->stages[STAGE_parse], reply->stages[STAGE_compute]);
+}
+
+/* What a receipt says of the run, held against it. */
+static void write_verdict(struct inference *inference, struct reply *reply) {
+    const struct et_program *program = inference->model->program;
+    const struct model_memory *memory = inference->memory;
+    const struct receipt *receipt = inference->receipt;
+    struct et_error error = {0};
+    bool same = receipt_batch(receipt) == memory->batch ||
+                et_fail(&error, "the receipt is of %lld images, the inputs hold %lld",
+                        (long long)receipt_batch(receipt), (long long)memory->batch);
+    same = same &&
+           (!receipt_is_signed(receipt) || receipt_check_signature(receipt, NULL, &error)) &&
+           receipt_check_graph(receipt, program, &error) &&
+           receipt_check_inputs(receipt, program, (const void *const *)memory->inputs, &error) &&
+           receipt_check_outputs(receipt, program, (const void *const *)memory->outputs, &error);
+    write_head(inference, reply);
+    text_add(&reply->body, "},\"same\":%s", same ? "true" : "false");
+    if (!same) {
+        text_add(&reply->body, ",\"difference\":");
+        text_add_json(&reply->body, error.message);
+    }
+    text_add(&reply->body, "}");
+    reply_finish_json(reply, 200);
+}
+
+static void write_inference(struct inference *inference, struct reply *reply) {
+    const struct model *model = inference->model;
+    struct text *body = &reply->body;
+    bool binary = false;
+    write_head(inference, reply);
     add_names(body, "inputs_not_finite", inputs_not_finite(model, inference->memory));
     add_names(body, "outputs_not_finite", outputs_not_finite(model, inference->memory));
+    if (inference->wants_receipt)
+        add_receipt(body, inference);
     text_add(body, "},");
     oip_cut_outputs(model, inference->memory);
     oip_write_outputs(body, model, inference->memory, &inference->outputs);
@@ -224,12 +290,13 @@ static void write_inference(struct inference *inference, struct reply *reply) {
 }
 
 /* The status: 200, and the reply is the result; otherwise the error says what was wrong. */
-static int infer_from(struct inference *inference, struct worker *worker,
+static int infer_from(struct inference *inference, bool verifies, struct worker *worker,
                       const struct request *request, struct reply *reply, struct et_error *error) {
     double began = now_microseconds();
     struct model_run *run = &inference->run;
     inference->status = 400;
-    if (!read_inference(inference, request, worker->server->options.max_batch, error))
+    if (!read_inference(inference, request, worker->server->options.max_batch, error) ||
+        (verifies && !read_receipt(inference, error)))
         return inference->status;
     reply->stages[STAGE_parse] = now_microseconds() - began;
     if (!model_run(inference->model, inference->memory, inference->mode, request->limit, run,
@@ -240,11 +307,12 @@ static int infer_from(struct inference *inference, struct worker *worker,
     metrics_inference(worker->server, inference->model, run->mode, true);
     metrics_images(worker->server, inference->model, inference->memory->batch);
     metrics_stages(worker->server, inference->model, run->mode, reply->stages);
-    write_inference(inference, reply);
+    (inference->receipt ? write_verdict : write_inference)(inference, reply);
     return 200;
 }
 
-void handle_oip_infer(struct worker *worker, const struct request *request, struct reply *reply) {
+static void serve_tensors(bool verifies, struct worker *worker, const struct request *request,
+                          struct reply *reply) {
     struct et_error error = {0};
     struct inference inference = {0};
     int status = 503;
@@ -260,7 +328,7 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
     }
     inference.memory = &worker->memory[inference.served->index];
     if (inference.served->sizes || model_memory_fill(inference.memory, inference.served, &error))
-        status = infer_from(&inference, worker, request, reply, &error);
+        status = infer_from(&inference, verifies, worker, request, reply, &error);
     if (status == 400 || status == 503)
         reply_error(reply, STYLE_OIP, status, "%s", error.message);
     else if (status == 504)
@@ -269,6 +337,15 @@ void handle_oip_infer(struct worker *worker, const struct request *request, stru
         metrics_inference(worker->server, inference.served, inference.mode, false);
     if (inference.served->sizes && inference.model)
         sizes_give_back(inference.served->sizes, inference.model);
+    receipt_free(inference.receipt);
     json_decref(inference.document);
     et_release(inference.outputs.items);
+}
+
+void handle_oip_infer(struct worker *worker, const struct request *request, struct reply *reply) {
+    serve_tensors(false, worker, request, reply);
+}
+
+void handle_oip_verify(struct worker *worker, const struct request *request, struct reply *reply) {
+    serve_tensors(true, worker, request, reply);
 }

@@ -13,6 +13,7 @@
     COMMAND(run, "run a model on files")                                                           \
     COMMAND(build, "make a program that needs nothing but its own file")                           \
     COMMAND(emit, "write a model as C: source, header, weights")                                   \
+    COMMAND(verify, "repeat a run that somebody has a receipt of, and compare")                    \
     COMMAND(check, "show that every way of running a model gives the same bits")                   \
     COMMAND(bench, "measure how long a run takes, in every mode")                                  \
     COMMAND(import, "make a stored model of an .onnx file")                                        \

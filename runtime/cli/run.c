@@ -1,14 +1,18 @@
 /* eigentensor run: a model on files. */
 #include "runtime/cli/cli.h"
 
+#include "runtime/receipt.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 struct run_arguments {
-    struct common common; /* batch: images in the files */
-    enum et_mode mode;    /* ET_ALL_MODES: none was asked for */
-    int64_t seconds;      /* that the run may take; 0: any */
+    struct common common;      /* batch: images in the files */
+    enum et_mode mode;         /* ET_ALL_MODES: none was asked for */
+    int64_t seconds;           /* that the run may take; 0: any */
+    const char *receipt, *key; /* files; NULL: none is asked for */
 };
-enum { KEY_TIMEOUT = 400, KEY_KEEP };
+enum { KEY_TIMEOUT = 400, KEY_KEEP, KEY_RECEIPT, KEY_SIGN };
 
 static const struct argp_option options[] = {
     {"mode", 'm', "eager|jit|aot|cuda", 0,
@@ -24,6 +28,12 @@ static const struct argp_option options[] = {
      "Keep what was compiled, weights as it reads them, and their digests, so that the next run "
      "with --keep begins at once: below $XDG_CACHE_HOME, else ~/.cache",
      0},
+    {"receipt", KEY_RECEIPT, "FILE", 0,
+     "Write a receipt of the run, JSON with the digests of the graph, the inputs and the outputs, "
+     "which `eigentensor verify` repeats on any machine",
+     0},
+    {"sign", KEY_SIGN, "KEY.pem", 0,
+     "Sign the receipt with an Ed25519 key, as `openssl genpkey -algorithm ed25519` makes one", 0},
     INDEX_OPTION,
     {"output", 'o', "[NAME=]FILE.npy", 0,
      "Write an output to a file instead of printing it; may be given for each output", 0},
@@ -45,6 +55,16 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case KEY_KEEP:
         arguments->common.model.kept = true;
         return 0;
+    case KEY_RECEIPT:
+        arguments->receipt = argument;
+        return 0;
+    case KEY_SIGN:
+        arguments->key = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->key && !arguments->receipt)
+            argp_error(state, "--sign: expected --receipt along with it");
+        return ARGP_ERR_UNKNOWN;
     case 'o':
         list_add(&arguments->common.outputs, argument, state);
         return 0;
@@ -66,7 +86,8 @@ static const struct command_line line = {
         "gzipped or not. A model with a batch axis, \"N\", takes arrays of any number of "
         "images.\n\n"
         "  eigentensor run mnist.json seven.png\n"
-        "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy",
+        "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy\n"
+        "  eigentensor run mnist.json seven.png --receipt seven.receipt",
 };
 
 /* ET_JIT; where the system refuses that, what else there is, and a warning. */
@@ -87,6 +108,32 @@ static bool check_outputs(const struct common *common, struct et_error *error) {
             if (!command_check_output(common, file, error))
                 return false;
     return true;
+}
+
+/* What is to be written is none of what is read, and the key is one: before a long run. */
+static bool check_receipt(const struct run_arguments *arguments, struct signing_key *key,
+                          struct et_error *error) {
+    return (!arguments->receipt ||
+            command_check_output(&arguments->common, arguments->receipt, error)) &&
+           (!arguments->key || signing_key_read(arguments->key, key, error));
+}
+
+/* Before outputs are cut to what is true of them: digests are of all elements. */
+static bool write_receipt(const struct run_arguments *arguments, const struct signing_key *key,
+                          const struct tensors *inputs, const struct tensors *outputs,
+                          struct et_error *error) {
+    if (!arguments->receipt)
+        return true;
+    struct receipt *receipt = receipt_of_run(
+        arguments->common.model.program, arguments->mode, arguments->common.batch,
+        (const void *const *)inputs->elements, (const void *const *)outputs->elements, error);
+    struct text json = {0};
+    bool good = receipt && (!arguments->key || receipt_sign(receipt, key, error)) &&
+                receipt_to_json(receipt, &json, error) &&
+                write_file(arguments->receipt, text_read(&json, NULL), json.length, error);
+    text_free(&json);
+    receipt_free(receipt);
+    return good;
 }
 
 static bool run(struct run_arguments *arguments, const struct tensors *inputs,
@@ -149,9 +196,13 @@ int run_command(int count, char **values) {
     command_parse(&line, count, values, &arguments.common);
     struct et_error error = {0};
     struct tensors inputs = {0}, outputs = {0};
+    struct signing_key key = {0};
     bool good = model_open_for(&arguments.common.model, &arguments.common.files, &error) &&
+                check_receipt(&arguments, &key, &error) &&
                 run_model(&arguments, &inputs, &outputs, &error) &&
+                write_receipt(&arguments, &key, &inputs, &outputs, &error) &&
                 show(&arguments, &outputs, &error);
+    explicit_bzero(&key, sizeof key);
     tensors_free(&inputs);
     tensors_free(&outputs);
     return command_end(&arguments.common, good, &error);

@@ -305,7 +305,6 @@ says err 'tiles (of '
 
 # ---- tune ----
 
-export XDG_CACHE_HOME="$work/cache"
 model=$top/models/mnist/mnist.json digit=$top/models/mnist/samples/3-pen.png
 expect 0 "$tool" tune "$model" --mode=jit --tries=1 --time=1
 says out ' of 5 kinds of contractions run faster otherwise'

@@ -5,7 +5,7 @@
 
 tool=$build/eigentensor
 enter_work_folder
-export TMPDIR="$work/temporary" XDG_CACHE_HOME="$work/cache"
+export TMPDIR="$work/temporary"
 mkdir temporary cache
 
 # model FILE NAME CONSTANT [NODE]: y = recip(x + CONSTANT), or NODE for it.

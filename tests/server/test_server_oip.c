@@ -97,6 +97,100 @@ Test(server_oip, json_tensors_give_the_librarys_bits) {
     free(list);
 }
 
+/* ---- Receipts ---- */
+
+#define INPUTS                                                                                     \
+    "\"inputs\": [{\"name\": \"input_image\", \"datatype\": \"FP32\", "                            \
+    "\"shape\": [1, 1, 28, 28], \"data\": %s}]"
+
+static char *receipt_of(const char *pixels) {
+    char *body;
+    cr_assert_gt(asprintf(&body, "{\"parameters\": {\"receipt\": true}, " INPUTS "}", pixels), 0);
+    json_t *json = json_post("/v2/models/mnist/infer", body, 200);
+    free(body);
+    const json_t *receipt = at(json, "parameters.receipt");
+    cr_assert_str_eq(text_at(receipt, "format"), "eigentensor-receipt");
+    cr_assert_str_eq(text_at(receipt, "result"), text_at(json, "parameters.digest"));
+    char *text = json_dumps(receipt, JSON_COMPACT);
+    json_decref(json);
+    return text;
+}
+
+static char *verify_body(const char *mode, const char *receipt, const char *pixels) {
+    char *body;
+    cr_assert_gt(asprintf(&body,
+                          "{\"parameters\": {\"mode\": \"%s\"}, \"receipt\": %s, " INPUTS "}", mode,
+                          receipt, pixels),
+                 0);
+    return body;
+}
+
+static json_t *verify(const char *mode, const char *receipt, const char *pixels, int status) {
+    char *body = verify_body(mode, receipt, pixels);
+    json_t *json = json_post("/v2/models/mnist/verify", body, status);
+    free(body);
+    return json;
+}
+
+Test(server_oip, a_run_repeated_from_its_receipt_is_the_same) {
+    char *pixels = half_list(DIGIT_PIXELS), *receipt = receipt_of(pixels);
+    static const char *const modes[] = {"eager", "jit", "aot"};
+    for (int i = 0; i < 3; i++) {
+        json_t *json = verify(modes[i], receipt, pixels, 200);
+        cr_assert(json_is_true(at(json, "same")));
+        cr_assert_null(json_object_get(json, "difference"));
+        json_decref(json);
+    }
+    free(receipt);
+    free(pixels);
+}
+
+Test(server_oip, what_differs_from_a_receipt_is_named) {
+    char *pixels = half_list(DIGIT_PIXELS), *others = half_list(DIGIT_PIXELS),
+         *receipt = receipt_of(pixels);
+    others[3] = '2'; /* 0.2 */
+    json_t *json = verify("jit", receipt, others, 200);
+    cr_assert(json_is_false(at(json, "same")));
+    cr_assert(strstr(text_at(json, "difference"), "input \"input_image\" differs"));
+    json_decref(json);
+    char *digest = strstr(strstr(receipt, "\"outputs\""), "\"digest\"") + 10;
+    *digest = *digest == '0' ? '1' : '0';
+    json = verify("jit", receipt, pixels, 200);
+    cr_assert(strstr(text_at(json, "difference"), "output \"logits\" differs"));
+    json_decref(json);
+    free(receipt);
+    free(pixels);
+    free(others);
+}
+
+Test(server_oip, wrong_receipts_say_what_is_wrong) {
+    static const struct {
+        const char *receipt, *message;
+    } cases[] = {
+        {"7", "\"receipt\": expected an object"},
+        {"{}", "\"format\": expected"},
+        {"{\"format\": \"eigentensor-receipt\", \"version\": 9}", "\"version\""},
+    };
+    char *pixels = half_list(DIGIT_PIXELS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *json = verify("jit", cases[i].receipt, pixels, 400);
+        cr_assert(strstr(text_at(json, "error"), cases[i].message), "%s", text_at(json, "error"));
+        json_decref(json);
+    }
+    char *body;
+    cr_assert_gt(asprintf(&body, "{" INPUTS "}", pixels), 0);
+    json_t *json = json_post("/v2/models/mnist/verify", body, 400);
+    cr_assert(strstr(text_at(json, "error"), "\"receipt\": expected an object, found none"));
+    json_decref(json);
+    free(body);
+    cr_assert_gt(asprintf(&body, "{\"parameters\": {\"receipt\": 1}, " INPUTS "}", pixels), 0);
+    json = json_post("/v2/models/mnist/infer", body, 400);
+    cr_assert(strstr(text_at(json, "error"), "parameter \"receipt\": expected true or false"));
+    json_decref(json);
+    free(body);
+    free(pixels);
+}
+
 Test(server_oip, nested_lists_are_row_major) {
     struct expected expected = expected_half();
     char *row = half_list(28);
@@ -384,6 +478,16 @@ Test(server_oip, failing_memory_is_an_error_and_nothing_leaks) {
         .method = "POST", .path = "/infer", .body = body, .body_bytes = strlen(body)};
     fail_every_allocation(&asked);
     free(body);
+    char *pixels = half_list(DIGIT_PIXELS), *receipt = receipt_of(pixels);
+    body = verify_body("jit", receipt, pixels);
+    asked = (struct asked){.method = "POST",
+                           .path = "/v2/models/mnist/verify",
+                           .body = body,
+                           .body_bytes = strlen(body)};
+    fail_every_allocation(&asked);
+    free(body);
+    free(receipt);
+    free(pixels);
     static const char *const paths[] = {"/api/model", "/api/kernels",     "/api/graph",  "/metrics",
                                         "/docs",      "/v2/models/mnist", "/api/samples"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {

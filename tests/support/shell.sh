@@ -23,9 +23,11 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-# A folder of the test's own, $work, which is removed at the end; goes there.
+# A folder of the test's own, $work, which is removed at the end; goes there. What the user of the
+# machine has kept elsewhere must not matter.
 enter_work_folder() {
     work=$(mktemp -d) && cd "$work" || exit 1
+    export XDG_CACHE_HOME="$work/cache"
 }
 
 # skip REASON: ends the test, which could not run here.
