@@ -49,8 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     must(receipt_to_json(receipt, &json, &error), "%s", error.message);
     struct receipt *again = receipt_from_json(json.bytes, json.length, &error);
     must(again, "%s", error.message);
-    must(receipt_check_signature(receipt, NULL, NULL) ==
-             receipt_check_signature(again, NULL, NULL),
+    must(receipt_check_signature(receipt, NULL, NULL) == receipt_check_signature(again, NULL, NULL),
          "signatures differ");
     compare(again);
     text_free(&json);
