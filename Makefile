@@ -201,7 +201,8 @@ run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
 used_by_scripts = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep) \
                   $(if $(filter %/test_nvrtc.sh %/test_onnx.sh,$(1)), \
                     $(BUILD)/tests/modes/differential) \
-                  $(if $(filter %/test_nvrtc.sh,$(1)),$(BUILD)/tests/cuda/test_modules)
+                  $(if $(filter %/test_nvrtc.sh,$(1)),$(BUILD)/tests/cuda/test_modules) \
+                  $(if $(filter %/test_stand_in.sh,$(1)),$(BUILD)/tests/cuda/device)
 # What tests need: the programs among them, and for the scripts all else.
 needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),all $(SHARED)) \
         $(call used_by_scripts,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) \

@@ -430,7 +430,9 @@ bool program_build(const struct et_program *program, const struct backend *backe
     if (!build->compiled)
         return false;
     share_weights(program, build->compiled);
-    if (backend_build(backend, build->compiled, building, &build->executable, error))
+    struct build_options options = building ? *building : (struct build_options){0};
+    options.graph = program->graph;
+    if (backend_build(backend, build->compiled, &options, &build->executable, error))
         return true;
     build_free(build);
     return false;
@@ -566,7 +568,7 @@ static bool run_compiled(const struct et_program *program, const struct prepared
     if (executable->run)
         return executable->run(
             executable->code,
-            &(struct device_run){program->graph, compiled, batch, inputs, outputs}, error);
+            &(struct device_run){.batch = batch, .inputs = inputs, .outputs = outputs}, error);
     bool steps = compiled->threads > 1 && executable->step_entry;
     bool images = batch > 1, shared = images && program->threads > 1;
     int threads = images ? program->threads : compiled->threads;
@@ -626,6 +628,18 @@ bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t
     pool_free(own.pool);
     et_release(own.memory);
     return good;
+}
+
+bool et_program_run_on_gpu(struct et_program *program, int64_t batch, const void *const *inputs,
+                           void *const *outputs, void *stream, struct et_error *error) {
+    if (!et_program_prepare(program, ET_CUDA, error))
+        return false;
+    const struct executable *executable = &program->modes[ET_CUDA].build.executable;
+    const struct device_run run = {
+        .batch = batch, .inputs = inputs, .outputs = outputs, .there = true, .stream = stream};
+    return (graph_check_batch(program->graph, batch, error) &&
+            executable->run(executable->code, &run, error)) ||
+           et_fail_within(error, "%s", program->graph->name);
 }
 
 bool et_program_run(struct et_program *program, enum et_mode mode, const void *const *inputs,

@@ -313,6 +313,15 @@ bool et_program_run_batch(struct et_program *program, enum et_mode mode, int64_t
                           const void *const *inputs, void *const *outputs,
                           struct et_workspace *workspace, struct et_error *error);
 
+/* The same by ET_CUDA on tensors that lie in the GPU's memory: `inputs` and `outputs` are addresses
+ * there, contiguous, each at a multiple of 16 bytes; what lies elsewhere is refused. The run is put
+ * into `stream` (a CUstream, or cudaStream_t; NULL: the default one) and not waited for: THE
+ * TENSORS AND THE PROGRAM MUST STAY UNTIL IT IS DONE, and what it does wrong shows in the stream.
+ * Runs of a program follow one another on the GPU, in whatever streams they are. From the second
+ * run on the same addresses on, all of it is one CUDA graph. */
+bool et_program_run_on_gpu(struct et_program *program, int64_t batch, const void *const *inputs,
+                           void *const *outputs, void *stream, struct et_error *error);
+
 /* 64 hexadecimal digits and a terminating zero byte. */
 struct et_digest {
     char text[65];

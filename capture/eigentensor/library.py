@@ -75,6 +75,8 @@ _FUNCTIONS = {
     "et_program_source": (c_char_p, c_void_p, c_int),
     "et_program_run_batch": (c_bool, c_void_p, c_int, c_int64, POINTER(c_void_p),
                              POINTER(c_void_p), c_void_p, POINTER(Error)),
+    "et_program_run_on_gpu": (c_bool, c_void_p, c_int64, POINTER(c_void_p), POINTER(c_void_p),
+                              c_void_p, POINTER(Error)),
     "et_program_output_digest_batch": (Digest, c_void_p, c_int64, POINTER(c_void_p)),
     "et_workspace_new": (c_void_p, c_void_p),
     "et_workspace_free": (None, c_void_p),

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from . import arrays
+from . import arrays, gpu
 from .elements import BYTES
 from .library import Axis, Error, Samples, library
 
-MODES = ("eager", "jit", "aot")
+MODES = ("eager", "jit", "aot", "cuda")
 
 class ProgramError(Exception):
     """What the library says when a program cannot be loaded, stored, compiled or run."""
@@ -54,6 +54,10 @@ class GraphProgram:
     row-major; or a tensor of TinyGrad or PyTorch; or nested lists. An output is a NumPy array if an
     input is one, else a memoryview: of one output it is returned itself, of several a dictionary by
     name.
+
+    By mode "cuda" inputs may also be in a GPU's memory, all of them, shown by
+    __cuda_array_interface__ (PyTorch, CuPy, Numba, JAX): then the outputs are there, too, and the
+    run is put into `stream`, an integer, by default that of the first input, and not waited for.
 
     A program with a batch axis runs as many images as its inputs hold.
 
@@ -181,7 +185,7 @@ class GraphProgram:
         """How many threads share each run. Call it before anything is run."""
         _call("et_program_set_threads", self._handle, threads)
 
-    def __call__(self, *arrays, mode="jit", out=None, **inputs):
+    def __call__(self, *arrays, mode="jit", out=None, stream=None, **inputs):
         """Runs inputs, given in the order of the placeholders or by name."""
         if len(arrays) > len(self.placeholders):
             raise TypeError(f"{len(arrays)} inputs, of {len(self.placeholders)} placeholders")
@@ -189,12 +193,16 @@ class GraphProgram:
         twice = given.keys() & inputs.keys()
         if twice:
             raise TypeError(f"placeholder {min(twice)!r} is given twice")
-        return self.run({**given, **inputs}, mode, out)
+        return self.run({**given, **inputs}, mode, out, stream)
 
-    def run(self, inputs: Mapping, mode="jit", out=None):
+    def run(self, inputs: Mapping, mode="jit", out=None, stream=None):
         """Runs inputs by name, whatever the names are. `out` is memory for the output, or for all
         outputs a dictionary by name: row-major, of its dtype and shape; it is returned."""
         self._check_names(inputs)
+        if mode == "cuda" and any(map(gpu.is_there, inputs.values())):
+            return self._run_on_gpu([inputs[each.name] for each in self.placeholders], out, stream)
+        if stream is not None:
+            raise TypeError("a stream is for inputs in a GPU's memory, by mode 'cuda'")
         views = [arrays.view_of(each, inputs[each.name]) for each in self.placeholders]
         batch = next((view.shape[0] for each, view in zip(self.placeholders, views)
                       if each.batched and view.ndim), 1)
@@ -244,12 +252,38 @@ class GraphProgram:
         finally:
             self._workspaces.append(workspace)
 
-    def _taken(self, out, batch):
-        """The caller's memory for outputs, as arrays.result() gives it."""
-        self._no_counted("`out` has a fixed one")
+    def _run_on_gpu(self, inputs, out, stream):
+        """Inputs in the order of the placeholders, outputs beside them in the GPU's memory."""
+        self._no_counted("on a GPU it has a fixed one")
+        like = next(filter(gpu.is_there, inputs))
+        batch = next((gpu.first_extent(value)[0] for each, value in zip(self.placeholders, inputs)
+                      if each.batched and gpu.is_there(value)), 1)
+        given = [gpu.address_of(each, value, batch)
+                 for each, value in zip(self.placeholders, inputs)]
+        if out is None:
+            results = {each.name: gpu.empty(each, each.at(batch), like) for each in self.outputs}
+        else:
+            results = self._by_name(out)
+        found = [gpu.address_of(each, results[each.name], batch, "output")
+                 for each in self.outputs]
+        _call("et_program_run_on_gpu", self._handle, batch,
+              (ctypes.c_void_p * len(given))(*given), (ctypes.c_void_p * len(found))(*found),
+              gpu.stream_of(like) if stream is None else stream)
+        if out is not None:
+            return out
+        return results if len(results) > 1 else next(iter(results.values()))
+
+    def _by_name(self, out):
+        """What is given as `out`, for each output."""
         named = out if isinstance(out, Mapping) else {self.outputs[0].name: out}
         if named.keys() != {each.name for each in self.outputs}:
             raise TypeError(f"out: expected {[each.name for each in self.outputs]}")
+        return named
+
+    def _taken(self, out, batch):
+        """The caller's memory for outputs, as arrays.result() gives it."""
+        self._no_counted("`out` has a fixed one")
+        named = self._by_name(out)
         results = []
         for each in self.outputs:
             view = memoryview(named[each.name])
@@ -355,13 +389,13 @@ class OpenModel:
         axes = _sizes({**self._fixed, **sizes})
         return GraphProgram(_call("et_model_program", self.handle, axes, len(axes)), self)
 
-    def __call__(self, *arrays, mode="jit", out=None, **inputs):
+    def __call__(self, *arrays, mode="jit", out=None, stream=None, **inputs):
         """Runs inputs, given in their order or by name, at the sizes that their shapes have."""
         sizes = {}
         for name, value in [*zip(self.axes, arrays), *inputs.items()]:
             sizes.update((axis, extent)
                          for axis, extent in zip(self.axes.get(name, ()), _shape(value)) if axis)
-        return self.program(**sizes)(*arrays, mode=mode, out=out, **inputs)
+        return self.program(**sizes)(*arrays, mode=mode, out=out, stream=stream, **inputs)
 
     def __reduce__(self):
         raise TypeError("an OpenModel is not pickled; its programs are (OpenModel.program)")

@@ -16,16 +16,17 @@ struct build_options {
     const char *const *flags; /* for it, after our own, so they win; ends with NULL; NULL: none */
     const char *keep_for;     /* the graph's digest, 64 hexadecimal digits: what takes long to
                                  build is kept for the next process; NULL: it is not */
+    const struct graph *graph; /* that was compiled; devices ask for it */
 };
 
-/* A run on a device of its own: of so many images, 1 where the graph has no batch axis. Inputs and
- * outputs are in this process's memory. */
+/* A run on a device of its own: of so many images, 1 where the graph has no batch axis. */
 struct device_run {
-    const struct graph *graph;
-    const struct compiled *compiled;
     int64_t batch;
     const void *const *inputs;
     void *const *outputs;
+    bool there;   /* they are addresses in the device's memory; else in this process's */
+    void *stream; /* of the device, which the run is put into if they are there: it is not waited
+                     for; NULL: the default one */
 };
 typedef bool device_run_function(void *code, const struct device_run *run, struct et_error *error);
 

@@ -1,12 +1,9 @@
-/* Compiled graphs on a GPU.
- *
- * A build loads the kernels and puts the weights into the GPU's memory. The first run of so many
- * images makes a CUDA graph of all launches, and room for its inputs, outputs and arena, which
- * later runs of as many use again; runs of one build take turns. */
+/* Compiled graphs on a GPU: what is built of one, and runs of it (cuda_launch.h). */
 #ifndef EIGENTENSOR_BACKEND_CUDA_H
 #define EIGENTENSOR_BACKEND_CUDA_H
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/cuda_launch.h"
 
 /* Whether there is a GPU and what compiles for it. */
 bool cuda_allowed(struct et_error *error);
@@ -16,13 +13,10 @@ bool cuda_allowed(struct et_error *error);
 bool cuda_measure(const struct executable *executable, int64_t times, double *seconds,
                   struct et_error *error);
 
-/* Machine code of a text's kernels, each of which is in one of the modules. */
-enum { MOST_CUDA_MODULES = 32 };
-struct cuda_modules {
-    int count;
-    char *codes[MOST_CUDA_MODULES];
-    size_t bytes[MOST_CUDA_MODULES];
-};
+/* What a run of a compiled graph launches, in the arena; false when memory is exhausted. */
+bool cuda_plan_of(const struct compiled *compiled, const struct graph *graph, struct arena *arena,
+                  struct cuda_plan *plan);
+
 void cuda_modules_free(struct cuda_modules *modules);
 
 /* cuda_nvrtc.c: what NVRTC makes of a text for GPUs of that compute capability, by as many threads
@@ -32,7 +26,6 @@ bool cuda_nvrtc(const struct compiled *compiled, int compute, struct cuda_module
 
 /* cuda_compile.c: the machine code of a text for a device; what was compiled by another process
  * where `keep_for` is set, *from_cache then. */
-struct cuda_device;
 bool cuda_compile(const struct compiled *compiled, const struct cuda_device *device,
                   const char *keep_for, struct cuda_modules *modules, bool *from_cache,
                   struct et_error *error);

@@ -35,41 +35,60 @@ static const char *cache_path(const struct compiled *compiled, const struct cuda
                    : NULL;
 }
 
-/* ---- The file: how many modules, how long each is, and their bytes ---- */
+/* ---- The file: numbers of modules and of kernels, then for each module how long it is, for each
+ * kernel in which it is, and the modules ---- */
 
-static bool unpack(const char *bytes, size_t count, struct cuda_modules *modules) {
-    uint64_t lengths[1 + MOST_CUDA_MODULES];
-    if (count < sizeof *lengths)
-        return false;
-    memcpy(lengths, bytes, sizeof *lengths);
-    const uint64_t modules_there = lengths[0];
-    size_t at = (1 + modules_there) * sizeof *lengths;
-    if (modules_there < 1 || modules_there > MOST_CUDA_MODULES || count < at)
-        return false;
-    memcpy(lengths, bytes, at);
-    *modules = (struct cuda_modules){0};
-    for (uint64_t i = 0; i < modules_there; i++) {
-        const uint64_t length = lengths[1 + i];
+static bool unpack_modules(const char *bytes, size_t count, const uint64_t *lengths,
+                           struct cuda_modules *modules) {
+    size_t at = 0;
+    for (; at <= count && modules->count < (int)lengths[0]; modules->count++) {
+        const uint64_t length = lengths[2 + modules->count];
         char *code = length > 0 && length <= count - at ? et_allocate_unset(length) : NULL;
-        if (!code) {
-            cuda_modules_free(modules);
+        if (!code)
             return false;
-        }
         memcpy(code, bytes + at, length);
-        modules->codes[i] = code;
-        modules->bytes[i] = length;
-        modules->count++;
+        modules->codes[modules->count] = code;
+        modules->bytes[modules->count] = length;
         at += length;
     }
-    return true;
+    return at == count;
+}
+
+static bool unpack(const char *bytes, size_t count, int kernel_count,
+                   struct cuda_modules *modules) {
+    uint64_t lengths[2 + MOST_CUDA_MODULES];
+    *modules = (struct cuda_modules){0};
+    if (count < 2 * sizeof *lengths)
+        return false;
+    memcpy(lengths, bytes, 2 * sizeof *lengths);
+    if (lengths[0] < 1 || lengths[0] > MOST_CUDA_MODULES || lengths[1] != (uint64_t)kernel_count)
+        return false;
+    const size_t first = (2 + lengths[0]) * sizeof *lengths;
+    const size_t numbers = (size_t)kernel_count * sizeof *modules->module_of;
+    if (count < first || count - first < numbers)
+        return false;
+    memcpy(lengths, bytes, first);
+    modules->module_of = et_allocate((size_t)kernel_count + 1, sizeof *modules->module_of);
+    modules->kernel_count = kernel_count;
+    bool good = modules->module_of != NULL;
+    if (good) {
+        memcpy(modules->module_of, bytes + first, numbers);
+        good = unpack_modules(bytes + first + numbers, count - first - numbers, lengths, modules);
+    }
+    if (!good)
+        cuda_modules_free(modules);
+    return good;
 }
 
 static void keep(const char *path, const char *folder, const struct cuda_modules *modules) {
-    uint64_t lengths[1 + MOST_CUDA_MODULES] = {(uint64_t)modules->count};
+    uint64_t lengths[2 + MOST_CUDA_MODULES] = {(uint64_t)modules->count,
+                                               (uint64_t)modules->kernel_count};
     struct text text = {0};
     for (int i = 0; i < modules->count; i++)
-        lengths[1 + i] = modules->bytes[i];
-    text_add_bytes(&text, (const char *)lengths, (1 + (size_t)modules->count) * sizeof *lengths);
+        lengths[2 + i] = modules->bytes[i];
+    text_add_bytes(&text, (const char *)lengths, (2 + (size_t)modules->count) * sizeof *lengths);
+    text_add_bytes(&text, (const char *)modules->module_of,
+                   (size_t)modules->kernel_count * sizeof *modules->module_of);
     for (int i = 0; i < modules->count; i++)
         text_add_bytes(&text, modules->codes[i], modules->bytes[i]);
     const size_t bytes = text.length;
@@ -85,11 +104,13 @@ bool cuda_compile(const struct compiled *compiled, const struct cuda_device *dev
     struct arena arena = {0};
     const char *folder = NULL;
     const char *path = keep_for ? cache_path(compiled, device, keep_for, &arena, &folder) : NULL;
-    char *kept = NULL;
-    size_t bytes = 0;
-    *from_cache =
-        path && cache_read(path, MOST_BYTES, &kept, &bytes) && unpack(kept, bytes, modules);
-    et_release(kept);
+    char *kept;
+    size_t bytes;
+    *from_cache = path && cache_read(path, MOST_BYTES, &kept, &bytes);
+    if (*from_cache) {
+        *from_cache = unpack(kept, bytes, compiled->kernel_count, modules);
+        et_release(kept);
+    }
     bool good = *from_cache;
     if (good) {
         cache_touch(path);

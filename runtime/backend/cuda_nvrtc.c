@@ -157,6 +157,28 @@ static void *compile_part(void *of) {
     return NULL;
 }
 
+/* A kernel without a text of its own has that of another kernel of its name. */
+static int module_of(const struct dealing *dealing, int kernel) {
+    const struct kernel_facts *kernels = dealing->compiled->kernels;
+    for (int i = 0; dealing->part_of[kernel] < 0 && i < dealing->compiled->kernel_count; i++)
+        if (dealing->part_of[i] >= 0 && strcmp(kernels[i].name, kernels[kernel].name) == 0)
+            return dealing->part_of[i];
+    return dealing->part_of[kernel];
+}
+
+static bool name_modules(const struct dealing *dealing, struct cuda_modules *modules,
+                         struct et_error *error) {
+    const int count = dealing->compiled->kernel_count;
+    modules->module_of = et_allocate((size_t)count + 1, sizeof *modules->module_of);
+    if (!modules->module_of)
+        return et_fail(error, "out of memory");
+    for (int i = 0; i < count; i++)
+        modules->module_of[i] =
+            dealing->compiled->kernels[i].launch.blocks ? module_of(dealing, i) : -1;
+    modules->kernel_count = count;
+    return true;
+}
+
 static bool compile_parts(const struct dealing *dealing, struct text_part *parts,
                           struct cuda_modules *modules, struct et_error *error) {
     bool good = true;
@@ -175,7 +197,7 @@ static bool compile_parts(const struct dealing *dealing, struct text_part *parts
             good = et_fail(error, "%s", parts[i].error.message);
     }
     modules->count = dealing->part_count;
-    return good;
+    return good && name_modules(dealing, modules, error);
 }
 
 bool cuda_nvrtc(const struct compiled *compiled, int compute, struct cuda_modules *modules,
@@ -206,5 +228,6 @@ bool cuda_nvrtc(const struct compiled *compiled, int compute, struct cuda_module
 void cuda_modules_free(struct cuda_modules *modules) {
     for (int i = 0; i < modules->count; i++)
         et_release(modules->codes[i]);
+    et_release(modules->module_of);
     *modules = (struct cuda_modules){0};
 }

@@ -142,7 +142,8 @@ static bool machine_run(const struct machine *machine, int64_t batch, const stru
     if (executable->run)
         return executable->run(
             executable->code,
-            &(struct device_run){graph, compiled, batch, elements, outputs->elements}, error);
+            &(struct device_run){.batch = batch, .inputs = elements, .outputs = outputs->elements},
+            error);
     struct run_stop stop = run_stop_begin(NULL);
     struct shared_run run = {graph, compiled, elements, outputs->elements, NULL, &stop};
     run.memory = et_allocate_aligned(run_bytes(graph, compiled, 1));

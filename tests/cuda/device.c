@@ -92,10 +92,11 @@ static bool same_outputs(const struct device_trial *trial, struct et_error *erro
 }
 
 /* Runs twice: the second time as a CUDA graph that is there. */
-static bool run(const struct device_trial *trial, const struct compiled *compiled,
-                const struct executable *executable, struct et_error *error) {
-    const struct device_run run = {trial->batched ? trial->batched : trial->graph, compiled,
-                                   trial->batch, (const void *const *)trial->inputs, trial->found};
+static bool run(const struct device_trial *trial, const struct executable *executable,
+                struct et_error *error) {
+    const struct device_run run = {.batch = trial->batch,
+                                   .inputs = (const void *const *)trial->inputs,
+                                   .outputs = trial->found};
     bool good = true;
     for (int turn = 0; good && turn < 2; turn++) {
         for (int i = 0; i < trial->graph->output_count; i++)
@@ -107,12 +108,13 @@ static bool run(const struct device_trial *trial, const struct compiled *compile
 
 static bool check(const struct device_trial *trial, struct et_error *error) {
     const struct compile_options options = {.backend = &emit_cuda, .verify = true};
-    struct compiled *compiled =
-        compile(trial->batched ? trial->batched : trial->graph, &options, error);
+    const struct graph *graph = trial->batched ? trial->batched : trial->graph;
+    const struct build_options building = {.graph = graph};
+    struct compiled *compiled = compile(graph, &options, error);
     struct executable executable = {0};
     bool good = compiled &&
-                backend_build(&backends[BACKEND_CUDA], compiled, NULL, &executable, error) &&
-                run(trial, compiled, &executable, error);
+                backend_build(&backends[BACKEND_CUDA], compiled, &building, &executable, error) &&
+                run(trial, &executable, error);
     executable_free(&executable);
     compiled_free(compiled);
     return good;
@@ -169,8 +171,7 @@ static bool check_model(struct et_program *program, int64_t batch, struct et_err
     if (!program_build(program, &backends[BACKEND_CUDA], &compiling, NULL, &build, error))
         return false;
     const double prepared = now_seconds() - began;
-    const struct device_run run = {program_graph(program), build.compiled, batch, inputs,
-                                   tensors.found};
+    const struct device_run run = {.batch = batch, .inputs = inputs, .outputs = tensors.found};
     bool good =
         et_program_set_threads(program, 16, error) &&
         et_program_run_batch(program, ET_JIT, batch, inputs, tensors.expected, NULL, error) &&

@@ -1,0 +1,64 @@
+"""Mode "cuda" of the Python package, where stand_in.c is the driver."""
+
+import array
+import ctypes
+import math
+import os
+import sys
+
+sys.path.insert(0, "capture")
+import eigentensor
+from eigentensor import gpu
+
+driver = ctypes.CDLL(os.environ["STAND_IN"])
+context = ctypes.c_void_p()
+driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0)
+driver.cuCtxPushCurrent_v2(context)
+
+
+class There:
+    """float32 elements in the stand-in's memory, which Python can read and write."""
+
+    def __init__(self, shape, typestr="<f4", **more):
+        address = ctypes.c_uint64()
+        self.count = math.prod(shape)
+        assert driver.cuMemAlloc_v2(ctypes.byref(address), ctypes.c_size_t(4 * self.count)) == 0
+        self.elements = (ctypes.c_float * self.count).from_address(address.value)
+        self.__cuda_array_interface__ = {"shape": shape, "typestr": typestr, "version": 3,
+                                         "data": (address.value, False), **more}
+
+
+def expect(kind, words, call, *arguments, **more):
+    try:
+        call(*arguments, **more)
+    except kind as error:
+        assert words in str(error), error
+    else:
+        raise AssertionError(f"no {kind.__name__}: {words}")
+
+
+program = eigentensor.load("models/mnist/mnist.json")
+shape = program.placeholders[0].shape
+pixels = array.array("f", (i % 251 / 251 for i in range(math.prod(shape))))
+here = memoryview(pixels).cast("B").cast("f", shape)
+expected = program(here).tolist()
+assert program(here, mode="cuda").tolist() == expected
+
+image, logits = There(shape), There(program.outputs[0].shape)
+image.elements[:] = pixels
+for _ in range(3):
+    logits.elements[:] = [0] * 10
+    assert program(image, mode="cuda", out=logits) is logits
+    assert list(logits.elements) == expected[0]
+
+expect(TypeError, "give it as `out`", program, image, mode="cuda")
+expect(TypeError, "elements '<f8'", program, There(shape, "<f8"), mode="cuda", out=logits)
+expect(ValueError, "found shape [1, 28, 28]", program, There((1, 28, 28)), mode="cuda", out=logits)
+expect(ValueError, "row-major", program, There(shape, strides=(4, 4, 4, 112)), mode="cuda",
+       out=logits)
+expect(TypeError, "output 'logits' is not in a GPU's memory", program, image, mode="cuda",
+       out=array.array("f", [0] * 10))
+expect(TypeError, "a stream is for", program, here, mode="cuda", stream=1)
+assert [gpu.type_of(dtype) for dtype in ("float32", "uint8", "bool", "int64", "bfloat16")] == \
+    ["<f4", "|u1", "|b1", "<i8", None]
+print("mode cuda of the Python package: all well")
