@@ -9,13 +9,13 @@
 /* What a build may be told; each backend heeds what concerns it. All zero: the defaults. */
 struct build_options {
     const struct target
-        *target;              /* that the code is for, which this CPU must run; NULL: cpu_target(),
-                                 and for C compilers the very CPU (cpu_compiler_option); for a GPU
-                                 it is always the one that is there */
-    const char *cc;           /* C compiler: gcc or clang, a name or a path; NULL: "gcc" */
-    const char *const *flags; /* for it, after our own, so they win; ends with NULL; NULL: none */
-    const char *keep_for;     /* the graph's digest, 64 hexadecimal digits: what takes long to
-                                 build is kept for the next process; NULL: it is not */
+        *target;               /* that the code is for, which this CPU must run; NULL: cpu_target(),
+                                  and for C compilers the very CPU (cpu_compiler_option); for a GPU
+                                  it is always the one that is there */
+    const char *cc;            /* C compiler: gcc or clang, a name or a path; NULL: "gcc" */
+    const char *const *flags;  /* for it, after our own, so they win; ends with NULL; NULL: none */
+    const char *keep_for;      /* the graph's digest, 64 hexadecimal digits: what takes long to
+                                  build is kept for the next process; NULL: it is not */
     const struct graph *graph; /* that was compiled; devices ask for it */
 };
 

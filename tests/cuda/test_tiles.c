@@ -3,6 +3,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "compiler/builder/layers.h"
@@ -34,15 +35,18 @@ static const struct product {
 };
 enum { PRODUCTS = sizeof products / sizeof *products };
 
-static struct graph *graph_of(const struct product *product, struct et_error *error) {
+/* `each`: w has a batch axis too. */
+static struct graph *graph_of(const struct product *product, bool each, struct et_error *error) {
     struct tensor_context *context = tensor_context_new("product");
     const int64_t rows = product->rows, depth = product->depth, columns = product->columns;
     struct tensor x =
         add_graph_input(context, "x", product->dtype, SHAPE(product->batch, rows, depth));
-    struct tensor w = product->turned
-                          ? add_graph_input(context, "w", product->dtype, SHAPE(columns, depth))
-                          : add_graph_input(context, "w", product->dtype, SHAPE(depth, columns));
-    w = product->turned ? tensor_permute(w, AXES(1, 0)) : w;
+    const int64_t both = each ? product->batch : 1;
+    struct tensor w = product->turned ? tensor_permute(add_graph_input(context, "w", product->dtype,
+                                                                       SHAPE(both, columns, depth)),
+                                                       AXES(0, 2, 1))
+                                      : add_graph_input(context, "w", product->dtype,
+                                                        SHAPE(both, depth, columns));
     if (dtype_is_integer(product->dtype) && product->dtype != DTYPE_INT32) {
         x = tensor_cast(x, DTYPE_INT32);
         w = tensor_cast(w, DTYPE_INT32);
@@ -53,7 +57,7 @@ static struct graph *graph_of(const struct product *product, struct et_error *er
 static void check(const struct product *product) {
     struct et_error error = {0};
     struct trial trial = {0};
-    struct graph *graph = graph_of(product, &error);
+    struct graph *graph = graph_of(product, false, &error);
     cr_assert(graph && trial_begin(&trial, graph, 1, &error), "%s", error.message);
     const struct mode *mode = mode_find("cuda-gcc");
     struct compiled *compiled = trial_compile(&trial, mode, "product", &error);
@@ -71,6 +75,56 @@ static void check(const struct product *product) {
 Test(cuda_tiles, products, .timeout = 300) {
     for (int i = 0; i < PRODUCTS; i++)
         check(&products[i]);
+}
+
+/* What templates/cuda/contract.h asks of a tile. */
+static void check_tile(const struct product *product, const char *text) {
+    static const char name[] = "contract_tile<";
+    int rows, columns, steps, stages, row_sums, column_sums, widths[2];
+    char along[2][6], by_steps[2][6];
+    const char *at = strstr(text, name);
+    while (at && !(at[sizeof name - 1] >= '1' && at[sizeof name - 1] <= '9'))
+        at = strstr(at + 1, name); /* not where it is defined */
+    if (!at)
+        return;
+    cr_assert_eq(sscanf(at + sizeof name - 1,
+                        "%d, %d, %d, %d, %d, %d, %5[a-z], %d, %5[a-z], %5[a-z], %d, %5[a-z]", &rows,
+                        &columns, &steps, &stages, &row_sums, &column_sums, along[0], &widths[0],
+                        by_steps[0], along[1], &widths[1], by_steps[1]),
+                 12);
+    const int threads = rows / row_sums * (columns / column_sums), sides[] = {rows, columns};
+    int bytes = 0;
+    for (int i = 0; i < 2; i++) {
+        const bool is_along = along[i][0] == 't', is_by_steps = by_steps[i][0] == 't';
+        const int lanes = is_along ? steps / widths[i] : sides[i] / widths[i];
+        cr_expect(lanes <= threads && lanes > 0, "%d x %d x %d: %.80s", product->rows,
+                  product->depth, product->columns, at);
+        cr_expect(widths[i] == 1 || is_along == is_by_steps, "%.80s", at);
+        bytes += 4 * (is_by_steps ? sides[i] * (steps + 4) : steps * (sides[i] + 4));
+    }
+    cr_expect(stages >= 2 && stages * bytes <= 48 * 1024, "%d bytes: %.80s", stages * bytes, at);
+    cr_expect(rows / row_sums % 4 == 0 && columns / column_sums % 8 == 0, "%.80s", at);
+}
+
+Test(cuda_tiles, shapes_are_sound, .timeout = 300) {
+    static const int rows[] = {1, 2, 5, 17, 64, 300}, columns[] = {1, 2, 8, 16, 100, 1000, 4096};
+    static const int depths[] = {8, 16, 33, 64, 66, 256, 1001}, batches[] = {1, 16, 256};
+    const struct compile_options options = {.backend = &emit_cuda};
+    struct et_error error = {0};
+    for (int i = 0; i < 6 * 7 * 7 * 3 * 2; i++) {
+        const struct product product = {.dtype = DTYPE_FLOAT32,
+                                        .batch = batches[i / 294 % 3],
+                                        .rows = rows[i % 6],
+                                        .depth = depths[i / 6 % 7],
+                                        .columns = columns[i / 42 % 7],
+                                        .turned = i / 882 > 0};
+        struct graph *graph = graph_of(&product, true, &error);
+        struct compiled *compiled = graph ? compile(graph, &options, &error) : NULL;
+        cr_assert(compiled, "%s", error.message);
+        check_tile(&product, compiled->source);
+        compiled_free(compiled);
+        graph_free(graph);
+    }
 }
 
 /* Convolutions have operands that lie neither way; the second reads every other element. */

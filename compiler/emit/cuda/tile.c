@@ -112,6 +112,9 @@ static bool set_shape(struct thread_tile *tile, const int *threads, const int *s
         sides[i]->by_steps = sides[i]->along || sums[i] % group_of(tile) != 0;
         sides[i]->width = sides[i]->along == sides[i]->by_steps ? sides[i]->most_width : 1;
     }
+    for (int i = 0; i < 2; i++)
+        if (sides[i]->along && steps / sides[i]->width > tile->threads)
+            return false; /* each thread brings a place of its own, or several */
     return choose_stages(tile, shared);
 }
 
