@@ -55,6 +55,11 @@
     !defined __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3,no-math-errno,no-trapping-math,no-loop-unroll-and-jam")
 #endif
+// As C++ its headers for AVX-512 initialise variables by themselves, of which it warns here.
+#if defined __cplusplus && defined __GNUC__ && __GNUC__ < 13 && !defined __clang__
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 
 // Vectors of floats on Cortex-M55 and its like take subnormals for zeros: there must be none.
 #if defined __ARM_FEATURE_MVE && __ARM_FEATURE_MVE >= 2

@@ -34,6 +34,13 @@ for compiler in 'gcc g++' 'clang clang++'; do
         -c "$top/generated/mnist.c" -o mnist.o
 done
 
+# With what 8-bit integers take of vectors, which a compiler looks through once it inlines it.
+expect 0 "$build/eigentensor" emit "$top/models/mnist/mnist-int8.json" -o integers
+for compiler in 'g++ -x c++ -std=c++20' 'clang++ -x c++ -std=c++20' 'gcc -std=c99'; do
+    # shellcheck disable=SC2086  # words
+    expect 0 $compiler -O2 -Wall -Wextra -pedantic -Werror -c integers/mnist_int8.c -o mnist.o
+done
+
 # On x86-64 for CPUs without and with each set of vectors; elsewhere for the compiler's usual one.
 case $(uname -m) in
 x86_64) cpus='-march=x86-64 -march=x86-64-v3 -march=x86-64-v4' ;;
