@@ -316,6 +316,10 @@ static void add_all_kernels(struct emitter *emitter, struct text *text, struct i
     emit_runs(emitter, text, irs);
 }
 
+/* Bytes of text for one of code, at the least: networks of all kinds had 3.1 to 17 (gcc -O2 and -Os
+ * for Cortex-M4). */
+enum { TEXT_OF_CODE = 3 };
+
 /* One for each variant or, where these are batched, for each block of one. */
 static int ir_count(const struct compiled *compiled) {
     int count = 0;
@@ -340,6 +344,8 @@ void emit(struct ir *const *irs, const struct compile_options *options, struct c
         emit_prelude(emitter, &file);
         add_all_kernels(emitter, &file, irs);
     }
+    if (target_is_small(irs[0]->target))
+        compiled->code_bytes = file.length / TEXT_OF_CODE;
     emit_memory(emitter, &file, irs, ir_count(compiled));
     emit_entries(emitter, &file);
     if (emitter->backend->threads)

@@ -101,13 +101,14 @@ void emit_needs_table(struct emitter *emitter, struct text *text, const struct c
         return;
     text_add(text,
              "/* What a run takes, beside its inputs and outputs:\n"
-             " *   flash  %10zu bytes of weights, and the code\n"
+             " *   flash  %10zu bytes of weights\n"
+             " *          %10zu bytes of code, at most about\n"
              " *   RAM    %10zu bytes of arena\n"
              " *          %10zu bytes of stack, at most, from a compiler that optimises\n"
              " *   work   %10" PRId64 " multiply-adds%s */\n"
              "#define %s_STACK_BYTES %zu\n",
-             compiled->weights_bytes, compiled->arena_bytes, compiled->stack_bytes,
-             compiled->multiply_adds,
+             compiled->weights_bytes, compiled->code_bytes, compiled->arena_bytes,
+             compiled->stack_bytes, compiled->multiply_adds,
              compiled->block_count ? " of the smallest block of images" : "", upper,
              compiled->stack_bytes);
 }

@@ -247,4 +247,16 @@ struct bandwidth {
 bool bandwidth_measure(size_t bytes, double seconds, struct bandwidth *found,
                        struct et_error *error);
 
+/* room.c: --budget */
+
+/* Bytes of a machine; 0: not said. */
+struct room {
+    int64_t ram, flash;
+};
+/* Of "ram=64K,flash=256K", either or both; false: it is no such text. */
+bool room_parse(const char *text, struct room *room);
+/* An error that says what does not fit, and which rewrite would make it fit. */
+bool room_check(const struct room *room, const struct et_program *program,
+                const struct compiled *compiled, struct et_error *error);
+
 #endif

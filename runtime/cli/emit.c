@@ -20,9 +20,10 @@ struct emit_arguments {
     enum weights_form weights_form;
     bool static_arena;
     const char *section;
+    struct room room; /* {0}: nothing was said of it */
 };
 
-enum { KEY_WEIGHTS_AS = 0x1000, KEY_SECTION, KEY_ARENA };
+enum { KEY_WEIGHTS_AS = 0x1000, KEY_SECTION, KEY_ARENA, KEY_BUDGET };
 
 static const struct argp_option options[] = {
     {"output", 'o', "DIRECTORY", 0, "Where to write (default: here); made if it is not there", 0},
@@ -47,6 +48,10 @@ static const struct argp_option options[] = {
      "array; assembler: PREFIX.S takes them from PREFIX.weights when it is assembled",
      0},
     {"section", KEY_SECTION, "NAME", 0, "Put weights of array or assembler into this section", 0},
+    {"budget", KEY_BUDGET, "ram=BYTES,flash=BYTES", 0,
+     "Write nothing if the model takes more of either (64K, 1M), and say which rewrite would make "
+     "it fit; for a --target without vectors",
+     0},
     {"arena", KEY_ARENA, "pointer|static", 0,
      "pointer: the caller brings scratch memory (the default); static: PREFIX.c has it, for one "
      "run at a time",
@@ -172,6 +177,11 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         return 0;
     case KEY_SECTION:
         arguments->section = argument;
+        return 0;
+    case KEY_BUDGET:
+        if (!room_parse(argument, &arguments->room))
+            argp_error(state, "%s: expected ram=BYTES, flash=BYTES or both, as ram=64K,flash=1M",
+                       argument);
         return 0;
     case KEY_ARENA:
         choose_arena(arguments, argument, state);
@@ -400,7 +410,9 @@ int emit_command(int count, char **values) {
     struct compiled *compiled = sizes_open(&arguments.sizes, &arguments.common.model, &error)
                                     ? compile_model(&arguments, &error)
                                     : NULL;
-    bool good = compiled != NULL;
+    const bool limited = arguments.room.ram || arguments.room.flash;
+    bool good = compiled && (!limited || room_check(&arguments.room, arguments.common.model.program,
+                                                    compiled, &error));
     if (good && arguments.print)
         print_one(compiled, arguments.print[0]);
     else if (good)
