@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../support/shell.sh"
 
 emit=$build/eigentensor out=$build/budget.out small=$build/budget
+rm -rf "$small"
 mkdir -p "$small"
 
 # refused BUDGET WORDS...: is refused, and says all of these.
