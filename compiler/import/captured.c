@@ -47,13 +47,12 @@ static struct tensor captured_by(struct importer *importer, struct built_graph *
 
 /* A counted tensor is so within the body, too. */
 static struct tensor count_captured(struct importer *importer, struct built_graph *graph,
-                                    struct tensor inner, struct counted c) {
+                                    struct tensor inner, struct counts counts) {
     struct built_graph *at_hand = importer->graph;
-    if (!is_counted(c))
-        return inner;
-    c.count = captured_by(importer, graph, c.count);
+    for (int i = 0; i < counts.count; i++)
+        counts.list[i].count = captured_by(importer, graph, counts.list[i].count);
     importer->graph = graph;
-    counted(importer, inner, c);
+    counted(importer, inner, &counts);
     importer->graph = at_hand;
     return inner;
 }
@@ -71,7 +70,7 @@ static struct tensor captured_by(struct importer *importer, struct built_graph *
     importer->graph = graph->around;
     const struct view *view = known_elements(importer, outer);
     int type = element_type(importer, outer);
-    struct counted c = counted_of(importer, outer);
+    struct counts counts = counts_of(importer, outer);
     importer->graph = graph;
     inner = typed(importer, capture(graph, outer), type);
     if (view)
@@ -83,7 +82,7 @@ static struct tensor captured_by(struct importer *importer, struct built_graph *
         graph->captured[graph->captured_count++] =
             (struct captured){outer, inner, outer.node->op == OP_CONST};
     }
-    return count_captured(importer, graph, inner, c);
+    return count_captured(importer, graph, inner, counts);
 }
 
 struct tensor captured(struct importer *importer, struct tensor x) {

@@ -7,11 +7,27 @@
 
 /* ---- Which tensors are counted ---- */
 
-struct counted counted_of(struct importer *importer, struct tensor x) {
+struct counted counted_along(const struct counts *counts, int axis) {
+    for (int i = 0; i < counts->count; i++)
+        if (counts->list[i].axis == axis)
+            return counts->list[i];
+    return (struct counted){NO_TENSOR, axis};
+}
+
+void count_along(struct counts *counts, struct counted c) {
+    int i = 0;
+    while (i < counts->count && counts->list[i].axis != c.axis)
+        i++;
+    counts->list[i] = c;
+    counts->count += i == counts->count;
+}
+
+struct counts counts_of(struct importer *importer, struct tensor x) {
     const struct built_graph *graph = importer->graph;
-    if (!x.node || x.context != graph->context || x.node->id >= graph->counted_count)
-        return (struct counted){NO_TENSOR, 0};
-    return graph->counted[x.node->id];
+    if (!x.node || x.context != graph->context || x.node->id >= graph->counted_count ||
+        !graph->counted[x.node->id])
+        return (struct counts){0};
+    return *graph->counted[x.node->id];
 }
 
 bool same_counted(struct counted a, struct counted b) {
@@ -51,56 +67,57 @@ static struct tensor first_alike(struct importer *importer, struct tensor count)
     return count;
 }
 
-struct tensor counted(struct importer *importer, struct tensor x, struct counted c) {
+struct tensor counted(struct importer *importer, struct tensor x, const struct counts *counts) {
     struct built_graph *graph = importer->graph;
-    if (!x.node || !is_counted(c))
+    if (!x.node || counts->count == 0)
         return x;
     graph->counted = arena_reach(&importer->arena, graph->counted, &graph->counted_count,
-                                 x.node->id, sizeof *graph->counted);
-    c.count = first_alike(importer, c.count);
-    graph->counted[x.node->id] = c;
+                                 x.node->id, sizeof(struct counts *));
+    struct counts *own = arena_new(&importer->arena, struct counts);
+    *own = *counts;
+    for (int i = 0; i < own->count; i++)
+        own->list[i].count = first_alike(importer, own->list[i].count);
+    graph->counted[x.node->id] = own;
     return x;
 }
 
-/* The one axis along which two tensors may differ; -1: they differ in more. */
-static int axis_of_difference(struct tensor a, struct counted of_a, struct tensor b,
-                              struct counted of_b) {
-    int axis = is_counted(of_a) ? of_a.axis : is_counted(of_b) ? of_b.axis : -1;
-    if (tensor_dtype(a) != tensor_dtype(b) || tensor_rank(a) != tensor_rank(b) ||
-        (is_counted(of_a) && is_counted(of_b) && of_a.axis != of_b.axis))
-        return -1;
-    for (int i = 0; i < tensor_rank(a); i++) {
-        if (i == axis || tensor_extent(a, i) == tensor_extent(b, i))
-            continue;
-        if (axis >= 0)
-            return -1;
-        axis = i;
-    }
-    return axis;
+/* How many elements of an axis are true. */
+static struct tensor true_extent(struct tensor x, struct counted c) {
+    return is_counted(c) ? c.count : number64(x.context, tensor_extent(x, c.axis));
 }
 
 struct tensor select_counted(struct importer *importer, struct tensor condition, struct tensor a,
                              struct tensor b) {
-    struct counted of_a = counted_of(importer, a), of_b = counted_of(importer, b);
-    int axis = axis_of_difference(a, of_a, b, of_b);
-    if (axis < 0)
+    struct counts of_a = counts_of(importer, a), of_b = counts_of(importer, b), counts = {0};
+    if (tensor_dtype(a) != tensor_dtype(b) || tensor_rank(a) != tensor_rank(b))
         return NO_TENSOR;
-    int64_t one = tensor_extent(a, axis), other = tensor_extent(b, axis);
-    int64_t most = one > other ? one : other;
-    struct tensor own = is_counted(of_a) ? of_a.count : number64(a.context, one);
-    struct tensor others = is_counted(of_b) ? of_b.count : number64(a.context, other);
-    struct tensor y =
-        tensor_where(condition, reach_of_axis(a, axis, 0, most), reach_of_axis(b, axis, 0, most));
-    return counted(importer, y, (struct counted){tensor_where(condition, own, others), axis});
+    for (int i = 0; i < tensor_rank(a); i++) {
+        struct counted own = counted_along(&of_a, i), other = counted_along(&of_b, i);
+        int64_t one = tensor_extent(a, i), another = tensor_extent(b, i);
+        int64_t most = one > another ? one : another;
+        struct tensor count = own.count;
+        if (!same_counted(own, other) || (!is_counted(own) && one != another))
+            count = tensor_where(condition, true_extent(a, own), true_extent(b, other));
+        if (is_given(count))
+            count_along(&counts, (struct counted){count, i});
+        a = one < most ? reach_of_axis(a, i, 0, most) : a;
+        b = another < most ? reach_of_axis(b, i, 0, most) : b;
+    }
+    return counted(importer, a.node == b.node ? a : tensor_where(condition, a, b), &counts);
 }
 
 void call_counts_output(struct call *call, int index, int axis, struct tensor count) {
-    if (index < call->output_count)
-        call->output_counted[index] = (struct counted){count, axis};
+    if (index < call->output_count && count.node)
+        count_along(&call->output_counted[index], (struct counted){count, axis});
 }
 
 struct counted call_counted(const struct call *call, int index) {
-    return index < call->input_count ? call->input_counted[index] : (struct counted){NO_TENSOR, 0};
+    const struct counts *own = index < call->input_count ? &call->input_counted[index] : NULL;
+    return own && own->count ? own->list[0] : (struct counted){NO_TENSOR, 0};
+}
+
+struct counts call_counts(const struct call *call, int index) {
+    return index < call->input_count ? call->input_counted[index] : (struct counts){0};
 }
 
 /* ---- What lies behind the count ---- */
@@ -140,6 +157,12 @@ struct tensor filled_behind(struct tensor x, struct counted c, enum fill fill) {
     return tensor_where(before_count(x, c), x, fill_like(x, fill));
 }
 
+struct tensor filled_behind_all(struct tensor x, const struct counts *counts, enum fill fill) {
+    for (int i = 0; i < counts->count; i++)
+        x = filled_behind(x, counts->list[i], fill);
+    return x;
+}
+
 struct tensor count_of(struct tensor truths) {
     return tensor_reduce_sum(tensor_cast(truths, DTYPE_INT64), ALL_AXES);
 }
@@ -153,25 +176,43 @@ struct tensor places_of(struct tensor truths) {
 bool counted_inputs(struct call *call) {
     bool any = false;
     for (int i = 0; i < call->input_count; i++) {
-        call->input_counted[i] = counted_of(call->importer, call->inputs[i]);
-        any |= is_counted(call->input_counted[i]);
+        call->input_counted[i] = counts_of(call->importer, call->inputs[i]);
+        any |= call->input_counted[i].count > 0;
     }
     return any;
 }
 
+/* The rule about each counted axis of input 0 in turn; what it makes of the inputs for one, it
+ * finds when it is asked about the next. */
+static struct tensor build_each(struct call *call, count_rule *rule) {
+    struct counts all = call->input_counted[0];
+    struct tensor y = NO_TENSOR;
+    for (int i = 0; i < all.count; i++) {
+        call->input_counted[0] = (struct counts){1, {all.list[i]}};
+        y = rule(call);
+        if (!y.node)
+            return y;
+    }
+    return y;
+}
+
 struct tensor build_counted(struct call *call) {
     const struct counted_op *op = counted_op_find(call->op->domain, call->op->name);
-    if (op)
-        return op->rule(call);
-    return call_refuse(call, "of a tensor whose extent depends on the data");
+    if (!op)
+        return call_refuse(call, "of a tensor whose extent depends on the data");
+    for (int i = 0; i < call->input_count && op->axes != RULE_ALL; i++)
+        if (call->input_counted[i].count > 1 && (i > 0 || op->axes == RULE_ONE))
+            return call_refuse(call, "of a tensor of which several extents depend on the data");
+    bool many = op->axes == RULE_EACH && call->input_counted[0].count > 1;
+    return many ? build_each(call, op->rule) : op->rule(call);
 }
 
 /* Nodes that are known may be those of other tensors, too. */
 void keep_counts(struct call *call) {
     for (int i = 0; i < call->output_count; i++) {
-        struct counted c = call->output_counted[i];
-        if (is_counted(c) && known_elements(call->importer, call->outputs[i]))
-            call->outputs[i] = filled_behind(call->outputs[i], c, FILL_ZERO);
-        counted(call->importer, call->outputs[i], c);
+        const struct counts *counts = &call->output_counted[i];
+        if (counts->count && known_elements(call->importer, call->outputs[i]))
+            call->outputs[i] = filled_behind_all(call->outputs[i], counts, FILL_ZERO);
+        counted(call->importer, call->outputs[i], counts);
     }
 }

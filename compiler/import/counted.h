@@ -1,7 +1,7 @@
-/* Tensors whose extent along one axis depends on the data: counted tensors.
+/* Tensors whose extents along some axes depend on the data: counted tensors.
  *
- * Such a tensor has the greatest extent that there can be along its counted axis. Its count, an
- * int64 of rank 0, says how many elements of the axis are true: the first ones, 0 .. extent of
+ * Such a tensor has the greatest extent that there can be along each counted axis. The count of the
+ * axis, an int64 of rank 0, says how many elements of it are true: the first ones, 0 .. extent of
  * them. What lies behind them is of no account: whatever came of it.  The graph stays static.
  *
  * An operator that finds things makes one:
@@ -31,20 +31,31 @@ struct counted {
 static inline bool is_counted(struct counted c) {
     return c.count.node != NULL;
 }
+/* All counted axes of a tensor. */
+struct counts {
+    int count;
+    struct counted list[MAX_RANK];
+};
+/* That of an axis, if it is counted. */
+struct counted counted_along(const struct counts *counts, int axis);
+/* The axis is counted by `c.count` from now on. */
+void count_along(struct counts *counts, struct counted c);
 /* Of a tensor of the graph at hand. */
-struct counted counted_of(struct importer *importer, struct tensor x);
-/* x, which is counted from now on. Counts that are computed alike are one. */
-struct tensor counted(struct importer *importer, struct tensor x, struct counted c);
+struct counts counts_of(struct importer *importer, struct tensor x);
+/* x, which is counted so from now on. Counts that are computed alike are one. */
+struct tensor counted(struct importer *importer, struct tensor x, const struct counts *counts);
 /* Whether two are counted in the same way, or both not. */
 bool same_counted(struct counted a, struct counted b);
-/* `a` where the scalar condition holds, else `b`, of the same dtype: they may differ in the extent
- * of one axis, which is counted then. NO_TENSOR where they differ in more. */
+/* `a` where the scalar condition holds, else `b`, of the same dtype and rank: axes along which they
+ * differ are counted then. NO_TENSOR where they cannot be one tensor. */
 struct tensor select_counted(struct importer *importer, struct tensor condition, struct tensor a,
                              struct tensor b);
-/* Output `index` of the node that is being built is counted. */
+/* Output `index` of the node that is being built is counted, also along that axis. */
 void call_counts_output(struct call *call, int index, int axis, struct tensor count);
-/* What that input is, whatever its dtype was made. */
+/* What that input is, whatever its dtype was made: along the axis that its rule is asked about, or
+ * its only one; and along all. */
 struct counted call_counted(const struct call *call, int index);
+struct counts call_counts(const struct call *call, int index);
 
 /* ---- What lies behind the count (counted.c) ---- */
 
@@ -60,6 +71,7 @@ enum fill {
 };
 /* x with that behind the count; x itself where it is not counted. */
 struct tensor filled_behind(struct tensor x, struct counted c, enum fill fill);
+struct tensor filled_behind_all(struct tensor x, const struct counts *counts, enum fill fill);
 /* x with a border along its counted axis, of elements that a Pad's mode takes from the axis (from
  * at least one); NO_TENSOR where it takes none (ops_slice.c). */
 struct tensor border_by_count(struct call *call, struct tensor x, struct counted c,
@@ -84,9 +96,16 @@ void keep_counts(struct call *call);
 /* A rule builds the node, with its inputs as they should be, and says of its outputs whether they
  * are counted. */
 typedef struct tensor count_rule(struct call *call);
+/* What a rule knows of: */
+enum rule_axes {
+    RULE_ONE,  /* one counted axis of each input; others are refused */
+    RULE_EACH, /* the same, but it may be asked about each of input 0 in turn */
+    RULE_ALL,  /* all of them */
+};
 struct counted_op {
     const char *domain, *name;
     count_rule *rule;
+    enum rule_axes axes;
     enum fill fill; /* what reductions are to find behind the count */
 };
 const struct counted_op *counted_op_find(const char *domain, const char *name);

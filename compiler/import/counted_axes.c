@@ -35,21 +35,29 @@ struct tensor count_reduce(struct call *call) {
 
 /* The sum, divided by how many there are. */
 struct tensor count_reduce_mean(struct call *call) {
-    struct counted c = call_counted(call, 0);
-    struct tensor x = call_input(call, 0);
+    struct counts counts = call_counts(call, 0);
+    struct tensor x = call_input(call, 0), number = NO_TENSOR;
     bool reduced[MAX_RANK] = {false};
     int64_t others = 1;
     reduced_axes(call, reduced);
-    if (!reduced[c.axis])
-        return count_reduce(call);
-    for (int i = 0; i < tensor_rank(x); i++)
-        if (reduced[i] && i != c.axis)
+    for (int i = 0; i < tensor_rank(x); i++) {
+        struct counted c = counted_along(&counts, i);
+        if (is_counted(c) && !reduced[i])
+            call_counts_output(call, 0, axis_left(call, reduced, i), c.count);
+        else if (is_counted(c))
+            number = is_given(number) ? tensor_mul(number, c.count) : c.count;
+        else if (reduced[i])
             others *= tensor_extent(x, i);
+        if (reduced[i])
+            x = filled_behind(x, c, FILL_ZERO);
+    }
+    if (!is_given(number)) /* it is the same for all */
+        return build_plain(call);
     call->op = onnx_op_find("", "ReduceSum");
-    call->inputs[0] = filled_behind(x, c, FILL_ZERO);
+    call->inputs[0] = x;
     struct tensor sum = build_plain(call);
-    struct tensor count = tensor_mul(c.count, number64(call->context, others));
-    return tensor_div(sum, tensor_cast(count, tensor_dtype(sum)));
+    number = tensor_mul(number, number64(call->context, others));
+    return tensor_div(sum, tensor_cast(number, tensor_dtype(sum)));
 }
 
 struct tensor count_position(struct call *call) {
@@ -114,24 +122,29 @@ static struct tensor taken_of(struct call *call, struct tensor k, struct tensor 
 }
 
 struct tensor count_top_k(struct call *call) {
-    struct counted c = call_counted(call, 0);
+    struct counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0), k = wanted_of(call);
     int axis = call_axis(call, call_int(call, "axis", -1), tensor_rank(x));
     bool largest = call_int(call, "largest", 1) != 0;
     if (!only_counted_below(call, 1))
         return NO_TENSOR;
-    if (axis != c.axis)
-        return build_along(call, c.axis, c.count);
-    struct tensor count = taken_of(call, k, c.count);
-    int64_t most = tensor_extent(x, axis);
-    if (call_is_known(call, k)) {
-        double number = call_known_number(call, k, "k");
-        most = number < (double)most ? (int64_t)number : most;
+    for (int i = 0; i < counts.count; i++) {
+        struct counted c = counts.list[i];
+        int64_t most = tensor_extent(x, c.axis);
+        if (c.axis == axis) {
+            c.count = taken_of(call, k, c.count);
+            if (call_is_known(call, k)) {
+                double number = call_known_number(call, k, "k");
+                most = number < (double)most ? (int64_t)number : most;
+            }
+            if (call->opset >= 10)
+                call->inputs[1] = int64_list(call->context, 1, &most);
+            call->inputs[0] = filled_behind(x, counts.list[i], largest ? FILL_LEAST : FILL_LAST);
+        }
+        for (int output = 0; output < call->output_count; output++)
+            call_counts_output(call, output, c.axis, c.count);
     }
-    if (call->opset >= 10)
-        call->inputs[1] = int64_list(call->context, 1, &most);
-    call->inputs[0] = filled_behind(x, c, largest ? FILL_LEAST : FILL_LAST);
-    return build_along(call, c.axis, count);
+    return build_plain(call);
 }
 
 /* ---- Products of matrices ---- */
@@ -147,69 +160,81 @@ static enum role role_of(int axis, int rank, bool is_left) {
     return axis >= rank - 2 ? ROLE_FREE : ROLE_BATCH;
 }
 
-/* Where it is in the product; -1: the other operand has more than one element along it. */
-static int axis_of_product(struct call *call, int input, struct tensor y) {
-    struct tensor x = call_input(call, input), other = call_input(call, 1 - input);
-    int axis = call_counted(call, input).axis, rank = tensor_rank(x);
-    int other_rank = tensor_rank(other), rank_of_y = tensor_rank(y);
-    if (role_of(axis, rank, input == 0) == ROLE_FREE)
-        return input == 0 && other_rank > 1 ? rank_of_y - 2 : rank_of_y - 1;
-    int from_end = rank - axis, own = other_rank - from_end;
-    if (own >= 0 && other_rank > 1 && tensor_extent(other, own) != 1)
-        return -1;
-    int matrix = 2 - (rank == 1) - (other_rank == 1); /* axes of y that are rows and columns */
-    return rank_of_y - matrix - (from_end - 2);
+/* The axis of the other operand of a product that meets this one, which is before the matrices; -1:
+ * none does, or one of a single element. */
+static int axis_met(struct call *call, int input, int axis) {
+    struct tensor other = call_input(call, 1 - input);
+    int other_rank = tensor_rank(other);
+    int own = other_rank - (tensor_rank(call_input(call, input)) - axis);
+    return own >= 0 && other_rank > 1 && tensor_extent(other, own) != 1 ? own : -1;
 }
 
-/* Both are counted: over the same axis of either, or as the same axis before the matrices. */
-static struct tensor product_of_counted(struct call *call, struct counted a, struct counted b) {
-    struct tensor left = call_input(call, 0), right = call_input(call, 1);
-    enum role role = role_of(a.axis, tensor_rank(left), true);
-    if (a.count.node != b.count.node || role != role_of(b.axis, tensor_rank(right), false) ||
-        role == ROLE_FREE)
-        return refuse_counted(call, "and of another such");
+/* Where an axis of an operand is in the product. */
+static int axis_of_product(struct call *call, int input, int axis, struct tensor y) {
+    int rank = tensor_rank(call_input(call, input)), rank_of_y = tensor_rank(y);
+    int other_rank = tensor_rank(call_input(call, 1 - input));
+    if (role_of(axis, rank, input == 0) == ROLE_FREE)
+        return input == 0 && other_rank > 1 ? rank_of_y - 2 : rank_of_y - 1;
+    int matrix = 2 - (rank == 1) - (other_rank == 1); /* axes of y that are rows and columns */
+    return rank_of_y - matrix - (rank - axis - 2);
+}
+
+/* Whether the other operand has the same count where a counted axis meets it; refuses the node
+ * otherwise. What is summed over gets zeros. */
+static bool meets_same(struct call *call, int input, struct counted c) {
+    struct counts others = call_counts(call, 1 - input);
+    struct tensor x = call_input(call, input), other = call_input(call, 1 - input);
+    enum role role = role_of(c.axis, tensor_rank(x), input == 0);
+    int own = axis_met(call, input, c.axis);
     if (role == ROLE_SUMMED) {
-        call->inputs[0] = filled_behind(left, a, FILL_ZERO);
-        call->inputs[1] = filled_behind(right, b, FILL_ZERO);
-        return build_plain(call);
+        int rank = tensor_rank(other);
+        own = input == 1 || rank == 1 ? rank - 1 : rank - 2;
+        call->inputs[input] = filled_behind(x, c, FILL_ZERO);
+    } else if (role == ROLE_FREE || own < 0) {
+        return true;
     }
-    if (tensor_rank(left) - a.axis != tensor_rank(right) - b.axis)
-        return refuse_counted(call, "and of another such");
-    struct tensor y = build_plain(call);
-    call_counts_output(call, 0, tensor_rank(y) - (tensor_rank(left) - a.axis), a.count);
-    return y;
+    if (own >= 0 && counted_along(&others, own).count.node == c.count.node)
+        return true;
+    refuse_counted(call, role == ROLE_SUMMED ? "the sum over its axis"
+                                             : "beside an axis of many elements");
+    return false;
 }
 
 struct tensor count_matmul(struct call *call) {
-    struct counted a = call_counted(call, 0), b = call_counted(call, 1);
-    if (is_counted(a) && is_counted(b))
-        return product_of_counted(call, a, b);
-    int input = is_counted(a) ? 0 : 1;
-    struct counted c = input ? b : a;
-    if (role_of(c.axis, tensor_rank(call_input(call, input)), input == 0) == ROLE_SUMMED)
-        return refuse_counted(call, "the sum over its axis");
+    struct counts counts[] = {call_counts(call, 0), call_counts(call, 1)};
+    for (int input = 0; input < 2; input++)
+        for (int i = 0; i < counts[input].count; i++)
+            if (!meets_same(call, input, counts[input].list[i]))
+                return NO_TENSOR;
     struct tensor y = build_plain(call);
-    int to = y.node ? axis_of_product(call, input, y) : 0;
-    if (to < 0)
-        return refuse_counted(call, "beside an axis of many elements");
-    call_counts_output(call, 0, to, c.count);
+    for (int input = 0; y.node && input < 2; input++) {
+        int rank = tensor_rank(call_input(call, input));
+        for (int i = 0; i < counts[input].count; i++) {
+            struct counted c = counts[input].list[i];
+            if (role_of(c.axis, rank, input == 0) != ROLE_SUMMED)
+                call_counts_output(call, 0, axis_of_product(call, input, c.axis, y), c.count);
+        }
+    }
     return y;
 }
 
-/* Rows of the first, or columns of the second. */
+/* Rows of the first, and columns of the second. */
 struct tensor count_gemm(struct call *call) {
-    struct counted a = call_counted(call, 0), b = call_counted(call, 1);
-    bool rows = is_counted(a) && a.axis == (call_int(call, "transA", 0) ? 1 : 0);
-    bool columns = is_counted(b) && b.axis == (call_int(call, "transB", 0) ? 0 : 1);
-    if (is_counted(a) != rows || is_counted(b) != columns || rows == columns)
-        return refuse_counted(call, "the sum over its axis");
     struct tensor c = call_input(call, 2);
-    int own = tensor_rank(c) - (rows ? 2 : 1);
     if (!only_counted_below(call, 2))
         return NO_TENSOR;
-    if (is_given(c) && own >= 0 && tensor_extent(c, own) != 1)
-        return refuse_counted(call, "plus a matrix");
-    return build_along(call, rows ? 0 : 1, rows ? a.count : b.count);
+    for (int input = 0; input < 2; input++) {
+        struct counts counts = call_counts(call, input);
+        int free = call_int(call, input ? "transB" : "transA", 0) ? 1 - input : input;
+        struct counted own = counted_along(&counts, free);
+        int axis_of_c = tensor_rank(c) - 2 + input;
+        if (counts.count > (is_counted(own) ? 1 : 0))
+            return refuse_counted(call, "the sum over its axis");
+        if (is_counted(own) && is_given(c) && axis_of_c >= 0 && tensor_extent(c, axis_of_c) != 1)
+            return refuse_counted(call, "plus a matrix");
+        call_counts_output(call, 0, input, own.count);
+    }
+    return build_plain(call);
 }
 
 /* ---- Rows by themselves ---- */

@@ -94,77 +94,154 @@ static struct tensor slice_by_count(struct tensor x, struct slice slice, struct 
     return tensor_gather(x, slice.axis, tensor_add(start, steps));
 }
 
+struct tensor slice_counted(struct tensor x, struct slice slice, struct counted *c) {
+    if (!is_counted(*c))
+        return take_slice(x, slice);
+    if (!is_from_front(slice))
+        return slice_by_count(x, slice, &c->count);
+    c->count =
+        count_of_slice(c->count, tensor_extent(x, slice.axis), slice.start, slice.end, slice.step);
+    return take_slice(x, slice);
+}
+
+/* A bound, which counts from the true end on where it is negative, between `least` and `most`. */
+static struct tensor bound_between(struct tensor bound, struct tensor count, struct tensor least,
+                                   struct tensor most) {
+    struct tensor from_end = tensor_lt(bound, number64(bound.context, 0));
+    bound = tensor_where(from_end, tensor_add(bound, count), bound);
+    return tensor_min(tensor_max(bound, least), most);
+}
+
+struct tensor slice_between(struct tensor x, struct tensor from, struct tensor to, int64_t step,
+                            int64_t most, struct counted *c, struct tensor count) {
+    struct tensor_context *context = x.context;
+    struct tensor none = number64(context, 0), before = number64(context, -1);
+    struct tensor last = tensor_sub(count, number64(context, 1));
+    int64_t width = step < 0 ? -step : step;
+    if (step > 0) {
+        from = bound_between(from, count, none, count);
+        to = bound_between(to, count, none, count);
+    } else {
+        struct tensor whole = tensor_or(tensor_eq(to, number64(context, INT64_MAX)),
+                                        tensor_eq(to, number64(context, INT32_MAX)));
+        from = bound_between(from, count, none, last);
+        to = tensor_where(whole, before, bound_between(to, count, before, last));
+    }
+    struct tensor length = step > 0 ? tensor_sub(to, from) : tensor_sub(from, to);
+    length = tensor_min(tensor_max(length, none), number64(context, most * width));
+    c->count =
+        tensor_div(tensor_add(length, number64(context, width - 1)), number64(context, width));
+    struct tensor steps =
+        tensor_mul(tensor_iota(context, DTYPE_INT64, most), number64(context, step));
+    return tensor_gather(x, c->axis, tensor_add(from, steps));
+}
+
 struct tensor count_slice(struct call *call) {
-    struct counted c = call_counted(call, 0);
+    struct counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0);
     struct slice slices[MAX_RANK];
     int slice_count = only_counted_below(call, 1) ? call_slices(call, tensor_rank(x), slices) : -1;
     for (int i = 0; i < slice_count; i++) {
-        struct slice slice = slices[i];
-        if (tensor_extent(x, slice.axis) == 0)
+        struct counted c = counted_along(&counts, slices[i].axis);
+        if (tensor_extent(x, slices[i].axis) == 0)
             continue;
-        if (slice.axis == c.axis && !is_from_front(slice)) {
-            x = slice_by_count(x, slice, &c.count);
-            continue;
-        }
-        if (slice.axis == c.axis)
-            c.count = count_of_slice(c.count, tensor_extent(x, c.axis), slice.start, slice.end,
-                                     slice.step);
-        x = take_slice(x, slice);
+        x = slice_counted(x, slices[i], &c);
+        if (is_counted(c))
+            count_along(&counts, c);
     }
-    call_counts_output(call, 0, c.axis, c.count);
+    for (int i = 0; i < counts.count; i++)
+        call_counts_output(call, 0, counts.list[i].axis, counts.list[i].count);
     return slice_count < 0 ? NO_TENSOR : x;
 }
 
 /* ---- Joining ---- */
 
-/* All are counted alike, along another axis than they are joined along. */
-static struct tensor concat_across(struct call *call, struct counted c) {
-    for (int i = 0; i < call->input_count; i++)
-        if (!same_counted(c, call_counted(call, i)))
-            return refuse_counted(call, "joined with others across its axis");
-    return build_along(call, c.axis, c.count);
-}
-
-/* Whether only the last is counted: the true elements stand together already. */
-static bool is_last_only(const struct call *call) {
-    for (int i = 0; i + 1 < call->input_count; i++)
-        if (is_counted(call_counted(call, i)))
-            return false;
+/* What all inputs have along an axis across which they are joined. Their true extents are the same:
+ * that of one which is not counted, or else a count that all have. Refuses the node where counts
+ * differ. */
+static bool match_across(struct call *call, int axis) {
+    int64_t least = INT64_MAX, extent = -1;
+    struct tensor count = NO_TENSOR;
+    bool same = true;
+    for (int i = 0; i < call->input_count; i++) {
+        struct counts counts = call_counts(call, i);
+        struct counted c = counted_along(&counts, axis);
+        int64_t own = tensor_extent(call_input(call, i), axis);
+        if (!is_counted(c))
+            extent = own;
+        same = same && (!is_given(count) || !is_counted(c) || count.node == c.count.node);
+        count = is_counted(c) ? c.count : count;
+        least = own < least ? own : least;
+    }
+    if (extent < 0 && !same) {
+        refuse_counted(call, "joined with others across its axis");
+        return false;
+    }
+    for (int i = 0; i < call->input_count && is_given(count); i++)
+        call->inputs[i] = reach_of_axis(call_input(call, i), axis, 0, extent < 0 ? least : extent);
+    call_counts_output(call, 0, axis, extent < 0 ? count : NO_TENSOR);
     return true;
 }
 
-/* What is true of each, one after another. */
-static struct tensor concat_along(struct call *call, int axis) {
-    struct tensor count = NO_TENSOR;
-    struct tensor *truths =
-        arena_array(&call->importer->arena, struct tensor, (size_t)call->input_count);
-    static const uint8_t one = 1;
+/* What is true of each input, one after another along the axis: which of the joined elements stands
+ * at each place. Behind the last there may be any. */
+static struct tensor places_of_parts(struct call *call, int axis, struct tensor *count) {
+    struct tensor_context *context = call->context;
+    int64_t most = 0, extent = 0;
+    for (int i = 0; i < call->input_count; i++)
+        most += tensor_extent(call_input(call, i), axis);
+    struct tensor place = tensor_iota(context, DTYPE_INT64, most), source = place;
+    *count = NO_TENSOR;
     for (int i = 0; i < call->input_count; i++) {
-        struct counted c = call_counted(call, i);
-        int64_t extent = tensor_extent(call_input(call, i), axis);
-        struct tensor own = is_counted(c) ? c.count : number64(call->context, extent);
-        count = i ? tensor_add(count, own) : own;
-        if (is_counted(c) && c.axis != axis)
-            return refuse_counted(call, "joined along an axis that is not counted");
-        truths[i] = is_counted(c) ? tensor_lt(tensor_iota(call->context, DTYPE_INT64, extent), own)
-                                  : tensor_const(call->context, DTYPE_BOOL, SHAPE(extent), 1, &one);
+        struct counts counts = call_counts(call, i);
+        struct counted c = counted_along(&counts, axis);
+        int64_t own = tensor_extent(call_input(call, i), axis);
+        if (is_given(*count)) {
+            struct tensor moved = tensor_sub(number64(context, extent), *count);
+            source = tensor_where(tensor_lt(place, *count), source, tensor_add(place, moved));
+        }
+        struct tensor length = is_counted(c) ? c.count : number64(context, own);
+        *count = is_given(*count) ? tensor_add(*count, length) : length;
+        extent += own;
     }
-    struct tensor y = build_plain(call);
-    call_counts_output(call, 0, axis, count);
-    if (is_last_only(call))
-        return y;
-    return tensor_gather(y, axis, places_of(tensor_concat(call->input_count, truths, 0)));
+    return source;
+}
+
+/* Whether no input but the last is counted along the axis: what is true stands together already. */
+static bool is_last_only(const struct call *call, int axis) {
+    for (int i = 0; i + 1 < call->input_count; i++) {
+        struct counts counts = call_counts(call, i);
+        if (is_counted(counted_along(&counts, axis)))
+            return false;
+    }
+    return true;
+}
+
+static bool any_counted(const struct call *call, int axis) {
+    bool any = false;
+    for (int i = 0; i < call->input_count; i++) {
+        struct counts counts = call_counts(call, i);
+        any |= is_counted(counted_along(&counts, axis));
+    }
+    return any;
 }
 
 struct tensor count_concat(struct call *call) {
     int rank = tensor_rank(call_input(call, 0));
     int axis = call_axis(call, call_int(call, "axis", 1), rank);
-    struct counted c = {NO_TENSOR, 0};
+    struct tensor count;
     for (int i = 0; i < call->input_count; i++)
-        if (is_counted(call_counted(call, i)))
-            c = call_counted(call, i);
-    return c.axis == axis ? concat_along(call, axis) : concat_across(call, c);
+        if (tensor_rank(call_input(call, i)) != rank)
+            return build_plain(call); /* which refuses it */
+    for (int i = 0; i < rank; i++)
+        if (i != axis && !match_across(call, i))
+            return NO_TENSOR;
+    struct tensor y = build_plain(call);
+    if (!any_counted(call, axis))
+        return y;
+    struct tensor places = places_of_parts(call, axis, &count);
+    call_counts_output(call, 0, axis, count);
+    return is_last_only(call, axis) ? y : tensor_gather(y, axis, places);
 }
 
 /* ---- Elements at positions ---- */
@@ -176,20 +253,20 @@ static struct tensor from_count(struct tensor positions, struct tensor count) {
 }
 
 struct tensor count_gather(struct call *call) {
-    struct counted x = call_counted(call, 0), positions = call_counted(call, 1);
+    struct counts x = call_counts(call, 0), positions = call_counts(call, 1);
     int rank = tensor_rank(call_input(call, 0)), more = tensor_rank(call_input(call, 1)) - 1;
     int axis = call_axis(call, call_int(call, "axis", 0), rank);
-    if (is_counted(x) && x.axis == axis) {
-        call->inputs[0] = filled_behind(call->inputs[0], x, FILL_ZERO);
-        call->inputs[1] = from_count(call->inputs[1], x.count);
-        x.count = NO_TENSOR;
+    for (int i = 0; i < x.count; i++) {
+        struct counted c = x.list[i];
+        if (c.axis != axis) {
+            call_counts_output(call, 0, c.axis < axis ? c.axis : c.axis + more, c.count);
+            continue;
+        }
+        call->inputs[0] = filled_behind(call->inputs[0], c, FILL_ZERO);
+        call->inputs[1] = from_count(call->inputs[1], c.count);
     }
-    if (is_counted(x) && is_counted(positions))
-        return refuse_counted(call, "by positions that are counted, along another axis");
-    if (is_counted(x))
-        return build_along(call, x.axis < axis ? x.axis : x.axis + more, x.count);
-    if (is_counted(positions))
-        return build_along(call, axis + positions.axis, positions.count);
+    for (int i = 0; i < positions.count; i++)
+        call_counts_output(call, 0, axis + positions.list[i].axis, positions.list[i].count);
     return build_plain(call);
 }
 
@@ -368,13 +445,10 @@ static struct tensor count_of_bordered(struct tensor count, struct range border,
     return of_own ? tensor_where(tensor_eq(count, none), none, more) : more;
 }
 
-/* A constant behind the count begins a border of the same constant. */
-struct tensor count_pad(struct call *call) {
-    struct counted c = call_counted(call, 0);
-    struct range pads[MAX_RANK], *own = &pads[c.axis];
-    struct tensor x = call_input(call, 0);
-    if (!only_counted_below(call, 1) || !call_borders(call, x, pads))
-        return NO_TENSOR;
+/* Lays the border around a counted axis of x as far as the Pad's own could not: which that is then.
+ * A constant behind the count begins a border of the same constant. */
+static struct tensor pad_counted(struct call *call, struct tensor x, struct counted c,
+                                 struct range *own) {
     x = crop_counted(x, &c, own);
     if (!is_given(x))
         return refuse_counted(call, "pads that take more than there can be");
@@ -386,7 +460,18 @@ struct tensor count_pad(struct call *call) {
         *own = of_own ? (struct range){0, 0} : *own;
     }
     call_counts_output(call, 0, c.axis, c.count);
-    return put_border(call, x, pads);
+    return x;
+}
+
+struct tensor count_pad(struct call *call) {
+    struct counts counts = call_counts(call, 0);
+    struct range pads[MAX_RANK];
+    struct tensor x = call_input(call, 0);
+    if (!only_counted_below(call, 1) || !call_borders(call, x, pads))
+        return NO_TENSOR;
+    for (int i = 0; i < counts.count && is_given(x); i++)
+        x = pad_counted(call, x, counts.list[i], &pads[counts.list[i].axis]);
+    return is_given(x) ? put_border(call, x, pads) : NO_TENSOR;
 }
 
 struct tensor count_one_hot(struct call *call) {

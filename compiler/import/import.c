@@ -270,18 +270,25 @@ static int count_output(struct importer *importer, struct made_outputs *made, in
 }
 
 /* Zeros stand behind what counts. */
-static void count_outputs(struct importer *importer, struct made_outputs *made) {
+static bool count_outputs(struct importer *importer, struct made_outputs *made) {
     int own = made->count;
     for (int i = 0; i < own; i++) {
         struct named_tensor *output = &made->list[i];
-        struct counted c = counted_of(importer, output->tensor);
+        struct counts counts = counts_of(importer, output->tensor);
+        struct counted c = counts.list[0];
         made->counts[i] = -1;
-        if (!is_counted(c))
+        if (counts.count > 1)
+            return et_fail(importer->error,
+                           "output \"%s\": several of its extents depend on the data, expected at "
+                           "most one",
+                           quoted(output->name).text);
+        if (counts.count == 0)
             continue;
         output->tensor = filled_behind(output->tensor, c, FILL_ZERO);
         made->axes[i] = c.axis;
         made->counts[i] = count_output(importer, made, own, output->name, c.count);
     }
+    return true;
 }
 
 /* Tells of a run in which a loop would have gone on at its bound. */
@@ -313,7 +320,8 @@ static struct graph *import_outputs(struct importer *importer, const struct tens
         arena_array(&importer->arena, int, most), arena_array(&importer->arena, int, most)};
     for (int i = 0; i < made.count; i++)
         made.list[i] = (struct named_tensor){graph->output[i]->name, tensors[i]};
-    count_outputs(importer, &made);
+    if (!count_outputs(importer, &made))
+        return NULL;
     tell_cut(importer, &made);
     struct tensor_context *context = importer->model_graph->context;
     importer->model_graph->context = NULL; /* compile_to_graph frees it */

@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_LENGTHS = 64 }; /* of one tensor */
-
 struct lengths lengths_of(struct importer *importer, struct tensor x) {
     const struct built_graph *graph = importer->graph;
     if (!x.node || x.context != graph->context || x.node->id >= graph->lengths_count)
@@ -26,16 +24,23 @@ struct tensor with_lengths(struct importer *importer, struct tensor x, struct le
     return x;
 }
 
-static bool varies(const struct length *length) {
-    return length->count.node && length->factor;
+int64_t length_most(const struct length *length) {
+    return length_varies(length) ? length->factor * length->most + length->offset : length->offset;
+}
+
+struct tensor length_now(const struct length *length) {
+    struct tensor_context *context = length->count.context;
+    struct tensor x = length->count;
+    if (length->factor != 1)
+        x = tensor_mul(x, number64(context, length->factor));
+    return length->offset ? tensor_add(x, number64(context, length->offset)) : x;
 }
 
 bool is_times(const struct length *length, struct tensor count, int64_t times) {
     return length->count.node == count.node && length->factor == times && length->offset == 0;
 }
 
-/* Integers in the place of x, of its dtype and rank. */
-static struct tensor list_like(struct tensor x, int count, const int64_t *values) {
+struct tensor list_like(struct tensor x, int count, const int64_t *values) {
     struct tensor list = int64_list(x.context, count, values);
     return tensor_cast(tensor_rank(x) ? list : tensor_reshape(list, SCALAR_SHAPE), tensor_dtype(x));
 }
@@ -86,8 +91,9 @@ static bool find_counts(struct call *call, int operands, struct found_counts *co
         struct lengths lengths = lengths_of(call->importer, call->inputs[i]);
         for (int k = 0; k < lengths.count; k++) {
             const struct length *length = &lengths.list[k];
-            counts->varying += varies(length);
-            if (varies(length) && ((operands && i >= operands) || !add_count(counts, length)))
+            counts->varying += length_varies(length);
+            if (length_varies(length) &&
+                ((operands && i >= operands) || !add_count(counts, length)))
                 return false;
         }
     }
@@ -99,7 +105,7 @@ static struct tensor at_count(struct tensor x, struct lengths lengths, const str
     int64_t values[MOST_LENGTHS];
     for (int i = 0; i < lengths.count; i++) {
         const struct length *length = &lengths.list[i];
-        bool is_one = varies(length) && length->count.node == one;
+        bool is_one = length_varies(length) && length->count.node == one;
         values[i] = length->offset + (is_one ? length->factor : 0);
     }
     return list_like(x, lengths.count, values);
@@ -160,7 +166,7 @@ static void set_lengths(struct call *call, int output, const struct found_counts
         is_list = is_list && ones[i];
     for (int64_t i = 0; is_list && i < elements; i++) {
         is_list = length_at(counts, none, ones, i, &list[i]);
-        varying |= varies(&list[i]);
+        varying |= length_varies(&list[i]);
     }
     if (!is_list)
         return;
@@ -199,10 +205,6 @@ static void follow_linear(struct call *call) {
 
 /* ---- Comparisons that are decided whatever the counts are ---- */
 
-static int64_t most_of(const struct length *length) {
-    return varies(length) ? length->factor * length->most + length->offset : length->offset;
-}
-
 /* What each element of an operand can be. */
 struct bounds {
     int count;
@@ -222,7 +224,7 @@ static bool find_bounds(struct importer *importer, struct tensor x, struct bound
     bounds->count = known ? (int)elements_of(x) : lengths.count;
     for (int i = 0; i < bounds->count; i++) {
         bounds->least[i] = known ? element_at(known, i) : lengths.list[i].offset;
-        bounds->most[i] = known ? element_at(known, i) : most_of(&lengths.list[i]);
+        bounds->most[i] = known ? element_at(known, i) : length_most(&lengths.list[i]);
     }
     return true;
 }
@@ -295,190 +297,4 @@ void lengths_follow(struct call *call) {
         decide(call, how);
     else
         follow_linear(call);
-}
-
-/* ---- Operators that take lengths for a shape ---- */
-
-/* Of those of an input that is taken for a shape: at most one says a count. */
-struct asked_shape {
-    struct lengths lengths;
-    int axis;             /* of the one; -1: none */
-    struct length length; /* that */
-};
-
-static bool read_asked(struct call *call, int input, struct asked_shape *asked) {
-    asked->lengths = lengths_of(call->importer, call_input(call, input));
-    asked->axis = -1;
-    for (int i = 0; i < asked->lengths.count; i++) {
-        if (!varies(&asked->lengths.list[i]))
-            continue;
-        if (asked->axis >= 0) {
-            call_refuse(call, "a shape of which two extents depend on the data");
-            return false;
-        }
-        asked->axis = i;
-        asked->length = asked->lengths.list[i];
-    }
-    return true;
-}
-
-/* The greatest that each can be, in the place of that input. */
-static void ask_for_most(struct call *call, int input, struct lengths lengths) {
-    int64_t values[MOST_LENGTHS];
-    for (int i = 0; i < lengths.count; i++)
-        values[i] = most_of(&lengths.list[i]);
-    call->inputs[input] = list_like(call_input(call, input), lengths.count, values);
-}
-
-/* What a length is when the graph runs. */
-static struct tensor count_of_length(const struct length *length) {
-    struct tensor_context *context = length->count.context;
-    struct tensor x = length->count;
-    if (length->factor != 1)
-        x = tensor_mul(x, number64(context, length->factor));
-    return length->offset ? tensor_add(x, number64(context, length->offset)) : x;
-}
-
-static struct tensor reshape_by_lengths(struct call *call) {
-    struct asked_shape asked;
-    struct counted c = call_counted(call, 0);
-    struct tensor x = call_input(call, 0);
-    int64_t times = 0;
-    if (!read_asked(call, 1, &asked))
-        return NO_TENSOR;
-    ask_for_most(call, 1, asked.lengths);
-    struct tensor y = build_plain(call);
-    if (!y.node)
-        return y;
-    if (!is_counted(c) || !counted_goes_to(x, c.axis, y, asked.axis, &times) ||
-        !is_times(&asked.length, c.count, times))
-        return call_refuse(call,
-                           "%s to %s, of which an extent depends on the data: it is not that "
-                           "of an axis which stays",
-                           tensor_text(x).text, tensor_text(y).text);
-    call_counts_output(call, 0, asked.axis, count_of_length(&asked.length));
-    return y;
-}
-
-/* The output y, counted, as a node that no tensor is which is counted in another way or not. */
-static struct tensor counted_apart(struct call *call, struct tensor y, struct counted c) {
-    call_counts_output(call, 0, c.axis, c.count);
-    return filled_behind(y, c, FILL_ZERO);
-}
-
-static struct tensor expand_by_lengths(struct call *call) {
-    struct asked_shape asked;
-    struct counted c = call_counted(call, 0);
-    struct tensor x = call_input(call, 0);
-    if (!read_asked(call, 1, &asked))
-        return NO_TENSOR;
-    int rank = tensor_rank(x) > asked.lengths.count ? tensor_rank(x) : asked.lengths.count;
-    int to = asked.axis + rank - asked.lengths.count, own = to - (rank - tensor_rank(x));
-    bool stays = c.axis == own && is_times(&asked.length, c.count, 1);
-    if (is_counted(c) ? !stays : own >= 0 && tensor_extent(x, own) != 1)
-        return call_refuse(call, "%s to an extent that depends on the data", tensor_text(x).text);
-    ask_for_most(call, 1, asked.lengths);
-    if (is_counted(c))
-        return build_along(call, to, c.count);
-    return counted_apart(call, build_plain(call),
-                         (struct counted){count_of_length(&asked.length), to});
-}
-
-static struct tensor fill_by_lengths(struct call *call) {
-    struct asked_shape asked;
-    if (!read_asked(call, 0, &asked))
-        return NO_TENSOR;
-    ask_for_most(call, 0, asked.lengths);
-    return build_along(call, asked.axis, count_of_length(&asked.length));
-}
-
-/* Up to a limit that depends on the data, from a number on that does not. */
-static struct tensor range_by_lengths(struct call *call) {
-    struct asked_shape asked;
-    if (!read_asked(call, 1, &asked))
-        return NO_TENSOR;
-    if (asked.axis < 0 || !call_is_known(call, call_input(call, 0)) ||
-        !call_is_known(call, call_input(call, 2)))
-        return call_refuse(call, "a start or a delta that depends on the data");
-    double first = call_known_number(call, call_input(call, 0), "the start");
-    double step = call_known_number(call, call_input(call, 2), "the delta");
-    if (step < 1 || step > 0x1p40 || fabs(first) > 0x1p40)
-        return call_refuse(call, "a start or a delta out of their range, to a limit that depends "
-                                 "on the data");
-    int64_t start = (int64_t)first, delta = (int64_t)step;
-    struct tensor count = count_of_length(&asked.length);
-    ask_for_most(call, 1, asked.lengths);
-    if (start == 0 && delta == 1 && asked.length.offset >= 0)
-        return build_along(call, 0, count);
-    struct tensor distance = tensor_add(count, number64(call->context, delta - 1 - start));
-    distance = tensor_max(distance, number64(call->context, 0));
-    return build_along(call, 0, tensor_div(distance, number64(call->context, delta)));
-}
-
-/* Up to an end that depends on the data. */
-static struct tensor slice_by_lengths(struct call *call) {
-    struct asked_shape asked;
-    struct tensor x = call_input(call, 0);
-    struct counted c = call_counted(call, 0);
-    if (!read_asked(call, 2, &asked))
-        return NO_TENSOR;
-    struct integers starts = call_ints_or_input(call, "starts", 1);
-    struct integers axes = call_ints_or_input(call, "axes", 3);
-    struct integers steps = call_ints_or_input(call, "steps", 4);
-    ask_for_most(call, 2, asked.lengths);
-    if (asked.axis < 0)
-        return is_counted(c) ? build_counted(call) : build_plain(call);
-    int axis = call_axis(call, integer_or(axes, asked.axis, asked.axis), tensor_rank(x));
-    int64_t start = integer_or(starts, asked.axis, 0);
-    if (asked.length.offset < 0 || start != 0 || integer_or(steps, asked.axis, 1) != 1 ||
-        (is_counted(c) && c.axis != axis))
-        return call_refuse(call, "%s to an end that depends on the data", tensor_text(x).text);
-    struct tensor own = is_counted(c) ? c.count : number64(call->context, tensor_extent(x, axis));
-    struct tensor count = is_times(&asked.length, c.count, 1)
-                              ? c.count
-                              : tensor_min(own, count_of_length(&asked.length));
-    struct tensor y = is_counted(c) ? build_counted(call) : build_plain(call);
-    return counted_apart(call, y, (struct counted){count, axis});
-}
-
-/* To sizes of which one is the extent that there is. */
-static struct tensor resize_by_lengths(struct call *call) {
-    struct asked_shape asked;
-    struct counted c = call_counted(call, 0);
-    if (!read_asked(call, 3, &asked))
-        return NO_TENSOR;
-    struct integers axes = call_ints(call, "axes");
-    int rank = tensor_rank(call_input(call, 0));
-    if (asked.axis >= 0 &&
-        (!is_counted(c) || !is_times(&asked.length, c.count, 1) ||
-         call_axis(call, integer_or(axes, asked.axis, asked.axis), rank) != c.axis))
-        return call_refuse(call, "to sizes that depend on the data");
-    ask_for_most(call, 3, asked.lengths);
-    return is_counted(c) ? build_counted(call) : build_plain(call);
-}
-
-static const struct shaped_op {
-    const char *name;
-    int input; /* that is a shape */
-    struct tensor (*build)(struct call *call);
-} shaped_ops[] = {
-    {"Reshape", 1, reshape_by_lengths},      {"Expand", 1, expand_by_lengths},
-    {"ConstantOfShape", 0, fill_by_lengths}, {"Range", 1, range_by_lengths},
-    {"Slice", 2, slice_by_lengths},          {"Resize", 3, resize_by_lengths},
-};
-
-static const struct shaped_op *shaped_op_of(const struct call *call) {
-    for (size_t i = 0; i < sizeof shaped_ops / sizeof shaped_ops[0]; i++)
-        if (!call->op->domain[0] && strcmp(call->op->name, shaped_ops[i].name) == 0 &&
-            lengths_of(call->importer, call_input(call, shaped_ops[i].input)).count)
-            return &shaped_ops[i];
-    return NULL;
-}
-
-bool takes_lengths(const struct call *call) {
-    return shaped_op_of(call) != NULL;
-}
-
-struct tensor build_of_lengths(struct call *call) {
-    return shaped_op_of(call)->build(call);
 }

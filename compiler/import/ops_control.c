@@ -1,5 +1,7 @@
 /* Operators with graphs within them: what is known to be taken is written in their place. */
 #include "compiler/import/counted.h"
+#include "compiler/import/growing.h"
+#include "compiler/import/lengths.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/scanned.h"
 #include "compiler/import/unrolled.h"
@@ -46,24 +48,15 @@ static struct tensor import_taken(struct call *call, const Onnx__Graph *graph) {
 /* `a` where the scalar condition holds, else `b`, of the same kind; refuses others. */
 static struct tensor select_one(struct call *call, struct tensor condition, struct tensor a,
                                 struct tensor b) {
-    int64_t a_shape[MAX_RANK], b_shape[MAX_RANK];
     if (!a.node || !b.node)
         return dead(call);
-    int rank = shape_of(a, a_shape);
-    bool same = tensor_dtype(a) == tensor_dtype(b) && shape_of(b, b_shape) == rank;
-    struct counted c = counted_of(call->importer, a);
-    same = same && same_counted(c, counted_of(call->importer, b));
-    for (int i = 0; i < rank && same; i++)
-        same = a_shape[i] == b_shape[i];
-    struct tensor chosen = same ? NO_TENSOR : select_counted(call->importer, condition, a, b);
-    if (is_given(chosen))
-        return chosen;
-    if (!same)
+    struct tensor chosen = select_counted(call->importer, condition, a, b);
+    if (!is_given(chosen))
         return call_refuse(call,
                            "the condition depends on the model's inputs and decides between %s "
                            "and %s: what depends on it must be known before",
                            tensor_text(a).text, tensor_text(b).text);
-    return a.node == b.node ? a : counted(call->importer, tensor_where(condition, a, b), c);
+    return chosen;
 }
 
 struct tensor import_if(struct call *call) {
@@ -103,6 +96,7 @@ struct loop {
     struct tensor condition; /* whether there is another step */
     struct tensor active;    /* whether the run is still going on; NO_TENSOR: it is */
     bool many;               /* too many to be written out, or not as many at all sizes */
+    int *growing;            /* of each state, as a scan: the axis along which it grows */
     bool undecided;          /* written out, it turned out to collect as much as a run decides */
 };
 
@@ -119,10 +113,16 @@ static bool another_step(struct loop *loop) {
     return true;
 }
 
+static bool grows(const struct loop *loop, int state) {
+    return loop->growing && loop->growing[state] != DOES_NOT_GROW;
+}
+
 /* Whether an output is asked for that collects a part of each step. */
 static bool collects(const struct loop *loop) {
     const struct call *call = loop->unrolled.call;
     bool any = false;
+    for (int i = 0; i < loop->unrolled.states; i++)
+        any |= grows(loop, i);
     for (int i = loop->unrolled.states; i < call->output_count; i++)
         any |= call_wants_output(call, i);
     return any;
@@ -240,7 +240,7 @@ static int64_t most_steps(const struct loop *loop) {
     int64_t bound = import_loop_bound(importer);
     if (bound)
         return bound < loop->trips ? bound : loop->trips;
-    if (!is_given(loop->limit) && loop->trips <= INT32_MAX)
+    if (loop->trips <= INT32_MAX)
         return loop->trips;
     call_refuse(loop->unrolled.call,
                 "how often it runs depends on the model's inputs; it must be known before, or has "
@@ -269,6 +269,23 @@ static bool end_at_run_time(const struct loop *loop, struct scanned *scanned) {
     return scanned->steps;
 }
 
+/* States that grow, of the parts that so many steps have made (NO_TENSOR: all of them). */
+static void grow_states(const struct loop *loop, struct tensor count, struct tensor *results) {
+    struct call *call = loop->unrolled.call;
+    for (int i = 0; i < loop->unrolled.states; i++) {
+        struct tensor initial = call_inputs(call, 2)[i], parts = results[i];
+        if (!grows(loop, i) || !parts.node)
+            continue;
+        int axis = loop->growing[i];
+        int64_t width = tensor_extent(parts, axis + 1), before = tensor_extent(initial, axis);
+        results[i] = grown_state(initial, axis, parts);
+        if (is_given(count))
+            call_counts_output(call, i, axis,
+                               tensor_add(tensor_mul(count, number64(call->context, width)),
+                                          number64(call->context, before)));
+    }
+}
+
 /* Where there is no step, states are what they were and nothing is collected. */
 static void unless_none(const struct loop *loop, const struct scanned *scanned, struct tensor first,
                         struct tensor *results) {
@@ -277,9 +294,11 @@ static void unless_none(const struct loop *loop, const struct scanned *scanned, 
     struct tensor count = scanned->count;
     if (is_given(first)) {
         for (int i = 0; i < states; i++)
-            results[i] = tensor_where(first, results[i], call_inputs(call, 2)[i]);
+            if (!grows(loop, i))
+                results[i] = tensor_where(first, results[i], call_inputs(call, 2)[i]);
         count = is_given(count) ? tensor_where(first, count, scalar_like(count, 0)) : count;
     }
+    grow_states(loop, count, results);
     for (int i = states; i < call->output_count; i++)
         if (call_wants_output(call, i))
             call_counts_output(call, i, 0, count);
@@ -299,6 +318,22 @@ static bool end_scan(struct loop *loop, struct scanned *scanned, bool begins,
     unless_none(loop, scanned, first, results);
     note_cut(call->importer, scanned->cut, first);
     return true;
+}
+
+/* The axes along which states grow; NULL: none does. */
+static int *growing_states(const struct loop *loop) {
+    struct call *call = loop->unrolled.call;
+    int states = loop->unrolled.states;
+    int *axes = arena_array(&call->importer->arena, int, (size_t)states + 1);
+    bool any = false;
+    for (int i = 0; i < states; i++) {
+        struct tensor initial = call_inputs(call, 2)[i];
+        bool may = initial.node && counts_of(call->importer, initial).count == 0;
+        axes[i] = may ? growing_axis(loop->unrolled.body, (size_t)i + 2, (size_t)i + 1, initial)
+                      : DOES_NOT_GROW;
+        any |= axes[i] != DOES_NOT_GROW;
+    }
+    return any ? axes : NULL;
 }
 
 /* The same where each step is taken. */
@@ -321,6 +356,7 @@ static bool scan_steps_of(struct loop *loop, bool begins, struct tensor *results
                               .first_state_out = 1,
                               .slices = 1,
                               .input_count = states + 2};
+    scanned.growing = loop->growing = growing_states(loop);
     scanned.inputs = arena_array(&call->importer->arena, struct tensor, (size_t)states + 2);
     scanned.inputs[0] = tensor_iota(call->context, DTYPE_INT64, scanned.steps);
     scanned.inputs[1] = truth(call); /* else there is no step */
@@ -332,9 +368,13 @@ static bool scan_steps_of(struct loop *loop, bool begins, struct tensor *results
     *written = decision == BY_COUNT || (decision == GOES_ON && !(bounded && loop->many));
     if (decision == AT_RUN_TIME)
         return end_scan(loop, &scanned, begins, results);
-    if (!*written)
-        return end_all_steps(&scanned, results);
-    scanned_drop(&scanned);
+    if (*written) {
+        scanned_drop(&scanned);
+        return true;
+    }
+    if (!end_all_steps(&scanned, results))
+        return false;
+    grow_states(loop, NO_TENSOR, results);
     return true;
 }
 
@@ -354,7 +394,9 @@ static void read_trips(struct loop *loop) {
     struct call *call = loop->unrolled.call;
     struct tensor trips = call_optional(call, 0);
     if (is_given(trips) && !call_is_known(call, trips)) {
+        int64_t bound = integer_bound(call, trips);
         loop->limit = tensor_reshape(trips, SCALAR_SHAPE);
+        loop->trips = bound >= 0 ? bound : loop->trips;
     } else if (is_given(trips)) {
         struct integers known = call_known(call, trips, "how often it runs");
         loop->trips = known.count == 1 ? known.values[0] : 0;

@@ -1,7 +1,9 @@
 /* Resize and Upsample: axes of other lengths, one after the other. */
 #include "compiler/import/counted_rules.h"
+#include "compiler/import/lengths.h"
 #include "compiler/import/movement.h"
 #include "compiler/import/resample.h"
+#include "compiler/import/resizing.h"
 
 #include "compiler/base/json_read.h"
 
@@ -9,19 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum resize_kind { NEAREST, LINEAR, CUBIC };
-
-/* How one axis changes. */
-struct axis_change {
-    int64_t from, to; /* lengths */
-    double scale;
-    double length;     /* scale * from, which may be between two lengths */
-    double start, end; /* of what is cropped, as a part of the axis */
-};
-
 /* ---- Coordinates: where a new element stands among the old ones ---- */
-
-typedef double coordinate(const struct axis_change *axis, double i);
 
 /* i / scale, without the error of a scale that is a quotient of lengths. */
 static double unscaled(const struct axis_change *axis, double i) {
@@ -61,19 +51,19 @@ static const struct {
     const char *name;
     int since;
     coordinate *function;
+    coordinate_at_run *at_run; /* NULL: it is not known there */
 } coordinates[] = {
-    {"half_pixel", 11, half_pixel},
-    {"half_pixel_symmetric", 19, half_pixel_symmetric},
-    {"pytorch_half_pixel", 11, pytorch_half_pixel},
-    {"align_corners", 11, align_corners},
-    {"asymmetric", 11, asymmetric},
-    {"tf_crop_and_resize", 11, crop_and_resize},
-    {"tf_half_pixel_for_nn", 11, half_pixel}, /* with "nearest" only; until opset 12 */
+    {"half_pixel", 11, half_pixel, run_half_pixel},
+    {"half_pixel_symmetric", 19, half_pixel_symmetric, run_half_pixel_symmetric},
+    {"pytorch_half_pixel", 11, pytorch_half_pixel, run_pytorch_half_pixel},
+    {"align_corners", 11, align_corners, run_align_corners},
+    {"asymmetric", 11, asymmetric, run_asymmetric},
+    {"tf_crop_and_resize", 11, crop_and_resize, NULL},
+    {"tf_half_pixel_for_nn", 11, half_pixel,
+     run_half_pixel}, /* with "nearest" only; until opset 12 */
 };
 
 /* ---- Nearest ---- */
-
-typedef double nearest(const struct axis_change *axis, double x);
 
 static double round_prefer_floor(const struct axis_change *axis, double x) {
     (void)axis;
@@ -103,24 +93,15 @@ static double nearest_simple(const struct axis_change *axis, double x) {
 static const struct {
     const char *name;
     nearest *function;
+    nearest_at_run *at_run;
 } nearest_modes[] = {
-    {"round_prefer_floor", round_prefer_floor},
-    {"round_prefer_ceil", round_prefer_ceil},
-    {"floor", nearest_floor},
-    {"ceil", nearest_ceil},
+    {"round_prefer_floor", round_prefer_floor, run_round_prefer_floor},
+    {"round_prefer_ceil", round_prefer_ceil, run_round_prefer_ceil},
+    {"floor", nearest_floor, run_nearest_floor},
+    {"ceil", nearest_ceil, run_nearest_ceil},
 };
 
 /* ---- What the node asks for ---- */
-
-struct resize {
-    struct call *call;
-    enum resize_kind kind;
-    coordinate *coordinate;
-    nearest *nearest;
-    bool antialias, exclude_outside;
-    double cubic_a, extrapolation;
-    struct axis_change axes[MAX_RANK];
-};
 
 static bool read_kind(struct resize *resize) {
     static const struct {
@@ -142,6 +123,7 @@ static bool read_coordinate(struct resize *resize) {
     for (size_t i = 0; i < sizeof coordinates / sizeof coordinates[0]; i++)
         if (strcmp(coordinates[i].name, name) == 0 && coordinates[i].since <= resize->call->opset) {
             resize->coordinate = coordinates[i].function;
+            resize->coordinate_at_run = coordinates[i].at_run;
             return true;
         }
     call_refuse(resize->call, "coordinate_transformation_mode \"%s\"", quoted(name).text);
@@ -153,6 +135,7 @@ static bool read_nearest(struct resize *resize) {
     for (size_t i = 0; i < sizeof nearest_modes / sizeof nearest_modes[0]; i++)
         if (strcmp(nearest_modes[i].name, name) == 0) {
             resize->nearest = nearest_modes[i].function;
+            resize->nearest_at_run = nearest_modes[i].at_run;
             return true;
         }
     call_refuse(resize->call, "nearest_mode \"%s\"", quoted(name).text);
@@ -268,7 +251,8 @@ static bool set_roi(struct resize *resize, int count, const int *axes) {
 static void keep_lengths(struct resize *resize, struct tensor x) {
     for (int i = 0; i < tensor_rank(x); i++) {
         int64_t extent = tensor_extent(x, i);
-        resize->axes[i] = (struct axis_change){extent, extent, 1, (double)extent, 0, 1};
+        resize->axes[i] = (struct axis_change){
+            .from = extent, .to = extent, .scale = 1, .length = (double)extent, .end = 1};
     }
 }
 
@@ -363,7 +347,9 @@ static struct tensor resize_axes(const struct resize *resize, struct tensor x) {
     if (resize->kind != NEAREST && dtype != DTYPE_FLOAT64)
         x = tensor_cast(x, DTYPE_FLOAT32);
     for (int i = 0; i < rank; i++)
-        if (!stays(&resize->axes[i]))
+        if (is_given(resize->axes[i].from_now))
+            x = resize_at_run(resize, x, i);
+        else if (!stays(&resize->axes[i]))
             x = (resize->kind == NEAREST ? pick_nearest : interpolate)(resize, x, i);
     if (tensor_dtype(x) != dtype && (letter == 'I' || letter == 'B'))
         x = tensor_round(x);
@@ -437,15 +423,61 @@ struct tensor import_resize(struct call *call) {
     return read_resize(call, x, &resize) ? resize_axes(&resize, x) : NO_TENSOR;
 }
 
-/* Each element of the axis by itself. */
-struct tensor count_resize(struct call *call) {
-    struct counted c = call_counted(call, 0);
+/* ---- Of axes that are counted ---- */
+
+/* Where the sizes are lengths (not NULL): that of an axis, if it varies. */
+static const struct length *length_of_axis(struct call *call, int rank, int count,
+                                           const struct length *lengths, int axis) {
+    struct integers axes = call_ints(call, "axes");
+    for (int i = 0; i < count; i++)
+        if (call_axis(call, integer_or(axes, i, i), rank) == axis && length_varies(&lengths[i]))
+            return &lengths[i];
+    return NULL;
+}
+
+/* Makes the change of an axis one that a run computes, unless the axis stays as long as it is. */
+static bool change_at_run(struct resize *resize, struct tensor x, struct counted c,
+                          const struct length *length) {
+    struct call *call = resize->call;
+    struct axis_change *axis = &resize->axes[c.axis];
+    bool sized = call_has_input(call, 3) && elements_of(call_input(call, 3)) > 0;
+    const char *policy = call_text(call, "keep_aspect_ratio_policy", "stretch");
+    if (length ? is_counted(c) && is_times(length, c.count, 1) : !is_counted(c) || stays(axis)) {
+        call_counts_output(call, 0, c.axis, c.count);
+        axis->to = axis->from; /* to the last element */
+        axis->scale = 1;
+        return true;
+    }
+    if (!sized || strcmp(policy, "stretch") != 0 || resize->antialias ||
+        !resize->coordinate_at_run || (resize->kind == NEAREST && !resize->nearest_at_run)) {
+        refuse_counted(call, "another extent by scales, by one ratio, antialiased or cropped");
+        return false;
+    }
+    struct tensor to = length ? length_now(length) : number64(call->context, axis->to);
+    axis->from_now = is_counted(c) ? c.count : number64(call->context, tensor_extent(x, c.axis));
+    axis->to_now = to;
+    if (length)
+        call_counts_output(call, 0, c.axis, to);
+    return true;
+}
+
+/* Each element of a counted axis by itself, or at a place among those there are. */
+struct tensor resize_to_lengths(struct call *call, int count, const struct length *lengths) {
+    struct counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0);
     struct resize resize;
+    int rank = tensor_rank(x);
     if (!only_counted_below(call, 1) || !read_resize(call, x, &resize))
         return NO_TENSOR;
-    if (!stays(&resize.axes[c.axis]))
-        return refuse_counted(call, "another extent");
-    call_counts_output(call, 0, c.axis, c.count);
+    for (int i = 0; i < rank; i++) {
+        struct counted c = counted_along(&counts, i);
+        const struct length *length = length_of_axis(call, rank, count, lengths, i);
+        if ((is_counted(c) || length) && !change_at_run(&resize, x, c, length))
+            return NO_TENSOR;
+    }
     return resize_axes(&resize, x);
+}
+
+struct tensor count_resize(struct call *call) {
+    return resize_to_lengths(call, 0, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "compiler/base/arithmetic.h"
 #include "compiler/import/counted.h"
+#include "compiler/import/growing.h"
 #include "compiler/import/low_types.h"
 #include "compiler/import/movement.h"
 
@@ -19,6 +20,21 @@ static bool is_state(const struct scanned *s, int input) {
     return input >= s->first_state_in && input < s->first_state_in + s->states;
 }
 
+/* Whether that input is a state that grows, and the axis. */
+static bool grows(const struct scanned *s, int input, int *axis) {
+    *axis =
+        s->growing && is_state(s, input) ? s->growing[input - s->first_state_in] : DOES_NOT_GROW;
+    return *axis != DOES_NOT_GROW;
+}
+
+/* Nothing, for a state that grows. */
+static struct tensor nothing_like(struct tensor_context *context, struct tensor x, int axis) {
+    int64_t shape[MAX_RANK];
+    int rank = shape_of(x, shape);
+    shape[axis] = 0;
+    return zeros(context, tensor_dtype(x), rank, shape);
+}
+
 /* An input of a body for x: for a step's part of it, or for all of it. */
 static struct tensor add_input(struct tensor_context *context, int number, struct tensor x,
                                bool slice) {
@@ -34,10 +50,14 @@ static bool import_body(struct scanned *s) {
     s->own = arena_array(&importer->arena, struct tensor, (size_t)s->input_count + 1);
     for (int i = 0; i < s->input_count; i++) {
         bool own = is_state(s, i) || is_slice(s, i);
+        int axis;
         if (!s->inputs[i].node)
             return false;
-        s->own[i] = own ? add_input(s->graph->context, i, s->inputs[i], is_slice(s, i))
-                        : captured(importer, s->inputs[i]);
+        if (grows(s, i, &axis))
+            s->own[i] = nothing_like(s->graph->context, s->inputs[i], axis);
+        else
+            s->own[i] = own ? add_input(s->graph->context, i, s->inputs[i], is_slice(s, i))
+                            : captured(importer, s->inputs[i]);
     }
     return import_graph(importer, s->body, s->call->scope, s->own, s->outputs);
 }
@@ -50,7 +70,7 @@ static bool check_outputs(struct scanned *s) {
                         s->steps);
             return false;
         }
-        if (is_counted(counted_of(s->call->importer, s->outputs[i]))) {
+        if (counts_of(s->call->importer, s->outputs[i]).count) {
             call_refuse(s->call,
                         "%" PRId64 " steps, of which one gives a tensor whose extent "
                         "depends on the data",
@@ -139,7 +159,7 @@ static bool add_piece(const struct scanned *s, struct joined *joined, struct sta
         return false;
     }
     joined->extent = piece.end;
-    joined->collects |= piece.result >= s->states;
+    joined->collects |= piece.result >= 0 && !is_given(piece.initial);
     joined->pieces[joined->count++] = piece;
     return true;
 }
@@ -184,9 +204,10 @@ static bool join_states(struct scanned *s, struct joined *joined) {
         arena_array(&s->call->importer->arena, struct state_part, (size_t)outputs + OWN_PARTS);
     for (int i = 0; i < outputs; i++) {
         struct state_part piece = {.result = i, .next = s->outputs[s->first_state_out + i]};
-        if (i < s->states)
-            piece.initial = s->inputs[s->first_state_in + i];
-        else if (i >= s->call->output_count || !call_wants_output(s->call, i))
+        int input = s->first_state_in + i, axis;
+        if (i < s->states && !grows(s, input, &axis))
+            piece.initial = s->inputs[input];
+        else if (i >= s->states && (i >= s->call->output_count || !call_wants_output(s->call, i)))
             continue;
         if (!add_piece(s, joined, piece))
             return false;
@@ -325,11 +346,13 @@ static void make_inputs(struct scanned *s, const struct joined *joined, const st
     const bool *read = read_nodes(s, body);
     struct tensor *scanned = arena_array(arena, struct tensor, (size_t)s->slices + 1);
     struct tensor *outer = arena_array(arena, struct tensor, (size_t)body->input_count + 1);
-    int captures = 0, input = 0;
+    int captures = 0, input = 0, axis;
     copy->state = add_graph_input(copy->context, "state", tensor_dtype(copy->options.initial),
                                   SHAPE(joined->extent));
     for (int i = 0; i < s->input_count; i++) {
-        if (is_state(s, i)) {
+        if (grows(s, i, &axis)) {
+            continue; /* it is no input of the body */
+        } else if (is_state(s, i)) {
             const struct state_part *piece = &joined->pieces[i - s->first_state_in];
             copy->made[body->inputs[input++]->id] = piece_of(copy->state, piece);
         } else if (is_slice(s, i)) {

@@ -15,6 +15,8 @@ struct scanned {
     int first_slice_in, slices;          /* inputs of which a step sees its part of axis 0 */
     int input_count;
     struct tensor *inputs; /* states before the first step; all else as a whole */
+    int *growing; /* of each state its axis (growing.h), and its result is that of parts; NULL:
+                     none grows */
 
     struct built_graph *graph;
     struct tensor *own, *outputs; /* of the body: its inputs and outputs */
@@ -32,8 +34,8 @@ struct scanned {
 /* Imports the body, which is the graph at hand until one of the others is called, and can be asked
  * for what is known of its outputs. False: refused, and ended. */
 bool scanned_begin(struct scanned *scanned);
-/* Makes the scan. `results` gets the states after the last step, and what is collected and wanted,
- * along a new axis 0. False: refused. */
+/* Makes the scan. `results` gets the states after the last step, and along a new axis 0 what is
+ * collected and wanted, and the parts of states that grow. False: refused. */
 bool scanned_end(struct scanned *scanned, struct tensor *results);
 /* Leaves it. */
 void scanned_drop(struct scanned *scanned);

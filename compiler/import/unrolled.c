@@ -72,7 +72,7 @@ struct tensor unrolled_stack(struct unrolled *u, int k, int64_t axis, bool rever
     for (int i = 0; i < u->steps; i++) {
         int step = reversed ? u->steps - 1 - i : i;
         parts[i] = u->parts[(ptrdiff_t)step * u->collected + k];
-        if (is_counted(counted_of(u->call->importer, parts[i])))
+        if (counts_of(u->call->importer, parts[i]).count)
             return call_refuse(u->call, "collects tensors whose extent depends on the data");
     }
     return stack(u->steps, parts, (int)axis);

@@ -112,6 +112,105 @@ Test(counted, other_extents_are_named) {
             "tensor whose extent depends on the data");
 }
 
+/* ---- Sizes that a run computes ---- */
+
+static void add_integer(const char *name, int64_t value) {
+    Onnx__Tensor *tensor = onnx_add_initializer(&model, name, 7, 1);
+    int64_t *values = arena_array(&model.arena, int64_t, 1);
+    values[0] = value;
+    tensor->int64_data = values;
+    tensor->n_int64_data = 1;
+}
+
+static void add_float(const char *name, float value) {
+    Onnx__Tensor *tensor = onnx_add_initializer(&model, name, 1, 1);
+    float *values = arena_array(&model.arena, float, 1);
+    values[0] = value;
+    tensor->float_data = values;
+    tensor->n_float_data = 1;
+}
+
+/* An output of zeros, as many as `size` says. */
+static void expect_most(const char *size, const char *shape) {
+    struct et_error error = {0};
+    struct weights *weights = NULL;
+    Onnx__Attribute *to =
+        onnx_add_attribute(&model, onnx_add_node(&model, "Cast", size, "whole"), "to");
+    to->has_type = to->has_i = true;
+    to->type = 2;
+    to->i = 7;
+    onnx_add_node(&model, "ConstantOfShape", "whole", "z");
+    onnx_add_output(&model, "z");
+    struct graph *graph = onnx_import(&model, NULL, &weights, &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    expect_output(graph, 0, "z", shape, 0, 1);
+    graph_free(graph);
+    weights_free(weights);
+}
+
+/* x0 and x1: the sides of a box in a picture that is 100 wide. */
+static void make_sides(void) {
+    onnx_add_input(&model, "sides", 1, "2");
+    add_integer("zero", 0);
+    add_integer("one", 1);
+    add_float("null", 0);
+    add_float("hundred", 100);
+    add_float("half", 0.5F);
+    onnx_add_node(&model, "Max", "sides,null", "right");
+    onnx_add_node(&model, "Min", "right,hundred", "inside");
+    onnx_add_node(&model, "Gather", "inside,zero", "x0");
+    onnx_add_node(&model, "Gather", "inside,one", "x1");
+}
+
+Test(counted, sizes_have_the_bounds_of_what_they_are_made_of) {
+    make_sides();
+    onnx_add_node(&model, "Mul", "x1,half", "size");
+    expect_most("size", "float32[50]");
+}
+
+/* The middle is anywhere, and a side far from it; but they are as far from each other as before. */
+Test(counted, boxes_around_their_middle_stay_as_wide) {
+    make_sides();
+    onnx_add_node(&model, "Add", "x0,x1", "twice");
+    onnx_add_node(&model, "Mul", "twice,half", "middle");
+    onnx_add_node(&model, "Sub", "x1,x0", "wide");
+    onnx_add_node(&model, "Mul", "wide,half", "half_wide");
+    onnx_add_node(&model, "Sub", "middle,half_wide", "left");
+    onnx_add_node(&model, "Add", "middle,half_wide", "right_side");
+    onnx_add_node(&model, "Sub", "right_side,left", "size");
+    expect_most("size", "float32[100]");
+}
+
+/* Either it is 60, or 120 - x1, of which x1 is at least 60. */
+Test(counted, differences_of_the_lesser_are_bounded) {
+    make_sides();
+    add_float("sixty", 60);
+    onnx_add_node(&model, "Min", "x1,sixty", "a");
+    onnx_add_node(&model, "Sub", "a,x1", "less");
+    onnx_add_node(&model, "Add", "less,sixty", "size");
+    expect_most("size", "float32[60]");
+}
+
+Test(counted, sizes_without_a_bound_are_refused) {
+    onnx_add_input(&model, "size", 7, "1");
+    onnx_add_node(&model, "ConstantOfShape", "size", "z");
+    onnx_add_output(&model, "z");
+    refuses("m.onnx: cannot be imported:\n  ConstantOfShape \"z\" (opset 13): the shape depends on "
+            "the model's inputs; here it must be known before");
+}
+
+Test(counted, outputs_of_two_extents_are_refused) {
+    make_filter();
+    onnx_add_input(&model, "columns", 7, "2");
+    onnx_add_node(&model, "NonZero", "columns", "other");
+    onnx_add_node(&model, "Squeeze", "other,zero", "them");
+    onnx_add_node(&model, "Transpose", "found", "turned");
+    onnx_add_node(&model, "Gather", "turned,them", "part");
+    onnx_add_output(&model, "part");
+    refuses(
+        "m.onnx: output \"part\": several of its extents depend on the data, expected at most one");
+}
+
 /* Every allocation fails once. */
 Test(counted, says_when_memory_runs_out, .timeout = 60) {
     struct et_error error = {0};

@@ -442,6 +442,97 @@ static bool step_pick(struct maker *maker) {
     return true;
 }
 
+/* Of the elements with themselves behind them. */
+static bool step_double(struct maker *maker) {
+    struct found *found = &maker->at_hand;
+    if (2 * *own_extent(found) > MOST_EXTENT)
+        return false;
+    const char *negated = add(maker, "Neg", found->name).name;
+    struct made made = add(maker, "Concat", JOINED(maker, "%s,%s", found->name, negated));
+    set_integer(maker, made, "axis", found->axis);
+    *own_extent(found) *= 2;
+    becomes(maker, made);
+    return true;
+}
+
+/* Both axes are counted from here on, for two operators, and then one of them is no axis any more.
+ */
+static bool close_second(struct maker *maker) {
+    static const char *const ops[] = {"ReduceSum", "ReduceMax", "ReduceMin"};
+    struct found *found = &maker->at_hand;
+    int64_t all = found->shape[0] * found->shape[1], other = 1 - found->axis;
+    if (all <= MOST_EXTENT && chance(maker, 60)) {
+        becomes(maker,
+                add(maker, "Reshape",
+                    JOINED(maker, "%s,%s", found->name, integers(maker, 1, 1, (int64_t[]){-1}))));
+        *found = (struct found){found->name, found->type, 1, 0, {all, 1}};
+        return true;
+    }
+    becomes(maker, add(maker, PICK(maker, ops),
+                       JOINED(maker, "%s,%s", found->name, integers(maker, 1, 1, &other))));
+    found->shape[other] = 1;
+    return true;
+}
+
+/* The other axis is filtered, too. */
+static bool step_second(struct maker *maker) {
+    struct found *found = &maker->at_hand;
+    if (found->rank != 2 || found->type != FLOAT || other_extent(found) == 0)
+        return false;
+    int64_t other = other_extent(found);
+    const char *scores = new_input(maker, "scores", FLOAT, 1, &other);
+    becomes(maker, gather(maker, found->name, positions_over(maker, scores), 1 - found->axis));
+    for (int64_t i = between(maker, 0, 2); i > 0; i--) {
+        static bool (*const steps[])(struct maker *) = {step_unary,      step_transpose, step_slice,
+                                                        step_double,     step_pad,       step_tile,
+                                                        step_running_sum};
+        found->axis = chance(maker, 50) ? found->axis : 1 - found->axis;
+        PICK(maker, steps)(maker);
+    }
+    return close_second(maker);
+}
+
+/* From and to positions that a run brings. */
+static bool step_slice_at_run(struct maker *maker) {
+    static const int64_t steps[] = {1, 1, 2, -1, -2};
+    struct found *found = &maker->at_hand;
+    int64_t one = 1;
+    const char *start = new_input(maker, "positions", INT64, 1, &one);
+    const char *end = new_input(maker, "positions", INT64, 1, &one);
+    becomes(maker, add(maker, "Slice",
+                       JOINED(maker, "%s,%s,%s,%s,%s", found->name, start, end,
+                              integers(maker, 1, 1, (int64_t[]){found->axis}),
+                              integers(maker, 1, 1, &PICK(maker, steps)))));
+    return true;
+}
+
+/* To sizes that a run brings, between bounds. */
+static bool step_resize(struct maker *maker) {
+    static const char *const modes[] = {"linear", "nearest"};
+    enum { MOST_SIZE = 8 };
+    struct found *found = &maker->at_hand;
+    int64_t two = 2, most = MOST_SIZE, least = 1;
+    if (found->type != FLOAT || found->rank != 2 || other_extent(found) < 1)
+        return false;
+    int64_t border[4] = {0}; /* of nothing there is no picture */
+    border[found->axis] = 1;
+    const char *some =
+        add(maker, "Pad", JOINED(maker, "%s,%s", found->name, integers(maker, 1, 4, border))).name;
+    const char *sizes = new_input(maker, "positions", INT64, 1, &two);
+    sizes = add(maker, "Clip",
+                JOINED(maker, "%s,%s,%s", sizes, integers(maker, 0, 1, &least),
+                       integers(maker, 0, 1, &most)))
+                .name;
+    int mode = (int)between(maker, 0, 1);
+    struct made made = add(maker, "Resize", JOINED(maker, "%s,,,%s", some, sizes));
+    set_text(maker, made, "mode", modes[mode]);
+    set_text(maker, made, "coordinate_transformation_mode", mode ? "asymmetric" : "half_pixel");
+    set_text(maker, made, "nearest_mode", "floor");
+    found->shape[0] = found->shape[1] = MOST_SIZE;
+    becomes(maker, made);
+    return close_second(maker);
+}
+
 static bool step_shape(struct maker *maker) {
     onnx_add_output(maker->model, add(maker, "Shape", maker->at_hand.name).name);
     return true;
@@ -454,10 +545,11 @@ static bool step_output(struct maker *maker) {
 
 static void add_step(struct maker *maker) {
     static bool (*const steps[])(struct maker *) = {
-        step_unary,   step_binary,      step_binary,  step_cast,   step_transpose, step_slice,
-        step_slice,   step_concat,      step_concat,  step_pad,    step_tile,      step_top,
-        step_top,     step_running_sum, step_softmax, step_filter, step_filter,    step_reshape,
-        step_product, step_reduce,      step_pick,    step_shape,  step_output};
+        step_unary,   step_binary,      step_binary,      step_cast,   step_transpose, step_slice,
+        step_slice,   step_concat,      step_concat,      step_pad,    step_tile,      step_top,
+        step_top,     step_running_sum, step_softmax,     step_filter, step_filter,    step_reshape,
+        step_product, step_reduce,      step_pick,        step_shape,  step_output,    step_second,
+        step_second,  step_resize,      step_slice_at_run};
     while (!PICK(maker, steps)(maker))
         ;
 }
