@@ -13,7 +13,7 @@ enum { MOST_FOUND = 1 << 24 }; /* that an extent may be of which only a bound is
 /* ---- What a run computes ---- */
 
 /* The tensor that has the element, as the graph at hand has it: int64, of rank 0. */
-static struct tensor picked(struct call *call, const struct element *e) {
+static struct tensor picked(struct call *call, const struct tensor_element *e) {
     struct tensor x = {e->graph->context, (struct node *)e->node};
     x = tensor_cast(captured(call->importer, x), DTYPE_INT64);
     for (int i = 0; i < e->node->rank; i++)
@@ -21,7 +21,7 @@ static struct tensor picked(struct call *call, const struct element *e) {
     return x;
 }
 
-static bool is_certain(const struct element *e) {
+static bool is_certain(const struct tensor_element *e) {
     for (int i = 0; i < e->node->rank; i++)
         if (e->at[i] < 0)
             return false;
@@ -29,7 +29,7 @@ static bool is_certain(const struct element *e) {
 }
 
 /* What the element is said to be where it is one of lengths. */
-static bool is_length(struct call *call, const struct element *e, struct length *length) {
+static bool is_length(struct call *call, const struct tensor_element *e, struct length *length) {
     const struct built_graph *graph = e->graph;
     struct lengths lengths = {0};
     if (e->node->id < graph->lengths_count)
@@ -45,7 +45,7 @@ static bool is_length(struct call *call, const struct element *e, struct length 
 /* An element as a length: known, one already, or a count of its own if it is bounded. */
 static bool find_length(struct call *call, struct tensor x, int64_t index, struct length *length) {
     struct elements_seen seen = elements_begin(call->importer);
-    struct element e = element_in(call->importer, x, index);
+    struct tensor_element e = element_in(call->importer, x, index);
     double value;
     do
         if (is_length(call, &e, length))
@@ -55,11 +55,11 @@ static bool find_length(struct call *call, struct tensor x, int64_t index, struc
         *length = (struct length){.offset = (int64_t)value};
         return true;
     }
-    struct span span = span_of_element(call->importer, x, index);
+    struct number_span span = span_of_element(call->importer, x, index);
     if (!(span.most <= MOST_FOUND))
         return false;
     int64_t most = span.most > 0 ? (int64_t)span.most : 0;
-    struct element own = is_certain(&e) ? e : element_in(call->importer, x, index);
+    struct tensor_element own = is_certain(&e) ? e : element_in(call->importer, x, index);
     struct tensor count = tensor_max(picked(call, &own), number64(call->context, 0));
     *length = (struct length){tensor_min(count, number64(call->context, most)), 1, 0, most};
     return true;
@@ -109,7 +109,7 @@ static struct tensor reshape_by_lengths(struct call *call) {
 
 /* The output y, of those counts, as a node that no tensor is which is counted in another way. */
 static struct tensor counted_apart(struct call *call, struct tensor y,
-                                   const struct counts *counts) {
+                                   const struct axis_counts *counts) {
     for (int i = 0; i < counts->count; i++)
         call_counts_output(call, 0, counts->list[i].axis, counts->list[i].count);
     return filled_behind_all(y, counts, FILL_ZERO);
@@ -117,7 +117,7 @@ static struct tensor counted_apart(struct call *call, struct tensor y,
 
 static struct tensor expand_by_lengths(struct call *call) {
     struct lengths lengths = asked_lengths(call, 1);
-    struct counts own = call_counts(call, 0), counts = {0};
+    struct axis_counts own = call_counts(call, 0), counts = {0};
     struct tensor x = call_input(call, 0);
     int rank = tensor_rank(x) > lengths.count ? tensor_rank(x) : lengths.count;
     for (int i = 0; i < rank; i++) {
@@ -204,7 +204,7 @@ static bool read_cuts(struct call *call, struct cuts *cuts) {
 /* Whether a bound is known, and which it is. */
 static bool known_bound(struct call *call, struct tensor bounds, int which, int64_t *value) {
     struct elements_seen seen = elements_begin(call->importer);
-    struct element e = element_in(call->importer, bounds, which);
+    struct tensor_element e = element_in(call->importer, bounds, which);
     double number;
     if (call_is_known(call, bounds)) {
         *value = call_known(call, bounds, "the bounds").values[which];
@@ -225,9 +225,9 @@ static struct tensor bound_now(struct tensor bounds, int which) {
  * where neither counts from the end. */
 static int64_t most_between(struct call *call, struct tensor start, struct tensor end,
                             int64_t extent) {
-    struct span from = span_of_element(call->importer, start, 0);
-    struct span to = span_of_element(call->importer, end, 0);
-    struct span between = span_of_element(call->importer, tensor_sub(end, start), 0);
+    struct number_span from = span_of_element(call->importer, start, 0);
+    struct number_span to = span_of_element(call->importer, end, 0);
+    struct number_span between = span_of_element(call->importer, tensor_sub(end, start), 0);
     if (from.least < 0 || to.least < 0 || !(between.most < (double)extent))
         return extent;
     return between.most > 0 ? (int64_t)between.most : 0;
@@ -262,7 +262,7 @@ static struct tensor slice_at_run(struct call *call, struct tensor x, struct cou
 
 static struct tensor slice_by_lengths(struct call *call) {
     struct tensor x = call_input(call, 0), given = x;
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct cuts cuts;
     bool seen[MAX_RANK] = {false};
     if (!read_cuts(call, &cuts))

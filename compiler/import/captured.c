@@ -47,7 +47,7 @@ static struct tensor captured_by(struct importer *importer, struct built_graph *
 
 /* A counted tensor is so within the body, too. */
 static struct tensor count_captured(struct importer *importer, struct built_graph *graph,
-                                    struct tensor inner, struct counts counts) {
+                                    struct tensor inner, struct axis_counts counts) {
     struct built_graph *at_hand = importer->graph;
     for (int i = 0; i < counts.count; i++)
         counts.list[i].count = captured_by(importer, graph, counts.list[i].count);
@@ -70,7 +70,7 @@ static struct tensor captured_by(struct importer *importer, struct built_graph *
     importer->graph = graph->around;
     const struct view *view = known_elements(importer, outer);
     int type = element_type(importer, outer);
-    struct counts counts = counts_of(importer, outer);
+    struct axis_counts counts = counts_of(importer, outer);
     importer->graph = graph;
     inner = typed(importer, capture(graph, outer), type);
     if (view)

@@ -7,14 +7,14 @@
 
 /* ---- Which tensors are counted ---- */
 
-struct counted counted_along(const struct counts *counts, int axis) {
+struct counted counted_along(const struct axis_counts *counts, int axis) {
     for (int i = 0; i < counts->count; i++)
         if (counts->list[i].axis == axis)
             return counts->list[i];
     return (struct counted){NO_TENSOR, axis};
 }
 
-void count_along(struct counts *counts, struct counted c) {
+void count_along(struct axis_counts *counts, struct counted c) {
     int i = 0;
     while (i < counts->count && counts->list[i].axis != c.axis)
         i++;
@@ -22,11 +22,11 @@ void count_along(struct counts *counts, struct counted c) {
     counts->count += i == counts->count;
 }
 
-struct counts counts_of(struct importer *importer, struct tensor x) {
+struct axis_counts counts_of(struct importer *importer, struct tensor x) {
     const struct built_graph *graph = importer->graph;
     if (!x.node || x.context != graph->context || x.node->id >= graph->counted_count ||
         !graph->counted[x.node->id])
-        return (struct counts){0};
+        return (struct axis_counts){0};
     return *graph->counted[x.node->id];
 }
 
@@ -67,13 +67,14 @@ static struct tensor first_alike(struct importer *importer, struct tensor count)
     return count;
 }
 
-struct tensor counted(struct importer *importer, struct tensor x, const struct counts *counts) {
+struct tensor counted(struct importer *importer, struct tensor x,
+                      const struct axis_counts *counts) {
     struct built_graph *graph = importer->graph;
     if (!x.node || counts->count == 0)
         return x;
     graph->counted = arena_reach(&importer->arena, graph->counted, &graph->counted_count,
-                                 x.node->id, sizeof(struct counts *));
-    struct counts *own = arena_new(&importer->arena, struct counts);
+                                 x.node->id, sizeof(struct axis_counts *));
+    struct axis_counts *own = arena_new(&importer->arena, struct axis_counts);
     *own = *counts;
     for (int i = 0; i < own->count; i++)
         own->list[i].count = first_alike(importer, own->list[i].count);
@@ -88,7 +89,7 @@ static struct tensor true_extent(struct tensor x, struct counted c) {
 
 struct tensor select_counted(struct importer *importer, struct tensor condition, struct tensor a,
                              struct tensor b) {
-    struct counts of_a = counts_of(importer, a), of_b = counts_of(importer, b), counts = {0};
+    struct axis_counts of_a = counts_of(importer, a), of_b = counts_of(importer, b), counts = {0};
     if (tensor_dtype(a) != tensor_dtype(b) || tensor_rank(a) != tensor_rank(b))
         return NO_TENSOR;
     for (int i = 0; i < tensor_rank(a); i++) {
@@ -112,12 +113,12 @@ void call_counts_output(struct call *call, int index, int axis, struct tensor co
 }
 
 struct counted call_counted(const struct call *call, int index) {
-    const struct counts *own = index < call->input_count ? &call->input_counted[index] : NULL;
+    const struct axis_counts *own = index < call->input_count ? &call->input_counted[index] : NULL;
     return own && own->count ? own->list[0] : (struct counted){NO_TENSOR, 0};
 }
 
-struct counts call_counts(const struct call *call, int index) {
-    return index < call->input_count ? call->input_counted[index] : (struct counts){0};
+struct axis_counts call_counts(const struct call *call, int index) {
+    return index < call->input_count ? call->input_counted[index] : (struct axis_counts){0};
 }
 
 /* ---- What lies behind the count ---- */
@@ -157,7 +158,7 @@ struct tensor filled_behind(struct tensor x, struct counted c, enum fill fill) {
     return tensor_where(before_count(x, c), x, fill_like(x, fill));
 }
 
-struct tensor filled_behind_all(struct tensor x, const struct counts *counts, enum fill fill) {
+struct tensor filled_behind_all(struct tensor x, const struct axis_counts *counts, enum fill fill) {
     for (int i = 0; i < counts->count; i++)
         x = filled_behind(x, counts->list[i], fill);
     return x;
@@ -185,10 +186,10 @@ bool counted_inputs(struct call *call) {
 /* The rule about each counted axis of input 0 in turn; what it makes of the inputs for one, it
  * finds when it is asked about the next. */
 static struct tensor build_each(struct call *call, count_rule *rule) {
-    struct counts all = call->input_counted[0];
+    struct axis_counts all = call->input_counted[0];
     struct tensor y = NO_TENSOR;
     for (int i = 0; i < all.count; i++) {
-        call->input_counted[0] = (struct counts){1, {all.list[i]}};
+        call->input_counted[0] = (struct axis_counts){1, {all.list[i]}};
         y = rule(call);
         if (!y.node)
             return y;
@@ -210,7 +211,7 @@ struct tensor build_counted(struct call *call) {
 /* Nodes that are known may be those of other tensors, too. */
 void keep_counts(struct call *call) {
     for (int i = 0; i < call->output_count; i++) {
-        const struct counts *counts = &call->output_counted[i];
+        const struct axis_counts *counts = &call->output_counted[i];
         if (counts->count && known_elements(call->importer, call->outputs[i]))
             call->outputs[i] = filled_behind_all(call->outputs[i], counts, FILL_ZERO);
         counted(call->importer, call->outputs[i], counts);

@@ -32,18 +32,18 @@ static inline bool is_counted(struct counted c) {
     return c.count.node != NULL;
 }
 /* All counted axes of a tensor. */
-struct counts {
+struct axis_counts {
     int count;
     struct counted list[MAX_RANK];
 };
 /* That of an axis, if it is counted. */
-struct counted counted_along(const struct counts *counts, int axis);
+struct counted counted_along(const struct axis_counts *counts, int axis);
 /* The axis is counted by `c.count` from now on. */
-void count_along(struct counts *counts, struct counted c);
+void count_along(struct axis_counts *counts, struct counted c);
 /* Of a tensor of the graph at hand. */
-struct counts counts_of(struct importer *importer, struct tensor x);
+struct axis_counts counts_of(struct importer *importer, struct tensor x);
 /* x, which is counted so from now on. Counts that are computed alike are one. */
-struct tensor counted(struct importer *importer, struct tensor x, const struct counts *counts);
+struct tensor counted(struct importer *importer, struct tensor x, const struct axis_counts *counts);
 /* Whether two are counted in the same way, or both not. */
 bool same_counted(struct counted a, struct counted b);
 /* `a` where the scalar condition holds, else `b`, of the same dtype and rank: axes along which they
@@ -55,7 +55,7 @@ void call_counts_output(struct call *call, int index, int axis, struct tensor co
 /* What that input is, whatever its dtype was made: along the axis that its rule is asked about, or
  * its only one; and along all. */
 struct counted call_counted(const struct call *call, int index);
-struct counts call_counts(const struct call *call, int index);
+struct axis_counts call_counts(const struct call *call, int index);
 
 /* ---- What lies behind the count (counted.c) ---- */
 
@@ -71,7 +71,7 @@ enum fill {
 };
 /* x with that behind the count; x itself where it is not counted. */
 struct tensor filled_behind(struct tensor x, struct counted c, enum fill fill);
-struct tensor filled_behind_all(struct tensor x, const struct counts *counts, enum fill fill);
+struct tensor filled_behind_all(struct tensor x, const struct axis_counts *counts, enum fill fill);
 /* x with a border along its counted axis, of elements that a Pad's mode takes from the axis (from
  * at least one); NO_TENSOR where it takes none (ops_slice.c). */
 struct tensor border_by_count(struct call *call, struct tensor x, struct counted c,

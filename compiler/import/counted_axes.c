@@ -35,7 +35,7 @@ struct tensor count_reduce(struct call *call) {
 
 /* The sum, divided by how many there are. */
 struct tensor count_reduce_mean(struct call *call) {
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0), number = NO_TENSOR;
     bool reduced[MAX_RANK] = {false};
     int64_t others = 1;
@@ -122,7 +122,7 @@ static struct tensor taken_of(struct call *call, struct tensor k, struct tensor 
 }
 
 struct tensor count_top_k(struct call *call) {
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0), k = wanted_of(call);
     int axis = call_axis(call, call_int(call, "axis", -1), tensor_rank(x));
     bool largest = call_int(call, "largest", 1) != 0;
@@ -182,7 +182,7 @@ static int axis_of_product(struct call *call, int input, int axis, struct tensor
 /* Whether the other operand has the same count where a counted axis meets it; refuses the node
  * otherwise. What is summed over gets zeros. */
 static bool meets_same(struct call *call, int input, struct counted c) {
-    struct counts others = call_counts(call, 1 - input);
+    struct axis_counts others = call_counts(call, 1 - input);
     struct tensor x = call_input(call, input), other = call_input(call, 1 - input);
     enum role role = role_of(c.axis, tensor_rank(x), input == 0);
     int own = axis_met(call, input, c.axis);
@@ -201,7 +201,7 @@ static bool meets_same(struct call *call, int input, struct counted c) {
 }
 
 struct tensor count_matmul(struct call *call) {
-    struct counts counts[] = {call_counts(call, 0), call_counts(call, 1)};
+    struct axis_counts counts[] = {call_counts(call, 0), call_counts(call, 1)};
     for (int input = 0; input < 2; input++)
         for (int i = 0; i < counts[input].count; i++)
             if (!meets_same(call, input, counts[input].list[i]))
@@ -224,7 +224,7 @@ struct tensor count_gemm(struct call *call) {
     if (!only_counted_below(call, 2))
         return NO_TENSOR;
     for (int input = 0; input < 2; input++) {
-        struct counts counts = call_counts(call, input);
+        struct axis_counts counts = call_counts(call, input);
         int free = call_int(call, input ? "transB" : "transA", 0) ? 1 - input : input;
         struct counted own = counted_along(&counts, free);
         int axis_of_c = tensor_rank(c) - 2 + input;

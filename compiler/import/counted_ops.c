@@ -79,7 +79,7 @@ static bool agreed(struct call *call, int rank, int axis, struct counted *c) {
     *c = (struct counted){NO_TENSOR, axis};
     for (int i = 0; i < call->input_count; i++) {
         struct tensor x = call_input(call, i);
-        struct counts counts = call_counts(call, i);
+        struct axis_counts counts = call_counts(call, i);
         int own = axis - (rank - tensor_rank(x));
         struct counted other = counted_along(&counts, own);
         if (is_counted(other) && is_counted(*c) && other.count.node != c->count.node) {
@@ -192,7 +192,7 @@ struct asked_axis {
 struct reshaping {
     struct call *call;
     struct tensor x, y;
-    struct counts counts; /* of x */
+    struct axis_counts counts; /* of x */
     struct asked_axis asked[MAX_RANK];
     bool placed[MAX_RANK]; /* axes of x of which it is known which of y they are */
 };
@@ -230,9 +230,9 @@ static bool has_company(const struct reshaping *r, struct counted c, int to) {
 }
 
 /* How an axis of y may be that of a count. */
-enum fit { FIT_STAYS, FIT_LENGTH, FIT_UNSAID, FIT_COUNT };
+enum reshape_fit { FIT_STAYS, FIT_LENGTH, FIT_UNSAID, FIT_COUNT };
 
-static bool fits(const struct reshaping *r, enum fit fit, struct counted c, int to,
+static bool fits(const struct reshaping *r, enum reshape_fit fit, struct counted c, int to,
                  int64_t *times) {
     const struct asked_axis *asked = &r->asked[to];
     if (!counted_goes_to(r->x, c.axis, r->y, to, times))
@@ -248,7 +248,7 @@ static bool fits(const struct reshaping *r, enum fit fit, struct counted c, int 
 }
 
 /* Finds the axis of y that is this one with what stood behind it. */
-static void place_whole(struct reshaping *r, enum fit fit, struct counted c) {
+static void place_whole(struct reshaping *r, enum reshape_fit fit, struct counted c) {
     int64_t times = 1;
     for (int i = 0; i < tensor_rank(r->y) && !r->placed[c.axis]; i++)
         if (fits(r, fit, c, i, &times)) {
@@ -309,7 +309,7 @@ static struct tensor place_counts(struct reshaping *r) {
     bool good = true;
     for (int fit = 0; fit < FIT_COUNT; fit++)
         for (int i = 0; i < r->counts.count; i++)
-            place_whole(r, (enum fit)fit, r->counts.list[i]);
+            place_whole(r, (enum reshape_fit)fit, r->counts.list[i]);
     for (int i = 0; i < r->counts.count && good; i++)
         good = r->placed[r->counts.list[i].axis] || place_joined(r, r->counts.list[i]);
     for (int i = 0; i < tensor_rank(r->y) && good; i++)
@@ -353,7 +353,7 @@ struct tensor count_flatten(struct call *call) {
 /* ---- How many there are ---- */
 
 struct tensor count_shape(struct call *call) {
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0), extents[MAX_RANK];
     int count = 0;
     bool known = true;
@@ -374,7 +374,7 @@ struct tensor count_shape(struct call *call) {
 
 /* Of which one is counted, it is a length; a product of several counts is none. */
 struct tensor count_size(struct call *call) {
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0), size = NO_TENSOR;
     int64_t others = 1;
     for (int i = 0; i < tensor_rank(x); i++) {

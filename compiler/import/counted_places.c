@@ -137,7 +137,7 @@ struct tensor slice_between(struct tensor x, struct tensor from, struct tensor t
 }
 
 struct tensor count_slice(struct call *call) {
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0);
     struct slice slices[MAX_RANK];
     int slice_count = only_counted_below(call, 1) ? call_slices(call, tensor_rank(x), slices) : -1;
@@ -164,7 +164,7 @@ static bool match_across(struct call *call, int axis) {
     struct tensor count = NO_TENSOR;
     bool same = true;
     for (int i = 0; i < call->input_count; i++) {
-        struct counts counts = call_counts(call, i);
+        struct axis_counts counts = call_counts(call, i);
         struct counted c = counted_along(&counts, axis);
         int64_t own = tensor_extent(call_input(call, i), axis);
         if (!is_counted(c))
@@ -193,7 +193,7 @@ static struct tensor places_of_parts(struct call *call, int axis, struct tensor 
     struct tensor place = tensor_iota(context, DTYPE_INT64, most), source = place;
     *count = NO_TENSOR;
     for (int i = 0; i < call->input_count; i++) {
-        struct counts counts = call_counts(call, i);
+        struct axis_counts counts = call_counts(call, i);
         struct counted c = counted_along(&counts, axis);
         int64_t own = tensor_extent(call_input(call, i), axis);
         if (is_given(*count)) {
@@ -210,7 +210,7 @@ static struct tensor places_of_parts(struct call *call, int axis, struct tensor 
 /* Whether no input but the last is counted along the axis: what is true stands together already. */
 static bool is_last_only(const struct call *call, int axis) {
     for (int i = 0; i + 1 < call->input_count; i++) {
-        struct counts counts = call_counts(call, i);
+        struct axis_counts counts = call_counts(call, i);
         if (is_counted(counted_along(&counts, axis)))
             return false;
     }
@@ -220,7 +220,7 @@ static bool is_last_only(const struct call *call, int axis) {
 static bool any_counted(const struct call *call, int axis) {
     bool any = false;
     for (int i = 0; i < call->input_count; i++) {
-        struct counts counts = call_counts(call, i);
+        struct axis_counts counts = call_counts(call, i);
         any |= is_counted(counted_along(&counts, axis));
     }
     return any;
@@ -253,7 +253,7 @@ static struct tensor from_count(struct tensor positions, struct tensor count) {
 }
 
 struct tensor count_gather(struct call *call) {
-    struct counts x = call_counts(call, 0), positions = call_counts(call, 1);
+    struct axis_counts x = call_counts(call, 0), positions = call_counts(call, 1);
     int rank = tensor_rank(call_input(call, 0)), more = tensor_rank(call_input(call, 1)) - 1;
     int axis = call_axis(call, call_int(call, "axis", 0), rank);
     for (int i = 0; i < x.count; i++) {
@@ -464,7 +464,7 @@ static struct tensor pad_counted(struct call *call, struct tensor x, struct coun
 }
 
 struct tensor count_pad(struct call *call) {
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct range pads[MAX_RANK];
     struct tensor x = call_input(call, 0);
     if (!only_counted_below(call, 1) || !call_borders(call, x, pads))

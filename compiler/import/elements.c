@@ -19,13 +19,13 @@ static void place_of(int rank, const int64_t *shape, int64_t index, int64_t *at)
     }
 }
 
-struct element element_in(struct importer *importer, struct tensor x, int64_t index) {
-    struct element e = {.graph = importer->graph, .node = x.node};
+struct tensor_element element_in(struct importer *importer, struct tensor x, int64_t index) {
+    struct tensor_element e = {.graph = importer->graph, .node = x.node};
     place_of(x.node->rank, x.node->shape, index, e.at);
     return e;
 }
 
-bool is_same_element(const struct element *a, const struct element *b) {
+bool is_same_element(const struct tensor_element *a, const struct tensor_element *b) {
     if (a->node != b->node)
         return false;
     for (int i = 0; i < a->node->rank; i++)
@@ -35,7 +35,7 @@ bool is_same_element(const struct element *a, const struct element *b) {
 }
 
 /* The row-major position; -1: a run brings it. */
-static int64_t index_of(const struct element *e) {
+static int64_t index_of(const struct tensor_element *e) {
     int64_t index = 0;
     for (int i = 0; i < e->node->rank; i++) {
         if (e->at[i] < 0)
@@ -45,7 +45,7 @@ static int64_t index_of(const struct element *e) {
     return index;
 }
 
-bool element_is_known(const struct element *e, double *value) {
+bool element_is_known(const struct tensor_element *e, double *value) {
     const struct node *node = e->node;
     int64_t index = index_of(e);
     if (node->op == OP_CONST && node->value_count == 1)
@@ -68,7 +68,7 @@ static int long_axes(const struct node *node, int axes[MAX_RANK]) {
     return count;
 }
 
-static bool reshape_moves(const struct element *e, struct element *source) {
+static bool reshape_moves(const struct tensor_element *e, struct tensor_element *source) {
     int64_t index = index_of(e);
     int own[MAX_RANK], others[MAX_RANK];
     if (index >= 0) {
@@ -86,19 +86,19 @@ static bool reshape_moves(const struct element *e, struct element *source) {
     return true;
 }
 
-static bool permute_moves(const struct element *e, struct element *source) {
+static bool permute_moves(const struct tensor_element *e, struct tensor_element *source) {
     for (int i = 0; i < e->node->rank; i++)
         source->at[e->node->axes[i]] = e->at[i];
     return true;
 }
 
-static bool expand_moves(const struct element *e, struct element *source) {
+static bool expand_moves(const struct tensor_element *e, struct tensor_element *source) {
     for (int i = 0; i < e->node->rank; i++)
         source->at[i] = source->node->shape[i] == 1 ? 0 : e->at[i];
     return true;
 }
 
-static bool shrink_moves(const struct element *e, struct element *source) {
+static bool shrink_moves(const struct tensor_element *e, struct tensor_element *source) {
     for (int i = 0; i < e->node->rank; i++) {
         if (e->at[i] < 0 && e->node->before[i])
             return false;
@@ -107,7 +107,7 @@ static bool shrink_moves(const struct element *e, struct element *source) {
     return true;
 }
 
-static bool pad_moves(const struct element *e, struct element *source) {
+static bool pad_moves(const struct tensor_element *e, struct tensor_element *source) {
     for (int i = 0; i < e->node->rank; i++) {
         int64_t before = e->node->before[i], after = e->node->after[i];
         source->at[i] = e->at[i] < 0 ? e->at[i] : e->at[i] - before;
@@ -118,7 +118,7 @@ static bool pad_moves(const struct element *e, struct element *source) {
     return true;
 }
 
-static bool flip_moves(const struct element *e, struct element *source) {
+static bool flip_moves(const struct tensor_element *e, struct tensor_element *source) {
     memcpy(source->at, e->at, sizeof source->at);
     for (int i = 0; i < e->node->axis_count; i++) {
         int axis = e->node->axes[i];
@@ -129,7 +129,7 @@ static bool flip_moves(const struct element *e, struct element *source) {
     return true;
 }
 
-static bool concat_moves(const struct element *e, struct element *source) {
+static bool concat_moves(const struct tensor_element *e, struct tensor_element *source) {
     int axis = e->node->axis;
     int64_t at = e->at[axis];
     memcpy(source->at, e->at, sizeof source->at);
@@ -142,7 +142,7 @@ static bool concat_moves(const struct element *e, struct element *source) {
 }
 
 /* What stands for a position that a run brings. */
-static int64_t position_brought(struct elements_seen *seen, const struct element *position) {
+static int64_t position_brought(struct elements_seen *seen, const struct tensor_element *position) {
     for (int i = 0; i < seen->count; i++)
         if (is_same_element(&seen->positions[i], position))
             return -1 - i;
@@ -154,10 +154,10 @@ static int64_t position_brought(struct elements_seen *seen, const struct element
     return -1 - seen->count++;
 }
 
-static bool gather_moves(struct elements_seen *seen, const struct element *e,
-                         struct element *source) {
+static bool gather_moves(struct elements_seen *seen, const struct tensor_element *e,
+                         struct tensor_element *source) {
     int axis = e->node->axis, positions = e->node->sources[1]->rank;
-    struct element position = {.graph = e->graph, .node = e->node->sources[1]};
+    struct tensor_element position = {.graph = e->graph, .node = e->node->sources[1]};
     double value;
     memcpy(position.at, e->at + axis, (size_t)positions * sizeof *position.at);
     element_settles(seen, &position);
@@ -173,7 +173,7 @@ static bool gather_moves(struct elements_seen *seen, const struct element *e,
 }
 
 /* What a body has captured, as the graph around it has it. */
-static bool capture_moves(const struct element *e, struct element *source) {
+static bool capture_moves(const struct tensor_element *e, struct tensor_element *source) {
     const struct built_graph *graph = e->graph;
     for (int i = 0; i < graph->captured_count; i++)
         if (graph->captured[i].inner.node == e->node) {
@@ -185,7 +185,8 @@ static bool capture_moves(const struct element *e, struct element *source) {
     return false;
 }
 
-static bool moves_to(struct elements_seen *seen, const struct element *e, struct element *source) {
+static bool moves_to(struct elements_seen *seen, const struct tensor_element *e,
+                     struct tensor_element *source) {
     switch (e->node->op) {
     case OP_INPUT:
         return capture_moves(e, source);
@@ -210,8 +211,8 @@ static bool moves_to(struct elements_seen *seen, const struct element *e, struct
     }
 }
 
-bool element_moves(struct elements_seen *seen, struct element *e) {
-    struct element source = {.graph = e->graph};
+bool element_moves(struct elements_seen *seen, struct tensor_element *e) {
+    struct tensor_element source = {.graph = e->graph};
     if (--seen->left < 0 || seen->depth > MOST_DEPTH)
         return false;
     source.node = e->node->source_count ? e->node->sources[0] : NULL;
@@ -227,13 +228,13 @@ bool element_moves(struct elements_seen *seen, struct element *e) {
     return true;
 }
 
-void element_settles(struct elements_seen *seen, struct element *e) {
+void element_settles(struct elements_seen *seen, struct tensor_element *e) {
     while (element_moves(seen, e))
         ;
 }
 
-struct element element_operand(const struct element *e, int i) {
-    struct element operand = {.graph = e->graph, .node = e->node->sources[i]};
+struct tensor_element element_operand(const struct tensor_element *e, int i) {
+    struct tensor_element operand = {.graph = e->graph, .node = e->node->sources[i]};
     int more = e->node->rank - operand.node->rank;
     for (int k = 0; k < operand.node->rank; k++)
         operand.at[k] = operand.node->shape[k] == 1 ? 0 : e->at[k + more];

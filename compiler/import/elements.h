@@ -11,7 +11,7 @@
 #include "compiler/import/importer.h"
 
 /* Along each axis a position; or one that a run brings: negative, its place among elements_seen. */
-struct element {
+struct tensor_element {
     const struct built_graph *graph; /* the node is of that */
     const struct node *node;
     int64_t at[MAX_RANK];
@@ -24,30 +24,30 @@ enum { MOST_DEPTH = 128 };
 struct elements_seen {
     struct importer *importer;
     int count, capacity;
-    struct element *positions; /* that a run brings; -1 - i stands for i */
-    int left, depth;           /* steps until the search is given up; calls within each other */
+    struct tensor_element *positions; /* that a run brings; -1 - i stands for i */
+    int left, depth; /* steps until the search is given up; calls within each other */
 };
 
 struct elements_seen elements_begin(struct importer *importer);
 /* Element `index`, row-major, of a tensor of the graph at hand. */
-struct element element_in(struct importer *importer, struct tensor x, int64_t index);
-bool is_same_element(const struct element *a, const struct element *b);
+struct tensor_element element_in(struct importer *importer, struct tensor x, int64_t index);
+bool is_same_element(const struct tensor_element *a, const struct tensor_element *b);
 /* Makes it the element of a source that it is. False: it is no other one. */
-bool element_moves(struct elements_seen *seen, struct element *e);
+bool element_moves(struct elements_seen *seen, struct tensor_element *e);
 /* Makes it the first that it comes from: one that is computed, or brought. */
-void element_settles(struct elements_seen *seen, struct element *e);
+void element_settles(struct elements_seen *seen, struct tensor_element *e);
 /* Source i of an elementwise node, where the element is. */
-struct element element_operand(const struct element *e, int i);
+struct tensor_element element_operand(const struct tensor_element *e, int i);
 /* Whether it is a number that is known. */
-bool element_is_known(const struct element *e, double *value);
+bool element_is_known(const struct tensor_element *e, double *value);
 
 /* spans.c */
 
 /* Between these it is; infinite: that is not known. NaN, and positions that are outside of their
  * axis, are left out: ONNX does not say what they are as integers, or refuses such runs. */
-struct span {
+struct number_span {
     double least, most;
 };
-struct span span_of_element(struct importer *importer, struct tensor x, int64_t index);
+struct number_span span_of_element(struct importer *importer, struct tensor x, int64_t index);
 
 #endif

@@ -274,7 +274,7 @@ static bool count_outputs(struct importer *importer, struct made_outputs *made) 
     int own = made->count;
     for (int i = 0; i < own; i++) {
         struct named_tensor *output = &made->list[i];
-        struct counts counts = counts_of(importer, output->tensor);
+        struct axis_counts counts = counts_of(importer, output->tensor);
         struct counted c = counts.list[0];
         made->counts[i] = -1;
         if (counts.count > 1)

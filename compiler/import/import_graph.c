@@ -252,8 +252,8 @@ static bool import_node(struct importer *importer, struct scope *scope, const On
                         .output_count = (int)node->n_output};
     call.inputs = arena_array(arena, struct tensor, node->n_input + 1);
     call.outputs = arena_array(arena, struct tensor, node->n_output + 1);
-    call.input_counted = arena_array(arena, struct counts, node->n_input + 1);
-    call.output_counted = arena_array(arena, struct counts, node->n_output + 1);
+    call.input_counted = arena_array(arena, struct axis_counts, node->n_input + 1);
+    call.output_counted = arena_array(arena, struct axis_counts, node->n_output + 1);
     call.asked = arena_array(arena, bool, node->n_attribute + 1);
     call.taken = arena_array(arena, bool, node->n_input + 1);
     call.absent = &absent;

@@ -108,7 +108,7 @@ struct built_graph {
     struct known *constants; /* by id of the context's nodes */
     int constant_count;
     struct low_nodes low_nodes;
-    struct counts **counted; /* by id of the context's nodes (counted.h); NULL: it is not */
+    struct axis_counts **counted; /* by id of the context's nodes (counted.h); NULL: it is not */
     int counted_count;
     struct tensor *counts; /* that differ */
     int count_count, count_capacity;
@@ -161,8 +161,8 @@ struct call {
     struct tensor *inputs; /* NO_TENSOR: left out */
     int output_count;
     struct tensor *outputs;
-    struct counts *input_counted, *output_counted; /* of each of them */
-    bool *asked;                                    /* of each attribute of the node */
+    struct axis_counts *input_counted, *output_counted; /* of each of them */
+    bool *asked;                                        /* of each attribute of the node */
     bool *taken; /* of each input, whether anything asked for it */
     int *absent; /* an input that is left out and was taken all the same; -1: none */
     int choices; /* of its builder that folds.c was asked about */

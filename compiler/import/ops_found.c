@@ -23,7 +23,7 @@ static struct tensor row_of_places(struct tensor places, int axis, const int64_t
 struct tensor found_non_zero(struct call *call, struct tensor x) {
     int64_t shape[MAX_RANK], strides[MAX_RANK];
     int rank = shape_of(x, shape);
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     x = filled_behind_all(x, &counts, FILL_ZERO);
     struct tensor truths = in_a_row(tensor_cast(x, DTYPE_BOOL));
     struct tensor places = places_of(truths), rows[MAX_RANK];

@@ -463,7 +463,7 @@ static bool change_at_run(struct resize *resize, struct tensor x, struct counted
 
 /* Each element of a counted axis by itself, or at a place among those there are. */
 struct tensor resize_to_lengths(struct call *call, int count, const struct length *lengths) {
-    struct counts counts = call_counts(call, 0);
+    struct axis_counts counts = call_counts(call, 0);
     struct tensor x = call_input(call, 0);
     struct resize resize;
     int rank = tensor_rank(x);

@@ -76,14 +76,14 @@ static struct tensor within(struct tensor x, struct tensor least, struct tensor 
 }
 
 /* The neighbours of each new element. */
-struct neighbours {
+struct run_neighbours {
     int taps;
     struct tensor at[4], weights[4]; /* float64, of rank 1 */
 };
 
-static struct neighbours find_neighbours(const struct resize *resize, const struct axis_now *now,
-                                         struct tensor x) {
-    struct neighbours n = {.taps = resize->kind == CUBIC ? 4 : 2};
+static struct run_neighbours find_neighbours(const struct resize *resize,
+                                             const struct axis_now *now, struct tensor x) {
+    struct run_neighbours n = {.taps = resize->kind == CUBIC ? 4 : 2};
     struct tensor zero = number(x, 0), sum = zero;
     struct tensor first = tensor_sub(tensor_ceil(x), number(x, n.taps / 2));
     for (int k = 0; k < n.taps; k++) {
@@ -117,7 +117,7 @@ struct tensor resize_at_run(const struct resize *resize, struct tensor x, int ax
     struct tensor at = resize->coordinate_at_run(&now, tensor_cast(i, DTYPE_FLOAT64));
     if (resize->kind == NEAREST)
         return gather_from(x, axis, resize->nearest_at_run(at), &now);
-    struct neighbours n = find_neighbours(resize, &now, at);
+    struct run_neighbours n = find_neighbours(resize, &now, at);
     for (int k = 0; k < n.taps; k++) {
         struct tensor weights = tensor_cast(n.weights[k], tensor_dtype(x));
         struct tensor term = tensor_mul(gather_from(x, axis, n.at[k], &now),

@@ -11,26 +11,26 @@ enum { MOST_TERMS = 6, MOST_SPLITS = 14, MOST_TRIED = 8, MOST_SCANNED = 4096 };
 
 /* ---- Intervals ---- */
 
-static const struct span unknown = {-INFINITY, INFINITY};
+static const struct number_span unknown = {-INFINITY, INFINITY};
 
-static struct span span_made(double least, double most) {
-    return isnan(least) || isnan(most) ? unknown : (struct span){least, most};
+static struct number_span span_made(double least, double most) {
+    return isnan(least) || isnan(most) ? unknown : (struct number_span){least, most};
 }
 
-static struct span hull(struct span a, struct span b) {
-    return (struct span){fmin(a.least, b.least), fmax(a.most, b.most)};
+static struct number_span hull(struct number_span a, struct number_span b) {
+    return (struct number_span){fmin(a.least, b.least), fmax(a.most, b.most)};
 }
 
-static struct span common(struct span a, struct span b) {
-    return (struct span){fmax(a.least, b.least), fmin(a.most, b.most)};
+static struct number_span common(struct number_span a, struct number_span b) {
+    return (struct number_span){fmax(a.least, b.least), fmin(a.most, b.most)};
 }
 
-static struct span span_add(struct span a, struct span b) {
+static struct number_span span_add(struct number_span a, struct number_span b) {
     return span_made(a.least + b.least, a.most + b.most);
 }
 
-static struct span span_negate(struct span a) {
-    return (struct span){-a.most, -a.least};
+static struct number_span span_negate(struct number_span a) {
+    return (struct number_span){-a.most, -a.least};
 }
 
 /* 0 times infinity is 0: infinite stands for some number that is not known. */
@@ -38,87 +38,89 @@ static double product(double a, double b) {
     return a == 0 || b == 0 ? 0 : a * b;
 }
 
-static struct span span_multiply(struct span a, struct span b) {
+static struct number_span span_multiply(struct number_span a, struct number_span b) {
     double p = product(a.least, b.least), q = product(a.least, b.most);
     double r = product(a.most, b.least), s = product(a.most, b.most);
     return span_made(fmin(fmin(p, q), fmin(r, s)), fmax(fmax(p, q), fmax(r, s)));
 }
 
-static struct span span_reciprocal(struct span a) {
+static struct number_span span_reciprocal(struct number_span a) {
     return a.least > 0 || a.most < 0 ? span_made(1 / a.most, 1 / a.least) : unknown;
 }
 
-static struct span span_greater(struct span a, struct span b) {
-    return (struct span){fmax(a.least, b.least), fmax(a.most, b.most)};
+static struct number_span span_greater(struct number_span a, struct number_span b) {
+    return (struct number_span){fmax(a.least, b.least), fmax(a.most, b.most)};
 }
 
-static struct span span_lesser(struct span a, struct span b) {
-    return (struct span){fmin(a.least, b.least), fmin(a.most, b.most)};
+static struct number_span span_lesser(struct number_span a, struct number_span b) {
+    return (struct number_span){fmin(a.least, b.least), fmin(a.most, b.most)};
 }
 
 /* What rounding may add. */
-static struct span rounded(struct span a, enum dtype dtype) {
+static struct number_span rounded(struct number_span a, enum dtype dtype) {
     if (dtype_facts[dtype].letter != 'F' && dtype_facts[dtype].letter != 'S')
         return a;
     double part = dtype_bytes(dtype) > 2 ? 0x1p-22 : 0x1p-6;
     return span_made(a.least - fabs(a.least) * part, a.most + fabs(a.most) * part);
 }
 
-static struct span span_of_dtype(enum dtype dtype) {
+static struct number_span span_of_dtype(enum dtype dtype) {
     const struct dtype_facts *facts = &dtype_facts[dtype];
     if (facts->letter == 'B')
-        return (struct span){0, 1};
+        return (struct number_span){0, 1};
     if (facts->letter != 'I')
         return unknown;
-    return (struct span){(double)facts->least, (double)facts->greatest};
+    return (struct number_span){(double)facts->least, (double)facts->greatest};
 }
 
 /* ---- By what makes the element ---- */
 
 /* What has been found of elements. */
 struct known_span {
-    struct element element;
-    struct span span;
+    struct tensor_element element;
+    struct number_span span;
 };
-struct search {
+struct span_search {
     struct elements_seen seen;
     int count, capacity;
     struct known_span *found;
 };
 
-static struct span span_of(struct search *search, struct element e);
+static struct number_span span_of(struct span_search *search, struct tensor_element e);
 
-static struct span operand_span(struct search *search, const struct element *e, int i) {
+static struct number_span operand_span(struct span_search *search, const struct tensor_element *e,
+                                       int i) {
     return span_of(search, element_operand(e, i));
 }
 
-static struct span span_of_cast(struct search *search, const struct element *e) {
+static struct number_span span_of_cast(struct span_search *search, const struct tensor_element *e) {
     enum dtype from = e->node->sources[0]->dtype, to = e->node->dtype;
-    struct span a = operand_span(search, e, 0), all = span_of_dtype(to);
+    struct number_span a = operand_span(search, e, 0), all = span_of_dtype(to);
     if (to == DTYPE_BOOL)
         return all;
     if (dtype_facts[to].letter != 'I')
         return rounded(a, to);
     if (dtype_facts[from].letter == 'I') /* which wraps around */
         return a.least >= all.least && a.most <= all.most ? a : all;
-    return common((struct span){trunc(a.least), trunc(a.most)}, all);
+    return common((struct number_span){trunc(a.least), trunc(a.most)}, all);
 }
 
-static struct span span_of_quotient(struct search *search, const struct element *e) {
-    struct span a = operand_span(search, e, 0), b = operand_span(search, e, 1);
-    struct span y = span_multiply(a, span_reciprocal(b));
+static struct number_span span_of_quotient(struct span_search *search,
+                                           const struct tensor_element *e) {
+    struct number_span a = operand_span(search, e, 0), b = operand_span(search, e, 1);
+    struct number_span y = span_multiply(a, span_reciprocal(b));
     if (dtype_facts[e->node->dtype].letter != 'I')
         return rounded(y, e->node->dtype);
-    return b.least > 0 ? (struct span){trunc(y.least), trunc(y.most)} : unknown;
+    return b.least > 0 ? (struct number_span){trunc(y.least), trunc(y.most)} : unknown;
 }
 
 /* Of integers: it has the sign of the dividend. */
-static struct span span_of_rest(struct search *search, const struct element *e) {
-    struct span a = operand_span(search, e, 0), b = operand_span(search, e, 1);
+static struct number_span span_of_rest(struct span_search *search, const struct tensor_element *e) {
+    struct number_span a = operand_span(search, e, 0), b = operand_span(search, e, 1);
     if (dtype_facts[e->node->dtype].letter != 'I' || b.least < 1)
         return unknown;
-    return common((struct span){a.least < 0 ? 1 - b.most : 0, b.most - 1},
-                  hull(a, (struct span){0}));
+    return common((struct number_span){a.least < 0 ? 1 - b.most : 0, b.most - 1},
+                  hull(a, (struct number_span){0}));
 }
 
 /* How many elements the axes have over which it reduces. */
@@ -130,9 +132,9 @@ static int64_t reduced_elements(const struct node *node) {
 }
 
 /* Element `index` of those that are reduced to e; ANYWHERE: any of them. */
-static struct element reduced_element(const struct element *e, int64_t index) {
+static struct tensor_element reduced_element(const struct tensor_element *e, int64_t index) {
     const struct node *source = e->node->sources[0];
-    struct element x = {.graph = e->graph, .node = source};
+    struct tensor_element x = {.graph = e->graph, .node = source};
     bool reduced[MAX_RANK] = {false};
     for (int i = 0; i < e->node->axis_count; i++)
         reduced[e->node->axes[i]] = true;
@@ -151,31 +153,33 @@ static struct element reduced_element(const struct element *e, int64_t index) {
 }
 
 /* The greatest or the least of several. */
-static struct span span_of_extreme(struct search *search, const struct element *e) {
+static struct number_span span_of_extreme(struct span_search *search,
+                                          const struct tensor_element *e) {
     int64_t count = reduced_elements(e->node);
     bool greatest = e->node->op == OP_REDUCE_MAX;
     if (count < 1 || count > MOST_TRIED)
         return count < 1 ? span_of_dtype(e->node->dtype)
                          : span_of(search, reduced_element(e, ANYWHERE));
-    struct span all = span_of(search, reduced_element(e, 0));
+    struct number_span all = span_of(search, reduced_element(e, 0));
     for (int64_t i = 1; i < count; i++) {
-        struct span one = span_of(search, reduced_element(e, i));
+        struct number_span one = span_of(search, reduced_element(e, i));
         all = greatest ? span_greater(all, one) : span_lesser(all, one);
     }
     return all;
 }
 
-static struct span span_of_sum(struct search *search, const struct element *e) {
+static struct number_span span_of_sum(struct span_search *search, const struct tensor_element *e) {
     double count = (double)reduced_elements(e->node);
-    struct span one = span_of(search, reduced_element(e, ANYWHERE));
-    return rounded(span_multiply(one, (struct span){count, count}), e->node->dtype);
+    struct number_span one = span_of(search, reduced_element(e, ANYWHERE));
+    return rounded(span_multiply(one, (struct number_span){count, count}), e->node->dtype);
 }
 
 /* Of an element of some part, at a position that is not known. */
-static struct span span_of_joined(struct search *search, const struct element *e) {
-    struct span all = {INFINITY, -INFINITY};
+static struct number_span span_of_joined(struct span_search *search,
+                                         const struct tensor_element *e) {
+    struct number_span all = {INFINITY, -INFINITY};
     for (int i = 0; i < e->node->source_count; i++) {
-        struct element part = *e;
+        struct tensor_element part = *e;
         part.node = e->node->sources[i];
         part.at[e->node->axis] = ANYWHERE;
         if (part.node->shape[e->node->axis] > 0)
@@ -185,9 +189,10 @@ static struct span span_of_joined(struct search *search, const struct element *e
 }
 
 /* Of any element of what it moves: for what is said of positions is not enough. */
-static struct span span_of_moved(struct search *search, const struct element *e) {
-    struct element any = {.graph = e->graph, .node = e->node->sources[0]};
-    struct span none = {0};
+static struct number_span span_of_moved(struct span_search *search,
+                                        const struct tensor_element *e) {
+    struct tensor_element any = {.graph = e->graph, .node = e->node->sources[0]};
+    struct number_span none = {0};
     double value = 0;
     for (int i = 0; i < any.node->rank; i++) {
         if (any.node->shape[i] < 1)
@@ -197,37 +202,37 @@ static struct span span_of_moved(struct search *search, const struct element *e)
     if (e->node->op == OP_PAD && e->node->value) {
         const struct node pad = {
             .op = OP_CONST, .dtype = e->node->dtype, .value = e->node->value, .value_count = 1};
-        element_is_known(&(struct element){.node = &pad}, &value);
-        none = (struct span){value, value};
+        element_is_known(&(struct tensor_element){.node = &pad}, &value);
+        none = (struct number_span){value, value};
     }
-    struct span all = span_of(search, any);
+    struct number_span all = span_of(search, any);
     return e->node->op == OP_PAD || e->node->op == OP_GATHER ? hull(all, none) : all;
 }
 
 /* Of any element of a const. */
-static struct span span_of_const(const struct element *e) {
-    struct span all = {INFINITY, -INFINITY};
+static struct number_span span_of_const(const struct tensor_element *e) {
+    struct number_span all = {INFINITY, -INFINITY};
     int64_t count = e->node->value_count;
     struct node flat = *e->node;
     flat.rank = 1;
     flat.shape[0] = count;
     for (int64_t i = 0; i < count && count <= MOST_SCANNED; i++) {
         double value = 0;
-        element_is_known(&(struct element){.node = &flat, .at = {i}}, &value);
-        all = isnan(value) ? unknown : hull(all, (struct span){value, value});
+        element_is_known(&(struct tensor_element){.node = &flat, .at = {i}}, &value);
+        all = isnan(value) ? unknown : hull(all, (struct number_span){value, value});
     }
     return all.least > all.most ? unknown : all;
 }
 
-static struct span span_by_op(struct search *search, const struct element *e) {
+static struct number_span span_by_op(struct span_search *search, const struct tensor_element *e) {
     const struct node *node = e->node;
-    static const struct span turning = {-1, 1};
-    struct span a;
+    static const struct number_span turning = {-1, 1};
+    struct number_span a;
     switch (node->op) {
     case OP_CONST:
         return span_of_const(e);
     case OP_IOTA:
-        return (struct span){0, (double)node->shape[0] - 1};
+        return (struct number_span){0, (double)node->shape[0] - 1};
     case OP_RESHAPE:
     case OP_PERMUTE:
     case OP_EXPAND:
@@ -243,14 +248,14 @@ static struct span span_by_op(struct search *search, const struct element *e) {
         return span_negate(operand_span(search, e, 0));
     case OP_ABS:
         a = operand_span(search, e, 0);
-        return span_greater(span_greater(a, span_negate(a)), (struct span){0, 0});
+        return span_greater(span_greater(a, span_negate(a)), (struct number_span){0, 0});
     case OP_SQRT:
         a = operand_span(search, e, 0);
         return rounded(span_made(sqrt(fmax(a.least, 0)), sqrt(fmax(a.most, 0))), node->dtype);
     case OP_RECIP:
         return rounded(span_reciprocal(operand_span(search, e, 0)), node->dtype);
     case OP_EXP:
-        return (struct span){0, INFINITY};
+        return (struct number_span){0, INFINITY};
     case OP_SIN:
     case OP_COS:
     case OP_TANH:
@@ -258,13 +263,13 @@ static struct span span_by_op(struct search *search, const struct element *e) {
         return turning;
     case OP_FLOOR:
         a = operand_span(search, e, 0);
-        return (struct span){floor(a.least), floor(a.most)};
+        return (struct number_span){floor(a.least), floor(a.most)};
     case OP_CEIL:
         a = operand_span(search, e, 0);
-        return (struct span){ceil(a.least), ceil(a.most)};
+        return (struct number_span){ceil(a.least), ceil(a.most)};
     case OP_ROUND:
         a = operand_span(search, e, 0);
-        return (struct span){rint(a.least), rint(a.most)};
+        return (struct number_span){rint(a.least), rint(a.most)};
     case OP_CAST:
         return span_of_cast(search, e);
     case OP_ADD:
@@ -294,20 +299,20 @@ static struct span span_by_op(struct search *search, const struct element *e) {
         return span_of_extreme(search, e);
     case OP_ARGMAX:
     case OP_ARGMIN:
-        return (struct span){0, fmax((double)reduced_elements(node) - 1, 0)};
+        return (struct number_span){0, fmax((double)reduced_elements(node) - 1, 0)};
     case OP_ARGSORT:
-        return (struct span){0, (double)node->shape[node->axis] - 1};
+        return (struct number_span){0, (double)node->shape[node->axis] - 1};
     default:
         return unknown;
     }
 }
 
 /* As is_same_element, but any one is as good as any other. */
-static bool is_same_place(const struct element *a, const struct element *b) {
+static bool is_same_place(const struct tensor_element *a, const struct tensor_element *b) {
     return a->node == b->node && memcmp(a->at, b->at, (size_t)a->node->rank * sizeof *a->at) == 0;
 }
 
-static struct span span_of(struct search *search, struct element e) {
+static struct number_span span_of(struct span_search *search, struct tensor_element e) {
     double value;
     element_settles(&search->seen, &e);
     if (element_is_known(&e, &value))
@@ -318,7 +323,7 @@ static struct span span_of(struct search *search, struct element e) {
     if (--search->seen.left < 0 || search->seen.depth > MOST_DEPTH)
         return span_of_dtype(e.node->dtype);
     search->seen.depth++;
-    struct span span = span_by_op(search, &e), all = span_of_dtype(e.node->dtype);
+    struct number_span span = span_by_op(search, &e), all = span_of_dtype(e.node->dtype);
     search->seen.depth--;
     if (span.least < all.least || span.most > all.most) /* integers wrap around */
         span = all;
@@ -332,25 +337,26 @@ static struct span span_of(struct search *search, struct element e) {
 
 /* rest + factor * element + .. */
 struct sum {
-    struct span rest;
+    struct number_span rest;
     int count;
-    struct term {
+    struct sum_term {
         double factor;
-        struct element element;
+        struct tensor_element element;
         bool is_last; /* it is looked at as it is */
     } terms[MOST_TERMS];
 };
 
 /* False: there is no room for it. */
-static bool add_term(struct search *search, struct sum *sum, double factor, struct element e) {
+static bool add_term(struct span_search *search, struct sum *sum, double factor,
+                     struct tensor_element e) {
     double value;
     element_settles(&search->seen, &e);
     if (element_is_known(&e, &value)) {
-        sum->rest = span_add(sum->rest, (struct span){factor * value, factor * value});
+        sum->rest = span_add(sum->rest, (struct number_span){factor * value, factor * value});
         return true;
     }
     for (int i = 0; i < sum->count; i++) {
-        struct term *term = &sum->terms[i];
+        struct sum_term *term = &sum->terms[i];
         if (!is_same_element(&term->element, &e))
             continue;
         term->factor += factor;
@@ -360,45 +366,46 @@ static bool add_term(struct search *search, struct sum *sum, double factor, stru
     }
     if (sum->count == MOST_TERMS)
         return false;
-    sum->terms[sum->count++] = (struct term){factor, e, false};
+    sum->terms[sum->count++] = (struct sum_term){factor, e, false};
     return true;
 }
 
-static struct span scaled(struct span a, double factor) {
-    return span_multiply(a, (struct span){factor, factor});
+static struct number_span scaled(struct number_span a, double factor) {
+    return span_multiply(a, (struct number_span){factor, factor});
 }
 
 /* By intervals alone. */
-static struct span span_of_terms(struct search *search, const struct sum *sum) {
-    struct span all = sum->rest;
+static struct number_span span_of_terms(struct span_search *search, const struct sum *sum) {
+    struct number_span all = sum->rest;
     for (int i = 0; i < sum->count; i++)
         all = span_add(all, scaled(span_of(search, sum->terms[i].element), sum->terms[i].factor));
     return all;
 }
 
 /* What of a factor is known. */
-static bool known_operand(struct search *search, const struct element *e, int i, double *value) {
-    struct element operand = element_operand(e, i);
+static bool known_operand(struct span_search *search, const struct tensor_element *e, int i,
+                          double *value) {
+    struct tensor_element operand = element_operand(e, i);
     element_settles(&search->seen, &operand);
     return element_is_known(&operand, value) && isfinite(*value);
 }
 
 /* What rounding or a cut adds to a linear operation whose results are between those. */
-static struct span added_by(const struct node *node, struct span span) {
+static struct number_span added_by(const struct node *node, struct number_span span) {
     bool cuts = node->op == OP_CAST && dtype_facts[node->dtype].letter == 'I' &&
                 dtype_facts[node->sources[0]->dtype].letter != 'I';
-    struct span most = {-fmax(fabs(span.least), fabs(span.most)),
-                        fmax(fabs(span.least), fabs(span.most))};
-    struct span own = rounded(most, node->dtype);
+    struct number_span most = {-fmax(fabs(span.least), fabs(span.most)),
+                               fmax(fabs(span.least), fabs(span.most))};
+    struct number_span own = rounded(most, node->dtype);
     double error = own.most - most.most + (cuts ? 1 : 0);
-    return (struct span){-error, error};
+    return (struct number_span){-error, error};
 }
 
 /* Puts what a term is made of in its place. False: it is nothing linear, or too much. */
-static bool expand_term(struct search *search, struct sum *sum, int which) {
-    struct term term = sum->terms[which];
-    const struct element *e = &term.element;
-    struct span span = span_of(search, *e);
+static bool expand_term(struct span_search *search, struct sum *sum, int which) {
+    struct sum_term term = sum->terms[which];
+    const struct tensor_element *e = &term.element;
+    struct number_span span = span_of(search, *e);
     double factor = term.factor, value = 1;
     if (!isfinite(span.least) || !isfinite(span.most))
         return false;
@@ -429,7 +436,7 @@ static bool expand_term(struct search *search, struct sum *sum, int which) {
 }
 
 /* How many elements there are of which it is the greatest or the least, and which; 0: it is not. */
-static int extremes(const struct element *e, struct element *of) {
+static int extremes(const struct tensor_element *e, struct tensor_element *of) {
     enum op op = e->node->op;
     if (op == OP_MAX || op == OP_MIN) {
         of[0] = element_operand(e, 0);
@@ -455,7 +462,7 @@ static int graph_depth(const struct built_graph *graph) {
 static int latest_term(const struct sum *sum) {
     int latest = -1, depth = 0;
     for (int i = 0; i < sum->count; i++) {
-        const struct element *e = &sum->terms[i].element;
+        const struct tensor_element *e = &sum->terms[i].element;
         int own = graph_depth(e->graph);
         if (sum->terms[i].is_last)
             continue;
@@ -468,21 +475,23 @@ static int latest_term(const struct sum *sum) {
     return latest;
 }
 
-static struct span span_of_sum_of(struct search *search, const struct sum *sum, int splits);
+static struct number_span span_of_sum_of(struct span_search *search, const struct sum *sum,
+                                         int splits);
 
 /* Each of those of which a term is the greatest, or the least, in its place. */
-static struct span span_of_split(struct search *search, const struct sum *sum, int which, int count,
-                                 const struct element *of, int splits) {
+static struct number_span span_of_split(struct span_search *search, const struct sum *sum,
+                                        int which, int count, const struct tensor_element *of,
+                                        int splits) {
     enum op op = sum->terms[which].element.node->op;
     double factor = sum->terms[which].factor;
     bool greater = (op == OP_MAX || op == OP_REDUCE_MAX) == (factor > 0);
-    struct span all = unknown;
+    struct number_span all = unknown;
     for (int i = 0; i < count; i++) {
         struct sum one = *sum;
         one.terms[which] = one.terms[--one.count];
         if (!add_term(search, &one, factor, of[i]))
             return unknown;
-        struct span span = span_of_sum_of(search, &one, splits - 1);
+        struct number_span span = span_of_sum_of(search, &one, splits - 1);
         all = i == 0 ? span : greater ? span_greater(all, span) : span_lesser(all, span);
     }
     return all;
@@ -497,17 +506,19 @@ static bool is_cut_alone(const struct sum *sum) {
            dtype_facts[node->sources[0]->dtype].letter != 'I';
 }
 
-static struct span span_of_cut(struct search *search, const struct sum *sum, int splits) {
+static struct number_span span_of_cut(struct span_search *search, const struct sum *sum,
+                                      int splits) {
     struct sum own = {.rest = {0, 0}};
     add_term(search, &own, 1, element_operand(&sum->terms[0].element, 0));
-    struct span span = span_of_sum_of(search, &own, splits);
-    return (struct span){trunc(span.least), trunc(span.most)};
+    struct number_span span = span_of_sum_of(search, &own, splits);
+    return (struct number_span){trunc(span.least), trunc(span.most)};
 }
 
-static struct span span_of_sum_of(struct search *search, const struct sum *sum, int splits) {
-    struct element of[MOST_TRIED];
+static struct number_span span_of_sum_of(struct span_search *search, const struct sum *sum,
+                                         int splits) {
+    struct tensor_element of[MOST_TRIED];
     struct sum left = *sum;
-    struct span span = span_of_terms(search, &left);
+    struct number_span span = span_of_terms(search, &left);
     for (int which; (which = latest_term(&left)) >= 0;) {
         if (splits == 0 || --search->seen.left < 0)
             return span;
@@ -527,10 +538,10 @@ static struct span span_of_sum_of(struct search *search, const struct sum *sum, 
     return span;
 }
 
-struct span span_of_element(struct importer *importer, struct tensor x, int64_t index) {
-    struct search search = {.seen = elements_begin(importer)};
+struct number_span span_of_element(struct importer *importer, struct tensor x, int64_t index) {
+    struct span_search search = {.seen = elements_begin(importer)};
     struct sum sum = {.rest = {0, 0}};
-    struct element e = element_in(importer, x, index);
+    struct tensor_element e = element_in(importer, x, index);
     add_term(&search, &sum, 1, e);
     return common(span_of_sum_of(&search, &sum, MOST_SPLITS), span_of_dtype(tensor_dtype(x)));
 }

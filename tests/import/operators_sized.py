@@ -108,7 +108,8 @@ CASES = {
 }
 # Of nothing these mean nothing, or ONNX Runtime refuses them.
 NOT_EMPTY = {"means of columns", "mean of all", "greatest", "least of all", "greatest positions",
-             "greatest of pages", "flattened", "edges", "pages by rows", "picked columns", "most of rows"}
+             "greatest of pages", "flattened", "edges", "pages by rows",
+             "picked columns", "most of rows"}
 
 # Sizes are what a run brings, between bounds: high and wide.
 SIZES = [("Clip", "numbers least most", "sizes"), ("Gather", "sizes null", "high"),
@@ -184,7 +185,8 @@ def body(nodes, states, constants=()):
             for operator, reads, gives, *attributes in [*nodes, ("Identity", "go", "on")]]
     return helper.make_graph(
         made, "body",
-        [helper.make_tensor_value_info("i", INT64, []), helper.make_tensor_value_info("go", BOOL, []),
+        [helper.make_tensor_value_info("i", INT64, []),
+         helper.make_tensor_value_info("go", BOOL, []),
          *(helper.make_tensor_value_info(name, dtype, shape) for name, _, dtype, shape in states)],
         [helper.make_tensor_value_info("on", BOOL, []),
          *(helper.make_tensor_value_info(name, dtype, shape) for _, name, dtype, shape in states)],
@@ -197,8 +199,8 @@ COUNT = [("Shape", "found", "shape"), ("Gather", "shape null", "n")]
 
 def loop(states, nodes, before=(), given=(), outputs="y", **more):
     reads = " ".join(["n", "yes", *given])
-    return ([*ROWS, *COUNT, *before, ("Loop", reads, outputs, {"body": body(nodes, states)})], TABLE,
-            outputs, {**ZERO, **ONE, **YES, **more})
+    every = [*ROWS, *COUNT, *before, ("Loop", reads, outputs, {"body": body(nodes, states)})]
+    return every, TABLE, outputs, {**ZERO, **ONE, **YES, **more}
 
 
 ROWS_STATE = ("rows_before", "rows_after", FLOAT, [None, 2])
@@ -236,7 +238,8 @@ BOX = [("Clip", "corners edge far", "inside"),
        *(node for name, k in (("x0", 0), ("y0", 1), ("x1", 2), ("y1", 3))
          for node in [("Gather", f"inside at{k}", name, {"axis": 1})]),
        *(node for a, b, middle, half in (("x0", "x1", "xm", "xh"), ("y0", "y1", "ym", "yh"))
-         for node in [("Sub", f"{b} {a}", f"{half}_whole"), ("Mul", f"{half}_whole half", f"{half}_own"),
+         for node in [("Sub", f"{b} {a}", f"{half}_whole"),
+                      ("Mul", f"{half}_whole half", f"{half}_own"),
                       ("Mul", f"{half}_own larger", half), ("Add", f"{a} {b}", f"{middle}_twice"),
                       ("Mul", f"{middle}_twice half", middle)]),
        ("Sub", "xm xh", "bx0"), ("Sub", "ym yh", "by0"), ("Add", "xm xh", "bx1"),
@@ -258,7 +261,8 @@ PASTE = [
           ("Unsqueeze", f"{low} zero", f"{low}_list"),
           ("Concat", f"{low}_list zero", f"{low}_both", {"axis": 0}),
           ("ReduceMax", f"{low}_both", start, {"keepdims": 0}),
-          ("Unsqueeze", f"{high} zero", f"{high}_list"), ("Add", f"{high}_list one", f"{high}_next"),
+          ("Unsqueeze", f"{high} zero", f"{high}_list"),
+          ("Add", f"{high}_list one", f"{high}_next"),
           ("Concat", f"{high}_next to{to}", f"{high}_both", {"axis": 0}),
           ("ReduceMin", f"{high}_both", end, {"keepdims": 0}),
           ("Sub", f"{start} {low}", f"{low}_from"), ("Sub", f"{end} {low}", f"{low}_to"),

@@ -21,7 +21,8 @@ struct maker {
     struct random random;
     int names; /* so far */
     struct found at_hand;
-    bool ended; /* nothing is counted any more */
+    bool ended;   /* nothing is counted any more */
+    bool is_none; /* it may be known to have no elements, of which there is no border and no k */
 };
 
 static int64_t between(struct maker *maker, int64_t low, int64_t high) {
@@ -308,7 +309,7 @@ static bool step_pad(struct maker *maker) {
     struct made made =
         add(maker, "Pad",
             JOINED(maker, "%s,%s", found->name, integers(maker, 1, 2 * found->rank, pads)));
-    set_text(maker, made, "mode", PICK(maker, modes));
+    set_text(maker, made, "mode", maker->is_none ? modes[0] : PICK(maker, modes));
     *own_extent(found) += before + after;
     becomes(maker, made);
     return true;
@@ -331,7 +332,7 @@ static bool step_tile(struct maker *maker) {
 static bool step_top(struct maker *maker) {
     struct found *found = &maker->at_hand;
     int64_t k = between(maker, 1, *own_extent(found));
-    if (*own_extent(found) < 1)
+    if (*own_extent(found) < 1 || maker->is_none)
         return false;
     const char *values = new_name(maker, "t"), *places = new_name(maker, "t");
     Onnx__Node *node = onnx_add_node(maker->model, "TopK",
@@ -461,6 +462,7 @@ static bool close_second(struct maker *maker) {
     static const char *const ops[] = {"ReduceSum", "ReduceMax", "ReduceMin"};
     struct found *found = &maker->at_hand;
     int64_t all = found->shape[0] * found->shape[1], other = 1 - found->axis;
+    maker->is_none = true;
     if (all <= MOST_EXTENT && chance(maker, 60)) {
         becomes(maker,
                 add(maker, "Reshape",
