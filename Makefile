@@ -9,6 +9,7 @@
 # make fuzz      the fuzz targets; T=npy SECONDS=60 runs those with "npy" in their names
 # make tsan      threads under ThreadSanitizer
 # make coverage  which lines the tests run, by room
+# make targets   docs/targets.md anew: machines without vectors
 # make cuda-test   random graphs on an NVIDIA GPU, held against the interpreter
 # make install   programs, library, header, manuals, completions below PREFIX (/usr/local);
 #                make uninstall takes them away; DESTDIR is put before every path
@@ -50,7 +51,7 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library shared run serve model model-int8 generated check test asan test-programs \
+.PHONY: all library shared run targets serve model model-int8 generated check test asan test-programs \
         cuda-test stage install uninstall dist wheel abi chosen sanitized coverage fuzz fuzz-build \
         fuzz-programs tsan tsan-build tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
@@ -73,6 +74,10 @@ model-int8: $(BUILD)/eigentensor
 
 generated: $(BUILD)/eigentensor
 	$< emit $(MODEL).json -o generated
+
+# Machines without vectors, compiled for and run.
+targets: $(BUILD)/eigentensor
+	scripts/targets.sh $(BUILD) >docs/targets.md
 
 # ---- Building ----
 

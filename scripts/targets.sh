@@ -1,0 +1,76 @@
+#!/bin/sh
+# targets.sh BUILD: docs/targets.md, on standard output: MNIST in float32 and quantised, as emitted for
+# each machine without vectors, compiled, and run by QEMU where that has a board.
+set -eu
+
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+emit="$build/eigentensor emit --prefix=mnist --weights-as=array --arena=static"
+
+# target | compiler and options | board
+machines() {
+    arm='arm-none-eabi-gcc -mthumb'
+    cat <<END
+generic|gcc|
+cortex-m0|$arm -mcpu=cortex-m0|
+cortex-m3|$arm -mcpu=cortex-m3|mps2-an385
+cortex-m4|$arm -mcpu=cortex-m4 -mfloat-abi=hard|mps2-an386
+cortex-m7|$arm -mcpu=cortex-m7 -mfloat-abi=hard|mps2-an500
+cortex-m33|$arm -mcpu=cortex-m33 -mfloat-abi=hard|
+cortex-m55|$arm -mcpu=cortex-m55 -mfloat-abi=hard|mps3-an547
+END
+}
+
+# What a run on this machine gives, of text for vectors.
+expected() {
+    $emit "models/mnist/$1.json" -o "$work/here"
+    gcc -O2 -I "$work/here" tests/emit/collection/targets.c "$work/here/mnist.c" -lm -o "$work/run"
+    "$work/run" | cut -d' ' -f1
+}
+
+# row MODEL BITS TARGET COMPILER BOARD LEVEL
+row() {
+    # shellcheck disable=SC2086  # words of a command
+    set -- "$1" "$2" "$3" "$4" "$5" "$6" "$4 -std=gnu11 $6 -I $work/at"
+    $7 -c "$work/at/mnist.c" -o "$work/mnist.o" 2>"$work/said" || {
+        echo "| $3 | $1 | $6 | does not compile | | | |"
+        return
+    }
+    sizes=$(size "$work/mnist.o" | awk 'NR == 2 { printf "%.1f | %.1f", $1 / 1000, ($2 + $3) / 1000 }')
+    bits='not run' instructions=
+    if [ -n "$5" ] && command -v qemu-system-arm >/dev/null; then
+        $7 --specs=rdimon.specs -nostartfiles -Ttests/emit/collection/cortex_m.ld \
+            -Wl,--defsym=small_stack=1 tests/emit/collection/cortex_m.c \
+            tests/emit/collection/targets.c "$work/mnist.o" -lm -o "$work/run"
+        said=$(timeout 300 qemu-system-arm -M "$5" -icount shift=0 -nographic \
+            -semihosting-config enable=on,target=native -kernel "$work/run" </dev/null || true)
+        bits=$([ "${said% *}" = "$2" ] && echo same || echo DIFFER)
+        instructions=${said#* }
+    elif [ "$3" = generic ]; then
+        $7 tests/emit/collection/targets.c "$work/mnist.o" -lm -o "$work/run"
+        said=$("$work/run")
+        bits=$([ "${said% *}" = "$2" ] && echo same || echo DIFFER)
+    fi
+    echo "| $3 | $1 | $6 | $bits | $instructions | $sizes |"
+}
+
+cat <<'END'
+# Machines without vectors
+
+What `make targets` found: MNIST as `emit --target` writes it, in float32 and quantised, with weights and
+arena in the text, one run. Bits are those of the text for vectors on the machine that made this table.
+Instructions, in millions, are QEMU's, by `-icount shift=0`; flash has the weights, RAM is the arena, both in
+KB (1,000 bytes). Where there is no FPU, a product and a sum are functions of the C library.
+
+| target | model | | bits | instructions | flash | RAM |
+|---|---|---|---|---|---|---|
+END
+for model in mnist mnist-int8; do
+    wanted=$(expected $model)
+    machines | while IFS='|' read -r target compiler board; do
+        command -v "${compiler%% *}" >/dev/null || continue
+        $emit "models/mnist/$model.json" -T "$target" -o "$work/at"
+        for level in -O2 -Os; do row $model "$wanted" "$target" "$compiler" "$board" $level; done
+    done
+done
