@@ -51,9 +51,10 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library shared run targets serve model model-int8 generated check test asan test-programs \
-        cuda-test stage install uninstall dist wheel abi chosen sanitized coverage fuzz fuzz-build \
-        fuzz-programs tsan tsan-build tsan-programs lint setup bench bench-programs bench-graphs math-digests clean
+.PHONY: all library shared run targets serve model model-int8 generated check test asan \
+        test-programs cuda-test stage install uninstall dist wheel abi chosen sanitized coverage \
+        fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
+        bench-programs bench-graphs math-digests clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# targets.sh BUILD: docs/targets.md, on standard output: MNIST in float32 and quantised, as emitted for
-# each machine without vectors, compiled, and run by QEMU where that has a board.
+# targets.sh BUILD: docs/targets.md, on standard output: MNIST in float32 and quantised, as emitted
+# for each machine without vectors, compiled, and run by QEMU where that has a board.
 set -eu
 
 build=$1
@@ -37,7 +37,8 @@ row() {
         echo "| $3 | $1 | $6 | does not compile | | | |"
         return
     }
-    sizes=$(size "$work/mnist.o" | awk 'NR == 2 { printf "%.1f | %.1f", $1 / 1000, ($2 + $3) / 1000 }')
+    sizes=$(size "$work/mnist.o" |
+        awk 'NR == 2 { printf "%.1f | %.1f", $1 / 1000, ($2 + $3) / 1000 }')
     bits='not run' instructions=
     if [ -n "$5" ] && command -v qemu-system-arm >/dev/null; then
         $7 --specs=rdimon.specs -nostartfiles -Ttests/emit/collection/cortex_m.ld \
@@ -58,10 +59,11 @@ row() {
 cat <<'END'
 # Machines without vectors
 
-What `make targets` found: MNIST as `emit --target` writes it, in float32 and quantised, with weights and
-arena in the text, one run. Bits are those of the text for vectors on the machine that made this table.
-Instructions, in millions, are QEMU's, by `-icount shift=0`; flash has the weights, RAM is the arena, both in
-KB (1,000 bytes). Where there is no FPU, a product and a sum are functions of the C library.
+What `make targets` found: MNIST as `emit --target` writes it, in float32 and quantised, with weights
+and arena in the text, one run. Bits are those of the text for vectors on the machine that made this
+table. Instructions, in millions, are QEMU's, by `-icount shift=0`; flash has the weights, RAM is the
+arena, both in KB (1,000 bytes). Where there is no FPU, a product and a sum are functions of the C
+library.
 
 | target | model | | bits | instructions | flash | RAM |
 |---|---|---|---|---|---|---|

@@ -23,7 +23,8 @@ refused ram=4K 'no rewrite that there is would make it fit'
 refused ram=64Q 'expected ram=BYTES, flash=BYTES or both'
 refused rom=64K 'expected ram=BYTES, flash=BYTES or both'
 [ ! -e "$small/mnist.c" ] || wrong "a text was written"
-"$emit" emit models/mnist/mnist.json --budget=ram=1M -o "$small" >"$out" 2>&1 && wrong "with vectors"
+"$emit" emit models/mnist/mnist.json --budget=ram=1M -o "$small" >"$out" 2>&1 &&
+    wrong "with vectors"
 says "$out" 'expected a --target without vectors'
 "$emit" emit models/mnist/mnist.json -T cortex-m4 --budget=ram=90K,flash=360K -o "$small" ||
     wrong "what fits is refused"
