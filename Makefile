@@ -43,7 +43,8 @@ LINK_PROGRAM = -pie $(LINK)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
              -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx -MMD -MP
 # What libtcc does to pages of code is done by runtime/backend/jit.c.
-LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lprotobuf-c -lhogweed -lnettle -lpng -lz -ldl -lpthread -lm
+LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lprotobuf-c -lhogweed -lnettle -lpng -lz -ldl \
+            -lpthread -lm
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY = $(BUILD)/libeigentensor.a
