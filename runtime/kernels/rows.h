@@ -27,8 +27,9 @@
  *             const void *const *operands, void *const *results)
  *
  * Whole expressions in one call: `count` steps, which templates/chain.h explains, take every
- * element of the block. Operands and results are of the dtypes that the steps say. A result may be an operand of no later step than the one that puts it, with
- * the same strides; otherwise they do not overlap.
+ * element of the block. Operands and results are of the dtypes that the steps say. A result may be
+ * an operand of no later step than the one that puts it, with the same strides; otherwise they do
+ * not overlap.
  *
  * BY POSITION
  *

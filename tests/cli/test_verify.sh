@@ -1,6 +1,6 @@
 #!/bin/sh
-# Receipts: written by run, verified in every mode, at every level of CPU, on another architecture; in
-# part; signed; changed; hostile.
+# Receipts: written by run, verified in every mode, at every level of CPU, on another architecture;
+# in part; signed; changed; hostile.
 . "$(dirname "$0")/../support/shell.sh"
 
 tool=$build/eigentensor
@@ -58,7 +58,7 @@ expect 1 "$tool" verify r.json "$model" "$other"
 says err 'input "input_image" differs'
 expect 1 "$tool" verify r.json "$top/models/mnist/mnist-int8.json" "$digit"
 says err 'the receipt is of the graph'
-npy '<f4' '(1, 10)' "$(printf '%40s' | sed 's/ /\\0/g')" >zeros.npy
+npy '<f4' '(1, 10)' "$(printf '%40s' '' | sed 's/ /\\0/g')" >zeros.npy
 expect 1 "$tool" verify r.json "$model" "$digit" --result zeros.npy
 says err 'output "logits" differs from element 0 on'
 result=$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' r.json | tail -n 1)

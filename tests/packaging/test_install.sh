@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make install` as a stranger has it: a program in C by pkg-config, shared and static, one by CMake,
-# manuals, completions; `make uninstall` leaves nothing; the shared library offers what
+# `make install` as a stranger has it: a program in C by pkg-config, shared and static, one by
+# CMake, manuals, completions; `make uninstall` leaves nothing; the shared library offers what
 # packaging/eigentensor.abi says; `make dist` has the same bytes twice.
 . "$(dirname "$0")/../support/shell.sh"
 
@@ -142,5 +142,6 @@ if git -C "$top" rev-parse HEAD >/dev/null 2>&1; then
     ours dist
     same first.tar.gz "$(ls "$build"/eigentensor-*.tar.gz)"
     tar -tzf first.tar.gz >list
-    says list "eigentensor-$(sed -n 's/^#define ET_VERSION "\(.*\)"/\1/p' "$top/runtime/eigentensor.h")/Makefile"
+    version=$(pkg-config --modversion "$work/root/opt/et/lib/pkgconfig/eigentensor.pc")
+    says list "eigentensor-$version/Makefile"
 fi

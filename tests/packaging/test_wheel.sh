@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make wheel` gives one wheel for every Python 3 that has all it needs but the C library inside, and
-# depends on no other package: it is unpacked where nothing else is, and runs a model.
+# `make wheel` gives one wheel for every Python 3 that has all it needs but the C library inside,
+# and depends on no other package: it is unpacked where nothing else is, and runs a model.
 . "$(dirname "$0")/../support/shell.sh"
 
 python=${PYTHON:-python3}
