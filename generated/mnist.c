@@ -93,6 +93,14 @@
 
 #define f32_bits OF_VERSION(f32_bits)
 #define f32_from_bits OF_VERSION(f32_from_bits)
+#define f64_bits OF_VERSION(f64_bits)
+#define f64_from_bits OF_VERSION(f64_from_bits)
+#define fma_instruction OF_VERSION(fma_instruction)
+#define f32_fma OF_VERSION(f32_fma)
+#define f32_mantissa OF_VERSION(f32_mantissa)
+#define u64_shift OF_VERSION(u64_shift)
+#define f32_fma_four OF_VERSION(f32_fma_four)
+#define f32_fma_each OF_VERSION(f32_fma_each)
 #define f32_canonical OF_VERSION(f32_canonical)
 #define f32_unordered OF_VERSION(f32_unordered)
 #define f32_nan_or OF_VERSION(f32_nan_or)
@@ -215,10 +223,153 @@ static inline float f32_nan_or(uint32_t nan, float x) {
 #define VECTOR_BITS 0
 #endif
 
+// Which of them are instructions, and whether there are instructions for float64 at all. Who knows
+// that the math library rounds once may define FMA_OF_LIBRARY; FMA_BY_INTEGERS is for tests.
+#if defined FMA_BY_INTEGERS
+#elif defined FMA_OF_LIBRARY || VECTOR_BITS || defined __FMA__ || defined __s390x__ ||             \
+    (defined __powerpc__ && !defined _SOFT_FLOAT && !defined __NO_FPRS__) ||                       \
+    (defined __mips_hard_float && __mips_isa_rev >= 6 && !defined __mips_single_float)
+#define FMA_OF_F32
+#define FMA_OF_F64
+#elif defined __ARM_FP
+#if defined __ARM_FEATURE_FMA && (__ARM_FP & 4)
+#define FMA_OF_F32
+#endif
+#if defined __ARM_FEATURE_FMA && (__ARM_FP & 8)
+#define FMA_OF_F64
+#elif __ARM_FP & 8
+#define HAS_DOUBLES
+#endif
+#elif defined __riscv_flen
+#define FMA_OF_F32
+#if __riscv_flen >= 64
+#define FMA_OF_F64
+#endif
+#elif defined __SSE2__ || defined __wasm__ ||                                                      \
+    (defined __mips_hard_float && !defined __mips_single_float)
+#define HAS_DOUBLES
+#endif
+
+// The bit pattern of a float64.
+static inline uint64_t f64_bits(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// The float64 of a bit pattern.
+static inline double f64_from_bits(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// a * b + c, rounded once.
+#if defined FMA_OF_F32
+static inline float f32_fma(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+#elif defined HAS_DOUBLES
+// The product is exact in float64, and the error of the sum is a float64, too. Where there is one,
+// the sum becomes the neighbour of which the last bit is set, the one towards zero if the sum went
+// beyond: no such number lies half way between two float32, so that it rounds as what is exact.
+static inline float f32_fma(float a, float b, float c) {
+    const double product = (double)a * b, sum = product + c;
+    const double added = sum - product;
+    const double error = (product - (sum - added)) + (c - added);
+    const uint64_t inexact = (error < 0.0) | (error > 0.0); // not of infinities, where it is NaN
+    const uint64_t beyond = (f64_bits(error) ^ f64_bits(sum)) >> 63;
+    return (float)f64_from_bits((f64_bits(sum) - (inexact & beyond)) | inexact);
+}
+#else
+// Of a number that is not 0: from 2^23 on and below 2^24, times 2^(exponent - 150).
+static inline uint64_t f32_mantissa(uint32_t bits, int *exponent) {
+    uint32_t mantissa = bits & 0x007fffffu;
+    *exponent = (int)(bits >> 23 & 0xffu);
+    if (*exponent)
+        return mantissa | 0x00800000u;
+    for (*exponent = 1; mantissa < 0x00800000u; mantissa <<= 1)
+        --*exponent;
+    return mantissa;
+}
+// Of a number that is not 0, by 0 and more: the last bit stays set if any was that is lost.
+static inline uint64_t u64_shift(uint64_t x, int by) {
+    return by < 64 ? x >> by | ((x & (((uint64_t)1 << by) - 1)) != 0) : 1;
+}
+// In integers. Of the product and c, bits are lost only where the other is so much greater that the
+// sum keeps more than enough of them.
+static inline float f32_fma(float a, float b, float c) {
+    const uint32_t x = f32_bits(a), y = f32_bits(b), z = f32_bits(c);
+    const uint32_t infinity = 0x7f800000u, sign = 0x80000000u;
+    const uint32_t p = x & ~sign, q = y & ~sign, r = z & ~sign;
+    if (p == 0 || q == 0 || p >= infinity || q >= infinity)
+        return a * b + c; // the product is exact
+    if (r == 0 || r >= infinity)
+        return r ? c : a * b;
+    int of_a, of_b, of_c;
+    uint64_t product = f32_mantissa(p, &of_a) * f32_mantissa(q, &of_b) << 14; // below 2^62
+    uint64_t added = f32_mantissa(r, &of_c) << 38;
+    const int apart = of_a + of_b - of_c - 126;
+    const int exponent = apart > 0 ? of_a + of_b - 314 : of_c - 188;
+    if (apart > 0)
+        added = u64_shift(added, apart);
+    else
+        product = u64_shift(product, -apart);
+    const int alike = ((x ^ y ^ z) & sign) == 0, less = product < added;
+    const uint64_t sum = alike ? product + added : less ? added - product : product - added;
+    if (sum == 0)
+        return 0.0f;
+    const int to_normal = 40 - __builtin_clzll(sum), to_least = -149 - exponent;
+    const int drop = to_normal > to_least ? to_normal : to_least; // bits, at most 61
+    uint64_t kept = drop > 0 ? sum >> drop : sum << -drop;
+    const uint64_t half = (uint64_t)1 << 63, rest = drop > 0 ? sum << (64 - drop) : 0;
+    kept += rest > half || (rest == half && (kept & 1));
+    const uint32_t raised = (uint32_t)(drop + exponent + 149); // by how much above the least
+    const uint32_t number = raised < 254 ? (raised << 23) + (uint32_t)kept : infinity;
+    return f32_from_bits(number | ((less ? z : x ^ y) & sign));
+}
+#endif
+
+// Of four neighbours. Sums of float64 round to the right float32 but where they lie half way
+// between two, or below 2^-126, where float32 has fewer bits: there, one by one.
+#if defined __SSE2__ && !VECTOR_BITS
+#include <immintrin.h>
+static __attribute__((noinline, cold, unused)) __m128 f32_fma_each(__m128 a, __m128 b, __m128 c) {
+    float x[4], y[4], z[4];
+    _mm_storeu_ps(x, a);
+    _mm_storeu_ps(y, b);
+    _mm_storeu_ps(z, c);
+    for (int i = 0; i < 4; i++)
+        z[i] = f32_fma(x[i], y[i], z[i]);
+    return _mm_loadu_ps(z);
+}
+static inline __m128 f32_fma_four(__m128 a, __m128 b, __m128 c) {
+#ifdef __FMA__
+    return _mm_fmadd_ps(a, b, c);
+#else
+    const __m128d low = _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
+    const __m128d high =
+        _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(_mm_movehl_ps(a, a)), _mm_cvtps_pd(_mm_movehl_ps(b, b))),
+                   _mm_cvtps_pd(_mm_movehl_ps(c, c)));
+    const __m128 sum = _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+    const __m128 words = _mm_shuffle_ps(_mm_castpd_ps(low), _mm_castpd_ps(high), 0x88); // lower
+    const __m128i half =
+        _mm_cmpeq_epi32(_mm_slli_epi32(_mm_castps_si128(words), 3), _mm_set1_epi32(INT32_MIN));
+    // twice the bits but one, from the least integer on: of 0, which is exact, the greatest
+    const __m128i twice = _mm_add_epi32(_mm_castps_si128(sum), _mm_castps_si128(sum));
+    const __m128i small = _mm_cmplt_epi32(_mm_add_epi32(twice, _mm_set1_epi32(0x7ffffffe)),
+                                          _mm_set1_epi32(INT32_MIN + 0x01000000));
+    if (__builtin_expect(_mm_movemask_ps(_mm_castsi128_ps(_mm_or_si128(half, small))), 0))
+        return f32_fma_each(a, b, c);
+    return sum;
+#endif
+}
+#endif
+
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
-// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
-// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
-// use.
+// hold sums. Compilers turn a loop over lanes with f32_fma into vectors in simple places only,
+// hence the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again
+// for each use.
 #if VECTOR_BITS == 512
 #include <immintrin.h>
 typedef __m512 vector;
@@ -270,6 +421,23 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return vfmaq_f32(c, a, b);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+w"(x))
+#elif defined __SSE2__
+#include <immintrin.h>
+typedef __m128 vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    return _mm_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return f32_fma_four(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+x"(x))
 #else
 typedef struct {
     float lane[4];
@@ -289,7 +457,7 @@ static inline vector vector_of(float x) {
 }
 static inline vector vector_fma(vector a, vector b, vector c) {
     for (int i = 0; i < 4; i++)
-        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+        c.lane[i] = f32_fma(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 }
 #define VECTOR_HOLD(x) (void)(x)
@@ -449,7 +617,7 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
                         const float *y =
                             panel_h + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
                         for (int c = 0; c < 8; c++)
-                            sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                            sums[c] = f32_fma(x[c * lanes], y[c], sums[c]);
                     }
             stream_h += walk->again_stream;
             panel_h += walk->again_panel;
@@ -724,6 +892,9 @@ static void run_kernels(const struct mnist_inputs *inputs, const struct mnist_ou
 }
 
 #ifdef VERSIONS
+#undef FMA_OF_F32
+#undef FMA_OF_F64
+#undef HAS_DOUBLES
 #undef VECTOR_HOLD
 #undef TILE_SEPARATE
 #endif

@@ -16,7 +16,6 @@ typedef long ptrdiff_t;
 #define INT64_MAX 9223372036854775807
 #define INFINITY (0x1p127f * 2.0f)
 void *memcpy(void *to, const void *from, unsigned long bytes);
-float fmaf(float a, float b, float c);
 float sqrtf(float a);
 float floorf(float a);
 float ceilf(float a);
@@ -39,13 +38,18 @@ float f32_pow(float a, float b);
 typedef short int16_t;
 
 //: section calls_float64
-double fma(double a, double b, double c);
 double sqrt(double a);
 double floor(double a);
 double ceil(double a);
 double rint(double a);
 double fmod(double a, double b);
 double fabs(double a);
+
+//: section f32_fma
+float f32_fma(float a, float b, float c);
+
+//: section f64_fma
+double f64_fma(double a, double b, double c);
 
 //: section f32_sort_keys
 void f32_sort_keys(uint64_t *keys, const float *elements, long count);

@@ -17,57 +17,12 @@
 #ifndef ET_TEMPLATES_MATH_H
 #define ET_TEMPLATES_MATH_H
 
+#include "templates/bits.h"
+#include "templates/fma.h"
+
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
-//: section f32_bits
-// The bit pattern of a float32.
-static inline uint32_t f32_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-//: section f32_from_bits
-// The float32 of a bit pattern.
-static inline float f32_from_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-//: section f32_select needs f32_bits f32_from_bits
-// condition ? yes : no, by masks: gcc does not vectorise what looks like a branch to it.
-static inline float f32_select(int condition, float yes, float no) {
-    uint32_t mask = 0u - (uint32_t)(condition != 0);
-    return f32_from_bits((f32_bits(yes) & mask) | (f32_bits(no) & ~mask));
-}
-
-//: section f64_bits
-// The bit pattern of a float64.
-static inline uint64_t f64_bits(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-//: section f64_from_bits
-// The float64 of a bit pattern.
-static inline double f64_from_bits(uint64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-//: section f64_select needs f64_bits f64_from_bits
-// The same for float64.
-static inline double f64_select(int condition, double yes, double no) {
-    uint64_t mask = 0u - (uint64_t)(condition != 0);
-    return f64_from_bits((f64_bits(yes) & mask) | (f64_bits(no) & ~mask));
-}
-
-//: section f32_exp needs f32_bits f32_from_bits
+//: section f32_exp needs f32_fma f32_bits f32_from_bits
 // e^x.
 //
 // Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
@@ -81,25 +36,25 @@ static inline float f32_exp(float x) {
     const float round_to_integer = 0x1.8000fcp+23f; // 1.5 * 2^23 + 126: added, leaves n + 126
     const int32_t most = 0x4b400000 + 126 + 128;    // the bits of that sum for n = 128
     x = x < -104.0f ? -104.0f : x;
-    int32_t turns = (int32_t)f32_bits(fmaf(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
+    int32_t turns = (int32_t)f32_bits(f32_fma(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
     turns = turns < most ? turns : most;
     float n = f32_from_bits((uint32_t)turns) - round_to_integer;
-    float r = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
-    r = fmaf(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
+    float r = f32_fma(n, -0x1.62e430p-1f /* 0.693147182 */, x);
+    r = f32_fma(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
     float y = 0x1.694cd4p-9f; // 2 * 0.00137824565
-    y = fmaf(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
-    y = fmaf(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
-    y = fmaf(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
-    y = fmaf(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
-    y = fmaf(y, r, 2.0f);
-    y = fmaf(y, r, 2.0f);
+    y = f32_fma(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
+    y = f32_fma(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
+    y = f32_fma(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
+    y = f32_fma(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
+    y = f32_fma(y, r, 2.0f);
+    y = f32_fma(y, r, 2.0f);
     int32_t power = (int32_t)((uint32_t)turns << 23), least = 64 << 23; // exponents as bits
     uint32_t factor = (uint32_t)(power > least ? power : least);
     y = y * f32_from_bits(factor);
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
 
-//: section f32_log needs f32_bits f32_from_bits f32_select
+//: section f32_log needs f32_fma f32_bits f32_from_bits f32_select
 // Natural logarithm.
 //
 // x = 2^e * m with m in [2/3, 4/3); with f = m - 1, log(x) = e * ln(2) + (f + f^2 * q(f)). q has
@@ -116,22 +71,22 @@ static inline float f32_log(float x) {
     float f = f32_from_bits((bits & 0x007fffffu) + least) - 1.0f;
     float square = f * f;
     float even = -0x1.0a067cp-3f; // -0.12989518
-    even = fmaf(even, square, -0x1.f276fap-4f /* -0.121695496 */);
-    even = fmaf(even, square, -0x1.55a48ap-3f /* -0.16681774 */);
-    even = fmaf(even, square, -0x1.fffe8cp-3f /* -0.249997228 */);
-    even = fmaf(even, square, -0.5f);
+    even = f32_fma(even, square, -0x1.f276fap-4f /* -0.121695496 */);
+    even = f32_fma(even, square, -0x1.55a48ap-3f /* -0.16681774 */);
+    even = f32_fma(even, square, -0x1.fffe8cp-3f /* -0.249997228 */);
+    even = f32_fma(even, square, -0.5f);
     float odd = 0x1.1ed5fcp-3f; // 0.14005658
-    odd = fmaf(odd, square, 0x1.1eb806p-3f /* 0.139999434 */);
-    odd = fmaf(odd, square, 0x1.99d1a4p-3f /* 0.200106889 */);
-    odd = fmaf(odd, square, 0x1.55550cp-2f /* 0.333332241 */);
-    float q = fmaf(odd, f, even);
-    float y = fmaf(e, 0x1.62e430p-1f /* 0.693147182 */, fmaf(square, q, f));
+    odd = f32_fma(odd, square, 0x1.1eb806p-3f /* 0.139999434 */);
+    odd = f32_fma(odd, square, 0x1.99d1a4p-3f /* 0.200106889 */);
+    odd = f32_fma(odd, square, 0x1.55550cp-2f /* 0.333332241 */);
+    float q = f32_fma(odd, f, even);
+    float y = f32_fma(e, 0x1.62e430p-1f /* 0.693147182 */, f32_fma(square, q, f));
     y = f32_select(x < infinity, y, x);
     float beyond = f32_select(x == 0.0f, -infinity, f32_from_bits(0x7fc00000u));
     return f32_select(x > 0.0f, y, beyond);
 }
 
-//: section f32_tanh needs f32_bits f32_from_bits f32_select
+//: section f32_tanh needs f32_fma f32_bits f32_from_bits f32_select
 // Hyperbolic tangent.
 //
 // |x| < 1: x + x * x^2 * p(x^2), p of degree 6. Otherwise 1 - 2 / (2^n * q(r) + 1) with
@@ -146,32 +101,32 @@ static inline float f32_tanh(float x) {
     float a = f32_from_bits(magnitude);
     float square = a * a;
     float p = -0x1.77dcb4p-12f; // -0.000358450052
-    p = fmaf(p, square, 0x1.2da3cep-9f /* 0.00230132951 */);
-    p = fmaf(p, square, -0x1.046066p-7f /* -0.0079460619 */);
-    p = fmaf(p, square, 0x1.6009a4p-6f /* 0.0214866735 */);
-    p = fmaf(p, square, -0x1.b96238p-5f /* -0.0538798422 */);
-    p = fmaf(p, square, 0x1.110be4p-3f /* 0.133323461 */);
-    p = fmaf(p, square, -0x1.55553cp-2f /* -0.333332956 */);
-    float small = fmaf(a, square * p, a);
+    p = f32_fma(p, square, 0x1.2da3cep-9f /* 0.00230132951 */);
+    p = f32_fma(p, square, -0x1.046066p-7f /* -0.0079460619 */);
+    p = f32_fma(p, square, 0x1.6009a4p-6f /* 0.0214866735 */);
+    p = f32_fma(p, square, -0x1.b96238p-5f /* -0.0538798422 */);
+    p = f32_fma(p, square, 0x1.110be4p-3f /* 0.133323461 */);
+    p = f32_fma(p, square, -0x1.55553cp-2f /* -0.333332956 */);
+    float small = f32_fma(a, square * p, a);
 
     const float round_to_integer = 0x1.8000fep+23f; // 1.5 * 2^23 + 127: added, leaves n + 127
     float bounded = f32_from_bits(magnitude < 0x41200000u ? magnitude : 0x41200000u); // 10
-    float shifted = fmaf(bounded, 0x1.715476p+1f /* 2.88539004 */, round_to_integer);
-    float r = fmaf(bounded, 0x1.715476p+1f, round_to_integer - shifted);
-    r = fmaf(bounded, 0x1.5ad0e2p-25f /* 4.03748075e-08 */, r);
+    float shifted = f32_fma(bounded, 0x1.715476p+1f /* 2.88539004 */, round_to_integer);
+    float r = f32_fma(bounded, 0x1.715476p+1f, round_to_integer - shifted);
+    r = f32_fma(bounded, 0x1.5ad0e2p-25f /* 4.03748075e-08 */, r);
     float q = 0x1.3d37ap-13f; // 0.000151260989
-    q = fmaf(q, r, 0x1.60c024p-10f /* 0.00134563656 */);
-    q = fmaf(q, r, 0x1.3b2b98p-7f /* 0.00961823389 */);
-    q = fmaf(q, r, 0x1.c6ac7cp-5f /* 0.0555021688 */);
-    q = fmaf(q, r, 0x1.ebfc0ap-3f /* 0.24022682 */);
-    q = fmaf(q, r, 0x1.62e432p-1f /* 0.693147242 */);
-    q = fmaf(q, r, 1.0f);
+    q = f32_fma(q, r, 0x1.60c024p-10f /* 0.00134563656 */);
+    q = f32_fma(q, r, 0x1.3b2b98p-7f /* 0.00961823389 */);
+    q = f32_fma(q, r, 0x1.c6ac7cp-5f /* 0.0555021688 */);
+    q = f32_fma(q, r, 0x1.ebfc0ap-3f /* 0.24022682 */);
+    q = f32_fma(q, r, 0x1.62e432p-1f /* 0.693147242 */);
+    q = f32_fma(q, r, 1.0f);
     float power = f32_from_bits(f32_bits(shifted) << 23);
-    float large = 1.0f - 2.0f / fmaf(q, power, 1.0f);
+    float large = 1.0f - 2.0f / f32_fma(q, power, 1.0f);
     return f32_from_bits(f32_bits(f32_select(a >= 1.0f, large, small)) | sign);
 }
 
-//: section f32_erf needs f32_bits f32_from_bits f32_select
+//: section f32_erf needs f32_fma f32_bits f32_from_bits f32_select
 // Error function.
 //
 // |x| < 0.84375: x + x * p(x^2), p of degree 5. Otherwise 1 - q(|x| - 1)^2: q, of degree 11, is the
@@ -185,27 +140,27 @@ static inline float f32_erf(float x) {
     float a = f32_from_bits(magnitude);
     float square = a * a;
     float p = -0x1.4c59bcp-11f; // -0.000633908319
-    p = fmaf(p, square, 0x1.4b479cp-8f /* 0.00505492743 */);
-    p = fmaf(p, square, -0x1.b72a62p-6f /* -0.0268045384 */);
-    p = fmaf(p, square, 0x1.ce2434p-4f /* 0.112827495 */);
-    p = fmaf(p, square, -0x1.81271ap-2f /* -0.376125723 */);
-    p = fmaf(p, square, 0x1.06eba8p-3f /* 0.128379166 */);
-    float small = fmaf(a, p, a);
+    p = f32_fma(p, square, 0x1.4b479cp-8f /* 0.00505492743 */);
+    p = f32_fma(p, square, -0x1.b72a62p-6f /* -0.0268045384 */);
+    p = f32_fma(p, square, 0x1.ce2434p-4f /* 0.112827495 */);
+    p = f32_fma(p, square, -0x1.81271ap-2f /* -0.376125723 */);
+    p = f32_fma(p, square, 0x1.06eba8p-3f /* 0.128379166 */);
+    float small = f32_fma(a, p, a);
 
     float w = f32_from_bits(magnitude < 0x40800000u ? magnitude : 0x40800000u /* 4 */) - 1.0f;
     float q = 0x1.acaf0cp-18f; // 6.38788606e-06
-    q = fmaf(q, w, -0x1.967476p-14f /* -9.69064058e-05 */);
-    q = fmaf(q, w, 0x1.2c01cp-11f /* 0.000572217628 */);
-    q = fmaf(q, w, -0x1.726c06p-10f /* -0.00141304766 */);
-    q = fmaf(q, w, -0x1.917266p-13f /* -0.000191424784 */);
-    q = fmaf(q, w, 0x1.e205dep-8f /* 0.00735508604 */);
-    q = fmaf(q, w, -0x1.34b992p-9f /* -0.00235538394 */);
-    q = fmaf(q, w, -0x1.83dbep-5f /* -0.0473460555 */);
-    q = fmaf(q, w, 0x1.efb0e8p-5f /* 0.0605091602 */);
-    q = fmaf(q, w, 0x1.6caceep-3f /* 0.178064212 */);
-    q = fmaf(q, w, -0x1.0bf098p-1f /* -0.52331996 */);
-    q = fmaf(q, w, 0x1.9620d6p-2f /* 0.396609634 */);
-    float large = fmaf(-q, q, 1.0f);
+    q = f32_fma(q, w, -0x1.967476p-14f /* -9.69064058e-05 */);
+    q = f32_fma(q, w, 0x1.2c01cp-11f /* 0.000572217628 */);
+    q = f32_fma(q, w, -0x1.726c06p-10f /* -0.00141304766 */);
+    q = f32_fma(q, w, -0x1.917266p-13f /* -0.000191424784 */);
+    q = f32_fma(q, w, 0x1.e205dep-8f /* 0.00735508604 */);
+    q = f32_fma(q, w, -0x1.34b992p-9f /* -0.00235538394 */);
+    q = f32_fma(q, w, -0x1.83dbep-5f /* -0.0473460555 */);
+    q = f32_fma(q, w, 0x1.efb0e8p-5f /* 0.0605091602 */);
+    q = f32_fma(q, w, 0x1.6caceep-3f /* 0.178064212 */);
+    q = f32_fma(q, w, -0x1.0bf098p-1f /* -0.52331996 */);
+    q = f32_fma(q, w, 0x1.9620d6p-2f /* 0.396609634 */);
+    float large = f32_fma(-q, q, 1.0f);
     return f32_from_bits(f32_bits(f32_select(a >= 0.84375f, large, small)) | sign);
 }
 

@@ -125,7 +125,7 @@ static inline void f32_erf_strip(float *to, const float *from, float less, long 
 }
 #endif
 
-//: section f32_near_strip needs f32_bits f32_from_bits f64_bits f32_quarter_wave strip_vectors
+//: section f32_near_strip needs f64_fma f32_quarter_wave strip_vectors
 //: names NEAR_STRIP f32_near_quadrant f32_take_near
 // Sine and cosine where |x| < 2^16: float64 holds how many quadrants there are, and pi/2 as the sum
 // of two, so that reduction takes five instructions, where f32_quadrant takes about a hundred.
@@ -136,8 +136,8 @@ static inline uint32_t f32_near_quadrant(uint32_t magnitude, double *rest) {
     const double whole = (double)f32_from_bits(magnitude);
     const double shifted = whole * 0x1.45f306dc9c883p-1 /* 2/pi */ + 0x1.8p+52;
     const double turns = shifted - 0x1.8p+52;
-    *rest = fma(turns, -0x1.921fb54442d18p+0 /* pi/2 */, whole);
-    *rest = fma(turns, -0x1.1a62633145c07p-54 /* 6.12323400e-17 */, *rest);
+    *rest = f64_fma(turns, -0x1.921fb54442d18p+0 /* pi/2 */, whole);
+    *rest = f64_fma(turns, -0x1.1a62633145c07p-54 /* 6.12323400e-17 */, *rest);
     return (uint32_t)f64_bits(shifted);
 }
 // Takes elements less a number, and zeros up to a whole strip; returns whether all are near.

@@ -18,22 +18,22 @@
 #define ET_TEMPLATES_TILE_H
 
 #include "templates/convert.h"
+#include "templates/fma.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "templates/vector.h"
 
-//: section vector needs vector_bits
+//: section vector needs vector_bits f32_fma f32_fma_four
 //: names VECTOR_LANES TILE_REGISTERS TILE_ACCUMULATORS
 //: names vector_load vector_store vector_of vector_fma
 //: macros VECTOR_HOLD
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
-// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
-// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
-// use.
+// hold sums. Compilers turn a loop over lanes with f32_fma into vectors in simple places only,
+// hence the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again
+// for each use.
 #if VECTOR_BITS == 512
 #include <immintrin.h>
 typedef __m512 vector;
@@ -85,6 +85,23 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return vfmaq_f32(c, a, b);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+w"(x))
+#elif defined __SSE2__
+#include <immintrin.h>
+typedef __m128 vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    return _mm_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return f32_fma_four(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+x"(x))
 #else
 typedef struct {
     float lane[4];
@@ -104,7 +121,7 @@ static inline vector vector_of(float x) {
 }
 static inline vector vector_fma(vector a, vector b, vector c) {
     for (int i = 0; i < 4; i++)
-        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+        c.lane[i] = f32_fma(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 }
 #define VECTOR_HOLD(x) (void)(x)
@@ -303,7 +320,7 @@ TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, fl
     TILE_SEPARATE;
 }
 
-//: section tile_narrow needs tile_walk
+//: section tile_narrow needs tile_walk f32_fma
 // A tile of 8 columns where vectors are longer.
 static inline void tile_narrow(int lanes, int rows, float *restrict acc, const float *stream,
                                const float *panel, const struct tile_walk *walk, int resume) {
@@ -321,7 +338,7 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
                         const float *y =
                             panel_h + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
                         for (int c = 0; c < 8; c++)
-                            sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                            sums[c] = f32_fma(x[c * lanes], y[c], sums[c]);
                     }
             stream_h += walk->again_stream;
             panel_h += walk->again_panel;

@@ -6,7 +6,7 @@
 #ifndef ET_TEMPLATES_TILE_SMALL_H
 #define ET_TEMPLATES_TILE_SMALL_H
 
-//: section small_tile needs tile_walk
+//: section small_loops needs tile_walk
 // A tile becomes part of each kernel that calls it, where all its strides are constants; where code
 // is to be small, all kernels may share it.
 #ifdef __OPTIMIZE_SIZE__
@@ -23,11 +23,13 @@
 #define SMALL_KEEP_LOOP
 #endif
 
+//: section small_tile needs small_loops f32_fma
+
 //: section small_f16_tile needs small_tile f16_to_f32
 
 //: section small_bf16_tile needs small_tile bf16_to_f32
 
-//: section small_dot needs small_tile
+//: section small_dot needs small_loops
 //: names dot_four_of_stream dot_four_of_panel dot_stream dot_panel dot_add
 // Four uint8 by four int8, whose sum wraps around. Cortex-M4 and its like multiply two pairs of 16
 // bits at once: the even bytes and the odd ones are widened to that.

@@ -389,6 +389,8 @@ const char *emit_canonical(struct emitter *emitter, enum dtype dtype, const char
 /* ---- scalar.c: functions made from the forms of ops.def ---- */
 
 const char *emit_scalar_call(struct emitter *emitter, enum op op, enum dtype dtype);
+/* What adds a product: of floats, rounded once. */
+const char *emit_multiply_add(struct emitter *emitter, enum dtype dtype);
 void emit_scalar_functions(struct emitter *emitter, struct text *text);
 
 /* ---- lines.c: lines of C, and what names stand for ---- */

@@ -26,6 +26,14 @@ void emit_open_axes(struct emitter *emitter, const struct expression *e, int cou
 
 /* ---- Contraction ---- */
 
+const char *emit_multiply_add(struct emitter *emitter, enum dtype dtype) {
+    if (dtype != DTYPE_FLOAT32 && dtype != DTYPE_FLOAT64)
+        return emit_scalar_call(emitter, OP_CONTRACT, dtype);
+    const char *name = dtype == DTYPE_FLOAT32 ? "f32_fma" : "f64_fma";
+    sections_want(&emitter->sections, name);
+    return name;
+}
+
 /* A cast gets a line of its own; so does what leaves no room for another, where loops may stand as
  * deep as those of a whole product. */
 static const char *emit_factor(struct emitter *emitter, const struct expression *e) {
@@ -41,11 +49,8 @@ static const char *emit_contraction(struct emitter *emitter, const struct expres
     emit_open_axes(emitter, e, e->axis_count);
     const char *a = emit_factor(emitter, e->sources[0]);
     const char *b = emit_factor(emitter, e->sources[1]);
-    emit_line(emitter, "%s = %s(%s, %s, %s);", sum,
-              e->dtype == DTYPE_FLOAT32   ? "fmaf"
-              : e->dtype == DTYPE_FLOAT64 ? "fma"
-                                          : emit_scalar_call(emitter, OP_CONTRACT, e->dtype),
-              a, b, sum);
+    emit_line(emitter, "%s = %s(%s, %s, %s);", sum, emit_multiply_add(emitter, e->dtype), a, b,
+              sum);
     emit_close_loops(emitter, e->axis_count);
     return sum;
 }

@@ -7,6 +7,8 @@
     __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path                      \
             "\"\n.byte 0\n.previous\n")
 EMBED(template_exact, "templates/exact.h");
+EMBED(template_bits, "templates/bits.h");
+EMBED(template_fma, "templates/fma.h");
 EMBED(template_math, "templates/math.h");
 EMBED(template_math64, "templates/math64.h");
 EMBED(template_convert, "templates/convert.h");

@@ -174,7 +174,7 @@ static bool add_compiled(struct job *job) {
 static void end_command(struct job *job, const char *result) {
     for (const char *const *flag = job->options->flags; flag && *flag; flag++)
         add(job, *flag);
-    add(job, "-lm"); /* fmaf, where the CPU has none */
+    add(job, "-lm"); /* fmod */
     add(job, "-o");
     add(job, result);
 }

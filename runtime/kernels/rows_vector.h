@@ -93,9 +93,11 @@ static inline vector_f32 multiply_add_f32(vector_f32 a, vector_f32 b, vector_f32
     return (vector_f32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #elif defined __aarch64__ && defined __ARM_NEON
     return (vector_f32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif defined __SSE2__
+    return (vector_f32)f32_fma_four((__m128)a, (__m128)b, (__m128)c);
 #else
     for (size_t i = 0; i < VECTOR_ELEMENTS(f32); i++)
-        c[i] = fmaf(a[i], b[i], c[i]);
+        c[i] = f32_fma(a[i], b[i], c[i]);
     return c;
 #endif
 }
@@ -108,7 +110,7 @@ static inline vector_f64 multiply_add_f64(vector_f64 a, vector_f64 b, vector_f64
     return (vector_f64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #else
     for (size_t i = 0; i < VECTOR_ELEMENTS(f64); i++)
-        c[i] = fma(a[i], b[i], c[i]);
+        c[i] = f64_fma(a[i], b[i], c[i]);
     return c;
 #endif
 }

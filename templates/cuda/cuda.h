@@ -33,6 +33,18 @@ typedef unsigned long uint64_t;
 #define DEVICE static __device__ inline // a function that kernels call
 #define restrict __restrict__
 
+//: section f32_fma
+// a * b + c, rounded once: an instruction of every GPU.
+static inline float f32_fma(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+
+//: section f64_fma
+// The same for float64.
+static inline double f64_fma(double a, double b, double c) {
+    return fma(a, b, c);
+}
+
 //: section f32_zero
 // 0, of which compilers know nothing. They make a minimum of x < 0.0f ? x : 0.0f (NVRTC 13.0 does),
 // which is -0 for -0, and a maximum of -0.0f < x ? x : -0.0f, which is +0 for +0.

@@ -61,10 +61,12 @@ Test(safe, gcc_told_to_contract, .timeout = 900) {
         (const char *[]){"gcc", "-O2", "-march=native", "-ffp-contract=fast", "-flto", NULL});
 }
 
-/* For any x86-64 CPU, which on this one takes what vectors it has. */
+/* For any x86-64 CPU, which on this one takes what vectors it has; for one without fused
+ * multiply-adds, and for a machine that has not even float64. */
 Test(safe, gcc_for_all, .timeout = 900) {
     expect_bits((const char *[]){"gcc", "-O2", NULL});
     expect_bits((const char *[]){"gcc", "-O2", "-DONE_VERSION", NULL});
+    expect_bits((const char *[]){"gcc", "-O2", "-DONE_VERSION", "-DFMA_BY_INTEGERS", NULL});
 }
 
 Test(safe, clang_for_all, .timeout = 900) {

@@ -37,6 +37,11 @@ typedef unsigned long uint64_t;
 #define DEVICE static __device__ inline // a function that kernels call
 #define restrict __restrict__
 
+// a * b + c, rounded once: an instruction of every GPU.
+DEVICE float f32_fma(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+
 // The bit pattern of a float32.
 DEVICE uint32_t f32_bits(float value) {
     uint32_t bits;
@@ -71,28 +76,28 @@ DEVICE float f32_tanh(float x) {
     float a = f32_from_bits(magnitude);
     float square = a * a;
     float p = -0x1.77dcb4p-12f; // -0.000358450052
-    p = fmaf(p, square, 0x1.2da3cep-9f /* 0.00230132951 */);
-    p = fmaf(p, square, -0x1.046066p-7f /* -0.0079460619 */);
-    p = fmaf(p, square, 0x1.6009a4p-6f /* 0.0214866735 */);
-    p = fmaf(p, square, -0x1.b96238p-5f /* -0.0538798422 */);
-    p = fmaf(p, square, 0x1.110be4p-3f /* 0.133323461 */);
-    p = fmaf(p, square, -0x1.55553cp-2f /* -0.333332956 */);
-    float small = fmaf(a, square * p, a);
+    p = f32_fma(p, square, 0x1.2da3cep-9f /* 0.00230132951 */);
+    p = f32_fma(p, square, -0x1.046066p-7f /* -0.0079460619 */);
+    p = f32_fma(p, square, 0x1.6009a4p-6f /* 0.0214866735 */);
+    p = f32_fma(p, square, -0x1.b96238p-5f /* -0.0538798422 */);
+    p = f32_fma(p, square, 0x1.110be4p-3f /* 0.133323461 */);
+    p = f32_fma(p, square, -0x1.55553cp-2f /* -0.333332956 */);
+    float small = f32_fma(a, square * p, a);
 
     const float round_to_integer = 0x1.8000fep+23f; // 1.5 * 2^23 + 127: added, leaves n + 127
     float bounded = f32_from_bits(magnitude < 0x41200000u ? magnitude : 0x41200000u); // 10
-    float shifted = fmaf(bounded, 0x1.715476p+1f /* 2.88539004 */, round_to_integer);
-    float r = fmaf(bounded, 0x1.715476p+1f, round_to_integer - shifted);
-    r = fmaf(bounded, 0x1.5ad0e2p-25f /* 4.03748075e-08 */, r);
+    float shifted = f32_fma(bounded, 0x1.715476p+1f /* 2.88539004 */, round_to_integer);
+    float r = f32_fma(bounded, 0x1.715476p+1f, round_to_integer - shifted);
+    r = f32_fma(bounded, 0x1.5ad0e2p-25f /* 4.03748075e-08 */, r);
     float q = 0x1.3d37ap-13f; // 0.000151260989
-    q = fmaf(q, r, 0x1.60c024p-10f /* 0.00134563656 */);
-    q = fmaf(q, r, 0x1.3b2b98p-7f /* 0.00961823389 */);
-    q = fmaf(q, r, 0x1.c6ac7cp-5f /* 0.0555021688 */);
-    q = fmaf(q, r, 0x1.ebfc0ap-3f /* 0.24022682 */);
-    q = fmaf(q, r, 0x1.62e432p-1f /* 0.693147242 */);
-    q = fmaf(q, r, 1.0f);
+    q = f32_fma(q, r, 0x1.60c024p-10f /* 0.00134563656 */);
+    q = f32_fma(q, r, 0x1.3b2b98p-7f /* 0.00961823389 */);
+    q = f32_fma(q, r, 0x1.c6ac7cp-5f /* 0.0555021688 */);
+    q = f32_fma(q, r, 0x1.ebfc0ap-3f /* 0.24022682 */);
+    q = f32_fma(q, r, 0x1.62e432p-1f /* 0.693147242 */);
+    q = f32_fma(q, r, 1.0f);
     float power = f32_from_bits(f32_bits(shifted) << 23);
-    float large = 1.0f - 2.0f / fmaf(q, power, 1.0f);
+    float large = 1.0f - 2.0f / f32_fma(q, power, 1.0f);
     return f32_from_bits(f32_bits(f32_select(a >= 1.0f, large, small)) | sign);
 }
 
@@ -113,7 +118,7 @@ DEVICE void k01_contract_tanh(const float *h, const float *weight, const float *
         const long i1 = point0 % 16;
         float sum1 = 0.0f;
         for (long r2 = 0; r2 < 16; r2++) {
-            sum1 = fmaf(h[r2 + 16 * i0], weight[r2 + 16 * i1], sum1);
+            sum1 = f32_fma(h[r2 + 16 * i0], weight[r2 + 16 * i1], sum1);
         }
         state[16 * i0 + i1] = f32_canonical(f32_tanh(sum1 + x[16 * i0 + i1]));
     }

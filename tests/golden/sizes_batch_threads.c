@@ -103,6 +103,46 @@
 #define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
+// Which of them are instructions, and whether there are instructions for float64 at all. Who knows
+// that the math library rounds once may define FMA_OF_LIBRARY; FMA_BY_INTEGERS is for tests.
+#if defined FMA_BY_INTEGERS
+#elif defined FMA_OF_LIBRARY || VECTOR_BITS || defined __FMA__ || defined __s390x__ ||             \
+    (defined __powerpc__ && !defined _SOFT_FLOAT && !defined __NO_FPRS__) ||                       \
+    (defined __mips_hard_float && __mips_isa_rev >= 6 && !defined __mips_single_float)
+#define FMA_OF_F32
+#define FMA_OF_F64
+#elif defined __ARM_FP
+#if defined __ARM_FEATURE_FMA && (__ARM_FP & 4)
+#define FMA_OF_F32
+#endif
+#if defined __ARM_FEATURE_FMA && (__ARM_FP & 8)
+#define FMA_OF_F64
+#elif __ARM_FP & 8
+#define HAS_DOUBLES
+#endif
+#elif defined __riscv_flen
+#define FMA_OF_F32
+#if __riscv_flen >= 64
+#define FMA_OF_F64
+#endif
+#elif defined __SSE2__ || defined __wasm__ ||                                                      \
+    (defined __mips_hard_float && !defined __mips_single_float)
+#define HAS_DOUBLES
+#endif
+
 // The bit pattern of a float32.
 static inline uint32_t f32_bits(float value) {
     uint32_t bits;
@@ -117,6 +157,86 @@ static inline float f32_from_bits(uint32_t bits) {
     return value;
 }
 
+// The bit pattern of a float64.
+static inline uint64_t f64_bits(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// The float64 of a bit pattern.
+static inline double f64_from_bits(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// a * b + c, rounded once.
+#if defined FMA_OF_F32
+static inline float f32_fma(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+#elif defined HAS_DOUBLES
+// The product is exact in float64, and the error of the sum is a float64, too. Where there is one,
+// the sum becomes the neighbour of which the last bit is set, the one towards zero if the sum went
+// beyond: no such number lies half way between two float32, so that it rounds as what is exact.
+static inline float f32_fma(float a, float b, float c) {
+    const double product = (double)a * b, sum = product + c;
+    const double added = sum - product;
+    const double error = (product - (sum - added)) + (c - added);
+    const uint64_t inexact = (error < 0.0) | (error > 0.0); // not of infinities, where it is NaN
+    const uint64_t beyond = (f64_bits(error) ^ f64_bits(sum)) >> 63;
+    return (float)f64_from_bits((f64_bits(sum) - (inexact & beyond)) | inexact);
+}
+#else
+// Of a number that is not 0: from 2^23 on and below 2^24, times 2^(exponent - 150).
+static inline uint64_t f32_mantissa(uint32_t bits, int *exponent) {
+    uint32_t mantissa = bits & 0x007fffffu;
+    *exponent = (int)(bits >> 23 & 0xffu);
+    if (*exponent)
+        return mantissa | 0x00800000u;
+    for (*exponent = 1; mantissa < 0x00800000u; mantissa <<= 1)
+        --*exponent;
+    return mantissa;
+}
+// Of a number that is not 0, by 0 and more: the last bit stays set if any was that is lost.
+static inline uint64_t u64_shift(uint64_t x, int by) {
+    return by < 64 ? x >> by | ((x & (((uint64_t)1 << by) - 1)) != 0) : 1;
+}
+// In integers. Of the product and c, bits are lost only where the other is so much greater that the
+// sum keeps more than enough of them.
+static inline float f32_fma(float a, float b, float c) {
+    const uint32_t x = f32_bits(a), y = f32_bits(b), z = f32_bits(c);
+    const uint32_t infinity = 0x7f800000u, sign = 0x80000000u;
+    const uint32_t p = x & ~sign, q = y & ~sign, r = z & ~sign;
+    if (p == 0 || q == 0 || p >= infinity || q >= infinity)
+        return a * b + c; // the product is exact
+    if (r == 0 || r >= infinity)
+        return r ? c : a * b;
+    int of_a, of_b, of_c;
+    uint64_t product = f32_mantissa(p, &of_a) * f32_mantissa(q, &of_b) << 14; // below 2^62
+    uint64_t added = f32_mantissa(r, &of_c) << 38;
+    const int apart = of_a + of_b - of_c - 126;
+    const int exponent = apart > 0 ? of_a + of_b - 314 : of_c - 188;
+    if (apart > 0)
+        added = u64_shift(added, apart);
+    else
+        product = u64_shift(product, -apart);
+    const int alike = ((x ^ y ^ z) & sign) == 0, less = product < added;
+    const uint64_t sum = alike ? product + added : less ? added - product : product - added;
+    if (sum == 0)
+        return 0.0f;
+    const int to_normal = 40 - __builtin_clzll(sum), to_least = -149 - exponent;
+    const int drop = to_normal > to_least ? to_normal : to_least; // bits, at most 61
+    uint64_t kept = drop > 0 ? sum >> drop : sum << -drop;
+    const uint64_t half = (uint64_t)1 << 63, rest = drop > 0 ? sum << (64 - drop) : 0;
+    kept += rest > half || (rest == half && (kept & 1));
+    const uint32_t raised = (uint32_t)(drop + exponent + 149); // by how much above the least
+    const uint32_t number = raised < 254 ? (raised << 23) + (uint32_t)kept : infinity;
+    return f32_from_bits(number | ((less ? z : x ^ y) & sign));
+}
+#endif
+
 // e^x.
 //
 // Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
@@ -130,90 +250,23 @@ static inline float f32_exp(float x) {
     const float round_to_integer = 0x1.8000fcp+23f; // 1.5 * 2^23 + 126: added, leaves n + 126
     const int32_t most = 0x4b400000 + 126 + 128;    // the bits of that sum for n = 128
     x = x < -104.0f ? -104.0f : x;
-    int32_t turns = (int32_t)f32_bits(fmaf(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
+    int32_t turns = (int32_t)f32_bits(f32_fma(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
     turns = turns < most ? turns : most;
     float n = f32_from_bits((uint32_t)turns) - round_to_integer;
-    float r = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
-    r = fmaf(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
+    float r = f32_fma(n, -0x1.62e430p-1f /* 0.693147182 */, x);
+    r = f32_fma(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
     float y = 0x1.694cd4p-9f; // 2 * 0.00137824565
-    y = fmaf(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
-    y = fmaf(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
-    y = fmaf(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
-    y = fmaf(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
-    y = fmaf(y, r, 2.0f);
-    y = fmaf(y, r, 2.0f);
+    y = f32_fma(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
+    y = f32_fma(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
+    y = f32_fma(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
+    y = f32_fma(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
+    y = f32_fma(y, r, 2.0f);
+    y = f32_fma(y, r, 2.0f);
     int32_t power = (int32_t)((uint32_t)turns << 23), least = 64 << 23; // exponents as bits
     uint32_t factor = (uint32_t)(power > least ? power : least);
     y = y * f32_from_bits(factor);
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
-
-// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
-// text has none of its own for this machine.
-#if defined VECTOR_BITS // of one version of several
-#elif defined __AVX512F__
-#define VECTOR_BITS 512
-#elif defined __AVX2__ && defined __FMA__
-#define VECTOR_BITS 256
-#elif defined __aarch64__ && defined __ARM_NEON
-#define VECTOR_BITS 128
-#else
-#define VECTOR_BITS 0
-#endif
-
-// A loop whose result may lie where its operand does; a step of several vectors, side by side, as
-// each step waits for the one before; a number in all lanes.
-#if defined __clang__
-#define STRIP_LOOP _Pragma("clang loop vectorize(assume_safety)")
-#define STRIP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
-#else
-#define STRIP_LOOP _Pragma("GCC ivdep")
-#define STRIP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
-#endif
-#if VECTOR_BITS == 512
-#include <immintrin.h>
-#define STRIP_ALL(x) _mm512_set1_ps(x)
-#endif
-
-// to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
-// one rounding, whatever the power, and its bounds let NaN through.
-#if VECTOR_BITS == 512
-static inline __attribute__((always_inline)) void
-f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
-    __m512 x[4], n[4], r[4], y[4];
-    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
-    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
-    STRIP_EACH x[i] = _mm512_max_ps(STRIP_ALL(-104.0f), x[i]);
-    STRIP_EACH x[i] = _mm512_min_ps(STRIP_ALL(89.0f), x[i]);
-    STRIP_EACH n[i] = _mm512_fmadd_ps(x[i], STRIP_ALL(0x1.715476p+0f), STRIP_ALL(0x1.8p+23f));
-    STRIP_EACH n[i] = _mm512_sub_ps(n[i], STRIP_ALL(0x1.8p+23f));
-    STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(-0x1.62e430p-1f), x[i]);
-    STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(0x1.05c610p-29f), r[i]);
-    STRIP_EACH y[i] = _mm512_fmadd_ps(STRIP_ALL(0x1.694cd4p-10f), r[i], STRIP_ALL(0x1.123988p-7f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555a26p-5f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555492p-3f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.fffffap-2f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
-    STRIP_EACH y[i] = _mm512_scalef_ps(y[i], n[i]);
-    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, y[i]);
-}
-static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
-    long i = 0;
-    for (; i + 64 <= count; i += 64)
-        f32_exp_vectors(4, to + i, from + i, less, 0xffff);
-    for (; i + 16 <= count; i += 16)
-        f32_exp_vectors(1, to + i, from + i, less, 0xffff);
-    if (i < count)
-        f32_exp_vectors(1, to + i, from + i, less, (__mmask16)((1u << (count - i)) - 1));
-}
-#else
-static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
-    STRIP_LOOP
-    for (long i = 0; i < count; i++)
-        to[i] = f32_exp(from[i] - less);
-}
-#endif
 
 // In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
 // the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
@@ -223,10 +276,46 @@ static inline float f32_canonical(float x) {
     return f32_from_bits((bits & ~nan) | (0x7fc00000u & nan));
 }
 
+// Of four neighbours. Sums of float64 round to the right float32 but where they lie half way
+// between two, or below 2^-126, where float32 has fewer bits: there, one by one.
+#if defined __SSE2__ && !VECTOR_BITS
+#include <immintrin.h>
+static __attribute__((noinline, cold, unused)) __m128 f32_fma_each(__m128 a, __m128 b, __m128 c) {
+    float x[4], y[4], z[4];
+    _mm_storeu_ps(x, a);
+    _mm_storeu_ps(y, b);
+    _mm_storeu_ps(z, c);
+    for (int i = 0; i < 4; i++)
+        z[i] = f32_fma(x[i], y[i], z[i]);
+    return _mm_loadu_ps(z);
+}
+static inline __m128 f32_fma_four(__m128 a, __m128 b, __m128 c) {
+#ifdef __FMA__
+    return _mm_fmadd_ps(a, b, c);
+#else
+    const __m128d low = _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
+    const __m128d high =
+        _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(_mm_movehl_ps(a, a)), _mm_cvtps_pd(_mm_movehl_ps(b, b))),
+                   _mm_cvtps_pd(_mm_movehl_ps(c, c)));
+    const __m128 sum = _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+    const __m128 words = _mm_shuffle_ps(_mm_castpd_ps(low), _mm_castpd_ps(high), 0x88); // lower
+    const __m128i half =
+        _mm_cmpeq_epi32(_mm_slli_epi32(_mm_castps_si128(words), 3), _mm_set1_epi32(INT32_MIN));
+    // twice the bits but one, from the least integer on: of 0, which is exact, the greatest
+    const __m128i twice = _mm_add_epi32(_mm_castps_si128(sum), _mm_castps_si128(sum));
+    const __m128i small = _mm_cmplt_epi32(_mm_add_epi32(twice, _mm_set1_epi32(0x7ffffffe)),
+                                          _mm_set1_epi32(INT32_MIN + 0x01000000));
+    if (__builtin_expect(_mm_movemask_ps(_mm_castsi128_ps(_mm_or_si128(half, small))), 0))
+        return f32_fma_each(a, b, c);
+    return sum;
+#endif
+}
+#endif
+
 // As many neighbouring float32 as a register holds, how many registers there are, and how many can
-// hold sums. Compilers turn a loop over lanes with fmaf into vectors in simple places only, hence
-// the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again for each
-// use.
+// hold sums. Compilers turn a loop over lanes with f32_fma into vectors in simple places only,
+// hence the intrinsics. VECTOR_HOLD(x): x stays in its register; compilers may not load it again
+// for each use.
 #if VECTOR_BITS == 512
 #include <immintrin.h>
 typedef __m512 vector;
@@ -278,6 +367,23 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return vfmaq_f32(c, a, b);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+w"(x))
+#elif defined __SSE2__
+#include <immintrin.h>
+typedef __m128 vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    return _mm_loadu_ps(from);
+}
+static inline void vector_store(float *to, vector x) {
+    _mm_storeu_ps(to, x);
+}
+static inline vector vector_of(float x) {
+    return _mm_set1_ps(x);
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return f32_fma_four(a, b, c);
+}
+#define VECTOR_HOLD(x) __asm__("" : "+x"(x))
 #else
 typedef struct {
     float lane[4];
@@ -297,7 +403,7 @@ static inline vector vector_of(float x) {
 }
 static inline vector vector_fma(vector a, vector b, vector c) {
     for (int i = 0; i < 4; i++)
-        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+        c.lane[i] = f32_fma(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 }
 #define VECTOR_HOLD(x) (void)(x)
@@ -457,7 +563,7 @@ static inline void tile_narrow(int lanes, int rows, float *restrict acc, const f
                         const float *y =
                             panel_h + i * walk->panel[0] + j * walk->panel[1] + k * walk->panel[2];
                         for (int c = 0; c < 8; c++)
-                            sums[c] = fmaf(x[c * lanes], y[c], sums[c]);
+                            sums[c] = f32_fma(x[c * lanes], y[c], sums[c]);
                     }
             stream_h += walk->again_stream;
             panel_h += walk->again_panel;
@@ -801,13 +907,9 @@ static void k02_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 6; r1++) {
-                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    exp0[c] = sums[96 * r0 + 16 * r1 + c];
-                }
-                f32_exp_strip(exp0, exp0, 0.0f, 16);
-                for (long c = 0; c < 16; c++) {
-                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
                 }
             }
         }
@@ -849,13 +951,9 @@ static void k04_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 6; r1++) {
-                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    exp0[c] = sums[96 * r0 + 16 * r1 + c];
-                }
-                f32_exp_strip(exp0, exp0, 0.0f, 16);
-                for (long c = 0; c < 16; c++) {
-                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
                 }
             }
         }
@@ -895,13 +993,9 @@ static void k06_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 6; r1++) {
-                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    exp0[c] = sums[96 * r0 + 16 * r1 + c];
-                }
-                f32_exp_strip(exp0, exp0, 0.0f, 16);
-                for (long c = 0; c < 16; c++) {
-                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
                 }
             }
         }
@@ -940,13 +1034,8 @@ static void k08_contract_exp(const float *restrict x, const float *restrict w_pa
     tile_12x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 2; r0++) {
         for (long r1 = 0; r1 < 6; r1++) {
-            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                exp0[c] = sums[96 * r0 + 16 * r1 + c];
-            }
-            f32_exp_strip(exp0, exp0, 0.0f, 16);
-            for (long c = 0; c < 16; c++) {
-                each[96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                each[96 * r0 + 16 * r1 + c] = f32_canonical(f32_exp(sums[96 * r0 + 16 * r1 + c]));
             }
         }
     }
@@ -980,13 +1069,8 @@ static void k10_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[6 * 16];
     tile_6x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 6; r0++) {
-        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            exp0[c] = sums[16 * r0 + c];
-        }
-        f32_exp_strip(exp0, exp0, 0.0f, 16);
-        for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(exp0[c]);
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
         }
     }
 }
@@ -1004,13 +1088,9 @@ static void k12_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 4; r1++) {
-                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    exp0[c] = sums[64 * r0 + 16 * r1 + c];
-                }
-                f32_exp_strip(exp0, exp0, 0.0f, 16);
-                for (long c = 0; c < 16; c++) {
-                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
                 }
             }
         }
@@ -1030,13 +1110,9 @@ static void k14_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 4; r1++) {
-                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    exp0[c] = sums[64 * r0 + 16 * r1 + c];
-                }
-                f32_exp_strip(exp0, exp0, 0.0f, 16);
-                for (long c = 0; c < 16; c++) {
-                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
                 }
             }
         }
@@ -1056,13 +1132,9 @@ static void k16_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 4; r1++) {
-                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    exp0[c] = sums[64 * r0 + 16 * r1 + c];
-                }
-                f32_exp_strip(exp0, exp0, 0.0f, 16);
-                for (long c = 0; c < 16; c++) {
-                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
                 }
             }
         }
@@ -1081,13 +1153,8 @@ static void k18_contract_exp(const float *restrict x, const float *restrict w_pa
     tile_8x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 2; r0++) {
         for (long r1 = 0; r1 < 4; r1++) {
-            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                exp0[c] = sums[64 * r0 + 16 * r1 + c];
-            }
-            f32_exp_strip(exp0, exp0, 0.0f, 16);
-            for (long c = 0; c < 16; c++) {
-                each[64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
+                each[64 * r0 + 16 * r1 + c] = f32_canonical(f32_exp(sums[64 * r0 + 16 * r1 + c]));
             }
         }
     }
@@ -1104,13 +1171,8 @@ static void k20_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[4 * 16];
     tile_4x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
-        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            exp0[c] = sums[16 * r0 + c];
-        }
-        f32_exp_strip(exp0, exp0, 0.0f, 16);
-        for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(exp0[c]);
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
         }
     }
 }
@@ -1153,13 +1215,8 @@ static void k22_contract_exp(const float *restrict x, const float *restrict w_pa
         _Alignas(64) float sums[11 * 16];
         tile_11x16(sums, x + 8 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 11; r0++) {
-            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                exp0[c] = sums[16 * r0 + c];
-            }
-            f32_exp_strip(exp0, exp0, 0.0f, 16);
-            for (long c = 0; c < 16; c++) {
-                each[16 * i0 + 16 * r0 + c] = f32_canonical(exp0[c]);
+                each[16 * i0 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
             }
         }
     }
@@ -1167,13 +1224,8 @@ static void k22_contract_exp(const float *restrict x, const float *restrict w_pa
         _Alignas(64) float sums[9 * 16];
         tile_9x16(sums, x + 8 * 55, w_packed_2, &walk_2, 0, 0);
         for (long r0 = 0; r0 < 9; r0++) {
-            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                exp0[c] = sums[16 * r0 + c];
-            }
-            f32_exp_strip(exp0, exp0, 0.0f, 16);
-            for (long c = 0; c < 16; c++) {
-                each[16 * 55 + 16 * r0 + c] = f32_canonical(exp0[c]);
+                each[16 * 55 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
             }
         }
     }
@@ -1213,13 +1265,8 @@ static void k24_contract_exp(const float *restrict x, const float *restrict w_pa
         _Alignas(64) float sums[8 * 16];
         tile_8x16(sums, x + 8 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 8; r0++) {
-            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                exp0[c] = sums[16 * r0 + c];
-            }
-            f32_exp_strip(exp0, exp0, 0.0f, 16);
-            for (long c = 0; c < 16; c++) {
-                each[16 * i0 + 16 * r0 + c] = f32_canonical(exp0[c]);
+                each[16 * i0 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
             }
         }
     }
@@ -1236,13 +1283,8 @@ static void k26_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[8 * 16];
     tile_8x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 8; r0++) {
-        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            exp0[c] = sums[16 * r0 + c];
-        }
-        f32_exp_strip(exp0, exp0, 0.0f, 16);
-        for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(exp0[c]);
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
         }
     }
 }
@@ -1258,13 +1300,8 @@ static void k28_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[4 * 16];
     tile_4x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
-        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            exp0[c] = sums[16 * r0 + c];
-        }
-        f32_exp_strip(exp0, exp0, 0.0f, 16);
-        for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(exp0[c]);
+            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
         }
     }
 }
@@ -1279,15 +1316,8 @@ static void k30_contract_exp(const float *restrict x, const float *restrict w_pa
         .panel = {0, 0, 16}, .sums = 16};
     _Alignas(64) float sums[1 * 16];
     tile_1x16(sums, x, w_packed_2, &walk, 0, 0);
-    {
-        _Alignas(64) float exp0[16];
-        for (long c = 0; c < 16; c++) {
-            exp0[c] = sums[c];
-        }
-        f32_exp_strip(exp0, exp0, 0.0f, 16);
-        for (long c = 0; c < 16; c++) {
-            each[c] = f32_canonical(exp0[c]);
-        }
+    for (long c = 0; c < 16; c++) {
+        each[c] = f32_canonical(f32_exp(sums[c]));
     }
 }
 

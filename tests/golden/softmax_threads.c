@@ -46,6 +46,46 @@
 #define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 
+// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
+// text has none of its own for this machine.
+#if defined VECTOR_BITS // of one version of several
+#elif defined __AVX512F__
+#define VECTOR_BITS 512
+#elif defined __AVX2__ && defined __FMA__
+#define VECTOR_BITS 256
+#elif defined __aarch64__ && defined __ARM_NEON
+#define VECTOR_BITS 128
+#else
+#define VECTOR_BITS 0
+#endif
+
+// Which of them are instructions, and whether there are instructions for float64 at all. Who knows
+// that the math library rounds once may define FMA_OF_LIBRARY; FMA_BY_INTEGERS is for tests.
+#if defined FMA_BY_INTEGERS
+#elif defined FMA_OF_LIBRARY || VECTOR_BITS || defined __FMA__ || defined __s390x__ ||             \
+    (defined __powerpc__ && !defined _SOFT_FLOAT && !defined __NO_FPRS__) ||                       \
+    (defined __mips_hard_float && __mips_isa_rev >= 6 && !defined __mips_single_float)
+#define FMA_OF_F32
+#define FMA_OF_F64
+#elif defined __ARM_FP
+#if defined __ARM_FEATURE_FMA && (__ARM_FP & 4)
+#define FMA_OF_F32
+#endif
+#if defined __ARM_FEATURE_FMA && (__ARM_FP & 8)
+#define FMA_OF_F64
+#elif __ARM_FP & 8
+#define HAS_DOUBLES
+#endif
+#elif defined __riscv_flen
+#define FMA_OF_F32
+#if __riscv_flen >= 64
+#define FMA_OF_F64
+#endif
+#elif defined __SSE2__ || defined __wasm__ ||                                                      \
+    (defined __mips_hard_float && !defined __mips_single_float)
+#define HAS_DOUBLES
+#endif
+
 // The bit pattern of a float32.
 static inline uint32_t f32_bits(float value) {
     uint32_t bits;
@@ -60,6 +100,86 @@ static inline float f32_from_bits(uint32_t bits) {
     return value;
 }
 
+// The bit pattern of a float64.
+static inline uint64_t f64_bits(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// The float64 of a bit pattern.
+static inline double f64_from_bits(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// a * b + c, rounded once.
+#if defined FMA_OF_F32
+static inline float f32_fma(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+#elif defined HAS_DOUBLES
+// The product is exact in float64, and the error of the sum is a float64, too. Where there is one,
+// the sum becomes the neighbour of which the last bit is set, the one towards zero if the sum went
+// beyond: no such number lies half way between two float32, so that it rounds as what is exact.
+static inline float f32_fma(float a, float b, float c) {
+    const double product = (double)a * b, sum = product + c;
+    const double added = sum - product;
+    const double error = (product - (sum - added)) + (c - added);
+    const uint64_t inexact = (error < 0.0) | (error > 0.0); // not of infinities, where it is NaN
+    const uint64_t beyond = (f64_bits(error) ^ f64_bits(sum)) >> 63;
+    return (float)f64_from_bits((f64_bits(sum) - (inexact & beyond)) | inexact);
+}
+#else
+// Of a number that is not 0: from 2^23 on and below 2^24, times 2^(exponent - 150).
+static inline uint64_t f32_mantissa(uint32_t bits, int *exponent) {
+    uint32_t mantissa = bits & 0x007fffffu;
+    *exponent = (int)(bits >> 23 & 0xffu);
+    if (*exponent)
+        return mantissa | 0x00800000u;
+    for (*exponent = 1; mantissa < 0x00800000u; mantissa <<= 1)
+        --*exponent;
+    return mantissa;
+}
+// Of a number that is not 0, by 0 and more: the last bit stays set if any was that is lost.
+static inline uint64_t u64_shift(uint64_t x, int by) {
+    return by < 64 ? x >> by | ((x & (((uint64_t)1 << by) - 1)) != 0) : 1;
+}
+// In integers. Of the product and c, bits are lost only where the other is so much greater that the
+// sum keeps more than enough of them.
+static inline float f32_fma(float a, float b, float c) {
+    const uint32_t x = f32_bits(a), y = f32_bits(b), z = f32_bits(c);
+    const uint32_t infinity = 0x7f800000u, sign = 0x80000000u;
+    const uint32_t p = x & ~sign, q = y & ~sign, r = z & ~sign;
+    if (p == 0 || q == 0 || p >= infinity || q >= infinity)
+        return a * b + c; // the product is exact
+    if (r == 0 || r >= infinity)
+        return r ? c : a * b;
+    int of_a, of_b, of_c;
+    uint64_t product = f32_mantissa(p, &of_a) * f32_mantissa(q, &of_b) << 14; // below 2^62
+    uint64_t added = f32_mantissa(r, &of_c) << 38;
+    const int apart = of_a + of_b - of_c - 126;
+    const int exponent = apart > 0 ? of_a + of_b - 314 : of_c - 188;
+    if (apart > 0)
+        added = u64_shift(added, apart);
+    else
+        product = u64_shift(product, -apart);
+    const int alike = ((x ^ y ^ z) & sign) == 0, less = product < added;
+    const uint64_t sum = alike ? product + added : less ? added - product : product - added;
+    if (sum == 0)
+        return 0.0f;
+    const int to_normal = 40 - __builtin_clzll(sum), to_least = -149 - exponent;
+    const int drop = to_normal > to_least ? to_normal : to_least; // bits, at most 61
+    uint64_t kept = drop > 0 ? sum >> drop : sum << -drop;
+    const uint64_t half = (uint64_t)1 << 63, rest = drop > 0 ? sum << (64 - drop) : 0;
+    kept += rest > half || (rest == half && (kept & 1));
+    const uint32_t raised = (uint32_t)(drop + exponent + 149); // by how much above the least
+    const uint32_t number = raised < 254 ? (raised << 23) + (uint32_t)kept : infinity;
+    return f32_from_bits(number | ((less ? z : x ^ y) & sign));
+}
+#endif
+
 // e^x.
 //
 // Cody-Waite reduction: x = n * ln(2) + r, |r| <= 0.3467, with ln(2) as the sum of two floats; the
@@ -73,36 +193,23 @@ static inline float f32_exp(float x) {
     const float round_to_integer = 0x1.8000fcp+23f; // 1.5 * 2^23 + 126: added, leaves n + 126
     const int32_t most = 0x4b400000 + 126 + 128;    // the bits of that sum for n = 128
     x = x < -104.0f ? -104.0f : x;
-    int32_t turns = (int32_t)f32_bits(fmaf(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
+    int32_t turns = (int32_t)f32_bits(f32_fma(x, 0x1.715476p+0f /* 1/ln(2) */, round_to_integer));
     turns = turns < most ? turns : most;
     float n = f32_from_bits((uint32_t)turns) - round_to_integer;
-    float r = fmaf(n, -0x1.62e430p-1f /* 0.693147182 */, x);
-    r = fmaf(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
+    float r = f32_fma(n, -0x1.62e430p-1f /* 0.693147182 */, x);
+    r = f32_fma(n, 0x1.05c610p-29f /* 1.90465421e-09, 0.693147182 - ln(2) */, r);
     float y = 0x1.694cd4p-9f; // 2 * 0.00137824565
-    y = fmaf(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
-    y = fmaf(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
-    y = fmaf(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
-    y = fmaf(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
-    y = fmaf(y, r, 2.0f);
-    y = fmaf(y, r, 2.0f);
+    y = f32_fma(y, r, 0x1.123988p-6f /* 2 * 0.00836867467 */);
+    y = f32_fma(y, r, 0x1.555a26p-4f /* 2 * 0.0416689627 */);
+    y = f32_fma(y, r, 0x1.555492p-2f /* 2 * 0.166665211 */);
+    y = f32_fma(y, r, 0x1.fffffap-1f /* 2 * 0.499999911 */);
+    y = f32_fma(y, r, 2.0f);
+    y = f32_fma(y, r, 2.0f);
     int32_t power = (int32_t)((uint32_t)turns << 23), least = 64 << 23; // exponents as bits
     uint32_t factor = (uint32_t)(power > least ? power : least);
     y = y * f32_from_bits(factor);
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
-
-// The bits of the vectors that tiles and reductions are written in, with fused multiply-add; 0: the
-// text has none of its own for this machine.
-#if defined VECTOR_BITS // of one version of several
-#elif defined __AVX512F__
-#define VECTOR_BITS 512
-#elif defined __AVX2__ && defined __FMA__
-#define VECTOR_BITS 256
-#elif defined __aarch64__ && defined __ARM_NEON
-#define VECTOR_BITS 128
-#else
-#define VECTOR_BITS 0
-#endif
 
 // A loop whose result may lie where its operand does; a step of several vectors, side by side, as
 // each step waits for the one before; a number in all lanes.

@@ -24,7 +24,6 @@ typedef long ptrdiff_t;
 #define INT64_MAX 9223372036854775807
 #define INFINITY (0x1p127f * 2.0f)
 void *memcpy(void *to, const void *from, unsigned long bytes);
-float fmaf(float a, float b, float c);
 float sqrtf(float a);
 float floorf(float a);
 float ceilf(float a);

@@ -62,12 +62,12 @@ Test(jit, binds_the_functions_that_a_text_says_it_calls) {
 Test(jit, runs_what_it_compiled_and_forgets_the_text) {
     char source[512];
     snprintf(source, sizeof source,
-             "float fmaf(float a, float b, float c);\n"
+             "float f32_fma(float a, float b, float c);\n"
              "static const float step[2] = {0x1.8p+1f, 0x1p-2f};\n" SIGNATURE "{\n"
              "    const float *x = inputs[0], *w = weights;\n"
              "    float *y = outputs[0], *room = arena;\n"
              "    room[0] = x[1] * step[0];\n"
-             "    y[0] = fmaf(x[0], w[0], room[0]) + step[1];\n"
+             "    y[0] = f32_fma(x[0], w[0], room[0]) + step[1];\n"
              "}\n");
     struct executable jit = built(source);
     memset(source, 'x', sizeof source - 1);

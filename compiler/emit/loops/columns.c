@@ -217,8 +217,9 @@ static void add_products(const struct columns *columns) {
     emit_open_lanes(emitter, columns->strip);
     for (int i = 0; i < 2; i++)
         text[i] = emit_expression_within(emitter, e->sources[i], 40);
-    emit_line(emitter, "%s[%s] = fma(%s, %s, %s[%s]);", columns->lanes, columns->strip->lane,
-              text[0], text[1], columns->lanes, columns->strip->lane);
+    emit_line(emitter, "%s[%s] = %s(%s, %s, %s[%s]);", columns->lanes, columns->strip->lane,
+              emit_multiply_add(emitter, e->dtype), text[0], text[1], columns->lanes,
+              columns->strip->lane);
     emit_close(emitter);
     emit_close_loops(emitter, e->axis_count);
 }

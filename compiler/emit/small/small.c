@@ -103,7 +103,7 @@ static const char *product(const struct small_tile *small, int row, int column) 
     struct arena *arena = small->emitter->ir->arena;
     const char *x = small->tile->lanes ? element_of_stream(small, row, column) : "x0";
     if (adds_floats(small))
-        return arena_format(arena, "s%d_%d = fmaf(%s, y%d, s%d_%d)", row, column, x, column, row,
+        return arena_format(arena, "s%d_%d = f32_fma(%s, y%d, s%d_%d)", row, column, x, column, row,
                             column);
     return small->tile->lanes
                ? arena_format(arena, "s%d_%d += (uint32_t)(%s * y%d)", row, column, x, column)
