@@ -144,10 +144,10 @@ $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o: \
     $(wildcard templates/* templates/cuda/* templates/programs/* compiler/base/* \
       compiler/graph/*.def runtime/*.h runtime/formats/* runtime/cli/*.[ch])
 
-# The interpreter's products and sums are rounded by the C library, those of all else by
-# templates/fma.h: each is held against the other.
+# The interpreter multiplies, adds and rounds by the C library, all else by templates/fma.h and
+# round.h: each is held against the other.
 $(call objects,compiler/evaluate/*.c) $(BUILD)/runtime/backend/math_symbols.o: \
-    CFLAGS_FILE = -DFMA_OF_LIBRARY
+    CFLAGS_FILE = -DFMA_OF_LIBRARY -DROUND_OF_LIBRARY
 
 # Vector code is compiled once for each kind of CPU and chosen when the program starts. The last two
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in

@@ -1,5 +1,6 @@
 // What emitted C declares for itself when libtcc compiles it: no system header is read, and all
 // arithmetic that needs care is a call into the runtime, which gcc compiled for this machine.
+// Sections stand for those of the same names that other files have.
 
 //: section calls
 typedef signed char int8_t;
@@ -17,18 +18,7 @@ typedef long ptrdiff_t;
 #define INFINITY (0x1p127f * 2.0f)
 void *memcpy(void *to, const void *from, unsigned long bytes);
 float sqrtf(float a);
-float floorf(float a);
-float ceilf(float a);
-float rintf(float a);
-float fmodf(float a, float b);
 float fabsf(float a);
-float f32_exp(float a);
-float f32_log(float a);
-float f32_sin(float a);
-float f32_cos(float a);
-float f32_tanh(float a);
-float f32_erf(float a);
-float f32_pow(float a, float b);
 // libtcc ignores the alignment of locals, and vectors that lie across cache lines are slow.
 #define ALIGNED_ARRAY(type, name, count)                                                           \
     type name##_room[(count) + 64 / sizeof(type)];                                                 \
@@ -39,11 +29,52 @@ typedef short int16_t;
 
 //: section calls_float64
 double sqrt(double a);
-double floor(double a);
-double ceil(double a);
-double rint(double a);
-double fmod(double a, double b);
 double fabs(double a);
+
+//: section f32_exp
+float f32_exp(float a);
+
+//: section f32_log
+float f32_log(float a);
+
+//: section f32_sin
+float f32_sin(float a);
+
+//: section f32_cos
+float f32_cos(float a);
+
+//: section f32_tanh
+float f32_tanh(float a);
+
+//: section f32_erf
+float f32_erf(float a);
+
+//: section f32_pow
+float f32_pow(float a, float b);
+
+//: section f32_rint
+float f32_rint(float a);
+
+//: section f32_floor
+float f32_floor(float a);
+
+//: section f32_ceil
+float f32_ceil(float a);
+
+//: section f32_fmod
+float f32_fmod(float a, float b);
+
+//: section f64_rint
+double f64_rint(double a);
+
+//: section f64_floor
+double f64_floor(double a);
+
+//: section f64_ceil
+double f64_ceil(double a);
+
+//: section f64_fmod
+double f64_fmod(double a, double b);
 
 //: section f32_fma
 float f32_fma(float a, float b, float c);

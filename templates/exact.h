@@ -10,7 +10,7 @@
 
 //: section exact_floats
 // The same bits from every compiler at every level of optimisation: no product and sum become one
-// operation unless fmaf says so. What cannot be had by asking is refused.
+// operation unless f32_fma says so. What cannot be had by asking is refused.
 #if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
     defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
 #error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"

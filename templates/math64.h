@@ -364,7 +364,7 @@ static inline double f64_log2_parts(double x, double *low) {
     return result;
 }
 
-//: section f64_pow needs f64_log2_parts f64_exp_reduced f64_scale
+//: section f64_pow needs f64_rint f64_log2_parts f64_exp_reduced f64_scale
 // x^y = 2^(y * log2(|x|)), with log2 and the product as sums of two float64, and the special cases
 // of C99 Annex F. Exponents beyond 2^65 are taken as that: their results overflow or vanish just
 // the same.
@@ -391,8 +391,8 @@ static inline double f64_pow(double x, double y) {
     z = f64_select(a == 1.0, 1.0, z); // even for an infinite y
 
     double half = 0.5 * y;
-    int integer = rint(y) == y; // infinities count as even integers
-    int odd = integer & (rint(half) != half);
+    int integer = f64_rint(y) == y; // infinities count as even integers
+    int odd = integer & (f64_rint(half) != half);
     z = f64_from_bits(f64_bits(z) ^ (sign & (0u - (uint64_t)odd)));
     z = f64_select((x < 0.0) & (a < infinity) & !integer, not_a_number, z);
     z = f64_select((x != x) | (y != y), not_a_number, z);

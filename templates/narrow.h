@@ -8,6 +8,7 @@
 #define ET_TEMPLATES_NARROW_H
 
 #include "templates/convert.h"
+#include "templates/round.h"
 #include "templates/vector.h"
 
 //: section narrow_loop
@@ -59,7 +60,7 @@ static inline int16x8_t narrow_words(const float *from, float most, int nearest)
 }
 #endif
 
-//: section narrow_u8 needs narrow_words f32_to_u8
+//: section narrow_u8 needs narrow_words f32_to_u8 f32_rint
 // to[i] = f32_to_u8(from[i]), of what is rounded to nearest even before if that is asked for.
 static inline void narrow_u8(uint8_t *to, const float *from, long count, int nearest) {
     long i = 0;
@@ -87,10 +88,10 @@ static inline void narrow_u8(uint8_t *to, const float *from, long count, int nea
         vst1_u8(to + i, vqmovun_s16(narrow_words(from + i, 255.0f, nearest)));
 #endif
     for (; i < count; i++)
-        to[i] = f32_to_u8(nearest ? rintf(from[i]) : from[i]);
+        to[i] = f32_to_u8(nearest ? f32_rint(from[i]) : from[i]);
 }
 
-//: section narrow_i8 needs narrow_words f32_to_i8
+//: section narrow_i8 needs narrow_words f32_to_i8 f32_rint
 // to[i] = f32_to_i8(from[i]), of what is rounded to nearest even before if that is asked for.
 static inline void narrow_i8(int8_t *to, const float *from, long count, int nearest) {
     long i = 0;
@@ -118,7 +119,7 @@ static inline void narrow_i8(int8_t *to, const float *from, long count, int near
         vst1_s8(to + i, vqmovn_s16(narrow_words(from + i, 127.0f, nearest)));
 #endif
     for (; i < count; i++)
-        to[i] = f32_to_i8(nearest ? rintf(from[i]) : from[i]);
+        to[i] = f32_to_i8(nearest ? f32_rint(from[i]) : from[i]);
 }
 
 //: section f32_to_u8_strip needs narrow_u8

@@ -9,6 +9,7 @@
 EMBED(template_exact, "templates/exact.h");
 EMBED(template_bits, "templates/bits.h");
 EMBED(template_fma, "templates/fma.h");
+EMBED(template_round, "templates/round.h");
 EMBED(template_math, "templates/math.h");
 EMBED(template_math64, "templates/math64.h");
 EMBED(template_convert, "templates/convert.h");

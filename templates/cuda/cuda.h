@@ -33,6 +33,10 @@ typedef unsigned long uint64_t;
 #define DEVICE static __device__ inline // a function that kernels call
 #define restrict __restrict__
 
+//: section round_instruction
+// Rounding to integers is one, too.
+#define ROUND_OF_FLOATS
+
 //: section f32_fma
 // a * b + c, rounded once: an instruction of every GPU.
 static inline float f32_fma(float a, float b, float c) {
