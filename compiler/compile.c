@@ -397,7 +397,8 @@ static bool place_all_constants(struct parts *parts, struct compiled *compiled,
     for (int i = 0; i < parts->count; i++)
         list_irs(&parts->irs[i], all, &count);
     void *weights;
-    bool good = place_constants(all, count, &compiled->variants[0].graph->stored, &weights,
+    bool good = place_constants(all, count, &compiled->variants[0].graph->stored,
+                                parts->items[0].options->big_endian, &weights,
                                 &compiled->weights_bytes, error);
     compiled->weights = good ? weights : NULL;
     return good;

@@ -31,6 +31,16 @@ test chromium              chromium         chromium                chromium    
 cross aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu -                 -           -
 cross /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross -     -           -
 cross qemu-aarch64         qemu-user        -                       -           -
+cross s390x-linux-gnu-gcc gcc-s390x-linux-gnu - - -
+cross /usr/s390x-linux-gnu/lib/libc.a libc6-dev-s390x-cross - - -
+cross mips-linux-gnu-gcc gcc-mips-linux-gnu - - -
+cross /usr/mips-linux-gnu/lib/libc.a libc6-dev-mips-cross - - -
+cross arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf - - -
+cross /usr/arm-linux-gnueabihf/lib/libc.a libc6-dev-armhf-cross - - -
+cross riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu - - -
+cross /usr/riscv64-linux-gnu/lib/libc.a libc6-dev-riscv64-cross - - -
+cross arm-none-eabi-gcc gcc-arm-none-eabi - - -
+cross /usr/lib/arm-none-eabi/newlib/libc.a libnewlib-arm-none-eabi - - -
 cross i686-linux-gnu-gcc   gcc-i686-linux-gnu -                     -           -
 cross /usr/i686-linux-gnu/lib/libc.a libc6-dev-i386-cross -         -           -
 cross arm-none-eabi-gcc    gcc-arm-none-eabi -                      -           -

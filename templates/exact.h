@@ -18,9 +18,6 @@
 #if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
 #error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
 #endif
-#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "results would differ: the bytes of weights are in little-endian order"
-#endif
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("fp-contract=off")
 #else

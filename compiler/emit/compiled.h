@@ -33,6 +33,7 @@ struct compile_options {
     void *dump_context;
     struct compile_limits limits; /* after which it is an error */
     bool verify;                  /* run the verifier after every pass */
+    bool big_endian;              /* text and weights are for big-endian machines */
     bool portable;                /* the text asks gcc for what its user's options may leave out */
     bool versions;        /* and is compiled for each kind of vectors that x86-64 CPUs may have */
     int threads;          /* that may share a run; 0, 1: one, and the text knows of no others */

@@ -18,6 +18,9 @@ bool check_embedding(const struct compile_options *options, bool sized, struct e
         return et_fail(error, "a section is for weights that the text has: as array or assembler");
     if (section && (!*section || section[strspn(section, section_letters)]))
         return et_fail(error, "section \"%s\": expected letters, digits and _.$,", section);
+    if (options->weights_form == WEIGHTS_ARRAY && options->big_endian)
+        return et_fail(error,
+                       "weights as an array in big-endian order: expected a file or assembler");
     if (!embeds)
         return true;
     if (options->backend && !options->backend->has_system_headers)

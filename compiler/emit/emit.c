@@ -87,6 +87,7 @@ static void add_title(struct emitter *emitter, struct text *text, const struct c
 void emit_prelude(struct emitter *emitter, struct text *text) {
     emitter->backend->prelude(emitter, text);
     if (emitter->portable) { /* the user's options are looked at before gcc gets others */
+        sections_print_one(&emitter->sections, emit_byte_order(emitter), text);
         sections_print_one(&emitter->sections, "exact_floats", text);
         sections_print_one(&emitter->sections,
                            emitter->backend->writes_tiles ? "small_optimize" : "gcc_optimize",
@@ -216,12 +217,12 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
-    template_exact,          template_bits,           template_fma,        template_round,
-    template_math,           template_math64,         template_strip,      template_convert,
-    template_narrow,         template_unordered,      template_lanes,      template_branch,
-    template_sort,           template_tile,           template_tile_shape, template_tile_dot,
-    template_tile_dot_quads, template_tile_dot_lanes, template_tile_codes, template_transpose,
-    template_pool,           template_vector,         template_versions,
+    template_byte_order, template_exact,          template_bits,           template_fma,
+    template_round,      template_math,           template_math64,         template_strip,
+    template_convert,    template_narrow,         template_unordered,      template_lanes,
+    template_branch,     template_sort,           template_tile,           template_tile_shape,
+    template_tile_dot,   template_tile_dot_quads, template_tile_dot_lanes, template_tile_codes,
+    template_transpose,  template_pool,           template_vector,         template_versions,
 };
 
 /* Machines without vectors have loops of their own. */
@@ -243,10 +244,11 @@ static struct emitter *emitter_new(struct ir *ir, const struct compile_options *
         emitter->backend->has_pool && options->pool && options->threads > 1 ? options->threads : 0;
     emitter->portable =
         options->portable && emitter->backend->has_system_headers && !emitter->backend->threads;
-    emitter->versions = emitter->portable && options->versions;
+    emitter->versions = emitter->portable && options->versions && !options->big_endian;
     emitter->weights_form = options->weights_form;
     emitter->static_arena = options->static_arena;
     emitter->section = options->section;
+    emitter->big_endian = options->big_endian;
     emitter->own_names = text_in(ir->arena);
     const bool gpu = emitter->backend->threads != NULL;
     emitter->profile = options->profile && !emitter->threads && !emitter->pool && !gpu;

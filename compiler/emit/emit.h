@@ -74,6 +74,7 @@ struct emitter {
     double stop_every;                  /* work between two looks; 0: there are none */
     bool threads;                       /* a run can be shared */
     int pool;                           /* threads that the text has for it; 0: none */
+    bool big_endian;                    /* machines that the text is for */
     bool portable;                      /* asks for what its user's options may lack */
     bool versions;                      /* the text has several of its kernels (versions.c) */
     enum weights_form weights_form;
@@ -120,6 +121,10 @@ void emit(struct ir *const *irs, const struct compile_options *options, struct c
 void emit_begin_ir(struct emitter *emitter, struct ir *ir);
 /* What stands before all that kernels need; sections of it are wanted, but for some not printed. */
 void emit_prelude(struct emitter *emitter, struct text *text);
+/* The section that asks for machines with the text's order of bytes. */
+static inline const char *emit_byte_order(const struct emitter *emitter) {
+    return emitter->big_endian ? "big_endian" : "little_endian";
+}
 /* Takes a variant to hand: what belongs to its graph. */
 void emit_begin_variant(struct emitter *emitter, const struct sized_variant *variant);
 

@@ -90,7 +90,8 @@ static void add_scaling(struct text *text, const struct graph *graph, enum buffe
 static void add_sizes(struct emitter *emitter, struct text *text, const struct compiled *compiled) {
     const char *upper = emit_upper_case(emitter->ir, emitter->prefix);
     emit_needs_table(emitter, text, compiled);
-    text_add(text, "#define %s_WEIGHTS_BYTES %zu\n", upper, compiled->weights_bytes);
+    text_add(text, "#define %s_WEIGHTS_BYTES %zu%s\n", upper, compiled->weights_bytes,
+             emitter->big_endian ? " /* in big-endian order */" : "");
     text_add(text, "#define %s_ARENA_BYTES %zu%s\n", upper, compiled->arena_bytes,
              compiled->axis_count ? " /* enough for every size */" : "");
     text_add(text, "#define %s_INPUT_COUNT %d\n", upper, emitter->ir->graph->input_count);

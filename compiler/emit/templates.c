@@ -6,6 +6,7 @@
 #define EMBED(name, path)                                                                          \
     __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path                      \
             "\"\n.byte 0\n.previous\n")
+EMBED(template_byte_order, "templates/byte_order.h");
 EMBED(template_exact, "templates/exact.h");
 EMBED(template_bits, "templates/bits.h");
 EMBED(template_fma, "templates/fma.h");

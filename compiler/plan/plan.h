@@ -30,9 +30,10 @@ size_t aligned_bytes(const struct buffer *buffer);
 
 /* weights.c: needs kernels
  * provides the offset of every constant in the weights block that all the irs share, and the block:
- * *weights, which the caller releases; equal ones are there once. Values may lie in `file` */
+ * *weights, which the caller releases; equal ones are there once. Values may lie in `file`, and the
+ * block may be for machines whose bytes are in the other order */
 bool place_constants(struct ir *const *irs, int count, const struct mapped_file *file,
-                     void **weights, size_t *bytes, struct et_error *error);
+                     bool reversed, void **weights, size_t *bytes, struct et_error *error);
 
 /* barriers.c
  * provides the steps between which there are barriers */

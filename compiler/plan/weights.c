@@ -1,6 +1,7 @@
 /* The weights block: every constant that statements read, in the order in which they are read
  * first. What several nodes read packed in the same way, or what is equal to the last byte, is
  * there once; the blocks of a batched graph share it, and so do all sizes of a set. */
+#include "compiler/base/byte_order.h"
 #include "compiler/base/hash.h"
 #include "compiler/plan/plan.h"
 #include "compiler/schedule/pack_codes.h"
@@ -25,6 +26,7 @@ struct constant_table {
 
 struct weight_placing {
     const struct mapped_file *file; /* where values may lie */
+    bool reversed;                  /* for machines of the other byte order */
     char *block;
     size_t end, rested;           /* up to there what was read of the file has been given back */
     struct constant_table placed; /* by their bytes */
@@ -134,20 +136,22 @@ static void copy_constant(const struct mapped_file *file, const char *from, size
 }
 
 /* Places follow one another in whole lines, so that every byte of the block is set. */
-static void fill_constant(const struct mapped_file *file, const struct buffer *buffer,
+static void fill_constant(const struct weight_placing *placing, const struct buffer *buffer,
                           char *place) {
     size_t bytes = (size_t)buffer->elements * dtype_facts[buffer->dtype].bytes;
     if (buffer->packing)
-        pack_constant(buffer->packing, file, place);
+        pack_constant(buffer->packing, placing->file, placing->reversed, place);
     else
-        copy_constant(file, buffer->value, bytes, place);
+        copy_constant(placing->file, buffer->value, bytes, place);
+    if (placing->reversed)
+        reverse_bytes(place, (size_t)buffer->elements, dtype_facts[buffer->dtype].bytes);
     memset(place + bytes, 0, whole_lines(bytes) - bytes);
 }
 
 /* Of one of those that are made in the same way. */
 static void place(struct weight_placing *placing, struct buffer *buffer) {
     size_t bytes = aligned_bytes(buffer);
-    fill_constant(placing->file, buffer, placing->block + placing->end);
+    fill_constant(placing, buffer, placing->block + placing->end);
     uint64_t hash = hash_of_bytes(placing->block + placing->end, bytes);
     const struct buffer *same = find_same_bytes(placing, hash, bytes);
     buffer->offset = same ? same->offset : placing->end;
@@ -195,7 +199,7 @@ static size_t find_firsts(struct arena *arena, struct buffer *const *constants, 
 }
 
 bool place_constants(struct ir *const *irs, int count, const struct mapped_file *file,
-                     void **weights, size_t *bytes, struct et_error *error) {
+                     bool reversed, void **weights, size_t *bytes, struct et_error *error) {
     struct arena *arena = irs[0]->arena;
     size_t capacity = 1;
     int constant_count = 0;
@@ -205,8 +209,8 @@ bool place_constants(struct ir *const *irs, int count, const struct mapped_file 
     for (int i = 0; i < count; i++)
         constant_count += list_constants(irs[i], constants + constant_count);
     const struct buffer **firsts = arena_array(arena, const struct buffer *, capacity);
-    struct weight_placing placing = {.file = file,
-                                     .placed = table_new(arena, (size_t)constant_count)};
+    struct weight_placing placing = {
+        .file = file, .reversed = reversed, .placed = table_new(arena, (size_t)constant_count)};
     size_t most = find_firsts(arena, constants, constant_count, firsts);
     *weights = et_allocate_unset(most);
     if (!*weights)

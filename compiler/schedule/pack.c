@@ -232,9 +232,10 @@ static char *pack_and_widen(const struct packing *packing, struct panel_strip st
     return end;
 }
 
-void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed) {
+void pack_constant(const struct packing *packing, const struct mapped_file *file, bool reversed,
+                   void *packed) {
     if (packing->coded) {
-        pack_codes(packing, packed);
+        pack_codes(packing, reversed, packed);
         forget_pages(file, packing->elements, packing->source_bytes);
         return;
     }

@@ -22,8 +22,11 @@ struct packing {
     const struct coded_packing *coded; /* pack_codes.h; NULL: elements are copied */
 };
 
-/* Fills the block that a packed constant takes; what it reads of the file may be forgotten. */
-void pack_constant(const struct packing *packing, const struct mapped_file *file, void *packed);
+/* Fills the block that a packed constant takes; what it reads of the file may be forgotten.
+ * Elements have the machine's order of bytes, and so have scales and zeros of codes, unless they
+ * are to be turned round. */
+void pack_constant(const struct packing *packing, const struct mapped_file *file, bool reversed,
+                   void *packed);
 
 /* A panel that is packed: a copy of what a load reads, with columns along one loop side by side. */
 struct packing_plan {

@@ -1,5 +1,6 @@
 #include "compiler/schedule/pack_codes.h"
 
+#include "compiler/base/byte_order.h"
 #include "templates/convert.h"
 
 #include <string.h>
@@ -157,7 +158,7 @@ static char *pack_block_codes(const struct coded_packing *coded, struct packing_
     return to;
 }
 
-void pack_codes(const struct packing *packing, void *packed) {
+void pack_codes(const struct packing *packing, bool reversed, void *packed) {
     const struct coded_packing *coded = packing->coded;
     struct packing_place place = {.packing = packing};
     char *to = packed;
@@ -167,7 +168,10 @@ void pack_codes(const struct packing *packing, void *packed) {
             int64_t width = left < packing->block && packing->last ? packing->last : packing->block;
             int64_t columns = left < width ? left : width;
             do {
+                char *head = to;
                 to = pack_block_head(coded, &place, width, columns, to);
+                if (reversed)
+                    reverse_bytes(head, (size_t)(to - head) / sizeof(float), sizeof(float));
                 to = pack_block_codes(coded, &place, width, columns, to);
             } while (next_of(&place, packing->outer_count, coded->within));
         }

@@ -26,7 +26,7 @@ int64_t coded_bytes(const struct contraction *contraction);
 /* What a packing has beside its codes; `others` are its outer axes. */
 struct coded_packing *coded_packing(const struct packing_plan *plan, int other_count,
                                     const struct axis *const *others);
-void pack_codes(const struct packing *packing, void *packed);
+void pack_codes(const struct packing *packing, bool reversed, void *packed);
 /* Whether both make the same; either may be NULL. */
 bool same_coded_packing(const struct coded_packing *a, const struct coded_packing *b);
 

@@ -21,6 +21,7 @@ struct emit_arguments {
     bool static_arena;
     const char *section;
     struct room room; /* {0}: nothing was said of it */
+    bool big_endian;
 };
 
 enum { KEY_WEIGHTS_AS = 0x1000, KEY_SECTION, KEY_ARENA, KEY_BUDGET };
@@ -55,6 +56,10 @@ static const struct argp_option options[] = {
     {"arena", KEY_ARENA, "pointer|static", 0,
      "pointer: the caller brings scratch memory (the default); static: PREFIX.c has it, for one "
      "run at a time",
+     0},
+    {"byte-order", 'B', "little|big", 0,
+     "Of the machines that the text is for, and of the weights (default: little); it is refused by "
+     "compilers for others",
      0},
     THREADS_OPTION(
         "Let up to N threads share a run (0: one for each core; default: 1); the text for "
@@ -138,6 +143,8 @@ static void fit_dialect(struct emit_arguments *arguments, struct argp_state *sta
     if (arguments->target && target_is_small(arguments->target) && arguments->dialect != dialects)
         argp_error(state, "--dialect=%s is not for --target=%s, which has no vectors",
                    arguments->dialect->name, arguments->target->name);
+    if (arguments->big_endian && arguments->dialect != dialects)
+        argp_error(state, "--byte-order=big is not for --dialect=%s", arguments->dialect->name);
 }
 
 static bool is_identifier(const char *name) {
@@ -168,6 +175,11 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         return 0;
     case 'T':
         choose_target(arguments, argument, state);
+        return 0;
+    case 'B':
+        arguments->big_endian = strcmp(argument, "big") == 0;
+        if (!arguments->big_endian && strcmp(argument, "little") != 0)
+            argp_error(state, "%s: expected little or big", argument);
         return 0;
     case 'd':
         arguments->dump = argument;
@@ -313,6 +325,8 @@ static void canonical_command(const struct emit_arguments *arguments, struct tex
         text_add(command, " --section=%s", arguments->section);
     if (arguments->static_arena)
         text_add(command, " --arena=static");
+    if (arguments->big_endian)
+        text_add(command, " --byte-order=big");
     if (arguments->prefix)
         text_add(command, " --prefix=%s", arguments->prefix);
     if (arguments->common.threads > 1)
@@ -338,6 +352,7 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
                                         .command = command,
                                         .threads = arguments->common.threads,
                                         .pool = true,
+                                        .big_endian = arguments->big_endian,
                                         .portable = true,
                                         .versions = !arguments->target,
                                         .weights_form = arguments->weights_form,

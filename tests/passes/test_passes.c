@@ -428,8 +428,8 @@ Test(passes, constants_have_places) {
     form_kernels(&ir);
     void *weights;
     size_t bytes;
-    cr_assert(place_constants((struct ir *[]){&ir}, 1, &(struct mapped_file){0}, &weights, &bytes,
-                              &error));
+    cr_assert(place_constants((struct ir *[]){&ir}, 1, &(struct mapped_file){0}, false, &weights,
+                              &bytes, &error));
     cr_expect_eq(ir.buffers[0]->offset, 0);
     cr_expect_eq(ir.buffers[2]->offset, 128); /* 17 floats are 68 bytes, rounded up to 64 */
     cr_expect_eq(ir.buffers[3]->offset, 192);
@@ -465,7 +465,7 @@ Test(passes, equal_constants_of_blocks_are_there_once) {
     irs[1].buffers[1]->value = equal_to_a;
     void *weights;
     size_t bytes;
-    cr_assert(place_constants((struct ir *[]){&irs[0], &irs[1]}, 2, &(struct mapped_file){0},
+    cr_assert(place_constants((struct ir *[]){&irs[0], &irs[1]}, 2, &(struct mapped_file){0}, false,
                               &weights, &bytes, &error));
     cr_expect_eq(bytes, 128);
     cr_expect_eq(irs[0].buffers[0]->offset, 0);

@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "compiler/base/byte_order.h"
 #include "runtime/backend/process.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/trial.h"
@@ -70,15 +72,29 @@ static void write_text(const struct collection *collection, const char *name, co
     cr_assert_eq(fclose(file), 0, "%s", name);
 }
 
+/* In the order of bytes of the machines it is for. */
+static void write_elements(const struct collection *collection, const struct node *node,
+                           const void *elements, FILE *file) {
+    size_t bytes = (size_t)node_bytes(node);
+    char *turned = malloc(bytes + 1);
+    cr_assert_not_null(turned);
+    memcpy(turned, elements, bytes);
+    const size_t each = dtype_facts[node->dtype].bytes;
+    if (collection->big_endian)
+        reverse_bytes(turned, bytes / each, each);
+    fwrite(turned, 1, bytes, file);
+    free(turned);
+}
+
 static void write_data(const struct collection *collection, const char *name,
                        const struct trial *trial, const struct compiled *compiled) {
     const struct graph *graph = trial->graph;
     FILE *file = open_file(collection, name);
     fwrite(compiled->weights, 1, compiled->weights_bytes, file);
     for (int i = 0; i < graph->input_count; i++)
-        fwrite(trial->inputs[i], 1, (size_t)node_bytes(graph->inputs[i]), file);
+        write_elements(collection, graph->inputs[i], trial->inputs[i], file);
     for (int i = 0; i < graph->output_count; i++)
-        fwrite(trial->expected[i], 1, (size_t)node_bytes(graph->outputs[i].node), file);
+        write_elements(collection, graph->outputs[i].node, trial->expected[i], file);
     cr_assert_eq(fclose(file), 0, "%s", name);
 }
 
@@ -132,6 +148,7 @@ static void collect(struct collection *collection, const char *name, struct grap
     trial.portable = true;
     trial.weights_form = collection->weights_form;
     trial.static_arena = collection->static_arena;
+    trial.big_endian = collection->big_endian;
     if (collection->target)
         trial.target = collection->target;
     struct compiled *compiled = trial_compile(&trial, &mode, name, &error);

@@ -16,6 +16,7 @@ struct collection {
     const struct target *target;    /* compiled for; NULL: each graph takes the next */
     enum weights_form weights_form; /* of all graphs */
     bool static_arena;
+    bool big_endian; /* the machines it is compiled for */
     int count;
     char *sources[2 * MOST_COLLECTED]; /* paths, of which these are so many: */
     int source_count;

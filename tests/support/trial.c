@@ -307,6 +307,7 @@ struct compiled *trial_compile(const struct trial *trial, const struct mode *mod
     job.options.threads = mode->threads ? trial->threads : 1;
     job.options.least_cycles = 1;
     job.options.target = mode->cuda ? &gpu_targets[trial->seed % GPU_COUNT] : trial->target;
+    job.options.big_endian = trial->big_endian;
     job.options.portable = job.options.versions = trial->portable;
     job.options.weights_form = trial->weights_form;
     job.options.static_arena = trial->static_arena;

@@ -30,6 +30,7 @@ struct trial {
     bool portable;                  /* as emit's text is: with versions */
     enum weights_form weights_form; /* of emitted text, as its options have them */
     bool static_arena;
+    bool big_endian;             /* for other machines than this one */
     const struct target *target; /* compiled for; each seed takes the next */
     int threads;                 /* in modes with threads, chosen likewise */
     int64_t stop_every;          /* of compile_options; each seed takes the next: 0, little, more */

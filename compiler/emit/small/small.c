@@ -12,6 +12,7 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
              "%s#include \"%s.h\"\n\n#include <math.h>\n#include <stddef.h>\n"
              "#include <stdint.h>\n#include <string.h>\n\n",
              emitter->pool ? "#define _POSIX_C_SOURCE 200809L\n\n" : "", emitter->prefix);
+    sections_want(&emitter->sections, emit_byte_order(emitter));
     sections_want(&emitter->sections, "exact_floats");
 }
 

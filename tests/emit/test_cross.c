@@ -1,0 +1,149 @@
+/* Emitted C on other machines: built by a cross compiler and run by an emulator, it must give the
+ * bits that the interpreter gives here; tests/emit/test_aarch64.c has AArch64. EIGENTENSOR_SEED and
+ * EIGENTENSOR_CROSS_COUNT change the seeds and the number of random graphs. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/backend/process.h"
+#include "runtime/backend/scratch.h"
+#include "tests/support/collection.h"
+#include "tests/support/random_graph.h"
+
+enum { USUAL_COUNT = 16, USUAL_SEED = 1, PATH_ROOM = 512, MOST_OPTIONS = 12 };
+
+struct machine {
+    const char *emulator;
+    bool big_endian, slow;              /* slow: without the stored networks */
+    const char *compiler[MOST_OPTIONS]; /* and its options */
+};
+
+/* With instructions for fused multiply-adds, and the bytes in the other order. */
+static const struct machine s390x = {
+    .emulator = "qemu-s390x",
+    .big_endian = true,
+    .compiler = {"s390x-linux-gnu-gcc", "-std=gnu11", "-O2", "-static", NULL}};
+
+/* In the other order, without those instructions, with some for float64. */
+static const struct machine mips = {
+    .emulator = "qemu-mips",
+    .big_endian = true,
+    .compiler = {"mips-linux-gnu-gcc", "-std=gnu11", "-O2", "-static", NULL}};
+
+/* Of 32 bits, without those instructions. */
+static const struct machine armhf = {
+    .emulator = "qemu-arm",
+    .compiler = {"arm-linux-gnueabihf-gcc", "-std=gnu11", "-O2", "-static", NULL}};
+
+static const struct machine riscv64 = {
+    .emulator = "qemu-riscv64",
+    .compiler = {"riscv64-linux-gnu-gcc", "-std=gnu11", "-O2", "-static", NULL}};
+
+/* Without an FPU, by newlib, as small cores are: one whose programs the emulator runs alone. */
+static const struct machine newlib = {.emulator = "qemu-arm",
+                                      .slow = true,
+                                      .compiler = {"arm-none-eabi-gcc", "-std=gnu11", "-O2",
+                                                   "-mcpu=arm926ej-s", "-marm",
+                                                   "--specs=rdimon.specs", NULL}};
+
+/* Skips the test where there is no compiler or no emulator. */
+static void make_scratch(const struct machine *machine, struct scratch *scratch) {
+    struct et_error error = {0};
+    cr_assert(scratch_make(scratch, &error), "%s", error.message);
+    if (can_build_for(scratch->path, machine->compiler, machine->emulator))
+        return;
+    scratch_remove(scratch);
+    cr_skip("%s builds nothing that %s runs", machine->compiler[0], machine->emulator);
+}
+
+static void expect_bits(const struct machine *machine) {
+    struct scratch scratch;
+    struct text said = {0};
+    char path[PATH_ROOM];
+    make_scratch(machine, &scratch);
+    struct collection collection = {.folder = scratch.path, .big_endian = machine->big_endian};
+    if (!machine->slow)
+        collect_stored(&collection);
+    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
+    uint64_t count = number_from_environment("EIGENTENSOR_CROSS_COUNT", USUAL_COUNT);
+    for (uint64_t i = 0; i < count && collection.count < MOST_COLLECTED; i++)
+        collect_random(&collection, seed + i);
+    snprintf(path, sizeof path, "%s/all", scratch.path);
+    int status = collection_build(&collection, machine->compiler, path, &said);
+    cr_assert_eq(status, 0, "exit status %d\n%s", status, said.bytes ? said.bytes : "");
+    expect_success((const char *[]){machine->emulator, path, NULL});
+    text_free(&said);
+    collection_end(&collection);
+    scratch_remove(&scratch);
+}
+
+Test(cross, s390x, .timeout = 900) {
+    expect_bits(&s390x);
+}
+
+Test(cross, mips, .timeout = 900) {
+    expect_bits(&mips);
+}
+
+Test(cross, armhf, .timeout = 900) {
+    expect_bits(&armhf);
+}
+
+Test(cross, newlib, .timeout = 900) {
+    expect_bits(&newlib);
+}
+
+Test(cross, riscv64, .timeout = 900) {
+    expect_bits(&riscv64);
+}
+
+/* ---- Products and sums rounded once ---- */
+
+/* What tests/templates/fma_hard.c says of its results. */
+static void digest_of(const char *const *run, struct text *digest) {
+    struct et_error error = {0};
+    int status;
+    cr_assert(process_run(run, digest, &status, &error), "%s", error.message);
+    cr_assert_eq(status, 0, "%s: exit status %d\n%s", run[0], status,
+                 digest->bytes ? digest->bytes : "");
+}
+
+static void build_hard(const char *const *compiler, const char *program) {
+    const char *command[MOST_OPTIONS + 8];
+    int count = 0;
+    while (*compiler)
+        command[count++] = *compiler++;
+    const char *const rest[] = {"-I.", "tests/templates/fma_hard.c", "-o", program, "-lm", NULL};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        command[count++] = rest[i];
+    expect_success(command);
+}
+
+Test(cross, fused_multiply_add, .timeout = 900) {
+    static const struct machine *const machines[] = {&s390x, &mips, &armhf, &newlib, &riscv64};
+    static const char cases[] = "100000";
+    struct et_error error = {0};
+    struct scratch scratch;
+    struct text here = {0};
+    char program[PATH_ROOM];
+    int built = 0;
+    cr_assert(scratch_make(&scratch, &error), "%s", error.message);
+    snprintf(program, sizeof program, "%s/hard", scratch.path);
+    build_hard((const char *[]){"gcc", "-std=gnu11", "-O2", NULL}, program);
+    digest_of((const char *[]){program, cases, NULL}, &here);
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+        const struct machine *machine = machines[i];
+        if (!can_build_for(scratch.path, machine->compiler, machine->emulator))
+            continue;
+        struct text there = {0};
+        build_hard(machine->compiler, program);
+        digest_of((const char *[]){machine->emulator, program, cases, NULL}, &there);
+        cr_expect_str_eq(there.bytes, here.bytes, "%s", machine->compiler[0]);
+        text_free(&there);
+        built++;
+    }
+    text_free(&here);
+    scratch_remove(&scratch);
+    if (!built)
+        cr_skip("there is no cross compiler");
+}
