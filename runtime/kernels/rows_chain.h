@@ -29,7 +29,7 @@ static inline vector_f32 vector_round(vector_f32 x) {
     return (vector_f32)vrndnq_f32((float32x4_t)x);
 #else
     for (int i = 0; i < CHAIN_LANES; i++)
-        x[i] = rintf(x[i]);
+        x[i] = f32_rint(x[i]);
     return x;
 #endif
 }
