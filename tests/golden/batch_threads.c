@@ -23,17 +23,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the bytes of the weights are in little-endian order: emit with --byte-order=big"
+#endif
+
 // The same bits from every compiler at every level of optimisation: no product and sum become one
-// operation unless fmaf says so. What cannot be had by asking is refused.
+// operation unless f32_fma says so. What cannot be had by asking is refused.
 #if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
     defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
 #error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
 #endif
 #if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
 #error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
-#endif
-#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "results would differ: the bytes of weights are in little-endian order"
 #endif
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("fp-contract=off")

@@ -11,17 +11,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the bytes of the weights are in little-endian order: emit with --byte-order=big"
+#endif
+
 // The same bits from every compiler at every level of optimisation: no product and sum become one
-// operation unless fmaf says so. What cannot be had by asking is refused.
+// operation unless f32_fma says so. What cannot be had by asking is refused.
 #if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
     defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
 #error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
 #endif
 #if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
 #error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
-#endif
-#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "results would differ: the bytes of weights are in little-endian order"
 #endif
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("fp-contract=off")
@@ -121,6 +122,32 @@ static inline uint8_t f32_to_u8(float x) {
     return (uint8_t)f32_to_unsigned(x, 255.0f);
 }
 
+// Who knows that the math library is right may define ROUND_OF_LIBRARY; ROUND_BY_SUMS is for tests.
+#if defined ROUND_BY_SUMS
+#elif defined ROUND_OF_LIBRARY || VECTOR_BITS || defined __SSE4_1__ || defined __wasm__ ||         \
+    defined __ARM_FEATURE_DIRECTED_ROUNDING
+#define ROUND_OF_FLOATS
+#endif
+
+// condition ? yes : no, by masks: gcc does not vectorise what looks like a branch to it.
+static inline float f32_select(int condition, float yes, float no) {
+    uint32_t mask = 0u - (uint32_t)(condition != 0);
+    return f32_from_bits((f32_bits(yes) & mask) | (f32_bits(no) & ~mask));
+}
+
+// The nearest integral value, of two the even one. Beyond 2^23 all are; below, added to that, none
+// but integers are left. The sign stays, of zeros too.
+static inline float f32_rint(float x) {
+#ifdef ROUND_OF_FLOATS
+    return rintf(x);
+#else
+    const uint32_t sign = f32_bits(x) & 0x80000000u;
+    const float a = f32_from_bits(f32_bits(x) ^ sign);
+    const float integer = f32_select(a < 0x1p+23f, a + 0x1p+23f - 0x1p+23f, a);
+    return f32_from_bits(f32_bits(integer) | sign);
+#endif
+}
+
 // to[i] = f32_to_u8(from[i]), of what is rounded to nearest even before if that is asked for.
 static inline void narrow_u8(uint8_t *to, const float *from, long count, int nearest) {
     long i = 0;
@@ -148,7 +175,7 @@ static inline void narrow_u8(uint8_t *to, const float *from, long count, int nea
         vst1_u8(to + i, vqmovun_s16(narrow_words(from + i, 255.0f, nearest)));
 #endif
     for (; i < count; i++)
-        to[i] = f32_to_u8(nearest ? rintf(from[i]) : from[i]);
+        to[i] = f32_to_u8(nearest ? f32_rint(from[i]) : from[i]);
 }
 
 static inline void f32_round_to_u8_strip(uint8_t *to, const float *from, long count) {

@@ -21,18 +21,7 @@ typedef long ptrdiff_t;
 #define INFINITY (0x1p127f * 2.0f)
 void *memcpy(void *to, const void *from, unsigned long bytes);
 float sqrtf(float a);
-float floorf(float a);
-float ceilf(float a);
-float rintf(float a);
-float fmodf(float a, float b);
 float fabsf(float a);
-float f32_exp(float a);
-float f32_log(float a);
-float f32_sin(float a);
-float f32_cos(float a);
-float f32_tanh(float a);
-float f32_erf(float a);
-float f32_pow(float a, float b);
 // libtcc ignores the alignment of locals, and vectors that lie across cache lines are slow.
 #define ALIGNED_ARRAY(type, name, count)                                                           \
     type name##_room[(count) + 64 / sizeof(type)];                                                 \

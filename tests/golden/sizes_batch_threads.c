@@ -76,17 +76,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the bytes of the weights are in little-endian order: emit with --byte-order=big"
+#endif
+
 // The same bits from every compiler at every level of optimisation: no product and sum become one
-// operation unless fmaf says so. What cannot be had by asking is refused.
+// operation unless f32_fma says so. What cannot be had by asking is refused.
 #if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
     defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
 #error "results would differ: leave out -ffast-math, -Ofast and other options of that kind"
 #endif
 #if defined __FLT_EVAL_METHOD__ && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
 #error "results would differ: floats are computed in a wider type; on x86 add -msse2 -mfpmath=sse"
-#endif
-#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "results would differ: the bytes of weights are in little-endian order"
 #endif
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("fp-contract=off")
@@ -267,6 +268,60 @@ static inline float f32_exp(float x) {
     y = y * f32_from_bits(factor);
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
+
+// A loop whose result may lie where its operand does; a step of several vectors, side by side, as
+// each step waits for the one before; a number in all lanes.
+#if defined __clang__
+#define STRIP_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#define STRIP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
+#else
+#define STRIP_LOOP _Pragma("GCC ivdep")
+#define STRIP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
+#endif
+#if VECTOR_BITS == 512
+#include <immintrin.h>
+#define STRIP_ALL(x) _mm512_set1_ps(x)
+#endif
+
+// to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
+// one rounding, whatever the power, and its bounds let NaN through.
+#if VECTOR_BITS == 512
+static inline __attribute__((always_inline)) void
+f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
+    __m512 x[4], n[4], r[4], y[4];
+    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
+    STRIP_EACH x[i] = _mm512_max_ps(STRIP_ALL(-104.0f), x[i]);
+    STRIP_EACH x[i] = _mm512_min_ps(STRIP_ALL(89.0f), x[i]);
+    STRIP_EACH n[i] = _mm512_fmadd_ps(x[i], STRIP_ALL(0x1.715476p+0f), STRIP_ALL(0x1.8p+23f));
+    STRIP_EACH n[i] = _mm512_sub_ps(n[i], STRIP_ALL(0x1.8p+23f));
+    STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(-0x1.62e430p-1f), x[i]);
+    STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(0x1.05c610p-29f), r[i]);
+    STRIP_EACH y[i] = _mm512_fmadd_ps(STRIP_ALL(0x1.694cd4p-10f), r[i], STRIP_ALL(0x1.123988p-7f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555a26p-5f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555492p-3f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.fffffap-2f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH y[i] = _mm512_scalef_ps(y[i], n[i]);
+    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, y[i]);
+}
+static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
+    long i = 0;
+    for (; i + 64 <= count; i += 64)
+        f32_exp_vectors(4, to + i, from + i, less, 0xffff);
+    for (; i + 16 <= count; i += 16)
+        f32_exp_vectors(1, to + i, from + i, less, 0xffff);
+    if (i < count)
+        f32_exp_vectors(1, to + i, from + i, less, (__mmask16)((1u << (count - i)) - 1));
+}
+#else
+static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
+    STRIP_LOOP
+    for (long i = 0; i < count; i++)
+        to[i] = f32_exp(from[i] - less);
+}
+#endif
 
 // In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
 // the mask suppresses the page fault that would bring the constant's page in, slowly and each time.
@@ -907,9 +962,13 @@ static void k02_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 6; r1++) {
+                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
-                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                    exp0[c] = sums[96 * r0 + 16 * r1 + c];
+                }
+                f32_exp_strip(exp0, exp0, 0.0f, 16);
+                for (long c = 0; c < 16; c++) {
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
                 }
             }
         }
@@ -951,9 +1010,13 @@ static void k04_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 6; r1++) {
+                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
-                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                    exp0[c] = sums[96 * r0 + 16 * r1 + c];
+                }
+                f32_exp_strip(exp0, exp0, 0.0f, 16);
+                for (long c = 0; c < 16; c++) {
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
                 }
             }
         }
@@ -993,9 +1056,13 @@ static void k06_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_12x16(sums, x + 48 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 6; r1++) {
+                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    const float v0 = f32_exp(sums[96 * r0 + 16 * r1 + c]);
-                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                    exp0[c] = sums[96 * r0 + 16 * r1 + c];
+                }
+                f32_exp_strip(exp0, exp0, 0.0f, 16);
+                for (long c = 0; c < 16; c++) {
+                    each[96 * i0 + 96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
                 }
             }
         }
@@ -1034,8 +1101,13 @@ static void k08_contract_exp(const float *restrict x, const float *restrict w_pa
     tile_12x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 2; r0++) {
         for (long r1 = 0; r1 < 6; r1++) {
+            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                each[96 * r0 + 16 * r1 + c] = f32_canonical(f32_exp(sums[96 * r0 + 16 * r1 + c]));
+                exp0[c] = sums[96 * r0 + 16 * r1 + c];
+            }
+            f32_exp_strip(exp0, exp0, 0.0f, 16);
+            for (long c = 0; c < 16; c++) {
+                each[96 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
             }
         }
     }
@@ -1069,8 +1141,13 @@ static void k10_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[6 * 16];
     tile_6x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 6; r0++) {
+        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+            exp0[c] = sums[16 * r0 + c];
+        }
+        f32_exp_strip(exp0, exp0, 0.0f, 16);
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(exp0[c]);
         }
     }
 }
@@ -1088,9 +1165,13 @@ static void k12_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 4; r1++) {
+                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
-                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                    exp0[c] = sums[64 * r0 + 16 * r1 + c];
+                }
+                f32_exp_strip(exp0, exp0, 0.0f, 16);
+                for (long c = 0; c < 16; c++) {
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
                 }
             }
         }
@@ -1110,9 +1191,13 @@ static void k14_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 4; r1++) {
+                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
-                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                    exp0[c] = sums[64 * r0 + 16 * r1 + c];
+                }
+                f32_exp_strip(exp0, exp0, 0.0f, 16);
+                for (long c = 0; c < 16; c++) {
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
                 }
             }
         }
@@ -1132,9 +1217,13 @@ static void k16_contract_exp(const float *restrict x, const float *restrict w_pa
         tile_8x16(sums, x + 32 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 2; r0++) {
             for (long r1 = 0; r1 < 4; r1++) {
+                _Alignas(64) float exp0[16];
                 for (long c = 0; c < 16; c++) {
-                    const float v0 = f32_exp(sums[64 * r0 + 16 * r1 + c]);
-                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(v0);
+                    exp0[c] = sums[64 * r0 + 16 * r1 + c];
+                }
+                f32_exp_strip(exp0, exp0, 0.0f, 16);
+                for (long c = 0; c < 16; c++) {
+                    each[64 * i0 + 64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
                 }
             }
         }
@@ -1153,8 +1242,13 @@ static void k18_contract_exp(const float *restrict x, const float *restrict w_pa
     tile_8x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 2; r0++) {
         for (long r1 = 0; r1 < 4; r1++) {
+            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                each[64 * r0 + 16 * r1 + c] = f32_canonical(f32_exp(sums[64 * r0 + 16 * r1 + c]));
+                exp0[c] = sums[64 * r0 + 16 * r1 + c];
+            }
+            f32_exp_strip(exp0, exp0, 0.0f, 16);
+            for (long c = 0; c < 16; c++) {
+                each[64 * r0 + 16 * r1 + c] = f32_canonical(exp0[c]);
             }
         }
     }
@@ -1171,8 +1265,13 @@ static void k20_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[4 * 16];
     tile_4x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
+        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+            exp0[c] = sums[16 * r0 + c];
+        }
+        f32_exp_strip(exp0, exp0, 0.0f, 16);
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(exp0[c]);
         }
     }
 }
@@ -1215,8 +1314,13 @@ static void k22_contract_exp(const float *restrict x, const float *restrict w_pa
         _Alignas(64) float sums[11 * 16];
         tile_11x16(sums, x + 8 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 11; r0++) {
+            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                each[16 * i0 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+                exp0[c] = sums[16 * r0 + c];
+            }
+            f32_exp_strip(exp0, exp0, 0.0f, 16);
+            for (long c = 0; c < 16; c++) {
+                each[16 * i0 + 16 * r0 + c] = f32_canonical(exp0[c]);
             }
         }
     }
@@ -1224,8 +1328,13 @@ static void k22_contract_exp(const float *restrict x, const float *restrict w_pa
         _Alignas(64) float sums[9 * 16];
         tile_9x16(sums, x + 8 * 55, w_packed_2, &walk_2, 0, 0);
         for (long r0 = 0; r0 < 9; r0++) {
+            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                each[16 * 55 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+                exp0[c] = sums[16 * r0 + c];
+            }
+            f32_exp_strip(exp0, exp0, 0.0f, 16);
+            for (long c = 0; c < 16; c++) {
+                each[16 * 55 + 16 * r0 + c] = f32_canonical(exp0[c]);
             }
         }
     }
@@ -1265,8 +1374,13 @@ static void k24_contract_exp(const float *restrict x, const float *restrict w_pa
         _Alignas(64) float sums[8 * 16];
         tile_8x16(sums, x + 8 * i0, w_packed_2, &walk, 0, 0);
         for (long r0 = 0; r0 < 8; r0++) {
+            _Alignas(64) float exp0[16];
             for (long c = 0; c < 16; c++) {
-                each[16 * i0 + 16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+                exp0[c] = sums[16 * r0 + c];
+            }
+            f32_exp_strip(exp0, exp0, 0.0f, 16);
+            for (long c = 0; c < 16; c++) {
+                each[16 * i0 + 16 * r0 + c] = f32_canonical(exp0[c]);
             }
         }
     }
@@ -1283,8 +1397,13 @@ static void k26_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[8 * 16];
     tile_8x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 8; r0++) {
+        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+            exp0[c] = sums[16 * r0 + c];
+        }
+        f32_exp_strip(exp0, exp0, 0.0f, 16);
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(exp0[c]);
         }
     }
 }
@@ -1300,8 +1419,13 @@ static void k28_contract_exp(const float *restrict x, const float *restrict w_pa
     _Alignas(64) float sums[4 * 16];
     tile_4x16(sums, x, w_packed_2, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
+        _Alignas(64) float exp0[16];
         for (long c = 0; c < 16; c++) {
-            each[16 * r0 + c] = f32_canonical(f32_exp(sums[16 * r0 + c]));
+            exp0[c] = sums[16 * r0 + c];
+        }
+        f32_exp_strip(exp0, exp0, 0.0f, 16);
+        for (long c = 0; c < 16; c++) {
+            each[16 * r0 + c] = f32_canonical(exp0[c]);
         }
     }
 }
@@ -1316,8 +1440,15 @@ static void k30_contract_exp(const float *restrict x, const float *restrict w_pa
         .panel = {0, 0, 16}, .sums = 16};
     _Alignas(64) float sums[1 * 16];
     tile_1x16(sums, x, w_packed_2, &walk, 0, 0);
-    for (long c = 0; c < 16; c++) {
-        each[c] = f32_canonical(f32_exp(sums[c]));
+    {
+        _Alignas(64) float exp0[16];
+        for (long c = 0; c < 16; c++) {
+            exp0[c] = sums[c];
+        }
+        f32_exp_strip(exp0, exp0, 0.0f, 16);
+        for (long c = 0; c < 16; c++) {
+            each[c] = f32_canonical(exp0[c]);
+        }
     }
 }
 
