@@ -96,6 +96,7 @@
 #define f32_from_bits OF_VERSION(f32_from_bits)
 #define f64_bits OF_VERSION(f64_bits)
 #define f64_from_bits OF_VERSION(f64_from_bits)
+#define f32_zero OF_VERSION(f32_zero)
 #define fma_instruction OF_VERSION(fma_instruction)
 #define f32_fma OF_VERSION(f32_fma)
 #define f32_mantissa OF_VERSION(f32_mantissa)
@@ -191,6 +192,18 @@ static inline float f32_from_bits(uint32_t bits) {
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+// 0, of which compilers know nothing. clang for AArch64, RISC-V and WebAssembly makes a maximum of
+// x < 0.0f ? 0.0f : x, which is +0 for -0, and a minimum of x < 0.0f ? x : 0.0f, which is -0.
+static inline float f32_zero(void) {
+#if defined __clang__ && (defined __aarch64__ || defined __riscv || defined __wasm__)
+    uint32_t bits = 0;
+    __asm__("" : "+r"(bits));
+    return f32_from_bits(bits);
+#else
+    return 0.0f;
+#endif
 }
 
 // In integers: of a choice of a constant gcc makes a load under a mask. Where no element is NaN,
@@ -439,6 +452,56 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return f32_fma_four(a, b, c);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+x"(x))
+#elif defined __wasm_simd128__
+#include <wasm_simd128.h>
+typedef struct {
+    v128_t low, high; // as float64, each of which is a float32
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {wasm_f64x2_promote_low_f32x4(wasm_v128_load64_zero(from)),
+                wasm_f64x2_promote_low_f32x4(wasm_v128_load64_zero(from + 2))};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    wasm_v128_store64_lane(to, wasm_f32x4_demote_f64x2_zero(x.low), 0);
+    wasm_v128_store64_lane(to + 2, wasm_f32x4_demote_f64x2_zero(x.high), 0);
+}
+static inline vector vector_of(float x) {
+    vector all = {wasm_f64x2_splat(x), wasm_f64x2_splat(x)};
+    return all;
+}
+static inline v128_t vector_round(v128_t x) {
+    return wasm_f64x2_promote_low_f32x4(wasm_f32x4_demote_f64x2_zero(x));
+}
+static __attribute__((noinline, cold, unused)) vector vector_fma_each(vector a, vector b,
+                                                                      vector c) {
+    float x[4], y[4], z[4];
+    vector_store(x, a);
+    vector_store(y, b);
+    vector_store(z, c);
+    for (int i = 0; i < 4; i++)
+        z[i] = f32_fma(x[i], y[i], z[i]);
+    return vector_load(z);
+}
+// Products are exact. Sums round to the right float32 but where they may lie half way between two:
+// those that are none, and of which the bits are 0 that normal float32 have not, but for the first.
+static inline v128_t vector_may_tie(v128_t sum, v128_t rounded) {
+    const v128_t bits = wasm_v128_and(sum, wasm_i64x2_const_splat(0x0fffffff));
+    const v128_t zero = wasm_i64x2_eq(bits, wasm_i64x2_const_splat(0));
+    return wasm_v128_andnot(zero, wasm_f64x2_eq(sum, rounded));
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    const v128_t low = wasm_f64x2_add(wasm_f64x2_mul(a.low, b.low), c.low);
+    const v128_t high = wasm_f64x2_add(wasm_f64x2_mul(a.high, b.high), c.high);
+    const vector sums = {vector_round(low), vector_round(high)};
+    const v128_t ties =
+        wasm_v128_or(vector_may_tie(low, sums.low), vector_may_tie(high, sums.high));
+    if (__builtin_expect(wasm_v128_any_true(ties), 0))
+        return vector_fma_each(a, b, c);
+    return sums;
+}
+#define VECTOR_HOLD(x) (void)(x)
 #else
 typedef struct {
     float lane[4];
@@ -700,7 +763,7 @@ static void k01_contract_relu(const float *restrict input_image,
             for (long r0 = 0; r0 < 12; r0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[32 * r0 + c] + layers_0_bias[c];
-                    const float v1 = f32_greater_of(0.0f, v0);
+                    const float v1 = f32_greater_of(f32_zero(), v0);
                     t19[768 * i0 + 32 * i1 + 32 * r0 + c] = v1;
                 }
             }
@@ -727,9 +790,9 @@ static void k02_contract_relu_pool(const float *restrict t19,
             for (long s0 = 0; s0 < 8; s0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[c + 32 * s0] + layers_2_bias[c];
-                    const float v1 = f32_greater_of(0.0f, v0) - layers_4_running_mean[c];
-                    const float v2 = v1 * layers_4_weight[c] * folded_52[c];
-                    sums[c + 32 * s0] = v2 + layers_4_bias[c];
+                    const float v1 = f32_greater_of(f32_zero(), v0);
+                    const float v2 = (v1 - layers_4_running_mean[c]) * layers_4_weight[c];
+                    sums[c + 32 * s0] = v2 * folded_52[c] + layers_4_bias[c];
                 }
             }
             for (long r0 = 0; r0 < 2; r0++) {
@@ -767,7 +830,8 @@ static void k03_contract_relu(const float *restrict t54,
             for (long r0 = 0; r0 < 8; r0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[32 * r0 + c] + layers_6_bias[n + c];
-                    t71[n + 512 * i1 + 64 * r0 + c] = f32_greater_of(0.0f, v0);
+                    const float v1 = f32_greater_of(f32_zero(), v0);
+                    t71[n + 512 * i1 + 64 * r0 + c] = v1;
                 }
             }
         }
@@ -794,9 +858,10 @@ static void k04_contract_relu_pool(const float *restrict t71,
             for (long s0 = 0; s0 < 12; s0++) {
                 for (long c = 0; c < 32; c++) {
                     const float v0 = sums[c + 32 * s0] + layers_8_bias[n + c];
-                    const float v1 = f32_greater_of(0.0f, v0) - layers_10_running_mean[n + c];
-                    const float v2 = v1 * layers_10_weight[n + c] * folded_109[n + c];
-                    sums[c + 32 * s0] = v2 + layers_10_bias[n + c];
+                    const float v1 = f32_greater_of(f32_zero(), v0);
+                    const float v2 = v1 - layers_10_running_mean[n + c];
+                    const float v3 = v2 * layers_10_weight[n + c] * folded_109[n + c];
+                    sums[c + 32 * s0] = v3 + layers_10_bias[n + c];
                 }
             }
             for (long r0 = 0; r0 < 3; r0++) {

@@ -217,12 +217,13 @@ static const char *const *names_of_functions(struct emitter *emitter) {
 
 /* Files whose sections every backend's text can carry, in the order in which they are printed. */
 static const char *const templates_of_all[] = {
-    template_byte_order, template_exact,          template_bits,           template_fma,
-    template_round,      template_math,           template_math64,         template_strip,
-    template_convert,    template_narrow,         template_unordered,      template_lanes,
-    template_branch,     template_sort,           template_tile,           template_tile_shape,
-    template_tile_dot,   template_tile_dot_quads, template_tile_dot_lanes, template_tile_codes,
-    template_transpose,  template_pool,           template_vector,         template_versions,
+    template_byte_order, template_exact,     template_bits,           template_zero,
+    template_fma,        template_round,     template_math,           template_math64,
+    template_strip,      template_convert,   template_narrow,         template_unordered,
+    template_lanes,      template_branch,    template_sort,           template_tile,
+    template_tile_shape, template_tile_dot,  template_tile_dot_quads, template_tile_dot_lanes,
+    template_tile_codes, template_transpose, template_pool,           template_vector,
+    template_versions,
 };
 
 /* Machines without vectors have loops of their own. */

@@ -388,6 +388,11 @@ const char *emit_local(struct emitter *emitter, const struct expression *e);
 const char *emit_predicates(struct emitter *emitter, const struct expression *guard);
 const char *emit_index(struct emitter *emitter, const struct index *index);
 const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bits);
+/* A zero of float32 or float64, of which compilers must know nothing, as templates/zero.h says;
+ * NULL: these bits are none. The same for what a greater or lesser of two is made of; NULL: it is
+ * no such constant, or the backend's compilers may know it. */
+const char *emit_hidden_zero(struct emitter *emitter, enum dtype dtype, uint64_t bits);
+const char *emit_compared_zero(struct emitter *emitter, const struct expression *e);
 /* A value with the one NaN that may leave a graph in place of every other. */
 const char *emit_canonical(struct emitter *emitter, enum dtype dtype, const char *text);
 

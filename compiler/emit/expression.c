@@ -255,14 +255,39 @@ static const char *emit_bitcast(struct emitter *emitter, const struct expression
     return from_real ? arena_format(arena, "(%s)%s", dtype_facts[to].c_type, bits) : bits;
 }
 
+const char *emit_hidden_zero(struct emitter *emitter, enum dtype dtype, uint64_t bits) {
+    const bool narrow = dtype == DTYPE_FLOAT32;
+    const uint64_t sign = narrow ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
+    if ((!narrow && dtype != DTYPE_FLOAT64) || (bits & ~sign) != 0)
+        return NULL;
+    const char *name = narrow ? "f32_zero" : "f64_zero";
+    sections_want(&emitter->sections, name);
+    return arena_format(emitter->ir->arena, "%s%s()", bits ? "-" : "", name);
+}
+
+const char *emit_compared_zero(struct emitter *emitter, const struct expression *e) {
+    return emitter->backend->hides_zeros && e->kind == EXPRESSION_CONSTANT
+               ? emit_hidden_zero(emitter, e->dtype, e->bits)
+               : NULL;
+}
+
+/* What the greater or lesser of two is made of. */
+static const char *emit_compared(struct emitter *emitter, const struct expression *e) {
+    const char *zero = emit_compared_zero(emitter, e);
+    return zero ? zero : emit_expression(emitter, e);
+}
+
 static const char *emit_call(struct emitter *emitter, const struct expression *e,
                              const char *function) {
     struct arena *arena = emitter->ir->arena;
-    const char *first = emit_expression(emitter, e->sources[0]);
+    const bool compares =
+        e->op == OP_MAX || e->op == OP_MIN || e->op == OP_GREATER_OF || e->op == OP_LESSER_OF;
+    const char *(*emit)(struct emitter *, const struct expression *) =
+        compares ? emit_compared : emit_expression;
+    const char *first = emit(emitter, e->sources[0]);
     if (e->source_count == 1)
         return arena_format(arena, "%s(%s)", function, first);
-    return arena_format(arena, "%s(%s, %s)", function, first,
-                        emit_expression(emitter, e->sources[1]));
+    return arena_format(arena, "%s(%s, %s)", function, first, emit(emitter, e->sources[1]));
 }
 
 /* A float form that is one call of its operand, like "(f32_exp(a))": the function's name. */

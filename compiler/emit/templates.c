@@ -9,6 +9,7 @@
 EMBED(template_byte_order, "templates/byte_order.h");
 EMBED(template_exact, "templates/exact.h");
 EMBED(template_bits, "templates/bits.h");
+EMBED(template_zero, "templates/zero.h");
 EMBED(template_fma, "templates/fma.h");
 EMBED(template_round, "templates/round.h");
 EMBED(template_math, "templates/math.h");

@@ -65,7 +65,7 @@ static void k02_contract_relu(const float *restrict t1, const float *restrict we
         tile_12x16(sums, t1 + 14 * i0, weight_packed, &walk, 0, 0);
         for (long r0 = 0; r0 < 12; r0++) {
             for (long c = 0; c < 8; c++) {
-                const float v0 = f32_greater_of(0.0f, sums[16 * r0 + c] + bias[c]);
+                const float v0 = f32_greater_of(f32_zero(), sums[16 * r0 + c] + bias[c]);
                 y[12 * i0 + r0 + 144 * c] = f32_canonical(v0);
             }
         }

@@ -11,7 +11,7 @@ static void k01_contract_relu(const float *restrict x,
     tile_4x48(sums, x, tensor_0_weight_packed, &walk, 0, 0);
     for (long r0 = 0; r0 < 4; r0++) {
         for (long c = 0; c < 48; c++) {
-            const float v0 = f32_greater_of(0.0f, sums[48 * r0 + c] + tensor_0_bias[c]);
+            const float v0 = f32_greater_of(f32_zero(), sums[48 * r0 + c] + tensor_0_bias[c]);
             t17[48 * r0 + c] = v0;
         }
     }

@@ -34,14 +34,9 @@ static const char *launch(struct emitter *emitter, const struct kernel *kernel,
                         kernel->name, launch->blocks, launch->threads);
 }
 
-/* Compilers must not know a zero that may be compared: templates/cuda/cuda.h says why. */
 static const char *constant(struct emitter *emitter, enum dtype dtype, uint64_t bits) {
-    const uint64_t sign = dtype == DTYPE_FLOAT32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
-    if ((dtype != DTYPE_FLOAT32 && dtype != DTYPE_FLOAT64) || (bits & ~sign) != 0)
-        return emit_constant(emitter, dtype, bits);
-    const char *name = dtype == DTYPE_FLOAT32 ? "f32_zero" : "f64_zero";
-    sections_want(&emitter->sections, name);
-    return arena_format(emitter->ir->arena, "%s%s()", bits ? "-" : "", name);
+    const char *zero = emit_hidden_zero(emitter, dtype, bits);
+    return zero ? zero : emit_constant(emitter, dtype, bits);
 }
 
 static void open_alone(struct emitter *emitter) {

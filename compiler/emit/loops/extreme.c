@@ -57,6 +57,9 @@ static const char *choose(struct extreme *extreme, const struct expression *e);
 static const char *operand_of(struct extreme *extreme, const struct expression *e) {
     if (takes_in(extreme, e))
         return choose(extreme, e);
+    const char *zero = emit_compared_zero(extreme->emitter, e);
+    if (zero)
+        return zero;
     const char *name = emit_local(extreme->emitter, e);
     if (expression_is_number(e))
         return name;

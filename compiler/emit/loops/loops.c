@@ -59,6 +59,7 @@ const struct emit_backend emit_loops = {
     .has_system_headers = true,
     .keeps_branches = true,
     .computes_ahead = true,
+    .hides_zeros = true,
     .outlined = "__attribute__((noinline)) ",
     .templates = templates,
     .prelude = add_prelude,

@@ -244,6 +244,7 @@ const struct emit_backend emit_small = {
     .has_metadata = true,
     .has_system_headers = true,
     .keeps_branches = true,
+    .hides_zeros = true,
     .outlined = "__attribute__((noinline)) ",
     .templates = templates,
     .prelude = add_prelude,
