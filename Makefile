@@ -140,8 +140,9 @@ $(BUILD)/%.o: %.c | build/setup-run
 	$(call step,cc) mkdir -p $(@D); $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
 
 # These carry other files of the tree inside, word for word.
-$(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o: \
-    $(wildcard templates/* templates/cuda/* templates/programs/* compiler/base/* \
+$(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o \
+  $(BUILD)/runtime/cli/module.o: \
+    $(wildcard templates/* templates/cuda/* templates/programs/* templates/wasm/* compiler/base/* \
       compiler/graph/*.def runtime/*.h runtime/formats/* runtime/cli/*.[ch])
 
 # The interpreter multiplies, adds and rounds by the C library, all else by templates/fma.h and

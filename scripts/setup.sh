@@ -22,6 +22,7 @@ test criterion/criterion.h libcriterion-dev (from-source)           criterion   
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test g++                   g++              gcc-c++                 gcc         gcc
 test clang                 clang            clang                   clang       llvm
+test wasm-ld               lld              lld                     lld         lld
 test clang:fuzzer          libclang-rt-14-dev compiler-rt         compiler-rt llvm
 test python3               python3          python3                 python      python3
 test python:ensurepip      python3-venv     python3                 python      python3

@@ -34,6 +34,7 @@ run_program() {
         export EIGENTENSOR_AOT_COUNT="${EIGENTENSOR_AOT_COUNT:-50}"
         export EIGENTENSOR_AARCH64_COUNT="${EIGENTENSOR_AARCH64_COUNT:-10}"
         export EIGENTENSOR_SMALL_COUNT="${EIGENTENSOR_SMALL_COUNT:-4}"
+        export EIGENTENSOR_WASM_COUNT="${EIGENTENSOR_WASM_COUNT:-5}"
         ;;
     *) if grep -Fxq "tests/${name#*/tests/}.c" tests/long.txt; then jobs=0; fi ;;
     esac

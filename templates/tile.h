@@ -102,6 +102,56 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return f32_fma_four(a, b, c);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+x"(x))
+#elif defined __wasm_simd128__
+#include <wasm_simd128.h>
+typedef struct {
+    v128_t low, high; // as float64, each of which is a float32
+} vector;
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 16, TILE_ACCUMULATORS = 4 };
+static inline vector vector_load(const float *from) {
+    vector x = {wasm_f64x2_promote_low_f32x4(wasm_v128_load64_zero(from)),
+                wasm_f64x2_promote_low_f32x4(wasm_v128_load64_zero(from + 2))};
+    return x;
+}
+static inline void vector_store(float *to, vector x) {
+    wasm_v128_store64_lane(to, wasm_f32x4_demote_f64x2_zero(x.low), 0);
+    wasm_v128_store64_lane(to + 2, wasm_f32x4_demote_f64x2_zero(x.high), 0);
+}
+static inline vector vector_of(float x) {
+    vector all = {wasm_f64x2_splat(x), wasm_f64x2_splat(x)};
+    return all;
+}
+static inline v128_t vector_round(v128_t x) {
+    return wasm_f64x2_promote_low_f32x4(wasm_f32x4_demote_f64x2_zero(x));
+}
+static __attribute__((noinline, cold, unused)) vector vector_fma_each(vector a, vector b,
+                                                                      vector c) {
+    float x[4], y[4], z[4];
+    vector_store(x, a);
+    vector_store(y, b);
+    vector_store(z, c);
+    for (int i = 0; i < 4; i++)
+        z[i] = f32_fma(x[i], y[i], z[i]);
+    return vector_load(z);
+}
+// Products are exact. Sums round to the right float32 but where they may lie half way between two:
+// those that are none, and of which the bits are 0 that normal float32 have not, but for the first.
+static inline v128_t vector_may_tie(v128_t sum, v128_t rounded) {
+    const v128_t bits = wasm_v128_and(sum, wasm_i64x2_const_splat(0x0fffffff));
+    const v128_t zero = wasm_i64x2_eq(bits, wasm_i64x2_const_splat(0));
+    return wasm_v128_andnot(zero, wasm_f64x2_eq(sum, rounded));
+}
+static inline vector vector_fma(vector a, vector b, vector c) {
+    const v128_t low = wasm_f64x2_add(wasm_f64x2_mul(a.low, b.low), c.low);
+    const v128_t high = wasm_f64x2_add(wasm_f64x2_mul(a.high, b.high), c.high);
+    const vector sums = {vector_round(low), vector_round(high)};
+    const v128_t ties =
+        wasm_v128_or(vector_may_tie(low, sums.low), vector_may_tie(high, sums.high));
+    if (__builtin_expect(wasm_v128_any_true(ties), 0))
+        return vector_fma_each(a, b, c);
+    return sums;
+}
+#define VECTOR_HOLD(x) (void)(x)
 #else
 typedef struct {
     float lane[4];

@@ -20,6 +20,7 @@
  * the build began when memory runs out. */
 struct job {
     const struct compiled *compiled;
+    enum aot_kind kind;
     const struct build_options *options;
     const char *cc;
     struct arena arena;
@@ -66,6 +67,10 @@ static const char *first_messages(struct job *job) {
     return messages;
 }
 
+static const char *usual_compiler(enum aot_kind kind) {
+    return kind == AOT_MODULE ? "clang" : "gcc";
+}
+
 static bool run(struct job *job) {
     int status = 0;
     text_free(&job->said);
@@ -74,7 +79,8 @@ static bool run(struct job *job) {
     if (!text_check(&job->said, job->error))
         return false;
     if (status == 127)
-        return et_fail(job->error, "%s: not found; install gcc or name another with --cc", job->cc);
+        return et_fail(job->error, "%s: not found; install %s or name another with --cc", job->cc,
+                       usual_compiler(job->kind));
     if (status > 128)
         return et_fail(job->error, "%s: killed by signal %d", job->cc, status - 128);
     return status == 0 ||
@@ -85,12 +91,12 @@ static bool is_blank(char byte) {
     return byte == ' ' || byte == '\t' || byte == '\n';
 }
 
-/* The compiler's words, "ccache gcc": split at blanks as a shell does it, with quotes and
- * backslashes undone. Nothing else has a meaning, and no shell is run. */
-static bool add_compiler(struct job *job) {
-    char *word = arena_copy_text(&job->arena, job->cc), *to = word, quote = 0;
+/* Adds words, "ccache gcc": split at blanks as a shell does it, with quotes and backslashes undone.
+ * Nothing else has a meaning, and no shell is run. False: a quote does not end. */
+static bool add_words(struct job *job, const char *words) {
+    char *word = arena_copy_text(&job->arena, words), *to = word, quote = 0;
     bool within = false;
-    for (const char *at = job->cc; *at; at++) {
+    for (const char *at = words; *at; at++) {
         if (!quote && is_blank(*at)) {
             *to++ = 0; /* where the blank was, or before */
             if (within)
@@ -112,7 +118,11 @@ static bool add_compiler(struct job *job) {
     *to = 0;
     if (within)
         add(job, word);
-    return (job->argument_count && !quote) ||
+    return !quote;
+}
+
+static bool add_compiler(struct job *job) {
+    return (add_words(job, job->cc) && job->argument_count) ||
            et_fail(job->error, "\"%s\": expected a compiler, quoted as a shell has it", job->cc);
 }
 
@@ -128,30 +138,49 @@ static bool is_clang(struct job *job, bool *clang) {
     return true;
 }
 
+static void add_all(struct job *job, const char *const *options) {
+    while (*options)
+        add(job, *options++);
+}
+
+static const char *const all_options[] = {"-std=c11",        "-O3", "-ffp-contract=off",
+                                          "-fno-math-errno", "-w",  NULL};
+
+static const char *const native_options[] = {"-fstack-protector-strong",
+                                             "-U_FORTIFY_SOURCE",
+                                             "-D_FORTIFY_SOURCE=2",
+                                             "-Wl,-z,relro",
+                                             "-Wl,-z,now",
+                                             NULL};
+
+/* The stack lies first, so that one which is too large is an error, not other results. */
+static const char *const module_options[] = {"-nostdlib",
+                                             "-nostdlibinc",
+                                             "-Wl,--no-entry",
+                                             "-Wl,--export=__heap_base",
+                                             "-Wl,--stack-first",
+                                             "-Wl,-z,stack-size=1048576",
+                                             NULL};
+
+/* What gcc has and clang has not; with the last it would leave accumulators in memory. */
+static const char *const gcc_options[] = {"-fno-trapping-math", "-fno-loop-unroll-and-jam", NULL};
+
 /* The command up to the files. None of the options changes a bit of any result. */
 static bool begin_command(struct job *job) {
     bool clang = false;
+    const bool module = job->kind == AOT_MODULE;
     const char *cpu = cpu_compiler_option(job->options->target, job->error);
-    if (!cpu || !is_clang(job, &clang) || !add_compiler(job))
+    if (!cpu || !is_clang(job, &clang))
         return false;
-    const char *const options[] = {"-std=c11",
-                                   "-O3",
-                                   "-ffp-contract=off",
-                                   "-fno-math-errno",
-                                   "-w",
-                                   "-fstack-protector-strong",
-                                   "-U_FORTIFY_SOURCE",
-                                   "-D_FORTIFY_SOURCE=2",
-                                   "-Wl,-z,relro",
-                                   "-Wl,-z,now"};
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        add(job, options[i]);
-    if (*cpu)
-        add(job, cpu);
-    if (!clang) {
-        add(job, "-fno-trapping-math");
-        add(job, "-fno-loop-unroll-and-jam"); /* it would leave accumulators in memory */
-    }
+    if (module && !clang)
+        return et_fail(job->error, "%s: expected clang, which compiles for WebAssembly", job->cc);
+    if (!add_compiler(job))
+        return false;
+    add_all(job, all_options);
+    add_all(job, module ? module_options : native_options);
+    add_words(job, cpu);
+    if (!clang)
+        add_all(job, gcc_options);
     return true;
 }
 
@@ -172,20 +201,21 @@ static bool add_compiled(struct job *job) {
 }
 
 static void end_command(struct job *job, const char *result) {
-    for (const char *const *flag = job->options->flags; flag && *flag; flag++)
-        add(job, *flag);
-    add(job, "-lm"); /* fmod */
+    if (job->options->flags)
+        add_all(job, job->options->flags);
+    if (job->kind != AOT_MODULE)
+        add(job, "-lm"); /* fmod */
     add(job, "-o");
     add(job, result);
 }
 
 /* What is linked; a program may be loaded anywhere, too. */
-static void add_kind(struct job *job, enum aot_kind kind) {
-    static const char *const options[][2] = {[AOT_PROGRAM] = {"-fPIE", "-pie"},
+static void add_kind(struct job *job) {
+    static const char *const options[][3] = {[AOT_PROGRAM] = {"-fPIE", "-pie"},
                                              [AOT_STATIC] = {"-fPIE", "-static-pie"},
-                                             [AOT_SHARED] = {"-fPIC", "-shared"}};
-    add(job, options[kind][0]);
-    add(job, options[kind][1]);
+                                             [AOT_SHARED] = {"-fPIC", "-shared"},
+                                             [AOT_MODULE] = {NULL}};
+    add_all(job, options[job->kind]);
 }
 
 typedef bool build_steps(struct job *job, void *context);
@@ -201,13 +231,15 @@ static bool take_steps(struct job *job, build_steps *steps, void *context) {
 }
 
 /* Runs the steps in a job of their own, which leaves nothing behind. */
-static bool run_job(const struct compiled *compiled, const struct build_options *options,
-                    build_steps *steps, void *context, struct et_error *error) {
+static bool run_job(const struct compiled *compiled, enum aot_kind kind,
+                    const struct build_options *options, build_steps *steps, void *context,
+                    struct et_error *error) {
     static const struct build_options defaults = {0};
     options = options ? options : &defaults;
     struct job job = {.compiled = compiled,
+                      .kind = kind,
                       .options = options,
-                      .cc = options->cc ? options->cc : "gcc",
+                      .cc = options->cc ? options->cc : usual_compiler(kind),
                       .error = error};
     bool good = take_steps(&job, steps, context);
     scratch_remove(&job.scratch);
@@ -272,15 +304,16 @@ bool aot_load(const char *path, const char *prefix, struct executable *executabl
 
 static bool build_library(struct job *job, void *context) {
     const char *path = arena_format(&job->arena, "%s/library.so", job->scratch.path);
-    add_kind(job, AOT_SHARED);
+    add_kind(job);
     end_command(job, path);
     return run(job) && aot_load(path, job->compiled->prefix, context, job->error);
 }
 
 bool aot_build(const struct compiled *compiled, const struct build_options *options,
                struct executable *executable, struct et_error *error) {
-    return options->keep_for ? aot_cache_build(compiled, options, executable, error)
-                             : run_job(compiled, options, build_library, executable, error);
+    return options->keep_for
+               ? aot_cache_build(compiled, options, executable, error)
+               : run_job(compiled, AOT_SHARED, options, build_library, executable, error);
 }
 
 void aot_release(void *code) {
@@ -289,6 +322,17 @@ void aot_release(void *code) {
 
 /* Executables. */
 
+/* How assemblers are told of constants of so many bytes. */
+static const char *weights_section(const struct job *job) {
+    return job->kind == AOT_MODULE ? ".section .rodata.weights,\\\"\\\",@" : ".section .rodata";
+}
+static const char *weights_size(struct job *job) {
+    return job->kind == AOT_MODULE
+               ? arena_format(&job->arena, "        \".size %s_weights, %zu\\n\"\n",
+                              job->compiled->prefix, job->compiled->weights_bytes)
+               : "";
+}
+
 /* A C file that is nothing but the bytes of the weights file. */
 static bool add_weights(struct job *job) {
     const struct compiled *compiled = job->compiled;
@@ -296,13 +340,15 @@ static bool add_weights(struct job *job) {
     const char *bytes = arena_format(&job->arena, "%s.weights", prefix);
     const char *source = arena_format(&job->arena, "%s_weights.c", prefix);
     const char *text = arena_format(&job->arena,
-                                    "__asm__(\".section .rodata\\n\"\n"
-                                    "        \".balign 64\\n\"\n"
+                                    "__asm__(\"%s\\n\"\n"
+                                    "        \".p2align 6\\n\"\n"
                                     "        \".globl %s_weights\\n\"\n"
+                                    "        \".type %s_weights, @object\\n\"\n"
                                     "        \"%s_weights:\\n\"\n"
-                                    "        \".incbin \\\"%s/%s\\\"\\n\"\n"
-                                    "        \".previous\\n\");\n",
-                                    prefix, prefix, job->scratch.path, bytes);
+                                    "        \".incbin \\\"%s/%s\\\"\\n\"\n%s"
+                                    "        \".text\\n\");\n",
+                                    weights_section(job), prefix, prefix, prefix, job->scratch.path,
+                                    bytes, weights_size(job));
     add_file(job, source);
     return write_part(job, bytes, compiled->weights, compiled->weights_bytes) &&
            write_part(job, source, text, strlen(text));
@@ -341,12 +387,12 @@ static bool build_program(struct job *job, void *context) {
             return false;
     add(job, "-s");
     add(job, arena_format(&job->arena, "-I%s", job->scratch.path));
-    add_kind(job, program->kind);
+    add_kind(job);
     return link_program(job, program->path);
 }
 
 bool aot_build_program(const struct compiled *compiled, const struct aot_program *program,
                        const struct build_options *options, struct et_error *error) {
     struct aot_program copy = *program;
-    return run_job(compiled, options, build_program, &copy, error);
+    return run_job(compiled, program->kind, options, build_program, &copy, error);
 }

@@ -15,6 +15,7 @@ enum aot_kind {
     AOT_PROGRAM,
     AOT_STATIC, /* it needs not even a C library */
     AOT_SHARED, /* a library, which backends load */
+    AOT_MODULE, /* of WebAssembly, without a C library: the texts have what it needs of one */
 };
 
 struct aot_program {

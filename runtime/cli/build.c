@@ -9,14 +9,23 @@ struct build_arguments {
     enum standalone_kind kind;
     bool link_static;
     const char *output;
+    const struct target *target; /* NULL: this machine */
 };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
-     "The program to write (default: the model's name, its letters and digits)", 0},
+     "The program to write, or with --target the folder (default: the model's name, its letters "
+     "and digits)",
+     0},
+    {"target", 'T', "wasm32|wasm32-simd", 0,
+     "Make a WebAssembly module for browsers, Node and Deno, with an ES module that runs it; "
+     "wasm32-simd is faster, and what all of them have had since 2023. Needs clang and lld",
+     0},
     {"static", 's', 0, 0, "Link everything in: needs nothing at run time, not even a C library", 0},
     {"cc", 'c', "COMPILER", 0,
-     "The C compiler: gcc (the default), clang, or a path; \"ccache gcc\" works too", 0},
+     "The C compiler: gcc (the default; clang with --target), clang, or a path; \"ccache gcc\" "
+     "works too",
+     0},
     {"cflags", 'f', "FLAGS", 0,
      "Flags for it, after ours; -march=x86-64-v3 instead of -march=native makes a program for "
      "other machines",
@@ -43,9 +52,35 @@ static void choose_main(enum standalone_kind *kind, const char *name, struct arg
         argp_error(state, "%s: expected classifier or runner", name);
 }
 
+static void choose_target(struct build_arguments *arguments, const char *name,
+                          struct argp_state *state) {
+    arguments->target = target_find(name);
+    if (arguments->target != &targets[TARGET_WASM32] &&
+        arguments->target != &targets[TARGET_WASM32_SIMD])
+        argp_error(state, "--target=%s: expected wasm32 or wasm32-simd", name);
+}
+
+/* A module has no main, nothing to link and no threads. */
+static void check_module(const struct build_arguments *arguments, struct argp_state *state) {
+    if (!arguments->target)
+        return;
+    const char *option = arguments->link_static               ? "static"
+                         : arguments->kind != STANDALONE_AUTO ? "main"
+                         : arguments->common.threads > 1      ? "threads"
+                                                              : NULL;
+    if (option)
+        argp_error(state, "--%s is not for --target=%s", option, arguments->target->name);
+}
+
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
     struct build_arguments *arguments = input;
     switch (key) {
+    case 'T':
+        choose_target(arguments, argument, state);
+        return 0;
+    case ARGP_KEY_END:
+        check_module(arguments, state);
+        return ARGP_ERR_UNKNOWN; /* others look at the end too */
     case 'o':
         arguments->output = argument;
         return 0;
@@ -73,10 +108,39 @@ static const struct command_line line = {
              "  eigentensor build mnist.json -o mnist-classify\n"
              "  ./mnist-classify seven.png\n"
              "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz\n"
-             "  eigentensor build encoder.onnx --axis seq_len=1,16,128\n\n"
+             "  eigentensor build encoder.onnx --axis seq_len=1,16,128\n"
+             "  eigentensor build mnist.json --target=wasm32-simd -o web/mnist\n\n"
              "Built for several sizes, the program takes the one that the arrays given to it have; "
-             "each --tuned is of one size.",
+             "each --tuned is of one size.\n\n"
+             "A WebAssembly module is a folder: NAME.wasm, NAME.js, NAME.d.ts and package.json. "
+             "NAME.js exports load(), whose result runs the model and tells the digest.",
 };
+
+static bool build_program(struct build_arguments *arguments, const struct cli_sizes *sizes,
+                          const struct standalone_options *options, struct et_error *error) {
+    const struct cli_model *model = &arguments->common.model;
+    struct arena arena = {0};
+    const char *path =
+        arguments->output ? arguments->output : standalone_path(model->program, &arena);
+    bool good = path ? command_check_output(&arguments->common, path, error) &&
+                           standalone_build(sizes, model, options, path, error)
+                     : et_fail(error, "out of memory");
+    arena_free(&arena);
+    return good;
+}
+
+static bool build_module(struct build_arguments *arguments, const struct cli_sizes *sizes,
+                         const struct standalone_options *options, struct et_error *error) {
+    const struct cli_model *model = &arguments->common.model;
+    struct arena arena = {0};
+    struct module_files files;
+    bool good = module_files(model->program, arguments->output, &arena, &files, error);
+    for (int i = 0; good && i < MODULE_FILES; i++)
+        good = command_check_output(&arguments->common, files.paths[i], error);
+    good = good && module_build(sizes, model, options, &files, error);
+    arena_free(&arena);
+    return good;
+}
 
 int build_command(int count, char **values) {
     struct build_arguments arguments = {0};
@@ -86,18 +150,14 @@ int build_command(int count, char **values) {
         .cc = arguments.common.cc,
         .flags = (const char *const *)arguments.common.flags.items,
         .link_static = arguments.link_static,
-        .threads = arguments.common.threads};
-    const struct cli_model *model = &arguments.common.model;
-    struct et_error error = {0};
-    struct arena arena = {0};
-    const char *path = arguments.output;
+        .threads = arguments.common.threads,
+        .target = arguments.target};
     struct cli_sizes sizes;
-    bool good = sizes_open(&sizes, &arguments.common.model, &error);
-    if (good && !path && !(path = standalone_path(model->program, &arena)))
-        good = et_fail(&error, "out of memory");
-    good = good && command_check_output(&arguments.common, path, &error) &&
-           standalone_build(&sizes, model, &building, path, &error);
+    struct et_error error = {0};
+    arguments.common.model.untuned |= arguments.target != NULL; /* those kept are for this CPU */
+    const bool good =
+        sizes_open(&sizes, &arguments.common.model, &error) &&
+        (arguments.target ? build_module : build_program)(&arguments, &sizes, &building, &error);
     sizes_close(&sizes, &arguments.common.model);
-    arena_free(&arena);
     return command_end(&arguments.common, good, &error);
 }

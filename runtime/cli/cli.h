@@ -215,7 +215,8 @@ struct standalone_options {
     const char *cc;           /* NULL: "gcc" */
     const char *const *flags; /* ends with NULL; NULL: none */
     bool link_static;
-    int threads; /* that share a run; 0: one */
+    int threads;                 /* that share a run; 0: one */
+    const struct target *target; /* of a module; a program is for this CPU */
 };
 /* The file of a program when none is named: the model's name, as far as it is letters and digits.
  * NULL: out of memory. */
@@ -224,6 +225,22 @@ const char *standalone_path(const struct et_program *program, struct arena *aren
 bool standalone_build(const struct cli_sizes *sizes, const struct cli_model *model,
                       const struct standalone_options *options, const char *path,
                       struct et_error *error);
+
+/* module.c: a model for browsers, Node and Deno */
+
+enum module_file { MODULE_WASM, MODULE_JS, MODULE_TYPES, MODULE_PACKAGE, MODULE_FILES };
+struct module_files {
+    const char *name, *folder, *paths[MODULE_FILES];
+};
+/* What is written, named as standalone_path() would; the folder is called so, too, unless one is
+ * given. */
+bool module_files(const struct et_program *program, const char *folder, struct arena *arena,
+                  struct module_files *files, struct et_error *error);
+/* Builds the files, by clang unless the options say otherwise; the folder is made if it is not
+ * there. */
+bool module_build(const struct cli_sizes *sizes, const struct cli_model *model,
+                  const struct standalone_options *options, const struct module_files *files,
+                  struct et_error *error);
 
 /* dot.c: Graphviz */
 

@@ -211,10 +211,11 @@ int collection_build(const struct collection *collection, const char *const *com
     struct et_error error = {0};
     int count = 0, status = 0;
     write_table(collection);
-    files[count++] = "tests/emit/collection/main.c";
+    files[count++] = collection->main ? collection->main : "tests/emit/collection/main.c";
     for (int i = 0; i < collection->source_count; i++)
         files[count++] = collection->sources[i];
-    const char *const last[] = {"-I", collection->folder, "-o", program, "-lm", NULL};
+    const char *const last[] = {
+        "-I.", "-I", collection->folder, "-o", program, collection->main ? NULL : "-lm", NULL};
     for (size_t i = 0; i < sizeof last / sizeof *last; i++)
         files[count++] = last[i];
     join(arguments, command, files);

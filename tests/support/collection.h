@@ -14,6 +14,7 @@ enum { MOST_COLLECTED = 1000, STORED_COUNT = 2 };
 struct collection {
     const char *folder;             /* the caller's */
     const struct target *target;    /* compiled for; NULL: each graph takes the next */
+    const char *main;               /* NULL: tests/emit/collection/main.c, with the C library */
     enum weights_form weights_form; /* of all graphs */
     bool static_arena;
     bool big_endian; /* the machines it is compiled for */

@@ -5,18 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TENSORS = 64 };
-
-typedef void run_array(const void *const *inputs, void *const *outputs, const void *weights,
-                       void *arena);
-
-struct graph {
-    const char *name, *file;
-    run_array *run;
-    size_t weights_bytes, arena_bytes, stack_bytes;
-    int input_count, output_count;
-    size_t bytes[MOST_TENSORS]; /* of the inputs, then of the outputs */
-};
+#include "tests/emit/collection/graph.h"
 
 #include "graphs.h"
 
