@@ -5,10 +5,24 @@
 
 #include <string.h>
 
-enum { MOST_STEPS = 1 << 14, MOST_POSITIONS = 256 };
+enum {
+    MOST_STEPS = 1 << 12,  /* of one search */
+    MOST_SOUGHT = 1 << 20, /* of all of an import */
+    MOST_POSITIONS = 256,
+};
 
 struct elements_seen elements_begin(struct importer *importer) {
-    return (struct elements_seen){.importer = importer, .left = MOST_STEPS};
+    int64_t left = MOST_SOUGHT - importer->sought;
+    return (struct elements_seen){.importer = importer,
+                                  .left = left < MOST_STEPS ? (int)left : MOST_STEPS};
+}
+
+bool elements_step(struct elements_seen *seen) {
+    if (seen->left <= 0 || seen->depth > MOST_DEPTH)
+        return false;
+    seen->left--;
+    seen->importer->sought++;
+    return true;
 }
 
 /* The position along each axis of that shape. */
@@ -213,7 +227,7 @@ static bool moves_to(struct elements_seen *seen, const struct tensor_element *e,
 
 bool element_moves(struct elements_seen *seen, struct tensor_element *e) {
     struct tensor_element source = {.graph = e->graph};
-    if (--seen->left < 0 || seen->depth > MOST_DEPTH)
+    if (!elements_step(seen))
         return false;
     source.node = e->node->source_count ? e->node->sources[0] : NULL;
     seen->depth++;

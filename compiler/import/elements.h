@@ -29,6 +29,8 @@ struct elements_seen {
 };
 
 struct elements_seen elements_begin(struct importer *importer);
+/* Counts a step of the search. False: it is given up. */
+bool elements_step(struct elements_seen *seen);
 /* Element `index`, row-major, of a tensor of the graph at hand. */
 struct tensor_element element_in(struct importer *importer, struct tensor x, int64_t index);
 bool is_same_element(const struct tensor_element *a, const struct tensor_element *b);

@@ -145,6 +145,7 @@ struct importer {
     const Onnx__Function **functions; /* by name; NULL: nothing asked for one */
     uint64_t random_nodes;            /* without a seed of their own, so far */
     struct tensor random_seed;        /* an input, where one was asked for */
+    int64_t sought;                   /* steps of searches for bounds, so far (elements.h) */
     int64_t tabled;                   /* elements of tables that were made of attributes, so far */
     struct et_error *error;           /* what ends the import: the file is not a model */
 };

@@ -320,7 +320,7 @@ static struct number_span span_of(struct span_search *search, struct tensor_elem
     for (int i = 0; i < search->count; i++)
         if (is_same_place(&search->found[i].element, &e))
             return search->found[i].span;
-    if (--search->seen.left < 0 || search->seen.depth > MOST_DEPTH)
+    if (!elements_step(&search->seen))
         return span_of_dtype(e.node->dtype);
     search->seen.depth++;
     struct number_span span = span_by_op(search, &e), all = span_of_dtype(e.node->dtype);
@@ -520,7 +520,7 @@ static struct number_span span_of_sum_of(struct span_search *search, const struc
     struct sum left = *sum;
     struct number_span span = span_of_terms(search, &left);
     for (int which; (which = latest_term(&left)) >= 0;) {
-        if (splits == 0 || --search->seen.left < 0)
+        if (splits == 0 || !elements_step(&search->seen))
             return span;
         if (is_cut_alone(&left))
             return common(span, span_of_cut(search, &left, splits));
