@@ -62,8 +62,8 @@ cat <<'END'
 What `make targets` found: MNIST as `emit --target` writes it, in float32 and quantised, with
 weights and arena in the text, one run. Bits are those of the text for vectors on the machine that
 made this table. Instructions, in millions, are QEMU's, by `-icount shift=0`; flash has the weights,
-RAM is the arena, both in KB (1,000 bytes). Where there is no FPU, a product and a sum are functions
-of the C library.
+RAM is the arena, both in KB (1,000 bytes). Where there is no FPU, a product and
+a sum are one function of the text, of integers and exact.
 
 | target | model | | bits | instructions | flash | RAM |
 |---|---|---|---|---|---|---|
