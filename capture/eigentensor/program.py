@@ -13,7 +13,8 @@ from . import arrays, gpu
 from .elements import BYTES
 from .library import Axis, Error, Samples, library
 
-MODES = ("eager", "jit", "aot", "cuda")
+CPU_MODES = ("eager", "jit", "aot")
+MODES = (*CPU_MODES, "cuda")
 
 class ProgramError(Exception):
     """What the library says when a program cannot be loaded, stored, compiled or run."""

@@ -188,8 +188,9 @@ static bool read_cuts(struct call *call, struct cuts *cuts) {
     *cuts = (struct cuts){.starts = call_input(call, 1), .ends = call_input(call, 2)};
     cuts->axes = call_ints_or_input(call, "axes", 3);
     cuts->steps = call_ints_or_input(call, "steps", 4);
-    if (!cuts->starts.node || !cuts->ends.node)
-        return false;
+    if (!cuts->starts.node || !cuts->ends.node || (call_has_input(call, 3) && !cuts->axes.values) ||
+        (call_has_input(call, 4) && !cuts->steps.values))
+        return false; /* refused already */
     cuts->count = (int)elements_of(cuts->starts);
     if (tensor_rank(cuts->starts) != 1 || tensor_rank(cuts->ends) != 1 ||
         elements_of(cuts->starts) > MAX_RANK || elements_of(cuts->ends) != cuts->count ||

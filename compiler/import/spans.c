@@ -539,6 +539,8 @@ static struct number_span span_of_sum_of(struct span_search *search, const struc
 }
 
 struct number_span span_of_element(struct importer *importer, struct tensor x, int64_t index) {
+    if (!x.node) /* of what was refused */
+        return unknown;
     struct span_search search = {.seen = elements_begin(importer)};
     struct sum sum = {.rest = {0, 0}};
     struct tensor_element e = element_in(importer, x, index);

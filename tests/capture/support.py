@@ -8,7 +8,7 @@ from tinygrad import Tensor, dtypes
 
 from eigentensor import TensorContext
 from eigentensor.elements import ELEMENTS
-from eigentensor.program import MODES
+from eigentensor.program import CPU_MODES
 from eigentensor.translate import DTYPES
 
 FLOATS = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
@@ -56,7 +56,7 @@ def difference(found, expected, dtype, absolute, relative):
     return None
 
 
-def run_all_modes(program, inputs, modes=MODES):
+def run_all_modes(program, inputs, modes=CPU_MODES):
     """The outputs as bytes, by name: of the first mode; the others must give the same bits."""
     first = None
     for mode in modes:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from eigentensor import from_torch
-from eigentensor.program import MODES
+from eigentensor.program import CPU_MODES
 from modules import Cnn, Encoder, Lstm  # of tests/import/torch
 
 torch.set_num_threads(1)
@@ -44,7 +44,7 @@ class Modules(unittest.TestCase):
                 wanted = module(*given)
             wanted = wanted if isinstance(wanted, tuple) else (wanted,)
             inputs = dict(zip(model.axes, given))
-            found = [model(mode=mode, **inputs) for mode in MODES]
+            found = [model(mode=mode, **inputs) for mode in CPU_MODES]
             found = [list(each.values()) if isinstance(each, dict) else [each] for each in found]
             for ours, expected in zip(found[0], wanted, strict=True):
                 torch.testing.assert_close(torch.tensor(ours.tolist()), expected)

@@ -9,12 +9,20 @@ import server_schema
 # ---- Routes ----
 
 
+def with_receipt(server):
+    """A run to verify, with the receipt that the server itself gives of it."""
+    asked = {**oip_request(), "parameters": {"receipt": True}}
+    reply = server.json("POST", "/v2/models/mnist/infer", asked)
+    return json.dumps({**asked, "receipt": reply["parameters"]["receipt"]}).encode()
+
+
 def test_openapi_is_true():
     with Server("--no-aot") as server:
         document = server.json("GET", "/openapi.json")
         bodies = {"/infer": (demo_body(), "application/json"),
                   "/api/draw": (sample("3-pen"), "image/png"),
-                  "/api/activations": (sample("3-pen"), "image/png")}
+                  "/api/activations": (sample("3-pen"), "image/png"),
+                  "/v2/models/{model}/verify": (with_receipt(server), "application/json")}
         for pattern, item in document["paths"].items():
             path = pattern.replace("{model}", "mnist").replace("{version}", "1")
             path = path.replace("{name}", "3-pen.png")
