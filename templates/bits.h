@@ -34,7 +34,7 @@ static inline float f32_select(int condition, float yes, float no) {
 
 //: section f64_bits
 // The bit pattern of a float64.
-static inline uint64_t f64_bits(double value) {
+__attribute__((unused)) static inline uint64_t f64_bits(double value) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
@@ -42,7 +42,7 @@ static inline uint64_t f64_bits(double value) {
 
 //: section f64_from_bits
 // The float64 of a bit pattern.
-static inline double f64_from_bits(uint64_t bits) {
+__attribute__((unused)) static inline double f64_from_bits(uint64_t bits) {
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;

@@ -133,7 +133,9 @@ TILE_INLINE tile_dot_quads(int slide, int rows, int columns, int32_t *restrict a
             const int part = n / each * parts + 16 * i / columns, row = part * each + n % each;
             int32_t *to = acc + row * walk->sums + 16 * i % columns;
             if (row < rows)
-                dot_store(to, (dot_sums)sum.part[i] + (resume ? dot_load(to) : dot_zero()));
+                dot_store(
+                    to, (dot_sums)_mm512_add_epi32((__m512i)sum.part[i],
+                                                   (__m512i)(resume ? dot_load(to) : dot_zero())));
         }
     }
     TILE_SEPARATE;

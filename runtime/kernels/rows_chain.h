@@ -39,7 +39,8 @@ static inline vector_i32 vector_f32_to_i32(vector_f32 x) {
     const vector_i32 large = x >= repeated(0x1p31f), small = x < repeated(-0x1p31f);
     const vector_i32 whole =
         __builtin_convertvector(SELECT((x == x) & ~large & ~small, x, repeated(0)), vector_i32);
-    return SELECT(large, (vector_i32){0} + INT32_MAX, SELECT(small, large + INT32_MIN, whole));
+    return SELECT(large, (vector_i32){0} + INT32_MAX,
+                  SELECT(small, (vector_i32){0} + INT32_MIN, whole));
 }
 
 static inline vector_i32 vector_f32_to_u8(vector_f32 x) {

@@ -117,14 +117,14 @@ static inline float f32_zero(void) {
 #endif
 
 // The bit pattern of a float64.
-static inline uint64_t f64_bits(double value) {
+__attribute__((unused)) static inline uint64_t f64_bits(double value) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
 
 // The float64 of a bit pattern.
-static inline double f64_from_bits(uint64_t bits) {
+__attribute__((unused)) static inline double f64_from_bits(uint64_t bits) {
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;

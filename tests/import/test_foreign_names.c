@@ -42,8 +42,9 @@ static const char *ended(const char *name, const char *end) {
     return arena_format(&model.arena, "%s%s", name, end);
 }
 
+/* Until the next call. */
 static const char *written(const char *name) {
-    char *text = arena_array(&model.arena, char, NAME_ESCAPE_BYTES *strlen(name) + 1);
+    static char text[NAME_ESCAPE_BYTES * 4096 + 1];
     text[name_write(name, strlen(name), text)] = 0;
     return text;
 }
