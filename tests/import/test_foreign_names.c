@@ -38,6 +38,12 @@ static const char *in_scratch(const char *name) {
     return arena_format(&model.arena, "%s/%s", scratch.path, name);
 }
 
+/* What the last model was made of. */
+static void release(void) {
+    arena_free(&model.arena);
+    model.arena = (struct arena){0};
+}
+
 static const char *ended(const char *name, const char *end) {
     return arena_format(&model.arena, "%s%s", name, end);
 }
@@ -54,6 +60,7 @@ static const char *written(const char *name) {
 static void make_model(const char *name) {
     size_t count;
     struct et_error error = {0};
+    release();
     onnx_model_begin(&model, 20);
     const char *w = ended(name, "w"), *y = ended(name, "y"), *sum = ended(name, "s");
     onnx_add_input(&model, name, 1, name[0] ? name : "axis");
@@ -212,6 +219,7 @@ Test(foreign_names, longer_ones) {
 
 /* Two names that would be the same if one of them were taken for an escape. */
 Test(foreign_names, do_not_collide) {
+    release();
     onnx_model_begin(&model, 20);
     onnx_add_input(&model, "a\nb", 1, "3");
     onnx_add_input(&model, "a\\x0ab", 1, "3");
