@@ -189,7 +189,7 @@ def random_input(placeholder):
 
 
 def bits_of(program, mode, inputs):
-    result = program(mode, **inputs)
+    result = program(mode=mode, **inputs)
     return {name: bytes(view) for name, view in result.items()} if isinstance(result, dict) \
         else bytes(result)
 
