@@ -26,20 +26,12 @@ static const struct argp_option options[] = {
     MODEL_OPTIONS,
     {0}};
 
-static void choose_mode(struct bench_arguments *arguments, const char *name,
-                        struct argp_state *state) {
-    enum et_mode mode;
-    if (!et_mode_from_name(name, &mode))
-        argp_error(state, "%s: expected eager, jit, aot or cuda", name);
-    arguments->chosen[mode] = true;
-    arguments->any_chosen = true;
-}
-
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
     struct bench_arguments *arguments = input;
     switch (key) {
     case 'm':
-        choose_mode(arguments, argument, state);
+        arguments->chosen[parse_mode(state, argument)] = true;
+        arguments->any_chosen = true;
         return 0;
     case 'n':
         arguments->calls = parse_number(state, argument, 1, 100000000);

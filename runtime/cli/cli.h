@@ -46,6 +46,8 @@ void list_add(struct list *list, const char *item, struct argp_state *state);
 void list_free(struct list *list); /* empty afterwards */
 /* The option's value as a number of that range; anything else is a usage error. */
 int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
+/* The option's value as a mode; anything else is a usage error. */
+enum et_mode parse_mode(struct argp_state *state, const char *text);
 
 struct cli_model {
     const char *path, *weights;

@@ -52,6 +52,13 @@ int64_t parse_number(struct argp_state *state, const char *text, int64_t least, 
     return number;
 }
 
+enum et_mode parse_mode(struct argp_state *state, const char *text) {
+    enum et_mode mode = ET_JIT;
+    if (!et_mode_from_name(text, &mode))
+        argp_error(state, "%s: expected eager, jit, aot or cuda", text);
+    return mode;
+}
+
 /* What --fast by itself allows. */
 #define FAST_BOUND 1e-4
 

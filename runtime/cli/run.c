@@ -46,8 +46,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     struct run_arguments *arguments = input;
     switch (key) {
     case 'm':
-        if (!et_mode_from_name(argument, &arguments->mode))
-            argp_error(state, "%s: expected eager, jit, aot or cuda", argument);
+        arguments->mode = parse_mode(state, argument);
         return 0;
     case KEY_TIMEOUT:
         arguments->seconds = parse_number(state, argument, 1, 1000000000);
