@@ -36,6 +36,16 @@ static inline int64_t spread_evenly(int64_t index, int64_t count, int64_t all) {
 /* Runs graphs on the samples, by ET_JIT where the system allows it. The samples must outlive it. */
 struct rewrite_data program_data(struct program_samples *samples);
 
+/* Whether an input or output begins with a batch axis. */
+static inline bool tensor_is_batched(const struct et_tensor *facts) {
+    return facts->rank > 0 && facts->shape[0] == ET_BATCH;
+}
+/* Where image `index` of its elements begins: at their beginning, where there is no batch axis. */
+static inline const void *tensor_image(const struct et_tensor *facts, const void *elements,
+                                       int64_t index) {
+    return (const char *)elements + (tensor_is_batched(facts) ? (size_t)index * facts->bytes : 0);
+}
+
 const struct graph *program_graph(const struct et_program *program);
 const struct weights *program_weights(const struct et_program *program); /* NULL: it has none */
 

@@ -25,7 +25,7 @@ static struct digest_hex tensor_digest(const struct et_tensor *facts, int64_t ba
     struct node node = {.rank = facts->rank};
     dtype_from_name(facts->dtype, &node.dtype);
     memcpy(node.shape, facts->shape, (size_t)facts->rank * sizeof *node.shape);
-    if (facts->rank > 0 && facts->shape[0] == ET_BATCH)
+    if (tensor_is_batched(facts))
         node.shape[0] = batch;
     *shown = shape_text(&node);
     struct digest digest = digest_tensor(node.dtype, node.rank, node.shape, elements);
@@ -37,8 +37,7 @@ static struct et_digest image_digest(const struct et_program *program, int64_t i
                                      const void *const *outputs, const void **of_image) {
     for (int i = 0; i < et_program_output_count(program); i++) {
         struct et_tensor facts = et_program_output(program, i);
-        bool batched = facts.rank > 0 && facts.shape[0] == ET_BATCH;
-        of_image[i] = (const char *)outputs[i] + (batched ? (size_t)index * facts.bytes : 0);
+        of_image[i] = tensor_image(&facts, outputs[i], index);
     }
     return et_program_output_digest(program, of_image);
 }
@@ -223,12 +222,15 @@ static bool check_document(const json_t *document, struct et_error *error) {
            check_signed(document, error);
 }
 
+struct receipt *receipt_from_value(json_t *value, struct et_error *error) {
+    return check_document(value, error) ? receipt_new(json_incref(value), error) : NULL;
+}
+
 struct receipt *receipt_from_json(const char *bytes, size_t count, struct et_error *error) {
     json_t *document = json_read_within(bytes, count, MOST_MEMORY, error);
-    if (document && check_document(document, error))
-        return receipt_new(document, error);
+    struct receipt *receipt = document ? receipt_from_value(document, error) : NULL;
     json_decref(document);
-    return NULL;
+    return receipt;
 }
 
 void receipt_free(struct receipt *receipt) {

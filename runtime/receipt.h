@@ -28,6 +28,8 @@ struct receipt *receipt_of_run(const struct et_program *program, enum et_mode mo
                                struct et_error *error);
 /* Of a document from outside, which may be anything. */
 struct receipt *receipt_from_json(const char *bytes, size_t count, struct et_error *error);
+/* The same of JSON that was parsed; it must stay as it is. */
+struct receipt *receipt_from_value(json_t *value, struct et_error *error);
 void receipt_free(struct receipt *receipt);
 
 /* Appends the document, indented, with a line end. */

@@ -38,7 +38,7 @@ static json_t *not_finite(const struct et_program *program, int count, int64_t b
     json_t *list = NULL;
     for (int i = 0; i < count; i++) {
         struct et_tensor tensor = facts(program, i);
-        bool batched = tensor.rank && tensor.shape[0] == ET_BATCH;
+        bool batched = tensor_is_batched(&tensor);
         if (all_finite(tensor.dtype, elements[i], tensor.bytes * (size_t)(batched ? batch : 1)))
             continue;
         if (!list)

@@ -100,7 +100,7 @@ static double tensors_bytes(const struct et_program *program, int count, int64_t
     double sum = 0;
     for (int i = 0; i < count; i++) {
         struct et_tensor tensor = facts(program, i);
-        bool batched = tensor.rank && tensor.shape[0] == ET_BATCH;
+        bool batched = tensor_is_batched(&tensor);
         sum += (double)tensor.bytes * (double)(batched ? batch : 1);
     }
     return sum;
@@ -338,7 +338,7 @@ static bool fill_buffers(void ***buffers, int *filled, int count, int64_t batch,
         return false;
     for (*filled = 0; *filled < count; ++*filled) {
         struct et_tensor tensor = facts(program, *filled);
-        bool batched = tensor.rank && tensor.shape[0] == ET_BATCH;
+        bool batched = tensor_is_batched(&tensor);
         size_t bytes = tensor.bytes * (size_t)(batched ? batch : 1);
         (*buffers)[*filled] = et_allocate_aligned(bytes ? bytes : 1);
         if (!(*buffers)[*filled])

@@ -145,15 +145,11 @@ static bool read_parameters(struct inference *inference, struct et_error *error)
 
 /* Of a request that has one to verify. */
 static bool read_receipt(struct inference *inference, struct et_error *error) {
-    const json_t *value = json_object_get(inference->document, "receipt");
+    json_t *value = json_object_get(inference->document, "receipt");
     if (!json_is_object(value))
         return et_fail(error, "\"receipt\": expected an object, found %s",
                        value ? json_kind(value) : "none");
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (!text)
-        return et_fail(error, "out of memory");
-    inference->receipt = receipt_from_json(text, strlen(text), error);
-    free(text);
+    inference->receipt = receipt_from_value(value, error);
     return inference->receipt || et_fail_within(error, "\"receipt\"");
 }
 

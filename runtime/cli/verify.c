@@ -44,8 +44,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         arguments->receipt_path = argument;
         return 0;
     case 'm':
-        if (!et_mode_from_name(argument, &arguments->mode))
-            argp_error(state, "%s: expected eager, jit, aot or cuda", argument);
+        arguments->mode = parse_mode(state, argument);
         return 0;
     case KEY_IMAGES:
         arguments->images = parse_number(state, argument, 1, INT64_MAX);
@@ -159,9 +158,7 @@ static bool repeat_image(const struct verify_arguments *arguments, const struct 
     struct et_program *program = arguments->common.model.program;
     for (int i = 0; i < inputs->count; i++) {
         struct et_tensor facts = et_program_input(program, i);
-        bool batched = facts.rank > 0 && facts.shape[0] == ET_BATCH;
-        of_image[i] =
-            (const char *)inputs->elements[i] + (batched ? (size_t)index * facts.bytes : 0);
+        of_image[i] = tensor_image(&facts, inputs->elements[i], index);
     }
     return et_program_run(program, arguments->mode, of_image, outputs->elements, NULL, error) &&
            receipt_check_image(receipt, program, index, (const void *const *)outputs->elements,
