@@ -24,8 +24,6 @@ test g++                   g++              gcc-c++                 gcc         
 test clang                 clang            clang                   clang       llvm
 test wasm-ld               lld              lld                     lld         lld
 test clang:fuzzer          libclang-rt-14-dev compiler-rt         compiler-rt llvm
-test python3               python3          python3                 python      python3
-test python:ensurepip      python3-venv     python3                 python      python3
 test node                  nodejs           nodejs                  nodejs      node
 test npm                   npm              npm                     npm         node
 test chromium              chromium         chromium                chromium    chromium
@@ -55,7 +53,6 @@ bench python:ensurepip     python3-venv     python3                 python      
 torch python:torch         python3-torch    python3-torch           python-pytorch pytorch
 torch libopenblas.so.0     libopenblas0-pthread openblas            openblas    openblas
 install help2man          help2man         help2man                help2man    help2man
-test help2man             help2man         help2man                help2man    help2man
 test cmake                cmake            cmake                   cmake       cmake
 test pkg-config           pkg-config       pkgconf                 pkgconf     pkg-config
 test abidw                abigail-tools    libabigail              libabigail  -
@@ -86,8 +83,8 @@ have() {
 missing() {
     case $target in
     run) wanted=run ;;
-    test) wanted='run test' ;;
-    lint) wanted='run test lint' ;;
+    test) wanted='run install wheel test' ;;
+    lint) wanted='run install wheel test lint' ;;
     bench | torch | install | wheel) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac

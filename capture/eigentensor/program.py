@@ -225,7 +225,7 @@ class GraphProgram:
     def result_digest(self, outputs) -> str:
         """The identity of a result, all outputs of a run: equal in every mode, on every machine."""
         self._no_counted("a digest is made of all elements")
-        named = outputs if isinstance(outputs, Mapping) else {self.outputs[0].name: outputs}
+        named = self._named(outputs)
         views = [memoryview(named[each.name]) for each in self.outputs]
         batch = next((view.shape[0] for each, view in zip(self.outputs, views) if each.batched), 1)
         for each, view in zip(self.outputs, views):
@@ -274,9 +274,13 @@ class GraphProgram:
             return out
         return results if len(results) > 1 else next(iter(results.values()))
 
+    def _named(self, outputs):
+        """Outputs by name, of which the only one may be given by itself."""
+        return outputs if isinstance(outputs, Mapping) else {self.outputs[0].name: outputs}
+
     def _by_name(self, out):
         """What is given as `out`, for each output."""
-        named = out if isinstance(out, Mapping) else {self.outputs[0].name: out}
+        named = self._named(out)
         if named.keys() != {each.name for each in self.outputs}:
             raise TypeError(f"out: expected {[each.name for each in self.outputs]}")
         return named

@@ -117,10 +117,9 @@ static const char *member_name(struct emitter *emitter, const struct buffer *buf
 /* A float as a constant of C; NaN by builtins, which keep its bits. */
 static void add_float(struct text *text, double value, bool negative, uint64_t payload, bool quiet,
                       const char *ending) {
-    const char *letter = *ending ? ending : "";
     if (isnan(value))
         text_add(text, "%s__builtin_nan%s%s(\"0x%" PRIx64 "\")", negative ? "-" : "",
-                 quiet ? "" : "s", letter, payload);
+                 quiet ? "" : "s", ending, payload);
     else if (isinf(value))
         text_add(text, "%sINFINITY", negative ? "-" : "");
     else

@@ -94,8 +94,7 @@ typedef struct et_tensor tensor_at(const struct et_program *program, int index);
 static void add_shape(const struct et_tensor *tensor, struct text *text) {
     text_add(text, "[");
     for (int axis = 0; axis < tensor->rank; axis++)
-        text_add(text, "%s%" PRId64, axis ? ", " : "",
-                 tensor->shape[axis] == ET_BATCH ? -1 : tensor->shape[axis]);
+        text_add(text, "%s%" PRId64, axis ? ", " : "", tensor->shape[axis]);
     text_add(text, "]");
 }
 

@@ -164,7 +164,8 @@ class Arrays(unittest.TestCase):
         self.assertEqual(program(self.pixels).tobytes(), self.logits.tobytes())
 
     def test_running_imports_neither_tinygrad_nor_numpy(self):
-        script = (f"import sys; sys.path.insert(0, {str(Path(eigentensor.__file__).parents[1])!r})\n"
+        package = str(Path(eigentensor.__file__).parents[1])
+        script = (f"import sys; sys.path.insert(0, {package!r})\n"
                   "import eigentensor\n"
                   f"eigentensor.load({str(MNIST)!r})([[[[0.0] * 28] * 28]])\n"
                   "assert not {'numpy', 'tinygrad'} & set(sys.modules), sys.modules\n")
