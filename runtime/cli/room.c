@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More than any machine has; so many MiB are still an int64_t of bytes. */
+#define MOST_ROOM (INT64_MAX >> 24)
+
 /* "64K" or "1M" or bytes; false: it is none of these. */
 static bool read_bytes(const char *text, size_t length, int64_t *bytes) {
     int64_t value = 0;
     size_t i = 0;
-    for (; i < length && text[i] >= '0' && text[i] <= '9' && value < INT64_MAX / 1000000; i++)
+    for (; i < length && text[i] >= '0' && text[i] <= '9' && value < MOST_ROOM; i++)
         value = 10 * value + (text[i] - '0');
     const char *unit = i + 1 == length ? strchr("KM", text[i]) : NULL;
     if (i == 0 || (i < length && !unit))

@@ -21,6 +21,7 @@ refused ram=64K,flash=256K 'flash: 262144 bytes given' 'RAM: 65536 bytes given' 
 refused flash=200K 'store-weights --type=float16` would make it fit'
 refused ram=4K 'no rewrite that there is would make it fit'
 refused ram=64Q 'expected ram=BYTES, flash=BYTES or both'
+refused flash=90000000000000M 'expected ram=BYTES, flash=BYTES or both'
 refused rom=64K 'expected ram=BYTES, flash=BYTES or both'
 [ ! -e "$small/mnist.c" ] || wrong "a text was written"
 "$emit" emit models/mnist/mnist.json --budget=ram=1M -o "$small" >"$out" 2>&1 &&
