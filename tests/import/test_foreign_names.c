@@ -162,8 +162,7 @@ Test(foreign_names, of_any_kind) {
         "a\nb",
         "*/ /* x",
         "\"q\" %s %n",
-        "what?"
-        "?/",
+        "what?\?/", /* a trigraph where nothing parts it */
         "\xff\xfe",
         "back`quote",
         "end\\",

@@ -28,6 +28,14 @@ static uint64_t next(void) { // xorshift64*
     return state * 0x2545f4914f6cdd1du;
 }
 
+// One bit in sixteen is set.
+static uint64_t next_sparse(void) {
+    uint64_t bits = next();
+    for (int i = 1; i < 4; i++)
+        bits &= next();
+    return bits;
+}
+
 static int below(int count) {
     return (int)((next() >> 33) % (uint64_t)count);
 }
@@ -67,7 +75,7 @@ static uint64_t sparse(const struct format *format) {
     case 4:
         return (first >> below(format->mantissa)) ^ last;
     default:
-        return next() & next() & next() & next();
+        return next_sparse();
     }
 }
 
