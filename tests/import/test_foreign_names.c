@@ -159,26 +159,9 @@ static void works(const char *name, const char *expected) {
 
 Test(foreign_names, of_any_kind) {
     static const char *const names[] = {
-        "a\nb",
-        "*/ /* x",
-        "\"q\" %s %n",
-        "what?\?/", /* a trigraph where nothing parts it */
-        "\xff\xfe",
-        "back`quote",
-        "end\\",
-        "\\x0a",
-        "\\\\x0a\\\\",
-        "größe 数",
-        "\xe2\x80\xae",
-        "\x1b[31mred",
-        " ",
-        "int",
-        "//",
-        "a=b@c.0",
-        "//\\\n",
-        "\xc2\x85",
-        "../../x",
-        "@",
+        "a\nb",  "*/ /* x",     "\"q\" %s %n", "what?\?/",     "\xff\xfe",    "back`quote", "end\\",
+        "\\x0a", "\\\\x0a\\\\", "größe 数",    "\xe2\x80\xae", "\x1b[31mred", " ",          "int",
+        "//",    "a=b@c.0",     "//\\\n",      "\xc2\x85",     "../../x",     "@",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         works(names[i], written(names[i]));
