@@ -1,7 +1,7 @@
 #!/bin/sh
 # clang 14.0.6 as 22.1.8, for AArch64: `x < 0.0f ? x : 0.0f` becomes fminnm, by which -0 is less
-# than +0, so that -0 gives -0; but -0 is not less than 0, and C gives +0. In the same way `x < 0.0f ?
-# 0.0f : x`, what ReLU is written as, becomes fmax (14) and f32.max of WebAssembly, and gives +0
+# than +0, so that -0 gives -0; but -0 is not less than 0, and C gives +0. In the same way `x < 0.0f
+# ? 0.0f : x`, what ReLU is written as, becomes fmax (14) and f32.max of WebAssembly, and gives +0
 # where -0 stays. Other constants are right, and so is a zero that clang does not know. It takes the
 # clang that is installed, or that CC names; the assembler tells, nothing is run.
 set -eu
