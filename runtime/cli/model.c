@@ -165,8 +165,12 @@ static bool make(const struct et_program *program, const char *kind, int count, 
 
 bool model_inputs(const struct et_program *program, int64_t batch, struct tensors *inputs,
                   struct et_error *error) {
-    return make(program, "input", et_program_input_count(program), et_program_input, batch, inputs,
-                error);
+    int count = et_program_input_count(program);
+    if (!make(program, "input", count, et_program_input, batch, inputs, error))
+        return false;
+    for (int i = 0; i < count; i++)
+        (void)et_program_input_scale(program, i, &inputs->scales[i].scale, &inputs->scales[i].zero);
+    return true;
 }
 
 bool model_outputs(const struct et_program *program, int64_t batch, struct tensors *outputs,

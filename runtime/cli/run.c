@@ -81,9 +81,9 @@ static const struct command_line line = {
     .about =
         "Runs a model and prints its outputs and their digest.\v"
         "There is one FILE for every input of the model, in order or by NAME: an .npy array, a "
-        "PNG of one drawn digit (for an input of 28x28 float32), or an entry of an IDX file, "
-        "gzipped or not. A model with a batch axis, \"N\", takes arrays of any number of "
-        "images.\n\n"
+        "PNG of one drawn digit (for an input of 28x28 float32, or 8-bit integers with a scale), "
+        "or an entry of an IDX file, gzipped or not. A model with a batch axis, \"N\", takes "
+        "arrays of any number of images.\n\n"
         "  eigentensor run mnist.json seven.png\n"
         "  eigentensor run mnist.json t10k-images-idx3-ubyte.gz -i 42 -o out.npy\n"
         "  eigentensor run mnist.json seven.png --receipt seven.receipt",

@@ -83,7 +83,7 @@ static bool fill(void *context, int64_t index, void *const *inputs, struct et_er
         if (file->npy.bytes)
             memcpy(inputs[i], (const char *)file->npy.bytes + (size_t)entry * facts->bytes,
                    facts->bytes);
-        else if (!tensor_from_idx(&file->idx, facts, file->path, entry, inputs[i], error))
+        else if (!tensor_from_idx(&file->idx, facts, NULL, file->path, entry, inputs[i], error))
             return false;
     }
     return true;

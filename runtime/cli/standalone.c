@@ -61,13 +61,23 @@ MAINS(EMBED)
 
 enum { PIXELS = DIGIT_PIXELS };
 
+typedef bool scale_at(const struct et_program *program, int index, float *scale, int64_t *zero);
+
+/* Of float32, or of 8-bit integers that stand for such. */
+static bool is_real(const struct et_program *program, const char *dtype, scale_at *at) {
+    struct integer_scale scale;
+    return strcmp(dtype, "float32") == 0 ||
+           ((strcmp(dtype, "int8") == 0 || strcmp(dtype, "uint8") == 0) &&
+            at(program, 0, &scale.scale, &scale.zero));
+}
+
 static bool is_digit_input(const struct et_program *program) {
     if (et_program_input_count(program) != 1)
         return false;
     struct et_tensor input = et_program_input(program, 0);
-    return strcmp(input.dtype, "float32") == 0 && tensor_elements(&input) == PIXELS &&
-           input.rank >= 2 && input.shape[input.rank - 1] == DIGIT_SIDE &&
-           input.shape[input.rank - 2] == DIGIT_SIDE;
+    return is_real(program, input.dtype, et_program_input_scale) &&
+           tensor_elements(&input) == PIXELS && input.rank >= 2 &&
+           input.shape[input.rank - 1] == DIGIT_SIDE && input.shape[input.rank - 2] == DIGIT_SIDE;
 }
 
 static bool is_class_output(const struct et_program *program) {
@@ -75,8 +85,8 @@ static bool is_class_output(const struct et_program *program) {
         return false;
     struct et_tensor output = et_program_output(program, 0);
     int64_t classes = tensor_elements(&output);
-    return strcmp(output.dtype, "float32") == 0 && classes >= 2 && classes <= 256 &&
-           output.rank >= 1 && output.shape[output.rank - 1] == classes;
+    return is_real(program, output.dtype, et_program_output_scale) && classes >= 2 &&
+           classes <= 256 && output.rank >= 1 && output.shape[output.rank - 1] == classes;
 }
 
 typedef struct et_tensor tensor_at(const struct et_program *program, int index);
@@ -111,7 +121,8 @@ static bool choose_kind(const struct et_program *program, bool sized, enum stand
     if (kinds)
         et_fail(error,
                 "%s: a classifier needs one input, float32[..,%d,%d], and one output, a vector of "
-                "2 to 256 float32; found %s; --main=runner suits any model",
+                "2 to 256 float32, or 8-bit integers with a scale; found %s; --main=runner suits "
+                "any model",
                 et_program_name(program), DIGIT_SIDE, DIGIT_SIDE, kinds);
     text_free(&found);
     return false;
@@ -214,6 +225,19 @@ static void add_counts(struct text *text, const struct et_program *program) {
     text_add(text, "}\n");
 }
 
+/* What integers stand for, as struct integer_scale; a scale of 0 where nothing says it. */
+static void add_scales(struct text *text, const char *name, int count,
+                       const struct et_program *program, scale_at *at) {
+    text_add(text, "#define MODEL_%s_SCALES {", name);
+    for (int i = 0; i < count; i++) {
+        struct integer_scale scale;
+        if (!at(program, i, &scale.scale, &scale.zero))
+            scale = (struct integer_scale){0};
+        text_add(text, "{%af, %" PRId64 "}, ", (double)scale.scale, scale.zero);
+    }
+    text_add(text, "{0, 0}}\n");
+}
+
 /* How the main runs the model, with threads of its own or without; on so many images, which are 1
  * where the model has no batch axis. */
 static void add_run(struct text *text, const struct cli_sizes *sizes,
@@ -265,6 +289,8 @@ static bool describe_model(const struct cli_sizes *sizes, const struct cli_model
              inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0,
              size_count(sizes));
     add_counts(text, program);
+    add_scales(text, "INPUT", inputs, program, et_program_input_scale);
+    add_scales(text, "OUTPUT", outputs, program, et_program_output_scale);
     add_sizes(text, sizes, model);
     return text_check(text, error);
 }

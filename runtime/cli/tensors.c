@@ -3,7 +3,6 @@
 #include "compiler/base/rows.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/formats/idx.h"
-#include "runtime/formats/image.h"
 #include "runtime/formats/npy.h"
 
 #include <inttypes.h>
@@ -80,7 +79,9 @@ bool tensors_make(struct tensors *tensors, const char *kind, int count,
     tensors->elements = et_allocate((size_t)count, sizeof *tensors->elements);
     tensors->shapes = et_allocate((size_t)count, sizeof *tensors->shapes);
     tensors->counts = et_allocate((size_t)count, sizeof *tensors->counts);
-    bool good = tensors->facts && tensors->elements && tensors->shapes && tensors->counts;
+    tensors->scales = et_allocate((size_t)count, sizeof *tensors->scales);
+    bool good = tensors->facts && tensors->elements && tensors->shapes && tensors->counts &&
+                tensors->scales;
     for (int i = 0; good && i < count; i++) {
         tensors->facts[i] = facts[i];
         tensors->counts[i].count = -1;
@@ -99,6 +100,7 @@ void tensors_free(struct tensors *tensors) {
     et_release(tensors->facts);
     et_release(tensors->shapes);
     et_release(tensors->counts);
+    et_release(tensors->scales);
     *tensors = (struct tensors){0};
 }
 
@@ -189,19 +191,29 @@ static bool read_npy(const struct et_tensor *facts, const char *path, void *elem
 
 enum { PIXELS = DIGIT_PIXELS };
 
-static bool read_png(const struct et_tensor *facts, const char *path, void *elements,
-                     struct et_error *error) {
-    if (strcmp(facts->dtype, "float32") != 0 || tensor_elements(facts) != PIXELS)
-        return et_fail(
-            error, "%s: input %s is %s; a PNG can be an input of %d float32, a %dx%d digit", path,
-            facts->name, facts_text(facts).text, DIGIT_PIXELS, DIGIT_SIDE, DIGIT_SIDE);
+static bool is_scaled_byte(const struct et_tensor *facts, const struct integer_scale *scale) {
+    return scale && scale->scale > 0 &&
+           (strcmp(facts->dtype, "int8") == 0 || strcmp(facts->dtype, "uint8") == 0);
+}
+
+static bool read_png(const struct et_tensor *facts, const struct integer_scale *scale,
+                     const char *path, void *elements, struct et_error *error) {
+    const bool is_float = strcmp(facts->dtype, "float32") == 0;
+    if (!(is_float || is_scaled_byte(facts, scale)) || tensor_elements(facts) != PIXELS)
+        return et_fail(error,
+                       "%s: input %s is %s; a PNG can be an input of %d float32, or int8 or uint8 "
+                       "with a scale, a %dx%d digit",
+                       path, facts->name, facts_text(facts).text, DIGIT_PIXELS, DIGIT_SIDE,
+                       DIGIT_SIDE);
     struct image image;
     if (!image_read_png(path, &image, error))
         return false;
     unsigned char digit[DIGIT_PIXELS];
     bool good = image_prepare_digit(&image, digit, error) || et_fail_within(error, "%s", path);
-    if (good)
+    if (good && is_float)
         image_digit_to_floats(digit, elements);
+    else if (good)
+        image_pixels_to_integers(digit, PIXELS, scale, facts->dtype[0] == 'i', elements);
     image_free(&image);
     return good;
 }
@@ -224,8 +236,9 @@ static const char *name_of_idx_type(enum idx_type type) {
     return "unknown";
 }
 
-bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts, const char *path,
-                     int64_t index, void *elements, struct et_error *error) {
+bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts,
+                     const struct integer_scale *scale, const char *path, int64_t index,
+                     void *elements, struct et_error *error) {
     const char *found = name_of_idx_type(idx->type);
     int64_t count = idx->shape[0];
     if (index < 0 || index >= count)
@@ -234,30 +247,35 @@ bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts, const
     size_t bytes = idx->byte_count / (size_t)count;
     int64_t entry_elements = (int64_t)(bytes / idx->element_bytes);
     const unsigned char *entry = idx->bytes + (size_t)index * bytes;
-    bool scaled = idx->type == IDX_UINT8 && strcmp(facts->dtype, "float32") == 0;
-    if (entry_elements != tensor_elements(facts) || (!scaled && strcmp(found, facts->dtype) != 0))
+    const bool pixels = idx->type == IDX_UINT8;
+    const bool to_floats = pixels && strcmp(facts->dtype, "float32") == 0;
+    const bool to_int8 = pixels && facts->dtype[0] == 'i' && is_scaled_byte(facts, scale);
+    if (entry_elements != tensor_elements(facts) ||
+        (!to_floats && !to_int8 && strcmp(found, facts->dtype) != 0))
         return et_fail(error, "%s: input %s: expected %s, found entries %s", path, facts->name,
                        facts_text(facts).text,
                        shape_as_text(found, idx->rank - 1, idx->shape + 1).text);
-    for (int64_t i = 0; scaled && i < entry_elements; i++)
+    for (int64_t i = 0; to_floats && i < entry_elements; i++)
         ((float *)elements)[i] = (float)entry[i] / 255.0f;
-    if (!scaled)
+    if (to_int8)
+        image_pixels_to_integers(entry, entry_elements, scale, true, elements);
+    else if (!to_floats)
         memcpy(elements, entry, bytes);
     return true;
 }
 
-static bool read_idx(const struct et_tensor *facts, const char *path, int64_t index, void *elements,
-                     struct et_error *error) {
+static bool read_idx(const struct et_tensor *facts, const struct integer_scale *scale,
+                     const char *path, int64_t index, void *elements, struct et_error *error) {
     struct idx idx;
     if (!idx_read(path, MOST_FILE_BYTES, &idx, error))
         return false;
-    bool good = tensor_from_idx(&idx, facts, path, index, elements, error);
+    bool good = tensor_from_idx(&idx, facts, scale, path, index, elements, error);
     idx_free(&idx);
     return good;
 }
 
-static bool tensor_read(const struct et_tensor *facts, const char *path, int64_t index,
-                        void *elements, struct et_error *error) {
+static bool tensor_read(const struct et_tensor *facts, const struct integer_scale *scale,
+                        const char *path, int64_t index, void *elements, struct et_error *error) {
     unsigned char first[8] = {0};
     size_t got;
     if (!read_beginning(path, first, sizeof first, &got, error))
@@ -265,9 +283,9 @@ static bool tensor_read(const struct et_tensor *facts, const char *path, int64_t
     if (got == 0 || memcmp(first, "\x93NUMPY", 6) == 0)
         return read_npy(facts, path, elements, error);
     if (memcmp(first, "\x89PNG", 4) == 0)
-        return read_png(facts, path, elements, error);
+        return read_png(facts, scale, path, elements, error);
     if (memcmp(first, "\x1f\x8b", 2) == 0 || (got > 3 && memcmp(first, "\0\0", 2) == 0))
-        return read_idx(facts, path, index, elements, error);
+        return read_idx(facts, scale, path, index, elements, error);
     return et_fail(error, "%s: expected an .npy, PNG or IDX file, found one that begins %02x %02x",
                    path, first[0], first[1]);
 }
@@ -344,7 +362,8 @@ bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int
         return et_fail(error, "out of memory");
     bool good = tensors_files(inputs, arguments, count, files, error);
     for (int i = 0; good && i < count; i++)
-        good = tensor_read(&inputs->facts[i], files[i], index, inputs->elements[i], error);
+        good = tensor_read(&inputs->facts[i], &inputs->scales[i], files[i], index,
+                           inputs->elements[i], error);
     et_release(files);
     return good;
 }

@@ -6,6 +6,7 @@
 #include "compiler/base/base.h"
 
 #include "runtime/eigentensor.h" /* after base.h, which has struct et_error too */
+#include "runtime/formats/image.h"
 
 #include <stdio.h>
 
@@ -23,6 +24,8 @@ struct tensors {
     void **elements;             /* zeroed by tensors_make, 64-byte aligned */
     int64_t (*shapes)[16];       /* of the facts, where there is a batch or a count */
     struct tensor_count *counts; /* nothing counts any, as tensors_make leaves them */
+    /* What integers stand for (et_program_input_scale); 0: that is not said, as it is at first. */
+    struct integer_scale *scales;
 };
 
 /* Room for `count` tensors with these facts, in which `batch` takes the place of ET_BATCH.
@@ -34,9 +37,10 @@ void tensors_free(struct tensors *tensors);
 /* Reads all inputs from as many arguments, "FILE" (the next input that has no file yet) or
  * "NAME=FILE". What a file is, its first bytes say:
  *   .npy   of the input's dtype and shape (axes of extent 1 apart)
- *   PNG    a drawn digit, prepared as MNIST's were; for a float32 input of 784 elements
- *   IDX    its entry number `index` (from 0) along the first axis; uint8 / 255 for a float32 input,
- *          and in all other cases the same dtype
+ *   PNG    a drawn digit, prepared as MNIST's were; for an input of 784 elements, float32, or int8
+ *          or uint8 with a scale
+ *   IDX    its entry number `index` (from 0) along the first axis; uint8 / 255 for a float32 input
+ *          and an int8 one with a scale, and in all other cases the same dtype
  */
 bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int64_t index,
                   struct et_error *error);
@@ -45,10 +49,12 @@ bool tensors_read(struct tensors *inputs, char *const *arguments, int count, int
  * the arguments; files[inputs->count] are NULL before. */
 bool tensors_files(const struct tensors *inputs, char *const *arguments, int count,
                    const char **files, struct et_error *error);
-/* Entry `index` of an IDX file, as tensors_read takes it; the path is for messages. */
+/* Entry `index` of an IDX file, as tensors_read takes it; the path is for messages. The scale may
+ * be NULL. */
 struct idx;
-bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts, const char *path,
-                     int64_t index, void *elements, struct et_error *error);
+bool tensor_from_idx(const struct idx *idx, const struct et_tensor *facts,
+                     const struct integer_scale *scale, const char *path, int64_t index,
+                     void *elements, struct et_error *error);
 
 /* Whether a file is an .npy array, by its first bytes. */
 bool tensor_file_is_npy(const char *path, bool *is, struct et_error *error);

@@ -50,4 +50,13 @@ bool image_flatten(const struct image *image, unsigned char rgba[PAPER_BYTES], s
 /* The network's input: each byte / 255. */
 void image_digit_to_floats(const unsigned char digit[DIGIT_PIXELS], float pixels[DIGIT_PIXELS]);
 
+/* The same for inputs of integers that stand for (integer - zero) * scale: the nearest, halves to
+ * even, of int8 where they are signed, else of uint8. The scale is positive. */
+struct integer_scale {
+    float scale;
+    int64_t zero;
+};
+void image_pixels_to_integers(const unsigned char *pixels, int64_t count,
+                              const struct integer_scale *scale, bool is_signed, void *integers);
+
 #endif

@@ -18,6 +18,7 @@
  */
 #include "runtime/formats/image.h"
 
+#include <math.h>
 #include <string.h>
 
 #define GLYPH_SIDE 20      /* the longer side of a digit's box in MNIST */
@@ -255,4 +256,14 @@ bool image_prepare_digit(const struct image *image, unsigned char digit[DIGIT_PI
 void image_digit_to_floats(const unsigned char digit[DIGIT_PIXELS], float pixels[DIGIT_PIXELS]) {
     for (int position = 0; position < DIGIT_PIXELS; position++)
         pixels[position] = (float)digit[position] / 255.0f;
+}
+
+void image_pixels_to_integers(const unsigned char *pixels, int64_t count,
+                              const struct integer_scale *scale, bool is_signed, void *integers) {
+    const float least = is_signed ? INT8_MIN : 0, greatest = is_signed ? INT8_MAX : UINT8_MAX;
+    for (int64_t i = 0; i < count; i++) {
+        const float value = rintf((float)pixels[i] / 255.0f / scale->scale) + (float)scale->zero;
+        const int integer = (int)(value < least ? least : value > greatest ? greatest : value);
+        ((unsigned char *)integers)[i] = (unsigned char)integer;
+    }
 }

@@ -85,15 +85,21 @@ enum { AT_ONCE = MODEL_BLOCK };
 struct classifier {
     bool begun; /* the model's threads, if it has any */
     void *arena;
-    float *pixels; /* the input: [AT_ONCE][DIGIT_PIXELS] */
-    float *logits; /* the output: [AT_ONCE][CLASSES] */
+    void *pixels;  /* the input, float or bytes: [AT_ONCE][DIGIT_PIXELS] */
+    void *scores;  /* the output, as the model writes it: [AT_ONCE][CLASSES] */
+    float *logits; /* and what it stands for, of the same size */
 };
+
+/* What 8-bit integers stand for, if the model takes or gives such. */
+static const struct integer_scale input_scale[] = MODEL_INPUT_SCALES;
+static const struct integer_scale output_scale[] = MODEL_OUTPUT_SCALES;
 
 static bool classifier_open(struct classifier *classifier, struct et_error *error) {
     classifier->arena = et_allocate_aligned(MODEL_ARENA_BYTES);
     classifier->pixels = et_allocate_aligned(sizeof(float) * DIGIT_PIXELS * AT_ONCE);
+    classifier->scores = et_allocate_aligned(sizeof(float) * CLASSES * AT_ONCE);
     classifier->logits = et_allocate_aligned(sizeof(float) * CLASSES * AT_ONCE);
-    if (!classifier->arena || !classifier->pixels || !classifier->logits)
+    if (!classifier->arena || !classifier->pixels || !classifier->scores || !classifier->logits)
         return et_fail(error, "out of memory");
     classifier->begun = MODEL_BEGIN();
     return classifier->begun || et_fail(error, "no threads");
@@ -104,16 +110,39 @@ static void classifier_close(struct classifier *classifier) {
         MODEL_END();
     et_release(classifier->arena);
     et_release(classifier->pixels);
+    et_release(classifier->scores);
     et_release(classifier->logits);
+}
+
+static void give_pixels(struct classifier *classifier, const unsigned char *digits, int64_t count) {
+    if (input_scale->scale > 0)
+        image_pixels_to_integers(digits, count * DIGIT_PIXELS, input_scale,
+                                 model_sizes->inputs->dtype[0] == 'i', classifier->pixels);
+    else
+        for (int64_t i = 0; i < count; i++)
+            image_digit_to_floats(digits + i * DIGIT_PIXELS,
+                                  (float *)classifier->pixels + i * DIGIT_PIXELS);
+}
+
+static void take_logits(struct classifier *classifier, int64_t count) {
+    const bool is_signed = model_sizes->outputs->dtype[0] == 'i';
+    for (int64_t i = 0; i < count * CLASSES; i++)
+        if (output_scale->scale > 0) {
+            const int64_t integer = is_signed ? ((const int8_t *)classifier->scores)[i]
+                                              : ((const uint8_t *)classifier->scores)[i];
+            classifier->logits[i] = (float)(integer - output_scale->zero) * output_scale->scale;
+        } else {
+            classifier->logits[i] = ((const float *)classifier->scores)[i];
+        }
 }
 
 /* Runs the model on so many pictures, at most AT_ONCE, white on black. */
 static void run_model(struct classifier *classifier, const unsigned char *digits, int64_t count) {
-    for (int64_t i = 0; i < count; i++)
-        image_digit_to_floats(digits + i * DIGIT_PIXELS, classifier->pixels + i * DIGIT_PIXELS);
+    give_pixels(classifier, digits, count);
     const void *inputs[] = {classifier->pixels};
-    void *outputs[] = {classifier->logits};
+    void *outputs[] = {classifier->scores};
     MODEL_RUN(model_sizes, inputs, outputs, MODEL_WEIGHTS, classifier->arena, (long)count);
+    take_logits(classifier, count);
 }
 
 /* The class of a picture. */

@@ -79,7 +79,8 @@ static const struct argp parser = {
     .parser = parse,
     .args_doc = "[[NAME=]FILE...]",
     .doc = "Runs the model on a file for every input, in order or by NAME: an .npy array, a PNG of "
-           "one drawn digit (for an input of 28x28 float32), or an entry of an IDX file.\v"
+           "one drawn digit (for an input of 28x28 float32, or 8-bit integers with a scale), or an "
+           "entry of an IDX file.\v"
            "Exit status: 0 done, 1 some file was bad, 2 wrong usage.",
     .help_filter = help_text,
 };
@@ -138,8 +139,11 @@ static bool run(const struct runner_arguments *arguments, struct tensors *inputs
         !tensors_batch(MODEL_INPUTS, size->inputs, arguments->files, arguments->file_count, &batch,
                        error) ||
         !tensors_make(inputs, "input", MODEL_INPUTS, size->inputs, batch, error) ||
-        !tensors_make(outputs, "output", MODEL_OUTPUTS, size->outputs, batch, error) ||
-        !tensors_read(inputs, arguments->files, arguments->file_count, arguments->index, error))
+        !tensors_make(outputs, "output", MODEL_OUTPUTS, size->outputs, batch, error))
+        return false;
+    static const struct integer_scale scales[MODEL_INPUTS + 1] = MODEL_INPUT_SCALES;
+    memcpy(inputs->scales, scales, sizeof *scales * MODEL_INPUTS);
+    if (!tensors_read(inputs, arguments->files, arguments->file_count, arguments->index, error))
         return false;
     void *arena = et_allocate_aligned(MODEL_ARENA_BYTES);
     if (!arena)

@@ -4,7 +4,8 @@
 
 tool=$build/eigentensor
 mnist=$top/models/mnist/mnist.json
-digit=$top/models/mnist/samples/7-pen.png
+samples=$top/models/mnist/samples
+digit=$samples/7-pen.png
 mnist_folder=$(realpath -m "${MNIST_DIR:-../shared/mnist}")
 enter_work_folder
 
@@ -335,6 +336,25 @@ mv out found
 expect 0 "$tool" run --mode=eager sensor.json image.npy -o logits.npy
 tail -c 10 logits.npy >logits
 same found logits
+
+printf '\0\0\010\001\0\0\0\002\001\007' >two_labels
+# A drawn digit, in every way that takes one: the integers nearest to its pixels.
+for io in int8 uint8; do
+    expect 0 "$tool" rewrite quantize "$mnist" -o $io.json --data two --io $io --name $io
+    expect 0 "$tool" run --mode=eager $io.json "$samples/5-pen.png" -o pen.npy
+    expect 0 "$tool" build $io.json -o classify
+    expect 0 ./classify --json "$samples/5-pen.png"
+    says out '"digit": 5'
+    expect 0 ./classify --idx two two_labels --json
+    says out '"pictures": 2'
+    expect 0 "$tool" build $io.json --main=runner -o classify
+    expect 0 ./classify "$samples/5-pen.png" -o again.npy
+    same pen.npy again.npy
+done
+expect 0 "$tool" run --mode=eager int8.json two --index=1 -o entry.npy
+expect 0 "$tool" run --mode=eager int8.json image.npy -o array.npy
+same entry.npy array.npy
+
 expect 0 "$tool" rewrite integers others.json -o sensor.json --io uint8
 says out 'stays: it is not made of 8-bit integers alone'
 expect 2 "$tool" rewrite winograd --io int8 "$mnist" -o x.json
