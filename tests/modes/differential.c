@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/base/file.h"
 #include "compiler/emit/backend.h"
@@ -65,6 +66,7 @@ enum { BATCH = 50 };
 /* Prints what fails; returns how many reports there were. */
 static uint64_t run_mode(const struct arguments *arguments, const struct mode *mode) {
     uint64_t failures = 0, step = mode && mode->cc ? BATCH : 1;
+    const char *name = mode ? mode->name : "eager";
     for (uint64_t done = 0; done < arguments->count; done += step) {
         struct text report = {0};
         uint64_t seed = arguments->seed + done, left = arguments->count - done;
@@ -78,9 +80,12 @@ static uint64_t run_mode(const struct arguments *arguments, const struct mode *m
             fflush(stdout);
         }
         text_free(&report);
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\r%s: %" PRIu64 " seeds to go, %" PRIu64 " failures\033[K%s", name,
+                    left > step ? left - step : 0, failures, left > step ? "" : "\r\033[K");
     }
-    printf("%s: %" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failures\n",
-           mode ? mode->name : "eager", arguments->count, arguments->seed, failures);
+    printf("%s: %" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failures\n", name, arguments->count,
+           arguments->seed, failures);
     return failures;
 }
 
