@@ -16,6 +16,7 @@
 # make dist      eigentensor-VERSION.tar.gz of what is committed, the same bytes anywhere
 # make wheel     a package for pip, with all it needs inside
 # make abi       what the shared library offers, into packaging/, where the tests hold it against
+# make docs      the documentation as a site, in build/docs
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
@@ -53,8 +54,8 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: all library shared run targets serve model model-int8 generated check test asan \
-        test-programs cuda-test stage install uninstall dist wheel abi chosen sanitized coverage \
-        fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
+        test-programs cuda-test stage install uninstall dist wheel abi docs chosen sanitized \
+        coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
         bench-programs bench-graphs math-digests clean
 .SECONDARY:
 all: $(LIBRARY) $(PROGRAMS)

@@ -19,6 +19,10 @@ DIST = eigentensor-$(VERSION)
 dist:
 	mkdir -p $(BUILD) && git archive --prefix=$(DIST)/ HEAD | gzip -n9 >$(BUILD)/$(DIST).tar.gz
 
+# The documentation as a site, in $(BUILD)/docs.
+docs: | build/setup-docs
+	packaging/site/build.sh $(BUILD)/docs
+
 # A wheel for pip that needs nothing but the C library, in $(BUILD)/wheel.
 wheel: $(SHARED) | build/setup-wheel
 	packaging/wheel.sh $(BUILD)

@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh run|install|wheel|test|lint|bench|torch: sees to it that what the target needs is
+# setup.sh run|install|wheel|docs|test|lint|bench|torch: sees to it that what the target needs is
 # installed. On Debian and its descendants it installs what is missing; elsewhere it says what that
 # is and how it is called.
 set -eu
 
-target=${1:?usage: setup.sh run|install|wheel|test|lint|bench|torch}
+target=${1:?usage: setup.sh run|install|wheel|docs|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -53,6 +53,9 @@ bench python:ensurepip     python3-venv     python3                 python      
 torch python:torch         python3-torch    python3-torch           python-pytorch pytorch
 torch libopenblas.so.0     libopenblas0-pthread openblas            openblas    openblas
 install help2man          help2man         help2man                help2man    help2man
+docs sphinx-build         python3-sphinx      python3-sphinx          python-sphinx sphinx-doc
+docs /usr/lib/python3/dist-packages/myst_parser python3-myst-parser - -           -
+docs /usr/lib/python3/dist-packages/furo furo -                       -           -
 test cmake                cmake            cmake                   cmake       cmake
 test pkg-config           pkg-config       pkgconf                 pkgconf     pkg-config
 test abidw                abigail-tools    libabigail              libabigail  -
@@ -83,8 +86,9 @@ have() {
 missing() {
     case $target in
     run) wanted=run ;;
-    test) wanted='run install wheel test' ;;
-    lint) wanted='run install wheel test lint' ;;
+    test) wanted='run install wheel docs test' ;;
+    lint) wanted='run install wheel docs test lint' ;;
+    docs) wanted=docs ;;
     bench | torch | install | wheel) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
