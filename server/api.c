@@ -100,7 +100,7 @@ static bool compare_mode(struct worker *worker, struct model *model, struct mode
         return false;
     double microseconds = comparison->run.microseconds;
     metrics_inference(worker->server, model, mode, true);
-    metrics_images(worker->server, model, 1);
+    metrics_run(worker->server, model, 1);
     metrics_stage(worker->server, model, mode, STAGE_compute, microseconds);
     comparison->microseconds += microseconds;
     struct et_digest digest = model_digest(model, memory);

@@ -44,6 +44,17 @@ static void finish(struct exchange *exchange) {
 }
 
 /* In a worker. Once it is in the list, the exchange is the loop's again. */
+static void give_back(void *context) {
+    struct exchange *exchange = context;
+    struct http *http = exchange->http;
+    pthread_mutex_lock(&http->lock);
+    exchange->next_done = http->done;
+    http->done = exchange;
+    pthread_mutex_unlock(&http->lock);
+    http_wake(http);
+}
+
+/* In a worker. */
 static void answer(struct task *task, struct worker *worker) {
     struct exchange *exchange = (struct exchange *)task;
     struct http *http = exchange->http;
@@ -54,11 +65,14 @@ static void answer(struct task *task, struct worker *worker) {
         exchange->route = server_answer(worker, &request, &exchange->reply);
     else
         reply_stopped(&exchange->reply, error_style_of(request.path), stop, &http->server->options);
-    pthread_mutex_lock(&http->lock);
-    exchange->next_done = http->done;
-    http->done = exchange;
-    pthread_mutex_unlock(&http->lock);
-    http_wake(http);
+    struct waiting *waiting = exchange->reply.waiting;
+    if (!waiting) {
+        give_back(exchange);
+        return;
+    }
+    waiting->done = give_back;
+    waiting->context = exchange;
+    batcher_add(http->server->batcher, waiting, worker);
 }
 
 /* ---- Connections ---- */

@@ -219,6 +219,9 @@ static bool open_parts(struct http *http, struct et_error *error) {
     http->workers = workers_open(http->server, (int)workers);
     if (!http->own || !http->workers)
         return et_fail(error, "no memory, or no threads: %ld workers were asked for", workers);
+    if (options->max_delay &&
+        !(http->server->batcher = batcher_open(http->server, http->workers, error)))
+        return false;
     listen_again(http);
     if (!http->listens || epoll_ctl(http->epoll, EPOLL_CTL_ADD, http->wake, &event) != 0)
         return et_fail(error, "epoll: %s", strerror(errno));
@@ -268,6 +271,7 @@ bool http_drain(struct http *http, long seconds, const sigset_t *hurry) {
     if (wait_for_replies(http, (double)seconds, hurry, &hurried))
         return true;
     atomic_store(&http->cancelling, true);
+    batcher_cancel(http->server->batcher);
     return !hurried && wait_for_replies(http, 1, hurry, &hurried);
 }
 
@@ -277,6 +281,7 @@ bool http_close(struct http *http) {
         http_wake(http);
         pthread_join(http->thread, NULL);
     }
+    batcher_stop(http->server->batcher);
     if (!workers_stop(http->workers, 1))
         return false;
     for (struct exchange *exchange = http->done, *next; exchange; exchange = next) {
@@ -284,6 +289,7 @@ bool http_close(struct http *http) {
         exchange_free(exchange);
     }
     workers_close(http->workers);
+    batcher_free(http->server->batcher);
     worker_free(http->own);
     close(http->listener);
     if (http->wake >= 0)

@@ -106,7 +106,7 @@ static void classify(struct worker *worker, const struct request *request, struc
     }
     reply->stages[STAGE_compute] = run.microseconds;
     reply->mode = et_mode_name(run.mode);
-    metrics_images(worker->server, model, 1);
+    metrics_run(worker->server, model, 1);
     metrics_stages(worker->server, model, run.mode, reply->stages);
     text_add(&reply->body, "{\"status\":\"success\",\"data\":%d}", predicted(model, memory));
     reply_finish_json(reply, 200);

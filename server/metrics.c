@@ -66,8 +66,20 @@ void metrics_inference(struct server *server, const struct model *model, enum et
                  clock_nanoseconds(CLOCK_REALTIME) / 1000000);
 }
 
-void metrics_images(struct server *server, const struct model *model, int64_t count) {
-    atomic_fetch_add(&server->metrics.images[model->index], (unsigned long)count);
+/* Bucket i counts runs on at most 2^i images. */
+void metrics_run(struct server *server, const struct model *model, int64_t images) {
+    int bucket = 0;
+    while (bucket < IMAGE_BUCKETS && images > (int64_t)1 << bucket)
+        bucket++;
+    atomic_fetch_add(&server->metrics.runs[model->index][bucket], 1);
+    atomic_fetch_add(&server->metrics.images[model->index], (unsigned long)images);
+}
+
+unsigned long metrics_runs(const struct metrics *metrics, int model) {
+    unsigned long count = 0;
+    for (int i = 0; i <= IMAGE_BUCKETS; i++)
+        count += atomic_load(&metrics->runs[model][i]);
+    return count;
 }
 
 /* Printing. Label values are names of models (checked to have no control characters), routes. */
@@ -187,6 +199,32 @@ static void add_models(struct text *text, struct server *server) {
                            model_is_ready(&server->models.items[i], (enum et_mode)mode));
 }
 
+static void add_run_images(struct text *text, struct server *server, int model) {
+    static const char name[] = "eigentensor_run_images";
+    const struct metrics *metrics = &server->metrics;
+    unsigned long count = 0;
+    for (int i = 0; i <= IMAGE_BUCKETS; i++) {
+        count += atomic_load(&metrics->runs[model][i]);
+        text_add(text, "%s_bucket{model=\"", name);
+        add_label(text, et_program_name(server->models.items[model].program));
+        if (i < IMAGE_BUCKETS)
+            text_add(text, "\",le=\"%d\"} %lu\n", 1 << i, count);
+        else
+            text_add(text, "\",le=\"+Inf\"} %lu\n", count);
+    }
+    add_model_mode(text, server, "eigentensor_run_images_sum", model, NULL,
+                   atomic_load(&metrics->images[model]));
+    add_model_mode(text, server, "eigentensor_run_images_count", model, NULL, count);
+}
+
+/* What ran together: images of one request, or of several (--max-delay). */
+static void add_batches(struct text *text, struct server *server) {
+    head(text, "eigentensor_run_images", "histogram", "Images in one run, by model.");
+    for (int i = 0; i < server->models.count; i++)
+        if (metrics_runs(&server->metrics, i))
+            add_run_images(text, server, i);
+}
+
 /* Of models with open axes. */
 static void add_sizes(struct text *text, struct server *server, const char *name, const char *type,
                       const char *help, unsigned long (*value)(struct sizes *sizes)) {
@@ -281,6 +319,7 @@ void handle_metrics(struct worker *worker, const struct request *request, struct
     struct server *server = worker->server;
     add_requests(&reply->body, &server->metrics);
     add_models(&reply->body, server);
+    add_batches(&reply->body, server);
     add_all_sizes(&reply->body, server);
     add_stages(&reply->body, server);
     add_process(&reply->body, server);

@@ -31,7 +31,7 @@
     STATUS(504, "Gateway Timeout")                                                                 \
     STATUS(505, "HTTP Version Not Supported")
 
-enum { BUCKETS = 15, STATUS_KINDS = 24, ROUTES_MOST = 48 };
+enum { BUCKETS = 15, IMAGE_BUCKETS = 11, STATUS_KINDS = 24, ROUTES_MOST = 48 };
 
 struct histogram {
     atomic_ulong buckets[BUCKETS + 1]; /* the last: slower than all bounds */
@@ -43,7 +43,8 @@ struct metrics {
     struct histogram durations[ROUTES_MOST];
     struct histogram stages[MODELS_MOST][ET_MODE_COUNT][STAGE_COUNT];
     atomic_ulong inferences[MODELS_MOST][ET_MODE_COUNT], failures[MODELS_MOST];
-    atomic_ulong images[MODELS_MOST];             /* of successful inferences */
+    atomic_ulong images[MODELS_MOST];                  /* of successful inferences */
+    atomic_ulong runs[MODELS_MOST][IMAGE_BUCKETS + 1]; /* by how many images: the last has more */
     _Atomic(int64_t) last_inference[MODELS_MOST]; /* milliseconds since 1970; 0: there was none */
     atomic_ulong bytes_in, bytes_out, slow_clients, refused_connections;
     atomic_long connections, in_flight;
@@ -61,7 +62,9 @@ void metrics_stages(struct server *server, const struct model *model, enum et_mo
                     const double stages[STAGE_COUNT]);
 void metrics_inference(struct server *server, const struct model *model, enum et_mode mode,
                        bool good);
-/* So many images were in one inference that went well. */
-void metrics_images(struct server *server, const struct model *model, int64_t count);
+/* One run on so many images went well. */
+void metrics_run(struct server *server, const struct model *model, int64_t images);
+/* How often a model has run. */
+unsigned long metrics_runs(const struct metrics *metrics, int model);
 
 #endif

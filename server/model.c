@@ -76,6 +76,21 @@ static bool takes_pictures(const struct et_program *program) {
            output.bytes >= 2 * sizeof(float) && output.bytes <= 1000 * sizeof(float);
 }
 
+/* Whether images of several requests are rows of all tensors, and of nothing else. */
+static bool gathers(const struct et_program *program) {
+    int inputs = et_program_input_count(program), axis, count;
+    bool all = inputs > 0;
+    for (int i = 0; i < inputs; i++) {
+        struct et_tensor input = et_program_input(program, i);
+        all &= tensor_is_batched(&input);
+    }
+    for (int i = 0; i < et_program_output_count(program); i++) {
+        struct et_tensor output = et_program_output(program, i);
+        all &= tensor_is_batched(&output) && !et_program_output_count_of(program, i, &axis, &count);
+    }
+    return all;
+}
+
 static void gather_facts(struct model *model) {
     const struct graph *graph = program_graph(model->program);
     for (int i = 0; i < graph->node_count; i++) {
@@ -88,6 +103,7 @@ static void gather_facts(struct model *model) {
     for (int i = 0; i < compiled->kernel_count; i++)
         if (compiled->kernels[i].images <= 1)
             model->flops = add_flops_of_run(model->flops, &compiled->kernels[i]);
+    model->gathers = gathers(model->program);
     model->takes_pictures = takes_pictures(model->program);
 }
 
@@ -106,15 +122,19 @@ static double tensors_bytes(const struct et_program *program, int count, int64_t
     return sum;
 }
 
+double model_tensors_bytes(const struct model *model, int64_t batch) {
+    const struct et_program *program = model->program;
+    return tensors_bytes(program, et_program_input_count(program), batch, et_program_input) +
+           tensors_bytes(program, et_program_output_count(program), batch, et_program_output);
+}
+
 /* Inputs, outputs, and what a run in that mode works in. */
 static bool check_memory(const struct model *model, int64_t batch, enum et_mode mode,
                          struct et_error *error) {
     const struct et_program *program = model->program;
     double work = mode == ET_EAGER ? eager_peak_bytes(program_graph(program), batch)
                                    : (double)model_compiled(model)->arena_bytes;
-    double bytes =
-        tensors_bytes(program, et_program_input_count(program), batch, et_program_input) +
-        tensors_bytes(program, et_program_output_count(program), batch, et_program_output);
+    double bytes = model_tensors_bytes(model, batch);
     if (work < 0)
         return et_fail(error, "out of memory");
     return !model->most_memory || bytes + work <= model->most_memory ||
@@ -180,6 +200,11 @@ bool model_make(struct model *model, struct et_program *program,
 
 bool model_fits(const struct model *model, struct et_error *error) {
     return check_memory(model, 1, ET_JIT, error);
+}
+
+bool model_takes_batch(const struct model *model, int64_t batch) {
+    return graph_check_batch(program_graph(model->program), batch, NULL) &&
+           check_memory(model, batch, ET_JIT, NULL);
 }
 
 /* Takes the program, which is NULL where it could not be opened, and the sizes. */
@@ -364,14 +389,24 @@ bool model_memory_fit(struct model_memory *memory, const struct model *model, in
         return true;
     }
     model_memory_free(memory);
-    bool good = fill_buffers(&memory->inputs, &memory->input_count, et_program_input_count(program),
-                             batch, et_program_input, program) &&
-                fill_buffers(&memory->outputs, &memory->output_count,
-                             et_program_output_count(program), batch, et_program_output, program) &&
-                (memory->workspace = et_workspace_new(program));
-    memory->batch = memory->capacity = batch;
+    if (!model_memory_hold(memory, model, batch, error))
+        return false;
+    memory->workspace = et_workspace_new(program);
     memory->serial = model->serial;
-    if (good)
+    if (memory->workspace)
+        return true;
+    model_memory_free(memory);
+    return et_fail(error, "%s: out of memory", et_program_name(program));
+}
+
+bool model_memory_hold(struct model_memory *memory, const struct model *model, int64_t batch,
+                       struct et_error *error) {
+    const struct et_program *program = model->program;
+    memory->batch = memory->capacity = batch;
+    if (fill_buffers(&memory->inputs, &memory->input_count, et_program_input_count(program), batch,
+                     et_program_input, program) &&
+        fill_buffers(&memory->outputs, &memory->output_count, et_program_output_count(program),
+                     batch, et_program_output, program))
         return true;
     model_memory_free(memory);
     return et_fail(error, "%s: out of memory", et_program_name(program));

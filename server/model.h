@@ -22,6 +22,7 @@ struct model {
     uint64_t serial;     /* of other sizes: no two of one model have the same; else 0 */
     struct graph *one;   /* of a program with a batch axis: its graph for one image */
     int64_t parameters, weights_bytes, flops;
+    bool gathers; /* images of several requests may run together: all tensors have a batch axis */
     bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
     enum et_mode first;  /* what runs at once: ET_JIT, or ET_EAGER where the system refuses that */
     struct et_error jit_error;       /* why it does */
@@ -56,6 +57,10 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
  * False, an error and nothing to end. */
 bool model_make(struct model *model, struct et_program *program,
                 const struct compile_limits *limits, double most_memory, struct et_error *error);
+/* Bytes of the inputs and outputs of so many images. */
+double model_tensors_bytes(const struct model *model, int64_t batch);
+/* Whether so many images can run together within its most_memory. */
+bool model_takes_batch(const struct model *model, int64_t batch);
 /* Whether a run on one image takes no more than its most_memory. */
 bool model_fits(const struct model *model, struct et_error *error);
 void model_end(struct model *model);
@@ -105,6 +110,9 @@ bool model_memory_fill(struct model_memory *memory, const struct model *model,
  * most_memory. What inputs held is lost. */
 bool model_memory_fit(struct model_memory *memory, const struct model *model, int64_t batch,
                       struct et_error *error);
+/* Buffers alone, to keep inputs and outputs of so many images in. */
+bool model_memory_hold(struct model_memory *memory, const struct model *model, int64_t batch,
+                       struct et_error *error);
 void model_memory_free(struct model_memory *memory);
 
 /* How a run went. */

@@ -102,6 +102,7 @@ struct inference {
     bool wants_receipt;      /* in the reply */
     struct receipt *receipt; /* owned: to verify */
     int status;              /* while it is read: of the reply if that fails */
+    int64_t together;        /* images that ran with it, its own included; 0: it ran alone */
     struct model_run run;
 };
 
@@ -235,6 +236,8 @@ static void write_head(const struct inference *inference, struct reply *reply) {
              "\"parse_us\":%.1f,\"compute_us\":%.1f",
              et_mode_name(inference->run.mode), model_digest(model, inference->memory).text,
              reply->stages[STAGE_queue], reply->stages[STAGE_parse], reply->stages[STAGE_compute]);
+    if (inference->together)
+        text_add(body, ",\"batch_images\":%lld", (long long)inference->together);
 }
 
 /* What a receipt says of the run, held against it. */
@@ -285,33 +288,101 @@ static void write_inference(struct inference *inference, struct reply *reply) {
         reply->type = "application/octet-stream";
 }
 
-/* The status: 200, and the reply is the result; otherwise the error says what was wrong. */
-static int infer_from(struct inference *inference, bool verifies, struct worker *worker,
-                      const struct request *request, struct reply *reply, struct et_error *error) {
-    double began = now_microseconds();
-    struct model_run *run = &inference->run;
-    inference->status = 400;
-    if (!read_inference(inference, request, worker->server->options.max_batch, error) ||
-        (verifies && !read_receipt(inference, error)))
-        return inference->status;
-    reply->stages[STAGE_parse] = now_microseconds() - began;
-    if (!model_run(inference->model, inference->memory, inference->mode, request->limit, run,
-                   error))
+/* After the run: the status. 200, and the reply is the result; otherwise the error says what was
+ * wrong. */
+static int conclude(struct inference *inference, bool good, struct worker *worker,
+                    struct reply *reply) {
+    const struct model_run *run = &inference->run;
+    if (!good)
         return run->stop == ET_NOT_STOPPED ? 400 : 504;
     reply->stages[STAGE_compute] = run->microseconds;
     reply->mode = et_mode_name(run->mode);
     metrics_inference(worker->server, inference->model, run->mode, true);
-    metrics_images(worker->server, inference->model, inference->memory->batch);
     metrics_stages(worker->server, inference->model, run->mode, reply->stages);
     (inference->receipt ? write_verdict : write_inference)(inference, reply);
     return 200;
 }
 
+static int run_alone(struct inference *inference, struct worker *worker,
+                     const struct request *request, struct reply *reply, struct et_error *error) {
+    bool good = model_run(inference->model, inference->memory, inference->mode, request->limit,
+                          &inference->run, error);
+    if (good)
+        metrics_run(worker->server, inference->model, inference->memory->batch);
+    return conclude(inference, good, worker, reply);
+}
+
+/* Says what was wrong, and frees what the inference has. */
+static void end_inference(struct inference *inference, int status, struct worker *worker,
+                          struct reply *reply, const struct et_error *error) {
+    if (status == 400 || status == 503)
+        reply_error(reply, STYLE_OIP, status, "%s", error->message);
+    else if (status == 504)
+        reply_stopped(reply, STYLE_OIP, inference->run.stop, &worker->server->options);
+    if (status != 200)
+        metrics_inference(worker->server, inference->served, inference->mode, false);
+    if (inference->served->sizes && inference->model)
+        sizes_give_back(inference->served->sizes, inference->model);
+    receipt_free(inference->receipt);
+    json_decref(inference->document);
+    et_release(inference->outputs.items);
+}
+
+/* ---- Waiting for others ---- */
+
+struct waiting_inference {
+    struct waiting waiting; /* first, so that it leads back here */
+    struct inference inference;
+};
+
+static void finish_waiting(struct waiting *waiting, struct worker *worker) {
+    struct waiting_inference *own = (struct waiting_inference *)waiting;
+    struct inference *inference = &own->inference;
+    inference->memory = &waiting->tensors;
+    inference->run = waiting->run;
+    inference->together = waiting->images;
+    int status = conclude(inference, waiting->good, worker, waiting->reply);
+    if (status == 400)
+        status = 503; /* it was read well: what failed is no fault of its client */
+    end_inference(inference, status, worker, waiting->reply, &waiting->error);
+    model_memory_free(&waiting->tensors);
+    et_release(own);
+}
+
+/* Lets the inference, which has been read, wait for others; false: it is to run now. */
+static bool let_wait(const struct inference *inference, struct worker *worker,
+                     const struct request *request, struct reply *reply) {
+    const struct model *model = inference->model;
+    const struct model_memory *memory = inference->memory;
+    enum et_mode mode =
+        model_is_ready(model, inference->mode) ? inference->mode : model_fastest(model);
+    if (!batcher_takes(worker->server->batcher, model, mode, memory->batch))
+        return false;
+    struct waiting_inference *own = et_allocate(1, sizeof *own);
+    if (!own || !model_memory_hold(&own->waiting.tensors, model, memory->batch, NULL)) {
+        et_release(own);
+        return false;
+    }
+    for (int i = 0; i < memory->input_count; i++)
+        memcpy(own->waiting.tensors.inputs[i], memory->inputs[i],
+               et_program_input(model->program, i).bytes * (size_t)memory->batch);
+    own->inference = *inference;
+    own->waiting.model = inference->model;
+    own->waiting.mode = mode;
+    own->waiting.limit = request->limit;
+    own->waiting.reply = reply;
+    own->waiting.finish = finish_waiting;
+    reply->waiting = &own->waiting;
+    return true;
+}
+
+/* ---- The handlers ---- */
+
 static void serve_tensors(bool verifies, struct worker *worker, const struct request *request,
                           struct reply *reply) {
+    double began = now_microseconds();
     struct et_error error = {0};
     struct inference inference = {0};
-    int status = 503;
     inference.served = model_of_path(worker, request, reply);
     if (!inference.served)
         return;
@@ -323,19 +394,18 @@ static void serve_tensors(bool verifies, struct worker *worker, const struct req
         return;
     }
     inference.memory = &worker->memory[inference.served->index];
-    if (inference.served->sizes || model_memory_fill(inference.memory, inference.served, &error))
-        status = infer_from(&inference, verifies, worker, request, reply, &error);
-    if (status == 400 || status == 503)
-        reply_error(reply, STYLE_OIP, status, "%s", error.message);
-    else if (status == 504)
-        reply_stopped(reply, STYLE_OIP, inference.run.stop, &worker->server->options);
-    if (status != 200)
-        metrics_inference(worker->server, inference.served, inference.mode, false);
-    if (inference.served->sizes && inference.model)
-        sizes_give_back(inference.served->sizes, inference.model);
-    receipt_free(inference.receipt);
-    json_decref(inference.document);
-    et_release(inference.outputs.items);
+    bool good =
+        inference.served->sizes || model_memory_fill(inference.memory, inference.served, &error);
+    inference.status = good ? 400 : 503;
+    good = good && read_inference(&inference, request, worker->server->options.max_batch, &error) &&
+           (!verifies || read_receipt(&inference, &error));
+    if (good) {
+        reply->stages[STAGE_parse] = now_microseconds() - began;
+        if (!verifies && let_wait(&inference, worker, request, reply))
+            return;
+        inference.status = run_alone(&inference, worker, request, reply, &error);
+    }
+    end_inference(&inference, inference.status, worker, reply, &error);
 }
 
 void handle_oip_infer(struct worker *worker, const struct request *request, struct reply *reply) {

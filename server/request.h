@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+struct waiting;
+
 /* What a reply's time is spent on. queue: waiting for a thread; parse: the request, to a picture's
  * bytes or to tensors; decode: PNG to pixels; prepare: pixels to a digit; compute: the model. */
 #define STAGES(STAGE) STAGE(queue) STAGE(parse) STAGE(decode) STAGE(prepare) STAGE(compute)
@@ -68,6 +70,7 @@ struct reply {
     double stages[STAGE_COUNT]; /* microseconds; 0: there was no such stage */
     const char *model;          /* for the access log; NULL: none */
     const char *mode;
+    struct waiting *waiting; /* it is to be written later: by batcher.h; NULL: it is finished */
 };
 
 void reply_free(struct reply *reply);

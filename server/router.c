@@ -143,21 +143,45 @@ void watch_json_memory(void) {
     json_failed_allocations();
 }
 
+/* How many allocations had failed before a handler began. */
+struct failures {
+    unsigned long json, all;
+};
+
+static struct failures failures_so_far(void) {
+    return (struct failures){json_failed_allocations(), et_failed_allocations()};
+}
+
+/* What ran out of memory says so, and does not blame the client. */
+static void check_failures(struct failures before, struct reply *reply, enum error_style style) {
+    struct failures now = failures_so_far();
+    bool refused = reply->status >= 400 && reply->status < 500;
+    if (now.json != before.json || (refused && now.all != before.all))
+        reply_error(reply, style, 503, "out of memory");
+}
+
 static void handle(struct worker *worker, struct request *request, struct reply *reply,
                    const struct route *route) {
     struct text inflated = {0};
     *reply->allow = 0;
     reply->stages[STAGE_queue] = request->waited;
-    unsigned long json_failed = json_failed_allocations(), failed = et_failed_allocations();
+    struct failures before = failures_so_far();
     request->most_json_memory = JSON_MEMORY_OF_A_BYTE * (size_t)worker->server->options.max_body;
     if (request_inflate(request, &inflated, &worker->server->options, route->style, reply))
         route->handle(worker, request, reply);
-    bool refused = reply->status >= 400 && reply->status < 500; /* as if by the client's fault */
-    if (json_failed_allocations() != json_failed || (refused && et_failed_allocations() != failed))
-        reply_error(reply, route->style, 503, "out of memory");
+    if (!reply->waiting)
+        check_failures(before, reply, route->style);
     text_free(&inflated);
     if (request->body_bytes > LARGE_BODY_BYTES)
         malloc_trim(0); /* many small values: the allocator would keep them */
+}
+
+void server_finish(struct worker *worker, struct waiting *waiting) {
+    struct reply *reply = waiting->reply;
+    struct failures before = failures_so_far();
+    reply->waiting = NULL;
+    waiting->finish(waiting, worker);
+    check_failures(before, reply, STYLE_OIP);
 }
 
 int server_answer(struct worker *worker, struct request *request, struct reply *reply) {

@@ -6,6 +6,7 @@
 #ifndef EIGENTENSOR_SERVER_H
 #define EIGENTENSOR_SERVER_H
 
+#include "server/batcher.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/model.h"
@@ -20,7 +21,8 @@ struct server {
     struct models models;
     struct metrics metrics;
     struct log *log;
-    atomic_bool stopping; /* SIGTERM came: no new requests, please */
+    struct batcher *batcher; /* NULL: requests do not wait for each other */
+    atomic_bool stopping;    /* SIGTERM came: no new requests, please */
 };
 
 /* What one thread works with, and no other at the same time. */
@@ -52,6 +54,8 @@ extern const int route_count;
 int route_find(struct request *request, struct reply *reply);
 /* Finds the route and lets it answer; its position or -1. */
 int server_answer(struct worker *worker, struct request *request, struct reply *reply);
+/* The rest of an answer whose reply was waiting: after its run. */
+void server_finish(struct worker *worker, struct waiting *waiting);
 /* The same where nothing has to be waited for: errors, files and the routes AT_ONCE. False: it is a
  * request IN_TURN, and the reply is as it was. */
 bool server_answer_at_once(struct worker *worker, struct request *request, struct reply *reply,

@@ -110,7 +110,8 @@ static json_t *statistics_of(const struct server *server, int which) {
                      et_program_name(server->models.items[which].program), "version", MODEL_VERSION,
                      "last_inference", (json_int_t)atomic_load(&metrics->last_inference[which]),
                      "inference_count", (json_int_t)atomic_load(&metrics->images[which]),
-                     "execution_count", (json_int_t)runs, "inference_stats", stages, "batch_stats");
+                     "execution_count", (json_int_t)metrics_runs(metrics, which), "inference_stats",
+                     stages, "batch_stats");
 }
 
 void handle_oip_model_statistics(struct worker *worker, const struct request *request,

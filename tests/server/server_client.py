@@ -153,6 +153,15 @@ def oip_request(mode=None):
                                       "shape": [1, 1, 28, 28], "data": [0.5] * 784}]}
 
 
+def graph_file(folder, name, nodes, inputs, outputs):
+    graph = {"format": "eigentensor", "version": 2, "name": name, "inputs": inputs, "nodes": nodes,
+             "outputs": outputs}
+    path = os.path.join(folder, f"graph{len(os.listdir(folder))}.json")
+    with open(path, "w") as file:
+        json.dump(graph, file)
+    return path
+
+
 def png(width, height, rows=None, colour=0, depth=8, extra=b""):
     """A grey PNG, or one of another colour type; rows: the data to compress instead."""
     def chunk(kind, data):

@@ -145,15 +145,6 @@ def test_continue_is_said_when_it_is_awaited():
 # ---- Triton's clients ----
 
 
-def graph_file(folder, name, nodes, inputs, outputs):
-    graph = {"format": "eigentensor", "version": 2, "name": name, "inputs": inputs, "nodes": nodes,
-             "outputs": outputs}
-    path = os.path.join(folder, f"graph{len(os.listdir(folder))}.json")
-    with open(path, "w") as file:
-        json.dump(graph, file)
-    return path
-
-
 def quotient_file(folder, name):
     """y = a / b of four float32 each; z = a."""
     kind = {"dtype": "float32", "shape": [4]}

@@ -39,3 +39,4 @@ requests server_http test_replies_say_where_their_time_went \
     test_sigterm_under_load_loses_no_reply test_aot_is_swapped_in_and_kept
 requests server_limits test_health_is_apart_from_the_work test_runs_have_a_time \
     test_sigterm_ends_a_run test_new_connections_hear_that_it_stops
+requests server_batching
