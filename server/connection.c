@@ -139,6 +139,8 @@ void connection_close(struct http *http, struct connection *connection) {
         http->first = connection->next;
     if (connection->next)
         connection->next->previous = connection->previous;
+    if (!connection->is_heard)
+        atomic_fetch_sub(&http->unheard, 1);
     text_free(&connection->head);
     et_release(connection->input);
     et_release(connection);
@@ -159,6 +161,7 @@ bool connection_open(struct http *http, int socket) {
     connection->events = EPOLLIN;
     connection->is_spare = http->connections >= http->server->options.max_connections;
     connection->is_late = atomic_load(&http->server->stopping);
+    atomic_fetch_add(&http->unheard, 1);
     connection->next = http->first;
     if (http->first)
         http->first->previous = connection;
@@ -223,9 +226,11 @@ enum outcome connection_reply(struct http *http, struct connection *connection) 
     struct exchange *exchange = connection->exchange;
     exchange_forget_body(exchange);
     finish(exchange);
+    if (!*exchange->trace.request_id)
+        trace_begin(&exchange->trace, NULL); /* its head could not be read */
     connection->is_last |= !exchange->head.keeps_open || atomic_load(&http->server->stopping);
     connection->sent = 0;
-    http_reply_head(&connection->head, &exchange->reply, http->server, connection->is_last);
+    http_reply_head(&connection->head, exchange, connection->is_last);
     if (!text_check(&connection->head, NULL)) {
         connection_close(http, connection);
         return CLOSED;
@@ -296,6 +301,14 @@ static enum outcome refuse_head(struct http *http, struct connection *connection
 }
 
 /* What the headers alone are enough to refuse. */
+/* Whether its client may ask that; browsers ask without a token what they may ask with one. */
+static bool is_allowed(const struct http *http, struct exchange *exchange) {
+    const struct http_head *head = &exchange->head;
+    struct tokens *tokens = http->server->tokens;
+    return !tokens || route_is_open(head->path) || strcmp(head->method, "OPTIONS") == 0 ||
+           tokens_know(tokens, http_head_header(head, "Authorization"), exchange->client);
+}
+
 static enum outcome check_head(struct http *http, struct connection *connection) {
     const struct http_head *head = &connection->exchange->head;
     static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -303,6 +316,10 @@ static enum outcome check_head(struct http *http, struct connection *connection)
         atomic_fetch_add(&http->server->metrics.refused_connections, 1);
         return connection_refuse(http, connection, 503, "too many connections (--max-connections)");
     }
+    if (!is_allowed(http, connection->exchange))
+        return connection_refuse(http, connection, 401,
+                                 "expected \"Authorization: Bearer TOKEN\" with a token of this "
+                                 "server");
     if (head->body_bytes > (uint64_t)http->server->options.max_body)
         return refuse_body(http, connection, 413);
     bool has_body = head->is_chunked || head->body_bytes > 0;
@@ -322,11 +339,15 @@ static enum outcome begin_exchange(struct http *http, struct connection *connect
         connection_close(http, connection);
         return CLOSED;
     }
+    if (!connection->is_heard)
+        atomic_fetch_sub(&http->unheard, 1);
+    connection->is_heard = true;
     memcpy(exchange->head_bytes, connection->input + connection->taken, length);
     connection->taken += length;
     connection->scanned = 0;
     if (!http_head_read(exchange->head_bytes, length, &exchange->head, &problem))
         return connection_refuse(http, connection, problem.status, problem.message);
+    trace_begin(&exchange->trace, &exchange->head);
     connection->chunks = (struct http_chunks){0};
     connection->body_left = exchange->head.body_bytes;
     enter(connection, READING);

@@ -14,8 +14,10 @@ struct http {
     pthread_t thread;
     bool has_thread;
     int listener, epoll, wake, port;
-    bool listens; /* the listener is in the epoll set */
+    bool listens;      /* the listener is in the epoll set */
+    bool is_inherited; /* the listener: others accept from it, too */
     int connections;
+    atomic_int unheard; /* connections that have not sent a request yet */
     struct connection *first;
     double ticked;
     atomic_size_t body_bytes;
@@ -36,6 +38,7 @@ struct connection {
     double since;       /* when it came into that state, microseconds */
     bool is_spare;      /* one too many */
     bool is_late;       /* it came when the server was stopping */
+    bool is_heard;      /* it has sent a request */
     bool is_served;     /* a request was answered before */
     bool is_last;       /* closes after this reply */
     bool is_ended;      /* its client sends nothing any more */

@@ -59,6 +59,8 @@ void exchange_log(struct exchange *exchange, const char *remote, size_t sent) {
                                        .bytes_in = exchange->received,
                                        .bytes_out = sent,
                                        .microseconds = now_microseconds() - exchange->began,
+                                       .client = exchange->client,
+                                       .trace = &exchange->trace,
                                        .model = exchange->reply.model,
                                        .mode = exchange->reply.mode});
 }

@@ -5,6 +5,7 @@
 
 #include "server/http_head.h"
 #include "server/server.h"
+#include "server/trace.h"
 #include "server/workers.h"
 
 struct http;
@@ -16,6 +17,8 @@ struct exchange {
     struct connection *connection; /* NULL: it was given up, and whoever has it frees it */
     char *head_bytes;              /* what `head` points into */
     struct http_head head;
+    struct trace trace;
+    char client[TOKEN_NAME_BYTES]; /* the name of its token; empty: it has none */
     struct text body;
     size_t received, reserved; /* bytes: of the body, and of the share of all bodies' memory */
     double began, queued;      /* microseconds */

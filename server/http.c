@@ -51,10 +51,15 @@ void http_wake(struct http *http) {
 
 /* ---- Listening ---- */
 
+/* Whether what comes now is for the process that takes over. */
+static bool leaves_to_next(const struct http *http) {
+    return http->is_inherited && atomic_load(&http->server->stopping);
+}
+
 static void listen_again(struct http *http) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = http};
     int most = (int)http->server->options.max_connections + SPARE_CONNECTIONS;
-    if (!http->listens && http->connections < most)
+    if (!http->listens && http->connections < most && !leaves_to_next(http))
         http->listens = epoll_ctl(http->epoll, EPOLL_CTL_ADD, http->listener, &event) == 0;
 }
 
@@ -65,7 +70,7 @@ static void stop_listening(struct http *http) {
 
 static void accept_connections(struct http *http) {
     int most = (int)http->server->options.max_connections + SPARE_CONNECTIONS;
-    while (http->connections < most) {
+    while (http->connections < most && !leaves_to_next(http)) {
         int socket = accept4(http->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS))
             break; /* until the next tick, or the loop would turn without end */
@@ -94,6 +99,8 @@ static void give_up(struct http *http, struct connection *connection) {
         instead->head.method = strcpy(method, stuck->head.method);
         instead->head.path = strcpy(path, stuck->head.path);
     }
+    instead->trace = stuck->trace;
+    memcpy(instead->client, stuck->client, sizeof instead->client);
     stuck->is_replaced = true;
     instead->began = stuck->began;
     instead->received = stuck->received;
@@ -196,7 +203,7 @@ static void *loop(void *context) {
         uint64_t wakes;
         if (woken && read(http->wake, &wakes, sizeof wakes) == sizeof wakes)
             take_done(http);
-        if (called)
+        if (called || (http->listens && leaves_to_next(http)))
             accept_connections(http);
         tick(http);
     }
@@ -230,7 +237,10 @@ static bool open_parts(struct http *http, struct et_error *error) {
 }
 
 struct http *http_open(struct server *server, struct et_error *error) {
-    int listener = listen_open(server->options.host, server->options.port, error);
+    bool is_inherited;
+    int listener = listen_inherited(&is_inherited, error);
+    if (!is_inherited)
+        listener = listen_open(server->options.host, server->options.port, error);
     if (listener < 0)
         return NULL;
     struct http *http = et_allocate(1, sizeof *http);
@@ -241,6 +251,7 @@ struct http *http_open(struct server *server, struct et_error *error) {
     }
     http->server = server;
     http->listener = listener;
+    http->is_inherited = is_inherited;
     http->epoll = http->wake = -1;
     pthread_mutex_init(&http->lock, NULL);
     if (open_parts(http, error))
@@ -253,12 +264,18 @@ int http_port(const struct http *http) {
     return http->port;
 }
 
+/* Who has just come may still say what for, within a second. */
+static bool has_work(struct http *http, double began) {
+    return atomic_load(&http->server->metrics.in_flight) > 0 ||
+           (atomic_load(&http->unheard) > 0 && now_microseconds() < began + grace_microseconds);
+}
+
 /* Waits until nothing is in flight; false: a signal came, or the time is over. */
 static bool wait_for_replies(struct http *http, double seconds, const sigset_t *hurry,
                              bool *hurried) {
-    double end = now_microseconds() + seconds * 1e6;
+    double began = now_microseconds(), end = began + seconds * 1e6;
     struct timespec moment = {.tv_nsec = 10000000};
-    while (atomic_load(&http->server->metrics.in_flight) > 0) {
+    while (has_work(http, began)) {
         *hurried = sigtimedwait(hurry, NULL, &moment) > 0;
         if (*hurried || now_microseconds() > end)
             return false;
@@ -268,6 +285,7 @@ static bool wait_for_replies(struct http *http, double seconds, const sigset_t *
 
 bool http_drain(struct http *http, long seconds, const sigset_t *hurry) {
     bool hurried = false;
+    http_wake(http);
     if (wait_for_replies(http, (double)seconds, hurry, &hurried))
         return true;
     atomic_store(&http->cancelling, true);

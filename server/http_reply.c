@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "server/http.h"
+
 static const char *reason(int status) {
     switch (status) {
 #define STATUS_REASON(status, reason)                                                              \
@@ -34,10 +36,11 @@ static void add_cross_origin(struct text *text, const struct options *options,
         text_add(text, "Vary: Origin\r\n");
     if (*reply->allow && reply->status == 204)
         text_add(text, "Access-Control-Allow-Methods: %s\r\n", reply->allow);
-    text_add(text, "Access-Control-Allow-Headers: Content-Type, Content-Encoding, "
-                   "Inference-Header-Content-Length\r\n"
+    text_add(text, "Access-Control-Allow-Headers: Authorization, Content-Type, "
+                   "Content-Encoding, Inference-Header-Content-Length, X-Request-Id, traceparent, "
+                   "tracestate\r\n"
                    "Access-Control-Expose-Headers: Inference-Header-Content-Length, Retry-After, "
-                   "Server-Timing\r\n"
+                   "Server-Timing, X-Request-Id, traceresponse\r\n"
                    "Access-Control-Max-Age: 86400\r\n");
 }
 
@@ -63,8 +66,17 @@ static bool has_body(int status) {
     return status != 204 && status != 304;
 }
 
-void http_reply_head(struct text *text, const struct reply *reply, const struct server *server,
-                     bool closes) {
+/* The server's span, as "traceresponse" of Trace Context Level 2 has it. */
+static void add_trace(struct text *text, const struct trace *trace) {
+    text_add(text, "X-Request-Id: %s\r\n", trace->request_id);
+    if (*trace->trace_id)
+        text_add(text, "traceresponse: 00-%s-%s-%s\r\n", trace->trace_id, trace->span_id,
+                 trace->flags);
+}
+
+void http_reply_head(struct text *text, const struct exchange *exchange, bool closes) {
+    const struct reply *reply = &exchange->reply;
+    const struct server *server = http_server(exchange->http);
     text_add(text, "HTTP/1.1 %d %s\r\n", reply->status, reason(reply->status));
     add_date(text);
     if (has_body(reply->status))
@@ -76,6 +88,9 @@ void http_reply_head(struct text *text, const struct reply *reply, const struct 
         text_add(text, "Allow: %s\r\n", reply->allow);
     if (reply->retry_after)
         text_add(text, "Retry-After: %d\r\n", reply->retry_after);
+    if (reply->status == 401)
+        text_add(text, "WWW-Authenticate: Bearer realm=\"eigentensor\"\r\n");
+    add_trace(text, &exchange->trace);
     if (reply->header_length)
         text_add(text, "Inference-Header-Content-Length: %zu\r\n", reply->header_length);
     if (reply->etag)

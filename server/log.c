@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "compiler/base/base.h"
+#include "server/trace.h"
 
-enum { BUFFER_BYTES = 256 * 1024, LINE_BYTES = 1024, PATH_SHOWN = 256 };
+enum { BUFFER_BYTES = 256 * 1024, LINE_BYTES = 8192, PATH_SHOWN = 256, PATH_BYTES = 624 };
 
 /* Two buffers: requests fill one while the thread writes the other. */
 struct log {
@@ -119,31 +120,52 @@ static int add_string(char *to, size_t room, const char *text) {
     return (int)length;
 }
 
-static size_t format_line(char line[LINE_BYTES + 1024], const struct log_line *facts) {
+/* ,"key":"text", unless that is empty. */
+static size_t add_member(char *line, size_t length, const char *key, const char *text) {
+    if (!text || !*text)
+        return length;
+    length += (size_t)snprintf(line + length, LINE_BYTES - length, ",\"%s\":", key);
+    return length + (size_t)add_string(line + length, LINE_BYTES - length, text);
+}
+
+static size_t add_trace(char *line, size_t length, const struct trace *trace) {
+    length = add_member(line, length, "request_id", trace->request_id);
+    length = add_member(line, length, "trace_id", trace->trace_id);
+    length = add_member(line, length, "span_id", trace->span_id);
+    length = add_member(line, length, "parent_span_id", trace->parent_id);
+    return add_member(line, length, "trace_state", trace->state);
+}
+
+/* Everything has a bound, so that all of it fits. */
+static size_t format_line(char line[LINE_BYTES], const struct log_line *facts) {
     int64_t now = clock_nanoseconds(CLOCK_REALTIME) / 1000000;
     time_t seconds = now / 1000;
     struct tm parts;
     gmtime_r(&seconds, &parts);
-    char day[32], method[64], path[PATH_SHOWN * 6 + 16], model[200];
+    char day[32], method[64], path[PATH_BYTES];
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
     add_string(method, sizeof method, facts->method);
-    add_string(path, sizeof path > LINE_BYTES - 400 ? LINE_BYTES - 400 : sizeof path, facts->path);
-    int length = snprintf(line, LINE_BYTES,
-                          "{\"time\":\"%s.%03ldZ\",\"remote\":\"%s\",\"method\":%s,\"path\":%s,"
-                          "\"status\":%d,\"bytes_in\":%zu,\"bytes_out\":%zu,\"us\":%.0f",
-                          day, (long)(now % 1000), facts->remote, method, path, facts->status,
-                          facts->bytes_in, facts->bytes_out, facts->microseconds);
+    add_string(path, sizeof path, facts->path);
+    size_t length =
+        (size_t)snprintf(line, LINE_BYTES,
+                         "{\"time\":\"%s.%03ldZ\",\"remote\":\"%s\",\"method\":%s,\"path\":%s,"
+                         "\"status\":%d,\"bytes_in\":%zu,\"bytes_out\":%zu,\"us\":%.0f",
+                         day, (long)(now % 1000), facts->remote, method, path, facts->status,
+                         facts->bytes_in, facts->bytes_out, facts->microseconds);
+    length = add_member(line, length, "client", facts->client);
+    if (facts->trace)
+        length = add_trace(line, length, facts->trace);
     if (facts->model && facts->mode) {
-        add_string(model, sizeof model, facts->model);
-        length += snprintf(line + length, 512, ",\"model\":%s,\"mode\":\"%s\"", model, facts->mode);
+        length = add_member(line, length, "model", facts->model);
+        length = add_member(line, length, "mode", facts->mode);
     }
-    return (size_t)length + (size_t)snprintf(line + length, 8, "}\n");
+    return length + (size_t)snprintf(line + length, LINE_BYTES - length, "}\n");
 }
 
 void log_request(struct log *log, const struct log_line *facts) {
     if (!log)
         return;
-    char line[LINE_BYTES + 1024];
+    char line[LINE_BYTES];
     size_t count = format_line(line, facts);
     pthread_mutex_lock(&log->lock);
     if (log->filled + count <= BUFFER_BYTES) {

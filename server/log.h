@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct log;
+struct trace;
 
 /* NULL when there is no memory or no thread. */
 struct log *log_open(int file);
@@ -18,6 +19,8 @@ struct log_line {
     int status;
     size_t bytes_in, bytes_out;
     double microseconds;
+    const char *client; /* the name of its token; NULL or empty: none */
+    const struct trace *trace;
     const char *model, *mode; /* NULL: none */
 };
 /* NULL logs nothing. */

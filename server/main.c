@@ -26,13 +26,17 @@ static void allow_files(void) {
     }
 }
 
-/* SIGTERM and SIGINT are waited for by the main thread alone; no thread dies of a closed socket. */
+/* SIGTERM, SIGINT and SIGHUP are waited for by the main thread alone; no thread dies of a closed
+ * socket. The first two end the process. */
 static sigset_t block_signals(void) {
-    sigset_t awaited;
+    sigset_t awaited, hangup;
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGTERM);
     sigaddset(&awaited, SIGINT);
     pthread_sigmask(SIG_BLOCK, &awaited, NULL);
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
     signal(SIGPIPE, SIG_IGN);
     return awaited;
 }
@@ -42,6 +46,18 @@ static void warn_of_first(const struct model *model, bool aot) {
     if (model->first != ET_JIT)
         fprintf(stderr, "eigentensor-server: warning: no jit: %s; eager runs%s\n",
                 model->jit_error.message, aot ? " until aot is ready" : "");
+}
+
+/* Waits for one of the signals; SIGHUP only has files read again. */
+static void wait_for_end(struct server *server, const sigset_t *awaited) {
+    sigset_t signals = *awaited;
+    int signal_number;
+    sigaddset(&signals, SIGHUP);
+    while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
+        struct et_error error = {0};
+        if (server->tokens && !tokens_reload(server->tokens, &error))
+            fprintf(stderr, "eigentensor-server: %s; the tokens before stay\n", error.message);
+    }
 }
 
 static int serve(struct server *server, const sigset_t *awaited, double began) {
@@ -57,8 +73,7 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
             colons ? "[" : "", host, colons ? "]" : "", http_port(http),
             (now_microseconds() - began) / 1000);
     warn_of_first(&server->models.items[0], server->options.aot);
-    int signal_number;
-    sigwait(awaited, &signal_number);
+    wait_for_end(server, awaited);
     atomic_store(&server->stopping, true);
     if (http_drain(http, server->options.drain_seconds, awaited) && http_close(http)) {
         pthread_sigmask(SIG_UNBLOCK, awaited, NULL); /* nothing is left that one more would harm */
@@ -88,6 +103,8 @@ static int open_and_serve(struct server *server, double began) {
     server->models.most_sizes = (int)server->options.max_sizes;
     if (!models_open(&server->models, server->options.graphs, server->options.graph_count, &error))
         return fail(error.message);
+    if (*server->options.tokens && !(server->tokens = tokens_open(server->options.tokens, &error)))
+        return fail(error.message);
     if (!server->options.quiet && !(server->log = log_open(STDOUT_FILENO)))
         return fail("no thread for the log, or no memory");
     return serve(server, &awaited, began);
@@ -109,6 +126,7 @@ int main(int count, char **values) {
         _exit(status); /* gcc still runs, and its result is not needed */
     models_free(&server.models);
     files_end();
+    tokens_free(server.tokens);
     free(server.options.graphs);
     free(server.options.axes);
     return status;

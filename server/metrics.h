@@ -16,6 +16,7 @@
     STATUS(204, "No Content")                                                                      \
     STATUS(304, "Not Modified")                                                                    \
     STATUS(400, "Bad Request")                                                                     \
+    STATUS(401, "Unauthorized")                                                                    \
     STATUS(404, "Not Found")                                                                       \
     STATUS(405, "Method Not Allowed")                                                              \
     STATUS(408, "Request Timeout")                                                                 \

@@ -20,11 +20,39 @@ void handle_oip_live(struct worker *worker, const struct request *request, struc
     reply_json(reply, 200, json_pack("{sb}", "live", 1));
 }
 
-/* Models are compiled before the server listens, so only an end makes it unready. */
+/* The mode that must be ready, too: `mode` of the query; ET_EAGER, which always is, without one.
+ * False with a finished 400. */
+static bool read_ready_mode(const struct request *request, enum et_mode *mode,
+                            struct reply *reply) {
+    const char *name = request_query(request, "mode");
+    *mode = ET_EAGER;
+    if (!name || (et_mode_from_name(name, mode) && *mode < ET_MODE_COUNT))
+        return true;
+    reply_error(reply, STYLE_OIP, 400, "mode: expected eager, jit or aot");
+    return false;
+}
+
+static json_t *ready_modes(bool jit, bool aot) {
+    return json_pack("{sbsbsb}", "eager", 1, "jit", jit, "aot", aot);
+}
+
+/* Models can run before the server listens, so only an end makes it unready, unless it is asked for
+ * a mode. */
 void handle_oip_ready(struct worker *worker, const struct request *request, struct reply *reply) {
-    (void)request;
-    bool ready = !atomic_load(&worker->server->stopping);
-    reply_json(reply, ready ? 200 : 503, json_pack("{sb}", "ready", ready));
+    const struct models *models = &worker->server->models;
+    bool modes[ET_MODE_COUNT];
+    enum et_mode mode;
+    if (!read_ready_mode(request, &mode, reply))
+        return;
+    for (int i = 0; i < ET_MODE_COUNT; i++) {
+        modes[i] = true;
+        for (int model = 0; model < models->count; model++)
+            modes[i] &= model_is_ready(&models->items[model], (enum et_mode)i);
+    }
+    bool ready = !atomic_load(&worker->server->stopping) && modes[mode];
+    reply_json(
+        reply, ready ? 200 : 503,
+        json_pack("{sbso}", "ready", ready, "modes", ready_modes(modes[ET_JIT], modes[ET_AOT])));
 }
 
 struct model *model_of_path(struct worker *worker, const struct request *request,
@@ -82,10 +110,14 @@ void handle_oip_model(struct worker *worker, const struct request *request, stru
 void handle_oip_model_ready(struct worker *worker, const struct request *request,
                             struct reply *reply) {
     struct model *model = model_of_path(worker, request, reply);
-    bool ready = !atomic_load(&worker->server->stopping);
-    if (model)
-        reply_json(reply, ready ? 200 : 503,
-                   json_pack("{sssb}", "name", reply->model, "ready", ready));
+    enum et_mode mode;
+    if (!model || !read_ready_mode(request, &mode, reply))
+        return;
+    bool ready = !atomic_load(&worker->server->stopping) && model_is_ready(model, mode);
+    reply_json(
+        reply, ready ? 200 : 503,
+        json_pack("{sssbso}", "name", reply->model, "ready", ready, "modes",
+                  ready_modes(model_is_ready(model, ET_JIT), model_is_ready(model, ET_AOT))));
 }
 
 /* ---- Inference ---- */

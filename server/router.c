@@ -107,6 +107,14 @@ void reply_failed_run(struct reply *reply, enum error_style style, const struct 
         reply_stopped(reply, style, run->stop, options);
 }
 
+bool route_is_open(const char *path) {
+    static const char *const open[] = {"/healthz", "/v2/health/live", "/v2/health/ready"};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        if (strcmp(path, open[i]) == 0)
+            return true;
+    return false;
+}
+
 int route_find(struct request *request, struct reply *reply) {
     enum error_style style = error_style_of(request->path);
     if (strcmp(request->path, "/docs/") == 0) /* as browsers may have learned it elsewhere */

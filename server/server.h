@@ -12,6 +12,7 @@
 #include "server/model.h"
 #include "server/options.h"
 #include "server/request.h"
+#include "server/tokens.h"
 
 #define MODEL_VERSION "1"
 
@@ -21,6 +22,7 @@ struct server {
     struct models models;
     struct metrics metrics;
     struct log *log;
+    struct tokens *tokens;   /* NULL: everybody may ask */
     struct batcher *batcher; /* NULL: requests do not wait for each other */
     atomic_bool stopping;    /* SIGTERM came: no new requests, please */
 };
@@ -52,6 +54,8 @@ extern const int route_count;
 /* Where a request leads: the position of its route, or of none (-1) with a finished reply: 404,
  * 405 with what is allowed, or the answer to OPTIONS. Fills request->values. */
 int route_find(struct request *request, struct reply *reply);
+/* Whether anybody may ask for the path: it tells how the process is, and no more. */
+bool route_is_open(const char *path);
 /* Finds the route and lets it answer; its position or -1. */
 int server_answer(struct worker *worker, struct request *request, struct reply *reply);
 /* The rest of an answer whose reply was waiting: after its run. */

@@ -116,6 +116,7 @@ def test_what_waits_when_the_server_stops_is_answered():
                 time.sleep(0.01)
             server.process.send_signal(signal.SIGTERM)
             assert all(reply.result()["outputs"] for reply in replies)
+        assert server.process.wait(30) == 0
 
 
 run_tests(globals())

@@ -29,11 +29,12 @@ def sample(name):
 class Server:
     """Starts with the options; ends when the `with` does, and must end well."""
 
-    def __init__(self, *options, env=None, quiet=True, wrap=(), log=subprocess.DEVNULL, cwd="/"):
+    def __init__(self, *options, env=None, quiet=True, wrap=(), log=subprocess.DEVNULL, cwd="/",
+                 files=()):
         options = [*options, "--port", "0", *(["--quiet"] if quiet else [])]
         environment = {**os.environ, "XDG_CACHE_HOME": CACHE, **(env or {})}
         self.process = subprocess.Popen([*wrap, os.environ["SERVER"], *options], stdout=log, cwd=cwd,
-                                        stderr=subprocess.PIPE, env=environment, text=False)
+                                        stderr=subprocess.PIPE, env=environment, pass_fds=files)
         line = self.process.stderr.readline().decode()
         found = re.search(r"http://[^ ]*:(\d+), ready after (\d+) ms", line)
         assert found, "it does not start: " + line + self.process.stderr.read().decode()
