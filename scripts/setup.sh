@@ -59,6 +59,8 @@ docs /usr/lib/python3/dist-packages/furo furo -                       -         
 test cmake                cmake            cmake                   cmake       cmake
 test pkg-config           pkg-config       pkgconf                 pkgconf     pkg-config
 test abidw                abigail-tools    libabigail              libabigail  -
+test /usr/sbin/nginx      nginx-light      nginx                   nginx       nginx
+test openssl              openssl          openssl                 openssl     openssl
 lint clang-format          clang-format     clang-tools-extra       clang       clang-format
 lint clang-tidy            clang-tidy       clang-tools-extra       clang       llvm
 lint shellcheck            shellcheck       ShellCheck              shellcheck  shellcheck

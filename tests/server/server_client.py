@@ -31,7 +31,7 @@ class Server:
 
     def __init__(self, *options, env=None, quiet=True, wrap=(), log=subprocess.DEVNULL, cwd="/",
                  files=()):
-        options = [*options, "--port", "0", *(["--quiet"] if quiet else [])]
+        options = ["--port", "0", *options, *(["--quiet"] if quiet else [])]
         environment = {**os.environ, "XDG_CACHE_HOME": CACHE, **(env or {})}
         self.process = subprocess.Popen([*wrap, os.environ["SERVER"], *options], stdout=log, cwd=cwd,
                                         stderr=subprocess.PIPE, env=environment, pass_fds=files)
