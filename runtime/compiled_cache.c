@@ -1,10 +1,13 @@
 #include "runtime/compiled_cache.h"
 
 #include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compiler/base/allocate.h"
@@ -254,17 +257,19 @@ static bool keep_weights(const struct kept_place *place, const struct compiled *
     return good;
 }
 
-static void keep(const struct kept_place *place, const struct compiled *compiled) {
+static bool keep(const struct kept_place *place, const struct compiled *compiled) {
     struct weights_facts facts;
     struct text record = {0};
     int64_t most = room(place);
     compiled_record_write(compiled, &record);
     const char *bytes = text_read(&record, NULL);
-    if (bytes && compiled->weights_bytes + record.length < (uint64_t)most &&
-        record.length < MOST_RECORD_BYTES / 2 && keep_weights(place, compiled, &facts) &&
-        write_record(place, &facts, bytes, record.length))
-        cache_trim(place->folder, record_ending, weights_ending, most);
+    bool good = bytes && compiled->weights_bytes + record.length < (uint64_t)most &&
+                record.length < MOST_RECORD_BYTES / 2 && keep_weights(place, compiled, &facts) &&
+                write_record(place, &facts, bytes, record.length);
     text_free(&record);
+    if (good)
+        cache_trim(place->folder, record_ending, weights_ending, most);
+    return good;
 }
 
 /* Whether a compile within these limits, of however many seconds, could have made it. */
@@ -274,6 +279,65 @@ static bool keeps_within(const struct compiled *compiled, const struct compile_l
            compiled->bytes <= budget.most[LIMIT_BYTES];
 }
 
+static struct compiled *load_within(const struct kept_place *place,
+                                    const struct compile_limits *limits) {
+    struct compiled *compiled = load(place);
+    if (compiled && !keeps_within(compiled, limits)) {
+        compiled_free(compiled);
+        return NULL;
+    }
+    return compiled;
+}
+
+/* ---- One at a time ---- */
+
+enum { MOST_WAITS = 6000, WAIT_NANOSECONDS = 10000000 }; /* a minute */
+
+/* Processes that begin at once wait for the first to compile, so that all map the weights that it
+ * writes: each key is a byte of one file that they lock. Gives that file, or -1: it is done
+ * without, as when the first takes too long. */
+static int lock_key(const struct kept_place *place) {
+    struct text path = {0};
+    const struct timespec wait = {.tv_nsec = WAIT_NANOSECONDS};
+    text_add(&path, "%s/lock", place->folder);
+    const char *name = text_read(&path, NULL);
+    int file = name ? open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    text_free(&path);
+    struct digest digest = digest_bytes(place->record, strlen(place->record));
+    struct flock key = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    for (int i = 0; i < 7; i++)
+        key.l_start = key.l_start << 8 | digest.bytes[i];
+    for (int i = 0; file >= 0 && fcntl(file, F_OFD_SETLK, &key) != 0; i++) {
+        if (i == MOST_WAITS || (errno != EAGAIN && errno != EACCES && errno != EINTR)) {
+            close(file);
+            return -1;
+        }
+        nanosleep(&wait, NULL);
+    }
+    return file;
+}
+
+/* What another process kept meanwhile, or else what is compiled now, its weights mapped as those
+ * that come later map them, if it can be kept. */
+static struct compiled *compile_once(const struct kept_place *place, const struct graph *graph,
+                                     const struct compile_options *options,
+                                     struct et_error *error) {
+    int lock = lock_key(place);
+    struct compiled *compiled = load_within(place, &options->limits);
+    if (!compiled) {
+        compiled = compile(graph, options, error);
+        struct compiled *kept =
+            compiled && keep(place, compiled) ? load_within(place, &options->limits) : NULL;
+        if (kept) {
+            compiled_free(compiled);
+            compiled = kept;
+        }
+    }
+    if (lock >= 0)
+        close(lock); /* which lets go of it */
+    return compiled;
+}
+
 struct compiled *compiled_cache_compile(const struct graph *graph,
                                         const struct compile_options *options,
                                         struct et_error *error) {
@@ -281,16 +345,10 @@ struct compiled *compiled_cache_compile(const struct graph *graph,
     bool plain = !options->dump && !options->list_candidates && !options->profile &&
                  !options->verify && !options->command;
     bool usable = plain && find_place(&place, options);
-    struct compiled *compiled = usable ? load(&place) : NULL;
-    if (compiled && !keeps_within(compiled, &options->limits)) {
-        compiled_free(compiled);
-        compiled = NULL;
-    }
-    if (!compiled) {
-        compiled = compile(graph, options, error);
-        if (compiled && usable)
-            keep(&place, compiled);
-    }
+    struct compiled *compiled = usable ? load_within(&place, &options->limits) : NULL;
+    if (!compiled)
+        compiled =
+            usable ? compile_once(&place, graph, options, error) : compile(graph, options, error);
     arena_free(&place.arena);
     return compiled;
 }
