@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from weakref import WeakValueDictionary
 
-from . import arrays, gpu
+from . import arrays, gpu, kept
 from .elements import BYTES
 from .library import Axis, Error, Samples, library
 
@@ -66,7 +67,9 @@ class GraphProgram:
     the true one, and outputs that only count others are not among the results.
 
     Any number of threads may run a program at the same time; none holds Python's lock meanwhile.
-    Pickled, it is its graph and weights: who unpickles it again has one program for each digest.
+    Pickled, it is its graph, its weights and its number of threads. A process that unpickles it has
+    one program for each digest, and a machine one copy of its files, of what was compiled and of
+    the weights in memory, below $XDG_CACHE_HOME, else ~/.cache.
     """
 
     def __init__(self, handle, model=None):
@@ -79,6 +82,7 @@ class GraphProgram:
         self._shown = [i for i, counts in enumerate(counting) if not counts]
         self._is_counted = any(counting)
         self._workspaces = []  # those that no run uses
+        self._threads = 1
 
     def __del__(self):
         for workspace in getattr(self, "_workspaces", ()):
@@ -182,9 +186,15 @@ class GraphProgram:
         text = self._library.et_program_source(self._handle, _mode(mode))
         return text and text.decode()
 
+    @property
+    def threads(self):
+        """How many threads share each run."""
+        return self._threads
+
     def set_threads(self, threads: int):
         """How many threads share each run. Call it before anything is run."""
         _call("et_program_set_threads", self._handle, threads)
+        self._threads = threads
 
     def __call__(self, *arrays, mode="jit", out=None, stream=None, **inputs):
         """Runs inputs, given in the order of the placeholders or by name."""
@@ -224,7 +234,7 @@ class GraphProgram:
 
     def result_digest(self, outputs) -> str:
         """The identity of a result, all outputs of a run: equal in every mode, on every machine."""
-        self._no_counted("a digest is made of all elements")
+        self.refuse_counted("a digest is made of all elements")
         named = self._named(outputs)
         views = [memoryview(named[each.name]) for each in self.outputs]
         batch = next((view.shape[0] for each, view in zip(self.outputs, views) if each.batched), 1)
@@ -238,7 +248,7 @@ class GraphProgram:
             graph, weights = Path(folder, "graph.json"), Path(folder, "graph.safetensors")
             self.save(graph)
             held = weights.read_bytes() if weights.exists() else None
-            return _unpickled, (self.digest, graph.read_bytes(), held)
+            return _unpickled, (self.digest, graph.read_bytes(), held, self._threads)
 
     def _run(self, mode, batch, inputs, outputs):
         """With a workspace of its own, which the next run may have."""
@@ -255,7 +265,7 @@ class GraphProgram:
 
     def _run_on_gpu(self, inputs, out, stream):
         """Inputs in the order of the placeholders, outputs beside them in the GPU's memory."""
-        self._no_counted("on a GPU it has a fixed one")
+        self.refuse_counted("on a GPU it has a fixed one")
         like = next(filter(gpu.is_there, inputs))
         batch = next((gpu.first_extent(value)[0] for each, value in zip(self.placeholders, inputs)
                       if each.batched and gpu.is_there(value)), 1)
@@ -287,7 +297,7 @@ class GraphProgram:
 
     def _taken(self, out, batch):
         """The caller's memory for outputs, as arrays.result() gives it."""
-        self._no_counted("`out` has a fixed one")
+        self.refuse_counted("`out` has a fixed one")
         named = self._by_name(out)
         results = []
         for each in self.outputs:
@@ -300,7 +310,7 @@ class GraphProgram:
             results.append((named[each.name], view))
         return results
 
-    def _no_counted(self, why):
+    def refuse_counted(self, why):
         if self._is_counted:
             raise ValueError(f"the extent of an output depends on the data: {why}")
 
@@ -444,21 +454,44 @@ def _pointers(views):
     return (ctypes.c_void_p * len(views))(*map(arrays.address, views))
 
 
-_PROGRAMS = WeakValueDictionary()  # what was unpickled, by digest
+_PROGRAMS = WeakValueDictionary()  # what was unpickled, by digest and threads
+_UNPICKLING = Lock()  # processes with several workers unpickle in several threads
 
 
-def _unpickled(digest, graph, weights):
+def _unpickled(digest, graph, weights, threads):
     """The program of that digest, if there is one here, else of these files."""
-    program = _PROGRAMS.get(digest)
-    if program is None:
-        with tempfile.TemporaryDirectory(prefix="eigentensor-") as folder:
-            if weights is not None:
-                Path(folder, "graph.safetensors").write_bytes(weights)
-            Path(folder, "graph.json").write_bytes(graph)
-            program = GraphProgram.load(Path(folder, "graph.json"))
-        if program.digest != digest:
-            raise ProgramError(f"what was pickled has the digest {program.digest}, not {digest}")
-        _PROGRAMS[digest] = program
+    with _UNPICKLING:
+        program = _PROGRAMS.get((digest, threads))
+        if program is None:
+            program = _opened_kept(digest, graph, weights) or _opened(digest, graph, weights)
+            if threads != 1:
+                program.set_threads(threads)
+            _PROGRAMS[digest, threads] = program
+    return program
+
+
+def _opened_kept(digest, graph, weights):
+    """From the files that all processes of this machine share; None where there can be none. Files
+    that are not what they were are written again."""
+    for _ in range(2):
+        path = kept.graph_file(digest, graph, weights)
+        if path is None:
+            return None
+        try:
+            program = GraphProgram.load(path, keep=True)
+            if program.digest == digest:
+                return program
+        except ProgramError:
+            pass
+        kept.forget(path)
+    return None
+
+
+def _opened(digest, graph, weights):
+    with tempfile.TemporaryDirectory(prefix="eigentensor-") as folder:
+        program = GraphProgram.load(kept.write_files(folder, graph, weights))
+    if program.digest != digest:
+        raise ProgramError(f"what was pickled has the digest {program.digest}, not {digest}")
     return program
 
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -143,6 +144,66 @@ class Arrays(unittest.TestCase):
             self.assertEqual(again(self.pixels, mode=mode).tobytes(), self.logits.tobytes())
         with self.assertRaises(TypeError):
             pickle.dumps(eigentensor.OpenModel(MNIST))
+
+    def unpickled(self, data, cache, then="pass"):
+        """What a process of its own prints: the digest of a result, and what `then` does."""
+        script = ("import pickle, sys; sys.path.insert(0, sys.argv[1])\n"
+                  "program = pickle.load(sys.stdin.buffer)\n"
+                  "print(program.result_digest(program([[[[0.5] * 28] * 28]])))\n" + then)
+        environment = {name: value for name, value in os.environ.items() if name != "HOME"}
+        return subprocess.run(
+            [sys.executable, "-c", script, str(Path(eigentensor.__file__).parents[1])], input=data,
+            env={**environment, "XDG_CACHE_HOME": cache}, check=True,
+            capture_output=True).stdout.decode().split("\n", 1)
+
+    def test_processes_share_what_was_unpickled(self):
+        data = pickle.dumps(self.mnist)
+        expected = self.mnist.result_digest(self.mnist([[[[0.5] * 28] * 28]]))
+        with tempfile.TemporaryDirectory() as cache:
+            kept = Path(cache, "eigentensor/graphs", self.mnist.digest)
+            mapped = "print(*(line for line in open('/proc/self/maps') if '.weights' in line))"
+            with ThreadPoolExecutor() as workers:  # which begin at once
+                found = list(workers.map(lambda _: self.unpickled(data, cache, mapped), range(3)))
+            self.assertEqual([digest for digest, _ in found], [expected] * 3)
+            inodes = [maps.split()[4] for _, maps in found]
+            self.assertEqual(len(set(inodes)), 1, found)
+            files = sorted(kept.iterdir())
+            self.assertEqual([file.name for file in files], ["graph.json", "graph.safetensors"])
+            for damage in (files[0].unlink, lambda: files[1].write_bytes(bytes(100)),
+                           lambda: files[0].write_bytes(files[0].read_bytes()[:-9])):
+                damage()
+                self.assertEqual(self.unpickled(data, cache)[0], expected)
+            self.assertEqual(os.listdir(kept.parent), [self.mnist.digest])
+
+    def test_unpickled_where_nothing_is_kept(self):
+        data = pickle.dumps(self.mnist)
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "cache").write_text("no folder")
+            for cache in ("", f"{folder}/cache"):
+                self.assertEqual(len(self.unpickled(data, cache)[0]), 64)
+        other = data.replace(self.mnist.digest.encode(), b"0" * 64)
+        with self.assertRaisesRegex(eigentensor.ProgramError, "has the digest " +
+                                    self.mnist.digest):
+            pickle.loads(other)
+
+    def test_kept_graphs_are_bounded(self):
+        from eigentensor import kept
+        with tempfile.TemporaryDirectory() as folder:
+            for age, name in enumerate(("new", "used", "old")):
+                Path(folder, name).mkdir()
+                Path(folder, name, "graph.json").write_bytes(bytes(100))
+                os.utime(Path(folder, name), (1000 - age, 1000 - age))
+            Path(folder, "part-lost").mkdir()
+            os.utime(Path(folder, "part-lost"), (1, 1))
+            kept.trim(Path(folder), 250)
+            self.assertEqual(sorted(os.listdir(folder)), ["new", "used"])
+
+    def test_threads_are_pickled(self):
+        program = eigentensor.GraphProgram.load(MNIST)
+        program.set_threads(2)
+        again = pickle.loads(pickle.dumps(program))
+        self.assertEqual(again.threads, 2)
+        self.assertEqual(again(self.pixels).tobytes(), self.logits.tobytes())
 
     def test_threads_run_side_by_side(self):
         wrong = []
