@@ -11,24 +11,29 @@ A model of TinyGrad as a stored graph:
     program.save("mnist.json")
 """
 
+from importlib import import_module
+
 from .graph import CaptureError
 from .library import LibraryError
 from .program import GraphProgram, OpenModel, Placeholder, ProgramError, load
 from .pytorch import from_torch
 from .version import VERSION as __version__
 
-__all__ = ["load", "TensorContext", "from_torch", "GraphProgram", "OpenModel", "Placeholder",
-           "CaptureError", "ProgramError", "LibraryError"]
+__all__ = ["load", "TensorContext", "from_torch", "Scorer", "GraphProgram", "OpenModel",
+           "Placeholder", "CaptureError", "ProgramError", "LibraryError"]
+
+# What needs packages that running a program does not: its module, and the extra that has them.
+_OF_EXTRAS = {"TensorContext": ("context", "tinygrad"), "Scorer": ("scorer", "arrow")}
 
 
 def __getattr__(name):
-    """Capturing needs TinyGrad; running a program does not."""
-    if name != "TensorContext":
+    if name not in _OF_EXTRAS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, extra = _OF_EXTRAS[name]
     try:
-        from .context import TensorContext
+        return getattr(import_module(f".{module}", __name__), name)
     except ModuleNotFoundError as error:
-        if error.name != "tinygrad":
+        if error.name not in ("tinygrad", "pyarrow", "numpy"):
             raise
-        raise ImportError("capturing needs TinyGrad: pip install 'eigentensor[tinygrad]'") from None
-    return TensorContext
+        raise ImportError(f"{name} needs {error.name}: pip install 'eigentensor[{extra}]'") \
+            from None
