@@ -100,6 +100,7 @@ $(SHARED): $(LIBRARY) $(call objects,runtime/shared/*.c) runtime/shared/exports.
 	    -Wl,--version-script=$(lastword $^) -Wl,-z,defs \
 	    -Wl,--wrap=stdout,--wrap=stderr,--wrap=environ -Wl,--whole-archive $(LIBRARY) \
 	    -Wl,--no-whole-archive -o $@ $(LIBRARIES)
+	@ln -sf $(@F) $(@D)/$(SONAME)
 shared: $(SHARED)
 $(BUILD)/eigentensor: $(call objects,runtime/cli/*.c)
 $(BUILD)/demo: $(call objects,runtime/demo/*.c)

@@ -7,7 +7,7 @@ failed=
 
 # tests/golden/ is the compiler's work, not ours.
 c_files() {
-    find bench compiler models runtime server templates tests -name '*.[ch]' \
+    find bench compiler examples models runtime server templates tests -name '*.[ch]' \
         -not -path 'tests/golden/*' | sort
 }
 
@@ -32,12 +32,13 @@ formatted() {
 }
 
 # Templates are seen where they are included, and so is the vector code, for the baseline CPU; what
-# tests/emit/collection includes is written by its test.
+# tests/emit/collection and examples/ include is written by their tests.
 # Several run at once, so each says what it has to say in one piece.
 tidy() {
+    elsewhere='^templates/\|^examples/\|^tests/examples/\|^tests/emit/collection/'
     vectors='_avx[0-9a-z]*\.c$\|_dotprod\.c$\|_i8mm\.c$'
     # shellcheck disable=SC2016  # the inner shell's variables
-    c_files | grep '\.c$' | grep -v "^templates/\|^tests/emit/collection/\|$vectors" |
+    c_files | grep '\.c$' | grep -v "$elsewhere\|$vectors" |
         xargs -P "$(nproc)" -n 8 sh -c 'said=$(clang-tidy --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE \
             -Wno-deprecated-declarations -I. -I"$0"/server -I"$0"/onnx 2>&1 |
             grep -v "warnings\? \(and [0-9]* errors\? \)\?generated\.$")
