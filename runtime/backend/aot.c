@@ -8,6 +8,7 @@
 #include <link.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,8 +68,10 @@ static const char *first_messages(struct job *job) {
     return messages;
 }
 
-static const char *usual_compiler(enum aot_kind kind) {
-    return kind == AOT_MODULE ? "clang" : "gcc";
+/* What is for other machines is built by the target's own. */
+static const char *usual_compiler(enum aot_kind kind, const struct build_options *options) {
+    const char *cross = kind >= AOT_MODULE && options->target ? options->target->compiler : "";
+    return *cross ? cross : "gcc";
 }
 
 static bool run(struct job *job) {
@@ -80,7 +83,7 @@ static bool run(struct job *job) {
         return false;
     if (status == 127)
         return et_fail(job->error, "%s: not found; install %s or name another with --cc", job->cc,
-                       usual_compiler(job->kind));
+                       usual_compiler(job->kind, job->options));
     if (status > 128)
         return et_fail(job->error, "%s: killed by signal %d", job->cc, status - 128);
     return status == 0 ||
@@ -162,6 +165,10 @@ static const char *const module_options[] = {"-nostdlib",
                                              "-Wl,-z,stack-size=1048576",
                                              NULL};
 
+/* So that a linker can leave out functions that nobody calls. */
+static const char *const object_options[] = {"-O2", "-ffunction-sections", "-fdata-sections", "-c",
+                                             NULL};
+
 /* What gcc has and clang has not; with the last it would leave accumulators in memory. */
 static const char *const gcc_options[] = {"-fno-trapping-math", "-fno-loop-unroll-and-jam", NULL};
 
@@ -177,7 +184,9 @@ static bool begin_command(struct job *job) {
     if (!add_compiler(job))
         return false;
     add_all(job, all_options);
-    add_all(job, module ? module_options : native_options);
+    add_all(job, module                    ? module_options
+                 : job->kind == AOT_OBJECT ? object_options
+                                           : native_options);
     add_words(job, cpu);
     if (!clang)
         add_all(job, gcc_options);
@@ -203,7 +212,7 @@ static bool add_compiled(struct job *job) {
 static void end_command(struct job *job, const char *result) {
     if (job->options->flags)
         add_all(job, job->options->flags);
-    if (job->kind != AOT_MODULE)
+    if (job->kind < AOT_MODULE)
         add(job, "-lm"); /* fmod */
     add(job, "-o");
     add(job, result);
@@ -214,7 +223,8 @@ static void add_kind(struct job *job) {
     static const char *const options[][3] = {[AOT_PROGRAM] = {"-fPIE", "-pie"},
                                              [AOT_STATIC] = {"-fPIE", "-static-pie"},
                                              [AOT_SHARED] = {"-fPIC", "-shared"},
-                                             [AOT_MODULE] = {NULL}};
+                                             [AOT_MODULE] = {NULL},
+                                             [AOT_OBJECT] = {NULL}};
     add_all(job, options[job->kind]);
 }
 
@@ -239,7 +249,7 @@ static bool run_job(const struct compiled *compiled, enum aot_kind kind,
     struct job job = {.compiled = compiled,
                       .kind = kind,
                       .options = options,
-                      .cc = options->cc ? options->cc : usual_compiler(kind),
+                      .cc = options->cc ? options->cc : usual_compiler(kind, options),
                       .error = error};
     bool good = take_steps(&job, steps, context);
     scratch_remove(&job.scratch);
@@ -323,8 +333,12 @@ void aot_release(void *code) {
 /* Executables. */
 
 /* How assemblers are told of constants of so many bytes. */
-static const char *weights_section(const struct job *job) {
-    return job->kind == AOT_MODULE ? ".section .rodata.weights,\\\"\\\",@" : ".section .rodata";
+static const char *weights_section(struct job *job) {
+    return job->kind == AOT_MODULE ? ".section .rodata.weights,\\\"\\\",@"
+           : job->kind == AOT_OBJECT
+               ? arena_format(&job->arena, ".section .rodata.%s_weights,\\\"a\\\"",
+                              job->compiled->prefix)
+               : ".section .rodata";
 }
 static const char *weights_size(struct job *job) {
     return job->kind == AOT_MODULE
@@ -333,25 +347,29 @@ static const char *weights_size(struct job *job) {
                : "";
 }
 
-/* A C file that is nothing but the bytes of the weights file. */
-static bool add_weights(struct job *job) {
+/* A C file that is nothing but the bytes of the weights file. The assembler of Arm takes what
+ * follows an @ for a comment. */
+static bool write_weights(struct job *job, const char *source) {
     const struct compiled *compiled = job->compiled;
     const char *prefix = compiled->prefix;
     const char *bytes = arena_format(&job->arena, "%s.weights", prefix);
-    const char *source = arena_format(&job->arena, "%s_weights.c", prefix);
-    const char *text = arena_format(&job->arena,
-                                    "__asm__(\"%s\\n\"\n"
-                                    "        \".p2align 6\\n\"\n"
-                                    "        \".globl %s_weights\\n\"\n"
-                                    "        \".type %s_weights, @object\\n\"\n"
-                                    "        \"%s_weights:\\n\"\n"
-                                    "        \".incbin \\\"%s/%s\\\"\\n\"\n%s"
-                                    "        \".text\\n\");\n",
-                                    weights_section(job), prefix, prefix, prefix, job->scratch.path,
-                                    bytes, weights_size(job));
-    add_file(job, source);
+    const char *text =
+        arena_format(&job->arena,
+                     "__asm__(\"%s\\n\"\n"
+                     "        \".p2align 6\\n\"\n"
+                     "        \".globl %s_weights\\n\"\n"
+                     "        \".type %s_weights, %cobject\\n\"\n"
+                     "        \"%s_weights:\\n\"\n"
+                     "        \".incbin \\\"%s/%s\\\"\\n\"\n%s"
+                     "        \".text\\n\");\n",
+                     weights_section(job), prefix, prefix, job->kind == AOT_OBJECT ? '%' : '@',
+                     prefix, job->scratch.path, bytes, weights_size(job));
     return write_part(job, bytes, compiled->weights, compiled->weights_bytes) &&
            write_part(job, source, text, strlen(text));
+}
+
+static const char *weights_source(struct job *job) {
+    return arena_format(&job->arena, "%s_weights.c", job->compiled->prefix);
 }
 
 static bool add_text(struct job *job, const struct aot_text *text) {
@@ -380,8 +398,10 @@ static bool link_program(struct job *job, const char *path) {
 
 static bool build_program(struct job *job, void *context) {
     const struct aot_program *program = context;
-    if (!add_weights(job))
+    const char *weights = weights_source(job);
+    if (!write_weights(job, weights))
         return false;
+    add_file(job, weights);
     for (int i = 0; i < program->count; i++)
         if (!add_text(job, &program->texts[i]))
             return false;
@@ -395,4 +415,23 @@ bool aot_build_program(const struct compiled *compiled, const struct aot_program
                        const struct build_options *options, struct et_error *error) {
     struct aot_program copy = *program;
     return run_job(compiled, program->kind, options, build_program, &copy, error);
+}
+
+/* Objects. */
+
+/* One text, of which the weights are the beginning. */
+static bool build_object(struct job *job, void *context) {
+    const char *weights = weights_source(job);
+    add(job, "-include");
+    add_file(job, weights);
+    return write_weights(job, weights) && link_program(job, context);
+}
+
+bool aot_build_object(const struct compiled *compiled, const char *path,
+                      const struct build_options *options, struct et_error *error) {
+    char *copy = strdup(path);
+    bool good = copy ? run_job(compiled, AOT_OBJECT, options, build_object, copy, error)
+                     : et_fail(error, "out of memory");
+    free(copy);
+    return good;
 }

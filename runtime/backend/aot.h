@@ -16,6 +16,7 @@ enum aot_kind {
     AOT_STATIC, /* it needs not even a C library */
     AOT_SHARED, /* a library, which backends load */
     AOT_MODULE, /* of WebAssembly, without a C library: the texts have what it needs of one */
+    AOT_OBJECT, /* a file for a linker, of the target's compiler */
 };
 
 struct aot_program {
@@ -31,6 +32,11 @@ struct aot_program {
  * It appears at its path only when everything went well. `options` may be NULL. */
 bool aot_build_program(const struct compiled *compiled, const struct aot_program *program,
                        const struct build_options *options, struct et_error *error);
+
+/* Compiles the graph alone, whose weights the text has by the assembler (WEIGHTS_ASSEMBLER), to an
+ * object file, by the compiler of the options' target. It appears as above. */
+bool aot_build_object(const struct compiled *compiled, const char *path,
+                      const struct build_options *options, struct et_error *error);
 
 /* Loads a library that was built so. */
 bool aot_load(const char *path, const char *prefix, struct executable *executable,

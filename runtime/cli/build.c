@@ -10,6 +10,7 @@ struct build_arguments {
     bool link_static;
     const char *output;
     const struct target *target; /* NULL: this machine */
+    enum product { PRODUCT_PROGRAM, PRODUCT_MODULE, PRODUCT_OBJECT } product;
 };
 
 static const struct argp_option options[] = {
@@ -17,14 +18,19 @@ static const struct argp_option options[] = {
      "The program to write, or with --target the folder (default: the model's name, its letters "
      "and digits)",
      0},
-    {"target", 'T', "wasm32|wasm32-simd", 0,
-     "Make a WebAssembly module for browsers, Node and Deno, with an ES module that runs it; "
-     "wasm32-simd is faster, and what all of them have had since 2023. Needs clang and lld",
+    {"target", 'T', "MACHINE", 0,
+     "x86-64, -v2, -v3 or -v4: a program for such CPUs, instead of this one. wasm32 or "
+     "wasm32-simd: a WebAssembly module for browsers, Node and Deno, with an ES module that runs "
+     "it; wasm32-simd is faster, and what all of them have had since 2023. Any other that `emit "
+     "--target` knows, as cortex-m4, riscv32 or aarch64: an object file with the model, its "
+     "weights and its memory, and a header",
      0},
     {"static", 's', 0, 0, "Link everything in: needs nothing at run time, not even a C library", 0},
     {"cc", 'c', "COMPILER", 0,
-     "The C compiler: gcc (the default; clang with --target), clang, or a path; \"ccache gcc\" "
-     "works too",
+     "The C compiler: gcc (the default), clang, or a path; \"ccache gcc\" works too. With "
+     "--target the default is the machine's: clang and lld for wasm32, arm-none-eabi-gcc for "
+     "Cortex-M, riscv64-unknown-elf-gcc for riscv32, arm-linux-gnueabihf-gcc for armv7, "
+     "riscv64-linux-gnu-gcc, aarch64-linux-gnu-gcc",
      0},
     {"cflags", 'f', "FLAGS", 0,
      "Flags for it, after ours; -march=x86-64-v3 instead of -march=native makes a program for "
@@ -52,17 +58,32 @@ static void choose_main(enum standalone_kind *kind, const char *name, struct arg
         argp_error(state, "%s: expected classifier or runner", name);
 }
 
-static void choose_target(struct build_arguments *arguments, const char *name,
-                          struct argp_state *state) {
-    arguments->target = target_find(name);
-    if (arguments->target != &targets[TARGET_WASM32] &&
-        arguments->target != &targets[TARGET_WASM32_SIMD])
-        argp_error(state, "--target=%s: expected wasm32 or wasm32-simd", name);
+/* Says which targets there are. */
+static void refuse_target(const char *name, struct argp_state *state) {
+    struct text names = {0};
+    target_names(&names);
+    const char *all = text_read(&names, NULL);
+    argp_error(state, "--target=%s: expected %s", name, all ? all : "a name of target.def");
+    text_free(&names);
 }
 
-/* A module has no main, nothing to link and no threads. */
-static void check_module(const struct build_arguments *arguments, struct argp_state *state) {
-    if (!arguments->target)
+static void choose_target(struct build_arguments *arguments, const char *name,
+                          struct argp_state *state) {
+    const struct target *target = target_find(name);
+    if (!target)
+        refuse_target(name, state);
+    arguments->target = target;
+    arguments->product = target == &targets[TARGET_WASM32] || target == &targets[TARGET_WASM32_SIMD]
+                             ? PRODUCT_MODULE
+                         : target == &targets[TARGET_BASELINE] || target == &targets[TARGET_AVX2] ||
+                                 target == &targets[TARGET_AVX512]
+                             ? PRODUCT_PROGRAM
+                             : PRODUCT_OBJECT;
+}
+
+/* Modules and objects have no main, nothing to link and no threads. */
+static void check_product(const struct build_arguments *arguments, struct argp_state *state) {
+    if (arguments->product == PRODUCT_PROGRAM)
         return;
     const char *option = arguments->link_static               ? "static"
                          : arguments->kind != STANDALONE_AUTO ? "main"
@@ -79,7 +100,7 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         choose_target(arguments, argument, state);
         return 0;
     case ARGP_KEY_END:
-        check_module(arguments, state);
+        check_product(arguments, state);
         return ARGP_ERR_UNKNOWN; /* others look at the end too */
     case 'o':
         arguments->output = argument;
@@ -101,19 +122,25 @@ static const struct command_line line = {
     .takes_sets = true,
     .parse = parse,
     .arguments = "MODEL.json",
-    .about = "Builds a program with the model and its weights inside.\v"
-             "It needs libc, libm, libpng and zlib at run time (nothing with --static), no file "
-             "beside it, and runs on CPUs like this one. Building needs a C compiler and the "
-             "development files of libpng and zlib.\n\n"
-             "  eigentensor build mnist.json -o mnist-classify\n"
-             "  ./mnist-classify seven.png\n"
-             "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz\n"
-             "  eigentensor build encoder.onnx --axis seq_len=1,16,128\n"
-             "  eigentensor build mnist.json --target=wasm32-simd -o web/mnist\n\n"
-             "Built for several sizes, the program takes the one that the arrays given to it have; "
-             "each --tuned is of one size.\n\n"
-             "A WebAssembly module is a folder: NAME.wasm, NAME.js, NAME.d.ts and package.json. "
-             "NAME.js exports load(), whose result runs the model and tells the digest.",
+    .about =
+        "Builds a program with the model and its weights inside.\v"
+        "It needs libc, libm, libpng and zlib at run time (nothing with --static), no file "
+        "beside it, and runs on CPUs like this one. Building needs a C compiler and the "
+        "development files of libpng and zlib.\n\n"
+        "  eigentensor build mnist.json -o mnist-classify\n"
+        "  ./mnist-classify seven.png\n"
+        "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz\n"
+        "  eigentensor build encoder.onnx --axis seq_len=1,16,128\n"
+        "  eigentensor build mnist.json --target=wasm32-simd -o web/mnist\n\n"
+        "Built for several sizes, the program takes the one that the arrays given to it have; "
+        "each --tuned is of one size.\n\n"
+        "A WebAssembly module is a folder: NAME.wasm, NAME.js, NAME.d.ts and package.json. "
+        "NAME.js exports load(), whose result runs the model and tells the digest.\n\n"
+        "An object for another machine is a folder, too: NAME.o and NAME.h, with which a "
+        "program is linked that calls NAME_run(&inputs, &outputs). It allocates nothing, needs "
+        "no file, and serves one run at a time; options for the compiler, as -Os, go into "
+        "--cflags. `emit --target` writes the same as C.\n\n"
+        "  eigentensor build mnist.json --target=cortex-m4 -o firmware/mnist",
 };
 
 static bool build_program(struct build_arguments *arguments, const struct cli_sizes *sizes,
@@ -142,6 +169,21 @@ static bool build_module(struct build_arguments *arguments, const struct cli_siz
     return good;
 }
 
+static bool build_object(struct build_arguments *arguments, const struct cli_sizes *sizes,
+                         const struct standalone_options *options, struct et_error *error) {
+    struct arena arena = {0};
+    struct object_files files;
+    struct compiled *compiled = object_compile(sizes, &arguments->common.model, options, error);
+    const bool good = compiled &&
+                      object_files(compiled, arguments->output, &arena, &files, error) &&
+                      command_check_output(&arguments->common, files.object, error) &&
+                      command_check_output(&arguments->common, files.header, error) &&
+                      object_build(compiled, options, &files, error);
+    arena_free(&arena);
+    compiled_free(compiled);
+    return good;
+}
+
 int build_command(int count, char **values) {
     struct build_arguments arguments = {0};
     command_parse(&line, count, values, &arguments.common);
@@ -155,9 +197,13 @@ int build_command(int count, char **values) {
     struct cli_sizes sizes;
     struct et_error error = {0};
     arguments.common.model.untuned |= arguments.target != NULL; /* those kept are for this CPU */
-    const bool good =
-        sizes_open(&sizes, &arguments.common.model, &error) &&
-        (arguments.target ? build_module : build_program)(&arguments, &sizes, &building, &error);
+    static bool (*const builds[])(struct build_arguments *, const struct cli_sizes *,
+                                  const struct standalone_options *,
+                                  struct et_error *) = {[PRODUCT_PROGRAM] = build_program,
+                                                        [PRODUCT_MODULE] = build_module,
+                                                        [PRODUCT_OBJECT] = build_object};
+    const bool good = sizes_open(&sizes, &arguments.common.model, &error) &&
+                      builds[arguments.product](&arguments, &sizes, &building, &error);
     sizes_close(&sizes, &arguments.common.model);
     return command_end(&arguments.common, good, &error);
 }

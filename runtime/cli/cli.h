@@ -218,7 +218,7 @@ struct standalone_options {
     const char *const *flags; /* ends with NULL; NULL: none */
     bool link_static;
     int threads;                 /* that share a run; 0: one */
-    const struct target *target; /* of a module; a program is for this CPU */
+    const struct target *target; /* of a module or an object; of a program NULL: this CPU */
 };
 /* The file of a program when none is named: the model's name, as far as it is letters and digits.
  * NULL: out of memory. */
@@ -243,6 +243,22 @@ bool module_files(const struct et_program *program, const char *folder, struct a
 bool module_build(const struct cli_sizes *sizes, const struct cli_model *model,
                   const struct standalone_options *options, const struct module_files *files,
                   struct et_error *error);
+
+/* object.c: a model for a linker, of another machine */
+
+struct object_files {
+    const char *folder, *object, *header;
+};
+/* One size, one thread. */
+struct compiled *object_compile(const struct cli_sizes *sizes, const struct cli_model *model,
+                                const struct standalone_options *options, struct et_error *error);
+/* What is written, named by the prefix; the folder is called so, too, unless one is given. */
+bool object_files(const struct compiled *compiled, const char *folder, struct arena *arena,
+                  struct object_files *files, struct et_error *error);
+/* Builds the files, by the target's compiler unless the options say otherwise; the folder is made
+ * if it is not there. */
+bool object_build(const struct compiled *compiled, const struct standalone_options *options,
+                  const struct object_files *files, struct et_error *error);
 
 /* dot.c: Graphviz */
 

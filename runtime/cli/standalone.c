@@ -350,7 +350,7 @@ bool standalone_build(const struct cli_sizes *sizes, const struct cli_model *mod
     enum standalone_kind kind = options->kind;
     if (!choose_kind(program, sized, &kind, error))
         return false;
-    const struct target *target = cpu_target(error);
+    const struct target *target = options->target ? options->target : cpu_target(error);
     if (!target)
         return false;
     const struct backend *backend = &backends[BACKEND_AOT];
@@ -364,7 +364,7 @@ bool standalone_build(const struct cli_sizes *sizes, const struct cli_model *mod
         return false;
     struct arena arena = {0};
     struct text model_h = {0};
-    struct build_options building = {.cc = options->cc};
+    struct build_options building = {.target = options->target, .cc = options->cc};
     bool good = join_flags(options->flags, &arena, &building.flags)
                     ? describe_model(sizes, model, compiled, &model_h, error)
                     : et_fail(error, "out of memory");

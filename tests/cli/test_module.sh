@@ -9,7 +9,8 @@ enter_work_folder
 # ---- What cannot be ----
 
 expect 2 "$tool" build "$models/mnist/mnist.json" --target=wasm64
-says err '--target=wasm64: expected wasm32 or wasm32-simd'
+says err '--target=wasm64: expected '
+says err ' wasm32, wasm32-simd, '
 for option in --static --main=runner --threads=2; do
     expect 2 "$tool" build "$models/mnist/mnist.json" --target=wasm32-simd "$option"
     says err 'is not for --target=wasm32-simd'

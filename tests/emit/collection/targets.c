@@ -28,7 +28,7 @@ int main(void) {
         state = state * 1664525u + 1013904223u;
         image[i] = (float)(state >> 8) * 0x1p-24f;
     }
-#ifdef __arm__
+#if defined __arm__ && !defined __linux__
     volatile uint32_t *const timer = (volatile uint32_t *)0xe000e010;
     timer[1] = 0xffffff;
     timer[2] = 0;
@@ -36,7 +36,7 @@ int main(void) {
     ticks = timer[2];
 #endif
     mnist_run(&inputs, &outputs);
-#ifdef __arm__
+#if defined __arm__ && !defined __linux__
     ticks = (ticks - timer[2]) & 0xffffff;
 #endif
     printf("%08x %.1f\n", (unsigned)hash_of(logits, CLASSES), (double)ticks * 40 / 1e6);
