@@ -174,6 +174,7 @@ struct et_samples {
     double error, accuracy;
     const char *io; /* "int8" or "uint8": of inputs and outputs, where they can be such integers
                        (et_program_input_scale()); NULL: they stay as they are */
+    bool equalise; /* scale channels before ReLU by powers of two first (docs/using.md, quantize) */
 };
 /* Makes a program of another graph, whose convolutions and linear layers are sums of products of
  * 8-bit integers (docs/using.md, quantize). It has its own digest, and its own bits, the same in

@@ -38,6 +38,7 @@ static bool read_options(const struct et_samples *samples, struct rewrite_option
         return et_fail(error, "range \"%.100s\": there is no such", samples->range);
     if (!is_share(samples->error) || !is_share(samples->accuracy))
         return et_fail(error, "expected shares from 0 to 1 of error and accuracy");
+    options->quantize_equalise = samples->equalise;
     options->quantize_budget =
         (struct quantize_budget){.error = samples->error, .accuracy = samples->accuracy};
     return read_io(samples->io, options, error);

@@ -23,7 +23,7 @@ class Axis(ctypes.Structure):
 class Samples(ctypes.Structure):
     _fields_ = [("count", c_int64), ("inputs", c_void_p), ("labels", POINTER(c_int64)),
                 ("range", c_char_p), ("error", c_double), ("accuracy", c_double),
-                ("io", c_char_p)]
+                ("io", c_char_p), ("equalise", c_bool)]
 
 
 class Tensor(ctypes.Structure):

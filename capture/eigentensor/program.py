@@ -129,15 +129,16 @@ class GraphProgram:
         _call("et_program_fast", self._handle, bound, ctypes.byref(made), ctypes.byref(error))
         return GraphProgram(made.value) if made else self
 
-    def quantized(self, samples, labels=None, range="extremes", error=0, accuracy=0,
-                  io=None):
+    def quantized(self, samples, labels=None, range="extremes", error=0, accuracy=0, io=None,
+                  equalise=False):
         """A program whose convolutions and linear layers are sums of products of 8-bit integers, in
         steps of the ranges that tensors have on the samples, each a dictionary of inputs. `range`
         is "extremes", "percentile", "squares" or "entropy". Within `error`, a share of the outputs'
         size, or `accuracy`, a share of the samples that may lose their right one of `labels`, the
         most sensitive layers stay float32. With `io`, "int8" or "uint8", inputs and outputs that
-        can be such integers are, and have a `scale` and a `zero`. This one itself where nothing is
-        quantized."""
+        can be such integers are, and have a `scale` and a `zero`. With `equalise`, channels that
+        one layer writes past ReLU and another reads are scaled by powers of two first, to suit
+        their codes. This one itself where nothing is quantized."""
         for sample in samples:
             self._check_names(sample)
         held = [memoryview(bytearray().join(_given(each, sample[each.name], 1)
@@ -146,7 +147,7 @@ class GraphProgram:
             raise ValueError(f"{len(labels)} labels of {len(samples)} samples")
         given = Samples(len(samples), ctypes.cast(_pointers(held), ctypes.c_void_p),
                         (ctypes.c_int64 * len(labels))(*labels) if labels is not None else None,
-                        range.encode(), error, accuracy, io and io.encode())
+                        range.encode(), error, accuracy, io and io.encode(), equalise)
         made = ctypes.c_void_p()
         _call("et_program_quantize", self._handle, ctypes.byref(given), ctypes.byref(made))
         return GraphProgram(made.value) if made else self

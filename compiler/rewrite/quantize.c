@@ -125,6 +125,17 @@ static void fold_first(struct rewriting *rewriting) {
     rewriting->rewrite = REWRITE_quantize;
 }
 
+/* The factors that it brings are folded, too. */
+static void equalise_first(struct rewriting *rewriting) {
+    struct quantizing plan = {.rewriting = rewriting};
+    analysis_begin(rewriting);
+    find_sites(&plan);
+    const bool changed = quantize_equalise(&plan);
+    analysis_end(rewriting);
+    if (changed)
+        fold_first(rewriting);
+}
+
 static void check_options(struct rewriting *rewriting) {
     const struct rewrite_options *options = &rewriting->options;
     if (!options->data)
@@ -141,6 +152,8 @@ void rewrite_quantize(struct rewriting *rewriting) {
     const struct quantize_budget *budget = &rewriting->options.quantize_budget;
     check_options(rewriting);
     fold_first(rewriting);
+    if (rewriting->options.quantize_equalise)
+        equalise_first(rewriting);
     analysis_begin(rewriting);
     find_sites(&plan);
     if (plan.site_count && rewrites_io(&rewriting->options))

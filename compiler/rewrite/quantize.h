@@ -69,6 +69,10 @@ void quantize_observe(struct quantizing *quantizing);
 /* The code of a number. */
 int quantize_number(const struct quantization *quantization, float number);
 
+/* quantize_equalise.c: makes the graph another, whose channels between contractions are as large as
+ * suits their codes. False: there is nothing to do. Requires the sites. */
+bool quantize_equalise(struct quantizing *quantizing);
+
 /* quantize_range.c: narrows the range of a tensor, of which there is a histogram. */
 void quantize_narrow(struct quantized_tensor *tensor, enum quantize_range range);
 

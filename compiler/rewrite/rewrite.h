@@ -147,6 +147,7 @@ struct rewrite_options {
     bool stored_zeros;               /* each block of codes has a zero of its own */
     const struct rewrite_data *data; /* quantize: what it needs, or else fails */
     enum quantize_range quantize_range;
+    bool quantize_equalise; /* channels before ReLU are scaled by powers of two first */
     struct quantize_budget quantize_budget;
 };
 /* Applies rewrites one after another to a verified graph with weights bound. `options` may be NULL.

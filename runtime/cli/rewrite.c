@@ -24,6 +24,7 @@ enum {
     KEY_ZEROS,
     KEY_LABELS,
     KEY_RANGE,
+    KEY_EQUALISE,
     KEY_ERROR,
     KEY_ACCURACY,
     KEY_EXACT,
@@ -72,6 +73,10 @@ static const struct argp_option options[] = {
      "store-weights: and a zero of their own, which is better where they are not centred", 0},
     {"range", KEY_RANGE, "NAME", 0,
      "quantize: which range of what was seen has codes, of those above (default: extremes)", 0},
+    {"equalise", KEY_EQUALISE, 0, 0,
+     "quantize: scale each channel that one layer writes past ReLU and another reads by a power of "
+     "two first, so that it reaches as far among the activations as its weights among theirs",
+     0},
     {"error", KEY_ERROR, "SHARE", 0,
      "quantize: let the most sensitive layers stay float32, so that the outputs change by no more "
      "than SHARE of their size on the data, root mean square: 0.01 or 1%",
@@ -171,7 +176,7 @@ static const struct rewrite_key {
     {KEY_ERROR, REWRITE_quantize},      {KEY_ACCURACY, REWRITE_quantize},
     {KEY_LABELS, REWRITE_quantize},     {KEY_TYPE, REWRITE_store_weights},
     {KEY_BLOCK, REWRITE_store_weights}, {KEY_ZEROS, REWRITE_store_weights},
-    {KEY_EXACT, REWRITE_integers},
+    {KEY_EXACT, REWRITE_integers},      {KEY_EQUALISE, REWRITE_quantize},
 };
 
 static bool was_given(const struct rewrite_arguments *arguments, int key) {
@@ -246,6 +251,9 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     case KEY_RANGE:
         if (!quantize_range_from_name(argument, &arguments->options.quantize_range))
             argp_error(state, "%s: no such range; see --help", argument);
+        return 0;
+    case KEY_EQUALISE:
+        arguments->options.quantize_equalise = true;
         return 0;
     case KEY_ERROR:
         arguments->options.quantize_budget.error = parse_share(argument, state);

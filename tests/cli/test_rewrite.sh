@@ -355,6 +355,12 @@ expect 0 "$tool" run --mode=eager int8.json two --index=1 -o entry.npy
 expect 0 "$tool" run --mode=eager int8.json image.npy -o array.npy
 same entry.npy array.npy
 
+expect 0 "$tool" rewrite quantize "$mnist" -o equal.json --data two --equalise
+says out 'quantize: 5 of 5 sites'
+says out 'layers.2.weight.folded'
+expect 2 "$tool" rewrite winograd "$mnist" -o x.json --equalise
+says err '--equalise is for quantize'
+
 expect 0 "$tool" rewrite integers others.json -o sensor.json --io uint8
 says out 'stays: it is not made of 8-bit integers alone'
 expect 2 "$tool" rewrite winograd --io int8 "$mnist" -o x.json

@@ -161,6 +161,116 @@ Test(quantize, codes_go_on_from_the_sums) {
     graph_free(graph);
 }
 
+/* ---- Equalisation ---- */
+
+/* A weight, or a bias, whose channels along an axis are of very different sizes; or, inverted, one
+ * that makes up for that. */
+static struct tensor uneven(struct tensor_context *context, int rank, const int64_t *shape,
+                            int axis, bool inverted) {
+    int64_t factor_shape[MAX_RANK];
+    float factors[64];
+    for (int i = 0; i < rank; i++)
+        factor_shape[i] = i == axis ? shape[i] : 1;
+    for (int64_t i = 0; i < shape[axis]; i++)
+        factors[i] = ldexpf(1, (int)(inverted ? -1 : 1) * (int)(i * 5 % 11 - 5));
+    return tensor_mul(
+        some_weight(context, rank, shape),
+        tensor_const(context, DTYPE_FLOAT32, rank, factor_shape, shape[axis], factors));
+}
+
+static struct tensor uneven_filters(struct tensor_context *context) {
+    struct conv2d_options options = {.groups = 1};
+    struct tensor x = conv2d(picture(context), uneven(context, SHAPE(8, 4, 3, 3), 0, false),
+                             uneven(context, SHAPE(8), 0, false), options);
+    options.padding[0] = options.padding[1] = 1;
+    x = max_pool2d(relu(x), (struct pool2d_options){.kernel = {2, 2}});
+    return conv2d(x, uneven(context, SHAPE(5, 8, 3, 3), 1, true), some_weight(context, SHAPE(5)),
+                  options);
+}
+/* Of which channels the elements are is a matter of a reshape that is no view. */
+static struct tensor uneven_flattened(struct tensor_context *context) {
+    struct tensor x =
+        conv2d(test_input(context, SHAPE(3, 2, 4, 4)), uneven(context, SHAPE(7, 2, 3, 3), 0, false),
+               uneven(context, SHAPE(7), 0, false), (struct conv2d_options){.groups = 1});
+    x = tensor_reshape(relu(x), SHAPE(3, 7, 4));
+    x = tensor_reshape(x, SHAPE(3, 28));
+    struct tensor w = tensor_reshape(uneven(context, SHAPE(6, 7, 4), 1, true), SHAPE(6, 28));
+    return linear(x, w, some_weight(context, SHAPE(6)));
+}
+static struct tensor uneven_layers(struct tensor_context *context) {
+    struct tensor x =
+        linear(test_input(context, SHAPE(5, 12)), uneven(context, SHAPE(16, 12), 0, false),
+               uneven(context, SHAPE(16), 0, false));
+    return linear(relu(x), uneven(context, SHAPE(9, 16), 1, true), NO_TENSOR);
+}
+
+static const struct {
+    const char *name;
+    make_tensor *make;
+} uneven_graphs[] = {
+    {"filters", uneven_filters}, {"flattened", uneven_flattened}, {"layers", uneven_layers}};
+
+static struct rewritten equalise(struct graph *graph, bool equalise, double most_error) {
+    struct program_samples samples = {.count = 4, .context = graph, .fill = fill_sample};
+    struct rewrite_data data = program_data(&samples);
+    struct rewrite_options options = {
+        .data = &data, .quantize_equalise = equalise, .quantize_budget = {.error = most_error}};
+    return rewrite_with(graph, REWRITE_quantize, &options);
+}
+
+static double quantized_error(struct graph *graph, bool equalised, const char *name) {
+    struct rewritten found = equalise(graph, equalised, 0);
+    struct inputs inputs = ordinary_inputs(graph, 3);
+    double *expected = run_widely(graph, &inputs);
+    float *codes = run_eagerly(found.graph, &inputs);
+    const double error = error_of(codes, expected, node_elements(graph->outputs[0].node));
+    cr_expect_eq(rewritten_count(&found, REWRITE_quantize), 2, "%s", name);
+    expect_same_bits(found.graph, "jit", name);
+    et_release(expected);
+    et_release(codes);
+    inputs_free(&inputs);
+    rewritten_free(&found);
+    return error;
+}
+
+Test(quantize, equalised_channels_have_codes_enough) {
+    for (size_t i = 0; i < sizeof uneven_graphs / sizeof *uneven_graphs; i++) {
+        const char *name = uneven_graphs[i].name;
+        struct graph *graph = test_graph(uneven_graphs[i].make(tensor_context_new(name)));
+        const double plain = quantized_error(graph, false, name);
+        const double equalised = quantized_error(graph, true, name);
+        cr_expect(equalised < 0.02 && equalised < plain / 4, "%s: %g became %g", name, plain,
+                  equalised);
+        graph_free(graph);
+    }
+}
+
+/* With a budget that leaves all layers in float32, the factors alone are there. */
+Test(quantize, equalisation_keeps_the_bits_of_floats) {
+    for (size_t i = 0; i < sizeof uneven_graphs / sizeof *uneven_graphs; i++) {
+        const char *name = uneven_graphs[i].name;
+        struct graph *graph = test_graph(uneven_graphs[i].make(tensor_context_new(name)));
+        struct rewritten plain = equalise(graph, false, 1e-12);
+        struct rewritten equalised = equalise(graph, true, 1e-12);
+        struct inputs inputs = ordinary_inputs(graph, 3);
+        float *before = run_eagerly(plain.graph, &inputs);
+        float *after = run_eagerly(equalised.graph, &inputs);
+        struct digest plain_digest, equalised_digest;
+        cr_assert(graph_digest(plain.graph, &plain_digest, NULL));
+        cr_assert(graph_digest(equalised.graph, &equalised_digest, NULL));
+        cr_expect_not(digest_equal(&plain_digest, &equalised_digest), "%s: nothing was scaled",
+                      name);
+        cr_expect_eq(count_op(equalised.graph, OP_MUL), 0, "%s: factors are left", name);
+        cr_expect_arr_eq(before, after, (size_t)node_bytes(graph->outputs[0].node), "%s", name);
+        et_release(before);
+        et_release(after);
+        inputs_free(&inputs);
+        rewritten_free(&plain);
+        rewritten_free(&equalised);
+        graph_free(graph);
+    }
+}
+
 /* ---- Codes, by hand ---- */
 
 /* y = x @ w.T + b of numbers whose steps are powers of two: x from -128 / 256 to 127 / 256, so that
