@@ -42,13 +42,14 @@ cross arm-none-eabi-gcc gcc-arm-none-eabi - - -
 cross /usr/lib/arm-none-eabi/newlib/libc.a libnewlib-arm-none-eabi - - -
 cross i686-linux-gnu-gcc   gcc-i686-linux-gnu -                     -           -
 cross /usr/i686-linux-gnu/lib/libc.a libc6-dev-i386-cross -         -           -
-cross arm-none-eabi-gcc    gcc-arm-none-eabi -                      -           -
 cross /usr/lib/arm-none-eabi/lib/libc.a libnewlib-arm-none-eabi -   -           -
 cross qemu-system-arm      qemu-system-arm  -                       -           -
 cross riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf - - -
 cross /usr/lib/picolibc/riscv64-unknown-elf/lib/libc.a picolibc-riscv64-unknown-elf - - -
 cross qemu-system-riscv32  qemu-system-misc -                       -           -
 cross /usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib - - -
+cross x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64-win32 - - -
+cross /usr/lib/wine/wine64 wine64         -                       -           -
 wheel python3              python3          python3                 python      python3
 wheel python:ensurepip     python3-venv     python3                 python      python3
 bench clang                clang            clang                   clang       llvm

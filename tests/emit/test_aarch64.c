@@ -32,7 +32,7 @@ static void build(const struct collection *collection, const char *const *comman
 }
 
 /* By the command, a part of the random graphs, of seeds from so far beyond the first on. */
-static void check(const char *const *command, uint64_t beyond, uint64_t part) {
+static void check(const char *machine, const char *const *command, uint64_t beyond, uint64_t part) {
     struct scratch scratch;
     make_scratch(&scratch);
     struct collection collection = {.folder = scratch.path, .target = target_find("neon")};
@@ -45,12 +45,14 @@ static void check(const char *const *command, uint64_t beyond, uint64_t part) {
     snprintf(path, sizeof path, "%s/all", scratch.path);
     build(&collection, command, path);
     expect_success((const char *[]){EMULATOR, path, NULL});
+    collection_report(&collection, machine);
     collection_end(&collection);
     scratch_remove(&scratch);
 }
 
 Test(aarch64, the_same_bits, .timeout = 900) {
-    check((const char *[]){COMPILER, "-std=gnu11", "-O2", "-static", "-fno-math-errno",
+    check("aarch64",
+          (const char *[]){COMPILER, "-std=gnu11", "-O2", "-static", "-fno-math-errno",
                            "-fno-trapping-math", NULL},
           0, 1);
 }
@@ -58,7 +60,8 @@ Test(aarch64, the_same_bits, .timeout = 900) {
 /* clang finds the headers and libraries of the other compiler. The seeds are some that it made
  * mistakes of (findings/clang_choice_of_zero.sh). */
 Test(aarch64, the_same_bits_by_clang, .timeout = 900) {
-    check((const char *[]){"clang", "--target=aarch64-linux-gnu", "-std=gnu11", "-O2", "-static",
+    check("aarch64 (clang)",
+          (const char *[]){"clang", "--target=aarch64-linux-gnu", "-std=gnu11", "-O2", "-static",
                            "-fno-math-errno", NULL},
           BEYOND, HALF);
 }

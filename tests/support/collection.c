@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/base/byte_order.h"
+#include "compiler/import/model_file.h"
 #include "runtime/backend/process.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/trial.h"
@@ -175,14 +176,20 @@ static void collect(struct collection *collection, const char *name, struct grap
 }
 
 void collect_stored(struct collection *collection) {
-    static const char *const files[STORED_COUNT] = {"models/mnist/mnist.json",
-                                                    "models/mnist/mnist-int8.json"};
-    static const char *const names[STORED_COUNT] = {"stored", "stored_int8"};
+    static const struct et_axis batch = {"batch", 3};
+    static const struct {
+        const char *name, *file;
+        int axis_count;
+    } models[STORED_COUNT] = {{"stored", "models/mnist/mnist.json", 0},
+                              {"stored_int8", "models/mnist/mnist-int8.json", 0},
+                              {"lstm", "tests/import/torch/lstm.onnx", 1}};
     struct et_error error = {0};
     for (int i = 0; i < STORED_COUNT; i++) {
-        struct graph *graph = graph_load(files[i], &collection->weights[i], &error);
+        const struct import_options options = {.axis_count = models[i].axis_count, .axes = &batch};
+        struct graph *graph =
+            model_load(models[i].file, NULL, &options, &collection->weights[i], &error);
         cr_assert(graph, "%s", error.message);
-        collect(collection, names[i], graph, STORED_SEED);
+        collect(collection, models[i].name, graph, STORED_SEED);
     }
 }
 
@@ -230,4 +237,11 @@ void collection_end(struct collection *collection) {
     text_free(&collection->table);
     for (int i = 0; i < STORED_COUNT; i++)
         weights_free(collection->weights[i]);
+}
+
+void collection_report(const struct collection *collection, const char *machine) {
+    const int stored = collection->weights[0] ? STORED_COUNT : 0;
+    printf("# %s: the same bits in %d random graphs and %d models\n", machine,
+           collection->count - stored, stored);
+    fflush(stdout);
 }

@@ -8,7 +8,7 @@
 #include "compiler/store/store.h"
 #include "compiler/target/target.h"
 
-enum { MOST_COLLECTED = 1000, STORED_COUNT = 2 };
+enum { MOST_COLLECTED = 1000, STORED_COUNT = 3 };
 
 /* Graphs in a folder, and what the program has to say of them. */
 struct collection {
@@ -25,7 +25,8 @@ struct collection {
     struct weights *weights[STORED_COUNT];
 };
 
-/* The stored networks, of float32 and of 8-bit integers, and the random graph of a seed. */
+/* The stored networks, of float32 and of 8-bit integers, and an LSTM of PyTorch; the random graph
+ * of a seed. */
 void collect_stored(struct collection *collection);
 void collect_random(struct collection *collection, uint64_t seed);
 /* Builds the program: `command` is the compiler and its options, ends with NULL and knows nothing
@@ -33,6 +34,8 @@ void collect_random(struct collection *collection, uint64_t seed);
 int collection_build(const struct collection *collection, const char *const *command,
                      const char *program, struct text *said);
 void collection_end(struct collection *collection);
+/* Prints a line for the table of docs/targets.md: the program ran on that machine. */
+void collection_report(const struct collection *collection, const char *machine);
 
 /* Runs a command, which must succeed. */
 void expect_success(const char *const *arguments);
