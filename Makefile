@@ -145,7 +145,8 @@ $(BUILD)/%.o: %.c | build/setup-run
 $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o \
   $(BUILD)/runtime/cli/module.o: \
     $(wildcard templates/* templates/cuda/* templates/programs/* templates/wasm/* compiler/base/* \
-      compiler/graph/*.def runtime/*.h runtime/formats/* runtime/cli/*.[ch])
+      compiler/graph/*.def compiler/ir/launch.h runtime/*.h runtime/backend/cuda* \
+      runtime/formats/* runtime/cli/*.[ch])
 
 # The interpreter multiplies, adds and rounds by the C library, all else by templates/fma.h and
 # round.h: each is held against the other.

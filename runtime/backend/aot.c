@@ -378,7 +378,7 @@ static bool add_text(struct job *job, const struct aot_text *text) {
         return et_fail(job->error, "%s: expected the plain name of a file", text->name);
     if (strcmp(text->name + length - 2, ".c") == 0)
         add_file(job, text->name);
-    return write_part(job, text->name, text->text, strlen(text->text));
+    return write_part(job, text->name, text->text, text->bytes ? text->bytes : strlen(text->text));
 }
 
 /* Ends the command and runs it; the file gets its name when it is finished. */

@@ -9,6 +9,7 @@
 struct aot_text {
     const char *name; /* "main.c"; with folders where others include it so: "a/b.h" */
     const char *text;
+    size_t bytes; /* of it; 0: it ends with a zero byte */
 };
 
 enum aot_kind {

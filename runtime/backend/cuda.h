@@ -20,9 +20,9 @@ bool cuda_plan_of(const struct compiled *compiled, const struct graph *graph, st
 void cuda_modules_free(struct cuda_modules *modules);
 
 /* cuda_nvrtc.c: what NVRTC makes of a text for GPUs of that compute capability, by as many threads
- * as there are cores. */
-bool cuda_nvrtc(const struct compiled *compiled, int compute, struct cuda_modules *modules,
-                struct et_error *error);
+ * as there are cores: machine code, or PTX, of which a driver makes code for later ones, too. */
+bool cuda_nvrtc(const struct compiled *compiled, int compute, bool ptx,
+                struct cuda_modules *modules, struct et_error *error);
 
 /* cuda_compile.c: the machine code of a text for a device; what was compiled by another process
  * where `keep_for` is set, *from_cache then. */

@@ -68,11 +68,12 @@ static bool unpack(const char *bytes, size_t count, int kernel_count,
     if (count < first || count - first < numbers)
         return false;
     memcpy(lengths, bytes, first);
-    modules->module_of = et_allocate((size_t)kernel_count + 1, sizeof *modules->module_of);
+    int32_t *module_of = et_allocate((size_t)kernel_count + 1, sizeof *module_of);
+    modules->module_of = module_of;
     modules->kernel_count = kernel_count;
-    bool good = modules->module_of != NULL;
+    bool good = module_of != NULL;
     if (good) {
-        memcpy(modules->module_of, bytes + first, numbers);
+        memcpy(module_of, bytes + first, numbers);
         good = unpack_modules(bytes + first + numbers, count - first - numbers, lengths, modules);
     }
     if (!good)
@@ -115,7 +116,7 @@ bool cuda_compile(const struct compiled *compiled, const struct cuda_device *dev
     if (good) {
         cache_touch(path);
     } else {
-        good = cuda_nvrtc(compiled, device->compute, modules, error);
+        good = cuda_nvrtc(compiled, device->compute, false, modules, error);
         if (good && path)
             keep(path, folder, modules);
     }

@@ -14,10 +14,10 @@
 enum { MOST_CUDA_MODULES = 32 };
 struct cuda_modules {
     int count;
-    char *codes[MOST_CUDA_MODULES];
+    const char *codes[MOST_CUDA_MODULES];
     size_t bytes[MOST_CUDA_MODULES];
     int kernel_count;
-    int32_t *module_of; /* by kernel of the plan; -1: it is part of another */
+    const int32_t *module_of; /* by kernel of the plan; -1: it is part of another */
 };
 
 struct cuda_tensor {

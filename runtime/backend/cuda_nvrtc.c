@@ -15,6 +15,14 @@ enum {
     FEWEST_WORK = 4,      /* for which a thread, which reads all functions again, is worth it */
 };
 
+/* What is compiled, and for what. */
+struct dealing {
+    const struct compiled *compiled;
+    int compute, part_count;
+    bool ptx;
+    int *part_of; /* by kernel; -1: it stands in all parts, as what a scan does in a step */
+};
+
 /* ---- One text ---- */
 
 /* What the compiler says, up to the first lines of it. */
@@ -30,12 +38,13 @@ static bool fail_to_compile(const struct cuda_compiler *compiler, void *program,
     return false;
 }
 
-static char *code_of(const struct cuda_compiler *compiler, void *program, size_t *bytes,
+static char *code_of(const struct cuda_compiler *compiler, void *program, bool ptx, size_t *bytes,
                      struct et_error *error) {
-    const bool sized =
-        !compiler->nvrtcGetCUBINSize(program, bytes) && *bytes > 0 && *bytes <= MOST_BYTES;
+    const int failed = ptx ? compiler->nvrtcGetPTXSize(program, bytes)
+                           : compiler->nvrtcGetCUBINSize(program, bytes);
+    const bool sized = !failed && *bytes > 0 && *bytes <= MOST_BYTES;
     char *code = sized ? et_allocate_unset(*bytes) : NULL;
-    if (code && !compiler->nvrtcGetCUBIN(program, code))
+    if (code && !(ptx ? compiler->nvrtcGetPTX : compiler->nvrtcGetCUBIN)(program, code))
         return code;
     et_fail(error, sized && !code ? "out of memory" : "NVRTC gave no code");
     et_release(code);
@@ -43,11 +52,13 @@ static char *code_of(const struct cuda_compiler *compiler, void *program, size_t
 }
 
 /* None of the options changes a bit of any result: they keep the compiler from what would. */
-static char *compile_text(const char *source, const char *name, int compute, size_t *bytes,
+static char *compile_text(const char *source, const struct dealing *dealing, size_t *bytes,
                           struct et_error *error) {
     const struct cuda_compiler *compiler = cuda_compiler(error);
+    const char *name = dealing->compiled->prefix;
     char architecture[32];
-    snprintf(architecture, sizeof architecture, "-arch=sm_%d", compute);
+    snprintf(architecture, sizeof architecture, dealing->ptx ? "-arch=compute_%d" : "-arch=sm_%d",
+             dealing->compute);
     const char *const options[] = {architecture, "-std=c++17",     "-fmad=false",
                                    "-ftz=false", "-prec-div=true", "-prec-sqrt=true"};
     void *program = NULL;
@@ -59,7 +70,7 @@ static char *compile_text(const char *source, const char *name, int compute, siz
     }
     char *code = NULL;
     if (!compiler->nvrtcCompileProgram(program, (int)(sizeof options / sizeof *options), options))
-        code = code_of(compiler, program, bytes, error);
+        code = code_of(compiler, program, dealing->ptx, bytes, error);
     else
         fail_to_compile(compiler, program, error);
     compiler->nvrtcDestroyProgram(&program);
@@ -67,12 +78,6 @@ static char *compile_text(const char *source, const char *name, int compute, siz
 }
 
 /* ---- Parts ---- */
-
-struct dealing {
-    const struct compiled *compiled;
-    int compute, part_count;
-    int *part_of; /* by kernel; -1: it stands in all parts, as what a scan does in a step */
-};
 
 struct text_part {
     const struct dealing *dealing;
@@ -149,8 +154,7 @@ static void *compile_part(void *of) {
     struct text_part *part = of;
     char *text = text_of(part);
     if (text)
-        part->code = compile_text(text, part->dealing->compiled->prefix, part->dealing->compute,
-                                  &part->bytes, &part->error);
+        part->code = compile_text(text, part->dealing, &part->bytes, &part->error);
     else
         et_fail(&part->error, "out of memory");
     et_release(text);
@@ -169,12 +173,12 @@ static int module_of(const struct dealing *dealing, int kernel) {
 static bool name_modules(const struct dealing *dealing, struct cuda_modules *modules,
                          struct et_error *error) {
     const int count = dealing->compiled->kernel_count;
-    modules->module_of = et_allocate((size_t)count + 1, sizeof *modules->module_of);
-    if (!modules->module_of)
+    int32_t *numbers = et_allocate((size_t)count + 1, sizeof *numbers);
+    if (!numbers)
         return et_fail(error, "out of memory");
     for (int i = 0; i < count; i++)
-        modules->module_of[i] =
-            dealing->compiled->kernels[i].launch.blocks ? module_of(dealing, i) : -1;
+        numbers[i] = dealing->compiled->kernels[i].launch.blocks ? module_of(dealing, i) : -1;
+    modules->module_of = numbers;
     modules->kernel_count = count;
     return true;
 }
@@ -200,13 +204,13 @@ static bool compile_parts(const struct dealing *dealing, struct text_part *parts
     return good && name_modules(dealing, modules, error);
 }
 
-bool cuda_nvrtc(const struct compiled *compiled, int compute, struct cuda_modules *modules,
-                struct et_error *error) {
+bool cuda_nvrtc(const struct compiled *compiled, int compute, bool ptx,
+                struct cuda_modules *modules, struct et_error *error) {
     *modules = (struct cuda_modules){0};
     if (!cuda_compiler(error))
         return false;
     struct dealing dealing = {
-        .compiled = compiled, .compute = compute, .part_count = count_parts(compiled)};
+        .compiled = compiled, .compute = compute, .ptx = ptx, .part_count = count_parts(compiled)};
     struct text_part *parts = et_allocate((size_t)dealing.part_count, sizeof *parts);
     dealing.part_of = et_allocate((size_t)compiled->kernel_count + 1, sizeof *dealing.part_of);
     bool good = parts && dealing.part_of;
@@ -227,7 +231,7 @@ bool cuda_nvrtc(const struct compiled *compiled, int compute, struct cuda_module
 
 void cuda_modules_free(struct cuda_modules *modules) {
     for (int i = 0; i < modules->count; i++)
-        et_release(modules->codes[i]);
-    et_release(modules->module_of);
+        et_release((void *)modules->codes[i]);
+    et_release((void *)modules->module_of);
     *modules = (struct cuda_modules){0};
 }

@@ -9,8 +9,8 @@ struct build_arguments {
     enum standalone_kind kind;
     bool link_static;
     const char *output;
-    const struct target *target; /* NULL: this machine */
-    enum product { PRODUCT_PROGRAM, PRODUCT_MODULE, PRODUCT_OBJECT } product;
+    const struct target *target; /* NULL: this machine, or all GPUs */
+    enum product { PRODUCT_PROGRAM, PRODUCT_CUDA, PRODUCT_MODULE, PRODUCT_OBJECT } product;
 };
 
 static const struct argp_option options[] = {
@@ -23,7 +23,8 @@ static const struct argp_option options[] = {
      "wasm32-simd: a WebAssembly module for browsers, Node and Deno, with an ES module that runs "
      "it; wasm32-simd is faster, and what all of them have had since 2023. Any other that `emit "
      "--target` knows, as cortex-m4, riscv32 or aarch64: an object file with the model, its "
-     "weights and its memory, and a header",
+     "weights and its memory, and a header. cuda: a program that runs the model on an NVIDIA GPU; "
+     "sm_80, sm_90 or sm_100: on those of one generation",
      0},
     {"static", 's', 0, 0, "Link everything in: needs nothing at run time, not even a C library", 0},
     {"cc", 'c', "COMPILER", 0,
@@ -63,34 +64,41 @@ static void refuse_target(const char *name, struct argp_state *state) {
     struct text names = {0};
     target_names(&names);
     const char *all = text_read(&names, NULL);
-    argp_error(state, "--target=%s: expected %s", name, all ? all : "a name of target.def");
+    argp_error(state, "--target=%s: expected %s, or for a GPU cuda, sm_80, sm_90 or sm_100", name,
+               all ? all : "a name of target.def");
     text_free(&names);
 }
 
 static void choose_target(struct build_arguments *arguments, const char *name,
                           struct argp_state *state) {
-    const struct target *target = target_find(name);
-    if (!target)
+    const struct target *gpu = gpu_target_find(name), *target = target_find(name);
+    const bool cuda = gpu || strcmp(name, "cuda") == 0;
+    if (!target && !cuda)
         refuse_target(name, state);
-    arguments->target = target;
-    arguments->product = target == &targets[TARGET_WASM32] || target == &targets[TARGET_WASM32_SIMD]
-                             ? PRODUCT_MODULE
-                         : target == &targets[TARGET_BASELINE] || target == &targets[TARGET_AVX2] ||
-                                 target == &targets[TARGET_AVX512]
-                             ? PRODUCT_PROGRAM
-                             : PRODUCT_OBJECT;
+    arguments->target = cuda ? gpu : target;
+    arguments->product =
+        cuda ? PRODUCT_CUDA
+        : target == &targets[TARGET_WASM32] || target == &targets[TARGET_WASM32_SIMD]
+            ? PRODUCT_MODULE
+        : target == &targets[TARGET_BASELINE] || target == &targets[TARGET_AVX2] ||
+                target == &targets[TARGET_AVX512]
+            ? PRODUCT_PROGRAM
+            : PRODUCT_OBJECT;
 }
 
-/* Modules and objects have no main, nothing to link and no threads. */
+/* Modules and objects have no main, nothing to link and no threads; a program for GPUs opens the
+ * driver. */
 static void check_product(const struct build_arguments *arguments, struct argp_state *state) {
     if (arguments->product == PRODUCT_PROGRAM)
         return;
-    const char *option = arguments->link_static               ? "static"
-                         : arguments->kind != STANDALONE_AUTO ? "main"
-                         : arguments->common.threads > 1      ? "threads"
-                                                              : NULL;
+    const bool has_main = arguments->product == PRODUCT_CUDA;
+    const char *option = arguments->link_static                            ? "static"
+                         : arguments->common.threads > 1                   ? "threads"
+                         : arguments->kind != STANDALONE_AUTO && !has_main ? "main"
+                                                                           : NULL;
     if (option)
-        argp_error(state, "--%s is not for --target=%s", option, arguments->target->name);
+        argp_error(state, "--%s is not for --target=%s", option,
+                   arguments->target ? arguments->target->name : "cuda");
 }
 
 static error_t parse(void *input, int key, char *argument, struct argp_state *state) {
@@ -126,12 +134,15 @@ static const struct command_line line = {
         "Builds a program with the model and its weights inside.\v"
         "It needs libc, libm, libpng and zlib at run time (nothing with --static), no file "
         "beside it, and runs on CPUs like this one. Building needs a C compiler and the "
-        "development files of libpng and zlib.\n\n"
+        "development files of libpng and zlib. A program for GPUs needs the driver's "
+        "libcuda.so.1 at run time, nothing else of CUDA: machine code for each generation is "
+        "inside. Building that needs NVRTC.\n\n"
         "  eigentensor build mnist.json -o mnist-classify\n"
         "  ./mnist-classify seven.png\n"
         "  ./mnist-classify --idx t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz\n"
         "  eigentensor build encoder.onnx --axis seq_len=1,16,128\n"
-        "  eigentensor build mnist.json --target=wasm32-simd -o web/mnist\n\n"
+        "  eigentensor build mnist.json --target=wasm32-simd -o web/mnist\n"
+        "  eigentensor build mnist.json --target=cuda -o mnist-on-gpu\n\n"
         "Built for several sizes, the program takes the one that the arrays given to it have; "
         "each --tuned is of one size.\n\n"
         "A WebAssembly module is a folder: NAME.wasm, NAME.js, NAME.d.ts and package.json. "
@@ -193,13 +204,16 @@ int build_command(int count, char **values) {
         .flags = (const char *const *)arguments.common.flags.items,
         .link_static = arguments.link_static,
         .threads = arguments.common.threads,
-        .target = arguments.target};
+        .target = arguments.target,
+        .cuda = arguments.product == PRODUCT_CUDA};
     struct cli_sizes sizes;
     struct et_error error = {0};
-    arguments.common.model.untuned |= arguments.target != NULL; /* those kept are for this CPU */
+    /* Those kept are for this CPU. */
+    arguments.common.model.untuned |= arguments.target != NULL || building.cuda;
     static bool (*const builds[])(struct build_arguments *, const struct cli_sizes *,
                                   const struct standalone_options *,
                                   struct et_error *) = {[PRODUCT_PROGRAM] = build_program,
+                                                        [PRODUCT_CUDA] = build_program,
                                                         [PRODUCT_MODULE] = build_module,
                                                         [PRODUCT_OBJECT] = build_object};
     const bool good = sizes_open(&sizes, &arguments.common.model, &error) &&

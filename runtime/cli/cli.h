@@ -200,6 +200,10 @@ struct cli_sizes {
 bool sizes_open(struct cli_sizes *sizes, struct cli_model *model, struct et_error *error);
 /* All programs but model->program, which model_close() gives back. */
 void sizes_close(struct cli_sizes *sizes, struct cli_model *model);
+/* How many there are, 1 where the model has one size, and the program at each. */
+int sizes_count(const struct cli_sizes *sizes);
+const struct et_program *sizes_program(const struct cli_sizes *sizes, const struct cli_model *model,
+                                       int size);
 /* program_compile() of model->program, or of all sizes in one text. */
 struct compiled *sizes_compile(const struct cli_sizes *sizes, const struct cli_model *model,
                                const struct backend *backend, const struct compile_options *options,
@@ -219,6 +223,7 @@ struct standalone_options {
     bool link_static;
     int threads;                 /* that share a run; 0: one */
     const struct target *target; /* of a module or an object; of a program NULL: this CPU */
+    bool cuda;                   /* a program for a GPU: the target, or NULL: all */
 };
 /* The file of a program when none is named: the model's name, as far as it is letters and digits.
  * NULL: out of memory. */
@@ -227,6 +232,24 @@ const char *standalone_path(const struct et_program *program, struct arena *aren
 bool standalone_build(const struct cli_sizes *sizes, const struct cli_model *model,
                       const struct standalone_options *options, const char *path,
                       struct et_error *error);
+
+/* A string of C, in quotes. */
+void standalone_add_string(struct text *text, const char *string);
+
+/* standalone_cuda.c */
+
+/* A C file that has the model's cuda_program (runtime/backend/cuda_program.h), and what it takes in
+ * from a file of that name. The rest is on the way there. */
+#define CUDA_PROGRAM_CODES "stored_model.codes"
+struct cuda_program_text {
+    struct text source, codes, tables, rows;
+    int code_count;
+};
+/* For one GPU, or for all (NULL). To be freed even when it fails. */
+bool standalone_cuda(const struct cli_sizes *sizes, const struct cli_model *model,
+                     const struct compiled *compiled, const struct target *target,
+                     struct cuda_program_text *text, struct et_error *error);
+void cuda_program_text_free(struct cuda_program_text *text);
 
 /* module.c: a model for browsers, Node and Deno */
 

@@ -40,15 +40,6 @@ struct module {
     const char *name; /* of the files */
 };
 
-/* The program at each size; where there is one only, it has no name and no sizes. */
-static const struct et_program *program_at(const struct module *module, int size) {
-    return module->sizes->axis_count ? module->sizes->items[size].program : module->model->program;
-}
-
-static int size_count(const struct module *module) {
-    return module->sizes->axis_count ? module->sizes->count : 1;
-}
-
 /* ---- The C text that makes an entry of the model ---- */
 
 static void add_entry(const struct module *module, struct text *text) {
@@ -124,7 +115,7 @@ static void add_shapes(const struct et_program *program, int count, tensor_at *a
 }
 
 static void add_size(const struct module *module, int size, struct text *text) {
-    const struct et_program *program = program_at(module, size);
+    const struct et_program *program = sizes_program(module->sizes, module->model, size);
     const struct cli_sizes *sizes = module->sizes;
     text_add(text, "    {\n        name: ");
     add_string(text, sizes->axis_count ? sizes->items[size].name : "");
@@ -162,7 +153,7 @@ static void add_javascript(const struct module *module, struct text *text) {
     add_facts(program, et_program_input_count(program), et_program_input, "inputs", text);
     add_facts(program, et_program_output_count(program), et_program_output, "outputs", text);
     text_add(text, "\n/** Those that there is code for. */\nexport const sizes = [\n");
-    for (int i = 0; i < size_count(module); i++)
+    for (int i = 0; i < sizes_count(module->sizes); i++)
         add_size(module, i, text);
     text_add(text, "];\n\n/* Outputs that have as many elements as another output says. */\n");
     add_counts(program, text);
@@ -223,7 +214,7 @@ static bool build_wasm(const struct module *module, const struct build_options *
     add_entry(module, &entry);
     const char *c = text_read(&entry, error);
     const struct aot_text texts[] = {
-        {"math.h", module_math_h}, {"string.h", module_string_h}, {"entry.c", c}};
+        {"math.h", module_math_h, 0}, {"string.h", module_string_h, 0}, {"entry.c", c, 0}};
     const struct aot_program program = {
         .path = path, .texts = texts, .count = sizeof texts / sizeof *texts, .kind = AOT_MODULE};
     bool good = c && aot_build_program(module->compiled, &program, options, error);

@@ -131,6 +131,15 @@ static bool drop_kept(int count, struct set_size *items, struct tuning **kept) {
     return any;
 }
 
+int sizes_count(const struct cli_sizes *sizes) {
+    return sizes->axis_count ? sizes->count : 1;
+}
+
+const struct et_program *sizes_program(const struct cli_sizes *sizes, const struct cli_model *model,
+                                       int size) {
+    return sizes->axis_count ? sizes->items[size].program : model->program;
+}
+
 /* That of the options, or else what a tuning was made for. */
 static const struct target *target_of(const struct compile_options *options, int count,
                                       const struct set_size *items) {

@@ -43,6 +43,16 @@
     TEXT(standalone_terminal, "runtime/cli/terminal.c")                                            \
     TEXT(standalone_tensors_h, "runtime/cli/tensors.h")                                            \
     TEXT(standalone_tensors, "runtime/cli/tensors.c")
+/* What programs for GPUs have beside these. */
+#define CUDA_TEXTS(TEXT)                                                                           \
+    TEXT(standalone_launch_h, "compiler/ir/launch.h")                                              \
+    TEXT(standalone_cuda_calls, "runtime/backend/cuda_calls.def")                                  \
+    TEXT(standalone_cuda_launch_h, "runtime/backend/cuda_launch.h")                                \
+    TEXT(standalone_cuda_launch, "runtime/backend/cuda_launch.c")                                  \
+    TEXT(standalone_cuda_library_h, "runtime/backend/cuda_library.h")                              \
+    TEXT(standalone_cuda_library, "runtime/backend/cuda_library.c")                                \
+    TEXT(standalone_cuda_program_h, "runtime/backend/cuda_program.h")                              \
+    TEXT(standalone_cuda_program, "runtime/backend/cuda_program.c")
 #define MAINS(TEXT)                                                                                \
     TEXT(template_classifier, "templates/programs/classifier.c")                                   \
     TEXT(template_runner, "templates/programs/runner.c")
@@ -54,6 +64,7 @@
     /* NOLINTNEXTLINE(bugprone-macro-parentheses) */                                               \
     extern const char symbol[] __attribute__((visibility("hidden")));
 TEXTS(EMBED)
+CUDA_TEXTS(EMBED)
 MAINS(EMBED)
 #undef EMBED
 
@@ -134,7 +145,7 @@ static bool choose_kind(const struct et_program *program, bool sized, enum stand
 
 /* ---- model.h: what the main needs to know of the model ---- */
 
-static void add_string(struct text *text, const char *string) {
+void standalone_add_string(struct text *text, const char *string) {
     text_add(text, "\"");
     for (const unsigned char *at = (const unsigned char *)string; *at; at++) {
         bool plain = isalnum(*at) || strchr(" _-.,:;/+()[]", *at);
@@ -157,34 +168,24 @@ static void add_tensors(struct text *text, const char *name, int size,
     for (int i = 0; i < count; i++) {
         struct et_tensor facts = at(program, i);
         text_add(text, "    {");
-        add_string(text, facts.name);
+        standalone_add_string(text, facts.name);
         text_add(text, ", \"%s\", %d, %s_%d_shape_%d, %zu},\n", facts.dtype, facts.rank, name, size,
                  i, facts.bytes);
     }
     text_add(text, "    {0}};\n");
 }
 
-/* The program at each size; where there is one only, it has no name and no sizes. */
-static const struct et_program *program_at(const struct cli_sizes *sizes,
-                                           const struct cli_model *model, int size) {
-    return sizes->axis_count ? sizes->items[size].program : model->program;
-}
-
-static int size_count(const struct cli_sizes *sizes) {
-    return sizes->axis_count ? sizes->count : 1;
-}
-
 /* The digests of all sizes, as lines that begin with "graph". */
 static void add_digests(struct text *text, const struct cli_sizes *sizes,
                         const struct cli_model *model) {
     text_add(text, "\n#define MODEL_DIGEST");
-    for (int i = 0; i < size_count(sizes); i++) {
+    for (int i = 0; i < sizes_count(sizes); i++) {
         text_add(text, " \"%s%s\"", i ? "\\ngraph " : "",
-                 et_program_digest(program_at(sizes, model, i)));
+                 et_program_digest(sizes_program(sizes, model, i)));
         if (!sizes->axis_count)
             continue;
         text_add(text, " \" at \" \\\n    ");
-        add_string(text, sizes->items[i].name);
+        standalone_add_string(text, sizes->items[i].name);
     }
     text_add(text, "\n");
 }
@@ -194,8 +195,8 @@ static void add_sizes(struct text *text, const struct cli_sizes *sizes,
                       const struct cli_model *model) {
     const struct et_program *program = model->program;
     int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
-    for (int i = 0; i < size_count(sizes); i++) {
-        const struct et_program *at = program_at(sizes, model, i);
+    for (int i = 0; i < sizes_count(sizes); i++) {
+        const struct et_program *at = sizes_program(sizes, model, i);
         add_tensors(text, "model_inputs", i, at, inputs, et_program_input);
         add_tensors(text, "model_outputs", i, at, outputs, et_program_output);
     }
@@ -203,9 +204,9 @@ static void add_sizes(struct text *text, const struct cli_sizes *sizes,
              "static const struct model_size {\n    const struct et_tensor *inputs, *outputs;\n"
              "    const char *name;\n    long sizes[%d];\n} model_sizes[] = {\n",
              sizes->axis_count ? sizes->axis_count : 1);
-    for (int i = 0; i < size_count(sizes); i++) {
+    for (int i = 0; i < sizes_count(sizes); i++) {
         text_add(text, "    {model_inputs_%d, model_outputs_%d, ", i, i);
-        add_string(text, sizes->axis_count ? sizes->items[i].name : "");
+        standalone_add_string(text, sizes->axis_count ? sizes->items[i].name : "");
         for (int k = 0; k < sizes->axis_count; k++)
             text_add(text, "%s%" PRId64, k ? ", " : ", {", sizes->items[i].sizes[k]);
         text_add(text, sizes->axis_count ? "}},\n" : ", {0}},\n");
@@ -238,6 +239,21 @@ static void add_scales(struct text *text, const char *name, int count,
     text_add(text, "{0, 0}}\n");
 }
 
+/* What PREFIX.h is for a GPU. */
+static const char cuda_program_h[] = "#include \"runtime/backend/cuda_program.h\"\n"
+                                     "extern const struct cuda_program " PREFIX "_program;\n";
+
+/* The model goes to the GPU at the size of the run. */
+static void add_cuda_run(struct text *text) {
+    text_add(text, "static struct cuda_code *model_code;\n"
+                   "#define MODEL_BEGIN(size, error) \\\n"
+                   "    ((model_code = cuda_program_open(&" PREFIX "_program, (int)((size) - "
+                   "model_sizes), error)) != NULL)\n"
+                   "#define MODEL_END() cuda_code_free(model_code)\n"
+                   "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch, error) \\\n"
+                   "    cuda_code_run(model_code, batch, inputs, outputs, error)\n");
+}
+
 /* How the main runs the model, with threads of its own or without; on so many images, which are 1
  * where the model has no batch axis. */
 static void add_run(struct text *text, const struct cli_sizes *sizes,
@@ -247,24 +263,25 @@ static void add_run(struct text *text, const struct cli_sizes *sizes,
     if (threads > 1)
         text_add(text,
                  "static struct " PREFIX "_pool *model_pool;\n"
-                 "#define MODEL_BEGIN() ((model_pool = " PREFIX "_pool_new(%d)) != NULL)\n"
+                 "#define MODEL_BEGIN(size, error) \\\n"
+                 "    ((model_pool = " PREFIX "_pool_new(%d)) || et_fail(error, \"no threads\"))\n"
                  "#define MODEL_END() " PREFIX "_pool_free(model_pool)\n"
-                 "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch) \\\n"
-                 "    " PREFIX "_run_on_array(inputs, outputs, weights, arena%s, model_pool",
+                 "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch, error) \\\n"
+                 "    (" PREFIX "_run_on_array(inputs, outputs, weights, arena%s, model_pool",
                  threads, batch);
     else
         text_add(text,
-                 "#define MODEL_BEGIN() true\n#define MODEL_END() ((void)0)\n"
-                 "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch) \\\n"
-                 "    " PREFIX "_run_array(inputs, outputs, weights, arena%s",
+                 "#define MODEL_BEGIN(size, error) true\n#define MODEL_END() ((void)0)\n"
+                 "#define MODEL_RUN(size, inputs, outputs, weights, arena, batch, error) \\\n"
+                 "    (" PREFIX "_run_array(inputs, outputs, weights, arena%s",
                  batch);
     for (int i = 0; i < sizes->axis_count; i++)
         text_add(text, ", (size)->sizes[%d]", i);
-    text_add(text, ")\n");
+    text_add(text, "), true)\n");
 }
 
 static bool describe_model(const struct cli_sizes *sizes, const struct cli_model *model,
-                           const struct compiled *compiled, struct text *text,
+                           const struct compiled *compiled, bool cuda, struct text *text,
                            struct et_error *error) {
     const struct et_program *program = model->program;
     int inputs = et_program_input_count(program), outputs = et_program_output_count(program);
@@ -280,14 +297,17 @@ static bool describe_model(const struct cli_sizes *sizes, const struct cli_model
         "#define MODEL_ARENA_BYTES ((size_t)%" PRId64 " * %zu)\n#define MODEL_NAME ",
         compiled->block_count ? compiled->blocks[0].images * parts : 1, parts,
         compiled->arena_bytes);
-    add_string(text, et_program_name(program));
+    standalone_add_string(text, et_program_name(program));
     add_digests(text, sizes, model);
-    add_run(text, sizes, compiled);
+    if (cuda)
+        add_cuda_run(text);
+    else
+        add_run(text, sizes, compiled);
     text_add(text,
              "enum { MODEL_INPUTS = %d, MODEL_OUTPUTS = %d, MODEL_CLASSES = %" PRId64
              ", MODEL_SIZES = %d };\n",
              inputs, outputs, is_class_output(program) ? tensor_elements(&first) : 0,
-             size_count(sizes));
+             sizes_count(sizes));
     add_counts(text, program);
     add_scales(text, "INPUT", inputs, program, et_program_input_scale);
     add_scales(text, "OUTPUT", outputs, program, et_program_output_scale);
@@ -300,17 +320,39 @@ static bool describe_model(const struct cli_sizes *sizes, const struct cli_model
 static bool build_texts(const struct compiled *compiled, enum standalone_kind kind,
                         const char *model_h, const struct build_options *options, const char *path,
                         bool link_static, struct et_error *error) {
-#define TEXT_ROW(symbol, path) {path, symbol},
+#define TEXT_ROW(symbol, path) {path, symbol, 0},
     const struct aot_text texts[] = {
-        {"model.h", model_h},
-        {"main.c", kind == STANDALONE_CLASSIFIER ? template_classifier : template_runner},
+        {"model.h", model_h, 0},
+        {"main.c", kind == STANDALONE_CLASSIFIER ? template_classifier : template_runner, 0},
         TEXTS(TEXT_ROW)};
-#undef TEXT_ROW
     const struct aot_program program = {.path = path,
                                         .texts = texts,
                                         .count = sizeof texts / sizeof *texts,
                                         .kind = link_static ? AOT_STATIC : AOT_PROGRAM};
     return aot_build_program(compiled, &program, options, error);
+}
+
+/* The same for GPUs: what the CPU does has no need of a particular one. */
+static bool build_cuda_texts(const struct compiled *compiled, const struct cuda_program_text *text,
+                             enum standalone_kind kind, const char *model_h,
+                             const struct build_options *options, const char *path,
+                             struct et_error *error) {
+    const struct aot_text texts[] = {
+        {"model.h", model_h, 0},
+        {"main.c", kind == STANDALONE_CLASSIFIER ? template_classifier : template_runner, 0},
+        {CUDA_PROGRAM_CODES, text_read(&text->codes, NULL), text->codes.length},
+        TEXTS(TEXT_ROW) CUDA_TEXTS(TEXT_ROW)};
+#undef TEXT_ROW
+    const struct aot_program program = {
+        .path = path, .texts = texts, .count = sizeof texts / sizeof *texts, .kind = AOT_PROGRAM};
+    const struct compiled tables = {.prefix = PREFIX,
+                                    .source = text_read(&text->source, NULL),
+                                    .source_bytes = text->source.length,
+                                    .header = cuda_program_h,
+                                    .header_bytes = sizeof cuda_program_h - 1,
+                                    .weights = compiled->weights,
+                                    .weights_bytes = compiled->weights_bytes};
+    return aot_build_program(&tables, &program, options, error);
 }
 
 /* What the program must have, then the user's flags, then libraries. */
@@ -342,36 +384,51 @@ const char *standalone_path(const struct et_program *program, struct arena *aren
     return path;
 }
 
+/* Builds what was compiled, with its model.h. */
+static bool build_compiled(const struct cli_sizes *sizes, const struct cli_model *model,
+                           const struct standalone_options *options,
+                           const struct compiled *compiled, enum standalone_kind kind,
+                           const char *path, struct et_error *error) {
+    struct arena arena = {0};
+    struct text model_h = {0};
+    struct cuda_program_text cuda = {0};
+    struct build_options building = {
+        .cc = options->cc, .target = options->cuda ? &targets[TARGET_BASELINE] : options->target};
+    bool good = join_flags(options->flags, &arena, &building.flags)
+                    ? describe_model(sizes, model, compiled, options->cuda, &model_h, error)
+                    : et_fail(error, "out of memory");
+    const char *header = good ? text_read(&model_h, error) : NULL;
+    if (header && options->cuda)
+        good = standalone_cuda(sizes, model, compiled, options->target, &cuda, error) &&
+               build_cuda_texts(compiled, &cuda, kind, header, &building, path, error);
+    else if (header)
+        good = build_texts(compiled, kind, header, &building, path, options->link_static, error);
+    cuda_program_text_free(&cuda);
+    text_free(&model_h);
+    arena_free(&arena);
+    return good;
+}
+
 bool standalone_build(const struct cli_sizes *sizes, const struct cli_model *model,
                       const struct standalone_options *options, const char *path,
                       struct et_error *error) {
     const struct et_program *program = model->program;
-    const bool sized = sizes->axis_count > 0;
     enum standalone_kind kind = options->kind;
-    if (!choose_kind(program, sized, &kind, error))
+    if (!choose_kind(program, sizes->axis_count > 0, &kind, error))
         return false;
-    const struct target *target = options->target ? options->target : cpu_target(error);
-    if (!target)
+    const bool own = !options->target && !options->cuda; /* this CPU */
+    const struct target *target = own ? cpu_target(error) : options->target;
+    if (own && !target)
         return false;
-    const struct backend *backend = &backends[BACKEND_AOT];
+    const struct backend *backend = &backends[options->cuda ? BACKEND_CUDA : BACKEND_AOT];
     struct compile_options compiling = {.target = target,
                                         .prefix = PREFIX,
                                         .digest = et_program_digest(program),
                                         .threads = options->threads,
-                                        .pool = true};
+                                        .pool = !options->cuda};
     struct compiled *compiled = sizes_compile(sizes, model, backend, &compiling, error);
-    if (!compiled)
-        return false;
-    struct arena arena = {0};
-    struct text model_h = {0};
-    struct build_options building = {.target = options->target, .cc = options->cc};
-    bool good = join_flags(options->flags, &arena, &building.flags)
-                    ? describe_model(sizes, model, compiled, &model_h, error)
-                    : et_fail(error, "out of memory");
-    good = good && build_texts(compiled, kind, text_read(&model_h, NULL), &building, path,
-                               options->link_static, error);
-    text_free(&model_h);
-    arena_free(&arena);
+    const bool good =
+        compiled && build_compiled(sizes, model, options, compiled, kind, path, error);
     compiled_free(compiled);
     return good;
 }

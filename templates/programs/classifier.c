@@ -101,8 +101,8 @@ static bool classifier_open(struct classifier *classifier, struct et_error *erro
     classifier->logits = et_allocate_aligned(sizeof(float) * CLASSES * AT_ONCE);
     if (!classifier->arena || !classifier->pixels || !classifier->scores || !classifier->logits)
         return et_fail(error, "out of memory");
-    classifier->begun = MODEL_BEGIN();
-    return classifier->begun || et_fail(error, "no threads");
+    classifier->begun = MODEL_BEGIN(model_sizes, error);
+    return classifier->begun;
 }
 
 static void classifier_close(struct classifier *classifier) {
@@ -137,18 +137,16 @@ static void take_logits(struct classifier *classifier, int64_t count) {
 }
 
 /* Runs the model on so many pictures, at most AT_ONCE, white on black. */
-static void run_model(struct classifier *classifier, const unsigned char *digits, int64_t count) {
+static bool run_model(struct classifier *classifier, const unsigned char *digits, int64_t count,
+                      struct et_error *error) {
     give_pixels(classifier, digits, count);
     const void *inputs[] = {classifier->pixels};
     void *outputs[] = {classifier->scores};
-    MODEL_RUN(model_sizes, inputs, outputs, MODEL_WEIGHTS, classifier->arena, (long)count);
-    take_logits(classifier, count);
-}
-
-/* The class of a picture. */
-static int classify(struct classifier *classifier, const unsigned char digit[DIGIT_PIXELS]) {
-    run_model(classifier, digit, 1);
-    return greatest_of(classifier->logits, CLASSES);
+    const bool good = MODEL_RUN(model_sizes, inputs, outputs, MODEL_WEIGHTS, classifier->arena,
+                                (long)count, error);
+    if (good)
+        take_logits(classifier, count);
+    return good;
 }
 
 /* ---- Pictures ---- */
@@ -221,7 +219,9 @@ static bool classify_picture(const struct classifier_arguments *arguments, const
     image_free(&image);
     if (!good)
         return false;
-    int class = classify(classifier, digit);
+    if (!run_model(classifier, digit, 1, error))
+        return false;
+    int class = greatest_of(classifier->logits, CLASSES);
     if (arguments->json)
         print_json(path, class, classifier->logits);
     else
@@ -289,18 +289,21 @@ static bool set_open(struct set *set, char *const *paths) {
 }
 
 /* confusion[truth][answer] */
-static void classify_set(const struct set *set, struct classifier *classifier, int64_t *confusion) {
+static bool classify_set(const struct set *set, struct classifier *classifier, int64_t *confusion,
+                         struct et_error *error) {
     struct progress progress = progress_begin(set->count);
-    for (int64_t i = 0; i < set->count; i += AT_ONCE) {
+    bool good = true;
+    for (int64_t i = 0; good && i < set->count; i += AT_ONCE) {
         int64_t count = set->count - i < AT_ONCE ? set->count - i : AT_ONCE;
-        run_model(classifier, set->images.bytes + i * DIGIT_PIXELS, count);
-        for (int64_t k = 0; k < count; k++) {
+        good = run_model(classifier, set->images.bytes + i * DIGIT_PIXELS, count, error);
+        for (int64_t k = 0; good && k < count; k++) {
             int class = greatest_of(classifier->logits + k * CLASSES, CLASSES);
             confusion[set->labels.bytes[i + k] * CLASSES + class]++;
         }
         progress_show(&progress, i + count);
     }
     progress_end(&progress);
+    return good;
 }
 
 static int64_t count_correct(const int64_t *confusion) {
@@ -351,20 +354,25 @@ static void print_set(const int64_t *confusion, int64_t count) {
         print_confusion_row(confusion + truth * CLASSES, truth, style);
 }
 
+static bool judge_pictures(const struct set *set, const struct classifier_arguments *arguments,
+                           struct classifier *classifier, struct et_error *error) {
+    int64_t *confusion = et_allocate((size_t)(CLASSES * CLASSES), sizeof *confusion);
+    if (!confusion)
+        return et_fail(error, "out of memory");
+    const bool good = classify_set(set, classifier, confusion, error);
+    if (good)
+        (arguments->json ? print_set_json : print_set)(confusion, set->count);
+    et_release(confusion);
+    return good;
+}
+
 static int judge_set(const struct classifier_arguments *arguments, struct classifier *classifier) {
     struct set set = {0};
+    struct et_error error;
     int status = EXIT_FAILURE;
-    if (set_open(&set, arguments->files)) {
-        int64_t *confusion = et_allocate((size_t)(CLASSES * CLASSES), sizeof *confusion);
-        if (confusion) {
-            classify_set(&set, classifier, confusion);
-            (arguments->json ? print_set_json : print_set)(confusion, set.count);
-            status = EXIT_SUCCESS;
-        } else {
-            complain(&(struct et_error){"out of memory"});
-        }
-        et_release(confusion);
-    }
+    if (set_open(&set, arguments->files))
+        status =
+            judge_pictures(&set, arguments, classifier, &error) ? EXIT_SUCCESS : complain(&error);
     idx_free(&set.images);
     idx_free(&set.labels);
     return status;

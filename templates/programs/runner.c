@@ -148,14 +148,14 @@ static bool run(const struct runner_arguments *arguments, struct tensors *inputs
     void *arena = et_allocate_aligned(MODEL_ARENA_BYTES);
     if (!arena)
         return et_fail(error, "out of memory");
-    bool began = MODEL_BEGIN();
-    if (began) {
-        MODEL_RUN(size, (const void *const *)inputs->elements, outputs->elements, MODEL_WEIGHTS,
-                  arena, (long)batch);
+    bool good = MODEL_BEGIN(size, error);
+    if (good) {
+        good = MODEL_RUN(size, (const void *const *)inputs->elements, outputs->elements,
+                         MODEL_WEIGHTS, arena, (long)batch, error);
         MODEL_END();
     }
     et_release(arena);
-    return began || et_fail(error, "no threads");
+    return good;
 }
 
 static bool show(const struct runner_arguments *arguments, struct tensors *outputs,

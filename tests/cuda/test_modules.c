@@ -33,7 +33,7 @@ static int modules_with(const struct cuda_modules *modules, const char *name) {
 static void check_modules(const char *what, const struct compiled *compiled) {
     struct et_error error = {0};
     struct cuda_modules modules;
-    cr_assert(cuda_nvrtc(compiled, 90, &modules, &error), "%s: %s", what, error.message);
+    cr_assert(cuda_nvrtc(compiled, 90, false, &modules, &error), "%s: %s", what, error.message);
     for (int i = 0; i < modules.count; i++)
         cr_expect(modules.bytes[i] > 4 && memcmp(modules.codes[i],
                                                  "\x7f"
@@ -100,7 +100,7 @@ Test(cuda_modules, errors_are_told, .timeout = 300) {
     compiled.source_bytes = text.length;
     compiled.source = text_take(&text);
     struct cuda_modules modules;
-    cr_expect(!cuda_nvrtc(&compiled, 90, &modules, &error));
+    cr_expect(!cuda_nvrtc(&compiled, 90, false, &modules, &error));
     cr_expect(strstr(error.message, "\"wrong\" is undefined"), "%s", error.message);
     cr_expect_eq(modules.count, 0);
     et_release((void *)compiled.source);
