@@ -1,8 +1,9 @@
-"""Tensors in the memory of a GPU, as libraries show them: by __cuda_array_interface__."""
+"""Tensors in the memory of a GPU, as libraries show them: by __cuda_array_interface__ or DLPack."""
 
 import math
 import sys
 
+from . import dlpack
 from .elements import BYTES, ELEMENTS
 
 # Kinds of elements as array interfaces call them.
@@ -10,7 +11,7 @@ _KINDS = {"float": "f", "int": "i", "uint": "u", "bool": "b"}
 
 
 def is_there(value):
-    return hasattr(value, "__cuda_array_interface__")
+    return hasattr(value, "__cuda_array_interface__") or dlpack.is_on_gpu(value)
 
 
 def type_of(dtype):
@@ -20,26 +21,43 @@ def type_of(dtype):
     return kind and ("|" if size == 1 else "<") + f"{kind}{size}"
 
 
-def address_of(placeholder, value, batch, what="placeholder"):
-    """Where the elements are; an error that names the placeholder when they are of another dtype or
-    shape, or do not lie together."""
+class _Shown:
+    """Where a library's elements are, and how they lie."""
+
+    def __init__(self, placeholder, value, stream):
+        named = type_of(placeholder.dtype) or not hasattr(value, "__dlpack__")
+        if named and hasattr(value, "__cuda_array_interface__"):
+            shown = value.__cuda_array_interface__
+            self.shape, self.strides = tuple(shown["shape"]), shown.get("strides")
+            self.address, self.readonly = shown["data"]
+            self.type, self.expected = shown["typestr"], type_of(placeholder.dtype)
+        else:
+            self.lent = dlpack.Lent(value, stream)
+            self.shape, self.strides = self.lent.shape, self.lent.strides
+            self.address, self.readonly = self.lent.address, False
+            self.type, self.expected = self.lent.type, dlpack.type_of(placeholder.dtype)
+
+
+def shown(placeholder, value, batch, stream, what="placeholder"):
+    """The elements, as something that has their `address`; an error that names the placeholder when
+    they are of another dtype or shape, or do not lie together."""
     if not is_there(value):
         raise TypeError(f"{what} {placeholder.name!r} is not in a GPU's memory, as others are: "
                         f"found {type(value).__name__}")
-    shown = value.__cuda_array_interface__
-    shape, strides = tuple(shown["shape"]), shown.get("strides")
-    if shown["typestr"] != type_of(placeholder.dtype):
+    found = _Shown(placeholder, value, stream)
+    if found.type != found.expected:
         raise TypeError(f"{what} {placeholder.name!r} is {placeholder}, found elements "
-                        f"{shown['typestr']!r}")
-    if shape != placeholder.at(batch) or batch < 1:
+                        f"{found.type!r}")
+    if found.shape != placeholder.at(batch) or batch < 1:
         raise ValueError(f"{what} {placeholder.name!r} is {placeholder}, found shape "
-                         f"{list(shape)}")
-    if strides and 0 not in shape and not _lie_together(shape, strides, BYTES[placeholder.dtype]):
+                         f"{list(found.shape)}")
+    if found.strides and 0 not in found.shape and \
+            not _lie_together(found.shape, found.strides, BYTES[placeholder.dtype]):
         raise ValueError(f"{what} {placeholder.name!r}: expected row-major memory")
-    address, readonly = shown["data"]
-    if what == "output" and readonly:
+    if what == "output" and found.readonly:
         raise ValueError(f"output {placeholder.name!r}: expected memory to write to")
-    return address or 0
+    found.address = found.address or 0
+    return found
 
 
 def _lie_together(shape, strides, size):
@@ -48,26 +66,26 @@ def _lie_together(shape, strides, size):
 
 
 def first_extent(value):
-    return value.__cuda_array_interface__["shape"][:1] or (1,)
+    told = getattr(value, "__cuda_array_interface__", None)
+    return (told["shape"] if told else value.shape)[:1] or (1,)
 
 
 def stream_of(value):
     """The stream that a library puts its work into; 0, the default one, if it does not say."""
-    told = value.__cuda_array_interface__.get("stream")
+    told = getattr(value, "__cuda_array_interface__", {}).get("stream")
     if told:
-        return told
+        return 0 if told == dlpack.DEFAULT_STREAM else told
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         return torch.cuda.current_stream(value.device).cuda_stream
     return 0
 
 
-def empty(output, shape, like):
-    """Memory for an output, of the library that an input is of."""
+def empty(output, shape, like, stream):
+    """Memory for an output, of the library that an input is of, or else of our own."""
     torch, cupy = sys.modules.get("torch"), sys.modules.get("cupy")
     if torch is not None and isinstance(like, torch.Tensor):
         return like.new_empty(shape, dtype=getattr(torch, output.dtype))
-    if cupy is not None and isinstance(like, cupy.ndarray):
+    if cupy is not None and isinstance(like, cupy.ndarray) and output.dtype != "bfloat16":
         return cupy.empty(shape, ELEMENTS[output.dtype].code)
-    raise TypeError(f"there is no memory for output {output.name!r}: give it as `out`, since "
-                    f"{type(like).__name__} is not known")
+    return dlpack.DeviceArray(output.dtype, shape, stream)

@@ -58,8 +58,10 @@ class GraphProgram:
     name.
 
     By mode "cuda" inputs may also be in a GPU's memory, all of them, shown by
-    __cuda_array_interface__ (PyTorch, CuPy, Numba, JAX): then the outputs are there, too, and the
-    run is put into `stream`, an integer, by default that of the first input, and not waited for.
+    __cuda_array_interface__ or by DLPack (PyTorch, CuPy, Numba, JAX): then the outputs are there,
+    too, and the run is put into `stream`, an integer, by default that of the first input, and not
+    waited for. They are tensors of PyTorch or CuPy where that input is one, else arrays of our own,
+    which libraries take by their `from_dlpack`.
 
     A program with a batch axis runs as many images as its inputs hold.
 
@@ -270,17 +272,18 @@ class GraphProgram:
         like = next(filter(gpu.is_there, inputs))
         batch = next((gpu.first_extent(value)[0] for each, value in zip(self.placeholders, inputs)
                       if each.batched and gpu.is_there(value)), 1)
-        given = [gpu.address_of(each, value, batch)
+        stream = gpu.stream_of(like) if stream is None else stream
+        given = [gpu.shown(each, value, batch, stream)
                  for each, value in zip(self.placeholders, inputs)]
         if out is None:
-            results = {each.name: gpu.empty(each, each.at(batch), like) for each in self.outputs}
+            results = {each.name: gpu.empty(each, each.at(batch), like, stream)
+                       for each in self.outputs}
         else:
             results = self._by_name(out)
-        found = [gpu.address_of(each, results[each.name], batch, "output")
+        found = [gpu.shown(each, results[each.name], batch, stream, "output")
                  for each in self.outputs]
-        _call("et_program_run_on_gpu", self._handle, batch,
-              (ctypes.c_void_p * len(given))(*given), (ctypes.c_void_p * len(found))(*found),
-              gpu.stream_of(like) if stream is None else stream)
+        _call("et_program_run_on_gpu", self._handle, batch, _addresses(given), _addresses(found),
+              stream)
         if out is not None:
             return out
         return results if len(results) > 1 else next(iter(results.values()))
@@ -453,6 +456,10 @@ def _given(placeholder, value, batch):
 def _pointers(views):
     """Where the elements lie. The views must outlive the call."""
     return (ctypes.c_void_p * len(views))(*map(arrays.address, views))
+
+
+def _addresses(shown):
+    return (ctypes.c_void_p * len(shown))(*(each.address for each in shown))
 
 
 _PROGRAMS = WeakValueDictionary()  # what was unpickled, by digest and threads

@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, "capture")
 import eigentensor
-from eigentensor import gpu
+from eigentensor import dlpack, gpu
 
 driver = ctypes.CDLL(os.environ["STAND_IN"])
 context = ctypes.c_void_p()
@@ -51,7 +51,59 @@ for _ in range(3):
     assert program(image, mode="cuda", out=logits) is logits
     assert list(logits.elements) == expected[0]
 
-expect(TypeError, "give it as `out`", program, image, mode="cuda")
+# Without `out` the result is an array of our own, which shows itself in both ways.
+result = program(image, mode="cuda")
+assert isinstance(result, dlpack.DeviceArray) and result.shape == program.outputs[0].shape
+
+
+class ByDLPack:
+    """What a library shows that has DLPack only."""
+
+    def __init__(self, array):
+        self.array, self.shape = array, array.shape
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(self, *, stream):
+        self.stream = stream
+        return self.array.__dlpack__(stream=stream)
+
+
+def elements_at(shown, count):
+    return (ctypes.c_float * count).from_address(shown.address)
+
+
+other = ctypes.c_void_p()
+assert driver.cuStreamCreate(ctypes.byref(other), 0) == 0
+other = other.value
+there, lent = dlpack.DeviceArray("float32", shape, 0), dlpack.DeviceArray("float32", shape, other)
+elements_at(there, len(pixels))[:] = elements_at(lent, len(pixels))[:] = pixels
+for source, stream in ((there, None), (ByDLPack(there), None), (ByDLPack(lent), other)):
+    result = program(source, mode="cuda", stream=stream)
+    assert list(elements_at(result, 10)) == expected[0]
+    assert getattr(source, "stream", None) in (None, 1, other)
+    result = ByDLPack(result)
+    assert program(ByDLPack(there), mode="cuda", out=result) is result
+assert not dlpack._shown_now, "what was lent is kept"
+
+# A library that takes the tensor names the capsule so, and ends it later.
+capsule = there.__dlpack__(stream=-1)
+rename = ctypes.pythonapi.PyCapsule_SetName
+rename.argtypes = ctypes.py_object, ctypes.c_char_p
+used = ctypes.c_char_p(b"used_dltensor")
+taken = ctypes.cast(dlpack._pointer_of(capsule, b"dltensor"), ctypes.POINTER(dlpack._Managed))
+rename(capsule, used)
+del capsule
+assert len(dlpack._shown_now) == 1
+assert taken.contents.tensor.data == there.address
+taken.contents.deleter(taken)
+assert not dlpack._shown_now
+
+flat = dlpack.DeviceArray("float32", (784,), 0)
+expect(ValueError, "found shape [784]", program, ByDLPack(flat), mode="cuda")
+wide = dlpack.DeviceArray("float64", shape, 0)
+expect(TypeError, "found elements (2, 64)", program, ByDLPack(wide), mode="cuda")
 expect(TypeError, "elements '<f8'", program, There(shape, "<f8"), mode="cuda", out=logits)
 expect(ValueError, "found shape [1, 28, 28]", program, There((1, 28, 28)), mode="cuda", out=logits)
 expect(ValueError, "row-major", program, There(shape, strides=(4, 4, 4, 112)), mode="cuda",
