@@ -34,8 +34,9 @@ static bool check_modes(const char *list, struct reply *reply) {
         size_t length = strcspn(at, ",");
         if (length < sizeof name)
             memcpy(name, at, length);
-        if (!et_mode_from_name(name, &mode) || mode >= ET_MODE_COUNT) {
-            reply_error(reply, STYLE_DETAIL, 422, "modes: expected a list of eager, jit, aot");
+        if (!et_mode_from_name(name, &mode)) {
+            reply_error(reply, STYLE_DETAIL, 422,
+                        "modes: expected a list of eager, jit, aot, cuda");
             return false;
         }
     }
@@ -116,9 +117,9 @@ static bool compare_mode(struct worker *worker, struct model *model, struct mode
 static bool compare_modes(struct worker *worker, struct model *model, struct model_memory *memory,
                           const char *asked, struct comparison *comparison,
                           struct et_error *error) {
-    for (int i = 0; i < ET_MODE_COUNT; i++) {
+    for (int i = 0; i < ET_ALL_MODES; i++) {
         enum et_mode mode = (enum et_mode)i;
-        if (!is_listed(asked, et_mode_name(mode)))
+        if (!is_listed(asked, et_mode_name(mode)) || !model_has(model, mode))
             continue;
         if (!model_is_ready(model, mode))
             object_set_json(&comparison->modes, et_mode_name(mode), idle_mode(model, mode));
@@ -191,7 +192,10 @@ static json_t *mode_facts(const struct model *model) {
         object_set_json(&aot, "prepare_milliseconds", json_real(model->aot_milliseconds));
         object_set_json(&aot, "from_cache", json_boolean(model->aot.executable.from_cache));
     }
-    return json_pack("{s{ss}soso}", "eager", "state", "ready", "jit", jit, "aot", aot);
+    json_t *facts = json_pack("{s{ss}soso}", "eager", "state", "ready", "jit", jit, "aot", aot);
+    if (model_has(model, ET_CUDA))
+        object_set_json(&facts, et_mode_name(ET_CUDA), idle_mode(model, ET_CUDA));
+    return facts;
 }
 
 static json_t *model_names(const struct models *models) {

@@ -100,6 +100,7 @@ static int open_and_serve(struct server *server, double began) {
     server->models.limits = limits_of(&server->options);
     server->models.axes = server->options.axes;
     server->models.axis_count = server->options.axis_count;
+    server->models.on_gpu = server->options.cuda;
     server->models.most_sizes = (int)server->options.max_sizes;
     if (!models_open(&server->models, server->options.graphs, server->options.graph_count, &error))
         return fail(error.message);

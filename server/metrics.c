@@ -151,11 +151,16 @@ static void add_requests(struct text *text, struct metrics *metrics) {
     }
 }
 
+/* The modes that the model has. */
+static int mode_count(const struct server *server, int model) {
+    return model_has(&server->models.items[model], ET_CUDA) ? ET_ALL_MODES : ET_MODE_COUNT;
+}
+
 static void add_stages(struct text *text, struct server *server) {
     static const char name[] = "eigentensor_stage_duration_seconds";
     head(text, name, "histogram", "Time in one stage of an inference, by model and mode.");
     for (int i = 0; i < server->models.count; i++)
-        for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+        for (int mode = 0; mode < mode_count(server, i); mode++)
             for (int stage = 0; stage < STAGE_COUNT; stage++) {
                 struct text labels = {0};
                 text_add(&labels, "model=\"");
@@ -182,7 +187,7 @@ static void add_models(struct text *text, struct server *server) {
     struct metrics *metrics = &server->metrics;
     head(text, "eigentensor_inference_success_total", "counter", "Inferences, by model and mode.");
     for (int i = 0; i < server->models.count; i++)
-        for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+        for (int mode = 0; mode < mode_count(server, i); mode++)
             add_model_mode(text, server, "eigentensor_inference_success_total", i,
                            et_mode_name((enum et_mode)mode),
                            atomic_load(&metrics->inferences[i][mode]));
@@ -193,7 +198,7 @@ static void add_models(struct text *text, struct server *server) {
                        atomic_load(&metrics->failures[i]));
     head(text, "eigentensor_mode_ready", "gauge", "1 when the mode can run.");
     for (int i = 0; i < server->models.count; i++)
-        for (int mode = 0; mode < ET_MODE_COUNT; mode++)
+        for (int mode = 0; mode < mode_count(server, i); mode++)
             add_model_mode(text, server, "eigentensor_mode_ready", i,
                            et_mode_name((enum et_mode)mode),
                            model_is_ready(&server->models.items[i], (enum et_mode)mode));

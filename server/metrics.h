@@ -42,8 +42,8 @@ struct histogram {
 struct metrics {
     atomic_ulong requests[ROUTES_MOST][STATUS_KINDS]; /* by route, and one row for none */
     struct histogram durations[ROUTES_MOST];
-    struct histogram stages[MODELS_MOST][ET_MODE_COUNT][STAGE_COUNT];
-    atomic_ulong inferences[MODELS_MOST][ET_MODE_COUNT], failures[MODELS_MOST];
+    struct histogram stages[MODELS_MOST][ET_ALL_MODES][STAGE_COUNT];
+    atomic_ulong inferences[MODELS_MOST][ET_ALL_MODES], failures[MODELS_MOST];
     atomic_ulong images[MODELS_MOST];                  /* of successful inferences */
     atomic_ulong runs[MODELS_MOST][IMAGE_BUCKETS + 1]; /* by how many images: the last has more */
     _Atomic(int64_t) last_inference[MODELS_MOST]; /* milliseconds since 1970; 0: there was none */

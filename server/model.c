@@ -167,7 +167,8 @@ static bool prepare(struct model *model, struct et_error *error) {
     struct et_program *program = model->program;
     model->first = et_mode_allowed(ET_JIT, &model->jit_error) ? ET_JIT : ET_EAGER;
     if (model->first == ET_JIT) {
-        bool good = et_program_prepare(program, ET_JIT, error);
+        bool good = et_program_prepare(program, ET_JIT, error) &&
+                    (!model->on_gpu || et_program_prepare(program, ET_CUDA, error));
         model->compiled = program_compiled(program, ET_JIT);
         return good;
     }
@@ -176,7 +177,7 @@ static bool prepare(struct model *model, struct et_error *error) {
     if (options.target)
         model->unused = program_compile(program, mode_backend(ET_JIT), &options, error);
     model->compiled = model->unused;
-    return model->compiled;
+    return model->compiled && (!model->on_gpu || et_program_prepare(program, ET_CUDA, error));
 }
 
 bool model_make(struct model *model, struct et_program *program,
@@ -190,7 +191,8 @@ bool model_make(struct model *model, struct et_program *program,
                                   (model->one = graph_at_batch(program_graph(program), 1, error)));
     if (!good) {
         model_end(model);
-        *model = (struct model){.index = model->index, .serial = model->serial};
+        *model =
+            (struct model){.index = model->index, .serial = model->serial, .on_gpu = model->on_gpu};
         return false;
     }
     model->jit_milliseconds = (now_microseconds() - began) / 1000;
@@ -211,7 +213,7 @@ bool model_takes_batch(const struct model *model, int64_t batch) {
 static bool add_model(struct models *models, const char *path, struct et_program *program,
                       struct sizes *sizes, struct et_error *error) {
     struct model *model = &models->items[models->count];
-    *model = (struct model){.index = models->count, .sizes = sizes};
+    *model = (struct model){.index = models->count, .sizes = sizes, .on_gpu = models->on_gpu};
     if (!program)
         return false;
     if (models_find(models, et_program_name(program))) {
@@ -238,6 +240,8 @@ static bool open_all_shipped(struct models *models, struct et_error *error) {
 }
 
 bool models_open(struct models *models, char *const *paths, int count, struct et_error *error) {
+    if (models->on_gpu && !et_mode_allowed(ET_CUDA, error))
+        return et_fail_within(error, "--cuda");
     if (count > MODELS_MOST)
         return et_fail(error, "%d graphs, expected at most %d", count, MODELS_MOST);
     if (count == 0)
@@ -325,6 +329,10 @@ struct model *models_find(struct models *models, const char *name) {
     return NULL;
 }
 
+bool model_has(const struct model *model, enum et_mode mode) {
+    return mode < ET_MODE_COUNT || (mode == ET_CUDA && model->on_gpu);
+}
+
 const char *model_state(const struct model *model, enum et_mode mode) {
     static const char *const names[] = {"absent", "building", "ready", "failed"};
     if (mode == ET_AOT)
@@ -335,11 +343,15 @@ const char *model_state(const struct model *model, enum et_mode mode) {
 bool model_is_ready(const struct model *model, enum et_mode mode) {
     return mode == ET_AOT   ? atomic_load(&model->aot_state) == AOT_READY
            : mode == ET_JIT ? model->first == ET_JIT
-                            : mode == ET_EAGER;
+                            : mode == ET_EAGER || model_has(model, mode);
 }
 
 enum et_mode model_fastest(const struct model *model) {
-    return model_is_ready(model, ET_AOT) ? ET_AOT : model->first;
+    return model->on_gpu ? ET_CUDA : model_is_ready(model, ET_AOT) ? ET_AOT : model->first;
+}
+
+enum et_mode model_usual(const struct model *model) {
+    return model->on_gpu ? ET_CUDA : ET_AOT;
 }
 
 enum et_mode model_compiled_mode(const struct model *model) {

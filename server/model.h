@@ -23,6 +23,7 @@ struct model {
     struct graph *one;   /* of a program with a batch axis: its graph for one image */
     int64_t parameters, weights_bytes, flops;
     bool gathers; /* images of several requests may run together: all tensors have a batch axis */
+    bool on_gpu;         /* it runs by ET_CUDA, too, unless it is asked for another mode */
     bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
     enum et_mode first;  /* what runs at once: ET_JIT, or ET_EAGER where the system refuses that */
     struct et_error jit_error;       /* why it does */
@@ -47,6 +48,7 @@ struct models {
     struct compile_limits limits;  /* of compiling each */
     const struct axis_sizes *axes; /* sizes of open axes, of whichever model has one of that name */
     int axis_count;
+    bool on_gpu;    /* what each model that is opened is made for */
     int most_sizes; /* programs of one model with open axes; 0: one */
 };
 
@@ -81,11 +83,15 @@ struct model *models_find(struct models *models, const char *name);
 
 /* The graph of one image. */
 const struct graph *model_graph(const struct model *model);
+/* Whether there is that mode: there is ET_CUDA where the server was started so. */
+bool model_has(const struct model *model, enum et_mode mode);
 /* The name of the state of a mode: "ready", "building", "absent", "failed". */
 const char *model_state(const struct model *model, enum et_mode mode);
 bool model_is_ready(const struct model *model, enum et_mode mode);
 /* The fastest mode that is ready. */
 enum et_mode model_fastest(const struct model *model);
+/* What runs where no mode is asked for, once it is ready. */
+enum et_mode model_usual(const struct model *model);
 /* Of ET_AOT and ET_JIT the first that is ready, else ET_JIT: whose kernels there are to tell of. */
 enum et_mode model_compiled_mode(const struct model *model);
 /* What was compiled for that. */

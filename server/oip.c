@@ -162,7 +162,7 @@ static bool split_body(const struct request *request, struct oip_bytes *behind, 
 static bool read_parameters(struct inference *inference, struct et_error *error) {
     const json_t *parameters;
     enum et_mode *mode = &inference->mode;
-    *mode = ET_AOT; /* or the fastest that is ready */
+    *mode = model_usual(inference->served); /* or the fastest that is ready */
     if (!oip_parameters(inference->document, &parameters, error))
         return false;
     const json_t *receipt = oip_optional(parameters, "receipt");
@@ -171,9 +171,10 @@ static bool read_parameters(struct inference *inference, struct et_error *error)
     inference->wants_receipt = json_is_true(receipt);
     const json_t *value = oip_optional(parameters, "mode");
     if (!value || (json_is_string(value) && et_mode_from_name(json_string_value(value), mode) &&
-                   *mode < ET_MODE_COUNT))
+                   model_has(inference->served, *mode)))
         return true;
-    return et_fail(error, "parameter \"mode\": expected \"eager\", \"jit\" or \"aot\"");
+    return et_fail(error, "parameter \"mode\": expected \"eager\", \"jit\" or \"aot\", or where "
+                          "the server was started with --cuda \"cuda\"");
 }
 
 /* Of a request that has one to verify. */

@@ -19,6 +19,7 @@ enum {
 #undef TEXT
     KEY_AOT,
     KEY_NO_AOT,
+    KEY_CUDA,
     KEY_QUIET,
     KEY_AXIS,
 };
@@ -61,6 +62,7 @@ bool options_from_environment(struct options *options, char message[256]) {
 #undef NUMBER
 #undef TEXT
     return read_switch("EIGENTENSOR_AOT", &options->aot, message) &&
+           read_switch("EIGENTENSOR_CUDA", &options->cuda, message) &&
            read_switch("EIGENTENSOR_QUIET", &options->quiet, message);
 }
 
@@ -108,6 +110,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_NO_AOT:
         options->aot = key == KEY_AOT;
         return 0;
+    case KEY_CUDA:
+        options->cuda = true;
+        return 0;
     case KEY_QUIET:
         options->quiet = true;
         return 0;
@@ -139,6 +144,10 @@ static const struct argp_option rows[] = {
 #undef TEXT
     {"aot", KEY_AOT, NULL, 0, "build faster code with gcc in the background (EIGENTENSOR_AOT)", 0},
     {"no-aot", KEY_NO_AOT, NULL, 0, "do not", 0},
+    {"cuda", KEY_CUDA, NULL, 0,
+     "run the models on an NVIDIA GPU, but for requests that ask for another mode "
+     "(EIGENTENSOR_CUDA)",
+     0},
     {"axis", KEY_AXIS, "NAME=SIZES", 0,
      "the sizes that an open axis may have, of each model that has one of that name: 16, 1,16,128 "
      "or 1..512; N: it is the axis of images. What is not given stays open; for each",

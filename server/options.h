@@ -13,6 +13,7 @@ struct options {
 #undef NUMBER
 #undef TEXT
     bool aot;   /* build with the machine's C compiler in the background */
+    bool cuda;  /* run on an NVIDIA GPU */
     bool quiet; /* no access log */
     int graph_count;
     char **graphs; /* paths; none: the shipped models */

@@ -348,6 +348,7 @@ static bool make_size(struct sizes *sizes, struct served_size *size,
     struct et_program *program = make_program(sizes, &size->asked, &size->error);
     struct compile_limits limits = limits_within(sizes->models, limit);
     size->status = program ? 503 : 400;
+    size->model.on_gpu = sizes->models->on_gpu;
     if (!program ||
         !model_make(&size->model, program, &limits, sizes->models->most_memory, &size->error) ||
         !runs_alike(sizes, size))

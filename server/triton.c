@@ -82,7 +82,7 @@ static json_t *duration(unsigned long count, unsigned long nanoseconds) {
 /* How often the model passed that stage, in any mode, and how long that took. */
 static json_t *stage_sum(const struct metrics *metrics, int model, enum request_stage stage) {
     unsigned long count = 0, nanoseconds = 0;
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+    for (int mode = 0; mode < ET_ALL_MODES; mode++) {
         const struct histogram *histogram = &metrics->stages[model][mode][stage];
         nanoseconds += atomic_load(&histogram->nanoseconds);
         for (int i = 0; i <= BUCKETS; i++)
@@ -94,7 +94,7 @@ static json_t *stage_sum(const struct metrics *metrics, int model, enum request_
 static json_t *statistics_of(const struct server *server, int which) {
     const struct metrics *metrics = &server->metrics;
     unsigned long runs = 0, nanoseconds = 0;
-    for (int mode = 0; mode < ET_MODE_COUNT; mode++) {
+    for (int mode = 0; mode < ET_ALL_MODES; mode++) {
         runs += atomic_load(&metrics->inferences[which][mode]);
         for (int stage = 0; stage < STAGE_COUNT; stage++)
             nanoseconds += atomic_load(&metrics->stages[which][mode][stage].nanoseconds);

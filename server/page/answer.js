@@ -1,4 +1,4 @@
-/** Shows an answer: the digit, its probabilities, what the model saw, and the three modes. */
+/** Shows an answer: the digit, its probabilities, what the model saw, and the modes. */
 import { oddity, ODD } from './oddity.js';
 import { element, fromBase64, percent, say, time } from './text.js';
 
@@ -12,7 +12,10 @@ const MODES = {
     eager: ['Eager', 'interpreted, op by op'],
     jit: ['JIT', 'libtcc, in memory'],
     aot: ['AOT', 'gcc, ahead of time'],
+    cuda: ['CUDA', 'on the GPU'], /* where the server has one */
 };
+const EVERYWHERE = ['eager', 'jit', 'aot'];
+const NUMBERS = { 2: 'Both', 3: 'All three', 4: 'All four' };
 
 const WAITING = {
     building: 'gcc is compiling …',
@@ -36,7 +39,7 @@ function bitsOf(digest) {
     );
 }
 
-/** One of the three modes: its time, and its digest as text and as a picture of its bits. */
+/** One of the modes: its time, and its digest as text and as a picture of its bits. */
 class ModeCard {
     constructor(name) {
         this.tile = element('canvas', { width: TILE, height: TILE, 'aria-hidden': 'true' });
@@ -126,7 +129,7 @@ export class AnswerView {
     #isOdd = false;
     #idle = 'Nothing is drawn.';
     #bars;
-    #modes;
+    #modes = {};
 
     constructor() {
         this.#bars = Array.from({ length: 10 }, (_, digit) => {
@@ -142,16 +145,20 @@ export class AnswerView {
             byId('bars').append(row);
             return { bar, text, row };
         });
-        this.#modes = Object.fromEntries(
-            Object.keys(MODES).map((name) => [name, new ModeCard(name)]),
-        );
-        byId('modes').append(...Object.values(this.#modes).map((mode) => mode.element));
+        this.offerModes(EVERYWHERE);
         readColours();
         new MutationObserver(() => {
             readColours();
             if (this.#shown) this.#showModes(this.#shown);
         }).observe(document.documentElement, { attributeFilter: ['data-theme'] });
         this.clear();
+    }
+
+    /** Makes a card for each mode of the model, if there are not these already. */
+    offerModes(names) {
+        if (names.join() === Object.keys(this.#modes).join()) return;
+        this.#modes = Object.fromEntries(names.map((name) => [name, new ModeCard(name)]));
+        byId('modes').replaceChildren(...Object.values(this.#modes).map((mode) => mode.element));
     }
 
     /** True while what is shown is the answer to an older drawing. */
@@ -238,7 +245,7 @@ export class AnswerView {
         this.#showNone('–', sure, '');
         byId('seen').getContext('2d').clearRect(0, 0, 28, 28);
         for (const mode of Object.values(this.#modes)) mode.clear();
-        this.#agree('waiting', 'Same bits?', 'Draw, and three runs of one graph are compared.');
+        this.#agree('waiting', 'Same bits?', 'Draw, and the runs of one graph are compared.');
     }
 
     #doubt({ probabilities }) {
@@ -276,7 +283,7 @@ export class AnswerView {
             this.#agree(
                 'same',
                 'Same bits.',
-                `${ready === 3 ? 'All three' : 'Both'} runs gave the same ` +
+                `${NUMBERS[ready]} runs gave the same ` +
                     `${32 * answer.outputs.length} output bits. The squares are their SHA-256.`,
             );
         }

@@ -22,6 +22,7 @@ import { say } from './text.js';
 
 const byId = (id) => document.getElementById(id);
 
+const MODES = ['eager', 'jit', 'aot', 'cuda'];
 const SLOW_EAGER_US = 5_000; /* slower than this, eager runs only when the pen rests */
 const ACTIVATIONS_EVERY_MS = 400;
 const SETTLED_MS = 500;
@@ -47,6 +48,7 @@ let answered = 0; /* how many of them the shown answer has seen */
 let blanks = 0; /* how often there was nothing to answer for */
 let latestDrawing = null;
 let isEagerSlow = false;
+let hasGpu = false;
 let isDrawing = false;
 let isShowing = false; /* the page draws by itself */
 let settling = 0; /* timers */
@@ -99,6 +101,11 @@ function settleAnswer(seen) {
     }
 }
 
+/** Whether to ask for it: while the pen moves for no slow one. */
+function hasMode(mode) {
+    return mode === 'cuda' ? hasGpu : mode !== 'eager' || !(isEagerSlow && isDrawing);
+}
+
 async function predict(signal) {
     const since = oldestChange;
     const seen = changes;
@@ -107,7 +114,7 @@ async function predict(signal) {
         const drawing = ink.hasInk ? encodeDrawing(ink.pixels) : null;
         latestDrawing = drawing;
         if (drawing) {
-            const modes = isEagerSlow && isDrawing ? ['jit', 'aot'] : ['eager', 'jit', 'aot'];
+            const modes = MODES.filter((mode) => hasMode(mode));
             showAnswer(await fetchAnswer(drawing, modes, signal), since);
             connection.found();
             activator.ask();
@@ -188,6 +195,8 @@ async function loadModel() {
     try {
         const model = await fetchModel();
         kernels.showModel(model);
+        hasGpu = 'cuda' in model.modes;
+        answer.offerModes(MODES.filter((mode) => mode in model.modes));
         byId('model').textContent = `${model.name} · ${model.uuid} · ${model.cpu}`;
         await Promise.all([loadKernels(), offerModels(model)]);
         connection.found();
