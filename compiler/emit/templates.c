@@ -36,6 +36,7 @@ EMBED(template_vector, "templates/vector.h");
 EMBED(template_versions, "templates/versions.h");
 EMBED(template_cuda, "templates/cuda/cuda.h");
 EMBED(template_cuda_contract, "templates/cuda/contract.h");
+EMBED(template_cuda_contract_bytes, "templates/cuda/contract_bytes.h");
 
 static const char section_mark[] = "//: section ";
 static const char end_mark[] = "//: end";

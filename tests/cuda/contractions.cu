@@ -1,6 +1,7 @@
 // Contractions by blocks, for test_contract.c: y[rows, columns] = x @ w, with operands that lie
 // along the sum or across it, in tiles of several shapes and types.
 #include "templates/cuda/contract.h"
+#include "templates/cuda/contract_bytes.h"
 
 // ROWS and COLUMNS are the tile's, by so many SUMS a thread, of which STREAM_WIDTH and PANEL_WIDTH
 // are copied together; what lies ALONG the sum has its steps side by side. The sizes come as
@@ -43,6 +44,33 @@ CONTRACTION(f64_8x16, 8, 16, 16, 3, 2, 1, false, 2, false, true, 1, true, double
 CONTRACTION(i32_32x64, 32, 64, 16, 2, 2, 4, true, 1, true, true, 1, false, int32_t, uint8_t, int8_t)
 CONTRACTION(i32_16x32, 16, 32, 32, 4, 2, 4, false, 1, true, true, 4, true, int32_t, int32_t,
             int32_t)
+
+// The same of 8-bit integers by tensor cores: so many WARPS along rows, columns and steps.
+#define BYTES(name, ROWS, COLUMNS, DEPTH, STAGES, ROW_WARPS, COLUMN_WARPS, DEPTH_WARPS,            \
+              STREAM_ALONG, STREAM_WIDTH, PANEL_ALONG, PANEL_WIDTH, STREAM, PANEL)                 \
+    extern "C" __global__ void name##_kernel(const STREAM *restrict x, const PANEL *restrict w,    \
+                                             int32_t *restrict y, int rows, int columns,           \
+                                             int depth) {                                          \
+        contract_bytes<ROWS, COLUMNS, DEPTH, STAGES, ROW_WARPS, COLUMN_WARPS, DEPTH_WARPS,         \
+                       STREAM_ALONG, STREAM_WIDTH, PANEL_ALONG, PANEL_WIDTH>(                      \
+            blockIdx.x, rows, columns, depth, x, w,                                                \
+            [=](int row) { return row * (STREAM_ALONG ? depth : 1); },                             \
+            [=](int k) { return k * (STREAM_ALONG ? 1 : rows); },                                  \
+            [=](int column) { return column * (PANEL_ALONG ? depth : 1); },                        \
+            [=](int k) { return k * (PANEL_ALONG ? 1 : columns); },                                \
+            [=](int row, int column, int32_t sum) { y[(long)row * columns + column] = sum; });     \
+    }                                                                                              \
+    extern "C" void name(const void *x, const void *w, void *y, int rows, int columns,             \
+                         int depth) {                                                              \
+        LAUNCH(name##_kernel, (rows + ROWS - 1L) / ROWS * ((columns + COLUMNS - 1L) / COLUMNS),    \
+               32 * ROW_WARPS * COLUMN_WARPS * DEPTH_WARPS, 0, (const STREAM *)x,                  \
+               (const PANEL *)w, (int32_t *)y, rows, columns, depth);                              \
+    }
+
+BYTES(s8_u8_64x128, 64, 128, 64, 2, 2, 4, 1, true, 16, false, 4, int8_t, uint8_t)
+BYTES(u8_s8_32x32, 32, 32, 64, 2, 2, 2, 2, false, 1, true, 16, uint8_t, int8_t)
+BYTES(s8_s8_16x32, 16, 32, 256, 2, 1, 1, 8, true, 4, false, 1, int8_t, int8_t)
+BYTES(u8_u8_64x32, 64, 32, 128, 3, 2, 1, 4, true, 16, true, 16, uint8_t, uint8_t)
 
 extern "C" void contractions_run_array(const void *const *, void *const *, const void *, void *) {
 }

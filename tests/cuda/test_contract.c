@@ -36,6 +36,10 @@ static const struct contraction {
     {"f64_8x16", false, true, F64, F64, F64, 2},
     {"i32_32x64", true, true, I32, U8, I8, 1},
     {"i32_16x32", false, true, I32, I32, I32, 4},
+    {"s8_u8_64x128", true, false, I32, I8, U8, 16},
+    {"u8_s8_32x32", false, true, I32, U8, I8, 16},
+    {"s8_s8_16x32", true, false, I32, I8, I8, 4},
+    {"u8_u8_64x32", true, true, I32, U8, U8, 16},
 };
 enum { CONTRACTIONS = sizeof contractions / sizeof *contractions, SIZES = 12, SEEDS = 2 };
 
@@ -57,6 +61,10 @@ static void fill(enum element element, void *elements, long count, struct random
     }
 }
 
+static int32_t byte_at(enum element element, const void *elements, long i) {
+    return element == I8 ? ((const int8_t *)elements)[i] : ((const uint8_t *)elements)[i];
+}
+
 static void add(const struct contraction *how, void *y, const void *x, const void *w, long at,
                 long from, long by) {
     if (how->sum == F32)
@@ -67,7 +75,7 @@ static void add(const struct contraction *how, void *y, const void *x, const voi
     else if (how->stream == I32)
         ((uint32_t *)y)[at] += ((const uint32_t *)x)[from] * ((const uint32_t *)w)[by];
     else
-        ((int32_t *)y)[at] += ((const uint8_t *)x)[from] * ((const int8_t *)w)[by];
+        ((int32_t *)y)[at] += byte_at(how->stream, x, from) * byte_at(how->panel, w, by);
 }
 
 static void expect(const struct contraction *how, const void *x, const void *w, void *y, int rows,

@@ -96,6 +96,14 @@ template <int groups> static inline void copy_wait() {
     on_cpu_wait(groups);
 }
 
+static inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
+    const uint64_t both = (uint64_t)b << 32 | a;
+    unsigned result = 0;
+    for (int i = 0; i < 4; i++)
+        result |= (unsigned)(both >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
+    return result;
+}
+
 static inline unsigned on_cpu_mask(unsigned mask = 0xffffffffu) {
     return mask;
 }
@@ -119,6 +127,38 @@ static inline T on_cpu_shuffled(unsigned mask, T value, int from, const char *fi
     bits = on_cpu_shuffle(mask, bits, from, file, line);
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+/* A warp's parts of what a tensor core multiplies (templates/cuda/contract_bytes.h): rows, or
+ * columns, are lanes / 4, and 8 more; steps are the bytes of words lane % 4, and 4 more. */
+static inline void byte_rows(uint32_t (&a)[4], const uint32_t *line, int length) {
+    const uint32_t *from = line + length * (on_cpu_lane() / 4) + on_cpu_lane() % 4;
+    for (int i = 0; i < 4; i++)
+        a[i] = from[length * (i % 2 * 8) + i / 2 * 4];
+}
+static inline void byte_columns(uint32_t (&b)[2][2], const uint32_t *line, int length) {
+    const uint32_t *from = line + length * (on_cpu_lane() / 4) + on_cpu_lane() % 4;
+    for (int i = 0; i < 4; i++)
+        b[i / 2][i % 2] = from[length * (i / 2 * 8) + i % 2 * 4];
+}
+template <bool IS_SIGNED> static inline int on_cpu_byte(uint32_t word, int i) {
+    return IS_SIGNED ? (int)(int8_t)(word >> 8 * i) : (int)(uint8_t)(word >> 8 * i);
+}
+template <bool A_SIGNED, bool B_SIGNED>
+static inline void byte_multiply(int32_t (&sums)[4], const uint32_t (&a)[4],
+                                 const uint32_t (&b)[2]) {
+    const int lane = on_cpu_lane();
+    for (int i = 0; i < 16; i++) { /* words of four steps, for both rows and both columns */
+        const int word = i / 4, row = i / 2 % 2, column = i % 2;
+        for (int half = 0; half < 2; half++) {
+            const uint32_t x = __shfl_sync(~0u, a[row + 2 * half], lane / 4 * 4 + word);
+            const uint32_t y = __shfl_sync(~0u, b[half], (lane % 4 * 2 + column) * 4 + word);
+            for (int k = 0; k < 4; k++)
+                sums[2 * row + column] = (int32_t)((uint32_t)sums[2 * row + column] +
+                                                   (uint32_t)(on_cpu_byte<A_SIGNED>(x, k) *
+                                                              on_cpu_byte<B_SIGNED>(y, k)));
+        }
+    }
 }
 
 struct alignas(16) float4 {

@@ -11,7 +11,8 @@ enum {
     FEWEST_ACROSS = 4,       /* rows and columns, with which it is anyway */
     MANY_STEPS = 64,         /* of a sum, which one thread alone would wait for */
     FEW_SUMS = 4096,         /* all together */
-    COPIED_BYTES = 16,       /* at most, together */
+    COPIED_BYTES = 16,       /* at most, together, */
+    WORD_BYTES = 4,          /* or fewer */
     MOST_ELEMENTS = 1 << 30, /* of a buffer, whose addresses are an int then */
 };
 
@@ -120,6 +121,17 @@ static bool steps_are_multiples(const struct expression *load, int count,
     return true;
 }
 
+/* Whether so many elements may be copied together, of which `run` lie side by side. */
+static bool fits_width(const struct emitter *emitter, const struct thread_tile *tile,
+                       const struct expression *load, const struct tile_axes *axes, int steps,
+                       int places, int64_t run, int width) {
+    return run % width == 0 && load->index->constant % width == 0 &&
+           steps_are_multiples(load, steps, tile->sum->axes, width) &&
+           steps_are_multiples(load, places, axes->axes, width) &&
+           steps_are_multiples(load, tile->apart.count, tile->apart.axes, width) &&
+           begins_aligned(emitter, load->buffer);
+}
+
 static struct operand_side side_of(const struct emitter *emitter, const struct thread_tile *tile,
                                    const struct expression *load, const struct tile_axes *axes) {
     const struct expression *sum = tile->sum;
@@ -127,14 +139,26 @@ static struct operand_side side_of(const struct emitter *emitter, const struct t
     int steps = sum->axis_count, places = axes->count;
     const int64_t run =
         along ? side_by_side(load, &steps, sum->axes) : side_by_side(load, &places, axes->axes);
-    int width = COPIED_BYTES / dtype_bytes(sum->dtype);
-    if (load->dtype != sum->dtype || run % width != 0 || load->index->constant % width != 0 ||
-        !steps_are_multiples(load, steps, sum->axes, width) ||
-        !steps_are_multiples(load, places, axes->axes, width) ||
-        !steps_are_multiples(load, tile->apart.count, tile->apart.axes, width) ||
-        !begins_aligned(emitter, load->buffer))
+    int width = load->dtype == sum->dtype ? COPIED_BYTES / dtype_bytes(sum->dtype) : 1;
+    if (!fits_width(emitter, tile, load, axes, steps, places, run, width))
         width = 1;
     return (struct operand_side){.along = along, .most_width = width};
+}
+
+/* The same of 8 bits: words along the sum, or else what neighbouring rows have. */
+static struct operand_side byte_side_of(const struct emitter *emitter,
+                                        const struct thread_tile *tile,
+                                        const struct expression *load,
+                                        const struct tile_axes *axes) {
+    bool along = lies_along_steps(load, tile->sum, axes);
+    int steps = tile->sum->axis_count, places = axes->count;
+    const int64_t run = along ? side_by_side(load, &steps, tile->sum->axes)
+                              : side_by_side(load, &places, axes->axes);
+    int width = along ? COPIED_BYTES : WORD_BYTES;
+    while (width >= WORD_BYTES && !fits_width(emitter, tile, load, axes, steps, places, run, width))
+        width /= WORD_BYTES;
+    along = along && width >= WORD_BYTES;
+    return (struct operand_side){.along = along, .width = along || width == WORD_BYTES ? width : 1};
 }
 
 /* ---- Whether it is a tile ---- */
@@ -147,6 +171,10 @@ static bool is_worth_it(const struct thread_tile *tile) {
         return true;
     return tile->depth >= MANY_STEPS &&
            (columns >= MANY_COLUMNS || rows * columns * tile->apart.extent <= FEW_SUMS);
+}
+
+static bool are_bytes(const struct expression *load) {
+    return load->dtype == DTYPE_INT8 || load->dtype == DTYPE_UINT8;
 }
 
 bool emit_find_tile(struct emitter *emitter, const struct statement *statement, int nests,
@@ -172,6 +200,12 @@ bool emit_find_tile(struct emitter *emitter, const struct statement *statement, 
         tile->depth *= search.sum->axes[i]->extent;
     if (tile->depth > MOST_ELEMENTS || !deal_loops(statement, tile) || !is_worth_it(tile))
         return false;
+    tile->bytes = are_bytes(tile->stream) && are_bytes(tile->panel);
+    if (tile->bytes) {
+        tile->stream_side = byte_side_of(emitter, tile, tile->stream, &tile->rows);
+        tile->panel_side = byte_side_of(emitter, tile, tile->panel, &tile->columns);
+        return emit_choose_byte_tile(emitter, nests, tile);
+    }
     tile->stream_side = side_of(emitter, tile, tile->stream, &tile->rows);
     tile->panel_side = side_of(emitter, tile, tile->panel, &tile->columns);
     return emit_choose_tile(emitter, nests, tile);
@@ -263,22 +297,34 @@ static const char *side_text(struct emitter *emitter, const struct operand_side 
                         side->width, side->by_steps ? "true" : "false");
 }
 
+/* What begins the call. */
+static void begin_tile(struct emitter *emitter, const struct thread_tile *tile) {
+    const struct operand_side *stream = &tile->stream_side, *panel = &tile->panel_side;
+    if (tile->bytes)
+        emit_line(emitter, "contract_bytes<%d, %d, %d, %d, %d, %d, %d, %s, %d, %s, %d>(",
+                  tile->tile_rows, tile->tile_columns, tile->steps, tile->stages, tile->row_warps,
+                  tile->column_warps, tile->depth_warps, stream->along ? "true" : "false",
+                  stream->width, panel->along ? "true" : "false", panel->width);
+    else
+        emit_line(emitter, "contract_tile<%d, %d, %d, %d, %d, %d, %s, %s, %s>(",
+                  tile->thread_rows * tile->row_sums, tile->thread_columns * tile->column_sums,
+                  tile->steps, tile->stages, tile->row_sums, tile->column_sums,
+                  side_text(emitter, stream), side_text(emitter, panel),
+                  dtype_facts[tile->sum->dtype].c_type);
+}
+
 void emit_thread_tile(struct emitter *emitter, const struct statement *statement,
                       const struct thread_tile *tile, const char *block) {
     struct statement *const nest[] = {(struct statement *)statement};
     const struct expression *sum = tile->sum;
-    sections_want(&emitter->sections, "contract_tile");
+    sections_want(&emitter->sections, tile->bytes ? "contract_bytes" : "contract_tile");
     emit_begin_statements(emitter, nest, 1);
     if (tile->apart.count) {
         emit_line(emitter, "const int apart0 = %s / %" PRId64 ";", block, tile->blocks);
         name_axes(emitter, tile->apart.count, tile->apart.axes, "g", "apart0");
         block = arena_format(emitter->ir->arena, "%s %% %" PRId64, block, tile->blocks);
     }
-    emit_line(emitter, "contract_tile<%d, %d, %d, %d, %d, %d, %s, %s, %s>(",
-              tile->thread_rows * tile->row_sums, tile->thread_columns * tile->column_sums,
-              tile->steps, tile->stages, tile->row_sums, tile->column_sums,
-              side_text(emitter, &tile->stream_side), side_text(emitter, &tile->panel_side),
-              dtype_facts[sum->dtype].c_type);
+    begin_tile(emitter, tile);
     emit_begin_scope(emitter);
     emit_line(emitter, "%s, %" PRId64 ", %" PRId64 ", %" PRId64 ",", block, tile->rows.extent,
               tile->columns.extent, tile->depth);

@@ -84,7 +84,8 @@ static void declare_array(struct emitter *emitter, const char *type, const char 
     emit_line(emitter, "%s %s[%s];", type, name, count);
 }
 
-static const char *const templates[] = {template_cuda, template_cuda_contract, NULL};
+static const char *const templates[] = {template_cuda, template_cuda_contract,
+                                        template_cuda_contract_bytes, NULL};
 
 const struct emit_backend emit_cuda = {
     .name = "cuda",

@@ -56,8 +56,12 @@ struct thread_tile {
     struct tile_axes rows, columns, apart;         /* of the stream, of the panel, of both */
     int64_t depth;                                 /* steps of a sum */
     struct operand_side stream_side, panel_side;
-    int thread_rows, thread_columns, threads; /* of a block */
+    int threads;                              /* of a block */
+    int thread_rows, thread_columns;          /* of these */
     int row_sums, column_sums;                /* of a thread */
+    bool bytes;                               /* both operands are of 8 bits: instead of these */
+    int tile_rows, tile_columns;              /* sums of a block, */
+    int row_warps, column_warps, depth_warps; /* which warps share, or steps of them */
     int steps, stages; /* of the sum, for which a stage of shared memory has room */
     int64_t blocks;    /* of threads, for one position of the loops that both operands have */
     int least_blocks;  /* that a multiprocessor is to hold at once */
@@ -72,6 +76,11 @@ void emit_thread_tile(struct emitter *emitter, const struct statement *statement
 
 /* Chooses the shape of a tile whose operands are known. False where none fits. */
 bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_tile *tile);
+
+/* ---- bytes.c ---- */
+
+/* The same for operands of 8 bits. */
+bool emit_choose_byte_tile(const struct emitter *emitter, int nests, struct thread_tile *tile);
 
 /* ---- whole.c ---- */
 
