@@ -17,7 +17,7 @@ enum { MOST_GRAPHS = 8 };
 struct cuda_code {
     const struct cuda_driver *driver;
     const struct cuda_plan *plan;
-    void *context, *stream, *done; /* `done`: an event, behind the last run */
+    void *context, *stream, *done; /* `done`: an event */
     void *modules[MOST_CUDA_MODULES];
     int module_count, device;
     void **functions; /* by kernel of the plan; NULL: it is part of another */
@@ -27,6 +27,7 @@ struct cuda_code {
     pthread_mutex_t lock; /* of a run, and of all below */
     struct cuda_graph graphs[MOST_GRAPHS];
     uint64_t runs;
+    bool elsewhere;      /* the last run is in a stream of a caller's, `done` behind it */
     int64_t room_batch;  /* images that there is room for, for tensors that lie elsewhere */
     uint64_t room;       /* that memory */
     uint64_t *addresses; /* of inputs and outputs in it */
@@ -179,12 +180,30 @@ static bool make_graph(struct cuda_code *code, const struct launching *run,
     return good;
 }
 
+/* Lets the stream wait for the run before, which in our own stream it does anyway. A caller's
+ * stream may be gone when the next run comes: so events are put there at once. */
+static bool follow(struct cuda_code *code, void *stream, struct et_error *error) {
+    const struct cuda_driver *driver = code->driver;
+    if (!code->runs || (!code->elsewhere && stream == code->stream))
+        return true;
+    if (!code->elsewhere && !cuda_check(driver, driver->record_event(code->done, code->stream),
+                                        "the run before", error))
+        return false;
+    return cuda_check(driver, driver->wait_event(stream, code->done, 0), "the run before", error);
+}
+
+static bool note_run(struct cuda_code *code, void *stream, struct et_error *error) {
+    code->elsewhere = stream != code->stream;
+    return !code->elsewhere ||
+           cuda_check(code->driver, code->driver->record_event(code->done, stream), "the run",
+                      error);
+}
+
 /* All launches, behind those of the run before. */
 static bool put(struct cuda_code *code, struct launching *run) {
     const struct cuda_driver *driver = code->driver;
     struct cuda_graph *graph = find_graph(code, run);
-    bool good = !code->runs || cuda_check(driver, driver->wait_event(run->stream, code->done, 0),
-                                          "the run before", run->error);
+    bool good = follow(code, run->stream, run->error);
     code->runs++;
     if (good && !graph) {
         good = note_graph(code, run) && launch_all(run);
@@ -194,8 +213,7 @@ static bool put(struct cuda_code *code, struct launching *run) {
                cuda_check(driver, driver->launch_graph(graph->graph, run->stream), "the run",
                           run->error);
     }
-    const int noted = driver->record_event(code->done, run->stream);
-    return good && cuda_check(driver, noted, "the run", run->error);
+    return note_run(code, run->stream, good ? run->error : NULL) && good;
 }
 
 /* ---- Tensors in this process's memory ---- */
@@ -478,8 +496,10 @@ void cuda_code_free(struct cuda_code *code) {
         return;
     const struct cuda_driver *driver = code->driver;
     if (enter(code, NULL)) {
-        if (code->runs)
+        if (code->elsewhere)
             driver->wait_for_event(code->done);
+        else if (code->runs)
+            driver->wait(code->stream);
         room_free(code);
         if (code->weights)
             driver->release(code->weights);
