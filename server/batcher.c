@@ -215,7 +215,7 @@ static void *hand_over_due(void *context) {
 bool batcher_takes(const struct batcher *batcher, const struct model *model, enum et_mode mode,
                    int64_t images) {
     return batcher && model->gathers && images < batcher->server->options.max_batch &&
-           (mode == ET_JIT || mode == ET_AOT) && model_is_ready(model, mode) &&
+           mode != ET_EAGER && model_is_ready(model, mode) &&
            (!model->most_memory ||
             (double)atomic_load(&batcher->bytes) + model_tensors_bytes(model, images) <=
                 model->most_memory);

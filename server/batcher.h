@@ -17,7 +17,7 @@ struct workers;
 /* A request that waits, with its inputs. Whoever makes it embeds it, and frees it in `finish`. */
 struct waiting {
     struct model *model;
-    enum et_mode mode; /* ET_JIT or ET_AOT */
+    enum et_mode mode; /* not ET_EAGER */
     struct model_memory tensors;
     const struct run_limit *limit; /* NULL: none */
     double since;                  /* microseconds: when it began to wait */

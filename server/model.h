@@ -23,7 +23,7 @@ struct model {
     struct graph *one;   /* of a program with a batch axis: its graph for one image */
     int64_t parameters, weights_bytes, flops;
     bool gathers; /* images of several requests may run together: all tensors have a batch axis */
-    bool on_gpu;         /* it runs by ET_CUDA, too, unless it is asked for another mode */
+    bool on_gpu;  /* it runs by ET_CUDA, too, unless it is asked for another mode */
     bool takes_pictures; /* one float32 input of 28x28 elements; scores as first output */
     enum et_mode first;  /* what runs at once: ET_JIT, or ET_EAGER where the system refuses that */
     struct et_error jit_error;       /* why it does */

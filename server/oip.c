@@ -26,9 +26,9 @@ static bool read_ready_mode(const struct request *request, enum et_mode *mode,
                             struct reply *reply) {
     const char *name = request_query(request, "mode");
     *mode = ET_EAGER;
-    if (!name || (et_mode_from_name(name, mode) && *mode < ET_MODE_COUNT))
+    if (!name || et_mode_from_name(name, mode))
         return true;
-    reply_error(reply, STYLE_OIP, 400, "mode: expected eager, jit or aot");
+    reply_error(reply, STYLE_OIP, 400, "mode: expected eager, jit, aot or cuda");
     return false;
 }
 
@@ -40,11 +40,11 @@ static json_t *ready_modes(bool jit, bool aot) {
  * a mode. */
 void handle_oip_ready(struct worker *worker, const struct request *request, struct reply *reply) {
     const struct models *models = &worker->server->models;
-    bool modes[ET_MODE_COUNT];
+    bool modes[ET_ALL_MODES];
     enum et_mode mode;
     if (!read_ready_mode(request, &mode, reply))
         return;
-    for (int i = 0; i < ET_MODE_COUNT; i++) {
+    for (int i = 0; i < ET_ALL_MODES; i++) {
         modes[i] = true;
         for (int model = 0; model < models->count; model++)
             modes[i] &= model_is_ready(&models->items[model], (enum et_mode)i);
