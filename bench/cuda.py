@@ -198,7 +198,8 @@ def main():
     asked.folder.mkdir(exist_ok=True)
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, cuDNN "
           f"{torch.backends.cudnn.version()}\n"
-          "| workload | batch | ours, us | eager | graph | compiled | best / ours | prepared, ms |\n"
+          "| workload | batch | ours, us | eager | graph | compiled | best / ours | prepared, ms |"
+          "\n"
           "|---|--:|--:|--:|--:|--:|--:|--:|")
     for name in asked.names:
         path = store(name, asked.folder)

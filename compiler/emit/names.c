@@ -14,8 +14,8 @@
 static const char keywords[] =
     " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class "
     "co_await co_return co_yield complex compl concept const const_cast consteval constexpr "
-    "constinit continue contract_assert contract_bytes contract_tile cuda_stream blockDim blockIdx decltype "
-    "default delete do double dynamic_cast else "
+    "constinit continue contract_assert contract_bytes contract_tile contract_window cuda_stream "
+    "blockDim blockIdx decltype default delete do double dynamic_cast else "
     "enum explicit export extern false float for friend goto gridDim if imaginary import inline "
     "int "
     "long module mutable namespace new noexcept noreturn not not_eq nullptr operator or or_eq "

@@ -140,7 +140,8 @@ static void check_all(const char *cc) {
     for (int i = 0; i < CONTRACTIONS; i++) {
         contracting *call = (contracting *)dlsym(executable.code, contractions[i].name);
         cr_assert(call);
-        for (int size = 0; size < SIZES; size++)
+        const bool shuffles = element_bytes[contractions[i].stream] == 1; /* 32 times a product */
+        for (int size = 0; size < (shuffles ? 3 : SIZES); size++)
             check(&contractions[i], call, &random);
     }
     executable_free(&executable);

@@ -36,7 +36,8 @@ done
 
 # A program that has its kernels inside needs no compiler to run.
 cd "$work" || exit 1
-expect 0 "$build/eigentensor" run "$top/models/mnist/mnist.json" "$top/$picture" -m eager -o eager.npy
+expect 0 "$build/eigentensor" run "$top/models/mnist/mnist.json" "$top/$picture" -m eager \
+    -o eager.npy
 cd "$top" || exit 1
 "$build/eigentensor" build models/mnist/mnist.json --target=sm_90 -m runner -o "$work/on-gpu" ||
     failed=1
