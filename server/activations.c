@@ -181,7 +181,7 @@ void handle_activations(struct worker *worker, const struct request *request, st
                add_kernel(&list, &compiled->kernels[i], &trace, &error);
     eager_trace_free(&trace);
     if (good) {
-        reply_json(reply, 200, json_pack("{ssso}", "model", reply->model, "kernels", list));
+        reply_json(reply, 200, json_pack("{ssso}", "model", model->name, "kernels", list));
         return;
     }
     struct model_run run = {.stop = (enum et_stop)stop.stopped};

@@ -155,7 +155,7 @@ void handle_draw(struct worker *worker, const struct request *request, struct re
     size_t count = et_program_output(model->program, 0).bytes / sizeof *scores;
     reply->stages[STAGE_compute] = comparison.microseconds;
     json_t *facts =
-        json_pack("{sssisosos{sisiso}sosbs{sfsfsf}}", "model", reply->model, "prediction",
+        json_pack("{sssisosos{sisiso}sosbs{sfsfsf}}", "model", model->name, "prediction",
                   predicted(model, memory), "probabilities", softmax(scores, count), "outputs",
                   floats(scores, count), "prepared", "width", DIGIT_SIDE, "height", DIGIT_SIDE,
                   "pixels", base64_string(drawing.digit, DIGIT_PIXELS), "modes", comparison.modes,
@@ -198,10 +198,12 @@ static json_t *mode_facts(const struct model *model) {
     return facts;
 }
 
-static json_t *model_names(const struct models *models) {
+static json_t *model_names(struct models *models) {
     json_t *list = json_array();
-    for (int i = 0; i < models->count; i++)
-        list_add_json(&list, json_string(et_program_name(models->items[i].program)));
+    struct model_list all = models_take_all(models);
+    for (int i = 0; i < all.count; i++)
+        list_add_json(&list, json_string(all.items[i]->name));
+    models_give_back_all(models, &all);
     return list;
 }
 
@@ -213,9 +215,9 @@ void handle_model(struct worker *worker, const struct request *request, struct r
     const struct compiled *compiled = model_compiled(model);
     const struct target *target = cpu_target(NULL);
     json_t *facts = json_pack(
-        "{ssssssss soso sIsIsisisI sIsbso ssso}", "name", et_program_name(program), "version",
-        MODEL_VERSION, "digest", et_program_digest(program), "uuid", et_program_uuid(program),
-        "inputs", tensors(program, et_program_input_count(program), et_program_input), "outputs",
+        "{ssssssss soso sIsIsisisI sIsbso ssso}", "name", model->name, "version", MODEL_VERSION,
+        "digest", et_program_digest(program), "uuid", et_program_uuid(program), "inputs",
+        tensors(program, et_program_input_count(program), et_program_input), "outputs",
         tensors(program, et_program_output_count(program), et_program_output), "parameters",
         (json_int_t)model->parameters, "weights_bytes", (json_int_t)model->weights_bytes, "nodes",
         program_graph(program)->node_count, "kernels", compiled->kernel_count, "flops",
@@ -273,7 +275,7 @@ void handle_kernels(struct worker *worker, const struct request *request, struct
     }
     reply_json(
         reply, 200,
-        json_pack("{ssssso}", "model", reply->model, "mode", et_mode_name(mode), "kernels", list));
+        json_pack("{ssssso}", "model", model->name, "mode", et_mode_name(mode), "kernels", list));
 }
 
 void handle_source(struct worker *worker, const struct request *request, struct reply *reply) {
@@ -292,10 +294,10 @@ void handle_source(struct worker *worker, const struct request *request, struct 
         return;
     }
     const struct compiled *compiled = mode == ET_AOT ? model->aot.compiled : model->compiled;
-    reply->status = 200;
-    reply->type = "text/plain; charset=utf-8";
-    reply->file = compiled->source;
-    reply->file_bytes = compiled->source_bytes;
+    text_add_bytes(&reply->body, compiled->source, compiled->source_bytes);
+    reply_finish_json(reply, 200);
+    if (reply->status == 200)
+        reply->type = "text/plain; charset=utf-8";
     reply->mode = et_mode_name(mode);
 }
 

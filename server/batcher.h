@@ -6,7 +6,7 @@
 #ifndef EIGENTENSOR_SERVER_BATCHER_H
 #define EIGENTENSOR_SERVER_BATCHER_H
 
-#include "server/model.h"
+#include "server/models.h"
 
 struct batcher;
 struct reply;

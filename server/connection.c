@@ -64,7 +64,8 @@ static void answer(struct task *task, struct worker *worker) {
     if (stop == ET_NOT_STOPPED)
         exchange->route = server_answer(worker, &request, &exchange->reply);
     else
-        reply_stopped(&exchange->reply, error_style_of(request.path), stop, &http->server->options);
+        reply_stopped(&exchange->reply, error_style_of(request.path), stop,
+                      http->server->options.run_timeout);
     struct waiting *waiting = exchange->reply.waiting;
     if (!waiting) {
         give_back(exchange);

@@ -155,7 +155,7 @@ static size_t format_line(char line[LINE_BYTES], const struct log_line *facts) {
     length = add_member(line, length, "client", facts->client);
     if (facts->trace)
         length = add_trace(line, length, facts->trace);
-    if (facts->model && facts->mode) {
+    if (facts->model && *facts->model && facts->mode) {
         length = add_member(line, length, "model", facts->model);
         length = add_member(line, length, "mode", facts->mode);
     }

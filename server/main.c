@@ -42,10 +42,13 @@ static sigset_t block_signals(void) {
 }
 
 /* The system is the same for all models. */
-static void warn_of_first(const struct model *model, bool aot) {
-    if (model->first != ET_JIT)
+static void warn_of_first(struct server *server) {
+    struct model *model = models_take(&server->models, NULL);
+    if (model && model->first != ET_JIT)
         fprintf(stderr, "eigentensor-server: warning: no jit: %s; eager runs%s\n",
-                model->jit_error.message, aot ? " until aot is ready" : "");
+                model->jit_error.message, server->options.aot ? " until aot is ready" : "");
+    if (model)
+        models_give_back(&server->models, model);
 }
 
 /* Waits for one of the signals; SIGHUP only has files read again. */
@@ -72,7 +75,9 @@ static int serve(struct server *server, const sigset_t *awaited, double began) {
     fprintf(stderr, "eigentensor-server: http://%s%s%s:%d, ready after %.0f ms\n",
             colons ? "[" : "", host, colons ? "]" : "", http_port(http),
             (now_microseconds() - began) / 1000);
-    warn_of_first(&server->models.items[0], server->options.aot);
+    warn_of_first(server);
+    if (server->folder && !folder_watch(server->folder, &error))
+        return fail(error.message);
     wait_for_end(server, awaited);
     atomic_store(&server->stopping, true);
     if (http_drain(http, server->options.drain_seconds, awaited) && http_close(http)) {
@@ -102,7 +107,12 @@ static int open_and_serve(struct server *server, double began) {
     server->models.axis_count = server->options.axis_count;
     server->models.on_gpu = server->options.cuda;
     server->models.most_sizes = (int)server->options.max_sizes;
+    server->models.metrics = &server->metrics;
+    server->models.may_be_empty = *server->options.models;
     if (!models_open(&server->models, server->options.graphs, server->options.graph_count, &error))
+        return fail(error.message);
+    if (*server->options.models &&
+        !(server->folder = folder_open(&server->models, server->options.models, &error)))
         return fail(error.message);
     if (*server->options.tokens && !(server->tokens = tokens_open(server->options.tokens, &error)))
         return fail(error.message);
@@ -123,8 +133,10 @@ int main(int count, char **values) {
     options_parse(&server.options, count, values);
     int status = open_and_serve(&server, began);
     log_close(server.log);
-    if (!models_wait(&server.models, SECONDS_TO_BUILD))
-        _exit(status); /* gcc still runs, and its result is not needed */
+    if (!folder_stop(server.folder, SECONDS_TO_BUILD) ||
+        !models_wait(&server.models, SECONDS_TO_BUILD))
+        _exit(status); /* a compiler still runs, and its result is not needed */
+    folder_free(server.folder);
     models_free(&server.models);
     files_end();
     tokens_free(server.tokens);

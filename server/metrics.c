@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/kernels/cpu.h"
@@ -82,6 +83,15 @@ unsigned long metrics_runs(const struct metrics *metrics, int model) {
     return count;
 }
 
+void metrics_forget(struct metrics *metrics, int model) {
+    memset(metrics->stages[model], 0, sizeof metrics->stages[model]);
+    memset(metrics->inferences[model], 0, sizeof metrics->inferences[model]);
+    memset(metrics->runs[model], 0, sizeof metrics->runs[model]);
+    atomic_store(&metrics->failures[model], 0);
+    atomic_store(&metrics->images[model], 0);
+    atomic_store(&metrics->last_inference[model], 0);
+}
+
 /* Printing. Label values are names of models (checked to have no control characters), routes. */
 
 static void head(struct text *text, const char *name, const char *type, const char *help) {
@@ -152,91 +162,94 @@ static void add_requests(struct text *text, struct metrics *metrics) {
 }
 
 /* The modes that the model has. */
-static int mode_count(const struct server *server, int model) {
-    return model_has(&server->models.items[model], ET_CUDA) ? ET_ALL_MODES : ET_MODE_COUNT;
+static int mode_count(const struct model *model) {
+    return model_has(model, ET_CUDA) ? ET_ALL_MODES : ET_MODE_COUNT;
 }
 
-static void add_stages(struct text *text, struct server *server) {
+static void add_stages(struct text *text, struct server *server, const struct model_list *list) {
     static const char name[] = "eigentensor_stage_duration_seconds";
     head(text, name, "histogram", "Time in one stage of an inference, by model and mode.");
-    for (int i = 0; i < server->models.count; i++)
-        for (int mode = 0; mode < mode_count(server, i); mode++)
+    for (int i = 0; i < list->count; i++)
+        for (int mode = 0; mode < mode_count(list->items[i]); mode++)
             for (int stage = 0; stage < STAGE_COUNT; stage++) {
+                const struct model *model = list->items[i];
                 struct text labels = {0};
                 text_add(&labels, "model=\"");
-                add_label(&labels, et_program_name(server->models.items[i].program));
+                add_label(&labels, model->name);
                 text_add(&labels, "\",mode=\"%s\",stage=\"%s\"", et_mode_name((enum et_mode)mode),
                          stage_names[stage]);
                 const char *pairs = text_read(&labels, NULL);
                 if (pairs)
-                    add_histogram(text, name, pairs, &server->metrics.stages[i][mode][stage]);
+                    add_histogram(text, name, pairs,
+                                  &server->metrics.stages[model->index][mode][stage]);
                 else
                     text_fail(text);
                 text_free(&labels);
             }
 }
 
-static void add_model_mode(struct text *text, struct server *server, const char *name, int model,
+static void add_model_mode(struct text *text, const char *name, const struct model *model,
                            const char *mode, unsigned long value) {
     text_add(text, "%s{model=\"", name);
-    add_label(text, et_program_name(server->models.items[model].program));
+    add_label(text, model->name);
     text_add(text, mode ? "\",mode=\"%s\"} %lu\n" : "\"%s} %lu\n", mode ? mode : "", value);
 }
 
-static void add_models(struct text *text, struct server *server) {
+static void add_models(struct text *text, struct server *server, const struct model_list *list) {
     struct metrics *metrics = &server->metrics;
     head(text, "eigentensor_inference_success_total", "counter", "Inferences, by model and mode.");
-    for (int i = 0; i < server->models.count; i++)
-        for (int mode = 0; mode < mode_count(server, i); mode++)
-            add_model_mode(text, server, "eigentensor_inference_success_total", i,
+    for (int i = 0; i < list->count; i++)
+        for (int mode = 0; mode < mode_count(list->items[i]); mode++)
+            add_model_mode(text, "eigentensor_inference_success_total", list->items[i],
                            et_mode_name((enum et_mode)mode),
-                           atomic_load(&metrics->inferences[i][mode]));
+                           atomic_load(&metrics->inferences[list->items[i]->index][mode]));
     head(text, "eigentensor_inference_failure_total", "counter",
          "Inference requests that were refused or failed, by model.");
-    for (int i = 0; i < server->models.count; i++)
-        add_model_mode(text, server, "eigentensor_inference_failure_total", i, NULL,
-                       atomic_load(&metrics->failures[i]));
+    for (int i = 0; i < list->count; i++)
+        add_model_mode(text, "eigentensor_inference_failure_total", list->items[i], NULL,
+                       atomic_load(&metrics->failures[list->items[i]->index]));
     head(text, "eigentensor_mode_ready", "gauge", "1 when the mode can run.");
-    for (int i = 0; i < server->models.count; i++)
-        for (int mode = 0; mode < mode_count(server, i); mode++)
-            add_model_mode(text, server, "eigentensor_mode_ready", i,
+    for (int i = 0; i < list->count; i++)
+        for (int mode = 0; mode < mode_count(list->items[i]); mode++)
+            add_model_mode(text, "eigentensor_mode_ready", list->items[i],
                            et_mode_name((enum et_mode)mode),
-                           model_is_ready(&server->models.items[i], (enum et_mode)mode));
+                           model_is_ready(list->items[i], (enum et_mode)mode));
 }
 
-static void add_run_images(struct text *text, struct server *server, int model) {
+static void add_run_images(struct text *text, const struct metrics *metrics,
+                           const struct model *model) {
     static const char name[] = "eigentensor_run_images";
-    const struct metrics *metrics = &server->metrics;
     unsigned long count = 0;
     for (int i = 0; i <= IMAGE_BUCKETS; i++) {
-        count += atomic_load(&metrics->runs[model][i]);
+        count += atomic_load(&metrics->runs[model->index][i]);
         text_add(text, "%s_bucket{model=\"", name);
-        add_label(text, et_program_name(server->models.items[model].program));
+        add_label(text, model->name);
         if (i < IMAGE_BUCKETS)
             text_add(text, "\",le=\"%d\"} %lu\n", 1 << i, count);
         else
             text_add(text, "\",le=\"+Inf\"} %lu\n", count);
     }
-    add_model_mode(text, server, "eigentensor_run_images_sum", model, NULL,
-                   atomic_load(&metrics->images[model]));
-    add_model_mode(text, server, "eigentensor_run_images_count", model, NULL, count);
+    add_model_mode(text, "eigentensor_run_images_sum", model, NULL,
+                   atomic_load(&metrics->images[model->index]));
+    add_model_mode(text, "eigentensor_run_images_count", model, NULL, count);
 }
 
 /* What ran together: images of one request, or of several (--max-delay). */
-static void add_batches(struct text *text, struct server *server) {
+static void add_batches(struct text *text, struct server *server, const struct model_list *list) {
     head(text, "eigentensor_run_images", "histogram", "Images in one run, by model.");
-    for (int i = 0; i < server->models.count; i++)
-        if (metrics_runs(&server->metrics, i))
-            add_run_images(text, server, i);
+    for (int i = 0; i < list->count; i++)
+        if (metrics_runs(&server->metrics, list->items[i]->index))
+            add_run_images(text, &server->metrics, list->items[i]);
 }
 
 /* Of models with open axes. */
-static void add_sizes(struct text *text, struct server *server, const char *name, const char *type,
-                      const char *help, unsigned long (*value)(struct sizes *sizes)) {
+static void add_sizes(struct text *text, const struct model_list *list, const char *name,
+                      const char *type, const char *help,
+                      unsigned long (*value)(struct sizes *sizes)) {
     head(text, name, type, help);
-    for (int i = 0; i < server->models.count; i++)
-        if (server->models.items[i].sizes)
-            add_model_mode(text, server, name, i, NULL, value(server->models.items[i].sizes));
+    for (int i = 0; i < list->count; i++)
+        if (list->items[i]->sizes)
+            add_model_mode(text, name, list->items[i], NULL, value(list->items[i]->sizes));
 }
 
 static unsigned long ready_sizes(struct sizes *sizes) {
@@ -255,14 +268,14 @@ static unsigned long forgotten_sizes(struct sizes *sizes) {
     return atomic_load(&sizes->forgotten);
 }
 
-static void add_all_sizes(struct text *text, struct server *server) {
-    add_sizes(text, server, "eigentensor_sizes_ready", "gauge",
+static void add_all_sizes(struct text *text, const struct model_list *list) {
+    add_sizes(text, list, "eigentensor_sizes_ready", "gauge",
               "Sizes of a model with open axes for which a program is ready.", ready_sizes);
-    add_sizes(text, server, "eigentensor_sizes_made_total", "counter",
+    add_sizes(text, list, "eigentensor_sizes_made_total", "counter",
               "Programs made for sizes that requests came with.", made_sizes);
-    add_sizes(text, server, "eigentensor_sizes_failed_total", "counter",
+    add_sizes(text, list, "eigentensor_sizes_failed_total", "counter",
               "Programs that could not be made for such sizes.", failed_sizes);
-    add_sizes(text, server, "eigentensor_sizes_forgotten_total", "counter",
+    add_sizes(text, list, "eigentensor_sizes_forgotten_total", "counter",
               "Programs of sizes that made room for others (--max-sizes).", forgotten_sizes);
 }
 
@@ -323,10 +336,12 @@ void handle_metrics(struct worker *worker, const struct request *request, struct
     (void)request;
     struct server *server = worker->server;
     add_requests(&reply->body, &server->metrics);
-    add_models(&reply->body, server);
-    add_batches(&reply->body, server);
-    add_all_sizes(&reply->body, server);
-    add_stages(&reply->body, server);
+    struct model_list list = models_take_all(&server->models);
+    add_models(&reply->body, server, &list);
+    add_batches(&reply->body, server, &list);
+    add_all_sizes(&reply->body, &list);
+    add_stages(&reply->body, server, &list);
+    models_give_back_all(&server->models, &list);
     add_process(&reply->body, server);
     reply_finish_json(reply, 200);
     if (reply->status == 200)

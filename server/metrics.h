@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/model.h"
+#include "server/models.h"
 #include "server/request.h"
 
 /* Every status that replies have, with its reason. */
@@ -52,6 +52,8 @@ struct metrics {
     double began; /* microseconds */
 };
 
+/* Counts anew for whichever model gets that index. */
+void metrics_forget(struct metrics *metrics, int model);
 struct server;
 void histogram_add(struct histogram *histogram, double microseconds);
 /* `route` as server_answer() gives it. */

@@ -1,13 +1,9 @@
-/* Models: opened, compiled at once by libtcc, then by gcc behind the scenes. */
+/* One model: compiled at once by libtcc, then by gcc behind the scenes. */
 #include "server/model.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "compiler/emit/backend.h"
 #include "compiler/graph/batch.h"
@@ -18,51 +14,6 @@
 #include "server/kernel_times.h"
 #include "server/server.h"
 #include "server/sizes.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x8U /* of Linux 6.3; there vm.memfd_noexec may insist on it */
-#endif
-
-#define EMBED(name, path)                                                                          \
-    __asm__(".section .rodata\n.globl " #name "\n" #name ":\n.incbin \"" path "\"\n.globl " #name  \
-            "_end\n" #name "_end:\n.byte 0\n.previous\n");                                         \
-    extern const char name[], name##_end[]
-EMBED(mnist_graph, "models/mnist/mnist.json");
-EMBED(mnist_weights, "models/mnist/mnist.safetensors");
-EMBED(mnist_int8_graph, "models/mnist/mnist-int8.json");
-EMBED(mnist_int8_weights, "models/mnist/mnist-int8.safetensors");
-
-static const struct shipped {
-    const char *name, *graph, *graph_end, *weights, *weights_end;
-} shipped_models[] = {
-    {"mnist", mnist_graph, mnist_graph_end, mnist_weights, mnist_weights_end},
-    {"mnist-int8", mnist_int8_graph, mnist_int8_graph_end, mnist_int8_weights,
-     mnist_int8_weights_end},
-};
-
-/* The weights are read like any file, from one in memory. */
-static struct et_program *open_shipped(const struct shipped *shipped, struct et_error *error) {
-    size_t count = (size_t)(shipped->weights_end - shipped->weights);
-    int file = memfd_create(shipped->name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-    if (file < 0 && errno == EINVAL)
-        file = memfd_create(shipped->name, MFD_CLOEXEC);
-    if (file < 0 || write(file, shipped->weights, count) != (ssize_t)count) {
-        et_fail(error, "%s: no memory for the shipped weights", shipped->name);
-        if (file >= 0)
-            close(file);
-        return NULL;
-    }
-    char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    struct graph_load_options options = {
-        .weights_path = path, .require_sha256 = true, .in_memory = true};
-    struct weights *weights = NULL;
-    struct graph *graph =
-        graph_decode(shipped->graph, (size_t)(shipped->graph_end - shipped->graph), shipped->name,
-                     ".", &options, &weights, error);
-    close(file);
-    return graph ? program_from_graph(graph, weights, error) : NULL;
-}
 
 static bool takes_pictures(const struct et_program *program) {
     if (et_program_input_count(program) != 1 || et_program_output_count(program) < 1)
@@ -141,17 +92,7 @@ static bool check_memory(const struct model *model, int64_t batch, enum et_mode 
            et_fail(error,
                    "%s: a batch of %" PRId64 " takes %.0f bytes in mode %s, more than %.0f "
                    "(--max-memory)",
-                   et_program_name(program), batch, bytes + work, et_mode_name(mode),
-                   model->most_memory);
-}
-
-/* Weights stay in memory: a server goes on whatever becomes of its files. */
-static struct et_program *open_file(const struct models *models, const char *path,
-                                    struct sizes **sizes, struct et_error *error) {
-    const struct graph_load_options load = {.in_memory = true};
-    struct model_file *file = model_file_open(path, &load, error);
-    struct et_program *program;
-    return file && sizes_open(models, file, sizes, &program, error) ? program : NULL;
+                   model->name, batch, bytes + work, et_mode_name(mode), model->most_memory);
 }
 
 void model_end(struct model *model) {
@@ -191,8 +132,10 @@ bool model_make(struct model *model, struct et_program *program,
                                   (model->one = graph_at_batch(program_graph(program), 1, error)));
     if (!good) {
         model_end(model);
-        *model =
-            (struct model){.index = model->index, .serial = model->serial, .on_gpu = model->on_gpu};
+        *model = (struct model){.name = model->name,
+                                .index = model->index,
+                                .serial = model->serial,
+                                .on_gpu = model->on_gpu};
         return false;
     }
     model->jit_milliseconds = (now_microseconds() - began) / 1000;
@@ -209,52 +152,6 @@ bool model_takes_batch(const struct model *model, int64_t batch) {
            check_memory(model, batch, ET_JIT, NULL);
 }
 
-/* Takes the program, which is NULL where it could not be opened, and the sizes. */
-static bool add_model(struct models *models, const char *path, struct et_program *program,
-                      struct sizes *sizes, struct et_error *error) {
-    struct model *model = &models->items[models->count];
-    *model = (struct model){.index = models->count, .sizes = sizes, .on_gpu = models->on_gpu};
-    if (!program)
-        return false;
-    if (models_find(models, et_program_name(program))) {
-        et_fail(error, "%s: there is already a model \"%s\"", path, et_program_name(program));
-        et_program_free(program);
-        sizes_free(sizes);
-        return false;
-    }
-    if (!model_make(model, program, &models->limits, models->most_memory, error)) {
-        sizes_free(sizes);
-        return false;
-    }
-    models->count++;
-    return model_fits(model, error) && (!sizes || sizes_begin(sizes, model, error));
-}
-
-static bool open_all_shipped(struct models *models, struct et_error *error) {
-    for (size_t i = 0; i < sizeof shipped_models / sizeof *shipped_models; i++) {
-        struct et_program *program = open_shipped(&shipped_models[i], error);
-        if (!add_model(models, shipped_models[i].name, program, NULL, error))
-            return false;
-    }
-    return true;
-}
-
-bool models_open(struct models *models, char *const *paths, int count, struct et_error *error) {
-    if (models->on_gpu && !et_mode_allowed(ET_CUDA, error))
-        return et_fail_within(error, "--cuda");
-    if (count > MODELS_MOST)
-        return et_fail(error, "%d graphs, expected at most %d", count, MODELS_MOST);
-    if (count == 0)
-        return open_all_shipped(models, error);
-    for (int i = 0; i < count; i++) {
-        struct sizes *sizes = NULL;
-        struct et_program *program = open_file(models, paths[i], &sizes, error);
-        if (!add_model(models, paths[i], program, sizes, error))
-            return false;
-    }
-    return true;
-}
-
 bool model_build_aot(const struct et_program *program, bool profile, struct build *build,
                      struct et_error *error) {
     const char *digest = et_program_digest(program);
@@ -269,64 +166,22 @@ bool model_build_aot(const struct et_program *program, bool profile, struct buil
     return program_build(program, mode_backend(ET_AOT), &compiling, &building, build, error);
 }
 
+void model_build_sizes(struct model *model) {
+    if (model->sizes)
+        sizes_build(model->sizes);
+}
+
+void model_measure_kernels(struct model *model) {
+    if (atomic_load(&model->aot_state) == AOT_READY)
+        atomic_store(&model->kernel_microseconds,
+                     kernel_times(model->aot.compiled, model->program));
+}
+
 void model_build(struct model *model) {
     double began = now_microseconds();
     bool good = model_build_aot(model->program, false, &model->aot, &model->aot_error);
     model->aot_milliseconds = (now_microseconds() - began) / 1000;
     atomic_store(&model->aot_state, good ? AOT_READY : AOT_FAILED);
-}
-
-static void *build_models(void *context) {
-    struct models *models = context;
-    setpriority(PRIO_PROCESS, (id_t)gettid(), 10); /* requests come first; gcc inherits it */
-    for (int i = 0; i < models->count; i++)
-        model_build(&models->items[i]);
-    for (int i = 0; i < models->count; i++)
-        if (models->items[i].sizes)
-            sizes_build(models->items[i].sizes);
-    for (int i = 0; i < models->count; i++) {
-        struct model *model = &models->items[i];
-        if (atomic_load(&model->aot_state) == AOT_READY)
-            atomic_store(&model->kernel_microseconds,
-                         kernel_times(model->aot.compiled, model->program));
-    }
-    return NULL;
-}
-
-void models_build(struct models *models) {
-    for (int i = 0; i < models->count; i++)
-        atomic_store(&models->items[i].aot_state, AOT_BUILDING);
-    models->building = pthread_create(&models->builder, NULL, build_models, models) == 0;
-    for (int i = 0; i < models->count && !models->building; i++) {
-        et_fail(&models->items[i].aot_error, "no thread for the build");
-        atomic_store(&models->items[i].aot_state, AOT_FAILED);
-    }
-}
-
-bool models_wait(struct models *models, int seconds) {
-    if (!models->building)
-        return true;
-    struct timespec until = deadline_in((int64_t)seconds * 1000);
-    bool done = pthread_timedjoin_np(models->builder, NULL, &until) == 0;
-    if (!done)
-        pthread_detach(models->builder); /* nobody waits for it again */
-    models->building = false;
-    return done;
-}
-
-void models_free(struct models *models) {
-    for (int i = 0; i < models->count; i++) {
-        sizes_free(models->items[i].sizes);
-        model_end(&models->items[i]);
-    }
-    *models = (struct models){0};
-}
-
-struct model *models_find(struct models *models, const char *name) {
-    for (int i = 0; i < models->count; i++)
-        if (strcmp(et_program_name(models->items[i].program), name) == 0)
-            return &models->items[i];
-    return NULL;
 }
 
 bool model_has(const struct model *model, enum et_mode mode) {

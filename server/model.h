@@ -1,4 +1,4 @@
-/* The models that are served: programs, and the fastest code for each, built in the background. */
+/* A model that is served: a program, and the fastest code for it, built in the background. */
 #ifndef EIGENTENSOR_SERVER_MODEL_H
 #define EIGENTENSOR_SERVER_MODEL_H
 
@@ -8,19 +8,33 @@
 #include "runtime/backend/limit.h"
 #include "runtime/et_program.h"
 
-enum { MODELS_MOST = 64 };
-
 enum aot_state { AOT_ABSENT, AOT_BUILDING, AOT_READY, AOT_FAILED };
 
 struct sizes;
 
+/* What one model may take, less than the server's own limits allow; 0: as much. Field, name, least
+ * and most. */
+#define MODEL_LIMITS(LIMIT)                                                                        \
+    LIMIT(max_memory, "max-memory", 1048576, 1099511627776) /* bytes of one request */             \
+    LIMIT(run_timeout, "run-timeout", 1, 86400)             /* seconds of one request */           \
+    LIMIT(threads, "threads", 1, 256)                       /* requests at the same time */
+struct model_limits {
+#define MODEL_LIMIT(field, key, least, most) long field;
+    MODEL_LIMITS(MODEL_LIMIT)
+#undef MODEL_LIMIT
+};
+
 /* What `aot_state` guards is written before it becomes AOT_READY or AOT_FAILED, and never again. */
 struct model {
+    char *name; /* by which it is asked for */
     struct et_program *program;
     struct sizes *sizes; /* of a model with open axes, whose first size this is; or NULL */
     int index;           /* among the models that are served: also of other sizes of one */
-    uint64_t serial;     /* of other sizes: no two of one model have the same; else 0 */
-    struct graph *one;   /* of a program with a batch axis: its graph for one image */
+    uint64_t serial;     /* no two that ever had that index have the same */
+    int holders, built;  /* for models.c, under its lock */
+    struct model_limits limits;
+    atomic_int running; /* requests that it is at work on */
+    struct graph *one;  /* of a program with a batch axis: its graph for one image */
     int64_t parameters, weights_bytes, flops;
     bool gathers; /* images of several requests may run together: all tensors have a batch axis */
     bool on_gpu;  /* it runs by ET_CUDA, too, unless it is asked for another mode */
@@ -39,22 +53,6 @@ struct model {
     _Atomic(double *) kernel_microseconds; /* by kernel of aot.compiled; NULL: not measured yet */
 };
 
-struct models {
-    int count;
-    struct model items[MODELS_MOST];
-    pthread_t builder;
-    bool building;
-    double most_memory; /* bytes that one request may take, for models that are opened; 0: any */
-    struct compile_limits limits;  /* of compiling each */
-    const struct axis_sizes *axes; /* sizes of open axes, of whichever model has one of that name */
-    int axis_count;
-    bool on_gpu;    /* what each model that is opened is made for */
-    int most_sizes; /* programs of one model with open axes; 0: one */
-};
-
-/* Opens the graphs, or the shipped models when there are none, and compiles each with libtcc,
- * unless the system refuses memory for machine code: the interpreter runs until gcc is done. */
-bool models_open(struct models *models, char *const *paths, int count, struct et_error *error);
 /* Makes of the program, which it takes, what can be run: the model's other facts are set before.
  * False, an error and nothing to end. */
 bool model_make(struct model *model, struct et_program *program,
@@ -68,19 +66,14 @@ bool model_fits(const struct model *model, struct et_error *error);
 void model_end(struct model *model);
 /* Builds it with gcc, for which its state is AOT_BUILDING; sets that to what came of it. */
 void model_build(struct model *model);
-/* Begins to build all of them with gcc, in a thread of its own: they are used when they are ready.
- */
-void models_build(struct models *models);
-/* Waits for the builder, at most so long; false when it is still at work: it reads the models until
- * the process ends. Called once. */
-bool models_wait(struct models *models, int seconds);
+/* The same for those of its sizes that are known from the beginning. */
+void model_build_sizes(struct model *model);
+/* Then measures its kernels. */
+void model_measure_kernels(struct model *model);
 /* Builds a program with gcc, or takes what an earlier process built; with laps (compiled.h) if
  * `profile`. */
 bool model_build_aot(const struct et_program *program, bool profile, struct build *build,
                      struct et_error *error);
-void models_free(struct models *models); /* requires that no builder is at work */
-struct model *models_find(struct models *models, const char *name);
-
 /* The graph of one image. */
 const struct graph *model_graph(const struct model *model);
 /* Whether there is that mode: there is ET_CUDA where the server was started so. */

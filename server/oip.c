@@ -39,16 +39,17 @@ static json_t *ready_modes(bool jit, bool aot) {
 /* Models can run before the server listens, so only an end makes it unready, unless it is asked for
  * a mode. */
 void handle_oip_ready(struct worker *worker, const struct request *request, struct reply *reply) {
-    const struct models *models = &worker->server->models;
     bool modes[ET_ALL_MODES];
     enum et_mode mode;
     if (!read_ready_mode(request, &mode, reply))
         return;
+    struct model_list list = models_take_all(&worker->server->models);
     for (int i = 0; i < ET_ALL_MODES; i++) {
         modes[i] = true;
-        for (int model = 0; model < models->count; model++)
-            modes[i] &= model_is_ready(&models->items[model], (enum et_mode)i);
+        for (int model = 0; model < list.count; model++)
+            modes[i] &= model_is_ready(list.items[model], (enum et_mode)i);
     }
+    models_give_back_all(&worker->server->models, &list);
     bool ready = !atomic_load(&worker->server->stopping) && modes[mode];
     reply_json(
         reply, ready ? 200 : 503,
@@ -57,7 +58,7 @@ void handle_oip_ready(struct worker *worker, const struct request *request, stru
 
 struct model *model_of_path(struct worker *worker, const struct request *request,
                             struct reply *reply) {
-    struct model *model = models_find(&worker->server->models, request->values[0]);
+    struct model *model = worker_hold(worker, request->values[0]);
     const char *version = request->values[1];
     if (!model) {
         reply_error(reply, STYLE_OIP, 404, "there is no model \"%s\"",
@@ -69,7 +70,7 @@ struct model *model_of_path(struct worker *worker, const struct request *request
                     request->values[0], quoted(version).text, MODEL_VERSION);
         return NULL;
     }
-    reply->model = et_program_name(model->program);
+    reply_of_model(reply, model->name);
     return model;
 }
 
@@ -93,7 +94,7 @@ void handle_oip_model(struct worker *worker, const struct request *request, stru
     const struct et_program *program = model->program;
     struct text *body = &reply->body;
     text_add(body, "{\"name\":");
-    text_add_json(body, et_program_name(program));
+    text_add_json(body, model->name);
     text_add(body,
              ",\"versions\":[\"" MODEL_VERSION "\"],\"platform\":\"eigentensor\",\"inputs\":");
     oip_write_tensors(body, model, et_program_input_count(program), model_input);
@@ -116,7 +117,7 @@ void handle_oip_model_ready(struct worker *worker, const struct request *request
     bool ready = !atomic_load(&worker->server->stopping) && model_is_ready(model, mode);
     reply_json(
         reply, ready ? 200 : 503,
-        json_pack("{sssbso}", "name", reply->model, "ready", ready, "modes",
+        json_pack("{sssbso}", "name", model->name, "ready", ready, "modes",
                   ready_modes(model_is_ready(model, ET_JIT), model_is_ready(model, ET_AOT))));
 }
 
@@ -131,10 +132,12 @@ struct inference {
     struct oip_bytes behind;
     struct oip_outputs outputs;
     enum et_mode mode;       /* that was asked for */
+    bool is_running;         /* one of those that its model is at work on */
     bool wants_receipt;      /* in the reply */
     struct receipt *receipt; /* owned: to verify */
     int status;              /* while it is read: of the reply if that fails */
-    int64_t together;        /* images that ran with it, its own included; 0: it ran alone */
+    struct run_limit limit;  /* of its run: the request's, or the model's own */
+    int64_t together;        /* images that ran with it, its own included; 0: none could */
     struct model_run run;
 };
 
@@ -198,8 +201,8 @@ static bool choose_size(struct inference *inference, const struct request *reque
     }
     if (!oip_read_sizes(inference->document, request->body_bytes, sizes, &asked, error))
         return false;
-    inference->model =
-        sizes_take(sizes, &asked, request->limit, &inference->run.stop, &inference->status, error);
+    inference->model = sizes_take(sizes, &asked, &inference->limit, &inference->run.stop,
+                                  &inference->status, error);
     if (!inference->model || !model_memory_fill(inference->memory, inference->model, error))
         return false;
     inference->status = 400;
@@ -257,7 +260,7 @@ static void write_head(const struct inference *inference, struct reply *reply) {
     const struct model *model = inference->model;
     struct text *body = &reply->body;
     text_add(body, "{\"model_name\":");
-    text_add_json(body, et_program_name(model->program));
+    text_add_json(body, model->name);
     text_add(body, ",\"model_version\":\"" MODEL_VERSION "\"");
     const char *id = json_string_value(json_object_get(inference->document, "id"));
     if (id) {
@@ -336,13 +339,52 @@ static int conclude(struct inference *inference, bool good, struct worker *worke
     return 200;
 }
 
-static int run_alone(struct inference *inference, struct worker *worker,
-                     const struct request *request, struct reply *reply, struct et_error *error) {
-    bool good = model_run(inference->model, inference->memory, inference->mode, request->limit,
+static int run_alone(struct inference *inference, struct worker *worker, struct reply *reply,
+                     struct et_error *error) {
+    bool good = model_run(inference->model, inference->memory, inference->mode, &inference->limit,
                           &inference->run, error);
     if (good)
         metrics_run(worker->server, inference->model, inference->memory->batch);
+    if (worker->server->batcher && inference->model->gathers)
+        inference->together = inference->memory->batch;
     return conclude(inference, good, worker, reply);
+}
+
+/* That its run may take. */
+static long seconds_of(const struct inference *inference, const struct worker *worker) {
+    long server = worker->server->options.run_timeout;
+    long own = inference->served->limits.run_timeout;
+    return own && own < server ? own : server;
+}
+
+/* The request's limit, or the model's own where that is over before. */
+static struct run_limit limit_within(const struct inference *inference,
+                                     const struct request *request) {
+    struct run_limit limit = request->limit ? *request->limit : (struct run_limit){0};
+    int64_t seconds = inference->served->limits.run_timeout;
+    int64_t own = now_nanoseconds() + seconds * 1000000000;
+    if (seconds && (!limit.deadline || own < limit.deadline))
+        limit.deadline = own;
+    return limit;
+}
+
+/* Whether this request may be one more of those that the model is at work on; if so it is. */
+static bool begin_running(struct inference *inference, struct et_error *error) {
+    struct model *model = inference->served;
+    long most = model->limits.threads;
+    int running = atomic_fetch_add(&model->running, 1) + 1;
+    inference->is_running = !most || running <= most;
+    if (inference->is_running)
+        return true;
+    atomic_fetch_sub(&model->running, 1);
+    return et_fail(error, "model \"%s\" is at work on %ld requests, as many as it may", model->name,
+                   most);
+}
+
+static void end_running(struct inference *inference) {
+    if (inference->is_running)
+        atomic_fetch_sub(&inference->served->running, 1);
+    inference->is_running = false;
 }
 
 /* Says what was wrong, and frees what the inference has. */
@@ -351,9 +393,10 @@ static void end_inference(struct inference *inference, int status, struct worker
     if (status == 400 || status == 503)
         reply_error(reply, STYLE_OIP, status, "%s", error->message);
     else if (status == 504)
-        reply_stopped(reply, STYLE_OIP, inference->run.stop, &worker->server->options);
+        reply_stopped(reply, STYLE_OIP, inference->run.stop, seconds_of(inference, worker));
     if (status != 200)
         metrics_inference(worker->server, inference->served, inference->mode, false);
+    end_running(inference);
     if (inference->served->sizes && inference->model)
         sizes_give_back(inference->served->sizes, inference->model);
     receipt_free(inference->receipt);
@@ -377,14 +420,15 @@ static void finish_waiting(struct waiting *waiting, struct worker *worker) {
     int status = conclude(inference, waiting->good, worker, waiting->reply);
     if (status == 400)
         status = 503; /* it was read well: what failed is no fault of its client */
+    struct model *served = inference->served;
     end_inference(inference, status, worker, waiting->reply, &waiting->error);
+    models_give_back(&worker->server->models, served);
     model_memory_free(&waiting->tensors);
     et_release(own);
 }
 
 /* Lets the inference, which has been read, wait for others; false: it is to run now. */
-static bool let_wait(const struct inference *inference, struct worker *worker,
-                     const struct request *request, struct reply *reply) {
+static bool let_wait(struct inference *inference, struct worker *worker, struct reply *reply) {
     const struct model *model = inference->model;
     const struct model_memory *memory = inference->memory;
     enum et_mode mode =
@@ -399,10 +443,12 @@ static bool let_wait(const struct inference *inference, struct worker *worker,
     for (int i = 0; i < memory->input_count; i++)
         memcpy(own->waiting.tensors.inputs[i], memory->inputs[i],
                et_program_input(model->program, i).bytes * (size_t)memory->batch);
+    end_running(inference); /* what runs then is one batch of many */
     own->inference = *inference;
+    worker->held = NULL; /* but by the inference */
     own->waiting.model = inference->model;
     own->waiting.mode = mode;
-    own->waiting.limit = request->limit;
+    own->waiting.limit = &own->inference.limit;
     own->waiting.reply = reply;
     own->waiting.finish = finish_waiting;
     reply->waiting = &own->waiting;
@@ -427,16 +473,18 @@ static void serve_tensors(bool verifies, struct worker *worker, const struct req
         return;
     }
     inference.memory = &worker->memory[inference.served->index];
+    inference.limit = limit_within(&inference, request);
     bool good =
-        inference.served->sizes || model_memory_fill(inference.memory, inference.served, &error);
+        begin_running(&inference, &error) &&
+        (inference.served->sizes || model_memory_fill(inference.memory, inference.served, &error));
     inference.status = good ? 400 : 503;
     good = good && read_inference(&inference, request, worker->server->options.max_batch, &error) &&
            (!verifies || read_receipt(&inference, &error));
     if (good) {
         reply->stages[STAGE_parse] = now_microseconds() - began;
-        if (!verifies && let_wait(&inference, worker, request, reply))
+        if (!verifies && let_wait(&inference, worker, reply))
             return;
-        inference.status = run_alone(&inference, worker, request, reply, &error);
+        inference.status = run_alone(&inference, worker, reply, &error);
     }
     end_inference(&inference, inference.status, worker, reply, &error);
 }

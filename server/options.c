@@ -160,10 +160,11 @@ void options_parse(struct options *options, int count, char **values) {
     static const struct argp parser = {
         .options = rows,
         .parser = parse,
-        .args_doc = "[GRAPH.json | MODEL.onnx]...",
+        .args_doc = "[[NAME=]GRAPH.json | [NAME=]MODEL.onnx]...",
         .doc = "Serves stored tensor graphs and ONNX models over HTTP, and a page to draw digits "
                "on.\v"
-               "Without one: the shipped MNIST models. Every option may also be given in "
+               "Without one, and without --models: the shipped MNIST models. NAME= gives a "
+               "model another name than its file does. Every option may also be given in "
                "the environment variable named behind it, which the command line overrides. "
                "SIGTERM finishes the requests in flight, then ends the process.",
     };

@@ -105,30 +105,45 @@ bool drawing_read(struct drawing *drawing, const struct request *request, struct
 
 struct model *asked_model(struct worker *worker, const struct request *request,
                           struct reply *reply) {
-    struct models *models = &worker->server->models;
     const char *name = request_query(request, "model");
-    struct model *model = name ? models_find(models, name) : &models->items[0];
-    if (!model)
+    struct model *model = worker_hold(worker, name);
+    if (model)
+        reply_of_model(reply, model->name);
+    else if (name)
         reply_error(reply, STYLE_DETAIL, 404, "there is no model \"%s\"", quoted(name).text);
     else
-        reply->model = et_program_name(model->program);
+        reply_error(reply, STYLE_DETAIL, 404, "there is no model");
+    return model;
+}
+
+/* The first that takes pictures, held instead of that one; where there is none, that one. */
+static struct model *first_of_pictures(struct worker *worker, struct model *model) {
+    struct models *models = &worker->server->models;
+    struct model_list all = models_take_all(models);
+    int i = 0;
+    while (i < all.count && !all.items[i]->takes_pictures)
+        i++;
+    if (i < all.count) {
+        worker_let_go(worker);
+        model = worker->held = all.items[i];
+        all.items[i] = all.items[--all.count];
+    }
+    models_give_back_all(models, &all);
     return model;
 }
 
 struct model *drawing_model(struct worker *worker, const struct request *request,
                             struct reply *reply, struct model_memory **memory) {
-    struct models *models = &worker->server->models;
     struct model *model = asked_model(worker, request, reply);
     if (!model)
         return NULL;
-    for (int i = 0; i < models->count && !model->takes_pictures; i++)
-        if (!request_query(request, "model"))
-            model = &models->items[i];
+    if (!request_query(request, "model"))
+        model = first_of_pictures(worker, model);
     if (!model->takes_pictures) {
         reply_error(reply, STYLE_DETAIL, 422, "no model here takes one picture of 28x28 float32");
         return NULL;
     }
-    reply->model = et_program_name(model->program);
+    reply_of_model(reply, model->name);
     *memory = &worker->memory[model->index];
     struct et_error error = {0};
     if (model_memory_fill(*memory, model, &error))

@@ -38,6 +38,10 @@ json_t *request_json(const struct request *request, size_t bytes, struct et_erro
     return json_read_within(request->body, bytes, most ? most : SIZE_MAX, error);
 }
 
+void reply_of_model(struct reply *reply, const char *name) {
+    snprintf(reply->model, sizeof reply->model, "%s", name);
+}
+
 void reply_free(struct reply *reply) {
     text_free(&reply->body);
     *reply = (struct reply){0};

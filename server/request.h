@@ -68,12 +68,14 @@ struct reply {
     int retry_after;            /* seconds; 0: none */
     size_t header_length;       /* Inference-Header-Content-Length; 0: none */
     double stages[STAGE_COUNT]; /* microseconds; 0: there was no such stage */
-    const char *model;          /* for the access log; NULL: none */
+    char model[256];            /* for the access log, perhaps cut; empty: none */
     const char *mode;
     struct waiting *waiting; /* it is to be written later: by batcher.h; NULL: it is finished */
 };
 
 void reply_free(struct reply *reply);
+/* Whose reply it is. */
+void reply_of_model(struct reply *reply, const char *name);
 /* Empties the body and makes the reply an error of that style. */
 void reply_error(struct reply *reply, enum error_style style, int status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

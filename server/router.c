@@ -90,11 +90,10 @@ enum error_style error_style_of(const char *path) {
     return strncmp(path, "/v2", 3) == 0 ? STYLE_OIP : STYLE_DETAIL;
 }
 
-void reply_stopped(struct reply *reply, enum error_style style, enum et_stop stop,
-                   const struct options *options) {
+void reply_stopped(struct reply *reply, enum error_style style, enum et_stop stop, long seconds) {
     if (stop == ET_TOO_LATE)
         reply_error(reply, style, 504, "the request took longer than %ld s (--run-timeout)",
-                    options->run_timeout);
+                    seconds);
     else
         reply_error(reply, style, 503, "the server is stopping");
 }
@@ -104,7 +103,7 @@ void reply_failed_run(struct reply *reply, enum error_style style, const struct 
     if (run->stop == ET_NOT_STOPPED)
         reply_error(reply, style, 503, "%s", error->message);
     else
-        reply_stopped(reply, style, run->stop, options);
+        reply_stopped(reply, style, run->stop, options->run_timeout);
 }
 
 bool route_is_open(const char *path) {
@@ -180,6 +179,7 @@ static void handle(struct worker *worker, struct request *request, struct reply 
     if (!reply->waiting)
         check_failures(before, reply, route->style);
     text_free(&inflated);
+    worker_let_go(worker);
     if (request->body_bytes > LARGE_BODY_BYTES)
         malloc_trim(0); /* many small values: the allocator would keep them */
 }
@@ -216,6 +216,17 @@ struct worker *worker_new(struct server *server) {
     if (worker)
         worker->server = server;
     return worker;
+}
+
+struct model *worker_hold(struct worker *worker, const char *name) {
+    worker_let_go(worker);
+    return worker->held = models_take(&worker->server->models, name);
+}
+
+void worker_let_go(struct worker *worker) {
+    if (worker->held)
+        models_give_back(&worker->server->models, worker->held);
+    worker->held = NULL;
 }
 
 void worker_free(struct worker *worker) {

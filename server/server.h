@@ -7,9 +7,10 @@
 #define EIGENTENSOR_SERVER_H
 
 #include "server/batcher.h"
+#include "server/folder.h"
 #include "server/log.h"
 #include "server/metrics.h"
-#include "server/model.h"
+#include "server/models.h"
 #include "server/options.h"
 #include "server/request.h"
 #include "server/tokens.h"
@@ -20,6 +21,7 @@
 struct server {
     struct options options;
     struct models models;
+    struct folder *folder; /* whose models are served, too; NULL: none */
     struct metrics metrics;
     struct log *log;
     struct tokens *tokens;   /* NULL: everybody may ask */
@@ -30,10 +32,15 @@ struct server {
 /* What one thread works with, and no other at the same time. */
 struct worker {
     struct server *server;
-    struct model_memory memory[MODELS_MOST]; /* filled when a model is first run */
+    struct model *held;                      /* by the request, until it is answered; or NULL */
+    struct model_memory memory[MODELS_MOST]; /* by a model's index: filled when it is first run */
 };
 struct worker *worker_new(struct server *server);
 void worker_free(struct worker *worker);
+/* Holds a model for the request; without a name the first. NULL: there is none. */
+struct model *worker_hold(struct worker *worker, const char *name);
+/* Gives back what it holds. */
+void worker_let_go(struct worker *worker);
 
 /* The routes: routes.def in rows. */
 typedef void handler(struct worker *worker, const struct request *request, struct reply *reply);
@@ -69,8 +76,7 @@ bool server_answer_at_once(struct worker *worker, struct request *request, struc
 enum error_style error_style_of(const char *path);
 /* The reply to a request whose run was ended early: 504 when its time was over, 503 when the server
  * stops. */
-void reply_stopped(struct reply *reply, enum error_style style, enum et_stop stop,
-                   const struct options *options);
+void reply_stopped(struct reply *reply, enum error_style style, enum et_stop stop, long seconds);
 /* The same for a run that failed, early or not. */
 void reply_failed_run(struct reply *reply, enum error_style style, const struct model_run *run,
                       const struct options *options, const struct et_error *error);

@@ -309,6 +309,7 @@ static struct served_size *add_size(struct sizes *sizes, const struct sizes_aske
     size->next = sizes->list;
     size->model.serial = ++sizes->uses;
     size->model.index = sizes->model->index;
+    size->model.name = sizes->model->name;
     return sizes->list = size;
 }
 
@@ -475,6 +476,7 @@ static struct sizes_asked sizes_at(const struct sizes *sizes, int position) {
 bool sizes_begin(struct sizes *sizes, struct model *model, struct et_error *error) {
     const int count = count_sizes(sizes);
     sizes->model = model;
+    sizes->uses = model->serial;
     for (int i = 0; i < count; i++) {
         const struct sizes_asked asked = sizes_at(sizes, i);
         enum et_stop stop;

@@ -5,7 +5,7 @@
 #define EIGENTENSOR_SERVER_SIZES_H
 
 #include "compiler/import/model_file.h"
-#include "server/model.h"
+#include "server/models.h"
 
 enum { SIZES_MOST_AXES = 16 };
 

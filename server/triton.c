@@ -11,15 +11,62 @@ static json_t *type_name(const char *dtype) {
     return json_string(name);
 }
 
+/* ---- The repository ---- */
+
+static void list_model(json_t **list, const char *name, bool served, const char *reason) {
+    list_add_json(list, json_pack("{ssssssss}", "name", name, "version", MODEL_VERSION, "state",
+                                  served ? "READY" : "UNAVAILABLE", "reason", reason));
+}
+
+/* One of the folder: those that are served are listed already, unless there is more to say. */
+static void list_found(void *context, const char *name, bool served, const char *reason) {
+    json_t **list = context;
+    json_t *entry;
+    size_t i;
+    if (!served) {
+        list_model(list, name, false, reason);
+        return;
+    }
+    json_array_foreach(
+        *list, i, entry) if (strcmp(json_string_value(json_object_get(entry, "name")), name) == 0)
+        object_set_json(&entry, "reason", json_string(reason));
+}
+
 void handle_oip_index(struct worker *worker, const struct request *request, struct reply *reply) {
-    const struct models *models = &worker->server->models;
+    struct server *server = worker->server;
     json_t *list = json_array();
-    (void)request; /* {"ready": true} would leave out what is not ready: all is */
-    for (int i = 0; i < models->count; i++)
-        list_add_json(&list,
-                      json_pack("{ssssssss}", "name", et_program_name(models->items[i].program),
-                                "version", MODEL_VERSION, "state", "READY", "reason", ""));
+    (void)request; /* {"ready": true} would leave out what is not ready */
+    struct model_list models = models_take_all(&server->models);
+    for (int i = 0; i < models.count; i++)
+        list_model(&list, models.items[i]->name, true, "");
+    models_give_back_all(&server->models, &models);
+    if (server->folder)
+        folder_visit(server->folder, list_found, &list);
     reply_json(reply, 200, list);
+}
+
+/* Loads or unloads the model that the path names. */
+static void change(struct worker *worker, const struct request *request, struct reply *reply,
+                   int (*how)(struct folder *, const char *, struct et_error *)) {
+    struct folder *folder = worker->server->folder;
+    struct et_error error = {0};
+    if (!folder) {
+        reply_error(reply, STYLE_OIP, 400, "the server has no folder of models (--models)");
+        return;
+    }
+    int status = how(folder, request->values[0], &error);
+    if (status)
+        reply_error(reply, STYLE_OIP, status, "%s", error.message);
+    else
+        reply_json(reply, 200, json_object());
+}
+
+void handle_oip_load(struct worker *worker, const struct request *request, struct reply *reply) {
+    change(worker, request, reply, folder_load);
+}
+
+void handle_oip_unload(struct worker *worker, const struct request *request, struct reply *reply) {
+    change(worker, request, reply, folder_unload);
 }
 
 /* ---- Configuration ---- */
@@ -66,7 +113,7 @@ void handle_oip_config(struct worker *worker, const struct request *request, str
     json_t *input = configured(model, inputs, batched, true, model_input);
     json_t *output = configured(model, outputs, batched, false, model_output);
     reply_json(reply, 200,
-               json_pack("{sssssss{s{si}}sIsoso}", "name", reply->model, "platform", "eigentensor",
+               json_pack("{sssssss{s{si}}sIsoso}", "name", model->name, "platform", "eigentensor",
                          "backend", "eigentensor", "version_policy", "latest", "num_versions", 1,
                          "max_batch_size",
                          (json_int_t)(batched ? worker->server->options.max_batch : 0), "input",
@@ -91,8 +138,9 @@ static json_t *stage_sum(const struct metrics *metrics, int model, enum request_
     return duration(count, nanoseconds);
 }
 
-static json_t *statistics_of(const struct server *server, int which) {
+static json_t *statistics_of(const struct server *server, const struct model *model) {
     const struct metrics *metrics = &server->metrics;
+    const int which = model->index;
     unsigned long runs = 0, nanoseconds = 0;
     for (int mode = 0; mode < ET_ALL_MODES; mode++) {
         runs += atomic_load(&metrics->inferences[which][mode]);
@@ -106,8 +154,7 @@ static json_t *statistics_of(const struct server *server, int which) {
                   stage_sum(metrics, which, STAGE_parse), "compute_infer",
                   stage_sum(metrics, which, STAGE_compute), "compute_output", duration(0, 0),
                   "cache_hit", duration(0, 0), "cache_miss", duration(0, 0));
-    return json_pack("{sssssIsIsIsos[]}", "name",
-                     et_program_name(server->models.items[which].program), "version", MODEL_VERSION,
+    return json_pack("{sssssIsIsIsos[]}", "name", model->name, "version", MODEL_VERSION,
                      "last_inference", (json_int_t)atomic_load(&metrics->last_inference[which]),
                      "inference_count", (json_int_t)atomic_load(&metrics->images[which]),
                      "execution_count", (json_int_t)metrics_runs(metrics, which), "inference_stats",
@@ -119,16 +166,17 @@ void handle_oip_model_statistics(struct worker *worker, const struct request *re
     const struct model *model = model_of_path(worker, request, reply);
     if (!model)
         return;
-    int which = model->index;
     reply_json(reply, 200,
-               json_pack("{s[o]}", "model_stats", statistics_of(worker->server, which)));
+               json_pack("{s[o]}", "model_stats", statistics_of(worker->server, model)));
 }
 
 void handle_oip_statistics(struct worker *worker, const struct request *request,
                            struct reply *reply) {
     (void)request;
     json_t *list = json_array();
-    for (int i = 0; i < worker->server->models.count; i++)
-        list_add_json(&list, statistics_of(worker->server, i));
+    struct model_list models = models_take_all(&worker->server->models);
+    for (int i = 0; i < models.count; i++)
+        list_add_json(&list, statistics_of(worker->server, models.items[i]));
+    models_give_back_all(&worker->server->models, &models);
     reply_json(reply, 200, json_pack("{so}", "model_stats", list));
 }

@@ -355,6 +355,13 @@ def batched_model(folder):
     return path
 
 
+def served_folder(folder):
+    path = folder / "models"
+    path.mkdir()
+    shutil.copy(os.path.join(ROOT, "examples/linear.json"), path)
+    return str(path)
+
+
 def main():
     rows = list(requests().items())
     if len(sys.argv) > 2:
@@ -364,15 +371,20 @@ def main():
         logged = [(f"{name}, logged", row) for name, row in rows if name in LOGGED]
         batched = batched_model(folder)
         # No program but that of the first size is kept: each request makes its own.
-        models = "--quiet", "--max-sizes=1", MNIST, batched, open_model(folder / "open.onnx")
+        # Batches are those of one request.
+        models = "--quiet", "--max-sizes=1", "--max-delay=300", MNIST, batched, open_model(folder / "open.onnx")
         parts = [try_requests(folder / "0", rows[::2], *models),
                  try_requests(folder / "1", rows[1::2], *models),
                  try_requests(folder / "2", logged)]
+        if len(sys.argv) <= 2 or "load" in sys.argv[2:]:
+            row = "load", http("POST", "/v2/repository/models/linear/load")
+            parts.append(try_requests(folder / "4", [row], "--no-aot",
+                                      "--models", served_folder(folder)))
         if len(sys.argv) <= 2 or "start" in sys.argv[2:]:
             parts.append(try_starts(folder / "3", batched))
         results = list(threads.map(report, parts))
         shutil.rmtree(CACHE)  # unused
-        left = [path.name for path in folder.glob("[0-3]/*") if path.name != "control"]
+        left = [path.name for path in folder.glob("[0-4]/*") if path.name != "control"]
     total, failures = (sum(column) for column in zip(*results))
     if left:
         print(f"FAILED: left in the temporary folder: {left}")

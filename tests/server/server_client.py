@@ -30,14 +30,19 @@ class Server:
     """Starts with the options; ends when the `with` does, and must end well."""
 
     def __init__(self, *options, env=None, quiet=True, wrap=(), log=subprocess.DEVNULL, cwd="/",
-                 files=()):
+                 files=(), said=False):
         options = ["--port", "0", *options, *(["--quiet"] if quiet else [])]
         environment = {**os.environ, "XDG_CACHE_HOME": CACHE, **(env or {})}
-        self.process = subprocess.Popen([*wrap, os.environ["SERVER"], *options], stdout=log, cwd=cwd,
-                                        stderr=subprocess.PIPE, env=environment, pass_fds=files)
-        line = self.process.stderr.readline().decode()
-        found = re.search(r"http://[^ ]*:(\d+), ready after (\d+) ms", line)
-        assert found, "it does not start: " + line + self.process.stderr.read().decode()
+        self.process = subprocess.Popen([*wrap, os.environ["SERVER"], *options], stdout=log,
+                                        cwd=cwd, stderr=subprocess.PIPE, env=environment,
+                                        pass_fds=files)
+        self.before, found = "", None  # what it says before it is ready
+        for line in self.process.stderr:
+            found = re.search(r"http://[^ ]*:(\d+), ready after (\d+) ms", line.decode())
+            if found:
+                break
+            self.before += line.decode()
+        assert found and (said or not self.before), "it does not start: " + self.before
         self.port, self.milliseconds = int(found[1]), int(found[2])
 
     def __enter__(self):
@@ -161,6 +166,32 @@ def graph_file(folder, name, nodes, inputs, outputs):
     with open(path, "w") as file:
         json.dump(graph, file)
     return path
+
+
+def long_file(folder, elements=2**36):
+    """The sum of exp(x * i) over so many i: nothing to store, and minutes to compute."""
+    wide = {"dtype": "float32", "shape": [elements]}
+    one = {"dtype": "float32", "shape": [1]}
+    graph = {"format": "eigentensor", "version": 2, "name": "long", "inputs": [{"name": "x", **one}],
+             "nodes": [{"id": 0, "op": "input", "src": [], "name": "x", **one},
+                       {"id": 1, "op": "expand", "src": [0], **wide},
+                       {"id": 2, "op": "iota", "src": [], "dtype": "int64", "shape": [elements]},
+                       {"id": 3, "op": "cast", "src": [2], **wide},
+                       {"id": 4, "op": "mul", "src": [1, 3], **wide},
+                       {"id": 5, "op": "exp", "src": [4], **wide},
+                       {"id": 6, "op": "reduce_sum", "src": [5], "dtype": "float32", "shape": [],
+                        "axes": [0]}],
+             "outputs": [{"name": "y", "node": 6}]}
+    path = os.path.join(folder, "long.json")
+    with open(path, "w") as file:
+        json.dump(graph, file)
+    return path
+
+
+def long_request(mode=None):
+    parameters = {"parameters": {"mode": mode}} if mode else {}
+    x = {"name": "x", "datatype": "FP32", "shape": [1], "data": [0.5]}
+    return {**parameters, "inputs": [x]}
 
 
 def png(width, height, rows=None, colour=0, depth=8, extra=b""):

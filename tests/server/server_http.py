@@ -2,6 +2,7 @@
 
 SERVER names the program. Each test_ function is a test; arguments choose some by name."""
 import random
+import shutil
 
 from server_client import *
 import server_schema
@@ -16,15 +17,28 @@ def with_receipt(server):
     return json.dumps({**asked, "receipt": reply["parameters"]["receipt"]}).encode()
 
 
+@contextlib.contextmanager
+def served_folder():
+    """MNIST, and once more to be loaded and unloaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("mnist", "my-model"):
+            os.mkdir(os.path.join(folder, name))
+            for ending in (".json", ".safetensors"):
+                shutil.copy(os.path.join(ROOT, "models/mnist/mnist" + ending),
+                            os.path.join(folder, name))
+        yield folder
+
+
 def test_openapi_is_true():
-    with Server("--no-aot") as server:
+    with served_folder() as folder, Server("--no-aot", "--models", folder) as server:
         document = server.json("GET", "/openapi.json")
         bodies = {"/infer": (demo_body(), "application/json"),
                   "/api/draw": (sample("3-pen"), "image/png"),
                   "/api/activations": (sample("3-pen"), "image/png"),
                   "/v2/models/{model}/verify": (with_receipt(server), "application/json")}
         for pattern, item in document["paths"].items():
-            path = pattern.replace("{model}", "mnist").replace("{version}", "1")
+            model = "my-model" if "/repository/" in pattern else "mnist"
+            path = pattern.replace("{model}", model).replace("{version}", "1")
             path = path.replace("{name}", "3-pen.png")
             for method, operation in item.items():
                 body, kind = bodies.get(pattern, (json.dumps(oip_request()).encode(),
@@ -59,7 +73,7 @@ def check_errors(server, document, path, method, operation):
 def test_curl_lines_work_as_pasted():
     if subprocess.run(["sh", "-c", "command -v curl"], capture_output=True).returncode:
         return "curl is not there"
-    with Server("--no-aot") as server:
+    with served_folder() as folder, Server("--no-aot", "--models", folder) as server:
         for path, item in server.json("GET", "/openapi.json")["paths"].items():
             for method, operation in item.items():
                 line = operation["x-curl"].replace(":8989", f":{server.port}")

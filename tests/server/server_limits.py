@@ -4,30 +4,6 @@ SERVER names the program. Each test_ function is a test; arguments choose some b
 from server_client import *
 
 
-def long_file(folder, elements=2**36):
-    """The sum of exp(x * i) over so many i: nothing to store, and minutes to compute."""
-    wide = {"dtype": "float32", "shape": [elements]}
-    graph = {"format": "eigentensor", "version": 2, "name": "long",
-             "inputs": [{"name": "x", "dtype": "float32", "shape": [1]}],
-             "nodes": [{"id": 0, "op": "input", "src": [], "dtype": "float32", "shape": [1], "name": "x"},
-                       {"id": 1, "op": "expand", "src": [0], **wide},
-                       {"id": 2, "op": "iota", "src": [], "dtype": "int64", "shape": [elements]},
-                       {"id": 3, "op": "cast", "src": [2], **wide},
-                       {"id": 4, "op": "mul", "src": [1, 3], **wide},
-                       {"id": 5, "op": "exp", "src": [4], **wide},
-                       {"id": 6, "op": "reduce_sum", "src": [5], "dtype": "float32", "shape": [], "axes": [0]}],
-             "outputs": [{"name": "y", "node": 6}]}
-    path = os.path.join(folder, "long.json")
-    with open(path, "w") as file:
-        json.dump(graph, file)
-    return path
-
-
-def long_request(mode=None):
-    parameters = {"parameters": {"mode": mode}} if mode else {}
-    return {**parameters, "inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [0.5]}]}
-
-
 def hold(server, count):
     """Sockets with requests on them that will not be answered soon."""
     clients = [server.connect() for _ in range(count)]

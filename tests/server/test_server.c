@@ -293,7 +293,8 @@ Test(server, a_drawing_tells_what_every_mode_gave) {
                              &error));
     struct et_digest digest = et_program_output_digest(program, (const void *[]){logits});
     cr_assert_str_eq(text_at(json, "modes.eager.digest"), digest.text);
-    cr_assert_str_eq(et_program_digest(server.models.items[0].program), et_program_digest(program));
+    cr_assert_str_eq(et_program_digest(server.models.items[0]->program),
+                     et_program_digest(program));
     base64_encode(digit, sizeof digit, &shown);
     cr_assert_str_eq(text_at(json, "prepared.pixels"), shown.bytes);
     for (size_t i = 0; i < 10; i++)
@@ -404,7 +405,8 @@ Test(server, facts_of_the_model) {
     json_decref(json);
     struct reply source = answer_of(&(struct asked){.method = "GET", .path = "/api/source"});
     cr_assert_eq(source.status, 200);
-    cr_assert_not_null(strstr(source.file, "mnist_run_array"));
+    cr_assert_not_null(strstr(source.body.bytes, "mnist_run_array"));
+    reply_free(&source);
     struct asked asked = {.method = "GET", .path = "/api/source", .query = {"mode", "aot"}};
     json_decref(json_of(&asked, 404));
     asked.query[1] = "eager";

@@ -5,7 +5,7 @@
 command -v python3 >/dev/null || skip "no python3 on this machine"
 for folder in "$build" ${SANITIZED:+"$top/$SANITIZED"}; do
     for tests in server_http server_protocol server_limits server_batching \
-        server_access; do
+        server_access server_models; do
         echo "$folder: $tests"
         SERVER=$folder/eigentensor-server python3 -B "tests/server/$tests.py" || failed=1
     done

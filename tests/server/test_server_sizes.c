@@ -60,7 +60,7 @@ TestSuite(server_sizes, .init = begin_sized_server, .fini = end_sized_server, .t
 static const char sums[] = "/v2/models/sums/infer", tables[] = "/v2/models/tables/infer";
 
 static unsigned long made_of(int model) {
-    return atomic_load(&server.models.items[model].sizes->made);
+    return atomic_load(&server.models.items[model]->sizes->made);
 }
 
 /* x + y of a request by JSON, or by bytes behind it; `own` is the thread's worker. */
@@ -157,8 +157,8 @@ Test(server_sizes, those_used_last_are_kept) {
     add_up(worker, 1, 40, false); /* in the place of 12 */
     add_up(worker, 1, 11, false);
     cr_expect_eq(made_of(0), KEPT);
-    cr_expect_eq(sizes_ready(server.models.items[0].sizes), KEPT);
-    cr_expect_eq(atomic_load(&server.models.items[0].sizes->forgotten), 1);
+    cr_expect_eq(sizes_ready(server.models.items[0]->sizes), KEPT);
+    cr_expect_eq(atomic_load(&server.models.items[0]->sizes->forgotten), 1);
     add_up(worker, 1, 12, false);
     cr_expect_eq(made_of(0), KEPT + 1);
 }
@@ -199,8 +199,8 @@ Test(server_sizes, those_who_wait_for_a_size_wait_for_one_compile) {
 
 Test(server_sizes, threads_ask_for_many_sizes) {
     in_threads(ask_many_sizes);
-    const struct sizes *sizes = server.models.items[0].sizes;
-    cr_expect_leq(sizes_ready(server.models.items[0].sizes), KEPT);
+    const struct sizes *sizes = server.models.items[0]->sizes;
+    cr_expect_leq(sizes_ready(server.models.items[0]->sizes), KEPT);
     cr_expect_eq(atomic_load(&sizes->failed), 0);
     cr_expect_geq(made_of(0), 64);
 }
@@ -246,8 +246,8 @@ Test(server_sizes, what_fails_is_said_and_not_kept) {
     json_t *json = json_post(tables, INPUTS("[2, 4]", "[1, 3]"), 400);
     cr_expect(strstr(text_at(json, "error"), "cannot be imported"), "%s", text_at(json, "error"));
     json_decref(json);
-    cr_expect_eq(atomic_load(&server.models.items[1].sizes->failed), 1);
-    cr_expect_eq(sizes_ready(server.models.items[1].sizes), 1);
+    cr_expect_eq(atomic_load(&server.models.items[1]->sizes->failed), 1);
+    cr_expect_eq(sizes_ready(server.models.items[1]->sizes), 1);
     refused(sums, INPUTS("[1, 4]", "[1, 4]"),
             "input \"x\": data has 3 elements fewer than the shape");
     refused(sums, INPUTS("[1, 4, 1]", "[1, 4]"), "input \"x\": another shape than [1, 4]");
@@ -275,7 +275,7 @@ Test(server_sizes, a_request_whose_time_is_over_gets_504) {
     struct et_error error = {0};
     enum et_stop stop;
     int status;
-    struct sizes *sizes = server.models.items[0].sizes;
+    struct sizes *sizes = server.models.items[0]->sizes;
     server.models.limits.most[LIMIT_NODES] = 1; /* so that none can be made */
     cr_expect_null(sizes_take(sizes, &size, &limit, &stop, &status, &error));
     cr_expect_eq(stop, ET_TOO_LATE);

@@ -40,4 +40,5 @@ requests server_http test_replies_say_where_their_time_went \
 requests server_limits test_health_is_apart_from_the_work test_runs_have_a_time \
     test_sigterm_ends_a_run test_new_connections_hear_that_it_stops
 requests server_batching
+requests server_models
 requests server_access test_tokens_are_read_again test_one_process_takes_over_from_another

@@ -1,0 +1,196 @@
+"""A folder of models that is watched: what comes, changes and goes while requests run.
+
+SERVER names the program. Each test_ function is a test; arguments choose some by name."""
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+from server_client import *
+
+ROW = {"dtype": "float32", "shape": [4]}
+
+
+def graph_of(factor):
+    """y = x * factor, for factors that are powers of two."""
+    nodes, value = [{"id": 0, "op": "input", "src": [], "name": "x", **ROW}], 1
+    while value < factor:
+        last = len(nodes) - 1
+        nodes.append({"id": last + 1, "op": "add", "src": [last, last], **ROW})
+        value *= 2
+    return json.dumps({"format": "eigentensor", "version": 2, "name": f"times {factor}",
+                       "inputs": [{"name": "x", **ROW}], "nodes": nodes,
+                       "outputs": [{"name": "y", "node": len(nodes) - 1}]})
+
+
+def put(folder, name, text):
+    """As who replaces a file well does it: at once."""
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
+
+
+REQUEST = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [4], "data": [1, 2, 3, 4]}]}
+
+
+def infer(server, name, status=200):
+    return server.json("POST", f"/v2/models/{name}/infer", REQUEST, status)
+
+
+def factor(server, name):
+    reply = infer(server, name)
+    assert reply["model_name"] == name
+    first = reply["outputs"][0]["data"][0]
+    assert reply["outputs"][0]["data"] == [first, 2 * first, 3 * first, 4 * first]
+    return first
+
+
+def index(server):
+    return {entry["name"]: (entry["state"], entry["reason"])
+            for entry in server.json("POST", "/v2/repository/index")}
+
+
+def comes(condition):
+    for _ in range(100 * SLOW):
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def has(server, name):
+    return server.request("GET", f"/v2/models/{name}")[0] == 200
+
+
+@contextlib.contextmanager
+def folder_with(**texts):
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            put(folder, name + ".json", text)
+        yield folder
+
+
+def test_models_come_change_and_go():
+    with folder_with(a=graph_of(2)) as folder, Server("--no-aot", "--models", folder) as server:
+        assert factor(server, "a") == 2 and index(server) == {"a": ("READY", "")}
+        put(folder, "b.json", graph_of(4))
+        put(folder, "deep/any.json", graph_of(8))
+        assert comes(lambda: has(server, "b")) and factor(server, "b") == 4
+        assert comes(lambda: has(server, "deep")) and factor(server, "deep") == 8
+        put(folder, "a.json", graph_of(16))
+        assert comes(lambda: factor(server, "a") == 16)
+        put(folder, "deep/any.json", graph_of(32))
+        assert comes(lambda: factor(server, "deep") == 32)
+        os.remove(os.path.join(folder, "b.json"))
+        shutil.rmtree(os.path.join(folder, "deep"))
+        assert comes(lambda: set(index(server)) == {"a"})
+        assert not has(server, "b") and not has(server, "deep") and factor(server, "a") == 16
+
+
+def test_a_folder_may_begin_empty():
+    with folder_with() as folder, Server("--no-aot", "--models", folder) as server:
+        assert index(server) == {} and server.json("GET", "/v2/health/ready")["ready"]
+        assert server.json("GET", "/api/model", status=404)["detail"]
+        put(folder, "a.json", graph_of(2))
+        assert comes(lambda: has(server, "a")) and factor(server, "a") == 2
+
+
+def test_what_cannot_be_served_is_told_of_once():
+    with folder_with(a=graph_of(2), wrong="{}") as folder:
+        server = Server("--no-aot", "--models", folder, said=True)
+        try:
+            assert 'model "wrong" is not served: ' in server.before, server.before
+            assert index(server)["wrong"][0] == "UNAVAILABLE" and factor(server, "a") == 2
+            put(folder, "a.json", "nonsense")
+            line = server.process.stderr.readline().decode()
+            assert 'model "a" is not served as it is now: ' in line, line
+            state, reason = index(server)["a"]
+            assert state == "READY" and "a.json" in reason and factor(server, "a") == 2
+            put(folder, "wrong.json", graph_of(4))
+            assert comes(lambda: has(server, "wrong")) and index(server)["wrong"] == ("READY", "")
+        finally:
+            server.__exit__(None)
+
+
+def test_replacing_loses_no_request():
+    factors = (2, 4, 8, 16)
+    with folder_with(a=graph_of(2)) as folder:
+        with Server("--no-aot", "--models", folder, "--threads", "2") as server:
+            stop, seen = threading.Event(), []
+
+            def load(_):
+                while not stop.is_set():
+                    seen.append(factor(server, "a"))
+
+            with ThreadPoolExecutor(4) as pool:
+                loads = [pool.submit(load, i) for i in range(4)]
+                for one in factors * 2:
+                    put(folder, "a.json", graph_of(one))
+                    assert comes(lambda: seen and seen[-1] == one)
+                stop.set()
+                for one in loads:
+                    one.result()
+            assert set(seen) == set(factors) and len(seen) > 50
+
+
+def test_load_and_unload():
+    with folder_with(a=graph_of(2)) as folder, Server("--no-aot", "--models", folder) as server:
+        def change(name, how, status=200):
+            return server.json("POST", f"/v2/repository/models/{name}/{how}", b"", status)
+
+        assert change("a", "unload") == {}
+        assert infer(server, "a", 404) and index(server)["a"] == ("UNAVAILABLE", "unloaded")
+        assert change("a", "unload", 404)["error"] and change("none", "load", 404)["error"]
+        assert change("a", "load") == {} and factor(server, "a") == 2
+        put(folder, "b.json", graph_of(4))
+        assert change("b", "load") == {} and factor(server, "b") == 4
+        put(folder, "c.json", "[]")
+        assert "c.json" in change("c", "load", 500)["error"]
+        os.remove(os.path.join(folder, "c.json"))
+    with Server("--no-aot") as server:
+        assert "--models" in change("mnist", "unload", 400)["error"]
+
+
+def test_each_model_has_its_limits():
+    with folder_with(a=graph_of(2)) as folder:
+        put(folder, "a.conf", "# small\nthreads = 1\nrun-timeout = 1\nmax-memory = 2000000\n")
+        with Server("--no-aot", "--models", folder) as server:
+            assert factor(server, "a") == 2
+            put(folder, "a.conf", "threads = 0\n")
+            line = server.process.stderr.readline().decode()
+            assert "a.conf:1: expected max-memory, run-timeout or threads" in line, line
+            assert factor(server, "a") == 2
+
+
+def test_a_model_takes_no_more_time_and_threads_than_it_may():
+    with folder_with() as folder:
+        long_file(folder)
+        put(folder, "long.conf", "threads = 1\nrun-timeout = 1\n")
+        put(folder, "a.json", graph_of(2))
+        with Server("--no-aot", "--models", folder, "--threads", "2") as server:
+            with ThreadPoolExecutor(2) as pool:
+                replies = list(pool.map(lambda _: server.request(
+                    "POST", "/v2/models/long/infer", json.dumps(long_request()),
+                    {"Content-Type": "application/json"}), range(2)))
+            assert sorted(status for status, *_ in replies) == [503, 504], replies
+            for status, headers, body in replies:
+                assert b"longer than 1 s" in body if status == 504 else b"as many as it may" in body
+                assert status == 504 or headers["retry-after"]
+            assert factor(server, "a") == 2
+
+
+def test_models_have_other_names():
+    with tempfile.TemporaryDirectory() as folder:
+        put(folder, "x/graph.json", graph_of(4))
+        path = os.path.join(folder, "x")
+        with Server("--no-aot", f"two={path}/graph.json", f"twin={path}") as server:
+            assert factor(server, "two") == factor(server, "twin") == 4
+            assert not has(server, "times%204")
+        for wrong, message in ((f"a={folder}", "found none"), ("a=/nothing.json", "/nothing.json"),
+                               (f"={path}", "1 to 255 bytes")):
+            said = subprocess.run([os.environ["SERVER"], "--no-aot", wrong], capture_output=True,
+                                  text=True, timeout=60)
+            assert said.returncode == 1 and message in said.stderr, said
+
+
+run_tests(globals())
