@@ -166,7 +166,7 @@ def test_readiness_tells_jit_from_aot():
             assert reply["ready"] and reply["modes"] == {"eager": True, "jit": True, "aot": False}
             assert server.json("GET", route + "?mode=jit")["ready"]
             assert not server.json("GET", route + "?mode=aot", status=503)["ready"]
-            for wrong in ("fast", "cuda", ""):
+            for wrong in ("fast", "JIT", ""):
                 assert server.json("GET", f"{route}?mode={wrong}", status=400)["error"]
     row = {"dtype": "float32", "shape": [4]}
     with tempfile.TemporaryDirectory() as folder:
